@@ -6,11 +6,11 @@ import { describe, expect, test } from '@jest/globals';
 interface Picture {
   /** folder, or file, by its id in the picture */
   readonly rooms: ReadonlyMap<string, string>;
-  /** rooms that each may import, without an arrow */
+  /** rooms that every room may import without an arrow */
   readonly base: ReadonlySet<string>;
   /** `<folder> --> <folder>` */
   readonly inward: readonly string[];
-  /** of arrows that point outward, written likewise */
+  /** dotted arrows, which point outward; in the same form */
   readonly outward: readonly string[];
 }
 
@@ -101,7 +101,7 @@ function pictureOf(text: string): Picture {
   return { rooms, base, inward: arrows('-->'), outward: arrows('-\\.->') };
 }
 
-/** Whether there is a way back from the end of an arrow to its beginning. */
+/** Whether the arrow is part of a cycle. */
 function closes(arrow: string, arrows: readonly string[]): boolean {
   const [from = '', to = ''] = arrow.split(' --> ');
   const reached = new Set([to]);

@@ -26,14 +26,14 @@ interface Block {
   readonly language: 'ts' | 'diff';
   readonly file: string;
   readonly lines: readonly string[];
-  /** of the heading that it stands under */
+  /** the heading above the block */
   readonly recipe: string;
 }
 
 const contributing = await readFile('CONTRIBUTING.md', 'utf8');
 const blocks = blocksOf(contributing);
 const files = [...new Set(blocks.map(({ file }) => file))];
-/** But for the random walks, which take long. */
+/** All tests except the random walks, which take long. */
 const tests = files.filter((file) => file.endsWith('.test.ts') && !file.includes('properties'));
 
 let copy: string;
@@ -60,7 +60,7 @@ test(
   async () => {
     await tool('tsc', '--noEmit', '-p', 'tsconfig.json');
     await tool('oxlint', '--type-aware', '--deny-warnings', ...files);
-    // A whole file is formatted where it stands: in a page, whose lines are shorter.
+    // A whole file in CONTRIBUTING.md is formatted with the shorter lines of that page.
     const changed = blocks.filter(({ language }) => language === 'diff').map(({ file }) => file);
     await tool('prettier', '--check', ...new Set(changed));
   },
@@ -97,7 +97,7 @@ function blocksOf(markdown: string): readonly Block[] {
   return found;
 }
 
-/** @throws Error where a place that a block changes is not in its file exactly once */
+/** @throws Error if a place that a block changes is not in its file exactly once */
 async function apply({ language, file, lines, recipe }: Block): Promise<void> {
   const path = join(copy, file);
   if (language === 'ts') {

@@ -160,7 +160,7 @@ test('the shell takes an order through its life', async () => {
 test('the client scripts show what happens to all orders', async () => {
   const watching = start('node', '../src/cli/orders.mjs', 'watch');
   try {
-    // It shows what happens from when it is connected.
+    // It shows only events after it has connected.
     await until(async () => {
       const { id } = await api.place();
       const rows = watching.lines().filter((line) => line.startsWith(id));
@@ -181,7 +181,7 @@ test('a feed consumer that is killed again and again counts each order once', as
       const consumer = start('node', 'feed-consumer.mjs', file);
       try {
         placed.push(...Array.from({ length: 3 }, () => api.place()));
-        // Killed as it applies, at another place each time.
+        // Killed while it applies events, at a different one each time.
         await until(async () => expect(consumer.lines().length).toBeGreaterThan(1));
       } finally {
         await consumer.kill();
@@ -257,7 +257,7 @@ describe('the reference', () => {
       const ids = (await prepare?.()) ?? {};
       const answer = await until(async () => {
         const answered = await request(method, path, operation, ids);
-        // What is not in a view yet, and a rebuild that is under way, are asked about again.
+        // The view may lag and a rebuild may still run, so the request is repeated.
         if (!successesOf(operation).includes(answered.status))
           throw new Error(`${name} was answered ${answered.status}: ${JSON.stringify(answered.body)}`);
         return answered;
@@ -269,7 +269,7 @@ describe('the reference', () => {
   test.each(Object.entries(signing))('signs a webhook in %s', async (language, code) => {
     const folder = await mkdtemp(join(tmpdir(), 'orders-examples-'));
     try {
-      // The order that it names is the reference's own.
+      // The webhook names the order that the reference creates.
       if ((await api.get('/v1/orders/example')).status === 404) await api.place({ id: 'example' });
       const file = join(folder, `sign.${language === 'ts' ? 'mjs' : language}`);
       await writeFile(file, code);
@@ -296,12 +296,12 @@ interface Operation {
   readonly responses: Readonly<Record<string, unknown>>;
 }
 
-/** Ids instead of the examples', for what must be prepared. */
+/** Prepares what an operation needs, and returns ids that replace those of the examples. */
 type Prepare = () => Promise<Readonly<Record<string, string>>>;
 
 const answers = new Map<string, unknown>();
 
-/** Every operation, in an order in which they work, with what each needs before. */
+/** Every operation, in a sequence in which they work, each with its preparation. */
 const walk: readonly (readonly [name: string, prepare?: Prepare])[] = [
   ['PUT /v1/stock/{sku}'],
   ['POST /v1/orders'],
@@ -390,7 +390,10 @@ function successesOf({ responses }: Operation): readonly number[] {
     .filter((status) => status < 300);
 }
 
-/** Sends an operation's example, as the reference does at a click; streams are left at their head. */
+/**
+ * Sends an operation's example, as the reference does at a click. Of a stream, only the head of the
+ * answer is read.
+ */
 async function request(
   method: string,
   path: string,
@@ -436,7 +439,7 @@ function exampleIs(status: string): Prepare {
   };
 }
 
-/** The endpoint that was made before. */
+/** The endpoint that an earlier operation created. */
 async function endpoint() {
   return answers.get('POST /v1/webhook-endpoints') as { endpointId: string };
 }
@@ -468,7 +471,7 @@ async function parked() {
   return { orderId };
 }
 
-/** What the consumer should come to, from the pages of the feed. */
+/** The result that the consumer should have, computed from the pages of the feed. */
 async function salesInFeed() {
   return await until(async () => {
     const { body } = await api.get('/v1/events?limit=1000');
@@ -496,7 +499,7 @@ async function first<T>(found: AsyncIterable<T>): Promise<T | undefined> {
 }
 
 interface RunningExample {
-  /** what it has printed */
+  /** the lines that it has printed */
   lines(): readonly string[];
   /** Ends it as a power cut would. */
   kill(): Promise<void>;

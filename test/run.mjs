@@ -1,9 +1,9 @@
 /**
- * `npm test [-- <jest arguments>]`: makes the checkout ready and runs the tests, but for the long ones.
- * `npm run test:long [-- <jest arguments>]`: runs those, `*.long.test.ts`.
- * The last line counts what passed and what failed. With NO_SERVERS=1, no servers are started.
- * With --second-try, at most three files that failed are run once more, alone. The last line names
- * those that passed only then: each is a defect to mend, but no reason to hold up other work.
+ * `npm test [-- <jest arguments>]`: makes the checkout ready and runs all tests except the long
+ * ones. `npm run test:long [-- <jest arguments>]`: runs those, `*.long.test.ts`. The last line
+ * counts what passed and what failed. With NO_SERVERS=1, no servers are started. With --second-try,
+ * at most three files that failed are run once more, alone. The last line names those that passed
+ * only then. Each is a defect to mend, but does not fail the run.
  */
 import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
@@ -14,7 +14,7 @@ import { findBrowser } from './support/browser.mjs';
 import { findKafka } from './support/kafka/find-kafka.mjs';
 
 const SECOND_TRY = '--second-try';
-/** More failures than these are not chance. */
+/** If more files fail than this, it is not by chance, so there is no second try. */
 const MOST_UNSTEADY = 3;
 
 const began = Date.now();
@@ -28,7 +28,7 @@ process.stdout.write(`${whatRuns()}\n`);
 await prepare().catch(fail);
 if (!process.env['NO_SERVERS']) {
   await stage('Looking for Temporal and MongoDB', findPrograms).catch(fail);
-  // Without one of them, only its tests fail, which say so, too.
+  // If one of them is not found, only the tests that need it fail.
   if (mayNeed('kafka')) await stage('Looking for Kafka', (note) => findKafka(cacheDir, note)).catch(complain);
   if (!isLong && mayNeed('web')) await stage('Looking for a browser', findBrowser).catch(complain);
 }
@@ -36,7 +36,10 @@ if (!process.env['NO_SERVERS']) {
 const chosen = isLong
   ? ['--testMatch=**/*.long.test.ts', '--maxWorkers=2']
   : ['--testPathIgnorePatterns=/node_modules/', '--testPathIgnorePatterns=\\.long\\.test\\.ts$'];
-/** The order first, since it needs no servers and its coverage must be whole; then the rest. */
+/**
+ * First the tests of `src/order`, which need no servers and must cover every branch; then the
+ * others.
+ */
 const everything = [
   ['--config', 'test/order/jest.config.mjs'],
   [...chosen, '--testPathIgnorePatterns=/test/order/'],
@@ -51,7 +54,7 @@ const everything = [
  * @property {number} skipped
  */
 
-/** What the reporter of each run counted last. @type {Counts[]} */
+/** The last counts of each run's reporter. @type {Counts[]} */
 const counts = [];
 /** A run failed although no file did: it was killed, or too little is covered. */
 let failedOtherwise = false;
@@ -69,7 +72,7 @@ if (isWorthATry) {
   process.stdout.write(`A second try of ${failedFiles.join(', ')}\n`);
   process.exitCode = await jest(['--runInBand', '--runTestsByPath', ...failedFiles]);
 }
-/** Without the second try. */
+/** The counts without those of the second try. */
 const firstTry = isWorthATry ? counts.slice(0, -1) : counts;
 const again = isWorthATry ? counts.at(-1) : undefined;
 /** Files that passed only at the second try. */
@@ -121,7 +124,7 @@ function tally() {
   return `${steadiness}${end}: ${failedFiles.length} of ${files} files failed; ${time}.\nTests: ${passed} passed, ${failed} failed, ${skipped} skipped`;
 }
 
-/** Of a file that was tried twice, the second try counts. */
+/** The sum of all counts. For a file that was tried twice, the second try counts. */
 function total() {
   const sum = (/** @type {'files' | 'passed' | 'passedInFailedFiles' | 'failed' | 'skipped'} */ key) =>
     firstTry.reduce((all, one) => all + one[key], 0);

@@ -1,8 +1,8 @@
 /**
- * `node test/schemathesis.mjs <schemathesis> [<seed>]`: whether the API answers as its OpenAPI says,
- * whatever is sent: no status 500 or above, but for what `schemathesis.toml` names, and no status,
- * content type, header or body that is not described. Starts a system of its own on free ports, with
- * authentication on, and tries keys of each kind.
+ * `node test/schemathesis.mjs <schemathesis> [<seed>]`: checks that the API answers as its OpenAPI
+ * document says, whatever is sent: no status 500 or above, except those that `schemathesis.toml`
+ * names, and no status, content type, header or body that is not described. Starts a system of its
+ * own on free ports, with authentication on, and tries keys of each kind.
  */
 import { execFile, spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
@@ -21,9 +21,11 @@ const CHECKS = [
   'response_headers_conformance',
   'response_schema_conformance',
 ];
-/** For each operation, so that a faster machine does not try other cases. */
+/**
+ * Number of examples for each operation. It is fixed, so that each machine tries the same cases.
+ */
 const EXAMPLES = 8;
-/** Scopes by the name of a client, and the seconds that it is tried for at most. */
+/** The clients that are tried: name, scopes, and maximum time in seconds. */
 const CLIENTS = [
   { name: 'everything', seconds: 100 },
   { name: 'reader', seconds: 25, scopes: 'orders:read,events:read' },
@@ -31,7 +33,7 @@ const CLIENTS = [
   { name: 'nobody', seconds: 15, scopes: '' },
 ];
 
-/** By default the cases are the same each time: CI is red for a change, and not by chance. */
+/** By default the seed is fixed, so that CI fails because of a change and not by chance. */
 const [schemathesis = '', seed = '1'] = process.argv.slice(2);
 const dataDir = await mkdtemp(join(tmpdir(), 'orders-schemathesis-'));
 const env = { ...process.env, ...PORTS, DATA_DIR: dataDir, LOG_LEVEL: 'warn', AUTH: 'on', RATE_LIMIT: 'off' };
@@ -76,7 +78,7 @@ async function tryAs({ name, seconds, scopes }, address) {
   if (scopes !== '') args.push(`--header=Authorization: Bearer ${await createKey(name, scopes)}`);
   await stage(`As ${name}, ${seconds} s`, async (note) => {
     const first = await run(args);
-    // The tool itself fails now and then, by a recursion in Python's compiler.
+    // The tool itself sometimes fails with a recursion error in Python's compiler.
     const { code, output } = isFinding(first) || first.code === 0 ? first : await run(args);
     if (code !== 0) throw new Error(`With the key of ${name}, schemathesis failed:\n${output}`);
     note(/(\d+ generated, \d+ passed)/.exec(output)?.[1] ?? 'it made no case');

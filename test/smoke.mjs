@@ -1,6 +1,6 @@
 /**
- * `node test/smoke.mjs`: whether the Node that runs it can build the system, start it, take an order and stop. With servers
- * of its own on free ports, so beside anything else.
+ * `node test/smoke.mjs`: checks that this version of Node can build the system, start it, take an
+ * order and stop. Uses separate servers on free ports.
  */
 import { spawn } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';

@@ -21,7 +21,7 @@ export function startKafka(context: RoleContext, settings: KafkaSettings): Runni
   const healthOf = healthIn(logger);
   const client = new Client({ connection, namespace });
   mongo.keys.keepSpares();
-  // An outage of Temporal does not stop the feed.
+  // While Temporal is unavailable, the id is unknown, and publishing continues.
   const system = async () => {
     const id = await namespaceIdOf(connection, namespace, 2_000).catch(() => undefined);
     return id && `${id}/${config.mongodb.db}`;

@@ -133,7 +133,7 @@ export async function startRoles({
   return addresses;
 }
 
-/** True if all of it is done before `PATIENCE_MS`. It continues in any case. */
+/** True if all of the work is done within `PATIENCE_MS`. The work continues in any case. */
 async function isDoneSoon(work: readonly Promise<void>[], stopping: AbortSignal): Promise<boolean> {
   return Promise.race([
     Promise.all(work).then(() => true),

@@ -10,7 +10,7 @@ if (isHelpAsked('npm start')) {
   process.stdout.write(HELP);
 } else {
   await prepare().catch(fail);
-  // Node 22 and newer keep what they compile.
+  // Node 22 and newer can cache compiled code.
   if ('enableCompileCache' in module && typeof module.enableCompileCache === 'function')
     module.enableCompileCache(join(cacheDir, 'compiled'));
   await import(new URL('../dist/workers/main.js', import.meta.url).href);

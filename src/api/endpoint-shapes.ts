@@ -59,7 +59,8 @@ export const EndpointAnswer = closed({
 export const EndpointWithSecret = closed({
   ...EndpointAnswer.properties,
   secret: Type.String({
-    description: 'of Standard Webhooks: `whsec_` and base64; no other answer has it again',
+    description:
+      'the secret, in the format of Standard Webhooks: `whsec_` and base64; no other answer has it again',
   }),
 });
 
@@ -73,7 +74,7 @@ export const DeliveryAnswer = closed({
   at: Instant,
   ms: Type.Integer({ description: 'how long it took' }),
   isDelivered: Type.Boolean(),
-  status: optional(Type.Integer({ description: 'of HTTP; absent without an answer' })),
+  status: optional(Type.Integer({ description: 'the HTTP status; absent without an answer' })),
   error: optional(Type.String({ description: 'why there is no answer' })),
   answer: optional(Type.String({ description: 'its first 1,024 bytes' })),
 });

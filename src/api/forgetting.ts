@@ -73,7 +73,7 @@ export function forgettingAnswer({
   open,
   certificate: signed,
 }: ForgettingRow): Static<typeof ForgettingAnswer> {
-  // Both are plain data; the schema's arrays are not readonly.
+  // Casts, because the arrays in the type of the schema are not readonly.
   return {
     forgettingId,
     customerId,

@@ -7,7 +7,7 @@ export const Instant = Type.String({ description: 'ISO-8601 UTC' });
 const optional = Type.Optional;
 
 const LineQuantities = Type.Array(closed({ sku: Type.String(), quantity: Type.Integer() }));
-/** What became of a label; absent if none was requested. */
+/** The state of a shipment's label; absent if none was requested. */
 const Label = closed({
   status: Type.Enum(['requested', 'booked', 'refused']),
   carrier: optional(Type.String()),
@@ -135,7 +135,9 @@ export const Event = closed({
   actor: Type.String(),
   onBehalfOf: optional(Type.String({ description: 'for whom the actor did it; absent if for itself' })),
   traceId: optional(
-    Type.String({ description: 'of the trace that the command belongs to; absent if it belongs to none' }),
+    Type.String({
+      description: 'the id of the trace that the command belongs to; absent if it belongs to none',
+    }),
   ),
   recordedAt: optional(Instant),
   position: optional(Type.Integer()),

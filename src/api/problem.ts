@@ -172,7 +172,7 @@ function toProblem(error: unknown, request: FastifyRequest): HttpProblem {
     return new HttpProblem(400, 'request_aborted', 'The request ended before all of it had arrived.');
   }
   if (isQueryTooSlow(error)) {
-    const detail = 'MongoDB gave the query up, since it took too long. Try again soon, or ask for less.';
+    const detail = 'MongoDB stopped the query, because it took too long. Try again soon, or ask for less.';
     return new HttpProblem(503, 'query_too_slow', detail);
   }
   if (isMongoOutage(error) && loopDelay().most > STALLED_MS) {

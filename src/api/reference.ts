@@ -37,7 +37,7 @@ export function redirectToReference(app: Http): void {
 const require = createRequire(import.meta.url);
 const PACKAGE = '@scalar/fastify-api-reference';
 
-/** @param nonce of the styles that its scripts make */
+/** @param nonce the nonce of the styles that the page's scripts make */
 function page(nonce: string): string {
   return `<!doctype html>
 <html lang="en">

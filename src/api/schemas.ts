@@ -50,7 +50,9 @@ function matching(name: keyof typeof patterns, options: { maxLength?: number; de
 export const Id = matching('id');
 /** Several ids, or names of types, in a query: short enough for the headers that Node accepts. */
 export const Ids = matching('ids', { maxLength: 2_000 });
-/** Several tags in a query. Each character may take twelve in a URL. */
+/**
+ * Several tags in a query. Short, because percent-encoding may make twelve characters of each one.
+ */
 export const Tags = matching('line', { maxLength: 500 });
 export const Sku = matching('sku');
 /** One line of text, such as a name or a carrier. */
@@ -120,7 +122,7 @@ export function isKey(value: string): boolean {
 export const Stock = closed({
   sku: Type.String(),
   onHand: Type.Integer(),
-  reserved: Type.Integer({ description: 'of those on hand, promised to orders' }),
+  reserved: Type.Integer({ description: 'units on hand that are reserved for orders' }),
   updatedAt: Type.Optional(Type.String({ description: 'absent if nothing has changed it yet' })),
   toBeCounted: Type.Optional(
     Type.Literal(true, {

@@ -56,7 +56,7 @@ function toRequestErrors(error: TLocalizedValidationError, part: RequestError['i
       return [at(error.instancePath, `must be one of ${error.params.allowedValues.join(', ')}`)];
     case 'pattern':
       return [at(error.instancePath, meaningOf(String(error.params.pattern)) ?? error.message)];
-    // Repeats `additionalProperties` for each name.
+    // This error only repeats the error of `additionalProperties`, for each name.
     case 'boolean':
       return [];
     default:

@@ -371,7 +371,7 @@ async function untracked({ db, owedBy, after, limit }: SourceQuery): Promise<rea
       [
         { $match: pageFilter<TrackingRow>('failingSince', owedBy, after) },
         { $sort: { failingSince: 1, _id: 1 } },
-        // Its webhook may have come since.
+        // The carrier's webhook may have reported the delivery since.
         {
           $lookup: {
             from: orders(db).collectionName,

@@ -36,7 +36,7 @@ interface Word {
   readonly says: string;
 }
 
-/** Read from commander's own tree, so that nothing can be missing. */
+/** Reads the words from commander's own tree of scripts, so that none can be missing. */
 function wordsOf(command: Command, path = ''): readonly Words[] {
   const help = command.createHelp();
   const subcommands = help.visibleCommands(command).filter((one) => one.name() !== 'help');

@@ -7,7 +7,7 @@ export interface BackOff {
 /**
  * How long to wait before what has failed is tried again.
  *
- * @param failures in a row, from 1 on
+ * @param failures the number of failures in a row, from 1 on
  */
 export function backOffMs(failures: number, { firstRetryMs, longestRetryMs }: BackOff): number {
   return Math.min(longestRetryMs, firstRetryMs * 2 ** (failures - 1));

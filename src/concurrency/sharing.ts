@@ -1,6 +1,6 @@
 /**
- * Shares work that is under way: a call with the key of an earlier one that has not ended gets the
- * promise of that one.
+ * Shares work in progress: while an earlier call with the same key has not ended, a call returns
+ * the promise of the earlier one.
  */
 export function createSharing<T>(): (key: string, work: () => Promise<T>) => Promise<T> {
   const underWay = new Map<string, Promise<T>>();

@@ -9,7 +9,7 @@ import { foldOrder, type OrderAfter } from './order-after.js';
 /** An event that a subscriber gets. */
 export interface ChosenEvent {
   readonly event: PositionedEvent;
-  /** after the event; only for the payload `order`, and absent if it cannot be read */
+  /** the order after the event; only for the payload `order`, and absent if it cannot be read */
   readonly order?: object | undefined;
 }
 

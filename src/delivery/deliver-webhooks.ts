@@ -59,7 +59,7 @@ async function work(deps: WebhookDeps, signal: AbortSignal, heartbeat: () => voi
   const disable = (endpoint: Endpoint, reason: string) =>
     disableEndpoint(client, endpoint, reason).catch((error: unknown) => deps.failed(endpoint.orderId, error));
   const ending = new AbortController();
-  // Connections that this breaks do not count as failures of the receiver.
+  // Connections that are broken by this do not count as failures of the receiver.
   const end = () => {
     ending.abort();
     sender.close();

@@ -3,9 +3,9 @@ import { answering } from '../mongodb/durability.js';
 import { type DeliveryRow, deliveryRows } from './rows.js';
 
 export interface DeliveryQuery {
-  /** only of this event, `<orderId>:<version>` */
+  /** only attempts for this event, `<orderId>:<version>` */
   readonly eventId?: string | undefined;
-  /** only earlier ones */
+  /** only attempts before this time */
   readonly before?: Date | undefined;
   readonly limit: number;
 }

@@ -192,7 +192,7 @@ class DeliveryPass {
     orderAfter: OrderAfter,
   ): Promise<Outcome> {
     const stored = await journal(orderLog, this.deps.db).findOne({ _id: `${orderId}:${version}` }, committed);
-    // The feed was restored without it.
+    // The feed was restored and no longer has the event.
     if (stored === null) return 'delivered';
     return await this.send({ ...eventOf(stored), position: stored.position ?? position }, orderAfter);
   }

@@ -7,14 +7,15 @@ export interface Health {
   /** the time of the first of these failures; absent if there are none */
   readonly failingSince?: string;
   readonly lastSuccessAt?: string;
-  /** nothing is sent before */
+  /** nothing is sent before this time */
   readonly restUntil?: string;
 }
 
 /** Delays between attempts, and when to give up. Tests use shorter times. */
 export interface Patience extends BackOff {
   /**
-   * then an event is parked, and an endpoint without any success is disabled, if it was tried often
+   * after this time of failures an event is parked, and an endpoint without any success is
+   * disabled; both only after `DOWN_AFTER` attempts
    */
   readonly giveUpAfterMs: number;
 }

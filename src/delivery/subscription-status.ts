@@ -32,7 +32,7 @@ export interface SubscriptionStatus {
   readonly failures: number;
   readonly failingSince?: string;
   readonly lastSuccessAt?: string;
-  /** nothing is sent before */
+  /** nothing is sent before this time */
   readonly restUntil?: string;
 }
 
@@ -102,7 +102,7 @@ export async function subscriptionsStatus(
     to: client,
     status: 'enabled',
     ...reached(place),
-    // It fetches by itself: nothing waits, and nothing fails, here.
+    // A reader fetches pages itself, so there are no waiting events and no failures.
     waiting: 0,
     parked: 0,
     delivered: place.position,

@@ -91,7 +91,7 @@ function isText(value: unknown): value is string {
   return typeof value === 'string' && value !== '' && value.length <= longestText;
 }
 
-/** The page links to it, so it must not be a script; and the log keeps it, so it has no password. */
+/** The page links to it, so it must not be a script. Every reader of the order gets it. */
 function isWebAddress(value: unknown): value is string {
   if (typeof value !== 'string' || value.length > longestUrl || !URL.canParse(value)) return false;
   const { protocol, username, password } = new URL(value);

@@ -4,7 +4,7 @@ import type { SettledEffect } from './settled-effects.js';
 /** What an outside store has of an order, entry by entry; the id of an entry is an effect's key. */
 export interface Entries<T> {
   readonly where: Discrepancy['where'];
-  /** read before the log was */
+  /** the entries, read before the log */
   readonly seen: readonly T[];
   readonly find: (keys: string[]) => Promise<readonly T[]>;
   /** False for an entry whose effect may still be under way. */
@@ -21,7 +21,7 @@ export type Finding = Pick<Discrepancy, 'detail' | 'remedy'>;
  * Compares the entries of an outside store with the effects that an order's log proves.
  *
  * @param settled the effects of the order that changed this store
- * @param keys of all effects of the order, settled or owed
+ * @param keys the keys of all effects of the order, settled or owed
  */
 export async function compareEntries<T extends { readonly _id: string }>(
   { where, seen, find, isDone, wrong, unexplained }: Entries<T>,

@@ -23,7 +23,7 @@ export interface Gate {
   /**
    * Makes a call when a place is free, and waits for its answer until the timeout.
    *
-   * @param key of the effect
+   * @param key the effect's key
    * @throws ProviderBusy if the call was not made
    * @throws DeadlineExceeded if it did not answer in time: its outcome is unknown
    */
@@ -36,7 +36,7 @@ export interface Gate {
  * number of calls in flight. Otherwise it throws `ProviderBusy`, which frees the activity's slot,
  * and the step is retried.
  *
- * @param name of the provider, for messages
+ * @param name the provider's name, for messages
  */
 export function createGate(name: string, { concurrency, perSecond, timeoutMs }: Limits): Gate {
   const queue = new Queue(name, concurrency);

@@ -10,7 +10,7 @@ import type { CallOptions, Limits } from './port.js';
 
 /** A provider as steps use it. */
 export interface Provider<P> {
-  /** for messages: `payments (./my-provider.mjs)` */
+  /** the name in messages: `payments (./my-provider.mjs)` */
   readonly name: string;
   readonly port: P;
   readonly limits: Limits;

@@ -37,7 +37,7 @@ export interface CallOptions {
 export interface Limits {
   /** calls at a time */
   readonly concurrency: number;
-  /** calls that may begin in a second; absent for any number */
+  /** calls that may begin in a second; absent: no limit */
   readonly perSecond?: number;
   /** timeout of one look-up and one call together; after it, the outcome is unknown */
   readonly timeoutMs: number;

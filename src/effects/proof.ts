@@ -46,7 +46,7 @@ function sideOf(effect: Effect): Side {
 /** The providers to compare with. */
 interface AskedProviders {
   readonly providers: Providers;
-  /** epoch in ms */
+  /** ms since 1970 */
   readonly askUntil: number;
 }
 
@@ -68,7 +68,7 @@ function proofOfEffects(asked: AskedProviders): OutsideProof {
 /**
  * `verify` for orders, their stock, their payments and their labels.
  *
- * @param verified `providers`: as the workers have them; by default, the built-in ones. `askUntil`:
+ * @param verified `providers`: those of the workers; by default, the built-in ones. `askUntil`:
  *   until when custom providers are asked; effects after that are reported as `unanswered`
  */
 export async function verifyOrders(

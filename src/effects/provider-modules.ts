@@ -49,7 +49,9 @@ export async function loadProviders({
   return { ...(payments && { payments }), ...(inventory && { inventory }), ...(carriers && { carriers }) };
 }
 
-/** Without a module, labels that nobody honours are booked only if nothing here is real. */
+/**
+ * Without a module, the sandbox books labels if it may be used. Otherwise every label is refused.
+ */
 async function loadCarriers(given: string, sandbox: boolean): Promise<Provider<CarrierModule> | undefined> {
   if (given !== builtIn) return await loadProvider('carriers', given);
   return sandbox ? undefined : { name: 'carriers (none)', port: noCarriers, limits: defaultLimits };
@@ -84,7 +86,7 @@ export async function loadProvider<K extends keyof Modules>(
   if (missing.length > 0) refuse(`it does not export ${missing.join(', ')}`);
   return {
     name: `${kind} (${path})`,
-    // It has the functions of the port; what they answer is checked at each call.
+    // The module has the functions of the port. Their answers are checked at each call.
     port: loaded as unknown as Modules[K],
     limits: { ...defaultLimits, ...limitsIn(loaded['limits'], refuse) },
   };

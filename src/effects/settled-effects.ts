@@ -25,7 +25,7 @@ export interface Effects {
 }
 
 /**
- * The effects of an order by its log; undefined if the log neither starts at version 1 nor has a
+ * The effects of an order, from its log; undefined if the log neither starts at version 1 nor has a
  * base.
  */
 export function effectsOf({ events, base }: Log): Effects | undefined {

@@ -13,7 +13,7 @@ export interface EndpointSettings {
   /** ids alone, the event, or the event with the order after it */
   readonly payload: 'thin' | 'event' | 'order';
   readonly description?: string;
-  /** deliveries a second, at most; absent for any number */
+  /** deliveries a second, at most; absent: no limit */
   readonly perSecond?: number;
 }
 
@@ -30,7 +30,7 @@ export function settingsIn(data: Partial<EndpointSettings>): Partial<EndpointSet
   return Object.fromEntries(given.map((name) => [name, data[name]]));
 }
 
-/** Why nothing can be delivered to a URL; undefined if something can. */
+/** Why events cannot be delivered to this URL; undefined if they can. */
 export function refusedUrl(url: string, allowHttp = false): Refusal | undefined {
   if (/^https:\/\/[^\s/?#]+\S*$/.test(allowHttp ? url.replace(/^http:/, 'https:') : url)) return undefined;
   const message = `${url} is no absolute https URL`;

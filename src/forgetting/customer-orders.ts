@@ -38,7 +38,7 @@ export async function* ordersOf(
     const known = new Set(await orders(db).distinct('_id', { _id: { $in: orderIds } }, committed));
     for (const orderId of orderIds.filter((id) => !known.has(id))) {
       const log = await readHistoryLog(orderLog, client, orderId);
-      // Its start command was refused, so it is no order.
+      // Undefined if the start command was refused: then no order exists.
       const order = log && foldHistory(orderLog, log);
       if (order !== undefined) yield order;
     }

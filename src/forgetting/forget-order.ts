@@ -91,7 +91,8 @@ async function takeOver(
   const resumed: ResumedOrder = {
     orderId,
     resume: {
-      // Not the id of the forgetting: a run that finds it in the log counts its message as known.
+      // Differs from the id of the forgetting. A run that finds that id in its log takes the
+      // message for a repetition.
       commandId: `${commandId}.resume`,
       hash,
       correlationId,

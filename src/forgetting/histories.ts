@@ -13,8 +13,8 @@ export interface KeptRun {
 }
 
 /**
- * All runs of an order that Temporal keeps. They are listed, because the runs before it was started
- * again are not linked to the later ones.
+ * All runs of an order that Temporal keeps. They are found by Temporal's list, because a run that
+ * started the workflow again has no link to the runs before it.
  */
 export async function* keptRuns(client: Client, orderId: string): AsyncGenerator<KeptRun, void> {
   const id = workflowId(orderId);

@@ -50,7 +50,7 @@ interface Keyed {
   readonly keys: readonly string[];
 }
 
-/** Each is idempotent, and retried until it succeeds. */
+/** Each activity is idempotent, and retried until it succeeds. */
 export interface ForgettingActivities {
   /**
    * The person's orders that are not finished. With `keys`, those that a forgetting of these keys

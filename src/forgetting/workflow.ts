@@ -9,7 +9,7 @@ const options = {
 } as const;
 const { findOpenOrders, noteForgetting, retireKeys, destroyKeys } =
   proxyActivities<ForgettingActivities>(options);
-/** They visit every order of the customer, and heartbeat meanwhile. */
+/** These two activities visit every order of the customer, and send heartbeats meanwhile. */
 const { forgetInOrders, certify } = proxyActivities<ForgettingActivities>({
   ...options,
   startToCloseTimeout: '24 hours',

@@ -129,7 +129,7 @@ export interface Allowed {
   readonly blockedCommands: Readonly<Record<string, string>>;
 }
 
-/** For commands to the whole order; each shipment and return lists its own (`toView`). */
+/** The commands to the whole order. Each shipment and return lists its own (`toView`). */
 export function allowedCommands(order: Order): Allowed {
   const allowed: string[] = [];
   const reasons: Record<string, string> = {};

@@ -13,7 +13,7 @@ export type Effect = { [T in EffectType]: Owed & { readonly type: T } & EffectDa
 
 interface Owed {
   readonly key: string;
-  /** copied, as `traceId`, from the event that made it owed */
+  /** the correlation id of the event that made it owed; `traceId` is copied in the same way */
   readonly correlationId: string;
   readonly traceId?: string;
 }

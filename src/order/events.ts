@@ -212,5 +212,5 @@ export const schemaVersions: Readonly<Record<EventType, number>> = {
 /** An event without its envelope: before it is appended to the log. */
 export type EventDraft = { [T in EventType]: { readonly type: T; readonly data: EventData[T] } }[EventType];
 
-/** One event of an order's log, in today's shape. */
+/** One event of an order's log, in its current shape. */
 export type OrderEvent = EventDraft & Envelope;

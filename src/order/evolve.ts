@@ -23,9 +23,9 @@ import { unreachable } from './unreachable.js';
 const graceAfterResumptionMs = 15 * 60 * 1000;
 
 /**
- * Folds one event into the order. State changes only here. It refuses no event of an order's log.
- * An event whose cause is an effect settles that effect. Then every effect that the new state wants
- * and does not owe yet (`wantedEffects`) becomes owed, with this event's version in its key.
+ * Folds one event into the order. State changes only here. It accepts every event of an order's
+ * log. An event whose cause is an effect settles that effect. Then every effect that the new state
+ * wants and does not owe yet (`wantedEffects`) becomes owed, with this event's version in its key.
  *
  * @throws TypeError if the log does not start with `OrderCreated`
  */

@@ -51,14 +51,14 @@ export function holds(order: Order, fact: Fact): boolean {
   if (fact.type === 'PaymentSettled') return holdsOfPayment(order, fact.data);
   const shipment = order.shipments.find((entry) => entry.shipmentId === fact.data.shipmentId);
   if (fact.type === 'ShipmentDelivered') return shipment?.status === 'delivered';
-  // A cancelled or undispatched shipment has neither. With another tracking number it is another
-  // fact, which a person must look at.
+  // A cancelled or undispatched shipment has neither. A fact with another tracking number does not
+  // hold: it waits, and a person must look at it.
   return shipment?.carrier === fact.data.carrier && shipment.trackingNumber === fact.data.trackingNumber;
 }
 
 /**
- * For each outcome, the statuses that it does not contradict. A late answer about a payment that
- * was voided or has expired meanwhile changes nothing.
+ * For each outcome, the statuses of an authorization that do not contradict it. A late answer about
+ * a payment that was voided or has expired meanwhile changes nothing.
  */
 const agreeing: Readonly<Record<PaymentFact['outcome'], readonly Authorization['status'][]>> = {
   authorized: ['authorized', 'voided', 'expired'],

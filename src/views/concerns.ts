@@ -33,7 +33,7 @@ export function concernsOf(order: Order): Concerns {
   };
 }
 
-/** Payments that are pending at the provider, each with the time since when. */
+/** Payments that are pending at the provider, each with the time since which it is pending. */
 export function pendingAuthorizations({ authorizations, terms }: Order) {
   return authorizations
     .filter(({ status, retired }) => status === 'pending' && !retired)

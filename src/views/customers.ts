@@ -12,7 +12,7 @@ import type { OrdersSummary } from './view.js';
 /** A customer, summarized from its orders. Amounts in minor units. */
 export interface CustomerSummary {
   readonly customerId: string;
-  /** as of the last order */
+  /** the name in the last order */
   readonly name: string;
   readonly orders: number;
   /** pending or confirmed */
@@ -39,7 +39,7 @@ const queries: readonly ViewQuery[] = [
     keys: { customerId: 'id' },
     body: {
       customerId: Type.String(),
-      name: Type.String({ description: 'as of the last order' }),
+      name: Type.String({ description: 'the name in the last order' }),
       orders: Count,
       openOrders: Type.Integer({ description: 'pending or confirmed' }),
       lifetimeValue: Type.Record(Type.String(), Money('minor units'), {

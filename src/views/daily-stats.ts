@@ -74,7 +74,7 @@ const queries: readonly ViewQuery[] = [
           currency: Type.String(),
           created: Count,
           confirmed: Count,
-          cancelled: Type.Integer({ description: 'as a whole' }),
+          cancelled: Type.Integer({ description: 'orders that were cancelled as a whole' }),
           rejected: Count,
           expired: Count,
           revenue: Money('captured that day, in minor units'),
@@ -85,7 +85,7 @@ const queries: readonly ViewQuery[] = [
           }),
           timeToConfirm: Type.Union(
             [closed({ average: Milliseconds, shortest: Milliseconds, longest: Milliseconds }), Type.Null()],
-            { description: 'of the orders confirmed that day' },
+            { description: 'percentiles of the orders that were confirmed that day' },
           ),
         }),
       ),

@@ -50,7 +50,9 @@ export const onlyShown = { ...viewAndConcerns, owedSince: 0, pendingSince: 0, un
 /** A projection to the `OrderView` of an `OrderDocument`. */
 export const onlyView = { ...onlyShown, stopped: 0 } as const;
 
-/** Each ends with `_id`, so that lists have a total order, and a cursor identifies one place. */
+/**
+ * Each index ends with `_id`, so that lists have a total order, and a cursor identifies one place.
+ */
 const orderIndexes: readonly IndexDescription[] = [
   { key: { createdAt: 1, _id: 1 } },
   { key: { updatedAt: 1, _id: 1 } },

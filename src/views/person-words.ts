@@ -37,7 +37,10 @@ export async function personWords(keys: KeyStore, order: Order): Promise<readonl
 
 type Hashes = ShortMemory<readonly string[]>;
 
-/** By key store: every step of an order writes them again, mostly within seconds. */
+/**
+ * Recent hashes, by key store. Every step of an order writes its words again, mostly within
+ * seconds.
+ */
 const madeBefore = new WeakMap<KeyStore, Hashes>();
 
 function madeWith(keys: KeyStore): Hashes {

@@ -28,7 +28,7 @@ interface ProductDocument extends Partial<Omit<ProductDemand, 'sku'>> {
 
 const demand = {
   sku: Type.String(),
-  orders: Type.Integer({ description: 'with the product, whatever became of them' }),
+  orders: Type.Integer({ description: 'orders with the product, whatever their status' }),
   ordered: Type.Integer({ description: 'units; so are the others' }),
   cancelled: Count,
   shipped: Count,

@@ -52,7 +52,7 @@ export function AttentionPage() {
   );
 }
 
-/** Rows of the list; those of one order do not name it. */
+/** Rows of the attention list. On the page of an order, they leave out its id. */
 export function AttentionRows({
   rows,
   ofOrder = false,

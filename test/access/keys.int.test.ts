@@ -106,7 +106,7 @@ test('a burst of new keys waits its turn, and a flood of guessed ones is not rea
   const reasons = (await Promise.allSettled(guesses)).map(
     (one) => one.status === 'rejected' && one.reason.name,
   );
-  // A busy machine may answer none of those that are read in time.
+  // On a busy machine, none of the keys may be read in time.
   const unread = reasons.filter((name) => name !== 'NotAuthenticated');
   expect(unread.length).toBeGreaterThanOrEqual(1_000);
   expect(new Set(unread)).toEqual(new Set(['AccessUnavailable']));

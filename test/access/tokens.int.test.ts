@@ -170,7 +170,7 @@ describe("the issuer's keys", () => {
       actor: 'user:ada',
     });
     expect(asked - before).toBe(4);
-    // The first key is withdrawn: what it has signed is not believed any more.
+    // The first key is withdrawn, so tokens that it has signed are refused.
     await expect(tokens.check(await valid())).rejects.toMatchObject({ code: 'invalid_token' });
   });
 
@@ -188,7 +188,7 @@ describe("the issuer's keys", () => {
     const tokens = open({ keptMs: 0 });
     isAway = true;
     await expect(tokens.check(await valid())).rejects.toMatchObject({ name: 'AccessUnavailable' });
-    // Not asked again at once.
+    // The issuer is not asked again at once.
     const before = asked;
     await expect(tokens.check(await valid())).rejects.toMatchObject({ name: 'AccessUnavailable' });
     expect(asked).toBe(before);

@@ -9,7 +9,7 @@ import { orderBody, type Reply, startTestApi, type TestApi } from '../support/ap
 
 let api: TestApi;
 let all: string;
-/** A key with every scope but one, by that one. */
+/** For each scope, a key with all scopes except that one. */
 const allBut = new Map<Scope, string>();
 
 beforeAll(async () => {
@@ -86,7 +86,7 @@ describe('the table of routes', () => {
   test('without a key each is 401, without its scope 403, and with it neither', async () => {
     for (const { method, url, access } of api.app.routeAccess) {
       if (access === 'open' || access === 'signed') continue;
-      // A query that no route knows: the request ends when its schema is checked.
+      // No route has this query parameter, so the request is refused when its schema is checked.
       const path = `${url.replaceAll(/:\w+/g, 'x')}?unknown=1`;
       const status = async (headers: Readonly<Record<string, string>>) => {
         const response = await api.app.inject({ method: method as 'GET', url: path, headers });
@@ -201,14 +201,14 @@ describe('a page that signs in', () => {
     const proxied = { origin: 'http://shop.example', 'sec-fetch-site': 'same-origin' };
     expect((await write(proxied)).status).toBe(404);
     expect(await write({ ...proxied, 'sec-fetch-site': 'same-site' })).toMatchObject(refused);
-    // A key in the header names no origin.
+    // A request with a key in the header needs no origin.
     expect((await write({ ...bearer() })).status).toBe(404);
   });
 
   test('by https gets a cookie for https only; with a wrong key none, and with less scopes less', async () => {
     const secure = await signIn(all, { host: 'localhost', origin: 'https://localhost' });
     expect(cookieOf(secure)).toMatch(/^__Host-orders_session=.*; Path=\/;.*; Secure$/);
-    // Another host of the domain can set a cookie of the plain name only.
+    // Another host of the domain can only set a cookie without the prefix `__Host-`.
     const tossed = `orders_session=ordk_no; __Host-orders_session=${all}`;
     expect((await api.get('/v1/stock', { cookie: tossed })).status).toBe(200);
     const plain = { cookie: `orders_session=${all}`, 'x-forwarded-proto': 'https' };

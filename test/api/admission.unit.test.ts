@@ -65,7 +65,7 @@ describe('a bound', () => {
 describe('a bound that adapts', () => {
   const bound = { least: 5, most: 10, targetMs: 500, waiting: 100, waitMs: 10_000 };
 
-  /** All places are taken, each for so long; once or several times. */
+  /** Takes all places for `ms` each, once or several times. */
   async function fill(admission: ReturnType<typeof admissionOf>, ms: number): Promise<void> {
     const places = Array.from({ length: admission.state('create').limit }, () => admission.enter('create'));
     const leaves = await Promise.all(places.map(entered));

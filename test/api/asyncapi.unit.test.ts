@@ -31,7 +31,7 @@ beforeAll(async () => {
 });
 afterAll(() => app.close());
 
-/** What an event is refused for as the payload of a message; empty if it is one. */
+/** The errors of an event that is checked as the payload of a message; empty if it is valid. */
 function refusals(message: string, payload: object): unknown {
   expect(document).toHaveProperty(['components', 'messages', message]);
   const validate = ajv.getSchema(`document#/components/messages/${message}/payload`);

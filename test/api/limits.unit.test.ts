@@ -130,7 +130,7 @@ test('a request that takes too long to arrive is answered 408 in the time that i
   await app.listen({ host: '127.0.0.1', port: 0 });
   const socket = await connected();
   socket.write(`${request('POST', '/slow')}content-type: application/json\r\ncontent-length: 9\r\n\r\n{`);
-  // By default Node would look after half a minute.
+  // By default Node would check only after half a minute.
   expect(await answerOn(socket)).toMatch(/^HTTP\/1.1 408 [^]*"code":"request_timeout"/);
 });
 
@@ -160,7 +160,7 @@ describe('a stream that is not read', () => {
     return socket;
   }
 
-  /** Nothing more fits on the way to the reader. */
+  /** Waits until all buffers between server and reader are full. */
   async function untilStuck(): Promise<void> {
     let before = -1;
     await until(async () => {

@@ -32,7 +32,7 @@ import { until } from '../support/until.js';
 const hour = 3_600_000;
 const ago = (ms: number) => new Date(Date.now() - ms).toISOString();
 
-/** Asks again while a busy MongoDB does not answer in time. */
+/** Repeats the request while a busy MongoDB does not answer in time. */
 async function rowsOf(api: TestApi, query = ''): Promise<AttentionRow[]> {
   return await until(async () => {
     const { status, body } = await api.get(`/v1/attention?${query}`);
@@ -41,7 +41,7 @@ async function rowsOf(api: TestApi, query = ''): Promise<AttentionRow[]> {
   });
 }
 
-/** Of the metrics, those about orders, a line each. */
+/** The lines of the metrics about orders. */
 async function metricsOf(api: TestApi): Promise<string> {
   const { body } = await api.get('/metrics');
   return (
@@ -101,7 +101,7 @@ describe('an effect that is owed for long', () => {
   test('is what its order waits for, with its workflow', async () => {
     const { body } = await until(async () => {
       const next = await api.get(`/v1/orders/${orderId}/next`);
-      // Absent while it is tried.
+      // Absent while an attempt is running.
       expect(next.body.effects[0].nextTryAt).toBeDefined();
       return next;
     });
@@ -137,7 +137,7 @@ describe('an effect that is owed for long', () => {
     expect(
       (await api.get(`/v1/orders/${orderId}`, { 'if-none-match': String(headers['etag']) })).status,
     ).toBe(200);
-    // A note is news of the order, and none of the effect.
+    // A note changes the order, but not the effect.
     const note = await api.post(`/v1/orders/${orderId}/notes?consistency=projected`, { body: { text: 'x' } });
     expect(note.status).toBe(200);
     expect((await api.get(`/v1/orders/${orderId}`)).body.attention).toEqual([
@@ -171,7 +171,7 @@ describe('an effect that is owed for long', () => {
       expect(next.effects[0]).not.toHaveProperty('attempts');
       expect(next).not.toHaveProperty('workflow');
     } finally {
-      // Its database is the other's.
+      // It shares its database with the other API.
       await cut.app.close();
       await cut.tail.stop();
       await cut.mongo.close();

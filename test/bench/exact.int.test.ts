@@ -1,4 +1,7 @@
-/** The costs that do not depend on how fast a machine is. A change that moves one of these numbers moves it here, too. */
+/**
+ * The costs that do not depend on the speed of a machine. If a change alters one of these numbers,
+ * change it here as well.
+ */
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { type Steps, orderLog } from '../../src/order-log.js';
@@ -59,7 +62,7 @@ test('round trips to MongoDB of each step of an order', async () => {
   }
   expect(story.order.status).toBe('completed');
   expect(trips).toEqual([
-    // Whether all of the stock is known is asked while it moves.
+    // The state of the stock is read in parallel with the movement.
     ['reserve', `${recording.first} find ${moving}`],
     ['authorize', `${recording.later} ${authorizing}`],
     ['record', recording.later],
@@ -77,7 +80,7 @@ test('round trips of orders whose first events are recorded at once: they share 
   const started = await commands.of(
     async () => await Promise.all(logs.map(async ([created]) => await record({ events: [created] }))),
   );
-  // The first begins at once, and all others meanwhile become one batch.
+  // The first step begins at once. All others arrive meanwhile and form one batch.
   const trips = `${recording.first} ${recording.first}`;
   expect(started.map(({ commandName }) => commandName).join(' ')).toBe(trips);
 });
@@ -98,7 +101,7 @@ test('round trips to MongoDB of orders that are restored from their histories, h
     return started.map(({ commandName }) => commandName).join(' ');
   };
   expect(await trips(closed, false)).toBe(`${stockPutBack} distinct insert insert`);
-  // Whether they have gone on meanwhile.
+  // Reads whether these orders have newer events by now.
   expect(await trips(open, true)).toBe(`${stockPutBack} distinct insert insert aggregate`);
 });
 
@@ -157,7 +160,7 @@ describe('round trips of the API, and documents examined', () => {
 
   test('a page of a list costs the same however deep it is', async () => {
     let cursor = '';
-    // Behind a cursor the last document of the page before is looked at once more.
+    // With a cursor, the last document of the previous page is examined again.
     for (const examined of [51, 52, 52, 52]) {
       const started = await commands.of(async () => {
         const { body } = await api.get(`/v1/orders?status=completed${cursor}`);
@@ -180,7 +183,7 @@ test('what an order costs Temporal, and its commands MongoDB', async () => {
       expect(reply.status).toBe(status);
       answer = reply.body;
     });
-    // The key of the customer is in another database, and is remembered for a second.
+    // The customer's key is in another database, and is cached for a second.
     const ofOrders = started.filter(({ databaseName }) => databaseName === api.mongo.db.databaseName);
     trips.push(ofOrders.map(({ commandName }) => commandName).join(' '));
     await untilAtRest(api.client, answer['orderId'] ?? '');
@@ -192,7 +195,7 @@ test('what an order costs Temporal, and its commands MongoDB', async () => {
   await send(`${path}/${shipmentId}/dispatch`, delivery, 200);
   await send(`${path}/${shipmentId}/deliver`, {}, 200);
 
-  // A create with a key asks the journal whether it was there before; the other commands ask the workflow alone.
+  // A create with a key looks it up in the journal; the other commands only ask the workflow.
   expect(trips).toEqual(['find', '', '', '']);
   const { bytes, ...cost } = await historyCost(api.client, orderId);
   expect(cost).toEqual({ events: 72, stateTransitions: 30, actions: 12, otherActions: 4 });

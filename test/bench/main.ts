@@ -11,7 +11,7 @@ import { OPTIONS } from './options.mjs';
 let servers: Promise<BenchServers> | undefined;
 let isInterrupted = false;
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  // Not only once: Ctrl-C comes from the terminal and, again, from `npm run`.
+  // `on`, not `once`: Ctrl-C arrives twice, from the terminal and from `npm run`.
   process.on(signal, () => {
     isInterrupted = true;
     void stopServers().finally(() => process.exit(1));
@@ -35,7 +35,7 @@ try {
   const results: Judged[] = [];
   for (const measurement of chosen) {
     const judged = await stage(measurement.name, (note) => started.measure(measurement, note));
-    // At once: what comes later may fail, or be given up.
+    // Printed at once, because a later measurement may fail or be interrupted.
     for (const one of judged) process.stdout.write(`  ${brief(one)}\n`);
     results.push(...judged);
   }
@@ -44,13 +44,13 @@ try {
   process.stdout.write(`${JSON.stringify({ measurements: results.map(({ result }) => result) })}\n`);
   process.exit();
 } catch (error) {
-  // What is measured fails when it is ended from outside: that is no news.
+  // If the run is interrupted, the measurement fails as well; that error is not printed.
   if (!isInterrupted) process.stderr.write(`${messageOf(error)}\n`);
   await stopServers().catch(() => undefined);
   process.exit(1);
 }
 
-/** Those that have not started yet are waited for. */
+/** Stops the servers, after waiting for those that are still starting. */
 async function stopServers(): Promise<void> {
   await (await servers)?.stop();
 }

@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { CommandStartedEvent, Db, Document, MongoClient } from 'mongodb';
 
-/** What one piece of work asks of MongoDB. */
+/** The commands that some work sends to MongoDB. */
 export interface MongoCommands {
   /** Runs the work. @returns the commands that it led to, in order, and no others that run meanwhile */
   of(work: () => Promise<unknown>): Promise<readonly CommandStartedEvent[]>;

@@ -1,4 +1,7 @@
-/** `npm run bench [-- <options>]`: makes the checkout ready, compiles the benchmarks, and runs them in a process of their own. */
+/**
+ * `npm run bench [-- <options>]`: makes the checkout ready, compiles the benchmarks, and runs them
+ * in a separate process.
+ */
 import { spawn } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { constants } from 'node:os';
@@ -47,7 +50,7 @@ JSON object. Memory and times of start are of this machine: run it while nothing
   start.ready        a second npm start                      the two servers alone
 `;
 
-/** Where the compiled benchmarks are. */
+/** The folder of the compiled benchmarks. */
 const built = join(cacheDir, 'bench');
 
 if (isHelpAsked('npm run bench', OPTIONS)) {

@@ -31,7 +31,7 @@ const done: CommandResult = {
   replayed: false,
 };
 
-/** Runs a script against a write side that takes down what it is sent, and answers `result`. */
+/** Runs a script with a write side that notes what it is sent, and answers `result`. */
 async function orders(
   line: string | readonly string[],
   result: CommandResult = done,
@@ -60,7 +60,7 @@ async function orders(
       paint: (_, text) => text,
       readInput: async () => Buffer.from(input),
     },
-    // Nothing listens there.
+    // An address where nothing listens.
     env: { ORDERS_URL: 'http://127.0.0.1:1' },
     openWriteSide: async () => ({
       gateway,
@@ -396,7 +396,7 @@ describe('--help', () => {
 });
 
 describe('completion', () => {
-  /** What bash offers after the words. */
+  /** The completions that bash offers after the words. */
   async function offered(...words: readonly string[]): Promise<readonly string[]> {
     const { out } = await orders('completion bash');
     const ask = 'COMP_WORDS=(orders "$@"); COMP_CWORD=$#; _orders; printf "%s\\n" "${COMPREPLY[@]}"';

@@ -39,7 +39,9 @@ interface Ended {
   readonly err: string;
 }
 
-/** Starts a script as a process of its own; one that hangs is killed, so its exit code is null. */
+/**
+ * Starts a script as a separate process. A script that hangs is killed, so its exit code is null.
+ */
 function start(
   args: readonly string[],
   more: Record<string, string> = {},
@@ -65,7 +67,7 @@ function orders(line: string, more?: Record<string, string>): Promise<Ended> {
   return start(line.split(' '), more).ended;
 }
 
-/** What a script that succeeds prints with `--json`. */
+/** The value that a successful script prints with `--json`. */
 async function json(line: string): Promise<unknown> {
   const { exitCode, out, err } = await orders(`${line} --json`);
   expect({ line, exitCode, err }).toEqual({ line, exitCode: 0, err: '' });
@@ -99,7 +101,7 @@ test('an order is placed, shipped, delivered, returned and refunded; journal and
   expect(order).toMatchObject({ paymentStatus: 'partially_refunded', captured: 3998, refunded: 1999 });
   const events = fromJournal as { version: number }[];
   expect(events.map(({ version }) => version)).toEqual(events.map((_, index) => index + 1));
-  // The journal adds when it was recorded.
+  // The journal's events also have `recordedAt`.
   expect(events).toMatchObject(fromHistory as object[]);
   expect(card.out).toContain('captured EUR 39.98, refunded EUR 19.99');
   expect(table.out).toMatch(/PaymentRefunded +payments +EUR 19\.99 for f1/);
@@ -218,7 +220,8 @@ test('stock is set and shown', async () => {
 
 describe('with something away', () => {
   test('MongoDB: orders are taken', async () => {
-    // A worker that reaches MongoDB would bring the customer's key there, where the second script cannot look.
+    // A worker that reaches MongoDB would store the customer's key there, where the second script
+    // cannot read it.
     const withoutMongo = {
       MONGODB_URI: 'mongodb://127.0.0.1:1/',
       TEMPORAL_TASK_QUEUE: newId(),
@@ -231,7 +234,7 @@ describe('with something away', () => {
   });
 
   test('the workers: orders are taken, the outcome of other commands is unknown', async () => {
-    // An API of that queue is not there either.
+    // There is no API for that task queue either.
     const withoutWorker = { TEMPORAL_TASK_QUEUE: newId(), ORDERS_URL: 'http://127.0.0.1:1' };
     const id = newId();
     expect(await orders(`create --id ${id}`, withoutWorker)).toMatchObject({ exitCode: 0 });

@@ -65,7 +65,7 @@ test.each([
 ])('%s is read as %s', async (id, status) => {
   const { status: code, body } = await api.get(`/v1/orders/${id}`);
   expect([code, body.status]).toEqual([200, status]);
-  // Folded anew from the journal, the order is what its view says.
+  // The fold of the journal equals the view.
   const { body: past } = await api.get(`/v1/orders/${id}?version=${body.version}`);
   expect(past).toMatchObject({ status, version: body.version, total: body.total });
 });

@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { prefetch } from '../../src/concurrency/async-iterables.js';
 
-/** Items, and what was asked of them. */
+/** A source of items, and which of them were requested. */
 function source(count: number, failsAt = Infinity) {
   const log: string[] = [];
   async function* items(): AsyncGenerator<number, void> {

@@ -5,7 +5,7 @@ import { fetchCommitted } from '../../src/delivery/kafka/committed-records.js';
 const [P, Q] = [7n, 8n];
 const [ABORT, COMMIT] = [0, 1];
 
-/** What a broker answers. Only what is read of a batch is there. */
+/** A batch of a broker's answer, with only the fields that the code reads. */
 const batch = (offset: number, producerId: bigint, attributes: number, key: Buffer, value: string) =>
   ({
     firstOffset: BigInt(offset),
@@ -49,7 +49,7 @@ test('records that were committed after an aborted transaction are there, also i
     marker(5, P, COMMIT),
     data(6, P, 'three'),
     marker(7, P, COMMIT),
-    // The broker lists no transaction without records.
+    // The broker's list of aborted transactions leaves out those without records.
     marker(8, P, ABORT),
   ];
   const { values, next } = await committedOf(batches, [{ producerId: P, firstOffset: 2n }]);

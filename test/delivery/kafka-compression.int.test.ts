@@ -38,7 +38,7 @@ async function produce(topic: string, codec: string, records: readonly Keyed[] =
   });
 }
 
-// Those that this client does not know, or not on each version of Node.js.
+// Codecs that this client does not know, or does not know on every version of Node.js.
 test.each(['snappy', 'zstd'])('commands of a producer that compresses by %s are read', async (codec) => {
   const settings = settingsOf(broker, codec);
   const topic = `${codec}.commands`;
@@ -71,7 +71,7 @@ test('a partition with a batch that cannot be decoded does not hold up the other
     topic,
     others.map((partition) => ({ key: 'b', value: 'two', partition })),
   );
-  // As on a version of Node.js that lacks a codec.
+  // Simulates a version of Node.js that lacks a codec.
   const { gzip } = compressionsAlgorithms as {
     readonly gzip: { decompressSync: (data: Buffer) => Buffer };
   };

@@ -4,7 +4,7 @@ import { expect, test } from '@jest/globals';
 import { Producer } from '@platformatic/kafka';
 import { closeClient, withClient } from '../../src/delivery/kafka/connection.js';
 
-/** A client whose broker takes nothing more, so that closing it would wait for ever. */
+/** A client whose broker hangs, so that closing the client would wait forever. */
 function hangingClient() {
   const socket = new Socket();
   const connections = new Map([['broker:1', { socket }]]);

@@ -3,7 +3,7 @@ import { crc32c, Reader, readRecordsBatch } from '@platformatic/kafka';
 import { batchOf } from '../../src/delivery/kafka/produce.js';
 import { encoded, groups, type TextRecord } from '../../src/delivery/kafka/records.js';
 
-/** As the client reads what brokers have. */
+/** The records as the client's own reader decodes them. */
 function readBack(records: readonly TextRecord[]) {
   const values = records.map((record) => encoded(record).value);
   const bytes = batchOf(values, { producerId: 2n ** 40n, producerEpoch: 7, sequence: 11 });

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { EventEmitter, once } from 'node:events';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { Consumer, kListApis } from '@platformatic/kafka';
 import type { Db } from 'mongodb';
@@ -101,7 +102,7 @@ async function settledHead(): Promise<number> {
   });
 }
 
-/** The feed as it is has come, and each position once. */
+/** Waits until the topic has the whole feed, each position once. */
 async function isPublished(generation = 1): Promise<void> {
   const head = await settledHead();
   const all = Array.from({ length: head }, (_, index) => `${generation}/${index + 1}`);
@@ -206,7 +207,7 @@ test('the subscription shows its position and its failures beside those of webho
   });
   await publishing.stop();
   expect(status).toMatchObject({ kind: 'kafka', to: 'orders.events', position: head, lag: 0, failures: 0 });
-  // Of a former configuration.
+  // The row is of an earlier configuration, so it is not listed.
   expect(await subscriptionsStatus(db, 'others.events')).toEqual([]);
 });
 
@@ -280,7 +281,8 @@ test('a transaction that hangs was committed if its records are up to the last c
     return [hanging.length, isCommitted];
   };
   const judged = [await judge(3), await judge(2)];
-  // Committed in one partition, and the checkpoint is of the generation before.
+  // The transaction is committed in one partition, and the checkpoint is of the previous
+  // generation.
   const begun = await producer.beginTransaction();
   await begun.send({ messages: [recordAt(1, 2)] });
   await begun.commit();
@@ -338,7 +340,7 @@ test('an event that is larger than a broker’s default is published', async () 
 test('a new generation of the feed is published from what it has in common with the one before', async () => {
   const head = await feedHead(orderLog, db);
   const before = positionsOf(await published());
-  // The sequencer would be fenced.
+  // Stops the sequencer first, because the new generation would fence it.
   await stopSequencing?.();
   const begun = await beginGeneration(orderLog, db, { commonUntil: head - 2 });
   stopSequencing = startSequencing(db);
@@ -420,23 +422,38 @@ test('records are commands, and what can never be one is refused without holding
   expect(kept?.headers.get('bytes')).toEqual(bytes);
 });
 
-test('a topic of commands that was deleted is made again, and its commands are taken', async () => {
+test('a topic of commands that is deleted and made again while a command is in flight: none of its commands is skipped', async () => {
   const settings = settingsOf(broker, 'remade');
   const { commands } = topicsOf(settings);
   const create = (key: string) => ({
     key,
     headers: { command: 'CreateOrder' },
     value: JSON.stringify(orderBody()),
+    partition: 0,
   });
-  const isTaken = async (orderId: string) =>
-    await until(async () => expect((await api.get(`/v1/orders/${orderId}`)).status).toBe(200), 60);
-  const taking = startTaking(settings);
   const [before, after] = [randomUUID(), randomUUID()];
+  let isInFlight = false;
+  const released = new EventEmitter();
+  const slow = (gateway: Gateway): Gateway => ({
+    ...gateway,
+    async create(orderId, body, meta) {
+      if (orderId === before) {
+        isInFlight = true;
+        await once(released, 'released');
+      }
+      return await gateway.create(orderId, body, meta);
+    },
+  });
+  const taking = startTaking(settings, slow);
   await until(() => send(settings, commands, [create(before)]));
-  await isTaken(before);
+  await until(async () => expect(isInFlight).toBe(true));
   await deleteTopic(settings, commands);
-  await until(() => send(settings, commands, [create(after)]), 60);
-  await isTaken(after);
+  await until(() => ensureTopics(settings, [{ name: commands, isDecompressed: true }]));
+  await until(async () => expect(await sentTo(settings, commands)).toBe(0n));
+  await until(() => send(settings, commands, [create(after)]));
+  released.emit('released');
+  for (const orderId of [before, after])
+    await until(async () => expect((await api.get(`/v1/orders/${orderId}`)).status).toBe(200));
   await taking.stop();
 });
 

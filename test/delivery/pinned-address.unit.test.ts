@@ -5,7 +5,7 @@ import { expect, jest, test } from '@jest/globals';
 
 type Answer = (error: null, addresses: readonly { readonly address: string; readonly family: 4 }[]) => void;
 
-/** What the name leads to: each time to the next one. */
+/** The addresses that the name resolves to, one after the other. */
 const leadsTo = ['8.8.8.8', '127.0.0.1'];
 let asked = 0;
 jest.unstable_mockModule('node:dns', () => ({
@@ -15,7 +15,7 @@ jest.unstable_mockModule('node:dns', () => ({
   },
 }));
 
-/** Where connections were about to go; none of them goes there. */
+/** The addresses of attempted connections. None is really opened. */
 const attempts: string[] = [];
 function stop(socket: Socket): void {
   socket.once('lookup', (error: Error | null, address: string) => {

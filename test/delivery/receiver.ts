@@ -19,11 +19,11 @@ export type Answer = (message: Received, response: ServerResponse) => void;
 
 export interface Receiver {
   readonly url: string;
-  /** all messages, those included that were not acknowledged */
+  /** all messages, including those that were not acknowledged */
   readonly received: Received[];
   /** Sets how messages to a path are answered from now on; undefined for 204. */
   answer(path: string, how: Answer | undefined): void;
-  /** The ids of the messages to a path, each once, in the order they came first. */
+  /** The ids of the messages to a path, each once, in the sequence of their first arrival. */
   ids(path: string): readonly string[];
   close(): Promise<void>;
 }
@@ -65,7 +65,7 @@ export async function startReceiver(): Promise<Receiver> {
   };
 }
 
-/** Whether one of the signatures of a message is by this secret. */
+/** Whether one of a message's signatures was made with this secret. */
 export function isSignedBy(secret: string, { headers, body }: Received): boolean {
   try {
     new Webhook(secret).verify(body, headers as Record<string, string>);

@@ -99,7 +99,10 @@ async function idsOf(orderIds: readonly string[]): Promise<readonly string[]> {
   return events.map(({ _id }) => _id);
 }
 
-/** Each event of these orders was received, and first in the order of versions. */
+/**
+ * Waits until each event of these orders was received; the first deliveries must be in the order of
+ * versions.
+ */
 async function arrived(path: string, orderIds: readonly string[]): Promise<void> {
   for (const orderId of orderIds) {
     const ids = await idsOf([orderId]);
@@ -160,7 +163,7 @@ test('events are posted as CloudEvents, signed, in order, to each endpoint what 
     type: 'order.confirmed.v1',
     data: { event: { type: 'OrderConfirmed' }, order: { orderId: vip, status: 'confirmed', tags: ['vip'] } },
   });
-  // Deliveries are no part of the endpoint's log, and no work of Temporal.
+  // Deliveries add nothing to the endpoint's log, and cost Temporal nothing.
   const runOf = api.client.workflow.getHandle(workflowIdOf(endpointLog, all.id));
   const { historyLength } = await until(async () => {
     const run = await runOf.describe();
@@ -172,7 +175,7 @@ test('events are posted as CloudEvents, signed, in order, to each endpoint what 
   await until(() => arrived(all.path, [more]));
   await until(async () => expect(await statusOf(all.id)).toMatchObject({ lag: 0 }));
   expect((await runOf.describe()).historyLength).toBe(historyLength);
-  // Nor is it any while there is nothing to deliver: nothing is scheduled.
+  // The workflow has no timer or activity either while there is nothing to deliver.
   const { events: ofWorkflow } = await runOf.fetchHistory();
   expect(ofWorkflow?.filter(({ timerStartedEventAttributes: timer }) => timer)).toEqual([]);
   expect(await journal(endpointLog, db).countDocuments({ orderId: all.id })).toBe(1);
@@ -309,7 +312,7 @@ test('whatever a receiver answers is kept as text, and an event of half a megaby
   await until(async () => {
     const { body } = await api.get(`${root}/${id}/deliveries?event=${orderId}:1`);
     expect(body.data.map(({ status }: { status: number }) => status)).toEqual([200, 500]);
-    // The first kilobyte ends within a letter.
+    // The first kilobyte ends within a multi-byte character.
     const kept = bytes.subarray(0, 1_024).toString('utf8');
     expect(body.data[1]).toMatchObject({ answer: kept });
     expect(kept).toMatch(/^\ufffd\0\ufffdé+\ufffd?$/);
@@ -330,7 +333,7 @@ test('a receiver that cannot be reached is named, and holds up no other', async 
     });
   });
   await until(async () => {
-    // As after an hour.
+    // Simulates that an hour has passed.
     const since = new Date(Date.now() - 3_600_000).toISOString();
     const failing = { _id: away.id, 'health.failures': { $gt: 0 } };
     await subscriptionRows(db).updateOne(failing, { $set: { 'health.failingSince': since } });
@@ -349,7 +352,7 @@ test('an event that fails for too long is parked and named, its order waits, and
   const order = await placedOrder(api);
   const waiting = { _id: `${id}/${order}:1`, failingSince: { $exists: true } };
   await until(async () => {
-    // An attempt that is under way writes the row as it has read it.
+    // An attempt in progress writes the row as it was when it was read.
     await waitingRows(db).updateOne(waiting, { $set: { failingSince: '2026-01-01T00:00:00.000Z' } });
     expect(await statusOf(id)).toMatchObject({ parked: 1 });
   });
@@ -359,7 +362,7 @@ test('an event that fails for too long is parked and named, its order waits, and
   ]);
   expect(receiver.ids(path)).toEqual([`${order}:1`]);
   receiver.answer(path, undefined);
-  // However many orders wait for a person, the others get on.
+  // Parked orders, however many, do not delay the others.
   const parkedOrders = Array.from({ length: 100 }, () => randomUUID());
   await waitingRows(db).insertMany(parkedOrders.flatMap((orderId) => parked(id, orderId)));
   const other = await placedOrder(api);
@@ -423,7 +426,7 @@ test('while a secret rotates, both sign; after the next rotation, the first does
   const again = await api.post(`${root}/${id}/rotate-secret`);
   secrets.push(String(again.body.secret));
   await until(async () => {
-    // The process that delivers sees the rotation when it is in the view.
+    // The delivering process sees the rotation once it is in the view.
     const order = await placedOrder(api);
     await until(() => arrived(path, [order]));
     const events = receiver.received.filter((one) => one.path === path && one.id.startsWith(order));
@@ -475,12 +478,12 @@ test('an endpoint without any success for too long is disabled; one that asks fo
     const status = await statusOf(busy.id);
     expect(Date.parse(status.restUntil)).toBeGreaterThan(Date.now() + 1_000_000);
   });
-  // While it rests, it gets nothing, also not of other orders.
+  // While the endpoint rests, it gets no event of any order.
   const before = receiver.received.filter((one) => one.path === busy.path).length;
   const [meanwhile, well] = [await placedOrder(api), await endpoint({ after: 0 })];
   await until(() => arrived(well.path, [meanwhile]));
   expect(receiver.received.filter((one) => one.path === busy.path)).toHaveLength(before);
-  // A person does not want to wait.
+  // An operator asks for a retry at once.
   receiver.answer(busy.path, undefined);
   const { status } = await api.post(`${root}/${busy.id}/deliveries/${order}:1/retry`);
   expect(status).toBe(202);
@@ -500,7 +503,7 @@ test('an endpoint gets no more a second than it asks for', async () => {
   });
   await until(() => arrived(path, orderIds));
   expect(times).toHaveLength(events.length);
-  // Each may come late, and none early: timers count whole milliseconds.
+  // Each delivery may be late but not early, except for the rounding of timers to milliseconds.
   for (const [index, at] of times.entries()) expect(at - begunAt).toBeGreaterThanOrEqual(index * 50 - 1);
 });
 
@@ -560,7 +563,7 @@ test('a deleted endpoint gets nothing more, and wrong requests are refused', asy
   if (created?.type !== 'EndpointCreated') throw new Error('Its log has no beginning.');
   const { secretId } = created.data as { secretId: string };
   await expect(api.mongo.webhookSecrets.read([secretId])).rejects.toThrow('lacks the webhook secret');
-  // As if the process had ended before it removed them.
+  // Simulates a process that ended before it removed the secrets.
   await api.mongo.webhookSecrets.make(secretId);
   await until(async () =>
     expect(await endpointViews(db).findOne({ _id: id })).toMatchObject({ finished: true }),

@@ -19,7 +19,7 @@ import { until } from '../support/until.js';
 
 let system: System;
 let api: Api;
-/** A write side that gives its orders short terms, and short runs of their workflows. */
+/** A write side whose orders have short terms, and whose workflows have short runs. */
 let hasty: Api;
 const hastyOrders: PlacedOrder[] = [];
 
@@ -55,7 +55,7 @@ afterAll(async () => {
   await system.end();
 }, 60_000);
 
-/** Ships lines of an order, all that is left by default, and sends them off. */
+/** Creates a shipment of these lines (by default all that are left), and dispatches it. */
 async function ship(order: PlacedOrder, lines?: readonly object[]): Promise<string> {
   const { body } = await order.tell('shipments', lines === undefined ? {} : { lines });
   await order.tell(`shipments/${body.shipmentId}/dispatch`, byDhl);
@@ -149,7 +149,7 @@ describe('fulfilment', () => {
     const delivered = () => api.webhook('carriers', 'shipment.delivered', shipment);
     expect([(await delivered()).status, (await delivered()).status]).toEqual([202, 202]);
     await order.becomes({ status: 'completed' });
-    // The second says nothing new: it changes nothing.
+    // The second webhook repeats the fact, so it changes nothing.
     await order.tell('notes', { text: 'delivered' });
     expect((await order.log()).slice(-3)).toEqual(['ShipmentDelivered', 'OrderCompleted', 'NoteAdded']);
   });
@@ -267,11 +267,11 @@ describe('payment', () => {
     await order.becomes({ status: 'completed', captured: 3998 });
     const log = await order.log();
     const count = (type: string) => log.filter((one) => one === type).length;
-    // On a busy machine the second may lapse, too, before its capture.
+    // On a busy machine the second authorization may also expire before its capture.
     expect(count('PaymentAuthorized')).toBe(count('AuthorizationExpired') + 1);
   });
 
-  /** Lets the customer agree, or not, and the provider tell so. */
+  /** Sends the provider's webhook about the customer's decision. */
   async function settle(order: PlacedOrder, outcome: PaymentFact['outcome']): Promise<void> {
     const ledger = sandboxLedger(system.db);
     const entry = await ledger.findOne({ orderId: order.id, type: 'authorize' });
@@ -434,7 +434,7 @@ describe('short runs', () => {
   test('a burst of commands loses none of them', async () => {
     const order = await hasty.place(paidWith('tok_slow'));
     const ids = Array.from({ length: 30 }, () => randomUUID());
-    // As a client does where there is no answer in time: once more, with the same key.
+    // Repeats the request with the same key if there is no answer in time, as a client does.
     const note = (id: string) =>
       until(() => order.tell('notes', { text: `note ${id}` }, { prefer: '', ...key(id) }), 60);
     const replies = await Promise.all(ids.map(note));
@@ -450,7 +450,8 @@ describe('short runs', () => {
 });
 
 test('of every order, history, journal, view and workflow tell one story, and so do payments and stock', async () => {
-  // Their deadlines are near: what is compared must not change any more.
+  // Waits until the near deadlines have passed, because the compared orders must not change any
+  // more.
   await Promise.all(hastyOrders.map((order) => order.becomes({ allowedCommands: [] })));
   const audited = await audit(system);
   expect(audited.length).toBeGreaterThan(30);
@@ -458,7 +459,7 @@ test('of every order, history, journal, view and workflow tell one story, and so
   for (const { orderId, order, events } of audited) {
     const { body } = await api.get(`/v1/orders/${orderId}`);
     expect(body.version).toBe(order.version);
-    // A busy worker may be late with its answer: then the history is read.
+    // If a busy worker is late with its answer, the history is read instead, so it is tried again.
     await until(async () => {
       const strong = await api.get(`/v1/orders/${orderId}?consistency=strong`);
       expect(strong).toMatchObject({ status: 200, headers: { 'served-by': 'workflow' }, body });

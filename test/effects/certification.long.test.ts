@@ -11,7 +11,7 @@ beforeAll(async () => {
 });
 afterAll(() => database.close());
 
-test.each(['payments', 'inventory'] as const)(
+test.each(['payments', 'inventory', 'carriers'] as const)(
   'the built-in provider of %s is certified',
   async (kind) => {
     const env = { MONGODB_URI: shared.mongodbUri, MONGODB_DB: database.db.databaseName };

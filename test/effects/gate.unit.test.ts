@@ -6,7 +6,7 @@ const patient = { concurrency: 10, timeoutMs: 60_000 };
 const fails = () => Promise.reject(new Error('down'));
 const works = () => Promise.resolve('paid');
 
-/** Calls that stay under way until `end` is called. */
+/** Calls that stay in flight until `end` is called. */
 function held() {
   let end: (answer: string) => void = () => undefined;
   const answer = new Promise<string>((resolve) => {

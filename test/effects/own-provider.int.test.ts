@@ -3,8 +3,11 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import process from 'node:process';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { createLogger } from '../../src/server/logger.js';
 import { verifyOrders } from '../../src/effects/proof.js';
 import { loadProviders } from '../../src/effects/provider-modules.js';
+import type { RunningRole } from '../../workers/role.js';
+import { startTracking } from '../../workers/tracking.js';
 import { orderBody, startTestApi, type TestApi } from '../support/api.js';
 import { startSequencing } from '../support/sequencing.js';
 import { until } from '../support/until.js';
@@ -14,11 +17,13 @@ const example = resolve('test/effects/example-provider/payments.mjs');
 let api: TestApi;
 let folder: string;
 let stopSequencing: () => Promise<void>;
+let tracker: RunningRole;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'orders-own-provider-'));
   process.env['EXAMPLE_LEDGER'] = join(folder, 'ledger');
-  // Outside of the project, a module of one's own builds on the example, and misbehaves by method.
+  // A custom module outside of the project. It uses the example, and misbehaves depending on the
+  // payment method.
   const path = join(folder, 'misbehaving.mjs');
   await writeFile(
     path,
@@ -36,11 +41,25 @@ beforeAll(async () => {
   const warehouse = join(folder, 'warehouse.mjs');
   const stocks = JSON.stringify(resolve('test/effects/example-provider/inventory.mjs'));
   await writeFile(warehouse, `export * from ${stocks};`);
-  api = await startTestApi({ PAYMENTS: path, INVENTORY: warehouse, ATTENTION_AFTER: '1s' });
+  process.env['EXAMPLE_LABELS'] = join(folder, 'labels');
+  const post = join(folder, 'post.mjs');
+  const books = JSON.stringify(resolve('test/effects/example-provider/carriers.mjs'));
+  await writeFile(post, `export * from ${books};`);
+  api = await startTestApi({
+    PAYMENTS: path,
+    INVENTORY: warehouse,
+    CARRIERS: post,
+    ATTENTION_AFTER: '1s',
+    TRACK_INTERVAL: '200ms',
+  });
   await api.startWorker();
+  const { config, temporal, mongo, tail } = api;
+  const providers = await loadProviders(config);
+  tracker = startTracking({ config, temporal, mongo, tail, logger: createLogger('silent'), providers });
   stopSequencing = startSequencing(api.mongo.db);
 });
 afterAll(async () => {
+  await tracker.stop();
   await stopSequencing();
   await api.close();
   await rm(folder, { recursive: true, force: true });
@@ -79,7 +98,7 @@ test('an order is paid at a provider from outside the project, and proven by its
   expect(one).toMatchObject({ status: 200, body: { agrees: true, differences: [] } });
   expect(other.body).toEqual(one.body);
 
-  // Out of time, nothing is asked.
+  // After `askUntil`, the provider is not asked.
   const late = await verifyOrders({ ...verified, providers, askUntil: 0 }, { orderId });
   const detail = expect.stringContaining('there was no time left to ask');
   const paid = { where: 'payments', kind: 'unanswered', detail, remedy: expect.stringContaining('charged') };
@@ -107,8 +126,27 @@ test('goods are reserved and taken at an inventory from outside the project', as
   const lines = (await readFile(join(folder, 'stock'), 'utf8')).trim().split('\n');
   const types = lines.map((line) => JSON.parse(line).request.type);
   expect(new Set(types)).toEqual(new Set(['reserve', 'deduct']));
-  // Nothing of it is in the inventory that comes built in.
+  // The built-in inventory has none of it.
   expect(await api.mongo.db.collection('stock_movements').countDocuments()).toBe(0);
+});
+
+test('a label is booked at carriers from outside the project, and its parcel is tracked there', async () => {
+  const shippingAddress = { street: 'Platz der Republik 1', city: 'Berlin', country: 'DE' };
+  const { body: placed } = await api.post('/v1/orders', { body: orderBody({ shippingAddress }) });
+  const orderId = String(placed.orderId);
+  await becomes(orderId, { status: 'confirmed' });
+  await api.post(`/v1/orders/${orderId}/shipments`, { body: {} });
+  await api.post(`/v1/orders/${orderId}/shipments/s1/label`, { body: {} });
+  const booked = { status: 'booked', carrier: 'Example Post', trackingNumber: expect.stringMatching(/^EX/) };
+  await becomes(orderId, { shipments: [{ label: booked }] });
+  await api.post(`/v1/orders/${orderId}/shipments/s1/dispatch`, { body: {} });
+  const { carriers } = await loadProviders(api.config);
+  expect(await carriers?.port.labels?.(orderId)).toBe(1);
+  const { shipments } = (await api.get(`/v1/orders/${orderId}`)).body;
+  const { carrier, trackingNumber } = shipments[0].label;
+  await carriers?.port.deliver?.({ carrier, trackingNumber });
+  await becomes(orderId, { shipments: [{ status: 'delivered', carrier, trackingNumber }] });
+  expect(await readFile(join(folder, 'labels'), 'utf8')).not.toContain('Republik');
 });
 
 test('a provider that hangs, throws or answers nonsense is named, and delays no neighbour', async () => {
@@ -134,6 +172,6 @@ test('a provider that hangs, throws or answers nonsense is named, and delays no 
         }),
       );
   });
-  // Once more, now that all of them have failed and are tried again.
+  // Places another order while the effects of the others fail and are retried.
   await becomes(await place('tok_ok'), { status: 'confirmed' });
 });

@@ -12,7 +12,7 @@ const request = {
 } as const;
 const voided = { type: 'voided' };
 
-/** A provider whose answers are given, with what it was asked. */
+/** A provider with given answers, which notes its calls. */
 function provider(known: unknown, answer: unknown) {
   const asked: string[] = [];
   const give = (what: string, given: unknown) => async () => {
@@ -20,7 +20,7 @@ function provider(known: unknown, answer: unknown) {
     if (given instanceof Error) throw given;
     return given;
   };
-  // It may answer anything.
+  // A provider may answer anything, so the type does not fit.
   const port = { lookUp: give('lookUp', known), void: give('void', answer) } as unknown as PaymentProvider;
   const { void: perform } = performPayments({
     name: 'bank',
@@ -138,8 +138,11 @@ test.each<[EffectType, unknown]>([
   ['book', { type: 'booked', carrier: 'c', trackingNumber: '' }],
   ['book', { type: 'booked', carrier: 'c', trackingNumber: 't', labelUrl: 'javascript:alert(1)' }],
   ['book', { type: 'booked', carrier: 'c', trackingNumber: 't', labelUrl: 'labels/t' }],
+  [
+    'book',
+    { type: 'booked', carrier: 'c', trackingNumber: 't', labelUrl: 'https://me:pass@labels.example/t' },
+  ],
   ['book', { type: 'booked', carrier: 'c', trackingNumber: 't', labelUrl: 7 }],
-  ['book', { type: 'booked', carrier: 'c', trackingNumber: 't', labelUrl: 'https://u:p@l.example/t' }],
   [
     'book',
     { type: 'booked', carrier: 'c', trackingNumber: 't', labelUrl: `https://l.example/${'x'.repeat(2_000)}` },

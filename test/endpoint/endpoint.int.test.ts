@@ -54,13 +54,13 @@ async function start(id: string) {
   });
 }
 
-/** As Temporal lists them, which is a moment later. */
+/** Waits until Temporal's list, which lags, has this many endpoints. */
 async function listed(count: number): Promise<void> {
   const query = `WorkflowType = 'endpoint' AND TaskQueue = '${api.config.temporal.taskQueue}'`;
   await until(async () => expect((await api.client.workflow.count(query)).count).toBe(count));
 }
 
-/** A client script for endpoints. */
+/** Runs a client script for endpoints. */
 async function script(line: string) {
   const { temporal, mongodb } = api.config;
   return await runWithoutTemporal(`${line} --entity endpoint`, {
@@ -80,7 +80,7 @@ test('an endpoint lives on the log of orders: history, journal and view of its o
     handle.executeUpdate<Answer, [Message]>(type, { args: [sent], updateId: messageId(sent) });
   const rotate = message('rotate', { secretId: 'two' });
   expect(await tell('RotateSecret', rotate)).toMatchObject({ version: 2, status: 'enabled' });
-  // A repetition is answered as before, and a version that has passed is refused.
+  // A repetition gets the first answer. A command for an earlier version is refused.
   expect(await tell('RotateSecret', rotate)).toMatchObject({ version: 2 });
   const stale = message('stale', { reason: 'gone' }, { expectedVersion: 1 });
   await expect(tell('DisableEndpoint', stale)).rejects.toMatchObject({
@@ -111,7 +111,7 @@ test('an endpoint lives on the log of orders: history, journal and view of its o
     ],
     steps: [{ type: 'SecretRotated' }, { type: 'EndpointDeleted' }],
   });
-  // Nothing of it is an order's.
+  // The orders' journal has none of its events.
   expect(await journal(orderLog, api.mongo.db).countDocuments({ orderId: id })).toBe(0);
   expect((await api.get(`/v1/orders/${id}`)).status).toBe(404);
 });
@@ -163,7 +163,8 @@ test('its feed, its proof, its view and its journal are its own', async () => {
   expect(await rebuildStateView(endpointLog, { ...rebuilding, rebuildId: 'r-1' })).toBe(true);
   expect(await proof()).toMatchObject({ found: 0 });
 
-  // What is behind is recorded from the history, by a reconciliation or by a rebuild of the journal.
+  // Missing events are recorded from the history, by a reconciliation or by a rebuild of the
+  // journal.
   await journal(endpointLog, db).deleteMany({ orderId: other });
   await views().deleteOne({ _id: other });
   const report = await reconcile(endpointLog, deps, { runId: randomUUID() }, () => undefined);
@@ -231,7 +232,7 @@ test('it is resumed from its journal, and the run that was replaced records noth
   const resumed = api.client.workflow.getHandle(`endpoint-${id}`);
   const view = { version: 3, secretIds: ['two', 'one'], resumed: { version: 3 } };
   await until(async () => expect(await views().findOne({ _id: id })).toMatchObject(view));
-  // A command that the run before has had is known.
+  // The new run knows a command of the earlier run.
   const { version } = await resumed.executeUpdate<Answer, [Message]>('RotateSecret', {
     args: [rotate],
     updateId: messageId(rotate),

@@ -25,7 +25,10 @@ afterAll(async () => {
   await system.end();
 }, LIMIT_MS);
 
-/** Whatever is broken here, other orders go their way, and the broken one agrees with itself when it is mended. */
+/**
+ * After each test, other orders continue, and the broken order is consistent again once it is
+ * repaired.
+ */
 afterEach(async () => {
   await shipAndDeliver(await api.place());
   await audit(system, forked);
@@ -38,7 +41,10 @@ async function shipAndDeliver(order: PlacedOrder): Promise<void> {
   await order.becomes({ status: 'completed' });
 }
 
-/** Records an event that the order's workflow has not decided, as the next one: as if the workflow had been put back. */
+/**
+ * Records a next event that the order's workflow has not decided, as if the workflow had been
+ * restored to an earlier state.
+ */
 async function forge(order: PlacedOrder): Promise<void> {
   const last = (await readJournal(orderLog, system.db, order.id)).at(-1);
   if (last === undefined) throw new Error('The order has no events.');
@@ -64,7 +70,7 @@ describe('an order whose journal holds another event than its workflow decides',
         }),
       );
       const handle = system.client.workflow.getHandle(workflowId(order.id));
-      // Both steps have met the fork, and are not tried again.
+      // Both steps have found the fork, and are not retried.
       await until(async () => expect((await handle.describe()).raw.pendingActivities ?? []).toEqual([]));
       const movements = system.db.collection('stock_movements');
       expect(await movements.countDocuments({ orderId: order.id, type: 'release' })).toBe(0);
@@ -118,7 +124,8 @@ describe('an order that cannot go on', () => {
     'because its view is damaged, waits until it is mended',
     async () => {
       const order = await api.place();
-      // Not by the worker that remembers the order: that one would not even notice.
+      // With another recorder, so that the worker reads the damaged view; it would overwrite a view
+      // of its own.
       const damage = { 'state.lines': 'damaged', recorder: 'somebody' };
       await orders(system.db).updateOne({ _id: order.id }, { $set: damage });
       const { body } = await order.tell('shipments', {}, noWait);

@@ -23,7 +23,7 @@ test('holders that are killed or frozen and a MongoDB that dies: the feed has no
     const api = apiAt(address);
     const createSome = async () =>
       await Promise.all(Array.from({ length: BATCH }, () => api.place({}, { prefer: '' })));
-    /** Whoever holds the feed now gives positions to what is recorded now. */
+    /** Records an order, and waits until the current leader has given it positions. */
     const grows = async () => {
       const before = await feedHead(orderLog, system.db);
       await api.place({}, { prefer: '' });
@@ -36,7 +36,7 @@ test('holders that are killed or frozen and a MongoDB that dies: the feed has no
     const second = await system.start('feed');
     await createSome();
     await grows();
-    // The second stands still without knowing it; a third takes over. Later the second wants to go on.
+    // The second process is frozen and a third takes over. Then the second tries to continue.
     second.freeze();
     const created = createSome();
     await system.start('feed');
@@ -71,7 +71,7 @@ test('holders that are killed or frozen and a MongoDB that dies: the feed has no
   }
 }, 300_000);
 
-/** What a reader sees that looks all the while, whatever breaks. */
+/** The positions that a reader sees that polls all the time, during faults as well. */
 async function follow({ db }: System, signal: AbortSignal): Promise<readonly string[]> {
   const seen: string[] = [];
   while (!signal.aborted) {

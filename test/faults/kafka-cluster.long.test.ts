@@ -59,7 +59,7 @@ test('leaders of the events, the checkpoints and the transactions are killed: ea
     await node.kill();
     await fillFeed(system.db, count + 1, count + part);
     count += part;
-    // It continues with the two that are left.
+    // Publishing continues with the remaining two nodes.
     await until(async () => expect(await sentNow()).toBeGreaterThan(BigInt(count)), patience);
     await node.start();
   }
@@ -91,7 +91,10 @@ async function textsOf(orderId: string): Promise<readonly string[]> {
 
 test('leaders of the commands, the refusals and the group are killed: each command is done once, in order', async () => {
   const ids = Array.from({ length: 12 }, () => randomUUID());
-  /** Until it is sent: a record may be sent twice, as by any producer that had no answer. */
+  /**
+   * Repeats the send until it succeeds. A record may then be in the topic twice, as with any
+   * producer that got no answer.
+   */
   const sending = (records: readonly Sent[]) =>
     until(() => send(settings(), 'orders.commands', records), patience);
   await startRole();

@@ -25,7 +25,10 @@ import { until } from '../support/until.js';
 const { TOPIC, GROUP, TRANSACTIONAL_ID } = ResourceTypes;
 const { READ, WRITE } = AclOperations;
 const user = { name: 'orders', password: 'swordfish' };
-/** As docs/guides/kafka.md has them. To read or to write includes to describe. */
+/**
+ * The rights that docs/guides/kafka.md lists. The right to read or write includes the right to
+ * describe.
+ */
 const rights = [
   [TOPIC, 'orders.events', READ],
   [TOPIC, 'orders.events', WRITE],
@@ -114,7 +117,7 @@ test.each([
     const { body } = await apiAt(product.address).get('/health/ready');
     return body.dependencies.find(({ name }: { readonly name: string }) => name === 'kafka');
   };
-  // Without an event, nothing is written.
+  // An event, because nothing is written without one.
   const next = (await feedHead(orderLog, system.db)) + 1;
   await fillFeed(system.db, next, next);
   const detail = expect.stringMatching(

@@ -81,7 +81,7 @@ test('100,000 events: Kafka’s own consumer sees each position once, whatever w
   expect(seen.toSorted((a, b) => a - b)).toEqual(Array.from({ length: count }, (_, index) => index + 1));
 }, 600_000);
 
-/** Records and marks of transactions, as far as the topic has come: cheap to ask. */
+/** The number of records and transaction markers in the topic, which is cheap to read. */
 async function sentNow(): Promise<bigint> {
   return await sentTo(settings(), topic).catch(() => 0n);
 }
@@ -134,7 +134,7 @@ test('a process that dies between sending and the commit leaves nothing that is 
   const first = await openSession({ settings: settings() });
   const { topicId } = first.checkpoint;
   await first.close();
-  // It never says how its transaction ends.
+  // A producer that leaves its transaction open.
   const dying = new TransactionalProducer({
     ...clientOptions(settings()),
     idempotent: true,
@@ -250,7 +250,7 @@ test('an outage of workers delays commands, and refuses none; rebalancing skips 
     'orders.commands',
     ids.map((id) => note(id, 'first')),
   );
-  // Without a worker, the first process is slow: it waits for answers while a second one joins.
+  // Without a worker, the first process is still waiting for answers when a second one joins.
   const all = new Set([0, 1, 2, 3, 4, 5]);
   const [first = '', ...nobody] = await until(async () => {
     const takers = await takersOf(settings());
@@ -262,7 +262,7 @@ test('an outage of workers delays commands, and refuses none; rebalancing skips 
   await until(async () => {
     const takers = await takersOf(settings());
     expect(new Set([...takers.values()].flat())).toEqual(all);
-    // So the second one has partitions that were the first one's.
+    // The second process then has partitions that the first one had.
     expect([...takers.keys()].filter((member) => member !== first)).toHaveLength(1);
   }, patience);
   await send(

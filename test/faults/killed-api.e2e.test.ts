@@ -8,7 +8,10 @@ import { createSystem, type System } from '../support/system.js';
 import { until } from '../support/until.js';
 
 const LIMIT_MS = 120_000;
-/** The answer waits until there is nothing left to do: long enough to be killed before it. */
+/**
+ * Makes the answer wait until the order is settled, so that the API can be killed before it
+ * answers.
+ */
 const slowly = { prefer: 'wait=30' };
 
 let system: System;
@@ -51,7 +54,7 @@ test(
     const first = await system.start('write,read');
     const sku = 'TAKEN-1';
     const order = await apiAt(first.address).place({ lines: [{ sku, quantity: 2, unitPrice: 1999 }] });
-    // While its stock is away, the order is not settled after the dispatch: the answer waits.
+    // Without its stock the order does not settle after the dispatch, so the answer waits.
     const stock = system.db.collection<{ _id: string }>('stock');
     await stock.updateOne({ _id: sku }, { $set: { reserved: 0 } });
     const { body } = await order.tell('shipments');

@@ -6,7 +6,7 @@ import { createSystem } from '../support/system.js';
 import { until } from '../support/until.js';
 
 const ORDERS = 30;
-/** Kills a worker when so many payments were answered. */
+/** Numbers of answered payments at which a worker is killed. */
 const KILLS = [3, 15];
 
 test('workers that are killed under load lose no effect and repeat none', async () => {
@@ -16,7 +16,7 @@ test('workers that are killed under load lose no effect and repeat none', async 
     const api = apiAt(address);
     const created = await Promise.all(
       Array.from({ length: ORDERS }, (_, index) =>
-        // A busy machine may refuse some at first.
+        // A busy API may refuse some requests at first.
         until(async () => {
           const made = await api.post('/v1/orders', orderOf({ id: `killed-${index}` }));
           expect(made.status).toBe(201);

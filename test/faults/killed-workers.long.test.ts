@@ -184,7 +184,10 @@ async function authorizing(system: System, api: Api): Promise<PlacedOrder> {
   });
 }
 
-/** An order whose label is booked, and whose worker waits for the answer. Another one where it did not. */
+/**
+ * An order whose label is booked and whose worker still waits for the answer. If the worker has the
+ * answer already, tries another order.
+ */
 async function booking(system: System, api: Api): Promise<PlacedOrder> {
   for (;;) {
     const order = await api.place();
@@ -197,7 +200,10 @@ async function booking(system: System, api: Api): Promise<PlacedOrder> {
   }
 }
 
-/** An order whose provider was asked and has not answered: `tok_slow` takes two seconds. Another one where it did meanwhile. */
+/**
+ * An order with a call to the provider in progress; `tok_slow` takes two seconds. If the call has
+ * ended by the time of the check, tries another order.
+ */
 async function caught(
   system: System,
   type: LedgerEntry['type'],
@@ -214,7 +220,7 @@ async function caught(
   }
 }
 
-/** How often the provider was asked, per key. */
+/** The number of calls to the provider, by key. */
 async function calls(
   system: System,
   { id }: PlacedOrder,

@@ -76,7 +76,10 @@ async function complete(order: PlacedOrder): Promise<PlacedOrder> {
   return order;
 }
 
-/** Each state that an order can stay in, or be caught in; how it gets there, and how it goes on to its end. */
+/**
+ * The states in which an order is when Temporal is lost: how it gets there, and how it then reaches
+ * its end.
+ */
 const ways: Readonly<
   Record<
     string,
@@ -133,7 +136,7 @@ const ways: Readonly<
     },
   },
   declined: { to: () => api.place(paidWith('tok_declined')) },
-  // The last two are caught at it.
+  // In the last two, an effect is in progress.
   'mid-capture': {
     to: async () => await ship(await api.place(paidWith('tok_slow')), noWait),
     on: async (order) => await order.tell('shipments/s1/deliver'),
@@ -141,7 +144,7 @@ const ways: Readonly<
   'mid-authorization': {
     to: async () => {
       const { body } = await api.post('/v1/orders', orderOf(paidWith('tok_slow')));
-      // Until then, it is accepted, and in Temporal alone.
+      // Until then, the order is accepted and only in Temporal.
       const orderId = String(body.orderId);
       await until(async () => expect(await orders(system.db).findOne({ orderId })).not.toBeNull());
       return api.order(orderId);
@@ -150,7 +153,7 @@ const ways: Readonly<
   },
 };
 
-/** So many orders of each way, some at a time. */
+/** Places this many orders of each state, several at a time. */
 async function placeAll(ofEach: number): Promise<ReadonlyMap<string, readonly string[]>> {
   const placed = new Map<string, string[]>();
   for (const [name, { to }] of Object.entries(ways)) {
@@ -185,7 +188,10 @@ async function finished(): Promise<readonly string[]> {
   return views.filter(({ state }) => isFinished(state)).map(({ _id }) => _id);
 }
 
-/** Owed by nobody any more, in the view as well: then the audit finds all at rest. */
+/**
+ * Waits until no order owes an effect, in the views as well, so that the audit finds all of them at
+ * rest.
+ */
 async function settled(): Promise<void> {
   await until(async () => expect(await orders(system.db).countDocuments({ settled: false })).toBe(0), 120);
 }
@@ -260,7 +266,7 @@ describe('Temporal is put back to an older copy while orders go on', () => {
       await cp(temporal.folder, copy, { recursive: true });
       await temporal.revive();
       await startApp();
-      // What is known to have been there, and is not there any more.
+      // A reconciliation that MongoDB remembers and the restored Temporal lacks.
       const canary = await system.client.workflow.start('reconcile', {
         taskQueue: 'none',
         workflowId: `canary-${randomUUID()}`,
@@ -276,7 +282,8 @@ describe('Temporal is put back to an older copy while orders go on', () => {
       await temporal.revive();
       const lost = await finished();
       await startApp();
-      // Orders go on before anybody has noticed: what was acknowledged is judged again, once they are resumed.
+      // Commands arrive before the loss is detected. Acknowledged ones are judged again once the
+      // orders are resumed.
       const [early = ''] = before.get('confirmed') ?? [];
       await api.post(`/v1/orders/${early}/notes`, { text: 'early' }, { prefer: 'respond-async' });
       await until(async () => {
@@ -332,7 +339,8 @@ test(
           outcome: 'resumed',
           version: 4,
         });
-      // The one before is alive, and still told things: several at once, so that the second follows nothing.
+      // The replaced run is still alive and receives messages. Several arrive at once, so that the
+      // second does not directly follow a recorded event.
       await Promise.all([1, 2, 3].map((n) => api.post(`/v1/orders/${order.id}/notes`, { text: `old ${n}` })));
       const old = system.client.workflow.getHandle(workflowId(order.id));
       await until(async () => expect((await old.describe()).status.name).toBe('FAILED'));

@@ -16,7 +16,8 @@ import { outageSeconds } from '../support/outage.js';
 import { createSystem, type ServerAddresses, type System } from '../support/system.js';
 import { until } from '../support/until.js';
 
-// All at the same time, for most of each is waiting: every one has a system of its own.
+// The tests run at the same time, each with a separate system, because most of their time is
+// waiting.
 const LIMIT_MS = (outageSeconds + 240) * 1_000;
 const CREATE_EVERY_MS = 5_000;
 const noWait = { prefer: '' };
@@ -77,7 +78,7 @@ async function mongodbIsAway(
           ]),
         },
       });
-      // What is decided meanwhile is known without MongoDB, by the worker that cannot record it.
+      // The worker that cannot record the decided events reports them without MongoDB.
       await until(async () =>
         expect(await (await fetch(`${server.address}/metrics`)).text()).toMatch(
           /^orders_unrecorded\{stage="decided"\} [1-9]/m,
@@ -191,7 +192,10 @@ test.concurrent(
   LIMIT_MS,
 );
 
-/** Checks what works while Temporal is away; gives the create and the command that had no answer, to be sent again. */
+/**
+ * Checks what works while Temporal is unavailable. Returns the create and the command without an
+ * answer, to be sent again.
+ */
 async function duringTemporalOutage(
   api: Api,
   order: PlacedOrder,
@@ -234,7 +238,7 @@ function downOf(name: string) {
   return expect.objectContaining({ name, status: 'down' });
 }
 
-/** Tells a story on a system of its own, and ends all of it, `broken` too. */
+/** Runs a test with a separate system, and ends the system and its `broken` server. */
 async function onSystem(
   servers: ServerAddresses,
   story: (system: System) => Promise<void>,
@@ -249,7 +253,7 @@ async function onSystem(
   }
 }
 
-/** An order whose authorization the provider is working on. */
+/** An order with an authorization in flight at the provider. */
 async function placedInFlight({ db }: System, api: Api): Promise<PlacedOrder> {
   const { body } = await api.post('/v1/orders', orderOf(paidWith('tok_slow')));
   const { orderId } = body;
@@ -258,7 +262,9 @@ async function placedInFlight({ db }: System, api: Api): Promise<PlacedOrder> {
   return api.order(String(orderId));
 }
 
-/** Creates orders all through an outage that began at `since`; each is answered. */
+/**
+ * Creates orders until the end of an outage that began at `since`. Each create must be answered.
+ */
 async function createAll(api: Api, since: number): Promise<readonly PlacedOrder[]> {
   const created: PlacedOrder[] = [];
   do {

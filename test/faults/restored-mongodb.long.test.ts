@@ -16,12 +16,12 @@ import { verifyOrders } from '../../src/effects/proof.js';
 
 const LIMIT_MS = 300_000;
 const roles = 'write,read,worker,feed';
-/** No reconciliation does what the rebuild is to do. */
+/** No reconciliation runs, because it would do a part of the rebuild's work. */
 const env = { RECONCILE_INTERVAL: '24h' };
 const noWait = { prefer: '' };
-/** Its stock is counted, and is less than what is sold in the end. */
+/** A SKU whose counted stock is less than what is sold in the end. */
 const counted = 'COUNTED-1';
-/** Of orders that go on by themselves. */
+/** The lines of orders that continue without commands. */
 const others = [{ sku: 'OTHER-1', quantity: 1, unitPrice: 100 }];
 
 interface World {
@@ -132,7 +132,9 @@ async function inWorld(story: (world: World) => Promise<void>): Promise<void> {
   }
 }
 
-/** Set-up may be under way still: until then, counts are refused. */
+/**
+ * Sets the count, and repeats it while set-up still runs, because counts are refused until then.
+ */
 async function count(api: Api): Promise<void> {
   await until(async () =>
     expect(await api.put(`/v1/stock/${counted}`, { onHand: 10 })).toMatchObject({ status: 200 }),
@@ -143,7 +145,7 @@ function ofCounted(quantity: number) {
   return [{ sku: counted, quantity, unitPrice: 500 }];
 }
 
-/** One order in each stage that goods and money can be in, with nothing left to do by itself. */
+/** One order in each stage of goods and money, each waiting for a command. */
 async function ordersInEveryStage(api: Api): Promise<readonly PlacedOrder[]> {
   const confirmed = await api.place({ lines: ofCounted(2) });
   const pending = await api.place(paidWith('tok_pending'));
@@ -169,7 +171,7 @@ async function dispatch(order: PlacedOrder): Promise<string> {
   return String(body.shipmentId);
 }
 
-/** Takes every order that can go on a step, or several, farther. */
+/** Takes every order that can continue one or more steps further. */
 async function goOn(placed: readonly PlacedOrder[]): Promise<void> {
   for (const order of placed) {
     const { allowedCommands, shipments } = await order.view();
@@ -181,7 +183,10 @@ async function goOn(placed: readonly PlacedOrder[]): Promise<void> {
   }
 }
 
-/** Journal, views, stock and movements, but for clocks of recorders and what goes on by itself. */
+/**
+ * Journal, views, stock and movements, without recording times, and without orders that continue by
+ * themselves.
+ */
 async function contents(db: Db, ids: readonly string[]) {
   const ofOrders = { orderId: { $in: [...ids] } };
   const all = (found: { toArray(): Promise<readonly Document[]> }) => found.toArray();
@@ -211,7 +216,10 @@ async function contents(db: Db, ids: readonly string[]) {
   };
 }
 
-/** Puts MongoDB back. The provider is somebody else, and the key store has a backup of its own: both keep what they know. */
+/**
+ * Restores MongoDB. The provider's ledger and the key store keep their current state: one is
+ * another company's, the other has a separate backup.
+ */
 async function putBack({ db }: System, replace: () => Promise<void>): Promise<void> {
   const keys = db.client.db(`${db.databaseName}_keys`);
   const apart: readonly Collection[] = [
@@ -235,7 +243,10 @@ async function replaceWith(mongodb: BreakableServer, backup?: string): Promise<v
   await mongodb.revive();
 }
 
-/** Places an order that waits, while readiness says why and stock cannot be counted. @returns its id */
+/**
+ * Places an order and checks that it waits, that readiness says why, and that stock cannot be
+ * counted. @returns its id
+ */
 async function waits(api: Api, why: string): Promise<string> {
   await until(async () => {
     const { body: ready } = await api.get('/health/ready');

@@ -15,7 +15,7 @@ const path = '/hooks';
 test('what delivers is killed and frozen, and the receiver fails now and then: nothing is lost, and each order is in order', async () => {
   const receiver = await startReceiver();
   const system = createSystem();
-  /** per order, the last version that was acknowledged */
+  /** by order, the last acknowledged version */
   const acknowledged = new Map<string, number>();
   const early: string[] = [];
   const tried = new Set<string>();
@@ -26,7 +26,7 @@ test('what delivers is killed and frozen, and the receiver fails now and then: n
     if (version > before + 1) early.push(id);
     const isFirst = !tried.has(id);
     tried.add(id);
-    // So that deliveries are in flight whenever a process is killed.
+    // The delayed answer keeps deliveries in flight when a process is killed.
     void setTimeout(20).then(() => {
       const fails = isFirst && tried.size % 7 === 0;
       if (!fails) acknowledged.set(orderId, Math.max(before, version));
@@ -58,7 +58,7 @@ test('what delivers is killed and frozen, and the receiver fails now and then: n
     const second = await system.start('feed', env);
     const two = placeSome();
     await more();
-    // The second stands still without knowing it, and goes on when a third has taken over.
+    // The second process is frozen, and continues after a third has taken over.
     second.freeze();
     await system.start('feed', env);
     const three = placeSome();

@@ -58,7 +58,7 @@ afterAll(async () => {
   await api.close();
 });
 
-/** A person that no other test knows. */
+/** A person that no other test uses. */
 function newPerson() {
   const id = randomUUID().slice(0, 8);
   const name = `Ada${id} Lovelace`;
@@ -163,7 +163,7 @@ test(
     await until(async () =>
       expect(await journal(orderLog, db).countDocuments({ unsequenced: true })).toBe(0),
     );
-    // Twice, so that there is a kept build.
+    // Rebuilt twice, so that the view has a kept build.
     await rebuild(orderLog, customers, rebuilding());
     await rebuild(orderLog, customers, rebuilding());
     for (const secret of secrets) expect(await readable(customerId, orderIds)).toContain(secret);
@@ -244,7 +244,7 @@ test(
     await everything();
     expect(await search()).toEqual([0, 0]);
     expect(await orders(db).countDocuments(withWords)).toBe(0);
-    // Nor in the build that is kept for a roll-back.
+    // The build that is kept for a roll-back has no value either.
     expect(await rollBack(db, customers.name)).toBeDefined();
     await everything();
     expect((await api.get(`/v1/orders/${ended}`)).body).toMatchObject({
@@ -252,7 +252,7 @@ test(
       shippingAddress: { street: 'forgotten', city: 'forgotten' },
     });
 
-    // The logs go on without a gap, and still prove themselves.
+    // The logs continue without a gap, and `verify` still succeeds.
     for (const orderId of orderIds) {
       const log = await readJournal(orderLog, db, orderId);
       expect(log.map(({ version }) => version)).toEqual(log.map((_, index) => index + 1));
@@ -285,7 +285,7 @@ test(
     await rebuildJournal(orderLog, rebuilding());
     await everything();
 
-    // Money and stock: goods come back, and are paid for.
+    // Money and stock: goods can still be returned and refunded.
     const { status, captured, refunded, total } = before;
     expect((await api.get(`/v1/orders/${completed}`)).body).toMatchObject({
       status,

@@ -11,7 +11,7 @@ import { until } from '../support/until.js';
 const LIMIT_MS = 120_000;
 const customer = { id: 'c-apart', name: 'Ada Apart', email: 'ada@apart.example' };
 
-/** A MongoDB for keys alone, as an operator has it who sets `KEYS_MONGODB_URI`. */
+/** A separate MongoDB for keys, as with `KEYS_MONGODB_URI`. */
 let keyServer: BreakableServer;
 let keyClient: MongoClient;
 let api: TestApi;
@@ -76,7 +76,7 @@ test(
     const { _id: keyId = '' } = (await kept.findOne({ customerId: other.id })) ?? {};
     await keyServer.kill();
     await keyServer.revive();
-    // Without the keys that the API keeps in memory.
+    // A new connection, without the API's cache of keys.
     const restarted = connectMongo(api.config);
     await until(async () => expect(await restarted.keys.opening(keyId)).toBeInstanceOf(Buffer));
     await restarted.close();

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
 
-/** Each collection of the product, as the source names it: its place in a certificate, or why it has none. */
+/** By collection, as the source names it: its place in a certificate, or why it has none. */
 const collections: Readonly<Record<string, string>> = {
   "'customer_keys'": 'place: key store',
   "'orders'": 'place: view orders, with its search words',

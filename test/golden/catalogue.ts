@@ -5,7 +5,7 @@ const file = 'src/api/reference/event-schemas.ts';
 const head = `/** The data of each event, as JSON Schema. Written by \`npm run events:lock\`. */
 export const eventSchemas: Readonly<Record<string, object>> = `;
 
-/** The schemas of today's events by their types, as the reference of the API shows them. */
+/** The schemas of the current event versions by type, as the reference of the API shows them. */
 export function catalogueOf(today: EventSchemas): Readonly<Record<string, object>> {
   return Object.fromEntries(
     Object.entries(today)

@@ -9,7 +9,7 @@ import {
   parse,
 } from '@swc/core';
 
-/** As much of JSON Schema as the shape of an event takes. */
+/** The part of JSON Schema that the shapes of events use. */
 export interface JsonSchema {
   readonly type?: 'object' | 'array' | 'string' | 'number' | 'boolean';
   readonly properties?: Readonly<Record<string, JsonSchema>>;
@@ -32,11 +32,11 @@ export async function eventSources(): Promise<readonly string[]> {
 }
 
 /**
- * What is persisted, as TypeScript declares it: `Envelope`, and each member of `EventData` in the version it is written in.
- * A type that is referred to stands where it is used: names, order, comments and layout do not matter, and a change to an
- * address is a change to every event that has one.
+ * What is persisted, as TypeScript declares it: `Envelope`, and each member of `EventData` in the
+ * version it is written in. Referenced types are inlined. So names, order, comments and layout do
+ * not matter, and a change of the type of an address changes every event that has one.
  *
- * @throws Error at a kind of type that is not known here
+ * @throws Error for a kind of type that this function does not know
  */
 export async function eventSchemas(
   sources: readonly string[],

@@ -20,7 +20,7 @@ test('the reference shows the data of each event: `npm run events:lock` writes i
   expect(shown).toEqual(catalogueOf(await eventSchemas(sources, schemaVersions)));
 });
 
-/** The declarations, `from` replaced by `to`. */
+/** The schemas of the declarations with `from` replaced by `to`. */
 async function altered(from: string | RegExp, to: string, versions = schemaVersions) {
   const source = sources.map((text) => text.replace(from, to));
   expect(source).not.toEqual(sources);

@@ -3,7 +3,7 @@ import type { EventSchemas, JsonSchema } from './event-schemas.js';
 
 const file = new URL('./event-schemas.json', import.meta.url);
 
-/** The shape of every event that was ever written, by its version. Grows; what is in it stays as it is. */
+/** The shape of every event version that was ever written. Shapes are only added, never changed. */
 export async function readLock(): Promise<EventSchemas> {
   return JSON.parse(await readFile(file, 'utf8'));
 }
@@ -14,12 +14,12 @@ export async function writeLock(schemas: EventSchemas): Promise<void> {
   await writeFile(file, `${JSON.stringify(sorted, null, 2)}\n`);
 }
 
-/** What is not in the lock yet. */
+/** The shapes that are not in the lock yet. */
 export function additions(locked: EventSchemas, today: EventSchemas): readonly string[] {
   return Object.keys(today).filter((name) => locked[name] === undefined);
 }
 
-/** What today's code says differently of what was written, each with what is to be done about it. */
+/** The shapes in which the code differs from the lock, each with what to do about it. */
 export function violations(locked: EventSchemas, today: EventSchemas): readonly string[] {
   return [
     ...Object.keys(today).flatMap((name) => changed(name, locked[name], today[name])),
@@ -60,7 +60,7 @@ function lost(name: string, today: EventSchemas): readonly string[] {
   return [`${name} was written, and today's code writes ${written}: versions never go back.`];
 }
 
-/** Each field by its path, such as `lines[].name`, with what it may be. */
+/** Each field by its path, such as `lines[].name`, with its type. */
 function fields(schema: JsonSchema, path = '', isOptional = false): ReadonlyMap<string, string> {
   const { properties = {}, required = [], items, anyOf = [], ...rest } = schema;
   const own = rest.enum?.map((value) => `"${value}"`).join(' | ') ?? rest.type ?? 'one of';

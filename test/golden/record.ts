@@ -21,7 +21,10 @@ const details = {
   tags: ['gift'],
 };
 
-/** `npm run events:lock`: adds the shape and a golden event of each version that is new. Changes none that is there. */
+/**
+ * `npm run events:lock`: adds the shape and a golden event of each version that is new. Changes no
+ * existing one.
+ */
 test('the shapes and golden events of new versions', async () => {
   const locked = await readLock();
   const today = await eventSchemas(await eventSources(), schemaVersions);
@@ -30,7 +33,8 @@ test('the shapes and golden events of new versions', async () => {
   await writeLock({ ...locked, ...today });
   await writeCatalogue(today);
 
-  // Not before their shapes are locked: each event of an example is checked against its own.
+  // Imported after the shapes are locked, because the examples check each event against its locked
+  // shape.
   const { create, states } = await import('../order/examples.js');
   const { Scenario } = await import('../order/specification.js');
   const detailed = Scenario.empty.do(create(details));

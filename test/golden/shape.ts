@@ -9,7 +9,9 @@ const locked: EventSchemas = JSON.parse(
 );
 const validators = new Map<string, Validator>();
 
-/** Fails unless an event has exactly the fields that are locked for its version, and each is what it may be. */
+/**
+ * Fails unless an event has exactly the fields, with the types, that are locked for its version.
+ */
 export function assertShape(event: StoredEvent): void {
   const { type, data, ...envelope } = event;
   const name = `${type}@${event.schemaVersion}`;

@@ -2,10 +2,10 @@ import type { ContinuedOrder, NewOrder, ResumedOrder, Step } from '../../src/ord
 import type { StoredEvent } from '../../src/order/events.js';
 import { storedHistories } from '../replay/histories.js';
 
-/** A run of an order as an earlier version of this code left it in Temporal. */
+/** A run of an order that an earlier version of this code left in Temporal. */
 export interface StoredRun {
   readonly start: NewOrder | ContinuedOrder | ResumedOrder;
-  /** what its activities were given, as it was written */
+  /** the events in the inputs of its activities, as they were written */
   readonly events: readonly StoredEvent[];
 }
 
@@ -26,7 +26,7 @@ interface WithInput {
 }
 
 function readRun(history: unknown): StoredRun {
-  // As `historyToJSON` writes them.
+  // The files have the format of `historyToJSON`.
   const { events } = history as History;
   const starts = events.flatMap((event) => inputOf(event.workflowExecutionStartedEventAttributes));
   const steps = events.flatMap((event) => inputOf(event.activityTaskScheduledEventAttributes));

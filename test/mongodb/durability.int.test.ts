@@ -9,7 +9,7 @@ import { states } from '../order/examples.js';
 import { shared, uniqueName } from '../support/servers.js';
 import { orderLog } from '../../src/order-log.js';
 
-/** A connection that would be content with less. */
+/** A connection with weaker default write and read concerns. */
 const client = new MongoClient(shared.mongodbUri, {
   monitorCommands: true,
   writeConcern: { w: 1 },
@@ -44,7 +44,7 @@ test('what a bulk insert met that was there already is told from everything else
   const insert = (into = things) => into.insertMany(documents, { ordered: false }).catch((error) => error);
   expect(duplicatesIn(await insert())).toEqual([1]);
 
-  // The driver makes the same kind of error of an outage, with no write in it that has failed.
+  // In an outage the driver throws the same class of error, but without a failed write.
   const nowhere = new MongoClient('mongodb://127.0.0.1:1', { serverSelectionTimeoutMS: 200 });
   const away = await insert(nowhere.db().collection('things'));
   expect(away).toBeInstanceOf(Error);

@@ -51,7 +51,7 @@ describe('a declined capture', () => {
     const again = declined.do(capture());
     expect(again.owed('authorize').amount).toBe(total);
     expect(toView(again.settleAll().order).captured).toBe(total);
-    // Those that lapsed in their time are no reason to give up.
+    // Authorizations that expired on time do not count towards giving up.
     expect(eventTypes(lapse(lapsed.wait(8 * day)), lapsed.wait(8 * day))).toEqual(['AuthorizationExpired']);
   });
   test('a new try has a key of its own; the hold is released when the money is there', () => {
@@ -155,7 +155,8 @@ describe('from several authorizations', () => {
 });
 
 describe('a method is replaced while the old one is still being asked', () => {
-  // s1 is declined; s2, without an authorization that lasts, has the old method asked when the new one comes.
+  // The capture of s1 is declined. For s2, whose authorization has expired, the old method is being
+  // authorized when the new one arrives.
   const asking = states.confirmed
     .do(ship(oneOfA), ship(), dispatch('s1'), dispatch('s2'))
     .settle('deduct')

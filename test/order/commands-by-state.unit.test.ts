@@ -32,7 +32,7 @@ import { eventTypes } from './specification.js';
 
 type Segment = (typeof segments)[FollowUpType];
 
-/** What each command leads to: its events, or the reason why not. */
+/** The result of each command: its events, or the reason for its refusal. */
 type Row = Readonly<Record<Segment, readonly EventType[] | string>>;
 
 const commands: Readonly<Record<Segment, FollowUpCommand>> = {
@@ -52,7 +52,7 @@ const commands: Readonly<Record<Segment, FollowUpCommand>> = {
   notes: note,
 };
 
-// Each row is the one it starts from, and what is different.
+// Each row extends an earlier one with its differences.
 const pending: Row = {
   hold: ['OrderHeld'],
   release: 'the order is not held',
@@ -251,7 +251,7 @@ describe.each(Object.keys(states) as StateName[])('%s', (name) => {
     const accepted = (Object.keys(commands) as Segment[]).filter(
       (segment) => typeof table[name][segment] !== 'string',
     );
-    // That the return window has passed is known to whoever knows the time: it is no state of the order.
+    // Whether the return window has passed depends on the time, not on the state of the order.
     const stateAllows = name === 'returningPastWindow' ? [...accepted, 'returns'] : accepted;
     expect(new Set(shown)).toEqual(new Set(stateAllows));
   });

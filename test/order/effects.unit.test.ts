@@ -89,7 +89,7 @@ describe('what this version does not know is never guessed at', () => {
   });
 });
 
-/** What comes over the wire has no type. */
+/** Received data is untyped. */
 function received(value: object) {
   return JSON.parse(JSON.stringify(value));
 }

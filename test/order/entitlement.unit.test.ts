@@ -31,7 +31,7 @@ function shipped(order: Scenario, shipmentId: string, ...lines: readonly LineQua
   return order.do(ship(...lines), dispatch(shipmentId)).settleAll();
 }
 
-/** Dispatched, its capture declined and given up. */
+/** An order with a shipment whose capture was declined and written off. */
 function unpaid(order: Scenario, shipmentId: string, ...lines: readonly LineQuantity[]): Scenario {
   return order
     .do(ship(...lines), dispatch(shipmentId))
@@ -40,7 +40,7 @@ function unpaid(order: Scenario, shipmentId: string, ...lines: readonly LineQuan
     .do(writeOff);
 }
 
-/** One return after the other, and what each refunds. */
+/** The refund of each of these returns, one after the other. */
 function refundsOf(order: Scenario, ...returns: readonly (readonly LineQuantity[])[]): readonly number[] {
   let now = order;
   return returns.map((lines) => {

@@ -15,7 +15,7 @@ function effectOf({ order }: { readonly order: Order }): Effect {
   return effect;
 }
 
-/** As it was before issuers were kept. */
+/** A fact as it was before command ids named their issuers. */
 const paid = (outcome: string, reference = 'o-1:authorize:2', authorizationId = 'pay-1') => ({
   reference,
   authorizationId,

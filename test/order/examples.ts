@@ -16,7 +16,7 @@ export const day = 24 * hour;
 
 export const terms: Terms = { paymentDeadline: day, returnWindow: 30 * day, authorizationTtl: 7 * day };
 
-/** 2 × 1999 + 1 × 500 + fee 490 + tax 333 − discount 100 = 5221: no split of it is even. */
+/** 2 × 1999 + 1 × 500 + fee 490 + tax 333 − discount 100 = 5221: it cannot be split evenly. */
 export const orderData: CommandData['CreateOrder'] = {
   customer: { id: 'c-1', name: 'Ada Example' },
   currency: 'EUR',
@@ -90,7 +90,7 @@ export const dispatchedFact: Fact = {
   data: { shipmentId: 's1', carrier: 'DHL', trackingNumber: 'T-1' },
 };
 
-// --- orders in every state they can be in ---
+// --- orders in every state ---
 
 const created = Scenario.empty.do(create());
 const authorizing = created.settle('reserve');

@@ -42,7 +42,7 @@ describe('a fact that does not fit yet', () => {
 
   test('waits no longer when the order says so for another reason', () => {
     const waiting = states.deducting.take(dispatchedFact, 'c').take(deliveredFact, 'd');
-    // Its shipment left with that very number, and is delivered by the second fact.
+    // The shipment was dispatched with that tracking number, and the second fact delivers it.
     expect(types(waiting, states.deducting)).toEqual(['FactReceived', 'ShipmentDelivered']);
     const held = states.heldWithShipment.take(deliveredFact, 'd');
     expect(held.order.facts).toHaveLength(1);

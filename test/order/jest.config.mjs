@@ -2,7 +2,10 @@ import base from '../../jest.config.mjs';
 
 const { globalSetup: _, globalTeardown: __, ...withoutServers } = base;
 
-/** The tests of `order` alone: no servers, and every branch of `src/order` taken, or the run fails. */
+/**
+ * Only the tests of `order`, without servers. The run fails unless they take every branch of
+ * `src/order`.
+ */
 export default {
   ...withoutServers,
   rootDir: '../..',

@@ -9,7 +9,7 @@ function listed({ order }: Scenario): Readonly<Record<string, unknown>> {
   return Object.fromEntries(listing(order).map(({ name, value }) => [name, value]));
 }
 
-/** The attributes whose value is told by itself. */
+/** The attributes whose change is upserted at once. */
 function atOnce({ order }: Scenario): readonly string[] {
   return listing(order)
     .filter((one) => one.atOnce)

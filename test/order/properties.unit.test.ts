@@ -43,8 +43,8 @@ const skus = ['A', 'B', 'C'];
 // --- what can happen ---
 
 /**
- * A step names what to try; numbers choose among what there is by then, so that any step fits any state. `sensible` is a
- * command that fits the state, `command` one that may not.
+ * A step names what to try. Numbers choose among the parts that exist then, so that any step can be
+ * tried in any state. `sensible` is a command that fits the state, `command` one that may not.
  */
 type Step =
   | { readonly kind: 'sensible'; readonly which: number; readonly choice: number }
@@ -65,7 +65,7 @@ const aStep: fc.Arbitrary<Step> = fc.oneof(
     weight: 4,
     arbitrary: fc.record({
       kind: fc.constant('command' as const),
-      // Of anything else there may be more than one in an order's life.
+      // Commands that may occur more than once in an order's life.
       type: fc.constantFrom<FollowUpType>(...followUpTypes, ...repeatable, ...repeatable, ...repeatable),
       choices: fc.array(fc.nat(1000), { minLength: 4, maxLength: 4 }),
     }),
@@ -79,7 +79,7 @@ const aStep: fc.Arbitrary<Step> = fc.oneof(
     arbitrary: fc.record({
       kind: fc.constantFrom('perform', 'answer', 'settle', 'settle', 'settle', 'webhook'),
       which: fc.nat(7),
-      // Mostly good: else few orders live long enough to be interesting.
+      // Mostly successful, so that enough orders get far.
       choice: mostlyGood,
     }),
   },
@@ -171,7 +171,10 @@ function commandOf(type: FollowUpType, choices: readonly number[]): Command {
   }
 }
 
-/** What people do with an order, of all that its parts and quantities make possible. Ends it when done in this order with choice 0. */
+/**
+ * The commands that people would send, from all that the order's parts and quantities allow. In
+ * this sequence, with choice 0, they lead an order to its end.
+ */
 function sensibleCommands({ lines, shipments, returns, holds }: Order, choice: number): readonly Command[] {
   const reason = 'why';
   const some = lines
@@ -214,14 +217,14 @@ function sensibleCommands({ lines, shipments, returns, holds }: Order, choice: n
 const stages = ['created', 'confirmed', 'dispatched'] as const;
 type Stage = (typeof stages)[number];
 
-/** An order in a world of its own. Checks every rule after every event and every step. */
+/** An order with a separate world. Checks every rule after every event and every step. */
 class Walk {
   readonly world = new World();
   readonly log: OrderEvent[] = [];
   now = startOfTime;
   private state: Order | undefined;
   private checked: Order | undefined;
-  /** what the events lead to, one by one: the same */
+  /** the fold of the events, one by one; it must equal `order` */
   folded: Order | undefined;
   private readonly keys = new Set<string>();
 
@@ -254,7 +257,7 @@ class Walk {
         break;
       }
       case 'answer': {
-        // The latest first; beyond them long settled ones, again.
+        // The latest effects first, then effects that were settled long ago.
         const performed = pick(this.world.performed().toReversed(), step.which);
         if (performed !== undefined) this.answer(performed.effect, performed.outcome);
         break;
@@ -278,7 +281,7 @@ class Walk {
     this.check();
   }
 
-  /** Spares a walk the way to where most happens. */
+  /** Starts a walk at a later stage of an order. */
   skipTo(stage: Stage): void {
     if (stage === 'created') return;
     const settled: Step = { kind: 'settle', which: 0, choice: 0 };
@@ -311,7 +314,7 @@ class Walk {
   }
 
   answer(effect: Effect, outcome: Outcome): void {
-    // The world answers with an outcome of the effect it was given.
+    // The world returns an outcome of its argument.
     const drafts = settle(this.order, { effect, outcome } as Settlement, this.now);
     const isOwed = this.order.owed.some(({ key }) => key === effect.key);
     assert.equal(drafts.length > 0, isOwed, 'an answer counts exactly while its effect is owed');
@@ -429,7 +432,10 @@ function checkEvent(before: Order | undefined, event: OrderEvent, after: Order, 
   for (const { quantity } of after.reserved) assert.ok(quantity > 0);
 }
 
-/** A line gives back what was captured for it and no more; what is refunded of a shipment comes out of its own captures. */
+/**
+ * A line is refunded at most what was captured for it, and the refunds of a shipment are paid out
+ * of its own captures.
+ */
 function checkEntitlement(order: Order, { shipmentId, lines: goods, charge }: Shipment): void {
   const lines = charge?.lines ?? [];
   for (const { quantity, amount, captured, refunded, returned } of lines) {
@@ -458,7 +464,7 @@ function checkEntitlement(order: Order, { shipmentId, lines: goods, charge }: Sh
   if (isPaid) assert.equal(paid, promised, 'its captures pay its refunds');
 }
 
-/** What returns are entitled to, and goodwill. */
+/** The refunds that returns are entitled to, and goodwill refunds. */
 function promisesOf({ returns, refunds }: Order): readonly RefundPart[] {
   const goodwill = refunds.filter(({ returnId }) => returnId === undefined);
   return [
@@ -486,7 +492,7 @@ function checkTransition(before: Order, event: OrderEvent, after: Order): void {
   if (isFinished(before)) assert.equal(event.type, 'CommandRejected', 'nothing happens to a finished order');
 }
 
-/** What must hold whenever nobody is deciding. */
+/** The rules that must hold between decisions. */
 function checkState(order: Order, now: string): void {
   assert.deepEqual(JSON.parse(JSON.stringify(order)), order, 'a state survives JSON');
   assert.deepEqual(wantedEffects(order), [], 'what is wanted is owed');
@@ -499,7 +505,7 @@ function checkState(order: Order, now: string): void {
   assert.ok(leads(order).length > 0, `an order that is ${order.status} and owes nothing awaits a command`);
 }
 
-/** What the order says of the world is so, as far as no answer is under way. */
+/** The order's record of the world is right, except for answers in flight. */
 function checkWorld(order: Order, { inventory, provider, carriers }: World): void {
   const owes = (...types: readonly Effect['type'][]) => order.owed.some(({ type }) => types.includes(type));
   if (!owes('reserve', 'release', 'deduct', 'restock')) {
@@ -531,7 +537,7 @@ function checkWorld(order: Order, { inventory, provider, carriers }: World): voi
   }
 }
 
-/** Commands that bring an order nearer to its end, as a view shows them. */
+/** The allowed commands that bring an order nearer to its end. */
 function leads(order: Order): readonly string[] {
   const view = toView(order);
   const commands = [view, ...view.shipments, ...view.returns].flatMap((part) => part.allowedCommands);
@@ -566,7 +572,7 @@ function checkAllowed(order: Order, now: string): void {
   if (isFinished(order)) assert.deepEqual(allowed, []);
 }
 
-/** At a deadline something happens, and what happens then does not set the same deadline again. */
+/** A deadline leads to an event, and does not set the same deadline again. */
 function checkDeadline(order: Order): void {
   const deadline = nextDeadline(order);
   if (deadline === undefined) return;
@@ -578,7 +584,10 @@ function checkDeadline(order: Order): void {
   assert.ok(next === undefined || next.at > at, 'a deadline passes once');
 }
 
-/** From any state: a world where all goes well from now on, and people who do what is left to do, bring the order to its end. */
+/**
+ * Takes an order from any state to its end: from now on every effect succeeds, and the remaining
+ * commands are sent.
+ */
 function finish(walk: Walk): void {
   for (let left = 300; !isFinished(walk.order); left -= 1) {
     assert.ok(left > 0, `never ends: ${JSON.stringify(walk.order)}`);
@@ -627,7 +636,10 @@ test('whatever happens, in whatever order, no rule of the order is broken, and e
   );
 }, 240_000);
 
-/** All that can be dispatched is, and paid or given up; all that was delivered comes back. Nothing is left to do but wait. */
+/**
+ * Dispatches all that can be dispatched, captures or writes off its payment, and returns all that
+ * was delivered. Then the order only waits.
+ */
 function returnAll(walk: Walk, choice: number): void {
   for (let left = 300; ; left -= 1) {
     assert.ok(left > 0, `never ends: ${JSON.stringify(walk.order)}`);
@@ -663,7 +675,7 @@ test('once all goods are back, all that was captured is refunded, to the last mi
         for (const step of steps) walk.step(step);
         for (const choice of choices) returnAll(walk, choice);
         const { order } = walk;
-        // A payment may be pending for ever, or the window for returns have passed.
+        // A payment may stay pending, or the return window may have passed.
         const isBack = order.returns.every(({ status }) => status === 'received');
         if (!isBack || order.lines.some((line) => line.dispatched > line.returned)) return;
         assert.equal(refundable(order), 0);

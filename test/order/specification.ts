@@ -24,7 +24,7 @@ import { assertShape } from '../golden/shape.js';
 export const orderId = 'o-1';
 export const startOfTime = '2026-01-01T00:00:00.000Z';
 
-/** What a world where all goes well answers. */
+/** The successful outcome of each effect. */
 const goodAnswers: { readonly [T in EffectType]: (effect: EffectOf<T>) => Outcomes[T] } = {
   reserve: () => ({ type: 'reserved' }),
   release: () => ({ type: 'done' }),
@@ -38,8 +38,8 @@ const goodAnswers: { readonly [T in EffectType]: (effect: EffectOf<T>) => Outcom
 };
 
 /**
- * An order's life so far, told by commands, answers of the world and the passing of time. Immutable: a step returns the
- * scenario that comes after it. A step that is refused is a mistake of the test and throws.
+ * An order's life so far, as a sequence of commands, outcomes and waits. Immutable: a step returns
+ * the scenario that comes after it. A step that is refused is a mistake of the test and throws.
  */
 export class Scenario {
   static readonly empty = new Scenario([], undefined, startOfTime);
@@ -76,7 +76,7 @@ export class Scenario {
     );
   }
 
-  /** Answers the effect of this type that is owed; by default all goes well. */
+  /** Settles the owed effect of this type, by default with success. */
   settle<T extends EffectType>(
     type: T,
     outcome: OutcomeOf<T> = goodAnswers[type](this.owed(type)),
@@ -84,20 +84,21 @@ export class Scenario {
     return this.answer(this.owed(type), outcome);
   }
 
-  /** Answers an effect, whether it is still owed or not. */
+  /** Gives an effect an outcome, even if it is no longer owed. */
   answer<T extends EffectType>(effect: EffectOf<T>, outcome: OutcomeOf<T>): Scenario {
-    // An outcome of the effect's own type, by the signature: TypeScript does not relate the two members.
+    // The signature makes sure that the outcome is of the effect's type. TypeScript does not relate
+    // the two members.
     const drafts = settle(this.order, { effect, outcome } as Settlement, this.now);
     return drafts.length === 0 ? this : this.append(drafts, effect.key);
   }
 
-  /** All that is owed, and whatever that leads to, goes well. */
+  /** Settles all owed effects with success, and those that become owed by it. */
   settleAll(): Scenario {
     const [next] = this.order.owed;
     return next === undefined ? this : this.settle(next.type).settleAll();
   }
 
-  /** The provider's webhook. As in the workflow, one that answers an effect that is still owed is that effect's answer. */
+  /** The provider's webhook. As in the workflow, it settles the effect if that is still owed. */
   learn(fact: PaymentFact): Scenario {
     const isAnswer = this.order.owed.some(({ key, type }) => key === fact.reference && type === 'authorize');
     return this.accept(this.judgeFact(fact), isAnswer ? fact.reference : 'webhook');
@@ -107,7 +108,9 @@ export class Scenario {
     return learnPayment(this.order, fact, this.now);
   }
 
-  /** A fact from outside, under a message id: as in the workflow, what does not fit yet waits. */
+  /**
+   * A fact from outside, under a message id. As in the workflow, it waits if it does not fit yet.
+   */
   take(fact: Fact, id = 'webhook x'): Scenario {
     const judgement = judgeFact(this.order, fact, this.now);
     if (judgement.kind === 'holds') return this;
@@ -117,24 +120,24 @@ export class Scenario {
     return this.append([{ type: 'FactReceived', data }], `${id}.0`, id);
   }
 
-  /** A command whose caller waits for no answer. */
+  /** A command whose caller does not wait for an answer. */
   signal(command: FollowUpCommand): Scenario {
     const decision = this.judge(command);
     if ('events' in decision) return this.append(decision.events, command.type);
     return this.append(rejectionOf(this.order, command.type, decision.refusal), command.type);
   }
 
-  /** Time passes, and with it every deadline on the way. */
+  /** Lets time pass, and handles every deadline on the way. */
   wait(milliseconds: number): Scenario {
     return this.waitUntil(later(this.now, milliseconds));
   }
 
-  /** Time passes, and its workflow is not there to notice. */
+  /** Lets time pass without handling deadlines, as while the workflow is gone. */
   away(milliseconds: number): Scenario {
     return this.at(later(this.now, milliseconds));
   }
 
-  /** Its workflow was started anew from the journal. */
+  /** Resumes the workflow from the journal. */
   resume(): Scenario {
     const data = { reason: 'its history was lost', previousRunId: 'run-1' };
     return this.append([{ type: 'OrderResumed', data }], 'resumption');
@@ -149,7 +152,7 @@ export class Scenario {
     return passed.waitUntil(until);
   }
 
-  /** The same log, as an order of another kind has it. */
+  /** The same log with another state. */
   withState(state: Order): Scenario {
     return new Scenario(this.log, state, this.now);
   }
@@ -185,7 +188,7 @@ export class Scenario {
 export function given(scenario: Scenario) {
   return {
     when: (command: Command) => ({
-      /** The command's events and what follows from them, envelopes left out. */
+      /** Expects the command's events and those that follow from them, without envelopes. */
       thenEvents: (...drafts: readonly EventDraft[]) => thenEvents(scenario, scenario.do(command), drafts),
       thenRefused: (refusal: Partial<Refusal>) => thenRefused(scenario.judge(command), refusal),
     }),
@@ -218,7 +221,7 @@ function thenRefused(decision: Decision, refusal: Partial<Refusal>): void {
   expect(decision).toMatchObject({ refusal });
 }
 
-/** The types of what is owed, in order of becoming so. */
+/** The types of the owed effects, in the sequence in which they became owed. */
 export function owedTypes(order: Order): readonly Effect['type'][] {
   return pendingEffects(order).map(({ type }) => type);
 }

@@ -5,9 +5,10 @@ import type { Effect, EffectOf, EffectType, Outcome, Outcomes } from '../../src/
 import { unreachable } from '../../src/order/unreachable.js';
 
 /**
- * The world outside one order: an inventory that refuses to go below zero, a payment provider that refuses to over-capture
- * and over-refund, and carriers that refuse a second label for a shipment. Asking any of them for what it refuses is a flaw of the domain and throws. Like the real ones it does an
- * effect once per key, however often it is asked.
+ * The world outside one order: an inventory that refuses to go below zero, a payment provider that
+ * refuses to over-capture and over-refund, and carriers that refuse a second label for a shipment.
+ * A request that one of them refuses is a bug of the domain, and throws. Like the real ones, the
+ * world performs an effect once per key.
  */
 export class World {
   readonly inventory = new Inventory();
@@ -24,7 +25,7 @@ export class World {
     return outcome;
   }
 
-  /** Every effect that was done, with its answer. */
+  /** Every performed effect, with its outcome. */
   performed(): readonly { readonly effect: Effect; readonly outcome: Outcome }[] {
     return [...this.answers.values()];
   }
@@ -55,7 +56,7 @@ export class World {
   }
 }
 
-/** What of the stock belongs to the order: held for it, gone to the customer. */
+/** The order's part of the stock: reserved units, and units sent to the customer. */
 class Inventory {
   readonly reserved = new Map<string, number>();
   private readonly gone = new Map<string, number>();
@@ -107,7 +108,7 @@ export interface Payment {
   readonly amount: number;
   captured: number;
   status: 'pending' | 'authorized' | 'declined' | 'voided' | 'expired';
-  /** what the provider told by webhook */
+  /** the fact that the provider reported by webhook */
   fact?: PaymentFact;
 }
 
@@ -136,7 +137,7 @@ class Provider {
     return { type: status, authorizationId };
   }
 
-  /** A pending payment comes to its end. Said as often as asked; what became of it is decided once. */
+  /** Settles a pending payment. The outcome is chosen once; repeated calls report the same one. */
   webhook(payment: Payment, choice: number): PaymentFact | undefined {
     if (payment.fact === undefined && payment.status === 'pending') {
       const { reference, authorizationId } = payment;

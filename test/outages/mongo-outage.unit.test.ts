@@ -20,7 +20,7 @@ function withCode(error: Error, code: string | number): Error {
   return Object.assign(error, { code });
 }
 
-/** As the driver makes them, whose constructors are its own. */
+/** An error of one of the driver's classes, whose constructors are internal. */
 function made<E extends Error>(kind: { readonly prototype: E }, message: string, more: object = {}): E {
   const error = Object.create(kind.prototype);
   return Object.assign(error, { message, ...more });
@@ -36,7 +36,7 @@ test.each([
   [withCode(new MongoServerError({ message: 'waiting for replication timed out' }), 64)],
   [made(MongoBulkWriteError, 'no primary', { errorResponse: made(MongoServerSelectionError, 'no primary') })],
   [withCode(new MongoServerError({ message: 'going down' }), 91)],
-  // As the driver passes it on where the connection ends while it waits to write.
+  // The error that the driver passes on if the connection ends while it waits to write.
   [withCode(new Error('This socket has been ended by the other party'), 'EPIPE')],
   [withCode(new Error('read ECONNRESET'), 'ECONNRESET')],
 ])('%s is an outage, and tells nothing of an order', (error) => {

@@ -2,7 +2,7 @@ import { readFile, readdir } from 'node:fs/promises';
 
 const folder = new URL('./histories/', import.meta.url);
 
-/** Where the run `index` (0, 1 …) of a path is stored. */
+/** The file of run `index` (0, 1 …) of a path. */
 export function historyFile(path: string, index: number): URL {
   return new URL(`${path.replaceAll(/[^a-z0-9]+/g, '-')}.${index}.json`, folder);
 }

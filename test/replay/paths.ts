@@ -8,7 +8,10 @@ import {
   terms,
 } from '../log/workflow/support.js';
 
-/** Every way an order can go, driven on a real server with a scripted world. Each leaves the order idle or ended. */
+/**
+ * The paths of an order through its life, run on a real server with a scripted world. Each leaves
+ * the order idle or ended.
+ */
 export const paths: Readonly<Record<string, (orders: Orders) => Promise<StartedOrder>>> = {
   async happy(orders) {
     const order = await confirmed(orders);
@@ -107,7 +110,9 @@ export const paths: Readonly<Record<string, (orders: Orders) => Promise<StartedO
     return await idle(order);
   },
 
-  /** Each change that Temporal's list is told by itself, in a first run and in a resumed one. */
+  /**
+   * Each change that is upserted to Temporal's list at once, in a first run and in a resumed one.
+   */
   async 'listed, and listed anew'(orders) {
     const order = await confirmed(orders);
     await order.update('HoldOrder', { reason: 'fraud check' });
@@ -178,7 +183,9 @@ export const paths: Readonly<Record<string, (orders: Orders) => Promise<StartedO
     return await idle(order);
   },
 
-  /** Beyond 500 commands the journal is asked about a key that the order does not know. */
+  /**
+   * After more than 500 commands, the journal is searched for a key that the order does not know.
+   */
   async 'more commands than it remembers, continued as new'(orders) {
     const order = await confirmed(orders, { continueAsNewAfter: 560 });
     for (let note = 1; note <= 510; note += 1) await order.signal('AddNote', { text: `note ${note}` });
@@ -221,7 +228,9 @@ export const paths: Readonly<Record<string, (orders: Orders) => Promise<StartedO
   /** Since `patched('marked-run')`: the stored runs of the path above are older. */
   'continued as new, marked': continuedAsNew,
 
-  /** Taken over from the journal by another run, with what came to the first one judged again. */
+  /**
+   * Another run takes the order over from the journal, and judges the first run's messages again.
+   */
   async resumed(orders) {
     const order = await confirmed(orders);
     await order.update('CreateShipment', {});

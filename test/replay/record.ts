@@ -21,7 +21,7 @@ test.each(Object.entries(paths))('%s', async (path, run) => {
   await mkdir(new URL('.', historyFile(path, 0)), { recursive: true });
   for (const [index, runId] of runIds.entries()) {
     const history = await orders.client.workflow.getHandle(order.handle.workflowId, runId).fetchHistory();
-    // A run that has only just begun holds nothing to replay.
+    // A run without a completed workflow task has nothing to replay.
     if (history.events?.some((event) => event.workflowTaskCompletedEventAttributes)) {
       await writeFile(historyFile(path, index), historyToJSON(history));
     }

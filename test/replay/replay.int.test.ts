@@ -15,7 +15,8 @@ beforeAll(async () => {
 });
 
 test.each(Object.keys(paths))('the history of an order that was "%s" is stored', (path) => {
-  // If not: `npm run histories -- -t '<path>'` records it. Keep the old files: they are what running orders look like.
+  // If not: `npm run histories -- -t '<path>'` records it. Keep the old files, because running
+  // orders have such histories.
   expect(existsSync(historyFile(path, 0))).toBe(true);
 });
 
@@ -46,9 +47,10 @@ test('every stored history replays, and every decision is made again as it was',
 }, 240_000);
 
 /**
- * Each event once, by version, in the shape of today.
+ * Each event once, by version, in the current shape.
  *
- * @param hasOtherTime `OrderCreated@1` was written with the time of the first task; since then it has that of the acceptance
+ * @param hasOtherTime `OrderCreated@1` had the time of the first task; newer versions have the time
+ *   of acceptance
  */
 function logOf(events: readonly StoredEvent[], hasOtherTime: boolean): readonly OrderEvent[] {
   const log = events.map((event) => upcast(event));

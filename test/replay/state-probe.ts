@@ -3,7 +3,7 @@ import { proxySinks, type Sink, type Sinks, type WorkflowInterceptorsFactory } f
 import { getActivator } from '@temporalio/workflow/lib/global-attributes.js';
 import { stateQuery } from '../../src/log/workflow/messages.js';
 
-/** What a replayed workflow tells of itself. */
+/** What a replayed workflow reports. */
 export interface ProbeSinks extends Sinks {
   probe: Sink & { state(state: OrderState): void; step(step: Step): void };
 }

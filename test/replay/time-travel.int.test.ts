@@ -14,7 +14,7 @@ afterAll(async () => {
   for (const orders of opened) await orders.close();
 });
 
-/** Each with a world of its own: a path may change how it answers. */
+/** Each path has a separate world, because it may change the answers. */
 async function open(): Promise<Orders> {
   const orders = await Orders.open();
   opened.push(orders);
@@ -28,8 +28,8 @@ const workflowBundle = await bundleWorkflowCode({
 });
 
 /**
- * What a workflow is at every point of its history: it is replayed up to each of its tasks and no further, and tells its
- * state whenever it comes to rest on the way.
+ * The states of a workflow at every point of its history. It is replayed up to each of its tasks,
+ * and reports its state after each.
  */
 async function replayedStates(history: temporal.api.history.v1.IHistory): Promise<readonly OrderState[]> {
   const events = history.events ?? [];
@@ -51,7 +51,10 @@ async function replayedStates(history: temporal.api.history.v1.IHistory): Promis
   return states;
 }
 
-/** A task's part of the history is what it took and what it decided; cut within it, a replay would decide otherwise. */
+/**
+ * Whether the event belongs to the result of a workflow task. A history that is cut within a task's
+ * events cannot be replayed.
+ */
 function isOutcomeOfTask(event: temporal.api.history.v1.IHistoryEvent): boolean {
   return [
     event.activityTaskScheduledEventAttributes,
@@ -78,7 +81,7 @@ test.each(['happy', 'amended, then refused', 'returned and refunded', 'partly sh
     const states = await replayedStates(history);
     for (const state of states)
       expect(state.order).toStrictEqual(stateAt(orderLog, events, { version: state.order.version }));
-    // What a task decided is in one activity's input: no task is passed over.
+    // The events of a task are in one activity's input, so every task must be seen.
     const seen = new Set(states.map((state) => state.order.version));
     for (const step of orders.world.steps) {
       const last = step.events.at(-1);

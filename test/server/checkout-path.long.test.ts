@@ -34,7 +34,9 @@ afterAll(async () => {
   await rm(parent, { recursive: true, force: true });
 }, LIMIT_MS);
 
-/** `npm start` there, on free ports, until it is ready; then it is asked to stop. What it said. */
+/**
+ * Runs `npm start` in the copy, on free ports, until it is ready, and stops it. @returns its output
+ */
 async function startAndStop(use: (address: string) => Promise<void>): Promise<string> {
   const ports = ['HTTP_PORT', 'TEMPORAL_PORT', 'TEMPORAL_UI_PORT', 'MONGODB_PORT'].map((name) => [name, '0']);
   const child = spawn('npm', ['start'], {
@@ -64,7 +66,7 @@ async function startAndStop(use: (address: string) => Promise<void>): Promise<st
   return output;
 }
 
-/** Seconds that `output` names after `title`. */
+/** The seconds in `output` after `title`. */
 function secondsOf(output: string, title: string): number {
   return Number(new RegExp(`${title} ([\\d.]+) s`).exec(output)?.[1]);
 }

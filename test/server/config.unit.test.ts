@@ -341,7 +341,7 @@ describe('Kafka', () => {
     });
   });
 
-  // Of an endpoint's schema, the first is what it takes.
+  // The first list has values that an endpoint's schema accepts.
   test.each([
     ['KAFKA_EVENTS', 'events', ['OrderCreated', 'Nope', 'constructor']],
     ['KAFKA_CUSTOMERS', 'customers', ['c-1', 'é', '-c', 'c'.repeat(65)]],

@@ -9,7 +9,9 @@ const run = promisify(execFile);
 const image = mkdtempSync(join(tmpdir(), 'orders-image-'));
 const dockerfile = readFileSync('Dockerfile', 'utf8');
 
-/** The files of the image's last stage, laid out in a folder: there need be no container engine. */
+/**
+ * Lays the files of the image's last stage out in a folder, so that no container engine is needed.
+ */
 beforeAll(() => {
   const copies = [...dockerfile.matchAll(/^COPY --from=build \/app\/(\S+) (\S+)$/gm)];
   expect(copies.length).toBeGreaterThan(2);

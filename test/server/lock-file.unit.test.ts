@@ -30,7 +30,7 @@ const HOLD = `
   process.exit();
 `;
 
-/** Another process that holds the lock until it is let go. */
+/** Another process that holds the lock until the test releases it. */
 async function otherHolder(path: string) {
   const child = spawn(process.execPath, ['--input-type=module', '--eval', HOLD, path], {
     stdio: ['pipe', 'pipe', 'inherit'],
@@ -114,7 +114,7 @@ describe('what cannot be taken is said on one line, with the remedy', () => {
       'progress.mjs',
     ])
       writeFileSync(join(checkout, 'workers', name), readFileSync(join('workers', name)));
-    // A file where the folder would be: for a user who may do anything, no folder is read-only.
+    // A file in the place of the folder, because no folder is read-only for the root user.
     writeFileSync(join(checkout, '.cache'), '');
     const child = spawn(process.execPath, [join(checkout, 'workers', 'start.mjs')], {
       cwd: checkout,

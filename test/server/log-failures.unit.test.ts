@@ -17,11 +17,11 @@ function steps() {
   const interceptors = logFailures(pino(format, { write }));
   const cancelled = new AbortController();
   let attempt = 0;
-  /** Tries the step once more. */
+  /** Runs another attempt of the step. */
   async function tryWith(error?: Error): Promise<void> {
     attempt += 1;
     const info = { activityId: '5', activityType: 'capture', attempt, workflowExecution: { runId: 'r' } };
-    // As much of a context as there is a need for.
+    // The part of a context that the interceptor uses.
     const { inbound } = interceptors({ info, cancellationSignal: cancelled.signal } as unknown as Context);
     const perform = async () => {
       if (error !== undefined) throw error;

@@ -27,7 +27,7 @@ const TOKEN = 'session-token-of-the-cloud';
 const API_KEY = 'temporal-api-key-0815';
 const CURSOR = 'cursor secret of this test';
 const WEBHOOK = `whsec_${Buffer.from('a webhook secret of this test').toString('base64')}`;
-/** Nothing listens there. */
+/** An address where nothing listens. */
 const NOWHERE = '127.0.0.1:1';
 const URI =
   `mongodb://ada:${encodeURIComponent(PASSWORD)}@${NOWHERE}/?authMechanism=PLAIN&authSource=$external` +

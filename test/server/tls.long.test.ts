@@ -50,7 +50,7 @@ async function startMongodb(): Promise<string> {
   };
   await asked('', async (admin) => {
     await admin.command({ replSetInitiate: { _id: 'orders', members: [{ _id: 0, host }] } });
-    // The first user may be made without one, on the machine of the server.
+    // On the server's machine, the first user may be created without authentication.
     await until(() => admin.command({ createUser: 'admin', pwd: PASSWORD, roles: ['root'] }));
   });
   const roles = [db, `${db}_sandbox`, `${db}_keys`].map((name) => ({ role: 'dbOwner', db: name }));
@@ -102,7 +102,7 @@ beforeAll(async () => {
   variables = {
     ...Object.fromEntries(ofTls.map(([name, path]) => [name, path.replace('/tls', `${tls}/client`)])),
     TEMPORAL_ADDRESS: temporal,
-    // Compose's certificate has the name of its service; here the address is another.
+    // The certificate of Compose has the name of its service, which differs from the address here.
     TEMPORAL_TLS_SERVER_NAME: 'temporal',
     TEMPORAL_TASK_QUEUE: db,
     MONGODB_URI: `mongodb://orders:${PASSWORD}@${mongodb}/?${query.replaceAll('/tls', `${tls}/client`)}`,

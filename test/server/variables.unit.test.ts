@@ -41,7 +41,7 @@ describe('a secret may come from a file:', () => {
   const folder = mkdtempSync(join(tmpdir(), 'orders-secrets-'));
   afterAll(() => rmSync(folder, { recursive: true }));
 
-  /** Writes a file as a container's runtime does: the content ends with its line. */
+  /** Writes a file as a container's runtime does: with a line end after the content. */
   function fileWith(content: string): string {
     const path = join(folder, 'secret');
     writeFileSync(path, `${content}\n`);
@@ -74,7 +74,7 @@ describe('a secret may come from a file:', () => {
 
   test.each(secrets)('$name', ({ name, value, hidden = value, others = {} }) => {
     const fromFile = readConfig({ ...others, [`${name}_FILE`]: fileWith(value) });
-    // Hidden from here on, and not because it was read from its variable.
+    // The value is hidden wherever it appears, not only in its variable.
     expect(withoutSecrets(`It is ${hidden}.`)).toBe('It is ***.');
     expect(fromFile).toEqual(readConfig({ ...others, [name]: value }));
     expect(JSON.stringify(fromFile)).toContain(value);

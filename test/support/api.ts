@@ -83,7 +83,7 @@ export const productWaits: ApiLimits = {
 
 /**
  * @param env further variables; they override the test's own database, task queue and servers
- * @param limits by default, they are wide
+ * @param limits wide by default
  * @param log receives each line of the log; a line with a personal value that was sent fails the
  *   test
  */

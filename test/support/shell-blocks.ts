@@ -46,7 +46,7 @@ export interface Shell {
   close(): Promise<void>;
 }
 
-/** @param address of the API, in place of the one that the pages name */
+/** @param address the address of the API, in place of the one that the pages name */
 export async function openShell(
   address: string,
   variables: Readonly<Record<string, string>>,

@@ -62,13 +62,13 @@ async function started(): Promise<RunningWorker> {
 
 const runOf = (workflowId: string) => api.client.workflow.getHandle(workflowId);
 
-/** What readiness says of one dependency. */
+/** The readiness of one dependency. */
 async function saidOf(name: string): Promise<{ status: string; detail?: string }> {
   const { body } = await api.get('/health/ready');
   return body.dependencies.find((one: { name: string }) => one.name === name);
 }
 
-/** Events get positions, and every view across orders takes them in. */
+/** Waits until new events have positions and every view across orders has applied them. */
 async function goesOn(): Promise<void> {
   await placedOrder(api);
   await until(async () => {
@@ -90,7 +90,7 @@ test('readiness names each task that the feed did, once no process does it', asy
   const leases = await db.collection<{ readonly _id: string; readonly tasks: object }>('leases').findOne();
   const tasks = Object.keys(leases?.tasks ?? {});
   expect(tasks.length).toBeGreaterThan(logs.length);
-  // Without an endpoint, nobody has to deliver webhooks.
+  // Without an endpoint, the task that delivers webhooks need not be held.
   const endpoint = { _id: 'e-1', ...isEnabled };
   await db.collection<{ readonly _id: string }>('endpoints').insertOne(endpoint);
   await feed.stop();

@@ -39,7 +39,7 @@ const { db, run } = await openViews();
 const because = { actor: 'tester', reason: 'it is repaired' };
 const all = { page: { limit: 100 } };
 
-/** What the list has after the log of one order. */
+/** The list after the log of one order. */
 async function listedAfter(scenario: Scenario) {
   const log = logOf(scenario, randomUUID());
   run(awaitingDispatch);
@@ -110,7 +110,7 @@ test('the oldest shipment comes first, and pages have each once, with or without
     ...steps.map((confirmed) =>
       logOf(confirmed.do(ship(oneOfA)).wait(90_000).do(ship(oneOfB)), randomUUID()),
     ),
-    // Many at the same time.
+    // Several orders with the same time.
     ...[1, 2, 3].map(() => logOf(states.partlyInShipment.do(hold), randomUUID())),
   ];
   run(awaitingDispatch);
@@ -183,7 +183,7 @@ test('a feeder that remembers nothing does not bring a dispatched shipment back'
   const [log = []] = newLogs('onItsWay');
   const { event, rest } = withoutFirst('ShipmentCreated', log);
   const id = `${event.orderId}:${event.version}`;
-  // Recorded in time, and given its position last.
+  // An event that was recorded in time, and got its position last.
   const recordedAt = event.occurredAt;
   await journal(orderLog, db).insertOne({ ...event, _id: id, recordedAt, unsequenced: true });
   const head = await publish(db, rest);
@@ -282,7 +282,7 @@ describe('an event that the view cannot apply', () => {
       applied: 1,
       remaining: 0,
     });
-    // The fold of the next event finds the shipment in the order itself.
+    // The fold of the next event reads the shipment from the order's state.
     const held = sick.at(-1)?.occurredAt;
     const { found } = await listAwaitingDispatch(db, { held: true, ...all });
     expect(found).toMatchObject([{ orderId, shipmentId: 's1', since: held }]);

@@ -12,7 +12,7 @@ const database = await openDatabase();
 afterAll(() => database.close());
 
 let asked: string[];
-/** The key store, with a note of each key that it is asked for. */
+/** A key store that notes each requested key. */
 let keys: KeyStore;
 beforeEach(() => {
   asked = [];

@@ -17,7 +17,7 @@ export async function openBrowser(): Promise<Browser> {
 const require = createRequire(import.meta.url);
 const axe = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
 
-/** Fails if axe finds anything in the page as it is. */
+/** Fails if axe finds a problem in the page. */
 export async function expectAccessible(page: Page): Promise<void> {
   await page.evaluate(axe);
   const found = await page.evaluate(async () => {
@@ -29,7 +29,7 @@ export async function expectAccessible(page: Page): Promise<void> {
   expect({ url: page.url(), found }).toEqual({ url: page.url(), found: [] });
 }
 
-/** The same in light and in dark. */
+/** `expectAccessible` in the light and the dark theme. */
 export async function expectAccessibleInBothThemes(page: Page): Promise<void> {
   for (const colorScheme of ['light', 'dark'] as const) {
     await page.emulateMedia({ colorScheme });
@@ -38,7 +38,7 @@ export async function expectAccessibleInBothThemes(page: Page): Promise<void> {
   await page.emulateMedia({ colorScheme: null });
 }
 
-/** For `addInitScript`: notes what moves without its reader's doing. */
+/** A script for `addInitScript`: notes layout shifts that the reader did not cause. */
 export const noteShifts = `
   globalThis.shifts = [];
   const note = (entries) => {

@@ -118,7 +118,7 @@ describe('an order', () => {
     expect(await inTemporal.getAttribute('href')).toMatch(
       /^https:\/\/temporal\.example\/namespaces\/default\/workflows\/[^/]*told\/[^/]+\/history$/,
     );
-    // What was to come then, and not what is to come now.
+    // The events that were expected then, not those that are expected now.
     await page.getByRole('list', { name: 'What was to come after version 2' }).waitFor();
     await page.locator('.ahead').getByText('Authorize payment, owed').waitFor();
     await page.locator('.line .ghost.effect').waitFor();
@@ -161,7 +161,7 @@ describe('an order', () => {
     await ahead.getByText('Authorization expires').waitFor();
     await ahead.getByText(/^in 6 d 23 h$/).waitFor();
     expect(await ahead.locator('time').getAttribute('datetime')).toBe(expiring[0].at);
-    // Beyond now, which is beyond the last event.
+    // To the right of the present, which is to the right of the last event.
     const left = async (what: string) => (await page.locator(`.line ${what}`).last().boundingBox())!.x;
     expect(await left('.dot')).toBeLessThan(await left('.now'));
     expect(await left('.now')).toBeLessThan(await left('.ghost'));
@@ -187,7 +187,7 @@ describe('an order', () => {
   test('is seen by the clock, with idle time squeezed, and as it was at a time', async () => {
     const own = await context.newPage();
     const later = (time: string) => new Date(Date.parse(time) + (2 * 24 + 4) * 3_600_000).toISOString();
-    // Its shipment as if it came after a weekend.
+    // Shifts the shipment's events by a weekend.
     await own.route('**/v1/orders/told/events*', async (route) => {
       const { data, ...rest } = await (await route.fetch()).json();
       const moved = data.map((event: { version: number; occurredAt: string }) =>
@@ -228,7 +228,7 @@ describe('an order', () => {
     await badge.getByText(/^now$|ago$/).waitFor();
     await order.tell('notes', { text: 'one more' });
     await own.getByText('one more').first().waitFor();
-    // It says what was proven, and that this is not of the order as it is now.
+    // The badge shows the earlier proof, and that it is not about the current version.
     await agrees.and(own.locator('.plain')).waitFor();
     expect(asked.filter((path) => path.endsWith('/proof'))).toHaveLength(1);
     await badge.getByRole('button', { name: 'Check again' }).click();
@@ -276,7 +276,7 @@ describe('an order', () => {
 
   test('says what it waits for, and so does the list of what needs a person', async () => {
     const key = 'waiting:authorize:2';
-    // What the provider answers to a key that was used for something else: an error, each time.
+    // The key was used for another request, so the provider answers each attempt with an error.
     const used = { _id: key, orderId: 'waiting', type: 'authorize', calls: 0, request: {} } as never;
     await sandboxLedger(system.db).insertOne(used);
     await api.post('/v1/orders', orderOf({ id: 'waiting' }));
@@ -287,7 +287,7 @@ describe('an order', () => {
     await waits.getByText(/, try [2-9]\d*, again (in \d+ s|now)/).waitFor();
     const inShort = page.locator('.waits-in-short');
     await inShort.getByText(/Owes authorize EUR 39\.98, try \d+, again (in \d+ s|now)/).waitFor();
-    // Past now, on the line and in the list.
+    // To the right of the present, on the timeline and in the list.
     const again = /^Authorize payment, tried again (in \d+ s|now)$/;
     await page.locator('.line .ghost.effect small').getByText(again).waitFor();
     await page

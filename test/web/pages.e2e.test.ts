@@ -186,7 +186,7 @@ test('stock is shown with what is free, and with its movements', async () => {
 });
 
 test('an event that a view could not apply is tried again, or skipped, on the page of the system', async () => {
-  /** As if the view had not been able to apply the order's first event. */
+  /** Simulates that the view could not apply the order's first event. */
   const park = async (id: string): Promise<void> => {
     const event = await until(async () => {
       const found = await system.db.collection('order_events').findOne({ orderId: id, version: 1 });

@@ -3,7 +3,7 @@ import { apiAt, byDhl, orderOf } from '../support/orders-over-http.js';
 import { createSystem, type System } from '../support/system.js';
 import { openBrowser } from './browser.js';
 
-/** `npm run picture`: takes the picture of the README anew. */
+/** `npm run picture`: takes the README's picture again. */
 let system: System;
 
 beforeAll(() => {

@@ -33,7 +33,7 @@ test('each path of the page is the page, and other paths are not', async () => {
 });
 
 test('everything comes from this origin, and nothing inline runs', async () => {
-  // The headers are made for the first answer, and kept.
+  // The headers are computed for the first answer, and reused.
   for (const path of ['/orders/o-1?v=1', '/orders/o-2', '/system']) {
     const { headers } = await api.get(path);
     const policy = String(headers['content-security-policy']);

@@ -7,10 +7,10 @@ import { createSystem, type ServerAddresses, type System } from '../support/syst
 import { until } from '../support/until.js';
 import { desktop, openBrowser } from './browser.js';
 
-/** A system of its own, and its page in a browser. */
+/** A separate system, and its page in a browser. */
 export interface Site {
   readonly system: System;
-  /** serves the page; a later one has the same address */
+  /** the process that serves the page; after `restart` it has the same address */
   readonly server: RoleProcess;
   readonly api: Api;
   readonly browser: Browser;
@@ -21,7 +21,7 @@ export interface Site {
   shows(text: string | RegExp): Promise<void>;
   /** Clicks the button with this name. */
   press(name: string): Promise<void>;
-  /** What the API answers, once it does: a busy machine may answer 503 meanwhile. */
+  /** Reads from the API; repeats the request while a busy machine answers 503. */
   read(path: string): Promise<Reply['body']>;
   /** Starts the server again, at its address. */
   restart(): Promise<void>;
@@ -82,7 +82,7 @@ export async function openSite(servers: ServerAddresses = {}): Promise<Site> {
 /**
  * An order that was shipped and delivered.
  *
- * @param id one that no other test has: all share one Temporal
+ * @param id an id that no other test uses, because all share one Temporal
  */
 export async function placeDelivered(api: Api, id: string): Promise<PlacedOrder> {
   const order = await api.place({ id });

@@ -64,7 +64,7 @@ export interface KeyStore {
   holdUntil(ready: Promise<unknown>): void;
   /** The Ed25519 key that signs certificates. */
   signingKey(): Promise<KeyObject>;
-  /** The key of the hashes that persons are searched by. */
+  /** The key of the hashes by which persons are searched. */
   searchKey(): Promise<Buffer>;
   /**
    * An id that no other system's store has. It reveals nothing about the keys. `empty` while the

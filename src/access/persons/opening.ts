@@ -68,7 +68,7 @@ export async function openOne(
   const key = await keys.opening(keyId, customerId);
   if (key === 'destroyed') return undefined;
   if (key === 'unknown') {
-    const remedy = 'Put its backup back, or give the key up: `npx orders keys give-up`.';
+    const remedy = 'Restore its backup, or give the key up: `npx orders keys give-up`.';
     throw new Error(`The key store has no key ${keyId}, which order ${orderId} names. ${remedy}`);
   }
   return open(key, { orderId, field: fieldOf(path) }, text);

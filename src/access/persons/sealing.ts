@@ -71,7 +71,7 @@ interface Subkeys {
 
 const derived = new WeakMap<Buffer, Subkeys>();
 
-/** Derives a key for each purpose, so that no output of one says anything about another. */
+/** Derives a key for each purpose, so that the output of one reveals nothing about another. */
 function subkeysOf(key: Buffer): Subkeys {
   const known = derived.get(key);
   if (known !== undefined) return known;

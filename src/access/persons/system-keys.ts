@@ -26,7 +26,7 @@ export class SystemKeys {
   }
 
   /**
-   * The key of the hashes that persons are searched by. Reading it also proves that this process
+   * The key of the hashes by which persons are searched. Reading it also proves that this process
    * has the store's master keys. Otherwise it would create keys that the other processes cannot
    * unwrap.
    */

@@ -78,7 +78,10 @@ const statusOf = {
   memory_from: 503,
 } as const satisfies Record<Refused['refusal']['kind'], number>;
 
-/** A required member is missing, as the schema would say if the order did not make up for it. */
+/**
+ * Codes that are answered with 422, because the body lacks a member that only the order could have
+ * replaced.
+ */
 const incomplete: ReadonlySet<string> = new Set(['parcel_unknown']);
 
 /** Maps every outcome other than success to HTTP. */

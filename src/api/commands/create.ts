@@ -80,7 +80,7 @@ export function createCreation(context: GatewayContext, { sealingKeyOf, keyNamed
         existing.keyId === undefined
           ? await furtherKeys(body.customer.id, key)
           : await keyNamed(existing.keyId);
-      // It may be the same create, sealed under a key that cannot be asked for now.
+      // The existing create may be the same one, sealed under a key that cannot be read now.
       if (others === undefined) return keysUnavailable();
       // An order from before persons were sealed has the hash of the plain body.
       const alike = [body, ...others.map((other) => sealed(plain, other))];

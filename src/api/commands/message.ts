@@ -6,9 +6,10 @@ import type { CommandMeta } from './gateway.js';
 import { hashOf } from './identity.js';
 
 /**
- * What is sent to an entity's workflow for a client.
+ * A client's message to an entity's workflow.
  *
- * @param hash of what the client sent: the same key with another one is refused
+ * @param hash the hash of the client's request; a request with the same key and another hash is
+ *   refused
  */
 export function messageWith<D>(data: D, hash: string, meta: CommandMeta): Message<D> {
   const { issuer, key, correlationId, actor, onBehalfOf, traceId, expectedVersion } = meta;

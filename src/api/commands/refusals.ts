@@ -28,7 +28,7 @@ export function journalUnavailable(): Refused {
 }
 
 export function previewUnavailable(orderId: string): Refused {
-  const message = `order ${orderId} cannot be asked now what the command would do: try again`;
+  const message = `order ${orderId} cannot preview the command now: try again`;
   return { kind: 'refused', refusal: { kind: 'busy', code: 'preview_unavailable', message } };
 }
 
@@ -62,7 +62,7 @@ export function orderClosed(orderId: string): Refused {
   };
 }
 
-/** @param status of its last run, in Temporal's words; undefined if Temporal knows no run */
+/** @param status Temporal's status of the order's last run; undefined if Temporal knows no run */
 export function workflowEnded(orderId: string, status: string | undefined): Refused {
   const { code, detail, remedy } = ended(orderLog, orderId, status && wordOf(status));
   return {

@@ -105,7 +105,7 @@ function createRoute(app: Http, { db, endpoints }: EndpointDeps): void {
       const result = await gateway
         .create(endpointId, data, request.body, meta)
         .catch(async (error: unknown) => {
-          // It is deleted, and has no secrets.
+          // The endpoint was deleted before, so the secret that was just made is removed.
           if (error instanceof HttpProblem && error.status === 404) await secrets.removeAll(endpointId);
           throw error;
         });

@@ -42,7 +42,7 @@ function registerCreate(app: Http, { gateway, views }: OrderCommandDeps): void {
     },
     async (request, reply) => {
       const preferences = preferencesOf(request);
-      // The schema was checked, and the table makes sure that it is the shape of the data.
+      // The schema was checked. The table's type ensures that the schema describes this data.
       const { id, ...order } = request.body as OrderBody & { readonly id?: string };
       const create = wantsPreview(request) ? 'previewCreate' : 'create';
       const result = await gateway[create](id, order, metaOf(request));
@@ -77,7 +77,7 @@ function registerFollowUp(app: Http, type: FollowUpType, { gateway, views }: Ord
     async (request, reply) => {
       const preferences = preferencesOf(request);
       const { orderId, ...ids } = request.params;
-      // The schema was checked, and the table makes sure that it is the shape of the data.
+      // The schema was checked. The table's type ensures that the schema describes this data.
       const command = { type, data: { ...ids, ...(request.body as object) } } as FollowUpCommand;
       const sent = preferences.respondAsync ? 'signal' : 'execute';
       const send = wantsPreview(request) ? 'preview' : sent;

@@ -19,7 +19,7 @@ const Resumed = closed({
   orderId: Type.String(),
   outcome: Type.Enum(['running', 'resumed', 'restarted', 'already_resumed', 'ended']),
   detail: Type.String({ description: 'for people: what was found, and what was done' }),
-  version: Type.Optional(Type.Integer({ description: 'from which its workflow continues' })),
+  version: Type.Optional(Type.Integer({ description: 'the version from which its workflow continues' })),
   recorded: Type.Unsafe<readonly number[]>(Versions),
   setAside: Type.Unsafe<readonly number[]>(Versions),
   messages: Type.Unsafe<readonly string[]>(
@@ -28,7 +28,7 @@ const Resumed = closed({
   refused: Type.Optional(
     Type.Unsafe<ResumeReport['refused']>(
       Type.Array(closed({ commandId: Type.String(), code: Type.String(), message: Type.String() }), {
-        description: 'of these; absent if no worker has decided yet',
+        description: 'those of the messages that were refused; absent if no worker has decided yet',
       }),
     ),
   ),

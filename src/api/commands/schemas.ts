@@ -11,7 +11,7 @@ export const CreateHeaders = Type.Object({
   'x-correlation-id': Type.Optional(Key),
   traceparent: Type.Optional(
     Type.String({
-      description: 'of W3C Trace Context: the id of a sampled trace is kept in the events, as `traceId`',
+      description: 'as in W3C Trace Context; the id of a sampled trace is kept in the events, as `traceId`',
     }),
   ),
 });
@@ -43,7 +43,7 @@ export const CommandAnswer = closed({
   reached: Type.Optional(
     closed(
       { version: Type.Integer(), status: OrderStatus },
-      { description: 'with `Prefer: wait`: where the order had got to when this was answered' },
+      { description: 'with `Prefer: wait`: version and status of the order at the time of the answer' },
     ),
   ),
 });

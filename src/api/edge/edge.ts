@@ -5,20 +5,21 @@ import { refuseOtherHosts } from './hosts.js';
 import { type CountRefused, limitRates } from './rates.js';
 import { isSafe, refuseOtherOrigins } from './origins.js';
 
-/** Whose requests an application takes. */
+/** Which requests an application accepts: by host, origin and rate. */
 export interface Edge {
   /** names of this host, in lower case, besides `localhost` and IP addresses */
   readonly hosts: readonly string[];
   /** origins of pages that may use it, besides its own */
   readonly origins: readonly string[];
-  /** requests that a caller may send in a minute; absent for any number */
+  /** requests that a caller may send in a minute; absent: no limit */
   readonly perMinute?: number;
 }
 
 /**
- * What is checked first for every request, and set for every answer, errors included.
+ * Registers the checks that come first for every request, and sets the headers of every answer,
+ * including errors.
  *
- * @returns what counts requests that are refused later; undefined without a limit
+ * @returns a function that counts requests which are refused later; undefined without a limit
  */
 export async function guardEdge(
   app: Http,

@@ -15,7 +15,7 @@ export function refuseOtherHosts(app: Http, names: readonly string[]): void {
   const known = new Set([LOOPBACK, ...names]);
   app.addHook('onRequest', (request, _reply, done) => {
     const { host } = request.headers;
-    // A browser always sends one.
+    // Only browsers can be misled by DNS rebinding, and a browser always sends `Host`.
     if (host === undefined || isKnown(host, known)) return done();
     const detail = `This API is not known as ${host}. Its names are in ALLOWED_HOSTS.`;
     return done(new HttpProblem(421, 'host_not_allowed', detail));

@@ -4,7 +4,7 @@ import type { FastifyRequest } from 'fastify';
 import { HttpProblem } from '../problem.js';
 import type { Http } from '../http.js';
 
-/** How long a browser may remember what it is allowed. */
+/** How long a browser may cache the answer to a preflight request, in seconds. */
 const REMEMBERED_S = 600;
 /** Headers of answers that a page of another origin may read. */
 const exposed = [

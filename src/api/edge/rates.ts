@@ -4,7 +4,10 @@ import { HttpProblem, problem } from '../problem.js';
 import type { Http } from '../http.js';
 
 const MINUTE_MS = 60_000;
-/** Callers that are counted at once; the one that was seen least recently is forgotten first. */
+/**
+ * Maximum number of callers that are counted. The one that was seen least recently is forgotten
+ * first.
+ */
 const MOST_CALLERS = 10_000;
 
 /** The share of an address's requests that may fail to authenticate: one in this many. */

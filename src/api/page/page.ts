@@ -23,9 +23,10 @@ interface OrdersOfPage {
 }
 
 /**
- * Serves the page: its files, and `index.html` for each of its paths, which its script tells apart.
+ * Serves the page: its files, and `index.html` for each of its paths, which the page's script
+ * distinguishes.
  *
- * @param folder of the page as it was built
+ * @param folder the folder with the built page
  */
 export async function registerPage(app: Http, folder: string, orders: OrdersOfPage): Promise<void> {
   const html = readFileSync(join(folder, 'index.html'), 'utf8');
@@ -33,7 +34,7 @@ export async function registerPage(app: Http, folder: string, orders: OrdersOfPa
   await app.register(async (page: Http) => {
     await setHeadersOfPages(page);
     await page.register(files, { root: folder, serve: false, preCompressed: true, index: false });
-    // Their names have a hash of what they contain.
+    // The name of each file contains a hash of its content, so browsers may keep it for good.
     page.get<{ Params: { '*': string } }>('/assets/*', hidden, (request, reply) => {
       const name = request.params['*'];
       if (!assets.has(name)) throw unknownPath(`/assets/${name}`);
@@ -61,7 +62,8 @@ export async function registerPage(app: Http, folder: string, orders: OrdersOfPa
 }
 
 /**
- * What the script asks first (`src/web/order/follow.ts`), so that the browser asks it meanwhile.
+ * Links that preload the first requests of the page's script (`src/web/order/follow.ts`), so that
+ * the browser sends them while it loads the script.
  */
 function preloads(orderId: string): string {
   const order = `/v1/orders/${encodeURIComponent(orderId)}`;
@@ -109,7 +111,8 @@ async function readCard(
     return cardOf(await persons.json(request, reply, found.json, found.cached), found.cached);
   } catch (error) {
     // The page's script makes the same request, and shows the problem.
-    if (!(error instanceof HttpProblem)) request.log.warn({ err: error }, 'the page has no order in it');
+    if (!(error instanceof HttpProblem))
+      request.log.warn({ err: error }, 'the page is served without its order');
     return '';
   }
 }

@@ -49,7 +49,7 @@ const WITHIN_MS = 4_000;
 /**
  * One page of the orders that match, in the given sort and then by id.
  *
- * @param hashes of the words in `q`, which are found among sealed persons by them
+ * @param hashes the hashes of the words in `q`, by which sealed persons are found
  */
 export async function listOrders(
   db: Db,

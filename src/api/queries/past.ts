@@ -53,7 +53,7 @@ export function createPast(db: Db, reader: OrderReader): Past {
   async function assertPast(orderId: string): Promise<void> {
     const version = (await truncationPoints(orderLog, db, [orderId], { maxTimeMS })).get(orderId);
     if (version === undefined) return;
-    const detail = `The events of order ${orderId} before version ${version} are lost: how it was is not known.`;
+    const detail = `The events of order ${orderId} before version ${version} are lost, so its earlier states are unknown.`;
     throw new HttpProblem(404, 'log_incomplete', detail, { version });
   }
 

@@ -42,15 +42,17 @@ const Progress = closed({
 
 const ViewStatus = closed({
   name: Type.String(),
-  version: Type.Integer({ description: 'of the fold that built the view; 0 if nothing was built yet' }),
+  version: Type.Integer({
+    description: 'the version of the fold that built the view; 0 if nothing was built yet',
+  }),
   latestVersion: Count,
   position: Count,
-  head: Type.Integer({ description: 'of the feed' }),
+  head: Type.Integer({ description: 'the last position of the feed' }),
   eventsBehind: Count,
   msBehind: Type.Integer({ description: 'age of the oldest event that is not applied, in milliseconds' }),
   parked: Type.Integer({ description: 'parked events' }),
   at: Type.Optional(Time),
-  rebuildId: Type.Optional(Type.String({ description: 'of the rebuild that made the view' })),
+  rebuildId: Type.Optional(Type.String({ description: 'the id of the rebuild that made the view' })),
   previous: Type.Optional(closed({ version: Count, position: Count })),
   rebuilding: Type.Optional(Progress),
 });
@@ -58,9 +60,11 @@ const ViewStatus = closed({
 const StoreStatus = closed({
   name: Type.String(),
   version: Type.Optional(
-    Type.Integer({ description: 'of the fold that built the store; absent if it was never rebuilt' }),
+    Type.Integer({
+      description: 'the version of the fold that built the store; absent if it was never rebuilt',
+    }),
   ),
-  rebuildId: Type.Optional(Type.String({ description: 'of the last rebuild that was completed' })),
+  rebuildId: Type.Optional(Type.String({ description: 'the id of the last completed rebuild' })),
   at: Type.Optional(Time),
   exceptions: Type.Optional(
     closed({

@@ -18,8 +18,10 @@ const optional = Type.Optional;
 const Proof = closed({
   orderId: Type.String(),
   checkedAt: Instant,
-  version: Type.Integer({ description: 'of the last event in the journal; 0 if it has none' }),
-  position: optional(Type.Integer({ description: 'of that event in the feed; absent if it has none yet' })),
+  version: Type.Integer({ description: 'the version of the last event in the journal; 0 if it has none' }),
+  position: optional(
+    Type.Integer({ description: 'the position of that event in the feed; absent if it has none yet' }),
+  ),
   agrees: Type.Boolean(),
   hasHistory: Type.Boolean({
     description: 'false if Temporal does not keep the history any more: then the journal is checked alone',
@@ -38,7 +40,7 @@ const Proof = closed({
       ]),
       kind: Type.Enum(['differs', 'behind', 'stopped', 'unanswered']),
       version: optional(Type.Integer()),
-      key: optional(Type.String({ description: 'of the effect' })),
+      key: optional(Type.String({ description: 'the key of the effect' })),
       detail: Type.String(),
       remedy: optional(Type.String()),
     }),

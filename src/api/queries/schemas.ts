@@ -38,12 +38,12 @@ const CloudEvent = Type.Object(
     datacontenttype: Type.Literal('application/json'),
     data: Type.Object({}, { description: 'by `payload`' }),
   },
-  { description: 'in CloudEvents 1.0, if the request has `payload`' },
+  { description: 'an event as a CloudEvent 1.0, if the request has `payload`' },
 );
 
 /** A page of the feed. */
 export const FeedPage = closed({
-  generation: Type.Integer({ description: 'of the feed; a position belongs to one of them' }),
+  generation: Type.Integer({ description: 'the generation of the feed, to which the positions belong' }),
   commonUntil: Type.Integer({
     description: 'up to this position, the feed is the same as in the generation before',
   }),

@@ -20,13 +20,13 @@ const cloudEventHeaders = Type.Object({
   ce_subject: Type.String({ description: 'the id of the order' }),
   ce_time: Type.String({ format: 'date-time' }),
   ce_sequence: Type.String({ description: 'the position in the feed' }),
-  ce_generation: Type.String({ description: 'of the feed, to which the position belongs' }),
-  ce_traceparent: Type.Optional(Type.String({ description: 'of W3C Trace Context' })),
+  ce_generation: Type.String({ description: 'the generation of the feed, to which the position belongs' }),
+  ce_traceparent: Type.Optional(Type.String({ description: 'the trace and span, as in W3C Trace Context' })),
 });
 
 const commandHeaders = {
   ...optionalHeaders,
-  traceparent: Type.Optional(Type.String({ description: 'of W3C Trace Context' })),
+  traceparent: Type.Optional(Type.String({ description: 'the trace and span, as in W3C Trace Context' })),
 };
 
 /** @param events a message for each type of event, with each payload */

@@ -99,10 +99,10 @@ function cloudEventMessage(type: EventType): object {
     payload: closed({
       ...cloudEvent(cloudTypeOf(type), '/v1/orders'),
       sequence: Type.String({ description: 'the position in the feed' }),
-      generation: Type.Integer({ description: 'of the feed, to which the position belongs' }),
+      generation: Type.Integer({ description: 'the generation of the feed, to which the position belongs' }),
       traceparent: Type.Optional(
         Type.String({
-          description: 'of W3C Trace Context; absent if the command belonged to no sampled trace',
+          description: 'as in W3C Trace Context; absent if the command belonged to no sampled trace',
         }),
       ),
       data: anyPayload(type),

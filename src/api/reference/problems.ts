@@ -15,8 +15,8 @@ const asErrorsSay = 'Correct what `errors` points to, and send it under a new Id
 export const problems: Readonly<Record<string, ProblemPage>> = {
   // --- the request could not be read ---
   malformed_request: {
-    cause: 'What arrived is no HTTP/1.1 request.',
-    remedy: 'Look for what speaks another protocol to this port, such as TLS or a proxy.',
+    cause: 'The data that arrived is not an HTTP/1.1 request.',
+    remedy: 'Check whether a client or proxy uses another protocol on this port, such as TLS.',
   },
   headers_too_large: {
     cause: 'The request line and the headers are larger than 16 KiB.',
@@ -31,11 +31,11 @@ export const problems: Readonly<Record<string, ProblemPage>> = {
     remedy: 'Send it again; a command with the same Idempotency-Key.',
   },
   invalid_url: {
-    cause: 'The path is not encoded correctly; or the URL of a webhook endpoint cannot be used.',
-    remedy: 'Encode each part: a % starts two hexadecimal digits of UTF-8. Of an endpoint, see `errors`.',
+    cause: 'The path is not encoded correctly, or the URL of a webhook endpoint cannot be used.',
+    remedy: 'Encode each part: two hexadecimal digits of UTF-8 follow each %. For an endpoint, see `errors`.',
   },
   unknown_path: {
-    cause: 'There is no such route, or not in a process of this role.',
+    cause: 'There is no such route in a process of this role.',
     remedy: 'Look it up in /docs; with OPS_PORT, operations are on their own port.',
   },
   method_not_allowed: {
@@ -103,7 +103,7 @@ export const problems: Readonly<Record<string, ProblemPage>> = {
     remedy: 'Sign the exact bytes of the body with the current secret, and set the clock.',
   },
   host_not_allowed: {
-    cause: 'The request names a host that this API is not known as.',
+    cause: 'The `Host` of the request is not a name of this API.',
     remedy: 'Add the name to ALLOWED_HOSTS.',
   },
   origin_not_allowed: {
@@ -150,7 +150,7 @@ export const problems: Readonly<Record<string, ProblemPage>> = {
     remedy: sameKey,
   },
   query_too_slow: {
-    cause: 'MongoDB gave the query up, since it took too long.',
+    cause: 'MongoDB stopped the query, because it took too long.',
     remedy: 'Ask for less: a smaller limit, a narrower filter.',
   },
   internal_error: {
@@ -180,7 +180,8 @@ export const problems: Readonly<Record<string, ProblemPage>> = {
   order_not_found: { cause: 'No order has this id, in Temporal or in MongoDB.', remedy: noOrder },
   not_allowed: {
     cause: 'The order, in its present state, does not allow the command.',
-    remedy: 'Choose from `allowedCommands`; `blockedCommands` of the order says why each other is not.',
+    remedy:
+      'Choose from `allowedCommands`. `blockedCommands` of the order says why the others are not allowed.',
   },
   order_closed: {
     cause: 'The order is over, and takes no command any more.',
@@ -262,7 +263,7 @@ export const problems: Readonly<Record<string, ProblemPage>> = {
   },
   payment_unknown: {
     cause: 'The provider names an authorization that the order does not have.',
-    remedy: 'Send the order and the reference that the authorization was asked under.',
+    remedy: 'Send the order and the reference under which the authorization was requested.',
   },
   payment_not_pending: {
     cause: 'The payment that the provider settles is settled already.',
@@ -274,13 +275,13 @@ export const problems: Readonly<Record<string, ProblemPage>> = {
   },
 
   // --- reading the past, and the feed ---
-  version_not_found: { cause: 'The order has no such version yet.', remedy: '`version` says its latest.' },
+  version_not_found: { cause: 'The order has no such version yet.', remedy: '`version` is its latest.' },
   version_unknown: {
     cause: 'The order has no such version to resume after.',
     remedy: 'Resume after `version`.',
   },
   version_not_reached: {
-    cause: 'The view of the order has not come to `minVersion` in time.',
+    cause: 'The view of the order did not reach `minVersion` in time.',
     remedy: `${later} The command that gave the version is safe.`,
   },
   order_not_created_yet: {
@@ -292,7 +293,7 @@ export const problems: Readonly<Record<string, ProblemPage>> = {
     remedy: 'Continue after `head`; if it is far away, the checkpoint is of another system.',
   },
   too_many_readers: {
-    cause: 'A client has as many named readers of the feed as it may have.',
+    cause: 'The client has the maximum number of named readers of the feed.',
     remedy:
       'Use the name of a reader again; a reader is forgotten 30 days after its checkpoint was kept last.',
   },
@@ -303,7 +304,7 @@ export const problems: Readonly<Record<string, ProblemPage>> = {
 
   // --- stock, customers, products ---
   stock_reserved: {
-    cause: 'More is reserved for orders than is said to be on hand.',
+    cause: 'More units are reserved for orders than this count has on hand.',
     remedy: 'Count again, or cancel orders first.',
   },
   stock_restoring: {

@@ -46,7 +46,7 @@ async function* untilBroken(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uin
   try {
     yield* body;
   } catch {
-    // It is opened again.
+    // The caller opens the stream again.
   }
 }
 

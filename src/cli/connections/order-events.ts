@@ -30,7 +30,7 @@ export function isSettled(order: Order): boolean {
 }
 
 export interface FollowOptions {
-  /** the order as the caller knows it: only later events are followed */
+  /** the order as the caller has it; only later events are yielded */
   readonly from?: Order | undefined;
   /** ends the generator */
   readonly signal?: AbortSignal;
@@ -75,7 +75,7 @@ export async function* follow(
   }
 }
 
-/** The events of an order, all or those after a version, from as many pages as there are. */
+/** All events of an order, or those after a version, from all pages. */
 export async function eventsOf(
   api: Api,
   orderId: string,

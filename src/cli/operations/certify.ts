@@ -1,6 +1,7 @@
 import process from 'node:process';
 import { Argument, type Command } from 'commander';
 import type { Certificate } from '../../effects/certification/certify.js';
+import { kinds } from '../../effects/certification/messages.js';
 import { exitCodes, Failure } from '../script/failure.js';
 import { addScript, report } from '../script/script.js';
 import type { CommonOptions, Session } from '../script/session.js';
@@ -12,15 +13,17 @@ export function addCertify(program: Command, session: Session): void {
   const command = addScript(program, 'certify', {
     summary: 'take a provider through crashes, duplicates, lost and late answers, and time-outs',
     details:
-      'Loads the module in separate processes, kills them, and says where it would charge twice or lose money. Use an account ' +
-      'for tests, since payments are not undone. `sandbox` is the built-in provider. The exit code is 0 if every case passes, else 1.',
+      'Loads the module in separate processes, kills them, and says where it would charge twice or lose money, promise units ' +
+      'twice, or pay for a label twice. Use an account for tests, since nothing is undone. `sandbox` is the built-in provider. ' +
+      'The exit code is 0 if every case passes, else 1.',
     examples: [
       'certify payments ./my-provider.mjs',
       'certify inventory ./warehouse.mjs --json',
+      'certify carriers ./labels.mjs',
       'certify payments sandbox',
     ],
   })
-    .addArgument(new Argument('<kind>', 'of provider').choices(['payments', 'inventory']))
+    .addArgument(new Argument('<kind>', 'of provider').choices(kinds))
     .argument('<provider>', 'path of the module');
   command.action(async (kind: Certificate['kind'], provider: string) => {
     const options = command.optsWithGlobals<CommonOptions>();

@@ -35,7 +35,7 @@ export function addDeliveries(webhooks: Command, session: Session): void {
 
 function addTest(webhooks: Command, session: Session): void {
   const command = addScript(webhooks, 'test', {
-    summary: 'send an endpoint a test message now, and tell what it answers',
+    summary: 'send an endpoint a test message now, and show its answer',
     examples: ['webhooks test 018f…'],
   }).argument('<endpointId>', 'as in the list');
   command.action(async (endpointId: string) => {

@@ -135,7 +135,7 @@ const productColumns: readonly Column[] = [
 
 function addDemand(program: Command, session: Session): void {
   const command = addScript(program, 'demand', {
-    summary: 'show what of each product was ordered, and what became of it, in units',
+    summary: 'show the units of each product: ordered, shipped, cancelled and returned',
     examples: ['demand', 'demand A-1'],
   })
     .argument('[sku]', 'one product')

@@ -109,7 +109,7 @@ function orderOf(number: number, method: string) {
   };
 }
 
-/** @param times of the orders that were accepted, in milliseconds */
+/** @param times the answer times of the accepted orders, in milliseconds */
 export function loadOf(
   sent: number,
   times: readonly number[],

@@ -86,7 +86,7 @@ export function json(text: string): unknown {
 /** `before`: what the same reader returned for the option's earlier occurrences. */
 export type Reader = { read(text: string, before?: unknown): unknown }['read'];
 
-/** By `Field.reads` in the table of commands. */
+/** The readers, by `Field.reads` in the table of commands. */
 export const readers: Readonly<Record<NonNullable<Field['reads']>, Reader>> = {
   amount,
   json,

@@ -48,7 +48,7 @@ export function addSendOptions(command: Command): Command {
     );
 }
 
-/** Options of every script that asks the API for a change, and not an order. */
+/** Options of every script that asks the API for a change that is no command to an order. */
 export interface RequestOptions extends CommonOptions {
   readonly key?: string;
   readonly actor?: string;
@@ -60,7 +60,7 @@ export function addRequestOptions(command: Command): Command {
     .option('--actor <name>', 'who does it, without a key (default: cli:<your user name>)');
 }
 
-/** The headers of such a request. */
+/** The headers of a request with these options. */
 export function requestHeaders(session: Session, options: RequestOptions): Readonly<Record<string, string>> {
   return { 'idempotency-key': options.key ?? randomUUID(), ...actorHeader(session, options) };
 }
@@ -122,7 +122,7 @@ export function refuseActor({ actor }: { readonly actor?: string }): void {
 
 /**
  * The actor, key and expected version of a command that is sent to Temporal directly. The issuer
- * has an older name than the actor, since it is in the ids of stored commands.
+ * keeps its older name (`cli:…`), because the ids of stored commands contain it.
  */
 export function metaOf({ key, ifMatch, actor, onBehalfOf }: CommandOptions): CommandMeta {
   return {

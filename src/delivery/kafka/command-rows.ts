@@ -39,9 +39,9 @@ export interface FailureRow {
 export const partitionRows = (db: Db) => db.collection<PartitionRow>('kafka_command_partitions');
 export const failureRows = (db: Db) => db.collection<FailureRow>('kafka_command_failures');
 
-/** What is older tells nothing about now. */
+/** Older rows are ignored, because they do not show the present state. */
 const SEEN_WITHIN_MS = 60_000;
-/** A command may wait for so long before people are told. */
+/** A command that waits for longer is reported. */
 const WAITS_LONG_MS = 30_000;
 const LOSS_SHOWN_MS = 86_400_000;
 
@@ -102,7 +102,7 @@ export async function commandsConcern(db: Db, topic: string): Promise<string | u
   return first && `the command ${first.record} waits since ${first.since}: ${first.why}`;
 }
 
-/** Of each partition, the command that waits for the longest time; the first of all first. */
+/** The longest-waiting command of each partition; the one that has waited longest comes first. */
 export async function waitingCommands(db: Db, topic: string): Promise<readonly WaitingCommand[]> {
   return waitingIn((await rowsOf(db, topic)).rows.filter(isSeen));
 }

@@ -131,7 +131,8 @@ async function askLeaders(
     if (outcome.status === 'fulfilled') continue;
     // The leaders may have changed.
     consumer.clearMetadata();
-    // Or one partition has a batch that cannot be decoded, which must not hold up the others.
+    // A batch of one partition may not be decodable. So each partition is read alone, because one
+    // must not hold up the others.
     const alone =
       offsets.length === 1 ? [outcome] : await Promise.allSettled(offsets.map((one) => ask(node, [one], 0)));
     for (const [place, one] of alone.entries()) {

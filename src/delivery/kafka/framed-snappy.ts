@@ -8,7 +8,7 @@ type Decompress = (data: Buffer) => Buffer;
 
 /**
  * Makes the client read what Java's clients compress by snappy. They write blocks in a framing
- * (xerial), each after its length; the client takes all of it for one block, and fails.
+ * (xerial), each after its length; the client reads the whole value as one block, and fails.
  */
 export function readFramedSnappy(): void {
   const { snappy } = compressionsAlgorithms as { readonly snappy: { decompressSync: Decompress } };

@@ -24,7 +24,7 @@ export interface PublishingDeps {
 
 /** Maximum number of events in a transaction. */
 const PAGE = 2_000;
-/** Likewise, if each has the order after it. */
+/** The same maximum for the payload `order`, which adds the order after each event. */
 const PAGE_WITH_ORDERS = 200;
 const LOOK_EVERY_MS = 10_000;
 
@@ -99,7 +99,7 @@ async function publish(
     // A failure is thrown when the page is awaited.
     ahead?.catch(() => undefined);
     if (last > after) {
-      // Also without records: the checkpoint passes the events that are left out.
+      // A transaction without records also moves the checkpoint past the events that are left out.
       const place = { generation, position: last };
       await session.publish(records, place);
       await notePublished(db, topic, place, records.length);

@@ -85,7 +85,7 @@ async function beginSession(consumer: Consumer, options: SessionOptions): Promis
     const first = await endHanging(producer, consumer, settings, begun);
     const { checkpoint, isNew } = await placeOf(consumer, options);
     const session = new OpenSession(producer, first, { checkpoint, events, checkpoints });
-    // From its first record on, a topic has a checkpoint.
+    // Written before the first record, so that a topic with records always has a checkpoint.
     if (isNew) await session.publish([], checkpoint);
     return session;
   } catch (error) {

@@ -1,9 +1,9 @@
 import type { Config } from '../../server/config.js';
 
-/** How Kafka is reached, and the names that are used there. */
+/** The connection to Kafka, and the names of topics. */
 export type KafkaSettings = NonNullable<Config['kafka']>;
 
-/** The names that the others follow from. */
+/** The names from which all other names are derived. */
 export type KafkaTopics = Pick<KafkaSettings, 'topic' | 'commandsTopic'>;
 
 export function topicsOf({ topic, commandsTopic }: KafkaTopics) {

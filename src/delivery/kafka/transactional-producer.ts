@@ -13,8 +13,8 @@ type Api = apiVersionsV3.ApiVersionsResponseApi;
 /**
  * A producer of records that are encoded already (`EncodedRecord`). It needs rights only to its
  * topics and its transactional id. So it uses version 3 of the request that adds partitions to a
- * transaction: later versions are for brokers and need a right to the cluster, and the client would
- * use the highest.
+ * transaction: later versions are for brokers and need a right to the cluster. By default, the
+ * client would use the highest version.
  */
 export class TransactionalProducer extends Producer {
   override [kListApis](callback: CallbackWithPromise<Api[]>): void {

@@ -2,8 +2,8 @@ import type { KeyStore } from '../../access/persons/key-store.js';
 import { openOne } from '../../access/persons/opening.js';
 import { FORGOTTEN, personalMembers } from '../../order/forget.js';
 import { type EffectOf, orderOf } from '../../order/effects.js';
-import { messageOf } from '../../outages/message-of.js';
 import type { CallOptions } from '../port.js';
+import { redacted } from '../redacted.js';
 import { noCarriersCode } from './no-carriers.js';
 import type { BookRequest, CarrierProvider, Receiver } from './port.js';
 
@@ -13,25 +13,26 @@ export interface LabelProvider {
   lookUp: CarrierProvider['lookUp'];
 }
 
-const receiverForgotten = 'receiver_forgotten';
+const receiverForgotten = { type: 'refused', code: 'receiver_forgotten' } as const;
 
 /** The codes of refusals for which no provider is asked, so none knows of them. */
-export const ownRefusals: ReadonlySet<string> = new Set([receiverForgotten, noCarriersCode]);
+export const ownRefusals: ReadonlySet<string> = new Set([receiverForgotten.code, noCarriersCode]);
 
 /**
  * Wraps a provider so that it gets the receiver in plain text; until this call, name and address are
- * sealed. If their key was destroyed, they cannot be read, and the label is refused.
- *
- * Temporal stores the provider's errors and the Web UI shows them, so the receiver is removed from
- * their text, and they have no `cause`.
+ * sealed. If their key was destroyed, they cannot be read, and the label is refused, unless one was
+ * booked before. The receiver is removed from the provider's errors.
  */
 export function openingReceivers(keys: Pick<KeyStore, 'opening'>, provider: CarrierProvider): LabelProvider {
   return {
     lookUp: (key, options) => provider.lookUp(key, options),
     async book(effect, options) {
       const receiver = await opened(keys, effect);
+      if (receiver === undefined) {
+        const known = await provider.lookUp(effect.key, options);
+        return known.type === 'none' ? receiverForgotten : known;
+      }
       options.signal.throwIfAborted();
-      if (receiver === undefined) return await withoutReceiver(provider, effect.key, options);
       const { key, shipmentId, carrier, lines } = effect;
       const orderId = orderOf(key);
       const request: BookRequest = {
@@ -45,21 +46,12 @@ export function openingReceivers(keys: Pick<KeyStore, 'opening'>, provider: Carr
       try {
         return await provider.book(request, options);
       } catch (error) {
-        // oxlint-disable-next-line preserve-caught-error -- it may have the receiver anywhere in it
-        throw new Error(without(receiver, messageOf(error)));
+        // Countries stay, because they identify no person.
+        const { country: _, ...personal } = receiver;
+        throw redacted(error, Object.values(personal));
       }
     },
   };
-}
-
-/** An earlier call may have booked the label, and its answer was lost. */
-async function withoutReceiver(
-  provider: CarrierProvider,
-  key: string,
-  options: CallOptions,
-): ReturnType<CarrierProvider['book']> {
-  const known = await provider.lookUp(key, options);
-  return known.type === 'none' ? { type: 'refused', code: receiverForgotten } : known;
 }
 
 /** The receiver in plain text; undefined if the person is forgotten. */
@@ -82,26 +74,4 @@ async function opened(
   if (shippingAddress.name === undefined && !isReadable(customerName)) return undefined;
   const plain = Object.fromEntries(members.map((name, index) => [name, address[index]]));
   return { ...shippingAddress, name: customerName ?? '', ...plain };
-}
-
-/**
- * A message without the receiver's name and address, also in capitals or in a URL. Countries stay:
- * they name nobody.
- */
-function without(receiver: Receiver, message: string): string {
-  return Object.entries(receiver)
-    .filter(([member, text]) => member !== 'country' && text !== '')
-    .map(([, text]) => text)
-    .flatMap((text) => [
-      text,
-      encodeURIComponent(text),
-      new URLSearchParams({ '': text }).toString().slice(1),
-    ])
-    .toSorted((one, other) => other.length - one.length)
-    .reduce((left, text) => left.replaceAll(new RegExp(escaped(text), 'giu'), '***'), message);
-}
-
-/** A regular expression that matches this text. */
-function escaped(text: string): string {
-  return text.replaceAll(/[\\^$.*+?()[\]{}|/]/g, String.raw`\$&`);
 }

@@ -24,7 +24,7 @@ export interface LabelEntry {
   readonly calls: number;
   /** absent until a call was answered */
   readonly outcome?: BookAnswer;
-  /** ISO-8601 UTC; absent until then */
+  /** when the parcel was delivered, ISO-8601 UTC; absent before */
   readonly deliveredAt?: string;
 }
 
@@ -34,7 +34,7 @@ export interface SandboxCarriers extends CarrierProvider {
   track(parcel: Parcel): Promise<Tracked>;
   labels(orderId: string): Promise<number>;
   /**
-   * The carrier has handed the parcel over, and its webhook is lost. May be repeated.
+   * Delivers the parcel without a webhook, as if that were lost. May be repeated.
    *
    * @throws Error for a parcel without a label of the sandbox
    */

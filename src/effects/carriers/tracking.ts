@@ -21,7 +21,10 @@ export interface TrackingRow extends ParcelOnItsWay {
   readonly _id: string;
   /** ISO-8601 UTC, the last time */
   readonly askedAt: string;
-  /** the first of the failures since the last answer, ISO-8601 UTC; absent if the last one was none */
+  /**
+   * when the first failure since the last answer happened, ISO-8601 UTC; absent if the last attempt
+   * was answered
+   */
   readonly failingSince?: string;
   readonly failure?: string;
 }
@@ -31,7 +34,7 @@ export interface Tracking {
   readonly provider: Provider<CarrierProvider>;
   /** how often a carrier is asked about a parcel */
   readonly everyMs: number;
-  /** Tells the order, as the carrier's webhook would. May be told again. */
+  /** Reports the delivery to the order, as the carrier's webhook would. May be called again. */
   readonly delivered: (parcel: ParcelOnItsWay) => Promise<void>;
   readonly health: { failed(error: unknown): void; worked(): void };
   readonly signal: AbortSignal;
@@ -40,11 +43,11 @@ export interface Tracking {
 const parcelsAtOnce = 4;
 const pageSize = 100;
 const busyMs = 1_000;
-/** After a round in which MongoDB or Temporal was away. */
+/** The pause after a round in which MongoDB or Temporal was unavailable. */
 const retryMs = 10_000;
 const longestProblem = 500;
 /** ISO-8601 UTC */
-const instant = /^\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d+)?)?Z$/;
+const utc = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?Z$/;
 const expected = "{ type: 'in_transit' }, { type: 'delivered', deliveredAt } or { type: 'unknown' }";
 
 export function trackingRows(db: Db): Collection<TrackingRow> {
@@ -76,7 +79,10 @@ export async function trackParcels(tracking: Tracking): Promise<void> {
   }
 }
 
-/** One round. @throws the last error that was not a carrier's; the round goes on after it */
+/**
+ * Asks about all parcels once. @throws the last error that is not a carrier's; the round continues
+ * after such an error
+ */
 async function askAboutAll(tracking: Tracking, gate: Gate): Promise<void> {
   const { db, everyMs, signal } = tracking;
   const dueBy = ago(everyMs);
@@ -92,7 +98,8 @@ async function askAboutAll(tracking: Tracking, gate: Gate): Promise<void> {
   };
   await Promise.all(Array.from({ length: parcelsAtOnce }, askInTurn));
   if (problem !== undefined) throw problem;
-  // Every parcel that is on its way was claimed since, by this process or another.
+  // Parcels that are still on their way were claimed in this round, by this process or another. So
+  // older rows are of other parcels.
   if (!signal.aborted) await trackingRows(db).deleteMany({ askedAt: { $lte: dueBy } }, durable);
 }
 
@@ -112,7 +119,7 @@ async function askAbout(
   try {
     await delivered(parcel);
   } catch (error) {
-    // So that the next round asks again.
+    // Gives up the claim, so that the next round asks about the parcel again.
     await trackingRows(db).updateOne({ _id: id }, { $set: { askedAt: ago(everyMs) } }, durable);
     throw error;
   }
@@ -135,7 +142,7 @@ async function noteAnswer(db: Db, id: string): Promise<void> {
   );
 }
 
-/** Whether this process is to ask about the parcel: nobody did since `dueBy`. */
+/** Claims a parcel for this process. False if a process has claimed it since `dueBy`. */
 async function claim(db: Db, parcel: ParcelOnItsWay, dueBy: string): Promise<boolean> {
   try {
     await trackingRows(db).updateOne(
@@ -182,20 +189,21 @@ export function trackedIn(answer: unknown): Tracked | undefined {
   if (type === 'in_transit' || type === 'unknown') return { type };
   if (type !== 'delivered' || !('deliveredAt' in answer)) return undefined;
   const { deliveredAt } = answer;
-  return typeof deliveredAt === 'string' &&
-    instant.test(deliveredAt) &&
-    !Number.isNaN(Date.parse(deliveredAt))
+  return typeof deliveredAt === 'string' && utc.test(deliveredAt) && !Number.isNaN(Date.parse(deliveredAt))
     ? { type, deliveredAt }
     : undefined;
 }
 
-/** In the index of the view that has only orders with a booked label. */
+/** A filter that uses the view's index of orders with a booked label. */
 export const withParcels: Filter<OrderDocument> = {
   'state.shipments.label.status': 'booked',
   'state.shipments': { $elemMatch: { 'label.status': 'booked', status: 'dispatched' } },
 };
 
-/** By the view `orders`, which may lag: what it does not show yet is asked about in the next round. */
+/**
+ * The parcels that are on their way, by the view `orders`. The view may lag: a parcel that it does
+ * not show yet is found in the next round.
+ */
 async function* parcelsOnTheirWay(db: Db): AsyncGenerator<ParcelOnItsWay, void> {
   let last = '';
   for (;;) {

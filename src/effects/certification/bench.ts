@@ -3,10 +3,16 @@ import { setTimeout } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import type { EffectOf, EffectType, Outcome } from '../../order/effects.js';
 import { outcomeIn, saysType } from '../answers.js';
+import type { BookRequest } from '../carriers/port.js';
 import type { Kind, Ready } from './messages.js';
 import { type CallSettings, type ProviderProcess, type Reply, startProvider } from './provider-process.js';
 
-export type Request = EffectOf<EffectType>;
+export type Request = EffectOf<Exclude<EffectType, 'book'>> | Booking;
+
+/** The request of a label, with the name of the call. */
+export interface Booking extends BookRequest {
+  readonly type: 'book';
+}
 
 /** What a caller learns from a call. `error`: it gave no business answer, like `unknown`. */
 export type Learned = Outcome | { readonly type: 'error' | 'none' | 'unknown' };
@@ -28,18 +34,24 @@ export const risks = {
   losesMoney: 'would lose money',
   promisesTwice: 'would promise units twice',
   losesUnits: 'would lose units',
+  paysTwice: 'would book and pay for a label twice',
+  losesLabel: 'would lose a label',
+  assumesDelivery: 'would take a parcel for delivered',
+  keepsPerson: 'would keep a person in the log',
   waits: 'the order would wait for ever',
   decides: 'a time-out would decide an order',
 } as const;
 
 /**
- * A database may keep the locks of a process that was killed: MongoDB ends its transaction after 60
- * s.
+ * How long an effect may take to get an outcome. Long, because a database may keep the locks of a
+ * killed process: MongoDB ends its transaction after 60 s.
  */
 const SETTLED_WITHIN_MS = 90_000;
 const LOOK_EVERY_MS = 100;
 const silencesBeforeGivingUp = 3;
-/** Each takes `SETTLED_WITHIN_MS`. */
+/**
+ * Number of effects without an outcome after which the run stops. Each takes `SETTLED_WITHIN_MS`.
+ */
 const unsettledBeforeGivingUp = 2;
 
 /** Two processes with the provider under test. One that is killed is replaced. */
@@ -87,13 +99,13 @@ export class Bench {
 
   /** Kills the first process as soon as the call has begun, and starts another one in its place. */
   async crashInCall(request: Request): Promise<void> {
-    await this.first.call(request.type, request, { killInCall: true });
+    await this.first.call(request.type, argumentOf(request), { killInCall: true });
     await this.crash();
   }
 
   /** Makes the call. @throws Wrong if the answer has no known shape */
   async ask(request: Request, settings?: CallSettings): Promise<Learned> {
-    return this.learned(request, request.type, await this.first.call(request.type, request, settings));
+    return await this.askFrom(this.first, request, settings);
   }
 
   /** Makes all these calls at once, from both processes. */
@@ -101,16 +113,31 @@ export class Bench {
     return await Promise.all(
       requests.map(async (request, index) => {
         const from = index % 2 === 0 ? this.first : this.second;
-        return this.learned(request, request.type, await from.call(request.type, request));
+        return await this.askFrom(from, request);
       }),
     );
   }
 
-  async lookUp(request: Request): Promise<Learned> {
-    return this.learned(request, 'lookUp', await this.first.call('lookUp', request.key));
+  /**
+   * Makes the call, and settles it from another process while it is under way.
+   *
+   * @returns its answer, and the outcome that the other process has found
+   */
+  async askLate(request: Request): Promise<{ readonly late: Learned; readonly settled: Outcome }> {
+    let late: Promise<Learned> | undefined;
+    const begun = new Promise<void>((resolve) => {
+      late = this.ask(request, { onBegun: resolve }).finally(resolve);
+    });
+    const settling = begun.then(async () => await this.settle(request, this.second));
+    const [answer, settled] = await Promise.all([late, settling]);
+    return { late: answer ?? { type: 'error' }, settled };
   }
 
-  /** Calls an optional function of the module. */
+  async lookUp(request: Request, from = this.first): Promise<Learned> {
+    return this.learned(request, 'lookUp', await from.call('lookUp', request.key));
+  }
+
+  /** Calls a function that performs no effect. */
   async use(name: string, argument: unknown): Promise<unknown> {
     const reply = await this.first.call(name, argument);
     if ('answer' in reply) return reply.answer;
@@ -121,11 +148,11 @@ export class Bench {
    * Calls the provider as a worker does: looks the key up, calls if the answer is `none`, and
    * repeats both until there is an outcome.
    */
-  async settle(request: Request): Promise<Outcome> {
+  async settle(request: Request, from = this.first): Promise<Outcome> {
     const giveUpAt = Date.now() + SETTLED_WITHIN_MS;
     for (;;) {
-      const known = await this.lookUp(request);
-      const learned = known.type === 'none' ? await this.ask(request) : known;
+      const known = await this.lookUp(request, from);
+      const learned = known.type === 'none' ? await this.askFrom(from, request) : known;
       if (isOutcome(learned)) {
         this.unsettled = 0;
         return learned;
@@ -140,6 +167,11 @@ export class Bench {
       }
       await setTimeout(LOOK_EVERY_MS);
     }
+  }
+
+  private async askFrom(from: ProviderProcess, request: Request, settings?: CallSettings): Promise<Learned> {
+    const reply = await from.call(request.type, argumentOf(request), settings);
+    return this.learned(request, request.type, reply);
   }
 
   private learned({ type }: Request, asked: string, reply: Reply): Learned {
@@ -157,11 +189,18 @@ export class Bench {
     return outcome;
   }
 
-  /** Why further cases would only take long; undefined if they would not. */
+  /** Why no further cases are run; undefined while they are. */
   get givenUp(): string | undefined {
     if (this.silences >= silencesBeforeGivingUp) return 'nothing is answered';
     return this.unsettled >= unsettledBeforeGivingUp ? 'no effect has an outcome' : undefined;
   }
+}
+
+/** What the system gives the call: the request of a label has no type. */
+function argumentOf(request: Request): unknown {
+  if (request.type !== 'book') return request;
+  const { type: _, ...given } = request;
+  return given;
 }
 
 export function isOutcome(learned: Learned): learned is Outcome {
@@ -179,17 +218,27 @@ export function expectSame(what: string, learned: Learned, first: Learned, risk:
     throw new Wrong(`${what}: ${shown(learned)}, after ${shown(first)}`, riskOf(learned, risk));
 }
 
-/** What is unknown is asked again, and decides nothing. */
+/** The risk of an answer. An unknown outcome decides nothing, because it is looked up again. */
 function riskOf(learned: Learned, risk: string): string {
   return learned.type === 'unknown' ? risks.waits : risk;
 }
 
-/** Ids of payments are long, and differ at their ends. */
+/**
+ * An answer in a few words. Ids of payments are long and differ at their ends, so their ends are
+ * shown.
+ */
 function shown(learned: Learned): string {
   const { type } = learned;
-  const id =
-    'authorizationId' in learned ? learned.authorizationId : 'captureId' in learned ? learned.captureId : '';
+  const id = idIn(learned);
   return id.length > 12 ? `${type} …${id.slice(-12)}` : `${type} ${id}`.trim();
+}
+
+function idIn(learned: Learned): string {
+  if ('missing' in learned)
+    return learned.missing.map(({ requested, available }) => `${requested} of ${available}`).join(', ');
+  if ('authorizationId' in learned) return learned.authorizationId;
+  if ('captureId' in learned) return learned.captureId;
+  return 'trackingNumber' in learned ? learned.trackingNumber : '';
 }
 
 /** A new order id, so that the keys of its effects are unused. */

@@ -18,8 +18,12 @@ export interface Trial {
   readonly outcome: Outcome['type'];
   /** the risk if it takes effect more than once */
   readonly twice: string;
+  /** the risk if the effect counts as done and did not happen */
+  readonly never: string;
   /** @throws Wrong unless it took effect exactly once */
   readonly prove: () => Promise<void>;
+  /** Called after `prove`. @throws Wrong if it took effect again since */
+  readonly proveAgain: () => Promise<void>;
 }
 
 /** Prepares a trial with a new key, making the calls that must come before it. */
@@ -53,14 +57,14 @@ export function casesOf(type: EffectType, prepare: Prepare): readonly Case[] {
       const answers = await bench.askAtOnce([request, request, request, request]);
       const settled = await bench.settle(request);
       expectType('the call', settled, outcome, risks.waits);
-      // A call that was crowded out may fail, so its key is looked up.
+      // A concurrent call may fail because of the others, so its key is looked up afterwards.
       for (const answer of answers.filter(isOutcome)) expectSame('one of four calls', answer, settled, twice);
       await prove();
     }),
     trial('crash before the call', 'is not known, then takes effect', async (bench, given) => {
-      const { request, outcome, prove } = given;
+      const { request, outcome, never, prove } = given;
       await bench.crash();
-      expectType('lookUp', await bench.lookUp(request), 'none', risks.losesMoney);
+      expectType('lookUp', await bench.lookUp(request), 'none', never);
       expectType('the call', await bench.settle(request), outcome, risks.waits);
       await prove();
     }),
@@ -90,7 +94,9 @@ export function casesOf(type: EffectType, prepare: Prepare): readonly Case[] {
       'time-out that took effect',
       'no answer or the right one, and never a decision',
       async (bench, { request, outcome, twice, prove }) => {
-        const answer = await bench.ask(request, { abortAfterMs: type === 'authorize' ? 300 : 1 });
+        const answer = await bench.ask(request, {
+          abortAfterMs: type === 'authorize' || type === 'book' ? 300 : 1,
+        });
         if (isOutcome(answer)) expectType('the call that was given up', answer, outcome, risks.decides);
         const settled = await bench.settle(request);
         expectType('the call', settled, outcome, risks.decides);
@@ -99,12 +105,24 @@ export function casesOf(type: EffectType, prepare: Prepare): readonly Case[] {
       },
       true,
     ),
+    trial(
+      'late answer',
+      'is what another process was told meanwhile',
+      async (bench, { request, outcome, twice, prove }) => {
+        const { late, settled } = await bench.askLate(request);
+        expectType('the call', settled, outcome, twice);
+        if (isOutcome(late)) expectSame('the late answer', late, settled, twice);
+        await prove();
+      },
+      true,
+    ),
     trial('duplicate that comes late', 'gets the first answer, without effect', async (bench, given) => {
-      const { request, twice, prove } = given;
+      const { request, twice, prove, proveAgain } = given;
       const first = await bench.ask(request);
       await prove();
       expectSame('the late call', await bench.ask(request), first, twice);
       expectSame('lookUp', await bench.lookUp(request), first, twice);
+      await proveAgain();
     }),
     trial(
       'other parameters under the key',
@@ -119,6 +137,27 @@ export function casesOf(type: EffectType, prepare: Prepare): readonly Case[] {
       },
     ),
   ];
+}
+
+/**
+ * Makes these calls at once from one process, so that their answers may come in another order, and
+ * compares each answer with what is looked up.
+ *
+ * @throws Wrong if a call has the answer to another one, or none of this type
+ */
+export async function expectOwnAnswers(
+  bench: Bench,
+  requests: readonly Request[],
+  outcome: Outcome['type'],
+  risk: string,
+): Promise<void> {
+  const answers = await Promise.all(requests.map(async (request) => await bench.ask(request)));
+  for (const [index, request] of [...requests.entries()].toReversed()) {
+    const settled = await bench.settle(request);
+    expectType(request.type, settled, outcome, risk);
+    const answer = answers[index];
+    if (answer !== undefined && isOutcome(answer)) expectSame(request.type, answer, settled, risk);
+  }
 }
 
 export interface CaseResult {

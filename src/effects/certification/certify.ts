@@ -1,5 +1,6 @@
 import { Bench } from './bench.js';
-import { type CaseResult, runCases } from './cases.js';
+import { carrierCases } from './carrier-cases.js';
+import { type Case, type CaseResult, runCases } from './cases.js';
 import { inventoryCases } from './inventory-cases.js';
 import type { Kind } from './messages.js';
 import { paymentCases } from './payment-cases.js';
@@ -12,6 +13,12 @@ export interface Certificate {
   readonly passed: boolean;
   readonly cases: readonly CaseResult[];
 }
+
+const casesFor: Readonly<Record<Kind, (bench: Bench) => readonly Case[]>> = {
+  payments: paymentCases,
+  inventory: inventoryCases,
+  carriers: carrierCases,
+};
 
 /**
  * Tests a provider with crashes, duplicates and lost answers: it runs in child processes that are
@@ -32,7 +39,7 @@ export async function certify(
       throw new Unusable(
         'it does not export stockUp(sku, onHand), which sets the stock of a new SKU for a test',
       );
-    const cases = kind === 'payments' ? paymentCases(bench) : inventoryCases();
+    const cases = casesFor[kind](bench);
     const results = await runCases(bench, cases, (done) => onProgress(done, cases.length));
     return { kind, provider, passed: results.every(({ passed }) => passed), cases: results };
   } finally {

@@ -8,25 +8,30 @@ import process from 'node:process';
 import { messageOf } from '../../outages/message-of.js';
 import { builtIn } from '../../server/config.js';
 import { loadProvider } from '../provider-modules.js';
-import type { Call, Kind, Report } from './messages.js';
+import { type Call, type Kind, kinds, type Report } from './messages.js';
 
 type Functions = Readonly<Record<string, unknown>>;
 
-const [kind, path = builtIn] = process.argv.slice(2);
+/** Functions that a module may have for certification. */
+const optional = ['balance', 'stockUp', 'stock', 'labels', 'deliver'];
+
+const [named, path = builtIn] = process.argv.slice(2);
 try {
-  const provider = await load(kind === 'inventory' ? 'inventory' : 'payments');
+  const kind = kinds.find((one) => one === named);
+  if (kind === undefined) throw new Error(`There is no kind ${named}.`);
+  const provider = await load(kind);
   process.on('message', (call: Call) => void perform(provider, call));
-  const has = ['balance', 'stockUp'].filter((name) => typeof provider[name] === 'function');
-  const { testMethods } = provider;
-  tell({ ready: { has, ...(testMethods !== undefined && { testMethods }) } });
+  const has = optional.filter((name) => typeof provider[name] === 'function');
+  const { testMethods, testCarriers } = provider;
+  tell({ ready: { has, testMethods, testCarriers } });
 } catch (error) {
   tell({ unusable: messageOf(error) });
 }
 
-async function load(which: Kind): Promise<Functions> {
-  if (path !== builtIn) return { ...(await loadProvider(which, path)).port };
+async function load(kind: Kind): Promise<Functions> {
+  if (path !== builtIn) return { ...(await loadProvider(kind, path)).port };
   const { builtInProvider } = await import('./built-in.js');
-  return { ...(await builtInProvider(which)) };
+  return { ...(await builtInProvider(kind)) };
 }
 
 async function perform(provider: Functions, { id, name, argument, abortAfterMs }: Call): Promise<void> {

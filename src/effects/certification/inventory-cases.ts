@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import type { EffectOf, EffectType } from '../../order/effects.js';
+import type { Units } from '../inventory/port.js';
+import type { StockEffect } from '../inventory/stock.js';
 import { type Bench, expectSame, expectType, newOrder, risks, Wrong } from './bench.js';
-import { type Case, casesOf, type Prepare, type Trial } from './cases.js';
+import { type Case, casesOf, expectOwnAnswers, type Prepare, type Trial } from './cases.js';
 
 const correlationId = 'certification';
-type StockEffect = 'reserve' | 'release' | 'deduct' | 'restock';
 
 /** The cases of an inventory. */
 export function inventoryCases(): readonly Case[] {
@@ -25,9 +26,23 @@ export function inventoryCases(): readonly Case[] {
         const request = goods.request('reserve', 11);
         const first = await bench.ask(request);
         expectType('reserve of 11 of 10', first, 'out_of_stock', risks.promisesTwice);
-        expectSame('reserve again', await bench.ask(request), first, risks.promisesTwice);
+        await bench.crash();
         expectSame('lookUp', await bench.lookUp(request), first, risks.promisesTwice);
+        expectSame('reserve again', await bench.ask(request), first, risks.promisesTwice);
         await goods.expectLeft(10);
+      },
+    },
+    {
+      name: 'reordered answers',
+      expected: 'each key has its own answer',
+      async run(bench) {
+        const [first, second] = [new Goods(bench), new Goods(bench)];
+        await first.stockUp(3);
+        await second.stockUp(4);
+        const requests = [first.request('reserve', 4), second.request('reserve', 5)];
+        await expectOwnAnswers(bench, requests, 'out_of_stock', risks.promisesTwice);
+        await first.expectLeft(3);
+        await second.expectLeft(4);
       },
     },
     {
@@ -101,55 +116,78 @@ class Goods {
     );
   }
 
+  /** Compares the units, if the module has the function `stock`. */
+  private async expectUnits({ onHand, reserved }: Units, twice: string): Promise<void> {
+    if (!this.bench.has('stock')) return;
+    const is = (await this.bench.use('stock', this.sku)) as Units;
+    if (is.onHand === onHand && is.reserved === reserved) return;
+    const found = `${is.onHand} on hand, ${is.reserved} reserved`;
+    throw new Wrong(`the stock has ${found}, not ${onHand} and ${reserved}`, twice);
+  }
+
   // --- trials ---
 
   async reservation(): Promise<Trial> {
     await this.stockUp(10);
     const [request, other] = [this.request('reserve', 6), this.request('reserve', 1)];
-    return this.trial(request, { ...other, key: request.key }, 'reserved', risks.losesUnits, 4);
+    const risk = { twice: risks.losesUnits, never: risks.promisesTwice };
+    return this.trial(request, { ...other, key: request.key }, risk, { onHand: 10, reserved: 6 });
   }
 
   async releasing(): Promise<Trial> {
     await this.reserved(10);
     const [request, other] = [this.request('release', 3), this.request('release', 1)];
-    return this.trial(request, { ...other, key: request.key }, 'done', risks.promisesTwice, 3);
+    const risk = { twice: risks.promisesTwice, never: risks.losesUnits };
+    return this.trial(request, { ...other, key: request.key }, risk, { onHand: 10, reserved: 7 });
   }
 
   async deduction(): Promise<Trial> {
     await this.reserved(6);
-    const lines = [{ sku: this.sku, quantity: 3 }];
-    const request: EffectOf<'deduct'> = {
+    const request = {
       type: 'deduct',
       key: this.order.key('deduct'),
       correlationId,
       shipmentId: 's1',
-      lines,
-    };
+      lines: [{ sku: this.sku, quantity: 3 }],
+    } as const;
     const other = { ...request, lines: [{ sku: this.sku, quantity: 1 }] };
-    return this.trial(request, other, 'done', risks.losesUnits, 4);
+    const risk = { twice: risks.losesUnits, never: risks.losesUnits };
+    return this.trial(request, other, risk, { onHand: 7, reserved: 3 });
   }
 
   async restocking(): Promise<Trial> {
     await this.reserved(10);
-    const lines = [{ sku: this.sku, quantity: 3 }];
-    const request: EffectOf<'restock'> = {
+    const request = {
       type: 'restock',
       key: this.order.key('restock'),
       correlationId,
       returnId: 'r1',
-      lines,
-    };
+      lines: [{ sku: this.sku, quantity: 3 }],
+    } as const;
     const other = { ...request, lines: [{ sku: this.sku, quantity: 1 }] };
-    return this.trial(request, other, 'done', risks.promisesTwice, 3);
+    const risk = { twice: risks.promisesTwice, never: risks.losesUnits };
+    return this.trial(request, other, risk, { onHand: 13, reserved: 10 });
   }
 
+  /** @param after the units after the call */
   private trial(
-    request: Trial['request'],
-    other: Trial['other'],
-    outcome: Trial['outcome'],
-    twice: string,
-    left: number,
+    request: EffectOf<StockEffect>,
+    other: EffectOf<StockEffect>,
+    risk: Pick<Trial, 'twice' | 'never'>,
+    after: Units,
   ): Trial {
-    return { request, other, outcome, twice, prove: async () => await this.expectLeft(left) };
+    const { onHand, reserved } = after;
+    return {
+      request,
+      other,
+      ...risk,
+      outcome: request.type === 'reserve' ? 'reserved' : 'done',
+      prove: async () => {
+        await this.expectUnits(after, risk.twice);
+        await this.expectLeft(onHand - reserved);
+      },
+      // Then all that is on hand is reserved.
+      proveAgain: async () => await this.expectUnits({ onHand, reserved: onHand }, risk.twice),
+    };
   }
 }

@@ -20,6 +20,8 @@ export interface Ready {
   /** the optional functions that the module has */
   readonly has: readonly string[];
   readonly testMethods?: unknown;
+  readonly testCarriers?: unknown;
 }
 
-export type Kind = 'payments' | 'inventory';
+export const kinds = ['payments', 'inventory', 'carriers'] as const;
+export type Kind = (typeof kinds)[number];

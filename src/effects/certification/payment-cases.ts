@@ -2,8 +2,17 @@ import { setTimeout } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import type { EffectOf, EffectType } from '../../order/effects.js';
 import { type Balance, sandboxMethods, type TestMethods } from '../payments/port.js';
-import { type Bench, expectSame, expectType, isOutcome, newOrder, risks, Wrong } from './bench.js';
-import { type Case, casesOf, type Prepare, type Trial } from './cases.js';
+import {
+  type Bench,
+  expectSame,
+  expectType,
+  isOutcome,
+  type Learned,
+  newOrder,
+  risks,
+  Wrong,
+} from './bench.js';
+import { type Case, casesOf, expectOwnAnswers, type Prepare, type Trial } from './cases.js';
 
 const currency = 'EUR';
 const correlationId = 'certification';
@@ -34,8 +43,9 @@ export function paymentCases({ about }: Bench): readonly Case[] {
       const request = given.authorizing(1_000, methods.declined);
       const first = await bench.ask(request);
       expectType('authorize', first, 'declined', risks.chargesTwice);
-      expectSame('authorize again', await bench.ask(request), first, risks.chargesTwice);
+      await bench.crash();
       expectSame('lookUp', await bench.lookUp(request), first, risks.chargesTwice);
+      expectSame('authorize again', await bench.ask(request), first, risks.chargesTwice);
       await given.expectBalance({ held: 0, captured: 0, refunded: 0 }, risks.losesMoney);
     }),
     once('pending', 'can be voided, and not captured before or after', async (given, bench) => {
@@ -43,15 +53,20 @@ export function paymentCases({ about }: Bench): readonly Case[] {
       const first = await bench.ask(request);
       expectType('authorize', first, 'pending', risks.waits);
       expectSame('lookUp', await bench.lookUp(request), first, risks.waits);
-      const id = 'authorizationId' in first ? first.authorizationId : '';
+      const id = authorizationIn(first);
       expectType('capture', await bench.ask(given.capturing(id, 1)), 'declined', risks.losesMoney);
       expectType('void', await bench.settle(given.voiding(id)), 'voided', risks.losesMoney);
       expectType('capture after it', await bench.ask(given.capturing(id, 1)), 'declined', risks.losesMoney);
     }),
-    once('expired', 'answers expired', async (given, bench) => {
+    once('expired', 'is not captured, and can be voided', async (given, bench) => {
       const id = await given.authorized(1_000, 1);
       await setTimeout(100);
-      expectType('capture', await bench.ask(given.capturing(id, 1)), 'expired', risks.losesMoney);
+      const request = given.capturing(id, 1);
+      const first = await bench.ask(request);
+      expectType('capture', first, 'expired', risks.losesMoney);
+      expectSame('lookUp', await bench.lookUp(request), first, risks.losesMoney);
+      const { type } = await bench.ask(given.voiding(id));
+      if (type !== 'expired' && type !== 'voided') throw new Wrong(`void: ${type}`, risks.waits);
       await given.expectCaptured(0);
     }),
     once('partial captures', 'up to what was authorized', async (given) => {
@@ -77,18 +92,13 @@ export function paymentCases({ about }: Bench): readonly Case[] {
       await given.expectNothingLeft(id);
     }),
     once('reordered answers', 'each key has its own answer', async (given, bench) => {
-      const id = await given.authorized();
-      const requests = [300, 400].map((amount) => given.capturing(id, amount));
-      const answers = await bench.askAtOnce(requests);
-      for (const [index, request] of [...requests.entries()].toReversed()) {
-        const settled = await bench.settle(request);
-        expectType('capture', settled, 'captured', risks.losesMoney);
-        const answer = answers[index];
-        if (answer !== undefined && isOutcome(answer))
-          expectSame('capture', answer, settled, risks.chargesTwice);
+      const requests = [given.authorizing(300, methods.slow), given.authorizing(400, methods.approved)];
+      await expectOwnAnswers(bench, requests, 'authorized', risks.chargesTwice);
+      for (const request of requests) {
+        const id = authorizationIn(await bench.lookUp(request));
+        await given.captured(id, request.amount);
+        await given.expectNothingLeft(id);
       }
-      await given.captured(id, 300);
-      await given.expectNothingLeft(id);
     }),
     once('void and capture at once', 'nothing is captured after the void', async (given, bench) => {
       const id = await given.authorized();
@@ -138,6 +148,10 @@ export function paymentCases({ about }: Bench): readonly Case[] {
       await given.expectNothingToRefund(captureId);
     }),
   ];
+}
+
+function authorizationIn(learned: Learned): string {
+  return 'authorizationId' in learned ? learned.authorizationId : '';
 }
 
 /** Calls about one order. */
@@ -240,14 +254,16 @@ class Payment {
       other: { ...request, amount: 2_000 },
       outcome: 'authorized',
       twice: risks.chargesTwice,
+      never: risks.losesMoney,
       prove: async () => {
         await this.expectBalance({ held: 1_000, captured: 0, refunded: 0 }, risks.chargesTwice);
-        const known = await this.bench.lookUp(request);
-        const id = 'authorizationId' in known ? known.authorizationId : '';
+        const id = authorizationIn(await this.bench.lookUp(request));
         await this.captured(id, 1_000);
         await this.expectNothingLeft(id);
         await this.expectBalance({ held: 0, captured: 1_000, refunded: 0 }, risks.chargesTwice);
       },
+      proveAgain: async () =>
+        await this.expectBalance({ held: 0, captured: 1_000, refunded: 0 }, risks.chargesTwice),
     };
   }
 
@@ -259,12 +275,15 @@ class Payment {
       other: { ...request, amount: 100 },
       outcome: 'captured',
       twice: risks.chargesTwice,
+      never: risks.losesMoney,
       prove: async () => {
         await this.expectBalance({ held: 400, captured: 600, refunded: 0 }, risks.chargesTwice);
         await this.captured(id, 400);
         await this.expectNothingLeft(id);
         await this.expectCaptured(1_000);
       },
+      proveAgain: async () =>
+        await this.expectBalance({ held: 0, captured: 1_000, refunded: 0 }, risks.chargesTwice),
     };
   }
 
@@ -276,10 +295,13 @@ class Payment {
       other: { ...request, authorizationId: await this.authorized(500) },
       outcome: 'voided',
       twice: risks.losesMoney,
+      never: risks.losesMoney,
       prove: async () => {
         await this.expectNothingLeft(id);
         await this.expectBalance({ held: 500, captured: 0, refunded: 0 }, risks.losesMoney);
       },
+      proveAgain: async () =>
+        await this.expectBalance({ held: 500, captured: 0, refunded: 0 }, risks.losesMoney),
     };
   }
 
@@ -291,11 +313,14 @@ class Payment {
       other: { ...request, amount: 100 },
       outcome: 'refunded',
       twice: risks.losesMoney,
+      never: risks.losesMoney,
       prove: async () => {
         await this.expectBalance({ held: 0, captured: 1_000, refunded: 600 }, risks.losesMoney);
         await this.refunded(captureId, 400);
         await this.expectNothingToRefund(captureId);
       },
+      proveAgain: async () =>
+        await this.expectBalance({ held: 0, captured: 1_000, refunded: 1_000 }, risks.losesMoney),
     };
   }
 }

@@ -11,6 +11,7 @@ export type Reply =
 
 export interface CallSettings {
   readonly abortAfterMs?: number;
+  readonly onBegun?: () => void;
   /** kills the process when the call has begun */
   readonly killInCall?: true;
 }
@@ -56,7 +57,7 @@ export async function startProvider(kind: Kind, path: string): Promise<ProviderP
   return {
     about,
     kill,
-    call: async (name, argument, { abortAfterMs, killInCall } = {}) =>
+    call: async (name, argument, { abortAfterMs, onBegun, killInCall } = {}) =>
       await new Promise<Reply>((resolve) => {
         calls += 1;
         const id = calls;
@@ -66,7 +67,7 @@ export async function startProvider(kind: Kind, path: string): Promise<ProviderP
           resolve(reply);
         };
         const timer = setTimeout(() => end({ silent: true }), ANSWER_WITHIN_MS);
-        waiting.set(id, { end, begun: killInCall ? kill : () => undefined });
+        waiting.set(id, { end, begun: killInCall ? kill : (onBegun ?? (() => undefined)) });
         const call: Call = { id, name, argument, ...(abortAfterMs !== undefined && { abortAfterMs }) };
         child.send(call, (error) => {
           if (error !== null) end({ lost: true });

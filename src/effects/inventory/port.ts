@@ -24,4 +24,12 @@ export interface InventoryModule extends InventoryProvider {
   readonly limits?: Partial<Limits>;
   /** Certification calls it before its tests: sets the units on hand of a new SKU. */
   stockUp?(sku: string, onHand: number): Promise<void>;
+  /** For certification: the units of a SKU. */
+  stock?(sku: string): Promise<Units>;
+}
+
+export interface Units {
+  readonly onHand: number;
+  /** units on hand that are reserved */
+  readonly reserved: number;
 }

@@ -13,7 +13,7 @@ const countAgain = 'find out what wrote it, then count these goods: `npx orders 
 /**
  * Compares movements of an order with the effects that its log proves.
  *
- * @param moved read before the log was
+ * @param moved the movements, read before the log
  */
 export async function compareMovements(
   db: Db,
@@ -38,7 +38,7 @@ export async function compareMovements(
         : { detail: `the movement ${effect.key} is not what ${event.type} says`, remedy: countAgain };
     },
     unexplained({ _id: key, type }) {
-      // What was carried over from lost events has no effect in the log.
+      // Such a movement comes from lost events, so the log has no effect for it.
       if (type === 'carried') return undefined;
       return { detail: `the log has no effect for the movement ${key} (${type})`, remedy: countAgain };
     },

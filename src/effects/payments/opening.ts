@@ -1,15 +1,18 @@
 import type { KeyStore } from '../../access/persons/key-store.js';
 import { openOne } from '../../access/persons/opening.js';
-import { orderOf } from '../../order/effects.js';
-import { messageOf } from '../../outages/message-of.js';
+import { orderOf, type OutcomeOf } from '../../order/effects.js';
+import type { Unknown } from '../port.js';
+import { redacted } from '../redacted.js';
 import type { PaymentProvider } from './port.js';
+
+type Answer = OutcomeOf<'authorize'> | Unknown;
+
+const methodForgotten: Answer = { type: 'declined', code: 'payment_method_forgotten' };
 
 /**
  * Wraps a provider so that it gets the payment method in plain text; until this call, the method is
- * sealed. If its key was destroyed, the method cannot be read, and the payment is declined.
- *
- * Temporal stores the provider's errors and the Web UI shows them, so the method is removed from
- * their text, and they have no `cause`.
+ * sealed. If its key was destroyed, the method cannot be read, and the payment is declined, unless
+ * it was authorized before. The method is removed from the provider's errors.
  */
 export function openingMethods(keys: Pick<KeyStore, 'opening'>, provider: PaymentProvider): PaymentProvider {
   return {
@@ -17,13 +20,16 @@ export function openingMethods(keys: Pick<KeyStore, 'opening'>, provider: Paymen
     async authorize(request, options) {
       const place = { orderId: orderOf(request.key), path: ['payment', 'method'] };
       const method = await openOne(keys, place, request.method);
-      if (method === undefined) return { type: 'declined', code: 'payment_method_forgotten' };
+      if (method === undefined) {
+        const known = await provider.lookUp(request.key, options);
+        // The key is an authorization's; an answer of another type is refused where it is used.
+        return known.type === 'none' ? methodForgotten : (known as Answer);
+      }
       options.signal.throwIfAborted();
       try {
         return await provider.authorize({ ...request, method }, options);
       } catch (error) {
-        // oxlint-disable-next-line preserve-caught-error -- it may have the method anywhere in it
-        throw new Error(messageOf(error).replaceAll(method, '***'));
+        throw redacted(error, [method]);
       }
     },
   };

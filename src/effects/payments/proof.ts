@@ -12,7 +12,7 @@ export const askProvider =
 /**
  * Compares entries of the sandbox's ledger with the effects that an order's log proves.
  *
- * @param paid entries of the order, read before the log was
+ * @param paid the order's entries, read before the log
  */
 export async function compareLedger(
   db: Db,

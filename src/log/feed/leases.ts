@@ -77,7 +77,7 @@ interface UnheldTask {
 /**
  * Describes the tasks whose lease no process holds; undefined if there are none.
  *
- * @param role of the processes that do such tasks
+ * @param role the role of the processes that do such tasks
  */
 export function unheldInWords(tasks: readonly UnheldTask[], role: string): string | undefined {
   if (tasks.length === 0) return undefined;

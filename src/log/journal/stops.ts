@@ -10,7 +10,9 @@ export function forked({ entity, commands }: AnyLog, id: string, detail: string)
   return { code: `${entity.name}_forked`, detail, remedy: commands.resume(id) };
 }
 
-/** @param status of the last run, such as `TIMED_OUT`; undefined if Temporal knows no run */
+/**
+ * @param status the status of the last run, such as `TIMED_OUT`; undefined if Temporal knows no run
+ */
 export function ended({ entity, commands }: AnyLog, id: string, status: string | undefined): StopReason {
   const detail =
     status === undefined

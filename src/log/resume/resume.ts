@@ -310,7 +310,7 @@ async function terminate(log: AnyLog, client: Client, orderId: string, runId: st
   try {
     await client.workflow.getHandle(workflowIdOf(log, orderId), runId).terminate('resumed from the journal');
   } catch (error) {
-    // It ended on its own.
+    // The run has ended already.
     if (!(error instanceof WorkflowNotFoundError)) throw error;
   }
 }

@@ -18,9 +18,9 @@ export interface Change {
   readonly id: string;
   /** added to its numbers, which start at 0; exact, however large they become */
   readonly add?: Sums;
-  /** replaces what the document has if it is smaller, or the first */
+  /** replaces the document's value if it is smaller, or if the document has none */
   readonly min?: Bounds;
-  /** replaces what the document has if it is greater, or the first */
+  /** replaces the document's value if it is greater, or if the document has none */
   readonly max?: Bounds;
 }
 

@@ -33,10 +33,10 @@ export interface Message<D = unknown> {
   readonly traceId?: string;
   /** refused unless the entity is at this version (`If-Match`) */
   readonly expectedVersion?: number;
-  /** new for each try: an answer with a different one was made for an earlier try */
+  /** new for each try; an answer with another request id was made for an earlier try */
   readonly requestId: string;
   /**
-   * the journal has no such command in its events up to this version, and no gap (see
+   * the caller has found that the journal has no such command up to this version, and no gap (see
    * `ContinuedEntity.memoryFrom`)
    */
   readonly absentUpTo?: number;
@@ -109,7 +109,8 @@ export interface Answer {
 export const messagesWaiting = 'messages_waiting';
 
 /**
- * Why an update was refused: the `details[0]` of an `ApplicationFailure` whose `type` is the code.
+ * Why an update was refused. It is `details[0]` of an `ApplicationFailure` whose `type` is the
+ * refusal's code.
  */
 export interface RefusedUpdate {
   readonly refusal: Omit<Refusal, 'kind'> & {

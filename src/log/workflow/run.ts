@@ -217,7 +217,10 @@ class Run<S extends State, D extends Draft, F extends Effect> {
     for (const message of messages) this.receive(message);
   }
 
-  /** The run of a resumed workflow has the input of a continued run, but not its attributes. */
+  /**
+   * A resumed workflow was started with the status as its only search attribute, so the others have
+   * to be upserted.
+   */
   relist(): void {
     this.listed = ListedAttributes.ofResumed(this.current.status);
   }
@@ -478,7 +481,7 @@ class Run<S extends State, D extends Draft, F extends Effect> {
       };
     }
     if (this.waiting.length === 0) return undefined;
-    return { kind: 'busy', code: messagesWaiting, message: 'earlier messages are taken first: try again' };
+    return { kind: 'busy', code: messagesWaiting, message: 'earlier messages are handled first: try again' };
   }
 
   /** Whether a new signal must wait: it must not overtake one that waits. */

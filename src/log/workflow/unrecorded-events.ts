@@ -16,7 +16,7 @@ export class UnrecordedEvents {
   private readonly recording = new Set<readonly StoredEvent[]>();
   private readonly characters = new WeakMap<StoredEvent, number>();
 
-  /** @param events of an earlier run */
+  /** @param events the unrecorded events of an earlier run */
   constructor(events: readonly StoredEvent[]) {
     this.queued = events;
   }

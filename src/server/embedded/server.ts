@@ -116,7 +116,7 @@ export class EmbeddedServer {
   }
 
   /**
-   * Does nothing if the server is running.
+   * Checks that the server can be started. Does nothing if it is running.
    *
    * @throws PortInUseError if a wanted port is in use; Error if the server must not run on its
    *   folder

@@ -18,7 +18,8 @@ export interface OrderChangeListener {
 export interface OrderChanges {
   /**
    * True if all changes up to a moment ago were reported. False while the stream is closed, lagging
-   * or silent, and for a moment after a time without calls of this function.
+   * or silent. Also false for a moment if it was not called for a while, because the server is then
+   * asked less often.
    */
   isLive(): boolean;
   stop(): Promise<void>;

@@ -16,7 +16,7 @@ export interface Step {
  * Folds the events as the workflow and the views do, so that every version is available at once.
  * Steps that are known already are reused.
  *
- * @param events from version 1, without gaps
+ * @param events the events from version 1, without gaps
  * @throws TypeError if this page is too old for an event
  */
 export function stepsOf(events: readonly RecordedEvent[], known: readonly Step[] = []): readonly Step[] {

@@ -28,7 +28,10 @@ const keys: Readonly<Record<string, (at: number, last: number) => number>> = {
 
 /** Narrower gaps have no room for a label. */
 const LABELLED = 0.055;
-/** With more of them, there is no room for labels; the list of events has the text. */
+/**
+ * With more expected events than this, there is no room for labels. The list of events has the
+ * text.
+ */
 const LABELLED_GHOSTS = 2;
 
 /** The timeline of the order's events and of expected ones. Its handle selects a version. */

@@ -42,7 +42,7 @@ export function Waits({ order, last, next }: WaitsProps) {
   );
 }
 
-/** The same in one line, with the way to the rest. */
+/** `Waits` in one line, with a link to the rest. */
 export function WaitsInShort({ order, last, next }: WaitsProps) {
   const [effect, ...others] = last?.state.owed ?? [];
   const [row] = order.attention ?? [];

@@ -28,7 +28,7 @@ const tones: Readonly<Record<string, Tone>> = {
   unavailable: 'bad',
 };
 
-/** A status as a word with its colour; the word alone says it all. */
+/** A status as a coloured word, which is clear without its colour. */
 export function Status({ of }: { readonly of: string }) {
   return <span class={`status ${tones[of] ?? 'plain'}`}>{words(of)}</span>;
 }

@@ -45,7 +45,7 @@ function masterKeys(...lines: readonly string[]): MasterKeys {
   return keys;
 }
 
-/** A key store as one process has it. */
+/** The key store of one process. */
 function process(db = database.db, masters = masterKeys(old)): KeyStore {
   const store = openKeyStore(db, () => masters, keptKeys(folder));
   opened.push(store);
@@ -138,7 +138,7 @@ test('the keys of a page of orders are asked for at once', async () => {
   const [first = ''] = ids;
   await process().destroy({ customerId: `c-${first}`, keyIds: [first], why });
   const client = new MongoClient(shared.mongodbUri, { monitorCommands: true });
-  // The driver asks again if a connection breaks, so answers are counted.
+  // The driver repeats a query if a connection breaks, so answers are counted, not queries.
   const answers: unknown[] = [];
   client.on('commandSucceeded', ({ commandName, reply }) => {
     if (commandName === 'find') answers.push(Reflect.get(Object(reply), 'cursor')?.ns);

@@ -13,7 +13,7 @@ import { startSequencing } from '../../support/sequencing.js';
 import { shared } from '../../support/servers.js';
 import { until } from '../../support/until.js';
 
-/** In every personal value, and nowhere else. */
+/** A text that is in every personal value, and nowhere else. */
 const secret = `q${randomUUID().replaceAll('-', '')}`;
 const customerId = `c-${randomUUID()}`;
 const sku = `S-${randomUUID()}`;
@@ -33,7 +33,7 @@ const person = {
 let api: TestApi;
 let stopSequencing: () => Promise<void>;
 const logged: string[] = [];
-/** Answers that were not for somebody who may read persons: errors, and those to a reader. */
+/** Answers that must contain no person: errors, and answers to a client without `persons:read`. */
 const answers: string[] = [];
 let all: Readonly<Record<string, string>>;
 let reader: Readonly<Record<string, string>>;
@@ -53,7 +53,7 @@ beforeAll(async () => {
   all = await bearer('shop', scopes);
   reader = await bearer('reader', ['orders:read', 'events:read', 'ops']);
   orderId = await create({ ...person, lines: [{ sku, quantity: 2, unitPrice: 1999 }] });
-  // No method of the sandbox, so the provider declines it.
+  // The sandbox does not know this method, so it declines.
   declined = await create({ ...person, payment: { method: secret } });
   await send('amend', { shippingAddress: { ...person.shippingAddress, city: `new ${secret}` } });
   await send('notes', { text: `call ${secret}` });
@@ -93,7 +93,10 @@ async function refused(path: string, body: object, expected: number): Promise<vo
   answers.push(JSON.stringify(reply));
 }
 
-/** What of this is found in a text: `seen` has to be, as a proof that the search works. */
+/**
+ * The personal values that are found in a text. The text must contain `seen`, which proves that the
+ * search works.
+ */
 function found(text: string, seen: string) {
   return { seen: text.includes(seen), secret: text.includes(secret) };
 }
@@ -235,7 +238,7 @@ describe('what an attacker sees of a person: nothing', () => {
     expect(found(JSON.stringify(await db.collection('order_events').find().toArray()), customerId).seen).toBe(
       true,
     );
-    // The keys are there, and wrapped.
+    // The keys exist, and are wrapped.
     const [keyId = ''] = await api.mongo.keys.keysOf(customerId);
     const key = await api.mongo.keys.opening(keyId);
     if (typeof key === 'string') throw new Error(`the key is ${key}`);

@@ -13,7 +13,7 @@ afterAll(async () => {
   await api.close();
 });
 
-/** The same command by ten clients at once. @returns what each was answered */
+/** Sends the same command from ten clients at once. @returns the answers */
 async function tenAtOnce(orderId: string, command: string, body: object, headers = {}) {
   const path = `/v1/orders/${orderId}/${command}`;
   return await Promise.all(Array.from({ length: 10 }, () => api.post(path, { body, headers })));

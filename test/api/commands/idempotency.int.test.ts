@@ -69,10 +69,10 @@ describe('a key is known for as long as its order is', () => {
     const again = await refund(1_000, 'refund-K1');
     expect(again).toMatchObject({ status: 200, headers: { 'idempotent-replayed': 'true' } });
     expect(again.body).toEqual(first.body);
-    // As a signal, too: the order has the journal asked by a step of its own.
+    // The same as a signal: the order searches the journal in a separate step.
     await refund(100, 'refund-K2', { prefer: 'respond-async' });
     expect(await refund(2_000, 'refund-K1')).toMatchObject({ status: 422, body: { code: 'key_reused' } });
-    // What the order cannot have forgotten is taken as ever.
+    // A key that the order must still know is handled without the journal.
     expect(await refund(10, 'refund-K3')).toMatchObject({ status: 200 });
     await untilThere(orderId, 'RefundRequested', 3);
     await api.post(`/v1/orders/${orderId}/notes`, { body: { text: 'last' }, headers: waiting });
@@ -95,7 +95,7 @@ describe('a key belongs to its issuer', () => {
     expect(await note('bob', 'from Bob')).toMatchObject({ status: 200 });
     expect((await note('bob', 'from Bob')).headers['idempotent-replayed']).toBe('true');
     expect(await note('ada', 'from Bob')).toMatchObject({ status: 422, body: { code: 'key_reused' } });
-    // The history has what is decided, before it is recorded.
+    // The history has the decided events before they are recorded.
     const { data } = (await api.get(`/v1/orders/${orderId}/events?source=history`)).body;
     expect(data.filter(({ type }: { type: string }) => type === 'NoteAdded')).toHaveLength(2);
   });
@@ -105,7 +105,7 @@ describe('a key belongs to its issuer', () => {
     for (const [actor, status] of [
       ['anonymous', 200],
       ['ada', 200],
-      // Nobody but the webhooks may say that they are these.
+      // Only the webhooks may use these names.
       ['payments', 400],
       ['carriers', 400],
     ] as const) {
@@ -171,7 +171,7 @@ describe('a fact', () => {
       const data = { orderId, shipmentId: `s${n + 1}` };
       expect((await deliver(api, 'carriers', { type: 'shipment.delivered', data })).status).toBe(202);
     });
-    // The room for facts is judged by the view, which is written after the journal.
+    // The API checks the room for facts in the view, which is written after the journal.
     await until(async () =>
       expect((await views(api.mongo.db).findOne({ _id: orderId }))?.state.facts).toHaveLength(100),
     );

@@ -49,7 +49,7 @@ const decided: readonly Edit[] = [
   ['order/events.ts', '  RefundRequested: {', '  RefundRequested: { readonly receipt?: string;'],
 ];
 
-/** What then has to follow. */
+/** The changes that the compiler asks for after that. */
 const following: readonly Edit[] = [
   ['order/commands.ts', "  AddNote: 'notes',", "  TagOrder: 'tags',\n  AddNote: 'notes',"],
   ['order/events.ts', '  NoteAdded: 1,', '  OrderTagged: 1,\n  NoteAdded: 1,'],
@@ -137,7 +137,7 @@ async function helpOf(verb: string): Promise<string> {
   return await runNode(join(copy, 'dist/src/cli/main.js'), verb, '--help');
 }
 
-/** What a program writes, whatever its exit code. */
+/** The output of a program, whatever its exit code. */
 async function runNode(...args: readonly string[]): Promise<string> {
   const running = promisify(execFile)(process.execPath, [...args], { cwd: copy });
   const { stdout } = await running.catch((error: unknown) => error as { readonly stdout: string });

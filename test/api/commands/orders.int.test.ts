@@ -339,7 +339,7 @@ describe('an order that continues as new again and again', () => {
     const orderId = await placedOrder(restless);
     const path = `/v1/orders/${orderId}/notes`;
     const sent = Array.from({ length: 24 }, (_, i) => ({ body: note(`n${i}`), headers: key() }));
-    // A 503 says so itself: the outcome is unknown, try again with the same key.
+    // A 503 means that the outcome is unknown, so the request is repeated with the same key.
     const post = async (one: (typeof sent)[number]): Promise<Reply> => {
       const reply = await restless.post(path, one);
       return reply.status === 503 ? await post(one) : reply;

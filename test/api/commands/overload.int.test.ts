@@ -81,7 +81,7 @@ describe('while every create and every command is refused', () => {
 test('a create that waits for its order keeps no other from being taken', async () => {
   api = await startTestApi({}, { bounds: { create: { most: 1, waiting: 0, waitMs: 0 } } });
   const [first, second] = [randomUUID(), randomUUID()];
-  // Without a worker, it waits.
+  // Without a worker, the request waits.
   const waiting = api.post('/v1/orders', { body: orderBody({ id: first }), headers: { prefer: 'wait=30' } });
   await eventually(async () => (await isStarted(first)) || undefined);
   let isAnswered = false;

@@ -19,7 +19,7 @@ import {
 import { continuedAsNew, deleteHistory } from '../../support/retention.js';
 
 let api: TestApi;
-/** with AUTH=on, over the same orders */
+/** an API with AUTH=on, for the same orders */
 let guarded: TestApi;
 beforeAll(async () => {
   api = await startTestApi();
@@ -65,7 +65,7 @@ async function traces(orderId: string) {
   return { historyLength, events, orders, movements, payments };
 }
 
-/** The counts, once no step of the order is under way. */
+/** The counts when no step of the order is in progress. */
 async function tracesAtRest(orderId: string) {
   const handle = api.client.workflow.getHandle(workflowId(orderId));
   await eventually(async () => {
@@ -75,7 +75,7 @@ async function tracesAtRest(orderId: string) {
   return await traces(orderId);
 }
 
-/** Some of it is later than in the preview, which cannot know when the command will come. */
+/** Without times: those of the command are later than those of its preview. */
 function timeless(value: unknown): unknown {
   return JSON.parse(JSON.stringify(value).replaceAll(/"\d{4}-\d\d-\d\dT[^"]+"/g, '"a time"'));
 }
@@ -88,7 +88,9 @@ const sku = 'P-1';
 const lines = [{ sku, quantity: 2, unitPrice: 1000 }];
 const carrier = { carrier: 'DHL', trackingNumber: 'T-1' };
 const shippingAddress = { street: '1 Main St', city: 'Berlin', country: 'DE' };
-/** Of two orders whose first capture is declined: together they take every command. */
+/**
+ * The commands of two orders whose first capture is declined. Together they include every command.
+ */
 const stories: readonly (readonly (readonly [FollowUpType, object])[])[] = [
   [
     ['HoldOrder', { reason: 'fraud check' }],
@@ -262,7 +264,7 @@ test('it needs the scopes of its command and of a read, and shows no person to w
   const allowed = await ask(['orders:read', 'orders:write']);
   expect(allowed).toMatchObject({ status: 200, body: { order: { customer: { id: 'c-1' } } } });
   expect(allowed.body.order.customer.name).toMatch(/^sealed:/);
-  // Under the customer's own key it could be compared with what the order shows.
+  // A value sealed under the customer's own key could be compared with the order's values.
   const keyed = await ask(['orders:read', 'orders:write'], { 'idempotency-key': 'k-guess' });
   for (const { body } of [allowed, keyed]) expect(body.events[0].data.text).toBe('a');
 });

@@ -113,7 +113,7 @@ test('a process that writes its note late takes no count back', async () => {
   await checkDatabaseIdentity(late);
   const { schedule } = api.client;
   let counted: Promise<unknown> | undefined;
-  // Another count comes between its look and its note.
+  // Another count arrives between the read and the write of the mark.
   const slow = Object.create(schedule, {
     getHandle: {
       value: (id: string) => {
@@ -134,7 +134,8 @@ test('a process that writes its note late takes no count back', async () => {
 test('a MongoDB that is empty, or older than Temporal has noted, is known as such', async () => {
   const { db } = api.mongo;
   const generations = async () => (await feedGenerations(orderLog, db)).all.length;
-  // With a mark of its own: the API writes its mark late, after the counts of earlier tests.
+  // Uses a separate mark, because the API may still write its own after the counts of earlier
+  // tests.
   const own = { ...stores(), taskQueue: `${stores().taskQueue}-older` };
   const named = await checkDatabaseIdentity(own);
   expect(concernOfStock(named)).toBeUndefined();
@@ -142,7 +143,7 @@ test('a MongoDB that is empty, or older than Temporal has noted, is known as suc
   expect(again).toEqual({ ...named, comparisons: named.comparisons + 1 });
   expect(await generations()).toBe(1);
 
-  // As in a backup that was made before.
+  // The state that an older backup has.
   await stockStates(db).replaceOne({ _id: 'stock' }, { database: named.database, comparisons: 0 });
   const older = await checkDatabaseIdentity(own);
   expect(await generations()).toBe(2);
@@ -160,7 +161,7 @@ test('a MongoDB that is empty, or older than Temporal has noted, is known as suc
   expect(lost.outdated).toMatchObject({ cause: 'lost', counts: older.outdated?.counts });
   expect(lost.database).not.toBe(named.database);
   expect(await generations()).toBe(3);
-  // Noted meanwhile as they were: an empty stock takes nothing from what is known.
+  // The mark keeps the counts: an empty stock does not reduce what Temporal knows.
   expect((await readMark(own))?.counts).toEqual(lost.outdated?.counts);
 });
 

@@ -6,7 +6,7 @@ import { readJournal } from '../../../src/log/journal/journal.js';
 import { eventually, placedOrder, startTestApi, type TestApi } from '../../support/api.js';
 import { deliver } from '../../support/webhooks.js';
 
-/** While a secret is replaced. */
+/** Two secrets, as during a rotation. */
 const carriersSecrets = [1, 2].map((byte) => `whsec_${Buffer.alloc(24, byte).toString('base64')}`);
 
 let api: TestApi;

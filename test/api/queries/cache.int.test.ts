@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { placedOrder, startTestApi, type TestApi } from '../../support/api.js';
 import { until } from '../../support/until.js';
 
-/** Two processes over one database: what is written through the one is read through the other. */
+/** Two processes with one database. Tests write through one and read through the other. */
 let one: TestApi;
 let other: TestApi;
 beforeAll(async () => {
@@ -34,7 +34,7 @@ async function versionAt(api: TestApi, orderId: string, query = ''): Promise<num
 test('a process that waited for its own write to be in the view reads it', async () => {
   const orderId = await placedOrder(one);
   for (let count = 0; count < 20; count++) {
-    // The view is hot, so that what is remembered would be stale.
+    // Reads the view into the cache, so that the cached one will be stale.
     await versionAt(one, orderId);
     const version = await note(one, orderId);
     expect(await versionAt(one, orderId)).toBeGreaterThanOrEqual(version);

@@ -44,7 +44,7 @@ afterAll(async () => {
   await api.close();
 });
 
-/** An order's log in the journal, and in its view, and in the feed. */
+/** Records an order's log in the journal and the view, and waits for its positions in the feed. */
 async function recordOrder(more: object = {}): Promise<{ orderId: string; count: number }> {
   const { db } = api.mongo;
   const orderId = randomUUID();
@@ -69,7 +69,7 @@ interface Received {
   readonly event: { readonly orderId: string; readonly version: number; readonly position: number };
 }
 
-/** Reads a stream, as a browser does, until it has `count` events; then goes. */
+/** Reads a stream, as a browser does, until it has `count` events, and disconnects. */
 async function receive(
   path: string,
   count: number,
@@ -210,7 +210,7 @@ describe('the feed', () => {
       id: after + 1,
       event: { id: `${orderId}:1`, data: { orderId, version: 1 } },
     });
-    // An event of a later version of the code keeps no other from the reader.
+    // An event of a later version of the code does not keep the other events from the reader.
     const unreadable = { _id: `${orderId}:2` };
     const stored = await journal(orderLog, api.mongo.db).findOne(unreadable);
     await journal(orderLog, api.mongo.db).updateOne(unreadable, { $set: { type: 'OrderTeleported' } });
@@ -507,7 +507,7 @@ describe('a feed that was restored', () => {
     if (backup !== null) await feedState(db).replaceOne({ _id: 'feed' }, backup);
     await beginGeneration(orderLog, db, { commonUntil: kept });
     ({ generation } = (await feedGenerations(orderLog, db)).current);
-    // As far as it was, and farther, with other events.
+    // The feed grows to its former head and beyond, with other events.
     for (let orders = 0; orders < 3; orders += 1) await record(logOf(states.refunded, randomUUID()));
   });
   afterAll(() => own.close());
@@ -662,7 +662,7 @@ describe('the live log of an order', () => {
     const [first] = logOf(states.reserving, orderId);
     await appendToJournal(orderLog, db, [first]);
     await projectState(orderLog, db, orderId);
-    // More pages than there is time for, were each waited for as what is to come is.
+    // There are so many pages that the test times out if the stream pauses between them.
     const log = Array.from({ length: 1_001 }, (_, index) => ({ ...first, version: index + 1 }));
     await appendToJournal(orderLog, db, log);
     await untilPositioned(db, orderId);
@@ -698,7 +698,7 @@ describe('the live log of an order', () => {
         };
       };
       const order = await opened(`/v1/orders/${orderId}/stream`);
-      // As a browser comes again, with the last id it has, or with none where it had none.
+      // Connects again as a browser does: with the last id that it received, or without one.
       const resumed = await opened('/v1/events/stream', { 'last-event-id': '2' });
       const begun = await opened('/v1/events/stream');
       for (const stream of [order, resumed, begun])
@@ -726,7 +726,7 @@ describe('the live log of an order', () => {
 });
 
 describe('an event that was not written by this version of the code', () => {
-  /** As it is told by the feed, live and not, and by its order. */
+  /** The event as the feed's page and stream and the order's stream have it. */
   async function told({ orderId }: { orderId: string }, version: number) {
     const { position = 0 } =
       (await readStored(orderLog, api.mongo.db, orderId, { from: version, limit: 1 }))[0] ?? {};
@@ -768,9 +768,9 @@ describe('an event that was not written by this version of the code', () => {
 });
 
 /**
- * Does something once, just before events of orders are read.
+ * Runs `work` once, just before the next read of events.
  *
- * @returns what ends this
+ * @returns a function that ends this
  */
 function beforeEventsAreRead(work: () => Promise<void>): () => void {
   const cursors = AbstractCursor.prototype as { toArray: (this: AbstractCursor) => Promise<unknown[]> };
@@ -794,7 +794,7 @@ async function untilPositioned(db: Db, orderId: string): Promise<void> {
   );
 }
 
-/** The events of an order have their positions, and nobody gives any more. */
+/** Waits until the events of an order have positions, and stops the sequencer. */
 async function positioned({ mongo: { db } }: TestApi, orderId: string): Promise<void> {
   const done = new AbortController();
   const sequenced = sequence({ log: orderLog, db, signal: done.signal, heartbeat: () => undefined });

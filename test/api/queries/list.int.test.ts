@@ -27,7 +27,7 @@ afterAll(async () => {
   await api.close();
 });
 
-/** Orders with few distinct times and totals, so that what decides between equal ones matters. */
+/** Orders with few distinct times and totals, so that the tie-breaker of the sort matters. */
 function documentOf(i: number) {
   const orderId = `o-${String((i * 7919) % COUNT).padStart(4, '0')}`;
   const occurredAt = new Date(Date.UTC(2026, 0, 1 + (i % 20))).toISOString();

@@ -13,7 +13,7 @@ function slowRead() {
   };
 }
 
-/** All that is needed for it is a few turns of promises. */
+/** Waits until `count` shows a second read. That takes only a few turns of the promise queue. */
 async function isReadAgain(count: () => number): Promise<void> {
   for (let turn = 0; turn < 100 && count() < 2; turn++) await Promise.resolve();
   expect(count()).toBe(2);

@@ -22,17 +22,17 @@ afterAll(async () => {
   await database.close();
 });
 
-/** So long that a stream which is only slow, on a busy machine, is not given up. */
+/** Long enough that a stream is not given up just because the machine is busy. */
 const patientMs = 60_000;
 
-/** The views as a process of its own has them. */
+/** The views of a separate process. */
 function processOf(itsDb = db, liveForMs?: number): OrderViews {
   const views = openOrderViews(itsDb, liveForMs);
   opened.push(views);
   return views;
 }
 
-/** One whose change stream is there: a second read of an order is answered from memory. */
+/** A process whose change stream is live: it answers a second read of an order from memory. */
 async function liveProcess(itsDb = db, liveForMs = patientMs): Promise<OrderViews> {
   const views = processOf(itsDb, liveForMs);
   const orderId = randomUUID();
@@ -79,7 +79,7 @@ describe('a hot view', () => {
       [...orderIds, randomUUID()].map(async (orderId) => await views.read(orderId)),
     );
     expect(found.map((view) => view && JSON.parse(view.json).orderId)).toEqual([...orderIds, undefined]);
-    // Four that find nobody waiting, and the others together.
+    // Four reads start at once, and the others share the queries that follow.
     expect(looks.count).toBeLessThan(15);
   });
 
@@ -89,7 +89,7 @@ describe('a hot view', () => {
     const log = logOf(states.refunded, orderId);
     for (const event of log) {
       await write([event]);
-      // Without invalidation, each would go on with the first version it ever read.
+      // Without invalidation, each would keep answering with the first version it read.
       for (const views of [one, other]) {
         await until(async () => expect(await versionIn(views, orderId)).toBe(event.version));
         await until(async () => expect(await isRemembered(views, orderId)).toBe(true));
@@ -124,7 +124,7 @@ describe('a hot view', () => {
   test('is never older than the version asked for, or one that was shown by other means', async () => {
     const orderId = randomUUID();
     const log = logOf(states.confirmed, orderId);
-    // Its stream tells nothing of what happens to orders: it is believed, and all that is remembered is stale.
+    // Its stream seems live but reports no change of this order, so its cached view is stale.
     const deaf = deafTo(orderId);
     const views = await liveProcess(deaf);
     await write(log.slice(0, 1));
@@ -151,7 +151,8 @@ describe('a hot view', () => {
     const reading = views.read(orderId);
     await slow.hasRead;
     await write(log.slice(1, 2));
-    // The stream tells in order: once it has told of this order, it has told of the one before.
+    // The stream reports changes in order: when it has reported this one, it has reported the one
+    // before.
     const marker = randomUUID();
     await write(logOf(states.reserving, marker));
     await until(async () => expect(heard.orderIds).toContain(marker));
@@ -269,7 +270,8 @@ describe('waiting for a view', () => {
     const waiting = views.reach(orderId, ({ settled }) => settled, 60_000);
     await write(logOf(states.confirmed, orderId));
     expect(await waiting).toMatchObject({ settled: true });
-    // It looks at once, and then each second; without a stream, several times in the first tenth.
+    // It polls at once and then each second. Without a stream, it would poll several times in the
+    // first tenth of a second.
     expect(looks.count).toBeLessThanOrEqual(2 + Math.floor((Date.now() - since) / 1_000));
   });
 
@@ -284,7 +286,7 @@ describe('waiting for a view', () => {
 
 type Orders = ReturnType<typeof orders>;
 
-/** The database, but for what `change` makes of its orders. */
+/** The database, with its collection of orders altered by `change`. */
 function withOrders(change: (collection: Orders) => void): Db {
   const collection = (name: string) => {
     const real = db.collection(name);
@@ -297,7 +299,7 @@ function withOrders(change: (collection: Orders) => void): Db {
 
 type Command = (body: object) => Promise<Document>;
 
-/** A database, but for what `change` makes of commands: the change stream is some. */
+/** A database whose commands go through `change`. A change stream is read by commands. */
 function withCommands(change: (body: object, send: Command) => Promise<Document>, itsDb = db): Db {
   const command = (body: object, options: object) => change(body, (sent) => db.command(sent, options));
   return Object.create(itsDb, { command: { value: command } });
@@ -307,7 +309,7 @@ function streamless(): Db {
   return withCommands(() => Promise.reject(new Error('no streams here')));
 }
 
-/** The stream that `end` ends cannot be opened anew before `revive`. */
+/** A database whose change stream `end` ends. It cannot be opened again before `revive`. */
 function mortal(itsDb: Db) {
   let isDead = false;
   const mortalDb = withCommands(async (body, send) => {
@@ -325,7 +327,7 @@ function mortal(itsDb: Db) {
   };
 }
 
-/** The stream opens, answers once, and says nothing more. */
+/** A database whose change stream opens, answers once, and is silent from then on. */
 function silent() {
   const ended = door();
   let answers = 0;
@@ -336,7 +338,7 @@ function silent() {
   return { db: withoutAnswer, end: ended.open };
 }
 
-/** The database, and the orders that the stream has told of so far. */
+/** The database, and the orders that its change stream has reported so far. */
 function hearing(itsDb: Db) {
   const orderIds = new Set<string>();
   const heardDb = withCommands(async (body, send) => {
@@ -348,7 +350,7 @@ function hearing(itsDb: Db) {
   return { db: heardDb, orderIds };
 }
 
-/** The stream tells nothing of one order. */
+/** A database whose change stream leaves out one order. */
 function deafTo(orderId: string): Db {
   return withCommands(async (body, send) => {
     const reply = await send(body);

@@ -150,7 +150,7 @@ describe('the log of an order', () => {
     });
   });
 
-  /** What the events of a page have as versions, and where the next one begins. */
+  /** The versions of the events on a page, and the start of the next page. */
   async function pageOf(orderId: string, query = '') {
     const { status, body } = await api.get(`/v1/orders/${orderId}/events${query}`);
     expect(status).toBe(200);

@@ -13,7 +13,7 @@ import {
 import { type BreakableServer, breakableMongodb } from '../../support/breakable-server.js';
 import { until } from '../../support/until.js';
 
-/** Nothing listens there. */
+/** An address where nothing listens. */
 const NOWHERE = '127.0.0.1:1';
 const awayMongo = { MONGODB_URI: `mongodb://${NOWHERE}/?directConnection=true` };
 const awayTemporal = { TEMPORAL_ADDRESS: NOWHERE };
@@ -32,7 +32,7 @@ afterAll(async () => {
   await api.close();
 });
 
-/** The same API as a process that does not reach everything. */
+/** The same API, in a process that cannot reach all servers. */
 async function apiWith(env: Readonly<Record<string, string>>): Promise<TestApi> {
   const { mongodb, temporal } = api.config;
   const variables = { MONGODB_DB: mongodb.db, TEMPORAL_TASK_QUEUE: temporal.taskQueue, ...env };
@@ -116,8 +116,8 @@ describe('with a MongoDB that stands still', () => {
   });
 
   /**
-   * What was answered, if it came before a timer of this process that goes off four seconds later
-   * than the answer is due. The timer is late whenever this process is.
+   * The answer, if it arrives within `seconds` + 4 s by a timer of this process. If this process is
+   * slow, the timer is late as well, so a busy machine does not fail the test.
    */
   async function soon(seconds: number, answer: Promise<Reply>): Promise<Reply> {
     const waited = new AbortController();
@@ -144,7 +144,7 @@ describe('with a MongoDB that stands still', () => {
       soon(5, stuck.put('/v1/stock/A-1', { body: { onHand: 3 } })),
     ]);
     expect(stock).toMatchObject({ status: 503, body: { code: 'mongodb_unavailable' } });
-    // From the history, if a busy worker is late.
+    // The history answers if a busy worker is late.
     const servedBy = expect.stringMatching(/^(workflow|history)$/);
     expect(order).toMatchObject({ status: 200, headers: { 'served-by': servedBy } });
     expect(metrics.status).toBe(200);

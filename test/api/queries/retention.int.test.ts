@@ -23,7 +23,7 @@ describe('an order', () => {
       return { type: 'declined', code: 'no_funds' };
     });
     const { order } = await orders.start();
-    // Rejected, its stock given back as far as anybody knows: but that is not recorded.
+    // The order is rejected and its stock released, but these events are not recorded.
     await order.until((state) => state.order.status === 'rejected' && state.unrecorded > 0);
     const tried = orders.world.steps.length;
     await until(async () => expect(orders.world.steps.length).toBeGreaterThan(tried + 1));

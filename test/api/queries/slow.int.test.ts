@@ -7,7 +7,7 @@ beforeAll(async () => {
   api = await startTestApi();
   const { db } = api.mongo;
   await db.collection('slow').insertMany(Array.from({ length: 3_000 }, () => ({ version: 1 })));
-  // A look at all orders takes MongoDB a minute; it is up all the time.
+  // Reading all orders takes MongoDB a minute, while it stays available.
   const body = 'function() { sleep(20); return true; }';
   const $expr = { $function: { body, args: [], lang: 'js' } };
   await db.createCollection('orders', { viewOn: 'slow', pipeline: [{ $match: { $expr } }] });
@@ -20,7 +20,7 @@ test('a query that MongoDB gives up is called too slow, and not an outage', asyn
   const { status, headers, body } = await api.get('/v1/orders');
   expect({ status, code: body.code }).toEqual({ status: 503, code: 'query_too_slow' });
   expect(Number(headers['retry-after'])).toBeGreaterThan(0);
-  // It does not go on in the database either.
+  // The query does not continue in the database either.
   const ofQuery = { 'command.$db': api.mongo.db.databaseName, 'command.sort': { $exists: true } };
   await until(async () => {
     const { inprog } = await api.mongo.client.db('admin').command({ currentOp: 1, ...ofQuery });

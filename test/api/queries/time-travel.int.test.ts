@@ -6,7 +6,7 @@ import { orderLog } from '../../../src/order-log.js';
 
 let api: TestApi;
 let orderId: string;
-/** what the view answered behind each version that was seen */
+/** the view's answer after each version that was seen */
 const seen = new Map<number, Reply['body']>();
 
 beforeAll(async () => {

@@ -1,13 +1,24 @@
 import type { Block } from '../harness/interleave.js';
 
-/** What follows from a start or an update: activities one after the other, or as many at once as each number says. */
+/**
+ * The activities that follow a start or an update. Each number is a group of so many activities at
+ * the same time; the groups run one after the other.
+ */
 export type Phase = readonly number[];
 
-/** A bare SDK worker and client, in a process of their own. A start and all phases are one workflow. */
+/**
+ * A bare SDK worker and client, in a separate process. A start and all its phases are one workflow.
+ */
 export type BareOrders = {
-  /** Whole workflows, `atOnce` at a time; timed from the start to the end of the last phase's activities. */
+  /**
+   * Runs whole workflows, `atOnce` at a time, and times each from its start to the end of the last
+   * phase's activities.
+   */
   readonly run: (phases: readonly Phase[], count: number, atOnce: number) => Promise<Block>;
-  /** The same up to the end of the first phase; `start` times the start alone, `first` the first phase too. */
+  /**
+   * The same up to the end of the first phase. `start` times only the start; `first` includes the
+   * first phase.
+   */
   readonly open: (
     phases: readonly Phase[],
     count: number,

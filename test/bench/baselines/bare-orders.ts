@@ -12,7 +12,7 @@ const taskQueue = 'bare';
 
 Runtime.install({ logger: new DefaultLogger('ERROR'), shutdownSignals: [] });
 
-/** Activities that have run, and who waits for how many, by workflow. */
+/** By workflow: the number of activities that have run, and the number that a caller waits for. */
 const done = new Map<string, { count: number; wanted: number; tell: () => void }>();
 
 function watch(workflowId: string): void {

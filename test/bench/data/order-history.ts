@@ -14,7 +14,7 @@ const billed: ReadonlySet<number> = new Set([
   EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED,
   EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED,
 ]);
-/** What Temporal bills besides. */
+/** Events that Temporal bills in addition. */
 const otherwiseBilled: ReadonlySet<number> = new Set([
   EventType.EVENT_TYPE_TIMER_STARTED,
   EventType.EVENT_TYPE_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES,
@@ -25,8 +25,8 @@ const LOOK_EVERY_MS = 10;
 const AT_REST_WITHIN_MS = 10_000;
 
 /**
- * Waits until nothing of an order is under way. Commands that come at rest cost the same however fast a machine is: a task
- * never finds two things to do at once. @throws Error after ten seconds
+ * Waits until no step of an order is in progress. Commands that arrive then cost the same on every
+ * machine, because a workflow task never has two things to do. @throws Error after ten seconds
  */
 export async function untilAtRest(client: Client, orderId: string): Promise<void> {
   const giveUpAt = Date.now() + AT_REST_WITHIN_MS;
@@ -69,7 +69,10 @@ export async function workflowCost(client: Client, id: string): Promise<HistoryC
   };
 }
 
-/** Brings an order from create to completed, at rest before each command. */
+/**
+ * Takes an order from create to completed, and waits before each command until no step is in
+ * progress.
+ */
 export async function completeAtRest(client: Client, api: HttpConnection): Promise<string> {
   return await complete(api, (orderId) => untilAtRest(client, orderId));
 }

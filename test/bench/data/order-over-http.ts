@@ -6,7 +6,7 @@ interface Answer {
   readonly orderId: string;
   readonly version: number;
   readonly status: string;
-  /** what was waited for */
+  /** the state that was awaited */
   readonly reached?: { readonly status: string };
 }
 
@@ -35,7 +35,7 @@ export async function confirm(api: HttpConnection): Promise<string> {
 export async function untilConfirmed(api: HttpConnection, orderId: string): Promise<void> {
   for (let version = 1; ;) {
     const { status, body } = await api.get(`/v1/orders/${orderId}?minVersion=${version + 1}`);
-    // On a busy machine, not within the time that the server waits.
+    // On a busy machine, the server may give up waiting.
     if (status === 503) continue;
     if (status !== 200) throw new Error(`Order ${orderId}: ${status} ${body.toString()}`);
     const view = JSON.parse(body.toString()) as Answer;

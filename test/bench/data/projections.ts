@@ -11,7 +11,7 @@ interface Projections {
   readonly stores: readonly { readonly name: string; readonly rebuildId?: string }[];
 }
 
-/** A look costs the product some queries. */
+/** Pause between two checks, because each costs the product some queries. */
 const LOOK_EVERY_MS = 50;
 const CAUGHT_UP_WITHIN_MS = 60_000;
 
@@ -32,7 +32,7 @@ export async function untilCaughtUp(api: HttpConnection): Promise<void> {
   }
 }
 
-/** Has a view or a store rebuilt, and waits until it is. @returns milliseconds */
+/** Requests the rebuild of a view or a store, and waits until it is done. @returns milliseconds */
 export async function rebuild(api: HttpConnection, name: string): Promise<number> {
   const before = performance.now();
   const { rebuildId } = await api.post<{ rebuildId: string }>(`/v1/projections/${name}/rebuild`, {}, {}, 202);

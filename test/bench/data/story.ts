@@ -7,7 +7,7 @@ import type { Order } from '../../../src/order/order.js';
 import { rulesToday } from '../../../src/order/rules.js';
 import { settle } from '../../../src/order/settle.js';
 
-/** What one step of an order is given: the new events, and the effect that is newly owed. */
+/** The input of one step of an order: the new events, and the effect that became owed. */
 export interface StoryStep {
   readonly events: readonly OrderEvent[];
   readonly effect?: Effect;
@@ -16,7 +16,10 @@ export interface StoryStep {
 const day = 86_400_000;
 const stepMs = 1_000;
 
-/** An order's life, told as its workflow tells it, by the domain's own functions and without a workflow. */
+/**
+ * The life of an order, computed by the domain's functions as its workflow would, without a
+ * workflow.
+ */
 export class Story {
   readonly orderId: string;
   readonly events: OrderEvent[] = [];
@@ -47,12 +50,12 @@ export class Story {
   }
 
   settle(effect: Effect, outcome: Outcome): StoryStep {
-    // The outcome is one of this effect: whoever performs an effect answers with its own.
+    // The outcome belongs to this effect, because `perform` returns an outcome of its argument.
     const drafts = settle(this.order, { effect, outcome } as Settlement, this.#at());
     return this.#accept(drafts, { commandId: effect.key, causationId: effect.key, actor: 'world' });
   }
 
-  /** Tells a command, and all that follows goes well. */
+  /** Applies a command, and settles all effects with success. */
   tellAll(command: Command): readonly StoryStep[] {
     const steps = [this.tell(command)];
     for (let effect = steps[0]?.effect; effect !== undefined; effect = steps.at(-1)?.effect) {
@@ -105,7 +108,7 @@ function goodOutcome({ type, key }: Effect): Outcome {
 const skus = 1_000;
 const customers = 5_000;
 
-/** The body of a create over HTTP; `n` decides what is in it. */
+/** The body of a create over HTTP, which varies with `n`. */
 export function orderBody(n: number): Omit<CommandData['CreateOrder'], 'terms' | 'rules'> {
   return {
     customer: { id: `c-${n % customers}`, name: 'Ada Example', email: `ada${n % customers}@example.com` },

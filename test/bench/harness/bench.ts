@@ -14,7 +14,7 @@ import { type Offer, type Remote, startRemote } from './remote.js';
 /** One subject: what is measured, and against what. */
 export interface Measurement {
   readonly name: string;
-  /** it asks for the `dataset` */
+  /** whether it uses the `dataset` */
   readonly needsDataset?: true;
   readonly run: (bench: Bench) => Promise<readonly Judged[]>;
 }
@@ -28,8 +28,8 @@ export interface BenchOptions {
 }
 
 /**
- * What a measurement is given to work with. The servers, the product and the bare worker go on from one measurement to the
- * next; whatever else is started ends with the measurement.
+ * The tools of a measurement. The servers, the product and the bare worker keep running from one
+ * measurement to the next. Everything else that is started ends with the measurement.
  */
 export interface Bench extends BenchOptions {
   readonly temporalAddress: string;
@@ -37,19 +37,25 @@ export interface Bench extends BenchOptions {
   readonly temporal: Client;
   /** the product's */
   readonly db: Db;
-  /** tells in a few words how far it is */
+  /** shows progress in a few words */
   readonly note: (text: string) => void;
-  /** the first by default, the second with `--quick` */
+  /** Returns `full` by default, `quick` with `--quick`. */
   pick<T>(full: T, quick: T): T;
-  /** The orders that were there before anything was measured. @throws Error where the database was not filled */
+  /**
+   * The orders that were in the database before the first measurement. @throws Error if the
+   * database was not filled
+   */
   dataset(): Dataset;
   /** The product as a user starts it: all roles in one process. @returns its address */
   product(): Promise<string>;
   /** The process ids of the servers and of `product`. */
   pids(): Promise<{ readonly product: number; readonly temporal: number; readonly mongodb: number }>;
-  /** A fresh process of the product with some variables of its own. The one with all roles is ended before. */
+  /**
+   * A new process of the product with further variables. The process with all roles is ended
+   * before.
+   */
   productWith(env: Readonly<Record<string, string>>): Promise<RoleProcess>;
-  /** A process of the product beside the others, with some variables of its own. */
+  /** A process of the product with further variables, in addition to the others. */
   beside(env: Readonly<Record<string, string>>): Promise<RoleProcess>;
   /** The shape of an order on the happy path. */
   orderShape(): Promise<readonly Phase[]>;
@@ -64,15 +70,15 @@ export interface Bench extends BenchOptions {
     count: number,
     headers?: Readonly<Record<string, string>>,
   ): Promise<readonly [HttpConnection, ...HttpConnection[]]>;
-  /** Ends what goes on from one measurement to the next, but for the servers. */
+  /** Ends everything that keeps running between measurements, except the servers. */
   alone(): Promise<void>;
-  /** `end` is called when the measurement ends, the last one first. */
+  /** Calls `end` when the measurement ends; the last one added is called first. */
   atEnd(end: () => void | Promise<void>): void;
 }
 
 /** The servers that all measurements share. */
 export interface BenchServers {
-  /** Fills the database; to be called before anything is measured, or not at all. */
+  /** Fills the database. Call it before the first measurement, or not at all. */
   fill(note: (text: string) => void): Promise<void>;
   /** Runs a measurement, and ends whatever it has started. */
   measure(measurement: Measurement, note: (text: string) => void): Promise<readonly Judged[]>;
@@ -109,7 +115,7 @@ export async function startBench(options: BenchOptions): Promise<BenchServers> {
     await bareOrders?.stop();
   }
 
-  /** Whatever becomes of the measurement, the process is ended at the end. */
+  /** Starts a process that is stopped when the measurement ends, even if it fails. */
   async function start<P extends { stop(): Promise<void> }>(begin: () => Promise<P>): Promise<P> {
     if (stopped !== undefined) throw new Error('The benchmark is being stopped.');
     const begun = begin();

@@ -1,14 +1,17 @@
 import { get, type IncomingMessage } from 'node:http';
 
 export interface EventStream {
-  /** received so far */
+  /** number of bytes received so far */
   readonly bytes: () => number;
   /** Reads nothing for some time. */
   readonly rest: (ms: number) => void;
   readonly close: () => void;
 }
 
-/** Reads Server-Sent Events; resolves when the server has begun. @param onEvent is given the `data` of each */
+/**
+ * Reads Server-Sent Events; resolves when the server has begun to send. @param onEvent called with
+ * the `data` of each event
+ */
 export async function openEventStream(
   url: string,
   onEvent: (data: string, stream: EventStream) => void,
@@ -32,7 +35,7 @@ export async function openEventStream(
     begun = lines.pop() ?? '';
     for (const line of lines) if (line.startsWith('data: ')) onEvent(line.slice(6), stream);
   });
-  // It is closed, from either side: whoever waits for more has a limit of its own.
+  // Either side has closed the connection. Callers that wait for events have their own time limit.
   response.on('error', () => undefined);
   return stream;
 }

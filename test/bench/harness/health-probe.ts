@@ -4,7 +4,7 @@ import { offer } from './remote.js';
 
 const EVERY_MS = 50;
 
-/** Asks for a server's health as an orchestrator does: from a process that does nothing else. */
+/** Checks a server's health as an orchestrator does, from a process that does nothing else. */
 export type HealthProbe = {
   begin(address: string): Promise<void>;
   /** How long each health check took, in milliseconds. */

@@ -11,8 +11,8 @@ export interface HttpAnswer {
 }
 
 /**
- * A connection that is kept open, one request at a time. Hardly any work of its own, so that the server is what is
- * measured: answers must have a `Content-Length`, as those of JSON have.
+ * A connection that is kept open, with one request at a time. It does as little work as possible,
+ * so that the server is measured. Answers must have a `Content-Length`, as JSON answers do.
  */
 export class HttpConnection {
   readonly #socket: Socket;
@@ -50,8 +50,9 @@ export class HttpConnection {
   }
 
   /**
-   * Sends JSON, and reads it. A refusal for overload is tried again, as a client does: what else runs on the machine may be the
-   * cause. @throws Error where the status is another one
+   * Sends JSON, and reads the JSON answer. Repeats the request after a refusal for overload, as a
+   * client does, because other work on the machine may be the cause. @throws Error for any other
+   * status
    */
   async post<T>(
     path: string,
@@ -65,7 +66,7 @@ export class HttpConnection {
       answer = await this.tryPost(path, body, headers);
     }
     if (answer.status !== status) throw new Error(`${path}: ${answer.status} ${answer.body.toString()}`);
-    // The public contract says what it is.
+    // The shape is the public contract's.
     return JSON.parse(answer.body.toString()) as T;
   }
 
@@ -116,14 +117,17 @@ export class HttpConnection {
 }
 
 export interface HttpLoad {
-  /** one request after the other on each */
+  /** each sends one request after the other */
   readonly connections: readonly HttpConnection[];
   readonly ms: number;
-  /** of the next request */
+  /** the path of the next request */
   readonly path: () => string;
 }
 
-/** Asks as fast as answers come. @throws Error at the first answer that is not 200 */
+/**
+ * Sends a request as soon as the previous one is answered. @throws Error at the first answer that
+ * is not 200
+ */
 export async function askFor({ connections, ms, path }: HttpLoad): Promise<Block> {
   const times: number[] = [];
   const start = performance.now();

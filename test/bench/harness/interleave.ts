@@ -5,7 +5,7 @@ export interface Block {
   readonly operations: number;
   /** from the first operation's start to the last one's end */
   readonly ms: number;
-  /** of each operation that was timed, in milliseconds */
+  /** the time of each operation that was timed, in milliseconds */
   readonly times: readonly number[];
 }
 
@@ -17,7 +17,7 @@ export interface Sides<T> {
 /** All blocks of one side together. */
 export interface Series {
   readonly perSecond: number;
-  /** of the times, for a share from 0 to 1 */
+  /** the percentile of the times, for a share from 0 to 1 */
   readonly percentile: (share: number) => number;
 }
 
@@ -37,8 +37,8 @@ export async function interleave(
 }
 
 /**
- * Does the work of both sides in turns, so that what the machine does meanwhile falls on both. The first turn of each warms up
- * and is not counted.
+ * Does the work of both sides in turns, so that other work on the machine affects both. The first
+ * turn of each side is the warm-up and is not counted.
  */
 export async function inTurns<T>(
   { product, baseline }: Sides<T>,
@@ -66,18 +66,18 @@ export function series(blocks: readonly Block[]): Series {
   };
 }
 
-/** By the nearest rank: a value that was seen. */
+/** By the nearest rank, so the result is one of the values. */
 export function percentileOf(values: readonly number[]): (share: number) => number {
   const ascending = values.toSorted((a, b) => a - b);
   return (share) => ascending[Math.max(0, Math.ceil(share * ascending.length) - 1)] ?? Number.NaN;
 }
 
-/** How many a second; percentiles are of the time that one takes. */
+/** Operations per second. The percentiles are of the time of one operation. */
 export function rate(name: string, unit: string, { product, baseline }: Measured, goal?: Goal): Judged {
   return judged(name, product.perSecond, unit, baseline.perSecond, product, goal);
 }
 
-/** How long one takes: the median. */
+/** The median time of one operation. */
 export function duration(name: string, { product, baseline }: Measured, goal?: Goal): Judged {
   return judged(name, product.percentile(0.5), 'ms', baseline.percentile(0.5), product, goal);
 }
@@ -92,7 +92,7 @@ function judged(
 ): Judged {
   const at = (share: number) => {
     const time = percentile(share);
-    // Nothing was timed by itself.
+    // No operation was timed separately.
     return Number.isNaN(time) ? null : time;
   };
   const [p50, p95, p99] = [at(0.5), at(0.95), at(0.99)];

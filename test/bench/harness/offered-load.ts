@@ -1,17 +1,17 @@
 import { setTimeout } from 'node:timers/promises';
 import type { HttpAnswer, HttpConnection } from './http-connection.js';
 
-/** Requests of one kind, sent whether or not the ones before are answered. */
+/** Requests of one kind that are sent at a rate, whether or not earlier ones are answered. */
 export interface Offer {
-  /** a request waits for one that is free */
+  /** a request is sent on one that is free */
   readonly connections: readonly HttpConnection[];
   readonly perSecond: number;
   readonly send: (connection: HttpConnection) => Promise<HttpAnswer>;
 }
 
-/** What became of the requests of an offer. Times are in milliseconds. */
+/** The results of the requests of an offer. Times are in milliseconds. */
 export interface Served {
-  /** of each answer that is a success */
+  /** the time of each successful answer */
   readonly times: readonly number[];
   readonly refused: number;
   /** answers of any other kind, by status and code */
@@ -23,7 +23,7 @@ export interface Served {
 
 const TICK_MS = 5;
 
-/** Offers requests for so long, then waits for what is still to be answered. */
+/** Sends requests for the given time, then waits for the remaining answers. */
 export async function offerLoad({ connections, perSecond, send }: Offer, ms: number): Promise<Served> {
   const free = [...connections];
   const answers: Promise<void>[] = [];

@@ -10,7 +10,7 @@ session.connect();
 session.post('Profiler.enable');
 session.post('Profiler.start');
 process.once('exit', () => {
-  // In the same process, an answer is there when the call returns.
+  // The session is in this process, so the callback has run when the call returns.
   session.post('Profiler.stop', (_error, { profile }) => {
     mkdirSync(folder, { recursive: true });
     writeFileSync(

@@ -28,7 +28,7 @@ export interface Remote<O extends Offer> {
 /**
  * Starts a process that calls `offer`, and waits until it does.
  *
- * @param module of the process, such as `baselines/bare-api.js`
+ * @param module the module of the process, such as `baselines/bare-api.js`
  */
 export async function startRemote<O extends Offer>(
   module: string,
@@ -71,7 +71,7 @@ export async function startRemote<O extends Offer>(
   };
 }
 
-/** Offers functions to the process that started this one, and ends when that one does not want them any more. */
+/** Offers functions to the parent process, and ends when the parent closes the connection. */
 export function offer(functions: Offer, close: () => Promise<void>): void {
   const offered = new Map<string, (...args: never[]) => Promise<unknown>>(
     Object.entries({ ...functions, ready: async () => undefined }),
@@ -86,6 +86,6 @@ export function offer(functions: Offer, close: () => Promise<void>): void {
     );
   });
   process.once('disconnect', () => void close().finally(() => process.exit()));
-  // Ctrl-C reaches every process of the terminal: the one that started this one says when it is over.
+  // Ctrl-C reaches every process of the terminal. The parent decides when this one ends.
   process.on('SIGINT', () => undefined);
 }

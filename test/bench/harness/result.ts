@@ -1,4 +1,6 @@
-/** What a measurement says, in the shape of the last line of output. Times are in milliseconds. */
+/**
+ * The result of a measurement, in the shape of the last line of output. Times are in milliseconds.
+ */
 export interface Result {
   readonly name: string;
   readonly value: number;
@@ -12,7 +14,7 @@ export interface Result {
   readonly p99: number | null;
 }
 
-/** What a result should be; shown in the table. */
+/** The goal of a result; shown in the table. */
 export interface Goal {
   readonly of: 'value' | 'ratio' | 'p99';
   readonly is: '≥' | '≤';

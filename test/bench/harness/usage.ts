@@ -3,7 +3,7 @@ import type { Db } from 'mongodb';
 
 export const MB = 1024 * 1024;
 
-/** Of `utime` and `stime` in `/proc/<pid>/stat`. */
+/** The unit of `utime` and `stime` in `/proc/<pid>/stat`. */
 const msPerTick = 10;
 
 /** The CPU that a process has used so far, in milliseconds. */

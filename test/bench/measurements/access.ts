@@ -10,18 +10,20 @@ import { cpuOf } from '../harness/usage.js';
 
 const connections = 50;
 const hotOrders = 100;
-/** Of a hot read, against the bare one. */
+/** The goal of hot reads, against bare ones. */
 const goal = { of: 'ratio', is: '≥', limit: 2 } as const;
 
-/** What a key for each request costs: an API with authentication against the same without. */
+/**
+ * The cost of a key for each request: an API with authentication against the same API without it.
+ */
 export const access: Measurement = {
   name: 'access',
   needsDataset: true,
   async run(bench) {
-    // Its workers take the orders of both.
+    // The workers of the product process the orders of both.
     await bench.product();
     const open = await bench.beside({ ROLES: 'write,read' });
-    // Requests are counted, and never too many.
+    // Requests are counted, but the limit is never reached.
     const env = { ROLES: 'write,read', AUTH: 'on', RATE_LIMIT: '1000000000' };
     const guarded = await bench.beside(env);
     const headers = await keyWith(bench, ['orders:read', 'orders:write']);
@@ -55,7 +57,7 @@ async function accepted(
   const create =
     ({ address, pid }: RoleProcess, sent?: Headers) =>
     async () => {
-      // A server closes a connection that waits for its turn for long.
+      // The server closes an idle connection, so each turn opens a new one.
       const [api] = await bench.connect(address, 1, sent);
       const before = await cpuOf(pid);
       for (let order = 0; order < orders; order += 1) orderIds.push(await accept(api));
@@ -63,7 +65,7 @@ async function accepted(
     };
   const sides = { product: create(guarded, headers), baseline: create(open) };
   const cpu = await inTurns(sides, bench.pick(6, 4), bench.note);
-  // The workers are behind by now, and would compete with the reads that are measured next.
+  // The workers lag by now, and would compete with the reads that are measured next.
   bench.note('waiting until the orders are confirmed');
   const [api] = await bench.connect(open.address, 1);
   for (const orderId of orderIds) await untilConfirmed(api, orderId);

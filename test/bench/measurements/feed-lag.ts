@@ -69,7 +69,7 @@ async function halfLoad(
   for (let n = 0; n < perSecond * seconds; n += 1) {
     await setTimeout(Math.max(0, start + (n * 1_000) / perSecond - performance.now()));
     const connection = idle.pop();
-    // More are under way than full load has at a time: this one is left out.
+    // More orders are in progress than full load has at a time, so this one is left out.
     if (connection === undefined) continue;
     running.push(complete(connection).then(() => void idle.push(connection)));
   }
@@ -82,7 +82,7 @@ async function receiveChanges(bench: Bench, tell: (lag: number) => void): Promis
   stream.on('change', (change) => {
     if (change.operationType === 'insert') tell(lagOf(change.fullDocument));
   });
-  // Open, and at its end.
+  // The stream is open and has caught up.
   await once(stream, 'resumeTokenChanged');
 }
 

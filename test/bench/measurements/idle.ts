@@ -6,13 +6,16 @@ import type { Measurement } from '../harness/bench.js';
 import { single } from '../harness/result.js';
 import { commandsSent, cpuOf } from '../harness/usage.js';
 
-/** After the start, the product is not idle yet: it compiles, and awaits requests for a while. */
+/**
+ * The product is not idle right after its start: V8 still compiles, and the product expects
+ * requests for a while.
+ */
 const SETTLES_WITHIN_MS = 30_000;
 const HOUR_MS = 3_600_000;
 const LOOK_EVERY_MS = 100;
-/** Of the product in the benchmark, by default. */
+/** The default task queue, which the product in the benchmark has. */
 const TASK_QUEUE = 'orders';
-/** What a schedule costs each time, besides the start of its workflow. */
+/** The actions of a schedule for each run, besides the start of its workflow. */
 const SCHEDULED_ACTIONS = 2;
 
 /** What the product costs while it is not used: all roles in one process. `getMore` awaits changes, and is left out. */

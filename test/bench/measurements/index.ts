@@ -22,7 +22,7 @@ import { startReady } from './start-ready.js';
 import { streamMemory } from './stream-memory.js';
 import { workerMemory } from './worker-memory.js';
 
-/** All of them, in the order in which they run. */
+/** All measurements, in the sequence in which they run. */
 export const measurements: readonly Measurement[] = [
   ordersThroughput,
   ordersCpu,

@@ -25,10 +25,11 @@ const AT_ONCE = 1_000;
 const TRANSACTION = 2_000;
 
 /**
- * The feed, from MongoDB to a topic, in transactions with their checkpoints; against a bare producer that sends as many
- * records of the same keys, headers and values: with Kafka's client as its documentation says, idempotent, in transactions of
- * the same size. It reads nothing and makes no records: it sends the first thousand again and again. If the process held all
- * of them, its garbage collection would slow down both sides.
+ * The feed, from MongoDB to a topic, in transactions with their checkpoints; against a bare
+ * producer that sends as many records of the same keys, headers and values: with Kafka's client as
+ * its documentation says, idempotent, in transactions of the same size. The baseline reads nothing
+ * and makes no records: it sends the first thousand again and again. If the process kept all
+ * records, its garbage collection would slow down both sides.
  */
 export const kafkaOut: Measurement = {
   name: 'kafka.out',

@@ -7,7 +7,7 @@ import { commandsSent, cpuOf } from '../harness/usage.js';
 
 const atOnce = 20;
 
-/** By process. The application is the product, or the bare worker and client. */
+/** CPU by process. The application is the product, or the bare worker and client. */
 interface Processes {
   readonly application: number;
   readonly temporal: number;
@@ -26,7 +26,7 @@ export const ordersCpu: Measurement = {
     const connections = await bench.connect(await bench.product(), atOnce);
     const orders = bench.pick(200, 40);
     const pids = await bench.pids();
-    /** of the last block of the product */
+    /** the commands in the product's last block */
     let commands = 0;
     const { product, baseline } = await inTurns(
       {

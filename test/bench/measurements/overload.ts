@@ -19,14 +19,16 @@ const creators = 400;
 const readers = 100;
 const unreadStreams = 100;
 const times = 10;
-/** How many of each kind ask as fast as answers come, to find what can be served. */
+/**
+ * How many clients of each kind send requests without a pause, to find the load that can be served.
+ */
 const few = { creators: 8, readers: 4 };
-/** More a second than any of them has answers. */
+/** A rate above the number of answers that a client can get. */
 const unlimited = 10_000;
 const list = '/v1/orders?limit=200';
 /** An answer that comes later is of no use to a client that waits. */
 const USEFUL_WITHIN_MS = 2_000;
-/** It is as before when so many of each kind are served one after the other. */
+/** The system has recovered when this many requests of each kind in a row are served. */
 const servedInARow = 10;
 const RECOVERED_WITHIN_MS = 60_000;
 const LOOK_EVERY_MS = 2_000;
@@ -59,11 +61,15 @@ export const overload: Measurement = {
     const read = (connection: HttpConnection): Promise<HttpAnswer> => connection.get(list);
     bench.atEnd(keepBusy());
     const ms = bench.pick(20_000, 8_000);
-    /** Each time on connections and streams of its own: what is idle, or not read, is cut in the course of time. */
+    /**
+     * Opens new connections and streams each time, because the server closes those that are idle or
+     * not read.
+     */
     const offer = async (creates: number, pages: number, clients = { creators, readers }): Promise<Mixed> => {
       const creating = await openAll(clients.creators, () => HttpConnection.open(address));
       const reading = await openAll(clients.readers, () => HttpConnection.open(address));
-      // Node accepts one connection in each turn of its event loop: until it has, a request on it is not seen.
+      // Node accepts one connection per turn of its event loop. Until then, it sees no request on
+      // the connection.
       await Promise.all([...creating, ...reading].map((connection) => connection.get('/health/live')));
       const streams = await openAll(unreadStreams, () => openUnread(address));
       try {
@@ -162,11 +168,11 @@ function keepBusy(): () => void {
   return () => void hog.kill('SIGKILL');
 }
 
-/** Asks for the feed from its beginning, and reads nothing of it. */
+/** Requests the feed from its beginning, and reads nothing of the answer. */
 async function openUnread(address: string): Promise<Socket> {
   const { hostname, port, host } = new URL(address);
   const socket = connect({ host: hostname, port: Number(port) });
-  // It is cut in the course of time.
+  // The server closes the connection after a while.
   socket.on('error', () => undefined);
   await once(socket, 'connect');
   socket.pause();
@@ -193,7 +199,7 @@ async function untilServed(api: HttpConnection, sends: readonly Send[]): Promise
   return since - start;
 }
 
-/** Orders of a customer that Temporal has, once it knows of no more. */
+/** The number of a customer's orders in Temporal, once it no longer grows. */
 async function startedBy(temporal: Client, customer: string): Promise<number> {
   for (let known = -1; ;) {
     const { count } = await temporal.workflow.count(`CustomerId = "${customer}"`);

@@ -6,10 +6,12 @@ import { interleave, percentileOf, rate } from '../harness/interleave.js';
 import { type Judged, single } from '../harness/result.js';
 
 const connections = 20;
-/** A task of the page that is longer delays what its reader does. */
+/** A longer task of the page delays its reader. */
 const longTask = 50;
 
-/** The page in a browser: how soon an order is seen, and whether scrolling the list stops for anything. */
+/**
+ * The page in a browser: how soon an order is visible, and whether scrolling the list is smooth.
+ */
 export const page: Measurement = {
   name: 'page',
   needsDataset: true,
@@ -55,7 +57,7 @@ async function painting(bench: Bench, tab: Page, address: string): Promise<Judge
   return { result, goal: { of: 'value', is: '≤', limit: 200 } };
 }
 
-/** @returns the longest task that is a long one, in milliseconds; 0 if there was none */
+/** @returns the duration of the longest long task, in milliseconds; 0 if there was none */
 const scroll = (frames: number) => `(async () => {
   const tasks = [];
   const note = (list) => tasks.push(...list.getEntries().map(({ duration }) => duration));

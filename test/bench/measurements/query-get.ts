@@ -19,7 +19,7 @@ export const queryGet: Measurement = {
   ],
 };
 
-/** The same where the same hundred orders are asked for again and again. */
+/** The same for a hundred orders that are read again and again. */
 export const queryGetHot: Measurement = {
   name: 'query.get.hot',
   needsDataset: true,

@@ -14,9 +14,10 @@ const atOnce = 8;
 const LOOK_EVERY_MS = 100;
 
 /**
- * Journal and view made anew, in an empty database, from the histories of all orders that were completed here; against a loop
- * that fetches the same histories, as many at once. The product goes on from block to block, so that both sides are warm; its
- * feed follows while it rebuilds, as it does for a user, and is waited for before the loop has its turn.
+ * Rebuilds journal and view in an empty database from the histories of all orders that were
+ * completed here, against a loop that fetches the same histories, as many at once. The product
+ * keeps running from block to block, so that both sides are warm. Its feed follows during the
+ * rebuild, as it does for a user. The loop starts once the feed has caught up.
  */
 export const rebuildFromHistory: Measurement = {
   name: 'rebuild.history',
@@ -24,7 +25,7 @@ export const rebuildFromHistory: Measurement = {
     const workflowIds = await workflowsOf(bench, bench.pick(500, 40));
     const db = bench.db.client.db('rebuilt');
     bench.atEnd(async () => void (await db.dropDatabase()));
-    // The scheduled comparison reads histories, too: not within a block.
+    // No scheduled reconciliation, because it reads histories as well.
     const { address } = await bench.productWith({ MONGODB_DB: db.databaseName, RECONCILE_INTERVAL: '24h' });
     const [api] = await bench.connect(address, 1);
     let events = 0;
@@ -57,13 +58,13 @@ export const rebuildFromHistory: Measurement = {
   },
 };
 
-/** Empties a database under the product, and waits until its feed has begun anew. */
+/** Empties the database of the running product, and waits until its feed has begun again. */
 async function empty(db: Db): Promise<void> {
   await db.dropDatabase();
   while ((await feedState(db).findOne()) === null) await setTimeout(LOOK_EVERY_MS);
 }
 
-/** The workflows of all orders; at least `count` of them, which are made where there are fewer. */
+/** The workflows of all orders. If there are fewer than `count`, creates more. */
 async function workflowsOf(bench: Bench, count: number): Promise<readonly string[]> {
   const list = async (): Promise<string[]> => {
     const found: string[] = [];

@@ -18,8 +18,8 @@ import { type Block, duration, interleave } from '../harness/interleave.js';
 const AGAIN_MS = 5;
 
 /**
- * `npm start` on data that is there already, until it says that it is ready; against Temporal and MongoDB alone, started
- * with the same arguments on the same data, until both can be used.
+ * `npm start` with existing data, until it reports that it is ready, against Temporal and MongoDB
+ * alone, started with the same arguments and data, until both can be used.
  */
 export const startReady: Measurement = {
   name: 'start.ready',
@@ -79,7 +79,7 @@ async function startAlone(servers: readonly ServerKind[], dataDir: string): Prom
   const before = performance.now();
   const children = servers.map((server) => {
     const folder = join(dataDir, server.name);
-    // As the product starts them: Temporal's database is named relative to its folder.
+    // As the product starts them: the name of Temporal's database is relative to its folder.
     return spawn(server.binary, server.args(folder, wanted(server.ports)), { cwd: folder, stdio: 'ignore' });
   });
   await Promise.all(servers.map((server) => untilReady(server)));

@@ -12,10 +12,10 @@ const LOOK_EVERY_MS = 250;
 const NOTE_EVERY = 100_000;
 
 /**
- * How much the memory of the product grows with the number of events, while it streams a million of them to a reader that is
- * slower than it could be, and has nothing else to do: the most it has then, against the most it has had behind the first fifth,
- * when its heap is as large as the work asks for. The baseline is what it sends meanwhile, which is what it would grow by if it
- * waited for nobody.
+ * The growth of the product's memory while it streams a million events to a slow reader and does
+ * nothing else: its maximum, minus the maximum during the first fifth, when its heap has reached
+ * its working size. The baseline is the size of what it sends, which is how much its memory would
+ * grow if it did not wait for the reader.
  */
 export const streamMemory: Measurement = {
   name: 'stream.memory',
@@ -38,7 +38,7 @@ export const streamMemory: Measurement = {
   },
 };
 
-/** The most memory that the product has while something goes on. */
+/** The maximum memory of the product while some work runs. */
 async function mostMemory<R>(
   pid: number,
   goOn: () => Promise<R>,

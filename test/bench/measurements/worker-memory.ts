@@ -5,12 +5,13 @@ import { single } from '../harness/result.js';
 import { MB, residentMemoryOf } from '../harness/usage.js';
 
 const atOnce = 20;
-/** A worker keeps a thousand workflows in its cache: those that warm it up count. */
+/** A worker caches a thousand workflows, including those of the warm-up. */
 const cached = 1_000;
 
 /**
- * Resident memory that a worker takes for each thousand orders that are confirmed, open and in its cache; against a bare
- * worker with workflows of the same shape. Each in a fresh process, which has warmed up with some.
+ * Resident memory that a worker takes for each thousand orders that are confirmed, open and in its
+ * cache; against a bare worker with workflows of the same shape. Each side runs in a new process
+ * that was warmed up with some workflows.
  */
 export const workerMemory: Measurement = {
   name: 'worker.memory',

@@ -117,7 +117,7 @@ test('an id cannot lead to another path', () => {
 
 const confirmed = Scenario.empty.do(create()).settle('reserve').settle('authorize').log;
 
-/** Answers a page of two events after the version asked for. */
+/** Answers with a page of the two events after the requested version. */
 const pages: RequestListener = ({ url = '' }, response) => {
   const after = Number(new URL(url, 'http://api').searchParams.get('after') ?? 0);
   const rest = confirmed.filter(({ version }) => version > after);

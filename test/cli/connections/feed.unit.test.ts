@@ -6,7 +6,7 @@ import { connectApi } from '../../../src/cli/connections/api.js';
 import { Failure } from '../../../src/cli/script/failure.js';
 import { followFeed, serverSent } from '../../../src/cli/connections/feed.js';
 
-/** What each connection resumed after. */
+/** The id after which each connection resumed. */
 const resumed: (string | undefined)[] = [];
 let server: Server;
 let url: string;

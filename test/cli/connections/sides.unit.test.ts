@@ -15,7 +15,7 @@ afterEach(() => {
   server = undefined;
 });
 
-/** An API that answers every request with that. */
+/** An API that answers every request with this body. */
 async function apiThatAnswers(body: unknown, status = 200): Promise<string> {
   server = createServer((_request, response) => {
     response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));

@@ -98,7 +98,8 @@ describe('verify and reconcile', () => {
         out: expect.stringContaining('all agree'),
       });
     });
-    // A busy worker may be late with the workflow's own state: then the order is not proved.
+    // If a busy worker is late with the workflow's state, the order is not proven, so it is tried
+    // again.
     await until(async () => {
       const json = await orders(`verify --order ${orderId} --json`);
       expect(JSON.parse(json.out)).toMatchObject({ orders: 1, found: 0, discrepancies: [] });

@@ -9,12 +9,12 @@ import { open, readFile } from 'node:fs/promises';
  */
 /** @typedef {EffectOf<StockEffect>} Request */
 /** @typedef {OutcomeOf<StockEffect>} Outcome */
-/** @typedef {Map<string, { onHand: number, reserved: number }>} Stock */
+/** @typedef {Map<string, { onHand: number, reserved: number }>} Units */
 /** @typedef {{ request: Request } | { count: { sku: string, onHand: number } }} Line */
 
 const path = process.env['EXAMPLE_STOCK'];
 if (path === undefined) throw new Error('EXAMPLE_STOCK is missing: the path of its ledger');
-/** On hand of a SKU that was never counted. */
+/** Units on hand of a SKU that was never counted. */
 const UNCOUNTED = 1_000;
 
 export const limits = { concurrency: 20, timeoutMs: 3_000 };
@@ -33,13 +33,16 @@ export const restock = async (request) => /** @type {OutcomeOf<'restock'>} */ (a
 
 /** @type {InventoryModule['lookUp']} */
 export async function lookUp(key) {
-  return (await readLedger()).get(key)?.outcome ?? { type: 'none' };
+  return (await readLedger()).answers.get(key)?.outcome ?? { type: 'none' };
 }
 
 /** @type {NonNullable<InventoryModule['stockUp']>} */
 export async function stockUp(sku, onHand) {
   await write({ count: { sku, onHand } });
 }
+
+/** @type {NonNullable<InventoryModule['stock']>} */
+export const stock = async (sku) => of((await readLedger()).stock, sku);
 
 /**
  * The ledger is a list of requests and counts. The first request with a key counts, and its outcome
@@ -50,7 +53,7 @@ export async function stockUp(sku, onHand) {
  */
 async function answer(request) {
   await write({ request });
-  const found = (await readLedger()).get(request.key);
+  const found = (await readLedger()).answers.get(request.key);
   if (found === undefined) throw new Error(`The ledger does not have ${request.key}.`);
   if (JSON.stringify(found.request) !== JSON.stringify(request))
     throw new Error(`The key ${request.key} was used with other parameters.`);
@@ -72,46 +75,46 @@ async function readLedger() {
   const text = await readFile(/** @type {string} */ (path), 'utf8').catch(() => '');
   /** @type {Map<string, { request: Request, outcome: Outcome }>} */
   const answers = new Map();
-  /** @type {Stock} */
-  const stock = new Map();
+  /** @type {Units} */
+  const units = new Map();
   for (const written of text.split('\n').slice(0, -1)) {
     /** @type {Line} */
     const line = JSON.parse(written);
-    if ('count' in line) of(stock, line.count.sku).onHand = line.count.onHand;
+    if ('count' in line) of(units, line.count.sku).onHand = line.count.onHand;
     else if (!answers.has(line.request.key))
-      answers.set(line.request.key, { request: line.request, outcome: perform(stock, line.request) });
+      answers.set(line.request.key, { request: line.request, outcome: perform(units, line.request) });
   }
-  return answers;
+  return { answers, stock: units };
 }
 
 /**
- * @param {Stock} stock
+ * @param {Units} units
  * @param {string} sku
  */
-function of(stock, sku) {
-  const found = stock.get(sku) ?? { onHand: UNCOUNTED, reserved: 0 };
-  stock.set(sku, found);
+function of(units, sku) {
+  const found = units.get(sku) ?? { onHand: UNCOUNTED, reserved: 0 };
+  units.set(sku, found);
   return found;
 }
 
 /**
  * For each SKU, reserved ≤ on hand. A reservation takes all of its lines or none.
  *
- * @param {Stock} stock
+ * @param {Units} units
  * @param {Request} request
  * @returns {Outcome}
  */
-function perform(stock, { type, lines }) {
+function perform(units, { type, lines }) {
   if (type === 'reserve') {
     const missing = lines.flatMap(({ sku, quantity }) => {
-      const { onHand, reserved } = of(stock, sku);
+      const { onHand, reserved } = of(units, sku);
       const available = onHand - reserved;
       return quantity > available ? [{ sku, requested: quantity, available }] : [];
     });
     if (missing.length > 0) return { type: 'out_of_stock', missing };
   }
   for (const { sku, quantity } of lines) {
-    const item = of(stock, sku);
+    const item = of(units, sku);
     if (type === 'reserve') item.reserved += quantity;
     if (type === 'release' || type === 'deduct') item.reserved -= quantity;
     if (type === 'deduct') item.onHand -= quantity;

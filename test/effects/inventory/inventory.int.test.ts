@@ -36,8 +36,8 @@ function deduction(...lines: readonly LineQuantity[]): EffectOf<'deduct'> {
 }
 
 /**
- * Does something so many times at once. Each is tried again, as a step is: on a busy machine one may
- * have to wait for longer than a try takes.
+ * Does something `count` times at once. Each is retried, as a step is, because on a busy machine it
+ * may have to wait for longer than an attempt may take.
  */
 function times<T>(count: number, act: (index: number) => Promise<T>): Promise<T[]> {
   return Promise.all(Array.from({ length: count }, (_, index) => until(() => act(index))));

@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { NamedQueue } from '../../../src/effects/inventory/named-queue.js';
 
-/** Work that is done when it is told so. */
+/** Work that ends when the test says so. */
 function work(name: string, log: string[]) {
   let finish = () => {};
   const told = new Promise<void>((resolve) => {
@@ -16,7 +16,7 @@ function work(name: string, log: string[]) {
   return { run, finish: () => finish() };
 }
 
-/** Lets everything happen that waits for nothing outside. */
+/** Waits until all promises that depend on nothing outside are settled. */
 async function settle(): Promise<void> {
   await new Promise((resolve) => setImmediate(resolve));
 }

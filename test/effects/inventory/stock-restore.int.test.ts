@@ -26,7 +26,7 @@ beforeEach(async () => {
 
 const names = ['confirmed', 'rejected', 'cancelled', 'refunded', 'completed', 'remainderCancelled'] as const;
 
-/** Performs what the log says was done to the stock, as the activities do. */
+/** Performs the stock effects that the log proves, as the activities do. */
 async function perform(events: readonly OrderEvent[]): Promise<void> {
   for (const { effect, event } of effectsOf({ events })?.settled ?? []) {
     if (!movesGoods(effect) || event.type === 'StockRefused') continue;

@@ -17,11 +17,18 @@ const request = {
   method: seal(customerKey, { orderId: 'o-1', field: 'payment.method' }, method),
 } as const;
 
-/** A provider that has this `authorize` only. */
-function opening(authorize: PaymentProvider['authorize'], signal = new AbortController().signal) {
-  const keys = { opening: () => Promise.resolve(customerKey.key) };
-  // Nothing else of it is called.
-  const port = openingMethods(keys, { authorize } as PaymentProvider);
+/** Wraps a provider that only has `authorize` and `lookUp`. */
+function opening(
+  authorize: PaymentProvider['authorize'],
+  signal = new AbortController().signal,
+  key: Buffer | 'destroyed' = customerKey.key,
+  known: Awaited<ReturnType<PaymentProvider['lookUp']>> = { type: 'none' },
+) {
+  const keys = { opening: () => Promise.resolve(key) };
+  const lookUp = () => Promise.resolve(known);
+  // No other function of the provider is called.
+  const its: Partial<PaymentProvider> = { authorize, lookUp };
+  const port = openingMethods(keys, its as PaymentProvider);
   return { port, call: () => port.authorize(request, { signal }) };
 }
 
@@ -44,6 +51,16 @@ test('what is left of an error of the provider does not tell the payment method'
   expect(error).toMatchObject({ message: 'bank: authorize failed: bank: *** was refused, ***' });
   expect(error).not.toHaveProperty('cause');
   expect((error as Error).stack).not.toContain(method);
+});
+
+test.each([
+  ['declined', { type: 'none' }, { type: 'declined', code: 'payment_method_forgotten' }],
+  ['what the provider has answered before', { type: 'authorized', authorizationId: 'a1' }, undefined],
+  ['unknown while the provider cannot say', { type: 'unknown' }, undefined],
+] as const)('without the key of the method, a payment is %s', async (_, known, expected) => {
+  const authorize = () => Promise.reject(new Error('it was called'));
+  const { call } = opening(authorize, undefined, 'destroyed', known);
+  expect(await call()).toEqual(expected ?? known);
 });
 
 test('if nobody waits any more once the method is opened, the provider is not called', async () => {

@@ -33,7 +33,7 @@ function authorizing(method: string, amount = 1_000): EffectOf<'authorize'> {
   };
 }
 
-/** Of the order that `key` belongs to. */
+/** A capture effect of the order that `key` belongs to. */
 function capturing(key: string, authorizationId: string, amount: number, version = 9, shipmentId = 's1') {
   const [orderId] = key.split(':');
   return {
@@ -77,7 +77,7 @@ async function captured(amount: number): Promise<string> {
   return outcome.captureId;
 }
 
-/** Tries again, as a step does, while a busy MongoDB does not answer in time. */
+/** Repeats the call, as a step does, while a busy MongoDB does not answer in time. */
 async function answered<T>(act: () => Promise<T>): Promise<T> {
   for (;;) {
     try {

@@ -38,7 +38,7 @@ afterEach(async () => {
   processes.length = 0;
 });
 
-/** A process that does these tasks. It can be cut off from MongoDB. */
+/** A process that runs these tasks, and can be cut off from MongoDB. */
 function start(tasks: readonly LeasedTask[]) {
   const stopping = new AbortController();
   const failures: unknown[] = [];
@@ -65,7 +65,7 @@ function start(tasks: readonly LeasedTask[]) {
   return process;
 }
 
-/** Tasks that note in `at` who is at them. */
+/** Tasks that note in `at` which process runs them. */
 function tasksOf(who: string, names: readonly string[], at: Map<string, string[]>): readonly LeasedTask[] {
   return names.map((name) => ({
     name,
@@ -152,7 +152,7 @@ test('what fails again and again in one process is left to another one', async (
   await until(async () => expect(at.get(well)).toEqual(['one']));
   start(tasksOf('two', [broken, well], at));
   await until(async () => expect(at.get(broken)).toEqual(['two']));
-  // A process that is late with its renewals may lose one to the other.
+  // A process that renews late may lose a lease to the other one.
   await until(async () => expect(at.get(well)).toHaveLength(1));
   expect(one.failures.length).toBeGreaterThan(1);
 });
@@ -178,7 +178,7 @@ test('with nothing to do, the feed, all views and the webhooks renew their lease
   try {
     await until(async () => {
       const names = commands.map(({ commandName }) => commandName);
-      // From one renewal to the third after it; what comes between has no limit in time.
+      // The commands from one renewal to the third after it, however long that takes.
       const renewals = names.flatMap((name, index) => (name === 'findAndModify' ? [index] : []));
       const idle = names.slice(renewals.at(-4) ?? 0);
       expect(renewals.length).toBeGreaterThan(4);
@@ -187,7 +187,8 @@ test('with nothing to do, the feed, all views and the webhooks renew their lease
     });
     const tasks = [...leased, webhooks].map(({ name }) => name);
     await until(async () => expect(await unheldTasks(db, tasks)).toEqual([]));
-    // The first endpoint is seen when it is recorded: the webhooks would look for one in a minute.
+    // The delivery must notice the first endpoint when it is recorded, not at its next check, a
+    // minute later.
     await mongo.webhookSecrets.make('s-1');
     const data = { url: 'https://shop.example', secretId: 's-1' };
     const decision = endpoints.decide(undefined, 'CreateEndpoint', data, now);

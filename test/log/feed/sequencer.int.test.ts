@@ -38,7 +38,7 @@ afterEach(async () => {
   holders = [];
 });
 
-/** A leader, until it fails or is stopped. */
+/** Runs a leader until it fails or is stopped. */
 function hold(gave?: LocalPublisher['publish']) {
   const stopping = new AbortController();
   let beats = 0;
@@ -57,7 +57,7 @@ function hold(gave?: LocalPublisher['publish']) {
   const holder = {
     ended,
     isAtWork: () => beats > 0,
-    /** It has given positions to all that was there before. */
+    /** Whether it has given positions to everything that was recorded before. */
     isLeading: () => isLeading,
     async stop() {
       stopping.abort();
@@ -91,7 +91,8 @@ async function expectSound(count: number): Promise<void> {
 
 test('events get positions 1, 2, 3 … in the order in which they were recorded', async () => {
   const holder = hold();
-  // What is recorded before it is at work is stamped in the order of times, which may be equal.
+  // Events that are recorded before the leader works are stamped in the order of their times, which
+  // may be equal.
   await until(async () => expect(holder.isAtWork()).toBe(true));
   const [one, another] = [newOrder(), newOrder()];
   const recorded = [one[0], another[0], ...another.slice(1), ...one.slice(1)];
@@ -117,7 +118,7 @@ test('concurrent writers, and holders that are replaced all the time: no gap, no
   const logs = Array.from({ length: 40 }, newOrder);
   const count = logs.flat().length;
   const readers = (async () => {
-    // A reader that follows all the while must see exactly what is there in the end.
+    // A reader that follows all the time must see exactly the events that exist in the end.
     const seen: string[] = [];
     let position = 0;
     while (seen.length < count) {
@@ -154,8 +155,8 @@ describe('a holder', () => {
     await until(async () => expect(young.isAtWork()).toBe(true));
     const ended: unknown[] = [];
     void old.ended.then((error) => ended.push(error));
-    // The old one is refused at its next write. It writes nothing for an order that the young one
-    // has stamped before the old one sees it, so orders are recorded until it has written.
+    // The old leader is refused at its next write. It does not write for an order that the new
+    // leader stamped first, so orders are recorded until the old leader has tried to write.
     let count = 0;
     while (ended.length === 0) {
       const log = newOrder();
@@ -185,7 +186,7 @@ describe('a holder', () => {
     await until(async () => expect(await feedHead(orderLog, db)).toBe(before.length));
     await first.stop();
     await record(...meanwhile);
-    // A token of another stream, as after a restore, and one that is no token at all.
+    // A token of another stream, as after a restore, and an invalid token.
     await feedState(db).updateOne({ _id: 'feed' }, { $set: { resumeToken: { _data: '82' } } });
     hold();
     await expectSound(before.length + meanwhile.length);
@@ -255,7 +256,7 @@ describe('hands in the journal', () => {
     await journal(orderLog, db).deleteMany({ version: { $in: [2, 3] } });
     await record(...log.slice(1, 2));
     await isLast(2, 7);
-    // Of an order that the holder has met with its gap, too.
+    // Also for an order whose gap the leader has seen.
     await record(...log.slice(6));
     await isLast(count, count + 1);
     await record(...log.slice(2, 3));
@@ -358,7 +359,7 @@ describe('hands in the journal', () => {
     await record(...before);
     await until(async () => expect((await feedState(db).findOne())?.position).toBe(before.length));
     await first.stop();
-    // As a holder leaves it that is killed before it has noted more.
+    // The state that a leader leaves if it is killed before it saves a newer checkpoint.
     await feedState(db).updateOne({ _id: 'feed' }, { $set: { position: 2 }, $unset: { resumeToken: '' } });
     await journal(orderLog, db).deleteMany({ position: { $in: [4, 5] } });
     hold();
@@ -400,7 +401,7 @@ describe('hands in the journal', () => {
       await record(...log);
       const { signal } = new AbortController();
       expect(await tail.waitBeyond(log.length - 1, signal, 30_000)).toBe(log.length);
-      // Until then, the head that a deletion makes readers look for may be before the event.
+      // Until then, the head that readers compute after a deletion may be before the event.
       await until(async () => expect((await feedState(db).findOne())?.position).toBe(log.length));
       const put = await journal(orderLog, db).findOneAndDelete({ position: 2 });
       if (put !== null) await journal(orderLog, db).insertOne(put);
@@ -457,7 +458,7 @@ describe('a generation', () => {
     await Promise.all(Array.from({ length: 5 }, () => beginGeneration(orderLog, db, { commonUntil: 7 })));
     const begun = numbers(await feedGenerations(orderLog, db));
     expect(new Set(begun).size).toBe(6);
-    // As after the same backup is put back again, a second later.
+    // Simulates that the same backup is restored again, a second later.
     await feedState(db).deleteMany({});
     const now = Math.floor(Date.now() / 1_000);
     expect(
@@ -537,7 +538,7 @@ test('an event that another leader stamps before this one sees it is known to it
   await until(async () => expect((await feedState(db).findOne())?.position).toBe(log.length));
   const [first] = newOrder();
   const position = log.length + 1;
-  // In one transaction, so that the leader here can only see it stamped.
+  // In one transaction, so that this leader only ever sees the event with a position.
   await db.client.withSession(async (session) => {
     await session.withTransaction(async () => {
       const id = `${first.orderId}:1`;
@@ -561,7 +562,7 @@ test('readers in the process that gives the positions learn of them from it, of 
       told.push(...positions.map(({ position }) => position));
       publisher.publish(positions, generation);
     });
-    // What it finds in the journal at first is not remembered.
+    // Events that the leader finds in the journal when it starts are not kept in memory.
     await until(async () => expect(here.isLeading()).toBe(true));
     const news = tail.listenTo(ours[0].orderId);
     await record(...ours);
@@ -575,7 +576,7 @@ test('readers in the process that gives the positions learn of them from it, of 
       [ours.length, 100],
     ] as const)
       expect(await tail.read(1, after, limit)).toEqual(await readFeed(orderLog, db, after, limit));
-    // Nobody has asked MongoDB.
+    // If the reader read MongoDB, it would see this change.
     await journal(orderLog, db).updateOne({ position: 3 }, { $set: { actor: 'somebody else' } });
     expect((await tail.read(1, 2, 1))?.[0]?.actor).toBe(ours[2]?.actor);
     await here.stop();

@@ -22,7 +22,7 @@ import { messageOf, newOrder, Orders, type StartedOrder } from '../workflow/supp
 const orders = await Orders.open();
 afterAll(() => orders.close());
 
-/** Starts an order that no worker ever comes to. */
+/** Starts an order on a task queue without a worker. */
 async function startUnattended(start: NewOrder | ContinuedOrder, client = orders.client): Promise<void> {
   await client.workflow.start(orderWorkflow, {
     workflowId: workflowId(start.orderId),
@@ -37,7 +37,7 @@ async function historyOf(orderId: string, client = orders.client): Promise<Order
   return log;
 }
 
-/** What the activities were given for an order, each event once. */
+/** The events in the inputs of an order's activities, each once. */
 function recorded(orderId: string) {
   const events = orders.world.steps
     .flatMap((step) => step.events)
@@ -53,7 +53,7 @@ async function confirmed(more: Partial<NewOrder> = {}) {
   return started;
 }
 
-/** Adds notes until the order went on in another run `times` over. */
+/** Adds notes until the order was continued as new `times` times. */
 async function continueAsNew(order: StartedOrder, times: number): Promise<void> {
   const runs = new Set([await order.runId()]);
   while (runs.size <= times) {

@@ -72,7 +72,7 @@ test('a log that has lost events more than once begins after the last that is lo
   expect(await begins()).toBe(3);
   await lose(4, 5);
   expect(await holdsTruncatedLog(orderLog, db, orderId, log.length)).toBe(false);
-  // The history that is left begins later than the events which the journal has kept.
+  // The remaining history begins after the events that the journal still has.
   await restoreLog(orderLog, db, log.slice(7));
   expect(await begins()).toBe(6);
   expect(await holdsTruncatedLog(orderLog, db, orderId, log.length)).toBe(true);

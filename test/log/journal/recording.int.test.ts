@@ -19,7 +19,7 @@ const { db } = database;
 await ensureJournalIndexes(orderLog, db);
 afterAll(() => database.close());
 
-/** A recorder that remembers nothing. */
+/** A recorder without a cache. */
 const alone = async (events: readonly OrderEvent[]) => void (await record(orderLog, db, events));
 
 async function journaled(orderId: string): Promise<OrderEvent[]> {
@@ -34,7 +34,7 @@ async function stateInView(orderId: string) {
   return (await orders(db).findOne({ _id: orderId }))?.state;
 }
 
-/** The journal holds `log`, and the view is the fold of it. */
+/** Checks that the journal holds `log`, and that the view is its fold. */
 async function expectRecorded(log: readonly OrderEvent[]): Promise<void> {
   const [first] = log;
   const orderId = first?.orderId ?? '';
@@ -64,7 +64,7 @@ test('nothing is recorded where there is nothing to record', async () => {
 
 test('however a log is cut, repeated, overtaken and recorded at once, it comes to the same', async () => {
   const length = states.refunded.log.length;
-  // A worker remembers what it recorded; another has no part in that.
+  // Each worker has its own cache.
   const worker = fc.nat(2);
   const part = fc.tuple(fc.nat(length - 1), fc.integer({ min: 1, max: 6 }), worker);
   await fc.assert(
@@ -157,7 +157,7 @@ test('a worker goes on from what a rebuild has made, not from what it remembers'
   const [{ orderId }] = log;
   const worker = createRecorder(orderLog, db);
   await record(orderLog, db, log.slice(0, 2));
-  // As an older version of the fold had left it.
+  // A view that an older version of the fold has written.
   await orders(db).updateOne({ _id: orderId }, { $set: { tags: ['old'], 'state.tags': ['old'] } });
   await worker.record(log.slice(2, 3));
   expect(await orders(db).findOne({ _id: orderId })).toMatchObject({ tags: ['old'] });
@@ -179,10 +179,10 @@ test('a worker goes on from what a second rebuild has made, not from what it rem
   });
   await worker.record(log.slice(0, 2));
   await rebuildStateView(orderLog, rebuilding());
-  // A repetition: now it remembers what the rebuild has made.
+  // Records the events again, so the worker caches the rebuilt view.
   await worker.record(log.slice(0, 2));
   await rebuildStateView(orderLog, rebuilding());
-  // As the rebuild of another version would leave it.
+  // A view that a rebuild by another version has written.
   await orders(db).updateOne({ _id: orderId }, { $set: { tags: ['old'], 'state.tags': ['old'] } });
   await worker.record(log.slice(2));
   expect(await orders(db).findOne({ _id: orderId })).toMatchObject({

@@ -36,7 +36,7 @@ describe('a step of a run that was replaced records nothing, and is no fork', ()
     const other = who.includes('not') ? createRecorder(orderLog, db) : worker;
     for (const late of [replaced.slice(4), replaced.slice(4, 5), replaced.slice(5)])
       await expect(other.record(late)).rejects.toMatchObject({ type: 'Superseded', nonRetryable: true });
-    // What the journal has already, it may tell again.
+    // The replaced run may repeat events that the journal already has.
     await other.record(before);
     await other.record(next, 5);
     expect((await versions(orderId)).slice(4)).toEqual(['5 OrderResumed', '6 NoteAdded']);

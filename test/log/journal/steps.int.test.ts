@@ -17,7 +17,7 @@ const activities = createActivities({ db });
 await foundStock(db);
 afterAll(() => database.close());
 
-/** A new order for a SKU of its own, and its reservation. */
+/** A new order for a new SKU, and its reservation. */
 function reserving() {
   const orderId = randomUUID();
   const sku = `S-${orderId}`;
@@ -63,7 +63,7 @@ test('a step whose predecessor is not recorded performs nothing, whatever its wo
   if (effect === undefined) throw new Error('nothing is to be voided');
   const last = cancelled.length - 1;
   await activities.record({ events: cancelled.slice(0, last) });
-  // Put back to an older backup behind the worker's back.
+  // MongoDB is restored to an older backup while the worker keeps running.
   const version = { $gte: last };
   await db.collection<object>('order_events').deleteMany({ orderId, version });
   await db.collection<object>('orders').deleteMany({ orderId });
@@ -71,7 +71,7 @@ test('a step whose predecessor is not recorded performs nothing, whatever its wo
   await expect(activities.void(step)).rejects.toMatchObject({ name: 'LogIncomplete' });
   expect(await sandboxLedger(db).findOne({ _id: effect.key })).toBeNull();
   await activities.record({ events: cancelled.slice(0, last) });
-  // The sandbox does not know this authorization: now it is asked for it.
+  // The error shows that the sandbox was called: it does not know this authorization.
   await expect(activities.void(step)).rejects.toThrow(/knows no authorization/);
 });
 

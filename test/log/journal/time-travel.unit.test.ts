@@ -34,7 +34,7 @@ describe('an order as it was', () => {
   });
 });
 
-/** What a diff tells, without what it leaves out. */
+/** The public shape, without the members that a diff leaves out. */
 function told(order: Order): unknown {
   return JSON.parse(
     JSON.stringify(toView(order), (name, value: unknown) =>
@@ -50,7 +50,7 @@ const ids: Readonly<Record<string, string>> = {
   refunds: 'refundId',
 };
 
-/** Makes the changes to an order's public shape, as someone would who has read how paths are meant. */
+/** Applies the changes to an order's public shape, by the documented meaning of paths. */
 function applied(before: unknown, changes: readonly Change[]): unknown {
   const whole = structuredClone(before);
   for (const change of changes) {

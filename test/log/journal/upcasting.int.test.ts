@@ -22,7 +22,7 @@ const orders = await Orders.open();
 const runs = await storedRuns();
 afterAll(() => Promise.all([database.close(), orders.close()]));
 
-/** A log that the code which wrote `OrderCreated@1` has left in Temporal, as another order's. */
+/** A stored log of the version that wrote `OrderCreated@1`, under another order id. */
 function oldLog(
   orderId: string,
   name = 'returned-and-refunded.0.json',

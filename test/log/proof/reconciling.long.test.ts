@@ -51,8 +51,8 @@ async function reconciled(rotationLimit?: number) {
 }
 
 /**
- * Waits until Temporal's list, which lags, has so many orders, and each as it is: an order of this
- * file is confirmed while its workflow runs.
+ * Waits until Temporal's list, which lags, has this many orders with their current status. An order
+ * of this file is confirmed while its workflow runs.
  */
 async function listed(count: number): Promise<void> {
   const query = `WorkflowType = 'order' AND TaskQueue = '${api.config.temporal.taskQueue}'`;
@@ -87,7 +87,7 @@ async function place(more: Readonly<Record<string, unknown>> = {}): Promise<stri
   return orderId;
 }
 
-/** But for its positions: mostly, nobody gives any here. */
+/** Verifies an order without its positions, because most of these tests run no sequencer. */
 async function proven(orderId: string) {
   const { discrepancies } = await verifyOrders(
     { client: api.client, db, taskQueue: api.config.temporal.taskQueue },
@@ -96,7 +96,7 @@ async function proven(orderId: string) {
   return discrepancies.every(({ where }) => where === 'positions');
 }
 
-/** Waits, because a busy worker may be late with the workflow's own state. */
+/** Waits until the order is proven, because a busy worker may be late with the workflow's state. */
 async function becomesProven(orderId: string): Promise<void> {
   await until(async () => expect(await proven(orderId)).toBe(true));
 }
@@ -323,7 +323,7 @@ test('the role feed reconciles every so often, and again after it was started an
     const slower = startFeed({ ...context, config: { ...api.config, reconcileEveryMs: 3_600_000 } });
     await slower.ready;
     expect((await schedule.describe()).spec.intervals?.map(({ every }) => every)).toEqual([3_600_000]);
-    // Runs do not overlap: one that the first feed has left would take the place of the next.
+    // Runs do not overlap, so waits until the run that the first feed process started has ended.
     await until(async () => expect((await schedule.describe()).info.runningActions).toEqual([]), 60);
     await orders(db).deleteOne({ _id: orderId });
     await schedule.trigger();

@@ -42,7 +42,7 @@ afterAll(async () => {
   await api.close();
 });
 
-/** Looks again if a busy worker was late with the state of a workflow. */
+/** Verifies again if a busy worker was late with the state of a workflow. */
 async function verified(options: VerifyOptions = {}) {
   const these = { client: api.client, db, taskQueue: api.config.temporal.taskQueue };
   return await until(async () => {
@@ -52,7 +52,7 @@ async function verified(options: VerifyOptions = {}) {
   });
 }
 
-/** An order with nothing under way, and all of its events in the feed. */
+/** An order with no step in progress, and with all of its events in the feed. */
 async function order(more: Readonly<Record<string, unknown>> = {}): Promise<string> {
   const orderId = await placedOrder(api, more);
   await until(async () =>
@@ -88,7 +88,7 @@ describe('it is found', () => {
     kept = await journal(orderLog, db).find({ orderId }).toArray();
     keptView = await view();
   });
-  // What one test has broken is mended for the others.
+  // Repairs what a test has broken.
   afterEach(async () => {
     await journal(orderLog, db).deleteMany({ orderId });
     await journal(orderLog, db).insertMany([...kept]);
@@ -213,14 +213,16 @@ describe('it is found', () => {
     expect(await verified({ orderId })).toMatchObject({ found: 0 });
   });
 
-  /** The head, once the sequencer has noted it: from then on it leaves it as it is. */
+  /**
+   * The head, once the sequencer has saved it as its checkpoint, which it then no longer writes.
+   */
   async function notedHead(): Promise<number> {
     const head = await feedHead(orderLog, db);
     await until(async () => expect((await feedState(db).findOne())?.position).toBe(head));
     return head;
   }
 
-  /** Without the sequencer, which would go on from what is in the feed meanwhile. */
+  /** Runs `work` while the sequencer is stopped, because it would react to the changes. */
   async function withoutSequencer<T>(work: () => Promise<T>): Promise<T> {
     await stopSequencing();
     try {
@@ -298,14 +300,14 @@ describe('it is found', () => {
 });
 
 describe('what was done outside is compared with the log: it is found', () => {
-  /** Shipped and paid: something was reserved, has left, was authorized and captured. */
+  /** A shipped and paid order: with a reservation, a deduction, an authorization and a capture. */
   async function shipped(): Promise<string> {
     const orderId = await order();
     const { body } = await api.post(`/v1/orders/${orderId}/shipments`, { headers: { prefer: 'wait=20' } });
     const dispatch = { carrier: 'DHL', trackingNumber: '1' };
     const path = `/v1/orders/${orderId}/shipments/${body.shipmentId}/dispatch`;
     const headers = { prefer: 'wait=20', 'idempotency-key': 'dispatch' };
-    // On a busy machine the answer may be late: then it is asked for again.
+    // Repeats the request if a busy machine answers late.
     await until(async () => expect((await api.post(path, { body: dispatch, headers })).status).toBe(200));
     return orderId;
   }
@@ -317,7 +319,7 @@ describe('what was done outside is compared with the log: it is found', () => {
   });
 
   type Altered = { readonly _id: string };
-  /** Changes a document with this in its key; afterwards it is as it was. */
+  /** Changes a document whose key contains this text, runs the check, and restores the document. */
   async function altered(
     collection: Collection<Altered>,
     type: string,
@@ -503,7 +505,7 @@ describe('with a history larger than one message', () => {
     return orderId;
   }
 
-  /** Verifies with a client that takes messages of so many bytes. */
+  /** Verifies with a client that accepts messages of at most this many bytes. */
   async function withMessagesOf(bytes: number, options: VerifyOptions) {
     const connection = connectTemporal(api.config, bytes);
     const client = new Client({ connection });
@@ -516,7 +518,7 @@ describe('with a history larger than one message', () => {
 
   test('it is read in pages, and proved like any other; so is its log as the API tells it', async () => {
     const orderId = await largeOrder(30);
-    // Less than its history has in one page, and more than its state and each of its events.
+    // Smaller than one page of its history, and larger than its state and each of its events.
     await until(async () => expect((await withMessagesOf(250_000, { orderId })).discrepancies).toEqual([]));
     const read = (source: string) => api.get(`/v1/orders/${orderId}/events?source=${source}&limit=1000`);
     const history = await read('history');

@@ -32,7 +32,7 @@ function plan(known: Partial<Known<Order, EventDraft>>) {
   });
 }
 
-/** As another run decided it. */
+/** The event as another run would decide it, with other content. */
 function other(event: StoredEvent | undefined): StoredEvent {
   if (event === undefined) throw new Error('There is no event.');
   return { ...event, occurredAt: '2030-01-01T00:00:00.000Z' };

@@ -74,14 +74,17 @@ async function types(orderId: string): Promise<readonly string[]> {
   return (await readJournal(orderLog, db, orderId)).map(({ type }) => type);
 }
 
-/** History, journal, fold, view and workflow are one, positions aside: nobody gives any here. */
+/**
+ * The discrepancies between history, journal, fold, view and workflow. Positions are not checked,
+ * because no sequencer runs.
+ */
 async function discrepancies(orderId: string) {
   const { taskQueue } = api.config.temporal;
   const report = await verifyOrders({ client: api.client, db, taskQueue }, { orderId });
   return report.discrepancies.filter(({ where }) => where !== 'positions');
 }
 
-/** Ships and delivers all of an order, which must go well. */
+/** Ships and delivers all of an order, and checks that it completes. */
 async function fulfil(orderId: string): Promise<void> {
   const { body } = await tell(orderId, 'shipments');
   const shipment = `shipments/${body.shipmentId}`;
@@ -204,7 +207,8 @@ describe('an order whose workflow was terminated', () => {
     async () => {
       const orderId = await placedOrder(api);
       await workflow(orderId).terminate();
-      // Without a worker, the new run does not go on before all of them have looked.
+      // Without a worker, the new run does not continue before all callers have inspected the
+      // order.
       await worker.stop();
       const ask = () => resumed(orderId, { answerWithinMs: 0 });
       const reports = await Promise.all([ask(), ask(), ask()]);
@@ -334,7 +338,7 @@ describe('nothing is changed of', () => {
 });
 
 describe('an order whose workflow was put back', () => {
-  /** Puts the workflow back to behind its first task, without what came to it since. */
+  /** Resets the workflow to the end of its first task, without the messages since. */
   async function putBack(orderId: string): Promise<void> {
     const { runId } = await workflow(orderId).describe();
     const { events } = await workflow(orderId).fetchHistory();
@@ -359,7 +363,7 @@ describe('an order whose workflow was put back', () => {
       const seen = await types(orderId);
       await putBack(orderId);
       await until(async () => expect(await forks(orderLog, db).findOne({ _id: orderId })).not.toBeNull());
-      // The fork is noted before the view is marked.
+      // The fork is stored before the view is marked, so waits for the mark.
       const view = await until(async () => {
         const found = await api.get(`/v1/orders/${orderId}`, { 'if-none-match': `"${seen.length}"` });
         expect(found).toMatchObject({ status: 200, body: { allowedCommands: [] } });
@@ -428,7 +432,8 @@ test(
         body: { amount, reason: 'sorry' },
         headers: { prefer: 'respond-async' },
       });
-    // Nothing is captured: the second is the same refusal in the same state, which leaves no event.
+    // Nothing is captured. The second message is refused in the same way in the same state, so it
+    // adds no event.
     expect((await asAsked(100)).status).toBe(202);
     expect((await asAsked(100)).status).toBe(202);
     await until(async () => expect(await types(orderId)).toContain('CommandRejected'));

@@ -36,7 +36,7 @@ import type { Order } from '../../../src/order/order.js';
 
 const { db, run, runners } = await openViews();
 
-/** A view that some events make fail, for as long as they are in `broken`. */
+/** A view whose fold fails for the events in `broken`. */
 function breakable(broken: Set<string>): View<Order, EventDraft> {
   return {
     ...customers,
@@ -92,7 +92,7 @@ test('an event is applied once, however often the view changes hands in between'
   const events = interleaved(...logs);
   for (let from = 0; from < events.length; from += 20) {
     await publish(db, events.slice(from, from + 20));
-    // Nobody tells the one before: it writes on until it finds that it may not.
+    // The earlier runner is not told. It continues until a write is refused.
     await run(customers).hasBegun;
   }
   await caughtUp(db, customers);
@@ -251,7 +251,7 @@ describe('an event that a view cannot apply', () => {
   });
 
   describe('stays parked while the journal lacks it', () => {
-    /** Deletes an event from the journal. @returns puts it back */
+    /** Deletes an event from the journal. @returns a function that restores it */
     async function lose(orderId: string, version: number): Promise<() => Promise<unknown>> {
       const lost = await journal(orderLog, db).findOneAndDelete({ orderId, version });
       if (lost === null) throw new Error(`The journal lacks version ${version} already.`);
@@ -333,7 +333,7 @@ describe('an event that a view cannot apply', () => {
     await runner.stop();
     await journal(orderLog, db).deleteOne({ orderId, version: 2 });
     run(view);
-    // The view meets version 5 while version 2 is away: only then is there something to park.
+    // The view must read version 5 while version 2 is missing, or nothing is parked.
     await publish(db, log.slice(4, 5));
     await caughtUp(db, view);
     await publish(db, log.slice(1, 2));

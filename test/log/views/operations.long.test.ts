@@ -33,7 +33,7 @@ beforeAll(async () => {
 }, 120_000);
 afterAll(() => system.end());
 
-/** It makes no comparison but those that are asked for. */
+/** A process of the role `feed`, without scheduled reconciliations. */
 function startFeed(): Promise<RoleProcess> {
   return system.start('feed', { RECONCILE_INTERVAL: '24h' });
 }
@@ -44,7 +44,7 @@ async function viewOf(name: string): Promise<ProjectionStatus & StoreStatus> {
   return [...body.views, ...body.stores].find((one) => one.name === name);
 }
 
-/** Waits until nothing is behind. */
+/** Waits until no view lags. */
 async function upToDate(): Promise<void> {
   await until(async () => {
     const { body } = await api.get('/v1/projections');
@@ -182,7 +182,7 @@ test('every view can be rebuilt, one rebuild at a time; one across orders can be
     body: { code: 'no_previous_build' },
   });
 
-  // Without a feed a rebuild waits; it is under way all the same.
+  // Without a process of the role `feed` the rebuild waits, but it counts as under way.
   await feed.stop();
   const asked = await api.post('/v1/projections/customers/rebuild');
   expect(asked.status).toBe(202);
@@ -203,7 +203,7 @@ test('the view of orders is rebuilt at start where it is of an older version, an
   const look = () => orders(db).findOne({ _id: id }, { projection: { recorder: 0 } });
   const document = await look();
   await feed.stop();
-  // As an older version had left it.
+  // The state that an older version has left.
   await storeRebuilds(db).updateOne({ _id: 'orders' }, { $set: { version: 0 } });
   await orders(db).updateOne({ _id: id }, { $set: { search: [] } });
   const { rebuildId: older } = await viewOf('orders');
@@ -225,7 +225,7 @@ test('the view of orders is rebuilt at start where it is of an older version, an
 test('an event that was parked is listed, tried again and skipped over HTTP', async () => {
   const { id } = await api.place();
   await upToDate();
-  // As if the view could not apply the order's last event.
+  // Simulates that the view could not apply the order's last event.
   const [event] = (await readJournal(orderLog, db, id)).slice(-1);
   const state = await db
     .collection('projections')
@@ -377,7 +377,8 @@ test('the client scripts show the views, rebuild them and roll them back', async
     exitCode: 0,
     out: expect.stringMatching(/^customers is rebuilt: version \d+, position [\d,]+$/),
   });
-  // The one at start may have left its workflow to a worker that is gone: until Temporal finds that out, it is under way.
+  // The workflow of the rebuild at start may be assigned to a worker that is gone. It counts as
+  // under way until Temporal notices.
   const rebuilt = await until(async () => {
     const again = await script('rebuild orders --json');
     expect(again).toMatchObject({ exitCode: 0 });

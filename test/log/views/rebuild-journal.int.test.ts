@@ -50,7 +50,7 @@ function rebuilding(signal = new AbortController().signal, rebuildId: string = r
   };
 }
 
-/** Once visibility, which is a moment behind, has all orders. */
+/** Waits until Temporal's list, which lags, has all orders. */
 async function listed(count: number, of = api): Promise<void> {
   const { client, config } = of;
   await until(async () => {
@@ -208,7 +208,7 @@ test('an order whose first runs are gone comes back as it is now, with the event
   sequencing.abort();
   await sequenced;
 
-  // It goes on from there.
+  // The order continues from there.
   const { status } = await api.post(`/v1/orders/${orderId}/notes?consistency=projected`, {
     body: { text: 'on' },
   });
@@ -310,7 +310,7 @@ describe('an order whose first events are lost, and that no longer remembers its
   });
 });
 
-/** Starts the second run of an order, of whose first nothing is kept. */
+/** Starts the second run of an order whose first run Temporal no longer keeps. */
 async function continued(
   orderId: string,
   unrecorded: ContinuedOrder['unrecorded'],
@@ -333,7 +333,7 @@ async function continued(
   });
 }
 
-/** Ids of an order's runs that are closed, the first one first. */
+/** Ids of an order's closed runs, oldest first. */
 async function runsOf(orderId: string): Promise<readonly string[]> {
   const query = `WorkflowId = '${workflowId(orderId)}' AND ExecutionStatus = 'ContinuedAsNew'`;
   const runs: { readonly id: string; readonly at: Date }[] = [];

@@ -120,7 +120,7 @@ test('a rebuild that ends half-way goes on where it was', async () => {
   );
   expect(first).toBe(half?.position);
   expect(await contentsOf(db, customers)).toEqual(await foldedAnew(db, customers, logs));
-  // Once more, as a retry after an answer that was lost: nothing begins again.
+  // A retry after a lost answer: the rebuild does not begin again.
   expect(await rebuild(orderLog, customers, rebuilding(rebuildId))).toBe(true);
   expect(await projectionState(db, customers.name)).toMatchObject({ collection: half?.collection });
 });
@@ -211,7 +211,8 @@ test('a new version is built while the old one is read, and takes over by itself
   expect(await request).toBe(true);
   expect(await contentsOf(db, next)).toEqual(await foldedAnew(db, next, logs));
 
-  // Back to the old version: the new one's code does not undo that and leaves the view to the old one's.
+  // Rolled back to the old version: the new code does not undo that, and leaves the view to the old
+  // code.
   await runners.at(-1)?.stop();
   await rollBack(db, customers.name);
   const asked: string[] = [];
@@ -360,7 +361,7 @@ test('where events were lost, views and rebuilds go on behind them, up to the he
   );
   expect(await contentsOf(db, customers)).toEqual(await foldedAnew(db, customers, logs));
 
-  // What comes back has other positions than it had: a rebuild has it once.
+  // Restored events have other positions than before. A rebuild has each once.
   await journal(orderLog, db).deleteMany({ orderId: first[0]?.orderId ?? '' });
   await publish(db, first);
   expect(await rebuild(orderLog, customers, rebuilding())).toBe(true);
@@ -419,7 +420,7 @@ test('the view of orders is built anew while events are recorded, and none is lo
   const [under, later] = [newLogs(...manyStates), newLogs(...manyStates)];
   await publish(db, logs.flat());
   for (const log of under) await record(orderLog, db, log.slice(0, 2));
-  // A view that went wrong.
+  // A wrong view.
   await orders(db).updateMany({}, { $set: { total: -1 } });
   const recorded = Promise.all([...under, ...later].map((log) => record(orderLog, db, log)));
   expect(await rebuildStateView(orderLog, rebuilding())).toBe(true);
@@ -450,7 +451,8 @@ test('a crash between the swap and what was recorded since loses nothing', async
   await record(orderLog, db, one.slice(0, 3));
   const rebuildId = randomUUID();
   await rebuildStateView(orderLog, rebuilding(rebuildId));
-  // As it was when the swap was done: the order's last events are in the journal, and in the view that is gone.
+  // The situation right after the swap: the order's last events are in the journal and in the
+  // replaced view only.
   await record(orderLog, db, one);
   await record(orderLog, db, other);
   await orders(db).deleteMany({ _id: other[0]?.orderId ?? '' });
@@ -459,7 +461,7 @@ test('a crash between the swap and what was recorded since loses nothing', async
   expect(await storedOrders()).toEqual(wholeOrders([one, other]));
 });
 
-/** A rebuild of the view of orders that ends when it has some of them. */
+/** A rebuild of the view `orders` that is stopped when it has some of them. */
 async function halfRebuild(rebuildId: string = randomUUID()): Promise<void> {
   const crash = new AbortController();
   expect(
@@ -492,7 +494,7 @@ test('what a holder that froze before a write leaves behind the swap is not put 
   const late = rebuildStateView(orderLog, { ...rebuilding(rebuildId), db: frozen.db });
   await frozen.isThere;
   expect(await rebuildStateView(orderLog, rebuilding(rebuildId))).toBe(true);
-  // As if the holder that swapped had ended right after.
+  // Simulates that the holder ended right after its swap.
   await storeRebuilds(db).updateOne({ _id: 'orders' }, { $set: { phase: 'swapping' } });
   frozen.goOn();
   await expect(late).rejects.toThrow(Fenced);
@@ -509,7 +511,7 @@ test('who has seen an order in the view that is replaced writes nothing from it 
   const [log = []] = newLogs('completed');
   const orderId = log[0]?.orderId ?? '';
   await record(orderLog, db, log.slice(0, 2));
-  // As an older version of the fold had left it.
+  // A view that an older version of the fold has written.
   await orders(db).updateOne({ _id: orderId }, { $set: { 'state.tags': ['old'] } });
   const swap = pausedBefore(db, 'rename');
   const last = pausedBefore(swap.db, 'replaceOne', 'orders');
@@ -571,7 +573,7 @@ test('an order with an event that nobody can read is taken over as it was, and k
   for (const log of logs) await record(orderLog, db, log);
   const orderId = logs[1]?.[0].orderId ?? '';
   await journal(orderLog, db).updateOne({ _id: `${orderId}:3` }, { $set: { type: 'Nonsense' } });
-  // As one that is recorded just now: it is looked at again after the swap.
+  // An order that is recorded just before the swap is folded again after it.
   const [late = []] = newLogs('completed');
   await record(orderLog, db, late);
   await journal(orderLog, db).updateOne({ _id: `${late[0]?.orderId}:2` }, { $set: { type: 'Nonsense' } });

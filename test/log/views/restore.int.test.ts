@@ -31,7 +31,7 @@ async function restored(into: Db, ...logs: (readonly OrderEvent[])[]): Promise<r
   );
 }
 
-/** The database, but `act` comes before many documents are inserted into a collection. */
+/** A database that runs `act` before the next insert of many documents into a collection. */
 function meanwhile(collection: 'order_events' | 'orders', act: () => Promise<unknown>): Db {
   const acting = (name: string) => {
     const real = db.collection(name);

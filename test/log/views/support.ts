@@ -25,7 +25,7 @@ import { door } from '../../support/door.js';
 import { until } from '../../support/until.js';
 import { orderLog } from '../../../src/order-log.js';
 
-/** The logs of some new orders, of each state that is named. */
+/** The logs of new orders, one in each of the named states. */
 export function newLogs(...names: readonly StateName[]): readonly (readonly [OrderEvent, ...OrderEvent[]])[] {
   return names.map((name) => logOf(states[name], randomUUID()));
 }
@@ -43,7 +43,7 @@ export const manyStates: readonly StateName[] = [
   'heldWithShipment',
 ];
 
-/** Events of several orders in turn, each order's in its own order. */
+/** The events of several orders, interleaved; those of one order stay in sequence. */
 export function interleaved(...logs: readonly (readonly OrderEvent[])[]): readonly OrderEvent[] {
   const longest = Math.max(...logs.map((log) => log.length));
   return Array.from({ length: longest }, (_, index) => logs.map((log) => log[index]))
@@ -69,9 +69,9 @@ export async function publish(db: Db, events: readonly OrderEvent[]): Promise<nu
 
 /** A runner of a view, which feeds it until it fails or is stopped. */
 export interface Runner {
-  /** settles once it feeds the view, so that an earlier runner is refused; or once it has ended */
+  /** settles once it feeds the view, so that an earlier runner is refused, or once it has ended */
   readonly hasBegun: Promise<unknown>;
-  /** settles with what ended it */
+  /** settles with the error that ended it, if one did */
   readonly ended: Promise<unknown>;
   stop(): Promise<void>;
 }
@@ -106,8 +106,8 @@ function startRunner(db: Db, tail: FeedTail, view: View<Order, EventDraft>, more
 }
 
 /**
- * A database of a test file's own, in which views are fed. Each test finds it empty. The `runners`
- * that it has started are stopped after it.
+ * A separate database for a test file, in which views are fed. It is empty before each test. After
+ * each test, its `runners` are stopped.
  */
 export async function openViews() {
   const database = await openDatabase();
@@ -177,7 +177,10 @@ export async function parkedOf(db: Db, view: View<Order, EventDraft>) {
     .toArray();
 }
 
-/** What a view is to hold after some logs, by nothing but its fold: each event alone, each order alone. */
+/**
+ * The expected documents of a view after some logs, computed by its fold alone: one event and one
+ * order at a time.
+ */
 export async function foldedAnew(
   db: Db,
   view: View<Order, EventDraft>,
@@ -205,7 +208,7 @@ export async function foldedAnew(
   return contents;
 }
 
-/** `foldedAnew` of a view that is keyed by entity: nothing but its fold. */
+/** `foldedAnew` for a view that is keyed by entity. */
 function foldedAlone(
   view: EntityView<Order, EventDraft>,
   logs: readonly (readonly OrderEvent[])[],
@@ -221,7 +224,10 @@ function foldedAlone(
     .map(([orderId, document]) => ({ _id: orderId, ...document }));
 }
 
-/** The database, but this method of its collections, or of the one that is named, waits until it may go on. */
+/**
+ * A database in which this method of all collections, or of the named one, waits until the test
+ * lets it continue.
+ */
 export function pausedBefore(db: Db, method: 'replaceOne' | 'bulkWrite' | 'rename', only?: string) {
   const reached = door();
   const opened = door();
@@ -247,7 +253,7 @@ export function orderOf(log: readonly OrderEvent[]): Order {
   return order;
 }
 
-/** An order whose history was read when it had these events. */
+/** An order as read from a history with these events. */
 export function keptOrder(events: readonly OrderEvent[], isOpen = true): Kept<Order, EventDraft> {
   const order = orderOf(events);
   const { orderId } = order;

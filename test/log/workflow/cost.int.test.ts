@@ -12,7 +12,7 @@ afterAll(async () => {
 
 const EventType = temporal.api.enums.v1.EventType;
 
-/** What Temporal bills besides starts, updates, signals and activities. */
+/** The events that Temporal bills besides starts, updates, signals and activities. */
 const otherActions = [
   EventType.EVENT_TYPE_TIMER_STARTED,
   EventType.EVENT_TYPE_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES,

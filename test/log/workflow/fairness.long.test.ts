@@ -10,7 +10,9 @@ import { installRuntime } from '../../../workers/worker.js';
 import { orderBody, startTestApi, type TestApi, workflowBundle } from '../../support/api.js';
 import { until } from '../../support/until.js';
 
-/** So many that chance does not decide: a poll looks at one of the four partitions of a task queue. */
+/**
+ * Enough that chance does not decide: a poll looks at one of the four partitions of a task queue.
+ */
 const imported = 150;
 
 let api: TestApi;
@@ -40,7 +42,7 @@ test('an order of the shop does not wait for all orders of an import that came b
     name,
     async (input: { readonly events: readonly { readonly orderId: string }[] }) => {
       steps.push(input.events[0]?.orderId ?? '');
-      // Each step is given what it takes.
+      // The input has the type that this step takes.
       return await (step as (given: unknown) => Promise<unknown>)(input);
     },
   ]);
@@ -69,7 +71,7 @@ test('an order of the shop does not wait for all orders of an import that came b
     );
   });
   await connection.close();
-  // Without fairness it would be the last of all to be begun.
+  // Without fairness it would begin last.
   const beganBefore = new Set(steps.slice(0, steps.indexOf('shop-0')));
   expect(beganBefore.size).toBeLessThan(imported / 2);
 }, 120_000);

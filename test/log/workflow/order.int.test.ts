@@ -24,7 +24,7 @@ import {
 let orders: Orders;
 let world: World;
 
-/** A world for each test: what one scripts, no other sees. */
+/** A separate world for each test, so that its scripted answers affect no other. */
 async function fresh(): Promise<void> {
   orders = await Orders.open();
   world = orders.world;
@@ -335,7 +335,7 @@ test('an order too large to be handed on goes on in its run, until it is not', a
   const firstRun = await order.runId();
   for (let count = 0; count < 3; count += 1) await order.update('AddNote', { text: 'short' });
   expect(await order.runId()).toBe(firstRun);
-  // With so many notes the oldest go.
+  // So many notes that the state drops the oldest.
   for (let count = 0; count < 5; count += 1) await order.update('AddNote', { text: 'short' });
   expect(await order.runId()).not.toBe(firstRun);
   expect((await order.until(idle)).order.version).toBe(state.version + 8);
@@ -393,7 +393,8 @@ test('beyond 500 unrecorded events commands are refused until the journal has ca
     expect((await refusal(order.update('AddNote', { text: 'one too many' }))).type).toBe('journal_behind');
     isDown = false;
     await order.until(({ unrecorded }) => unrecorded === 0);
-    // Of more than 500 commands, the first may be forgotten by now: the journal is said to lack this one.
+    // After more than 500 commands, the order may have forgotten the first. `absentUpTo` says that
+    // the journal lacks this one.
     const now = await order.update('AddNote', { text: 'now' }, { absentUpTo: 10_000 });
     expect(now.events).toHaveLength(1);
   });
@@ -406,7 +407,8 @@ test('more signals than one activity can be given, while no worker is there, are
   await before.close();
 
   const handle = orders.client.workflow.getHandle(order.handle.workflowId);
-  // More characters than one activity is given; the number of events is limited as well, see above.
+  // More characters than the input of one activity may have. The number of events is limited as
+  // well, see above.
   const texts = Array.from({ length: 150 }, (_, index) => String(index).padEnd(8_000, 'ü'));
   for (const text of texts) await handle.signal('AddNote', messageOf({ text }));
 

@@ -53,7 +53,10 @@ export function messageOf<D>(data: D, more: Partial<Message> = {}): Message<D> {
 
 type Perform<T extends EffectType> = Steps[T];
 
-/** The outside of an order as a test wants it: every step is kept, and each kind of effect can be answered at will. */
+/**
+ * The scripted outside of an order: it keeps every step, and a test sets the answer to each kind of
+ * effect.
+ */
 export class World {
   readonly steps: Step[] = [];
   private readonly answers: { [T in EffectType]: Perform<T> } = {
@@ -72,14 +75,14 @@ export class World {
     }),
   };
   record: (step: Step) => Promise<void> = async () => {};
-  /** what the journal knows of commands that the order has forgotten */
+  /** answers for commands that the order has forgotten */
   recall: Steps['recall'] = async () => [];
 
   on<T extends EffectType>(type: T, answer: Perform<T>): void {
     Object.assign(this.answers, { [type]: answer });
   }
 
-  /** Every event an activity was given, once, by version. */
+  /** Every event in the inputs of activities, once, by version. */
   recorded(): OrderEvent[] {
     const byVersion = new Map(
       this.steps.flatMap((step) => step.events).map((event) => [event.version, upcast(event)]),
@@ -95,7 +98,7 @@ export class World {
     const kept =
       <T extends EffectType, R>(answer: () => (step: Step<T>) => Promise<R>) =>
       async (step: Step<T>): Promise<R> => {
-        // any of the steps, as each is one of them
+        // each step has one of the types that `Step` unites
         const any = step as unknown as Step;
         this.steps.push(any);
         await this.record(any);
@@ -119,13 +122,13 @@ export class World {
   }
 }
 
-// Activities fail on purpose here: what the worker says of it is noise.
+// Activities fail on purpose here, so warnings are not logged.
 Runtime.install({ logger: new DefaultLogger('ERROR') });
 
-/** The workflows as a worker is given them: `npm test` has built them. */
+/** The bundle of workflows that `npm test` has built. */
 export const workflowBundle = { codePath: join(process.cwd(), 'dist', 'workflow-bundle.js') };
 
-/** A worker of its own on the shared server, with a scripted world behind it. */
+/** A separate worker on the shared server, with a scripted world. */
 export class Orders {
   readonly world: World;
   private readonly ending: Promise<void>;
@@ -150,7 +153,7 @@ export class Orders {
     this.ending = worker.run();
   }
 
-  /** @param taskQueue one of its own by default; that of another that was closed, to go on with its orders */
+  /** @param taskQueue by default a new one; that of a closed `Orders`, to continue its orders */
   static async open(taskQueue = `t-${randomUUID().slice(0, 8)}`): Promise<Orders> {
     const address = process.env['TEST_TEMPORAL_ADDRESS'];
     if (address === undefined) throw new Error('TEST_TEMPORAL_ADDRESS is not set: run `npm test`');
@@ -193,7 +196,9 @@ export class Orders {
   }
 }
 
-/** Ends an order's workflow before its order, and starts it anew from what the world has recorded. */
+/**
+ * Terminates the workflow of an unfinished order, and resumes it from what the world has recorded.
+ */
 export async function resumed(
   orders: Orders,
   { handle }: StartedOrder,
@@ -210,14 +215,17 @@ export async function resumed(
     args: [{ orderId, resume } satisfies ResumedOrder],
   });
   const order = new StartedOrder(orders.client, next);
-  // It answers once it has taken the order over.
+  // The run answers once it has taken the order over.
   await until(() => order.state());
   return order;
 }
 
 const grpcFailedPrecondition = 9;
 
-/** The update came as its run was continued as new: the same update id goes to the next run, as the gateway does it. */
+/**
+ * Whether the run was continued as new when the update arrived. The same update is then sent to the
+ * next run, as the gateway does.
+ */
 function isTaskFailed(error: unknown): boolean {
   return (
     error instanceof Error &&
@@ -226,10 +234,10 @@ function isTaskFailed(error: unknown): boolean {
   );
 }
 
-/** Commands and questions to one order. */
+/** Sends commands and queries to one order. */
 export class StartedOrder {
   readonly client: Client;
-  /** of the first run */
+  /** the handle of the first run */
   readonly handle: WorkflowHandle;
 
   constructor(client: Client, handle: WorkflowHandle) {
@@ -237,7 +245,7 @@ export class StartedOrder {
     this.handle = handle;
   }
 
-  /** Whichever run is the latest. */
+  /** The handle of the latest run. */
   current(): WorkflowHandle {
     return this.client.workflow.getHandle(this.handle.workflowId);
   }
@@ -277,7 +285,7 @@ export class StartedOrder {
     return await this.current().query<OrderState>(stateQuery);
   }
 
-  /** Polls until the state is as wanted; fails with what it is instead. */
+  /** Polls until the state is as wanted, and otherwise fails with the last state. */
   async until(wanted: (state: OrderState) => boolean, seconds = 60): Promise<OrderState> {
     const end = Date.now() + seconds * 1000;
     for (;;) {

@@ -28,7 +28,7 @@ interface Waiting {
   readonly world: World;
 }
 
-/** An order that waits for a timer, and for the stock of its amendment, while no worker is there. */
+/** An order that waits for a timer and for the stock of its amendment, while no worker runs. */
 async function amending(authorizationTtl: number): Promise<Waiting> {
   const taskQueue = `t-${randomUUID().slice(0, 8)}`;
   const orders = await Orders.open(taskQueue);
@@ -55,12 +55,13 @@ async function happened({ workflowId }: Waiting): Promise<readonly unknown[]> {
 test('a result that joins a task is decided before a timer that fired earlier', async () => {
   let authorizationTtl = 8_000;
   let waiting = await amending(authorizationTtl);
-  // The timer has to fire while no worker is there.
+  // The timer has to fire while no worker runs.
   while ((await happened(waiting)).includes(timerFired)) waiting = await amending((authorizationTtl *= 2));
   const { world, taskQueue } = waiting;
   await until(async () => expect(await happened(waiting)).toContain(timerFired));
 
-  // A worker that runs no workflows: the result comes after the timer, and no task has begun.
+  // A worker that runs only activities, so the result arrives after the timer, before any workflow
+  // task has begun.
   world.on('reserve', async () => ({ type: 'reserved' }));
   const hands = await Worker.create({ connection: native, taskQueue, activities: world.activities() });
   await hands.runUntil(

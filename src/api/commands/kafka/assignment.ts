@@ -57,13 +57,15 @@ export async function assignmentOf(deps: AssignmentDeps, topic: string): Promise
 /**
  * Checks which partitions have a leader.
  *
+ * @param forceUpdate asks a broker, instead of what the client remembers
  * @throws Error if the topic was created again or has more partitions; then another client joins
  */
 export async function checkAssignment(
   consumer: Consumer,
   { topic, topicId, partitionsCount: count, partitions: mine }: Assignment,
+  { forceUpdate = false } = {},
 ): Promise<void> {
-  const { brokers, topics } = await consumer.metadata({ topics: [topic] });
+  const { brokers, topics } = await consumer.metadata({ topics: [topic], forceUpdate });
   const { id, partitions = [], partitionsCount } = topics.get(topic) ?? {};
   if (id !== topicId) throw new Error(`${topic} was deleted and created again`);
   if (partitionsCount !== count)

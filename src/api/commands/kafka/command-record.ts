@@ -77,7 +77,7 @@ export function commandIn(topic: string, record: CommittedRecord): AskedCommand 
   const body = checked(schemaOf(type), 'body', json(record.value)) as object;
   if (type === 'CreateOrder') return { orderId, command: { type, data: orderIn(orderId, body) }, meta };
   const data = { ...partIn(partOf(type), headers), ...body };
-  // The schema was checked, and the table makes sure that it is the shape of the data.
+  // The schema was checked. The table's type ensures that the schema describes this data.
   return { orderId, command: { type, data } as FollowUpCommand, meta };
 }
 

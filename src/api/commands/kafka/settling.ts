@@ -48,7 +48,7 @@ export function createSettling(
     if (!progress.wait(record.offset, why)) return;
     const correlationId = correlationIdOf(topic, record);
     const about = { record: placeOf(topic, record), correlationId, why };
-    logger.warn(about, 'a command of Kafka waits, and its key');
+    logger.warn(about, 'a command of Kafka waits, and later ones with its key wait for it');
   }
 
   /** The problem, as the topic of refusals has it. */
@@ -92,7 +92,7 @@ export function createSettling(
   return async (record, progress) => {
     const { offset } = record;
     let problem = progress.refused.get(offset);
-    // It was refused before, and the topic of refusals has the problem.
+    // The command was refused before, and the topic of refusals has the problem.
     if (problem === undefined && progress.refused.has(offset)) return true;
     for (let attempt = 1; !ending.aborted; attempt += 1) {
       const isDone = await inTurn(async () => {

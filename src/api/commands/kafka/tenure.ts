@@ -94,7 +94,8 @@ export class Tenure {
       else {
         const offsets = new Map(from.map(({ partition, next }) => [partition, next]));
         const fetched = await fetchCommitted(consumer, topic, offsets, FETCH_WAIT_MS);
-        // Before a record is started: a topic that was created again has other records.
+        // Checked before a record is started, because a topic that was created again has other
+        // records.
         await checkAssignment(consumer, assignment);
         if (ending.aborted) return;
         for (const { partition } of from) {
@@ -108,18 +109,19 @@ export class Tenure {
         // because its broker does not wait: it has records to return.
         if (fetched.failed.size > 0) await pause(FETCH_WAIT_MS, ending);
       }
-      await checkAssignment(consumer, assignment);
       await this.commit(assignment);
       if (performance.now() - this.notedAt >= NOTE_EVERY_MS) this.note(assignment);
       works();
     }
   }
 
-  private async commit({ partitions }: Assignment): Promise<void> {
+  /** @throws Error if the topic was created again: the offsets would be those of other records */
+  private async commit(assignment: Assignment): Promise<void> {
     const { consumer, membership, topic } = this.deps;
-    const moved = [...partitions.values()]
+    const moved = [...assignment.partitions.values()]
       .map((progress) => ({ progress, partition: progress.partition, offset: progress.done }))
       .filter(({ progress, offset }) => offset > progress.committed);
+    await checkAssignment(consumer, assignment, { forceUpdate: moved.length > 0 });
     if (moved.length === 0 || !membership.isHeld) return;
     await consumer.commit({
       offsets: moved.map(({ partition, offset }) => ({ topic, partition, offset, leaderEpoch: -1 })),

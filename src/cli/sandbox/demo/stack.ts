@@ -151,7 +151,7 @@ function workerOf(first: ChildProcess, startOne: () => Promise<ChildProcess>): W
   };
 }
 
-// Both read a server's state from the folder, and start nothing.
+// These two only read the state of a server from the folder. They start nothing.
 
 function temporalIn(folder: string): EmbeddedServer {
   const none = { binary: '', port: 0, uiPort: 0, namespace: '', searchAttributes: {} };

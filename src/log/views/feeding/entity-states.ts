@@ -100,8 +100,8 @@ export class EntityStates<S extends State, D extends Draft> {
   }
 
   /**
-   * @param events of entities that are not in memory. One in memory is at its highest version,
-   *   so no later version came before its next event.
+   * @param events the events of entities that are not in memory. An entity in memory has its
+   *   highest version in the feed so far, so no later event has overtaken its next one.
    */
   private async overtaken(
     events: readonly PositionedEvent[],

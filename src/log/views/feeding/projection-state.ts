@@ -157,7 +157,7 @@ function isNamespaceTaken(error: unknown): boolean {
  * while the build lags the active one, so that no reader sees an older state; unless the feed
  * itself has restarted.
  *
- * @param head of the feed
+ * @param head the last position of the feed
  * @returns false if the build lags, or was abandoned
  */
 export async function swap(db: Db, name: string, rebuildId: string, head: number): Promise<boolean> {

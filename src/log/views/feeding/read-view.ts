@@ -13,7 +13,7 @@ export interface AsOf {
 }
 
 const WITHIN_MS = 4_000;
-/** A snapshot session has its own read concern. */
+/** Only the time limit of `answering`, because a snapshot session sets the read concern. */
 const { maxTimeMS } = answering;
 
 /** The documents of a view at one point in time. */

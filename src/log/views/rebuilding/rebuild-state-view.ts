@@ -52,7 +52,7 @@ export async function rebuildStateView<S extends State, D extends Draft>(
   const { phase } = rebuilder.state;
   if (phase === 'done') return true;
   refuseOtherVersion(log, versionBuilt(rebuilder.state));
-  // An earlier version of the code kept no name, and had only one.
+  // An earlier version of the code did not store the collection's name, and always used this one.
   const collection = rebuilder.state.collection ?? `${name}_next`;
   await dropUnusedBuilds(log, db, rebuilder, collection);
   const target: Target<S, D> = { log, db, next: db.collection(collection), rebuildId };

@@ -34,7 +34,8 @@ export async function restore<S extends State, D extends Draft>(
   kept: readonly Kept<S, D>[],
   heartbeat: () => void,
 ): Promise<readonly string[]> {
-  // Before the journal: as soon as that is complete, the entities' next effects rely on it.
+  // Restored before the journal. As soon as the journal is complete, the entities' next effects
+  // rely on what is outside.
   await outside?.restore(
     db,
     kept.map(({ history }) => history),
@@ -148,7 +149,7 @@ async function projectFromHistory<S extends State, D extends Draft>(
       ...durable,
     });
   } catch (error) {
-    // Its view has this version, or a later one.
+    // A view with this version, or a later one, exists already.
     if (!isDuplicateKey(error)) throw error;
   }
   await projectState(log, db, orderId);

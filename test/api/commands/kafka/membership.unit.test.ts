@@ -3,7 +3,7 @@ import type { Consumer } from '@platformatic/kafka';
 import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
 import { Membership, SESSION_MS } from '../../../../src/api/commands/kafka/membership.js';
 
-/** The client, which tells of its group by events only. */
+/** Stands for the client, which reports changes of its group only by events. */
 class Client extends EventEmitter {
   clearMetadata = jest.fn();
 }

@@ -58,7 +58,7 @@ test('readiness tells why commands do not come', async () => {
   progress.begin(0n);
   progress.wait(0n, 'no answer');
   await notePartition(db, topic, of, progress, 1n);
-  // Not yet for long.
+  // It has not waited long enough yet.
   expect(await commandsConcern(db, topic)).toBeUndefined();
   const since = new Date(Date.now() - 60_000).toISOString();
   await db.collection('kafka_command_partitions').updateOne({ topic }, { $set: { 'waiting.since': since } });

@@ -66,7 +66,7 @@ test(
       crashes: { workersKilled: 1 },
       verified: { orders: orders.length, found: 0 },
     });
-    // The killed worker's call, and its repetition under the same key.
+    // The killed worker's call was repeated under the same key.
     const { calls = 0, keys = 0 } = scorecard['score']?.['charges'] ?? {};
     expect(calls).toBeGreaterThan(keys);
     expect(await leftovers()).toEqual([]);

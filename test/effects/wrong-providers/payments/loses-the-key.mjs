@@ -1,11 +1,11 @@
 // A wrong provider: after a time-out it makes a new key for the next try, though the first call took
 // effect. So the amount is set aside twice.
 import { randomUUID } from 'node:crypto';
-import * as example from '../example-provider/payments.mjs';
+import * as example from '../../example-provider/payments.mjs';
 
-export * from '../example-provider/payments.mjs';
+export * from '../../example-provider/payments.mjs';
 
-/** @import { PaymentModule } from '../../../src/effects/payments/port.js' */
+/** @import { PaymentModule } from '../../../../src/effects/payments/port.js' */
 
 /** The key that is used from the next try on. @type {Map<string, string>} */
 const renewed = new Map();

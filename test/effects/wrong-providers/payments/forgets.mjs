@@ -1,13 +1,13 @@
 // A wrong provider: it knows only the keys that this process has been given an answer to, so it
 // forgets a charge whose answer was lost in a crash, and charges again.
 import { randomUUID } from 'node:crypto';
-import * as example from '../example-provider/payments.mjs';
+import * as example from '../../example-provider/payments.mjs';
 
-export * from '../example-provider/payments.mjs';
+export * from '../../example-provider/payments.mjs';
 
 /**
- * @import { PaymentModule, PaymentType } from '../../../src/effects/payments/port.js'
- * @import { OutcomeOf } from '../../../src/order/effects.js'
+ * @import { PaymentModule, PaymentType } from '../../../../src/effects/payments/port.js'
+ * @import { OutcomeOf } from '../../../../src/order/effects.js'
  */
 
 /** @type {Map<string, OutcomeOf<PaymentType>>} */

@@ -1,10 +1,10 @@
 // A wrong provider: it takes no notice of the key of a capture, so a repeated call charges again.
 import { randomUUID } from 'node:crypto';
-import { capture as takes, lookUp as looksUp } from '../example-provider/payments.mjs';
+import { capture as takes, lookUp as looksUp } from '../../example-provider/payments.mjs';
 
-export * from '../example-provider/payments.mjs';
+export * from '../../example-provider/payments.mjs';
 
-/** @import { PaymentModule } from '../../../src/effects/payments/port.js' */
+/** @import { PaymentModule } from '../../../../src/effects/payments/port.js' */
 
 /** @type {Map<string, string>} */
 const latest = new Map();

@@ -1,0 +1,19 @@
+import { messageOf } from '../outages/message-of.js';
+
+/**
+ * An error with the message of another one, in which `***` replaces personal texts: as they are, in
+ * other cases, and as a URL has them. Temporal stores errors of steps, and forgetting does not reach
+ * them. It has no `cause`, which may have the texts anywhere.
+ */
+export function redacted(error: unknown, texts: readonly string[]): Error {
+  const forms = texts
+    .filter((text) => text !== '')
+    .flatMap((text) => [text, encodeURIComponent(text), encodeURIComponent(text).replaceAll('%20', '+')])
+    // The longest first, because one text may be a part of another.
+    .toSorted((one, other) => other.length - one.length)
+    .map((text) => text.replaceAll(/[\\^$.*+?()[\]{}|]/g, String.raw`\$&`));
+  const message = messageOf(error);
+  return new Error(
+    forms.length === 0 ? message : message.replaceAll(new RegExp(forms.join('|'), 'gi'), '***'),
+  );
+}

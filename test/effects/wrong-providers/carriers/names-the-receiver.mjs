@@ -1,0 +1,14 @@
+// A wrong provider: the name of its service has the receiver's. The order's log would keep it, also
+// after the person is forgotten.
+import * as example from '../../example-provider/carriers.mjs';
+
+export * from '../../example-provider/carriers.mjs';
+
+/** @import { CarrierModule } from '../../../../src/effects/carriers/port.js' */
+
+/** @type {CarrierModule['book']} */
+export async function book(request, options) {
+  const { carrier, receiver } = request;
+  if (carrier !== 'Sandbox Post') return await example.book(request, options);
+  return await example.book({ ...request, carrier: `Post for ${receiver.name}` }, options);
+}
