@@ -224,7 +224,8 @@ describe('with a module from outside the project', () => {
     expect(await discrepancies(api, path, odd)).toMatchObject([{ where: 'carriers', kind: 'differs' }]);
   });
 
-  test('of two labels that are owed, each has its own tries', async () => {
+  // Fewer than five bookings fail here in all, or calls would have a pause.
+  test('nonsense is no answer, and of two labels that are owed, each has its own tries', async () => {
     const orderId = await placedOrder(api, { shippingAddress });
     const path = `/v1/orders/${orderId}`;
     const [{ sku }] = (await api.get(path)).body.lines;
@@ -238,14 +239,14 @@ describe('with a module from outside the project', () => {
     await until(async () => {
       expect((await api.get(`${path}/next`)).body.effects).toMatchObject([
         { type: 'book', lastError: expect.stringContaining('no route to') },
-        { type: 'book', lastError: expect.stringContaining('answered { ok }') },
+        { type: 'book', lastError: expect.stringContaining("answered { ok }: expected { type: 'booked'") },
       ]);
     });
   });
 
-  test('if it hangs, throws or answers nonsense, it is named, and delays no neighbour', async () => {
+  test('if it hangs or throws, it is named, and delays no neighbour', async () => {
     const paths: string[] = [];
-    for (const carrier of ['hang', 'throw', 'nonsense']) {
+    for (const carrier of ['hang', 'throw']) {
       const path = await shipped(api);
       await api.post(`${path}/label`, { body: { carrier } });
       paths.push(path);
@@ -253,7 +254,6 @@ describe('with a module from outside the project', () => {
     const problems = [
       'did not answer in 200 ms; the outcome is unknown',
       'book failed: no route to \\*\\*\\*',
-      'book answered { ok }: expected { type: .booked',
     ];
     await until(async () => {
       const { data } = (await api.get('/v1/attention?code=effect_owed')).body;
