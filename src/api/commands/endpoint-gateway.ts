@@ -86,7 +86,10 @@ export function createEndpointGateway({
     return (await workflow(endpointId).query<EntityState<Endpoint>>(stateQuery)).order;
   }
 
-  /** The endpoint after a version; as it is now while the journal does not have that version. */
+  /**
+   * The endpoint after a version, or its current state if the journal does not have that version
+   * yet.
+   */
   async function stateAfter(endpointId: string, version: number): Promise<Endpoint> {
     const events = await readJournal(endpointLog, db, endpointId, { limit: version, ...answering }).catch(
       () => [],

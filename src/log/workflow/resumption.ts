@@ -34,7 +34,7 @@ export interface TakenOver<S> {
  * Takes an entity over from the journal, before its run handles any message. The loaded events are
  * recorded again, so that the history of the run has the whole log; this changes nothing in the
  * journal. The resumption becomes the next event. It is written to the journal at once: if an
- * earlier run has written another event of that version, that one is loaded first.
+ * earlier run has written another event of that version, the earlier run's event is loaded first.
  *
  * @param arriving signals that come meanwhile; the caller adds to it
  * @throws ApplicationFailure if the journal has no event of the entity, or a later run has taken it
