@@ -22,13 +22,15 @@ export class DeadlineTimer {
     const wait = Math.max(1, Date.parse(deadline.at) - Date.now());
     const slept = scope.run(() => sleep(wait, { summary: `${deadline.name} at ${deadline.at}` }));
     slept.then(
-      () => {
-        this.timer = undefined;
-        this.passed(deadline);
-      },
+      () => this.end(deadline),
       (error: unknown) => {
         if (!isCancellation(error)) throw error;
       },
     );
+  }
+
+  private end(deadline: Deadline): void {
+    this.timer = undefined;
+    this.passed(deadline);
   }
 }
