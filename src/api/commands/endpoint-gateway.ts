@@ -17,7 +17,7 @@ import {
 } from '../../log/workflow/messages.js';
 import { answering } from '../../mongodb/durability.js';
 import { isTaskFailure, isTemporalOutage } from '../../outages/temporal-outage.js';
-import { noEndpoint } from '../endpoint-shapes.js';
+import { noEndpoint } from '../endpoint-answer.js';
 import { HttpProblem } from '../problem.js';
 import { problemOf } from './answers.js';
 import type { CommandMeta } from './gateway.js';
