@@ -111,7 +111,7 @@ function takeAway(path, text) {
   rmSync(aside, { force: true, recursive: true });
 }
 
-/** Changes with each holder and each heartbeat. @param {string} path */
+/** A value that changes with each holder and each heartbeat. @param {string} path */
 function signOf(path) {
   return { text: read(path), touchedAt: statSync(path, { throwIfNoEntry: false })?.mtimeMs };
 }

@@ -1,4 +1,4 @@
-import type { Role } from '../src/server/config.js';
+import type { Role } from '../src/server/config/roles.js';
 
 /** What a process has started. */
 export interface Started {

@@ -4,7 +4,7 @@ import type { Authenticate } from '../access/authenticate.js';
 import type { Principal } from '../access/principal.js';
 import { AccessUnavailable, NotAuthenticated } from '../access/refusals.js';
 import { type Scope, scopes } from '../access/scopes.js';
-import { isOwnPage, isSafe } from './edge/origins.js';
+import { isOwnPage, isSafe, originNotAllowed } from './edge/origins.js';
 import type { CountRefused } from './edge/rates.js';
 import { refuseSystemName } from './on-behalf-of.js';
 import { HttpProblem, problem, refusedHeader } from './problem.js';
@@ -193,7 +193,7 @@ function claimed({ headers }: FastifyRequest): Principal {
 async function proven(request: FastifyRequest, authenticate: Authenticate): Promise<Principal> {
   const { headers, method } = request;
   const key = headers.authorization === undefined ? keyInCookie(request) : undefined;
-  if (key !== undefined && !isSafe(method) && !isOwnPage(headers)) throw otherOrigin();
+  if (key !== undefined && !isSafe(method) && !isOwnPage(headers)) throw originNotAllowed(notOurPage);
   const principal = await principalBy(
     authenticate,
     key === undefined ? headers.authorization : `Bearer ${key}`,
@@ -204,6 +204,8 @@ async function proven(request: FastifyRequest, authenticate: Authenticate): Prom
   }
   return principal;
 }
+
+const notOurPage = 'A request that changes something by a cookie must come from a page of this origin.';
 
 /** @throws HttpProblem 401 or 503 */
 async function principalBy(
@@ -217,11 +219,6 @@ async function principalBy(
     if (error instanceof AccessUnavailable) throw new HttpProblem(503, 'access_unavailable', error.message);
     throw error;
   }
-}
-
-function otherOrigin(): HttpProblem {
-  const detail = 'A request that changes something by a cookie must come from a page of this origin.';
-  return new HttpProblem(403, 'origin_not_allowed', detail);
 }
 
 /**

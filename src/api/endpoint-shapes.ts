@@ -1,8 +1,6 @@
 import { type Static, Type } from 'typebox';
-import type { Endpoint } from '../endpoint/endpoint.js';
 import { schemaVersions } from '../order/events.js';
 import { Instant } from './order-shapes.js';
-import { HttpProblem } from './problem.js';
 import { closed, Id, Tag, Text } from './schemas.js';
 
 const optional = Type.Optional;
@@ -55,6 +53,7 @@ export const EndpointAnswer = closed({
   perSecond: optional(Type.Integer()),
   updatedAt: Instant,
 });
+export type EndpointAnswer = Static<typeof EndpointAnswer>;
 
 export const EndpointWithSecret = closed({
   ...EndpointAnswer.properties,
@@ -63,6 +62,7 @@ export const EndpointWithSecret = closed({
       'the secret, in the format of Standard Webhooks: `whsec_` and base64; no other answer has it again',
   }),
 });
+export type EndpointWithSecret = Static<typeof EndpointWithSecret>;
 
 export const EndpointPath = closed({ endpointId: Id });
 
@@ -78,28 +78,25 @@ export const DeliveryAnswer = closed({
   error: optional(Type.String({ description: 'why there is no answer' })),
   answer: optional(Type.String({ description: 'its first 1,024 bytes' })),
 });
+export type DeliveryAnswer = Static<typeof DeliveryAnswer>;
+
+/** How far a subscription of the feed has come. */
+export const Subscription = closed({
+  name: Type.String({ description: "the endpoint's id, `kafka`, or the name of a reader" }),
+  kind: Type.Enum(['webhook', 'kafka', 'reader']),
+  to: Type.String({ description: 'the URL, the topic, or the client that reads' }),
+  status: Type.Enum(['enabled', 'disabled', 'deleted']),
+  generation: Type.Integer(),
+  position: Type.Integer({ description: 'everything up to it was delivered or handled, or waits' }),
+  lag: Type.Integer({ description: 'events of the feed after the position' }),
+  waiting: Type.Integer({ description: 'events that are tried again later, or wait for one that is' }),
+  parked: Type.Integer({ description: 'events that are not tried again by themselves' }),
+  delivered: Type.Integer({ description: 'deliveries that were acknowledged; of a reader, its position' }),
+  failures: Type.Integer({ description: 'attempts in a row that failed' }),
+  failingSince: optional(Instant),
+  lastSuccessAt: optional(Instant),
+  restUntil: optional(Type.String({ description: 'nothing is sent before' })),
+});
+export type Subscription = Static<typeof Subscription>;
 
 export const tags = ['webhook endpoints'];
-
-export function endpointAnswer(endpoint: Endpoint): Static<typeof EndpointAnswer> {
-  const { orderId, version, status, disabledBecause, url, eventTypes, customers, ...more } = endpoint;
-  const { tags: ofOrders, payload, description, perSecond, updatedAt } = more;
-  return {
-    endpointId: orderId,
-    version,
-    status,
-    ...(disabledBecause !== undefined && { disabledBecause }),
-    url,
-    events: [...eventTypes],
-    customers: [...customers],
-    tags: [...ofOrders],
-    payload,
-    ...(description !== undefined && { description }),
-    ...(perSecond !== undefined && { perSecond }),
-    updatedAt,
-  };
-}
-
-export function noEndpoint(endpointId: string): HttpProblem {
-  return new HttpProblem(404, 'endpoint_not_found', `There is no webhook endpoint ${endpointId}.`);
-}

@@ -2,7 +2,7 @@ import type { Db } from 'mongodb';
 import { Type } from 'typebox';
 import { addKey, type KeySummary, listKeys, revokeKey } from '../access/keys.js';
 import { type Scope, scopes } from '../access/scopes.js';
-import { durationMs } from '../server/config.js';
+import { durationMs } from '../server/config/variables.js';
 import { HttpProblem, problem } from './problem.js';
 import { closed, Duration, Id } from './schemas.js';
 import type { Http } from './http.js';

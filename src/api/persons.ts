@@ -20,8 +20,8 @@ export interface PersonsAtEdge {
   /** Whether the client gets this text with its persons opened. */
   opens(request: FastifyRequest, json: string): boolean;
   /**
-   * How words are found among sealed persons (`personWords`): a word and its hash. Empty for a
-   * client that may not read persons.
+   * The hash of each word, by which sealed persons are found (`personWords`). Empty for a client
+   * that may not read persons.
    */
   search(
     request: FastifyRequest,

@@ -24,7 +24,7 @@ export async function* mapInOrder<T, R>(
   const started: Promise<R>[] = [];
   for (const item of items) {
     const one = map(item);
-    // Its error is thrown where it is awaited below; until then it is no unhandled rejection.
+    // Prevents an unhandled rejection. The error is thrown where the promise is awaited below.
     one.catch(() => undefined);
     started.push(one);
     const oldest = started.length < concurrency ? undefined : started.shift();
@@ -37,7 +37,7 @@ export async function* mapInOrder<T, R>(
 export async function* prefetch<T>(items: AsyncGenerator<T, void>): AsyncGenerator<T, void> {
   const ask = (): Promise<IteratorResult<T, void>> => {
     const asked = items.next();
-    // Its error is thrown where it is awaited below; until then it is no unhandled rejection.
+    // Prevents an unhandled rejection. The error is thrown where the promise is awaited below.
     asked.catch(() => undefined);
     return asked;
   };

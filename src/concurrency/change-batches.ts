@@ -71,7 +71,8 @@ export async function openChangeStream<C>(
   const session = db.client.startSession();
   const endSession = async (): Promise<void> => await session.endSession().catch(() => undefined);
   const command = async (body: object, signal?: AbortSignal) => {
-    // The shape is the server's contract for these two commands, and the pipeline's for `C`.
+    // The server documents the shape of the answer to these two commands. The pipeline determines
+    // `C`.
     const { cursor } = (await db.command(body, { session, ...(signal && { signal }) })) as CursorReply<C>;
     if (Number(cursor.id) === 0)
       throw new ChangeStreamEnded(`The change stream of ${collection ?? db.databaseName} has ended.`);

@@ -37,7 +37,10 @@ export function addPersons(found: Persons, value: unknown, name = '', owner = ''
   }
 }
 
-/** The view `customers` replaces a name by another text. */
+/**
+ * Whether the text replaces a forgotten value. The view `customers` has its own replacement for
+ * names.
+ */
 function isForgotten(text: string): boolean {
   return text === FORGOTTEN || text === GREATEST_NAME;
 }

@@ -15,7 +15,9 @@ export type Requested =
   /** the customer has open orders, and the request does not allow waiting for them */
   | { readonly kind: 'open'; readonly open: OpenOrders }
   | { readonly kind: 'unknown_customer' }
-  /** another forgetting of the customer is done, but has not ended yet: ask again soon */
+  /**
+   * another forgetting of the customer is done, but its workflow has not ended yet: ask again soon
+   */
   | { readonly kind: 'another_ends' }
   /** the command's key was used with another body */
   | { readonly kind: 'key_reused' };
@@ -73,7 +75,8 @@ async function start(
     const row = await latestForgetting(db, customerId);
     if (row !== undefined && row.status !== 'forgotten') return { kind: 'accepted', row };
     if (tries <= 1) return { kind: 'another_ends' };
-    // The other one has its certificate and is about to end, or has no row yet.
+    // The other forgetting has its certificate and its workflow is about to end, or it has no row
+    // yet.
     await setTimeout(AGAIN_MS);
     return await start({ client, db, taskQueue }, forgetting, tries - 1);
   }

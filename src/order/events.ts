@@ -209,6 +209,53 @@ export const schemaVersions: Readonly<Record<EventType, number>> = {
   FactUnmatched: 1,
 };
 
+/** When each event happens, in a sentence. */
+export const eventMeanings: Readonly<Record<EventType, string>> = {
+  OrderCreated: 'An order was accepted; its first event.',
+  StockReserved: 'The warehouse has set the lines aside.',
+  StockRefused: 'The warehouse has too few of a SKU.',
+  StockReleased: 'What was set aside is free again.',
+  StockDeducted: 'A shipment has left, so its lines are out of the stock.',
+  StockRestocked: 'What a return brought is in the stock again.',
+  PaymentAuthorized: 'The payment provider promises the amount, until it expires.',
+  PaymentPending: 'The provider has not decided yet; its webhook will say, or the deadline passes.',
+  PaymentDeclined: 'The provider has said no.',
+  PaymentTimedOut: 'A pending payment was not settled by its deadline.',
+  AuthorizationExpired: 'An authorization can no longer be captured.',
+  AuthorizationVoided: 'An authorization was given back.',
+  PaymentCaptured: 'The amount of a shipment was charged.',
+  CaptureDeclined: 'The charge of a shipment was declined; the order is held.',
+  CaptureRequested: 'A declined capture is to be tried again.',
+  CaptureWrittenOff: 'A declined capture was given up.',
+  RefundRequested: 'An amount is to be paid back.',
+  PaymentRefunded: 'An amount was paid back.',
+  OrderConfirmed: 'Stock is reserved and the payment is authorized.',
+  OrderRejected: 'The order could not be confirmed, and is over.',
+  OrderExpired: 'The payment was never settled, and the order is over.',
+  OrderHeld: 'Nothing is shipped until the order is released.',
+  OrderReleased: 'A hold was lifted.',
+  OrderCancelled: 'What was not dispatched is cancelled.',
+  OrderCompleted: 'All that was not cancelled is delivered and captured.',
+  OrderClosed: 'The return window is over, and so is the order.',
+  AmendmentRequested: 'Lines or the address are to change; the old ones stand until that is secured.',
+  OrderAmended: 'The change stands.',
+  AmendmentRefused: 'The change was not possible; the old lines stand.',
+  ShipmentCreated: 'Lines were put together to be shipped.',
+  LabelRequested: 'A label is to be booked with a carrier.',
+  LabelBooked: 'The label of a shipment is booked; it may leave with it.',
+  LabelRefused: 'There is no label; another one may be requested.',
+  ShipmentDispatched: 'A shipment was handed to its carrier; its amount is due.',
+  ShipmentDelivered: 'A shipment has arrived.',
+  ReturnRequested: 'The customer wants to send lines back.',
+  ReturnReceived: 'A return has arrived.',
+  NoteAdded: 'A note was put on the order.',
+  FactReceived: 'A fact from outside came early, and waits until it fits.',
+  FactUnmatched: 'A fact that waited could never be applied.',
+  CommandRejected: 'A command whose caller did not wait was refused.',
+  OrderResumed: 'The workflow was started again from the journal.',
+  PersonForgotten: 'The personal values of the order cannot be opened any more.',
+};
+
 /** An event without its envelope: before it is appended to the log. */
 export type EventDraft = { [T in EventType]: { readonly type: T; readonly data: EventData[T] } }[EventType];
 

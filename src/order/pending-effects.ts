@@ -32,7 +32,7 @@ export function pendingEffects(order: Order): readonly Effect[] {
 /**
  * The effects that should become owed next, from the state alone (level-triggered): what should be
  * reserved, authorized, captured … is compared with what is. It never contains a type that is owed
- * already, and no label whose booking is.
+ * already. Of labels, it never contains one whose booking is owed already.
  */
 export function wantedEffects(order: Order): readonly WantedEffect[] {
   const wanted = [

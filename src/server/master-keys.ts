@@ -1,7 +1,9 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type MasterKeys, newMasterKey, readMasterKeys } from '../access/persons/master-keys.js';
-import { type Config, ConfigError, isLocalUri, isLoopback } from './config.js';
+import type { Config } from './config.js';
+import { ConfigError } from './config/variables.js';
+import { isLocalUri, isLoopback } from './config/loopback.js';
 import { createFile } from './embedded/files.js';
 
 const expected = 'one key a line, 32 bytes in base64: `openssl rand -base64 32` makes one';

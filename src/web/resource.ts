@@ -25,7 +25,7 @@ export function note(path: string, problem: Problem | undefined): void {
 
 export interface Loaded<T> {
   readonly now: ReadonlySignal<Resource<T>>;
-  /** Reads it again, at once. */
+  /** Reads the path again, at once. */
   readonly reload: () => void;
 }
 

@@ -14,7 +14,7 @@ const OPEN_AGAIN_MS = 5_000;
 export const isLive = signal<boolean | undefined>(undefined);
 
 /**
- * Follows a stream while the component is there. The browser opens it again after an outage, and
+ * Follows a stream while the component is mounted. The browser opens it again after an outage, and
  * continues after the last event.
  */
 export function useStream(path: string | undefined, onEvent: (event: News) => void): void {

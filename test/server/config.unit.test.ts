@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { Compile } from 'typebox/compile';
 import { settings } from '../../src/api/endpoint-shapes.js';
-import { assertSandboxAllowed, ConfigError, readConfig } from '../../src/server/config.js';
+import { assertSandboxAllowed, readConfig } from '../../src/server/config.js';
+import { ConfigError } from '../../src/server/config/variables.js';
 
 const minute = 60_000;
 const day = 24 * 60 * minute;

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import type { Role } from '../../src/server/config.js';
+import type { Role } from '../../src/server/config/roles.js';
 import { type Started, welcome } from '../../workers/welcome.js';
 
 const all: Started = {

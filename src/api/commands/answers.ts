@@ -79,8 +79,8 @@ const statusOf = {
 } as const satisfies Record<Refused['refusal']['kind'], number>;
 
 /**
- * Codes that are answered with 422, because the body lacks a member that only the order could have
- * replaced.
+ * Codes that are answered with 400, as for an invalid body: it lacks a member that the order might
+ * have supplied, and does not.
  */
 const incomplete: ReadonlySet<string> = new Set(['parcel_unknown']);
 

@@ -17,7 +17,7 @@ import {
 } from '../../log/workflow/messages.js';
 import { answering } from '../../mongodb/durability.js';
 import { isTaskFailure, isTemporalOutage } from '../../outages/temporal-outage.js';
-import { noEndpoint } from '../endpoint-shapes.js';
+import { noEndpoint } from '../endpoint-answer.js';
 import { HttpProblem } from '../problem.js';
 import { problemOf } from './answers.js';
 import type { CommandMeta } from './gateway.js';
@@ -86,7 +86,10 @@ export function createEndpointGateway({
     return (await workflow(endpointId).query<EntityState<Endpoint>>(stateQuery)).order;
   }
 
-  /** The endpoint after a version; as it is now while the journal does not have that version. */
+  /**
+   * The endpoint after a version, or its current state if the journal does not have that version
+   * yet.
+   */
   async function stateAfter(endpointId: string, version: number): Promise<Endpoint> {
     const events = await readJournal(endpointLog, db, endpointId, { limit: version, ...answering }).catch(
       () => [],

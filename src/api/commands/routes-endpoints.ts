@@ -11,13 +11,12 @@ import { byRequest, type EndpointSettings } from '../../endpoint/settings.js';
 import { feedEnd } from '../../log/feed/feed.js';
 import { answering } from '../../mongodb/durability.js';
 import { orderLog } from '../../order-log.js';
+import { endpointAnswer, noEndpoint } from '../endpoint-answer.js';
 import {
   DeliveryAnswer,
   EndpointAnswer,
-  endpointAnswer,
   EndpointPath,
   EndpointWithSecret,
-  noEndpoint,
   settings,
   tags,
   Url,

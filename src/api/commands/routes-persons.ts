@@ -85,7 +85,7 @@ export function registerPersonCommands(app: Http, { db, startForgetting }: Perso
   );
 }
 
-/** The forgetting when it is done or refused, or as it is after this time. */
+/** Waits until the forgetting is done or refused, or the time is up, and returns it. */
 async function settled(db: Db, row: ForgettingRow, withinMs: number): Promise<ForgettingRow> {
   const giveUpAt = Date.now() + withinMs;
   let latest = row;

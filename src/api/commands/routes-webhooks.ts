@@ -1,7 +1,7 @@
 import { Webhook, WebhookVerificationError } from 'standardwebhooks';
 import { type Static, type TSchema, Type } from 'typebox';
 import type { Fact } from '../../order/commands.js';
-import type { Secrets } from '../../server/config.js';
+import type { Secrets } from '../../server/config/secrets.js';
 import { textOf } from '../body.js';
 import { HttpProblem, problem } from '../problem.js';
 import { closed, Id, Key, Name } from '../schemas.js';

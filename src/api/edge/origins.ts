@@ -36,14 +36,16 @@ export async function refuseOtherOrigins(app: Http, origins: readonly string[]):
   const allowed = new Set(origins);
   app.addHook('onRequest', (request, _reply, done) => {
     if (isSafe(request.method) || isAllowed(request, allowed)) return done();
-    return done(otherOrigin());
+    return done(originNotAllowed(notInList));
   });
 }
 
-function otherOrigin(): HttpProblem {
-  const detail = 'A page of another origin sent this request. Its origin is not in CORS_ORIGINS.';
+/** @param detail what is refused, and of whom it is accepted */
+export function originNotAllowed(detail: string): HttpProblem {
   return new HttpProblem(403, 'origin_not_allowed', detail);
 }
+
+const notInList = 'A page of another origin sent this request. Its origin is not in CORS_ORIGINS.';
 
 /** Methods that change nothing. */
 export function isSafe(method: string | readonly string[]): boolean {

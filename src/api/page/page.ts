@@ -73,7 +73,7 @@ function preloads(orderId: string): string {
 }
 
 /**
- * The card of an order as JSON.
+ * Makes the card of an order, which is given as JSON, or returns the kept one.
  *
  * @param kept the entry of the cache that the order comes from: its card is kept with it
  */

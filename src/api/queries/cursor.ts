@@ -1,5 +1,5 @@
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
-import type { Secrets } from '../../server/config.js';
+import type { Secrets } from '../../server/config/secrets.js';
 import { HttpProblem } from '../problem.js';
 
 /** Where a page ends: the values of its last item in the fields that the list is sorted by. */

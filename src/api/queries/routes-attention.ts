@@ -1,7 +1,7 @@
 import { Type } from 'typebox';
 import { type AttentionDeps, type AttentionPlace, listAttention } from '../../attention/list.js';
 import { attentionCodes } from '../../attention/rows.js';
-import { durationMs } from '../../server/config.js';
+import { durationMs } from '../../server/config/variables.js';
 import { problem } from '../problem.js';
 import { closed, Duration } from '../schemas.js';
 import type { Http } from '../http.js';

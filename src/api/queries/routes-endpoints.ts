@@ -6,14 +6,8 @@ import { type CommandsStatus, commandsStatus } from '../../delivery/kafka/comman
 import type { KafkaTopics } from '../../delivery/kafka/settings.js';
 import { type SubscriptionStatus, subscriptionsStatus } from '../../delivery/subscription-status.js';
 import { answering } from '../../mongodb/durability.js';
-import {
-  DeliveryAnswer,
-  EndpointAnswer,
-  endpointAnswer,
-  EndpointPath,
-  noEndpoint,
-  tags,
-} from '../endpoint-shapes.js';
+import { endpointAnswer, noEndpoint } from '../endpoint-answer.js';
+import { DeliveryAnswer, EndpointAnswer, EndpointPath, Subscription, tags } from '../endpoint-shapes.js';
 import { Instant } from '../order-shapes.js';
 import { problem } from '../problem.js';
 import { closed, Time } from '../schemas.js';
@@ -22,23 +16,6 @@ import type { Http } from '../http.js';
 const optional = Type.Optional;
 const config = { access: 'webhooks:write' } as const;
 const LARGEST_PAGE = 200;
-
-const Subscription = closed({
-  name: Type.String({ description: "the endpoint's id, `kafka`, or the name of a reader" }),
-  kind: Type.Enum(['webhook', 'kafka', 'reader']),
-  to: Type.String({ description: 'the URL, the topic, or the client that reads' }),
-  status: Type.Enum(['enabled', 'disabled', 'deleted']),
-  generation: Type.Integer(),
-  position: Type.Integer({ description: 'everything up to it was delivered or handled, or waits' }),
-  lag: Type.Integer({ description: 'events of the feed after the position' }),
-  waiting: Type.Integer({ description: 'events that are tried again later, or wait for one that is' }),
-  parked: Type.Integer({ description: 'events that are not tried again by themselves' }),
-  delivered: Type.Integer({ description: 'deliveries that were acknowledged; of a reader, its position' }),
-  failures: Type.Integer({ description: 'attempts in a row that failed' }),
-  failingSince: optional(Instant),
-  lastSuccessAt: optional(Instant),
-  restUntil: optional(Type.String({ description: 'nothing is sent before' })),
-});
 
 const Commands = closed(
   {

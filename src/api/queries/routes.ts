@@ -1,6 +1,6 @@
 import type { Client } from '@temporalio/client';
 import type { Db } from 'mongodb';
-import type { Secrets } from '../../server/config.js';
+import type { Secrets } from '../../server/config/secrets.js';
 import type { KafkaTopics } from '../../delivery/kafka/settings.js';
 import type { Providers } from '../../effects/provider-modules.js';
 import type { FeedTail } from '../../log/feed/tail.js';

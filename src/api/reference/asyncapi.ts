@@ -1,12 +1,11 @@
 import { Type } from 'typebox';
 import { cloudEventType } from '../../delivery/cloud-events.js';
-import { type EventType, schemaVersions } from '../../order/events.js';
+import { eventMeanings, type EventType, schemaVersions } from '../../order/events.js';
 import { Event, Order } from '../order-shapes.js';
 import { closed } from '../schemas.js';
 import { Problem } from '../problem.js';
 import type { AsyncChannels } from './async-channels.js';
 import { kafkaChannels } from './asyncapi-kafka.js';
-import { eventMeanings } from './event-meanings.js';
 import { eventSchemas } from './event-schemas.js';
 
 /**

@@ -1,7 +1,6 @@
-import { type EventType, schemaVersions } from '../../order/events.js';
+import { eventMeanings, type EventType, schemaVersions } from '../../order/events.js';
 import { bodyExamples, idExamples } from './examples.js';
 import { eventSchemas } from './event-schemas.js';
-import { eventMeanings } from './event-meanings.js';
 
 /** The parts of an OpenAPI document to which this module adds something. */
 interface Document {

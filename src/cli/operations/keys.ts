@@ -4,7 +4,7 @@ import type { KeySummary } from '../../access/keys.js';
 import { type Scope, scopes } from '../../access/scopes.js';
 import { idPattern } from '../../order/patterns.js';
 import { messageOf } from '../../outages/message-of.js';
-import { durationMs, LONGEST_MS } from '../../server/config.js';
+import { durationMs, LONGEST_MS } from '../../server/config/variables.js';
 import { withMongo } from '../connections/stores.js';
 import { exitCodes, Failure, usageFailure } from '../script/failure.js';
 import { addScript, report } from '../script/script.js';

@@ -17,7 +17,7 @@ interface ForgetOptions extends RequestOptions {
   readonly whenFinished?: true;
 }
 
-/** The API's answer. */
+/** The API's answer about a forgetting. */
 interface Forgetting {
   readonly customerId: string;
   readonly status: ForgettingStatus;

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
+import type { Subscription } from '../../api/endpoint-shapes.js';
 import type { CommandsStatus } from '../../delivery/kafka/command-rows.js';
-import type { SubscriptionStatus } from '../../delivery/subscription-status.js';
 import { apiOf } from '../connections/target.js';
 import { addScript, report } from '../script/script.js';
 import type { CommonOptions, Session } from '../script/session.js';
@@ -27,7 +27,7 @@ export function addSubscriptions(program: Command, session: Session): void {
   command.action(async () => {
     const options = command.optsWithGlobals<CommonOptions>();
     const { data, commands } = await apiOf(session, options).get<{
-      readonly data: readonly SubscriptionStatus[];
+      readonly data: readonly Subscription[];
       readonly commands?: CommandsStatus;
     }>('/v1/subscriptions');
     const rows = data.map((one): readonly Cell[] => [

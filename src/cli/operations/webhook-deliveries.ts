@@ -1,4 +1,5 @@
 import { type Command, Option } from 'commander';
+import type { DeliveryAnswer } from '../../api/endpoint-shapes.js';
 import { at } from '../connections/api.js';
 import { apiOf } from '../connections/target.js';
 import { positive, wholeNumber } from '../script/arguments.js';
@@ -7,16 +8,6 @@ import { addScript, report } from '../script/script.js';
 import { addRequestOptions, requestHeaders, type RequestOptions } from '../script/sender.js';
 import type { Session } from '../script/session.js';
 import { type Cell, type Column, table, visible } from '../terminal/terminal.js';
-
-interface Delivery {
-  readonly eventId: string;
-  readonly type: string;
-  readonly at: string;
-  readonly ms: number;
-  readonly isDelivered: boolean;
-  readonly status?: number;
-  readonly error?: string;
-}
 
 interface Options extends RequestOptions {
   readonly after?: number;
@@ -41,12 +32,16 @@ function addTest(webhooks: Command, session: Session): void {
   command.action(async (endpointId: string) => {
     const options = command.optsWithGlobals<Options>();
     const path = at`/v1/webhook-endpoints/${endpointId}/test`;
-    const sent = await apiOf(session, options).submit<Delivery>(path, {}, requestHeaders(session, options));
+    const sent = await apiOf(session, options).submit<DeliveryAnswer>(
+      path,
+      {},
+      requestHeaders(session, options),
+    );
     report(session, options, sent, () => [outcomeOf(sent)]);
   });
 }
 
-function outcomeOf({ isDelivered, status, error, ms }: Delivery): string {
+function outcomeOf({ isDelivered, status, error, ms }: DeliveryAnswer): string {
   const what = status === undefined ? visible(error ?? 'no answer') : `HTTP ${status}`;
   return `${isDelivered ? 'delivered' : 'not delivered'}: ${what}, ${ms} ms`;
 }
@@ -71,7 +66,10 @@ function addList(webhooks: Command, session: Session): void {
     const { event, limit } = options;
     const path = at`/v1/webhook-endpoints/${endpointId}/deliveries`;
     const query = { event, limit };
-    const { data } = await apiOf(session, options).get<{ readonly data: readonly Delivery[] }>(path, query);
+    const { data } = await apiOf(session, options).get<{ readonly data: readonly DeliveryAnswer[] }>(
+      path,
+      query,
+    );
     const rows = data.map((one): readonly Cell[] => [
       one.at,
       one.eventId,

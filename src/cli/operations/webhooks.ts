@@ -1,4 +1,5 @@
 import { type Command, Option } from 'commander';
+import type { EndpointAnswer } from '../../api/endpoint-shapes.js';
 import { type Api, at } from '../connections/api.js';
 import { apiOf } from '../connections/target.js';
 import { positive, texts, wholeNumber } from '../script/arguments.js';
@@ -9,17 +10,8 @@ import type { CommonOptions, Session } from '../script/session.js';
 import { visible } from '../terminal/terminal.js';
 import { addDeliveries } from './webhook-deliveries.js';
 
-/** An endpoint as the API shows it. */
-interface Endpoint {
-  readonly endpointId: string;
-  readonly status: string;
-  readonly disabledBecause?: string;
-  readonly url: string;
-  readonly events: readonly string[];
-  readonly payload: string;
-  readonly description?: string;
-  readonly secret?: string;
-}
+/** An endpoint as the API shows it. Its secret is in the answers that make one. */
+type Endpoint = EndpointAnswer & { readonly secret?: string };
 
 interface Options extends RequestOptions {
   readonly events?: readonly string[];

@@ -1,6 +1,6 @@
 import type { Refused } from '../../api/commands/refusals.js';
 import { messageOf } from '../../outages/message-of.js';
-import { ConfigError } from '../../server/config.js';
+import { ConfigError } from '../../server/config/variables.js';
 import { verbOf } from '../terminal/verbs.js';
 
 /** The exit codes of the scripts. */

@@ -14,7 +14,7 @@ export interface PartitionRow {
   /** why it cannot be read */
   readonly failure?: string | null;
   readonly seenAt?: Date;
-  /** when records were gone before they were read */
+  /** when Kafka was last found to have deleted records before they were read */
   readonly lostAt?: Date;
 }
 

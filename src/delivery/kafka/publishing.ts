@@ -58,7 +58,10 @@ interface Page {
   readonly after: number;
   /** the records of the events that are chosen; maybe none */
   readonly records: readonly EncodedRecord[];
-  /** the position to continue after: that of the last event, chosen or not, or lost */
+  /**
+   * the position to continue after: the last one on the page, whether its event is chosen, left out
+   * or lost
+   */
   readonly last: number;
   /** more events may follow at once */
   readonly isFull: boolean;

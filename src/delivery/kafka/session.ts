@@ -145,8 +145,8 @@ class OpenSession implements Session {
 /**
  * Ends a transaction that is still open in some partitions. If a broker dies while it ends a
  * transaction, it may come back without the markers that end it in each partition (seen with Kafka
- * 4.4). The next marker of this producer would then commit those records. So they are ended as the
- * transaction was in its other partitions.
+ * 4.4). The next marker of this producer would then commit those records. So the open transaction
+ * is ended here in the way in which it ended in its other partitions.
  *
  * @param begun an empty transaction of this producer
  * @returns an empty transaction

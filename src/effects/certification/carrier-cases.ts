@@ -6,6 +6,7 @@ import {
   type TestCarriers,
   type Tracked,
 } from '../carriers/port.js';
+import { trackedIn } from '../carriers/tracking.js';
 import {
   type Bench,
   type Booking,
@@ -185,18 +186,9 @@ class Labels {
 /** @throws Wrong if the answer has no known shape */
 async function trackedBy(bench: Bench, { carrier, trackingNumber }: Parcel): Promise<Tracked> {
   const answer = await bench.use('track', { carrier, trackingNumber });
-  const { type, deliveredAt } = (answer ?? {}) as Readonly<Record<string, unknown>>;
-  if (type === 'unknown' || type === 'in_transit') return { type };
-  if (type === 'delivered' && isInstant(deliveredAt)) return { type, deliveredAt };
-  throw new Wrong(`track answered ${JSON.stringify(answer)}`, risks.waits);
-}
-
-function isInstant(value: unknown): value is string {
-  return (
-    typeof value === 'string' &&
-    /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/.test(value) &&
-    !Number.isNaN(Date.parse(value))
-  );
+  const tracked = trackedIn(answer);
+  if (tracked === undefined) throw new Wrong(`track answered ${JSON.stringify(answer)}`, risks.waits);
+  return tracked;
 }
 
 /** @throws Wrong if an answer, including its `labelUrl`, contains the receiver */

@@ -22,7 +22,7 @@ export function openingMethods(keys: Pick<KeyStore, 'opening'>, provider: Paymen
       const method = await openOne(keys, place, request.method);
       if (method === undefined) {
         const known = await provider.lookUp(request.key, options);
-        // The key is an authorization's; an answer of another type is refused where it is used.
+        // The key belongs to an authorization. The caller refuses an answer of another type.
         return known.type === 'none' ? methodForgotten : (known as Answer);
       }
       options.signal.throwIfAborted();

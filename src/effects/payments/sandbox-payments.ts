@@ -108,7 +108,7 @@ function isPlain(method: string): boolean {
   return !specialMethods.includes(method);
 }
 
-/** The answer to a call that was counted, making it if there is none yet. */
+/** The stored answer to a call that was counted. If there is none yet, makes one and stores it. */
 async function answer<T extends PaymentType>(
   { _id: key, calls, outcome }: LedgerEntry,
   method: string,

@@ -62,8 +62,8 @@ export async function readFeed(
 
 /**
  * `readFeed` after a place, for a reader that has seen its generation as the current one: also the
- * current generation as it is after reading. If that is another one, there are no `events`, because
- * those that were read may belong to it.
+ * current generation as it is after reading. If it is another generation, there are no `events`,
+ * because those that were read may belong to it.
  */
 export async function readGeneration(
   log: AnyLog,

@@ -36,8 +36,7 @@ const paceMs = 15;
 /**
  * Opens the stream of inserts into the journal, at `resumeToken` or from now on.
  *
- * @throws ChangeStreamEnded; MongoServerError, for which `isLostToken` tells if the token is
- *   unusable
+ * @throws ChangeStreamEnded; MongoServerError: `isLostToken` says whether the token is unusable
  */
 export async function openJournalInserts(log: AnyLog, db: Db, resumeToken?: unknown) {
   return await openChangeStream<JournalInsert | JournalDelete>(db, {

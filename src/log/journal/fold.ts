@@ -1,7 +1,7 @@
 import type { Draft, Envelope, State } from '../entity.js';
 import type { EntityLog } from './entity-log.js';
 
-/** The state after these events; undefined if there are none, and no state before them. */
+/** The state after these events; undefined if there are neither events nor an earlier state. */
 export function fold<S extends State, D extends Draft>(
   { entity: { evolve } }: EntityLog<S, D>,
   events: Iterable<D & Envelope>,

@@ -1,21 +1,27 @@
 import {
   type ActivityFailure,
-  type ActivityOptions,
   ApplicationFailure,
   continueAsNew,
+  defineSignal,
+  defineUpdate,
   proxyActivities,
+  setHandler,
   workflowInfo,
 } from '@temporalio/workflow';
 import { append } from '../append.js';
 import type { Draft, Effect, Entity, Envelope, State, StoredEvent } from '../entity.js';
+import { record, untilDone } from './activities.js';
 import { answerOf, didNothing } from './answer.js';
 import { keyOf } from './command-id.js';
 import {
+  type Answer,
   causeOf,
   type ContinuedEntity,
   type EntityEnd,
-  type LogActivities,
   hashIn,
+  type Message,
+  messagesWaiting,
+  type RefusedUpdate,
   type Remembered,
   rememberedCommands,
   type ResumedEntity,
@@ -23,6 +29,8 @@ import {
   type Signal,
   superseded,
 } from './messages.js';
+
+const { loadLog, claimResumption } = proxyActivities<ResumptionActivities>(untilDone);
 
 /** An entity as loaded from the journal, and the messages that are still to be judged. */
 export interface TakenOver<S> {
@@ -34,7 +42,7 @@ export interface TakenOver<S> {
  * Takes an entity over from the journal, before its run handles any message. The loaded events are
  * recorded again, so that the history of the run has the whole log; this changes nothing in the
  * journal. The resumption becomes the next event. It is written to the journal at once: if an
- * earlier run has written another event of that version, that one is loaded first.
+ * earlier run has written another event of that version, the earlier run's event is loaded first.
  *
  * @param arriving signals that come meanwhile; the caller adds to it
  * @throws ApplicationFailure if the journal has no event of the entity, or a later run has taken it
@@ -43,12 +51,9 @@ export interface TakenOver<S> {
 export async function takeOver<S extends State, D extends Draft, F extends Effect>(
   entity: Entity<S, D, F>,
   input: ResumedEntity<S>,
-  options: ActivityOptions,
   arriving: readonly Signal[],
 ): Promise<TakenOver<S>> {
   const { orderId, resume, continueAsNewAfter } = input;
-  const { record } = proxyActivities<LogActivities>(options);
-  const { loadLog, claimResumption } = proxyActivities<ResumptionActivities>(options);
   const { reason, previousRunId } = resume;
   let { taken } = input;
   let { messages } = resume;
@@ -101,6 +106,27 @@ export async function takeOver<S extends State, D extends Draft, F extends Effec
       ],
     };
   }
+}
+
+/**
+ * Until the entity is taken over, keeps signals, and refuses updates with `busy`: the caller tries
+ * again.
+ */
+export function keepUntilTakenOver<S extends State, D extends Draft, F extends Effect>(
+  { name: entityName, commands, facts }: Entity<S, D, F>,
+  { orderId }: ResumedEntity<S>,
+  arriving: Signal[],
+): void {
+  for (const name of [...commands, ...(facts?.types ?? [])])
+    setHandler(defineSignal<[Message]>(name), (message) => void arriving.push({ name, message }));
+  const message = `${entityName} ${orderId} is being resumed: try again`;
+  const refusal = { kind: 'busy', code: messagesWaiting, message } as const;
+  const refused: RefusedUpdate = { refusal, version: 0, status: 'pending', allowedCommands: [] };
+  const refuse = (): never => {
+    throw ApplicationFailure.create({ message, type: refusal.code, details: [refused], nonRetryable: true });
+  };
+  for (const type of commands)
+    setHandler(defineUpdate<Answer>(type), (): Answer => refuse(), { validator: () => refuse() });
 }
 
 /** The input of a step: its events, and the version of the last resumption before them. */

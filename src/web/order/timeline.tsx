@@ -1,4 +1,4 @@
-import { useSignal } from '@preact/signals';
+import { type Signal, useSignal } from '@preact/signals';
 import { useRef } from 'preact/hooks';
 import { now } from '../clock.js';
 import { countdown, dayAndTime, duration, eventName, soon } from '../format.js';
@@ -42,7 +42,6 @@ export function Timeline({ steps, ghosts, shown, onShow }: TimelineProps) {
   const current = placesOf(steps, scale.value, scale.value === 'clock' ? now.value : 0);
   // Nothing moves under the pointer: new events are drawn when it has left the timeline.
   const places = held.value ?? current;
-  const expected = placesOfExpected(ghosts.length);
   const last = steps.length - 1;
   const step = steps[shown];
   const show = (index: number) => onShow(Math.max(0, Math.min(last, index)));
@@ -58,49 +57,7 @@ export function Timeline({ steps, ghosts, shown, onShow }: TimelineProps) {
   };
   return (
     <section class="timeline" aria-label="Timeline">
-      <header>
-        <button
-          type="button"
-          class="small"
-          onClick={() => show(shown - 1)}
-          disabled={shown <= 0}
-          aria-label="One event back"
-        >
-          ←
-        </button>
-        <button
-          type="button"
-          class="small"
-          onClick={() => show(shown + 1)}
-          disabled={shown >= last}
-          aria-label="One event on"
-        >
-          →
-        </button>
-        <p class="when">
-          {step && (
-            <>
-              <b>
-                Version {step.event.version} of {steps.length}
-              </b>{' '}
-              {dayAndTime(step.event.occurredAt)}
-            </>
-          )}
-        </p>
-        <div class="scales" role="group" aria-label="Scale">
-          {(['versions', 'clock'] as const).map((name) => (
-            <button
-              key={name}
-              type="button"
-              class="small"
-              aria-pressed={scale.value === name}
-              onClick={() => (scale.value = name)}
-            >
-              {name === 'versions' ? 'By version' : 'By clock'}
-            </button>
-          ))}
-        </div>
-      </header>
+      <Head steps={steps} shown={shown} scale={scale} show={show} />
       <div
         class="line"
         ref={line}
@@ -122,48 +79,117 @@ export function Timeline({ steps, ghosts, shown, onShow }: TimelineProps) {
           if (event.buttons === 1) showAt(event);
         }}
       >
-        <div class="future" style={{ left: percent(places.now) }} />
-        <div class="past" style={{ width: percent(places.now) }} />
-        <div class="gone" style={{ width: percent(places.steps[shown] ?? places.now) }} />
-        {places.gaps.map(({ at, ms, share }, index) =>
-          share > LABELLED && ms >= 60_000 ? (
-            <span key={index} class="gap" style={{ left: percent(at) }}>
-              {duration(ms)}
-            </span>
-          ) : null,
-        )}
-        {places.steps.map((at, index) => {
-          const event = steps[index]?.event;
-          return (
-            event && (
-              <span
-                key={event.version}
-                class={`dot ${toneOf(event)} ${index > shown ? 'later' : ''}`}
-                style={{ left: percent(at) }}
-                title={`${event.version} ${eventName(event.type)}`}
-              />
-            )
-          );
-        })}
-        <span class="now" style={{ left: percent(places.now) }}>
-          now
-        </span>
-        {ghosts.map((ghost, index) => {
-          const at = expected[index] ?? 1;
-          return (
-            <span
-              key={ghost.key}
-              class={`ghost ${ghost.kind}`}
-              style={{ left: percent(at) }}
-              title={titleOf(ghost)}
-            >
-              {ghosts.length <= LABELLED_GHOSTS && <GhostLabel of={ghost} />}
-            </span>
-          );
-        })}
-        <span class="handle" style={{ left: percent(places.steps[shown] ?? places.now) }} />
+        <Marks steps={steps} ghosts={ghosts} shown={shown} places={places} />
       </div>
     </section>
+  );
+}
+
+interface HeadProps extends Pick<TimelineProps, 'steps' | 'shown'> {
+  readonly scale: Signal<Scale>;
+  readonly show: (index: number) => void;
+}
+
+/** Which version is shown, one event back and on, and the scale. */
+function Head({ steps, shown, scale, show }: HeadProps) {
+  const step = steps[shown];
+  return (
+    <header>
+      <button
+        type="button"
+        class="small"
+        onClick={() => show(shown - 1)}
+        disabled={shown <= 0}
+        aria-label="One event back"
+      >
+        ←
+      </button>
+      <button
+        type="button"
+        class="small"
+        onClick={() => show(shown + 1)}
+        disabled={shown >= steps.length - 1}
+        aria-label="One event on"
+      >
+        →
+      </button>
+      <p class="when">
+        {step && (
+          <>
+            <b>
+              Version {step.event.version} of {steps.length}
+            </b>{' '}
+            {dayAndTime(step.event.occurredAt)}
+          </>
+        )}
+      </p>
+      <div class="scales" role="group" aria-label="Scale">
+        {(['versions', 'clock'] as const).map((name) => (
+          <button
+            key={name}
+            type="button"
+            class="small"
+            aria-pressed={scale.value === name}
+            onClick={() => (scale.value = name)}
+          >
+            {name === 'versions' ? 'By version' : 'By clock'}
+          </button>
+        ))}
+      </div>
+    </header>
+  );
+}
+
+interface MarksProps extends Omit<TimelineProps, 'onShow'> {
+  readonly places: Places;
+}
+
+/** What is drawn on the line: idle time, an event each, now, what is expected, and the handle. */
+function Marks({ steps, ghosts, shown, places }: MarksProps) {
+  const expected = placesOfExpected(ghosts.length);
+  return (
+    <>
+      <div class="future" style={{ left: percent(places.now) }} />
+      <div class="past" style={{ width: percent(places.now) }} />
+      <div class="gone" style={{ width: percent(places.steps[shown] ?? places.now) }} />
+      {places.gaps.map(({ at, ms, share }, index) =>
+        share > LABELLED && ms >= 60_000 ? (
+          <span key={index} class="gap" style={{ left: percent(at) }}>
+            {duration(ms)}
+          </span>
+        ) : null,
+      )}
+      {places.steps.map((at, index) => {
+        const event = steps[index]?.event;
+        return (
+          event && (
+            <span
+              key={event.version}
+              class={`dot ${toneOf(event)} ${index > shown ? 'later' : ''}`}
+              style={{ left: percent(at) }}
+              title={`${event.version} ${eventName(event.type)}`}
+            />
+          )
+        );
+      })}
+      <span class="now" style={{ left: percent(places.now) }}>
+        now
+      </span>
+      {ghosts.map((ghost, index) => {
+        const at = expected[index] ?? 1;
+        return (
+          <span
+            key={ghost.key}
+            class={`ghost ${ghost.kind}`}
+            style={{ left: percent(at) }}
+            title={titleOf(ghost)}
+          >
+            {ghosts.length <= LABELLED_GHOSTS && <GhostLabel of={ghost} />}
+          </span>
+        );
+      })}
+      <span class="handle" style={{ left: percent(places.steps[shown] ?? places.now) }} />
+    </>
   );
 }
 

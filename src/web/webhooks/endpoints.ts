@@ -1,58 +1,23 @@
+import type { DeliveryAnswer, EndpointAnswer, EndpointWithSecret } from '../../api/endpoint-shapes.js';
 import { type Answer, post, send } from '../api.js';
 
-/** What a person sets of an endpoint. */
-export interface Settings {
-  readonly url: string;
-  readonly events: readonly string[];
-  readonly customers: readonly string[];
-  readonly tags: readonly string[];
-  readonly payload: 'thin' | 'event' | 'order';
-  readonly description?: string;
-  readonly perSecond?: number;
-}
-
-export interface Endpoint extends Settings {
-  readonly endpointId: string;
-  readonly version: number;
-  readonly status: 'enabled' | 'disabled' | 'deleted';
-  readonly disabledBecause?: string;
-}
-
-export type WithSecret = Endpoint & { readonly secret: string };
-
-/** How far the deliveries to an endpoint have come. */
-export interface Subscription {
-  /** the endpoint's id */
-  readonly name: string;
-  readonly position: number;
-  readonly lag: number;
-  readonly waiting: number;
-  readonly parked: number;
-  readonly delivered: number;
-  readonly failures: number;
-  readonly failingSince?: string;
-  readonly lastSuccessAt?: string;
-  readonly restUntil?: string;
-}
-
+export type Endpoint = EndpointAnswer;
 /** An attempt to deliver an event. */
-export interface Attempt {
-  readonly eventId: string;
-  readonly type: string;
-  readonly at: string;
-  readonly ms: number;
-  readonly isDelivered: boolean;
-  readonly status?: number;
-  readonly error?: string;
-  readonly answer?: string;
-}
+export type Attempt = DeliveryAnswer;
+export type { Subscription } from '../../api/endpoint-shapes.js';
+
+/** What a person sets of an endpoint. */
+export type Settings = Pick<
+  Endpoint,
+  'url' | 'events' | 'customers' | 'tags' | 'payload' | 'description' | 'perSecond'
+>;
 
 export const root = '/v1/webhook-endpoints';
 export const pathOf = (endpointId: string) => `${root}/${encodeURIComponent(endpointId)}`;
 
 /** @throws Problem, as all functions below do */
-export async function create(settings: object, key: string): Promise<WithSecret> {
-  return (await post<WithSecret>(root, settings, { 'idempotency-key': key })).body;
+export async function create(settings: object, key: string): Promise<EndpointWithSecret> {
+  return (await post<EndpointWithSecret>(root, settings, { 'idempotency-key': key })).body;
 }
 
 /**
@@ -67,9 +32,9 @@ export async function remove({ endpointId, version }: Endpoint): Promise<Endpoin
   return bodyOf(await send<Endpoint>('DELETE', pathOf(endpointId), {}, { 'if-match': `"${version}"` }));
 }
 
-export async function rotateSecret({ endpointId, version }: Endpoint): Promise<WithSecret> {
+export async function rotateSecret({ endpointId, version }: Endpoint): Promise<EndpointWithSecret> {
   const path = `${pathOf(endpointId)}/rotate-secret`;
-  return bodyOf(await post<WithSecret>(path, {}, { 'if-match': `"${version}"` }));
+  return bodyOf(await post<EndpointWithSecret>(path, {}, { 'if-match': `"${version}"` }));
 }
 
 export async function sendTest({ endpointId }: Endpoint): Promise<Attempt> {

@@ -53,6 +53,7 @@ const decided: readonly Edit[] = [
 const following: readonly Edit[] = [
   ['order/commands.ts', "  AddNote: 'notes',", "  TagOrder: 'tags',\n  AddNote: 'notes',"],
   ['order/events.ts', '  NoteAdded: 1,', '  OrderTagged: 1,\n  NoteAdded: 1,'],
+  ['order/events.ts', "  NoteAdded: 'A", "  OrderTagged: 'Tags were added.',\n  NoteAdded: 'A"],
   ['order/allowed.ts', '  AddNote: () =>', '  TagOrder: (order) => first(notOpen(order)),\n  AddNote: () =>'],
   [
     'order/decide.ts',

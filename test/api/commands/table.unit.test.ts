@@ -8,7 +8,7 @@ import type { Http } from '../../../src/api/http.js';
 import { createHttp } from '../../../src/api/server.js';
 import { run } from '../../../src/cli/program.js';
 import { type CommandType, followUpTypes, segments } from '../../../src/order/commands.js';
-import type { Secrets } from '../../../src/server/config.js';
+import type { Secrets } from '../../../src/server/config/secrets.js';
 import { createLogger } from '../../../src/server/logger.js';
 
 const types: readonly CommandType[] = ['CreateOrder', ...followUpTypes];

@@ -116,8 +116,8 @@ export async function project<S extends State, D extends Draft>(
 }
 
 /**
- * @throws Fenced if the active build is of another version, unless this one is newer than it and
- *   than the build that was rolled back
+ * @throws Fenced if the active build is of another version. A version that is newer than the active
+ *   build and than the build that was rolled back is accepted.
  */
 function requireVersion({ version, previous }: ProjectionState, view: AnyView): void {
   if (version === view.version || view.version > Math.max(version, previous?.version ?? 0)) return;

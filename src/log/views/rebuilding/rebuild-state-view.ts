@@ -132,8 +132,8 @@ interface Target<S extends State, D extends Draft> {
 }
 
 /**
- * An entity whose log is broken does not stop the others: it stays as it was, or waits for its own
- * steps.
+ * An entity with a broken log does not stop the others. Its document stays unchanged, or waits for
+ * the entity's own steps.
  */
 function rethrowServerError(error: unknown): void {
   if (isServerError(error)) throw error;

@@ -1,0 +1,21 @@
+import { type ActivityOptions, proxyActivities } from '@temporalio/workflow';
+import { type EntityStep, eventFork, type LogActivities } from './messages.js';
+
+/**
+ * An outage only delays an activity: it is retried without limit. Only a fork of the log is final,
+ * because no retry can repair it.
+ */
+export const untilDone: ActivityOptions = {
+  startToCloseTimeout: '10s',
+  retry: {
+    initialInterval: '200ms',
+    backoffCoefficient: 2,
+    maximumInterval: '10s',
+    nonRetryableErrorTypes: [eventFork],
+  },
+};
+
+export const { record, recall } = proxyActivities<LogActivities>(untilDone);
+
+/** The activity that performs an effect, by the effect's type. */
+export const performers = proxyActivities<Record<string, (step: EntityStep) => Promise<unknown>>>(untilDone);

@@ -1,0 +1,129 @@
+import { workflowInfo } from '@temporalio/workflow';
+import { append, type Appended } from '../append.js';
+import type { Cause, Draft, Effect, Entity, State } from '../entity.js';
+import { answerOf } from './answer.js';
+import { now } from './clock.js';
+import { judgeNew } from './guard.js';
+import {
+  type Answer,
+  causeOf,
+  type ContinuedEntity,
+  type Halt,
+  type Message,
+  type NewEntity,
+} from './messages.js';
+import { RememberedCommands } from './remembered-commands.js';
+import { UnrecordedEvents } from './unrecorded-events.js';
+
+/**
+ * The only writer of an entity's log: the state after all events, the events that the journal may
+ * lack, and the commands that are remembered with their answers.
+ */
+export class Writer<S extends State, D extends Draft, F extends Effect> {
+  readonly unrecorded: UnrecordedEvents;
+  readonly memory: RememberedCommands;
+  private readonly entity: Entity<S, D, F>;
+  private current: S;
+  private halt: Halt | undefined;
+  private appends = 0;
+
+  constructor(entity: Entity<S, D, F>, input: NewEntity | ContinuedEntity<S>) {
+    this.entity = entity;
+    if ('order' in input) {
+      this.current = input.order;
+      this.unrecorded = new UnrecordedEvents(input.unrecorded);
+      this.memory = new RememberedCommands(input.remembered, input.memoryFrom);
+      this.halt = input.halted;
+      return;
+    }
+    const { orderId, create } = input;
+    // The time at which the API accepted it, even if a worker came much later.
+    const occurredAt = workflowInfo().startTime.toISOString();
+    const cause = causeOf(create, occurredAt);
+    const created = append(entity, orderId, undefined, judgeNew(entity, create, occurredAt), cause);
+    this.current = created.state;
+    this.unrecorded = new UnrecordedEvents(created.events);
+    const { commandId, hash, requestId } = create;
+    const answer = { ...answerOf(created.state, created.events, entity.answerFields), requestId };
+    this.memory = new RememberedCommands([{ commandId, hash, answer }], 0);
+  }
+
+  get state(): S {
+    return this.current;
+  }
+
+  /** grows each time that something is appended */
+  get changes(): number {
+    return this.appends;
+  }
+
+  /** why the entity is halted; undefined if it is not */
+  get halted(): Halt | undefined {
+    return this.halt;
+  }
+
+  /** From now on, the entity decides nothing. */
+  stop(halt: Halt): void {
+    this.halt = halt;
+  }
+
+  /** Appends the events of an accepted message, and remembers the command with its answer. */
+  accept(message: Message, drafts: readonly D[], causationId: string): Answer {
+    const decided =
+      drafts.length === 0 ? undefined : this.append(drafts, causeOf(message, now(), causationId));
+    const { commandId, hash, requestId } = message;
+    const { state, events } = decided ?? { state: this.current, events: [] };
+    const answer = { ...answerOf(state, events, this.entity.answerFields), requestId };
+    this.memory.add({ commandId, hash, answer }, this.recordedVersion());
+    return answer;
+  }
+
+  /**
+   * Appends events to the log, and then applies the waiting facts that fit now.
+   *
+   * @returns the appended events without those of the facts, and the state after them
+   */
+  append(drafts: readonly D[], cause: Cause): Appended<S, D> {
+    const appended = this.appendOnly(drafts, cause);
+    this.applyFacts();
+    return appended;
+  }
+
+  applyFacts(): void {
+    const { facts, answerFields } = this.entity;
+    for (let next = facts?.fitting(this.current, now()); next; next = facts?.fitting(this.current, now())) {
+      const { commandId, causationId } = next.fact;
+      const { state, events } = this.appendOnly(next.events, next.cause);
+      // If the fact is delivered again, this shows that it is applied.
+      const answer = { ...answerOf(state, events, answerFields), requestId: '' };
+      const hash = causationId.slice(commandId.length + 1);
+      this.memory.add({ commandId, hash, answer }, this.recordedVersion());
+    }
+  }
+
+  /** What the next run must know of the log. */
+  handedOn(): Omit<ContinuedEntity<S>, 'crowded' | 'continueAsNewAfter'> {
+    const { current, halt } = this;
+    return {
+      orderId: current.orderId,
+      order: current,
+      unrecorded: this.unrecorded.all(),
+      ...this.memory.handedOn(),
+      ...(halt === undefined ? {} : { halted: halt }),
+    };
+  }
+
+  private appendOnly(drafts: readonly D[], cause: Cause): Appended<S, D> {
+    const appended = append(this.entity, this.current.orderId, this.current, drafts, cause);
+    this.current = appended.state;
+    this.unrecorded.add(appended.events);
+    this.appends += 1;
+    return appended;
+  }
+
+  /** The journal has every event up to this version. */
+  private recordedVersion(): number {
+    const [first] = this.unrecorded.all();
+    return first === undefined ? this.current.version : first.version - 1;
+  }
+}

@@ -1,0 +1,56 @@
+import { keepSecret } from '../../outages/secrets.js';
+import { ConfigError, type Env, secret } from './variables.js';
+
+/** A list with at least one secret. */
+export type Secrets = readonly [string, ...string[]];
+
+/**
+ * Public secrets, accepted only while all servers are on a loopback interface, or with
+ * `SANDBOX=on`.
+ */
+const SANDBOX_SECRETS = {
+  CURSOR_SECRET: 'sandbox-cursor-secret',
+  PAYMENTS_WEBHOOK_SECRET: `whsec_${Buffer.from('sandbox-payments-webhook-secret').toString('base64')}`,
+  CARRIERS_WEBHOOK_SECRET: `whsec_${Buffer.from('sandbox-carriers-webhook-secret').toString('base64')}`,
+};
+
+export type SecretName = keyof typeof SANDBOX_SECRETS;
+
+/** A list whose items are separated by commas or line ends. */
+export function readSecrets(env: Env, name: SecretName, maySandbox: boolean): Secrets {
+  const given = secret(env, name);
+  if (given === undefined) {
+    if (maySandbox) return [SANDBOX_SECRETS[name]];
+    throw new ConfigError(
+      `${name} is missing: set it or ${name}_FILE, or SANDBOX=on if nothing here is real.`,
+    );
+  }
+  const [first, ...others] = given
+    .split(/[,\n]/)
+    .map((item) => item.trim())
+    .filter((item) => item !== '')
+    .map((item) => readSecretItem(name, item, maySandbox));
+  if (first === undefined) throw new ConfigError(`${name} is an empty list: expected at least one secret.`);
+  return [first, ...others];
+}
+
+function readSecretItem(name: SecretName, item: string, maySandbox: boolean): string {
+  if (item === SANDBOX_SECRETS[name]) {
+    if (maySandbox) return item;
+    throw new ConfigError(
+      `${name} has the sandbox's secret, which is public: set another one, or SANDBOX=on if nothing here is real.`,
+    );
+  }
+  if (name === 'CURSOR_SECRET') {
+    if (item.length < 16) throw new ConfigError(`${name} is too short: expected at least 16 characters.`);
+  } else {
+    const [, base64 = ''] = /^whsec_([A-Za-z0-9+/]+={0,2})$/.exec(item) ?? [];
+    if (Buffer.from(base64, 'base64').length < 24) {
+      throw new ConfigError(
+        `${name} cannot be used: expected whsec_ followed by at least 24 bytes in base64.`,
+      );
+    }
+  }
+  keepSecret(item);
+  return item;
+}
