@@ -169,7 +169,8 @@ test('only what is chosen is published; the checkpoint passes the rest, and what
   expect(await publishAll({ customers: ['c-nobody'] })).toHaveLength(first.length);
   const passed = await settledHead();
   const last = await placedOrder(api);
-  const [...more] = (await publishAll({ payload: 'thin' })).slice(-4);
+  // Records of several partitions are in no order.
+  const more = (await publishAll({ payload: 'thin' })).filter(({ key }) => key?.toString() === last);
   expect(more.map(({ value }) => JSON.parse(String(value)))).toEqual(
     [1, 2, 3, 4].map((version) => ({ orderId: last, version })),
   );
