@@ -35,7 +35,7 @@ export interface Config {
     readonly port: number;
     /** maximum number of open event streams */
     readonly maxStreams: number;
-    /** port of operations, which are then served there only; 0 for any free port */
+    /** port of the operations API, which no other port then serves; 0 for any free port */
     readonly opsPort?: number;
     /** port of the liveness check, which a separate thread answers; 0 for any free port */
     readonly healthPort?: number;
@@ -91,7 +91,7 @@ export interface Config {
   readonly auth: AuthConfig;
   /** Lists, for rotation: the first one signs, and each verifies. */
   readonly secrets: {
-    /** sign list cursors */
+    /** secrets of the cursors of lists */
     readonly cursor: Secrets;
     /** Standard Webhooks secrets: `whsec_` and base64 */
     readonly paymentsWebhook: Secrets;

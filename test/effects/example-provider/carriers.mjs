@@ -71,7 +71,7 @@ function answerTo({ key, carrier = 'Example Post' }) {
 
 /**
  * A line is written at once or not at all. The first one with a key counts. It has no receiver, so
- * nobody has to be forgotten here.
+ * it has no personal data.
  *
  * @param {Line} line
  */
