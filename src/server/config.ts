@@ -82,7 +82,7 @@ export interface Config {
   };
   /** Terms that are fixed for an order when it is created. */
   readonly terms: {
-    /** how long a payment may be pending, from when the provider says so */
+    /** how long a payment may stay pending after the provider has answered `pending` */
     readonly paymentDeadlineMs: number;
     readonly returnWindowMs: number;
     readonly authorizationTtlMs: number;
