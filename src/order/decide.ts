@@ -194,7 +194,7 @@ function dispatch(order: Order, data: CommandData['DispatchShipment']): Decision
   return decided({ type: 'ShipmentDispatched', data: { shipmentId, ...parcel, amount } });
 }
 
-/** Of the command, or of the booked label; never a mixture of both. */
+/** The parcel that the command names, or that of the booked label; never a mixture of both. */
 function parcelOf({ label: its }: Shipment, data: Partial<Parcel>): Parcel | Refused {
   const { carrier, trackingNumber } = data;
   if (carrier !== undefined && trackingNumber !== undefined) return { carrier, trackingNumber };

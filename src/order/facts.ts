@@ -8,7 +8,7 @@ import { later } from './time.js';
 /** How long a fact may wait before it is reported to a person. */
 const unmatchedAfterMs = 24 * 60 * 60 * 1000;
 
-/** `settles`: the key of the owed effect whose outcome the fact is. */
+/** `settles`: the key of the owed effect that the fact settles. */
 export type FactJudgement =
   | { readonly kind: 'applies'; readonly events: readonly EventDraft[]; readonly settles?: string }
   /** the order reflects it already */

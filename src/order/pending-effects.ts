@@ -102,7 +102,7 @@ function wantedRestock(order: Order): WantedEffect | undefined {
   return received && { type: 'restock', returnId: received.returnId, lines: received.lines };
 }
 
-/** The first requested label whose booking is not owed yet: that of the shipment it was just for. */
+/** The booking of the label that was just requested; bookings of earlier ones are owed already. */
 function wantedBooking(order: Order): WantedEffect | undefined {
   const { shippingAddress, customer } = order;
   const shipment = order.shipments.find(
