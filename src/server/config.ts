@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { keepConnectionString, keepSecret } from '../outages/secrets.js';
+import { hideConnectionString, hideSecret } from '../redaction.js';
 import { type AuthConfig, readAuth } from './config/auth.js';
 import { type KafkaConfig, readKafka } from './config/kafka.js';
 import { isLocalServer, isLocalUri, isLoopback } from './config/loopback.js';
@@ -178,7 +178,7 @@ export function readConfig(env: Env): Config {
   if (uiUrl !== undefined && !isWebAddress(uiUrl))
     throw bad('TEMPORAL_UI_URL', uiUrl, 'a URL such as https://temporal.example');
   const apiKey = secret(env, 'TEMPORAL_API_KEY');
-  if (apiKey !== undefined) keepSecret(apiKey);
+  if (apiKey !== undefined) hideSecret(apiKey);
   const tls = readTls(env, 'TEMPORAL', apiKey !== undefined);
   const continueAsNewAfter = value(env, 'CONTINUE_AS_NEW_AFTER')
     ? integer(env, 'CONTINUE_AS_NEW_AFTER', 0, 10, 50_000)
@@ -271,7 +271,7 @@ function mongodb(env: Env, name: string): string | undefined {
     'mongodb://… or mongodb+srv://…',
   );
   if (uri === undefined) return undefined;
-  keepConnectionString(uri);
+  hideConnectionString(uri);
   const options = new URLSearchParams(uri.split('?')[1]);
   for (const option of ['tlsCAFile', 'tlsCertificateKeyFile', 'tlsCRLFile'])
     readable(`${name}: ${option}`, options.get(option) ?? undefined);

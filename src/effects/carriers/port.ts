@@ -74,7 +74,7 @@ export interface TestCarriers {
   readonly slow: string;
 }
 
-export const sandboxCarriers: TestCarriers = {
+export const sandboxTestCarriers: TestCarriers = {
   booked: 'Sandbox Post',
   refused: 'Refusing Post',
   slow: 'Slow Post',
