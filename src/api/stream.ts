@@ -19,8 +19,8 @@ const RECONNECT_MS = 1_000;
 /** Bytes written at once. */
 const CHUNK = 64 * 1024;
 /**
- * Shared by all streams of the process: a socket buffers megabytes, even if the client does not
- * read.
+ * Lets one stream of the process write a large page at a time. Many sockets at once could each
+ * buffer megabytes, even if their clients do not read.
  */
 const oneAtATime = createMutex();
 

@@ -74,7 +74,6 @@ export async function deliverDue(
 /** `later`: it was not sent, or this process ends. */
 type Outcome = 'delivered' | 'later' | { readonly failure: string; readonly retryAfterMs: number };
 
-/** One delivery pass over an endpoint. */
 class DeliveryPass {
   private readonly deps: DeliveryPassDeps;
   private readonly endpoint: Endpoint;

@@ -86,7 +86,7 @@ async function previewed(
   return { ...result, preview: await withoutPreviewKey(result.preview) };
 }
 
-/** Asks the workflow; if no worker answers, its history. */
+/** Asks the workflow. If no worker answers, reads its history. */
 async function previewIn(
   context: GatewayContext,
   orderId: string,
