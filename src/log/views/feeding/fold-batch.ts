@@ -2,7 +2,7 @@ import type { AnyBulkWriteOperation } from 'mongodb';
 import { type Draft, NewerEvent, type State } from '../../entity.js';
 import type { PositionedEvent } from '../../feed/feed.js';
 import type { EntityLog } from '../../journal/entity-log.js';
-import { Changes } from '../increments.js';
+import { MergedChanges } from '../increments.js';
 import type { View, ViewDocument } from '../view.js';
 import { type BatchStart, documentAfter, type Folded, LostPast, stateAfter } from './entity-states.js';
 import { type ParkedEvent, toParked } from './parked-events.js';
@@ -31,7 +31,7 @@ export function foldBatch<S extends State, D extends Draft>(
   { states: before, overtaken, refolded }: BatchStart<S>,
   blocked: ReadonlySet<string>,
 ): FoldedBatch<S> {
-  const changes = new Changes();
+  const changes = new MergedChanges();
   const documents = new Map<string, object | undefined>();
   const parked: ParkedEvent[] = [];
   const states = new Map<string, Folded<S>>();
