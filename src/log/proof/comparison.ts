@@ -32,7 +32,7 @@ export interface Comparison {
   readonly isProven?: false;
 }
 
-export interface Compared {
+export interface CompareDeps {
   readonly client: Client;
   readonly db: Db;
   /** also query the running workflow for its state, which takes a worker */
@@ -62,13 +62,13 @@ const QUERY_WITHIN_MS = 2_000;
  */
 export async function compareEntity<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
-  compared: Compared,
+  deps: CompareDeps,
   orderId: string,
 ): Promise<Comparison> {
-  const { longestPauseMs = LONGEST_PAUSE_MS } = compared;
+  const { longestPauseMs = LONGEST_PAUSE_MS } = deps;
   for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs *= 2) {
-    const comparison = await compareOnce(log, compared, orderId).catch(async (error: unknown) => {
-      await rethrowInOutage(compared, error);
+    const comparison = await compareOnce(log, deps, orderId).catch(async (error: unknown) => {
+      await rethrowInOutage(deps, error);
       return unproven(log, orderId, error);
     });
     const { discrepancies, isProven = true } = comparison;
@@ -79,7 +79,7 @@ export async function compareEntity<S extends State, D extends Draft>(
 }
 
 /** @throws `error` if one of the servers does not answer a simple request either */
-async function rethrowInOutage({ client, db }: Compared, error: unknown): Promise<void> {
+async function rethrowInOutage({ client, db }: CompareDeps, error: unknown): Promise<void> {
   try {
     await client.connection.withDeadline(Date.now() + QUERY_WITHIN_MS, () =>
       client.workflowService.getSystemInfo({}),
@@ -107,7 +107,7 @@ function unproven(log: AnyLog, orderId: string, error: unknown): Comparison {
  */
 async function compareOnce<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
-  { client, db, asksWorkflow, positionedBefore }: Compared,
+  { client, db, asksWorkflow, positionedBefore }: CompareDeps,
   orderId: string,
 ): Promise<Comparison> {
   const view = await stateViews(log, db).findOne<StateDocument<S>>(
