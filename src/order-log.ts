@@ -27,8 +27,8 @@ import { ordersView } from './views/orders.js';
 /** The log of orders. */
 export const orderLog: EntityLog<Order, EventDraft> = {
   entity: orders,
-  feed: 'feed',
-  journal: 'journal',
+  feedId: 'feed',
+  journalRebuild: 'journal',
   view: ordersView,
   shape: { of: toView, ids: ['shipmentId', 'refundId', 'returnId', 'sku'] },
   startOptions: startOptionsOf,

@@ -11,7 +11,7 @@ import { scheduleState, type Deployment } from './own-workflows.js';
 
 /** The leased tasks that some process of the role `feed` must always hold. */
 const leasedTasks = [
-  ...logs.map(({ feed }) => sequencing(feed)),
+  ...logs.map(({ feedId }) => sequencing(feedId)),
   ...views.map(({ name }) => projecting(name)),
 ];
 

@@ -177,7 +177,7 @@ async function becomeLeader(deps: LeaderDeps): Promise<Leader> {
   const { log, db } = deps;
   const first = { position: 0, generations: [firstGeneration] };
   const state = await feedState(db).findOneAndUpdate(
-    { _id: log.feed },
+    { _id: log.feedId },
     { $inc: { epoch: 1 }, $setOnInsert: first },
     { upsert: true, returnDocument: 'after', ...durable },
   );
@@ -348,7 +348,7 @@ class Leader {
   private async update(change: UpdateFilter<FeedState>): Promise<void> {
     const { epoch } = this;
     const { matchedCount } = await feedState(this.db).updateOne(
-      { _id: this.log.feed, epoch },
+      { _id: this.log.feedId, epoch },
       change,
       durable,
     );
