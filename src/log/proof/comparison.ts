@@ -92,12 +92,12 @@ async function rethrowInOutage({ client, db }: CompareDeps, error: unknown): Pro
 
 function unproven(log: AnyLog, orderId: string, error: unknown): Comparison {
   const where = error instanceof MongoError ? 'journal' : 'history';
-  const found = { orderId, where, kind: 'unanswered' } as const;
+  const unanswered = { orderId, where, kind: 'unanswered' } as const;
   return {
     events: 0,
     hasHistory: true,
     isProven: false,
-    discrepancies: [{ ...found, detail: messageOf(error), remedy: remedyOf(log, found) }],
+    discrepancies: [{ ...unanswered, detail: messageOf(error), remedy: remedyOf(log, unanswered) }],
   };
 }
 
