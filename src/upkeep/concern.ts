@@ -1,7 +1,8 @@
 import type { Db } from 'mongodb';
 import { endpointViews, isEnabled } from '../delivery/endpoints.js';
 import { deliveringWebhooks } from '../delivery/deliver-webhooks.js';
-import { unheldInWords, unheldTasks } from '../log/feed/leases.js';
+import { unheldTasks } from '../log/feed/leases.js';
+import { unheldInWords } from '../log/feed/unheld-in-words.js';
 import { projecting, sequencing } from '../log/feed/leased-tasks.js';
 import { answering } from '../mongodb/durability.js';
 import { logs } from '../logs.js';
