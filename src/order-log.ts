@@ -25,8 +25,8 @@ import { ordersView } from './views/orders.js';
 /** The log of orders. The rest of this file gives the functions of `log/` the types of an order. */
 export const orderLog: EntityLog<Order, EventDraft> = {
   entity: orders,
-  feed: 'feed',
-  journal: 'journal',
+  feedId: 'feed',
+  journalRebuild: 'journal',
   view: ordersView,
   shape: { of: toView, ids: ['shipmentId', 'refundId', 'returnId', 'sku'] },
   startOptions: startOptionsOf,

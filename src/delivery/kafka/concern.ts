@@ -1,5 +1,6 @@
 import type { Db } from 'mongodb';
-import { unheldInWords, unheldTasks } from '../../log/feed/leases.js';
+import { unheldTasks } from '../../log/feed/leases.js';
+import { unheldInWords } from '../../log/feed/unheld-in-words.js';
 import { answering } from '../../mongodb/durability.js';
 import { type KafkaSettings, topicsOf } from './settings.js';
 import { kafkaRows, publishingTask } from './rows.js';

@@ -22,7 +22,7 @@ export async function feedEnd(
   db: Db,
   time: QueryTime = {},
 ): Promise<{ readonly generations: Generations; readonly head: number }> {
-  const state = await feedState(db).findOne({ _id: log.feed }, { ...committed, ...time });
+  const state = await feedState(db).findOne({ _id: log.feedId }, { ...committed, ...time });
   const head = await lastWithoutGap(log, db, state?.position ?? 0, time);
   return { generations: new Generations(state), head };
 }

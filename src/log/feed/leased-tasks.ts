@@ -16,7 +16,7 @@ export interface LeasedTask {
 }
 
 /** The task that gives the positions of a feed. */
-export const sequencing = (feed: string): string => `sequence-${feed}`;
+export const sequencing = (feedId: string): string => `sequence-${feedId}`;
 /** The task that feeds a view. */
 export const projecting = (view: string): string => `project-${view}`;
 

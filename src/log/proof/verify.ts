@@ -13,7 +13,7 @@ import type { Discrepancy } from './discrepancy.js';
 import type { OutsideProof } from './outside-proof.js';
 import { remedyOf } from './remedies.js';
 
-export interface Verified {
+export interface VerifyDeps {
   readonly client: Client;
   readonly db: Db;
   /** the task queue of the entities' workflows */
@@ -27,7 +27,7 @@ export interface VerifyOptions {
   readonly orderId?: string;
   /** number of entities to draw at random; all by default */
   readonly sample?: number;
-  /** see `Compared` */
+  /** see `CompareDeps` */
   readonly longestPauseMs?: number | undefined;
   readonly onProgress?: (progress: Progress) => void;
 }
@@ -69,11 +69,11 @@ const positionedWithinMs = 10_000;
  */
 export async function verify<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
-  verified: Verified,
+  deps: VerifyDeps,
   options: VerifyOptions = {},
 ): Promise<VerifyReport> {
   const { orderId, sample, longestPauseMs, onProgress } = options;
-  const { client, db, taskQueue, outside } = verified;
+  const { client, db, taskQueue, outside } = deps;
   const report = { orders: 0, events: 0, withoutHistory: 0, found: 0, discrepancies: [] as Discrepancy[] };
   const note = (discrepancies: readonly Discrepancy[]): void => {
     report.found += discrepancies.length;
@@ -82,10 +82,10 @@ export async function verify<S extends State, D extends Draft>(
   const total = orderId === undefined ? (sample ?? (await stateViews(log, db).estimatedDocumentCount())) : 1;
 
   const positionedBefore = new Date(Date.now() - positionedWithinMs).toISOString();
-  const compared = { client, db, asksWorkflow: true, positionedBefore, longestPauseMs };
+  const compareDeps = { client, db, asksWorkflow: true, positionedBefore, longestPauseMs };
 
   async function compareWithOutside(id: string): Promise<Comparison> {
-    const comparison = await compareEntity(log, compared, id);
+    const comparison = await compareEntity(log, compareDeps, id);
     const isLogWhole = comparison.discrepancies.every(
       ({ where }) => where !== 'journal' && where !== 'history',
     );

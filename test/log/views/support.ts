@@ -196,7 +196,7 @@ export async function foldedAnew(
       const start = {
         states: new Map([[orderId, state]]),
         overtaken: new Set<number>(),
-        recalled: new Set<string>(),
+        refolded: new Set<string>(),
       };
       const positioned = { ...event, recordedAt: event.occurredAt, position: 1 };
       const { writes } = foldBatch(orderLog, view, 'scratch', [positioned], start, new Set());

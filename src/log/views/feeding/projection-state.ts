@@ -15,7 +15,10 @@ export interface Build {
    * the checkpoint: every event up to this position is applied, parked or lost; 0 before the first
    */
   readonly position: number;
-  /** the generation of the feed that the position belongs to; absent for the first one */
+  /**
+   * the generation of the feed that the position belongs to; absent for the first one; the name is
+   * persisted
+   */
   readonly feed?: number;
   /** how many events are parked for it */
   readonly parked: number;

@@ -61,7 +61,7 @@ async function restoreAll<S extends State, D extends Draft>(
 ): Promise<boolean> {
   const { db, client, taskQueue, signal, heartbeat, rebuildId } = rebuilding;
   await Promise.all([ensureJournalIndexes(log, db), ensureStateViewIndexes(log, db)]);
-  const rebuilder = await StoreRebuilder.takeOver(db, log.journal, rebuildId, async () => ({
+  const rebuilder = await StoreRebuilder.takeOver(db, log.journalRebuild, rebuildId, async () => ({
     since: 0,
     total: await countWorkflows(log, client, taskQueue),
   }));

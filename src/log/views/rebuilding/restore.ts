@@ -4,7 +4,8 @@ import { type Draft, NewerEvent, type State } from '../../entity.js';
 import { committed, durable, insertMissing, isDuplicateKey } from '../../../mongodb/durability.js';
 import { documentOf, type AnyLog, type EntityLog, stateViews } from '../../journal/entity-log.js';
 import type { HistoryLog } from '../../history/history.js';
-import { insertIntoJournal, journal, journaled, restoreLog } from '../../journal/journal.js';
+import { insertIntoJournal, journal, journaled } from '../../journal/journal.js';
+import { restoreLog } from '../../journal/truncated-log.js';
 import type { Outside } from '../../history/outside.js';
 import { projectState } from '../../journal/state-view.js';
 
