@@ -10,7 +10,7 @@ import { answering } from '../../mongodb/durability.js';
 import { foldHistory } from '../../log/history/history.js';
 import { readStored } from '../../log/journal/journal.js';
 import type { Moment } from '../../log/journal/time-travel.js';
-import type { Kind } from '../admission.js';
+import type { Kind } from '../overload/admission.js';
 import { Event, Order } from '../order-shapes.js';
 import type { PersonsAtEdge } from '../persons.js';
 import { HttpProblem, problem } from '../problem.js';
