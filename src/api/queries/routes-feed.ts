@@ -251,7 +251,7 @@ function feedFrom(
   const isOver = () => tail.generation !== undefined && tail.generation !== generation;
   return live(
     after,
-    { read, isMore, isOver, pass: (position) => skipLostPositions(orderLog, db, position, answering) },
+    { read, isMore, isOver, skipLost: (position) => skipLostPositions(orderLog, db, position, answering) },
     signal,
   );
 }
