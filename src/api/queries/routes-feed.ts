@@ -22,7 +22,7 @@ import type { Http } from '../http.js';
 import { sendEvents } from './event-page.js';
 import { type Items, KEEP_ALIVE_MS, live, PAGE, sendOnceReachable } from './live.js';
 import type { OrderReader } from './order-reader.js';
-import { refuseOtherGeneration, refusePositionBeyond, refuseUnknownVersion } from './resume-points.js';
+import { refuseOtherGeneration, refusePositionBeyond, refuseUnknownVersion } from './refuse-place.js';
 import { continuesAfter, ReaderParameter, refuseTwoPlaces } from './routes-readers.js';
 import { FeedPage, Generation, Position } from './schemas.js';
 import { type Selected, selected, type Selection, selectionIn, selectionParameters } from './selection.js';

@@ -25,7 +25,8 @@ import { badQuery, toInstant } from './instant.js';
 import { listOrders, sorts } from './list-orders.js';
 import type { FoundOrder, OrderReader } from './order-reader.js';
 import type { Past } from './past.js';
-import { logUnreadable, orderNotFound, refuseUnknownVersion, refuseVersionBeyond } from './resume-points.js';
+import { logUnreadable, orderNotFound } from './order-problems.js';
+import { refuseUnknownVersion, refuseVersionBeyond } from './refuse-place.js';
 import { OrderWithAttention, page } from './schemas.js';
 import { orderLog } from '../../order-log.js';
 
