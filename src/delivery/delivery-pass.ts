@@ -15,7 +15,7 @@ import { cloudEventOf } from './cloud-events.js';
 import { endpointViews } from './endpoints.js';
 import { failed, type Health, isDown, isGivenUp, isResting, type Patience, succeeded } from './health.js';
 import { deliveryRow, failureOf, isAcknowledged, postSigned } from './message.js';
-import { matching } from './filters.js';
+import { matching } from './event-filter.js';
 import { foldOrder, type OrderAfter } from './order-after.js';
 import {
   type DeliveryRow,

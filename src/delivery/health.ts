@@ -1,6 +1,13 @@
 import { backOffMs, type BackOff } from '../concurrency/back-off.js';
 
-/** How an endpoint has answered recently. Times are ISO-8601 UTC. */
+/**
+ * How an endpoint has answered recently. Times are ISO-8601 UTC.
+ *
+ * For example, an endpoint answers 500 from noon on. After ten attempts it is *down*: it gets one
+ * event at a time, and *rests* between them, at most ten minutes. If it fails for three days, it is
+ * *given up*: an event that failed for so long is parked, and the endpoint is disabled. One success
+ * ends all that. An answer with `Retry-After` makes it rest at once.
+ */
 export interface Health {
   /** attempts in a row that failed, whatever their orders */
   readonly failures: number;

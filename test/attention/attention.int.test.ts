@@ -23,7 +23,7 @@ import {
   type PartitionRow,
   partitionRows,
 } from '../../src/delivery/kafka/command-rows.js';
-import { kafkaRows } from '../../src/delivery/kafka/rows.js';
+import { kafkaRows } from '../../src/delivery/kafka/publishing-progress.js';
 import { ensureDeliveryIndexes, subscriptionRows } from '../../src/delivery/rows.js';
 import type { Endpoint } from '../../src/endpoint/endpoint.js';
 import { byRequest } from '../../src/endpoint/settings.js';
