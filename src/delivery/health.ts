@@ -4,9 +4,9 @@ import { backOffMs, type BackOff } from '../concurrency/back-off.js';
  * How an endpoint has answered recently. Times are ISO-8601 UTC.
  *
  * For example, an endpoint answers 500 from noon on. After ten attempts it is *down*: it gets one
- * event at a time, and *rests* between them, at most ten minutes. If it fails for three days, it is
- * *given up*: an event that failed for so long is parked, and the endpoint is disabled. One success
- * ends all that. An answer with `Retry-After` makes it rest at once.
+ * event at a time, and *rests* in between, ten minutes at most. One success makes it healthy. After
+ * three days without any it is *given up*, and is disabled; an event that has failed for so long is
+ * parked. An answer 429 or 503 with `Retry-After` makes the endpoint rest at once.
  */
 export interface Health {
   /** attempts in a row that failed, whatever their orders */
