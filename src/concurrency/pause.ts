@@ -8,5 +8,6 @@ const LONGEST_MS = 2 ** 31 - 1;
  * not wait, and it waits for 24 days at most.
  */
 export async function pause(ms: number, signal?: AbortSignal): Promise<void> {
-  if (ms > 0) await setTimeout(Math.min(ms, LONGEST_MS), undefined, signal && { signal }).catch(() => undefined);
+  if (ms > 0)
+    await setTimeout(Math.min(ms, LONGEST_MS), undefined, signal && { signal }).catch(() => undefined);
 }

@@ -90,7 +90,7 @@ function doneIn({ type }: Answer): Outcome | undefined {
 /** Text that each store keeps as it is, on one line. */
 function isText(value: unknown): value is string {
   if (typeof value !== 'string' || value === '' || value.length > longestText) return false;
-  return value.isWellFormed() && !/\p{Cc}/u.test(value);
+  return !/[\p{Cc}\p{Cs}]/u.test(value);
 }
 
 /** The page links to it, so it must not be a script. Every reader of the order gets it. */

@@ -131,7 +131,7 @@ async function compareWithOwn(
   for (const { effect, event } of settled) {
     const { where, remedy, port: portName } = sideOf(effect);
     const own = providers[portName];
-    if (own === undefined || isOwnRefusal(event)) continue;
+    if (own === undefined) continue;
     const { key, type } = effect;
     const about = { orderId, version: event.version, key, where, remedy };
     const { name, port, limits } = own;
@@ -140,6 +140,7 @@ async function compareWithOwn(
       if (withinMs <= 0) throw new Error('there was no time left to ask');
       const asked: Promise<unknown> = port.lookUp(key, { signal: AbortSignal.timeout(withinMs) });
       const known = await withTimeout(withinMs, asked);
+      if (saysType(known, 'none') && isOwnRefusal(event)) continue;
       const outcome = outcomeIn(type, known);
       if (outcome !== undefined && isOutcome(answeredWith(outcome), event)) continue;
       const said = outcome === undefined ? shapeOf(known) : JSON.stringify(outcome);

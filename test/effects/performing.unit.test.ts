@@ -136,6 +136,8 @@ test.each<[EffectType, unknown]>([
   ['release', { type: 'released' }],
   ['book', { type: 'booked', carrier: 'c' }],
   ['book', { type: 'booked', carrier: 'c', trackingNumber: '' }],
+  ['book', { type: 'booked', carrier: 'c', trackingNumber: 'A\ud800' }],
+  ['book', { type: 'booked', carrier: 'c\n', trackingNumber: 't' }],
   ['book', { type: 'booked', carrier: 'c', trackingNumber: 't', labelUrl: 'javascript:alert(1)' }],
   ['book', { type: 'booked', carrier: 'c', trackingNumber: 't', labelUrl: 'labels/t' }],
   [

@@ -11,7 +11,7 @@ import { closed, Id } from '../schemas.js';
 import type { Http } from '../http.js';
 import { badQuery } from './instant.js';
 import { refuseOtherGeneration, refusePositionBeyond } from './refuse-place.js';
-import { Generation, Position } from './schemas.js';
+import { FeedGeneration, Position } from './schemas.js';
 
 /** The parameter by which a named reader asks for a page or a stream. */
 export const ReaderParameter = Type.Optional(
@@ -35,7 +35,8 @@ export function registerReaders(app: Http, db: Db): void {
           'client. A checkpoint may move back, and is forgotten 30 days after it was kept last.',
         tags: ['feed'],
         params: closed({ reader: Id }),
-        body: closed({ position: Position, generation: Type.Optional(Generation) }),
+        // Without its generation, a position from before a restore would skip events of the new one.
+        body: closed({ position: Position, generation: FeedGeneration }),
         response: {
           200: closed({ reader: Type.String(), position: Type.Integer(), generation: Type.Integer() }),
           400: problem(400),
@@ -49,7 +50,7 @@ export function registerReaders(app: Http, db: Db): void {
     async (request, reply) => {
       const { position, generation } = request.body;
       const { generations, head } = await feedEnd(orderLog, db, answering);
-      if (generation !== undefined) refuseOtherGeneration(position, generation, generations);
+      refuseOtherGeneration(position, generation, generations);
       refusePositionBeyond(position, head);
       const place = { position, generation: generations.current.generation };
       const reader = { client: request.principal.issuer, name: request.params.reader };

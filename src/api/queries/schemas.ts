@@ -9,10 +9,15 @@ const optional = Type.Optional;
 export const Position = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER - 1_000 });
 
 /** The generation of the feed to which a position belongs. */
+const generations = { minimum: 1, maximum: Number.MAX_SAFE_INTEGER };
+const ofPosition = 'the generation of the feed in which the position was received';
+
+export const FeedGeneration = Type.Integer({ ...generations, description: ofPosition });
+
+/** The same, for a request that may leave it out. */
 export const Generation = Type.Integer({
-  minimum: 1,
-  maximum: Number.MAX_SAFE_INTEGER,
-  description: 'the generation of the feed in which the position was received; by default, the current one',
+  ...generations,
+  description: `${ofPosition}; by default, the current one`,
 });
 
 /** A page of a collection. */

@@ -55,7 +55,7 @@ export const bodyExamples: Readonly<Record<string, object>> = {
   'POST /v1/webhook-endpoints': { url: 'https://shop.example/hooks', events: ['OrderConfirmed'] },
   'PATCH /v1/webhook-endpoints/{endpointId}': { events: ['OrderConfirmed', 'OrderCompleted'] },
   'POST /v1/webhook-endpoints/{endpointId}/replay': { after: 0 },
-  'PUT /v1/readers/{reader}': { position: 1 },
+  'PUT /v1/readers/{reader}': { position: 1, generation: 1 },
   'POST /v1/webhooks/payments': {
     type: 'payment.authorized',
     data: { orderId: 'example', reference: 'example:authorize:2', authorizationId: 'auth_1' },

@@ -243,14 +243,18 @@ describe('the feed', () => {
     expect(data).toEqual([
       expect.objectContaining({ kind: 'reader', name: 'erp', position: 3, lag: head - 3, failures: 0 }),
     ]);
-    expect(await keep('erp', { position: 1 })).toMatchObject({ body: { position: 1 } });
+    expect(await keep('erp', { position: 1, generation: 1 })).toMatchObject({ body: { position: 1 } });
+    expect(await keep('erp', { position: 2 })).toMatchObject({
+      status: 400,
+      body: { errors: [{ pointer: '/generation' }] },
+    });
     expect((await read('')).body).toMatchObject({ upTo: 4 });
   });
 
   test('keeps no checkpoint that cannot be one, and takes no other place beside a reader', async () => {
     const head = await feedHead(orderLog, api.mongo.db);
     const before = await readerRows(api.mongo.db).find().toArray();
-    expect(await keep('erp', { position: head + 1 })).toMatchObject({
+    expect(await keep('erp', { position: head + 1, generation: 1 })).toMatchObject({
       status: 400,
       body: { code: 'position_unknown' },
     });
@@ -273,20 +277,22 @@ describe('the feed', () => {
   test('keeps no checkpoint for a page of another origin, nor for more readers than a client may have', async () => {
     const { db } = api.mongo;
     const before = await readerRows(db).find().toArray();
-    expect(await keep('erp', { position: 1 }, { 'sec-fetch-site': 'cross-site' })).toMatchObject({
+    expect(
+      await keep('erp', { position: 1, generation: 1 }, { 'sec-fetch-site': 'cross-site' }),
+    ).toMatchObject({
       status: 403,
       body: { code: 'origin_not_allowed' },
     });
     expect(await readerRows(db).find().toArray()).toEqual(before);
-    expect((await keep('first', { position: 1 })).status).toBe(200);
+    expect((await keep('first', { position: 1, generation: 1 })).status).toBe(200);
     const { _id, ...row } = (await readerRows(db).findOne({ name: 'first' }))!;
     const others = Array.from({ length: READERS_OF_A_CLIENT }, (_, n) => ({ ...row, _id: `made-${n}` }));
     await readerRows(db).insertMany(others);
-    expect(await keep('one-more', { position: 1 })).toMatchObject({
+    expect(await keep('one-more', { position: 1, generation: 1 })).toMatchObject({
       status: 409,
       body: { code: 'too_many_readers' },
     });
-    expect((await keep('first', { position: 2 })).status).toBe(200);
+    expect((await keep('first', { position: 2, generation: 1 })).status).toBe(200);
     await readerRows(db).deleteMany({ name: 'first' });
   });
 
@@ -559,7 +565,9 @@ describe('a feed that was restored', () => {
 
   test('goes on for a named reader from what its generation has in common with this one', async () => {
     const json = { 'content-type': 'application/json' };
-    expect((await own.send('PUT', '/v1/readers/erp', '{"position":0}', json)).status).toBe(200);
+    expect((await own.send('PUT', '/v1/readers/erp', '{"position":0,"generation":1}', json)).status).toBe(
+      200,
+    );
     for (const position of [given, 1]) {
       await readerRows(own.mongo.db).updateOne({}, { $set: { generation: 1, position } });
       const page = await own.get('/v1/events?reader=erp&limit=1');
