@@ -3,7 +3,7 @@ import type { Db } from 'mongodb';
 import { createEndpointGateway } from '../src/api/commands/endpoint-gateway.js';
 import type { GatewayOptions } from '../src/api/commands/gateway.js';
 import { gatewayOf } from './gateway.js';
-import { createMarkUpdates } from '../src/effects/inventory/database-identity.js';
+import { createMarkUpdates } from '../src/effects/database/database-identity.js';
 import { registerCommands } from '../src/api/commands/routes.js';
 import { createSender } from '../src/delivery/sender.js';
 import { requestForgetting } from '../src/forgetting/request.js';

@@ -2,7 +2,7 @@ import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { Db } from 'mongodb';
 import { logs } from '../src/logs.js';
-import { checkDatabaseIdentity } from '../src/effects/inventory/database-identity.js';
+import { checkDatabaseIdentity } from '../src/effects/database/database-identity.js';
 import type { Providers } from '../src/effects/provider-modules.js';
 import { setUpSandboxLabels } from '../src/effects/carriers/sandbox-carriers.js';
 import { setUpSandbox } from '../src/effects/payments/sandbox-ledger.js';

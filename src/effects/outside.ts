@@ -7,7 +7,7 @@ import { logs, ofAnyEntity } from '../logs.js';
 import { orderLog } from '../order-log.js';
 import type { EventDraft } from '../order/events.js';
 import type { Order } from '../order/order.js';
-import { checkDatabaseIdentity } from './inventory/database-identity.js';
+import { checkDatabaseIdentity } from './database/database-identity.js';
 import { beginRestore, endRestore, restoreStock } from './inventory/stock-restore.js';
 
 /** The external system that orders' effects change and their logs can restore: stock. */

@@ -40,7 +40,7 @@ export interface Progress {
 }
 
 export interface VerifyReport {
-  /** how many entities; the name is public */
+  /** number of entities; the field keeps this name, because it is public */
   readonly orders: number;
   readonly events: number;
   /** entities whose history Temporal no longer keeps, so that only their journal was checked */

@@ -120,8 +120,8 @@ export class Inbox<S extends State, D extends Draft, F extends Effect> {
 
   /**
    * Returns if the update is accepted and throws if it is refused; a refused update is not in the
-   * history. A repetition is accepted; then come, in this order, the refusals that HTTP answers
-   * with 503, 422 and 412, and the entity's own.
+   * history. A repetition is accepted. For any other update, the first reason to refuse it counts:
+   * the checks are in the order of `refusalOf`, and the entity's own comes last.
    */
   private validate(type: string, message: Message): void {
     const refused = this.refusalOf(type, message, now());

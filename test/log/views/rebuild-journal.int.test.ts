@@ -28,7 +28,7 @@ import { continuedAsNew, deleteHistory } from '../../support/retention.js';
 import { until } from '../../support/until.js';
 import { views } from '../../../src/views/views.js';
 import { stockOutside } from '../../../src/effects/outside.js';
-import { checkDatabaseIdentity } from '../../../src/effects/inventory/database-identity.js';
+import { checkDatabaseIdentity } from '../../../src/effects/database/database-identity.js';
 
 let api: TestApi;
 beforeAll(async () => {
