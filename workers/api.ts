@@ -8,15 +8,20 @@ import { registerCommands } from '../src/api/commands/routes.js';
 import { createSender } from '../src/delivery/sender.js';
 import { requestForgetting } from '../src/forgetting/request.js';
 import { resume } from '../src/log/resume/resume.js';
-import { type Admission, type Bounds, createAdmission, defaultBounds } from '../src/api/admission.js';
-import { admissionMetrics } from '../src/api/admit.js';
+import {
+  type Admission,
+  type Bounds,
+  createAdmission,
+  defaultBounds,
+} from '../src/api/overload/admission.js';
+import { admissionMetrics } from '../src/api/overload/admit.js';
 import type { Edge } from '../src/api/edge/edge.js';
 import { listenForOperations } from '../src/api/edge/ports.js';
 import { registerDocs } from '../src/api/docs.js';
-import { redirectToReference } from '../src/api/reference.js';
+import { redirectToReference } from '../src/api/reference/page.js';
 import type { Config } from '../src/server/config.js';
 import { registerHealth, type ServedRole } from '../src/api/health.js';
-import { registerKeys } from '../src/api/keys-routes.js';
+import { registerKeys } from '../src/api/routes-keys.js';
 import { registerMetrics } from '../src/api/metrics.js';
 import { registerSystem } from '../src/api/system-route.js';
 import { registerSession } from '../src/api/session.js';

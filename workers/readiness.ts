@@ -3,7 +3,7 @@ import type { Db } from 'mongodb';
 import { commandsConcern } from '../src/delivery/kafka/command-rows.js';
 import type { Dependency } from '../src/api/health.js';
 import { exposureConcern, type ExposureDeps } from '../src/api/queries/exposure.js';
-import { kafkaConcern } from '../src/delivery/kafka/concern.js';
+import { kafkaConcern } from '../src/delivery/kafka/publishing-concern.js';
 import { topicsOf } from '../src/delivery/kafka/settings.js';
 import { concernOfStock, stockState } from '../src/effects/inventory/stock-state.js';
 import { forks } from '../src/log/journal/fork.js';

@@ -8,6 +8,7 @@ import { setUpSandboxLabels } from '../src/effects/carriers/sandbox-carriers.js'
 import { setUpSandbox } from '../src/effects/payments/sandbox-ledger.js';
 import { ensureStockIndexes } from '../src/effects/inventory/stock.js';
 import { ensureAttentionIndexes } from '../src/attention/list.js';
+import { ensureCommandIndexes } from '../src/delivery/kafka/command-rows.js';
 import { ensureReaderIndexes } from '../src/delivery/readers.js';
 import { ensureDeliveryIndexes } from '../src/delivery/rows.js';
 import { ensureForgettingIndexes } from '../src/forgetting/forgettings.js';
@@ -44,6 +45,7 @@ const INDEXES = [
   ensureAttentionIndexes,
   ensureForgettingIndexes,
   ensureDeliveryIndexes,
+  ensureCommandIndexes,
   ensureReaderIndexes,
   ensureTombstoneIndex,
   setUpSandbox,

@@ -24,7 +24,7 @@ export interface Tries {
   /** how many attempts were made so far */
   readonly attempts: number;
   readonly lastError?: string;
-  /** ISO-8601 UTC; absent while it is tried */
+  /** ISO-8601 UTC; absent while an attempt is running */
   readonly nextTryAt?: string;
 }
 

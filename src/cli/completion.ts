@@ -120,7 +120,7 @@ compdef _orders orders`,
     ].join('\n'),
 };
 
-/** Patterns of the `case` that adds a word to the path: `''/create` for the script `create`. */
+/** Patterns of the `case` that adds a word to the path: `'stock/set'` for `orders stock set`. */
 function pathsOf(all: readonly Words[]): string {
   return all
     .filter(({ path }) => path !== '')

@@ -25,10 +25,10 @@ import type { Sealing } from './sealed-send.js';
 /** How many times longer to wait for the answer to a start. */
 const START_TIMES = 2;
 
-export type Creation = ReturnType<typeof createCreation>;
+export type Starting = ReturnType<typeof createStarting>;
 
 /** Decides new orders, and starts their workflows. */
-export function createCreation(context: GatewayContext, { sealingKeyOf, keyNamed, furtherKeys }: Sealing) {
+export function createStarting(context: GatewayContext, { sealingKeyOf, keyNamed, furtherKeys }: Sealing) {
   const {
     client,
     taskQueue,

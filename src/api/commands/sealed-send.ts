@@ -65,7 +65,7 @@ export function createSealing(context: GatewayContext) {
    * Seals the persons in a command, and sends it. If it is refused because its key was used with
    * another content, it may be a repetition that was sealed under another key of the customer.
    */
-  async function sealedTo(
+  async function sendSealed(
     orderId: string,
     command: FollowUpCommand,
     meta: CommandMeta,
@@ -117,7 +117,7 @@ export function createSealing(context: GatewayContext) {
     return first?.type === 'OrderCreated' ? first.data.customer.id : undefined;
   }
 
-  return { sealingKeyOf, keyNamed, furtherKeys, sealedTo };
+  return { sealingKeyOf, keyNamed, furtherKeys, sendSealed };
 }
 
 function isKeyReused(result: CommandResult): boolean {

@@ -44,7 +44,7 @@ export function orderGauges(db: Db): Instruments {
         for (const { status, count } of counts) byStatus.set({ status }, count);
         countedAt = Date.now();
       } catch {
-        // Left unset, because the value is unknown. An alert can be on its absence.
+        // The gauge is unset while its value is unknown. An alert can react to its absence.
         if (isDue) byStatus.reset();
       }
     };

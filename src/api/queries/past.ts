@@ -11,7 +11,7 @@ import { eventsUntil, type Moment } from '../../log/journal/time-travel.js';
 import { HttpProblem } from '../problem.js';
 import { badQuery } from './instant.js';
 import type { OrderReader } from './order-reader.js';
-import { logUnreadable, orderNotFound } from './resume-points.js';
+import { logUnreadable, orderNotFound } from './order-problems.js';
 import { orderLog } from '../../order-log.js';
 
 const { maxTimeMS } = answering;

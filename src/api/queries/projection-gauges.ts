@@ -36,7 +36,7 @@ export function projectionGauges(db: Db): Instruments {
           parked.set(labels, view.parked);
         }
       } catch {
-        // Left unset, because the value is unknown. An alert can be on its absence.
+        // The gauges are unset while their values are unknown. An alert can react to their absence.
       }
     };
   };

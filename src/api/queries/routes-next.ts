@@ -16,7 +16,7 @@ import { problem } from '../problem.js';
 import { closed, OrderPath } from '../schemas.js';
 import type { Http } from '../http.js';
 import type { OrderReader } from './order-reader.js';
-import { orderNotFound } from './resume-points.js';
+import { orderNotFound } from './order-problems.js';
 
 const optional = Type.Optional;
 

@@ -17,7 +17,7 @@ import { orderLog } from '../../order-log.js';
 import type { AnyView } from '../../log/views/view.js';
 import type { ViewOfOrders } from '../../views/view.js';
 import { viewNamed, views } from '../../views/views.js';
-import { refusePositionBeyond } from './resume-points.js';
+import { refusePositionBeyond } from './refuse-place.js';
 import { page } from './schemas.js';
 
 export interface ProjectionDeps {

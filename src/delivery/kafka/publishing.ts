@@ -9,7 +9,7 @@ import { chosenEvents } from '../chosen-events.js';
 import { placeIn } from '../subscription.js';
 import { kafkaProblem } from './connection.js';
 import { type EncodedRecord, recordOf } from './records.js';
-import { noteDone, noteFailed, notePlace, notePublished, publishingTask } from './rows.js';
+import { noteDone, noteFailed, notePlace, notePublished, publishingTask } from './publishing-progress.js';
 import { openSession, type Session } from './session.js';
 import { type KafkaSettings, topicsOf } from './settings.js';
 

@@ -29,7 +29,6 @@ const receiver: Receiver = {
 };
 const lines = [{ sku: 'certify', quantity: 1, name: 'a test' }];
 
-/** The cases of a provider of carriers. */
 export function carrierCases({ about }: Bench): readonly Case[] {
   const carriers = { ...sandboxTestCarriers, ...(about.testCarriers as Partial<TestCarriers> | undefined) };
   const once = (

@@ -289,8 +289,8 @@ async function repair<S extends State, D extends Draft>(
 }
 
 /**
- * Descending, starting below the cursor and wrapping around. New ids that sort last are left to the
- * next round, so they do not prolong the current one.
+ * The ids in descending order, beginning below the cursor and wrapping around. New ids that sort
+ * last are left to the next round, so they do not prolong the current one.
  */
 function inRotation(orderIds: readonly string[], cursor: string | undefined): readonly string[] {
   const isInNextRound = (orderId: string) => cursor !== undefined && orderId >= cursor;

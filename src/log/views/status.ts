@@ -61,7 +61,7 @@ export interface Progress {
   readonly done: number;
   /** as far as known */
   readonly total: number;
-  /** recent average */
+  /** average since the current worker took over */
   readonly perSecond: number;
   /** absent while unknown */
   readonly secondsLeft?: number;

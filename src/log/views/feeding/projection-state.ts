@@ -34,7 +34,7 @@ export interface Rebuild extends Build {
   /** the epoch of the worker that may continue it; an older one is refused */
   readonly epoch: number;
   readonly startedAt: string;
-  /** recent average */
+  /** average since the current worker took over */
   readonly eventsPerSecond: number;
 }
 

@@ -21,7 +21,7 @@ export interface StoreRebuild {
   readonly done: number;
   /** entities in all, as far as known */
   readonly total: number;
-  /** recent average */
+  /** average since the current worker took over */
   readonly perSecond: number;
   /** the checkpoint: an entity's id, or the token of a page; absent at the beginning */
   readonly place?: string;
