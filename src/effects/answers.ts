@@ -90,7 +90,8 @@ function doneIn({ type }: Answer): Outcome | undefined {
 /** Text that each store keeps as it is, on one line. */
 function isText(value: unknown): value is string {
   if (typeof value !== 'string' || value === '' || value.length > longestText) return false;
-  return value.isWellFormed() && !/\p{Cc}/u.test(value);
+  // No control characters, and no half of a surrogate pair.
+  return !/[\p{Cc}\p{Cs}]/u.test(value);
 }
 
 /** The page links to it, so it must not be a script. Every reader of the order gets it. */
