@@ -90,6 +90,7 @@ function doneIn({ type }: Answer): Outcome | undefined {
 /** Text that each store keeps as it is, on one line. */
 function isText(value: unknown): value is string {
   if (typeof value !== 'string' || value === '' || value.length > longestText) return false;
+  // No control characters, and no half of a surrogate pair.
   return !/[\p{Cc}\p{Cs}]/u.test(value);
 }
 

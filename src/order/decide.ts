@@ -103,7 +103,7 @@ function decided(...events: readonly EventDraft[]): Decision {
   return { events };
 }
 
-function notAllowed(reason: string): Decision {
+function notAllowed(reason: string): Refused {
   return refuse('not_allowed', 'not_allowed', reason);
 }
 
