@@ -30,7 +30,7 @@ export interface Tries {
 
 /**
  * @returns undefined if Temporal has no workflow of the order
- * @throws errors of Temporal if it does not answer in 1.5 s, or until `giveUpAt`
+ * @throws errors of Temporal if it does not answer before `giveUpAt`, by default within 1.5 s
  */
 export async function runOf(
   client: Client,

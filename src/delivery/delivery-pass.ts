@@ -271,7 +271,7 @@ class DeliveryPass {
       this.health = succeeded(now);
       return 'delivered';
     }
-    // An event log is never erased, so the receiver's text does not enter the endpoint's.
+    // An event log is never erased, so the receiver's text must not enter the endpoint's log.
     const { answer: _, ...withoutAnswer } = sent;
     const { status, retryAfterMs = 0 } = sent;
     this.health = failed(this.health, now, patience, status === 429 || status === 503 ? retryAfterMs : 0);

@@ -161,7 +161,7 @@ class Breaker {
   }
 
   /**
-   * Runs `work`, which passes the provider's call through `watched`.
+   * Runs `work`, which makes the provider's call through `watched`: that call's failure counts.
    *
    * @throws ProviderBusy in a pause
    */

@@ -1,7 +1,7 @@
 import type { EventDraft } from './events.js';
 import { unmatchedDraft, waitingFacts } from './facts.js';
 import { type Order, dueAt, isFinished, isReadyToClose, isUnpaid, sum } from './order.js';
-import { isPaymentSecured, isStockSecured } from './pending-effects.js';
+import { isPaymentSecured, isStockSecured } from './wanted-effects.js';
 import { later } from './time.js';
 
 /**

@@ -2,7 +2,7 @@ import type { Deadline as AnyDeadline } from '../log/entity.js';
 import type { EventDraft } from './events.js';
 import { unmatchedAt, unmatchedDraft, waitingFacts } from './facts.js';
 import { type Authorization, type Order, dueAt, isReadyToClose, owes } from './order.js';
-import { isNeeded } from './pending-effects.js';
+import { isNeeded } from './wanted-effects.js';
 
 /** A time at which the order changes without a command. */
 export interface Deadline extends AnyDeadline {

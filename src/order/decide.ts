@@ -56,14 +56,14 @@ export function decide(order: Order | undefined, command: Command, now: string):
       return receive(order, command.data);
     default: {
       const reason = blocked(order, command.type);
-      return reason === undefined ? allowed(order, command, now) : notAllowed(reason);
+      return reason === undefined ? decideAllowed(order, command, now) : notAllowed(reason);
     }
   }
 }
 
 type OrderCommand = Exclude<FollowUpCommand, CommandOf<ShipmentCommandType | ReturnCommandType>>;
 
-function allowed(order: Order, command: OrderCommand, now: string): Decision {
+function decideAllowed(order: Order, command: OrderCommand, now: string): Decision {
   switch (command.type) {
     case 'HoldOrder':
       return decided({ type: 'OrderHeld', data: { cause: 'command', reason: command.data.reason } });
@@ -194,7 +194,7 @@ function dispatch(order: Order, data: CommandData['DispatchShipment']): Decision
   return decided({ type: 'ShipmentDispatched', data: { shipmentId, ...parcel, amount } });
 }
 
-/** Of the command, or of the booked label; never a mixture of both. */
+/** The parcel that the command names, or that of the booked label; never a mixture of both. */
 function parcelOf({ label: its }: Shipment, data: Partial<Parcel>): Parcel | Refused {
   const { carrier, trackingNumber } = data;
   if (carrier !== undefined && trackingNumber !== undefined) return { carrier, trackingNumber };

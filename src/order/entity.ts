@@ -14,10 +14,9 @@ import { decide } from './decide.js';
 import type { Effect, EffectType, Settlement } from './effects.js';
 import { type EventDraft, type OrderEvent, schemaVersions } from './events.js';
 import { evolve } from './evolve.js';
-import { fittingFact, hasRoomForFacts, judgeFact, parseFact } from './facts.js';
+import { fittingFact, hasRoomForFacts, judgeFact, parseFact, settledBy } from './facts.js';
 import { listing } from './listing.js';
-import { isFinished, type Order } from './order.js';
-import { pendingEffects } from './pending-effects.js';
+import { isFinished, type Order, owedEffects } from './order.js';
 import { refuse } from './refusal.js';
 import { rejectionOf } from './rejection.js';
 import { followsRules } from './rules.js';
@@ -59,9 +58,7 @@ export const orders: Entity<Order, EventDraft, Effect> = {
       if (fact?.type !== 'PaymentSettled') return malformed(type);
       const decision = learnPayment(order, fact.data, now);
       if ('refusal' in decision) return decision;
-      const settles = order.owed.find(
-        (owed) => owed.key === fact.data.reference && owed.type === 'authorize',
-      )?.key;
+      const settles = settledBy(order, fact.data);
       return { kind: 'applies', events: decision.events, ...(settles !== undefined && { settles }) };
     },
   },
@@ -72,7 +69,7 @@ export const orders: Entity<Order, EventDraft, Effect> = {
     hasIssuer: followsRules(order, 2),
   }),
 
-  effects: pendingEffects,
+  effects: owedEffects,
   // An activity answers with an outcome of the effect that it was given.
   settle: (order, effect, outcome, now) => settle(order, { effect, outcome } as Settlement, now),
   performer: ({ type }) => performers[type],

@@ -2,7 +2,7 @@ import { type LineQuantity, type NewLine, limits } from './commands.js';
 import { factOf, factsOf, holds } from './facts.js';
 import { afterClaims, capturedLines, chargedLines, entitlement, goodwill, partsOf } from './entitlement.js';
 import { forgotten } from './forget.js';
-import { isChargeInTurn, wantedEffects } from './pending-effects.js';
+import { isChargeInTurn, wantedEffects } from './wanted-effects.js';
 import { rejectionKey } from './rejection.js';
 import type { EventData, HoldCause, OrderEvent } from './events.js';
 import {

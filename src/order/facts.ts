@@ -1,6 +1,7 @@
+import type { FactJudgement, FittingFact } from '../log/entity.js';
 import { type Fact, type FactType, factTypes, limits, type PaymentFact } from './commands.js';
 import { decide } from './decide.js';
-import type { Cause, EventData, EventDraft } from './events.js';
+import type { EventData, EventDraft } from './events.js';
 import type { Authorization, Order, ReceivedFact } from './order.js';
 import { learnPayment } from './settle.js';
 import { later } from './time.js';
@@ -8,12 +9,7 @@ import { later } from './time.js';
 /** How long a fact may wait before it is reported to a person. */
 const unmatchedAfterMs = 24 * 60 * 60 * 1000;
 
-/** `settles`: the key of the owed effect whose outcome the fact is. */
-export type FactJudgement =
-  | { readonly kind: 'applies'; readonly events: readonly EventDraft[]; readonly settles?: string }
-  /** the order reflects it already */
-  | { readonly kind: 'holds' }
-  | { readonly kind: 'waits'; readonly reason: string };
+type Judgement = FactJudgement<EventDraft>;
 
 /**
  * Judges a fact against the current order. The fact leads to events, or the order reflects it
@@ -21,7 +17,7 @@ export type FactJudgement =
  *
  * @param now ISO-8601 UTC
  */
-export function judgeFact(order: Order, fact: Fact, now: string): FactJudgement {
+export function judgeFact(order: Order, fact: Fact, now: string): Judgement {
   if (holds(order, fact)) return { kind: 'holds' };
   const decision = decideOn(order, fact, now);
   if ('refusal' in decision) return { kind: 'waits', reason: decision.refusal.message };
@@ -42,7 +38,8 @@ function decideOn(order: Order, fact: Fact, now: string) {
   }
 }
 
-function settledBy(order: Order, { reference }: PaymentFact): string | undefined {
+/** The key of the owed authorization whose outcome the fact is. */
+export function settledBy(order: Order, { reference }: PaymentFact): string | undefined {
   return order.owed.find(({ key, type }) => key === reference && type === 'authorize')?.key;
 }
 
@@ -73,15 +70,8 @@ function holdsOfPayment(order: Order, { reference, authorizationId, outcome }: P
   return isUnwanted || agreeing[outcome].includes(known.status);
 }
 
-/** A waiting fact that fits now, with the events it leads to and their cause. */
-export interface FittingFact {
-  readonly fact: ReceivedFact;
-  readonly events: readonly EventDraft[];
-  readonly cause: Cause;
-}
-
 /** The oldest received fact that fits now. */
-export function fittingFact(order: Order, now: string): FittingFact | undefined {
+export function fittingFact(order: Order, now: string): FittingFact<EventDraft> | undefined {
   for (const fact of factsOf(order)) {
     const judgement = judgeFact(order, factOf(fact), now);
     if (judgement.kind !== 'applies') continue;

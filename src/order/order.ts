@@ -256,6 +256,20 @@ export function isReadyToClose(order: Order): boolean {
   );
 }
 
+/**
+ * The effects that the order owes, each with its idempotency key. An effect stays owed until its
+ * outcome settles it, whatever happens to the order meanwhile. Only then can its reverse become
+ * owed.
+ */
+export function owedEffects(order: Order): readonly Effect[] {
+  // `since` is left out, because older states lack it: one key must always stand for the same
+  // request.
+  return order.owed.map((owed) => {
+    const { since: _, ...effect } = owed;
+    return effect;
+  });
+}
+
 export function owes(order: Order, type: Effect['type']): boolean {
   return order.owed.some((effect) => effect.type === type);
 }

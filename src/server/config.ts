@@ -35,7 +35,7 @@ export interface Config {
     readonly port: number;
     /** maximum number of open event streams */
     readonly maxStreams: number;
-    /** port of operations, which are then served there only; 0 for any free port */
+    /** port of the operations API, which no other port then serves; 0 for any free port */
     readonly opsPort?: number;
     /** port of the liveness check, which a separate thread answers; 0 for any free port */
     readonly healthPort?: number;
@@ -82,7 +82,7 @@ export interface Config {
   };
   /** Terms that are fixed for an order when it is created. */
   readonly terms: {
-    /** how long a payment may be pending, from when the provider says so */
+    /** how long a payment may stay pending after the provider has answered `pending` */
     readonly paymentDeadlineMs: number;
     readonly returnWindowMs: number;
     readonly authorizationTtlMs: number;
@@ -91,7 +91,7 @@ export interface Config {
   readonly auth: AuthConfig;
   /** Lists, for rotation: the first one signs, and each verifies. */
   readonly secrets: {
-    /** sign list cursors */
+    /** secrets of the cursors of lists */
     readonly cursor: Secrets;
     /** Standard Webhooks secrets: `whsec_` and base64 */
     readonly paymentsWebhook: Secrets;

@@ -1,8 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import type { Effect } from '../../src/order/effects.js';
 import { orders } from '../../src/order/entity.js';
-import type { Order } from '../../src/order/order.js';
-import { pendingEffects } from '../../src/order/pending-effects.js';
+import { type Order, owedEffects } from '../../src/order/order.js';
 import { deliveredFact, dispatchedFact, label, states } from './examples.js';
 
 const now = '2026-01-02T00:00:00.000Z';
@@ -10,7 +9,7 @@ const { facts } = orders;
 const { order: confirmed } = states.confirmed;
 
 function effectOf({ order }: { readonly order: Order }): Effect {
-  const [effect] = pendingEffects(order);
+  const [effect] = owedEffects(order);
   if (effect === undefined) throw new Error('Nothing is owed.');
   return effect;
 }

@@ -27,7 +27,7 @@ import {
   sum,
   undispatched,
 } from '../../src/order/order.js';
-import { wantedEffects } from '../../src/order/pending-effects.js';
+import { wantedEffects } from '../../src/order/wanted-effects.js';
 import { followsRules } from '../../src/order/rules.js';
 import { learnPayment, settle } from '../../src/order/settle.js';
 import { later } from '../../src/order/time.js';

@@ -13,8 +13,7 @@ import type {
 } from '../../src/order/effects.js';
 import type { Cause, EventDraft, OrderEvent } from '../../src/order/events.js';
 import { fittingFact, judgeFact } from '../../src/order/facts.js';
-import type { Order } from '../../src/order/order.js';
-import { pendingEffects } from '../../src/order/pending-effects.js';
+import { type Order, owedEffects } from '../../src/order/order.js';
 import type { Decision, Refusal } from '../../src/order/refusal.js';
 import { rejectionOf } from '../../src/order/rejection.js';
 import { learnPayment, settle } from '../../src/order/settle.js';
@@ -60,7 +59,7 @@ export class Scenario {
   }
 
   owed<T extends EffectType>(type: T): EffectOf<T> {
-    const found = pendingEffects(this.order).find((effect): effect is EffectOf<T> => effect.type === type);
+    const found = owedEffects(this.order).find((effect): effect is EffectOf<T> => effect.type === type);
     if (found === undefined) throw new Error(`owed: ${owedTypes(this.order).join(', ')}; not ${type}`);
     return found;
   }
@@ -223,7 +222,7 @@ function thenRefused(decision: Decision, refusal: Partial<Refusal>): void {
 
 /** The types of the owed effects, in the sequence in which they became owed. */
 export function owedTypes(order: Order): readonly Effect['type'][] {
-  return pendingEffects(order).map(({ type }) => type);
+  return owedEffects(order).map(({ type }) => type);
 }
 
 /** The types of the events that came after `before`. */

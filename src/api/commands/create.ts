@@ -54,7 +54,7 @@ export function createStarting(context: GatewayContext, { sealingKeyOf, keyNamed
   ): Promise<PendingCreate | Refused> {
     const derived = derivedOrderId(meta.issuer, meta.key);
     const orderId = id ?? derived;
-    // An id in this form that another key derived is accepted only if the order exists already.
+    // If the id looks derived, but not from this key, the order must exist already.
     const isReserved = orderId !== derived && looksDerived(orderId);
     // Read in parallel with the decision below.
     const recorded = id === undefined && meta.fresh === true ? undefined : firstRecorded(orderId);

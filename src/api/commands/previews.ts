@@ -157,8 +157,9 @@ async function previewInHistory(
 }
 
 /**
- * Never the customer's own key: by comparing what it has sealed with what the order shows, a client
- * without `persons:read` could test guesses. A command that was sent before is still found, since
- * the customer's keys are tried for it.
+ * A key of this process, never the customer's own. Under one key, equal texts have equal sealed
+ * values. So with the customer's key, a client without `persons:read` could preview guesses, and
+ * compare them with the order. A command that was sent before is still found, because the
+ * customer's keys are tried for it.
  */
 const keyOfPreviews = async (): Promise<CustomerKey> => previewKey;

@@ -35,7 +35,7 @@ export function createSealing(context: GatewayContext) {
   /**
    * The key that an order names; none if it was destroyed.
    *
-   * @returns undefined if it cannot be asked for now
+   * @returns undefined if the key store is unavailable, or lacks the key
    */
   async function keyNamed(keyId: string): Promise<readonly CustomerKey[] | undefined> {
     try {

@@ -88,7 +88,7 @@ export function createPast(db: Db, reader: OrderReader): Past {
   };
 }
 
-/** Runs a computation on the log alone: if it fails, the log cannot be read. */
+/** Runs a computation that depends only on the log. If it fails, the log cannot be read. */
 function readable<T>(orderId: string, tell: () => T): T {
   try {
     return tell();

@@ -36,7 +36,7 @@ export function projectionGauges(db: Db): Instruments {
           parked.set(labels, view.parked);
         }
       } catch {
-        // Unset when unknown; alert on absence.
+        // Left unset, because the value is unknown. An alert can be on its absence.
       }
     };
   };

@@ -286,8 +286,8 @@ function names(ifNoneMatch: string | undefined, etag: string): boolean {
 const forGood = 'private, max-age=31536000, immutable';
 
 /**
- * The past moment that is asked for; undefined if it is the present. Parameters that contradict
- * each other are refused.
+ * The past moment that the query names; undefined if it asks for the present. Parameters that
+ * contradict each other are refused.
  */
 function momentOf(query: {
   readonly version?: number;

@@ -66,7 +66,7 @@ export interface CommandsStatus {
     readonly partition: number;
     /** the offset of the first command that may not be done; absent before one was committed */
     readonly position?: number;
-    /** records from there on, when it was last looked */
+    /** number of records from `position` on, when the process last counted them */
     readonly lag: number;
     /** why it cannot be read */
     readonly failure?: string;

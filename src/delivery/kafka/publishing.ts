@@ -56,7 +56,7 @@ interface Page {
   readonly generation: number;
   /** the position that the page begins after */
   readonly after: number;
-  /** the records of the events that are chosen; maybe none */
+  /** the records of the events that match the selection; maybe none */
   readonly records: readonly EncodedRecord[];
   /**
    * the position to continue after: the last one on the page, whether its event is chosen, left out

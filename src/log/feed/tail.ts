@@ -9,8 +9,8 @@ import { feedEnd, type PositionedEvent, readGeneration } from './feed.js';
 import { type JournalDelete, type Position, areNoDeletes, openPositions } from './journal-changes.js';
 
 /**
- * Notifies the readers of a process when the feed grows. It opens one change stream however many
- * wait: none before the first, and none while this process gives the positions itself.
+ * Notifies the readers of a process when the feed grows. All readers share one change stream, which
+ * opens for the first one. While this process gives the positions itself, it needs no stream.
  */
 export interface FeedTail {
   /**

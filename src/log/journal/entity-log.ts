@@ -114,7 +114,7 @@ export interface StateDocument<S extends State> extends Pick<S, 'version' | 'sta
   readonly _id: string;
   /** its workflow has nothing more to do; if false, a workflow must be running */
   readonly finished: boolean;
-  /** the next event is folded on it */
+  /** the state into which the next event is folded */
   readonly state: S;
   /** the highest recorded version after a gap; absent if there is no gap */
   readonly ahead?: number;

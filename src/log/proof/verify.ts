@@ -40,7 +40,7 @@ export interface Progress {
 }
 
 export interface VerifyReport {
-  /** how many entities; the name is public */
+  /** number of entities; the field keeps this name, because it is public */
   readonly orders: number;
   readonly events: number;
   /** entities whose history Temporal no longer keeps, so that only their journal was checked */
@@ -84,7 +84,7 @@ export async function verify<S extends State, D extends Draft>(
   const positionedBefore = new Date(Date.now() - positionedWithinMs).toISOString();
   const compared = { client, db, asksWorkflow: true, positionedBefore, longestPauseMs };
 
-  async function compareAll(id: string): Promise<Comparison> {
+  async function compareWithOutside(id: string): Promise<Comparison> {
     const comparison = await compareEntity(log, compared, id);
     const isLogWhole = comparison.discrepancies.every(
       ({ where }) => where !== 'journal' && where !== 'history',
@@ -96,7 +96,7 @@ export async function verify<S extends State, D extends Draft>(
 
   async function verifyAll(orderIds: AsyncIterable<string>): Promise<void> {
     for await (const batch of batches(orderIds, concurrency)) {
-      for (const one of await Promise.all(batch.map(compareAll))) {
+      for (const one of await Promise.all(batch.map(compareWithOutside))) {
         report.orders += 1;
         report.events += one.events;
         if (!one.hasHistory) report.withoutHistory += 1;

@@ -290,9 +290,9 @@ async function repair<S extends State, D extends Draft>(
 }
 
 /**
- * Messages without a decision, or whose decision the journal lacks. Messages are handled in order,
- * so a command before the last known one was refused without an event, and is left out; facts are
- * kept.
+ * Messages without a decision, or whose decision the journal lacks. Messages are handled in order:
+ * a command without an event, before one with an event, was refused, and is left out. Facts are
+ * never refused, so they are kept.
  */
 function unrecorded<S extends State, D extends Draft>(
   { entity }: EntityLog<S, D>,

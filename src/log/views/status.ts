@@ -27,7 +27,7 @@ export interface ProjectionStatus {
   readonly eventsBehind: number;
   /** age of the oldest event that is not applied; 0 if there is none */
   readonly msBehind: number;
-  /** parked events */
+  /** number of events that are parked */
   readonly parked: number;
   /** ISO-8601 UTC, when `position` last changed */
   readonly at?: string;

@@ -28,9 +28,9 @@ export interface Folded<S extends State> {
 /** The states from which a batch of events is folded. */
 export interface BatchStart<S extends State> {
   /**
-   * Each entity of the batch, before the first of its events in it. Undefined if that event is the
-   * entity's first; an error if the log has a gap or cannot be folded; a LostPast if the gap will
-   * never be filled.
+   * By id, each entity of the batch as it was before the batch. Undefined if its log begins in the
+   * batch. An error if the log has a gap or cannot be folded; a `LostPast` if the gap will never be
+   * filled.
    */
   readonly states: ReadonlyMap<string, Folded<S> | Error | undefined>;
   /**

@@ -7,7 +7,7 @@ import type { View, ViewDocument } from '../view.js';
 import { type BatchStart, documentAfter, type Folded, LostPast, next } from './entity-states.js';
 import { type ParkedEvent, toParked } from './parked-events.js';
 
-/** What a batch of events comes to in a view. */
+/** The result of folding a batch of events into a view. */
 export interface FoldedBatch<S extends State> {
   /** one for each document that changes */
   readonly writes: AnyBulkWriteOperation<ViewDocument>[];

@@ -109,7 +109,7 @@ export async function project<S extends State, D extends Draft>(
       await lookAgain();
       const afterGap = await skipLostPositions(log, db, feeder.held.position);
       if (afterGap > feeder.held.position) await feeder.skipTo(afterGap);
-      // The tail knows a later position than the journal has.
+      // The tail has announced events, and the read does not find them yet.
       else if (hasEvents) await pause(LOOK_AGAIN_MS, signal);
     }
   }

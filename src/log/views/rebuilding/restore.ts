@@ -63,8 +63,8 @@ export async function restore<S extends State, D extends Draft>(
 }
 
 /**
- * Writes entities with complete logs. False, and nothing is written after it, if the journal has an
- * event of theirs by now.
+ * Writes entities with complete logs. Stops, and returns false, if the journal has got an event of
+ * one of them meanwhile.
  */
 async function insertAll<S extends State, D extends Draft>(
   log: EntityLog<S, D>,

@@ -1,5 +1,5 @@
 import type { LineQuantity } from './commands.js';
-import type { Effect, WantedEffect } from './effects.js';
+import type { WantedEffect } from './effects.js';
 import {
   type Authorization,
   type Line,
@@ -14,20 +14,6 @@ import {
   sum,
   undispatched,
 } from './order.js';
-
-/**
- * The effects that the order owes, each with its idempotency key. An effect stays owed until its
- * outcome settles it, whatever happens to the order meanwhile. Only then can its reverse become
- * owed.
- */
-export function pendingEffects(order: Order): readonly Effect[] {
-  // `since` is left out, because older states lack it: one key must always stand for the same
-  // request.
-  return order.owed.map((owed) => {
-    const { since: _, ...effect } = owed;
-    return effect;
-  });
-}
 
 /**
  * The effects that should become owed next, from the state alone (level-triggered): what should be
@@ -102,7 +88,7 @@ function wantedRestock(order: Order): WantedEffect | undefined {
   return received && { type: 'restock', returnId: received.returnId, lines: received.lines };
 }
 
-/** The first requested label whose booking is not owed yet: that of the shipment it was just for. */
+/** The first requested label whose booking is not owed yet. */
 function wantedBooking(order: Order): WantedEffect | undefined {
   const { shippingAddress, customer } = order;
   const shipment = order.shipments.find(
