@@ -69,7 +69,7 @@ function proofOfEffects(asked: AskedProviders): OutsideProof {
  * `verify` for orders, their stock, their payments and their labels.
  *
  * @param deps `providers`: those of the workers; by default, the built-in ones. `askUntil`:
- *   until when custom providers are asked; effects after that are reported as `unanswered`
+ *   until when own providers are asked; effects after that are reported as `unanswered`
  */
 export async function verifyOrders(
   { providers = {}, askUntil = Infinity, ...deps }: Omit<VerifyDeps, 'outside'> & Partial<AskedProviders>,
@@ -121,7 +121,7 @@ async function compareOutside(
   ];
 }
 
-/** Compares effects with a custom provider's answers about their keys. */
+/** Compares effects with the answers of own providers about their keys. */
 async function compareWithOwn(
   orderId: string,
   settled: readonly SettledEffect[],

@@ -19,7 +19,7 @@ import type { RoleProcess } from '../support/role-process.js';
 import { createSystem, type System } from '../support/system.js';
 import { until } from '../support/until.js';
 import { verifyOrders } from '../../src/effects/proof.js';
-import { reconcileOrders } from '../../src/effects/outside.js';
+import { reconcileOrders } from '../../src/effects/reconcile-orders.js';
 
 const LIMIT_MS = 900_000;
 const noWait = { prefer: '' };

@@ -12,7 +12,7 @@ import { startSequencing } from '../../support/sequencing.js';
 import { until } from '../../support/until.js';
 import { runWithoutTemporal } from '../without-temporal.js';
 import { orderLog } from '../../../src/order-log.js';
-import { reconcileOrders } from '../../../src/effects/outside.js';
+import { reconcileOrders } from '../../../src/effects/reconcile-orders.js';
 
 let api: TestApi;
 let env: Session['env'];

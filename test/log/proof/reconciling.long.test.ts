@@ -22,7 +22,7 @@ import { until } from '../../support/until.js';
 import { createLogger } from '../../../src/server/logger.js';
 import { orderLog } from '../../../src/order-log.js';
 import { verifyOrders } from '../../../src/effects/proof.js';
-import { reconcileOrders } from '../../../src/effects/outside.js';
+import { reconcileOrders } from '../../../src/effects/reconcile-orders.js';
 
 let api: TestApi;
 let db: Db;

@@ -1,0 +1,37 @@
+import type { Draft, State } from '../log/entity.js';
+import type { AnyLog } from '../log/journal/entity-log.js';
+import { reconcile, type ReconcileDeps } from '../log/proof/reconciling.js';
+import type { Reconciliation } from '../log/proof/reconciliations.js';
+import { logs, ofAnyEntity } from '../logs.js';
+import { orderLog } from '../order-log.js';
+import type { EventDraft } from '../order/events.js';
+import type { Order } from '../order/order.js';
+import { checkDatabaseIdentity } from './database/database-identity.js';
+import { stockOutside } from './outside.js';
+
+/** `reconcile` for every kind of entity; for orders, their stock, too. */
+export async function reconcileAll(
+  given: Pick<ReconcileDeps<State, Draft>, 'client' | 'db' | 'taskQueue'>,
+  by: Pick<Reconciliation, 'runId' | 'workflowId'>,
+  heartbeat: (done: number) => void,
+): Promise<ReadonlyMap<AnyLog, Reconciliation>> {
+  const reports = new Map<AnyLog, Reconciliation>();
+  for (const log of logs)
+    reports.set(
+      log,
+      log === orderLog
+        ? await reconcileOrders(given, by, heartbeat)
+        : await reconcile(ofAnyEntity(log), given, by, heartbeat),
+    );
+  return reports;
+}
+
+/** `reconcile` for orders, and their stock. */
+export async function reconcileOrders(
+  given: Omit<ReconcileDeps<Order, EventDraft>, 'checkDatabaseIdentity' | 'outside'>,
+  by: Pick<Reconciliation, 'runId' | 'workflowId'>,
+  heartbeat: (done: number) => void,
+): Promise<Reconciliation> {
+  const reconciled = { ...given, checkDatabaseIdentity, outside: stockOutside };
+  return await reconcile(orderLog, reconciled, by, heartbeat);
+}
