@@ -10,7 +10,7 @@ import { temporalConnectionOptions } from '../src/server/connections.js';
 import { logChanges } from '../src/server/log-changes.js';
 import { tlsAdvice } from '../src/server/tls-advice.js';
 import type { Logger } from '../src/server/logger.js';
-import { heartbeatEveryMs } from '../src/server/worker-heartbeat.js';
+import { heartbeatEveryMs } from '../src/server/worker-presence.js';
 import type { RoleContext, RunningRole } from './role.js';
 
 export interface WorkerContext extends Omit<RoleContext, 'temporal' | 'tail'> {

@@ -2,7 +2,7 @@ import type { Connection } from '@temporalio/client';
 import type { KeyStore } from '../access/persons/key-store.js';
 import type { Config } from '../server/config.js';
 import type { Http } from './http.js';
-import { keyStoreIdOf, namespaceIdOf, System, systemOf } from '../server/system.js';
+import { keyStoreIdOf, namespaceIdOf, System, systemOf } from './system.js';
 
 const TIMEOUT_MS = 1_000;
 
