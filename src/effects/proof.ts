@@ -51,8 +51,8 @@ interface AskedProviders {
 }
 
 /**
- * Proves the stock, the payments and the labels of orders. Built-in providers are read as a whole; a custom
- * provider is asked for the key of each effect.
+ * Proves the stock, the payments and the labels of orders. Built-in providers are read as a whole;
+ * one of your own is asked for the key of each effect.
  */
 function proofOfEffects(asked: AskedProviders): OutsideProof {
   const { providers } = asked;

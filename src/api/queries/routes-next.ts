@@ -122,7 +122,7 @@ export function registerNext(app: Http, { client, db, reader, uiUrl }: NextDeps)
 /**
  * A step has the name of its effect's type. Only bookings of labels may be owed several at a time;
  * they and their steps begin in the same order. While one has ended and the view does not show it
- * yet, or the other way round, no tries are told.
+ * yet, or the other way round, the answer has no tries.
  */
 function effectsOf({ owed, updatedAt }: Order, run: OrderRun | undefined) {
   return owed.map(({ since = updatedAt, ...effect }) => {

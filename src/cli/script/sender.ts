@@ -11,8 +11,6 @@ import { exitCodes, Failure, usageFailure } from './failure.js';
 import type * as Input from './input.js';
 import type { CommonOptions, Session } from './session.js';
 
-/** Who sends what a script sends: the owner of an API key, or a name without one. */
-
 /** Options of every script that sends a command. */
 export interface CommandOptions extends CommonOptions {
   readonly key?: string;

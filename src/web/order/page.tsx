@@ -33,7 +33,7 @@ export function OrderPage() {
         {problem === undefined ? <Loading /> : <Refused problem={problem} />}
       </>
     );
-  return <Told key={orderId} following={following} order={order} />;
+  return <LoadedOrder key={orderId} following={following} order={order} />;
 }
 
 function Loading() {
@@ -46,7 +46,7 @@ function Loading() {
   );
 }
 
-function Told({ following, order }: { readonly following: Following; readonly order: OrderNow }) {
+function LoadedOrder({ following, order }: { readonly following: Following; readonly order: OrderNow }) {
   const previewed = useSignal<Preview | undefined>(undefined);
   const { steps, eventsProblem, servedBy } = following.now.value;
   const { shown, show } = useShown(order.orderId, steps);
