@@ -111,8 +111,8 @@ async function restartEnded(
 }
 
 /**
- * Requests a rebuild of each state view, such as `orders`, until one to this version has started. The
- * views across orders start their own rebuilds.
+ * Requests a rebuild of each state view, such as `orders`, until one to this version has started.
+ * The views across orders start their own rebuilds.
  */
 async function rebuildOutdated(
   { temporal, config, mongo, logger }: RoleContext,

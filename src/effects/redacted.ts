@@ -2,8 +2,8 @@ import { messageOf } from '../outages/message-of.js';
 
 /**
  * An error with the message of another one, in which `***` replaces personal texts: as they are, in
- * other cases, and as a URL has them. Temporal stores errors of steps, and forgetting does not reach
- * them. It has no `cause`, which may have the texts anywhere.
+ * other cases, and as a URL has them. Temporal stores errors of steps, and forgetting does not
+ * reach them. It has no `cause`, which may have the texts anywhere.
  */
 export function redacted(error: unknown, texts: readonly string[]): Error {
   const forms = texts

@@ -51,7 +51,7 @@ export type EndpointEvent = {
   [T in keyof EventData]: { readonly type: T; readonly data: EventData[T] };
 }[keyof EventData];
 
-/** How many secrets sign. The old one signs until the next rotation, so a receiver has time to change. */
+/** How many secrets sign: the old one, too, until the next rotation, so receivers can change. */
 const secretsKept = 2;
 const rejectionsKept = 50;
 

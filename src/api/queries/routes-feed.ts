@@ -116,8 +116,8 @@ function pageRoute(app: Http, { db }: FeedDeps): void {
 }
 
 /**
- * Reads a page, again if the next generation begins meanwhile: its events are of the generation that
- * it names.
+ * Reads a page, again if the next generation begins meanwhile: its events are of the generation
+ * that it names.
  *
  * @param begin gives the position after which the page begins
  */

@@ -114,8 +114,8 @@ export async function insertIntoJournal(
 }
 
 /**
- * Writes an entity's log, as far as its history has it, to the journal (see `appendToJournal`). What
- * the journal lacks then is lost everywhere: the event after it is marked with `begins`.
+ * Writes an entity's log, as far as its history has it, to the journal (see `appendToJournal`).
+ * What the journal lacks then is lost everywhere: the event after it is marked with `begins`.
  */
 export async function restoreLog(log: AnyLog, db: Db, events: readonly StoredEvent[]): Promise<void> {
   await appendToJournal(log, db, events);
@@ -185,8 +185,8 @@ export async function truncationPoints(
 }
 
 /**
- * Refuses events of a run that another run has replaced, even if the journal has nothing under their
- * versions yet.
+ * Refuses events of a run that another run has replaced, even if the journal has nothing under
+ * their versions yet.
  *
  * @param resumption version of the last resumption in the run's log; 0 if it has none
  * @throws ApplicationFailure of type `Superseded`, which is not retried
@@ -223,8 +223,8 @@ async function lastResumption(
 }
 
 /**
- * True if the entity's log begins after version 1 (see `restoreLog`), and the journal has all events
- * from there to `version`.
+ * True if the entity's log begins after version 1 (see `restoreLog`), and the journal has all
+ * events from there to `version`.
  */
 export async function holdsTruncatedLog(
   log: AnyLog,

@@ -11,7 +11,9 @@ export interface Reconciliation {
   /** ISO-8601 UTC */
   readonly startedAt: string;
   readonly finishedAt: string;
-  /** entities that were listed: the open ones, and those closed since the last run; persisted name */
+  /**
+   * entities that were listed: the open ones, and those closed since the last run; persisted name
+   */
   readonly orders: number;
   /** entities that were compared event by event */
   readonly compared: number;
