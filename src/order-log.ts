@@ -22,13 +22,11 @@ import { toView } from './order/view.js';
 import { startOptionsOf } from './views/order-start.js';
 import { ordersView } from './views/orders.js';
 
-/** What `log/` offers, with the types of an order. */
-
-/** The log of orders. */
+/** The log of orders. The rest of this file gives the functions of `log/` the types of an order. */
 export const orderLog: EntityLog<Order, EventDraft> = {
   entity: orders,
-  feed: 'feed',
-  journal: 'journal',
+  feedId: 'feed',
+  journalRebuild: 'journal',
   view: ordersView,
   shape: { of: toView, ids: ['shipmentId', 'refundId', 'returnId', 'sku'] },
   startOptions: startOptionsOf,

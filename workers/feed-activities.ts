@@ -1,7 +1,7 @@
 import { Context } from '@temporalio/activity';
 import type { Client } from '@temporalio/client';
 import type { Db } from 'mongodb';
-import { checkDatabaseIdentity } from '../src/effects/inventory/database-identity.js';
+import { checkDatabaseIdentity } from '../src/effects/database/database-identity.js';
 import { reconcileAll, stockOutside } from '../src/effects/outside.js';
 import { endpointLog } from '../src/endpoint/endpoint-log.js';
 import type { LeasedTask } from '../src/log/feed/leased-tasks.js';

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { build } from 'vite';
 import { withPlainRoot } from './plain-root.mjs';
 
-/** Packages of hundreds of small files. All others stay packages. */
+/** Packages with hundreds of small files, which the bundle includes. It imports all others. */
 const bundled = ['typebox', 'jose'];
 
 /**

@@ -1,7 +1,15 @@
 import type { Db } from 'mongodb';
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import type { Db } from 'mongodb';
+import { logs } from '../src/logs.js';
+import { checkDatabaseIdentity } from '../src/effects/database/database-identity.js';
+import type { Providers } from '../src/effects/provider-modules.js';
+import { setUpSandboxLabels } from '../src/effects/carriers/sandbox-carriers.js';
+import { setUpSandbox } from '../src/effects/payments/sandbox-ledger.js';
+import { ensureStockIndexes } from '../src/effects/inventory/stock.js';
 import { ensureAttentionIndexes } from '../src/attention/list.js';
+import { ensureCommandIndexes } from '../src/delivery/kafka/command-rows.js';
 import { ensureReaderIndexes } from '../src/delivery/readers.js';
 import { ensureDeliveryIndexes } from '../src/delivery/rows.js';
 import { setUpSandboxLabels } from '../src/effects/carriers/sandbox-carriers.js';
@@ -44,6 +52,7 @@ const INDEXES = [
   ensureAttentionIndexes,
   ensureForgettingIndexes,
   ensureDeliveryIndexes,
+  ensureCommandIndexes,
   ensureReaderIndexes,
   ensureTombstoneIndex,
   setUpSandbox,

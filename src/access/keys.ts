@@ -2,7 +2,7 @@ import { Binary, type Collection, type Db } from 'mongodb';
 import { createKey } from './api-key.js';
 import type { Scope } from './scopes.js';
 
-/** An API key of a client, as it is stored. A client is all keys with its name. */
+/** An API key, as it is stored. All keys with the same `client` belong to one client. */
 export interface KeyDocument {
   /** the id in the key */
   readonly _id: string;

@@ -69,7 +69,7 @@ export function openTokens(
   let triedAt = Number.NEGATIVE_INFINITY;
   /** Why the last attempt failed; undefined if it succeeded. */
   let failure: string | undefined;
-  /** In the order in which they were checked. */
+  /** The checked tokens, in the order in which they were checked. */
   let checked = new Map<string, Checked>();
 
   async function load(): Promise<Loaded> {

@@ -116,7 +116,8 @@ function isRefusal({ status }: HttpProblem): boolean {
 }
 
 /**
- * Refuses a request that also needs `scope`, besides the scope of its route.
+ * Refuses a request whose principal lacks `scope`. Called for a request that needs it in addition
+ * to the scope of its route.
  *
  * @throws HttpProblem 403
  */

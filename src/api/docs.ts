@@ -3,7 +3,7 @@ import { listServedRoutes } from './edge/ports.js';
 import { asyncApi } from './reference/asyncapi.js';
 import { described } from './reference/described.js';
 import { signingInWords } from './reference/signing.js';
-import { registerReference } from './reference.js';
+import { registerReference } from './reference/page.js';
 import type { Http } from './http.js';
 
 const asyncApiDocument = asyncApi();

@@ -38,7 +38,6 @@ export const Url = Type.String({
   description: 'absolute, https; with WEBHOOKS_ALLOW_PRIVATE=on also http',
 });
 
-/** An endpoint in answers. */
 export const EndpointAnswer = closed({
   endpointId: Type.String(),
   version: Type.Integer(),

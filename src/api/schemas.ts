@@ -51,7 +51,7 @@ export const Id = matching('id');
 /** Several ids, or names of types, in a query: short enough for the headers that Node accepts. */
 export const Ids = matching('ids', { maxLength: 2_000 });
 /**
- * Several tags in a query. Short, because percent-encoding may make twelve characters of each one.
+ * Several tags in a query. Short, because percent-encoding may turn one character into twelve.
  */
 export const Tags = matching('line', { maxLength: 500 });
 export const Sku = matching('sku');

@@ -19,8 +19,8 @@ const RECONNECT_MS = 1_000;
 /** Bytes written at once. */
 const CHUNK = 64 * 1024;
 /**
- * Shared by all streams of the process: a socket buffers megabytes, even if the client does not
- * read.
+ * Lets one stream of the process write a chunk of a large page at a time. Otherwise each socket
+ * could buffer megabytes at once, even if its client does not read.
  */
 const oneAtATime = createMutex();
 

@@ -24,13 +24,13 @@ export interface Tries {
   /** how many attempts were made so far */
   readonly attempts: number;
   readonly lastError?: string;
-  /** ISO-8601 UTC; absent while it is tried */
+  /** ISO-8601 UTC; absent while an attempt is running */
   readonly nextTryAt?: string;
 }
 
 /**
  * @returns undefined if Temporal has no workflow of the order
- * @throws errors of Temporal if it does not answer in 1.5 s, or until `giveUpAt`
+ * @throws errors of Temporal if it does not answer before `giveUpAt`, by default within 1.5 s
  */
 export async function runOf(
   client: Client,

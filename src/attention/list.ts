@@ -6,7 +6,7 @@ import { type AnyLog, type StateDocument, stateViews } from '../log/journal/enti
 import { type TrackingRow, trackingRows } from '../effects/carriers/tracking.js';
 import { endpointViews, isEnabled } from '../delivery/endpoints.js';
 import { waitingCommands } from '../delivery/kafka/command-rows.js';
-import { kafkaRows } from '../delivery/kafka/rows.js';
+import { kafkaRows } from '../delivery/kafka/publishing-progress.js';
 import type { KafkaTopics } from '../delivery/kafka/settings.js';
 import { subscriptionRows, waitingRows } from '../delivery/rows.js';
 import { byRequest } from '../endpoint/settings.js';

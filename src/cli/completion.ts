@@ -5,7 +5,7 @@ import type { Session } from './script/session.js';
 const shells = ['bash', 'zsh', 'fish'] as const;
 type Shell = (typeof shells)[number];
 
-/** Adds `completion`: prints a shell's completion of everything in `program`. */
+/** Adds `completion`: prints a shell script that completes everything in `program`. */
 export function addCompletion(program: Command, { terminal: { print } }: Session): void {
   const script = addScript(program, 'completion', {
     summary: 'print the completion of these scripts, for a shell',
@@ -120,7 +120,7 @@ compdef _orders orders`,
     ].join('\n'),
 };
 
-/** Patterns of a `case` that leads from one path to the next: `''/create`. */
+/** Patterns of the `case` that adds a word to the path: `'stock/set'` for `orders stock set`. */
 function pathsOf(all: readonly Words[]): string {
   return all
     .filter(({ path }) => path !== '')
@@ -139,12 +139,12 @@ function valueCases(
     .join('\n');
 }
 
-/** For zsh's `_describe`: `'word:what it says'`. */
+/** A word in the format of zsh's `_describe`: `'word:what it says'`. */
 function described({ word, says }: Word): string {
   return `'${word}:${quoted(says.replaceAll(':', String.raw`\\:`))}'`;
 }
 
-/** Within single quotes, in any of the shells. */
+/** A text that can be within single quotes, in any of the shells. */
 function quoted(text: string): string {
   return text.replaceAll(`'`, '’');
 }

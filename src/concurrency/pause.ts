@@ -1,9 +1,12 @@
 import { setTimeout } from 'node:timers/promises';
 
+/** The longest time of a timer: one that is longer would end at once. */
+const LONGEST_MS = 2 ** 31 - 1;
+
 /**
  * Waits until `ms` have passed or `signal` aborts. It never fails. If `ms` is 0 or less, it does
- * not wait.
+ * not wait, and it waits for 24 days at most.
  */
 export async function pause(ms: number, signal?: AbortSignal): Promise<void> {
-  if (ms > 0) await setTimeout(ms, undefined, signal && { signal }).catch(() => undefined);
+  if (ms > 0) await setTimeout(Math.min(ms, LONGEST_MS), undefined, signal && { signal }).catch(() => undefined);
 }

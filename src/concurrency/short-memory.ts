@@ -1,6 +1,6 @@
 /**
- * Remembers values for a short time: all are dropped together, at most `forMs` after each was kept.
- * If there are more than `most`, the oldest are dropped.
+ * Remembers values for a short time. All are dropped `forMs` after the first of them was kept. If
+ * there are more than `most`, the oldest are dropped earlier.
  */
 export class ShortMemory<V> {
   private readonly forMs: number;

@@ -3,7 +3,7 @@ import type { EndpointSettings } from '../endpoint/settings.js';
 import type { PositionedEvent } from '../log/feed/feed.js';
 import type { QueryTime } from '../mongodb/durability.js';
 import { isServerError } from '../outages/server-error.js';
-import { type EventFilter, matching } from './filters.js';
+import { type EventFilter, matching } from './event-filter.js';
 import { foldOrder, type OrderAfter } from './order-after.js';
 
 /** An event that a subscriber gets. */

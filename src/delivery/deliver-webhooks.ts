@@ -71,12 +71,12 @@ async function work(deps: WebhookDeps, signal: AbortSignal, heartbeat: () => voi
   try {
     while (!signal.aborted) {
       // Read before the endpoints, so that a later change of one ends the wait below.
-      const { woken } = tail;
+      const { wakeCount } = tail;
       const endpoints = await enabled(db);
       heartbeat();
       if (endpoints.length === 0) {
         const never = Number.POSITIVE_INFINITY;
-        await tail.waitBeyond(never, signal, lookEveryMs ?? LOOK_WITHOUT_ENDPOINTS_MS, woken);
+        await tail.waitBeyond(never, signal, lookEveryMs ?? LOOK_WITHOUT_ENDPOINTS_MS, wakeCount);
         continue;
       }
       const { generations, head } = await feedEnd(orderLog, db);
@@ -88,7 +88,7 @@ async function work(deps: WebhookDeps, signal: AbortSignal, heartbeat: () => voi
           .finally(() => running.delete(orderId));
         running.set(orderId, pass);
       }
-      await tail.waitBeyond(head, signal, lookEveryMs ?? LOOK_EVERY_MS, woken);
+      await tail.waitBeyond(head, signal, lookEveryMs ?? LOOK_EVERY_MS, wakeCount);
     }
   } finally {
     signal.removeEventListener('abort', end);

@@ -1,6 +1,5 @@
 import type { Db } from 'mongodb';
 import type { WebhookSecrets } from '../access/webhook-secrets.js';
-import { backOffMs } from '../concurrency/back-off.js';
 import { pause } from '../concurrency/pause.js';
 import type { Endpoint } from '../endpoint/endpoint.js';
 import { type PositionedEvent, skipLostPositions } from '../log/feed/feed.js';
@@ -15,7 +14,7 @@ import { cloudEventOf } from './cloud-events.js';
 import { endpointViews } from './endpoints.js';
 import { failed, type Health, isDown, isGivenUp, isResting, type Patience, succeeded } from './health.js';
 import { deliveryRow, failureOf, isAcknowledged, postSigned } from './message.js';
-import { matching } from './filters.js';
+import { matching } from './event-filter.js';
 import { foldOrder, type OrderAfter } from './order-after.js';
 import {
   type DeliveryRow,
@@ -27,6 +26,7 @@ import {
 } from './rows.js';
 import type { Sender } from './sender.js';
 import { subscriptionOf } from './subscription.js';
+import { afterFailure, type Outcome, waitingRow } from './waiting.js';
 
 export interface DeliveryPassDeps {
   readonly db: Db;
@@ -70,9 +70,6 @@ export async function deliverDue(
   const secrets = await deps.secrets.read(endpoint.secretIds);
   await new DeliveryPass(deps, endpoint, secrets, subscription).run();
 }
-
-/** `later`: it was not sent, or this process ends. */
-type Outcome = 'delivered' | 'later' | { readonly failure: string; readonly retryAfterMs: number };
 
 /** One delivery pass over an endpoint. */
 class DeliveryPass {
@@ -167,7 +164,8 @@ class DeliveryPass {
       const outcome = await this.sendAgain(first, orderAfter);
       if (outcome === 'later') return;
       if (outcome !== 'delivered') {
-        const later = this.afterFailure(outcome, attempts + 1, failingSince);
+        const failing = { ...outcome, attempts: attempts + 1, failingSince };
+        const later = afterFailure(failing, Date.now(), this.deps.patience);
         const isParked = later.parkedAt !== undefined;
         // `nextTryAt` guards the update: an operator may have asked for a retry meanwhile.
         await rows.updateOne(
@@ -227,6 +225,7 @@ class DeliveryPass {
     const byOrder = new Map<string, PositionedEvent[]>();
     for (const event of events) byOrder.set(event.orderId, [...(byOrder.get(event.orderId) ?? []), event]);
     const { orderId: endpointId } = this.endpoint;
+    const { patience } = this.deps;
     const blocked = await waitingRows(this.deps.db).distinct(
       'orderId',
       { endpointId, orderId: { $in: [...byOrder.keys()] } },
@@ -241,45 +240,10 @@ class DeliveryPass {
         const outcome = waits.has(orderId) ? 'later' : await this.send(event, orderAfter);
         if (outcome === 'delivered') continue;
         waits.add(orderId);
-        waiting.push(this.waitingRow(event, outcome));
+        waiting.push(waitingRow(endpointId, event, outcome, Date.now(), patience));
       }
     });
     return waiting;
-  }
-
-  private waitingRow(event: PositionedEvent, outcome: Exclude<Outcome, 'delivered'>): WaitingRow {
-    const { orderId: endpointId } = this.endpoint;
-    const { orderId, version, position, type } = event;
-    return {
-      _id: `${endpointId}/${orderId}:${version}`,
-      endpointId,
-      orderId,
-      version,
-      position,
-      type,
-      ...(outcome === 'later'
-        ? { attempts: 0, nextTryAt: new Date() }
-        : this.afterFailure(outcome, 1, undefined)),
-    };
-  }
-
-  private afterFailure(
-    { failure, retryAfterMs }: Exclude<Outcome, string>,
-    attempts: number,
-    since: string | undefined,
-  ): Pick<WaitingRow, 'attempts' | 'failure' | 'failingSince' | 'nextTryAt' | 'parkedAt'> {
-    const now = Date.now();
-    const { patience } = this.deps;
-    const failingSince = since ?? new Date(now).toISOString();
-    const inMs = Math.max(retryAfterMs, backOffMs(attempts, patience));
-    return {
-      attempts,
-      failure,
-      failingSince,
-      ...(isGivenUp(attempts, since, now, patience)
-        ? { parkedAt: new Date(now).toISOString() }
-        : { nextTryAt: new Date(now + inMs) }),
-    };
   }
 
   private async send(event: PositionedEvent, orderAfter: OrderAfter): Promise<Outcome> {
@@ -307,7 +271,7 @@ class DeliveryPass {
       this.health = succeeded(now);
       return 'delivered';
     }
-    // An event log is never erased, so the receiver's text does not enter the endpoint's.
+    // An event log is never erased, so the receiver's text must not enter the endpoint's log.
     const { answer: _, ...withoutAnswer } = sent;
     const { status, retryAfterMs = 0 } = sent;
     this.health = failed(this.health, now, patience, status === 429 || status === 503 ? retryAfterMs : 0);

@@ -6,7 +6,6 @@ import type { StateDocument } from '../log/journal/entity-log.js';
 /** The filter for endpoints that get events. */
 export const isEnabled = { finished: false, status: 'enabled' } as const;
 
-/** The view of endpoints. */
 export function endpointViews(db: Db) {
   return db.collection<StateDocument<Endpoint>>(endpointLog.view.collection);
 }

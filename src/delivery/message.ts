@@ -12,7 +12,7 @@ export interface Receiver {
   readonly secrets: readonly string[];
 }
 
-/** An event, or a test. */
+/** The body of a webhook: an event, or a test message. */
 export type Message = Omit<CloudEvent, 'sequence' | 'generation'>;
 
 /** Posts an event, signed by the Standard Webhooks scheme (standardwebhooks.com). */

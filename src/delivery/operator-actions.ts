@@ -10,8 +10,6 @@ import { type DeliveryRow, deliveryRows, subscriptionRows, waitingRows } from '.
 import type { Sender } from './sender.js';
 import { subscriptionOf } from './subscription.js';
 
-/** What operators request of deliveries. */
-
 /** Sends a test message, once. */
 export async function sendTest(db: Db, sender: Sender, receiver: Receiver): Promise<DeliveryRow> {
   const type = 'webhook.test.v1';

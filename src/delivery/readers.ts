@@ -9,7 +9,7 @@ export interface Reader {
   readonly name: string;
 }
 
-/** The checkpoint of a reader: it has handled every event up to there, as it has said. */
+/** A checkpoint that a reader has kept here: it has handled every event up to this place. */
 export interface ReaderRow extends FeedPlace, Reader {
   /** `<client> <name>` */
   readonly _id: string;
@@ -30,7 +30,7 @@ export async function ensureReaderIndexes(db: Db): Promise<void> {
   ]);
 }
 
-/** Where a reader has come to; undefined if that is not known. */
+/** The checkpoint of a reader; undefined if it has kept none here. */
 export async function placeOfReader(db: Db, reader: Reader): Promise<FeedPlace | undefined> {
   return (await readerRows(db).findOne({ _id: idOf(reader) }, answering)) ?? undefined;
 }

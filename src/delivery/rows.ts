@@ -1,7 +1,6 @@
 import type { Db } from 'mongodb';
 import type { FeedPlace } from '../log/feed/place.js';
 import type { Health } from './health.js';
-import { partitionRows } from './kafka/command-rows.js';
 
 /**
  * The checkpoint of a subscription: each event up to the position was delivered, is filtered out,
@@ -69,7 +68,6 @@ export const deliveryRows = (db: Db) => db.collection<DeliveryRow>('webhook_deli
 
 export async function ensureDeliveryIndexes(db: Db): Promise<void> {
   await Promise.all([
-    partitionRows(db).createIndex({ topic: 1, _id: 1 }),
     waitingRows(db).createIndexes([
       { key: { endpointId: 1, orderId: 1, version: 1 } },
       { key: { orderId: 1 } },

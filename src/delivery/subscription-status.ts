@@ -5,7 +5,7 @@ import { answering } from '../mongodb/durability.js';
 import { orderLog } from '../order-log.js';
 import { endpointViews } from './endpoints.js';
 import { healthy } from './health.js';
-import { kafkaRows } from './kafka/rows.js';
+import { kafkaRows } from './kafka/publishing-progress.js';
 import { readerRows } from './readers.js';
 import { subscriptionRows, waitingRows } from './rows.js';
 import { beginOf, placeIn } from './subscription.js';

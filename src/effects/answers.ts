@@ -87,8 +87,10 @@ function doneIn({ type }: Answer): Outcome | undefined {
   return type === 'done' ? { type } : undefined;
 }
 
+/** Text that each store keeps as it is, on one line. */
 function isText(value: unknown): value is string {
-  return typeof value === 'string' && value !== '' && value.length <= longestText;
+  if (typeof value !== 'string' || value === '' || value.length > longestText) return false;
+  return value.isWellFormed() && !/\p{Cc}/u.test(value);
 }
 
 /** The page links to it, so it must not be a script. Every reader of the order gets it. */

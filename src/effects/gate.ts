@@ -161,7 +161,7 @@ class Breaker {
   }
 
   /**
-   * Runs `work`, which passes the provider's call through `watched`.
+   * Runs `work`. Only the calls that it makes through `watched` count as a success or a failure.
    *
    * @throws ProviderBusy in a pause
    */

@@ -1,13 +1,13 @@
 import type { Draft, State } from '../log/entity.js';
 import type { AnyLog } from '../log/journal/entity-log.js';
 import type { Outside } from '../log/history/outside.js';
-import { reconcile, type Reconciled } from '../log/proof/reconciling.js';
+import { reconcile, type ReconcileDeps } from '../log/proof/reconciling.js';
 import type { Reconciliation } from '../log/proof/reconciliations.js';
 import { logs, ofAnyEntity } from '../logs.js';
 import { orderLog } from '../order-log.js';
 import type { EventDraft } from '../order/events.js';
 import type { Order } from '../order/order.js';
-import { checkDatabaseIdentity } from './inventory/database-identity.js';
+import { checkDatabaseIdentity } from './database/database-identity.js';
 import { beginRestore, endRestore, restoreStock } from './inventory/stock-restore.js';
 
 /** The external system that orders' effects change and their logs can restore: stock. */
@@ -19,7 +19,7 @@ export const stockOutside: Outside<Order, EventDraft> = {
 
 /** `reconcile` for every kind of entity; for orders, their stock, too. */
 export async function reconcileAll(
-  given: Pick<Reconciled<State, Draft>, 'client' | 'db' | 'taskQueue'>,
+  deps: Pick<ReconcileDeps<State, Draft>, 'client' | 'db' | 'taskQueue'>,
   by: Pick<Reconciliation, 'runId' | 'workflowId'>,
   heartbeat: (done: number) => void,
 ): Promise<ReadonlyMap<AnyLog, Reconciliation>> {
@@ -28,18 +28,18 @@ export async function reconcileAll(
     reports.set(
       log,
       log === orderLog
-        ? await reconcileOrders(given, by, heartbeat)
-        : await reconcile(ofAnyEntity(log), given, by, heartbeat),
+        ? await reconcileOrders(deps, by, heartbeat)
+        : await reconcile(ofAnyEntity(log), deps, by, heartbeat),
     );
   return reports;
 }
 
 /** `reconcile` for orders, and their stock. */
 export async function reconcileOrders(
-  given: Omit<Reconciled<Order, EventDraft>, 'checkDatabaseIdentity' | 'outside'>,
+  deps: Omit<ReconcileDeps<Order, EventDraft>, 'checkDatabaseIdentity' | 'outside'>,
   by: Pick<Reconciliation, 'runId' | 'workflowId'>,
   heartbeat: (done: number) => void,
 ): Promise<Reconciliation> {
-  const reconciled = { ...given, checkDatabaseIdentity, outside: stockOutside };
-  return await reconcile(orderLog, reconciled, by, heartbeat);
+  const withStock = { ...deps, checkDatabaseIdentity, outside: stockOutside };
+  return await reconcile(orderLog, withStock, by, heartbeat);
 }

@@ -10,7 +10,7 @@ import type { AnyLog } from '../log/journal/entity-log.js';
 import { notJournaled, readJournal } from '../log/journal/journal.js';
 import type { Discrepancy } from '../log/proof/discrepancy.js';
 import type { OutsideProof } from '../log/proof/outside-proof.js';
-import { verify, type Verified, type VerifyOptions, type VerifyReport } from '../log/proof/verify.js';
+import { verify, type VerifyDeps, type VerifyOptions, type VerifyReport } from '../log/proof/verify.js';
 import { ofAnyEntity } from '../logs.js';
 import { orderLog } from '../order-log.js';
 import { outcomeIn, saysType, shapeOf } from './answers.js';
@@ -51,8 +51,8 @@ interface AskedProviders {
 }
 
 /**
- * Proves the stock, the payments and the labels of orders. Built-in providers are read as a whole;
- * one of your own is asked for the key of each effect.
+ * Proves the stock, the payments and the labels of orders. Built-in providers are read as a whole.
+ * A custom provider is asked for the key of each effect.
  */
 function proofOfEffects(asked: AskedProviders): OutsideProof {
   const { providers } = asked;
@@ -68,26 +68,24 @@ function proofOfEffects(asked: AskedProviders): OutsideProof {
 /**
  * `verify` for orders, their stock, their payments and their labels.
  *
- * @param verified `providers`: those of the workers; by default, the built-in ones. `askUntil`:
+ * @param deps `providers`: those of the workers; by default, the built-in ones. `askUntil`:
  *   until when custom providers are asked; effects after that are reported as `unanswered`
  */
 export async function verifyOrders(
-  { providers = {}, askUntil = Infinity, ...verified }: Omit<Verified, 'outside'> & Partial<AskedProviders>,
+  { providers = {}, askUntil = Infinity, ...deps }: Omit<VerifyDeps, 'outside'> & Partial<AskedProviders>,
   options?: VerifyOptions,
 ): Promise<VerifyReport> {
   const outside = proofOfEffects({ providers, askUntil });
-  return await verify(orderLog, { ...verified, outside }, options);
+  return await verify(orderLog, { ...deps, outside }, options);
 }
 
 /** `verify` for a kind of entity; for orders, their stock, payments and labels, too. */
 export async function verifyEntity(
   log: AnyLog,
-  verified: Parameters<typeof verifyOrders>[0],
+  deps: Parameters<typeof verifyOrders>[0],
   options?: VerifyOptions,
 ): Promise<VerifyReport> {
-  return log === orderLog
-    ? await verifyOrders(verified, options)
-    : await verify(ofAnyEntity(log), verified, options);
+  return log === orderLog ? await verifyOrders(deps, options) : await verify(ofAnyEntity(log), deps, options);
 }
 
 /**

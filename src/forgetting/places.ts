@@ -13,7 +13,7 @@ import type { CheckedPlace, NotReached } from './certificate.js';
 import { holdsPersonUnder, ordersOf, type Stores } from './customer-orders.js';
 import { keptRuns } from './histories.js';
 import { addPersons, noPersons } from './persons-in.js';
-import { Tally } from './tally.js';
+import { PlaceFindings } from './place-findings.js';
 
 /** The findings for all places. */
 export interface Inspection {
@@ -61,16 +61,16 @@ interface Logs {
   readonly orderIds: readonly string[];
   /** number of runs that Temporal keeps of them */
   readonly runs: number;
-  readonly histories: Tally;
-  readonly journals: Tally;
-  readonly aside: Tally;
+  readonly histories: PlaceFindings;
+  readonly journals: PlaceFindings;
+  readonly aside: PlaceFindings;
 }
 
 async function inspectLogs({ stores, keyStore, customerId, keys, heartbeat }: Asked): Promise<Logs> {
   const { client, db } = stores;
-  const histories = new Tally(keyStore);
-  const journals = new Tally(keyStore);
-  const aside = new Tally(keyStore);
+  const histories = new PlaceFindings(keyStore);
+  const journals = new PlaceFindings(keyStore);
+  const aside = new PlaceFindings(keyStore);
   const orderIds: string[] = [];
   let runs = 0;
   for await (const order of ordersOf(stores, customerId)) {

@@ -8,6 +8,10 @@ import { journal } from '../log/journal/journal.js';
 import type { EventData } from '../order/events.js';
 import { orderLog } from '../order-log.js';
 
+/**
+ * A tombstone is a `PersonForgotten` event. It names keys that were destroyed, and it outlives
+ * them: if a backup of the key store brings a key back, the event has it destroyed again.
+ */
 const type = 'PersonForgotten';
 
 /** The index finds the events of this type without reading all others. */

@@ -63,6 +63,7 @@ export interface Decider<S extends State, D extends Draft> {
   readonly cancel: (state: S) => {
     readonly type: string;
     readonly data: object;
+    /** false only for entities whose stored histories have command ids without an issuer */
     readonly hasIssuer: boolean;
   };
 

@@ -42,7 +42,7 @@ export interface PaymentMethod {
 
 /** Periods in milliseconds, fixed for an order at its creation. */
 export interface Terms {
-  /** how long a payment may stay pending, from the provider's answer that it is */
+  /** how long a payment may stay pending after the provider has answered `pending` */
   readonly paymentDeadline: number;
   /** how long after completion goods may come back */
   readonly returnWindow: number;

@@ -194,17 +194,16 @@ function dispatch(order: Order, data: CommandData['DispatchShipment']): Decision
   return decided({ type: 'ShipmentDispatched', data: { shipmentId, ...parcel, amount } });
 }
 
-/** Of the command, or of the booked label; never a mixture of both. */
+/** The parcel that the command names, or that of the booked label; never a mixture of both. */
 function parcelOf({ label: its }: Shipment, data: Partial<Parcel>): Parcel | Refused {
   const { carrier, trackingNumber } = data;
   if (carrier !== undefined && trackingNumber !== undefined) return { carrier, trackingNumber };
   const isGiven = carrier !== undefined || trackingNumber !== undefined;
   if (!isGiven && its?.status === 'booked')
     return { carrier: its.carrier, trackingNumber: its.trackingNumber };
-  const message =
-    !isGiven && its?.status === 'requested'
-      ? 'the label is not booked yet: wait for it, or give carrier and trackingNumber'
-      : 'give carrier and trackingNumber, or neither once a label is booked';
+  if (!isGiven && its?.status === 'requested')
+    return notAllowed('the label is not booked yet: wait for it, or give carrier and trackingNumber');
+  const message = 'give carrier and trackingNumber, or neither once a label is booked';
   const missing = carrier === undefined ? '/carrier' : '/trackingNumber';
   return refuse('invalid', 'parcel_unknown', message, missing);
 }

@@ -38,7 +38,7 @@ function decideOn(order: Order, fact: Fact, now: string) {
   }
 }
 
-/** The key of the owed authorization whose outcome the fact is. */
+/** The key of the owed authorization that the fact settles. */
 export function settledBy(order: Order, { reference }: PaymentFact): string | undefined {
   return order.owed.find(({ key, type }) => key === reference && type === 'authorize')?.key;
 }

@@ -1,5 +1,3 @@
-/** Patterns of the texts by which orders are found, for schemas and for variables. */
-
 /** At least one visible character: a letter, digit, punctuation mark or symbol. */
 const visible = '(?=[\\s\\S]*[\\p{L}\\p{N}\\p{P}\\p{S}])';
 

@@ -7,13 +7,13 @@ type Data = Readonly<Record<string, unknown>>;
 
 /** The upcasters, by `type@schemaVersion`: one for every version that is no longer written. */
 const upcasters: Readonly<Record<string, Upcaster>> = {
-  /** The charges besides the goods moved into one object, which can grow. */
+  /** Version 2 has all charges besides the goods in one object. */
   'OrderCreated@1': ({ shippingFee, tax, discount, ...data }) => ({
     ...data,
     charges: { shippingFee, tax, discount },
   }),
   /**
-   * An order's rules became part of it; older orders are under rules 1. Workers of version 2 copied
+   * Version 3 has the order's rules; older orders are under rules 1. Workers of version 2 copied
    * `rules` from a newer gateway's command without knowing it, so data may have it already.
    */
   'OrderCreated@2': (data) => ({ rules: 1, ...data }),

@@ -31,7 +31,7 @@ export function effectSummary(effect: Effect): string {
   }
 }
 
-/** The order at a glance, as Markdown. */
+/** A summary of the order, as Markdown. */
 export function orderDetails(order: Order): string {
   const money = (amount: number) => formatMoney(amount, order.currency);
   const held = order.holds.map((hold) => ` · **held**: ${hold.reason}`).join('');

@@ -1,4 +1,4 @@
-import { withoutSecrets } from './secrets.js';
+import { withoutSecrets } from '../redaction.js';
 
 /** The message of a caught value, which need not be an `Error`; without secrets. */
 export function messageOf(error: unknown): string {

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { keepConnectionString, keepSecret } from '../outages/secrets.js';
+import { hideConnectionString, hideSecret } from '../redaction.js';
 import { type AuthConfig, readAuth } from './config/auth.js';
 import { type KafkaConfig, readKafka } from './config/kafka.js';
 import { isLocalServer, isLocalUri, isLoopback } from './config/loopback.js';
@@ -35,7 +35,7 @@ export interface Config {
     readonly port: number;
     /** maximum number of open event streams */
     readonly maxStreams: number;
-    /** port of operations, which are then served there only; 0 for any free port */
+    /** port of the operations API, which no other port then serves; 0 for any free port */
     readonly opsPort?: number;
     /** port of the liveness check, which a separate thread answers; 0 for any free port */
     readonly healthPort?: number;
@@ -82,7 +82,7 @@ export interface Config {
   };
   /** Terms that are fixed for an order when it is created. */
   readonly terms: {
-    /** how long a payment may be pending, from when the provider says so */
+    /** how long a payment may stay pending after the provider has answered `pending` */
     readonly paymentDeadlineMs: number;
     readonly returnWindowMs: number;
     readonly authorizationTtlMs: number;
@@ -91,7 +91,7 @@ export interface Config {
   readonly auth: AuthConfig;
   /** Lists, for rotation: the first one signs, and each verifies. */
   readonly secrets: {
-    /** sign list cursors */
+    /** secrets of the cursors of lists */
     readonly cursor: Secrets;
     /** Standard Webhooks secrets: `whsec_` and base64 */
     readonly paymentsWebhook: Secrets;
@@ -178,7 +178,7 @@ export function readConfig(env: Env): Config {
   if (uiUrl !== undefined && !isWebAddress(uiUrl))
     throw bad('TEMPORAL_UI_URL', uiUrl, 'a URL such as https://temporal.example');
   const apiKey = secret(env, 'TEMPORAL_API_KEY');
-  if (apiKey !== undefined) keepSecret(apiKey);
+  if (apiKey !== undefined) hideSecret(apiKey);
   const tls = readTls(env, 'TEMPORAL', apiKey !== undefined);
   const continueAsNewAfter = value(env, 'CONTINUE_AS_NEW_AFTER')
     ? integer(env, 'CONTINUE_AS_NEW_AFTER', 0, 10, 50_000)
@@ -271,7 +271,7 @@ function mongodb(env: Env, name: string): string | undefined {
     'mongodb://… or mongodb+srv://…',
   );
   if (uri === undefined) return undefined;
-  keepConnectionString(uri);
+  hideConnectionString(uri);
   const options = new URLSearchParams(uri.split('?')[1]);
   for (const option of ['tlsCAFile', 'tlsCertificateKeyFile', 'tlsCRLFile'])
     readable(`${name}: ${option}`, options.get(option) ?? undefined);

@@ -9,7 +9,7 @@ import { bindKeys } from '../access/persons/stores.js';
 import { messageOf } from '../outages/message-of.js';
 import type { Config } from './config.js';
 import { ConfigError } from './config/variables.js';
-import { keptKeys } from './kept-keys.js';
+import { keptKeys } from './kept-keys-folder.js';
 import { masterKeysOf } from './master-keys.js';
 import { isTooLarge } from '../outages/temporal-outage.js';
 

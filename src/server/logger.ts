@@ -1,5 +1,5 @@
 import { type Logger, pino } from 'pino';
-import { withoutSecrets } from '../outages/secrets.js';
+import { withoutSecrets } from '../redaction.js';
 import type { LogLevel } from './config.js';
 
 export type { Logger };

@@ -74,7 +74,9 @@ export async function setUp({
     untilDone('MongoDB', () => Promise.all(indexes.map((ensure) => ensure(mongo.db)))),
   ]);
   const client = new Client({ connection: temporal, namespace });
-  await untilDone('The stock', () => checkDatabaseIdentity({ client, db: mongo.db, taskQueue }));
+  await untilDone('The identity of the database', () =>
+    checkDatabaseIdentity({ client, db: mongo.db, taskQueue }),
+  );
   await untilDone('The age of backups', async () => logger.info(await oldestBackup(temporal, namespace)));
 }
 

@@ -1,7 +1,8 @@
 import type { Db } from 'mongodb';
 import { endpointViews, isEnabled } from '../delivery/endpoints.js';
 import { deliveringWebhooks } from '../delivery/deliver-webhooks.js';
-import { unheldInWords, unheldTasks } from '../log/feed/leases.js';
+import { unheldTasks } from '../log/feed/leases.js';
+import { unheldInWords } from '../log/feed/unheld-in-words.js';
 import { projecting, sequencing } from '../log/feed/leased-tasks.js';
 import { answering } from '../mongodb/durability.js';
 import { logs } from '../logs.js';
@@ -11,7 +12,7 @@ import { scheduleState, type Deployment } from './own-workflows.js';
 
 /** The leased tasks that some process of the role `feed` must always hold. */
 const leasedTasks = [
-  ...logs.map(({ feed }) => sequencing(feed)),
+  ...logs.map(({ feedId }) => sequencing(feedId)),
   ...views.map(({ name }) => projecting(name)),
 ];
 

@@ -5,7 +5,7 @@ import type { Order } from '../order/order.js';
 import { capturedAmount, refundedAmount } from '../order/view.js';
 import { type StoredSum, type Sum, sumOf } from '../log/views/decimals.js';
 import { type AsOf, readView } from '../log/views/feeding/read-view.js';
-import type { Change } from '../log/views/view.js';
+import type { ViewChange } from '../log/views/view.js';
 import { closed, Count, Instant, Money, type ViewQuery, viewQuery } from './query.js';
 import type { OrdersSummary } from './view.js';
 
@@ -62,7 +62,7 @@ export const customers: OrdersSummary = {
   indexes: [],
   queries,
   fold(event, before, after) {
-    const changes: Change[] = [];
+    const changes: ViewChange[] = [];
     const open = openOrders(after) - openOrders(before);
     const value = lifetimeValue(after) - lifetimeValue(before);
     if (before === undefined) changes.push(ordered(after));
@@ -77,7 +77,7 @@ export const customers: OrdersSummary = {
 /** Replaces a forgotten name. It sorts after every name, so that `max` keeps it. */
 export const GREATEST_NAME = '\u{10FFFF}';
 
-function ordered(order: Order): Change {
+function ordered(order: Order): ViewChange {
   return {
     add: { orders: 1 },
     min: { firstOrderAt: order.createdAt },
@@ -86,7 +86,7 @@ function ordered(order: Order): Change {
 }
 
 /** The name of the customer in this order, if it is the customer's last order. */
-function named({ customer, orderId, createdAt }: Order, name: string): Change {
+function named({ customer, orderId, createdAt }: Order, name: string): ViewChange {
   return { id: customer.id, max: { lastOrder: { createdAt, orderId, name } } };
 }
 

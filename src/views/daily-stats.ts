@@ -5,7 +5,7 @@ import type { Order } from '../order/order.js';
 import { capturedAmount, refundedAmount } from '../order/view.js';
 import { type StoredSum, type Sum, sumOf } from '../log/views/decimals.js';
 import { type AsOf, readView } from '../log/views/feeding/read-view.js';
-import type { Change } from '../log/views/view.js';
+import type { ViewChange } from '../log/views/view.js';
 import { BadParameter, closed, Count, Money, type ViewQuery, viewQuery } from './query.js';
 import type { OrdersSummary } from './view.js';
 
@@ -110,7 +110,7 @@ export const dailyStats: OrdersSummary = {
   queries,
   fold(event, before, after) {
     const today = documentId(event.occurredAt, after);
-    const changes: Change[] = [];
+    const changes: ViewChange[] = [];
     if (before === undefined) changes.push({ id: today, add: { created: 1 } });
     else if (before.status !== after.status) changes.push(...became(event, today, after));
     const revenue = capturedAmount(after) - (before === undefined ? 0 : capturedAmount(before));
@@ -121,7 +121,7 @@ export const dailyStats: OrdersSummary = {
   },
 };
 
-function became(event: OrderEvent, today: string, after: Order): readonly Change[] {
+function became(event: OrderEvent, today: string, after: Order): readonly ViewChange[] {
   switch (after.status) {
     case 'confirmed': {
       const ms = Date.parse(event.occurredAt) - Date.parse(after.createdAt);

@@ -17,7 +17,7 @@ export const ordersVersion = 2;
 
 /**
  * An order in the view: its public shape, the fields that lists filter by, and the state that the
- * next event is folded on.
+ * next event is folded into.
  */
 export type OrderDocument = OrderView &
   Concerns &

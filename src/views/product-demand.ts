@@ -2,7 +2,7 @@ import type { Db } from 'mongodb';
 import { Type } from 'typebox';
 import type { Line, Order } from '../order/order.js';
 import { type AsOf, readView } from '../log/views/feeding/read-view.js';
-import type { Change } from '../log/views/view.js';
+import type { ViewChange } from '../log/views/view.js';
 import { closed, Count, pageOf, type ViewQuery, viewQuery } from './query.js';
 import type { OrdersSummary } from './view.js';
 
@@ -74,7 +74,7 @@ function lineOf(order: Order | undefined, sku: string): Line | undefined {
   return order?.lines.find((line) => line.sku === sku);
 }
 
-function changeOf(id: string, before: Line | undefined, after: Line | undefined): readonly Change[] {
+function changeOf(id: string, before: Line | undefined, after: Line | undefined): readonly ViewChange[] {
   const then = unitsOf(before);
   const changed = Object.entries(unitsOf(after))
     .map(([name, units]) => [name, units - then[name as keyof typeof then]] as const)

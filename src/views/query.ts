@@ -11,7 +11,7 @@ export type ParameterKind = 'id' | 'sku' | 'day' | 'currency' | 'flag';
  */
 export type Place = readonly (string | number)[];
 
-/** The part of a list that is asked for. */
+/** The requested part of a list. */
 export interface Page {
   readonly limit: number;
   /** the place of the last item of the page before; absent for the first page */

@@ -18,8 +18,12 @@ import { parkedEvents } from '../../src/log/views/feeding/parked-events.js';
 import { projections } from '../../src/log/views/feeding/projection-state.js';
 import { ensureStateViewIndexes } from '../../src/log/journal/state-view.js';
 import { endpointViews } from '../../src/delivery/endpoints.js';
-import { type PartitionRow, partitionRows } from '../../src/delivery/kafka/command-rows.js';
-import { kafkaRows } from '../../src/delivery/kafka/rows.js';
+import {
+  ensureCommandIndexes,
+  type PartitionRow,
+  partitionRows,
+} from '../../src/delivery/kafka/command-rows.js';
+import { kafkaRows } from '../../src/delivery/kafka/publishing-progress.js';
 import { ensureDeliveryIndexes, subscriptionRows } from '../../src/delivery/rows.js';
 import type { Endpoint } from '../../src/endpoint/endpoint.js';
 import { byRequest } from '../../src/endpoint/settings.js';
@@ -247,6 +251,7 @@ describe('the list of what needs a person', () => {
       ...logs.map((log) => ensureStateViewIndexes(log, db)),
       ensureAttentionIndexes(db),
       ensureDeliveryIndexes(db),
+      ensureCommandIndexes(db),
     ]);
     const some = [5, 4, 3, 2, 1];
     const quiet = Array.from({ length: 200 }, (_, n) => toDocument(orderOf(`quiet-${n}`)));

@@ -11,7 +11,7 @@ import { commandsStatus, waitingCommands } from '../../src/delivery/kafka/comman
 import { clientOptions, ensureTopics } from '../../src/delivery/kafka/connection.js';
 import { publishFeed } from '../../src/delivery/kafka/publishing.js';
 import { encoded } from '../../src/delivery/kafka/records.js';
-import { kafkaRows, noteDone, noteFailed, notePlace } from '../../src/delivery/kafka/rows.js';
+import { kafkaRows, noteDone, noteFailed, notePlace } from '../../src/delivery/kafka/publishing-progress.js';
 import { openSession } from '../../src/delivery/kafka/session.js';
 import { type KafkaSettings, topicsOf } from '../../src/delivery/kafka/settings.js';
 import { TransactionalProducer } from '../../src/delivery/kafka/transactional-producer.js';

@@ -11,7 +11,7 @@ const limitMs = 600_000;
 const ledgers = { payments: 'EXAMPLE_LEDGER', inventory: 'EXAMPLE_STOCK', carriers: 'EXAMPLE_LABELS' };
 
 let folder: string;
-/** Runs beside the others, because it has to wait for what it will never know. */
+/** Runs beside the others, because it waits for minutes for outcomes that stay unknown. */
 let neverKnows: Promise<Certified>;
 
 beforeAll(async () => {

@@ -1,11 +1,8 @@
 import { workflowId } from '../../src/order-log.js';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { type LedgerEntry, sandboxLedger } from '../../src/effects/payments/sandbox-ledger.js';
-import { sandboxCarriers } from '../../src/effects/carriers/port.js';
-import {
-  sandboxCarriers as carriersOfSandbox,
-  sandboxLabels,
-} from '../../src/effects/carriers/sandbox-carriers.js';
+import { sandboxTestCarriers } from '../../src/effects/carriers/port.js';
+import { sandboxCarriers, sandboxLabels } from '../../src/effects/carriers/sandbox-carriers.js';
 import { audit } from '../support/audit.js';
 import { breakableMongodb } from '../support/breakable-server.js';
 import { type Api, apiAt, byDhl, orderOf, paidWith, type PlacedOrder } from '../support/orders-over-http.js';
@@ -99,7 +96,7 @@ describe('each effect happens once outside', () => {
       const order = await booking(system, api);
       await worker.kill();
       const [shipment] = (await order.view()).shipments;
-      expect(shipment?.label).toEqual({ status: 'requested', carrier: sandboxCarriers.slow });
+      expect(shipment?.label).toEqual({ status: 'requested', carrier: sandboxTestCarriers.slow });
       worker = await system.start('worker');
       await order.becomes({ shipments: [{ label: { status: 'booked' } }] }, 60);
       const labels = await sandboxLabels(system.db).find({ orderId: order.id }).toArray();
@@ -120,7 +117,7 @@ describe('each effect happens once outside', () => {
       const { label } = (await order.view()).shipments[0] ?? {};
       if (label?.status !== 'booked') throw new Error('No label is booked.');
       await worker.kill();
-      await carriersOfSandbox(system.db).deliver(label);
+      await sandboxCarriers(system.db).deliver(label);
       worker = await system.start('worker', { TRACK_INTERVAL: '100ms' });
       await order.becomes({ status: 'completed' }, 60);
       expect((await order.log()).filter((type) => type === 'ShipmentDelivered')).toHaveLength(1);
@@ -192,7 +189,7 @@ async function booking(system: System, api: Api): Promise<PlacedOrder> {
   for (;;) {
     const order = await api.place();
     await order.tell('shipments');
-    await order.tell('shipments/s1/label', { carrier: sandboxCarriers.slow }, noWait);
+    await order.tell('shipments/s1/label', { carrier: sandboxTestCarriers.slow }, noWait);
     await until(async () =>
       expect(await sandboxLabels(system.db).countDocuments({ orderId: order.id })).toBe(1),
     );

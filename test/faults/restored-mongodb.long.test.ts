@@ -5,7 +5,7 @@ import { sandboxLedger } from '../../src/effects/payments/sandbox-ledger.js';
 import { movements, stock } from '../../src/effects/inventory/stock.js';
 import { journal } from '../../src/log/journal/journal.js';
 import { orders } from '../../src/views/orders.js';
-import { readMark } from '../../src/effects/inventory/database-mark.js';
+import { readMark } from '../../src/effects/database/database-mark.js';
 import { audit } from '../support/audit.js';
 import { type BreakableServer, breakableMongodb } from '../support/breakable-server.js';
 import { type Api, apiAt, byDhl, orderOf, paidWith, type PlacedOrder } from '../support/orders-over-http.js';

@@ -5,7 +5,7 @@ import type { Db } from 'mongodb';
 import { deliveryRows, waitingRows } from '../../src/delivery/rows.js';
 import { keyRows } from '../../src/access/persons/key-rows.js';
 import { createForgetting } from '../../src/forgetting/activities.js';
-import { checkDatabaseIdentity } from '../../src/effects/inventory/database-identity.js';
+import { checkDatabaseIdentity } from '../../src/effects/database/database-identity.js';
 import { stockOutside } from '../../src/effects/outside.js';
 import { forgetInOrder } from '../../src/forgetting/forget-order.js';
 import { noteStatus } from '../../src/forgetting/forgettings.js';

@@ -67,7 +67,6 @@ test('a shipment leaves under its booked label, or under what the command says',
 test.each([
   ['no label', states.readyToDispatch, {}, '/carrier', 'give carrier and trackingNumber'],
   ['a refused label', labelRefused, {}, '/carrier', 'give carrier and trackingNumber'],
-  ['a label that is not booked yet', labelRequested, {}, '/carrier', 'wait for it'],
   ['half of it', labelBooked, { carrier: 'DHL' }, '/trackingNumber', 'or neither'],
   ['the other half', labelBooked, { trackingNumber: '1' }, '/carrier', 'or neither'],
 ])('with %s, a dispatch has to say the rest', (_, scenario, data, pointer, remedy) => {
@@ -78,6 +77,16 @@ test.each([
       code: 'parcel_unknown',
       pointer,
       message: expect.stringContaining(remedy) as unknown as string,
+    });
+});
+
+test('while a label is requested, an empty dispatch is too early', () => {
+  given(labelRequested)
+    .when({ type: 'DispatchShipment', data: { shipmentId: 's1' } })
+    .thenRefused({
+      kind: 'not_allowed',
+      code: 'not_allowed',
+      message: expect.stringContaining('wait for it') as unknown as string,
     });
 });
 

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { promisify } from 'node:util';
-import { withoutSecrets } from '../../src/outages/secrets.js';
+import { withoutSecrets } from '../../src/redaction.js';
 import { ConfigError } from '../../src/server/config/variables.js';
 import { readConfig } from '../../src/server/config.js';
 import { connectMongo } from '../../src/server/connections.js';

@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from '@jest/globals';
-import { withoutSecrets } from '../../src/outages/secrets.js';
+import { withoutSecrets } from '../../src/redaction.js';
 import { ConfigError } from '../../src/server/config/variables.js';
 import { readConfig } from '../../src/server/config.js';
 import { HELP } from '../../workers/help.mjs';

@@ -14,7 +14,7 @@ import { problems } from '../../src/api/reference/problems.js';
 import type { Http } from '../../src/api/http.js';
 import { format, type Logger } from '../../src/server/logger.js';
 import { ensureStateViewIndexes } from '../../src/log/journal/state-view.js';
-import { defaultBounds, kinds } from '../../src/api/admission.js';
+import { defaultBounds, kinds } from '../../src/api/overload/admission.js';
 import { type ApiLimits, buildApi } from '../../workers/api.js';
 import { installRuntime, type RunningWorker, startOrderWorker } from '../../workers/worker.js';
 import { answering } from './database.js';

@@ -39,7 +39,7 @@ export async function shellBlocksOf(page: string): Promise<readonly ShellBlock[]
   });
 }
 
-/** A shell in a folder of its own, in which `npx orders` is this checkout's, and a refusal an error. */
+/** A shell in a new folder. `npx orders` runs this checkout there, and a refusal is an error. */
 export interface Shell {
   /** @returns what it prints @throws Error if it fails */
   run(script: string): Promise<string>;

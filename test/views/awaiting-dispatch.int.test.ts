@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
 import type { OrderEvent, EventDraft } from '../../src/order/events.js';
 import { journal } from '../../src/log/journal/journal.js';
-import { intervene } from '../../src/log/views/feeding/parked.js';
+import { intervene } from '../../src/log/views/feeding/interventions.js';
 import { projectionState, rollBack } from '../../src/log/views/feeding/projection-state.js';
 import { rebuild } from '../../src/log/views/rebuilding/rebuild.js';
 import type { EntityView } from '../../src/log/views/view.js';

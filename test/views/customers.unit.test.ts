@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals';
 import { evolve } from '../../src/order/evolve.js';
 import type { Order } from '../../src/order/order.js';
 import { customers } from '../../src/views/customers.js';
-import { Changes } from '../../src/log/views/increments.js';
+import { MergedChanges } from '../../src/log/views/increments.js';
 import { states } from '../order/examples.js';
 
 test('a name that is forgotten is replaced, in whichever sequence the events come', () => {
@@ -14,7 +14,7 @@ test('a name that is forgotten is replaced, in whichever sequence the events com
     return change;
   });
   const merged = [changes, changes.toReversed()].map((sequence) => {
-    const all = new Changes();
+    const all = new MergedChanges();
     for (const change of sequence) all.merge(change);
     return all.toWrites();
   });

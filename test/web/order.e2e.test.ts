@@ -28,7 +28,7 @@ const open = async (path: string) => await site.open(path);
 const shows = async (text: string | RegExp) => await site.shows(text);
 const press = async (name: string) => await site.press(name);
 const read = async (path: string) => await site.read(path);
-/** The numbers beside the bars of money or goods, by what they are of. */
+/** The numbers beside the bars of money or goods, by the names of the bars. */
 const bars = async (of: 'Money' | 'Goods') =>
   Object.fromEntries(
     await page

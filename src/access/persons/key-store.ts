@@ -141,6 +141,14 @@ class MongoKeyStore implements KeyStore {
     return await search;
   }
 
+  /**
+   * Looks for a customer's key where it is surest, and then further down:
+   *
+   * 1. the store's row of the customer;
+   * 2. the cache, if the store does not answer, or has not got the row of that key yet;
+   * 3. a spare key: the store has it already, and the customer claims it;
+   * 4. a new key: in the store, or on this machine's disk while the store is unavailable.
+   */
   private async findSealingKey(customerId: string): Promise<CustomerKey> {
     const { cache, rows, spares } = this;
     const known = cache.sealingOf(customerId);

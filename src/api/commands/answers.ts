@@ -79,8 +79,8 @@ const statusOf = {
 } as const satisfies Record<Refused['refusal']['kind'], number>;
 
 /**
- * Codes that are answered with 400, as for an invalid body: it lacks a member that the order might
- * have supplied, and does not.
+ * Codes that are answered with 400, as for an invalid body: the body lacks a member, and the order
+ * has no value for it.
  */
 const incomplete: ReadonlySet<string> = new Set(['parcel_unknown']);
 

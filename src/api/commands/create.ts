@@ -25,10 +25,10 @@ import type { Sealing } from './sealed-send.js';
 /** How many times longer to wait for the answer to a start. */
 const START_TIMES = 2;
 
-export type Creation = ReturnType<typeof createCreation>;
+export type Starting = ReturnType<typeof createStarting>;
 
 /** Decides new orders, and starts their workflows. */
-export function createCreation(context: GatewayContext, { sealingKeyOf, keyNamed, furtherKeys }: Sealing) {
+export function createStarting(context: GatewayContext, { sealingKeyOf, keyNamed, furtherKeys }: Sealing) {
   const {
     client,
     taskQueue,
@@ -54,7 +54,7 @@ export function createCreation(context: GatewayContext, { sealingKeyOf, keyNamed
   ): Promise<PendingCreate | Refused> {
     const derived = derivedOrderId(meta.issuer, meta.key);
     const orderId = id ?? derived;
-    // An id in this form that another key derived is accepted only if the order exists already.
+    // If the id looks derived, but not from this key, the order must exist already.
     const isReserved = orderId !== derived && looksDerived(orderId);
     // Read in parallel with the decision below.
     const recorded = id === undefined && meta.fresh === true ? undefined : firstRecorded(orderId);

@@ -11,8 +11,8 @@ import type { SealingKeys } from './sealed.js';
 
 /**
  * Sends commands and facts to an order's workflow, for the HTTP API and the client scripts alike.
- * Persons are in plain text until here, and are sealed under their customer's key before anything
- * is sent. Knows Temporal and nothing of HTTP. Every outcome is a value; an exception is a defect.
+ * Gets persons in plain text, and seals them under their customer's key before it sends anything.
+ * Knows Temporal and nothing of HTTP. Every outcome is a value; an exception is a defect.
  */
 export interface Gateway {
   /**

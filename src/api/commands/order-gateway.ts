@@ -6,7 +6,7 @@ import type { Fact, FollowUpCommand, FollowUpType } from '../../order/commands.j
 import { isTaskFailure } from '../../outages/temporal-outage.js';
 import type { Config } from '../../server/config.js';
 import { askAgain } from './ask-again.js';
-import { createCreation } from './create.js';
+import { createStarting } from './create.js';
 import type { CommandMeta, CommandResult, Gateway, GatewayOptions } from './gateway.js';
 import { contextOf, type GatewayContext, whileAvailable } from './gateway-context.js';
 import { idsOf, messageTo } from './message.js';
@@ -41,30 +41,30 @@ const unprocessed = new Set(['UnprocessedUpdate', 'AcceptedUpdateCompletedWorkfl
 export function createGateway(options: GatewayOptions): Gateway {
   const context = contextOf(options);
   const sealing = createSealing(context);
-  const creation = createCreation(context, sealing);
-  const knowsRoom = whileAvailable(context.hasRoomForFacts, context.journalWithinMs);
-  const { sealedTo } = sealing;
+  const starting = createStarting(context, sealing);
+  const hasRoom = whileAvailable(context.hasRoomForFacts, context.journalWithinMs);
+  const { sendSealed } = sealing;
 
   function execute(orderId: string, command: FollowUpCommand, meta: CommandMeta): Promise<CommandResult> {
     return context.outcomeOf(orderId, idsOf(meta), () =>
-      sealedTo(orderId, command, meta, (one) => executeSealed(context, orderId, one, meta)),
+      sendSealed(orderId, command, meta, (one) => executeSealed(context, orderId, one, meta)),
     );
   }
 
   function signal(orderId: string, command: FollowUpCommand, meta: CommandMeta): Promise<CommandResult> {
     return context.outcomeOf(orderId, idsOf(meta), () =>
-      sealedTo(orderId, command, meta, ({ type, data }) =>
+      sendSealed(orderId, command, meta, ({ type, data }) =>
         send(context, orderId, type, messageTo(orderId, type, data, meta)),
       ),
     );
   }
 
   async function fact(orderId: string, { type, data }: Fact, meta: CommandMeta): Promise<CommandResult> {
-    if ((await knowsRoom(orderId)) === false) return tooManyFacts(orderId);
+    if ((await hasRoom(orderId)) === false) return tooManyFacts(orderId);
     return await send(context, orderId, type, messageTo(orderId, type, data, meta));
   }
 
-  return { create: creation.create, execute, signal, fact, ...createPreviews(context, sealing, creation) };
+  return { create: starting.create, execute, signal, fact, ...createPreviews(context, sealing, starting) };
 }
 
 function executeSealed(

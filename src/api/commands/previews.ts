@@ -14,7 +14,7 @@ import type { FollowUpCommand, FollowUpType } from '../../order/commands.js';
 import { orders } from '../../order/entity.js';
 import type { Order } from '../../order/order.js';
 import { askAgain } from './ask-again.js';
-import type { Creation } from './create.js';
+import type { Starting } from './create.js';
 import type { CommandMeta, CommandResult, Gateway, OrderBody } from './gateway.js';
 import type { GatewayContext } from './gateway-context.js';
 import { idsOf, messageTo } from './message.js';
@@ -30,8 +30,8 @@ const PREVIEW_WITHIN_MS = 2_000;
 /** Says what a command would do, and does none of it. */
 export function createPreviews(
   context: GatewayContext,
-  { sealedTo }: Sealing,
-  { newOrder }: Creation,
+  { sendSealed }: Sealing,
+  { newOrder }: Starting,
 ): Pick<Gateway, 'previewCreate' | 'preview'> {
   async function previewCreate(
     id: string | undefined,
@@ -60,7 +60,7 @@ export function createPreviews(
       return askAgain(context, orderId, asked, (message) => previewIn(context, orderId, type, message));
     };
     return await previewed(context, orderId, idsOf(meta), () =>
-      sealedTo(orderId, command, meta, ask, keyOfPreviews),
+      sendSealed(orderId, command, meta, ask, keyOfPreviews),
     );
   }
 
@@ -86,7 +86,7 @@ async function previewed(
   return { ...result, preview: await withoutPreviewKey(result.preview) };
 }
 
-/** Asks the workflow; if no worker answers, its history. */
+/** Asks the workflow. If no worker answers, reads its history. */
 async function previewIn(
   context: GatewayContext,
   orderId: string,
@@ -157,8 +157,9 @@ async function previewInHistory(
 }
 
 /**
- * Never the customer's own key: by comparing what it has sealed with what the order shows, a client
- * without `persons:read` could test guesses. A command that was sent before is still found, since
- * the customer's keys are tried for it.
+ * A key of this process, never the customer's own. Under one key, equal texts have equal sealed
+ * values. So with the customer's key, a client without `persons:read` could preview guesses, and
+ * compare them with the order. A command that was sent before is still found, because the
+ * customer's keys are tried for it.
  */
 const keyOfPreviews = async (): Promise<CustomerKey> => previewKey;

@@ -35,7 +35,7 @@ export function createSealing(context: GatewayContext) {
   /**
    * The key that an order names; none if it was destroyed.
    *
-   * @returns undefined if it cannot be asked for now
+   * @returns undefined if the key store is unavailable, or lacks the key
    */
   async function keyNamed(keyId: string): Promise<readonly CustomerKey[] | undefined> {
     try {
@@ -65,7 +65,7 @@ export function createSealing(context: GatewayContext) {
    * Seals the persons in a command, and sends it. If it is refused because its key was used with
    * another content, it may be a repetition that was sealed under another key of the customer.
    */
-  async function sealedTo(
+  async function sendSealed(
     orderId: string,
     command: FollowUpCommand,
     meta: CommandMeta,
@@ -117,7 +117,7 @@ export function createSealing(context: GatewayContext) {
     return first?.type === 'OrderCreated' ? first.data.customer.id : undefined;
   }
 
-  return { sealingKeyOf, keyNamed, furtherKeys, sealedTo };
+  return { sealingKeyOf, keyNamed, furtherKeys, sendSealed };
 }
 
 function isKeyReused(result: CommandResult): boolean {

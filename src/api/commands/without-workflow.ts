@@ -14,8 +14,8 @@ import type { GatewayContext } from './gateway-context.js';
 import { journalUnavailable, keyReused, notFound, orderClosed, stale, workflowEnded } from './refusals.js';
 
 /**
- * Answers if no workflow runs: the order has ended, which perhaps only the journal knows, or
- * never existed.
+ * Answers if no workflow runs: the order has ended, or never existed. If Temporal no longer knows
+ * the order, the journal tells the two apart.
  */
 export async function withoutWorkflow(
   context: GatewayContext,
@@ -77,8 +77,8 @@ export async function latestOrder(context: GatewayContext, orderId: string): Pro
 }
 
 /**
- * An order's events in the journal, and the order after them; by its view, if the first events are
- * lost.
+ * An order's events in the journal, and the order after them. If the first events are lost, the
+ * order is read from its view.
  */
 async function recordedOrder(
   context: GatewayContext,
@@ -112,8 +112,8 @@ export async function fromJournal(
 }
 
 /**
- * The answer to a message whose command the order has had before; undefined if the command had no
- * effect then: a rejected signal is judged again if an update with its key arrives.
+ * The answer to a message whose command the order has had before. Undefined if the command changed
+ * nothing then, such as a rejected signal: a message with its key is judged again.
  */
 export function repeatedOf(known: Remembered, message: Message): CommandResult | undefined {
   if (known.hash !== undefined && known.hash !== message.hash) return keyReused(keyOf(message.commandId));

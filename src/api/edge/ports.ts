@@ -15,8 +15,8 @@ declare module 'fastify' {
 const toOperations = new WeakSet<Socket>();
 
 /**
- * Whether a route is served on the port that a request came to, if operations have a port of their
- * own. What needs no key, such as health and the reference, is served on both.
+ * Whether a route is served on the port that a request came to, if operations have a separate port.
+ * Routes that need no key, such as health and the reference, are served on both.
  */
 export function isServedHere(
   { access, onBothPorts }: FastifyContextConfig,

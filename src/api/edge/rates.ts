@@ -14,7 +14,7 @@ const MOST_CALLERS = 10_000;
 const FAILING_ONE_IN = 100;
 
 /**
- * Counts a request that is refused before its route's own count.
+ * Counts a request that is refused before `limitRates` counts it.
  *
  * @throws HttpProblem 429, if there were too many
  */

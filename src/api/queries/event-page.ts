@@ -8,8 +8,8 @@ interface PageOptions {
 }
 
 /**
- * Sends a page of events without the response schema: an event that lacks a field, because a person
- * changed the journal, does not keep the others from the client.
+ * Sends a page of events without the response schema. If a person has edited the journal, an event
+ * may lack a field. The client then gets it as it is, with the other events.
  *
  * @param next where the next page begins; undefined on the last page
  */

@@ -75,7 +75,7 @@ interface Source {
   /** Whether the source has ended, so that no further item may follow those already read. */
   readonly isOver?: () => boolean;
   /** Where to continue if announced items do not exist, because a restore has lost them. */
-  readonly pass?: (after: number) => Promise<number>;
+  readonly skipLost?: (after: number) => Promise<number>;
 }
 
 /**
@@ -83,7 +83,7 @@ interface Source {
  */
 export async function* live(
   after: number,
-  { read, isMore, isOver = () => false, pass }: Source,
+  { read, isMore, isOver = () => false, skipLost }: Source,
   signal: AbortSignal,
 ): Items {
   let last = after;
@@ -98,8 +98,8 @@ export async function* live(
     const { items } = found;
     if (items.length > 0) yield items;
     last = found.last ?? last;
-    if (found.last === undefined && isPromised && pass !== undefined)
-      last = (await undefinedInOutage(pass(last))) ?? last;
+    if (found.last === undefined && isPromised && skipLost !== undefined)
+      last = (await undefinedInOutage(skipLost(last))) ?? last;
     if (items.length === PAGE) continue;
     isPromised = await isMore(last);
     if (!isPromised) yield keepAlive;

@@ -35,7 +35,7 @@ export function registerOrderCounts(app: Http, db: Db): void {
     if (latest !== undefined && performance.now() - countedAt < COUNTED_EVERY_MS) return latest;
     countedAt = performance.now();
     const counting = count(db);
-    // What could not be counted is counted again at the next request.
+    // After a failure, the next request counts again.
     counting.catch(() => (latest = undefined));
     latest = counting;
     return counting;

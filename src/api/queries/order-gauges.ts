@@ -44,7 +44,7 @@ export function orderGauges(db: Db): Instruments {
         for (const { status, count } of counts) byStatus.set({ status }, count);
         countedAt = Date.now();
       } catch {
-        // Unset when unknown; alert on absence.
+        // The gauge is unset while its value is unknown. An alert can react to its absence.
         if (isDue) byStatus.reset();
       }
     };

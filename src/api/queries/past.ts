@@ -4,13 +4,14 @@ import { fold } from '../../order/evolve.js';
 import type { Order } from '../../order/order.js';
 import { upcast } from '../../order/upcasters.js';
 import { answering } from '../../mongodb/durability.js';
-import { truncationPoints, readStored } from '../../log/journal/journal.js';
+import { readStored } from '../../log/journal/journal.js';
+import { truncationPoints } from '../../log/journal/truncated-log.js';
 import { type Diff, diff } from '../../log/journal/diff.js';
 import { eventsUntil, type Moment } from '../../log/journal/time-travel.js';
 import { HttpProblem } from '../problem.js';
 import { badQuery } from './instant.js';
 import type { OrderReader } from './order-reader.js';
-import { logUnreadable, orderNotFound } from './resume-points.js';
+import { logUnreadable, orderNotFound } from './order-problems.js';
 import { orderLog } from '../../order-log.js';
 
 const { maxTimeMS } = answering;
@@ -88,7 +89,7 @@ export function createPast(db: Db, reader: OrderReader): Past {
   };
 }
 
-/** Runs a computation on the log alone: if it fails, the log cannot be read. */
+/** Runs a computation that depends only on the log. If it fails, the log cannot be read. */
 function readable<T>(orderId: string, tell: () => T): T {
   try {
     return tell();

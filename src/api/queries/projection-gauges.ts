@@ -36,7 +36,7 @@ export function projectionGauges(db: Db): Instruments {
           parked.set(labels, view.parked);
         }
       } catch {
-        // Unset when unknown; alert on absence.
+        // The gauges are unset while their values are unknown. An alert can react to their absence.
       }
     };
   };

@@ -22,7 +22,7 @@ import type { Http } from '../http.js';
 import { sendEvents } from './event-page.js';
 import { type Items, KEEP_ALIVE_MS, live, PAGE, sendOnceReachable } from './live.js';
 import type { OrderReader } from './order-reader.js';
-import { refuseOtherGeneration, refusePositionBeyond, refuseUnknownVersion } from './resume-points.js';
+import { refuseOtherGeneration, refusePositionBeyond, refuseUnknownVersion } from './refuse-place.js';
 import { continuesAfter, ReaderParameter, refuseTwoPlaces } from './routes-readers.js';
 import { FeedPage, Generation, Position } from './schemas.js';
 import { type Selected, selected, type Selection, selectionIn, selectionParameters } from './selection.js';
@@ -116,8 +116,8 @@ function pageRoute(app: Http, { db }: FeedDeps): void {
 }
 
 /**
- * Reads a page, again if the next generation begins meanwhile: its events are of the generation
- * that it names.
+ * Reads a page. If the next generation begins meanwhile, reads it again, so that all of its events
+ * are of the generation that it names.
  *
  * @param begin gives the position after which the page begins
  */
@@ -251,7 +251,7 @@ function feedFrom(
   const isOver = () => tail.generation !== undefined && tail.generation !== generation;
   return live(
     after,
-    { read, isMore, isOver, pass: (position) => skipLostPositions(orderLog, db, position, answering) },
+    { read, isMore, isOver, skipLost: (position) => skipLostPositions(orderLog, db, position, answering) },
     signal,
   );
 }

@@ -16,7 +16,7 @@ import { problem } from '../problem.js';
 import { closed, OrderPath } from '../schemas.js';
 import type { Http } from '../http.js';
 import type { OrderReader } from './order-reader.js';
-import { orderNotFound } from './resume-points.js';
+import { orderNotFound } from './order-problems.js';
 
 const optional = Type.Optional;
 
@@ -120,9 +120,9 @@ export function registerNext(app: Http, { client, db, reader, uiUrl }: NextDeps)
 }
 
 /**
- * A step has the name of its effect's type. Only bookings of labels may be owed several at a time;
- * they and their steps begin in the same order. While one has ended and the view does not show it
- * yet, or the other way round, the answer has no tries.
+ * The owed effects, each with the tries of its step, which is found by its type. Several effects of
+ * one type are owed only if they book labels: their steps begin in the order of the effects. While
+ * the view lags the steps, their numbers may differ. Then no tries are shown for this type.
  */
 function effectsOf({ owed, updatedAt }: Order, run: OrderRun | undefined) {
   return owed.map(({ since = updatedAt, ...effect }) => {

@@ -10,7 +10,7 @@ import { answering } from '../../mongodb/durability.js';
 import { foldHistory } from '../../log/history/history.js';
 import { readStored } from '../../log/journal/journal.js';
 import type { Moment } from '../../log/journal/time-travel.js';
-import type { Kind } from '../admission.js';
+import type { Kind } from '../overload/admission.js';
 import { Event, Order } from '../order-shapes.js';
 import type { PersonsAtEdge } from '../persons.js';
 import { HttpProblem, problem } from '../problem.js';
@@ -25,7 +25,8 @@ import { badQuery, toInstant } from './instant.js';
 import { listOrders, sorts } from './list-orders.js';
 import type { FoundOrder, OrderReader } from './order-reader.js';
 import type { Past } from './past.js';
-import { logUnreadable, orderNotFound, refuseUnknownVersion, refuseVersionBeyond } from './resume-points.js';
+import { logUnreadable, orderNotFound } from './order-problems.js';
+import { refuseUnknownVersion, refuseVersionBeyond } from './refuse-place.js';
 import { OrderWithAttention, page } from './schemas.js';
 import { orderLog } from '../../order-log.js';
 
@@ -285,8 +286,8 @@ function names(ifNoneMatch: string | undefined, etag: string): boolean {
 const forGood = 'private, max-age=31536000, immutable';
 
 /**
- * The past moment that is asked for; undefined if it is the present. Parameters that contradict
- * each other are refused.
+ * The past moment that the query names; undefined if it asks for the present. Parameters that
+ * contradict each other are refused.
  */
 function momentOf(query: {
   readonly version?: number;

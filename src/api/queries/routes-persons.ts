@@ -12,7 +12,7 @@ export interface PersonQueryDeps extends Exporting {
   readonly db: Db;
 }
 
-/** All that is held of a person, and how far its forgetting is. */
+/** Exports all data of a person, and shows how far its forgetting is. */
 export function registerPersonQueries(app: Http, { db, ...exporting }: PersonQueryDeps): void {
   app.get(
     '/v1/customers/:customerId/export',

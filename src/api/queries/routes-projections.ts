@@ -7,7 +7,7 @@ import { feedHead } from '../../log/feed/feed.js';
 import { HttpProblem, problem } from '../problem.js';
 import { Actors, closed, Id, Text, Version } from '../schemas.js';
 import type { Http } from '../http.js';
-import { intervene, listParked, type NotIntervened } from '../../log/views/feeding/parked.js';
+import { intervene, listParked, type NotIntervened } from '../../log/views/feeding/interventions.js';
 import { requestAnotherRebuild } from '../../log/views/rebuilding/request-rebuild.js';
 import { rollBack } from '../../log/views/feeding/projection-state.js';
 import { type ProjectionsStatus, projectionsStatus } from '../../log/views/status.js';
@@ -17,7 +17,7 @@ import { orderLog } from '../../order-log.js';
 import type { AnyView } from '../../log/views/view.js';
 import type { ViewOfOrders } from '../../views/view.js';
 import { viewNamed, views } from '../../views/views.js';
-import { refusePositionBeyond } from './resume-points.js';
+import { refusePositionBeyond } from './refuse-place.js';
 import { page } from './schemas.js';
 
 export interface ProjectionDeps {

@@ -11,7 +11,7 @@ import { Instant } from '../order-shapes.js';
 import { problem } from '../problem.js';
 import { closed, OrderPath } from '../schemas.js';
 import type { Http } from '../http.js';
-import { orderNotFound } from './resume-points.js';
+import { orderNotFound } from './order-problems.js';
 
 const optional = Type.Optional;
 

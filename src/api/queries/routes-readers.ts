@@ -10,7 +10,7 @@ import { HttpProblem, problem } from '../problem.js';
 import { closed, Id } from '../schemas.js';
 import type { Http } from '../http.js';
 import { badQuery } from './instant.js';
-import { refuseOtherGeneration, refusePositionBeyond } from './resume-points.js';
+import { refuseOtherGeneration, refusePositionBeyond } from './refuse-place.js';
 import { Generation, Position } from './schemas.js';
 
 /** The parameter by which a named reader asks for a page or a stream. */

@@ -2,7 +2,7 @@ import type { Db } from 'mongodb';
 import { type TOptional, type TString, Type } from 'typebox';
 import { cloudEventOf } from '../../delivery/cloud-events.js';
 import { chosenEvents } from '../../delivery/chosen-events.js';
-import type { EventFilter } from '../../delivery/filters.js';
+import type { EventFilter } from '../../delivery/event-filter.js';
 import type { EndpointSettings } from '../../endpoint/settings.js';
 import type { PositionedEvent } from '../../log/feed/feed.js';
 import { answering } from '../../mongodb/durability.js';
@@ -12,7 +12,7 @@ import { itemsIn } from '../../server/config/items.js';
 import { Ids, Tags } from '../schemas.js';
 import { badQuery } from './instant.js';
 
-/** The parameters by which a reader of the feed chooses, as an endpoint of webhooks does. */
+/** Parameters that select events of the feed, and their form. Webhook endpoints have the same. */
 export const selectionParameters = {
   types: list(Ids, 'types of events, such as `OrderConfirmed,OrderCancelled`'),
   customers: list(Ids, 'only events of the orders of these customers, by their ids'),
@@ -29,7 +29,7 @@ function list(schema: TString, description: string): TOptional<TString> {
   return Type.Optional(Type.String({ ...schema, description: `${description}; separated by commas` }));
 }
 
-/** What a reader chooses. */
+/** Which events a reader of the feed gets, and in which form. */
 export interface Selection extends EventFilter {
   /** undefined for events as they are, without an envelope */
   readonly payload: EndpointSettings['payload'] | undefined;
@@ -76,7 +76,7 @@ export interface Selected {
   readonly data: object;
 }
 
-/** The chosen events, in the chosen form. */
+/** The events that match the selection, in the form that it asks for. */
 export async function selected(
   db: Db,
   selection: Selection,

@@ -328,7 +328,7 @@ export const problems: Readonly<Record<string, ProblemPage>> = {
   forgetting_not_found: { cause: 'This customer was not forgotten.', remedy: 'Check the id.' },
 
   // --- operations ---
-  projection_not_found: { cause: 'There is no such view.', remedy: '`detail` names those that there are.' },
+  projection_not_found: { cause: 'There is no such view.', remedy: '`detail` names the views that exist.' },
   rebuild_under_way: {
     cause: 'The view is being rebuilt already.',
     remedy: 'Wait for it: GET /v1/projections shows how far it is.',

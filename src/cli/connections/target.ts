@@ -1,4 +1,4 @@
-import { withoutSecrets } from '../../outages/secrets.js';
+import { withoutSecrets } from '../../redaction.js';
 import { addressOf } from '../../server/address.js';
 import { usageFailure } from '../script/failure.js';
 import { keyOf } from '../script/sender.js';

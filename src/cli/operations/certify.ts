@@ -8,7 +8,7 @@ import type { CommonOptions, Session } from '../script/session.js';
 import { progressBar } from '../terminal/progress-bar.js';
 import { type Column, counted, type Paint, table } from '../terminal/terminal.js';
 
-/** Adds `certify`: takes a provider through crashes, duplicates and lost answers. */
+/** Adds `certify`: tests a provider with crashes, duplicates and lost answers. */
 export function addCertify(program: Command, session: Session): void {
   const command = addScript(program, 'certify', {
     summary: 'take a provider through crashes, duplicates, lost and late answers, and time-outs',

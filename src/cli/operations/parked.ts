@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { ParkedEvent } from '../../log/views/feeding/parked-events.js';
-import type { Intervened, ParkedAudit } from '../../log/views/feeding/parked.js';
+import type { Intervened, ParkedAudit } from '../../log/views/feeding/interventions.js';
 import { at } from '../connections/api.js';
 import { operationsApiOf } from '../connections/target.js';
 import { positive } from '../script/arguments.js';

@@ -66,7 +66,7 @@ function addForget(program: Command, session: Session): void {
       ...(whenFinished && { whenFinished }),
     };
     const headers = requestHeaders(session, options);
-    // The same command again is answered with the current status; only the write side is needed.
+    // Sending the same command again returns the current status, and needs only the write side.
     const ask = () => api.submit<Forgetting>(path, body, headers);
     let forgetting = await ask();
     while (forgetting.status === 'forgetting') {

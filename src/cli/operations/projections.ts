@@ -5,7 +5,7 @@ import { addScript, report } from '../script/script.js';
 import type { CommonOptions, Session } from '../script/session.js';
 import { type Cell, type Column, type Paint, table } from '../terminal/terminal.js';
 
-/** Adds `projections`: the position of the feed, and of every view. */
+/** Adds `projections`: shows the position of the feed, and of every view. */
 export function addProjections(program: Command, session: Session): void {
   const command = addScript(program, 'projections', {
     summary: 'show the lag of the feed and the views, and which views are being rebuilt',

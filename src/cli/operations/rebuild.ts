@@ -17,7 +17,7 @@ interface RebuildOptions extends CommonOptions {
 
 const LOOK_EVERY_MS = 300;
 
-/** Adds `rebuild`: views from the journal, or the journal from the workflow histories. */
+/** Adds `rebuild`: rebuilds views from the journal, or the journal from the histories. */
 export function addRebuild(program: Command, session: Session): void {
   const command = addScript(program, 'rebuild', {
     summary: 'rebuild a view from the journal, or the journal from the workflow histories',

@@ -2,7 +2,7 @@ import process from 'node:process';
 import type { Command } from 'commander';
 import type { Discrepancy } from '../../log/proof/discrepancy.js';
 import { withRemedy } from '../../log/proof/reconciliations.js';
-import type { Verified, VerifyOptions, VerifyReport } from '../../log/proof/verify.js';
+import type { VerifyDeps, VerifyOptions, VerifyReport } from '../../log/proof/verify.js';
 import { logNamed } from '../../logs.js';
 import type { Config } from '../../server/config.js';
 import { reachTemporal, withStores } from '../connections/stores.js';
@@ -77,8 +77,8 @@ async function verifierOf(entity: string, config: Config) {
     import('../../effects/provider-modules.js'),
   ]);
   const providers = await loadProviders(config);
-  return async (verified: Verified, asked: VerifyOptions) =>
-    await verifyEntity(logNamed(entity), { ...verified, providers }, asked);
+  return async (deps: VerifyDeps, asked: VerifyOptions) =>
+    await verifyEntity(logNamed(entity), { ...deps, providers }, asked);
 }
 
 /** A report of `verify` as readable text. */

@@ -26,7 +26,7 @@ interface Options extends RequestOptions {
 
 const root = '/v1/webhook-endpoints';
 
-/** Adds `webhooks …`: endpoints, and what is delivered to them. */
+/** Adds the scripts of `webhooks`, for endpoints and their deliveries. */
 export function addWebhooks(program: Command, session: Session): void {
   const webhooks = addScript(program, 'webhooks', {
     summary: 'deliver events to URLs: endpoints, their secrets and their deliveries',

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { Change } from '../../log/journal/changes.js';
+import type { StateDifference } from '../../log/journal/changes.js';
 import type { Diff, DiffStep } from '../../log/journal/diff.js';
 import type { OrderEvent } from '../../order/events.js';
 import { type Api, at } from '../connections/api.js';
@@ -154,7 +154,7 @@ function stepLines(step: DiffStep, paint: Paint): readonly string[] {
   ];
 }
 
-function changeLines(changes: readonly Change[], paint: Paint): readonly string[] {
+function changeLines(changes: readonly StateDifference[], paint: Paint): readonly string[] {
   const rows = changes.map(({ path, before, after }) => [
     path,
     before === undefined ? { text: '+', format: 'green' as const } : textOf(before),

@@ -14,7 +14,7 @@ interface SettleOptions extends CommonOptions {
   readonly declined?: true;
 }
 
-/** Adds `settle`: the sandbox provider's side of a payment with `tok_pending`. */
+/** Adds `settle`: settles a payment with `tok_pending`, as the sandbox provider would. */
 export function addSettle(program: Command, session: Session): void {
   const command = addScript(program, 'settle', {
     summary: 'settle a sandbox payment with tok_pending',
@@ -57,7 +57,7 @@ function pendingReference(events: readonly OrderEvent[], orderId: string): strin
   });
 }
 
-/** Headers by https://www.standardwebhooks.com */
+/** The headers that sign a webhook (https://www.standardwebhooks.com). */
 function signature(secret: string, id: string, body: string): Readonly<Record<string, string>> {
   const now = new Date();
   return {

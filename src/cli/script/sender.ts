@@ -5,7 +5,7 @@ import { type Command, Option } from 'commander';
 import { isReserved, isSystemName } from '../../access/actors.js';
 import type { CommandMeta } from '../../api/commands/gateway.js';
 import { messageOf } from '../../outages/message-of.js';
-import { keepSecret } from '../../outages/secrets.js';
+import { hideSecret } from '../../redaction.js';
 import { positive, seconds } from './arguments.js';
 import { exitCodes, Failure, usageFailure } from './failure.js';
 import type * as Input from './input.js';
@@ -69,7 +69,7 @@ export function keyOf({ env }: Session, { keyFile }: CommonOptions): string | un
   if (given === '' && keyFile === undefined) return undefined;
   if (!/^[!-~]+$/.test(given))
     throw usageFailure(`${keyFile ?? 'ORDERS_KEY'} has no key: expected one line without spaces`);
-  keepSecret(given);
+  hideSecret(given);
   return given;
 }
 

@@ -1,3 +1,8 @@
+/**
+ * How far commands are taken from Kafka. They come in, and the gateway writes these rows
+ * (`api/commands/kafka`). The rows are here because the list of attention and the status of
+ * subscriptions read them, and neither knows the API.
+ */
 import type { Db } from 'mongodb';
 import { answering } from '../../mongodb/durability.js';
 
@@ -39,6 +44,10 @@ export interface FailureRow {
 export const partitionRows = (db: Db) => db.collection<PartitionRow>('kafka_command_partitions');
 export const failureRows = (db: Db) => db.collection<FailureRow>('kafka_command_failures');
 
+export async function ensureCommandIndexes(db: Db): Promise<void> {
+  await partitionRows(db).createIndex({ topic: 1, _id: 1 });
+}
+
 /** Older rows are ignored, because they do not show the present state. */
 const SEEN_WITHIN_MS = 60_000;
 /** A command that waits for longer is reported. */
@@ -57,7 +66,7 @@ export interface CommandsStatus {
     readonly partition: number;
     /** the offset of the first command that may not be done; absent before one was committed */
     readonly position?: number;
-    /** records from there on, when it was last looked */
+    /** number of records from `position` on, when the process last counted them */
     readonly lag: number;
     /** why it cannot be read */
     readonly failure?: string;

@@ -26,7 +26,7 @@ export interface Fetched {
   readonly records: readonly CommittedRecord[];
   /** the next offset to read, by partition; absent for partitions without new records */
   readonly next: ReadonlyMap<number, bigint>;
-  /** why a partition could not be read, by partition: the others were */
+  /** by partition, why it could not be read; all other partitions were read */
   readonly failed: ReadonlyMap<number, unknown>;
 }
 

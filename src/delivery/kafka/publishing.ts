@@ -9,7 +9,7 @@ import { chosenEvents } from '../chosen-events.js';
 import { placeIn } from '../subscription.js';
 import { kafkaProblem } from './connection.js';
 import { type EncodedRecord, recordOf } from './records.js';
-import { noteDone, noteFailed, notePlace, notePublished, publishingTask } from './rows.js';
+import { noteDone, noteFailed, notePlace, notePublished, publishingTask } from './publishing-progress.js';
 import { openSession, type Session } from './session.js';
 import { type KafkaSettings, topicsOf } from './settings.js';
 
@@ -56,7 +56,7 @@ interface Page {
   readonly generation: number;
   /** the position that the page begins after */
   readonly after: number;
-  /** the records of the events that are chosen; maybe none */
+  /** the records of the events that match the selection; maybe none */
   readonly records: readonly EncodedRecord[];
   /**
    * the position to continue after: the last one on the page, whether its event is chosen, left out

@@ -129,7 +129,7 @@ class OpenSession implements Session {
     this.checkpoint = checkpoint;
   }
 
-  /** @throws Error if the topic of this name is another one by now: records are sent by name */
+  /** @throws Error if the topic was deleted and made again, because records are sent by its name */
   private async checkTopic(): Promise<void> {
     const { events } = this.topics;
     const { topics } = await this.producer.metadata({ topics: [events], forceUpdate: true });

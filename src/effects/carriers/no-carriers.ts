@@ -3,8 +3,8 @@ import type { CarrierProvider } from './port.js';
 export const noCarriersCode = 'no_carriers';
 
 /**
- * Stands for carriers if `CARRIERS` names none: every label is refused. What was asked of carriers
- * that it named before stays unknown until it names them again.
+ * Stands for carriers if `CARRIERS` names none. It refuses every label. The outcome of a call to
+ * carriers that `CARRIERS` named earlier stays unknown until it names them again.
  */
 export const noCarriers: CarrierProvider = {
   book: () => Promise.resolve({ type: 'refused', code: noCarriersCode }),

@@ -7,7 +7,7 @@ import { redacted } from '../redacted.js';
 import { noCarriersCode } from './no-carriers.js';
 import type { BookRequest, CarrierProvider, Receiver } from './port.js';
 
-/** What books labels, as steps use it: by the effect, whose persons may be sealed. */
+/** Books labels for steps. It gets the effect as the log has it, so its persons may be sealed. */
 export interface LabelProvider {
   book(effect: EffectOf<'book'>, options: CallOptions): ReturnType<CarrierProvider['book']>;
   lookUp: CarrierProvider['lookUp'];

@@ -15,7 +15,7 @@ export interface CarrierProvider {
   book(request: BookRequest, options: CallOptions): Promise<BookAnswer | Unknown>;
   /** The answer to the call with this key, even if it never reached a caller. */
   lookUp(key: string, options: CallOptions): Promise<Known<'book'>>;
-  /** What became of a parcel. `unknown`: it cannot be said now, so it is asked again later. */
+  /** Where a parcel is. `unknown`: the provider cannot say now, so the system asks again later. */
   track(parcel: Parcel, options: CallOptions): Promise<Tracked>;
 }
 
@@ -58,7 +58,7 @@ export interface CarrierModule extends CarrierProvider {
    * key starts with the order's id, before `:book:`.
    */
   labels?(orderId: string): Promise<number>;
-  /** For certification: the parcel is delivered, as if the carrier had handed it over. */
+  /** For certification: delivers the parcel, as the carrier would. */
   deliver?(parcel: Parcel): Promise<void>;
   /**
    * For certification: values of `carrier` that lead to a known outcome. By default, those of the
@@ -74,7 +74,7 @@ export interface TestCarriers {
   readonly slow: string;
 }
 
-export const sandboxCarriers: TestCarriers = {
+export const sandboxTestCarriers: TestCarriers = {
   booked: 'Sandbox Post',
   refused: 'Refusing Post',
   slow: 'Slow Post',

@@ -7,7 +7,7 @@ import type { SettledEffect } from '../settled-effects.js';
 import { ownRefusals } from './opening.js';
 import { type LabelEntry, sandboxLabels } from './sandbox-carriers.js';
 
-/** Whether no provider was asked, so none has anything of the effect. */
+/** Whether the system refused the label itself. Then no provider knows the effect's key. */
 export function isOwnRefusal(event: SettledEffect['event']): boolean {
   return event.type === 'LabelRefused' && ownRefusals.has(event.data.code);
 }

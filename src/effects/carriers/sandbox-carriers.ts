@@ -9,7 +9,7 @@ import {
   type BookRequest,
   type CarrierProvider,
   type Parcel,
-  sandboxCarriers as names,
+  sandboxTestCarriers,
   type Tracked,
 } from './port.js';
 
@@ -100,7 +100,7 @@ export function sandboxCarriers(db: Db, now = () => new Date().toISOString()): S
       const answer = answerTo(request);
       const isFlaky = request.carrier === flaky;
       const { calls, outcome } = await countCall(request, isFlaky ? undefined : answer);
-      if (request.carrier === names.slow && calls === 1) await setTimeout(slowMs);
+      if (request.carrier === sandboxTestCarriers.slow && calls === 1) await setTimeout(slowMs);
       if (outcome !== undefined) return outcome;
       if (calls <= failures) throw new Error(`The sandbox does not answer call ${calls} of ${request.key}.`);
       return await keep(request.key, answer);
@@ -130,8 +130,8 @@ export function sandboxCarriers(db: Db, now = () => new Date().toISOString()): S
   };
 }
 
-function answerTo({ key, carrier = names.booked }: BookRequest): BookAnswer {
-  if (carrier === names.refused) return { type: 'refused', code: 'address_not_served' };
+function answerTo({ key, carrier = sandboxTestCarriers.booked }: BookRequest): BookAnswer {
+  if (carrier === sandboxTestCarriers.refused) return { type: 'refused', code: 'address_not_served' };
   const digits = BigInt(`0x${digestOf(key).slice(0, 16)}`)
     .toString()
     .padStart(20, '0');

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import {
   type Parcel,
   type Receiver,
-  sandboxCarriers,
+  sandboxTestCarriers,
   type TestCarriers,
   type Tracked,
 } from '../carriers/port.js';
@@ -29,9 +29,8 @@ const receiver: Receiver = {
 };
 const lines = [{ sku: 'certify', quantity: 1, name: 'a test' }];
 
-/** The cases of a provider of carriers. */
 export function carrierCases({ about }: Bench): readonly Case[] {
-  const carriers = { ...sandboxCarriers, ...(about.testCarriers as Partial<TestCarriers> | undefined) };
+  const carriers = { ...sandboxTestCarriers, ...(about.testCarriers as Partial<TestCarriers> | undefined) };
   const once = (
     name: string,
     expected: string,

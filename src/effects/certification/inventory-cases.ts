@@ -7,7 +7,6 @@ import { type Case, casesOf, expectOwnAnswers, type Prepare, type Trial } from '
 
 const correlationId = 'certification';
 
-/** The cases of an inventory. */
 export function inventoryCases(): readonly Case[] {
   const repeated: Readonly<Record<StockEffect, Prepare>> = {
     reserve: async (bench) => await new Goods(bench).reservation(),

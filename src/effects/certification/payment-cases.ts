@@ -18,7 +18,6 @@ const currency = 'EUR';
 const correlationId = 'certification';
 const hour = 3_600_000;
 
-/** The cases of a payment provider. */
 export function paymentCases({ about }: Bench): readonly Case[] {
   const methods = { ...sandboxMethods, ...(about.testMethods as Partial<TestMethods> | undefined) };
   const payment = (bench: Bench) => new Payment(bench, methods);

@@ -1,6 +1,6 @@
 import type { ClientSession, Db } from 'mongodb';
 import { committed } from '../../mongodb/durability.js';
-import type { Counts } from './database-mark.js';
+import type { Counts } from '../database/database-mark.js';
 
 /**
  * State of the stock as a whole; one document. Absent until set-up has compared MongoDB with

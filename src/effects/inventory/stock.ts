@@ -45,12 +45,12 @@ export interface StockMovement {
   readonly orderId?: string;
   /** `carried`: the net effect of an order's lost events (`carryOver` in `stock-restore.ts`) */
   readonly type: StockEffect | 'set' | 'carried';
-  /** units moved, negative if `carried` reduces; for `set`, the units now on hand */
+  /** the units moved; negative if a `carried` movement releases them; for `set`, the units on hand */
   readonly lines: readonly LineQuantity[];
   readonly outcome: OutcomeOf<StockEffect>;
   /** ISO-8601 UTC */
   readonly at: string;
-  /** for `set`: the rest of its answer */
+  /** only for `set`: the other members of its answer */
   readonly after?: { readonly reserved: number; readonly version: number };
 }
 

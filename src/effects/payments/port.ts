@@ -19,8 +19,8 @@ export interface PaymentProvider {
    */
   authorize(request: EffectOf<'authorize'>, options: CallOptions): Promise<OutcomeOf<'authorize'> | Unknown>;
   /**
-   * Takes part of an authorization. `expired`: it has lapsed. A voided or pending one answers
-   * `declined`, and so does more than is left of it.
+   * Takes part of an authorization. `expired`: the authorization has lapsed. `declined`: it is
+   * voided or pending, or has less than `amount` left.
    */
   capture(request: EffectOf<'capture'>, options: CallOptions): Promise<OutcomeOf<'capture'> | Unknown>;
   /**

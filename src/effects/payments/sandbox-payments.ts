@@ -251,8 +251,8 @@ async function capture(
 }
 
 /**
- * The authorization. If it is pending here, but the order's journal has it as authorized, it counts
- * as authorized: a signed webhook sent by hand plays the provider without changing this ledger.
+ * The authorization. If it is pending here, but the order's journal has it as authorized, it becomes
+ * authorized here, too. That happens after a person has signed and sent the webhook by hand.
  */
 async function settledByWebhook(
   db: Db,

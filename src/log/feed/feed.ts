@@ -22,7 +22,7 @@ export async function feedEnd(
   db: Db,
   time: QueryTime = {},
 ): Promise<{ readonly generations: Generations; readonly head: number }> {
-  const state = await feedState(db).findOne({ _id: log.feed }, { ...committed, ...time });
+  const state = await feedState(db).findOne({ _id: log.feedId }, { ...committed, ...time });
   const head = await lastWithoutGap(log, db, state?.position ?? 0, time);
   return { generations: new Generations(state), head };
 }
@@ -55,15 +55,15 @@ export async function readFeed(
 ): Promise<PositionedEvent[]> {
   const found = await readBetween(log, db, { $gt: after }, limit, time);
   if (found.every(({ position }, index) => position === after + index + 1)) return found;
-  // Positions up to the head are all given by now, so what is missing up to there is lost.
+  // All positions up to the head were given, so events that are missing up to there are lost.
   const head = await feedHead(log, db, time);
   return await readBetween(log, db, { $gt: after, $lte: head }, limit, time);
 }
 
 /**
- * `readFeed` after a place, for a reader that has seen its generation as the current one: also the
- * current generation as it is after reading. If it is another generation, there are no `events`,
- * because those that were read may belong to it.
+ * `readFeed` after a place, if the place is of the current generation. Also returns the generation
+ * that is current after the read. If that is another one, `events` is undefined, because the events
+ * that were read may belong to it.
  */
 export async function readGeneration(
   log: AnyLog,

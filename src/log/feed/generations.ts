@@ -24,7 +24,7 @@ export interface Generation {
  * then, always after the positions that it covers.
  */
 export interface FeedState {
-  /** `EntityLog.feed` */
+  /** `EntityLog.feedId` */
   readonly _id: string;
   /** fencing token: incremented by each new leader, and with each new generation */
   readonly epoch: number;
@@ -61,8 +61,8 @@ export class Generations {
   }
 
   /**
-   * The last position of a generation that the current one has, too; 0 for an unknown generation,
-   * such as one that began after the backup was made.
+   * The last position of a generation that the current one has, too; Infinity for the current one;
+   * 0 for an unknown generation, such as one that began after the backup was made.
    */
   commonWith(generation: number): number {
     const index = this.all.findIndex((one) => one.generation === generation);
@@ -72,7 +72,7 @@ export class Generations {
 }
 
 export async function feedGenerations(log: AnyLog, db: Db, time: QueryTime = {}): Promise<Generations> {
-  return new Generations(await feedState(db).findOne({ _id: log.feed }, { ...committed, ...time }));
+  return new Generations(await feedState(db).findOne({ _id: log.feedId }, { ...committed, ...time }));
 }
 
 /**
@@ -90,7 +90,7 @@ export async function beginGeneration(
   epoch?: number,
 ): Promise<FeedState | undefined> {
   for (;;) {
-    const state = await feedState(db).findOne({ _id: log.feed }, committed);
+    const state = await feedState(db).findOne({ _id: log.feedId }, committed);
     if (epoch !== undefined && state?.epoch !== epoch) return undefined;
     const { all, current } = new Generations(state);
     const { commonUntil, lost = current.lost, position } = begins;
@@ -100,7 +100,7 @@ export async function beginGeneration(
       const begun = await feedState(db).findOneAndUpdate(
         // Matches nothing if a leader has taken over or another generation has begun since the
         // read.
-        { _id: log.feed, epoch: state === null ? { $exists: false } : state.epoch },
+        { _id: log.feedId, epoch: state === null ? { $exists: false } : state.epoch },
         {
           $set: { generations, ...(position !== undefined && { position }) },
           $inc: { epoch: 1 },

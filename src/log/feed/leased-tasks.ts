@@ -16,7 +16,7 @@ export interface LeasedTask {
 }
 
 /** The task that gives the positions of a feed. */
-export const sequencing = (feed: string): string => `sequence-${feed}`;
+export const sequencing = (feedId: string): string => `sequence-${feedId}`;
 /** The task that feeds a view. */
 export const projecting = (view: string): string => `project-${view}`;
 
@@ -40,8 +40,8 @@ const WELL_AFTER_MS = 5_000;
 const FIRST_REST_MS = 200;
 const LONGEST_REST_MS = 1_600;
 /**
- * How long this process leaves a lease that it gave up to others. Longer than a lease lasts, and
- * longer than the interval at which processes look for free leases.
+ * How long this process does not ask for a lease that it gave up, so that another one can take it.
+ * Longer than a lease lasts, and than the interval at which processes look for free leases.
  */
 const GIVEN_UP_MS = 5_000;
 

@@ -160,8 +160,8 @@ function stampOf(position: number): Document[] {
   ];
 }
 
-/** The version before the log of an entity, if the event is marked as its first one. */
-const beforeTheLog = { $cond: ['$begins', { $subtract: ['$version', 1] }, null] };
+/** The last version that is lost for good, if the event begins a truncated log. */
+const lastLostVersion = { $cond: ['$begins', { $subtract: ['$version', 1] }, null] };
 
 /**
  * True if the leader has to restart: the position is taken, the event already has one, or it is
@@ -177,7 +177,7 @@ async function becomeLeader(deps: LeaderDeps): Promise<Leader> {
   const { log, db } = deps;
   const first = { position: 0, generations: [firstGeneration] };
   const state = await feedState(db).findOneAndUpdate(
-    { _id: log.feed },
+    { _id: log.feedId },
     { $inc: { epoch: 1 }, $setOnInsert: first },
     { upsert: true, returnDocument: 'after', ...durable },
   );
@@ -348,7 +348,7 @@ class Leader {
   private async update(change: UpdateFilter<FeedState>): Promise<void> {
     const { epoch } = this;
     const { matchedCount } = await feedState(this.db).updateOne(
-      { _id: this.log.feed, epoch },
+      { _id: this.log.feedId, epoch },
       change,
       durable,
     );
@@ -395,7 +395,7 @@ class Leader {
           {
             $group: {
               _id: '$orderId',
-              last: { $max: { $cond: [{ $gt: ['$position', 0] }, '$version', beforeTheLog] } },
+              last: { $max: { $cond: [{ $gt: ['$position', 0] }, '$version', lastLostVersion] } },
               lastPosition: { $max: '$position' },
               positions: { $sum: { $cond: [{ $gt: ['$position', 0] }, 1, 0] } },
               waiting: { $push: { $cond: ['$unsequenced', '$version', '$$REMOVE'] } },

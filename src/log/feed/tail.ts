@@ -9,19 +9,20 @@ import { feedEnd, type PositionedEvent, readGeneration } from './feed.js';
 import { type JournalDelete, type Position, areNoDeletes, openPositions } from './journal-changes.js';
 
 /**
- * Notifies the readers of a process when the feed grows. It opens one change stream however many
- * wait: none before the first, and none while this process gives the positions itself.
+ * Notifies the readers of a process when the feed grows. All readers share one change stream, which
+ * opens for the first one. While this process gives the positions itself, it needs no stream.
  */
 export interface FeedTail {
   /**
    * Resolves with the head: when it is beyond `position`, when the next generation begins, when
-   * `this.woken` is no longer the given `woken`, when time is up or when `signal` aborts.
+   * readers were woken since `wakeCount` was read, when time is up or when `signal` aborts. Read
+   * `wakeCount`, look, then wait with it: so no wake-up between looking and waiting is missed.
    */
-  waitBeyond(position: number, signal: AbortSignal, withinMs: number, woken?: number): Promise<number>;
+  waitBeyond(position: number, signal: AbortSignal, withinMs: number, wakeCount?: number): Promise<number>;
   /** Wakes the readers: something else has changed that they may depend on. */
   wake(): void;
   /** how often they were woken */
-  readonly woken: number;
+  readonly wakeCount: number;
   /**
    * The events after a position, if this process gave them their positions just now, in this
    * generation; undefined if it did not.
@@ -96,11 +97,11 @@ export function followFeed(log: AnyLog, db: Db): FeedTail {
     return tail;
   };
   return {
-    waitBeyond: (position, signal, withinMs, woken) =>
-      followed().waitBeyond(position, signal, withinMs, woken),
+    waitBeyond: (position, signal, withinMs, wakeCount) =>
+      followed().waitBeyond(position, signal, withinMs, wakeCount),
     wake: () => tail.wake(),
-    get woken() {
-      return tail.woken;
+    get wakeCount() {
+      return tail.wakeCount;
     },
     remembered: (generation, after, limit) => tail.remembered(generation, after, limit),
     read: async (generation, after, limit) =>
@@ -120,7 +121,7 @@ export function followFeed(log: AnyLog, db: Db): FeedTail {
 class Tail {
   readonly stopping = new AbortController();
   generation: number | undefined;
-  woken = 0;
+  wakeCount = 0;
   private readonly log: AnyLog;
   private readonly db: Db;
   private head = 0;
@@ -141,17 +142,17 @@ class Tail {
     position: number,
     signal: AbortSignal,
     withinMs: number,
-    woken = this.woken,
+    wakeCount = this.wakeCount,
   ): Promise<number> {
     const { generation } = this;
     const isNext = () => generation !== undefined && this.generation !== generation;
-    const hasChanged = () => this.head > position || this.woken !== woken || isNext();
+    const hasChanged = () => this.head > position || this.wakeCount !== wakeCount || isNext();
     await untilHolds(this.waiting, hasChanged, signal, withinMs);
     return this.head;
   }
 
   wake(): void {
-    this.woken += 1;
+    this.wakeCount += 1;
     for (const wake of this.waiting) wake();
   }
 

@@ -7,14 +7,14 @@ import type { Shape } from './entity-log.js';
  * an id, `path` is that of their list. Without `before`, the value was added; without `after`, it
  * was removed.
  */
-export interface Change {
+export interface StateDifference {
   readonly path: string;
   readonly before?: unknown;
   readonly after?: unknown;
 }
 
 /** The differences between the public shapes of two states. */
-export function changesBetween<S>({ of, ids }: Shape<S>, before: S, after: S): readonly Change[] {
+export function changesBetween<S>({ of, ids }: Shape<S>, before: S, after: S): readonly StateDifference[] {
   return changed('', of(before), of(after), ids);
 }
 
@@ -26,7 +26,7 @@ const leftOut = new Set(['version', 'updatedAt', 'allowedCommands', 'blockedComm
 
 type Ids = Shape<never>['ids'];
 
-function changed(path: string, before: unknown, after: unknown, ids: Ids): readonly Change[] {
+function changed(path: string, before: unknown, after: unknown, ids: Ids): readonly StateDifference[] {
   if (isDeepStrictEqual(before, after)) return [];
   if (Array.isArray(before) && Array.isArray(after)) return changedList(path, before, after, ids);
   if (isObject(before) && isObject(after)) return changedMembers(path, before, after, ids);
@@ -41,7 +41,7 @@ function changed(path: string, before: unknown, after: unknown, ids: Ids): reado
 
 type Members = Readonly<Record<string, unknown>>;
 
-function changedMembers(path: string, before: Members, after: Members, ids: Ids): readonly Change[] {
+function changedMembers(path: string, before: Members, after: Members, ids: Ids): readonly StateDifference[] {
   return [...new Set([...Object.keys(after), ...Object.keys(before)])]
     .filter((name) => !leftOut.has(name))
     .flatMap((name) => changed(`${path}/${name}`, own(before, name), own(after, name), ids));
@@ -57,7 +57,7 @@ function changedList(
   before: readonly unknown[],
   after: readonly unknown[],
   ids: Ids,
-): readonly Change[] {
+): readonly StateDifference[] {
   if ([...before, ...after].every((entry) => idOf(entry, ids) !== undefined)) {
     const [these, those] = [byId(before, ids), byId(after, ids)];
     return [...new Set([...those.keys(), ...these.keys()])].flatMap((id) =>

@@ -5,7 +5,8 @@ import { isSameCommand, keyOf } from '../workflow/command-id.js';
 import { hashIn, type Remembered } from '../workflow/messages.js';
 import { committed } from '../../mongodb/durability.js';
 import { type EntityLog, stateViews } from './entity-log.js';
-import { journal, truncationPoints, readJournal } from './journal.js';
+import { journal, readJournal } from './journal.js';
+import { truncationPoints } from './truncated-log.js';
 import { stateAt } from './time-travel.js';
 
 /** The status in an answer if neither the log nor a view has it. */

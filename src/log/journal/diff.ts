@@ -1,5 +1,5 @@
 import type { Cause, Draft, Envelope, State } from '../entity.js';
-import { type Change, changesBetween } from './changes.js';
+import { type StateDifference, changesBetween } from './changes.js';
 import type { EntityLog } from './entity-log.js';
 import { stateAt } from './time-travel.js';
 
@@ -9,7 +9,7 @@ export interface Diff {
   readonly from: number;
   readonly to: number;
   /** the net result, without what was changed and changed back */
-  readonly changes: readonly Change[];
+  readonly changes: readonly StateDifference[];
   /** the changes of each event, ascending */
   readonly steps: readonly DiffStep[];
 }
@@ -19,7 +19,7 @@ export interface DiffStep extends Cause {
   readonly type: string;
   /** as the event gives it; absent if it gives none */
   readonly reason?: string;
-  readonly changes: readonly Change[];
+  readonly changes: readonly StateDifference[];
 }
 
 /**
@@ -45,7 +45,7 @@ export function diff<S extends State, D extends Draft>(
   return { orderId: state.orderId, from, to, changes, steps };
 }
 
-function diffStepOf(event: Draft & Envelope, changes: readonly Change[]): DiffStep {
+function diffStepOf(event: Draft & Envelope, changes: readonly StateDifference[]): DiffStep {
   const { version, type, occurredAt, actor, onBehalfOf, commandId, correlationId, causationId } = event;
   const reason = reasonOf(event);
   return {

@@ -10,9 +10,9 @@ import type { Decider, Draft, Effect, Entity, State } from '../entity.js';
 export interface AnyLog {
   readonly entity: Pick<Decider<never, Draft>, 'name' | 'upcast' | 'resumption'>;
   /** the id of its feed's state, and the name of the task that gives its positions; persisted */
-  readonly feed: string;
+  readonly feedId: string;
   /** the name under which its journal is rebuilt from the histories; persisted */
-  readonly journal: string;
+  readonly journalRebuild: string;
   readonly view: Pick<StateView<never>, 'collection' | 'version' | 'indexes'>;
   /** the collection of the reports of its reconciliations; persisted */
   readonly reconciliations: string;
@@ -52,8 +52,8 @@ export function namedLog<S extends State, D extends Draft>(
   const { name } = entity;
   return {
     entity,
-    feed: `${name}-feed`,
-    journal: `${name}-journal`,
+    feedId: `${name}-feed`,
+    journalRebuild: `${name}-journal`,
     reconciliations: `${name}_reconciliations`,
     view: {
       ...view,
@@ -114,7 +114,7 @@ export interface StateDocument<S extends State> extends Pick<S, 'version' | 'sta
   readonly _id: string;
   /** its workflow has nothing more to do; if false, a workflow must be running */
   readonly finished: boolean;
-  /** the next event is folded on it */
+  /** the state into which the next event is folded */
   readonly state: S;
   /** the highest recorded version after a gap; absent if there is no gap */
   readonly ahead?: number;

@@ -28,7 +28,7 @@ export type JournalDocument = StoredRecord & {
   readonly _id: string;
   /** present until the event has a position */
   readonly unsequenced?: true;
-  /** the entity's log begins here, because earlier events are lost everywhere (`restoreLog`) */
+  /** the log begins here, because earlier events are lost everywhere (`truncated-log.ts`) */
   readonly begins?: true;
 };
 
@@ -113,28 +113,6 @@ export async function insertIntoJournal(
   }
 }
 
-/**
- * Writes an entity's log, as far as its history has it, to the journal (see `appendToJournal`).
- * What the journal lacks then is lost everywhere: the event after it is marked with `begins`.
- */
-export async function restoreLog(log: AnyLog, db: Db, events: readonly StoredEvent[]): Promise<void> {
-  await appendToJournal(log, db, events);
-  const [first] = events;
-  if (first === undefined || first.version === 1) return;
-  const { orderId } = first;
-  const found = await journal(log, db)
-    .find({ orderId, version: { $lte: first.version } }, { ...committed, projection: { version: 1 } })
-    .sort({ version: 1 })
-    .toArray();
-  const begin = found.findLast(({ version }, index) => version !== (found[index - 1]?.version ?? 0) + 1);
-  if (begin !== undefined)
-    await journal(log, db).updateOne(
-      { orderId, version: begin.version },
-      { $set: { begins: true } },
-      durable,
-    );
-}
-
 /** Ids of the entities in the journal. Uses only the index: one seek per entity. */
 export async function* journaledIds(log: AnyLog, db: Db): AsyncGenerator<string, void> {
   const found = journal(log, db).aggregate<{ _id: string }>(
@@ -168,25 +146,8 @@ export async function* notJournaled(
 }
 
 /**
- * For each of these entities that has lost events everywhere: the version after the last lost one.
- */
-export async function truncationPoints(
-  log: AnyLog,
-  db: Db,
-  orderIds: readonly string[],
-  time: QueryTime = {},
-): Promise<ReadonlyMap<string, number>> {
-  if (orderIds.length === 0) return new Map();
-  const found = await journal(log, db)
-    .find({ orderId: { $in: [...orderIds] }, begins: true }, { ...committed, ...time })
-    .sort({ version: 1 })
-    .toArray();
-  return new Map(found.map(({ orderId, version }) => [orderId, version]));
-}
-
-/**
- * Refuses events of a run that another run has replaced, even if the journal has nothing under
- * their versions yet.
+ * Refuses events of a run that another run has replaced, even if the journal has nothing under their
+ * versions yet.
  *
  * @param resumption version of the last resumption in the run's log; 0 if it has none
  * @throws ApplicationFailure of type `Superseded`, which is not retried
@@ -220,25 +181,6 @@ async function lastResumption(
     .limit(1)
     .toArray();
   return found[0];
-}
-
-/**
- * True if the entity's log begins after version 1 (see `restoreLog`), and the journal has all
- * events from there to `version`.
- */
-export async function holdsTruncatedLog(
-  log: AnyLog,
-  db: Db,
-  orderId: string,
-  version: number,
-): Promise<boolean> {
-  const first = (await truncationPoints(log, db, [orderId])).get(orderId);
-  if (first === undefined || first > version) return false;
-  const count = await journal(log, db).countDocuments(
-    { orderId, version: { $gte: first, $lte: version } },
-    committed,
-  );
-  return count === version - first + 1;
 }
 
 /**

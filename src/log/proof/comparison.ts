@@ -32,7 +32,7 @@ export interface Comparison {
   readonly isProven?: false;
 }
 
-export interface Compared {
+export interface CompareDeps {
   readonly client: Client;
   readonly db: Db;
   /** also query the running workflow for its state, which takes a worker */
@@ -62,13 +62,13 @@ const QUERY_WITHIN_MS = 2_000;
  */
 export async function compareEntity<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
-  compared: Compared,
+  deps: CompareDeps,
   orderId: string,
 ): Promise<Comparison> {
-  const { longestPauseMs = LONGEST_PAUSE_MS } = compared;
+  const { longestPauseMs = LONGEST_PAUSE_MS } = deps;
   for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs *= 2) {
-    const comparison = await compareOnce(log, compared, orderId).catch(async (error: unknown) => {
-      await rethrowInOutage(compared, error);
+    const comparison = await compareOnce(log, deps, orderId).catch(async (error: unknown) => {
+      await rethrowInOutage(deps, error);
       return unproven(log, orderId, error);
     });
     const { discrepancies, isProven = true } = comparison;
@@ -79,7 +79,7 @@ export async function compareEntity<S extends State, D extends Draft>(
 }
 
 /** @throws `error` if one of the servers does not answer a simple request either */
-async function rethrowInOutage({ client, db }: Compared, error: unknown): Promise<void> {
+async function rethrowInOutage({ client, db }: CompareDeps, error: unknown): Promise<void> {
   try {
     await client.connection.withDeadline(Date.now() + QUERY_WITHIN_MS, () =>
       client.workflowService.getSystemInfo({}),
@@ -92,12 +92,12 @@ async function rethrowInOutage({ client, db }: Compared, error: unknown): Promis
 
 function unproven(log: AnyLog, orderId: string, error: unknown): Comparison {
   const where = error instanceof MongoError ? 'journal' : 'history';
-  const found = { orderId, where, kind: 'unanswered' } as const;
+  const unanswered = { orderId, where, kind: 'unanswered' } as const;
   return {
     events: 0,
     hasHistory: true,
     isProven: false,
-    discrepancies: [{ ...found, detail: messageOf(error), remedy: remedyOf(log, found) }],
+    discrepancies: [{ ...unanswered, detail: messageOf(error), remedy: remedyOf(log, unanswered) }],
   };
 }
 
@@ -107,7 +107,7 @@ function unproven(log: AnyLog, orderId: string, error: unknown): Comparison {
  */
 async function compareOnce<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
-  { client, db, asksWorkflow, positionedBefore }: Compared,
+  { client, db, asksWorkflow, positionedBefore }: CompareDeps,
   orderId: string,
 ): Promise<Comparison> {
   const view = await stateViews(log, db).findOne<StateDocument<S>>(
@@ -118,26 +118,26 @@ async function compareOnce<S extends State, D extends Draft>(
   const history = await historyOf(log, client, orderId);
   const isAsked = asksWorkflow && typeof history === 'object' && history.isOpen && !history.isForecast;
   const state = isAsked ? await stateOf<S>(log, client, orderId) : undefined;
-  const found = ifReadable(() => {
+  const findings = ifReadable(() => {
     const journal = stored.map((event) => upcastRecord(log, event));
     return [
-      ...ifReadable(() => viewWithFold(log, view ?? undefined, journal)),
+      ...ifReadable(() => compareViewWithFold(log, view ?? undefined, journal)),
       ...(typeof history === 'string'
-        ? [differs('history', undefined, history)]
+        ? [found('differs', 'history', undefined, history)]
         : [
-            ...journalWithHistory(log, journal, history),
-            ...ifReadable(() => workflowWithJournal(log, journal, history)),
+            ...compareJournalWithHistory(log, journal, history),
+            ...ifReadable(() => compareWorkflowWithJournal(log, journal, history)),
           ]),
-      ...(isAsked ? workflowWithHistory(log, history, state) : []),
+      ...(isAsked ? compareWorkflowWithHistory(log, history, state) : []),
       ...(positionedBefore === undefined
         ? []
-        : [...positionsWithVersions(journal), ...lackedPositions(journal, positionedBefore)]),
+        : [...comparePositionsWithVersions(journal), ...lackedPositions(journal, positionedBefore)]),
     ];
   });
   return {
     events: stored.length,
     hasHistory: history !== undefined,
-    discrepancies: distinct(found).map((one) => ({
+    discrepancies: distinct(findings).map((one) => ({
       orderId,
       remedy: remedyOf(log, { orderId, ...one }),
       ...one,
@@ -150,14 +150,14 @@ function ifReadable(compare: () => readonly Found[]): readonly Found[] {
   try {
     return compare();
   } catch (error) {
-    return [differs('journal', undefined, messageOf(error))];
+    return [found('differs', 'journal', undefined, messageOf(error))];
   }
 }
 
 /** Removes duplicates: every comparison that folds an unreadable journal reports it. */
-function distinct(found: readonly Found[]): readonly Found[] {
+function distinct(findings: readonly Found[]): readonly Found[] {
   const isSame = (one: Found) => (other: Found) => isDeepStrictEqual(one, other);
-  return found.filter((one, index) => found.findIndex(isSame(one)) === index);
+  return findings.filter((one, index) => findings.findIndex(isSame(one)) === index);
 }
 
 /** The history, or what is wrong with it if it is not a consistent log. */
@@ -190,7 +190,7 @@ async function stateOf<S>(
 
 type Found = Omit<Discrepancy, 'orderId'>;
 
-function journalWithHistory<S extends State, D extends Draft>(
+function compareJournalWithHistory<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
   journal: readonly RecordedEvent<D>[],
   history: HistoryLog<S, D> | undefined,
@@ -202,10 +202,12 @@ function journalWithHistory<S extends State, D extends Draft>(
     return lost(recorded, lastInJournal);
   }
   if (history.isResuming && history.isOpen)
-    return [behind('history', undefined, 'its workflow is loading its log from the journal')];
+    return [found('behind', 'history', undefined, 'its workflow is loading its log from the journal')];
   if (history.isForecast) {
     const [first] = journal;
-    return first === undefined ? [] : [differs('history', first.version, 'it has decided nothing yet')];
+    return first === undefined
+      ? []
+      : [found('differs', 'history', first.version, 'it has decided nothing yet')];
   }
   const lastInHistory = history.firstVersion - 1 + history.events.length;
   const missing = history.events.filter(({ version }) => !recorded.has(version));
@@ -214,16 +216,16 @@ function journalWithHistory<S extends State, D extends Draft>(
     ...lost(recorded, history.firstVersion - 1),
     ...(first === undefined
       ? []
-      : [behind('journal', first.version, `it lacks ${missing.length} of the history's events`)]),
+      : [found('behind', 'journal', first.version, `it lacks ${missing.length} of the history's events`)]),
     ...history.events.flatMap((event) => {
       const known = recorded.get(event.version);
       if (known === undefined || isSameEvent(log, known, event)) return [];
-      return [differs('journal', event.version, `${known.type} is not the history's ${event.type}`)];
+      return [found('differs', 'journal', event.version, `${known.type} is not the history's ${event.type}`)];
     }),
     ...journal
       .filter(({ version }) => version > lastInHistory)
-      .map(({ version, type }) => differs('journal', version, `the history has no such ${type}`)),
-    ...baseWithFold(log, journal, history),
+      .map(({ version, type }) => found('differs', 'journal', version, `the history has no such ${type}`)),
+    ...compareBaseWithFold(log, journal, history),
   ];
 }
 
@@ -231,7 +233,7 @@ function journalWithHistory<S extends State, D extends Draft>(
  * Finds entities that are not finished, and have no running workflow, or one that is behind the
  * journal.
  */
-function workflowWithJournal<S extends State, D extends Draft>(
+function compareWorkflowWithJournal<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
   journal: readonly RecordedEvent<D>[],
   history: HistoryLog<S, D> | undefined,
@@ -263,14 +265,14 @@ function lost(recorded: ReadonlyMap<number, unknown>, upTo: number): readonly Fo
   const versions = Array.from({ length: upTo }, (_, index) => index + 1);
   return versions
     .filter((version) => !recorded.has(version))
-    .map((version) => differs('journal', version, 'it is missing, and no history has it'));
+    .map((version) => found('differs', 'journal', version, 'it is missing, and no history has it'));
 }
 
 /**
  * The state with which the oldest kept run started must equal the fold of the journal up to its
  * version.
  */
-function baseWithFold<S extends State, D extends Draft>(
+function compareBaseWithFold<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
   journal: readonly RecordedEvent<D>[],
   { base }: HistoryLog<S, D>,
@@ -280,56 +282,65 @@ function baseWithFold<S extends State, D extends Draft>(
   if (state?.version !== base.version) return [];
   const fields = differing(membersOf(state, base), base);
   if (fields === '') return [];
-  return [differs('history', base.version, `the run started with other ${fields} than the journal's fold`)];
+  return [
+    found('differs', 'history', base.version, `the run started with other ${fields} than the journal's fold`),
+  ];
 }
 
-function viewWithFold<S extends State, D extends Draft>(
+function compareViewWithFold<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
   view: StateDocument<S> | undefined,
   journal: readonly RecordedEvent<D>[],
 ): readonly Found[] {
   const events = eventsUntil(journal, { version: journal.length });
   if (view === undefined)
-    return events.length === 0 ? [] : [behind('view', 1, `the ${log.entity.name} has no view`)];
+    return events.length === 0 ? [] : [found('behind', 'view', 1, `the ${log.entity.name} has no view`)];
   if (view.version > events.length)
-    return [differs('view', view.version, `the journal goes to version ${events.length}`)];
+    return [found('differs', 'view', view.version, `the journal goes to version ${events.length}`)];
   const state = stateAt(log, events, view);
   const further = new Set(log.view.further?.members);
   const kept = Object.fromEntries(Object.entries(view).filter(([name]) => !further.has(name)));
   const fields = state === undefined ? 'everything' : differing(kept, log.view.toDocument(state));
   return [
-    ...(fields === '' ? [] : [differs('view', view.version, `other ${fields} than the journal's fold`)]),
+    ...(fields === ''
+      ? []
+      : [found('differs', 'view', view.version, `other ${fields} than the journal's fold`)]),
     ...(view.version < events.length
-      ? [behind('view', view.version + 1, `the journal goes to version ${events.length}`)]
+      ? [found('behind', 'view', view.version + 1, `the journal goes to version ${events.length}`)]
       : []),
   ];
 }
 
-function workflowWithHistory<S extends State, D extends Draft>(
+function compareWorkflowWithHistory<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
   history: HistoryLog<S, D>,
   state: EntityState<S> | string | undefined,
 ): readonly Found[] {
   if (typeof state === 'string') return [{ where: 'workflow', kind: 'unanswered', detail: state }];
-  if (state === undefined) return [behind('workflow', undefined, 'it has just ended')];
+  if (state === undefined) return [found('behind', 'workflow', undefined, 'it has just ended')];
   const { order, halted } = state;
-  if (halted !== undefined) return [differs('workflow', undefined, `it is halted: ${halted.message}`)];
+  if (halted !== undefined)
+    return [found('differs', 'workflow', undefined, `it is halted: ${halted.message}`)];
   const folded = foldHistory(log, history);
   const version = folded?.version ?? 0;
-  if (order.version > version) return [behind('history', version + 1, 'the workflow has just continued')];
+  if (order.version > version)
+    return [found('behind', 'history', version + 1, 'the workflow has just continued')];
   const fields = folded === undefined ? 'everything' : differing(order, folded);
-  return fields === '' ? [] : [differs('workflow', order.version, `other ${fields} than the history's fold`)];
+  return fields === ''
+    ? []
+    : [found('differs', 'workflow', order.version, `other ${fields} than the history's fold`)];
 }
 
 /** Within an entity, positions must ascend with versions. */
-function positionsWithVersions(journal: readonly RecordedEvent<Draft>[]): readonly Found[] {
+function comparePositionsWithVersions(journal: readonly RecordedEvent<Draft>[]): readonly Found[] {
   return journal.flatMap(({ version, position }, index) => {
     const before = journal[index - 1];
     if (before === undefined || position === undefined) return [];
     if (before.position !== undefined && before.position < position) return [];
     const other = before.position === undefined ? 'none' : String(before.position);
     return [
-      differs(
+      found(
+        'differs',
         'positions',
         version,
         `it has position ${position}, and version ${before.version} has ${other}`,
@@ -343,7 +354,8 @@ function lackedPositions(journal: readonly RecordedEvent<Draft>[], before: strin
   const [first] = without;
   if (first === undefined) return [];
   return [
-    behind(
+    found(
+      'behind',
       'positions',
       first.version,
       `${without.length} of its events, recorded before ${before}, have no position`,
@@ -376,10 +388,11 @@ function differing(one: object, other: object): string {
     .join(', ');
 }
 
-function differs(where: Discrepancy['where'], version: number | undefined, detail: string): Found {
-  return { where, kind: 'differs', detail, ...(version === undefined ? {} : { version }) };
-}
-
-function behind(where: Discrepancy['where'], version: number | undefined, detail: string): Found {
-  return { ...differs(where, version, detail), kind: 'behind' };
+function found(
+  kind: 'differs' | 'behind',
+  where: Discrepancy['where'],
+  version: number | undefined,
+  detail: string,
+): Found {
+  return { where, kind, detail, ...(version === undefined ? {} : { version }) };
 }

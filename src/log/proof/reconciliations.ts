@@ -11,9 +11,7 @@ export interface Reconciliation {
   /** ISO-8601 UTC */
   readonly startedAt: string;
   readonly finishedAt: string;
-  /**
-   * entities that were listed: the open ones, and those closed since the last run; persisted name
-   */
+  /** number of entities that were open, or closed since the last run; the name is persisted */
   readonly orders: number;
   /** entities that were compared event by event */
   readonly compared: number;

@@ -7,7 +7,8 @@ import { committed } from '../../mongodb/durability.js';
 import { type AnyLog, type EntityLog, type StateDocument, stateViews } from '../journal/entity-log.js';
 import { forks } from '../journal/fork.js';
 import { readHistoryLog } from '../history/history.js';
-import { journal, restoreLog } from '../journal/journal.js';
+import { journal } from '../journal/journal.js';
+import { restoreLog } from '../journal/truncated-log.js';
 import type { Outside, CheckDatabaseIdentity } from '../history/outside.js';
 import { projectState, unfinishedIds } from '../journal/state-view.js';
 import { clearStopped, forked, markStopped } from '../journal/stops.js';
@@ -17,7 +18,7 @@ import { type Comparison, compareEntity } from './comparison.js';
 import type { Discrepancy } from './discrepancy.js';
 import { keepReconciliation, latestReconciliations, type Reconciliation } from './reconciliations.js';
 
-export interface Reconciled<S extends State, D extends Draft> {
+export interface ReconcileDeps<S extends State, D extends Draft> {
   readonly client: Client;
   readonly db: Db;
   /** the task queue of the entities' workflows */
@@ -30,7 +31,7 @@ export interface Reconciled<S extends State, D extends Draft> {
   readonly rotationLimit?: number;
   /** how many of the most recently changed entities are compared, too; 200 by default */
   readonly recentLimit?: number;
-  /** see `Compared` */
+  /** see `CompareDeps` */
   readonly longestPauseMs?: number;
 }
 
@@ -65,11 +66,11 @@ const firstLookBackMs = 24 * 60 * 60_000;
  */
 export async function reconcile<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
-  reconciled: Reconciled<S, D>,
+  deps: ReconcileDeps<S, D>,
   by: Pick<Reconciliation, 'runId' | 'workflowId'>,
   heartbeat: (done: number) => void,
 ): Promise<Reconciliation> {
-  const { client, db, taskQueue, checkDatabaseIdentity, rotationLimit = 200, recentLimit = 200 } = reconciled;
+  const { client, db, taskQueue, checkDatabaseIdentity, rotationLimit = 200, recentLimit = 200 } = deps;
   const startedAt = new Date().toISOString();
   await checkDatabaseIdentity?.({ client, db, taskQueue });
   const [last] = await latestReconciliations(log, db, 1);
@@ -88,7 +89,7 @@ export async function reconcile<S extends State, D extends Draft>(
     for await (const some of batches(orderIds, concurrency)) {
       const batch = some.filter((orderId) => !compared.has(orderId));
       for (const orderId of batch) compared.add(orderId);
-      const results = await Promise.all(batch.map((orderId) => compareAndRepair(log, reconciled, orderId)));
+      const results = await Promise.all(batch.map((orderId) => compareAndRepair(log, deps, orderId)));
       for (const { orderId, wasRepaired, discrepancies } of results) {
         report.compared += 1;
         if (wasRepaired) {
@@ -236,19 +237,19 @@ interface Outcome extends Pick<Comparison, 'discrepancies'> {
 
 async function compareAndRepair<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
-  reconciled: Reconciled<S, D>,
+  deps: ReconcileDeps<S, D>,
   orderId: string,
 ): Promise<Outcome> {
-  const { client, db, longestPauseMs } = reconciled;
-  const compared = { client, db, asksWorkflow: false, longestPauseMs };
-  const before = await compareEntity(log, compared, orderId);
+  const { client, db, longestPauseMs } = deps;
+  const compareDeps = { client, db, asksWorkflow: false, longestPauseMs };
+  const before = await compareEntity(log, compareDeps, orderId);
   const behind = before.discrepancies.filter(({ kind }) => kind === 'behind');
   if (behind.length === 0) {
     await mark(log, db, orderId, before.discrepancies);
     return { orderId, wasRepaired: false, discrepancies: before.discrepancies };
   }
-  await repair(log, reconciled, orderId);
-  const { discrepancies } = await compareEntity(log, compared, orderId);
+  await repair(log, deps, orderId);
+  const { discrepancies } = await compareEntity(log, compareDeps, orderId);
   await mark(log, db, orderId, discrepancies);
   const wasRepaired = discrepancies.length < before.discrepancies.length;
   return { orderId, wasRepaired, discrepancies };
@@ -271,7 +272,7 @@ async function mark(
 /** Records the history's events as the entity's workflow would; existing ones are left alone. */
 async function repair<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
-  { client, db, outside }: Reconciled<S, D>,
+  { client, db, outside }: ReconcileDeps<S, D>,
   orderId: string,
 ): Promise<void> {
   try {
@@ -288,8 +289,8 @@ async function repair<S extends State, D extends Draft>(
 }
 
 /**
- * Descending, starting below the cursor and wrapping around. New ids that sort last are left to the
- * next round, so they do not prolong the current one.
+ * The ids in descending order, beginning below the cursor and wrapping around. New ids that sort
+ * last are left to the next round, so they do not prolong the current one.
  */
 function inRotation(orderIds: readonly string[], cursor: string | undefined): readonly string[] {
   const isInNextRound = (orderId: string) => cursor !== undefined && orderId >= cursor;

@@ -13,7 +13,7 @@ import type { Discrepancy } from './discrepancy.js';
 import type { OutsideProof } from './outside-proof.js';
 import { remedyOf } from './remedies.js';
 
-export interface Verified {
+export interface VerifyDeps {
   readonly client: Client;
   readonly db: Db;
   /** the task queue of the entities' workflows */
@@ -27,7 +27,7 @@ export interface VerifyOptions {
   readonly orderId?: string;
   /** number of entities to draw at random; all by default */
   readonly sample?: number;
-  /** see `Compared` */
+  /** see `CompareDeps` */
   readonly longestPauseMs?: number | undefined;
   readonly onProgress?: (progress: Progress) => void;
 }
@@ -40,7 +40,7 @@ export interface Progress {
 }
 
 export interface VerifyReport {
-  /** how many entities; the name is public */
+  /** number of entities; the field keeps this name, because it is public */
   readonly orders: number;
   readonly events: number;
   /** entities whose history Temporal no longer keeps, so that only their journal was checked */
@@ -69,11 +69,11 @@ const positionedWithinMs = 10_000;
  */
 export async function verify<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
-  verified: Verified,
+  deps: VerifyDeps,
   options: VerifyOptions = {},
 ): Promise<VerifyReport> {
   const { orderId, sample, longestPauseMs, onProgress } = options;
-  const { client, db, taskQueue, outside } = verified;
+  const { client, db, taskQueue, outside } = deps;
   const report = { orders: 0, events: 0, withoutHistory: 0, found: 0, discrepancies: [] as Discrepancy[] };
   const note = (discrepancies: readonly Discrepancy[]): void => {
     report.found += discrepancies.length;
@@ -82,10 +82,10 @@ export async function verify<S extends State, D extends Draft>(
   const total = orderId === undefined ? (sample ?? (await stateViews(log, db).estimatedDocumentCount())) : 1;
 
   const positionedBefore = new Date(Date.now() - positionedWithinMs).toISOString();
-  const compared = { client, db, asksWorkflow: true, positionedBefore, longestPauseMs };
+  const compareDeps = { client, db, asksWorkflow: true, positionedBefore, longestPauseMs };
 
-  async function compareAll(id: string): Promise<Comparison> {
-    const comparison = await compareEntity(log, compared, id);
+  async function compareWithOutside(id: string): Promise<Comparison> {
+    const comparison = await compareEntity(log, compareDeps, id);
     const isLogWhole = comparison.discrepancies.every(
       ({ where }) => where !== 'journal' && where !== 'history',
     );
@@ -96,7 +96,7 @@ export async function verify<S extends State, D extends Draft>(
 
   async function verifyAll(orderIds: AsyncIterable<string>): Promise<void> {
     for await (const batch of batches(orderIds, concurrency)) {
-      for (const one of await Promise.all(batch.map(compareAll))) {
+      for (const one of await Promise.all(batch.map(compareWithOutside))) {
         report.orders += 1;
         report.events += one.events;
         if (!one.hasHistory) report.withoutHistory += 1;

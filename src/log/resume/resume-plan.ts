@@ -84,7 +84,7 @@ export function planResumption<S extends State, D extends Draft>(
   return fromBoth(log, seen, beyond, { history, decided, isHalted });
 }
 
-/** For a history that agrees with the journal and is at least as long. */
+/** The plan if the history agrees with the journal and is at least as long. */
 function fromBoth<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
   seen: readonly StoredEvent[],

@@ -9,7 +9,8 @@ import { committed } from '../../mongodb/durability.js';
 import { type AnyLog, type EntityLog, stateViews, workflowIdOf } from '../journal/entity-log.js';
 import { forkFailure, forks, noteFork } from '../journal/fork.js';
 import { readHistoryLog } from '../history/history.js';
-import { readStored, restoreLog, resumptionType } from '../journal/journal.js';
+import { readStored, resumptionType } from '../journal/journal.js';
+import { restoreLog } from '../journal/truncated-log.js';
 import { setAside } from '../journal/set-aside.js';
 import { projectState } from '../journal/state-view.js';
 import { clearStopped, ended, markStopped } from '../journal/stops.js';
@@ -290,9 +291,9 @@ async function repair<S extends State, D extends Draft>(
 }
 
 /**
- * Messages without a decision, or whose decision the journal lacks. Messages are handled in order,
- * so a command before the last known one was refused without an event, and is left out; facts are
- * kept.
+ * Messages without a decision, or whose decision the journal lacks. Messages are handled in order:
+ * a command without an event, before one with an event, was refused, and is left out. Facts are
+ * never refused, so they are kept.
  */
 function unrecorded<S extends State, D extends Draft>(
   { entity }: EntityLog<S, D>,

@@ -81,7 +81,7 @@ export function createFeedTasks<S extends State, D extends Draft>(
   const rebuilding = (rebuildId: string) => ({ db, rebuildId, ...activityLifetime() });
   return {
     leased: [
-      { name: sequencing(log.feed), work: sequenceFeed },
+      { name: sequencing(log.feedId), work: sequenceFeed },
       ...views.map((view) => ({
         name: projecting(view.name),
         work: async (signal: AbortSignal, heartbeat: () => void) => await feed(view, signal, heartbeat),
@@ -95,7 +95,7 @@ export function createFeedTasks<S extends State, D extends Draft>(
         ]),
       ),
       [log.view.collection]: async (rebuildId) => await rebuildStateView(log, rebuilding(rebuildId)),
-      [log.journal]: async (rebuildId) =>
+      [log.journalRebuild]: async (rebuildId) =>
         await rebuildJournal(log, {
           ...rebuilding(rebuildId),
           client,

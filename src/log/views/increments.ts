@@ -1,6 +1,6 @@
 import type { AnyBulkWriteOperation, Decimal128, Long, UpdateFilter } from 'mongodb';
 import { storedCount, storedSum } from './decimals.js';
-import type { Change, Comparable, ViewDocument } from './view.js';
+import type { ViewChange, Comparable, ViewDocument } from './view.js';
 
 /** What a batch of events changes in one document, by field path. */
 interface Merged {
@@ -11,10 +11,10 @@ interface Merged {
 }
 
 /** Merges the changes of many events into one write for each document. */
-export class Changes {
+export class MergedChanges {
   private readonly byId = new Map<string, Merged>();
 
-  merge({ id, add, min, max }: Change): void {
+  merge({ id, add, min, max }: ViewChange): void {
     let merged = this.byId.get(id);
     if (merged === undefined) {
       merged = { count: new Map(), sum: new Map(), min: new Map(), max: new Map() };
@@ -43,7 +43,7 @@ export class Changes {
   }
 }
 
-function sumUp(merged: Merged, prefix: string, add: NonNullable<Change['add']>): void {
+function sumUp(merged: Merged, prefix: string, add: NonNullable<ViewChange['add']>): void {
   for (const [name, value] of Object.entries(add)) {
     const path = prefix + name;
     if (typeof value === 'object') {

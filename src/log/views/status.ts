@@ -27,7 +27,7 @@ export interface ProjectionStatus {
   readonly eventsBehind: number;
   /** age of the oldest event that is not applied; 0 if there is none */
   readonly msBehind: number;
-  /** parked events */
+  /** number of events that are parked */
   readonly parked: number;
   /** ISO-8601 UTC, when `position` last changed */
   readonly at?: string;
@@ -61,7 +61,7 @@ export interface Progress {
   readonly done: number;
   /** as far as known */
   readonly total: number;
-  /** recent average */
+  /** average since the current worker took over */
   readonly perSecond: number;
   /** absent while unknown */
   readonly secondsLeft?: number;

@@ -13,7 +13,7 @@ type Bounds = { readonly [name: string]: Comparable };
  * of them lead to the same document. So an event that was parked may be applied later, and a
  * rebuild gives the same view.
  */
-export interface Change {
+export interface ViewChange {
   /** the id of the document, which need not exist */
   readonly id: string;
   /** added to its numbers, which start at 0; exact, however large they become */
@@ -42,7 +42,7 @@ export interface SummaryView<S extends State, D extends Draft> extends AnyView {
    * Pure. `before` and `after` are the entity of the event, before and after it. If it throws, the
    * event is parked, and later events of that entity wait for it.
    */
-  readonly fold: (event: D & Envelope, before: S | undefined, after: S) => readonly Change[];
+  readonly fold: (event: D & Envelope, before: S | undefined, after: S) => readonly ViewChange[];
 }
 
 /**

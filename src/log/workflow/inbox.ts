@@ -58,11 +58,11 @@ export class Inbox<S extends State, D extends Draft, F extends Effect> {
   private deferred: readonly Signal[];
   private arrivals = 0;
 
-  /** @param crowded of an earlier run */
-  constructor(entity: Entity<S, D, F>, writer: Writer<S, D, F>, crowded: readonly Signal[] = []) {
+  /** @param deferred of an earlier run */
+  constructor(entity: Entity<S, D, F>, writer: Writer<S, D, F>, deferred: readonly Signal[] = []) {
     this.entity = entity;
     this.writer = writer;
-    this.deferred = crowded;
+    this.deferred = deferred;
   }
 
   /** grows when a signal begins to wait, or the journal has answered */
@@ -122,8 +122,8 @@ export class Inbox<S extends State, D extends Draft, F extends Effect> {
 
   /**
    * Returns if the update is accepted and throws if it is refused; a refused update is not in the
-   * history. A repetition is accepted; then come, in this order, the refusals that HTTP answers
-   * with 503, 422 and 412, and the entity's own.
+   * history. A repetition is accepted. For any other update, the first reason to refuse it counts:
+   * the checks are in the order of `refusalOf`, and the entity's own comes last.
    */
   private validate(type: string, message: Message): void {
     const refused = this.refusalOf(type, message, now());
@@ -251,7 +251,8 @@ export class Inbox<S extends State, D extends Draft, F extends Effect> {
       return log.warn(`${name}: the ${entity.name} is halted, ignored`, { commandId });
     const known = this.writer.memory.find(message);
     const isFact = entity.facts?.types.includes(name) === true;
-    const isJudgedAgain = isFact && hasIssuer(commandId);
+    const isLegacyFact = isFact && !hasIssuer(commandId);
+    const isJudgedAgain = isFact && !isLegacyFact;
     const isKnown = known !== undefined && isSameBody(known, message);
     if (isKnown && !(isJudgedAgain && didNothing(known))) return;
     const reused = keyConflict(message, known);
@@ -259,7 +260,7 @@ export class Inbox<S extends State, D extends Draft, F extends Effect> {
     const obstacle = versionConflict(entity, message, this.writer.state.version);
     if (obstacle !== undefined) return this.reject(name, message, obstacle);
     if (isFact)
-      return isJudgedAgain ? this.handleFact(name, message) : this.handleFactWithoutIssuer(name, message);
+      return isLegacyFact ? this.handleFactWithoutIssuer(name, message) : this.handleFact(name, message);
     if (!entity.commands.includes(name)) return;
     const decision = judge(entity, this.writer.state, name, message, now());
     if ('refusal' in decision) return this.reject(name, message, decision.refusal);
@@ -304,7 +305,7 @@ export class Inbox<S extends State, D extends Draft, F extends Effect> {
 
   /** Rejects a message that reuses a key. The key stays with the command that used it first. */
   private rejectReuse(name: string, message: Message, refusal: Obstacle): void {
-    // Histories without issuers remember this refusal under the key.
+    // An early version of this code remembered this refusal under the key. Replays must do the same.
     if (!hasIssuer(message.commandId)) return this.reject(name, message, refusal);
     const drafts = this.entity.rejection(this.writer.state, name, refusal);
     if (drafts.length > 0) this.writer.append(drafts, causeOf(message, now()));

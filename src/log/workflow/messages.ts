@@ -155,7 +155,10 @@ export interface ContinuedEntity<S> extends Omit<NewEntity, 'create'> {
    * handed the entity on.
    */
   readonly memoryFrom?: number;
-  /** facts that came while the log had no room for more waiting facts; absent if there are none */
+  /**
+   * facts that came while the log had no room for more waiting facts, deferred by the inbox; absent
+   * if there are none; the name is persisted
+   */
   readonly crowded?: readonly Signal[];
   readonly halted?: Halt;
 }

@@ -56,7 +56,10 @@ export class RememberedCommands {
   }
 }
 
-/** An older version of this code kept `rememberedCommands` at most, and no `memoryFrom`. */
+/**
+ * The value for `from` if an older version of this code handed the run on. That version kept at most
+ * `rememberedCommands` commands. If it kept fewer, none were dropped.
+ */
 function oldestVersion(commands: readonly Remembered[]): number {
   const [oldest] = commands.length < rememberedCommands ? [] : commands;
   return oldest?.answer.version ?? 0;

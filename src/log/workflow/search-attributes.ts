@@ -19,7 +19,7 @@ export class ListedAttributes {
     return new ListedAttributes(valuesOf(attributes).set(searchAttributes.status, 'pending'), false);
   }
 
-  /** A run that continues another has its attributes. */
+  /** A run that continues another one starts with the attributes of that run. */
   static ofContinued(attributes: readonly Attribute[]): ListedAttributes {
     return new ListedAttributes(valuesOf(attributes), true);
   }

@@ -1,7 +1,7 @@
 import { schemaVersions } from '../../order/events.js';
 import { idPattern, linePattern } from '../../order/patterns.js';
-import { keepSecret } from '../../outages/secrets.js';
-import { itemsIn } from './items.js';
+import { hideSecret } from '../../redaction.js';
+import { itemsIn } from '../items.js';
 import { isLoopback } from './loopback.js';
 import type { Role } from './roles.js';
 import { readTls } from './tls.js';
@@ -174,6 +174,6 @@ function readSasl(env: Env): KafkaConfig['sasl'] {
   if (username === undefined) throw new ConfigError('KAFKA_USERNAME is missing: KAFKA_PASSWORD is for it.');
   if (password === undefined)
     throw new ConfigError('KAFKA_PASSWORD is missing: set it or KAFKA_PASSWORD_FILE.');
-  keepSecret(password);
+  hideSecret(password);
   return { mechanism, username, password };
 }

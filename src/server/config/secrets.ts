@@ -1,4 +1,4 @@
-import { keepSecret } from '../../outages/secrets.js';
+import { hideSecret } from '../../redaction.js';
 import { ConfigError, type Env, secret } from './variables.js';
 
 /** A list with at least one secret. */
@@ -51,6 +51,6 @@ function readSecretItem(name: SecretName, item: string, maySandbox: boolean): st
       );
     }
   }
-  keepSecret(item);
+  hideSecret(item);
   return item;
 }

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { withoutSecrets } from '../../outages/secrets.js';
+import { withoutSecrets } from '../../redaction.js';
 
 /**
  * Readers of one environment variable each. A reader throws a `ConfigError` for an unusable value.

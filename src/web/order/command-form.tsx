@@ -29,7 +29,7 @@ export function CommandForm({ order, choice, previewed, onClose, onDone }: FormP
   const typed = useSignal<Typed>({});
   const problem = useSignal('');
   const isBusy = useSignal(false);
-  /** The body of the preview, which is what is sent, even if the inputs have changed since. */
+  /** The body of the preview. It is sent even if the inputs have changed since. */
   const sent = useRef({ body: {}, key: '' });
   const form = useRef<HTMLFormElement>(null);
   const body = bodyOf(choice.type, inputs, typed.value, order);

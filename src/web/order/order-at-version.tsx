@@ -205,7 +205,7 @@ function Parts({ step, before }: Shown) {
   );
 }
 
-/** A label by its words, with a link if the carrier gave one. */
+/** A label in words, with a link if the carrier gave one. */
 function Label({ of: { label, status } }: { readonly of: Shipment }) {
   if (label === undefined) return null;
   const isUnused = label.status === 'booked' && status === 'cancelled';

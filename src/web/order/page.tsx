@@ -103,7 +103,7 @@ function LoadedOrder({ following, order }: { readonly following: Following; read
   );
 }
 
-/** The version that is shown is in the address; the last one is followed. */
+/** The step that the address names by `v` or `at`; without either, always the last one. */
 function useShown(orderId: string, steps: readonly Step[]) {
   const { query, route } = useLocation();
   const last = steps.length - 1;
@@ -138,7 +138,7 @@ function useArrowKeys(shown: number, show: (index: number) => void, many: number
   });
 }
 
-/** What Temporal knows of what the order waits for; read again with each version. */
+/** What the order waits for, as Temporal knows it. It is read again with each version. */
 function useNext({ orderId, version, attention }: OrderNow): Next | undefined {
   const isSlow = attention !== undefined;
   const found = useResource<Next>(

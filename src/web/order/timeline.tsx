@@ -90,7 +90,7 @@ interface HeadProps extends Pick<TimelineProps, 'steps' | 'shown'> {
   readonly show: (index: number) => void;
 }
 
-/** Which version is shown, one event back and on, and the scale. */
+/** The version that is shown, buttons for the events before and after it, and the scale. */
 function Head({ steps, shown, scale, show }: HeadProps) {
   const step = steps[shown];
   return (
@@ -144,7 +144,7 @@ interface MarksProps extends Omit<TimelineProps, 'onShow'> {
   readonly places: Places;
 }
 
-/** What is drawn on the line: idle time, an event each, now, what is expected, and the handle. */
+/** The marks on the line: idle times, events, the present, expected events, and the handle. */
 function Marks({ steps, ghosts, shown, places }: MarksProps) {
   const expected = placesOfExpected(ghosts.length);
   return (

@@ -57,8 +57,8 @@ export function Shown<T>({
 }
 
 /**
- * Several resources of one page, shown when each has answered: what came first is not moved by what
- * comes later.
+ * Several resources of one page. They are shown together once each has answered, so that nothing
+ * moves on the page.
  */
 export function Together({
   of,

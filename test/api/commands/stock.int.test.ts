@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { readMark } from '../../../src/effects/inventory/database-mark.js';
+import { readMark } from '../../../src/effects/database/database-mark.js';
 import { feedGenerations } from '../../../src/log/feed/generations.js';
-import { checkDatabaseIdentity } from '../../../src/effects/inventory/database-identity.js';
+import { checkDatabaseIdentity } from '../../../src/effects/database/database-identity.js';
 import { concernOfStock, stockState, stockStates } from '../../../src/effects/inventory/stock-state.js';
 import { stock } from '../../../src/effects/inventory/stock.js';
 import { type Reply, startTestApi, type TestApi } from '../../support/api.js';

@@ -4,7 +4,7 @@ import type { Db } from 'mongodb';
 import { clientOptions, ensureTopics } from '../../../src/delivery/kafka/connection.js';
 import { publishFeed } from '../../../src/delivery/kafka/publishing.js';
 import { textRecordOf } from '../../../src/delivery/kafka/records.js';
-import { kafkaRows } from '../../../src/delivery/kafka/rows.js';
+import { kafkaRows } from '../../../src/delivery/kafka/publishing-progress.js';
 import { topicsOf } from '../../../src/delivery/kafka/settings.js';
 import { readFeed } from '../../../src/log/feed/feed.js';
 import { followFeed } from '../../../src/log/feed/tail.js';

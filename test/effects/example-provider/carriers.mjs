@@ -1,4 +1,4 @@
-// An example of carriers of one's own: `CARRIERS=<path of this file>`. Its ledger is a file,
+// An example of a custom provider of carriers: `CARRIERS=<path of this file>`. Its ledger is a file,
 // EXAMPLE_LABELS, which stands for another company's system. See docs/guides/own-provider.md.
 import { createHash } from 'node:crypto';
 import { open, readFile } from 'node:fs/promises';
@@ -71,7 +71,7 @@ function answerTo({ key, carrier = 'Example Post' }) {
 
 /**
  * A line is written at once or not at all. The first one with a key counts. It has no receiver, so
- * nobody has to be forgotten here.
+ * it has no personal data.
  *
  * @param {Line} line
  */

@@ -1,4 +1,4 @@
-// An example of an inventory of one's own: `INVENTORY=<path of this file>`. Its ledger is a file,
+// An example of a custom inventory: `INVENTORY=<path of this file>`. Its ledger is a file,
 // EXAMPLE_STOCK, which stands for another company's system. See docs/guides/own-provider.md.
 import { open, readFile } from 'node:fs/promises';
 

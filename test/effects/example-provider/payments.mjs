@@ -1,4 +1,4 @@
-// An example of a payment provider of one's own: `PAYMENTS=<path of this file>`. Its ledger is a file,
+// An example of a custom payment provider: `PAYMENTS=<path of this file>`. Its ledger is a file,
 // EXAMPLE_LEDGER, which stands for another company's system. See docs/guides/own-provider.md.
 import { open, readFile } from 'node:fs/promises';
 import { setTimeout } from 'node:timers/promises';

@@ -26,7 +26,7 @@ function sku(): string {
   return `S-${randomUUID()}`;
 }
 
-/** An effect of an order of its own. */
+/** An effect of a new order. */
 function effect<T extends 'reserve' | 'release'>(type: T, ...lines: readonly LineQuantity[]) {
   return { key: `${randomUUID()}:${type}:1`, correlationId: 'test', type, lines };
 }

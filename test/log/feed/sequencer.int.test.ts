@@ -11,12 +11,8 @@ import {
   feedState,
   Generations,
 } from '../../../src/log/feed/generations.js';
-import {
-  appendToJournal,
-  ensureJournalIndexes,
-  journal,
-  restoreLog,
-} from '../../../src/log/journal/journal.js';
+import { appendToJournal, ensureJournalIndexes, journal } from '../../../src/log/journal/journal.js';
+import { restoreLog } from '../../../src/log/journal/truncated-log.js';
 import { Fenced } from '../../../src/log/feed/fencing.js';
 import { sequence } from '../../../src/log/feed/sequencer.js';
 import { logOf, openDatabase } from '../../support/database.js';

@@ -1,14 +1,6 @@
 import { afterAll, expect, test } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
-import {
-  appendToJournal,
-  ensureJournalIndexes,
-  holdsTruncatedLog,
-  journal as journalOf,
-  readJournal,
-  restoreLog,
-  truncationPoints,
-} from '../../../src/log/journal/journal.js';
+import { appendToJournal, ensureJournalIndexes, readJournal } from '../../../src/log/journal/journal.js';
 import { logOf, openDatabase } from '../../support/database.js';
 import { states } from '../../order/examples.js';
 import { orderLog } from '../../../src/order-log.js';
@@ -58,22 +50,4 @@ test('reads are served by indexes', async () => {
     expect(JSON.stringify(queryPlanner.winningPlan)).toContain('IXSCAN');
     expect(JSON.stringify(queryPlanner.winningPlan)).not.toContain('"SORT"');
   }
-});
-
-test('a log that has lost events more than once begins after the last that is lost', async () => {
-  const { orderId, log } = await journaled();
-  const lose = (...lost: readonly number[]) =>
-    journalOf(orderLog, db).deleteMany({ orderId, version: { $in: lost } });
-  const begins = async () => (await truncationPoints(orderLog, db, [orderId])).get(orderId);
-  await restoreLog(orderLog, db, log.slice(2));
-  expect(await begins()).toBeUndefined();
-  await lose(1, 2);
-  await restoreLog(orderLog, db, log.slice(2));
-  expect(await begins()).toBe(3);
-  await lose(4, 5);
-  expect(await holdsTruncatedLog(orderLog, db, orderId, log.length)).toBe(false);
-  // The remaining history begins after the events that the journal still has.
-  await restoreLog(orderLog, db, log.slice(7));
-  expect(await begins()).toBe(6);
-  expect(await holdsTruncatedLog(orderLog, db, orderId, log.length)).toBe(true);
 });

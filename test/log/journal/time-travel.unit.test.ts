@@ -3,7 +3,7 @@ import type { OrderEvent } from '../../../src/order/events.js';
 import { fold } from '../../../src/order/evolve.js';
 import type { Order } from '../../../src/order/order.js';
 import { toView } from '../../../src/order/view.js';
-import type { Change } from '../../../src/log/journal/changes.js';
+import type { StateDifference } from '../../../src/log/journal/changes.js';
 import { diff } from '../../../src/log/journal/diff.js';
 import { stateAt } from '../../../src/log/journal/time-travel.js';
 import { amend, hold, note, states } from '../../order/examples.js';
@@ -51,7 +51,7 @@ const ids: Readonly<Record<string, string>> = {
 };
 
 /** Applies the changes to an order's public shape, by the documented meaning of paths. */
-function applied(before: unknown, changes: readonly Change[]): unknown {
+function applied(before: unknown, changes: readonly StateDifference[]): unknown {
   const whole = structuredClone(before);
   for (const change of changes) {
     const names = change.path.split('/').slice(1);

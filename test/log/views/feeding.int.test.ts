@@ -8,7 +8,7 @@ import { Fenced } from '../../../src/log/feed/fencing.js';
 import { customers, findCustomer } from '../../../src/views/customers.js';
 import { dailyStats, listDailyStats } from '../../../src/views/daily-stats.js';
 import { BuildFeeder } from '../../../src/log/views/feeding/build-feeder.js';
-import { intervene, listParked, parkedAudit } from '../../../src/log/views/feeding/parked.js';
+import { intervene, listParked, parkedAudit } from '../../../src/log/views/feeding/interventions.js';
 import { productDemand } from '../../../src/views/product-demand.js';
 import {
   projections,

@@ -6,7 +6,7 @@ import { readFeed } from '../../../src/log/feed/feed.js';
 import { journal, readJournal } from '../../../src/log/journal/journal.js';
 import { latestReconciliations } from '../../../src/log/proof/reconciliations.js';
 import { orders } from '../../../src/views/orders.js';
-import { parkedAudit } from '../../../src/log/views/feeding/parked.js';
+import { parkedAudit } from '../../../src/log/views/feeding/interventions.js';
 import { parkedEvents } from '../../../src/log/views/feeding/parked-events.js';
 import type { ProjectionStatus, StoreStatus } from '../../../src/log/views/status.js';
 import { storeRebuilds } from '../../../src/log/views/rebuilding/store-rebuild.js';

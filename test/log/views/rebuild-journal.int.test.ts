@@ -11,7 +11,8 @@ import { fold } from '../../../src/order/evolve.js';
 import { toView } from '../../../src/order/view.js';
 import { forks } from '../../../src/log/journal/fork.js';
 import type { StoredEvent } from '../../../src/log/entity.js';
-import { journal, readJournal, readStored, restoreLog } from '../../../src/log/journal/journal.js';
+import { journal, readJournal, readStored } from '../../../src/log/journal/journal.js';
+import { restoreLog } from '../../../src/log/journal/truncated-log.js';
 import { upcast } from '../../../src/order/upcasters.js';
 import { feedGenerations } from '../../../src/log/feed/generations.js';
 import { sequence } from '../../../src/log/feed/sequencer.js';
@@ -27,7 +28,7 @@ import { continuedAsNew, deleteHistory } from '../../support/retention.js';
 import { until } from '../../support/until.js';
 import { views } from '../../../src/views/views.js';
 import { stockOutside } from '../../../src/effects/outside.js';
-import { checkDatabaseIdentity } from '../../../src/effects/inventory/database-identity.js';
+import { checkDatabaseIdentity } from '../../../src/effects/database/database-identity.js';
 
 let api: TestApi;
 beforeAll(async () => {

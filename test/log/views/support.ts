@@ -9,7 +9,7 @@ import { type FeedTail, followFeed } from '../../../src/log/feed/tail.js';
 import { feedState } from '../../../src/log/feed/generations.js';
 import { ensureJournalIndexes, journal } from '../../../src/log/journal/journal.js';
 import { foldBatch } from '../../../src/log/views/feeding/fold-batch.js';
-import { parkedAudit } from '../../../src/log/views/feeding/parked.js';
+import { parkedAudit } from '../../../src/log/views/feeding/interventions.js';
 import { ensureParkedEventIndexes, parkedEvents } from '../../../src/log/views/feeding/parked-events.js';
 import { type ProjectDeps, project } from '../../../src/log/views/feeding/project.js';
 import { projections, projectionState } from '../../../src/log/views/feeding/projection-state.js';
@@ -196,7 +196,7 @@ export async function foldedAnew(
       const start = {
         states: new Map([[orderId, state]]),
         overtaken: new Set<number>(),
-        recalled: new Set<string>(),
+        refolded: new Set<string>(),
       };
       const positioned = { ...event, recordedAt: event.occurredAt, position: 1 };
       const { writes } = foldBatch(orderLog, view, 'scratch', [positioned], start, new Set());

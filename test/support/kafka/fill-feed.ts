@@ -14,7 +14,7 @@ export async function fillFeed(db: Db, from: number, to: number): Promise<void> 
     await journal(orderLog, db).insertMany(events, { writeConcern: { w: 'majority' } });
   }
   const $set = { position: to, epoch: 1 };
-  await feedState(db).updateOne({ _id: orderLog.feed }, { $set }, { upsert: true });
+  await feedState(db).updateOne({ _id: orderLog.feedId }, { $set }, { upsert: true });
 }
 
 function eventAt(position: number): JournalDocument {

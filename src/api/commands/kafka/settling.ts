@@ -13,7 +13,7 @@ import type { Membership } from './membership.js';
 import type { PartitionProgress } from './partition-progress.js';
 import { noteRefused, noteWritten, type PartitionId } from './refusal-rows.js';
 import type { RefusalTopic } from './refusal-topic.js';
-import { retries } from './retry.js';
+import { retries } from './retry-delays.js';
 
 export interface SettlingDeps {
   readonly db: Db;

@@ -14,7 +14,7 @@ import type { Gateway } from '../gateway.js';
 import { GroupConsumer } from './group-consumer.js';
 import { HEARTBEAT_MS, Membership, SESSION_MS } from './membership.js';
 import { RefusalTopic } from './refusal-topic.js';
-import { retries } from './retry.js';
+import { retries } from './retry-delays.js';
 import { noteTakingFailed, noteTakingWorks } from './taking-rows.js';
 import { Tenure } from './tenure.js';
 

@@ -3,7 +3,8 @@ import { type Draft, NewerEvent, type State, type StoredEvent } from '../../enti
 import type { PositionedEvent } from '../../feed/feed.js';
 import { committed } from '../../../mongodb/durability.js';
 import type { AnyLog, EntityLog } from '../../journal/entity-log.js';
-import { journal, truncationPoints, readJournalsBefore } from '../../journal/journal.js';
+import { journal, readJournalsBefore } from '../../journal/journal.js';
+import { truncationPoints } from '../../journal/truncated-log.js';
 import { RecentStates } from '../../journal/recent-states.js';
 import type { View } from '../view.js';
 
@@ -25,12 +26,20 @@ export interface Folded<S extends State> {
   readonly document?: object | undefined;
 }
 
-/** The states from which a batch of events is folded. */
+/**
+ * The states from which a batch of events is folded.
+ *
+ * An example: version 2 of an order was lost, and restored after version 3 had been applied, so the
+ * feed has versions 1, 3, 2, 4. When 2 comes, the order is not in memory at version 1: its state is
+ * folded from the journal again (`refolded`). Its document has version 3 already, so 2 writes
+ * nothing (`overtaken`). The state after 2 is behind the document, so it is not kept in memory
+ * (`stale` in `foldBatch`). When 4 comes, the order is folded from the journal once more.
+ */
 export interface BatchStart<S extends State> {
   /**
-   * Each entity of the batch, before the first of its events in it. Undefined if that event is the
-   * entity's first; an error if the log has a gap or cannot be folded; a LostPast if the gap will
-   * never be filled.
+   * By id, each entity of the batch as it was before the batch. Undefined if its version 1 is in
+   * the batch. An error if the log has a gap or cannot be folded; a `LostPast` if the gap will never
+   * be filled.
    */
   readonly states: ReadonlyMap<string, Folded<S> | Error | undefined>;
   /**
@@ -42,7 +51,7 @@ export interface BatchStart<S extends State> {
    * Entities whose state was folded from the journal. It may have events that come later in the
    * feed, so the collection may hold another document.
    */
-  readonly recalled: ReadonlySet<string>;
+  readonly refolded: ReadonlySet<string>;
 }
 
 /**
@@ -83,7 +92,7 @@ export class EntityStates<S extends State, D extends Draft> {
     }
     for await (const event of readJournalsBefore(this.log, this.db, missing)) {
       const before = states.get(event.orderId);
-      if (!(before instanceof Error)) states.set(event.orderId, recall(this.log, this.view, before, event));
+      if (!(before instanceof Error)) states.set(event.orderId, refold(this.log, this.view, before, event));
     }
     for (const [orderId, version] of missing) {
       const state = states.get(orderId);
@@ -96,7 +105,7 @@ export class EntityStates<S extends State, D extends Draft> {
     }
     const notInMemory = events.filter(({ orderId }) => !inMemory.has(orderId));
     const overtaken = await this.overtaken(notInMemory, parked);
-    return { states, overtaken, recalled: new Set(missing.keys()) };
+    return { states, overtaken, refolded: new Set(missing.keys()) };
   }
 
   /**
@@ -168,7 +177,7 @@ export class Gap extends Error {
  * @throws NewerEvent if a newer version of the code wrote the event: a worker of that version
  *   continues
  */
-export function next<S extends State, D extends Draft>(
+export function stateAfter<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
   before: S | undefined,
   event: StoredEvent,
@@ -186,13 +195,13 @@ export function next<S extends State, D extends Draft>(
 /**
  * The state after an event that the view has applied: if its fold throws, the event was skipped.
  */
-function recall<S extends State, D extends Draft>(
+function refold<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
   view: View<S, D>,
   before: Folded<S> | undefined,
   event: StoredEvent,
 ): Folded<S> | Error {
-  const state = next(log, before?.state, event);
+  const state = stateAfter(log, before?.state, event);
   if (state instanceof Error) return state;
   const { orderId, version } = state;
   try {

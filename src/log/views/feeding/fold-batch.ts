@@ -2,12 +2,12 @@ import type { AnyBulkWriteOperation } from 'mongodb';
 import { type Draft, NewerEvent, type State } from '../../entity.js';
 import type { PositionedEvent } from '../../feed/feed.js';
 import type { EntityLog } from '../../journal/entity-log.js';
-import { Changes } from '../increments.js';
+import { MergedChanges } from '../increments.js';
 import type { View, ViewDocument } from '../view.js';
-import { type BatchStart, documentAfter, type Folded, LostPast, next } from './entity-states.js';
+import { type BatchStart, documentAfter, type Folded, LostPast, stateAfter } from './entity-states.js';
 import { type ParkedEvent, toParked } from './parked-events.js';
 
-/** What a batch of events comes to in a view. */
+/** The result of folding a batch of events into a view. */
 export interface FoldedBatch<S extends State> {
   /** one for each document that changes */
   readonly writes: AnyBulkWriteOperation<ViewDocument>[];
@@ -28,10 +28,10 @@ export function foldBatch<S extends State, D extends Draft>(
   view: View<S, D>,
   collection: string,
   events: readonly PositionedEvent[],
-  { states: before, overtaken, recalled }: BatchStart<S>,
+  { states: before, overtaken, refolded }: BatchStart<S>,
   blocked: ReadonlySet<string>,
 ): FoldedBatch<S> {
-  const changes = new Changes();
+  const changes = new MergedChanges();
   const documents = new Map<string, object | undefined>();
   const parked: ParkedEvent[] = [];
   const states = new Map<string, Folded<S>>();
@@ -45,7 +45,7 @@ export function foldBatch<S extends State, D extends Draft>(
     }
     try {
       const known = orThrow(states.get(orderId) ?? before.get(orderId));
-      const state = orThrow(next(log, known?.state, event));
+      const state = orThrow(stateAfter(log, known?.state, event));
       const document = documentAfter(log, view, known, event, state);
       if (view.keyedBy === undefined)
         for (const change of view.fold(log.entity.upcast(event), known?.state, state)) changes.merge(change);
@@ -62,7 +62,7 @@ export function foldBatch<S extends State, D extends Draft>(
     }
   }
   const changed = [...documents].filter(
-    ([orderId, document]) => recalled.has(orderId) || document !== documentOf(before, orderId),
+    ([orderId, document]) => refolded.has(orderId) || document !== documentOf(before, orderId),
   );
   return {
     writes: [...changes.toWrites(), ...changed.map(([orderId, document]) => toWrite(orderId, document))],

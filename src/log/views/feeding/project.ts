@@ -52,14 +52,14 @@ export async function project<S extends State, D extends Draft>(
   { db, tail, signal, heartbeat, requestRebuild }: ProjectDeps<S, D>,
 ): Promise<void> {
   // Read before the state, so that no change is missed.
-  let { woken } = tail;
+  let { wakeCount } = tail;
   // Before the take-over, so that a worker of another version disturbs no feeder.
   const found = await projectionState(db, view.name);
   if (found !== undefined) requireVersion(found, view);
   let state = await takeOverProjection(log, db, view);
   const feeder = new BuildFeeder(log, db, view, 'active', state);
   const lookAgain = async (): Promise<void> => {
-    ({ woken } = tail);
+    ({ wakeCount } = tail);
     state = await stillMine(db, view, state.epoch);
     const { collection, position, parked } = feeder.held;
     const isAsKnown =
@@ -76,12 +76,12 @@ export async function project<S extends State, D extends Draft>(
     heartbeat(feeder.held.position);
     if (feeder.held.version !== view.version) {
       await requestRebuild(view);
-      await tail.waitBeyond(Infinity, signal, LOOK_AGAIN_MS, woken);
+      await tail.waitBeyond(Infinity, signal, LOOK_AGAIN_MS, wakeCount);
       await lookAgain();
       continue;
     }
     const { position } = feeder.held;
-    const hasEvents = (await tail.waitBeyond(position, signal, waitMs, woken)) > position;
+    const hasEvents = (await tail.waitBeyond(position, signal, waitMs, wakeCount)) > position;
     waitMs = LONGEST_WAIT_MS;
     const beganAt = Date.now();
     const generation = generationOf(feeder.held);
@@ -109,7 +109,7 @@ export async function project<S extends State, D extends Draft>(
       await lookAgain();
       const afterGap = await skipLostPositions(log, db, feeder.held.position);
       if (afterGap > feeder.held.position) await feeder.skipTo(afterGap);
-      // The tail knows a later position than the journal has.
+      // The tail has announced events, and the read does not find them yet.
       else if (hasEvents) await pause(LOOK_AGAIN_MS, signal);
     }
   }

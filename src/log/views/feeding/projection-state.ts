@@ -15,7 +15,10 @@ export interface Build {
    * the checkpoint: every event up to this position is applied, parked or lost; 0 before the first
    */
   readonly position: number;
-  /** the generation of the feed that the position belongs to; absent for the first one */
+  /**
+   * the generation of the feed that the position belongs to; absent for the first one; the name is
+   * persisted
+   */
   readonly feed?: number;
   /** how many events are parked for it */
   readonly parked: number;
@@ -31,7 +34,7 @@ export interface Rebuild extends Build {
   /** the epoch of the worker that may continue it; an older one is refused */
   readonly epoch: number;
   readonly startedAt: string;
-  /** recent average */
+  /** average since the current worker took over */
   readonly eventsPerSecond: number;
 }
 

@@ -61,7 +61,7 @@ async function restoreAll<S extends State, D extends Draft>(
 ): Promise<boolean> {
   const { db, client, taskQueue, signal, heartbeat, rebuildId } = rebuilding;
   await Promise.all([ensureJournalIndexes(log, db), ensureStateViewIndexes(log, db)]);
-  const rebuilder = await StoreRebuilder.takeOver(db, log.journal, rebuildId, async () => ({
+  const rebuilder = await StoreRebuilder.takeOver(db, log.journalRebuild, rebuildId, async () => ({
     since: 0,
     total: await countWorkflows(log, client, taskQueue),
   }));
@@ -103,7 +103,7 @@ async function restoreAll<S extends State, D extends Draft>(
 /** An entity of Temporal's list. */
 interface Read<S extends State, D extends Draft> {
   readonly orderId: string;
-  /** absent if nothing is decided yet: it will be recorded as usual */
+  /** absent if the workflow has decided nothing yet: its events will be recorded as usual */
   readonly kept?: Kept<S, D>;
   /** its history cannot be read as a log */
   readonly isBroken: boolean;

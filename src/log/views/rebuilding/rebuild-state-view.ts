@@ -15,7 +15,7 @@ import {
 } from '../../journal/entity-log.js';
 import { type JournalDocument, journal, notJournaled, readJournals } from '../../journal/journal.js';
 import { projectState, stateViewIndexes, viewedIds } from '../../journal/state-view.js';
-import { Gap, next as stateAfter } from '../feeding/entity-states.js';
+import { Gap, stateAfter } from '../feeding/entity-states.js';
 import type { Rebuilding } from './rebuild.js';
 import {
   type Exceptions,

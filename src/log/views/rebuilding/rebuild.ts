@@ -84,7 +84,7 @@ export async function rebuild<S extends State, D extends Draft>(
   return false;
 }
 
-/** If nothing awaits the result any more, its failure must not be an unhandled rejection. */
+/** Reads a batch ahead. If the caller no longer awaits it, its failure is ignored. */
 function read(log: AnyLog, db: Db, position: number) {
   const events = readFeed(log, db, position, batchSize);
   events.catch(() => undefined);

@@ -4,7 +4,8 @@ import { type Draft, NewerEvent, type State } from '../../entity.js';
 import { committed, durable, insertMissing, isDuplicateKey } from '../../../mongodb/durability.js';
 import { documentOf, type AnyLog, type EntityLog, stateViews } from '../../journal/entity-log.js';
 import type { HistoryLog } from '../../history/history.js';
-import { insertIntoJournal, journal, journaled, restoreLog } from '../../journal/journal.js';
+import { insertIntoJournal, journal, journaled } from '../../journal/journal.js';
+import { restoreLog } from '../../journal/truncated-log.js';
 import type { Outside } from '../../history/outside.js';
 import { projectState } from '../../journal/state-view.js';
 
@@ -63,8 +64,8 @@ export async function restore<S extends State, D extends Draft>(
 }
 
 /**
- * Writes entities with complete logs. False, and nothing is written after it, if the journal has an
- * event of theirs by now.
+ * Writes entities with complete logs. Stops, and returns false, if the journal has got an event of
+ * one of them meanwhile.
  */
 async function insertAll<S extends State, D extends Draft>(
   log: EntityLog<S, D>,

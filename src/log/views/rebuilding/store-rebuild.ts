@@ -8,7 +8,7 @@ import { Fenced } from '../../feed/fencing.js';
  * which is rebuilt from the journal, or of a journal, which is rebuilt from the histories.
  */
 export interface StoreRebuild {
-  /** the view's collection, or `AnyLog.journal` */
+  /** the view's collection, or `AnyLog.journalRebuild` */
   readonly _id: string;
   readonly rebuildId: string;
   /** fencing token: a worker with an older epoch is refused */
@@ -21,7 +21,7 @@ export interface StoreRebuild {
   readonly done: number;
   /** entities in all, as far as known */
   readonly total: number;
-  /** recent average */
+  /** average since the current worker took over */
   readonly perSecond: number;
   /** the checkpoint: an entity's id, or the token of a page; absent at the beginning */
   readonly place?: string;
@@ -56,8 +56,11 @@ export const neverRebuilt = 'none';
 const namedExceptions = 100;
 
 /** The stores of a log: its state view, and its journal. */
-export function storesOf({ view, journal }: Pick<AnyLog, 'view' | 'journal'>): readonly string[] {
-  return [view.collection, journal];
+export function storesOf({
+  view,
+  journalRebuild,
+}: Pick<AnyLog, 'view' | 'journalRebuild'>): readonly string[] {
+  return [view.collection, journalRebuild];
 }
 
 export function storeRebuilds(db: Db) {

@@ -1,4 +1,4 @@
-// A wrong provider: a parcel that it does not find has been delivered, it thinks.
+// A wrong provider: it takes a parcel that it does not know for delivered.
 import * as example from '../../example-provider/carriers.mjs';
 
 export * from '../../example-provider/carriers.mjs';

@@ -1,5 +1,5 @@
-// A wrong provider: it reserves the lines that there are, and leaves out the others. So units are
-// reserved of an order that is out of stock, and stay so.
+// A wrong provider: it reserves the lines that are in stock, although others are not. So units stay
+// reserved for an order that was rejected as out of stock.
 import * as example from '../../example-provider/inventory.mjs';
 
 export * from '../../example-provider/inventory.mjs';

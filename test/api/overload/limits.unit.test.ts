@@ -1,12 +1,17 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { afterEach, describe, expect, test } from '@jest/globals';
-import { type Admission, type Bounds, createAdmission, defaultBounds } from '../../src/api/admission.js';
-import type { Http } from '../../src/api/http.js';
-import { createHttp, type HttpLimits } from '../../src/api/server.js';
-import { sendStream, type StreamPage } from '../../src/api/stream.js';
-import { createLogger } from '../../src/server/logger.js';
-import { until } from '../support/until.js';
+import {
+  type Admission,
+  type Bounds,
+  createAdmission,
+  defaultBounds,
+} from '../../../src/api/overload/admission.js';
+import type { Http } from '../../../src/api/http.js';
+import { createHttp, type HttpLimits } from '../../../src/api/server.js';
+import { sendStream, type StreamPage } from '../../../src/api/stream.js';
+import { createLogger } from '../../../src/server/logger.js';
+import { until } from '../../support/until.js';
 
 let app: Http;
 let sockets: Socket[] = [];

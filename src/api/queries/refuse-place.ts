@@ -3,19 +3,9 @@ import { answering } from '../../mongodb/durability.js';
 import type { Generations } from '../../log/feed/generations.js';
 import { readStored } from '../../log/journal/journal.js';
 import { HttpProblem } from '../problem.js';
-import { messageOf } from '../../outages/message-of.js';
 import type { OrderReader } from './order-reader.js';
 import { orderLog } from '../../order-log.js';
-
-export function orderNotFound(orderId: string): HttpProblem {
-  return new HttpProblem(404, 'order_not_found', `There is no order ${orderId}.`);
-}
-
-/** @param error the error of reading or folding an event */
-export function logUnreadable(orderId: string, error: unknown): HttpProblem {
-  const detail = `The log of order ${orderId} cannot be read up to there: ${messageOf(error).replace(/\.?$/, '.')} GET /v1/orders/${orderId}/events shows it as it is stored.`;
-  return new HttpProblem(404, 'log_unreadable', detail);
-}
+import { orderNotFound } from './order-problems.js';
 
 /**
  * Refuses to read an order's log after a version that the order does not have. The order may have a

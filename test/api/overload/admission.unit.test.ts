@@ -1,5 +1,11 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
-import { type Bound, createAdmission, defaultBounds, kinds, type Leave } from '../../src/api/admission.js';
+import {
+  type Bound,
+  createAdmission,
+  defaultBounds,
+  kinds,
+  type Leave,
+} from '../../../src/api/overload/admission.js';
 
 beforeEach(() => {
   jest.useFakeTimers();

@@ -8,8 +8,8 @@ import { feedHead } from '../../log/feed/feed.js';
 import { beginGeneration } from '../../log/feed/generations.js';
 import { type Counts, readMark, writeMark } from './database-mark.js';
 import { createBatcher } from '../../concurrency/batcher.js';
-import { type StockState, stockState, stockStates } from './stock-state.js';
-import { movements, stock } from './stock.js';
+import { type StockState, stockState, stockStates } from '../inventory/stock-state.js';
+import { movements, stock } from '../inventory/stock.js';
 import { logs } from '../../logs.js';
 
 export interface Stores {

@@ -1,4 +1,4 @@
-import { loopDelay } from '../server/event-loop.js';
+import { loopDelay } from '../../server/event-loop.js';
 
 /**
  * Kinds of work. Each has its own bound, so no kind waits for another; in particular, reads never
@@ -41,7 +41,7 @@ export const defaultBounds: Bounds = {
 
 /** Cheap kinds, which are admitted even if the event loop is late. */
 const priorityKinds: ReadonlySet<Kind> = new Set(['read', 'message']);
-/** With a higher mean delay, the process cannot even complete the work that it has admitted. */
+/** With a higher mean delay, the process cannot complete even the work that it has admitted. */
 const BEHIND_MS = 500;
 const SHRINK = 0.5;
 

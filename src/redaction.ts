@@ -1,23 +1,23 @@
 /** A shorter secret may be a common word, and hiding it would make output unreadable. */
 const SHORTEST = 8;
 
-const kept = new Set<string>();
+const hidden = new Set<string>();
 
 /** From now on, `withoutSecrets` hides this value. */
-export function keepSecret(value: string): void {
+export function hideSecret(value: string): void {
   if (value.length < SHORTEST) return;
-  kept.add(value);
+  hidden.add(value);
   // the secret as it appears within JSON
-  kept.add(JSON.stringify(value).slice(1, -1));
+  hidden.add(JSON.stringify(value).slice(1, -1));
 }
 
 /** Hides the user name and password of a connection string, and the secrets among its options. */
-export function keepConnectionString(uri: string): void {
+export function hideConnectionString(uri: string): void {
   const [, credentials = ''] = /\/\/(.*)@/s.exec(uri) ?? [];
   const password = credentials.slice(credentials.indexOf(':') + 1);
-  for (const secret of [credentials, password, decoded(password)]) keepSecret(secret);
+  for (const secret of [credentials, password, decoded(password)]) hideSecret(secret);
   for (const [, value = ''] of uri.matchAll(/[?&]\w*(?:password|properties)=([^&]*)/gi))
-    for (const secret of [value, decoded(value)]) keepSecret(secret);
+    for (const secret of [value, decoded(value)]) hideSecret(secret);
 }
 
 /**
@@ -26,7 +26,7 @@ export function keepConnectionString(uri: string): void {
  */
 export function withoutSecrets(text: string): string {
   let shown = text.replaceAll(/(?<=:\/\/)[^\s/@]+@/g, '***@');
-  for (const secret of kept) shown = shown.replaceAll(secret, '***');
+  for (const secret of hidden) shown = shown.replaceAll(secret, '***');
   return shown;
 }
 

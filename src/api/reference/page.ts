@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { setHeadersOfPages } from './edge/headers.js';
-import { registerProblemPages } from './reference/problem-pages.js';
-import type { Http } from './http.js';
+import { setHeadersOfPages } from '../edge/headers.js';
+import { registerProblemPages } from './problem-pages.js';
+import type { Http } from '../http.js';
 
 /**
  * Serves `/docs/`: the reference, which shows `/openapi.json` and works offline. All of it comes

@@ -6,7 +6,7 @@ import type { StoredEvent } from '../order/events.js';
 import { upcastIfKnown } from '../order/upcasters.js';
 import { orderLog } from '../order-log.js';
 
-/** Which events a subscriber gets. Each list is empty for all; an event has to be in each. */
+/** Which events a subscriber gets. An event has to match each list; an empty list matches all. */
 export type EventFilter = Pick<EndpointSettings, 'eventTypes' | 'customers' | 'tags'>;
 
 /** The events that the filter lets through. */

@@ -62,8 +62,8 @@ export type NotIntervened =
   | { readonly kind: 'other_view_version'; readonly version: number };
 
 /**
- * Events in one transaction. More events of an entity, or versions with a gap between them, take
- * several transactions.
+ * Maximum number of events in one transaction. If an entity has more, or versions with a gap between
+ * them, several transactions are used.
  */
 const batchSize = 500;
 
@@ -104,19 +104,20 @@ export async function intervene<S extends State, D extends Draft>(
   view: View<S, D>,
   intervention: Intervention,
 ): Promise<Intervened | NotIntervened> {
-  let step = await once(log, db, view, intervention);
+  let step = await untilUncontended(log, db, view, intervention);
   let applied = 0;
   // More events than one transaction takes.
   while (step.kind === 'done' && step.parked === undefined && step.remaining > 0) {
     applied += step.applied;
     const { version: _, ...rest } = intervention;
-    step = await once(log, db, view, { ...rest, action: 'retry' });
+    step = await untilUncontended(log, db, view, { ...rest, action: 'retry' });
     if (step.kind === 'nothing_parked') return { kind: 'done', applied, remaining: 0 };
   }
   return step.kind === 'done' ? { ...step, applied: applied + step.applied } : step;
 }
 
-async function once<S extends State, D extends Draft>(
+/** Attempts again for as long as something else changes the view's state meanwhile. */
+async function untilUncontended<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
   db: Db,
   view: View<S, D>,

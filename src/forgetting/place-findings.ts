@@ -2,7 +2,7 @@ import type { KeyStore } from '../access/persons/key-store.js';
 import { addPersons, noPersons, type Persons } from './persons-in.js';
 
 /** The personal values that one place has. */
-export class Tally {
+export class PlaceFindings {
   looked = 0;
   private unreadable = 0;
   /** ids of orders that have values in plain text */

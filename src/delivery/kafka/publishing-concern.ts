@@ -1,8 +1,9 @@
 import type { Db } from 'mongodb';
-import { unheldInWords, unheldTasks } from '../../log/feed/leases.js';
+import { unheldTasks } from '../../log/feed/leases.js';
+import { unheldInWords } from '../../log/feed/unheld-in-words.js';
 import { answering } from '../../mongodb/durability.js';
 import { type KafkaSettings, topicsOf } from './settings.js';
-import { kafkaRows, publishingTask } from './rows.js';
+import { kafkaRows, publishingTask } from './publishing-progress.js';
 
 /** Why the feed is not published to Kafka now; undefined if it is. */
 export async function kafkaConcern(db: Db, settings: KafkaSettings): Promise<string | undefined> {
