@@ -13,7 +13,9 @@ export function logNamed(name: string): AnyLog {
   return log;
 }
 
-/** A log for functions of any entity. It is given only states and events that it has made itself. */
+/**
+ * A log for functions of any entity. It is given only states and events that it has made itself.
+ */
 export function ofAnyEntity(log: AnyLog): EntityLog<State, Draft> {
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- each of `logs` is an `EntityLog`
   return log as EntityLog<State, Draft>;

@@ -2,9 +2,11 @@ import { asyncLocalStorage } from '@temporalio/activity';
 import type { Db } from 'mongodb';
 import { keysOfDatabase } from '../src/access/persons/stores.js';
 import { openingReceivers } from '../src/effects/carriers/opening.js';
+import type { CarrierProvider } from '../src/effects/carriers/port.js';
 import { sandboxCarriers } from '../src/effects/carriers/sandbox-carriers.js';
 import { stockInventory } from '../src/effects/inventory/built-in.js';
 import { openingMethods } from '../src/effects/payments/opening.js';
+import { sandboxPayments } from '../src/effects/payments/sandbox-payments.js';
 import {
   performCarriers,
   performInventory,
@@ -12,15 +14,14 @@ import {
   type Performing,
   type Provider,
 } from '../src/effects/performing.js';
-import type { CarrierProvider } from '../src/effects/carriers/port.js';
 import type { Limits } from '../src/effects/port.js';
 import type { Providers } from '../src/effects/provider-modules.js';
-import { sandboxPayments } from '../src/effects/payments/sandbox-payments.js';
 import { endpointLog } from '../src/endpoint/endpoint-log.js';
 import { createLogActivities } from '../src/log/journal/log-activities.js';
 import { createRecorder } from '../src/log/journal/recording.js';
 import { createStepTally, type StepTally } from '../src/log/journal/step-tally.js';
 import type { LogActivities, ResumptionActivities } from '../src/log/workflow/messages.js';
+import { orderLog, type Step, type Steps } from '../src/order-log.js';
 import {
   type EffectOf,
   type EffectType,
@@ -28,7 +29,6 @@ import {
   type OutcomeOf,
   versionInKey,
 } from '../src/order/effects.js';
-import { orderLog, type Step, type Steps } from '../src/order-log.js';
 
 export interface ActivityDeps {
   readonly db: Db;

@@ -1,13 +1,16 @@
 import { Client } from '@temporalio/client';
 import type { Db } from 'mongodb';
+import { type Authenticate, createAuthenticate } from '../src/access/authenticate.js';
+import { openKnownKeys } from '../src/access/known-keys.js';
 import { createEndpointGateway } from '../src/api/commands/endpoint-gateway.js';
 import type { GatewayOptions } from '../src/api/commands/gateway.js';
-import { gatewayOf } from './gateway.js';
-import { createMarkUpdates } from '../src/effects/database/database-identity.js';
 import { registerCommands } from '../src/api/commands/routes.js';
-import { createSender } from '../src/delivery/sender.js';
-import { requestForgetting } from '../src/forgetting/request.js';
-import { resume } from '../src/log/resume/resume.js';
+import { registerDocs } from '../src/api/docs.js';
+import type { Edge } from '../src/api/edge/edge.js';
+import { listenForOperations } from '../src/api/edge/ports.js';
+import { registerHealth, type ServedRole } from '../src/api/health.js';
+import type { Http } from '../src/api/http.js';
+import { registerMetrics } from '../src/api/metrics.js';
 import {
   type Admission,
   type Bounds,
@@ -15,32 +18,29 @@ import {
   defaultBounds,
 } from '../src/api/overload/admission.js';
 import { admissionMetrics } from '../src/api/overload/admit.js';
-import type { Edge } from '../src/api/edge/edge.js';
-import { listenForOperations } from '../src/api/edge/ports.js';
-import { registerDocs } from '../src/api/docs.js';
-import { redirectToReference } from '../src/api/reference/page.js';
-import type { Config } from '../src/server/config.js';
-import { registerHealth, type ServedRole } from '../src/api/health.js';
-import { registerKeys } from '../src/api/routes-keys.js';
-import { registerMetrics } from '../src/api/metrics.js';
-import { registerSystem } from '../src/api/system-route.js';
-import { registerSession } from '../src/api/session.js';
-import type { Http } from '../src/api/http.js';
-import { createHttp, type HttpLimits } from '../src/api/server.js';
-import { openOrderViews, type OrderViews } from '../src/views/cache/order-views.js';
+import { registerPage } from '../src/api/page/page.js';
+import { openPersons } from '../src/api/persons.js';
 import { type ExposureDeps, undecidedOrders } from '../src/api/queries/exposure.js';
 import { exposureGauges, orderGauges } from '../src/api/queries/order-gauges.js';
-import { projectionGauges } from '../src/api/queries/projection-gauges.js';
-import { openPersons } from '../src/api/persons.js';
-import { type QueryDeps, registerQueries } from '../src/api/queries/routes.js';
-import { feedTaskQueue } from '../src/log/workflow/task-queues.js';
-import { registerPage } from '../src/api/page/page.js';
 import { createOrderReader } from '../src/api/queries/order-reader.js';
+import { projectionGauges } from '../src/api/queries/projection-gauges.js';
+import { type QueryDeps, registerQueries } from '../src/api/queries/routes.js';
+import { redirectToReference } from '../src/api/reference/page.js';
+import { registerKeys } from '../src/api/routes-keys.js';
+import { createHttp, type HttpLimits } from '../src/api/server.js';
+import { registerSession } from '../src/api/session.js';
+import { registerSystem } from '../src/api/system-route.js';
+import { createSender } from '../src/delivery/sender.js';
+import { createMarkUpdates } from '../src/effects/database/database-identity.js';
+import { requestForgetting } from '../src/forgetting/request.js';
+import { resume } from '../src/log/resume/resume.js';
+import { feedTaskQueue } from '../src/log/workflow/task-queues.js';
+import { orderLog } from '../src/order-log.js';
+import type { Config } from '../src/server/config.js';
+import { openOrderViews, type OrderViews } from '../src/views/cache/order-views.js';
+import { gatewayOf } from './gateway.js';
 import { dependencies } from './readiness.js';
 import type { RoleContext, RunningRole } from './role.js';
-import { orderLog } from '../src/order-log.js';
-import { type Authenticate, createAuthenticate } from '../src/access/authenticate.js';
-import { openKnownKeys } from '../src/access/known-keys.js';
 
 export interface RunningApi extends RunningRole {
   /** `http://host:port` */

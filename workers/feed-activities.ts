@@ -5,8 +5,8 @@ import { checkDatabaseIdentity } from '../src/effects/database/database-identity
 import { stockOutside } from '../src/effects/outside.js';
 import { reconcileAll } from '../src/effects/reconcile-orders.js';
 import { endpointLog } from '../src/endpoint/endpoint-log.js';
-import { type FeedTail, followFeed } from '../src/log/feed/tail.js';
 import type { LeasedTask } from '../src/log/feed/leased-tasks.js';
+import { type FeedTail, followFeed } from '../src/log/feed/tail.js';
 import { createFeedTasks } from '../src/log/views/feed-tasks.js';
 import { substituteId } from '../src/log/views/rebuilding/store-rebuild.js';
 import type { RebuildActivities } from '../src/log/workflow/rebuild-messages.js';

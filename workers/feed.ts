@@ -1,23 +1,23 @@
 import { Client } from '@temporalio/client';
 import { pause } from '../src/concurrency/pause.js';
 import { retryUntilDone } from '../src/concurrency/retry-until-done.js';
-import { createFeedWork } from './feed-activities.js';
 import { deliverWebhooks } from '../src/delivery/deliver-webhooks.js';
 import { endpointLog } from '../src/endpoint/endpoint-log.js';
-import { logChanges } from '../src/server/log-changes.js';
-import { healthIn } from './task-health.js';
-import { messageOf } from '../src/outages/message-of.js';
-import { withTimeout } from '../src/outages/timeout.js';
-import { isStateViewOutdated } from '../src/log/views/rebuilding/rebuild-state-view.js';
-import { logs } from '../src/logs.js';
-import { requestRebuild } from '../src/log/views/rebuilding/request-rebuild.js';
-import { restartEndedRebuild } from '../src/upkeep/ended-rebuilds.js';
-import { listOwnWorkflows, type Deployment } from '../src/upkeep/own-workflows.js';
 import { runLeasedTasks } from '../src/log/feed/leased-tasks.js';
 import { watchStates } from '../src/log/views/feeding/watch-states.js';
+import { isStateViewOutdated } from '../src/log/views/rebuilding/rebuild-state-view.js';
+import { requestRebuild } from '../src/log/views/rebuilding/request-rebuild.js';
 import { feedTaskQueue } from '../src/log/workflow/task-queues.js';
+import { logs } from '../src/logs.js';
+import { messageOf } from '../src/outages/message-of.js';
+import { withTimeout } from '../src/outages/timeout.js';
+import { logChanges } from '../src/server/log-changes.js';
+import { restartEndedRebuild } from '../src/upkeep/ended-rebuilds.js';
+import { listOwnWorkflows, type Deployment } from '../src/upkeep/own-workflows.js';
+import { createFeedWork } from './feed-activities.js';
 import { ensureReconcileSchedule } from './reconcile-schedule.js';
 import type { RoleContext } from './role.js';
+import { healthIn } from './task-health.js';
 import { type RunningWorker, type WorkerContext, startWorker } from './worker.js';
 
 const RETRY_MS = 1_000;
@@ -111,8 +111,8 @@ async function restartEnded(
 }
 
 /**
- * Requests a rebuild of each state view, such as `orders`, until one to this version has started. The
- * views across orders start their own rebuilds.
+ * Requests a rebuild of each state view, such as `orders`, until one to this version has started.
+ * The views across orders start their own rebuilds.
  */
 async function rebuildOutdated(
   { temporal, config, mongo, logger }: RoleContext,

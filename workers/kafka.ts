@@ -1,9 +1,9 @@
 import { Client } from '@temporalio/client';
 import { takeCommands } from '../src/api/commands/kafka/taking.js';
+import { namespaceIdOf } from '../src/api/system.js';
 import { publishFeed } from '../src/delivery/kafka/publishing.js';
 import type { KafkaSettings } from '../src/delivery/kafka/settings.js';
 import { runLeasedTasks } from '../src/log/feed/leased-tasks.js';
-import { namespaceIdOf } from '../src/server/system.js';
 import { gatewayOf } from './gateway.js';
 import type { RoleContext, RunningRole } from './role.js';
 import { healthIn } from './task-health.js';

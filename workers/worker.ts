@@ -1,16 +1,16 @@
+import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { type BackOff, backOffMs } from '../src/concurrency/back-off.js';
 import { pause } from '../src/concurrency/pause.js';
-import { logFailures } from '../src/server/log-failures.js';
-import { createActivities, slotsOfProviders } from './activities.js';
 import { createForgetting } from '../src/forgetting/activities.js';
 import { temporalConnectionOptions } from '../src/server/connections.js';
 import { logChanges } from '../src/server/log-changes.js';
-import { tlsAdvice } from '../src/server/tls-advice.js';
+import { logFailures } from '../src/server/log-failures.js';
 import type { Logger } from '../src/server/logger.js';
-import { heartbeatEveryMs } from '../src/server/worker-heartbeat.js';
+import { tlsAdvice } from '../src/server/tls-advice.js';
+import { heartbeatEveryMs } from '../src/server/worker-presence.js';
+import { createActivities, slotsOfProviders } from './activities.js';
 import type { RoleContext, RunningRole } from './role.js';
 
 export interface WorkerContext extends Omit<RoleContext, 'temporal' | 'tail'> {

@@ -31,9 +31,9 @@ export interface PersonsAtEdge {
 }
 
 /**
- * Opens the persons in every answer that is sent as an object. A route that sends JSON as text calls
- * `json`; the feed does not, because its readers keep what they get. Clients without `persons:read`
- * get the sealed values.
+ * Opens the persons in every answer that is sent as an object. A route that sends JSON as text
+ * calls `json`; the feed does not, because its readers keep what they get. Clients without
+ * `persons:read` get the sealed values.
  */
 export function openPersons(app: Http, keys: KeyStore): PersonsAtEdge {
   const known = new WeakMap<object, { readonly opened: Opened<string>; readonly at: number }>();

@@ -25,8 +25,8 @@ const tags = ['operations'];
 const config = { access: 'open', work: 'read' } as const;
 
 /**
- * Signs a page in by a cookie that scripts cannot read, so that it need not keep the key. The cookie
- * has the key itself: it ends when the key is revoked or expires.
+ * Signs a page in by a cookie that scripts cannot read, so that it need not keep the key. The
+ * cookie has the key itself: it ends when the key is revoked or expires.
  */
 export function registerSession(app: Http): void {
   app.get(

@@ -2,13 +2,13 @@ import type { Connection } from '@temporalio/client';
 import type { KeyStore } from '../access/persons/key-store.js';
 import type { Config } from '../server/config.js';
 import type { Http } from './http.js';
-import { keyStoreIdOf, namespaceIdOf, System, systemOf } from '../server/system.js';
+import { keyStoreIdOf, namespaceIdOf, System, systemOf } from './system.js';
 
 const TIMEOUT_MS = 1_000;
 
 /**
- * `GET /v1/system`: which Temporal, namespace, task queue, database and key store this process works
- * with. Answers even if they are unavailable.
+ * `GET /v1/system`: which Temporal, namespace, task queue, database and key store this process
+ * works with. Answers even if they are unavailable.
  */
 export function registerSystem(app: Http, config: Config, connection: Connection, keys: KeyStore): void {
   app.get(

@@ -16,7 +16,10 @@ export interface CloudEvent {
   readonly sequence: string;
   /** the generation of the feed, to which the position belongs */
   readonly generation: number;
-  /** the event as a span of the trace of its command (CloudEvents' extension for distributed tracing) */
+  /**
+   * the event as a span of the trace of its command (CloudEvents' extension for distributed
+   * tracing)
+   */
   readonly traceparent?: string;
   readonly datacontenttype: 'application/json';
   readonly data: object;
@@ -51,7 +54,10 @@ export function cloudEventOf(
   };
 }
 
-/** `OrderConfirmed` of schema version 1 is `order.confirmed.v1`, `CaptureWrittenOff` is `capture.written_off.v1`. */
+/**
+ * `OrderConfirmed` of schema version 1 is `order.confirmed.v1`, `CaptureWrittenOff` is
+ * `capture.written_off.v1`.
+ */
 export function cloudEventType(type: string, schemaVersion: number): string {
   const name = names.get(type) ?? nameOf(type);
   names.set(type, name);

@@ -91,8 +91,8 @@ export async function verifyEntity(
 /**
  * Compares the effects that an order's log proves with the stock's movements and the ledgers of the
  * sandbox, key by key. Orders in progress cause no false alarm: movements and entries are read
- * before the log, so the log has their effects as owed or settled; what seems to be missing is looked
- * up once more.
+ * before the log, so the log has their effects as owed or settled; what seems to be missing is
+ * looked up once more.
  */
 async function compareOutside(
   db: Db,

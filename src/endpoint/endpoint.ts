@@ -36,7 +36,6 @@ type Given = Partial<EndpointSettings> & { readonly allowHttp?: true };
 type Secret = { readonly secretId: string };
 type Reason = { readonly reason: string };
 
-/** The data of each event. */
 interface EventData {
   EndpointCreated: Omit<EndpointCommands['CreateEndpoint'], 'allowHttp'>;
   EndpointChanged: Partial<EndpointSettings>;
@@ -52,7 +51,7 @@ export type EndpointEvent = {
   [T in keyof EventData]: { readonly type: T; readonly data: EventData[T] };
 }[keyof EventData];
 
-/** How many secrets sign. The old one signs until the next rotation, so a receiver has time to change. */
+/** How many secrets sign: the old one, too, until the next rotation, so receivers can change. */
 const secretsKept = 2;
 const rejectionsKept = 50;
 
@@ -79,10 +78,7 @@ const missing: Decision<EndpointEvent> = {
   refusal: { kind: 'invalid', code: 'malformed', message: 'the url or the secretId is missing' },
 };
 
-/**
- * The status that a command leads to. The command is refused if the endpoint has this status
- * already.
- */
+/** The status that a command leads to. It is refused if the endpoint has this status already. */
 const reached: Readonly<Record<string, string>> = { DisableEndpoint: 'disabled', EnableEndpoint: 'enabled' };
 
 function decide(endpoint: Endpoint | undefined, type: string, data: unknown): Decision<EndpointEvent> {

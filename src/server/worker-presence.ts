@@ -1,7 +1,12 @@
 import type { ConnectionLike } from '@temporalio/client';
 import { optionalTsToMs, requiredTsToMs } from '@temporalio/common/lib/time.js';
 import proto from '@temporalio/proto';
-import { heartbeatEveryMs } from './worker-heartbeat.js';
+
+/**
+ * How often each worker sends a heartbeat to Temporal. It adds no billable action and no history
+ * event.
+ */
+export const heartbeatEveryMs = 3_000;
 
 /** Checks whether a worker polls a task queue. One instance per process. */
 export interface WorkerPresence {

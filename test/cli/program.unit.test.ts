@@ -11,7 +11,7 @@ import type { CommandMeta, CommandResult, Gateway, OrderBody } from '../../src/a
 import { previewOf } from '../../src/api/commands/preview.js';
 import type { FollowUpCommand } from '../../src/order/commands.js';
 import { readConfig } from '../../src/server/config.js';
-import { systemOf } from '../../src/server/system.js';
+import { systemOf } from '../../src/api/system.js';
 import { create } from '../order/examples.js';
 import { Scenario } from '../order/specification.js';
 import { runWithoutTemporal } from './without-temporal.js';

@@ -1,4 +1,6 @@
-/** The schema keyword of a member whose text is personal: it is sealed before it enters a command. */
+/**
+ * The schema keyword of a member whose text is personal: it is sealed before it enters a command.
+ */
 const PERSONAL = 'x-personal';
 
 /** Marks the schema of a personal text. OpenAPI shows the mark. */

@@ -23,7 +23,8 @@ export function setHeadersOfData(app: Http): void {
 
 /**
  * Headers of the pages of this plugin: scripts, styles and data come from this origin, and nothing
- * is inline. A route may allow styles that its own scripts make: `helmet: { enableCSPNonces: true }`.
+ * is inline. A route may allow styles that its own scripts make:
+ * `helmet: { enableCSPNonces: true }`.
  */
 export async function setHeadersOfPages(app: Http): Promise<void> {
   app.addHook('onRequest', (_request, reply, done) => {
@@ -49,8 +50,8 @@ export async function setHeadersOfPages(app: Http): Promise<void> {
     // Only for this host: the other hosts of its domain may not be ours.
     strictTransportSecurity: { includeSubDomains: false },
   });
-  // Pages without a nonce all have the same headers. Helmet would build them for each request, so it
-  // runs once, and its headers are kept.
+  // Pages without a nonce all have the same headers. Helmet would build them for each request, so
+  // it runs once, and its headers are kept.
   let constant: OutgoingHttpHeaders | undefined;
   app.addHook('onRequest', (request, reply, done) => {
     if (!('helmet' in request.routeOptions.config)) {

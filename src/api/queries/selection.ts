@@ -8,7 +8,7 @@ import type { PositionedEvent } from '../../log/feed/feed.js';
 import { answering } from '../../mongodb/durability.js';
 import { schemaVersions } from '../../order/events.js';
 import { upcastIfKnown } from '../../order/upcasters.js';
-import { itemsIn } from '../../server/items.js';
+import { itemsIn } from '../../server/config/items.js';
 import { Ids, Tags } from '../schemas.js';
 import { badQuery } from './instant.js';
 

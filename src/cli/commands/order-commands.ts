@@ -34,7 +34,7 @@ function addCreate(program: Command, session: Session): void {
     '--file <path>',
     'the whole order as JSON, from a file, or from standard input with -',
   );
-  // The id is not part of the file, so it may be given together with it.
+  // The file replaces every option but the id, which a file does not have.
   script.addOption(file.conflicts(inputs.map(({ name }) => name).filter((name) => name !== 'id')));
   addSendOptions(script);
   script.action(async () => {

@@ -1,6 +1,7 @@
 import { Client, type Connection, isGrpcServiceError } from '@temporalio/client';
 import type { KeyStore } from '../../access/persons/key-store.js';
 import { createGateway, gatewaySettings } from '../../api/commands/order-gateway.js';
+import { keyStoreIdOf, namespaceIdOf, type System, systemOf } from '../../api/system.js';
 import { recallCommands } from '../../log/journal/command-memory.js';
 import { readJournal } from '../../log/journal/journal.js';
 import { orderLog } from '../../order-log.js';
@@ -8,7 +9,6 @@ import { isTemporalOutage } from '../../outages/temporal-outage.js';
 import type { Config } from '../../server/config.js';
 import { connectMongo, connectTemporal, type Mongo } from '../../server/connections.js';
 import { createLogger } from '../../server/logger.js';
-import { keyStoreIdOf, namespaceIdOf, type System, systemOf } from '../../server/system.js';
 import { customerInView, hasRoomForFactsInView, orderInView } from '../../views/orders.js';
 import { exitCodes, Failure } from '../script/failure.js';
 import type { WriteSide } from '../script/session.js';

@@ -51,7 +51,8 @@ async function latestOf(stores: Stores, config: Config, isWanted: boolean): Prom
     import('../../order-log.js'),
   ]);
   const [latest] = await latestReconciliations(orderLog, stores.db, 1);
-  return latest ?? none();
+  if (latest === undefined) throw nothingCompared();
+  return latest;
 }
 
 /**
@@ -92,7 +93,7 @@ async function reconcileNow(stores: Stores, config: Config): Promise<Reconciliat
       await setTimeout(LOOK_EVERY_MS);
     }
   } catch (error) {
-    if (error instanceof ScheduleNotFoundError) none();
+    if (error instanceof ScheduleNotFoundError) throw nothingCompared();
     throw error;
   } finally {
     bar.end();
@@ -117,9 +118,9 @@ function notDone(): Failure {
   return new Failure(exitCodes.unavailable, { code: 'not_done_yet', message });
 }
 
-function none(): never {
+function nothingCompared(): Failure {
   const message = 'nothing was ever compared: the role `feed` does it, is it running?';
-  throw new Failure(exitCodes.notFound, { code: 'no_reconciliation', message });
+  return new Failure(exitCodes.notFound, { code: 'no_reconciliation', message });
 }
 
 /** A report of `reconcile` as readable text. */

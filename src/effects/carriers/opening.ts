@@ -19,10 +19,9 @@ const receiverForgotten = { type: 'refused', code: 'receiver_forgotten' } as con
 export const ownRefusals: ReadonlySet<string> = new Set([receiverForgotten.code, noCarriersCode]);
 
 /**
- * Wraps a provider so that it gets the receiver in plain text; until this call, name and address are
- * sealed. If their key was destroyed, they cannot be read, and the label is refused, unless one was
- * booked before. The receiver is removed from errors of `book`;
- * `lookUp` gets no receiver.
+ * Wraps a provider so that it gets the receiver in plain text; until this call, name and address
+ * are sealed. If their key was destroyed, they cannot be read, and the label is refused, unless one
+ * was booked before. The receiver is removed from errors of `book`; `lookUp` gets no receiver.
  */
 export function openingReceivers(keys: Pick<KeyStore, 'opening'>, provider: CarrierProvider): LabelProvider {
   return {

@@ -55,10 +55,10 @@ export function trackingRows(db: Db): Collection<TrackingRow> {
 }
 
 /**
- * Asks carriers about parcels that are on their way, until `signal` aborts, so that a lost webhook is
- * made up for. Any number of processes may do this: a parcel is claimed before a carrier is asked,
- * so each is asked about once in `everyMs`. A process that dies has claimed a few parcels, which are
- * asked about in the next round.
+ * Asks carriers about parcels that are on their way, until `signal` aborts, so that a lost webhook
+ * is made up for. Any number of processes may do this: a parcel is claimed before a carrier is
+ * asked, so each is asked about once in `everyMs`. A process that dies has claimed a few parcels,
+ * which are asked about in the next round.
  *
  * Calls have a gate of their own: a carrier that hangs here delays no booking, and other parcels by
  * its timeout at most.

@@ -44,8 +44,8 @@ export interface HistoryLog<S extends State, D extends Draft> {
 }
 
 /**
- * Reads an entity's log from the inputs of the activities in its histories, over all of its runs. It
- * needs no worker and replays no decision. Only if no worker has processed the entity yet is the
+ * Reads an entity's log from the inputs of the activities in its histories, over all of its runs.
+ * It needs no worker and replays no decision. Only if no worker has processed the entity yet is the
  * first decision computed here.
  *
  * @returns undefined if Temporal does not know the entity
@@ -148,7 +148,8 @@ async function loggedEvents(client: Client, runs: readonly Run[]): Promise<reado
   const inputs = await Promise.all(
     runs.flatMap(({ steps }) => steps.map((payloads) => decoded(client, payloads))),
   );
-  // Every activity of an entity has events in its input, except those that load a resumed one's log.
+  // Every activity of an entity has events in its input, except those that load a resumed one's
+  // log.
   return inputs.flatMap(([step]) => (step as Partial<EntityStep>).events ?? []);
 }
 

@@ -69,15 +69,18 @@ export interface Recorder {
   ) => Promise<void>;
 }
 
-/** The journal lacks earlier events of the entity. They are on their way, or have to be restored. */
+/**
+ * The journal lacks earlier events of the entity. They are on their way, or have to be restored.
+ */
 export class LogIncomplete extends Error {
   override readonly name = 'LogIncomplete';
 }
 
 /**
  * `record` with a cache of recent states, for a worker. Events that directly follow a cached state
- * take two writes and no read, and share these writes with other entities (micro-batches). The first
- * events of entities share their commands, too. In every other case they are recorded by `record`.
+ * take two writes and no read, and share these writes with other entities (micro-batches). The
+ * first events of entities share their commands, too. In every other case they are recorded by
+ * `record`.
  */
 export function createRecorder<S extends State, D extends Draft>(log: EntityLog<S, D>, db: Db): Recorder {
   const recorderId = randomUUID();

@@ -54,8 +54,8 @@ const QUERY_WITHIN_MS = 2_000;
 
 /**
  * Compares all that is known of an entity. If something is only behind, which is normal while an
- * entity is being processed, it is compared again for about three seconds; missing positions are not
- * waited for. If reading fails for this entity alone, while both servers answer, the result is
+ * entity is being processed, it is compared again for about three seconds; missing positions are
+ * not waited for. If reading fails for this entity alone, while both servers answer, the result is
  * `unanswered`, so that one entity does not keep the others from being compared.
  *
  * @throws errors of MongoDB and Temporal if one of them is unavailable

@@ -49,10 +49,10 @@ interface Repairs {
 }
 
 /**
- * Compares an entity's journal with its history. The journal up to its first gap is what the outside
- * world has seen, because effects are performed only after the journal holds the events that made
- * them owed. So the journal wins over a history that is shorter, or that differs in events that
- * were never recorded. A history that agrees and is longer wins over the journal.
+ * Compares an entity's journal with its history. The journal up to its first gap is what the
+ * outside world has seen, because effects are performed only after the journal holds the events
+ * that made them owed. So the journal wins over a history that is shorter, or that differs in
+ * events that were never recorded. A history that agrees and is longer wins over the journal.
  */
 export function planResumption<S extends State, D extends Draft>(
   log: EntityLog<S, D>,

@@ -42,7 +42,10 @@ export interface FeedTasksDeps<S extends State, D extends Draft> {
   readonly outside?: Outside<S, D>;
 }
 
-/** Well below the `startToCloseTimeout` of these activities, so that one ends before the next starts. */
+/**
+ * Well below the `startToCloseTimeout` of these activities, so that one ends before the next
+ * starts.
+ */
 const ACTIVITY_MS = 50 * 60_000;
 /** A limit for calls to Temporal: a task that hangs would keep its lease. */
 const TEMPORAL_TIMEOUT_MS = 5_000;

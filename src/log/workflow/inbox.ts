@@ -101,7 +101,9 @@ export class Inbox<S extends State, D extends Draft, F extends Effect> {
     for (const message of messages) this.receive(message);
   }
 
-  /** A cancellation of the workflow is a command to the entity, judged by the entity's own rules. */
+  /**
+   * A cancellation of the workflow is a command to the entity, judged by the entity's own rules.
+   */
   requestCancellation(): void {
     const { runId } = workflowInfo();
     const { type: name, data, hasIssuer: isIssued } = this.entity.cancel(this.writer.state);

@@ -66,8 +66,8 @@ export function messageId({ commandId, hash }: Pick<Message, 'commandId' | 'hash
 }
 
 /**
- * The hash of the message that led to an event. Undefined for the events of an outcome, of a deadline,
- * and of a fact that settled an effect: their cause is the effect or the deadline.
+ * The hash of the message that led to an event. Undefined for the events of an outcome, of a
+ * deadline, and of a fact that settled an effect: their cause is the effect or the deadline.
  */
 export function hashIn({ commandId, causationId }: Pick<Cause, 'commandId' | 'causationId'>) {
   const prefix = `${commandId}.`;

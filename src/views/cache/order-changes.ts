@@ -18,8 +18,8 @@ export interface OrderChangeListener {
 export interface OrderChanges {
   /**
    * True if all changes up to a moment ago were reported. False while the stream is closed, lagging
-   * or silent. Also false for a moment if it was not called for a while, because the server is then
-   * asked less often.
+   * or silent. While nobody calls `isLive`, the server is asked less often, so the first call after
+   * a pause may be false although the stream is live.
    */
   isLive(): boolean;
   stop(): Promise<void>;

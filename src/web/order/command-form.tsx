@@ -8,7 +8,7 @@ import { asCurl, asScript } from './as-typed.js';
 import type { Choice } from './choices.js';
 import { bodyOf, type Input, inputsOf, type Typed } from './inputs.js';
 import { type Preview, preview, send } from './send.js';
-import { WhatItWouldDo } from './what-it-would-do.js';
+import { PreviewedResult } from './preview.js';
 
 interface FormProps {
   readonly order: OrderView;
@@ -91,7 +91,7 @@ export function CommandForm({ order, choice, previewed, onClose, onDone }: FormP
         <InputRow key={input.name} input={input} isFixed={isBusy.value} onType={type} />
       ))}
       {choice.reason !== undefined && <p class="problem">Not allowed any more: {choice.reason}.</p>}
-      {found !== undefined && <WhatItWouldDo preview={found} before={order} />}
+      {found !== undefined && <PreviewedResult preview={found} before={order} />}
       {isStale && <p class="problem">The order has changed since: preview it again.</p>}
       <p class="problem" role="alert">
         {problem}

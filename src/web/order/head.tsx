@@ -4,7 +4,7 @@ import type { Next, OrderNow } from '../shapes.js';
 import { isLive } from '../stream.js';
 import { ProofBadge } from './proof.js';
 import type { Step } from './steps.js';
-import { WaitsInShort } from './waits.js';
+import { WaitingForInShort } from './waiting-for.js';
 
 interface HeadProps {
   readonly order: OrderNow;
@@ -33,7 +33,7 @@ export function Head({ order, last, next, servedBy }: HeadProps) {
           {isLive.value === true ? 'live' : 'connecting'}
         </span>
       </div>
-      <WaitsInShort order={order} last={last} next={next} />
+      <WaitingForInShort order={order} last={last} next={next} />
       <ProofBadge orderId={orderId} version={order.version} />
     </header>
   );

@@ -7,7 +7,7 @@ import { Refused, Skeleton } from '../parts/states.js';
 import { useTitle } from '../parts/title.js';
 import { useResource } from '../resource.js';
 import type { Next, OrderNow } from '../shapes.js';
-import { AsItWas } from './as-it-was.js';
+import { OrderAtVersion } from './order-at-version.js';
 import { Commands } from './commands.js';
 import { Events } from './events.js';
 import { type Followed, type Following, useOrder } from './follow.js';
@@ -15,7 +15,7 @@ import { Head } from './head.js';
 import type { Preview } from './send.js';
 import { type Ghost, ghostsOf, indexAt, type Step, stepsOf } from './steps.js';
 import { Timeline } from './timeline.js';
-import { Waits } from './waits.js';
+import { WaitingFor } from './waiting-for.js';
 import { Why } from './why.js';
 
 const LOOK_OFTEN_MS = 3_000;
@@ -33,7 +33,7 @@ export function OrderPage() {
         {problem === undefined ? <Loading /> : <Refused problem={problem} />}
       </>
     );
-  return <Told key={orderId} following={following} order={order} />;
+  return <LoadedOrder key={orderId} following={following} order={order} />;
 }
 
 function Loading() {
@@ -46,7 +46,7 @@ function Loading() {
   );
 }
 
-function Told({ following, order }: { readonly following: Following; readonly order: OrderNow }) {
+function LoadedOrder({ following, order }: { readonly following: Following; readonly order: OrderNow }) {
   const previewed = useSignal<Preview | undefined>(undefined);
   const { steps, eventsProblem, servedBy } = following.now.value;
   const { shown, show } = useShown(order.orderId, steps);
@@ -81,7 +81,7 @@ function Told({ following, order }: { readonly following: Following; readonly or
                   </button>
                 )}
               </h2>
-              <AsItWas step={drawn ?? step} before={drawn ? last : steps[shown - 1]} />
+              <OrderAtVersion step={drawn ?? step} before={drawn ? last : steps[shown - 1]} />
             </div>
             <div class="story">
               <Why event={step.event} currency={order.currency} workflowUrl={next?.workflow?.url} />
@@ -94,7 +94,7 @@ function Told({ following, order }: { readonly following: Following; readonly or
                 previewed={previewed}
                 onDone={following.reload}
               />
-              <Waits order={order} last={last} next={next} />
+              <WaitingFor order={order} last={last} next={next} />
             </div>
           </div>
         </>

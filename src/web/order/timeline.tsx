@@ -3,7 +3,7 @@ import { useRef } from 'preact/hooks';
 import { now } from '../clock.js';
 import { countdown, dayAndTime, duration, eventName, soon } from '../format.js';
 import { toneOf } from './event-tone.js';
-import { nearest, type Places, placesOfExpected, placesOf, type Scale } from './places.js';
+import { nearest, type Places, placesOfExpected, placesOf, type Scale } from './timeline-positions.js';
 import type { Ghost, Step } from './steps.js';
 
 interface TimelineProps {

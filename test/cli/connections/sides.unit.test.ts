@@ -6,7 +6,7 @@ import type { Session } from '../../../src/cli/script/session.js';
 import { openSides } from '../../../src/cli/connections/sides.js';
 import type { CommandResult, Gateway } from '../../../src/api/commands/gateway.js';
 import { readConfig } from '../../../src/server/config.js';
-import { type System, systemOf } from '../../../src/server/system.js';
+import { type System, systemOf } from '../../../src/api/system.js';
 
 let server: Server | undefined;
 afterEach(() => {

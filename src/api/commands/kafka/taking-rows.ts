@@ -4,7 +4,9 @@ import { durable } from '../../../mongodb/durability.js';
 import type { PartitionProgress } from './partition-progress.js';
 import { forgetRefusals, type PartitionId } from './refusal-rows.js';
 
-/** Stores how far commands are taken: for operators, and in case Kafka forgets the group's offsets. */
+/**
+ * Stores how far commands are taken: for operators, and in case Kafka forgets the group's offsets.
+ */
 
 export async function notePartition(
   db: Db,
@@ -25,8 +27,8 @@ export async function notePartition(
     seenAt: new Date(),
   };
   await partitionRows(db).updateOne({ _id: rowOf(of) }, { $set }, { upsert: true, ...durable });
-  // Last, because the row replaces the offset if Kafka forgets it. Refusals before that offset are no
-  // longer needed.
+  // Last, because the row replaces the offset if Kafka forgets it. Refusals before that offset are
+  // no longer needed.
   await forgetRefusals(db, of, committed);
 }
 

@@ -35,7 +35,9 @@ export async function ensureParkedEventIndexes(db: Db): Promise<void> {
   ]);
 }
 
-/** Parks an event: with its error, or without one if it waits for an earlier event of its entity. */
+/**
+ * Parks an event: with its error, or without one if it waits for an earlier event of its entity.
+ */
 export function toParked(
   view: string,
   collection: string,

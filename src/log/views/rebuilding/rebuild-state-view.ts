@@ -204,8 +204,8 @@ async function takeOverUnjournaled<S extends State, D extends Draft>(
 }
 
 /**
- * Builds all indexes once all documents are written: that costs less than half of keeping them up to
- * date on the way.
+ * Builds all indexes once all documents are written: that costs less than half of keeping them up
+ * to date on the way.
  *
  * @returns false if `signal` ended it before it was done
  */
@@ -312,8 +312,8 @@ async function replaceOlder(
 }
 
 /**
- * Entities with events that have no position yet, or one after `since`. In this sequence: the second
- * look finds an event that gets its position during the first.
+ * Entities with events that have no position yet, or one after `since`. In this sequence: the
+ * second look finds an event that gets its position during the first.
  */
 async function* touchedSince(log: AnyLog, db: Db, since: number): AsyncGenerator<readonly string[], void> {
   for (const filter of [{ unsequenced: true } as const, { position: { $gt: since } }]) {

@@ -6,7 +6,7 @@ import type { Preview } from './send.js';
 const amounts = ['authorized', 'captured', 'refunded'] as const;
 
 /** What a command would do, in words. The timeline shows the same. */
-export function WhatItWouldDo({
+export function PreviewedResult({
   preview,
   before,
 }: {

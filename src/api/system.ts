@@ -2,7 +2,7 @@ import type { Connection } from '@temporalio/client';
 import { Type, type Static } from 'typebox';
 import type { KeyStore } from '../access/persons/key-store.js';
 import { withTimeout } from '../outages/timeout.js';
-import type { Config } from './config.js';
+import type { Config } from '../server/config.js';
 
 const closed = { additionalProperties: false } as const;
 

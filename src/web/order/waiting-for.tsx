@@ -5,7 +5,7 @@ import { ago, countdown, words } from '../format.js';
 import type { Next, OrderNow } from '../shapes.js';
 import type { Step } from './steps.js';
 
-interface WaitsProps {
+interface WaitingForProps {
   readonly order: OrderNow;
   readonly last: Step | undefined;
   /** absent until it is read */
@@ -13,7 +13,7 @@ interface WaitsProps {
 }
 
 /** What the order waits for now: effects that it owes, and what needs a person. */
-export function Waits({ order, last, next }: WaitsProps) {
+export function WaitingFor({ order, last, next }: WaitingForProps) {
   const owed = last?.state.owed ?? [];
   const { attention = [] } = order;
   return (
@@ -43,7 +43,7 @@ export function Waits({ order, last, next }: WaitsProps) {
 }
 
 /** `Waits` in one line, with a link to the rest. */
-export function WaitsInShort({ order, last, next }: WaitsProps) {
+export function WaitingForInShort({ order, last, next }: WaitingForProps) {
   const [effect, ...others] = last?.state.owed ?? [];
   const [row] = order.attention ?? [];
   const tried = next?.effects.find(({ key }) => key === effect?.key);

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { itemsIn } from '../../src/server/items.js';
+import { itemsIn } from '../../../src/server/config/items.js';
 
 test.each([
   ['a', ['a']],

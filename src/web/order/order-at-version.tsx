@@ -15,9 +15,9 @@ interface Shown {
 }
 
 /** The order after a version; what this version has changed is in colour. */
-export function AsItWas({ step, before }: Shown) {
+export function OrderAtVersion({ step, before }: Shown) {
   return (
-    <div class="as-it-was">
+    <div class="order-at-version">
       <Money step={step} before={before} />
       <Goods step={step} before={before} />
       <Lines step={step} before={before} />
