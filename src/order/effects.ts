@@ -5,9 +5,9 @@ export { versionInKey } from '../log/entity.js';
 
 /**
  * A change outside that an order owes. `key` is the idempotency key that the outside system gets:
- * `<orderId>:<type>:<version that made it owed>`. An order owes at most one effect of each type at
- * a time; the next one of that type becomes owed when this one is settled. Only labels are booked
- * at the same time, one for each shipment.
+ * `<orderId>:<type>:<version that made it owed>`. An order owes at most one `book` for each
+ * shipment, and at most one effect of any other type: the next one becomes owed when this one is
+ * settled.
  */
 export type Effect = { [T in EffectType]: Owed & { readonly type: T } & EffectData[T] }[EffectType];
 

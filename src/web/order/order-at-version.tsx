@@ -206,9 +206,11 @@ function Parts({ step, before }: Shown) {
 }
 
 /** A label in words, with a link if the carrier gave one. */
-function Label({ of: { label, status } }: { readonly of: Shipment }) {
+function Label({ of: { label, status, trackingNumber } }: { readonly of: Shipment }) {
   if (label === undefined) return null;
-  const isUnused = label.status === 'booked' && status === 'cancelled';
+  const isUnused =
+    label.status === 'booked' &&
+    (status === 'cancelled' || (trackingNumber !== undefined && trackingNumber !== label.trackingNumber));
   const link = label.status === 'booked' ? label.labelUrl : undefined;
   return (
     <span class="quiet">
