@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { expect, test } from '@jest/globals';
 import { seal } from '../../../src/access/persons/sealing.js';
+import { noCarriers } from '../../../src/effects/carriers/no-carriers.js';
 import { openingReceivers } from '../../../src/effects/carriers/opening.js';
 import type { BookRequest, CarrierProvider } from '../../../src/effects/carriers/port.js';
 import { performCarriers } from '../../../src/effects/performing.js';
@@ -113,6 +114,14 @@ test('what is left of an error of the carrier does not tell the receiver, also i
   });
   expect(error).not.toHaveProperty('cause');
   expect((error as Error).stack).not.toMatch(/Ada|Main|Berlin/);
+});
+
+test('without carriers, a label is refused on the first try and on any later one', async () => {
+  const keys = { opening: () => Promise.resolve(customerKey.key) };
+  const port = openingReceivers(keys, noCarriers);
+  const { book } = performCarriers({ name: 'none', port, limits: { concurrency: 1, timeoutMs: 60_000 } });
+  const refused = { type: 'refused', code: 'no_carriers' };
+  expect([await book(effect(), false), await book(effect(), true)]).toEqual([refused, refused]);
 });
 
 test('if nobody waits any more once the receiver is opened, the carrier is not called', async () => {
