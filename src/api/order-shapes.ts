@@ -12,7 +12,9 @@ const Label = closed({
   status: Type.Enum(['requested', 'booked', 'refused']),
   carrier: optional(Type.String()),
   trackingNumber: optional(Type.String({ description: 'once it is booked' })),
-  labelUrl: optional(Type.String({ description: 'where it can be printed, if the carrier says so' })),
+  labelUrl: optional(
+    Type.String({ description: 'the address of the label for printing; absent if the carrier gave none' }),
+  ),
   code: optional(Type.String({ description: 'why it was refused' })),
 });
 

@@ -2,8 +2,8 @@ import { messageOf } from '../outages/message-of.js';
 
 /**
  * An error with the message of another one, in which `***` replaces personal texts, in upper or
- * lower case, and also where a URL has encoded them. Temporal stores errors of steps, and forgetting does not reach
- * them. It has no `cause`, which may have the texts anywhere.
+ * lower case, and also where a URL has encoded them. Temporal stores errors of steps, and
+ * forgetting does not reach them. The error has no `cause`, because a cause may contain the texts.
  */
 export function redacted(error: unknown, texts: readonly string[]): Error {
   const forms = texts

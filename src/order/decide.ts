@@ -202,11 +202,7 @@ function parcelOf({ label: its }: Shipment, data: Partial<Parcel>): Parcel | Ref
   if (!isGiven && its?.status === 'booked')
     return { carrier: its.carrier, trackingNumber: its.trackingNumber };
   if (!isGiven && its?.status === 'requested')
-    return refuse(
-      'not_allowed',
-      'not_allowed',
-      'the label is not booked yet: wait for it, or give carrier and trackingNumber',
-    );
+    return notAllowed('the label is not booked yet: wait for it, or give carrier and trackingNumber');
   const message = 'give carrier and trackingNumber, or neither once a label is booked';
   const missing = carrier === undefined ? '/carrier' : '/trackingNumber';
   return refuse('invalid', 'parcel_unknown', message, missing);

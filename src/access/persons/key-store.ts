@@ -1,6 +1,7 @@
 import type { KeyObject } from 'node:crypto';
 import type { Collection, Db } from 'mongodb';
 import { pause } from '../../concurrency/pause.js';
+import { createSharing } from '../../concurrency/sharing.js';
 import { committed, durable, isDuplicateKey } from '../../mongodb/durability.js';
 import { isMongoOutage } from '../../outages/mongo-outage.js';
 import { withTimeout } from '../../outages/timeout.js';
@@ -111,8 +112,8 @@ class MongoKeyStore implements KeyStore {
   private readonly rows: KeyRows;
   private readonly system: SystemKeys;
   private readonly spares: SpareKeys;
-  /** the searches for sealing keys that are under way, by customer */
-  private readonly searches = new Map<string, Promise<CustomerKey>>();
+  /** shares searches for sealing keys, by customer */
+  private readonly searching = createSharing<CustomerKey>();
   /** the claims that are under way */
   private readonly claims = new Set<Promise<unknown>>();
   /** see `holdUntil`; undefined if nothing is waited for */
@@ -133,16 +134,11 @@ class MongoKeyStore implements KeyStore {
   async sealingKey(customerId: string): Promise<CustomerKey> {
     const known = this.cache.sealingOf(customerId);
     if (known !== undefined && isFresh(known)) return known.key;
-    let search = this.searches.get(customerId);
-    if (search === undefined) {
-      search = this.findSealingKey(customerId).finally(() => this.searches.delete(customerId));
-      this.searches.set(customerId, search);
-    }
-    return await search;
+    return await this.searching(customerId, () => this.findSealingKey(customerId));
   }
 
   /**
-   * Looks for a customer's key where it is surest, and then further down:
+   * Looks for a customer's key in these places, in this order:
    *
    * 1. the store's row of the customer;
    * 2. the cache, if the store does not answer, or has not got the row of that key yet;

@@ -15,7 +15,7 @@ import { journalUnavailable, keyReused, notFound, orderClosed, stale, workflowEn
 
 /**
  * Answers if no workflow runs: the order has ended, or never existed. If Temporal no longer knows
- * the order, the journal tells the two apart.
+ * the order, the journal says whether it existed.
  */
 export async function withoutWorkflow(
   context: GatewayContext,

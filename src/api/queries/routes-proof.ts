@@ -1,6 +1,7 @@
 import type { Client } from '@temporalio/client';
 import type { Db } from 'mongodb';
 import { Type } from 'typebox';
+import { createSharing } from '../../concurrency/sharing.js';
 import { verifyOrders } from '../../effects/proof.js';
 import type { Providers } from '../../effects/provider-modules.js';
 import { answering } from '../../mongodb/durability.js';
@@ -63,7 +64,8 @@ const ASK_FOR_MS = 10_000;
 
 /** `npx orders verify --order`, over HTTP. */
 export function registerProof(app: Http, { client, db, orderTaskQueue, providers }: ProofDeps): void {
-  const underWay = new Map<string, ReturnType<typeof prove>>();
+  // A provider is not asked twice at the same time.
+  const sharing = createSharing<Awaited<ReturnType<typeof prove>>>();
 
   app.get(
     '/v1/orders/:orderId/proof',
@@ -80,7 +82,7 @@ export function registerProof(app: Http, { client, db, orderTaskQueue, providers
     },
     async (request, reply) => {
       const { orderId } = request.params;
-      const { last, report, checkedAt } = await sharedProof(orderId);
+      const { last, report, checkedAt } = await sharing(orderId, () => prove(orderId));
       const { events, withoutHistory, discrepancies } = report;
       const hasHistory = withoutHistory === 0;
       if (events === 0 && !hasHistory && discrepancies.length === 0) throw orderNotFound(orderId);
@@ -95,15 +97,6 @@ export function registerProof(app: Http, { client, db, orderTaskQueue, providers
       });
     },
   );
-
-  /** A provider is not asked twice at the same time. */
-  function sharedProof(orderId: string): ReturnType<typeof prove> {
-    const shared = underWay.get(orderId);
-    if (shared !== undefined) return shared;
-    const proof = prove(orderId).finally(() => underWay.delete(orderId));
-    underWay.set(orderId, proof);
-    return proof;
-  }
 
   async function prove(orderId: string) {
     const [last] = await journal(orderLog, db)

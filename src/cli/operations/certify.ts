@@ -13,8 +13,8 @@ export function addCertify(program: Command, session: Session): void {
   const command = addScript(program, 'certify', {
     summary: 'take a provider through crashes, duplicates, lost and late answers, and time-outs',
     details:
-      'Loads the module in separate processes, kills them, and says where it would charge twice or lose money, promise units ' +
-      'twice, or pay for a label twice. Use an account for tests, since nothing is undone. `sandbox` is the built-in provider. ' +
+      'Loads the module in separate processes and kills them. Reports each case in which it would charge twice, lose money, ' +
+      'promise units twice, or pay for a label twice. Use an account for tests, since nothing is undone. `sandbox` is the built-in provider. ' +
       'The exit code is 0 if every case passes, else 1.',
     examples: [
       'certify payments ./my-provider.mjs',
