@@ -3,7 +3,7 @@ import { EventEmitter, once } from 'node:events';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { Consumer, kListApis } from '@platformatic/kafka';
 import type { Db } from 'mongodb';
-import type { Gateway } from '../../src/api/commands/gateway.js';
+import type { Gateway } from '../../src/api/commands/gateway/gateway.js';
 import { refusalRows } from '../../src/api/commands/kafka/refusal-rows.js';
 import { takeCommands } from '../../src/api/commands/kafka/taking.js';
 import { hangingPartitions, readCheckpoint, wasCommitted } from '../../src/delivery/kafka/checkpoint.js';

@@ -103,7 +103,7 @@ test(
 test(
   'its tests run',
   async () => {
-    const { stdout } = await run('npm', ['test', '--', 'test/order/money', 'test/api/commands/identity'], {
+    const { stdout } = await run('npm', ['test', '--', 'test/order/money', 'test/api/commands/gateway/identity'], {
       cwd: checkout,
       env: { PATH: process.env['PATH'], HOME: process.env['HOME'], NO_SERVERS: '1' },
     });

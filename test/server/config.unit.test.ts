@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { Compile } from 'typebox/compile';
-import { settings } from '../../src/api/endpoint-shapes.js';
+import { settings } from '../../src/api/schemas/endpoint.js';
 import { assertSandboxAllowed, readConfig } from '../../src/server/config.js';
 import { ConfigError } from '../../src/server/config/variables.js';
 

@@ -3,7 +3,7 @@ import { type AttentionDeps, type AttentionPlace, listAttention } from '../../at
 import { attentionCodes } from '../../attention/rows.js';
 import { durationMs } from '../../server/config/variables.js';
 import { problem } from '../problem.js';
-import { closed, Duration } from '../schemas.js';
+import { closed, Duration } from '../schemas/values.js';
 import type { Http } from '../http.js';
 import { withTimeout } from '../../outages/timeout.js';
 import type { Cursors } from './cursor.js';

@@ -6,11 +6,11 @@ import { type CommandsStatus, commandsStatus } from '../../delivery/kafka/comman
 import type { KafkaTopics } from '../../delivery/kafka/settings.js';
 import { type SubscriptionStatus, subscriptionsStatus } from '../../delivery/subscription-status.js';
 import { answering } from '../../mongodb/durability.js';
-import { endpointAnswer, noEndpoint } from '../endpoint-answer.js';
-import { DeliveryAnswer, EndpointAnswer, EndpointPath, Subscription, tags } from '../endpoint-shapes.js';
-import { Instant } from '../order-shapes.js';
+import { endpointAnswer, noEndpoint } from '../schemas/endpoint-answer.js';
+import { DeliveryAnswer, EndpointAnswer, EndpointPath, Subscription, tags } from '../schemas/endpoint.js';
+import { Instant } from '../schemas/order.js';
 import { problem } from '../problem.js';
-import { closed, Time } from '../schemas.js';
+import { closed, Time } from '../schemas/values.js';
 import type { Http } from '../http.js';
 
 const optional = Type.Optional;

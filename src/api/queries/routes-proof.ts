@@ -8,9 +8,9 @@ import { answering } from '../../mongodb/durability.js';
 import { journal } from '../../log/journal/journal.js';
 import type { Discrepancy } from '../../log/proof/discrepancy.js';
 import { orderLog } from '../../order-log.js';
-import { Instant } from '../order-shapes.js';
+import { Instant } from '../schemas/order.js';
 import { problem } from '../problem.js';
-import { closed, OrderPath } from '../schemas.js';
+import { closed, OrderPath } from '../schemas/values.js';
 import type { Http } from '../http.js';
 import { orderNotFound } from './order-problems.js';
 

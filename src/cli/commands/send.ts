@@ -1,4 +1,4 @@
-import type { CommandMeta, CommandResult, Gateway } from '../../api/commands/gateway.js';
+import type { CommandMeta, CommandResult, Gateway } from '../../api/commands/gateway/gateway.js';
 import type { Api } from '../connections/api.js';
 import { isAtRest, until } from '../connections/order-events.js';
 import { exitCodes, Failure, failureLine, failureOfRefusal } from '../script/failure.js';

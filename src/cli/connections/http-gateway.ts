@@ -1,5 +1,5 @@
-import type { CommandMeta, CommandResult, Gateway } from '../../api/commands/gateway.js';
-import type { Preview } from '../../api/commands/preview.js';
+import type { CommandMeta, CommandResult, Gateway } from '../../api/commands/gateway/gateway.js';
+import type { Preview } from '../../api/commands/gateway/preview.js';
 import { pathOf } from '../../api/commands/table.js';
 import type { CommandAnswer } from '../../order-log.js';
 import { type FollowUpCommand, partOf } from '../../order/commands.js';

@@ -1,6 +1,6 @@
 import { Compile } from 'typebox/compile';
-import type { Gateway } from '../../api/commands/gateway.js';
-import { isSameSystem, System } from '../../api/system.js';
+import type { Gateway } from '../../api/commands/gateway/gateway.js';
+import { isSameSystem, System } from '../../api/operations/system.js';
 import { exitCodes, Failure } from '../script/failure.js';
 import { isOverHttp } from '../script/sender.js';
 import { type CommonOptions, configOf, type Session } from '../script/session.js';

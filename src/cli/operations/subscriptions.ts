@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { Subscription } from '../../api/endpoint-shapes.js';
+import type { Subscription } from '../../api/schemas/endpoint.js';
 import type { CommandsStatus } from '../../delivery/kafka/command-rows.js';
 import { apiOf } from '../connections/target.js';
 import { addScript, report } from '../script/script.js';

@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import type { DeliveryAnswer } from '../../api/endpoint-shapes.js';
+import type { DeliveryAnswer } from '../../api/schemas/endpoint.js';
 import { at } from '../connections/api.js';
 import { apiOf } from '../connections/target.js';
 import { positive, wholeNumber } from '../script/arguments.js';

@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import type { EndpointAnswer } from '../../api/endpoint-shapes.js';
+import type { EndpointAnswer } from '../../api/schemas/endpoint.js';
 import { type Api, at } from '../connections/api.js';
 import { apiOf } from '../connections/target.js';
 import { positive, texts, wholeNumber } from '../script/arguments.js';

@@ -1,4 +1,4 @@
-import type { Refused } from '../../api/commands/refusals.js';
+import type { Refused } from '../../api/commands/gateway/refusals.js';
 import { messageOf } from '../../outages/message-of.js';
 import { ConfigError } from '../../server/config/variables.js';
 import { verbOf } from '../terminal/verbs.js';

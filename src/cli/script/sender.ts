@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { type Command, Option } from 'commander';
 import { isReserved, isSystemName } from '../../access/actors.js';
-import type { CommandMeta } from '../../api/commands/gateway.js';
+import type { CommandMeta } from '../../api/commands/gateway/gateway.js';
 import { messageOf } from '../../outages/message-of.js';
 import { hideSecret } from '../../redaction.js';
 import { positive, seconds } from './arguments.js';

@@ -1,6 +1,6 @@
-import type { Gateway } from '../../api/commands/gateway.js';
+import type { Gateway } from '../../api/commands/gateway/gateway.js';
 import { type Config, readConfig } from '../../server/config.js';
-import type { System } from '../../api/system.js';
+import type { System } from '../../api/operations/system.js';
 import type { Terminal } from '../terminal/terminal.js';
 
 /** The environment of a script; tests pass their own. */

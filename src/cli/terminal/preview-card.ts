@@ -1,4 +1,4 @@
-import type { Money, Preview } from '../../api/commands/preview.js';
+import type { Money, Preview } from '../../api/commands/gateway/preview.js';
 import { formatMoney } from '../../order/money.js';
 import { eventColumns, eventRow } from './event-row.js';
 import { formatOf } from './order-card.js';

@@ -4,9 +4,9 @@ import type { AddressInfo } from 'node:net';
 import { afterEach, expect, test } from '@jest/globals';
 import type { Session } from '../../../src/cli/script/session.js';
 import { openSides } from '../../../src/cli/connections/sides.js';
-import type { CommandResult, Gateway } from '../../../src/api/commands/gateway.js';
+import type { CommandResult, Gateway } from '../../../src/api/commands/gateway/gateway.js';
 import { readConfig } from '../../../src/server/config.js';
-import { type System, systemOf } from '../../../src/api/system.js';
+import { type System, systemOf } from '../../../src/api/operations/system.js';
 
 let server: Server | undefined;
 afterEach(() => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { previewOf } from '../../../src/api/commands/preview.js';
+import { previewOf } from '../../../src/api/commands/gateway/preview.js';
 import { eventRow } from '../../../src/cli/terminal/event-row.js';
 import { inShort } from '../../../src/event-words.js';
 import { orderCard } from '../../../src/cli/terminal/order-card.js';

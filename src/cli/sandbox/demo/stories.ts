@@ -1,4 +1,4 @@
-import type { OrderBody } from '../../../api/commands/gateway.js';
+import type { OrderBody } from '../../../api/commands/gateway/gateway.js';
 import type { FollowUpCommand, NewLine } from '../../../order/commands.js';
 import type { Order, OrderStatus } from '../../../order/order.js';
 import { isAtRest } from '../../connections/order-events.js';

@@ -1,5 +1,5 @@
 import { stage } from '../../../../workers/progress.mjs';
-import type { CommandMeta, OrderBody } from '../../../api/commands/gateway.js';
+import type { CommandMeta, OrderBody } from '../../../api/commands/gateway/gateway.js';
 import { commands } from '../../../api/commands/table.js';
 import type { Order, OrderStatus } from '../../../order/order.js';
 import { sendTo } from '../../commands/send.js';
