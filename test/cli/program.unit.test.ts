@@ -7,7 +7,12 @@ import { describe, expect, test } from '@jest/globals';
 import { logs } from '../../src/logs.js';
 import { run } from '../../src/cli/program.js';
 import type { Session } from '../../src/cli/script/session.js';
-import type { CommandMeta, CommandResult, Gateway, OrderBody } from '../../src/api/commands/gateway/gateway.js';
+import type {
+  CommandMeta,
+  CommandResult,
+  Gateway,
+  OrderBody,
+} from '../../src/api/commands/gateway/gateway.js';
 import { previewOf } from '../../src/api/commands/gateway/preview.js';
 import type { FollowUpCommand } from '../../src/order/commands.js';
 import { readConfig } from '../../src/server/config.js';
