@@ -5,6 +5,8 @@ import { orderWorkflow, workflowId, orderLog } from '../order-log.js';
 import { eventId } from '../log/entity.js';
 import { answering } from '../mongodb/durability.js';
 import { journal } from '../log/journal/journal.js';
+import { isTemporalOutage } from '../outages/temporal-outage.js';
+import type { Found, SourceQuery } from './page.js';
 import type { AttentionRow } from './rows.js';
 
 export interface Undecided {
@@ -18,6 +20,24 @@ const TIMEOUT_MS = 2_500;
 const maxListed = 100;
 const FINEST_MS = 1_000;
 
+/** The oldest order that no worker has decided yet. Empty while Temporal is unavailable. */
+export async function undecided({
+  client,
+  db,
+  orderTaskQueue,
+  owedBy,
+  after,
+}: SourceQuery): Promise<readonly Found[]> {
+  if (after !== undefined) return [];
+  try {
+    const rows = await oldestUndecided({ client, db, orderTaskQueue }, owedBy);
+    return rows.map((row) => ({ id: row.orderId ?? '', row }));
+  } catch (error) {
+    if (isTemporalOutage(error)) return [];
+    throw error;
+  }
+}
+
 /**
  * Finds the oldest order that was accepted and that no worker has decided yet: its workflow is
  * running, and the journal has no event of it. Temporal lists the newest first, so if there are
@@ -27,7 +47,7 @@ const FINEST_MS = 1_000;
  * @returns one row, or none
  * @throws errors of Temporal
  */
-export async function oldestUndecided(
+async function oldestUndecided(
   { client, db, orderTaskQueue }: Undecided,
   before: string,
 ): Promise<readonly AttentionRow[]> {

@@ -1,5 +1,6 @@
 import { Type } from 'typebox';
-import { type AttentionDeps, type AttentionPlace, listAttention } from '../../attention/list.js';
+import { listAttention } from '../../attention/list.js';
+import type { AttentionDeps, AttentionPlace } from '../../attention/page.js';
 import { attentionCodes } from '../../attention/rows.js';
 import { durationMs } from '../../server/config/variables.js';
 import { problem } from '../problem.js';

@@ -1,7 +1,8 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
-import { type AttentionDeps, attentionOf } from '../../attention/list.js';
-import { isConcerned } from '../../attention/rows.js';
+import { attentionOf } from '../../attention/list.js';
+import { instantAgo, isConcerned } from '../../attention/order-rows.js';
+import type { AttentionDeps } from '../../attention/page.js';
 import type { Moment } from '../../log/journal/time-travel.js';
 import { toView } from '../../order/view.js';
 import { isServerError } from '../../outages/server-error.js';
@@ -88,7 +89,7 @@ async function withAttention(
   orderId: string,
   found: FoundOrder,
 ): Promise<FoundOrder & Attentive> {
-  const owedBy = new Date(Date.now() - attention.attentionAfterMs).toISOString();
+  const owedBy = instantAgo(attention.attentionAfterMs);
   if (!isConcerned(found.concerns ?? {}, owedBy)) return found;
   const rows = await attentionOf(attention, orderId).catch((error: unknown) => {
     if (isServerError(error)) return [];
