@@ -30,7 +30,7 @@ import { registerKeys } from '../src/api/access/routes-keys.js';
 import { createHttp, type HttpLimits } from '../src/api/server.js';
 import { registerSession } from '../src/api/access/session.js';
 import { registerSystem } from '../src/api/operations/routes-system.js';
-import { createSender } from '../src/delivery/sender.js';
+import { createSender } from '../src/delivery/webhooks/sender.js';
 import { createMarkUpdates } from '../src/effects/database/database-identity.js';
 import { requestForgetting } from '../src/forgetting/request.js';
 import { resume } from '../src/log/resume/resume.js';

@@ -1,7 +1,7 @@
-import { endpointViews, isEnabled } from '../delivery/endpoints.js';
+import { endpointViews, isEnabled } from '../delivery/webhooks/endpoints.js';
 import { waitingCommands } from '../delivery/kafka/command-rows.js';
 import { kafkaRows } from '../delivery/kafka/publishing-progress.js';
-import { subscriptionRows, waitingRows } from '../delivery/rows.js';
+import { subscriptionRows, waitingRows } from '../delivery/webhooks/rows.js';
 import { byRequest } from '../endpoint/settings.js';
 import { answering } from '../mongodb/durability.js';
 import { type Found, oldest, pageFilter, placeOf, type SourceQuery } from './page.js';

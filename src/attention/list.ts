@@ -1,5 +1,5 @@
 import type { Db } from 'mongodb';
-import { subscriptionRows } from '../delivery/rows.js';
+import { subscriptionRows } from '../delivery/webhooks/rows.js';
 import { trackingRows } from '../effects/carriers/tracking.js';
 import { stock } from '../effects/inventory/stock.js';
 import { forks } from '../log/journal/fork.js';

@@ -17,14 +17,14 @@ import { createLogger } from '../../src/server/logger.js';
 import { parkedEvents } from '../../src/log/views/feeding/parked-events.js';
 import { projections } from '../../src/log/views/feeding/projection-state.js';
 import { ensureStateViewIndexes } from '../../src/log/journal/state-view.js';
-import { endpointViews } from '../../src/delivery/endpoints.js';
+import { endpointViews } from '../../src/delivery/webhooks/endpoints.js';
 import {
   ensureCommandIndexes,
   type PartitionRow,
   partitionRows,
 } from '../../src/delivery/kafka/command-rows.js';
 import { kafkaRows } from '../../src/delivery/kafka/publishing-progress.js';
-import { ensureDeliveryIndexes, subscriptionRows } from '../../src/delivery/rows.js';
+import { ensureDeliveryIndexes, subscriptionRows } from '../../src/delivery/webhooks/rows.js';
 import type { Endpoint } from '../../src/endpoint/endpoint.js';
 import { byRequest } from '../../src/endpoint/settings.js';
 import type { StateDocument } from '../../src/log/journal/entity-log.js';

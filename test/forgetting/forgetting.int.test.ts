@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
 import type { Db } from 'mongodb';
-import { deliveryRows, waitingRows } from '../../src/delivery/rows.js';
+import { deliveryRows, waitingRows } from '../../src/delivery/webhooks/rows.js';
 import { keyRows } from '../../src/access/persons/key-rows.js';
 import { createForgetting } from '../../src/forgetting/activities.js';
 import { checkDatabaseIdentity } from '../../src/effects/database/database-identity.js';

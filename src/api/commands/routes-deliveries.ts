@@ -1,6 +1,6 @@
 import { Type } from 'typebox';
-import { deliveryAnswer } from '../../delivery/delivery-log.js';
-import { replayFrom, retryDelivery, sendTest } from '../../delivery/operator-actions.js';
+import { deliveryAnswer } from '../../delivery/webhooks/delivery-log.js';
+import { replayFrom, retryDelivery, sendTest } from '../../delivery/webhooks/operator-actions.js';
 import { feedEnd } from '../../log/feed/feed.js';
 import { answering } from '../../mongodb/durability.js';
 import { orderLog } from '../../order-log.js';

@@ -1,7 +1,7 @@
 import type { Db } from 'mongodb';
 import { Type } from 'typebox';
-import { deliveryAnswer, listDeliveries } from '../../delivery/delivery-log.js';
-import { endpointViews } from '../../delivery/endpoints.js';
+import { deliveryAnswer, listDeliveries } from '../../delivery/webhooks/delivery-log.js';
+import { endpointViews } from '../../delivery/webhooks/endpoints.js';
 import { type CommandsStatus, commandsStatus } from '../../delivery/kafka/command-rows.js';
 import type { KafkaTopics } from '../../delivery/kafka/settings.js';
 import { type SubscriptionStatus, subscriptionsStatus } from '../../delivery/subscription-status.js';

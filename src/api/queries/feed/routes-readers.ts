@@ -1,7 +1,7 @@
 import type { Db } from 'mongodb';
 import { Type } from 'typebox';
 import { noteReader, placeOfReader, type Reader, READERS_OF_A_CLIENT } from '../../../delivery/readers.js';
-import { placeIn } from '../../../delivery/subscription.js';
+import { placeIn } from '../../../delivery/place.js';
 import { feedEnd } from '../../../log/feed/feed.js';
 import type { Generations } from '../../../log/feed/generations.js';
 import { answering } from '../../../mongodb/durability.js';

@@ -1,8 +1,7 @@
 import type { Db } from 'mongodb';
 import { type TOptional, type TString, Type } from 'typebox';
 import { cloudEventOf } from '../../../delivery/cloud-events.js';
-import { chosenEvents } from '../../../delivery/chosen-events.js';
-import type { EventFilter } from '../../../delivery/event-filter.js';
+import { chosenEvents, type EventFilter } from '../../../delivery/chosen-events.js';
 import type { EndpointSettings } from '../../../endpoint/settings.js';
 import type { PositionedEvent } from '../../../log/feed/feed.js';
 import { answering } from '../../../mongodb/durability.js';

@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { crc32c, Reader, readRecordsBatch } from '@platformatic/kafka';
-import { batchOf } from '../../src/delivery/kafka/produce.js';
-import { encoded, groups, type TextRecord } from '../../src/delivery/kafka/records.js';
+import { batchOf } from '../../../src/delivery/kafka/produce.js';
+import { encoded, groups, type TextRecord } from '../../../src/delivery/kafka/records.js';
 
 /** The records as the client's own reader decodes them. */
 function readBack(records: readonly TextRecord[]) {

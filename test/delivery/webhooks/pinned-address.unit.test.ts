@@ -29,7 +29,7 @@ jest.unstable_mockModule('node:https', () => ({
   Agent: https.Agent,
   request: (url: URL, options: Https.RequestOptions) => https.request(url, options).once('socket', stop),
 }));
-const { createSender } = await import('../../src/delivery/sender.js');
+const { createSender } = await import('../../../src/delivery/webhooks/sender.js');
 
 test('a name that leads elsewhere after it was checked: the connection goes where the check has seen', async () => {
   const sender = createSender({ allowPrivate: false });

@@ -3,28 +3,33 @@ import { EventEmitter, once } from 'node:events';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { Consumer, kListApis } from '@platformatic/kafka';
 import type { Db } from 'mongodb';
-import type { Gateway } from '../../src/api/commands/gateway/gateway.js';
-import { refusalRows } from '../../src/api/commands/kafka/refusal-rows.js';
-import { takeCommands } from '../../src/api/commands/kafka/taking.js';
-import { hangingPartitions, readCheckpoint, wasCommitted } from '../../src/delivery/kafka/checkpoint.js';
-import { commandsStatus, waitingCommands } from '../../src/delivery/kafka/command-rows.js';
-import { clientOptions, ensureTopics } from '../../src/delivery/kafka/connection.js';
-import { publishFeed } from '../../src/delivery/kafka/publishing.js';
-import { encoded } from '../../src/delivery/kafka/records.js';
-import { kafkaRows, noteDone, noteFailed, notePlace } from '../../src/delivery/kafka/publishing-progress.js';
-import { openSession } from '../../src/delivery/kafka/session.js';
-import { type KafkaSettings, topicsOf } from '../../src/delivery/kafka/settings.js';
-import { TransactionalProducer } from '../../src/delivery/kafka/transactional-producer.js';
-import { subscriptionsStatus } from '../../src/delivery/subscription-status.js';
-import { defaults } from '../../src/endpoint/settings.js';
-import { feedHead } from '../../src/log/feed/feed.js';
-import { beginGeneration } from '../../src/log/feed/generations.js';
-import { eventOf, journal } from '../../src/log/journal/journal.js';
-import { orderLog } from '../../src/order-log.js';
-import { createLogger } from '../../src/server/logger.js';
-import { gatewayOf } from '../../workers/gateway.js';
-import { orderBody, placedOrder, startTestApi, type TestApi } from '../support/api.js';
-import { type Broker, startBroker } from '../support/kafka/broker.js';
+import type { Gateway } from '../../../src/api/commands/gateway/gateway.js';
+import { refusalRows } from '../../../src/api/commands/kafka/refusal-rows.js';
+import { takeCommands } from '../../../src/api/commands/kafka/taking.js';
+import { hangingPartitions, readCheckpoint, wasCommitted } from '../../../src/delivery/kafka/checkpoint.js';
+import { commandsStatus, waitingCommands } from '../../../src/delivery/kafka/command-rows.js';
+import { clientOptions, ensureTopics } from '../../../src/delivery/kafka/connection.js';
+import { publishFeed } from '../../../src/delivery/kafka/publishing.js';
+import { encoded } from '../../../src/delivery/kafka/records.js';
+import {
+  kafkaRows,
+  noteDone,
+  noteFailed,
+  notePlace,
+} from '../../../src/delivery/kafka/publishing-progress.js';
+import { openSession } from '../../../src/delivery/kafka/session.js';
+import { type KafkaSettings, topicsOf } from '../../../src/delivery/kafka/settings.js';
+import { TransactionalProducer } from '../../../src/delivery/kafka/transactional-producer.js';
+import { subscriptionsStatus } from '../../../src/delivery/subscription-status.js';
+import { defaults } from '../../../src/endpoint/settings.js';
+import { feedHead } from '../../../src/log/feed/feed.js';
+import { beginGeneration } from '../../../src/log/feed/generations.js';
+import { eventOf, journal } from '../../../src/log/journal/journal.js';
+import { orderLog } from '../../../src/order-log.js';
+import { createLogger } from '../../../src/server/logger.js';
+import { gatewayOf } from '../../../workers/gateway.js';
+import { orderBody, placedOrder, startTestApi, type TestApi } from '../../support/api.js';
+import { type Broker, startBroker } from '../../support/kafka/broker.js';
 import {
   deleteTopic,
   headersOf,
@@ -34,10 +39,10 @@ import {
   sentTo,
   settingsOf,
   uncommitted,
-} from '../support/kafka/topics.js';
-import { startSequencing } from '../support/sequencing.js';
-import { assertNoPersons, rememberPersons } from '../support/persons.js';
-import { until } from '../support/until.js';
+} from '../../support/kafka/topics.js';
+import { startSequencing } from '../../support/sequencing.js';
+import { assertNoPersons, rememberPersons } from '../../support/persons.js';
+import { until } from '../../support/until.js';
 
 let api: TestApi;
 let db: Db;

@@ -1,6 +1,6 @@
-import { backOffMs } from '../concurrency/back-off.js';
-import type { PositionedEvent } from '../log/feed/feed.js';
-import { isGivenUp, type Patience } from './health.js';
+import { backOffMs } from '../../concurrency/back-off.js';
+import type { PositionedEvent } from '../../log/feed/feed.js';
+import { isGivenUp, type Patience } from '../health.js';
 import type { WaitingRow } from './rows.js';
 
 /** What became of an event. `later`: it was not sent, or this process ends. */

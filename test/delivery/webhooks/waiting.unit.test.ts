@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
-import { DOWN_AFTER, patience } from '../../src/delivery/health.js';
-import { afterFailure, waitingRow } from '../../src/delivery/waiting.js';
-import type { PositionedEvent } from '../../src/log/feed/feed.js';
+import { DOWN_AFTER, patience } from '../../../src/delivery/health.js';
+import { afterFailure, waitingRow } from '../../../src/delivery/webhooks/waiting.js';
+import type { PositionedEvent } from '../../../src/log/feed/feed.js';
 
 const now = Date.parse('2026-01-10T12:00:00.000Z');
 const later = (ms: number) => new Date(now + ms);

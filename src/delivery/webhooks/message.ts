@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { Webhook } from 'standardwebhooks';
-import { type CloudEvent, cloudEventsType } from './cloud-events.js';
+import { type CloudEvent, cloudEventsType } from '../cloud-events.js';
 import type { DeliveryRow } from './rows.js';
 import type { Sender, Sent } from './sender.js';
 

@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
-import { backOffMs } from '../../src/concurrency/back-off.js';
-import { cloudEventType } from '../../src/delivery/cloud-events.js';
+import { backOffMs } from '../../../src/concurrency/back-off.js';
+import { cloudEventType } from '../../../src/delivery/cloud-events.js';
 import {
   DOWN_AFTER,
   failed,
@@ -12,9 +12,9 @@ import {
   isResting,
   patience,
   succeeded,
-} from '../../src/delivery/health.js';
-import { isPublic, refusePrivate } from '../../src/delivery/public-addresses.js';
-import { createSender, retryAfter, type Sent } from '../../src/delivery/sender.js';
+} from '../../../src/delivery/health.js';
+import { isPublic, refusePrivate } from '../../../src/delivery/webhooks/public-addresses.js';
+import { createSender, retryAfter, type Sent } from '../../../src/delivery/webhooks/sender.js';
 import { type Receiver, startReceiver } from './receiver.js';
 
 let receiver: Receiver;

@@ -1,6 +1,6 @@
 import { Consumer, kGetApi, type RecordsBatch } from '@platformatic/kafka';
 import { expect, test } from '@jest/globals';
-import { fetchCommitted } from '../../src/delivery/kafka/committed-records.js';
+import { fetchCommitted } from '../../../src/delivery/kafka/committed-records.js';
 
 const [P, Q] = [7n, 8n];
 const [ABORT, COMMIT] = [0, 1];

@@ -1,5 +1,5 @@
 import type { Db } from 'mongodb';
-import { durable } from '../mongodb/durability.js';
+import { durable } from '../../mongodb/durability.js';
 import { deliveryRows, waitingRows } from './rows.js';
 
 /**

@@ -1,27 +1,27 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { Db } from 'mongodb';
-import { endpointViews } from '../../src/delivery/endpoints.js';
-import { DOWN_AFTER } from '../../src/delivery/health.js';
+import { endpointViews } from '../../../src/delivery/webhooks/endpoints.js';
+import { DOWN_AFTER } from '../../../src/delivery/health.js';
 import {
   deliveryRows,
   ensureDeliveryIndexes,
   subscriptionRows,
   type WaitingRow,
   waitingRows,
-} from '../../src/delivery/rows.js';
-import { deliverWebhooks } from '../../src/delivery/deliver-webhooks.js';
-import { endpointLog } from '../../src/endpoint/endpoint-log.js';
-import { workflowIdOf } from '../../src/log/journal/entity-log.js';
-import { feedHead } from '../../src/log/feed/feed.js';
-import { appendToJournal, ensureJournalIndexes, journal } from '../../src/log/journal/journal.js';
-import { ensureStateViewIndexes } from '../../src/log/journal/state-view.js';
-import { orderLog } from '../../src/order-log.js';
-import { states } from '../order/examples.js';
-import { placedOrder, startTestApi, type TestApi } from '../support/api.js';
-import { logOf } from '../support/database.js';
-import { startSequencing } from '../support/sequencing.js';
-import { until } from '../support/until.js';
+} from '../../../src/delivery/webhooks/rows.js';
+import { deliverWebhooks } from '../../../src/delivery/webhooks/deliver-webhooks.js';
+import { endpointLog } from '../../../src/endpoint/endpoint-log.js';
+import { workflowIdOf } from '../../../src/log/journal/entity-log.js';
+import { feedHead } from '../../../src/log/feed/feed.js';
+import { appendToJournal, ensureJournalIndexes, journal } from '../../../src/log/journal/journal.js';
+import { ensureStateViewIndexes } from '../../../src/log/journal/state-view.js';
+import { orderLog } from '../../../src/order-log.js';
+import { states } from '../../order/examples.js';
+import { placedOrder, startTestApi, type TestApi } from '../../support/api.js';
+import { logOf } from '../../support/database.js';
+import { startSequencing } from '../../support/sequencing.js';
+import { until } from '../../support/until.js';
 import { isSignedBy, type Receiver, startReceiver } from './receiver.js';
 
 let api: TestApi;

@@ -1,45 +1,32 @@
 import type { Db } from 'mongodb';
-import type { WebhookSecrets } from '../access/webhook-secrets.js';
-import { pause } from '../concurrency/pause.js';
-import type { Endpoint } from '../endpoint/endpoint.js';
-import { type PositionedEvent, skipLostPositions } from '../log/feed/feed.js';
-import { feedGenerations, type Generations } from '../log/feed/generations.js';
-import type { FeedTail } from '../log/feed/tail.js';
-import { committed, durable } from '../mongodb/durability.js';
-import { eventOf, journal } from '../log/journal/journal.js';
-import { messageOf } from '../outages/message-of.js';
-import { upcastIfKnown } from '../order/upcasters.js';
-import { orderLog } from '../order-log.js';
-import { cloudEventOf } from './cloud-events.js';
+import type { WebhookSecrets } from '../../access/webhook-secrets.js';
+import type { Endpoint } from '../../endpoint/endpoint.js';
+import { type PositionedEvent, skipLostPositions } from '../../log/feed/feed.js';
+import { feedGenerations, type Generations } from '../../log/feed/generations.js';
+import type { FeedTail } from '../../log/feed/tail.js';
+import { committed, durable } from '../../mongodb/durability.js';
+import { eventOf, journal } from '../../log/journal/journal.js';
+import { orderLog } from '../../order-log.js';
+import { EndpointSending, type SendingDeps } from './endpoint-sending.js';
 import { endpointViews } from './endpoints.js';
-import { failed, type Health, isDown, isGivenUp, isResting, type Patience, succeeded } from './health.js';
-import { deliveryRow, failureOf, isAcknowledged, postSigned } from './message.js';
-import { matching } from './event-filter.js';
-import { foldOrder, type OrderAfter } from './order-after.js';
+import { isDown, isResting } from '../health.js';
+import { matching } from '../chosen-events.js';
+import { foldOrder, type OrderAfter } from '../order-after.js';
 import {
-  type DeliveryRow,
   deliveryRows,
   type SubscriptionRow,
   subscriptionRows,
   type WaitingRow,
   waitingRows,
 } from './rows.js';
-import type { Sender } from './sender.js';
 import { subscriptionOf } from './subscription.js';
 import { afterFailure, type Outcome, waitingRow } from './waiting.js';
 
-export interface DeliveryPassDeps {
+export interface DeliveryPassDeps extends SendingDeps {
   readonly db: Db;
   /** the tail of the feed of orders; endpoints that are at the same position share a read */
   readonly tail: FeedTail;
   readonly secrets: WebhookSecrets;
-  readonly sender: Sender;
-  readonly patience: Patience;
-  /** Sends the command to disable the endpoint to its workflow. Never fails. */
-  readonly disable: (endpoint: Endpoint, reason: string) => Promise<void>;
-  /** the time from which an endpoint with a rate may be sent the next event, in ms */
-  readonly nextSlots: Map<string, number>;
-  readonly signal: AbortSignal;
 }
 
 const PAGE = 100;
@@ -47,8 +34,6 @@ const PAGE = 100;
 const CONCURRENCY = 8;
 /** Maximum number of waiting orders; from then on, no further events are read. */
 const MOST_WAITING = 100;
-/** How long nothing is sent to an endpoint that is being disabled. */
-const DISABLING_MS = 60_000;
 /**
  * How long an event that follows a parked one waits before it is checked again. A retry of the
  * parked one sends it at once.
@@ -68,45 +53,37 @@ export async function deliverDue(
   const subscription = await subscriptionOf(deps.db, endpoint, generations);
   if (isResting(subscription.health, Date.now())) return;
   const secrets = await deps.secrets.read(endpoint.secretIds);
-  await new DeliveryPass(deps, endpoint, secrets, subscription).run();
+  const sending = new EndpointSending(deps, endpoint, secrets, subscription);
+  await new DeliveryPass(deps, endpoint, subscription, sending).run();
 }
 
-/** One delivery pass over an endpoint. */
+/** One delivery pass over an endpoint: what is due, and how far it has come. */
 class DeliveryPass {
   private readonly deps: DeliveryPassDeps;
   private readonly endpoint: Endpoint;
-  private readonly secrets: readonly string[];
+  private readonly sending: EndpointSending;
   private subscription: SubscriptionRow;
-  private health: Health;
-  private delivered = 0;
-  private attempts: DeliveryRow[] = [];
-  private isDisabled = false;
 
   constructor(
     deps: DeliveryPassDeps,
     endpoint: Endpoint,
-    secrets: readonly string[],
     subscription: SubscriptionRow,
+    sending: EndpointSending,
   ) {
     this.deps = deps;
     this.endpoint = endpoint;
-    this.secrets = secrets;
     this.subscription = subscription;
-    this.health = subscription.health;
+    this.sending = sending;
   }
 
   async run(): Promise<void> {
     // An endpoint may seem to be down only because it refuses certain events. Another event shows
     // whether it is.
-    if (isDown(this.health) && (await this.mayReadOn())) await this.deliverPage();
-    if (this.maySend() && (await this.isCurrent())) await this.deliverWaiting();
-    while (this.maySend() && (await this.mayReadOn())) {
+    if (isDown(this.sending.health) && (await this.mayReadOn())) await this.deliverPage();
+    if (this.sending.maySend() && (await this.isCurrent())) await this.deliverWaiting();
+    while (this.sending.maySend() && (await this.mayReadOn())) {
       if (!(await this.deliverPage())) return;
     }
-  }
-
-  private maySend(): boolean {
-    return !this.deps.signal.aborted && !this.isDisabled && !isResting(this.health, Date.now());
   }
 
   /** False if the endpoint was changed meanwhile, or the feed has another generation. */
@@ -192,7 +169,7 @@ class DeliveryPass {
     const stored = await journal(orderLog, this.deps.db).findOne({ _id: `${orderId}:${version}` }, committed);
     // The feed was restored and no longer has the event.
     if (stored === null) return 'delivered';
-    return await this.send({ ...eventOf(stored), position: stored.position ?? position }, orderAfter);
+    return await this.sending.send({ ...eventOf(stored), position: stored.position ?? position }, orderAfter);
   }
 
   /**
@@ -237,69 +214,13 @@ class DeliveryPass {
       const ofOrder = byOrder.get(orderId) ?? [];
       const orderAfter = foldOrder(this.deps.db, orderId, { last: ofOrder.at(-1)?.version ?? 0 });
       for (const event of ofOrder) {
-        const outcome = waits.has(orderId) ? 'later' : await this.send(event, orderAfter);
+        const outcome = waits.has(orderId) ? 'later' : await this.sending.send(event, orderAfter);
         if (outcome === 'delivered') continue;
         waits.add(orderId);
         waiting.push(waitingRow(endpointId, event, outcome, Date.now(), patience));
       }
     });
     return waiting;
-  }
-
-  private async send(event: PositionedEvent, orderAfter: OrderAfter): Promise<Outcome> {
-    if (!(await this.slot())) return 'later';
-    const { orderId: endpointId, url, payload } = this.endpoint;
-    const { sender, patience, signal } = this.deps;
-    const { version, position, type } = event;
-    const { generation } = this.subscription;
-    let order: object | undefined;
-    try {
-      if (payload === 'order') order = await orderAfter(version);
-    } catch (error) {
-      // For example, the order has an event of a later version of the code. Only this order waits.
-      return { failure: `the order cannot be read: ${messageOf(error)}`, retryAfterMs: 0 };
-    }
-    const message = cloudEventOf(upcastIfKnown(event), generation, payload, order);
-    const sent = await postSigned(sender, { endpointId, url, secrets: this.secrets }, message);
-    const now = Date.now();
-    const isDelivered = isAcknowledged(sent);
-    // The process is stopping and has closed the connection itself.
-    if (signal.aborted && !isDelivered) return 'later';
-    this.attempts.push(deliveryRow({ endpointId }, { id: message.id, type, position }, sent));
-    if (isDelivered) {
-      this.delivered += 1;
-      this.health = succeeded(now);
-      return 'delivered';
-    }
-    // An event log is never erased, so the receiver's text must not enter the endpoint's log.
-    const { answer: _, ...withoutAnswer } = sent;
-    const { status, retryAfterMs = 0 } = sent;
-    this.health = failed(this.health, now, patience, status === 429 || status === 503 ? retryAfterMs : 0);
-    if (status === 410) await this.disable('it answered 410 Gone');
-    else if (isGivenUp(this.health.failures, this.health.failingSince, now, patience))
-      await this.disable(
-        `nothing was delivered since ${this.health.failingSince}: ${failureOf(withoutAnswer)}`,
-      );
-    return { failure: failureOf(sent), retryAfterMs };
-  }
-
-  /** Waits until the endpoint's rate allows the next request. False if nothing may be sent now. */
-  private async slot(): Promise<boolean> {
-    const { perSecond, orderId } = this.endpoint;
-    const { nextSlots, signal } = this.deps;
-    if (perSecond !== undefined) {
-      const at = Math.max(Date.now(), nextSlots.get(orderId) ?? 0);
-      nextSlots.set(orderId, at + 1_000 / perSecond);
-      await pause(at - Date.now(), signal);
-    }
-    return this.maySend();
-  }
-
-  private async disable(reason: string): Promise<void> {
-    if (this.isDisabled) return;
-    this.isDisabled = true;
-    this.health = { ...this.health, restUntil: new Date(Date.now() + DISABLING_MS).toISOString() };
-    await this.deps.disable(this.endpoint, reason);
   }
 
   /** Delivers several orders at a time, or one at a time while the endpoint seems to be down. */
@@ -311,7 +232,7 @@ class DeliveryPass {
     const work = async (): Promise<void> => {
       for (const orderId of queue) await deliver(orderId);
     };
-    const workers = Array.from({ length: isDown(this.health) ? 1 : CONCURRENCY }, work);
+    const workers = Array.from({ length: isDown(this.sending.health) ? 1 : CONCURRENCY }, work);
     // Wait for all workers before throwing a failure, so that none of them overlaps the next pass.
     await Promise.allSettled(workers);
     await Promise.all(workers);
@@ -324,11 +245,10 @@ class DeliveryPass {
    */
   private async saveProgress(moved: { readonly position?: number }): Promise<boolean> {
     const { db } = this.deps;
-    const attempts = this.attempts.splice(0);
-    if (attempts.length > 0) await deliveryRows(db).insertMany(attempts, { ordered: false });
+    const { attempts, delivered } = this.sending.take();
+    if (attempts.length > 0) await deliveryRows(db).insertMany([...attempts], { ordered: false });
     const { _id, generation, position } = this.subscription;
-    const { health, delivered } = this;
-    this.delivered = 0;
+    const { health } = this.sending;
     const noted = await subscriptionRows(db).updateOne(
       { _id, generation, position },
       { $set: { health, ...moved }, $inc: { delivered } },

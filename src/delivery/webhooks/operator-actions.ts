@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import type { Db } from 'mongodb';
-import type { Endpoint } from '../endpoint/endpoint.js';
-import type { Generations } from '../log/feed/generations.js';
-import { answering, durable } from '../mongodb/durability.js';
-import { journal } from '../log/journal/journal.js';
-import { orderLog } from '../order-log.js';
+import type { Endpoint } from '../../endpoint/endpoint.js';
+import type { Generations } from '../../log/feed/generations.js';
+import { answering, durable } from '../../mongodb/durability.js';
+import { journal } from '../../log/journal/journal.js';
+import { orderLog } from '../../order-log.js';
 import { deliveryRow, postSigned, type Receiver } from './message.js';
 import { type DeliveryRow, deliveryRows, subscriptionRows, waitingRows } from './rows.js';
 import type { Sender } from './sender.js';

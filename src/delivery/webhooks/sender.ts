@@ -1,6 +1,6 @@
 import { Agent as HttpAgent, type IncomingMessage, request as httpRequest } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
-import { messageOf } from '../outages/message-of.js';
+import { messageOf } from '../../outages/message-of.js';
 import { lookupPublic, refusePrivate } from './public-addresses.js';
 
 /** The result of a request. */

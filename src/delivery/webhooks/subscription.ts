@@ -1,9 +1,10 @@
 import type { Db } from 'mongodb';
-import type { Endpoint } from '../endpoint/endpoint.js';
-import type { FeedPlace } from '../log/feed/place.js';
-import { type Generations, firstGeneration } from '../log/feed/generations.js';
-import { committed, durable } from '../mongodb/durability.js';
-import { healthy } from './health.js';
+import type { Endpoint } from '../../endpoint/endpoint.js';
+import type { FeedPlace } from '../../log/feed/place.js';
+import type { Generations } from '../../log/feed/generations.js';
+import { committed, durable } from '../../mongodb/durability.js';
+import { healthy } from '../health.js';
+import { beforeFirst, placeIn } from '../place.js';
 import { type SubscriptionRow, subscriptionRows, waitingRows } from './rows.js';
 
 /**
@@ -41,23 +42,7 @@ export async function subscriptionOf(
   return { ...row, ...change };
 }
 
-/** The place before the first event. */
-export const beforeFirst: FeedPlace = { generation: firstGeneration.generation, position: 0 };
-
 /** Where the subscription of an endpoint begins. */
 export function beginOf({ after }: Endpoint): FeedPlace {
   return after ?? beforeFirst;
-}
-
-/**
- * The place in the current generation. If the checkpoint is of an older one, it moves back to the
- * last position that both have in common.
- */
-export function placeIn(generations: Generations, { generation, position }: FeedPlace): FeedPlace {
-  const { current } = generations;
-  if (generation === current.generation) return { generation, position };
-  return {
-    generation: current.generation,
-    position: Math.min(position, generations.commonWith(generation)),
-  };
 }

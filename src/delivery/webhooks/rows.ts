@@ -1,6 +1,6 @@
 import type { Db } from 'mongodb';
-import type { FeedPlace } from '../log/feed/place.js';
-import type { Health } from './health.js';
+import type { FeedPlace } from '../../log/feed/place.js';
+import type { Health } from '../health.js';
 
 /**
  * The checkpoint of a subscription: each event up to the position was delivered, is filtered out,
