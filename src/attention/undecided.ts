@@ -53,8 +53,8 @@ async function oldestUndecided(
 ): Promise<readonly AttentionRow[]> {
   const { namespace } = client.options;
   // `BuildIds` is set when a worker completes the first workflow task.
-  const undecided = `WorkflowType = '${orderWorkflow}' AND TaskQueue = ${JSON.stringify(orderTaskQueue)} AND ExecutionStatus = 'Running' AND BuildIds IS NULL`;
-  const until = (time: number) => `${undecided} AND StartTime <= '${new Date(time).toISOString()}'`;
+  const isUndecided = `WorkflowType = '${orderWorkflow}' AND TaskQueue = ${JSON.stringify(orderTaskQueue)} AND ExecutionStatus = 'Running' AND BuildIds IS NULL`;
+  const until = (time: number) => `${isUndecided} AND StartTime <= '${new Date(time).toISOString()}'`;
   const found = await client.connection.withDeadline(Date.now() + TIMEOUT_MS, async () => {
     const latest = Date.parse(before);
     const older = async (age: number) => (await client.workflow.count(until(latest - age))).count;

@@ -6,6 +6,7 @@ import type { EndpointSettings } from '../../../endpoint/settings.js';
 import type { PositionedEvent } from '../../../log/feed/feed.js';
 import { answering } from '../../../mongodb/durability.js';
 import { schemaVersions } from '../../../order/events.js';
+import { longestTag } from '../../../order/patterns.js';
 import { upcastIfKnown } from '../../../order/upcasters.js';
 import { itemsIn } from '../../../server/config/items.js';
 import { Ids, Tags } from '../../schemas/values.js';
@@ -44,7 +45,8 @@ interface Given {
 
 /**
  * @returns undefined for all events as they are
- * @throws HttpProblem 400 for an unknown type of events, or a list without items
+ * @throws HttpProblem 400 for an unknown type of events, a tag that is too long, or a list without
+ *   items or with an open quote
  */
 export function selectionIn({ types, customers, tags, payload }: Given): Selection | undefined {
   if ([types, customers, tags, payload].every((given) => given === undefined)) return undefined;
@@ -53,10 +55,13 @@ export function selectionIn({ types, customers, tags, payload }: Given): Selecti
   const unknown = eventTypes.find((type) => !known.includes(type));
   if (unknown !== undefined)
     throw badQuery('types', `${unknown} is no type of events; there are ${known.join(', ')}`);
+  const chosenTags = chosenBy('tags', tags);
+  if (chosenTags.some((tag) => [...tag].length > longestTag))
+    throw badQuery('tags', `a tag has at most ${longestTag} characters`);
   return {
     eventTypes,
     customers: chosenBy('customers', customers),
-    tags: chosenBy('tags', tags),
+    tags: chosenTags,
     payload: payload as Selection['payload'],
   };
 }
@@ -64,6 +69,7 @@ export function selectionIn({ types, customers, tags, payload }: Given): Selecti
 /** Empty only if the parameter is absent: a list without items would let everything through. */
 function chosenBy(parameter: string, text: string | undefined): readonly string[] {
   const items = itemsIn(text ?? '');
+  if (items === undefined) throw badQuery(parameter, 'a double quote is not closed');
   if (text !== undefined && items.length === 0)
     throw badQuery(parameter, 'it names nothing: leave it out for all');
   return items;

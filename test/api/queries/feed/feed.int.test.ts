@@ -319,6 +319,14 @@ describe('the feed', () => {
       });
   });
 
+  test('refuses a tag that no order can have, and a quote that is not closed', async () => {
+    for (const tag of ['a'.repeat(65), '"gift, wrapped'])
+      expect(await api.get(`/v1/events?tags=${encodeURIComponent(tag)}`)).toMatchObject({
+        status: 400,
+        body: { code: 'invalid_request', errors: [{ pointer: '/tags', in: 'query' }] },
+      });
+  });
+
   test('streams the log of an order after a version', async () => {
     const { orderId, count } = await recordOrder();
     const received = await receive(`/v1/orders/${orderId}/stream?after=2`, count - 2);
