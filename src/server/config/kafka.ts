@@ -1,5 +1,5 @@
 import { schemaVersions } from '../../order/events.js';
-import { idPattern, linePattern, longestTag } from '../../order/patterns.js';
+import { idPattern, isLongerThanTag, linePattern, longestTag } from '../../order/patterns.js';
 import { hideSecret } from '../../redaction.js';
 import { itemsIn } from './items.js';
 import { isLoopback } from './loopback.js';
@@ -127,7 +127,7 @@ export function readKafka(env: Env, roles: ReadonlySet<Role>): KafkaConfig | und
 function readSelection(env: Env): KafkaConfig['selection'] {
   const known = Object.keys(schemaVersions);
   const [id, line] = [new RegExp(idPattern, 'u'), new RegExp(linePattern, 'u')];
-  const isTag = (item: string) => line.test(item) && [...item].length <= longestTag;
+  const isTag = (item: string) => line.test(item) && !isLongerThanTag(item);
   const expectedTags = `tags of at most ${longestTag} characters, one that has a comma in double quotes`;
   const types = `types of events, of ${known.join(', ')}`;
   return {

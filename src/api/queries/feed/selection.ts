@@ -6,7 +6,7 @@ import type { EndpointSettings } from '../../../endpoint/settings.js';
 import type { PositionedEvent } from '../../../log/feed/feed.js';
 import { answering } from '../../../mongodb/durability.js';
 import { schemaVersions } from '../../../order/events.js';
-import { longestTag } from '../../../order/patterns.js';
+import { isLongerThanTag, longestTag } from '../../../order/patterns.js';
 import { upcastIfKnown } from '../../../order/upcasters.js';
 import { itemsIn } from '../../../server/config/items.js';
 import { Ids, Tags } from '../../schemas/values.js';
@@ -56,7 +56,7 @@ export function selectionIn({ types, customers, tags, payload }: Given): Selecti
   if (unknown !== undefined)
     throw badQuery('types', `${unknown} is no type of events; there are ${known.join(', ')}`);
   const chosenTags = chosenBy('tags', tags);
-  if (chosenTags.some((tag) => [...tag].length > longestTag))
+  if (chosenTags.some(isLongerThanTag))
     throw badQuery('tags', `a tag has at most ${longestTag} characters`);
   return {
     eventTypes,
