@@ -10,10 +10,5 @@ export const linePattern = `^${visible}[^\\u0000-\\u001f\\u007f-\\u009f\\u2028\\
 /** How many characters a tag may have; it is one line. */
 export const longestTag = 64;
 
-/** Whether a text has more characters than a tag may have. */
-export function isLongerThanTag(text: string): boolean {
-  return Array.from(text).length > longestTag;
-}
-
 /** Text of several lines, such as a note. */
 export const textPattern = `^${visible}[^\\u0000-\\u0008\\u000b\\u000c\\u000e-\\u001f\\u007f-\\u009f\\ud800-\\udfff]*$`;

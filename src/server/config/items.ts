@@ -1,3 +1,5 @@
+import { longestTag } from '../../order/patterns.js';
+
 /**
  * The items of a list, which are separated by commas. Spaces around an item do not belong to it. An
  * item that has a comma is in double quotes, in which `""` is a quote.
@@ -10,4 +12,9 @@ export function itemsIn(text: string): readonly string[] | undefined {
   return found
     .map(([whole, quoted]) => quoted?.replaceAll('""', '"') ?? whole.trim())
     .filter((item) => item !== '');
+}
+
+/** Whether a text has more characters than a tag may have. */
+export function isLongerThanTag(text: string): boolean {
+  return Array.from(text).length > longestTag;
 }

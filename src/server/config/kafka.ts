@@ -1,7 +1,7 @@
 import { schemaVersions } from '../../order/events.js';
-import { idPattern, isLongerThanTag, linePattern, longestTag } from '../../order/patterns.js';
+import { idPattern, linePattern, longestTag } from '../../order/patterns.js';
 import { hideSecret } from '../../redaction.js';
-import { itemsIn } from './items.js';
+import { isLongerThanTag, itemsIn } from './items.js';
 import { isLoopback } from './loopback.js';
 import type { Role } from './roles.js';
 import { readTls } from './tls.js';

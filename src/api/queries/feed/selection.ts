@@ -6,9 +6,9 @@ import type { EndpointSettings } from '../../../endpoint/settings.js';
 import type { PositionedEvent } from '../../../log/feed/feed.js';
 import { answering } from '../../../mongodb/durability.js';
 import { schemaVersions } from '../../../order/events.js';
-import { isLongerThanTag, longestTag } from '../../../order/patterns.js';
+import { longestTag } from '../../../order/patterns.js';
 import { upcastIfKnown } from '../../../order/upcasters.js';
-import { itemsIn } from '../../../server/config/items.js';
+import { isLongerThanTag, itemsIn } from '../../../server/config/items.js';
 import { Ids, Tags } from '../../schemas/values.js';
 import { badQuery } from '../query-parameters.js';
 
@@ -56,8 +56,7 @@ export function selectionIn({ types, customers, tags, payload }: Given): Selecti
   if (unknown !== undefined)
     throw badQuery('types', `${unknown} is no type of events; there are ${known.join(', ')}`);
   const chosenTags = chosenBy('tags', tags);
-  if (chosenTags.some(isLongerThanTag))
-    throw badQuery('tags', `a tag has at most ${longestTag} characters`);
+  if (chosenTags.some(isLongerThanTag)) throw badQuery('tags', `a tag has at most ${longestTag} characters`);
   return {
     eventTypes,
     customers: chosenBy('customers', customers),
