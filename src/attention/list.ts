@@ -1,7 +1,8 @@
 import type { Db } from 'mongodb';
 import { subscriptionRows } from '../delivery/webhooks/rows.js';
-import { trackingRows } from '../effects/carriers/tracking.js';
+import { trackingRows } from '../effects/carriers/tracking-rows.js';
 import { stock } from '../effects/inventory/stock.js';
+import { ago } from '../log/feed/lag.js';
 import { forks } from '../log/journal/fork.js';
 import { parkedEvents } from '../log/views/feeding/parked-events.js';
 import { logs } from '../logs.js';
@@ -9,7 +10,7 @@ import { answering } from '../mongodb/durability.js';
 import { orders } from '../views/orders.js';
 import { withAttempts } from './attempts.js';
 import { disabled, failing, undelivered, waitingInKafka } from './delivery-rows.js';
-import { type Concerned, instantAgo, ordersWith, rowsOf } from './order-rows.js';
+import { type Concerned, ordersWith, rowsOf } from './order-rows.js';
 import type { AttentionDeps, AttentionPlace, Found, SourceQuery } from './page.js';
 import { type AttentionCode, attentionCodes, type AttentionRow } from './rows.js';
 import { toBeCounted } from './stock-rows.js';
@@ -38,8 +39,8 @@ export async function listAttention(
 ): Promise<{ readonly rows: readonly AttentionRow[]; readonly next?: AttentionPlace }> {
   const query = {
     ...deps,
-    before: instantAgo(olderThanMs),
-    owedBy: instantAgo(Math.max(olderThanMs, deps.attentionAfterMs)),
+    before: ago(olderThanMs),
+    owedBy: ago(Math.max(olderThanMs, deps.attentionAfterMs)),
   };
   const codes = attentionCodes.slice(after === undefined ? 0 : attentionCodes.indexOf(after.code));
   const found: Found[] = [];
@@ -68,7 +69,7 @@ export async function attentionOf(deps: AttentionDeps, orderId: string): Promise
     { ...answering, projection: { _id: 0, state: 1, stopped: 1 } },
   );
   if (found === null) return [];
-  return await withAttempts(deps.client, rowsOf(found, instantAgo(deps.attentionAfterMs)));
+  return await withAttempts(deps.client, rowsOf(found, ago(deps.attentionAfterMs)));
 }
 
 const sources: Readonly<Record<AttentionCode, (query: SourceQuery) => Promise<readonly Found[]>>> = {

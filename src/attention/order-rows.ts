@@ -58,11 +58,6 @@ export function isConcerned(
   return isLong(owedSince) || isLong(pendingSince) || unmatchedSince !== undefined || stopped !== undefined;
 }
 
-/** The time `ms` ago, ISO-8601 UTC. */
-export function instantAgo(ms: number): string {
-  return new Date(Date.now() - ms).toISOString();
-}
-
 /** The rows of an order, at most one of each code. */
 export function rowsOf(order: Concerned, owedBy: string): readonly AttentionRow[] {
   const { stopped } = order;

@@ -1,4 +1,4 @@
-import { type TrackingRow, trackingRows } from '../effects/carriers/tracking.js';
+import { type TrackingRow, trackingRows } from '../effects/carriers/tracking-rows.js';
 import { answering } from '../mongodb/durability.js';
 import { orders } from '../views/orders.js';
 import { type Found, pageFilter, type SourceQuery } from './page.js';

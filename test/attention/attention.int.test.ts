@@ -5,7 +5,7 @@ import type { Db } from 'mongodb';
 import { append, orderLog } from '../../src/order-log.js';
 import { createActivities } from '../../workers/activities.js';
 import { defaultLimits } from '../../src/effects/provider-modules.js';
-import { type TrackingRow, trackingRows } from '../../src/effects/carriers/tracking.js';
+import { type TrackingRow, trackingRows } from '../../src/effects/carriers/tracking-rows.js';
 import { ensureAttentionIndexes } from '../../src/attention/list.js';
 import type { AttentionRow } from '../../src/attention/rows.js';
 import { run } from '../../src/cli/program.js';

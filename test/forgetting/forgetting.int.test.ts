@@ -6,7 +6,7 @@ import { deliveryRows, waitingRows } from '../../src/delivery/webhooks/rows.js';
 import { keyRows } from '../../src/access/persons/key-rows.js';
 import { createForgetting } from '../../src/forgetting/activities.js';
 import { checkDatabaseIdentity } from '../../src/effects/database/database-identity.js';
-import { stockOutside } from '../../src/effects/outside.js';
+import { stockOutside } from '../../src/effects/inventory/stock-restore.js';
 import { forgetInOrder } from '../../src/forgetting/forget-order.js';
 import { noteStatus } from '../../src/forgetting/forgettings.js';
 import { requestForgetting } from '../../src/forgetting/request.js';

@@ -1,8 +1,9 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import { attentionOf } from '../../attention/list.js';
-import { instantAgo, isConcerned } from '../../attention/order-rows.js';
+import { isConcerned } from '../../attention/order-rows.js';
 import type { AttentionDeps } from '../../attention/page.js';
+import { ago } from '../../log/feed/lag.js';
 import type { Moment } from '../../log/journal/time-travel.js';
 import { toView } from '../../order/view.js';
 import { isServerError } from '../../outages/server-error.js';
@@ -89,7 +90,7 @@ async function withAttention(
   orderId: string,
   found: FoundOrder,
 ): Promise<FoundOrder & Attentive> {
-  const owedBy = instantAgo(attention.attentionAfterMs);
+  const owedBy = ago(attention.attentionAfterMs);
   if (!isConcerned(found.concerns ?? {}, owedBy)) return found;
   const rows = await attentionOf(attention, orderId).catch((error: unknown) => {
     if (isServerError(error)) return [];
