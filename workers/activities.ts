@@ -1,6 +1,6 @@
 import { asyncLocalStorage } from '@temporalio/activity';
 import type { Db } from 'mongodb';
-import { keysOfDatabase } from '../src/access/persons/stores.js';
+import { keysOfDatabase } from '../src/access/persons/key-store-of.js';
 import { openingReceivers } from '../src/effects/carriers/opening.js';
 import type { CarrierProvider } from '../src/effects/carriers/port.js';
 import { sandboxCarriers } from '../src/effects/carriers/sandbox-carriers.js';

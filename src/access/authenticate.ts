@@ -1,4 +1,4 @@
-import { KEY_PREFIX } from './api-key.js';
+import { KEY_PREFIX } from './key-format.js';
 import type { KnownKeys } from './known-keys.js';
 import type { Principal } from './principal.js';
 import { NotAuthenticated } from './refusals.js';

@@ -51,31 +51,7 @@ async function oldestUndecided(
   { client, db, orderTaskQueue }: Undecided,
   before: string,
 ): Promise<readonly AttentionRow[]> {
-  const { namespace } = client.options;
-  // `BuildIds` is set when a worker completes the first workflow task.
-  const isUndecided = `WorkflowType = '${orderWorkflow}' AND TaskQueue = ${JSON.stringify(orderTaskQueue)} AND ExecutionStatus = 'Running' AND BuildIds IS NULL`;
-  const until = (time: number) => `${isUndecided} AND StartTime <= '${new Date(time).toISOString()}'`;
-  const found = await client.connection.withDeadline(Date.now() + TIMEOUT_MS, async () => {
-    const latest = Date.parse(before);
-    const older = async (age: number) => (await client.workflow.count(until(latest - age))).count;
-    let age = 0;
-    let left = await older(age);
-    let step = FINEST_MS;
-    if (left > maxListed) while ((await older(step)) > 0) step *= 4;
-    while (left > maxListed && step > FINEST_MS) {
-      step /= 2;
-      const count = await older(age + step);
-      if (count === 0) continue;
-      age += step;
-      left = count;
-    }
-    const { executions } = await client.workflowService.listWorkflowExecutions({
-      namespace,
-      query: until(latest - age),
-      pageSize: maxListed,
-    });
-    return executions;
-  });
+  const found = await longestWaiting(client, orderTaskQueue, before);
   const accepted = found
     .map(({ execution, startTime }) => ({
       orderId: (execution?.workflowId ?? '').slice(workflowId('').length),
@@ -99,4 +75,33 @@ async function oldestUndecided(
       remedy: 'start a worker: ROLES=worker npm start',
     },
   ];
+}
+
+/** The workflows that no worker has begun, `maxListed` at most: the oldest, to a second. */
+async function longestWaiting(client: Client, taskQueue: string, before: string) {
+  const { namespace } = client.options;
+  // `BuildIds` is set when a worker completes the first workflow task.
+  const isUndecided = `WorkflowType = '${orderWorkflow}' AND TaskQueue = ${JSON.stringify(taskQueue)} AND ExecutionStatus = 'Running' AND BuildIds IS NULL`;
+  const until = (time: number) => `${isUndecided} AND StartTime <= '${new Date(time).toISOString()}'`;
+  return await client.connection.withDeadline(Date.now() + TIMEOUT_MS, async () => {
+    const latest = Date.parse(before);
+    const older = async (age: number) => (await client.workflow.count(until(latest - age))).count;
+    let age = 0;
+    let left = await older(age);
+    let step = FINEST_MS;
+    if (left > maxListed) while ((await older(step)) > 0) step *= 4;
+    while (left > maxListed && step > FINEST_MS) {
+      step /= 2;
+      const count = await older(age + step);
+      if (count === 0) continue;
+      age += step;
+      left = count;
+    }
+    const { executions } = await client.workflowService.listWorkflowExecutions({
+      namespace,
+      query: until(latest - age),
+      pageSize: maxListed,
+    });
+    return executions;
+  });
 }

@@ -1,13 +1,14 @@
 import type { Db } from 'mongodb';
+import type { Endpoint } from '../endpoint/endpoint.js';
 import { feedEnd } from '../log/feed/feed.js';
 import type { FeedPlace } from '../log/feed/place.js';
 import { answering } from '../mongodb/durability.js';
 import { orderLog } from '../order-log.js';
 import { endpointViews } from './webhooks/endpoints.js';
 import { healthy } from './health.js';
-import { kafkaRows } from './kafka/publishing-progress.js';
-import { readerRows } from './readers.js';
-import { subscriptionRows, waitingRows } from './webhooks/rows.js';
+import { type KafkaRow, kafkaRows } from './kafka/publishing-progress.js';
+import { type ReaderRow, readerRows } from './readers.js';
+import { type SubscriptionRow, subscriptionRows, waitingRows } from './webhooks/rows.js';
 import { placeIn } from './place.js';
 import { beginOf } from './webhooks/subscription.js';
 
@@ -68,50 +69,55 @@ export async function subscriptionsStatus(
     return { generation, position, lag: Math.max(0, head - position) };
   };
   const byId = new Map(rows.map(({ _id, ...row }) => [_id, row]));
-  const ofEndpoints = endpoints.map(({ _id: name, state }): SubscriptionStatus => {
-    const { status, url } = state;
-    const row = byId.get(name);
-    return {
-      name,
-      kind: 'webhook',
-      to: url,
-      status,
-      ...reached(row ?? beginOf(state)),
-      waiting: counts.get(name)?.waiting ?? 0,
-      parked: counts.get(name)?.parked ?? 0,
-      delivered: row?.delivered ?? 0,
-      ...(row?.health ?? healthy),
-    };
-  });
-  const ofTopics = topics.map(({ _id: topic, delivered, health, ...place }): SubscriptionStatus => {
-    const { failure: _, ...shown } = health;
-    const nothingWaits = { waiting: 0, parked: 0 };
-    return {
-      name: 'kafka',
-      kind: 'kafka',
-      to: topic,
-      status: 'enabled',
-      ...reached(place),
-      ...nothingWaits,
-      delivered,
-      ...shown,
-    };
-  });
-  const ofReaders = readers.map(({ name, client, askedAt, ...place }): SubscriptionStatus => ({
+  return [
+    ...endpoints.map(({ _id: name, state }) => {
+      const { waiting = 0, parked = 0 } = counts.get(name) ?? {};
+      const row = byId.get(name);
+      return { ...webhookStatus(name, state, row), ...reached(row ?? beginOf(state)), waiting, parked };
+    }),
+    ...topics.map((row) => ({ ...topicStatus(row), ...reached(row) })),
+    ...readers.map((row) => ({ ...readerStatus(row), ...reached(row) })),
+  ];
+}
+
+/** What is known of a subscription without the feed. */
+type WithoutPlace = Omit<SubscriptionStatus, 'generation' | 'position' | 'lag'>;
+
+function webhookStatus(
+  name: string,
+  { status, url }: Endpoint,
+  row: Pick<SubscriptionRow, 'delivered' | 'health'> | undefined,
+): Omit<WithoutPlace, 'waiting' | 'parked'> {
+  return {
+    name,
+    kind: 'webhook',
+    to: url,
+    status,
+    delivered: row?.delivered ?? 0,
+    ...(row?.health ?? healthy),
+  };
+}
+
+function topicStatus({ _id: topic, delivered, health }: KafkaRow): WithoutPlace {
+  const { failure: _, ...shown } = health;
+  return { name: 'kafka', kind: 'kafka', to: topic, status: 'enabled', ...nothingWaits, delivered, ...shown };
+}
+
+function readerStatus({ name, client, position, askedAt }: ReaderRow): WithoutPlace {
+  return {
     name,
     kind: 'reader',
     to: client,
     status: 'enabled',
-    ...reached(place),
     // A reader fetches pages itself, so there are no waiting events and no failures.
-    waiting: 0,
-    parked: 0,
-    delivered: place.position,
+    ...nothingWaits,
+    delivered: position,
     failures: 0,
     lastSuccessAt: askedAt.toISOString(),
-  }));
-  return [...ofEndpoints, ...ofTopics, ...ofReaders];
+  };
 }
+
+const nothingWaits = { waiting: 0, parked: 0 };
 
 interface Waiting {
   readonly waiting: number;

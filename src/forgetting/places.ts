@@ -11,7 +11,7 @@ import { orders } from '../views/orders.js';
 import { views } from '../views/views.js';
 import type { CheckedPlace, NotReached } from './certificate.js';
 import { holdsPersonUnder, ordersOf, type Stores } from './customer-orders.js';
-import { keptRuns } from './histories.js';
+import { keptRuns } from './kept-runs.js';
 import { addPersons, noPersons } from './persons-in.js';
 import { PlaceFindings } from './place-findings.js';
 

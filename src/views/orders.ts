@@ -1,6 +1,6 @@
 import type { Db, IndexDescription } from 'mongodb';
 import { isSealed } from '../access/persons/sealing.js';
-import { keysOfDatabase } from '../access/persons/stores.js';
+import { keysOfDatabase } from '../access/persons/key-store-of.js';
 import { hasRoomForFacts } from '../order/facts.js';
 import { type Order, isFinished } from '../order/order.js';
 import { type OrderView, toView } from '../order/view.js';

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { addKey } from '../../src/access/keys.js';
+import { addKey } from '../../src/access/api-keys.js';
 import type { Scope } from '../../src/access/scopes.js';
 import { startTestApi, type TestApi } from '../support/api.js';
 import { startReceiver } from '../delivery/webhooks/receiver.js';

@@ -105,7 +105,7 @@ test(
   async () => {
     const { stdout } = await run(
       'npm',
-      ['test', '--', 'test/order/money', 'test/api/commands/gateway/identity'],
+      ['test', '--', 'test/order/money', 'test/api/commands/gateway/derived-ids'],
       {
         cwd: checkout,
         env: { PATH: process.env['PATH'], HOME: process.env['HOME'], NO_SERVERS: '1' },

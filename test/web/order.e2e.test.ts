@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
-import { addKey } from '../../src/access/keys.js';
+import { addKey } from '../../src/access/api-keys.js';
 import { sandboxLedger } from '../../src/effects/payments/sandbox-ledger.js';
 import { type Api, orderOf, paidWith, type PlacedOrder } from '../support/orders-over-http.js';
 import type { System } from '../support/system.js';

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { addKey } from '../../src/access/keys.js';
+import { addKey } from '../../src/access/api-keys.js';
 import { orderCard } from '../../src/api/page/card.js';
 import type { OrderView } from '../../src/order/view.js';
 import { orderBody, startTestApi, type TestApi } from '../support/api.js';

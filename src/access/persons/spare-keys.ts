@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
-import type { Ask } from './ask.js';
+import type { Ask } from './ask-store.js';
 import type { KeptKey, KeptKeys } from './kept-keys.js';
 import type { KeyRow, KeyRows, WrappedKeyRow } from './key-rows.js';
 import { type MasterKeys, wrap } from './master-keys.js';

@@ -1,6 +1,6 @@
 import type { Db } from 'mongodb';
 import { Type } from 'typebox';
-import { addKey, type KeySummary, listKeys, revokeKey } from '../../access/keys.js';
+import { addKey, type KeySummary, listKeys, revokeKey } from '../../access/api-keys.js';
 import { type Scope, scopes } from '../../access/scopes.js';
 import { durationMs } from '../../server/config/variables.js';
 import { HttpProblem, problem } from '../problem.js';
@@ -27,6 +27,12 @@ const tags = ['operations'];
 
 /** API keys of clients. A client that may make keys may do everything: a key may have any scope. */
 export function registerKeys(app: Http, db: Db): void {
+  listRoute(app, db);
+  createRoute(app, db);
+  revokeRoute(app, db);
+}
+
+function listRoute(app: Http, db: Db): void {
   app.get(
     '/v1/keys',
     {
@@ -42,7 +48,9 @@ export function registerKeys(app: Http, db: Db): void {
     },
     async (_request, reply) => await reply.send({ data: await listKeys(db) }),
   );
+}
 
+function createRoute(app: Http, db: Db): void {
   app.post(
     '/v1/keys',
     {
@@ -63,7 +71,9 @@ export function registerKeys(app: Http, db: Db): void {
       return await reply.code(201).header('cache-control', 'no-store').send(added);
     },
   );
+}
 
+function revokeRoute(app: Http, db: Db): void {
   app.post(
     '/v1/keys/:keyId/revoke',
     {

@@ -29,6 +29,12 @@ const config = { access: 'open', work: 'read' } as const;
  * cookie has the key itself: it ends when the key is revoked or expires.
  */
 export function registerSession(app: Http): void {
+  sessionRoute(app);
+  signInRoute(app);
+  signOutRoute(app);
+}
+
+function sessionRoute(app: Http): void {
   app.get(
     '/v1/session',
     {
@@ -41,7 +47,9 @@ export function registerSession(app: Http): void {
     },
     async (request, reply) => await answer(app, reply, await app.whoIs(request)),
   );
+}
 
+function signInRoute(app: Http): void {
   app.post(
     '/v1/session',
     {
@@ -69,7 +77,9 @@ export function registerSession(app: Http): void {
       return await answer(app, reply, principal);
     },
   );
+}
 
+function signOutRoute(app: Http): void {
   app.delete(
     '/v1/session',
     {

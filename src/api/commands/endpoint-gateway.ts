@@ -21,7 +21,7 @@ import { noEndpoint } from '../schemas/endpoint-answer.js';
 import { HttpProblem } from '../problem.js';
 import { problemOf } from './answers.js';
 import type { CommandMeta } from './gateway/gateway.js';
-import { hashOf } from './gateway/identity.js';
+import { hashOf } from './gateway/derived-ids.js';
 import { messageWith } from './gateway/message.js';
 
 type Types = keyof EndpointCommands;

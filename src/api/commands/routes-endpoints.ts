@@ -23,7 +23,7 @@ import { HttpProblem, problem } from '../problem.js';
 import { closed } from '../schemas/values.js';
 import type { Http } from '../http.js';
 import type { EndpointGateway, EndpointResult } from './endpoint-gateway.js';
-import { derivedOrderId, hashOf } from './gateway/identity.js';
+import { derivedOrderId, hashOf } from './gateway/derived-ids.js';
 import { metaOf } from './request.js';
 import { CommandHeaders, CreateHeaders } from './schemas.js';
 

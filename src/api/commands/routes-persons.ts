@@ -9,7 +9,7 @@ import { ForgettingAnswer, forgettingAnswer, noCustomer } from '../schemas/forge
 import { HttpProblem, problem } from '../problem.js';
 import { closed, CustomerPath, Name, Text } from '../schemas/values.js';
 import type { Http } from '../http.js';
-import { hashOf } from './gateway/identity.js';
+import { hashOf } from './gateway/derived-ids.js';
 import { metaOf, preferencesOf } from './request.js';
 import { CreateHeaders } from './schemas.js';
 

@@ -4,7 +4,7 @@ import { HttpProblem, problem } from '../problem.js';
 import { closed, OrderPath, Text } from '../schemas/values.js';
 import type { Http } from '../http.js';
 import { commandIdOf } from '../../log/workflow/command-id.js';
-import { hashOf } from './gateway/identity.js';
+import { hashOf } from './gateway/derived-ids.js';
 import { metaOf } from './request.js';
 import { CreateHeaders } from './schemas.js';
 

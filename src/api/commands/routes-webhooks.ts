@@ -24,57 +24,65 @@ export interface WebhookDeps {
 export function registerWebhooks(app: Http, { gateway, secrets }: WebhookDeps): void {
   void app.register(async (payments: Http) => {
     verifySignatures(payments, secrets.payments);
-    payments.post(
-      '/v1/webhooks/payments',
-      {
-        config: { access: 'signed', work: 'message' },
-        schema: {
-          summary: 'The payment provider settles a pending payment',
-          ...webhook,
-          description:
-            '`payment.authorized`, or `payment.declined` with a `code` that says why. `reference` is the key that the ' +
-            'order asked under, `<orderId>:authorize:<version>`, as the provider was given it: it names the one of the ' +
-            'order’s payments that is meant. `authorizationId` is the provider’s own name for it. ' +
-            webhook.description,
-        },
-      },
-      async (request, reply) => {
-        const outcome = paymentOutcomes.get(request.body.type);
-        if (outcome !== undefined) {
-          const { orderId, reference, authorizationId, code } = read(PaymentEvent, request.body).data;
-          const data = { reference, authorizationId, outcome, ...(code === undefined ? {} : { code }) };
-          const fact = { type: 'PaymentSettled', data } as const;
-          acknowledge(await gateway.fact(orderId, fact, metaOf(request, 'payments')));
-        }
-        return await reply.code(202).send({});
-      },
-    );
+    paymentsRoute(payments, gateway);
   });
   void app.register(async (carriers: Http) => {
     verifySignatures(carriers, secrets.carriers);
-    carriers.post(
-      '/v1/webhooks/carriers',
-      {
-        config: { access: 'signed', work: 'message' },
-        schema: {
-          summary: 'A carrier tracks a shipment',
-          ...webhook,
-          description:
-            '`shipment.dispatched`, with `carrier` and `trackingNumber`, or `shipment.delivered`. ' +
-            webhook.description,
-        },
-      },
-      async (request, reply) => {
-        const { type } = request.body;
-        if (carrierTypes.has(type)) {
-          const { data } = read(CarrierEvent, request.body);
-          const fact = carrierFact(type, data);
-          acknowledge(await gateway.fact(data.orderId, fact, metaOf(request, 'carriers')));
-        }
-        return await reply.code(202).send({});
-      },
-    );
+    carriersRoute(carriers, gateway);
   });
+}
+
+function paymentsRoute(payments: Http, gateway: Gateway): void {
+  payments.post(
+    '/v1/webhooks/payments',
+    {
+      config: { access: 'signed', work: 'message' },
+      schema: {
+        summary: 'The payment provider settles a pending payment',
+        ...webhook,
+        description:
+          '`payment.authorized`, or `payment.declined` with a `code` that says why. `reference` is the key that the ' +
+          'order asked under, `<orderId>:authorize:<version>`, as the provider was given it: it names the one of the ' +
+          'order’s payments that is meant. `authorizationId` is the provider’s own name for it. ' +
+          webhook.description,
+      },
+    },
+    async (request, reply) => {
+      const outcome = paymentOutcomes.get(request.body.type);
+      if (outcome !== undefined) {
+        const { orderId, reference, authorizationId, code } = read(PaymentEvent, request.body).data;
+        const data = { reference, authorizationId, outcome, ...(code === undefined ? {} : { code }) };
+        const fact = { type: 'PaymentSettled', data } as const;
+        acknowledge(await gateway.fact(orderId, fact, metaOf(request, 'payments')));
+      }
+      return await reply.code(202).send({});
+    },
+  );
+}
+
+function carriersRoute(carriers: Http, gateway: Gateway): void {
+  carriers.post(
+    '/v1/webhooks/carriers',
+    {
+      config: { access: 'signed', work: 'message' },
+      schema: {
+        summary: 'A carrier tracks a shipment',
+        ...webhook,
+        description:
+          '`shipment.dispatched`, with `carrier` and `trackingNumber`, or `shipment.delivered`. ' +
+          webhook.description,
+      },
+    },
+    async (request, reply) => {
+      const { type } = request.body;
+      if (carrierTypes.has(type)) {
+        const { data } = read(CarrierEvent, request.body);
+        const fact = carrierFact(type, data);
+        acknowledge(await gateway.fact(data.orderId, fact, metaOf(request, 'carriers')));
+      }
+      return await reply.code(202).send({});
+    },
+  );
 }
 
 /** What all messages have in common. Nothing else is known about a message of an unknown type. */

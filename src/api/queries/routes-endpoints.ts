@@ -55,7 +55,14 @@ interface EndpointQueryDeps {
 }
 
 /** Endpoints, their deliveries, and how far each subscription has come. */
-export function registerEndpointQueries(app: Http, { db, kafka }: EndpointQueryDeps): void {
+export function registerEndpointQueries(app: Http, deps: EndpointQueryDeps): void {
+  listRoute(app, deps.db);
+  endpointRoute(app, deps.db);
+  deliveriesRoute(app, deps.db);
+  subscriptionsRoute(app, deps);
+}
+
+function listRoute(app: Http, db: Db): void {
   app.get(
     '/v1/webhook-endpoints',
     {
@@ -71,7 +78,9 @@ export function registerEndpointQueries(app: Http, { db, kafka }: EndpointQueryD
       return await reply.send({ data: found.map(({ state }) => endpointAnswer(state)) });
     },
   );
+}
 
+function endpointRoute(app: Http, db: Db): void {
   app.get(
     '/v1/webhook-endpoints/:endpointId',
     {
@@ -90,7 +99,9 @@ export function registerEndpointQueries(app: Http, { db, kafka }: EndpointQueryD
       return await reply.header('etag', `"${found.version}"`).send(endpointAnswer(found.state));
     },
   );
+}
 
+function deliveriesRoute(app: Http, db: Db): void {
   app.get(
     '/v1/webhook-endpoints/:endpointId/deliveries',
     {
@@ -117,7 +128,9 @@ export function registerEndpointQueries(app: Http, { db, kafka }: EndpointQueryD
       return await reply.send({ data: found.map(deliveryAnswer) });
     },
   );
+}
 
+function subscriptionsRoute(app: Http, { db, kafka }: EndpointQueryDeps): void {
   app.get(
     '/v1/subscriptions',
     {

@@ -13,7 +13,12 @@ export interface PersonQueryDeps extends Exporting {
 }
 
 /** Exports all data of a person, and shows how far its forgetting is. */
-export function registerPersonQueries(app: Http, { db, ...exporting }: PersonQueryDeps): void {
+export function registerPersonQueries(app: Http, deps: PersonQueryDeps): void {
+  exportRoute(app, deps);
+  forgettingRoute(app, deps);
+}
+
+function exportRoute(app: Http, exporting: Exporting): void {
   app.get(
     '/v1/customers/:customerId/export',
     {
@@ -60,7 +65,9 @@ export function registerPersonQueries(app: Http, { db, ...exporting }: PersonQue
         .send(Readable.from(after(first.value, pieces)));
     },
   );
+}
 
+function forgettingRoute(app: Http, { db }: PersonQueryDeps): void {
   app.get(
     '/v1/customers/:customerId/forget',
     {

@@ -9,10 +9,19 @@ import { page } from './schemas.js';
 
 const tags = ['stock'];
 
-export function registerStockQueries(
-  app: Http,
-  { db, cursors }: { readonly db: Db; readonly cursors: Cursors },
-): void {
+interface StockQueryDeps {
+  readonly db: Db;
+  readonly cursors: Cursors;
+}
+
+/** The stock of SKUs, and what moved it. */
+export function registerStockQueries(app: Http, deps: StockQueryDeps): void {
+  listRoute(app, deps);
+  skuRoute(app, deps);
+  movementsRoute(app, deps);
+}
+
+function listRoute(app: Http, { db, cursors }: StockQueryDeps): void {
   app.get(
     '/v1/stock',
     {
@@ -40,7 +49,9 @@ export function registerStockQueries(
       });
     },
   );
+}
 
+function skuRoute(app: Http, { db }: StockQueryDeps): void {
   app.get(
     '/v1/stock/:sku',
     {
@@ -57,7 +68,9 @@ export function registerStockQueries(
       return await reply.header('etag', `"${version}"`).send(stock);
     },
   );
+}
 
+function movementsRoute(app: Http, { db }: StockQueryDeps): void {
   app.get(
     '/v1/stock/:sku/movements',
     {

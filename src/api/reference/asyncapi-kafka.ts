@@ -3,7 +3,13 @@ import type { CommandType } from '../../order/commands.js';
 import { bodyParts } from '../commands/body-parts.js';
 import { optionalHeaders } from '../commands/kafka/command-headers.js';
 import { commands } from '../commands/table.js';
-import type { AsyncChannels } from './async-channels.js';
+
+/** Some channels of the document, and what is sent or received there. */
+export interface AsyncChannels {
+  readonly channels: Readonly<Record<string, object>>;
+  readonly operations: Readonly<Record<string, object>>;
+  readonly messages: Readonly<Record<string, object>>;
+}
 
 const key = (description: string) => ({
   kafka: { key: Type.String({ description }), bindingVersion: '0.5.0' },

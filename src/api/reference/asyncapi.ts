@@ -4,8 +4,7 @@ import { eventMeanings, type EventType, schemaVersions } from '../../order/event
 import { Event, Order } from '../schemas/order.js';
 import { closed } from '../schemas/values.js';
 import { Problem } from '../problem.js';
-import type { AsyncChannels } from './async-channels.js';
-import { kafkaChannels } from './asyncapi-kafka.js';
+import { type AsyncChannels, kafkaChannels } from './asyncapi-kafka.js';
 import { eventSchemas } from './event-schemas.js';
 
 /**

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { LostKey } from '../../forgetting/give-up.js';
+import type { LostKey } from '../../forgetting/lost-keys.js';
 import { withMongo, withStores } from '../connections/stores.js';
 import { exitCodes, Failure } from '../script/failure.js';
 import { addScript, report } from '../script/script.js';
@@ -67,8 +67,8 @@ function addGiveUp(keys: Command, session: Session): void {
     const { reason, yes: named } = options;
     // Imported on use, because Temporal's SDK loads slowly and most scripts do without it.
     const [{ keysOfDatabase }, { giveUpKeys, lostKeys }] = await Promise.all([
-      import('../../access/persons/stores.js'),
-      import('../../forgetting/give-up.js'),
+      import('../../access/persons/key-store-of.js'),
+      import('../../forgetting/lost-keys.js'),
     ]);
     const config = configOf(session);
     const lost = await withStores(config, async (stores) => {

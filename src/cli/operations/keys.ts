@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import type { Db } from 'mongodb';
-import type { KeySummary } from '../../access/keys.js';
+import type { KeySummary } from '../../access/api-keys.js';
 import { type Scope, scopes } from '../../access/scopes.js';
 import { idPattern } from '../../order/patterns.js';
 import { messageOf } from '../../outages/message-of.js';
@@ -47,7 +47,7 @@ function addCreate(keys: Command, session: Session): void {
     .option('--expires <duration>', 'when it ends, such as 90d (default: never)', expiry);
   command.action(async () => {
     const options = command.optsWithGlobals<CreateOptions>();
-    const { addKey } = await import('../../access/keys.js');
+    const { addKey } = await import('../../access/api-keys.js');
     if (!new RegExp(idPattern).test(options.name))
       throw usageFailure(
         `${options.name} cannot be a client: expected 1 to 64 letters, digits, ".", "_" or "-", the first one a letter or digit`,
@@ -84,7 +84,7 @@ function addList(keys: Command, session: Session): void {
   });
   command.action(async () => {
     const options = command.optsWithGlobals<CommonOptions>();
-    const { listKeys } = await import('../../access/keys.js');
+    const { listKeys } = await import('../../access/api-keys.js');
     const found = await withDatabase(session, listKeys);
     report(session, options, found, () =>
       found.length === 0 ? ['no keys'] : table(columns, found.map(row), session.terminal.paint),
@@ -111,7 +111,7 @@ function addRevoke(keys: Command, session: Session): void {
   }).argument('<keyId>', 'its id, as in the list');
   command.action(async (keyId: string) => {
     const options = command.optsWithGlobals<CommonOptions>();
-    const { revokeKey } = await import('../../access/keys.js');
+    const { revokeKey } = await import('../../access/api-keys.js');
     const revoked = await withDatabase(session, (db) => revokeKey(db, keyId));
     if (revoked === undefined)
       throw new Failure(exitCodes.notFound, {

@@ -1,5 +1,5 @@
 import { type Db, MongoServerError } from 'mongodb';
-import { openChangeStream } from '../../concurrency/change-batches.js';
+import { openChangeStream } from '../../mongodb/change-stream.js';
 import type { AnyLog } from '../journal/entity-log.js';
 import { type JournalDocument, journalName } from '../journal/journal.js';
 

@@ -1,5 +1,5 @@
 import { type Db, type Document, MongoServerError, type UpdateFilter } from 'mongodb';
-import { ChangeStreamEnded } from '../../concurrency/change-batches.js';
+import { ChangeStreamEnded } from '../../mongodb/change-stream.js';
 import {
   type JournalDelete,
   type JournalInsert,

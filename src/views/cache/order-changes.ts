@@ -1,6 +1,6 @@
 import type { Db } from 'mongodb';
 import { pause } from '../../concurrency/pause.js';
-import { openChangeStream } from '../../concurrency/change-batches.js';
+import { openChangeStream } from '../../mongodb/change-stream.js';
 import type { OrderDocument } from '../orders.js';
 
 /** How far the view of an order has come. */

@@ -6,7 +6,8 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { MongoClient } from 'mongodb';
 import { keptKeys } from '../../../src/server/kept-keys-folder.js';
 import { keyRows } from '../../../src/access/persons/key-rows.js';
-import { type KeyStore, openKeyStore } from '../../../src/access/persons/key-store.js';
+import type { KeyStore } from '../../../src/access/persons/key-store.js';
+import { openKeyStore } from '../../../src/access/persons/mongo-key-store.js';
 import {
   type MasterKeys,
   newMasterKey,

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
-import { addKey } from '../../../src/access/keys.js';
+import { addKey } from '../../../src/access/api-keys.js';
 import { keyRows } from '../../../src/access/persons/key-rows.js';
 import { scopes } from '../../../src/access/scopes.js';
 import { workflowId } from '../../../src/order-log.js';

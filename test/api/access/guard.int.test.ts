@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { addKey, revokeKey } from '../../../src/access/keys.js';
+import { addKey, revokeKey } from '../../../src/access/api-keys.js';
 import { type Scope, scopes } from '../../../src/access/scopes.js';
-import { derivedOrderId } from '../../../src/api/commands/gateway/identity.js';
+import { derivedOrderId } from '../../../src/api/commands/gateway/derived-ids.js';
 import { createHttp } from '../../../src/api/server.js';
 import { createLogger } from '../../../src/server/logger.js';
 import { until } from '../../support/until.js';

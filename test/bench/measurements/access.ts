@@ -1,4 +1,4 @@
-import { addKey } from '../../../src/access/keys.js';
+import { addKey } from '../../../src/access/api-keys.js';
 import type { Scope } from '../../../src/access/scopes.js';
 import type { RoleProcess } from '../../support/role-process.js';
 import { accept, untilConfirmed } from '../data/order-over-http.js';

@@ -7,7 +7,7 @@ import type { Order } from '../../../order/order.js';
 import type { Logger } from '../../../server/logger.js';
 import type { Preview } from './preview.js';
 import type { Refused } from './refusals.js';
-import type { SealingKeys } from './sealed.js';
+import type { SealingKeys } from './sealed-commands.js';
 
 /**
  * Sends commands and facts to an order's workflow, for the HTTP API and the client scripts alike.

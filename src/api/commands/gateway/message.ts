@@ -3,7 +3,7 @@ import { commandIdOf } from '../../../log/workflow/command-id.js';
 import type { Message } from '../../../log/workflow/messages.js';
 import type { CommandType, Fact } from '../../../order/commands.js';
 import type { CommandMeta } from './gateway.js';
-import { hashOf } from './identity.js';
+import { hashOf } from './derived-ids.js';
 
 /**
  * A client's message to an entity's workflow.

@@ -6,13 +6,13 @@ import type { Fact, FollowUpCommand, FollowUpType } from '../../../order/command
 import { isTaskFailure } from '../../../outages/temporal-outage.js';
 import type { Config } from '../../../server/config.js';
 import { askAgain } from './ask-again.js';
-import { createStarting } from './create.js';
+import { createStarting } from './starting.js';
 import type { CommandMeta, CommandResult, Gateway, GatewayOptions } from './gateway.js';
 import { contextOf, type GatewayContext, whileAvailable } from './context.js';
 import { idsOf, messageTo } from './message.js';
-import { createPreviews } from './previews.js';
+import { createPreviews } from './previewing.js';
 import { tooManyFacts } from './refusals.js';
-import { createSealing } from './sealed-send.js';
+import { createSealing } from './sealing.js';
 import { withoutWorkflow } from './without-workflow.js';
 
 /** The options of a gateway that come from the configuration. */

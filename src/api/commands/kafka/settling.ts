@@ -1,7 +1,7 @@
 import type { Db } from 'mongodb';
-import { backOffMs } from '../../../concurrency/back-off.js';
-import { createTurns } from '../../../concurrency/by-key.js';
+import { type BackOff, backOffMs } from '../../../concurrency/back-off.js';
 import { pause } from '../../../concurrency/pause.js';
+import { createTurns } from '../../../concurrency/turns.js';
 import type { CommittedRecord } from '../../../delivery/kafka/committed-records.js';
 import { kafkaProblem } from '../../../delivery/kafka/connection.js';
 import type { Logger } from '../../../server/logger.js';
@@ -13,7 +13,6 @@ import type { Membership } from './membership.js';
 import type { PartitionProgress } from './partition-progress.js';
 import { noteRefused, noteWritten, type PartitionId } from './refusal-rows.js';
 import type { RefusalTopic } from './refusal-topic.js';
-import { retries } from './retry-delays.js';
 
 export interface SettlingDeps {
   readonly db: Db;
@@ -23,6 +22,8 @@ export interface SettlingDeps {
   readonly refusals: RefusalTopic;
 }
 
+/** Delays after an attempt without an answer, for commands and for clients. */
+export const retries: BackOff = { firstRetryMs: 100, longestRetryMs: 10_000 };
 /** Maximum number of commands in flight. */
 const AT_ONCE = 32;
 /** Maximum number of errors in a problem that is written to the topic of refusals. */

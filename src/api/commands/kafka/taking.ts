@@ -14,7 +14,7 @@ import type { Gateway } from '../gateway/gateway.js';
 import { GroupConsumer } from './group-consumer.js';
 import { HEARTBEAT_MS, Membership, SESSION_MS } from './membership.js';
 import { RefusalTopic } from './refusal-topic.js';
-import { retries } from './retry-delays.js';
+import { retries } from './settling.js';
 import { noteTakingFailed, noteTakingWorks } from './taking-rows.js';
 import { Tenure } from './tenure.js';
 

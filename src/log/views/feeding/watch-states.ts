@@ -1,5 +1,5 @@
 import type { Db } from 'mongodb';
-import { openChangeStream } from '../../../concurrency/change-batches.js';
+import { openChangeStream } from '../../../mongodb/change-stream.js';
 import { pause } from '../../../concurrency/pause.js';
 import { feedState } from '../../feed/generations.js';
 import { projections } from './projection-state.js';

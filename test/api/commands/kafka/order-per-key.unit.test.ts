@@ -1,5 +1,6 @@
 import { expect, test } from '@jest/globals';
-import { ByKey, createTurns } from '../../../../src/concurrency/by-key.js';
+import { ByKey } from '../../../../src/concurrency/by-key.js';
+import { createTurns } from '../../../../src/concurrency/turns.js';
 import { PartitionProgress } from '../../../../src/api/commands/kafka/partition-progress.js';
 
 test('an offset is done only when all before it are', () => {

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { derivedOrderId, hashOf } from '../../../../src/api/commands/gateway/identity.js';
+import { derivedOrderId, hashOf } from '../../../../src/api/commands/gateway/derived-ids.js';
 
 test('a hash does not depend on the order of keys, nor on members that are undefined', () => {
   const one = { a: 1, b: { c: [1, { d: 2, e: 3 }], f: undefined } };

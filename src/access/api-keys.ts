@@ -1,5 +1,5 @@
 import { Binary, type Collection, type Db } from 'mongodb';
-import { createKey } from './api-key.js';
+import { createKey } from './key-format.js';
 import type { Scope } from './scopes.js';
 
 /** An API key, as it is stored. All keys with the same `client` belong to one client. */

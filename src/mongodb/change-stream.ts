@@ -1,5 +1,5 @@
 import { type Db, type Document, Long } from 'mongodb';
-import { pause } from './pause.js';
+import { pause } from '../concurrency/pause.js';
 
 /** The changes of a collection, or of a database, in commit order, in batches. */
 export interface ChangeStream<C> {

@@ -14,14 +14,14 @@ import type { FollowUpCommand, FollowUpType } from '../../../order/commands.js';
 import { orders } from '../../../order/entity.js';
 import type { Order } from '../../../order/order.js';
 import { askAgain } from './ask-again.js';
-import type { Starting } from './create.js';
+import type { Starting } from './starting.js';
 import type { CommandMeta, CommandResult, Gateway, OrderBody } from './gateway.js';
 import type { GatewayContext } from './context.js';
 import { idsOf, messageTo } from './message.js';
 import { previewOf } from './preview.js';
 import { idReserved, previewUnavailable, stale } from './refusals.js';
-import { previewKey, withoutPreviewKey } from './sealed.js';
-import type { Sealing } from './sealed-send.js';
+import { previewKey, withoutPreviewKey } from './sealed-commands.js';
+import type { Sealing } from './sealing.js';
 import { fromJournal, latestOrder, repeatedOf, withoutWorkflow } from './without-workflow.js';
 
 /** How long to wait for a workflow's answer. After that, its history is read instead. */

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { openChangeStream } from '../../src/concurrency/change-batches.js';
+import { openChangeStream } from '../../src/mongodb/change-stream.js';
 import { type Database, openDatabase } from '../support/database.js';
 
 const waitMs = 30_000;

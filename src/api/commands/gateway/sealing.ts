@@ -8,7 +8,7 @@ import { WorkflowNotFoundError } from '@temporalio/client';
 import type { CommandMeta, CommandResult } from './gateway.js';
 import { type GatewayContext, whileAvailable } from './context.js';
 import { journalUnavailable, keysUnavailable, notFound } from './refusals.js';
-import { hasPersons, otherKeys, sealed } from './sealed.js';
+import { hasPersons, otherKeys, sealed } from './sealed-commands.js';
 
 export type Sealing = ReturnType<typeof createSealing>;
 

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import { BSON, Long } from 'mongodb';
-import { asLong } from '../../src/concurrency/change-batches.js';
+import { asLong } from '../../src/mongodb/change-stream.js';
 
 const INT64 = 0x12;
 

@@ -16,11 +16,11 @@ import {
 import { startOptionsOf } from '../../../views/order-start.js';
 import type { CommandMeta, CommandResult, OrderBody } from './gateway.js';
 import { type GatewayContext, whileAvailable } from './context.js';
-import { derivedOrderId, hashOf, looksDerived } from './identity.js';
+import { derivedOrderId, hashOf, looksDerived } from './derived-ids.js';
 import { messageTo } from './message.js';
 import { idReserved, keyReused, keysUnavailable, orderExists, type Refused } from './refusals.js';
-import { sealed } from './sealed.js';
-import type { Sealing } from './sealed-send.js';
+import { type Plain, sealed } from './sealed-commands.js';
+import type { Sealing } from './sealing.js';
 
 /** How many times longer to wait for the answer to a start. */
 const START_TIMES = 2;
@@ -72,20 +72,11 @@ export function createStarting(context: GatewayContext, { sealingKeyOf, keyNamed
     // These events only give the answer. The workflow decides the events that are stored.
     const { order, events } = append(orderId, undefined, decision.events, causeOf(message, now));
     const answer = answerOf(order, events);
-
     const repeated = async (existing: Created): Promise<CommandResult> => {
-      const same: CommandResult = { kind: 'answered', answer, replayed: true };
-      if (existing.hash === message.hash) return same;
-      const others =
-        existing.keyId === undefined
-          ? await furtherKeys(body.customer.id, key)
-          : await keyNamed(existing.keyId);
+      const isSame = await isSameCreate(existing, plain, message.hash, key);
       // The existing create may be the same one, sealed under a key that cannot be read now.
-      if (others === undefined) return keysUnavailable();
-      // An order from before persons were sealed has the hash of the plain body.
-      const alike = [body, ...others.map((other) => sealed(plain, other))];
-      const hashes = alike.map((content) => hashOf({ type: 'CreateOrder', orderId, data: content }));
-      if (existing.hash !== undefined && hashes.includes(existing.hash)) return same;
+      if (isSame === undefined) return keysUnavailable();
+      if (isSame) return { kind: 'answered', answer, replayed: true };
       return id === undefined ? keyReused(meta.key) : orderExists(orderId);
     };
     return {
@@ -108,6 +99,31 @@ export function createStarting(context: GatewayContext, { sealingKeyOf, keyNamed
         }
       },
     };
+  }
+
+  /**
+   * Whether an order that exists was created by the same request, perhaps sealed under another key.
+   *
+   * @param hash of the request as it is sealed under `key`
+   * @returns undefined if a key cannot be read now
+   */
+  async function isSameCreate(
+    existing: Created,
+    plain: Plain<OrderBody>,
+    hash: string,
+    key: CustomerKey,
+  ): Promise<boolean | undefined> {
+    if (existing.hash === hash) return true;
+    const { orderId, data } = plain;
+    const others =
+      existing.keyId === undefined
+        ? await furtherKeys(data.customer.id, key)
+        : await keyNamed(existing.keyId);
+    if (others === undefined) return undefined;
+    // An order from before persons were sealed has the hash of the plain body.
+    const alike = [data, ...others.map((other) => sealed(plain, other))];
+    const hashes = alike.map((content) => hashOf({ type: 'CreateOrder', orderId, data: content }));
+    return existing.hash !== undefined && hashes.includes(existing.hash);
   }
 
   async function create(id: string | undefined, body: OrderBody, meta: CommandMeta): Promise<CommandResult> {

@@ -1,0 +1,274 @@
+import type { KeyObject } from 'node:crypto';
+import type { Collection, Db } from 'mongodb';
+import { pause } from '../../concurrency/pause.js';
+import { createSharing } from '../../concurrency/sharing.js';
+import { committed, durable, isDuplicateKey } from '../../mongodb/durability.js';
+import { isMongoOutage } from '../../outages/mongo-outage.js';
+import { withTimeout } from '../../outages/timeout.js';
+import { webhookSecretRows } from '../webhook-secrets.js';
+import { ANSWER_WITHIN_MS, createAsk } from './ask-store.js';
+import type { KeptKeys } from './kept-keys.js';
+import { isFresh, KeyCache } from './key-cache.js';
+import { type KeysToDestroy, type KeyRow, KeyRows, keyRows } from './key-rows.js';
+import type { KeyStore } from './key-store.js';
+import { isWrappedByFirst, MasterKeyMissing, type MasterKeys, unwrap, wrap } from './master-keys.js';
+import type { CustomerKey } from './sealing.js';
+import { newKey, SpareKeys, wrapped } from './spare-keys.js';
+import { SystemKeys, systemKeyRows } from './system-keys.js';
+
+/** Short, because a spare key is used if the store does not answer. */
+const SEALS_WITHIN_MS = 300;
+/** Short, because a known key is used if the store does not answer. */
+const CONFIRMS_WITHIN_MS = 100;
+const READ_AGAIN_MS = 20;
+const READ_TRIES = 100;
+
+/**
+ * @param db the key store's database
+ * @param masterKeys called when the first key is wrapped or unwrapped
+ */
+export function openKeyStore(db: Db, masterKeys: () => MasterKeys, kept: KeptKeys): KeyStore {
+  return new MongoKeyStore(db, masterKeys, kept);
+}
+
+class MongoKeyStore implements KeyStore {
+  private readonly db: Db;
+  private readonly masterKeys: () => MasterKeys;
+  private readonly ask = createAsk();
+  private readonly cache = new KeyCache();
+  private readonly rows: KeyRows;
+  private readonly system: SystemKeys;
+  private readonly spares: SpareKeys;
+  /** shares searches for sealing keys, by customer */
+  private readonly searching = createSharing<CustomerKey>();
+  /** the claims that are under way */
+  private readonly claims = new Set<Promise<unknown>>();
+  /** see `holdUntil`; undefined if nothing is waited for */
+  private held: Promise<unknown> | undefined;
+
+  constructor(db: Db, masterKeys: () => MasterKeys, kept: KeptKeys) {
+    const { ask } = this;
+    this.db = db;
+    this.masterKeys = masterKeys;
+    this.rows = new KeyRows(db);
+    this.system = new SystemKeys(db, masterKeys, ask);
+    this.spares = new SpareKeys({ rows: this.rows, system: this.system, masterKeys, kept, ask });
+  }
+
+  // --- sealing ---
+
+  /** Concurrent callers for one customer get one key. */
+  async sealingKey(customerId: string): Promise<CustomerKey> {
+    const known = this.cache.sealingOf(customerId);
+    if (known !== undefined && isFresh(known)) return known.key;
+    return await this.searching(customerId, () => this.findSealingKey(customerId));
+  }
+
+  /**
+   * Looks for a customer's key in these places, in this order:
+   *
+   * 1. the store's row of the customer;
+   * 2. the cache, if the store does not answer, or has not got the row of that key yet;
+   * 3. a spare key: the store has it already, and the customer claims it;
+   * 4. a new key: in the store, or on this machine's disk while the store is unavailable.
+   */
+  private async findSealingKey(customerId: string): Promise<CustomerKey> {
+    const { cache, rows, spares } = this;
+    const known = cache.sealingOf(customerId);
+    const withinMs = known === undefined ? SEALS_WITHIN_MS : CONFIRMS_WITHIN_MS;
+    const stored = await this.ask(() => rows.findSealing(customerId), withinMs).catch((error: unknown) => {
+      if (!isMongoOutage(error)) throw error;
+      return undefined;
+    });
+    const row = stored?.get(customerId);
+    if (row !== undefined && (await this.isReady())) return cache.keepSealing(customerId, this.keyIn(row));
+    // A key assigned during an outage, or just now, and not claimed yet: used unless it was
+    // destroyed.
+    if (known !== undefined && (stored === undefined || (await this.isUsable(known.key.keyId))))
+      return cache.keepSealing(customerId, known.key);
+    if (stored !== undefined) await this.system.search();
+    const spare = spares.take();
+    if (spare === undefined) {
+      if (stored !== undefined) return await this.mint(customerId);
+      return cache.keepSealing(customerId, this.keyIn(spares.keepOnMachine(customerId)));
+    }
+    // The claim is not awaited: if it fails, the first process that opens a value under the key
+    // repeats it.
+    this.track(rows.claim(spare.keyId, customerId).catch(() => undefined));
+    return cache.keepSealing(customerId, spare);
+  }
+
+  private async isUsable(keyId: string): Promise<boolean> {
+    const row = (await this.ask(() => this.rows.find(keyId))).get(keyId);
+    return row?.wrapped !== undefined && row.retired === undefined;
+  }
+
+  /** Makes a key for a customer, unless another process has just done so. */
+  private async mint(customerId: string): Promise<CustomerKey> {
+    const { cache, rows } = this;
+    await rows.ensureIndexes();
+    const key = newKey();
+    try {
+      await rows.insertSealing(wrapped(key, this.masterKeys()), customerId);
+      return cache.keepSealing(customerId, key);
+    } catch (error) {
+      if (!isDuplicateKey(error)) throw error;
+      // Another process has stored its key. It can be read once a majority has it.
+      for (let tries = 0; tries < READ_TRIES; tries += 1) {
+        const row = (await rows.findSealing(customerId)).get(customerId);
+        if (row !== undefined) return cache.keepSealing(customerId, this.keyIn(row));
+        await pause(READ_AGAIN_MS);
+      }
+      throw new Error(`The key of customer ${customerId} changes.`, { cause: error });
+    }
+  }
+
+  private keyIn({ _id: keyId, wrapped: text = '' }: Pick<KeyRow, '_id' | 'wrapped'>): CustomerKey {
+    const known = this.cache.openingWith(keyId);
+    return { keyId, key: known?.key ?? unwrap(this.masterKeys(), keyId, text) };
+  }
+
+  private track(claim: Promise<unknown>): void {
+    this.claims.add(claim);
+    void claim.finally(() => this.claims.delete(claim));
+  }
+
+  // --- opening ---
+
+  async opening(keyId: string, of?: string): Promise<Buffer | 'destroyed' | 'unknown'> {
+    return await this.open(keyId, of, this.rows.find);
+  }
+
+  async openingAll(
+    keyIds: ReadonlySet<string>,
+  ): Promise<ReadonlyMap<string, Buffer | 'destroyed' | 'unknown'>> {
+    let reading: ReturnType<KeyRows['findAll']> | undefined;
+    const together = () => (reading ??= this.rows.findAll([...keyIds]));
+    const keys = await Promise.all(
+      [...keyIds].map(async (keyId) => {
+        try {
+          return [keyId, await this.open(keyId, undefined, together)] as const;
+        } catch (error) {
+          if (!isMongoOutage(error) && !(error instanceof MasterKeyMissing)) throw error;
+          return [keyId, 'unknown'] as const;
+        }
+      }),
+    );
+    return new Map(keys);
+  }
+
+  /** @param find reads the rows of this key and perhaps others */
+  private async open(
+    keyId: string,
+    of: string | undefined,
+    find: KeyRows['find'],
+  ): Promise<Buffer | 'destroyed' | 'unknown'> {
+    const { ask, cache, rows } = this;
+    const known = cache.openingWith(keyId);
+    if (known !== undefined && isFresh(known)) return known.key;
+    const withinMs = known === undefined ? ANSWER_WITHIN_MS : CONFIRMS_WITHIN_MS;
+    try {
+      if (this.held !== undefined) await withTimeout(withinMs, this.held);
+      const stored = (await ask(() => find(keyId), withinMs)).get(keyId);
+      const row = stored ?? (await this.spares.storedFromMachine(keyId));
+      if (row?.wrapped === undefined) {
+        cache.dropOpening(keyId);
+        return row === undefined ? 'unknown' : 'destroyed';
+      }
+      const { key } = this.keyIn(row);
+      if (row.customerId === undefined && of !== undefined) await ask(() => rows.claim(keyId, of));
+      cache.keepOpening(keyId, key);
+      return key;
+    } catch (error) {
+      if (known === undefined || !isMongoOutage(error)) throw error;
+      return known.key;
+    }
+  }
+
+  // --- retiring and destroying ---
+
+  async keysOf(customerId: string): Promise<readonly string[]> {
+    return await this.rows.keysOf(customerId);
+  }
+
+  async retire(customerId: string, also: readonly string[] = []): Promise<readonly string[]> {
+    await Promise.all(this.claims);
+    this.cache.dropSealing(customerId);
+    return await this.rows.retire(customerId, also);
+  }
+
+  async destroy(...all: readonly KeysToDestroy[]): Promise<void> {
+    for (const { customerId } of all) this.cache.dropSealing(customerId);
+    await this.rows.destroy(all);
+    for (const keyId of all.flatMap(({ keyIds }) => keyIds)) this.cache.dropOpening(keyId);
+  }
+
+  holdUntil(ready: Promise<unknown>): void {
+    const waiting = Promise.all([this.held, ready]);
+    this.held = waiting;
+    void this.release(waiting);
+  }
+
+  private async release(waiting: Promise<unknown>): Promise<void> {
+    await waiting;
+    if (this.held === waiting) this.held = undefined;
+  }
+
+  private async isReady(): Promise<boolean> {
+    if (this.held === undefined) return true;
+    return await withTimeout(SEALS_WITHIN_MS, this.held).then(
+      () => true,
+      () => false,
+    );
+  }
+
+  // --- the system's keys, and the store itself ---
+
+  async searchKey(): Promise<Buffer> {
+    return await this.system.search();
+  }
+
+  async signingKey(): Promise<KeyObject> {
+    return await this.system.certificates();
+  }
+
+  async identity(): Promise<string> {
+    return await this.system.identity();
+  }
+
+  async rewrap(): Promise<number> {
+    return await rewrapAll(this.db, this.masterKeys);
+  }
+
+  keepSpares(): void {
+    this.spares.keep();
+  }
+
+  async close(): Promise<void> {
+    await this.spares.close(this.claims);
+  }
+}
+
+interface WrappedRow {
+  readonly _id: string;
+  readonly wrapped: string;
+}
+
+/** See `KeyStore.rewrap`. */
+async function rewrapAll(db: Db, masterKeys: () => MasterKeys): Promise<number> {
+  let count = 0;
+  for (const collection of [
+    keyRows(db),
+    systemKeyRows(db),
+    webhookSecretRows(db),
+  ] as readonly Collection<WrappedRow>[]) {
+    for await (const { _id, wrapped: text } of collection.find({ wrapped: { $exists: true } }, committed)) {
+      if (isWrappedByFirst(masterKeys(), text)) continue;
+      const key = unwrap(masterKeys(), _id, text);
+      // Guarded, because the key may be destroyed meanwhile.
+      const change = { $set: { wrapped: wrap(masterKeys(), _id, key) } };
+      count += (await collection.updateOne({ _id, wrapped: text }, change, durable)).modifiedCount;
+    }
+  }
+  return count;
+}
