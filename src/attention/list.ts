@@ -19,6 +19,7 @@ import { untracked } from './tracking-rows.js';
 import { undecided } from './undecided.js';
 import { parked } from './view-rows.js';
 
+/** Which part of the list is asked for. */
 export interface AttentionQuery {
   readonly code?: AttentionCode;
   /** minimum age of a row, in ms */

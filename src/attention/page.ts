@@ -3,6 +3,7 @@ import type { Db, Filter } from 'mongodb';
 import type { KafkaTopics } from '../delivery/kafka/settings.js';
 import type { AttentionCode, AttentionRow } from './rows.js';
 
+/** What the list of attention is read from. */
 export interface AttentionDeps {
   readonly client: Client;
   readonly db: Db;

@@ -1,3 +1,4 @@
+/** Pauses that double with each failure, up to the longest. */
 export interface BackOff {
   /** the pause after the first failure; it doubles with each further failure */
   readonly firstRetryMs: number;

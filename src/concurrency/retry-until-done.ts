@@ -1,6 +1,7 @@
 import { backOffMs } from './back-off.js';
 import { pause } from './pause.js';
 
+/** How work is attempted again. */
 export interface Retrying {
   /** stops the retries */
   readonly signal: AbortSignal;

@@ -13,6 +13,7 @@ import { orders } from '../views/orders.js';
 import type { OpenOrders } from './messages.js';
 import { addPersons, noPersons } from './persons-in.js';
 
+/** Where the orders of a customer are: Temporal, and MongoDB. */
 export interface Stores {
   readonly client: Client;
   readonly db: Db;

@@ -11,6 +11,7 @@ import { orderLog } from '../order-log.js';
 import { ordersOf, type Stores } from './customer-orders.js';
 import { forgettings } from './forgettings.js';
 
+/** What an export is read from. */
 export interface Exporting {
   readonly stores: Stores;
   readonly attention: AttentionDeps;

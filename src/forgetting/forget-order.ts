@@ -18,6 +18,7 @@ import { upcast } from '../order/upcasters.js';
 import { type CommandAnswer, orderLog, type ResumedOrder, workflowId } from '../order-log.js';
 import type { Stores } from './customer-orders.js';
 
+/** The command to an order. */
 export type ForgetMessage = Message<ForgetPerson['data']>;
 
 const ANSWER_WITHIN_MS = 5_000;

@@ -1,6 +1,7 @@
 import { isMongoOutage } from '../../outages/mongo-outage.js';
 import { withTimeout } from '../../outages/timeout.js';
 
+/** How long the key store may take for an answer. */
 export const ANSWER_WITHIN_MS = 3_000;
 /** How long after a failure the shorter timeout applies. */
 const REST_MS = 2_000;

@@ -10,10 +10,12 @@ import type { SystemKeys } from './system-keys.js';
 const SPARES = 200;
 const REFILL_AGAIN_MS = 1_000;
 
+/** A key that nobody has used. */
 export function newKey(): CustomerKey {
   return { keyId: randomBytes(9).toString('base64url'), key: randomBytes(32) };
 }
 
+/** A key as the store has it. */
 export function wrapped({ keyId, key }: CustomerKey, masterKeys: MasterKeys): WrappedKeyRow {
   return { _id: keyId, wrapped: wrap(masterKeys, keyId, key) };
 }

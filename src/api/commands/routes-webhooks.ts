@@ -1,10 +1,9 @@
-import { Webhook, WebhookVerificationError } from 'standardwebhooks';
 import { type Static, type TSchema, Type } from 'typebox';
 import type { Fact } from '../../order/commands.js';
 import type { Secrets } from '../../server/config/secrets.js';
-import { textOf } from '../requests/json-bodies.js';
 import { HttpProblem, problem } from '../problem.js';
 import { closed, Id, Key, Name } from '../schemas/values.js';
+import { verifySignatures } from '../requests/signed-bodies.js';
 import { validatorCompiler } from '../requests/validation.js';
 import type { Http } from '../http.js';
 import { problemOf } from './answers.js';
@@ -179,48 +178,6 @@ function acknowledge(result: CommandResult): void {
   if (result.kind === 'unknown-outcome') throw problemOf(result);
   if (result.kind === 'refused' && ['not_found', 'busy'].includes(result.refusal.kind))
     throw problemOf(result);
-}
-
-/**
- * Refuses every unsigned body of this scope. The signature covers the bytes, so it is checked
- * before parsing.
- */
-function verifySignatures(app: Http, secrets: Secrets): void {
-  const signers = secrets.map((secret) => new Webhook(secret));
-  app.removeContentTypeParser('application/json');
-  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body: Buffer, done) =>
-    done(null, textOf(request, body)),
-  );
-  app.addHook('preValidation', async (request) => {
-    const { body, headers } = request;
-    if (typeof body !== 'string' || !signers.some((signer) => isSigned(signer, body, headers))) {
-      const detail =
-        'The signature is missing, wrong or older than five minutes. Sign by the Standard Webhooks scheme.';
-      throw new HttpProblem(401, 'invalid_signature', detail);
-    }
-    request.body = parse(body);
-  });
-}
-
-function isSigned(signer: Webhook, body: string, headers: Readonly<Record<string, unknown>>): boolean {
-  const { 'webhook-id': id, 'webhook-timestamp': timestamp, 'webhook-signature': signature } = headers;
-  if (typeof id !== 'string' || typeof timestamp !== 'string' || typeof signature !== 'string') return false;
-  const signed = { 'webhook-id': id, 'webhook-timestamp': timestamp, 'webhook-signature': signature };
-  try {
-    signer.verify(body, signed, { jsonParse: false });
-    return true;
-  } catch (error) {
-    if (error instanceof WebhookVerificationError) return false;
-    throw error;
-  }
-}
-
-function parse(body: string): unknown {
-  try {
-    return JSON.parse(body.replace(/^\uFEFF/, ''));
-  } catch {
-    throw new HttpProblem(400, 'invalid_json', 'The body is not valid JSON.');
-  }
 }
 
 function metaOf(

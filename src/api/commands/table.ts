@@ -10,9 +10,9 @@ const address = {
 
 /**
  * Every command, described once. Its route, its operation in OpenAPI, its script and its row in
- * docs/reference/commands.md follow from its entry. The table does not import TypeBox, which takes a
- * quarter of a second to load: `body` makes the schema when it is called, so `orders --help` starts
- * fast.
+ * docs/reference/commands.md follow from its entry. The table does not import TypeBox, which takes
+ * a quarter of a second to load: `body` makes the schema when it is called, so `orders --help`
+ * starts fast.
  */
 const table = {
   CreateOrder: {

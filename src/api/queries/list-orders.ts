@@ -10,6 +10,7 @@ import { queryWords } from '../../views/search-words.js';
 import type { Cursors } from './cursor.js';
 import { toInstant } from './query-parameters.js';
 
+/** What a list may be sorted by; `-` is for the last first. */
 export const sorts = ['createdAt', '-createdAt', 'updatedAt', '-updatedAt', 'total', '-total'] as const;
 export const bounds = ['gt', 'gte', 'lt', 'lte'] as const;
 

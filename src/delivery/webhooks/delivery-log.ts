@@ -2,6 +2,7 @@ import type { Db } from 'mongodb';
 import { answering } from '../../mongodb/durability.js';
 import { type DeliveryRow, deliveryRows } from './rows.js';
 
+/** Which attempts to deliver are listed. */
 export interface DeliveryQuery {
   /** only attempts for this event, `<orderId>:<version>` */
   readonly eventId?: string | undefined;

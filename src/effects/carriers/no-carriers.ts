@@ -1,5 +1,6 @@
 import type { CarrierProvider } from './port.js';
 
+/** The code of a label that is refused because no carriers are named. */
 export const noCarriersCode = 'no_carriers';
 
 /**

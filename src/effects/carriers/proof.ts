@@ -12,6 +12,7 @@ export function isOwnRefusal(event: SettledEffect['event']): boolean {
   return event.type === 'LabelRefused' && ownRefusals.has(event.data.code);
 }
 
+/** The remedy if the carrier has another label than the log. */
 export const askCarriers = 'compare with the carrier, and cancel there by hand what no shipment needs';
 
 /**

@@ -7,6 +7,7 @@ import type { BookRequest } from '../carriers/port.js';
 import type { Kind, Ready } from './messages.js';
 import { type CallSettings, type ProviderProcess, type Reply, startProvider } from './provider-process.js';
 
+/** An effect that a case asks the provider for. */
 export type Request = EffectOf<Exclude<EffectType, 'book'>> | Booking;
 
 /** The request of a label, with the name of the call. */

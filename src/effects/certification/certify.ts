@@ -6,6 +6,7 @@ import type { Kind } from './messages.js';
 import { paymentCases } from './payment-cases.js';
 import { Unusable } from './provider-process.js';
 
+/** The result of each case. */
 export interface Certificate {
   readonly kind: Kind;
   /** the path of the module, or the name of a built-in provider */

@@ -7,6 +7,7 @@ import { type Case, casesOf, expectOwnAnswers, type Prepare, type Trial } from '
 
 const correlationId = 'certification';
 
+/** What an inventory is certified by. */
 export function inventoryCases(): readonly Case[] {
   const repeated: Readonly<Record<StockEffect, Prepare>> = {
     reserve: async (bench) => await new Goods(bench).reservation(),

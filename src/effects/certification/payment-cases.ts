@@ -18,6 +18,7 @@ const currency = 'EUR';
 const correlationId = 'certification';
 const hour = 3_600_000;
 
+/** What a payment provider is certified by. */
 export function paymentCases({ about }: Bench): readonly Case[] {
   const methods = { ...sandboxMethods, ...(about.testMethods as Partial<TestMethods> | undefined) };
   const payment = (bench: Bench) => new Payment(bench, methods);

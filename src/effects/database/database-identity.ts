@@ -12,6 +12,7 @@ import { type StockState, stockState, stockStates } from '../inventory/stock-sta
 import { movements, stock } from '../inventory/stock.js';
 import { logs } from '../../logs.js';
 
+/** Temporal, and the MongoDB that belongs to it. */
 export interface Stores {
   readonly client: Client;
   readonly db: Db;

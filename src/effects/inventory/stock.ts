@@ -45,7 +45,7 @@ export interface StockMovement {
   readonly orderId?: string;
   /** `carried`: the net effect of an order's lost events (`carryOver` in `stock-restore.ts`) */
   readonly type: StockEffect | 'set' | 'carried';
-  /** the units moved; negative if a `carried` movement releases them; for `set`, the units on hand */
+  /** the units moved; negative if `carried` releases them; for `set`, the units on hand */
   readonly lines: readonly LineQuantity[];
   readonly outcome: OutcomeOf<StockEffect>;
   /** ISO-8601 UTC */

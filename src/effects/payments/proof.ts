@@ -6,6 +6,7 @@ import { isOutcome } from '../proved-outcome.js';
 import type { SettledEffect } from '../settled-effects.js';
 import { type LedgerEntry, sandboxLedger } from './sandbox-ledger.js';
 
+/** The remedy if the provider has another outcome than the log. */
 export const askProvider =
   'compare with the payment provider, and correct by hand what the customer was charged';
 

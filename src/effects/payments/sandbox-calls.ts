@@ -17,17 +17,15 @@ import {
   setStatus,
 } from './sandbox-ledger.js';
 
-/*
- * What each call to the sandbox does to its ledger, and answers.
- */
-
-/** Methods that fail at first, take long, or are declined because of what came before. */
+/** Payment methods that fail at first, take long, or are declined because of what came before. */
 const specialMethods = ['tok_flaky', 'tok_slow', 'tok_capture_declined'];
 
+/** Whether a call with this method does nothing special. */
 export function isPlain(method: string): boolean {
   return !specialMethods.includes(method);
 }
 
+/** What `authorize` answers, and the authorization that it makes. */
 export function authorization(request: EffectOf<'authorize'>, now: string): Answer<'authorize'> {
   const { key, method, ttl } = request;
   const id = newId('auth', key);
@@ -87,6 +85,7 @@ function captureOf(key: string, { method }: Authorization): Answer<'capture'> {
   return { outcome: { type: 'captured', captureId: id }, capture: { id, method, refunded: 0 } };
 }
 
+/** What `capture` answers. Changes the authorization. */
 export async function capture(
   db: Db,
   request: EffectOf<'capture'>,
@@ -105,7 +104,7 @@ export async function capture(
 }
 
 /**
- * The authorization. If it is pending here, but the order's journal has it as authorized, it becomes
+ * The authorization. If it is pending here, but authorized in the order's journal, it becomes
  * authorized here, too. That happens after a person has signed and sent the webhook by hand.
  */
 async function settledByWebhook(
@@ -157,6 +156,7 @@ async function declineFirst(
   return earlier === null ? { type: 'declined', code: 'card_declined' } : undefined;
 }
 
+/** What `void` answers. Changes the authorization. */
 export async function voidRest(
   db: Db,
   { authorizationId }: EffectOf<'void'>,
@@ -170,6 +170,7 @@ export async function voidRest(
   return { outcome: { type: 'voided' } };
 }
 
+/** What `refund` answers. Changes the capture. */
 export async function refund(
   db: Db,
   { captureId, amount, currency }: EffectOf<'refund'>,

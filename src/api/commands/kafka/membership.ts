@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import type { Consumer } from '@platformatic/kafka';
 
+/** After this time without a heartbeat, the group gives the partitions to another member. */
 export const SESSION_MS = 10_000;
 export const HEARTBEAT_MS = 2_000;
 /**

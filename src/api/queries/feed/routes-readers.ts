@@ -35,7 +35,7 @@ export function registerReaders(app: Http, db: Db): void {
           'client. A checkpoint may move back, and is forgotten 30 days after it was kept last.',
         tags: ['feed'],
         params: closed({ reader: Id }),
-        // Without its generation, a position from before a restore would skip events of the new one.
+        // Without its generation, a position from before a restore would skip new events.
         body: closed({ position: Position, generation: FeedGeneration }),
         response: {
           200: closed({ reader: Type.String(), position: Type.Integer(), generation: Type.Integer() }),
