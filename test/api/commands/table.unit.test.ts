@@ -103,7 +103,7 @@ async function helpOf(verb: string) {
       readInput: async () => new Uint8Array(),
     },
     env: {},
-    openWriteSide: () => Promise.reject(new Error('help sends nothing')),
+    openTemporalGateway: () => Promise.reject(new Error('help sends nothing')),
   });
   return { exitCode, text: lines.join('\n') };
 }

@@ -10,8 +10,7 @@ import type { Config } from '../../server/config.js';
 import { connectMongo, connectTemporal, type Mongo } from '../../server/connections.js';
 import { createLogger } from '../../server/logger.js';
 import { customerInView, hasRoomForFactsInView, orderInView } from '../../views/orders.js';
-import { exitCodes, Failure } from '../script/failure.js';
-import type { WriteSide } from '../script/session.js';
+import { exitCodes, Failure, type TemporalGateway } from '../script/script.js';
 
 const REACHED_WITHIN_MS = 3_000;
 /** How long to wait for the key store. A command without persons does not need it. */
@@ -25,7 +24,7 @@ const NOT_FOUND = 5;
  *
  * @throws Failure `temporal_unreachable` before anything is sent
  */
-export async function openWriteSide(config: Config): Promise<WriteSide> {
+export async function openTemporalGateway(config: Config): Promise<TemporalGateway> {
   const connection = connectTemporal(config);
   let mongo: Mongo | undefined;
   const stores = () => (mongo ??= connectMongo(config));

@@ -7,7 +7,7 @@ import {
   newLines,
   quantities,
   seconds,
-} from '../../../src/cli/script/arguments.js';
+} from '../../../src/cli/script/options.js';
 
 describe('a new line', () => {
   test('is SKU, quantity and unit price in minor units', () => {

@@ -1,10 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import { previewOf } from '../../../src/api/commands/preview.js';
-import { eventRow } from '../../../src/cli/terminal/event-row.js';
+import { eventRow, orderCard, previewCard } from '../../../src/cli/script/order-text.js';
+import { type Paint, table, visible } from '../../../src/cli/script/terminal.js';
 import { inShort } from '../../../src/event-words.js';
-import { orderCard } from '../../../src/cli/terminal/order-card.js';
-import { previewCard } from '../../../src/cli/terminal/preview-card.js';
-import { type Paint, table, visible } from '../../../src/cli/terminal/terminal.js';
 import { toView } from '../../../src/order/view.js';
 import { cancel, create, deliver, dispatch, hold, ship } from '../../order/examples.js';
 import { Scenario } from '../../order/specification.js';

@@ -2,11 +2,11 @@ import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, expect, test } from '@jest/globals';
-import type { Session } from '../../../src/cli/script/session.js';
-import { openSides } from '../../../src/cli/connections/sides.js';
 import type { CommandResult, Gateway } from '../../../src/api/commands/gateway.js';
-import { readConfig } from '../../../src/server/config.js';
 import { type System, systemOf } from '../../../src/api/system.js';
+import { openGateway } from '../../../src/cli/connections/command-gateway.js';
+import type { Session } from '../../../src/cli/script/script.js';
+import { readConfig } from '../../../src/server/config.js';
 
 let server: Server | undefined;
 afterEach(() => {
@@ -49,9 +49,9 @@ async function open(url: string, system: System) {
       readInput: async () => new Uint8Array(),
     },
     env: { ORDERS_URL: url },
-    openWriteSide: async () => ({ gateway, system, close: async () => void (closed += 1) }),
+    openTemporalGateway: async () => ({ gateway, system, close: async () => void (closed += 1) }),
   };
-  const outcome = await openSides(session, {}).catch((error: unknown) => error);
+  const outcome = await openGateway(session, {}).catch((error: unknown) => error);
   return { outcome, closed };
 }
 

@@ -1,17 +1,114 @@
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
-import { type Command, Option } from 'commander';
-import { isReserved, isSystemName } from '../../access/actors.js';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import type { Field } from '../../api/commands/entry.js';
 import type { CommandMeta } from '../../api/commands/gateway.js';
+import { logs } from '../../logs.js';
+import type { AmendedLine, LineQuantity, NewLine } from '../../order/commands.js';
 import { messageOf } from '../../outages/message-of.js';
 import { hideSecret } from '../../redaction.js';
-import { positive, seconds } from './arguments.js';
-import { exitCodes, Failure, usageFailure } from './failure.js';
-import type * as Input from './input.js';
-import type { CommonOptions, Session } from './session.js';
+import { type CommonOptions, exitCodes, Failure, type Session, usageFailure } from './script.js';
 
-/** Options of every script that sends a command. */
+/** The options that several scripts share, the readers of what is typed, and who sends a command. */
+
+// Readers only parse: whether a value is allowed, the command's schema and the order decide. A
+// reader throws an `InvalidArgumentError` with one sentence. The readers with a second parameter
+// serve options that may be repeated: they add to the values read before.
+
+/** A whole number, 0 or more. */
+export function wholeNumber(text: string): number {
+  const number = Number(text);
+  if (!/^\d+$/.test(text) || !Number.isSafeInteger(number))
+    throw new InvalidArgumentError('Expected a whole number, 0 or more.');
+  return number;
+}
+
+/** An amount in minor units. */
+export function amount(text: string): number {
+  if (/^\d+[.,]\d+$/.test(text))
+    throw new InvalidArgumentError('Amounts are in minor units: write 1999 for EUR 19.99.');
+  return wholeNumber(text);
+}
+
+export function positive(text: string): number {
+  const number = wholeNumber(text);
+  if (number === 0) throw new InvalidArgumentError('Expected a whole number, 1 or more.');
+  return number;
+}
+
+/** `--wait`: as `Prefer: wait`, 0 to 30 seconds. */
+export function seconds(text: string): number {
+  const number = wholeNumber(text);
+  if (number > 30) throw new InvalidArgumentError('Expected 0 to 30 seconds.');
+  return number;
+}
+
+/** `A-1:2:1999` or `A-1:2:1999:Green mug`. */
+export function newLines(text: string, before: readonly NewLine[] = []): readonly NewLine[] {
+  const [sku = '', quantity = '', unitPrice = '', ...name] = text.split(':');
+  if (sku === '' || quantity === '' || unitPrice === '')
+    throw new InvalidArgumentError('Expected SKU:QUANTITY:UNITPRICE[:NAME], such as A-1:2:1999.');
+  return [
+    ...before,
+    {
+      sku,
+      quantity: wholeNumber(quantity),
+      unitPrice: amount(unitPrice),
+      ...(name.length === 0 ? {} : { name: name.join(':') }),
+    },
+  ];
+}
+
+/** `A-1:2`. */
+export function quantities(text: string, before: readonly LineQuantity[] = []): readonly LineQuantity[] {
+  const [, sku, quantity] = /^(.+):(\d+)$/.exec(text) ?? [];
+  if (sku === undefined || quantity === undefined)
+    throw new InvalidArgumentError('Expected SKU:QUANTITY, such as A-1:2.');
+  return [...before, { sku, quantity: wholeNumber(quantity) }];
+}
+
+/** `A-1:2`, or `B-7:1:500` for a SKU that is new in the order. */
+export function amendedLines(text: string, before: readonly AmendedLine[] = []): readonly AmendedLine[] {
+  const added = text.split(':').length > 2 ? newLines(text) : quantities(text);
+  return [...before, ...added];
+}
+
+/** Any text. */
+export function texts(text: string, before: readonly string[] = []): readonly string[] {
+  return [...before, text];
+}
+
+export function json(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new InvalidArgumentError(
+      `Expected JSON (${error instanceof Error ? error.message : 'unreadable'}).`,
+    );
+  }
+}
+
+/** `before`: what the same reader returned for the option's earlier occurrences. */
+export type Reader = { read(text: string, before?: unknown): unknown }['read'];
+
+/** The readers, by `Field.reads` in the table of commands. */
+export const readers: Readonly<Record<NonNullable<Field['reads']>, Reader>> = {
+  amount,
+  json,
+  texts,
+  newLines,
+  amendedLines,
+  quantities,
+};
+
+/** The kind of entity whose id is meant. */
+export function entityOption(): Option {
+  const names = logs.map(({ entity }) => entity.name);
+  return new Option('--entity <name>', 'the kind of entity').choices(names).default('order');
+}
+
+/** What `addCommandOptions` and, without `ifMatch`, `addSendOptions` add. */
 export interface CommandOptions extends CommonOptions {
   readonly key?: string;
   readonly ifMatch?: number;
@@ -22,7 +119,7 @@ export interface CommandOptions extends CommonOptions {
   readonly preview?: true;
 }
 
-/** Options of every script that sends a command to an order. */
+/** Adds the options of a script that sends a command to an order that exists. */
 export function addCommandOptions(command: Command): Command {
   return addSendOptions(command).option(
     '--if-match <version>',
@@ -31,7 +128,7 @@ export function addCommandOptions(command: Command): Command {
   );
 }
 
-/** Options of every script that sends a command. */
+/** Adds the options of a script that sends a command, `create` too. */
 export function addSendOptions(command: Command): Command {
   return command
     .option('--key <key>', 'Idempotency-Key: the same key and command again give the same answer')
@@ -46,12 +143,16 @@ export function addSendOptions(command: Command): Command {
     );
 }
 
-/** Options of every script that asks the API for a change that is no command to an order. */
+/** What `addRequestOptions` adds. */
 export interface RequestOptions extends CommonOptions {
   readonly key?: string;
   readonly actor?: string;
 }
 
+/**
+ * Adds the options of a script that asks the API for a change that is no command to an order, such
+ * as `webhooks` and `forget`.
+ */
 export function addRequestOptions(command: Command): Command {
   return command
     .option('--key <key>', 'Idempotency-Key: the same key and command again give the same answer')
@@ -142,12 +243,4 @@ function userName(): string {
     // A container's user may have no name.
     return 'unknown';
   }
-}
-
-/** @throws Failure if the HTTP API would refuse the actor or the key */
-export function checkWho({ checkKeys }: typeof Input, { key, actor, onBehalfOf }: CommandMeta): void {
-  checkKeys({ key, actor, ...(onBehalfOf === undefined ? {} : { onBehalfOf }) });
-  const isOwn = /^temporal:/i.test(actor);
-  if ((isReserved(actor) && !isOwn) || (onBehalfOf !== undefined && isSystemName(onBehalfOf)))
-    throw usageFailure('only the system, or a key, gives such a name: choose another for --actor');
 }
