@@ -14,7 +14,7 @@ import { isKey } from './schemas.js';
 import { answerUnreadable } from './unreadable.js';
 import { NoQuery, validatorCompiler } from './validation.js';
 import type { Authenticate } from '../access/authenticate.js';
-import type { Logger } from '../server/logger.js';
+import type { Logger } from '../server/logging/logger.js';
 
 const BODY_LIMIT = 1024 * 1024;
 /**

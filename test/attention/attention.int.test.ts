@@ -26,10 +26,10 @@ import { logs } from '../../src/logs.js';
 import { append, orderLog } from '../../src/order-log.js';
 import { decide } from '../../src/order/decide.js';
 import type { Order } from '../../src/order/order.js';
-import { createLogger } from '../../src/server/logger.js';
+import { createLogger } from '../../src/server/logging/logger.js';
 import { orders, toDocument } from '../../src/views/orders.js';
-import { createActivities } from '../../workers/activities.js';
-import { startWorker } from '../../workers/worker.js';
+import { createActivities } from '../../workers/roles/activities.js';
+import { startWorker } from '../../workers/roles/worker.js';
 import { orderBody, startTestApi, type TestApi, workflowBundle } from '../support/api.js';
 import { until } from '../support/until.js';
 

@@ -1,5 +1,5 @@
 import { withoutSecrets } from '../../redaction.js';
-import { addressOf } from '../../server/address.js';
+import { addressOf } from '../../server/config/addresses.js';
 import { parseExact } from '../script/exact-json.js';
 import { keyOf } from '../script/options.js';
 import {

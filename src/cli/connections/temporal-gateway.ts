@@ -8,7 +8,7 @@ import { orderLog } from '../../order-log.js';
 import { isTemporalOutage } from '../../outages/temporal-outage.js';
 import type { Config } from '../../server/config.js';
 import { connectMongo, connectTemporal, type Mongo } from '../../server/connections.js';
-import { createLogger } from '../../server/logger.js';
+import { createLogger } from '../../server/logging/logger.js';
 import { customerInView, hasRoomForFactsInView, orderInView } from '../../views/orders.js';
 import { exitCodes, Failure, type TemporalGateway } from '../script/script.js';
 

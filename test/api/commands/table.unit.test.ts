@@ -9,7 +9,7 @@ import { createHttp } from '../../../src/api/server.js';
 import { run } from '../../../src/cli/program.js';
 import { type CommandType, followUpTypes, segments } from '../../../src/order/commands.js';
 import type { Secrets } from '../../../src/server/config/secrets.js';
-import { createLogger } from '../../../src/server/logger.js';
+import { createLogger } from '../../../src/server/logging/logger.js';
 
 const types: readonly CommandType[] = ['CreateOrder', ...followUpTypes];
 const entries = types.map((type): [CommandType, CommandEntry] => [type, commands[type]]);

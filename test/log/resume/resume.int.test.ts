@@ -11,7 +11,7 @@ import { resume, type ResumeOptions, type ResumeReport } from '../../../src/log/
 import { eventsSetAside } from '../../../src/log/journal/set-aside.js';
 import { orders } from '../../../src/views/orders.js';
 import { projectState } from '../../../src/log/journal/state-view.js';
-import type { RunningWorker } from '../../../workers/worker.js';
+import type { RunningWorker } from '../../../workers/roles/worker.js';
 import {
   orderBody,
   placedOrder,

@@ -1,4 +1,4 @@
-import { stage } from '../../../../workers/progress.mjs';
+import { stage } from '../../../../workers/start/progress.mjs';
 import type { CommandMeta, OrderBody } from '../../../api/commands/gateway.js';
 import { commands } from '../../../api/commands/table.js';
 import { inShort, linesInShort } from '../../../event-words.js';
