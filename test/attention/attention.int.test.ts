@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Db } from 'mongodb';
 import { ensureAttentionIndexes } from '../../src/attention/list.js';
-import type { AttentionRow } from '../../src/attention/rows.js';
+import type { AttentionRow } from '../../src/attention/attention-row.js';
 import { run } from '../../src/cli/program.js';
 import type { Session } from '../../src/cli/script/script.js';
 import { endpointViews } from '../../src/delivery/endpoints.js';

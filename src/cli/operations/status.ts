@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander';
 import type { Subscription } from '../../api/endpoint-shapes.js';
-import { type AttentionCode, attentionCodes, type AttentionRow } from '../../attention/rows.js';
+import { type AttentionCode, attentionCodes, type AttentionRow } from '../../attention/attention-row.js';
 import type { CommandsStatus } from '../../delivery/kafka/command-rows.js';
 import type { Progress, ProjectionsStatus, ProjectionStatus } from '../../log/views/status.js';
 import { apiOf, operationsApiOf } from '../connections/api.js';
