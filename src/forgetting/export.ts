@@ -2,7 +2,7 @@ import type { Opened } from '../access/persons/opening.js';
 import { type AttentionDeps, attentionOf } from '../attention/list.js';
 import { committed } from '../mongodb/durability.js';
 import { readHistoryLog } from '../log/history/history.js';
-import { readStored } from '../log/journal/journal.js';
+import { readStored } from '../log/journal/read-journal.js';
 import { eventsSetAside } from '../log/journal/set-aside.js';
 import type { Order } from '../order/order.js';
 import { toView } from '../order/view.js';

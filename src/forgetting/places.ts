@@ -2,7 +2,7 @@ import type { Db } from 'mongodb';
 import type { KeyStore } from '../access/persons/key-store.js';
 import { forgetAnswers } from '../delivery/forget-answers.js';
 import { committed, durable } from '../mongodb/durability.js';
-import { readStored } from '../log/journal/journal.js';
+import { readStored } from '../log/journal/read-journal.js';
 import { eventsSetAside } from '../log/journal/set-aside.js';
 import { dropUnusedBuilds, projections, projectionState } from '../log/views/feeding/projection-state.js';
 import { documents } from '../log/views/view.js';

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
 import type { Document, Filter, Sort } from 'mongodb';
-import { appendToJournal } from '../../src/log/journal/journal.js';
+import { appendToJournal } from '../../src/log/journal/append-to-journal.js';
 import { fold } from '../../src/order/evolve.js';
 import { ensureStateViewIndexes, projectState } from '../../src/log/journal/state-view.js';
 import { type OrderDocument, orders, toDocument } from '../../src/views/orders.js';

@@ -20,7 +20,7 @@ import { endpointLog } from '../../src/endpoint/endpoint-log.js';
 import { createLogActivities } from '../../src/log/journal/log-activities.js';
 import { createRecorder } from '../../src/log/journal/recording.js';
 import { createStepTally, type StepTally } from '../../src/log/journal/step-tally.js';
-import type { LogActivities, ResumptionActivities } from '../../src/log/workflow/messages.js';
+import type { LogActivities, ResumptionActivities } from '../../src/log/workflow/steps.js';
 import { orderLog, type Step, type Steps } from '../../src/order-log.js';
 import {
   type EffectOf,

@@ -2,7 +2,7 @@ import type { Client } from '@temporalio/client';
 import type { Gateway, GatewayOptions } from '../../src/api/commands/gateway.js';
 import { createGateway, gatewaySettings } from '../../src/api/commands/order-gateway.js';
 import { recallCommands } from '../../src/log/journal/command-memory.js';
-import { readJournal } from '../../src/log/journal/journal.js';
+import { readJournal } from '../../src/log/journal/read-journal.js';
 import { orderLog } from '../../src/order-log.js';
 import { customerInView, hasRoomForFactsInView, orderInView } from '../../src/views/orders.js';
 import type { RoleContext } from './role.js';

@@ -12,7 +12,7 @@ import {
 } from '../../log/feed/feed.js';
 import type { FeedTail } from '../../log/feed/tail.js';
 import { feedGenerations, firstGeneration, type Generations } from '../../log/feed/generations.js';
-import { readStored } from '../../log/journal/journal.js';
+import { readStored } from '../../log/journal/read-journal.js';
 import { createMutex, type Mutex } from '../../concurrency/mutex.js';
 import { createSharing } from '../../concurrency/sharing.js';
 import { problem } from '../problem.js';

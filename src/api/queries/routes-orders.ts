@@ -8,7 +8,7 @@ import { upcastIfKnown } from '../../order/upcasters.js';
 import { toView } from '../../order/view.js';
 import { answering } from '../../mongodb/durability.js';
 import { foldHistory } from '../../log/history/history.js';
-import { readStored } from '../../log/journal/journal.js';
+import { readStored } from '../../log/journal/read-journal.js';
 import type { Moment } from '../../log/journal/time-travel.js';
 import type { Kind } from '../overload/admission.js';
 import { Event, Order } from '../order-shapes.js';

@@ -3,7 +3,7 @@ import type { KeyStore } from '../../access/persons/key-store.js';
 import { createGateway, gatewaySettings } from '../../api/commands/order-gateway.js';
 import { keyStoreIdOf, namespaceIdOf, type System, systemOf } from '../../api/system.js';
 import { recallCommands } from '../../log/journal/command-memory.js';
-import { readJournal } from '../../log/journal/journal.js';
+import { readJournal } from '../../log/journal/read-journal.js';
 import { orderLog } from '../../order-log.js';
 import { isTemporalOutage } from '../../outages/temporal-outage.js';
 import type { Config } from '../../server/config.js';

@@ -6,7 +6,7 @@ import { type EffectOf, type OutcomeOf, orderOf } from '../../order/effects.js';
 import type { PaymentFact } from '../../order/commands.js';
 import { later } from '../../order/time.js';
 import { asStored, committed, durable } from '../../mongodb/durability.js';
-import { readJournal } from '../../log/journal/journal.js';
+import { readJournal } from '../../log/journal/read-journal.js';
 import { orderLog } from '../../order-log.js';
 import type { Known } from '../port.js';
 import type { Balance, PaymentProvider, PaymentType } from './port.js';

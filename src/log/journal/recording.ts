@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import type { Db } from 'mongodb';
 import type { Draft, State, StoredEvent } from '../entity.js';
-import type { EntityStep } from '../workflow/messages.js';
+import type { EntityStep } from '../workflow/steps.js';
 import type { EntityLog } from './entity-log.js';
-import { appendToJournal, insertIntoJournal, refuseReplacedRun } from './journal.js';
+import { appendToJournal, insertIntoJournal, refuseReplacedRun } from './append-to-journal.js';
+import { LogIncomplete } from './journal.js';
 import { holdsTruncatedLog } from './truncated-log.js';
 import { createBatcher } from '../../concurrency/batcher.js';
 import { isMongoOutage } from '../../outages/mongo-outage.js';
@@ -67,13 +68,6 @@ export interface Recorder {
     events: readonly StoredEvent[],
     resumption?: Resumption,
   ) => Promise<void>;
-}
-
-/**
- * The journal lacks earlier events of the entity. They are on their way, or have to be restored.
- */
-export class LogIncomplete extends Error {
-  override readonly name = 'LogIncomplete';
 }
 
 /**

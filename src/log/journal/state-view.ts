@@ -3,7 +3,7 @@ import type { Draft, Envelope, State, StoredEvent } from '../entity.js';
 import { committed, durable, isDuplicateKey } from '../../mongodb/durability.js';
 import { type AnyLog, documentOf, type EntityLog, type StateDocument, stateViews } from './entity-log.js';
 import { contiguous, fold } from './fold.js';
-import { readJournal, readJournals, upcastRecord } from './journal.js';
+import { readJournal, readJournals, upcastRecord } from './read-journal.js';
 
 export async function ensureStateViewIndexes(log: AnyLog, db: Db): Promise<void> {
   await stateViews(log, db).createIndexes([...stateViewIndexes(log)]);

@@ -7,7 +7,8 @@ import type { FeedTail } from '../feed/tail.js';
 import { sequence } from '../feed/sequencer.js';
 import { projecting, sequencing, type LeasedTask } from '../feed/leased-tasks.js';
 import type { EntityLog } from '../journal/entity-log.js';
-import type { Outside, CheckDatabaseIdentity } from '../history/outside.js';
+import type { OutsideRestore } from '../history/outside-restore.js';
+import type { CheckDatabaseIdentity } from '../history/check-database-identity.js';
 import { feedTaskQueue } from '../workflow/task-queues.js';
 import { project } from './feeding/project.js';
 import { rebuildJournal } from './rebuilding/rebuild-journal.js';
@@ -39,7 +40,7 @@ export interface FeedTasksDeps<S extends State, D extends Draft> {
   readonly taskQueue: string;
   readonly checkDatabaseIdentity: CheckDatabaseIdentity;
   /** see `restore` */
-  readonly outside?: Outside<S, D>;
+  readonly outside?: OutsideRestore<S, D>;
 }
 
 /**

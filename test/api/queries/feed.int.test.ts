@@ -5,13 +5,9 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { AbstractCursor, type Db } from 'mongodb';
 import { feedHead } from '../../../src/log/feed/feed.js';
 import { beginGeneration, feedGenerations, feedState } from '../../../src/log/feed/generations.js';
-import {
-  appendToJournal,
-  ensureJournalIndexes,
-  journal,
-  readJournal,
-  readStored,
-} from '../../../src/log/journal/journal.js';
+import { appendToJournal } from '../../../src/log/journal/append-to-journal.js';
+import { ensureJournalIndexes, journal } from '../../../src/log/journal/journal.js';
+import { readJournal, readStored } from '../../../src/log/journal/read-journal.js';
 import { sequence } from '../../../src/log/feed/sequencer.js';
 import { projectState } from '../../../src/log/journal/state-view.js';
 import { READERS_OF_A_CLIENT, readerRows } from '../../../src/delivery/readers.js';

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Db, Document, FindCursor } from 'mongodb';
 import type { OrderEvent } from '../../../src/order/events.js';
 import { toView } from '../../../src/order/view.js';
-import { appendToJournal } from '../../../src/log/journal/journal.js';
+import { appendToJournal } from '../../../src/log/journal/append-to-journal.js';
 import { ensureStateViewIndexes, projectState } from '../../../src/log/journal/state-view.js';
 import type { orders } from '../../../src/views/orders.js';
 import { openOrderViews, type OrderViews } from '../../../src/views/cache/order-views.js';

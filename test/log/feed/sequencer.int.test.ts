@@ -11,7 +11,8 @@ import {
   feedState,
   Generations,
 } from '../../../src/log/feed/generations.js';
-import { appendToJournal, ensureJournalIndexes, journal } from '../../../src/log/journal/journal.js';
+import { appendToJournal } from '../../../src/log/journal/append-to-journal.js';
+import { ensureJournalIndexes, journal } from '../../../src/log/journal/journal.js';
 import { restoreLog } from '../../../src/log/journal/truncated-log.js';
 import { Fenced } from '../../../src/log/feed/fencing.js';
 import { sequence } from '../../../src/log/feed/sequencer.js';

@@ -4,7 +4,7 @@ import type { Db, UpdateFilter } from 'mongodb';
 import { feedGenerations, feedState } from '../../../src/log/feed/generations.js';
 import { sequence } from '../../../src/log/feed/sequencer.js';
 import { journal, type JournalDocument } from '../../../src/log/journal/journal.js';
-import { ended, markStopped } from '../../../src/log/journal/stops.js';
+import { endedReason, markStopped } from '../../../src/log/journal/stops.js';
 import { latestReconciliations, reconciliations } from '../../../src/log/proof/reconciliations.js';
 import { orders } from '../../../src/views/orders.js';
 import { projectState } from '../../../src/log/journal/state-view.js';
@@ -262,7 +262,7 @@ describe('a reconciliation', () => {
 
   test('takes the mark away from an order whose workflow runs', async () => {
     const orderId = await place();
-    await markStopped(orderLog, db, orderId, ended(orderLog, orderId, 'terminated'));
+    await markStopped(orderLog, db, orderId, endedReason(orderLog, orderId, 'terminated'));
     expect((await api.get(`/v1/orders/${orderId}`)).body.allowedCommands).toEqual([]);
     expect(await reconciled()).toMatchObject({ found: 0 });
     await until(async () =>

@@ -11,7 +11,8 @@ import { fold } from '../../../src/order/evolve.js';
 import { toView } from '../../../src/order/view.js';
 import { forks } from '../../../src/log/journal/fork.js';
 import type { StoredEvent } from '../../../src/log/entity.js';
-import { journal, readJournal, readStored } from '../../../src/log/journal/journal.js';
+import { journal } from '../../../src/log/journal/journal.js';
+import { readJournal, readStored } from '../../../src/log/journal/read-journal.js';
 import { restoreLog } from '../../../src/log/journal/truncated-log.js';
 import { upcast } from '../../../src/order/upcasters.js';
 import { feedGenerations } from '../../../src/log/feed/generations.js';
@@ -27,7 +28,7 @@ import { placedOrder, startTestApi, type TestApi } from '../../support/api.js';
 import { continuedAsNew, deleteHistory } from '../../support/retention.js';
 import { until } from '../../support/until.js';
 import { views } from '../../../src/views/views.js';
-import { stockOutside } from '../../../src/effects/outside.js';
+import { stockOutside } from '../../../src/effects/stock-outside.js';
 import { checkDatabaseIdentity } from '../../../src/effects/database/database-identity.js';
 
 let api: TestApi;

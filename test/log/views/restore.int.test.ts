@@ -4,14 +4,15 @@ import type { Db } from 'mongodb';
 import { createRecorder, record } from '../../../src/log/journal/recording.js';
 import type { OrderEvent } from '../../../src/order/events.js';
 import { forks } from '../../../src/log/journal/fork.js';
-import { ensureJournalIndexes, journal, readJournal } from '../../../src/log/journal/journal.js';
+import { ensureJournalIndexes, journal } from '../../../src/log/journal/journal.js';
+import { readJournal } from '../../../src/log/journal/read-journal.js';
 import { orders, toDocument } from '../../../src/views/orders.js';
 import { restore } from '../../../src/log/views/rebuilding/restore.js';
 import { logOf, openDatabase } from '../../support/database.js';
 import { states } from '../../order/examples.js';
 import { keptOrder, orderOf } from './support.js';
 import { orderLog } from '../../../src/order-log.js';
-import { stockOutside } from '../../../src/effects/outside.js';
+import { stockOutside } from '../../../src/effects/stock-outside.js';
 
 const database = await openDatabase();
 const { db } = database;

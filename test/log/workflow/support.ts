@@ -20,12 +20,8 @@ import type { OrderEvent } from '../../../src/order/events.js';
 import { rulesToday } from '../../../src/order/rules.js';
 import { until } from '../../support/until.js';
 import { upcast } from '../../../src/order/upcasters.js';
-import {
-  type Message,
-  type ResumptionActivities,
-  messageId,
-  stateQuery,
-} from '../../../src/log/workflow/messages.js';
+import { type Message, messageId, stateQuery } from '../../../src/log/workflow/messages.js';
+import type { ResumptionActivities } from '../../../src/log/workflow/steps.js';
 
 const day = 24 * 60 * 60 * 1000;
 export const terms = { paymentDeadline: day, returnWindow: 30 * day, authorizationTtl: 7 * day };

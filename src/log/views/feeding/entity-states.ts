@@ -3,7 +3,8 @@ import { type Draft, NewerEvent, type State, type StoredEvent } from '../../enti
 import type { PositionedEvent } from '../../feed/feed.js';
 import { committed } from '../../../mongodb/durability.js';
 import type { AnyLog, EntityLog } from '../../journal/entity-log.js';
-import { journal, readJournalsBefore } from '../../journal/journal.js';
+import { journal } from '../../journal/journal.js';
+import { readJournalsBefore } from '../../journal/read-journal.js';
 import { truncationPoints } from '../../journal/truncated-log.js';
 import { RecentStates } from '../../journal/recent-states.js';
 import type { View } from '../view.js';

@@ -2,7 +2,7 @@ import type { ClientSession, Db } from 'mongodb';
 import { inTransaction } from '../../../mongodb/transaction.js';
 import { answering, committed } from '../../../mongodb/durability.js';
 import type { PositionedEvent } from '../../feed/feed.js';
-import { readStored } from '../../journal/journal.js';
+import { readStored } from '../../journal/read-journal.js';
 import { foldBatch, type FoldedBatch } from './fold-batch.js';
 import { consecutive, EntityStates, lacking } from './entity-states.js';
 import { type ParkedEvent, parkedEvents, toParked } from './parked-events.js';

@@ -13,7 +13,8 @@ import {
   type StateDocument,
   stateViews,
 } from '../../journal/entity-log.js';
-import { type JournalDocument, journal, notJournaled, readJournals } from '../../journal/journal.js';
+import { type JournalDocument, journal } from '../../journal/journal.js';
+import { notJournaled, readJournals } from '../../journal/read-journal.js';
 import { projectState, stateViewIndexes, viewedIds } from '../../journal/state-view.js';
 import { Gap, stateAfter } from '../feeding/entity-states.js';
 import type { Rebuilding } from './rebuild.js';

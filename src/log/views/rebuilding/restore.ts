@@ -4,9 +4,11 @@ import { type Draft, NewerEvent, type State } from '../../entity.js';
 import { committed, durable, insertMissing, isDuplicateKey } from '../../../mongodb/durability.js';
 import { documentOf, type AnyLog, type EntityLog, stateViews } from '../../journal/entity-log.js';
 import type { HistoryLog } from '../../history/history.js';
-import { insertIntoJournal, journal, journaled } from '../../journal/journal.js';
+import { insertIntoJournal } from '../../journal/append-to-journal.js';
+import { journal } from '../../journal/journal.js';
+import { journaled } from '../../journal/read-journal.js';
 import { restoreLog } from '../../journal/truncated-log.js';
-import type { Outside } from '../../history/outside.js';
+import type { OutsideRestore } from '../../history/outside-restore.js';
 import { projectState } from '../../journal/state-view.js';
 
 /** An entity, read from its history. */
@@ -31,7 +33,7 @@ const atOnce = 8;
  */
 export async function restore<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
-  { db, outside }: { readonly db: Db; readonly outside?: Outside<S, D> | undefined },
+  { db, outside }: { readonly db: Db; readonly outside?: OutsideRestore<S, D> | undefined },
   kept: readonly Kept<S, D>[],
   heartbeat: () => void,
 ): Promise<readonly string[]> {
