@@ -6,7 +6,7 @@ import { stockOutside } from '../src/effects/stock-outside.js';
 import { reconcileAll } from '../src/effects/reconcile-orders.js';
 import { endpointLog } from '../src/endpoint/endpoint-log.js';
 import type { LeasedTask } from '../src/log/feed/leased-tasks.js';
-import { type FeedTail, followFeed } from '../src/log/feed/tail.js';
+import { FeedTail } from '../src/log/feed/tail.js';
 import { createFeedTasks } from '../src/log/views/feed-tasks.js';
 import { substituteId } from '../src/log/views/rebuilding/store-rebuild.js';
 import type { RebuildActivities } from '../src/log/workflow/rebuild-messages.js';
@@ -33,7 +33,11 @@ export interface FeedWork {
 export function createFeedWork({ db, client, tail, orderTaskQueue }: FeedDeps): FeedWork {
   const deps = { db, client, taskQueue: orderTaskQueue, checkDatabaseIdentity };
   const ofOrders = createFeedTasks(orderLog, { ...deps, tail, views, outside: stockOutside });
-  const ofEndpoints = createFeedTasks(endpointLog, { ...deps, tail: followFeed(endpointLog, db), views: [] });
+  const ofEndpoints = createFeedTasks(endpointLog, {
+    ...deps,
+    tail: new FeedTail(endpointLog, db),
+    views: [],
+  });
   const tasks = [ofOrders, ofEndpoints];
   /**
    * @throws Error if there is no such view or store here: a worker of a newer version may have it

@@ -4,7 +4,7 @@ import type { Db } from 'mongodb';
 import { withTimeout } from '../../outages/timeout.js';
 import type { Draft, State } from '../entity.js';
 import type { FeedTail } from '../feed/tail.js';
-import { sequence } from '../feed/sequencer.js';
+import { runSequencer } from '../feed/sequencer.js';
 import { projecting, sequencing, type LeasedTask } from '../feed/leased-tasks.js';
 import type { EntityLog } from '../journal/entity-log.js';
 import type { OutsideRestore } from '../history/outside-restore.js';
@@ -60,7 +60,7 @@ export function createFeedTasks<S extends State, D extends Draft>(
     await withTimeout(TEMPORAL_TIMEOUT_MS, checkDatabaseIdentity({ db, client, taskQueue }));
     if (signal.aborted) return;
     const publisher = tail.publishLocally();
-    await sequence({
+    await runSequencer({
       log,
       db,
       signal,

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Db, UpdateFilter } from 'mongodb';
 import { feedGenerations, feedState } from '../../../src/log/feed/generations.js';
-import { sequence } from '../../../src/log/feed/sequencer.js';
+import { runSequencer } from '../../../src/log/feed/sequencer.js';
 import { journal, type JournalDocument } from '../../../src/log/journal/journal.js';
 import { endedReason, markStopped } from '../../../src/log/journal/stops.js';
 import { latestReconciliations, reconciliations } from '../../../src/log/proof/reconciliations.js';
@@ -162,7 +162,12 @@ describe('a reconciliation', () => {
     expect(await reconciled()).toMatchObject({ repaired: 1, found: 0 });
 
     const stopping = new AbortController();
-    const sequencing = sequence({ log: orderLog, db, signal: stopping.signal, heartbeat: () => undefined });
+    const sequencing = runSequencer({
+      log: orderLog,
+      db,
+      signal: stopping.signal,
+      heartbeat: () => undefined,
+    });
     await positioned();
     expect(await begun()).toBe(1);
     const lost = await journal(orderLog, db).findOneAndDelete({ _id: `${orderId}:2` });

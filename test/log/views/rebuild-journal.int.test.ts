@@ -16,7 +16,7 @@ import { readJournal, readStored } from '../../../src/log/journal/read-journal.j
 import { restoreLog } from '../../../src/log/journal/truncated-log.js';
 import { upcast } from '../../../src/order/upcasters.js';
 import { feedGenerations } from '../../../src/log/feed/generations.js';
-import { sequence } from '../../../src/log/feed/sequencer.js';
+import { runSequencer } from '../../../src/log/feed/sequencer.js';
 import { onlyView, orders } from '../../../src/views/orders.js';
 import { rebuildJournal } from '../../../src/log/views/rebuilding/rebuild-journal.js';
 import { storeRebuilds } from '../../../src/log/views/rebuilding/store-rebuild.js';
@@ -166,7 +166,7 @@ test('orders that go on while they are restored are whole in the end', async () 
 test('where events come back that had positions, a generation of the feed has begun without them', async () => {
   const { db } = api.mongo;
   const stopping = new AbortController();
-  const sequencing = sequence({ log: orderLog, db, signal: stopping.signal, heartbeat: () => undefined });
+  const sequencing = runSequencer({ log: orderLog, db, signal: stopping.signal, heartbeat: () => undefined });
   await until(async () => expect(await journal(orderLog, db).countDocuments({ unsequenced: true })).toBe(0));
   const { generation } = (await feedGenerations(orderLog, db)).current;
   expect(await rebuildJournal(orderLog, rebuilding())).toBe(true);
@@ -205,7 +205,12 @@ test('an order whose first runs are gone comes back as it is now, with the event
     body: { code: 'log_incomplete', version: events[0]?.version },
   });
   const sequencing = new AbortController();
-  const sequenced = sequence({ log: orderLog, db, signal: sequencing.signal, heartbeat: () => undefined });
+  const sequenced = runSequencer({
+    log: orderLog,
+    db,
+    signal: sequencing.signal,
+    heartbeat: () => undefined,
+  });
   await until(async () => expect(await journal(orderLog, db).countDocuments({ unsequenced: true })).toBe(0));
   sequencing.abort();
   await sequenced;

@@ -7,7 +7,7 @@ import { feedHead } from '../../../src/log/feed/feed.js';
 import { appendToJournal } from '../../../src/log/journal/append-to-journal.js';
 import { journal } from '../../../src/log/journal/journal.js';
 import { Fenced } from '../../../src/log/feed/fencing.js';
-import { sequence } from '../../../src/log/feed/sequencer.js';
+import { runSequencer } from '../../../src/log/feed/sequencer.js';
 import { customers, findCustomer } from '../../../src/views/customers.js';
 import { type OrderDocument, orders, ordersVersion, toDocument } from '../../../src/views/orders.js';
 import {
@@ -294,7 +294,7 @@ test('a view that has only what two generations have in common goes on in the ne
 test('events that were lost and come back are counted once, by a view that had counted them', async () => {
   const logs = newLogs('completed', 'cancelled', 'refunded');
   const giving = new AbortController();
-  const sequencing = sequence({ log: orderLog, db, signal: giving.signal, heartbeat: () => undefined });
+  const sequencing = runSequencer({ log: orderLog, db, signal: giving.signal, heartbeat: () => undefined });
   const options = {
     requestRebuild: async (view: View<Order, EventDraft>) =>
       void (await rebuild(orderLog, view, rebuilding('after the loss'))),

@@ -5,7 +5,7 @@ import type { OrderEvent, EventDraft } from '../../../src/order/events.js';
 import { fold } from '../../../src/order/evolve.js';
 import type { Order } from '../../../src/order/order.js';
 import { feedHead } from '../../../src/log/feed/feed.js';
-import { type FeedTail, followFeed } from '../../../src/log/feed/tail.js';
+import { FeedTail } from '../../../src/log/feed/tail.js';
 import { feedState } from '../../../src/log/feed/generations.js';
 import { ensureJournalIndexes, journal } from '../../../src/log/journal/journal.js';
 import { foldBatch } from '../../../src/log/views/feeding/fold-batch.js';
@@ -55,13 +55,13 @@ export function interleaved(...logs: readonly (readonly OrderEvent[])[]): readon
 export async function publish(db: Db, events: readonly OrderEvent[]): Promise<number> {
   const head = await feedHead(orderLog, db);
   const recordedAt = new Date().toISOString();
-  const stamped = events.map((event, index) => ({
+  const positioned = events.map((event, index) => ({
     ...event,
     _id: `${event.orderId}:${event.version}`,
     recordedAt,
     position: head + index + 1,
   }));
-  await journal(orderLog, db).insertMany(stamped);
+  await journal(orderLog, db).insertMany(positioned);
   const position = head + events.length;
   await feedState(db).updateOne({ _id: 'feed' }, { $set: { position } }, { upsert: true });
   return position;
@@ -112,7 +112,7 @@ function startRunner(db: Db, tail: FeedTail, view: View<Order, EventDraft>, more
 export async function openViews() {
   const database = await openDatabase();
   const { db } = database;
-  const tail = followFeed(orderLog, db);
+  const tail = new FeedTail(orderLog, db);
   const closing = new AbortController();
   const watched = watchStates(db, [], closing.signal, () => tail.wake());
   const runners: Runner[] = [];
