@@ -15,7 +15,7 @@ import type { Order } from '../../src/order/order.js';
 import { forks } from '../../src/log/journal/fork.js';
 import { createLogger } from '../../src/server/logger.js';
 import { parkedEvents } from '../../src/log/views/feeding/parked-events.js';
-import { projections } from '../../src/log/views/feeding/projection-state.js';
+import { viewBuilds } from '../../src/log/views/feeding/view-builds.js';
 import { ensureStateViewIndexes } from '../../src/log/journal/state-view.js';
 import { endpointViews } from '../../src/delivery/endpoints.js';
 import {
@@ -283,7 +283,7 @@ describe('the list of what needs a person', () => {
       })),
     );
     const build = { collection: 'customers_2', version: 1, position: 9, parked: 10, at: ago(hour) };
-    await projections(db).insertOne({ _id: 'customers', epoch: 1, builds: 2, ...build });
+    await viewBuilds(db).insertOne({ _id: 'customers', epoch: 1, builds: 2, ...build });
     await parkedEvents(db).insertMany(
       ['customers_1', 'customers_2'].flatMap((collection) =>
         some.flatMap((hours) =>

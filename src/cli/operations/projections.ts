@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { ProjectionsStatus, ProjectionStatus, Progress } from '../../log/views/status.js';
+import type { ViewsStatus, ViewStatus, Progress } from '../../log/views/status.js';
 import { operationsApiOf } from '../connections/target.js';
 import { addScript, report } from '../script/script.js';
 import type { CommonOptions, Session } from '../script/session.js';
@@ -13,7 +13,7 @@ export function addProjections(program: Command, session: Session): void {
   });
   command.action(async () => {
     const options = command.optsWithGlobals<CommonOptions>();
-    const status = await operationsApiOf(session, options).get<ProjectionsStatus>('/v1/projections');
+    const status = await operationsApiOf(session, options).get<ViewsStatus>('/v1/projections');
     report(session, options, status, () => statusLines(status, session.terminal.paint));
   });
 }
@@ -28,7 +28,7 @@ const viewColumns: readonly Column[] = [
   { title: 'REBUILD' },
 ];
 
-export function statusLines({ feed, views, stores }: ProjectionsStatus, paint: Paint): readonly string[] {
+export function statusLines({ feed, views, stores }: ViewsStatus, paint: Paint): readonly string[] {
   const waiting =
     feed.unsequenced === 0
       ? 'no event waits for one'
@@ -53,7 +53,7 @@ export function statusLines({ feed, views, stores }: ProjectionsStatus, paint: P
   ];
 }
 
-function viewRow(view: ProjectionStatus): readonly Cell[] {
+function viewRow(view: ViewStatus): readonly Cell[] {
   const { name, version, latestVersion, position, eventsBehind, msBehind, parked, rebuilding } = view;
   return [
     name,

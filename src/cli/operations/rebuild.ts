@@ -1,7 +1,7 @@
 import process from 'node:process';
 import { setTimeout } from 'node:timers/promises';
 import { type Command, Option } from 'commander';
-import type { ProjectionsStatus, ProjectionStatus, StoreStatus } from '../../log/views/status.js';
+import type { ViewsStatus, ViewStatus, StoreStatus } from '../../log/views/status.js';
 import { type Api, at } from '../connections/api.js';
 import { operationsApiOf } from '../connections/target.js';
 import { exitCodes, Failure, usageFailure } from '../script/failure.js';
@@ -80,7 +80,7 @@ function nameOf(view: string | undefined, { from }: RebuildOptions): string {
   return view;
 }
 
-type Rebuilt = ProjectionStatus | StoreStatus;
+type Rebuilt = ViewStatus | StoreStatus;
 
 /**
  * Waits until the rebuild is done, even while the API is unavailable: the rebuild does not need it.
@@ -117,7 +117,7 @@ function overtaken(name: string, rebuildId: string): Failure {
 
 async function look(api: Api, name: string): Promise<Rebuilt | undefined> {
   try {
-    const { views, stores } = await api.get<ProjectionsStatus>('/v1/projections');
+    const { views, stores } = await api.get<ViewsStatus>('/v1/projections');
     return [...views, ...stores].find((one) => one.name === name);
   } catch (error) {
     if (error instanceof Failure && error.exitCode === exitCodes.unavailable) return undefined;

@@ -10,7 +10,7 @@ import type { EntityLog } from '../journal/entity-log.js';
 import type { OutsideRestore } from '../history/outside-restore.js';
 import type { CheckDatabaseIdentity } from '../history/check-database-identity.js';
 import { feedTaskQueue } from '../workflow/task-queues.js';
-import { project } from './feeding/project.js';
+import { feedView } from './feeding/feed-view.js';
 import { rebuildJournal } from './rebuilding/rebuild-journal.js';
 import { rebuildStateView } from './rebuilding/rebuild-state-view.js';
 import { rebuild } from './rebuilding/rebuild.js';
@@ -71,7 +71,7 @@ export function createFeedTasks<S extends State, D extends Draft>(
   };
   const starting = { client, taskQueue: feedTaskQueue(taskQueue) };
   const feed = async (view: View<S, D>, signal: AbortSignal, heartbeat: () => void) =>
-    await project(log, view, {
+    await feedView(log, view, {
       db,
       tail,
       signal,

@@ -7,7 +7,7 @@ import { journal, type JournalDocument } from '../../../src/log/journal/journal.
 import { endedReason, markStopped } from '../../../src/log/journal/stops.js';
 import { latestReconciliations, reconciliations } from '../../../src/log/proof/reconciliations.js';
 import { orders } from '../../../src/views/orders.js';
-import { projectState } from '../../../src/log/journal/state-view.js';
+import { updateStateView } from '../../../src/log/journal/state-view.js';
 import { reconcileScheduleId } from '../../../src/log/workflow/reconcile-messages.js';
 import { startFeed } from '../../../workers/feed.js';
 import {
@@ -143,7 +143,7 @@ describe('a reconciliation', () => {
       });
       await journal(orderLog, db).deleteOne({ _id: `${orderId}:${body.version}` });
       await orders(db).deleteOne({ _id: orderId });
-      await projectState(orderLog, db, orderId);
+      await updateStateView(orderLog, db, orderId);
     }
     const repaired: string[] = [];
     for (let looked = 0; looked < placed; looked += 2) {

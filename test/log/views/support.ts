@@ -11,8 +11,8 @@ import { ensureJournalIndexes, journal } from '../../../src/log/journal/journal.
 import { foldBatch } from '../../../src/log/views/feeding/fold-batch.js';
 import { parkedAudit } from '../../../src/log/views/feeding/interventions.js';
 import { ensureParkedEventIndexes, parkedEvents } from '../../../src/log/views/feeding/parked-events.js';
-import { type ProjectDeps, project } from '../../../src/log/views/feeding/project.js';
-import { projections, projectionState } from '../../../src/log/views/feeding/projection-state.js';
+import { type FeedViewDeps, feedView } from '../../../src/log/views/feeding/feed-view.js';
+import { viewBuilds, buildsOf } from '../../../src/log/views/feeding/view-builds.js';
 import { watchStates } from '../../../src/log/views/feeding/watch-states.js';
 import { ensureStateViewIndexes } from '../../../src/log/journal/state-view.js';
 import { orders } from '../../../src/views/orders.js';
@@ -76,12 +76,12 @@ export interface Runner {
   stop(): Promise<void>;
 }
 
-type RunnerOptions = Partial<Pick<ProjectDeps<Order, EventDraft>, 'requestRebuild' | 'heartbeat'>>;
+type RunnerOptions = Partial<Pick<FeedViewDeps<Order, EventDraft>, 'requestRebuild' | 'heartbeat'>>;
 
 function startRunner(db: Db, tail: FeedTail, view: View<Order, EventDraft>, more: RunnerOptions): Runner {
   const stopping = new AbortController();
   const begun = door();
-  const ended = project(orderLog, view, {
+  const ended = feedView(orderLog, view, {
     db,
     tail,
     signal: stopping.signal,
@@ -120,7 +120,7 @@ export async function openViews() {
     const used = [
       journal(orderLog, db),
       feedState(db),
-      projections(db),
+      viewBuilds(db),
       parkedEvents(db),
       parkedAudit(db),
       storeRebuilds(db),
@@ -154,7 +154,7 @@ export async function openViews() {
 /** Waits until the active build of a view is at the head of the feed. */
 export async function caughtUp(db: Db, view: View<Order, EventDraft>): Promise<void> {
   await until(async () => {
-    const [state, head] = [await projectionState(db, view.name), await feedHead(orderLog, db)];
+    const [state, head] = [await buildsOf(db, view.name), await feedHead(orderLog, db)];
     if (state === undefined || state.position < head || state.version !== view.version)
       throw new Error(`${view.name} is at ${state?.position}, the feed at ${head}`);
   });
@@ -162,7 +162,7 @@ export async function caughtUp(db: Db, view: View<Order, EventDraft>): Promise<v
 
 /** Every document of a view's active build, by id. */
 export async function contentsOf(db: Db, view: View<Order, EventDraft>): Promise<readonly object[]> {
-  const state = await projectionState(db, view.name);
+  const state = await buildsOf(db, view.name);
   return await documents(db, state?.collection ?? 'none')
     .find()
     .sort({ _id: 1 })
@@ -170,7 +170,7 @@ export async function contentsOf(db: Db, view: View<Order, EventDraft>): Promise
 }
 
 export async function parkedOf(db: Db, view: View<Order, EventDraft>) {
-  const state = await projectionState(db, view.name);
+  const state = await buildsOf(db, view.name);
   return await parkedEvents(db)
     .find({ collection: state?.collection ?? 'none' })
     .sort({ position: 1 })
