@@ -12,7 +12,7 @@ import { setUpSandbox } from '../src/effects/payments/sandbox-ledger.js';
 import type { Providers } from '../src/effects/provider-modules.js';
 import { ensureForgettingIndexes } from '../src/forgetting/forgettings.js';
 import { destroyBeforeUse, ensureTombstoneIndex } from '../src/forgetting/tombstones.js';
-import { followFeed } from '../src/log/feed/tail.js';
+import { FeedTail } from '../src/log/feed/tail.js';
 import { ensureJournalIndexes } from '../src/log/journal/journal.js';
 import { ensureStateViewIndexes } from '../src/log/journal/state-view.js';
 import { createStepTally } from '../src/log/journal/step-tally.js';
@@ -85,7 +85,7 @@ export async function startRoles({
   const mongo = connectMongo(config);
   destroyBeforeUse(mongo, stopping);
   closers.push({ limitMs: 500, close: () => mongo.close() });
-  const tail = followFeed(orderLog, mongo.db);
+  const tail = new FeedTail(orderLog, mongo.db);
   closers.push({ limitMs: 500, close: () => tail.stop() });
   const context: RoleContext = {
     config,

@@ -13,7 +13,7 @@ import { byRequest } from '../endpoint/settings.js';
 import { forks } from '../log/journal/fork.js';
 import { isTemporalOutage } from '../outages/temporal-outage.js';
 import { parkedEvents } from '../log/views/feeding/parked-events.js';
-import { projections } from '../log/views/feeding/projection-state.js';
+import { viewBuilds } from '../log/views/feeding/view-builds.js';
 import { type OrderDocument, orders } from '../views/orders.js';
 import { withAttempts } from './attempts.js';
 import { type AttentionCode, attentionCodes, type AttentionRow } from './attention-row.js';
@@ -235,7 +235,7 @@ async function undecided({
  * not listed.
  */
 async function parked({ db, before, after, limit }: SourceQuery): Promise<readonly Found[]> {
-  const built = await projections(db)
+  const built = await viewBuilds(db)
     .find({ parked: { $gt: 0 } }, { ...answering, projection: { collection: 1 } })
     .toArray();
   if (built.length === 0) return [];

@@ -21,7 +21,7 @@ import type { StateDocument } from '../../src/log/journal/entity-log.js';
 import { forks } from '../../src/log/journal/fork.js';
 import { ensureStateViewIndexes } from '../../src/log/journal/state-view.js';
 import { parkedEvents } from '../../src/log/views/feeding/parked-events.js';
-import { projections } from '../../src/log/views/feeding/projection-state.js';
+import { viewBuilds } from '../../src/log/views/feeding/view-builds.js';
 import { logs } from '../../src/logs.js';
 import { append, orderLog } from '../../src/order-log.js';
 import { decide } from '../../src/order/decide.js';
@@ -284,7 +284,7 @@ describe('the list of what needs a person', () => {
       })),
     );
     const build = { collection: 'customers_2', version: 1, position: 9, parked: 10, at: ago(hour) };
-    await projections(db).insertOne({ _id: 'customers', epoch: 1, builds: 2, ...build });
+    await viewBuilds(db).insertOne({ _id: 'customers', epoch: 1, builds: 2, ...build });
     await parkedEvents(db).insertMany(
       ['customers_1', 'customers_2'].flatMap((collection) =>
         some.flatMap((hours) =>

@@ -22,7 +22,7 @@ import { startTestApi, type TestApi } from '../support/api.js';
 import { until } from '../support/until.js';
 import { runWithoutTemporal } from '../cli/without-temporal.js';
 import { orderLog } from '../../src/order-log.js';
-import { sequence } from '../../src/log/feed/sequencer.js';
+import { runSequencer } from '../../src/log/feed/sequencer.js';
 import { feedHead, readFeed } from '../../src/log/feed/feed.js';
 import { verify } from '../../src/log/proof/verify.js';
 import { reconcile } from '../../src/log/proof/reconciling.js';
@@ -131,7 +131,7 @@ test('its feed, its proof, its view and its journal are its own', async () => {
   // The feed.
   const giving = new AbortController();
   const sequencing = { log: endpointLog, db, signal: giving.signal, heartbeat: () => undefined };
-  const sequenced = sequence(sequencing);
+  const sequenced = runSequencer(sequencing);
   const events = await journal(endpointLog, db).countDocuments();
   await until(async () => expect(await feedHead(endpointLog, db)).toBe(events));
   const fed = await readFeed(endpointLog, db, 0, 100);

@@ -16,7 +16,7 @@ import { journal } from '../../src/log/journal/journal.js';
 import { readJournal } from '../../src/log/journal/read-journal.js';
 import { resume } from '../../src/log/resume/resume.js';
 import { verify } from '../../src/log/proof/verify.js';
-import { projectionState, rollBack } from '../../src/log/views/feeding/projection-state.js';
+import { buildsOf, rollBack } from '../../src/log/views/feeding/view-builds.js';
 import { rebuildJournal } from '../../src/log/views/rebuilding/rebuild-journal.js';
 import { rebuildStateView } from '../../src/log/views/rebuilding/rebuild-state-view.js';
 import { rebuild } from '../../src/log/views/rebuilding/rebuild.js';
@@ -568,7 +568,7 @@ test(
       expect(await journal(orderLog, db).countDocuments({ unsequenced: true })).toBe(0),
     );
     // The build that the next one replaces is kept, until the certificate is made.
-    const kept = (await projectionState(db, customers.name))?.collection;
+    const kept = (await buildsOf(db, customers.name))?.collection;
     expect(kept).toBeDefined();
     await rebuild(orderLog, customers, rebuilding());
     await until(async () =>

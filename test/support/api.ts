@@ -5,7 +5,7 @@ import { expect } from '@jest/globals';
 import { Client, type Connection } from '@temporalio/client';
 import { pino } from 'pino';
 import { workflowId, orderLog } from '../../src/order-log.js';
-import { type FeedTail, followFeed } from '../../src/log/feed/tail.js';
+import { FeedTail } from '../../src/log/feed/tail.js';
 import { loadProviders } from '../../src/effects/provider-modules.js';
 import { ensureJournalIndexes } from '../../src/log/journal/journal.js';
 import { type Config, readConfig } from '../../src/server/config.js';
@@ -108,7 +108,7 @@ export async function startTestApi(
   const logger = pino({ ...format, level: 'trace' }, { write });
   const temporal = connectTemporal(config);
   const mongo = connectMongo(config);
-  const tail = followFeed(orderLog, mongo.db);
+  const tail = new FeedTail(orderLog, mongo.db);
   const page = join(process.cwd(), 'dist', 'web');
   const providers = await loadProviders(config);
   const context = { config, temporal, mongo, tail, logger, page, providers };

@@ -6,7 +6,7 @@ import type { Db } from 'mongodb';
 import { latestReconciliations } from '../../src/log/proof/reconciliations.js';
 import { journal } from '../../src/log/journal/journal.js';
 import { createLogger } from '../../src/server/logging/logger.js';
-import { projectionState } from '../../src/log/views/feeding/projection-state.js';
+import { buildsOf } from '../../src/log/views/feeding/view-builds.js';
 import { rebuild } from '../../src/log/views/rebuilding/rebuild.js';
 import { rebuildStateView } from '../../src/log/views/rebuilding/rebuild-state-view.js';
 import { storeRebuilds } from '../../src/log/views/rebuilding/store-rebuild.js';
@@ -203,7 +203,7 @@ test.each([
   );
   feed = await started();
   await until(async () => {
-    const view = await projectionState(db, 'customers');
+    const view = await buildsOf(db, 'customers');
     expect(view?.rebuilding).toBeUndefined();
     expect(view?.rebuildId).toEqual(expect.any(String));
     expect(runs).not.toContain(view?.rebuildId);

@@ -6,7 +6,7 @@ import { stockOutside } from '../../src/effects/stock-outside.js';
 import { reconcileAll } from '../../src/effects/reconcile-orders.js';
 import { endpointLog } from '../../src/endpoint/endpoint-log.js';
 import type { LeasedTask } from '../../src/log/feed/leased-tasks.js';
-import { type FeedTail, followFeed } from '../../src/log/feed/tail.js';
+import { FeedTail } from '../../src/log/feed/tail.js';
 import { createFeedTasks } from '../../src/log/views/feed-tasks.js';
 import type { RebuildActivities, ReconcileActivities } from '../../src/log/workflow/upkeep-messages.js';
 import { orderLog } from '../../src/order-log.js';
@@ -30,7 +30,11 @@ export interface FeedWork {
 export function createFeedWork({ db, client, tail, taskQueue }: FeedDeps): FeedWork {
   const deps = { db, client, taskQueue, checkDatabaseIdentity };
   const ofOrders = createFeedTasks(orderLog, { ...deps, tail, views, outside: stockOutside });
-  const ofEndpoints = createFeedTasks(endpointLog, { ...deps, tail: followFeed(endpointLog, db), views: [] });
+  const ofEndpoints = createFeedTasks(endpointLog, {
+    ...deps,
+    tail: new FeedTail(endpointLog, db),
+    views: [],
+  });
   const tasks = [ofOrders, ofEndpoints];
   /**
    * @throws Error if there is no such view or store here: a worker of a newer version may have it

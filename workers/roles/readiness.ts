@@ -8,7 +8,7 @@ import { topicsOf } from '../../src/delivery/kafka/settings.js';
 import { concernOfStock, stockState } from '../../src/effects/inventory/stock-state.js';
 import { forks } from '../../src/log/journal/fork.js';
 import { concernOf, latestReconciliations } from '../../src/log/proof/reconciliations.js';
-import { lagBeyond, projectionsStatus } from '../../src/log/views/status.js';
+import { lagBeyond, viewsStatus } from '../../src/log/views/status.js';
 import { feedTaskQueue } from '../../src/log/workflow/upkeep-messages.js';
 import { logs } from '../../src/logs.js';
 import { orderLog } from '../../src/order-log.js';
@@ -103,7 +103,7 @@ function onFeed(db: Db, presence: WorkerPresence, taskQueue: string): Dependency
     checkedThrough: 'mongodb',
     check: async () => {
       const [lag, ...others] = await Promise.all([
-        Promise.all(logs.map((log) => projectionsStatus(log, db, log === orderLog ? viewsOfOrders : []))),
+        Promise.all(logs.map((log) => viewsStatus(log, db, log === orderLog ? viewsOfOrders : []))),
         unheldTaskConcern(db),
         presence.missing(taskQueue).catch(unknown),
       ]);

@@ -10,8 +10,8 @@ import { Actors, closed, Id, Text, Version } from '../schemas.js';
 import type { Http } from '../http.js';
 import { intervene, listParked, type NotIntervened } from '../../log/views/feeding/interventions.js';
 import { requestAnotherRebuild } from '../../log/views/rebuilding/request-rebuild.js';
-import { rollBack } from '../../log/views/feeding/projection-state.js';
-import { type ProjectionsStatus, projectionsStatus } from '../../log/views/status.js';
+import { rollBack } from '../../log/views/feeding/view-builds.js';
+import { type ViewsStatus, viewsStatus } from '../../log/views/status.js';
 import { storesOf } from '../../log/views/rebuilding/store-rebuild.js';
 import { logs } from '../../logs.js';
 import { orderLog } from '../../order-log.js';
@@ -64,8 +64,7 @@ function statusRoute(app: Http, { db }: ProjectionDeps): void {
         response: { 200: Projections, 503: problem(503) },
       },
     },
-    async (_request, reply) =>
-      await reply.send(toAnswer(await projectionsStatus(orderLog, db, views, storeNames))),
+    async (_request, reply) => await reply.send(toAnswer(await viewsStatus(orderLog, db, views, storeNames))),
   );
 }
 
@@ -250,7 +249,7 @@ function refused({ name, version }: AnyView, orderId: string, reason: NotInterve
   }
 }
 
-function toAnswer({ feed, views: all, stores }: ProjectionsStatus): Projections {
+function toAnswer({ feed, views: all, stores }: ViewsStatus): Projections {
   const named = stores.map(({ exceptions, ...store }) =>
     exceptions === undefined
       ? store

@@ -2,7 +2,7 @@ import { type Command, Option } from 'commander';
 import type { Subscription } from '../../api/endpoint-shapes.js';
 import { type AttentionCode, attentionCodes, type AttentionRow } from '../../attention/attention-row.js';
 import type { CommandsStatus } from '../../delivery/kafka/command-rows.js';
-import type { Progress, ProjectionsStatus, ProjectionStatus } from '../../log/views/status.js';
+import type { Progress, ViewsStatus, ViewStatus } from '../../log/views/status.js';
 import { apiOf, operationsApiOf } from '../connections/api.js';
 import { positive } from '../script/options.js';
 import { attentionLines } from '../script/order-text.js';
@@ -62,7 +62,7 @@ export function addProjections(program: Command, session: Session): void {
   });
   command.action(async () => {
     const options = command.optsWithGlobals<CommonOptions>();
-    const status = await operationsApiOf(session, options).get<ProjectionsStatus>('/v1/projections');
+    const status = await operationsApiOf(session, options).get<ViewsStatus>('/v1/projections');
     report(session, options, status, () => statusLines(status, session.terminal.paint));
   });
 }
@@ -78,7 +78,7 @@ const viewColumns: readonly Column[] = [
 ];
 
 /** The status of feed and views as readable text. */
-export function statusLines({ feed, views, stores }: ProjectionsStatus, paint: Paint): readonly string[] {
+export function statusLines({ feed, views, stores }: ViewsStatus, paint: Paint): readonly string[] {
   const waiting =
     feed.unsequenced === 0
       ? 'no event waits for one'
@@ -103,7 +103,7 @@ export function statusLines({ feed, views, stores }: ProjectionsStatus, paint: P
   ];
 }
 
-function viewRow(view: ProjectionStatus): readonly Cell[] {
+function viewRow(view: ViewStatus): readonly Cell[] {
   const { name, version, latestVersion, position, eventsBehind, msBehind, parked, rebuilding } = view;
   return [
     name,

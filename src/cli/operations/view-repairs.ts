@@ -3,7 +3,7 @@ import { setTimeout } from 'node:timers/promises';
 import { type Command, Option } from 'commander';
 import type { Intervened, ParkedAudit } from '../../log/views/feeding/interventions.js';
 import type { ParkedEvent } from '../../log/views/feeding/parked-events.js';
-import type { ProjectionsStatus, ProjectionStatus, StoreStatus } from '../../log/views/status.js';
+import type { ViewsStatus, ViewStatus, StoreStatus } from '../../log/views/status.js';
 import { type Api, at, operationsApiOf } from '../connections/api.js';
 import { actorHeader, positive } from '../script/options.js';
 import {
@@ -90,7 +90,7 @@ function nameOf(view: string | undefined, { from }: RebuildOptions): string {
   return view;
 }
 
-type Rebuilt = ProjectionStatus | StoreStatus;
+type Rebuilt = ViewStatus | StoreStatus;
 
 /**
  * Waits until the rebuild is done, even while the API is unavailable: the rebuild does not need it.
@@ -127,7 +127,7 @@ function overtaken(name: string, rebuildId: string): Failure {
 
 async function look(api: Api, name: string): Promise<Rebuilt | undefined> {
   try {
-    const { views, stores } = await api.get<ProjectionsStatus>('/v1/projections');
+    const { views, stores } = await api.get<ViewsStatus>('/v1/projections');
     return [...views, ...stores].find((one) => one.name === name);
   } catch (error) {
     if (error instanceof Failure && error.exitCode === exitCodes.unavailable) return undefined;

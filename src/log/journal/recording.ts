@@ -9,7 +9,7 @@ import { holdsTruncatedLog } from './truncated-log.js';
 import { createBatcher } from '../../concurrency/batcher.js';
 import { isMongoOutage } from '../../outages/mongo-outage.js';
 import { RecentStates } from './recent-states.js';
-import { type Replacement, foldFollowing, insertViews, projectState, replaceViews } from './state-view.js';
+import { type Replacement, foldFollowing, insertViews, updateStateView, replaceViews } from './state-view.js';
 
 /**
  * As many as a worker's workflow cache holds, so a single worker has all of its active entities
@@ -43,7 +43,7 @@ export async function record<S extends State, D extends Draft>(
     // A replaced run is refused even if the journal has nothing under its versions yet.
     await refuseReplacedRun(log, db, events, resumption, { session });
     await appendToJournal(log, db, events, { session });
-    return await projectState(log, db, first.orderId, {
+    return await updateStateView(log, db, first.orderId, {
       session,
       isNew: first.version === 1,
       ...(recorder !== undefined && { recorder }),
@@ -136,7 +136,7 @@ export function createRecorder<S extends State, D extends Draft>(log: EntityLog<
     async recordUpTo(id, version, events, resumption) {
       const state =
         (await recordAndRemember(events, resumption)) ??
-        (await projectState(log, db, id, { recorder: recorderId }));
+        (await updateStateView(log, db, id, { recorder: recorderId }));
       if (state !== undefined && state.version >= version) return;
       if (await holdsTruncatedLog(log, db, id, version)) return;
       const { name } = log.entity;

@@ -11,7 +11,7 @@ import { journal } from '../journal/journal.js';
 import { restoreLog } from '../journal/truncated-log.js';
 import type { OutsideRestore } from '../history/outside-restore.js';
 import type { CheckDatabaseIdentity } from '../history/check-database-identity.js';
-import { projectState, unfinishedIds } from '../journal/state-view.js';
+import { updateStateView, unfinishedIds } from '../journal/state-view.js';
 import { clearStopped, forkedReason, markStopped } from '../journal/stops.js';
 import { type ListedEntity, listWorkflows } from '../history/workflow-list.js';
 import { endedUnrecorded } from '../resume/resume-all.js';
@@ -282,7 +282,7 @@ async function repair<S extends State, D extends Draft>(
       await outside?.restore(db, [history]);
       await restoreLog(log, db, history.events);
     }
-    await projectState(log, db, orderId);
+    await updateStateView(log, db, orderId);
   } catch (error) {
     // Other errors are about this entity: the comparison that follows reports them.
     if (isServerError(error)) throw error;

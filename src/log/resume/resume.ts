@@ -13,7 +13,7 @@ import { readStored } from '../journal/read-journal.js';
 import { resumptionType } from '../journal/journal.js';
 import { restoreLog } from '../journal/truncated-log.js';
 import { setAside } from '../journal/set-aside.js';
-import { projectState } from '../journal/state-view.js';
+import { updateStateView } from '../journal/state-view.js';
 import { clearStopped, endedReason, markStopped } from '../journal/stops.js';
 import { keyOf } from '../workflow/command-id.js';
 import { type EntityState, type Message, type Signal, stateQuery } from '../workflow/messages.js';
@@ -281,7 +281,7 @@ async function repair<S extends State, D extends Draft>(
   if (record.length === 0 && beyond.length === 0) return;
   await setAside(log, db, beyond);
   if (record.length > 0) await restoreLog(log, db, record);
-  await projectState(log, db, orderId);
+  await updateStateView(log, db, orderId);
 }
 
 /**

@@ -2,12 +2,12 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Db, UpdateFilter } from 'mongodb';
 import { feedGenerations, feedState } from '../../../src/log/feed/generations.js';
-import { sequence } from '../../../src/log/feed/sequencer.js';
+import { runSequencer } from '../../../src/log/feed/sequencer.js';
 import { journal, type JournalDocument } from '../../../src/log/journal/journal.js';
 import { endedReason, markStopped } from '../../../src/log/journal/stops.js';
 import { latestReconciliations, reconciliations } from '../../../src/log/proof/reconciliations.js';
 import { orders } from '../../../src/views/orders.js';
-import { projectState } from '../../../src/log/journal/state-view.js';
+import { updateStateView } from '../../../src/log/journal/state-view.js';
 import { reconcileScheduleId } from '../../../src/log/workflow/upkeep-messages.js';
 import { startFeed } from '../../../workers/roles/feed.js';
 import { placedOrder, startTestApi, terminateWhenRecorded, type TestApi } from '../../support/api.js';
@@ -137,7 +137,7 @@ describe('a reconciliation', () => {
       });
       await journal(orderLog, db).deleteOne({ _id: `${orderId}:${body.version}` });
       await orders(db).deleteOne({ _id: orderId });
-      await projectState(orderLog, db, orderId);
+      await updateStateView(orderLog, db, orderId);
     }
     const repaired: string[] = [];
     for (let looked = 0; looked < placed; looked += 2) {
@@ -156,7 +156,12 @@ describe('a reconciliation', () => {
     expect(await reconciled()).toMatchObject({ repaired: 1, found: 0 });
 
     const stopping = new AbortController();
-    const sequencing = sequence({ log: orderLog, db, signal: stopping.signal, heartbeat: () => undefined });
+    const sequencing = runSequencer({
+      log: orderLog,
+      db,
+      signal: stopping.signal,
+      heartbeat: () => undefined,
+    });
     await positioned();
     expect(await begun()).toBe(1);
     const lost = await journal(orderLog, db).findOneAndDelete({ _id: `${orderId}:2` });

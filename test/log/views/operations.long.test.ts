@@ -9,7 +9,7 @@ import { latestReconciliations } from '../../../src/log/proof/reconciliations.js
 import { parkedAudit } from '../../../src/log/views/feeding/interventions.js';
 import { parkedEvents } from '../../../src/log/views/feeding/parked-events.js';
 import { storeRebuilds } from '../../../src/log/views/rebuilding/store-rebuild.js';
-import type { ProjectionStatus, StoreStatus } from '../../../src/log/views/status.js';
+import type { ViewStatus, StoreStatus } from '../../../src/log/views/status.js';
 import { orderLog } from '../../../src/order-log.js';
 import { customers } from '../../../src/views/customers.js';
 import { orders } from '../../../src/views/orders.js';
@@ -39,7 +39,7 @@ function startFeed(): Promise<RoleProcess> {
   return system.start('feed', { RECONCILE_INTERVAL: '24h' });
 }
 
-async function viewOf(name: string): Promise<ProjectionStatus & StoreStatus> {
+async function viewOf(name: string): Promise<ViewStatus & StoreStatus> {
   const { status, body } = await api.get('/v1/projections');
   expect(status).toBe(200);
   return [...body.views, ...body.stores].find((one) => one.name === name);
@@ -50,7 +50,7 @@ async function upToDate(): Promise<void> {
   await until(async () => {
     const { body } = await api.get('/v1/projections');
     expect(body.feed.unsequenced).toBe(0);
-    expect(body.views.map((view: ProjectionStatus) => view.eventsBehind)).toEqual(views.map(() => 0));
+    expect(body.views.map((view: ViewStatus) => view.eventsBehind)).toEqual(views.map(() => 0));
     expect(body.feed.head).toBe(await journal(orderLog, db).countDocuments());
   });
 }

@@ -45,7 +45,8 @@ export interface BatchStart<S extends State> {
   readonly states: ReadonlyMap<string, Folded<S> | Error | undefined>;
   /**
    * Positions of events that come after a later version of their entity in the feed. An entity's
-   * document has them already, because it is folded from the journal. Empty for any other view.
+   * document has them already, because it is folded from the journal. Empty for a view that is not
+   * keyed by entity.
    */
   readonly overtaken: ReadonlySet<number>;
   /**

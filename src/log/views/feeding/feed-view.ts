@@ -5,17 +5,12 @@ import type { FeedTail } from '../../feed/tail.js';
 import { feedGenerations } from '../../feed/generations.js';
 import { Fenced } from '../../feed/fencing.js';
 import { BuildFeeder } from './build-feeder.js';
-import {
-  generationOf,
-  type ProjectionState,
-  projectionState,
-  takeOverProjection,
-} from './projection-state.js';
+import { generationOf, type ViewBuilds, buildsOf, takeOverView } from './view-builds.js';
 import type { Draft, State } from '../../entity.js';
 import type { EntityLog } from '../../journal/entity-log.js';
 import type { AnyView, View } from '../view.js';
 
-export interface ProjectDeps<S extends State, D extends Draft> {
+export interface FeedViewDeps<S extends State, D extends Draft> {
   readonly db: Db;
   /** woken when the state of a view or of the feed has changed (`watchStates`) */
   readonly tail: FeedTail;
@@ -46,17 +41,17 @@ const PACE_MS = 500;
  *   newer one has built it, or it is rolled back; and any error of MongoDB: call it again, it
  *   continues
  */
-export async function project<S extends State, D extends Draft>(
+export async function feedView<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
   view: View<S, D>,
-  { db, tail, signal, heartbeat, requestRebuild }: ProjectDeps<S, D>,
+  { db, tail, signal, heartbeat, requestRebuild }: FeedViewDeps<S, D>,
 ): Promise<void> {
   // Read before the state, so that no change is missed.
   let { wakeCount } = tail;
   // Before the take-over, so that a worker of another version disturbs no feeder.
-  const found = await projectionState(db, view.name);
+  const found = await buildsOf(db, view.name);
   if (found !== undefined) requireVersion(found, view);
-  let state = await takeOverProjection(log, db, view);
+  let state = await takeOverView(log, db, view);
   const feeder = new BuildFeeder(log, db, view, 'active', state);
   const lookAgain = async (): Promise<void> => {
     ({ wakeCount } = tail);
@@ -119,13 +114,13 @@ export async function project<S extends State, D extends Draft>(
  * @throws Fenced if the active build is of another version. A version that is newer than the active
  *   build and than the build that was rolled back is accepted.
  */
-function requireVersion({ version, previous }: ProjectionState, view: AnyView): void {
+function requireVersion({ version, previous }: ViewBuilds, view: AnyView): void {
   if (version === view.version || view.version > Math.max(version, previous?.version ?? 0)) return;
   throw new Fenced(`The view ${view.name} is of version ${version}; here is ${view.version}.`);
 }
 
-async function stillMine(db: Db, { name }: AnyView, epoch: number): Promise<ProjectionState> {
-  const state = await projectionState(db, name);
+async function stillMine(db: Db, { name }: AnyView, epoch: number): Promise<ViewBuilds> {
+  const state = await buildsOf(db, name);
   if (state === undefined || state.epoch !== epoch) throw new Fenced(`Another feeds the view ${name}.`);
   return state;
 }

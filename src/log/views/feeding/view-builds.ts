@@ -39,10 +39,10 @@ export interface Rebuild extends Build {
 }
 
 /**
- * The state of a view: its active build, written in one transaction with the documents in it, and
- * the other builds.
+ * The builds of a view. The active one is at the top level: it is read, and written in one
+ * transaction with the documents in it.
  */
-export interface ProjectionState extends Build {
+export interface ViewBuilds extends Build {
   /** the view's name */
   readonly _id: string;
   /** the epoch of the worker that may feed the active build; an older one is refused */
@@ -59,20 +59,21 @@ export function generationOf({ feed }: Pick<Build, 'feed'>): number {
   return feed ?? firstGeneration.generation;
 }
 
-export function projections(db: Db) {
-  return db.collection<ProjectionState>('projections');
+/** The collection's name is persisted. */
+export function viewBuilds(db: Db) {
+  return db.collection<ViewBuilds>('projections');
 }
 
 /** @returns undefined if the view was never fed */
-export async function projectionState(db: Db, name: string): Promise<ProjectionState | undefined> {
-  return (await projections(db).findOne({ _id: name }, committed)) ?? undefined;
+export async function buildsOf(db: Db, name: string): Promise<ViewBuilds | undefined> {
+  return (await viewBuilds(db).findOne({ _id: name }, committed)) ?? undefined;
 }
 
 /** Takes over feeding the active build: an earlier feeder is refused from now on. */
-export async function takeOverProjection(log: AnyLog, db: Db, view: AnyView): Promise<ProjectionState> {
+export async function takeOverView(log: AnyLog, db: Db, view: AnyView): Promise<ViewBuilds> {
   for (;;) {
     const state = await update(db, { _id: view.name }, { $inc: { epoch: 1 } });
-    if (state === undefined) await createState(log, db, view);
+    if (state === undefined) await createFirstBuild(log, db, view);
     else return await withCollection(db, view, state, state.collection);
   }
 }
@@ -86,24 +87,24 @@ export async function takeOverRebuild(
   db: Db,
   view: AnyView,
   rebuildId: string,
-): Promise<ProjectionState> {
+): Promise<ViewBuilds> {
   for (;;) {
     const mine = { _id: view.name, 'rebuilding.rebuildId': rebuildId };
     const state = await update(db, mine, { $inc: { 'rebuilding.epoch': 1 } });
     if (state?.rebuilding) return await withCollection(db, view, state, state.rebuilding.collection);
-    const known = await projectionState(db, view.name);
-    if (known === undefined) await createState(log, db, view);
+    const known = await buildsOf(db, view.name);
+    if (known === undefined) await createFirstBuild(log, db, view);
     else if (known.rebuildId === rebuildId) return known;
     else await beginRebuild(log, db, view, known, rebuildId);
   }
 }
 
-async function createState(log: AnyLog, db: Db, view: AnyView): Promise<void> {
+async function createFirstBuild(log: AnyLog, db: Db, view: AnyView): Promise<void> {
   // A number that no collection has: the state may be gone while its collections are still there.
   const n = Math.max(0, ...(await buildCollections(db, view.name)).map(({ n: used }) => used)) + 1;
   try {
     const build = await newBuild(log, db, view, n);
-    await projections(db).insertOne({ ...build, _id: view.name, epoch: 0, builds: n }, durable);
+    await viewBuilds(db).insertOne({ ...build, _id: view.name, epoch: 0, builds: n }, durable);
   } catch (error) {
     if (!isDuplicateKey(error)) throw error;
   }
@@ -113,7 +114,7 @@ async function beginRebuild(
   log: AnyLog,
   db: Db,
   view: AnyView,
-  { builds }: ProjectionState,
+  { builds }: ViewBuilds,
   rebuildId: string,
 ): Promise<void> {
   const build = await newBuild(log, db, view, builds + 1);
@@ -141,9 +142,9 @@ async function newBuild(log: AnyLog, db: Db, { name, version }: AnyView, n: numb
 async function withCollection(
   db: Db,
   view: AnyView,
-  state: ProjectionState,
+  state: ViewBuilds,
   collection: string,
-): Promise<ProjectionState> {
+): Promise<ViewBuilds> {
   await db.createCollection(collection).catch((error: unknown) => {
     if (!isNamespaceTaken(error)) throw error;
   });
@@ -181,7 +182,7 @@ export async function swap(db: Db, name: string, rebuildId: string, head: number
  *
  * @returns undefined if there is no previous build
  */
-export async function rollBack(db: Db, name: string): Promise<ProjectionState | undefined> {
+export async function rollBack(db: Db, name: string): Promise<ViewBuilds | undefined> {
   return await update(db, { _id: name, previous: { $exists: true } }, [
     { $set: { previous: activeBuild, ...fieldsOf('previous') } },
   ]);
@@ -212,7 +213,7 @@ function fieldsOf(build: 'previous' | 'rebuilding') {
  * parked events.
  */
 export async function dropUnusedBuilds(db: Db, name: string): Promise<void> {
-  const state = await projectionState(db, name);
+  const state = await buildsOf(db, name);
   if (state === undefined) return;
   const used = new Set([state, state.previous, state.rebuilding].map((build) => build?.collection));
   for (const { collection, n } of await buildCollections(db, name)) {
@@ -232,10 +233,10 @@ async function buildCollections(db: Db, name: string) {
 
 async function update(
   db: Db,
-  filter: Parameters<ReturnType<typeof projections>['findOneAndUpdate']>[0],
-  change: UpdateFilter<ProjectionState> | object[],
-): Promise<ProjectionState | undefined> {
-  const state = await projections(db).findOneAndUpdate(filter, change, {
+  filter: Parameters<ReturnType<typeof viewBuilds>['findOneAndUpdate']>[0],
+  change: UpdateFilter<ViewBuilds> | object[],
+): Promise<ViewBuilds | undefined> {
+  const state = await viewBuilds(db).findOneAndUpdate(filter, change, {
     returnDocument: 'after',
     ...durable,
   });
