@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { ensureAttentionIndexes } from '../src/attention/list.js';
 import { ensureCommandIndexes } from '../src/delivery/kafka/command-rows.js';
 import { ensureReaderIndexes } from '../src/delivery/readers.js';
-import { ensureDeliveryIndexes } from '../src/delivery/rows.js';
+import { ensureDeliveryIndexes } from '../src/delivery/webhooks/rows.js';
 import { setUpSandboxLabels } from '../src/effects/carriers/sandbox-carriers.js';
 import { checkDatabaseIdentity } from '../src/effects/database/database-identity.js';
 import { ensureStockIndexes } from '../src/effects/inventory/stock.js';

@@ -106,7 +106,8 @@ export interface Config {
   readonly providers: {
     readonly payments: string;
     readonly inventory: string;
-    readonly carriers: string;
+    /** absent if none is named: the sandbox, where it may be used */
+    readonly carriers?: string;
   };
   /** absent if no broker is given */
   readonly kafka?: KafkaConfig;
@@ -129,14 +130,22 @@ export interface Config {
 export const builtIn = 'sandbox';
 
 /**
- * @throws ConfigError if a worker would use the sandbox's payment provider although SANDBOX is off
+ * @throws ConfigError if a worker would use the payment provider or the carriers of the sandbox
+ *   although SANDBOX is off
  */
 export function assertSandboxAllowed({ roles, sandbox, providers }: Config): void {
-  if (!roles.has('worker') || sandbox || providers.payments !== builtIn) return;
-  throw new ConfigError(
-    'The payment provider is the sandbox, which charges nobody: set PAYMENTS to your own, or SANDBOX=on if nothing here is real. ' +
-      'Without it, a worker starts only if HTTP_HOST, TEMPORAL_ADDRESS and MONGODB_URI are loopback addresses.',
-  );
+  if (!roles.has('worker') || sandbox) return;
+  const without =
+    'or SANDBOX=on if nothing here is real. ' +
+    'Without it, a worker starts only if HTTP_HOST, TEMPORAL_ADDRESS and MONGODB_URI are loopback addresses.';
+  if (providers.payments === builtIn)
+    throw new ConfigError(
+      `The payment provider is the sandbox, which charges nobody: set PAYMENTS to your own, ${without}`,
+    );
+  if (providers.carriers === builtIn)
+    throw new ConfigError(
+      `CARRIERS=sandbox books labels that no carrier knows: set it to your own, unset it to refuse every label, ${without}`,
+    );
 }
 
 /**
@@ -291,10 +300,11 @@ function isWebAddress(given: string): boolean {
 }
 
 function readProviders(env: Env): Config['providers'] {
+  const carriers = value(env, 'CARRIERS');
   return {
     payments: text(env, 'PAYMENTS', builtIn),
     inventory: text(env, 'INVENTORY', builtIn),
-    carriers: text(env, 'CARRIERS', builtIn),
+    ...(carriers !== undefined && { carriers }),
   };
 }
 

@@ -1,6 +1,6 @@
 import type { Client } from '@temporalio/client';
-import type { Gateway, GatewayOptions } from '../../src/api/commands/gateway.js';
-import { createGateway, gatewaySettings } from '../../src/api/commands/order-gateway.js';
+import type { Gateway, GatewayOptions } from '../../src/api/commands/gateway/gateway.js';
+import { createGateway, gatewaySettings } from '../../src/api/commands/gateway/order-gateway.js';
 import { recallCommands } from '../../src/log/journal/command-memory.js';
 import { readJournal } from '../../src/log/journal/read-journal.js';
 import { orderLog } from '../../src/order-log.js';

@@ -1,7 +1,7 @@
 import { Client, type Connection, isGrpcServiceError } from '@temporalio/client';
 import type { KeyStore } from '../../access/persons/key-store.js';
-import { createGateway, gatewaySettings } from '../../api/commands/order-gateway.js';
-import { keyStoreIdOf, namespaceIdOf, type System, systemOf } from '../../api/system.js';
+import { createGateway, gatewaySettings } from '../../api/commands/gateway/order-gateway.js';
+import { keyStoreIdOf, namespaceIdOf, type System, systemOf } from '../../api/operations/system.js';
 import { recallCommands } from '../../log/journal/command-memory.js';
 import { readJournal } from '../../log/journal/read-journal.js';
 import { orderLog } from '../../order-log.js';

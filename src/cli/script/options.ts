@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { Field } from '../../api/commands/entry.js';
-import type { CommandMeta } from '../../api/commands/gateway.js';
+import type { CommandMeta } from '../../api/commands/gateway/gateway.js';
 import { logs } from '../../logs.js';
 import type { AmendedLine, LineQuantity, NewLine } from '../../order/commands.js';
 import { messageOf } from '../../outages/message-of.js';

@@ -1,4 +1,4 @@
-import type { Preview } from '../../api/commands/preview.js';
+import type { Preview } from '../../api/commands/gateway/preview.js';
 import { type Signal, useSignal } from '@preact/signals';
 import { useEffect, useMemo, useRef } from 'preact/hooks';
 import type { OrderView } from '../../order/view.js';
