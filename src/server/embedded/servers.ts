@@ -107,7 +107,9 @@ async function joinServers(options: ServersOptions): Promise<Servers> {
   };
 }
 
-/** Creates the folder for its owner only. If it exists and is ours, others lose all rights to it. */
+/**
+ * Creates the folder for its owner only. If it exists and is ours, others lose all rights to it.
+ */
 function makePrivate(dataDir: string): void {
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
   const { mode, uid } = statSync(dataDir);

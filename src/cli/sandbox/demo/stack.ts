@@ -112,7 +112,8 @@ async function startProcess({ roles, folder, running, note }: Starting) {
   const inherited = Object.entries(process.env).filter(([name]) => INHERITED.test(name));
   const ports = ['HTTP_PORT', 'TEMPORAL_PORT', 'TEMPORAL_UI_PORT', 'MONGODB_PORT'];
   const child = spawn(process.execPath, [MAIN], {
-    // In a separate process group: Ctrl-C reaches only this script, which stops everything in order.
+    // In a separate process group: Ctrl-C reaches only this script, which stops everything in
+    // order.
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
     env: {
