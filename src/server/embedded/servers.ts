@@ -1,7 +1,7 @@
 import { chmodSync, mkdirSync, statSync } from 'node:fs';
 import { type BackOff, backOffMs } from '../../concurrency/back-off.js';
 import { pause } from '../../concurrency/pause.js';
-import { embeddedMongodbUri } from '../config.js';
+import { embeddedMongodbUri } from '../config/servers.js';
 import { messageOf } from '../../outages/message-of.js';
 import { isObject } from './files.js';
 import { type MongodbOptions, mongodbServer } from './mongodb.js';

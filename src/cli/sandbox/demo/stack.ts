@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
-import { embeddedMongodbUri } from '../../../server/config.js';
+import { embeddedMongodbUri } from '../../../server/config/servers.js';
 import { mongodbServer } from '../../../server/embedded/mongodb.js';
 import { EmbeddedServer } from '../../../server/embedded/server.js';
 import { temporalServer } from '../../../server/embedded/temporal.js';
