@@ -36,7 +36,7 @@ export function readHttp(env: Env): HttpConfig {
   };
 }
 
-/** A port that is not served unless it is set. It must differ from the others, if it is no free one. */
+/** Absent unless it is set. Unless it is 0, it must differ from the other ports. */
 function optionalPort(
   env: Env,
   name: string,
