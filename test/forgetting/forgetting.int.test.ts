@@ -471,7 +471,8 @@ test(
       expect(row).not.toBeNull();
       return row?.['_id'];
     });
-    // The worker shares this process's key store, which may use the key for a second without asking.
+    // The worker shares this process's key store, which may use the key for a second without
+    // asking.
     await until(async () =>
       expect((await api.get(`/v1/orders/${created.orderId}`)).headers['persons']).toBe('sealed'),
     );

@@ -10,7 +10,9 @@ import { messageOf } from '../../outages/message-of.js';
 import { hideSecret } from '../../redaction.js';
 import { type CommonOptions, exitCodes, Failure, type Session, usageFailure } from './script.js';
 
-/** The options that several scripts share, the readers of what is typed, and who sends a command. */
+/**
+ * The options that several scripts share, the readers of what is typed, and who sends a command.
+ */
 
 // Readers only parse: whether a value is allowed, the command's schema and the order decide. A
 // reader throws an `InvalidArgumentError` with one sentence. The readers with a second parameter
