@@ -3,16 +3,9 @@ import type { Cause } from './log/entity.js';
 import { type EntityLog, workflowIdOf } from './log/journal/entity-log.js';
 import type { HistoryLog } from './log/history/history.js';
 import { answerOf as answerTo } from './log/workflow/answer.js';
-import type {
-  Answer as EntityAnswer,
-  ContinuedEntity,
-  EntityState,
-  EntityStep,
-  LogActivities,
-  Message,
-  NewEntity,
-  ResumedEntity,
-} from './log/workflow/messages.js';
+import type { Answer as EntityAnswer, EntityState, Message } from './log/workflow/messages.js';
+import type { ContinuedEntity, NewEntity, ResumedEntity } from './log/workflow/inputs.js';
+import type { EntityStep, LogActivities } from './log/workflow/steps.js';
 import type { CommandData, CommandType, FactData, FactType } from './order/commands.js';
 import type { EffectOf, EffectType, OutcomeOf } from './order/effects.js';
 import { orders, partsCreated } from './order/entity.js';

@@ -1,19 +1,18 @@
-import type { EntityEnd } from './log/workflow/messages.js';
-import { type Input, run } from './log/workflow/run.js';
+import type { EntityEnd } from './log/workflow/inputs.js';
+import type { RunInput } from './log/workflow/inputs.js';
+import { run } from './log/workflow/run.js';
 import { type Endpoint, endpoints } from './endpoint/endpoint.js';
 import { orders } from './order/entity.js';
 import type { Order } from './order/order.js';
 
 /** The workflows that a worker runs. Their names are workflow types, which are persisted. */
-export { rebuild, rollBackOrders } from './log/workflow/rebuild.js';
-export { reconcile } from './log/workflow/reconcile.js';
+export { rebuildData, reconcileAll } from './log/workflow/upkeep.js';
 export { forgetPersonWorkflow as forgetPerson } from './forgetting/workflow.js';
-export { standing } from './log/workflow/standing.js';
 
-export async function order(input: Input<Order>): Promise<EntityEnd> {
+export async function order(input: RunInput<Order>): Promise<EntityEnd> {
   return await run(orders, input);
 }
 
-export async function endpoint(input: Input<Endpoint>): Promise<EntityEnd> {
+export async function endpoint(input: RunInput<Endpoint>): Promise<EntityEnd> {
   return await run(endpoints, input);
 }

@@ -113,7 +113,9 @@ function closes(arrow: string, arrows: readonly string[]): boolean {
   return reached.has(from);
 }
 
-/** Files that import each other in a circle, each set of them once: two that both reach the other. */
+/**
+ * Files that import each other in a circle, each set of them once: two that both reach the other.
+ */
 function circlesOf(arrows: readonly Import[]): readonly (readonly string[])[] {
   const importsBy = new Map<string, string[]>();
   for (const { from, to } of arrows) importsBy.set(from, [...(importsBy.get(from) ?? []), to]);

@@ -10,7 +10,7 @@ import { Webhook } from 'standardwebhooks';
 import { signing } from '../src/api/reference/signing.js';
 import type { PositionedEvent } from '../src/log/feed/feed.js';
 import { parkedEvents, toParked } from '../src/log/views/feeding/parked-events.js';
-import { projections } from '../src/log/views/feeding/projection-state.js';
+import { viewBuilds } from '../src/log/views/feeding/view-builds.js';
 import { rulesToday } from '../src/order/rules.js';
 import { readConfig } from '../src/server/config.js';
 import { type Api, apiAt, byDhl, type PlacedOrder } from './support/orders-over-http.js';
@@ -462,7 +462,7 @@ async function parked() {
     expect(found).toMatchObject({ position: expect.any(Number) });
     return found;
   });
-  const state = await projections(system.db).findOneAndUpdate({ _id: view }, { $inc: { parked: 1 } });
+  const state = await viewBuilds(system.db).findOneAndUpdate({ _id: view }, { $inc: { parked: 1 } });
   const { collection = '' } = state ?? {};
   const positioned = event as unknown as PositionedEvent;
   await parkedEvents(system.db).insertOne(

@@ -12,7 +12,7 @@ import { setUpSandbox } from '../src/effects/payments/sandbox-ledger.js';
 import type { Providers } from '../src/effects/provider-modules.js';
 import { ensureForgettingIndexes } from '../src/forgetting/forgettings.js';
 import { destroyBeforeUse, ensureTombstoneIndex } from '../src/forgetting/tombstones.js';
-import { followFeed } from '../src/log/feed/tail.js';
+import { FeedTail } from '../src/log/feed/tail.js';
 import { ensureJournalIndexes } from '../src/log/journal/journal.js';
 import { ensureStateViewIndexes } from '../src/log/journal/state-view.js';
 import { createStepTally } from '../src/log/journal/step-tally.js';
@@ -21,19 +21,19 @@ import { logs } from '../src/logs.js';
 import { orderLog } from '../src/order-log.js';
 import type { Config } from '../src/server/config.js';
 import { connectMongo, connectTemporal } from '../src/server/connections.js';
-import { createLogger } from '../src/server/logger.js';
-import { masterKeysOf } from '../src/server/master-keys.js';
+import { masterKeysOf } from '../src/server/keys/master-key-file.js';
+import { createLogger } from '../src/server/logging/logger.js';
 import { setUp } from '../src/server/set-up.js';
-import type { RunningApi } from './api.js';
-import { startFeed } from './feed.js';
-import { stage } from './progress.mjs';
-import type { RoleContext } from './role.js';
+import type { RunningApi } from './roles/api.js';
+import { startFeed } from './roles/feed.js';
+import type { RoleContext } from './roles/role.js';
+import { startTracking } from './roles/tracking.js';
+import { installRuntime, startOrderWorker } from './roles/worker.js';
+import { stage } from './start/progress.mjs';
 import type { Closer } from './stop.js';
-import { startTracking } from './tracking.js';
-import { installRuntime, startOrderWorker } from './worker.js';
 
 const WORKFLOW_BUNDLE = { codePath: fileURLToPath(new URL('../workflow-bundle.js', import.meta.url)) };
-/** The page, as `workers/page.mjs` has built it. */
+/** The page, as `workers/bundles/page.mjs` has built it. */
 const PAGE = fileURLToPath(new URL('../web', import.meta.url));
 const INDEXES = [
   ...logs.flatMap((log) => [
@@ -78,25 +78,8 @@ export async function startRoles({
   const { roles } = config;
   // Fail now: without master keys, the process would take orders that it cannot seal.
   masterKeysOf(config);
-  const logger = createLogger(config.logLevel);
-  installRuntime(logger);
-  const temporal = connectTemporal(config);
-  closers.push({ limitMs: 500, close: () => temporal.close() });
-  const mongo = connectMongo(config);
-  destroyBeforeUse(mongo, stopping);
-  closers.push({ limitMs: 500, close: () => mongo.close() });
-  const tail = followFeed(orderLog, mongo.db);
-  closers.push({ limitMs: 500, close: () => tail.stop() });
-  const context: RoleContext = {
-    config,
-    temporal,
-    mongo,
-    tail,
-    logger,
-    providers,
-    ...(roles.has('worker') && { tally: createStepTally() }),
-  };
-
+  const context = connect({ config, providers, stopping, closers });
+  installRuntime(context.logger);
   const needed = [setUp({ ...context, indexes: INDEXES, checkDatabaseIdentity, abort: stopping })];
   const startRole = { worker: startOrderWorker, feed: startFeed } as const;
   for (const role of ['worker', 'feed'] as const) {
@@ -111,28 +94,54 @@ export async function startRoles({
   }
   if (roles.has('kafka') && config.kafka !== undefined) {
     // Kafka's client is loaded only by this role.
-    const { startKafka } = await import('./kafka.js');
+    const { startKafka } = await import('./roles/kafka.js');
     const running = startKafka(context, config.kafka);
     closers.push({ limitMs: 3_500, close: () => running.stop() });
   }
-  let addresses: ApiAddresses | undefined;
-  if (roles.has('write') || roles.has('read')) {
-    await stage('Starting the API', async () => {
-      // Loaded while the workers start in their own threads.
-      const { startApi } = await import('./api.js');
-      // A separate connection pool, so that queries do not wait for the workers' writes.
-      const mongoOfApi = connectMongo(config);
-      destroyBeforeUse(mongoOfApi, stopping);
-      closers.push({ limitMs: 500, close: () => mongoOfApi.close() });
-      const api = await startApi({ ...context, mongo: mongoOfApi, page: PAGE });
-      closers.push({ limitMs: 2_500, close: () => api.stop() });
-      addresses = api;
-    });
-  }
+  const hasApi = roles.has('write') || roles.has('read');
+  const addresses = hasApi
+    ? await stage('Starting the API', () => serveApi(context, stopping, closers))
+    : undefined;
   await stage('Getting ready', async (note) => {
     if (!(await isDoneSoon(needed, stopping))) note('a server does not answer; continuing without it');
   });
   return addresses;
+}
+
+/** The connections that the roles share. */
+function connect({ config, providers, stopping, closers }: RolesOptions): RoleContext {
+  const temporal = connectTemporal(config);
+  closers.push({ limitMs: 500, close: () => temporal.close() });
+  const mongo = connectMongo(config);
+  destroyBeforeUse(mongo, stopping);
+  closers.push({ limitMs: 500, close: () => mongo.close() });
+  const tail = new FeedTail(orderLog, mongo.db);
+  closers.push({ limitMs: 500, close: () => tail.stop() });
+  return {
+    config,
+    temporal,
+    mongo,
+    tail,
+    logger: createLogger(config.logLevel),
+    providers,
+    ...(config.roles.has('worker') && { tally: createStepTally() }),
+  };
+}
+
+async function serveApi(
+  context: RoleContext,
+  stopping: AbortSignal,
+  closers: Closer[],
+): Promise<ApiAddresses> {
+  // Loaded while the workers start in their own threads.
+  const { startApi } = await import('./roles/api.js');
+  // A separate connection pool, so that queries do not wait for the workers' writes.
+  const mongo = connectMongo(context.config);
+  destroyBeforeUse(mongo, stopping);
+  closers.push({ limitMs: 500, close: () => mongo.close() });
+  const api = await startApi({ ...context, mongo, page: PAGE });
+  closers.push({ limitMs: 2_500, close: () => api.stop() });
+  return api;
 }
 
 /** True if all of the work is done within `PATIENCE_MS`. The work continues in any case. */

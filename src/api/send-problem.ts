@@ -2,7 +2,7 @@ import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { isMongoOutage, isQueryTooSlow } from '../outages/mongo-outage.js';
 import { isTemporalOutage } from '../outages/temporal-outage.js';
 import { DeadlineExceeded } from '../outages/timeout.js';
-import { loopDelay } from '../server/event-loop.js';
+import { loopDelay } from '../server/health/event-loop-delay.js';
 import { HttpProblem, pathOf, problemBody } from './problem.js';
 
 /** If the event loop was that late, an answer may have arrived in time, but was read too late. */

@@ -10,13 +10,14 @@ import { type Edge, guardEdge } from './edge/edge.js';
 import { isServedHere } from './edge/ports.js';
 import type { Http } from './http.js';
 import { Problem } from './problem.js';
+import { buildSerializer } from './requests/serialization.js';
 import { isKey } from './schemas/values.js';
 import { sendProblem } from './send-problem.js';
 import { answerWrongPaths, refuseWrongUrl } from './requests/paths.js';
 import { answerUnreadable } from './requests/unreadable.js';
 import { NoQuery, validatorCompiler } from './requests/validation.js';
 import type { Authenticate } from '../access/authenticate.js';
-import type { Logger } from '../server/logger.js';
+import type { Logger } from '../server/logging/logger.js';
 
 const BODY_LIMIT = 1024 * 1024;
 /**
@@ -77,6 +78,7 @@ export async function createHttp(logger: Logger, limits: HttpLimits = {}): Promi
     http: { headersTimeout: arrivesWithinMs, connectionsCheckingInterval: LOOK_FOR_LATE_MS },
     routerOptions: { maxParamLength: PATH_PART_LIMIT },
     genReqId: correlationId,
+    schemaController: { compilersFactory: { buildSerializer } },
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'correlationId' }),
     clientErrorHandler: answerUnreadable(logger),
     // Fastify runs no hooks for these errors.

@@ -1,5 +1,5 @@
 import { parkedEvents } from '../log/views/feeding/parked-events.js';
-import { projections } from '../log/views/feeding/projection-state.js';
+import { viewBuilds } from '../log/views/feeding/view-builds.js';
 import { answering } from '../mongodb/durability.js';
 import { type Found, pageFilter, type SourceQuery } from './page.js';
 
@@ -8,7 +8,7 @@ import { type Found, pageFilter, type SourceQuery } from './page.js';
  * not listed.
  */
 export async function parked({ db, before, after, limit }: SourceQuery): Promise<readonly Found[]> {
-  const built = await projections(db)
+  const built = await viewBuilds(db)
     .find({ parked: { $gt: 0 } }, { ...answering, projection: { collection: 1 } })
     .toArray();
   if (built.length === 0) return [];

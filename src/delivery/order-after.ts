@@ -1,6 +1,6 @@
 import type { Db } from 'mongodb';
 import { fold } from '../log/journal/fold.js';
-import { readStored } from '../log/journal/journal.js';
+import { readStored } from '../log/journal/read-journal.js';
 import { orderLog } from '../order-log.js';
 import type { QueryTime } from '../mongodb/durability.js';
 import type { StoredEvent } from '../order/events.js';

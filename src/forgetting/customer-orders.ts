@@ -5,7 +5,7 @@ import { committed } from '../mongodb/durability.js';
 import { journal } from '../log/journal/journal.js';
 import { foldHistory, readHistoryLog } from '../log/history/history.js';
 import { listWorkflows } from '../log/history/workflow-list.js';
-import { searchAttributes } from '../log/workflow/messages.js';
+import { searchAttributes } from '../log/workflow/search-attribute-names.js';
 import { FORGOTTEN, mayForget, personalTexts } from '../order/forget.js';
 import type { Order } from '../order/order.js';
 import { orderLog } from '../order-log.js';

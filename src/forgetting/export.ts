@@ -3,7 +3,7 @@ import { attentionOf } from '../attention/list.js';
 import type { AttentionDeps } from '../attention/page.js';
 import { committed } from '../mongodb/durability.js';
 import { readHistoryLog } from '../log/history/history.js';
-import { readStored } from '../log/journal/journal.js';
+import { readStored } from '../log/journal/read-journal.js';
 import { eventsSetAside } from '../log/journal/set-aside.js';
 import type { Order } from '../order/order.js';
 import { toView } from '../order/view.js';

@@ -2,9 +2,9 @@ import type { Db } from 'mongodb';
 import type { KeyStore } from '../access/persons/key-store.js';
 import { forgetAnswers } from '../delivery/webhooks/forget-answers.js';
 import { committed, durable } from '../mongodb/durability.js';
-import { readStored } from '../log/journal/journal.js';
+import { readStored } from '../log/journal/read-journal.js';
 import { eventsSetAside } from '../log/journal/set-aside.js';
-import { dropUnusedBuilds, projections, projectionState } from '../log/views/feeding/projection-state.js';
+import { dropUnusedBuilds, viewBuilds, buildsOf } from '../log/views/feeding/view-builds.js';
 import { documents } from '../log/views/view.js';
 import { orderLog } from '../order-log.js';
 import { orders } from '../views/orders.js';
@@ -188,7 +188,7 @@ async function inspectBuilds(
   let looked = 0;
   let dropped = 0;
   for (const { name } of views) {
-    const state = await projectionState(db, name);
+    const state = await buildsOf(db, name);
     if (state === undefined) continue;
     for (const build of [state.previous, state.rebuilding, state]) {
       if (build === undefined) continue;
@@ -203,7 +203,7 @@ async function inspectBuilds(
       }
       if (found.plain === 0) continue;
       if (build !== state.previous) throw new Error(`the view ${name} lags`);
-      await projections(db).updateOne(
+      await viewBuilds(db).updateOne(
         { _id: name, 'previous.collection': build.collection },
         { $unset: { previous: true } },
         durable,

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
 import type { Creation, StartOptions } from '../log/journal/entity-log.js';
-import { searchAttributes } from '../log/workflow/messages.js';
+import { searchAttributes } from '../log/workflow/search-attribute-names.js';
 import { formatMoney } from '../order/money.js';
 import type { Order } from '../order/order.js';
 

@@ -1,22 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { logs } from '../../src/logs.js';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Db } from 'mongodb';
-import { append, orderLog } from '../../src/order-log.js';
-import { createActivities } from '../../workers/activities.js';
-import { defaultLimits } from '../../src/effects/provider-modules.js';
-import { type TrackingRow, trackingRows } from '../../src/effects/carriers/tracking-rows.js';
 import { ensureAttentionIndexes } from '../../src/attention/list.js';
 import type { AttentionRow } from '../../src/attention/rows.js';
 import { run } from '../../src/cli/program.js';
-import type { Session } from '../../src/cli/script/session.js';
-import { decide } from '../../src/order/decide.js';
-import type { Order } from '../../src/order/order.js';
-import { forks } from '../../src/log/journal/fork.js';
-import { createLogger } from '../../src/server/logger.js';
-import { parkedEvents } from '../../src/log/views/feeding/parked-events.js';
-import { projections } from '../../src/log/views/feeding/projection-state.js';
-import { ensureStateViewIndexes } from '../../src/log/journal/state-view.js';
+import type { Session } from '../../src/cli/script/script.js';
 import { endpointViews } from '../../src/delivery/webhooks/endpoints.js';
 import {
   ensureCommandIndexes,
@@ -25,11 +13,23 @@ import {
 } from '../../src/delivery/kafka/command-rows.js';
 import { kafkaRows } from '../../src/delivery/kafka/publishing-progress.js';
 import { ensureDeliveryIndexes, subscriptionRows } from '../../src/delivery/webhooks/rows.js';
+import { type TrackingRow, trackingRows } from '../../src/effects/carriers/tracking-rows.js';
+import { defaultLimits } from '../../src/effects/provider-modules.js';
 import type { Endpoint } from '../../src/endpoint/endpoint.js';
 import { byRequest } from '../../src/endpoint/settings.js';
 import type { StateDocument } from '../../src/log/journal/entity-log.js';
+import { forks } from '../../src/log/journal/fork.js';
+import { ensureStateViewIndexes } from '../../src/log/journal/state-view.js';
+import { parkedEvents } from '../../src/log/views/feeding/parked-events.js';
+import { viewBuilds } from '../../src/log/views/feeding/view-builds.js';
+import { logs } from '../../src/logs.js';
+import { append, orderLog } from '../../src/order-log.js';
+import { decide } from '../../src/order/decide.js';
+import type { Order } from '../../src/order/order.js';
+import { createLogger } from '../../src/server/logging/logger.js';
 import { orders, toDocument } from '../../src/views/orders.js';
-import { startWorker } from '../../workers/worker.js';
+import { createActivities } from '../../workers/roles/activities.js';
+import { startWorker } from '../../workers/roles/worker.js';
 import { orderBody, startTestApi, type TestApi, workflowBundle } from '../support/api.js';
 import { until } from '../support/until.js';
 
@@ -68,11 +68,12 @@ describe('an effect that is owed for long', () => {
     const first = await api.startWorker();
     await first.stop();
     const { config, mongo } = api;
-    const context = { config, mongo, logger: createLogger('silent'), workflowBundle };
+    const context = { config, mongo, logger: createLogger('silent') };
     const port = { authorize: fails, capture: fails, void: fails, refund: fails, lookUp: fails };
     const payments = { name: 'payments (test)', port, limits: defaultLimits };
     const activities = createActivities({ db: mongo.db, providers: { payments } });
-    const worker = startWorker(context, { taskQueue: config.temporal.taskQueue, activities });
+    const { taskQueue } = config.temporal;
+    const worker = startWorker(context, { taskQueue, workflowBundle, activities });
     await worker.ready;
     stop = () => worker.stop();
     orderId = (await api.post('/v1/orders', { body: orderBody() })).body.orderId;
@@ -283,7 +284,7 @@ describe('the list of what needs a person', () => {
       })),
     );
     const build = { collection: 'customers_2', version: 1, position: 9, parked: 10, at: ago(hour) };
-    await projections(db).insertOne({ _id: 'customers', epoch: 1, builds: 2, ...build });
+    await viewBuilds(db).insertOne({ _id: 'customers', epoch: 1, builds: 2, ...build });
     await parkedEvents(db).insertMany(
       ['customers_1', 'customers_2'].flatMap((collection) =>
         some.flatMap((hours) =>
@@ -476,7 +477,7 @@ describe('the list of what needs a person', () => {
         readInput: async () => new Uint8Array(),
       },
       env: {},
-      openWriteSide: () => Promise.reject(new Error('This script only reads.')),
+      openTemporalGateway: () => Promise.reject(new Error('This script only reads.')),
     };
     const args = ['attention', '--url', address, '--code', 'stock_to_be_counted', '--limit', '1'];
     expect(await run(args, session)).toBe(0);

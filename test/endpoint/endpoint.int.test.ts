@@ -4,7 +4,8 @@ import { type Endpoint, endpoints } from '../../src/endpoint/endpoint.js';
 import { endpointLog } from '../../src/endpoint/endpoint-log.js';
 import { stateViews } from '../../src/log/journal/entity-log.js';
 import { foldHistory, readHistoryLog } from '../../src/log/history/history.js';
-import { journal, readJournal, ensureJournalIndexes } from '../../src/log/journal/journal.js';
+import { journal, ensureJournalIndexes } from '../../src/log/journal/journal.js';
+import { readJournal } from '../../src/log/journal/read-journal.js';
 import { record } from '../../src/log/journal/recording.js';
 import { diff } from '../../src/log/journal/diff.js';
 import { stateAt } from '../../src/log/journal/time-travel.js';
@@ -16,12 +17,12 @@ import {
   messageId,
   stateQuery,
 } from '../../src/log/workflow/messages.js';
-import type { RunningWorker } from '../../workers/worker.js';
+import type { RunningWorker } from '../../workers/roles/worker.js';
 import { startTestApi, type TestApi } from '../support/api.js';
 import { until } from '../support/until.js';
 import { runWithoutTemporal } from '../cli/without-temporal.js';
 import { orderLog } from '../../src/order-log.js';
-import { sequence } from '../../src/log/feed/sequencer.js';
+import { runSequencer } from '../../src/log/feed/sequencer.js';
 import { feedHead, readFeed } from '../../src/log/feed/feed.js';
 import { verify } from '../../src/log/proof/verify.js';
 import { reconcile } from '../../src/log/proof/reconciling.js';
@@ -130,7 +131,7 @@ test('its feed, its proof, its view and its journal are its own', async () => {
   // The feed.
   const giving = new AbortController();
   const sequencing = { log: endpointLog, db, signal: giving.signal, heartbeat: () => undefined };
-  const sequenced = sequence(sequencing);
+  const sequenced = runSequencer(sequencing);
   const events = await journal(endpointLog, db).countDocuments();
   await until(async () => expect(await feedHead(endpointLog, db)).toBe(events));
   const fed = await readFeed(endpointLog, db, 0, 100);

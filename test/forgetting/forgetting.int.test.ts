@@ -12,21 +12,22 @@ import { noteStatus } from '../../src/forgetting/forgettings.js';
 import { requestForgetting } from '../../src/forgetting/request.js';
 import { openCertificate } from '../../src/forgetting/certificate.js';
 import { destroyBeforeUse, ensureTombstoneIndex } from '../../src/forgetting/tombstones.js';
-import { journal, readJournal } from '../../src/log/journal/journal.js';
+import { journal } from '../../src/log/journal/journal.js';
+import { readJournal } from '../../src/log/journal/read-journal.js';
 import { resume } from '../../src/log/resume/resume.js';
 import { verify } from '../../src/log/proof/verify.js';
-import { projectionState, rollBack } from '../../src/log/views/feeding/projection-state.js';
+import { buildsOf, rollBack } from '../../src/log/views/feeding/view-builds.js';
 import { rebuildJournal } from '../../src/log/views/rebuilding/rebuild-journal.js';
 import { rebuildStateView } from '../../src/log/views/rebuilding/rebuild-state-view.js';
 import { rebuild } from '../../src/log/views/rebuilding/rebuild.js';
 import { type NewOrder, orderLog, orderWorkflow, workflowId } from '../../src/order-log.js';
 import { rulesToday } from '../../src/order/rules.js';
 import { connectMongo } from '../../src/server/connections.js';
-import { createLogger } from '../../src/server/logger.js';
+import { createLogger } from '../../src/server/logging/logger.js';
 import { customers, findCustomer } from '../../src/views/customers.js';
 import { orders } from '../../src/views/orders.js';
-import { createActivities } from '../../workers/activities.js';
-import { type RunningWorker, startWorker } from '../../workers/worker.js';
+import { createActivities } from '../../workers/roles/activities.js';
+import { type RunningWorker, startWorker } from '../../workers/roles/worker.js';
 import {
   orderBody,
   placedOrder,
@@ -340,9 +341,10 @@ test(
     const { taskQueue } = config.temporal;
     const keyStore = api.mongo.keys;
     const dying = startWorker(
-      { config, mongo: api.mongo, logger: createLogger('silent'), workflowBundle },
+      { config, mongo: api.mongo, logger: createLogger('silent') },
       {
         taskQueue,
+        workflowBundle,
         activities: {
           ...createActivities({ db }),
           ...createForgetting({ db, keyStore, taskQueue }),
@@ -469,7 +471,8 @@ test(
       expect(row).not.toBeNull();
       return row?.['_id'];
     });
-    // The worker shares this process's key store, which may use the key for a second without asking.
+    // The worker shares this process's key store, which may use the key for a second without
+    // asking.
     await until(async () =>
       expect((await api.get(`/v1/orders/${created.orderId}`)).headers['persons']).toBe('sealed'),
     );
@@ -566,7 +569,7 @@ test(
       expect(await journal(orderLog, db).countDocuments({ unsequenced: true })).toBe(0),
     );
     // The build that the next one replaces is kept, until the certificate is made.
-    const kept = (await projectionState(db, customers.name))?.collection;
+    const kept = (await buildsOf(db, customers.name))?.collection;
     expect(kept).toBeDefined();
     await rebuild(orderLog, customers, rebuilding());
     await until(async () =>

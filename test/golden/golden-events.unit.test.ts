@@ -5,7 +5,7 @@ import { type OrderEvent, type StoredEvent, schemaVersions } from '../../src/ord
 import { evolve, fold } from '../../src/order/evolve.js';
 import { followsRules } from '../../src/order/rules.js';
 import { upcast } from '../../src/order/upcasters.js';
-import { isSameEvent } from '../../src/log/journal/journal.js';
+import { isSameEvent } from '../../src/log/journal/same-event.js';
 import { messageId } from '../../src/log/workflow/messages.js';
 import { goldenEvents } from './golden-events.js';
 import { readLock } from './lock.js';

@@ -7,7 +7,7 @@ import type { OrderEvent } from '../../src/order/events.js';
 import { fold } from '../../src/order/evolve.js';
 import { isFinished, type Order, quantityOf, sum } from '../../src/order/order.js';
 import { foldHistory, readHistoryLog } from '../../src/log/history/history.js';
-import { readJournal } from '../../src/log/journal/journal.js';
+import { readJournal } from '../../src/log/journal/read-journal.js';
 import { orders, toDocument } from '../../src/views/orders.js';
 import { stateQuery } from '../../src/log/workflow/messages.js';
 import type { System } from './system.js';

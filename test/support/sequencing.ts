@@ -1,5 +1,5 @@
 import type { Db } from 'mongodb';
-import { sequence } from '../../src/log/feed/sequencer.js';
+import { runSequencer } from '../../src/log/feed/sequencer.js';
 import { orderLog } from '../../src/order-log.js';
 
 /**
@@ -10,7 +10,7 @@ import { orderLog } from '../../src/order-log.js';
  */
 export function startSequencing(db: Db): () => Promise<void> {
   const stopping = new AbortController();
-  const ended = sequence({ log: orderLog, db, signal: stopping.signal, heartbeat: () => undefined });
+  const ended = runSequencer({ log: orderLog, db, signal: stopping.signal, heartbeat: () => undefined });
   return async () => {
     stopping.abort();
     await ended;

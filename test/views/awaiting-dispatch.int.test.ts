@@ -3,7 +3,7 @@ import { describe, expect, test } from '@jest/globals';
 import type { OrderEvent, EventDraft } from '../../src/order/events.js';
 import { journal } from '../../src/log/journal/journal.js';
 import { intervene } from '../../src/log/views/feeding/interventions.js';
-import { projectionState, rollBack } from '../../src/log/views/feeding/projection-state.js';
+import { buildsOf, rollBack } from '../../src/log/views/feeding/view-builds.js';
 import { rebuild } from '../../src/log/views/rebuilding/rebuild.js';
 import type { EntityView } from '../../src/log/views/view.js';
 import { awaitingDispatch, listAwaitingDispatch } from '../../src/views/awaiting-dispatch.js';
@@ -196,7 +196,7 @@ test('a feeder that remembers nothing does not bring a dispatched shipment back'
   );
   run(awaitingDispatch);
   await caughtUp(db, awaitingDispatch);
-  expect(await projectionState(db, awaitingDispatch.name)).toMatchObject({ position: head + 1 });
+  expect(await buildsOf(db, awaitingDispatch.name)).toMatchObject({ position: head + 1 });
   expect(await parkedOf(db, awaitingDispatch)).toEqual([]);
   expect(await contentsOf(db, awaitingDispatch)).toEqual([]);
 });
@@ -230,7 +230,7 @@ test('a rebuild under live writes comes to the same, and a roll-back catches up'
   await caughtUp(db, awaitingDispatch);
   const expected = await foldedAnew(db, awaitingDispatch, logs);
   expect(expected).not.toEqual([]);
-  expect(await projectionState(db, awaitingDispatch.name)).toMatchObject({ rebuildId });
+  expect(await buildsOf(db, awaitingDispatch.name)).toMatchObject({ rebuildId });
   expect(await contentsOf(db, awaitingDispatch)).toEqual(expected);
   await rollBack(db, awaitingDispatch.name);
   await caughtUp(db, awaitingDispatch);

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
 import type { Document, Filter, Sort } from 'mongodb';
-import { appendToJournal } from '../../src/log/journal/journal.js';
+import { appendToJournal } from '../../src/log/journal/append-to-journal.js';
 import { fold } from '../../src/order/evolve.js';
-import { ensureStateViewIndexes, projectState } from '../../src/log/journal/state-view.js';
+import { ensureStateViewIndexes, updateStateView } from '../../src/log/journal/state-view.js';
 import { type OrderDocument, orders, toDocument } from '../../src/views/orders.js';
 import { logOf, openDatabase } from '../support/database.js';
 import { create, states } from '../order/examples.js';
@@ -18,7 +18,7 @@ afterAll(() => database.close());
 
 test('the view of an order with no journal is left as it is', async () => {
   const orderId = randomUUID();
-  await projectState(orderLog, db, orderId);
+  await updateStateView(orderLog, db, orderId);
   expect(await orders(db).findOne({ _id: orderId })).toBeNull();
 });
 
@@ -27,10 +27,10 @@ test('the view is as far as the journal has no gap', async () => {
   const log = logOf(states.confirmed, orderId);
   await appendToJournal(orderLog, db, log.slice(0, 2));
   await appendToJournal(orderLog, db, log.slice(3));
-  await projectState(orderLog, db, orderId);
+  await updateStateView(orderLog, db, orderId);
   expect(await orders(db).findOne({ _id: orderId })).toMatchObject({ version: 2 });
   await appendToJournal(orderLog, db, log.slice(2, 3));
-  await projectState(orderLog, db, orderId);
+  await updateStateView(orderLog, db, orderId);
   expect(await orders(db).findOne({ _id: orderId })).toStrictEqual(toDocument(stateOf(log)));
 });
 
@@ -40,7 +40,7 @@ test('projecting at once from several sides comes to the same', async () => {
   await Promise.all(
     log.map(async (event) => {
       await appendToJournal(orderLog, db, [event]);
-      await projectState(orderLog, db, orderId);
+      await updateStateView(orderLog, db, orderId);
     }),
   );
   expect(await orders(db).findOne({ _id: orderId })).toStrictEqual(toDocument(stateOf(log)));
@@ -50,13 +50,13 @@ test('a writer that was overtaken takes nothing back', async () => {
   const orderId = randomUUID();
   const log = logOf(states.confirmed, orderId);
   await appendToJournal(orderLog, db, log.slice(0, 2));
-  await projectState(orderLog, db, orderId);
+  await updateStateView(orderLog, db, orderId);
   await appendToJournal(orderLog, db, log.slice(2, 3));
   const slow = pausedBefore(db, 'replaceOne');
-  const overtaken = projectState(orderLog, slow.db, orderId);
+  const overtaken = updateStateView(orderLog, slow.db, orderId);
   await slow.isThere;
   await appendToJournal(orderLog, db, log.slice(3));
-  await projectState(orderLog, db, orderId);
+  await updateStateView(orderLog, db, orderId);
   slow.goOn();
   await overtaken;
   expect(await orders(db).findOne({ _id: orderId })).toStrictEqual(toDocument(stateOf(log)));

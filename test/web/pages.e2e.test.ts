@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/gl
 import type { BrowserContext, Page } from 'playwright-core';
 import type { PositionedEvent } from '../../src/log/feed/feed.js';
 import { parkedEvents, toParked } from '../../src/log/views/feeding/parked-events.js';
-import { projections } from '../../src/log/views/feeding/projection-state.js';
+import { viewBuilds } from '../../src/log/views/feeding/view-builds.js';
 import { startReceiver } from '../delivery/webhooks/receiver.js';
 import { type Api, byDhl, paidWith, type PlacedOrder } from '../support/orders-over-http.js';
 import type { System } from '../support/system.js';
@@ -193,10 +193,7 @@ test('an event that a view could not apply is tried again, or skipped, on the pa
       expect(found).toMatchObject({ position: expect.any(Number) });
       return found as unknown as PositionedEvent;
     });
-    const state = await projections(system.db).findOneAndUpdate(
-      { _id: 'customers' },
-      { $inc: { parked: 1 } },
-    );
+    const state = await viewBuilds(system.db).findOneAndUpdate({ _id: 'customers' }, { $inc: { parked: 1 } });
     const parked = toParked('customers', state?.collection ?? '', event, new Error('no such field'));
     await parkedEvents(system.db).insertOne(parked);
   };
@@ -226,7 +223,7 @@ test('a view is rebuilt from the page of the system, which shows how far it is',
   await own.locator('.progress').getByText('500 of 2,000, 250/s, 6 s left').waitFor();
   await own.close();
 
-  const stored = async () => (await projections(system.db).findOne({ _id: 'customers' }))?.collection;
+  const stored = async () => (await viewBuilds(system.db).findOne({ _id: 'customers' }))?.collection;
   const before = await stored();
   await open('/system');
   await press('Rebuild customers');

@@ -5,7 +5,7 @@ import { endpointLog } from '../../endpoint/endpoint-log.js';
 import { append } from '../../log/append.js';
 import { workflowIdOf } from '../../log/journal/entity-log.js';
 import { contiguous, fold } from '../../log/journal/fold.js';
-import { readJournal } from '../../log/journal/journal.js';
+import { readJournal } from '../../log/journal/read-journal.js';
 import { refusalIn } from '../../log/history/refused-update.js';
 import {
   type Answer,

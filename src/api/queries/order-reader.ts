@@ -3,7 +3,7 @@ import { type OrderState, workflowId, type OrderHistory, orderLog } from '../../
 import { type Order, isFinished } from '../../order/order.js';
 import { toView } from '../../order/view.js';
 import { foldHistory, readHistoryLog } from '../../log/history/history.js';
-import { type StopReason, ended, forked, wordOf } from '../../log/journal/stops.js';
+import { type StopReason, endedReason, forkedReason, wordOf } from '../../log/journal/stops.js';
 import { isMongoOutage } from '../../outages/mongo-outage.js';
 import { concernsOf } from '../../views/concerns.js';
 import type { StoredView } from '../../views/cache/order-cache.js';
@@ -58,7 +58,7 @@ export function createOrderReader(client: Client, views: Pick<OrderViews, 'read'
       const stop =
         halted === undefined
           ? unlessFinished(order, status.name === 'RUNNING', wordOf(status.name))
-          : forked(orderLog, orderId, halted.message);
+          : forkedReason(orderLog, orderId, halted.message);
       return { ...stored(order, stop), servedBy: 'workflow' };
     } catch (error) {
       if (error instanceof WorkflowNotFoundError) return undefined;
@@ -100,7 +100,7 @@ export function createOrderReader(client: Client, views: Pick<OrderViews, 'read'
 }
 
 function unlessFinished(order: Order, isRunning: boolean, status?: string): StopReason | undefined {
-  return isRunning || isFinished(order) ? undefined : ended(orderLog, order.orderId, status);
+  return isRunning || isFinished(order) ? undefined : endedReason(orderLog, order.orderId, status);
 }
 
 function stored(order: Order, stop: StopReason | undefined): StoredView {

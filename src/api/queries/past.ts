@@ -4,7 +4,7 @@ import { fold } from '../../order/evolve.js';
 import type { Order } from '../../order/order.js';
 import { upcast } from '../../order/upcasters.js';
 import { answering } from '../../mongodb/durability.js';
-import { readStored } from '../../log/journal/journal.js';
+import { readStored } from '../../log/journal/read-journal.js';
 import { truncationPoints } from '../../log/journal/truncated-log.js';
 import { type Diff, diff } from '../../log/journal/diff.js';
 import { eventsUntil, type Moment } from '../../log/journal/time-travel.js';

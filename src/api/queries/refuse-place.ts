@@ -1,7 +1,7 @@
 import type { Db } from 'mongodb';
 import { answering } from '../../mongodb/durability.js';
 import type { Generations } from '../../log/feed/generations.js';
-import { readStored } from '../../log/journal/journal.js';
+import { readStored } from '../../log/journal/read-journal.js';
 import { HttpProblem } from '../problem.js';
 import type { OrderReader } from './order-reader.js';
 import { orderLog } from '../../order-log.js';

@@ -2,7 +2,7 @@ import type { Db } from 'mongodb';
 import { Type } from 'typebox';
 import { foldHistory } from '../../log/history/history.js';
 import { contiguous } from '../../log/journal/fold.js';
-import { readStored } from '../../log/journal/journal.js';
+import { readStored } from '../../log/journal/read-journal.js';
 import { answering } from '../../mongodb/durability.js';
 import { upcastIfKnown } from '../../order/upcasters.js';
 import { orderLog } from '../../order-log.js';

@@ -1,12 +1,13 @@
 import type { Client } from '@temporalio/client';
 import type { Db } from 'mongodb';
-import { type Static, Type } from 'typebox';
+import { Type } from 'typebox';
+import { Projections } from '../schemas/answers.js';
 import { HttpProblem, problem } from '../problem.js';
 import { closed } from '../schemas/values.js';
 import type { Http } from '../http.js';
 import { requestAnotherRebuild } from '../../log/views/rebuilding/request-rebuild.js';
-import { rollBack } from '../../log/views/feeding/projection-state.js';
-import { type ProjectionsStatus, projectionsStatus } from '../../log/views/status.js';
+import { rollBack } from '../../log/views/feeding/view-builds.js';
+import { type ViewsStatus, viewsStatus } from '../../log/views/status.js';
 import { storesOf } from '../../log/views/rebuilding/store-rebuild.js';
 import { logs } from '../../logs.js';
 import { orderLog } from '../../order-log.js';
@@ -16,69 +17,11 @@ import { viewNamed, views } from '../../views/views.js';
 export interface ProjectionDeps {
   readonly db: Db;
   readonly client: Client;
-  /** the task queue of the role `feed` */
-  readonly feedTaskQueue: string;
+  /** the task queue of the orders */
+  readonly taskQueue: string;
 }
 
 const Count = Type.Integer();
-const Milliseconds = Type.Integer({ description: 'milliseconds' });
-const Time = Type.String({ description: 'ISO-8601 UTC' });
-
-const Progress = closed({
-  rebuildId: Type.String(),
-  startedAt: Time,
-  done: Count,
-  total: Type.Integer({ description: 'as far as known' }),
-  perSecond: Count,
-  secondsLeft: Type.Optional(Type.Integer({ description: 'absent while unknown' })),
-});
-
-const ViewStatus = closed({
-  name: Type.String(),
-  version: Type.Integer({
-    description: 'the version of the fold that built the view; 0 if nothing was built yet',
-  }),
-  latestVersion: Count,
-  position: Count,
-  head: Type.Integer({ description: 'the last position of the feed' }),
-  eventsBehind: Count,
-  msBehind: Type.Integer({ description: 'age of the oldest event that is not applied, in milliseconds' }),
-  parked: Type.Integer({ description: 'parked events' }),
-  at: Type.Optional(Time),
-  rebuildId: Type.Optional(Type.String({ description: 'the id of the rebuild that made the view' })),
-  previous: Type.Optional(closed({ version: Count, position: Count })),
-  rebuilding: Type.Optional(Progress),
-});
-
-const StoreStatus = closed({
-  name: Type.String(),
-  version: Type.Optional(
-    Type.Integer({
-      description: 'the version of the fold that built the store; absent if it was never rebuilt',
-    }),
-  ),
-  rebuildId: Type.Optional(Type.String({ description: 'the id of the last completed rebuild' })),
-  at: Type.Optional(Time),
-  exceptions: Type.Optional(
-    closed({
-      count: Type.Integer({ description: 'orders that could not be rebuilt from their first event' }),
-      orderIds: Type.Array(Type.String(), { description: 'the first hundred' }),
-    }),
-  ),
-  rebuilding: Type.Optional(Progress),
-});
-
-const Status = closed({
-  feed: closed({
-    head: Count,
-    generation: Count,
-    commonUntil: Count,
-    unsequenced: Count,
-    behindMs: Milliseconds,
-  }),
-  views: Type.Array(ViewStatus),
-  stores: Type.Array(StoreStatus),
-});
 
 const Requested = closed({ name: Type.String(), rebuildId: Type.String() });
 export const NamePath = closed({ name: Type.String({ maxLength: 64 }) });
@@ -102,16 +45,15 @@ function statusRoute(app: Http, { db }: ProjectionDeps): void {
       schema: {
         summary: 'Position and lag of the feed, and of every view and store derived from events',
         tags,
-        response: { 200: Status, 503: problem(503) },
+        response: { 200: Projections, 503: problem(503) },
       },
     },
-    async (_request, reply) =>
-      await reply.send(toAnswer(await projectionsStatus(orderLog, db, views, storeNames))),
+    async (_request, reply) => await reply.send(toAnswer(await viewsStatus(orderLog, db, views, storeNames))),
   );
 }
 
-function rebuildRoute(app: Http, { db, client, feedTaskQueue }: ProjectionDeps): void {
-  const requesting = { db, client, taskQueue: feedTaskQueue };
+function rebuildRoute(app: Http, { db, client, taskQueue }: ProjectionDeps): void {
+  const requesting = { db, client, taskQueue };
   app.post(
     '/v1/projections/:name/rebuild',
     {
@@ -192,7 +134,7 @@ function unknown(name: string): HttpProblem {
   return new HttpProblem(404, 'projection_not_found', `There is no view ${name}. There are ${names}.`);
 }
 
-function toAnswer({ feed, views: all, stores }: ProjectionsStatus): Static<typeof Status> {
+function toAnswer({ feed, views: all, stores }: ViewsStatus): Projections {
   const named = stores.map(({ exceptions, ...store }) =>
     exceptions === undefined
       ? store

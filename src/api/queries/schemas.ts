@@ -1,4 +1,4 @@
-import { type TSchema, Type } from 'typebox';
+import { type Static, type TSchema, Type } from 'typebox';
 import { attentionCodes } from '../../attention/rows.js';
 import { Event, Instant, Order } from '../schemas/order.js';
 import { closed } from '../schemas/values.js';
@@ -70,6 +70,7 @@ export const AttentionRow = closed({
   ),
   nextTryAt: optional(Instant),
 });
+export type AttentionRow = Static<typeof AttentionRow>;
 
 /** An order as it is now, with what about it needs a person. */
 export const OrderWithAttention = closed({

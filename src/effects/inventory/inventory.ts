@@ -4,7 +4,7 @@ import type { LineQuantity } from '../../order/commands.js';
 import { type EffectOf, type OutcomeOf, orderOf } from '../../order/effects.js';
 import type { MissingStock } from '../../order/events.js';
 import { asStored, committed, durable, isDuplicateKey } from '../../mongodb/durability.js';
-import { readJournal } from '../../log/journal/journal.js';
+import { readJournal } from '../../log/journal/read-journal.js';
 import { restoreStock } from './stock-restore.js';
 import { assertWhole, stockState, StockUnknown } from './stock-state.js';
 import type { Known } from '../port.js';

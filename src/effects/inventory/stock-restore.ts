@@ -4,7 +4,7 @@ import type { Effect } from '../../order/effects.js';
 import type { EventDraft, OrderEvent } from '../../order/events.js';
 import { type Order, quantityOf } from '../../order/order.js';
 import { committed, durable, isDuplicateKey } from '../../mongodb/durability.js';
-import type { Outside } from '../../log/history/outside.js';
+import type { OutsideRestore } from '../../log/history/outside-restore.js';
 import { journal } from '../../log/journal/journal.js';
 import { effectsOf, type Log } from '../settled-effects.js';
 import { type Outdated, stockState, stockStates } from './stock-state.js';
@@ -23,7 +23,7 @@ import { inTransaction } from '../../mongodb/transaction.js';
 import { orderLog } from '../../order-log.js';
 
 /** Stock, for the log's rebuild and reconciliation: the outside system that logs can restore. */
-export const stockOutside: Outside<Order, EventDraft> = {
+export const stockOutside: OutsideRestore<Order, EventDraft> = {
   beginRestore,
   endRestore,
   restore: restoreStock,

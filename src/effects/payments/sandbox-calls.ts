@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { ClientSession, Db } from 'mongodb';
-import { readJournal } from '../../log/journal/journal.js';
+import { readJournal } from '../../log/journal/read-journal.js';
 import { durable } from '../../mongodb/durability.js';
 import type { PaymentFact } from '../../order/commands.js';
 import { type EffectOf, type OutcomeOf, orderOf } from '../../order/effects.js';

@@ -16,15 +16,12 @@ export interface JournalInsert {
   readonly event?: JournalDocument;
 }
 
-/**
- * An event was deleted, which only a person does. What a leader knows of the journal may be wrong
- * from then on.
- */
+/** An event was deleted, which only a person does: what is known of the journal may be wrong now. */
 export interface JournalDelete {
   readonly operationType: 'delete';
 }
 
-export function areNoDeletes<C extends object>(
+export function noneDeleted<C extends object>(
   changes: readonly (C | JournalDelete)[],
 ): changes is readonly C[] {
   return changes.every((change) => !('operationType' in change && change.operationType === 'delete'));

@@ -6,64 +6,7 @@ import { answering } from '../../mongodb/durability.js';
 import type { AnyLog } from '../journal/entity-log.js';
 import { type JournalDocument, eventOf } from '../journal/journal.js';
 import { feedEnd, type PositionedEvent, readGeneration } from './feed.js';
-import { type JournalDelete, type Position, areNoDeletes, openPositions } from './journal-changes.js';
-
-/**
- * Notifies the readers of a process when the feed grows. All readers share one change stream, which
- * opens for the first one. While this process gives the positions itself, it needs no stream.
- */
-export interface FeedTail {
-  /**
-   * Resolves with the head: when it is beyond `position`, when the next generation begins, when
-   * readers were woken since `wakeCount` was read, when time is up or when `signal` aborts. Read
-   * `wakeCount`, look, then wait with it: so no wake-up between looking and waiting is missed.
-   */
-  waitBeyond(position: number, signal: AbortSignal, withinMs: number, wakeCount?: number): Promise<number>;
-  /** Wakes the readers: something else has changed that they may depend on. */
-  wake(): void;
-  /** how often they were woken */
-  readonly wakeCount: number;
-  /**
-   * The events after a position, if this process gave them their positions just now, in this
-   * generation; undefined if it did not.
-   */
-  remembered(generation: number, after: number, limit: number): readonly PositionedEvent[] | undefined;
-  /**
-   * `readFeed` for a reader of a generation, from memory if this process gave the positions just
-   * now; then more events may follow even if fewer than `limit` are returned.
-   *
-   * @returns undefined if the feed is of another generation
-   */
-  read(generation: number, after: number, limit: number): Promise<readonly PositionedEvent[] | undefined>;
-  /** the generation as it was seen last; undefined until it is known */
-  readonly generation: number | undefined;
-  /** Starts to listen for events of one entity. */
-  listenTo(orderId: string): EntityListener;
-  /**
-   * For the sequencer in this process: what it publishes arrives sooner than by a change stream.
-   */
-  publishLocally(): LocalPublisher;
-  stop(): Promise<void>;
-}
-
-export interface LocalPublisher {
-  /** This process gives the positions from now on; `position` is the last one so far. */
-  readonly lead: (position: number, generation: number) => void;
-  /** These positions were given in a generation, in this sequence, and a majority has them. */
-  readonly publish: (given: readonly GivenPosition[], generation: number) => void;
-  readonly close: () => void;
-}
-
-export interface GivenPosition extends Position {
-  /** the recorded event, if known, so that readers need not load it */
-  readonly event?: JournalDocument | undefined;
-}
-
-export interface EntityListener {
-  /** True if the entity may have new events; false if time is up or `signal` aborts first. */
-  next(signal: AbortSignal, withinMs: number): Promise<boolean>;
-  close(): void;
-}
+import { type JournalDelete, type Position, noneDeleted, openPositions } from './journal-changes.js';
 
 const POLL_EVERY_MS = 1_000;
 /** After this time the feed is polled once, and the wait begins again. */
@@ -73,58 +16,21 @@ const rememberedEvents = 500;
 const AWAIT_MS = 300;
 
 /**
- * If the change stream fails, the head is polled every second until a new stream is open. It is
- * also polled while this process is about to give the positions, because another leader may still
- * give some.
+ * Notifies the readers of a process when the feed grows. All readers share one change stream, which
+ * opens for the first one. If it fails, the head is polled every second until a new stream is open.
+ * While this process gives the positions itself, it needs no stream. Until it does, the head is
+ * polled, because another leader may still give some.
  */
-export function followFeed(log: AnyLog, db: Db): FeedTail {
-  const tail = new Tail(log, db);
-  const oneAtATime = createMutex();
-  const sharing = createSharing<readonly PositionedEvent[] | undefined>();
-  /** Concurrent reads of one page are shared; different pages are read one after the other. */
-  const readShared: FeedTail['read'] = (generation, position, limit) =>
-    sharing(`${generation} ${position} ${limit}`, () =>
-      oneAtATime(async () => {
-        const place = { generation, position };
-        const { current, events } = await readGeneration(log, db, place, limit, answering);
-        tail.setGeneration(current);
-        return events;
-      }),
-    );
-  let following: Promise<void> | undefined;
-  const followed = (): Tail => {
-    following ??= tail.follow();
-    return tail;
-  };
-  return {
-    waitBeyond: (position, signal, withinMs, wakeCount) =>
-      followed().waitBeyond(position, signal, withinMs, wakeCount),
-    wake: () => tail.wake(),
-    get wakeCount() {
-      return tail.wakeCount;
-    },
-    remembered: (generation, after, limit) => tail.remembered(generation, after, limit),
-    read: async (generation, after, limit) =>
-      tail.remembered(generation, after, limit) ?? (await readShared(generation, after, limit)),
-    get generation() {
-      return tail.generation;
-    },
-    listenTo: (orderId) => followed().listenTo(orderId),
-    publishLocally: () => tail.publishLocally(),
-    async stop() {
-      tail.stopping.abort();
-      await following;
-    },
-  };
-}
-
-class Tail {
-  readonly stopping = new AbortController();
-  generation: number | undefined;
-  wakeCount = 0;
+export class FeedTail {
   private readonly log: AnyLog;
   private readonly db: Db;
+  private readonly stopping = new AbortController();
+  private following: Promise<void> | undefined;
+  private readonly oneAtATime = createMutex();
+  private readonly shared = createSharing<readonly PositionedEvent[] | undefined>();
   private head = 0;
+  private lastGeneration: number | undefined;
+  private wakes = 0;
   private localPublishers = 0;
   /** a local publisher gives the positions, and no other process does */
   private isLeading = false;
@@ -138,12 +44,28 @@ class Tail {
     this.db = db;
   }
 
+  /** the generation as it was seen last; undefined until it is known */
+  get generation(): number | undefined {
+    return this.lastGeneration;
+  }
+
+  /** how often the readers were woken */
+  get wakeCount(): number {
+    return this.wakes;
+  }
+
+  /**
+   * Resolves with the head: when it is beyond `position`, when the next generation begins, when
+   * readers were woken since `wakeCount` was read, when time is up or when `signal` aborts. Read
+   * `wakeCount`, look, then wait with it: so no wake-up between looking and waiting is missed.
+   */
   async waitBeyond(
     position: number,
     signal: AbortSignal,
     withinMs: number,
     wakeCount = this.wakeCount,
   ): Promise<number> {
+    this.follow();
     const { generation } = this;
     const isNext = () => generation !== undefined && this.generation !== generation;
     const hasChanged = () => this.head > position || this.wakeCount !== wakeCount || isNext();
@@ -151,12 +73,15 @@ class Tail {
     return this.head;
   }
 
+  /** Wakes the readers: something else has changed that they may depend on. */
   wake(): void {
-    this.wakeCount += 1;
+    this.wakes += 1;
     for (const wake of this.waiting) wake();
   }
 
+  /** Starts to listen for events of one entity. */
   listenTo(orderId: string): EntityListener {
+    this.follow();
     const wakes = new Set<() => void>();
     let hasNews = false;
     const notify = (): void => {
@@ -179,6 +104,9 @@ class Tail {
     };
   }
 
+  /**
+   * For the sequencer in this process: what it publishes arrives sooner than by a change stream.
+   */
   publishLocally(): LocalPublisher {
     this.localPublishers += 1;
     return {
@@ -209,13 +137,50 @@ class Tail {
     if (this.recent.length > 2 * rememberedEvents) this.recent = this.recent.slice(-rememberedEvents);
   }
 
+  /**
+   * The events after a position, if this process gave them their positions just now, in this
+   * generation; undefined if it did not.
+   */
   remembered(generation: number, after: number, limit: number): readonly PositionedEvent[] | undefined {
     if (generation !== this.generation) return undefined;
     const from = after + 1 - (this.recent[0]?.position ?? Infinity);
     return from < 0 || from >= this.recent.length ? undefined : this.recent.slice(from, from + limit);
   }
 
-  async follow(): Promise<void> {
+  /**
+   * `readFeed` for a reader of a generation, from memory if this process gave the positions just
+   * now; then more events may follow even if fewer than `limit` are returned. Concurrent reads of
+   * one page are shared; different pages are read one after the other.
+   *
+   * @returns undefined if the feed is of another generation
+   */
+  async read(
+    generation: number,
+    after: number,
+    limit: number,
+  ): Promise<readonly PositionedEvent[] | undefined> {
+    const readPage = async (): Promise<readonly PositionedEvent[] | undefined> => {
+      const place = { generation, position: after };
+      const { current, events } = await readGeneration(this.log, this.db, place, limit, answering);
+      this.setGeneration(current);
+      return events;
+    };
+    return (
+      this.remembered(generation, after, limit) ??
+      (await this.shared(`${generation} ${after} ${limit}`, () => this.oneAtATime(readPage)))
+    );
+  }
+
+  async stop(): Promise<void> {
+    this.stopping.abort();
+    await this.following;
+  }
+
+  private follow(): void {
+    this.following ??= this.followUntilStopped();
+  }
+
+  private async followUntilStopped(): Promise<void> {
     const { signal } = this.stopping;
     while (!signal.aborted) {
       if (this.localPublishers === 0) await this.watch(signal).catch(() => undefined);
@@ -249,7 +214,7 @@ class Tail {
     const next = this.head + 1;
     // False if a position was seen twice, or someone changed the journal by hand.
     const areNext =
-      areNoDeletes<Position>(changes) && changes.every(({ position }, index) => position === next + index);
+      noneDeleted<Position>(changes) && changes.every(({ position }, index) => position === next + index);
     if (areNext) this.advance(changes);
     else await this.poll();
   }
@@ -281,10 +246,10 @@ class Tail {
   }
 
   /** Wakes every reader if the feed is of another generation than before. */
-  setGeneration(generation: number): void {
+  private setGeneration(generation: number): void {
     if (generation === this.generation) return;
     this.recent = [];
-    this.generation = generation;
+    this.lastGeneration = generation;
     for (const wake of this.waiting) wake();
   }
 
@@ -297,6 +262,25 @@ class Tail {
   private notify(orderId: string): void {
     for (const notify of this.listeners.get(orderId) ?? []) notify();
   }
+}
+
+export interface LocalPublisher {
+  /** This process gives the positions from now on; `position` is the last one so far. */
+  readonly lead: (position: number, generation: number) => void;
+  /** These positions were given in a generation, in this sequence, and a majority has them. */
+  readonly publish: (given: readonly GivenPosition[], generation: number) => void;
+  readonly close: () => void;
+}
+
+export interface GivenPosition extends Position {
+  /** the recorded event, if known, so that readers need not load it */
+  readonly event?: JournalDocument | undefined;
+}
+
+export interface EntityListener {
+  /** True if the entity may have new events; false if time is up or `signal` aborts first. */
+  next(signal: AbortSignal, withinMs: number): Promise<boolean>;
+  close(): void;
 }
 
 /**

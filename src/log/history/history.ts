@@ -4,18 +4,15 @@ import proto from '@temporalio/proto';
 import { fold } from '../journal/fold.js';
 import { append } from '../append.js';
 import type { Draft, Envelope, State, StoredEvent } from '../entity.js';
-import {
-  causeOf,
-  type ContinuedEntity,
-  type EntityStep,
-  type NewEntity,
-  type ResumedEntity,
-} from '../workflow/messages.js';
+import { causeOf } from '../workflow/messages.js';
+import type { NewEntity, RunInput } from '../workflow/inputs.js';
+import type { EntityStep } from '../workflow/steps.js';
 import { type AnyLog, type EntityLog, workflowIdOf } from '../journal/entity-log.js';
 import { forkFailure } from '../journal/fork.js';
 import type { HistoryEvent, ReadOptions } from './history-events.js';
 import { decoded, type Payloads, runsOf, startArgument } from './runs.js';
-import { isSameEvent, resumptionType } from '../journal/journal.js';
+import { isSameEvent } from '../journal/same-event.js';
+import { resumptionType } from '../journal/journal.js';
 
 /** The log of an entity, from Temporal's histories. */
 export interface HistoryLog<S extends State, D extends Draft> {
@@ -136,12 +133,10 @@ async function readRuns(
   return runs;
 }
 
-type Start<S> = NewEntity | ContinuedEntity<S> | ResumedEntity<S>;
-
-async function startOf<S>(client: Client, run: Run): Promise<Start<S>> {
+async function startOf<S>(client: Client, run: Run): Promise<RunInput<S>> {
   const start = await startArgument(client, run);
   // The workflow is only ever started with one of these.
-  return start as Start<S>;
+  return start as RunInput<S>;
 }
 
 async function loggedEvents(client: Client, runs: readonly Run[]): Promise<readonly StoredEvent[]> {

@@ -3,7 +3,7 @@ import type { Client } from '@temporalio/client';
 import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
 import { decodeTypedSearchAttributes } from '@temporalio/common/lib/converter/payload-search-attributes.js';
 import proto, { type temporal } from '@temporalio/proto';
-import { searchAttributes } from '../workflow/messages.js';
+import { searchAttributes } from '../workflow/search-attribute-names.js';
 import { type AnyLog, workflowIdOf } from '../journal/entity-log.js';
 
 /** An entity's workflow in Temporal's list, which lags by a moment. */

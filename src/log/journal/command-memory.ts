@@ -5,20 +5,13 @@ import { isSameCommand, keyOf } from '../workflow/command-id.js';
 import { hashIn, type Remembered } from '../workflow/messages.js';
 import { committed } from '../../mongodb/durability.js';
 import { type EntityLog, stateViews } from './entity-log.js';
-import { journal, readJournal } from './journal.js';
+import { journal, LogIncomplete } from './journal.js';
+import { readJournal } from './read-journal.js';
 import { truncationPoints } from './truncated-log.js';
 import { stateAt } from './time-travel.js';
 
 /** The status in an answer if neither the log nor a view has it. */
 const unknownStatus = 'unknown';
-
-/**
- * The journal lacks recorded events of an entity, so it cannot tell which commands the entity has
- * had.
- */
-class JournalIncomplete extends Error {
-  override readonly name = 'JournalIncomplete';
-}
 
 /**
  * The answer to a command, reconstructed from the events that it caused.
@@ -62,7 +55,7 @@ function isCausedBy(event: Envelope, commandId: string): boolean {
  * lost everywhere is not found.
  *
  * @returns the commands that are found, with their answers
- * @throws JournalIncomplete if the journal lacks one of these events and may get it back
+ * @throws LogIncomplete if the journal lacks one of these events and may get it back
  */
 export async function recallCommands<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
@@ -76,7 +69,7 @@ export async function recallCommands<S extends State, D extends Draft>(
   const version = { $gte: begins, $lte: upTo };
   const lacks = upTo - begins + 1 - (await journal(log, db).countDocuments({ orderId, version }, committed));
   if (lacks > 0)
-    throw new JournalIncomplete(`the journal lacks ${lacks} events of ${name} ${orderId} up to ${upTo}`);
+    throw new LogIncomplete(`the journal lacks ${lacks} events of ${name} ${orderId} up to ${upTo}`);
   const ids = commandIds.flatMap((commandId) => [commandId, keyOf(commandId)]);
   const last = await journal(log, db).findOne(
     { orderId, version: { $lte: upTo }, commandId: { $in: ids } },

@@ -1,10 +1,10 @@
 import { ApplicationFailure } from '@temporalio/common';
 import type { Db } from 'mongodb';
 import type { StoredEvent } from '../entity.js';
-import { eventFork, superseded } from '../workflow/messages.js';
+import { eventFork, superseded } from '../workflow/steps.js';
 import { durable } from '../../mongodb/durability.js';
 import type { AnyLog } from './entity-log.js';
-import { forked, markStopped } from './stops.js';
+import { forkedReason, markStopped } from './stops.js';
 
 /**
  * An entity for which the journal and the workflow have different events under one version. One per
@@ -45,7 +45,12 @@ export async function noteFork(
   };
   const { orderId } = decided;
   await forks(log, db).updateOne({ _id: orderId }, { $setOnInsert: fork }, { upsert: true, ...durable });
-  await markStopped(log, db, orderId, forked(log, orderId, forkFailure(log, journaled, decided).message));
+  await markStopped(
+    log,
+    db,
+    orderId,
+    forkedReason(log, orderId, forkFailure(log, journaled, decided).message),
+  );
 }
 
 /** The failure for two different events under one version; it is not retryable. */

@@ -1,6 +1,6 @@
 import type { Db } from 'mongodb';
 import type { Draft, State } from '../entity.js';
-import type { LogActivities, ResumptionActivities } from '../workflow/messages.js';
+import type { LogActivities, ResumptionActivities } from '../workflow/steps.js';
 import { recallCommands } from './command-memory.js';
 import type { EntityLog } from './entity-log.js';
 import { createRecorder, type Recorder } from './recording.js';

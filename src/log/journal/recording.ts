@@ -1,14 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import type { Db } from 'mongodb';
 import type { Draft, State, StoredEvent } from '../entity.js';
-import type { EntityStep } from '../workflow/messages.js';
+import type { EntityStep } from '../workflow/steps.js';
 import type { EntityLog } from './entity-log.js';
-import { appendToJournal, insertIntoJournal, refuseReplacedRun } from './journal.js';
+import { appendToJournal, insertIntoJournal, refuseReplacedRun } from './append-to-journal.js';
+import { LogIncomplete } from './journal.js';
 import { holdsTruncatedLog } from './truncated-log.js';
 import { createBatcher } from '../../concurrency/batcher.js';
 import { isMongoOutage } from '../../outages/mongo-outage.js';
 import { RecentStates } from './recent-states.js';
-import { type Replacement, foldFollowing, insertViews, projectState, replaceViews } from './state-view.js';
+import { type Replacement, foldFollowing, insertViews, updateStateView, replaceViews } from './state-view.js';
 
 /**
  * As many as a worker's workflow cache holds, so a single worker has all of its active entities
@@ -42,7 +43,7 @@ export async function record<S extends State, D extends Draft>(
     // A replaced run is refused even if the journal has nothing under its versions yet.
     await refuseReplacedRun(log, db, events, resumption, { session });
     await appendToJournal(log, db, events, { session });
-    return await projectState(log, db, first.orderId, {
+    return await updateStateView(log, db, first.orderId, {
       session,
       isNew: first.version === 1,
       ...(recorder !== undefined && { recorder }),
@@ -67,13 +68,6 @@ export interface Recorder {
     events: readonly StoredEvent[],
     resumption?: Resumption,
   ) => Promise<void>;
-}
-
-/**
- * The journal lacks earlier events of the entity. They are on their way, or have to be restored.
- */
-export class LogIncomplete extends Error {
-  override readonly name = 'LogIncomplete';
 }
 
 /**
@@ -142,7 +136,7 @@ export function createRecorder<S extends State, D extends Draft>(log: EntityLog<
     async recordUpTo(id, version, events, resumption) {
       const state =
         (await recordAndRemember(events, resumption)) ??
-        (await projectState(log, db, id, { recorder: recorderId }));
+        (await updateStateView(log, db, id, { recorder: recorderId }));
       if (state !== undefined && state.version >= version) return;
       if (await holdsTruncatedLog(log, db, id, version)) return;
       const { name } = log.entity;

@@ -2,9 +2,12 @@ import type { Db } from 'mongodb';
 import { contiguous } from './fold.js';
 import type { StoredEvent } from '../entity.js';
 import type { AnyLog } from './entity-log.js';
-import { insertIntoJournal, isSameEvent, readStored, type StoredRecord } from './journal.js';
+import { insertIntoJournal } from './append-to-journal.js';
+import { isSameEvent } from './same-event.js';
+import { readStored } from './read-journal.js';
+import type { StoredRecord } from './journal.js';
 import { setAside } from './set-aside.js';
-import type { ResumptionActivities } from '../workflow/messages.js';
+import type { ResumptionActivities } from '../workflow/steps.js';
 
 /**
  * The limits of a page. It is an activity's result and the next activity's input, so the history

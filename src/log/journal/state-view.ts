@@ -3,7 +3,7 @@ import type { Draft, Envelope, State, StoredEvent } from '../entity.js';
 import { committed, durable, isDuplicateKey } from '../../mongodb/durability.js';
 import { type AnyLog, documentOf, type EntityLog, type StateDocument, stateViews } from './entity-log.js';
 import { contiguous, fold } from './fold.js';
-import { readJournal, readJournals, upcastRecord } from './journal.js';
+import { readJournal, readJournals, upcastRecord } from './read-journal.js';
 
 export async function ensureStateViewIndexes(log: AnyLog, db: Db): Promise<void> {
   await stateViews(log, db).createIndexes([...stateViewIndexes(log)]);
@@ -57,7 +57,7 @@ export async function* unfinishedIds(log: AnyLog, db: Db, changedSince = ''): As
  * @param isNew probably there is no view yet: try to insert one without reading first
  * @returns the state as it is in the view; undefined if the journal lacks the first event
  */
-export async function projectState<S extends State, D extends Draft>(
+export async function updateStateView<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
   db: Db,
   id: string,
@@ -114,7 +114,7 @@ async function advance<S extends State, D extends Draft>(
  * Inserts the views of entities whose first events were just recorded: of all that their journals
  * have without a gap.
  *
- * @returns the states; undefined if there was a view already: call `projectState` for all of them
+ * @returns the states; undefined if there was a view already: call `updateStateView` for all of them
  */
 export async function insertViews<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
@@ -169,7 +169,7 @@ export interface Replacement<S extends State> {
  * That works if the same recorder wrote each view last. A recorder that found a gap has set
  * `ahead`, and a rebuild has written its own name: then the guard refuses the write.
  *
- * @returns false if a guard refused, or a view has another version: call `projectState` for all of
+ * @returns false if a guard refused, or a view has another version: call `updateStateView` for all of
  *   them
  */
 export async function replaceViews<S extends State, D extends Draft>(

@@ -6,14 +6,18 @@ import { type AnyLog, stateViews, type Stopped } from './entity-log.js';
 export type StopReason = Omit<Stopped, 'since'>;
 
 /** The history and the journal have different events under one version. */
-export function forked({ entity, commands }: AnyLog, id: string, detail: string): StopReason {
+export function forkedReason({ entity, commands }: AnyLog, id: string, detail: string): StopReason {
   return { code: `${entity.name}_forked`, detail, remedy: commands.resume(id) };
 }
 
 /**
  * @param status the status of the last run, such as `TIMED_OUT`; undefined if Temporal knows no run
  */
-export function ended({ entity, commands }: AnyLog, id: string, status: string | undefined): StopReason {
+export function endedReason(
+  { entity, commands }: AnyLog,
+  id: string,
+  status: string | undefined,
+): StopReason {
   const detail =
     status === undefined
       ? `the ${entity.name} is not finished, and Temporal has no workflow of it`
@@ -22,7 +26,7 @@ export function ended({ entity, commands }: AnyLog, id: string, status: string |
 }
 
 /** @param version the first version that the workflow lacks */
-export function rewound({ entity, commands }: AnyLog, id: string, version: number): StopReason {
+export function rewoundReason({ entity, commands }: AnyLog, id: string, version: number): StopReason {
   const detail = `the workflow of the ${entity.name} was restored to a state before version ${version}`;
   return { code: 'workflow_rewound', detail, remedy: commands.resume(id) };
 }

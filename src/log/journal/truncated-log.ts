@@ -2,7 +2,8 @@ import type { Db } from 'mongodb';
 import { committed, durable, type QueryTime } from '../../mongodb/durability.js';
 import type { StoredEvent } from '../entity.js';
 import type { AnyLog } from './entity-log.js';
-import { appendToJournal, journal } from './journal.js';
+import { appendToJournal } from './append-to-journal.js';
+import { journal } from './journal.js';
 
 /*
  * A log is truncated if events of it are lost everywhere: neither the journal nor a history that

@@ -14,8 +14,10 @@ import {
   workflowIdOf,
 } from '../journal/entity-log.js';
 import { foldHistory, type HistoryLog, readHistoryLog } from '../history/history.js';
-import { isSameEvent, type RecordedEvent, readStored, upcastRecord } from '../journal/journal.js';
-import { type StopReason, ended, rewound } from '../journal/stops.js';
+import { isSameEvent } from '../journal/same-event.js';
+import type { RecordedEvent } from '../journal/journal.js';
+import { readStored, upcastRecord } from '../journal/read-journal.js';
+import { type StopReason, endedReason, rewoundReason } from '../journal/stops.js';
 import { eventsUntil, stateAt } from '../journal/time-travel.js';
 import { type EntityState, stateQuery } from '../workflow/messages.js';
 import type { Discrepancy } from './discrepancy.js';
@@ -243,17 +245,17 @@ function compareWorkflowWithJournal<S extends State, D extends Draft>(
   const known = last && stateAt(log, journal, { version: last.version });
   if (history === undefined) {
     if (last === undefined || isOver(known)) return [];
-    return [stopped(ended(log, last.orderId, undefined))];
+    return [stopped(endedReason(log, last.orderId, undefined))];
   }
   const { orderId, isOpen, ending, isForecast, isResuming, firstVersion, events } = history;
   if (!isOpen) {
     const isRefused = isForecast && events.length === 0;
     const isDone = isOver(known) || (!isForecast && isOver(foldHistory(log, history)));
-    return isDone || isRefused ? [] : [stopped(ended(log, orderId, ending))];
+    return isDone || isRefused ? [] : [stopped(endedReason(log, orderId, ending))];
   }
   const lastInHistory = isForecast ? 0 : firstVersion - 1 + events.length;
   if (isResuming || last === undefined || last.version <= lastInHistory) return [];
-  return [stopped(rewound(log, orderId, lastInHistory + 1))];
+  return [stopped(rewoundReason(log, orderId, lastInHistory + 1))];
 }
 
 function stopped({ code, detail, remedy }: StopReason): Found {

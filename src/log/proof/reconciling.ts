@@ -9,9 +9,10 @@ import { forks } from '../journal/fork.js';
 import { readHistoryLog } from '../history/history.js';
 import { journal } from '../journal/journal.js';
 import { restoreLog } from '../journal/truncated-log.js';
-import type { Outside, CheckDatabaseIdentity } from '../history/outside.js';
-import { projectState, unfinishedIds } from '../journal/state-view.js';
-import { clearStopped, forked, markStopped } from '../journal/stops.js';
+import type { OutsideRestore } from '../history/outside-restore.js';
+import type { CheckDatabaseIdentity } from '../history/check-database-identity.js';
+import { updateStateView, unfinishedIds } from '../journal/state-view.js';
+import { clearStopped, forkedReason, markStopped } from '../journal/stops.js';
 import { type ListedEntity, listWorkflows } from '../history/workflow-list.js';
 import { endedUnrecorded } from '../resume/resume-all.js';
 import { type Comparison, compareEntity } from './comparison.js';
@@ -26,7 +27,7 @@ export interface ReconcileDeps<S extends State, D extends Draft> {
   /** absent if that was done just before */
   readonly checkDatabaseIdentity?: CheckDatabaseIdentity;
   /** see `restore` */
-  readonly outside?: Outside<S, D> | undefined;
+  readonly outside?: OutsideRestore<S, D> | undefined;
   /** how many entities without visible problems are compared event by event; 200 by default */
   readonly rotationLimit?: number;
   /** how many of the most recently changed entities are compared, too; 200 by default */
@@ -183,7 +184,7 @@ async function markForks(log: AnyLog, db: Db): Promise<void> {
       log,
       db,
       orderId,
-      forked(log, orderId, `its history and its journal differ at version ${version}`),
+      forkedReason(log, orderId, `its history and its journal differ at version ${version}`),
     );
 }
 
@@ -281,7 +282,7 @@ async function repair<S extends State, D extends Draft>(
       await outside?.restore(db, [history]);
       await restoreLog(log, db, history.events);
     }
-    await projectState(log, db, orderId);
+    await updateStateView(log, db, orderId);
   } catch (error) {
     // Other errors are about this entity: the comparison that follows reports them.
     if (isServerError(error)) throw error;

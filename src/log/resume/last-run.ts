@@ -2,21 +2,16 @@ import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import { type AnyLog, workflowIdOf } from '../journal/entity-log.js';
 import type { HistoryEvent } from '../history/history-events.js';
 import { decoded, runsOf, startArgument } from '../history/runs.js';
-import {
-  type ContinuedEntity,
-  type EntityStep,
-  isMessage,
-  type NewEntity,
-  type ResumedEntity,
-  type Signal,
-} from '../workflow/messages.js';
+import type { RunInput } from '../workflow/inputs.js';
+import type { EntityStep } from '../workflow/steps.js';
+import { isMessage, type Signal } from '../workflow/messages.js';
 
 /** What Temporal keeps of an entity's workflow besides its log. */
 export interface LastRun {
   readonly runId: string;
   readonly isRunning: boolean;
   /** start argument of the oldest kept run */
-  readonly start: NewEntity | ContinuedEntity<unknown> | ResumedEntity<unknown>;
+  readonly start: RunInput<unknown>;
   /** versions of the events whose step has completed, so they were in the journal at that time */
   readonly recorded: ReadonlySet<number>;
   /** all messages that its kept runs received, in that order */

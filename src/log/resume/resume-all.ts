@@ -4,7 +4,7 @@ import type { Draft, State } from '../entity.js';
 import { batches } from '../../concurrency/async-iterables.js';
 import { committed } from '../../mongodb/durability.js';
 import { type AnyLog, type EntityLog, stateViews } from '../journal/entity-log.js';
-import { journaledIds, notJournaled } from '../journal/journal.js';
+import { journaledIds, notJournaled } from '../journal/read-journal.js';
 import { unfinishedIds } from '../journal/state-view.js';
 import { listWorkflows } from '../history/workflow-list.js';
 import {

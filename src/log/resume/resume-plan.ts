@@ -2,7 +2,7 @@ import { contiguous, fold } from '../journal/fold.js';
 import type { Draft, Envelope, State, StoredEvent } from '../entity.js';
 import type { EntityLog } from '../journal/entity-log.js';
 import type { HistoryLog } from '../history/history.js';
-import { isSameEvent } from '../journal/journal.js';
+import { isSameEvent } from '../journal/same-event.js';
 
 /** What is known of an entity. The fields have to be read in this order. */
 export interface Known<S extends State, D extends Draft> {

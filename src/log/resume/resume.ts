@@ -9,21 +9,15 @@ import { committed } from '../../mongodb/durability.js';
 import { type AnyLog, type EntityLog, stateViews, workflowIdOf } from '../journal/entity-log.js';
 import { forkFailure, forks, noteFork } from '../journal/fork.js';
 import { readHistoryLog } from '../history/history.js';
-import { readStored, resumptionType } from '../journal/journal.js';
+import { readStored } from '../journal/read-journal.js';
+import { resumptionType } from '../journal/journal.js';
 import { restoreLog } from '../journal/truncated-log.js';
 import { setAside } from '../journal/set-aside.js';
-import { projectState } from '../journal/state-view.js';
-import { clearStopped, ended, markStopped } from '../journal/stops.js';
+import { updateStateView } from '../journal/state-view.js';
+import { clearStopped, endedReason, markStopped } from '../journal/stops.js';
 import { keyOf } from '../workflow/command-id.js';
-import {
-  type EntityState,
-  type Message,
-  type NewEntity,
-  type ResumedEntity,
-  type ResumeRequest,
-  type Signal,
-  stateQuery,
-} from '../workflow/messages.js';
+import { type EntityState, type Message, type Signal, stateQuery } from '../workflow/messages.js';
+import type { NewEntity, ResumedEntity, ResumeRequest } from '../workflow/inputs.js';
 import { type LastRun, readLastRun } from './last-run.js';
 import { type Plan, planResumption } from './resume-plan.js';
 import { startAgain, startOptionsAgain } from './start-again.js';
@@ -247,7 +241,7 @@ async function carryOut<S extends State, D extends Draft>(
     case 'resuming':
       return found;
     case 'incomplete':
-      await markStopped(log, db, orderId, { ...ended(log, orderId, undefined), detail: plan.detail });
+      await markStopped(log, db, orderId, { ...endedReason(log, orderId, undefined), detail: plan.detail });
       return found;
     case 'contradiction':
       await noteFork(log, db, plan.journal, plan.history);
@@ -287,7 +281,7 @@ async function repair<S extends State, D extends Draft>(
   if (record.length === 0 && beyond.length === 0) return;
   await setAside(log, db, beyond);
   if (record.length > 0) await restoreLog(log, db, record);
-  await projectState(log, db, orderId);
+  await updateStateView(log, db, orderId);
 }
 
 /**

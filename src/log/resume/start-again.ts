@@ -1,7 +1,8 @@
 import { type Client, WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
 import type { Draft, State, StoredEvent } from '../entity.js';
 import { type AnyLog, type EntityLog, type StartOptions, workflowIdOf } from '../journal/entity-log.js';
-import { hashIn, type NewEntity, type ResumedEntity } from '../workflow/messages.js';
+import { hashIn } from '../workflow/messages.js';
+import type { NewEntity, ResumedEntity } from '../workflow/inputs.js';
 
 /**
  * How a further run is found and shown in Temporal: as the first one was.

@@ -4,12 +4,12 @@ import type { Db } from 'mongodb';
 import { withTimeout } from '../../outages/timeout.js';
 import type { Draft, State } from '../entity.js';
 import type { FeedTail } from '../feed/tail.js';
-import { sequence } from '../feed/sequencer.js';
+import { runSequencer } from '../feed/sequencer.js';
 import { projecting, sequencing, type LeasedTask } from '../feed/leased-tasks.js';
 import type { EntityLog } from '../journal/entity-log.js';
-import type { Outside, CheckDatabaseIdentity } from '../history/outside.js';
-import { feedTaskQueue } from '../workflow/task-queues.js';
-import { project } from './feeding/project.js';
+import type { OutsideRestore } from '../history/outside-restore.js';
+import type { CheckDatabaseIdentity } from '../history/check-database-identity.js';
+import { feedView } from './feeding/feed-view.js';
 import { rebuildJournal } from './rebuilding/rebuild-journal.js';
 import { rebuildStateView } from './rebuilding/rebuild-state-view.js';
 import { rebuild } from './rebuilding/rebuild.js';
@@ -39,7 +39,7 @@ export interface FeedTasksDeps<S extends State, D extends Draft> {
   readonly taskQueue: string;
   readonly checkDatabaseIdentity: CheckDatabaseIdentity;
   /** see `restore` */
-  readonly outside?: Outside<S, D>;
+  readonly outside?: OutsideRestore<S, D>;
 }
 
 /**
@@ -59,7 +59,7 @@ export function createFeedTasks<S extends State, D extends Draft>(
     await withTimeout(TEMPORAL_TIMEOUT_MS, checkDatabaseIdentity({ db, client, taskQueue }));
     if (signal.aborted) return;
     const publisher = tail.publishLocally();
-    await sequence({
+    await runSequencer({
       log,
       db,
       signal,
@@ -68,9 +68,9 @@ export function createFeedTasks<S extends State, D extends Draft>(
       onPositions: publisher.publish,
     }).finally(() => publisher.close());
   };
-  const starting = { client, taskQueue: feedTaskQueue(taskQueue) };
+  const starting = { client, taskQueue };
   const feed = async (view: View<S, D>, signal: AbortSignal, heartbeat: () => void) =>
-    await project(log, view, {
+    await feedView(log, view, {
       db,
       tail,
       signal,

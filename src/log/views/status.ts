@@ -2,7 +2,7 @@ import type { Db } from 'mongodb';
 import { answering } from '../../mongodb/durability.js';
 import { journal } from '../journal/journal.js';
 import { ageOf, type FeedLag, feedLag } from '../feed/lag.js';
-import { type ProjectionState, projections, type Rebuild } from './feeding/projection-state.js';
+import { type ViewBuilds, viewBuilds, type Rebuild } from './feeding/view-builds.js';
 import {
   type Exceptions,
   neverRebuilt,
@@ -15,7 +15,7 @@ import type { AnyLog } from '../journal/entity-log.js';
 import type { AnyView } from './view.js';
 
 /** The state of a view. */
-export interface ProjectionStatus {
+export interface ViewStatus {
   readonly name: string;
   /** the version of the fold that built the active build; 0 if the view was never fed */
   readonly version: number;
@@ -67,10 +67,10 @@ export interface Progress {
   readonly secondsLeft?: number;
 }
 
-export interface ProjectionsStatus {
+export interface ViewsStatus {
   /** the lag of the sequencer */
   readonly feed: FeedLag;
-  readonly views: readonly ProjectionStatus[];
+  readonly views: readonly ViewStatus[];
   readonly stores: readonly StoreStatus[];
 }
 
@@ -79,18 +79,18 @@ export interface ProjectionsStatus {
  *
  * @param stores names; by default, those of the log
  */
-export async function projectionsStatus(
+export async function viewsStatus(
   log: AnyLog,
   db: Db,
   views: readonly AnyView[],
   stores: readonly string[] = storesOf(log),
-): Promise<ProjectionsStatus> {
+): Promise<ViewsStatus> {
   const [feed, states, rebuilds] = await Promise.all([
     feedLag(log, db),
-    projections(db).find({}, answering).toArray(),
+    viewBuilds(db).find({}, answering).toArray(),
     storeRebuilds(db).find({}, answering).toArray(),
   ]);
-  const statusOf = async (view: AnyView): Promise<ProjectionStatus> => {
+  const statusOf = async (view: AnyView): Promise<ViewStatus> => {
     const state = states.find(({ _id }) => _id === view.name);
     const position = state?.position ?? 0;
     const next =
@@ -115,7 +115,7 @@ export async function projectionsStatus(
 }
 
 /** Describes what lags more than `limitMs` and what is parked; undefined if nothing is. */
-export function lagBeyond({ feed, views: all }: ProjectionsStatus, limitMs: number): string | undefined {
+export function lagBeyond({ feed, views: all }: ViewsStatus, limitMs: number): string | undefined {
   const late = (ms: number) => `${Math.round(ms / 1_000)} s behind`;
   const found = [
     ...(feed.behindMs > limitMs
@@ -131,9 +131,9 @@ export function lagBeyond({ feed, views: all }: ProjectionsStatus, limitMs: numb
 
 function toStatus(
   { name, version }: AnyView,
-  state: ProjectionState | undefined,
+  state: ViewBuilds | undefined,
   head: number,
-): Omit<ProjectionStatus, 'msBehind'> {
+): Omit<ViewStatus, 'msBehind'> {
   const position = state?.position ?? 0;
   const { at, rebuildId, previous, rebuilding } = state ?? {};
   return {

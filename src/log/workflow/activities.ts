@@ -1,5 +1,5 @@
 import { type ActivityOptions, proxyActivities } from '@temporalio/workflow';
-import { type EntityStep, eventFork, type LogActivities } from './messages.js';
+import { type EntityStep, eventFork, type LogActivities } from './steps.js';
 
 /**
  * An outage only delays an activity: it is retried without limit. Only a fork of the log is final,

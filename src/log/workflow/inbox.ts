@@ -25,7 +25,6 @@ import {
 import {
   type Answer,
   causeOf,
-  type ContinuedEntity,
   type EntityPreview,
   isMessage,
   type Message,
@@ -36,6 +35,7 @@ import {
   type RefusedUpdate,
   type Signal,
 } from './messages.js';
+import type { ContinuedEntity } from './inputs.js';
 import { eventsOf } from './preview.js';
 import type { Writer } from './writer.js';
 

@@ -1,18 +1,5 @@
 import type { Cause, Refusal, StoredEvent } from '../entity.js';
 
-/** Names of search attributes that the log itself reads or sets. */
-export const searchAttributes = {
-  status: 'OrderStatus',
-  customer: 'CustomerId',
-  /** an attribute of the entity's `listing`; also true while the entity is halted */
-  attention: 'NeedsAttention',
-} as const;
-
-/** Name of the query for the workflow's state (`EntityState`). */
-export const stateQuery = 'state';
-/** Name of the query for what a command would do (`PreviewRequest`, `EntityPreview`). */
-export const previewQuery = 'preview';
-
 /**
  * A command or a fact on its way to an entity. If the caller wants an answer, it is an update with
  * the command's name, otherwise a signal with the name of the command or fact.
@@ -126,107 +113,11 @@ export interface RefusedUpdate {
   readonly allowedCommands: readonly string[];
 }
 
-/** What starts an entity's workflow. `C`: the data of the command that creates it. */
-export interface NewEntity<C = unknown> {
-  readonly orderId: string;
-  readonly create: Message<C>;
-  /** signals to an earlier run that ended before it decided anything */
-  readonly messages?: readonly Signal[];
-  /**
-   * for tests: continue as new after this many history events, even if the server does not suggest
-   * it yet
-   */
-  readonly continueAsNewAfter?: number;
-}
-
-/** What a run hands to the next when it continues as new. */
-export interface ContinuedEntity<S> extends Omit<NewEntity, 'create'> {
-  /** the entity's state, with the effects that are not settled. The name is persisted. */
-  readonly order: S;
-  /**
-   * events that are not in the journal yet, as they were decided, perhaps by an earlier version of
-   * this code
-   */
-  readonly unrecorded: readonly StoredEvent[];
-  readonly remembered: readonly Remembered[];
-  /**
-   * Commands that led to events after this version are in `remembered`. Earlier ones are in the
-   * journal, which has every event up to this version. Absent if an older version of this code
-   * handed the entity on.
-   */
-  readonly memoryFrom?: number;
-  /**
-   * facts that came while the log had no room for more waiting facts, deferred by the inbox; absent
-   * if there are none; the name is persisted
-   */
-  readonly crowded?: readonly Signal[];
-  readonly halted?: Halt;
-}
-
 /** A signal as it was received. */
 export interface Signal {
   readonly name: string;
   readonly message: Message;
 }
-
-/**
- * What starts a workflow that takes its entity over from the journal, because the earlier workflow
- * ended too early, or Temporal was restored from a backup.
- */
-export interface ResumedEntity<S> extends Omit<NewEntity, 'create'> {
-  readonly resume: ResumeRequest;
-  /** what earlier runs of this resumption have loaded from the journal so far */
-  readonly taken?: Pick<ContinuedEntity<S>, 'order' | 'remembered'> & { readonly memoryFrom: number };
-}
-
-export interface ResumeRequest extends Pick<
-  Message,
-  'commandId' | 'hash' | 'correlationId' | 'actor' | 'onBehalfOf'
-> {
-  /** for a person who reads the log */
-  readonly reason: string;
-  /** the run that this one replaces; absent if Temporal has none */
-  readonly previousRunId?: string;
-  /**
-   * messages to earlier runs that are not in the journal, in the order they came: judged again, as
-   * signals
-   */
-  readonly messages: readonly Signal[];
-  /**
-   * signals that came while earlier runs of this resumption loaded the log; absent if there were
-   * none
-   */
-  readonly arrived?: readonly Signal[];
-}
-
-/**
- * Activities of a resumed run before it handles messages. Their inputs have no `events`, so they
- * add nothing to the log.
- */
-export interface ResumptionActivities {
-  /**
-   * The events after version `after` in the journal, as many as fit in one answer; none at the end
-   * of the log.
-   */
-  loadLog: (asked: { readonly orderId: string; readonly after: number }) => Promise<readonly StoredEvent[]>;
-  /**
-   * Writes the resumption to the journal as the next event: false if the journal has another event
-   * of that version.
-   */
-  claimResumption: (asked: { readonly resumption: StoredEvent }) => Promise<boolean>;
-}
-
-/**
- * Failure type of a step whose run was replaced: the journal has the resumption of a later run.
- * Never retried.
- */
-export const superseded = 'Superseded';
-
-/**
- * A workflow remembers at least this many answered commands; the journal has the earlier ones.
- * Temporal itself knows only the update ids of the current run.
- */
-export const rememberedCommands = 500;
 
 /** A command that was answered. */
 export interface Remembered {
@@ -247,12 +138,18 @@ export interface Halt {
   readonly message: string;
 }
 
+/** Name of the query for the workflow's state (`EntityState`). */
+export const stateQuery = 'state';
+
 /** The answer to `stateQuery`. */
 export interface EntityState<S> {
   readonly order: S;
   readonly unrecorded: number;
   readonly halted?: Halt;
 }
+
+/** Name of the query for what a command would do (`PreviewRequest`, `EntityPreview`). */
+export const previewQuery = 'preview';
 
 /** The argument of `previewQuery`. */
 export interface PreviewRequest {
@@ -273,49 +170,3 @@ export type EntityPreview<S> =
       /** the entity had the command before, so it would do nothing */
       readonly replayed: boolean;
     };
-
-/** What the workflow returns when it ends. */
-export interface EntityEnd {
-  readonly orderId: string;
-  readonly status: string;
-  readonly version: number;
-}
-
-/**
- * Input of every activity, one activity per step: record the events, then perform the effect if
- * there is one. The `events` of all steps, in history order, are the entity's log.
- */
-export interface EntityStep<F = unknown> {
-  readonly events: readonly StoredEvent[];
-  /**
-   * version of the last resumption in the run's log; absent if there is none. If the journal has a
-   * later one, the step fails.
-   */
-  readonly resumption?: number;
-  readonly effect?: F;
-}
-
-/** Looks in the journal for commands that the workflow no longer remembers. */
-export interface RecallStep {
-  /** empty: nothing is recorded by this step */
-  readonly events: readonly StoredEvent[];
-  readonly orderId: string;
-  readonly commandIds: readonly string[];
-  /** the search ends at this version */
-  readonly upTo: number;
-}
-
-/**
- * The activities of every entity. Each effect has an activity named after its type, which returns
- * the outcome.
- */
-export interface LogActivities {
-  record: (step: EntityStep) => Promise<void>;
-  /** @returns those of the commands that the journal has */
-  recall: (step: RecallStep) => Promise<readonly Remembered[]>;
-}
-
-/**
- * Failure type of an activity that found a different event under the same version. Never retried.
- */
-export const eventFork = 'EventFork';

@@ -1,5 +1,12 @@
 import { hasIssuer, isSameCommand } from './command-id.js';
-import { type ContinuedEntity, type Message, type Remembered, rememberedCommands } from './messages.js';
+import type { ContinuedEntity } from './inputs.js';
+import type { Message, Remembered } from './messages.js';
+
+/**
+ * A workflow remembers at least this many answered commands; the journal has the earlier ones.
+ * Temporal itself knows only the update ids of the current run.
+ */
+export const rememberedCommands = 500;
 
 /**
  * The last commands of an entity, with their answers, as its run has them. The journal has the

@@ -1,5 +1,4 @@
 import {
-  type ActivityFailure,
   ApplicationFailure,
   continueAsNew,
   defineSignal,
@@ -8,27 +7,25 @@ import {
   setHandler,
   workflowInfo,
 } from '@temporalio/workflow';
-import { append } from '../append.js';
+import { append, type Appended } from '../append.js';
 import type { Draft, Effect, Entity, Envelope, State, StoredEvent } from '../entity.js';
 import { record, untilDone } from './activities.js';
 import { answerOf, didNothing } from './answer.js';
+import { now } from './clock.js';
 import { keyOf } from './command-id.js';
 import {
   type Answer,
   causeOf,
-  type ContinuedEntity,
-  type EntityEnd,
   hashIn,
   type Message,
   messagesWaiting,
   type RefusedUpdate,
   type Remembered,
-  rememberedCommands,
-  type ResumedEntity,
-  type ResumptionActivities,
   type Signal,
-  superseded,
 } from './messages.js';
+import type { ContinuedEntity, EntityEnd, ResumedEntity, ResumeRequest } from './inputs.js';
+import { rememberedCommands } from './remembered-commands.js';
+import { stepOf, type ResumptionActivities } from './steps.js';
 
 const { loadLog, claimResumption } = proxyActivities<ResumptionActivities>(untilDone);
 
@@ -54,7 +51,6 @@ export async function takeOver<S extends State, D extends Draft, F extends Effec
   arriving: readonly Signal[],
 ): Promise<TakenOver<S>> {
   const { orderId, resume, continueAsNewAfter } = input;
-  const { reason, previousRunId } = resume;
   let { taken } = input;
   let { messages } = resume;
   for (;;) {
@@ -78,16 +74,8 @@ export async function takeOver<S extends State, D extends Draft, F extends Effec
     }
     if (taken === undefined)
       throw ApplicationFailure.nonRetryable(`the journal has no event of ${entity.name} ${orderId}`, 'NoLog');
-    const data = { reason, ...(previousRunId !== undefined && { previousRunId }) };
-    const resumed = append(
-      entity,
-      orderId,
-      taken.order,
-      [entity.resumption(data)],
-      causeOf(resume, new Date().toISOString()),
-    );
-    const [resumption] = resumed.events;
-    if (resumption === undefined || !(await claimResumption({ resumption }))) continue;
+    const resumed = await claim(entity, taken.order, resume);
+    if (resumed === undefined) continue;
     return {
       continued: {
         orderId,
@@ -109,6 +97,23 @@ export async function takeOver<S extends State, D extends Draft, F extends Effec
 }
 
 /**
+ * Appends the resumption, and writes it to the journal.
+ *
+ * @returns undefined if the journal has another event of that version
+ */
+async function claim<S extends State, D extends Draft, F extends Effect>(
+  entity: Entity<S, D, F>,
+  order: S,
+  resume: ResumeRequest,
+): Promise<Appended<S, D> | undefined> {
+  const { reason, previousRunId } = resume;
+  const draft = entity.resumption({ reason, ...(previousRunId !== undefined && { previousRunId }) });
+  const resumed = append(entity, order.orderId, order, [draft], causeOf(resume, now()));
+  const [resumption] = resumed.events;
+  return resumption !== undefined && (await claimResumption({ resumption })) ? resumed : undefined;
+}
+
+/**
  * Until the entity is taken over, keeps signals, and refuses updates with `busy`: the caller tries
  * again.
  */
@@ -127,25 +132,6 @@ export function keepUntilTakenOver<S extends State, D extends Draft, F extends E
   };
   for (const type of commands)
     setHandler(defineUpdate<Answer>(type), (): Answer => refuse(), { validator: () => refuse() });
-}
-
-/** The input of a step: its events, and the version of the last resumption before them. */
-export function stepOf(events: readonly StoredEvent[], state: State | undefined) {
-  const resumption = state?.resumed?.version;
-  return { events, ...(resumption !== undefined && { resumption }) };
-}
-
-/**
- * The message of a failure that says another run has replaced this one; undefined if a step failed
- * for another reason.
- */
-export function supersededBy({ cause }: ActivityFailure): string | undefined {
-  return cause instanceof ApplicationFailure && cause.type === superseded ? cause.message : undefined;
-}
-
-/** Ends a run that another has replaced. */
-export function endSuperseded(message: string): never {
-  throw ApplicationFailure.nonRetryable(message, superseded);
 }
 
 type Taken<S> = NonNullable<ResumedEntity<S>['taken']>;

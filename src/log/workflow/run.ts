@@ -1,5 +1,6 @@
 import {
   ActivityFailure,
+  ApplicationFailure,
   CancellationScope,
   condition,
   continueAsNew,
@@ -16,18 +17,11 @@ import { performers, record } from './activities.js';
 import { now } from './clock.js';
 import { DeadlineTimer } from './deadline-timer.js';
 import { Inbox } from './inbox.js';
-import {
-  type ContinuedEntity,
-  type EntityEnd,
-  type EntityState,
-  eventFork,
-  type NewEntity,
-  type ResumedEntity,
-  type Signal,
-  stateQuery,
-} from './messages.js';
-import { endSuperseded, keepUntilTakenOver, stepOf, supersededBy, takeOver } from './resumption.js';
+import type { ContinuedEntity, EntityEnd, NewEntity, ResumedEntity, RunInput } from './inputs.js';
+import { type EntityState, type Signal, stateQuery } from './messages.js';
+import { keepUntilTakenOver, takeOver } from './resumption.js';
 import { attributesOf, ListedAttributes } from './search-attributes.js';
+import { eventFork, stepOf, superseded } from './steps.js';
 import { details, stepSummary } from './web-ui.js';
 import { Writer } from './writer.js';
 
@@ -37,13 +31,10 @@ import { Writer } from './writer.js';
  */
 const handedOnBytes = 1_900_000;
 
-/** The start argument of an entity's workflow. */
-export type Input<S> = NewEntity | ContinuedEntity<S> | ResumedEntity<S>;
-
 /** The workflow of one entity, from creation to end. Its events are decided nowhere else. */
 export async function run<S extends State, D extends Draft, F extends Effect>(
   entity: Entity<S, D, F>,
-  input: Input<S>,
+  input: RunInput<S>,
 ): Promise<EntityEnd> {
   const { cancelRequested } = CancellationScope.current();
   return await CancellationScope.nonCancellable(async () => {
@@ -256,4 +247,17 @@ class Run<S extends State, D extends Draft, F extends Effect> {
       ...(continueAsNewAfter === undefined ? {} : { continueAsNewAfter }),
     };
   }
+}
+
+/**
+ * The message of a failure that says another run has replaced this one; undefined if a step failed
+ * for another reason.
+ */
+function supersededBy({ cause }: ActivityFailure): string | undefined {
+  return cause instanceof ApplicationFailure && cause.type === superseded ? cause.message : undefined;
+}
+
+/** Ends a run that another has replaced. */
+function endSuperseded(message: string): never {
+  throw ApplicationFailure.nonRetryable(message, superseded);
 }

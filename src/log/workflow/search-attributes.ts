@@ -1,7 +1,8 @@
 import { defineSearchAttributeKey, type SearchAttributePair } from '@temporalio/common';
 import { patched, upsertSearchAttributes } from '@temporalio/workflow';
 import type { Attribute, Draft, Effect, Entity, State } from '../entity.js';
-import { type Halt, searchAttributes } from './messages.js';
+import type { Halt } from './messages.js';
+import { searchAttributes } from './search-attribute-names.js';
 
 /** The search attributes that Temporal's list has of a workflow. */
 export class ListedAttributes {

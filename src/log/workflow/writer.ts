@@ -4,14 +4,8 @@ import type { Cause, Draft, Effect, Entity, State } from '../entity.js';
 import { answerOf } from './answer.js';
 import { now } from './clock.js';
 import { judgeNew } from './guard.js';
-import {
-  type Answer,
-  causeOf,
-  type ContinuedEntity,
-  type Halt,
-  type Message,
-  type NewEntity,
-} from './messages.js';
+import { type Answer, causeOf, hashIn, type Halt, type Message } from './messages.js';
+import type { ContinuedEntity, NewEntity } from './inputs.js';
 import { RememberedCommands } from './remembered-commands.js';
 import { UnrecordedEvents } from './unrecorded-events.js';
 
@@ -92,12 +86,12 @@ export class Writer<S extends State, D extends Draft, F extends Effect> {
   applyFacts(): void {
     const { facts, answerFields } = this.entity;
     for (let next = facts?.fitting(this.current, now()); next; next = facts?.fitting(this.current, now())) {
-      const { commandId, causationId } = next.fact;
+      const { commandId } = next.fact;
+      const hash = hashIn(next.fact);
       const { state, events } = this.appendOnly(next.events, next.cause);
       // If the fact is delivered again, this shows that it is applied.
       const answer = { ...answerOf(state, events, answerFields), requestId: '' };
-      const hash = causationId.slice(commandId.length + 1);
-      this.memory.add({ commandId, hash, answer }, this.recordedVersion());
+      this.memory.add({ commandId, ...(hash !== undefined && { hash }), answer }, this.recordedVersion());
     }
   }
 

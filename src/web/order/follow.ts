@@ -24,7 +24,7 @@ export interface Following {
 
 const LIMIT = 1_000;
 const TRY_AGAIN_MS = 1_500;
-/** Polls as well, because the stream sends nothing if no process sequences the feed. */
+/** Polls as well, because the stream sends nothing if no process gives positions. */
 const LOOK_EVERY_MS = 10_000;
 
 /** Follows an order. The stream announces events, which are then read. */

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { recallCommands } from '../../../src/log/journal/command-memory.js';
-import { readJournal } from '../../../src/log/journal/journal.js';
+import { readJournal } from '../../../src/log/journal/read-journal.js';
 import { orders as views } from '../../../src/views/orders.js';
 import { until } from '../../support/until.js';
 import { deliver } from '../../support/webhooks.js';

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { msToTs } from '@temporalio/common/lib/time.js';
 import { workflowId, orderLog } from '../../../src/order-log.js';
-import { readJournal } from '../../../src/log/journal/journal.js';
+import { readJournal } from '../../../src/log/journal/read-journal.js';
 import {
   eventually,
   orderBody,
@@ -14,7 +14,10 @@ import {
 import { uniqueName } from '../../support/servers.js';
 
 let api: TestApi;
-/** The same journal and views, and a Temporal that knows none of the orders, as when retention has passed. */
+/**
+ * The same journal and views, and a Temporal that knows none of the orders, as when retention has
+ * passed.
+ */
 let later: TestApi;
 
 beforeAll(async () => {

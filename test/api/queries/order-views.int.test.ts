@@ -3,8 +3,8 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Db, Document, FindCursor } from 'mongodb';
 import type { OrderEvent } from '../../../src/order/events.js';
 import { toView } from '../../../src/order/view.js';
-import { appendToJournal } from '../../../src/log/journal/journal.js';
-import { ensureStateViewIndexes, projectState } from '../../../src/log/journal/state-view.js';
+import { appendToJournal } from '../../../src/log/journal/append-to-journal.js';
+import { ensureStateViewIndexes, updateStateView } from '../../../src/log/journal/state-view.js';
 import type { orders } from '../../../src/views/orders.js';
 import { openOrderViews, type OrderViews } from '../../../src/views/cache/order-views.js';
 import { logOf, openDatabase } from '../../support/database.js';
@@ -50,7 +50,7 @@ async function isRemembered(views: OrderViews, orderId: string): Promise<boolean
 
 async function write(events: readonly OrderEvent[]): Promise<void> {
   await appendToJournal(orderLog, db, events);
-  await projectState(orderLog, db, events[0]?.orderId ?? '');
+  await updateStateView(orderLog, db, events[0]?.orderId ?? '');
 }
 
 async function versionIn(views: OrderViews, orderId: string): Promise<number | undefined> {
@@ -237,7 +237,7 @@ describe('a hot view', () => {
       opened.push(views);
       const orderId = randomUUID();
       await appendToJournal(orderLog, own.db, logOf(states.confirmed, orderId));
-      await projectState(orderLog, own.db, orderId);
+      await updateStateView(orderLog, own.db, orderId);
       await until(async () => expect(await isRemembered(views, orderId)).toBe(true));
       await own.db.dropCollection('orders');
       await until(async () => expect(await views.read(orderId)).toBeUndefined());

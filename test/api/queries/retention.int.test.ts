@@ -4,7 +4,7 @@ import { openAll } from '../../../src/access/persons/opening.js';
 import { workflowId, orderLog } from '../../../src/order-log.js';
 import { readFeed } from '../../../src/log/feed/feed.js';
 import { journal } from '../../../src/log/journal/journal.js';
-import { sequence } from '../../../src/log/feed/sequencer.js';
+import { runSequencer } from '../../../src/log/feed/sequencer.js';
 import { isFinished } from '../../../src/order/order.js';
 import { orderBody, type Reply, startTestApi, type TestApi } from '../../support/api.js';
 import { deleteHistory } from '../../support/retention.js';
@@ -56,7 +56,7 @@ describe('an order whose history is gone', () => {
     api = await startTestApi({ RETURN_WINDOW: '1s' });
     const { db } = api.mongo;
     await api.startWorker();
-    sequencing = sequence({ log: orderLog, db, signal: stopping.signal, heartbeat: () => undefined });
+    sequencing = runSequencer({ log: orderLog, db, signal: stopping.signal, heartbeat: () => undefined });
     const headers = { 'idempotency-key': key, prefer: 'wait=20' };
     const created = await api.post('/v1/orders', { body, headers });
     orderId = created.body.orderId;

@@ -7,7 +7,7 @@ import { textRecordOf } from '../../../src/delivery/kafka/records.js';
 import { kafkaRows } from '../../../src/delivery/kafka/publishing-progress.js';
 import { topicsOf } from '../../../src/delivery/kafka/settings.js';
 import { readFeed } from '../../../src/log/feed/feed.js';
-import { followFeed } from '../../../src/log/feed/tail.js';
+import { FeedTail } from '../../../src/log/feed/tail.js';
 import { readConfig } from '../../../src/server/config.js';
 import { connectMongo } from '../../../src/server/connections.js';
 import { ensureJournalIndexes } from '../../../src/log/journal/journal.js';
@@ -39,7 +39,7 @@ export const kafkaOut: Measurement = {
     bench.note('starting Kafka');
     const broker = await startBroker();
     bench.atEnd(() => broker.stop());
-    const tail = followFeed(orderLog, db);
+    const tail = new FeedTail(orderLog, db);
     bench.atEnd(() => tail.stop());
     const settings = () => settingsOf(broker, `bench-${randomUUID()}`);
     const form = { topic: 'bare', generation: 1, payload: 'event' } as const;

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Db } from 'mongodb';
-import { createActivities } from '../../../workers/activities.js';
-import { appendToJournal } from '../../../src/log/journal/journal.js';
+import { createActivities } from '../../../workers/roles/activities.js';
+import { appendToJournal } from '../../../src/log/journal/append-to-journal.js';
 import { orders, toDocument } from '../../../src/views/orders.js';
 import { create, hold, release, Story } from '../data/story.js';
 import type { Measurement } from '../harness/bench.js';

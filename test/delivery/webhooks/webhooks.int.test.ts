@@ -14,7 +14,8 @@ import { deliverWebhooks } from '../../../src/delivery/webhooks/deliver-webhooks
 import { endpointLog } from '../../../src/endpoint/endpoint-log.js';
 import { workflowIdOf } from '../../../src/log/journal/entity-log.js';
 import { feedHead } from '../../../src/log/feed/feed.js';
-import { appendToJournal, ensureJournalIndexes, journal } from '../../../src/log/journal/journal.js';
+import { appendToJournal } from '../../../src/log/journal/append-to-journal.js';
+import { ensureJournalIndexes, journal } from '../../../src/log/journal/journal.js';
 import { ensureStateViewIndexes } from '../../../src/log/journal/state-view.js';
 import { orderLog } from '../../../src/order-log.js';
 import { states } from '../../order/examples.js';

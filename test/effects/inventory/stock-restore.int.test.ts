@@ -8,7 +8,8 @@ import { stockState, stockStates } from '../../../src/effects/inventory/stock-st
 import { movements, movesGoods, stock } from '../../../src/effects/inventory/stock.js';
 import type { OrderEvent } from '../../../src/order/events.js';
 import { fold } from '../../../src/order/evolve.js';
-import { insertIntoJournal, journal } from '../../../src/log/journal/journal.js';
+import { insertIntoJournal } from '../../../src/log/journal/append-to-journal.js';
+import { journal } from '../../../src/log/journal/journal.js';
 import { states } from '../../order/examples.js';
 import { foundStock } from '../../support/stock.js';
 import { logOf, openDatabase } from '../../support/database.js';

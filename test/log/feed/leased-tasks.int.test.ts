@@ -13,7 +13,7 @@ import { orderLog } from '../../../src/order-log.js';
 import { unheldTasks } from '../../../src/log/feed/leases.js';
 import { runLeasedTasks, type LeasedTask } from '../../../src/log/feed/leased-tasks.js';
 import { watchStates } from '../../../src/log/views/feeding/watch-states.js';
-import { createFeedWork } from '../../../workers/feed-activities.js';
+import { createFeedWork } from '../../../workers/roles/feed-activities.js';
 import { DeadlineExceeded } from '../../../src/outages/timeout.js';
 import { startTestApi, type TestApi } from '../../support/api.js';
 import { shared } from '../../support/servers.js';
@@ -161,8 +161,8 @@ test('with nothing to do, the feed, all views and the webhooks renew their lease
   const commands: CommandStartedEvent[] = [];
   const { client, config, mongo, tail } = api;
   mongo.client.on('commandStarted', (command) => commands.push(command));
-  const orderTaskQueue = config.temporal.taskQueue;
-  const { leased } = createFeedWork({ db, client, tail, orderTaskQueue });
+  const { taskQueue } = config.temporal;
+  const { leased } = createFeedWork({ db, client, tail, taskQueue });
   const failures: unknown[] = [];
   const webhooks = deliverWebhooks({
     db,

@@ -4,17 +4,18 @@ import { setTimeout } from 'node:timers/promises';
 import { afterAll, afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { OrderEvent } from '../../../src/order/events.js';
 import { feedHead, skipLostPositions, readFeed } from '../../../src/log/feed/feed.js';
-import { followFeed, type LocalPublisher } from '../../../src/log/feed/tail.js';
+import { FeedTail, type LocalPublisher } from '../../../src/log/feed/tail.js';
 import {
   beginGeneration,
   feedGenerations,
   feedState,
   Generations,
 } from '../../../src/log/feed/generations.js';
-import { appendToJournal, ensureJournalIndexes, journal } from '../../../src/log/journal/journal.js';
+import { appendToJournal } from '../../../src/log/journal/append-to-journal.js';
+import { ensureJournalIndexes, journal } from '../../../src/log/journal/journal.js';
 import { restoreLog } from '../../../src/log/journal/truncated-log.js';
 import { Fenced } from '../../../src/log/feed/fencing.js';
-import { sequence } from '../../../src/log/feed/sequencer.js';
+import { runSequencer } from '../../../src/log/feed/sequencer.js';
 import { logOf, openDatabase } from '../../support/database.js';
 import { states } from '../../order/examples.js';
 import { until } from '../../support/until.js';
@@ -39,7 +40,7 @@ function hold(gave?: LocalPublisher['publish']) {
   const stopping = new AbortController();
   let beats = 0;
   let isLeading = false;
-  const ended = sequence({
+  const ended = runSequencer({
     log: orderLog,
     db,
     signal: stopping.signal,
@@ -72,7 +73,10 @@ async function record(...events: readonly OrderEvent[]): Promise<void> {
   for (const event of events) await appendToJournal(orderLog, db, [event]);
 }
 
-/** The contract: 1, 2, 3 … without gaps, each event once, and within an order positions follow versions. */
+/**
+ * The contract: 1, 2, 3 … without gaps, each event once, and within an order positions follow
+ * versions.
+ */
 async function expectSound(count: number): Promise<void> {
   await until(async () => expect(await feedHead(orderLog, db)).toBeGreaterThanOrEqual(count));
   const feed = await readFeed(orderLog, db, 0, count + 1);
@@ -87,8 +91,8 @@ async function expectSound(count: number): Promise<void> {
 
 test('events get positions 1, 2, 3 … in the order in which they were recorded', async () => {
   const holder = hold();
-  // Events that are recorded before the leader works are stamped in the order of their times, which
-  // may be equal.
+  // Events that are recorded before the leader works get positions in the order of their times,
+  // which may be equal.
   await until(async () => expect(holder.isAtWork()).toBe(true));
   const [one, another] = [newOrder(), newOrder()];
   const recorded = [one[0], another[0], ...another.slice(1), ...one.slice(1)];
@@ -152,7 +156,7 @@ describe('a holder', () => {
     const ended: unknown[] = [];
     void old.ended.then((error) => ended.push(error));
     // The old leader is refused at its next write. It does not write for an order that the new
-    // leader stamped first, so orders are recorded until the old leader has tried to write.
+    // leader gave positions first, so orders are recorded until the old leader has tried to write.
     let count = 0;
     while (ended.length === 0) {
       const log = newOrder();
@@ -192,14 +196,14 @@ describe('a holder', () => {
     const logs = Array.from({ length: 60 }, newOrder);
     for (const log of logs) await appendToJournal(orderLog, db, log);
     const stopping = new AbortController();
-    let stamped = 0;
+    let given = 0;
     const heartbeat = (position: number) => {
-      stamped = position;
+      given = position;
       stopping.abort();
     };
-    await sequence({ log: orderLog, db, signal: stopping.signal, heartbeat });
-    expect(stamped).toBeLessThan(logs.flat().length);
-    expect(await feedState(db).findOne()).toMatchObject({ position: stamped });
+    await runSequencer({ log: orderLog, db, signal: stopping.signal, heartbeat });
+    expect(given).toBeLessThan(logs.flat().length);
+    expect(await feedState(db).findOne()).toMatchObject({ position: given });
     hold();
     await expectSound(logs.flat().length);
   });
@@ -224,7 +228,7 @@ test('an event recorded in the moment in which the first holder begins is not ov
 });
 
 describe('hands in the journal', () => {
-  test('an event that is gone before it is stamped leaves no gap, and gets its position when it is put back', async () => {
+  test('an event that is gone before it has a position leaves no gap, and gets its position when it is put back', async () => {
     const first = hold();
     const before = newOrder();
     await record(...before);
@@ -391,7 +395,7 @@ describe('hands in the journal', () => {
 
   test('an event put back with its position takes nobody back', async () => {
     hold();
-    const tail = followFeed(orderLog, db);
+    const tail = new FeedTail(orderLog, db);
     try {
       const log = newOrder();
       await record(...log);
@@ -501,7 +505,7 @@ describe('a generation', () => {
   });
 
   test('is refused to readers of an earlier one, in the process that gives the positions, too', async () => {
-    const tail = followFeed(orderLog, db);
+    const tail = new FeedTail(orderLog, db);
     const { signal } = new AbortController();
     try {
       const publisher = tail.publishLocally();
@@ -527,7 +531,7 @@ describe('a generation', () => {
   });
 });
 
-test('an event that another leader stamps before this one sees it is known to its readers', async () => {
+test('an event that another leader gives a position before this one sees it is known to its readers', async () => {
   const log = newOrder();
   hold();
   await record(...log);
@@ -540,15 +544,15 @@ test('an event that another leader stamps before this one sees it is known to it
       const id = `${first.orderId}:1`;
       const event = { ...first, _id: id, recordedAt: first.occurredAt, unsequenced: true } as const;
       await journal(orderLog, db).insertOne(event, { session });
-      const stamp = { $set: { position }, $unset: { unsequenced: '' } } as const;
-      await journal(orderLog, db).updateOne({ _id: id }, stamp, { session });
+      const change = { $set: { position }, $unset: { unsequenced: '' } } as const;
+      await journal(orderLog, db).updateOne({ _id: id }, change, { session });
     });
   });
   await until(async () => expect((await feedState(db).findOne())?.position).toBe(position));
 });
 
 test('readers in the process that gives the positions learn of them from it, of all others none the less', async () => {
-  const tail = followFeed(orderLog, db);
+  const tail = new FeedTail(orderLog, db);
   const [ours, theirs, last] = [newOrder(), newOrder(), newOrder()];
   const soon = [new AbortController().signal, 30_000] as const;
   try {
@@ -593,7 +597,7 @@ test('readers in the process that gives the positions learn of them from it, of 
 });
 
 test('where another holder has given positions between, every order is told of', async () => {
-  const tail = followFeed(orderLog, db);
+  const tail = new FeedTail(orderLog, db);
   const { signal } = new AbortController();
   try {
     const publisher = tail.publishLocally();
@@ -611,7 +615,7 @@ test('where another holder has given positions between, every order is told of',
 });
 
 test('whoever waits for the feed leaves nothing behind on a signal that lives for long', async () => {
-  const tail = followFeed(orderLog, db);
+  const tail = new FeedTail(orderLog, db);
   const news = tail.listenTo(randomUUID());
   const { signal } = new AbortController();
   try {

@@ -13,7 +13,8 @@ import {
 } from '../../../src/order-log.js';
 import { fold } from '../../../src/order/evolve.js';
 import { foldHistory, readHistoryLog } from '../../../src/log/history/history.js';
-import { eventFork, messageId } from '../../../src/log/workflow/messages.js';
+import { eventFork } from '../../../src/log/workflow/steps.js';
+import { messageId } from '../../../src/log/workflow/messages.js';
 import { logOf } from '../../support/database.js';
 import { states } from '../../order/examples.js';
 import { uniqueName } from '../../support/servers.js';

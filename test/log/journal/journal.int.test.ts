@@ -1,6 +1,8 @@
 import { afterAll, expect, test } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
-import { appendToJournal, ensureJournalIndexes, readJournal } from '../../../src/log/journal/journal.js';
+import { appendToJournal } from '../../../src/log/journal/append-to-journal.js';
+import { ensureJournalIndexes } from '../../../src/log/journal/journal.js';
+import { readJournal } from '../../../src/log/journal/read-journal.js';
 import { logOf, openDatabase } from '../../support/database.js';
 import { states } from '../../order/examples.js';
 import { orderLog } from '../../../src/order-log.js';

@@ -3,7 +3,8 @@ import { afterAll, describe, expect, test } from '@jest/globals';
 import { createRecorder, record } from '../../../src/log/journal/recording.js';
 import { createResumptionActivities } from '../../../src/log/journal/resumption-activities.js';
 import { forks } from '../../../src/log/journal/fork.js';
-import { ensureJournalIndexes, readJournal } from '../../../src/log/journal/journal.js';
+import { ensureJournalIndexes } from '../../../src/log/journal/journal.js';
+import { readJournal } from '../../../src/log/journal/read-journal.js';
 import { eventsSetAside } from '../../../src/log/journal/set-aside.js';
 import { orders } from '../../../src/views/orders.js';
 import { note, states } from '../../order/examples.js';
@@ -15,7 +16,9 @@ const { db } = database;
 await ensureJournalIndexes(orderLog, db);
 afterAll(() => database.close());
 
-/** Four events, then `OrderResumed`, a note in the new run, and two in the one that was replaced. */
+/**
+ * Four events, then `OrderResumed`, a note in the new run, and two in the one that was replaced.
+ */
 function resumedOrder() {
   const orderId = randomUUID();
   const log = logOf(states.resumed.do(note), orderId);

@@ -1,11 +1,11 @@
 import { afterAll, expect, test } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
-import { createActivities } from '../../../workers/activities.js';
+import { createActivities } from '../../../workers/roles/activities.js';
 import { getStock } from '../../../src/effects/inventory/stock.js';
 import { sandboxLedger } from '../../../src/effects/payments/sandbox-ledger.js';
 import { fold } from '../../../src/order/evolve.js';
 import { orders } from '../../../src/views/orders.js';
-import { eventFork } from '../../../src/log/workflow/messages.js';
+import { eventFork } from '../../../src/log/workflow/steps.js';
 import { create, states } from '../../order/examples.js';
 import { Scenario } from '../../order/specification.js';
 import { foundStock } from '../../support/stock.js';

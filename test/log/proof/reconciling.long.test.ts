@@ -2,24 +2,18 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Db, UpdateFilter } from 'mongodb';
 import { feedGenerations, feedState } from '../../../src/log/feed/generations.js';
-import { sequence } from '../../../src/log/feed/sequencer.js';
+import { runSequencer } from '../../../src/log/feed/sequencer.js';
 import { journal, type JournalDocument } from '../../../src/log/journal/journal.js';
-import { ended, markStopped } from '../../../src/log/journal/stops.js';
+import { endedReason, markStopped } from '../../../src/log/journal/stops.js';
 import { latestReconciliations, reconciliations } from '../../../src/log/proof/reconciliations.js';
 import { orders } from '../../../src/views/orders.js';
-import { projectState } from '../../../src/log/journal/state-view.js';
-import { reconcileScheduleId } from '../../../src/log/workflow/reconcile-messages.js';
-import { startFeed } from '../../../workers/feed.js';
-import {
-  placedOrder,
-  startTestApi,
-  terminateWhenRecorded,
-  type TestApi,
-  workflowBundle,
-} from '../../support/api.js';
+import { updateStateView } from '../../../src/log/journal/state-view.js';
+import { reconcileScheduleId } from '../../../src/log/workflow/upkeep-messages.js';
+import { startFeed } from '../../../workers/roles/feed.js';
+import { placedOrder, startTestApi, terminateWhenRecorded, type TestApi } from '../../support/api.js';
 import { deleteHistory } from '../../support/retention.js';
 import { until } from '../../support/until.js';
-import { createLogger } from '../../../src/server/logger.js';
+import { createLogger } from '../../../src/server/logging/logger.js';
 import { orderLog } from '../../../src/order-log.js';
 import { verifyOrders } from '../../../src/effects/proof.js';
 import { reconcileOrders } from '../../../src/effects/reconcile-orders.js';
@@ -143,7 +137,7 @@ describe('a reconciliation', () => {
       });
       await journal(orderLog, db).deleteOne({ _id: `${orderId}:${body.version}` });
       await orders(db).deleteOne({ _id: orderId });
-      await projectState(orderLog, db, orderId);
+      await updateStateView(orderLog, db, orderId);
     }
     const repaired: string[] = [];
     for (let looked = 0; looked < placed; looked += 2) {
@@ -162,7 +156,12 @@ describe('a reconciliation', () => {
     expect(await reconciled()).toMatchObject({ repaired: 1, found: 0 });
 
     const stopping = new AbortController();
-    const sequencing = sequence({ log: orderLog, db, signal: stopping.signal, heartbeat: () => undefined });
+    const sequencing = runSequencer({
+      log: orderLog,
+      db,
+      signal: stopping.signal,
+      heartbeat: () => undefined,
+    });
     await positioned();
     expect(await begun()).toBe(1);
     const lost = await journal(orderLog, db).findOneAndDelete({ _id: `${orderId}:2` });
@@ -262,7 +261,7 @@ describe('a reconciliation', () => {
 
   test('takes the mark away from an order whose workflow runs', async () => {
     const orderId = await place();
-    await markStopped(orderLog, db, orderId, ended(orderLog, orderId, 'terminated'));
+    await markStopped(orderLog, db, orderId, endedReason(orderLog, orderId, 'terminated'));
     expect((await api.get(`/v1/orders/${orderId}`)).body.allowedCommands).toEqual([]);
     expect(await reconciled()).toMatchObject({ found: 0 });
     await until(async () =>
@@ -312,7 +311,6 @@ test('the role feed reconciles every so often, and again after it was started an
     mongo: api.mongo,
     tail: api.tail,
     logger: createLogger('silent'),
-    workflowBundle,
   };
   const schedule = api.client.schedule.getHandle(reconcileScheduleId(api.config.temporal.taskQueue));
   try {

@@ -6,12 +6,13 @@ import type { Db } from 'mongodb';
 import { workflowId, orderLog } from '../../../src/order-log.js';
 import { forks } from '../../../src/log/journal/fork.js';
 import { readHistoryLog } from '../../../src/log/history/history.js';
-import { journal, readJournal } from '../../../src/log/journal/journal.js';
+import { journal } from '../../../src/log/journal/journal.js';
+import { readJournal } from '../../../src/log/journal/read-journal.js';
 import { resume, type ResumeOptions, type ResumeReport } from '../../../src/log/resume/resume.js';
 import { eventsSetAside } from '../../../src/log/journal/set-aside.js';
 import { orders } from '../../../src/views/orders.js';
-import { projectState } from '../../../src/log/journal/state-view.js';
-import type { RunningWorker } from '../../../workers/worker.js';
+import { updateStateView } from '../../../src/log/journal/state-view.js';
+import type { RunningWorker } from '../../../workers/roles/worker.js';
 import {
   orderBody,
   placedOrder,
@@ -161,7 +162,7 @@ describe('an order whose workflow was terminated', () => {
       await workflow(orderId).terminate();
       await journal(orderLog, db).deleteOne({ _id: `${orderId}:5` });
       await orders(db).deleteOne({ _id: orderId });
-      await projectState(orderLog, db, orderId);
+      await updateStateView(orderLog, db, orderId);
       worker = await api.startWorker();
       const report = await resumed(orderId);
       expect(report).toMatchObject({ outcome: 'resumed', version: 5, recorded: [5] });

@@ -10,11 +10,7 @@ import { dailyStats, listDailyStats } from '../../../src/views/daily-stats.js';
 import { BuildFeeder } from '../../../src/log/views/feeding/build-feeder.js';
 import { intervene, listParked, parkedAudit } from '../../../src/log/views/feeding/interventions.js';
 import { productDemand } from '../../../src/views/product-demand.js';
-import {
-  projections,
-  projectionState,
-  takeOverProjection,
-} from '../../../src/log/views/feeding/projection-state.js';
+import { viewBuilds, buildsOf, takeOverView } from '../../../src/log/views/feeding/view-builds.js';
 import type { View } from '../../../src/log/views/view.js';
 import { logOf } from '../../support/database.js';
 import { create, dispatch, refund, ship } from '../../order/examples.js';
@@ -110,13 +106,13 @@ test('what an older holder still writes is refused, document and position', asyn
     db,
     customers,
     'active',
-    await takeOverProjection(orderLog, db, customers),
+    await takeOverView(orderLog, db, customers),
   );
-  await takeOverProjection(orderLog, db, customers);
+  await takeOverView(orderLog, db, customers);
   const events = await journal(orderLog, db).find().sort({ position: 1 }).toArray();
   expect(await older.apply(events as never)).toBe(false);
   expect(await contentsOf(db, customers)).toEqual([]);
-  expect(await projectionState(db, customers.name)).toMatchObject({ position: 0 });
+  expect(await buildsOf(db, customers.name)).toMatchObject({ position: 0 });
 });
 
 test('an order that was not seen for long is folded from its journal', async () => {
@@ -163,7 +159,7 @@ test('in an emptied database a view begins anew', async () => {
   await Promise.all([
     journal(orderLog, db).deleteMany({}),
     feedState(db).deleteMany({}),
-    projections(db).deleteMany({}),
+    viewBuilds(db).deleteMany({}),
   ]);
   expect(await runner.ended).toBeInstanceOf(Fenced);
   run(customers);
@@ -195,7 +191,7 @@ describe('an event that a view cannot apply', () => {
     await publish(db, sick.slice(6, 8));
     await caughtUp(db, view);
     expect(await parkedOf(db, view)).toHaveLength(6);
-    expect(await projectionState(db, view.name)).toMatchObject({ parked: 6 });
+    expect(await buildsOf(db, view.name)).toMatchObject({ parked: 6 });
     expect(await listParked(db, view, { limit: 2 })).toHaveLength(2);
   });
 
@@ -210,7 +206,7 @@ describe('an event that a view cannot apply', () => {
     await publish(db, sick.slice(6));
     await caughtUp(db, view);
     expect(await contentsOf(db, view)).toEqual(await foldedAnew(db, customers, [sick, well]));
-    expect(await projectionState(db, view.name)).toMatchObject({ parked: 0 });
+    expect(await buildsOf(db, view.name)).toMatchObject({ parked: 0 });
     expect(await parkedAudit(db).find().toArray()).toMatchObject([
       { view: view.name, orderId, version: 3, action: 'retry', applied: 4, ...because },
     ]);
@@ -360,7 +356,7 @@ describe('an event that a view cannot apply', () => {
     await caughtUp(db, view);
     await intervene(orderLog, db, view, { action: 'retry', orderId, ...because });
     expect(await contentsOf(db, view)).toEqual(await foldedAnew(db, customers, [sick, well, ...more]));
-    expect(await projectionState(db, view.name)).toMatchObject({ parked: 0 });
+    expect(await buildsOf(db, view.name)).toMatchObject({ parked: 0 });
   });
 
   test('does not stop anybody where the journal itself has a gap', async () => {
@@ -444,7 +440,7 @@ describe('an event that was altered so that nobody can read it', () => {
     await publish(db, interleaved(newer, well));
     await alter(second, { schemaVersion: 99 });
     expect(await run(customers).ended).toBeInstanceOf(NewerEvent);
-    expect(await projectionState(db, customers.name)).toMatchObject({ position: 0, parked: 0 });
+    expect(await buildsOf(db, customers.name)).toMatchObject({ position: 0, parked: 0 });
     await alter(second, second);
     run(customers);
     await caughtUp(db, customers);

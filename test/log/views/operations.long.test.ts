@@ -1,23 +1,24 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { run } from '../../../src/cli/program.js';
-import type { Session } from '../../../src/cli/script/session.js';
+import type { Session } from '../../../src/cli/script/script.js';
 import { readFeed } from '../../../src/log/feed/feed.js';
-import { journal, readJournal } from '../../../src/log/journal/journal.js';
+import { journal } from '../../../src/log/journal/journal.js';
+import { readJournal } from '../../../src/log/journal/read-journal.js';
 import { latestReconciliations } from '../../../src/log/proof/reconciliations.js';
-import { orders } from '../../../src/views/orders.js';
 import { parkedAudit } from '../../../src/log/views/feeding/interventions.js';
 import { parkedEvents } from '../../../src/log/views/feeding/parked-events.js';
-import type { ProjectionStatus, StoreStatus } from '../../../src/log/views/status.js';
 import { storeRebuilds } from '../../../src/log/views/rebuilding/store-rebuild.js';
+import type { ViewStatus, StoreStatus } from '../../../src/log/views/status.js';
+import { orderLog } from '../../../src/order-log.js';
 import { customers } from '../../../src/views/customers.js';
+import { orders } from '../../../src/views/orders.js';
 import { views } from '../../../src/views/views.js';
 import { type Api, apiAt } from '../../support/orders-over-http.js';
-import { shared } from '../../support/servers.js';
 import type { RoleProcess } from '../../support/role-process.js';
+import { shared } from '../../support/servers.js';
 import { createSystem } from '../../support/system.js';
 import { until } from '../../support/until.js';
-import { orderLog } from '../../../src/order-log.js';
 
 const system = createSystem();
 const { db } = system;
@@ -38,7 +39,7 @@ function startFeed(): Promise<RoleProcess> {
   return system.start('feed', { RECONCILE_INTERVAL: '24h' });
 }
 
-async function viewOf(name: string): Promise<ProjectionStatus & StoreStatus> {
+async function viewOf(name: string): Promise<ViewStatus & StoreStatus> {
   const { status, body } = await api.get('/v1/projections');
   expect(status).toBe(200);
   return [...body.views, ...body.stores].find((one) => one.name === name);
@@ -49,7 +50,7 @@ async function upToDate(): Promise<void> {
   await until(async () => {
     const { body } = await api.get('/v1/projections');
     expect(body.feed.unsequenced).toBe(0);
-    expect(body.views.map((view: ProjectionStatus) => view.eventsBehind)).toEqual(views.map(() => 0));
+    expect(body.views.map((view: ViewStatus) => view.eventsBehind)).toEqual(views.map(() => 0));
     expect(body.feed.head).toBe(await journal(orderLog, db).countDocuments());
   });
 }
@@ -355,7 +356,7 @@ async function script(line: string) {
       MONGODB_URI: shared.mongodbUri,
       MONGODB_DB: db.databaseName,
     },
-    openWriteSide: async () => {
+    openTemporalGateway: async () => {
       throw new Error('Nothing here sends a command.');
     },
   };

@@ -11,15 +11,16 @@ import { fold } from '../../../src/order/evolve.js';
 import { toView } from '../../../src/order/view.js';
 import { forks } from '../../../src/log/journal/fork.js';
 import type { StoredEvent } from '../../../src/log/entity.js';
-import { journal, readJournal, readStored } from '../../../src/log/journal/journal.js';
+import { journal } from '../../../src/log/journal/journal.js';
+import { readJournal, readStored } from '../../../src/log/journal/read-journal.js';
 import { restoreLog } from '../../../src/log/journal/truncated-log.js';
 import { upcast } from '../../../src/order/upcasters.js';
 import { feedGenerations } from '../../../src/log/feed/generations.js';
-import { sequence } from '../../../src/log/feed/sequencer.js';
+import { runSequencer } from '../../../src/log/feed/sequencer.js';
 import { onlyView, orders } from '../../../src/views/orders.js';
 import { rebuildJournal } from '../../../src/log/views/rebuilding/rebuild-journal.js';
 import { storeRebuilds } from '../../../src/log/views/rebuilding/store-rebuild.js';
-import { projectionsStatus } from '../../../src/log/views/status.js';
+import { viewsStatus } from '../../../src/log/views/status.js';
 import { stateQuery } from '../../../src/log/workflow/messages.js';
 import { logOf } from '../../support/database.js';
 import { states } from '../../order/examples.js';
@@ -88,7 +89,7 @@ test('journal and orders come back from the histories, over several runs of an o
     );
     expect(await storedView(orderId)).toEqual(await stateOf(orderId));
   }
-  expect((await projectionsStatus(orderLog, db, views)).stores[1]).toMatchObject({
+  expect((await viewsStatus(orderLog, db, views)).stores[1]).toMatchObject({
     rebuildId: given.rebuildId,
     exceptions: { count: 0, orderIds: [] },
   });
@@ -107,7 +108,7 @@ test('a rebuild that is ended before goes on later', async () => {
   await orders(db).deleteMany({});
   const rebuildId = randomUUID();
   expect(await rebuildJournal(orderLog, rebuilding(AbortSignal.abort(), rebuildId))).toBe(false);
-  const [, store] = (await projectionsStatus(orderLog, db, views)).stores;
+  const [, store] = (await viewsStatus(orderLog, db, views)).stores;
   expect(store).toMatchObject({ rebuilding: { rebuildId, done: 0, total: placed.length } });
   expect(await rebuildJournal(orderLog, rebuilding(undefined, rebuildId))).toBe(true);
   expect(await orders(db).countDocuments()).toBe(placed.length);
@@ -126,7 +127,7 @@ test('a rebuild whose worker ends half-way goes on where it was', async () => {
   ).toBe(false);
   const restored = (await orders(db).find().toArray()).map(({ orderId }) => orderId);
   expect(restored).toHaveLength(1);
-  expect((await projectionsStatus(orderLog, db, views)).stores[1]).toMatchObject({
+  expect((await viewsStatus(orderLog, db, views)).stores[1]).toMatchObject({
     rebuilding: { rebuildId, done: 1 },
   });
 
@@ -165,7 +166,7 @@ test('orders that go on while they are restored are whole in the end', async () 
 test('where events come back that had positions, a generation of the feed has begun without them', async () => {
   const { db } = api.mongo;
   const stopping = new AbortController();
-  const sequencing = sequence({ log: orderLog, db, signal: stopping.signal, heartbeat: () => undefined });
+  const sequencing = runSequencer({ log: orderLog, db, signal: stopping.signal, heartbeat: () => undefined });
   await until(async () => expect(await journal(orderLog, db).countDocuments({ unsequenced: true })).toBe(0));
   const { generation } = (await feedGenerations(orderLog, db)).current;
   expect(await rebuildJournal(orderLog, rebuilding())).toBe(true);
@@ -195,7 +196,7 @@ test('an order whose first runs are gone comes back as it is now, with the event
   const events = await readJournal(orderLog, db, orderId);
   expect(events[0]?.version).toBeGreaterThan(1);
   expect(events.at(-1)?.version).toBe(last);
-  expect((await projectionsStatus(orderLog, db, views)).stores[1]).toMatchObject({
+  expect((await viewsStatus(orderLog, db, views)).stores[1]).toMatchObject({
     exceptions: { count: 1, orderIds: [orderId] },
   });
 
@@ -204,7 +205,12 @@ test('an order whose first runs are gone comes back as it is now, with the event
     body: { code: 'log_incomplete', version: events[0]?.version },
   });
   const sequencing = new AbortController();
-  const sequenced = sequence({ log: orderLog, db, signal: sequencing.signal, heartbeat: () => undefined });
+  const sequenced = runSequencer({
+    log: orderLog,
+    db,
+    signal: sequencing.signal,
+    heartbeat: () => undefined,
+  });
   await until(async () => expect(await journal(orderLog, db).countDocuments({ unsequenced: true })).toBe(0));
   sequencing.abort();
   await sequenced;
@@ -225,7 +231,7 @@ test('an order whose journal tells another story is named, and nothing of it is 
   expect(await rebuildJournal(orderLog, rebuilding())).toBe(true);
   expect(await journal(orderLog, db).findOne(altered)).toMatchObject({ actor: 'somebody else' });
   expect(await forks(orderLog, db).findOne({ _id: orderId })).toMatchObject({ version: 2 });
-  const { exceptions } = (await projectionsStatus(orderLog, db, views)).stores[1] ?? {};
+  const { exceptions } = (await viewsStatus(orderLog, db, views)).stores[1] ?? {};
   expect(exceptions?.orderIds).toContain(orderId);
 });
 
@@ -244,7 +250,7 @@ test('an order whose history is no log is named, and keeps no other from coming 
   ]);
 
   expect(await rebuildJournal(orderLog, rebuilding())).toBe(true);
-  const { exceptions } = (await projectionsStatus(orderLog, db, views)).stores[1] ?? {};
+  const { exceptions } = (await viewsStatus(orderLog, db, views)).stores[1] ?? {};
   expect(exceptions?.orderIds).toContain(orderId);
   for (const other of placed) expect(await storedView(other)).toEqual(await stateOf(other));
 });
@@ -257,7 +263,7 @@ test('an order of which no event is left comes back as its last run took it over
 
   expect(await rebuildJournal(orderLog, rebuilding())).toBe(true);
   expect(await storedView(orderId)).toEqual(await stateOf(orderId));
-  const { exceptions } = (await projectionsStatus(orderLog, db, views)).stores[1] ?? {};
+  const { exceptions } = (await viewsStatus(orderLog, db, views)).stores[1] ?? {};
   expect(exceptions?.orderIds).toContain(orderId);
 });
 

@@ -4,9 +4,10 @@ import { record } from '../../../src/log/journal/recording.js';
 import type { OrderEvent, EventDraft } from '../../../src/order/events.js';
 import { beginGeneration, feedGenerations } from '../../../src/log/feed/generations.js';
 import { feedHead } from '../../../src/log/feed/feed.js';
-import { appendToJournal, journal } from '../../../src/log/journal/journal.js';
+import { appendToJournal } from '../../../src/log/journal/append-to-journal.js';
+import { journal } from '../../../src/log/journal/journal.js';
 import { Fenced } from '../../../src/log/feed/fencing.js';
-import { sequence } from '../../../src/log/feed/sequencer.js';
+import { runSequencer } from '../../../src/log/feed/sequencer.js';
 import { customers, findCustomer } from '../../../src/views/customers.js';
 import { type OrderDocument, orders, ordersVersion, toDocument } from '../../../src/views/orders.js';
 import {
@@ -14,8 +15,8 @@ import {
   rebuildStateView,
 } from '../../../src/log/views/rebuilding/rebuild-state-view.js';
 import { rebuild } from '../../../src/log/views/rebuilding/rebuild.js';
-import { projectionState, rollBack } from '../../../src/log/views/feeding/projection-state.js';
-import { projectionsStatus } from '../../../src/log/views/status.js';
+import { buildsOf, rollBack } from '../../../src/log/views/feeding/view-builds.js';
+import { viewsStatus } from '../../../src/log/views/status.js';
 import { StoreRebuilder, storeRebuilds } from '../../../src/log/views/rebuilding/store-rebuild.js';
 import type { View } from '../../../src/log/views/view.js';
 import { fold } from '../../../src/order/evolve.js';
@@ -59,7 +60,7 @@ test('a view is built anew beside the one that is read, under live writes, and c
   run(customers);
   await publish(db, events.slice(0, 100));
   await caughtUp(db, customers);
-  const before = await projectionState(db, customers.name);
+  const before = await buildsOf(db, customers.name);
   const stream = (async () => {
     for (let from = 100; from < events.length; from += 5) await publish(db, events.slice(from, from + 5));
   })();
@@ -68,7 +69,7 @@ test('a view is built anew beside the one that is read, under live writes, and c
   await stream;
   await caughtUp(db, customers);
   expect(await contentsOf(db, customers)).toEqual(await foldedAnew(db, customers, logs));
-  const after = await projectionState(db, customers.name);
+  const after = await buildsOf(db, customers.name);
   expect(after).toMatchObject({ rebuildId, previous: { collection: before?.collection } });
   expect(after).not.toHaveProperty('rebuilding');
   expect(runners).toHaveLength(1);
@@ -107,10 +108,10 @@ test('a rebuild that ends half-way goes on where it was', async () => {
       rebuilding(rebuildId, crash.signal, () => crash.abort()),
     ),
   ).toBe(false);
-  const half = (await projectionState(db, customers.name))?.rebuilding;
+  const half = (await buildsOf(db, customers.name))?.rebuilding;
   expect(half?.position).toBeGreaterThan(0);
   expect(half?.position).toBeLessThan(events.length);
-  const [status] = (await projectionsStatus(orderLog, db, views)).views;
+  const [status] = (await viewsStatus(orderLog, db, views)).views;
   expect(status).toMatchObject({ rebuilding: { rebuildId, done: half?.position, total: events.length } });
 
   let first: number | undefined;
@@ -122,7 +123,7 @@ test('a rebuild that ends half-way goes on where it was', async () => {
   expect(await contentsOf(db, customers)).toEqual(await foldedAnew(db, customers, logs));
   // A retry after a lost answer: the rebuild does not begin again.
   expect(await rebuild(orderLog, customers, rebuilding(rebuildId))).toBe(true);
-  expect(await projectionState(db, customers.name)).toMatchObject({ collection: half?.collection });
+  expect(await buildsOf(db, customers.name)).toMatchObject({ collection: half?.collection });
 });
 
 test('of two that go on with one rebuild, the older is refused, and each event is in it once', async () => {
@@ -147,7 +148,7 @@ test('a roll-back is at once what was before, and is brought up to date from the
   await caughtUp(db, customers);
   await runner.stop();
   await rebuild(orderLog, customers, rebuilding());
-  const rebuilt = await projectionState(db, customers.name);
+  const rebuilt = await buildsOf(db, customers.name);
   run(customers);
   await publish(db, second);
   await caughtUp(db, customers);
@@ -167,7 +168,7 @@ test('only the build before the last is kept', async () => {
   await publish(db, log);
   const expected = new Set<string | undefined>();
   for (let times = 0; times < 4; times += 1) await rebuild(orderLog, customers, rebuilding());
-  const state = await projectionState(db, customers.name);
+  const state = await buildsOf(db, customers.name);
   expected.add(state?.collection).add(state?.previous?.collection);
   expect(new Set(await collectionsOf(customers))).toEqual(expected);
 });
@@ -180,9 +181,9 @@ test('a rebuild that nobody goes on with is given up for the next', async () => 
     customers,
     rebuilding('lost', crash.signal, () => crash.abort()),
   );
-  const lost = (await projectionState(db, customers.name))?.rebuilding?.collection;
+  const lost = (await buildsOf(db, customers.name))?.rebuilding?.collection;
   expect(await rebuild(orderLog, customers, rebuilding('next'))).toBe(true);
-  expect(await projectionState(db, customers.name)).toMatchObject({ rebuildId: 'next' });
+  expect(await buildsOf(db, customers.name)).toMatchObject({ rebuildId: 'next' });
   expect(await collectionsOf(customers)).not.toContain(lost);
 });
 
@@ -216,10 +217,10 @@ test('a new version is built while the old one is read, and takes over by itself
   await runners.at(-1)?.stop();
   await rollBack(db, customers.name);
   const asked: string[] = [];
-  const { epoch } = (await projectionState(db, customers.name)) ?? {};
+  const { epoch } = (await buildsOf(db, customers.name)) ?? {};
   const refused = run(next, { requestRebuild: async ({ name }) => void asked.push(name) });
   expect(await refused.ended).toBeInstanceOf(Fenced);
-  expect(await projectionState(db, customers.name)).toMatchObject({ epoch });
+  expect(await buildsOf(db, customers.name)).toMatchObject({ epoch });
   const [more = []] = newLogs('completed');
   await publish(db, more);
   run(customers);
@@ -245,7 +246,7 @@ test('a view is built anew when its feed began anew in a journal that was restor
   const [log = []] = newLogs('completed');
   await publish(db, log);
   await until(async () => {
-    expect(await projectionState(db, customers.name)).toMatchObject({ position: log.length });
+    expect(await buildsOf(db, customers.name)).toMatchObject({ position: log.length });
   });
   expect(await request).toBe(true);
   expect(await contentsOf(db, customers)).toEqual(await foldedAnew(db, customers, [log]));
@@ -266,7 +267,7 @@ test('a view is built anew when its feed began anew, however far that is by then
   });
   await until(async () => {
     const { generation: feed } = (await feedGenerations(orderLog, db)).current;
-    expect(await projectionState(db, customers.name)).toMatchObject({ feed, position: head });
+    expect(await buildsOf(db, customers.name)).toMatchObject({ feed, position: head });
   });
   expect(await request).toBe(true);
   expect(await contentsOf(db, customers)).toEqual(await foldedAnew(db, customers, logs));
@@ -279,13 +280,13 @@ test('a view that has only what two generations have in common goes on in the ne
   const options = { requestRebuild: async ({ name }: { name: string }) => void asked.push(name) };
   run(customers, options);
   await caughtUp(db, customers);
-  const { collection } = (await projectionState(db, customers.name)) ?? {};
+  const { collection } = (await buildsOf(db, customers.name)) ?? {};
   await beginGeneration(orderLog, db, { commonUntil: head });
   const { generation: feed } = (await feedGenerations(orderLog, db)).current;
   const [more = []] = newLogs('completed');
   await publish(db, more);
   await caughtUp(db, customers);
-  expect(await projectionState(db, customers.name)).toMatchObject({ collection, feed });
+  expect(await buildsOf(db, customers.name)).toMatchObject({ collection, feed });
   expect(asked).toEqual([]);
   expect(await contentsOf(db, customers)).toEqual(await foldedAnew(db, customers, [...logs, more]));
 });
@@ -293,7 +294,7 @@ test('a view that has only what two generations have in common goes on in the ne
 test('events that were lost and come back are counted once, by a view that had counted them', async () => {
   const logs = newLogs('completed', 'cancelled', 'refunded');
   const giving = new AbortController();
-  const sequencing = sequence({ log: orderLog, db, signal: giving.signal, heartbeat: () => undefined });
+  const sequencing = runSequencer({ log: orderLog, db, signal: giving.signal, heartbeat: () => undefined });
   const options = {
     requestRebuild: async (view: View<Order, EventDraft>) =>
       void (await rebuild(orderLog, view, rebuilding('after the loss'))),
@@ -311,7 +312,7 @@ test('events that were lost and come back are counted once, by a view that had c
     );
     await until(async () => {
       const { generation: feed } = (await feedGenerations(orderLog, db)).current;
-      expect(await projectionState(db, customers.name)).toMatchObject({
+      expect(await buildsOf(db, customers.name)).toMatchObject({
         feed,
         position: await feedHead(orderLog, db),
       });
@@ -332,12 +333,12 @@ test('a rebuild that has more than the generations have in common begins again',
     customers,
     rebuilding('begun', crash.signal, () => crash.abort()),
   );
-  const first = (await projectionState(db, customers.name))?.rebuilding?.collection;
+  const first = (await buildsOf(db, customers.name))?.rebuilding?.collection;
   await journal(orderLog, db).deleteMany({});
   await beginGeneration(orderLog, db, { commonUntil: 0, position: 0 });
   const head = await publish(db, interleaved(...logs.slice(1)));
   expect(await rebuild(orderLog, customers, rebuilding('begun'))).toBe(true);
-  const { collection, feed, position } = (await projectionState(db, customers.name)) ?? {};
+  const { collection, feed, position } = (await buildsOf(db, customers.name)) ?? {};
   expect({ feed, position }).toEqual({
     feed: (await feedGenerations(orderLog, db)).current.generation,
     position: head,
@@ -356,9 +357,7 @@ test('where events were lost, views and rebuilds go on behind them, up to the he
   await caughtUp(db, customers);
   expect(await contentsOf(db, customers)).toEqual(await foldedAnew(db, customers, logs));
   expect(await rebuild(orderLog, customers, rebuilding())).toBe(true);
-  await until(async () =>
-    expect(await projectionState(db, customers.name)).toMatchObject({ position: head }),
-  );
+  await until(async () => expect(await buildsOf(db, customers.name)).toMatchObject({ position: head }));
   expect(await contentsOf(db, customers)).toEqual(await foldedAnew(db, customers, logs));
 
   // Restored events have other positions than before. A rebuild has each once.
@@ -548,7 +547,7 @@ test('an order that cannot be made from its first event on is taken over as it w
   await journal(orderLog, db).deleteOne({ orderId, version: 1 });
   await rebuildStateView(orderLog, rebuilding());
   expect(await storedOrders()).toEqual(wholeOrders([whole, maimed]));
-  const { stores } = await projectionsStatus(orderLog, db, views);
+  const { stores } = await viewsStatus(orderLog, db, views);
   expect(stores[0]).toMatchObject({ name: 'orders', exceptions: { count: 1, orderIds: [orderId] } });
 });
 
@@ -561,7 +560,7 @@ test('an order that the journal has nothing of is taken over as it was, too', as
   await rebuildStateView(orderLog, rebuilding());
   expect(await storedOrders()).toEqual(wholeOrders([whole, lost]));
   const exceptions = { count: 1, orderIds: [orderId] };
-  expect((await projectionsStatus(orderLog, db, views)).stores[0]).toMatchObject({
+  expect((await viewsStatus(orderLog, db, views)).stores[0]).toMatchObject({
     name: 'orders',
     exceptions,
   });
@@ -583,7 +582,7 @@ test('an order with an event that nobody can read is taken over as it was, and k
   expect(await rebuildStateView(orderLog, rebuilding())).toBe(true);
   expect((await storedOrders()).find(({ _id }) => _id === orderId)).toEqual(wholeOrders(logs.slice(1, 2))[0]);
   expect(await lateOne()).toEqual(before);
-  const { stores } = await projectionsStatus(orderLog, db, views);
+  const { stores } = await viewsStatus(orderLog, db, views);
   expect(stores[0]?.exceptions?.count).toBe(2);
   expect(stores[0]?.exceptions?.orderIds).toEqual(expect.arrayContaining([orderId, late[0]?.orderId]));
 });
@@ -645,12 +644,12 @@ test('the view of orders is of this version from the beginning, where there is n
   const [log = []] = newLogs('completed');
   await record(orderLog, db, log);
   expect(await isStateViewOutdated(orderLog, db)).toBe(false);
-  expect((await projectionsStatus(orderLog, db, views)).stores[0]).toEqual({
+  expect((await viewsStatus(orderLog, db, views)).stores[0]).toEqual({
     name: 'orders',
     version: ordersVersion,
   });
   await rebuildStateView(orderLog, rebuilding());
-  expect((await projectionsStatus(orderLog, db, views)).stores[0]).toMatchObject({ version: ordersVersion });
+  expect((await viewsStatus(orderLog, db, views)).stores[0]).toMatchObject({ version: ordersVersion });
 });
 
 test('a rebuild of the view of orders to another version is left to those that have it', async () => {
@@ -704,7 +703,7 @@ test('how far behind everything is, is told in events and in time', async () => 
   const [late = []] = newLogs('completed');
   await record(orderLog, db, late.slice(0, 2));
   await until(async () => {
-    const { feed, views: fed } = await projectionsStatus(orderLog, db, views);
+    const { feed, views: fed } = await viewsStatus(orderLog, db, views);
     expect(feed).toMatchObject({ head: log.length, unsequenced: 2 });
     expect(fed[0]).toMatchObject({ name: 'customers', version: 0, position: 0, eventsBehind: log.length });
     expect(fed[0]?.msBehind).toBeGreaterThanOrEqual(60_000);

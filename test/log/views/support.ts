@@ -5,14 +5,14 @@ import type { OrderEvent, EventDraft } from '../../../src/order/events.js';
 import { fold } from '../../../src/order/evolve.js';
 import type { Order } from '../../../src/order/order.js';
 import { feedHead } from '../../../src/log/feed/feed.js';
-import { type FeedTail, followFeed } from '../../../src/log/feed/tail.js';
+import { FeedTail } from '../../../src/log/feed/tail.js';
 import { feedState } from '../../../src/log/feed/generations.js';
 import { ensureJournalIndexes, journal } from '../../../src/log/journal/journal.js';
 import { foldBatch } from '../../../src/log/views/feeding/fold-batch.js';
 import { parkedAudit } from '../../../src/log/views/feeding/interventions.js';
 import { ensureParkedEventIndexes, parkedEvents } from '../../../src/log/views/feeding/parked-events.js';
-import { type ProjectDeps, project } from '../../../src/log/views/feeding/project.js';
-import { projections, projectionState } from '../../../src/log/views/feeding/projection-state.js';
+import { type FeedViewDeps, feedView } from '../../../src/log/views/feeding/feed-view.js';
+import { viewBuilds, buildsOf } from '../../../src/log/views/feeding/view-builds.js';
 import { watchStates } from '../../../src/log/views/feeding/watch-states.js';
 import { ensureStateViewIndexes } from '../../../src/log/journal/state-view.js';
 import { orders } from '../../../src/views/orders.js';
@@ -55,13 +55,13 @@ export function interleaved(...logs: readonly (readonly OrderEvent[])[]): readon
 export async function publish(db: Db, events: readonly OrderEvent[]): Promise<number> {
   const head = await feedHead(orderLog, db);
   const recordedAt = new Date().toISOString();
-  const stamped = events.map((event, index) => ({
+  const positioned = events.map((event, index) => ({
     ...event,
     _id: `${event.orderId}:${event.version}`,
     recordedAt,
     position: head + index + 1,
   }));
-  await journal(orderLog, db).insertMany(stamped);
+  await journal(orderLog, db).insertMany(positioned);
   const position = head + events.length;
   await feedState(db).updateOne({ _id: 'feed' }, { $set: { position } }, { upsert: true });
   return position;
@@ -76,12 +76,12 @@ export interface Runner {
   stop(): Promise<void>;
 }
 
-type RunnerOptions = Partial<Pick<ProjectDeps<Order, EventDraft>, 'requestRebuild' | 'heartbeat'>>;
+type RunnerOptions = Partial<Pick<FeedViewDeps<Order, EventDraft>, 'requestRebuild' | 'heartbeat'>>;
 
 function startRunner(db: Db, tail: FeedTail, view: View<Order, EventDraft>, more: RunnerOptions): Runner {
   const stopping = new AbortController();
   const begun = door();
-  const ended = project(orderLog, view, {
+  const ended = feedView(orderLog, view, {
     db,
     tail,
     signal: stopping.signal,
@@ -112,7 +112,7 @@ function startRunner(db: Db, tail: FeedTail, view: View<Order, EventDraft>, more
 export async function openViews() {
   const database = await openDatabase();
   const { db } = database;
-  const tail = followFeed(orderLog, db);
+  const tail = new FeedTail(orderLog, db);
   const closing = new AbortController();
   const watched = watchStates(db, [], closing.signal, () => tail.wake());
   const runners: Runner[] = [];
@@ -120,7 +120,7 @@ export async function openViews() {
     const used = [
       journal(orderLog, db),
       feedState(db),
-      projections(db),
+      viewBuilds(db),
       parkedEvents(db),
       parkedAudit(db),
       storeRebuilds(db),
@@ -154,7 +154,7 @@ export async function openViews() {
 /** Waits until the active build of a view is at the head of the feed. */
 export async function caughtUp(db: Db, view: View<Order, EventDraft>): Promise<void> {
   await until(async () => {
-    const [state, head] = [await projectionState(db, view.name), await feedHead(orderLog, db)];
+    const [state, head] = [await buildsOf(db, view.name), await feedHead(orderLog, db)];
     if (state === undefined || state.position < head || state.version !== view.version)
       throw new Error(`${view.name} is at ${state?.position}, the feed at ${head}`);
   });
@@ -162,7 +162,7 @@ export async function caughtUp(db: Db, view: View<Order, EventDraft>): Promise<v
 
 /** Every document of a view's active build, by id. */
 export async function contentsOf(db: Db, view: View<Order, EventDraft>): Promise<readonly object[]> {
-  const state = await projectionState(db, view.name);
+  const state = await buildsOf(db, view.name);
   return await documents(db, state?.collection ?? 'none')
     .find()
     .sort({ _id: 1 })
@@ -170,7 +170,7 @@ export async function contentsOf(db: Db, view: View<Order, EventDraft>): Promise
 }
 
 export async function parkedOf(db: Db, view: View<Order, EventDraft>) {
-  const state = await projectionState(db, view.name);
+  const state = await buildsOf(db, view.name);
   return await parkedEvents(db)
     .find({ collection: state?.collection ?? 'none' })
     .sort({ position: 1 })

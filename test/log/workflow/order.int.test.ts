@@ -7,7 +7,8 @@ import { ApplicationFailure } from '@temporalio/common';
 import { Worker } from '@temporalio/worker';
 import { limits } from '../../../src/order/commands.js';
 import { fold } from '../../../src/order/evolve.js';
-import { type RefusedUpdate, eventFork } from '../../../src/log/workflow/messages.js';
+import type { RefusedUpdate } from '../../../src/log/workflow/messages.js';
+import { eventFork } from '../../../src/log/workflow/steps.js';
 import { door } from '../../support/door.js';
 import { until } from '../../support/until.js';
 import {

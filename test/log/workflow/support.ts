@@ -20,12 +20,8 @@ import type { OrderEvent } from '../../../src/order/events.js';
 import { rulesToday } from '../../../src/order/rules.js';
 import { until } from '../../support/until.js';
 import { upcast } from '../../../src/order/upcasters.js';
-import {
-  type Message,
-  type ResumptionActivities,
-  messageId,
-  stateQuery,
-} from '../../../src/log/workflow/messages.js';
+import { type Message, messageId, stateQuery } from '../../../src/log/workflow/messages.js';
+import type { ResumptionActivities } from '../../../src/log/workflow/steps.js';
 
 const day = 24 * 60 * 60 * 1000;
 export const terms = { paymentDeadline: day, returnWindow: 30 * day, authorizationTtl: 7 * day };
@@ -302,8 +298,8 @@ export class StartedOrder {
 }
 
 /**
- * Lets `milliseconds` pass for one order at once. The server's time skipping is a young API (raw gRPC, a dynamic config value
- * of the test server): it is used here and nowhere else.
+ * Lets `milliseconds` pass for one order at once. The server's time skipping is a young API (raw
+ * gRPC, a dynamic config value of the test server): it is used here and nowhere else.
  */
 export async function fastForward({ client, handle }: StartedOrder, milliseconds: number): Promise<void> {
   const id = randomUUID();

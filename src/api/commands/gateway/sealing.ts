@@ -1,5 +1,5 @@
 import type { CustomerKey } from '../../../access/persons/sealing.js';
-import { searchAttributes } from '../../../log/workflow/messages.js';
+import { searchAttributes } from '../../../log/workflow/search-attribute-names.js';
 import type { FollowUpCommand } from '../../../order/commands.js';
 import { workflowId } from '../../../order-log.js';
 import { isMongoOutage } from '../../../outages/mongo-outage.js';

@@ -4,7 +4,7 @@ import type { createSharing } from '../../../concurrency/sharing.js';
 import { type PositionedEvent, skipLostPositions } from '../../../log/feed/feed.js';
 import { firstGeneration } from '../../../log/feed/generations.js';
 import type { FeedTail } from '../../../log/feed/tail.js';
-import { readStored } from '../../../log/journal/journal.js';
+import { readStored } from '../../../log/journal/read-journal.js';
 import { answering } from '../../../mongodb/durability.js';
 import { orderLog } from '../../../order-log.js';
 import { upcastIfKnown } from '../../../order/upcasters.js';

@@ -2,7 +2,7 @@ import type { Db } from 'mongodb';
 import { Gauge } from 'prom-client';
 import type { Instruments } from '../../operations/metrics.js';
 import { withTimeout } from '../../../outages/timeout.js';
-import { projectionsStatus } from '../../../log/views/status.js';
+import { viewsStatus } from '../../../log/views/status.js';
 import { orderLog } from '../../../order-log.js';
 import { views } from '../../../views/views.js';
 
@@ -24,7 +24,7 @@ export function projectionGauges(db: Db): Instruments {
       for (const ofFeed of [head, unsequenced, feedLag]) ofFeed.remove();
       for (const ofViews of [position, events, lag, parked]) ofViews.reset();
       try {
-        const { feed, views: fed } = await withTimeout(WITHIN_MS, projectionsStatus(orderLog, db, views));
+        const { feed, views: fed } = await withTimeout(WITHIN_MS, viewsStatus(orderLog, db, views));
         head.set(feed.head);
         unsequenced.set(feed.unsequenced);
         feedLag.set(feed.behindMs / 1_000);

@@ -5,7 +5,7 @@ import type { PositionedEvent } from '../../feed/feed.js';
 import { foldBatch, type FoldedBatch } from './fold-batch.js';
 import { consecutive, EntityStates } from './entity-states.js';
 import { parkedEvents } from './parked-events.js';
-import { type Build, projections } from './projection-state.js';
+import { type Build, viewBuilds } from './view-builds.js';
 import type { Draft, State } from '../../entity.js';
 import type { EntityLog } from '../../journal/entity-log.js';
 import { documents, type View } from '../view.js';
@@ -13,7 +13,7 @@ import { documents, type View } from '../view.js';
 /** The build that is fed, and the epoch of this feeder. */
 export type HeldBuild = Build & { readonly epoch: number };
 
-/** Where a view's state keeps a build: the active one, or the one of a rebuild. */
+/** Which build of a view is fed: the active one, or the one of a rebuild. */
 export type Slot = 'active' | 'rebuilding';
 
 /**
@@ -41,8 +41,8 @@ export class BuildFeeder<S extends State, D extends Draft> {
   /**
    * Applies the events that follow the build's position.
    *
-   * @param more fields of the build's state to set as well
-   * @returns false if the build is not as this feeder knows it: read its state again
+   * @param more fields of the build to set as well
+   * @returns false if the build is not as this feeder knows it: read it again
    */
   async apply(
     events: readonly PositionedEvent[],
@@ -121,7 +121,7 @@ export class BuildFeeder<S extends State, D extends Draft> {
       Object.fromEntries(Object.entries(fields).map(([name, value]) => [prefix + name, value]));
     const { epoch, collection } = this.held;
     const known = { epoch, collection, position: this.held.position, parked: this.held.parked };
-    const { matchedCount } = await projections(this.db).updateOne(
+    const { matchedCount } = await viewBuilds(this.db).updateOne(
       { _id: this.view.name, ...prefixed(known) },
       { $set: prefixed({ position, parked, at, ...more }) },
       options,

@@ -3,7 +3,8 @@ import { type Draft, NewerEvent, type State, type StoredEvent } from '../../enti
 import type { PositionedEvent } from '../../feed/feed.js';
 import { committed } from '../../../mongodb/durability.js';
 import type { AnyLog, EntityLog } from '../../journal/entity-log.js';
-import { journal, readJournalsBefore } from '../../journal/journal.js';
+import { journal } from '../../journal/journal.js';
+import { readJournalsBefore } from '../../journal/read-journal.js';
 import { truncationPoints } from '../../journal/truncated-log.js';
 import { RecentStates } from '../../journal/recent-states.js';
 import type { View } from '../view.js';
@@ -44,7 +45,8 @@ export interface BatchStart<S extends State> {
   readonly states: ReadonlyMap<string, Folded<S> | Error | undefined>;
   /**
    * Positions of events that come after a later version of their entity in the feed. An entity's
-   * document has them already, because it is folded from the journal. Empty for any other view.
+   * document has them already, because it is folded from the journal. Empty for a view that is not
+   * keyed by entity.
    */
   readonly overtaken: ReadonlySet<number>;
   /**

@@ -2,11 +2,11 @@ import type { ClientSession, Db } from 'mongodb';
 import { inTransaction } from '../../../mongodb/transaction.js';
 import { answering, committed } from '../../../mongodb/durability.js';
 import type { PositionedEvent } from '../../feed/feed.js';
-import { readStored } from '../../journal/journal.js';
+import { readStored } from '../../journal/read-journal.js';
 import { foldBatch, type FoldedBatch } from './fold-batch.js';
 import { consecutive, EntityStates, lacking } from './entity-states.js';
 import { type ParkedEvent, parkedEvents, toParked } from './parked-events.js';
-import { projections } from './projection-state.js';
+import { viewBuilds } from './view-builds.js';
 import type { Draft, State } from '../../entity.js';
 import type { AnyLog, EntityLog } from '../../journal/entity-log.js';
 import { type AnyView, documents, type View } from '../view.js';
@@ -81,7 +81,7 @@ export async function listParked(
     orderId,
   }: { readonly after?: number; readonly limit: number; readonly orderId?: string },
 ): Promise<readonly ParkedEvent[]> {
-  const state = await projections(db).findOne({ _id: name }, answering);
+  const state = await viewBuilds(db).findOne({ _id: name }, answering);
   if (state === null) return [];
   const { collection } = state;
   const ofOrder = orderId === undefined ? {} : { orderId };
@@ -136,7 +136,7 @@ async function attempt<S extends State, D extends Draft>(
   view: View<S, D>,
   { action, orderId, version, actor, onBehalfOf, reason }: Intervention,
 ): Promise<Intervened | NotIntervened | undefined> {
-  const state = await projections(db).findOne({ _id: view.name }, committed);
+  const state = await viewBuilds(db).findOne({ _id: view.name }, committed);
   if (state === null) return { kind: 'nothing_parked' };
   if (state.version !== view.version) return { kind: 'other_view_version', version: state.version };
   const { collection } = state;
@@ -200,7 +200,7 @@ async function save(
   return await inTransaction(db, async (session) => {
     const guard = { _id: view.name, collection, version: view.version, parked: { $gte: gone.length } };
     // The feeder writes the same document, so the later of the two finds it changed.
-    const { matchedCount } = await projections(db).updateOne(
+    const { matchedCount } = await viewBuilds(db).updateOne(
       guard,
       { $inc: { parked: -gone.length } },
       { session },

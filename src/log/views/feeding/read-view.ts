@@ -1,6 +1,6 @@
 import type { AggregationCursor, Db, Document, Filter, FindCursor, WithId } from 'mongodb';
 import { answering } from '../../../mongodb/durability.js';
-import { type Build, projections } from './projection-state.js';
+import { type Build, viewBuilds } from './view-builds.js';
 import { type AnyView, documents, type ViewDocument } from '../view.js';
 import { withTimeout } from '../../../outages/timeout.js';
 
@@ -32,7 +32,7 @@ export async function readView<D extends ViewDocument, T>(
   query: (view: Reading<D>) => Promise<T>,
 ): Promise<{ readonly found: T; readonly asOf: AsOf }> {
   const reading = db.client.withSession({ snapshot: true }, async (session) => {
-    const build = await projections(db).findOne<Pick<Build, 'collection' | 'position' | 'at'>>(
+    const build = await viewBuilds(db).findOne<Pick<Build, 'collection' | 'position' | 'at'>>(
       { _id: name },
       { session, maxTimeMS, projection: { _id: 0, collection: 1, position: 1, at: 1 } },
     );

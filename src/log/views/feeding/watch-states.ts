@@ -2,7 +2,7 @@ import type { Db } from 'mongodb';
 import { openChangeStream } from '../../../mongodb/change-stream.js';
 import { pause } from '../../../concurrency/pause.js';
 import { feedState } from '../../feed/generations.js';
-import { projections } from './projection-state.js';
+import { viewBuilds } from './view-builds.js';
 
 /** How long to wait for changes. Less than the idle time after which the driver closes a socket. */
 const AWAIT_MS = 2_000;
@@ -38,7 +38,7 @@ async function watch(
   signal: AbortSignal,
   onChange: () => void,
 ): Promise<void> {
-  const states = [feedState(db), projections(db)].map(({ collectionName }) => collectionName);
+  const states = [feedState(db), viewBuilds(db)].map(({ collectionName }) => collectionName);
   const stream = await openChangeStream(db, {
     pipeline: [
       {

@@ -6,7 +6,8 @@ import { mapInOrder } from '../../../concurrency/async-iterables.js';
 import { type AnyLog, type EntityLog, workflowIdOf } from '../../journal/entity-log.js';
 import { foldHistory, readHistoryLog } from '../../history/history.js';
 import { ensureJournalIndexes } from '../../journal/journal.js';
-import type { Outside, CheckDatabaseIdentity } from '../../history/outside.js';
+import type { OutsideRestore } from '../../history/outside-restore.js';
+import type { CheckDatabaseIdentity } from '../../history/check-database-identity.js';
 import { ensureStateViewIndexes } from '../../journal/state-view.js';
 import { countWorkflows, listWorkflows, type ListPage } from '../../history/workflow-list.js';
 import type { Rebuilding } from './rebuild.js';
@@ -19,7 +20,7 @@ export interface JournalRebuilding<S extends State, D extends Draft> extends Reb
   readonly taskQueue: string;
   readonly checkDatabaseIdentity: CheckDatabaseIdentity;
   /** see `restore` */
-  readonly outside?: Outside<S, D> | undefined;
+  readonly outside?: OutsideRestore<S, D> | undefined;
   /** entities between two checkpoints; by default a page of Temporal's list */
   readonly pageSize?: number;
 }

@@ -13,8 +13,9 @@ import {
   type StateDocument,
   stateViews,
 } from '../../journal/entity-log.js';
-import { type JournalDocument, journal, notJournaled, readJournals } from '../../journal/journal.js';
-import { projectState, stateViewIndexes, viewedIds } from '../../journal/state-view.js';
+import { type JournalDocument, journal } from '../../journal/journal.js';
+import { notJournaled, readJournals } from '../../journal/read-journal.js';
+import { updateStateView, stateViewIndexes, viewedIds } from '../../journal/state-view.js';
 import { Gap, stateAfter } from '../feeding/entity-states.js';
 import type { Rebuilding } from './rebuild.js';
 import {
@@ -70,7 +71,7 @@ export async function rebuildStateView<S extends State, D extends Draft>(
   // What was recorded just before the swap is in the collection that is gone.
   for await (const orderIds of touchedSince(log, db, rebuilder.state.since)) {
     for (const orderId of orderIds)
-      await projectState(log, db, orderId, { recorder: rebuildId }).catch(rethrowServerError);
+      await updateStateView(log, db, orderId, { recorder: rebuildId }).catch(rethrowServerError);
     heartbeat(rebuilder.state.done);
   }
   await rebuilder.advance({ phase: 'done' });

@@ -8,11 +8,11 @@ import {
   abandonRebuild,
   dropUnusedBuilds,
   generationOf,
-  projectionState,
+  buildsOf,
   type Rebuild,
   swap,
   takeOverRebuild,
-} from '../feeding/projection-state.js';
+} from '../feeding/view-builds.js';
 import type { Draft, State } from '../../entity.js';
 import type { AnyLog, EntityLog } from '../../journal/entity-log.js';
 import type { AnyView, View } from '../view.js';
@@ -96,7 +96,7 @@ function rateSince(began: { readonly at: number; readonly position: number }, po
 }
 
 async function assertStillMine(db: Db, view: AnyView, { epoch, collection }: HeldBuild): Promise<void> {
-  const { rebuilding } = (await projectionState(db, view.name)) ?? {};
+  const { rebuilding } = (await buildsOf(db, view.name)) ?? {};
   if (rebuilding?.epoch !== epoch || rebuilding.collection !== collection) throw fenced(view);
 }
 

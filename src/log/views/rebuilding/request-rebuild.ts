@@ -2,13 +2,13 @@ import { type Client, WorkflowExecutionAlreadyStartedError } from '@temporalio/c
 import type { Db } from 'mongodb';
 import { committed } from '../../../mongodb/durability.js';
 import { withTimeout } from '../../../outages/timeout.js';
-import { rebuildWorkflow, rebuildWorkflowId } from '../../workflow/rebuild-messages.js';
-import { projectionState } from '../feeding/projection-state.js';
+import { rebuildWorkflow, rebuildWorkflowId } from '../../workflow/upkeep-messages.js';
+import { buildsOf } from '../feeding/view-builds.js';
 import { storeRebuilds } from './store-rebuild.js';
 
 interface Starting {
   readonly client: Client;
-  /** the task queue of the role `feed` */
+  /** the task queue of the orders */
   readonly taskQueue: string;
 }
 
@@ -65,5 +65,5 @@ export async function requestAnotherRebuild(
 async function isDone(db: Db, name: string, rebuildId: string): Promise<boolean> {
   const store = await storeRebuilds(db).findOne({ _id: name }, committed);
   if (store !== null) return store.rebuildId === rebuildId && store.phase === 'done';
-  return (await projectionState(db, name))?.rebuildId === rebuildId;
+  return (await buildsOf(db, name))?.rebuildId === rebuildId;
 }

@@ -4,10 +4,12 @@ import { type Draft, NewerEvent, type State } from '../../entity.js';
 import { committed, durable, insertMissing, isDuplicateKey } from '../../../mongodb/durability.js';
 import { documentOf, type AnyLog, type EntityLog, stateViews } from '../../journal/entity-log.js';
 import type { HistoryLog } from '../../history/history.js';
-import { insertIntoJournal, journal, journaled } from '../../journal/journal.js';
+import { insertIntoJournal } from '../../journal/append-to-journal.js';
+import { journal } from '../../journal/journal.js';
+import { journaled } from '../../journal/read-journal.js';
 import { restoreLog } from '../../journal/truncated-log.js';
-import type { Outside } from '../../history/outside.js';
-import { projectState } from '../../journal/state-view.js';
+import type { OutsideRestore } from '../../history/outside-restore.js';
+import { updateStateView } from '../../journal/state-view.js';
 
 /** An entity, read from its history. */
 export interface Kept<S extends State, D extends Draft> {
@@ -31,7 +33,7 @@ const atOnce = 8;
  */
 export async function restore<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
-  { db, outside }: { readonly db: Db; readonly outside?: Outside<S, D> | undefined },
+  { db, outside }: { readonly db: Db; readonly outside?: OutsideRestore<S, D> | undefined },
   kept: readonly Kept<S, D>[],
   heartbeat: () => void,
 ): Promise<readonly string[]> {
@@ -83,7 +85,7 @@ async function insertAll<S extends State, D extends Draft>(
   // Checked after the views are written: an event that is recorded later finds a view to continue
   // from.
   const later = await withLaterEvents(log, db, fresh);
-  for (const orderId of new Set([...viewed, ...later])) await projectState(log, db, orderId);
+  for (const orderId of new Set([...viewed, ...later])) await updateStateView(log, db, orderId);
   return true;
 }
 
@@ -127,9 +129,9 @@ async function restoreOne<S extends State, D extends Draft>(
 ): Promise<boolean> {
   try {
     await restoreLog(log, db, history.events);
-    const projected = await projectState(log, db, history.orderId);
+    const projected = await updateStateView(log, db, history.orderId);
     if ((projected?.version ?? 0) >= state.version) return true;
-    await projectFromHistory(log, db, state);
+    await writeViewOfHistory(log, db, state);
     return false;
   } catch (error) {
     if (isServerError(error) || error instanceof NewerEvent) throw error;
@@ -137,7 +139,7 @@ async function restoreOne<S extends State, D extends Draft>(
   }
 }
 
-async function projectFromHistory<S extends State, D extends Draft>(
+async function writeViewOfHistory<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
   db: Db,
   state: S,
@@ -153,5 +155,5 @@ async function projectFromHistory<S extends State, D extends Draft>(
     // A view with this version, or a later one, exists already.
     if (!isDuplicateKey(error)) throw error;
   }
-  await projectState(log, db, orderId);
+  await updateStateView(log, db, orderId);
 }

@@ -5,15 +5,11 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { AbstractCursor, type Db } from 'mongodb';
 import { feedHead } from '../../../../src/log/feed/feed.js';
 import { beginGeneration, feedGenerations, feedState } from '../../../../src/log/feed/generations.js';
-import {
-  appendToJournal,
-  ensureJournalIndexes,
-  journal,
-  readJournal,
-  readStored,
-} from '../../../../src/log/journal/journal.js';
-import { sequence } from '../../../../src/log/feed/sequencer.js';
-import { projectState } from '../../../../src/log/journal/state-view.js';
+import { appendToJournal } from '../../../../src/log/journal/append-to-journal.js';
+import { ensureJournalIndexes, journal } from '../../../../src/log/journal/journal.js';
+import { readJournal, readStored } from '../../../../src/log/journal/read-journal.js';
+import { runSequencer } from '../../../../src/log/feed/sequencer.js';
+import { updateStateView } from '../../../../src/log/journal/state-view.js';
 import { READERS_OF_A_CLIENT, readerRows } from '../../../../src/delivery/readers.js';
 import { logOf } from '../../../support/database.js';
 import { states } from '../../../order/examples.js';
@@ -31,7 +27,7 @@ beforeAll(async () => {
   api = await startTestApi();
   await ensureJournalIndexes(orderLog, api.mongo.db);
   address = await api.app.listen({ host: '127.0.0.1', port: 0 });
-  sequencing = sequence({
+  sequencing = runSequencer({
     log: orderLog,
     db: api.mongo.db,
     signal: stopping.signal,
@@ -51,7 +47,7 @@ async function recordOrder(more: object = {}): Promise<{ orderId: string; count:
   const [created, ...others] = logOf(states.refunded, orderId);
   const log = [{ ...created, data: { ...created?.data, ...more } }, ...others] as ReturnType<typeof logOf>;
   await appendToJournal(orderLog, db, log);
-  await projectState(orderLog, db, orderId);
+  await updateStateView(orderLog, db, orderId);
   await untilPositioned(db, orderId);
   return { orderId, count: log.length };
 }
@@ -458,7 +454,7 @@ test('a reader goes on behind events that were lost, in the next generation', as
   await ensureJournalIndexes(orderLog, db);
   const ownAddress = await own.app.listen({ host: '127.0.0.1', port: 0 });
   const done = new AbortController();
-  const giving = sequence({ log: orderLog, db, signal: done.signal, heartbeat: () => undefined });
+  const giving = runSequencer({ log: orderLog, db, signal: done.signal, heartbeat: () => undefined });
   try {
     const record = async (log: ReturnType<typeof logOf>) => {
       await appendToJournal(orderLog, db, log);
@@ -650,7 +646,7 @@ describe('the live log of an order', () => {
     const orderId = randomUUID();
     const log = logOf(states.refunded, orderId);
     await appendToJournal(orderLog, db, log.slice(0, 4));
-    await projectState(orderLog, db, orderId);
+    await updateStateView(orderLog, db, orderId);
     await appendToJournal(orderLog, db, log.slice(4));
     const lastEventId = { 'last-event-id': String(log.length - 1) };
     const [received] = await receive(`/v1/orders/${orderId}/stream`, 1, lastEventId);
@@ -662,7 +658,7 @@ describe('the live log of an order', () => {
     const orderId = randomUUID();
     const log = logOf(states.refunded, orderId);
     await appendToJournal(orderLog, db, log.slice(0, 4));
-    await projectState(orderLog, db, orderId);
+    await updateStateView(orderLog, db, orderId);
     const receiving = receive(`/v1/orders/${orderId}/stream`, log.length);
     await recordOrder();
     await appendToJournal(orderLog, db, log.slice(4));
@@ -677,7 +673,7 @@ describe('the live log of an order', () => {
     const orderId = randomUUID();
     const [first] = logOf(states.reserving, orderId);
     await appendToJournal(orderLog, db, [first]);
-    await projectState(orderLog, db, orderId);
+    await updateStateView(orderLog, db, orderId);
     // There are so many pages that the test times out if the stream pauses between them.
     const log = Array.from({ length: 1_001 }, (_, index) => ({ ...first, version: index + 1 }));
     await appendToJournal(orderLog, db, log);
@@ -813,7 +809,7 @@ async function untilPositioned(db: Db, orderId: string): Promise<void> {
 /** Waits until the events of an order have positions, and stops the sequencer. */
 async function positioned({ mongo: { db } }: TestApi, orderId: string): Promise<void> {
   const done = new AbortController();
-  const sequenced = sequence({ log: orderLog, db, signal: done.signal, heartbeat: () => undefined });
+  const sequenced = runSequencer({ log: orderLog, db, signal: done.signal, heartbeat: () => undefined });
   await untilPositioned(db, orderId);
   done.abort();
   await sequenced;

@@ -1,0 +1,130 @@
+import type { Db } from 'mongodb';
+import { committed } from '../../mongodb/durability.js';
+import type { AnyLog } from '../journal/entity-log.js';
+import { journal } from '../journal/journal.js';
+import type { JournalInsert } from './journal-changes.js';
+
+const rememberedEntities = 50_000;
+
+/** What this leader knows of the journal is wrong: it has to restart from the journal. */
+export class LeaderOutdated extends Error {
+  override readonly name = 'LeaderOutdated';
+}
+
+export type DueEvent = Pick<JournalInsert, 'orderId' | 'version'>;
+
+/** What a leader knows of one entity's log. */
+interface KnownEntity {
+  /** the last version that has a position; if none has, the version before the log begins */
+  last: number;
+  /** versions without a position */
+  readonly waiting: Set<number>;
+  /** earlier versions are missing and may be restored */
+  readonly hasGaps: boolean;
+}
+
+/**
+ * Finds the events whose turn it is to get a position: an event waits until the version before it
+ * is recorded, unless that one is lost for good.
+ */
+export class DueEvents {
+  private readonly log: AnyLog;
+  private readonly db: Db;
+  private readonly known = new Map<string, KnownEntity>();
+
+  constructor(log: AnyLog, db: Db) {
+    this.log = log;
+    this.db = db;
+  }
+
+  /**
+   * The inserted events that are due, and those that were waiting for them: in the order of the
+   * inserts, and of the versions within an entity.
+   *
+   * @param position the last one that the leader has given
+   * @throws LeaderOutdated
+   */
+  async after(inserts: readonly JournalInsert[], position: number): Promise<readonly DueEvent[]> {
+    await this.loadUnknown(inserts, position);
+    const due: DueEvent[] = [];
+    for (const { orderId, version, unsequenced } of inserts) {
+      const entity = this.known.get(orderId) ?? { last: 0, waiting: new Set(), hasGaps: false };
+      this.known.set(orderId, entity);
+      // An event that was inserted by hand, with a position.
+      if (!unsequenced) entity.last = Math.max(entity.last, version);
+      else if (version > entity.last) entity.waiting.add(version);
+      for (const next of takeDue(entity)) due.push({ orderId, version: next });
+    }
+    return due;
+  }
+
+  /**
+   * Loads from the journal what is not known of these entities. The stream also repeats events that
+   * got their positions from the backlog; only the journal distinguishes those from events that
+   * were restored late.
+   *
+   * @throws LeaderOutdated if another leader has given one of them a position: readers here would
+   *   miss it
+   */
+  private async loadUnknown(inserts: readonly JournalInsert[], position: number): Promise<void> {
+    if (this.known.size > rememberedEntities) this.known.clear();
+    const isKnown = ({ orderId, version, begins }: JournalInsert): boolean => {
+      const entity = this.known.get(orderId);
+      return entity !== undefined && !begins && !(entity.hasGaps && version < entity.last);
+    };
+    const unknown = new Set(inserts.filter((insert) => !isKnown(insert)).map(({ orderId }) => orderId));
+    if (unknown.size === 0) return;
+    for (const { _id, last, lastPosition, positions, waiting } of await this.load([...unknown])) {
+      if ((lastPosition ?? 0) > position)
+        throw new LeaderOutdated('Another leader has given a later position.');
+      this.known.set(_id, { last: last ?? 0, waiting: new Set(waiting), hasGaps: positions < (last ?? 0) });
+    }
+  }
+
+  private async load(orderIds: readonly string[]): Promise<readonly EntityInJournal[]> {
+    return await journal(this.log, this.db)
+      .aggregate<EntityInJournal>(
+        [
+          { $match: { orderId: { $in: orderIds } } },
+          {
+            $group: {
+              _id: '$orderId',
+              last: { $max: { $cond: [{ $gt: ['$position', 0] }, '$version', lastLostVersion] } },
+              lastPosition: { $max: '$position' },
+              positions: { $sum: { $cond: [{ $gt: ['$position', 0] }, 1, 0] } },
+              waiting: { $push: { $cond: ['$unsequenced', '$version', '$$REMOVE'] } },
+            },
+          },
+        ],
+        committed,
+      )
+      .toArray();
+  }
+}
+
+interface EntityInJournal {
+  /** the entity's id */
+  readonly _id: string;
+  /** as in `KnownEntity` */
+  readonly last: number | null;
+  /** the greatest position of an event */
+  readonly lastPosition: number | null;
+  /** how many events have one */
+  readonly positions: number;
+  /** versions without one */
+  readonly waiting: readonly number[];
+}
+
+/** The last version that is lost for good, if the event begins a truncated log. */
+const lastLostVersion = { $cond: ['$begins', { $subtract: ['$version', 1] }, null] };
+
+/** Takes the versions that are due, in order. Restored versions before `last` need not wait. */
+function* takeDue(entity: KnownEntity): Generator<number, void> {
+  for (const version of entity.waiting) {
+    if (version < entity.last && entity.waiting.delete(version)) yield version;
+  }
+  while (entity.waiting.delete(entity.last + 1)) {
+    entity.last += 1;
+    yield entity.last;
+  }
+}

@@ -1,0 +1,191 @@
+import { type Db, type Document, MongoServerError, type UpdateFilter } from 'mongodb';
+import { ChangeStreamEnded } from '../../mongodb/change-stream.js';
+import { committed, durable, isDuplicateKey } from '../../mongodb/durability.js';
+import { eventId } from '../entity.js';
+import type { AnyLog } from '../journal/entity-log.js';
+import { journal } from '../journal/journal.js';
+import { DueEvents, LeaderOutdated } from './due-events.js';
+import { Fenced } from './fencing.js';
+import { beginGeneration, type FeedState, feedState, firstGeneration, Generations } from './generations.js';
+import type { JournalInsert } from './journal-changes.js';
+import { lostPositions } from './lost-positions.js';
+import type { LocalPublisher } from './tail.js';
+
+const checkpointMs = 250;
+const CONVERSION_FAILURE = 241;
+
+export interface LeaderDeps {
+  readonly log: AnyLog;
+  readonly db: Db;
+  /** called with all positions that were given, and their generation */
+  readonly onPositions?: LocalPublisher['publish'] | undefined;
+}
+
+/** Takes over as the leader: an earlier one is refused from now on. */
+export async function becomeLeader(deps: LeaderDeps): Promise<Leader> {
+  const { log, db } = deps;
+  const first = { position: 0, generations: [firstGeneration] };
+  const state = await feedState(db).findOneAndUpdate(
+    { _id: log.feedId },
+    { $inc: { epoch: 1 }, $setOnInsert: first },
+    { upsert: true, returnDocument: 'after', ...durable },
+  );
+  if (state === null) throw new Error('The state of the feed cannot be read.');
+  const last = await journal(log, db).findOne(
+    { position: { $gt: 0 } },
+    { ...committed, projection: { position: 1 }, sort: { position: -1 } },
+  );
+  if (last !== null || state.position === 0)
+    return new Leader(deps, state, Math.max(state.position, last?.position ?? 0));
+  // The journal has lost every position: the next generation begins at position 1.
+  const begun = await beginGeneration(log, db, { commonUntil: 0, lost: 0, position: 0 }, state.epoch);
+  if (begun === undefined) throw fenced(state.epoch);
+  return new Leader(deps, begun, 0);
+}
+
+/** The process that gives the positions, until another one takes over. */
+export class Leader {
+  readonly log: AnyLog;
+  readonly db: Db;
+  readonly onPositions: LeaderDeps['onPositions'];
+  readonly resumeToken: unknown;
+  /** the last position given */
+  position: number;
+  private epoch: number;
+  private generations: Generations;
+  private savedAt = 0;
+  /** the last position stored */
+  private checkpoint: number;
+  private readonly dueEvents: DueEvents;
+
+  constructor({ log, db, onPositions }: LeaderDeps, state: FeedState, position: number) {
+    this.log = log;
+    this.db = db;
+    this.onPositions = onPositions;
+    this.epoch = state.epoch;
+    this.generations = new Generations(state);
+    // An earlier version of the code wrote no generations, and did not check for loss.
+    this.resumeToken = state.generations === undefined ? undefined : state.resumeToken;
+    this.checkpoint = state.position;
+    this.position = position;
+    this.dueEvents = new DueEvents(log, db);
+  }
+
+  get generation(): number {
+    return this.generations.current.generation;
+  }
+
+  /** Gives positions to the inserted events, and to those that were waiting for them. */
+  async givePositions(inserts: readonly JournalInsert[]): Promise<void> {
+    const due = await this.dueEvents.after(inserts, this.position);
+    if (due.length === 0) return;
+    const events = new Map(inserts.map((insert) => [eventId(insert), insert.event]));
+    const given = due.map((event, index) => {
+      const id = eventId(event);
+      const { orderId } = event;
+      return { id, orderId, position: this.position + index + 1, event: events.get(id) };
+    });
+    await journal(this.log, this.db).bulkWrite(
+      given.map(({ id, position }) => ({
+        // The upsert makes the update fail if the event does not exist.
+        updateOne: { filter: { _id: id }, update: updateOf(position), upsert: true },
+      })),
+      { ordered: true, ...durable },
+    );
+    this.position += due.length;
+    this.onPositions?.(given, this.generation);
+  }
+
+  /**
+   * Stores the checkpoint from which the next leader continues, at most every `checkpointMs`:
+   * everything inserted before `resumeToken` has its position. Without a token the next leader starts
+   * by reading the journal.
+   */
+  async saveCheckpoint(resumeToken?: unknown): Promise<void> {
+    const { position } = this;
+    if (position === this.checkpoint || Date.now() - this.savedAt < checkpointMs) return;
+    await this.update({ $set: { position, ...(resumeToken !== undefined && { resumeToken }) } });
+    [this.checkpoint, this.savedAt] = [position, Date.now()];
+  }
+
+  /**
+   * A write with majority concern: once it is acknowledged, a majority has every earlier write as
+   * well. So the reads that follow see all that was written before the stream opened.
+   */
+  async markStart(): Promise<void> {
+    await this.update({ $currentDate: { begunAt: true } });
+  }
+
+  /**
+   * Begins the next generation if events were lost since this one began. Events that are restored
+   * get new positions, so readers go back to before the first lost event. Call it when the change
+   * stream is open, which reports later losses.
+   */
+  async checkForLoss(heartbeat: (position: number) => void): Promise<void> {
+    const { count, first } = await lostPositions(this.log, this.db, this.position, () =>
+      heartbeat(this.position),
+    );
+    const { all, current } = this.generations;
+    if (first === undefined || count <= current.lost) {
+      const generations = [...all.slice(0, -1), { ...current, lost: count }];
+      return await this.update({ $set: { generations }, $unset: { begunAnew: '' } });
+    }
+    const begun = await beginGeneration(
+      this.log,
+      this.db,
+      { commonUntil: first - 1, lost: count },
+      this.epoch,
+    );
+    if (begun === undefined) throw fenced(this.epoch);
+    this.epoch = begun.epoch;
+    this.generations = new Generations(begun);
+  }
+
+  /**
+   * Restarts from the journal, unless another leader has taken over. A position is not given twice,
+   * even if its event is lost. Only if the journal has lost all positions do they start at 1 again.
+   */
+  async restarted(): Promise<Leader> {
+    await this.update({
+      $inc: { epoch: 1 },
+      $max: { position: this.position },
+      $unset: { resumeToken: '' },
+    });
+    return await becomeLeader(this);
+  }
+
+  private async update(change: UpdateFilter<FeedState>): Promise<void> {
+    const { epoch } = this;
+    const { matchedCount } = await feedState(this.db).updateOne(
+      { _id: this.log.feedId, epoch },
+      change,
+      durable,
+    );
+    if (matchedCount === 0) throw fenced(epoch);
+  }
+}
+
+/**
+ * The update that gives a position to an event that has none yet. For an event that already has
+ * one, or does not exist, it fails on purpose: `$toInt` cannot convert an event's id.
+ */
+function updateOf(position: number): Document[] {
+  return [
+    { $set: { position: { $cond: ['$unsequenced', position, { $toInt: '$_id' }] } } },
+    { $unset: 'unsequenced' },
+  ];
+}
+
+/**
+ * True if the leader has to restart: the position is taken, the event already has one, or it is
+ * gone.
+ */
+export function needsRestart(error: unknown): boolean {
+  if (error instanceof LeaderOutdated || error instanceof ChangeStreamEnded || isDuplicateKey(error))
+    return true;
+  return error instanceof MongoServerError && error.code === CONVERSION_FAILURE;
+}
+
+function fenced(epoch: number): Fenced {
+  return new Fenced(`Epoch ${epoch} of the sequencer is over.`);
+}

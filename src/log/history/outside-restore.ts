@@ -1,0 +1,20 @@
+import type { Db } from 'mongodb';
+import type { Draft, State } from '../entity.js';
+import type { HistoryLog } from './history.js';
+
+/**
+ * Restores what effects change outside of the log, such as stock, from the log. `OutsideProof`
+ * compares it.
+ */
+export interface OutsideRestore<S extends State, D extends Draft> {
+  /**
+   * Until `endRestore`, effects are not refused for what may not be restored yet, such as stock.
+   */
+  readonly beginRestore: (db: Db) => Promise<void>;
+  readonly endRestore: (db: Db) => Promise<void>;
+  /**
+   * Restores what the outside lacks and these logs prove. Idempotent. Called before their events
+   * are written to the journal.
+   */
+  readonly restore: (db: Db, logs: readonly HistoryLog<S, D>[]) => Promise<void>;
+}

@@ -1,0 +1,121 @@
+import type { ClientSession, Db } from 'mongodb';
+import { eventId, type StoredEvent } from '../entity.js';
+import { committed, durable, isDuplicateKey } from '../../mongodb/durability.js';
+import type { AnyLog } from './entity-log.js';
+import { forkFailure, noteFork, supersededFailure } from './fork.js';
+import { journal, onlyEvent, resumptionType, type StoredRecord } from './journal.js';
+import { isSameEvent } from './same-event.js';
+
+interface Writing {
+  readonly session?: ClientSession;
+}
+
+/**
+ * Writes events of one entity, ascending, to the journal. Events that are there already are left
+ * alone, so it is idempotent: any part of the log may be repeated, in any order and concurrently.
+ * Nothing is written after an event that differs.
+ *
+ * @throws ApplicationFailure, not retryable, if the journal has a different event under the same
+ *   version: of type `Superseded` if that event is a resumption, otherwise `EventFork`, which is also
+ *   stored (`noteFork`)
+ */
+export async function appendToJournal(
+  log: AnyLog,
+  db: Db,
+  events: readonly StoredEvent[],
+  options: Writing = {},
+): Promise<void> {
+  let missing = events;
+  while (missing.length > 0 && !(await insertIntoJournal(log, db, missing, options))) {
+    missing = await withoutRecorded(log, db, missing, options);
+  }
+}
+
+/** Inserts events in this sequence until one exists already. True if all were inserted. */
+export async function insertIntoJournal(
+  log: AnyLog,
+  db: Db,
+  events: readonly StoredEvent[],
+  options: Writing = {},
+): Promise<boolean> {
+  const recordedAt = new Date().toISOString();
+  const documents = events.map((event) => ({
+    ...event,
+    _id: eventId(event),
+    recordedAt,
+    unsequenced: true as const,
+  }));
+  try {
+    await journal(log, db).insertMany(documents, { ...options, ...durable, ordered: true });
+    return true;
+  } catch (error) {
+    if (isDuplicateKey(error)) return false;
+    throw error;
+  }
+}
+
+/**
+ * Refuses events of a run that another run has replaced, even if the journal has nothing under their
+ * versions yet.
+ *
+ * @param resumption version of the last resumption in the run's log; 0 if it has none
+ * @throws ApplicationFailure of type `Superseded`, which is not retried
+ */
+export async function refuseReplacedRun(
+  log: AnyLog,
+  db: Db,
+  events: readonly StoredEvent[],
+  resumption: number,
+  options: Writing = {},
+): Promise<void> {
+  const [first] = events;
+  const last = events.at(-1);
+  if (first === undefined || last === undefined || first.version === 1) return;
+  const resumed = await lastResumption(log, db, first.orderId, options);
+  if (resumed !== undefined && resumed.version > resumption && last.version > resumed.version)
+    throw supersededFailure(log, resumed);
+}
+
+async function lastResumption(
+  log: AnyLog,
+  db: Db,
+  orderId: string,
+  options: Writing,
+): Promise<StoredEvent | undefined> {
+  const type = resumptionType(log);
+  const found = await journal(log, db)
+    .find({ orderId, type }, { ...options, ...committed })
+    .project<StoredRecord>(onlyEvent)
+    .sort({ version: -1 })
+    .limit(1)
+    .toArray();
+  return found[0];
+}
+
+/**
+ * The events that the journal lacks, after checking that the others are the same.
+ *
+ * @throws ApplicationFailure as `appendToJournal` does
+ */
+async function withoutRecorded(
+  log: AnyLog,
+  db: Db,
+  events: readonly StoredEvent[],
+  options: Writing,
+): Promise<readonly StoredEvent[]> {
+  const resumed = resumptionType(log);
+  const ids = events.map(eventId);
+  const found = await journal(log, db)
+    .find({ _id: { $in: ids } }, { ...options, ...committed })
+    .toArray();
+  const recorded = new Map(found.map((event) => [event.version, event]));
+  if (recorded.size === 0) throw new Error(`The journal of ${ids[0]} cannot be read yet.`);
+  for (const event of events) {
+    const known = recorded.get(event.version);
+    if (known === undefined || isSameEvent(log, known, event)) continue;
+    if (known.type === resumed) throw supersededFailure(log, known);
+    await noteFork(log, db, known, event);
+    throw forkFailure(log, known, event);
+  }
+  return events.filter((event) => !recorded.has(event.version));
+}

@@ -1,0 +1,115 @@
+import type { ClientSession, Db, Filter } from 'mongodb';
+import type { Draft, Envelope, State, StoredEvent } from '../entity.js';
+import { batches } from '../../concurrency/async-iterables.js';
+import { committed, type QueryTime } from '../../mongodb/durability.js';
+import type { AnyLog, EntityLog } from './entity-log.js';
+import {
+  journal,
+  type JournalDocument,
+  onlyEvent,
+  type RecordedEvent,
+  type StoredRecord,
+} from './journal.js';
+
+interface Range extends QueryTime {
+  readonly from?: number;
+  readonly limit?: number;
+  readonly session?: ClientSession;
+}
+
+/**
+ * Recorded events of an entity, ascending, from version `from` (by default 1), at most `limit` (by
+ * default all).
+ *
+ * @throws TypeError if one of them cannot be upcast
+ */
+export async function readJournal<S extends State, D extends Draft>(
+  log: EntityLog<S, D>,
+  db: Db,
+  orderId: string,
+  range: Range = {},
+): Promise<RecordedEvent<D>[]> {
+  return (await readStored(log, db, orderId, range)).map((event) => upcastRecord(log, event));
+}
+
+/** `upcast` for an event with fields that its store has added. */
+export function upcastRecord<S extends State, D extends Draft, E extends StoredEvent>(
+  { entity }: EntityLog<S, D>,
+  stored: E,
+): D & Envelope & Omit<E, keyof StoredEvent> {
+  // `upcast` keeps fields that it does not know.
+  return entity.upcast(stored) as D & Envelope & Omit<E, keyof StoredEvent>;
+}
+
+/** `readJournal` without upcasting. */
+export async function readStored(
+  log: AnyLog,
+  db: Db,
+  orderId: string,
+  { from = 1, limit = 0, ...options }: Range = {},
+): Promise<StoredRecord[]> {
+  return await journal(log, db)
+    .find({ orderId, version: { $gte: from } }, { ...options, ...committed })
+    .project<StoredRecord>(onlyEvent)
+    .sort({ version: 1 })
+    .limit(limit)
+    .toArray();
+}
+
+/** Streams all recorded events that match, as they were written, by entity and version. */
+export async function* readJournals(
+  log: AnyLog,
+  db: Db,
+  filter: Filter<JournalDocument>,
+  options: Pick<Range, 'session'> = {},
+): AsyncGenerator<StoredRecord, void> {
+  yield* journal(log, db)
+    .find(filter, { ...options, ...committed })
+    .project<StoredRecord>(onlyEvent)
+    .sort({ orderId: 1, version: 1 });
+}
+
+/** `readJournals` for several entities, for each only the versions below the one given for it. */
+export async function* readJournalsBefore(
+  log: AnyLog,
+  db: Db,
+  below: ReadonlyMap<string, number>,
+): AsyncGenerator<StoredRecord, void> {
+  if (below.size === 0) return;
+  const filter = { orderId: { $in: [...below.keys()] }, version: { $lt: Math.max(...below.values()) } };
+  for await (const event of readJournals(log, db, filter)) {
+    if (event.version < (below.get(event.orderId) ?? 0)) yield event;
+  }
+}
+
+/** Ids of the entities in the journal. Uses only the index: one seek per entity. */
+export async function* journaledIds(log: AnyLog, db: Db): AsyncGenerator<string, void> {
+  const found = journal(log, db).aggregate<{ _id: string }>(
+    [{ $sort: { orderId: 1, version: 1 } }, { $group: { _id: '$orderId', first: { $first: '$version' } } }],
+    committed,
+  );
+  for await (const { _id: orderId } of found) yield orderId;
+}
+
+/** Which of these have events in the journal. */
+export async function journaled(
+  log: AnyLog,
+  db: Db,
+  orderIds: readonly string[],
+): Promise<ReadonlySet<string>> {
+  return new Set(await journal(log, db).distinct('orderId', { orderId: { $in: [...orderIds] } }, committed));
+}
+
+const lookupBatchSize = 500;
+
+/** The ids among these that have no event in the journal, in batches; a batch may be empty. */
+export async function* notJournaled(
+  log: AnyLog,
+  db: Db,
+  orderIds: AsyncIterable<string>,
+): AsyncGenerator<readonly string[], void> {
+  for await (const batch of batches(orderIds, lookupBatchSize)) {
+    const known = await journaled(log, db, batch);
+    yield batch.filter((orderId) => !known.has(orderId));
+  }
+}

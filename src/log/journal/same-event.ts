@@ -1,0 +1,35 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { StoredEvent } from '../entity.js';
+import { asStored } from '../../mongodb/durability.js';
+import type { AnyLog } from './entity-log.js';
+
+/**
+ * True if two events have the same content. Ignored are the order of keys, the journal's own
+ * fields, the schema version, and the trace: a worker that replays an older worker's decision makes
+ * the event in its own schema version, and with a trace that the older one did not know.
+ */
+export function isSameEvent(
+  { entity }: Pick<AnyLog, 'entity'>,
+  one: StoredEvent,
+  other: StoredEvent,
+): boolean {
+  return isDeepStrictEqual(content(entity, one), content(entity, other));
+}
+
+function content(entity: AnyLog['entity'], stored: StoredEvent): unknown {
+  const { orderId, version, type, schemaVersion, data, ...event } = entity.upcast(stored);
+  const { occurredAt, commandId, correlationId, causationId, actor, onBehalfOf } = event;
+  const envelope = {
+    orderId,
+    version,
+    type,
+    schemaVersion,
+    occurredAt,
+    commandId,
+    correlationId,
+    causationId,
+    actor,
+    ...(onBehalfOf === undefined ? {} : { onBehalfOf }),
+  };
+  return asStored({ ...envelope, data });
+}

@@ -1,0 +1,70 @@
+import type { State, StoredEvent } from '../entity.js';
+import type { Remembered } from './messages.js';
+
+/**
+ * Input of every activity, one activity per step: record the events, then perform the effect if
+ * there is one. The `events` of all steps, in history order, are the entity's log.
+ */
+export interface EntityStep<F = unknown> {
+  readonly events: readonly StoredEvent[];
+  /**
+   * version of the last resumption in the run's log; absent if there is none. If the journal has a
+   * later one, the step fails.
+   */
+  readonly resumption?: number;
+  readonly effect?: F;
+}
+
+/** The input of a step: its events, and the version of the last resumption before them. */
+export function stepOf(events: readonly StoredEvent[], state: State | undefined): EntityStep {
+  const resumption = state?.resumed?.version;
+  return { events, ...(resumption !== undefined && { resumption }) };
+}
+
+/** Looks in the journal for commands that the workflow no longer remembers. */
+export interface RecallStep {
+  /** empty: nothing is recorded by this step */
+  readonly events: readonly StoredEvent[];
+  readonly orderId: string;
+  readonly commandIds: readonly string[];
+  /** the search ends at this version */
+  readonly upTo: number;
+}
+
+/**
+ * The activities of every entity. Each effect has an activity named after its type, which returns
+ * the outcome.
+ */
+export interface LogActivities {
+  record: (step: EntityStep) => Promise<void>;
+  /** @returns those of the commands that the journal has */
+  recall: (step: RecallStep) => Promise<readonly Remembered[]>;
+}
+
+/**
+ * Activities of a resumed run before it handles messages. Their inputs have no `events`, so they
+ * add nothing to the log.
+ */
+export interface ResumptionActivities {
+  /**
+   * The events after version `after` in the journal, as many as fit in one answer; none at the end
+   * of the log.
+   */
+  loadLog: (asked: { readonly orderId: string; readonly after: number }) => Promise<readonly StoredEvent[]>;
+  /**
+   * Writes the resumption to the journal as the next event: false if the journal has another event
+   * of that version.
+   */
+  claimResumption: (asked: { readonly resumption: StoredEvent }) => Promise<boolean>;
+}
+
+/**
+ * Failure type of an activity that found a different event under the same version. Never retried.
+ */
+export const eventFork = 'EventFork';
+
+/**
+ * Failure type of a step whose run was replaced: the journal has the resumption of a later run.
+ * Never retried.
+ */
+export const superseded = 'Superseded';
