@@ -29,6 +29,7 @@ import {
 import type { Discrepancy } from './discrepancy.js';
 import { remedyOf } from './remedies.js';
 
+/** What the comparison of one entity has found. */
 export interface Comparison {
   /** number of events in the journal */
   readonly events: number;

@@ -12,7 +12,7 @@ import type { AnyView, View } from '../view.js';
 
 export interface FeedViewDeps<S extends State, D extends Draft> {
   readonly db: Db;
-  /** woken when the state of a view or of the feed has changed (`watchStates`) */
+  /** woken when the builds of a view, or the state of the feed, have changed (`watchStates`) */
   readonly tail: FeedTail;
   /** aborted when another process should continue */
   readonly signal: AbortSignal;
