@@ -3,6 +3,7 @@ import { returnCommandTypes, segments, shipmentCommandTypes } from './commands.j
 import { type Authorization, type Line, type Order, capturable, sum } from './order.js';
 import { amountDue } from './prices.js';
 
+/** How far an order is paid (`paymentStatus`). */
 export type PaymentStatus =
   | 'none'
   | 'pending'

@@ -85,7 +85,7 @@ const queries: readonly ViewQuery[] = [
           }),
           timeToConfirm: Type.Union(
             [closed({ average: Milliseconds, shortest: Milliseconds, longest: Milliseconds }), Type.Null()],
-            { description: 'percentiles of the orders that were confirmed that day' },
+            { description: 'from creation to confirmation, of the orders that were confirmed that day' },
           ),
         }),
       ),

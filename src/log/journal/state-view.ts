@@ -5,6 +5,10 @@ import { type AnyLog, documentOf, type EntityLog, type StateDocument, stateViews
 import { contiguous, fold } from './fold.js';
 import { readJournal, readJournals, upcastRecord } from './read-journal.js';
 
+/*
+ * The view that recording keeps (`StateView`): how it follows the journal, and which entities it has.
+ */
+
 export async function ensureStateViewIndexes(log: AnyLog, db: Db): Promise<void> {
   await stateViews(log, db).createIndexes([...stateViewIndexes(log)]);
 }
