@@ -37,7 +37,7 @@ async function verbs(): Promise<readonly string[]> {
       readInput: async () => Buffer.alloc(0),
     },
     env: {},
-    openWriteSide: () => Promise.reject(new Error('Help sends nothing.')),
+    openTemporalGateway: () => Promise.reject(new Error('Help sends nothing.')),
   });
   return matches(help, /^ {2}([a-z][a-z-]*)/gm);
 }

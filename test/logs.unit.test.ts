@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { entityOption } from '../src/cli/script/arguments.js';
+import { entityOption } from '../src/cli/script/options.js';
 import { logNamed, logs } from '../src/logs.js';
 import { faultIn } from './cli/command-line.js';
 

@@ -8,8 +8,8 @@
 import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
 import process from 'node:process';
-import { cacheDir, exitOf, fail, prepare, root } from '../workers/bootstrap.mjs';
-import { stage } from '../workers/progress.mjs';
+import { cacheDir, exitOf, fail, prepare, root } from '../workers/start/checkout.mjs';
+import { stage } from '../workers/start/progress.mjs';
 import { findBrowser } from './support/browser.mjs';
 import { findKafka } from './support/kafka/find-kafka.mjs';
 
@@ -136,7 +136,7 @@ function total() {
 /** @param {(note: string) => void} note */
 async function findPrograms(note) {
   const { findProgram, MONGOD, TEMPORAL } = await import(
-    new URL('../dist/src/server/binaries.js', import.meta.url).href
+    new URL('../dist/src/server/embedded/binaries.js', import.meta.url).href
   );
   await Promise.all([TEMPORAL, MONGOD].map((program) => findProgram(program, cacheDir, note)));
 }

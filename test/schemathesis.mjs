@@ -10,8 +10,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 import { promisify } from 'node:util';
-import { exitOf, fail, prepare, root } from '../workers/bootstrap.mjs';
-import { stage } from '../workers/progress.mjs';
+import { exitOf, fail, prepare, root } from '../workers/start/checkout.mjs';
+import { stage } from '../workers/start/progress.mjs';
 
 const PORTS = { HTTP_PORT: '0', TEMPORAL_PORT: '0', TEMPORAL_UI_PORT: '0', MONGODB_PORT: '0' };
 const CHECKS = [

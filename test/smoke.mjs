@@ -7,8 +7,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
-import { exitOf, fail, prepare, root, run } from '../workers/bootstrap.mjs';
-import { stage } from '../workers/progress.mjs';
+import { exitOf, fail, prepare, root, run } from '../workers/start/checkout.mjs';
+import { stage } from '../workers/start/progress.mjs';
 
 const LIMIT_MS = 120_000;
 const PORTS = { HTTP_PORT: '0', TEMPORAL_PORT: '0', TEMPORAL_UI_PORT: '0', MONGODB_PORT: '0' };

@@ -1,10 +1,10 @@
 /** Compiles `src` and `workers` to `dist`, and bundles the workflows, the page and the main module there. */
 import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { cacheDir, dist, fail, hashOfSources, root, run, SOURCES } from './bootstrap.mjs';
-import { bundle } from './bundle.mjs';
-import { bundleMain } from './main-bundle.mjs';
-import { buildPage } from './page.mjs';
+import { cacheDir, dist, fail, hashOfSources, root, run, SOURCES } from './start/checkout.mjs';
+import { bundle } from './bundles/workflows.mjs';
+import { bundleMain } from './bundles/main.mjs';
+import { buildPage } from './bundles/page.mjs';
 
 await build().catch(fail);
 

@@ -21,19 +21,19 @@ import { logs } from '../src/logs.js';
 import { orderLog } from '../src/order-log.js';
 import type { Config } from '../src/server/config.js';
 import { connectMongo, connectTemporal } from '../src/server/connections.js';
-import { createLogger } from '../src/server/logger.js';
-import { masterKeysOf } from '../src/server/master-keys.js';
+import { masterKeysOf } from '../src/server/keys/master-key-file.js';
+import { createLogger } from '../src/server/logging/logger.js';
 import { setUp } from '../src/server/set-up.js';
-import type { RunningApi } from './api.js';
-import { startFeed } from './feed.js';
-import { stage } from './progress.mjs';
-import type { RoleContext } from './role.js';
+import type { RunningApi } from './roles/api.js';
+import { startFeed } from './roles/feed.js';
+import type { RoleContext } from './roles/role.js';
+import { startTracking } from './roles/tracking.js';
+import { installRuntime, startOrderWorker } from './roles/worker.js';
+import { stage } from './start/progress.mjs';
 import type { Closer } from './stop.js';
-import { startTracking } from './tracking.js';
-import { installRuntime, startOrderWorker } from './worker.js';
 
 const WORKFLOW_BUNDLE = { codePath: fileURLToPath(new URL('../workflow-bundle.js', import.meta.url)) };
-/** The page, as `workers/page.mjs` has built it. */
+/** The page, as `workers/bundles/page.mjs` has built it. */
 const PAGE = fileURLToPath(new URL('../web', import.meta.url));
 const INDEXES = [
   ...logs.flatMap((log) => [
@@ -111,7 +111,7 @@ export async function startRoles({
   }
   if (roles.has('kafka') && config.kafka !== undefined) {
     // Kafka's client is loaded only by this role.
-    const { startKafka } = await import('./kafka.js');
+    const { startKafka } = await import('./roles/kafka.js');
     const running = startKafka(context, config.kafka);
     closers.push({ limitMs: 3_500, close: () => running.stop() });
   }
@@ -119,7 +119,7 @@ export async function startRoles({
   if (roles.has('write') || roles.has('read')) {
     await stage('Starting the API', async () => {
       // Loaded while the workers start in their own threads.
-      const { startApi } = await import('./api.js');
+      const { startApi } = await import('./roles/api.js');
       // A separate connection pool, so that queries do not wait for the workers' writes.
       const mongoOfApi = connectMongo(config);
       destroyBeforeUse(mongoOfApi, stopping);

@@ -2,9 +2,9 @@
 import module from 'node:module';
 import { join } from 'node:path';
 import process from 'node:process';
-import { isHelpAsked } from './arguments.mjs';
-import { cacheDir, fail, prepare } from './bootstrap.mjs';
-import { HELP } from './help.mjs';
+import { isHelpAsked } from './start/arguments.mjs';
+import { cacheDir, fail, prepare } from './start/checkout.mjs';
+import { HELP } from './start/help.mjs';
 
 if (isHelpAsked('npm start')) {
   process.stdout.write(HELP);

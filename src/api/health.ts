@@ -1,4 +1,5 @@
-import { Type, type Static } from 'typebox';
+import { Type } from 'typebox';
+import { Readiness } from './answer-shapes.js';
 import type { Http } from './http.js';
 import { closed } from './schemas.js';
 import { messageOf } from '../outages/message-of.js';
@@ -25,22 +26,7 @@ export interface ServedRole {
 
 const CHECK_WITHIN_MS = 1_500;
 
-const Ready = closed({
-  status: Type.Enum(['ready', 'degraded', 'unavailable']),
-  roles: Type.Record(Type.String(), Type.Enum(['ready', 'unavailable'])),
-  dependencies: Type.Array(
-    closed({
-      name: Type.String(),
-      status: Type.Enum(['up', 'degraded', 'down', 'unknown'], {
-        description: 'unknown: the server to ask is down',
-      }),
-      detail: Type.Optional(Type.String()),
-      cost: Type.Optional(Type.String({ description: 'what does not work meanwhile' })),
-    }),
-  ),
-});
-
-type State = Static<typeof Ready>['dependencies'][number];
+type State = Readiness['dependencies'][number];
 
 /**
  * `/health/live`: the process is running. `/health/ready`: what its roles can do now; 503 if one of
@@ -67,7 +53,10 @@ export function registerHealth(
   const ready = { summary: 'What this process can do now, and what is missing', tags: ['operations'] };
   app.get(
     '/health/ready',
-    { config: { access: 'open', work: 'none' }, schema: { ...ready, response: { 200: Ready, 503: Ready } } },
+    {
+      config: { access: 'open', work: 'none' },
+      schema: { ...ready, response: { 200: Readiness, 503: Readiness } },
+    },
     async (_request, reply) => {
       const states = await Promise.all(dependencies.map(stateOf));
       const isDown = (name: string) => states.some((state) => state.name === name && state.status === 'down');

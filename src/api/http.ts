@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyInstance, RawServerDefault } from 'fastify';
-import type { Logger } from '../server/logger.js';
+import type { Logger } from '../server/logging/logger.js';
 
 /** An HTTP application that takes the types of its requests from their schemas. */
 export type Http = FastifyInstance<

@@ -1,7 +1,7 @@
 import { STATUS_CODES } from 'node:http';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
-import { loopDelay } from '../server/event-loop.js';
+import { loopDelay } from '../server/health/event-loop-delay.js';
 import { isMongoOutage, isQueryTooSlow } from '../outages/mongo-outage.js';
 import { isTemporalOutage } from '../outages/temporal-outage.js';
 import { DeadlineExceeded } from '../outages/timeout.js';

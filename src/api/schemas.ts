@@ -1,4 +1,4 @@
-import { Type } from 'typebox';
+import { type Static, Type } from 'typebox';
 import { limits } from '../order/commands.js';
 import { idPattern, linePattern, textPattern } from '../order/patterns.js';
 
@@ -130,5 +130,6 @@ export const Stock = closed({
     }),
   ),
 });
+export type Stock = Static<typeof Stock>;
 
 export const StockPath = closed({ sku: Sku });

@@ -11,10 +11,11 @@ import { isServedHere } from './edge/ports.js';
 import type { Http } from './http.js';
 import { HttpProblem, Problem, sendProblem } from './problem.js';
 import { isKey } from './schemas.js';
+import { buildSerializer } from './serialization.js';
 import { answerUnreadable } from './unreadable.js';
 import { NoQuery, validatorCompiler } from './validation.js';
 import type { Authenticate } from '../access/authenticate.js';
-import type { Logger } from '../server/logger.js';
+import type { Logger } from '../server/logging/logger.js';
 
 const BODY_LIMIT = 1024 * 1024;
 /**
@@ -75,6 +76,7 @@ export async function createHttp(logger: Logger, limits: HttpLimits = {}): Promi
     http: { headersTimeout: arrivesWithinMs, connectionsCheckingInterval: LOOK_FOR_LATE_MS },
     routerOptions: { maxParamLength: PATH_PART_LIMIT },
     genReqId: correlationId,
+    schemaController: { compilersFactory: { buildSerializer } },
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'correlationId' }),
     clientErrorHandler: answerUnreadable(logger),
     // Fastify runs no hooks for these errors.

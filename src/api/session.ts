@@ -1,17 +1,10 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { Type } from 'typebox';
 import type { Principal } from '../access/principal.js';
-import { scopes } from '../access/scopes.js';
+import { Session } from './answer-shapes.js';
 import { problem } from './problem.js';
 import { closed, Credential } from './schemas.js';
 import type { Http } from './http.js';
-
-const Session = closed({
-  authentication: Type.Enum(['on', 'off'], { description: 'off: everybody may do everything' }),
-  actor: Type.Optional(Type.String({ description: 'who the caller is; absent without a sign-in' })),
-  scopes: Type.Array(Type.Enum([...scopes]), { description: 'what the caller may do' }),
-});
 
 const COOKIE = 'orders_session';
 /**

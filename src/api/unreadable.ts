@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import { HttpProblem, rawProblem } from './problem.js';
-import type { Logger } from '../server/logger.js';
+import type { Logger } from '../server/logging/logger.js';
 
 /**
  * Answers a request that Node could not parse with a problem, and closes the connection, because it

@@ -14,11 +14,13 @@ Settings.Set({ maxErrors: 100 });
  * that integers in a query string are parsed. Throws a 400 that lists every error.
  */
 export const validatorCompiler: FastifySchemaCompiler<TSchema> = ({ schema, httpPart }) => {
-  const validator = Compile(schema);
+  // Compiled when it is first used, so that a start does not wait for hundreds of schemas.
+  let validator: ReturnType<typeof Compile<TSchema>> | undefined;
   const part = parts[httpPart ?? ''] ?? 'body';
   const numbers = httpPart === 'querystring' ? integerNames(schema) : [];
   return (given: unknown) => {
     const value = numbers.length === 0 ? given : withNumbers(given, numbers);
+    validator ??= Compile(schema);
     if (validator.Check(value)) return { value };
     const errors = validator.Errors(value).flatMap((error) => toRequestErrors(error, part));
     throw new HttpProblem(400, 'invalid_request', summary(errors), { errors });

@@ -1,46 +1,11 @@
 import type { Filter } from 'mongodb';
+import type { AttentionCode, AttentionRow } from './attention-row.js';
 import type { Effect } from '../order/effects.js';
 import { formatMoney } from '../order/money.js';
 import { isFinished, type Order } from '../order/order.js';
 import { type Concerns, pendingAuthorizations, unmatchedFacts } from '../views/concerns.js';
 import type { Stopped } from '../log/journal/entity-log.js';
 import type { OrderDocument } from '../views/orders.js';
-
-/** Codes of rows, the most serious first; the list is sorted in this order. */
-export const attentionCodes = [
-  'order_forked',
-  'workflow_ended',
-  'workflow_rewound',
-  'effect_owed',
-  'payment_pending',
-  'fact_unmatched',
-  'tracking_failing',
-  'order_undecided',
-  'event_parked',
-  'delivery_parked',
-  'endpoint_disabled',
-  'subscription_failing',
-  'command_waiting',
-  'stock_to_be_counted',
-] as const;
-export type AttentionCode = (typeof attentionCodes)[number];
-
-/** Something that an operator has to look at. */
-export interface AttentionRow {
-  /** absent if the row is not about one order */
-  readonly orderId?: string;
-  readonly code: AttentionCode;
-  /** ISO-8601 UTC */
-  readonly since: string;
-  /** what is wrong, in words */
-  readonly detail: string;
-  /** what to do, as a command line if there is one */
-  readonly remedy: string;
-  /** attempts of an effect so far; absent while Temporal is unavailable */
-  readonly attempts?: number;
-  /** ISO-8601 UTC; absent while an attempt is running or Temporal is unavailable */
-  readonly nextTryAt?: string;
-}
 
 /** What the rows of an order are computed from. */
 export interface Concerned {

@@ -5,7 +5,7 @@ import { orderWorkflow, workflowId, orderLog } from '../order-log.js';
 import { eventId } from '../log/entity.js';
 import { answering } from '../mongodb/durability.js';
 import { journal } from '../log/journal/journal.js';
-import type { AttentionRow } from './rows.js';
+import type { AttentionRow } from './attention-row.js';
 
 export interface Undecided {
   readonly client: Client;

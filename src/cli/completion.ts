@@ -1,6 +1,5 @@
-import { type Command, Argument } from 'commander';
-import { addScript } from './script/script.js';
-import type { Session } from './script/session.js';
+import { Argument, type Command } from 'commander';
+import { addScript, type Session } from './script/script.js';
 
 const shells = ['bash', 'zsh', 'fish'] as const;
 type Shell = (typeof shells)[number];

@@ -1,8 +1,7 @@
 import process from 'node:process';
 import { run } from './program.js';
-import { exitCodes } from './script/failure.js';
-import { exitWhenInterrupted } from './script/interrupt.js';
-import { processTerminal } from './terminal/terminal.js';
+import { exitCodes, exitWhenInterrupted } from './script/script.js';
+import { processTerminal } from './script/terminal.js';
 
 /** The process of `npx orders`. It ends when its connections are closed. */
 
@@ -17,8 +16,8 @@ process.exitCode = await run(process.argv.slice(2), {
   terminal: processTerminal,
   env: process.env,
   // Imported on use, because Temporal's SDK loads slowly and most scripts do without it.
-  async openWriteSide(config) {
-    const { openWriteSide } = await import('./connections/write-side.js');
-    return await openWriteSide(config);
+  async openTemporalGateway(config) {
+    const { openTemporalGateway } = await import('./connections/temporal-gateway.js');
+    return await openTemporalGateway(config);
   },
 });

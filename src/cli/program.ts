@@ -1,27 +1,21 @@
 import { Command, CommanderError } from 'commander';
 import { addOrderCommands } from './commands/order-commands.js';
 import { addCompletion } from './completion.js';
-import { addAttention } from './operations/attention.js';
 import { addCertify } from './operations/certify.js';
 import { addKeys } from './operations/keys.js';
-import { addParked } from './operations/parked.js';
 import { addPersons } from './operations/persons.js';
-import { addProjections } from './operations/projections.js';
-import { addRebuild } from './operations/rebuild.js';
-import { addReconcile } from './operations/reconcile.js';
+import { addReconcile, addVerify } from './operations/proof.js';
 import { addResume } from './operations/resume.js';
-import { addSubscriptions } from './operations/subscriptions.js';
-import { addVerify } from './operations/verify.js';
+import { addAttention, addProjections, addSubscriptions } from './operations/status.js';
+import { addParked, addRebuild } from './operations/view-repairs.js';
 import { addWebhooks } from './operations/webhooks.js';
 import { addEventLog } from './queries/event-log.js';
 import { addOrderQueries } from './queries/orders.js';
 import { addViewQueries } from './queries/views.js';
 import { addDemo } from './sandbox/demo/demo.js';
 import { addLoad } from './sandbox/load.js';
-import { addSettle } from './sandbox/settle.js';
-import { addStock } from './sandbox/stock.js';
-import { asFailure, exitCodes, failureLine } from './script/failure.js';
-import type { Session } from './script/session.js';
+import { addSettle, addStock } from './sandbox/providers.js';
+import { asFailure, exitCodes, failureLine, type Session } from './script/script.js';
 
 /**
  * Runs the script that `args` ask for.

@@ -1,8 +1,8 @@
 import { resolve } from 'node:path';
 import { hideConnectionString, hideSecret } from '../redaction.js';
+import { isLocalServer, isLocalUri, isLoopback } from './config/addresses.js';
 import { type AuthConfig, readAuth } from './config/auth.js';
 import { type KafkaConfig, readKafka } from './config/kafka.js';
-import { isLocalServer, isLocalUri, isLoopback } from './config/loopback.js';
 import { readRoles, type Role } from './config/roles.js';
 import { readSecrets, type SecretName, type Secrets } from './config/secrets.js';
 import { readTls, type TemporalTls } from './config/tls.js';

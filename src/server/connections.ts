@@ -1,17 +1,17 @@
-import { join } from 'node:path';
 import { Connection, defaultGrpcRetryOptions, makeGrpcRetryInterceptor } from '@temporalio/client';
 import { type Db, MongoClient, type MongoClientOptions } from 'mongodb';
-import { retryUntilDone } from '../concurrency/retry-until-done.js';
+import { join } from 'node:path';
 import { type KeyStore, openKeyStore } from '../access/persons/key-store.js';
 import type { MasterKeys } from '../access/persons/master-keys.js';
-import { openWebhookSecrets, type WebhookSecrets } from '../access/webhook-secrets.js';
 import { bindKeys } from '../access/persons/stores.js';
+import { openWebhookSecrets, type WebhookSecrets } from '../access/webhook-secrets.js';
+import { retryUntilDone } from '../concurrency/retry-until-done.js';
 import { messageOf } from '../outages/message-of.js';
+import { isTooLarge } from '../outages/temporal-outage.js';
 import type { Config } from './config.js';
 import { ConfigError } from './config/variables.js';
-import { keptKeys } from './kept-keys-folder.js';
-import { masterKeysOf } from './master-keys.js';
-import { isTooLarge } from '../outages/temporal-outage.js';
+import { keptKeys } from './keys/kept-keys-folder.js';
+import { masterKeysOf } from './keys/master-key-file.js';
 
 /** Options that the client's and the worker's connection to Temporal share. */
 export function temporalConnectionOptions(
@@ -135,4 +135,26 @@ function clientOf(uri: string, options: MongoClientOptions): MongoClient {
  */
 async function connectUntilDone(client: MongoClient, closed: AbortSignal): Promise<void> {
   await retryUntilDone(async () => await client.connect(), { signal: closed, pauseMs: RECONNECT_EVERY_MS });
+}
+
+/** The variables that decide how a server is reached by TLS. */
+const tlsVariables = new Map([
+  [
+    'Temporal',
+    'TEMPORAL_TLS_SERVER_CA_CERT_PATH (the CA of the server), TEMPORAL_TLS_SERVER_NAME (the name in its certificate), ' +
+      'TEMPORAL_TLS_CLIENT_CERT_PATH and TEMPORAL_TLS_CLIENT_KEY_PATH',
+  ],
+  ['MongoDB', 'tlsCAFile (the CA of the server), tlsCertificateKeyFile and the host names in MONGODB_URI'],
+]);
+
+/**
+ * What to check when something fails because of TLS.
+ *
+ * @param of what fails: `Temporal` or `MongoDB`; for anything else there is no advice
+ * @returns an empty text if the problem has nothing to do with TLS
+ */
+export function tlsAdvice(of: string, problem: string): string {
+  const toCheck = tlsVariables.get(of);
+  const isTls = /certificate|\btls\b|\bssl\b/i.test(problem);
+  return isTls && toCheck !== undefined ? ` (check ${toCheck})` : '';
 }

@@ -4,11 +4,10 @@ import proto from '@temporalio/proto';
 import type { Db } from 'mongodb';
 import { retryUntilDone } from '../concurrency/retry-until-done.js';
 import type { Config } from './config.js';
-import type { Mongo } from './connections.js';
-import type { Logger } from './logger.js';
-import { logChanges } from './log-changes.js';
+import { type Mongo, tlsAdvice } from './connections.js';
+import { logChanges } from './logging/log-changes.js';
+import type { Logger } from './logging/logger.js';
 import { SEARCH_ATTRIBUTES } from './search-attributes.js';
-import { tlsAdvice } from './tls-advice.js';
 
 const DAY_MS = 86_400_000;
 /** Retention of the embedded server for closed workflows. */

@@ -6,7 +6,7 @@ import type { Session } from './shapes.js';
 export const session = signal<Session | undefined>(undefined);
 
 /** Whether the reader has this scope. With AUTH=off, every reader has. */
-export function may(scope: string): boolean {
+export function may(scope: Session['scopes'][number]): boolean {
   const { value } = session;
   return value === undefined || value.authentication === 'off' || value.scopes.includes(scope);
 }

@@ -8,7 +8,7 @@ import type { KnownKeys } from '../../src/access/known-keys.js';
 import { NotAuthenticated } from '../../src/access/refusals.js';
 import { openTokens, type Tokens, type TokensOptions } from '../../src/access/tokens.js';
 import { createHttp } from '../../src/api/server.js';
-import { createLogger } from '../../src/server/logger.js';
+import { createLogger } from '../../src/server/logging/logger.js';
 
 type Pair = Awaited<ReturnType<typeof generateKeyPair>>;
 

@@ -3,7 +3,7 @@ import { addKey, revokeKey } from '../../src/access/keys.js';
 import { type Scope, scopes } from '../../src/access/scopes.js';
 import { derivedOrderId } from '../../src/api/commands/identity.js';
 import { createHttp } from '../../src/api/server.js';
-import { createLogger } from '../../src/server/logger.js';
+import { createLogger } from '../../src/server/logging/logger.js';
 import { until } from '../support/until.js';
 import { orderBody, type Reply, startTestApi, type TestApi } from '../support/api.js';
 

@@ -7,7 +7,7 @@ import type { Http } from '../../src/api/http.js';
 import { createHttp } from '../../src/api/server.js';
 import { cloudEventOf, cloudEventType } from '../../src/delivery/cloud-events.js';
 import { schemaVersions, type StoredEvent } from '../../src/order/events.js';
-import { createLogger } from '../../src/server/logger.js';
+import { createLogger } from '../../src/server/logging/logger.js';
 import { goldenEvents } from '../golden/golden-events.js';
 
 interface Document {

@@ -7,7 +7,7 @@ import { problems } from '../../src/api/reference/problems.js';
 import type { Http } from '../../src/api/http.js';
 import { createHttp } from '../../src/api/server.js';
 import { eventMeanings, type EventType, schemaVersions } from '../../src/order/events.js';
-import { createLogger } from '../../src/server/logger.js';
+import { createLogger } from '../../src/server/logging/logger.js';
 import type { JsonSchema } from '../golden/event-schemas.js';
 
 const sources = readdirSync('src', { withFileTypes: true, recursive: true })

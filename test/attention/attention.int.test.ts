@@ -1,22 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { logs } from '../../src/logs.js';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Db } from 'mongodb';
-import { append, orderLog } from '../../src/order-log.js';
-import { createActivities } from '../../workers/activities.js';
-import { defaultLimits } from '../../src/effects/provider-modules.js';
-import { type TrackingRow, trackingRows } from '../../src/effects/carriers/tracking.js';
 import { ensureAttentionIndexes } from '../../src/attention/list.js';
-import type { AttentionRow } from '../../src/attention/rows.js';
+import type { AttentionRow } from '../../src/attention/attention-row.js';
 import { run } from '../../src/cli/program.js';
-import type { Session } from '../../src/cli/script/session.js';
-import { decide } from '../../src/order/decide.js';
-import type { Order } from '../../src/order/order.js';
-import { forks } from '../../src/log/journal/fork.js';
-import { createLogger } from '../../src/server/logger.js';
-import { parkedEvents } from '../../src/log/views/feeding/parked-events.js';
-import { viewBuilds } from '../../src/log/views/feeding/view-builds.js';
-import { ensureStateViewIndexes } from '../../src/log/journal/state-view.js';
+import type { Session } from '../../src/cli/script/script.js';
 import { endpointViews } from '../../src/delivery/endpoints.js';
 import {
   ensureCommandIndexes,
@@ -25,11 +13,23 @@ import {
 } from '../../src/delivery/kafka/command-rows.js';
 import { kafkaRows } from '../../src/delivery/kafka/publishing-progress.js';
 import { ensureDeliveryIndexes, subscriptionRows } from '../../src/delivery/rows.js';
+import { type TrackingRow, trackingRows } from '../../src/effects/carriers/tracking.js';
+import { defaultLimits } from '../../src/effects/provider-modules.js';
 import type { Endpoint } from '../../src/endpoint/endpoint.js';
 import { byRequest } from '../../src/endpoint/settings.js';
 import type { StateDocument } from '../../src/log/journal/entity-log.js';
+import { forks } from '../../src/log/journal/fork.js';
+import { ensureStateViewIndexes } from '../../src/log/journal/state-view.js';
+import { parkedEvents } from '../../src/log/views/feeding/parked-events.js';
+import { viewBuilds } from '../../src/log/views/feeding/view-builds.js';
+import { logs } from '../../src/logs.js';
+import { append, orderLog } from '../../src/order-log.js';
+import { decide } from '../../src/order/decide.js';
+import type { Order } from '../../src/order/order.js';
+import { createLogger } from '../../src/server/logging/logger.js';
 import { orders, toDocument } from '../../src/views/orders.js';
-import { startWorker } from '../../workers/worker.js';
+import { createActivities } from '../../workers/roles/activities.js';
+import { startWorker } from '../../workers/roles/worker.js';
 import { orderBody, startTestApi, type TestApi, workflowBundle } from '../support/api.js';
 import { until } from '../support/until.js';
 
@@ -476,7 +476,7 @@ describe('the list of what needs a person', () => {
         readInput: async () => new Uint8Array(),
       },
       env: {},
-      openWriteSide: () => Promise.reject(new Error('This script only reads.')),
+      openTemporalGateway: () => Promise.reject(new Error('This script only reads.')),
     };
     const args = ['attention', '--url', address, '--code', 'stock_to_be_counted', '--limit', '1'];
     expect(await run(args, session)).toBe(0);

@@ -7,10 +7,10 @@ import { mkdirSync } from 'node:fs';
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
-import { isHelpAsked } from '../../workers/arguments.mjs';
-import { cacheDir, exitOf, fail, prepare, root, run } from '../../workers/bootstrap.mjs';
-import { bundle } from '../../workers/bundle.mjs';
-import { stage } from '../../workers/progress.mjs';
+import { isHelpAsked } from '../../workers/start/arguments.mjs';
+import { cacheDir, exitOf, fail, prepare, root, run } from '../../workers/start/checkout.mjs';
+import { bundle } from '../../workers/bundles/workflows.mjs';
+import { stage } from '../../workers/start/progress.mjs';
 import { OPTIONS } from './options.mjs';
 
 const HELP = `Usage: npm run bench            (npm run bench -- --help for this text)

@@ -9,7 +9,7 @@ const program = createProgram({
     readInput: async () => Buffer.alloc(0),
   },
   env: {},
-  openWriteSide: () => Promise.reject(new Error('Nothing is sent.')),
+  openTemporalGateway: () => Promise.reject(new Error('Nothing is sent.')),
 });
 
 /**

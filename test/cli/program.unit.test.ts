@@ -4,14 +4,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, test } from '@jest/globals';
-import { logs } from '../../src/logs.js';
-import { run } from '../../src/cli/program.js';
-import type { Session } from '../../src/cli/script/session.js';
 import type { CommandMeta, CommandResult, Gateway, OrderBody } from '../../src/api/commands/gateway.js';
 import { previewOf } from '../../src/api/commands/preview.js';
+import { systemOf } from '../../src/api/system.js';
+import { run } from '../../src/cli/program.js';
+import type { Session } from '../../src/cli/script/script.js';
+import { logs } from '../../src/logs.js';
 import type { FollowUpCommand } from '../../src/order/commands.js';
 import { readConfig } from '../../src/server/config.js';
-import { systemOf } from '../../src/api/system.js';
 import { create } from '../order/examples.js';
 import { Scenario } from '../order/specification.js';
 import { runWithoutTemporal } from './without-temporal.js';
@@ -62,7 +62,7 @@ async function orders(
     },
     // An address where nothing listens.
     env: { ORDERS_URL: 'http://127.0.0.1:1' },
-    openWriteSide: async () => ({
+    openTemporalGateway: async () => ({
       gateway,
       system: systemOf(readConfig({})),
       close: async () => void (closed += 1),

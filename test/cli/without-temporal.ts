@@ -1,5 +1,5 @@
 import { run } from '../../src/cli/program.js';
-import type { Session } from '../../src/cli/script/session.js';
+import type { Session } from '../../src/cli/script/script.js';
 import { assertNoPersons } from '../support/persons.js';
 
 /** What a script that was run in this process has printed. */
@@ -21,7 +21,7 @@ export async function runWithoutTemporal(line: string, env: Session['env']): Pro
       readInput: async () => Buffer.alloc(0),
     },
     env,
-    openWriteSide: () => Promise.reject(new Error('over Temporal')),
+    openTemporalGateway: () => Promise.reject(new Error('over Temporal')),
   });
   assertNoPersons(line, err.join('\n'));
   return { exitCode, out: out.join('\n'), err: err.join('\n') };

@@ -4,7 +4,7 @@ import { BSON, type Db } from 'mongodb';
 import { sandboxDatabase } from '../../src/effects/payments/sandbox-ledger.js';
 import { readFeed } from '../../src/log/feed/feed.js';
 import { isStateViewOutdated } from '../../src/log/views/rebuilding/rebuild-state-view.js';
-import type { RunningWorker } from '../../workers/worker.js';
+import type { RunningWorker } from '../../workers/roles/worker.js';
 import { startTestApi, type TestApi } from '../support/api.js';
 import { startSequencing } from '../support/sequencing.js';
 import { until } from '../support/until.js';

@@ -21,8 +21,8 @@ import { feedHead } from '../../src/log/feed/feed.js';
 import { beginGeneration } from '../../src/log/feed/generations.js';
 import { eventOf, journal } from '../../src/log/journal/journal.js';
 import { orderLog } from '../../src/order-log.js';
-import { createLogger } from '../../src/server/logger.js';
-import { gatewayOf } from '../../workers/gateway.js';
+import { createLogger } from '../../src/server/logging/logger.js';
+import { gatewayOf } from '../../workers/roles/gateway.js';
 import { orderBody, placedOrder, startTestApi, type TestApi } from '../support/api.js';
 import { type Broker, startBroker } from '../support/kafka/broker.js';
 import {

@@ -17,7 +17,7 @@ import {
   messageId,
   stateQuery,
 } from '../../src/log/workflow/messages.js';
-import type { RunningWorker } from '../../workers/worker.js';
+import type { RunningWorker } from '../../workers/roles/worker.js';
 import { startTestApi, type TestApi } from '../support/api.js';
 import { until } from '../support/until.js';
 import { runWithoutTemporal } from '../cli/without-temporal.js';

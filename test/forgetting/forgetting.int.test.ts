@@ -23,11 +23,11 @@ import { rebuild } from '../../src/log/views/rebuilding/rebuild.js';
 import { type NewOrder, orderLog, orderWorkflow, workflowId } from '../../src/order-log.js';
 import { rulesToday } from '../../src/order/rules.js';
 import { connectMongo } from '../../src/server/connections.js';
-import { createLogger } from '../../src/server/logger.js';
+import { createLogger } from '../../src/server/logging/logger.js';
 import { customers, findCustomer } from '../../src/views/customers.js';
 import { orders } from '../../src/views/orders.js';
-import { createActivities } from '../../workers/activities.js';
-import { type RunningWorker, startWorker } from '../../workers/worker.js';
+import { createActivities } from '../../workers/roles/activities.js';
+import { type RunningWorker, startWorker } from '../../workers/roles/worker.js';
 import {
   orderBody,
   placedOrder,

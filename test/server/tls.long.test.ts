@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createServer, type Server } from 'node:tls';
 import { type Db, MongoClient } from 'mongodb';
-import { MONGOD } from '../../src/server/binaries.js';
+import { MONGOD } from '../../src/server/embedded/binaries.js';
 import { freePort } from '../../src/server/embedded/ports.js';
 import { issueCertificates, services, shellOf } from '../support/certificates.js';
 import { apiAt } from '../support/orders-over-http.js';

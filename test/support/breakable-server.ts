@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
-import { MONGOD, TEMPORAL } from '../../src/server/binaries.js';
+import { MONGOD, TEMPORAL } from '../../src/server/embedded/binaries.js';
 import { embeddedMongodbUri } from '../../src/server/config.js';
 import { mongodbServer } from '../../src/server/embedded/mongodb.js';
 import { EmbeddedServer } from '../../src/server/embedded/server.js';

@@ -7,13 +7,13 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
-import { cacheDir } from '../../workers/bootstrap.mjs';
+import { cacheDir } from '../../workers/start/checkout.mjs';
 
 export default async function startSharedServers() {
   if (process.env['NO_SERVERS']) return;
   const built = (/** @type {string} */ path) =>
     import(new URL(`../../dist/src/${path}`, import.meta.url).href);
-  const { findProgram, MONGOD, TEMPORAL } = await built('server/binaries.js');
+  const { findProgram, MONGOD, TEMPORAL } = await built('server/embedded/binaries.js');
   const { startServers } = await built('server/embedded/servers.js');
   const { SEARCH_ATTRIBUTES } = await built('server/search-attributes.js');
   const dataDir = await mkdtemp(join(tmpdir(), 'orders-test-'));

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { findProgram, MONGOD, TEMPORAL } from '../../src/server/binaries.js';
+import { findProgram, MONGOD, TEMPORAL } from '../../src/server/embedded/binaries.js';
 import { type Servers, startServers } from '../../src/server/embedded/servers.js';
 import { SEARCH_ATTRIBUTES } from '../../src/server/search-attributes.js';
 

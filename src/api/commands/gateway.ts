@@ -4,7 +4,7 @@ import type { CommandAnswer } from '../../order-log.js';
 import type { CommandData, Fact, FollowUpCommand, Terms } from '../../order/commands.js';
 import type { OrderEvent } from '../../order/events.js';
 import type { Order } from '../../order/order.js';
-import type { Logger } from '../../server/logger.js';
+import type { Logger } from '../../server/logging/logger.js';
 import type { Preview } from './preview.js';
 import type { Refused } from './refusals.js';
 import type { SealingKeys } from './sealed.js';

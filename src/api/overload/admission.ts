@@ -1,4 +1,4 @@
-import { loopDelay } from '../../server/event-loop.js';
+import { loopDelay } from '../../server/health/event-loop-delay.js';
 
 /**
  * Kinds of work. Each has its own bound, so no kind waits for another; in particular, reads never

@@ -4,7 +4,7 @@ import type { Instruments } from '../metrics.js';
 import { type Admission, type Kind, kinds, type Leave } from './admission.js';
 import { HttpProblem, pathOf, rawProblem } from '../problem.js';
 import type { Http } from '../http.js';
-import type { Logger } from '../../server/logger.js';
+import type { Logger } from '../../server/logging/logger.js';
 
 declare module 'fastify' {
   interface FastifyContextConfig {

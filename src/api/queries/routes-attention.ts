@@ -1,6 +1,6 @@
 import { Type } from 'typebox';
 import { type AttentionDeps, type AttentionPlace, listAttention } from '../../attention/list.js';
-import { attentionCodes } from '../../attention/rows.js';
+import { attentionCodes } from '../../attention/attention-row.js';
 import { durationMs } from '../../server/config/variables.js';
 import { problem } from '../problem.js';
 import { closed, Duration } from '../schemas.js';

@@ -1,6 +1,5 @@
 import type { Client } from '@temporalio/client';
 import type { Db } from 'mongodb';
-import { Type } from 'typebox';
 import { type OrderRun, runOf } from '../../attention/attempts.js';
 import { answering } from '../../mongodb/durability.js';
 import { foldHistory } from '../../log/history/history.js';
@@ -10,44 +9,13 @@ import { orderLog, workflowId } from '../../order-log.js';
 import { undefinedInOutage } from '../../outages/mongo-outage.js';
 import { isTemporalOutage } from '../../outages/temporal-outage.js';
 import { type OrderDocument, orders } from '../../views/orders.js';
-import { UpcomingDeadline, deadlinesOf, effectMembers, shownEffectOf } from '../upcoming.js';
-import { Instant } from '../order-shapes.js';
+import { Next } from '../answer-shapes.js';
+import { deadlinesOf, shownEffectOf } from '../upcoming.js';
 import { problem } from '../problem.js';
-import { closed, OrderPath } from '../schemas.js';
+import { OrderPath } from '../schemas.js';
 import type { Http } from '../http.js';
 import type { OrderReader } from './order-reader.js';
 import { orderNotFound } from './order-problems.js';
-
-const optional = Type.Optional;
-
-const Next = closed({
-  orderId: Type.String(),
-  version: Type.Integer(),
-  deadlines: Type.Array(UpcomingDeadline, {
-    description: 'times at which the order changes without a command, the earliest first',
-  }),
-  effects: Type.Array(
-    closed({
-      ...effectMembers,
-      since: Instant,
-      attempts: optional(Type.Integer({ description: 'so far; absent if Temporal does not say' })),
-      lastError: optional(Type.String()),
-      nextTryAt: optional(Instant),
-    }),
-    { description: 'what the order owes the outside world' },
-  ),
-  workflow: optional(
-    closed(
-      {
-        id: Type.String(),
-        runId: Type.String(),
-        status: Type.String({ description: 'of the latest run, such as `running` or `completed`' }),
-        url: optional(Type.String({ description: 'in the Temporal Web UI, if its address is known' })),
-      },
-      { description: 'absent if Temporal does not answer, or does not keep it' },
-    ),
-  ),
-});
 
 export interface NextDeps {
   readonly client: Client;

@@ -1,9 +1,10 @@
 import type { Client } from '@temporalio/client';
 import type { Db } from 'mongodb';
-import { type Static, Type } from 'typebox';
+import { Type } from 'typebox';
 import { unreachable } from '../../order/unreachable.js';
 import { answering } from '../../mongodb/durability.js';
 import { feedHead } from '../../log/feed/feed.js';
+import { ParkedEvent, Projections } from '../answer-shapes.js';
 import { HttpProblem, problem } from '../problem.js';
 import { Actors, closed, Id, Text, Version } from '../schemas.js';
 import type { Http } from '../http.js';
@@ -28,74 +29,6 @@ export interface ProjectionDeps {
 }
 
 const Count = Type.Integer();
-const Milliseconds = Type.Integer({ description: 'milliseconds' });
-const Time = Type.String({ description: 'ISO-8601 UTC' });
-
-const Progress = closed({
-  rebuildId: Type.String(),
-  startedAt: Time,
-  done: Count,
-  total: Type.Integer({ description: 'as far as known' }),
-  perSecond: Count,
-  secondsLeft: Type.Optional(Type.Integer({ description: 'absent while unknown' })),
-});
-
-const ViewStatus = closed({
-  name: Type.String(),
-  version: Type.Integer({
-    description: 'the version of the fold that built the view; 0 if nothing was built yet',
-  }),
-  latestVersion: Count,
-  position: Count,
-  head: Type.Integer({ description: 'the last position of the feed' }),
-  eventsBehind: Count,
-  msBehind: Type.Integer({ description: 'age of the oldest event that is not applied, in milliseconds' }),
-  parked: Type.Integer({ description: 'parked events' }),
-  at: Type.Optional(Time),
-  rebuildId: Type.Optional(Type.String({ description: 'the id of the rebuild that made the view' })),
-  previous: Type.Optional(closed({ version: Count, position: Count })),
-  rebuilding: Type.Optional(Progress),
-});
-
-const StoreStatus = closed({
-  name: Type.String(),
-  version: Type.Optional(
-    Type.Integer({
-      description: 'the version of the fold that built the store; absent if it was never rebuilt',
-    }),
-  ),
-  rebuildId: Type.Optional(Type.String({ description: 'the id of the last completed rebuild' })),
-  at: Type.Optional(Time),
-  exceptions: Type.Optional(
-    closed({
-      count: Type.Integer({ description: 'orders that could not be rebuilt from their first event' }),
-      orderIds: Type.Array(Type.String(), { description: 'the first hundred' }),
-    }),
-  ),
-  rebuilding: Type.Optional(Progress),
-});
-
-const Status = closed({
-  feed: closed({
-    head: Count,
-    generation: Count,
-    commonUntil: Count,
-    unsequenced: Count,
-    behindMs: Milliseconds,
-  }),
-  views: Type.Array(ViewStatus),
-  stores: Type.Array(StoreStatus),
-});
-
-const Parked = closed({
-  orderId: Type.String(),
-  version: Count,
-  type: Type.String(),
-  position: Count,
-  status: Type.Enum(['parked', 'waiting']),
-  error: Type.Optional(Type.String()),
-  at: Time,
-});
 
 const Intervened = closed({
   applied: Type.Integer({ description: 'how many events of the order were applied' }),
@@ -128,7 +61,7 @@ function statusRoute(app: Http, { db }: ProjectionDeps): void {
       schema: {
         summary: 'Position and lag of the feed, and of every view and store derived from events',
         tags,
-        response: { 200: Status, 503: problem(503) },
+        response: { 200: Projections, 503: problem(503) },
       },
     },
     async (_request, reply) => await reply.send(toAnswer(await viewsStatus(orderLog, db, views, storeNames))),
@@ -201,7 +134,7 @@ function parkedRoute(app: Http, { db }: ProjectionDeps): void {
           after: Type.Optional(Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER - 1 })),
           limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000, default: 200 })),
         }),
-        response: { 200: page(Parked), 400: problem(400), 404: problem(404), 503: problem(503) },
+        response: { 200: page(ParkedEvent), 400: problem(400), 404: problem(404), 503: problem(503) },
       },
     },
     async (request, reply) => {
@@ -316,7 +249,7 @@ function refused({ name, version }: AnyView, orderId: string, reason: NotInterve
   }
 }
 
-function toAnswer({ feed, views: all, stores }: ViewsStatus): Static<typeof Status> {
+function toAnswer({ feed, views: all, stores }: ViewsStatus): Projections {
   const named = stores.map(({ exceptions, ...store }) =>
     exceptions === undefined
       ? store

@@ -1,6 +1,5 @@
 import type { Client } from '@temporalio/client';
 import type { Db } from 'mongodb';
-import { Type } from 'typebox';
 import { createSharing } from '../../concurrency/sharing.js';
 import { verifyOrders } from '../../effects/proof.js';
 import type { Providers } from '../../effects/provider-modules.js';
@@ -8,45 +7,11 @@ import { answering } from '../../mongodb/durability.js';
 import { journal } from '../../log/journal/journal.js';
 import type { Discrepancy } from '../../log/proof/discrepancy.js';
 import { orderLog } from '../../order-log.js';
-import { Instant } from '../order-shapes.js';
+import { Proof } from '../answer-shapes.js';
 import { problem } from '../problem.js';
-import { closed, OrderPath } from '../schemas.js';
+import { OrderPath } from '../schemas.js';
 import type { Http } from '../http.js';
 import { orderNotFound } from './order-problems.js';
-
-const optional = Type.Optional;
-
-const Proof = closed({
-  orderId: Type.String(),
-  checkedAt: Instant,
-  version: Type.Integer({ description: 'the version of the last event in the journal; 0 if it has none' }),
-  position: optional(
-    Type.Integer({ description: 'the position of that event in the feed; absent if it has none yet' }),
-  ),
-  agrees: Type.Boolean(),
-  hasHistory: Type.Boolean({
-    description: 'false if Temporal does not keep the history any more: then the journal is checked alone',
-  }),
-  differences: Type.Array(
-    closed({
-      where: Type.Enum([
-        'journal',
-        'history',
-        'view',
-        'workflow',
-        'positions',
-        'stock',
-        'payments',
-        'carriers',
-      ]),
-      kind: Type.Enum(['differs', 'behind', 'stopped', 'unanswered']),
-      version: optional(Type.Integer()),
-      key: optional(Type.String({ description: 'the key of the effect' })),
-      detail: Type.String(),
-      remedy: optional(Type.String()),
-    }),
-  ),
-});
 
 export interface ProofDeps {
   readonly client: Client;

@@ -1,6 +1,7 @@
 import type { Db } from 'mongodb';
 import { Type } from 'typebox';
 import { getStock, latestMovements, listStock, type StockMovement } from '../../effects/inventory/stock.js';
+import { Movement } from '../answer-shapes.js';
 import { problem } from '../problem.js';
 import { closed, Stock, StockPath } from '../schemas.js';
 import type { Http } from '../http.js';
@@ -79,15 +80,6 @@ export function registerStockQueries(
     },
   );
 }
-
-const Movement = closed({
-  id: Type.String({ description: 'the key of the effect that moved it, or of the count' }),
-  at: Type.String({ description: 'ISO-8601 UTC' }),
-  type: Type.Enum(['reserve', 'release', 'deduct', 'restock', 'set', 'carried']),
-  quantity: Type.Integer({ description: 'units moved; for `set`, the units on hand then' }),
-  outcome: Type.String(),
-  orderId: Type.Optional(Type.String()),
-});
 
 function movementOf({ _id, at, type, lines, outcome, orderId }: StockMovement, sku: string) {
   const quantity = lines.find((line) => line.sku === sku)?.quantity ?? 0;

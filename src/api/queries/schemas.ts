@@ -1,5 +1,5 @@
-import { type TSchema, Type } from 'typebox';
-import { attentionCodes } from '../../attention/rows.js';
+import { type Static, type TSchema, Type } from 'typebox';
+import { attentionCodes } from '../../attention/attention-row.js';
 import { Event, Instant, Order } from '../order-shapes.js';
 import { closed } from '../schemas.js';
 
@@ -70,6 +70,7 @@ export const AttentionRow = closed({
   ),
   nextTryAt: optional(Instant),
 });
+export type AttentionRow = Static<typeof AttentionRow>;
 
 /** An order as it is now, with what about it needs a person. */
 export const OrderWithAttention = closed({

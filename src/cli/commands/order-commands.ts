@@ -3,12 +3,15 @@ import { type Command, Option } from 'commander';
 import type { CommandEntry, Field } from '../../api/commands/entry.js';
 import { commands } from '../../api/commands/table.js';
 import { type FollowUpType, followUpTypes, partOf } from '../../order/commands.js';
-import { type Reader, readers } from '../script/arguments.js';
-import { usageFailure } from '../script/failure.js';
-import { addScript } from '../script/script.js';
-import { addCommandOptions, addSendOptions, type CommandOptions } from '../script/sender.js';
-import type { Session } from '../script/session.js';
-import type { Terminal } from '../terminal/terminal.js';
+import {
+  addCommandOptions,
+  addSendOptions,
+  type CommandOptions,
+  type Reader,
+  readers,
+} from '../script/options.js';
+import { addScript, type Session, usageFailure } from '../script/script.js';
+import type { Terminal } from '../script/terminal.js';
 import { sendAndReport } from './send.js';
 
 /** Adds a script for every command in the table. */

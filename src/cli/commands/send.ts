@@ -1,12 +1,11 @@
 import type { CommandMeta, CommandResult, Gateway } from '../../api/commands/gateway.js';
 import type { Api } from '../connections/api.js';
+import { openGateway } from '../connections/command-gateway.js';
 import { isAtRest, until } from '../connections/order-events.js';
-import { exitCodes, Failure, failureLine, failureOfRefusal } from '../script/failure.js';
 import type * as Input from '../script/input.js';
-import { report } from '../script/script.js';
-import { type CommandOptions, isOverHttp, metaOf, refuseActor, checkWho } from '../script/sender.js';
-import type { Session } from '../script/session.js';
-import { previewCard } from '../terminal/preview-card.js';
+import { type CommandOptions, isOverHttp, metaOf, refuseActor } from '../script/options.js';
+import { previewCard } from '../script/order-text.js';
+import { exitCodes, Failure, failureLine, failureOfRefusal, report, type Session } from '../script/script.js';
 
 /** The outcome of a command, as `--json` prints it. */
 export interface Sent {
@@ -39,10 +38,9 @@ export async function sendAndReport(
   const input = await import('../script/input.js');
   const meta = metaOf(options);
   if (isOverHttp(session, options)) refuseActor(options);
-  checkWho(input, meta);
+  input.checkSender(meta);
   const send = await prepare(input);
-  const { openSides } = await import('../connections/sides.js');
-  const { api, gateway, close } = await openSides(session, options);
+  const { api, gateway, close } = await openGateway(session, options);
   let outcome: Outcome;
   try {
     outcome = await outcomeOf(gateway, meta, send);

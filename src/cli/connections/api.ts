@@ -1,5 +1,15 @@
+import { withoutSecrets } from '../../redaction.js';
+import { addressOf } from '../../server/config/addresses.js';
 import { parseExact } from '../script/exact-json.js';
-import { exitCodes, Failure } from '../script/failure.js';
+import { keyOf } from '../script/options.js';
+import {
+  type CommonOptions,
+  configOf,
+  exitCodes,
+  Failure,
+  type Session,
+  usageFailure,
+} from '../script/script.js';
 
 /** The part of the HTTP API that the scripts need. Its answers have the shape of the contract. */
 export interface Api {
@@ -64,9 +74,9 @@ export function connectApi(baseUrl: string, key?: string): Api {
       const limit = withinMs === NO_LIMIT ? {} : { signal: AbortSignal.timeout(withinMs) };
       response = await fetch(url, { ...init, headers, ...limit });
     } catch (error) {
-      throw unreachable(addressOf(base), error);
+      throw unreachable(shown(base), error);
     }
-    if (!response.ok) throw await failureOf(addressOf(base), response);
+    if (!response.ok) throw await failureOf(shown(base), response);
     return response;
   }
   async function send(method: string, path: string, body: unknown, headers: Headers): Promise<Response> {
@@ -74,7 +84,7 @@ export function connectApi(baseUrl: string, key?: string): Api {
     return await request(path, {}, { ...init, body: JSON.stringify(body) });
   }
   return {
-    url: addressOf(base),
+    url: shown(base),
     getSoon: async (path, withinMs) => await jsonOf(await request(path, {}, {}, withinMs)),
     get: async (path, query = {}) => await jsonOf(await request(path, query, {})),
     put: async (path, body, headers = {}) => await jsonOf(await send('PUT', path, body, headers)),
@@ -107,7 +117,7 @@ async function jsonOf<T>(response: Response): Promise<T> {
 }
 
 /** The address without user name, password and query, which may be secret. */
-function addressOf({ origin, pathname }: URL): string {
+function shown({ origin, pathname }: URL): string {
   return `${origin}${pathname.replace(/\/$/, '')}`;
 }
 
@@ -174,4 +184,28 @@ export function exitCodeOf(status: number): number {
     default:
       return status < 500 ? exitCodes.usage : exitCodes.unexpected;
   }
+}
+
+/** The API of `--url`, `ORDERS_URL`, or `HTTP_HOST` and `HTTP_PORT`. */
+export function apiOf(session: Session, options: CommonOptions): Api {
+  const given = options.url ?? session.env['ORDERS_URL'];
+  const key = keyOf(session, options);
+  if (given !== undefined && given !== '') {
+    if (!/^https?:$/.test(URL.canParse(given) ? new URL(given).protocol : ''))
+      throw usageFailure(`${withoutSecrets(given)} is no URL of the API: expected http://host:port`);
+    return connectApi(given, key);
+  }
+  const { host, port } = configOf(session).http;
+  return connectApi(addressOf(host, port), key);
+}
+
+/**
+ * The operations API: on the port `OPS_PORT` of `HTTP_HOST` if that variable is set, unless an
+ * address is given.
+ */
+export function operationsApiOf(session: Session, options: CommonOptions): Api {
+  const { host, opsPort } = configOf(session).http;
+  const given = options.url ?? session.env['ORDERS_URL'] ?? '';
+  if (opsPort === undefined || given !== '') return apiOf(session, options);
+  return apiOf(session, { ...options, url: addressOf(host, opsPort) });
 }

@@ -1,11 +1,14 @@
+import { setTimeout } from 'node:timers/promises';
 import { pause } from '../../concurrency/pause.js';
 import { contiguous } from '../../log/journal/fold.js';
 import { consequence } from '../../order/consequences.js';
 import type { OrderEvent } from '../../order/events.js';
 import { evolve } from '../../order/evolve.js';
 import { isFinished, isReadyToClose, type Order } from '../../order/order.js';
-import { exitCodes, Failure } from '../script/failure.js';
+import { exitCodes, Failure } from '../script/script.js';
 import { type Api, at } from './api.js';
+
+/** Events as they arrive: of one order by polling its log, of all orders by the feed's stream. */
 
 /** Pauses between two polls: short while events arrive, longer while none do. */
 const POLL_MS = { shortest: 150, longest: 2_000 };
@@ -119,4 +122,96 @@ export async function until(
     if (holds(order)) return { order, reached: true };
   }
   return { order, reached: false };
+}
+
+const RECONNECT_MS = 1_000;
+/** Maximum number of orders whose currency is remembered. */
+const REMEMBERED = 10_000;
+
+/**
+ * The events of all orders, from now on, in the order of the feed and each once. When the
+ * connection breaks, it continues after the last event.
+ *
+ * @param onTrouble called when the API stops answering
+ * @throws Failure if the first connection fails, or the feed cannot be resumed
+ */
+export async function* followFeed(
+  api: Api,
+  onTrouble: (failure: Failure) => void,
+): AsyncGenerator<OrderEvent, void> {
+  let last: string | undefined;
+  let hasAnswered = false;
+  let isAway = false;
+  for (;;) {
+    const headers = last === undefined ? {} : { 'last-event-id': last };
+    try {
+      const body = await api.open('/v1/events/stream', headers);
+      hasAnswered = true;
+      isAway = false;
+      for await (const { id, data } of serverSent(untilBroken(body))) {
+        last = id;
+        yield JSON.parse(data) as OrderEvent;
+      }
+    } catch (error) {
+      const isOutage = error instanceof Failure && error.exitCode === exitCodes.unavailable;
+      if (!hasAnswered || !isOutage) throw error;
+      if (!isAway) onTrouble(error);
+      isAway = true;
+    }
+    await setTimeout(RECONNECT_MS);
+  }
+}
+
+/** Yields events until the connection ends, whether or not with an error. */
+async function* untilBroken(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void> {
+  try {
+    yield* body;
+  } catch {
+    // The caller opens the stream again.
+  }
+}
+
+interface ServerSent {
+  readonly id: string;
+  readonly data: string;
+}
+
+/** The events of a stream; comments are left out. */
+export async function* serverSent(body: AsyncIterable<Uint8Array>): AsyncGenerator<ServerSent, void> {
+  const decoder = new TextDecoder();
+  let text = '';
+  for await (const bytes of body) {
+    text += decoder.decode(bytes, { stream: true });
+    const blocks = text.split('\n\n');
+    // The text after the last empty line is not complete yet.
+    text = blocks.pop() ?? '';
+    for (const block of blocks) {
+      const [, id] = /^id: (.*)$/m.exec(block) ?? [];
+      const [, data] = /^data: (.*)$/m.exec(block) ?? [];
+      if (id !== undefined && data !== undefined) yield { id, data };
+    }
+  }
+}
+
+/**
+ * The currency of an event's order: from its first event, or else from the API; empty if the API
+ * does not answer.
+ */
+export function currencies(api: Api): (event: OrderEvent) => Promise<string> {
+  const known = new Map<string, string>();
+  return async (event) => {
+    const { orderId } = event;
+    let currency = event.type === 'OrderCreated' ? event.data.currency : known.get(orderId);
+    try {
+      currency ??= (await api.get<{ readonly currency: string }>(at`/v1/orders/${orderId}`)).currency;
+    } catch (error) {
+      if (error instanceof Failure) return '';
+      throw error;
+    }
+    known.delete(orderId);
+    known.set(orderId, currency);
+    const [oldest] = known.keys();
+    if (known.size > REMEMBERED && oldest !== undefined) known.delete(oldest);
+    return currency;
+  };
 }

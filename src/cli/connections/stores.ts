@@ -3,7 +3,7 @@ import type { Db } from 'mongodb';
 import { messageOf } from '../../outages/message-of.js';
 import type { Config } from '../../server/config.js';
 import type { Mongo } from '../../server/connections.js';
-import { exitCodes, Failure, type FailureDetails } from '../script/failure.js';
+import { exitCodes, Failure, type FailureDetails } from '../script/script.js';
 
 /** Direct connections to Temporal and MongoDB, for scripts that the API cannot serve. */
 export interface Stores {

@@ -2,11 +2,8 @@ import process from 'node:process';
 import { Argument, type Command } from 'commander';
 import type { Certificate } from '../../effects/certification/certify.js';
 import { kinds } from '../../effects/certification/messages.js';
-import { exitCodes, Failure } from '../script/failure.js';
-import { addScript, report } from '../script/script.js';
-import type { CommonOptions, Session } from '../script/session.js';
-import { progressBar } from '../terminal/progress-bar.js';
-import { type Column, counted, type Paint, table } from '../terminal/terminal.js';
+import { addScript, type CommonOptions, exitCodes, Failure, report, type Session } from '../script/script.js';
+import { type Column, counted, type Paint, progressBar, table } from '../script/terminal.js';
 
 /** Adds `certify`: tests a provider with crashes, duplicates and lost answers. */
 export function addCertify(program: Command, session: Session): void {

@@ -3,13 +3,10 @@ import type { Command } from 'commander';
 import type { Certificate } from '../../forgetting/certificate.js';
 import type { ForgettingStatus } from '../../forgetting/forgettings.js';
 import type { OpenOrders } from '../../forgetting/messages.js';
-import { at } from '../connections/api.js';
-import { apiOf } from '../connections/target.js';
-import { exitCodes, Failure } from '../script/failure.js';
-import { addScript, report } from '../script/script.js';
-import { addRequestOptions, type RequestOptions, requestHeaders } from '../script/sender.js';
-import type { CommonOptions, Session } from '../script/session.js';
-import { counted, visible } from '../terminal/terminal.js';
+import { apiOf, at } from '../connections/api.js';
+import { addRequestOptions, requestHeaders, type RequestOptions } from '../script/options.js';
+import { addScript, type CommonOptions, exitCodes, Failure, report, type Session } from '../script/script.js';
+import { counted, visible } from '../script/terminal.js';
 
 interface ForgetOptions extends RequestOptions {
   readonly reason: string;

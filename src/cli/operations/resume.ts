@@ -4,16 +4,20 @@ import type { Command } from 'commander';
 import type { ResumeReport } from '../../log/resume/resume-report.js';
 import { commandIdOf } from '../../log/workflow/command-id.js';
 import { logNamed, ofAnyEntity } from '../../logs.js';
-import { at } from '../connections/api.js';
+import { at, operationsApiOf } from '../connections/api.js';
 import { reachTemporal, withStores } from '../connections/stores.js';
-import { operationsApiOf } from '../connections/target.js';
-import { entityOption } from '../script/arguments.js';
-import { exitCodes, Failure, usageFailure } from '../script/failure.js';
-import { addScript, report } from '../script/script.js';
-import { checkWho, isOverHttp, metaOf, refuseActor } from '../script/sender.js';
-import { type CommonOptions, configOf, type Session } from '../script/session.js';
-import { progressBar } from '../terminal/progress-bar.js';
-import { type Column, counted, type Format, type Paint, table } from '../terminal/terminal.js';
+import { entityOption, isOverHttp, metaOf, refuseActor } from '../script/options.js';
+import {
+  addScript,
+  type CommonOptions,
+  configOf,
+  exitCodes,
+  Failure,
+  report,
+  type Session,
+  usageFailure,
+} from '../script/script.js';
+import { type Column, counted, type Format, type Paint, progressBar, table } from '../script/terminal.js';
 
 interface ResumeCommandOptions extends CommonOptions {
   readonly all?: true;
@@ -82,13 +86,14 @@ async function resume(
   if (isOverHttp(session, options)) return await resumeOverHttp(session, orderId, options);
   const config = configOf(session);
   // Imported on use, because Temporal's SDK loads slowly and most scripts do without it.
-  const [one, { resumeAll }] = await Promise.all([
+  const [one, { resumeAll }, { checkSender }] = await Promise.all([
     import('../../log/resume/resume.js'),
     import('../../log/resume/resume-all.js'),
+    import('../script/input.js'),
   ]);
   const log = ofAnyEntity(logNamed(entity));
   const meta = metaOf(actor === undefined ? {} : { actor });
-  checkWho(await import('../script/input.js'), meta);
+  checkSender(meta);
   const { actor: who, correlationId } = meta;
   const asked = {
     commandId: commandIdOf(who, randomUUID()),

@@ -2,15 +2,12 @@ import type { Command } from 'commander';
 import type { StateDifference } from '../../log/journal/differences.js';
 import type { Diff, DiffStep } from '../../log/journal/diff.js';
 import type { OrderEvent } from '../../order/events.js';
-import { type Api, at } from '../connections/api.js';
-import { currencies, followFeed } from '../connections/feed.js';
-import { eventsOf, follow, isSettled } from '../connections/order-events.js';
-import { apiOf } from '../connections/target.js';
-import { positive } from '../script/arguments.js';
-import { addScript, report } from '../script/script.js';
-import type { CommonOptions, Session } from '../script/session.js';
-import { eventColumns, eventRow, liveColumns, whoDid } from '../terminal/event-row.js';
-import { type Cell, type Column, type Paint, table, untitled, visible } from '../terminal/terminal.js';
+import { type Api, apiOf, at } from '../connections/api.js';
+import { currencies, eventsOf, follow, followFeed, isSettled } from '../connections/order-events.js';
+import { positive } from '../script/options.js';
+import { eventColumns, eventRow, liveColumns, whoDid } from '../script/order-text.js';
+import { addScript, type CommonOptions, report, type Session } from '../script/script.js';
+import { type Cell, type Column, type Paint, table, untitled, visible } from '../script/terminal.js';
 
 /** Adds the scripts that read an order's event log. */
 export function addEventLog(program: Command, session: Session): void {

@@ -1,14 +1,12 @@
 import type { Command } from 'commander';
-import type { AttentionRow } from '../../attention/rows.js';
+import type { AttentionRow } from '../../attention/attention-row.js';
 import { formatMoney } from '../../order/money.js';
 import type { OrderView } from '../../order/view.js';
-import { at } from '../connections/api.js';
-import { apiOf } from '../connections/target.js';
-import { amount, positive } from '../script/arguments.js';
-import { addScript, report } from '../script/script.js';
-import type { CommonOptions, Session } from '../script/session.js';
-import { formatOf, orderCard } from '../terminal/order-card.js';
-import { type Cell, type Column, table } from '../terminal/terminal.js';
+import { apiOf, at, type Query } from '../connections/api.js';
+import { amount, positive } from '../script/options.js';
+import { formatOfStatus, orderCard } from '../script/order-text.js';
+import { addScript, type CommonOptions, report, type Session } from '../script/script.js';
+import { type Cell, type Column, moreLines, table } from '../script/terminal.js';
 
 /** Adds the scripts that read orders. */
 export function addOrderQueries(program: Command, session: Session): void {
@@ -106,28 +104,33 @@ function addList(program: Command, session: Session): void {
     .option('--cursor <cursor>', 'continue from the end of an earlier list');
   command.action(async () => {
     const options = command.optsWithGlobals<ListOptions>();
-    const page = await apiOf(session, options).get<OrderPage>('/v1/orders', {
-      status: options.status,
-      paymentStatus: options.payment,
-      fulfillmentStatus: options.fulfillment,
-      held: options.held === true ? 'true' : undefined,
-      attention: options.attention === true ? 'true' : undefined,
-      customerId: options.customer,
-      sku: options.sku,
-      tag: options.tag,
-      q: options.search,
-      'createdAt[gte]': options.createdFrom,
-      'createdAt[lt]': options.createdBefore,
-      'updatedAt[gte]': options.updatedFrom,
-      'updatedAt[lt]': options.updatedBefore,
-      'total[gte]': options.minTotal,
-      'total[lte]': options.maxTotal,
-      sort: options.sort,
-      limit: options.limit,
-      cursor: options.cursor,
-    });
+    const page = await apiOf(session, options).get<OrderPage>('/v1/orders', queryOf(options));
     report(session, options, page, () => orderList(page, session));
   });
+}
+
+/** The filters of `GET /v1/orders`. */
+function queryOf(options: ListOptions): Query {
+  return {
+    status: options.status,
+    paymentStatus: options.payment,
+    fulfillmentStatus: options.fulfillment,
+    held: options.held && 'true',
+    attention: options.attention && 'true',
+    customerId: options.customer,
+    sku: options.sku,
+    tag: options.tag,
+    q: options.search,
+    'createdAt[gte]': options.createdFrom,
+    'createdAt[lt]': options.createdBefore,
+    'updatedAt[gte]': options.updatedFrom,
+    'updatedAt[lt]': options.updatedBefore,
+    'total[gte]': options.minTotal,
+    'total[lte]': options.maxTotal,
+    sort: options.sort,
+    limit: options.limit,
+    cursor: options.cursor,
+  };
 }
 
 const orderColumns: readonly Column[] = [
@@ -144,13 +147,13 @@ function orderList({ data, nextCursor }: OrderPage, { terminal: { paint } }: Ses
   if (data.length === 0) return ['no orders'];
   const rows = data.map((order): Cell[] => [
     order.orderId,
-    { text: order.held ? `${order.status}, held` : order.status, format: formatOf(order.status) },
+    { text: order.held ? `${order.status}, held` : order.status, format: formatOfStatus(order.status) },
     `${order.customer.name} (${order.customer.id})`,
     formatMoney(order.total, order.currency),
     order.paymentStatus,
     order.fulfillmentStatus,
     order.createdAt,
   ]);
-  const more = nextCursor === undefined ? [] : ['', `there are more: --cursor ${nextCursor}`];
-  return [...table(orderColumns, rows, paint), ...more];
+  const more = moreLines(nextCursor);
+  return [...table(orderColumns, rows, paint), ...(more.length === 0 ? [] : ['', ...more])];
 }

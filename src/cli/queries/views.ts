@@ -5,12 +5,10 @@ import type { AwaitingShipment } from '../../views/awaiting-dispatch.js';
 import type { CustomerSummary } from '../../views/customers.js';
 import type { DailyStats } from '../../views/daily-stats.js';
 import type { ProductDemand } from '../../views/product-demand.js';
-import { at } from '../connections/api.js';
-import { apiOf } from '../connections/target.js';
-import { positive } from '../script/arguments.js';
-import { addScript, report } from '../script/script.js';
-import type { CommonOptions, Session } from '../script/session.js';
-import { type Column, table, untitled } from '../terminal/terminal.js';
+import { apiOf, at } from '../connections/api.js';
+import { positive } from '../script/options.js';
+import { addScript, type CommonOptions, report, type Session } from '../script/script.js';
+import { type Column, moreLines, table, untitled } from '../script/terminal.js';
 
 /** Adds the scripts that read the views across orders. */
 export function addViewQueries(program: Command, session: Session): void {
@@ -166,7 +164,7 @@ function demandLines(
   return [
     ...(rows.length === 0 ? ['nothing was ever ordered'] : table(productColumns, rows, paint)),
     paint('dim', asOfText(asOf)),
-    ...(nextCursor === undefined ? [] : [`there are more: --cursor ${nextCursor}`]),
+    ...moreLines(nextCursor),
   ];
 }
 
@@ -215,7 +213,7 @@ function addAwaitingDispatch(program: Command, session: Session): void {
         ? ['nothing waits for dispatch']
         : table(awaitingColumns, found.data.map(awaitingRow), paint)),
       paint('dim', asOfText(found.asOf)),
-      ...(found.nextCursor === undefined ? [] : [`there are more: --cursor ${found.nextCursor}`]),
+      ...moreLines(found.nextCursor),
     ]);
   });
 }

@@ -1,14 +1,18 @@
 import process from 'node:process';
 import { setTimeout } from 'node:timers/promises';
 import type { Command } from 'commander';
-import type { Api } from '../connections/api.js';
-import { apiOf } from '../connections/target.js';
-import { positive } from '../script/arguments.js';
-import { asFailure, exitCodes, Failure } from '../script/failure.js';
-import { addScript, report } from '../script/script.js';
-import type { CommonOptions, Session } from '../script/session.js';
-import { progressBar } from '../terminal/progress-bar.js';
-import { counted, type Paint, untitled } from '../terminal/terminal.js';
+import { type Api, apiOf } from '../connections/api.js';
+import { positive } from '../script/options.js';
+import {
+  addScript,
+  asFailure,
+  type CommonOptions,
+  exitCodes,
+  Failure,
+  report,
+  type Session,
+} from '../script/script.js';
+import { counted, type Paint, progressBar, untitled } from '../script/terminal.js';
 
 interface LoadOptions extends CommonOptions {
   readonly rate: number;

@@ -1,12 +1,13 @@
 import type { TSchema } from 'typebox';
+import { isReserved, isSystemName } from '../../access/actors.js';
 import { bodyParts } from '../../api/commands/body-parts.js';
-import type { OrderBody } from '../../api/commands/gateway.js';
+import type { CommandMeta, OrderBody } from '../../api/commands/gateway.js';
 import { commands } from '../../api/commands/table.js';
 import { HttpProblem } from '../../api/problem.js';
 import { closed, Id, Key } from '../../api/schemas.js';
 import { validatorCompiler } from '../../api/validation.js';
 import { type FollowUpCommand, type FollowUpType, partOf } from '../../order/commands.js';
-import { exitCodes, Failure } from './failure.js';
+import { exitCodes, Failure, usageFailure } from './script.js';
 
 /**
  * Checks input against the schemas of the HTTP API. A script refuses what the API answers with 400,
@@ -39,9 +40,12 @@ export function followUp(
   return { type, data } as FollowUpCommand;
 }
 
-/** Checks the key and the actor of a command, which the HTTP API takes as headers. */
-export function checkKeys(keys: Readonly<Record<string, string>>): void {
-  checkEach(Key, keys);
+/** Checks the key and the names of who sends a command, which the HTTP API takes as headers. */
+export function checkSender({ key, actor, onBehalfOf }: CommandMeta): void {
+  checkEach(Key, { key, actor, ...(onBehalfOf === undefined ? {} : { onBehalfOf }) });
+  const isOwn = /^temporal:/i.test(actor);
+  if ((isReserved(actor) && !isOwn) || (onBehalfOf !== undefined && isSystemName(onBehalfOf)))
+    throw usageFailure('only the system, or a key, gives such a name: choose another for --actor');
 }
 
 function checkEach(schema: TSchema, values: Readonly<Record<string, unknown>>): void {

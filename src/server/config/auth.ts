@@ -1,5 +1,5 @@
+import { isLoopback } from './addresses.js';
 import type { Role } from './roles.js';
-import { isLoopback } from './loopback.js';
 import { bad, ConfigError, type Env, oneOf, text, value } from './variables.js';
 
 /** Who may use the API. */

@@ -1,8 +1,8 @@
 import { schemaVersions } from '../../order/events.js';
 import { idPattern, linePattern } from '../../order/patterns.js';
 import { hideSecret } from '../../redaction.js';
+import { isLoopback } from './addresses.js';
 import { itemsIn } from './items.js';
-import { isLoopback } from './loopback.js';
 import type { Role } from './roles.js';
 import { readTls } from './tls.js';
 import {

@@ -1,3 +1,4 @@
+import type { Preview } from '../../api/commands/preview.js';
 import { type Signal, useSignal } from '@preact/signals';
 import { useEffect, useMemo, useRef } from 'preact/hooks';
 import type { OrderView } from '../../order/view.js';
@@ -7,7 +8,7 @@ import { Copied } from '../parts/copied.js';
 import { asCurl, asScript } from './as-typed.js';
 import type { Choice } from './choices.js';
 import { bodyOf, type Input, inputsOf, type Typed } from './inputs.js';
-import { type Preview, preview, send } from './send.js';
+import { preview, send } from './send.js';
 import { PreviewedResult } from './preview.js';
 
 interface FormProps {

@@ -5,7 +5,7 @@ import { commands } from '../../api/commands/table.js';
 import { may } from '../session.js';
 import { type Choice, choicesOf } from './choices.js';
 import { CommandForm } from './command-form.js';
-import type { Preview } from './send.js';
+import type { Preview } from '../../api/commands/preview.js';
 
 interface CommandsProps {
   /** the order as it is now */

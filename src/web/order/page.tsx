@@ -12,7 +12,7 @@ import { Commands } from './commands.js';
 import { Events } from './events.js';
 import { type Followed, type Following, useOrder } from './follow.js';
 import { Head } from './head.js';
-import type { Preview } from './send.js';
+import type { Preview } from '../../api/commands/preview.js';
 import { type Ghost, ghostsOf, indexAt, type Step, stepsOf } from './steps.js';
 import { Timeline } from './timeline.js';
 import { WaitingFor } from './waiting-for.js';

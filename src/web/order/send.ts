@@ -1,24 +1,6 @@
+import type { Preview } from '../../api/commands/preview.js';
 import { post } from '../api.js';
-import type { OrderView } from '../../order/view.js';
-import type { RecordedEvent } from '../shapes.js';
 import type { Choice } from './choices.js';
-
-/** What a command would do; nothing has changed. */
-export interface Preview {
-  /** the version of the order before it: the command is sent for this version */
-  readonly version: number;
-  readonly events: readonly RecordedEvent[];
-  readonly effects: readonly { readonly key: string; readonly summary: string }[];
-  readonly money: { readonly before: MoneyThen; readonly after: MoneyThen };
-  readonly deadlines: readonly { readonly what: string; readonly at: string }[];
-  readonly order: OrderView;
-}
-
-interface MoneyThen {
-  readonly authorized: number;
-  readonly captured: number;
-  readonly refunded: number;
-}
 
 /** @throws Problem */
 export async function preview(orderId: string, choice: Choice, body: object): Promise<Preview> {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { MongoClient } from 'mongodb';
-import { keptKeys } from '../../../src/server/kept-keys-folder.js';
+import { keptKeys } from '../../../src/server/keys/kept-keys-folder.js';
 import { keyRows } from '../../../src/access/persons/key-rows.js';
 import { type KeyStore, openKeyStore } from '../../../src/access/persons/key-store.js';
 import {

@@ -9,7 +9,7 @@ import { createHttp } from '../../../src/api/server.js';
 import { run } from '../../../src/cli/program.js';
 import { type CommandType, followUpTypes, segments } from '../../../src/order/commands.js';
 import type { Secrets } from '../../../src/server/config/secrets.js';
-import { createLogger } from '../../../src/server/logger.js';
+import { createLogger } from '../../../src/server/logging/logger.js';
 
 const types: readonly CommandType[] = ['CreateOrder', ...followUpTypes];
 const entries = types.map((type): [CommandType, CommandEntry] => [type, commands[type]]);
@@ -103,7 +103,7 @@ async function helpOf(verb: string) {
       readInput: async () => new Uint8Array(),
     },
     env: {},
-    openWriteSide: () => Promise.reject(new Error('help sends nothing')),
+    openTemporalGateway: () => Promise.reject(new Error('help sends nothing')),
   });
   return { exitCode, text: lines.join('\n') };
 }

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { registerDocs } from '../../../src/api/docs.js';
 import type { Http } from '../../../src/api/http.js';
 import { createHttp } from '../../../src/api/server.js';
-import { createLogger } from '../../../src/server/logger.js';
+import { createLogger } from '../../../src/server/logging/logger.js';
 
 const OWN = 'orders.example:8080';
 const PARTNER = 'https://partner.example';

@@ -3,7 +3,7 @@ import { registerDocs } from '../../../src/api/docs.js';
 import { listenForOperations, type OperationsPort } from '../../../src/api/edge/ports.js';
 import type { Http } from '../../../src/api/http.js';
 import { createHttp } from '../../../src/api/server.js';
-import { createLogger } from '../../../src/server/logger.js';
+import { createLogger } from '../../../src/server/logging/logger.js';
 
 let app: Http;
 let address: string;

@@ -4,7 +4,7 @@ import { registerDocs } from '../../../src/api/docs.js';
 import { registerSession } from '../../../src/api/session.js';
 import type { Http } from '../../../src/api/http.js';
 import { createHttp } from '../../../src/api/server.js';
-import { createLogger } from '../../../src/server/logger.js';
+import { createLogger } from '../../../src/server/logging/logger.js';
 
 const PER_MINUTE = 3;
 /** one in a hundred of these */

@@ -10,7 +10,7 @@ import {
 import type { Http } from '../../../src/api/http.js';
 import { createHttp, type HttpLimits } from '../../../src/api/server.js';
 import { sendStream, type StreamPage } from '../../../src/api/stream.js';
-import { createLogger } from '../../../src/server/logger.js';
+import { createLogger } from '../../../src/server/logging/logger.js';
 import { until } from '../../support/until.js';
 
 let app: Http;

@@ -9,7 +9,7 @@ export interface Block {
   readonly times: readonly number[];
 }
 
-export interface Sides<T> {
+export interface OpenGateway<T> {
   readonly product: () => Promise<T>;
   readonly baseline: () => Promise<T>;
 }
@@ -28,7 +28,7 @@ export interface Measured {
 
 /** Measures blocks of both sides in turns; see `inTurns`. */
 export async function interleave(
-  sides: Sides<Block>,
+  sides: OpenGateway<Block>,
   blocks: number,
   note: (text: string) => void,
 ): Promise<Measured> {
@@ -41,7 +41,7 @@ export async function interleave(
  * turn of each side is the warm-up and is not counted.
  */
 export async function inTurns<T>(
-  { product, baseline }: Sides<T>,
+  { product, baseline }: OpenGateway<T>,
   turns: number,
   note: (text: string) => void,
 ): Promise<{ readonly product: readonly T[]; readonly baseline: readonly T[] }> {

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Db } from 'mongodb';
-import { createActivities } from '../../../workers/activities.js';
+import { createActivities } from '../../../workers/roles/activities.js';
 import type { OrderEvent } from '../../../src/order/events.js';
 import { evolve } from '../../../src/order/evolve.js';
 import type { Order } from '../../../src/order/order.js';

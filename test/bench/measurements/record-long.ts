@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Db } from 'mongodb';
-import { createActivities } from '../../../workers/activities.js';
+import { createActivities } from '../../../workers/roles/activities.js';
 import { appendToJournal } from '../../../src/log/journal/append-to-journal.js';
 import { orders, toDocument } from '../../../src/views/orders.js';
 import { create, hold, release, Story } from '../data/story.js';

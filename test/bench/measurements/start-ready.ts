@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 import { setTimeout } from 'node:timers/promises';
-import { MONGOD, TEMPORAL } from '../../../src/server/binaries.js';
+import { MONGOD, TEMPORAL } from '../../../src/server/embedded/binaries.js';
 import { mongodbServer } from '../../../src/server/embedded/mongodb.js';
 import { assertListening, freePort } from '../../../src/server/embedded/ports.js';
 import type { ServerKind } from '../../../src/server/embedded/server.js';

@@ -13,11 +13,11 @@ import {
 } from '../../../src/effects/carriers/tracking.js';
 import { loadProviders } from '../../../src/effects/provider-modules.js';
 import type { Label } from '../../../src/order/order.js';
-import { createLogger } from '../../../src/server/logger.js';
+import { createLogger } from '../../../src/server/logging/logger.js';
 import { orders } from '../../../src/views/orders.js';
-import { carriersOf } from '../../../workers/activities.js';
-import type { RunningRole } from '../../../workers/role.js';
-import { startTracking } from '../../../workers/tracking.js';
+import { carriersOf } from '../../../workers/roles/activities.js';
+import type { RunningRole } from '../../../workers/roles/role.js';
+import { startTracking } from '../../../workers/roles/tracking.js';
 import { placedOrder, startTestApi, type TestApi } from '../../support/api.js';
 import { until } from '../../support/until.js';
 

@@ -13,7 +13,7 @@ import { orderLog } from '../../../src/order-log.js';
 import { unheldTasks } from '../../../src/log/feed/leases.js';
 import { runLeasedTasks, type LeasedTask } from '../../../src/log/feed/leased-tasks.js';
 import { watchStates } from '../../../src/log/views/feeding/watch-states.js';
-import { createFeedWork } from '../../../workers/feed-activities.js';
+import { createFeedWork } from '../../../workers/roles/feed-activities.js';
 import { DeadlineExceeded } from '../../../src/outages/timeout.js';
 import { startTestApi, type TestApi } from '../../support/api.js';
 import { shared } from '../../support/servers.js';

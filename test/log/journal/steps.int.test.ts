@@ -1,6 +1,6 @@
 import { afterAll, expect, test } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
-import { createActivities } from '../../../workers/activities.js';
+import { createActivities } from '../../../workers/roles/activities.js';
 import { getStock } from '../../../src/effects/inventory/stock.js';
 import { sandboxLedger } from '../../../src/effects/payments/sandbox-ledger.js';
 import { fold } from '../../../src/order/evolve.js';

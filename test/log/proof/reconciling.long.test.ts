@@ -9,7 +9,7 @@ import { latestReconciliations, reconciliations } from '../../../src/log/proof/r
 import { orders } from '../../../src/views/orders.js';
 import { updateStateView } from '../../../src/log/journal/state-view.js';
 import { reconcileScheduleId } from '../../../src/log/workflow/reconcile-messages.js';
-import { startFeed } from '../../../workers/feed.js';
+import { startFeed } from '../../../workers/roles/feed.js';
 import {
   placedOrder,
   startTestApi,
@@ -19,7 +19,7 @@ import {
 } from '../../support/api.js';
 import { deleteHistory } from '../../support/retention.js';
 import { until } from '../../support/until.js';
-import { createLogger } from '../../../src/server/logger.js';
+import { createLogger } from '../../../src/server/logging/logger.js';
 import { orderLog } from '../../../src/order-log.js';
 import { verifyOrders } from '../../../src/effects/proof.js';
 import { reconcileOrders } from '../../../src/effects/reconcile-orders.js';

@@ -13,7 +13,7 @@ import type { ResumeReport } from '../../../src/log/resume/resume-report.js';
 import { eventsSetAside } from '../../../src/log/journal/set-aside.js';
 import { orders } from '../../../src/views/orders.js';
 import { updateStateView } from '../../../src/log/journal/state-view.js';
-import type { RunningWorker } from '../../../workers/worker.js';
+import type { RunningWorker } from '../../../workers/roles/worker.js';
 import {
   orderBody,
   placedOrder,

@@ -1,24 +1,24 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { run } from '../../../src/cli/program.js';
-import type { Session } from '../../../src/cli/script/session.js';
+import type { Session } from '../../../src/cli/script/script.js';
 import { readFeed } from '../../../src/log/feed/feed.js';
 import { journal } from '../../../src/log/journal/journal.js';
 import { readJournal } from '../../../src/log/journal/read-journal.js';
 import { latestReconciliations } from '../../../src/log/proof/reconciliations.js';
-import { orders } from '../../../src/views/orders.js';
 import { parkedAudit } from '../../../src/log/views/feeding/interventions.js';
 import { parkedEvents } from '../../../src/log/views/feeding/parked-events.js';
-import type { ViewStatus, StoreStatus } from '../../../src/log/views/status.js';
 import { storeRebuilds } from '../../../src/log/views/rebuilding/store-rebuild.js';
+import type { ViewStatus, StoreStatus } from '../../../src/log/views/status.js';
+import { orderLog } from '../../../src/order-log.js';
 import { customers } from '../../../src/views/customers.js';
+import { orders } from '../../../src/views/orders.js';
 import { views } from '../../../src/views/views.js';
 import { type Api, apiAt } from '../../support/orders-over-http.js';
-import { shared } from '../../support/servers.js';
 import type { RoleProcess } from '../../support/role-process.js';
+import { shared } from '../../support/servers.js';
 import { createSystem } from '../../support/system.js';
 import { until } from '../../support/until.js';
-import { orderLog } from '../../../src/order-log.js';
 
 const system = createSystem();
 const { db } = system;
@@ -356,7 +356,7 @@ async function script(line: string) {
       MONGODB_URI: shared.mongodbUri,
       MONGODB_DB: db.databaseName,
     },
-    openWriteSide: async () => {
+    openTemporalGateway: async () => {
       throw new Error('Nothing here sends a command.');
     },
   };

@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { NativeConnection, Worker } from '@temporalio/worker';
 import { workflowId, orderLog } from '../../../src/order-log.js';
-import { createActivities } from '../../../workers/activities.js';
+import { createActivities } from '../../../workers/roles/activities.js';
 import { ensureJournalIndexes } from '../../../src/log/journal/journal.js';
 import { ensureStateViewIndexes } from '../../../src/log/journal/state-view.js';
 import { temporalConnectionOptions } from '../../../src/server/connections.js';
-import { createLogger } from '../../../src/server/logger.js';
-import { installRuntime } from '../../../workers/worker.js';
+import { createLogger } from '../../../src/server/logging/logger.js';
+import { installRuntime } from '../../../workers/roles/worker.js';
 import { orderBody, startTestApi, type TestApi, workflowBundle } from '../../support/api.js';
 import { until } from '../../support/until.js';
 

@@ -1,7 +1,7 @@
 import type { Consumer } from '@platformatic/kafka';
 import type { Db } from 'mongodb';
 import { kafkaProblem } from '../../../delivery/kafka/connection.js';
-import type { Logger } from '../../../server/logger.js';
+import type { Logger } from '../../../server/logging/logger.js';
 import { PartitionProgress } from './partition-progress.js';
 import { refusalsFrom } from './refusal-rows.js';
 import { committedBefore, noteLost, noteUnread } from './taking-rows.js';

@@ -4,7 +4,7 @@ import { createTurns } from '../../../concurrency/by-key.js';
 import { pause } from '../../../concurrency/pause.js';
 import type { CommittedRecord } from '../../../delivery/kafka/committed-records.js';
 import { kafkaProblem } from '../../../delivery/kafka/connection.js';
-import type { Logger } from '../../../server/logger.js';
+import type { Logger } from '../../../server/logging/logger.js';
 import { HttpProblem, rawProblem } from '../../problem.js';
 import type { Gateway } from '../gateway.js';
 import { correlationIdOf, placeOf } from './command-record.js';

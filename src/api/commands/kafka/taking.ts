@@ -9,7 +9,7 @@ import {
   kafkaProblem,
 } from '../../../delivery/kafka/connection.js';
 import { type KafkaSettings, topicsOf } from '../../../delivery/kafka/settings.js';
-import type { Logger } from '../../../server/logger.js';
+import type { Logger } from '../../../server/logging/logger.js';
 import type { Gateway } from '../gateway.js';
 import { GroupConsumer } from './group-consumer.js';
 import { HEARTBEAT_MS, Membership, SESSION_MS } from './membership.js';

@@ -6,8 +6,8 @@ import { sum } from '../../../order/order.js';
 import type { Api } from '../../connections/api.js';
 import { eventsOf } from '../../connections/order-events.js';
 import type { Stores } from '../../connections/stores.js';
-import { verifyLines } from '../../operations/verify.js';
-import { counted, type Paint, untitled } from '../../terminal/terminal.js';
+import { verifyLines } from '../../operations/proof.js';
+import { counted, type Paint, untitled } from '../../script/terminal.js';
 
 /** The records of the demo's orders in all stores. */
 export interface Ledgers {

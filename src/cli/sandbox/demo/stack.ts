@@ -9,7 +9,7 @@ import { embeddedMongodbUri } from '../../../server/config.js';
 import { mongodbServer } from '../../../server/embedded/mongodb.js';
 import { EmbeddedServer } from '../../../server/embedded/server.js';
 import { temporalServer } from '../../../server/embedded/temporal.js';
-import { exitCodes, Failure } from '../../script/failure.js';
+import { exitCodes, Failure } from '../../script/script.js';
 
 /** A separate system: Temporal, MongoDB, an API and a worker, with all its data in one folder. */
 export interface Stack {
@@ -65,52 +65,13 @@ export async function newStack(): Promise<StackFolder> {
   const running = new Set<ChildProcess>();
   let mongodb: ReturnType<typeof pausable> | undefined;
 
-  async function startProcess(
-    roles: string,
-    note: (text: string) => void,
-  ): Promise<{ readonly child: ChildProcess; readonly printed: string }> {
-    const inherited = Object.entries(process.env).filter(([name]) => INHERITED.test(name));
-    const ports = ['HTTP_PORT', 'TEMPORAL_PORT', 'TEMPORAL_UI_PORT', 'MONGODB_PORT'];
-    const child = spawn(process.execPath, [MAIN], {
-      // In a separate process group: Ctrl-C reaches only this script, which stops everything in
-      // order.
-      detached: true,
-      stdio: ['ignore', 'pipe', 'pipe'],
-      env: {
-        ...Object.fromEntries([...inherited, ...ports.map((name) => [name, '0'])]),
-        ROLES: roles,
-        DATA_DIR: folder,
-        LOG_LEVEL: 'error',
-      },
-    });
-    running.add(child);
-    const gone = once(child, 'close').then(() => running.delete(child));
-    let printed = '';
-    await Promise.race([
-      gone,
-      new Promise<void>((resolve) => {
-        for (const stream of [child.stdout, child.stderr])
-          stream.setEncoding('utf8').on('data', (text: string) => {
-            printed += text;
-            for (const [, stage = ''] of text.matchAll(/^… (.+)$/gm)) note(stage);
-            if (/Ready in [^]*\n\n$/.test(printed)) resolve();
-          });
-      }),
-    ]);
-    if (!running.has(child)) {
-      const message = `a process of the demo (ROLES=${roles}) ended: ${printed.trim().split('\n').at(-1)}`;
-      throw new Failure(exitCodes.unexpected, { code: 'demo_failed', message });
-    }
-    return { child, printed };
-  }
+  const startOne = async (roles: string, note: (text: string) => void = () => {}) =>
+    await startProcess({ roles, folder, running, note });
 
   return {
     folder,
     async start(note) {
-      const [server, first] = await Promise.all([
-        startProcess('write,read,feed', note),
-        startProcess('worker', () => {}),
-      ]);
+      const [server, first] = await Promise.all([startOne('write,read,feed', note), startOne('worker')]);
       mongodb = pausable(folder);
       return {
         api: addressIn(server.printed, 'API'),
@@ -122,7 +83,7 @@ export async function newStack(): Promise<StackFolder> {
           MONGODB_URI: embeddedMongodbUri(mongodb.port),
         },
         mongodb,
-        worker: workerOf(first.child, async () => (await startProcess('worker', () => {})).child),
+        worker: workerOf(first.child, async () => (await startOne('worker')).child),
       };
     },
     async end({ keep = false } = {}) {
@@ -131,6 +92,55 @@ export async function newStack(): Promise<StackFolder> {
       if (!keep) await rm(folder, { recursive: true, force: true });
     },
   };
+}
+
+interface Starting {
+  readonly roles: string;
+  readonly folder: string;
+  /** has the process until it ends */
+  readonly running: Set<ChildProcess>;
+  /** called with each stage that the process prints */
+  readonly note: (text: string) => void;
+}
+
+/**
+ * Starts a process of the system, and resolves when it is ready, with what it printed.
+ *
+ * @throws Failure if it ends before
+ */
+async function startProcess({ roles, folder, running, note }: Starting) {
+  const inherited = Object.entries(process.env).filter(([name]) => INHERITED.test(name));
+  const ports = ['HTTP_PORT', 'TEMPORAL_PORT', 'TEMPORAL_UI_PORT', 'MONGODB_PORT'];
+  const child = spawn(process.execPath, [MAIN], {
+    // In a separate process group: Ctrl-C reaches only this script, which stops everything in order.
+    detached: true,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: {
+      ...Object.fromEntries([...inherited, ...ports.map((name) => [name, '0'])]),
+      ROLES: roles,
+      DATA_DIR: folder,
+      LOG_LEVEL: 'error',
+    },
+  });
+  running.add(child);
+  const gone = once(child, 'close').then(() => running.delete(child));
+  let printed = '';
+  await Promise.race([
+    gone,
+    new Promise<void>((resolve) => {
+      for (const stream of [child.stdout, child.stderr])
+        stream.setEncoding('utf8').on('data', (text: string) => {
+          printed += text;
+          for (const [, stage = ''] of text.matchAll(/^… (.+)$/gm)) note(stage);
+          if (/Ready in [^]*\n\n$/.test(printed)) resolve();
+        });
+    }),
+  ]);
+  if (!running.has(child)) {
+    const message = `a process of the demo (ROLES=${roles}) ended: ${printed.trim().split('\n').at(-1)}`;
+    throw new Failure(exitCodes.unexpected, { code: 'demo_failed', message });
+  }
+  return { child, printed };
 }
 
 function workerOf(first: ChildProcess, startOne: () => Promise<ChildProcess>): Worker {

@@ -1,0 +1,174 @@
+import type { CommandMeta, CommandResult, Gateway } from '../../api/commands/gateway.js';
+import type { Preview } from '../../api/commands/preview.js';
+import { pathOf } from '../../api/commands/table.js';
+import type { System } from '../../api/system.js';
+import type { CommandAnswer } from '../../order-log.js';
+import { type FollowUpCommand, partOf } from '../../order/commands.js';
+import { isOverHttp } from '../script/options.js';
+import { type CommonOptions, configOf, exitCodes, Failure, type Session } from '../script/script.js';
+import { type Answered, type Api, apiOf } from './api.js';
+
+/** Where a script sends commands: to the API if there is a key, otherwise to Temporal. */
+export interface OpenGateway {
+  /** the API of the same system, for queries */
+  readonly api: Api;
+  readonly gateway: Omit<Gateway, 'fact'>;
+  readonly close: () => Promise<void>;
+}
+
+const ANSWER_WITHIN_MS = 2_000;
+
+/**
+ * Opens the gateway. If commands go to Temporal, it checks that the API serves the same system; if
+ * the API does not answer, they can still be sent.
+ *
+ * @throws Failure before anything is sent: `other_system` if the API serves another system, or
+ *   `temporal_unreachable`
+ */
+export async function openGateway(session: Session, options: CommonOptions): Promise<OpenGateway> {
+  const api = apiOf(session, options);
+  if (isOverHttp(session, options)) return { api, gateway: httpGateway(api), close: async () => {} };
+  const { gateway, system, close } = await session.openTemporalGateway(configOf(session));
+  try {
+    await checkSystem(api, system);
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  return { api, gateway, close };
+}
+
+/** @throws Failure if the API answers, and does not serve the system that commands go to */
+async function checkSystem(api: Api, sentTo: System): Promise<void> {
+  // Imported on use, because schemas load slowly and most scripts do without them.
+  const [{ Compile }, { isSameSystem, System: schema }] = await Promise.all([
+    import('typebox/compile'),
+    import('../../api/system.js'),
+  ]);
+  let served: unknown;
+  try {
+    served = await api.getSoon('/v1/system', ANSWER_WITHIN_MS);
+  } catch (error) {
+    if (!(error instanceof Failure)) throw unknownSystem(api);
+    if (error.exitCode === exitCodes.unavailable || isRefusal(error)) return;
+    throw error.exitCode === exitCodes.notFound ? unknownSystem(api) : error;
+  }
+  if (!Compile(schema).Check(served)) throw unknownSystem(api);
+  if (!isSameSystem(sentTo, served)) throw otherSystem(sentTo, served, api);
+}
+
+/** Whether the API refused to answer because a key or a scope is missing. */
+function isRefusal({ details: { code } }: Failure): boolean {
+  return ['unauthenticated', 'invalid_key', 'invalid_token', 'scope_missing'].includes(code);
+}
+
+const REMEDY =
+  'set TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_TASK_QUEUE, MONGODB_URI, MONGODB_DB and KEYS_MONGODB_URI as the API ' +
+  'has them, or give the address of the right API with --url (ORDERS_URL)';
+
+function otherSystem(sentTo: System, served: System, api: Api): Failure {
+  const message =
+    `commands would go to ${textOf(sentTo)}, but the API at ${api.url} serves ${textOf(served)}; nothing was sent: ` +
+    REMEDY;
+  return new Failure(exitCodes.usage, { code: 'other_system', message });
+}
+
+function unknownSystem(api: Api): Failure {
+  const message =
+    `${api.url} does not say which system it serves, so it is no API of this version; nothing was sent: give the address ` +
+    'of the API with --url (ORDERS_URL)';
+  return new Failure(exitCodes.usage, { code: 'other_system', message });
+}
+
+function textOf({ temporal, mongodb, keys }: System): string {
+  const { address, namespace, namespaceId, taskQueue } = temporal;
+  return (
+    `Temporal ${address}, namespace ${namespace}${inBrackets(namespaceId)}, task queue ${taskQueue}, ` +
+    `database ${mongodb.db}, key store ${keys.db}${inBrackets(keys.id)}`
+  );
+}
+
+function inBrackets(id: string | undefined): string {
+  return id === undefined ? '' : ` (${id})`;
+}
+
+/**
+ * Sends commands to the API, with the key of `api`, whose owner is the actor. A refusal is thrown
+ * as a `Failure` with the API's problem.
+ */
+export function httpGateway(api: Api): Omit<Gateway, 'fact'> {
+  return {
+    async create(id, order, meta) {
+      const body = id === undefined ? order : { id, ...order };
+      return await send(api, pathOf('CreateOrder'), body, meta);
+    },
+    async previewCreate(id, order, meta) {
+      const body = id === undefined ? order : { id, ...order };
+      return await preview(api, pathOf('CreateOrder'), body, meta);
+    },
+    async preview(orderId, command, meta) {
+      const { path, body } = requestOf(orderId, command);
+      return await preview(api, path, body, meta);
+    },
+    execute: async (orderId, command, meta) => await toOrder(api, orderId, command, meta),
+    signal: async (orderId, command, meta) =>
+      await toOrder(api, orderId, command, meta, { prefer: 'respond-async' }),
+  };
+}
+
+async function toOrder(
+  api: Api,
+  orderId: string,
+  command: FollowUpCommand,
+  meta: CommandMeta,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<CommandResult> {
+  const { path, body } = requestOf(orderId, command);
+  return await send(api, path, body, meta, headers);
+}
+
+function requestOf(orderId: string, { type, data }: FollowUpCommand) {
+  const part = partOf(type);
+  const name = part === undefined ? undefined : `${part}Id`;
+  const members = Object.entries(data);
+  const ids = new Map([['orderId', orderId], ...members.filter(([member]) => member === name)]);
+  const path = pathOf(type).replaceAll(/:(\w+)/g, (_, id: string) => encodeURIComponent(ids.get(id) ?? ''));
+  return { path, body: Object.fromEntries(members.filter(([member]) => member !== name)) };
+}
+
+async function preview(api: Api, path: string, sent: unknown, meta: CommandMeta): Promise<CommandResult> {
+  const { body, headers } = await api.send<Preview>(`${path}?preview=true`, sent, headersOf(meta));
+  return { kind: 'previewed', preview: body, replayed: isReplayed(headers) };
+}
+
+async function send(
+  api: Api,
+  path: string,
+  body: unknown,
+  meta: CommandMeta,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<CommandResult> {
+  try {
+    const sent = await api.send<CommandAnswer>(path, body, { ...headers, ...headersOf(meta) });
+    const replayed = isReplayed(sent.headers);
+    if (sent.status === 202) return { kind: 'accepted', orderId: sent.body.orderId, replayed };
+    return { kind: 'answered', answer: sent.body, replayed };
+  } catch (error) {
+    if (!(error instanceof Failure) || error.exitCode !== exitCodes.unavailable) throw error;
+    const message = `${error.details.message.replace(/\.$/, '')}; to try again, add --key ${meta.key}`;
+    throw new Failure(error.exitCode, { ...error.details, message });
+  }
+}
+
+function headersOf({ key, correlationId, expectedVersion, onBehalfOf }: CommandMeta) {
+  return {
+    'idempotency-key': key,
+    'x-correlation-id': correlationId,
+    ...(expectedVersion === undefined ? {} : { 'if-match': `"${expectedVersion}"` }),
+    ...(onBehalfOf === undefined ? {} : { 'on-behalf-of': onBehalfOf }),
+  };
+}
+
+function isReplayed(headers: Answered<unknown>['headers']): boolean {
+  return headers.get('idempotent-replayed') === 'true';
+}

@@ -1,0 +1,268 @@
+import process from 'node:process';
+import { setTimeout } from 'node:timers/promises';
+import type { Client } from '@temporalio/client';
+import type { Command } from 'commander';
+import type { Discrepancy } from '../../log/proof/discrepancy.js';
+import { type Reconciliation, withRemedy } from '../../log/proof/reconciliations.js';
+import type { VerifyDeps, VerifyOptions, VerifyReport } from '../../log/proof/verify.js';
+import { logNamed } from '../../logs.js';
+import type { Config } from '../../server/config.js';
+import { reachTemporal, type Stores, withStores } from '../connections/stores.js';
+import { entityOption, positive } from '../script/options.js';
+import {
+  addScript,
+  type CommonOptions,
+  configOf,
+  exitCodes,
+  Failure,
+  report,
+  type Session,
+} from '../script/script.js';
+import { type Column, counted, type Paint, progressBar, table } from '../script/terminal.js';
+
+/** Scripts that compare the stores: `verify` now, `reconcile` by its schedule. */
+
+interface VerifyCommandOptions extends CommonOptions {
+  readonly sample?: number;
+  readonly order?: string;
+  readonly entity: string;
+}
+
+/** Adds `verify`: proves that all stores agree on every order. */
+export function addVerify(program: Command, session: Session): void {
+  const command = addScript(program, 'verify', {
+    summary: 'prove that history, journal, fold, view and workflow agree on every order',
+    details:
+      'Reads Temporal and MongoDB without the API, and writes nothing. It also proves that stock and payments are what the ' +
+      'logs say, and that the positions of the feed are 1, 2, 3 … without gaps. The exit code is 0 if all agree, else 1.',
+    examples: ['verify', 'verify --sample 100', 'verify --order 018f… --json'],
+  })
+    .option('--sample <number>', 'only this many orders, chosen at random', positive)
+    .option('--order <orderId>', 'only this order')
+    .addOption(entityOption());
+  command.action(async () => {
+    const options = command.optsWithGlobals<VerifyCommandOptions>();
+    const config = configOf(session);
+    const verifyEntity = await verifierOf(options.entity, config);
+    const bar = progressBar(process.stderr);
+    const verified = await withStores(config, async (stores) => {
+      await reachTemporal(stores);
+      try {
+        return await verifyEntity(
+          { ...stores, taskQueue: config.temporal.taskQueue },
+          {
+            ...(options.sample === undefined ? {} : { sample: options.sample }),
+            ...(options.order === undefined ? {} : { orderId: options.order }),
+            onProgress: (step) => bar.show(step),
+          },
+        );
+      } finally {
+        bar.end();
+      }
+    });
+    if (
+      verified.orders === 1 &&
+      verified.events === 0 &&
+      verified.withoutHistory === 1 &&
+      verified.found === 0
+    ) {
+      const message = `there is no ${options.entity} ${options.order}`;
+      throw new Failure(exitCodes.notFound, { code: 'order_not_found', message });
+    }
+    report(session, options, verified, () => verifyLines(verified, session.terminal.paint));
+    if (verified.found > 0) {
+      const remedy = verified.discrepancies[0]?.remedy ?? 'see each of them';
+      const message = `${counted(verified.found, 'discrepancy', 'discrepancies')} in what was verified; for the first: ${remedy}`;
+      throw new Failure(exitCodes.refused, { code: 'not_verified', message });
+    }
+  });
+}
+
+/** `verify` for a kind of entity. */
+async function verifierOf(entity: string, config: Config) {
+  // Imported on use, because Temporal's SDK loads slowly and most scripts do without it.
+  const [{ verifyEntity }, { loadProviders }] = await Promise.all([
+    import('../../effects/proof.js'),
+    import('../../effects/provider-modules.js'),
+  ]);
+  const providers = await loadProviders(config);
+  return async (deps: VerifyDeps, asked: VerifyOptions) =>
+    await verifyEntity(logNamed(entity), { ...deps, providers }, asked);
+}
+
+/** A report of `verify` as readable text. */
+export function verifyLines(
+  { orders, events, withoutHistory, head, found, discrepancies }: VerifyReport,
+  paint: Paint,
+): readonly string[] {
+  const verified = [
+    counted(orders, 'order', 'orders'),
+    counted(events, 'event', 'events'),
+    ...(head === undefined ? [] : [`positions 1 to ${head.toLocaleString('en')}`]),
+  ].join(', ');
+  const gone =
+    withoutHistory === 0
+      ? []
+      : [
+          `${counted(withoutHistory, 'order is', 'orders are')} in the journal alone, since Temporal no longer keeps their histories`,
+        ];
+  if (found === 0) return [paint('green', `${verified}: all agree`), ...gone];
+  const more = found - discrepancies.length;
+  return [
+    `${verified}:`,
+    ...discrepancyTable(discrepancies, paint),
+    ...(more === 0 ? [] : [`and ${more} more`]),
+    ...gone,
+  ];
+}
+
+const columns: readonly Column[] = [
+  { title: 'ORDER' },
+  { title: 'VERSION', align: 'right' },
+  { title: 'WHERE' },
+  { title: '' },
+  { title: 'WHAT' },
+];
+
+/** Discrepancies as a table, with what to do about each. */
+export function discrepancyTable(discrepancies: readonly Discrepancy[], paint: Paint): readonly string[] {
+  const rows = discrepancies.map(({ orderId = '', version, where, kind, detail, remedy }) => [
+    orderId,
+    version === undefined ? '' : String(version),
+    where,
+    { text: kind, format: kind === 'behind' ? ('yellow' as const) : ('red' as const) },
+    withRemedy(detail, remedy),
+  ]);
+  return table(columns, rows, paint);
+}
+
+interface ReconcileOptions extends CommonOptions {
+  readonly now?: true;
+}
+
+/** How long the script waits without progress. */
+const NOTHING_FOR_MS = 60_000;
+const LOOK_EVERY_MS = 250;
+
+/**
+ * Adds `reconcile`: shows the latest scheduled comparison of Temporal and MongoDB, or starts one.
+ */
+export function addReconcile(program: Command, session: Session): void {
+  const command = addScript(program, 'reconcile', {
+    summary: 'show what the latest scheduled comparison of Temporal and MongoDB repaired and found',
+    details:
+      'It runs every RECONCILE_INTERVAL (5 minutes). What MongoDB lacks is recorded from the history; what differs is ' +
+      'reported and stays as it is. The exit code is 1 if something differs.',
+    examples: ['reconcile', 'reconcile --now', 'reconcile --json'],
+  }).option('--now', 'compare now, and wait for it');
+  command.action(async () => {
+    const options = command.optsWithGlobals<ReconcileOptions>();
+    const config = configOf(session);
+    const latest = await withStores(config, (stores) => latestOf(stores, config, options.now === true));
+    report(session, options, latest, () => reconciliationLines(latest, session.terminal.paint));
+    if (latest.found > 0) {
+      const remedy = latest.discrepancies[0]?.remedy ?? 'see each of them';
+      const message = `${counted(latest.found, 'discrepancy', 'discrepancies')} that no retry repairs; for the first: ${remedy}`;
+      throw new Failure(exitCodes.refused, { code: 'not_reconciled', message });
+    }
+  });
+}
+
+async function latestOf(stores: Stores, config: Config, isWanted: boolean): Promise<Reconciliation> {
+  if (isWanted) return await reconcileNow(stores, config);
+  const [{ latestReconciliations }, { orderLog }] = await Promise.all([
+    import('../../log/proof/reconciliations.js'),
+    import('../../order-log.js'),
+  ]);
+  const [latest] = await latestReconciliations(orderLog, stores.db, 1);
+  if (latest === undefined) throw nothingCompared();
+  return latest;
+}
+
+/**
+ * Starts a comparison, after one that is running, and waits for its end while it makes progress.
+ */
+async function reconcileNow(stores: Stores, config: Config): Promise<Reconciliation> {
+  const { client, db } = stores;
+  const [{ reconciliationOf }, { orderLog }, { reconcileScheduleId }, { ScheduleNotFoundError }] =
+    await Promise.all([
+      import('../../log/proof/reconciliations.js'),
+      import('../../order-log.js'),
+      import('../../log/workflow/reconcile-messages.js'),
+      import('@temporalio/client'),
+    ]);
+  await reachTemporal(stores);
+  const schedule = client.schedule.getHandle(reconcileScheduleId(config.temporal.taskQueue));
+  const runs = async () =>
+    (await schedule.describe()).info.recentActions.map(({ action }) => action.workflow);
+  const bar = progressBar(process.stderr);
+  try {
+    const known = new Set((await runs()).map(({ firstExecutionRunId }) => firstExecutionRunId));
+    await schedule.trigger('BUFFER_ONE');
+    let waitedSince = Date.now();
+    let done = 0;
+    for (;;) {
+      const run = (await runs()).find(({ firstExecutionRunId }) => !known.has(firstExecutionRunId));
+      if (run !== undefined) {
+        const made = await reconciliationOf(orderLog, db, run.firstExecutionRunId);
+        if (made !== undefined) return made;
+      }
+      const looked = run === undefined ? undefined : await lookedAt(client, run);
+      if (looked !== undefined && looked !== done) {
+        waitedSince = Date.now();
+        done = looked;
+      }
+      if (Date.now() - waitedSince > NOTHING_FOR_MS) throw notDone();
+      bar.show({ what: 'orders', done });
+      await setTimeout(LOOK_EVERY_MS);
+    }
+  } catch (error) {
+    if (error instanceof ScheduleNotFoundError) throw nothingCompared();
+    throw error;
+  } finally {
+    bar.end();
+  }
+}
+
+/** How many orders a run has examined, by its last heartbeat; undefined before the first. */
+async function lookedAt(
+  client: Client,
+  { workflowId, firstExecutionRunId: runId }: { workflowId: string; firstExecutionRunId: string },
+): Promise<number | undefined> {
+  const { raw } = await client.workflow.getHandle(workflowId, runId).describe();
+  const beat = raw.pendingActivities?.[0]?.heartbeatDetails?.payloads;
+  const { decodeArrayFromPayloads } = await import('@temporalio/common/lib/internal-non-workflow/index.js');
+  const [done] = await decodeArrayFromPayloads(client.options.loadedDataConverter, beat);
+  return typeof done === 'number' ? done : undefined;
+}
+
+function notDone(): Failure {
+  const message =
+    'it makes no progress: is a process of the role `feed` running? Once it is, the comparison is made, and `npx orders reconcile` shows it';
+  return new Failure(exitCodes.unavailable, { code: 'not_done_yet', message });
+}
+
+function nothingCompared(): Failure {
+  const message = 'nothing was ever compared: the role `feed` does it, is it running?';
+  return new Failure(exitCodes.notFound, { code: 'no_reconciliation', message });
+}
+
+/** A report of `reconcile` as readable text. */
+export function reconciliationLines(
+  { startedAt, finishedAt, orders, compared, repaired, repairedOrders, discrepancies }: Reconciliation,
+  paint: Paint,
+): readonly string[] {
+  const seconds = (Date.parse(finishedAt) - Date.parse(startedAt)) / 1_000;
+  return [
+    `${startedAt}, in ${seconds.toFixed(1)} s: ${counted(orders, 'order', 'orders')}, ${compared} of them event by event`,
+    repaired === 0
+      ? 'nothing was behind'
+      : paint(
+          'yellow',
+          `${counted(repaired, 'order was', 'orders were')} behind and repaired: ${repairedOrders.join(', ')}`,
+        ),
+    ...(discrepancies.length === 0
+      ? [paint('green', 'nothing differs')]
+      : discrepancyTable(discrepancies, paint)),
+  ];
+}

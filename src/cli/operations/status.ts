@@ -1,0 +1,201 @@
+import { type Command, Option } from 'commander';
+import type { Subscription } from '../../api/endpoint-shapes.js';
+import { type AttentionCode, attentionCodes, type AttentionRow } from '../../attention/attention-row.js';
+import type { CommandsStatus } from '../../delivery/kafka/command-rows.js';
+import type { Progress, ViewsStatus, ViewStatus } from '../../log/views/status.js';
+import { apiOf, operationsApiOf } from '../connections/api.js';
+import { positive } from '../script/options.js';
+import { attentionLines } from '../script/order-text.js';
+import { addScript, type CommonOptions, report, type Session } from '../script/script.js';
+import { type Cell, type Column, moreLines, type Paint, table, visible } from '../script/terminal.js';
+
+/** Scripts that show the state of the system: `attention`, `projections` and `subscriptions`. */
+
+interface AttentionOptions extends CommonOptions {
+  readonly code?: AttentionCode;
+  readonly olderThan?: string;
+  readonly limit?: number;
+  readonly cursor?: string;
+}
+
+interface AttentionPage {
+  readonly data: readonly AttentionRow[];
+  readonly nextCursor?: string;
+}
+
+/** Adds `attention`: lists what needs a person. */
+export function addAttention(program: Command, session: Session): void {
+  const command = addScript(program, 'attention', {
+    summary: 'show what needs a person: since when, and what to do',
+    details:
+      'The most serious first. What is owed, or a payment that is pending, is listed after ATTENTION_AFTER (5 minutes) of the API; ' +
+      'everything else at once.',
+    examples: ['attention', 'attention --code effect_owed --older-than 1h', 'attention --json'],
+  })
+    .addOption(new Option('--code <code>', 'only rows of this code').choices(attentionCodes))
+    .option('--older-than <duration>', 'only rows that are older, such as 30m or 2h')
+    .option('--limit <number>', 'how many at most, up to 200', positive)
+    .option('--cursor <cursor>', 'continue from the end of an earlier list');
+  command.action(async () => {
+    const options = command.optsWithGlobals<AttentionOptions>();
+    const { code, olderThan, limit, cursor } = options;
+    const page = await apiOf(session, options).get<AttentionPage>('/v1/attention', {
+      code,
+      olderThan,
+      limit,
+      cursor,
+    });
+    report(session, options, page, () => pageLines(page, session.terminal.paint));
+  });
+}
+
+function pageLines({ data, nextCursor }: AttentionPage, paint: Paint): readonly string[] {
+  if (data.length === 0) return [paint('green', 'nothing needs a person')];
+  return [...data.flatMap((row) => [...attentionLines(row, paint), '']), ...moreLines(nextCursor)];
+}
+
+/** Adds `projections`: shows the position of the feed, and of every view. */
+export function addProjections(program: Command, session: Session): void {
+  const command = addScript(program, 'projections', {
+    summary: 'show the lag of the feed and the views, and which views are being rebuilt',
+    examples: ['projections', 'projections --json'],
+  });
+  command.action(async () => {
+    const options = command.optsWithGlobals<CommonOptions>();
+    const status = await operationsApiOf(session, options).get<ViewsStatus>('/v1/projections');
+    report(session, options, status, () => statusLines(status, session.terminal.paint));
+  });
+}
+
+const viewColumns: readonly Column[] = [
+  { title: 'VIEW' },
+  { title: 'VERSION', align: 'right' },
+  { title: 'POSITION', align: 'right' },
+  { title: 'BEHIND', align: 'right' },
+  { title: 'FOR', align: 'right' },
+  { title: 'PARKED', align: 'right' },
+  { title: 'REBUILD' },
+];
+
+/** The status of feed and views as readable text. */
+export function statusLines({ feed, views, stores }: ViewsStatus, paint: Paint): readonly string[] {
+  const waiting =
+    feed.unsequenced === 0
+      ? 'no event waits for one'
+      : `${feed.unsequenced.toLocaleString('en')} events wait for one, for ${seconds(feed.behindMs)}`;
+  const others = stores.flatMap(({ name, rebuilding, exceptions }) => [
+    ...(rebuilding === undefined ? [] : [`${name}: ${progressText(rebuilding)}`]),
+    ...(exceptions === undefined || exceptions.count === 0
+      ? []
+      : [
+          `${name}: ${exceptions.count} orders could not be rebuilt from their first event on: ${exceptions.orderIds.join(', ')}`,
+        ]),
+  ]);
+  const restored =
+    feed.generation === 1
+      ? ''
+      : `, restored after ${feed.commonUntil.toLocaleString('en')} (generation ${feed.generation})`;
+  return [
+    `feed: positions 1 to ${feed.head.toLocaleString('en')}${restored}; ${waiting}`,
+    '',
+    ...table(viewColumns, views.map(viewRow), paint),
+    ...(others.length === 0 ? [] : ['', ...others]),
+  ];
+}
+
+function viewRow(view: ViewStatus): readonly Cell[] {
+  const { name, version, latestVersion, position, eventsBehind, msBehind, parked, rebuilding } = view;
+  return [
+    name,
+    version === latestVersion
+      ? String(version)
+      : { text: `${version} of ${latestVersion}`, format: 'yellow' },
+    position.toLocaleString('en'),
+    eventsBehind === 0 ? '0' : { text: eventsBehind.toLocaleString('en'), format: 'yellow' },
+    seconds(msBehind),
+    parked === 0 ? '0' : { text: parked.toLocaleString('en'), format: 'red' },
+    rebuilding === undefined ? '' : progressText(rebuilding),
+  ];
+}
+
+function progressText({ done, total, perSecond, secondsLeft }: Progress): string {
+  const left = secondsLeft === undefined ? '' : `, ${secondsLeft} s left`;
+  return `${done.toLocaleString('en')} of ${total.toLocaleString('en')}, ${perSecond.toLocaleString('en')}/s${left}`;
+}
+
+function seconds(ms: number): string {
+  return `${(ms / 1_000).toFixed(1)} s`;
+}
+
+const subscriptionColumns: readonly Column[] = [
+  { title: 'SUBSCRIPTION' },
+  { title: 'STATUS' },
+  { title: 'POSITION', align: 'right' },
+  { title: 'LAG', align: 'right' },
+  { title: 'WAITING', align: 'right' },
+  { title: 'PARKED', align: 'right' },
+  { title: 'FAILURES', align: 'right' },
+  { title: 'LAST SUCCESS' },
+  { title: 'TO' },
+];
+
+/** Adds `subscriptions`: shows how far the feed is delivered, and commands from Kafka are taken. */
+export function addSubscriptions(program: Command, session: Session): void {
+  const command = addScript(program, 'subscriptions', {
+    summary: 'show how far each subscription of the feed has come: position, lag and failures',
+    examples: ['subscriptions', 'subscriptions --json'],
+  });
+  command.action(async () => {
+    const options = command.optsWithGlobals<CommonOptions>();
+    const { data, commands } = await apiOf(session, options).get<{
+      readonly data: readonly Subscription[];
+      readonly commands?: CommandsStatus;
+    }>('/v1/subscriptions');
+    const rows = data.map((one): readonly Cell[] => [
+      one.name,
+      one.status,
+      String(one.position),
+      String(one.lag),
+      String(one.waiting),
+      String(one.parked),
+      String(one.failures),
+      one.lastSuccessAt ?? '',
+      visible(one.to),
+    ]);
+    const { paint } = session.terminal;
+    const commandRow = commands === undefined ? [] : [{ name: 'commands', kind: 'commands', ...commands }];
+    report(session, options, [...data, ...commandRow], () => [
+      ...(data.length === 0 ? ['no subscriptions'] : table(subscriptionColumns, rows, paint)),
+      ...(commands === undefined ? [] : commandLines(commands, paint)),
+    ]);
+  });
+}
+
+const partitionColumns: readonly Column[] = [
+  { title: 'COMMANDS FROM' },
+  { title: 'POSITION', align: 'right' },
+  { title: 'LAG', align: 'right' },
+  { title: 'PROBLEM' },
+];
+
+function commandLines(
+  { topic, failure, failingSince, partitions }: CommandsStatus,
+  paint: Paint,
+): readonly string[] {
+  const rows = partitions.map((one): readonly Cell[] => {
+    const { waiting } = one;
+    const waits = waiting && `${waiting.record} waits since ${waiting.since}: ${waiting.why}`;
+    return [
+      `${topic}:${one.partition}`,
+      String(one.position ?? ''),
+      String(one.lag),
+      { text: visible(one.failure ?? waits ?? ''), format: 'yellow' },
+    ];
+  });
+  const problem = `no commands are taken from ${topic} since ${failingSince}: ${visible(failure ?? '')}`;
+  return [
+    '',
+    ...(failure === undefined ? [] : [paint('yellow', problem)]),
+    ...(rows.length === 0 ? [`no commands were taken from ${topic}`] : table(partitionColumns, rows, paint)),
+  ];
+}

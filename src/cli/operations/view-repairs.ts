@@ -1,0 +1,267 @@
+import process from 'node:process';
+import { setTimeout } from 'node:timers/promises';
+import { type Command, Option } from 'commander';
+import type { Intervened, ParkedAudit } from '../../log/views/feeding/interventions.js';
+import type { ParkedEvent } from '../../log/views/feeding/parked-events.js';
+import type { ViewsStatus, ViewStatus, StoreStatus } from '../../log/views/status.js';
+import { type Api, at, operationsApiOf } from '../connections/api.js';
+import { actorHeader, positive } from '../script/options.js';
+import {
+  addScript,
+  type CommonOptions,
+  exitCodes,
+  Failure,
+  report,
+  type Session,
+  usageFailure,
+} from '../script/script.js';
+import { type Cell, type Column, progressBar, table } from '../script/terminal.js';
+
+/** Scripts that repair views: `rebuild`, and `parked` for events that a view could not apply. */
+
+interface RebuildOptions extends CommonOptions {
+  readonly from: 'journal' | 'history';
+  readonly rollback?: true;
+  readonly wait: boolean;
+}
+
+const LOOK_EVERY_MS = 300;
+
+/** Adds `rebuild`: rebuilds views from the journal, or the journal from the histories. */
+export function addRebuild(program: Command, session: Session): void {
+  const command = addScript(program, 'rebuild', {
+    summary: 'rebuild a view from the journal, or the journal from the workflow histories',
+    details:
+      'The new build replaces the current one when it has caught up. The previous build is kept for a roll-back, which is ' +
+      'instant. To roll back orders, rebuild it with the older code. A rebuild continues if the script is interrupted.',
+    examples: [
+      'rebuild customers',
+      'rebuild orders',
+      'rebuild customers --rollback',
+      'rebuild --from history',
+    ],
+  })
+    .argument('[view]', 'orders, or a view across orders: `orders projections` lists them')
+    .addOption(
+      new Option('--from <source>', 'journal, or history: of Temporal, for journal and views alike')
+        .choices(['journal', 'history'])
+        .default('journal'),
+    )
+    .addOption(new Option('--rollback', 'roll back to the build before the last rebuild').conflicts('from'))
+    .option('--no-wait', 'do not wait for it');
+  command.action(async (view: string | undefined) => {
+    const options = command.optsWithGlobals<RebuildOptions>();
+    const name = nameOf(view, options);
+    const api = operationsApiOf(session, options);
+    const action = options.rollback === true ? 'rollback' : 'rebuild';
+    const answer = await api.submit<Build | Requested>(at`/v1/projections/${name}/${action}`, {});
+    if ('position' in answer) {
+      const { version, position } = answer;
+      report(session, options, answer, () => [`${name} is back to version ${version}, position ${position}`]);
+      return;
+    }
+    if (!options.wait) {
+      report(session, options, answer, () => [
+        `the rebuild of ${name} is under way: see \`orders projections\``,
+      ]);
+      return;
+    }
+    const done = await watch(api, name, answer.rebuildId);
+    report(session, options, done, () => doneLines(done));
+  });
+}
+
+interface Build {
+  readonly version: number;
+  readonly position: number;
+}
+
+interface Requested {
+  readonly name: string;
+  readonly rebuildId: string;
+}
+
+function nameOf(view: string | undefined, { from }: RebuildOptions): string {
+  if (from === 'history') {
+    if (view !== undefined) throw usageFailure('a rebuild from the histories covers every view: name none');
+    return 'journal';
+  }
+  if (view === undefined) throw usageFailure('say which view, or --from history');
+  return view;
+}
+
+type Rebuilt = ViewStatus | StoreStatus;
+
+/**
+ * Waits until the rebuild is done, even while the API is unavailable: the rebuild does not need it.
+ *
+ * @throws Failure if a later rebuild replaced this one, so that its outcome is unknown
+ */
+async function watch(api: Api, name: string, rebuildId: string): Promise<Rebuilt> {
+  const bar = progressBar(process.stderr);
+  let isBegun = false;
+  let first: Rebuilt | undefined;
+  try {
+    for (;;) {
+      const status = await look(api, name);
+      if (status?.rebuildId === rebuildId) return status;
+      first ??= status;
+      if (status?.rebuilding?.rebuildId === rebuildId) isBegun = true;
+      else if (status !== undefined) {
+        const isAnotherDone = status.rebuildId !== undefined && status.rebuildId !== first?.rebuildId;
+        if (isBegun || isAnotherDone) throw overtaken(name, rebuildId);
+      }
+      const { done = 0, total = 0, perSecond = 0 } = status?.rebuilding ?? {};
+      bar.show({ what: name, done, total, perSecond });
+      await setTimeout(LOOK_EVERY_MS);
+    }
+  } finally {
+    bar.end();
+  }
+}
+
+function overtaken(name: string, rebuildId: string): Failure {
+  const message = `another rebuild of ${name} has replaced ${rebuildId}: \`orders projections\` shows what is read now`;
+  return new Failure(exitCodes.refused, { code: 'rebuild_overtaken', message });
+}
+
+async function look(api: Api, name: string): Promise<Rebuilt | undefined> {
+  try {
+    const { views, stores } = await api.get<ViewsStatus>('/v1/projections');
+    return [...views, ...stores].find((one) => one.name === name);
+  } catch (error) {
+    if (error instanceof Failure && error.exitCode === exitCodes.unavailable) return undefined;
+    throw error;
+  }
+}
+
+function doneLines(done: Rebuilt): readonly string[] {
+  if ('position' in done) {
+    return [
+      `${done.name} is rebuilt: version ${done.version}, position ${done.position.toLocaleString('en')}`,
+    ];
+  }
+  const { name, exceptions } = done;
+  if (exceptions === undefined || exceptions.count === 0) return [`${name} is rebuilt`];
+  return [
+    `${name} is rebuilt, except ${exceptions.count} orders that could not be folded from their first event on:`,
+    ...exceptions.orderIds.map((orderId) => `  ${orderId}`),
+    'these are read as they were before, or from their last run: `npx orders verify --order <id>` says what each lacks, and what to do',
+  ];
+}
+
+interface ListOptions extends CommonOptions {
+  readonly order?: string;
+  readonly limit?: number;
+}
+
+interface InterveneOptions extends CommonOptions {
+  readonly reason: string;
+  readonly actor?: string;
+}
+
+interface ParkedPage {
+  readonly data: readonly ParkedEvent[];
+  readonly nextCursor?: string;
+}
+
+/** Adds `parked list`, `parked retry` and `parked skip`. */
+export function addParked(program: Command, session: Session): void {
+  const parked = addScript(program, 'parked', {
+    summary: 'list events that a view could not apply, retry or skip them',
+    examples: ['parked list customers', 'parked retry customers 018f… --reason "mended in version 2"'],
+  });
+  addList(parked, session);
+  addIntervention(parked, session, 'retry', 'retry the first parked event of an order');
+  addIntervention(parked, session, 'skip', 'skip the first parked event of an order');
+}
+
+const parkedColumns: readonly Column[] = [
+  { title: 'ORDER' },
+  { title: 'VERSION', align: 'right' },
+  { title: 'EVENT' },
+  { title: 'POSITION', align: 'right' },
+  { title: 'STATUS' },
+  { title: 'SINCE' },
+  { title: 'ERROR' },
+];
+
+function addList(parked: Command, session: Session): void {
+  const command = addScript(parked, 'list', {
+    summary: 'list the parked events of a view, in the order of the feed',
+    examples: ['parked list customers', 'parked list customers --order 018f…'],
+  })
+    .argument('<view>', 'the view')
+    .option('--order <orderId>', 'only of this order')
+    .option('--limit <number>', 'how many at most, up to 1000', positive);
+  command.action(async (view: string) => {
+    const options = command.optsWithGlobals<ListOptions>();
+    const page = await operationsApiOf(session, options).get<ParkedPage>(at`/v1/projections/${view}/parked`, {
+      orderId: options.order,
+      limit: options.limit,
+    });
+    report(session, options, page, () => listLines(page, session));
+  });
+}
+
+function listLines({ data, nextCursor }: ParkedPage, { terminal: { paint } }: Session): readonly string[] {
+  if (data.length === 0) return ['nothing is parked'];
+  const rows = data.map(({ orderId, version, type, position, status, at: since, error = '' }): Cell[] => [
+    orderId,
+    String(version),
+    type,
+    String(position),
+    { text: status, format: status === 'parked' ? 'red' : 'yellow' },
+    since,
+    error,
+  ]);
+  return [
+    ...table(parkedColumns, rows, paint),
+    ...(nextCursor === undefined ? [] : ['', 'there are more: --limit']),
+  ];
+}
+
+function addIntervention(
+  parked: Command,
+  session: Session,
+  action: ParkedAudit['action'],
+  summary: string,
+): void {
+  const command = addScript(parked, action, {
+    summary,
+    details:
+      'Then the waiting events after it are applied, up to the next that fails. Who did it, and why, is recorded.',
+    examples: [`parked ${action} customers 018f… --reason "looked into it"`],
+  })
+    .argument('<view>', 'the view')
+    .argument('<event>', 'the order, or ORDER:VERSION: then only if that event is the first parked one')
+    .requiredOption('--reason <text>', 'why')
+    .option('--actor <name>', 'who does it, without a key (default: cli:<your user name>)');
+  command.action(async (view: string, event: string) => {
+    const options = command.optsWithGlobals<InterveneOptions>();
+    const { orderId, version } = parse(event);
+    const done = await operationsApiOf(session, options).submit<Omit<Intervened, 'kind'>>(
+      at`/v1/projections/${view}/parked/${orderId}/${action}`,
+      { reason: options.reason, ...(version === undefined ? {} : { version }) },
+      actorHeader(session, options),
+    );
+    report(session, options, done, () => intervenedLines(done, orderId));
+  });
+}
+
+function parse(event: string): { readonly orderId: string; readonly version?: number } {
+  const [, orderId, version] = /^([^:]+)(?::([1-9]\d{0,14}))?$/.exec(event) ?? [];
+  if (orderId === undefined) throw usageFailure(`${event} is no event: expected ORDER or ORDER:VERSION`);
+  return { orderId, ...(version === undefined ? {} : { version: Number(version) }) };
+}
+
+function intervenedLines(
+  { applied, remaining, parked }: Omit<Intervened, 'kind'>,
+  orderId: string,
+): readonly string[] {
+  const rest = remaining === 0 ? 'none is parked any more' : `${remaining} are still parked`;
+  return [
+    `order ${orderId} · ${applied} events applied, ${rest}`,
+    ...(parked === undefined ? [] : [`version ${parked.version} cannot be applied: ${parked.error}`]),
+  ];
+}

@@ -1,0 +1,246 @@
+import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { userInfo } from 'node:os';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import type { Field } from '../../api/commands/entry.js';
+import type { CommandMeta } from '../../api/commands/gateway.js';
+import { logs } from '../../logs.js';
+import type { AmendedLine, LineQuantity, NewLine } from '../../order/commands.js';
+import { messageOf } from '../../outages/message-of.js';
+import { hideSecret } from '../../redaction.js';
+import { type CommonOptions, exitCodes, Failure, type Session, usageFailure } from './script.js';
+
+/** The options that several scripts share, the readers of what is typed, and who sends a command. */
+
+// Readers only parse: whether a value is allowed, the command's schema and the order decide. A
+// reader throws an `InvalidArgumentError` with one sentence. The readers with a second parameter
+// serve options that may be repeated: they add to the values read before.
+
+/** A whole number, 0 or more. */
+export function wholeNumber(text: string): number {
+  const number = Number(text);
+  if (!/^\d+$/.test(text) || !Number.isSafeInteger(number))
+    throw new InvalidArgumentError('Expected a whole number, 0 or more.');
+  return number;
+}
+
+/** An amount in minor units. */
+export function amount(text: string): number {
+  if (/^\d+[.,]\d+$/.test(text))
+    throw new InvalidArgumentError('Amounts are in minor units: write 1999 for EUR 19.99.');
+  return wholeNumber(text);
+}
+
+export function positive(text: string): number {
+  const number = wholeNumber(text);
+  if (number === 0) throw new InvalidArgumentError('Expected a whole number, 1 or more.');
+  return number;
+}
+
+/** `--wait`: as `Prefer: wait`, 0 to 30 seconds. */
+export function seconds(text: string): number {
+  const number = wholeNumber(text);
+  if (number > 30) throw new InvalidArgumentError('Expected 0 to 30 seconds.');
+  return number;
+}
+
+/** `A-1:2:1999` or `A-1:2:1999:Green mug`. */
+export function newLines(text: string, before: readonly NewLine[] = []): readonly NewLine[] {
+  const [sku = '', quantity = '', unitPrice = '', ...name] = text.split(':');
+  if (sku === '' || quantity === '' || unitPrice === '')
+    throw new InvalidArgumentError('Expected SKU:QUANTITY:UNITPRICE[:NAME], such as A-1:2:1999.');
+  return [
+    ...before,
+    {
+      sku,
+      quantity: wholeNumber(quantity),
+      unitPrice: amount(unitPrice),
+      ...(name.length === 0 ? {} : { name: name.join(':') }),
+    },
+  ];
+}
+
+/** `A-1:2`. */
+export function quantities(text: string, before: readonly LineQuantity[] = []): readonly LineQuantity[] {
+  const [, sku, quantity] = /^(.+):(\d+)$/.exec(text) ?? [];
+  if (sku === undefined || quantity === undefined)
+    throw new InvalidArgumentError('Expected SKU:QUANTITY, such as A-1:2.');
+  return [...before, { sku, quantity: wholeNumber(quantity) }];
+}
+
+/** `A-1:2`, or `B-7:1:500` for a SKU that is new in the order. */
+export function amendedLines(text: string, before: readonly AmendedLine[] = []): readonly AmendedLine[] {
+  const added = text.split(':').length > 2 ? newLines(text) : quantities(text);
+  return [...before, ...added];
+}
+
+/** Any text. */
+export function texts(text: string, before: readonly string[] = []): readonly string[] {
+  return [...before, text];
+}
+
+export function json(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new InvalidArgumentError(
+      `Expected JSON (${error instanceof Error ? error.message : 'unreadable'}).`,
+    );
+  }
+}
+
+/** `before`: what the same reader returned for the option's earlier occurrences. */
+export type Reader = { read(text: string, before?: unknown): unknown }['read'];
+
+/** The readers, by `Field.reads` in the table of commands. */
+export const readers: Readonly<Record<NonNullable<Field['reads']>, Reader>> = {
+  amount,
+  json,
+  texts,
+  newLines,
+  amendedLines,
+  quantities,
+};
+
+/** The kind of entity whose id is meant. */
+export function entityOption(): Option {
+  const names = logs.map(({ entity }) => entity.name);
+  return new Option('--entity <name>', 'the kind of entity').choices(names).default('order');
+}
+
+/** What `addCommandOptions` and, without `ifMatch`, `addSendOptions` add. */
+export interface CommandOptions extends CommonOptions {
+  readonly key?: string;
+  readonly ifMatch?: number;
+  readonly actor?: string;
+  readonly onBehalfOf?: string;
+  readonly async?: true;
+  readonly wait?: number;
+  readonly preview?: true;
+}
+
+/** Adds the options of a script that sends a command to an order that exists. */
+export function addCommandOptions(command: Command): Command {
+  return addSendOptions(command).option(
+    '--if-match <version>',
+    'only if the order is at this version',
+    positive,
+  );
+}
+
+/** Adds the options of a script that sends a command, `create` too. */
+export function addSendOptions(command: Command): Command {
+  return command
+    .option('--key <key>', 'Idempotency-Key: the same key and command again give the same answer')
+    .option('--actor <name>', 'who sends it, without a key (default: temporal:<your user name>)')
+    .option('--on-behalf-of <name>', 'for whom; recorded beside the actor')
+    .addOption(
+      new Option('--async', 'do not wait for the answer, only until it is durable').conflicts('wait'),
+    )
+    .option('--wait <seconds>', 'wait until the order has nothing left to do by itself, 0 to 30', seconds)
+    .addOption(
+      new Option('--preview', 'show what it would do, and change nothing').conflicts(['async', 'wait']),
+    );
+}
+
+/** What `addRequestOptions` adds. */
+export interface RequestOptions extends CommonOptions {
+  readonly key?: string;
+  readonly actor?: string;
+}
+
+/**
+ * Adds the options of a script that asks the API for a change that is no command to an order, such
+ * as `webhooks` and `forget`.
+ */
+export function addRequestOptions(command: Command): Command {
+  return command
+    .option('--key <key>', 'Idempotency-Key: the same key and command again give the same answer')
+    .option('--actor <name>', 'who does it, without a key (default: cli:<your user name>)');
+}
+
+/** The headers of a request with these options. */
+export function requestHeaders(session: Session, options: RequestOptions): Readonly<Record<string, string>> {
+  return { 'idempotency-key': options.key ?? randomUUID(), ...actorHeader(session, options) };
+}
+
+/** The API key of `--key-file` or `ORDERS_KEY`; undefined if there is none. */
+export function keyOf({ env }: Session, { keyFile }: CommonOptions): string | undefined {
+  const given = (keyFile === undefined ? env['ORDERS_KEY'] : readKey(keyFile))?.trim() ?? '';
+  if (given === '' && keyFile === undefined) return undefined;
+  if (!/^[!-~]+$/.test(given))
+    throw usageFailure(`${keyFile ?? 'ORDERS_KEY'} has no key: expected one line without spaces`);
+  hideSecret(given);
+  return given;
+}
+
+function readKey(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    throw usageFailure(`${path} cannot be read: ${messageOf(error)}`);
+  }
+}
+
+/**
+ * Whether commands go to the API, which identifies their sender by the key. Otherwise they go to
+ * Temporal directly.
+ *
+ * @throws Failure if a key is needed and missing
+ */
+export function isOverHttp(session: Session, options: CommonOptions): boolean {
+  if (options.direct === true) return false;
+  if (keyOf(session, options) !== undefined) return true;
+  if (session.env['AUTH'] !== 'on') return false;
+  const message =
+    'authentication is on (AUTH=on): set ORDERS_KEY or --key-file, or send commands to Temporal itself with --direct';
+  throw new Failure(exitCodes.usage, { code: 'key_missing', message });
+}
+
+/**
+ * The actor of a request, as a header; none if a key identifies it.
+ *
+ * @throws Failure if both are given
+ */
+export function actorHeader(
+  session: Session,
+  options: CommonOptions & { readonly actor?: string },
+): Readonly<Record<string, string>> {
+  if (keyOf(session, options) === undefined) return { 'x-actor': options.actor ?? `cli:${userName()}` };
+  refuseActor(options);
+  return {};
+}
+
+/** @throws Failure if an actor is given together with a key */
+export function refuseActor({ actor }: { readonly actor?: string }): void {
+  if (actor !== undefined)
+    throw usageFailure(
+      '--actor cannot be used with a key, which says who sends it: leave it out, or use --direct',
+    );
+}
+
+/**
+ * The actor, key and expected version of a command that is sent to Temporal directly. The issuer
+ * keeps its older name (`cli:…`), because the ids of stored commands contain it.
+ */
+export function metaOf({ key, ifMatch, actor, onBehalfOf }: CommandOptions): CommandMeta {
+  return {
+    issuer: actor ?? `cli:${userName()}`,
+    key: key ?? randomUUID(),
+    ...(key === undefined ? { fresh: true } : {}),
+    actor: actor ?? `temporal:${userName()}`,
+    ...(onBehalfOf === undefined ? {} : { onBehalfOf }),
+    correlationId: randomUUID(),
+    ...(ifMatch === undefined ? {} : { expectedVersion: ifMatch }),
+  };
+}
+
+function userName(): string {
+  try {
+    // An actor is visible ASCII without spaces, as a header is.
+    return userInfo().username.replaceAll(/[^\u0021-\u007e]/g, '_');
+  } catch {
+    // A container's user may have no name.
+    return 'unknown';
+  }
+}

@@ -1,0 +1,316 @@
+import type { Money, Preview } from '../../api/commands/preview.js';
+import type { AttentionRow } from '../../attention/attention-row.js';
+import { inShort, labelInShort, linesInShort } from '../../event-words.js';
+import type { OrderEvent } from '../../order/events.js';
+import { formatMoney } from '../../order/money.js';
+import type { OrderView } from '../../order/view.js';
+import { verbOf } from './script.js';
+import { type Cell, type Column, type Format, type Paint, table, untitled, visible } from './terminal.js';
+
+/** An order as readable text: its card, a preview of it, its events, and what needs a person. */
+
+type Rows = readonly (readonly Cell[])[];
+
+/** An order as readable text: its state, its events, and the commands that it allows. */
+export function orderCard(
+  order: OrderView & { readonly attention?: readonly AttentionRow[] },
+  paint: Paint,
+): readonly string[] {
+  const { shipments, returns, refunds, notes, attention = [] } = order;
+  const money = (amount: number) => formatMoney(amount, order.currency);
+  const section = sectionIn(paint);
+  const rows = (title: string, cells: Rows) => section(title, untitled(cells, paint));
+  const held = order.held ? paint('yellow', ` · held: ${visible(order.holdReason ?? '')}`) : '';
+  return [
+    `${paint('bold', `Order ${visible(order.orderId)}`)} · version ${order.version}`,
+    `${paint(formatOfStatus(order.status), order.status)}${held}`,
+    '',
+    ...untitled(summaryOf(order, money), paint),
+    ...section(
+      'Lines',
+      table(
+        lineColumns,
+        order.lines.map((line) => lineRow(line, money)),
+        paint,
+      ),
+    ),
+    ...rows(
+      'Shipments',
+      shipments.map((shipment) => shipmentRow(shipment, money)),
+    ),
+    ...rows('Returns', returns.map(returnRow)),
+    ...rows(
+      'Refunds',
+      refunds.map((refund) => refundRow(refund, money)),
+    ),
+    ...rows(
+      'Notes',
+      notes.map(({ at, actor, text }) => [dim(at), actor, text]),
+    ),
+    ...section(
+      'Needs attention',
+      attention.flatMap((row) => attentionLines(row, paint)),
+    ),
+    ...rows('Commands', commandRows(order)),
+  ];
+}
+
+/** Formats a part of a card under its title; nothing without lines. */
+function sectionIn(paint: Paint): (title: string, lines: readonly string[]) => readonly string[] {
+  return (title, lines) =>
+    lines.length === 0 ? [] : ['', paint('bold', title), ...lines.map((line) => `  ${line}`)];
+}
+
+type FormatMoney = (amount: number) => string;
+
+function summaryOf(order: OrderView, money: FormatMoney): Rows {
+  const { authorized, captured, refunded } = order;
+  const payment = `authorized ${money(authorized)}, captured ${money(captured)}, refunded ${money(refunded)}`;
+  const optional = (name: string, value: string | undefined): Rows =>
+    value === undefined || value === '' ? [] : [[dim(name), value]];
+  return [
+    [dim('customer'), `${order.customer.name} (${order.customer.id})`],
+    [dim('total'), `${money(order.total)}${extras(order)}`],
+    [dim('payment'), `${order.paymentStatus}: ${payment}`],
+    [dim('fulfillment'), order.fulfillmentStatus],
+    ...optional('ship to', order.shippingAddress && addressLine(order.shippingAddress)),
+    ...optional('cancelled', order.cancelReason),
+    ...optional('amendment', order.amendment && `being secured: ${money(order.amendment.total)}`),
+    ...optional('tags', order.tags.join(', ')),
+    [dim('created'), order.createdAt],
+    [dim('updated'), order.updatedAt],
+    ...optional('returns until', order.returnsUntil),
+  ];
+}
+
+const lineColumns: readonly Column[] = [
+  { title: 'SKU' },
+  { title: 'NAME' },
+  { title: 'QUANTITY', align: 'right' },
+  { title: 'UNIT PRICE', align: 'right' },
+  { title: 'CANCELLED', align: 'right' },
+  { title: 'SHIPPED', align: 'right' },
+  { title: 'DELIVERED', align: 'right' },
+  { title: 'RETURNED', align: 'right' },
+];
+
+function lineRow(line: OrderView['lines'][number], money: FormatMoney): readonly Cell[] {
+  const { quantity, cancelled, shipped, delivered, returned } = line;
+  const counts = [cancelled, shipped, delivered, returned].map(String);
+  return [line.sku, line.name ?? '', String(quantity), money(line.unitPrice), ...counts];
+}
+
+function shipmentRow(shipment: OrderView['shipments'][number], money: FormatMoney): readonly Cell[] {
+  const {
+    shipmentId,
+    status,
+    lines,
+    label,
+    carrier,
+    trackingNumber,
+    amount,
+    charge = '',
+    allowedCommands,
+  } = shipment;
+  const isSentBy = label?.status === 'booked' && label.trackingNumber === trackingNumber;
+  const words = label === undefined || isSentBy ? undefined : labelInShort(label);
+  const sentBy = [carrier, trackingNumber, words].filter((part) => part !== undefined).join(' ');
+  const charged = amount === undefined ? '' : `${money(amount)} ${charge}`;
+  return [shipmentId, status, linesInShort(lines), sentBy, charged, next(allowedCommands)];
+}
+
+function returnRow(entry: OrderView['returns'][number]): readonly Cell[] {
+  const { returnId, status, lines, reason, allowedCommands } = entry;
+  return [returnId, status, linesInShort(lines), reason, next(allowedCommands)];
+}
+
+function refundRow(refund: OrderView['refunds'][number], money: FormatMoney): readonly Cell[] {
+  const { refundId, status, amount, reason, returnId = '' } = refund;
+  return [refundId, status, money(amount), reason, returnId];
+}
+
+function commandRows({ allowedCommands, blockedCommands }: OrderView): Rows {
+  return [
+    ...allowedCommands.map((segment) => [{ text: verbOf(segment), format: 'green' } as const, 'allowed']),
+    ...Object.entries(blockedCommands).map(([segment, reason]) => [dim(verbOf(segment)), reason]),
+  ];
+}
+
+export function formatOfStatus(status: OrderView['status']): Format {
+  switch (status) {
+    case 'pending':
+      return 'cyan';
+    case 'confirmed':
+    case 'completed':
+      return 'green';
+    case 'cancelled':
+    case 'expired':
+      return 'yellow';
+    case 'rejected':
+      return 'red';
+    default:
+      return status satisfies never;
+  }
+}
+
+function dim(text: string): Cell {
+  return { text, format: 'dim' };
+}
+
+function next(commands: readonly string[]): Cell {
+  return commands.length === 0 ? '' : dim(`next: ${commands.map(verbOf).join(', ')}`);
+}
+
+function extras(order: OrderView): string {
+  const parts = [
+    ['shipping fee', order.shippingFee],
+    ['tax', order.tax],
+    ['discount', order.discount],
+  ] as const;
+  const given = parts.filter(([, amount]) => amount > 0);
+  if (given.length === 0) return '';
+  return ` (with ${given.map(([name, amount]) => `${name} ${formatMoney(amount, order.currency)}`).join(', ')})`;
+}
+
+function addressLine({
+  name,
+  street,
+  postalCode,
+  city,
+  region,
+  country,
+}: NonNullable<OrderView['shippingAddress']>): string {
+  const place = [postalCode, city].filter((part) => part !== undefined).join(' ');
+  return [name, street, place, region, country].filter((part) => part !== undefined).join(', ');
+}
+
+const amounts = ['total', 'authorized', 'captured', 'refunded'] as const satisfies (keyof Money)[];
+
+/** A preview as readable text. */
+export function previewCard(preview: Preview, paint: Paint): readonly string[] {
+  const { orderId, version, events, effects, money, deadlines, order } = preview;
+  const { before, after } = money;
+  const worth = (amount: number) => formatMoney(amount, order.currency);
+  const section = sectionIn(paint);
+  const then = paint(formatOfStatus(order.status), order.status);
+  return [
+    `${paint('bold', `Order ${visible(orderId)}`)} · ${version === 0 ? 'new' : `version ${version}`} · nothing was sent`,
+    events.length === 0
+      ? 'the command would change nothing'
+      : `would be ${then} at version ${order.version}${order.held ? paint('yellow', ' · held') : ''}`,
+    ...section(
+      'Events',
+      events.length === 0
+        ? []
+        : table(
+            eventColumns,
+            events.map((event) => eventRow(event, order.currency)),
+            paint,
+          ),
+    ),
+    ...section(
+      'Effects',
+      effects.map(({ summary }) => visible(summary)),
+    ),
+    ...section(
+      'Money',
+      table(
+        [{ title: '' }, { title: 'NOW', align: 'right' }, { title: 'THEN', align: 'right' }],
+        [
+          ...amounts.map((name) => [name, worth(before[name]), worth(after[name])]),
+          ['payment', before.paymentStatus, after.paymentStatus],
+        ],
+        paint,
+      ),
+    ),
+    ...section(
+      'Deadlines',
+      untitled(
+        deadlines.map(({ what, at }) => [what, at]),
+        paint,
+      ),
+    ),
+    ...section('Commands', [order.allowedCommands.map(verbOf).join(', ')]),
+  ];
+}
+
+export const eventColumns: readonly Column[] = [
+  { title: 'VERSION', align: 'right' },
+  { title: 'TIME' },
+  { title: 'EVENT' },
+  { title: 'ACTOR' },
+  { title: 'WHAT' },
+];
+
+/** An event as a row under `eventColumns`. */
+export function eventRow(event: OrderEvent, currency: string): readonly Cell[] {
+  const { version, occurredAt, type } = event;
+  const format = formatOfEvent(event);
+  return [
+    String(version),
+    occurredAt,
+    format === undefined ? type : { text: type, format },
+    whoDid(event),
+    inShort(event, currency),
+  ];
+}
+
+/** The actor of an event and, if there is one, the person or client on whose behalf it acted. */
+export function whoDid({ actor, onBehalfOf }: Pick<OrderEvent, 'actor' | 'onBehalfOf'>): string {
+  return onBehalfOf === undefined ? actor : `${actor} for ${onBehalfOf}`;
+}
+
+/**
+ * Columns with fixed widths for `watch`, which prints each row as it arrives and cannot measure the
+ * others.
+ */
+export const liveColumns: readonly Column[] = [
+  { title: 'VERSION', align: 'right' },
+  { title: 'TIME'.padEnd(24) },
+  { title: 'EVENT'.padEnd(20) },
+  { title: 'ACTOR'.padEnd(10) },
+  { title: 'WHAT' },
+];
+
+function formatOfEvent({ type }: OrderEvent): Format | undefined {
+  switch (type) {
+    case 'StockRefused':
+    case 'PaymentDeclined':
+    case 'PaymentTimedOut':
+    case 'OrderRejected':
+    case 'OrderExpired':
+    case 'CaptureDeclined':
+    case 'AmendmentRefused':
+    case 'CommandRejected':
+      return 'red';
+    case 'OrderHeld':
+    case 'OrderCancelled':
+    case 'AuthorizationExpired':
+    case 'CaptureWrittenOff':
+      return 'yellow';
+    case 'OrderConfirmed':
+    case 'OrderCompleted':
+      return 'green';
+    default:
+      return undefined;
+  }
+}
+
+/** A row of the attention list as readable text, in a few lines. */
+export function attentionLines(
+  { orderId, code, since, detail, remedy, attempts, nextTryAt }: AttentionRow,
+  paint: Paint,
+): readonly string[] {
+  const tries = [
+    ...(attempts === undefined ? [] : [`tried ${attempts} times`]),
+    ...(nextTryAt === undefined ? [] : [`next at ${nextTryAt}`]),
+  ];
+  return [
+    [paint('yellow', code), ...(orderId === undefined ? [] : [visible(orderId)]), `since ${since}`].join(
+      ' · ',
+    ),
+    `  ${visible(detail)}`,
+    ...(tries.length === 0 ? [] : [`  ${tries.join(', ')}`]),
+    `  → ${visible(remedy)}`,
+  ];
+}

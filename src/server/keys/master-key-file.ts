@@ -1,0 +1,58 @@
+import { mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type MasterKeys, newMasterKey, readMasterKeys } from '../../access/persons/master-keys.js';
+import type { Config } from '../config.js';
+import { isLocalUri, isLoopback } from '../config/addresses.js';
+import { ConfigError } from '../config/variables.js';
+import { createFile } from '../embedded/files.js';
+
+const expected = 'one key a line, 32 bytes in base64: `openssl rand -base64 32` makes one';
+
+/**
+ * The master keys of `MASTER_KEY_FILE`. Without it, a system that is on this machine alone has a
+ * key in `DATA_DIR`, which is made at the first call.
+ *
+ * @throws ConfigError if the file cannot be used, or is missing
+ */
+export function masterKeysOf(config: Config): MasterKeys {
+  const { masterKeyFile } = config.keys;
+  if (masterKeyFile === undefined && !isLocal(config)) {
+    const detail = 'it must be set unless HTTP_HOST and MongoDB are on a loopback interface';
+    throw new ConfigError(`MASTER_KEY_FILE is missing: ${detail}.`);
+  }
+  const path = masterKeyFile ?? madeKeyFile(config.embedded.dataDir);
+  const keys = readMasterKeys(text(path));
+  if (keys === undefined)
+    throw new ConfigError(`MASTER_KEY_FILE=${path} cannot be used: expected ${expected}.`);
+  return keys;
+}
+
+/**
+ * Checks before the start that the master keys which must be given are there; creates nothing.
+ *
+ * @throws ConfigError as `masterKeysOf`
+ */
+export function assertMasterKeys(config: Config): void {
+  if (config.keys.masterKeyFile !== undefined || !isLocal(config)) masterKeysOf(config);
+}
+
+function text(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    throw new ConfigError(`MASTER_KEY_FILE=${path} cannot be read: expected a file with ${expected}.`);
+  }
+}
+
+function madeKeyFile(dataDir: string): string {
+  const path = join(dataDir, 'master.key');
+  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+  createFile(path, `${newMasterKey()}\n`);
+  return path;
+}
+
+function isLocal({ http, mongodb, keys }: Config): boolean {
+  return (
+    isLoopback(http.host) && [mongodb.uri, keys.uri].every((uri) => uri === undefined || isLocalUri(uri))
+  );
+}

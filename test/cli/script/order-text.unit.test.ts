@@ -1,0 +1,107 @@
+import { describe, expect, test } from '@jest/globals';
+import { previewOf } from '../../../src/api/commands/preview.js';
+import { eventRow, orderCard, previewCard } from '../../../src/cli/script/order-text.js';
+import { type Paint, table, visible } from '../../../src/cli/script/terminal.js';
+import { inShort } from '../../../src/event-words.js';
+import { toView } from '../../../src/order/view.js';
+import { cancel, create, deliver, dispatch, hold, ship } from '../../order/examples.js';
+import { Scenario } from '../../order/specification.js';
+
+const plain: Paint = (_, text) => text;
+const marked: Paint = (format, text) => `<${format}>${text}</>`;
+
+const confirmed = Scenario.empty.do(create()).settle('reserve').settle('authorize');
+
+describe('a table', () => {
+  test('aligns its columns, numbers to the right, without blanks at the end', () => {
+    const columns = [{ title: 'SKU' }, { title: 'ON HAND', align: 'right' as const }, { title: 'NOTE' }];
+    const rows = [
+      ['A-1', '7', ''],
+      ['B-100', '1000', 'few'],
+    ];
+    expect(table(columns, rows, plain)).toEqual([
+      'SKU    ON HAND  NOTE',
+      'A-1          7',
+      'B-100     1000  few',
+    ]);
+  });
+
+  test('is as wide with colours as without', () => {
+    const rows = [
+      [{ text: 'ok', format: 'green' as const }, 'x'],
+      ['failed', 'y'],
+    ];
+    expect(table([{ title: '' }, { title: '' }], rows, marked)).toEqual(['<green>ok</>      x', 'failed  y']);
+  });
+});
+
+test('text from outside cannot steer a terminal', () => {
+  expect(visible('a\u001b[31mb\nc\u202ed')).toBe('a\u{FFFD}[31mb c\u{FFFD}d');
+});
+
+test('the card of a preview has what would happen, what it would owe, and its money now and then', () => {
+  const { order } = confirmed;
+  const after = confirmed.do(cancel);
+  const lines = previewCard(previewOf(order, after.log.slice(confirmed.log.length)), plain);
+  expect(lines.join('\n')).toMatch(
+    /^Order \S+ · version 4 · nothing was sent\nwould be cancelled at version 5\n/,
+  );
+  expect(lines).toContainEqual(expect.stringMatching(/^ +5 .* OrderCancelled /));
+  expect(lines).toContain('  release 2 × A-1, 1 × B-2');
+  expect(lines).toContainEqual(expect.stringMatching(/^ +authorized +EUR 52.21 +EUR 52.21$/));
+  expect(previewCard(previewOf(order, []), plain)[1]).toBe('the command would change nothing');
+});
+
+describe('the card of an order', () => {
+  const cardOf = (scenario: Scenario) => orderCard(toView(scenario.order), plain).join('\n');
+
+  test('shows money with its currency', () => {
+    expect(cardOf(confirmed)).toContain(
+      'EUR 52.21 (with shipping fee EUR 4.90, tax EUR 3.33, discount EUR 1.00)',
+    );
+    expect(cardOf(confirmed)).toContain('authorized: authorized EUR 52.21, captured EUR 0.00');
+  });
+
+  test('names commands as the scripts are called, and why the others are blocked', () => {
+    const lines = cardOf(confirmed).split('\n');
+    expect(lines).toContainEqual(expect.stringMatching(/^ {2}ship +allowed$/));
+    expect(lines).toContainEqual(expect.stringMatching(/^ {2}release +the order is not held$/));
+  });
+
+  test('says why the order is held', () => {
+    expect(cardOf(confirmed.do(hold))).toContain('confirmed · held: check the address');
+  });
+
+  test('shows how far each line and shipment is', () => {
+    const card = cardOf(
+      confirmed
+        .do(ship({ sku: 'A-1', quantity: 1 }))
+        .do(dispatch())
+        .do(deliver()),
+    );
+    expect(card).toMatch(/A-1 +Anvil +2 +EUR 19\.99 +0 +1 +1 +0/);
+    expect(card).toMatch(/s1 +delivered +1 × A-1 +DHL t-s1/);
+  });
+});
+
+test('an event in short is one line of what matters', () => {
+  const [createdEvent, ...others] = confirmed.log;
+  expect(createdEvent && inShort(createdEvent, 'EUR')).toBe(
+    'EUR 52.21 for Ada Example (c-1): 2 × A-1, 1 × B-2',
+  );
+  expect(others.map((event) => [event.type, inShort(event, 'EUR').split(' until ')[0]])).toEqual([
+    ['StockReserved', '2 × A-1, 1 × B-2'],
+    ['PaymentAuthorized', 'EUR 52.21'],
+    ['OrderConfirmed', ''],
+  ]);
+});
+
+test('an event that is not of today’s shape goes by its name alone', () => {
+  const [event] = confirmed.log;
+  if (event === undefined) throw new Error('There is none.');
+  const { data: _, ...others } = event;
+  for (const change of [{ schemaVersion: 99 }, { type: 'Nonsense' }]) {
+    const row = eventRow({ ...others, data: {}, ...change } as never, 'EUR');
+    expect(row.slice(2)).toEqual(['type' in change ? 'Nonsense' : 'OrderCreated', event.actor, '']);
+  }
+});

@@ -1,0 +1,46 @@
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import process from 'node:process';
+import { findProgram, MONGOD } from '../../../src/server/embedded/binaries.js';
+import { EmbeddedServer, type ServerKind } from '../../../src/server/embedded/server.js';
+
+let folder: string;
+const path = process.env['PATH'];
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'orders-binaries-'));
+  process.env['PATH'] = join(folder, 'nothing');
+});
+
+afterEach(async () => {
+  process.env['PATH'] = path;
+  await rm(folder, { recursive: true, force: true });
+});
+
+/** A program in the cache that no machine can run. */
+async function cachedProgram(): Promise<string> {
+  const cached = join(folder, 'bin', MONGOD.name);
+  await mkdir(join(folder, 'bin'));
+  await writeFile(cached, 'no program', { mode: 0o644 });
+  return cached;
+}
+
+test('a program in the cache is taken without running it', async () => {
+  const cached = await cachedProgram();
+  await expect(findProgram(MONGOD, folder, () => undefined)).resolves.toBe(cached);
+});
+
+test('a cached program that cannot be run is named, with what to do', async () => {
+  const kind: ServerKind = {
+    name: 'mongodb',
+    title: 'MongoDB',
+    binary: await cachedProgram(),
+    ports: { port: { wanted: 0, variable: 'MONGODB_PORT' } },
+    args: () => [],
+    makeReady: async () => undefined,
+  };
+  const server = new EmbeddedServer(kind, join(folder, 'data'));
+  await expect(server.join()).rejects.toThrow(/MongoDB cannot be run: .*mongod\. .*delete it/);
+});

@@ -1,0 +1,26 @@
+/**
+ * Run by `bundle` as `workflows-process.mjs <workflows> <out>`. All paths start with the path by which
+ * this file was reached, which may be a symbolic link.
+ */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import process from 'node:process';
+import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
+import { fail, root } from '../start/checkout.mjs';
+
+const [workflows = '', out = ''] = process.argv.slice(2);
+const symlinks = !process.execArgv.includes('--preserve-symlinks');
+const workflowsPath = join(root, workflows);
+const { code } = await bundleWorkflowCode({
+  workflowsPath,
+  // Loaded once and frozen, not once for each workflow: none of these modules has state of its own.
+  preloadModules: [join(root, 'workers', 'bundles', 'short-stacks.mjs'), workflowsPath],
+  logger: new DefaultLogger('WARN'),
+  webpackConfigHook: (config) => ({
+    ...config,
+    context: root,
+    resolve: { ...config.resolve, symlinks },
+    resolveLoader: { ...config.resolveLoader, symlinks },
+  }),
+}).catch(fail);
+writeFileSync(out, code);

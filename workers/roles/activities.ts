@@ -1,0 +1,139 @@
+import { asyncLocalStorage } from '@temporalio/activity';
+import type { Db } from 'mongodb';
+import { keysOfDatabase } from '../../src/access/persons/stores.js';
+import { openingReceivers } from '../../src/effects/carriers/opening.js';
+import type { CarrierProvider } from '../../src/effects/carriers/port.js';
+import { sandboxCarriers } from '../../src/effects/carriers/sandbox-carriers.js';
+import { stockInventory } from '../../src/effects/inventory/built-in.js';
+import { openingMethods } from '../../src/effects/payments/opening.js';
+import { sandboxPayments } from '../../src/effects/payments/sandbox-payments.js';
+import {
+  performCarriers,
+  performInventory,
+  performPayments,
+  type Performing,
+  type Provider,
+} from '../../src/effects/performing.js';
+import type { Limits } from '../../src/effects/port.js';
+import type { Providers } from '../../src/effects/provider-modules.js';
+import { endpointLog } from '../../src/endpoint/endpoint-log.js';
+import { createLogActivities } from '../../src/log/journal/log-activities.js';
+import { createRecorder } from '../../src/log/journal/recording.js';
+import { createStepTally, type StepTally } from '../../src/log/journal/step-tally.js';
+import type { LogActivities, ResumptionActivities } from '../../src/log/workflow/steps.js';
+import { orderLog, type Step, type Steps } from '../../src/order-log.js';
+import {
+  type EffectOf,
+  type EffectType,
+  orderOf,
+  type OutcomeOf,
+  versionInKey,
+} from '../../src/order/effects.js';
+
+export interface ActivityDeps {
+  readonly db: Db;
+  /** by default, the built-in ones */
+  readonly providers?: Providers;
+  /** counts steps that are not recorded yet */
+  readonly tally?: StepTally;
+}
+
+const sandboxLimits: Limits = { concurrency: 100, timeoutMs: 8_000 };
+const sandboxCarrierLimits: Limits = { concurrency: 20, timeoutMs: 8_000 };
+
+/** The maximum number of calls to providers that are in flight or queued. */
+export function slotsOfProviders({ payments, inventory, carriers }: Providers = {}): number {
+  const limits = [
+    payments?.limits ?? sandboxLimits,
+    inventory?.limits,
+    carriers?.limits ?? sandboxCarrierLimits,
+  ];
+  return 2 * limits.reduce((sum, its) => sum + (its?.concurrency ?? 0), 0);
+}
+
+/** The module of `CARRIERS`, or the sandbox. */
+export function carriersOf(db: Db, { carriers }: Providers = {}): Provider<CarrierProvider> {
+  return carriers ?? { name: 'carriers (sandbox)', port: sandboxCarriers(db), limits: sandboxCarrierLimits };
+}
+
+/**
+ * The activities of orders, and of endpoints, which have no effects. Each records the events of its
+ * step. Then it performs the step's effect, provided that the journal holds the order's log without
+ * a gap up to the event that made the effect owed. They are idempotent and retried until they
+ * succeed. Errors are outages, except `EventFork` and `Superseded` (see `appendToJournal`), which
+ * are not retried.
+ */
+export function createActivities({
+  db,
+  providers = {},
+  tally = createStepTally(),
+}: ActivityDeps): Steps & ResumptionActivities {
+  const recorder = createRecorder(orderLog, db);
+  const { name, port, limits } = providers.payments ?? {
+    name: 'payments (sandbox)',
+    port: sandboxPayments(db),
+    limits: sandboxLimits,
+  };
+  const keys = keysOfDatabase(db);
+  const payments = performPayments({ name, port: openingMethods(keys, port), limits });
+  const its = carriersOf(db, providers);
+  const carriers = performCarriers({ ...its, port: openingReceivers(keys, its.port) });
+  // The built-in inventory shares the database that steps record in, so it needs no separate limit.
+  const inventory = providers.inventory ? performInventory(providers.inventory) : stockInventory(db);
+  /** by the name of the entity, which is its workflow type */
+  const byEntity: Readonly<Record<string, LogActivities & ResumptionActivities>> = {
+    [orderLog.entity.name]: createLogActivities(orderLog, { db, tally, recorder }),
+    [endpointLog.entity.name]: createLogActivities(endpointLog, { db, tally }),
+  };
+  /**
+   * The activities of the entity whose workflow runs this one; outside of an activity, those of
+   * orders.
+   */
+  const current = () => {
+    const entity = asyncLocalStorage.getStore()?.info.workflowType ?? orderLog.entity.name;
+    const found = byEntity[entity];
+    if (found === undefined) throw new TypeError(`No activities are here for the entity ${entity}.`);
+    return found;
+  };
+  function step<T extends EffectType>(type: T, perform: Performing<T>[T]) {
+    return async ({ events, effect, resumption }: Step<T>): Promise<OutcomeOf<T>> => {
+      if (effect === undefined)
+        throw new TypeError('A step without an effect has to use the activity `record`.');
+      return await tally.attempt(type, async () => {
+        await tally.recording(events, () =>
+          recorder.recordUpTo(orderOf(effect.key), versionInKey(effect.key), events, resumption),
+        );
+        return await perform(requestOf(effect), attempt() > 1 || resumption !== undefined);
+      });
+    };
+  }
+  return {
+    record: async (asked) => await current().record(asked),
+    recall: async (asked) => await current().recall(asked),
+    loadLog: async (asked) => await current().loadLog(asked),
+    claimResumption: async (asked) => await current().claimResumption(asked),
+    reserve: step('reserve', inventory.reserve),
+    release: step('release', inventory.release),
+    deduct: step('deduct', inventory.deduct),
+    restock: step('restock', inventory.restock),
+    authorize: step('authorize', payments.authorize),
+    capture: step('capture', payments.capture),
+    void: step('void', payments.void),
+    refund: step('refund', payments.refund),
+    book: step('book', carriers.book),
+  };
+}
+
+/**
+ * An effect as a provider gets it: without its trace, which older workers do not know. A key always
+ * has the same request.
+ */
+function requestOf<T extends EffectType>(effect: EffectOf<T>): EffectOf<T> {
+  const { traceId: _, ...request } = effect;
+  return request as EffectOf<T>;
+}
+
+/** How often the activity was tried, this time included. */
+function attempt(): number {
+  return asyncLocalStorage.getStore()?.info.attempt ?? 1;
+}

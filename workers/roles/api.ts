@@ -1,0 +1,231 @@
+import { Client } from '@temporalio/client';
+import type { Db } from 'mongodb';
+import { type Authenticate, createAuthenticate } from '../../src/access/authenticate.js';
+import { openKnownKeys } from '../../src/access/known-keys.js';
+import { createEndpointGateway } from '../../src/api/commands/endpoint-gateway.js';
+import type { GatewayOptions } from '../../src/api/commands/gateway.js';
+import { registerCommands } from '../../src/api/commands/routes.js';
+import { registerDocs } from '../../src/api/docs.js';
+import type { Edge } from '../../src/api/edge/edge.js';
+import { listenForOperations } from '../../src/api/edge/ports.js';
+import { registerHealth, type ServedRole } from '../../src/api/health.js';
+import type { Http } from '../../src/api/http.js';
+import { registerMetrics } from '../../src/api/metrics.js';
+import {
+  type Admission,
+  type Bounds,
+  createAdmission,
+  defaultBounds,
+} from '../../src/api/overload/admission.js';
+import { admissionMetrics } from '../../src/api/overload/admit.js';
+import { registerPage } from '../../src/api/page/page.js';
+import { openPersons } from '../../src/api/persons.js';
+import { type ExposureDeps, undecidedOrders } from '../../src/api/queries/exposure.js';
+import { exposureGauges, orderGauges } from '../../src/api/queries/order-gauges.js';
+import { createOrderReader } from '../../src/api/queries/order-reader.js';
+import { projectionGauges } from '../../src/api/queries/projection-gauges.js';
+import { type QueryDeps, registerQueries } from '../../src/api/queries/routes.js';
+import { redirectToReference } from '../../src/api/reference/page.js';
+import { registerKeys } from '../../src/api/routes-keys.js';
+import { createHttp, type HttpLimits } from '../../src/api/server.js';
+import { registerSession } from '../../src/api/session.js';
+import { registerSystem } from '../../src/api/system-route.js';
+import { createSender } from '../../src/delivery/sender.js';
+import { createMarkUpdates } from '../../src/effects/database/database-identity.js';
+import { requestForgetting } from '../../src/forgetting/request.js';
+import { resume } from '../../src/log/resume/resume.js';
+import { feedTaskQueue } from '../../src/log/workflow/task-queues.js';
+import { orderLog } from '../../src/order-log.js';
+import type { Config } from '../../src/server/config.js';
+import { openOrderViews, type OrderViews } from '../../src/views/cache/order-views.js';
+import { gatewayOf } from './gateway.js';
+import { dependencies } from './readiness.js';
+import type { RoleContext, RunningRole } from './role.js';
+
+export interface RunningApi extends RunningRole {
+  /** `http://host:port` */
+  readonly address: string;
+  /** the address of the operations API, if it has a separate port */
+  readonly opsAddress?: string;
+}
+
+export interface ApiContext extends RoleContext {
+  /** folder of the page that browsers get */
+  readonly page: string;
+}
+
+/**
+ * Serves the roles that have an HTTP API. Temporal and MongoDB may be unavailable at any time, also
+ * at the start.
+ */
+export async function startApi(context: ApiContext): Promise<RunningApi> {
+  const app = await buildApi(context);
+  const { host, port, opsPort } = context.config.http;
+  const address = await app.listen({ host, port });
+  if (opsPort === undefined) return { address, stop: () => app.close() };
+  const operations = await listenForOperations(app, { host, port: opsPort });
+  return {
+    address,
+    opsAddress: operations.address,
+    async stop() {
+      await Promise.all([app.close(), operations.close()]);
+    },
+  };
+}
+
+/** Limits that tests may override. */
+export interface ApiLimits
+  extends
+    Omit<HttpLimits, 'admission' | 'authenticate' | 'edge' | 'isSplit'>,
+    Pick<GatewayOptions, 'answerWithinMs' | 'journalWithinMs'> {
+  readonly bounds?: Partial<Bounds>;
+  /** see `Forgetting` */
+  readonly keyInUseMs?: number;
+  /** see `createAdmission` */
+  readonly isBehind?: () => boolean;
+  /** see `openOrderViews` */
+  readonly liveForMs?: number | undefined;
+}
+
+/** The application without a listening server: the write side, the read side, or both. */
+export async function buildApi(context: ApiContext, limits: ApiLimits = {}): Promise<Http> {
+  const { config, temporal: connection, mongo, page } = context;
+  const { roles, temporal } = config;
+  const { db, keys } = mongo;
+  const client = new Client({ connection, namespace: temporal.namespace });
+  const admission = admissionOf(config, limits);
+  const app = await createApp(context, { ...limits, admission });
+  const persons = openPersons(app, keys);
+  const views = openOrderViews(db, limits.liveForMs);
+  app.addHook('onClose', () => views.close());
+  const exposure = exposureOf(context);
+
+  await registerDocs(app, hasOwnPortForOperations(config));
+  registerMetrics(app, [
+    admissionMetrics(admission),
+    exposureGauges(exposure),
+    ...(roles.has('read') ? [orderGauges(db), projectionGauges(db)] : []),
+  ]);
+  if (roles.has('write')) serveWrites(app, context, client, views, limits);
+  if (roles.has('read')) {
+    const reader = createOrderReader(client, views);
+    serveReads(app, context, { client, views, reader, persons });
+    await registerPage(app, page, { reader, persons });
+  } else redirectToReference(app);
+  registerSystem(app, config, connection, keys);
+  registerKeys(app, db);
+  registerSession(app);
+  const served = servedRoles.filter(({ name }) => roles.has(name));
+  registerHealth(app, served, dependencies({ client, config, db, exposure }));
+  await app.ready();
+  return app;
+}
+
+const servedRoles = [
+  { name: 'write', needsAnyOf: ['temporal'] },
+  { name: 'read', needsAnyOf: ['mongodb', 'temporal'] },
+] as const satisfies readonly ServedRole[];
+
+function admissionOf({ http }: Config, { bounds, isBehind }: ApiLimits): Admission {
+  const stream = { ...defaultBounds.stream, most: http.maxStreams };
+  return createAdmission({ ...defaultBounds, stream, ...bounds }, isBehind);
+}
+
+async function createApp({ config, mongo, logger }: ApiContext, limits: HttpLimits): Promise<Http> {
+  const authenticate = await authenticateBy(config, mongo.db);
+  return await createHttp(logger, {
+    ...limits,
+    edge: edgeOf(config),
+    isSplit: hasOwnPortForOperations(config),
+    ...(authenticate && { authenticate }),
+  });
+}
+
+function hasOwnPortForOperations({ http }: Config): boolean {
+  return http.opsPort !== undefined;
+}
+
+function exposureOf({ config, temporal: connection, mongo, tally }: ApiContext): ExposureDeps {
+  const { namespace, taskQueue } = config.temporal;
+  return { db: mongo.db, tally, undecided: () => undecidedOrders(connection, namespace, taskQueue) };
+}
+
+function serveWrites(
+  app: Http,
+  { config, mongo, logger }: ApiContext,
+  client: Client,
+  views: OrderViews,
+  { keyInUseMs = KEY_IN_USE_MS, answerWithinMs, journalWithinMs }: ApiLimits,
+): void {
+  const { secrets, continueAsNewAfter } = config;
+  const { taskQueue } = config.temporal;
+  const { db, keys, webhookSecrets } = mongo;
+  keys.keepSpares();
+  const resuming = {
+    client,
+    db,
+    taskQueue,
+    ...(continueAsNewAfter !== undefined && { continueAsNewAfter }),
+  };
+  const sender = createSender({ allowPrivate: config.webhooksAllowPrivate });
+  app.addHook('onClose', () => sender.close());
+  registerCommands(app, {
+    gateway: gatewayOf({ client, config, mongo, logger }, { answerWithinMs, journalWithinMs }),
+    resume: (orderId, asked) =>
+      resume(orderLog, resuming, orderId, asked, { answerWithinMs: RESUMED_WITHIN_MS }),
+    startForgetting: (asked) => requestForgetting({ client, db, taskQueue }, { ...asked, keyInUseMs }),
+    db,
+    noteCounts: createMarkUpdates({ client, db, taskQueue }),
+    views,
+    endpoints: {
+      gateway: createEndpointGateway({ client, db, taskQueue, answerWithinMs }),
+      secrets: webhookSecrets,
+      sender,
+      allowHttp: config.webhooksAllowPrivate,
+    },
+    secrets: { payments: secrets.paymentsWebhook, carriers: secrets.carriersWebhook },
+  });
+}
+
+function serveReads(
+  app: Http,
+  { config, mongo, tail, providers = {} }: ApiContext,
+  reading: Pick<QueryDeps, 'client' | 'views' | 'reader' | 'persons'>,
+): void {
+  const { taskQueue, uiUrl } = config.temporal;
+  registerQueries(app, {
+    ...reading,
+    db: mongo.db,
+    tail,
+    feedTaskQueue: feedTaskQueue(taskQueue),
+    orderTaskQueue: taskQueue,
+    providers,
+    attentionAfterMs: config.attentionAfterMs,
+    cursorSecrets: config.secrets.cursor,
+    kafka: config.kafka,
+    uiUrl,
+  });
+}
+
+/** `HTTP_HOST` is a name of the API if it is no address. */
+function edgeOf({ http, edge }: Config): Edge {
+  return { ...edge, hosts: [http.host.toLowerCase(), ...edge.hosts] };
+}
+
+/**
+ * The sum of a second in which a key is used without asking the store, ten seconds in which an
+ * order may start, and a reserve. See `Forgetting`.
+ */
+const KEY_IN_USE_MS = 15_000;
+
+/** Undefined with AUTH=off. */
+async function authenticateBy({ auth }: Config, db: Db): Promise<Authenticate | undefined> {
+  if (!auth.isOn) return undefined;
+  const keys = openKnownKeys(db);
+  if (auth.tokens === undefined) return createAuthenticate(keys);
+  const { openTokens } = await import('../../src/access/tokens.js');
+  return createAuthenticate(keys, openTokens(auth.tokens));
+}
+
+/** How long to wait for the new run of a resumed order. */
+const RESUMED_WITHIN_MS = 3_000;

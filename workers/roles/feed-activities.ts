@@ -1,0 +1,76 @@
+import { Context } from '@temporalio/activity';
+import type { Client } from '@temporalio/client';
+import type { Db } from 'mongodb';
+import { checkDatabaseIdentity } from '../../src/effects/database/database-identity.js';
+import { stockOutside } from '../../src/effects/stock-outside.js';
+import { reconcileAll } from '../../src/effects/reconcile-orders.js';
+import { endpointLog } from '../../src/endpoint/endpoint-log.js';
+import type { LeasedTask } from '../../src/log/feed/leased-tasks.js';
+import { FeedTail } from '../../src/log/feed/tail.js';
+import { createFeedTasks } from '../../src/log/views/feed-tasks.js';
+import { substituteId } from '../../src/log/views/rebuilding/store-rebuild.js';
+import type { RebuildActivities } from '../../src/log/workflow/rebuild-messages.js';
+import type { ReconcileActivities } from '../../src/log/workflow/reconcile-messages.js';
+import type { StandingActivities } from '../../src/log/workflow/standing.js';
+import { orderLog } from '../../src/order-log.js';
+import { views } from '../../src/views/views.js';
+
+export interface FeedDeps {
+  readonly db: Db;
+  readonly client: Client;
+  /** the tail of the feed of orders */
+  readonly tail: FeedTail;
+  /** the task queue of the order workflows */
+  readonly orderTaskQueue: string;
+}
+
+/** The work of the role `feed`: endless tasks, and activities. */
+export interface FeedWork {
+  readonly leased: readonly LeasedTask[];
+  readonly activities: StandingActivities & RebuildActivities & ReconcileActivities;
+}
+
+export function createFeedWork({ db, client, tail, orderTaskQueue }: FeedDeps): FeedWork {
+  const deps = { db, client, taskQueue: orderTaskQueue, checkDatabaseIdentity };
+  const ofOrders = createFeedTasks(orderLog, { ...deps, tail, views, outside: stockOutside });
+  const ofEndpoints = createFeedTasks(endpointLog, {
+    ...deps,
+    tail: new FeedTail(endpointLog, db),
+    views: [],
+  });
+  const tasks = [ofOrders, ofEndpoints];
+  /**
+   * @throws Error if there is no such view or store here: a worker of a newer version may have it
+   */
+  const rebuild = async (name: string, rebuildId: string) => {
+    const of = tasks.find((some) => Object.hasOwn(some.rebuild, name))?.rebuild[name];
+    if (of === undefined) throw new Error(`There is no view or store ${name} here.`);
+    return await of(rebuildId);
+  };
+  const leaseOfEarlierVersion = async () => undefined;
+  return {
+    leased: tasks.flatMap(({ leased }) => leased),
+    activities: {
+      reconcile: async () => {
+        const context = Context.current();
+        const { runId = '', workflowId } = context.info.workflowExecution ?? {};
+        const by = { runId, ...(workflowId === undefined ? {} : { workflowId }) };
+        const heartbeat = (done: number) => context.heartbeat(done);
+        const given = { client, db, taskQueue: orderTaskQueue };
+        const reports = await reconcileAll(given, by, heartbeat);
+        const sum = (field: 'repaired' | 'found') =>
+          [...reports.values()].reduce((total, report) => total + report[field], 0);
+        return {
+          orders: reports.get(orderLog)?.orders ?? 0,
+          repaired: sum('repaired'),
+          found: sum('found'),
+        };
+      },
+      sequence: leaseOfEarlierVersion,
+      project: leaseOfEarlierVersion,
+      rebuild,
+      // A roll-back that an earlier version of the code began. Its own id makes this a new rebuild.
+      rollBackOrders: async (rebuildId) => await rebuild(orderLog.view.collection, substituteId(rebuildId)),
+    },
+  };
+}

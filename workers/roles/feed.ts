@@ -1,0 +1,140 @@
+import { Client } from '@temporalio/client';
+import { pause } from '../../src/concurrency/pause.js';
+import { retryUntilDone } from '../../src/concurrency/retry-until-done.js';
+import { deliverWebhooks } from '../../src/delivery/deliver-webhooks.js';
+import { endpointLog } from '../../src/endpoint/endpoint-log.js';
+import { runLeasedTasks } from '../../src/log/feed/leased-tasks.js';
+import { watchStates } from '../../src/log/views/feeding/watch-states.js';
+import { isStateViewOutdated } from '../../src/log/views/rebuilding/rebuild-state-view.js';
+import { requestRebuild } from '../../src/log/views/rebuilding/request-rebuild.js';
+import { feedTaskQueue } from '../../src/log/workflow/task-queues.js';
+import { logs } from '../../src/logs.js';
+import { messageOf } from '../../src/outages/message-of.js';
+import { withTimeout } from '../../src/outages/timeout.js';
+import { healthIn, logChanges } from '../../src/server/logging/log-changes.js';
+import { restartEndedRebuild } from '../../src/upkeep/ended-rebuilds.js';
+import { listOwnWorkflows, type Deployment } from '../../src/upkeep/own-workflows.js';
+import { createFeedWork } from './feed-activities.js';
+import { ensureReconcileSchedule } from './reconcile-schedule.js';
+import type { RoleContext } from './role.js';
+import { type RunningWorker, type WorkerContext, startWorker } from './worker.js';
+
+const RETRY_MS = 1_000;
+const QUERY_TIMEOUT_MS = 1_000;
+const REBUILD_TIMEOUT_MS = 10_000;
+/** How often Temporal is asked whether the system's own workflows are running. */
+const CHECK_EVERY_MS = 10_000;
+/** Covers the lag of Temporal's list and the difference of clocks. */
+const OVERLAP_MS = 5 * 60_000;
+const FIRST_LOOK_BACK_MS = 7 * 86_400_000;
+
+/**
+ * The role `feed`: gives positions to events, updates the views across orders, and delivers
+ * webhooks. Any number of processes may run: one is active, the others stand by.
+ */
+export function startFeed(context: RoleContext & WorkerContext): RunningWorker {
+  const orderTaskQueue = context.config.temporal.taskQueue;
+  const taskQueue = feedTaskQueue(orderTaskQueue);
+  const client = new Client({
+    connection: context.temporal,
+    namespace: context.config.temporal.namespace,
+  });
+  const { config, logger, tail } = context;
+  const { db, webhookSecrets } = context.mongo;
+  const { leased, activities } = createFeedWork({ db, client, tail, orderTaskQueue });
+  const webhooks = deliverWebhooks({
+    db,
+    client,
+    tail,
+    secrets: webhookSecrets,
+    allowPrivate: config.webhooksAllowPrivate,
+    failed: (endpointId, err) => logger.warn({ err, endpointId }, 'cannot deliver to a webhook endpoint yet'),
+  });
+  const worker = startWorker(context, { taskQueue, activities });
+  const stopping = new AbortController();
+  const deployment = { client, taskQueue, orderTaskQueue };
+  const { signal } = stopping;
+  const leasing = runLeasedTasks({ db, tasks: [...leased, webhooks], signal, healthOf: healthIn(logger) });
+  const watched = watchStates(db, [endpointLog.view.collection], signal, () => tail.wake());
+  const started = startSchedule(context, deployment, signal);
+  const kept = started.then(() => restartEnded(context, deployment, signal));
+  const rebuilt = rebuildOutdated(context, taskQueue, signal);
+  return {
+    ready: Promise.all([worker.ready, started]).then(() => undefined),
+    async stop() {
+      stopping.abort();
+      await Promise.all([worker.stop(), leasing, watched, kept, rebuilt]);
+    },
+  };
+}
+
+/** Creates the schedule, unless it exists. Retries until Temporal is there. */
+async function startSchedule({ config, logger }: RoleContext, deployment: Deployment, stopping: AbortSignal) {
+  const health = logChanges(logger, {
+    fails: (problem) => `The schedule of the reconciliation is not there yet: ${problem}`,
+    works: 'The schedule of the reconciliation is there.',
+  });
+  const ensure = async () =>
+    await ensureReconcileSchedule({ ...deployment, everyMs: config.reconcileEveryMs });
+  await retryUntilDone(ensure, { signal: stopping, pauseMs: RETRY_MS, health });
+}
+
+/**
+ * Starts again what was ended from outside: the reconciliation's schedule, and rebuilds. A paused
+ * schedule stays paused, because a person has paused it; readiness reports that.
+ */
+async function restartEnded(
+  { config, mongo, logger }: RoleContext,
+  deployment: Deployment,
+  stopping: AbortSignal,
+) {
+  let since = Date.now() - FIRST_LOOK_BACK_MS;
+  while (!stopping.aborted) {
+    const lookedAt = Date.now();
+    try {
+      const { endedRebuilds, schedule } = await listOwnWorkflows(deployment, new Date(since).toISOString());
+      if (schedule === 'gone') {
+        await ensureReconcileSchedule({ ...deployment, everyMs: config.reconcileEveryMs });
+        logger.warn('The schedule of the reconciliation was gone and was created again.');
+      }
+      for (const ended of endedRebuilds) {
+        if (await withTimeout(REBUILD_TIMEOUT_MS, restartEndedRebuild(mongo.db, deployment, ended)))
+          logger.warn(`The rebuild of ${ended.name} was ended from outside and was requested again.`);
+      }
+      since = lookedAt - OVERLAP_MS;
+    } catch (error) {
+      logger.debug(`Cannot check whether the feed's workflows are running: ${messageOf(error)}`);
+    }
+    await pause(CHECK_EVERY_MS, stopping);
+  }
+}
+
+/**
+ * Requests a rebuild of each state view, such as `orders`, until one to this version has started.
+ * The views across orders start their own rebuilds.
+ */
+async function rebuildOutdated(
+  { temporal, config, mongo, logger }: RoleContext,
+  taskQueue: string,
+  stopping: AbortSignal,
+) {
+  const client = new Client({ connection: temporal, namespace: config.temporal.namespace });
+  const changes = logChanges(logger, {
+    fails: (problem) => `Cannot check yet whether the views of states have to be rebuilt: ${problem}`,
+    works: 'The check whether the views of states have to be rebuilt works.',
+  });
+  while (!stopping.aborted) {
+    try {
+      const outdated: string[] = [];
+      for (const log of logs)
+        if (await withTimeout(QUERY_TIMEOUT_MS, isStateViewOutdated(log, mongo.db)))
+          outdated.push(log.view.collection);
+      for (const name of outdated) await requestRebuild({ client, taskQueue }, name);
+      changes.worked();
+      if (outdated.length === 0) return;
+    } catch (error) {
+      changes.failed(error);
+    }
+    await pause(RETRY_MS, stopping);
+  }
+}

@@ -1,0 +1,45 @@
+import { Client } from '@temporalio/client';
+import { takeCommands } from '../../src/api/commands/kafka/taking.js';
+import { namespaceIdOf } from '../../src/api/system.js';
+import { publishFeed } from '../../src/delivery/kafka/publishing.js';
+import type { KafkaSettings } from '../../src/delivery/kafka/settings.js';
+import { runLeasedTasks } from '../../src/log/feed/leased-tasks.js';
+import { healthIn } from '../../src/server/logging/log-changes.js';
+import { gatewayOf } from './gateway.js';
+import type { RoleContext, RunningRole } from './role.js';
+
+/**
+ * The role `kafka`: publishes the feed to Kafka, and takes commands from it. Any number of
+ * processes may run: one publishes while the others stand by; all take commands.
+ */
+export function startKafka(context: RoleContext, settings: KafkaSettings): RunningRole {
+  const { config, logger, mongo, tail, temporal: connection } = context;
+  const { db } = mongo;
+  const { namespace } = config.temporal;
+  const stopping = new AbortController();
+  const { signal } = stopping;
+  const healthOf = healthIn(logger);
+  const client = new Client({ connection, namespace });
+  mongo.keys.keepSpares();
+  // While Temporal is unavailable, the id is unknown, and publishing continues.
+  const system = async () => {
+    const id = await namespaceIdOf(connection, namespace, 2_000).catch(() => undefined);
+    return id && `${id}/${config.mongodb.db}`;
+  };
+  const tasks = [publishFeed({ db, tail, settings, system })];
+  const publishing = runLeasedTasks({ db, tasks, signal, healthOf });
+  const taking = takeCommands({
+    db,
+    settings,
+    gateway: gatewayOf({ client, config, mongo, logger }),
+    logger,
+    health: healthOf('take-kafka-commands'),
+    signal,
+  });
+  return {
+    async stop() {
+      stopping.abort();
+      await Promise.all([publishing, taking]);
+    },
+  };
+}

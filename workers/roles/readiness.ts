@@ -1,0 +1,174 @@
+import type { Client } from '@temporalio/client';
+import type { Db } from 'mongodb';
+import type { Dependency } from '../../src/api/health.js';
+import { exposureConcern, type ExposureDeps } from '../../src/api/queries/exposure.js';
+import { commandsConcern } from '../../src/delivery/kafka/command-rows.js';
+import { kafkaConcern } from '../../src/delivery/kafka/publishing-concern.js';
+import { topicsOf } from '../../src/delivery/kafka/settings.js';
+import { concernOfStock, stockState } from '../../src/effects/inventory/stock-state.js';
+import { forks } from '../../src/log/journal/fork.js';
+import { concernOf, latestReconciliations } from '../../src/log/proof/reconciliations.js';
+import { lagBeyond, viewsStatus } from '../../src/log/views/status.js';
+import { feedTaskQueue } from '../../src/log/workflow/task-queues.js';
+import { logs } from '../../src/logs.js';
+import { orderLog } from '../../src/order-log.js';
+import { isTemporalOutage } from '../../src/outages/temporal-outage.js';
+import type { Config } from '../../src/server/config.js';
+import { createWorkerPresence, type WorkerPresence } from '../../src/server/health/worker-presence.js';
+import { scheduleConcern, unheldTaskConcern } from '../../src/upkeep/concern.js';
+import { views as viewsOfOrders } from '../../src/views/views.js';
+
+const CHECK_WITHIN_MS = 1_000;
+const LAG_LIMIT_MS = 30_000;
+/** Age of unrecorded events from which readiness reports them. */
+const EXPOSURE_LIMIT_MS = 10_000;
+
+export interface ReadinessDeps {
+  readonly client: Client;
+  readonly config: Config;
+  readonly db: Db;
+  readonly exposure: ExposureDeps;
+}
+
+/** Calls Temporal, and fails if it does not answer in a second. */
+type InTime = <R>(call: () => Promise<R>) => Promise<R>;
+
+/** What readiness checks, and what it costs when it fails. */
+export function dependencies({ client, config, db, exposure }: ReadinessDeps): Dependency[] {
+  const { connection } = client;
+  const { namespace, taskQueue } = config.temporal;
+  const inTime: InTime = (call) => connection.withDeadline(Date.now() + CHECK_WITHIN_MS, call);
+  const presence = createWorkerPresence(connection, namespace, inTime);
+  return [
+    onTemporal(client, inTime),
+    onMongodb(db),
+    onWorkers(presence, taskQueue),
+    onRecording(exposure),
+    onFeed(db, presence, feedTaskQueue(taskQueue)),
+    ...(config.kafka === undefined ? [] : [onKafka(db, config.kafka)]),
+    onForks(db),
+    onReconciliation({ client, config, db }, inTime),
+    onStock(db),
+  ];
+}
+
+function onTemporal({ connection }: Client, inTime: InTime): Dependency {
+  return {
+    name: 'temporal',
+    cost: 'no command is taken, no order continues, and an order without a view cannot be read',
+    check: async () => {
+      await inTime(() => connection.workflowService.getSystemInfo({}));
+      return undefined;
+    },
+  };
+}
+
+function onMongodb(db: Db): Dependency {
+  return {
+    name: 'mongodb',
+    cost: 'orders are accepted, but stored in Temporal only and not processed; there are no lists, and single orders are read from their workflow',
+    check: async () => {
+      await db.command({ ping: 1 });
+      return undefined;
+    },
+  };
+}
+
+function onWorkers(presence: WorkerPresence, taskQueue: string): Dependency {
+  return {
+    name: 'workers',
+    cost: 'orders are accepted but not processed; other commands get no answer, and views are not updated',
+    checkedThrough: 'temporal',
+    check: async () => {
+      const missing = await presence.missing(taskQueue);
+      if (missing !== undefined) throw new Error(missing);
+      return undefined;
+    },
+  };
+}
+
+function onRecording(exposure: ExposureDeps): Dependency {
+  return {
+    name: 'recording',
+    cost: 'events that are acknowledged but not recorded are in Temporal only, and would be lost with it',
+    checkedThrough: 'temporal',
+    check: () => exposureConcern(exposure, EXPOSURE_LIMIT_MS),
+  };
+}
+
+function onFeed(db: Db, presence: WorkerPresence, taskQueue: string): Dependency {
+  return {
+    name: 'feed',
+    cost: 'the feed, the views across orders or webhooks lag; orders themselves do not',
+    checkedThrough: 'mongodb',
+    check: async () => {
+      const [lag, ...others] = await Promise.all([
+        Promise.all(logs.map((log) => viewsStatus(log, db, log === orderLog ? viewsOfOrders : []))),
+        unheldTaskConcern(db),
+        presence.missing(taskQueue).catch(unknown),
+      ]);
+      const late = lag.map((status) => lagBeyond(status, LAG_LIMIT_MS));
+      const concerns = [...others, ...late].filter((concern) => concern !== undefined);
+      return concerns.length === 0 ? undefined : concerns.join('; ');
+    },
+  };
+}
+
+/** If Temporal is unavailable, the dependency `temporal` reports it. */
+function unknown(error: unknown): undefined {
+  if (!isTemporalOutage(error)) throw error;
+}
+
+function onKafka(db: Db, settings: NonNullable<Config['kafka']>): Dependency {
+  return {
+    name: 'kafka',
+    cost: 'events do not reach Kafka, and no command comes from there; the rest continues',
+    checkedThrough: 'mongodb',
+    check: async () =>
+      (await kafkaConcern(db, settings)) ?? (await commandsConcern(db, topicsOf(settings).commands)),
+  };
+}
+
+function onForks(db: Db): Dependency {
+  return {
+    name: 'forks',
+    cost: 'these orders or endpoints are halted: their journal and their history differ',
+    checkedThrough: 'mongodb',
+    check: async () => {
+      const found = await Promise.all(
+        logs.map(async (log) => await forks(log, db).find({}, { limit: 10 }).toArray()),
+      );
+      const ids = found.flat().map(({ _id }) => _id);
+      return ids.length === 0 ? undefined : `forked: ${ids.join(', ')}`;
+    },
+  };
+}
+
+function onReconciliation(
+  { client, config, db }: Pick<ReadinessDeps, 'client' | 'config' | 'db'>,
+  inTime: InTime,
+): Dependency {
+  const { taskQueue } = config.temporal;
+  const deployment = { client, taskQueue: feedTaskQueue(taskQueue), orderTaskQueue: taskQueue };
+  return {
+    name: 'reconciliation',
+    cost: 'some orders differ between Temporal and MongoDB; `npx orders reconcile` lists them',
+    checkedThrough: 'mongodb',
+    check: async () => {
+      const [reports, schedule] = await Promise.all([
+        Promise.all(logs.map((log) => latestReconciliations(log, db, 1))),
+        inTime(() => scheduleConcern(deployment)),
+      ]);
+      const concerns = [...reports.map(([latest]) => concernOf(latest, config.reconcileEveryMs)), schedule];
+      return concerns.filter((concern) => concern !== undefined).join('; ') || undefined;
+    },
+  };
+}
+
+function onStock(db: Db): Dependency {
+  return {
+    name: 'stock',
+    cost: 'orders wait for their reservations, and stock cannot be counted',
+    check: async () => concernOfStock(await stockState(db)),
+  };
+}

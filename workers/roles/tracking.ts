@@ -1,0 +1,44 @@
+import { Client } from '@temporalio/client';
+import { trackParcels } from '../../src/effects/carriers/tracking.js';
+import { logChanges } from '../../src/server/logging/log-changes.js';
+import { carriersOf } from './activities.js';
+import type { RoleContext, RunningRole } from './role.js';
+
+/** Asks carriers about parcels that are on their way, beside the workers. */
+export function startTracking(context: RoleContext): RunningRole {
+  const { config, logger, mongo, temporal: connection, providers } = context;
+  const stopping = new AbortController();
+  const client = new Client({ connection, namespace: config.temporal.namespace });
+  const tracking = trackParcels({
+    db: mongo.db,
+    provider: carriersOf(mongo.db, providers),
+    everyMs: config.trackEveryMs,
+    async delivered({ orderId, shipmentId }) {
+      // Loaded on use: a worker sends no other messages.
+      const { gatewayOf } = await import('./gateway.js');
+      const key = `delivered:${shipmentId}`;
+      // The same id each time, so the order takes the fact once. No client can be this issuer.
+      const meta = {
+        issuer: 'tracking carriers',
+        key,
+        actor: 'carriers',
+        correlationId: `${orderId}:${key}`,
+      };
+      const fact = { type: 'ShipmentDelivered', data: { shipmentId } } as const;
+      const result = await gatewayOf({ client, config, mongo, logger }).fact(orderId, fact, meta);
+      if (result.kind === 'unknown-outcome')
+        throw new Error(`order ${orderId} could not be told that ${shipmentId} was delivered`);
+    },
+    health: logChanges(logger, {
+      fails: (problem) => `Parcels cannot be tracked: ${problem}. It is tried again.`,
+      works: 'Parcels are tracked again.',
+    }),
+    signal: stopping.signal,
+  });
+  return {
+    async stop() {
+      stopping.abort();
+      await tracking;
+    },
+  };
+}

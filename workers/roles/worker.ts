@@ -1,0 +1,165 @@
+import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { type BackOff, backOffMs } from '../../src/concurrency/back-off.js';
+import { pause } from '../../src/concurrency/pause.js';
+import { createForgetting } from '../../src/forgetting/activities.js';
+import { temporalConnectionOptions, tlsAdvice } from '../../src/server/connections.js';
+import { heartbeatEveryMs } from '../../src/server/health/worker-presence.js';
+import { logChanges } from '../../src/server/logging/log-changes.js';
+import { logFailures } from '../../src/server/logging/log-failures.js';
+import type { Logger } from '../../src/server/logging/logger.js';
+import { createActivities, slotsOfProviders } from './activities.js';
+import type { RoleContext, RunningRole } from './role.js';
+
+export interface WorkerContext extends Omit<RoleContext, 'temporal' | 'tail'> {
+  /** The workflows, prebuilt by `bundleWorkflowCode`. */
+  readonly workflowBundle: { readonly codePath: string } | { readonly code: string };
+}
+
+/** What a worker polls and runs. */
+export interface Work {
+  readonly taskQueue: string;
+  readonly activities: object;
+  /** activities at a time; `slotsBesideProviders` by default */
+  readonly slots?: number;
+}
+
+export interface RunningWorker extends RunningRole {
+  /** Resolves when the worker polls for the first time; waits while Temporal is unavailable. */
+  readonly ready: Promise<void>;
+}
+
+/** Steps can still record while all slots for providers are in use. */
+const slotsBesideProviders = 100;
+const restarting: BackOff = { firstRetryMs: 250, longestRetryMs: 10_000 };
+const LOG_METHODS = { TRACE: 'trace', DEBUG: 'debug', INFO: 'info', WARN: 'warn', ERROR: 'error' } as const;
+
+/** The SDK logs this for each attempt; `logFailures` logs changes instead. */
+const LOGGED_PER_ATTEMPT = 'Activity failed';
+
+/**
+ * Call this once per process, before any worker starts: the SDK uses our logger and does not handle
+ * signals.
+ */
+export function installRuntime(logger: Logger): void {
+  Runtime.install({
+    logger: new DefaultLogger('WARN', ({ level, message, meta }) => {
+      if (message !== LOGGED_PER_ATTEMPT) logger[LOG_METHODS[level]](meta ?? {}, message);
+    }),
+    telemetryOptions: { logging: { filter: { core: 'WARN', other: 'ERROR' }, forward: {} } },
+    shutdownSignals: [],
+    workerHeartbeatInterval: heartbeatEveryMs,
+  });
+}
+
+/** The role `worker`: the orders' workflows and activities. */
+export function startOrderWorker(context: WorkerContext): RunningWorker {
+  const { taskQueue } = context.config.temporal;
+  const { mongo, providers, tally } = context;
+  return startWorker(context, {
+    taskQueue,
+    slots: slotsBesideProviders + slotsOfProviders(providers),
+    activities: {
+      ...createActivities({ db: mongo.db, ...(providers && { providers }), ...(tally && { tally }) }),
+      ...createForgetting({ db: context.mongo.db, keyStore: mongo.keys, taskQueue }),
+    },
+  });
+}
+
+/**
+ * Runs workflows and activities until stopped. A worker that fails, or cannot reach Temporal, is
+ * replaced.
+ */
+export function startWorker(context: WorkerContext, what: Work): RunningWorker {
+  const stopping = new AbortController();
+  let done = Promise.resolve();
+  const ready = new Promise<void>((resolve) => {
+    done = keepWorking(context, what, stopping.signal, resolve);
+  });
+  return {
+    ready,
+    async stop() {
+      stopping.abort();
+      await done;
+    },
+  };
+}
+
+async function keepWorking(
+  context: WorkerContext,
+  what: Work,
+  stopping: AbortSignal,
+  onReady: () => void,
+): Promise<void> {
+  let failures = 0;
+  const changes = logChanges(context.logger, {
+    fails: (problem) =>
+      `The worker fails: ${problem}${tlsAdvice('Temporal', problem)}. It is restarted until it works.`,
+    works: 'The worker works again.',
+  });
+  while (!stopping.aborted) {
+    try {
+      await work(context, what, stopping, () => {
+        failures = 0;
+        changes.worked();
+        onReady();
+      });
+    } catch (error) {
+      if (stopping.aborted) return;
+      changes.failed(error);
+      failures += 1;
+      await pause(backOffMs(failures, restarting), stopping);
+    }
+  }
+}
+
+/** A hash of the workflow code, in eight characters. */
+async function buildId(bundle: WorkerContext['workflowBundle']): Promise<string> {
+  const code = 'code' in bundle ? bundle.code : await readFile(bundle.codePath);
+  return createHash('sha256').update(code).digest('hex').slice(0, 8);
+}
+
+/** Runs one worker until it is stopped or fails. */
+async function work(
+  { config, workflowBundle, logger }: WorkerContext,
+  { taskQueue, activities, slots = slotsBesideProviders }: Work,
+  stopping: AbortSignal,
+  onRunning: () => void,
+): Promise<void> {
+  const connection = await NativeConnection.connect(temporalConnectionOptions(config));
+  try {
+    const worker = await Worker.create({
+      connection,
+      namespace: config.temporal.namespace,
+      taskQueue,
+      workflowBundle,
+      activities,
+      interceptors: { activity: [logFailures(logger)] },
+      // The SDK's default build id has 90 characters and is in a third of all history events. It
+      // would be a sixth of a history's size.
+      workerDeploymentOptions: {
+        version: { deploymentName: 'orders', buildId: await buildId(workflowBundle) },
+        useWorkerVersioning: false,
+      },
+      maxConcurrentActivityTaskExecutions: slots,
+      maxConcurrentWorkflowTaskExecutions: 8,
+      workflowTaskPollerBehavior: { type: 'autoscaling' },
+      activityTaskPollerBehavior: { type: 'autoscaling' },
+      shutdownGraceTime: '1500ms',
+      shutdownForceTime: '3s',
+    });
+    const stop = (): void => worker.shutdown();
+    const run = worker.run();
+    onRunning();
+    if (stopping.aborted) stop();
+    stopping.addEventListener('abort', stop, { once: true });
+    try {
+      await run;
+    } finally {
+      stopping.removeEventListener('abort', stop);
+    }
+  } finally {
+    await connection.close();
+  }
+}
