@@ -6,10 +6,8 @@ import { orders } from './order/entity.js';
 import type { Order } from './order/order.js';
 
 /** The workflows that a worker runs. Their names are workflow types, which are persisted. */
-export { rebuild, rollBackOrders } from './log/workflow/rebuild.js';
-export { reconcile } from './log/workflow/reconcile.js';
+export { rebuildData, reconcileAll } from './log/workflow/upkeep.js';
 export { forgetPersonWorkflow as forgetPerson } from './forgetting/workflow.js';
-export { standing } from './log/workflow/standing.js';
 
 export async function order(input: RunInput<Order>): Promise<EntityEnd> {
   return await run(orders, input);

@@ -2,7 +2,7 @@ import type { Db } from 'mongodb';
 import { committed } from '../mongodb/durability.js';
 import { buildsOf } from '../log/views/feeding/view-builds.js';
 import { requestRebuild } from '../log/views/rebuilding/request-rebuild.js';
-import { storeRebuilds, storesOf, substituteId } from '../log/views/rebuilding/store-rebuild.js';
+import { storeRebuilds, storesOf } from '../log/views/rebuilding/store-rebuild.js';
 import { logs } from '../logs.js';
 import type { Deployment, EndedRebuild } from './own-workflows.js';
 
@@ -23,6 +23,5 @@ async function hasWorkLeft(db: Db, { name, runId }: EndedRebuild): Promise<boole
   if (!logs.flatMap(storesOf).includes(name))
     return (await buildsOf(db, name))?.rebuilding?.rebuildId === runId;
   const last = await storeRebuilds(db).findOne({ _id: name }, committed);
-  if (last === null || last.phase === 'done') return false;
-  return last.rebuildId === runId || last.rebuildId === substituteId(runId);
+  return last !== null && last.phase !== 'done' && last.rebuildId === runId;
 }

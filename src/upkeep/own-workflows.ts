@@ -1,17 +1,15 @@
-import type { Client } from '@temporalio/client';
-import { rebuildWorkflow, rollBackWorkflow } from '../log/workflow/rebuild-messages.js';
-import { reconcileScheduleId } from '../log/workflow/reconcile-messages.js';
+import { type Client, WorkflowNotFoundError } from '@temporalio/client';
+import proto from '@temporalio/proto';
+import { feedTaskQueue, rebuildWorkflow, reconcileScheduleId } from '../log/workflow/upkeep-messages.js';
 
-/** A client for one deployment, with its task queues. */
+/** A client for one deployment. */
 export interface Deployment {
   readonly client: Client;
-  /** the task queue of the role `feed` */
+  /** the task queue of the orders */
   readonly taskQueue: string;
-  /** the task queue of the order workflows */
-  readonly orderTaskQueue: string;
 }
 
-/** A rebuild or a roll-back that was ended from outside. */
+/** A rebuild that was ended from outside. */
 export interface EndedRebuild {
   /** the name of the view or the store */
   readonly name: string;
@@ -21,6 +19,11 @@ export interface EndedRebuild {
 /** The system's own workflows as Temporal's list shows them, which lags by a moment. */
 export interface OwnWorkflows {
   readonly endedRebuilds: readonly EndedRebuild[];
+  /**
+   * Workflows of an earlier version that still run. They are on the task queue of the role `feed`,
+   * whose workflows no worker of this version runs.
+   */
+  readonly stranded: readonly { readonly workflowId: string; readonly runId: string }[];
   readonly schedule: ScheduleState;
 }
 
@@ -29,8 +32,11 @@ export interface OwnWorkflows {
  */
 export type ScheduleState = 'running' | 'gone' | { readonly pausedFor: string };
 
+const { WORKFLOW_EXECUTION_STATUS_RUNNING: RUNNING } = proto.temporal.api.enums.v1.WorkflowExecutionStatus;
 const maxListed = 200;
-const rebuilds = [rebuildWorkflow, rollBackWorkflow].map((type) => `'${type}'`).join(', ');
+/** The types of rebuilds: of this version, and of an earlier one. */
+const rebuilds = `'${rebuildWorkflow}', 'rebuild'`;
+const endedFromOutside = `'Terminated', 'Canceled', 'TimedOut'`;
 
 /**
  * Takes two requests to Temporal, however many workflows there are.
@@ -40,27 +46,49 @@ const rebuilds = [rebuildWorkflow, rollBackWorkflow].map((type) => `'${type}'`).
 export async function listOwnWorkflows(deployment: Deployment, since: string): Promise<OwnWorkflows> {
   const { client, taskQueue } = deployment;
   const { namespace } = client.options;
+  const [own, ofFeed] = [taskQueue, feedTaskQueue(taskQueue)].map((queue) => JSON.stringify(queue));
+  const ended = `TaskQueue IN (${own}, ${ofFeed}) AND WorkflowType IN (${rebuilds}) AND ExecutionStatus IN (${endedFromOutside}) AND CloseTime >= '${since}'`;
+  const stranded = `TaskQueue = ${ofFeed} AND ExecutionStatus = 'Running'`;
   const [{ executions }, schedule] = await Promise.all([
     client.workflowService.listWorkflowExecutions({
       namespace,
-      query: `TaskQueue = ${JSON.stringify(taskQueue)} AND WorkflowType IN (${rebuilds}) AND ExecutionStatus IN ('Terminated', 'Canceled', 'TimedOut') AND CloseTime >= '${since}'`,
+      query: `(${ended}) OR (${stranded})`,
       pageSize: maxListed,
     }),
     scheduleState(deployment),
   ]);
+  const found = executions.map(({ execution, status }) => ({
+    workflowId: execution?.workflowId ?? '',
+    runId: execution?.runId ?? '',
+    isRunning: status === RUNNING,
+  }));
   return {
-    endedRebuilds: executions.flatMap(({ execution }) => {
-      const [, name] = /^rebuild-(.+)@/.exec(execution?.workflowId ?? '') ?? [];
-      return name === undefined ? [] : [{ name, runId: execution?.runId ?? '' }];
+    endedRebuilds: found.flatMap(({ workflowId, runId, isRunning }) => {
+      const [, name] = /^rebuild-(.+)@/.exec(workflowId) ?? [];
+      return name === undefined || isRunning ? [] : [{ name, runId }];
     }),
+    stranded: found.filter(({ isRunning }) => isRunning),
     schedule,
   };
 }
 
-export async function scheduleState({ client, orderTaskQueue }: Deployment): Promise<ScheduleState> {
+/**
+ * Ends workflows of an earlier version that no worker runs any more. A rebuild among them is ended
+ * from outside by that, and so it is requested again.
+ */
+export async function endStranded({ client }: Deployment, { stranded }: OwnWorkflows): Promise<void> {
+  for (const { workflowId, runId } of stranded) {
+    const handle = client.workflow.getHandle(workflowId, runId);
+    await handle.terminate('An earlier version started it. It is started again.').catch((error: unknown) => {
+      if (!(error instanceof WorkflowNotFoundError)) throw error;
+    });
+  }
+}
+
+export async function scheduleState({ client, taskQueue }: Deployment): Promise<ScheduleState> {
   const { schedules } = await client.workflowService.listSchedules({
     namespace: client.options.namespace,
-    query: `ScheduleId = ${JSON.stringify(reconcileScheduleId(orderTaskQueue))}`,
+    query: `ScheduleId = ${JSON.stringify(reconcileScheduleId(taskQueue))}`,
     maximumPageSize: 1,
   });
   const [found] = schedules;

@@ -68,11 +68,12 @@ describe('an effect that is owed for long', () => {
     const first = await api.startWorker();
     await first.stop();
     const { config, mongo } = api;
-    const context = { config, mongo, logger: createLogger('silent'), workflowBundle };
+    const context = { config, mongo, logger: createLogger('silent') };
     const port = { authorize: fails, capture: fails, void: fails, refund: fails, lookUp: fails };
     const payments = { name: 'payments (test)', port, limits: defaultLimits };
     const activities = createActivities({ db: mongo.db, providers: { payments } });
-    const worker = startWorker(context, { taskQueue: config.temporal.taskQueue, activities });
+    const { taskQueue } = config.temporal;
+    const worker = startWorker(context, { taskQueue, workflowBundle, activities });
     await worker.ready;
     stop = () => worker.stop();
     orderId = (await api.post('/v1/orders', { body: orderBody() })).body.orderId;

@@ -341,9 +341,10 @@ test(
     const { taskQueue } = config.temporal;
     const keyStore = api.mongo.keys;
     const dying = startWorker(
-      { config, mongo: api.mongo, logger: createLogger('silent'), workflowBundle },
+      { config, mongo: api.mongo, logger: createLogger('silent') },
       {
         taskQueue,
+        workflowBundle,
         activities: {
           ...createActivities({ db }),
           ...createForgetting({ db, keyStore, taskQueue }),

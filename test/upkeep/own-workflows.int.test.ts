@@ -12,12 +12,16 @@ import { rebuildStateView } from '../../src/log/views/rebuilding/rebuild-state-v
 import { storeRebuilds } from '../../src/log/views/rebuilding/store-rebuild.js';
 import { ensureParkedEventIndexes } from '../../src/log/views/feeding/parked-events.js';
 import { viewNamed } from '../../src/views/views.js';
-import { rebuildWorkflow, rebuildWorkflowId } from '../../src/log/workflow/rebuild-messages.js';
-import { reconcileScheduleId } from '../../src/log/workflow/reconcile-messages.js';
-import { feedTaskQueue } from '../../src/log/workflow/task-queues.js';
+import {
+  feedTaskQueue,
+  rebuildWorkflow,
+  rebuildWorkflowId,
+  reconcileScheduleId,
+  reconcileWorkflow,
+} from '../../src/log/workflow/upkeep-messages.js';
 import { startFeed } from '../../workers/roles/feed.js';
 import type { RunningWorker } from '../../workers/roles/worker.js';
-import { placedOrder, startTestApi, type TestApi, workflowBundle } from '../support/api.js';
+import { placedOrder, startTestApi, type TestApi } from '../support/api.js';
 import { until } from '../support/until.js';
 import { orderLog } from '../../src/order-log.js';
 
@@ -30,8 +34,8 @@ let scheduleId: string;
 beforeAll(async () => {
   api = await startTestApi({ RECONCILE_INTERVAL: '1s' });
   ({ db } = api.mongo);
-  taskQueue = feedTaskQueue(api.config.temporal.taskQueue);
-  scheduleId = reconcileScheduleId(api.config.temporal.taskQueue);
+  ({ taskQueue } = api.config.temporal);
+  scheduleId = reconcileScheduleId(taskQueue);
   await ensureParkedEventIndexes(db);
   await api.startWorker();
   feed = await started();
@@ -54,7 +58,6 @@ async function started(): Promise<RunningWorker> {
     mongo,
     tail,
     logger,
-    workflowBundle,
   });
   await running.ready;
   return running;
@@ -112,15 +115,14 @@ test('what the process that has the feed leaves is taken by one that stands by',
   await goesOn();
 });
 
-test('a workflow that was the lease of an earlier version ends, and the feed goes on', async () => {
-  const work = { activity: 'sequence', name: 'feed' };
-  const lease = await api.client.workflow.start('standing', {
-    workflowId: `sequence-feed@${taskQueue}`,
-    taskQueue,
-    args: [work],
-  });
-  await lease.result();
-  await goesOn();
+test('a schedule that an earlier version has made starts what this version runs', async () => {
+  await feed.stop();
+  const schedule = api.client.schedule.getHandle(scheduleId);
+  const action = { type: 'startWorkflow', workflowType: 'reconcile', taskQueue: feedTaskQueue(taskQueue) };
+  await schedule.update((now) => ({ ...now, action: { ...now.action, ...action } as typeof now.action }));
+  feed = await started();
+  const { action: updated } = await schedule.describe();
+  expect(updated).toMatchObject({ workflowType: reconcileWorkflow, taskQueue });
 });
 
 test.each<[string, () => Promise<unknown>]>([
@@ -170,29 +172,32 @@ test('while no process of the role feed runs, readiness names what is not done, 
   );
   await until(async () =>
     expect(await saidOf('feed')).toMatchObject({
-      detail: expect.stringContaining(`no worker polls the task queue ${taskQueue}`),
+      detail: expect.stringContaining(`no worker polls the task queue ${feedTaskQueue(taskQueue)}`),
     }),
   );
   feed = await started();
   await goesOn();
 });
 
-test('a rebuild that was terminated before its end is begun again', async () => {
+test.each([
+  { by: 'this version', type: rebuildWorkflow, isTerminated: true },
+  { by: 'an earlier version', type: 'rebuild', isTerminated: false },
+])('a rebuild by $by that no worker completes is begun again', async ({ type, isTerminated }) => {
   await feed.stop();
   const customers = viewNamed('customers');
   if (customers === undefined) throw new Error('There is no view customers.');
   const ended = { db, signal: AbortSignal.abort(), heartbeat: () => undefined };
   const runs = await Promise.all(
     ['customers', 'orders'].map(async (name) => {
-      const handle = await api.client.workflow.start(rebuildWorkflow, {
+      const handle = await api.client.workflow.start(type, {
         workflowId: rebuildWorkflowId(name, taskQueue),
-        taskQueue,
+        taskQueue: isTerminated ? taskQueue : feedTaskQueue(taskQueue),
         args: [name],
       });
       const rebuildId = handle.firstExecutionRunId;
       if (name === 'orders') expect(await rebuildStateView(orderLog, { ...ended, rebuildId })).toBe(false);
       else expect(await rebuild(orderLog, customers, { ...ended, rebuildId })).toBe(false);
-      await handle.terminate('by mistake');
+      if (isTerminated) await handle.terminate('by mistake');
       return rebuildId;
     }),
   );
@@ -205,5 +210,9 @@ test('a rebuild that was terminated before its end is begun again', async () => 
     const store = await storeRebuilds(db).findOne({ _id: 'orders' });
     expect(store?.phase).toBe('done');
     expect(runs).not.toContain(store?.rebuildId);
+    for (const name of ['customers', 'orders']) {
+      const { status } = await runOf(rebuildWorkflowId(name, taskQueue)).describe();
+      expect(status.name).toBe('COMPLETED');
+    }
   });
 });

@@ -34,7 +34,6 @@ import { createSender } from '../../src/delivery/sender.js';
 import { createMarkUpdates } from '../../src/effects/database/database-identity.js';
 import { requestForgetting } from '../../src/forgetting/request.js';
 import { resume } from '../../src/log/resume/resume.js';
-import { feedTaskQueue } from '../../src/log/workflow/task-queues.js';
 import { orderLog } from '../../src/order-log.js';
 import type { Config } from '../../src/server/config.js';
 import { openOrderViews, type OrderViews } from '../../src/views/cache/order-views.js';
@@ -197,7 +196,6 @@ function serveReads(
     ...reading,
     db: mongo.db,
     tail,
-    feedTaskQueue: feedTaskQueue(taskQueue),
     orderTaskQueue: taskQueue,
     providers,
     attentionAfterMs: config.attentionAfterMs,

@@ -8,10 +8,7 @@ import { endpointLog } from '../../src/endpoint/endpoint-log.js';
 import type { LeasedTask } from '../../src/log/feed/leased-tasks.js';
 import { FeedTail } from '../../src/log/feed/tail.js';
 import { createFeedTasks } from '../../src/log/views/feed-tasks.js';
-import { substituteId } from '../../src/log/views/rebuilding/store-rebuild.js';
-import type { RebuildActivities } from '../../src/log/workflow/rebuild-messages.js';
-import type { ReconcileActivities } from '../../src/log/workflow/reconcile-messages.js';
-import type { StandingActivities } from '../../src/log/workflow/standing.js';
+import type { RebuildActivities, ReconcileActivities } from '../../src/log/workflow/upkeep-messages.js';
 import { orderLog } from '../../src/order-log.js';
 import { views } from '../../src/views/views.js';
 
@@ -20,18 +17,18 @@ export interface FeedDeps {
   readonly client: Client;
   /** the tail of the feed of orders */
   readonly tail: FeedTail;
-  /** the task queue of the order workflows */
-  readonly orderTaskQueue: string;
+  /** the task queue of the orders */
+  readonly taskQueue: string;
 }
 
 /** The work of the role `feed`: endless tasks, and activities. */
 export interface FeedWork {
   readonly leased: readonly LeasedTask[];
-  readonly activities: StandingActivities & RebuildActivities & ReconcileActivities;
+  readonly activities: RebuildActivities & ReconcileActivities;
 }
 
-export function createFeedWork({ db, client, tail, orderTaskQueue }: FeedDeps): FeedWork {
-  const deps = { db, client, taskQueue: orderTaskQueue, checkDatabaseIdentity };
+export function createFeedWork({ db, client, tail, taskQueue }: FeedDeps): FeedWork {
+  const deps = { db, client, taskQueue, checkDatabaseIdentity };
   const ofOrders = createFeedTasks(orderLog, { ...deps, tail, views, outside: stockOutside });
   const ofEndpoints = createFeedTasks(endpointLog, {
     ...deps,
@@ -47,7 +44,6 @@ export function createFeedWork({ db, client, tail, orderTaskQueue }: FeedDeps): 
     if (of === undefined) throw new Error(`There is no view or store ${name} here.`);
     return await of(rebuildId);
   };
-  const leaseOfEarlierVersion = async () => undefined;
   return {
     leased: tasks.flatMap(({ leased }) => leased),
     activities: {
@@ -56,7 +52,7 @@ export function createFeedWork({ db, client, tail, orderTaskQueue }: FeedDeps): 
         const { runId = '', workflowId } = context.info.workflowExecution ?? {};
         const by = { runId, ...(workflowId === undefined ? {} : { workflowId }) };
         const heartbeat = (done: number) => context.heartbeat(done);
-        const given = { client, db, taskQueue: orderTaskQueue };
+        const given = { client, db, taskQueue };
         const reports = await reconcileAll(given, by, heartbeat);
         const sum = (field: 'repaired' | 'found') =>
           [...reports.values()].reduce((total, report) => total + report[field], 0);
@@ -66,11 +62,7 @@ export function createFeedWork({ db, client, tail, orderTaskQueue }: FeedDeps): 
           found: sum('found'),
         };
       },
-      sequence: leaseOfEarlierVersion,
-      project: leaseOfEarlierVersion,
       rebuild,
-      // A roll-back that an earlier version of the code began. Its own id makes this a new rebuild.
-      rollBackOrders: async (rebuildId) => await rebuild(orderLog.view.collection, substituteId(rebuildId)),
     },
   };
 }

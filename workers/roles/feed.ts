@@ -7,17 +7,17 @@ import { runLeasedTasks } from '../../src/log/feed/leased-tasks.js';
 import { watchStates } from '../../src/log/views/feeding/watch-states.js';
 import { isStateViewOutdated } from '../../src/log/views/rebuilding/rebuild-state-view.js';
 import { requestRebuild } from '../../src/log/views/rebuilding/request-rebuild.js';
-import { feedTaskQueue } from '../../src/log/workflow/task-queues.js';
+import { feedTaskQueue } from '../../src/log/workflow/upkeep-messages.js';
 import { logs } from '../../src/logs.js';
 import { messageOf } from '../../src/outages/message-of.js';
 import { withTimeout } from '../../src/outages/timeout.js';
 import { healthIn, logChanges } from '../../src/server/logging/log-changes.js';
 import { restartEndedRebuild } from '../../src/upkeep/ended-rebuilds.js';
-import { listOwnWorkflows, type Deployment } from '../../src/upkeep/own-workflows.js';
+import { endStranded, listOwnWorkflows, type Deployment } from '../../src/upkeep/own-workflows.js';
 import { createFeedWork } from './feed-activities.js';
 import { ensureReconcileSchedule } from './reconcile-schedule.js';
 import type { RoleContext } from './role.js';
-import { type RunningWorker, type WorkerContext, startWorker } from './worker.js';
+import { type RunningWorker, startWorker } from './worker.js';
 
 const RETRY_MS = 1_000;
 const QUERY_TIMEOUT_MS = 1_000;
@@ -32,16 +32,15 @@ const FIRST_LOOK_BACK_MS = 7 * 86_400_000;
  * The role `feed`: gives positions to events, updates the views across orders, and delivers
  * webhooks. Any number of processes may run: one is active, the others stand by.
  */
-export function startFeed(context: RoleContext & WorkerContext): RunningWorker {
-  const orderTaskQueue = context.config.temporal.taskQueue;
-  const taskQueue = feedTaskQueue(orderTaskQueue);
+export function startFeed(context: RoleContext): RunningWorker {
+  const { taskQueue } = context.config.temporal;
   const client = new Client({
     connection: context.temporal,
     namespace: context.config.temporal.namespace,
   });
   const { config, logger, tail } = context;
   const { db, webhookSecrets } = context.mongo;
-  const { leased, activities } = createFeedWork({ db, client, tail, orderTaskQueue });
+  const { leased, activities } = createFeedWork({ db, client, tail, taskQueue });
   const webhooks = deliverWebhooks({
     db,
     client,
@@ -50,15 +49,15 @@ export function startFeed(context: RoleContext & WorkerContext): RunningWorker {
     allowPrivate: config.webhooksAllowPrivate,
     failed: (endpointId, err) => logger.warn({ err, endpointId }, 'cannot deliver to a webhook endpoint yet'),
   });
-  const worker = startWorker(context, { taskQueue, activities });
+  const worker = startWorker(context, { taskQueue: feedTaskQueue(taskQueue), activities });
   const stopping = new AbortController();
-  const deployment = { client, taskQueue, orderTaskQueue };
+  const deployment = { client, taskQueue };
   const { signal } = stopping;
   const leasing = runLeasedTasks({ db, tasks: [...leased, webhooks], signal, healthOf: healthIn(logger) });
   const watched = watchStates(db, [endpointLog.view.collection], signal, () => tail.wake());
   const started = startSchedule(context, deployment, signal);
   const kept = started.then(() => restartEnded(context, deployment, signal));
-  const rebuilt = rebuildOutdated(context, taskQueue, signal);
+  const rebuilt = rebuildOutdated(context, deployment, signal);
   return {
     ready: Promise.all([worker.ready, started]).then(() => undefined),
     async stop() {
@@ -92,12 +91,13 @@ async function restartEnded(
   while (!stopping.aborted) {
     const lookedAt = Date.now();
     try {
-      const { endedRebuilds, schedule } = await listOwnWorkflows(deployment, new Date(since).toISOString());
-      if (schedule === 'gone') {
+      const own = await listOwnWorkflows(deployment, new Date(since).toISOString());
+      await endStranded(deployment, own);
+      if (own.schedule === 'gone') {
         await ensureReconcileSchedule({ ...deployment, everyMs: config.reconcileEveryMs });
         logger.warn('The schedule of the reconciliation was gone and was created again.');
       }
-      for (const ended of endedRebuilds) {
+      for (const ended of own.endedRebuilds) {
         if (await withTimeout(REBUILD_TIMEOUT_MS, restartEndedRebuild(mongo.db, deployment, ended)))
           logger.warn(`The rebuild of ${ended.name} was ended from outside and was requested again.`);
       }
@@ -114,11 +114,10 @@ async function restartEnded(
  * The views across orders start their own rebuilds.
  */
 async function rebuildOutdated(
-  { temporal, config, mongo, logger }: RoleContext,
-  taskQueue: string,
+  { mongo, logger }: RoleContext,
+  deployment: Deployment,
   stopping: AbortSignal,
 ) {
-  const client = new Client({ connection: temporal, namespace: config.temporal.namespace });
   const changes = logChanges(logger, {
     fails: (problem) => `Cannot check yet whether the views of states have to be rebuilt: ${problem}`,
     works: 'The check whether the views of states have to be rebuilt works.',
@@ -129,7 +128,7 @@ async function rebuildOutdated(
       for (const log of logs)
         if (await withTimeout(QUERY_TIMEOUT_MS, isStateViewOutdated(log, mongo.db)))
           outdated.push(log.view.collection);
-      for (const name of outdated) await requestRebuild({ client, taskQueue }, name);
+      for (const name of outdated) await requestRebuild(deployment, name);
       changes.worked();
       if (outdated.length === 0) return;
     } catch (error) {

@@ -9,7 +9,7 @@ import { concernOfStock, stockState } from '../../src/effects/inventory/stock-st
 import { forks } from '../../src/log/journal/fork.js';
 import { concernOf, latestReconciliations } from '../../src/log/proof/reconciliations.js';
 import { lagBeyond, viewsStatus } from '../../src/log/views/status.js';
-import { feedTaskQueue } from '../../src/log/workflow/task-queues.js';
+import { feedTaskQueue } from '../../src/log/workflow/upkeep-messages.js';
 import { logs } from '../../src/logs.js';
 import { orderLog } from '../../src/order-log.js';
 import { isTemporalOutage } from '../../src/outages/temporal-outage.js';
@@ -149,7 +149,7 @@ function onReconciliation(
   inTime: InTime,
 ): Dependency {
   const { taskQueue } = config.temporal;
-  const deployment = { client, taskQueue: feedTaskQueue(taskQueue), orderTaskQueue: taskQueue };
+  const deployment = { client, taskQueue };
   return {
     name: 'reconciliation',
     cost: 'some orders differ between Temporal and MongoDB; `npx orders reconcile` lists them',

@@ -1,38 +1,42 @@
 import { type Client, ScheduleAlreadyRunning, ScheduleOverlapPolicy } from '@temporalio/client';
-import { reconcileScheduleId, reconcileWorkflow } from '../../src/log/workflow/reconcile-messages.js';
+import { reconcileScheduleId, reconcileWorkflow } from '../../src/log/workflow/upkeep-messages.js';
 
 export interface ReconcileScheduleOptions {
   readonly client: Client;
-  /** the task queue of the order workflows */
-  readonly orderTaskQueue: string;
-  /** the task queue of the reconciliation's workflow */
+  /** the task queue of the orders */
   readonly taskQueue: string;
   readonly everyMs: number;
 }
 
 /**
- * Creates the schedule, or updates its interval if it exists. Runs do not overlap, and missed ones
- * are not made up for.
+ * Creates the schedule. If it exists, updates its interval, and what an earlier version has
+ * scheduled. Runs do not overlap, and missed ones are not made up for.
  */
 export async function ensureReconcileSchedule({
   client,
-  orderTaskQueue,
   taskQueue,
   everyMs,
 }: ReconcileScheduleOptions): Promise<void> {
-  const scheduleId = reconcileScheduleId(orderTaskQueue);
+  const scheduleId = reconcileScheduleId(taskQueue);
   const spec = { intervals: [{ every: everyMs }] };
+  const action = {
+    type: 'startWorkflow',
+    workflowType: reconcileWorkflow,
+    workflowId: scheduleId,
+    taskQueue,
+  } as const;
   try {
     await client.schedule.create({
       scheduleId,
       spec,
-      action: { type: 'startWorkflow', workflowType: reconcileWorkflow, workflowId: scheduleId, taskQueue },
+      action,
       policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: '1 minute' },
     });
   } catch (error) {
     if (!(error instanceof ScheduleAlreadyRunning)) throw error;
     const schedule = client.schedule.getHandle(scheduleId);
-    const [known] = (await schedule.describe()).spec.intervals ?? [];
-    if (known?.every !== everyMs) await schedule.update((before) => ({ ...before, spec }));
+    const known = await schedule.describe();
+    if (known.spec.intervals?.[0]?.every !== everyMs || known.action.workflowType !== reconcileWorkflow)
+      await schedule.update((before) => ({ ...before, spec, action }));
   }
 }

@@ -12,15 +12,17 @@ import type { Logger } from '../../src/server/logging/logger.js';
 import { createActivities, slotsOfProviders } from './activities.js';
 import type { RoleContext, RunningRole } from './role.js';
 
-export interface WorkerContext extends Omit<RoleContext, 'temporal' | 'tail'> {
-  /** The workflows, prebuilt by `bundleWorkflowCode`. */
-  readonly workflowBundle: { readonly codePath: string } | { readonly code: string };
-}
+export type WorkerContext = Omit<RoleContext, 'temporal' | 'tail'>;
+
+/** The workflows, prebuilt by `bundleWorkflowCode`. */
+export type WorkflowBundle = { readonly codePath: string } | { readonly code: string };
 
 /** What a worker polls and runs. */
 export interface Work {
   readonly taskQueue: string;
   readonly activities: object;
+  /** absent if it runs activities only; then it needs no thread for workflows */
+  readonly workflowBundle?: WorkflowBundle;
   /** activities at a time; `slotsBesideProviders` by default */
   readonly slots?: number;
 }
@@ -53,12 +55,15 @@ export function installRuntime(logger: Logger): void {
   });
 }
 
-/** The role `worker`: the orders' workflows and activities. */
-export function startOrderWorker(context: WorkerContext): RunningWorker {
+/** The role `worker`: all workflows, and the orders' activities. */
+export function startOrderWorker(
+  context: WorkerContext & { readonly workflowBundle: WorkflowBundle },
+): RunningWorker {
   const { taskQueue } = context.config.temporal;
-  const { mongo, providers, tally } = context;
+  const { mongo, providers, tally, workflowBundle } = context;
   return startWorker(context, {
     taskQueue,
+    workflowBundle,
     slots: slotsBesideProviders + slotsOfProviders(providers),
     activities: {
       ...createActivities({ db: mongo.db, ...(providers && { providers }), ...(tally && { tally }) }),
@@ -114,16 +119,17 @@ async function keepWorking(
   }
 }
 
-/** A hash of the workflow code, in eight characters. */
-async function buildId(bundle: WorkerContext['workflowBundle']): Promise<string> {
+/** A hash of the workflow code, in eight characters; `activities` if there is none. */
+async function buildId(bundle: WorkflowBundle | undefined): Promise<string> {
+  if (bundle === undefined) return 'activities';
   const code = 'code' in bundle ? bundle.code : await readFile(bundle.codePath);
   return createHash('sha256').update(code).digest('hex').slice(0, 8);
 }
 
 /** Runs one worker until it is stopped or fails. */
 async function work(
-  { config, workflowBundle, logger }: WorkerContext,
-  { taskQueue, activities, slots = slotsBesideProviders }: Work,
+  { config, logger }: WorkerContext,
+  { taskQueue, activities, workflowBundle, slots = slotsBesideProviders }: Work,
   stopping: AbortSignal,
   onRunning: () => void,
 ): Promise<void> {
@@ -133,7 +139,7 @@ async function work(
       connection,
       namespace: config.temporal.namespace,
       taskQueue,
-      workflowBundle,
+      ...(workflowBundle && { workflowBundle }),
       activities,
       interceptors: { activity: [logFailures(logger)] },
       // The SDK's default build id has 90 characters and is in a third of all history events. It

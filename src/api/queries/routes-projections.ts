@@ -24,8 +24,8 @@ import { page } from './schemas.js';
 export interface ProjectionDeps {
   readonly db: Db;
   readonly client: Client;
-  /** the task queue of the role `feed` */
-  readonly feedTaskQueue: string;
+  /** the task queue of the orders */
+  readonly taskQueue: string;
 }
 
 const Count = Type.Integer();
@@ -68,8 +68,8 @@ function statusRoute(app: Http, { db }: ProjectionDeps): void {
   );
 }
 
-function rebuildRoute(app: Http, { db, client, feedTaskQueue }: ProjectionDeps): void {
-  const requesting = { db, client, taskQueue: feedTaskQueue };
+function rebuildRoute(app: Http, { db, client, taskQueue }: ProjectionDeps): void {
+  const requesting = { db, client, taskQueue };
   app.post(
     '/v1/projections/:name/rebuild',
     {

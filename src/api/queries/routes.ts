@@ -31,8 +31,6 @@ export interface QueryDeps {
   readonly views: OrderViews;
   readonly reader: OrderReader;
   readonly persons: PersonsAtEdge;
-  /** the task queue of the role `feed` */
-  readonly feedTaskQueue: string;
   /** the task queue of the orders' workflows */
   readonly orderTaskQueue: string;
   /** the providers of the workers */
@@ -57,7 +55,6 @@ export function registerQueries(
     views,
     reader,
     persons,
-    feedTaskQueue,
     orderTaskQueue,
     providers,
     attentionAfterMs,
@@ -86,5 +83,5 @@ export function registerQueries(
     attention,
     open: (value) => persons.open(value),
   });
-  registerProjections(app, { db, client, feedTaskQueue });
+  registerProjections(app, { db, client, taskQueue: orderTaskQueue });
 }

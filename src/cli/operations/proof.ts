@@ -188,7 +188,7 @@ async function reconcileNow(stores: Stores, config: Config): Promise<Reconciliat
     await Promise.all([
       import('../../log/proof/reconciliations.js'),
       import('../../order-log.js'),
-      import('../../log/workflow/reconcile-messages.js'),
+      import('../../log/workflow/upkeep-messages.js'),
       import('@temporalio/client'),
     ]);
   await reachTemporal(stores);
@@ -238,12 +238,12 @@ async function lookedAt(
 
 function notDone(): Failure {
   const message =
-    'it makes no progress: is a process of the role `feed` running? Once it is, the comparison is made, and `npx orders reconcile` shows it';
+    'it makes no progress: are processes of the roles `worker` and `feed` running? Once they are, the comparison is made, and `npx orders reconcile` shows it';
   return new Failure(exitCodes.unavailable, { code: 'not_done_yet', message });
 }
 
 function nothingCompared(): Failure {
-  const message = 'nothing was ever compared: the role `feed` does it, is it running?';
+  const message = 'nothing was ever compared: the roles `worker` and `feed` do it, are they running?';
   return new Failure(exitCodes.notFound, { code: 'no_reconciliation', message });
 }
 

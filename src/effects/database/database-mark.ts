@@ -1,6 +1,5 @@
 import { type Client, ScheduleAlreadyRunning, ScheduleNotFoundError } from '@temporalio/client';
-import { reconcileWorkflow } from '../../log/workflow/reconcile-messages.js';
-import { feedTaskQueue } from '../../log/workflow/task-queues.js';
+import { reconcileWorkflow } from '../../log/workflow/upkeep-messages.js';
 
 /**
  * What Temporal remembers about MongoDB, so that an empty MongoDB or an older backup is recognized.
@@ -49,7 +48,7 @@ export async function writeMark({ client, taskQueue }: Deployment, mark: Databas
     type: 'startWorkflow',
     workflowType: reconcileWorkflow,
     workflowId: scheduleId(taskQueue),
-    taskQueue: feedTaskQueue(taskQueue),
+    taskQueue,
     args: [mark],
   } as const;
   const spec = { intervals: [{ every: '365 days' }] };

@@ -9,7 +9,6 @@ import { projecting, sequencing, type LeasedTask } from '../feed/leased-tasks.js
 import type { EntityLog } from '../journal/entity-log.js';
 import type { OutsideRestore } from '../history/outside-restore.js';
 import type { CheckDatabaseIdentity } from '../history/check-database-identity.js';
-import { feedTaskQueue } from '../workflow/task-queues.js';
 import { feedView } from './feeding/feed-view.js';
 import { rebuildJournal } from './rebuilding/rebuild-journal.js';
 import { rebuildStateView } from './rebuilding/rebuild-state-view.js';
@@ -69,7 +68,7 @@ export function createFeedTasks<S extends State, D extends Draft>(
       onPositions: publisher.publish,
     }).finally(() => publisher.close());
   };
-  const starting = { client, taskQueue: feedTaskQueue(taskQueue) };
+  const starting = { client, taskQueue };
   const feed = async (view: View<S, D>, signal: AbortSignal, heartbeat: () => void) =>
     await feedView(log, view, {
       db,

@@ -30,7 +30,7 @@ const POLLS_WITHIN_MS = 75_000;
 const maxListed = 200;
 
 const { WORKER_STATUS_RUNNING: running } = proto.temporal.api.enums.v1.WorkerStatus;
-const { TASK_QUEUE_TYPE_WORKFLOW: ofWorkflows } = proto.temporal.api.enums.v1.TaskQueueType;
+const { TASK_QUEUE_TYPE_ACTIVITY: ofActivities } = proto.temporal.api.enums.v1.TaskQueueType;
 
 /**
  * Checks the heartbeats that workers send to Temporal, so a dead worker is noticed within 14 s. If
@@ -69,7 +69,7 @@ export function createWorkerPresence(
       workflowService.describeTaskQueue({
         namespace,
         taskQueue: { name: taskQueue },
-        taskQueueType: ofWorkflows,
+        taskQueueType: ofActivities,
       }),
     );
     const since = Date.now() - POLLS_WITHIN_MS;

@@ -161,8 +161,8 @@ test('with nothing to do, the feed, all views and the webhooks renew their lease
   const commands: CommandStartedEvent[] = [];
   const { client, config, mongo, tail } = api;
   mongo.client.on('commandStarted', (command) => commands.push(command));
-  const orderTaskQueue = config.temporal.taskQueue;
-  const { leased } = createFeedWork({ db, client, tail, orderTaskQueue });
+  const { taskQueue } = config.temporal;
+  const { leased } = createFeedWork({ db, client, tail, taskQueue });
   const failures: unknown[] = [];
   const webhooks = deliverWebhooks({
     db,

@@ -8,15 +8,9 @@ import { endedReason, markStopped } from '../../../src/log/journal/stops.js';
 import { latestReconciliations, reconciliations } from '../../../src/log/proof/reconciliations.js';
 import { orders } from '../../../src/views/orders.js';
 import { updateStateView } from '../../../src/log/journal/state-view.js';
-import { reconcileScheduleId } from '../../../src/log/workflow/reconcile-messages.js';
+import { reconcileScheduleId } from '../../../src/log/workflow/upkeep-messages.js';
 import { startFeed } from '../../../workers/roles/feed.js';
-import {
-  placedOrder,
-  startTestApi,
-  terminateWhenRecorded,
-  type TestApi,
-  workflowBundle,
-} from '../../support/api.js';
+import { placedOrder, startTestApi, terminateWhenRecorded, type TestApi } from '../../support/api.js';
 import { deleteHistory } from '../../support/retention.js';
 import { until } from '../../support/until.js';
 import { createLogger } from '../../../src/server/logging/logger.js';
@@ -317,7 +311,6 @@ test('the role feed reconciles every so often, and again after it was started an
     mongo: api.mongo,
     tail: api.tail,
     logger: createLogger('silent'),
-    workflowBundle,
   };
   const schedule = api.client.schedule.getHandle(reconcileScheduleId(api.config.temporal.taskQueue));
   try {

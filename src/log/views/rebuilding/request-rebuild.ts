@@ -2,13 +2,13 @@ import { type Client, WorkflowExecutionAlreadyStartedError } from '@temporalio/c
 import type { Db } from 'mongodb';
 import { committed } from '../../../mongodb/durability.js';
 import { withTimeout } from '../../../outages/timeout.js';
-import { rebuildWorkflow, rebuildWorkflowId } from '../../workflow/rebuild-messages.js';
+import { rebuildWorkflow, rebuildWorkflowId } from '../../workflow/upkeep-messages.js';
 import { buildsOf } from '../feeding/view-builds.js';
 import { storeRebuilds } from './store-rebuild.js';
 
 interface Starting {
   readonly client: Client;
-  /** the task queue of the role `feed` */
+  /** the task queue of the orders */
   readonly taskQueue: string;
 }
 

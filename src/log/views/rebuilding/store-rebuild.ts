@@ -190,8 +190,3 @@ async function replaceLast(db: Db, last: StoreRebuild | null, fresh: StoreRebuil
     throw error;
   }
 }
-
-/** The id of the rebuild that takes the place of a roll-back which an earlier version began. */
-export function substituteId(rebuildId: string): string {
-  return `instead-of-${rebuildId}`;
-}

@@ -1,0 +1,53 @@
+/**
+ * The task queue of the activities of rebuilds and reconciliations, which the role `feed` polls.
+ * Their workflows are on the task queue of the orders, and the role `worker` runs them.
+ */
+export function feedTaskQueue(taskQueue: string): string {
+  return `${taskQueue}-feed`;
+}
+
+/**
+ * Names of the workflow types. Those of earlier versions, `rebuild` and `reconcile`, looked for
+ * their activities on the task queue of the workflow.
+ */
+export const rebuildWorkflow = 'rebuildData';
+export const reconcileWorkflow = 'reconcileAll';
+
+/**
+ * One id for each view or store: Temporal runs one workflow of an id at a time, so rebuilds of the
+ * same name never overlap.
+ *
+ * @param taskQueue the task queue of the orders
+ */
+export function rebuildWorkflowId(name: string, taskQueue: string): string {
+  return `rebuild-${name}@${feedTaskQueue(taskQueue)}`;
+}
+
+/** The schedule's id. Each deployment has its own, named after the task queue of its orders. */
+export function reconcileScheduleId(taskQueue: string): string {
+  return `${taskQueue}-reconcile`;
+}
+
+export interface RebuildActivities {
+  /**
+   * Rebuilds the view or store of this name.
+   *
+   * @param rebuildId the same for all tries: a later try continues where an earlier one ended
+   * @returns false if the rebuild is not complete and this must be called again
+   */
+  rebuild(name: string, rebuildId: string): Promise<boolean>;
+}
+
+export interface ReconcileActivities {
+  /** Compares orders and endpoints with their journal and their views, and repairs views. */
+  reconcile(): Promise<ReconcileSummary>;
+}
+
+/** The result that the Web UI shows; the stored report has the details. */
+export interface ReconcileSummary {
+  /** how many orders were compared */
+  readonly orders: number;
+  readonly repaired: number;
+  /** how many discrepancies need a person */
+  readonly found: number;
+}
