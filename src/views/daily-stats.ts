@@ -12,7 +12,7 @@ import type { OrdersSummary } from './view.js';
 const Milliseconds = Type.Integer({ description: 'milliseconds' });
 
 /** What happened on one day (UTC) in one currency. */
-const stats = {
+const dayStats = {
   day: Type.String(),
   currency: Type.String(),
   created: Count,
@@ -31,7 +31,7 @@ const stats = {
   ),
 };
 
-export type DailyStats = Body<typeof stats>;
+export type DailyStats = Body<typeof dayStats>;
 
 interface DayDocument {
   /** `<day>:<currency>` */
@@ -59,7 +59,7 @@ const queries: readonly ViewQuery[] = [
     body: {
       from: Type.String(),
       to: Type.String(),
-      data: Type.Array(closed(stats)),
+      data: Type.Array(closed(dayStats)),
     },
     async run(db, { filters }) {
       const { currency } = filters;
