@@ -1,13 +1,16 @@
 /**
- * Follows the feed of all events over Server-Sent Events, and keeps a sum in a file: the value of all orders, by currency.
+ * Follows the feed of all events over Server-Sent Events, and keeps a sum in a file: the value of
+ * all orders, by currency.
  *
  *     node examples/feed-consumer.mjs [file]
  *
- * The file holds the sums and the checkpoint, and each write of it replaces both at once. So each event counts exactly
- * once, whenever this program is killed: the feed delivers at least once, and what the checkpoint covers is passed over.
- * A consumer with a database keeps its checkpoint there, and writes it in the same transaction as the result.
+ * The file holds the sums and the checkpoint, and each write of it replaces both at once. So each
+ * event counts exactly once, whenever this program is killed: the feed delivers at least once, and
+ * what the checkpoint covers is passed over. A consumer with a database keeps its checkpoint there,
+ * and writes it in the same transaction as the result.
  *
- * A checkpoint is a position and its generation of the feed. After a restore the feed may refuse it.
+ * A checkpoint is a position and its generation of the feed. After a restore the feed may refuse
+ * it.
  */
 import { open, readFile, rename } from 'node:fs/promises';
 import process from 'node:process';
@@ -125,8 +128,9 @@ async function follow(sales) {
     headers: { 'last-event-id': `${sales.position}@${sales.generation}` },
   });
   if (response.status === 409) {
-    // Events after `commonUntil` come again. A sum cannot take back what it added for them, so it begins again. A
-    // consumer that writes under an event's order and version continues after `commonUntil` instead.
+    // Events after `commonUntil` come again. A sum cannot take back what it added for them, so it
+    // begins again. A consumer that writes under an event's order and version continues after
+    // `commonUntil` instead.
     const { generation, commonUntil } = /** @type {{ generation: number, commonUntil: number }} */ (
       await response.json()
     );

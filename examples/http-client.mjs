@@ -1,5 +1,6 @@
 /**
- * Takes one order through its life over HTTP: create, ship, dispatch, read, and send a command twice.
+ * Takes one order through its life over HTTP: create, ship, dispatch, read, and send a command
+ * twice.
  *
  *     node examples/http-client.mjs
  *
@@ -16,8 +17,9 @@ const TRIES = 5;
 /** @typedef {{ version: number, status: string, captured: number, allowedCommands: string[] }} Order */
 
 /**
- * Sends a command, and again with the same `Idempotency-Key` while its outcome is unknown. The key makes that
- * safe: the command takes effect at most once, and each answer to the key is the first one.
+ * Sends a command, and again with the same `Idempotency-Key` while its outcome is unknown. The key
+ * makes that safe: the command takes effect at most once, and each answer to the key is the first
+ * one.
  *
  * @param {string} path
  * @param {object} body
@@ -53,7 +55,8 @@ async function command(path, body, key) {
 }
 
 /**
- * Reads an order as it was after a command, or later: `minVersion` is how a client reads its own writes.
+ * Reads an order as it was after a command, or later: `minVersion` is how a client reads its own
+ * writes.
  *
  * @param {Answer} written
  * @returns {Promise<Order>}

@@ -1,11 +1,13 @@
 /**
- * Books a label for each new shipment, and dispatches it: a service of a shop, between the orders and a carrier. It is for
- * shops that book labels outside of this system; with a module for carriers (`CARRIERS`), orders book them themselves.
+ * Books a label for each new shipment, and dispatches it: a service of a shop, between the orders
+ * and a carrier. It is for shops that book labels outside of this system; with a module for
+ * carriers (`CARRIERS`), orders book them themselves.
  *
  *     node examples/label-service.mjs [reader]
  *
- * It follows the feed as a named reader: the API keeps how far it has come, so it needs no file. Whenever it is killed,
- * it goes on after what it has handled, and what it handles twice has the same keys: one label, one dispatch.
+ * It follows the feed as a named reader: the API keeps how far it has come, so it needs no file.
+ * Whenever it is killed, it goes on after what it has handled, and what it handles twice has the
+ * same keys: one label, one dispatch.
  */
 import { createHash } from 'node:crypto';
 import process from 'node:process';
@@ -19,7 +21,8 @@ const AGAIN_MS = 1_000;
 /** @typedef {{ data: ShipmentCreated[], generation: number, upTo: number, nextCursor?: string }} Page */
 
 /**
- * Stands for a carrier, whose answer to a key is always the same. A real one is asked first what became of the key.
+ * Stands for a carrier, whose answer to a key is always the same. A real one is asked first what
+ * became of the key.
  *
  * @param {string} key
  */

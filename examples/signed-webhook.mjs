@@ -3,8 +3,9 @@
  *
  *     node examples/signed-webhook.mjs [orderId shipmentId]
  *
- * Without arguments it first makes an order with a shipment. `CARRIERS_WEBHOOK_SECRET` is the secret that the carrier and
- * the API share. Webhooks of the payment provider work alike: `/v1/webhooks/payments`, and a secret of their own.
+ * Without arguments it first makes an order with a shipment. `CARRIERS_WEBHOOK_SECRET` is the
+ * secret that the carrier and the API share. Webhooks of the payment provider work alike:
+ * `/v1/webhooks/payments`, and a secret of their own.
  */
 import { randomUUID } from 'node:crypto';
 import process from 'node:process';
@@ -16,7 +17,8 @@ const sandboxSecret = `whsec_${Buffer.from('sandbox-carriers-webhook-secret').to
 const secret = process.env['CARRIERS_WEBHOOK_SECRET'] ?? sandboxSecret;
 
 /**
- * Sends a message. The id is that of the message, not of the try: delivered again, it changes nothing.
+ * Sends a message. The id is that of the message, not of the try: delivered again, it changes
+ * nothing.
  *
  * @param {{ type: string, data: object }} message
  * @param {string} id

@@ -1,6 +1,7 @@
 /**
- * Starts an order's workflow and sends it commands with the Temporal client alone, without the API. This is how a
- * service sends commands that has access to Temporal: a create needs no MongoDB, no API and no worker.
+ * Starts an order's workflow and sends it commands with the Temporal client alone, without the API.
+ * This is how a service sends commands that has access to Temporal: a create needs no MongoDB, no
+ * API and no worker.
  *
  *     node examples/temporal-client.mjs
  *
@@ -50,7 +51,8 @@ function messageTo(type, orderId, key, data) {
   return {
     data,
     commandId: `${issuer} ${key}`,
-    // Tells the same key with another body: any hash will do, if it is always the same for the same body.
+    // Tells the same key with another body: any hash will do, if it is always the same for the same
+    // body.
     hash: createHash('sha256').update(JSON.stringify({ type, orderId, data })).digest('hex').slice(0, 16),
     correlationId: randomUUID(),
     actor: issuer,
@@ -60,7 +62,8 @@ function messageTo(type, orderId, key, data) {
 }
 
 /**
- * Starts the order. The workflow's start argument is the create command, so the order is durable when this returns.
+ * Starts the order. The workflow's start argument is the create command, so the order is durable
+ * when this returns.
  *
  * @param {Client} client
  * @param {string} orderId

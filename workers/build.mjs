@@ -1,4 +1,7 @@
-/** Compiles `src` and `workers` to `dist`, and bundles the workflows, the page and the main module there. */
+/**
+ * Compiles `src` and `workers` to `dist`, and bundles the workflows, the page and the main module
+ * there.
+ */
 import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { cacheDir, dist, fail, hashOfSources, root, run, SOURCES } from './start/checkout.mjs';

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { ensureAttentionIndexes } from '../src/attention/list.js';
 import { ensureCommandIndexes } from '../src/delivery/kafka/command-rows.js';
 import { ensureReaderIndexes } from '../src/delivery/readers.js';
-import { ensureDeliveryIndexes } from '../src/delivery/rows.js';
+import { ensureDeliveryIndexes } from '../src/delivery/webhooks/rows.js';
 import { setUpSandboxLabels } from '../src/effects/carriers/sandbox-carriers.js';
 import { checkDatabaseIdentity } from '../src/effects/database/database-identity.js';
 import { ensureStockIndexes } from '../src/effects/inventory/stock.js';
@@ -78,25 +78,8 @@ export async function startRoles({
   const { roles } = config;
   // Fail now: without master keys, the process would take orders that it cannot seal.
   masterKeysOf(config);
-  const logger = createLogger(config.logLevel);
-  installRuntime(logger);
-  const temporal = connectTemporal(config);
-  closers.push({ limitMs: 500, close: () => temporal.close() });
-  const mongo = connectMongo(config);
-  destroyBeforeUse(mongo, stopping);
-  closers.push({ limitMs: 500, close: () => mongo.close() });
-  const tail = new FeedTail(orderLog, mongo.db);
-  closers.push({ limitMs: 500, close: () => tail.stop() });
-  const context: RoleContext = {
-    config,
-    temporal,
-    mongo,
-    tail,
-    logger,
-    providers,
-    ...(roles.has('worker') && { tally: createStepTally() }),
-  };
-
+  const context = connect({ config, providers, stopping, closers });
+  installRuntime(context.logger);
   const needed = [setUp({ ...context, indexes: INDEXES, checkDatabaseIdentity, abort: stopping })];
   const startRole = { worker: startOrderWorker, feed: startFeed } as const;
   for (const role of ['worker', 'feed'] as const) {
@@ -115,24 +98,50 @@ export async function startRoles({
     const running = startKafka(context, config.kafka);
     closers.push({ limitMs: 3_500, close: () => running.stop() });
   }
-  let addresses: ApiAddresses | undefined;
-  if (roles.has('write') || roles.has('read')) {
-    await stage('Starting the API', async () => {
-      // Loaded while the workers start in their own threads.
-      const { startApi } = await import('./roles/api.js');
-      // A separate connection pool, so that queries do not wait for the workers' writes.
-      const mongoOfApi = connectMongo(config);
-      destroyBeforeUse(mongoOfApi, stopping);
-      closers.push({ limitMs: 500, close: () => mongoOfApi.close() });
-      const api = await startApi({ ...context, mongo: mongoOfApi, page: PAGE });
-      closers.push({ limitMs: 2_500, close: () => api.stop() });
-      addresses = api;
-    });
-  }
+  const hasApi = roles.has('write') || roles.has('read');
+  const addresses = hasApi
+    ? await stage('Starting the API', () => serveApi(context, stopping, closers))
+    : undefined;
   await stage('Getting ready', async (note) => {
     if (!(await isDoneSoon(needed, stopping))) note('a server does not answer; continuing without it');
   });
   return addresses;
+}
+
+/** The connections that the roles share. */
+function connect({ config, providers, stopping, closers }: RolesOptions): RoleContext {
+  const temporal = connectTemporal(config);
+  closers.push({ limitMs: 500, close: () => temporal.close() });
+  const mongo = connectMongo(config);
+  destroyBeforeUse(mongo, stopping);
+  closers.push({ limitMs: 500, close: () => mongo.close() });
+  const tail = new FeedTail(orderLog, mongo.db);
+  closers.push({ limitMs: 500, close: () => tail.stop() });
+  return {
+    config,
+    temporal,
+    mongo,
+    tail,
+    logger: createLogger(config.logLevel),
+    providers,
+    ...(config.roles.has('worker') && { tally: createStepTally() }),
+  };
+}
+
+async function serveApi(
+  context: RoleContext,
+  stopping: AbortSignal,
+  closers: Closer[],
+): Promise<ApiAddresses> {
+  // Loaded while the workers start in their own threads.
+  const { startApi } = await import('./roles/api.js');
+  // A separate connection pool, so that queries do not wait for the workers' writes.
+  const mongo = connectMongo(context.config);
+  destroyBeforeUse(mongo, stopping);
+  closers.push({ limitMs: 500, close: () => mongo.close() });
+  const api = await startApi({ ...context, mongo, page: PAGE });
+  closers.push({ limitMs: 2_500, close: () => api.stop() });
+  return api;
 }
 
 /** True if all of the work is done within `PATIENCE_MS`. The work continues in any case. */

@@ -1,19 +1,21 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
-import fastify, { type FastifyContextConfig, LogController } from 'fastify';
-import { guardRoutes } from './access.js';
+import fastify, { LogController } from 'fastify';
+import { guardRoutes } from './access/guard.js';
 import { type Admission, createAdmission } from './overload/admission.js';
 import { admitRequests } from './overload/admit.js';
-import { acceptOnlyJson } from './body.js';
+import { acceptOnlyJson } from './requests/json-bodies.js';
 import { type Edge, guardEdge } from './edge/edge.js';
 import { isServedHere } from './edge/ports.js';
 import type { Http } from './http.js';
-import { HttpProblem, Problem, sendProblem } from './problem.js';
-import { isKey } from './schemas.js';
-import { buildSerializer } from './serialization.js';
-import { answerUnreadable } from './unreadable.js';
-import { NoQuery, validatorCompiler } from './validation.js';
+import { Problem } from './problem.js';
+import { buildSerializer } from './requests/serialization.js';
+import { isKey } from './schemas/values.js';
+import { sendProblem } from './send-problem.js';
+import { answerWrongPaths, refuseWrongUrl } from './requests/paths.js';
+import { answerUnreadable } from './requests/unreadable.js';
+import { NoQuery, validatorCompiler } from './requests/validation.js';
 import type { Authenticate } from '../access/authenticate.js';
 import type { Logger } from '../server/logging/logger.js';
 
@@ -117,65 +119,4 @@ function refuseUnknownQueries(app: Http): void {
   app.addHook('onRoute', ({ schema }) => {
     if (schema !== undefined && schema.hide !== true) schema.querystring ??= NoQuery;
   });
-}
-
-/** A URL is ASCII (RFC 3986), and its percent-encoding must be UTF-8. */
-function refuseWrongUrl(url: string): void {
-  const start = url.indexOf('?');
-  if (isDecodable(start === -1 ? '' : url.slice(start + 1)) && /^[!-~]*$/.test(url)) return;
-  throw new HttpProblem(
-    400,
-    'invalid_url',
-    'The URL is not encoded correctly: a % starts two hexadecimal digits, and these encode UTF-8.',
-  );
-}
-
-function isDecodable(text: string): boolean {
-  try {
-    decodeURIComponent(text);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-/**
- * Answers 405 if the path exists for other methods only, otherwise 404, before the body is read.
- */
-function answerWrongPaths(app: Http, isServed: typeof isServedHere): void {
-  const routes: KnownRoute[] = [];
-  app.addHook('onRoute', ({ url, method, config = {} }) => {
-    // `*` is the route of preflight requests (CORS). It makes no path a known one.
-    if (url !== '*') routes.push({ path: pathPattern(url), methods: [method].flat(), config });
-  });
-  app.addHook('onRequest', async (request) => {
-    if (!request.is404 && isServed(request.routeOptions.config, request)) return;
-    const path = request.url.split('?', 1)[0] ?? '';
-    const allowed = new Set(
-      routes
-        .filter((route) => route.path.test(path) && isServed(route.config, request))
-        .flatMap(({ methods }) => methods),
-    );
-    if (allowed.size === 0 || allowed.has(request.method)) {
-      throw unknownPath(path);
-    }
-    const allow = [...allowed].join(', ');
-    throw new HttpProblem(405, 'method_not_allowed', `${path} takes ${allow}.`, {}, { allow });
-  });
-}
-
-export function unknownPath(path: string): HttpProblem {
-  return new HttpProblem(404, 'unknown_path', `There is nothing at ${path}. /docs lists what there is.`);
-}
-
-interface KnownRoute {
-  readonly path: RegExp;
-  readonly methods: readonly string[];
-  readonly config: FastifyContextConfig;
-}
-
-/** Matches the paths of a route such as `/v1/orders/:orderId` or `/assets/*`. */
-function pathPattern(url: string): RegExp {
-  const literal = url.replaceAll(/[.+?^${}()|[\]\\]/g, '\\$&');
-  return new RegExp(`^${literal.replaceAll(/:\w+/g, '[^/]+').replaceAll('*', '.*')}$`);
 }

@@ -3,7 +3,7 @@ import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import { optionalTsToMs } from '@temporalio/common/lib/time.js';
 import { mapInOrder } from '../concurrency/async-iterables.js';
 import { isTemporalOutage } from '../outages/temporal-outage.js';
-import type { AttentionRow } from './attention-row.js';
+import type { AttentionRow } from './rows.js';
 
 const TIMEOUT_MS = 1_500;
 const concurrency = 8;

@@ -5,7 +5,9 @@ import { orderWorkflow, workflowId, orderLog } from '../order-log.js';
 import { eventId } from '../log/entity.js';
 import { answering } from '../mongodb/durability.js';
 import { journal } from '../log/journal/journal.js';
-import type { AttentionRow } from './attention-row.js';
+import { isTemporalOutage } from '../outages/temporal-outage.js';
+import type { Found, SourceQuery } from './page.js';
+import type { AttentionRow } from './rows.js';
 
 export interface Undecided {
   readonly client: Client;
@@ -18,6 +20,24 @@ const TIMEOUT_MS = 2_500;
 const maxListed = 100;
 const FINEST_MS = 1_000;
 
+/** The oldest order that no worker has decided yet. Empty while Temporal is unavailable. */
+export async function undecided({
+  client,
+  db,
+  orderTaskQueue,
+  owedBy,
+  after,
+}: SourceQuery): Promise<readonly Found[]> {
+  if (after !== undefined) return [];
+  try {
+    const rows = await oldestUndecided({ client, db, orderTaskQueue }, owedBy);
+    return rows.map((row) => ({ id: row.orderId ?? '', row }));
+  } catch (error) {
+    if (isTemporalOutage(error)) return [];
+    throw error;
+  }
+}
+
 /**
  * Finds the oldest order that was accepted and that no worker has decided yet: its workflow is
  * running, and the journal has no event of it. Temporal lists the newest first, so if there are
@@ -27,14 +47,14 @@ const FINEST_MS = 1_000;
  * @returns one row, or none
  * @throws errors of Temporal
  */
-export async function oldestUndecided(
+async function oldestUndecided(
   { client, db, orderTaskQueue }: Undecided,
   before: string,
 ): Promise<readonly AttentionRow[]> {
   const { namespace } = client.options;
   // `BuildIds` is set when a worker completes the first workflow task.
-  const undecided = `WorkflowType = '${orderWorkflow}' AND TaskQueue = ${JSON.stringify(orderTaskQueue)} AND ExecutionStatus = 'Running' AND BuildIds IS NULL`;
-  const until = (time: number) => `${undecided} AND StartTime <= '${new Date(time).toISOString()}'`;
+  const isUndecided = `WorkflowType = '${orderWorkflow}' AND TaskQueue = ${JSON.stringify(orderTaskQueue)} AND ExecutionStatus = 'Running' AND BuildIds IS NULL`;
+  const until = (time: number) => `${isUndecided} AND StartTime <= '${new Date(time).toISOString()}'`;
   const found = await client.connection.withDeadline(Date.now() + TIMEOUT_MS, async () => {
     const latest = Date.parse(before);
     const older = async (age: number) => (await client.workflow.count(until(latest - age))).count;

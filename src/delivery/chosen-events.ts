@@ -1,10 +1,16 @@
 import type { Db } from 'mongodb';
 import type { EndpointSettings } from '../endpoint/settings.js';
 import type { PositionedEvent } from '../log/feed/feed.js';
-import type { QueryTime } from '../mongodb/durability.js';
+import { journal } from '../log/journal/journal.js';
+import { committed, type QueryTime } from '../mongodb/durability.js';
+import type { StoredEvent } from '../order/events.js';
+import { upcastIfKnown } from '../order/upcasters.js';
+import { orderLog } from '../order-log.js';
 import { isServerError } from '../outages/server-error.js';
-import { type EventFilter, matching } from './event-filter.js';
 import { foldOrder, type OrderAfter } from './order-after.js';
+
+/** Which events a subscriber gets. An event has to match each list; an empty list matches all. */
+export type EventFilter = Pick<EndpointSettings, 'eventTypes' | 'customers' | 'tags'>;
 
 /** An event that a subscriber gets. */
 export interface ChosenEvent {
@@ -43,4 +49,40 @@ export async function chosenEvents(
 /** An order that cannot be folded does not keep the other events from the subscriber. */
 function unlessServerFails(error: unknown): undefined {
   if (isServerError(error)) throw error;
+}
+
+/** The events that the filter lets through. */
+export async function matching<E extends StoredEvent>(
+  db: Db,
+  filter: EventFilter,
+  events: readonly E[],
+  time: QueryTime = {},
+): Promise<readonly E[]> {
+  const { eventTypes } = filter;
+  const ofType = events.filter(({ type }) => eventTypes.length === 0 || eventTypes.includes(type));
+  const orderIds = new Set(ofType.map(({ orderId }) => orderId));
+  if (orderIds.size === 0) return [];
+  const chosen = await ordersFor(db, filter, orderIds, time);
+  return ofType.filter(({ orderId }) => chosen.has(orderId));
+}
+
+/** The ids of the orders, among these, that have one of the customers and one of the tags. */
+async function ordersFor(
+  db: Db,
+  { customers, tags }: EventFilter,
+  orderIds: ReadonlySet<string>,
+  time: QueryTime,
+): Promise<ReadonlySet<string>> {
+  if (customers.length === 0 && tags.length === 0) return orderIds;
+  const first = await journal(orderLog, db)
+    .find({ _id: { $in: [...orderIds].map((id) => `${id}:1`) } }, { ...committed, ...time })
+    .toArray();
+  const chosen = first.flatMap((stored) => {
+    const event = upcastIfKnown(stored);
+    if (event.type !== 'OrderCreated') return [];
+    const { customer, tags: has = [] } = event.data as { customer: { id: string }; tags?: readonly string[] };
+    const isOne = customers.length === 0 || customers.includes(customer.id);
+    return isOne && (tags.length === 0 || tags.some((tag) => has.includes(tag))) ? [event.orderId] : [];
+  });
+  return new Set(chosen);
 }

@@ -3,12 +3,13 @@ import { feedEnd } from '../log/feed/feed.js';
 import type { FeedPlace } from '../log/feed/place.js';
 import { answering } from '../mongodb/durability.js';
 import { orderLog } from '../order-log.js';
-import { endpointViews } from './endpoints.js';
+import { endpointViews } from './webhooks/endpoints.js';
 import { healthy } from './health.js';
 import { kafkaRows } from './kafka/publishing-progress.js';
 import { readerRows } from './readers.js';
-import { subscriptionRows, waitingRows } from './rows.js';
-import { beginOf, placeIn } from './subscription.js';
+import { subscriptionRows, waitingRows } from './webhooks/rows.js';
+import { placeIn } from './place.js';
+import { beginOf } from './webhooks/subscription.js';
 
 /** How far a subscription has come. Times are ISO-8601 UTC. */
 export interface SubscriptionStatus {

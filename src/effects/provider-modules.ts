@@ -53,8 +53,11 @@ export async function loadProviders({
 /**
  * Without a module, the sandbox books labels if it may be used. Otherwise every label is refused.
  */
-async function loadCarriers(given: string, sandbox: boolean): Promise<Provider<CarrierModule> | undefined> {
-  if (given !== builtIn) return await loadProvider('carriers', given);
+async function loadCarriers(
+  given: string | undefined,
+  sandbox: boolean,
+): Promise<Provider<CarrierModule> | undefined> {
+  if (given !== undefined && given !== builtIn) return await loadProvider('carriers', given);
   return sandbox ? undefined : { name: 'carriers (none)', port: noCarriers, limits: defaultLimits };
 }
 

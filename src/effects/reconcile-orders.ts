@@ -7,7 +7,7 @@ import { orderLog } from '../order-log.js';
 import type { EventDraft } from '../order/events.js';
 import type { Order } from '../order/order.js';
 import { checkDatabaseIdentity } from './database/database-identity.js';
-import { stockOutside } from './stock-outside.js';
+import { stockOutside } from './inventory/stock-restore.js';
 
 /** `reconcile` for every kind of entity; for orders, their stock, too. */
 export async function reconcileAll(

@@ -1,6 +1,6 @@
 import type { Db } from 'mongodb';
 import type { KeyStore } from '../access/persons/key-store.js';
-import { forgetAnswers } from '../delivery/forget-answers.js';
+import { forgetAnswers } from '../delivery/webhooks/forget-answers.js';
 import { committed, durable } from '../mongodb/durability.js';
 import { readStored } from '../log/journal/read-journal.js';
 import { eventsSetAside } from '../log/journal/set-aside.js';

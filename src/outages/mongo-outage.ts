@@ -63,7 +63,7 @@ export function isQueryTooSlow(error: unknown): boolean {
 
 /**
  * True for a socket error that the driver passes on unwrapped because the connection broke during a
- * write. An HTTP client's connection fails with the same codes; `toProblem` in `api/problem.ts`
+ * write. An HTTP client's connection fails with the same codes; `toProblem` in `api/send-problem.ts`
  * tells them apart.
  */
 export function isBrokenSocket(error: unknown): boolean {

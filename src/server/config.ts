@@ -1,85 +1,21 @@
-import { resolve } from 'node:path';
-import { hideConnectionString, hideSecret } from '../redaction.js';
 import { isLocalServer, isLocalUri, isLoopback } from './config/addresses.js';
 import { type AuthConfig, readAuth } from './config/auth.js';
+import { type EdgeConfig, type HttpConfig, readEdge, readHttp } from './config/http.js';
 import { type KafkaConfig, readKafka } from './config/kafka.js';
 import { readRoles, type Role } from './config/roles.js';
 import { readSecrets, type SecretName, type Secrets } from './config/secrets.js';
-import { readTls, type TemporalTls } from './config/tls.js';
-import {
-  bad,
-  ConfigError,
-  duration,
-  type Env,
-  integer,
-  list,
-  matching,
-  oneOf,
-  port,
-  readable,
-  secret,
-  text,
-  value,
-} from './config/variables.js';
+import { readServers, type ServersConfig } from './config/servers.js';
+import { ConfigError, duration, type Env, integer, oneOf, text, value } from './config/variables.js';
 
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
 /** The configuration of a process, read once at its start. Times are in milliseconds. */
-export interface Config {
+export interface Config extends ServersConfig {
   readonly roles: ReadonlySet<Role>;
   readonly logLevel: LogLevel;
-  readonly http: {
-    readonly host: string;
-    /** 0 for any free port */
-    readonly port: number;
-    /** maximum number of open event streams */
-    readonly maxStreams: number;
-    /** port of the operations API, which no other port then serves; 0 for any free port */
-    readonly opsPort?: number;
-    /** port of the liveness check, which a separate thread answers; 0 for any free port */
-    readonly healthPort?: number;
-  };
-  /** The requests that are accepted. */
-  readonly edge: {
-    /** host names of this API, in lower case, besides those of the loopback interface */
-    readonly hosts: readonly string[];
-    /** origins whose pages may use the API */
-    readonly origins: readonly string[];
-    /** requests that a caller may send to this process in a minute; absent: no limit */
-    readonly perMinute?: number;
-  };
-  readonly temporal: {
-    /** `host:port`; the embedded server's if none is given */
-    readonly address: string;
-    readonly namespace: string;
-    readonly taskQueue: string;
-    /** the address of its Web UI, for links; absent if there is none, or it is not known */
-    readonly uiUrl?: string;
-    readonly tls?: TemporalTls;
-    readonly apiKey?: string;
-  };
-  readonly mongodb: {
-    /** connection string; the embedded server's if none is given */
-    readonly uri: string;
-    readonly db: string;
-  };
-  /** The keys of customers, under which persons are sealed. */
-  readonly keys: {
-    /** connection string; by default, they are on the server of the orders */
-    readonly uri?: string;
-    readonly db: string;
-    /** the file of the master keys; absent for one in the data folder (`masterKeysOf`) */
-    readonly masterKeyFile?: string;
-  };
-  /** The embedded servers. A server whose address is given is absent. */
-  readonly embedded: {
-    /** absolute path */
-    readonly dataDir: string;
-    /** 0 for any free port */
-    readonly temporal?: { readonly port: number; readonly uiPort: number };
-    readonly mongodb?: { readonly port: number };
-  };
+  readonly http: HttpConfig;
+  readonly edge: EdgeConfig;
   /** Terms that are fixed for an order when it is created. */
   readonly terms: {
     /** how long a payment may stay pending after the provider has answered `pending` */
@@ -106,7 +42,8 @@ export interface Config {
   readonly providers: {
     readonly payments: string;
     readonly inventory: string;
-    readonly carriers: string;
+    /** absent if none is named: the sandbox, where it may be used */
+    readonly carriers?: string;
   };
   /** absent if no broker is given */
   readonly kafka?: KafkaConfig;
@@ -129,14 +66,22 @@ export interface Config {
 export const builtIn = 'sandbox';
 
 /**
- * @throws ConfigError if a worker would use the sandbox's payment provider although SANDBOX is off
+ * @throws ConfigError if a worker would use the payment provider or the carriers of the sandbox
+ *   although SANDBOX is off
  */
 export function assertSandboxAllowed({ roles, sandbox, providers }: Config): void {
-  if (!roles.has('worker') || sandbox || providers.payments !== builtIn) return;
-  throw new ConfigError(
-    'The payment provider is the sandbox, which charges nobody: set PAYMENTS to your own, or SANDBOX=on if nothing here is real. ' +
-      'Without it, a worker starts only if HTTP_HOST, TEMPORAL_ADDRESS and MONGODB_URI are loopback addresses.',
-  );
+  if (!roles.has('worker') || sandbox) return;
+  const without =
+    'or SANDBOX=on if nothing here is real. ' +
+    'Without it, a worker starts only if HTTP_HOST, TEMPORAL_ADDRESS and MONGODB_URI are loopback addresses.';
+  if (providers.payments === builtIn)
+    throw new ConfigError(
+      `The payment provider is the sandbox, which charges nobody: set PAYMENTS to your own, ${without}`,
+    );
+  if (providers.carriers === builtIn)
+    throw new ConfigError(
+      `CARRIERS=sandbox books labels that no carrier knows: set it to your own, unset it to refuse every label, ${without}`,
+    );
 }
 
 /**
@@ -147,92 +92,27 @@ export function assertSandboxAllowed({ roles, sandbox, providers }: Config): voi
  */
 export function readConfig(env: Env): Config {
   const roles = readRoles(env);
-  const host = text(env, 'HTTP_HOST', '127.0.0.1');
-  const temporalPort = port(env, 'TEMPORAL_PORT', 7233);
-  const uiPort = port(env, 'TEMPORAL_UI_PORT', 8233);
-  const mongodbPort = port(env, 'MONGODB_PORT', 27017);
-  const temporalAddress = matching(
-    'TEMPORAL_ADDRESS',
-    value(env, 'TEMPORAL_ADDRESS'),
-    /^[^\s:/]+:\d{1,5}$|^\[[\da-f:]+\]:\d{1,5}$/i,
-    'host:port',
-  );
-  const mongodbUri = mongodb(env, 'MONGODB_URI');
-  const mongodbDb =
-    matching(
-      'MONGODB_DB',
-      value(env, 'MONGODB_DB'),
-      /^[\w-]{1,55}$/,
-      'letters, digits, _ and -, at most 55',
-    ) ?? 'orders';
-  const keysUri = mongodb(env, 'KEYS_MONGODB_URI');
+  const http = readHttp(env);
+  const servers = readServers(env);
   const kafka = readKafka(env, roles);
   const isLocal =
-    isLoopback(host) &&
-    (temporalAddress === undefined || isLocalServer(temporalAddress)) &&
-    [mongodbUri, keysUri].every((uri) => uri === undefined || isLocalUri(uri)) &&
+    isLoopback(http.host) &&
+    isLocalServer(servers.temporal.address) &&
+    [servers.mongodb.uri, servers.keys.uri ?? servers.mongodb.uri].every(isLocalUri) &&
     (kafka?.brokers ?? []).every((broker) => isLoopback(broker.host));
   const sandbox = oneOf(env, 'SANDBOX', ['on', 'off'], isLocal ? 'on' : 'off') === 'on';
-  const masterKeyFile = value(env, 'MASTER_KEY_FILE');
-  const uiUrl = value(env, 'TEMPORAL_UI_URL');
-  if (uiUrl !== undefined && !isWebAddress(uiUrl))
-    throw bad('TEMPORAL_UI_URL', uiUrl, 'a URL such as https://temporal.example');
-  const apiKey = secret(env, 'TEMPORAL_API_KEY');
-  if (apiKey !== undefined) hideSecret(apiKey);
-  const tls = readTls(env, 'TEMPORAL', apiKey !== undefined);
+  const auth = readAuth(env, http.host, roles);
   const continueAsNewAfter = value(env, 'CONTINUE_AS_NEW_AFTER')
     ? integer(env, 'CONTINUE_AS_NEW_AFTER', 0, 10, 50_000)
     : undefined;
-  const auth = readAuth(env, host, roles);
-  const httpPort = port(env, 'HTTP_PORT', 8080);
-  const opsPort = value(env, 'OPS_PORT') === undefined ? undefined : port(env, 'OPS_PORT', 0);
-  if (opsPort !== undefined && opsPort !== 0 && opsPort === httpPort)
-    throw bad('OPS_PORT', String(opsPort), 'another port than HTTP_PORT');
-  const healthPort = value(env, 'HEALTH_PORT') === undefined ? undefined : port(env, 'HEALTH_PORT', 0);
-  if (healthPort !== undefined && healthPort !== 0 && [httpPort, opsPort].includes(healthPort))
-    throw bad('HEALTH_PORT', String(healthPort), 'another port than HTTP_PORT and OPS_PORT');
-  const perMinute = readRateLimit(env, auth.isOn);
   const secrets = (name: SecretName, neededBy: Role): Secrets =>
     readSecrets(env, name, sandbox || !roles.has(neededBy));
   return {
+    ...servers,
     roles,
     logLevel: oneOf(env, 'LOG_LEVEL', LOG_LEVELS, 'info'),
-    http: {
-      host,
-      port: httpPort,
-      maxStreams: integer(env, 'MAX_STREAMS', 200, 1, 100_000),
-      ...(opsPort !== undefined && { opsPort }),
-      ...(healthPort !== undefined && { healthPort }),
-    },
-    edge: {
-      hosts: list(env, 'ALLOWED_HOSTS', isHostName, 'host names without ports').map((name) =>
-        name.toLowerCase(),
-      ),
-      origins: list(env, 'CORS_ORIGINS', isOrigin, 'origins such as https://shop.example'),
-      ...(perMinute !== undefined && { perMinute }),
-    },
-    temporal: {
-      address: temporalAddress ?? `127.0.0.1:${temporalPort}`,
-      namespace: text(env, 'TEMPORAL_NAMESPACE', 'default'),
-      taskQueue: text(env, 'TEMPORAL_TASK_QUEUE', 'orders'),
-      ...(uiUrl !== undefined && { uiUrl: uiUrl.replace(/\/+$/, '') }),
-      ...(tls && { tls }),
-      ...(apiKey !== undefined && { apiKey }),
-    },
-    mongodb: {
-      uri: mongodbUri ?? embeddedMongodbUri(mongodbPort),
-      db: mongodbDb,
-    },
-    keys: {
-      ...(keysUri !== undefined && { uri: keysUri }),
-      db: `${mongodbDb}_keys`,
-      ...(masterKeyFile !== undefined && { masterKeyFile: resolve(masterKeyFile) }),
-    },
-    embedded: {
-      dataDir: resolve(text(env, 'DATA_DIR', '.data')),
-      ...(temporalAddress === undefined && { temporal: { port: temporalPort, uiPort } }),
-      ...(mongodbUri === undefined && { mongodb: { port: mongodbPort } }),
-    },
+    http,
+    edge: readEdge(env, auth.isOn),
     terms: {
       paymentDeadlineMs: duration(env, 'PAYMENT_DEADLINE', '24h'),
       returnWindowMs: duration(env, 'RETURN_WINDOW', '30d'),
@@ -255,51 +135,11 @@ export function readConfig(env: Env): Config {
   };
 }
 
-/**
- * Connection string of the embedded replica set. It connects directly, so the address that the
- * replica set has stored for its node does not matter.
- */
-export function embeddedMongodbUri(onPort: number): string {
-  return `mongodb://127.0.0.1:${onPort}/?directConnection=true`;
-}
-
-function mongodb(env: Env, name: string): string | undefined {
-  const uri = matching(
-    name,
-    secret(env, name),
-    /^mongodb(\+srv)?:\/\/\S+$/,
-    'mongodb://… or mongodb+srv://…',
-  );
-  if (uri === undefined) return undefined;
-  hideConnectionString(uri);
-  const options = new URLSearchParams(uri.split('?')[1]);
-  for (const option of ['tlsCAFile', 'tlsCertificateKeyFile', 'tlsCRLFile'])
-    readable(`${name}: ${option}`, options.get(option) ?? undefined);
-  return uri;
-}
-
-function isHostName(item: string): boolean {
-  return /^[a-z\d]([a-z\d._-]*[a-z\d])?$/i.test(item);
-}
-
-function isOrigin(item: string): boolean {
-  return /^https?:/.test(item) && URL.canParse(item) && new URL(item).origin === item;
-}
-
-function isWebAddress(given: string): boolean {
-  return /^https?:/.test(given) && URL.canParse(given);
-}
-
 function readProviders(env: Env): Config['providers'] {
+  const carriers = value(env, 'CARRIERS');
   return {
     payments: text(env, 'PAYMENTS', builtIn),
     inventory: text(env, 'INVENTORY', builtIn),
-    carriers: text(env, 'CARRIERS', builtIn),
+    ...(carriers !== undefined && { carriers }),
   };
-}
-
-/** With AUTH=off, all callers are on this machine: there is no limit by default. */
-function readRateLimit(env: Env, isOn: boolean): number | undefined {
-  if (text(env, 'RATE_LIMIT', isOn ? '' : 'off') === 'off') return undefined;
-  return integer(env, 'RATE_LIMIT', 60_000, 1, 1_000_000_000);
 }

@@ -1,6 +1,6 @@
 import type { Db } from 'mongodb';
-import { endpointViews, isEnabled } from '../delivery/endpoints.js';
-import { deliveringWebhooks } from '../delivery/deliver-webhooks.js';
+import { endpointViews, isEnabled } from '../delivery/webhooks/endpoints.js';
+import { deliveringWebhooks } from '../delivery/webhooks/deliver-webhooks.js';
 import { unheldTasks } from '../log/feed/leases.js';
 import { unheldInWords } from '../log/feed/unheld-in-words.js';
 import { projecting, sequencing } from '../log/feed/leased-tasks.js';

@@ -11,6 +11,7 @@ import type { CustomerSummary, OrderNow, Page } from './shapes.js';
 
 const LOOK_EVERY_MS = 10_000;
 
+/** A customer: figures about its orders, and the latest of them. */
 export function CustomerPage() {
   const { customerId = '' } = useRoute().params;
   useTitle(`Customer ${customerId}`);
@@ -49,34 +50,7 @@ export function CustomerPage() {
                 data.length > 0 && (
                   <>
                     <h2>Orders</h2>
-                    <table class="plain">
-                      <thead>
-                        <tr>
-                          <th>Order</th>
-                          <th>Status</th>
-                          <th class="number">Total</th>
-                          <th class="wide-only">Payment</th>
-                          <th>Created</th>
-                        </tr>
-                      </thead>
-                      <tbody>
-                        {data.map((order) => (
-                          <tr key={order.orderId}>
-                            <td class="id">
-                              <a href={`/orders/${encodeURIComponent(order.orderId)}`}>{order.orderId}</a>
-                            </td>
-                            <td>
-                              <Status of={order.status} />
-                            </td>
-                            <td class="number">{money(order.total, order.currency)}</td>
-                            <td class="wide-only">{words(order.paymentStatus)}</td>
-                            <td>
-                              <Ago at={order.createdAt} />
-                            </td>
-                          </tr>
-                        ))}
-                      </tbody>
-                    </table>
+                    <OrderTable orders={data} />
                     {nextCursor !== undefined && (
                       <p>
                         <a href={pathOf('/orders', { customerId })}>All of them</a>
@@ -90,5 +64,38 @@ export function CustomerPage() {
         )}
       </Together>
     </section>
+  );
+}
+
+function OrderTable({ orders }: { readonly orders: readonly OrderNow[] }) {
+  return (
+    <table class="plain">
+      <thead>
+        <tr>
+          <th>Order</th>
+          <th>Status</th>
+          <th class="number">Total</th>
+          <th class="wide-only">Payment</th>
+          <th>Created</th>
+        </tr>
+      </thead>
+      <tbody>
+        {orders.map((order) => (
+          <tr key={order.orderId}>
+            <td class="id">
+              <a href={`/orders/${encodeURIComponent(order.orderId)}`}>{order.orderId}</a>
+            </td>
+            <td>
+              <Status of={order.status} />
+            </td>
+            <td class="number">{money(order.total, order.currency)}</td>
+            <td class="wide-only">{words(order.paymentStatus)}</td>
+            <td>
+              <Ago at={order.createdAt} />
+            </td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
   );
 }

@@ -1,6 +1,6 @@
 import { formatMoney } from '../order/money.js';
 
-/** An amount as people write it: `€39.98`. */
+/** An amount as people write it: `EUR 1,039.98`. */
 export function money(amount: number | string, currency: string): string {
   const exact = formatMoney(typeof amount === 'string' ? BigInt(amount) : amount, currency);
   const [, text = ''] = exact.split(' ');

@@ -13,8 +13,8 @@ export type {
   Readiness,
   Session,
   ViewStatus,
-} from '../api/answer-shapes.js';
-export type { Stock } from '../api/schemas.js';
+} from '../api/schemas/answers.js';
+export type { Stock } from '../api/schemas/values.js';
 export type { AttentionRow };
 
 export interface Page<T> {

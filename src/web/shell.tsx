@@ -8,7 +8,8 @@ import { may, session, signOut } from './session.js';
 import type { AttentionRow, Page } from './shapes.js';
 import { SignIn } from './sign-in.js';
 
-const places = [
+/** Path, name, and the scope without which it is not shown. */
+const pages = [
   ['/orders', 'Orders'],
   ['/attention', 'Attention'],
   ['/stock', 'Stock'],
@@ -52,7 +53,7 @@ function Navigation() {
     LOOK_EVERY_MS,
   );
   const { data: rows = [], nextCursor } = attention.now.value.data ?? {};
-  const shown = places.filter(([, , scope]) => scope === undefined || may(scope));
+  const shown = pages.filter(([, , scope]) => scope === undefined || may(scope));
   return (
     <nav aria-label="Pages">
       {shown.map(([href, name]) => (

@@ -2,6 +2,7 @@ import { useSignal } from '@preact/signals';
 import { Problem } from './api.js';
 import { signIn } from './session.js';
 
+/** The form that signs a reader in by an API key. */
 export function SignIn() {
   const problem = useSignal('');
   const onSubmit = async (event: SubmitEvent): Promise<void> => {

@@ -2,18 +2,18 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Db } from 'mongodb';
 import { ensureAttentionIndexes } from '../../src/attention/list.js';
-import type { AttentionRow } from '../../src/attention/attention-row.js';
+import type { AttentionRow } from '../../src/attention/rows.js';
 import { run } from '../../src/cli/program.js';
 import type { Session } from '../../src/cli/script/script.js';
-import { endpointViews } from '../../src/delivery/endpoints.js';
+import { endpointViews } from '../../src/delivery/webhooks/endpoints.js';
 import {
   ensureCommandIndexes,
   type PartitionRow,
   partitionRows,
 } from '../../src/delivery/kafka/command-rows.js';
 import { kafkaRows } from '../../src/delivery/kafka/publishing-progress.js';
-import { ensureDeliveryIndexes, subscriptionRows } from '../../src/delivery/rows.js';
-import { type TrackingRow, trackingRows } from '../../src/effects/carriers/tracking.js';
+import { ensureDeliveryIndexes, subscriptionRows } from '../../src/delivery/webhooks/rows.js';
+import { type TrackingRow, trackingRows } from '../../src/effects/carriers/tracking-rows.js';
 import { defaultLimits } from '../../src/effects/provider-modules.js';
 import type { Endpoint } from '../../src/endpoint/endpoint.js';
 import { byRequest } from '../../src/endpoint/settings.js';

@@ -17,7 +17,7 @@ import { fill } from './data/dataset.js';
 import { historyCost, untilAtRest } from './data/order-history.js';
 import { delivery, happyPath, Story, type StoryStep } from './data/story.js';
 import { examinedBy, type MongoCommands, watchCommands } from './mongo-commands.js';
-import { stockOutside } from '../../src/effects/stock-outside.js';
+import { stockOutside } from '../../src/effects/inventory/stock-restore.js';
 
 const orderCount = 300;
 

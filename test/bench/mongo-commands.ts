@@ -3,7 +3,9 @@ import type { CommandStartedEvent, Db, Document, MongoClient } from 'mongodb';
 
 /** The commands that some work sends to MongoDB. */
 export interface MongoCommands {
-  /** Runs the work. @returns the commands that it led to, in order, and no others that run meanwhile */
+  /**
+   * Runs the work. @returns the commands that it led to, in order, and no others that run meanwhile
+   */
   of(work: () => Promise<unknown>): Promise<readonly CommandStartedEvent[]>;
 }
 

@@ -4,9 +4,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, test } from '@jest/globals';
-import type { CommandMeta, CommandResult, Gateway, OrderBody } from '../../src/api/commands/gateway.js';
-import { previewOf } from '../../src/api/commands/preview.js';
-import { systemOf } from '../../src/api/system.js';
+import type {
+  CommandMeta,
+  CommandResult,
+  Gateway,
+  OrderBody,
+} from '../../src/api/commands/gateway/gateway.js';
+import { previewOf } from '../../src/api/commands/gateway/preview.js';
+import { systemOf } from '../../src/api/operations/system.js';
 import { run } from '../../src/cli/program.js';
 import type { Session } from '../../src/cli/script/script.js';
 import { logs } from '../../src/logs.js';

@@ -9,7 +9,10 @@ export interface Printed {
   readonly err: string;
 }
 
-/** Runs a script that must not send a command to Temporal itself: it fails with `over Temporal` if it does. */
+/**
+ * Runs a script that must not send a command to Temporal itself: it fails with `over Temporal` if
+ * it does.
+ */
 export async function runWithoutTemporal(line: string, env: Session['env']): Promise<Printed> {
   const out: string[] = [];
   const err: string[] = [];

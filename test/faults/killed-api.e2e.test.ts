@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { workflowId, orderLog } from '../../src/order-log.js';
-import { derivedOrderId } from '../../src/api/commands/identity.js';
+import { derivedOrderId } from '../../src/api/commands/gateway/identity.js';
 import { readJournal } from '../../src/log/journal/read-journal.js';
 import { audit } from '../support/audit.js';
 import { apiAt, byDhl, key, orderOf } from '../support/orders-over-http.js';

@@ -1,9 +1,9 @@
 import { setTimeout } from 'node:timers/promises';
 import { expect, test } from '@jest/globals';
-import { subscriptionRows, waitingRows } from '../../src/delivery/rows.js';
+import { subscriptionRows, waitingRows } from '../../src/delivery/webhooks/rows.js';
 import { feedHead, readFeed } from '../../src/log/feed/feed.js';
 import { orderLog } from '../../src/order-log.js';
-import { startReceiver } from '../delivery/receiver.js';
+import { startReceiver } from '../delivery/webhooks/receiver.js';
 import { apiAt, key } from '../support/orders-over-http.js';
 import { createSystem } from '../support/system.js';
 import { until } from '../support/until.js';

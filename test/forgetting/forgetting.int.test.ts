@@ -2,11 +2,11 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
 import type { Db } from 'mongodb';
-import { deliveryRows, waitingRows } from '../../src/delivery/rows.js';
+import { deliveryRows, waitingRows } from '../../src/delivery/webhooks/rows.js';
 import { keyRows } from '../../src/access/persons/key-rows.js';
 import { createForgetting } from '../../src/forgetting/activities.js';
 import { checkDatabaseIdentity } from '../../src/effects/database/database-identity.js';
-import { stockOutside } from '../../src/effects/stock-outside.js';
+import { stockOutside } from '../../src/effects/inventory/stock-restore.js';
 import { forgetInOrder } from '../../src/forgetting/forget-order.js';
 import { noteStatus } from '../../src/forgetting/forgettings.js';
 import { requestForgetting } from '../../src/forgetting/request.js';
@@ -471,7 +471,8 @@ test(
       expect(row).not.toBeNull();
       return row?.['_id'];
     });
-    // The worker shares this process's key store, which may use the key for a second without asking.
+    // The worker shares this process's key store, which may use the key for a second without
+    // asking.
     await until(async () =>
       expect((await api.get(`/v1/orders/${created.orderId}`)).headers['persons']).toBe('sealed'),
     );

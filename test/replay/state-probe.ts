@@ -8,7 +8,10 @@ export interface ProbeSinks extends Sinks {
   probe: Sink & { state(state: OrderState): void; step(step: Step): void };
 }
 
-/** Workflow interceptors for replays: they report each step that is decided and, after each task, the answer to `stateQuery`. */
+/**
+ * Workflow interceptors for replays: they report each step that is decided and, after each task,
+ * the answer to `stateQuery`.
+ */
 export const interceptors: WorkflowInterceptorsFactory = () => {
   const { probe } = proxySinks<ProbeSinks>();
   return {
@@ -16,7 +19,8 @@ export const interceptors: WorkflowInterceptorsFactory = () => {
       {
         scheduleActivity(input, next) {
           const [step] = input.args;
-          // The input of each of an order's activities, except those that take a resumed order over.
+          // The input of each of an order's activities, except those that take a resumed order
+          // over.
           if ((step as Partial<Step>).events !== undefined) probe.step(step as Step);
           return next(input);
         },

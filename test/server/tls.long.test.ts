@@ -21,7 +21,10 @@ const PASSWORD = 'swordfish';
 const db = uniqueName('tls');
 const ended: (() => unknown)[] = [];
 
-/** Starts MongoDB with the flags of Compose's members, as a replica set of one, and gives the orders their user. */
+/**
+ * Starts MongoDB with the flags of Compose's members, as a replica set of one, and gives the orders
+ * their user.
+ */
 async function startMongodb(): Promise<string> {
   const [port, folder] = [await freePort(), join(tls, 'data')];
   const keyFile = join(tls, 'key');
@@ -58,7 +61,9 @@ async function startMongodb(): Promise<string> {
   return host;
 }
 
-/** Temporal's frontend behind TLS that wants a client's certificate. The embedded server has none. */
+/**
+ * Temporal's frontend behind TLS that wants a client's certificate. The embedded server has none.
+ */
 async function temporalBehindTls(identityFile = join(tls, 'temporal', 'identity.pem')): Promise<string> {
   const [host = '', port = ''] = shared.temporalAddress.split(':');
   const identity = readFileSync(identityFile);

@@ -17,8 +17,7 @@ import { ensureStateViewIndexes } from '../../src/log/journal/state-view.js';
 import { defaultBounds, kinds } from '../../src/api/overload/admission.js';
 import { type ApiLimits, buildApi } from '../../workers/roles/api.js';
 import { installRuntime, type RunningWorker, startOrderWorker } from '../../workers/roles/worker.js';
-import { answering } from './database.js';
-import { dropDatabases } from './databases.js';
+import { answering, dropDatabases } from './database.js';
 import { assertNoPersons, personsIn, rememberPersons } from './persons.js';
 import { shared, uniqueName } from './servers.js';
 import { foundStock } from './stock.js';
@@ -120,7 +119,41 @@ export async function startTestApi(
   }
   const client = new Client({ connection: temporal, namespace: config.temporal.namespace });
   const workers: RunningWorker[] = [];
+  return {
+    ...requestsTo(app),
+    app,
+    config,
+    temporal,
+    client,
+    mongo,
+    tail,
+    async startWorker() {
+      const { db } = mongo;
+      await answering(mongo);
+      await Promise.all([
+        ensureJournalIndexes(orderLog, db),
+        ensureStateViewIndexes(orderLog, db),
+        foundStock(db),
+      ]);
+      runtime ??= install(logger);
+      const worker = startOrderWorker({ ...context, workflowBundle });
+      workers.push(worker);
+      await worker.ready;
+      return worker;
+    },
+    async close() {
+      await Promise.all(workers.map((worker) => worker.stop()));
+      await app.close();
+      await tail.stop();
+      await dropDatabases(mongo.db).catch(() => undefined);
+      await mongo.close();
+      await temporal.close();
+      assertNoPersons('the log', withPersons.join('\n'));
+    },
+  };
+}
 
+function requestsTo(app: Http): Pick<TestApi, 'send' | 'get' | 'post' | 'put'> {
   const send: TestApi['send'] = async (method, url, payload, headers = {}) => {
     const response = await app.inject({
       method,
@@ -146,39 +179,10 @@ export async function startTestApi(
       : await send(method, path, JSON.stringify(body), { 'content-type': 'application/json', ...headers });
   };
   return {
-    app,
-    config,
-    temporal,
-    client,
-    mongo,
-    tail,
     send,
     get: (path, headers) => send('GET', path, undefined, headers),
     post: (path, sent) => sendJson('POST', path, sent),
     put: (path, sent) => sendJson('PUT', path, sent),
-    async startWorker() {
-      const { db } = mongo;
-      await answering(mongo);
-      await Promise.all([
-        ensureJournalIndexes(orderLog, db),
-        ensureStateViewIndexes(orderLog, db),
-        foundStock(db),
-      ]);
-      runtime ??= install(logger);
-      const worker = startOrderWorker({ ...context, workflowBundle });
-      workers.push(worker);
-      await worker.ready;
-      return worker;
-    },
-    async close() {
-      await Promise.all(workers.map((worker) => worker.stop()));
-      await app.close();
-      await tail.stop();
-      await dropDatabases(mongo.db).catch(() => undefined);
-      await mongo.close();
-      await temporal.close();
-      assertNoPersons('the log', withPersons.join('\n'));
-    },
   };
 }
 

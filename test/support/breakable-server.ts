@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 import { MONGOD, TEMPORAL } from '../../src/server/embedded/binaries.js';
-import { embeddedMongodbUri } from '../../src/server/config.js';
+import { embeddedMongodbUri } from '../../src/server/config/servers.js';
 import { mongodbServer } from '../../src/server/embedded/mongodb.js';
 import { EmbeddedServer } from '../../src/server/embedded/server.js';
 import { temporalServer } from '../../src/server/embedded/temporal.js';

@@ -1,8 +1,8 @@
 import type { Db } from 'mongodb';
+import { sandboxDatabase } from '../../src/effects/payments/sandbox-ledger.js';
 import type { OrderEvent } from '../../src/order/events.js';
 import { readConfig } from '../../src/server/config.js';
 import { connectMongo, type Mongo } from '../../src/server/connections.js';
-import { dropDatabases } from './databases.js';
 import { shared, uniqueName } from './servers.js';
 import { until } from './until.js';
 import type { Scenario } from '../order/specification.js';
@@ -24,6 +24,12 @@ export async function openDatabase(): Promise<Database> {
       await mongo.close();
     },
   };
+}
+
+/** Drops a test's database, that of its sandbox provider, and that of its keys. */
+export async function dropDatabases(db: Db): Promise<void> {
+  const keys = db.client.db(`${db.databaseName}_keys`);
+  await Promise.all([db.dropDatabase(), sandboxDatabase(db).dropDatabase(), keys.dropDatabase()]);
 }
 
 /**

@@ -90,7 +90,10 @@ export function dialogueOf(text: string): readonly { readonly command: string; r
     });
 }
 
-/** What a page shows as a pattern: times and the user differ, blanks do not count, and `…` is anything. */
+/**
+ * What a page shows as a pattern: times and the user differ, blanks do not count, and `…` is
+ * anything.
+ */
 export function patternOf(shown: string): RegExp {
   const any = plain(shown)
     .split('…')

@@ -3,7 +3,7 @@ import type { Db } from 'mongodb';
 import type { KeyStore } from '../../src/access/persons/key-store.js';
 import { readConfig } from '../../src/server/config.js';
 import { connectMongo, connectTemporal } from '../../src/server/connections.js';
-import { dropDatabases } from './databases.js';
+import { dropDatabases } from './database.js';
 import { type RoleProcess, startRoleProcess } from './role-process.js';
 import { shared, uniqueName } from './servers.js';
 

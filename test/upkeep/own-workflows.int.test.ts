@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { isEnabled } from '../../src/delivery/endpoints.js';
+import { isEnabled } from '../../src/delivery/webhooks/endpoints.js';
 import { unheldTaskConcern } from '../../src/upkeep/concern.js';
 import { logs } from '../../src/logs.js';
 import type { Db } from 'mongodb';

@@ -3,7 +3,7 @@ import type { BrowserContext, Page } from 'playwright-core';
 import type { PositionedEvent } from '../../src/log/feed/feed.js';
 import { parkedEvents, toParked } from '../../src/log/views/feeding/parked-events.js';
 import { viewBuilds } from '../../src/log/views/feeding/view-builds.js';
-import { startReceiver } from '../delivery/receiver.js';
+import { startReceiver } from '../delivery/webhooks/receiver.js';
 import { type Api, byDhl, paidWith, type PlacedOrder } from '../support/orders-over-http.js';
 import type { System } from '../support/system.js';
 import { until } from '../support/until.js';

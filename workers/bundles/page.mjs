@@ -22,7 +22,9 @@ export async function buildPage(outDir) {
   compress(join(outDir, 'assets'));
 }
 
-/** Each file gets a compressed one beside it, so that no request compresses. @param {string} folder */
+/**
+ * Each file gets a compressed one beside it, so that no request compresses. @param {string} folder
+ */
 function compress(folder) {
   for (const name of readdirSync(folder)) {
     writeFileSync(join(folder, `${name}.gz`), gzipSync(readFileSync(join(folder, name)), { level: 9 }));

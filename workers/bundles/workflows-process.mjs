@@ -1,6 +1,6 @@
 /**
- * Run by `bundle` as `workflows-process.mjs <workflows> <out>`. All paths start with the path by which
- * this file was reached, which may be a symbolic link.
+ * Run by `bundle` as `workflows-process.mjs <workflows> <out>`. All paths start with the path by
+ * which this file was reached, which may be a symbolic link.
  */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -4,7 +4,7 @@ import { keysOfDatabase } from '../../src/access/persons/stores.js';
 import { openingReceivers } from '../../src/effects/carriers/opening.js';
 import type { CarrierProvider } from '../../src/effects/carriers/port.js';
 import { sandboxCarriers } from '../../src/effects/carriers/sandbox-carriers.js';
-import { stockInventory } from '../../src/effects/inventory/built-in.js';
+import { stockInventory } from '../../src/effects/inventory/inventory.js';
 import { openingMethods } from '../../src/effects/payments/opening.js';
 import { sandboxPayments } from '../../src/effects/payments/sandbox-payments.js';
 import {

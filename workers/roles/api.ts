@@ -3,14 +3,14 @@ import type { Db } from 'mongodb';
 import { type Authenticate, createAuthenticate } from '../../src/access/authenticate.js';
 import { openKnownKeys } from '../../src/access/known-keys.js';
 import { createEndpointGateway } from '../../src/api/commands/endpoint-gateway.js';
-import type { GatewayOptions } from '../../src/api/commands/gateway.js';
+import type { GatewayOptions } from '../../src/api/commands/gateway/gateway.js';
 import { registerCommands } from '../../src/api/commands/routes.js';
-import { registerDocs } from '../../src/api/docs.js';
+import { registerDocs } from '../../src/api/reference/docs.js';
 import type { Edge } from '../../src/api/edge/edge.js';
 import { listenForOperations } from '../../src/api/edge/ports.js';
-import { registerHealth, type ServedRole } from '../../src/api/health.js';
+import { registerHealth, type ServedRole } from '../../src/api/operations/health.js';
 import type { Http } from '../../src/api/http.js';
-import { registerMetrics } from '../../src/api/metrics.js';
+import { registerMetrics } from '../../src/api/operations/metrics.js';
 import {
   type Admission,
   type Bounds,
@@ -19,18 +19,18 @@ import {
 } from '../../src/api/overload/admission.js';
 import { admissionMetrics } from '../../src/api/overload/admit.js';
 import { registerPage } from '../../src/api/page/page.js';
-import { openPersons } from '../../src/api/persons.js';
-import { type ExposureDeps, undecidedOrders } from '../../src/api/queries/exposure.js';
-import { exposureGauges, orderGauges } from '../../src/api/queries/order-gauges.js';
+import { openPersons } from '../../src/api/access/persons.js';
+import { type ExposureDeps, undecidedOrders } from '../../src/api/queries/gauges/exposure.js';
+import { exposureGauges, orderGauges } from '../../src/api/queries/gauges/order-gauges.js';
 import { createOrderReader } from '../../src/api/queries/order-reader.js';
-import { projectionGauges } from '../../src/api/queries/projection-gauges.js';
+import { projectionGauges } from '../../src/api/queries/gauges/projection-gauges.js';
 import { type QueryDeps, registerQueries } from '../../src/api/queries/routes.js';
 import { redirectToReference } from '../../src/api/reference/page.js';
-import { registerKeys } from '../../src/api/routes-keys.js';
+import { registerKeys } from '../../src/api/access/routes-keys.js';
 import { createHttp, type HttpLimits } from '../../src/api/server.js';
-import { registerSession } from '../../src/api/session.js';
-import { registerSystem } from '../../src/api/system-route.js';
-import { createSender } from '../../src/delivery/sender.js';
+import { registerSession } from '../../src/api/access/session.js';
+import { registerSystem } from '../../src/api/operations/routes-system.js';
+import { createSender } from '../../src/delivery/webhooks/sender.js';
 import { createMarkUpdates } from '../../src/effects/database/database-identity.js';
 import { requestForgetting } from '../../src/forgetting/request.js';
 import { resume } from '../../src/log/resume/resume.js';

@@ -2,7 +2,7 @@ import { Context } from '@temporalio/activity';
 import type { Client } from '@temporalio/client';
 import type { Db } from 'mongodb';
 import { checkDatabaseIdentity } from '../../src/effects/database/database-identity.js';
-import { stockOutside } from '../../src/effects/stock-outside.js';
+import { stockOutside } from '../../src/effects/inventory/stock-restore.js';
 import { reconcileAll } from '../../src/effects/reconcile-orders.js';
 import { endpointLog } from '../../src/endpoint/endpoint-log.js';
 import type { LeasedTask } from '../../src/log/feed/leased-tasks.js';

@@ -1,7 +1,7 @@
 import { Client } from '@temporalio/client';
 import { pause } from '../../src/concurrency/pause.js';
 import { retryUntilDone } from '../../src/concurrency/retry-until-done.js';
-import { deliverWebhooks } from '../../src/delivery/deliver-webhooks.js';
+import { deliverWebhooks } from '../../src/delivery/webhooks/deliver-webhooks.js';
 import { endpointLog } from '../../src/endpoint/endpoint-log.js';
 import { runLeasedTasks } from '../../src/log/feed/leased-tasks.js';
 import { watchStates } from '../../src/log/views/feeding/watch-states.js';

@@ -1,6 +1,6 @@
 import { Client } from '@temporalio/client';
 import { takeCommands } from '../../src/api/commands/kafka/taking.js';
-import { namespaceIdOf } from '../../src/api/system.js';
+import { namespaceIdOf } from '../../src/api/operations/system.js';
 import { publishFeed } from '../../src/delivery/kafka/publishing.js';
 import type { KafkaSettings } from '../../src/delivery/kafka/settings.js';
 import { runLeasedTasks } from '../../src/log/feed/leased-tasks.js';

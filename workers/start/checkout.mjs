@@ -1,6 +1,6 @@
 /**
- * The checkout: its folders, and how it is made ready to run. Imports only Node's own modules, because
- * no packages may be installed yet.
+ * The checkout: its folders, and how it is made ready to run. Imports only Node's own modules,
+ * because no packages may be installed yet.
  */
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';

@@ -3,8 +3,8 @@ import type { FastifyReply } from 'fastify';
 import { HttpProblem } from '../problem.js';
 import type { OrderProgress } from '../../views/cache/order-changes.js';
 import type { OrderViews } from '../../views/cache/order-views.js';
-import type { CommandResult } from './gateway.js';
-import type { Refused } from './refusals.js';
+import type { CommandResult } from './gateway/gateway.js';
+import type { Refused } from './gateway/refusals.js';
 import type { Preferences } from './request.js';
 
 /** How a client wants a command answered. */

@@ -15,7 +15,7 @@ import {
   Sku,
   Tag,
   Text,
-} from '../schemas.js';
+} from '../schemas/values.js';
 
 const optional = Type.Optional;
 

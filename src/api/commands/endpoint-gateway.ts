@@ -17,12 +17,12 @@ import {
 } from '../../log/workflow/messages.js';
 import { answering } from '../../mongodb/durability.js';
 import { isTaskFailure, isTemporalOutage } from '../../outages/temporal-outage.js';
-import { noEndpoint } from '../endpoint-answer.js';
+import { noEndpoint } from '../schemas/endpoint-answer.js';
 import { HttpProblem } from '../problem.js';
 import { problemOf } from './answers.js';
-import type { CommandMeta } from './gateway.js';
-import { hashOf } from './identity.js';
-import { messageWith } from './message.js';
+import type { CommandMeta } from './gateway/gateway.js';
+import { hashOf } from './gateway/identity.js';
+import { messageWith } from './gateway/message.js';
 
 type Types = keyof EndpointCommands;
 

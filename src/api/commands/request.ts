@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import type { FastifyRequest } from 'fastify';
 import { HttpProblem } from '../problem.js';
-import { isKey, versionIn } from '../schemas.js';
+import { isKey, versionIn } from '../schemas/values.js';
 import type { Http } from '../http.js';
-import type { CommandMeta } from './gateway.js';
+import type { CommandMeta } from './gateway/gateway.js';
 import { traceIdOf } from './trace.js';
 
 declare module 'fastify' {

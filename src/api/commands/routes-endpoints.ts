@@ -2,30 +2,28 @@ import type { FastifyReply } from 'fastify';
 import type { Db } from 'mongodb';
 import { Type } from 'typebox';
 import type { WebhookSecrets } from '../../access/webhook-secrets.js';
-import { deliveryAnswer } from '../../delivery/delivery-log.js';
-import { privateAddressIn } from '../../delivery/public-addresses.js';
-import { forgetEndpoint, replayFrom, retryDelivery, sendTest } from '../../delivery/operator-actions.js';
-import type { Sender } from '../../delivery/sender.js';
+import { privateAddressIn } from '../../delivery/webhooks/public-addresses.js';
+import { forgetEndpoint } from '../../delivery/webhooks/operator-actions.js';
+import type { Sender } from '../../delivery/webhooks/sender.js';
 import type { Endpoint } from '../../endpoint/endpoint.js';
 import { byRequest, type EndpointSettings } from '../../endpoint/settings.js';
 import { feedEnd } from '../../log/feed/feed.js';
 import { answering } from '../../mongodb/durability.js';
 import { orderLog } from '../../order-log.js';
-import { endpointAnswer, noEndpoint } from '../endpoint-answer.js';
+import { endpointAnswer, noEndpoint } from '../schemas/endpoint-answer.js';
 import {
-  DeliveryAnswer,
   EndpointAnswer,
   EndpointPath,
   EndpointWithSecret,
   settings,
   tags,
   Url,
-} from '../endpoint-shapes.js';
+} from '../schemas/endpoint.js';
 import { HttpProblem, problem } from '../problem.js';
-import { closed, Id, Time } from '../schemas.js';
+import { closed } from '../schemas/values.js';
 import type { Http } from '../http.js';
 import type { EndpointGateway, EndpointResult } from './endpoint-gateway.js';
-import { derivedOrderId, hashOf } from './identity.js';
+import { derivedOrderId, hashOf } from './gateway/identity.js';
 import { metaOf } from './request.js';
 import { CommandHeaders, CreateHeaders } from './schemas.js';
 
@@ -40,8 +38,8 @@ export interface EndpointDeps {
   };
 }
 
-const Position = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER - 1_000 });
-const refusals = {
+export const Position = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER - 1_000 });
+export const refusals = {
   400: problem(400),
   404: problem(404),
   409: problem(409),
@@ -51,19 +49,17 @@ const refusals = {
   422: problem(422),
   503: problem(503),
 };
-const config = { access: 'webhooks:write' } as const;
+export const config = { access: 'webhooks:write' } as const;
 const root = '/v1/webhook-endpoints';
-const one = `${root}/:endpointId`;
+/** The path of one endpoint. */
+export const one = `${root}/:endpointId`;
 
-/** Endpoints: the receivers of webhooks. */
+/** Endpoints, the receivers of webhooks: created, changed, deleted, and their secrets rotated. */
 export function registerEndpoints(app: Http, deps: EndpointDeps): void {
   createRoute(app, deps);
   changeRoute(app, deps);
   deleteRoute(app, deps);
   rotateSecretRoute(app, deps);
-  testRoute(app, deps);
-  replayRoute(app, deps);
-  retryRoute(app, deps);
 }
 
 function createRoute(app: Http, { db, endpoints }: EndpointDeps): void {
@@ -213,95 +209,11 @@ function rotateSecretRoute(app: Http, { endpoints }: EndpointDeps): void {
   );
 }
 
-function testRoute(app: Http, { db, endpoints }: EndpointDeps): void {
-  app.post(
-    `${one}/test`,
-    {
-      config,
-      schema: {
-        summary: 'Send an endpoint a test message now',
-        description:
-          'Of type `webhook.test.v1`, once, also to a disabled endpoint. The answer has the result.',
-        tags,
-        headers: CreateHeaders,
-        params: EndpointPath,
-        body: closed({}),
-        response: { 200: DeliveryAnswer, ...refusals },
-      },
-    },
-    async (request, reply) => {
-      const { secrets, sender } = endpoints;
-      const { orderId: endpointId, url, secretIds } = await existing(endpoints, request.params.endpointId);
-      const receiver = { endpointId, url, secrets: await secrets.read(secretIds) };
-      // Frees the request's place, because all that remains is waiting.
-      request.leave();
-      return await reply.send(deliveryAnswer(await sendTest(db, sender, receiver)));
-    },
-  );
-}
-
-function replayRoute(app: Http, { db, endpoints }: EndpointDeps): void {
-  app.post(
-    `${one}/replay`,
-    {
-      config,
-      schema: {
-        summary: 'Deliver the feed again, from a position or a time',
-        description: 'Events after the position, or that were recorded at this time or later.',
-        tags,
-        headers: CreateHeaders,
-        params: EndpointPath,
-        body: closed({ after: Type.Optional(Position), from: Type.Optional(Time) }),
-        response: {
-          200: closed({ endpointId: Type.String(), generation: Type.Integer(), after: Type.Integer() }),
-          ...refusals,
-        },
-      },
-    },
-    async (request, reply) => {
-      const { after, from } = request.body;
-      if ((after === undefined) === (from === undefined))
-        throw new HttpProblem(422, 'replay_place', 'Say either after (a position) or from (a time).');
-      const { generations, head } = await feedEnd(orderLog, db, answering);
-      refuseBeyond(after, head);
-      const endpoint = await existing(endpoints, request.params.endpointId);
-      const place = after ?? { from: new Date(from ?? '').toISOString(), head };
-      const position = await replayFrom(db, endpoint, generations, place);
-      const { generation } = generations.current;
-      return await reply.send({ endpointId: endpoint.orderId, generation, after: position });
-    },
-  );
-}
-
-function retryRoute(app: Http, { db, endpoints }: EndpointDeps): void {
-  app.post(
-    `${one}/deliveries/:eventId/retry`,
-    {
-      config,
-      schema: {
-        summary: 'Deliver one event now: one that waits, is parked, or was delivered before',
-        tags,
-        headers: CreateHeaders,
-        params: closed({
-          endpointId: Id,
-          eventId: Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}:[1-9]\\d{0,8}$' }),
-        }),
-        body: closed({}),
-        response: { 202: closed({ endpointId: Type.String(), eventId: Type.String() }), ...refusals },
-      },
-    },
-    async (request, reply) => {
-      const { endpointId, eventId } = request.params;
-      await existing(endpoints, endpointId);
-      if (!(await retryDelivery(db, endpointId, eventId)))
-        throw new HttpProblem(404, 'event_not_found', `The feed has no event ${eventId}.`);
-      return await reply.code(202).send({ endpointId, eventId });
-    },
-  );
-}
-
 /** @throws HttpProblem 404 */
-async function existing({ gateway }: EndpointDeps['endpoints'], endpointId: string): Promise<Endpoint> {
+export async function existing(
+  { gateway }: EndpointDeps['endpoints'],
+  endpointId: string,
+): Promise<Endpoint> {
   const endpoint = await gateway.read(endpointId);
   if (endpoint === undefined || endpoint.status === 'deleted') throw noEndpoint(endpointId);
   return endpoint;
@@ -333,7 +245,8 @@ function invalidUrl(detail: string): HttpProblem {
   });
 }
 
-function refuseBeyond(after: number | undefined, head: number): void {
+/** @throws HttpProblem 422 */
+export function refuseBeyond(after: number | undefined, head: number): void {
   if (after === undefined || after <= head) return;
   throw new HttpProblem(422, 'position_unknown', `The feed ends at position ${head}, before ${after}.`);
 }

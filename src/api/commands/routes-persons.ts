@@ -5,11 +5,11 @@ import { type ForgettingRow, latestForgetting } from '../../forgetting/forgettin
 import type { OpenOrders } from '../../forgetting/messages.js';
 import type { ForgetRequest, Requested } from '../../forgetting/request.js';
 import { commandIdOf } from '../../log/workflow/command-id.js';
-import { ForgettingAnswer, forgettingAnswer, noCustomer } from '../forgetting.js';
+import { ForgettingAnswer, forgettingAnswer, noCustomer } from '../schemas/forgetting.js';
 import { HttpProblem, problem } from '../problem.js';
-import { closed, CustomerPath, Name, Text } from '../schemas.js';
+import { closed, CustomerPath, Name, Text } from '../schemas/values.js';
 import type { Http } from '../http.js';
-import { hashOf } from './identity.js';
+import { hashOf } from './gateway/identity.js';
 import { metaOf, preferencesOf } from './request.js';
 import { CreateHeaders } from './schemas.js';
 

@@ -1,10 +1,10 @@
 import { Type } from 'typebox';
 import type { ResumeCommand, ResumeReport } from '../../log/resume/resume-report.js';
 import { HttpProblem, problem } from '../problem.js';
-import { closed, OrderPath, Text } from '../schemas.js';
+import { closed, OrderPath, Text } from '../schemas/values.js';
 import type { Http } from '../http.js';
 import { commandIdOf } from '../../log/workflow/command-id.js';
-import { hashOf } from './identity.js';
+import { hashOf } from './gateway/identity.js';
 import { metaOf } from './request.js';
 import { CreateHeaders } from './schemas.js';
 

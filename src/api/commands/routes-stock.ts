@@ -1,7 +1,7 @@
 import type { Db } from 'mongodb';
 import { CountRefused, countStock } from '../../effects/inventory/stock-counts.js';
 import { HttpProblem, problem } from '../problem.js';
-import { Actors, closed, IfMatch, Key, Stock, StockPath, StockCount } from '../schemas.js';
+import { Actors, closed, IfMatch, Key, Stock, StockPath, StockCount } from '../schemas/values.js';
 import type { Http } from '../http.js';
 import { Type } from 'typebox';
 import { metaOf } from './request.js';

@@ -2,13 +2,13 @@ import { Webhook, WebhookVerificationError } from 'standardwebhooks';
 import { type Static, type TSchema, Type } from 'typebox';
 import type { Fact } from '../../order/commands.js';
 import type { Secrets } from '../../server/config/secrets.js';
-import { textOf } from '../body.js';
+import { textOf } from '../requests/json-bodies.js';
 import { HttpProblem, problem } from '../problem.js';
-import { closed, Id, Key, Name } from '../schemas.js';
-import { validatorCompiler } from '../validation.js';
+import { closed, Id, Key, Name } from '../schemas/values.js';
+import { validatorCompiler } from '../requests/validation.js';
 import type { Http } from '../http.js';
 import { problemOf } from './answers.js';
-import type { CommandMeta, CommandResult, Gateway } from './gateway.js';
+import type { CommandMeta, CommandResult, Gateway } from './gateway/gateway.js';
 
 export interface WebhookDeps {
   readonly gateway: Gateway;

@@ -1,5 +1,6 @@
 import type { Http } from '../http.js';
 import { keyRequests } from './request.js';
+import { registerDeliveries } from './routes-deliveries.js';
 import { type EndpointDeps, registerEndpoints } from './routes-endpoints.js';
 import { type OrderCommandDeps, registerOrderCommands } from './routes-orders.js';
 import { type PersonCommandDeps, registerPersonCommands } from './routes-persons.js';
@@ -23,6 +24,7 @@ export function registerCommands(app: Http, deps: CommandDeps): void {
     registerResume(scope, deps);
     registerStockCommands(scope, deps);
     registerEndpoints(scope, deps);
+    registerDeliveries(scope, deps);
   });
   registerWebhooks(app, deps);
 }

@@ -1,7 +1,7 @@
 import { Type } from 'typebox';
-import { UpcomingDeadline, effectMembers } from '../upcoming.js';
-import { Commands, Event, Minor, Order } from '../order-shapes.js';
-import { Actors, closed, IfMatch, Key } from '../schemas.js';
+import { UpcomingDeadline, effectMembers } from '../schemas/upcoming.js';
+import { Commands, Event, Minor, Order } from '../schemas/order.js';
+import { Actors, closed, IfMatch, Key } from '../schemas/values.js';
 
 /** Takes other headers too: every request has many that this API does not read. */
 export const CreateHeaders = Type.Object({

@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Gauge } from 'prom-client';
-import type { Instruments } from '../metrics.js';
+import type { Instruments } from '../operations/metrics.js';
 import { type Admission, type Kind, kinds, type Leave } from './admission.js';
 import { HttpProblem, pathOf, rawProblem } from '../problem.js';
 import type { Http } from '../http.js';

@@ -3,12 +3,12 @@ import { join } from 'node:path';
 import files from '@fastify/static';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { setHeadersOfPages } from '../edge/headers.js';
-import type { PersonsAtEdge } from '../persons.js';
+import type { PersonsAtEdge } from '../access/persons.js';
 import type { OrderReader } from '../queries/order-reader.js';
 import { HttpProblem } from '../problem.js';
-import { OrderPath } from '../schemas.js';
+import { OrderPath } from '../schemas/values.js';
 import type { Http } from '../http.js';
-import { unknownPath } from '../server.js';
+import { unknownPath } from '../requests/paths.js';
 import { orderCard } from './card.js';
 
 const hidden = { config: { access: 'open' }, schema: { hide: true } } as const;

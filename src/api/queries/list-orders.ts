@@ -1,13 +1,14 @@
 import type { Db, Filter } from 'mongodb';
 import type { OrderStatus } from '../../order/order.js';
 import type { FulfillmentStatus, OrderView, PaymentStatus } from '../../order/view.js';
-import { needsAttention } from '../../attention/rows.js';
+import { needsAttention } from '../../attention/order-rows.js';
+import { ago } from '../../log/feed/lag.js';
 import { answering } from '../../mongodb/durability.js';
 import { withTimeout } from '../../outages/timeout.js';
 import { onlyShown, type OrderDocument, orders, shown, type ShownView } from '../../views/orders.js';
 import { queryWords } from '../../views/search-words.js';
 import type { Cursors } from './cursor.js';
-import { toInstant } from './instant.js';
+import { toInstant } from './query-parameters.js';
 
 export const sorts = ['createdAt', '-createdAt', 'updatedAt', '-updatedAt', 'total', '-total'] as const;
 export const bounds = ['gt', 'gte', 'lt', 'lte'] as const;
@@ -90,7 +91,7 @@ export function toFind(
   const field = sortFields[sort];
   const list = [sort, Object.entries(filters).toSorted(([a], [b]) => (a < b ? -1 : 1))];
   const direction: 1 | -1 = descending ? -1 : 1;
-  const conditions = toConditions(filters, new Date(Date.now() - attentionAfterMs).toISOString(), hashes);
+  const conditions = toConditions(filters, ago(attentionAfterMs), hashes);
   if (cursor !== undefined) {
     const [value, orderId] = cursors.read(list, cursor);
     const [beyond, from] = descending ? (['$lt', '$lte'] as const) : (['$gt', '$gte'] as const);

@@ -3,9 +3,9 @@ import { Type } from 'typebox';
 import { committed } from '../../mongodb/durability.js';
 import type { OrderStatus } from '../../order/order.js';
 import { orders } from '../../views/orders.js';
-import { Instant, Order } from '../order-shapes.js';
+import { Instant, Order } from '../schemas/order.js';
 import { problem } from '../problem.js';
-import { closed } from '../schemas.js';
+import { closed } from '../schemas/values.js';
 import type { Http } from '../http.js';
 
 const WITHIN_MS = 2_000;

@@ -9,7 +9,7 @@ import { truncationPoints } from '../../log/journal/truncated-log.js';
 import { type Diff, diff } from '../../log/journal/diff.js';
 import { eventsUntil, type Moment } from '../../log/journal/time-travel.js';
 import { HttpProblem } from '../problem.js';
-import { badQuery } from './instant.js';
+import { badQuery } from './query-parameters.js';
 import type { OrderReader } from './order-reader.js';
 import { logUnreadable, orderNotFound } from './order-problems.js';
 import { orderLog } from '../../order-log.js';

@@ -1,9 +1,10 @@
 import { Type } from 'typebox';
-import { type AttentionDeps, type AttentionPlace, listAttention } from '../../attention/list.js';
-import { attentionCodes } from '../../attention/attention-row.js';
+import { listAttention } from '../../attention/list.js';
+import type { AttentionDeps, AttentionPlace } from '../../attention/page.js';
+import { attentionCodes } from '../../attention/rows.js';
 import { durationMs } from '../../server/config/variables.js';
 import { problem } from '../problem.js';
-import { closed, Duration } from '../schemas.js';
+import { closed, Duration } from '../schemas/values.js';
 import type { Http } from '../http.js';
 import { withTimeout } from '../../outages/timeout.js';
 import type { Cursors } from './cursor.js';

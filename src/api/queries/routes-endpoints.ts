@@ -1,16 +1,16 @@
 import type { Db } from 'mongodb';
 import { Type } from 'typebox';
-import { deliveryAnswer, listDeliveries } from '../../delivery/delivery-log.js';
-import { endpointViews } from '../../delivery/endpoints.js';
+import { deliveryAnswer, listDeliveries } from '../../delivery/webhooks/delivery-log.js';
+import { endpointViews } from '../../delivery/webhooks/endpoints.js';
 import { type CommandsStatus, commandsStatus } from '../../delivery/kafka/command-rows.js';
 import type { KafkaTopics } from '../../delivery/kafka/settings.js';
 import { type SubscriptionStatus, subscriptionsStatus } from '../../delivery/subscription-status.js';
 import { answering } from '../../mongodb/durability.js';
-import { endpointAnswer, noEndpoint } from '../endpoint-answer.js';
-import { DeliveryAnswer, EndpointAnswer, EndpointPath, Subscription, tags } from '../endpoint-shapes.js';
-import { Instant } from '../order-shapes.js';
+import { endpointAnswer, noEndpoint } from '../schemas/endpoint-answer.js';
+import { DeliveryAnswer, EndpointAnswer, EndpointPath, Subscription, tags } from '../schemas/endpoint.js';
+import { Instant } from '../schemas/order.js';
 import { problem } from '../problem.js';
-import { closed, Time } from '../schemas.js';
+import { closed, Time } from '../schemas/values.js';
 import type { Http } from '../http.js';
 
 const optional = Type.Optional;

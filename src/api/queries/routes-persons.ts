@@ -3,9 +3,9 @@ import type { Db } from 'mongodb';
 import { Type } from 'typebox';
 import { type Exporting, exportPerson } from '../../forgetting/export.js';
 import { latestForgetting } from '../../forgetting/forgettings.js';
-import { ForgettingAnswer, forgettingAnswer, noCustomer } from '../forgetting.js';
+import { ForgettingAnswer, forgettingAnswer, noCustomer } from '../schemas/forgetting.js';
 import { HttpProblem, problem } from '../problem.js';
-import { CustomerPath } from '../schemas.js';
+import { CustomerPath } from '../schemas/values.js';
 import type { Http } from '../http.js';
 
 export interface PersonQueryDeps extends Exporting {

@@ -7,9 +7,9 @@ import { answering } from '../../mongodb/durability.js';
 import { journal } from '../../log/journal/journal.js';
 import type { Discrepancy } from '../../log/proof/discrepancy.js';
 import { orderLog } from '../../order-log.js';
-import { Proof } from '../answer-shapes.js';
+import { Proof } from '../schemas/answers.js';
 import { problem } from '../problem.js';
-import { OrderPath } from '../schemas.js';
+import { OrderPath } from '../schemas/values.js';
 import type { Http } from '../http.js';
 import { orderNotFound } from './order-problems.js';
 

@@ -1,9 +1,9 @@
 import type { Db } from 'mongodb';
 import { Type } from 'typebox';
 import { getStock, latestMovements, listStock, type StockMovement } from '../../effects/inventory/stock.js';
-import { Movement } from '../answer-shapes.js';
+import { Movement } from '../schemas/answers.js';
 import { problem } from '../problem.js';
-import { closed, Stock, StockPath } from '../schemas.js';
+import { closed, Stock, StockPath } from '../schemas/values.js';
 import type { Http } from '../http.js';
 import type { Cursors } from './cursor.js';
 import { page } from './schemas.js';

@@ -1,6 +1,6 @@
 import { Type } from 'typebox';
 import { problem } from '../problem.js';
-import { closed, OrderPath, Version } from '../schemas.js';
+import { closed, OrderPath, Version } from '../schemas/values.js';
 import type { Http } from '../http.js';
 import type { Past } from './past.js';
 

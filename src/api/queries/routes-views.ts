@@ -1,12 +1,12 @@
 import type { Db } from 'mongodb';
 import { type TProperties, Type } from 'typebox';
 import { HttpProblem, problem } from '../problem.js';
-import { closed, Currency, Day, Id, Sku } from '../schemas.js';
+import { closed, Currency, Day, Id, Sku } from '../schemas/values.js';
 import type { Http } from '../http.js';
 import { BadParameter, Instant, type ParameterKind, type ViewQuery } from '../../views/query.js';
 import { views } from '../../views/views.js';
 import type { Cursors } from './cursor.js';
-import { badQuery } from './instant.js';
+import { badQuery } from './query-parameters.js';
 
 const AsOf = closed({
   position: Type.Integer({

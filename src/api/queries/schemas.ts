@@ -1,7 +1,7 @@
 import { type Static, type TSchema, Type } from 'typebox';
-import { attentionCodes } from '../../attention/attention-row.js';
-import { Event, Instant, Order } from '../order-shapes.js';
-import { closed } from '../schemas.js';
+import { attentionCodes } from '../../attention/rows.js';
+import { Event, Instant, Order } from '../schemas/order.js';
+import { closed } from '../schemas/values.js';
 
 const optional = Type.Optional;
 

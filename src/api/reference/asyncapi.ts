@@ -1,8 +1,8 @@
 import { Type } from 'typebox';
 import { cloudEventType } from '../../delivery/cloud-events.js';
 import { eventMeanings, type EventType, schemaVersions } from '../../order/events.js';
-import { Event, Order } from '../order-shapes.js';
-import { closed } from '../schemas.js';
+import { Event, Order } from '../schemas/order.js';
+import { closed } from '../schemas/values.js';
 import { Problem } from '../problem.js';
 import type { AsyncChannels } from './async-channels.js';
 import { kafkaChannels } from './asyncapi-kafka.js';

@@ -37,7 +37,7 @@ function addCreate(program: Command, session: Session): void {
     '--file <path>',
     'the whole order as JSON, from a file, or from standard input with -',
   );
-  // The file replaces every option but the id, which a file does not have.
+  // Only `--id` may come with a file: it names the order of a file without an id.
   script.addOption(file.conflicts(inputs.map(({ name }) => name).filter((name) => name !== 'id')));
   addSendOptions(script);
   script.action(async () => {

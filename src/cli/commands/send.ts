@@ -1,4 +1,4 @@
-import type { CommandMeta, CommandResult, Gateway } from '../../api/commands/gateway.js';
+import type { CommandMeta, CommandResult, Gateway } from '../../api/commands/gateway/gateway.js';
 import type { Api } from '../connections/api.js';
 import { openGateway } from '../connections/command-gateway.js';
 import { isAtRest, until } from '../connections/order-events.js';

@@ -1,7 +1,7 @@
-import type { CommandMeta, CommandResult, Gateway } from '../../api/commands/gateway.js';
-import type { Preview } from '../../api/commands/preview.js';
+import type { CommandMeta, CommandResult, Gateway } from '../../api/commands/gateway/gateway.js';
+import type { Preview } from '../../api/commands/gateway/preview.js';
 import { pathOf } from '../../api/commands/table.js';
-import type { System } from '../../api/system.js';
+import type { System } from '../../api/operations/system.js';
 import type { CommandAnswer } from '../../order-log.js';
 import { type FollowUpCommand, partOf } from '../../order/commands.js';
 import { isOverHttp } from '../script/options.js';
@@ -43,7 +43,7 @@ async function checkSystem(api: Api, sentTo: System): Promise<void> {
   // Imported on use, because schemas load slowly and most scripts do without them.
   const [{ Compile }, { isSameSystem, System: schema }] = await Promise.all([
     import('typebox/compile'),
-    import('../../api/system.js'),
+    import('../../api/operations/system.js'),
   ]);
   let served: unknown;
   try {

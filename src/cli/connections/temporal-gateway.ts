@@ -1,15 +1,12 @@
 import { Client, type Connection, isGrpcServiceError } from '@temporalio/client';
 import type { KeyStore } from '../../access/persons/key-store.js';
-import { createGateway, gatewaySettings } from '../../api/commands/order-gateway.js';
-import { keyStoreIdOf, namespaceIdOf, type System, systemOf } from '../../api/system.js';
-import { recallCommands } from '../../log/journal/command-memory.js';
-import { readJournal } from '../../log/journal/read-journal.js';
-import { orderLog } from '../../order-log.js';
+import { gatewayReads } from '../../api/commands/gateway/reads.js';
+import { createGateway, gatewaySettings } from '../../api/commands/gateway/order-gateway.js';
+import { keyStoreIdOf, namespaceIdOf, type System, systemOf } from '../../api/operations/system.js';
 import { isTemporalOutage } from '../../outages/temporal-outage.js';
 import type { Config } from '../../server/config.js';
 import { connectMongo, connectTemporal, type Mongo } from '../../server/connections.js';
 import { createLogger } from '../../server/logging/logger.js';
-import { customerInView, hasRoomForFactsInView, orderInView } from '../../views/orders.js';
 import { exitCodes, Failure, type TemporalGateway } from '../script/script.js';
 
 const REACHED_WITHIN_MS = 3_000;
@@ -28,7 +25,6 @@ export async function openTemporalGateway(config: Config): Promise<TemporalGatew
   const connection = connectTemporal(config);
   let mongo: Mongo | undefined;
   const stores = () => (mongo ??= connectMongo(config));
-  const db = () => stores().db;
   const close = async () => {
     await Promise.all([mongo?.close(), connection.close()]);
   };
@@ -42,12 +38,7 @@ export async function openTemporalGateway(config: Config): Promise<TemporalGatew
   const gateway = createGateway({
     client: new Client({ connection, namespace: config.temporal.namespace }),
     ...gatewaySettings(config),
-    readJournal: (orderId, limit) =>
-      readJournal(orderLog, db(), orderId, limit === undefined ? {} : { limit }),
-    recall: (orderId, commandIds, upTo) => recallCommands(orderLog, db(), orderId, commandIds, upTo),
-    hasRoomForFacts: (orderId) => hasRoomForFactsInView(db(), orderId),
-    customerInView: (orderId) => customerInView(db(), orderId),
-    orderInView: (orderId) => orderInView(db(), orderId),
+    ...gatewayReads(() => stores().db),
     keys: {
       sealingKey: (customerId) => stores().keys.sealingKey(customerId),
       keysOf: (customerId) => stores().keys.keysOf(customerId),

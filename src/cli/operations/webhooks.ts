@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import type { DeliveryAnswer, EndpointAnswer } from '../../api/endpoint-shapes.js';
+import type { DeliveryAnswer, EndpointAnswer } from '../../api/schemas/endpoint.js';
 import { type Api, apiOf, at } from '../connections/api.js';
 import {
   addRequestOptions,

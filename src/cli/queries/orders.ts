@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { AttentionRow } from '../../attention/attention-row.js';
+import type { AttentionRow } from '../../attention/rows.js';
 import { formatMoney } from '../../order/money.js';
 import type { OrderView } from '../../order/view.js';
 import { apiOf, at, type Query } from '../connections/api.js';

@@ -1,11 +1,11 @@
 import type { TSchema } from 'typebox';
 import { isReserved, isSystemName } from '../../access/actors.js';
 import { bodyParts } from '../../api/commands/body-parts.js';
-import type { CommandMeta, OrderBody } from '../../api/commands/gateway.js';
+import type { CommandMeta, OrderBody } from '../../api/commands/gateway/gateway.js';
 import { commands } from '../../api/commands/table.js';
 import { HttpProblem } from '../../api/problem.js';
-import { closed, Id, Key } from '../../api/schemas.js';
-import { validatorCompiler } from '../../api/validation.js';
+import { closed, Id, Key } from '../../api/schemas/values.js';
+import { validatorCompiler } from '../../api/requests/validation.js';
 import { type FollowUpCommand, type FollowUpType, partOf } from '../../order/commands.js';
 import { exitCodes, Failure, usageFailure } from './script.js';
 

@@ -3,14 +3,16 @@ import { readFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { Field } from '../../api/commands/entry.js';
-import type { CommandMeta } from '../../api/commands/gateway.js';
+import type { CommandMeta } from '../../api/commands/gateway/gateway.js';
 import { logs } from '../../logs.js';
 import type { AmendedLine, LineQuantity, NewLine } from '../../order/commands.js';
 import { messageOf } from '../../outages/message-of.js';
 import { hideSecret } from '../../redaction.js';
 import { type CommonOptions, exitCodes, Failure, type Session, usageFailure } from './script.js';
 
-/** The options that several scripts share, the readers of what is typed, and who sends a command. */
+/**
+ * The options that several scripts share, the readers of what is typed, and who sends a command.
+ */
 
 // Readers only parse: whether a value is allowed, the command's schema and the order decide. A
 // reader throws an `InvalidArgumentError` with one sentence. The readers with a second parameter

@@ -1,5 +1,5 @@
-import type { Money, Preview } from '../../api/commands/preview.js';
-import type { AttentionRow } from '../../attention/attention-row.js';
+import type { Money, Preview } from '../../api/commands/gateway/preview.js';
+import type { AttentionRow } from '../../attention/rows.js';
 import { inShort, labelInShort, linesInShort } from '../../event-words.js';
 import type { OrderEvent } from '../../order/events.js';
 import { formatMoney } from '../../order/money.js';

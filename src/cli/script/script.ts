@@ -1,9 +1,9 @@
 import process from 'node:process';
 import type { Command } from 'commander';
-import type { Gateway } from '../../api/commands/gateway.js';
-import type { Refused } from '../../api/commands/refusals.js';
+import type { Gateway } from '../../api/commands/gateway/gateway.js';
+import type { Refused } from '../../api/commands/gateway/refusals.js';
 import { commands } from '../../api/commands/table.js';
-import type { System } from '../../api/system.js';
+import type { System } from '../../api/operations/system.js';
 import { followUpTypes, segments } from '../../order/commands.js';
 import { messageOf } from '../../outages/message-of.js';
 import { type Config, readConfig } from '../../server/config.js';

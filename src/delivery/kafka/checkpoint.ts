@@ -1,6 +1,6 @@
 import { type Consumer, FetchIsolationLevels } from '@platformatic/kafka';
 import type { FeedPlace } from '../../log/feed/place.js';
-import { beforeFirst } from '../subscription.js';
+import { beforeFirst } from '../place.js';
 import { type CommittedRecord, fetchAnyRecord, fetchCommitted } from './committed-records.js';
 
 /** The checkpoint of a topic: all events up to a place in the feed are published. */

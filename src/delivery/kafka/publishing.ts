@@ -6,7 +6,7 @@ import type { LeasedTask } from '../../log/feed/leased-tasks.js';
 import type { FeedTail } from '../../log/feed/tail.js';
 import { orderLog } from '../../order-log.js';
 import { chosenEvents } from '../chosen-events.js';
-import { placeIn } from '../subscription.js';
+import { placeIn } from '../place.js';
 import { kafkaProblem } from './connection.js';
 import { type EncodedRecord, recordOf } from './records.js';
 import { noteDone, noteFailed, notePlace, notePublished, publishingTask } from './publishing-progress.js';

@@ -1,7 +1,7 @@
 import { Consumer } from '@platformatic/kafka';
 import type { FeedPlace } from '../../log/feed/place.js';
 import { withTimeout } from '../../outages/timeout.js';
-import { beforeFirst } from '../subscription.js';
+import { beforeFirst } from '../place.js';
 import {
   type Checkpoint,
   CHECKPOINT_PARTITION,

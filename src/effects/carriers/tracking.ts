@@ -1,33 +1,13 @@
-import type { Collection, Db, Filter } from 'mongodb';
+import type { Db } from 'mongodb';
 import { pause } from '../../concurrency/pause.js';
-import { committed, durable, isDuplicateKey } from '../../mongodb/durability.js';
-import type { Shipment } from '../../order/order.js';
+import { ago } from '../../log/feed/lag.js';
 import { messageOf } from '../../outages/message-of.js';
-import { type OrderDocument, orders } from '../../views/orders.js';
 import { shapeOf } from '../answers.js';
 import { createGate, type Gate, ProviderBusy } from '../gate.js';
 import type { Provider } from '../performing.js';
-import type { CarrierProvider, Parcel, Tracked } from './port.js';
-
-/** A shipment that left under a label of the port, and is not reported as delivered. */
-export interface ParcelOnItsWay extends Parcel {
-  readonly orderId: string;
-  readonly shipmentId: string;
-}
-
-/** When a carrier was asked about a parcel, and whether it could answer. */
-export interface TrackingRow extends ParcelOnItsWay {
-  /** `<orderId>:<shipmentId>` */
-  readonly _id: string;
-  /** ISO-8601 UTC, the last time */
-  readonly askedAt: string;
-  /**
-   * when the first failure since the last answer happened, ISO-8601 UTC; absent if the last attempt
-   * was answered
-   */
-  readonly failingSince?: string;
-  readonly failure?: string;
-}
+import { type ParcelOnItsWay, parcelsOnTheirWay } from './parcels.js';
+import type { CarrierProvider, Tracked } from './port.js';
+import { claim, forgetTracked, keyOf, noteAnswer, noteFailure, unclaim } from './tracking-rows.js';
 
 export interface Tracking {
   readonly db: Db;
@@ -41,18 +21,12 @@ export interface Tracking {
 }
 
 const parcelsAtOnce = 4;
-const pageSize = 100;
 const busyMs = 1_000;
 /** The pause after a round in which MongoDB or Temporal was unavailable. */
 const retryMs = 10_000;
-const longestProblem = 500;
 /** ISO-8601 UTC */
 const utc = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?Z$/;
 const expected = "{ type: 'in_transit' }, { type: 'delivered', deliveredAt } or { type: 'unknown' }";
-
-export function trackingRows(db: Db): Collection<TrackingRow> {
-  return db.collection<TrackingRow>('tracked_parcels');
-}
 
 /**
  * Asks carriers about parcels that are on their way, until `signal` aborts, so that a lost webhook
@@ -100,7 +74,7 @@ async function askAboutAll(tracking: Tracking, gate: Gate): Promise<void> {
   if (problem !== undefined) throw problem;
   // Parcels that are still on their way were claimed in this round, by this process or another. So
   // older rows are of other parcels.
-  if (!signal.aborted) await trackingRows(db).deleteMany({ askedAt: { $lte: dueBy } }, durable);
+  if (!signal.aborted) await forgetTracked(db, dueBy);
 }
 
 async function askAbout(
@@ -119,40 +93,7 @@ async function askAbout(
   try {
     await delivered(parcel);
   } catch (error) {
-    // Gives up the claim, so that the next round asks about the parcel again.
-    await trackingRows(db).updateOne({ _id: id }, { $set: { askedAt: ago(everyMs) } }, durable);
-    throw error;
-  }
-}
-
-async function noteFailure(db: Db, id: string, failure: string): Promise<void> {
-  const text = { $literal: failure.slice(0, longestProblem) };
-  await trackingRows(db).updateOne(
-    { _id: id },
-    [{ $set: { failure: text, failingSince: { $ifNull: ['$failingSince', ago(0)] } } }],
-    durable,
-  );
-}
-
-async function noteAnswer(db: Db, id: string): Promise<void> {
-  await trackingRows(db).updateOne(
-    { _id: id, failingSince: { $exists: true } },
-    { $unset: { failure: '', failingSince: '' } },
-    durable,
-  );
-}
-
-/** Claims a parcel for this process. False if a process has claimed it since `dueBy`. */
-async function claim(db: Db, parcel: ParcelOnItsWay, dueBy: string): Promise<boolean> {
-  try {
-    await trackingRows(db).updateOne(
-      { _id: keyOf(parcel), askedAt: { $lte: dueBy } },
-      { $set: { ...parcel, askedAt: ago(0) } },
-      { upsert: true, ...durable },
-    );
-    return true;
-  } catch (error) {
-    if (isDuplicateKey(error)) return false;
+    await unclaim(db, parcel, everyMs);
     throw error;
   }
 }
@@ -192,54 +133,4 @@ export function trackedIn(answer: unknown): Tracked | undefined {
   return typeof deliveredAt === 'string' && utc.test(deliveredAt) && !Number.isNaN(Date.parse(deliveredAt))
     ? { type, deliveredAt }
     : undefined;
-}
-
-/** A filter that uses the view's index of orders with a booked label. */
-export const withParcels: Filter<OrderDocument> = {
-  'state.shipments.label.status': 'booked',
-  'state.shipments': { $elemMatch: { 'label.status': 'booked', status: 'dispatched' } },
-};
-
-/**
- * The parcels that are on their way, by the view `orders`. The view may lag: a parcel that it does
- * not show yet is found in the next round.
- */
-async function* parcelsOnTheirWay(db: Db): AsyncGenerator<ParcelOnItsWay, void> {
-  let last = '';
-  for (;;) {
-    // Page by page: a cursor would time out while a carrier is slow.
-    const page = await orders(db)
-      .find({ ...withParcels, _id: { $gt: last } }, committed)
-      .sort({ _id: 1 })
-      .limit(pageSize)
-      .project<{ readonly _id: string; readonly state: { readonly shipments: readonly Shipment[] } }>({
-        'state.shipments': 1,
-      })
-      .toArray();
-    for (const { _id: orderId, state } of page)
-      for (const shipment of state.shipments) {
-        const parcel = parcelOf(shipment);
-        if (parcel !== undefined) yield { orderId, shipmentId: shipment.shipmentId, ...parcel };
-      }
-    if (page.length < pageSize) return;
-    last = page.at(-1)?.['_id'] ?? last;
-  }
-}
-
-/**
- * The parcel that a carrier is asked about. Undefined unless the shipment is on its way under its
- * booked label: another number may be of a carrier that the port does not know.
- */
-function parcelOf({ status, label, carrier, trackingNumber }: Shipment): Parcel | undefined {
-  if (status !== 'dispatched' || label?.status !== 'booked') return undefined;
-  if (carrier !== label.carrier || trackingNumber !== label.trackingNumber) return undefined;
-  return { carrier, trackingNumber };
-}
-
-function keyOf({ orderId, shipmentId }: ParcelOnItsWay): string {
-  return `${orderId}:${shipmentId}`;
-}
-
-function ago(ms: number): string {
-  return new Date(Date.now() - ms).toISOString();
 }

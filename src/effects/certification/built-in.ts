@@ -3,7 +3,7 @@ import process from 'node:process';
 import { readConfig } from '../../server/config.js';
 import { connectMongo } from '../../server/connections.js';
 import { sandboxCarriers } from '../carriers/sandbox-carriers.js';
-import { stockInventory } from '../inventory/built-in.js';
+import { stockInventory } from '../inventory/inventory.js';
 import { getStock } from '../inventory/stock.js';
 import { countStock } from '../inventory/stock-counts.js';
 import { sandboxPayments } from '../payments/sandbox-payments.js';

@@ -7,14 +7,32 @@ import { asStored, committed, durable, isDuplicateKey } from '../../mongodb/dura
 import { readJournal } from '../../log/journal/read-journal.js';
 import { restoreStock } from './stock-restore.js';
 import { assertWhole, stockState, StockUnknown } from './stock-state.js';
+import type { Known } from '../port.js';
+import type { InventoryProvider } from './port.js';
 import { done, movements, stock, type StockDocument, type StockEffect, untouched } from './stock.js';
-import { skuQueue } from './sku-queue.js';
+import { skuQueue } from './named-queue.js';
 import { inTransaction } from '../../mongodb/transaction.js';
 import { orderLog } from '../../order-log.js';
 
 /**
- * Reserves all of the lines for the order, or none. The first answer to a key is final: repeated
- * and concurrent calls with the key get the same one.
+ * The built-in inventory: the collections `stock` and `stock_movements`. The first answer to a key
+ * is final: repeated and concurrent calls with the key get the same one.
+ */
+export function stockInventory(db: Db) {
+  return {
+    reserve: (effect: EffectOf<'reserve'>) => reserve(db, effect),
+    release: (effect: EffectOf<'release'>) => release(db, effect),
+    deduct: (effect: EffectOf<'deduct'>) => deduct(db, effect),
+    restock: (effect: EffectOf<'restock'>) => restock(db, effect),
+    async lookUp(key: string): Promise<Known<StockEffect>> {
+      const movement = await movements(db).findOne({ _id: key }, committed);
+      return movement?.outcome ?? { type: 'none' };
+    },
+  } satisfies InventoryProvider;
+}
+
+/**
+ * Reserves all of the lines for the order, or none.
  *
  * @throws StockUnknown while a restore, or a count after it, is pending
  */

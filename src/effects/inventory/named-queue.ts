@@ -46,3 +46,9 @@ export class NamedQueue {
     for (const name of names) if (this.last.get(name) === done) this.last.delete(name);
   }
 }
+
+/**
+ * Queues transactions on the same SKU: popular SKUs are in many orders at once. The wait and the
+ * transaction together stay below an activity's 10 s.
+ */
+export const skuQueue = new NamedQueue(4_000);

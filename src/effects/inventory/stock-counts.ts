@@ -2,7 +2,7 @@ import type { ClientSession, Db } from 'mongodb';
 import { isDuplicateKey } from '../../mongodb/durability.js';
 import { concernOfStock, stockState } from './stock-state.js';
 import { done, known, type KnownStock, movements, stock, type StockMovement, untouched } from './stock.js';
-import { skuQueue } from './sku-queue.js';
+import { skuQueue } from './named-queue.js';
 import { inTransaction } from '../../mongodb/transaction.js';
 
 /** The number of units on hand of a SKU, from a count or a delivery. */

@@ -1,9 +1,10 @@
 import type { AnyBulkWriteOperation, Db } from 'mongodb';
 import type { LineQuantity } from '../../order/commands.js';
 import type { Effect } from '../../order/effects.js';
-import type { OrderEvent } from '../../order/events.js';
-import { quantityOf } from '../../order/order.js';
+import type { EventDraft, OrderEvent } from '../../order/events.js';
+import { type Order, quantityOf } from '../../order/order.js';
 import { committed, durable, isDuplicateKey } from '../../mongodb/durability.js';
+import type { OutsideRestore } from '../../log/history/outside-restore.js';
 import { journal } from '../../log/journal/journal.js';
 import { effectsOf, type Log } from '../settled-effects.js';
 import { type Outdated, stockState, stockStates } from './stock-state.js';
@@ -17,9 +18,16 @@ import {
   type StockMovement,
   untouched,
 } from './stock.js';
-import { skuQueue } from './sku-queue.js';
+import { skuQueue } from './named-queue.js';
 import { inTransaction } from '../../mongodb/transaction.js';
 import { orderLog } from '../../order-log.js';
+
+/** Stock, for the log's rebuild and reconciliation: the outside system that logs can restore. */
+export const stockOutside: OutsideRestore<Order, EventDraft> = {
+  beginRestore,
+  endRestore,
+  restore: restoreStock,
+};
 
 /**
  * Restores the movements that the logs of orders prove and the stock lacks: reserve, release,

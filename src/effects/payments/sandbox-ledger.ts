@@ -1,4 +1,4 @@
-import type { Collection, Db } from 'mongodb';
+import type { ClientSession, Collection, Db } from 'mongodb';
 import { batches } from '../../concurrency/async-iterables.js';
 import { committed, insertMissing } from '../../mongodb/durability.js';
 import type { EffectOf, OutcomeOf } from '../../order/effects.js';
@@ -98,4 +98,62 @@ export async function ensureLedgerInPlace(db: Db): Promise<void> {
 /** True if an earlier version's ledger still has entries to move. */
 async function hasOldLedger(db: Db): Promise<boolean> {
   return await db.listCollections({ name: collectionName }, { nameOnly: true }).hasNext();
+}
+
+/** An entry with an authorization. */
+export interface AuthorizationEntry {
+  readonly _id: string;
+  readonly amount: number;
+  readonly currency: string;
+  readonly authorization: Authorization;
+}
+
+/** An entry with a capture. */
+export interface CaptureEntry extends Omit<AuthorizationEntry, 'authorization'> {
+  readonly capture: Capture;
+}
+
+/** @throws Error for an unknown id */
+export async function findAuthorization(
+  db: Db,
+  id: string,
+  session?: ClientSession,
+): Promise<AuthorizationEntry> {
+  const entry = await sandboxLedger(db).findOne(
+    { 'authorization.id': id },
+    session ? { session } : committed,
+  );
+  const { _id, amount, currency, authorization: current } = entry ?? {};
+  if (_id === undefined || amount === undefined || currency === undefined || current === undefined) {
+    throw new Error(`The sandbox knows no authorization ${id}.`);
+  }
+  return { _id, amount, currency, authorization: current };
+}
+
+/** @throws Error for an unknown id */
+export async function findCapture(db: Db, id: string, session?: ClientSession): Promise<CaptureEntry> {
+  const entry = await sandboxLedger(db).findOne({ 'capture.id': id }, session ? { session } : committed);
+  const { _id, amount, currency, capture: current } = entry ?? {};
+  if (_id === undefined || amount === undefined || currency === undefined || current === undefined) {
+    throw new Error(`The sandbox knows no capture ${id}.`);
+  }
+  return { _id, amount, currency, capture: current };
+}
+
+export async function setStatus(
+  db: Db,
+  { _id }: Pick<LedgerEntry, '_id'>,
+  { status, expiresAt }: Pick<Authorization, 'status' | 'expiresAt'>,
+  session: ClientSession,
+): Promise<void> {
+  const expiry = expiresAt === undefined ? {} : { 'authorization.expiresAt': expiresAt };
+  await sandboxLedger(db).updateOne(
+    { _id },
+    { $set: { 'authorization.status': status, ...expiry } },
+    { session },
+  );
+}
+
+export function isExpired({ authorization: { expiresAt } }: AuthorizationEntry, now: string): boolean {
+  return expiresAt !== undefined && expiresAt <= now;
 }

@@ -34,6 +34,11 @@ export async function feedLag(log: AnyLog, db: Db): Promise<FeedLag> {
   return { head, generation, commonUntil, unsequenced: count, behindMs: ageOf(oldest?.recordedAt) };
 }
 
+/** The time `ms` ago, ISO-8601 UTC. */
+export function ago(ms: number): string {
+  return new Date(Date.now() - ms).toISOString();
+}
+
 /** Milliseconds since `time`; 0 if it is absent, or later than this machine's clock. */
 export function ageOf(time: string | undefined): number {
   return time === undefined ? 0 : Math.max(0, Date.now() - Date.parse(time));

@@ -1,6 +1,7 @@
 import type { Client } from '@temporalio/client';
 import type { Db } from 'mongodb';
 import type { Draft, State } from '../entity.js';
+import { ago } from '../feed/lag.js';
 import { feedHead } from '../feed/feed.js';
 import { batches } from '../../concurrency/async-iterables.js';
 import { committed } from '../../mongodb/durability.js';
@@ -82,7 +83,7 @@ export async function verify<S extends State, D extends Draft>(
   };
   const total = orderId === undefined ? (sample ?? (await stateViews(log, db).estimatedDocumentCount())) : 1;
 
-  const positionedBefore = new Date(Date.now() - positionedWithinMs).toISOString();
+  const positionedBefore = ago(positionedWithinMs);
   const compareDeps = { client, db, asksWorkflow: true, positionedBefore, longestPauseMs };
 
   async function compareWithOutside(id: string): Promise<Comparison> {

@@ -1,8 +1,8 @@
 import { schemaVersions } from '../../order/events.js';
-import { idPattern, linePattern } from '../../order/patterns.js';
+import { idPattern, linePattern, longestTag } from '../../order/patterns.js';
 import { hideSecret } from '../../redaction.js';
 import { isLoopback } from './addresses.js';
-import { itemsIn } from './items.js';
+import { isLongerThanTag, itemsIn } from './items.js';
 import type { Role } from './roles.js';
 import { readTls } from './tls.js';
 import {
@@ -127,11 +127,13 @@ export function readKafka(env: Env, roles: ReadonlySet<Role>): KafkaConfig | und
 function readSelection(env: Env): KafkaConfig['selection'] {
   const known = Object.keys(schemaVersions);
   const [id, line] = [new RegExp(idPattern, 'u'), new RegExp(linePattern, 'u')];
+  const isTag = (item: string) => line.test(item) && !isLongerThanTag(item);
+  const expectedTags = `tags of at most ${longestTag} characters, one that has a comma in double quotes`;
   const types = `types of events, of ${known.join(', ')}`;
   return {
     eventTypes: chosenItems(env, 'KAFKA_EVENTS', (item) => known.includes(item), types),
     customers: chosenItems(env, 'KAFKA_CUSTOMERS', (item) => id.test(item), 'ids of customers'),
-    tags: chosenItems(env, 'KAFKA_TAGS', (item) => line.test(item), 'tags, one that has a comma in quotes'),
+    tags: chosenItems(env, 'KAFKA_TAGS', isTag, expectedTags),
     payload: oneOf(env, 'KAFKA_PAYLOAD', PAYLOADS, 'event'),
   };
 }
@@ -146,7 +148,7 @@ function chosenItems(
   const given = value(env, name);
   if (given === undefined) return [];
   const items = itemsIn(given);
-  if (items.length === 0 || !items.every(isOne))
+  if (items === undefined || items.length === 0 || !items.every(isOne))
     throw bad(name, given, `${expected}, separated by commas; unset it for all`);
   return items;
 }

@@ -1,5 +1,5 @@
 import type * as mongodb from 'mongodb';
-import { embeddedMongodbUri } from '../config.js';
+import { embeddedMongodbUri } from '../config/servers.js';
 import type { ServerKind } from './server.js';
 
 export interface MongodbOptions {

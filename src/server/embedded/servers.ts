@@ -1,7 +1,7 @@
 import { chmodSync, mkdirSync, statSync } from 'node:fs';
 import { type BackOff, backOffMs } from '../../concurrency/back-off.js';
 import { pause } from '../../concurrency/pause.js';
-import { embeddedMongodbUri } from '../config.js';
+import { embeddedMongodbUri } from '../config/servers.js';
 import { messageOf } from '../../outages/message-of.js';
 import { isObject } from './files.js';
 import { type MongodbOptions, mongodbServer } from './mongodb.js';
@@ -107,7 +107,9 @@ async function joinServers(options: ServersOptions): Promise<Servers> {
   };
 }
 
-/** Creates the folder for its owner only. If it exists and is ours, others lose all rights to it. */
+/**
+ * Creates the folder for its owner only. If it exists and is ours, others lose all rights to it.
+ */
 function makePrivate(dataDir: string): void {
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
   const { mode, uid } = statSync(dataDir);

@@ -1,6 +1,6 @@
-import type { Preview } from '../../api/commands/preview.js';
 import { type Signal, useSignal } from '@preact/signals';
 import { useEffect, useMemo, useRef } from 'preact/hooks';
+import type { Preview } from '../../api/commands/gateway/preview.js';
 import type { OrderView } from '../../order/view.js';
 import { Problem } from '../api.js';
 import { newKey } from '../idempotency-key.js';
@@ -8,8 +8,8 @@ import { Copied } from '../parts/copied.js';
 import { asCurl, asScript } from './as-typed.js';
 import type { Choice } from './choices.js';
 import { bodyOf, type Input, inputsOf, type Typed } from './inputs.js';
-import { preview, send } from './send.js';
 import { PreviewedResult } from './preview.js';
+import { preview, send } from './send.js';
 
 interface FormProps {
   readonly order: OrderView;

@@ -1,11 +1,11 @@
 import { type Signal, useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
-import type { OrderView } from '../../order/view.js';
+import type { Preview } from '../../api/commands/gateway/preview.js';
 import { commands } from '../../api/commands/table.js';
+import type { OrderView } from '../../order/view.js';
 import { may } from '../session.js';
 import { type Choice, choicesOf } from './choices.js';
 import { CommandForm } from './command-form.js';
-import type { Preview } from '../../api/commands/preview.js';
 
 interface CommandsProps {
   /** the order as it is now */

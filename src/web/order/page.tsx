@@ -1,18 +1,18 @@
 import { useComputed, useSignal } from '@preact/signals';
 import { useLocation, useRoute } from 'preact-iso';
 import { useEffect } from 'preact/hooks';
+import type { Preview } from '../../api/commands/gateway/preview.js';
 import { pathOf } from '../api.js';
 import { eventName, words } from '../format.js';
 import { Refused, Skeleton } from '../parts/states.js';
 import { useTitle } from '../parts/title.js';
 import { useResource } from '../resource.js';
 import type { Next, OrderNow } from '../shapes.js';
-import { OrderAtVersion } from './order-at-version.js';
 import { Commands } from './commands.js';
 import { Events } from './events.js';
 import { type Followed, type Following, useOrder } from './follow.js';
 import { Head } from './head.js';
-import type { Preview } from '../../api/commands/preview.js';
+import { OrderAtVersion } from './order-at-version.js';
 import { type Ghost, ghostsOf, indexAt, type Step, stepsOf } from './steps.js';
 import { Timeline } from './timeline.js';
 import { WaitingFor } from './waiting-for.js';
@@ -21,6 +21,7 @@ import { Why } from './why.js';
 const LOOK_OFTEN_MS = 3_000;
 const LOOK_EVERY_MS = 15_000;
 
+/** One order: its timeline, its state at any version, its events, and its commands. */
 export function OrderPage() {
   const { orderId = '' } = useRoute().params;
   useTitle(`Order ${orderId}`);

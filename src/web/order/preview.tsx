@@ -1,7 +1,7 @@
+import type { Preview } from '../../api/commands/gateway/preview.js';
 import type { OrderView } from '../../order/view.js';
 import { eventName, money, soon, words } from '../format.js';
 import { shortly } from './events.js';
-import type { Preview } from '../../api/commands/preview.js';
 
 const amounts = ['authorized', 'captured', 'refunded'] as const;
 

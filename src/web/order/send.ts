@@ -1,4 +1,4 @@
-import type { Preview } from '../../api/commands/preview.js';
+import type { Preview } from '../../api/commands/gateway/preview.js';
 import { post } from '../api.js';
 import type { Choice } from './choices.js';
 

@@ -3,6 +3,7 @@ import type { Step } from './steps.js';
 
 export type Scale = 'versions' | 'clock';
 
+/** A span between two events in which nothing happened. */
 export interface Gap {
   /** the position of its middle */
   readonly at: number;
@@ -10,11 +11,10 @@ export interface Gap {
   readonly share: number;
 }
 
-export interface Places {
+export interface Positions {
   /** the position of each step */
   readonly steps: readonly number[];
   readonly now: number;
-  /** spans between events in which nothing happened */
   readonly gaps: readonly Gap[];
 }
 
@@ -30,7 +30,8 @@ function widthOf(ms: number): number {
   return 0.25 + Math.log10(1 + Math.max(0, ms) / 1_000);
 }
 
-export function placesOf(steps: readonly Step[], scale: Scale, nowMs: number): Places {
+/** The positions of the steps by version, or by clock with idle time compressed. */
+export function positionsOf(steps: readonly Step[], scale: Scale, nowMs: number): Positions {
   const times = steps.map(({ event }) => Date.parse(event.occurredAt));
   const spans = times.map((time, index) => Math.max(0, (times[index + 1] ?? nowMs) - time));
   const widths = spans.map((ms, index) =>
@@ -52,15 +53,15 @@ export function placesOf(steps: readonly Step[], scale: Scale, nowMs: number): P
 }
 
 /** The positions of this many expected events, after now. */
-export function placesOfExpected(many: number): readonly number[] {
+export function positionsOfExpected(many: number): readonly number[] {
   const apart = (EXPECTED - MARGIN * 2) / Math.max(1, many);
   return Array.from({ length: many }, (_, index) => 1 - EXPECTED + apart * (index + 0.8));
 }
 
 /** The index of the position that is nearest to `at`. */
-export function nearest(places: readonly number[], at: number): number {
+export function nearest(positions: readonly number[], at: number): number {
   let best = 0;
-  for (const [index, place] of places.entries())
-    if (Math.abs(place - at) < Math.abs((places[best] ?? 0) - at)) best = index;
+  for (const [index, position] of positions.entries())
+    if (Math.abs(position - at) < Math.abs((positions[best] ?? 0) - at)) best = index;
   return best;
 }

@@ -3,7 +3,13 @@ import { useRef } from 'preact/hooks';
 import { now } from '../clock.js';
 import { countdown, dayAndTime, duration, eventName, soon } from '../format.js';
 import { toneOf } from './event-tone.js';
-import { nearest, type Places, placesOfExpected, placesOf, type Scale } from './timeline-positions.js';
+import {
+  nearest,
+  type Positions,
+  positionsOfExpected,
+  positionsOf,
+  type Scale,
+} from './timeline-positions.js';
 import type { Ghost, Step } from './steps.js';
 
 interface TimelineProps {
@@ -37,17 +43,17 @@ const LABELLED_GHOSTS = 2;
 /** The timeline of the order's events and of expected ones. Its handle selects a version. */
 export function Timeline({ steps, ghosts, shown, onShow }: TimelineProps) {
   const scale = useSignal<Scale>('versions');
-  const held = useSignal<Places | undefined>(undefined);
+  const held = useSignal<Positions | undefined>(undefined);
   const line = useRef<HTMLDivElement>(null);
-  const current = placesOf(steps, scale.value, scale.value === 'clock' ? now.value : 0);
+  const current = positionsOf(steps, scale.value, scale.value === 'clock' ? now.value : 0);
   // Nothing moves under the pointer: new events are drawn when it has left the timeline.
-  const places = held.value ?? current;
+  const positions = held.value ?? current;
   const last = steps.length - 1;
   const step = steps[shown];
   const show = (index: number) => onShow(Math.max(0, Math.min(last, index)));
   const showAt = (event: PointerEvent): void => {
     const box = line.current?.getBoundingClientRect();
-    if (box !== undefined) show(nearest(places.steps, (event.clientX - box.left) / box.width));
+    if (box !== undefined) show(nearest(positions.steps, (event.clientX - box.left) / box.width));
   };
   const onKeyDown = (event: KeyboardEvent): void => {
     const move = event.altKey || event.metaKey || event.ctrlKey ? undefined : keys[event.key];
@@ -79,7 +85,7 @@ export function Timeline({ steps, ghosts, shown, onShow }: TimelineProps) {
           if (event.buttons === 1) showAt(event);
         }}
       >
-        <Marks steps={steps} ghosts={ghosts} shown={shown} places={places} />
+        <Marks steps={steps} ghosts={ghosts} shown={shown} positions={positions} />
       </div>
     </section>
   );
@@ -141,25 +147,25 @@ function Head({ steps, shown, scale, show }: HeadProps) {
 }
 
 interface MarksProps extends Omit<TimelineProps, 'onShow'> {
-  readonly places: Places;
+  readonly positions: Positions;
 }
 
 /** The marks on the line: idle times, events, the present, expected events, and the handle. */
-function Marks({ steps, ghosts, shown, places }: MarksProps) {
-  const expected = placesOfExpected(ghosts.length);
+function Marks({ steps, ghosts, shown, positions }: MarksProps) {
+  const expected = positionsOfExpected(ghosts.length);
   return (
     <>
-      <div class="future" style={{ left: percent(places.now) }} />
-      <div class="past" style={{ width: percent(places.now) }} />
-      <div class="gone" style={{ width: percent(places.steps[shown] ?? places.now) }} />
-      {places.gaps.map(({ at, ms, share }, index) =>
+      <div class="future" style={{ left: percent(positions.now) }} />
+      <div class="past" style={{ width: percent(positions.now) }} />
+      <div class="gone" style={{ width: percent(positions.steps[shown] ?? positions.now) }} />
+      {positions.gaps.map(({ at, ms, share }, index) =>
         share > LABELLED && ms >= 60_000 ? (
           <span key={index} class="gap" style={{ left: percent(at) }}>
             {duration(ms)}
           </span>
         ) : null,
       )}
-      {places.steps.map((at, index) => {
+      {positions.steps.map((at, index) => {
         const event = steps[index]?.event;
         return (
           event && (
@@ -172,7 +178,7 @@ function Marks({ steps, ghosts, shown, places }: MarksProps) {
           )
         );
       })}
-      <span class="now" style={{ left: percent(places.now) }}>
+      <span class="now" style={{ left: percent(positions.now) }}>
         now
       </span>
       {ghosts.map((ghost, index) => {
@@ -188,7 +194,7 @@ function Marks({ steps, ghosts, shown, places }: MarksProps) {
           </span>
         );
       })}
-      <span class="handle" style={{ left: percent(places.steps[shown] ?? places.now) }} />
+      <span class="handle" style={{ left: percent(positions.steps[shown] ?? positions.now) }} />
     </>
   );
 }

@@ -42,7 +42,7 @@ export function WaitingFor({ order, last, next }: WaitingForProps) {
   );
 }
 
-/** `Waits` in one line, with a link to the rest. */
+/** `WaitingFor` in one line, with a link to the rest. */
 export function WaitingForInShort({ order, last, next }: WaitingForProps) {
   const [effect, ...others] = last?.state.owed ?? [];
   const [row] = order.attention ?? [];

@@ -67,48 +67,7 @@ export function PlaceOrder() {
         void place();
       }}
     >
-      <label class="field">
-        <span>SKU</span>
-        <input
-          required
-          aria-describedby="place-hint"
-          value={typed.value.sku}
-          onInput={({ currentTarget }) => type({ sku: currentTarget.value })}
-        />
-      </label>
-      <label class="field">
-        <span>Units</span>
-        <input
-          type="number"
-          min={1}
-          step={1}
-          required
-          value={typed.value.quantity}
-          onInput={({ currentTarget }) => type({ quantity: currentTarget.value })}
-        />
-      </label>
-      <label class="field">
-        <span>Price in EUR</span>
-        <input
-          inputMode="decimal"
-          required
-          value={typed.value.price}
-          onInput={({ currentTarget }) => type({ price: currentTarget.value })}
-        />
-      </label>
-      <label class="field payment">
-        <span>The payment …</span>
-        <select
-          value={typed.value.method}
-          onChange={({ currentTarget }) => type({ method: currentTarget.value })}
-        >
-          {payments.map(([token, says]) => (
-            <option key={token} value={token}>
-              {says}
-            </option>
-          ))}
-        </select>
-      </label>
+      <Inputs typed={typed.value} onType={type} />
       <button type="submit" class="primary" disabled={isBusy.value}>
         Place order
       </button>
@@ -126,6 +85,60 @@ export function PlaceOrder() {
         </div>
       )}
     </form>
+  );
+}
+
+interface InputsProps {
+  readonly typed: Typed;
+  readonly onType: (part: Partial<Typed>) => void;
+}
+
+function Inputs({ typed, onType }: InputsProps) {
+  return (
+    <>
+      <label class="field">
+        <span>SKU</span>
+        <input
+          required
+          aria-describedby="place-hint"
+          value={typed.sku}
+          onInput={({ currentTarget }) => onType({ sku: currentTarget.value })}
+        />
+      </label>
+      <label class="field">
+        <span>Units</span>
+        <input
+          type="number"
+          min={1}
+          step={1}
+          required
+          value={typed.quantity}
+          onInput={({ currentTarget }) => onType({ quantity: currentTarget.value })}
+        />
+      </label>
+      <label class="field">
+        <span>Price in EUR</span>
+        <input
+          inputMode="decimal"
+          required
+          value={typed.price}
+          onInput={({ currentTarget }) => onType({ price: currentTarget.value })}
+        />
+      </label>
+      <label class="field payment">
+        <span>The payment …</span>
+        <select
+          value={typed.method}
+          onChange={({ currentTarget }) => onType({ method: currentTarget.value })}
+        >
+          {payments.map(([token, says]) => (
+            <option key={token} value={token}>
+              {says}
+            </option>
+          ))}
+        </select>
+      </label>
+    </>
   );
 }
 

@@ -30,6 +30,7 @@ export function Empty({
   );
 }
 
+/** Why there is nothing to show: the API's answer. */
 export function Refused({ problem }: { readonly problem: Problem }) {
   const title =
     problem.status === 404 ? 'Not found' : problem.isOutage ? 'It cannot be read now' : 'It was refused';
@@ -72,6 +73,7 @@ export function Together({
   return isShown.current ? <>{children()}</> : <Skeleton lines={14} />;
 }
 
+/** The page of a path that there is not. */
 export function NotFound() {
   return (
     <>

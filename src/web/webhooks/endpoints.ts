@@ -1,10 +1,10 @@
-import type { DeliveryAnswer, EndpointAnswer, EndpointWithSecret } from '../../api/endpoint-shapes.js';
+import type { DeliveryAnswer, EndpointAnswer, EndpointWithSecret } from '../../api/schemas/endpoint.js';
 import { type Answer, post, send } from '../api.js';
 
 export type Endpoint = EndpointAnswer;
 /** An attempt to deliver an event. */
 export type Attempt = DeliveryAnswer;
-export type { Subscription } from '../../api/endpoint-shapes.js';
+export type { Subscription } from '../../api/schemas/endpoint.js';
 
 /** What a person sets of an endpoint. */
 export type Settings = Pick<

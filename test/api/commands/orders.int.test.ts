@@ -14,7 +14,10 @@ import {
 import { uniqueName } from '../../support/servers.js';
 
 let api: TestApi;
-/** The same journal and views, and a Temporal that knows none of the orders, as when retention has passed. */
+/**
+ * The same journal and views, and a Temporal that knows none of the orders, as when retention has
+ * passed.
+ */
 let later: TestApi;
 
 beforeAll(async () => {

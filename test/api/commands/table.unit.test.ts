@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { CommandEntry } from '../../../src/api/commands/entry.js';
 import { type CommandDeps, registerCommands } from '../../../src/api/commands/routes.js';
 import { commands, pathOf } from '../../../src/api/commands/table.js';
-import { registerDocs } from '../../../src/api/docs.js';
+import { registerDocs } from '../../../src/api/reference/docs.js';
 import type { Http } from '../../../src/api/http.js';
 import { createHttp } from '../../../src/api/server.js';
 import { run } from '../../../src/cli/program.js';

@@ -9,7 +9,7 @@ import {
 } from '../../../src/api/overload/admission.js';
 import type { Http } from '../../../src/api/http.js';
 import { createHttp, type HttpLimits } from '../../../src/api/server.js';
-import { sendStream, type StreamPage } from '../../../src/api/stream.js';
+import { sendStream, type StreamPage } from '../../../src/api/queries/feed/stream.js';
 import { createLogger } from '../../../src/server/logging/logger.js';
 import { until } from '../../support/until.js';
 

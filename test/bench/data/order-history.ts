@@ -77,7 +77,10 @@ export async function completeAtRest(client: Client, api: HttpConnection): Promi
   return await complete(api, (orderId) => untilAtRest(client, orderId));
 }
 
-/** The shape of an order on the happy path: which activities follow from its start, and from each update. */
+/**
+ * The shape of an order on the happy path: which activities follow from its start, and from each
+ * update.
+ */
 export async function orderShape(client: Client, api: HttpConnection): Promise<readonly Phase[]> {
   const orderId = await completeAtRest(client, api);
   const { events } = await client.workflow.getHandle(workflowId(orderId)).fetchHistory();

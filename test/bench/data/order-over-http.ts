@@ -44,7 +44,9 @@ export async function untilConfirmed(api: HttpConnection, orderId: string): Prom
   }
 }
 
-/** From create to completed. @param settle is waited for after each command, for nothing by default */
+/**
+ * From create to completed. @param settle is waited for after each command, for nothing by default
+ */
 export async function complete(
   api: HttpConnection,
   settle: (orderId: string) => Promise<void> = async () => undefined,

@@ -128,8 +128,8 @@ export async function startBench(options: BenchOptions): Promise<BenchServers> {
       TEMPORAL_ADDRESS: temporalAddress,
       MONGODB_URI: mongodbUri,
       MONGODB_DB: DATABASE,
-      // The orders of the dataset have no workflow. A reconciliation would mark each of them as stopped, and reads of
-      // marked orders cost more.
+      // The orders of the dataset have no workflow. A reconciliation would mark each of them as
+      // stopped, and reads of marked orders cost more.
       RECONCILE_INTERVAL: '365d',
       ...(options.profile !== undefined && {
         NODE_OPTIONS: `--import=${new URL('profiler.js', import.meta.url).href}`,

@@ -1,4 +1,6 @@
-/** Loaded into a process with `--import`: writes its CPU profile into `PROFILE_DIR` when it ends. */
+/**
+ * Loaded into a process with `--import`: writes its CPU profile into `PROFILE_DIR` when it ends.
+ */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { Session } from 'node:inspector';
 import { join } from 'node:path';

@@ -96,7 +96,10 @@ async function hot(
   ];
 }
 
-/** The same of a hundred orders that were created over HTTP, whose persons are opened for the client. */
+/**
+ * The same of a hundred orders that were created over HTTP, whose persons are opened for the
+ * client.
+ */
 async function hotPersons(bench: Bench, guarded: RoleProcess): Promise<Judged> {
   const headers = await keyWith(bench, ['orders:read', 'orders:write', 'persons:read']);
   const withKey = await bench.connect(guarded.address, connections, headers);

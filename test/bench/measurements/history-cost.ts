@@ -2,7 +2,10 @@ import { completeAtRest, historyCost } from '../data/order-history.js';
 import type { Measurement } from '../harness/bench.js';
 import { type Judged, single } from '../harness/result.js';
 
-/** What an order costs Temporal from create to completed, against the design's budget. Exact: no time is measured. */
+/**
+ * What an order costs Temporal from create to completed, against the design's budget. Exact: no
+ * time is measured.
+ */
 export const historyCosts: Measurement = {
   name: 'history.cost',
   async run(bench) {

@@ -18,7 +18,10 @@ const TASK_QUEUE = 'orders';
 /** The actions of a schedule for each run, besides the start of its workflow. */
 const SCHEDULED_ACTIONS = 2;
 
-/** What the product costs while it is not used: all roles in one process. `getMore` awaits changes, and is left out. */
+/**
+ * What the product costs while it is not used: all roles in one process. `getMore` awaits changes,
+ * and is left out.
+ */
 export const idle: Measurement = {
   name: 'idle',
   async run(bench) {
@@ -43,8 +46,8 @@ export const idle: Measurement = {
 };
 
 /**
- * Actions of Temporal, as its cloud bills them. While no order is worked on, only the schedule of the reconciliation causes
- * any: this counts those of one run.
+ * Actions of Temporal, as its cloud bills them. While no order is worked on, only the schedule of
+ * the reconciliation causes any: this counts those of one run.
  */
 async function actionsAnHour(client: Client): Promise<number> {
   const schedule = client.schedule.getHandle(reconcileScheduleId(TASK_QUEUE));

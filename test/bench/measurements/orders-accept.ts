@@ -3,7 +3,10 @@ import type { Bench, Measurement } from '../harness/bench.js';
 import { block, duration, interleave } from '../harness/interleave.js';
 import type { Judged } from '../harness/result.js';
 
-/** POST → 201, one order at a time, each confirmed before the next; against `client.workflow.start` in a bare client. */
+/**
+ * POST → 201, one order at a time, each confirmed before the next; against `client.workflow.start`
+ * in a bare client.
+ */
 export const ordersAccept: Measurement = {
   name: 'orders.accept',
   run: async (bench) => [await measureAccept(bench, 'orders.accept', 1, 1.3)],

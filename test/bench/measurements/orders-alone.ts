@@ -4,7 +4,10 @@ import type { Bench, Measurement } from '../harness/bench.js';
 import { type Block, block, duration, interleave } from '../harness/interleave.js';
 import type { Judged } from '../harness/result.js';
 
-/** POST → confirmed and visible in the view, one order at a time; against the bare workflow up to the same activity's end. */
+/**
+ * POST → confirmed and visible in the view, one order at a time; against the bare workflow up to
+ * the same activity's end.
+ */
 export const ordersConfirm: Measurement = {
   name: 'orders.confirm',
   async run(bench) {
@@ -15,7 +18,9 @@ export const ordersConfirm: Measurement = {
   },
 };
 
-/** POST → completed and visible in the view, one order at a time; against the whole bare workflow. */
+/**
+ * POST → completed and visible in the view, one order at a time; against the whole bare workflow.
+ */
 export const ordersComplete: Measurement = {
   name: 'orders.complete',
   async run(bench) {

@@ -15,8 +15,9 @@ interface Processes {
 }
 
 /**
- * CPU of an order from create to completed, 20 at a time, by process; against the bare workflow of the same shape. The feed and
- * the views across orders are part of it. Also the commands that it sends to MongoDB.
+ * CPU of an order from create to completed, 20 at a time, by process; against the bare workflow of
+ * the same shape. The feed and the views across orders are part of it. Also the commands that it
+ * sends to MongoDB.
  */
 export const ordersCpu: Measurement = {
   name: 'orders.cpu',

@@ -6,7 +6,10 @@ import { MB, residentMemoryOf } from '../harness/usage.js';
 
 const atOnce = 20;
 
-/** Resident memory of a process with all roles that has completed a thousand orders; against a bare worker and client. */
+/**
+ * Resident memory of a process with all roles that has completed a thousand orders; against a bare
+ * worker and client.
+ */
 export const ordersMemory: Measurement = {
   name: 'orders.memory',
   async run(bench) {

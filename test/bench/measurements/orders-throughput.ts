@@ -5,8 +5,8 @@ import { block, interleave, rate } from '../harness/interleave.js';
 const atOnce = 20;
 
 /**
- * Orders from create to completed over HTTP, all roles in one process; against a bare SDK worker and client with a workflow of
- * the same start, updates and activities, which do nothing.
+ * Orders from create to completed over HTTP, all roles in one process; against a bare SDK worker
+ * and client with a workflow of the same start, updates and activities, which do nothing.
  */
 export const ordersThroughput: Measurement = {
   name: 'orders.throughput',

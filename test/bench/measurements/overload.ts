@@ -39,9 +39,11 @@ interface Mixed {
 }
 
 /**
- * Creates, pages of 200 orders and streams that are never read, together, beside a process that keeps a core busy. What a few
- * clients of each kind get that ask as fast as answers come is the load that can be served; then ten times that is offered,
- * answered or not. `overload.health` is asked on `HEALTH_PORT`, and `overload.health.api` on the port of the API. The baseline of the goodput, which is successes within 2 s, is the best of what was served before.
+ * Creates, pages of 200 orders and streams that are never read, together, beside a process that
+ * keeps a core busy. What a few clients of each kind get that ask as fast as answers come is the
+ * load that can be served; then ten times that is offered, answered or not. `overload.health` is
+ * asked on `HEALTH_PORT`, and `overload.health.api` on the port of the API. The baseline of the
+ * goodput, which is successes within 2 s, is the best of what was served before.
  */
 export const overload: Measurement = {
   name: 'overload',
@@ -182,7 +184,9 @@ async function openUnread(address: string): Promise<Socket> {
 
 type Send = (connection: HttpConnection) => Promise<HttpAnswer>;
 
-/** Milliseconds until requests are served again, one after the other. @throws Error after a minute */
+/**
+ * Milliseconds until requests are served again, one after the other. @throws Error after a minute
+ */
 async function untilServed(api: HttpConnection, sends: readonly Send[]): Promise<number> {
   const start = performance.now();
   let since = start;

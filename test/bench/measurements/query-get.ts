@@ -6,7 +6,10 @@ import type { Goal, Judged } from '../harness/result.js';
 const connections = 50;
 const hotOrders = 100;
 
-/** `GET /v1/orders/{id}` of any order, on 50 connections; against fastify and `findOne` of the same fields. */
+/**
+ * `GET /v1/orders/{id}` of any order, on 50 connections; against fastify and `findOne` of the same
+ * fields.
+ */
 export const queryGet: Measurement = {
   name: 'query.get',
   needsDataset: true,

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { previewOf } from '../../../src/api/commands/preview.js';
+import { previewOf } from '../../../src/api/commands/gateway/preview.js';
 import { eventRow, orderCard, previewCard } from '../../../src/cli/script/order-text.js';
 import { type Paint, table, visible } from '../../../src/cli/script/terminal.js';
 import { inShort } from '../../../src/event-words.js';

@@ -2,15 +2,11 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { withParcels } from '../../../src/effects/carriers/parcels.js';
 import type { Parcel, Tracked } from '../../../src/effects/carriers/port.js';
 import { sandboxCarriers } from '../../../src/effects/carriers/sandbox-carriers.js';
-import {
-  type Tracking,
-  trackedIn,
-  trackingRows,
-  trackParcels,
-  withParcels,
-} from '../../../src/effects/carriers/tracking.js';
+import { type Tracking, trackedIn, trackParcels } from '../../../src/effects/carriers/tracking.js';
+import { trackingRows } from '../../../src/effects/carriers/tracking-rows.js';
 import { loadProviders } from '../../../src/effects/provider-modules.js';
 import type { Label } from '../../../src/order/order.js';
 import { createLogger } from '../../../src/server/logging/logger.js';

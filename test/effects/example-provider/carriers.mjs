@@ -1,5 +1,5 @@
-// An example of a custom provider of carriers: `CARRIERS=<path of this file>`. Its ledger is a file,
-// EXAMPLE_LABELS, which stands for another company's system. See docs/guides/own-provider.md.
+// An example of a custom provider of carriers: `CARRIERS=<path of this file>`. Its ledger is a
+// file, EXAMPLE_LABELS, which stands for another company's system. See docs/guides/own-provider.md.
 import { createHash } from 'node:crypto';
 import { open, readFile } from 'node:fs/promises';
 import { setTimeout } from 'node:timers/promises';

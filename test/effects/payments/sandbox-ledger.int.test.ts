@@ -30,7 +30,9 @@ const capturing = {
   currency: 'EUR',
 } as const;
 
-/** An order's entries as commit 7a1fcd8 wrote them, in the database of the orders, and many others. */
+/**
+ * An order's entries as commit 7a1fcd8 wrote them, in the database of the orders, and many others.
+ */
 const written: readonly (Document & { readonly _id: string })[] = [
   {
     _id: authorizing.key,

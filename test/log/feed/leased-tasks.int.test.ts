@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import type { CommandStartedEvent, Db } from 'mongodb';
-import { subscriptionRows } from '../../../src/delivery/rows.js';
-import { deliverWebhooks } from '../../../src/delivery/deliver-webhooks.js';
+import { subscriptionRows } from '../../../src/delivery/webhooks/rows.js';
+import { deliverWebhooks } from '../../../src/delivery/webhooks/deliver-webhooks.js';
 import { endpoints } from '../../../src/endpoint/endpoint.js';
 import { endpointLog } from '../../../src/endpoint/endpoint-log.js';
 import { append } from '../../../src/log/append.js';

@@ -73,7 +73,10 @@ async function record(...events: readonly OrderEvent[]): Promise<void> {
   for (const event of events) await appendToJournal(orderLog, db, [event]);
 }
 
-/** The contract: 1, 2, 3 … without gaps, each event once, and within an order positions follow versions. */
+/**
+ * The contract: 1, 2, 3 … without gaps, each event once, and within an order positions follow
+ * versions.
+ */
 async function expectSound(count: number): Promise<void> {
   await until(async () => expect(await feedHead(orderLog, db)).toBeGreaterThanOrEqual(count));
   const feed = await readFeed(orderLog, db, 0, count + 1);

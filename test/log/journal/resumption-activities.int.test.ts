@@ -16,7 +16,9 @@ const { db } = database;
 await ensureJournalIndexes(orderLog, db);
 afterAll(() => database.close());
 
-/** Four events, then `OrderResumed`, a note in the new run, and two in the one that was replaced. */
+/**
+ * Four events, then `OrderResumed`, a note in the new run, and two in the one that was replaced.
+ */
 function resumedOrder() {
   const orderId = randomUUID();
   const log = logOf(states.resumed.do(note), orderId);

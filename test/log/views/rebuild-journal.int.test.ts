@@ -28,7 +28,7 @@ import { placedOrder, startTestApi, type TestApi } from '../../support/api.js';
 import { continuedAsNew, deleteHistory } from '../../support/retention.js';
 import { until } from '../../support/until.js';
 import { views } from '../../../src/views/views.js';
-import { stockOutside } from '../../../src/effects/stock-outside.js';
+import { stockOutside } from '../../../src/effects/inventory/stock-restore.js';
 import { checkDatabaseIdentity } from '../../../src/effects/database/database-identity.js';
 
 let api: TestApi;

@@ -12,7 +12,7 @@ import { logOf, openDatabase } from '../../support/database.js';
 import { states } from '../../order/examples.js';
 import { keptOrder, orderOf } from './support.js';
 import { orderLog } from '../../../src/order-log.js';
-import { stockOutside } from '../../../src/effects/stock-outside.js';
+import { stockOutside } from '../../../src/effects/inventory/stock-restore.js';
 
 const database = await openDatabase();
 const { db } = database;

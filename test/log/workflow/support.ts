@@ -298,8 +298,8 @@ export class StartedOrder {
 }
 
 /**
- * Lets `milliseconds` pass for one order at once. The server's time skipping is a young API (raw gRPC, a dynamic config value
- * of the test server): it is used here and nowhere else.
+ * Lets `milliseconds` pass for one order at once. The server's time skipping is a young API (raw
+ * gRPC, a dynamic config value of the test server): it is used here and nowhere else.
  */
 export async function fastForward({ client, handle }: StartedOrder, milliseconds: number): Promise<void> {
   const id = randomUUID();

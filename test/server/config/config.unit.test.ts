@@ -1,9 +1,9 @@
 import { afterAll, describe, expect, test } from '@jest/globals';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { Compile } from 'typebox/compile';
-import { settings } from '../../../src/api/endpoint-shapes.js';
+import { settings } from '../../../src/api/schemas/endpoint.js';
 import { assertSandboxAllowed, readConfig } from '../../../src/server/config.js';
 import { ConfigError } from '../../../src/server/config/variables.js';
 
@@ -191,6 +191,9 @@ describe('the sandbox', () => {
         /payment provider .*SANDBOX=on .*TEMPORAL_ADDRESS/,
       );
     const own = { PAYMENTS: './bank.mjs' };
+    expect(() => assertSandboxAllowed(readConfig({ ...worker, ...own, CARRIERS: 'sandbox' }))).toThrow(
+      /^CARRIERS=sandbox .*SANDBOX=on .*TEMPORAL_ADDRESS/,
+    );
     for (const env of [{}, { ...worker, SANDBOX: 'on' }, { ...worker, ROLES: 'feed' }, { ...worker, ...own }])
       expect(() => assertSandboxAllowed(readConfig(env))).not.toThrow();
   });
@@ -320,7 +323,11 @@ describe('Kafka', () => {
       /^KAFKA_EVENTS=OrderConfirmed,order.confirmed.v1 cannot be used: expected types of events, of OrderCreated, .*, separated by commas; unset it for all\.$/,
     ],
     [{ KAFKA_CUSTOMERS: 'c-1, c 2' }, 'KAFKA_CUSTOMERS=c-1, c 2 cannot be used: expected ids of customers'],
-    [{ KAFKA_TAGS: ',' }, 'KAFKA_TAGS=, cannot be used: expected tags, one that has a comma in quotes'],
+    [{ KAFKA_TAGS: ',' }, 'KAFKA_TAGS=, cannot be used: expected tags of at most 64 characters'],
+    [
+      { KAFKA_TAGS: 'vip,"gift, wrapped' },
+      'KAFKA_TAGS=vip,"gift, wrapped cannot be used: expected tags of at most 64 characters, one that has a comma in double quotes',
+    ],
     [{ KAFKA_PAYLOAD: 'fat' }, 'KAFKA_PAYLOAD=fat cannot be used: expected one of thin, event, order'],
     [{ KAFKA_SASL_MECHANISM: 'PLAIN' }, 'KAFKA_USERNAME is missing'],
     [{ KAFKA_USERNAME: 'orders' }, 'KAFKA_PASSWORD is missing'],
@@ -342,11 +349,18 @@ describe('Kafka', () => {
     });
   });
 
+  test.each(['KAFKA_EVENTS', 'KAFKA_CUSTOMERS', 'KAFKA_TAGS', 'KAFKA_PAYLOAD'])(
+    'Compose passes %s on',
+    (name) => {
+      expect(readFileSync('docker-compose.yml', 'utf8')).toContain(`${name}: \${${name}:-}`);
+    },
+  );
+
   // The first list has values that an endpoint's schema accepts.
   test.each([
     ['KAFKA_EVENTS', 'events', ['OrderCreated', 'Nope', 'constructor']],
     ['KAFKA_CUSTOMERS', 'customers', ['c-1', 'é', '-c', 'c'.repeat(65)]],
-    ['KAFKA_TAGS', 'tags', ['🎁 gift', 'a\u0007b', '\u200b', '\ud800']],
+    ['KAFKA_TAGS', 'tags', ['🎁'.repeat(64), '🎁'.repeat(65), 'a\u0007b', '\u200b', '\ud800']],
   ] as const)('%s takes what an endpoint of webhooks takes', (name, setting, items) => {
     const schema = Compile(settings[setting]);
     const isTaken = (item: string) => {

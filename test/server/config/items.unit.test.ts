@@ -8,11 +8,14 @@ test.each([
   ['c, "a, b" , "d"', ['c', 'a, b', 'd']],
   ['"12"" pipe, long"', ['12" pipe, long']],
   ['12" pipe,a "b"', ['12" pipe', 'a "b"']],
-  ['"a, b', ['"a', 'b']],
   ['"a" b,c', ['"a" b', 'c']],
   [' , ,', []],
   ['""', ['""']],
   ['', []],
 ])('%s', (text, items) => {
   expect(itemsIn(text)).toEqual(items);
+});
+
+test.each(['"a, b', 'c, "a', '"', '"a, b" c'])('%s has a quote that is not closed', (text) => {
+  expect(itemsIn(text)).toBeUndefined();
 });

@@ -70,7 +70,9 @@ export async function startBroker(settings: readonly string[] = [], secured?: Se
   return { ...node, address, securedAddress };
 }
 
-/** Nodes that are brokers and controllers of one cluster, in which each partition is on all nodes. */
+/**
+ * Nodes that are brokers and controllers of one cluster, in which each partition is on all nodes.
+ */
 export interface Cluster {
   /** `host:port` of each node, with commas between */
   readonly addresses: string;

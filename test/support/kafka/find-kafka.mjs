@@ -1,4 +1,7 @@
-/** Apache Kafka, as Maven resolves it from `pom.xml`; Java and Maven are on the PATH, or installed by apt. */
+/**
+ * Apache Kafka, as Maven resolves it from `pom.xml`; Java and Maven are on the PATH, or installed
+ * by apt.
+ */
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdir, mkdtemp, readFile, rename, rm, stat } from 'node:fs/promises';
@@ -42,7 +45,10 @@ export async function findKafka(cacheDir, report) {
   return folder;
 }
 
-/** Another process may do the same: the folder appears whole. @param {string} folder @param {string} cacheDir */
+/**
+ * Another process may do the same: the folder appears whole. @param {string} folder @param {string}
+ * cacheDir
+ */
 async function resolveTo(folder, cacheDir) {
   await mkdir(cacheDir, { recursive: true });
   const fetched = await mkdtemp(join(cacheDir, 'fetch-'));

@@ -78,7 +78,9 @@ export async function send(settings: KafkaSettings, topic: string, records: read
   }
 }
 
-/** The id of the node that leads the first partition of a topic, which may be one of Kafka's own. */
+/**
+ * The id of the node that leads the first partition of a topic, which may be one of Kafka's own.
+ */
 export async function leaderOf(
   { address, jars }: Pick<Broker, 'address' | 'jars'>,
   topic: string,

@@ -1,5 +1,5 @@
 import { Type } from 'typebox';
-import { Id, IfMatch, Key } from '../../schemas.js';
+import { Id, IfMatch, Key } from '../../schemas/values.js';
 
 /**
  * Optional headers of a command's record: those of the HTTP API, and the id of a shipment or

@@ -1,12 +1,12 @@
 import { Type, type TSchema } from 'typebox';
 import type { CommittedRecord } from '../../../delivery/kafka/committed-records.js';
 import { type CommandType, type FollowUpCommand, partOf } from '../../../order/commands.js';
-import { refuseSystemName } from '../../on-behalf-of.js';
+import { refuseSystemName } from '../../access/on-behalf-of.js';
 import { HttpProblem } from '../../problem.js';
-import { Id, isKey, versionIn } from '../../schemas.js';
-import { validatorCompiler } from '../../validation.js';
+import { Id, isKey, versionIn } from '../../schemas/values.js';
+import { validatorCompiler } from '../../requests/validation.js';
 import { bodyParts } from '../body-parts.js';
-import type { CommandMeta, OrderBody } from '../gateway.js';
+import type { CommandMeta, OrderBody } from '../gateway/gateway.js';
 import { commands } from '../table.js';
 import { traceIdOf } from '../trace.js';
 import { optionalHeaders } from './command-headers.js';

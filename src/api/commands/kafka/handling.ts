@@ -4,7 +4,7 @@ import { messageOf } from '../../../outages/message-of.js';
 import { isTooLarge } from '../../../outages/temporal-outage.js';
 import { HttpProblem } from '../../problem.js';
 import { problemOf } from '../answers.js';
-import type { CommandResult, Gateway } from '../gateway.js';
+import type { CommandResult, Gateway } from '../gateway/gateway.js';
 import { type AskedCommand, commandIn } from './command-record.js';
 
 /**

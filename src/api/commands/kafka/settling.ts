@@ -6,7 +6,7 @@ import type { CommittedRecord } from '../../../delivery/kafka/committed-records.
 import { kafkaProblem } from '../../../delivery/kafka/connection.js';
 import type { Logger } from '../../../server/logging/logger.js';
 import { HttpProblem, rawProblem } from '../../problem.js';
-import type { Gateway } from '../gateway.js';
+import type { Gateway } from '../gateway/gateway.js';
 import { correlationIdOf, placeOf } from './command-record.js';
 import { handle } from './handling.js';
 import type { Membership } from './membership.js';

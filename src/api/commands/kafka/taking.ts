@@ -10,7 +10,7 @@ import {
 } from '../../../delivery/kafka/connection.js';
 import { type KafkaSettings, topicsOf } from '../../../delivery/kafka/settings.js';
 import type { Logger } from '../../../server/logging/logger.js';
-import type { Gateway } from '../gateway.js';
+import type { Gateway } from '../gateway/gateway.js';
 import { GroupConsumer } from './group-consumer.js';
 import { HEARTBEAT_MS, Membership, SESSION_MS } from './membership.js';
 import { RefusalTopic } from './refusal-topic.js';

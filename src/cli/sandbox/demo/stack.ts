@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
-import { embeddedMongodbUri } from '../../../server/config.js';
+import { embeddedMongodbUri } from '../../../server/config/servers.js';
 import { mongodbServer } from '../../../server/embedded/mongodb.js';
 import { EmbeddedServer } from '../../../server/embedded/server.js';
 import { temporalServer } from '../../../server/embedded/temporal.js';
@@ -112,7 +112,8 @@ async function startProcess({ roles, folder, running, note }: Starting) {
   const inherited = Object.entries(process.env).filter(([name]) => INHERITED.test(name));
   const ports = ['HTTP_PORT', 'TEMPORAL_PORT', 'TEMPORAL_UI_PORT', 'MONGODB_PORT'];
   const child = spawn(process.execPath, [MAIN], {
-    // In a separate process group: Ctrl-C reaches only this script, which stops everything in order.
+    // In a separate process group: Ctrl-C reaches only this script, which stops everything in
+    // order.
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
     env: {

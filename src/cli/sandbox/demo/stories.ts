@@ -1,5 +1,5 @@
 import { stage } from '../../../../workers/start/progress.mjs';
-import type { CommandMeta, OrderBody } from '../../../api/commands/gateway.js';
+import type { CommandMeta, OrderBody } from '../../../api/commands/gateway/gateway.js';
 import { commands } from '../../../api/commands/table.js';
 import { inShort, linesInShort } from '../../../event-words.js';
 import type { FollowUpCommand, NewLine } from '../../../order/commands.js';

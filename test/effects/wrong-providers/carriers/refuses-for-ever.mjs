@@ -1,5 +1,5 @@
-// A wrong provider: a shipment that was refused once is refused under each later key. So a label that
-// another carrier would book is lost.
+// A wrong provider: a shipment that was refused once is refused under each later key. So a label
+// that another carrier would book is lost.
 import * as example from '../../example-provider/carriers.mjs';
 
 export * from '../../example-provider/carriers.mjs';

@@ -1,5 +1,5 @@
-// A wrong provider: it takes no notice of the key of a shipment, so a repeated call takes units from
-// the stock that have not left.
+// A wrong provider: it takes no notice of the key of a shipment, so a repeated call takes units
+// from the stock that have not left.
 import { randomUUID } from 'node:crypto';
 import * as example from '../../example-provider/inventory.mjs';
 

@@ -1,5 +1,5 @@
-// A wrong provider: after a time-out it makes a new key for the next try, though the first call took
-// effect. So the amount is set aside twice.
+// A wrong provider: after a time-out it makes a new key for the next try, though the first call
+// took effect. So the amount is set aside twice.
 import { randomUUID } from 'node:crypto';
 import * as example from '../../example-provider/payments.mjs';
 

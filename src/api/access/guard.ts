@@ -1,0 +1,251 @@
+import type { FastifyReply, FastifyRequest, RouteOptions } from 'fastify';
+import { isReserved } from '../../access/actors.js';
+import type { Authenticate } from '../../access/authenticate.js';
+import type { Principal } from '../../access/principal.js';
+import { AccessUnavailable, NotAuthenticated } from '../../access/refusals.js';
+import { type Scope, scopes } from '../../access/scopes.js';
+import { isOwnPage, isSafe, originNotAllowed } from '../edge/origins.js';
+import type { CountRefused } from '../edge/rates.js';
+import { refuseSystemName } from './on-behalf-of.js';
+import { HttpProblem, problem, refusedHeader } from '../problem.js';
+import { isKey } from '../schemas/values.js';
+import type { Http } from '../http.js';
+import { keyInCookie } from './session.js';
+
+/**
+ * Who may use a route: a caller with this scope, every caller, or a sender whose body is signed,
+ * which the route itself checks.
+ */
+export type Access = Scope | 'open' | 'signed';
+
+/** A route, and who may use it. */
+export interface RouteAccess {
+  readonly method: string;
+  readonly url: string;
+  readonly access: Access;
+}
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** The application does not start if a route lacks it. */
+    readonly access?: Access;
+  }
+  interface FastifyInstance {
+    /** every route, once the application is ready */
+    readonly routeAccess: readonly RouteAccess[];
+    /** false with AUTH=off */
+    readonly isAuthenticating: boolean;
+    /** The principal of a request to an open route; undefined without valid credentials. */
+    readonly whoIs: (request: FastifyRequest) => Promise<Principal | undefined>;
+    /** The principal that has a key. @throws HttpProblem 401 */
+    readonly signIn: (request: FastifyRequest, key: string) => Promise<Principal>;
+  }
+  interface FastifySchema {
+    /** the scope that a caller needs, in OpenAPI */
+    'x-scope'?: string;
+  }
+}
+
+interface GuardOptions {
+  readonly checkStreamsEveryMs?: number;
+  readonly countRefused?: CountRefused;
+}
+
+/**
+ * Lets a request through if its principal has the scope of its route. Registered after admission,
+ * so that a refusal under overload is cheap, and before the body is read.
+ *
+ * @param authenticate absent with AUTH=off: then a caller has the name in `X-Actor`, and may do
+ *   everything
+ * @param options how often the key of an open stream is checked again (the stream ends when the key
+ *   is revoked), and a function that counts refused requests
+ */
+export function guardRoutes(
+  app: Http,
+  authenticate?: Authenticate,
+  { checkStreamsEveryMs = 5_000, countRefused }: GuardOptions = {},
+): void {
+  listRoutes(app);
+  app.decorateRequest('principal');
+  const identify = async (request: FastifyRequest) =>
+    authenticate ? await proven(request, authenticate) : claimed(request);
+  /** Counts a refusal before it is sent. */
+  const counted = async <T>(request: FastifyRequest, check: () => Promise<T>): Promise<T> => {
+    try {
+      return await check();
+    } catch (error) {
+      if (error instanceof HttpProblem && isRefusal(error)) await countRefused?.(request);
+      throw error;
+    }
+  };
+  app.decorate('isAuthenticating', authenticate !== undefined);
+  app.decorate('whoIs', async (request: FastifyRequest) => {
+    try {
+      return await identify(request);
+    } catch (error) {
+      if (!(error instanceof HttpProblem) || error.status !== 401) throw error;
+      // Only wrong credentials count: a request without any is no attempt to guess them.
+      if (error.code !== 'unauthenticated') await countRefused?.(request);
+      return undefined;
+    }
+  });
+  app.decorate('signIn', async (request: FastifyRequest, key: string) =>
+    authenticate
+      ? await counted(request, () => principalBy(authenticate, `Bearer ${key}`))
+      : claimed(request),
+  );
+  app.addHook('preParsing', async (request, reply) => {
+    if (request.is404) return;
+    const { access, work } = request.routeOptions.config;
+    if (access === undefined) throw new TypeError(`${request.routeOptions.url} has no access.`);
+    request.principal = unidentified;
+    if (access === 'open' || access === 'signed') return;
+    const check = async () => {
+      const principal = await identify(request);
+      request.principal = principal;
+      if (!principal.scopes.has(access)) throw scopeMissing(access);
+      request.principal = forWhom(request, principal);
+    };
+    await counted(request, check);
+    if (authenticate && work === 'stream') endOnceRefused(reply, check, checkStreamsEveryMs);
+  });
+}
+
+function isRefusal({ status }: HttpProblem): boolean {
+  return status === 401 || status === 403;
+}
+
+/**
+ * Refuses a request whose principal lacks `scope`. Called for a request that needs it in addition
+ * to the scope of its route.
+ *
+ * @throws HttpProblem 403
+ */
+export function needScope({ principal }: Pick<FastifyRequest, 'principal'>, scope: Scope): void {
+  if (!principal.scopes.has(scope)) throw scopeMissing(scope);
+}
+
+/** Checks an open stream again and again, and closes its connection when it is refused. */
+function endOnceRefused({ raw }: FastifyReply, check: () => Promise<unknown>, everyMs: number): void {
+  const timer = setInterval(() => {
+    check().catch((error: unknown) => {
+      // While keys cannot be checked, the stream stays open.
+      if (error instanceof HttpProblem && error.status < 500) raw.destroy();
+    });
+  }, everyMs).unref();
+  raw.once('close', () => clearInterval(timer));
+}
+
+/** Collects the routes and adds their access to OpenAPI. Throws if a route has no access. */
+function listRoutes(app: Http): void {
+  const routes: RouteOptions[] = [];
+  const table: RouteAccess[] = [];
+  app.decorate('routeAccess', table);
+  app.addHook('onRoute', (route) => {
+    routes.push(route);
+    if (route.config?.access !== undefined) describe(route, route.config.access);
+  });
+  app.addHook('onReady', async () => {
+    for (const { method, url, config } of routes) {
+      const access = config?.access;
+      if (access === undefined)
+        throw new TypeError(`The route ${url} must say who may use it: config.access.`);
+      table.push(...[method].flat().map((one) => ({ method: one, url, access })));
+    }
+  });
+}
+
+function describe(route: RouteOptions, access: Access): void {
+  const { schema } = route;
+  if (schema === undefined || schema.hide === true || access === 'signed') return;
+  if (access === 'open') {
+    route.schema = { ...schema, security: [] };
+    return;
+  }
+  route.schema = {
+    ...schema,
+    'x-scope': access,
+    security: [{ bearer: [access] }],
+    response: { 401: problem(401), 403: problem(403), ...Object(schema.response) },
+  };
+}
+
+const unidentified: Principal = { actor: 'anonymous', issuer: 'anonymous', scopes: new Set() };
+const anonymous: Principal = { ...unidentified, scopes: new Set(scopes) };
+
+/** @throws HttpProblem 400, if the name may not be claimed */
+function claimed({ headers }: FastifyRequest): Principal {
+  const name = headers['x-actor'];
+  // An invalid name: commands refuse it by their schema, and other routes do not use it.
+  if (typeof name !== 'string' || !isKey(name)) return anonymous;
+  if (isReserved(name)) {
+    const detail = 'is a name that only the system gives: choose another';
+    throw refusedHeader('x-actor', 'actor_reserved', detail);
+  }
+  return { actor: name, issuer: name, scopes: anonymous.scopes };
+}
+
+/**
+ * The principal that a request proves: by `Authorization`, or else by the session cookie.
+ *
+ * @throws HttpProblem 401 or 503; 400 if the request has `X-Actor` as well; 403 if it changes
+ *   something, has the cookie, and does not come from a page of this origin
+ */
+async function proven(request: FastifyRequest, authenticate: Authenticate): Promise<Principal> {
+  const { headers, method } = request;
+  const key = headers.authorization === undefined ? keyInCookie(request) : undefined;
+  if (key !== undefined && !isSafe(method) && !isOwnPage(headers)) throw originNotAllowed(notOurPage);
+  const principal = await principalBy(
+    authenticate,
+    key === undefined ? headers.authorization : `Bearer ${key}`,
+  );
+  if (headers['x-actor'] !== undefined) {
+    const detail = 'is not taken, since the key or token says who you are: leave it out';
+    throw refusedHeader('x-actor', 'actor_claimed', detail);
+  }
+  return principal;
+}
+
+const notOurPage = 'A request that changes something by a cookie must come from a page of this origin.';
+
+/** @throws HttpProblem 401 or 503 */
+async function principalBy(
+  authenticate: Authenticate,
+  authorization: string | undefined,
+): Promise<Principal> {
+  try {
+    return await authenticate(authorization);
+  } catch (error) {
+    if (error instanceof NotAuthenticated) throw unauthenticated(error);
+    if (error instanceof AccessUnavailable) throw new HttpProblem(503, 'access_unavailable', error.message);
+    throw error;
+  }
+}
+
+/**
+ * Adds the name of `On-Behalf-Of`, which the principal asserts and nothing proves.
+ *
+ * @throws HttpProblem 403 without the scope `act-as`; 400 if the name is not allowed
+ */
+function forWhom({ headers }: FastifyRequest, principal: Principal): Principal {
+  const name = headers['on-behalf-of'];
+  if (name === undefined) return principal;
+  if (!principal.scopes.has('act-as')) throw scopeMissing('act-as');
+  if (typeof name !== 'string' || !isKey(name))
+    throw refusedHeader('on-behalf-of', 'invalid_request', 'must be 1 to 200 visible ASCII characters');
+  refuseSystemName(name);
+  return { ...principal, onBehalfOf: name };
+}
+
+/** RFC 6750, 3.1: a request without credentials gets no error code in the challenge. */
+function unauthenticated({ code, message }: NotAuthenticated): HttpProblem {
+  const challenge = 'Bearer realm="orders"';
+  const error = code === 'unauthenticated' ? '' : ', error="invalid_token"';
+  return new HttpProblem(401, code, message, {}, { 'www-authenticate': `${challenge}${error}` });
+}
+
+function scopeMissing(scope: Scope): HttpProblem {
+  const challenge = `Bearer realm="orders", error="insufficient_scope", scope="${scope}"`;
+  const detail = `This needs the scope ${scope}, which your key or token lacks.`;
+  return new HttpProblem(403, 'scope_missing', detail, { scope }, { 'www-authenticate': challenge });
+}

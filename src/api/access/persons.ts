@@ -1,0 +1,78 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { FRESH_MS } from '../../access/persons/key-cache.js';
+import type { KeyStore } from '../../access/persons/key-store.js';
+import { hasSealed, openAll, openJson, type Opened } from '../../access/persons/opening.js';
+import { undefinedInOutage } from '../../outages/mongo-outage.js';
+import { hashedWords } from '../../views/person-words.js';
+import type { Http } from '../http.js';
+
+/** Opens the persons in answers, for clients that may read them. */
+export interface PersonsAtEdge {
+  /**
+   * A text of JSON with its persons opened.
+   *
+   * @param kept an object that lives as long as the text is current. The opened text is remembered
+   *   with it for as long as a key may be used without asking the store.
+   */
+  json(request: FastifyRequest, reply: FastifyReply, json: string, kept?: object): Promise<string>;
+  /** Plain data with its persons opened, for a route that needs `persons:read`. */
+  open(value: object): Promise<Opened<unknown>>;
+  /** Whether the client gets this text with its persons opened. */
+  opens(request: FastifyRequest, json: string): boolean;
+  /**
+   * The hash of each word, by which sealed persons are found (`personWords`). Empty for a client
+   * that may not read persons.
+   */
+  search(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    words: readonly string[],
+  ): Promise<ReadonlyMap<string, string>>;
+}
+
+/**
+ * Opens the persons in every answer that is sent as an object. A route that sends JSON as text
+ * calls `json`; the feed does not, because its readers keep what they get. Clients without
+ * `persons:read` get the sealed values.
+ */
+export function openPersons(app: Http, keys: KeyStore): PersonsAtEdge {
+  const known = new WeakMap<object, { readonly opened: Opened<string>; readonly at: number }>();
+
+  app.addHook('preSerialization', async (request, reply, payload: unknown) => {
+    // An error may be answered before its client is known, and has no persons.
+    if (reply.statusCode >= 400 || !mayRead(request)) return payload;
+    return marked(reply, await openAll(keys, payload));
+  });
+
+  return {
+    async json(request, reply, json, kept) {
+      if (!mayRead(request) || !hasSealed(json)) return json;
+      const before = kept && known.get(kept);
+      if (before !== undefined && Date.now() - before.at < FRESH_MS) return marked(reply, before.opened);
+      const at = Date.now();
+      const opened = await openJson(keys, json);
+      if (kept !== undefined) known.set(kept, { opened, at });
+      return marked(reply, opened);
+    },
+    open: async (value) => await openAll<unknown>(keys, value),
+    opens: (request, json) => mayRead(request) && hasSealed(json),
+    async search(request, reply, words) {
+      if (!mayRead(request) || words.length === 0) return new Map();
+      const hashes = await undefinedInOutage(hashedWords(keys, words));
+      if (hashes === undefined) return marked(reply, { value: new Map<string, string>(), persons: 'sealed' });
+      return new Map(words.map((word, index) => [word, hashes[index] ?? '']));
+    },
+  };
+}
+
+function mayRead({ principal }: FastifyRequest): boolean {
+  return principal.scopes.has('persons:read');
+}
+
+/** Marks an answer whose persons could not be opened, so that no cache keeps it. */
+function marked<T>(reply: FastifyReply, { value, persons }: Opened<T>): T {
+  if (persons === 'sealed') {
+    reply.header('persons', 'sealed').header('cache-control', 'no-store').removeHeader('etag');
+  }
+  return value;
+}

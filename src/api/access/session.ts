@@ -1,0 +1,113 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Principal } from '../../access/principal.js';
+import { Session } from '../schemas/answers.js';
+import { problem } from '../problem.js';
+import { closed, Credential } from '../schemas/values.js';
+import type { Http } from '../http.js';
+
+const COOKIE = 'orders_session';
+/**
+ * The cookie's name over https. The prefix keeps other hosts of the domain from setting it (RFC
+ * 6265bis, 4.1.3).
+ */
+const SECURE_COOKIE = `__Host-${COOKIE}`;
+const LASTS_S = 12 * 60 * 60;
+const tags = ['operations'];
+/** Signing out works under overload, too. */
+const config = { access: 'open', work: 'read' } as const;
+
+/**
+ * Signs a page in by a cookie that scripts cannot read, so that it need not keep the key. The
+ * cookie has the key itself: it ends when the key is revoked or expires.
+ */
+export function registerSession(app: Http): void {
+  app.get(
+    '/v1/session',
+    {
+      config,
+      schema: {
+        summary: 'Who the caller is, and what it may do',
+        tags,
+        response: { 200: Session, 400: problem(400), 503: problem(503) },
+      },
+    },
+    async (request, reply) => await answer(app, reply, await app.whoIs(request)),
+  );
+
+  app.post(
+    '/v1/session',
+    {
+      config,
+      schema: {
+        summary: 'Sign in by a cookie',
+        description:
+          'For a page of this origin: the cookie is `HttpOnly` and `SameSite=Strict`, lasts 12 hours, and authenticates as the key does. A request that changes something by it must name its origin. `Authorization` comes first.',
+        tags,
+        body: closed({ key: Credential }),
+        response: {
+          200: Session,
+          400: problem(400),
+          401: problem(401),
+          413: problem(413),
+          415: problem(415),
+          503: problem(503),
+        },
+      },
+    },
+    async (request, reply) => {
+      const { key } = request.body;
+      const principal = await app.signIn(request, key);
+      if (app.isAuthenticating) setCookie(request, reply, key, LASTS_S);
+      return await answer(app, reply, principal);
+    },
+  );
+
+  app.delete(
+    '/v1/session',
+    {
+      config,
+      schema: {
+        summary: 'Sign out',
+        tags,
+        response: { 204: { description: 'No Content', type: 'null' }, 503: problem(503) },
+      },
+    },
+    async (request, reply) => {
+      setCookie(request, reply, '', 0);
+      return await reply.code(204).send(null);
+    },
+  );
+}
+
+async function answer(app: Http, reply: FastifyReply, principal: Principal | undefined) {
+  return await reply.header('cache-control', 'no-store').send({
+    authentication: app.isAuthenticating ? ('on' as const) : ('off' as const),
+    ...(principal && { actor: principal.actor }),
+    scopes: [...(principal?.scopes ?? [])],
+  });
+}
+
+/** The cookie is `Secure` if the page came by https. */
+function setCookie({ headers }: FastifyRequest, reply: FastifyReply, key: string, seconds: number): void {
+  const [name, secure] = isByHttps(headers) ? [SECURE_COOKIE, '; Secure'] : [COOKIE, ''];
+  reply.header(
+    'set-cookie',
+    `${name}=${key}; Path=/; Max-Age=${seconds}; HttpOnly; SameSite=Strict${secure}`,
+  );
+}
+
+/** The key in the cookie of a request; undefined if it has none. */
+export function keyInCookie({ headers }: Pick<FastifyRequest, 'headers'>): string | undefined {
+  const secure = cookieIn(headers, SECURE_COOKIE);
+  return secure ?? (isByHttps(headers) ? undefined : cookieIn(headers, COOKIE));
+}
+
+function cookieIn({ cookie = '' }: IncomingHttpHeaders, name: string): string | undefined {
+  return new RegExp(`(?:^|;) *${name}=([^;, "]+)`).exec(cookie)?.[1];
+}
+
+/** Whether the browser or a proxy says that the request came by https. */
+function isByHttps({ origin, 'x-forwarded-proto': proto }: IncomingHttpHeaders): boolean {
+  return origin?.startsWith('https:') === true || proto === 'https';
+}

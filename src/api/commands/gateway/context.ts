@@ -1,0 +1,58 @@
+import { withTimeout } from '../../../outages/timeout.js';
+import { isTemporalOutage } from '../../../outages/temporal-outage.js';
+import type { Message } from '../../../log/workflow/messages.js';
+import type { CommandResult, GatewayOptions } from './gateway.js';
+
+/** What the parts of a gateway share. */
+export interface GatewayContext extends GatewayOptions {
+  readonly answerWithinMs: number;
+  readonly journalWithinMs: number;
+  /** Calls Temporal, and fails if it does not answer in time. */
+  readonly inTime: <R>(call: () => Promise<R>, withinMs?: number) => Promise<R>;
+  /** Runs `ask`, and turns an outage of Temporal into a value. */
+  readonly outcomeOf: (
+    orderId: string,
+    ids: Pick<Message, 'commandId' | 'correlationId'>,
+    ask: () => Promise<CommandResult>,
+  ) => Promise<CommandResult>;
+}
+
+export function contextOf(options: GatewayOptions): GatewayContext {
+  const { client, logger, answerWithinMs = 5_000, journalWithinMs = 300 } = options;
+  return {
+    ...options,
+    answerWithinMs,
+    journalWithinMs,
+    inTime: (call, withinMs = answerWithinMs) => client.connection.withDeadline(Date.now() + withinMs, call),
+    async outcomeOf(orderId, { commandId, correlationId }, ask) {
+      try {
+        return await ask();
+      } catch (error) {
+        if (!isTemporalOutage(error)) throw error;
+        logger.warn({ err: error, orderId, commandId, correlationId }, 'no answer to a command');
+        return { kind: 'unknown-outcome', orderId };
+      }
+    },
+  };
+}
+
+const JOURNAL_REST_MS = 5_000;
+
+/**
+ * Asks for at most `withinMs`. After a failure, returns undefined for some seconds without asking.
+ */
+export function whileAvailable<R>(
+  ask: (orderId: string) => Promise<R>,
+  withinMs: number,
+): (orderId: string) => Promise<R | undefined> {
+  let restUntil = 0;
+  return async (orderId) => {
+    if (Date.now() < restUntil) return undefined;
+    try {
+      return await withTimeout(withinMs, ask(orderId));
+    } catch {
+      restUntil = Date.now() + JOURNAL_REST_MS;
+      return undefined;
+    }
+  };
+}

@@ -1,0 +1,107 @@
+import type { Client } from '@temporalio/client';
+import type { Remembered } from '../../../log/workflow/messages.js';
+import type { CommandAnswer } from '../../../order-log.js';
+import type { CommandData, Fact, FollowUpCommand, Terms } from '../../../order/commands.js';
+import type { OrderEvent } from '../../../order/events.js';
+import type { Order } from '../../../order/order.js';
+import type { Logger } from '../../../server/logging/logger.js';
+import type { Preview } from './preview.js';
+import type { Refused } from './refusals.js';
+import type { SealingKeys } from './sealed.js';
+
+/**
+ * Sends commands and facts to an order's workflow, for the HTTP API and the client scripts alike.
+ * Gets persons in plain text, and seals them under their customer's key before it sends anything.
+ * Knows Temporal and nothing of HTTP. Every outcome is a value; an exception is a defect.
+ */
+export interface Gateway {
+  /**
+   * Starts an order. The answer means that the order is durable; it needs neither MongoDB nor a
+   * worker. Without an `id`, the order's id derives from the issuer and the key.
+   */
+  create(id: string | undefined, order: OrderBody, meta: CommandMeta): Promise<CommandResult>;
+  /** Sends a command, and waits some seconds for the workflow's answer. */
+  execute(orderId: string, command: FollowUpCommand, meta: CommandMeta): Promise<CommandResult>;
+  /**
+   * Sends a command as a signal: durable when accepted. If it is not allowed, it becomes a
+   * `CommandRejected` event.
+   */
+  signal(orderId: string, command: FollowUpCommand, meta: CommandMeta): Promise<CommandResult>;
+  /** What `create` would do, without doing any of it: no key is taken, and none is made. */
+  previewCreate(id: string | undefined, order: OrderBody, meta: CommandMeta): Promise<CommandResult>;
+  /**
+   * What `execute` would do, or why it would be refused. The workflow is asked; if no worker
+   * answers, its history is read.
+   */
+  preview(orderId: string, command: FollowUpCommand, meta: CommandMeta): Promise<CommandResult>;
+  /** Sends a fact: durable when accepted. If it does not fit yet, it waits in the order's log. */
+  fact(orderId: string, fact: Fact, meta: CommandMeta): Promise<CommandResult>;
+}
+
+/** A new order without the terms and the rules, which the gateway adds. */
+export type OrderBody = Omit<CommandData['CreateOrder'], 'terms' | 'rules'>;
+
+export interface CommandMeta {
+  /** the scope of the key: two issuers may use the same key for different commands */
+  readonly issuer: string;
+  /** the `Idempotency-Key` */
+  readonly key: string;
+  /** true if the key was generated for this request, so it cannot be a repetition */
+  readonly fresh?: boolean;
+  readonly actor: string;
+  /** for whom the actor acts */
+  readonly onBehalfOf?: string;
+  readonly correlationId: string;
+  /** the id of the recorded trace that it belongs to */
+  readonly traceId?: string;
+  /** refuse the command if the order is at another version */
+  readonly expectedVersion?: number;
+}
+
+export type CommandResult =
+  | { readonly kind: 'answered'; readonly answer: CommandAnswer; readonly replayed: boolean }
+  /** durable, without an answer of the workflow */
+  | { readonly kind: 'accepted'; readonly orderId: string; readonly replayed: boolean }
+  /** nothing was done; `replayed`: the command was answered before, so it would do nothing */
+  | { readonly kind: 'previewed'; readonly preview: Preview; readonly replayed: boolean }
+  | Refused
+  /** No answer in time: the command may still take effect. The caller retries with the same key. */
+  | { readonly kind: 'unknown-outcome'; readonly orderId: string };
+
+export interface GatewayOptions {
+  readonly client: Client;
+  readonly taskQueue: string;
+  /** given to every order at its creation */
+  readonly terms: Terms;
+  readonly continueAsNewAfter?: number;
+  /**
+   * An order's events in the journal, version 1 first, at most `limit`. If it fails, the gateway
+   * continues without the events.
+   */
+  readonly readJournal: (orderId: string, limit?: number) => Promise<readonly OrderEvent[]>;
+  /**
+   * Reads from the journal the commands that the order no longer remembers (`recallCommands`). May
+   * fail.
+   */
+  readonly recall: (
+    orderId: string,
+    commandIds: readonly string[],
+    upTo: number,
+  ) => Promise<readonly Remembered[]>;
+  /**
+   * Whether an order has room for a fact that does not fit yet. If it fails, the gateway assumes
+   * that there is room.
+   */
+  readonly hasRoomForFacts: (orderId: string) => Promise<boolean>;
+  /** The customer of an order, by its view; undefined if it has none. May fail. */
+  readonly customerInView: (orderId: string) => Promise<string | undefined>;
+  /** The order in its view; undefined if it has none. May fail. */
+  readonly orderInView: (orderId: string) => Promise<Order | undefined>;
+  /** the keys that seal the persons in commands */
+  readonly keys: SealingKeys;
+  readonly logger: Logger;
+  /** how long to wait for an answer of Temporal and the workers; 5 s by default */
+  readonly answerWithinMs?: number | undefined;
+  /** how long to wait for what may fail; 300 ms by default */
+  readonly journalWithinMs?: number | undefined;
+}

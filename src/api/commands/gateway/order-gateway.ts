@@ -1,0 +1,126 @@
+import { ApplicationFailure, WorkflowNotFoundError, WorkflowUpdateFailedError } from '@temporalio/client';
+import { refusalIn } from '../../../log/history/refused-update.js';
+import { type Message, messageId } from '../../../log/workflow/messages.js';
+import { type Answer, workflowId } from '../../../order-log.js';
+import type { Fact, FollowUpCommand, FollowUpType } from '../../../order/commands.js';
+import { isTaskFailure } from '../../../outages/temporal-outage.js';
+import type { Config } from '../../../server/config.js';
+import { askAgain } from './ask-again.js';
+import { createStarting } from './create.js';
+import type { CommandMeta, CommandResult, Gateway, GatewayOptions } from './gateway.js';
+import { contextOf, type GatewayContext, whileAvailable } from './context.js';
+import { idsOf, messageTo } from './message.js';
+import { createPreviews } from './previews.js';
+import { tooManyFacts } from './refusals.js';
+import { createSealing } from './sealed-send.js';
+import { withoutWorkflow } from './without-workflow.js';
+
+/** The options of a gateway that come from the configuration. */
+export function gatewaySettings({
+  temporal,
+  terms,
+  continueAsNewAfter,
+}: Config): Pick<GatewayOptions, 'taskQueue' | 'terms' | 'continueAsNewAfter'> {
+  return {
+    taskQueue: temporal.taskQueue,
+    terms: {
+      paymentDeadline: terms.paymentDeadlineMs,
+      returnWindow: terms.returnWindowMs,
+      authorizationTtl: terms.authorizationTtlMs,
+    },
+    ...(continueAsNewAfter === undefined ? {} : { continueAsNewAfter }),
+  };
+}
+
+/**
+ * A run ended before it handled the update, such as by continue-as-new: the next run takes it under
+ * the same id.
+ */
+const unprocessed = new Set(['UnprocessedUpdate', 'AcceptedUpdateCompletedWorkflow']);
+
+export function createGateway(options: GatewayOptions): Gateway {
+  const context = contextOf(options);
+  const sealing = createSealing(context);
+  const starting = createStarting(context, sealing);
+  const hasRoom = whileAvailable(context.hasRoomForFacts, context.journalWithinMs);
+  const { sendSealed } = sealing;
+
+  function execute(orderId: string, command: FollowUpCommand, meta: CommandMeta): Promise<CommandResult> {
+    return context.outcomeOf(orderId, idsOf(meta), () =>
+      sendSealed(orderId, command, meta, (one) => executeSealed(context, orderId, one, meta)),
+    );
+  }
+
+  function signal(orderId: string, command: FollowUpCommand, meta: CommandMeta): Promise<CommandResult> {
+    return context.outcomeOf(orderId, idsOf(meta), () =>
+      sendSealed(orderId, command, meta, ({ type, data }) =>
+        send(context, orderId, type, messageTo(orderId, type, data, meta)),
+      ),
+    );
+  }
+
+  async function fact(orderId: string, { type, data }: Fact, meta: CommandMeta): Promise<CommandResult> {
+    if ((await hasRoom(orderId)) === false) return tooManyFacts(orderId);
+    return await send(context, orderId, type, messageTo(orderId, type, data, meta));
+  }
+
+  return { create: starting.create, execute, signal, fact, ...createPreviews(context, sealing, starting) };
+}
+
+function executeSealed(
+  context: GatewayContext,
+  orderId: string,
+  { type, data }: FollowUpCommand,
+  meta: CommandMeta,
+): Promise<CommandResult> {
+  return askAgain(context, orderId, messageTo(orderId, type, data, meta), (message, giveUpAt) =>
+    context.client.connection.withDeadline(giveUpAt, () => update(context, orderId, type, message)),
+  );
+}
+
+async function update(
+  context: GatewayContext,
+  orderId: string,
+  type: FollowUpType,
+  message: Message,
+): Promise<CommandResult | 'unprocessed'> {
+  const handle = context.client.workflow.getHandle(workflowId(orderId));
+  try {
+    const { requestId, ...answer } = await handle.executeUpdate<Answer, [Message]>(type, {
+      args: [message],
+      updateId: messageId(message),
+    });
+    return { kind: 'answered', answer, replayed: requestId !== message.requestId };
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return withoutWorkflow(context, orderId, message, 'update');
+    if (isTaskFailure(error)) return 'unprocessed';
+    if (isUnprocessed(error)) return 'unprocessed';
+    const refused = refusalIn(error);
+    if (refused === undefined) throw error;
+    return { kind: 'refused', ...refused };
+  }
+}
+
+function send(
+  context: GatewayContext,
+  orderId: string,
+  name: string,
+  message: Message,
+): Promise<CommandResult> {
+  const { client, inTime, outcomeOf } = context;
+  return outcomeOf(orderId, message, async () => {
+    try {
+      await inTime(() => client.workflow.getHandle(workflowId(orderId)).signal<[Message]>(name, message));
+      return { kind: 'accepted', orderId, replayed: false };
+    } catch (error) {
+      if (!(error instanceof WorkflowNotFoundError)) throw error;
+      return withoutWorkflow(context, orderId, message, 'signal');
+    }
+  });
+}
+
+function isUnprocessed(error: unknown): boolean {
+  if (!(error instanceof WorkflowUpdateFailedError) || !(error.cause instanceof ApplicationFailure))
+    return false;
+  return unprocessed.has(error.cause.type ?? '');
+}

@@ -1,0 +1,165 @@
+import { WorkflowNotFoundError } from '@temporalio/client';
+import type { CustomerKey } from '../../../access/persons/sealing.js';
+import { foldHistory, readHistoryLog } from '../../../log/history/history.js';
+import { commandIn } from '../../../log/journal/command-memory.js';
+import {
+  type EntityPreview,
+  type Message,
+  type PreviewRequest,
+  previewQuery,
+} from '../../../log/workflow/messages.js';
+import { eventsOf } from '../../../log/workflow/preview.js';
+import { orderLog, workflowId } from '../../../order-log.js';
+import type { FollowUpCommand, FollowUpType } from '../../../order/commands.js';
+import { orders } from '../../../order/entity.js';
+import type { Order } from '../../../order/order.js';
+import { askAgain } from './ask-again.js';
+import type { Starting } from './create.js';
+import type { CommandMeta, CommandResult, Gateway, OrderBody } from './gateway.js';
+import type { GatewayContext } from './context.js';
+import { idsOf, messageTo } from './message.js';
+import { previewOf } from './preview.js';
+import { idReserved, previewUnavailable, stale } from './refusals.js';
+import { previewKey, withoutPreviewKey } from './sealed.js';
+import type { Sealing } from './sealed-send.js';
+import { fromJournal, latestOrder, repeatedOf, withoutWorkflow } from './without-workflow.js';
+
+/** How long to wait for a workflow's answer. After that, its history is read instead. */
+const PREVIEW_WITHIN_MS = 2_000;
+
+/** Says what a command would do, and does none of it. */
+export function createPreviews(
+  context: GatewayContext,
+  { sendSealed }: Sealing,
+  { newOrder }: Starting,
+): Pick<Gateway, 'previewCreate' | 'preview'> {
+  async function previewCreate(
+    id: string | undefined,
+    body: OrderBody,
+    meta: CommandMeta,
+  ): Promise<CommandResult> {
+    const pending = await newOrder(id, body, meta, keyOfPreviews);
+    if ('kind' in pending) return pending;
+    const { message, order, events, isReserved } = pending;
+    const { orderId } = order;
+    return await previewed(context, orderId, message, async () => {
+      const existing = (await pending.recorded()) ?? (await pending.started());
+      if (existing !== undefined) return existing;
+      if (isReserved) return idReserved(orderId);
+      return { kind: 'previewed', preview: previewOf(undefined, events), replayed: false };
+    });
+  }
+
+  async function preview(
+    orderId: string,
+    command: FollowUpCommand,
+    meta: CommandMeta,
+  ): Promise<CommandResult> {
+    const ask = ({ type, data }: FollowUpCommand) => {
+      const asked = messageTo<object>(orderId, type, data, meta);
+      return askAgain(context, orderId, asked, (message) => previewIn(context, orderId, type, message));
+    };
+    return await previewed(context, orderId, idsOf(meta), () =>
+      sendSealed(orderId, command, meta, ask, keyOfPreviews),
+    );
+  }
+
+  return { previewCreate, preview };
+}
+
+/** Completes a preview: a command that was answered before would do nothing. */
+async function previewed(
+  context: GatewayContext,
+  orderId: string,
+  ids: Pick<Message, 'commandId' | 'correlationId'>,
+  ask: () => Promise<CommandResult>,
+): Promise<CommandResult> {
+  const result = await context.outcomeOf(orderId, ids, async () => {
+    const found = await ask();
+    if (found.kind !== 'answered') return found;
+    const order = await latestOrder(context, orderId);
+    if (order === undefined) return { kind: 'unknown-outcome', orderId };
+    return { kind: 'previewed', preview: previewOf(order, []), replayed: true };
+  });
+  if (result.kind === 'unknown-outcome') return previewUnavailable(orderId);
+  if (result.kind !== 'previewed') return result;
+  return { ...result, preview: await withoutPreviewKey(result.preview) };
+}
+
+/** Asks the workflow. If no worker answers, reads its history. */
+async function previewIn(
+  context: GatewayContext,
+  orderId: string,
+  type: FollowUpType,
+  message: Message,
+): Promise<CommandResult> {
+  const { client, inTime, answerWithinMs } = context;
+  const at = new Date().toISOString();
+  try {
+    const handle = client.workflow.getHandle(workflowId(orderId));
+    const [answer, { status }] = await inTime(
+      () =>
+        Promise.all([
+          handle.query<EntityPreview<Order>, [PreviewRequest]>(previewQuery, { type, message, at }),
+          handle.describe(),
+        ]),
+      Math.min(PREVIEW_WITHIN_MS, answerWithinMs),
+    );
+    if (status.name !== 'RUNNING') return await withoutWorkflow(context, orderId, message, 'update');
+    if ('refused' in answer) return { kind: 'refused', ...answer.refused };
+    const { order, events, replayed } = answer;
+    const upcast = events.map((event) => orderLog.entity.upcast(event));
+    return { kind: 'previewed', preview: previewOf(order, upcast), replayed };
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError)
+      return await withoutWorkflow(context, orderId, message, 'update');
+    return await previewInHistory(context, orderId, type, message, at);
+  }
+}
+
+async function previewInHistory(
+  context: GatewayContext,
+  orderId: string,
+  type: FollowUpType,
+  message: Message,
+  at: string,
+): Promise<CommandResult> {
+  const { client, inTime, answerWithinMs } = context;
+  const log = await inTime(() => readHistoryLog(orderLog, client, orderId));
+  const order = log && foldHistory(orderLog, log);
+  if (log === undefined || order === undefined || !log.isOpen)
+    return await withoutWorkflow(context, orderId, message, 'update');
+  if (log.isResuming) return { kind: 'unknown-outcome', orderId };
+  const known = commandIn(orderLog, log.events, message.commandId, order.status);
+  const repeated = known && repeatedOf(known, message);
+  if (repeated !== undefined) return repeated;
+  if (!log.isComplete) {
+    // Temporal no longer keeps the runs that had the earlier commands.
+    const earlier = await fromJournal(
+      context,
+      message,
+      orderId,
+      log.firstVersion - 1,
+      Date.now() + answerWithinMs,
+    );
+    if (earlier !== undefined) return earlier;
+  }
+  const { version, status } = order;
+  const { expectedVersion } = message;
+  if (expectedVersion !== undefined && expectedVersion !== version) return stale(order, expectedVersion);
+  const decision = orders.decide(order, type, message.data, at);
+  if ('refusal' in decision) {
+    const { allowedCommands } = orders.allowed(order);
+    return { kind: 'refused', refusal: decision.refusal, version, status, allowedCommands };
+  }
+  const events = eventsOf(orders, order, type, message, at);
+  return { kind: 'previewed', preview: previewOf(order, events), replayed: false };
+}
+
+/**
+ * A key of this process, never the customer's own. Under one key, equal texts have equal sealed
+ * values. So with the customer's key, a client without `persons:read` could preview guesses, and
+ * compare them with the order. A command that was sent before is still found, because the
+ * customer's keys are tried for it.
+ */
+const keyOfPreviews = async (): Promise<CustomerKey> => previewKey;

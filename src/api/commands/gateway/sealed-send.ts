@@ -1,0 +1,125 @@
+import type { CustomerKey } from '../../../access/persons/sealing.js';
+import { searchAttributes } from '../../../log/workflow/search-attribute-names.js';
+import type { FollowUpCommand } from '../../../order/commands.js';
+import { workflowId } from '../../../order-log.js';
+import { isMongoOutage } from '../../../outages/mongo-outage.js';
+import { withTimeout } from '../../../outages/timeout.js';
+import { WorkflowNotFoundError } from '@temporalio/client';
+import type { CommandMeta, CommandResult } from './gateway.js';
+import { type GatewayContext, whileAvailable } from './context.js';
+import { journalUnavailable, keysUnavailable, notFound } from './refusals.js';
+import { hasPersons, otherKeys, sealed } from './sealed.js';
+
+export type Sealing = ReturnType<typeof createSealing>;
+
+/** Finds the key of a command's customer, and sends the command sealed under it. */
+export function createSealing(context: GatewayContext) {
+  const { client, keys, logger, readJournal, customerInView, answerWithinMs, journalWithinMs, inTime } =
+    context;
+  const knowsCustomer = whileAvailable(customerInView, journalWithinMs);
+
+  /** Undefined if the key store is unavailable, and this process has no key for the customer. */
+  async function sealingKeyOf(
+    customerId: string,
+    { correlationId }: CommandMeta,
+  ): Promise<CustomerKey | undefined> {
+    try {
+      return await keys.sealingKey(customerId);
+    } catch (error) {
+      if (!isMongoOutage(error)) throw error;
+      logger.warn({ err: error, correlationId }, 'the key store does not answer');
+      return undefined;
+    }
+  }
+
+  /**
+   * The key that an order names; none if it was destroyed.
+   *
+   * @returns undefined if the key store is unavailable, or lacks the key
+   */
+  async function keyNamed(keyId: string): Promise<readonly CustomerKey[] | undefined> {
+    try {
+      const found = await withTimeout(answerWithinMs, keys.opening(keyId));
+      if (found === 'destroyed') return [];
+      return found === 'unknown' ? undefined : [{ keyId, key: found }];
+    } catch (error) {
+      if (!isMongoOutage(error)) throw error;
+      return undefined;
+    }
+  }
+
+  /** Undefined while the key store is unavailable. */
+  async function furtherKeys(
+    customerId: string,
+    than: CustomerKey,
+  ): Promise<readonly CustomerKey[] | undefined> {
+    try {
+      return await withTimeout(journalWithinMs, otherKeys(keys, customerId, than));
+    } catch (error) {
+      if (!isMongoOutage(error)) throw error;
+      return undefined;
+    }
+  }
+
+  /**
+   * Seals the persons in a command, and sends it. If it is refused because its key was used with
+   * another content, it may be a repetition that was sealed under another key of the customer.
+   */
+  async function sendSealed(
+    orderId: string,
+    command: FollowUpCommand,
+    meta: CommandMeta,
+    ask: (command: FollowUpCommand) => Promise<CommandResult>,
+    keyFor = (customerId: string) => sealingKeyOf(customerId, meta),
+  ): Promise<CommandResult> {
+    if (!hasPersons(command)) return await ask(command);
+    const customerId = await customerOf(orderId).catch((error: unknown) => {
+      if (!isMongoOutage(error)) throw error;
+      return journalUnavailable();
+    });
+    if (customerId === undefined) return notFound(orderId);
+    if (typeof customerId !== 'string') return customerId;
+    const key = await keyFor(customerId);
+    if (key === undefined) return keysUnavailable();
+    const { type, data } = command;
+    const sealedUnder = (one: CustomerKey) =>
+      // Sealing keeps the shape of the data.
+      ({ type, data: sealed<object>({ orderId, type, data }, one) }) as FollowUpCommand;
+    const result = await ask(sealedUnder(key));
+    if (meta.fresh === true || !isKeyReused(result)) return result;
+    const others = await furtherKeys(customerId, key);
+    if (others === undefined) return keysUnavailable();
+    for (const other of others) {
+      const again = await ask(sealedUnder(other));
+      if (!isKeyReused(again)) return again;
+    }
+    return result;
+  }
+
+  /**
+   * The customer of an order, which never changes.
+   *
+   * @returns undefined if there is no such order
+   * @throws errors of MongoDB if only the journal can tell
+   */
+  async function customerOf(orderId: string): Promise<string | undefined> {
+    const viewed = await knowsCustomer(orderId);
+    if (viewed !== undefined) return viewed;
+    try {
+      const handle = client.workflow.getHandle(workflowId(orderId));
+      const { searchAttributes: found } = await inTime(() => handle.describe());
+      const [customerId] = found[searchAttributes.customer] ?? [];
+      if (customerId !== undefined) return String(customerId);
+    } catch (error) {
+      if (!(error instanceof WorkflowNotFoundError)) throw error;
+    }
+    const [first] = await withTimeout(answerWithinMs, readJournal(orderId, 1));
+    return first?.type === 'OrderCreated' ? first.data.customer.id : undefined;
+  }
+
+  return { sealingKeyOf, keyNamed, furtherKeys, sendSealed };
+}
+
+function isKeyReused(result: CommandResult): boolean {
+  return result.kind === 'refused' && result.refusal.code === 'key_reused';
+}

@@ -1,0 +1,66 @@
+import { randomBytes } from 'node:crypto';
+import { changedAt, fieldOf, hasText, type Path, personalMembers } from '../../../access/persons/fields.js';
+import type { KeyStore } from '../../../access/persons/key-store.js';
+import { openAll } from '../../../access/persons/opening.js';
+import { type CustomerKey, seal } from '../../../access/persons/sealing.js';
+import { type CommandType, followUpTypes } from '../../../order/commands.js';
+import { bodyParts } from '../body-parts.js';
+import { commands } from '../table.js';
+
+/** The personal members of each command, by the marks in its schema. */
+const members = new Map<CommandType, readonly Path[]>(
+  (['CreateOrder', ...followUpTypes] as const).map((type) => [
+    type,
+    personalMembers(commands[type].body(bodyParts)),
+  ]),
+);
+
+/** The part of a key store that seals commands. */
+export type SealingKeys = Pick<KeyStore, 'sealingKey' | 'keysOf' | 'opening'>;
+
+/** The data of a command whose persons are in plain text, and where it goes. */
+export interface Plain<D> {
+  readonly orderId: string;
+  readonly type: CommandType;
+  readonly data: D;
+}
+
+/** Whether a command has a personal text. */
+export function hasPersons({ type, data }: Omit<Plain<unknown>, 'orderId'>): boolean {
+  return hasText(data, membersOf(type));
+}
+
+/** The data with every personal text sealed. */
+export function sealed<D>({ orderId, type, data }: Plain<D>, key: CustomerKey): D {
+  return membersOf(type).reduce((changed, path) => {
+    const place = { orderId, field: fieldOf(path) };
+    return changedAt(changed, path, (text) => seal(key, place, text));
+  }, data);
+}
+
+/**
+ * The customer's further keys. It has some if two processes gave it one each while the key store
+ * was unavailable: a command that was sealed under one may be sent again to the other process.
+ */
+export async function otherKeys(
+  keys: SealingKeys,
+  customerId: string,
+  than: CustomerKey,
+): Promise<readonly CustomerKey[]> {
+  const ids = (await keys.keysOf(customerId)).filter((keyId) => keyId !== than.keyId);
+  const found = await Promise.all(ids.map(async (keyId) => ({ keyId, key: await keys.opening(keyId) })));
+  return found.flatMap(({ keyId, key }) => (typeof key === 'string' ? [] : [{ keyId, key }]));
+}
+
+/** Seals what a preview sends. It is kept nowhere. */
+export const previewKey: CustomerKey = { keyId: 'preview-only', key: randomBytes(32) };
+
+/** Opens what `previewKey` has sealed: the caller's own words. */
+export async function withoutPreviewKey<T>(preview: T): Promise<T> {
+  const known = new Map([[previewKey.keyId, previewKey.key]]);
+  return (await openAll({ openingAll: async () => known }, preview)).value;
+}
+
+function membersOf(type: CommandType): readonly Path[] {
+  return members.get(type) ?? [];
+}

@@ -1,0 +1,114 @@
+import { Type } from 'typebox';
+import { deliveryAnswer } from '../../delivery/webhooks/delivery-log.js';
+import { replayFrom, retryDelivery, sendTest } from '../../delivery/webhooks/operator-actions.js';
+import { feedEnd } from '../../log/feed/feed.js';
+import { answering } from '../../mongodb/durability.js';
+import { orderLog } from '../../order-log.js';
+import type { Http } from '../http.js';
+import { HttpProblem } from '../problem.js';
+import { DeliveryAnswer, EndpointPath, tags } from '../schemas/endpoint.js';
+import { closed, Id, Time } from '../schemas/values.js';
+import {
+  config,
+  type EndpointDeps,
+  existing,
+  one,
+  Position,
+  refuseBeyond,
+  refusals,
+} from './routes-endpoints.js';
+import { CreateHeaders } from './schemas.js';
+
+/** What an endpoint gets beside the feed: a test, the feed again, or one event again. */
+export function registerDeliveries(app: Http, deps: EndpointDeps): void {
+  testRoute(app, deps);
+  replayRoute(app, deps);
+  retryRoute(app, deps);
+}
+
+function testRoute(app: Http, { db, endpoints }: EndpointDeps): void {
+  app.post(
+    `${one}/test`,
+    {
+      config,
+      schema: {
+        summary: 'Send an endpoint a test message now',
+        description:
+          'Of type `webhook.test.v1`, once, also to a disabled endpoint. The answer has the result.',
+        tags,
+        headers: CreateHeaders,
+        params: EndpointPath,
+        body: closed({}),
+        response: { 200: DeliveryAnswer, ...refusals },
+      },
+    },
+    async (request, reply) => {
+      const { secrets, sender } = endpoints;
+      const { orderId: endpointId, url, secretIds } = await existing(endpoints, request.params.endpointId);
+      const receiver = { endpointId, url, secrets: await secrets.read(secretIds) };
+      // Frees the request's place, because all that remains is waiting.
+      request.leave();
+      return await reply.send(deliveryAnswer(await sendTest(db, sender, receiver)));
+    },
+  );
+}
+
+function replayRoute(app: Http, { db, endpoints }: EndpointDeps): void {
+  app.post(
+    `${one}/replay`,
+    {
+      config,
+      schema: {
+        summary: 'Deliver the feed again, from a position or a time',
+        description: 'Events after the position, or that were recorded at this time or later.',
+        tags,
+        headers: CreateHeaders,
+        params: EndpointPath,
+        body: closed({ after: Type.Optional(Position), from: Type.Optional(Time) }),
+        response: {
+          200: closed({ endpointId: Type.String(), generation: Type.Integer(), after: Type.Integer() }),
+          ...refusals,
+        },
+      },
+    },
+    async (request, reply) => {
+      const { after, from } = request.body;
+      if ((after === undefined) === (from === undefined))
+        throw new HttpProblem(422, 'replay_place', 'Say either after (a position) or from (a time).');
+      const { generations, head } = await feedEnd(orderLog, db, answering);
+      refuseBeyond(after, head);
+      const endpoint = await existing(endpoints, request.params.endpointId);
+      const place = after ?? { from: new Date(from ?? '').toISOString(), head };
+      const position = await replayFrom(db, endpoint, generations, place);
+      const { generation } = generations.current;
+      return await reply.send({ endpointId: endpoint.orderId, generation, after: position });
+    },
+  );
+}
+
+function retryRoute(app: Http, { db, endpoints }: EndpointDeps): void {
+  app.post(
+    `${one}/deliveries/:eventId/retry`,
+    {
+      config,
+      schema: {
+        summary: 'Deliver one event now: one that waits, is parked, or was delivered before',
+        tags,
+        headers: CreateHeaders,
+        params: closed({
+          endpointId: Id,
+          eventId: Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}:[1-9]\\d{0,8}$' }),
+        }),
+        body: closed({}),
+        response: { 202: closed({ endpointId: Type.String(), eventId: Type.String() }), ...refusals },
+      },
+    },
+    async (request, reply) => {
+      const { endpointId, eventId } = request.params;
+      await existing(endpoints, endpointId);
+      if (!(await retryDelivery(db, endpointId, eventId)))
+        throw new HttpProblem(404, 'event_not_found', `The feed has no event ${eventId}.`);
+      return await reply.code(202).send({ endpointId, eventId });
+    },
+  );
+}

@@ -1,0 +1,88 @@
+import type { Db } from 'mongodb';
+import { Type } from 'typebox';
+import { feedHead, readGeneration } from '../../../log/feed/feed.js';
+import { feedGenerations, type Generations } from '../../../log/feed/generations.js';
+import { answering } from '../../../mongodb/durability.js';
+import { orderLog } from '../../../order-log.js';
+import { upcastIfKnown } from '../../../order/upcasters.js';
+import type { Http } from '../../http.js';
+import { problem } from '../../problem.js';
+import { closed } from '../../schemas/values.js';
+import { sendEvents } from '../event-page.js';
+import { refuseOtherGeneration, refusePositionBeyond } from '../refuse-place.js';
+import { FeedPage, Generation, Position } from '../schemas.js';
+import { PAGE } from './live.js';
+import { continuesAfter, ReaderParameter, refuseTwoPlaces } from './routes-readers.js';
+import { selected, selectionIn, selectionParameters } from './selection.js';
+
+/**
+ * The feed, in pages: all events of all orders in one order without gaps. The positions of an
+ * order's events follow their versions.
+ */
+export function registerFeed(app: Http, db: Db): void {
+  app.get(
+    '/v1/events',
+    {
+      config: { access: 'events:read', work: 'list' },
+      schema: {
+        summary: 'The feed: all events of all orders, in one sequence',
+        description:
+          'Positions are 1, 2, 3 … without gaps. No event is added later before one that was read. ' +
+          'Pass `nextCursor`, or the last position you have, on as `after`, and `generation` with it. ' +
+          'A filter leaves events out: continue after `upTo` then. ' +
+          'With `reader`, the page continues after the checkpoint of that reader; the request changes nothing. ' +
+          'When the feed was restored, a position beyond what is left of its generation is refused ' +
+          'with 409 `feed_restored`, which says where to continue.',
+        tags: ['feed'],
+        querystring: closed({
+          after: Type.Optional(Position),
+          generation: Type.Optional(Generation),
+          limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000, default: PAGE })),
+          ...selectionParameters,
+          reader: ReaderParameter,
+        }),
+        response: { 200: FeedPage, 400: problem(400), 409: problem(409), 503: problem(503) },
+      },
+    },
+    async (request, reply) => {
+      const { generation, limit = PAGE, reader: name, ...chosen } = request.query;
+      const selection = selectionIn(chosen);
+      refuseTwoPlaces(request.query);
+      const most = selection?.payload === 'order' ? Math.min(limit, PAGE) : limit;
+      const reader = name === undefined ? undefined : { client: request.principal.issuer, name };
+      const begin = async (generations: Generations) => {
+        const after = request.query.after ?? (reader ? await continuesAfter(db, reader, generations) : 0);
+        if (generation !== undefined) refuseOtherGeneration(after, generation, generations);
+        return after;
+      };
+      const { generations, after, events } = await readPage(db, begin, most);
+      if (events.length === 0) refusePositionBeyond(after, await feedHead(orderLog, db, answering));
+      const { generation: current, commonUntil } = generations.current;
+      const data =
+        selection === undefined
+          ? events.map((event) => upcastIfKnown(event))
+          : (await selected(db, selection, events, current)).map((one) => one.data);
+      const upTo = events.at(-1)?.position ?? after;
+      const isLastPage = events.length < most;
+      return await sendEvents(reply, data, isLastPage ? undefined : upTo, {
+        more: { generation: current, commonUntil, upTo },
+      });
+    },
+  );
+}
+
+/**
+ * Reads a page. If the next generation begins meanwhile, reads it again, so that all of its events
+ * are of the generation that it names.
+ *
+ * @param begin gives the position after which the page begins
+ */
+async function readPage(db: Db, begin: (generations: Generations) => Promise<number>, limit: number) {
+  for (;;) {
+    const generations = await feedGenerations(orderLog, db, answering);
+    const after = await begin(generations);
+    const place = { generation: generations.current.generation, position: after };
+    const { events } = await readGeneration(orderLog, db, place, limit, answering);
+    if (events !== undefined) return { generations, after, events };
+  }
+}

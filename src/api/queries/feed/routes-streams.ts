@@ -1,0 +1,141 @@
+import { setMaxListeners } from 'node:events';
+import type { Db } from 'mongodb';
+import { Type } from 'typebox';
+import { createMutex } from '../../../concurrency/mutex.js';
+import { createSharing } from '../../../concurrency/sharing.js';
+import { feedEnd } from '../../../log/feed/feed.js';
+import { firstGeneration } from '../../../log/feed/generations.js';
+import type { FeedTail } from '../../../log/feed/tail.js';
+import { answering } from '../../../mongodb/durability.js';
+import { orderLog } from '../../../order-log.js';
+import type { Http } from '../../http.js';
+import { problem } from '../../problem.js';
+import { closed, OrderPath } from '../../schemas/values.js';
+import type { OrderReader } from '../order-reader.js';
+import { refuseOtherGeneration, refusePositionBeyond, refuseUnknownVersion } from '../refuse-place.js';
+import { Generation, Position } from '../schemas.js';
+import { sendOnceReachable } from './live.js';
+import { continuesAfter, ReaderParameter, refuseTwoPlaces } from './routes-readers.js';
+import { selectionIn, selectionParameters } from './selection.js';
+import { feedFrom, orderFrom, type StreamedPage } from './streamed-events.js';
+
+export interface StreamDeps {
+  readonly db: Db;
+  readonly reader: OrderReader;
+  readonly tail: FeedTail;
+}
+
+const tags = ['feed'];
+
+function lastEventIdOf(pattern: string) {
+  const description = 'the id of the last event that was received';
+  return Type.Object({ 'last-event-id': Type.Optional(Type.String({ pattern, description })) });
+}
+
+const stream = {
+  200: {
+    description: 'Server-Sent Events: `id` to resume after, `data` an event',
+    content: { 'text/event-stream': { schema: Type.String() } },
+  },
+  400: problem(400),
+  404: problem(404),
+  503: problem(503),
+};
+
+/** The feed and the log of an order, live: as Server-Sent Events. */
+export function registerStreams(app: Http, deps: StreamDeps): void {
+  const closing = new AbortController();
+  // Each open stream adds a listener: no limit.
+  setMaxListeners(0, closing.signal);
+  app.addHook('preClose', async () => closing.abort());
+  feedStreamRoute(app, deps, closing.signal);
+  orderStreamRoute(app, deps, closing.signal);
+}
+
+function feedStreamRoute(app: Http, { db, tail }: StreamDeps, closing: AbortSignal): void {
+  const sharing = createSharing<StreamedPage>();
+  app.get(
+    '/v1/events/stream',
+    {
+      config: { access: 'events:read', work: 'stream' },
+      exposeHeadRoute: false,
+      schema: {
+        summary: 'The feed, live',
+        description:
+          'From `Last-Event-ID` or `after` (a position), with `reader` after the checkpoint of that reader, otherwise ' +
+          'from now on. Comments keep the connection alive. ' +
+          'An id is a position in the first generation of the feed, and `<position>@<generation>` in a later one. ' +
+          'When a filter leaves events out, the `id` comes alone, so that a client resumes after them.',
+        tags,
+        headers: lastEventIdOf('^(0|[1-9]\\d{0,14})(@[1-9]\\d{0,14})?$'),
+        querystring: closed({
+          after: Type.Optional(Position),
+          generation: Type.Optional(Generation),
+          ...selectionParameters,
+          reader: ReaderParameter,
+        }),
+        response: { ...stream, 409: problem(409) },
+      },
+    },
+    async (request, reply) => {
+      const { reader: name } = request.query;
+      refuseTwoPlaces(request.query);
+      const given = checkpointOf(request.headers['last-event-id'], request.query);
+      const selection = selectionIn(request.query);
+      const reader = name === undefined ? undefined : { client: request.principal.issuer, name };
+      await sendOnceReachable(reply, closing, async (signal) => {
+        const { generations, head } = await feedEnd(orderLog, db, answering);
+        const { generation } = given;
+        const after = given.after ?? (reader ? await continuesAfter(db, reader, generations) : head);
+        if (generation !== undefined) refuseOtherGeneration(after, generation, generations);
+        refusePositionBeyond(after, head);
+        const { generation: current, commonUntil } = generations.current;
+        reply.header('feed-generation', current).header('feed-common-until', commonUntil);
+        const part = { after, generation: current, selection };
+        return feedFrom({ db, tail, sharing }, part, signal);
+      });
+    },
+  );
+}
+
+function orderStreamRoute(app: Http, { db, reader, tail }: StreamDeps, closing: AbortSignal): void {
+  const turn = createMutex();
+  app.get(
+    '/v1/orders/:orderId/stream',
+    {
+      config: { access: 'events:read', work: 'stream' },
+      exposeHeadRoute: false,
+      schema: {
+        summary: 'The log of an order, live',
+        description: 'From its first event, or after the version in `Last-Event-ID` or `after`.',
+        tags,
+        headers: lastEventIdOf('^(0|[1-9]\\d{0,14})$'),
+        params: OrderPath,
+        querystring: closed({ after: Type.Optional(Position) }),
+        response: stream,
+      },
+    },
+    async (request, reply) => {
+      const { orderId } = request.params;
+      const after = Number(request.headers['last-event-id'] ?? request.query.after ?? 0);
+      await sendOnceReachable(reply, closing, async (signal) => {
+        await refuseUnknownVersion({ db, reader }, orderId, after);
+        return orderFrom({ db, tail }, turn, orderId, after, signal);
+      });
+    },
+  );
+}
+
+/**
+ * Where a stream resumes. An id without a generation is one of the first generation; `after` is a
+ * position of the current one unless the client names another.
+ */
+function checkpointOf(
+  lastEventId: string | undefined,
+  { after, generation }: { readonly after?: number; readonly generation?: number },
+): { readonly after?: number | undefined; readonly generation?: number | undefined } {
+  if (lastEventId === undefined) return { after, generation };
+  const [position, suffix] = lastEventId.split('@');
+  const ofId = suffix === undefined ? (generation ?? firstGeneration.generation) : Number(suffix);
+  return { after: Number(position), generation: ofId };
+}

@@ -1,0 +1,81 @@
+import { once } from 'node:events';
+import type { FastifyReply } from 'fastify';
+import { createMutex } from '../../../concurrency/mutex.js';
+
+/** One Server-Sent Event; a client resumes after its id (`Last-Event-ID`). */
+export interface StreamItem {
+  readonly id: number | string;
+  /** absent if the item only moves the client's place past events that were left out */
+  readonly data?: object;
+}
+
+/** Items in order. A page that is sent to several streams is serialized once. */
+export type StreamPage = readonly StreamItem[];
+
+/** Sent while there are no events, so that neither side considers the other dead. */
+export const keepAlive = Symbol('keep-alive');
+
+const RECONNECT_MS = 1_000;
+/** Bytes written at once. */
+const CHUNK = 64 * 1024;
+/**
+ * Lets one stream of the process write a chunk of a large page at a time. Otherwise each socket
+ * could buffer megabytes at once, even if its client does not read.
+ */
+const oneAtATime = createMutex();
+
+/**
+ * Sends pages of items as Server-Sent Events until they end or fail, or until the client
+ * disconnects (then `signal` aborts). The next page is requested when the last one was sent, so a
+ * slow reader needs no more memory than one page. The server closes the connection of a client that
+ * stops reading (`HttpLimits.movesWithinMs`).
+ */
+export async function sendStream(
+  reply: FastifyReply,
+  pages: AsyncIterable<StreamPage | typeof keepAlive>,
+  signal: AbortSignal,
+): Promise<void> {
+  reply.hijack();
+  const { raw } = reply;
+  for (const [name, value] of Object.entries(reply.getHeaders()))
+    if (value !== undefined) raw.setHeader(name, value);
+  raw.writeHead(200, {
+    'content-type': 'text/event-stream',
+    'cache-control': 'no-store',
+    'x-accel-buffering': 'no',
+  });
+  raw.write(`retry: ${RECONNECT_MS}\n\n`);
+  try {
+    for await (const page of pages) {
+      const bytes = page === keepAlive ? Buffer.from(': keep-alive\n\n') : bytesOf(page);
+      for (let start = 0; start < bytes.length && !signal.aborted; start += CHUNK) {
+        const chunk = bytes.subarray(start, start + CHUNK);
+        if (bytes.length < CHUNK) raw.write(chunk);
+        else await oneAtATime(async () => raw.write(chunk));
+        if (raw.writableNeedDrain) await once(raw, 'drain', { signal });
+      }
+      if (signal.aborted) break;
+    }
+  } catch (error) {
+    // The headers were sent, so the error cannot be answered: the client reconnects after its last
+    // id.
+    if (!signal.aborted) reply.log.warn({ err: error }, 'a stream failed');
+  } finally {
+    // Unread data would keep the connection, and thereby the server, from closing.
+    if (raw.writableNeedDrain) raw.destroy();
+    else raw.end();
+  }
+}
+
+const bytesOfPages = new WeakMap<StreamPage, Buffer>();
+
+function bytesOf(page: StreamPage): Buffer {
+  const known = bytesOfPages.get(page);
+  if (known !== undefined) return known;
+  const texts = page.map(({ id, data }) =>
+    data === undefined ? `id: ${id}\n\n` : `id: ${id}\ndata: ${JSON.stringify(data)}\n\n`,
+  );
+  const bytes = Buffer.from(texts.join(''));
+  bytesOfPages.set(page, bytes);
+  return bytes;
+}

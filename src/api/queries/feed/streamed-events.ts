@@ -1,0 +1,123 @@
+import type { Db } from 'mongodb';
+import type { Mutex } from '../../../concurrency/mutex.js';
+import type { createSharing } from '../../../concurrency/sharing.js';
+import { type PositionedEvent, skipLostPositions } from '../../../log/feed/feed.js';
+import { firstGeneration } from '../../../log/feed/generations.js';
+import type { FeedTail } from '../../../log/feed/tail.js';
+import { readStored } from '../../../log/journal/read-journal.js';
+import { answering } from '../../../mongodb/durability.js';
+import { orderLog } from '../../../order-log.js';
+import { upcastIfKnown } from '../../../order/upcasters.js';
+import { type Items, KEEP_ALIVE_MS, live, PAGE } from './live.js';
+import { type Selected, selected, type Selection } from './selection.js';
+import type { StreamItem, StreamPage } from './stream.js';
+
+interface Source {
+  readonly db: Db;
+  readonly tail: FeedTail;
+}
+
+/** The events that a stream of the feed sends. */
+export interface FeedPart {
+  /** a position of the generation */
+  readonly after: number;
+  readonly generation: number;
+  /** undefined for all events as they are */
+  readonly selection: Selection | undefined;
+}
+
+/** What a stream sends, and the position after which it continues; undefined at the end. */
+export interface StreamedPage {
+  readonly items: StreamPage;
+  readonly last: number | undefined;
+}
+
+interface SharedSource extends Source {
+  /** among streams at the same position with the same selection */
+  readonly sharing: ReturnType<typeof createSharing<StreamedPage>>;
+}
+
+/**
+ * The events of the feed. Ends when the next generation begins: there, the next positions may
+ * belong to other events.
+ */
+export function feedFrom(
+  { db, tail, sharing }: SharedSource,
+  { after, generation, selection }: FeedPart,
+  signal: AbortSignal,
+): Items {
+  const readChosen = async (position: number, chosen: Selection): Promise<StreamedPage> => {
+    const events = (await tail.read(generation, position, PAGE)) ?? [];
+    const items = (await selected(db, chosen, events, generation)).map((one) => itemOf(one, generation));
+    const last = events.at(-1)?.position;
+    // A client that reconnects does not read again what was left out.
+    const isMarked = last === undefined || items.at(-1)?.id === idOf(last, generation);
+    return { items: isMarked ? items : [...items, { id: idOf(last, generation) }], last };
+  };
+  const read = async (position: number): Promise<StreamedPage> => {
+    if (selection !== undefined) {
+      const key = JSON.stringify([generation, position, selection]);
+      return await sharing(key, () => readChosen(position, selection));
+    }
+    const events = (await tail.read(generation, position, PAGE)) ?? [];
+    return { items: pageOf(events, generation), last: events.at(-1)?.position };
+  };
+  const isMore = async (position: number) =>
+    (await tail.waitBeyond(position, signal, KEEP_ALIVE_MS)) > position;
+  const isOver = () => tail.generation !== undefined && tail.generation !== generation;
+  return live(
+    after,
+    { read, isMore, isOver, skipLost: (position) => skipLostPositions(orderLog, db, position, answering) },
+    signal,
+  );
+}
+
+/**
+ * The events of one order. Reads the journal each time the feed announces an event of the order.
+ */
+export async function* orderFrom(
+  { db, tail }: Source,
+  turn: Mutex,
+  orderId: string,
+  after: number,
+  signal: AbortSignal,
+): Items {
+  const news = tail.listenTo(orderId);
+  const read = async (version: number) => {
+    const events = await turn(() =>
+      readStored(orderLog, db, orderId, { from: version + 1, limit: PAGE, maxTimeMS: answering.maxTimeMS }),
+    );
+    const end = events.findIndex(({ position }) => position === undefined);
+    const given = events.slice(0, end === -1 ? PAGE : end);
+    return {
+      items: given.map((event) => ({ id: event.version, data: upcastIfKnown(event) })),
+      last: given.at(-1)?.version,
+    };
+  };
+  try {
+    yield* live(after, { read, isMore: () => news.next(signal, KEEP_ALIVE_MS) }, signal);
+  } finally {
+    news.close();
+  }
+}
+
+/** The same array for the same events, so that streams that send it share its bytes. */
+function pageOf(events: readonly PositionedEvent[], generation: number): StreamPage {
+  const known = pages.get(events);
+  if (known !== undefined) return known;
+  const items = events.map((event) =>
+    itemOf({ position: event.position, data: upcastIfKnown(event) }, generation),
+  );
+  pages.set(events, items);
+  return items;
+}
+
+function itemOf({ position, data }: Selected, generation: number): StreamItem {
+  return { id: idOf(position, generation), data };
+}
+
+function idOf(position: number, generation: number): string {
+  return generation === firstGeneration.generation ? `${position}` : `${position}@${generation}`;
+}
+
+const pages = new WeakMap<readonly PositionedEvent[], StreamPage>();

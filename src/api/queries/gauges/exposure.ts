@@ -1,0 +1,96 @@
+import type { ConnectionLike } from '@temporalio/client';
+import { optionalTsToMs } from '@temporalio/common/lib/time.js';
+import proto from '@temporalio/proto';
+import type { Db } from 'mongodb';
+import type { StepTally } from '../../../log/journal/step-tally.js';
+import { answering } from '../../../mongodb/durability.js';
+import { journal } from '../../../log/journal/journal.js';
+import { ageOf } from '../../../log/feed/lag.js';
+import { withTimeout } from '../../../outages/timeout.js';
+import { orderLog } from '../../../order-log.js';
+
+/**
+ * How much is acknowledged and not recorded yet. It would be lost if Temporal's database were lost.
+ */
+export interface Exposure {
+  /** how many orders */
+  readonly count: number;
+  /** age of their oldest acknowledged event or message, in milliseconds */
+  readonly oldestMs: number;
+}
+
+export interface ExposureDeps {
+  readonly db: Db;
+  /** the tally of the workers in this process; absent if it has none */
+  readonly tally: StepTally | undefined;
+  readonly undecided: () => Promise<Exposure>;
+}
+
+const WITHIN_MS = 1_000;
+const lookedUpAtMost = 1_000;
+
+const { TASK_QUEUE_TYPE_WORKFLOW: ofWorkflows } = proto.temporal.api.enums.v1.TaskQueueType;
+
+/**
+ * Orders with a message that no worker has decided yet. It counts the workflow tasks that wait in
+ * the orders' task queue: an order has one at most, however many messages wait. Temporal's count is
+ * approximate.
+ */
+export async function undecidedOrders(
+  connection: ConnectionLike,
+  namespace: string,
+  taskQueue: string,
+): Promise<Exposure> {
+  const { stats } = await connection.withDeadline(Date.now() + WITHIN_MS, () =>
+    connection.workflowService.describeTaskQueue({
+      namespace,
+      taskQueue: { name: taskQueue },
+      taskQueueType: ofWorkflows,
+      reportStats: true,
+    }),
+  );
+  return {
+    count: Number(stats?.approximateBacklogCount ?? 0),
+    oldestMs: optionalTsToMs(stats?.approximateBacklogAge) ?? 0,
+  };
+}
+
+/**
+ * Orders with events that a worker of this process has received to record, and not recorded yet.
+ * Events that another worker has recorded are not counted, unless MongoDB is unavailable.
+ */
+export async function unrecordedOrders(db: Db, tally: StepTally): Promise<Exposure> {
+  const open = tally.unrecorded();
+  if (open.length === 0) return { count: 0, oldestMs: 0 };
+  const ids = open.slice(0, lookedUpAtMost).map(({ id }) => id);
+  const found = await withTimeout(
+    WITHIN_MS,
+    journal(orderLog, db)
+      .find({ _id: { $in: ids } }, { ...answering, projection: { _id: 1 } })
+      .toArray(),
+  ).catch(() => []);
+  const recorded = new Set(found.map(({ _id }) => _id));
+  const left = open.filter(({ id }) => !recorded.has(id));
+  return {
+    count: new Set(left.map(({ orderId }) => orderId)).size,
+    oldestMs: Math.max(0, ...left.map(({ occurredAt }) => ageOf(occurredAt))),
+  };
+}
+
+/**
+ * Describes what is exposed for longer than `limitMs`; undefined if nothing is. Fails while
+ * Temporal is unavailable.
+ */
+export async function exposureConcern(
+  { db, tally, undecided }: ExposureDeps,
+  limitMs: number,
+): Promise<string | undefined> {
+  const [waiting, decided] = await Promise.all([undecided(), tally && unrecordedOrders(db, tally)]);
+  const inWords = (what: string, { count, oldestMs }: Exposure) =>
+    oldestMs > limitMs ? [`${count} ${what}, the oldest for ${Math.round(oldestMs / 1_000)} s`] : [];
+  const concerns = [
+    ...inWords('orders wait for a worker', waiting),
+    ...(decided === undefined ? [] : inWords('orders decided and not recorded', decided)),
+  ];
+  return concerns.length === 0 ? undefined : concerns.join('; ');
+}

@@ -1,0 +1,108 @@
+import type { Db } from 'mongodb';
+import { Type } from 'typebox';
+import { foldHistory } from '../../log/history/history.js';
+import { contiguous } from '../../log/journal/fold.js';
+import { readStored } from '../../log/journal/read-journal.js';
+import { answering } from '../../mongodb/durability.js';
+import { upcastIfKnown } from '../../order/upcasters.js';
+import { orderLog } from '../../order-log.js';
+import { isServerError } from '../../outages/server-error.js';
+import type { OrderViews } from '../../views/cache/order-views.js';
+import type { PersonsAtEdge } from '../access/persons.js';
+import type { Http } from '../http.js';
+import { HttpProblem, problem } from '../problem.js';
+import { Event } from '../schemas/order.js';
+import { closed, OrderPath } from '../schemas/values.js';
+import { sendEvents } from './event-page.js';
+import { logUnreadable, orderNotFound } from './order-problems.js';
+import type { OrderReader } from './order-reader.js';
+import { isAskedFor } from './query-parameters.js';
+import { refuseUnknownVersion, refuseVersionBeyond } from './refuse-place.js';
+import { page } from './schemas.js';
+
+export interface OrderEventsDeps {
+  readonly db: Db;
+  readonly views: Pick<OrderViews, 'read'>;
+  readonly reader: OrderReader;
+  readonly persons: PersonsAtEdge;
+}
+
+const { maxTimeMS } = answering;
+
+/** The log of an order, from the journal or from its history. */
+export function registerOrderEvents(app: Http, deps: OrderEventsDeps): void {
+  const { reader, persons } = deps;
+  app.get(
+    '/v1/orders/:orderId/events',
+    {
+      config: {
+        access: 'events:read',
+        work: (request) => (isAskedFor(request, 'source', 'history') ? 'history' : 'list'),
+      },
+      schema: {
+        summary: 'The log of an order',
+        description:
+          'From the journal, or from the workflow history. Pass `nextCursor`, or the last version you have, on as `after`. ' +
+          'Versions have no gaps: an event that was recorded before an earlier one is returned only once that one is recorded too.',
+        tags: ['queries'],
+        params: OrderPath,
+        querystring: closed({
+          source: Type.Optional(Type.Enum(['journal', 'history'], { default: 'journal' })),
+          after: Type.Optional(Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER - 1 })),
+          limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000, default: 200 })),
+        }),
+        response: { 200: page(Event), 400: problem(400), 404: problem(404), 503: problem(503) },
+      },
+    },
+    async (request, reply) => {
+      const { orderId } = request.params;
+      const { source = 'journal', after = 0, limit = 200 } = request.query;
+      const events =
+        source === 'journal'
+          ? await journalAfter(deps, orderId, after, limit + 1)
+          : await historyAfter(reader, orderId, after);
+      const data = events.slice(0, limit);
+      const isLastPage = events.length <= limit;
+      return await sendEvents(reply, data, isLastPage ? undefined : data.at(-1)?.version, {
+        open: (json) => persons.json(request, reply, json),
+      });
+    },
+  );
+}
+
+/** The events after a version up to a gap, which later events may fill. */
+async function journalAfter(
+  { db, reader, views }: Omit<OrderEventsDeps, 'persons'>,
+  orderId: string,
+  after: number,
+  limit: number,
+) {
+  const read = async () =>
+    (await readStored(orderLog, db, orderId, { from: after + 1, limit, maxTimeMS })).map((event) =>
+      upcastIfKnown(event),
+    );
+  const events = await read();
+  if (events.length === 0) await refuseUnknownVersion({ db, reader }, orderId, after);
+  const first = events[0]?.version ?? 1;
+  if (after > 0 || first === 1) return contiguous(events, after);
+  // If the view has a version beyond the gap, the missing events have come since the first read,
+  // or never will: the journal was rebuilt from a history that had lost its first runs, and
+  // begins later than version 1.
+  if (((await views.read(orderId))?.version ?? 0) < first) return [];
+  const known = await read();
+  return contiguous(known, (known[0]?.version ?? 1) - 1);
+}
+
+async function historyAfter(reader: OrderReader, orderId: string, after: number) {
+  const log = await reader.readHistory(orderId).catch((error: unknown) => {
+    throw isServerError(error) ? error : logUnreadable(orderId, error);
+  });
+  if (log !== undefined) {
+    const events = log.isForecast ? [] : log.events.filter(({ version }) => version > after);
+    if (events.length === 0) refuseVersionBeyond(orderId, after, foldHistory(orderLog, log)?.version ?? 0);
+    return events;
+  }
+  if ((await reader.read(orderId)) === undefined) throw orderNotFound(orderId);
+  const detail = `Temporal no longer has the history of order ${orderId}. Its journal is complete: leave out source.`;
+  throw new HttpProblem(404, 'history_not_kept', detail);
+}

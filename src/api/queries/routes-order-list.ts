@@ -1,0 +1,82 @@
+import type { Db } from 'mongodb';
+import { Type } from 'typebox';
+import type { OrderViews } from '../../views/cache/order-views.js';
+import { queryWords } from '../../views/search-words.js';
+import type { PersonsAtEdge } from '../access/persons.js';
+import type { Http } from '../http.js';
+import { problem } from '../problem.js';
+import { Order } from '../schemas/order.js';
+import { Amount, closed, Id, Name, Sku, Tag, Time } from '../schemas/values.js';
+import type { Cursors } from './cursor.js';
+import { listOrders, sorts } from './list-orders.js';
+import { page } from './schemas.js';
+
+export interface OrderListDeps {
+  readonly db: Db;
+  readonly views: Pick<OrderViews, 'shown'>;
+  readonly cursors: Cursors;
+  readonly attentionAfterMs: number;
+  readonly persons: PersonsAtEdge;
+}
+
+/** Orders, filtered and sorted. */
+export function registerOrderList(
+  app: Http,
+  { db, views, cursors, attentionAfterMs, persons }: OrderListDeps,
+): void {
+  app.get(
+    '/v1/orders',
+    {
+      config: { access: 'orders:read', work: 'list' },
+      schema: {
+        summary: 'Orders, filtered and sorted',
+        description:
+          'Every filter that is given must hold. Pass `nextCursor` on as `cursor`, with the same filters and sort.',
+        tags: ['queries'],
+        querystring: closed({
+          status: Type.Optional(
+            Type.Enum(['pending', 'confirmed', 'completed', 'rejected', 'cancelled', 'expired']),
+          ),
+          paymentStatus: Type.Optional(Order.properties.paymentStatus),
+          fulfillmentStatus: Type.Optional(Order.properties.fulfillmentStatus),
+          held: Type.Optional(Type.Enum(['true', 'false'])),
+          attention: Type.Optional(
+            Type.Enum(['true', 'false'], { description: 'whether it is in GET /v1/attention' }),
+          ),
+          customerId: Type.Optional(Id),
+          sku: Type.Optional(Sku),
+          tag: Type.Optional(Tag),
+          q: Type.Optional(
+            Type.String({
+              ...Name,
+              description:
+                'words; each is the beginning of a word in ids, tags or goods, or, with `persons:read`, a whole word of the name or the e-mail address; case, accents and punctuation are ignored',
+            }),
+          ),
+          'createdAt[gt]': Type.Optional(Time),
+          'createdAt[gte]': Type.Optional(Time),
+          'createdAt[lt]': Type.Optional(Time),
+          'createdAt[lte]': Type.Optional(Time),
+          'updatedAt[gt]': Type.Optional(Time),
+          'updatedAt[gte]': Type.Optional(Time),
+          'updatedAt[lt]': Type.Optional(Time),
+          'updatedAt[lte]': Type.Optional(Time),
+          'total[gt]': Type.Optional(Amount),
+          'total[gte]': Type.Optional(Amount),
+          'total[lt]': Type.Optional(Amount),
+          'total[lte]': Type.Optional(Amount),
+          sort: Type.Optional(Type.Enum([...sorts], { default: '-createdAt' })),
+          limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 200, default: 50 })),
+          cursor: Type.Optional(Type.String({ maxLength: 500 })),
+        }),
+        response: { 200: page(Order), 400: problem(400), 503: problem(503) },
+      },
+    },
+    async (request, reply) => {
+      const hashes = await persons.search(request, reply, queryWords(request.query.q ?? ''));
+      const list = await listOrders(db, cursors, request.query, attentionAfterMs, hashes);
+      for (const { orderId, version } of list.data) views.shown(orderId, version);
+      return await reply.send(list);
+    },
+  );
+}

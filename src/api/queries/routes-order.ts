@@ -1,0 +1,169 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { Type } from 'typebox';
+import { attentionOf } from '../../attention/list.js';
+import { isConcerned } from '../../attention/order-rows.js';
+import type { AttentionDeps } from '../../attention/page.js';
+import { ago } from '../../log/feed/lag.js';
+import type { Moment } from '../../log/journal/time-travel.js';
+import { toView } from '../../order/view.js';
+import { isServerError } from '../../outages/server-error.js';
+import type { OrderViews } from '../../views/cache/order-views.js';
+import type { PersonsAtEdge } from '../access/persons.js';
+import type { Http } from '../http.js';
+import type { Kind } from '../overload/admission.js';
+import { HttpProblem, problem } from '../problem.js';
+import { closed, OrderPath, Time, Version } from '../schemas/values.js';
+import { badQuery, isAskedFor, toInstant } from './query-parameters.js';
+import { orderNotFound } from './order-problems.js';
+import type { FoundOrder, OrderReader } from './order-reader.js';
+import type { Past } from './past.js';
+import { OrderWithAttention } from './schemas.js';
+
+export interface OrderQueryDeps {
+  readonly views: Pick<OrderViews, 'reach'>;
+  readonly reader: OrderReader;
+  readonly past: Past;
+  readonly attention: AttentionDeps;
+  readonly persons: PersonsAtEdge;
+}
+
+const VERSION_WITHIN_MS = 5_000;
+
+/** An order as it is, or as it was. */
+export function registerOrder(app: Http, { views, reader, past, attention, persons }: OrderQueryDeps): void {
+  app.get(
+    '/v1/orders/:orderId',
+    {
+      config: { access: 'orders:read', work: orderWork },
+      schema: {
+        summary: 'An order as it is, or as it was',
+        description:
+          'From its view. If that is missing, or MongoDB is unavailable, from its workflow or its history (`Served-By`). ' +
+          'With `version` or `at`, from the journal: the order as it was after that version, or at that time.',
+        tags: ['queries'],
+        headers: Type.Object({ 'if-none-match': Type.Optional(Type.String()) }),
+        params: OrderPath,
+        querystring: closed({
+          consistency: Type.Optional(Type.Enum(['strong'], { description: 'ask the workflow itself' })),
+          minVersion: Type.Optional(Version),
+          version: Type.Optional(Version),
+          at: Type.Optional(Time),
+        }),
+        response: {
+          200: OrderWithAttention,
+          304: { description: 'Not Modified', type: 'null' },
+          400: problem(400),
+          404: problem(404),
+          503: problem(503),
+        },
+      },
+    },
+    async (request, reply) => {
+      const { orderId } = request.params;
+      const moment = momentOf(request.query);
+      if (moment !== undefined) {
+        const { order, isFinal } = await past.orderAt(orderId, moment);
+        const { version } = order;
+        const found: FoundOrder = { version, json: JSON.stringify(toView(order)), servedBy: 'journal' };
+        return await sendOrder(request, reply, persons, found, isFinal ? forGood : 'no-cache');
+      }
+      const { consistency, minVersion = 1 } = request.query;
+      const read = consistency === 'strong' ? 'readStrong' : 'read';
+      let found = await reader[read](orderId, minVersion);
+      if (found !== undefined && found.version < minVersion) {
+        await views.reach(orderId, ({ version }) => version >= minVersion, VERSION_WITHIN_MS);
+        found = await reader[read](orderId, minVersion);
+      }
+      if (found === undefined) throw orderNotFound(orderId);
+      if (found.version < minVersion) throw behind(found, minVersion);
+      const attentive = await withAttention(attention, orderId, found);
+      return await sendOrder(request, reply, persons, attentive, 'no-cache');
+    },
+  );
+}
+
+/**
+ * Adds what needs a person. It is looked up only if the view says that there may be something.
+ */
+async function withAttention(
+  attention: AttentionDeps,
+  orderId: string,
+  found: FoundOrder,
+): Promise<FoundOrder & Attentive> {
+  const owedBy = ago(attention.attentionAfterMs);
+  if (!isConcerned(found.concerns ?? {}, owedBy)) return found;
+  const rows = await attentionOf(attention, orderId).catch((error: unknown) => {
+    if (isServerError(error)) return [];
+    throw error;
+  });
+  if (rows.length === 0) return found;
+  // Adds a member at the end of the object.
+  const json = `${found.json.slice(0, -1)},"attention":${JSON.stringify(rows)}}`;
+  const { cached: _, ...rest } = found;
+  return { ...rest, json, isAttentive: true };
+}
+
+function orderWork(request: FastifyRequest): Kind {
+  if (isAskedFor(request, 'consistency', 'strong')) return 'history';
+  return isAskedFor(request, 'version') || isAskedFor(request, 'at') ? 'list' : 'read';
+}
+
+function behind({ version }: FoundOrder, minVersion: number): HttpProblem {
+  const detail = `The order is at version ${version}, not yet at ${minVersion}. Try again soon.`;
+  return new HttpProblem(503, 'version_not_reached', detail, { version });
+}
+
+/** Whether `If-None-Match` has the tag, compared weakly (RFC 9110, 13.1.2). */
+function names(ifNoneMatch: string | undefined, etag: string): boolean {
+  const given = (ifNoneMatch ?? '').split(',').map((tag) => tag.trim().replace(/^W\//, ''));
+  return given.includes(etag) || given.includes('*');
+}
+
+/**
+ * For answers that never change. A year is the longest lifetime a cache may be given (RFC 9111).
+ */
+const forGood = 'private, max-age=31536000, immutable';
+
+/**
+ * The past moment that the query names; undefined if it asks for the present. Parameters that
+ * contradict each other are refused.
+ */
+function momentOf(query: {
+  readonly version?: number;
+  readonly at?: string;
+  readonly consistency?: string;
+  readonly minVersion?: number;
+}): Moment | undefined {
+  const { version, at, consistency, minVersion } = query;
+  if (version === undefined && at === undefined) return undefined;
+  const name = version === undefined ? 'at' : 'version';
+  const others = { ...(version === undefined ? {} : { at }), consistency, minVersion };
+  const [other] = Object.entries(others).find(([, value]) => value !== undefined) ?? [];
+  if (other !== undefined) throw badQuery(other, `does not go with ${name}`);
+  return at === undefined ? { version: version ?? 1 } : { at: toInstant('at', at) };
+}
+
+interface Attentive {
+  /**
+   * The answer has more than the version's state, such as the number of tries, so the client's copy
+   * of the same version may be out of date.
+   */
+  readonly isAttentive?: true;
+}
+
+async function sendOrder(
+  request: FastifyRequest<{ Headers: { 'if-none-match'?: string } }>,
+  reply: FastifyReply,
+  persons: PersonsAtEdge,
+  { version, json, servedBy, isAttentive, cached }: FoundOrder & Attentive,
+  cacheControl: string,
+): Promise<FastifyReply> {
+  const etag = `"${version}"`;
+  // A cache must not keep a person for good.
+  const caching = cacheControl === forGood && persons.opens(request, json) ? 'no-store' : cacheControl;
+  reply.header('etag', etag).header('cache-control', caching).header('served-by', servedBy);
+  if (isAttentive !== true && names(request.headers['if-none-match'], etag))
+    return await reply.code(304).send();
+  reply.type('application/json; charset=utf-8');
+  return await reply.send(await persons.json(request, reply, json, cached));
+}

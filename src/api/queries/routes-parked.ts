@@ -1,0 +1,137 @@
+import type { Db } from 'mongodb';
+import { Type } from 'typebox';
+import { feedHead } from '../../log/feed/feed.js';
+import { intervene, listParked, type NotIntervened } from '../../log/views/feeding/interventions.js';
+import type { AnyView } from '../../log/views/view.js';
+import { answering } from '../../mongodb/durability.js';
+import { unreachable } from '../../order/unreachable.js';
+import { orderLog } from '../../order-log.js';
+import type { Http } from '../http.js';
+import { HttpProblem, problem } from '../problem.js';
+import { Actors, closed, Id, Text, Version } from '../schemas/values.js';
+import { refusePositionBeyond } from './refuse-place.js';
+import { existingView, NamePath, refusals, tags } from './routes-projections.js';
+import { page } from './schemas.js';
+
+const Parked = closed({
+  orderId: Type.String(),
+  version: Type.Integer(),
+  type: Type.String(),
+  position: Type.Integer(),
+  status: Type.Enum(['parked', 'waiting']),
+  error: Type.Optional(Type.String()),
+  at: Type.String({ description: 'ISO-8601 UTC' }),
+});
+
+const Intervened = closed({
+  applied: Type.Integer({ description: 'how many events of the order were applied' }),
+  remaining: Type.Integer({ description: 'events of the order that are still parked' }),
+  parked: Type.Optional(closed({ version: Type.Integer(), error: Type.String() })),
+});
+
+/** The events that a view could not apply, and what an operator does with them. */
+export function registerParked(app: Http, db: Db): void {
+  parkedRoute(app, db);
+  interveneRoute(app, db, 'retry');
+  interveneRoute(app, db, 'skip');
+}
+
+function parkedRoute(app: Http, db: Db): void {
+  app.get(
+    '/v1/projections/:name/parked',
+    {
+      config: { access: 'ops', work: 'list' },
+      schema: {
+        summary: 'Events that a view could not apply, and later ones that wait for them',
+        description: 'By position. Pass `nextCursor` on as `after`.',
+        tags,
+        params: NamePath,
+        querystring: closed({
+          orderId: Type.Optional(Id),
+          after: Type.Optional(Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER - 1 })),
+          limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000, default: 200 })),
+        }),
+        response: { 200: page(Parked), 400: problem(400), 404: problem(404), 503: problem(503) },
+      },
+    },
+    async (request, reply) => {
+      const view = existingView(request.params.name);
+      const { limit = 200, ...query } = request.query;
+      const found = await listParked(db, view, { ...query, limit: limit + 1 });
+      const { after = 0 } = query;
+      if (found.length === 0 && after > 0)
+        refusePositionBeyond(after, await feedHead(orderLog, db, answering));
+      const data = found.slice(0, limit).map(({ orderId, version, type, position, status, error, at }) => ({
+        orderId,
+        version,
+        type,
+        position,
+        status,
+        ...(error === undefined ? {} : { error }),
+        at,
+      }));
+      const last = data.at(-1);
+      const isLastPage = found.length <= limit || last === undefined;
+      return await reply.send({ data, ...(isLastPage ? {} : { nextCursor: String(last.position) }) });
+    },
+  );
+}
+
+/** Retries or skips a parked event. */
+function interveneRoute(app: Http, db: Db, action: 'retry' | 'skip'): void {
+  app.post(
+    `/v1/projections/:name/parked/:orderId/${action}`,
+    {
+      config: { access: 'ops' },
+      schema: {
+        summary: summaries[action],
+        description:
+          'Takes the first parked event of the order, which must be of `version` if that is given. Then the events that wait for it are applied, up to the next one that fails. The audit log records it.',
+        tags,
+        params: closed({ ...NamePath.properties, orderId: Id }),
+        headers: Actors,
+        body: closed({ reason: Text, version: Type.Optional(Version) }),
+        response: { 200: Intervened, ...refusals },
+      },
+    },
+    async (request, reply) => {
+      const { name, orderId } = request.params;
+      const view = existingView(name);
+      const { reason, version } = request.body;
+      const { actor, onBehalfOf } = request.principal;
+      const done = await intervene(orderLog, db, view, {
+        action,
+        orderId,
+        actor,
+        ...(onBehalfOf === undefined ? {} : { onBehalfOf }),
+        reason,
+        ...(version === undefined ? {} : { version }),
+      });
+      if (done.kind !== 'done') throw refused(view, orderId, done);
+      const { kind: _, ...answer } = done;
+      return await reply.send(answer);
+    },
+  );
+}
+
+const summaries = {
+  retry: 'Retry the event of an order that a view could not apply',
+  skip: 'Skip the event of an order that a view could not apply',
+};
+
+function refused({ name, version }: AnyView, orderId: string, reason: NotIntervened): HttpProblem {
+  switch (reason.kind) {
+    case 'nothing_parked':
+      return new HttpProblem(404, 'nothing_parked', `${name} has no parked event of order ${orderId}.`);
+    case 'other_version': {
+      const detail = `The first parked event of order ${orderId} in ${name} is version ${reason.version}.`;
+      return new HttpProblem(409, 'other_version_parked', detail, { version: reason.version });
+    }
+    case 'other_view_version': {
+      const detail = `${name} was built by version ${reason.version} of its fold, this process has version ${version}: rebuild it first.`;
+      return new HttpProblem(409, 'other_view_version', detail);
+    }
+    default:
+      return unreachable(reason);
+  }
+}

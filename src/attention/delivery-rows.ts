@@ -1,0 +1,95 @@
+import { endpointViews, isEnabled } from '../delivery/webhooks/endpoints.js';
+import { waitingCommands } from '../delivery/kafka/command-rows.js';
+import { kafkaRows } from '../delivery/kafka/publishing-progress.js';
+import { subscriptionRows, waitingRows } from '../delivery/webhooks/rows.js';
+import { byRequest } from '../endpoint/settings.js';
+import { answering } from '../mongodb/durability.js';
+import { type Found, oldest, pageFilter, placeOf, type SourceQuery } from './page.js';
+
+/** Events that a webhook endpoint has refused for three days. */
+export async function undelivered({ db, before, after, limit }: SourceQuery): Promise<readonly Found[]> {
+  const found = await waitingRows(db)
+    .find(pageFilter('parkedAt', before, after), answering)
+    .sort({ parkedAt: 1, _id: 1 })
+    .limit(limit)
+    .toArray();
+  return found.map(({ _id: id, endpointId, orderId, version, type, attempts, failure, parkedAt }) => ({
+    id,
+    row: {
+      orderId,
+      code: 'delivery_parked',
+      since: parkedAt ?? '',
+      detail: `the webhook endpoint ${endpointId} did not take version ${version}, ${type}, in ${attempts} attempts: ${failure ?? ''}; later events of the order wait`,
+      remedy: `npx orders webhooks retry ${endpointId} ${orderId}:${version}, once the receiver takes it`,
+    },
+  }));
+}
+
+/** Endpoints that no person has disabled. */
+export async function disabled({ db, before, after, limit }: SourceQuery): Promise<readonly Found[]> {
+  const given = { finished: false, status: 'disabled', disabledBecause: { $ne: byRequest } };
+  const found = await endpointViews(db)
+    .find(pageFilter('updatedAt', before, after, given), answering)
+    .sort({ updatedAt: 1, _id: 1 })
+    .limit(limit)
+    .toArray();
+  return found.map(({ _id: id, state: { url, updatedAt, disabledBecause = '' } }) => ({
+    id,
+    row: {
+      code: 'endpoint_disabled',
+      since: updatedAt,
+      detail: `nothing is delivered to the webhook endpoint ${id}, ${url}: ${disabledBecause}`,
+      remedy: `npx orders webhooks enable ${id}, once the receiver takes events; or npx orders webhooks delete ${id}`,
+    },
+  }));
+}
+
+/** Endpoints, and the topic of Kafka, to which nothing could be delivered for too long. */
+export async function failing({ db, kafka, owedBy, after, limit }: SourceQuery): Promise<readonly Found[]> {
+  const [topics, endpoints] = await Promise.all([
+    kafka === undefined
+      ? []
+      : kafkaRows(db)
+          .find(pageFilter('health.failingSince', owedBy, after, { _id: kafka.topic }), answering)
+          .toArray(),
+    subscriptionRows(db)
+      .find(pageFilter('health.failingSince', owedBy, after), answering)
+      .sort({ 'health.failingSince': 1, _id: 1 })
+      .toArray(),
+  ]);
+  const enabled = new Set(await endpointViews(db).distinct('_id', isEnabled, answering));
+  const ofTopics = topics.map(({ _id: id, health: { failingSince = '', failure = '' } }): Found => {
+    const detail = `nothing is published in the topic ${id} of Kafka: ${failure}`;
+    const remedy = 'it is retried automatically; npx orders subscriptions shows how far it has come';
+    return { id, row: { code: 'subscription_failing', since: failingSince, detail, remedy } };
+  });
+  const ofEndpoints = endpoints
+    .filter(({ _id }) => enabled.has(_id))
+    .map(({ _id: id, health: { failingSince = '', failures } }): Found => {
+      const detail = `the webhook endpoint ${id} has refused ${failures} attempts in a row`;
+      const remedy = `it is retried automatically; npx orders webhooks deliveries ${id} shows its answers`;
+      return { id, row: { code: 'subscription_failing', since: failingSince, detail, remedy } };
+    });
+  return oldest([...ofTopics, ...ofEndpoints], limit);
+}
+
+/** Commands of Kafka for which there is no answer for too long. Later ones of their orders wait. */
+export async function waitingInKafka({
+  db,
+  kafka,
+  owedBy,
+  after,
+  limit,
+}: SourceQuery): Promise<readonly Found[]> {
+  if (kafka === undefined) return [];
+  const found = (await waitingCommands(db, kafka.commandsTopic)).map(({ record, since, why }): Found => {
+    const detail = `the command ${record} of Kafka waits, and later ones with its key: ${why}`;
+    const remedy = 'it is retried automatically; GET /health/ready shows what is down';
+    return { id: record, row: { code: 'command_waiting', since, detail, remedy } };
+  });
+  const from = after === undefined ? '' : `${after.since} ${after.id}`;
+  return oldest(
+    found.filter((one) => one.row.since <= owedBy && placeOf(one) > from),
+    limit,
+  );
+}

@@ -1,0 +1,21 @@
+import { stock } from '../effects/inventory/stock.js';
+import { answering } from '../mongodb/durability.js';
+import { type Found, pageFilter, type SourceQuery } from './page.js';
+
+/** SKUs with fewer units on hand than are reserved. */
+export async function toBeCounted({ db, before, after, limit }: SourceQuery): Promise<readonly Found[]> {
+  const found = await stock(db)
+    .find(pageFilter('updatedAt', before, after, { toBeCounted: true }), answering)
+    .sort({ updatedAt: 1, _id: 1 })
+    .limit(limit)
+    .toArray();
+  return found.map(({ _id: sku, updatedAt = '' }) => ({
+    id: sku,
+    row: {
+      code: 'stock_to_be_counted',
+      since: updatedAt,
+      detail: `more of ${sku} is reserved than is on hand; new reservations wait`,
+      remedy: `count it, then: npx orders stock set ${sku} <onHand>`,
+    },
+  }));
+}

@@ -1,0 +1,64 @@
+import { forks } from '../log/journal/fork.js';
+import type { State } from '../log/entity.js';
+import { type AnyLog, type StateDocument, stateViews } from '../log/journal/entity-log.js';
+import { logs } from '../logs.js';
+import { answering } from '../mongodb/durability.js';
+import { orderLog } from '../order-log.js';
+import { type Found, oldest, pageFilter, type SourceQuery } from './page.js';
+import type { AttentionCode, AttentionRow } from './rows.js';
+
+/** Entities of every kind that are stopped for this reason. */
+export async function stopped(query: SourceQuery, code: AttentionCode): Promise<readonly Found[]> {
+  const { db, before, after, limit } = query;
+  return await ofEveryLog(limit, async (log) => {
+    const found = await stateViews(log, db)
+      .find(pageFilter('stopped.since', before, after, { 'stopped.code': code }), answering)
+      .sort({ 'stopped.since': 1, _id: 1 })
+      .limit(limit)
+      .project<Pick<StateDocument<State>, '_id' | 'stopped'>>({ stopped: 1 })
+      .toArray();
+    return found.flatMap(({ _id: id, stopped: why }) =>
+      why === undefined
+        ? []
+        : [{ id, row: { ...about(log, id, why.detail), since: why.since, remedy: why.remedy, code } }],
+    );
+  });
+}
+
+/** Reads `<entity>_forks`, which is written before the view is marked. */
+export async function forked({ db, before, after, limit }: SourceQuery): Promise<readonly Found[]> {
+  return await ofEveryLog(limit, async (log) => {
+    const found = await forks(log, db)
+      .find(pageFilter('detectedAt', before, after), answering)
+      .sort({ detectedAt: 1, _id: 1 })
+      .limit(limit)
+      .toArray();
+    return found.map(({ _id: id, version, journal, workflow, detectedAt }) => ({
+      id,
+      row: {
+        ...about(
+          log,
+          id,
+          `the ${log.entity.name} is halted: version ${version} is ${journal} in the journal and ${workflow} in the workflow's history`,
+        ),
+        code: 'order_forked',
+        since: detectedAt,
+        remedy: `${log.commands.verify(id)} shows both; ${log.commands.resume(id)} continues from the journal`,
+      },
+    }));
+  });
+}
+
+/** The oldest `limit` rows of all kinds of entities. */
+async function ofEveryLog(
+  limit: number,
+  rowsIn: (log: AnyLog) => Promise<readonly Found[]>,
+): Promise<readonly Found[]> {
+  return oldest((await Promise.all(logs.map(rowsIn))).flat(), limit);
+}
+
+/** Identifies the entity: an order by its id, any other in the detail. */
+function about(log: AnyLog, id: string, detail: string): Pick<AttentionRow, 'orderId' | 'detail'> {
+  const { name } = log.entity;
+  return name === orderLog.entity.name ? { orderId: id, detail } : { detail: `${name} ${id}: ${detail}` };
+}

@@ -1,0 +1,47 @@
+import { type TrackingRow, trackingRows } from '../effects/carriers/tracking-rows.js';
+import { answering } from '../mongodb/durability.js';
+import { orders } from '../views/orders.js';
+import { type Found, pageFilter, type SourceQuery } from './page.js';
+
+/** Parcels that are on their way, and about which a carrier has failed to answer for too long. */
+export async function untracked({ db, owedBy, after, limit }: SourceQuery): Promise<readonly Found[]> {
+  const found = await trackingRows(db)
+    .aggregate<TrackingRow>(
+      [
+        { $match: pageFilter<TrackingRow>('failingSince', owedBy, after) },
+        { $sort: { failingSince: 1, _id: 1 } },
+        // The carrier's webhook may have reported the delivery since.
+        {
+          $lookup: {
+            from: orders(db).collectionName,
+            let: { orderId: '$orderId', shipmentId: '$shipmentId' },
+            pipeline: [
+              { $match: { $expr: { $eq: ['$_id', '$$orderId'] } } },
+              { $unwind: '$shipments' },
+              { $match: { $expr: { $eq: ['$shipments.shipmentId', '$$shipmentId'] } } },
+              { $match: { 'shipments.status': 'dispatched' } },
+              { $project: { _id: 1 } },
+            ],
+            as: 'onItsWay',
+          },
+        },
+        { $match: { onItsWay: { $ne: [] } } },
+        { $limit: limit },
+        { $project: { onItsWay: 0 } },
+      ],
+      answering,
+    )
+    .toArray();
+  return found.map(
+    ({ _id: id, orderId, shipmentId, carrier, trackingNumber, failingSince = '', failure }) => ({
+      id,
+      row: {
+        orderId,
+        code: 'tracking_failing',
+        since: failingSince,
+        detail: `nothing is known of shipment ${shipmentId} (${carrier} ${trackingNumber}): ${failure ?? ''}`,
+        remedy: `it is asked about again automatically; if it has arrived: npx orders deliver ${orderId} ${shipmentId}`,
+      },
+    }),
+  );
+}

@@ -1,0 +1,31 @@
+import { parkedEvents } from '../log/views/feeding/parked-events.js';
+import { viewBuilds } from '../log/views/feeding/view-builds.js';
+import { answering } from '../mongodb/durability.js';
+import { type Found, pageFilter, type SourceQuery } from './page.js';
+
+/**
+ * Events that a view in use could not apply. Later events of the same order wait for them and are
+ * not listed.
+ */
+export async function parked({ db, before, after, limit }: SourceQuery): Promise<readonly Found[]> {
+  const built = await viewBuilds(db)
+    .find({ parked: { $gt: 0 } }, { ...answering, projection: { collection: 1 } })
+    .toArray();
+  if (built.length === 0) return [];
+  const read = { status: 'parked' as const, collection: { $in: built.map(({ collection }) => collection) } };
+  const found = await parkedEvents(db)
+    .find(pageFilter('at', before, after, read), answering)
+    .sort({ at: 1, _id: 1 })
+    .limit(limit)
+    .toArray();
+  return found.map(({ _id: id, view, orderId, version, type, error, at }) => ({
+    id,
+    row: {
+      orderId,
+      code: 'event_parked',
+      since: at,
+      detail: `the view ${view} could not apply version ${version}, ${type}: ${error}`,
+      remedy: `npx orders parked retry ${view} ${orderId}:${version} --reason "…", once the cause is fixed`,
+    },
+  }));
+}

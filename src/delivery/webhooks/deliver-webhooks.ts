@@ -1,0 +1,175 @@
+import { randomUUID } from 'node:crypto';
+import { type Client, WorkflowNotFoundError } from '@temporalio/client';
+import type { Db } from 'mongodb';
+import type { WebhookSecrets } from '../../access/webhook-secrets.js';
+import type { Endpoint } from '../../endpoint/endpoint.js';
+import { endpointLog } from '../../endpoint/endpoint-log.js';
+import { feedEnd } from '../../log/feed/feed.js';
+import type { FeedTail } from '../../log/feed/tail.js';
+import type { LeasedTask } from '../../log/feed/leased-tasks.js';
+import { committed } from '../../mongodb/durability.js';
+import { workflowIdOf } from '../../log/journal/entity-log.js';
+import { commandIdOf } from '../../log/workflow/command-id.js';
+import type { Message } from '../../log/workflow/messages.js';
+import { orderLog } from '../../order-log.js';
+import { withTimeout } from '../../outages/timeout.js';
+import { deliverDue } from './delivery-pass.js';
+import { endpointViews, isEnabled } from './endpoints.js';
+import { isResting, type Patience, patience as usual } from '../health.js';
+import { forgetEndpoint } from './operator-actions.js';
+import { subscriptionRows, waitingRows } from './rows.js';
+import { createSender, type SenderOptions } from './sender.js';
+
+export interface WebhookDeps extends SenderOptions {
+  readonly db: Db;
+  readonly client: Client;
+  /** the tail of the feed of orders; woken when an endpoint was changed */
+  readonly tail: FeedTail;
+  readonly secrets: WebhookSecrets;
+  /** Called with a failure that concerns one endpoint and is not the receiver's. */
+  readonly failed: (endpointId: string, error: unknown) => void;
+  readonly patience?: Patience;
+  /** how often to look for what is due; by default every 2 s, or every minute without endpoints */
+  readonly lookEveryMs?: number;
+}
+
+const LOOK_EVERY_MS = 2_000;
+const LOOK_WITHOUT_ENDPOINTS_MS = 60_000;
+const DISABLE_WITHIN_MS = 5_000;
+const END_WITHIN_MS = 5_000;
+
+/** Name of the leased task. */
+export const deliveringWebhooks = 'deliver-webhooks';
+
+/** The task that delivers the feed to the endpoints of webhooks. */
+export function deliverWebhooks(deps: WebhookDeps): LeasedTask {
+  return { name: deliveringWebhooks, work: (signal, heartbeat) => work(deps, signal, heartbeat) };
+}
+
+/**
+ * Runs a delivery pass for each endpoint, at the same time, so a slow one does not delay the
+ * others.
+ */
+async function work(deps: WebhookDeps, signal: AbortSignal, heartbeat: () => void): Promise<void> {
+  const { db, client, tail, secrets, patience = usual, lookEveryMs } = deps;
+  const sender = createSender(deps);
+  const running = new Map<string, Promise<void>>();
+  // While Temporal is unavailable, nothing is sent to the endpoint; it is disabled after its next
+  // failure.
+  const disable = (endpoint: Endpoint, reason: string) =>
+    disableEndpoint(client, endpoint, reason).catch((error: unknown) => deps.failed(endpoint.orderId, error));
+  const ending = new AbortController();
+  // Connections that are broken by this do not count as failures of the receiver.
+  const end = () => {
+    ending.abort();
+    sender.close();
+  };
+  signal.addEventListener('abort', end, { once: true });
+  const forgetting = forgetDeleted(deps, ending.signal).catch(() => undefined);
+  const nextSlots = new Map<string, number>();
+  const delivering = { db, tail, secrets, sender, patience, disable, nextSlots, signal: ending.signal };
+  try {
+    while (!signal.aborted) {
+      // Read before the endpoints, so that a later change of one ends the wait below.
+      const { wakeCount } = tail;
+      const endpoints = await enabled(db);
+      heartbeat();
+      if (endpoints.length === 0) {
+        const never = Number.POSITIVE_INFINITY;
+        await tail.waitBeyond(never, signal, lookEveryMs ?? LOOK_WITHOUT_ENDPOINTS_MS, wakeCount);
+        continue;
+      }
+      const { generations, head } = await feedEnd(orderLog, db);
+      const idle = endpoints.filter(({ orderId }) => !running.has(orderId));
+      for (const endpoint of await withWork(db, idle, generations.current.generation, head)) {
+        const { orderId } = endpoint;
+        const pass = deliverDue(delivering, endpoint, generations)
+          .catch((error: unknown) => deps.failed(orderId, error))
+          .finally(() => running.delete(orderId));
+        running.set(orderId, pass);
+      }
+      await tail.waitBeyond(head, signal, lookEveryMs ?? LOOK_EVERY_MS, wakeCount);
+    }
+  } finally {
+    signal.removeEventListener('abort', end);
+    end();
+    // Give up a pass that hangs: this process must be able to work again, and the pass can send
+    // nothing more.
+    await withTimeout(END_WITHIN_MS, Promise.all([forgetting, ...running.values()])).catch(() => undefined);
+  }
+}
+
+/** Finishes deletions that were interrupted. */
+async function forgetDeleted({ db, secrets, failed }: WebhookDeps, signal: AbortSignal): Promise<void> {
+  const deleted = endpointViews(db).find({ finished: true }, committed).project<{ _id: string }>({ _id: 1 });
+  for await (const { _id } of deleted) {
+    if (signal.aborted) return;
+    try {
+      await secrets.removeAll(_id);
+      await forgetEndpoint(db, _id);
+    } catch (error) {
+      failed(_id, error);
+    }
+  }
+}
+
+async function enabled(db: Db): Promise<readonly Endpoint[]> {
+  const found = await endpointViews(db)
+    .find(isEnabled, committed)
+    .project<{ state: Endpoint }>({ _id: 0, state: 1 })
+    .toArray();
+  return found.map(({ state }) => state);
+}
+
+/**
+ * The endpoints whose checkpoint is before the head of the feed, or that have a waiting event which
+ * is due.
+ */
+async function withWork(
+  db: Db,
+  endpoints: readonly Endpoint[],
+  generation: number,
+  head: number,
+): Promise<readonly Endpoint[]> {
+  if (endpoints.length === 0) return [];
+  const ids = endpoints.map(({ orderId }) => orderId);
+  const [rows, due] = await Promise.all([
+    subscriptionRows(db)
+      .find({ _id: { $in: ids } }, committed)
+      .toArray(),
+    waitingRows(db).distinct('endpointId', { nextTryAt: { $lte: new Date() } }, committed),
+  ]);
+  const byId = new Map(rows.map(({ _id, ...row }) => [_id, row]));
+  return endpoints.filter(({ orderId, version }) => {
+    const row = byId.get(orderId);
+    if (row === undefined || row.endpointVersion !== version || row.generation !== generation) return true;
+    if (isResting(row.health, Date.now())) return false;
+    return row.position < head || due.includes(orderId);
+  });
+}
+
+/** Idempotent: the command has one id for each version of the endpoint. */
+async function disableEndpoint(
+  client: Client,
+  { orderId, version }: Endpoint,
+  reason: string,
+): Promise<void> {
+  const key = `disable-${version}`;
+  const message: Message = {
+    data: { reason },
+    commandId: commandIdOf('webhooks', key),
+    hash: key,
+    correlationId: `${orderId}.${key}`,
+    actor: 'webhooks',
+    expectedVersion: version,
+    requestId: randomUUID(),
+  };
+  const workflow = client.workflow.getHandle(workflowIdOf(endpointLog, orderId));
+  try {
+    await client.connection.withDeadline(Date.now() + DISABLE_WITHIN_MS, () =>
+      workflow.signal<[Message]>('DisableEndpoint', message),
+    );
+  } catch (error) {
+    if (!(error instanceof WorkflowNotFoundError)) throw error;
+  }
+}

@@ -1,0 +1,260 @@
+import type { Db } from 'mongodb';
+import type { WebhookSecrets } from '../../access/webhook-secrets.js';
+import type { Endpoint } from '../../endpoint/endpoint.js';
+import { type PositionedEvent, skipLostPositions } from '../../log/feed/feed.js';
+import { feedGenerations, type Generations } from '../../log/feed/generations.js';
+import type { FeedTail } from '../../log/feed/tail.js';
+import { committed, durable } from '../../mongodb/durability.js';
+import { eventOf, journal } from '../../log/journal/journal.js';
+import { orderLog } from '../../order-log.js';
+import { EndpointSending, type SendingDeps } from './endpoint-sending.js';
+import { endpointViews } from './endpoints.js';
+import { isDown, isResting } from '../health.js';
+import { matching } from '../chosen-events.js';
+import { foldOrder, type OrderAfter } from '../order-after.js';
+import {
+  deliveryRows,
+  type SubscriptionRow,
+  subscriptionRows,
+  type WaitingRow,
+  waitingRows,
+} from './rows.js';
+import { subscriptionOf } from './subscription.js';
+import { afterFailure, type Outcome, waitingRow } from './waiting.js';
+
+export interface DeliveryPassDeps extends SendingDeps {
+  readonly db: Db;
+  /** the tail of the feed of orders; endpoints that are at the same position share a read */
+  readonly tail: FeedTail;
+  readonly secrets: WebhookSecrets;
+}
+
+const PAGE = 100;
+/** Maximum number of orders that are delivered at the same time. */
+const CONCURRENCY = 8;
+/** Maximum number of waiting orders; from then on, no further events are read. */
+const MOST_WAITING = 100;
+/**
+ * How long an event that follows a parked one waits before it is checked again. A retry of the
+ * parked one sends it at once.
+ */
+const BEHIND_PARKED_MS = 3_600_000;
+
+/**
+ * Delivers everything that is due to an endpoint: first its waiting events, then the feed to its
+ * end. Delivery is at least once, and in order within each order, whichever process is killed: the
+ * checkpoint moves after the answers.
+ */
+export async function deliverDue(
+  deps: DeliveryPassDeps,
+  endpoint: Endpoint,
+  generations: Generations,
+): Promise<void> {
+  const subscription = await subscriptionOf(deps.db, endpoint, generations);
+  if (isResting(subscription.health, Date.now())) return;
+  const secrets = await deps.secrets.read(endpoint.secretIds);
+  const sending = new EndpointSending(deps, endpoint, secrets, subscription);
+  await new DeliveryPass(deps, endpoint, subscription, sending).run();
+}
+
+/** One delivery pass over an endpoint: what is due, and how far it has come. */
+class DeliveryPass {
+  private readonly deps: DeliveryPassDeps;
+  private readonly endpoint: Endpoint;
+  private readonly sending: EndpointSending;
+  private subscription: SubscriptionRow;
+
+  constructor(
+    deps: DeliveryPassDeps,
+    endpoint: Endpoint,
+    subscription: SubscriptionRow,
+    sending: EndpointSending,
+  ) {
+    this.deps = deps;
+    this.endpoint = endpoint;
+    this.subscription = subscription;
+    this.sending = sending;
+  }
+
+  async run(): Promise<void> {
+    // An endpoint may seem to be down only because it refuses certain events. Another event shows
+    // whether it is.
+    if (isDown(this.sending.health) && (await this.mayReadOn())) await this.deliverPage();
+    if (this.sending.maySend() && (await this.isCurrent())) await this.deliverWaiting();
+    while (this.sending.maySend() && (await this.mayReadOn())) {
+      if (!(await this.deliverPage())) return;
+    }
+  }
+
+  /** False if the endpoint was changed meanwhile, or the feed has another generation. */
+  private async isCurrent(): Promise<boolean> {
+    const { db } = this.deps;
+    const { orderId: _id, version } = this.endpoint;
+    const projection = { version: 1 };
+    const [now, { current }] = await Promise.all([
+      endpointViews(db).findOne({ _id }, { ...committed, projection }),
+      feedGenerations(orderLog, db),
+    ]);
+    return now?.version === version && current.generation === this.subscription.generation;
+  }
+
+  private async mayReadOn(): Promise<boolean> {
+    if (!(await this.isCurrent())) return false;
+    const { orderId: endpointId } = this.endpoint;
+    const rows = waitingRows(this.deps.db);
+    // Orders with a parked event wait for an operator, so they do not count towards the limit.
+    const parked = await rows.distinct('orderId', { endpointId, parkedAt: { $exists: true } }, committed);
+    const others = { endpointId, nextTryAt: { $exists: true }, orderId: { $nin: parked } };
+    const waiting = await rows.distinct('orderId', others, committed);
+    return waiting.length < MOST_WAITING;
+  }
+
+  private async deliverWaiting(): Promise<void> {
+    const due = await waitingRows(this.deps.db)
+      .find({ endpointId: this.endpoint.orderId, nextTryAt: { $lte: new Date() } }, committed)
+      .sort({ nextTryAt: 1, position: 1 })
+      .limit(PAGE)
+      .toArray();
+    if (due.length === 0) return;
+    const orderIds = [...new Set(due.map(({ orderId }) => orderId))];
+    await this.eachOrder(orderIds, (orderId) => this.deliverOrder(orderId));
+    await this.saveProgress({});
+  }
+
+  /** Delivers an order's waiting events, the earliest first, until one fails. */
+  private async deliverOrder(orderId: string): Promise<void> {
+    const { db } = this.deps;
+    const rows = waitingRows(db);
+    const orderAfter = foldOrder(db, orderId);
+    const ofOrder = { endpointId: this.endpoint.orderId, orderId };
+    for (;;) {
+      const first = await rows.findOne(ofOrder, { ...committed, sort: { version: 1 } });
+      if (first === null) return;
+      const now = Date.now();
+      const { _id, nextTryAt, attempts, failingSince } = first;
+      if (nextTryAt === undefined || nextTryAt.getTime() > now) {
+        const looksAgainAt = nextTryAt ?? new Date(now + BEHIND_PARKED_MS);
+        const later = { ...ofOrder, version: { $gt: first.version }, nextTryAt: { $lte: new Date(now) } };
+        await rows.updateMany(later, { $set: { nextTryAt: looksAgainAt } }, durable);
+        return;
+      }
+      const outcome = await this.sendAgain(first, orderAfter);
+      if (outcome === 'later') return;
+      if (outcome !== 'delivered') {
+        const failing = { ...outcome, attempts: attempts + 1, failingSince };
+        const later = afterFailure(failing, Date.now(), this.deps.patience);
+        const isParked = later.parkedAt !== undefined;
+        // `nextTryAt` guards the update: an operator may have asked for a retry meanwhile.
+        await rows.updateOne(
+          { _id, nextTryAt },
+          { $set: later, ...(isParked && { $unset: { nextTryAt: 1 } }) },
+          durable,
+        );
+        return;
+      }
+      const next = { ...ofOrder, version: { $gt: first.version }, parkedAt: { $exists: false } };
+      await rows.findOneAndUpdate(
+        next,
+        { $set: { nextTryAt: new Date() } },
+        { sort: { version: 1 }, ...durable },
+      );
+      await rows.deleteOne({ _id }, durable);
+    }
+  }
+
+  private async sendAgain(
+    { orderId, version, position }: WaitingRow,
+    orderAfter: OrderAfter,
+  ): Promise<Outcome> {
+    const stored = await journal(orderLog, this.deps.db).findOne({ _id: `${orderId}:${version}` }, committed);
+    // The feed was restored and no longer has the event.
+    if (stored === null) return 'delivered';
+    return await this.sending.send({ ...eventOf(stored), position: stored.position ?? position }, orderAfter);
+  }
+
+  /**
+   * @returns false at the end of this generation of the feed, or if the checkpoint was moved
+   *   meanwhile
+   */
+  private async deliverPage(): Promise<boolean> {
+    const { db, tail } = this.deps;
+    const { generation, position } = this.subscription;
+    const events = await tail.read(generation, position, PAGE);
+    if (events === undefined) return false;
+    const last = events.at(-1)?.position ?? (await skipLostPositions(orderLog, db, position));
+    if (last === position) return false;
+    const wanted = await matching(db, this.endpoint, events);
+    const waiting = await this.deliverEvents(wanted);
+    if (waiting.length > 0) {
+      await waitingRows(db).bulkWrite(
+        waiting.map(({ _id, ...row }) => ({
+          updateOne: { filter: { _id }, update: { $setOnInsert: row }, upsert: true },
+        })),
+        { ordered: false, ...durable },
+      );
+    }
+    return await this.saveProgress({ position: last });
+  }
+
+  /** @returns the events that have to wait */
+  private async deliverEvents(events: readonly PositionedEvent[]): Promise<readonly WaitingRow[]> {
+    if (events.length === 0) return [];
+    const byOrder = new Map<string, PositionedEvent[]>();
+    for (const event of events) byOrder.set(event.orderId, [...(byOrder.get(event.orderId) ?? []), event]);
+    const { orderId: endpointId } = this.endpoint;
+    const { patience } = this.deps;
+    const blocked = await waitingRows(this.deps.db).distinct(
+      'orderId',
+      { endpointId, orderId: { $in: [...byOrder.keys()] } },
+      committed,
+    );
+    const waits = new Set(blocked);
+    const waiting: WaitingRow[] = [];
+    await this.eachOrder([...byOrder.keys()], async (orderId) => {
+      const ofOrder = byOrder.get(orderId) ?? [];
+      const orderAfter = foldOrder(this.deps.db, orderId, { last: ofOrder.at(-1)?.version ?? 0 });
+      for (const event of ofOrder) {
+        const outcome = waits.has(orderId) ? 'later' : await this.sending.send(event, orderAfter);
+        if (outcome === 'delivered') continue;
+        waits.add(orderId);
+        waiting.push(waitingRow(endpointId, event, outcome, Date.now(), patience));
+      }
+    });
+    return waiting;
+  }
+
+  /** Delivers several orders at a time, or one at a time while the endpoint seems to be down. */
+  private async eachOrder(
+    orderIds: readonly string[],
+    deliver: (orderId: string) => Promise<void>,
+  ): Promise<void> {
+    const queue = orderIds.values();
+    const work = async (): Promise<void> => {
+      for (const orderId of queue) await deliver(orderId);
+    };
+    const workers = Array.from({ length: isDown(this.sending.health) ? 1 : CONCURRENCY }, work);
+    // Wait for all workers before throwing a failure, so that none of them overlaps the next pass.
+    await Promise.allSettled(workers);
+    await Promise.all(workers);
+  }
+
+  /**
+   * Stores the attempts and the health, and moves the checkpoint.
+   *
+   * @returns false if the checkpoint was moved meanwhile, for example by a replay
+   */
+  private async saveProgress(moved: { readonly position?: number }): Promise<boolean> {
+    const { db } = this.deps;
+    const { attempts, delivered } = this.sending.take();
+    if (attempts.length > 0) await deliveryRows(db).insertMany([...attempts], { ordered: false });
+    const { _id, generation, position } = this.subscription;
+    const { health } = this.sending;
+    const noted = await subscriptionRows(db).updateOne(
+      { _id, generation, position },
+      { $set: { health, ...moved }, $inc: { delivered } },
+      durable,
+    );
+    this.subscription = { ...this.subscription, ...moved, health };
+    return noted.matchedCount === 1;
+  }
+}

@@ -1,0 +1,27 @@
+import type { Db } from 'mongodb';
+import { durable } from '../../mongodb/durability.js';
+import { deliveryRows, waitingRows } from './rows.js';
+
+/**
+ * Removes receivers' answers to deliveries of these orders' events. An answer is a third party's
+ * text, which may contain personal data.
+ *
+ * @returns how many deliveries there are, attempted and waiting
+ */
+export async function forgetAnswers(db: Db, orderIds: readonly string[]): Promise<number> {
+  let looked = 0;
+  for (const orderId of orderIds) {
+    // `;` follows `:`, so the range is that of the ids `<orderId>:<version>`.
+    const attempted = { eventId: { $gte: `${orderId}:`, $lt: `${orderId};` } };
+    const attempts = await deliveryRows(db).updateMany(attempted, { $unset: { answer: true } }, durable);
+    // The text of a failure starts with a status or an error; an answer may follow.
+    const withoutAnswer = { $arrayElemAt: [{ $split: ['$failure', ': '] }, 0] };
+    const waiting = await waitingRows(db).updateMany(
+      { orderId, failure: { $exists: true } },
+      [{ $set: { failure: withoutAnswer } }],
+      durable,
+    );
+    looked += attempts.matchedCount + waiting.matchedCount;
+  }
+  return looked;
+}

@@ -1,0 +1,48 @@
+import type { Db } from 'mongodb';
+import type { Endpoint } from '../../endpoint/endpoint.js';
+import type { FeedPlace } from '../../log/feed/place.js';
+import type { Generations } from '../../log/feed/generations.js';
+import { committed, durable } from '../../mongodb/durability.js';
+import { healthy } from '../health.js';
+import { beforeFirst, placeIn } from '../place.js';
+import { type SubscriptionRow, subscriptionRows, waitingRows } from './rows.js';
+
+/**
+ * The subscription of an endpoint in the current generation of the feed. It begins where the
+ * endpoint's settings say. After a change of the endpoint, everything that failed is tried again.
+ */
+export async function subscriptionOf(
+  db: Db,
+  endpoint: Endpoint,
+  generations: Generations,
+): Promise<SubscriptionRow> {
+  const { orderId: _id, version: endpointVersion } = endpoint;
+  const rows = subscriptionRows(db);
+  const fresh = { ...beginOf(endpoint), endpointVersion, health: healthy, delivered: 0 };
+  const found =
+    (await rows.findOne({ _id }, committed)) ??
+    (await rows.findOneAndUpdate(
+      { _id },
+      { $setOnInsert: fresh },
+      { upsert: true, returnDocument: 'after', ...durable },
+    ));
+  const row = found ?? { _id, ...fresh };
+  const place = placeIn(generations, row);
+  const isChanged = row.endpointVersion !== endpointVersion;
+  if (!isChanged && place.generation === row.generation) return row;
+  if (isChanged) {
+    await waitingRows(db).updateMany(
+      { endpointId: _id, nextTryAt: { $exists: true } },
+      { $set: { nextTryAt: new Date() }, $unset: { failingSince: 1 } },
+      durable,
+    );
+  }
+  const change = { ...place, endpointVersion, health: isChanged ? healthy : row.health };
+  await rows.updateOne({ _id }, { $set: change }, durable);
+  return { ...row, ...change };
+}
+
+/** Where the subscription of an endpoint begins. */
+export function beginOf({ after }: Endpoint): FeedPlace {
+  return after ?? beforeFirst;
+}

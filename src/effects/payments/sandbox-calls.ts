@@ -1,0 +1,214 @@
+import { createHash } from 'node:crypto';
+import type { ClientSession, Db } from 'mongodb';
+import { readJournal } from '../../log/journal/read-journal.js';
+import { durable } from '../../mongodb/durability.js';
+import type { PaymentFact } from '../../order/commands.js';
+import { type EffectOf, type OutcomeOf, orderOf } from '../../order/effects.js';
+import { later } from '../../order/time.js';
+import { orderLog } from '../../order-log.js';
+import { type Answer, keep } from './sandbox-answers.js';
+import {
+  type Authorization,
+  type AuthorizationEntry,
+  findAuthorization,
+  findCapture,
+  isExpired,
+  sandboxLedger as ledger,
+  setStatus,
+} from './sandbox-ledger.js';
+
+/*
+ * What each call to the sandbox does to its ledger, and answers.
+ */
+
+/** Methods that fail at first, take long, or are declined because of what came before. */
+const specialMethods = ['tok_flaky', 'tok_slow', 'tok_capture_declined'];
+
+export function isPlain(method: string): boolean {
+  return !specialMethods.includes(method);
+}
+
+export function authorization(request: EffectOf<'authorize'>, now: string): Answer<'authorize'> {
+  const { key, method, ttl } = request;
+  const id = newId('auth', key);
+  switch (method) {
+    case 'tok_ok':
+    case 'tok_slow':
+    case 'tok_flaky':
+    case 'tok_capture_declined':
+      return {
+        outcome: { type: 'authorized', authorizationId: id },
+        authorization: { id, method, status: 'authorized', expiresAt: later(now, ttl), captured: 0 },
+      };
+    case 'tok_pending':
+      return {
+        outcome: { type: 'pending', authorizationId: id },
+        authorization: { id, method, status: 'pending', captured: 0 },
+      };
+    case 'tok_declined':
+      return { outcome: { type: 'declined', code: 'card_declined' } };
+    case 'tok_insufficient_funds':
+      return { outcome: { type: 'declined', code: 'insufficient_funds' } };
+    default:
+      return { outcome: { type: 'declined', code: 'unknown_token' } };
+  }
+}
+
+/**
+ * Captures by one guarded update of the authorization, without a transaction. The update also
+ * stores the key, so a call that dies before its answer is stored gets the same answer when it is
+ * repeated.
+ *
+ * @returns undefined if nothing was captured, or was before: `capture` finds out why
+ */
+export async function captureAtOnce(
+  db: Db,
+  { key, authorizationId, amount, currency }: EffectOf<'capture'>,
+  now: string,
+): Promise<OutcomeOf<'capture'> | undefined> {
+  const entry = await ledger(db).findOneAndUpdate(
+    {
+      'authorization.id': authorizationId,
+      'authorization.status': 'authorized',
+      'authorization.method': { $nin: specialMethods },
+      'authorization.expiresAt': { $gt: now },
+      'authorization.captures': { $ne: key },
+      currency,
+      $expr: { $lte: [{ $add: ['$authorization.captured', amount] }, '$amount'] },
+    },
+    { $inc: { 'authorization.captured': amount }, $push: { 'authorization.captures': key } },
+    { returnDocument: 'after', ...durable },
+  );
+  return entry?.authorization && (await keep<'capture'>(db, key, captureOf(key, entry.authorization)));
+}
+
+function captureOf(key: string, { method }: Authorization): Answer<'capture'> {
+  const id = newId('cap', key);
+  return { outcome: { type: 'captured', captureId: id }, capture: { id, method, refunded: 0 } };
+}
+
+export async function capture(
+  db: Db,
+  request: EffectOf<'capture'>,
+  now: string,
+  session: ClientSession,
+): Promise<Answer<'capture'>> {
+  const { key, amount } = request;
+  const found = await findAuthorization(db, request.authorizationId, session);
+  const entry = await settledByWebhook(db, found, session);
+  const { _id, authorization: current } = entry;
+  if (current.captures?.includes(key)) return captureOf(key, current);
+  const refusal = refuseCapture(entry, request, now) ?? (await declineFirst(db, entry, request, session));
+  if (refusal !== undefined) return { outcome: refusal };
+  await ledger(db).updateOne({ _id }, { $inc: { 'authorization.captured': amount } }, { session });
+  return captureOf(key, current);
+}
+
+/**
+ * The authorization. If it is pending here, but the order's journal has it as authorized, it becomes
+ * authorized here, too. That happens after a person has signed and sent the webhook by hand.
+ */
+async function settledByWebhook(
+  db: Db,
+  entry: AuthorizationEntry,
+  session: ClientSession,
+): Promise<AuthorizationEntry> {
+  const { _id, authorization: current } = entry;
+  if (current.status !== 'pending') return entry;
+  for (const event of await readJournal(orderLog, db, orderOf(_id))) {
+    if (event.type !== 'PaymentAuthorized' || event.data.authorizationId !== current.id) continue;
+    const settled = { status: 'authorized', expiresAt: event.data.expiresAt } as const;
+    await setStatus(db, { _id }, settled, session);
+    return { ...entry, authorization: { ...current, ...settled } };
+  }
+  return entry;
+}
+
+function refuseCapture(
+  entry: AuthorizationEntry,
+  { amount, currency }: EffectOf<'capture'>,
+  now: string,
+): OutcomeOf<'capture'> | undefined {
+  const { status, captured } = entry.authorization;
+  if (status !== 'authorized') return { type: 'declined', code: `authorization_${status}` };
+  if (isExpired(entry, now)) return { type: 'expired' };
+  if (currency !== entry.currency) return { type: 'declined', code: 'other_currency' };
+  if (captured + amount > entry.amount) return { type: 'declined', code: 'more_than_authorized' };
+  return undefined;
+}
+
+/** `tok_capture_declined`: the first capture of each shipment is declined. */
+async function declineFirst(
+  db: Db,
+  { authorization: { method } }: AuthorizationEntry,
+  { key, shipmentId }: EffectOf<'capture'>,
+  session: ClientSession,
+): Promise<OutcomeOf<'capture'> | undefined> {
+  if (method !== 'tok_capture_declined') return undefined;
+  const earlier = await ledger(db).findOne(
+    {
+      orderId: orderOf(key),
+      type: 'capture',
+      'request.shipmentId': shipmentId,
+      outcome: { $exists: true },
+    },
+    { session },
+  );
+  return earlier === null ? { type: 'declined', code: 'card_declined' } : undefined;
+}
+
+export async function voidRest(
+  db: Db,
+  { authorizationId }: EffectOf<'void'>,
+  now: string,
+  session: ClientSession,
+): Promise<Answer<'void'>> {
+  const entry = await findAuthorization(db, authorizationId, session);
+  const { status } = entry.authorization;
+  if (status === 'authorized' && isExpired(entry, now)) return { outcome: { type: 'expired' } };
+  if (status !== 'declined') await setStatus(db, entry, { status: 'voided' }, session);
+  return { outcome: { type: 'voided' } };
+}
+
+export async function refund(
+  db: Db,
+  { captureId, amount, currency }: EffectOf<'refund'>,
+  session: ClientSession,
+): Promise<Answer<'refund'>> {
+  const { _id, capture: captured, ...entry } = await findCapture(db, captureId, session);
+  const left = entry.amount - captured.refunded;
+  if (amount > left || currency !== entry.currency) {
+    throw new Error(
+      `${amount} ${currency} cannot be refunded of ${captureId}: ${left} ${entry.currency} are left.`,
+    );
+  }
+  await ledger(db).updateOne({ _id }, { $inc: { 'capture.refunded': amount } }, { session });
+  return { outcome: { type: 'refunded' } };
+}
+
+export async function settlePending(
+  db: Db,
+  reference: string,
+  outcome: PaymentFact['outcome'],
+  now: string,
+  session: ClientSession,
+): Promise<PaymentFact> {
+  const entry = await ledger(db).findOne({ _id: reference }, { session });
+  const { outcome: first, authorization: current, request } = entry ?? {};
+  if (request?.type !== 'authorize' || current === undefined || first?.type !== 'pending') {
+    throw new Error(`${reference} is not a payment that was pending.`);
+  }
+  if (current.status === 'pending') {
+    const change = outcome === 'authorized' ? { expiresAt: later(now, request.ttl) } : {};
+    await setStatus(db, { _id: reference }, { status: outcome, ...change }, session);
+  } else if (current.status !== outcome) {
+    throw new Error(`The payment ${reference} is ${current.status} already.`);
+  }
+  const fact = { reference, authorizationId: current.id, outcome };
+  return outcome === 'declined' ? { ...fact, code: 'customer_declined' } : fact;
+}
+
+/** Opaque to callers, and the same for each retry. */
+function newId(prefix: string, key: string): string {
+  return `${prefix}_${createHash('sha256').update(key).digest('hex').slice(0, 20)}`;
+}

@@ -1,0 +1,111 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { registerDocs } from '../../../src/api/reference/docs.js';
+import { eventSchemas } from '../../../src/api/reference/event-schemas.js';
+import { problems } from '../../../src/api/reference/problems.js';
+import type { Http } from '../../../src/api/http.js';
+import { createHttp } from '../../../src/api/server.js';
+import { eventMeanings, type EventType, schemaVersions } from '../../../src/order/events.js';
+import { createLogger } from '../../../src/server/logging/logger.js';
+import type { JsonSchema } from '../../golden/event-schemas.js';
+
+const sources = readdirSync('src', { withFileTypes: true, recursive: true })
+  .filter((entry) => entry.isFile() && entry.name.endsWith('.ts'))
+  .map((entry) => join(entry.parentPath, entry.name))
+  .filter((path) => !path.startsWith('src/cli') && !path.endsWith('reference/problems.ts'))
+  .map((path) => readFileSync(path, 'utf8'));
+
+/** The ways in which the sources give a refusal its code. */
+const ways = [
+  /new HttpProblem\(\s*\d+,\s*'(\w+)'/g,
+  /\brefuse\(\s*'\w+',\s*'(\w+)'/g,
+  /new (?:NotAuthenticated|CountRefused)\(\s*'(\w+)'/g,
+  /\[\s*[45]\d\d,\s*'(\w+)'/g,
+  /kind: '\w+',\s*code: '(\w+)'/g,
+  /notFound: \{\s*code: '(\w+)'/g,
+  /(?<=readonly code:[^;]*)'(\w+_\w+)'/g,
+];
+
+const thrown = new Set(
+  ways.flatMap((way) => sources.flatMap((text) => [...text.matchAll(way)].map(([, code = '']) => code))),
+);
+
+describe('every problem', () => {
+  test('that the sources give has a page of cause and remedy', () => {
+    expect(thrown.size).toBeGreaterThan(60);
+    expect([...thrown].filter((code) => !Object.hasOwn(problems, code)).toSorted()).toEqual([]);
+  });
+
+  test('that has a page is given by the sources', () => {
+    const all = sources.join('\n');
+    expect(Object.keys(problems).filter((code) => !all.includes(`'${code}'`))).toEqual([]);
+  });
+
+  test.each(Object.entries(problems))('%s: its page is in sentences', (_, { cause, remedy }) => {
+    for (const text of [cause, remedy]) expect(text).toMatch(/^[A-Z`].*\.$/s);
+  });
+});
+
+test('the reference says of each event when it happens, and the docs list the same', () => {
+  const docs = readFileSync('docs/reference/events.md', 'utf8');
+  const rows = docs.split('\n').filter((line) => line.startsWith('| `'));
+  expect(
+    rows.map((row) =>
+      row
+        .split('|')
+        .map((cell) => cell.trim())
+        .slice(1, -1),
+    ),
+  ).toEqual(
+    Object.entries(schemaVersions).map(([type, version]) => [
+      `\`${type}\``,
+      String(version),
+      membersOf(eventSchemas[type]),
+      eventMeanings[type as EventType],
+    ]),
+  );
+});
+
+/** \`amount\`, and in brackets what may be absent. */
+function membersOf(schema: JsonSchema = {}): string {
+  return Object.keys(schema.properties ?? {})
+    .map((name) => (schema.required?.includes(name) ? `\`${name}\`` : `[\`${name}\`]`))
+    .join(' ');
+}
+
+describe('the pages of the reference', () => {
+  let app: Http;
+  beforeAll(async () => {
+    app = await createHttp(createLogger('silent'));
+    await registerDocs(app);
+    await app.ready();
+  });
+  afterAll(() => app.close());
+
+  test('ask nobody else for fonts, code or numbers', async () => {
+    const { body } = await app.inject('/docs/js/start.js');
+    const [, configuration = ''] = /createApiReference\('#app', (.*)\)/.exec(body) ?? [];
+    expect(JSON.parse(configuration)).toMatchObject({
+      withDefaultFonts: false,
+      telemetry: false,
+      showDeveloperTools: 'never',
+    });
+  });
+
+  test('of problems are at the address that each names', async () => {
+    const refused = (await app.inject('/nothing')).json<{ code: string; help: string }>();
+    expect(refused).toMatchObject({ code: 'unknown_path', help: '/docs/problems/unknown_path' });
+    const page = await app.inject(refused.help);
+    expect(page).toMatchObject({ statusCode: 200 });
+    expect(page.headers['content-type']).toBe('text/html; charset=utf-8');
+    expect(page.body).toContain(`<h1><code>unknown_path</code></h1>`);
+    expect(page.body).toContain('There is no such route');
+  });
+
+  test('of problems are listed, and no other has one', async () => {
+    const { body } = await app.inject('/docs/problems/');
+    for (const code of Object.keys(problems)) expect(body).toContain(`<a href="${code}">${code}</a>`);
+    expect(await app.inject('/docs/problems/toString')).toMatchObject({ statusCode: 404 });
+  });
+});
