@@ -62,8 +62,8 @@ export type NotIntervened =
   | { readonly kind: 'other_view_version'; readonly version: number };
 
 /**
- * Maximum number of events in one transaction. If an entity has more, or versions with a gap between
- * them, several transactions are used.
+ * Maximum number of events in one transaction. If an entity has more, or versions with a gap
+ * between them, several transactions are used.
  */
 const batchSize = 500;
 
