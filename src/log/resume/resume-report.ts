@@ -3,7 +3,7 @@ import type { Client } from '@temporalio/client';
 import type { Db } from 'mongodb';
 import type { State, StoredEvent } from '../entity.js';
 import { COMMAND_REJECTED } from '../event.js';
-import { type AnyLog, workflowIdOf } from '../journal/entity-log.js';
+import { type AnyLog, comparedByHand, workflowIdOf } from '../journal/entity-log.js';
 import { forkFailure } from '../journal/fork.js';
 import { resumptionType } from '../journal/journal.js';
 import { readStored } from '../journal/read-journal.js';
@@ -92,8 +92,7 @@ export function reportOf(
         orderId,
         outcome: 'contradiction',
         detail: `${message}; both were recorded`,
-        remedy:
-          'decide which one is true: `orders events --source history` shows the history, `orders events` the journal',
+        remedy: `${comparedByHand(log, orderId)}, and decide which one is true`,
         ...noChanges,
       };
     }
