@@ -1,6 +1,6 @@
 import { Type } from 'typebox';
 import { listAttention } from '../../attention/list.js';
-import type { AttentionDeps, AttentionPlace } from '../../attention/page.js';
+import type { AttentionDeps, AttentionPlace } from '../../attention/paging.js';
 import { attentionCodes } from '../../attention/rows.js';
 import { durationMs } from '../../server/config/variables.js';
 import { problem } from '../problem.js';

@@ -2,7 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import { attentionOf } from '../../attention/list.js';
 import { isConcerned } from '../../attention/order-rows.js';
-import type { AttentionDeps } from '../../attention/page.js';
+import type { AttentionDeps } from '../../attention/paging.js';
 import { ago } from '../../log/feed/lag.js';
 import type { Moment } from '../../log/journal/time-travel.js';
 import { toView } from '../../order/view.js';
@@ -16,7 +16,7 @@ import { closed, OrderPath, Time, Version } from '../schemas/values.js';
 import { badQuery, isAskedFor, toInstant } from './query-parameters.js';
 import { orderNotFound } from './order-problems.js';
 import type { FoundOrder, OrderReader } from './order-reader.js';
-import type { Past } from './past.js';
+import type { Past } from './past-orders.js';
 import { OrderWithAttention } from './schemas.js';
 
 export interface OrderQueryDeps {

@@ -1,7 +1,7 @@
 import type { Client } from '@temporalio/client';
 import type { Db } from 'mongodb';
 import { createSharing } from '../../concurrency/sharing.js';
-import { verifyOrders } from '../../effects/proof.js';
+import { verifyOrders } from '../../effects/proof/verify-orders.js';
 import type { Providers } from '../../effects/provider-modules.js';
 import { answering } from '../../mongodb/durability.js';
 import { journal } from '../../log/journal/journal.js';

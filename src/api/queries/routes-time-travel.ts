@@ -2,7 +2,7 @@ import { Type } from 'typebox';
 import { problem } from '../problem.js';
 import { closed, OrderPath, Version } from '../schemas/values.js';
 import type { Http } from '../http.js';
-import type { Past } from './past.js';
+import type { Past } from './past-orders.js';
 
 const Changes = Type.Array(
   closed({
