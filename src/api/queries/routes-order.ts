@@ -11,7 +11,7 @@ import type { OrderViews } from '../../views/cache/order-views.js';
 import type { PersonsAtEdge } from '../access/persons.js';
 import type { Http } from '../http.js';
 import type { Kind } from '../overload/admission.js';
-import { HttpProblem, problem } from '../problem.js';
+import { HttpProblem, problemsOf } from '../problem.js';
 import { closed, OrderPath, Time, Version } from '../schemas/values.js';
 import { badQuery, isAskedFor, toInstant } from './query-parameters.js';
 import { orderNotFound } from './order-problems.js';
@@ -52,9 +52,7 @@ export function registerOrder(app: Http, { views, reader, past, attention, perso
         response: {
           200: OrderWithAttention,
           304: { description: 'Not Modified', type: 'null' },
-          400: problem(400),
-          404: problem(404),
-          503: problem(503),
+          ...problemsOf(400, 404, 503),
         },
       },
     },
