@@ -1,5 +1,4 @@
-import type { EntityEnd } from './log/workflow/inputs.js';
-import type { RunInput } from './log/workflow/inputs.js';
+import type { EntityEnd, RunInput } from './log/workflow/inputs.js';
 import { run } from './log/workflow/run.js';
 import { type Endpoint, endpoints } from './endpoint/endpoint.js';
 import { orders } from './order/entity.js';

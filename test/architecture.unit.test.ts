@@ -45,6 +45,16 @@ test('no file imports itself by way of others, for types either', () => {
   expect(circlesOf(imports)).toEqual([]);
 });
 
+test('the page reaches no file that imports a server, a driver or Node, for types either', () => {
+  const importsBy = importsByFile(imports);
+  const reached = sources
+    .filter((file) => file.startsWith('src/web/'))
+    .flatMap((file) => [...reachedFrom(file, importsBy)]);
+  const foreign = /\bfrom '(?:node:|mongodb|fastify|@temporalio)/;
+  expect(reached).toContain('src/order/evolve.ts');
+  expect([...new Set(reached)].filter((file) => foreign.test(readFileSync(file, 'utf8')))).toEqual([]);
+});
+
 test('a circle of files is found, and files that only lead to it are not in it', () => {
   const arrows = ['a > b', 'b > c', 'c > b', 'c > d', 'd > d', 'e > a', 'b > f'];
   const found = circlesOf(
@@ -117,13 +127,18 @@ function closes(arrow: string, arrows: readonly string[]): boolean {
  * Files that import each other in a circle, each set of them once: two that both reach the other.
  */
 function circlesOf(arrows: readonly Import[]): readonly (readonly string[])[] {
-  const importsBy = new Map<string, string[]>();
-  for (const { from, to } of arrows) importsBy.set(from, [...(importsBy.get(from) ?? []), to]);
+  const importsBy = importsByFile(arrows);
   const reach = new Map([...importsBy.keys()].map((file) => [file, reachedFrom(file, importsBy)]));
   const circles = [...reach].flatMap(([file, reached]) =>
     reached.has(file) ? [[...reached].filter((other) => reach.get(other)?.has(file)).sort()] : [],
   );
   return circles.filter((one, index) => circles.findIndex(([first]) => first === one[0]) === index);
+}
+
+function importsByFile(arrows: readonly Import[]): ReadonlyMap<string, readonly string[]> {
+  const importsBy = new Map<string, string[]>();
+  for (const { from, to } of arrows) importsBy.set(from, [...(importsBy.get(from) ?? []), to]);
+  return importsBy;
 }
 
 function reachedFrom(file: string, importsBy: ReadonlyMap<string, readonly string[]>): ReadonlySet<string> {

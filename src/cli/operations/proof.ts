@@ -70,11 +70,7 @@ export function addVerify(program: Command, session: Session): void {
       throw new Failure(exitCodes.notFound, { code: 'order_not_found', message });
     }
     report(session, options, verified, () => verifyLines(verified, session.terminal.paint));
-    if (verified.found > 0) {
-      const remedy = verified.discrepancies[0]?.remedy ?? 'see each of them';
-      const message = `${counted(verified.found, 'discrepancy', 'discrepancies')} in what was verified; for the first: ${remedy}`;
-      throw new Failure(exitCodes.refused, { code: 'not_verified', message });
-    }
+    if (verified.found > 0) throw discrepant('not_verified', 'in what was verified', verified);
   });
 }
 
@@ -116,6 +112,16 @@ export function verifyLines(
   ];
 }
 
+function discrepant(
+  code: string,
+  which: string,
+  { found, discrepancies }: Pick<VerifyReport, 'found' | 'discrepancies'>,
+): Failure {
+  const remedy = discrepancies[0]?.remedy ?? 'see each of them';
+  const message = `${counted(found, 'discrepancy', 'discrepancies')} ${which}; for the first: ${remedy}`;
+  return new Failure(exitCodes.refused, { code, message });
+}
+
 const columns: readonly Column[] = [
   { title: 'ORDER' },
   { title: 'VERSION', align: 'right' },
@@ -125,7 +131,7 @@ const columns: readonly Column[] = [
 ];
 
 /** Discrepancies as a table, with what to do about each. */
-export function discrepancyTable(discrepancies: readonly Discrepancy[], paint: Paint): readonly string[] {
+function discrepancyTable(discrepancies: readonly Discrepancy[], paint: Paint): readonly string[] {
   const rows = discrepancies.map(({ orderId = '', version, where, kind, detail, remedy }) => [
     orderId,
     version === undefined ? '' : String(version),
@@ -160,11 +166,7 @@ export function addReconcile(program: Command, session: Session): void {
     const config = configOf(session);
     const latest = await withStores(config, (stores) => latestOf(stores, config, options.now === true));
     report(session, options, latest, () => reconciliationLines(latest, session.terminal.paint));
-    if (latest.found > 0) {
-      const remedy = latest.discrepancies[0]?.remedy ?? 'see each of them';
-      const message = `${counted(latest.found, 'discrepancy', 'discrepancies')} that no retry repairs; for the first: ${remedy}`;
-      throw new Failure(exitCodes.refused, { code: 'not_reconciled', message });
-    }
+    if (latest.found > 0) throw discrepant('not_reconciled', 'that no retry repairs', latest);
   });
 }
 

@@ -3,11 +3,11 @@ import { now } from '../clock.js';
 import { countdown, dayOf, duration, eventName, person, soon, timeOfDay, withTimes } from '../format.js';
 import type { RecordedEvent } from '../shapes.js';
 import { toneOf } from './event-tone.js';
-import type { Ghost, Step } from './steps.js';
+import type { ExpectedEvent, Step } from './steps.js';
 
 interface EventsProps {
   readonly steps: readonly Step[];
-  readonly ghosts: readonly Ghost[];
+  readonly expected: readonly ExpectedEvent[];
   readonly shown: number;
   readonly onShow: (index: number) => void;
 }
@@ -16,7 +16,7 @@ interface EventsProps {
  * All events, the oldest first, and then the expected ones. New events are added at the end, so no
  * row moves.
  */
-export function Events({ steps, ghosts, shown, onShow }: EventsProps) {
+export function Events({ steps, expected, shown, onShow }: EventsProps) {
   const currency = steps[0]?.view.currency ?? '';
   return (
     <section class="panel events" aria-label="Events">
@@ -47,21 +47,21 @@ export function Events({ steps, ghosts, shown, onShow }: EventsProps) {
           );
         })}
       </ol>
-      {ghosts.length > 0 && (
-        <Expected ghosts={ghosts} then={shown < steps.length - 1 ? steps[shown]?.event : undefined} />
+      {expected.length > 0 && (
+        <Expected expected={expected} then={shown < steps.length - 1 ? steps[shown]?.event : undefined} />
       )}
     </section>
   );
 }
 
 interface ExpectedProps {
-  readonly ghosts: readonly Ghost[];
+  readonly expected: readonly ExpectedEvent[];
   /** the past event whose expectations are shown; absent for the present */
   readonly then: RecordedEvent | undefined;
 }
 
 /** The expected events. Unlike the list of events, this part is drawn again every second. */
-function Expected({ ghosts, then }: ExpectedProps) {
+function Expected({ expected, then }: ExpectedProps) {
   const whenOf = (at: string) =>
     then === undefined
       ? countdown(at, now.value)
@@ -72,12 +72,12 @@ function Expected({ ghosts, then }: ExpectedProps) {
       aria-label={then === undefined ? 'What is to come' : `What was to come after version ${then.version}`}
     >
       {then !== undefined && <li class="label">Then to come:</li>}
-      {ghosts.map((ghost) => (
-        <li key={ghost.key} class={`ghost-row ${ghost.kind}`}>
+      {expected.map((one) => (
+        <li key={one.key} class={`ghost-row ${one.kind}`}>
           <span class="mark" />
-          <span class="what">{ghost.title}</span>
-          <span class="who">{ghost.at === undefined ? 'at any moment' : whenOf(ghost.at)}</span>
-          {ghost.at !== undefined && <time dateTime={ghost.at}>{soon(ghost.at)}</time>}
+          <span class="what">{one.title}</span>
+          <span class="who">{one.at === undefined ? 'at any moment' : whenOf(one.at)}</span>
+          {one.at !== undefined && <time dateTime={one.at}>{soon(one.at)}</time>}
         </li>
       ))}
     </ol>

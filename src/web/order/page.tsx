@@ -13,7 +13,7 @@ import { Events } from './events.js';
 import { type Followed, type Following, useOrder } from './follow.js';
 import { Head } from './head.js';
 import { OrderAtVersion } from './order-at-version.js';
-import { type Ghost, ghostsOf, indexAt, type Step, stepsOf } from './steps.js';
+import { type ExpectedEvent, expectedAfter, indexAt, type Step, stepsOf } from './steps.js';
 import { Timeline } from './timeline.js';
 import { WaitingFor } from './waiting-for.js';
 import { Why } from './why.js';
@@ -56,7 +56,7 @@ function LoadedOrder({ following, order }: { readonly following: Following; read
   const isPast = step !== undefined && shown < steps.length - 1;
   const then = useComputed(() => after(following.now.value, previewed.value));
   const next = useNext(order);
-  const ghosts = isPast ? ghostsOf(step.state) : ghostsNow(last, previewed.value, next);
+  const expected = isPast ? expectedAfter(step.state) : expectedNow(last, previewed.value, next);
   const drawn = isPast ? undefined : then.value;
   useArrowKeys(shown, show, steps.length);
   return (
@@ -67,7 +67,7 @@ function LoadedOrder({ following, order }: { readonly following: Following; read
         <Commands order={order} past={undefined} previewed={previewed} onDone={following.reload} />
       ) : (
         <>
-          <Timeline steps={steps} ghosts={ghosts} shown={shown} onShow={show} />
+          <Timeline steps={steps} expected={expected} shown={shown} onShow={show} />
           <div class="columns">
             <div class="state">
               <h2 class={`as-of ${isPast ? 'past' : ''} ${drawn ? 'preview' : ''}`}>
@@ -86,7 +86,7 @@ function LoadedOrder({ following, order }: { readonly following: Following; read
             </div>
             <div class="story">
               <Why event={step.event} currency={order.currency} workflowUrl={next?.workflow?.url} />
-              <Events steps={steps} ghosts={ghosts} shown={shown} onShow={show} />
+              <Events steps={steps} expected={expected} shown={shown} onShow={show} />
             </div>
             <div class="acting">
               <Commands
@@ -157,26 +157,26 @@ function after({ steps }: Followed, preview: Preview | undefined): Step | undefi
   return stepsOf([...steps.map(({ event }) => event), ...preview.events], steps).at(-1);
 }
 
-function ghostsNow(
+function expectedNow(
   last: Step | undefined,
   preview: Preview | undefined,
   next: Next | undefined,
-): readonly Ghost[] {
+): readonly ExpectedEvent[] {
   if (last === undefined) return [];
   if (preview === undefined) {
     const tries = next?.effects.flatMap(({ key, nextTryAt }) =>
       nextTryAt === undefined ? [] : [[key, nextTryAt] as const],
     );
-    return ghostsOf(last.state, new Map(tries));
+    return expectedAfter(last.state, new Map(tries));
   }
   return [
-    ...preview.events.map((event): Ghost => ({
+    ...preview.events.map((event): ExpectedEvent => ({
       key: `preview ${event.version}`,
       kind: 'preview',
       title: `${eventName(event.type)}, previewed`,
     })),
-    ...preview.effects.map(({ key, summary }): Ghost => ({ key, kind: 'effect', title: summary })),
-    ...preview.deadlines.map(({ what, at }): Ghost => ({
+    ...preview.effects.map(({ key, summary }): ExpectedEvent => ({ key, kind: 'effect', title: summary })),
+    ...preview.deadlines.map(({ what, at }): ExpectedEvent => ({
       key: `${what} ${at}`,
       kind: 'deadline',
       title: words(what),

@@ -29,7 +29,7 @@ export function stepsOf(events: readonly RecordedEvent[], known: readonly Step[]
 }
 
 /** An expected event: an owed effect, a deadline, or what a previewed command would cause. */
-export interface Ghost {
+export interface ExpectedEvent {
   readonly key: string;
   readonly kind: 'effect' | 'deadline' | 'preview';
   readonly title: string;
@@ -49,8 +49,11 @@ const titles: Readonly<Record<Deadline['name'], string>> = {
  *
  * @param tries when an effect is tried again, by its key
  */
-export function ghostsOf(state: Order, tries: ReadonlyMap<string, string> = new Map()): readonly Ghost[] {
-  const owed = state.owed.map((effect): Ghost => {
+export function expectedAfter(
+  state: Order,
+  tries: ReadonlyMap<string, string> = new Map(),
+): readonly ExpectedEvent[] {
+  const owed = state.owed.map((effect): ExpectedEvent => {
     const at = tries.get(effect.key);
     return {
       key: effect.key,
@@ -59,7 +62,7 @@ export function ghostsOf(state: Order, tries: ReadonlyMap<string, string> = new 
       ...(at !== undefined && { at }),
     };
   });
-  const upcoming = deadlines(state).map(({ name, at }): Ghost => ({
+  const upcoming = deadlines(state).map(({ name, at }): ExpectedEvent => ({
     key: `${name} ${at}`,
     kind: 'deadline',
     title: titles[name],

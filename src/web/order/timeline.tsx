@@ -10,12 +10,12 @@ import {
   positionsOf,
   type Scale,
 } from './timeline-positions.js';
-import type { Ghost, Step } from './steps.js';
+import type { ExpectedEvent, Step } from './steps.js';
 
 interface TimelineProps {
   readonly steps: readonly Step[];
   /** what is expected after the step that is shown */
-  readonly ghosts: readonly Ghost[];
+  readonly expected: readonly ExpectedEvent[];
   /** index of the step that is shown */
   readonly shown: number;
   readonly onShow: (index: number) => void;
@@ -38,10 +38,10 @@ const LABELLED = 0.055;
  * With more expected events than this, there is no room for labels. The list of events has the
  * text.
  */
-const LABELLED_GHOSTS = 2;
+const LABELLED_EXPECTED = 2;
 
 /** The timeline of the order's events and of expected ones. Its handle selects a version. */
-export function Timeline({ steps, ghosts, shown, onShow }: TimelineProps) {
+export function Timeline({ steps, expected, shown, onShow }: TimelineProps) {
   const scale = useSignal<Scale>('versions');
   const held = useSignal<Positions | undefined>(undefined);
   const line = useRef<HTMLDivElement>(null);
@@ -85,7 +85,7 @@ export function Timeline({ steps, ghosts, shown, onShow }: TimelineProps) {
           if (event.buttons === 1) showAt(event);
         }}
       >
-        <Marks steps={steps} ghosts={ghosts} shown={shown} positions={positions} />
+        <Marks steps={steps} expected={expected} shown={shown} positions={positions} />
       </div>
     </section>
   );
@@ -151,8 +151,8 @@ interface MarksProps extends Omit<TimelineProps, 'onShow'> {
 }
 
 /** The marks on the line: idle times, events, the present, expected events, and the handle. */
-function Marks({ steps, ghosts, shown, positions }: MarksProps) {
-  const expected = positionsOfExpected(ghosts.length);
+function Marks({ steps, expected, shown, positions }: MarksProps) {
+  const ahead = positionsOfExpected(expected.length);
   return (
     <>
       <div class="future" style={{ left: percent(positions.now) }} />
@@ -181,16 +181,11 @@ function Marks({ steps, ghosts, shown, positions }: MarksProps) {
       <span class="now" style={{ left: percent(positions.now) }}>
         now
       </span>
-      {ghosts.map((ghost, index) => {
-        const at = expected[index] ?? 1;
+      {expected.map((one, index) => {
+        const at = ahead[index] ?? 1;
         return (
-          <span
-            key={ghost.key}
-            class={`ghost ${ghost.kind}`}
-            style={{ left: percent(at) }}
-            title={titleOf(ghost)}
-          >
-            {ghosts.length <= LABELLED_GHOSTS && <GhostLabel of={ghost} />}
+          <span key={one.key} class={`ghost ${one.kind}`} style={{ left: percent(at) }} title={titleOf(one)}>
+            {expected.length <= LABELLED_EXPECTED && <ExpectedLabel of={one} />}
           </span>
         );
       })}
@@ -200,7 +195,7 @@ function Marks({ steps, ghosts, shown, positions }: MarksProps) {
 }
 
 /** Drawn every second, unlike the line. */
-function GhostLabel({ of }: { readonly of: Ghost }) {
+function ExpectedLabel({ of }: { readonly of: ExpectedEvent }) {
   const { kind, title, at } = of;
   return (
     <small>
@@ -209,7 +204,7 @@ function GhostLabel({ of }: { readonly of: Ghost }) {
   );
 }
 
-function titleOf({ title, at }: Ghost): string {
+function titleOf({ title, at }: ExpectedEvent): string {
   return at === undefined ? title : `${title} ${soon(at)}`;
 }
 
