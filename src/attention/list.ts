@@ -30,7 +30,9 @@ export interface AttentionQuery {
 
 /**
  * Lists what needs a person: code by code in the order of `attentionCodes`, the oldest row first.
- * Each code takes one indexed query of at most `limit` documents.
+ * Each code is read by indexed queries, one for each kind of entity or collection that it is about.
+ * They return at most `limit` documents each, except for subscriptions that fail and for commands
+ * of Kafka: these are as many as there are endpoints and partitions.
  *
  * @returns `next` is the cursor of the next page; absent on the last page
  */

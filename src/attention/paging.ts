@@ -7,8 +7,8 @@ import type { AttentionCode, AttentionRow } from './rows.js';
 export interface AttentionDeps {
   readonly client: Client;
   readonly db: Db;
-  /** task queue of the order workflows */
-  readonly orderTaskQueue: string;
+  /** the task queue of the orders */
+  readonly taskQueue: string;
   /** age, in ms, from which an owed effect or a pending payment is listed */
   readonly attentionAfterMs: number;
   /** undefined without Kafka */

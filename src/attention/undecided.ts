@@ -12,8 +12,8 @@ import type { AttentionRow } from './rows.js';
 export interface Undecided {
   readonly client: Client;
   readonly db: Db;
-  /** task queue of the order workflows */
-  readonly orderTaskQueue: string;
+  /** the task queue of the orders */
+  readonly taskQueue: string;
 }
 
 const TIMEOUT_MS = 2_500;
@@ -24,13 +24,13 @@ const FINEST_MS = 1_000;
 export async function undecided({
   client,
   db,
-  orderTaskQueue,
+  taskQueue,
   owedBy,
   after,
 }: SourceQuery): Promise<readonly Found[]> {
   if (after !== undefined) return [];
   try {
-    const rows = await oldestUndecided({ client, db, orderTaskQueue }, owedBy);
+    const rows = await oldestUndecided({ client, db, taskQueue }, owedBy);
     return rows.map((row) => ({ id: row.orderId ?? '', row }));
   } catch (error) {
     if (isTemporalOutage(error)) return [];
@@ -48,10 +48,10 @@ export async function undecided({
  * @throws errors of Temporal
  */
 async function oldestUndecided(
-  { client, db, orderTaskQueue }: Undecided,
+  { client, db, taskQueue }: Undecided,
   before: string,
 ): Promise<readonly AttentionRow[]> {
-  const found = await longestWaiting(client, orderTaskQueue, before);
+  const found = await longestWaiting(client, taskQueue, before);
   const accepted = found
     .map(({ execution, startTime }) => ({
       orderId: (execution?.workflowId ?? '').slice(workflowId('').length),

@@ -33,7 +33,8 @@ interface Asked {
 }
 
 /**
- * Checks every place that held values of a customer.
+ * Checks every place that held values of a customer, and removes copies that are not needed: kept
+ * builds of views that have a value in plain text, and what receivers of webhooks answered.
  *
  * @throws Error if a view has not caught up yet, or a key still exists: call it again
  */

@@ -16,7 +16,7 @@ import { orderNotFound } from './order-problems.js';
 export interface ProofDeps {
   readonly client: Client;
   readonly db: Db;
-  readonly orderTaskQueue: string;
+  readonly taskQueue: string;
   /** the providers that the workers use */
   readonly providers: Providers;
 }
@@ -28,7 +28,7 @@ export interface ProofDeps {
 const ASK_FOR_MS = 10_000;
 
 /** `npx orders verify --order`, over HTTP. */
-export function registerProof(app: Http, { client, db, orderTaskQueue, providers }: ProofDeps): void {
+export function registerProof(app: Http, { client, db, taskQueue, providers }: ProofDeps): void {
   // A provider is not asked twice at the same time.
   const sharing = createSharing<Awaited<ReturnType<typeof prove>>>();
 
@@ -70,7 +70,7 @@ export function registerProof(app: Http, { client, db, orderTaskQueue, providers
       .limit(1)
       .toArray();
     const askUntil = Date.now() + ASK_FOR_MS;
-    const verified = { client, db, taskQueue: orderTaskQueue, providers, askUntil };
+    const verified = { client, db, taskQueue, providers, askUntil };
     const report = await verifyOrders(verified, { orderId });
     return { last, report, checkedAt: new Date().toISOString() };
   }

@@ -16,7 +16,7 @@ import { logs } from '../../logs.js';
 export interface Stores {
   readonly client: Client;
   readonly db: Db;
-  /** task queue of the order workflows */
+  /** the task queue of the orders */
   readonly taskQueue: string;
 }
 

@@ -4,7 +4,7 @@ import { kafkaProblem } from '../../../delivery/kafka/connection.js';
 import type { Logger } from '../../../server/logging/logger.js';
 import { PartitionProgress } from './partition-progress.js';
 import { refusalsFrom } from './refusal-rows.js';
-import { committedBefore, noteLost, noteUnread } from './taking-rows.js';
+import { committedBefore, noteLost, noteUnread } from './store-progress.js';
 
 export interface AssignmentDeps {
   readonly db: Db;

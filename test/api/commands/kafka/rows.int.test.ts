@@ -12,9 +12,9 @@ import {
   committedBefore,
   noteLost,
   notePartition,
-  noteTakingFailed,
-  noteTakingWorks,
-} from '../../../../src/api/commands/kafka/taking-rows.js';
+  noteConsumingFailed,
+  noteConsumingWorks,
+} from '../../../../src/api/commands/kafka/store-progress.js';
 import { commandsConcern } from '../../../../src/delivery/kafka/command-rows.js';
 import { type Database, openDatabase } from '../../../support/database.js';
 
@@ -50,9 +50,9 @@ test('readiness tells why commands do not come', async () => {
   const topic = 'b.commands';
   const of = { topicId: randomUUID(), partition: 0 };
   expect(await commandsConcern(db, topic)).toBeUndefined();
-  await noteTakingFailed(db, topic, 'no broker');
+  await noteConsumingFailed(db, topic, 'no broker');
   expect(await commandsConcern(db, topic)).toContain('no broker');
-  await noteTakingWorks(db, topic);
+  await noteConsumingWorks(db, topic);
 
   const progress = new PartitionProgress(0, 0n);
   progress.begin(0n);
