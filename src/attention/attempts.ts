@@ -6,7 +6,7 @@ import { isTemporalOutage } from '../outages/temporal-outage.js';
 import type { AttentionRow } from './rows.js';
 
 const TIMEOUT_MS = 1_500;
-const concurrency = 8;
+const CONCURRENCY = 8;
 
 /** The state of an order's latest workflow run in Temporal. */
 export interface OrderRun {
@@ -68,7 +68,7 @@ export async function runOf(
 export async function withAttempts(client: Client, rows: readonly AttentionRow[]): Promise<AttentionRow[]> {
   const giveUpAt = Date.now() + TIMEOUT_MS;
   const complete: AttentionRow[] = [];
-  for await (const row of mapInOrder(rows, concurrency, (one) => withAttempt(client, one, giveUpAt)))
+  for await (const row of mapInOrder(rows, CONCURRENCY, (one) => withAttempt(client, one, giveUpAt)))
     complete.push(row);
   return complete;
 }

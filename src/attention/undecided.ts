@@ -17,8 +17,8 @@ export interface Undecided {
 }
 
 const TIMEOUT_MS = 2_500;
-const maxListed = 100;
-const FINEST_MS = 1_000;
+const MOST_LISTED = 100;
+const AGE_PRECISION_MS = 1_000;
 
 /** The oldest order that no worker has decided yet. Empty while Temporal is unavailable. */
 export async function undecided({
@@ -77,7 +77,7 @@ async function oldestUndecided(
   ];
 }
 
-/** The workflows that no worker has begun, `maxListed` at most: the oldest, to a second. */
+/** The workflows that no worker has begun, `MOST_LISTED` at most: the oldest, to a second. */
 async function longestWaiting(client: Client, taskQueue: string, before: string) {
   const { namespace } = client.options;
   // `BuildIds` is set when a worker completes the first workflow task.
@@ -88,9 +88,9 @@ async function longestWaiting(client: Client, taskQueue: string, before: string)
     const older = async (age: number) => (await client.workflow.count(until(latest - age))).count;
     let age = 0;
     let left = await older(age);
-    let step = FINEST_MS;
-    if (left > maxListed) while ((await older(step)) > 0) step *= 4;
-    while (left > maxListed && step > FINEST_MS) {
+    let step = AGE_PRECISION_MS;
+    if (left > MOST_LISTED) while ((await older(step)) > 0) step *= 4;
+    while (left > MOST_LISTED && step > AGE_PRECISION_MS) {
       step /= 2;
       const count = await older(age + step);
       if (count === 0) continue;
@@ -100,7 +100,7 @@ async function longestWaiting(client: Client, taskQueue: string, before: string)
     const { executions } = await client.workflowService.listWorkflowExecutions({
       namespace,
       query: until(latest - age),
-      pageSize: maxListed,
+      pageSize: MOST_LISTED,
     });
     return executions;
   });

@@ -1,4 +1,4 @@
-import { ByKey } from '../../../concurrency/by-key.js';
+import { KeyedQueue } from '../../../concurrency/keyed-queue.js';
 import { pause } from '../../../concurrency/pause.js';
 import {
   type CommittedRecord,
@@ -46,7 +46,7 @@ export class AssignmentRun {
   private readonly stopping = new AbortController();
   private readonly removeListeners: () => void;
   /** Commands with the same key are run one after the other. */
-  private readonly byKey = new ByKey();
+  private readonly byKey = new KeyedQueue();
   private noting: Promise<void> | undefined;
   private notedAt = performance.now();
 

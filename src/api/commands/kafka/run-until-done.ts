@@ -1,7 +1,7 @@
 import type { Db } from 'mongodb';
 import { type BackOff, backOffMs } from '../../../concurrency/back-off.js';
 import { pause } from '../../../concurrency/pause.js';
-import { createTurns } from '../../../concurrency/turns.js';
+import { createSemaphore } from '../../../concurrency/semaphore.js';
 import type { CommittedRecord } from '../../../delivery/kafka/committed-records.js';
 import { kafkaProblem } from '../../../delivery/kafka/connection.js';
 import type { Logger } from '../../../server/logging/logger.js';
@@ -43,7 +43,7 @@ export function createRunUntilDone(
   ending: AbortSignal,
 ): (record: CommittedRecord, progress: PartitionProgress) => Promise<boolean> {
   const { db, gateway, logger, membership, refusals } = deps;
-  const inTurn = createTurns(AT_ONCE);
+  const inTurn = createSemaphore(AT_ONCE);
 
   function wait(record: CommittedRecord, progress: PartitionProgress, why: string): void {
     if (!progress.wait(record.offset, why)) return;
