@@ -1,4 +1,4 @@
-import { endpointViews, isEnabled } from '../delivery/webhooks/endpoints.js';
+import { endpointViews, enabledEndpoints } from '../delivery/webhooks/endpoints.js';
 import { waitingCommands } from '../delivery/kafka/command-rows.js';
 import { kafkaRows } from '../delivery/kafka/publishing-progress.js';
 import { subscriptionRows, waitingRows } from '../delivery/webhooks/rows.js';
@@ -57,7 +57,7 @@ export async function failing({ db, kafka, owedBy, after, limit }: SourceQuery):
       .sort({ 'health.failingSince': 1, _id: 1 })
       .toArray(),
   ]);
-  const enabled = new Set(await endpointViews(db).distinct('_id', isEnabled, answering));
+  const enabled = new Set(await endpointViews(db).distinct('_id', enabledEndpoints, answering));
   const ofTopics = topics.map(({ _id: id, health: { failingSince = '', failure = '' } }): Found => {
     const detail = `nothing is published in the topic ${id} of Kafka: ${failure}`;
     const remedy = 'it is retried automatically; npx orders subscriptions shows how far it has come';

@@ -3,7 +3,7 @@ import type { Db } from 'mongodb';
 import { Type } from 'typebox';
 import type { WebhookSecrets } from '../../access/webhook-secrets.js';
 import { privateAddressIn } from '../../delivery/webhooks/public-addresses.js';
-import { forgetEndpoint } from '../../delivery/webhooks/operator-actions.js';
+import { forgetEndpoint } from '../../delivery/webhooks/forget-endpoint.js';
 import type { Sender } from '../../delivery/webhooks/sender.js';
 import type { Endpoint } from '../../endpoint/endpoint.js';
 import { byRequest, type EndpointSettings } from '../../endpoint/settings.js';

@@ -6,9 +6,11 @@ import type { Db } from 'mongodb';
 import type { Gateway } from '../../../src/api/commands/gateway/gateway.js';
 import { refusalRows } from '../../../src/api/commands/kafka/refusal-rows.js';
 import { consumeCommands } from '../../../src/api/commands/kafka/consume-commands.js';
-import { hangingPartitions, readCheckpoint, wasCommitted } from '../../../src/delivery/kafka/checkpoint.js';
+import { hangingPartitions, wasCommitted } from '../../../src/delivery/kafka/hanging-transactions.js';
+import { readCheckpoint } from '../../../src/delivery/kafka/checkpoint.js';
 import { commandsStatus, waitingCommands } from '../../../src/delivery/kafka/command-rows.js';
-import { clientOptions, ensureTopics } from '../../../src/delivery/kafka/connection.js';
+import { clientOptions } from '../../../src/delivery/kafka/connection.js';
+import { ensureTopics } from '../../../src/delivery/kafka/topics.js';
 import { publishFeed } from '../../../src/delivery/kafka/publishing.js';
 import { encoded } from '../../../src/delivery/kafka/records.js';
 import {
@@ -76,7 +78,10 @@ function startPublishing(settings = settingsOf(broker)) {
 }
 
 /** Takes commands, as the role `kafka` does. */
-function startConsuming(settings: KafkaSettings, change: (gateway: Gateway) => Gateway = (gateway) => gateway) {
+function startConsuming(
+  settings: KafkaSettings,
+  change: (gateway: Gateway) => Gateway = (gateway) => gateway,
+) {
   const stopping = new AbortController();
   const logger = createLogger('silent');
   const { client, config, mongo } = api;

@@ -5,7 +5,7 @@ import {
   type Fetched,
   fetchCommitted,
 } from '../../../delivery/kafka/committed-records.js';
-import { kafkaProblem } from '../../../delivery/kafka/connection.js';
+import { kafkaProblem } from '../../../delivery/kafka/kafka-problem.js';
 import { withTimeout } from '../../../outages/timeout.js';
 import { type Assignment, type AssignmentDeps, assignmentOf, checkAssignment, endOf } from './assignment.js';
 import { stopWith } from './membership.js';

@@ -2,12 +2,9 @@ import { once } from 'node:events';
 import type { Db } from 'mongodb';
 import { backOffMs } from '../../../concurrency/back-off.js';
 import { pause } from '../../../concurrency/pause.js';
-import {
-  clientOptions,
-  closeClient,
-  ensureTopics,
-  kafkaProblem,
-} from '../../../delivery/kafka/connection.js';
+import { clientOptions, closeClient } from '../../../delivery/kafka/connection.js';
+import { ensureTopics } from '../../../delivery/kafka/topics.js';
+import { kafkaProblem } from '../../../delivery/kafka/kafka-problem.js';
 import { type KafkaSettings, topicsOf } from '../../../delivery/kafka/settings.js';
 import type { Logger } from '../../../server/logging/logger.js';
 import type { Gateway } from '../gateway/gateway.js';

@@ -3,7 +3,7 @@ import { type BackOff, backOffMs } from '../../../concurrency/back-off.js';
 import { pause } from '../../../concurrency/pause.js';
 import { createSemaphore } from '../../../concurrency/semaphore.js';
 import type { CommittedRecord } from '../../../delivery/kafka/committed-records.js';
-import { kafkaProblem } from '../../../delivery/kafka/connection.js';
+import { kafkaProblem } from '../../../delivery/kafka/kafka-problem.js';
 import type { Logger } from '../../../server/logging/logger.js';
 import { HttpProblem, rawProblem } from '../../problem.js';
 import type { Gateway } from '../gateway/gateway.js';

@@ -35,9 +35,9 @@ test('refusals are those of a partition from an offset on, and are kept until it
   await noteWritten(db, of, 100n);
   const all = await refusalsFrom(db, of, 0n);
   expect([...all]).toEqual([
-    [9n, 'problem 9'],
-    [10n, 'problem 10'],
-    [100n, undefined],
+    [9n, { problem: 'problem 9', isWritten: false }],
+    [10n, { problem: 'problem 10', isWritten: false }],
+    [100n, { problem: 'problem 100', isWritten: true }],
   ]);
   await notePartition(db, 'a.commands', of, new PartitionProgress(1, 10n), 120n);
   expect([...(await refusalsFrom(db, of, 0n)).keys()]).toEqual([10n, 100n]);
