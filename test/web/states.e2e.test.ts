@@ -111,7 +111,7 @@ describe('each page', () => {
     ['/stock?sku=A-1', '.panel table.plain'],
   ])('%s moves nothing while it comes', async (path, content) => {
     for (const viewport of [desktop, phone]) {
-      for (let isRefused = true; isRefused; ) {
+      for (let isRefused = true; isRefused;) {
         isRefused = false;
         const own = await site.browser.newContext({ viewport });
         const reader = await own.newPage();
