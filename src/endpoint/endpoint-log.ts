@@ -1,6 +1,7 @@
 import { namedLog } from '../log/journal/entity-log.js';
 import { endpoints } from './endpoint.js';
 
+/** The log of webhook endpoints. */
 export const endpointLog = namedLog(
   endpoints,
   {

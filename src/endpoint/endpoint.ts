@@ -1,11 +1,5 @@
-import {
-  type Decision,
-  type Effect,
-  type Entity,
-  type Envelope,
-  type State,
-  withoutEffects,
-} from '../log/entity.js';
+import type { Decision, Effect, Entity, Envelope, State } from '../log/entity.js';
+import { withoutEffects } from '../log/entity.js';
 import type { FeedPlace } from '../log/feed/place.js';
 import { defaults, type EndpointSettings, refusedUrl, settingsIn } from './settings.js';
 
@@ -108,8 +102,10 @@ function decide(endpoint: Endpoint | undefined, type: string, data: unknown): De
       return decided('EndpointDisabled', { reason });
     case 'EnableEndpoint':
       return decided('EndpointEnabled', {});
-    default:
+    case 'DeleteEndpoint':
       return decided('EndpointDeleted', {});
+    default:
+      throw new TypeError(`There is no command ${type}.`);
   }
 }
 

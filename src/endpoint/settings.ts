@@ -22,11 +22,20 @@ export const byRequest = 'by request';
 
 export const defaults = { eventTypes: [], customers: [], tags: [], payload: 'event' } as const;
 
-const names = ['url', 'eventTypes', 'customers', 'tags', 'payload', 'description', 'perSecond'] as const;
+/** Their names; each setting must be here, or it does not compile. */
+const names: Readonly<Record<keyof EndpointSettings, true>> = {
+  url: true,
+  eventTypes: true,
+  customers: true,
+  tags: true,
+  payload: true,
+  description: true,
+  perSecond: true,
+};
 
 /** The settings among a command's data. */
 export function settingsIn(data: Partial<EndpointSettings>): Partial<EndpointSettings> {
-  const given = names.filter((name) => data[name] !== undefined);
+  const given = (Object.keys(names) as (keyof EndpointSettings)[]).filter((name) => data[name] !== undefined);
   return Object.fromEntries(given.map((name) => [name, data[name]]));
 }
 

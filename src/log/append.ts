@@ -1,5 +1,6 @@
 import type { Cause, Decider, Draft, Envelope, State } from './entity.js';
 
+/** Events as they are in the log, and the state after them. */
 export interface Appended<S, D> {
   readonly state: S;
   readonly events: readonly (D & Envelope)[];

@@ -26,12 +26,12 @@ export interface Facts<S, D> {
 }
 
 /**
- * `settles`: the key of the effect that the fact settles. `holds`: the state already includes the
- * fact.
+ * `settles`: the key of the effect that the fact settles. `reflected`: the state has the fact
+ * already.
  */
 export type FactJudgement<D> =
   | { readonly kind: 'applies'; readonly events: readonly D[]; readonly settles?: string }
-  | { readonly kind: 'holds' }
+  | { readonly kind: 'reflected' }
   | { readonly kind: 'waits'; readonly reason: string };
 
 /** A waiting fact that fits now. `fact`: the ids with which it was received. */

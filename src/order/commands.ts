@@ -1,4 +1,7 @@
-/** The shapes of all commands. `decide` says when each is allowed and which events it leads to. */
+/*
+ * The shapes of commands and facts. `decide` says when a command is allowed, and which events it
+ * leads to; `judgeFact` says when a fact fits.
+ */
 
 export interface Customer {
   readonly id: string;
@@ -221,6 +224,7 @@ export const returnCommandTypes = followUpTypes.filter(
   (type): type is ReturnCommandType => partOf(type) === 'return',
 );
 
+/** What bounds the size of an order. */
 export const limits = {
   lines: 200,
   quantity: 1_000_000,

@@ -261,3 +261,5 @@ export type EventDraft = { [T in EventType]: { readonly type: T; readonly data: 
 
 /** One event of an order's log, in its current shape. */
 export type OrderEvent = EventDraft & Envelope;
+
+export type EventOf<T extends EventType> = Extract<OrderEvent, { readonly type: T }>;

@@ -1,23 +1,40 @@
 import { type LineQuantity, type NewLine, limits } from './commands.js';
-import { factOf, factsOf, holds } from './facts.js';
-import { afterClaims, capturedLines, chargedLines, entitlement, goodwill, partsOf } from './entitlement.js';
-import { forgotten } from './forget.js';
-import { isChargeInTurn, wantedEffects } from './wanted-effects.js';
-import { rejectionKey } from './rejection.js';
-import type { EventData, HoldCause, OrderEvent } from './events.js';
+import { afterClaims, chargedLines, entitlement, partsOf } from './entitlement.js';
+import type { EventData, EventOf, OrderEvent } from './events.js';
 import {
-  type Authorization,
+  captured,
+  isOfReplacedMethod,
+  promised,
+  refunded,
+  refusePayment,
+  requestCapture,
+  retire,
+  withAuthorization,
+} from './evolve-payment.js';
+import { factOf, factsOf, reflects } from './facts.js';
+import { forgotten } from './forget.js';
+import {
   type Line,
   type Order,
   type ReceivedFact,
-  type Refund,
   type Shipment,
   type ShipmentCharge,
   quantityOf,
 } from './order.js';
+import {
+  count,
+  linesOf,
+  withCharge,
+  withDeclinedCharges,
+  withoutHold,
+  withReturn,
+  withShipment,
+} from './order-parts.js';
+import { rejectionKey } from './rejection.js';
 import { followsRules } from './rules.js';
 import { later } from './time.js';
 import { unreachable } from './unreachable.js';
+import { wantedEffects } from './wanted-effects.js';
 
 /** After a resumption, no deadline passes for this long. */
 const graceAfterResumptionMs = 15 * 60 * 1000;
@@ -192,8 +209,6 @@ function apply(before: Order | undefined, event: OrderEvent): Order {
   }
 }
 
-type EventOf<T extends OrderEvent['type']> = Extract<OrderEvent, { type: T }>;
-
 function created(event: EventOf<'OrderCreated'>): Order {
   const { note, lines, charges, rules, ...data } = event.data;
   return {
@@ -244,124 +259,6 @@ function refuseStock(order: Order, { missing }: EventData['StockRefused']): Orde
     .map((line) => `${line.sku}: ${line.requested} more wanted, ${line.available} available`)
     .join('; ');
   return { ...order, amendment: { ...order.amendment, refusal: { reason: 'out_of_stock', detail } } };
-}
-
-// --- payment ---
-
-function withAuthorization(
-  order: Order,
-  event: EventOf<'PaymentAuthorized'> | EventOf<'PaymentPending'>,
-  change: Pick<Authorization, 'status' | 'until'>,
-): Order {
-  const { authorizationId, amount } = event.data;
-  const known = order.authorizations.find((entry) => entry.authorizationId === authorizationId);
-  if (known === undefined) {
-    const opened = {
-      authorizationId,
-      reference: event.causationId,
-      amount,
-      captured: 0,
-      retired: isOfReplacedMethod(order, event),
-      ...change,
-    };
-    return { ...order, authorizations: [...order.authorizations, opened] };
-  }
-  return {
-    ...order,
-    authorizations: order.authorizations.map((entry) => (entry === known ? { ...entry, ...change } : entry)),
-  };
-}
-
-/**
- * Whether the event answers an authorization of a payment method that was replaced meanwhile. The
- * order does not wait for such an answer any more.
- */
-function isOfReplacedMethod(order: Order, { causationId }: OrderEvent): boolean {
-  const asked = order.owed.find(({ key }) => key === causationId);
-  return asked?.type === 'authorize' && asked.method !== order.payment.method;
-}
-
-function retire(order: Order, authorizationId: string | undefined, status?: Authorization['status']): Order {
-  return {
-    ...order,
-    authorizations: order.authorizations.map((entry) =>
-      entry.authorizationId === authorizationId
-        ? { ...entry, retired: true, status: status ?? entry.status }
-        : entry,
-    ),
-  };
-}
-
-/**
- * The payment failed. What waited for it fails too: a charge, an amendment, or the order itself.
- */
-function refusePayment(
-  order: Order,
-  reason: 'payment_declined' | 'payment_timed_out',
-  detail: string,
-): Order {
-  const charged = order.shipments.find(isChargeInTurn);
-  if (charged !== undefined) return withCharge(order, charged.shipmentId, () => ({ status: 'declined' }));
-  if (order.amendment !== undefined) {
-    return { ...order, amendment: { ...order.amendment, refusal: { reason, detail } } };
-  }
-  return reason === 'payment_timed_out' ? { ...order, timedOut: true } : { ...order, declined: detail };
-}
-
-function captured(order: Order, data: EventData['PaymentCaptured']): Order {
-  const { captureId, shipmentId, authorizationId, amount } = data;
-  const next = withCharge(order, shipmentId, (charge) => {
-    const total = charge.captured + amount;
-    return {
-      captured: total,
-      status: total >= charge.amount ? 'captured' : charge.status,
-      ...(charge.lines && { lines: capturedLines(charge.lines, amount) }),
-    };
-  });
-  return {
-    ...next,
-    captures: [...order.captures, { captureId, shipmentId, amount, refunded: 0 }],
-    authorizations: order.authorizations.map((entry) =>
-      entry.authorizationId === authorizationId ? { ...entry, captured: entry.captured + amount } : entry,
-    ),
-  };
-}
-
-/** If a new payment method is given, authorizations of the old one are not captured any more. */
-function requestCapture(order: Order, { payment }: EventData['CaptureRequested']): Order {
-  const due = withDeclinedCharges(order, 'due');
-  if (payment === undefined) return due;
-  return {
-    ...due,
-    payment,
-    authorizations: due.authorizations.map((entry) => ({ ...entry, retired: true })),
-  };
-}
-
-/** A refund that does not belong to a return is a goodwill refund. */
-function promised(order: Order, data: EventData['RefundRequested']): Order {
-  const refund: Refund = { ...data, refunded: 0 };
-  if (!followsRules(order, 2)) return { ...order, refunds: [...order.refunds, refund] };
-  const entitled = order.returns.find(({ returnId }) => returnId === data.returnId)?.entitled;
-  const claims = entitled === undefined ? goodwill(order, data.amount) : [];
-  const parts = entitled ?? partsOf(claims);
-  return { ...afterClaims(order, claims), refunds: [...order.refunds, { ...refund, parts }] };
-}
-
-function refunded(order: Order, { refundId, captureId, amount }: EventData['PaymentRefunded']): Order {
-  return {
-    ...order,
-    refunds: order.refunds.map((entry) =>
-      entry.refundId === refundId ? { ...entry, refunded: entry.refunded + amount } : entry,
-    ),
-    captures: order.captures.map((entry) =>
-      entry.captureId === captureId ? { ...entry, refunded: entry.refunded + amount } : entry,
-    ),
-  };
-}
-
-function withoutHold(order: Order, cause: HoldCause): Order['holds'] {
-  return order.holds.filter((hold) => hold.cause !== cause);
 }
 
 // --- goods ---
@@ -463,7 +360,7 @@ function oldestUnmatched(facts: readonly ReceivedFact[]): ReceivedFact | undefin
 function withoutAppliedFacts(order: Order, event: OrderEvent): Order {
   if (order.facts === undefined || event.type === 'FactReceived') return order;
   const left = order.facts.filter(
-    (fact) => fact.commandId !== event.commandId && !holds(order, factOf(fact)),
+    (fact) => fact.commandId !== event.commandId && !reflects(order, factOf(fact)),
   );
   return left.length === order.facts.length ? order : withFacts(order, left);
 }
@@ -471,62 +368,4 @@ function withoutAppliedFacts(order: Order, event: OrderEvent): Order {
 function withFacts(order: Order, facts: readonly ReceivedFact[]): Order {
   const { facts: _, ...rest } = order;
   return facts.length === 0 ? rest : { ...rest, facts };
-}
-
-// --- parts of an order ---
-
-function count(
-  order: Order,
-  lines: readonly LineQuantity[],
-  counter: keyof Pick<Line, 'allocated' | 'dispatched' | 'delivered' | 'returned'>,
-): Order {
-  return {
-    ...order,
-    lines: order.lines.map((line) => ({ ...line, [counter]: line[counter] + quantityOf(lines, line.sku) })),
-  };
-}
-
-function linesOf(order: Order, shipmentId: string): readonly LineQuantity[] {
-  return order.shipments.filter((entry) => entry.shipmentId === shipmentId).flatMap(({ lines }) => lines);
-}
-
-function withShipment(
-  order: Order,
-  shipmentId: string,
-  change: (shipment: Shipment) => Partial<Shipment> | undefined,
-): Order {
-  return {
-    ...order,
-    shipments: order.shipments.map((entry) =>
-      entry.shipmentId === shipmentId ? { ...entry, ...change(entry) } : entry,
-    ),
-  };
-}
-
-function withCharge(
-  order: Order,
-  shipmentId: string,
-  change: (charge: ShipmentCharge) => Partial<ShipmentCharge>,
-): Order {
-  return withShipment(
-    order,
-    shipmentId,
-    ({ charge }) => charge && { charge: { ...charge, ...change(charge) } },
-  );
-}
-
-function withDeclinedCharges(order: Order, status: 'due' | 'written_off'): Order {
-  return {
-    ...order,
-    shipments: order.shipments.map((entry) =>
-      entry.charge?.status === 'declined' ? { ...entry, charge: { ...entry.charge, status } } : entry,
-    ),
-  };
-}
-
-function withReturn(order: Order, returnId: string, change: Partial<Order['returns'][number]>): Order {
-  return {
-    ...order,
-    returns: order.returns.map((entry) => (entry.returnId === returnId ? { ...entry, ...change } : entry)),
-  };
 }

@@ -18,7 +18,7 @@ type Judgement = FactJudgement<EventDraft>;
  * @param now ISO-8601 UTC
  */
 export function judgeFact(order: Order, fact: Fact, now: string): Judgement {
-  if (holds(order, fact)) return { kind: 'holds' };
+  if (reflects(order, fact)) return { kind: 'reflected' };
   const decision = decideOn(order, fact, now);
   if ('refusal' in decision) return { kind: 'waits', reason: decision.refusal.message };
   const settles = fact.type === 'PaymentSettled' ? settledBy(order, fact.data) : undefined;
@@ -44,12 +44,12 @@ export function settledBy(order: Order, { reference }: PaymentFact): string | un
 }
 
 /** Whether the order reflects the fact already, so there is nothing to do. */
-export function holds(order: Order, fact: Fact): boolean {
-  if (fact.type === 'PaymentSettled') return holdsOfPayment(order, fact.data);
+export function reflects(order: Order, fact: Fact): boolean {
+  if (fact.type === 'PaymentSettled') return reflectsPayment(order, fact.data);
   const shipment = order.shipments.find((entry) => entry.shipmentId === fact.data.shipmentId);
   if (fact.type === 'ShipmentDelivered') return shipment?.status === 'delivered';
-  // A cancelled or undispatched shipment has neither. A fact with another tracking number does not
-  // hold: it waits, and a person must look at it.
+  // A cancelled or undispatched shipment has neither. A fact with another tracking number is
+  // not reflected: it waits, and a person must look at it.
   return shipment?.carrier === fact.data.carrier && shipment.trackingNumber === fact.data.trackingNumber;
 }
 
@@ -62,7 +62,7 @@ const agreeing: Readonly<Record<PaymentFact['outcome'], readonly Authorization['
   declined: ['declined', 'voided', 'expired'],
 };
 
-function holdsOfPayment(order: Order, { reference, authorizationId, outcome }: PaymentFact): boolean {
+function reflectsPayment(order: Order, { reference, authorizationId, outcome }: PaymentFact): boolean {
   if (order.owed.some(({ key }) => key === reference)) return false;
   const known = order.authorizations.find((entry) => entry.authorizationId === authorizationId);
   if (known === undefined) return false;

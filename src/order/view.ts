@@ -1,8 +1,18 @@
 import { allowedCommands, blockedForReturn, blockedForShipment } from './allowed.js';
 import { returnCommandTypes, segments, shipmentCommandTypes } from './commands.js';
-import { type Authorization, type Line, type Order, capturable, sum } from './order.js';
+import {
+  type Authorization,
+  type Line,
+  type Order,
+  type Refund,
+  type Return,
+  type Shipment,
+  capturable,
+  sum,
+} from './order.js';
 import { amountDue } from './prices.js';
 
+/** How far an order is paid (`paymentStatus`). */
 export type PaymentStatus =
   | 'none'
   | 'pending'
@@ -41,36 +51,9 @@ export function toView(order: Order) {
     captured: capturedAmount(order),
     refunded: refundedAmount(order),
     fulfillmentStatus: fulfillmentStatus(order),
-    shipments: order.shipments.map((shipment) => ({
-      shipmentId: shipment.shipmentId,
-      status: shipment.status,
-      lines: shipment.lines,
-      ...(shipment.label === undefined ? {} : { label: shipment.label }),
-      ...(shipment.carrier === undefined ? {} : { carrier: shipment.carrier }),
-      ...(shipment.trackingNumber === undefined ? {} : { trackingNumber: shipment.trackingNumber }),
-      ...(shipment.charge === undefined
-        ? {}
-        : { amount: shipment.charge.amount, charge: shipment.charge.status }),
-      allowedCommands: shipmentCommandTypes
-        .filter((type) => blockedForShipment(order, shipment, type) === undefined)
-        .map((type) => segments[type]),
-    })),
-    returns: order.returns.map((entry) => ({
-      returnId: entry.returnId,
-      status: entry.status,
-      lines: entry.lines,
-      reason: entry.reason,
-      allowedCommands: returnCommandTypes
-        .filter((type) => blockedForReturn(order, entry, type) === undefined)
-        .map((type) => segments[type]),
-    })),
-    refunds: order.refunds.map(({ refundId, amount, reason, refunded, returnId }) => ({
-      refundId,
-      amount,
-      reason,
-      status: refunded < amount ? ('owed' as const) : ('refunded' as const),
-      ...(returnId === undefined ? {} : { returnId }),
-    })),
+    shipments: order.shipments.map((shipment) => toShipment(order, shipment)),
+    returns: order.returns.map((entry) => toReturn(order, entry)),
+    refunds: order.refunds.map(toRefund),
     ...(order.amendment === undefined ? {} : { amendment: { total: order.amendment.total } }),
     notes,
     tags,
@@ -91,6 +74,45 @@ function toLine({ sku, quantity, unitPrice, name, cancelled, dispatched, deliver
     shipped: dispatched,
     delivered,
     returned,
+  };
+}
+
+function toShipment(order: Order, shipment: Shipment) {
+  const { shipmentId, status, lines, label, carrier, trackingNumber, charge } = shipment;
+  return {
+    shipmentId,
+    status,
+    lines,
+    ...(label === undefined ? {} : { label }),
+    ...(carrier === undefined ? {} : { carrier }),
+    ...(trackingNumber === undefined ? {} : { trackingNumber }),
+    ...(charge === undefined ? {} : { amount: charge.amount, charge: charge.status }),
+    allowedCommands: shipmentCommandTypes
+      .filter((type) => blockedForShipment(order, shipment, type) === undefined)
+      .map((type) => segments[type]),
+  };
+}
+
+function toReturn(order: Order, entry: Return) {
+  const { returnId, status, lines, reason } = entry;
+  return {
+    returnId,
+    status,
+    lines,
+    reason,
+    allowedCommands: returnCommandTypes
+      .filter((type) => blockedForReturn(order, entry, type) === undefined)
+      .map((type) => segments[type]),
+  };
+}
+
+function toRefund({ refundId, amount, reason, refunded, returnId }: Refund) {
+  return {
+    refundId,
+    amount,
+    reason,
+    status: refunded < amount ? ('owed' as const) : ('refunded' as const),
+    ...(returnId === undefined ? {} : { returnId }),
   };
 }
 

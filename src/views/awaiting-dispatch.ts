@@ -1,22 +1,21 @@
 import type { Db } from 'mongodb';
 import { Type } from 'typebox';
-import type { LineQuantity } from '../order/commands.js';
 import { type AsOf, readView } from '../log/views/feeding/read-view.js';
-import { closed, Instant, type Page, pageOf, type ViewQuery, viewQuery } from './query.js';
+import { type Body, closed, Instant, type Page, pageOf, type ViewQuery, viewQuery } from './query.js';
 import type { ViewPerOrder } from './view.js';
 
 /** A shipment that was created, and is not dispatched yet. */
-export interface AwaitingShipment {
-  readonly orderId: string;
-  readonly shipmentId: string;
-  readonly customer: { readonly id: string; readonly name: string };
-  readonly lines: readonly LineQuantity[];
-  /** when it was created, ISO-8601 UTC */
-  readonly since: string;
-  /** its order is on hold, so it cannot be dispatched yet */
-  readonly held: boolean;
-  readonly holdReason?: string;
-}
+const awaiting = {
+  orderId: Type.String(),
+  shipmentId: Type.String(),
+  customer: closed({ id: Type.String(), name: Type.String() }),
+  lines: Type.Array(closed({ sku: Type.String(), quantity: Type.Integer() })),
+  since: Instant,
+  held: Type.Boolean({ description: 'whether the order is on hold' }),
+  holdReason: Type.Optional(Type.String()),
+};
+
+export type AwaitingShipment = Body<typeof awaiting>;
 
 /**
  * The document of an order with waiting shipments; other orders have none. Cancelling the order
@@ -35,17 +34,7 @@ const queries: readonly ViewQuery[] = [
     filters: { held: 'flag', sku: 'sku' },
     pageSize: { byDefault: 50, atMost: 200 },
     body: {
-      data: Type.Array(
-        closed({
-          orderId: Type.String(),
-          shipmentId: Type.String(),
-          customer: closed({ id: Type.String(), name: Type.String() }),
-          lines: Type.Array(closed({ sku: Type.String(), quantity: Type.Integer() })),
-          since: Instant,
-          held: Type.Boolean({ description: 'whether the order is on hold' }),
-          holdReason: Type.Optional(Type.String()),
-        }),
-      ),
+      data: Type.Array(closed(awaiting)),
     },
     async run(db, { filters: { held, sku }, page }) {
       const { found, asOf } = await listAwaitingDispatch(db, {

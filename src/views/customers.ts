@@ -3,25 +3,26 @@ import { Type } from 'typebox';
 import { FORGOTTEN } from '../order/forget.js';
 import type { Order } from '../order/order.js';
 import { capturedAmount, refundedAmount } from '../order/view.js';
-import { type StoredSum, type Sum, sumOf } from '../log/views/decimals.js';
+import { type StoredSum, sumOf } from '../log/views/decimals.js';
 import { type AsOf, readView } from '../log/views/feeding/read-view.js';
 import type { ViewChange } from '../log/views/view.js';
-import { closed, Count, Instant, Money, type ViewQuery, viewQuery } from './query.js';
+import { type Body, closed, Count, Instant, Money, type ViewQuery, viewQuery } from './query.js';
 import type { OrdersSummary } from './view.js';
 
-/** A customer, summarized from its orders. Amounts in minor units. */
-export interface CustomerSummary {
-  readonly customerId: string;
-  /** the name in the last order */
-  readonly name: string;
-  readonly orders: number;
-  /** pending or confirmed */
-  readonly openOrders: number;
-  /** captured less refunded, by currency */
-  readonly lifetimeValue: Readonly<Record<string, Sum>>;
-  readonly firstOrderAt: string;
-  readonly lastOrder: { readonly orderId: string; readonly createdAt: string };
-}
+/** A customer, summarized from its orders. */
+const summary = {
+  customerId: Type.String(),
+  name: Type.String({ description: 'the name in the last order' }),
+  orders: Count,
+  openOrders: Type.Integer({ description: 'pending or confirmed' }),
+  lifetimeValue: Type.Record(Type.String(), Money('minor units'), {
+    description: 'captured less refunded, by currency',
+  }),
+  firstOrderAt: Instant,
+  lastOrder: closed({ orderId: Type.String(), createdAt: Instant }),
+};
+
+export type CustomerSummary = Body<typeof summary>;
 
 interface CustomerDocument {
   readonly _id: string;
@@ -37,17 +38,7 @@ const queries: readonly ViewQuery[] = [
     path: '/v1/customers/:customerId',
     summary: 'A customer by its orders',
     keys: { customerId: 'id' },
-    body: {
-      customerId: Type.String(),
-      name: Type.String({ description: 'the name in the last order' }),
-      orders: Count,
-      openOrders: Type.Integer({ description: 'pending or confirmed' }),
-      lifetimeValue: Type.Record(Type.String(), Money('minor units'), {
-        description: 'captured less refunded, by currency',
-      }),
-      firstOrderAt: Instant,
-      lastOrder: closed({ orderId: Type.String(), createdAt: Instant }),
-    },
+    body: summary,
     notFound: {
       code: 'customer_not_found',
       detail: ({ customerId }) => `There is no order of a customer ${customerId}`,

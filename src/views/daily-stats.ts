@@ -3,42 +3,35 @@ import { Type } from 'typebox';
 import type { OrderEvent } from '../order/events.js';
 import type { Order } from '../order/order.js';
 import { capturedAmount, refundedAmount } from '../order/view.js';
-import { type StoredSum, type Sum, sumOf } from '../log/views/decimals.js';
+import { type StoredSum, sumOf } from '../log/views/decimals.js';
 import { type AsOf, readView } from '../log/views/feeding/read-view.js';
 import type { ViewChange } from '../log/views/view.js';
-import { BadParameter, closed, Count, Money, type ViewQuery, viewQuery } from './query.js';
+import { BadParameter, type Body, closed, Count, Money, type ViewQuery, viewQuery } from './query.js';
 import type { OrdersSummary } from './view.js';
 
-/** What happened on one day (UTC) in one currency. Amounts in minor units. */
-export interface DailyStats {
-  /** `2026-01-31` */
-  readonly day: string;
-  readonly currency: string;
-  readonly created: number;
-  readonly confirmed: number;
-  /** orders that were cancelled completely */
-  readonly cancelled: number;
-  readonly rejected: number;
-  readonly expired: number;
-  /** captured that day */
-  readonly revenue: Sum;
-  /** refunded that day */
-  readonly refunds: Sum;
-  /**
-   * the part, 0 to 1, of the orders created that day that were cancelled as a whole, then or later;
-   * null if there are none
-   */
-  readonly cancellationRate: number | null;
-  /**
-   * from creation to confirmation, of the orders confirmed that day, in milliseconds; null if there
-   * are none
-   */
-  readonly timeToConfirm: {
-    readonly average: number;
-    readonly shortest: number;
-    readonly longest: number;
-  } | null;
-}
+const Milliseconds = Type.Integer({ description: 'milliseconds' });
+
+/** What happened on one day (UTC) in one currency. */
+const dayStats = {
+  day: Type.String(),
+  currency: Type.String(),
+  created: Count,
+  confirmed: Count,
+  cancelled: Type.Integer({ description: 'orders that were cancelled as a whole' }),
+  rejected: Count,
+  expired: Count,
+  revenue: Money('captured that day, in minor units'),
+  refunds: Money('paid back that day, in minor units'),
+  cancellationRate: Type.Union([Type.Number(), Type.Null()], {
+    description: 'the part of the orders created that day that were cancelled as a whole, then or later',
+  }),
+  timeToConfirm: Type.Union(
+    [closed({ average: Milliseconds, shortest: Milliseconds, longest: Milliseconds }), Type.Null()],
+    { description: 'from creation to confirmation, of the orders that were confirmed that day' },
+  ),
+};
+
+export type DailyStats = Body<typeof dayStats>;
 
 interface DayDocument {
   /** `<day>:<currency>` */
@@ -56,8 +49,6 @@ interface DayDocument {
   readonly longestToConfirm?: number;
 }
 
-const Milliseconds = Type.Integer({ description: 'milliseconds' });
-
 const queries: readonly ViewQuery[] = [
   viewQuery({
     path: '/v1/stats',
@@ -68,27 +59,7 @@ const queries: readonly ViewQuery[] = [
     body: {
       from: Type.String(),
       to: Type.String(),
-      data: Type.Array(
-        closed({
-          day: Type.String(),
-          currency: Type.String(),
-          created: Count,
-          confirmed: Count,
-          cancelled: Type.Integer({ description: 'orders that were cancelled as a whole' }),
-          rejected: Count,
-          expired: Count,
-          revenue: Money('captured that day, in minor units'),
-          refunds: Money('paid back that day, in minor units'),
-          cancellationRate: Type.Union([Type.Number(), Type.Null()], {
-            description:
-              'the part of the orders created that day that were cancelled as a whole, then or later',
-          }),
-          timeToConfirm: Type.Union(
-            [closed({ average: Milliseconds, shortest: Milliseconds, longest: Milliseconds }), Type.Null()],
-            { description: 'percentiles of the orders that were confirmed that day' },
-          ),
-        }),
-      ),
+      data: Type.Array(closed(dayStats)),
     },
     async run(db, { filters }) {
       const { currency } = filters;

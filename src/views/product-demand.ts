@@ -3,37 +3,26 @@ import { Type } from 'typebox';
 import type { Line, Order } from '../order/order.js';
 import { type AsOf, readView } from '../log/views/feeding/read-view.js';
 import type { ViewChange } from '../log/views/view.js';
-import { closed, Count, pageOf, type ViewQuery, viewQuery } from './query.js';
+import { type Body, closed, Count, pageOf, type ViewQuery, viewQuery } from './query.js';
 import type { OrdersSummary } from './view.js';
 
 /** Units of a product in all orders, by what happened to them. */
-export interface ProductDemand {
-  readonly sku: string;
-  /** how many orders contain it, in any status */
-  readonly orders: number;
-  readonly ordered: number;
-  /**
-   * cancelled with the order or with its undispatched rest; rejected and expired orders do not
-   * count
-   */
-  readonly cancelled: number;
-  readonly shipped: number;
-  /** units that customers have sent back or want to send back */
-  readonly returned: number;
-}
-
-interface ProductDocument extends Partial<Omit<ProductDemand, 'sku'>> {
-  readonly _id: string;
-}
-
 const demand = {
   sku: Type.String(),
   orders: Type.Integer({ description: 'orders with the product, whatever their status' }),
   ordered: Type.Integer({ description: 'units; so are the others' }),
+  /** with the order, or with its undispatched rest; rejected and expired orders do not count */
   cancelled: Count,
   shipped: Count,
+  /** sent back, or to be sent back */
   returned: Count,
 };
+
+export type ProductDemand = Body<typeof demand>;
+
+interface ProductDocument extends Partial<Omit<ProductDemand, 'sku'>> {
+  readonly _id: string;
+}
 
 const queries: readonly ViewQuery[] = [
   viewQuery({

@@ -59,7 +59,8 @@ export interface ViewQuery<
   run(db: Db, asked: Asked<K, F>): Promise<Outcome<T>>;
 }
 
-type Body<B extends TProperties> = Unchanged<Static<TObject<B>>>;
+/** An answer with these members, as its schemas describe them. */
+export type Body<B extends TProperties> = Unchanged<Static<TObject<B>>>;
 type Unchanged<T> = T extends readonly (infer I)[]
   ? readonly Unchanged<I>[]
   : T extends object

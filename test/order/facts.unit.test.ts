@@ -101,7 +101,7 @@ describe('a fact that the order says already changes nothing', () => {
     ['authorized, and voided since', states.cancelled, paid('authorized')],
     ['declined, and nothing waits for it', states.expired, paid('declined')],
   ])('%s', (_, scenario, fact) => {
-    expect(judgeFact(scenario.order, fact, scenario.now)).toEqual({ kind: 'holds' });
+    expect(judgeFact(scenario.order, fact, scenario.now)).toEqual({ kind: 'reflected' });
     expect(scenario.take(fact).log).toHaveLength(scenario.log.length);
   });
 });
@@ -133,7 +133,7 @@ describe('a fact about a payment', () => {
       owed: [],
       authorizations: cancelling.order.authorizations.map((entry) => ({ ...entry, retired: true })),
     };
-    expect(judgeFact(retired, paid('declined'), cancelling.now)).toEqual({ kind: 'holds' });
+    expect(judgeFact(retired, paid('declined'), cancelling.now)).toEqual({ kind: 'reflected' });
   });
 });
 

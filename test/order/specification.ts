@@ -112,7 +112,7 @@ export class Scenario {
    */
   take(fact: Fact, id = 'webhook x'): Scenario {
     const judgement = judgeFact(this.order, fact, this.now);
-    if (judgement.kind === 'holds') return this;
+    if (judgement.kind === 'reflected') return this;
     if (judgement.kind === 'applies')
       return this.append(judgement.events, judgement.settles ?? `${id}.0`, id);
     const data = { fact: fact.type, data: fact.data, reason: judgement.reason };

@@ -1,5 +1,5 @@
 import { Type } from 'typebox';
-import type { ResumeCommand, ResumeReport } from '../../log/resume/resume.js';
+import type { ResumeCommand, ResumeReport } from '../../log/resume/resume-report.js';
 import { HttpProblem, problemsOf } from '../problem.js';
 import { closed, OrderPath, Text } from '../schemas/values.js';
 import type { Http } from '../http.js';

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { StateDifference } from '../../log/journal/changes.js';
+import type { StateDifference } from '../../log/journal/differences.js';
 import type { Diff, DiffStep } from '../../log/journal/diff.js';
 import type { OrderEvent } from '../../order/events.js';
 import { type Api, apiOf, at } from '../connections/api.js';

@@ -16,7 +16,7 @@ export interface JournalInsert {
   readonly event?: JournalDocument;
 }
 
-/** An event was deleted, which only a person does: what is known of the journal may be wrong now. */
+/** An event was deleted, which only a person does: what is known of the journal may be wrong. */
 export interface JournalDelete {
   readonly operationType: 'delete';
 }

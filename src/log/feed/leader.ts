@@ -98,8 +98,8 @@ export class Leader {
 
   /**
    * Stores the checkpoint from which the next leader continues, at most every `checkpointMs`:
-   * everything inserted before `resumeToken` has its position. Without a token the next leader starts
-   * by reading the journal.
+   * everything inserted before `resumeToken` has its position. Without a token the next leader
+   * starts by reading the journal.
    */
   async saveCheckpoint(resumeToken?: unknown): Promise<void> {
     const { position } = this;

@@ -35,13 +35,13 @@ const backlogBatch = 500;
  * The contract of the feed rests on three rules:
  *
  * - One event per position. A leader gives positions one by one in one ordered bulk write,
- *   starting after the last one that it gave, or found when it started. If the position is taken, or
- *   the event already has one, the write stops there, and the leader restarts or ends. So two
+ *   starting after the last one that it gave, or found when it started. If the position is taken,
+ *   or the event already has one, the write stops there, and the leader restarts or ends. So two
  *   leaders produce neither a duplicate nor a gap.
  * - After commit. An event gets its position only after a majority has it.
  * - Nothing is skipped. A resume token is stored only after everything before it has its
- *   position. If the server no longer knows the token, a new stream is opened before the journal is searched for
- *   events without a position.
+ *   position. If the server no longer knows the token, a new stream is opened before the journal is
+ *   searched for events without a position.
  *
  * If events were lost that had positions, the next generation of the feed begins
  * (`Leader.checkForLoss`).
@@ -107,8 +107,8 @@ async function open(log: AnyLog, db: Db, resumeToken: unknown) {
 }
 
 /**
- * Gives positions to all events that have none, oldest first. Events that are recorded meanwhile are in the
- * stream, which is already open.
+ * Gives positions to all events that have none, oldest first. Events that are recorded meanwhile
+ * are in the stream, which is already open.
  */
 async function catchUp(leader: Leader, signal: AbortSignal, heartbeat: SequencerDeps['heartbeat']) {
   const unsequenced = journal(leader.log, leader.db)

@@ -16,8 +16,8 @@ interface Writing {
  * Nothing is written after an event that differs.
  *
  * @throws ApplicationFailure, not retryable, if the journal has a different event under the same
- *   version: of type `Superseded` if that event is a resumption, otherwise `EventFork`, which is also
- *   stored (`noteFork`)
+ *   version: of type `Superseded` if that event is a resumption, otherwise `EventFork`, which is
+ *   also stored (`noteFork`)
  */
 export async function appendToJournal(
   log: AnyLog,
@@ -55,8 +55,8 @@ export async function insertIntoJournal(
 }
 
 /**
- * Refuses events of a run that another run has replaced, even if the journal has nothing under their
- * versions yet.
+ * Refuses events of a run that another run has replaced, even if the journal has nothing under
+ * their versions yet.
  *
  * @param resumption version of the last resumption in the run's log; 0 if it has none
  * @throws ApplicationFailure of type `Superseded`, which is not retried

@@ -1,5 +1,5 @@
 import type { Cause, Draft, Envelope, State } from '../entity.js';
-import { type StateDifference, changesBetween } from './changes.js';
+import { type StateDifference, differencesBetween } from './differences.js';
 import type { EntityLog } from './entity-log.js';
 import { stateAt } from './time-travel.js';
 
@@ -38,10 +38,10 @@ export function diff<S extends State, D extends Draft>(
   let state = start;
   for (const event of events.slice(from, to)) {
     const next = log.entity.evolve(state, event);
-    steps.push(diffStepOf(event, changesBetween(log.shape, state, next)));
+    steps.push(diffStepOf(event, differencesBetween(log.shape, state, next)));
     state = next;
   }
-  const changes = changesBetween(log.shape, start, state);
+  const changes = differencesBetween(log.shape, start, state);
   return { orderId: state.orderId, from, to, changes, steps };
 }
 

@@ -166,3 +166,11 @@ export function workflowIdOf({ entity }: Pick<AnyLog, 'entity'>, id: string): st
 export function stateViews({ view }: AnyLog, db: Db) {
   return db.collection<StateDocument<State>>(view.collection);
 }
+
+/** How a person compares the journal of an entity with its history; for remedies. */
+export function comparedByHand({ commands }: AnyLog, id: string): string {
+  const events = commands.events?.(id);
+  return events === undefined
+    ? 'compare its journal with its history'
+    : `compare \`${events}\` with \`${events} --source history\``;
+}

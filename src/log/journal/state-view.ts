@@ -5,6 +5,10 @@ import { type AnyLog, documentOf, type EntityLog, type StateDocument, stateViews
 import { contiguous, fold } from './fold.js';
 import { readJournal, readJournals, upcastRecord } from './read-journal.js';
 
+/*
+ * The view that recording keeps (`StateView`): how it follows the journal, and the entities in it.
+ */
+
 export async function ensureStateViewIndexes(log: AnyLog, db: Db): Promise<void> {
   await stateViews(log, db).createIndexes([...stateViewIndexes(log)]);
 }
@@ -114,7 +118,7 @@ async function advance<S extends State, D extends Draft>(
  * Inserts the views of entities whose first events were just recorded: of all that their journals
  * have without a gap.
  *
- * @returns the states; undefined if there was a view already: call `updateStateView` for all of them
+ * @returns the states; undefined if there was a view already: call `updateStateView` for each
  */
 export async function insertViews<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
@@ -169,8 +173,8 @@ export interface Replacement<S extends State> {
  * That works if the same recorder wrote each view last. A recorder that found a gap has set
  * `ahead`, and a rebuild has written its own name: then the guard refuses the write.
  *
- * @returns false if a guard refused, or a view has another version: call `updateStateView` for all of
- *   them
+ * @returns false if a guard refused, or a view has another version: call `updateStateView` for
+ *   each
  */
 export async function replaceViews<S extends State, D extends Draft>(
   log: EntityLog<S, D>,

@@ -8,13 +8,13 @@ import { journal } from './journal.js';
 /*
  * A log is truncated if events of it are lost everywhere: neither the journal nor a history that
  * Temporal keeps has them. `restoreLog` finds that out when it writes what a history still has, and
- * marks the event after the last lost one: the persisted field `begins`. That event's version is the
- * truncation point. From there on the log is whole, and nothing waits for what is lost.
+ * marks the event after the last lost one: the persisted field `begins`. That event's version is
+ * the truncation point. From there on the log is whole, and nothing waits for what is lost.
  */
 
 /**
- * Writes an entity's log, as far as its history has it, to the journal (see `appendToJournal`). What
- * the journal lacks then is lost everywhere: the event after it is marked with `begins`.
+ * Writes an entity's log, as far as its history has it, to the journal (see `appendToJournal`).
+ * What the journal lacks then is lost everywhere: the event after it is marked with `begins`.
  */
 export async function restoreLog(log: AnyLog, db: Db, events: readonly StoredEvent[]): Promise<void> {
   await appendToJournal(log, db, events);

@@ -76,34 +76,8 @@ export async function reconcile<S extends State, D extends Draft>(
   await checkDatabaseIdentity?.({ client, db, taskQueue });
   const [last] = await latestReconciliations(log, db, 1);
   const since = last === undefined ? later(startedAt, -firstLookBackMs) : later(last.startedAt, -overlapMs);
-  const report = {
-    orders: 0,
-    compared: 0,
-    repaired: 0,
-    repairedOrders: [] as string[],
-    found: 0,
-    discrepancies: [] as Discrepancy[],
-  };
-
-  const compared = new Set<string>();
-  async function compareAll(orderIds: AsyncIterable<string> | Iterable<string>): Promise<void> {
-    for await (const some of batches(orderIds, concurrency)) {
-      const batch = some.filter((orderId) => !compared.has(orderId));
-      for (const orderId of batch) compared.add(orderId);
-      const results = await Promise.all(batch.map((orderId) => compareAndRepair(log, deps, orderId)));
-      for (const { orderId, wasRepaired, discrepancies } of results) {
-        report.compared += 1;
-        if (wasRepaired) {
-          report.repaired += 1;
-          if (report.repairedOrders.length < reportedAtMost) report.repairedOrders.push(orderId);
-        }
-        report.found += discrepancies.length;
-        report.discrepancies.push(...discrepancies.slice(0, reportedAtMost - report.discrepancies.length));
-      }
-      heartbeat(report.orders);
-    }
-  }
-
+  const comparing = new Comparing(log, deps, heartbeat);
+  const { report } = comparing;
   let rotation: readonly string[] = [];
   const running = new Set<string>();
   const filter = `ExecutionStatus = 'Running' OR CloseTime >= '${since}'`;
@@ -113,15 +87,15 @@ export async function reconcile<S extends State, D extends Draft>(
     const suspects = await suspectsOf(log, db, listed);
     const well = listed.map(({ orderId }) => orderId).filter((orderId) => !suspects.has(orderId));
     rotation = inRotation([...rotation, ...well], last?.cursor).slice(0, rotationLimit);
-    await compareAll([...suspects]);
+    await comparing.compareAll([...suspects]);
     heartbeat(report.orders);
   }
-  await compareAll(notIn(running, unfinishedIds(log, db)));
-  await compareAll(endedUnrecorded(log, { client, db, taskQueue }));
-  await compareAll(await changedSince(log, db, since, recentLimit));
+  await comparing.compareAll(notIn(running, unfinishedIds(log, db)));
+  await comparing.compareAll(endedUnrecorded(log, { client, db, taskQueue }));
+  await comparing.compareAll(await changedSince(log, db, since, recentLimit));
   const lostSince = await temporalLostSince(log, client, db);
-  if (lostSince !== undefined) await compareAll(unfinishedIds(log, db, lostSince));
-  await compareAll(rotation);
+  if (lostSince !== undefined) await comparing.compareAll(unfinishedIds(log, db, lostSince));
+  await comparing.compareAll(rotation);
   await markForks(log, db);
   const cursor = rotation.at(-1) ?? last?.cursor;
   const reconciliation = {
@@ -133,6 +107,49 @@ export async function reconcile<S extends State, D extends Draft>(
   };
   await keepReconciliation(log, db, reconciliation);
   return reconciliation;
+}
+
+/** Compares entities, each once in a run, and keeps the report. */
+class Comparing<S extends State, D extends Draft> {
+  readonly report = {
+    orders: 0,
+    compared: 0,
+    repaired: 0,
+    repairedOrders: [] as string[],
+    found: 0,
+    discrepancies: [] as Discrepancy[],
+  };
+  private readonly log: EntityLog<S, D>;
+  private readonly deps: ReconcileDeps<S, D>;
+  private readonly heartbeat: (done: number) => void;
+  private readonly compared = new Set<string>();
+
+  constructor(log: EntityLog<S, D>, deps: ReconcileDeps<S, D>, heartbeat: (done: number) => void) {
+    this.log = log;
+    this.deps = deps;
+    this.heartbeat = heartbeat;
+  }
+
+  async compareAll(orderIds: AsyncIterable<string> | Iterable<string>): Promise<void> {
+    for await (const some of batches(orderIds, concurrency)) {
+      const batch = some.filter((orderId) => !this.compared.has(orderId));
+      for (const orderId of batch) this.compared.add(orderId);
+      const compared = batch.map((orderId) => compareAndRepair(this.log, this.deps, orderId));
+      for (const outcome of await Promise.all(compared)) this.add(outcome);
+      this.heartbeat(this.report.orders);
+    }
+  }
+
+  private add({ orderId, wasRepaired, discrepancies }: Outcome): void {
+    const { report } = this;
+    report.compared += 1;
+    if (wasRepaired) {
+      report.repaired += 1;
+      if (report.repairedOrders.length < reportedAtMost) report.repairedOrders.push(orderId);
+    }
+    report.found += discrepancies.length;
+    report.discrepancies.push(...discrepancies.slice(0, reportedAtMost - report.discrepancies.length));
+  }
 }
 
 async function* notIn(

@@ -1,11 +1,12 @@
-import type { AnyLog } from '../journal/entity-log.js';
+import { type AnyLog, comparedByHand } from '../journal/entity-log.js';
 import type { Discrepancy } from './discrepancy.js';
 
 /** What to do about a discrepancy that has no remedy of its own; one sentence. */
 export function remedyOf(
-  { entity, view, commands }: AnyLog,
+  log: AnyLog,
   { orderId, where, kind }: Pick<Discrepancy, 'orderId' | 'where' | 'kind'>,
 ): string {
+  const { entity, view, commands } = log;
   const again = orderId === undefined ? '`npx orders verify`' : `\`${commands.verify(orderId)}\``;
   if (kind === 'unanswered' && where === 'workflow')
     return `start a process of the role \`worker\`, then ${again}`;
@@ -23,10 +24,5 @@ export function remedyOf(
   if (where === 'view') return `\`npx orders rebuild ${view.collection}\` rebuilds it from the journal`;
   const resume = commands.resume(orderId ?? '');
   if (where === 'workflow') return `\`${resume}\` restarts it from the journal`;
-  const events = commands.events?.(orderId ?? '');
-  const compare =
-    events === undefined
-      ? 'compare its journal with its history'
-      : `compare \`${events}\` with \`${events} --source history\``;
-  return `${compare}: restore the wrong one from a backup, or use \`${resume}\` if the journal is right`;
+  return `${comparedByHand(log, orderId ?? '')}: restore the wrong one from a backup, or use \`${resume}\` if the journal is right`;
 }

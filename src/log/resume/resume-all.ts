@@ -7,13 +7,8 @@ import { type AnyLog, type EntityLog, stateViews } from '../journal/entity-log.j
 import { journaledIds, notJournaled } from '../journal/read-journal.js';
 import { unfinishedIds } from '../journal/state-view.js';
 import { listWorkflows } from '../history/workflow-list.js';
-import {
-  type ResumeCommand,
-  resume,
-  type ResumeOptions,
-  type ResumeReport,
-  type ResumeDeps,
-} from './resume.js';
+import type { ResumeCommand, ResumeReport } from './resume-report.js';
+import { resume, type ResumeOptions, type ResumeDeps } from './resume.js';
 
 const concurrency = 8;
 

@@ -1,22 +1,82 @@
 import { type Client, WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
 import type { Draft, State, StoredEvent } from '../entity.js';
 import { type AnyLog, type EntityLog, type StartOptions, workflowIdOf } from '../journal/entity-log.js';
-import { hashIn } from '../workflow/messages.js';
 import type { NewEntity, ResumedEntity } from '../workflow/inputs.js';
+import { hashIn, type Message, type Signal } from '../workflow/messages.js';
+import type { LastRun } from './last-run.js';
+import type { ResumeCommand } from './resume-report.js';
+
+interface StartDeps {
+  readonly client: Client;
+  readonly taskQueue: string;
+}
+
+/** What a resumed run starts from. */
+interface Resumption<S> {
+  readonly orderId: string;
+  readonly command: ResumeCommand;
+  readonly state: S;
+  /** the run that is replaced; undefined if Temporal has none */
+  readonly run: LastRun | undefined;
+  readonly journal: readonly StoredEvent[];
+  /** handled again, in this sequence */
+  readonly messages: readonly Signal[];
+}
 
 /**
- * How a further run is found and shown in Temporal: as the first one was.
+ * Starts a run that takes its entity over from the journal.
  *
- * @param created the entity's first event
+ * @returns false if another run was started meanwhile
  */
-export function startOptionsAgain<S extends State, D extends Draft>(
+export async function startResumed<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
-  state: S,
-  created: StoredEvent,
-): StartOptions {
-  const { commandId, actor, onBehalfOf } = created;
-  const hash = hashIn(created) ?? '';
-  return log.startOptions(state, { commandId, hash, actor, ...(onBehalfOf !== undefined && { onBehalfOf }) });
+  { client, taskQueue, continueAsNewAfter }: StartDeps & Pick<ResumedEntity<S>, 'continueAsNewAfter'>,
+  { orderId, command, state, run, journal, messages }: Resumption<S>,
+): Promise<boolean> {
+  const [created] = journal;
+  if (created === undefined) return false;
+  const carried = messages.slice(0, countThatFit(messages));
+  const resumed: ResumedEntity<S> = {
+    orderId,
+    resume: { ...command, ...(run === undefined ? {} : { previousRunId: run.runId }), messages: carried },
+    ...(continueAsNewAfter === undefined ? {} : { continueAsNewAfter }),
+  };
+  const options = startOptionsAgain(log, state, created);
+  const isStarted = await startAgain(log, { client, taskQueue }, resumed, options);
+  const handle = client.workflow.getHandle(workflowIdOf(log, orderId));
+  if (isStarted)
+    for (const { name, message } of messages.slice(carried.length))
+      await handle.signal<[Message]>(name, message);
+  return isStarted;
+}
+
+/** Temporal limits a start argument to 2 MiB; messages beyond that are sent as signals. */
+const maxCarriedCharacters = 500_000;
+
+/** How many messages, counted from the first, fit into the start argument. */
+function countThatFit(messages: readonly Signal[]): number {
+  let characters = 0;
+  const end = messages.findIndex((one) => (characters += JSON.stringify(one).length) > maxCarriedCharacters);
+  return end === -1 ? messages.length : end;
+}
+
+/**
+ * Restarts an entity that was accepted but never decided: from its start command, with the messages
+ * that it received.
+ */
+export async function restart(
+  log: AnyLog,
+  { client, taskQueue }: StartDeps,
+  orderId: string,
+  run: LastRun | undefined,
+): Promise<boolean> {
+  if (run === undefined || !('create' in run.start)) return false;
+  const start: NewEntity = { ...run.start, messages: [...(run.start.messages ?? []), ...run.messages] };
+  const { memo, typedSearchAttributes } = await client.workflow
+    .getHandle(workflowIdOf(log, orderId), run.runId)
+    .describe();
+  const options = { ...(memo === undefined ? {} : { memo }), typedSearchAttributes };
+  return await startAgain(log, { client, taskQueue }, start, options);
 }
 
 /**
@@ -28,7 +88,7 @@ export function startOptionsAgain<S extends State, D extends Draft>(
  */
 export async function startAgain(
   log: AnyLog,
-  { client, taskQueue }: { readonly client: Client; readonly taskQueue: string },
+  { client, taskQueue }: StartDeps,
   start: NewEntity | ResumedEntity<unknown>,
   options: StartOptions,
 ): Promise<boolean> {
@@ -46,4 +106,19 @@ export async function startAgain(
     if (error instanceof WorkflowExecutionAlreadyStartedError) return false;
     throw error;
   }
+}
+
+/**
+ * How a further run is found and shown in Temporal: as the first one was.
+ *
+ * @param created the entity's first event
+ */
+export function startOptionsAgain<S extends State, D extends Draft>(
+  log: EntityLog<S, D>,
+  state: S,
+  created: StoredEvent,
+): StartOptions {
+  const { commandId, actor, onBehalfOf } = created;
+  const hash = hashIn(created) ?? '';
+  return log.startOptions(state, { commandId, hash, actor, ...(onBehalfOf !== undefined && { onBehalfOf }) });
 }

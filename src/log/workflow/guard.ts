@@ -5,6 +5,7 @@ import { keyOf } from './command-id.js';
 import type { Message, RefusedUpdate, Remembered } from './messages.js';
 import type { RememberedCommands } from './remembered-commands.js';
 
+/** Why a message is not judged by the entity: its key, its version, or a lack of the journal. */
 export type Obstacle = RefusedUpdate['refusal'];
 
 /** Runs `decide`; data of the wrong shape is refused. */

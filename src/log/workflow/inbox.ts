@@ -305,7 +305,7 @@ export class Inbox<S extends State, D extends Draft, F extends Effect> {
 
   /** Rejects a message that reuses a key. The key stays with the command that used it first. */
   private rejectReuse(name: string, message: Message, refusal: Obstacle): void {
-    // An early version of this code remembered this refusal under the key. Replays must do the same.
+    // An early version of this code remembered this refusal under the key. Replays do the same.
     if (!hasIssuer(message.commandId)) return this.reject(name, message, refusal);
     const drafts = this.entity.rejection(this.writer.state, name, refusal);
     if (drafts.length > 0) this.writer.append(drafts, causeOf(message, now()));

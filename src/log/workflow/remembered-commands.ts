@@ -64,8 +64,8 @@ export class RememberedCommands {
 }
 
 /**
- * The value for `from` if an older version of this code handed the run on. That version kept at most
- * `rememberedCommands` commands. If it kept fewer, none were dropped.
+ * The value for `from` if an older version of this code handed the run on. That version kept at
+ * most `rememberedCommands` commands. If it kept fewer, none were dropped.
  */
 function oldestVersion(commands: readonly Remembered[]): number {
   const [oldest] = commands.length < rememberedCommands ? [] : commands;

@@ -161,7 +161,7 @@ class Run<S extends State, D extends Draft, F extends Effect> {
       this.replaced ??= supersededBy(error);
       const halt = { code: eventFork, message: error.cause?.message ?? error.message };
       this.writer.stop(halt);
-      log.error(`The ${this.entity.name} is halted`, { ...halt });
+      if (this.replaced === undefined) log.error(`The ${this.entity.name} is halted`, { ...halt });
     }
     this.endedSteps += 1;
   }

@@ -3,7 +3,7 @@ import type { OrderEvent } from '../../../src/order/events.js';
 import { fold } from '../../../src/order/evolve.js';
 import type { Order } from '../../../src/order/order.js';
 import { toView } from '../../../src/order/view.js';
-import type { StateDifference } from '../../../src/log/journal/changes.js';
+import type { StateDifference } from '../../../src/log/journal/differences.js';
 import { diff } from '../../../src/log/journal/diff.js';
 import { stateAt } from '../../../src/log/journal/time-travel.js';
 import { amend, hold, note, states } from '../../order/examples.js';

@@ -39,8 +39,8 @@ export interface Folded<S extends State> {
 export interface BatchStart<S extends State> {
   /**
    * By id, each entity of the batch as it was before the batch. Undefined if its version 1 is in
-   * the batch. An error if the log has a gap or cannot be folded; a `LostPast` if the gap will never
-   * be filled.
+   * the batch. An error if the log has a gap or cannot be folded; a `LostPast` if the gap will
+   * never be filled.
    */
   readonly states: ReadonlyMap<string, Folded<S> | Error | undefined>;
   /**

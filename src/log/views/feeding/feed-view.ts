@@ -2,7 +2,7 @@ import type { Db } from 'mongodb';
 import { pause } from '../../../concurrency/pause.js';
 import { type PositionedEvent, skipLostPositions } from '../../feed/feed.js';
 import type { FeedTail } from '../../feed/tail.js';
-import { feedGenerations } from '../../feed/generations.js';
+import { feedGenerations, type Generations } from '../../feed/generations.js';
 import { Fenced } from '../../feed/fencing.js';
 import { BuildFeeder } from './build-feeder.js';
 import { generationOf, type ViewBuilds, buildsOf, takeOverView } from './view-builds.js';
@@ -12,7 +12,7 @@ import type { AnyView, View } from '../view.js';
 
 export interface FeedViewDeps<S extends State, D extends Draft> {
   readonly db: Db;
-  /** woken when the state of a view or of the feed has changed (`watchStates`) */
+  /** woken when the builds of a view, or the state of the feed, have changed (`watchStates`) */
   readonly tail: FeedTail;
   /** aborted when another process should continue */
   readonly signal: AbortSignal;
@@ -44,69 +44,116 @@ const PACE_MS = 500;
 export async function feedView<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
   view: View<S, D>,
-  { db, tail, signal, heartbeat, requestRebuild }: FeedViewDeps<S, D>,
+  deps: FeedViewDeps<S, D>,
 ): Promise<void> {
-  // Read before the state, so that no change is missed.
-  let { wakeCount } = tail;
+  // Read before the builds, so that no change is missed.
+  const { wakeCount } = deps.tail;
   // Before the take-over, so that a worker of another version disturbs no feeder.
-  const found = await buildsOf(db, view.name);
+  const found = await buildsOf(deps.db, view.name);
   if (found !== undefined) requireVersion(found, view);
-  let state = await takeOverView(log, db, view);
-  const feeder = new BuildFeeder(log, db, view, 'active', state);
-  const lookAgain = async (): Promise<void> => {
-    ({ wakeCount } = tail);
-    state = await stillMine(db, view, state.epoch);
-    const { collection, position, parked } = feeder.held;
-    const isAsKnown =
-      state.collection === collection && state.position === position && state.parked === parked;
-    if (!isAsKnown) feeder.resume(state);
-  };
-  const apply = async (events: readonly PositionedEvent[], beganAt: number): Promise<void> => {
-    if (!(await feeder.apply(events))) await lookAgain();
-    if (events.length < batchSize) await pause(beganAt + PACE_MS - Date.now(), signal);
-  };
-  let waitMs = LONGEST_WAIT_MS;
-  while (!signal.aborted) {
-    requireVersion(state, view);
-    heartbeat(feeder.held.position);
-    if (feeder.held.version !== view.version) {
-      await requestRebuild(view);
-      await tail.waitBeyond(Infinity, signal, LOOK_AGAIN_MS, wakeCount);
-      await lookAgain();
-      continue;
+  const builds = await takeOverView(log, deps.db, view);
+  await new ViewFeeder(log, view, deps, builds, wakeCount).run();
+}
+
+/** Feeds the active build of a view, until another process takes the view over. */
+class ViewFeeder<S extends State, D extends Draft> {
+  private readonly log: EntityLog<S, D>;
+  private readonly view: View<S, D>;
+  private readonly deps: FeedViewDeps<S, D>;
+  private readonly feeder: BuildFeeder<S, D>;
+  private builds: ViewBuilds;
+  private wakeCount: number;
+  private waitMs = LONGEST_WAIT_MS;
+
+  constructor(
+    log: EntityLog<S, D>,
+    view: View<S, D>,
+    deps: FeedViewDeps<S, D>,
+    builds: ViewBuilds,
+    wakeCount: number,
+  ) {
+    this.log = log;
+    this.view = view;
+    this.deps = deps;
+    this.feeder = new BuildFeeder(log, deps.db, view, 'active', builds);
+    this.builds = builds;
+    this.wakeCount = wakeCount;
+  }
+
+  async run(): Promise<void> {
+    const { signal, heartbeat } = this.deps;
+    while (!signal.aborted) {
+      requireVersion(this.builds, this.view);
+      heartbeat(this.feeder.held.position);
+      if (this.feeder.held.version === this.view.version) await this.feed();
+      else await this.awaitRebuild();
     }
-    const { position } = feeder.held;
-    const hasEvents = (await tail.waitBeyond(position, signal, waitMs, wakeCount)) > position;
-    waitMs = LONGEST_WAIT_MS;
+  }
+
+  private async awaitRebuild(): Promise<void> {
+    const { tail, signal, requestRebuild } = this.deps;
+    await requestRebuild(this.view);
+    await tail.waitBeyond(Infinity, signal, LOOK_AGAIN_MS, this.wakeCount);
+    await this.lookAgain();
+  }
+
+  /** Waits for the next events, and applies them. */
+  private async feed(): Promise<void> {
+    const { db, tail, signal } = this.deps;
+    const { position } = this.feeder.held;
+    const hasEvents = (await tail.waitBeyond(position, signal, this.waitMs, this.wakeCount)) > position;
+    this.waitMs = LONGEST_WAIT_MS;
     const beganAt = Date.now();
-    const generation = generationOf(feeder.held);
+    const generation = generationOf(this.feeder.held);
     const remembered = tail.remembered(generation, position, batchSize);
-    if (remembered !== undefined) {
-      await apply(remembered, beganAt);
-      continue;
-    }
+    if (remembered !== undefined) return await this.apply(remembered, beganAt);
     const events = await tail.read(generation, position, batchSize);
     // Read after the events, so these belong to this generation or to an earlier one.
-    const generations = await feedGenerations(log, db);
-    if (generations.current.generation !== generation) {
-      if (position <= generations.commonWith(generation)) {
-        await feeder.enter(generations.current.generation);
-      } else {
-        await requestRebuild(view);
-        await pause(LOOK_AGAIN_MS, signal);
-        // The rebuild is requested again until it is swapped in.
-        waitMs = 0;
-      }
-      await lookAgain();
-    } else if (events !== undefined && events.length > 0) {
-      await apply(events, beganAt);
+    const generations = await feedGenerations(this.log, db);
+    if (generations.current.generation !== generation) await this.enter(generations);
+    else if (events !== undefined && events.length > 0) await this.apply(events, beganAt);
+    else await this.skipLost(hasEvents);
+  }
+
+  private async apply(events: readonly PositionedEvent[], beganAt: number): Promise<void> {
+    if (!(await this.feeder.apply(events))) await this.lookAgain();
+    if (events.length < batchSize) await pause(beganAt + PACE_MS - Date.now(), this.deps.signal);
+  }
+
+  /** Continues in the current generation, if the build has no event that it may lack. */
+  private async enter(generations: Generations): Promise<void> {
+    const { signal, requestRebuild } = this.deps;
+    const { held } = this.feeder;
+    if (held.position <= generations.commonWith(generationOf(held))) {
+      await this.feeder.enter(generations.current.generation);
     } else {
-      await lookAgain();
-      const afterGap = await skipLostPositions(log, db, feeder.held.position);
-      if (afterGap > feeder.held.position) await feeder.skipTo(afterGap);
-      // The tail has announced events, and the read does not find them yet.
-      else if (hasEvents) await pause(LOOK_AGAIN_MS, signal);
+      await requestRebuild(this.view);
+      await pause(LOOK_AGAIN_MS, signal);
+      // The rebuild is requested again until it is swapped in.
+      this.waitMs = 0;
     }
+    await this.lookAgain();
+  }
+
+  /** @param hasEvents the tail has announced events, and the read did not find them */
+  private async skipLost(hasEvents: boolean): Promise<void> {
+    const { db, signal } = this.deps;
+    await this.lookAgain();
+    const afterGap = await skipLostPositions(this.log, db, this.feeder.held.position);
+    if (afterGap > this.feeder.held.position) await this.feeder.skipTo(afterGap);
+    else if (hasEvents) await pause(LOOK_AGAIN_MS, signal);
+  }
+
+  /** Reads the builds again. The feeder continues from the active one, if that has changed. */
+  private async lookAgain(): Promise<void> {
+    this.wakeCount = this.deps.tail.wakeCount;
+    this.builds = await stillMine(this.deps.db, this.view, this.builds.epoch);
+    const { collection, position, parked } = this.feeder.held;
+    const isAsKnown =
+      this.builds.collection === collection &&
+      this.builds.position === position &&
+      this.builds.parked === parked;
+    if (!isAsKnown) this.feeder.resume(this.builds);
   }
 }
 

@@ -2,7 +2,7 @@ import type { AnyBulkWriteOperation } from 'mongodb';
 import { type Draft, NewerEvent, type State } from '../../entity.js';
 import type { PositionedEvent } from '../../feed/feed.js';
 import type { EntityLog } from '../../journal/entity-log.js';
-import { MergedChanges } from '../increments.js';
+import { MergedChanges } from '../merged-changes.js';
 import type { View, ViewDocument } from '../view.js';
 import { type BatchStart, documentAfter, type Folded, LostPast, stateAfter } from './entity-states.js';
 import { type ParkedEvent, toParked } from './parked-events.js';

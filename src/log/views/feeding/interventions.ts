@@ -62,8 +62,8 @@ export type NotIntervened =
   | { readonly kind: 'other_view_version'; readonly version: number };
 
 /**
- * Maximum number of events in one transaction. If an entity has more, or versions with a gap between
- * them, several transactions are used.
+ * Maximum number of events in one transaction. If an entity has more, or versions with a gap
+ * between them, several transactions are used.
  */
 const batchSize = 500;
 
@@ -95,8 +95,8 @@ export async function listParked(
 /**
  * Retries or skips the first parked event of an entity, then applies those that wait for it, up to
  * the next that fails. Documents, parked events and the audit are written in one transaction, which
- * also lowers the count in the view's state: a feeder that runs at the same time notices that, and
- * reads the state again.
+ * also lowers the count of the active build: a feeder that runs at the same time notices that, and
+ * reads the build again.
  */
 export async function intervene<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
@@ -116,7 +116,7 @@ export async function intervene<S extends State, D extends Draft>(
   return step.kind === 'done' ? { ...step, applied: applied + step.applied } : step;
 }
 
-/** Attempts again for as long as something else changes the view's state meanwhile. */
+/** Attempts again for as long as something else changes the active build meanwhile. */
 async function untilUncontended<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
   db: Db,

@@ -13,10 +13,10 @@ const besidesProgress = ['epoch', 'collection', 'parked'].map((field) => ({
 }));
 
 /**
- * Calls `onChange` when the state of a view or of a feed was changed, other than by progress: the
- * active build was swapped, an event was parked or tried again, another process took over, the next
- * generation began. Also calls it for any change of the `others`, and when changes may have been
- * missed. Until `signal` aborts.
+ * Calls `onChange` when the builds of a view or the state of a feed have changed, other than by
+ * progress: the active build was swapped, an event was parked or tried again, another process took
+ * over, the next generation began. Also calls it for any change of the `others`, and when changes
+ * may have been missed. Until `signal` aborts.
  *
  * @param others names of collections
  */

@@ -14,7 +14,11 @@ export interface StateDifference {
 }
 
 /** The differences between the public shapes of two states. */
-export function changesBetween<S>({ of, ids }: Shape<S>, before: S, after: S): readonly StateDifference[] {
+export function differencesBetween<S>(
+  { of, ids }: Shape<S>,
+  before: S,
+  after: S,
+): readonly StateDifference[] {
   return changed('', of(before), of(after), ids);
 }
 

@@ -1,0 +1,163 @@
+import { setTimeout } from 'node:timers/promises';
+import type { Client } from '@temporalio/client';
+import type { Db } from 'mongodb';
+import type { State, StoredEvent } from '../entity.js';
+import { COMMAND_REJECTED } from '../event.js';
+import { type AnyLog, comparedByHand, workflowIdOf } from '../journal/entity-log.js';
+import { forkFailure } from '../journal/fork.js';
+import { resumptionType } from '../journal/journal.js';
+import { readStored } from '../journal/read-journal.js';
+import type { ResumeRequest } from '../workflow/inputs.js';
+import { type EntityState, stateQuery } from '../workflow/messages.js';
+import type { Plan } from './resume-plan.js';
+
+/** Who resumes the entity, and why. Idempotent by its command id. */
+export type ResumeCommand = Omit<ResumeRequest, 'previousRunId' | 'messages' | 'arrived'>;
+
+/** What was done with an entity; in a dry run, what would be. */
+export interface ResumeReport {
+  readonly orderId: string;
+  /**
+   * `running`: the workflow is running and agrees with the journal; `resumed`: started again from
+   * the journal; `restarted`: the workflow had ended before it decided anything, and starts from
+   * its create command; `already_resumed`: another resumption came first; `ended`: the entity and
+   * its workflow are finished; `contradiction`: history and journal hold different recorded events;
+   * `incomplete`: events are missing in both; `unknown`: neither Temporal nor the journal knows the
+   * entity
+   */
+  readonly outcome:
+    | 'running'
+    | 'resumed'
+    | 'restarted'
+    | 'already_resumed'
+    | 'ended'
+    | 'contradiction'
+    | 'incomplete'
+    | 'unknown';
+  /** what was found and done, in words */
+  readonly detail: string;
+  /** what a person has to do; absent if nothing */
+  readonly remedy?: string;
+  /** version from which the entity was resumed */
+  readonly version?: number;
+  /** versions from the history that the journal lacked; they were recorded first */
+  readonly recorded: readonly number[];
+  /** versions after a gap in the journal; they were set aside (`setAside`) */
+  readonly setAside: readonly number[];
+  /** ids of commands and facts that earlier runs received and the new run handles again */
+  readonly messages: readonly string[];
+  /** those that the new run has refused; absent if it was not waited for, or did not answer */
+  readonly refused?: readonly {
+    readonly commandId: string;
+    readonly code: string;
+    readonly message: string;
+  }[];
+}
+
+const noChanges = { recorded: [], setAside: [], messages: [] } as const;
+
+/** The report of a plan. */
+export function reportOf(
+  log: AnyLog,
+  orderId: string,
+  plan: Plan<State>,
+  journal: readonly StoredEvent[],
+  command: ResumeCommand,
+): ResumeReport {
+  const isDone = journal.some(
+    ({ type, commandId }) => type === resumptionType(log) && commandId === command.commandId,
+  );
+  if (isDone || plan.kind === 'resuming')
+    return { orderId, outcome: 'already_resumed', detail: 'it was resumed already', ...noChanges };
+  const { name } = log.entity;
+  switch (plan.kind) {
+    case 'unknown':
+      return {
+        orderId,
+        outcome: 'unknown',
+        detail: `neither Temporal nor the journal knows the ${name}`,
+        ...noChanges,
+      };
+    case 'incomplete':
+      return {
+        orderId,
+        outcome: 'incomplete',
+        detail: plan.detail,
+        remedy: `restore a backup that has these events, then resume the ${name} again`,
+        ...noChanges,
+      };
+    case 'contradiction': {
+      const { message } = forkFailure(log, plan.journal, plan.history);
+      return {
+        orderId,
+        outcome: 'contradiction',
+        detail: `${message}; both were recorded`,
+        remedy: `${comparedByHand(log, orderId)}, and decide which one is true`,
+        ...noChanges,
+      };
+    }
+    case 'restart':
+      return { orderId, outcome: 'restarted', detail: 'it starts from its create command', ...noChanges };
+    case 'running':
+    case 'ended':
+      return {
+        orderId,
+        outcome: plan.kind,
+        detail: plan.kind === 'running' ? 'its workflow runs' : `the ${name} is finished`,
+        ...repairsOf(plan),
+        messages: [],
+      };
+    case 'resume': {
+      const { version } = plan.state;
+      const detail = `its workflow starts from version ${version}`;
+      return { orderId, outcome: 'resumed', version, detail, ...repairsOf(plan), messages: [] };
+    }
+    default:
+      return plan satisfies never;
+  }
+}
+
+function repairsOf({ record, setAside: beyond }: Extract<Plan<State>, { readonly record: unknown }>) {
+  const versions = (events: readonly StoredEvent[]) => events.map(({ version }) => version);
+  return { recorded: versions(record), setAside: versions(beyond) };
+}
+
+const POLL_EVERY_MS = 100;
+
+/**
+ * Adds to the report which messages were refused, as soon as the new run has handled all of them.
+ */
+export async function withRefusals(
+  log: AnyLog,
+  { client, db }: { readonly client: Client; readonly db: Db },
+  report: ResumeReport,
+  command: ResumeCommand,
+  withinMs: number,
+): Promise<ResumeReport> {
+  const { orderId, outcome, messages, version = 0 } = report;
+  if (outcome !== 'resumed') return report;
+  for (const giveUpAt = Date.now() + withinMs; Date.now() < giveUpAt; await setTimeout(POLL_EVERY_MS)) {
+    const state = await client.connection
+      .withDeadline(giveUpAt, () =>
+        client.workflow.getHandle(workflowIdOf(log, orderId)).query<EntityState<State>>(stateQuery),
+      )
+      // The run is still loading its log, or there is no worker.
+      .catch(() => undefined);
+    if (state === undefined || state.unrecorded > 0) continue;
+    const events = await readStored(log, db, orderId, { from: version + 1 });
+    if (!events.some(({ commandId }) => commandId === command.commandId)) continue;
+    const refused = events.flatMap(({ type, commandId, data }) =>
+      type === COMMAND_REJECTED && messages.includes(commandId)
+        ? [
+            {
+              commandId,
+              code: String(Reflect.get(data, 'code')),
+              message: String(Reflect.get(data, 'message')),
+            },
+          ]
+        : [],
+    );
+    return { ...report, refused };
+  }
+  return report;
+}
