@@ -16,6 +16,7 @@ export interface WebhookSecrets {
   make(secretId: string): Promise<string>;
   /**
    * The secrets, in the order of the ids.
+   *
    * @throws Error if one of them does not exist
    */
   read(secretIds: readonly string[]): Promise<readonly string[]>;

@@ -101,6 +101,12 @@ export function problem(status: number) {
   };
 }
 
+/** The response schemas of these error statuses. */
+export function problemsOf<S extends number>(...statuses: readonly S[]) {
+  const schemas = statuses.map((status) => [status, problem(status)] as const);
+  return Object.fromEntries(schemas) as Readonly<Record<S, ReturnType<typeof problem>>>;
+}
+
 export function pathOf(url: string): string {
   return url.split('?', 1)[0] ?? url;
 }

@@ -4,7 +4,7 @@ import { kafkaRows } from '../delivery/kafka/publishing-progress.js';
 import { subscriptionRows, waitingRows } from '../delivery/webhooks/rows.js';
 import { byRequest } from '../endpoint/settings.js';
 import { answering } from '../mongodb/durability.js';
-import { type Found, oldest, pageFilter, placeOf, type SourceQuery } from './page.js';
+import { type Found, oldest, pageFilter, placeOf, type SourceQuery } from './paging.js';
 
 /** Events that a webhook endpoint has refused for three days. */
 export async function undelivered({ db, before, after, limit }: SourceQuery): Promise<readonly Found[]> {

@@ -11,7 +11,7 @@ import { orders } from '../views/orders.js';
 import { withAttempts } from './attempts.js';
 import { disabled, failing, undelivered, waitingInKafka } from './delivery-rows.js';
 import { type Concerned, ordersWith, rowsOf } from './order-rows.js';
-import type { AttentionDeps, AttentionPlace, Found, SourceQuery } from './page.js';
+import type { AttentionDeps, AttentionPlace, Found, SourceQuery } from './paging.js';
 import { type AttentionCode, attentionCodes, type AttentionRow } from './rows.js';
 import { toBeCounted } from './stock-rows.js';
 import { forked, stopped } from './stopped-rows.js';

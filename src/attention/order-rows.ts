@@ -6,7 +6,7 @@ import { formatMoney } from '../order/money.js';
 import { isFinished, type Order } from '../order/order.js';
 import { type Concerns, pendingAuthorizations, unmatchedFacts } from '../views/concerns.js';
 import { type OrderDocument, orders } from '../views/orders.js';
-import { type Found, pageFilter, type SourceQuery } from './page.js';
+import { type Found, pageFilter, type SourceQuery } from './paging.js';
 import type { AttentionCode, AttentionRow } from './rows.js';
 
 /** Orders whose time in `field` is not later than `before`. */

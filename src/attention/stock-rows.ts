@@ -1,6 +1,6 @@
 import { stock } from '../effects/inventory/stock.js';
 import { answering } from '../mongodb/durability.js';
-import { type Found, pageFilter, type SourceQuery } from './page.js';
+import { type Found, pageFilter, type SourceQuery } from './paging.js';
 
 /** SKUs with fewer units on hand than are reserved. */
 export async function toBeCounted({ db, before, after, limit }: SourceQuery): Promise<readonly Found[]> {

@@ -4,7 +4,7 @@ import { type AnyLog, type StateDocument, stateViews } from '../log/journal/enti
 import { logs } from '../logs.js';
 import { answering } from '../mongodb/durability.js';
 import { orderLog } from '../order-log.js';
-import { type Found, oldest, pageFilter, type SourceQuery } from './page.js';
+import { type Found, oldest, pageFilter, type SourceQuery } from './paging.js';
 import type { AttentionCode, AttentionRow } from './rows.js';
 
 /** Entities of every kind that are stopped for this reason. */

@@ -1,7 +1,7 @@
 import { type TrackingRow, trackingRows } from '../effects/carriers/tracking-rows.js';
 import { answering } from '../mongodb/durability.js';
 import { orders } from '../views/orders.js';
-import { type Found, pageFilter, type SourceQuery } from './page.js';
+import { type Found, pageFilter, type SourceQuery } from './paging.js';
 
 /** Parcels that are on their way, and about which a carrier has failed to answer for too long. */
 export async function untracked({ db, owedBy, after, limit }: SourceQuery): Promise<readonly Found[]> {

@@ -6,7 +6,7 @@ import { eventId } from '../log/entity.js';
 import { answering } from '../mongodb/durability.js';
 import { journal } from '../log/journal/journal.js';
 import { isTemporalOutage } from '../outages/temporal-outage.js';
-import type { Found, SourceQuery } from './page.js';
+import type { Found, SourceQuery } from './paging.js';
 import type { AttentionRow } from './rows.js';
 
 export interface Undecided {

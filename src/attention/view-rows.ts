@@ -1,7 +1,7 @@
 import { parkedEvents } from '../log/views/feeding/parked-events.js';
 import { viewBuilds } from '../log/views/feeding/view-builds.js';
 import { answering } from '../mongodb/durability.js';
-import { type Found, pageFilter, type SourceQuery } from './page.js';
+import { type Found, pageFilter, type SourceQuery } from './paging.js';
 
 /**
  * Events that a view in use could not apply. Later events of the same order wait for them and are

@@ -9,7 +9,7 @@ import { startTestApi, type TestApi } from '../support/api.js';
 import { startSequencing } from '../support/sequencing.js';
 import { until } from '../support/until.js';
 import { orderLog } from '../../src/order-log.js';
-import { verifyOrders } from '../../src/effects/proof.js';
+import { verifyOrders } from '../../src/effects/proof/verify-orders.js';
 
 /**
  * `databases.json` is what version 0.1.0 left in MongoDB: six orders of different states, their

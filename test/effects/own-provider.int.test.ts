@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 import process from 'node:process';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { createLogger } from '../../src/server/logging/logger.js';
-import { verifyOrders } from '../../src/effects/proof.js';
+import { verifyOrders } from '../../src/effects/proof/verify-orders.js';
 import { loadProviders } from '../../src/effects/provider-modules.js';
 import type { RunningRole } from '../../workers/roles/role.js';
 import { startTracking } from '../../workers/roles/tracking.js';

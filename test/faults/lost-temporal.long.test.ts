@@ -19,8 +19,8 @@ import { type Api, apiAt, byDhl, orderOf, paidWith, type PlacedOrder } from '../
 import type { RoleProcess } from '../support/role-process.js';
 import { createSystem, type System } from '../support/system.js';
 import { until } from '../support/until.js';
-import { verifyOrders } from '../../src/effects/proof.js';
-import { reconcileOrders } from '../../src/effects/reconcile-orders.js';
+import { verifyOrders } from '../../src/effects/proof/verify-orders.js';
+import { reconcileOrders } from '../../src/effects/proof/reconcile-orders.js';
 
 const LIMIT_MS = 900_000;
 const noWait = { prefer: '' };

@@ -12,7 +12,7 @@ import { type Api, apiAt, byDhl, orderOf, paidWith, type PlacedOrder } from '../
 import { createSystem, type System } from '../support/system.js';
 import { until } from '../support/until.js';
 import { orderLog } from '../../src/order-log.js';
-import { verifyOrders } from '../../src/effects/proof.js';
+import { verifyOrders } from '../../src/effects/proof/verify-orders.js';
 
 const LIMIT_MS = 300_000;
 const roles = 'write,read,worker,feed';

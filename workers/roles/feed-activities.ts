@@ -3,7 +3,7 @@ import type { Client } from '@temporalio/client';
 import type { Db } from 'mongodb';
 import { checkDatabaseIdentity } from '../../src/effects/database/database-identity.js';
 import { stockOutside } from '../../src/effects/inventory/stock-restore.js';
-import { reconcileAll } from '../../src/effects/reconcile-orders.js';
+import { reconcileAll } from '../../src/effects/proof/reconcile-orders.js';
 import { endpointLog } from '../../src/endpoint/endpoint-log.js';
 import type { LeasedTask } from '../../src/log/feed/leased-tasks.js';
 import { FeedTail } from '../../src/log/feed/tail.js';

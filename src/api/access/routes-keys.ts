@@ -3,7 +3,7 @@ import { Type } from 'typebox';
 import { addKey, type KeySummary, listKeys, revokeKey } from '../../access/api-keys.js';
 import { type Scope, scopes } from '../../access/scopes.js';
 import { durationMs } from '../../server/config/variables.js';
-import { HttpProblem, problem } from '../problem.js';
+import { HttpProblem, problem, problemsOf } from '../problem.js';
 import { closed, Duration, Id } from '../schemas/values.js';
 import type { Http } from '../http.js';
 
@@ -61,7 +61,7 @@ function createRoute(app: Http, db: Db): void {
           'Its other keys stay valid. Not idempotent: after an unknown outcome, list the keys and revoke the extra one.',
         tags,
         body: closed({ client: Id, scopes: Scopes, expires: Type.Optional(Duration) }),
-        response: { 201: NewKey, 400: problem(400), 413: problem(413), 415: problem(415), 503: problem(503) },
+        response: { 201: NewKey, ...problemsOf(400, 413, 415, 503) },
       },
     },
     async (request, reply) => {
@@ -83,14 +83,7 @@ function revokeRoute(app: Http, db: Db): void {
         tags,
         params: closed({ keyId: Id }),
         body: closed({}),
-        response: {
-          200: Key,
-          400: problem(400),
-          404: problem(404),
-          413: problem(413),
-          415: problem(415),
-          503: problem(503),
-        },
+        response: { 200: Key, ...problemsOf(400, 404, 413, 415, 503) },
       },
     },
     async (request, reply) => {

@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Principal } from '../../access/principal.js';
 import { Session } from '../schemas/answers.js';
-import { problem } from '../problem.js';
+import { problem, problemsOf } from '../problem.js';
 import { closed, Credential } from '../schemas/values.js';
 import type { Http } from '../http.js';
 
@@ -35,7 +35,7 @@ function sessionRoute(app: Http): void {
       schema: {
         summary: 'Who the caller is, and what it may do',
         tags,
-        response: { 200: Session, 400: problem(400), 503: problem(503) },
+        response: { 200: Session, ...problemsOf(400, 503) },
       },
     },
     async (request, reply) => await answer(app, reply, await app.whoIs(request)),
@@ -53,14 +53,7 @@ function signInRoute(app: Http): void {
           'For a page of this origin: the cookie is `HttpOnly` and `SameSite=Strict`, lasts 12 hours, and authenticates as the key does. A request that changes something by it must name its origin. `Authorization` comes first.',
         tags,
         body: closed({ key: Credential }),
-        response: {
-          200: Session,
-          400: problem(400),
-          401: problem(401),
-          413: problem(413),
-          415: problem(415),
-          503: problem(503),
-        },
+        response: { 200: Session, ...problemsOf(400, 401, 413, 415, 503) },
       },
     },
     async (request, reply) => {

@@ -19,7 +19,7 @@ import {
   tags,
   Url,
 } from '../schemas/endpoint.js';
-import { HttpProblem, problem } from '../problem.js';
+import { HttpProblem, problemsOf } from '../problem.js';
 import { closed } from '../schemas/values.js';
 import type { Http } from '../http.js';
 import type { EndpointGateway, EndpointResult } from './endpoint-gateway.js';
@@ -40,14 +40,7 @@ export interface EndpointDeps {
 
 export const Position = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER - 1_000 });
 export const refusals = {
-  400: problem(400),
-  404: problem(404),
-  409: problem(409),
-  412: problem(412),
-  413: problem(413),
-  415: problem(415),
-  422: problem(422),
-  503: problem(503),
+  ...problemsOf(400, 404, 409, 412, 413, 415, 422, 503),
 };
 export const config = { access: 'webhooks:write' } as const;
 const root = '/v1/webhook-endpoints';

@@ -3,7 +3,7 @@ import { Type } from 'typebox';
 import { type FollowUpCommand, type FollowUpType, followUpTypes, partOf } from '../../order/commands.js';
 import type { OrderViews } from '../../views/cache/order-views.js';
 import { needScope } from '../access/guard.js';
-import { problem } from '../problem.js';
+import { problemsOf } from '../problem.js';
 import { closed, Id, OrderPath } from '../schemas/values.js';
 import type { Http } from '../http.js';
 import { answer } from './answers.js';
@@ -68,8 +68,7 @@ function registerFollowUp(app: Http, type: FollowUpType, { gateway, views }: Ord
         response: {
           200: Type.Union([schemas.CommandAnswer, schemas.Preview]),
           202: schemas.Accepted,
-          404: problem(404),
-          412: problem(412),
+          ...problemsOf(404, 412),
           ...refusals,
         },
       },
@@ -122,10 +121,5 @@ function operation({ summary, description }: CommandEntry) {
 }
 
 const refusals = {
-  400: problem(400),
-  409: problem(409),
-  413: problem(413),
-  415: problem(415),
-  422: problem(422),
-  503: problem(503),
+  ...problemsOf(400, 409, 413, 415, 422, 503),
 };

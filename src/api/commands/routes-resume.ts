@@ -1,6 +1,6 @@
 import { Type } from 'typebox';
 import type { ResumeCommand, ResumeReport } from '../../log/resume/resume-report.js';
-import { HttpProblem, problem } from '../problem.js';
+import { HttpProblem, problemsOf } from '../problem.js';
 import { closed, OrderPath, Text } from '../schemas/values.js';
 import type { Http } from '../http.js';
 import { commandIdOf } from '../../log/workflow/command-id.js';
@@ -50,15 +50,7 @@ export function registerResume(app: Http, { resume }: ResumeDeps): void {
         headers: CreateHeaders,
         params: OrderPath,
         body: closed({ reason: Type.Optional(Text) }),
-        response: {
-          200: Resumed,
-          400: problem(400),
-          404: problem(404),
-          409: problem(409),
-          413: problem(413),
-          415: problem(415),
-          503: problem(503),
-        },
+        response: { 200: Resumed, ...problemsOf(400, 404, 409, 413, 415, 503) },
       },
     },
     async (request, reply) => {

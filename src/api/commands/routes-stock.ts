@@ -1,6 +1,6 @@
 import type { Db } from 'mongodb';
 import { CountRefused, countStock } from '../../effects/inventory/stock-counts.js';
-import { HttpProblem, problem } from '../problem.js';
+import { HttpProblem, problemsOf } from '../problem.js';
 import { Actors, closed, IfMatch, Key, Stock, StockPath, StockCount } from '../schemas/values.js';
 import type { Http } from '../http.js';
 import { Type } from 'typebox';
@@ -30,16 +30,7 @@ export function registerStockCommands(app: Http, { db, noteCounts }: StockComman
         }),
         params: StockPath,
         body: closed({ onHand: StockCount }),
-        response: {
-          200: Stock,
-          400: problem(400),
-          409: problem(409),
-          412: problem(412),
-          413: problem(413),
-          415: problem(415),
-          422: problem(422),
-          503: problem(503),
-        },
+        response: { 200: Stock, ...problemsOf(400, 409, 412, 413, 415, 422, 503) },
       },
     },
     async (request, reply) => {

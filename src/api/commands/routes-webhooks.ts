@@ -1,7 +1,7 @@
 import { type Static, type TSchema, Type } from 'typebox';
 import type { Fact } from '../../order/commands.js';
 import type { Secrets } from '../../server/config/secrets.js';
-import { HttpProblem, problem } from '../problem.js';
+import { HttpProblem, problemsOf } from '../problem.js';
 import { closed, Id, Key, Name } from '../schemas/values.js';
 import { verifySignatures } from '../requests/signed-bodies.js';
 import { validatorCompiler } from '../requests/validation.js';
@@ -122,12 +122,7 @@ const webhook = {
   body: SignedEvent,
   response: {
     202: closed({}),
-    400: problem(400),
-    401: problem(401),
-    404: problem(404),
-    413: problem(413),
-    415: problem(415),
-    503: problem(503),
+    ...problemsOf(400, 401, 404, 413, 415, 503),
   },
 };
 

@@ -11,6 +11,7 @@ import type { OrderViews } from '../../views/cache/order-views.js';
 import { withoutCommands } from '../../views/orders.js';
 import { stateQuery } from '../../log/workflow/messages.js';
 
+/** An order as JSON, and who answered. */
 export interface FoundOrder extends StoredView {
   readonly servedBy: 'view' | 'workflow' | 'history' | 'journal';
   /** the entry of the cache that it comes from */
@@ -99,10 +100,12 @@ export function createOrderReader(client: Client, views: Pick<OrderViews, 'read'
   };
 }
 
+/** Why the workflow of an open order has ended; undefined if it runs, or the order is finished. */
 function unlessFinished(order: Order, isRunning: boolean, status?: string): StopReason | undefined {
   return isRunning || isFinished(order) ? undefined : endedReason(orderLog, order.orderId, status);
 }
 
+/** The order in its public shape. If it is stopped, no command is allowed. */
 function stored(order: Order, stop: StopReason | undefined): StoredView {
   const { version, updatedAt } = order;
   const view = toView(order);

@@ -1,9 +1,9 @@
 import { Type } from 'typebox';
 import { listAttention } from '../../attention/list.js';
-import type { AttentionDeps, AttentionPlace } from '../../attention/page.js';
+import type { AttentionDeps, AttentionPlace } from '../../attention/paging.js';
 import { attentionCodes } from '../../attention/rows.js';
 import { durationMs } from '../../server/config/variables.js';
-import { problem } from '../problem.js';
+import { problemsOf } from '../problem.js';
 import { closed, Duration } from '../schemas/values.js';
 import type { Http } from '../http.js';
 import { withTimeout } from '../../outages/timeout.js';
@@ -32,7 +32,7 @@ export function registerAttention(
           limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 200, default: 50 })),
           cursor: Type.Optional(Type.String({ maxLength: 500 })),
         }),
-        response: { 200: page(AttentionRow), 400: problem(400), 503: problem(503) },
+        response: { 200: page(AttentionRow), ...problemsOf(400, 503) },
       },
     },
     async (request, reply) => {

@@ -9,7 +9,7 @@ import { answering } from '../../mongodb/durability.js';
 import { endpointAnswer, noEndpoint } from '../schemas/endpoint-answer.js';
 import { DeliveryAnswer, EndpointAnswer, EndpointPath, Subscription, tags } from '../schemas/endpoint.js';
 import { Instant } from '../schemas/order.js';
-import { problem } from '../problem.js';
+import { problem, problemsOf } from '../problem.js';
 import { closed, Time } from '../schemas/values.js';
 import type { Http } from '../http.js';
 
@@ -89,7 +89,7 @@ function endpointRoute(app: Http, db: Db): void {
         summary: 'A webhook endpoint',
         tags,
         params: EndpointPath,
-        response: { 200: EndpointAnswer, 400: problem(400), 404: problem(404), 503: problem(503) },
+        response: { 200: EndpointAnswer, ...problemsOf(400, 404, 503) },
       },
     },
     async (request, reply) => {
@@ -115,7 +115,7 @@ function deliveriesRoute(app: Http, db: Db): void {
           before: optional(Time),
           limit: optional(Type.Integer({ minimum: 1, maximum: LARGEST_PAGE, default: 50 })),
         }),
-        response: { 200: closed({ data: Type.Array(DeliveryAnswer) }), 400: problem(400), 503: problem(503) },
+        response: { 200: closed({ data: Type.Array(DeliveryAnswer) }), ...problemsOf(400, 503) },
       },
     },
     async (request, reply) => {

@@ -11,7 +11,7 @@ import { isTemporalOutage } from '../../outages/temporal-outage.js';
 import { type OrderDocument, orders } from '../../views/orders.js';
 import { Next } from '../schemas/answers.js';
 import { deadlinesOf, shownEffectOf } from '../schemas/upcoming.js';
-import { problem } from '../problem.js';
+import { problemsOf } from '../problem.js';
 import { OrderPath } from '../schemas/values.js';
 import type { Http } from '../http.js';
 import type { OrderReader } from './order-reader.js';
@@ -37,7 +37,7 @@ export function registerNext(app: Http, { client, db, reader, uiUrl }: NextDeps)
           'Deadlines ahead, effects that are owed with their tries, and its workflow. From the view and Temporal; if the view cannot be read, from the history.',
         tags: ['queries'],
         params: OrderPath,
-        response: { 200: Next, 400: problem(400), 404: problem(404), 503: problem(503) },
+        response: { 200: Next, ...problemsOf(400, 404, 503) },
       },
     },
     async (request, reply) => {

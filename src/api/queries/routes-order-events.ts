@@ -10,7 +10,7 @@ import { isServerError } from '../../outages/server-error.js';
 import type { OrderViews } from '../../views/cache/order-views.js';
 import type { PersonsAtEdge } from '../access/persons.js';
 import type { Http } from '../http.js';
-import { HttpProblem, problem } from '../problem.js';
+import { HttpProblem, problemsOf } from '../problem.js';
 import { Event } from '../schemas/order.js';
 import { closed, OrderPath } from '../schemas/values.js';
 import { sendEvents } from './event-page.js';
@@ -51,7 +51,7 @@ export function registerOrderEvents(app: Http, deps: OrderEventsDeps): void {
           after: Type.Optional(Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER - 1 })),
           limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000, default: 200 })),
         }),
-        response: { 200: page(Event), 400: problem(400), 404: problem(404), 503: problem(503) },
+        response: { 200: page(Event), ...problemsOf(400, 404, 503) },
       },
     },
     async (request, reply) => {

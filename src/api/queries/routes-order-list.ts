@@ -4,7 +4,7 @@ import type { OrderViews } from '../../views/cache/order-views.js';
 import { queryWords } from '../../views/search-words.js';
 import type { PersonsAtEdge } from '../access/persons.js';
 import type { Http } from '../http.js';
-import { problem } from '../problem.js';
+import { problemsOf } from '../problem.js';
 import { Order } from '../schemas/order.js';
 import { Amount, closed, Id, Name, Sku, Tag, Time } from '../schemas/values.js';
 import type { Cursors } from './cursor.js';
@@ -69,7 +69,7 @@ export function registerOrderList(
           'Every filter that is given must hold. Pass `nextCursor` on as `cursor`, with the same filters and sort.',
         tags: ['queries'],
         querystring: OrderListParameters,
-        response: { 200: page(Order), 400: problem(400), 503: problem(503) },
+        response: { 200: page(Order), ...problemsOf(400, 503) },
       },
     },
     async (request, reply) => {

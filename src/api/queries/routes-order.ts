@@ -2,7 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import { attentionOf } from '../../attention/list.js';
 import { isConcerned } from '../../attention/order-rows.js';
-import type { AttentionDeps } from '../../attention/page.js';
+import type { AttentionDeps } from '../../attention/paging.js';
 import { ago } from '../../log/feed/lag.js';
 import type { Moment } from '../../log/journal/time-travel.js';
 import { toView } from '../../order/view.js';
@@ -11,12 +11,12 @@ import type { OrderViews } from '../../views/cache/order-views.js';
 import type { PersonsAtEdge } from '../access/persons.js';
 import type { Http } from '../http.js';
 import type { Kind } from '../overload/admission.js';
-import { HttpProblem, problem } from '../problem.js';
+import { HttpProblem, problemsOf } from '../problem.js';
 import { closed, OrderPath, Time, Version } from '../schemas/values.js';
 import { badQuery, isAskedFor, toInstant } from './query-parameters.js';
 import { orderNotFound } from './order-problems.js';
 import type { FoundOrder, OrderReader } from './order-reader.js';
-import type { Past } from './past.js';
+import type { Past } from './past-orders.js';
 import { OrderWithAttention } from './schemas.js';
 
 export interface OrderQueryDeps {
@@ -52,9 +52,7 @@ export function registerOrder(app: Http, { views, reader, past, attention, perso
         response: {
           200: OrderWithAttention,
           304: { description: 'Not Modified', type: 'null' },
-          400: problem(400),
-          404: problem(404),
-          503: problem(503),
+          ...problemsOf(400, 404, 503),
         },
       },
     },

@@ -7,7 +7,7 @@ import { answering } from '../../mongodb/durability.js';
 import { unreachable } from '../../order/unreachable.js';
 import { orderLog } from '../../order-log.js';
 import type { Http } from '../http.js';
-import { HttpProblem, problem } from '../problem.js';
+import { HttpProblem, problemsOf } from '../problem.js';
 import { Actors, closed, Id, Text, Version } from '../schemas/values.js';
 import { refusePositionBeyond } from './refuse-place.js';
 import { existingView, NamePath, refusals, tags } from './routes-projections.js';
@@ -51,7 +51,7 @@ function parkedRoute(app: Http, db: Db): void {
           after: Type.Optional(Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER - 1 })),
           limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000, default: 200 })),
         }),
-        response: { 200: page(Parked), 400: problem(400), 404: problem(404), 503: problem(503) },
+        response: { 200: page(Parked), ...problemsOf(400, 404, 503) },
       },
     },
     async (request, reply) => {

@@ -4,7 +4,7 @@ import { Type } from 'typebox';
 import { type Exporting, exportPerson } from '../../forgetting/export.js';
 import { latestForgetting } from '../../forgetting/forgettings.js';
 import { ForgettingAnswer, forgettingAnswer, noCustomer } from '../schemas/forgetting.js';
-import { HttpProblem, problem } from '../problem.js';
+import { HttpProblem, problemsOf } from '../problem.js';
 import { CustomerPath } from '../schemas/values.js';
 import type { Http } from '../http.js';
 
@@ -48,9 +48,7 @@ function exportRoute(app: Http, exporting: Exporting): void {
               },
             },
           },
-          400: problem(400),
-          404: problem(404),
-          503: problem(503),
+          ...problemsOf(400, 404, 503),
         },
       },
     },
@@ -76,7 +74,7 @@ function forgettingRoute(app: Http, { db }: PersonQueryDeps): void {
         summary: 'The last forgetting of a customer, with its certificate',
         tags: ['persons'],
         params: CustomerPath,
-        response: { 200: ForgettingAnswer, 400: problem(400), 404: problem(404), 503: problem(503) },
+        response: { 200: ForgettingAnswer, ...problemsOf(400, 404, 503) },
       },
     },
     async (request, reply) => {

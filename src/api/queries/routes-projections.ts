@@ -2,7 +2,7 @@ import type { Client } from '@temporalio/client';
 import type { Db } from 'mongodb';
 import { Type } from 'typebox';
 import { Projections } from '../schemas/answers.js';
-import { HttpProblem, problem } from '../problem.js';
+import { HttpProblem, problem, problemsOf } from '../problem.js';
 import { closed } from '../schemas/values.js';
 import type { Http } from '../http.js';
 import { requestAnotherRebuild } from '../../log/views/rebuilding/request-rebuild.js';
@@ -26,7 +26,7 @@ const Count = Type.Integer();
 const Requested = closed({ name: Type.String(), rebuildId: Type.String() });
 export const NamePath = closed({ name: Type.String({ maxLength: 64 }) });
 /** Refusals of a request to rebuild, roll back, retry or skip. */
-export const refusals = { 400: problem(400), 404: problem(404), 409: problem(409), 503: problem(503) };
+export const refusals = { ...problemsOf(400, 404, 409, 503) };
 export const tags = ['operations'];
 const location = '/v1/projections';
 

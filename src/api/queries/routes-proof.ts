@@ -1,14 +1,14 @@
 import type { Client } from '@temporalio/client';
 import type { Db } from 'mongodb';
 import { createSharing } from '../../concurrency/sharing.js';
-import { verifyOrders } from '../../effects/proof.js';
+import { verifyOrders } from '../../effects/proof/verify-orders.js';
 import type { Providers } from '../../effects/provider-modules.js';
 import { answering } from '../../mongodb/durability.js';
 import { journal } from '../../log/journal/journal.js';
 import type { Discrepancy } from '../../log/proof/discrepancy.js';
 import { orderLog } from '../../order-log.js';
 import { Proof } from '../schemas/answers.js';
-import { problem } from '../problem.js';
+import { problemsOf } from '../problem.js';
 import { OrderPath } from '../schemas/values.js';
 import type { Http } from '../http.js';
 import { orderNotFound } from './order-problems.js';
@@ -42,7 +42,7 @@ export function registerProof(app: Http, { client, db, orderTaskQueue, providers
           'Also whether stock and payments are what its log says. Only reads; waits up to three seconds for what is only behind. Requests at the same time share one proof.',
         tags: ['queries'],
         params: OrderPath,
-        response: { 200: Proof, 400: problem(400), 404: problem(404), 503: problem(503) },
+        response: { 200: Proof, ...problemsOf(400, 404, 503) },
       },
     },
     async (request, reply) => {

@@ -2,7 +2,7 @@ import type { Db } from 'mongodb';
 import { Type } from 'typebox';
 import { getStock, latestMovements, listStock, type StockMovement } from '../../effects/inventory/stock.js';
 import { Movement } from '../schemas/answers.js';
-import { problem } from '../problem.js';
+import { problemsOf } from '../problem.js';
 import { closed, Stock, StockPath } from '../schemas/values.js';
 import type { Http } from '../http.js';
 import type { Cursors } from './cursor.js';
@@ -34,7 +34,7 @@ function listRoute(app: Http, { db, cursors }: StockQueryDeps): void {
           limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000, default: 200 })),
           cursor: Type.Optional(Type.String({ maxLength: 500 })),
         }),
-        response: { 200: page(Stock), 400: problem(400), 503: problem(503) },
+        response: { 200: page(Stock), ...problemsOf(400, 503) },
       },
     },
     async (request, reply) => {
@@ -61,7 +61,7 @@ function skuRoute(app: Http, { db }: StockQueryDeps): void {
         summary: 'Stock of one SKU',
         tags,
         params: StockPath,
-        response: { 200: Stock, 400: problem(400), 503: problem(503) },
+        response: { 200: Stock, ...problemsOf(400, 503) },
       },
     },
     async (request, reply) => {
@@ -83,7 +83,7 @@ function movementsRoute(app: Http, { db }: StockQueryDeps): void {
         querystring: closed({
           limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 200, default: 50 })),
         }),
-        response: { 200: closed({ data: Type.Array(Movement) }), 400: problem(400), 503: problem(503) },
+        response: { 200: closed({ data: Type.Array(Movement) }), ...problemsOf(400, 503) },
       },
     },
     async (request, reply) => {

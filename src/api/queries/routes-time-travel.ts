@@ -1,8 +1,8 @@
 import { Type } from 'typebox';
-import { problem } from '../problem.js';
+import { problemsOf } from '../problem.js';
 import { closed, OrderPath, Version } from '../schemas/values.js';
 import type { Http } from '../http.js';
-import type { Past } from './past.js';
+import type { Past } from './past-orders.js';
 
 const Changes = Type.Array(
   closed({
@@ -52,7 +52,7 @@ export function registerTimeTravel(app: Http, past: Past): void {
           from: Type.Optional({ ...Version, default: 1 }),
           to: Type.Optional({ ...Version, description: 'the latest by default' }),
         }),
-        response: { 200: Diff, 400: problem(400), 404: problem(404), 503: problem(503) },
+        response: { 200: Diff, ...problemsOf(400, 404, 503) },
       },
     },
     async (request, reply) => {

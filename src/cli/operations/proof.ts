@@ -78,7 +78,7 @@ export function addVerify(program: Command, session: Session): void {
 async function verifierOf(entity: string, config: Config) {
   // Imported on use, because Temporal's SDK loads slowly and most scripts do without it.
   const [{ verifyEntity }, { loadProviders }] = await Promise.all([
-    import('../../effects/proof.js'),
+    import('../../effects/proof/verify-orders.js'),
     import('../../effects/provider-modules.js'),
   ]);
   const providers = await loadProviders(config);

@@ -11,7 +11,7 @@ export interface PartitionRow {
   /** `<topic id>:<partition>` */
   readonly _id: string;
   readonly topic: string;
-  /** the offset after the last command that was committed; also for when Kafka forgets it */
+  /** the offset after the last command that was committed; it is used if Kafka forgets its own */
   readonly committed?: string;
   /** records after the last one that is done */
   readonly lag?: number;

@@ -1,9 +1,9 @@
 import type { Db } from 'mongodb';
 import type { Discrepancy } from '../../log/proof/discrepancy.js';
 import { committed } from '../../mongodb/durability.js';
-import { compareEntries, type Entries } from '../compare-entries.js';
-import { isOutcome } from '../proved-outcome.js';
-import type { SettledEffect } from '../settled-effects.js';
+import { compareEntries, type Entries } from '../proof/compare-entries.js';
+import { isOutcome } from '../proof/proved-outcome.js';
+import type { SettledEffect } from '../proof/settled-effects.js';
 import { ownRefusals } from './opening.js';
 import { type LabelEntry, sandboxLabels } from './sandbox-carriers.js';
 

@@ -2,8 +2,8 @@ import { isDeepStrictEqual } from 'node:util';
 import { type Db, MongoServerError } from 'mongodb';
 import type { Discrepancy } from '../../log/proof/discrepancy.js';
 import { asStored, committed } from '../../mongodb/durability.js';
-import { compareEntries, type Entries } from '../compare-entries.js';
-import type { SettledEffect } from '../settled-effects.js';
+import { compareEntries, type Entries } from '../proof/compare-entries.js';
+import type { SettledEffect } from '../proof/settled-effects.js';
 import { changesOf, movementOf } from './stock-restore.js';
 import { movements, stock, type StockMovement } from './stock.js';
 

@@ -6,7 +6,7 @@ import { type Order, quantityOf } from '../../order/order.js';
 import { committed, durable, isDuplicateKey } from '../../mongodb/durability.js';
 import type { OutsideRestore } from '../../log/history/outside-restore.js';
 import { journal } from '../../log/journal/journal.js';
-import { effectsOf, type Log } from '../settled-effects.js';
+import { effectsOf, type Log } from '../proof/settled-effects.js';
 import { type Outdated, stockState, stockStates } from './stock-state.js';
 import {
   done,

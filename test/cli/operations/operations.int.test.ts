@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Session } from '../../../src/cli/script/script.js';
 import { barLine, progressBar } from '../../../src/cli/script/terminal.js';
-import { reconcileOrders } from '../../../src/effects/reconcile-orders.js';
+import { reconcileOrders } from '../../../src/effects/proof/reconcile-orders.js';
 import { journal } from '../../../src/log/journal/journal.js';
 import { orderLog } from '../../../src/order-log.js';
 import { orders as views } from '../../../src/views/orders.js';

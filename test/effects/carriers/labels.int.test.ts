@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { sandboxLabels } from '../../../src/effects/carriers/sandbox-carriers.js';
-import { verifyOrders } from '../../../src/effects/proof.js';
+import { verifyOrders } from '../../../src/effects/proof/verify-orders.js';
 import { loadProviders, type Providers } from '../../../src/effects/provider-modules.js';
 import { placedOrder, startTestApi, type TestApi } from '../../support/api.js';
 import { startSequencing } from '../../support/sequencing.js';

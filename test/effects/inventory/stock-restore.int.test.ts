@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeEach, expect, test } from '@jest/globals';
 import { beginRestore, endRestore, restoreStock } from '../../../src/effects/inventory/stock-restore.js';
-import { effectsOf } from '../../../src/effects/settled-effects.js';
+import { effectsOf } from '../../../src/effects/proof/settled-effects.js';
 import { deduct, release, reserve, restock } from '../../../src/effects/inventory/inventory.js';
 import { countStock } from '../../../src/effects/inventory/stock-counts.js';
 import { stockState, stockStates } from '../../../src/effects/inventory/stock-state.js';

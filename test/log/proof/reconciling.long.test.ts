@@ -15,8 +15,8 @@ import { deleteHistory } from '../../support/retention.js';
 import { until } from '../../support/until.js';
 import { createLogger } from '../../../src/server/logging/logger.js';
 import { orderLog } from '../../../src/order-log.js';
-import { verifyOrders } from '../../../src/effects/proof.js';
-import { reconcileOrders } from '../../../src/effects/reconcile-orders.js';
+import { verifyOrders } from '../../../src/effects/proof/verify-orders.js';
+import { reconcileOrders } from '../../../src/effects/proof/reconcile-orders.js';
 
 let api: TestApi;
 let db: Db;

@@ -21,7 +21,7 @@ import { startSequencing } from '../../support/sequencing.js';
 import { until } from '../../support/until.js';
 import { continuedAsNew, deleteHistory } from '../../support/retention.js';
 import { orderLog } from '../../../src/order-log.js';
-import { verifyOrders } from '../../../src/effects/proof.js';
+import { verifyOrders } from '../../../src/effects/proof/verify-orders.js';
 
 let api: TestApi;
 let db: Db;

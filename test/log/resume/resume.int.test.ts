@@ -24,7 +24,7 @@ import {
 } from '../../support/api.js';
 import { deleteHistory } from '../../support/retention.js';
 import { until } from '../../support/until.js';
-import { verifyOrders } from '../../../src/effects/proof.js';
+import { verifyOrders } from '../../../src/effects/proof/verify-orders.js';
 
 const LIMIT_MS = 120_000;
 

@@ -1,13 +1,13 @@
+/**
+ * Stores how far commands are taken: for operators, and in case Kafka forgets the group's offsets.
+ */
 import type { Db } from 'mongodb';
 import { failureRows, isRecent, partitionRows } from '../../../delivery/kafka/command-rows.js';
 import { durable } from '../../../mongodb/durability.js';
 import type { PartitionProgress } from './partition-progress.js';
 import { forgetRefusals, type PartitionId } from './refusal-rows.js';
 
-/**
- * Stores how far commands are taken: for operators, and in case Kafka forgets the group's offsets.
- */
-
+/** Stores the progress in a partition. @param end the offset after its last record */
 export async function notePartition(
   db: Db,
   topic: string,

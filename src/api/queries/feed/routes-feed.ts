@@ -6,7 +6,7 @@ import { answering } from '../../../mongodb/durability.js';
 import { orderLog } from '../../../order-log.js';
 import { upcastIfKnown } from '../../../order/upcasters.js';
 import type { Http } from '../../http.js';
-import { problem } from '../../problem.js';
+import { problemsOf } from '../../problem.js';
 import { closed } from '../../schemas/values.js';
 import { sendEvents } from '../event-page.js';
 import { refuseOtherGeneration, refusePositionBeyond } from '../refuse-place.js';
@@ -41,7 +41,7 @@ export function registerFeed(app: Http, db: Db): void {
           ...selectionParameters,
           reader: ReaderParameter,
         }),
-        response: { 200: FeedPage, 400: problem(400), 409: problem(409), 503: problem(503) },
+        response: { 200: FeedPage, ...problemsOf(400, 409, 503) },
       },
     },
     async (request, reply) => {

@@ -6,7 +6,7 @@ import { feedEnd } from '../../../log/feed/feed.js';
 import type { Generations } from '../../../log/feed/generations.js';
 import { answering } from '../../../mongodb/durability.js';
 import { orderLog } from '../../../order-log.js';
-import { HttpProblem, problem } from '../../problem.js';
+import { HttpProblem, problemsOf } from '../../problem.js';
 import { closed, Id } from '../../schemas/values.js';
 import type { Http } from '../../http.js';
 import { badQuery } from '../query-parameters.js';
@@ -39,11 +39,7 @@ export function registerReaders(app: Http, db: Db): void {
         body: closed({ position: Position, generation: FeedGeneration }),
         response: {
           200: closed({ reader: Type.String(), position: Type.Integer(), generation: Type.Integer() }),
-          400: problem(400),
-          409: problem(409),
-          413: problem(413),
-          415: problem(415),
-          503: problem(503),
+          ...problemsOf(400, 409, 413, 415, 503),
         },
       },
     },

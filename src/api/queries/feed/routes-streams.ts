@@ -9,7 +9,7 @@ import type { FeedTail } from '../../../log/feed/tail.js';
 import { answering } from '../../../mongodb/durability.js';
 import { orderLog } from '../../../order-log.js';
 import type { Http } from '../../http.js';
-import { problem } from '../../problem.js';
+import { problem, problemsOf } from '../../problem.js';
 import { closed, OrderPath } from '../../schemas/values.js';
 import type { OrderReader } from '../order-reader.js';
 import { refuseOtherGeneration, refusePositionBeyond, refuseUnknownVersion } from '../refuse-place.js';
@@ -37,9 +37,7 @@ const stream = {
     description: 'Server-Sent Events: `id` to resume after, `data` an event',
     content: { 'text/event-stream': { schema: Type.String() } },
   },
-  400: problem(400),
-  404: problem(404),
-  503: problem(503),
+  ...problemsOf(400, 404, 503),
 };
 
 /** The feed and the log of an order, live: as Server-Sent Events. */

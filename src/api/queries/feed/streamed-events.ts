@@ -12,6 +12,7 @@ import { type Items, KEEP_ALIVE_MS, live, PAGE } from './live.js';
 import { type Selected, selected, type Selection } from './selection.js';
 import type { StreamItem, StreamPage } from './stream.js';
 
+/** Where the events are read. */
 interface Source {
   readonly db: Db;
   readonly tail: FeedTail;

@@ -116,7 +116,7 @@ async function wholeStory(
 async function readScorecard(session: Session, stack: Stack, orders: readonly End[]) {
   // Imported on use, because Temporal's SDK loads slowly and most scripts do without it.
   const [{ verifyOrders }, { readLedgers, score, scoreLines }] = await Promise.all([
-    import('../../../effects/proof.js'),
+    import('../../../effects/proof/verify-orders.js'),
     import('./scorecard.js'),
   ]);
   const config = configOf(session);

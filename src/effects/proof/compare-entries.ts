@@ -1,4 +1,4 @@
-import type { Discrepancy } from '../log/proof/discrepancy.js';
+import type { Discrepancy } from '../../log/proof/discrepancy.js';
 import type { SettledEffect } from './settled-effects.js';
 
 /** What an outside store has of an order, entry by entry; the id of an entry is an effect's key. */

@@ -1,7 +1,7 @@
-import type { Effect } from '../order/effects.js';
-import type { OrderEvent } from '../order/events.js';
-import { evolve } from '../order/evolve.js';
-import type { Order } from '../order/order.js';
+import type { Effect } from '../../order/effects.js';
+import type { OrderEvent } from '../../order/events.js';
+import { evolve } from '../../order/evolve.js';
+import type { Order } from '../../order/order.js';
 
 /** An order's log, or its last part. */
 export interface Log {

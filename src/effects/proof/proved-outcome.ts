@@ -1,5 +1,5 @@
-import type { Outcome } from '../order/effects.js';
-import type { Authorization, Capture } from './payments/sandbox-ledger.js';
+import type { Outcome } from '../../order/effects.js';
+import type { Authorization, Capture } from '../payments/sandbox-ledger.js';
 import type { SettledEffect } from './settled-effects.js';
 
 /** What a provider says of a key. */

@@ -1,13 +1,13 @@
-import type { Draft, State } from '../log/entity.js';
-import type { AnyLog } from '../log/journal/entity-log.js';
-import { reconcile, type ReconcileDeps } from '../log/proof/reconciling.js';
-import type { Reconciliation } from '../log/proof/reconciliations.js';
-import { logs, ofAnyEntity } from '../logs.js';
-import { orderLog } from '../order-log.js';
-import type { EventDraft } from '../order/events.js';
-import type { Order } from '../order/order.js';
-import { checkDatabaseIdentity } from './database/database-identity.js';
-import { stockOutside } from './inventory/stock-restore.js';
+import type { Draft, State } from '../../log/entity.js';
+import type { AnyLog } from '../../log/journal/entity-log.js';
+import { reconcile, type ReconcileDeps } from '../../log/proof/reconciling.js';
+import type { Reconciliation } from '../../log/proof/reconciliations.js';
+import { logs, ofAnyEntity } from '../../logs.js';
+import { orderLog } from '../../order-log.js';
+import type { EventDraft } from '../../order/events.js';
+import type { Order } from '../../order/order.js';
+import { checkDatabaseIdentity } from '../database/database-identity.js';
+import { stockOutside } from '../inventory/stock-restore.js';
 
 /** `reconcile` for every kind of entity; for orders, their stock, too. */
 export async function reconcileAll(
