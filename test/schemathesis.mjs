@@ -13,6 +13,8 @@ import { promisify } from 'node:util';
 import { exitOf, fail, prepare, root } from '../workers/start/checkout.mjs';
 import { stage } from '../workers/start/progress.mjs';
 
+/** @typedef {import('node:stream').Readable} Readable */
+
 const PORTS = { HTTP_PORT: '0', TEMPORAL_PORT: '0', TEMPORAL_UI_PORT: '0', MONGODB_PORT: '0' };
 const CHECKS = [
   'not_a_server_error',
@@ -121,7 +123,8 @@ async function createKey(name, scopes) {
 
 /**
  * Waits until it says where its API is.
- * @param {import('node:child_process').ChildProcessByStdio<null, import('node:stream').Readable, null>} child
+ *
+ * @param {import('node:child_process').ChildProcessByStdio<null, Readable, null>} child
  * @param {Promise<unknown>} ended
  * @returns {Promise<string>}
  */

@@ -10,6 +10,8 @@ import process from 'node:process';
 import { exitOf, fail, prepare, root, run } from '../workers/start/checkout.mjs';
 import { stage } from '../workers/start/progress.mjs';
 
+/** @typedef {import('node:stream').Readable} Readable */
+
 const LIMIT_MS = 120_000;
 const PORTS = { HTTP_PORT: '0', TEMPORAL_PORT: '0', TEMPORAL_UI_PORT: '0', MONGODB_PORT: '0' };
 
@@ -44,7 +46,8 @@ async function smoke(note) {
 
 /**
  * Waits until it says where its API is.
- * @param {import('node:child_process').ChildProcessByStdio<null, import('node:stream').Readable, import('node:stream').Readable>} child
+ *
+ * @param {import('node:child_process').ChildProcessByStdio<null, Readable, Readable>} child
  * @param {Promise<unknown>} ended
  * @returns {Promise<string>}
  */

@@ -6,7 +6,10 @@ import { promisify } from 'node:util';
 const run = promisify(execFile);
 const INSTALL_WITHIN_MS = 300_000;
 
-/** @param {readonly string[]} programs @returns {Promise<string | undefined>} the first one's absolute path */
+/**
+ * @param {readonly string[]} programs
+ * @returns {Promise<string | undefined>} the absolute path of the first one that there is
+ */
 export async function whichOf(programs) {
   for (const program of programs) {
     const found = await run('sh', ['-c', `command -v ${program}`]).catch(() => undefined);

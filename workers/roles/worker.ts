@@ -37,8 +37,13 @@ const slotsBesideProviders = 100;
 const restarting: BackOff = { firstRetryMs: 250, longestRetryMs: 10_000 };
 const LOG_METHODS = { TRACE: 'trace', DEBUG: 'debug', INFO: 'info', WARN: 'warn', ERROR: 'error' } as const;
 
-/** The SDK logs this for each attempt; `logFailures` logs changes instead. */
-const LOGGED_PER_ATTEMPT = 'Activity failed';
+/** What the SDK logs and an operator need not see. */
+const LEFT_OUT: ReadonlySet<string> = new Set([
+  // For each attempt: `logFailures` logs changes instead.
+  'Activity failed',
+  // For the worker of the role `feed`, which has activities only.
+  'No workflows registered, not polling for workflow tasks',
+]);
 
 /**
  * Call this once per process, before any worker starts: the SDK uses our logger and does not handle
@@ -47,7 +52,7 @@ const LOGGED_PER_ATTEMPT = 'Activity failed';
 export function installRuntime(logger: Logger): void {
   Runtime.install({
     logger: new DefaultLogger('WARN', ({ level, message, meta }) => {
-      if (message !== LOGGED_PER_ATTEMPT) logger[LOG_METHODS[level]](meta ?? {}, message);
+      if (!LEFT_OUT.has(message)) logger[LOG_METHODS[level]](meta ?? {}, message);
     }),
     telemetryOptions: { logging: { filter: { core: 'WARN', other: 'ERROR' }, forward: {} } },
     shutdownSignals: [],

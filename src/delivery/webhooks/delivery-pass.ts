@@ -272,10 +272,10 @@ class DeliveryPass {
     const { db } = this.deps;
     const { attempts, delivered } = this.sending.take();
     if (attempts.length > 0) await deliveryRows(db).insertMany([...attempts], { ordered: false });
-    const { _id, generation, position } = this.subscription;
+    const { _id, generation, position, replays = { $exists: false } } = this.subscription;
     const { health } = this.sending;
     const noted = await subscriptionRows(db).updateOne(
-      { _id, generation, position },
+      { _id, generation, position, replays },
       { $set: { health, ...moved }, $inc: { delivered } },
       durable,
     );

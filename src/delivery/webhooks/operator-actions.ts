@@ -44,7 +44,11 @@ export async function replayFrom(
   const position = typeof place === 'number' ? place : await positionBefore(db, place.from, place.head);
   const { _id } = await subscriptionOf(db, endpoint, generations);
   const { generation } = generations.current;
-  await subscriptionRows(db).updateOne({ _id }, { $set: { generation, position } }, durable);
+  await subscriptionRows(db).updateOne(
+    { _id },
+    { $set: { generation, position }, $inc: { replays: 1 } },
+    durable,
+  );
   return position;
 }
 

@@ -14,6 +14,11 @@ export interface SubscriptionRow extends FeedPlace {
    */
   readonly endpointVersion: number;
   readonly health: Health;
+  /**
+   * how often an operator has moved the checkpoint, so that a pass notices it even if the position
+   * is the one it began at; absent if never
+   */
+  readonly replays?: number;
   /** how many deliveries were acknowledged */
   readonly delivered: number;
 }

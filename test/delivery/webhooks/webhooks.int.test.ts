@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { ServerResponse } from 'node:http';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { Db } from 'mongodb';
 import { endpointViews } from '../../../src/delivery/webhooks/endpoints.js';
@@ -528,6 +529,20 @@ test('while nobody delivers, readiness names it, if there is an endpoint', async
   });
   const ids = all.map(({ _id }) => _id);
   await endpointViews(db).updateMany({ _id: { $in: ids } }, { $set: { status: 'enabled' } });
+});
+
+test('a replay from the position at which the running pass began is not lost', async () => {
+  const head = await feedHead(orderLog, db);
+  const { path, id } = await endpoint({ after: head });
+  const held: ServerResponse[] = [];
+  receiver.answer(path, (_message, response) => void held.push(response));
+  const order = await placedOrder(api);
+  await until(async () => expect(held).not.toEqual([]));
+  expect((await api.post(`${root}/${id}/replay`, { body: { after: head } })).status).toBe(200);
+  receiver.answer(path, undefined);
+  for (const response of held) response.writeHead(204).end();
+  const times = () => receiver.received.filter((one) => one.path === path && one.id === `${order}:1`).length;
+  await until(async () => expect(times()).toBe(2));
 });
 
 test('the feed is delivered again from a position or a time, also by another process', async () => {
