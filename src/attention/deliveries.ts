@@ -31,7 +31,7 @@ export async function parkedDeliveries({
   }));
 }
 
-/** Endpoints that no person has disabledEndpoints. */
+/** Endpoints that were disabled, and not by a person. */
 export async function disabledEndpoints({
   db,
   before,
