@@ -5,12 +5,13 @@ import { batches } from '../concurrency/async-iterables.js';
 import { commandIdOf } from '../log/workflow/command-id.js';
 import type { ForgetPerson } from '../order/commands.js';
 import { signCertificate } from './certificate.js';
-import { needsForgetting, openOrders, ordersOf, type Stores } from './customer-orders.js';
+import { openOrders, ordersOf, type Stores } from './customer-orders.js';
+import { needsForgetting } from './needs-forgetting.js';
 import { type ForgetMessage, forgetInOrder } from './forget-order.js';
 import { noteStatus } from './forgettings.js';
 import { keysNamedBy } from './keys-named.js';
 import type { Forgetting, ForgettingActivities } from './messages.js';
-import { inspectPlaces } from './places.js';
+import { clearAndCheckPlaces } from './places.js';
 
 export interface ForgettingDeps {
   readonly db: Db;
@@ -54,7 +55,13 @@ export function createForgetting({ db, keyStore, taskQueue }: ForgettingDeps): F
     },
     async certify({ forgetting, keys }) {
       const { id, customerId, reason, lawfulBasis, actor, onBehalfOf, requestedAt } = forgetting;
-      const inspection = await inspectPlaces({ stores: storesNow(), keyStore, customerId, keys, heartbeat });
+      const inspection = await clearAndCheckPlaces({
+        stores: storesNow(),
+        keyStore,
+        customerId,
+        keys,
+        heartbeat,
+      });
       const certificate = signCertificate(
         {
           forgettingId: id,

@@ -12,7 +12,7 @@ import { ordersOf, type Stores } from './customer-orders.js';
 import { forgettings } from './forgettings.js';
 
 /** What an export is read from. */
-export interface Exporting {
+export interface ExportDeps {
   readonly stores: Stores;
   readonly attention: AttentionDeps;
   /** opens the sealed values in plain data */
@@ -25,7 +25,7 @@ export interface Exporting {
  * have a value which could not be opened, because the key store is unavailable or lacks its key.
  */
 export async function* exportPerson(
-  { stores, attention, open }: Exporting,
+  { stores, attention, open }: ExportDeps,
   customerId: string,
 ): AsyncGenerator<string, void> {
   let separator = '';

@@ -44,11 +44,12 @@ export async function forgetInOrder(
   if (answer === 'ended') {
     const log = contiguous(await readStored(orderLog, db, orderId)).map((event) => upcast(event));
     const order = fold(log);
-    if (order === undefined) return false;
+    const [created] = log;
+    if (order === undefined || created === undefined) return false;
     const decision = forget(order, message.data);
     if ('refusal' in decision) throw new Error(`order ${orderId}: ${decision.refusal.message}`);
     if (decision.events.length === 0) return true;
-    await takeOver(stores, log, order, message);
+    await takeOver(stores, created, order, message);
   } else if (answer.events.length === 0) return true;
   await untilRecorded(db, orderId, message);
   return true;
@@ -79,14 +80,16 @@ async function update(
   }
 }
 
-/** Another run may have been started meanwhile: then the next attempt finds it. */
+/**
+ * Starts a run that takes the order over from its journal, and forgets. If another run was started
+ * meanwhile, the next attempt finds that one.
+ */
 async function takeOver(
   { client, taskQueue }: Stores,
-  [created]: readonly OrderEvent[],
+  created: OrderEvent,
   order: Order,
   message: ForgetMessage,
 ): Promise<void> {
-  if (created === undefined) return;
   const { orderId } = created;
   const { commandId, hash, correlationId, actor, onBehalfOf } = message;
   const previousRunId = (await latestRun(client, workflowId(orderId)))?.runId;

@@ -1,4 +1,5 @@
-import { keysInJournal, ordersOf, type Stores } from './customer-orders.js';
+import { ordersOf, type Stores } from './customer-orders.js';
+import { keysInJournal } from './keys-in-journal.js';
 
 /**
  * All keys under which values in the journals of a customer's orders are sealed, each with the ids

@@ -44,7 +44,7 @@ export interface OpenOrders {
   readonly orderIds: readonly string[];
 }
 
-interface Keyed {
+interface ForgettingWithKeys {
   readonly forgetting: Forgetting;
   /** ids of the keys that this forgetting destroys */
   readonly keys: readonly string[];
@@ -68,9 +68,9 @@ export interface ForgettingActivities {
   }): Promise<void>;
   /** Takes the person's keys out of use; returns their ids. */
   retireKeys(forgetting: Forgetting): Promise<readonly string[]>;
-  destroyKeys(asked: Keyed): Promise<void>;
+  destroyKeys(asked: ForgettingWithKeys): Promise<void>;
   /** Appends `PersonForgotten` to each of the person's orders that has something under the keys. */
-  forgetInOrders(asked: Keyed): Promise<void>;
+  forgetInOrders(asked: ForgettingWithKeys): Promise<void>;
   /** Checks every place that held the values, and signs the certificate. */
-  certify(asked: Keyed): Promise<void>;
+  certify(asked: ForgettingWithKeys): Promise<void>;
 }

@@ -3,36 +3,41 @@ import { addPersons, noPersons, type Persons } from './persons-in.js';
 
 /** The personal values that one place has. */
 export class PlaceFindings {
-  looked = 0;
+  private lookedAt = 0;
   private unreadable = 0;
   /** ids of orders that have values in plain text */
   readonly plain = new Set<string>();
   /** ids of orders that have values under a key that is not destroyed */
   readonly readable = new Set<string>();
   private readonly keyStore: KeyStore;
-  private readonly isDestroyed = new Map<string, boolean>();
+  private readonly knownDestroyed = new Map<string, boolean>();
 
   constructor(keyStore: KeyStore) {
     this.keyStore = keyStore;
   }
 
+  /** number of values that were added */
+  get looked(): number {
+    return this.lookedAt;
+  }
+
   async add(orderId: string, value: unknown): Promise<void> {
     const found: Persons = noPersons();
     addPersons(found, value);
-    this.looked += 1;
+    this.lookedAt += 1;
     if (found.plain > 0) this.plain.add(orderId);
     for (const [keyId, count] of found.sealed) {
-      if (await this.isGone(keyId)) this.unreadable += count;
+      if (await this.isKeyDestroyed(keyId)) this.unreadable += count;
       else this.readable.add(orderId);
     }
   }
 
-  private async isGone(keyId: string): Promise<boolean> {
-    const known = this.isDestroyed.get(keyId);
+  private async isKeyDestroyed(keyId: string): Promise<boolean> {
+    const known = this.knownDestroyed.get(keyId);
     if (known !== undefined) return known;
-    const isGone = typeof (await this.keyStore.opening(keyId)) === 'string';
-    this.isDestroyed.set(keyId, isGone);
-    return isGone;
+    const isDestroyed = typeof (await this.keyStore.opening(keyId)) === 'string';
+    this.knownDestroyed.set(keyId, isDestroyed);
+    return isDestroyed;
   }
 
   finding(): string {

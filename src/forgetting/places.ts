@@ -10,8 +10,10 @@ import { orderLog } from '../order-log.js';
 import { orders } from '../views/orders.js';
 import { views } from '../views/views.js';
 import type { CheckedPlace, NotReached } from './certificate.js';
-import { holdsPersonUnder, ordersOf, type Stores } from './customer-orders.js';
+import { ordersOf, type Stores } from './customer-orders.js';
+import { holdsPersonUnder } from './needs-forgetting.js';
 import { keptRuns } from './kept-runs.js';
+import { type LogFindings, notReached } from './not-reached.js';
 import { addPersons, noPersons } from './persons-in.js';
 import { PlaceFindings } from './place-findings.js';
 
@@ -26,7 +28,7 @@ export interface Inspection {
   readonly notReached: readonly NotReached[];
 }
 
-interface Asked {
+interface InspectionRequest {
   readonly stores: Stores;
   readonly keyStore: KeyStore;
   readonly customerId: string;
@@ -41,7 +43,7 @@ interface Asked {
  *
  * @throws Error if a view has not caught up yet, or a key still exists: call it again
  */
-export async function inspectPlaces(asked: Asked): Promise<Inspection> {
+export async function clearAndCheckPlaces(asked: InspectionRequest): Promise<Inspection> {
   const { stores, keyStore, customerId, keys, heartbeat } = asked;
   const { db } = stores;
   const logs = await inspectLogs(asked);
@@ -55,22 +57,18 @@ export async function inspectPlaces(asked: Asked): Promise<Inspection> {
     await orderViewPlace(db, customerId),
     await viewsPlace(db, [customerId, ...orderIds], heartbeat),
     cachesPlace,
-    await webhooksPlace(db, orderIds),
+    await clearWebhookAnswers(db, orderIds),
   ];
   return { orders: orderIds.length, places, notReached: notReached(logs) };
 }
 
-/** What the copies of the forgotten orders' logs have of the person. */
-interface Logs {
-  readonly orderIds: readonly string[];
-  /** number of runs that Temporal keeps of them */
-  readonly runs: number;
-  readonly histories: PlaceFindings;
-  readonly journals: PlaceFindings;
-  readonly aside: PlaceFindings;
-}
-
-async function inspectLogs({ stores, keyStore, customerId, keys, heartbeat }: Asked): Promise<Logs> {
+async function inspectLogs({
+  stores,
+  keyStore,
+  customerId,
+  keys,
+  heartbeat,
+}: InspectionRequest): Promise<LogFindings> {
   const { client, db } = stores;
   const histories = new PlaceFindings(keyStore);
   const journals = new PlaceFindings(keyStore);
@@ -106,7 +104,7 @@ async function keyStorePlace(keyStore: KeyStore, keys: readonly string[]): Promi
   };
 }
 
-function historiesPlace({ histories, runs }: Logs): CheckedPlace {
+function historiesPlace({ histories, runs }: LogFindings): CheckedPlace {
   return {
     place: 'Temporal histories',
     finding: histories.finding(),
@@ -115,7 +113,7 @@ function historiesPlace({ histories, runs }: Logs): CheckedPlace {
   };
 }
 
-function journalPlace({ journals }: Logs): CheckedPlace {
+function journalPlace({ journals }: LogFindings): CheckedPlace {
   return {
     place: 'journal',
     finding: journals.finding(),
@@ -132,7 +130,7 @@ const feedPlace: CheckedPlace = {
   count: 0,
 };
 
-function setAsidePlace({ aside }: Logs): CheckedPlace {
+function setAsidePlace({ aside }: LogFindings): CheckedPlace {
   return {
     place: 'events set aside by a resumption',
     finding: aside.finding(),
@@ -152,7 +150,7 @@ async function orderViewPlace(db: Db, customerId: string): Promise<CheckedPlace>
 }
 
 async function viewsPlace(db: Db, ids: readonly string[], heartbeat: () => void): Promise<CheckedPlace> {
-  const { looked, dropped } = await inspectBuilds(db, ids, heartbeat);
+  const { looked, dropped } = await clearBuilds(db, ids, heartbeat);
   const clean = 'no document has a personal value in plain text';
   return {
     place: 'views across orders, with their kept builds',
@@ -171,7 +169,7 @@ const cachesPlace: CheckedPlace = {
 };
 
 /** Removes what receivers have answered. */
-async function webhooksPlace(db: Db, orderIds: readonly string[]): Promise<CheckedPlace> {
+async function clearWebhookAnswers(db: Db, orderIds: readonly string[]): Promise<CheckedPlace> {
   return {
     place: 'webhook deliveries',
     finding: 'what receivers have answered was removed; values were sent sealed, and no body is kept',
@@ -184,7 +182,7 @@ async function webhooksPlace(db: Db, orderIds: readonly string[]): Promise<Check
  * Reads the documents with these ids in every build of every view across orders. A kept build that
  * has a value in plain text is dropped; it is only needed for a roll-back.
  */
-async function inspectBuilds(
+async function clearBuilds(
   db: Db,
   ids: readonly string[],
   heartbeat: () => void,
@@ -217,46 +215,4 @@ async function inspectBuilds(
     }
   }
   return { looked, dropped };
-}
-
-function notReached({ histories, journals, aside }: Logs): readonly NotReached[] {
-  const all = [histories, journals, aside];
-  const plain = new Set(all.flatMap((tally) => [...tally.plain]));
-  const readable = new Set(all.flatMap((tally) => [...tally.readable]));
-  return [
-    ...(plain.size === 0
-      ? []
-      : [
-          {
-            what: 'values in plain text, in the journal and the histories of these orders, and in backups',
-            why: 'they were written before persons were sealed',
-            orders: [...plain],
-          },
-        ]),
-    ...(readable.size === 0
-      ? []
-      : [
-          {
-            what: 'values of these orders under a key that is not destroyed',
-            why: 'they were added while the person was being forgotten: forget the person again',
-            orders: [...readable],
-          },
-        ]),
-    {
-      what: 'backups of the key store',
-      why: 'a key that is restored from one is destroyed again at the next start; destroy the backups in their time',
-    },
-    {
-      what: 'the payment provider, carriers, and others that were given values',
-      why: 'they are not part of this system: ask them',
-    },
-    {
-      what: 'records in Kafka that asked for commands, if there are any',
-      why: 'their producers wrote them in plain text, before anything was sealed: the brokers delete them after the retention of the topic of commands',
-    },
-    {
-      what: 'receivers of webhooks and readers of the feed, and what receivers answer from now on',
-      why: 'events have the ids of customer and order in plain text, by which they may have looked the person up: ask them; answers are kept for 30 days',
-    },
-  ];
 }

@@ -41,8 +41,8 @@ export async function requestForgetting(stores: Stores, asked: ForgetRequest): P
     if (open.count > 0) return { kind: 'open', open };
   }
   const forgetting: Forgetting = { ...asked, id, requestedAt: new Date().toISOString() };
-  const started = await start(stores, forgetting);
-  if (started !== true) return started;
+  const instead = await start(stores, forgetting);
+  if (instead !== undefined) return instead;
   const { id: _id, keyInUseMs: _, ...row } = { ...forgetting, status: 'forgetting' as const };
   await forgettings(db).updateOne({ _id }, { $setOnInsert: row }, { ...durable, upsert: true });
   return { kind: 'accepted', row: { _id, ...row } };
@@ -54,32 +54,32 @@ const TRIES = 50;
 /**
  * Starts the workflow of a forgetting.
  *
- * @returns what to answer instead, if another one is running
+ * @returns what to answer instead, if another one is running; otherwise undefined
  */
 async function start(
   { client, db, taskQueue }: Stores,
   forgetting: Forgetting,
-  tries = TRIES,
-): Promise<true | Requested> {
+): Promise<Requested | undefined> {
   const { customerId } = forgetting;
-  try {
-    await client.workflow.start(forgetWorkflow, {
-      workflowId: forgetWorkflowId(customerId, taskQueue),
-      taskQueue,
-      args: [forgetting],
-      staticSummary: `forget the person of customer ${customerId}`,
-    });
-    return true;
-  } catch (error) {
-    if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+  for (let left = TRIES; left > 0; left -= 1) {
+    try {
+      await client.workflow.start(forgetWorkflow, {
+        workflowId: forgetWorkflowId(customerId, taskQueue),
+        taskQueue,
+        args: [forgetting],
+        staticSummary: `forget the person of customer ${customerId}`,
+      });
+      return undefined;
+    } catch (error) {
+      if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+    }
     const row = await latestForgetting(db, customerId);
     if (row !== undefined && row.status !== 'forgotten') return { kind: 'accepted', row };
-    if (tries <= 1) return { kind: 'another_ends' };
     // The other forgetting has its certificate and its workflow is about to end, or it has no row
     // yet.
-    await setTimeout(AGAIN_MS);
-    return await start({ client, db, taskQueue }, forgetting, tries - 1);
+    if (left > 1) await setTimeout(AGAIN_MS);
   }
+  return { kind: 'another_ends' };
 }
 
 async function hasOrders(stores: Stores, customerId: string): Promise<boolean> {

@@ -21,6 +21,32 @@ export async function ensureTombstoneIndex(db: Db): Promise<void> {
   ]);
 }
 
+const BATCH_SIZE = 1_000;
+const AGAIN_MS = 1_000;
+
+/** Lets no key of the store be used before `destroyForgottenKeys` has succeeded. */
+export function destroyBeforeUse(
+  { db, keys }: { readonly db: Db; readonly keys: KeyStore },
+  stopping: AbortSignal,
+): void {
+  keys.holdUntil(untilDone(() => destroyForgottenKeys(db, keys), stopping));
+}
+
+async function untilDone(work: () => Promise<void>, stopping: AbortSignal): Promise<void> {
+  while (!stopping.aborted) {
+    try {
+      await work();
+      return;
+    } catch {
+      // MongoDB is unavailable, which readiness reports. This timer keeps no process running, unlike
+      // that of `retryUntilDone`.
+      await setTimeout(AGAIN_MS, undefined, { signal: stopping, ref: false }).catch(() => undefined);
+    }
+  }
+  // The process is stopping. It must not use a key after this, so the promise never resolves.
+  await new Promise(() => undefined);
+}
+
 /**
  * Destroys again every key that a `PersonForgotten` in the journal names. A key store that was
  * restored from a backup may have such keys. No person may be opened before this has resolved.
@@ -28,8 +54,6 @@ export async function ensureTombstoneIndex(db: Db): Promise<void> {
 async function destroyForgottenKeys(db: Db, keyStore: KeyStore): Promise<void> {
   for await (const keys of batches(forgottenKeys(db), BATCH_SIZE)) await keyStore.destroy(...keys);
 }
-
-const BATCH_SIZE = 1_000;
 
 async function* forgottenKeys(db: Db): AsyncGenerator<KeysToDestroy, void> {
   const found = journal(orderLog, db)
@@ -49,28 +73,4 @@ async function* forgottenKeys(db: Db): AsyncGenerator<KeysToDestroy, void> {
     if (keyIds.length === 0) continue;
     yield { customerId: data.customerId, keyIds, why: { reason: data.reason, actor, at } };
   }
-}
-
-const AGAIN_MS = 1_000;
-
-/** Lets no key of the store be used before `destroyForgottenKeys` has succeeded. */
-export function destroyBeforeUse(
-  { db, keys }: { readonly db: Db; readonly keys: KeyStore },
-  stopping: AbortSignal,
-): void {
-  keys.holdUntil(untilDone(() => destroyForgottenKeys(db, keys), stopping));
-}
-
-async function untilDone(work: () => Promise<void>, stopping: AbortSignal): Promise<void> {
-  while (!stopping.aborted) {
-    try {
-      await work();
-      return;
-    } catch {
-      // MongoDB is unavailable, which readiness reports.
-      await setTimeout(AGAIN_MS, undefined, { signal: stopping, ref: false }).catch(() => undefined);
-    }
-  }
-  // The process is stopping. It must not use a key after this, so the promise never resolves.
-  await new Promise(() => undefined);
 }

@@ -15,7 +15,7 @@ const { forgetInOrders, certify } = proxyActivities<ForgettingActivities>({
   startToCloseTimeout: '24 hours',
 });
 
-const waiting: BackOff = { firstRetryMs: 1_000, longestRetryMs: 5 * 60_000 };
+const betweenLooks: BackOff = { firstRetryMs: 1_000, longestRetryMs: 5 * 60_000 };
 
 /**
  * Forgets a person. It survives any outage, since each step is repeated until it succeeds.
@@ -25,7 +25,7 @@ const waiting: BackOff = { firstRetryMs: 1_000, longestRetryMs: 5 * 60_000 };
  * under another key.
  */
 export async function forgetPersonWorkflow(forgetting: Forgetting): Promise<void> {
-  for (let looks = 1; ; looks += 1) {
+  for (let attempt = 1; ; attempt += 1) {
     const keys = await keysWhenFinished(forgetting);
     if (keys !== undefined) {
       await destroyKeys({ forgetting, keys });
@@ -34,20 +34,21 @@ export async function forgetPersonWorkflow(forgetting: Forgetting): Promise<void
       return;
     }
     if (!forgetting.whenFinished) return;
-    await sleep(backOffMs(looks, waiting));
+    await sleep(backOffMs(attempt, betweenLooks));
     if (workflowInfo().continueAsNewSuggested) await continueAsNew<typeof forgetPersonWorkflow>(forgetting);
   }
 }
 
 /** The keys to destroy; undefined if an order is open. */
 async function keysWhenFinished(forgetting: Forgetting): Promise<readonly string[] | undefined> {
-  if (await isKept(forgetting, await findOpenOrders({ forgetting }))) return undefined;
+  if (await isPrevented(forgetting, await findOpenOrders({ forgetting }))) return undefined;
   const keys = await retireKeys(forgetting);
   await sleep(forgetting.keyInUseMs);
-  return (await isKept(forgetting, await findOpenOrders({ forgetting, keys }))) ? undefined : keys;
+  return (await isPrevented(forgetting, await findOpenOrders({ forgetting, keys }))) ? undefined : keys;
 }
 
-async function isKept(forgetting: Forgetting, open: OpenOrders): Promise<boolean> {
+/** Whether open orders prevent it, which its row then says. */
+async function isPrevented(forgetting: Forgetting, open: OpenOrders): Promise<boolean> {
   if (open.count === 0) return false;
   await noteForgetting({ forgetting, status: forgetting.whenFinished ? 'waiting' : 'refused', open });
   return true;

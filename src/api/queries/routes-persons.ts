@@ -1,14 +1,14 @@
 import { Readable } from 'node:stream';
 import type { Db } from 'mongodb';
 import { Type } from 'typebox';
-import { type Exporting, exportPerson } from '../../forgetting/export.js';
+import { type ExportDeps, exportPerson } from '../../forgetting/export.js';
 import { latestForgetting } from '../../forgetting/forgettings.js';
 import { ForgettingAnswer, forgettingAnswer, noCustomer } from '../schemas/forgetting.js';
 import { HttpProblem, problemsOf } from '../problem.js';
 import { CustomerPath } from '../schemas/values.js';
 import type { Http } from '../http.js';
 
-export interface PersonQueryDeps extends Exporting {
+export interface PersonQueryDeps extends ExportDeps {
   readonly db: Db;
 }
 
@@ -18,7 +18,7 @@ export function registerPersonQueries(app: Http, deps: PersonQueryDeps): void {
   forgettingRoute(app, deps);
 }
 
-function exportRoute(app: Http, exporting: Exporting): void {
+function exportRoute(app: Http, exporting: ExportDeps): void {
   app.get(
     '/v1/customers/:customerId/export',
     {

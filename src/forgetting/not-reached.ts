@@ -1,0 +1,55 @@
+import type { NotReached } from './certificate.js';
+import type { PlaceFindings } from './place-findings.js';
+
+/** What the copies of the forgotten orders' logs have of the person. */
+export interface LogFindings {
+  readonly orderIds: readonly string[];
+  /** number of runs that Temporal keeps of them */
+  readonly runs: number;
+  readonly histories: PlaceFindings;
+  readonly journals: PlaceFindings;
+  readonly aside: PlaceFindings;
+}
+
+/** What a forgetting does not reach, as its certificate says. */
+export function notReached({ histories, journals, aside }: LogFindings): readonly NotReached[] {
+  const all = [histories, journals, aside];
+  const plain = new Set(all.flatMap((tally) => [...tally.plain]));
+  const readable = new Set(all.flatMap((tally) => [...tally.readable]));
+  return [
+    ...(plain.size === 0
+      ? []
+      : [
+          {
+            what: 'values in plain text, in the journal and the histories of these orders, and in backups',
+            why: 'they were written before persons were sealed',
+            orders: [...plain],
+          },
+        ]),
+    ...(readable.size === 0
+      ? []
+      : [
+          {
+            what: 'values of these orders under a key that is not destroyed',
+            why: 'they were added while the person was being forgotten: forget the person again',
+            orders: [...readable],
+          },
+        ]),
+    {
+      what: 'backups of the key store',
+      why: 'a key that is restored from one is destroyed again at the next start; destroy the backups in their time',
+    },
+    {
+      what: 'the payment provider, carriers, and others that were given values',
+      why: 'they are not part of this system: ask them',
+    },
+    {
+      what: 'records in Kafka that asked for commands, if there are any',
+      why: 'their producers wrote them in plain text, before anything was sealed: the brokers delete them after the retention of the topic of commands',
+    },
+    {
+      what: 'receivers of webhooks and readers of the feed, and what receivers answer from now on',
+      why: 'events have the ids of customer and order in plain text, by which they may have looked the person up: ask them; answers are kept for 30 days',
+    },
+  ];
+}
