@@ -17,7 +17,7 @@ export function createKey(): NewKey {
 }
 
 /** The id in a key; undefined if the text is no key. */
-export function keyIdOf(key: string): string | undefined {
+export function apiKeyIdIn(key: string): string | undefined {
   return /^ordk_([0-9a-f]{16})_[\w-]{43}$/.exec(key)?.[1];
 }
 

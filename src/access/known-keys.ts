@@ -2,7 +2,7 @@ import type { Db } from 'mongodb';
 import { createBatcher } from '../concurrency/batcher.js';
 import { isMongoOutage } from '../outages/mongo-outage.js';
 import { withTimeout } from '../outages/timeout.js';
-import { hasHash, keyIdOf } from './key-format.js';
+import { hasHash, apiKeyIdIn } from './key-format.js';
 import { apiKeys, KEY_QUERY_MS, type KeyDocument } from './api-keys.js';
 import type { Principal } from './principal.js';
 import { AccessUnavailable, NotAuthenticated } from './refusals.js';
@@ -52,7 +52,7 @@ export function openKnownKeys(db: Db, options: KnownKeysOptions = {}): KnownKeys
   const entries = new Map<string, Entry>();
   const reading = new Map<string, Promise<Entry | undefined>>();
   /** Whether the last read failed. Then known keys do not wait for the next one. */
-  let isAway = false;
+  let isMongoDown = false;
 
   const findKeys = createBatcher(READ_BATCHES, async (keyIds: readonly string[]) => {
     const query = apiKeys(db).find({ _id: { $in: keyIds } }, { maxTimeMS: KEY_QUERY_MS });
@@ -63,7 +63,7 @@ export function openKnownKeys(db: Db, options: KnownKeysOptions = {}): KnownKeys
   async function read(keyId: string): Promise<Entry | undefined> {
     try {
       const document = (await withTimeout(KEY_QUERY_MS, findKeys(keyId))).get(keyId);
-      isAway = false;
+      isMongoDown = false;
       if (document === undefined) {
         entries.delete(keyId);
         return undefined;
@@ -73,7 +73,7 @@ export function openKnownKeys(db: Db, options: KnownKeysOptions = {}): KnownKeys
       entries.set(keyId, entry);
       return entry;
     } catch (error) {
-      isAway = isMongoOutage(error);
+      isMongoDown = isMongoOutage(error);
       throw error;
     }
   }
@@ -94,7 +94,7 @@ export function openKnownKeys(db: Db, options: KnownKeysOptions = {}): KnownKeys
     if (entry === undefined && !reading.has(keyId) && reading.size >= READING_AT_MOST)
       throw new AccessUnavailable('Too many unknown keys are being looked up. Try again soon.');
     const asked = readOnce(keyId);
-    if (age < staleMs || (isAway && age < keptMs)) {
+    if (age < staleMs || (isMongoDown && age < keptMs)) {
       // A failure is reported when the entry is stale.
       asked.catch(() => undefined);
       return entry;
@@ -123,7 +123,7 @@ export function openKnownKeys(db: Db, options: KnownKeysOptions = {}): KnownKeys
 
   return {
     async check(key) {
-      const keyId = keyIdOf(key);
+      const keyId = apiKeyIdIn(key);
       const entry = keyId === undefined ? undefined : await find(keyId);
       const isKnown = entry !== undefined && hasHash(key, entry.document.hash.value());
       if (keyId === undefined || !isKnown)

@@ -12,9 +12,3 @@ export interface Principal {
   readonly issuer: string;
   readonly scopes: ReadonlySet<Scope>;
 }
-
-declare module 'fastify' {
-  interface FastifyRequest {
-    principal: Principal;
-  }
-}

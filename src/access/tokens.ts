@@ -83,7 +83,7 @@ export function openTokens(
       return loaded;
     } catch (error) {
       failure = error instanceof Error ? error.message : String(error);
-      throw new AccessUnavailable(`The issuer of tokens, ${issuer}, cannot be asked: ${failure}.`);
+      throw unavailable();
     } finally {
       triedAt = performance.now();
     }

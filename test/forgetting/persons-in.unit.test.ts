@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { fieldOf, type Path, personalMembers } from '../../src/access/persons/fields.js';
+import { fieldOf, type Path, personalPathsIn } from '../../src/access/persons/fields.js';
 import { seal } from '../../src/access/persons/sealing.js';
 import { bodyParts } from '../../src/api/commands/body-parts.js';
 import { commands } from '../../src/api/commands/table.js';
@@ -45,7 +45,7 @@ test('an order that was forgotten has none', () => {
 
 /** The personal members of every command, by the marks in its schema. */
 const marked = (['CreateOrder', ...followUpTypes] as const).map(
-  (type) => [type, personalMembers(commands[type].body(bodyParts))] as const,
+  (type) => [type, personalPathsIn(commands[type].body(bodyParts))] as const,
 );
 
 test('the members that are sealed, those that are forgotten, and those that are searched for are the same', () => {

@@ -9,13 +9,13 @@ const REST_MS = 2_000;
 const RESTING_WITHIN_MS = 50;
 
 /** Asks the key store, and fails if it does not answer in time. */
-export type Ask = <T>(query: () => Promise<T>, withinMs?: number) => Promise<T>;
+export type BoundedQuery = <T>(query: () => Promise<T>, withinMs?: number) => Promise<T>;
 
 /**
- * Creates an `Ask` that has a short timeout for two seconds after a failure, so that callers in an
+ * Creates an `BoundedQuery` that has a short timeout for two seconds after a failure, so that callers in an
  * outage do not wait long each.
  */
-export function createAsk(): Ask {
+export function createBoundedQuery(): BoundedQuery {
   let restUntil = 0;
   return async (query, withinMs = ANSWER_WITHIN_MS) => {
     const isResting = Date.now() < restUntil;

@@ -38,14 +38,14 @@ const renamed = new Map([
  *
  * @throws TypeError if an entry of a list is personal: no command has such a member
  */
-export function personalMembers(schema: unknown, path: Path = []): readonly Path[] {
+export function personalPathsIn(schema: unknown, path: Path = []): readonly Path[] {
   if (typeof schema !== 'object' || schema === null) return [];
   if (Reflect.get(schema, PERSONAL) === true) return [path];
-  if (personalMembers(Reflect.get(schema, 'items')).length > 0)
+  if (personalPathsIn(Reflect.get(schema, 'items')).length > 0)
     throw new TypeError(`a list at ${path.join('.')} has personal members`);
   const properties: unknown = Reflect.get(schema, 'properties');
   if (typeof properties !== 'object' || properties === null) return [];
-  return Object.entries(properties).flatMap(([name, member]) => personalMembers(member, [...path, name]));
+  return Object.entries(properties).flatMap(([name, member]) => personalPathsIn(member, [...path, name]));
 }
 
 /** A copy of `value` whose text at `path` is changed; the value itself if it has none there. */

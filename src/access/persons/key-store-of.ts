@@ -1,6 +1,10 @@
 import type { Db } from 'mongodb';
 import type { KeyStore } from './key-store.js';
 
+/**
+ * The key store of each database. It is no argument, because what reads a view or a log gets a
+ * database alone: the projection of the view `orders` is one such reader.
+ */
 const stores = new WeakMap<Db, KeyStore>();
 
 /** Sets the key store that opens the persons of a database. */

@@ -2,6 +2,9 @@ import type { KeyObject } from 'node:crypto';
 import type { KeysToDestroy } from './key-rows.js';
 import type { CustomerKey } from './sealing.js';
 
+/** A key that opens values; `destroyed`, or `unknown` if the store has no such key. */
+export type FoundKey = Buffer | 'destroyed' | 'unknown';
+
 /**
  * The keys under which the persons of orders are sealed, in a separate database. A key is used for
  * at most a second without asking the store whether it was destroyed. While the store is
@@ -17,16 +20,16 @@ export interface KeyStore {
   /**
    * The key with this id, to open the values that it has sealed.
    *
-   * @param of the customer of the order that names the key. If the key belongs to no customer yet,
+   * @param customerId the customer of the order that names the key. If the key belongs to no customer yet,
    *   because it was given out while the store was unavailable, it becomes this customer's.
    * @throws MongoError or DeadlineExceeded if the store is unavailable and the key is unknown here
    */
-  opening(keyId: string, of?: string): Promise<Buffer | 'destroyed' | 'unknown'>;
+  opening(keyId: string, customerId?: string): Promise<FoundKey>;
   /**
    * `opening` for many keys, with one query. A key is also `unknown` if it cannot be read: the
    * store is unavailable, or another master key wraps it.
    */
-  openingAll(keyIds: ReadonlySet<string>): Promise<ReadonlyMap<string, Buffer | 'destroyed' | 'unknown'>>;
+  openingAll(keyIds: ReadonlySet<string>): Promise<ReadonlyMap<string, FoundKey>>;
   /** The ids of the customer's keys that are not destroyed, the one that seals first. */
   keysOf(customerId: string): Promise<readonly string[]>;
   /**

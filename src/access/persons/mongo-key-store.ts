@@ -1,20 +1,21 @@
 import type { KeyObject } from 'node:crypto';
-import type { Collection, Db } from 'mongodb';
+import type { Db } from 'mongodb';
 import { pause } from '../../concurrency/pause.js';
 import { createSingleFlight } from '../../concurrency/single-flight.js';
-import { committed, durable, isDuplicateKey } from '../../mongodb/durability.js';
+import { isDuplicateKey } from '../../mongodb/durability.js';
 import { isMongoOutage } from '../../outages/mongo-outage.js';
 import { withTimeout } from '../../outages/timeout.js';
-import { webhookSecretRows } from '../webhook-secrets.js';
-import { ANSWER_WITHIN_MS, createAsk } from './ask-store.js';
+import { ANSWER_WITHIN_MS, createBoundedQuery } from './ask-store.js';
+import { newCustomerKey, toWrappedRow } from './customer-key.js';
 import type { KeptKeys } from './kept-keys.js';
 import { isFresh, KeyCache } from './key-cache.js';
-import { type KeysToDestroy, type KeyRow, KeyRows, keyRows } from './key-rows.js';
-import type { KeyStore } from './key-store.js';
-import { isWrappedByFirst, MasterKeyMissing, type MasterKeys, unwrap, wrap } from './master-keys.js';
+import { type KeysToDestroy, type KeyRow, KeyRows } from './key-rows.js';
+import type { FoundKey, KeyStore } from './key-store.js';
+import { MasterKeyMissing, type MasterKeys, unwrap } from './master-keys.js';
+import { rewrapAll } from './rewrap.js';
 import type { CustomerKey } from './sealing.js';
-import { newKey, SpareKeys, wrapped } from './spare-keys.js';
-import { SystemKeys, systemKeyRows } from './system-keys.js';
+import { SpareKeys } from './spare-keys.js';
+import { SystemKeys } from './system-keys.js';
 
 /** Short, because a spare key is used if the store does not answer. */
 const SEALS_WITHIN_MS = 300;
@@ -34,7 +35,7 @@ export function openKeyStore(db: Db, masterKeys: () => MasterKeys, kept: KeptKey
 class MongoKeyStore implements KeyStore {
   private readonly db: Db;
   private readonly masterKeys: () => MasterKeys;
-  private readonly ask = createAsk();
+  private readonly ask = createBoundedQuery();
   private readonly cache = new KeyCache();
   private readonly rows: KeyRows;
   private readonly system: SystemKeys;
@@ -86,10 +87,10 @@ class MongoKeyStore implements KeyStore {
     // destroyed.
     if (known !== undefined && (stored === undefined || (await this.isUsable(known.key.keyId))))
       return cache.keepSealing(customerId, known.key);
-    if (stored !== undefined) await this.system.search();
+    if (stored !== undefined) await this.system.proveMasterKeys();
     const spare = spares.take();
     if (spare === undefined) {
-      if (stored !== undefined) return await this.mint(customerId);
+      if (stored !== undefined) return await this.makeSealingKey(customerId);
       return cache.keepSealing(customerId, this.keyIn(spares.keepOnMachine(customerId)));
     }
     // The claim is not awaited: if it fails, the first process that opens a value under the key
@@ -104,12 +105,12 @@ class MongoKeyStore implements KeyStore {
   }
 
   /** Makes a key for a customer, unless another process has just done so. */
-  private async mint(customerId: string): Promise<CustomerKey> {
+  private async makeSealingKey(customerId: string): Promise<CustomerKey> {
     const { cache, rows } = this;
     await rows.ensureIndexes();
-    const key = newKey();
+    const key = newCustomerKey();
     try {
-      await rows.insertSealing(wrapped(key, this.masterKeys()), customerId);
+      await rows.insertSealing(toWrappedRow(key, this.masterKeys()), customerId);
       return cache.keepSealing(customerId, key);
     } catch (error) {
       if (!isDuplicateKey(error)) throw error;
@@ -135,13 +136,11 @@ class MongoKeyStore implements KeyStore {
 
   // --- opening ---
 
-  async opening(keyId: string, of?: string): Promise<Buffer | 'destroyed' | 'unknown'> {
-    return await this.open(keyId, of, this.rows.find);
+  async opening(keyId: string, customerId?: string): Promise<FoundKey> {
+    return await this.open(keyId, customerId, this.rows.find);
   }
 
-  async openingAll(
-    keyIds: ReadonlySet<string>,
-  ): Promise<ReadonlyMap<string, Buffer | 'destroyed' | 'unknown'>> {
+  async openingAll(keyIds: ReadonlySet<string>): Promise<ReadonlyMap<string, FoundKey>> {
     let reading: ReturnType<KeyRows['findAll']> | undefined;
     const together = () => (reading ??= this.rows.findAll([...keyIds]));
     const keys = await Promise.all(
@@ -160,9 +159,9 @@ class MongoKeyStore implements KeyStore {
   /** @param find reads the rows of this key and perhaps others */
   private async open(
     keyId: string,
-    of: string | undefined,
+    customerId: string | undefined,
     find: KeyRows['find'],
-  ): Promise<Buffer | 'destroyed' | 'unknown'> {
+  ): Promise<FoundKey> {
     const { ask, cache, rows } = this;
     const known = cache.openingWith(keyId);
     if (known !== undefined && isFresh(known)) return known.key;
@@ -176,7 +175,8 @@ class MongoKeyStore implements KeyStore {
         return row === undefined ? 'unknown' : 'destroyed';
       }
       const { key } = this.keyIn(row);
-      if (row.customerId === undefined && of !== undefined) await ask(() => rows.claim(keyId, of));
+      if (row.customerId === undefined && customerId !== undefined)
+        await ask(() => rows.claim(keyId, customerId));
       cache.keepOpening(keyId, key);
       return key;
     } catch (error) {
@@ -247,28 +247,4 @@ class MongoKeyStore implements KeyStore {
   async close(): Promise<void> {
     await this.spares.close(this.claims);
   }
-}
-
-interface WrappedRow {
-  readonly _id: string;
-  readonly wrapped: string;
-}
-
-/** See `KeyStore.rewrap`. */
-async function rewrapAll(db: Db, masterKeys: () => MasterKeys): Promise<number> {
-  let count = 0;
-  for (const collection of [
-    keyRows(db),
-    systemKeyRows(db),
-    webhookSecretRows(db),
-  ] as readonly Collection<WrappedRow>[]) {
-    for await (const { _id, wrapped: text } of collection.find({ wrapped: { $exists: true } }, committed)) {
-      if (isWrappedByFirst(masterKeys(), text)) continue;
-      const key = unwrap(masterKeys(), _id, text);
-      // Guarded, because the key may be destroyed meanwhile.
-      const change = { $set: { wrapped: wrap(masterKeys(), _id, key) } };
-      count += (await collection.updateOne({ _id, wrapped: text }, change, durable)).modifiedCount;
-    }
-  }
-  return count;
 }

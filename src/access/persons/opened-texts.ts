@@ -19,7 +19,7 @@ const opened = new ShortMemory<OpenedText>({ forMs: 60_000, most: 20_000 });
  *
  * @throws Error as `open`
  */
-export function openAgain(key: Buffer, place: Place, sealed: string): string {
+export function openCached(key: Buffer, place: Place, sealed: string): string {
   const known = opened.get(sealed);
   if (known?.key === key && isSame(known.place, place)) return known.text;
   const text = open(key, place, sealed);

@@ -1,7 +1,7 @@
 import { FORGOTTEN } from '../../order/forget.js';
 import { fieldOf, type Path } from './fields.js';
-import type { KeyStore } from './key-store.js';
-import { openAgain } from './opened-texts.js';
+import type { FoundKey, KeyStore } from './key-store.js';
+import { openCached } from './opened-texts.js';
 import { keyIdIn, mayBeSealed, open } from './sealing.js';
 
 /** Whether the persons in an answer are in plain text. */
@@ -29,13 +29,13 @@ export async function openAll<T>(keys: Pick<KeyStore, 'openingAll'>, value: T): 
   if (ids.size === 0) return { value, persons: 'open' };
   const found = await keys.openingAll(ids);
   let persons: Shown = 'open';
-  const show = (text: string, at: Around): string => {
+  const show = (text: string, at: Location): string => {
     const shown = openText(found, text, at);
     if (shown === undefined) persons = 'sealed';
     return shown ?? text;
   };
-  // Only texts are replaced, so the type stays.
-  const shown = replaced(value, { orderId: '', owner: '', name: '' }, show) as T;
+  // Only texts are withTextsReplaced, so the type stays.
+  const shown = withTextsReplaced(value, { orderId: '', owner: '', name: '' }, show) as T;
   return { value: shown, persons };
 }
 
@@ -74,16 +74,16 @@ export async function openOne(
   return open(key, { orderId, field: fieldOf(path) }, text);
 }
 
-type Found = ReadonlyMap<string, Buffer | 'destroyed' | 'unknown'>;
+type Found = ReadonlyMap<string, FoundKey>;
 
-function openText(found: Found, text: string, { orderId, owner, name }: Around): string | undefined {
+function openText(found: Found, text: string, { orderId, owner, name }: Location): string | undefined {
   const keyId = keyIdIn(text);
   if (keyId === undefined) return text;
   const key = found.get(keyId);
   if (key === 'destroyed') return FORGOTTEN;
   if (key === undefined || key === 'unknown') return undefined;
   try {
-    return openAgain(key, { orderId, field: fieldOf([owner, name]) }, text);
+    return openCached(key, { orderId, field: fieldOf([owner, name]) }, text);
   } catch {
     return undefined;
   }
@@ -99,27 +99,33 @@ function collect(value: unknown, ids: Set<string>): void {
 }
 
 /** Where a value is: its order, its name, and the name of the object that contains it. */
-interface Around {
+interface Location {
   readonly orderId: string;
   readonly owner: string;
   readonly name: string;
 }
 
-/** Objects without a sealed text are not copied; most of a page has none. */
-function replaced(value: unknown, around: Around, show: (text: string, at: Around) => string): unknown {
-  if (typeof value === 'string') return mayBeSealed(value) ? show(value, around) : value;
+/**
+ * The value with other texts. Objects without a sealed text are not copied; most of a page has none.
+ */
+function withTextsReplaced(
+  value: unknown,
+  location: Location,
+  show: (text: string, at: Location) => string,
+): unknown {
+  if (typeof value === 'string') return mayBeSealed(value) ? show(value, location) : value;
   if (typeof value !== 'object' || value === null) return value;
   if (Array.isArray(value)) {
-    const shown = value.map((entry) => replaced(entry, around, show));
+    const shown = value.map((entry) => withTextsReplaced(entry, location, show));
     return shown.some((entry, index) => entry !== value[index]) ? shown : value;
   }
-  const orderId = orderIdIn(value) ?? around.orderId;
+  const orderId = orderIdIn(value) ?? location.orderId;
   const changed = changedPathIn(value);
   let copy: Record<string, unknown> | undefined;
   for (const [name, inner] of Object.entries(value)) {
     if (typeof inner === 'string' ? !mayBeSealed(inner) : typeof inner !== 'object') continue;
-    const [owner, member] = changed !== undefined && changes.has(name) ? changed : [around.name, name];
-    const shown = replaced(inner, { orderId, owner, name: member }, show);
+    const [owner, member] = changed !== undefined && changes.has(name) ? changed : [location.name, name];
+    const shown = withTextsReplaced(inner, { orderId, owner, name: member }, show);
     if (shown === inner) continue;
     copy ??= { ...value };
     copy[name] = shown;

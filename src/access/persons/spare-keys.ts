@@ -1,6 +1,6 @@
-import { randomBytes } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
-import type { Ask } from './ask-store.js';
+import type { BoundedQuery } from './ask-store.js';
+import { newCustomerKey, toWrappedRow } from './customer-key.js';
 import type { KeptKey, KeptKeys } from './kept-keys.js';
 import type { KeyRow, KeyRows, WrappedKeyRow } from './key-rows.js';
 import { type MasterKeys, wrap } from './master-keys.js';
@@ -10,22 +10,12 @@ import type { SystemKeys } from './system-keys.js';
 const SPARES = 200;
 const REFILL_AGAIN_MS = 1_000;
 
-/** A key that nobody has used. */
-export function newKey(): CustomerKey {
-  return { keyId: randomBytes(9).toString('base64url'), key: randomBytes(32) };
-}
-
-/** A key as the store has it. */
-export function wrapped({ keyId, key }: CustomerKey, masterKeys: MasterKeys): WrappedKeyRow {
-  return { _id: keyId, wrapped: wrap(masterKeys, keyId, key) };
-}
-
 export interface SpareKeysDeps {
   readonly rows: KeyRows;
   readonly system: SystemKeys;
   readonly masterKeys: () => MasterKeys;
   readonly kept: KeptKeys;
-  readonly ask: Ask;
+  readonly ask: BoundedQuery;
 }
 
 /**
@@ -63,7 +53,7 @@ export class SpareKeys {
   /** The customer's key that waits on this machine; a new one if it has none. */
   keepOnMachine(customerId: string): WrappedKeyRow {
     const { masterKeys, kept } = this.deps;
-    const key = newKey();
+    const key = newCustomerKey();
     const made = { keyId: key.keyId, customerId, wrapped: wrap(masterKeys(), key.keyId, key.key) };
     const found = kept.keep(made);
     this.hasKept = true;
@@ -102,12 +92,12 @@ export class SpareKeys {
     const { rows, system, masterKeys, kept } = this.deps;
     try {
       await rows.ensureIndexes();
-      await system.search();
+      await system.proveMasterKeys();
       this.hasKept = false;
       await this.store(kept.all());
-      const fresh = Array.from({ length: SPARES - this.spares.length }, newKey);
+      const fresh = Array.from({ length: SPARES - this.spares.length }, newCustomerKey);
       if (fresh.length === 0) return;
-      await rows.insertSpares(fresh.map((key) => wrapped(key, masterKeys())));
+      await rows.insertSpares(fresh.map((key) => toWrappedRow(key, masterKeys())));
       this.spares.push(...fresh);
     } catch {
       this.hasKept = true;

@@ -1,7 +1,7 @@
 import { createHmac, createPrivateKey, generateKeyPairSync, type KeyObject, randomBytes } from 'node:crypto';
 import type { Collection, Db } from 'mongodb';
 import { committed, durable, isDuplicateKey } from '../../mongodb/durability.js';
-import type { Ask } from './ask-store.js';
+import type { BoundedQuery } from './ask-store.js';
 import { type MasterKeys, unwrap, wrap } from './master-keys.js';
 
 /** A key of the system, which is for search hashes or for certificates. */
@@ -16,20 +16,26 @@ export const systemKeyRows = (db: Db): Collection<SystemKeyRow> => db.collection
 export class SystemKeys {
   private readonly rows: Collection<SystemKeyRow>;
   private readonly masterKeys: () => MasterKeys;
-  private readonly ask: Ask;
+  private readonly ask: BoundedQuery;
   private readonly reading = new Map<SystemKeyRow['_id'], Promise<Buffer>>();
 
-  constructor(db: Db, masterKeys: () => MasterKeys, ask: Ask) {
+  constructor(db: Db, masterKeys: () => MasterKeys, ask: BoundedQuery) {
     this.rows = systemKeyRows(db);
     this.masterKeys = masterKeys;
     this.ask = ask;
   }
 
   /**
-   * The key of the hashes by which persons are searched. Reading it also proves that this process
-   * has the store's master keys. Otherwise it would create keys that the other processes cannot
-   * unwrap.
+   * Proves that this process has the store's master keys, by reading a key that they wrap.
+   * Otherwise it would create keys that the other processes cannot unwrap.
+   *
+   * @throws MasterKeyMissing if it has others
    */
+  async proveMasterKeys(): Promise<void> {
+    await this.search();
+  }
+
+  /** The key of the hashes by which persons are searched. */
   search(): Promise<Buffer> {
     return this.key('search', () => randomBytes(32));
   }

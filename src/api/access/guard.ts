@@ -21,6 +21,9 @@ export interface RouteAccess {
 }
 
 declare module 'fastify' {
+  interface FastifyRequest {
+    principal: Principal;
+  }
   interface FastifyContextConfig {
     /** The application does not start if a route lacks it. */
     readonly access?: Access;

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
-import { changedAt, fieldOf, personalMembers } from '../../../src/access/persons/fields.js';
+import { changedAt, fieldOf, personalPathsIn } from '../../../src/access/persons/fields.js';
 import { newMasterKey, readMasterKeys, unwrap, wrap } from '../../../src/access/persons/master-keys.js';
-import { openAgain } from '../../../src/access/persons/opened-texts.js';
+import { openCached } from '../../../src/access/persons/opened-texts.js';
 import { isSealed, keyIdIn, open, seal } from '../../../src/access/persons/sealing.js';
 import { hasPersons, sealed } from '../../../src/api/commands/gateway/sealed-commands.js';
 import { bodyParts } from '../../../src/api/commands/body-parts.js';
@@ -49,14 +49,14 @@ describe('a sealed value', () => {
 
   test('that was opened before does not open for another order, field or key', () => {
     const again = seal(key, place, 'Ada');
-    expect(openAgain(key.key, place, again)).toBe('Ada');
-    expect(openAgain(key.key, place, again)).toBe('Ada');
+    expect(openCached(key.key, place, again)).toBe('Ada');
+    expect(openCached(key.key, place, again)).toBe('Ada');
     for (const [otherKey, otherPlace] of [
       [key.key, { ...place, orderId: 'o-2' }],
       [key.key, { ...place, field: 'customer.email' }],
       [other.key, place],
     ] as const) {
-      expect(() => openAgain(otherKey, otherPlace, again)).toThrow();
+      expect(() => openCached(otherKey, otherPlace, again)).toThrow();
     }
   });
 
@@ -89,7 +89,7 @@ describe('the personal members of the commands', () => {
   };
 
   test.each(['CreateOrder', ...followUpTypes] as const)('%s', (type) => {
-    const found = personalMembers(commands[type].body(bodyParts)).map(fieldOf);
+    const found = personalPathsIn(commands[type].body(bodyParts)).map(fieldOf);
     expect(found).toEqual(expected[type] ?? []);
   });
 
@@ -113,7 +113,7 @@ describe('the personal members of the commands', () => {
 
   test('are not in a list', () => {
     const schema = { type: 'array', items: { properties: { name: { 'x-personal': true } } } };
-    expect(() => personalMembers({ properties: { people: schema } })).toThrow(TypeError);
+    expect(() => personalPathsIn({ properties: { people: schema } })).toThrow(TypeError);
   });
 
   test('a path that is not there changes nothing', () => {

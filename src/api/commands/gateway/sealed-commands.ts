@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { changedAt, fieldOf, hasText, type Path, personalMembers } from '../../../access/persons/fields.js';
+import { changedAt, fieldOf, hasText, type Path, personalPathsIn } from '../../../access/persons/fields.js';
 import type { KeyStore } from '../../../access/persons/key-store.js';
 import { openAll } from '../../../access/persons/opening.js';
 import { type CustomerKey, seal } from '../../../access/persons/sealing.js';
@@ -11,7 +11,7 @@ import { commands } from '../table.js';
 const members = new Map<CommandType, readonly Path[]>(
   (['CreateOrder', ...followUpTypes] as const).map((type) => [
     type,
-    personalMembers(commands[type].body(bodyParts)),
+    personalPathsIn(commands[type].body(bodyParts)),
   ]),
 );
 

@@ -1,0 +1,14 @@
+import { randomBytes } from 'node:crypto';
+import type { WrappedKeyRow } from './key-rows.js';
+import { type MasterKeys, wrap } from './master-keys.js';
+import type { CustomerKey } from './sealing.js';
+
+/** A key that nobody has used. */
+export function newCustomerKey(): CustomerKey {
+  return { keyId: randomBytes(9).toString('base64url'), key: randomBytes(32) };
+}
+
+/** A key as the store has it. */
+export function toWrappedRow({ keyId, key }: CustomerKey, masterKeys: MasterKeys): WrappedKeyRow {
+  return { _id: keyId, wrapped: wrap(masterKeys, keyId, key) };
+}
