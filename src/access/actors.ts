@@ -11,8 +11,15 @@ export const systemActors: ReadonlySet<string> = new Set([
   'webhooks',
 ]);
 
-/** Prefixes of names that credentials prove, or that the system assigns. */
+/** Prefixes of names that credentials prove. */
+const withCredentials = /^(key|user):/;
+/** Those, and prefixes of names that the system assigns. */
 const provenPrefix = /^(key|user|temporal|webhook|kafka):/i;
+
+/** Whether only an authenticated caller has the name. Any other may claim a new one each time. */
+export function hasCredentials(actor: string): boolean {
+  return withCredentials.test(actor);
+}
 
 /** Whether the name is one of the system's own, in upper or lower case. */
 export function isSystemName(name: string): boolean {

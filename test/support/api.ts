@@ -14,7 +14,7 @@ import { problems } from '../../src/api/reference/problems.js';
 import type { Http } from '../../src/api/http.js';
 import { format, type Logger } from '../../src/server/logging/logger.js';
 import { ensureStateViewIndexes } from '../../src/log/journal/state-view.js';
-import { defaultBounds, kinds } from '../../src/api/overload/admission.js';
+import { defaultBounds, workKinds } from '../../src/api/overload/admission.js';
 import { type ApiLimits, buildApi } from '../../workers/roles/api.js';
 import { installRuntime, type RunningWorker, startOrderWorker } from '../../workers/roles/worker.js';
 import { answering, dropDatabases } from './database.js';
@@ -63,7 +63,7 @@ export interface TestApi {
 /** Limits so wide that no request is refused, or given up, because the machine is busy. */
 const patient: ApiLimits = {
   bounds: Object.fromEntries(
-    kinds
+    workKinds
       .filter((kind) => kind !== 'stream')
       .map((kind) => [kind, { most: defaultBounds[kind].most, waiting: 10_000, waitMs: 60_000 }]),
   ),

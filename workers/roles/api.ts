@@ -8,9 +8,9 @@ import { registerCommands } from '../../src/api/commands/routes.js';
 import { registerDocs } from '../../src/api/reference/docs.js';
 import type { Edge } from '../../src/api/edge/edge.js';
 import { listenForOperations } from '../../src/api/edge/ports.js';
-import { registerHealth, type ServedRole } from '../../src/api/operations/health.js';
+import { registerHealth, type ServedRole } from '../../src/api/operations/routes-health.js';
 import type { Http } from '../../src/api/http.js';
-import { registerMetrics } from '../../src/api/operations/metrics.js';
+import { registerMetrics } from '../../src/api/operations/routes-metrics.js';
 import {
   type Admission,
   type Bounds,
@@ -25,10 +25,10 @@ import { exposureGauges, orderGauges } from '../../src/api/queries/gauges/order-
 import { createOrderReader } from '../../src/api/queries/order-reader.js';
 import { projectionGauges } from '../../src/api/queries/gauges/projection-gauges.js';
 import { type QueryDeps, registerQueries } from '../../src/api/queries/routes.js';
-import { redirectToReference } from '../../src/api/reference/page.js';
+import { redirectToReference } from '../../src/api/reference/scalar-page.js';
 import { registerKeys } from '../../src/api/access/routes-keys.js';
 import { createHttp, type HttpLimits } from '../../src/api/server.js';
-import { registerSession } from '../../src/api/access/session.js';
+import { registerSession } from '../../src/api/access/routes-session.js';
 import { registerSystem } from '../../src/api/operations/routes-system.js';
 import { createSender } from '../../src/delivery/webhooks/sender.js';
 import { createMarkUpdates } from '../../src/effects/database/database-identity.js';

@@ -1,6 +1,6 @@
 import type { Client } from '@temporalio/client';
 import type { Db } from 'mongodb';
-import type { Dependency } from '../../src/api/operations/health.js';
+import type { Dependency } from '../../src/api/operations/routes-health.js';
 import { exposureConcern, type ExposureDeps } from '../../src/api/queries/gauges/exposure.js';
 import { commandsConcern } from '../../src/delivery/kafka/command-rows.js';
 import { kafkaConcern } from '../../src/delivery/kafka/publishing-concern.js';

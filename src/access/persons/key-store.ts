@@ -20,8 +20,9 @@ export interface KeyStore {
   /**
    * The key with this id, to open the values that it has sealed.
    *
-   * @param customerId the customer of the order that names the key. If the key belongs to no customer yet,
-   *   because it was given out while the store was unavailable, it becomes this customer's.
+   * @param customerId the customer of the order that names the key. If the key belongs to no
+   *   customer yet, because it was given out while the store was unavailable, it becomes this
+   *   customer's.
    * @throws MongoError or DeadlineExceeded if the store is unavailable and the key is unknown here
    */
   opening(keyId: string, customerId?: string): Promise<FoundKey>;

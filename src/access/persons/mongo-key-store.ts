@@ -5,7 +5,7 @@ import { createSingleFlight } from '../../concurrency/single-flight.js';
 import { isDuplicateKey } from '../../mongodb/durability.js';
 import { isMongoOutage } from '../../outages/mongo-outage.js';
 import { withTimeout } from '../../outages/timeout.js';
-import { ANSWER_WITHIN_MS, createBoundedQuery } from './ask-store.js';
+import { ANSWER_WITHIN_MS, createBoundedQuery } from './bounded-query.js';
 import { newCustomerKey, toWrappedRow } from './customer-key.js';
 import type { KeptKeys } from './kept-keys.js';
 import { isFresh, KeyCache } from './key-cache.js';

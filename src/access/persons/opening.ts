@@ -34,7 +34,7 @@ export async function openAll<T>(keys: Pick<KeyStore, 'openingAll'>, value: T): 
     if (shown === undefined) persons = 'sealed';
     return shown ?? text;
   };
-  // Only texts are withTextsReplaced, so the type stays.
+  // Only texts are replaced, so the type stays.
   const shown = withTextsReplaced(value, { orderId: '', owner: '', name: '' }, show) as T;
   return { value: shown, persons };
 }

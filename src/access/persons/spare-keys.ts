@@ -1,5 +1,5 @@
 import { setTimeout } from 'node:timers/promises';
-import type { BoundedQuery } from './ask-store.js';
+import type { BoundedQuery } from './bounded-query.js';
 import { newCustomerKey, toWrappedRow } from './customer-key.js';
 import type { KeptKey, KeptKeys } from './kept-keys.js';
 import type { KeyRow, KeyRows, WrappedKeyRow } from './key-rows.js';

@@ -1,7 +1,7 @@
 import { createHmac, createPrivateKey, generateKeyPairSync, type KeyObject, randomBytes } from 'node:crypto';
 import type { Collection, Db } from 'mongodb';
 import { committed, durable, isDuplicateKey } from '../../mongodb/durability.js';
-import type { BoundedQuery } from './ask-store.js';
+import type { BoundedQuery } from './bounded-query.js';
 import { type MasterKeys, unwrap, wrap } from './master-keys.js';
 
 /** A key of the system, which is for search hashes or for certificates. */

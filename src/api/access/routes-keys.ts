@@ -7,20 +7,20 @@ import { HttpProblem, problem, problemsOf } from '../problem.js';
 import { closed, Duration, Id } from '../schemas/values.js';
 import type { Http } from '../http.js';
 
-const Time = Type.Optional(Type.String({ description: 'ISO-8601 UTC' }));
+const OptionalInstant = Type.Optional(Type.String({ description: 'ISO-8601 UTC' }));
 const Scopes = Type.Unsafe<readonly Scope[]>(Type.Array(Type.Enum([...scopes]), { minItems: 1 }));
 
-const Key = closed({
+const ApiKey = closed({
   keyId: Type.String(),
   client: Type.String(),
   scopes: Scopes,
   status: Type.Enum(['active', 'expired', 'revoked']),
   createdAt: Type.String(),
-  expiresAt: Time,
-  revokedAt: Time,
-  lastUsedAt: Time,
+  expiresAt: OptionalInstant,
+  revokedAt: OptionalInstant,
+  lastUsedAt: OptionalInstant,
 });
-const NewKey = closed({ ...Key.properties, key: Type.String({ description: 'shown this once' }) });
+const NewKey = closed({ ...ApiKey.properties, key: Type.String({ description: 'shown this once' }) });
 
 const config = { access: 'admin' } as const;
 const tags = ['operations'];
@@ -41,7 +41,7 @@ function listRoute(app: Http, db: Db): void {
         summary: 'The API keys of all clients, without their secrets',
         tags,
         response: {
-          200: closed({ data: Type.Unsafe<readonly KeySummary[]>(Type.Array(Key)) }),
+          200: closed({ data: Type.Unsafe<readonly KeySummary[]>(Type.Array(ApiKey)) }),
           503: problem(503),
         },
       },
@@ -83,7 +83,7 @@ function revokeRoute(app: Http, db: Db): void {
         tags,
         params: closed({ keyId: Id }),
         body: closed({}),
-        response: { 200: Key, ...problemsOf(400, 404, 413, 415, 503) },
+        response: { 200: ApiKey, ...problemsOf(400, 404, 413, 415, 503) },
       },
     },
     async (request, reply) => {

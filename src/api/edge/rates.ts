@@ -1,5 +1,6 @@
 import rateLimit from '@fastify/rate-limit';
 import type { FastifyRequest } from 'fastify';
+import { hasCredentials } from '../../access/actors.js';
 import { HttpProblem, problem } from '../problem.js';
 import type { Http } from '../http.js';
 
@@ -48,7 +49,7 @@ export async function limitRates(app: Http, perMinute: number): Promise<CountRef
   const countCaller = app.createRateLimit();
   const countFailing = app.createRateLimit({ max: failing, keyGenerator: ({ ip }) => ip });
   return async (request) => {
-    const isProven = provenNames.test(request.principal.actor);
+    const isProven = hasCredentials(request.principal.actor);
     const count = await (isProven ? countCaller : countFailing)(request);
     if (count.isAllowed || !count.isExceeded) return;
     const what = isProven ? `${perMinute} requests` : `${failing} requests without a valid key or token`;
@@ -61,12 +62,6 @@ function tooMany(what: string, headers: Readonly<Record<string, string>> = {}): 
   return new HttpProblem(429, 'rate_limited', detail, {}, headers);
 }
 
-/**
- * Only authenticated actors have these names. Any other caller may claim a new name with each
- * request.
- */
-const provenNames = /^(key|user):/;
-
 function callerOf({ principal, ip }: FastifyRequest): string {
-  return provenNames.test(principal.actor) ? principal.actor : ip;
+  return hasCredentials(principal.actor) ? principal.actor : ip;
 }

@@ -5,8 +5,8 @@ import { loopDelay } from '../../server/health/event-loop-delay.js';
  * wait for writes. `message`: a command that is answered without a worker; `read`: one document;
  * `list`: many documents, or a fold of events; `history`: a request to Temporal.
  */
-export const kinds = ['create', 'command', 'message', 'read', 'list', 'history', 'stream'] as const;
-export type Kind = (typeof kinds)[number];
+export const workKinds = ['create', 'command', 'message', 'read', 'list', 'history', 'stream'] as const;
+export type WorkKind = (typeof workKinds)[number];
 
 /** Bounds for one kind of work. */
 export interface Bound {
@@ -22,7 +22,7 @@ export interface Bound {
   readonly waitMs: number;
 }
 
-export type Bounds = Readonly<Record<Kind, Bound>>;
+export type Bounds = Readonly<Record<WorkKind, Bound>>;
 
 /**
  * Creates and lists have an adaptive limit, because their duration shows how busy the servers are.
@@ -40,9 +40,9 @@ export const defaultBounds: Bounds = {
 };
 
 /** Cheap kinds, which are admitted even if the event loop is late. */
-const priorityKinds: ReadonlySet<Kind> = new Set(['read', 'message']);
+const priorityKinds: ReadonlySet<WorkKind> = new Set(['read', 'message']);
 /** With a higher mean delay, the process cannot complete even the work that it has admitted. */
-const BEHIND_MS = 500;
+const LATE_MS = 500;
 const SHRINK = 0.5;
 
 /** Frees the place. May be called again. */
@@ -51,13 +51,13 @@ export type Leave = () => void;
 /** Decides which requests are admitted, before work on them starts. */
 export interface Admission {
   /** True if `enter` would refuse at once. */
-  isFull(kind: Kind): boolean;
+  refuses(kind: WorkKind): boolean;
   /**
    * Takes a place, perhaps after a short wait; undefined if there is none: do not start the work.
    */
-  enter(kind: Kind): Promise<Leave | undefined>;
+  enter(kind: WorkKind): Promise<Leave | undefined>;
   /** For metrics and tests. */
-  state(kind: Kind): GateState;
+  state(kind: WorkKind): GateState;
 }
 
 export interface GateState {
@@ -67,24 +67,24 @@ export interface GateState {
   readonly limit: number;
 }
 
-/** @param isBehind whether the event loop cannot keep up */
+/** @param isLate whether the event loop cannot keep up */
 export function createAdmission(
   bounds: Bounds = defaultBounds,
-  isBehind: () => boolean = () => loopDelay().mean > BEHIND_MS,
+  isLate: () => boolean = () => loopDelay().mean > LATE_MS,
 ): Admission {
-  const gates = new Map(kinds.map((kind) => [kind, new Gate(bounds[kind])]));
-  const gate = (kind: Kind): Gate => {
+  const gates = new Map(workKinds.map((kind) => [kind, new Gate(bounds[kind])]));
+  const gate = (kind: WorkKind): Gate => {
     const found = gates.get(kind);
     if (found === undefined) throw new Error(`There is no bound for ${kind}.`);
     return found;
   };
   // If no request of its kind is in flight, a request is admitted even if the event loop is late:
   // the delay then has another cause than these requests.
-  const isOverloaded = (kind: Kind) => gate(kind).inFlight > 0 && !priorityKinds.has(kind) && isBehind();
-  const isFull = (kind: Kind) => isOverloaded(kind) || gate(kind).isFull();
+  const isOverloaded = (kind: WorkKind) => gate(kind).inFlight > 0 && !priorityKinds.has(kind) && isLate();
+  const refuses = (kind: WorkKind) => isOverloaded(kind) || gate(kind).isFull();
   return {
-    isFull,
-    enter: async (kind) => (isFull(kind) ? undefined : await gate(kind).enter()),
+    refuses,
+    enter: async (kind) => (refuses(kind) ? undefined : await gate(kind).enter()),
     state(kind) {
       const { inFlight, queue, limit } = gate(kind);
       return { inFlight, waiting: queue.length, limit: Math.floor(limit) };

@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Gauge } from 'prom-client';
-import type { Instruments } from '../operations/metrics.js';
-import { type Admission, type Kind, kinds, type Leave } from './admission.js';
+import type { Instruments } from '../operations/routes-metrics.js';
+import { type Admission, type WorkKind, workKinds, type Leave } from './admission.js';
 import { HttpProblem, pathOf, rawProblem } from '../problem.js';
 import type { Http } from '../http.js';
 import type { Logger } from '../../server/logging/logger.js';
@@ -12,7 +12,7 @@ declare module 'fastify' {
      * The kind of work of a route's requests; `none` is never refused. By default `read` for a GET,
      * and `command` for other methods.
      */
-    readonly work?: Kind | 'none' | ((request: FastifyRequest) => Kind);
+    readonly work?: WorkKind | 'none' | ((request: FastifyRequest) => WorkKind);
   }
   interface FastifyRequest {
     /** Frees the request's place before the answer is sent, when all that remains is waiting. */
@@ -34,9 +34,9 @@ const LOG_EVERY_MS = 10_000;
  * request is admitted when it is complete.
  */
 export function admitRequests(app: Http, admission: Admission, logger: Logger): void {
-  const refused = new Map<Kind, number>();
+  const refused = new Map<WorkKind, number>();
   let loggedAt = Number.NEGATIVE_INFINITY;
-  const refuse = (kind: Kind): HttpProblem => {
+  const refuse = (kind: WorkKind): HttpProblem => {
     refused.set(kind, (refused.get(kind) ?? 0) + 1);
     if (performance.now() - loggedAt > LOG_EVERY_MS) {
       loggedAt = performance.now();
@@ -48,7 +48,7 @@ export function admitRequests(app: Http, admission: Admission, logger: Logger): 
   app.decorateRequest('leave', nothing);
   app.addHook('preParsing', (request, reply, _, done) => {
     const kind = kindOf(request);
-    if (kind === undefined || !admission.isFull(kind)) return done();
+    if (kind === undefined || !admission.refuses(kind)) return done();
     const problem = refuse(kind);
     const { headers, body } = rawProblem(problem, request.id, pathOf(request.url));
     // Under overload this is the most frequent answer, so it bypasses Fastify.
@@ -86,7 +86,7 @@ function headersOf(reply: FastifyReply): Record<string, number | string | string
 
 function nothing(): void {}
 
-function kindOf(request: FastifyRequest): Kind | undefined {
+function kindOf(request: FastifyRequest): WorkKind | undefined {
   if (request.is404) return undefined;
   const { config, method } = request.routeOptions;
   const { work = method === 'GET' || method === 'HEAD' ? 'read' : 'command' } = config;
@@ -108,7 +108,7 @@ export function admissionMetrics(admission: Admission): Instruments {
     const inFlight = gauge('http_work_in_flight', 'Requests under way, by kind of work');
     const limit = gauge('http_work_limit', 'Requests that may be under way, by kind of work');
     return async () => {
-      for (const kind of kinds) {
+      for (const kind of workKinds) {
         const state = admission.state(kind);
         inFlight.set({ kind }, state.inFlight);
         limit.set({ kind }, state.limit);

@@ -3,13 +3,13 @@ import type { Secrets } from '../../server/config/secrets.js';
 import { HttpProblem } from '../problem.js';
 
 /** Where a page ends: the values of its last item in the fields that the list is sorted by. */
-export type Place = readonly (string | number)[];
+export type SortKey = readonly (string | number)[];
 
 export interface Cursors {
-  /** A cursor that continues after `place`, in this list only. */
-  write(list: unknown, place: Place): string;
+  /** A cursor that continues after `sortKey`, in this list only. */
+  write(list: unknown, sortKey: SortKey): string;
   /** @throws HttpProblem 400 if the cursor was made for another list, or not by this API */
-  read(list: unknown, cursor: string): Place;
+  read(list: unknown, cursor: string): SortKey;
 }
 
 /**
@@ -22,8 +22,8 @@ export function createCursors(secrets: Secrets): Cursors {
   const digest = (list: unknown) =>
     createHash('sha256').update(JSON.stringify(list)).digest('base64url').slice(0, 16);
   return {
-    write(list, place) {
-      const content = Buffer.from(JSON.stringify([digest(list), ...place])).toString('base64url');
+    write(list, sortKey) {
+      const content = Buffer.from(JSON.stringify([digest(list), ...sortKey])).toString('base64url');
       return `${content}.${sign(content).toString('base64url')}`;
     },
     read(list, cursor) {
@@ -35,10 +35,13 @@ export function createCursors(secrets: Secrets): Cursors {
       });
       if (!isOurs) throw badCursor('was not given by this API: use nextCursor as it is');
       // The signature proves that `write` made the content.
-      const [of, ...place] = JSON.parse(Buffer.from(content, 'base64url').toString()) as [string, ...Place];
+      const [of, ...sortKey] = JSON.parse(Buffer.from(content, 'base64url').toString()) as [
+        string,
+        ...SortKey,
+      ];
       if (of !== digest(list))
         throw badCursor('belongs to other filters or another sort: start again without it');
-      return place;
+      return sortKey;
     },
   };
 }

@@ -42,7 +42,7 @@ export function createPast(db: Db, reader: OrderReader): Past {
       ...(limit === undefined ? {} : { limit }),
     });
     const log = contiguous(found);
-    if (log.length < found.length) await assertPast(orderId);
+    if (log.length < found.length) await refuseTruncated(orderId);
     if (log.length > 0) return log;
     const order = await reader.read(orderId);
     if (order === undefined) throw orderNotFound(orderId);
@@ -51,7 +51,7 @@ export function createPast(db: Db, reader: OrderReader): Past {
   }
 
   /** @throws HttpProblem 404 if the gap in the order's log can never be filled */
-  async function assertPast(orderId: string): Promise<void> {
+  async function refuseTruncated(orderId: string): Promise<void> {
     const version = (await truncationPoints(orderLog, db, [orderId], { maxTimeMS })).get(orderId);
     if (version === undefined) return;
     const detail = `The events of order ${orderId} before version ${version} are lost, so its earlier states are unknown.`;
@@ -65,7 +65,7 @@ export function createPast(db: Db, reader: OrderReader): Past {
       const log = await logOf(orderId, 'version' in moment ? moment.version : undefined);
       if ('version' in moment && log.length < moment.version)
         throw noVersion(orderId, moment.version, log.length);
-      const order = readable(orderId, () => fold(eventsUntil(log, moment).map((event) => upcast(event))));
+      const order = orUnreadable(orderId, () => fold(eventsUntil(log, moment).map((event) => upcast(event))));
       if (order === undefined) {
         const detail = `Order ${orderId} was created at ${log[0]?.occurredAt}: at that time there was none.`;
         throw new HttpProblem(404, 'order_not_created_yet', detail);
@@ -77,7 +77,7 @@ export function createPast(db: Db, reader: OrderReader): Past {
       const log = await logOf(orderId, to);
       const last = Math.max(from, to ?? log.length);
       if (log.length < last) throw noVersion(orderId, last, log.length);
-      return readable(orderId, () =>
+      return orUnreadable(orderId, () =>
         diff(
           orderLog,
           log.map((event) => upcast(event)),
@@ -90,9 +90,9 @@ export function createPast(db: Db, reader: OrderReader): Past {
 }
 
 /** Runs a computation that depends only on the log. If it fails, the log cannot be read. */
-function readable<T>(orderId: string, tell: () => T): T {
+function orUnreadable<T>(orderId: string, compute: () => T): T {
   try {
-    return tell();
+    return compute();
   } catch (error) {
     throw logUnreadable(orderId, error);
   }

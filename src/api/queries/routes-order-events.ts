@@ -17,7 +17,7 @@ import { sendEvents } from './event-page.js';
 import { logUnreadable, orderNotFound } from './order-problems.js';
 import type { OrderReader } from './order-reader.js';
 import { isAskedFor } from './query-parameters.js';
-import { refuseUnknownVersion, refuseVersionBeyond } from './refuse-place.js';
+import { refuseUnknownVersion, refuseVersionBeyond } from './refuse-unknown.js';
 import { page } from './schemas.js';
 
 export interface OrderEventsDeps {

@@ -10,7 +10,7 @@ import { isServerError } from '../../outages/server-error.js';
 import type { OrderViews } from '../../views/cache/order-views.js';
 import type { PersonsAtEdge } from '../access/persons.js';
 import type { Http } from '../http.js';
-import type { Kind } from '../overload/admission.js';
+import type { WorkKind } from '../overload/admission.js';
 import { HttpProblem, problemsOf } from '../problem.js';
 import { closed, OrderPath, Time, Version } from '../schemas/values.js';
 import { badQuery, isAskedFor, toInstant } from './query-parameters.js';
@@ -73,9 +73,9 @@ export function registerOrder(app: Http, { views, reader, past, attention, perso
         found = await reader[read](orderId, minVersion);
       }
       if (found === undefined) throw orderNotFound(orderId);
-      if (found.version < minVersion) throw behind(found, minVersion);
-      const attentive = await withAttention(attention, orderId, found);
-      return await sendOrder(request, reply, persons, attentive, 'no-cache');
+      if (found.version < minVersion) throw notReached(found, minVersion);
+      const shown = await withAttention(attention, orderId, found);
+      return await sendOrder(request, reply, persons, shown, 'no-cache');
     },
   );
 }
@@ -87,7 +87,7 @@ async function withAttention(
   attention: AttentionDeps,
   orderId: string,
   found: FoundOrder,
-): Promise<FoundOrder & Attentive> {
+): Promise<FoundOrder & MaybeWithAttention> {
   const owedBy = ago(attention.attentionAfterMs);
   if (!needsAttention(found.concerns ?? {}, owedBy)) return found;
   const rows = await attentionOf(attention, orderId).catch((error: unknown) => {
@@ -98,21 +98,21 @@ async function withAttention(
   // Adds a member at the end of the object.
   const json = `${found.json.slice(0, -1)},"attention":${JSON.stringify(rows)}}`;
   const { cached: _, ...rest } = found;
-  return { ...rest, json, isAttentive: true };
+  return { ...rest, json, hasAttention: true };
 }
 
-function orderWork(request: FastifyRequest): Kind {
+function orderWork(request: FastifyRequest): WorkKind {
   if (isAskedFor(request, 'consistency', 'strong')) return 'history';
   return isAskedFor(request, 'version') || isAskedFor(request, 'at') ? 'list' : 'read';
 }
 
-function behind({ version }: FoundOrder, minVersion: number): HttpProblem {
+function notReached({ version }: FoundOrder, minVersion: number): HttpProblem {
   const detail = `The order is at version ${version}, not yet at ${minVersion}. Try again soon.`;
   return new HttpProblem(503, 'version_not_reached', detail, { version });
 }
 
 /** Whether `If-None-Match` has the tag, compared weakly (RFC 9110, 13.1.2). */
-function names(ifNoneMatch: string | undefined, etag: string): boolean {
+function hasTag(ifNoneMatch: string | undefined, etag: string): boolean {
   const given = (ifNoneMatch ?? '').split(',').map((tag) => tag.trim().replace(/^W\//, ''));
   return given.includes(etag) || given.includes('*');
 }
@@ -141,26 +141,26 @@ function momentOf(query: {
   return at === undefined ? { version: version ?? 1 } : { at: toInstant('at', at) };
 }
 
-interface Attentive {
+interface MaybeWithAttention {
   /**
    * The answer has more than the version's state, such as the number of tries, so the client's copy
    * of the same version may be out of date.
    */
-  readonly isAttentive?: true;
+  readonly hasAttention?: true;
 }
 
 async function sendOrder(
   request: FastifyRequest<{ Headers: { 'if-none-match'?: string } }>,
   reply: FastifyReply,
   persons: PersonsAtEdge,
-  { version, json, servedBy, isAttentive, cached }: FoundOrder & Attentive,
+  { version, json, servedBy, hasAttention, cached }: FoundOrder & MaybeWithAttention,
   cacheControl: string,
 ): Promise<FastifyReply> {
   const etag = `"${version}"`;
   // A cache must not keep a person for good.
   const caching = cacheControl === forGood && persons.opens(request, json) ? 'no-store' : cacheControl;
   reply.header('etag', etag).header('cache-control', caching).header('served-by', servedBy);
-  if (isAttentive !== true && names(request.headers['if-none-match'], etag))
+  if (hasAttention !== true && hasTag(request.headers['if-none-match'], etag))
     return await reply.code(304).send();
   reply.type('application/json; charset=utf-8');
   return await reply.send(await persons.json(request, reply, json, cached));

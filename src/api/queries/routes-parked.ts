@@ -8,20 +8,11 @@ import { unreachable } from '../../order/unreachable.js';
 import { orderLog } from '../../order-log.js';
 import type { Http } from '../http.js';
 import { HttpProblem, problemsOf } from '../problem.js';
+import { ParkedEvent } from '../schemas/answers.js';
 import { Actors, closed, Id, Text, Version } from '../schemas/values.js';
-import { refusePositionBeyond } from './refuse-place.js';
+import { refusePositionBeyond } from './refuse-unknown.js';
 import { existingView, NamePath, refusals, tags } from './routes-projections.js';
 import { page } from './schemas.js';
-
-const Parked = closed({
-  orderId: Type.String(),
-  version: Type.Integer(),
-  type: Type.String(),
-  position: Type.Integer(),
-  status: Type.Enum(['parked', 'waiting']),
-  error: Type.Optional(Type.String()),
-  at: Type.String({ description: 'ISO-8601 UTC' }),
-});
 
 const Intervened = closed({
   applied: Type.Integer({ description: 'how many events of the order were applied' }),
@@ -51,7 +42,7 @@ function parkedRoute(app: Http, db: Db): void {
           after: Type.Optional(Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER - 1 })),
           limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000, default: 200 })),
         }),
-        response: { 200: page(Parked), ...problemsOf(400, 404, 503) },
+        response: { 200: page(ParkedEvent), ...problemsOf(400, 404, 503) },
       },
     },
     async (request, reply) => {

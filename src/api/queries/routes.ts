@@ -25,7 +25,7 @@ import { registerProof } from './routes-proof.js';
 import { registerReaders } from './feed/routes-readers.js';
 import { registerStreams } from './feed/routes-streams.js';
 import { registerStockQueries } from './routes-stock.js';
-import { registerTimeTravel } from './routes-time-travel.js';
+import { registerDiff } from './routes-diff.js';
 import { registerViewQueries } from './routes-views.js';
 
 export interface QueryDeps {
@@ -76,7 +76,7 @@ export function registerQueries(
   registerNext(app, { client, db, reader, uiUrl });
   registerProof(app, { client, db, taskQueue, providers });
   registerAttention(app, { ...attention, cursors });
-  registerTimeTravel(app, past);
+  registerDiff(app, past);
   registerFeed(app, db);
   registerStreams(app, { db, reader, tail });
   registerReaders(app, db);

@@ -1,5 +1,6 @@
 import { Type } from 'typebox';
 import { cloudEventType } from '../../delivery/cloud-events.js';
+import { testEventType } from '../../delivery/webhooks/operator-actions.js';
 import { eventMeanings, type EventType, schemaVersions } from '../../order/events.js';
 import { Event, Order } from '../schemas/order.js';
 import { closed } from '../schemas/values.js';
@@ -43,7 +44,6 @@ export function asyncApi(): object {
 
 // The keys of the catalogue are the types of events.
 const types = Object.keys(schemaVersions) as EventType[];
-const TEST = 'webhook.test.v1';
 
 function messagesOf(names: readonly string[]): Readonly<Record<string, object>> {
   return Object.fromEntries(names.map((name) => [name, { $ref: `#/components/messages/${name}` }]));
@@ -109,10 +109,10 @@ function cloudEventMessage(type: EventType): object {
 }
 
 const testMessage = {
-  name: TEST,
+  name: testEventType,
   title: 'A test, which a person asked for',
   contentType: 'application/cloudevents+json',
-  payload: closed({ ...cloudEvent(TEST, '/v1/webhook-endpoints'), data: closed({}) }),
+  payload: closed({ ...cloudEvent(testEventType, '/v1/webhook-endpoints'), data: closed({}) }),
 };
 
 /** The members of every message in the JSON format of CloudEvents 1.0. */
@@ -128,7 +128,7 @@ function cloudEvent(type: string, source: string) {
   };
 }
 
-const get = { http: { method: 'GET', bindingVersion: '0.3.0' } };
+const httpGet = { http: { method: 'GET', bindingVersion: '0.3.0' } };
 
 /** Server-Sent Events. */
 const streams: AsyncChannels = {
@@ -152,8 +152,8 @@ const streams: AsyncChannels = {
     },
   },
   operations: {
-    streamFeed: { action: 'send', channel: { $ref: '#/channels/feed' }, bindings: get },
-    streamOrder: { action: 'send', channel: { $ref: '#/channels/order' }, bindings: get },
+    streamFeed: { action: 'send', channel: { $ref: '#/channels/feed' }, bindings: httpGet },
+    streamOrder: { action: 'send', channel: { $ref: '#/channels/order' }, bindings: httpGet },
   },
   messages: Object.fromEntries(types.map((type) => [type, eventMessage(type)])),
 };
@@ -166,7 +166,7 @@ const webhooks: AsyncChannels = {
       description:
         'The URL of each endpoint (`/v1/webhook-endpoints`). Messages are signed by the scheme of Standard Webhooks; ' +
         'any status from 200 to 299 acknowledges. At least once, and in order within an order.',
-      messages: messagesOf([...types.map(cloudTypeOf), TEST]),
+      messages: messagesOf([...types.map(cloudTypeOf), testEventType]),
     },
   },
   operations: {
@@ -178,6 +178,6 @@ const webhooks: AsyncChannels = {
   },
   messages: Object.fromEntries([
     ...types.map((type) => [cloudTypeOf(type), cloudEventMessage(type)]),
-    [TEST, testMessage],
+    [testEventType, testMessage],
   ]),
 };

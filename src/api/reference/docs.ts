@@ -2,8 +2,8 @@ import swagger, { type FastifyDynamicSwaggerOptions } from '@fastify/swagger';
 import { listServedRoutes } from '../edge/ports.js';
 import type { Http } from '../http.js';
 import { asyncApi } from './asyncapi.js';
-import { described } from './described.js';
-import { registerReference } from './page.js';
+import { completeDocument } from './complete-document.js';
+import { registerReference } from './scalar-page.js';
 import { signingInWords } from './signing.js';
 
 const asyncApiDocument = asyncApi();
@@ -55,7 +55,7 @@ export async function registerDocs(app: Http, isSplit = false): Promise<void> {
     openapi: about,
     transformObject(document) {
       if (!('openapiObject' in document)) throw new TypeError('The document is not of OpenAPI 3.');
-      described(document.openapiObject as Parameters<typeof described>[0]);
+      completeDocument(document.openapiObject as Parameters<typeof completeDocument>[0]);
       return document.openapiObject;
     },
     refResolver: {

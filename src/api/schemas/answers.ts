@@ -137,7 +137,7 @@ export const Projections = closed({
 });
 export type Projections = Static<typeof Projections>;
 
-/** An event that a view could not apply, or that waits behind one. */
+/** An event that a view could not apply, or that waits for an earlier one. */
 export const ParkedEvent = closed({
   orderId: Type.String(),
   version: Count,

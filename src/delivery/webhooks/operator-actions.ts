@@ -10,21 +10,23 @@ import { type DeliveryRow, deliveryRows, subscriptionRows, waitingRows } from '.
 import type { Sender } from './sender.js';
 import { subscriptionOf } from './subscription.js';
 
+/** The type of a test message. */
+export const testEventType = 'webhook.test.v1';
+
 /** Sends a test message, once. */
 export async function sendTest(db: Db, sender: Sender, receiver: Receiver): Promise<DeliveryRow> {
-  const type = 'webhook.test.v1';
   const id = `test:${randomUUID()}`;
   const sent = await postSigned(sender, receiver, {
     specversion: '1.0',
     id,
     source: '/v1/webhook-endpoints',
-    type,
+    type: testEventType,
     subject: receiver.endpointId,
     time: new Date().toISOString(),
     datacontenttype: 'application/json',
     data: {},
   });
-  const row = deliveryRow(receiver, { id, type }, sent);
+  const row = deliveryRow(receiver, { id, type: testEventType }, sent);
   await deliveryRows(db).insertOne(row);
   return row;
 }

@@ -3,7 +3,7 @@ import {
   type Bound,
   createAdmission,
   defaultBounds,
-  kinds,
+  workKinds,
   type Leave,
 } from '../../../src/api/overload/admission.js';
 
@@ -32,9 +32,9 @@ describe('a bound', () => {
   test('lets so many in, has some wait, and refuses the rest at once', async () => {
     const admission = admissionOf(bound);
     const [first] = [await entered(admission.enter('create')), await entered(admission.enter('create'))];
-    expect(admission.isFull('create')).toBe(false);
+    expect(admission.refuses('create')).toBe(false);
     const third = admission.enter('create');
-    expect(admission.isFull('create')).toBe(true);
+    expect(admission.refuses('create')).toBe(true);
     expect(await admission.enter('create')).toBeUndefined();
     expect(admission.state('create')).toEqual({ inFlight: 2, waiting: 1, limit: 2 });
     first();
@@ -64,7 +64,7 @@ describe('a bound', () => {
   test('of one kind does not concern another', async () => {
     const admission = admissionOf({ most: 0, waiting: 0, waitMs: 0 });
     expect(await admission.enter('create')).toBeUndefined();
-    for (const kind of kinds.filter((one) => one !== 'create')) await entered(admission.enter(kind));
+    for (const kind of workKinds.filter((one) => one !== 'create')) await entered(admission.enter(kind));
   });
 });
 
@@ -107,7 +107,7 @@ test('while the event loop is behind, one at a time is let in, but for what is c
   let isBehind = true;
   const admission = admissionOf({ most: 2, waiting: 2, waitMs: 100 }, () => isBehind);
   const first = await entered(admission.enter('create'));
-  expect(admission.isFull('create')).toBe(true);
+  expect(admission.refuses('create')).toBe(true);
   expect(await admission.enter('create')).toBeUndefined();
   for (const kind of ['read', 'message'] as const) {
     await entered(admission.enter(kind));

@@ -65,13 +65,13 @@ async function unlessUnreachable<T>(asked: Promise<T>): Promise<T | undefined> {
 }
 
 /** What a stream reads, page by page. */
-interface Source {
+interface LiveSource {
   /** The items after a place, `PAGE` at most, and the place of the last one. */
   readonly read: (
     after: number,
   ) => Promise<{ readonly items: StreamPage; readonly last: number | undefined }>;
-  /** Waits until there may be more; false if `KEEP_ALIVE_MS` pass without any. */
-  readonly isMore: (after: number) => Promise<boolean>;
+  /** Waits until more are announced; false if `KEEP_ALIVE_MS` pass without any. */
+  readonly waitForMore: (after: number) => Promise<boolean>;
   /** Whether the source has ended, so that no further item may follow those already read. */
   readonly isOver?: () => boolean;
   /** Where to continue if announced items do not exist, because a restore has lost them. */
@@ -83,11 +83,11 @@ interface Source {
  */
 export async function* live(
   after: number,
-  { read, isMore, isOver = () => false, skipLost }: Source,
+  { read, waitForMore, isOver = () => false, skipLost }: LiveSource,
   signal: AbortSignal,
 ): Items {
   let last = after;
-  let isPromised = false;
+  let isAnnounced = false;
   while (!signal.aborted && !isOver()) {
     const found = await undefinedInOutage(read(last));
     if (found === undefined) {
@@ -98,10 +98,10 @@ export async function* live(
     const { items } = found;
     if (items.length > 0) yield items;
     last = found.last ?? last;
-    if (found.last === undefined && isPromised && skipLost !== undefined)
+    if (found.last === undefined && isAnnounced && skipLost !== undefined)
       last = (await undefinedInOutage(skipLost(last))) ?? last;
     if (items.length === PAGE) continue;
-    isPromised = await isMore(last);
-    if (!isPromised) yield keepAlive;
+    isAnnounced = await waitForMore(last);
+    if (!isAnnounced) yield keepAlive;
   }
 }

@@ -9,7 +9,7 @@ import type { Http } from '../../http.js';
 import { problemsOf } from '../../problem.js';
 import { closed, Position } from '../../schemas/values.js';
 import { sendEvents } from '../event-page.js';
-import { refuseOtherGeneration, refusePositionBeyond } from '../refuse-place.js';
+import { refuseOtherGeneration, refusePositionBeyond } from '../refuse-unknown.js';
 import { FeedPage, Generation } from '../schemas.js';
 import { PAGE } from './live.js';
 import { continuesAfter, ReaderParameter, refuseTwoPlaces } from './routes-readers.js';

@@ -10,7 +10,7 @@ import { HttpProblem, problemsOf } from '../../problem.js';
 import { closed, Id, Position } from '../../schemas/values.js';
 import type { Http } from '../../http.js';
 import { badQuery } from '../query-parameters.js';
-import { refuseOtherGeneration, refusePositionBeyond } from '../refuse-place.js';
+import { refuseOtherGeneration, refusePositionBeyond } from '../refuse-unknown.js';
 import { FeedGeneration } from '../schemas.js';
 
 /** The parameter by which a named reader asks for a page or a stream. */

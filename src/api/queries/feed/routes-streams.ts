@@ -12,7 +12,7 @@ import type { Http } from '../../http.js';
 import { problem, problemsOf } from '../../problem.js';
 import { closed, OrderPath, Position } from '../../schemas/values.js';
 import type { OrderReader } from '../order-reader.js';
-import { refuseOtherGeneration, refusePositionBeyond, refuseUnknownVersion } from '../refuse-place.js';
+import { refuseOtherGeneration, refusePositionBeyond, refuseUnknownVersion } from '../refuse-unknown.js';
 import { Generation } from '../schemas.js';
 import { sendOnceReachable } from './live.js';
 import { continuesAfter, ReaderParameter, refuseTwoPlaces } from './routes-readers.js';

@@ -63,12 +63,17 @@ export function feedFrom(
     const events = (await tail.read(generation, position, PAGE)) ?? [];
     return { items: pageOf(events, generation), last: events.at(-1)?.position };
   };
-  const isMore = async (position: number) =>
+  const waitForMore = async (position: number) =>
     (await tail.waitBeyond(position, signal, KEEP_ALIVE_MS)) > position;
   const isOver = () => tail.generation !== undefined && tail.generation !== generation;
   return live(
     after,
-    { read, isMore, isOver, skipLost: (position) => skipLostPositions(orderLog, db, position, answering) },
+    {
+      read,
+      waitForMore,
+      isOver,
+      skipLost: (position) => skipLostPositions(orderLog, db, position, answering),
+    },
     signal,
   );
 }
@@ -96,7 +101,7 @@ export async function* orderFrom(
     };
   };
   try {
-    yield* live(after, { read, isMore: () => news.next(signal, KEEP_ALIVE_MS) }, signal);
+    yield* live(after, { read, waitForMore: () => news.next(signal, KEEP_ALIVE_MS) }, signal);
   } finally {
     news.close();
   }

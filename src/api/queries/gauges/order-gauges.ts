@@ -2,7 +2,7 @@ import type { Db } from 'mongodb';
 import { Counter, Gauge } from 'prom-client';
 import { committed } from '../../../mongodb/durability.js';
 import { ageOf } from '../../../log/feed/lag.js';
-import type { Instruments } from '../../operations/metrics.js';
+import type { Instruments } from '../../operations/routes-metrics.js';
 import { withTimeout } from '../../../outages/timeout.js';
 import { orders } from '../../../views/orders.js';
 import { countByStatus } from '../routes-order-counts.js';

@@ -1,6 +1,6 @@
 import type { Db } from 'mongodb';
 import { Gauge } from 'prom-client';
-import type { Instruments } from '../../operations/metrics.js';
+import type { Instruments } from '../../operations/routes-metrics.js';
 import { withTimeout } from '../../../outages/timeout.js';
 import { viewsStatus } from '../../../log/views/status.js';
 import { orderLog } from '../../../order-log.js';

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { setHeadersOfPages } from '../edge/headers.js';
-import { registerProblemPages } from './problem-pages.js';
+import { registerProblemPages } from './routes-problem-pages.js';
 import type { Http } from '../http.js';
 
 /**
@@ -19,7 +19,7 @@ export async function registerReference(app: Http): Promise<void> {
     registerProblemPages(docs);
     docs.get('/docs', hidden, async (_request, reply) => reply.redirect('/docs/', 301));
     docs.get('/docs/', { ...hidden, helmet: { enableCSPNonces: true } }, async (_request, reply) =>
-      reply.type('text/html; charset=utf-8').send(page(reply.cspNonce.style)),
+      reply.type('text/html; charset=utf-8').send(pageHtml(reply.cspNonce.style)),
     );
     docs.get('/docs/js/scalar.js', hidden, async (_request, reply) => reply.type(javascript).send(scalar));
     docs.get('/docs/js/start.js', hidden, async (_request, reply) => reply.type(javascript).send(START));
@@ -38,7 +38,7 @@ const require = createRequire(import.meta.url);
 const PACKAGE = '@scalar/fastify-api-reference';
 
 /** @param nonce the nonce of the styles that the page's scripts make */
-function page(nonce: string): string {
+function pageHtml(nonce: string): string {
   return `<!doctype html>
 <html lang="en">
   <head>

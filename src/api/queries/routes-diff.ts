@@ -36,7 +36,7 @@ const Diff = closed({
 });
 
 /** What changed in an order between two versions. */
-export function registerTimeTravel(app: Http, past: Past): void {
+export function registerDiff(app: Http, past: Past): void {
   app.get(
     '/v1/orders/:orderId/diff',
     {

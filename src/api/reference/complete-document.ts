@@ -14,10 +14,10 @@ interface Operation {
 }
 
 /**
- * Adds what the schemas of the routes do not say: a working example request for each operation, and
- * a model of the data of every event.
+ * Adds to the document what the schemas of the routes do not say: a working example request for
+ * each operation, and a model of the data of every event.
  */
-export function described(document: Document): void {
+export function completeDocument(document: Document): void {
   for (const [path, operations] of Object.entries(document.paths ?? {})) {
     for (const [method, operation] of Object.entries(operations)) {
       for (const parameter of operation.parameters ?? []) {
