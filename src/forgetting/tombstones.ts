@@ -38,8 +38,8 @@ async function untilDone(work: () => Promise<void>, stopping: AbortSignal): Prom
       await work();
       return;
     } catch {
-      // MongoDB is unavailable, which readiness reports. This timer keeps no process running, unlike
-      // that of `retryUntilDone`.
+      // MongoDB is unavailable, which readiness reports. This timer keeps no process running, but
+      // that of `retryUntilDone` would.
       await setTimeout(AGAIN_MS, undefined, { signal: stopping, ref: false }).catch(() => undefined);
     }
   }

@@ -10,7 +10,8 @@ import {
 } from '@platformatic/kafka';
 import { patchSnappy } from './framed-snappy.js';
 
-// The client offers no other way to replace a decompression. Whatever reads records imports this file.
+// The client offers no other way to replace a decompression. All that reads records imports this
+// file.
 patchSnappy();
 
 /** A record that is committed, or was sent without a transaction. */

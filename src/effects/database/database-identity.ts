@@ -33,8 +33,8 @@ const WRITE_ATTEMPTS = 20;
  */
 export async function checkDatabaseIdentity(stores: Stores): Promise<StockState> {
   const { db } = stores;
-  // The mark is read first, because it is written after a database was set up: so a mark proves that
-  // one existed.
+  // The mark is read first, because it is written after a database was set up: so a mark proves
+  // that one existed.
   const mark = await readMark(stores);
   const found = (await stockState(db)) ?? (await setUpState(db, mark?.counts));
   const isAsNoted =

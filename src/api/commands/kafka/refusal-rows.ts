@@ -14,7 +14,7 @@ interface RefusalRow extends Refusal {
 export interface Refusal {
   /** the value for the topic of refusals */
   readonly problem: string;
-  /** whether the problem is in the topic of refusals; if it may not be, it is written there again */
+  /** whether the problem is in the topic of refusals; otherwise it is written there again */
   readonly isWritten?: boolean;
 }
 

@@ -34,8 +34,8 @@ const MOST_ERRORS = 20;
  * without limit.
  *
  * @param ending aborted when no further attempt may be started
- * @returns a function that runs the command of a record: true if the record is done; false if `ending` was
- *   aborted before
+ * @returns a function that runs the command of a record: true if the record is done; false if
+ *   `ending` was aborted before
  */
 export function createRunUntilDone(
   deps: RunDeps,
