@@ -4,7 +4,7 @@ import type { Secrets } from '../../server/config/secrets.js';
 import { HttpProblem, problemsOf } from '../problem.js';
 import { closed, Id, Key, Name } from '../schemas/values.js';
 import { verifySignatures } from '../requests/signed-bodies.js';
-import { validatorCompiler } from '../requests/validation.js';
+import { checkAgainst } from '../requests/validation.js';
 import type { Http } from '../http.js';
 import { problemOf } from './answers.js';
 import type { CommandMeta, CommandResult, Gateway } from './gateway/gateway.js';
@@ -52,7 +52,7 @@ function paymentsRoute(payments: Http, gateway: Gateway): void {
         const { orderId, reference, authorizationId, code } = read(PaymentEvent, request.body).data;
         const data = { reference, authorizationId, outcome, ...(code === undefined ? {} : { code }) };
         const fact = { type: 'PaymentSettled', data } as const;
-        acknowledge(await gateway.fact(orderId, fact, metaOf(request, 'payments')));
+        acknowledge(await gateway.fact(orderId, fact, metaOfWebhook(request, 'payments')));
       }
       return await reply.code(202).send({});
     },
@@ -77,7 +77,7 @@ function carriersRoute(carriers: Http, gateway: Gateway): void {
       if (carrierTypes.has(type)) {
         const { data } = read(CarrierEvent, request.body);
         const fact = carrierFact(type, data);
-        acknowledge(await gateway.fact(data.orderId, fact, metaOf(request, 'carriers')));
+        acknowledge(await gateway.fact(data.orderId, fact, metaOfWebhook(request, 'carriers')));
       }
       return await reply.code(202).send({});
     },
@@ -157,8 +157,7 @@ function carrierFact(
 
 /** @throws HttpProblem 400 if a message of a known type does not have the shape of its type */
 function read<T extends TSchema>(schema: T, message: unknown): Static<T> {
-  const check = validatorCompiler({ schema, method: 'POST', url: '', httpPart: 'body' });
-  check(message);
+  checkAgainst(schema, 'body', message);
   // The line above checked the shape.
   return message as Static<T>;
 }
@@ -175,7 +174,7 @@ function acknowledge(result: CommandResult): void {
     throw problemOf(result);
 }
 
-function metaOf(
+function metaOfWebhook(
   { id, headers }: { id: string; headers: Readonly<Record<string, unknown>> },
   actor: string,
 ): CommandMeta {

@@ -1,4 +1,3 @@
-import { withTimeout } from '../../../outages/timeout.js';
 import { isTemporalOutage } from '../../../outages/temporal-outage.js';
 import type { Message } from '../../../log/workflow/messages.js';
 import type { CommandResult, GatewayOptions } from './gateway.js';
@@ -33,26 +32,5 @@ export function contextOf(options: GatewayOptions): GatewayContext {
         return { kind: 'unknown-outcome', orderId };
       }
     },
-  };
-}
-
-const JOURNAL_REST_MS = 5_000;
-
-/**
- * Asks for at most `withinMs`. After a failure, returns undefined for some seconds without asking.
- */
-export function whileAvailable<R>(
-  ask: (orderId: string) => Promise<R>,
-  withinMs: number,
-): (orderId: string) => Promise<R | undefined> {
-  let restUntil = 0;
-  return async (orderId) => {
-    if (Date.now() < restUntil) return undefined;
-    try {
-      return await withTimeout(withinMs, ask(orderId));
-    } catch {
-      restUntil = Date.now() + JOURNAL_REST_MS;
-      return undefined;
-    }
   };
 }

@@ -8,7 +8,7 @@ import type { Config } from '../../../server/config.js';
 import { askAgain } from './ask-again.js';
 import { createStarting } from './starting.js';
 import type { CommandMeta, CommandResult, Gateway, GatewayOptions } from './gateway.js';
-import { contextOf, type GatewayContext, whileAvailable } from './context.js';
+import { contextOf, type GatewayContext } from './context.js';
 import { idsOf, messageTo } from './message.js';
 import { createPreviews } from './previewing.js';
 import { tooManyFacts } from './refusals.js';

@@ -6,9 +6,10 @@ import { isMongoOutage } from '../../../outages/mongo-outage.js';
 import { withTimeout } from '../../../outages/timeout.js';
 import { WorkflowNotFoundError } from '@temporalio/client';
 import type { CommandMeta, CommandResult } from './gateway.js';
-import { type GatewayContext, whileAvailable } from './context.js';
+import type { GatewayContext } from './context.js';
 import { journalUnavailable, keysUnavailable, notFound } from './refusals.js';
 import { hasPersons, otherKeys, sealed } from './sealed-commands.js';
+import { whileAvailable } from './while-available.js';
 
 export type Sealing = ReturnType<typeof createSealing>;
 
@@ -16,7 +17,7 @@ export type Sealing = ReturnType<typeof createSealing>;
 export function createSealing(context: GatewayContext) {
   const { client, keys, logger, readJournal, customerInView, answerWithinMs, journalWithinMs, inTime } =
     context;
-  const knowsCustomer = whileAvailable(customerInView, journalWithinMs);
+  const customerInViewIfUp = whileAvailable(customerInView, journalWithinMs);
 
   /** Undefined if the key store is unavailable, and this process has no key for the customer. */
   async function sealingKeyOf(
@@ -51,10 +52,10 @@ export function createSealing(context: GatewayContext) {
   /** Undefined while the key store is unavailable. */
   async function furtherKeys(
     customerId: string,
-    than: CustomerKey,
+    except: CustomerKey,
   ): Promise<readonly CustomerKey[] | undefined> {
     try {
-      return await withTimeout(journalWithinMs, otherKeys(keys, customerId, than));
+      return await withTimeout(journalWithinMs, otherKeys(keys, customerId, except));
     } catch (error) {
       if (!isMongoOutage(error)) throw error;
       return undefined;
@@ -73,12 +74,14 @@ export function createSealing(context: GatewayContext) {
     keyFor = (customerId: string) => sealingKeyOf(customerId, meta),
   ): Promise<CommandResult> {
     if (!hasPersons(command)) return await ask(command);
-    const customerId = await customerOf(orderId).catch((error: unknown) => {
+    let customerId: string | undefined;
+    try {
+      customerId = await customerOf(orderId);
+    } catch (error) {
       if (!isMongoOutage(error)) throw error;
       return journalUnavailable();
-    });
+    }
     if (customerId === undefined) return notFound(orderId);
-    if (typeof customerId !== 'string') return customerId;
     const key = await keyFor(customerId);
     if (key === undefined) return keysUnavailable();
     const { type, data } = command;
@@ -103,7 +106,7 @@ export function createSealing(context: GatewayContext) {
    * @throws errors of MongoDB if only the journal can tell
    */
   async function customerOf(orderId: string): Promise<string | undefined> {
-    const viewed = await knowsCustomer(orderId);
+    const viewed = await customerInViewIfUp(orderId);
     if (viewed !== undefined) return viewed;
     try {
       const handle = client.workflow.getHandle(workflowId(orderId));

@@ -16,12 +16,13 @@ import {
 } from '../../../order-log.js';
 import { startOptionsOf } from '../../../views/order-start.js';
 import type { CommandMeta, CommandResult, OrderBody } from './gateway.js';
-import { type GatewayContext, whileAvailable } from './context.js';
+import type { GatewayContext } from './context.js';
 import { derivedOrderId, hashOf, looksDerived } from './derived-ids.js';
 import { messageTo } from './message.js';
 import { idReserved, keyReused, keysUnavailable, orderExists, type Refused } from './refusals.js';
 import { type Plain, sealed } from './sealed-commands.js';
 import type { Sealing } from './sealing.js';
+import { whileAvailable } from './while-available.js';
 
 /** How many times longer to wait for the answer to a start than to other commands. */
 const START_WAIT_FACTOR = 2;

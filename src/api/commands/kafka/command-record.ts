@@ -4,7 +4,7 @@ import { type CommandType, type FollowUpCommand, partOf } from '../../../order/c
 import { refuseSystemName } from '../../access/on-behalf-of.js';
 import { HttpProblem } from '../../problem.js';
 import { Id, isKey, versionIn } from '../../schemas/values.js';
-import { validatorCompiler } from '../../requests/validation.js';
+import { checkAgainst } from '../../requests/validation.js';
 import { bodyParts } from '../body-parts.js';
 import type { CommandMeta, OrderBody } from '../gateway/gateway.js';
 import { commands } from '../table.js';
@@ -57,7 +57,7 @@ export function commandIn(topic: string, record: CommittedRecord): AskedCommand 
       .filter(([name]) => Object.hasOwn(Headers.properties, name))
       .map(([name, value]) => [name, text(value)]),
   );
-  const headers = checked(Headers, 'headers', given) as Readonly<Record<string, string | undefined>>;
+  const headers = checkAgainst(Headers, 'headers', given) as Readonly<Record<string, string | undefined>>;
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the schema has these values only
   const type = headers['command'] as CommandType;
   const actor = `kafka:${topic}`;
@@ -74,7 +74,7 @@ export function commandIn(topic: string, record: CommittedRecord): AskedCommand 
     ...(traceId !== undefined && { traceId }),
     ...(expectedVersion !== undefined && { expectedVersion }),
   };
-  const body = checked(schemaOf(type), 'body', json(record.value)) as object;
+  const body = checkAgainst(schemaOf(type), 'body', json(record.value)) as object;
   if (type === 'CreateOrder') return { orderId, command: { type, data: orderIn(orderId, body) }, meta };
   const data = { ...partIn(partOf(type), headers), ...body };
   // The schema was checked. The table's type ensures that the schema describes this data.
@@ -85,7 +85,7 @@ function keyOf({ key }: CommittedRecord): string {
   if (key === undefined || key.length === 0)
     throw invalid('The record has no key: it must be the order’s id.');
   const orderId = text(key);
-  checked(KeyOfRecord, 'headers', { key: orderId });
+  checkAgainst(KeyOfRecord, 'headers', { key: orderId });
   return orderId;
 }
 
@@ -130,16 +130,6 @@ function schemaOf(type: CommandType): TSchema {
   const schema = bodies.get(type) ?? commands[type].body(bodyParts);
   bodies.set(type, schema);
   return schema;
-}
-
-const validators = new Map<TSchema, (given: unknown) => unknown>();
-
-/** @throws HttpProblem that lists every error */
-function checked(schema: TSchema, httpPart: 'headers' | 'body', given: unknown): unknown {
-  const validate = validators.get(schema) ?? validatorCompiler({ schema, httpPart, method: '', url: '' });
-  validators.set(schema, validate);
-  validate(given);
-  return given;
 }
 
 function invalid(detail: string): HttpProblem {
