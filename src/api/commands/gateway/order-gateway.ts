@@ -13,6 +13,7 @@ import { idsOf, messageTo } from './message.js';
 import { createPreviews } from './previewing.js';
 import { tooManyFacts } from './refusals.js';
 import { createSealing } from './sealing.js';
+import { whileAvailable } from './while-available.js';
 import { withoutWorkflow } from './without-workflow.js';
 
 /** The options of a gateway that come from the configuration. */
