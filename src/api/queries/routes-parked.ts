@@ -11,7 +11,7 @@ import { HttpProblem, problemsOf } from '../problem.js';
 import { ParkedEvent } from '../schemas/answers.js';
 import { Actors, closed, Id, Text, Version } from '../schemas/values.js';
 import { refusePositionBeyond } from './refuse-unknown.js';
-import { existingView, NamePath, refusals, tags } from './routes-projections.js';
+import { existingView, NamePath, projectionRefusals, tags } from './projection-parameters.js';
 import { page } from './schemas.js';
 
 const Intervened = closed({
@@ -82,7 +82,7 @@ function interveneRoute(app: Http, db: Db, action: 'retry' | 'skip'): void {
         params: closed({ ...NamePath.properties, orderId: Id }),
         headers: Actors,
         body: closed({ reason: Text, version: Type.Optional(Version) }),
-        response: { 200: Intervened, ...refusals },
+        response: { 200: Intervened, ...projectionRefusals },
       },
     },
     async (request, reply) => {

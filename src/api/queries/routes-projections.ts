@@ -1,8 +1,9 @@
 import type { Client } from '@temporalio/client';
 import type { Db } from 'mongodb';
 import { Type } from 'typebox';
+import { existingView, NamePath, projectionRefusals, tags } from './projection-parameters.js';
 import { Projections } from '../schemas/answers.js';
-import { HttpProblem, problem, problemsOf } from '../problem.js';
+import { HttpProblem, problem } from '../problem.js';
 import { closed } from '../schemas/values.js';
 import type { Http } from '../http.js';
 import { requestAnotherRebuild } from '../../log/views/rebuilding/request-rebuild.js';
@@ -11,8 +12,7 @@ import { type ViewsStatus, viewsStatus } from '../../log/views/status.js';
 import { storesOf } from '../../log/views/rebuilding/store-rebuild.js';
 import { logs } from '../../logs.js';
 import { orderLog } from '../../order-log.js';
-import type { ViewOfOrders } from '../../views/view.js';
-import { viewNamed, views } from '../../views/views.js';
+import { views } from '../../views/views.js';
 
 export interface ProjectionDeps {
   readonly db: Db;
@@ -24,10 +24,6 @@ export interface ProjectionDeps {
 const Count = Type.Integer();
 
 const Requested = closed({ name: Type.String(), rebuildId: Type.String() });
-export const NamePath = closed({ name: Type.String({ maxLength: 64 }) });
-/** Refusals of a request to rebuild, roll back, retry or skip. */
-export const refusals = { ...problemsOf(400, 404, 409, 503) };
-export const tags = ['operations'];
 const location = '/v1/projections';
 
 /** Views and stores derived from events: their state, rebuilds and roll-backs. */
@@ -64,7 +60,7 @@ function rebuildRoute(app: Http, { db, client, taskQueue }: ProjectionDeps): voi
         tags,
         params: NamePath,
         body: closed({}),
-        response: { 202: Requested, ...refusals },
+        response: { 202: Requested, ...projectionRefusals },
       },
     },
     async (request, reply) => {
@@ -90,7 +86,7 @@ function rollBackRoute(app: Http, { db }: ProjectionDeps): void {
         body: closed({}),
         response: {
           200: closed({ name: Type.String(), version: Count, position: Count }),
-          ...refusals,
+          ...projectionRefusals,
         },
       },
     },
@@ -122,17 +118,7 @@ function noPreviousBuild(name: string): HttpProblem {
   return new HttpProblem(409, 'no_previous_build', `No build of ${name} is kept to roll back to.${remedy}`);
 }
 
-/** @throws HttpProblem 404 */
-export function existingView(name: string): ViewOfOrders {
-  const view = viewNamed(name);
-  if (view === undefined) throw unknown(name);
-  return view;
-}
 
-function unknown(name: string): HttpProblem {
-  const names = views.map((view) => view.name).join(', ');
-  return new HttpProblem(404, 'projection_not_found', `There is no view ${name}. There are ${names}.`);
-}
 
 function toAnswer({ feed, views: all, stores }: ViewsStatus): Projections {
   const named = stores.map(({ exceptions, ...store }) =>

@@ -23,6 +23,7 @@ import { registerParked } from './routes-parked.js';
 import { registerProjections } from './routes-projections.js';
 import { registerProof } from './routes-proof.js';
 import { registerReaders } from './feed/routes-readers.js';
+import { registerSubscriptions } from './feed/routes-subscriptions.js';
 import { registerStreams } from './feed/routes-streams.js';
 import { registerStockQueries } from './routes-stock.js';
 import { registerDiff } from './routes-diff.js';
@@ -80,7 +81,8 @@ export function registerQueries(
   registerFeed(app, db);
   registerStreams(app, { db, reader, tail });
   registerReaders(app, db);
-  registerEndpointQueries(app, { db, kafka });
+  registerEndpointQueries(app, db);
+  registerSubscriptions(app, { db, kafka });
   registerOrderCounts(app, db);
   registerStockQueries(app, { db, cursors });
   registerViewQueries(app, { db, cursors });

@@ -12,7 +12,7 @@ import { sendEvents } from '../event-page.js';
 import { refuseOtherGeneration, refusePositionBeyond } from '../refuse-unknown.js';
 import { FeedPage, Generation } from '../schemas.js';
 import { PAGE } from './live.js';
-import { continuesAfter, ReaderParameter, refuseTwoPlaces } from './routes-readers.js';
+import { continuesAfter, ReaderParameter, refuseTwoPlaces } from './reader-parameter.js';
 import { selected, selectionIn, selectionParameters } from './selection.js';
 
 /**

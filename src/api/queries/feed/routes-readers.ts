@@ -1,25 +1,14 @@
 import type { Db } from 'mongodb';
 import { Type } from 'typebox';
-import { noteReader, placeOfReader, type Reader, READERS_OF_A_CLIENT } from '../../../delivery/readers.js';
-import { placeIn } from '../../../delivery/place.js';
+import { noteReader, type Reader, READERS_OF_A_CLIENT } from '../../../delivery/readers.js';
 import { feedEnd } from '../../../log/feed/feed.js';
-import type { Generations } from '../../../log/feed/generations.js';
 import { answering } from '../../../mongodb/durability.js';
 import { orderLog } from '../../../order-log.js';
 import { HttpProblem, problemsOf } from '../../problem.js';
 import { closed, Id, Position } from '../../schemas/values.js';
 import type { Http } from '../../http.js';
-import { badQuery } from '../query-parameters.js';
 import { refuseOtherGeneration, refusePositionBeyond } from '../refuse-unknown.js';
 import { FeedGeneration } from '../schemas.js';
-
-/** The parameter by which a named reader asks for a page or a stream. */
-export const ReaderParameter = Type.Optional(
-  Type.String({
-    ...Id,
-    description: 'continue after the checkpoint of this reader, which `PUT /v1/readers/{reader}` keeps',
-  }),
-);
 
 /** The checkpoints of clients that have no place of their own for one. */
 export function registerReaders(app: Http, db: Db): void {
@@ -59,30 +48,4 @@ export function registerReaders(app: Http, db: Db): void {
 function tooManyReaders({ client, name }: Reader): HttpProblem {
   const detail = `${client} has ${READERS_OF_A_CLIENT} readers, and ${name} would be one more: use a name again.`;
   return new HttpProblem(409, 'too_many_readers', detail);
-}
-
-/**
- * @throws HttpProblem 400 if a request names a reader, whose checkpoint is kept here, and another
- *   place as well
- */
-export function refuseTwoPlaces({
-  reader,
-  after,
-  generation,
-}: {
-  readonly reader?: string;
-  readonly after?: number;
-  readonly generation?: number;
-}): void {
-  if (reader !== undefined && (after !== undefined || generation !== undefined))
-    throw badQuery('reader', `give either reader, or after: PUT /v1/readers/${reader} keeps its checkpoint`);
-}
-
-/**
- * The position, in the current generation, after which a reader continues: 0 if it has no
- * checkpoint.
- */
-export async function continuesAfter(db: Db, reader: Reader, generations: Generations): Promise<number> {
-  const kept = await placeOfReader(db, reader);
-  return kept === undefined ? 0 : placeIn(generations, kept).position;
 }
