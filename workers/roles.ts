@@ -1,7 +1,7 @@
 import type { Db } from 'mongodb';
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { ensureAttentionIndexes } from '../src/attention/list.js';
+import { ensureAttentionIndexes } from '../src/attention/indexes.js';
 import { ensureCommandIndexes } from '../src/delivery/kafka/command-rows.js';
 import { ensureReaderIndexes } from '../src/delivery/readers.js';
 import { ensureDeliveryIndexes } from '../src/delivery/webhooks/rows.js';

@@ -1,36 +1,29 @@
 import type { Client } from '@temporalio/client';
 import { optionalTsToMs } from '@temporalio/common/lib/time.js';
-import type { Db } from 'mongodb';
 import { orderWorkflow, workflowId, orderLog } from '../order-log.js';
 import { eventId } from '../log/entity.js';
 import { answering } from '../mongodb/durability.js';
 import { journal } from '../log/journal/journal.js';
 import { isTemporalOutage } from '../outages/temporal-outage.js';
-import type { Found, SourceQuery } from './paging.js';
+import type { SourceRow } from './cursor.js';
+import type { AttentionDeps, SourceQuery } from './source.js';
 import type { AttentionRow } from './rows.js';
 
-export interface Undecided {
-  readonly client: Client;
-  readonly db: Db;
-  /** task queue of the order workflows */
-  readonly orderTaskQueue: string;
-}
-
 const TIMEOUT_MS = 2_500;
-const maxListed = 100;
-const FINEST_MS = 1_000;
+const MOST_LISTED = 100;
+const AGE_PRECISION_MS = 1_000;
 
 /** The oldest order that no worker has decided yet. Empty while Temporal is unavailable. */
-export async function undecided({
+export async function oldestUndecidedOrder({
   client,
   db,
-  orderTaskQueue,
+  taskQueue,
   owedBy,
   after,
-}: SourceQuery): Promise<readonly Found[]> {
+}: SourceQuery): Promise<readonly SourceRow[]> {
   if (after !== undefined) return [];
   try {
-    const rows = await oldestUndecided({ client, db, orderTaskQueue }, owedBy);
+    const rows = await rowOfOldest({ client, db, taskQueue }, owedBy);
     return rows.map((row) => ({ id: row.orderId ?? '', row }));
   } catch (error) {
     if (isTemporalOutage(error)) return [];
@@ -47,11 +40,11 @@ export async function undecided({
  * @returns one row, or none
  * @throws errors of Temporal
  */
-async function oldestUndecided(
-  { client, db, orderTaskQueue }: Undecided,
+async function rowOfOldest(
+  { client, db, taskQueue }: Pick<AttentionDeps, 'client' | 'db' | 'taskQueue'>,
   before: string,
 ): Promise<readonly AttentionRow[]> {
-  const found = await longestWaiting(client, orderTaskQueue, before);
+  const found = await longestWaiting(client, taskQueue, before);
   const accepted = found
     .map(({ execution, startTime }) => ({
       orderId: (execution?.workflowId ?? '').slice(workflowId('').length),
@@ -77,31 +70,44 @@ async function oldestUndecided(
   ];
 }
 
-/** The workflows that no worker has begun, `maxListed` at most: the oldest, to a second. */
+/** The workflows that no worker has begun, `MOST_LISTED` at most: the oldest, to a second. */
 async function longestWaiting(client: Client, taskQueue: string, before: string) {
   const { namespace } = client.options;
   // `BuildIds` is set when a worker completes the first workflow task.
-  const isUndecided = `WorkflowType = '${orderWorkflow}' AND TaskQueue = ${JSON.stringify(taskQueue)} AND ExecutionStatus = 'Running' AND BuildIds IS NULL`;
-  const until = (time: number) => `${isUndecided} AND StartTime <= '${new Date(time).toISOString()}'`;
+  const undecidedFilter = `WorkflowType = '${orderWorkflow}' AND TaskQueue = ${JSON.stringify(taskQueue)} AND ExecutionStatus = 'Running' AND BuildIds IS NULL`;
+  const until = (time: number) => `${undecidedFilter} AND StartTime <= '${new Date(time).toISOString()}'`;
   return await client.connection.withDeadline(Date.now() + TIMEOUT_MS, async () => {
     const latest = Date.parse(before);
-    const older = async (age: number) => (await client.workflow.count(until(latest - age))).count;
-    let age = 0;
-    let left = await older(age);
-    let step = FINEST_MS;
-    if (left > maxListed) while ((await older(step)) > 0) step *= 4;
-    while (left > maxListed && step > FINEST_MS) {
-      step /= 2;
-      const count = await older(age + step);
-      if (count === 0) continue;
-      age += step;
-      left = count;
-    }
+    const countOlder = async (age: number) => (await client.workflow.count(until(latest - age))).count;
+    const age = await ageOfFew(countOlder, MOST_LISTED);
     const { executions } = await client.workflowService.listWorkflowExecutions({
       namespace,
       query: until(latest - age),
-      pageSize: maxListed,
+      pageSize: MOST_LISTED,
     });
     return executions;
   });
+}
+
+/**
+ * An age, in ms, that `most` workflows have reached at most, and at least one if there are any. If
+ * the oldest began within the same second, more than `most` may have reached it.
+ *
+ * The step grows until no workflow is that old. Then it is halved down to a second, and is added
+ * whenever some workflow is still as old.
+ */
+async function ageOfFew(countOlder: (age: number) => Promise<number>, most: number): Promise<number> {
+  let age = 0;
+  let count = await countOlder(age);
+  if (count <= most) return age;
+  let step = AGE_PRECISION_MS;
+  while ((await countOlder(step)) > 0) step *= 4;
+  while (count > most && step > AGE_PRECISION_MS) {
+    step /= 2;
+    const older = await countOlder(age + step);
+    if (older === 0) continue;
+    age += step;
+    count = older;
+  }
+  return age;
 }

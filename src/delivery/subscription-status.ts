@@ -125,7 +125,7 @@ interface Waiting {
 }
 
 async function countWaiting(db: Db, endpointIds: readonly string[]): Promise<ReadonlyMap<string, Waiting>> {
-  const isParked = { $eq: [{ $type: '$parkedAt' }, 'string'] };
+  const parkedExpression = { $eq: [{ $type: '$parkedAt' }, 'string'] };
   const counts = await waitingRows(db)
     .aggregate<Waiting & { readonly _id: string }>(
       [
@@ -133,8 +133,8 @@ async function countWaiting(db: Db, endpointIds: readonly string[]): Promise<Rea
         {
           $group: {
             _id: '$endpointId',
-            waiting: { $sum: { $cond: [isParked, 0, 1] } },
-            parked: { $sum: { $cond: [isParked, 1, 0] } },
+            waiting: { $sum: { $cond: [parkedExpression, 0, 1] } },
+            parked: { $sum: { $cond: [parkedExpression, 1, 0] } },
           },
         },
       ],

@@ -2,8 +2,8 @@ import type { EffectType, Outcome, OutcomeOf } from '../order/effects.js';
 import type { MissingStock } from '../order/events.js';
 
 /** Limits the ids and codes of an answer, because they are stored in the order's log. */
-const longestText = 500;
-const longestUrl = 2_000;
+const LONGEST_TEXT = 500;
+const LONGEST_URL = 2_000;
 
 type Answer = Readonly<Record<string, unknown>>;
 
@@ -89,14 +89,14 @@ function doneIn({ type }: Answer): Outcome | undefined {
 
 /** Text that each store keeps as it is, on one line. */
 function isText(value: unknown): value is string {
-  if (typeof value !== 'string' || value === '' || value.length > longestText) return false;
+  if (typeof value !== 'string' || value === '' || value.length > LONGEST_TEXT) return false;
   // No control characters, and no half of a surrogate pair.
   return !/[\p{Cc}\p{Cs}]/u.test(value);
 }
 
 /** The page links to it, so it must not be a script. Every reader of the order gets it. */
 function isWebAddress(value: unknown): value is string {
-  if (typeof value !== 'string' || value.length > longestUrl || !URL.canParse(value)) return false;
+  if (typeof value !== 'string' || value.length > LONGEST_URL || !URL.canParse(value)) return false;
   const { protocol, username, password } = new URL(value);
   return ['http:', 'https:'].includes(protocol) && username === '' && password === '';
 }

@@ -1,28 +1,20 @@
 import type { EffectOf, EffectType, OutcomeOf } from '../order/effects.js';
 import { messageOf } from '../outages/message-of.js';
 import { expectedOf, outcomeIn, saysType, shapeOf } from './answers.js';
-import type { LabelProvider } from './carriers/opening.js';
+import type { LabelProvider } from './carriers/open-receivers.js';
 import { createGate } from './gate.js';
 import type { InventoryProvider } from './inventory/port.js';
 import type { StockEffect } from './inventory/stock.js';
 import type { PaymentProvider, PaymentType } from './payments/port.js';
-import type { CallOptions, Limits } from './port.js';
-
-/** A provider as steps use it. */
-export interface Provider<P> {
-  /** the name in messages: `payments (./my-provider.mjs)` */
-  readonly name: string;
-  readonly port: P;
-  readonly limits: Limits;
-}
+import type { CallOptions, Provider } from './port.js';
 
 /**
- * Performs effects. Each function throws if there is no business answer; then the effect stays
+ * Functions that perform effects. Each throws if there is no business answer; then the effect stays
  * owed. `mayBeRepeated`: the key is looked up first, because the effect may have been tried before.
  * Without it, a call may still repeat one of an earlier run of the workflow; the idempotency key
  * makes that harmless.
  */
-export type Performing<T extends EffectType> = {
+export type EffectFunctions<T extends EffectType> = {
   readonly [K in T]: (effect: EffectOf<K>, mayBeRepeated: boolean) => Promise<OutcomeOf<K>>;
 };
 
@@ -31,39 +23,47 @@ export class OutcomeUnknown extends Error {
   override readonly name = 'OutcomeUnknown';
 }
 
-export function performPayments(provider: Provider<PaymentProvider>): Performing<PaymentType> {
+export function paymentEffects(provider: Provider<PaymentProvider>): EffectFunctions<PaymentType> {
   const { port } = provider;
-  const perform = performing(provider);
+  const call = createCall(provider);
   return {
-    authorize: (effect, again) =>
-      perform('authorize', effect.key, (its) => port.authorize(effect, its), again),
-    capture: (effect, again) => perform('capture', effect.key, (its) => port.capture(effect, its), again),
-    void: (effect, again) => perform('void', effect.key, (its) => port.void(effect, its), again),
-    refund: (effect, again) => perform('refund', effect.key, (its) => port.refund(effect, its), again),
+    authorize: (effect, mayBeRepeated) =>
+      call('authorize', effect.key, (options) => port.authorize(effect, options), mayBeRepeated),
+    capture: (effect, mayBeRepeated) =>
+      call('capture', effect.key, (options) => port.capture(effect, options), mayBeRepeated),
+    void: (effect, mayBeRepeated) =>
+      call('void', effect.key, (options) => port.void(effect, options), mayBeRepeated),
+    refund: (effect, mayBeRepeated) =>
+      call('refund', effect.key, (options) => port.refund(effect, options), mayBeRepeated),
   };
 }
 
-export function performInventory(provider: Provider<InventoryProvider>): Performing<StockEffect> {
+export function inventoryEffects(provider: Provider<InventoryProvider>): EffectFunctions<StockEffect> {
   const { port } = provider;
-  const perform = performing(provider);
+  const call = createCall(provider);
   return {
-    reserve: (effect, again) => perform('reserve', effect.key, (its) => port.reserve(effect, its), again),
-    release: (effect, again) => perform('release', effect.key, (its) => port.release(effect, its), again),
-    deduct: (effect, again) => perform('deduct', effect.key, (its) => port.deduct(effect, its), again),
-    restock: (effect, again) => perform('restock', effect.key, (its) => port.restock(effect, its), again),
+    reserve: (effect, mayBeRepeated) =>
+      call('reserve', effect.key, (options) => port.reserve(effect, options), mayBeRepeated),
+    release: (effect, mayBeRepeated) =>
+      call('release', effect.key, (options) => port.release(effect, options), mayBeRepeated),
+    deduct: (effect, mayBeRepeated) =>
+      call('deduct', effect.key, (options) => port.deduct(effect, options), mayBeRepeated),
+    restock: (effect, mayBeRepeated) =>
+      call('restock', effect.key, (options) => port.restock(effect, options), mayBeRepeated),
   };
 }
 
-export function performCarriers(provider: Provider<LabelProvider>): Performing<'book'> {
+export function carrierEffects(provider: Provider<LabelProvider>): EffectFunctions<'book'> {
   const { port } = provider;
-  const perform = performing(provider);
+  const call = createCall(provider);
   return {
-    book: (effect, again) => perform('book', effect.key, (its) => port.book(effect, its), again),
+    book: (effect, mayBeRepeated) =>
+      call('book', effect.key, (options) => port.book(effect, options), mayBeRepeated),
   };
 }
 
 /** Maximum length of an error's text, because Temporal stores it with the failed activity. */
-const longestProblem = 500;
+const LONGEST_PROBLEM = 500;
 
 interface AnyPort {
   lookUp(key: string, options: CallOptions): Promise<unknown>;
@@ -73,7 +73,7 @@ interface AnyPort {
  * Looks up an effect that may have been tried before, and calls it only if nothing took effect
  * under its key. An answer that is no outcome of the effect never counts as one.
  */
-function performing({ name, port, limits }: Provider<AnyPort>) {
+function createCall({ name, port, limits }: Provider<AnyPort>) {
   const gate = createGate(name, limits);
 
   async function ask(what: string, call: () => Promise<unknown>): Promise<unknown> {
@@ -81,7 +81,7 @@ function performing({ name, port, limits }: Provider<AnyPort>) {
       return await call();
     } catch (error) {
       // Without the `cause`: a module may have put anything into it, and Temporal would keep it.
-      throw new OutcomeUnknown(`${name}: ${what} failed: ${messageOf(error).slice(0, longestProblem)}`);
+      throw new OutcomeUnknown(`${name}: ${what} failed: ${messageOf(error).slice(0, LONGEST_PROBLEM)}`);
     }
   }
 
@@ -96,7 +96,7 @@ function performing({ name, port, limits }: Provider<AnyPort>) {
   return async <T extends EffectType>(
     type: T,
     key: string,
-    call: (options: CallOptions) => Promise<unknown>,
+    make: (options: CallOptions) => Promise<unknown>,
     mayBeRepeated: boolean,
   ): Promise<OutcomeOf<T>> =>
     await gate.call(key, async (signal) => {
@@ -106,6 +106,6 @@ function performing({ name, port, limits }: Provider<AnyPort>) {
         // After the timeout, another attempt may have begun, so this one makes no further call.
         signal.throwIfAborted();
       }
-      return outcome(type, await ask(type, () => call({ signal })), type);
+      return outcome(type, await ask(type, () => make({ signal })), type);
     });
 }

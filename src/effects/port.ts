@@ -42,3 +42,11 @@ export interface Limits {
   /** timeout of one look-up and one call together; after it, the outcome is unknown */
   readonly timeoutMs: number;
 }
+
+/** A provider as steps use it. */
+export interface Provider<P> {
+  /** the name in messages: `payments (./my-provider.mjs)` */
+  readonly name: string;
+  readonly port: P;
+  readonly limits: Limits;
+}

@@ -19,7 +19,7 @@ export interface ForgettingDeps {
   readonly taskQueue: string;
 }
 
-const concurrency = 8;
+const CONCURRENCY = 8;
 
 /** The activities of `forgetPerson`. */
 export function createForgetting({ db, keyStore, taskQueue }: ForgettingDeps): ForgettingActivities {
@@ -47,7 +47,7 @@ export function createForgetting({ db, keyStore, taskQueue }: ForgettingDeps): F
         for await (const order of ordersOf(stores, forgetting.customerId))
           if (await needsForgetting(db, order, keys)) yield order.orderId;
       };
-      for await (const orderIds of batches(concerned(), concurrency)) {
+      for await (const orderIds of batches(concerned(), CONCURRENCY)) {
         heartbeat();
         await Promise.all(orderIds.map((orderId) => forgetInOrder(stores, orderId, message)));
       }

@@ -79,7 +79,7 @@ export async function needsForgetting(db: Db, order: Order, keys: readonly strin
   return others.some((keyId) => named.has(keyId));
 }
 
-const namedAtMost = 100;
+const MOST_NAMED = 100;
 
 /**
  * The customer's orders that are not finished.
@@ -99,7 +99,7 @@ export async function openOrders(
     if (mayForget(order) || (keys !== undefined && !(await needsForgetting(stores.db, order, keys))))
       continue;
     count += 1;
-    if (orderIds.length < namedAtMost) orderIds.push(order.orderId);
+    if (orderIds.length < MOST_NAMED) orderIds.push(order.orderId);
   }
   return { count, orderIds };
 }

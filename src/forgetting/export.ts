@@ -1,6 +1,6 @@
 import type { Opened } from '../access/persons/opening.js';
 import { attentionOf } from '../attention/list.js';
-import type { AttentionDeps } from '../attention/paging.js';
+import type { AttentionDeps } from '../attention/source.js';
 import { committed } from '../mongodb/durability.js';
 import { readHistoryLog } from '../log/history/history.js';
 import { readStored } from '../log/journal/read-journal.js';

@@ -15,6 +15,9 @@ import { keptRuns } from './kept-runs.js';
 import { addPersons, noPersons } from './persons-in.js';
 import { PlaceFindings } from './place-findings.js';
 
+/** How many documents of a view are read by one query. */
+const IDS_AT_A_TIME = 500;
+
 /** The findings for all places. */
 export interface Inspection {
   /** number of orders whose person is forgotten */
@@ -33,7 +36,8 @@ interface Asked {
 }
 
 /**
- * Checks every place that held values of a customer.
+ * Checks every place that held values of a customer, and removes copies that are not needed: kept
+ * builds of views that have a value in plain text, and what receivers of webhooks answered.
  *
  * @throws Error if a view has not caught up yet, or a key still exists: call it again
  */
@@ -193,9 +197,9 @@ async function inspectBuilds(
     for (const build of [state.previous, state.rebuilding, state]) {
       if (build === undefined) continue;
       const found = noPersons();
-      for (let from = 0; from < ids.length; from += idsAtATime) {
+      for (let from = 0; from < ids.length; from += IDS_AT_A_TIME) {
         heartbeat();
-        const some = { _id: { $in: ids.slice(from, from + idsAtATime) } };
+        const some = { _id: { $in: ids.slice(from, from + IDS_AT_A_TIME) } };
         for await (const document of documents(db, build.collection).find(some, committed)) {
           looked += 1;
           addPersons(found, document);
@@ -214,8 +218,6 @@ async function inspectBuilds(
   }
   return { looked, dropped };
 }
-
-const idsAtATime = 500;
 
 function notReached({ histories, journals, aside }: Logs): readonly NotReached[] {
   const all = [histories, journals, aside];

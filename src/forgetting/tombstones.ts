@@ -26,10 +26,10 @@ export async function ensureTombstoneIndex(db: Db): Promise<void> {
  * restored from a backup may have such keys. No person may be opened before this has resolved.
  */
 async function destroyForgottenKeys(db: Db, keyStore: KeyStore): Promise<void> {
-  for await (const keys of batches(forgottenKeys(db), batchSize)) await keyStore.destroy(...keys);
+  for await (const keys of batches(forgottenKeys(db), BATCH_SIZE)) await keyStore.destroy(...keys);
 }
 
-const batchSize = 1_000;
+const BATCH_SIZE = 1_000;
 
 async function* forgottenKeys(db: Db): AsyncGenerator<KeysToDestroy, void> {
   const found = journal(orderLog, db)

@@ -39,7 +39,7 @@ interface CursorReply<C> {
   };
 }
 
-const batchSize = 500;
+const BATCH_SIZE = 500;
 
 /**
  * A cursor's id as `getMore` takes it. The driver turns an id below 2^53, about one in a thousand,
@@ -79,7 +79,7 @@ export async function openChangeStream<C>(
     const changes = cursor.firstBatch ?? cursor.nextBatch ?? [];
     const batch: ChangeBatch<C> = {
       changes,
-      isFull: changes.length >= batchSize,
+      isFull: changes.length >= BATCH_SIZE,
       resumeToken: cursor.postBatchResumeToken,
     };
     return { id: asLong(cursor.id), batch };
@@ -89,7 +89,7 @@ export async function openChangeStream<C>(
     const { id, batch } = await command({
       aggregate: collection ?? 1,
       pipeline: [{ $changeStream }, ...pipeline],
-      cursor: { batchSize },
+      cursor: { batchSize: BATCH_SIZE },
     });
     let last = batch;
     let arrivedAt = performance.now();
@@ -99,7 +99,7 @@ export async function openChangeStream<C>(
         try {
           if (last.changes.length > 0 && !last.isFull)
             await pause(arrivedAt + paceMs - performance.now(), signal);
-          const more = { getMore: id, collection: cursors, batchSize, maxTimeMS: waitMs };
+          const more = { getMore: id, collection: cursors, batchSize: BATCH_SIZE, maxTimeMS: waitMs };
           last = (await command(more, signal)).batch;
           arrivedAt = performance.now();
           return last;

@@ -3,7 +3,7 @@ import { committed, durable } from './durability.js';
 import { withTimeout } from '../outages/timeout.js';
 
 /** Well below the 10 s of an activity attempt. The driver itself would retry for 120 s. */
-const giveUpAfterMs = 5_000;
+const GIVE_UP_AFTER_MS = 5_000;
 
 /**
  * Runs `work` in a transaction, and runs it again after a write conflict. When this resolves, the
@@ -16,7 +16,7 @@ export async function inTransaction<T>(db: Db, work: (session: ClientSession) =>
   return await db.client.withSession((session) =>
     // After the timeout the session is ended, so `work` fails and stops.
     withTimeout(
-      giveUpAfterMs,
+      GIVE_UP_AFTER_MS,
       session.withTransaction(() => work(session), { ...committed, ...durable }),
     ),
   );

@@ -16,7 +16,8 @@ import { DeadlineExceeded } from './timeout.js';
 /**
  * True if MongoDB could not be reached, has no primary or did not answer in time (`withTimeout`).
  * False for a mistake in the request, such as a document that is too large, and for errors that are
- * not MongoDB's.
+ * not MongoDB's. True as well for a query that exceeded its `maxTimeMS`: a caller that answers that
+ * in another way asks `isQueryTooSlow` first.
  */
 export function isMongoOutage(error: unknown): boolean {
   if (error instanceof DeadlineExceeded || isBrokenSocket(error)) return true;
@@ -56,7 +57,10 @@ const outages = [
 /** Names of errors whose classes the driver does not export. */
 const unexportedOutages = new Set(['MongoPoolClosedError', 'MongoWaitQueueTimeoutError']);
 
-/** True if MongoDB answered, but gave the query up because it exceeded its `maxTimeMS`. */
+/**
+ * True if MongoDB answered, but gave the query up because it exceeded its `maxTimeMS`. That is one
+ * of the errors of `isMongoOutage`, so ask this first.
+ */
 export function isQueryTooSlow(error: unknown): boolean {
   return error instanceof MongoServerError && error.code === MAX_TIME_EXPIRED;
 }

@@ -4,19 +4,21 @@ import {
   WorkflowUpdateRPCTimeoutOrCancelledError,
 } from '@temporalio/client';
 
-/** gRPC status codes of a server that is unavailable, slow, overloaded or shutting down. */
+/** The gRPC status codes that are told apart here. */
+const FAILED_PRECONDITION = 9;
+const RESOURCE_EXHAUSTED = 8;
+
+/** gRPC status codes after which the same call may succeed. */
 const outageCodes = new Set([
   1, // CANCELLED
   2, // UNKNOWN
   4, // DEADLINE_EXCEEDED
-  8, // RESOURCE_EXHAUSTED
+  RESOURCE_EXHAUSTED,
   10, // ABORTED
   13, // INTERNAL
   14, // UNAVAILABLE
   15, // DATA_LOSS
 ]);
-
-const failedPrecondition = 9;
 
 /**
  * True if Temporal could not be reached or did not answer in time. For an update or a query, also
@@ -24,18 +26,16 @@ const failedPrecondition = 9;
  */
 export function isTemporalOutage(error: unknown): boolean {
   if (error instanceof WorkflowUpdateRPCTimeoutOrCancelledError) return true;
-  const cause = error instanceof ServiceError ? error.cause : error;
-  return isGrpcServiceError(cause) && outageCodes.has(cause.code) && !isTooLarge(cause);
+  const failure = grpcStatusIn(error);
+  return failure !== undefined && outageCodes.has(failure.code) && !isTooLarge(failure);
 }
-
-const resourceExhausted = 8;
 
 /**
  * True if a message was larger than its receiver allows. The server is up, and the same call always
  * fails.
  */
-export function isTooLarge({ code, details }: { readonly code: number; readonly details: string }): boolean {
-  return code === resourceExhausted && /message larger than max/i.test(details);
+export function isTooLarge({ code, details }: GrpcStatus): boolean {
+  return code === RESOURCE_EXHAUSTED && /message larger than max/i.test(details);
 }
 
 /**
@@ -44,6 +44,16 @@ export function isTooLarge({ code, details }: { readonly code: number; readonly 
  * the same id can be sent again.
  */
 export function isTaskFailure(error: unknown): boolean {
+  return grpcStatusIn(error)?.code === FAILED_PRECONDITION;
+}
+
+interface GrpcStatus {
+  readonly code: number;
+  readonly details: string;
+}
+
+/** The status of a failed gRPC call, whose error the client may have wrapped. */
+export function grpcStatusIn(error: unknown): GrpcStatus | undefined {
   const cause = error instanceof ServiceError ? error.cause : error;
-  return isGrpcServiceError(cause) && cause.code.valueOf() === failedPrecondition;
+  return isGrpcServiceError(cause) ? cause : undefined;
 }

@@ -1,5 +1,5 @@
 import type { Db } from 'mongodb';
-import { endpointViews, isEnabled } from '../delivery/webhooks/endpoints.js';
+import { endpointViews, enabledEndpoints } from '../delivery/webhooks/endpoints.js';
 import { deliveringWebhooks } from '../delivery/webhooks/deliver-webhooks.js';
 import { unheldTasks } from '../log/feed/leases.js';
 import { unheldInWords } from '../log/feed/unheld-in-words.js';
@@ -21,7 +21,10 @@ const leasedTasks = [
  * webhooks counts only if there are endpoints.
  */
 export async function unheldTaskConcern(db: Db): Promise<string | undefined> {
-  const endpoint = await endpointViews(db).findOne(isEnabled, { ...answering, projection: { _id: 1 } });
+  const endpoint = await endpointViews(db).findOne(enabledEndpoints, {
+    ...answering,
+    projection: { _id: 1 },
+  });
   const needed = endpoint === null ? leasedTasks : [...leasedTasks, deliveringWebhooks];
   return unheldInWords(await unheldTasks(db, needed), 'feed');
 }

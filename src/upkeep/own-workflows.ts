@@ -33,7 +33,7 @@ export interface OwnWorkflows {
 export type ScheduleState = 'running' | 'gone' | { readonly pausedFor: string };
 
 const { WORKFLOW_EXECUTION_STATUS_RUNNING: RUNNING } = proto.temporal.api.enums.v1.WorkflowExecutionStatus;
-const maxListed = 200;
+const MOST_LISTED = 200;
 /** The types of rebuilds: of this version, and of an earlier one. */
 const rebuilds = `'${rebuildWorkflow}', 'rebuild'`;
 const endedFromOutside = `'Terminated', 'Canceled', 'TimedOut'`;
@@ -53,7 +53,7 @@ export async function listOwnWorkflows(deployment: Deployment, since: string): P
     client.workflowService.listWorkflowExecutions({
       namespace,
       query: `(${ended}) OR (${stranded})`,
-      pageSize: maxListed,
+      pageSize: MOST_LISTED,
     }),
     scheduleState(deployment),
   ]);

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Db } from 'mongodb';
-import { ensureAttentionIndexes } from '../../src/attention/list.js';
+import { ensureAttentionIndexes } from '../../src/attention/indexes.js';
 import type { AttentionRow } from '../../src/attention/rows.js';
 import { run } from '../../src/cli/program.js';
 import type { Session } from '../../src/cli/script/script.js';

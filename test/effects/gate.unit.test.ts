@@ -1,5 +1,6 @@
 import { expect, test } from '@jest/globals';
-import { createGate, ProviderBusy } from '../../src/effects/gate.js';
+import { createGate } from '../../src/effects/gate.js';
+import { ProviderBusy } from '../../src/effects/provider-busy.js';
 import { DeadlineExceeded } from '../../src/outages/timeout.js';
 
 const patient = { concurrency: 10, timeoutMs: 60_000 };

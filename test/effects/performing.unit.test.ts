@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { outcomeIn } from '../../src/effects/answers.js';
 import type { PaymentProvider } from '../../src/effects/payments/port.js';
-import { OutcomeUnknown, performPayments } from '../../src/effects/performing.js';
+import { OutcomeUnknown, paymentEffects } from '../../src/effects/performing.js';
 import type { EffectType } from '../../src/order/effects.js';
 
 const request = {
@@ -22,7 +22,7 @@ function provider(known: unknown, answer: unknown) {
   };
   // A provider may answer anything, so the type does not fit.
   const port = { lookUp: give('lookUp', known), void: give('void', answer) } as unknown as PaymentProvider;
-  const { void: perform } = performPayments({
+  const { void: perform } = paymentEffects({
     name: 'bank',
     port,
     limits: { concurrency: 1, timeoutMs: 60_000 },
@@ -65,7 +65,7 @@ describe('an effect that may have been tried before', () => {
     let answer: (known: unknown) => void = () => undefined;
     const lookUp = () => new Promise((resolve) => (answer = resolve));
     const call = () => asked.push('void');
-    const { void: perform } = performPayments({
+    const { void: perform } = paymentEffects({
       name: 'bank',
       port: { lookUp, void: call } as unknown as PaymentProvider,
       limits: { concurrency: 1, timeoutMs: 20 },

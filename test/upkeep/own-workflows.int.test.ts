@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { isEnabled } from '../../src/delivery/webhooks/endpoints.js';
+import { enabledEndpoints } from '../../src/delivery/webhooks/endpoints.js';
 import { unheldTaskConcern } from '../../src/upkeep/concern.js';
 import { logs } from '../../src/logs.js';
 import type { Db } from 'mongodb';
@@ -94,7 +94,7 @@ test('readiness names each task that the feed did, once no process does it', asy
   const tasks = Object.keys(leases?.tasks ?? {});
   expect(tasks.length).toBeGreaterThan(logs.length);
   // Without an endpoint, the task that delivers webhooks need not be held.
-  const endpoint = { _id: 'e-1', ...isEnabled };
+  const endpoint = { _id: 'e-1', ...enabledEndpoints };
   await db.collection<{ readonly _id: string }>('endpoints').insertOne(endpoint);
   await feed.stop();
   try {

@@ -1,19 +1,19 @@
 import { asyncLocalStorage } from '@temporalio/activity';
 import type { Db } from 'mongodb';
 import { keysOfDatabase } from '../../src/access/persons/key-store-of.js';
-import { openingReceivers } from '../../src/effects/carriers/opening.js';
+import { openingReceivers } from '../../src/effects/carriers/open-receivers.js';
 import type { CarrierProvider } from '../../src/effects/carriers/port.js';
 import { sandboxCarriers } from '../../src/effects/carriers/sandbox-carriers.js';
 import { stockInventory } from '../../src/effects/inventory/inventory.js';
-import { openingMethods } from '../../src/effects/payments/opening.js';
+import { openingMethods } from '../../src/effects/payments/open-methods.js';
 import { sandboxPayments } from '../../src/effects/payments/sandbox-payments.js';
 import {
-  performCarriers,
-  performInventory,
-  performPayments,
-  type Performing,
-  type Provider,
+  carrierEffects,
+  inventoryEffects,
+  paymentEffects,
+  type EffectFunctions,
 } from '../../src/effects/performing.js';
+import type { Provider } from '../../src/effects/port.js';
 import type { Limits } from '../../src/effects/port.js';
 import type { Providers } from '../../src/effects/provider-modules.js';
 import { endpointLog } from '../../src/endpoint/endpoint-log.js';
@@ -75,11 +75,11 @@ export function createActivities({
     limits: sandboxLimits,
   };
   const keys = keysOfDatabase(db);
-  const payments = performPayments({ name, port: openingMethods(keys, port), limits });
+  const payments = paymentEffects({ name, port: openingMethods(keys, port), limits });
   const its = carriersOf(db, providers);
-  const carriers = performCarriers({ ...its, port: openingReceivers(keys, its.port) });
+  const carriers = carrierEffects({ ...its, port: openingReceivers(keys, its.port) });
   // The built-in inventory shares the database that steps record in, so it needs no separate limit.
-  const inventory = providers.inventory ? performInventory(providers.inventory) : stockInventory(db);
+  const inventory = providers.inventory ? inventoryEffects(providers.inventory) : stockInventory(db);
   /** by the name of the entity, which is its workflow type */
   const byEntity: Readonly<Record<string, LogActivities & ResumptionActivities>> = {
     [orderLog.entity.name]: createLogActivities(orderLog, { db, tally, recorder }),
@@ -95,7 +95,7 @@ export function createActivities({
     if (found === undefined) throw new TypeError(`No activities are here for the entity ${entity}.`);
     return found;
   };
-  function step<T extends EffectType>(type: T, perform: Performing<T>[T]) {
+  function step<T extends EffectType>(type: T, perform: EffectFunctions<T>[T]) {
     return async ({ events, effect, resumption }: Step<T>): Promise<OutcomeOf<T>> => {
       if (effect === undefined)
         throw new TypeError('A step without an effect has to use the activity `record`.');

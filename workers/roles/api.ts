@@ -196,7 +196,7 @@ function serveReads(
     ...reading,
     db: mongo.db,
     tail,
-    orderTaskQueue: taskQueue,
+    taskQueue,
     providers,
     attentionAfterMs: config.attentionAfterMs,
     cursorSecrets: config.secrets.cursor,

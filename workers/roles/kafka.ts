@@ -1,5 +1,5 @@
 import { Client } from '@temporalio/client';
-import { takeCommands } from '../../src/api/commands/kafka/taking.js';
+import { consumeCommands } from '../../src/api/commands/kafka/consume-commands.js';
 import { namespaceIdOf } from '../../src/api/operations/system.js';
 import { publishFeed } from '../../src/delivery/kafka/publishing.js';
 import type { KafkaSettings } from '../../src/delivery/kafka/settings.js';
@@ -28,7 +28,7 @@ export function startKafka(context: RoleContext, settings: KafkaSettings): Runni
   };
   const tasks = [publishFeed({ db, tail, settings, system })];
   const publishing = runLeasedTasks({ db, tasks, signal, healthOf });
-  const taking = takeCommands({
+  const consuming = consumeCommands({
     db,
     settings,
     gateway: gatewayOf({ client, config, mongo, logger }),
@@ -39,7 +39,7 @@ export function startKafka(context: RoleContext, settings: KafkaSettings): Runni
   return {
     async stop() {
       stopping.abort();
-      await Promise.all([publishing, taking]);
+      await Promise.all([publishing, consuming]);
     },
   };
 }

@@ -1,7 +1,7 @@
 import type { KeyObject } from 'node:crypto';
 import type { Collection, Db } from 'mongodb';
 import { pause } from '../../concurrency/pause.js';
-import { createSharing } from '../../concurrency/sharing.js';
+import { createSingleFlight } from '../../concurrency/single-flight.js';
 import { committed, durable, isDuplicateKey } from '../../mongodb/durability.js';
 import { isMongoOutage } from '../../outages/mongo-outage.js';
 import { withTimeout } from '../../outages/timeout.js';
@@ -40,7 +40,7 @@ class MongoKeyStore implements KeyStore {
   private readonly system: SystemKeys;
   private readonly spares: SpareKeys;
   /** shares searches for sealing keys, by customer */
-  private readonly searching = createSharing<CustomerKey>();
+  private readonly searching = createSingleFlight<CustomerKey>();
   /** the claims that are under way */
   private readonly claims = new Set<Promise<unknown>>();
   /** see `holdUntil`; undefined if nothing is waited for */

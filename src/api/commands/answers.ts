@@ -84,15 +84,18 @@ const statusOf = {
  */
 const incomplete: ReadonlySet<string> = new Set(['parcel_unknown']);
 
+/** Neither success nor refusal came in time. */
+export function outcomeUnknown(): HttpProblem {
+  const detail =
+    'There was no answer in time. The outcome is unknown: it may still take effect. Send it again with the same Idempotency-Key.';
+  return new HttpProblem(503, 'outcome_unknown', detail);
+}
+
 /** Maps every outcome other than success to HTTP. */
 export function problemOf(
   result: Extract<CommandResult, { kind: 'refused' | 'unknown-outcome' }>,
 ): HttpProblem {
-  if (result.kind === 'unknown-outcome') {
-    const detail =
-      'There was no answer in time. The outcome is unknown: it may still take effect. Send it again with the same Idempotency-Key.';
-    return new HttpProblem(503, 'outcome_unknown', detail);
-  }
+  if (result.kind === 'unknown-outcome') return outcomeUnknown();
   const { refusal, allowedCommands, version, status } = result;
   const { kind, code, message, pointer } = refusal;
   return new HttpProblem(incomplete.has(code) ? 400 : statusOf[kind], code, message, {

@@ -19,14 +19,17 @@ import { answering } from '../../mongodb/durability.js';
 import { isTaskFailure, isTemporalOutage } from '../../outages/temporal-outage.js';
 import { noEndpoint } from '../schemas/endpoint-answer.js';
 import { HttpProblem } from '../problem.js';
-import { problemOf } from './answers.js';
+import { outcomeUnknown, problemOf } from './answers.js';
 import type { CommandMeta } from './gateway/gateway.js';
 import { hashOf } from './gateway/derived-ids.js';
 import { messageWith } from './gateway/message.js';
 
 type Types = keyof EndpointCommands;
 
-/** Sends commands to the workflows of endpoints. A refusal is thrown as a problem. */
+/**
+ * Sends commands to the workflows of endpoints. Only routes call it, so what is not a success is
+ * thrown as the problem that they answer.
+ */
 export interface EndpointGateway {
   /**
    * @param body what the client sent: the same key with another one is refused
@@ -78,7 +81,7 @@ export function createEndpointGateway({
       return await client.connection.withDeadline(Date.now() + answerWithinMs, call);
     } catch (error) {
       if (!isTemporalOutage(error) && !isTaskFailure(error)) throw error;
-      throw problemOf({ kind: 'unknown-outcome', orderId: '' });
+      throw outcomeUnknown();
     }
   }
 
@@ -114,6 +117,7 @@ export function createEndpointGateway({
           await client.workflow.start(endpoints.name, {
             workflowId: workflowIdOf(endpointLog, endpointId),
             ...options,
+            // A repeated create gives the first answer again, which has this time.
             memo: { ...options.memo, answeredAt: now },
             taskQueue,
             args: [{ orderId: endpointId, create: message }],

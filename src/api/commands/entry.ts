@@ -24,7 +24,7 @@ export interface Field {
   /** an option such as `--reason <text>`, or an argument such as `<text>` */
   readonly typed: string;
   readonly says: string;
-  /** how the text is read (`cli/script/arguments.ts`); without it, the text is the value */
+  /** how the text is read (`cli/script/options.ts`); without it, the text is the value */
   readonly reads?: 'amount' | 'json' | 'texts' | 'newLines' | 'amendedLines' | 'quantities';
   /** the script refuses to run without this option */
   readonly required?: true;

@@ -7,16 +7,15 @@ import { orderLog } from '../../order-log.js';
 import type { Http } from '../http.js';
 import { HttpProblem } from '../problem.js';
 import { DeliveryAnswer, EndpointPath, tags } from '../schemas/endpoint.js';
-import { closed, Id, Time } from '../schemas/values.js';
+import { closed, Id, Position, Time } from '../schemas/values.js';
 import {
-  config,
   type EndpointDeps,
-  existing,
-  one,
-  Position,
-  refuseBeyond,
-  refusals,
-} from './routes-endpoints.js';
+  endpointPath,
+  endpointRefusals,
+  existingEndpoint,
+  refuseAfterHead,
+  webhooksWrite,
+} from './endpoint-requests.js';
 import { CreateHeaders } from './schemas.js';
 
 /** What an endpoint gets beside the feed: a test, the feed again, or one event again. */
@@ -28,9 +27,9 @@ export function registerDeliveries(app: Http, deps: EndpointDeps): void {
 
 function testRoute(app: Http, { db, endpoints }: EndpointDeps): void {
   app.post(
-    `${one}/test`,
+    `${endpointPath}/test`,
     {
-      config,
+      config: webhooksWrite,
       schema: {
         summary: 'Send an endpoint a test message now',
         description:
@@ -39,12 +38,16 @@ function testRoute(app: Http, { db, endpoints }: EndpointDeps): void {
         headers: CreateHeaders,
         params: EndpointPath,
         body: closed({}),
-        response: { 200: DeliveryAnswer, ...refusals },
+        response: { 200: DeliveryAnswer, ...endpointRefusals },
       },
     },
     async (request, reply) => {
       const { secrets, sender } = endpoints;
-      const { orderId: endpointId, url, secretIds } = await existing(endpoints, request.params.endpointId);
+      const {
+        orderId: endpointId,
+        url,
+        secretIds,
+      } = await existingEndpoint(endpoints, request.params.endpointId);
       const receiver = { endpointId, url, secrets: await secrets.read(secretIds) };
       // Frees the request's place, because all that remains is waiting.
       request.leave();
@@ -55,9 +58,9 @@ function testRoute(app: Http, { db, endpoints }: EndpointDeps): void {
 
 function replayRoute(app: Http, { db, endpoints }: EndpointDeps): void {
   app.post(
-    `${one}/replay`,
+    `${endpointPath}/replay`,
     {
-      config,
+      config: webhooksWrite,
       schema: {
         summary: 'Deliver the feed again, from a position or a time',
         description: 'Events after the position, or that were recorded at this time or later.',
@@ -67,7 +70,7 @@ function replayRoute(app: Http, { db, endpoints }: EndpointDeps): void {
         body: closed({ after: Type.Optional(Position), from: Type.Optional(Time) }),
         response: {
           200: closed({ endpointId: Type.String(), generation: Type.Integer(), after: Type.Integer() }),
-          ...refusals,
+          ...endpointRefusals,
         },
       },
     },
@@ -76,8 +79,8 @@ function replayRoute(app: Http, { db, endpoints }: EndpointDeps): void {
       if ((after === undefined) === (from === undefined))
         throw new HttpProblem(422, 'replay_place', 'Say either after (a position) or from (a time).');
       const { generations, head } = await feedEnd(orderLog, db, answering);
-      refuseBeyond(after, head);
-      const endpoint = await existing(endpoints, request.params.endpointId);
+      refuseAfterHead(after, head);
+      const endpoint = await existingEndpoint(endpoints, request.params.endpointId);
       const place = after ?? { from: new Date(from ?? '').toISOString(), head };
       const position = await replayFrom(db, endpoint, generations, place);
       const { generation } = generations.current;
@@ -88,9 +91,9 @@ function replayRoute(app: Http, { db, endpoints }: EndpointDeps): void {
 
 function retryRoute(app: Http, { db, endpoints }: EndpointDeps): void {
   app.post(
-    `${one}/deliveries/:eventId/retry`,
+    `${endpointPath}/deliveries/:eventId/retry`,
     {
-      config,
+      config: webhooksWrite,
       schema: {
         summary: 'Deliver one event now: one that waits, is parked, or was delivered before',
         tags,
@@ -100,12 +103,12 @@ function retryRoute(app: Http, { db, endpoints }: EndpointDeps): void {
           eventId: Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}:[1-9]\\d{0,8}$' }),
         }),
         body: closed({}),
-        response: { 202: closed({ endpointId: Type.String(), eventId: Type.String() }), ...refusals },
+        response: { 202: closed({ endpointId: Type.String(), eventId: Type.String() }), ...endpointRefusals },
       },
     },
     async (request, reply) => {
       const { endpointId, eventId } = request.params;
-      await existing(endpoints, endpointId);
+      await existingEndpoint(endpoints, endpointId);
       if (!(await retryDelivery(db, endpointId, eventId)))
         throw new HttpProblem(404, 'event_not_found', `The feed has no event ${eventId}.`);
       return await reply.code(202).send({ endpointId, eventId });

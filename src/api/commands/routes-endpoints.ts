@@ -1,16 +1,12 @@
 import type { FastifyReply } from 'fastify';
-import type { Db } from 'mongodb';
 import { Type } from 'typebox';
-import type { WebhookSecrets } from '../../access/webhook-secrets.js';
 import { privateAddressIn } from '../../delivery/webhooks/public-addresses.js';
-import { forgetEndpoint } from '../../delivery/webhooks/operator-actions.js';
-import type { Sender } from '../../delivery/webhooks/sender.js';
-import type { Endpoint } from '../../endpoint/endpoint.js';
+import { forgetEndpoint } from '../../delivery/webhooks/forget-endpoint.js';
 import { byRequest, type EndpointSettings } from '../../endpoint/settings.js';
 import { feedEnd } from '../../log/feed/feed.js';
 import { answering } from '../../mongodb/durability.js';
 import { orderLog } from '../../order-log.js';
-import { endpointAnswer, noEndpoint } from '../schemas/endpoint-answer.js';
+import { endpointAnswer } from '../schemas/endpoint-answer.js';
 import {
   EndpointAnswer,
   EndpointPath,
@@ -19,33 +15,22 @@ import {
   tags,
   Url,
 } from '../schemas/endpoint.js';
-import { HttpProblem, problemsOf } from '../problem.js';
-import { closed } from '../schemas/values.js';
+import { HttpProblem } from '../problem.js';
+import { closed, Position } from '../schemas/values.js';
 import type { Http } from '../http.js';
-import type { EndpointGateway, EndpointResult } from './endpoint-gateway.js';
+import type { EndpointResult } from './endpoint-gateway.js';
+import {
+  type EndpointDeps,
+  endpointPath,
+  endpointRefusals,
+  endpointsPath,
+  existingEndpoint,
+  refuseAfterHead,
+  webhooksWrite,
+} from './endpoint-requests.js';
 import { derivedOrderId, hashOf } from './gateway/derived-ids.js';
 import { metaOf } from './request.js';
 import { CommandHeaders, CreateHeaders } from './schemas.js';
-
-export interface EndpointDeps {
-  readonly db: Db;
-  readonly endpoints: {
-    readonly gateway: EndpointGateway;
-    readonly secrets: WebhookSecrets;
-    /** for tests of an endpoint */
-    readonly sender: Sender;
-    readonly allowHttp: boolean;
-  };
-}
-
-export const Position = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER - 1_000 });
-export const refusals = {
-  ...problemsOf(400, 404, 409, 412, 413, 415, 422, 503),
-};
-export const config = { access: 'webhooks:write' } as const;
-const root = '/v1/webhook-endpoints';
-/** The path of one endpoint. */
-export const one = `${root}/:endpointId`;
 
 /** Endpoints, the receivers of webhooks: created, changed, deleted, and their secrets rotated. */
 export function registerEndpoints(app: Http, deps: EndpointDeps): void {
@@ -57,9 +42,9 @@ export function registerEndpoints(app: Http, deps: EndpointDeps): void {
 
 function createRoute(app: Http, { db, endpoints }: EndpointDeps): void {
   app.post(
-    root,
+    endpointsPath,
     {
-      config,
+      config: webhooksWrite,
       schema: {
         summary: 'Deliver events to a URL',
         description:
@@ -69,7 +54,7 @@ function createRoute(app: Http, { db, endpoints }: EndpointDeps): void {
         tags,
         headers: CreateHeaders,
         body: closed({ url: Url, ...settings, after: Type.Optional(Position) }),
-        response: { 201: EndpointWithSecret, ...refusals },
+        response: { 201: EndpointWithSecret, ...endpointRefusals },
       },
     },
     async (request, reply) => {
@@ -77,7 +62,7 @@ function createRoute(app: Http, { db, endpoints }: EndpointDeps): void {
       const { allowHttp, gateway, secrets } = endpoints;
       refuseUrl(url, allowHttp);
       const { generations, head } = await feedEnd(orderLog, db, answering);
-      refuseBeyond(after, head);
+      refuseAfterHead(after, head);
       const meta = metaOf(request);
       const endpointId = derivedOrderId(`${meta.issuer} endpoint`, meta.key);
       const secretId = secretIdOf(endpointId, meta.key);
@@ -97,10 +82,10 @@ function createRoute(app: Http, { db, endpoints }: EndpointDeps): void {
           if (error instanceof HttpProblem && error.status === 404) await secrets.removeAll(endpointId);
           throw error;
         });
-      headers(reply, result);
+      setHeaders(reply, result);
       return await reply
         .code(201)
-        .header('location', `${root}/${endpointId}`)
+        .header('location', `${endpointsPath}/${endpointId}`)
         .header('cache-control', 'no-store')
         .send({ ...endpointAnswer(result.endpoint), secret });
     },
@@ -109,9 +94,9 @@ function createRoute(app: Http, { db, endpoints }: EndpointDeps): void {
 
 function changeRoute(app: Http, { endpoints }: EndpointDeps): void {
   app.patch(
-    one,
+    endpointPath,
     {
-      config,
+      config: webhooksWrite,
       schema: {
         summary: 'Change an endpoint, disable it, or enable it again',
         description: 'After a change, everything that failed is tried again at once.',
@@ -119,7 +104,7 @@ function changeRoute(app: Http, { endpoints }: EndpointDeps): void {
         headers: CommandHeaders,
         params: EndpointPath,
         body: closed({ url: Type.Optional(Url), ...settings, enabled: Type.Optional(Type.Boolean()) }),
-        response: { 200: EndpointAnswer, ...refusals },
+        response: { 200: EndpointAnswer, ...endpointRefusals },
       },
     },
     async (request, reply) => {
@@ -131,7 +116,7 @@ function changeRoute(app: Http, { endpoints }: EndpointDeps): void {
       const meta = metaOf(request);
       const data = { ...changes, ...(allowHttp && { allowHttp }) };
       const change = () => gateway.execute(endpointId, 'ChangeEndpoint', data, meta);
-      if (enabled === undefined) return await answered(reply, await change());
+      if (enabled === undefined) return await sendEndpoint(reply, await change());
       const isChanged = Object.keys(changes).length > 0;
       if (isChanged) await change();
       const { expectedVersion, ...further } = meta;
@@ -143,22 +128,22 @@ function changeRoute(app: Http, { endpoints }: EndpointDeps): void {
       const result = enabled
         ? await gateway.execute(endpointId, 'EnableEndpoint', {}, ofStatus)
         : await gateway.execute(endpointId, 'DisableEndpoint', { reason: byRequest }, ofStatus);
-      return await answered(reply, result);
+      return await sendEndpoint(reply, result);
     },
   );
 }
 
 function deleteRoute(app: Http, { db, endpoints }: EndpointDeps): void {
   app.delete(
-    one,
+    endpointPath,
     {
-      config,
+      config: webhooksWrite,
       schema: {
         summary: 'Delete an endpoint, with its secrets and what waits for it',
         tags,
         headers: CommandHeaders,
         params: EndpointPath,
-        response: { 200: EndpointAnswer, ...refusals },
+        response: { 200: EndpointAnswer, ...endpointRefusals },
       },
     },
     async (request, reply) => {
@@ -167,16 +152,16 @@ function deleteRoute(app: Http, { db, endpoints }: EndpointDeps): void {
       const result = await gateway.execute(endpointId, 'DeleteEndpoint', {}, metaOf(request));
       await secrets.removeAll(endpointId);
       await forgetEndpoint(db, endpointId);
-      return await answered(reply, result);
+      return await sendEndpoint(reply, result);
     },
   );
 }
 
 function rotateSecretRoute(app: Http, { endpoints }: EndpointDeps): void {
   app.post(
-    `${one}/rotate-secret`,
+    `${endpointPath}/rotate-secret`,
     {
-      config,
+      config: webhooksWrite,
       schema: {
         summary: 'Give an endpoint a new secret',
         description: 'Until the next rotation, the old one signs too: each message has both signatures.',
@@ -184,32 +169,22 @@ function rotateSecretRoute(app: Http, { endpoints }: EndpointDeps): void {
         headers: CommandHeaders,
         params: EndpointPath,
         body: closed({}),
-        response: { 200: EndpointWithSecret, ...refusals },
+        response: { 200: EndpointWithSecret, ...endpointRefusals },
       },
     },
     async (request, reply) => {
       const { endpointId } = request.params;
       const meta = metaOf(request);
-      await existing(endpoints, endpointId);
+      await existingEndpoint(endpoints, endpointId);
       const secretId = secretIdOf(endpointId, `${meta.issuer} ${meta.key}`);
       const secret = await endpoints.secrets.make(secretId);
       const result = await endpoints.gateway.execute(endpointId, 'RotateSecret', { secretId }, meta);
-      headers(reply, result);
+      setHeaders(reply, result);
       return await reply
         .header('cache-control', 'no-store')
         .send({ ...endpointAnswer(result.endpoint), secret });
     },
   );
-}
-
-/** @throws HttpProblem 404 */
-export async function existing(
-  { gateway }: EndpointDeps['endpoints'],
-  endpointId: string,
-): Promise<Endpoint> {
-  const endpoint = await gateway.read(endpointId);
-  if (endpoint === undefined || endpoint.status === 'deleted') throw noEndpoint(endpointId);
-  return endpoint;
 }
 
 /** The id follows from the request, so that a repeated request gets the same secret. */
@@ -238,18 +213,12 @@ function invalidUrl(detail: string): HttpProblem {
   });
 }
 
-/** @throws HttpProblem 422 */
-export function refuseBeyond(after: number | undefined, head: number): void {
-  if (after === undefined || after <= head) return;
-  throw new HttpProblem(422, 'position_unknown', `The feed ends at position ${head}, before ${after}.`);
-}
-
-function headers(reply: FastifyReply, { endpoint, replayed }: EndpointResult): void {
+function setHeaders(reply: FastifyReply, { endpoint, replayed }: EndpointResult): void {
   reply.header('etag', `"${endpoint.version}"`);
   if (replayed) reply.header('idempotent-replayed', 'true');
 }
 
-async function answered(reply: FastifyReply, result: EndpointResult): Promise<FastifyReply> {
-  headers(reply, result);
+async function sendEndpoint(reply: FastifyReply, result: EndpointResult): Promise<FastifyReply> {
+  setHeaders(reply, result);
   return await reply.send(endpointAnswer(result.endpoint));
 }

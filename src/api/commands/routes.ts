@@ -1,7 +1,8 @@
 import type { Http } from '../http.js';
 import { keyRequests } from './request.js';
 import { registerDeliveries } from './routes-deliveries.js';
-import { type EndpointDeps, registerEndpoints } from './routes-endpoints.js';
+import type { EndpointDeps } from './endpoint-requests.js';
+import { registerEndpoints } from './routes-endpoints.js';
 import { type OrderCommandDeps, registerOrderCommands } from './routes-orders.js';
 import { type PersonCommandDeps, registerPersonCommands } from './routes-persons.js';
 import { registerResume, type ResumeDeps } from './routes-resume.js';

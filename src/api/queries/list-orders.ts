@@ -1,7 +1,7 @@
 import type { Db, Filter } from 'mongodb';
 import type { OrderStatus } from '../../order/order.js';
 import type { FulfillmentStatus, OrderView, PaymentStatus } from '../../order/view.js';
-import { needsAttention } from '../../attention/order-rows.js';
+import { attentionFilters } from '../../attention/orders.js';
 import { ago } from '../../log/feed/lag.js';
 import { answering } from '../../mongodb/durability.js';
 import { withTimeout } from '../../outages/timeout.js';
@@ -135,7 +135,9 @@ function toConditions(
     ...(paymentStatus === undefined ? [] : [{ paymentStatus }]),
     ...(fulfillmentStatus === undefined ? [] : [{ fulfillmentStatus }]),
     ...(held === undefined ? [] : [{ held: held === 'true' }]),
-    ...(attention === undefined ? [] : [{ [attention === 'true' ? '$or' : '$nor']: needsAttention(owedBy) }]),
+    ...(attention === undefined
+      ? []
+      : [{ [attention === 'true' ? '$or' : '$nor']: attentionFilters(owedBy) }]),
     ...(customerId === undefined ? [] : [{ 'customer.id': customerId }]),
     ...(sku === undefined ? [] : [{ skus: sku }]),
     ...(tag === undefined ? [] : [{ tags: tag }]),

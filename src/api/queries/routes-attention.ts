@@ -1,6 +1,7 @@
 import { Type } from 'typebox';
 import { listAttention } from '../../attention/list.js';
-import type { AttentionDeps, AttentionPlace } from '../../attention/paging.js';
+import type { AttentionCursor } from '../../attention/cursor.js';
+import type { AttentionDeps } from '../../attention/source.js';
 import { attentionCodes } from '../../attention/rows.js';
 import { durationMs } from '../../server/config/variables.js';
 import { problemsOf } from '../problem.js';
@@ -44,7 +45,7 @@ export function registerAttention(
           limit,
           olderThanMs: durationMs(olderThan),
           ...(code === undefined ? {} : { code }),
-          ...(cursor === undefined ? {} : { after: placeOf(cursors.read(list, cursor)) }),
+          ...(cursor === undefined ? {} : { after: sortKeyOf(cursors.read(list, cursor)) }),
         }),
       );
       const nextCursor = next && cursors.write(list, [next.code, next.since, next.id]);
@@ -54,7 +55,7 @@ export function registerAttention(
 }
 
 /** The cursor's signature proves that it holds what the route above wrote. */
-function placeOf([given, since = '', id = '']: readonly (string | number)[]): AttentionPlace {
+function sortKeyOf([given, since = '', id = '']: readonly (string | number)[]): AttentionCursor {
   const code = attentionCodes.find((one) => one === given) ?? attentionCodes[0];
   return { code, since: String(since), id: String(id) };
 }

@@ -1,6 +1,6 @@
 import type { Client } from '@temporalio/client';
 import type { Db } from 'mongodb';
-import { type OrderRun, runOf } from '../../attention/attempts.js';
+import { type OrderRun, runOf } from '../../attention/order-run.js';
 import { answering } from '../../mongodb/durability.js';
 import { foldHistory } from '../../log/history/history.js';
 import { wordOf } from '../../log/journal/stops.js';
@@ -95,9 +95,9 @@ export function registerNext(app: Http, { client, db, reader, uiUrl }: NextDeps)
 function effectsOf({ owed, updatedAt }: Order, run: OrderRun | undefined) {
   return owed.map(({ since = updatedAt, ...effect }) => {
     const alike = owed.filter(({ type }) => type === effect.type);
-    const steps = run?.tries.filter(({ type }) => type === effect.type) ?? [];
+    const steps = run?.pendingSteps.filter(({ type }) => type === effect.type) ?? [];
     const place = alike.findIndex(({ key }) => key === effect.key);
-    const { type: _, ...tries } = (steps.length === alike.length && steps[place]) || {};
-    return { ...shownEffectOf(effect), since, ...tries };
+    const { type: _, ...pendingSteps } = (steps.length === alike.length && steps[place]) || {};
+    return { ...shownEffectOf(effect), since, ...pendingSteps };
   });
 }

@@ -1,8 +1,8 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import { attentionOf } from '../../attention/list.js';
-import { isConcerned } from '../../attention/order-rows.js';
-import type { AttentionDeps } from '../../attention/paging.js';
+import { needsAttention } from '../../attention/orders.js';
+import type { AttentionDeps } from '../../attention/source.js';
 import { ago } from '../../log/feed/lag.js';
 import type { Moment } from '../../log/journal/time-travel.js';
 import { toView } from '../../order/view.js';
@@ -89,7 +89,7 @@ async function withAttention(
   found: FoundOrder,
 ): Promise<FoundOrder & Attentive> {
   const owedBy = ago(attention.attentionAfterMs);
-  if (!isConcerned(found.concerns ?? {}, owedBy)) return found;
+  if (!needsAttention(found.concerns ?? {}, owedBy)) return found;
   const rows = await attentionOf(attention, orderId).catch((error: unknown) => {
     if (isServerError(error)) return [];
     throw error;

@@ -1,6 +1,6 @@
 import type { Client } from '@temporalio/client';
 import type { Db } from 'mongodb';
-import { createSharing } from '../../concurrency/sharing.js';
+import { createSingleFlight } from '../../concurrency/single-flight.js';
 import { verifyOrders } from '../../effects/proof/verify-orders.js';
 import type { Providers } from '../../effects/provider-modules.js';
 import { answering } from '../../mongodb/durability.js';
@@ -16,7 +16,7 @@ import { orderNotFound } from './order-problems.js';
 export interface ProofDeps {
   readonly client: Client;
   readonly db: Db;
-  readonly orderTaskQueue: string;
+  readonly taskQueue: string;
   /** the providers that the workers use */
   readonly providers: Providers;
 }
@@ -28,9 +28,9 @@ export interface ProofDeps {
 const ASK_FOR_MS = 10_000;
 
 /** `npx orders verify --order`, over HTTP. */
-export function registerProof(app: Http, { client, db, orderTaskQueue, providers }: ProofDeps): void {
+export function registerProof(app: Http, { client, db, taskQueue, providers }: ProofDeps): void {
   // A provider is not asked twice at the same time.
-  const sharing = createSharing<Awaited<ReturnType<typeof prove>>>();
+  const singleFlight = createSingleFlight<Awaited<ReturnType<typeof prove>>>();
 
   app.get(
     '/v1/orders/:orderId/proof',
@@ -47,7 +47,7 @@ export function registerProof(app: Http, { client, db, orderTaskQueue, providers
     },
     async (request, reply) => {
       const { orderId } = request.params;
-      const { last, report, checkedAt } = await sharing(orderId, () => prove(orderId));
+      const { last, report, checkedAt } = await singleFlight(orderId, () => prove(orderId));
       const { events, withoutHistory, discrepancies } = report;
       const hasHistory = withoutHistory === 0;
       if (events === 0 && !hasHistory && discrepancies.length === 0) throw orderNotFound(orderId);
@@ -70,7 +70,7 @@ export function registerProof(app: Http, { client, db, orderTaskQueue, providers
       .limit(1)
       .toArray();
     const askUntil = Date.now() + ASK_FOR_MS;
-    const verified = { client, db, taskQueue: orderTaskQueue, providers, askUntil };
+    const verified = { client, db, taskQueue, providers, askUntil };
     const report = await verifyOrders(verified, { orderId });
     return { last, report, checkedAt: new Date().toISOString() };
   }

@@ -35,8 +35,8 @@ export interface QueryDeps {
   readonly views: OrderViews;
   readonly reader: OrderReader;
   readonly persons: PersonsAtEdge;
-  /** the task queue of the orders' workflows */
-  readonly orderTaskQueue: string;
+  /** the task queue of the orders */
+  readonly taskQueue: string;
   /** the providers of the workers */
   readonly providers: Providers;
   /** an effect or a payment that is open for longer than this needs a person */
@@ -59,7 +59,7 @@ export function registerQueries(
     views,
     reader,
     persons,
-    orderTaskQueue,
+    taskQueue,
     providers,
     attentionAfterMs,
     cursorSecrets,
@@ -69,12 +69,12 @@ export function registerQueries(
 ): void {
   const cursors = createCursors(cursorSecrets);
   const past = createPast(db, reader);
-  const attention = { client, db, orderTaskQueue, attentionAfterMs, kafka };
+  const attention = { client, db, taskQueue, attentionAfterMs, kafka };
   registerOrder(app, { views, reader, past, attention, persons });
   registerOrderList(app, { db, views, cursors, attentionAfterMs, persons });
   registerOrderEvents(app, { db, views, reader, persons });
   registerNext(app, { client, db, reader, uiUrl });
-  registerProof(app, { client, db, orderTaskQueue, providers });
+  registerProof(app, { client, db, taskQueue, providers });
   registerAttention(app, { ...attention, cursors });
   registerTimeTravel(app, past);
   registerFeed(app, db);
@@ -86,10 +86,10 @@ export function registerQueries(
   registerViewQueries(app, { db, cursors });
   registerPersonQueries(app, {
     db,
-    stores: { client, db, taskQueue: orderTaskQueue },
+    stores: { client, db, taskQueue },
     attention,
     open: (value) => persons.open(value),
   });
-  registerProjections(app, { db, client, taskQueue: orderTaskQueue });
+  registerProjections(app, { db, client, taskQueue });
   registerParked(app, db);
 }

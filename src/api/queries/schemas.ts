@@ -5,9 +5,6 @@ import { closed } from '../schemas/values.js';
 
 const optional = Type.Optional;
 
-/** A position in the feed. */
-export const Position = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER - 1_000 });
-
 /** The generation of the feed to which a position belongs. */
 const generations = { minimum: 1, maximum: Number.MAX_SAFE_INTEGER };
 const ofPosition = 'the generation of the feed in which the position was received';

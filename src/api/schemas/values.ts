@@ -89,6 +89,8 @@ export const PositiveAmount = Type.Integer({ minimum: 1, maximum: limits.amount 
 export const Quantity = Type.Integer({ minimum: 1, maximum: limits.quantity });
 /** Units on hand. */
 export const StockCount = Type.Integer({ minimum: 0, maximum: 1_000_000_000 });
+/** A position in the feed. */
+export const Position = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER - 1_000 });
 export const Version = Type.Integer({ minimum: 1, maximum: limits.amount });
 
 /** An object schema that allows no other members. */

@@ -1,7 +1,7 @@
 /**
- * How far commands are taken from Kafka. They come in, and the gateway writes these rows
- * (`api/commands/kafka`). The rows are here because the list of attention and the status of
- * subscriptions read them, and neither knows the API.
+ * How far commands are taken from Kafka. `api/commands/kafka` writes these rows. They are here
+ * because the list of attention and the status of subscriptions read them, and may not import the
+ * API.
  */
 import type { Db } from 'mongodb';
 import { answering } from '../../mongodb/durability.js';

@@ -8,9 +8,10 @@ import {
   kPerformWithRetry,
   type RecordsBatch,
 } from '@platformatic/kafka';
-import { readFramedSnappy } from './framed-snappy.js';
+import { patchSnappy } from './framed-snappy.js';
 
-readFramedSnappy();
+// The client offers no other way to replace a decompression. Whatever reads records imports this file.
+patchSnappy();
 
 /** A record that is committed, or was sent without a transaction. */
 export interface CommittedRecord {
@@ -33,6 +34,12 @@ export interface Fetched {
 const IS_TRANSACTIONAL = 0x10;
 const IS_CONTROL = 0x20;
 const MOST_BYTES = 4 * 1_048_576;
+/** A broker answers as soon as it has any record. */
+const MIN_BYTES = 1;
+/** Each request names its partitions; the broker remembers none. */
+const NO_SESSION = { id: 0, epoch: 0, forgotten: [] };
+/** The leader is asked, and no nearer replica. */
+const NO_RACK = '';
 
 /**
  * Reads records from these offsets on. Filters aborted records here, because the client's filter is
@@ -100,6 +107,7 @@ interface Answered {
   readonly failed: ReadonlyMap<number, unknown>;
 }
 
+/** Asks the leader of each partition. Partitions whose leader failed are asked for one by one. */
 async function askLeaders(
   consumer: Consumer,
   topic: string,
@@ -120,14 +128,26 @@ async function askLeaders(
     if (broker === undefined) throw new Error(`A partition of the topic ${topic} has no leader.`);
     const [api, connection] = [await fetchApi(consumer), await consumer.connections.get(broker)];
     const asked = [{ topicId, partitions: offsets.map(partitionToFetch) }];
-    return await api.async(connection, forMs, 1, MOST_BYTES, isolationLevel, 0, 0, asked, [], '');
+    const { id, epoch, forgotten } = NO_SESSION;
+    return await api.async(
+      connection,
+      forMs,
+      MIN_BYTES,
+      MOST_BYTES,
+      isolationLevel,
+      id,
+      epoch,
+      asked,
+      forgotten,
+      NO_RACK,
+    );
   };
   const leaders = [...byLeader];
   const outcomes = await Promise.allSettled(leaders.map(([node, offsets]) => ask(node, offsets, waitMs)));
   const answers = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? outcome.value : []));
   const failed = new Map<number, unknown>();
-  for (const [index, outcome] of outcomes.entries()) {
-    const [node, offsets] = leaders[index] ?? [-1, []];
+  for (const [leader, outcome] of outcomes.entries()) {
+    const [node, offsets] = leaders[leader] ?? [-1, []];
     if (outcome.status === 'fulfilled') continue;
     // The leaders may have changed.
     consumer.clearMetadata();
@@ -135,9 +155,9 @@ async function askLeaders(
     // must not hold up the others.
     const alone =
       offsets.length === 1 ? [outcome] : await Promise.allSettled(offsets.map((one) => ask(node, [one], 0)));
-    for (const [place, one] of alone.entries()) {
+    for (const [index, one] of alone.entries()) {
       if (one.status === 'fulfilled') answers.push(one.value);
-      else failed.set(offsets[place]?.[0] ?? -1, one.reason);
+      else failed.set(offsets[index]?.[0] ?? -1, one.reason);
     }
   }
   const [reason] = failed.values();

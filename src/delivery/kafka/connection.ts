@@ -1,7 +1,6 @@
 import { isIP } from 'node:net';
-import { Admin, type Base, type BaseOptions } from '@platformatic/kafka';
+import type { Base, BaseOptions } from '@platformatic/kafka';
 import { type BackOff, backOffMs } from '../../concurrency/back-off.js';
-import { messageOf } from '../../outages/message-of.js';
 import { withTimeout } from '../../outages/timeout.js';
 import type { KafkaSettings } from './settings.js';
 
@@ -16,11 +15,6 @@ const RETRIES = 7;
  */
 const retrying: BackOff = { firstRetryMs: 10, longestRetryMs: 640 };
 const CLOSE_WITHIN_MS = 1_500;
-/**
- * Maximum size of an event: what a request of one megabyte contains, a third more for sealed
- * persons, and what the domain adds.
- */
-const MOST_RECORD_BYTES = 4 * 1_048_576;
 
 export function clientOptions({ brokers, tls, sasl }: KafkaSettings): BaseOptions {
   const { serverName, ...files } = tls ?? {};
@@ -60,78 +54,4 @@ export async function closeClient(client: Client): Promise<void> {
   const sockets = [...client.connections].map(([, { socket }]) => socket);
   await withTimeout(CLOSE_WITHIN_MS, client.close()).catch(() => undefined);
   for (const socket of sockets) socket.destroy();
-}
-
-interface TopicToMake {
-  readonly name: string;
-  readonly isCompacted?: true;
-  /**
-   * whether brokers decompress its records. Producers choose the compression, and this client does
-   * not know every one; and a small batch may be huge once it is decompressed.
-   */
-  readonly isDecompressed?: true;
-}
-
-/** Creates the topics that are missing, with the brokers' default number of replicas. */
-export async function ensureTopics(
-  settings: KafkaSettings,
-  topics: readonly TopicToMake[],
-  signal?: AbortSignal,
-): Promise<void> {
-  await withClient(new Admin(clientOptions(settings)), signal, async (admin) => {
-    const existing = new Set(await admin.listTopics());
-    for (const { name, isCompacted, isDecompressed } of topics) {
-      if (existing.has(name)) continue;
-      await admin
-        .createTopics({
-          topics: [name],
-          partitions: isCompacted ? 1 : settings.partitions,
-          replicas: -1,
-          configs: [
-            isCompacted
-              ? { name: 'cleanup.policy', value: 'compact' }
-              : { name: 'max.message.bytes', value: String(MOST_RECORD_BYTES) },
-            ...(isDecompressed ? [{ name: 'compression.type', value: 'uncompressed' }] : []),
-          ],
-        })
-        .catch((error: unknown) => {
-          // Another process has just made it.
-          if (!hasCode(error, 'TOPIC_ALREADY_EXISTS')) throw error;
-        });
-    }
-  });
-}
-
-/** Whether the error is, or contains, this error of Kafka's protocol. */
-export function hasCode(error: unknown, apiId: string): boolean {
-  if (typeof error !== 'object' || error === null) return false;
-  if ('apiId' in error && error.apiId === apiId) return true;
-  return 'errors' in error && Array.isArray(error.errors) && error.errors.some((one) => hasCode(one, apiId));
-}
-
-function reasonsOf(error: unknown): readonly unknown[] {
-  const isList = error instanceof AggregateError && error.errors.length > 0;
-  return isList ? error.errors.flatMap(reasonsOf) : [error];
-}
-
-/** The rights that the guide names, by the resource in Kafka's message. */
-const rights = {
-  Topic:
-    'read and write the topic of the events and the one of its checkpoints, read the topic of the commands, and write the one of the refused commands',
-  Group: 'read the consumer group that has the name of the topic of the commands',
-  'Transactional Id': 'write with the transactional id that has the name of the topic of the events',
-  Cluster: 'create topics, unless all are there',
-} as const;
-
-/**
- * The reason of a failure in words. The client nests errors in lists, one for each attempt and each
- * part of a request.
- */
-export function kafkaProblem(error: unknown): string {
-  const reasons = reasonsOf(error);
-  // If a request is refused for one topic, its other topics have this error.
-  const reason = reasons.findLast((one) => !hasCode(one, 'OPERATION_NOT_ATTEMPTED')) ?? reasons.at(-1);
-  const problem = messageOf(reason);
-  const lacking = Object.entries(rights).find(([kind]) => problem.startsWith(`${kind} authorization failed`));
-  return lacking === undefined ? problem : `${problem} KAFKA_USERNAME needs the right to ${lacking[1]}.`;
 }

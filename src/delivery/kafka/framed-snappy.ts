@@ -9,10 +9,10 @@ const HEAD_BYTES = MAGIC.length + 8;
 type Decompress = (data: Buffer) => Buffer;
 
 /**
- * Makes the client read what Java's clients compress by snappy. They write blocks in a framing
+ * Makes the client, in all of this process, read what Java's clients compress by snappy. They write blocks in a framing
  * (xerial), each after its length; the client reads the whole value as one block, and fails.
  */
-export function readFramedSnappy(): void {
+export function patchSnappy(): void {
   const { snappy } = compressionsAlgorithms as { readonly snappy: { decompressSync: Decompress } };
   const one: Decompress = snappy.decompressSync.bind(snappy);
   snappy.decompressSync = (data) =>

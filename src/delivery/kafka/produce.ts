@@ -51,9 +51,27 @@ interface BatchOptions {
   readonly sequence: number;
 }
 
-const HEAD_BYTES = 61;
+/**
+ * Where the members of a batch begin, in the sequence of `RecordBatch` in Kafka's documentation of
+ * its message format. Before `length` is the base offset, which the broker sets, and before `magic`
+ * the leader's epoch.
+ */
+const AT = {
+  length: 8,
+  magic: 16,
+  crc: 17,
+  attributes: 21,
+  lastOffsetDelta: 23,
+  baseTimestamp: 27,
+  maxTimestamp: 35,
+  producerId: 43,
+  producerEpoch: 51,
+  baseSequence: 53,
+  recordsCount: 57,
+  records: 61,
+} as const;
+/** `length` counts the bytes from here on. */
 const LENGTH_FROM = 12;
-const CHECKED_FROM = 21;
 const MAGIC = 2;
 const IS_TRANSACTIONAL = 0x10;
 
@@ -62,9 +80,9 @@ export function batchOf(
   records: readonly Uint8Array[],
   { producerId, producerEpoch, sequence }: BatchOptions,
 ): Buffer {
-  const size = records.reduce((sum, { length }) => sum + length + MOST_PREFIX_BYTES, HEAD_BYTES);
+  const size = records.reduce<number>((sum, { length }) => sum + length + MOST_PREFIX_BYTES, AT.records);
   const wire = new WireBytes(size);
-  wire.bytes(new Uint8Array(HEAD_BYTES));
+  wire.bytes(new Uint8Array(AT.records));
   for (const [offset, record] of records.entries()) {
     wire.varInt(2 + varIntLength(offset) + record.length);
     // No attributes, and no difference to the batch's time.
@@ -75,17 +93,17 @@ export function batchOf(
   }
   const batch = wire.written;
   const now = BigInt(Date.now());
-  batch.writeInt32BE(batch.length - LENGTH_FROM, 8);
-  batch.writeInt8(MAGIC, 16);
-  batch.writeInt16BE(IS_TRANSACTIONAL, CHECKED_FROM);
-  batch.writeInt32BE(records.length - 1, 23);
-  batch.writeBigInt64BE(now, 27);
-  batch.writeBigInt64BE(now, 35);
-  batch.writeBigInt64BE(producerId, 43);
-  batch.writeInt16BE(producerEpoch, 51);
-  batch.writeInt32BE(sequence, 53);
-  batch.writeInt32BE(records.length, 57);
-  batch.writeUInt32BE(crc32c(batch.subarray(CHECKED_FROM)), 17);
+  batch.writeInt32BE(batch.length - LENGTH_FROM, AT.length);
+  batch.writeInt8(MAGIC, AT.magic);
+  batch.writeInt16BE(IS_TRANSACTIONAL, AT.attributes);
+  batch.writeInt32BE(records.length - 1, AT.lastOffsetDelta);
+  batch.writeBigInt64BE(now, AT.baseTimestamp);
+  batch.writeBigInt64BE(now, AT.maxTimestamp);
+  batch.writeBigInt64BE(producerId, AT.producerId);
+  batch.writeInt16BE(producerEpoch, AT.producerEpoch);
+  batch.writeInt32BE(sequence, AT.baseSequence);
+  batch.writeInt32BE(records.length, AT.recordsCount);
+  batch.writeUInt32BE(crc32c(batch.subarray(AT.attributes)), AT.crc);
   return batch;
 }
 

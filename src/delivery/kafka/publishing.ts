@@ -7,7 +7,7 @@ import type { FeedTail } from '../../log/feed/tail.js';
 import { orderLog } from '../../order-log.js';
 import { chosenEvents } from '../chosen-events.js';
 import { placeIn } from '../place.js';
-import { kafkaProblem } from './connection.js';
+import { kafkaProblem } from './kafka-problem.js';
 import { type EncodedRecord, recordOf } from './records.js';
 import { noteDone, noteFailed, notePlace, notePublished, publishingTask } from './publishing-progress.js';
 import { openSession, type Session } from './session.js';

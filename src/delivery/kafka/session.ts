@@ -2,19 +2,14 @@ import { Consumer } from '@platformatic/kafka';
 import type { FeedPlace } from '../../log/feed/place.js';
 import { withTimeout } from '../../outages/timeout.js';
 import { beforeFirst } from '../place.js';
-import {
-  type Checkpoint,
-  CHECKPOINT_PARTITION,
-  checkpointText,
-  hangingPartitions,
-  hasRecords,
-  readCheckpoint,
-  wasCommitted,
-} from './checkpoint.js';
-import { clientOptions, closeClient, ensureTopics, withClient } from './connection.js';
+import { type Checkpoint, CHECKPOINT_PARTITION, checkpointText, readCheckpoint } from './checkpoint.js';
+import { clientOptions, closeClient, withClient } from './connection.js';
+import { ensureTopics } from './topics.js';
+import { endHanging } from './hanging-transactions.js';
+import { hasRecords } from './partition-records.js';
 import { encoded, type EncodedRecord, groups } from './records.js';
 import { type KafkaSettings, topicsOf } from './settings.js';
-import { TransactionalProducer } from './transactional-producer.js';
+import { anyProducer, type Transaction, TransactionalProducer } from './transactional-producer.js';
 
 /** The exclusive right to publish. It ends when another session begins. */
 export interface Session {
@@ -38,15 +33,11 @@ export interface SessionOptions {
   readonly signal?: AbortSignal;
 }
 
-type Transaction = Awaited<ReturnType<TransactionalProducer['beginTransaction']>>;
-
 const PUBLISH_WITHIN_MS = 20_000;
 /** How long a transaction may still take when the process stops. */
 const END_WITHIN_MS = 1_000;
 /** Kafka aborts a transaction that is open for longer than this. */
 const TRANSACTION_MS = 30_000;
-/** Kafka's value for a new producer; the client's default would ask for producer 0. */
-const anyProducer = { producerId: -1n, producerEpoch: -1 };
 
 /**
  * Opens a session. The transactions of earlier sessions have ended then, committed or aborted.
@@ -60,7 +51,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
   const reader = new Consumer({ ...clientOptions(settings), groupId: events });
   return await withClient(reader, signal, async (consumer) => {
     // Checked first, so that the session of another system is not ended.
-    await placeOf(consumer, options);
+    await startingCheckpoint(consumer, options);
     return await beginSession(consumer, options);
   });
 }
@@ -83,7 +74,7 @@ async function beginSession(consumer: Consumer, options: SessionOptions): Promis
   try {
     const begun = await producer.beginTransaction(anyProducer);
     const first = await endHanging(producer, consumer, settings, begun);
-    const { checkpoint, isNew } = await placeOf(consumer, options);
+    const { checkpoint, isNew } = await startingCheckpoint(consumer, options);
     const session = new OpenSession(producer, first, { checkpoint, events, checkpoints });
     // Written before the first record, so that a topic with records always has a checkpoint.
     if (isNew) await session.publish([], checkpoint);
@@ -143,45 +134,12 @@ class OpenSession implements Session {
 }
 
 /**
- * Ends a transaction that is still open in some partitions. If a broker dies while it ends a
- * transaction, it may come back without the markers that end it in each partition (seen with Kafka
- * 4.4). The next marker of this producer would then commit those records. So the open transaction
- * is ended here in the way in which it ended in its other partitions.
- *
- * @param begun an empty transaction of this producer
- * @returns an empty transaction
- */
-async function endHanging(
-  producer: TransactionalProducer,
-  consumer: Consumer,
-  settings: KafkaSettings,
-  begun: Transaction,
-): Promise<Transaction> {
-  const { events, checkpoints } = topicsOf(settings);
-  const [ofEvents, ofCheckpoints] = await Promise.all([
-    hangingPartitions(consumer, events),
-    hangingPartitions(consumer, checkpoints),
-  ]);
-  const hanging = [...ofEvents, ...ofCheckpoints];
-  if (hanging.length === 0) return begun;
-  const isCommitted = await wasCommitted(consumer, { events, checkpoints }, ofEvents);
-  const metadata = await producer.metadata({ topics: [events, checkpoints], forceUpdate: true });
-  const value = Buffer.alloc(0);
-  await begun.addPartitions(
-    metadata,
-    hanging.map(({ topic, partition }) => ({ topic, partition, value })),
-  );
-  await (isCommitted ? begun.commit() : begun.abort());
-  return await producer.beginTransaction(anyProducer);
-}
-
-/**
  * Where publishing continues: at the last checkpoint, or at the beginning of the feed if the topic
  * has no records.
  *
  * @throws Error if the topic has records but no checkpoint, or the events of another system
  */
-async function placeOf(
+async function startingCheckpoint(
   consumer: Consumer,
   { settings, system }: SessionOptions,
 ): Promise<{ readonly checkpoint: Checkpoint; readonly isNew: boolean }> {

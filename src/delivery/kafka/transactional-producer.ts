@@ -10,6 +10,11 @@ import { produceEncoded } from './produce.js';
 
 type Api = apiVersionsV3.ApiVersionsResponseApi;
 
+/** Kafka's value for a new producer; the client's default would ask for producer 0. */
+export const anyProducer = { producerId: -1n, producerEpoch: -1 };
+
+export type Transaction = Awaited<ReturnType<TransactionalProducer['beginTransaction']>>;
+
 /**
  * A producer of records that are encoded already (`EncodedRecord`). It needs rights only to its
  * topics and its transactional id. So it uses version 3 of the request that adds partitions to a

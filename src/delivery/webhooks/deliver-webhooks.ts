@@ -14,9 +14,9 @@ import type { Message } from '../../log/workflow/messages.js';
 import { orderLog } from '../../order-log.js';
 import { withTimeout } from '../../outages/timeout.js';
 import { deliverDue } from './delivery-pass.js';
-import { endpointViews, isEnabled } from './endpoints.js';
-import { isResting, type Patience, patience as usual } from '../health.js';
-import { forgetEndpoint } from './operator-actions.js';
+import { endpointViews, enabledEndpoints } from './endpoints.js';
+import { isResting, type Patience, patience as usualPatience } from '../health.js';
+import { forgetEndpoint } from './forget-endpoint.js';
 import { subscriptionRows, waitingRows } from './rows.js';
 import { createSender, type SenderOptions } from './sender.js';
 
@@ -43,15 +43,22 @@ export const deliveringWebhooks = 'deliver-webhooks';
 
 /** The task that delivers the feed to the endpoints of webhooks. */
 export function deliverWebhooks(deps: WebhookDeps): LeasedTask {
-  return { name: deliveringWebhooks, work: (signal, heartbeat) => work(deps, signal, heartbeat) };
+  return {
+    name: deliveringWebhooks,
+    work: (signal, heartbeat) => deliverUntilAborted(deps, signal, heartbeat),
+  };
 }
 
 /**
  * Runs a delivery pass for each endpoint, at the same time, so a slow one does not delay the
  * others.
  */
-async function work(deps: WebhookDeps, signal: AbortSignal, heartbeat: () => void): Promise<void> {
-  const { db, client, tail, secrets, patience = usual, lookEveryMs } = deps;
+async function deliverUntilAborted(
+  deps: WebhookDeps,
+  signal: AbortSignal,
+  heartbeat: () => void,
+): Promise<void> {
+  const { db, client, tail, secrets, patience = usualPatience, lookEveryMs } = deps;
   const sender = createSender(deps);
   const running = new Map<string, Promise<void>>();
   // While Temporal is unavailable, nothing is sent to the endpoint; it is disabled after its next
@@ -115,7 +122,7 @@ async function forgetDeleted({ db, secrets, failed }: WebhookDeps, signal: Abort
 
 async function enabled(db: Db): Promise<readonly Endpoint[]> {
   const found = await endpointViews(db)
-    .find(isEnabled, committed)
+    .find(enabledEndpoints, committed)
     .project<{ state: Endpoint }>({ _id: 0, state: 1 })
     .toArray();
   return found.map(({ state }) => state);

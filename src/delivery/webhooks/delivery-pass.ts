@@ -20,7 +20,7 @@ import {
   waitingRows,
 } from './rows.js';
 import { subscriptionOf } from './subscription.js';
-import { afterFailure, type Outcome, waitingRow } from './waiting.js';
+import { afterFailure, type Failure, type Outcome, waitingRow } from './waiting.js';
 
 export interface DeliveryPassDeps extends SendingDeps {
   readonly db: Db;
@@ -38,7 +38,7 @@ const MOST_WAITING = 100;
  * How long an event that follows a parked one waits before it is checked again. A retry of the
  * parked one sends it at once.
  */
-const BEHIND_PARKED_MS = 3_600_000;
+const AFTER_PARKED_MS = 3_600_000;
 
 /**
  * Delivers everything that is due to an endpoint: first its waiting events, then the feed to its
@@ -124,42 +124,67 @@ class DeliveryPass {
   /** Delivers an order's waiting events, the earliest first, until one fails. */
   private async deliverOrder(orderId: string): Promise<void> {
     const { db } = this.deps;
-    const rows = waitingRows(db);
     const orderAfter = foldOrder(db, orderId);
-    const ofOrder = { endpointId: this.endpoint.orderId, orderId };
     for (;;) {
-      const first = await rows.findOne(ofOrder, { ...committed, sort: { version: 1 } });
+      const first = await waitingRows(db).findOne(this.waitingOf(orderId), {
+        ...committed,
+        sort: { version: 1 },
+      });
       if (first === null) return;
-      const now = Date.now();
-      const { _id, nextTryAt, attempts, failingSince } = first;
-      if (nextTryAt === undefined || nextTryAt.getTime() > now) {
-        const looksAgainAt = nextTryAt ?? new Date(now + BEHIND_PARKED_MS);
-        const later = { ...ofOrder, version: { $gt: first.version }, nextTryAt: { $lte: new Date(now) } };
-        await rows.updateMany(later, { $set: { nextTryAt: looksAgainAt } }, durable);
+      const { _id, nextTryAt } = first;
+      if (nextTryAt === undefined || nextTryAt.getTime() > Date.now()) {
+        await this.postponeFollowing(first);
         return;
       }
       const outcome = await this.sendAgain(first, orderAfter);
       if (outcome === 'later') return;
       if (outcome !== 'delivered') {
-        const failing = { ...outcome, attempts: attempts + 1, failingSince };
-        const later = afterFailure(failing, Date.now(), this.deps.patience);
-        const isParked = later.parkedAt !== undefined;
-        // `nextTryAt` guards the update: an operator may have asked for a retry meanwhile.
-        await rows.updateOne(
-          { _id, nextTryAt },
-          { $set: later, ...(isParked && { $unset: { nextTryAt: 1 } }) },
-          durable,
-        );
+        await this.noteFailure({ ...first, nextTryAt }, outcome);
         return;
       }
-      const next = { ...ofOrder, version: { $gt: first.version }, parkedAt: { $exists: false } };
-      await rows.findOneAndUpdate(
-        next,
-        { $set: { nextTryAt: new Date() } },
-        { sort: { version: 1 }, ...durable },
-      );
-      await rows.deleteOne({ _id }, durable);
+      await this.makeNextDue(first);
+      await waitingRows(db).deleteOne({ _id }, durable);
     }
+  }
+
+  private waitingOf(orderId: string) {
+    return { endpointId: this.endpoint.orderId, orderId };
+  }
+
+  /** Lets the later events of an order wait for one that is not due, or parked. */
+  private async postponeFollowing({ orderId, version, nextTryAt }: WaitingRow): Promise<void> {
+    const now = Date.now();
+    const followers = { version: { $gt: version }, nextTryAt: { $lte: new Date(now) } };
+    await waitingRows(this.deps.db).updateMany(
+      { ...this.waitingOf(orderId), ...followers },
+      { $set: { nextTryAt: nextTryAt ?? new Date(now + AFTER_PARKED_MS) } },
+      durable,
+    );
+  }
+
+  private async noteFailure(
+    { _id, nextTryAt, attempts, failingSince }: WaitingRow & { readonly nextTryAt: Date },
+    failure: Failure,
+  ): Promise<void> {
+    const failing = { ...failure, attempts: attempts + 1, failingSince };
+    const change = afterFailure(failing, Date.now(), this.deps.patience);
+    const isParked = change.parkedAt !== undefined;
+    // `nextTryAt` guards the update: an operator may have asked for a retry meanwhile.
+    await waitingRows(this.deps.db).updateOne(
+      { _id, nextTryAt },
+      { $set: change, ...(isParked && { $unset: { nextTryAt: 1 } }) },
+      durable,
+    );
+  }
+
+  /** Makes the next event of an order due, unless it is parked. */
+  private async makeNextDue({ orderId, version }: WaitingRow): Promise<void> {
+    const next = { ...this.waitingOf(orderId), version: { $gt: version }, parkedAt: { $exists: false } };
+    await waitingRows(this.deps.db).findOneAndUpdate(
+      next,
+      { $set: { nextTryAt: new Date() } },
+      { sort: { version: 1 }, ...durable },
+    );
   }
 
   private async sendAgain(

@@ -4,7 +4,7 @@ import { endpointLog } from '../../endpoint/endpoint-log.js';
 import type { StateDocument } from '../../log/journal/entity-log.js';
 
 /** The filter for endpoints that get events. */
-export const isEnabled = { finished: false, status: 'enabled' } as const;
+export const enabledEndpoints = { finished: false, status: 'enabled' } as const;
 
 export function endpointViews(db: Db) {
   return db.collection<StateDocument<Endpoint>>(endpointLog.view.collection);

@@ -1,5 +1,6 @@
 import type { Db } from 'mongodb';
 import { durable } from '../../mongodb/durability.js';
+import { failureWithoutAnswer } from './message.js';
 import { deliveryRows, waitingRows } from './rows.js';
 
 /**
@@ -14,11 +15,9 @@ export async function forgetAnswers(db: Db, orderIds: readonly string[]): Promis
     // `;` follows `:`, so the range is that of the ids `<orderId>:<version>`.
     const attempted = { eventId: { $gte: `${orderId}:`, $lt: `${orderId};` } };
     const attempts = await deliveryRows(db).updateMany(attempted, { $unset: { answer: true } }, durable);
-    // The text of a failure starts with a status or an error; an answer may follow.
-    const withoutAnswer = { $arrayElemAt: [{ $split: ['$failure', ': '] }, 0] };
     const waiting = await waitingRows(db).updateMany(
       { orderId, failure: { $exists: true } },
-      [{ $set: { failure: withoutAnswer } }],
+      [{ $set: { failure: failureWithoutAnswer } }],
       durable,
     );
     looked += attempts.matchedCount + waiting.matchedCount;

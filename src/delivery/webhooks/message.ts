@@ -13,10 +13,14 @@ export interface Receiver {
 }
 
 /** The body of a webhook: an event, or a test message. */
-export type Message = Omit<CloudEvent, 'sequence' | 'generation'>;
+export type WebhookMessage = Omit<CloudEvent, 'sequence' | 'generation'>;
 
 /** Posts an event, signed by the Standard Webhooks scheme (standardwebhooks.com). */
-export async function postSigned(sender: Sender, { url, secrets }: Receiver, event: Message): Promise<Sent> {
+export async function postSigned(
+  sender: Sender,
+  { url, secrets }: Receiver,
+  event: WebhookMessage,
+): Promise<Sent> {
   const body = JSON.stringify(event);
   const now = new Date();
   return await sender.post(url, body, {
@@ -32,12 +36,18 @@ export function isAcknowledged({ status = 0 }: Sent): boolean {
   return status >= 200 && status < 300;
 }
 
-/** What went wrong, in words. */
+/** Ends what `failureOf` says of its own; the receiver's answer follows. */
+const BEFORE_ANSWER = ': ';
+
+/** What went wrong, in words. A receiver's answer comes last, for `failureWithoutAnswer`. */
 export function failureOf({ status, error, answer = '' }: Sent): string {
   if (status === undefined) return error ?? 'no answer';
   const moved = status >= 300 && status < 400 ? ', and redirects are not followed' : '';
-  return `HTTP ${status}${moved}${answer === '' ? '' : `: ${answer.slice(0, 200)}`}`;
+  return `HTTP ${status}${moved}${answer === '' ? '' : `${BEFORE_ANSWER}${answer.slice(0, 200)}`}`;
 }
+
+/** An expression of MongoDB: the field `failure` without what the receiver answered. */
+export const failureWithoutAnswer = { $arrayElemAt: [{ $split: ['$failure', BEFORE_ANSWER] }, 0] };
 
 /** The row of an attempt that has just ended. */
 export function deliveryRow(

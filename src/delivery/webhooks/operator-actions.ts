@@ -94,9 +94,3 @@ export async function retryDelivery(db: Db, endpointId: string, eventId: string)
   await subscriptionRows(db).updateOne({ _id: endpointId }, { $unset: { 'health.restUntil': 1 } }, durable);
   return true;
 }
-
-/** Removes the data of a deleted endpoint, except the log of its attempts, which expires. */
-export async function forgetEndpoint(db: Db, endpointId: string): Promise<void> {
-  await waitingRows(db).deleteMany({ endpointId }, durable);
-  await subscriptionRows(db).deleteOne({ _id: endpointId }, durable);
-}

@@ -6,7 +6,8 @@ import type { WaitingRow } from './rows.js';
 /** What became of an event. `later`: it was not sent, or this process ends. */
 export type Outcome = 'delivered' | 'later' | Failure;
 
-interface Failure {
+/** Why an event was not delivered. */
+export interface Failure {
   readonly failure: string;
   /** for how long the receiver asked to be left alone */
   readonly retryAfterMs: number;

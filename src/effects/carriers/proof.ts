@@ -2,14 +2,14 @@ import type { Db } from 'mongodb';
 import type { Discrepancy } from '../../log/proof/discrepancy.js';
 import { committed } from '../../mongodb/durability.js';
 import { compareEntries, type Entries } from '../proof/compare-entries.js';
-import { isOutcome } from '../proof/proved-outcome.js';
+import { settles } from '../proof/proved-outcome.js';
 import type { SettledEffect } from '../proof/settled-effects.js';
-import { ownRefusals } from './opening.js';
+import { refusalsOfSystem } from './open-receivers.js';
 import { type LabelEntry, sandboxLabels } from './sandbox-carriers.js';
 
 /** Whether the system refused the label itself. Then no provider knows the effect's key. */
-export function isOwnRefusal(event: SettledEffect['event']): boolean {
-  return event.type === 'LabelRefused' && ownRefusals.has(event.data.code);
+export function isRefusalOfSystem(event: SettledEffect['event']): boolean {
+  return event.type === 'LabelRefused' && refusalsOfSystem.has(event.data.code);
 }
 
 /** The remedy if the carrier has another label than the log. */
@@ -35,9 +35,9 @@ export async function compareLabels(
         .toArray(),
     isDone: ({ outcome }) => outcome !== undefined,
     wrong(entry, { effect, event }) {
-      if (entry === undefined && isOwnRefusal(event)) return undefined;
+      if (entry === undefined && isRefusalOfSystem(event)) return undefined;
       const { outcome } = entry ?? {};
-      if (outcome !== undefined && isOutcome({ outcome }, event)) return undefined;
+      if (outcome !== undefined && settles({ outcome }, event)) return undefined;
       const found = outcome === undefined ? 'has no answer' : `answered ${JSON.stringify(outcome)}`;
       return { detail: `${event.type}: the carrier ${found} to ${effect.key}`, remedy: askCarriers };
     },

@@ -43,8 +43,8 @@ export interface SandboxCarriers extends CarrierProvider {
 
 /** Fails on the first three calls of a key. */
 const flaky = 'Flaky Post';
-const failures = 3;
-const slowMs = 2_000;
+const FLAKY_FAILURES = 3;
+const SLOW_MS = 2_000;
 
 export function sandboxLabels(db: Db): Collection<LabelEntry> {
   return sandboxDatabase(db).collection<LabelEntry>('sandbox_labels');
@@ -100,9 +100,10 @@ export function sandboxCarriers(db: Db, now = () => new Date().toISOString()): S
       const answer = answerTo(request);
       const isFlaky = request.carrier === flaky;
       const { calls, outcome } = await countCall(request, isFlaky ? undefined : answer);
-      if (request.carrier === sandboxTestCarriers.slow && calls === 1) await setTimeout(slowMs);
+      if (request.carrier === sandboxTestCarriers.slow && calls === 1) await setTimeout(SLOW_MS);
       if (outcome !== undefined) return outcome;
-      if (calls <= failures) throw new Error(`The sandbox does not answer call ${calls} of ${request.key}.`);
+      if (calls <= FLAKY_FAILURES)
+        throw new Error(`The sandbox does not answer call ${calls} of ${request.key}.`);
       return await keep(request.key, answer);
     },
     async lookUp(key) {

@@ -3,8 +3,9 @@ import { pause } from '../../concurrency/pause.js';
 import { ago } from '../../log/feed/lag.js';
 import { messageOf } from '../../outages/message-of.js';
 import { shapeOf } from '../answers.js';
-import { createGate, type Gate, ProviderBusy } from '../gate.js';
-import type { Provider } from '../performing.js';
+import { createGate, type Gate } from '../gate.js';
+import type { Provider } from '../port.js';
+import { ProviderBusy } from '../provider-busy.js';
 import { type ParcelOnItsWay, parcelsOnTheirWay } from './parcels.js';
 import type { CarrierProvider, Tracked } from './port.js';
 import { claim, forgetTracked, keyOf, noteAnswer, noteFailure, unclaim } from './tracking-rows.js';
@@ -20,10 +21,10 @@ export interface Tracking {
   readonly signal: AbortSignal;
 }
 
-const parcelsAtOnce = 4;
-const busyMs = 1_000;
+const PARCELS_AT_ONCE = 4;
+const BUSY_MS = 1_000;
 /** The pause after a round in which MongoDB or Temporal was unavailable. */
-const retryMs = 10_000;
+const RETRY_MS = 10_000;
 /** ISO-8601 UTC */
 const utc = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?Z$/;
 const expected = "{ type: 'in_transit' }, { type: 'delivered', deliveredAt } or { type: 'unknown' }";
@@ -47,7 +48,7 @@ export async function trackParcels(tracking: Tracking): Promise<void> {
       health.worked();
     } catch (error) {
       if (!signal.aborted) health.failed(error);
-      restMs = Math.min(everyMs, retryMs);
+      restMs = Math.min(everyMs, RETRY_MS);
     }
     await pause(restMs, signal);
   }
@@ -70,7 +71,7 @@ async function askAboutAll(tracking: Tracking, gate: Gate): Promise<void> {
       });
     }
   };
-  await Promise.all(Array.from({ length: parcelsAtOnce }, askInTurn));
+  await Promise.all(Array.from({ length: PARCELS_AT_ONCE }, askInTurn));
   if (problem !== undefined) throw problem;
   // Parcels that are still on their way were claimed in this round, by this process or another. So
   // older rows are of other parcels.
@@ -117,7 +118,7 @@ async function trackedBy(
       return trackedIn(answer) ?? `${name}: track answered ${shapeOf(answer)}: expected ${expected}`;
     } catch (error) {
       if (!(error instanceof ProviderBusy)) return `${name}: track failed: ${messageOf(error)}`;
-      await pause(busyMs, stopping);
+      await pause(BUSY_MS, stopping);
     }
   }
   return { type: 'unknown' };

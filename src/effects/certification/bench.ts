@@ -1,9 +1,8 @@
-import { randomUUID } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
-import { isDeepStrictEqual } from 'node:util';
 import type { EffectOf, EffectType, Outcome } from '../../order/effects.js';
 import { outcomeIn, saysType } from '../answers.js';
 import type { BookRequest } from '../carriers/port.js';
+import { CaseFailed, isOutcome, type Learned, risks } from './expectations.js';
 import type { Kind, Ready } from './messages.js';
 import { type CallSettings, type ProviderProcess, type Reply, startProvider } from './provider-process.js';
 
@@ -15,45 +14,17 @@ export interface Booking extends BookRequest {
   readonly type: 'book';
 }
 
-/** What a caller learns from a call. `error`: it gave no business answer, like `unknown`. */
-export type Learned = Outcome | { readonly type: 'error' | 'none' | 'unknown' };
-
-/** A case has failed. */
-export class Wrong extends Error {
-  override readonly name = 'Wrong';
-  /** what the failure would cost in production */
-  readonly risk: string;
-
-  constructor(happened: string, risk: string) {
-    super(happened);
-    this.risk = risk;
-  }
-}
-
-export const risks = {
-  chargesTwice: 'would charge twice',
-  losesMoney: 'would lose money',
-  promisesTwice: 'would promise units twice',
-  losesUnits: 'would lose units',
-  paysTwice: 'would book and pay for a label twice',
-  losesLabel: 'would lose a label',
-  assumesDelivery: 'would take a parcel for delivered',
-  keepsPerson: 'would keep a person in the log',
-  waits: 'the order would wait for ever',
-  decides: 'a time-out would decide an order',
-} as const;
-
 /**
  * How long an effect may take to get an outcome. Long, because a database may keep the locks of a
  * killed process: MongoDB ends its transaction after 60 s.
  */
 const SETTLED_WITHIN_MS = 90_000;
 const LOOK_EVERY_MS = 100;
-const silencesBeforeGivingUp = 3;
+const SILENCES_BEFORE_GIVING_UP = 3;
 /**
  * Number of effects without an outcome after which the run stops. Each takes `SETTLED_WITHIN_MS`.
  */
-const unsettledBeforeGivingUp = 2;
+const UNSETTLED_BEFORE_GIVING_UP = 2;
 
 /** Two processes with the provider under test. One that is killed is replaced. */
 export class Bench {
@@ -104,7 +75,7 @@ export class Bench {
     await this.crash();
   }
 
-  /** Makes the call. @throws Wrong if the answer has no known shape */
+  /** Makes the call. @throws CaseFailed if the answer has no known shape */
   async ask(request: Request, settings?: CallSettings): Promise<Learned> {
     return await this.askFrom(this.first, request, settings);
   }
@@ -142,7 +113,7 @@ export class Bench {
   async use(name: string, argument: unknown): Promise<unknown> {
     const reply = await this.first.call(name, argument);
     if ('answer' in reply) return reply.answer;
-    throw new Wrong(`${name}: ${'error' in reply ? reply.error : 'no answer'}`, risks.waits);
+    throw new CaseFailed(`${name}: ${'error' in reply ? reply.error : 'no answer'}`, risks.waits);
   }
 
   /**
@@ -161,7 +132,7 @@ export class Bench {
       if (Date.now() > giveUpAt) {
         this.unsettled += 1;
         const last = `${known.type === 'none' ? request.type : 'lookUp'}: ${learned.type}`;
-        throw new Wrong(
+        throw new CaseFailed(
           `${request.type} has no outcome in ${SETTLED_WITHIN_MS / 1_000} s; the last answer is ${last}`,
           risks.waits,
         );
@@ -178,7 +149,7 @@ export class Bench {
   private learned({ type }: Request, asked: string, reply: Reply): Learned {
     if ('silent' in reply) {
       this.silences += 1;
-      throw new Wrong(`${asked} did not answer in 10 s`, risks.waits);
+      throw new CaseFailed(`${asked} did not answer in 10 s`, risks.waits);
     }
     this.silences = 0;
     if (!('answer' in reply)) return { type: 'error' };
@@ -186,14 +157,15 @@ export class Bench {
     if (saysType(answer, 'unknown')) return { type: 'unknown' };
     if (asked === 'lookUp' && saysType(answer, 'none')) return { type: 'none' };
     const outcome = outcomeIn(type, answer);
-    if (outcome === undefined) throw new Wrong(`${asked} answered ${JSON.stringify(answer)}`, risks.waits);
+    if (outcome === undefined)
+      throw new CaseFailed(`${asked} answered ${JSON.stringify(answer)}`, risks.waits);
     return outcome;
   }
 
   /** Why no further cases are run; undefined while they are. */
   get givenUp(): string | undefined {
-    if (this.silences >= silencesBeforeGivingUp) return 'nothing is answered';
-    return this.unsettled >= unsettledBeforeGivingUp ? 'no effect has an outcome' : undefined;
+    if (this.silences >= SILENCES_BEFORE_GIVING_UP) return 'nothing is answered';
+    return this.unsettled >= UNSETTLED_BEFORE_GIVING_UP ? 'no effect has an outcome' : undefined;
   }
 }
 
@@ -202,55 +174,4 @@ function argumentOf(request: Request): unknown {
   if (request.type !== 'book') return request;
   const { type: _, ...given } = request;
   return given;
-}
-
-export function isOutcome(learned: Learned): learned is Outcome {
-  return learned.type !== 'error' && learned.type !== 'none' && learned.type !== 'unknown';
-}
-
-/** @throws Wrong if the call did not lead to an outcome of this type */
-export function expectType(what: string, learned: Learned, type: Learned['type'], risk: string): void {
-  if (learned.type !== type) throw new Wrong(`${what}: ${shown(learned)}`, riskOf(learned, risk));
-}
-
-/** @throws Wrong if the two answers differ */
-export function expectSame(what: string, learned: Learned, first: Learned, risk: string): void {
-  if (!isDeepStrictEqual(learned, first))
-    throw new Wrong(`${what}: ${shown(learned)}, after ${shown(first)}`, riskOf(learned, risk));
-}
-
-/** The risk of an answer. An unknown outcome decides nothing, because it is looked up again. */
-function riskOf(learned: Learned, risk: string): string {
-  return learned.type === 'unknown' ? risks.waits : risk;
-}
-
-/**
- * An answer in a few words. Ids of payments are long and differ at their ends, so their ends are
- * shown.
- */
-function shown(learned: Learned): string {
-  const { type } = learned;
-  const id = idIn(learned);
-  return id.length > 12 ? `${type} …${id.slice(-12)}` : `${type} ${id}`.trim();
-}
-
-function idIn(learned: Learned): string {
-  if ('missing' in learned)
-    return learned.missing.map(({ requested, available }) => `${requested} of ${available}`).join(', ');
-  if ('authorizationId' in learned) return learned.authorizationId;
-  if ('captureId' in learned) return learned.captureId;
-  return 'trackingNumber' in learned ? learned.trackingNumber : '';
-}
-
-/** A new order id, so that the keys of its effects are unused. */
-export function newOrder(): { readonly orderId: string; key(type: EffectType): string } {
-  const orderId = `certify-${randomUUID()}`;
-  let version = 1;
-  return {
-    orderId,
-    key(type) {
-      version += 1;
-      return `${orderId}:${type}:${version}`;
-    },
-  };
 }

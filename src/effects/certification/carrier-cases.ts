@@ -7,17 +7,9 @@ import {
   type Tracked,
 } from '../carriers/port.js';
 import { trackedIn } from '../carriers/tracking.js';
-import {
-  type Bench,
-  type Booking,
-  expectSame,
-  expectType,
-  type Learned,
-  newOrder,
-  risks,
-  Wrong,
-} from './bench.js';
-import { type Case, casesOf, expectOwnAnswers, type Trial } from './cases.js';
+import type { Bench, Booking } from './bench.js';
+import { type Case, casesOf, expectOwnAnswers, newOrder, type Trial } from './cases.js';
+import { CaseFailed, expectSame, expectType, type Learned, risks } from './expectations.js';
 
 /** A receiver at an address that carriers accept. The person is made up. */
 const receiver: Receiver = {
@@ -44,10 +36,10 @@ export function carrierCases({ about }: Bench): readonly Case[] {
   return [
     ...casesOf('book', async (bench, isSlow) => {
       const { slow, booked } = carriers;
-      return new Labels(bench).booking(isSlow ? slow : booked);
+      return new Labels(bench).bookTrial(isSlow ? slow : booked);
     }),
     once('refused', 'is refused for good, and looked up so', async (given, bench) => {
-      const request = given.requesting(carriers.refused);
+      const request = given.bookRequest(carriers.refused);
       const first = await bench.ask(request);
       expectType('book', first, 'refused', risks.paysTwice);
       await bench.crash();
@@ -56,51 +48,52 @@ export function carrierCases({ about }: Bench): readonly Case[] {
       await given.expectLabels(0);
     }),
     once('requested again after a refusal', 'is booked, under its own key', async (given, bench) => {
-      const refused = given.requesting(carriers.refused);
+      const refused = given.bookRequest(carriers.refused);
       expectType('book', await bench.ask(refused), 'refused', risks.paysTwice);
-      const request = given.requesting(carriers.booked);
+      const request = given.bookRequest(carriers.booked);
       expectType('book of another carrier', await bench.settle(request), 'booked', risks.losesLabel);
       expectType('lookUp of the first key', await bench.lookUp(refused), 'refused', risks.paysTwice);
       await given.expectLabels(1);
     }),
     once('no carrier named', 'is booked with one that the provider chooses', async (given, bench) => {
-      const request = given.requesting(undefined);
+      const request = given.bookRequest(undefined);
       expectType('book', await bench.settle(request), 'booked', risks.waits);
       await given.expectLabels(1);
     }),
     once('two shipments at once', 'each has a label of its own', async (given, bench) => {
-      const requests = [given.requesting(carriers.booked, 's1'), given.requesting(carriers.booked, 's2')];
+      const requests = [given.bookRequest(carriers.booked, 's1'), given.bookRequest(carriers.booked, 's2')];
       await bench.askAtOnce([...requests, ...requests]);
       const numbers = [];
-      for (const request of requests) numbers.push((await given.booked(request)).trackingNumber);
-      if (numbers[0] === numbers[1]) throw new Wrong(`both have the number ${numbers[0]}`, risks.losesLabel);
+      for (const request of requests) numbers.push((await given.book(request)).trackingNumber);
+      if (numbers[0] === numbers[1])
+        throw new CaseFailed(`both have the number ${numbers[0]}`, risks.losesLabel);
       await given.expectLabels(2);
     }),
     once('reordered answers', 'each key has its own answer', async (given, bench) => {
-      const requests = [given.requesting(carriers.slow, 's1'), given.requesting(carriers.booked, 's2')];
+      const requests = [given.bookRequest(carriers.slow, 's1'), given.bookRequest(carriers.booked, 's2')];
       await expectOwnAnswers(bench, requests, 'booked', risks.losesLabel);
       await given.expectLabels(2);
     }),
     once('the receiver', 'is in no answer, because the log keeps it', async (given, bench) => {
       for (const carrier of [carriers.booked, carriers.refused]) {
-        const request = given.requesting(carrier);
+        const request = given.bookRequest(carrier);
         await bench.settle(request);
         expectNobody('lookUp', await bench.lookUp(request));
         expectNobody('book', await bench.ask(request));
       }
     }),
     once('tracked', 'is not delivered, and no label is booked by it', async (given) => {
-      const parcel = await given.booked(given.requesting(carriers.booked));
+      const parcel = await given.book(given.bookRequest(carriers.booked));
       await given.expectUndelivered(parcel);
       await given.expectUndelivered(parcel);
       await given.expectLabels(1);
     }),
     once('unknown parcel', 'is unknown, and never delivered', async (given, bench) => {
-      const { carrier } = await given.booked(given.requesting(carriers.booked));
+      const { carrier } = await given.book(given.bookRequest(carriers.booked));
       const trackingNumber = given.order.orderId;
       const tracked = await trackedBy(bench, { carrier, trackingNumber });
       if (tracked.type !== 'unknown')
-        throw new Wrong(
+        throw new CaseFailed(
           `track: ${tracked.type}`,
           tracked.type === 'delivered' ? risks.assumesDelivery : risks.waits,
         );
@@ -108,18 +101,18 @@ export function carrierCases({ about }: Bench): readonly Case[] {
     ...(about.has.includes('deliver')
       ? [
           once('delivered', 'since one time, and no other parcel is', async (given, bench) => {
-            const parcel = await given.booked(given.requesting(carriers.booked, 's1'));
-            const other = await given.booked(given.requesting(carriers.booked, 's2'));
+            const parcel = await given.book(given.bookRequest(carriers.booked, 's1'));
+            const other = await given.book(given.bookRequest(carriers.booked, 's2'));
             await given.expectUndelivered(parcel);
             const { carrier, trackingNumber } = parcel;
             await bench.use('deliver', { carrier, trackingNumber });
             const first = await trackedBy(bench, parcel);
-            if (first.type !== 'delivered') throw new Wrong(`track: ${first.type}`, risks.waits);
+            if (first.type !== 'delivered') throw new CaseFailed(`track: ${first.type}`, risks.waits);
             await given.expectUndelivered(other);
             await bench.crash();
             const again = await trackedBy(bench, parcel);
             if (!isDeepStrictEqual(again, first))
-              throw new Wrong(
+              throw new CaseFailed(
                 `track: ${JSON.stringify(again)}, after ${JSON.stringify(first)}`,
                 risks.assumesDelivery,
               );
@@ -138,37 +131,37 @@ class Labels {
     this.bench = bench;
   }
 
-  requesting(carrier: string | undefined, shipmentId = 's1'): Booking {
+  bookRequest(carrier: string | undefined, shipmentId = 's1'): Booking {
     const { orderId } = this.order;
     const named = carrier === undefined ? {} : { carrier };
     return { type: 'book', key: this.order.key('book'), orderId, shipmentId, ...named, lines, receiver };
   }
 
-  async booked(request: Booking): Promise<Parcel> {
+  async book(request: Booking): Promise<Parcel> {
     const outcome = await this.bench.settle(request);
     if (outcome.type === 'booked') return outcome;
-    throw new Wrong(`book: ${outcome.type}`, risks.losesLabel);
+    throw new CaseFailed(`book: ${outcome.type}`, risks.losesLabel);
   }
 
   /** Counts the order's labels, if the module has the function `labels`. */
   async expectLabels(expected: number): Promise<void> {
     if (!this.bench.has('labels')) return;
     const booked = await this.bench.use('labels', this.order.orderId);
-    if (typeof booked !== 'number') throw new Wrong(`labels: ${JSON.stringify(booked)}`, risks.waits);
+    if (typeof booked !== 'number') throw new CaseFailed(`labels: ${JSON.stringify(booked)}`, risks.waits);
     if (booked === expected) return;
     const risk = booked > expected ? risks.paysTwice : risks.losesLabel;
-    throw new Wrong(`the order has ${booked} labels, not ${expected}`, risk);
+    throw new CaseFailed(`the order has ${booked} labels, not ${expected}`, risk);
   }
 
   async expectUndelivered(parcel: Parcel): Promise<void> {
     const tracked = await trackedBy(this.bench, parcel);
-    if (tracked.type === 'delivered') throw new Wrong('track: delivered', risks.assumesDelivery);
+    if (tracked.type === 'delivered') throw new CaseFailed('track: delivered', risks.assumesDelivery);
   }
 
-  booking(carrier: string): Trial {
-    const request = this.requesting(carrier);
+  bookTrial(carrier: string): Trial {
+    const request = this.bookRequest(carrier);
     const prove = async () => {
-      await this.expectUndelivered(await this.booked(request));
+      await this.expectUndelivered(await this.book(request));
       await this.expectLabels(1);
     };
     return {
@@ -183,15 +176,15 @@ class Labels {
   }
 }
 
-/** @throws Wrong if the answer has no known shape */
+/** @throws CaseFailed if the answer has no known shape */
 async function trackedBy(bench: Bench, { carrier, trackingNumber }: Parcel): Promise<Tracked> {
   const answer = await bench.use('track', { carrier, trackingNumber });
   const tracked = trackedIn(answer);
-  if (tracked === undefined) throw new Wrong(`track answered ${JSON.stringify(answer)}`, risks.waits);
+  if (tracked === undefined) throw new CaseFailed(`track answered ${JSON.stringify(answer)}`, risks.waits);
   return tracked;
 }
 
-/** @throws Wrong if an answer, including its `labelUrl`, contains the receiver */
+/** @throws CaseFailed if an answer, including its `labelUrl`, contains the receiver */
 function expectNobody(asked: string, answer: Learned): void {
   const text = JSON.stringify(answer)
     .replaceAll(/\+|%20/g, ' ')
@@ -200,5 +193,5 @@ function expectNobody(asked: string, answer: Learned): void {
     text.includes(receiver[member].toLowerCase()),
   );
   if (found.length > 0)
-    throw new Wrong(`${asked}: it has the receiver's ${found.join(' and ')}`, risks.keepsPerson);
+    throw new CaseFailed(`${asked}: it has the receiver's ${found.join(' and ')}`, risks.keepsPerson);
 }

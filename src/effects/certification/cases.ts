@@ -1,12 +1,14 @@
+import { randomUUID } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
 import type { EffectType, Outcome } from '../../order/effects.js';
-import { type Bench, expectSame, expectType, isOutcome, type Request, risks, Wrong } from './bench.js';
+import type { Bench, Request } from './bench.js';
+import { CaseFailed, expectSame, expectType, isOutcome, risks } from './expectations.js';
 
 /** One situation that a provider has to handle. */
 export interface Case {
   readonly name: string;
   readonly expected: string;
-  /** @throws Wrong */
+  /** @throws CaseFailed */
   run(bench: Bench): Promise<void>;
 }
 
@@ -20,9 +22,9 @@ export interface Trial {
   readonly twice: string;
   /** the risk if the effect counts as done and did not happen */
   readonly never: string;
-  /** @throws Wrong unless it took effect exactly once */
+  /** @throws CaseFailed unless it took effect exactly once */
   readonly prove: () => Promise<void>;
-  /** Called after `prove`. @throws Wrong if it took effect again since */
+  /** Called after `prove`. @throws CaseFailed if it took effect again since */
   readonly proveAgain: () => Promise<void>;
 }
 
@@ -131,7 +133,7 @@ export function casesOf(type: EffectType, prepare: Prepare): readonly Case[] {
         const { request, other, twice, prove } = given;
         const first = await bench.ask(request);
         const answer = await bench.ask(other);
-        if (isOutcome(answer)) throw new Wrong(`the other call was answered ${answer.type}`, twice);
+        if (isOutcome(answer)) throw new CaseFailed(`the other call was answered ${answer.type}`, twice);
         expectSame('the first call again', await bench.ask(request), first, twice);
         await prove();
       },
@@ -143,7 +145,7 @@ export function casesOf(type: EffectType, prepare: Prepare): readonly Case[] {
  * Makes these calls at once from one process, so that their answers may come in another order, and
  * compares each answer with what is looked up.
  *
- * @throws Wrong if a call has the answer to another one, or none of this type
+ * @throws CaseFailed if a call has the answer to another one, or none of this type
  */
 export async function expectOwnAnswers(
   bench: Bench,
@@ -196,7 +198,20 @@ async function runCase(bench: Bench, given: Case): Promise<CaseResult> {
     await given.run(bench);
     return { ...about, happened: 'as expected', passed: true };
   } catch (error) {
-    if (!(error instanceof Wrong)) throw error;
+    if (!(error instanceof CaseFailed)) throw error;
     return { ...about, happened: error.message, passed: false, risk: error.risk };
   }
+}
+
+/** A new order id, so that the keys of its effects are unused. */
+export function newOrder(): { readonly orderId: string; key(type: EffectType): string } {
+  const orderId = `certify-${randomUUID()}`;
+  let version = 1;
+  return {
+    orderId,
+    key(type) {
+      version += 1;
+      return `${orderId}:${type}:${version}`;
+    },
+  };
 }

@@ -2,18 +2,19 @@ import { randomUUID } from 'node:crypto';
 import type { EffectOf, EffectType } from '../../order/effects.js';
 import type { Units } from '../inventory/port.js';
 import type { StockEffect } from '../inventory/stock.js';
-import { type Bench, expectSame, expectType, newOrder, risks, Wrong } from './bench.js';
-import { type Case, casesOf, expectOwnAnswers, type Prepare, type Trial } from './cases.js';
+import type { Bench } from './bench.js';
+import { type Case, casesOf, expectOwnAnswers, newOrder, type Prepare, type Trial } from './cases.js';
+import { CaseFailed, expectSame, expectType, risks } from './expectations.js';
 
 const correlationId = 'certification';
 
 /** What an inventory is certified by. */
 export function inventoryCases(): readonly Case[] {
   const repeated: Readonly<Record<StockEffect, Prepare>> = {
-    reserve: async (bench) => await new Goods(bench).reservation(),
-    release: async (bench) => await new Goods(bench).releasing(),
-    deduct: async (bench) => await new Goods(bench).deduction(),
-    restock: async (bench) => await new Goods(bench).restocking(),
+    reserve: async (bench) => await new Goods(bench).reserveTrial(),
+    release: async (bench) => await new Goods(bench).releaseTrial(),
+    deduct: async (bench) => await new Goods(bench).deductTrial(),
+    restock: async (bench) => await new Goods(bench).restockTrial(),
   };
   return [
     ...Object.entries(repeated).flatMap(([type, prepare]) => casesOf(type as EffectType, prepare)),
@@ -70,7 +71,7 @@ export function inventoryCases(): readonly Case[] {
         let reserved = 0;
         for (const request of requests) if ((await bench.settle(request)).type === 'reserved') reserved += 1;
         if (reserved !== 2)
-          throw new Wrong(
+          throw new CaseFailed(
             `${reserved} of 3 × 4 were reserved of 10`,
             reserved > 2 ? risks.promisesTwice : risks.losesUnits,
           );
@@ -106,7 +107,7 @@ class Goods {
     expectType('reserve of 1 more', more, 'out_of_stock', risks.promisesTwice);
   }
 
-  private async reserved(quantity: number): Promise<void> {
+  private async reserve(quantity: number): Promise<void> {
     await this.stockUp(10);
     expectType(
       'reserve',
@@ -119,30 +120,32 @@ class Goods {
   /** Compares the units, if the module has the function `stock`. */
   private async expectUnits({ onHand, reserved }: Units, twice: string): Promise<void> {
     if (!this.bench.has('stock')) return;
-    const is = (await this.bench.use('stock', this.sku)) as Units;
-    if (is.onHand === onHand && is.reserved === reserved) return;
-    const found = `${is.onHand} on hand, ${is.reserved} reserved`;
-    throw new Wrong(`the stock has ${found}, not ${onHand} and ${reserved}`, twice);
+    const found = (await this.bench.use('stock', this.sku)) as Units;
+    if (found.onHand === onHand && found.reserved === reserved) return;
+    throw new CaseFailed(
+      `the stock has ${found.onHand} on hand, ${found.reserved} reserved, not ${onHand} and ${reserved}`,
+      twice,
+    );
   }
 
   // --- trials ---
 
-  async reservation(): Promise<Trial> {
+  async reserveTrial(): Promise<Trial> {
     await this.stockUp(10);
     const [request, other] = [this.request('reserve', 6), this.request('reserve', 1)];
     const risk = { twice: risks.losesUnits, never: risks.promisesTwice };
     return this.trial(request, { ...other, key: request.key }, risk, { onHand: 10, reserved: 6 });
   }
 
-  async releasing(): Promise<Trial> {
-    await this.reserved(10);
+  async releaseTrial(): Promise<Trial> {
+    await this.reserve(10);
     const [request, other] = [this.request('release', 3), this.request('release', 1)];
     const risk = { twice: risks.promisesTwice, never: risks.losesUnits };
     return this.trial(request, { ...other, key: request.key }, risk, { onHand: 10, reserved: 7 });
   }
 
-  async deduction(): Promise<Trial> {
-    await this.reserved(6);
+  async deductTrial(): Promise<Trial> {
+    await this.reserve(6);
     const request = {
       type: 'deduct',
       key: this.order.key('deduct'),
@@ -155,8 +158,8 @@ class Goods {
     return this.trial(request, other, risk, { onHand: 7, reserved: 3 });
   }
 
-  async restocking(): Promise<Trial> {
-    await this.reserved(10);
+  async restockTrial(): Promise<Trial> {
+    await this.reserve(10);
     const request = {
       type: 'restock',
       key: this.order.key('restock'),

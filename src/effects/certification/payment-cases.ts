@@ -2,31 +2,23 @@ import { setTimeout } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import type { EffectOf, EffectType } from '../../order/effects.js';
 import { type Balance, sandboxMethods, type TestMethods } from '../payments/port.js';
-import {
-  type Bench,
-  expectSame,
-  expectType,
-  isOutcome,
-  type Learned,
-  newOrder,
-  risks,
-  Wrong,
-} from './bench.js';
-import { type Case, casesOf, expectOwnAnswers, type Prepare, type Trial } from './cases.js';
+import type { Bench } from './bench.js';
+import { type Case, casesOf, expectOwnAnswers, newOrder, type Prepare, type Trial } from './cases.js';
+import { CaseFailed, expectSame, expectType, isOutcome, type Learned, risks } from './expectations.js';
 
 const currency = 'EUR';
 const correlationId = 'certification';
-const hour = 3_600_000;
+const HOUR_MS = 3_600_000;
 
 /** What a payment provider is certified by. */
 export function paymentCases({ about }: Bench): readonly Case[] {
   const methods = { ...sandboxMethods, ...(about.testMethods as Partial<TestMethods> | undefined) };
   const payment = (bench: Bench) => new Payment(bench, methods);
   const repeated: Readonly<Record<'authorize' | 'capture' | 'void' | 'refund', Prepare>> = {
-    authorize: async (bench, isSlow) => payment(bench).authorization(isSlow),
-    capture: async (bench) => await payment(bench).capture(),
-    void: async (bench) => await payment(bench).release(),
-    refund: async (bench) => await payment(bench).refund(),
+    authorize: async (bench, isSlow) => payment(bench).authorizeTrial(isSlow),
+    capture: async (bench) => await payment(bench).captureTrial(),
+    void: async (bench) => await payment(bench).voidTrial(),
+    refund: async (bench) => await payment(bench).refundTrial(),
   };
   const once = (
     name: string,
@@ -40,7 +32,7 @@ export function paymentCases({ about }: Bench): readonly Case[] {
   return [
     ...Object.entries(repeated).flatMap(([type, prepare]) => casesOf(type as EffectType, prepare)),
     once('declined', 'is declined for good, and looked up so', async (given, bench) => {
-      const request = given.authorizing(1_000, methods.declined);
+      const request = given.authorizeRequest(1_000, methods.declined);
       const first = await bench.ask(request);
       expectType('authorize', first, 'declined', risks.chargesTwice);
       await bench.crash();
@@ -49,60 +41,68 @@ export function paymentCases({ about }: Bench): readonly Case[] {
       await given.expectBalance({ held: 0, captured: 0, refunded: 0 }, risks.losesMoney);
     }),
     once('pending', 'can be voided, and not captured before or after', async (given, bench) => {
-      const request = given.authorizing(1_000, methods.pending);
+      const request = given.authorizeRequest(1_000, methods.pending);
       const first = await bench.ask(request);
       expectType('authorize', first, 'pending', risks.waits);
       expectSame('lookUp', await bench.lookUp(request), first, risks.waits);
       const id = authorizationIn(first);
-      expectType('capture', await bench.ask(given.capturing(id, 1)), 'declined', risks.losesMoney);
-      expectType('void', await bench.settle(given.voiding(id)), 'voided', risks.losesMoney);
-      expectType('capture after it', await bench.ask(given.capturing(id, 1)), 'declined', risks.losesMoney);
+      expectType('capture', await bench.ask(given.captureRequest(id, 1)), 'declined', risks.losesMoney);
+      expectType('void', await bench.settle(given.voidRequest(id)), 'voided', risks.losesMoney);
+      expectType(
+        'capture after it',
+        await bench.ask(given.captureRequest(id, 1)),
+        'declined',
+        risks.losesMoney,
+      );
     }),
     once('expired', 'is not captured, and can be voided', async (given, bench) => {
-      const id = await given.authorized(1_000, 1);
+      const id = await given.authorize(1_000, 1);
       await setTimeout(100);
-      const request = given.capturing(id, 1);
+      const request = given.captureRequest(id, 1);
       const first = await bench.ask(request);
       expectType('capture', first, 'expired', risks.losesMoney);
       expectSame('lookUp', await bench.lookUp(request), first, risks.losesMoney);
-      const { type } = await bench.ask(given.voiding(id));
-      if (type !== 'expired' && type !== 'voided') throw new Wrong(`void: ${type}`, risks.waits);
+      const { type } = await bench.ask(given.voidRequest(id));
+      if (type !== 'expired' && type !== 'voided') throw new CaseFailed(`void: ${type}`, risks.waits);
       await given.expectCaptured(0);
     }),
     once('partial captures', 'up to what was authorized', async (given) => {
-      const id = await given.authorized();
-      await given.captured(id, 300);
-      await given.captured(id, 700);
+      const id = await given.authorize();
+      await given.capture(id, 300);
+      await given.capture(id, 700);
       await given.expectNothingLeft(id);
       await given.expectCaptured(1_000);
     }),
     once('captures at once', 'never more than was authorized', async (given, bench) => {
-      const id = await given.authorized();
-      const requests = [400, 400, 400].map((amount) => given.capturing(id, amount));
+      const id = await given.authorize();
+      const requests = [400, 400, 400].map((amount) => given.captureRequest(id, amount));
       await bench.askAtOnce(requests);
       const outcomes = [];
       for (const request of requests) outcomes.push(await bench.settle(request));
       const taken = outcomes.filter(({ type }) => type === 'captured').length;
       if (taken !== 2)
-        throw new Wrong(
+        throw new CaseFailed(
           `${taken} of 3 × 400 were captured of 1000`,
           taken > 2 ? risks.chargesTwice : risks.losesMoney,
         );
-      await given.captured(id, 200);
+      await given.capture(id, 200);
       await given.expectNothingLeft(id);
     }),
     once('reordered answers', 'each key has its own answer', async (given, bench) => {
-      const requests = [given.authorizing(300, methods.slow), given.authorizing(400, methods.approved)];
+      const requests = [
+        given.authorizeRequest(300, methods.slow),
+        given.authorizeRequest(400, methods.approved),
+      ];
       await expectOwnAnswers(bench, requests, 'authorized', risks.chargesTwice);
       for (const request of requests) {
         const id = authorizationIn(await bench.lookUp(request));
-        await given.captured(id, request.amount);
+        await given.capture(id, request.amount);
         await given.expectNothingLeft(id);
       }
     }),
     once('void and capture at once', 'nothing is captured after the void', async (given, bench) => {
-      const id = await given.authorized();
-      const [capture, release] = [given.capturing(id, 400), given.voiding(id)];
+      const id = await given.authorize();
+      const [capture, release] = [given.captureRequest(id, 400), given.voidRequest(id)];
       await bench.askAtOnce([capture, release]);
       expectType('void', await bench.settle(release), 'voided', risks.losesMoney);
       const { type } = await bench.settle(capture);
@@ -113,27 +113,27 @@ export function paymentCases({ about }: Bench): readonly Case[] {
       );
     }),
     once('void after a partial capture', 'what was captured stays', async (given, bench) => {
-      const id = await given.authorized();
-      const captureId = await given.captured(id, 400);
-      expectType('void', await bench.settle(given.voiding(id)), 'voided', risks.losesMoney);
+      const id = await given.authorize();
+      const captureId = await given.capture(id, 400);
+      expectType('void', await bench.settle(given.voidRequest(id)), 'voided', risks.losesMoney);
       await given.expectNothingLeft(id);
       await given.expectCaptured(400);
       expectType(
         'refund',
-        await bench.settle(given.refunding(captureId, 400)),
+        await bench.settle(given.refundRequest(captureId, 400)),
         'refunded',
         risks.chargesTwice,
       );
     }),
     once('partial refunds', 'up to what was captured', async (given) => {
-      const captureId = await given.captured(await given.authorized(), 1_000);
-      await given.refunded(captureId, 600);
-      await given.refunded(captureId, 400);
+      const captureId = await given.capture(await given.authorize(), 1_000);
+      await given.refund(captureId, 600);
+      await given.refund(captureId, 400);
       await given.expectNothingToRefund(captureId);
     }),
     once('refunds at once', 'never more than was captured', async (given, bench) => {
-      const captureId = await given.captured(await given.authorized(), 1_000);
-      const requests = [400, 400, 400].map((amount) => given.refunding(captureId, amount));
+      const captureId = await given.capture(await given.authorize(), 1_000);
+      const requests = [400, 400, 400].map((amount) => given.refundRequest(captureId, amount));
       await bench.askAtOnce(requests);
       let refunded = 0;
       for (const request of requests) {
@@ -143,8 +143,9 @@ export function paymentCases({ about }: Bench): readonly Case[] {
         const { type } = known.type === 'none' ? await bench.ask(request) : known;
         if (type === 'refunded') refunded += 1;
       }
-      if (refunded !== 2) throw new Wrong(`${refunded} of 3 × 400 were refunded of 1000`, risks.losesMoney);
-      await given.refunded(captureId, 200);
+      if (refunded !== 2)
+        throw new CaseFailed(`${refunded} of 3 × 400 were refunded of 1000`, risks.losesMoney);
+      await given.refund(captureId, 200);
       await given.expectNothingToRefund(captureId);
     }),
   ];
@@ -154,7 +155,10 @@ function authorizationIn(learned: Learned): string {
   return 'authorizationId' in learned ? learned.authorizationId : '';
 }
 
-/** Calls about one order. */
+/**
+ * Calls about one order: `authorizeRequest` makes a request, `authorize` performs one that has to
+ * succeed, and `authorizeTrial` makes a trial. The other effects have the same three.
+ */
 class Payment {
   private readonly bench: Bench;
   private readonly methods: TestMethods;
@@ -165,7 +169,7 @@ class Payment {
     this.methods = methods;
   }
 
-  authorizing(amount: number, method: string, ttl = hour): EffectOf<'authorize'> {
+  authorizeRequest(amount: number, method: string, ttl = HOUR_MS): EffectOf<'authorize'> {
     return {
       type: 'authorize',
       key: this.order.key('authorize'),
@@ -177,66 +181,67 @@ class Payment {
     };
   }
 
-  capturing(authorizationId: string, amount: number): EffectOf<'capture'> {
+  captureRequest(authorizationId: string, amount: number): EffectOf<'capture'> {
     const key = this.order.key('capture');
     return { type: 'capture', key, correlationId, authorizationId, shipmentId: 's1', amount, currency };
   }
 
-  voiding(authorizationId: string): EffectOf<'void'> {
+  voidRequest(authorizationId: string): EffectOf<'void'> {
     return { type: 'void', key: this.order.key('void'), correlationId, authorizationId };
   }
 
-  refunding(captureId: string, amount: number): EffectOf<'refund'> {
+  refundRequest(captureId: string, amount: number): EffectOf<'refund'> {
     const key = this.order.key('refund');
     return { type: 'refund', key, correlationId, captureId, refundId: 'f1', amount, currency };
   }
 
   /** @returns the id of a new authorization */
-  async authorized(amount = 1_000, ttl = hour): Promise<string> {
-    const outcome = await this.bench.settle(this.authorizing(amount, this.methods.approved, ttl));
+  async authorize(amount = 1_000, ttl = HOUR_MS): Promise<string> {
+    const outcome = await this.bench.settle(this.authorizeRequest(amount, this.methods.approved, ttl));
     if (outcome.type === 'authorized') return outcome.authorizationId;
-    throw new Wrong(`authorize: ${outcome.type}`, risks.waits);
+    throw new CaseFailed(`authorize: ${outcome.type}`, risks.waits);
   }
 
   /** @returns the id of a new capture */
-  async captured(authorizationId: string, amount: number): Promise<string> {
-    const outcome = await this.bench.settle(this.capturing(authorizationId, amount));
+  async capture(authorizationId: string, amount: number): Promise<string> {
+    const outcome = await this.bench.settle(this.captureRequest(authorizationId, amount));
     if (outcome.type === 'captured') return outcome.captureId;
-    throw new Wrong(`capture of ${amount} that are left: ${outcome.type}`, risks.chargesTwice);
+    throw new CaseFailed(`capture of ${amount} that are left: ${outcome.type}`, risks.chargesTwice);
   }
 
-  async refunded(captureId: string, amount: number): Promise<void> {
-    const request = this.refunding(captureId, amount);
+  async refund(captureId: string, amount: number): Promise<void> {
+    const request = this.refundRequest(captureId, amount);
     const outcome = await this.bench.ask(request);
     expectType(`refund of ${amount} that are left`, outcome, 'refunded', risks.losesMoney);
   }
 
   /** Checks that nothing more can be captured. */
   async expectNothingLeft(authorizationId: string): Promise<void> {
-    const outcome = await this.bench.ask(this.capturing(authorizationId, 1));
-    if (outcome.type === 'captured') throw new Wrong('1 more could be captured', risks.chargesTwice);
-    if (!isOutcome(outcome)) throw new Wrong(`capture of 1 more: ${outcome.type}, not declined`, risks.waits);
+    const outcome = await this.bench.ask(this.captureRequest(authorizationId, 1));
+    if (outcome.type === 'captured') throw new CaseFailed('1 more could be captured', risks.chargesTwice);
+    if (!isOutcome(outcome))
+      throw new CaseFailed(`capture of 1 more: ${outcome.type}, not declined`, risks.waits);
   }
 
   async expectNothingToRefund(captureId: string): Promise<void> {
-    const outcome = await this.bench.ask(this.refunding(captureId, 1));
-    if (isOutcome(outcome)) throw new Wrong('1 more could be refunded', risks.losesMoney);
+    const outcome = await this.bench.ask(this.refundRequest(captureId, 1));
+    if (isOutcome(outcome)) throw new CaseFailed('1 more could be refunded', risks.losesMoney);
   }
 
   async expectCaptured(captured: number): Promise<void> {
-    const { captured: is } = (await this.balance()) ?? { captured };
-    if (is !== captured)
-      throw new Wrong(
-        `the balance says ${is} captured, not ${captured}`,
-        is > captured ? risks.chargesTwice : risks.losesMoney,
+    const { captured: found } = (await this.balance()) ?? { captured };
+    if (found !== captured)
+      throw new CaseFailed(
+        `the balance says ${found} captured, not ${captured}`,
+        found > captured ? risks.chargesTwice : risks.losesMoney,
       );
   }
 
   /** Checks the balance, if the module has the function `balance`. */
   async expectBalance(expected: Balance, risk: string): Promise<void> {
-    const is = (await this.balance()) ?? expected;
-    if (!isDeepStrictEqual(is, expected))
-      throw new Wrong(`the balance is ${JSON.stringify(is)}, not ${JSON.stringify(expected)}`, risk);
+    const found = (await this.balance()) ?? expected;
+    if (!isDeepStrictEqual(found, expected))
+      throw new CaseFailed(`the balance is ${JSON.stringify(found)}, not ${JSON.stringify(expected)}`, risk);
   }
 
   private async balance(): Promise<Balance | undefined> {
@@ -247,8 +252,8 @@ class Payment {
 
   // --- trials ---
 
-  authorization(isSlow: boolean): Trial {
-    const request = this.authorizing(1_000, isSlow ? this.methods.slow : this.methods.approved);
+  authorizeTrial(isSlow: boolean): Trial {
+    const request = this.authorizeRequest(1_000, isSlow ? this.methods.slow : this.methods.approved);
     return {
       request,
       other: { ...request, amount: 2_000 },
@@ -258,7 +263,7 @@ class Payment {
       prove: async () => {
         await this.expectBalance({ held: 1_000, captured: 0, refunded: 0 }, risks.chargesTwice);
         const id = authorizationIn(await this.bench.lookUp(request));
-        await this.captured(id, 1_000);
+        await this.capture(id, 1_000);
         await this.expectNothingLeft(id);
         await this.expectBalance({ held: 0, captured: 1_000, refunded: 0 }, risks.chargesTwice);
       },
@@ -267,9 +272,9 @@ class Payment {
     };
   }
 
-  async capture(): Promise<Trial> {
-    const id = await this.authorized();
-    const request = this.capturing(id, 600);
+  async captureTrial(): Promise<Trial> {
+    const id = await this.authorize();
+    const request = this.captureRequest(id, 600);
     return {
       request,
       other: { ...request, amount: 100 },
@@ -278,7 +283,7 @@ class Payment {
       never: risks.losesMoney,
       prove: async () => {
         await this.expectBalance({ held: 400, captured: 600, refunded: 0 }, risks.chargesTwice);
-        await this.captured(id, 400);
+        await this.capture(id, 400);
         await this.expectNothingLeft(id);
         await this.expectCaptured(1_000);
       },
@@ -287,12 +292,12 @@ class Payment {
     };
   }
 
-  async release(): Promise<Trial> {
-    const id = await this.authorized();
-    const request = this.voiding(id);
+  async voidTrial(): Promise<Trial> {
+    const id = await this.authorize();
+    const request = this.voidRequest(id);
     return {
       request,
-      other: { ...request, authorizationId: await this.authorized(500) },
+      other: { ...request, authorizationId: await this.authorize(500) },
       outcome: 'voided',
       twice: risks.losesMoney,
       never: risks.losesMoney,
@@ -305,9 +310,9 @@ class Payment {
     };
   }
 
-  async refund(): Promise<Trial> {
-    const captureId = await this.captured(await this.authorized(), 1_000);
-    const request = this.refunding(captureId, 600);
+  async refundTrial(): Promise<Trial> {
+    const captureId = await this.capture(await this.authorize(), 1_000);
+    const request = this.refundRequest(captureId, 600);
     return {
       request,
       other: { ...request, amount: 100 },
@@ -316,7 +321,7 @@ class Payment {
       never: risks.losesMoney,
       prove: async () => {
         await this.expectBalance({ held: 0, captured: 1_000, refunded: 600 }, risks.losesMoney);
-        await this.refunded(captureId, 400);
+        await this.refund(captureId, 400);
         await this.expectNothingToRefund(captureId);
       },
       proveAgain: async () =>

@@ -6,7 +6,7 @@ import type { Db } from 'mongodb';
 import { committed, durable, isDuplicateKey } from '../../mongodb/durability.js';
 import { feedHead } from '../../log/feed/feed.js';
 import { beginGeneration } from '../../log/feed/generations.js';
-import { type Counts, readMark, writeMark } from './database-mark.js';
+import { type Counts, type DatabaseMark, readMark, writeMark } from './database-mark.js';
 import { createBatcher } from '../../concurrency/batcher.js';
 import { type StockState, stockState, stockStates } from '../inventory/stock-state.js';
 import { movements, stock } from '../inventory/stock.js';
@@ -16,14 +16,14 @@ import { logs } from '../../logs.js';
 export interface Stores {
   readonly client: Client;
   readonly db: Db;
-  /** task queue of the order workflows */
+  /** the task queue of the orders */
   readonly taskQueue: string;
 }
 
 /** The SKUs that a mark lists must fit into Temporal's limit for a Schedule. */
-const maxListedSkus = 2_000;
+const MOST_LISTED_SKUS = 2_000;
 const BETWEEN_WRITES_MS = 500;
-const writeAttempts = 20;
+const WRITE_ATTEMPTS = 20;
 
 /**
  * Compares MongoDB with the mark in Temporal, then updates the mark. Runs at set-up, in each
@@ -33,8 +33,8 @@ const writeAttempts = 20;
  */
 export async function checkDatabaseIdentity(stores: Stores): Promise<StockState> {
   const { db } = stores;
-  // In this sequence: the mark is written after a database is set up, so a mark proves that one
-  // existed.
+  // The mark is read first, because it is written after a database was set up: so a mark proves that
+  // one existed.
   const mark = await readMark(stores);
   const found = (await stockState(db)) ?? (await setUpState(db, mark?.counts));
   const isAsNoted =
@@ -42,16 +42,7 @@ export async function checkDatabaseIdentity(stores: Stores): Promise<StockState>
   // Readers have seen positions that this database lacks, and that it will give to other events.
   if (!isAsNoted)
     for (const log of logs) await beginGeneration(log, db, { commonUntil: await feedHead(log, db) });
-  const isOlder =
-    mark?.database === found.database && mark.comparisons > found.comparisons && found.outdated === undefined;
-  if (isOlder) {
-    const outdated = { cause: 'older', since: new Date().toISOString(), counts: mark.counts } as const;
-    await stockStates(db).updateOne(
-      { _id: 'stock', comparisons: found.comparisons },
-      { $set: { outdated, comparisons: mark.comparisons } },
-      durable,
-    );
-  }
+  if (mark !== undefined) await noteIfOlder(db, found, mark);
   const state = await stockStates(db).findOneAndUpdate(
     { _id: 'stock' },
     { $inc: { comparisons: 1 } },
@@ -62,14 +53,29 @@ export async function checkDatabaseIdentity(stores: Stores): Promise<StockState>
   return state;
 }
 
+/** Records that this database is a backup if it was compared less often than the mark says. */
+async function noteIfOlder(db: Db, found: StockState, mark: DatabaseMark): Promise<void> {
+  const { database, comparisons, outdated: earlier } = found;
+  if (mark.database !== database || mark.comparisons <= comparisons || earlier !== undefined) return;
+  const outdated = { cause: 'older', since: new Date().toISOString(), counts: mark.counts } as const;
+  await stockStates(db).updateOne(
+    { _id: 'stock', comparisons },
+    { $set: { outdated, comparisons: mark.comparisons } },
+    durable,
+  );
+}
+
 /**
  * Returns a function that has the counts written to the mark soon; calls are batched. If Temporal
  * stays unavailable, the next comparison writes them.
  */
 export function createMarkUpdates(stores: Stores): () => void {
   const updateInBatches = createBatcher({ size: 10_000 }, async () => {
-    for (let attempt = 1; attempt <= writeAttempts; attempt += 1) {
-      const isWritten = await updateMark(stores).catch(() => false);
+    for (let attempt = 1; attempt <= WRITE_ATTEMPTS; attempt += 1) {
+      const isWritten = await updateMark(stores).then(
+        () => true,
+        () => false,
+      );
       await setTimeout(BETWEEN_WRITES_MS, undefined, { ref: false });
       if (isWritten) return;
     }
@@ -77,10 +83,9 @@ export function createMarkUpdates(stores: Stores): () => void {
   return () => void updateInBatches(undefined).catch(() => undefined);
 }
 
-async function updateMark(stores: Stores): Promise<boolean> {
+async function updateMark(stores: Stores): Promise<void> {
   const state = await stockState(stores.db);
   if (state !== undefined) await writeCurrentMark(stores, state);
-  return true;
 }
 
 /**
@@ -102,10 +107,12 @@ async function writeCurrentMark(
 
 async function countsIn(db: Db): Promise<Counts> {
   const counted = await stock(db)
-    .find({ counts: { $gt: 0 } }, { ...committed, projection: { counts: 1 }, limit: maxListedSkus + 1 })
+    .find({ counts: { $gt: 0 } }, { ...committed, projection: { counts: 1 }, limit: MOST_LISTED_SKUS + 1 })
     .sort({ _id: 1 })
     .toArray();
-  return counted.length > maxListedSkus ? 'many' : counted.map(({ _id: sku, counts = 0 }) => [sku, counts]);
+  return counted.length > MOST_LISTED_SKUS
+    ? 'many'
+    : counted.map(({ _id: sku, counts = 0 }) => [sku, counts]);
 }
 
 /** @param lostCounts the mark's counts if there is a mark; then this database was lost */

@@ -9,7 +9,7 @@ import { restoreStock } from './stock-restore.js';
 import { assertWhole, stockState, StockUnknown } from './stock-state.js';
 import type { Known } from '../port.js';
 import type { InventoryProvider } from './port.js';
-import { done, movements, stock, type StockDocument, type StockEffect, untouched } from './stock.js';
+import { done, movements, stock, type StockDocument, type StockEffect, initialStock } from './stock.js';
 import { skuQueue } from './named-queue.js';
 import { inTransaction } from '../../mongodb/transaction.js';
 import { orderLog } from '../../order-log.js';
@@ -108,7 +108,7 @@ async function moveInTransaction(
   const at = new Date().toISOString();
   const changes = lines
     .toSorted((a, b) => (a.sku < b.sku ? -1 : 1))
-    .flatMap((line) => [opening(line.sku, at), changing(type, line, at)]);
+    .flatMap((line) => [upsertStock(line.sku, at), guardedUpdate(type, line, at)]);
   // Read in parallel with the transaction, so that it adds no latency.
   const state = type === 'reserve' ? stockState(db) : undefined;
   state?.catch(() => undefined);
@@ -127,23 +127,24 @@ async function moveInTransaction(
 }
 
 /** Creates the stock document of a SKU unless it exists. */
-function opening(sku: string, at: string): AnyBulkWriteOperation<StockDocument> {
-  const update = { $setOnInsert: { ...untouched(sku), updatedAt: at } };
+function upsertStock(sku: string, at: string): AnyBulkWriteOperation<StockDocument> {
+  const update = { $setOnInsert: { ...initialStock(sku), updatedAt: at } };
   return { updateOne: { filter: { _id: sku }, update, upsert: true } };
 }
 
 /** Changes the stock of a SKU, unless it has too few units or has to be counted first. */
-function changing(
+function guardedUpdate(
   type: StockEffect,
   { sku, quantity }: LineQuantity,
   at: string,
 ): AnyBulkWriteOperation<StockDocument> {
-  const { guard, $inc } = change(type, quantity);
+  const { guard, $inc } = guardOf(type, quantity);
   const update = { $inc: { ...$inc, version: 1 }, $set: { updatedAt: at } };
   return { updateOne: { filter: { _id: sku, ...guard }, update } };
 }
 
-function change(type: StockEffect, quantity: number) {
+/** What has to hold for a movement, and what it changes. */
+function guardOf(type: StockEffect, quantity: number) {
   switch (type) {
     case 'reserve':
       return {
@@ -195,7 +196,7 @@ async function missingStock(db: Db, lines: readonly LineQuantity[]): Promise<rea
   const unknown: string[] = [];
   const missing = lines.flatMap(({ sku, quantity }) => {
     const known = found.find((entry) => entry.sku === sku);
-    const { onHand, reserved, toBeCounted } = known ?? untouched(sku);
+    const { onHand, reserved, toBeCounted } = known ?? initialStock(sku);
     if (toBeCounted || (known === undefined && state.countsAreLost)) {
       unknown.push(sku);
       return [];

@@ -4,7 +4,7 @@ import type { Discrepancy } from '../../log/proof/discrepancy.js';
 import { asStored, committed } from '../../mongodb/durability.js';
 import { compareEntries, type Entries } from '../proof/compare-entries.js';
 import type { SettledEffect } from '../proof/settled-effects.js';
-import { changesOf, movementOf } from './stock-restore.js';
+import { changesOf, movementOf } from './stock-movements.js';
 import { movements, stock, type StockMovement } from './stock.js';
 
 const putBack = 'restore it with `npx orders rebuild --from history`';

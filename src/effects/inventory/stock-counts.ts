@@ -1,7 +1,15 @@
 import type { ClientSession, Db } from 'mongodb';
 import { isDuplicateKey } from '../../mongodb/durability.js';
 import { concernOfStock, stockState } from './stock-state.js';
-import { done, known, type KnownStock, movements, stock, type StockMovement, untouched } from './stock.js';
+import {
+  done,
+  initialStock,
+  type KnownStock,
+  movements,
+  stock,
+  type StockMovement,
+  withVersion,
+} from './stock.js';
 import { skuQueue } from './named-queue.js';
 import { inTransaction } from '../../mongodb/transaction.js';
 
@@ -86,7 +94,7 @@ async function countInTransaction(db: Db, count: Count, session: ClientSession):
   const at = new Date().toISOString();
   await assertCountable(db, session);
   const found = await stock(db).findOne({ _id: sku }, { session });
-  const { stock: before, version } = known(found ?? untouched(sku));
+  const { stock: before, version } = withVersion(found ?? initialStock(sku));
   if (expectedVersion !== undefined && expectedVersion !== version) {
     const message = `${sku} is at version ${version}, not ${expectedVersion}: read it again.`;
     throw new CountRefused('stale_version', message, version);

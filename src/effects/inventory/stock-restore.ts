@@ -1,23 +1,15 @@
 import type { AnyBulkWriteOperation, Db } from 'mongodb';
 import type { LineQuantity } from '../../order/commands.js';
-import type { Effect } from '../../order/effects.js';
-import type { EventDraft, OrderEvent } from '../../order/events.js';
+import type { EventDraft } from '../../order/events.js';
 import { type Order, quantityOf } from '../../order/order.js';
 import { committed, durable, isDuplicateKey } from '../../mongodb/durability.js';
 import type { OutsideRestore } from '../../log/history/outside-restore.js';
 import { journal } from '../../log/journal/journal.js';
-import { effectsOf, type Log } from '../proof/settled-effects.js';
+import { entriesOfOrder } from '../proof/entries-of-order.js';
+import type { Log } from '../proof/settled-effects.js';
 import { type Outdated, stockState, stockStates } from './stock-state.js';
-import {
-  done,
-  movements,
-  movesGoods,
-  stock,
-  type StockDocument,
-  type StockEffect,
-  type StockMovement,
-  untouched,
-} from './stock.js';
+import { done, initialStock, movements, stock, type StockDocument, type StockMovement } from './stock.js';
+import { type Change, changesOf, movementsOf } from './stock-movements.js';
 import { skuQueue } from './named-queue.js';
 import { inTransaction } from '../../mongodb/transaction.js';
 import { orderLog } from '../../order-log.js';
@@ -46,31 +38,6 @@ export async function restoreStock(db: Db, logs: readonly Log[]): Promise<void> 
   for (const log of logs) await carryOver(db, log);
 }
 
-/** The movements that an order's log proves. */
-function movementsOf(log: Log): readonly StockMovement[] {
-  const settled = effectsOf(log)?.settled ?? [];
-  return settled.flatMap(({ effect, event }) => movementOf(effect, event) ?? []);
-}
-
-/** The movement that an effect's outcome event proves; undefined if the effect moves no goods. */
-export function movementOf(effect: Effect, event: OrderEvent): StockMovement | undefined {
-  const { causationId: _id, orderId, occurredAt: at } = event;
-  if (!movesGoods(effect)) return undefined;
-  const movement = { _id, orderId, type: effect.type, lines: effect.lines, at };
-  switch (event.type) {
-    case 'StockReserved':
-      return { ...movement, outcome: { type: 'reserved' } };
-    case 'StockRefused':
-      return { ...movement, outcome: { type: 'out_of_stock', missing: event.data.missing } };
-    case 'StockReleased':
-    case 'StockDeducted':
-    case 'StockRestocked':
-      return { ...movement, outcome: done };
-    default:
-      return undefined;
-  }
-}
-
 /**
  * Applies the movements in one transaction; false if another process restored some of them
  * concurrently.
@@ -80,8 +47,8 @@ async function putBack(db: Db, missing: readonly StockMovement[]): Promise<boole
   const skus = [...new Set(changes.map(({ sku }) => sku))].toSorted();
   const { outdated, restoringSince } = (await stockState(db)) ?? {};
   const writes = skus.flatMap((sku) => [
-    opening(sku, outdated),
-    adding(
+    upsertStock(sku, outdated),
+    addChanges(
       sku,
       changes.filter((change) => change.sku === sku),
     ),
@@ -93,7 +60,7 @@ async function putBack(db: Db, missing: readonly StockMovement[]): Promise<boole
         if (writes.length > 0) await stock(db).bulkWrite(writes, { session, ordered: true });
         // During a restore of all orders, movements of other orders may still add units.
         if (restoringSince !== undefined) return;
-        await stock(db).updateMany({ _id: { $in: skus }, ...isShort }, toBeCounted, { session });
+        await stock(db).updateMany({ _id: { $in: skus }, ...shortStock }, markToBeCounted, { session });
       }),
     );
     return true;
@@ -103,54 +70,29 @@ async function putBack(db: Db, missing: readonly StockMovement[]): Promise<boole
   }
 }
 
-const isShort = { $expr: { $gt: ['$reserved', '$onHand'] } };
-const toBeCounted = { $set: { toBeCounted: true } } as const;
-
-interface Change {
-  readonly sku: string;
-  readonly reserved: number;
-  readonly onHand: number;
-  readonly at: string;
-}
-
-/** What a movement changes, SKU by SKU. */
-export function changesOf({ type, lines, outcome, at }: StockMovement): readonly Change[] {
-  if (outcome.type === 'out_of_stock' || type === 'set') return [];
-  const sign = signs[type];
-  return lines.map(({ sku, quantity }) => ({
-    sku,
-    reserved: sign.reserved * quantity,
-    onHand: sign.onHand * quantity,
-    at,
-  }));
-}
-
-/** What a movement changes for each unit moved. */
-const signs: Readonly<Record<StockEffect | 'carried', { reserved: number; onHand: number }>> = {
-  reserve: { reserved: 1, onHand: 0 },
-  release: { reserved: -1, onHand: 0 },
-  deduct: { reserved: -1, onHand: -1 },
-  restock: { reserved: 0, onHand: 1 },
-  carried: { reserved: 1, onHand: 0 },
-};
+const shortStock = { $expr: { $gt: ['$reserved', '$onHand'] } };
+const markToBeCounted = { $set: { toBeCounted: true } } as const;
 
 /**
  * Creates the stock of a SKU unless it exists. If the SKU had been counted before the loss, it
- * starts at 0 and has to be counted; otherwise it starts untouched.
+ * starts at 0 and has to be counted; otherwise it starts with its initial stock.
  */
-function opening(sku: string, outdated: Outdated | undefined): AnyBulkWriteOperation<StockDocument> {
+function upsertStock(
+  sku: string,
+  outdated: Pick<Outdated, 'counts'> | undefined,
+): AnyBulkWriteOperation<StockDocument> {
   const document = wasCounted(sku, outdated)
     ? { sku, onHand: 0, reserved: 0, toBeCounted: true as const }
-    : untouched(sku);
+    : initialStock(sku);
   return { updateOne: { filter: { _id: sku }, update: { $setOnInsert: document }, upsert: true } };
 }
 
-function wasCounted(sku: string, outdated: Outdated | undefined): boolean {
+function wasCounted(sku: string, outdated: Pick<Outdated, 'counts'> | undefined): boolean {
   if (outdated === undefined) return false;
   return outdated.counts === 'many' || outdated.counts.some(([counted]) => counted === sku);
 }
 
-function adding(sku: string, changes: readonly Change[]): AnyBulkWriteOperation<StockDocument> {
+function addChanges(sku: string, changes: readonly Change[]): AnyBulkWriteOperation<StockDocument> {
   const reserved = changes.reduce((total, change) => total + change.reserved, 0);
   const onHand = changes.reduce((total, change) => total + change.onHand, 0);
   const at = changes.map((change) => change.at).reduce((latest, one) => (one > latest ? one : latest));
@@ -170,7 +112,7 @@ async function carryOver(db: Db, log: Log): Promise<void> {
   const earlier = { orderId, version: { $lte: version } };
   if ((await journal(orderLog, db).countDocuments(earlier, committed)) === version) return;
   const later = new Set([...movementsOf(log).map(({ _id }) => _id), ...base.owed.map(({ key }) => key)]);
-  const recorded = (await movements(db).find(ofOrder(orderId), committed).toArray()).filter(
+  const recorded = (await movements(db).find(entriesOfOrder(orderId), committed).toArray()).filter(
     ({ _id }) => !later.has(_id),
   );
   const held = recorded.flatMap(changesOf);
@@ -191,15 +133,7 @@ async function carryOver(db: Db, log: Log): Promise<void> {
     at,
   } as const;
   if (!(await putBack(db, [carried]))) return;
-  await stock(db).updateMany({ _id: { $in: lines.map(({ sku }) => sku) } }, toBeCounted, durable);
-}
-
-/**
- * Filter for the movements of one order. Order ids have no colon, so `;`, the next character, ends
- * the range.
- */
-export function ofOrder(orderId: string) {
-  return { _id: { $gte: `${orderId}:`, $lt: `${orderId};` } };
+  await stock(db).updateMany({ _id: { $in: lines.map(({ sku }) => sku) } }, markToBeCounted, durable);
 }
 
 /** Until `endRestore`, no reservation is refused for lack of stock, and nothing can be counted. */
@@ -214,8 +148,8 @@ export async function endRestore(db: Db): Promise<void> {
   const state = await stockState(db);
   if (state?.restoringSince === undefined) return;
   const { outdated } = state;
-  if (outdated !== undefined) await findUncounted(db, outdated);
-  await stock(db).updateMany(isShort, toBeCounted, durable);
+  if (outdated !== undefined) await markUncounted(db, outdated);
+  await stock(db).updateMany(shortStock, markToBeCounted, durable);
   const areLost = outdated?.cause === 'lost' && outdated.counts === 'many';
   await stockStates(db).updateOne(
     { _id: 'stock' },
@@ -228,16 +162,16 @@ export async function endRestore(db: Db): Promise<void> {
 }
 
 /** Marks SKUs whose last count is not in this MongoDB. */
-async function findUncounted(db: Db, { cause, counts }: Outdated): Promise<void> {
+async function markUncounted(db: Db, { cause, counts }: Outdated): Promise<void> {
   if (counts === 'many') {
-    if (cause === 'lost') await stock(db).updateMany({}, toBeCounted, durable);
+    if (cause === 'lost') await stock(db).updateMany({}, markToBeCounted, durable);
     return;
   }
   for (const [sku, times] of counts) {
     const outdated = { _id: sku, $or: [{ counts: { $exists: false } }, { counts: { $lt: times } }] };
     await stock(db).bulkWrite(
       [
-        opening(sku, { cause, counts, since: '' }),
+        upsertStock(sku, { counts }),
         { updateOne: { filter: outdated, update: { $set: { toBeCounted: true, counts: times } } } },
       ],
       durable,

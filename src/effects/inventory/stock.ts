@@ -73,7 +73,7 @@ export async function ensureStockIndexes(db: Db): Promise<void> {
 }
 
 /** The sandbox's initial stock: 1,000 units, or none if the SKU starts with `OUT-`. */
-export function untouched(sku: string): Stock {
+export function initialStock(sku: string): Stock {
   return { sku, onHand: sku.startsWith('OUT-') ? 0 : 1_000, reserved: 0 };
 }
 
@@ -84,7 +84,7 @@ export interface KnownStock {
   readonly version: number;
 }
 
-export function known({
+export function withVersion({
   sku,
   onHand,
   reserved,
@@ -108,9 +108,9 @@ type StockVersion = Stock & Pick<StockDocument, 'version'>;
 
 export async function getStock(db: Db, sku: string): Promise<KnownStock> {
   const found = await stock(db).findOne({ _id: sku }, answering);
-  if (found !== null) return known(found);
+  if (found !== null) return withVersion(found);
   const isOutdated = (await stockState(db))?.outdated !== undefined;
-  return known({ ...untouched(sku), ...(isOutdated && { toBeCounted: true as const }) });
+  return withVersion({ ...initialStock(sku), ...(isOutdated && { toBeCounted: true as const }) });
 }
 
 /** SKUs with a stock document, ascending, starting after `after`. */
@@ -123,7 +123,7 @@ export async function listStock(
     .sort({ _id: 1 })
     .limit(limit)
     .toArray();
-  return found.map((document) => known(document).stock);
+  return found.map((document) => withVersion(document).stock);
 }
 
 /** The latest movements of a SKU, the last one first. */

@@ -2,7 +2,7 @@ import type { Db } from 'mongodb';
 import type { Discrepancy } from '../../log/proof/discrepancy.js';
 import { committed } from '../../mongodb/durability.js';
 import { compareEntries, type Entries } from '../proof/compare-entries.js';
-import { isOutcome } from '../proof/proved-outcome.js';
+import { settles } from '../proof/proved-outcome.js';
 import type { SettledEffect } from '../proof/settled-effects.js';
 import { type LedgerEntry, sandboxLedger } from './sandbox-ledger.js';
 
@@ -50,5 +50,5 @@ function wrongEntry(entry: LedgerEntry | undefined, { effect, event }: SettledEf
   if ('amount' in effect && amount !== effect.amount)
     return `the provider has ${amount}, not ${effect.amount}, for`;
   if (outcome === undefined) return 'the provider has not answered';
-  return isOutcome(entry, event) ? undefined : `the provider answered ${JSON.stringify(outcome)} to`;
+  return settles(entry, event) ? undefined : `the provider answered ${JSON.stringify(outcome)} to`;
 }

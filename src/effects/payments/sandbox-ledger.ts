@@ -57,7 +57,7 @@ export function sandboxLedger(db: Db): Collection<LedgerEntry> {
   return sandboxDatabase(db).collection<LedgerEntry>(collectionName);
 }
 
-const moveBatchSize = 500;
+const MOVE_BATCH_SIZE = 500;
 
 /**
  * Creates the ledger's indexes, and moves entries that an earlier version kept in the orders'
@@ -76,7 +76,7 @@ export async function setUpSandbox(db: Db): Promise<void> {
   ]);
   if (await hasOldLedger(db)) {
     const old = db.collection<LedgerEntry>(collectionName);
-    for await (const entries of batches(old.find({}, committed), moveBatchSize)) {
+    for await (const entries of batches(old.find({}, committed), MOVE_BATCH_SIZE)) {
       await insertMissing(ledger, entries);
     }
     await old.drop();

@@ -10,7 +10,7 @@ export interface Answered {
 }
 
 /** Whether an answer is the one that settled the effect, by the event that the log has of it. */
-export function isOutcome(
+export function settles(
   { outcome, authorization, capture }: Answered,
   event: SettledEffect['event'],
 ): boolean {
@@ -44,9 +44,12 @@ export function isOutcome(
       );
     case 'LabelRefused':
       return outcome?.type === 'refused';
-    default:
+    case 'PaymentDeclined':
       // The customer may have declined an authorization that was pending.
       return outcome?.type === 'declined' || authorization?.status === 'declined';
+    default:
+      // No other event is the outcome of an effect (`order/settle.ts`).
+      return false;
   }
 }
 

@@ -14,14 +14,14 @@ import { verify, type VerifyDeps, type VerifyOptions, type VerifyReport } from '
 import { ofAnyEntity } from '../../logs.js';
 import { orderLog } from '../../order-log.js';
 import { outcomeIn, saysType, shapeOf } from '../answers.js';
-import { askCarriers, compareLabels, isOwnRefusal } from '../carriers/proof.js';
+import { askCarriers, compareLabels, isRefusalOfSystem } from '../carriers/proof.js';
 import { type LabelEntry, sandboxLabels } from '../carriers/sandbox-carriers.js';
 import { compareMovements, wrongStock } from '../inventory/proof.js';
-import { ofOrder } from '../inventory/stock-restore.js';
 import { movements, movesGoods, type StockMovement } from '../inventory/stock.js';
 import { askProvider, compareLedger } from '../payments/proof.js';
 import { type LedgerEntry, sandboxLedger } from '../payments/sandbox-ledger.js';
-import { answeredWith, isOutcome } from './proved-outcome.js';
+import { entriesOfOrder } from './entries-of-order.js';
+import { answeredWith, settles } from './proved-outcome.js';
 import type { Providers } from '../provider-modules.js';
 import { effectsOf, type SettledEffect } from './settled-effects.js';
 
@@ -69,7 +69,7 @@ function proofOfEffects(asked: AskedProviders): OutsideProof {
  * `verify` for orders, their stock, their payments and their labels.
  *
  * @param deps `providers`: those of the workers; by default, the built-in ones. `askUntil`:
- *   until when own providers are asked; effects after that are reported as `unanswered`
+ *   until when custom providers are asked; effects after that are reported as `unanswered`
  */
 export async function verifyOrders(
   { providers = {}, askUntil = Infinity, ...deps }: Omit<VerifyDeps, 'outside'> & Partial<AskedProviders>,
@@ -100,9 +100,9 @@ async function compareOutside(
   asked: AskedProviders,
 ): Promise<readonly Discrepancy[]> {
   const [moved, paid, booked] = await Promise.all([
-    movements(db).find(ofOrder(orderId), committed).toArray(),
-    sandboxLedger(db).find(ofOrder(orderId), committed).toArray(),
-    sandboxLabels(db).find(ofOrder(orderId), committed).toArray(),
+    movements(db).find(entriesOfOrder(orderId), committed).toArray(),
+    sandboxLedger(db).find(entriesOfOrder(orderId), committed).toArray(),
+    sandboxLabels(db).find(entriesOfOrder(orderId), committed).toArray(),
   ]);
   const effects = await recordedEffects(db, orderId);
   if (effects === undefined) return [];
@@ -117,12 +117,12 @@ async function compareOutside(
   ]);
   return [
     ...found.flat().map((one) => ({ orderId, kind: 'differs' as const, ...one })),
-    ...(await compareWithOwn(orderId, settled, asked)),
+    ...(await compareWithCustom(orderId, settled, asked)),
   ];
 }
 
-/** Compares effects with the answers of own providers about their keys. */
-async function compareWithOwn(
+/** Compares effects with the answers of custom providers about their keys. */
+async function compareWithCustom(
   orderId: string,
   settled: readonly SettledEffect[],
   { providers, askUntil }: AskedProviders,
@@ -130,19 +130,19 @@ async function compareWithOwn(
   const found: Discrepancy[] = [];
   for (const { effect, event } of settled) {
     const { where, remedy, port: portName } = sideOf(effect);
-    const own = providers[portName];
-    if (own === undefined) continue;
+    const custom = providers[portName];
+    if (custom === undefined) continue;
     const { key, type } = effect;
     const about = { orderId, version: event.version, key, where, remedy };
-    const { name, port, limits } = own;
+    const { name, port, limits } = custom;
     try {
       const withinMs = Math.min(limits.timeoutMs, askUntil - Date.now());
       if (withinMs <= 0) throw new Error('there was no time left to ask');
       const asked: Promise<unknown> = port.lookUp(key, { signal: AbortSignal.timeout(withinMs) });
       const known = await withTimeout(withinMs, asked);
-      if (saysType(known, 'none') && isOwnRefusal(event)) continue;
+      if (saysType(known, 'none') && isRefusalOfSystem(event)) continue;
       const outcome = outcomeIn(type, known);
-      if (outcome !== undefined && isOutcome(answeredWith(outcome), event)) continue;
+      if (outcome !== undefined && settles(answeredWith(outcome), event)) continue;
       const said = outcome === undefined ? shapeOf(known) : JSON.stringify(outcome);
       const detail = `${event.type}: ${name} says ${said} of ${key}`;
       found.push({ ...about, kind: saysType(known, 'unknown') ? 'unanswered' : 'differs', detail });
@@ -193,7 +193,7 @@ type AnyEntries = Collection<LedgerEntry> | Collection<StockMovement> | Collecti
 /** Whether an earlier pass has reported this order. */
 async function isIn(collections: readonly AnyEntries[], orderId: string): Promise<boolean> {
   for (const collection of collections)
-    if ((await collection.findOne(ofOrder(orderId), committed)) !== null) return true;
+    if ((await collection.findOne(entriesOfOrder(orderId), committed)) !== null) return true;
   return false;
 }
 

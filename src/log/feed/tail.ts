@@ -1,7 +1,7 @@
 import type { Db } from 'mongodb';
-import { createMutex } from '../../concurrency/mutex.js';
+import { createBackgroundTurns } from '../../concurrency/background-turns.js';
 import { pause } from '../../concurrency/pause.js';
-import { createSharing } from '../../concurrency/sharing.js';
+import { createSingleFlight } from '../../concurrency/single-flight.js';
 import { answering } from '../../mongodb/durability.js';
 import type { AnyLog } from '../journal/entity-log.js';
 import { type JournalDocument, eventOf } from '../journal/journal.js';
@@ -26,8 +26,8 @@ export class FeedTail {
   private readonly db: Db;
   private readonly stopping = new AbortController();
   private following: Promise<void> | undefined;
-  private readonly oneAtATime = createMutex();
-  private readonly shared = createSharing<readonly PositionedEvent[] | undefined>();
+  private readonly oneAtATime = createBackgroundTurns();
+  private readonly shared = createSingleFlight<readonly PositionedEvent[] | undefined>();
   private head = 0;
   private lastGeneration: number | undefined;
   private wakes = 0;

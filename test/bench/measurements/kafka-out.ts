@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { Producer, stringSerializers } from '@platformatic/kafka';
 import type { Db } from 'mongodb';
-import { clientOptions, ensureTopics } from '../../../src/delivery/kafka/connection.js';
+import { clientOptions } from '../../../src/delivery/kafka/connection.js';
+import { ensureTopics } from '../../../src/delivery/kafka/topics.js';
 import { publishFeed } from '../../../src/delivery/kafka/publishing.js';
 import { textRecordOf } from '../../../src/delivery/kafka/records.js';
 import { kafkaRows } from '../../../src/delivery/kafka/publishing-progress.js';

@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { compressionsAlgorithms, Consumer } from '@platformatic/kafka';
 import { fetchCommitted } from '../../../src/delivery/kafka/committed-records.js';
-import { clientOptions, ensureTopics } from '../../../src/delivery/kafka/connection.js';
+import { clientOptions } from '../../../src/delivery/kafka/connection.js';
+import { ensureTopics } from '../../../src/delivery/kafka/topics.js';
 import { type Broker, startBroker } from '../../support/kafka/broker.js';
 import { readTopic, send, settingsOf } from '../../support/kafka/topics.js';
 

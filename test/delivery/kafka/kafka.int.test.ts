@@ -5,10 +5,12 @@ import { Consumer, kListApis } from '@platformatic/kafka';
 import type { Db } from 'mongodb';
 import type { Gateway } from '../../../src/api/commands/gateway/gateway.js';
 import { refusalRows } from '../../../src/api/commands/kafka/refusal-rows.js';
-import { takeCommands } from '../../../src/api/commands/kafka/taking.js';
-import { hangingPartitions, readCheckpoint, wasCommitted } from '../../../src/delivery/kafka/checkpoint.js';
+import { consumeCommands } from '../../../src/api/commands/kafka/consume-commands.js';
+import { hangingPartitions, wasCommitted } from '../../../src/delivery/kafka/hanging-transactions.js';
+import { readCheckpoint } from '../../../src/delivery/kafka/checkpoint.js';
 import { commandsStatus, waitingCommands } from '../../../src/delivery/kafka/command-rows.js';
-import { clientOptions, ensureTopics } from '../../../src/delivery/kafka/connection.js';
+import { clientOptions } from '../../../src/delivery/kafka/connection.js';
+import { ensureTopics } from '../../../src/delivery/kafka/topics.js';
 import { publishFeed } from '../../../src/delivery/kafka/publishing.js';
 import { encoded } from '../../../src/delivery/kafka/records.js';
 import {
@@ -76,11 +78,14 @@ function startPublishing(settings = settingsOf(broker)) {
 }
 
 /** Takes commands, as the role `kafka` does. */
-function startTaking(settings: KafkaSettings, change: (gateway: Gateway) => Gateway = (gateway) => gateway) {
+function startConsuming(
+  settings: KafkaSettings,
+  change: (gateway: Gateway) => Gateway = (gateway) => gateway,
+) {
   const stopping = new AbortController();
   const logger = createLogger('silent');
   const { client, config, mongo } = api;
-  const done = takeCommands({
+  const done = consumeCommands({
     db,
     settings,
     gateway: change(gatewayOf({ client, config, mongo, logger }, { answerWithinMs: 30_000 })),
@@ -361,7 +366,7 @@ test('a new generation of the feed is published from what it has in common with 
 
 test('records are commands, and what can never be one is refused without holding up the others', async () => {
   const settings = settingsOf(broker, 'in');
-  const taking = startTaking(settings);
+  const consuming = startConsuming(settings);
   const [orderId, other] = [randomUUID(), randomUUID()];
   const create = (id: string) => ({
     key: id,
@@ -404,7 +409,7 @@ test('records are commands, and what can never be one is refused without holding
     expect((await api.get(`/v1/orders/${other}`)).status).toBe(200);
   });
   await until(async () => expect(await uncommitted(settings)).toBe(0n));
-  await taking.stop();
+  await consuming.stop();
   const events = await journal(orderLog, db).find({ orderId }).sort({ version: 1 }).toArray();
   expect(events.filter(({ type }) => type === 'OrderHeld')).toMatchObject([
     { commandId: expect.stringContaining('hold-1'), actor: 'kafka:in.commands', onBehalfOf: 'ada' },
@@ -450,7 +455,7 @@ test('a topic of commands that is deleted and made again while a command is in f
       return await gateway.create(orderId, body, meta);
     },
   });
-  const taking = startTaking(settings, slow);
+  const consuming = startConsuming(settings, slow);
   await until(() => send(settings, commands, [create(before)]));
   await until(async () => expect(isInFlight).toBe(true));
   await deleteTopic(settings, commands);
@@ -460,7 +465,7 @@ test('a topic of commands that is deleted and made again while a command is in f
   released.emit('released');
   for (const orderId of [before, after])
     await until(async () => expect((await api.get(`/v1/orders/${orderId}`)).status).toBe(200));
-  await taking.stop();
+  await consuming.stop();
 });
 
 test('a command without an answer waits, and its key, and people are told; others go on', async () => {
@@ -479,7 +484,7 @@ test('a command without an answer waits, and its key, and people are told; other
       return await gateway.signal(orderId, command, meta);
     },
   });
-  const taking = startTaking(settings, poisoned);
+  const consuming = startConsuming(settings, poisoned);
   const note = (key: string, text: string) => ({
     key,
     headers: { command: 'AddNote' },
@@ -501,7 +506,7 @@ test('a command without an answer waits, and its key, and people are told; other
   expect(row?.record).toBe(`${topic}:0:0`);
   isBroken = false;
   await until(async () => expect(await uncommitted(settings)).toBe(0n));
-  await taking.stop();
+  await consuming.stop();
   expect(await notesOf(stuck)).toBe(2);
   const { partitions, ...status } = await commandsStatus(db, topic);
   expect(status).toEqual({ topic, lag: 0 });
@@ -521,7 +526,7 @@ test('a command that was refused stays refused when it is read again in another 
     ...gateway,
     create: async () => ({ kind: 'unknown-outcome', orderId: held }),
   });
-  const first = startTaking(settings, busy);
+  const first = startConsuming(settings, busy);
   const release = { key: orderId, headers: { command: 'ReleaseOrder' }, value: '{}', partition: 0 };
   const create = { key: held, headers: { command: 'CreateOrder' }, value: JSON.stringify(orderBody()) };
   await until(async () => await send(settings, 'again.commands', [{ ...create, partition: 0 }, release]));
@@ -530,7 +535,7 @@ test('a command that was refused stays refused when it is read again in another 
   expect((await api.post(`/v1/orders/${orderId}/hold`, { body: { reason: 'looks wrong' } })).status).toBe(
     200,
   );
-  const second = startTaking(settings);
+  const second = startConsuming(settings);
   await until(async () => expect(await uncommitted(settings)).toBe(0n));
   await second.stop();
   const types = await journal(orderLog, db).distinct('type', { orderId });

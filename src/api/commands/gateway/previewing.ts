@@ -43,7 +43,7 @@ export function createPreviews(
     const { message, order, events, isReserved } = pending;
     const { orderId } = order;
     return await previewed(context, orderId, message, async () => {
-      const existing = (await pending.recorded()) ?? (await pending.started());
+      const existing = (await pending.answerFromJournal()) ?? (await pending.answerFromTemporal());
       if (existing !== undefined) return existing;
       if (isReserved) return idReserved(orderId);
       return { kind: 'previewed', preview: previewOf(undefined, events), replayed: false };

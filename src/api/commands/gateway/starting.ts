@@ -8,6 +8,7 @@ import { rulesToday } from '../../../order/rules.js';
 import {
   answerOf,
   append,
+  type CommandAnswer,
   type CommandMessage,
   type NewOrder,
   orderWorkflow,
@@ -22,8 +23,8 @@ import { idReserved, keyReused, keysUnavailable, orderExists, type Refused } fro
 import { type Plain, sealed } from './sealed-commands.js';
 import type { Sealing } from './sealing.js';
 
-/** How many times longer to wait for the answer to a start. */
-const START_TIMES = 2;
+/** How many times longer to wait for the answer to a start than to other commands. */
+const START_WAIT_FACTOR = 2;
 
 export type Starting = ReturnType<typeof createStarting>;
 
@@ -71,28 +72,23 @@ export function createStarting(context: GatewayContext, { sealingKeyOf, keyNamed
     if ('refusal' in decision) return { kind: 'refused', refusal: decision.refusal };
     // These events only give the answer. The workflow decides the events that are stored.
     const { order, events } = append(orderId, undefined, decision.events, causeOf(message, now));
-    const answer = answerOf(order, events);
-    const repeated = async (existing: Created): Promise<CommandResult> => {
-      const isSame = await isSameCreate(existing, plain, message.hash, key);
-      // The existing create may be the same one, sealed under a key that cannot be read now.
-      if (isSame === undefined) return keysUnavailable();
-      if (isSame) return { kind: 'answered', answer, replayed: true };
-      return id === undefined ? keyReused(meta.key) : orderExists(orderId);
-    };
+    const asked = { plain, hash: message.hash, key, answer: answerOf(order, events) };
+    const different = id === undefined ? keyReused(meta.key) : orderExists(orderId);
     return {
       message,
       order,
       events,
       key,
       isReserved,
-      async recorded() {
+      async answerFromJournal() {
         const first = await recorded;
-        return first && (await repeated(createdBy(first)));
+        return first && (await answerIfSame(createdBy(first), asked, different));
       },
-      async started() {
+      async answerFromTemporal() {
         try {
           const handle = client.workflow.getHandle(workflowId(orderId));
-          return await repeated(startedWith(await inTime(() => handle.describe())));
+          const started = startedWith(await inTime(() => handle.describe()));
+          return await answerIfSame(started, asked, different);
         } catch (error) {
           if (error instanceof WorkflowNotFoundError) return undefined;
           throw error;
@@ -101,28 +97,37 @@ export function createStarting(context: GatewayContext, { sealingKeyOf, keyNamed
     };
   }
 
+  /** The first answer if the order that exists was created by the same request. */
+  async function answerIfSame(
+    existing: Created,
+    asked: AskedCreate,
+    different: Refused,
+  ): Promise<CommandResult> {
+    const isSame = await isSameCreate(existing, asked);
+    // The existing create may be the same one, sealed under a key that cannot be read now.
+    if (isSame === undefined) return keysUnavailable();
+    return isSame ? { kind: 'answered', answer: asked.answer, replayed: true } : different;
+  }
+
   /**
    * Whether an order that exists was created by the same request, perhaps sealed under another key.
    *
-   * @param hash of the request as it is sealed under `key`
    * @returns undefined if a key cannot be read now
    */
   async function isSameCreate(
     existing: Created,
-    plain: Plain<OrderBody>,
-    hash: string,
-    key: CustomerKey,
+    { plain, hash, key }: AskedCreate,
   ): Promise<boolean | undefined> {
     if (existing.hash === hash) return true;
     const { orderId, data } = plain;
-    const others =
+    const otherKeys =
       existing.keyId === undefined
         ? await furtherKeys(data.customer.id, key)
         : await keyNamed(existing.keyId);
-    if (others === undefined) return undefined;
+    if (otherKeys === undefined) return undefined;
     // An order from before persons were sealed has the hash of the plain body.
-    const alike = [data, ...others.map((other) => sealed(plain, other))];
-    const hashes = alike.map((content) => hashOf({ type: 'CreateOrder', orderId, data: content }));
+    const sameContents = [data, ...otherKeys.map((other) => sealed(plain, other))];
+    const hashes = sameContents.map((content) => hashOf({ type: 'CreateOrder', orderId, data: content }));
     return existing.hash !== undefined && hashes.includes(existing.hash);
   }
 
@@ -131,17 +136,17 @@ export function createStarting(context: GatewayContext, { sealingKeyOf, keyNamed
     if ('kind' in pending) return pending;
     const { message, order, events, key } = pending;
     const { orderId } = order;
-    const recorded = await pending.recorded();
+    const recorded = await pending.answerFromJournal();
     if (recorded !== undefined) return recorded;
     return outcomeOf(orderId, message, async () => {
-      if (pending.isReserved) return (await pending.started()) ?? idReserved(orderId);
+      if (pending.isReserved) return (await pending.answerFromTemporal()) ?? idReserved(orderId);
       try {
         // A start that was sent may have happened, so a late answer is better than none.
-        await inTime(() => start(message, order, key), START_TIMES * answerWithinMs);
+        await inTime(() => start(message, order, key), START_WAIT_FACTOR * answerWithinMs);
         return { kind: 'answered', answer: answerOf(order, events), replayed: false };
       } catch (error) {
         if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
-        const started = await pending.started();
+        const started = await pending.answerFromTemporal();
         if (started === undefined) throw error;
         return started;
       }
@@ -182,9 +187,18 @@ export interface PendingCreate {
   /** only an order that exists may have its id */
   readonly isReserved: boolean;
   /** The answer if the journal has the order already. */
-  readonly recorded: () => Promise<CommandResult | undefined>;
+  readonly answerFromJournal: () => Promise<CommandResult | undefined>;
   /** The answer if Temporal has it already. */
-  readonly started: () => Promise<CommandResult | undefined>;
+  readonly answerFromTemporal: () => Promise<CommandResult | undefined>;
+}
+
+/** A create as it is compared with the one of an order that exists. */
+interface AskedCreate {
+  readonly plain: Plain<OrderBody>;
+  /** of the request as it is sealed under `key` */
+  readonly hash: string;
+  readonly key: CustomerKey;
+  readonly answer: CommandAnswer;
 }
 
 /** What is known of the create of an order that exists. */

@@ -1,10 +1,11 @@
 import type { Consumer } from '@platformatic/kafka';
 import type { Db } from 'mongodb';
-import { kafkaProblem } from '../../../delivery/kafka/connection.js';
+import { kafkaProblem } from '../../../delivery/kafka/kafka-problem.js';
+import { EARLIEST, LATEST } from '../../../delivery/kafka/partition-records.js';
 import type { Logger } from '../../../server/logging/logger.js';
 import { PartitionProgress } from './partition-progress.js';
 import { refusalsFrom } from './refusal-rows.js';
-import { committedBefore, noteLost, noteUnread } from './taking-rows.js';
+import { committedBefore, noteLost, noteUnread } from './store-progress.js';
 
 export interface AssignmentDeps {
   readonly db: Db;
@@ -24,9 +25,6 @@ export interface Assignment {
   /** whether all partitions of this member can be read */
   readonly isWhole: boolean;
 }
-
-const EARLIEST = -2n;
-const LATEST = -1n;
 
 /** @throws Error if none of the partitions can be read */
 export async function assignmentOf(deps: AssignmentDeps, topic: string): Promise<Assignment> {

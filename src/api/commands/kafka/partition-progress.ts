@@ -1,3 +1,5 @@
+import type { Refusal } from './refusal-rows.js';
+
 /** Why a record is not done yet. */
 export interface Waiting {
   /** ISO-8601 UTC */
@@ -20,16 +22,13 @@ export class PartitionProgress {
   unreadable: string | undefined;
   /** the size, in bytes, of the records that are not done */
   openBytes = 0;
-  /**
-   * The offsets of refused commands from `committed` on. The value is the problem if the topic of
-   * refusals may lack it; otherwise undefined.
-   */
-  readonly refused: Map<bigint, string | undefined>;
+  /** the refused commands from `committed` on, by their offsets */
+  readonly refused: Map<bigint, Refusal>;
   /** the offsets that are not done, the lowest first, and their bytes */
   private readonly open = new Map<bigint, number>();
   private readonly waiting = new Map<bigint, Waiting>();
 
-  constructor(partition: number, from: bigint, refused = new Map<bigint, string | undefined>()) {
+  constructor(partition: number, from: bigint, refused = new Map<bigint, Refusal>()) {
     this.partition = partition;
     this.next = from;
     this.committed = from;

@@ -5,12 +5,16 @@ import { committed, durable } from '../../../mongodb/durability.js';
  * A refused command. The row is written before the topic of refusals, and deleted once the offset
  * is committed. Without it, a record that is read again would be decided on a later state.
  */
-interface RefusalRow {
+interface RefusalRow extends Refusal {
   /** `<topic id>:<partition>:<offset>`, the offset with 19 digits */
   readonly _id: string;
+}
+
+/** Why a command is refused. */
+export interface Refusal {
   /** the value for the topic of refusals */
   readonly problem: string;
-  /** whether the problem is in the topic of refusals */
+  /** whether the problem is in the topic of refusals; if it may not be, it is written there again */
   readonly isWritten?: boolean;
 }
 
@@ -22,19 +26,16 @@ export interface PartitionId {
 
 export const refusalRows = (db: Db) => db.collection<RefusalRow>('kafka_refused_commands');
 
-/**
- * The offsets of refused commands. The value is the problem if the topic of refusals may lack it;
- * otherwise undefined.
- */
+/** The refused commands from an offset on, by their offsets. */
 export async function refusalsFrom(
   db: Db,
   { topicId, partition }: PartitionId,
   offset: bigint,
-): Promise<Map<bigint, string | undefined>> {
+): Promise<Map<bigint, Refusal>> {
   const ids = { $gte: idOf({ topicId, partition }, offset), $lt: `${topicId}:${partition};` };
-  const found = new Map<bigint, string | undefined>();
+  const found = new Map<bigint, Refusal>();
   for await (const { _id, problem, isWritten = false } of refusalRows(db).find({ _id: ids }, committed))
-    found.set(BigInt(_id.slice(_id.lastIndexOf(':') + 1)), isWritten ? undefined : problem);
+    found.set(BigInt(_id.slice(_id.lastIndexOf(':') + 1)), { problem, isWritten });
   return found;
 }
 

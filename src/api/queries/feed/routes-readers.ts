@@ -7,11 +7,11 @@ import type { Generations } from '../../../log/feed/generations.js';
 import { answering } from '../../../mongodb/durability.js';
 import { orderLog } from '../../../order-log.js';
 import { HttpProblem, problemsOf } from '../../problem.js';
-import { closed, Id } from '../../schemas/values.js';
+import { closed, Id, Position } from '../../schemas/values.js';
 import type { Http } from '../../http.js';
 import { badQuery } from '../query-parameters.js';
 import { refuseOtherGeneration, refusePositionBeyond } from '../refuse-place.js';
-import { FeedGeneration, Position } from '../schemas.js';
+import { FeedGeneration } from '../schemas.js';
 
 /** The parameter by which a named reader asks for a page or a stream. */
 export const ReaderParameter = Type.Optional(

@@ -1,8 +1,8 @@
 import { setMaxListeners } from 'node:events';
 import type { Db } from 'mongodb';
 import { Type } from 'typebox';
-import { createMutex } from '../../../concurrency/mutex.js';
-import { createSharing } from '../../../concurrency/sharing.js';
+import { createBackgroundTurns } from '../../../concurrency/background-turns.js';
+import { createSingleFlight } from '../../../concurrency/single-flight.js';
 import { feedEnd } from '../../../log/feed/feed.js';
 import { firstGeneration } from '../../../log/feed/generations.js';
 import type { FeedTail } from '../../../log/feed/tail.js';
@@ -10,10 +10,10 @@ import { answering } from '../../../mongodb/durability.js';
 import { orderLog } from '../../../order-log.js';
 import type { Http } from '../../http.js';
 import { problem, problemsOf } from '../../problem.js';
-import { closed, OrderPath } from '../../schemas/values.js';
+import { closed, OrderPath, Position } from '../../schemas/values.js';
 import type { OrderReader } from '../order-reader.js';
 import { refuseOtherGeneration, refusePositionBeyond, refuseUnknownVersion } from '../refuse-place.js';
-import { Generation, Position } from '../schemas.js';
+import { Generation } from '../schemas.js';
 import { sendOnceReachable } from './live.js';
 import { continuesAfter, ReaderParameter, refuseTwoPlaces } from './routes-readers.js';
 import { selectionIn, selectionParameters } from './selection.js';
@@ -51,7 +51,7 @@ export function registerStreams(app: Http, deps: StreamDeps): void {
 }
 
 function feedStreamRoute(app: Http, { db, tail }: StreamDeps, closing: AbortSignal): void {
-  const sharing = createSharing<StreamedPage>();
+  const singleFlight = createSingleFlight<StreamedPage>();
   app.get(
     '/v1/events/stream',
     {
@@ -90,14 +90,14 @@ function feedStreamRoute(app: Http, { db, tail }: StreamDeps, closing: AbortSign
         const { generation: current, commonUntil } = generations.current;
         reply.header('feed-generation', current).header('feed-common-until', commonUntil);
         const part = { after, generation: current, selection };
-        return feedFrom({ db, tail, sharing }, part, signal);
+        return feedFrom({ db, tail, singleFlight }, part, signal);
       });
     },
   );
 }
 
 function orderStreamRoute(app: Http, { db, reader, tail }: StreamDeps, closing: AbortSignal): void {
-  const turn = createMutex();
+  const turn = createBackgroundTurns();
   app.get(
     '/v1/orders/:orderId/stream',
     {

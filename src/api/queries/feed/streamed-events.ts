@@ -1,6 +1,6 @@
 import type { Db } from 'mongodb';
-import type { Mutex } from '../../../concurrency/mutex.js';
-import type { createSharing } from '../../../concurrency/sharing.js';
+import type { BackgroundTurns } from '../../../concurrency/background-turns.js';
+import type { createSingleFlight } from '../../../concurrency/single-flight.js';
 import { type PositionedEvent, skipLostPositions } from '../../../log/feed/feed.js';
 import { firstGeneration } from '../../../log/feed/generations.js';
 import type { FeedTail } from '../../../log/feed/tail.js';
@@ -35,7 +35,7 @@ export interface StreamedPage {
 
 interface SharedSource extends Source {
   /** among streams at the same position with the same selection */
-  readonly sharing: ReturnType<typeof createSharing<StreamedPage>>;
+  readonly singleFlight: ReturnType<typeof createSingleFlight<StreamedPage>>;
 }
 
 /**
@@ -43,7 +43,7 @@ interface SharedSource extends Source {
  * belong to other events.
  */
 export function feedFrom(
-  { db, tail, sharing }: SharedSource,
+  { db, tail, singleFlight }: SharedSource,
   { after, generation, selection }: FeedPart,
   signal: AbortSignal,
 ): Items {
@@ -58,7 +58,7 @@ export function feedFrom(
   const read = async (position: number): Promise<StreamedPage> => {
     if (selection !== undefined) {
       const key = JSON.stringify([generation, position, selection]);
-      return await sharing(key, () => readChosen(position, selection));
+      return await singleFlight(key, () => readChosen(position, selection));
     }
     const events = (await tail.read(generation, position, PAGE)) ?? [];
     return { items: pageOf(events, generation), last: events.at(-1)?.position };
@@ -78,7 +78,7 @@ export function feedFrom(
  */
 export async function* orderFrom(
   { db, tail }: Source,
-  turn: Mutex,
+  turn: BackgroundTurns,
   orderId: string,
   after: number,
   signal: AbortSignal,

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
-import { ByKey } from '../../../../src/concurrency/by-key.js';
-import { createTurns } from '../../../../src/concurrency/turns.js';
+import { KeyedQueue } from '../../../../src/concurrency/keyed-queue.js';
+import { createSemaphore } from '../../../../src/concurrency/semaphore.js';
 import { PartitionProgress } from '../../../../src/api/commands/kafka/partition-progress.js';
 
 test('an offset is done only when all before it are', () => {
@@ -17,7 +17,7 @@ test('an offset is done only when all before it are', () => {
 });
 
 test('later records of a key wait for the earlier one, and other keys go on', async () => {
-  const byKey = new ByKey();
+  const byKey = new KeyedQueue();
   const seen: string[] = [];
   let release = (): void => undefined;
   const held = new Promise<void>((resolve) => (release = resolve));
@@ -40,7 +40,7 @@ test('later records of a key wait for the earlier one, and other keys go on', as
 });
 
 test('no more than the most work at the same time, and each gets its turn', async () => {
-  const inTurn = createTurns(2);
+  const inTurn = createSemaphore(2);
   let [running, most, done] = [0, 0, 0];
   const work = async () => {
     running += 1;

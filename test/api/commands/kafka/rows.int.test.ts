@@ -12,9 +12,9 @@ import {
   committedBefore,
   noteLost,
   notePartition,
-  noteTakingFailed,
-  noteTakingWorks,
-} from '../../../../src/api/commands/kafka/taking-rows.js';
+  noteConsumingFailed,
+  noteConsumingWorks,
+} from '../../../../src/api/commands/kafka/store-progress.js';
 import { commandsConcern } from '../../../../src/delivery/kafka/command-rows.js';
 import { type Database, openDatabase } from '../../../support/database.js';
 
@@ -35,9 +35,9 @@ test('refusals are those of a partition from an offset on, and are kept until it
   await noteWritten(db, of, 100n);
   const all = await refusalsFrom(db, of, 0n);
   expect([...all]).toEqual([
-    [9n, 'problem 9'],
-    [10n, 'problem 10'],
-    [100n, undefined],
+    [9n, { problem: 'problem 9', isWritten: false }],
+    [10n, { problem: 'problem 10', isWritten: false }],
+    [100n, { problem: 'problem 100', isWritten: true }],
   ]);
   await notePartition(db, 'a.commands', of, new PartitionProgress(1, 10n), 120n);
   expect([...(await refusalsFrom(db, of, 0n)).keys()]).toEqual([10n, 100n]);
@@ -50,9 +50,9 @@ test('readiness tells why commands do not come', async () => {
   const topic = 'b.commands';
   const of = { topicId: randomUUID(), partition: 0 };
   expect(await commandsConcern(db, topic)).toBeUndefined();
-  await noteTakingFailed(db, topic, 'no broker');
+  await noteConsumingFailed(db, topic, 'no broker');
   expect(await commandsConcern(db, topic)).toContain('no broker');
-  await noteTakingWorks(db, topic);
+  await noteConsumingWorks(db, topic);
 
   const progress = new PartitionProgress(0, 0n);
   progress.begin(0n);

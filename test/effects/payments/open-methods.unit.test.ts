@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { expect, test } from '@jest/globals';
 import { seal } from '../../../src/access/persons/sealing.js';
-import { openingMethods } from '../../../src/effects/payments/opening.js';
+import { openingMethods } from '../../../src/effects/payments/open-methods.js';
 import type { PaymentProvider } from '../../../src/effects/payments/port.js';
-import { performPayments } from '../../../src/effects/performing.js';
+import { paymentEffects } from '../../../src/effects/performing.js';
 
 const customerKey = { keyId: 'key-of-ada-0', key: randomBytes(32) };
 const method = 'tok_4242';
@@ -42,7 +42,7 @@ test('what is left of an error of the provider does not tell the payment method'
     const cause = new Error(`402 for ${token}`);
     return Promise.reject(new Error(`bank: ${token} was refused, ${token}`, { cause }));
   });
-  const { authorize } = performPayments({
+  const { authorize } = paymentEffects({
     name: 'bank',
     port,
     limits: { concurrency: 1, timeoutMs: 60_000 },

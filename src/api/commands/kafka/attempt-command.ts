@@ -1,7 +1,6 @@
-import { ServiceError, isGrpcServiceError } from '@temporalio/client';
 import type { CommittedRecord } from '../../../delivery/kafka/committed-records.js';
 import { messageOf } from '../../../outages/message-of.js';
-import { isTooLarge } from '../../../outages/temporal-outage.js';
+import { grpcStatusIn, isTooLarge } from '../../../outages/temporal-outage.js';
 import { HttpProblem } from '../../problem.js';
 import { problemOf } from '../answers.js';
 import type { CommandResult, Gateway } from '../gateway/gateway.js';
@@ -24,7 +23,7 @@ const SIGNAL_AFTER = 5;
  *
  * @param attempt 1 for the first
  */
-export async function handle(
+export async function attemptCommand(
   gateway: Gateway,
   topic: string,
   record: CommittedRecord,
@@ -34,8 +33,8 @@ export async function handle(
     return outcomeOf(await send(gateway, commandIn(topic, record), attempt));
   } catch (error) {
     if (error instanceof HttpProblem) return error;
-    const cause = error instanceof ServiceError ? error.cause : error;
-    if (isGrpcServiceError(cause) && isTooLarge(cause))
+    const status = grpcStatusIn(error);
+    if (status !== undefined && isTooLarge(status))
       return new HttpProblem(413, 'body_too_large', 'The command is larger than Temporal takes. Send less.');
     return { again: messageOf(error) };
   }

@@ -4,11 +4,15 @@ import { type AnyLog, type StateDocument, stateViews } from '../log/journal/enti
 import { logs } from '../logs.js';
 import { answering } from '../mongodb/durability.js';
 import { orderLog } from '../order-log.js';
-import { type Found, oldest, pageFilter, type SourceQuery } from './paging.js';
+import { oldest, pageFilter, type SourceRow } from './cursor.js';
+import type { SourceQuery } from './source.js';
 import type { AttentionCode, AttentionRow } from './rows.js';
 
 /** Entities of every kind that are stopped for this reason. */
-export async function stopped(query: SourceQuery, code: AttentionCode): Promise<readonly Found[]> {
+export async function stoppedEntities(
+  query: SourceQuery,
+  code: AttentionCode,
+): Promise<readonly SourceRow[]> {
   const { db, before, after, limit } = query;
   return await ofEveryLog(limit, async (log) => {
     const found = await stateViews(log, db)
@@ -26,7 +30,12 @@ export async function stopped(query: SourceQuery, code: AttentionCode): Promise<
 }
 
 /** Reads `<entity>_forks`, which is written before the view is marked. */
-export async function forked({ db, before, after, limit }: SourceQuery): Promise<readonly Found[]> {
+export async function forkedEntities({
+  db,
+  before,
+  after,
+  limit,
+}: SourceQuery): Promise<readonly SourceRow[]> {
   return await ofEveryLog(limit, async (log) => {
     const found = await forks(log, db)
       .find(pageFilter('detectedAt', before, after), answering)
@@ -52,8 +61,8 @@ export async function forked({ db, before, after, limit }: SourceQuery): Promise
 /** The oldest `limit` rows of all kinds of entities. */
 async function ofEveryLog(
   limit: number,
-  rowsIn: (log: AnyLog) => Promise<readonly Found[]>,
-): Promise<readonly Found[]> {
+  rowsIn: (log: AnyLog) => Promise<readonly SourceRow[]>,
+): Promise<readonly SourceRow[]> {
   return oldest((await Promise.all(logs.map(rowsIn))).flat(), limit);
 }
 

@@ -1,14 +1,14 @@
 import { setTimeout } from 'node:timers/promises';
 
 /** Runs work after the work before it has ended. */
-export type Mutex = <T>(work: () => Promise<T>) => Promise<T>;
+export type BackgroundTurns = <T>(work: () => Promise<T>) => Promise<T>;
 
 /**
  * Runs background work one piece at a time, first come, first served. While callers are waiting, it
  * pauses after each piece for as long as the piece took, so background work takes at most half of
  * the time.
  */
-export function createMutex(): Mutex {
+export function createBackgroundTurns(): BackgroundTurns {
   let waiting = 0;
   let last: Promise<unknown> = Promise.resolve();
   return async (work) => {

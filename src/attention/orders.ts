@@ -6,7 +6,8 @@ import { formatMoney } from '../order/money.js';
 import { isFinished, type Order } from '../order/order.js';
 import { type Concerns, pendingAuthorizations, unmatchedFacts } from '../views/concerns.js';
 import { type OrderDocument, orders } from '../views/orders.js';
-import { type Found, pageFilter, type SourceQuery } from './paging.js';
+import { pageFilter, type SourceRow } from './cursor.js';
+import type { SourceQuery } from './source.js';
 import type { AttentionCode, AttentionRow } from './rows.js';
 
 /** Orders whose time in `field` is not later than `before`. */
@@ -16,12 +17,12 @@ export async function ordersWith(
   field: 'owedSince' | 'pendingSince' | 'unmatchedSince',
   before: string,
   further: Filter<OrderDocument> = {},
-): Promise<readonly Found[]> {
+): Promise<readonly SourceRow[]> {
   const found = await orders(db)
     .find(pageFilter(field, before, after, further), answering)
     .sort({ [field]: 1, _id: 1 } satisfies Sort)
     .limit(limit)
-    .project<Concerned & { readonly _id: string }>({ state: 1, stopped: 1 })
+    .project<OrderWithStop & { readonly _id: string }>({ state: 1, stopped: 1 })
     .toArray();
   return found.flatMap(({ _id: id, ...order }) =>
     rowsOf(order, before)
@@ -31,7 +32,7 @@ export async function ordersWith(
 }
 
 /** What the rows of an order are computed from. */
-export interface Concerned {
+export interface OrderWithStop {
   readonly state: Order;
   readonly stopped?: Stopped;
 }
@@ -40,7 +41,7 @@ export interface Concerned {
  * Filter for orders that have rows. Owed effects and pending payments count only if they are older
  * than `owedBy`; everything else counts at once.
  */
-export function needsAttention(owedBy: string): Filter<OrderDocument>[] {
+export function attentionFilters(owedBy: string): Filter<OrderDocument>[] {
   return [
     { owedSince: { $lte: owedBy } },
     { pendingSince: { $lte: owedBy } },
@@ -49,8 +50,8 @@ export function needsAttention(owedBy: string): Filter<OrderDocument>[] {
   ];
 }
 
-/** `needsAttention` for a view that is already in memory. */
-export function isConcerned(
+/** `attentionFilters` for a view that is already in memory. */
+export function needsAttention(
   { owedSince, pendingSince, unmatchedSince, stopped }: Concerns & { readonly stopped?: Stopped },
   owedBy: string,
 ): boolean {
@@ -59,7 +60,7 @@ export function isConcerned(
 }
 
 /** The rows of an order, at most one of each code. */
-export function rowsOf(order: Concerned, owedBy: string): readonly AttentionRow[] {
+export function rowsOf(order: OrderWithStop, owedBy: string): readonly AttentionRow[] {
   const { stopped } = order;
   const { orderId } = order.state;
   return [

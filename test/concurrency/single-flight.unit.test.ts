@@ -1,8 +1,8 @@
 import { expect, test } from '@jest/globals';
-import { createSharing } from '../../src/concurrency/sharing.js';
+import { createSingleFlight } from '../../src/concurrency/single-flight.js';
 
 test('work under way is shared by its key, and done again later; a failure is not kept', async () => {
-  const sharing = createSharing<number>();
+  const sharing = createSingleFlight<number>();
   let count = 0;
   const work = async () => (count += 1);
   expect(await Promise.all([sharing('a', work), sharing('a', work), sharing('b', work)])).toEqual([1, 1, 2]);

@@ -2,9 +2,9 @@ import { randomBytes } from 'node:crypto';
 import { expect, test } from '@jest/globals';
 import { seal } from '../../../src/access/persons/sealing.js';
 import { noCarriers } from '../../../src/effects/carriers/no-carriers.js';
-import { openingReceivers } from '../../../src/effects/carriers/opening.js';
+import { openingReceivers } from '../../../src/effects/carriers/open-receivers.js';
 import type { BookRequest, CarrierProvider } from '../../../src/effects/carriers/port.js';
-import { performCarriers } from '../../../src/effects/performing.js';
+import { carrierEffects } from '../../../src/effects/performing.js';
 import type { EffectOf } from '../../../src/order/effects.js';
 
 const customerKey = { keyId: 'key-of-ada-0', key: randomBytes(32) };
@@ -107,7 +107,7 @@ test('what is left of an error of the carrier does not tell the receiver, also i
     const text = `no route to ${name}, ${street.toUpperCase()}, ${postalCode} ${city}, ${country}: ${url}`;
     return Promise.reject(new Error(text, { cause }));
   });
-  const { book } = performCarriers({ name: 'post', port, limits: { concurrency: 1, timeoutMs: 60_000 } });
+  const { book } = carrierEffects({ name: 'post', port, limits: { concurrency: 1, timeoutMs: 60_000 } });
   const error: unknown = await book(effect(), false).catch((caught: unknown) => caught);
   expect(error).toMatchObject({
     message: 'post: book failed: no route to ***, ***, *** ***, DE: https://post.example/?to=***&at=***',
@@ -119,7 +119,7 @@ test('what is left of an error of the carrier does not tell the receiver, also i
 test('without carriers, a label is refused on the first try and on any later one', async () => {
   const keys = { opening: () => Promise.resolve(customerKey.key) };
   const port = openingReceivers(keys, noCarriers);
-  const { book } = performCarriers({ name: 'none', port, limits: { concurrency: 1, timeoutMs: 60_000 } });
+  const { book } = carrierEffects({ name: 'none', port, limits: { concurrency: 1, timeoutMs: 60_000 } });
   const refused = { type: 'refused', code: 'no_carriers' };
   expect([await book(effect(), false), await book(effect(), true)]).toEqual([refused, refused]);
 });

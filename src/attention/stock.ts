@@ -1,9 +1,15 @@
 import { stock } from '../effects/inventory/stock.js';
 import { answering } from '../mongodb/durability.js';
-import { type Found, pageFilter, type SourceQuery } from './paging.js';
+import { pageFilter, type SourceRow } from './cursor.js';
+import type { SourceQuery } from './source.js';
 
 /** SKUs with fewer units on hand than are reserved. */
-export async function toBeCounted({ db, before, after, limit }: SourceQuery): Promise<readonly Found[]> {
+export async function skusToBeCounted({
+  db,
+  before,
+  after,
+  limit,
+}: SourceQuery): Promise<readonly SourceRow[]> {
   const found = await stock(db)
     .find(pageFilter('updatedAt', before, after, { toBeCounted: true }), answering)
     .sort({ updatedAt: 1, _id: 1 })

@@ -2,23 +2,20 @@ import { once } from 'node:events';
 import type { Db } from 'mongodb';
 import { backOffMs } from '../../../concurrency/back-off.js';
 import { pause } from '../../../concurrency/pause.js';
-import {
-  clientOptions,
-  closeClient,
-  ensureTopics,
-  kafkaProblem,
-} from '../../../delivery/kafka/connection.js';
+import { clientOptions, closeClient } from '../../../delivery/kafka/connection.js';
+import { ensureTopics } from '../../../delivery/kafka/topics.js';
+import { kafkaProblem } from '../../../delivery/kafka/kafka-problem.js';
 import { type KafkaSettings, topicsOf } from '../../../delivery/kafka/settings.js';
 import type { Logger } from '../../../server/logging/logger.js';
 import type { Gateway } from '../gateway/gateway.js';
 import { GroupConsumer } from './group-consumer.js';
 import { HEARTBEAT_MS, Membership, SESSION_MS } from './membership.js';
 import { RefusalTopic } from './refusal-topic.js';
-import { retries } from './settling.js';
-import { noteTakingFailed, noteTakingWorks } from './taking-rows.js';
-import { Tenure } from './tenure.js';
+import { retries } from './run-until-done.js';
+import { noteConsumingFailed, noteConsumingWorks } from './store-progress.js';
+import { AssignmentRun } from './assignment-run.js';
 
-export interface TakingDeps {
+export interface ConsumeDeps {
   readonly db: Db;
   readonly settings: KafkaSettings;
   readonly gateway: Gateway;
@@ -32,29 +29,29 @@ export interface TakingDeps {
  * offset is committed when each command before it is durable, or its refusal is. After a failure
  * records are read again: an accepted command has the same key, and a refused one stays refused.
  */
-export async function takeCommands(deps: TakingDeps): Promise<void> {
+export async function consumeCommands(deps: ConsumeDeps): Promise<void> {
   const { db, health, settings, signal } = deps;
   const { commands: topic } = topicsOf(settings);
   for (let failures = 0; !signal.aborted; failures += 1) {
-    let works = false;
+    let isWorking = false;
     try {
-      await takeUntilFailure(deps, () => {
+      await consumeUntilFailure(deps, () => {
         failures = 0;
         health.worked();
-        if (!works) void noteTakingWorks(db, topic).catch(() => undefined);
-        works = true;
+        if (!isWorking) void noteConsumingWorks(db, topic).catch(() => undefined);
+        isWorking = true;
       });
     } catch (error) {
       if (signal.aborted) return;
       const problem = kafkaProblem(error);
       health.failed(new Error(problem, { cause: error }));
-      void noteTakingFailed(db, topic, problem).catch(() => undefined);
+      void noteConsumingFailed(db, topic, problem).catch(() => undefined);
     }
     await pause(backOffMs(failures + 1, retries), signal);
   }
 }
 
-async function takeUntilFailure(deps: TakingDeps, works: () => void): Promise<void> {
+async function consumeUntilFailure(deps: ConsumeDeps, onProgress: () => void): Promise<void> {
   const { settings, signal } = deps;
   const { commands, refused } = topicsOf(settings);
   await ensureTopics(settings, [{ name: commands, isDecompressed: true }, { name: refused }], signal);
@@ -69,22 +66,22 @@ async function takeUntilFailure(deps: TakingDeps, works: () => void): Promise<vo
   });
   const membership = new Membership(consumer);
   const refusals = new RefusalTopic(settings, refused);
-  let tenure: Tenure | undefined;
+  let run: AssignmentRun | undefined;
   try {
     consumer.topics.track(commands);
     await orAborted(consumer.joinGroup(), signal);
     while (!signal.aborted) {
       if (membership.held.aborted) await membership.rejoined(signal);
       else {
-        tenure = new Tenure({ ...deps, topic: commands, consumer, membership, refusals, works });
-        await tenure.work();
+        run = new AssignmentRun({ ...deps, topic: commands, consumer, membership, refusals, onProgress });
+        await run.work();
         membership.check();
       }
     }
   } finally {
     membership.end();
     await Promise.all([closeClient(consumer), refusals.close()]);
-    await tenure?.allDone();
+    await run?.allDone();
   }
 }
 

@@ -1,10 +1,16 @@
 import { type TrackingRow, trackingRows } from '../effects/carriers/tracking-rows.js';
 import { answering } from '../mongodb/durability.js';
 import { orders } from '../views/orders.js';
-import { type Found, pageFilter, type SourceQuery } from './paging.js';
+import { pageFilter, type SourceRow } from './cursor.js';
+import type { SourceQuery } from './source.js';
 
 /** Parcels that are on their way, and about which a carrier has failed to answer for too long. */
-export async function untracked({ db, owedBy, after, limit }: SourceQuery): Promise<readonly Found[]> {
+export async function untrackedParcels({
+  db,
+  owedBy,
+  after,
+  limit,
+}: SourceQuery): Promise<readonly SourceRow[]> {
   const found = await trackingRows(db)
     .aggregate<TrackingRow>(
       [

@@ -52,14 +52,14 @@ export async function noteLost(db: Db, topic: string, of: PartitionId): Promise<
   );
 }
 
-export async function noteTakingFailed(db: Db, topic: string, failure: string): Promise<void> {
+export async function noteConsumingFailed(db: Db, topic: string, failure: string): Promise<void> {
   const failedAt = new Date();
   const row = await failureRows(db).findOne({ _id: topic });
   const failingSince = row && isRecent(row.failedAt) ? row.failingSince : failedAt;
   await failureRows(db).replaceOne({ _id: topic }, { failure, failingSince, failedAt }, { upsert: true });
 }
 
-export async function noteTakingWorks(db: Db, topic: string): Promise<void> {
+export async function noteConsumingWorks(db: Db, topic: string): Promise<void> {
   await failureRows(db).deleteOne({ _id: topic });
 }
 

@@ -1,20 +1,20 @@
 import type { Db } from 'mongodb';
 import { type BackOff, backOffMs } from '../../../concurrency/back-off.js';
 import { pause } from '../../../concurrency/pause.js';
-import { createTurns } from '../../../concurrency/turns.js';
+import { createSemaphore } from '../../../concurrency/semaphore.js';
 import type { CommittedRecord } from '../../../delivery/kafka/committed-records.js';
-import { kafkaProblem } from '../../../delivery/kafka/connection.js';
+import { kafkaProblem } from '../../../delivery/kafka/kafka-problem.js';
 import type { Logger } from '../../../server/logging/logger.js';
 import { HttpProblem, rawProblem } from '../../problem.js';
 import type { Gateway } from '../gateway/gateway.js';
 import { correlationIdOf, placeOf } from './command-record.js';
-import { handle } from './handling.js';
+import { attemptCommand } from './attempt-command.js';
 import type { Membership } from './membership.js';
 import type { PartitionProgress } from './partition-progress.js';
 import { noteRefused, noteWritten, type PartitionId } from './refusal-rows.js';
 import type { RefusalTopic } from './refusal-topic.js';
 
-export interface SettlingDeps {
+export interface RunDeps {
   readonly db: Db;
   readonly gateway: Gateway;
   readonly logger: Logger;
@@ -30,20 +30,20 @@ const AT_ONCE = 32;
 const MOST_ERRORS = 20;
 
 /**
- * Settles commands: each becomes durable, or is refused. A command without an answer is tried again
+ * Runs commands until each is durable, or refused. A command without an answer is tried again
  * without limit.
  *
  * @param ending aborted when no further attempt may be started
- * @returns a function that settles a record: true if the record is done; false if `ending` was
+ * @returns a function that runs the command of a record: true if the record is done; false if `ending` was
  *   aborted before
  */
-export function createSettling(
-  deps: SettlingDeps,
+export function createRunUntilDone(
+  deps: RunDeps,
   { topic, topicId }: { readonly topic: string; readonly topicId: string },
   ending: AbortSignal,
 ): (record: CommittedRecord, progress: PartitionProgress) => Promise<boolean> {
   const { db, gateway, logger, membership, refusals } = deps;
-  const inTurn = createTurns(AT_ONCE);
+  const inTurn = createSemaphore(AT_ONCE);
 
   function wait(record: CommittedRecord, progress: PartitionProgress, why: string): void {
     if (!progress.wait(record.offset, why)) return;
@@ -77,7 +77,7 @@ export function createSettling(
     try {
       if (!membership.isHeld) return false;
       if (!refused.has(record.offset)) await noteRefused(db, of, record.offset, problem);
-      refused.set(record.offset, problem);
+      refused.set(record.offset, { problem });
       if (!membership.isHeld) return false;
       await refusals.write(record, placeOf(topic, record), problem);
     } catch (error) {
@@ -86,20 +86,20 @@ export function createSettling(
     }
     // If this fails, a record that is read again is written to the topic of refusals again.
     await noteWritten(db, of, record.offset).catch(() => undefined);
-    refused.set(record.offset, undefined);
+    refused.set(record.offset, { problem, isWritten: true });
     return true;
   }
 
   return async (record, progress) => {
     const { offset } = record;
-    let problem = progress.refused.get(offset);
-    // The command was refused before, and the topic of refusals has the problem.
-    if (problem === undefined && progress.refused.has(offset)) return true;
+    const earlier = progress.refused.get(offset);
+    if (earlier?.isWritten) return true;
+    let problem = earlier?.problem;
     for (let attempt = 1; !ending.aborted; attempt += 1) {
       const isDone = await inTurn(async () => {
         if (ending.aborted || !membership.isHeld) return false;
         if (problem === undefined) {
-          const outcome = await handle(gateway, topic, record, attempt);
+          const outcome = await attemptCommand(gateway, topic, record, attempt);
           if (outcome === 'durable') return true;
           if (!(outcome instanceof HttpProblem)) {
             wait(record, progress, outcome.again);

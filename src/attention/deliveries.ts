@@ -1,13 +1,19 @@
-import { endpointViews, isEnabled } from '../delivery/webhooks/endpoints.js';
+import { endpointViews, enabledEndpoints } from '../delivery/webhooks/endpoints.js';
 import { waitingCommands } from '../delivery/kafka/command-rows.js';
 import { kafkaRows } from '../delivery/kafka/publishing-progress.js';
 import { subscriptionRows, waitingRows } from '../delivery/webhooks/rows.js';
 import { byRequest } from '../endpoint/settings.js';
 import { answering } from '../mongodb/durability.js';
-import { type Found, oldest, pageFilter, placeOf, type SourceQuery } from './paging.js';
+import { oldest, pageFilter, sortKeyOf, type SourceRow } from './cursor.js';
+import type { SourceQuery } from './source.js';
 
 /** Events that a webhook endpoint has refused for three days. */
-export async function undelivered({ db, before, after, limit }: SourceQuery): Promise<readonly Found[]> {
+export async function parkedDeliveries({
+  db,
+  before,
+  after,
+  limit,
+}: SourceQuery): Promise<readonly SourceRow[]> {
   const found = await waitingRows(db)
     .find(pageFilter('parkedAt', before, after), answering)
     .sort({ parkedAt: 1, _id: 1 })
@@ -25,8 +31,13 @@ export async function undelivered({ db, before, after, limit }: SourceQuery): Pr
   }));
 }
 
-/** Endpoints that no person has disabled. */
-export async function disabled({ db, before, after, limit }: SourceQuery): Promise<readonly Found[]> {
+/** Endpoints that were disabled, and not by a person. */
+export async function disabledEndpoints({
+  db,
+  before,
+  after,
+  limit,
+}: SourceQuery): Promise<readonly SourceRow[]> {
   const given = { finished: false, status: 'disabled', disabledBecause: { $ne: byRequest } };
   const found = await endpointViews(db)
     .find(pageFilter('updatedAt', before, after, given), answering)
@@ -45,7 +56,13 @@ export async function disabled({ db, before, after, limit }: SourceQuery): Promi
 }
 
 /** Endpoints, and the topic of Kafka, to which nothing could be delivered for too long. */
-export async function failing({ db, kafka, owedBy, after, limit }: SourceQuery): Promise<readonly Found[]> {
+export async function failingSubscriptions({
+  db,
+  kafka,
+  owedBy,
+  after,
+  limit,
+}: SourceQuery): Promise<readonly SourceRow[]> {
   const [topics, endpoints] = await Promise.all([
     kafka === undefined
       ? []
@@ -57,15 +74,15 @@ export async function failing({ db, kafka, owedBy, after, limit }: SourceQuery):
       .sort({ 'health.failingSince': 1, _id: 1 })
       .toArray(),
   ]);
-  const enabled = new Set(await endpointViews(db).distinct('_id', isEnabled, answering));
-  const ofTopics = topics.map(({ _id: id, health: { failingSince = '', failure = '' } }): Found => {
+  const enabled = new Set(await endpointViews(db).distinct('_id', enabledEndpoints, answering));
+  const ofTopics = topics.map(({ _id: id, health: { failingSince = '', failure = '' } }): SourceRow => {
     const detail = `nothing is published in the topic ${id} of Kafka: ${failure}`;
     const remedy = 'it is retried automatically; npx orders subscriptions shows how far it has come';
     return { id, row: { code: 'subscription_failing', since: failingSince, detail, remedy } };
   });
   const ofEndpoints = endpoints
     .filter(({ _id }) => enabled.has(_id))
-    .map(({ _id: id, health: { failingSince = '', failures } }): Found => {
+    .map(({ _id: id, health: { failingSince = '', failures } }): SourceRow => {
       const detail = `the webhook endpoint ${id} has refused ${failures} attempts in a row`;
       const remedy = `it is retried automatically; npx orders webhooks deliveries ${id} shows its answers`;
       return { id, row: { code: 'subscription_failing', since: failingSince, detail, remedy } };
@@ -74,22 +91,22 @@ export async function failing({ db, kafka, owedBy, after, limit }: SourceQuery):
 }
 
 /** Commands of Kafka for which there is no answer for too long. Later ones of their orders wait. */
-export async function waitingInKafka({
+export async function commandsWaiting({
   db,
   kafka,
   owedBy,
   after,
   limit,
-}: SourceQuery): Promise<readonly Found[]> {
+}: SourceQuery): Promise<readonly SourceRow[]> {
   if (kafka === undefined) return [];
-  const found = (await waitingCommands(db, kafka.commandsTopic)).map(({ record, since, why }): Found => {
+  const found = (await waitingCommands(db, kafka.commandsTopic)).map(({ record, since, why }): SourceRow => {
     const detail = `the command ${record} of Kafka waits, and later ones with its key: ${why}`;
     const remedy = 'it is retried automatically; GET /health/ready shows what is down';
     return { id: record, row: { code: 'command_waiting', since, detail, remedy } };
   });
   const from = after === undefined ? '' : `${after.since} ${after.id}`;
   return oldest(
-    found.filter((one) => one.row.since <= owedBy && placeOf(one) > from),
+    found.filter((one) => one.row.since <= owedBy && sortKeyOf(one) > from),
     limit,
   );
 }

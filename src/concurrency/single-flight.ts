@@ -2,7 +2,7 @@
  * Shares work in progress: while an earlier call with the same key has not ended, a call returns
  * the promise of the earlier one.
  */
-export function createSharing<T>(): (key: string, work: () => Promise<T>) => Promise<T> {
+export function createSingleFlight<T>(): (key: string, work: () => Promise<T>) => Promise<T> {
   const underWay = new Map<string, Promise<T>>();
   return (key, work) => {
     const shared = underWay.get(key);

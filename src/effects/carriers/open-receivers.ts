@@ -16,7 +16,7 @@ export interface LabelProvider {
 const receiverForgotten = { type: 'refused', code: 'receiver_forgotten' } as const;
 
 /** The codes of refusals for which no provider is asked, so none knows of them. */
-export const ownRefusals: ReadonlySet<string> = new Set([receiverForgotten.code, noCarriersCode]);
+export const refusalsOfSystem: ReadonlySet<string> = new Set([receiverForgotten.code, noCarriersCode]);
 
 /**
  * Wraps a provider so that it gets the receiver in plain text; until this call, name and address

@@ -1,5 +1,5 @@
 /** Runs work one after the other for each key, and for different keys at the same time. */
-export class ByKey {
+export class KeyedQueue {
   private readonly last = new Map<string, Promise<void>>();
 
   /** @param work never fails */

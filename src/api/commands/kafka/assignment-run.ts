@@ -1,24 +1,25 @@
-import { ByKey } from '../../../concurrency/by-key.js';
+import { KeyedQueue } from '../../../concurrency/keyed-queue.js';
 import { pause } from '../../../concurrency/pause.js';
 import {
   type CommittedRecord,
   type Fetched,
   fetchCommitted,
 } from '../../../delivery/kafka/committed-records.js';
-import { kafkaProblem } from '../../../delivery/kafka/connection.js';
+import { kafkaProblem } from '../../../delivery/kafka/kafka-problem.js';
 import { withTimeout } from '../../../outages/timeout.js';
 import { type Assignment, type AssignmentDeps, assignmentOf, checkAssignment, endOf } from './assignment.js';
 import { stopWith } from './membership.js';
 import type { PartitionProgress } from './partition-progress.js';
-import { createSettling, type SettlingDeps } from './settling.js';
-import { notePartition } from './taking-rows.js';
+import { createRunUntilDone, type RunDeps } from './run-until-done.js';
+import { notePartition } from './store-progress.js';
 
-export interface TenureDeps extends AssignmentDeps, SettlingDeps {
+export interface AssignmentRunDeps extends AssignmentDeps, RunDeps {
   /** the topic of the commands */
   readonly topic: string;
   /** the signal of the process */
   readonly signal: AbortSignal;
-  readonly works: () => void;
+  /** called after each pass over the partitions */
+  readonly onProgress: () => void;
 }
 
 /** How long the broker may wait for a record. */
@@ -36,23 +37,23 @@ const COMMIT_WITHIN_MS = 400;
 
 /**
  * The time during which this process has the same partitions of the topic. It reads their records,
- * settles those of different keys at the same time, and commits offsets.
+ * runs the commands of different keys at the same time, and commits offsets.
  */
-export class Tenure {
-  private readonly deps: TenureDeps;
+export class AssignmentRun {
+  private readonly deps: AssignmentRunDeps;
   /** aborted when no further record may be started */
   private readonly ending: AbortSignal;
   private readonly stopping = new AbortController();
-  private readonly forget: () => void;
-  /** Commands with the same key are settled one after the other. */
-  private readonly byKey = new ByKey();
+  private readonly removeListeners: () => void;
+  /** Commands with the same key are run one after the other. */
+  private readonly byKey = new KeyedQueue();
   private noting: Promise<void> | undefined;
   private notedAt = performance.now();
 
-  constructor(deps: TenureDeps) {
+  constructor(deps: AssignmentRunDeps) {
     this.deps = deps;
     this.ending = this.stopping.signal;
-    this.forget = stopWith(this.stopping, [deps.signal, deps.membership.held]);
+    this.removeListeners = stopWith(this.stopping, [deps.signal, deps.membership.held]);
   }
 
   /** Takes commands until the group rebalances or the process stops. */
@@ -64,7 +65,7 @@ export class Tenure {
       await this.read(assignment);
     } finally {
       this.stopping.abort();
-      this.forget();
+      this.removeListeners();
       await this.end(assignment);
     }
   }
@@ -75,15 +76,15 @@ export class Tenure {
   }
 
   private async read(assignment: Assignment): Promise<void> {
-    const { consumer, topic, works } = this.deps;
+    const { consumer, topic, onProgress } = this.deps;
     const { ending } = this;
     const { partitions } = assignment;
-    const settle = createSettling(this.deps, assignment, ending);
+    const runUntilDone = createRunUntilDone(this.deps, assignment, ending);
     const begin = (record: CommittedRecord, progress: PartitionProgress) => {
       const { offset, partition, key } = record;
       progress.begin(offset, bytesOf(record));
       this.byKey.add(key?.toString('hex') ?? `${partition}:${offset}`, async () => {
-        if (await settle(record, progress)) progress.end(offset);
+        if (await runUntilDone(record, progress)) progress.end(offset);
       });
     };
     while (!ending.aborted) {
@@ -111,7 +112,7 @@ export class Tenure {
       }
       await this.commit(assignment);
       if (performance.now() - this.notedAt >= NOTE_EVERY_MS) this.note(assignment);
-      works();
+      onProgress();
     }
   }
 

@@ -1,5 +1,5 @@
 /** Limits how many calls run at a time; further ones wait, first come, first served. */
-export function createTurns(most: number): <R>(work: () => Promise<R>) => Promise<R> {
+export function createSemaphore(most: number): <R>(work: () => Promise<R>) => Promise<R> {
   const waiting: (() => void)[] = [];
   let running = 0;
   return async (work) => {

@@ -1,8 +1,8 @@
 import { expect, test } from '@jest/globals';
-import { createMutex } from '../../src/concurrency/mutex.js';
+import { createBackgroundTurns } from '../../src/concurrency/background-turns.js';
 
 test('one piece of work is under way, whether it succeeds or fails, and all have their turn in order', async () => {
-  const turn = createMutex();
+  const turn = createBackgroundTurns();
   const begun: number[] = [];
   let underWay = 0;
   let most = 0;

@@ -1,13 +1,19 @@
 import { parkedEvents } from '../log/views/feeding/parked-events.js';
 import { viewBuilds } from '../log/views/feeding/view-builds.js';
 import { answering } from '../mongodb/durability.js';
-import { type Found, pageFilter, type SourceQuery } from './paging.js';
+import { pageFilter, type SourceRow } from './cursor.js';
+import type { SourceQuery } from './source.js';
 
 /**
  * Events that a view in use could not apply. Later events of the same order wait for them and are
  * not listed.
  */
-export async function parked({ db, before, after, limit }: SourceQuery): Promise<readonly Found[]> {
+export async function parkedEventsOfViews({
+  db,
+  before,
+  after,
+  limit,
+}: SourceQuery): Promise<readonly SourceRow[]> {
   const built = await viewBuilds(db)
     .find({ parked: { $gt: 0 } }, { ...answering, projection: { collection: 1 } })
     .toArray();

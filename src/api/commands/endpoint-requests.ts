@@ -1,0 +1,41 @@
+/** What the routes of endpoints and of their deliveries have in common. */
+import type { Db } from 'mongodb';
+import type { WebhookSecrets } from '../../access/webhook-secrets.js';
+import type { Sender } from '../../delivery/webhooks/sender.js';
+import type { Endpoint } from '../../endpoint/endpoint.js';
+import { HttpProblem, problemsOf } from '../problem.js';
+import { noEndpoint } from '../schemas/endpoint-answer.js';
+import type { EndpointGateway } from './endpoint-gateway.js';
+
+export interface EndpointDeps {
+  readonly db: Db;
+  readonly endpoints: {
+    readonly gateway: EndpointGateway;
+    readonly secrets: WebhookSecrets;
+    /** for tests of an endpoint */
+    readonly sender: Sender;
+    readonly allowHttp: boolean;
+  };
+}
+
+export const webhooksWrite = { access: 'webhooks:write' } as const;
+export const endpointsPath = '/v1/webhook-endpoints';
+/** The path of one endpoint. */
+export const endpointPath = `${endpointsPath}/:endpointId`;
+export const endpointRefusals = problemsOf(400, 404, 409, 412, 413, 415, 422, 503);
+
+/** @throws HttpProblem 404 */
+export async function existingEndpoint(
+  { gateway }: EndpointDeps['endpoints'],
+  endpointId: string,
+): Promise<Endpoint> {
+  const endpoint = await gateway.read(endpointId);
+  if (endpoint === undefined || endpoint.status === 'deleted') throw noEndpoint(endpointId);
+  return endpoint;
+}
+
+/** Refuses a position that the feed has not reached. @throws HttpProblem 422 */
+export function refuseAfterHead(after: number | undefined, head: number): void {
+  if (after === undefined || after <= head) return;
+  throw new HttpProblem(422, 'position_unknown', `The feed ends at position ${head}, before ${after}.`);
+}

@@ -1,0 +1,26 @@
+import type { Client } from '@temporalio/client';
+import type { Db } from 'mongodb';
+import type { KafkaTopics } from '../delivery/kafka/settings.js';
+import type { AttentionCursor } from './cursor.js';
+
+/** What the list of attention is read from. */
+export interface AttentionDeps {
+  readonly client: Client;
+  readonly db: Db;
+  /** the task queue of the orders */
+  readonly taskQueue: string;
+  /** age, in ms, from which an owed effect or a pending payment is listed */
+  readonly attentionAfterMs: number;
+  /** undefined without Kafka */
+  readonly kafka?: KafkaTopics | undefined;
+}
+
+/** What the rows of a code are asked for. */
+export interface SourceQuery extends AttentionDeps {
+  /** ISO-8601 UTC; rows with a later `since` are left out */
+  readonly before: string;
+  /** like `before`, for rows that are listed only after `attentionAfterMs` */
+  readonly owedBy: string;
+  readonly after: AttentionCursor | undefined;
+  readonly limit: number;
+}

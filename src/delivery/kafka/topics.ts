@@ -1,0 +1,50 @@
+import { Admin } from '@platformatic/kafka';
+import { clientOptions, withClient } from './connection.js';
+import { hasCode } from './kafka-problem.js';
+import type { KafkaSettings } from './settings.js';
+
+/**
+ * Maximum size of an event: what a request of one megabyte contains, a third more for sealed
+ * persons, and what the domain adds.
+ */
+const MOST_RECORD_BYTES = 4 * 1_048_576;
+
+interface TopicToMake {
+  readonly name: string;
+  readonly isCompacted?: true;
+  /**
+   * whether brokers decompress its records. Producers choose the compression, and this client does
+   * not know every one; and a small batch may be huge once it is decompressed.
+   */
+  readonly isDecompressed?: true;
+}
+
+/** Creates the topics that are missing, with the brokers' default number of replicas. */
+export async function ensureTopics(
+  settings: KafkaSettings,
+  topics: readonly TopicToMake[],
+  signal?: AbortSignal,
+): Promise<void> {
+  await withClient(new Admin(clientOptions(settings)), signal, async (admin) => {
+    const existing = new Set(await admin.listTopics());
+    for (const { name, isCompacted, isDecompressed } of topics) {
+      if (existing.has(name)) continue;
+      await admin
+        .createTopics({
+          topics: [name],
+          partitions: isCompacted ? 1 : settings.partitions,
+          replicas: -1,
+          configs: [
+            isCompacted
+              ? { name: 'cleanup.policy', value: 'compact' }
+              : { name: 'max.message.bytes', value: String(MOST_RECORD_BYTES) },
+            ...(isDecompressed ? [{ name: 'compression.type', value: 'uncompressed' }] : []),
+          ],
+        })
+        .catch((error: unknown) => {
+          // Another process has just made it.
+          if (!hasCode(error, 'TOPIC_ALREADY_EXISTS')) throw error;
+        });
+    }
+  });
+}

@@ -1,0 +1,51 @@
+import { LONGEST_WAIT_MS, ProviderBusy } from './provider-busy.js';
+
+/** A queue that limits the calls in flight. It holds as many waiting calls as may be in flight. */
+export class CallQueue {
+  private running = 0;
+  private readonly waiting: (() => void)[] = [];
+  private readonly name: string;
+  private readonly concurrency: number;
+
+  constructor(name: string, concurrency: number) {
+    this.name = name;
+    this.concurrency = concurrency;
+  }
+
+  /** @throws ProviderBusy */
+  async inTurn<T>(work: () => Promise<T>): Promise<T> {
+    await this.enter();
+    try {
+      return await work();
+    } finally {
+      this.leave();
+    }
+  }
+
+  private async enter(): Promise<void> {
+    if (this.running < this.concurrency) {
+      this.running += 1;
+      return;
+    }
+    const full = `${this.name} has ${this.concurrency} calls under way`;
+    if (this.waiting.length >= this.concurrency) throw new ProviderBusy(full);
+    await new Promise<void>((resolve, reject) => {
+      const proceed = (): void => {
+        clearTimeout(timer);
+        resolve();
+      };
+      const timer = setTimeout(() => {
+        this.waiting.splice(this.waiting.indexOf(proceed), 1);
+        reject(new ProviderBusy(`${full}, and none ended in a second`));
+      }, LONGEST_WAIT_MS);
+      this.waiting.push(proceed);
+    });
+  }
+
+  private leave(): void {
+    const next = this.waiting.shift();
+    // The next call takes over the place, so `running` does not change.
+    if (next === undefined) this.running -= 1;
+    else next();
+  }
+}

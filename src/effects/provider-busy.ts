@@ -1,0 +1,10 @@
+/** The call was not made, because too many others are in flight. It is retried later. */
+export class ProviderBusy extends Error {
+  override readonly name = 'ProviderBusy';
+}
+
+/**
+ * How long a call may wait in the queue. This and a call's timeout together are shorter than a
+ * step's timeout.
+ */
+export const LONGEST_WAIT_MS = 1_000;

@@ -1,0 +1,25 @@
+import { pause } from '../concurrency/pause.js';
+import { LONGEST_WAIT_MS, ProviderBusy } from './provider-busy.js';
+
+/** Spaces the starts of calls, if the provider limits them. */
+export class RateLimiter {
+  private nextStart = 0;
+  private readonly name: string;
+  private readonly perSecond: number | undefined;
+
+  constructor(name: string, perSecond: number | undefined) {
+    this.name = name;
+    this.perSecond = perSecond;
+  }
+
+  /** @throws ProviderBusy */
+  async wait(): Promise<void> {
+    if (this.perSecond === undefined) return;
+    const now = Date.now();
+    const start = Math.max(now, this.nextStart);
+    if (start - now > LONGEST_WAIT_MS)
+      throw new ProviderBusy(`${this.name} is asked ${this.perSecond} times a second, and no more`);
+    this.nextStart = start + 1_000 / this.perSecond;
+    await pause(start - now);
+  }
+}
