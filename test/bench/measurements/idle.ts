@@ -13,8 +13,8 @@ import { commandsSent, cpuOf } from '../harness/usage.js';
 const SETTLES_WITHIN_MS = 30_000;
 const HOUR_MS = 3_600_000;
 const LOOK_EVERY_MS = 100;
-/** The default task queue, which the product in the benchmark has. */
-const TASK_QUEUE = 'orders';
+/** A deployment without orders: a reconciliation would compare those of other measurements. */
+const UNUSED = { MONGODB_DB: 'unused', TEMPORAL_TASK_QUEUE: 'unused' };
 /** The actions of a schedule for each run, besides the start of its workflow. */
 const SCHEDULED_ACTIONS = 2;
 
@@ -25,7 +25,7 @@ const SCHEDULED_ACTIONS = 2;
 export const idle: Measurement = {
   name: 'idle',
   async run(bench) {
-    const product = await bench.productWith({ RECONCILE_INTERVAL: '5m' });
+    const product = await bench.productWith({ ...UNUSED, RECONCILE_INTERVAL: '5m' });
     await setTimeout(SETTLES_WITHIN_MS);
     const minutes = bench.pick(2, 0.5);
     const before = { commands: await commandsSent(bench.db, 'getMore'), cpuMs: await cpuOf(product.pid) };
@@ -50,7 +50,7 @@ export const idle: Measurement = {
  * the reconciliation causes any: this counts those of one run.
  */
 async function actionsAnHour(client: Client): Promise<number> {
-  const schedule = client.schedule.getHandle(reconcileScheduleId(TASK_QUEUE));
+  const schedule = client.schedule.getHandle(reconcileScheduleId(UNUSED.TEMPORAL_TASK_QUEUE));
   const [interval] = (await schedule.describe()).spec.intervals ?? [];
   if (interval === undefined) throw new Error('The reconciliation has no interval.');
   await schedule.trigger();
