@@ -118,8 +118,6 @@ function noPreviousBuild(name: string): HttpProblem {
   return new HttpProblem(409, 'no_previous_build', `No build of ${name} is kept to roll back to.${remedy}`);
 }
 
-
-
 function toAnswer({ feed, views: all, stores }: ViewsStatus): Projections {
   const named = stores.map(({ exceptions, ...store }) =>
     exceptions === undefined
