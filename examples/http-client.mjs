@@ -47,7 +47,9 @@ async function command(path, body, key) {
     const isUnknown = response === undefined || response.status === 429 || response.status === 503;
     if (!isUnknown || tries === TRIES) {
       // RFC 9457: `code` is for programs, `detail` is for people.
-      const problem = /** @type {{ code: string, detail: string } | undefined} */ (await response?.json());
+      const problem = /** @type {{ code: string, detail: string } | undefined} */ (
+        await response?.json().catch(() => undefined)
+      );
       throw new Error(`${path}: ${problem ? `${problem.code}: ${problem.detail}` : 'no answer'}`);
     }
     await setTimeout(Number(response?.headers.get('retry-after') ?? 1) * 1_000);

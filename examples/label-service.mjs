@@ -40,13 +40,14 @@ async function handle({ orderId, data: { shipmentId } }) {
       method: 'POST',
       headers: { 'content-type': 'application/json', 'idempotency-key': key },
       body: JSON.stringify(label),
-    });
+    }).catch(() => undefined);
     // The order was cancelled, or another one has dispatched it: nothing is left to do.
-    if (response.ok || response.status === 409) {
+    if (response !== undefined && (response.ok || response.status === 409)) {
       console.log(`${key} ${response.ok ? label.trackingNumber : 'is not dispatched'}`);
       return;
     }
-    if (response.status < 500 && response.status !== 429) throw new Error(await response.text());
+    if (response !== undefined && response.status < 500 && response.status !== 429)
+      throw new Error(await response.text());
     // It may have taken effect: the same key again.
     await setTimeout(AGAIN_MS);
   }

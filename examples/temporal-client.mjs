@@ -6,6 +6,10 @@
  *     node examples/temporal-client.mjs
  *
  * `TEMPORAL_ADDRESS`, `TEMPORAL_NAMESPACE` and `TEMPORAL_TASK_QUEUE` are those of the system.
+ *
+ * The persons in these commands are stored in Temporal in plain text: the API seals them under a key
+ * of their customer first (docs/security.md, "Persons"), and such a client does not. Send commands
+ * with persons through the API.
  */
 import { createHash, randomUUID } from 'node:crypto';
 import process from 'node:process';

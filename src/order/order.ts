@@ -15,7 +15,15 @@ import type { Cause, EventData, HoldCause, MissingStock } from './events.js';
  * `rejected`, `cancelled` and `expired` are final. A `completed` order accepts returns until it is
  * closed.
  */
-export type OrderStatus = 'pending' | 'confirmed' | 'completed' | 'rejected' | 'cancelled' | 'expired';
+export const orderStatuses = [
+  'pending',
+  'confirmed',
+  'completed',
+  'rejected',
+  'cancelled',
+  'expired',
+] as const;
+export type OrderStatus = (typeof orderStatuses)[number];
 
 /**
  * The state of an order: the fold of its events. Plain data, so it can be stored and sent as it is.

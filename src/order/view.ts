@@ -13,18 +13,26 @@ import {
 import { amountDue } from './prices.js';
 
 /** How far an order is paid (`paymentStatus`). */
-export type PaymentStatus =
-  | 'none'
-  | 'pending'
-  | 'authorized'
-  | 'partially_captured'
-  | 'captured'
-  | 'partially_refunded'
-  | 'refunded'
-  | 'voided';
+export const paymentStatuses = [
+  'none',
+  'pending',
+  'authorized',
+  'partially_captured',
+  'captured',
+  'partially_refunded',
+  'refunded',
+  'voided',
+] as const;
+export type PaymentStatus = (typeof paymentStatuses)[number];
 
-export type FulfillmentStatus =
-  'none' | 'partially_shipped' | 'shipped' | 'partially_delivered' | 'delivered';
+export const fulfillmentStatuses = [
+  'none',
+  'partially_shipped',
+  'shipped',
+  'partially_delivered',
+  'delivered',
+] as const;
+export type FulfillmentStatus = (typeof fulfillmentStatuses)[number];
 
 /** An order as the HTTP API shows it. Amounts are in minor units. */
 export type OrderView = ReturnType<typeof toView>;

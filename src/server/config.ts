@@ -73,7 +73,7 @@ export function assertSandboxAllowed({ roles, sandbox, providers }: Config): voi
   if (!roles.has('worker') || sandbox) return;
   const without =
     'or SANDBOX=on if nothing here is real. ' +
-    'Without it, a worker starts only if HTTP_HOST, TEMPORAL_ADDRESS and MONGODB_URI are loopback addresses.';
+    'Without it, a worker starts only if HTTP_HOST, TEMPORAL_ADDRESS, MONGODB_URI, KEYS_MONGODB_URI and KAFKA_BROKERS are loopback addresses.';
   if (providers.payments === builtIn)
     throw new ConfigError(
       `The payment provider is the sandbox, which charges nobody: set PAYMENTS to your own, ${without}`,

@@ -71,8 +71,9 @@ const RECONNECT_EVERY_MS = 250;
  */
 export function connectMongo(config: Config): Mongo {
   const closed = new AbortController();
-  const orders = connect(config.mongodb.uri, closed.signal);
-  const ofKeys = config.keys.uri === undefined ? orders : connect(config.keys.uri, closed.signal);
+  const orders = connect('MONGODB_URI', config.mongodb.uri, closed.signal);
+  const ofKeys =
+    config.keys.uri === undefined ? orders : connect('KEYS_MONGODB_URI', config.keys.uri, closed.signal);
   const db = orders.client.db(config.mongodb.db);
   const keysDb = ofKeys.client.db(config.keys.db);
   let known: MasterKeys | undefined;
@@ -100,10 +101,11 @@ export function connectMongo(config: Config): Mongo {
 }
 
 function connect(
+  variable: string,
   uri: string,
   closed: AbortSignal,
 ): { readonly client: MongoClient; readonly connected: Promise<void> } {
-  const client = clientOf(uri, {
+  const client = clientOf(variable, uri, {
     appName: 'orders',
     writeConcern: { w: 'majority', journal: true },
     readConcern: { level: 'majority' },
@@ -122,11 +124,11 @@ function connect(
   return { client, connected: connectUntilDone(client, closed) };
 }
 
-function clientOf(uri: string, options: MongoClientOptions): MongoClient {
+function clientOf(variable: string, uri: string, options: MongoClientOptions): MongoClient {
   try {
     return new MongoClient(uri, options);
   } catch (error) {
-    throw new ConfigError(`MONGODB_URI cannot be used: ${messageOf(error)}.`, { cause: error });
+    throw new ConfigError(`${variable} cannot be used: ${messageOf(error)}.`, { cause: error });
   }
 }
 

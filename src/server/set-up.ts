@@ -39,9 +39,9 @@ export interface SetUpOptions {
 }
 
 /**
- * Prepares both servers for the roles: search attributes, retention (of the embedded server only)
- * and indexes. Idempotent. Resolves when all is done, however long a server is unavailable, or when
- * it is aborted.
+ * Prepares both servers for the roles: search attributes and retention (of the embedded Temporal
+ * only), and indexes. Then compares the two servers, and logs how old a backup may be. Idempotent.
+ * Resolves when all is done, however long a server is unavailable, or when it is aborted.
  */
 export async function setUp({
   config,
@@ -53,10 +53,10 @@ export async function setUp({
   abort,
 }: SetUpOptions): Promise<void> {
   const { namespace, taskQueue } = config.temporal;
-  const untilDone = async (title: string, work: () => Promise<unknown>): Promise<void> => {
+  const untilDone = async (title: string, done: string, work: () => Promise<unknown>): Promise<void> => {
     const health = logChanges(logger, {
-      fails: (problem) => `${title} is not set up yet: ${problem}${tlsAdvice(title, problem)}`,
-      works: `${title} is set up.`,
+      fails: (problem) => `${title} is not ${done} yet: ${problem}${tlsAdvice(title, problem)}`,
+      works: `${title} is ${done}.`,
     });
     await retryUntilDone(work, {
       signal: abort,
@@ -66,17 +66,19 @@ export async function setUp({
     });
   };
   await Promise.all([
-    untilDone('Temporal', async () => {
+    untilDone('Temporal', 'set up', async () => {
       await registerSearchAttributes(temporal, namespace);
       if (config.embedded.temporal) await extendRetention(temporal, namespace);
     }),
-    untilDone('MongoDB', () => Promise.all(indexes.map((ensure) => ensure(mongo.db)))),
+    untilDone('MongoDB', 'set up', () => Promise.all(indexes.map((ensure) => ensure(mongo.db)))),
   ]);
   const client = new Client({ connection: temporal, namespace });
-  await untilDone('The identity of the database', () =>
+  await untilDone('The identity of the database', 'compared', () =>
     checkDatabaseIdentity({ client, db: mongo.db, taskQueue }),
   );
-  await untilDone('The age of backups', async () => logger.info(await oldestBackup(temporal, namespace)));
+  await untilDone('The retention of Temporal', 'known', async () =>
+    logger.info(await oldestBackup(temporal, namespace)),
+  );
 }
 
 async function registerSearchAttributes({ operatorService }: Connection, namespace: string): Promise<void> {

@@ -17,8 +17,8 @@ A server is embedded unless its address is set.
   RATE_LIMIT               requests that a caller may send in a minute, or off (60000 with AUTH=on, else off)
   OPS_PORT                 port of operations and metrics, which are then served there only (none)
   HEALTH_PORT              port of a GET /health/live that answers even while the process is busy, for every role (none)
-  SANDBOX                  on: sandbox secrets and the sandbox payment provider are fine on any address
-                           (on if HTTP_HOST, Temporal and MongoDB are loopback addresses, else off)
+  SANDBOX                  on: sandbox secrets, payments and carriers are fine on any address
+                           (on if HTTP_HOST, Temporal, MongoDB, the keys' server and Kafka are loopback addresses, else off)
   MAX_STREAMS              event streams that this process keeps open at most (200)
   TEMPORAL_ADDRESS         host:port; if set, Temporal is not embedded
   TEMPORAL_NAMESPACE       default
@@ -64,9 +64,9 @@ A server is embedded unless its address is set.
                            CA certificate of the brokers, and the name in their certificates
   KAFKA_TLS_CLIENT_CERT_PATH, KAFKA_TLS_CLIENT_KEY_PATH
                            client certificate and its key; set both
-  PAYMENTS, INVENTORY, CARRIERS
-                           the payment provider, the inventory and the carriers: sandbox, or the path of a module
-                           of your own that implements the port: docs/guides/own-provider.md (sandbox)
+  PAYMENTS, INVENTORY      the payment provider and the inventory: sandbox, or the path of a module of your own
+                           that implements the port: docs/guides/own-provider.md (sandbox)
+  CARRIERS                 the carriers, likewise (sandbox with SANDBOX=on; else none, and every label is refused)
   TRACK_INTERVAL           how often a carrier is asked about a parcel that is on its way (1h)
   RECONCILE_INTERVAL       how often Temporal and MongoDB are compared (5m)
   ATTENTION_AFTER          how long something may be owed before it needs a person (5m)

@@ -1,4 +1,5 @@
 import { Type } from 'typebox';
+import { orderStatuses } from '../../order/order.js';
 import { UpcomingDeadline, effectMembers } from '../schemas/upcoming.js';
 import { Commands, Event, Minor, Order } from '../schemas/order.js';
 import { Actors, closed, IfMatch, Key } from '../schemas/values.js';
@@ -31,7 +32,7 @@ export const CommandQuery = closed({
   ),
 });
 
-const OrderStatus = Type.Enum(['pending', 'confirmed', 'completed', 'rejected', 'cancelled', 'expired']);
+const OrderStatus = Type.Enum([...orderStatuses]);
 
 export const CommandAnswer = closed({
   orderId: Type.String(),

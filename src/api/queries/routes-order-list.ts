@@ -1,5 +1,6 @@
 import type { Db } from 'mongodb';
 import { Type } from 'typebox';
+import { orderStatuses } from '../../order/order.js';
 import type { OrderViews } from '../../views/cache/order-views.js';
 import { queryWords } from '../../views/search-words.js';
 import type { PersonsAtEdge } from '../access/persons.js';
@@ -20,7 +21,7 @@ export interface OrderListDeps {
 }
 
 const OrderListParameters = closed({
-  status: Type.Optional(Type.Enum(['pending', 'confirmed', 'completed', 'rejected', 'cancelled', 'expired'])),
+  status: Type.Optional(Type.Enum([...orderStatuses])),
   paymentStatus: Type.Optional(Order.properties.paymentStatus),
   fulfillmentStatus: Type.Optional(Order.properties.fulfillmentStatus),
   held: Type.Optional(Type.Enum(['true', 'false'])),

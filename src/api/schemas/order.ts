@@ -1,4 +1,6 @@
 import { Type } from 'typebox';
+import { orderStatuses } from '../../order/order.js';
+import { fulfillmentStatuses, paymentStatuses } from '../../order/view.js';
 import { closed } from './values.js';
 
 /** Minor units of the order's currency. */
@@ -27,7 +29,7 @@ export const Commands = Type.Array(Type.String(), {
 export const Order = closed({
   orderId: Type.String(),
   version: Type.Integer(),
-  status: Type.Enum(['pending', 'confirmed', 'completed', 'rejected', 'cancelled', 'expired']),
+  status: Type.Enum([...orderStatuses]),
   held: Type.Boolean(),
   holdReason: optional(Type.String()),
   cancelReason: optional(Type.String()),
@@ -66,20 +68,11 @@ export const Order = closed({
       country: Type.String(),
     }),
   ),
-  paymentStatus: Type.Enum([
-    'none',
-    'pending',
-    'authorized',
-    'partially_captured',
-    'captured',
-    'partially_refunded',
-    'refunded',
-    'voided',
-  ]),
+  paymentStatus: Type.Enum([...paymentStatuses]),
   authorized: Minor,
   captured: Minor,
   refunded: Minor,
-  fulfillmentStatus: Type.Enum(['none', 'partially_shipped', 'shipped', 'partially_delivered', 'delivered']),
+  fulfillmentStatus: Type.Enum([...fulfillmentStatuses]),
   shipments: Type.Array(
     closed({
       shipmentId: Type.String(),

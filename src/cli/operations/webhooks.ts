@@ -15,7 +15,7 @@ import { type Cell, type Column, table, visible } from '../script/terminal.js';
 /** An endpoint as the API shows it. Its secret is in the answers that make one. */
 type Endpoint = EndpointAnswer & { readonly secret?: string };
 
-interface Options extends RequestOptions {
+interface SettingsOptions extends RequestOptions {
   readonly events?: readonly string[];
   readonly customer?: readonly string[];
   readonly tag?: readonly string[];
@@ -82,7 +82,7 @@ function withSettings(command: Command): Command {
     .option('--per-second <number>', 'deliveries a second, at most', positive);
 }
 
-function settingsOf({ events, customer, tag, payload, description, perSecond }: Options): object {
+function settingsOf({ events, customer, tag, payload, description, perSecond }: SettingsOptions): object {
   return {
     ...(events && { events }),
     ...(customer && { customers: customer }),
@@ -108,7 +108,7 @@ function addCreate(webhooks: Command, session: Session): void {
     ),
   ).option('--after <position>', 'begin after this position of the feed', wholeNumber);
   command.action(async (url: string) => {
-    const options = command.optsWithGlobals<Options>();
+    const options = command.optsWithGlobals<SettingsOptions>();
     const { after } = options;
     const body = { url, ...settingsOf(options), ...(after !== undefined && { after }) };
     const made = await apiOf(session, options).submit<Endpoint>(root, body, requestHeaders(session, options));
@@ -126,7 +126,7 @@ function addChange(webhooks: Command, session: Session): void {
     ),
   ).option('--to <url>', 'another URL');
   command.action(async (endpointId: string) => {
-    const options = command.optsWithGlobals<Options>();
+    const options = command.optsWithGlobals<SettingsOptions>();
     const body = { ...settingsOf(options), ...(options.to !== undefined && { url: options.to }) };
     if (Object.keys(body).length === 0)
       throw usageFailure('nothing is to be changed: --help shows what can be');
@@ -152,7 +152,7 @@ function addAction(
     ),
   );
   command.action(async (endpointId: string) => {
-    const options = command.optsWithGlobals<Options>();
+    const options = command.optsWithGlobals<SettingsOptions>();
     const done = await act(apiOf(session, options), endpointId, requestHeaders(session, options));
     report(session, options, done, () => endpointLines(done));
   });
@@ -188,7 +188,7 @@ function addList(webhooks: Command, session: Session): void {
   });
 }
 
-interface Options extends RequestOptions {
+interface DeliveryOptions extends RequestOptions {
   readonly after?: number;
   readonly from?: string;
   readonly event?: string;
@@ -209,7 +209,7 @@ function addTest(webhooks: Command, session: Session): void {
     examples: ['webhooks test 018f…'],
   }).argument('<endpointId>', 'as in the list');
   command.action(async (endpointId: string) => {
-    const options = command.optsWithGlobals<Options>();
+    const options = command.optsWithGlobals<DeliveryOptions>();
     const path = at`/v1/webhook-endpoints/${endpointId}/test`;
     const sent = await apiOf(session, options).submit<DeliveryAnswer>(
       path,
@@ -241,7 +241,7 @@ function addDeliveryList(webhooks: Command, session: Session): void {
     .option('--event <orderId:version>', 'only of this event')
     .option('--limit <number>', 'how many at most, up to 200', positive);
   command.action(async (endpointId: string) => {
-    const options = command.optsWithGlobals<Options>();
+    const options = command.optsWithGlobals<DeliveryOptions>();
     const { event, limit } = options;
     const path = at`/v1/webhook-endpoints/${endpointId}/deliveries`;
     const query = { event, limit };
@@ -271,7 +271,7 @@ function addRetry(webhooks: Command, session: Session): void {
       .argument('<orderId:version>', 'the event'),
   );
   command.action(async (endpointId: string, eventId: string) => {
-    const options = command.optsWithGlobals<Options>();
+    const options = command.optsWithGlobals<DeliveryOptions>();
     const path = at`/v1/webhook-endpoints/${endpointId}/deliveries/${eventId}/retry`;
     const asked = await apiOf(session, options).submit(path, {}, requestHeaders(session, options));
     report(session, options, asked, () => [
@@ -290,7 +290,7 @@ function addReplay(webhooks: Command, session: Session): void {
     .addOption(new Option('--after <position>', 'events after it').argParser(wholeNumber).conflicts('from'))
     .option('--from <time>', 'events that were recorded at this time or later');
   command.action(async (endpointId: string) => {
-    const options = command.optsWithGlobals<Options>();
+    const options = command.optsWithGlobals<DeliveryOptions>();
     const { after, from } = options;
     if (after === undefined && from === undefined) throw usageFailure('say --after or --from');
     const path = at`/v1/webhook-endpoints/${endpointId}/replay`;

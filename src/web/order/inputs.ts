@@ -22,11 +22,11 @@ const address = ['street', 'city', 'postalCode', 'country'] as const;
 
 export function inputsOf(type: FollowUpType, view: OrderView): readonly Input[] {
   return Object.entries(commands[type].fields).flatMap(([member, fields]) =>
-    [fields].flat().flatMap((field: Field) => inputsOfField(member, field, view)),
+    [fields].flat().flatMap((field: Field) => inputsOfField(type, member, field, view)),
   );
 }
 
-function inputsOfField(member: string, field: Field, view: OrderView): readonly Input[] {
+function inputsOfField(type: FollowUpType, member: string, field: Field, view: OrderView): readonly Input[] {
   const text = { name: member, label: field.says, isRequired: isRequired(field), initial: '' };
   switch (field.reads) {
     case 'amount':
@@ -42,7 +42,7 @@ function inputsOfField(member: string, field: Field, view: OrderView): readonly 
     case 'quantities':
     case 'amendedLines':
       return view.lines.flatMap((line) => {
-        const most = freeUnits(field, line, view);
+        const most = freeUnits(type, line, view);
         if (most === 0) return [];
         return {
           name: `${member}.${line.sku}`,
@@ -65,12 +65,12 @@ function isRequired({ required, typed }: Field): boolean {
 
 /** The units that can be returned or shipped; undefined if the command sets the number. */
 function freeUnits(
-  { reads, required }: Field,
+  type: FollowUpType,
   line: OrderView['lines'][number],
   { shipments }: OrderView,
 ): number | undefined {
-  if (reads === 'amendedLines') return undefined;
-  if (required) return line.delivered - line.returned;
+  if (type === 'AmendOrder') return undefined;
+  if (type === 'RequestReturn') return line.delivered - line.returned;
   const waiting = shipments
     .filter(({ status }) => status === 'created')
     .reduce((sum, { lines }) => sum + quantityOf(lines, line.sku), 0);

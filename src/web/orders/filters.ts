@@ -1,14 +1,14 @@
+import { orderStatuses } from '../../order/order.js';
+import { fulfillmentStatuses, paymentStatuses } from '../../order/view.js';
+
 /** The filters of the list, as they are in the address of the page and in that of the API. */
 export type Filters = Readonly<Record<string, string>>;
 
 /** Filters with a fixed set of values, shown as links. */
 export const choices = [
-  ['status', ['pending', 'confirmed', 'completed', 'rejected', 'cancelled', 'expired']],
-  [
-    'paymentStatus',
-    ['none', 'pending', 'authorized', 'captured', 'partially_refunded', 'refunded', 'voided'],
-  ],
-  ['fulfillmentStatus', ['none', 'partially_shipped', 'shipped', 'delivered']],
+  ['status', orderStatuses],
+  ['paymentStatus', paymentStatuses],
+  ['fulfillmentStatus', fulfillmentStatuses],
 ] as const;
 
 export const flags = ['held', 'attention'] as const;
