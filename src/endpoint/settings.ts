@@ -8,7 +8,7 @@ export interface EndpointSettings {
   readonly eventTypes: readonly string[];
   /** the customers whose orders' events are delivered; empty for all */
   readonly customers: readonly string[];
-  /** an order has at least one of them; empty for all */
+  /** only orders that have at least one of these tags; empty for all */
   readonly tags: readonly string[];
   /** ids alone, the event, or the event with the order after it */
   readonly payload: 'thin' | 'event' | 'order';

@@ -21,7 +21,9 @@ const personal: Readonly<Record<string, readonly string[]>> = {
  */
 const personalAnywhere: readonly string[] = ['note', ...personalMembers.notes, ...personalMembers.payment];
 
-/** Adds up the personal values in plain data, such as an event, a message or a document. */
+/**
+ * Counts the personal values of an event, a message or a document, and adds the counts to `found`.
+ */
 export function addPersons(found: Persons, value: unknown, name = '', owner = ''): void {
   if (typeof value === 'string') {
     const keyId = keyIdIn(value);

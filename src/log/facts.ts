@@ -6,7 +6,7 @@ import type { Cause } from './event.js';
  * yet, it waits in the log.
  */
 export interface Facts<S, D> {
-  /** each is a signal of this name */
+  /** the types of facts; each is the name of a signal */
   readonly types: readonly string[];
   readonly judge: (state: S, type: string, data: unknown, now: string) => FactJudgement<D> | Refused;
   /** the event that stores a fact which does not fit yet */

@@ -1,6 +1,6 @@
 import { signal } from '@preact/signals';
 
-/** An answer that is an error: the problem that the API has sent, or none if it did not answer. */
+/** A request that failed: with the problem that the API has sent, or because it did not answer. */
 export class Problem extends Error {
   override readonly name = 'Problem';
   /** 0 if there was no answer */

@@ -57,9 +57,10 @@ export function carriersOf(db: Db, { carriers }: Providers = {}): Provider<Carri
 }
 
 /**
- * The activities of orders, and of endpoints, which have no effects. Each records the events of its
- * step. Then it performs the step's effect, provided that the journal holds the order's log without
- * a gap up to the event that made the effect owed. They are idempotent and retried until they
+ * The activities of orders, and of endpoints, which have no effects. Each step records its events.
+ * Then it performs its effect, provided that the journal holds the order's log without a gap up to
+ * the event that made the effect owed. The activities that are not named after an effect serve runs
+ * that start. All are idempotent and retried until they
  * succeed. Errors are outages, except `EventFork` and `Superseded` (see `appendToJournal`), which
  * are not retried.
  */
@@ -125,8 +126,8 @@ export function createActivities({
 }
 
 /**
- * An effect as a provider gets it: without its trace, which older workers do not know. A key always
- * has the same request.
+ * An effect as a provider gets it, without its trace: a retry by an older worker would send a request
+ * without one, and a key must always have the same request.
  */
 function requestOf<T extends EffectType>(effect: EffectOf<T>): EffectOf<T> {
   const { traceId: _, ...request } = effect;

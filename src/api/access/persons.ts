@@ -9,7 +9,7 @@ import type { Http } from '../http.js';
 /** Opens the persons in answers, for clients that may read them. */
 export interface PersonsAtEdge {
   /**
-   * A text of JSON with its persons opened.
+   * Opens the persons in a JSON text.
    *
    * @param kept an object that lives as long as the text is current. The opened text is remembered
    *   with it for as long as a key may be used without asking the store.

@@ -40,7 +40,7 @@ export async function refuseOtherOrigins(app: Http, origins: readonly string[]):
   });
 }
 
-/** @param detail what is refused, and of whom it is accepted */
+/** @param detail says what is refused, and from which origins it is accepted */
 export function originNotAllowed(detail: string): HttpProblem {
   return new HttpProblem(403, 'origin_not_allowed', detail);
 }

@@ -38,7 +38,7 @@ export interface CommonOptions {
 
 /**
  * The configuration from the environment. A script serves nothing, so it needs no secrets of a
- * server.
+ * server; only `settle` signs, with that of the sandbox.
  */
 export function configOf({ env }: Session): Config {
   return readConfig({ ...env, ROLES: 'worker' });

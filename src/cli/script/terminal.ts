@@ -102,7 +102,7 @@ export interface Step {
   readonly what: string;
   readonly done: number;
   readonly total?: number;
-  /** if it is known; otherwise the bar computes it */
+  /** absent if it is not known; then the bar computes it */
   readonly perSecond?: number;
   /** further explanation */
   readonly note?: string;

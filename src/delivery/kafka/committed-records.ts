@@ -20,7 +20,7 @@ export interface CommittedRecord {
   readonly offset: bigint;
   readonly key: Buffer | undefined;
   readonly value: Buffer | undefined;
-  /** if a name occurs several times, the last value */
+  /** the last value, if a name occurs several times */
   readonly headers: ReadonlyMap<string, Buffer>;
 }
 

@@ -8,7 +8,7 @@ import type { Sender, Sent } from './sender.js';
 export interface Receiver {
   readonly endpointId: string;
   readonly url: string;
-  /** each of them signs, so that a receiver needs to know only one */
+  /** every secret signs, so that a receiver needs to know only one */
   readonly secrets: readonly string[];
 }
 

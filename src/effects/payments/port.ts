@@ -24,8 +24,8 @@ export interface PaymentProvider {
    */
   capture(request: EffectOf<'capture'>, options: CallOptions): Promise<OutcomeOf<'capture'> | Unknown>;
   /**
-   * Releases what was not captured of an authorization, pending or not; it cannot be captured from
-   * afterwards.
+   * Releases what was not captured of an authorization, even if it is pending. Nothing can be
+   * captured from it afterwards.
    */
   void(request: EffectOf<'void'>, options: CallOptions): Promise<OutcomeOf<'void'> | Unknown>;
   /** Gives back part of a capture. More than was captured is refused by an error. */

@@ -52,7 +52,7 @@ export interface CompareDeps {
    */
   readonly positionedBefore?: string;
   /**
-   * the longest pause between two comparisons of an entity that is only behind; 1,600 by default
+   * the longest pause between two comparisons of an entity that only lags; 1,600 by default
    */
   readonly longestPauseMs?: number | undefined;
 }
@@ -62,7 +62,7 @@ const LONGEST_PAUSE_MS = 1_600;
 const QUERY_WITHIN_MS = 2_000;
 
 /**
- * Compares all that is known of an entity. If something is only behind, which is normal while an
+ * Compares all that is known of an entity. If something only lags, which is normal while an
  * entity is being processed, it is compared again for about three seconds; missing positions are
  * not waited for. If reading fails for this entity alone, while both servers answer, the result is
  * `unanswered`, so that one entity does not keep the others from being compared.

@@ -15,7 +15,7 @@ export interface Reconciliation {
   readonly orders: number;
   /** entities that were compared event by event */
   readonly compared: number;
-  /** entities that were behind and were repaired */
+  /** entities that lagged and were repaired */
   readonly repaired: number;
   /** the first of them */
   readonly repairedOrders: readonly string[];

@@ -49,7 +49,7 @@ const firstLookBackMs = 24 * 60 * 60_000;
 
 /**
  * Compares entities that are open, or were closed since the last run, with their journal and views.
- * What is behind is recorded from the history, which is safe at any time. What differs is reported
+ * What lags is recorded from the history, which is safe at any time. What differs is reported
  * and never overwritten.
  *
  * An entity without visible problems may lack its last events in both journal and view. So each run

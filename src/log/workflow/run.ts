@@ -69,7 +69,7 @@ class Run<S extends State, D extends Draft, F extends Effect> {
   /** keys of the effects for which this run has scheduled an activity */
   private readonly issued = new Set<string>();
   private endedSteps = 0;
-  /** if a later run has replaced this one: the failure message that says so */
+  /** the failure message that says that a later run has replaced this one; absent if none has */
   private replaced: string | undefined;
   private readonly timer = new DeadlineTimer((deadline) => this.pass(deadline));
   private listed: ListedAttributes;

@@ -7,7 +7,7 @@ import { searchAttributes } from './search-attribute-names.js';
 /** The search attributes that Temporal's list has of a workflow. */
 export class ListedAttributes {
   private listed: ReadonlyMap<string, Attribute['value']>;
-  /** if not, the list may lack attributes whose value has not changed */
+  /** false if Temporal's list may lack attributes whose value has not changed */
   private isComplete: boolean;
 
   private constructor(listed: ReadonlyMap<string, Attribute['value']>, isComplete: boolean) {

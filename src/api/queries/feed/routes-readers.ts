@@ -10,7 +10,7 @@ import type { Http } from '../../http.js';
 import { refuseOtherGeneration, refusePositionBeyond } from '../refuse-unknown.js';
 import { FeedGeneration } from '../schemas.js';
 
-/** The checkpoints of clients that have no place of their own for one. */
+/** Stores the checkpoints of clients that cannot store them themselves. */
 export function registerReaders(app: Http, db: Db): void {
   app.put(
     '/v1/readers/:reader',

@@ -50,8 +50,8 @@ export interface BatchStart<S extends State> {
    */
   readonly overtaken: ReadonlySet<number>;
   /**
-   * Entities whose state was folded from the journal. It may have events that come later in the
-   * feed, so the collection may hold another document.
+   * Entities whose state was folded from the journal. Such a state may have events that come later
+   * in the feed, so the collection may hold another document.
    */
   readonly refolded: ReadonlySet<string>;
 }
