@@ -300,7 +300,7 @@ describe('Temporal is put back to an older copy while orders go on', () => {
       await settled();
       const known = new Set<string>();
       for await (const { workflowId: id } of system.client.workflow.list({
-        query: `TaskQueue = '${system.taskQueue}'`,
+        query: `WorkflowType = 'order' AND TaskQueue = '${system.taskQueue}'`,
       }))
         known.add(id);
       await goOn(after);

@@ -71,7 +71,9 @@ async function runsByOrder(
   areResumed: boolean,
 ): Promise<ReadonlyMap<string, number>> {
   const runs = new Map<string, number>();
-  for await (const run of client.workflow.list({ query: `TaskQueue = '${taskQueue}'` })) {
+  for await (const run of client.workflow.list({
+    query: `WorkflowType = 'order' AND TaskQueue = '${taskQueue}'`,
+  })) {
     if (areResumed && run.status.name === 'TERMINATED') continue;
     expect(['RUNNING', 'COMPLETED', 'CONTINUED_AS_NEW']).toContain(run.status.name);
     const orderId = run.workflowId.slice(workflowId('').length);
