@@ -1,10 +1,11 @@
+import { WorkflowNotFoundError } from '@temporalio/client';
 import type { Db } from 'mongodb';
 import { committed } from '../mongodb/durability.js';
 import { buildsOf } from '../log/views/feeding/view-builds.js';
 import { requestRebuild } from '../log/views/rebuilding/request-rebuild.js';
 import { storeRebuilds, storesOf } from '../log/views/rebuilding/store-rebuild.js';
 import { logs } from '../logs.js';
-import type { Deployment, EndedRebuild } from './own-workflows.js';
+import type { Deployment, EndedRebuild, Stranded } from './own-workflows.js';
 
 /**
  * Restarts a rebuild whose workflow was ended from outside before it was done.
@@ -17,6 +18,24 @@ export async function restartEndedRebuild(
   ended: EndedRebuild,
 ): Promise<boolean> {
   return (await hasWorkLeft(db, ended)) && (await requestRebuild(deployment, ended.name)) !== undefined;
+}
+
+/**
+ * Ends a workflow of an earlier version that no worker runs any more. If it is a rebuild, another
+ * one takes its place at once, whether it had begun or not.
+ */
+export async function replaceStranded(
+  deployment: Deployment,
+  { workflowId, runId, rebuilds }: Stranded,
+): Promise<void> {
+  if (rebuilds !== undefined) {
+    await requestRebuild(deployment, rebuilds, { endsRunning: true });
+    return;
+  }
+  const handle = deployment.client.workflow.getHandle(workflowId, runId);
+  await handle.terminate('An earlier version started it.').catch((error: unknown) => {
+    if (!(error instanceof WorkflowNotFoundError)) throw error;
+  });
 }
 
 async function hasWorkLeft(db: Db, { name, runId }: EndedRebuild): Promise<boolean> {

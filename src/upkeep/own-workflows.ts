@@ -1,4 +1,4 @@
-import { type Client, WorkflowNotFoundError } from '@temporalio/client';
+import type { Client } from '@temporalio/client';
 import proto from '@temporalio/proto';
 import { feedTaskQueue, rebuildWorkflow, reconcileScheduleId } from '../log/workflow/upkeep-messages.js';
 
@@ -16,6 +16,13 @@ export interface EndedRebuild {
   readonly runId: string;
 }
 
+export interface Stranded {
+  readonly workflowId: string;
+  readonly runId: string;
+  /** the name of the view or the store, if it is a rebuild */
+  readonly rebuilds?: string;
+}
+
 /** The system's own workflows as Temporal's list shows them, which lags by a moment. */
 export interface OwnWorkflows {
   readonly endedRebuilds: readonly EndedRebuild[];
@@ -23,7 +30,7 @@ export interface OwnWorkflows {
    * Workflows of an earlier version that still run. They are on the task queue of the role `feed`,
    * whose workflows no worker of this version runs.
    */
-  readonly stranded: readonly { readonly workflowId: string; readonly runId: string }[];
+  readonly stranded: readonly Stranded[];
   readonly schedule: ScheduleState;
 }
 
@@ -59,32 +66,20 @@ export async function listOwnWorkflows(deployment: Deployment, since: string): P
     }),
     scheduleState(deployment),
   ]);
-  const found = executions.map(({ execution, status }) => ({
-    workflowId: execution?.workflowId ?? '',
-    runId: execution?.runId ?? '',
-    isRunning: status === RUNNING,
-  }));
+  const found = executions.map(({ execution, status }) => {
+    const workflowId = execution?.workflowId ?? '';
+    const [, name] = /^rebuild-(.+)@/.exec(workflowId) ?? [];
+    return { workflowId, name, runId: execution?.runId ?? '', isRunning: status === RUNNING };
+  });
   return {
-    endedRebuilds: found.flatMap(({ workflowId, runId, isRunning }) => {
-      const [, name] = /^rebuild-(.+)@/.exec(workflowId) ?? [];
-      return name === undefined || isRunning ? [] : [{ name, runId }];
-    }),
-    stranded: found.filter(({ isRunning }) => isRunning),
+    endedRebuilds: found.flatMap(({ name, runId, isRunning }) =>
+      name === undefined || isRunning ? [] : [{ name, runId }],
+    ),
+    stranded: found.flatMap(({ workflowId, name, runId, isRunning }) =>
+      isRunning ? [{ workflowId, runId, ...(name !== undefined && { rebuilds: name }) }] : [],
+    ),
     schedule,
   };
-}
-
-/**
- * Ends workflows of an earlier version that no worker runs any more. A rebuild among them is ended
- * from outside by that, and so it is requested again.
- */
-export async function endStranded({ client }: Deployment, { stranded }: OwnWorkflows): Promise<void> {
-  for (const { workflowId, runId } of stranded) {
-    const handle = client.workflow.getHandle(workflowId, runId);
-    await handle.terminate('An earlier version started it. It is started again.').catch((error: unknown) => {
-      if (!(error instanceof WorkflowNotFoundError)) throw error;
-    });
-  }
 }
 
 export async function scheduleState({ client, taskQueue }: Deployment): Promise<ScheduleState> {

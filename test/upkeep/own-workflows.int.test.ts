@@ -8,6 +8,8 @@ import { journal } from '../../src/log/journal/journal.js';
 import { createLogger } from '../../src/server/logging/logger.js';
 import { buildsOf } from '../../src/log/views/feeding/view-builds.js';
 import { rebuild } from '../../src/log/views/rebuilding/rebuild.js';
+import { requestRebuild } from '../../src/log/views/rebuilding/request-rebuild.js';
+import { undecidedOrders } from '../../src/api/queries/gauges/exposure.js';
 import { rebuildStateView } from '../../src/log/views/rebuilding/rebuild-state-view.js';
 import { storeRebuilds } from '../../src/log/views/rebuilding/store-rebuild.js';
 import { ensureParkedEventIndexes } from '../../src/log/views/feeding/parked-events.js';
@@ -21,7 +23,7 @@ import {
 } from '../../src/log/workflow/upkeep-messages.js';
 import { startFeed } from '../../workers/roles/feed.js';
 import type { RunningWorker } from '../../workers/roles/worker.js';
-import { placedOrder, startTestApi, type TestApi } from '../support/api.js';
+import { orderBody, placedOrder, startTestApi, type TestApi } from '../support/api.js';
 import { until } from '../support/until.js';
 import { orderLog } from '../../src/order-log.js';
 
@@ -180,39 +182,63 @@ test('while no process of the role feed runs, readiness names what is not done, 
 });
 
 test.each([
-  { by: 'this version', type: rebuildWorkflow, isTerminated: true },
-  { by: 'an earlier version', type: 'rebuild', isTerminated: false },
-])('a rebuild by $by that no worker completes is begun again', async ({ type, isTerminated }) => {
+  { by: 'this version, ended while it worked', type: rebuildWorkflow, hasBegun: true },
+  { by: 'an earlier version, which had begun', type: 'rebuild', hasBegun: true },
+  { by: 'an earlier version, which had not begun', type: 'rebuild', hasBegun: false },
+])('a rebuild by $by, that no worker completes is begun again', async ({ type, hasBegun }) => {
   await feed.stop();
   const customers = viewNamed('customers');
   if (customers === undefined) throw new Error('There is no view customers.');
   const ended = { db, signal: AbortSignal.abort(), heartbeat: () => undefined };
+  const rebuilt = async () => [
+    (await buildsOf(db, 'customers'))?.rebuildId,
+    (await storeRebuilds(db).findOne({ _id: 'orders' }))?.rebuildId,
+  ];
+  const earlier = await rebuilt();
   const runs = await Promise.all(
     ['customers', 'orders'].map(async (name) => {
+      const isOwn = type === rebuildWorkflow;
       const handle = await api.client.workflow.start(type, {
         workflowId: rebuildWorkflowId(name, taskQueue),
-        taskQueue: isTerminated ? taskQueue : feedTaskQueue(taskQueue),
+        taskQueue: isOwn ? taskQueue : feedTaskQueue(taskQueue),
         args: [name],
       });
       const rebuildId = handle.firstExecutionRunId;
-      if (name === 'orders') expect(await rebuildStateView(orderLog, { ...ended, rebuildId })).toBe(false);
-      else expect(await rebuild(orderLog, customers, { ...ended, rebuildId })).toBe(false);
-      if (isTerminated) await handle.terminate('by mistake');
+      if (hasBegun && name === 'orders')
+        expect(await rebuildStateView(orderLog, { ...ended, rebuildId })).toBe(false);
+      else if (hasBegun) expect(await rebuild(orderLog, customers, { ...ended, rebuildId })).toBe(false);
+      if (isOwn) await handle.terminate('by mistake');
       return rebuildId;
     }),
   );
   feed = await started();
   await until(async () => {
-    const view = await buildsOf(db, 'customers');
-    expect(view?.rebuilding).toBeUndefined();
-    expect(view?.rebuildId).toEqual(expect.any(String));
-    expect(runs).not.toContain(view?.rebuildId);
-    const store = await storeRebuilds(db).findOne({ _id: 'orders' });
-    expect(store?.phase).toBe('done');
-    expect(runs).not.toContain(store?.rebuildId);
+    expect((await buildsOf(db, 'customers'))?.rebuilding).toBeUndefined();
+    expect((await storeRebuilds(db).findOne({ _id: 'orders' }))?.phase).toBe('done');
+    for (const [index, rebuildId] of (await rebuilt()).entries()) {
+      expect(rebuildId).toEqual(expect.any(String));
+      expect([...runs, earlier[index]]).not.toContain(rebuildId);
+    }
     for (const name of ['customers', 'orders']) {
       const { status } = await runOf(rebuildWorkflowId(name, taskQueue)).describe();
       expect(status.name).toBe('COMPLETED');
     }
   });
+});
+
+test('while no worker runs, a rebuild that waits is not counted as an order', async () => {
+  const idle = await startTestApi();
+  try {
+    const { client, config } = idle;
+    const waiting = { client, taskQueue: config.temporal.taskQueue };
+    await requestRebuild(waiting, 'customers');
+    const exposed = async () =>
+      await undecidedOrders(client.connection, config.temporal.namespace, waiting.taskQueue);
+    await until(async () => expect(await exposed()).toEqual({ count: 0, oldestMs: 0 }));
+    await idle.post('/v1/orders', { body: orderBody() });
+    await until(async () => expect(await exposed()).toMatchObject({ count: 1 }));
+    await client.workflow.getHandle(rebuildWorkflowId('customers', waiting.taskQueue)).terminate();
+  } finally {
+    await idle.close();
+  }
 });

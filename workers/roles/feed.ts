@@ -12,8 +12,8 @@ import { logs } from '../../src/logs.js';
 import { messageOf } from '../../src/outages/message-of.js';
 import { withTimeout } from '../../src/outages/timeout.js';
 import { healthIn, logChanges } from '../../src/server/logging/log-changes.js';
-import { restartEndedRebuild } from '../../src/upkeep/ended-rebuilds.js';
-import { endStranded, listOwnWorkflows, type Deployment } from '../../src/upkeep/own-workflows.js';
+import { replaceStranded, restartEndedRebuild } from '../../src/upkeep/ended-rebuilds.js';
+import { listOwnWorkflows, type Deployment } from '../../src/upkeep/own-workflows.js';
 import { createFeedWork } from './feed-activities.js';
 import { ensureReconcileSchedule } from './reconcile-schedule.js';
 import type { RoleContext } from './role.js';
@@ -92,7 +92,10 @@ async function restartEnded(
     const lookedAt = Date.now();
     try {
       const own = await listOwnWorkflows(deployment, new Date(since).toISOString());
-      await endStranded(deployment, own);
+      for (const stranded of own.stranded) {
+        await withTimeout(REBUILD_TIMEOUT_MS, replaceStranded(deployment, stranded));
+        logger.warn(`${stranded.workflowId}, which an earlier version started, was ended or replaced.`);
+      }
       if (own.schedule === 'gone') {
         await ensureReconcileSchedule({ ...deployment, everyMs: config.reconcileEveryMs });
         logger.warn('The schedule of the reconciliation was gone and was created again.');

@@ -8,10 +8,15 @@ import { longestTag } from '../../order/patterns.js';
  */
 export function itemsIn(text: string): readonly string[] | undefined {
   const found = [...text.matchAll(/\s*"((?:[^"]|"")+)"\s*(?=,|$)|[^,]+/g)];
-  if (found.some(([whole, quoted]) => quoted === undefined && /^\s*"[^"]*$/.test(whole))) return undefined;
+  if (found.some(([whole, quoted]) => quoted === undefined && isOpen(whole))) return undefined;
   return found
     .map(([whole, quoted]) => quoted?.replaceAll('""', '"') ?? whole.trim())
     .filter((item) => item !== '');
+}
+
+/** True if an item begins with a double quote that is not closed. */
+function isOpen(item: string): boolean {
+  return /^\s*"/.test(item) && (item.match(/"/g)?.length ?? 0) % 2 === 1;
 }
 
 /** Whether a text has more characters than a tag may have. */

@@ -16,6 +16,6 @@ test.each([
   expect(itemsIn(text)).toEqual(items);
 });
 
-test.each(['"a, b', 'c, "a', '"', '"a, b" c'])('%s has a quote that is not closed', (text) => {
+test.each(['"a"",b', '"a, b', 'c, "a', '"', '"a, b" c'])('%s has a quote that is not closed', (text) => {
   expect(itemsIn(text)).toBeUndefined();
 });

@@ -6,6 +6,7 @@ import type { StepTally } from '../../../log/journal/step-tally.js';
 import { answering } from '../../../mongodb/durability.js';
 import { journal } from '../../../log/journal/journal.js';
 import { ageOf } from '../../../log/feed/lag.js';
+import { rebuildWorkflow, reconcileWorkflow } from '../../../log/workflow/upkeep-messages.js';
 import { withTimeout } from '../../../outages/timeout.js';
 import { orderLog } from '../../../order-log.js';
 
@@ -33,7 +34,8 @@ const { TASK_QUEUE_TYPE_WORKFLOW: ofWorkflows } = proto.temporal.api.enums.v1.Ta
 
 /**
  * Orders with a message that no worker has decided yet. It counts the workflow tasks that wait in
- * the orders' task queue: an order has one at most, however many messages wait. Temporal's count is
+ * the orders' task queue: an order has one at most, however many messages wait. Rebuilds and
+ * reconciliations that wait there for their first task are not counted. Temporal's count is
  * approximate.
  */
 export async function undecidedOrders(
@@ -49,10 +51,14 @@ export async function undecidedOrders(
       reportStats: true,
     }),
   );
-  return {
-    count: Number(stats?.approximateBacklogCount ?? 0),
-    oldestMs: optionalTsToMs(stats?.approximateBacklogAge) ?? 0,
-  };
+  const waiting = Number(stats?.approximateBacklogCount ?? 0);
+  if (waiting === 0) return { count: 0, oldestMs: 0 };
+  const query = `WorkflowType IN ('${rebuildWorkflow}', '${reconcileWorkflow}') AND TaskQueue = ${JSON.stringify(taskQueue)} AND ExecutionStatus = 'Running' AND BuildIds IS NULL`;
+  const others = await connection.withDeadline(Date.now() + WITHIN_MS, () =>
+    connection.workflowService.countWorkflowExecutions({ namespace, query }),
+  );
+  const count = Math.max(0, waiting - Number(others.count));
+  return { count, oldestMs: count === 0 ? 0 : (optionalTsToMs(stats?.approximateBacklogAge) ?? 0) };
 }
 
 /**

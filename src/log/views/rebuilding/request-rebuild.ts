@@ -22,17 +22,20 @@ const ENDS_WITHIN_MS = 5_000;
 /**
  * Starts the workflow that rebuilds a view or a store.
  *
+ * @param options `endsRunning`: if one is under way, this one takes its place
  * @returns the id of the rebuild; undefined if one is under way already
  */
 export async function requestRebuild(
   { client, taskQueue }: Starting,
   name: string,
+  { endsRunning = false }: { readonly endsRunning?: boolean } = {},
 ): Promise<string | undefined> {
   try {
     const started = await client.workflow.start(rebuildWorkflow, {
       workflowId: rebuildWorkflowId(name, taskQueue),
       taskQueue,
       args: [name],
+      workflowIdConflictPolicy: endsRunning ? 'TERMINATE_EXISTING' : 'FAIL',
       staticSummary: `rebuild ${name}`,
     });
     return started.firstExecutionRunId;
