@@ -2,6 +2,7 @@ import type { Client } from '@temporalio/client';
 import { optionalTsToMs } from '@temporalio/common/lib/time.js';
 import { orderWorkflow, workflowId, orderLog } from '../order-log.js';
 import { eventId } from '../log/entity.js';
+import { notBegun } from '../log/history/workflow-list.js';
 import { answering } from '../mongodb/durability.js';
 import { journal } from '../log/journal/journal.js';
 import { isTemporalOutage } from '../outages/temporal-outage.js';
@@ -73,8 +74,7 @@ async function rowOfOldest(
 /** The workflows that no worker has begun, `MOST_LISTED` at most: the oldest, to a second. */
 async function longestWaiting(client: Client, taskQueue: string, before: string) {
   const { namespace } = client.options;
-  // `BuildIds` is set when a worker completes the first workflow task.
-  const undecidedFilter = `WorkflowType = '${orderWorkflow}' AND TaskQueue = ${JSON.stringify(taskQueue)} AND ExecutionStatus = 'Running' AND BuildIds IS NULL`;
+  const undecidedFilter = notBegun([orderWorkflow], taskQueue);
   const until = (time: number) => `${undecidedFilter} AND StartTime <= '${new Date(time).toISOString()}'`;
   return await client.connection.withDeadline(Date.now() + TIMEOUT_MS, async () => {
     const latest = Date.parse(before);

@@ -33,7 +33,7 @@ export function withAuthorization(
 
 /**
  * Whether the event answers an authorization of a payment method that was replaced meanwhile. The
- * order does not wait for such an answer any more.
+ * order no longer waits for such an answer.
  */
 export function isOfReplacedMethod(order: Order, { causationId }: OrderEvent): boolean {
   const asked = order.owed.find(({ key }) => key === causationId);
@@ -90,7 +90,7 @@ export function captured(order: Order, data: EventData['PaymentCaptured']): Orde
   };
 }
 
-/** If a new payment method is given, authorizations of the old one are not captured any more. */
+/** If a new payment method is given, authorizations of the old one are no longer captured. */
 export function requestCapture(order: Order, { payment }: EventData['CaptureRequested']): Order {
   const due = withDeclinedCharges(order, 'due');
   if (payment === undefined) return due;

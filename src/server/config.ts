@@ -42,7 +42,7 @@ export interface Config extends ServersConfig {
   readonly providers: {
     readonly payments: string;
     readonly inventory: string;
-    /** absent if none is named: the sandbox, where it may be used */
+    /** absent if none is named; then it is the sandbox, or no carriers where that is not allowed */
     readonly carriers?: string;
   };
   /** absent if no broker is given */

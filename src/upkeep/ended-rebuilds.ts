@@ -21,8 +21,8 @@ export async function restartEndedRebuild(
 }
 
 /**
- * Ends a workflow of an earlier version that no worker runs any more. If it is a rebuild, another
- * one takes its place at once, whether it had begun or not.
+ * Ends a stranded workflow. If it is a rebuild, a new one takes its place at once, whether it had
+ * begun or not.
  */
 export async function replaceStranded(
   deployment: Deployment,

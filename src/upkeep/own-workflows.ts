@@ -16,6 +16,7 @@ export interface EndedRebuild {
   readonly runId: string;
 }
 
+/** A workflow that still runs and that no worker of this version takes. */
 export interface Stranded {
   readonly workflowId: string;
   readonly runId: string;
@@ -46,8 +47,7 @@ const rebuilds = `'${rebuildWorkflow}', 'rebuild'`;
 const endedFromOutside = `'Terminated', 'Canceled', 'TimedOut'`;
 
 /**
- * Lists rebuilds that were ended from outside, workflows that no worker runs any more, and the
- * state of the schedule. It takes two requests to Temporal, and lists at most 200 workflows: once
+ * Lists rebuilds that were ended from outside, stranded workflows, and the state of the schedule. It takes two requests to Temporal, and lists at most 200 workflows: once
  * stranded ones were ended, the next call lists others.
  *
  * @param since ISO-8601 UTC; rebuilds that ended earlier are left out

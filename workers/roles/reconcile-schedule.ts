@@ -1,10 +1,8 @@
-import { type Client, ScheduleAlreadyRunning, ScheduleOverlapPolicy } from '@temporalio/client';
+import { ScheduleAlreadyRunning, ScheduleOverlapPolicy } from '@temporalio/client';
 import { reconcileScheduleId, reconcileWorkflow } from '../../src/log/workflow/upkeep-messages.js';
+import type { Deployment } from '../../src/upkeep/own-workflows.js';
 
-export interface ReconcileScheduleOptions {
-  readonly client: Client;
-  /** the task queue of the orders */
-  readonly taskQueue: string;
+export interface ReconcileScheduleOptions extends Deployment {
   readonly everyMs: number;
 }
 

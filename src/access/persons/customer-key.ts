@@ -3,7 +3,7 @@ import type { WrappedKeyRow } from './key-rows.js';
 import { type MasterKeys, wrap } from './master-keys.js';
 import type { CustomerKey } from './sealing.js';
 
-/** A key that nobody has used. */
+/** Makes a new random key, with an id of its own. */
 export function newCustomerKey(): CustomerKey {
   return { keyId: randomBytes(9).toString('base64url'), key: randomBytes(32) };
 }

@@ -27,8 +27,8 @@ import { messageWith } from './gateway/message.js';
 type Types = keyof EndpointCommands;
 
 /**
- * Sends commands to the workflows of endpoints. Only routes call it, so what is not a success is
- * thrown as the problem that they answer.
+ * Sends commands to the workflows of endpoints. It is for routes alone: it throws every refusal and
+ * failure as the `HttpProblem` that answers the request.
  */
 export interface EndpointGateway {
   /**

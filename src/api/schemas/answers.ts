@@ -50,7 +50,7 @@ export const Proof = closed({
   ),
   agrees: Type.Boolean(),
   hasHistory: Type.Boolean({
-    description: 'false if Temporal does not keep the history any more: then the journal is checked alone',
+    description: 'false if Temporal has deleted the history; then the journal is checked alone',
   }),
   differences: Type.Array(
     closed({

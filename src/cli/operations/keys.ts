@@ -158,7 +158,7 @@ function withDatabase<T>(session: Session, work: (db: Db) => Promise<T>): Promis
 }
 
 /** Adds `keys rewrap` and `keys give-up`: operations on the key store of customers. */
-export function addCustomerKeys(keys: Command, session: Session): void {
+function addCustomerKeys(keys: Command, session: Session): void {
   addRewrap(keys, session);
   addGiveUp(keys, session);
 }

@@ -250,7 +250,7 @@ function nothingCompared(): Failure {
 }
 
 /** A report of `reconcile` as readable text. */
-export function reconciliationLines(
+function reconciliationLines(
   { startedAt, finishedAt, orders, compared, repaired, repairedOrders, discrepancies }: Reconciliation,
   paint: Paint,
 ): readonly string[] {

@@ -78,7 +78,7 @@ const viewColumns: readonly Column[] = [
 ];
 
 /** The status of feed and views as readable text. */
-export function statusLines({ feed, views, stores }: ViewsStatus, paint: Paint): readonly string[] {
+function statusLines({ feed, views, stores }: ViewsStatus, paint: Paint): readonly string[] {
   const waiting =
     feed.unsequenced === 0
       ? 'no event waits for one'

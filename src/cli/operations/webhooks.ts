@@ -196,7 +196,7 @@ interface DeliveryOptions extends RequestOptions {
 }
 
 /** Adds `test`, `deliveries`, `retry` and `replay` to `webhooks`. */
-export function addDeliveries(webhooks: Command, session: Session): void {
+function addDeliveries(webhooks: Command, session: Session): void {
   addTest(webhooks, session);
   addDeliveryList(webhooks, session);
   addRetry(webhooks, session);

@@ -61,7 +61,10 @@ export async function unclaim(db: Db, parcel: ParcelOnItsWay, everyMs: number): 
   await trackingRows(db).updateOne({ _id: keyOf(parcel) }, { $set: { askedAt: ago(everyMs) } }, durable);
 }
 
-/** Deletes rows of parcels that are not on their way any more. */
+/**
+ * Deletes the rows that no round has claimed since `dueBy`: their parcels are no longer on their
+ * way.
+ */
 export async function forgetTracked(db: Db, dueBy: string): Promise<void> {
   await trackingRows(db).deleteMany({ askedAt: { $lte: dueBy } }, durable);
 }

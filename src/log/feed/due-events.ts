@@ -59,9 +59,9 @@ export class DueEvents {
   }
 
   /**
-   * Loads from the journal what is not known of these entities. The stream also repeats events that
-   * got their positions from the backlog; only the journal distinguishes those from events that
-   * were restored late.
+   * Loads from the journal the entities of these events that are not known yet. The stream also
+   * repeats events that got their positions from the backlog; only the journal distinguishes those
+   * from events that were restored late.
    *
    * @throws LeaderOutdated if another leader has given one of them a position: readers here would
    *   miss it

@@ -81,6 +81,15 @@ function queryOf({ entity }: AnyLog, taskQueue: string, filter?: string): string
   ].join(' AND ');
 }
 
+/**
+ * A filter for running workflows of these types that no worker has begun. Temporal sets `BuildIds`
+ * when a worker completes the first workflow task.
+ */
+export function notBegun(types: readonly string[], taskQueue: string): string {
+  const names = types.map((type) => `'${type}'`).join(', ');
+  return `WorkflowType IN (${names}) AND TaskQueue = ${JSON.stringify(taskQueue)} AND ExecutionStatus = 'Running' AND BuildIds IS NULL`;
+}
+
 function toListed(found: temporal.api.workflow.v1.IWorkflowExecutionInfo, prefix: string): ListedEntity {
   const status = decodeTypedSearchAttributes(found.searchAttributes?.indexedFields).get(statusAttribute);
   return {

@@ -6,6 +6,7 @@ import type { StepTally } from '../../../log/journal/step-tally.js';
 import { answering } from '../../../mongodb/durability.js';
 import { journal } from '../../../log/journal/journal.js';
 import { ageOf } from '../../../log/feed/lag.js';
+import { notBegun } from '../../../log/history/workflow-list.js';
 import { rebuildWorkflow, reconcileWorkflow } from '../../../log/workflow/upkeep-messages.js';
 import { withTimeout } from '../../../outages/timeout.js';
 import { orderLog } from '../../../order-log.js';
@@ -53,7 +54,7 @@ export async function undecidedOrders(
   );
   const waiting = Number(stats?.approximateBacklogCount ?? 0);
   if (waiting === 0) return { count: 0, oldestMs: 0 };
-  const query = `WorkflowType IN ('${rebuildWorkflow}', '${reconcileWorkflow}') AND TaskQueue = ${JSON.stringify(taskQueue)} AND ExecutionStatus = 'Running' AND BuildIds IS NULL`;
+  const query = notBegun([rebuildWorkflow, reconcileWorkflow], taskQueue);
   const others = await connection.withDeadline(Date.now() + WITHIN_MS, () =>
     connection.workflowService.countWorkflowExecutions({ namespace, query }),
   );

@@ -224,7 +224,7 @@ function tooLate(orderId: string, what: string, order: Order | undefined): Failu
 }
 
 /** Describes an event in words for readers who do not know order processing. */
-export function plainly(event: OrderEvent, currency: string): string {
+function plainly(event: OrderEvent, currency: string): string {
   const money = (amount: number) => formatMoney(amount, currency);
   switch (event.type) {
     case 'OrderCreated':
