@@ -40,7 +40,7 @@ test('a key is recognizable, is shown once, and is stored as a hash', async () =
   ]);
 });
 
-test('every key of a client is that client, with scopes of its own', async () => {
+test('every key of a client authenticates as that client, with scopes of its own', async () => {
   const keys = openKnownKeys(db);
   const [one, other] = await Promise.all([
     addKey(db, { client: 'pos', scopes: ['orders:write'] }),
@@ -59,7 +59,7 @@ test('every key of a client is that client, with scopes of its own', async () =>
   });
 });
 
-test('a wrong secret, an expired key and a revoked one are refused', async () => {
+test('a wrong secret, an expired key and a revoked key are refused', async () => {
   const keys = openKnownKeys(db, { freshMs: 0, staleMs: 0 });
   const { key, keyId } = await addKey(db, { client: 'a', scopes: ['ops'] });
   const expired = await addKey(db, { client: 'a', scopes: ['ops'], expiresAt: new Date() });
@@ -80,7 +80,7 @@ test('a revocation reaches a process that knows the key', async () => {
   await until(() => expect(keys.check(key)).rejects.toMatchObject({ code: 'invalid_key' }));
 });
 
-test('the last use is written, and not for every request', async () => {
+test('the last use of a key is written, but not for every request', async () => {
   const keys = openKnownKeys(db, { freshMs: 0, staleMs: 0 });
   const { key, keyId } = await addKey(db, { client: 'c', scopes: ['ops'] });
   const lastUse = async () => (await apiKeys(db).findOne({ _id: keyId }))?.lastUsedAt;
@@ -94,7 +94,7 @@ test('the last use is written, and not for every request', async () => {
   expect(await lastUse()).toEqual(first);
 });
 
-test('a burst of new keys waits its turn, and a flood of guessed ones is not read', async () => {
+test('a burst of new keys waits for its turn, and most of a flood of guessed keys is not looked up', async () => {
   const keys = openKnownKeys(db);
   const added = await Promise.all(
     Array.from({ length: 50 }, (_, n) => addKey(db, { client: `burst-${n}`, scopes: ['ops'] })),
@@ -113,7 +113,7 @@ test('a burst of new keys waits its turn, and a flood of guessed ones is not rea
   await until(() => expect(keys.check(createKey().key)).rejects.toMatchObject({ name: 'NotAuthenticated' }));
 });
 
-test('while MongoDB is away, a known key goes on for a time, and an unknown one is not judged', async () => {
+test('while MongoDB is away, a known key works for a time, and an unknown key gets no verdict', async () => {
   const server = await between();
   try {
     const { key } = await addKey(db, { client: 'd', scopes: ['ops'] });

@@ -53,7 +53,7 @@ function process(db = database.db, masters = masterKeys(old)): KeyStore {
   return store;
 }
 
-test('a store tells itself from those of other systems, also after a rotation', async () => {
+test('a key store recognizes whether it is another system’s, also after a rotation', async () => {
   const other = await openDatabase();
   try {
     const store = process(other.db);
@@ -71,7 +71,7 @@ test('a store tells itself from those of other systems, also after a rotation', 
 });
 
 describe('the key of a customer', () => {
-  test('is the same for all processes, also if they ask for it at once', async () => {
+  test('is the same for all processes, also if they ask for it at the same time', async () => {
     const processes = [process(), process(), process()];
     // Opens the connections first: a store that takes over 300 ms counts as unavailable.
     await Promise.all(processes.map((one) => one.keysOf('c-same')));
@@ -82,7 +82,7 @@ describe('the key of a customer', () => {
     expect(await process().keysOf('c-same')).toEqual([keyId]);
   });
 
-  test('is a spare one of the process if there are any, which the customer then claims', async () => {
+  test('is a spare key of the process, if there is one, and the customer then claims it', async () => {
     const store = process();
     store.keepSpares();
     await until(async () => expect(await keyRows(database.db).countDocuments({})).toBeGreaterThan(100));
@@ -92,7 +92,7 @@ describe('the key of a customer', () => {
     expect(await keyRows(database.db).countDocuments({ customerId: { $exists: false } })).toBe(0);
   });
 
-  test('is kept on this machine while the store is away, and brought there by who reaches it', async () => {
+  test('is kept on this machine while the store is away, and is stored once a process reaches it', async () => {
     const [one, two] = [process(away.db), process(away.db)];
     const key = await one.sealingKey('c-away');
     expect(await two.sealingKey('c-away')).toEqual(key);
@@ -102,7 +102,7 @@ describe('the key of a customer', () => {
     expect(readdirSync(folder)).toEqual([]);
   });
 
-  test('is claimed by the order that names it, beside one that the customer has', async () => {
+  test('is claimed by the order that names it, even if the customer has another key', async () => {
     const first = await process().sealingKey('c-two');
     const { keyId } = await process(away.db).sealingKey('c-two-away');
     const file = keptKeys(folder).all()[0];
@@ -113,8 +113,8 @@ describe('the key of a customer', () => {
   });
 });
 
-describe('a key that was taken out of use', () => {
-  test('opens what it has sealed, and seals nothing new in any process a second later', async () => {
+describe('a key that was retired', () => {
+  test('opens what it has sealed, and a second later no process seals with it', async () => {
     const [here, there] = [process(), process()];
     const { keyId, key } = await here.sealingKey('c-retired');
     await there.sealingKey('c-retired');
@@ -123,7 +123,7 @@ describe('a key that was taken out of use', () => {
     expect(await there.opening(keyId)).toEqual(key);
   });
 
-  test('may be named by the orders of its customer, not by those of another', async () => {
+  test('may be named by orders of its customer, but not by orders of another customer', async () => {
     const store = process();
     const { keyId } = await store.sealingKey('c-owner');
     expect(await store.retire('c-thief', [keyId, 'neverseenkey'])).toEqual(['neverseenkey']);
@@ -132,7 +132,7 @@ describe('a key that was taken out of use', () => {
   });
 });
 
-test('the keys of a page of orders are asked for at once', async () => {
+test('the keys for a page of orders are read in one query', async () => {
   const ids = Array.from({ length: 250 }, () => randomBytes(9).toString('base64url'));
   const masters = masterKeys(old);
   await keyRows(database.db).insertMany(
@@ -159,7 +159,7 @@ test('the keys of a page of orders are asked for at once', async () => {
 });
 
 describe('a key that was destroyed', () => {
-  test('is gone for every process within a second, and the next one of the customer is another', async () => {
+  test('is gone for every process within a second, and the customer’s next key differs', async () => {
     const [here, there] = [process(), process()];
     const { keyId } = await here.sealingKey('c-gone');
     expect(await there.opening(keyId)).toBeInstanceOf(Buffer);
@@ -174,7 +174,7 @@ describe('a key that was destroyed', () => {
     expect((await there.sealingKey('c-gone')).keyId).not.toBe(keyId);
   });
 
-  test('stays so in a store that was restored from before it was made', async () => {
+  test('is destroyed also in a store that never had it, as after a restore', async () => {
     const store = process();
     expect(await store.opening('neverseenkey')).toBe('unknown');
     await store.destroy({ customerId: 'c-lost', keyIds: ['neverseenkey'], why });
@@ -182,7 +182,7 @@ describe('a key that was destroyed', () => {
   });
 });
 
-test('rewrapped keys need the first master key alone', async () => {
+test('rewrapped keys need only the first master key', async () => {
   const { keyId, key } = await process().sealingKey('c-rewrapped');
   const search = await process().searchKey();
   const both = process(database.db, masterKeys(fresh, old));

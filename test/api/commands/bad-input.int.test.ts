@@ -52,7 +52,7 @@ const manyLines = (count: number) => ({
 
 type Change = Readonly<Record<string, unknown>>;
 
-describe('a create is refused with 400, and a pointer to each thing that is wrong,', () => {
+describe('a create is refused with 400 and a pointer to each invalid value,', () => {
   test.each<[string, Change, readonly string[]]>([
     ['an unknown field', { coupon: 'X' }, ['/coupon']],
     ['an unknown field deep inside', { customer: { id: 'c', name: 'n', vip: true } }, ['/customer/vip']],
@@ -127,7 +127,7 @@ describe('a create is refused with 400, and a pointer to each thing that is wron
   });
 });
 
-describe('a create is refused with 422, and a pointer, where it breaks a rule:', () => {
+describe('a create is refused with 422 and a pointer to the value that breaks a rule:', () => {
   test.each<[string, Change, string, readonly string[]]>([
     ['an unknown currency', { currency: 'XXX' }, 'unknown_currency', ['/currency']],
     ['one SKU twice', lines({}, {}), 'duplicate_sku', ['/lines/1/sku']],
@@ -146,7 +146,7 @@ describe('a create is refused with 422, and a pointer, where it breaks a rule:',
   });
 });
 
-describe('a request that is none is refused:', () => {
+describe('a malformed request is refused:', () => {
   const json = { 'content-type': 'application/json' };
   test.each<[string, number, () => Promise<Reply>]>([
     ['a body of 2 MB', 413, () => api.post('/v1/orders', { body: orderBody({ note: 'x'.repeat(2e6) }) })],
@@ -289,19 +289,19 @@ describe('a request that is none is refused:', () => {
     expect(reply.json()).toMatchObject({ status: 400, code: 'invalid_utf8' });
   });
 
-  test('and told which methods there are', async () => {
+  test('with the allowed methods', async () => {
     const reply = await api.send('DELETE', '/v1/orders');
     expect(String(reply.headers['allow']).split(', ').toSorted()).toEqual(['GET', 'HEAD', 'POST']);
   });
 
-  test('with its own key and correlation id', async () => {
+  test('with the key and the correlation id that the client sent', async () => {
     const headers = { 'idempotency-key': 'k-1', 'x-correlation-id': 'r-1' };
     const reply = await api.post('/v1/orders', { body: {}, headers });
     expect(reply.headers).toMatchObject({ 'idempotency-key': 'k-1', 'x-correlation-id': 'r-1' });
     expect(reply.body.correlationId).toBe('r-1');
   });
 
-  test('with a key that was made for it', async () => {
+  test('with a key that the API makes, which is the correlation id too', async () => {
     const reply = await api.post('/v1/orders', { body: {} });
     expect(reply.headers['idempotency-key']).toMatch(/^[0-9a-f-]{36}$/);
     expect(reply.headers['x-correlation-id']).toBe(reply.headers['idempotency-key']);
@@ -340,7 +340,7 @@ describe('what cannot be read as a request is answered with', () => {
   });
 
   test.each(['', 'content-type: application/json\r\n'])(
-    'what no body at all is answered with, where it has none but is chunked: %j',
+    'the same status for an empty chunked body as for no body: %j',
     async (type) => {
       const path = `/v1/orders/${randomUUID()}/release`;
       const chunked = `transfer-encoding: chunked\r\n${type}${lastHeaders}0\r\n\r\n`;
@@ -365,7 +365,7 @@ describe('what cannot be read as a request is answered with', () => {
   });
 });
 
-test('a client that goes before its body has come is no outage of a server of ours', async () => {
+test('a client that disconnects before its body has arrived is not an outage of the server', async () => {
   const logged: string[] = [];
   const app = await createHttp(pino({ level: 'warn' }, { write: (text: string) => void logged.push(text) }));
   const answered: number[] = [];
@@ -387,7 +387,7 @@ test('a client that goes before its body has come is no outage of a server of ou
   await app.close();
 });
 
-test('what nobody foresaw is a 500 that tells nothing, and is logged under the correlation id', async () => {
+test('an unexpected error is a 500 without details, and is logged under the correlation id', async () => {
   const logged: string[] = [];
   const app = await createHttp(pino({ level: 'error' }, { write: (text: string) => void logged.push(text) }));
   app.get('/broken', { config: { access: 'open' } }, () => {
@@ -405,7 +405,7 @@ test('what nobody foresaw is a 500 that tells nothing, and is logged under the c
 });
 
 test.each(['https://127.0.0.1/x', 'https://[::1]/x', 'https://10.1.2.3', 'https://0x7f.1'])(
-  'an endpoint of webhooks that could never be delivered to is refused: %s',
+  'an endpoint of webhooks that could never receive anything is refused: %s',
   async (url) => {
     const reply = await api.post('/v1/webhook-endpoints', { body: { url } });
     expect(reply).toMatchObject({
@@ -415,7 +415,7 @@ test.each(['https://127.0.0.1/x', 'https://[::1]/x', 'https://10.1.2.3', 'https:
   },
 );
 
-test('nothing of all this has started a workflow or written an event; what is right does', async () => {
+test('none of these requests starts a workflow or writes an event, and a valid request does', async () => {
   const id = randomUUID();
   expect((await api.post('/v1/orders', { body: orderBody({ id }) })).status).toBe(201);
   const started = await eventually(async () => {

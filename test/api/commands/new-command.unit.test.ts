@@ -97,7 +97,7 @@ const following: readonly Edit[] = [
   ],
 ];
 
-test('the compiler names every file of a new command, which are six', async () => {
+test('the compiler names the six files that a new command needs', async () => {
   await apply(decided);
   const files = filesOf([...decided, ...following]);
   expect(files).toHaveLength(6);

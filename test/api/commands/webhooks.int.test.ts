@@ -48,7 +48,7 @@ describe('the payments webhook', () => {
     expect(types).not.toContain('CommandRejected');
   });
 
-  test('settles a payment that is captured then, though nothing else told the sandbox', async () => {
+  test('settles a payment that is captured later, though the sandbox heard of it in no other way', async () => {
     const { orderId, data } = await pendingOrder();
     await deliver(api, 'payments', { type: 'payment.authorized', data });
     await eventOf(orderId, 'OrderConfirmed');
@@ -66,7 +66,7 @@ describe('the payments webhook', () => {
     expect((await eventOf(orderId, 'PaymentDeclined')).data).toMatchObject({ code: 'insufficient_funds' });
   });
 
-  test('asks to be told again while the workflow of the order has ended without it', async () => {
+  test('asks for another delivery later while the order’s workflow has ended early', async () => {
     const { orderId, data } = await pendingOrder();
     const message = { type: 'payment.authorized', data };
     const id = randomUUID();
@@ -78,13 +78,13 @@ describe('the payments webhook', () => {
     await eventOf(orderId, 'OrderConfirmed');
   });
 
-  test('acknowledges what it does not know', async () => {
+  test('acknowledges an event that it does not know', async () => {
     const data = { orderId: 'o', reference: 'r', authorizationId: 'a' };
     expect(await deliver(api, 'payments', { type: 'payment.disputed', data })).toMatchObject({ status: 202 });
   });
 
   test.each(['payment.disputed', 'toString', 'constructor', '__proto__', 'hasOwnProperty'])(
-    'acknowledges %s, whatever comes with it',
+    'acknowledges %s, whatever else the body has',
     async (type) => {
       for (const data of [undefined, null, 7, ['x'], { orderId: 'a/b' }, { orderId: randomUUID() }]) {
         expect(await deliver(api, 'payments', { type, data })).toMatchObject({ status: 202, body: {} });
@@ -93,7 +93,7 @@ describe('the payments webhook', () => {
     },
   );
 
-  test('reads a body with a byte order mark, and none that is not UTF-8, though it is signed', async () => {
+  test('reads a body with a byte order mark, and refuses a signed body that is not UTF-8', async () => {
     const message = JSON.stringify({ type: 'payment.disputed' });
     expect(await deliver(api, 'payments', `\uFEFF${message}`)).toMatchObject({ status: 202 });
     const at = new Date();
@@ -115,7 +115,7 @@ describe('the payments webhook', () => {
     expect(reply.json()).toMatchObject({ status: 400, code: 'invalid_utf8' });
   });
 
-  test('does not know an unknown order', async () => {
+  test('answers that an unknown order is unknown', async () => {
     const data = { orderId: randomUUID(), reference: 'r', authorizationId: 'a' };
     expect(await deliver(api, 'payments', { type: 'payment.authorized', data })).toMatchObject({
       status: 404,
@@ -142,7 +142,7 @@ describe('the carriers webhook', () => {
     await eventOf(orderId, 'OrderCompleted');
   });
 
-  test('acknowledges what comes too late', async () => {
+  test('acknowledges an event that comes too late', async () => {
     const orderId = await placedOrder(api, { payment: { method: 'tok_declined' } });
     await api.client.workflow.getHandle(workflowId(orderId)).result();
     const data = { orderId, shipmentId: 's1' };
@@ -160,13 +160,13 @@ describe('the carriers webhook', () => {
     });
   });
 
-  test('may be signed with each secret of the list', async () => {
+  test('accepts a signature by each secret of the list', async () => {
     const message = { type: 'shipment.in_transit' };
     for (const secret of carriersSecrets)
       expect(await deliver(api, 'carriers', message, { secret })).toMatchObject({ status: 202 });
   });
 
-  test('acknowledges and ignores other tracking', async () => {
+  test('acknowledges and ignores other tracking events', async () => {
     const data = { orderId: randomUUID(), shipmentId: 's1', place: 'Leipzig' };
     expect(await deliver(api, 'carriers', { type: 'shipment.in_transit', data })).toMatchObject({
       status: 202,

@@ -57,7 +57,7 @@ async function versionIn(views: OrderViews, orderId: string): Promise<number | u
   return (await views.read(orderId))?.version;
 }
 
-describe('a hot view', () => {
+describe('a cached view', () => {
   test('is read from MongoDB once', async () => {
     const views = await liveProcess();
     const orderId = randomUUID();
@@ -67,7 +67,7 @@ describe('a hot view', () => {
     expect(JSON.parse((await views.read(orderId))?.json ?? '')).toEqual({ ...view, orderId });
   });
 
-  test('shares a look at MongoDB with those that are read at the same time', async () => {
+  test('shares one query with the views that are read at the same time', async () => {
     const looks = { count: 0 };
     const heard = hearing(countingReads(looks));
     const views = await liveProcess(heard.db);
@@ -83,7 +83,7 @@ describe('a hot view', () => {
     expect(looks.count).toBeLessThan(15);
   });
 
-  test('is forgotten by every process when any of them writes it', async () => {
+  test('is dropped by every process when any of them writes it', async () => {
     const [one, other] = [await liveProcess(), await liveProcess()];
     const orderId = randomUUID();
     const log = logOf(states.refunded, orderId);
@@ -97,7 +97,7 @@ describe('a hot view', () => {
     }
   });
 
-  test('never gets older in a process, whoever writes and however many read', async () => {
+  test('never gets older within a process, whichever process writes and however many read', async () => {
     const views = await liveProcess();
     const orderId = randomUUID();
     const log = logOf(states.refunded, orderId);
@@ -121,7 +121,7 @@ describe('a hot view', () => {
     await reading;
   });
 
-  test('is never older than the version asked for, or one that was shown by other means', async () => {
+  test('is never older than the requested version, or than one that was shown by other means', async () => {
     const orderId = randomUUID();
     const log = logOf(states.confirmed, orderId);
     // Its stream seems live but reports no change of this order, so its cached view is stale.
@@ -141,7 +141,7 @@ describe('a hot view', () => {
     expect(await versionIn(views, orderId)).toBe(4);
   });
 
-  test('that was written while it was read is not remembered as it was', async () => {
+  test('is not kept if it was written while it was read', async () => {
     const orderId = randomUUID();
     const log = logOf(states.confirmed, orderId);
     const slow = slowReader(orderId);
@@ -193,7 +193,7 @@ describe('a hot view', () => {
     stream.end();
   });
 
-  test('is forgotten when the stream is killed, and remembered again by the next', async () => {
+  test('is dropped when the change stream is killed, and cached again with the next stream', async () => {
     const views = await liveProcess();
     const orderId = randomUUID();
     const log = logOf(states.confirmed, orderId);
@@ -205,7 +205,7 @@ describe('a hot view', () => {
     await until(async () => expect(await isRemembered(views, orderId)).toBe(true));
   });
 
-  test('that was read while there was no stream is not remembered by the next', async () => {
+  test('that was read while there was no stream is not kept by the next stream', async () => {
     const orderId = randomUUID();
     const log = logOf(states.confirmed, orderId);
     const slow = slowReader(orderId);
@@ -230,7 +230,7 @@ describe('a hot view', () => {
     expect(await versionIn(views, orderId)).toBe(log.length);
   });
 
-  test('of a collection that was dropped is gone', async () => {
+  test('is dropped when its collection is dropped', async () => {
     const own = await openDatabase();
     try {
       const views = openOrderViews(own.db);
@@ -252,7 +252,7 @@ describe('waiting for a view', () => {
   test.each([
     ['with a change stream', () => liveProcess()],
     ['without one', async () => processOf(streamless())],
-  ])('ends when it is far enough, %s', async (_, open) => {
+  ])('ends when the view is far enough, %s', async (_, open) => {
     const views = await open();
     const orderId = randomUUID();
     const log = logOf(states.confirmed, orderId);
@@ -261,7 +261,7 @@ describe('waiting for a view', () => {
     expect(await waiting).toMatchObject({ version: 3 });
   });
 
-  test('looks at MongoDB once or twice where the stream tells', async () => {
+  test('queries MongoDB once or twice if the change stream reports the write', async () => {
     const looks = { count: 0 };
     const views = await liveProcess(countingReads(looks));
     const orderId = randomUUID();
@@ -275,7 +275,7 @@ describe('waiting for a view', () => {
     expect(looks.count).toBeLessThanOrEqual(2 + Math.floor((Date.now() - since) / 1_000));
   });
 
-  test('ends when time is up, with how far it is', async () => {
+  test('ends when the time is up, and returns how far the view is', async () => {
     const views = await liveProcess();
     const orderId = randomUUID();
     expect(await views.reach(orderId, () => true, 100)).toBeUndefined();

@@ -12,7 +12,7 @@ import { until } from '../../support/until.js';
 import { Orders } from '../../log/workflow/support.js';
 
 describe('an order', () => {
-  test('does not close before the journal has all of it', async () => {
+  test('does not close before the journal has all of its events', async () => {
     const orders = await Orders.open();
     let isJournalDown = false;
     orders.world.record = async () => {
@@ -86,7 +86,7 @@ describe('an order whose history is gone', () => {
     await api.close();
   });
 
-  test('is read, listed and told as before', async () => {
+  test('is read, listed and searched as before', async () => {
     expect((await api.get(path)).body).toEqual(before.order.body);
     const { data } = (await api.get('/v1/orders?status=completed')).body;
     expect(data).toEqual([before.order.body]);
@@ -97,7 +97,7 @@ describe('an order whose history is gone', () => {
     expect(feed.value).toEqual(log);
   });
 
-  test('is told as it was, and what changed', async () => {
+  test('is shown as it was, with its changes', async () => {
     const { version } = before.order.body;
     expect((await api.get(`${path}?version=${version}`)).body).toEqual(before.order.body);
     expect((await api.get(`${path}?version=1`)).body).toMatchObject({ version: 1, status: 'pending' });
@@ -105,20 +105,20 @@ describe('an order whose history is gone', () => {
     expect((await api.get(`${path}/diff`)).body).toMatchObject({ from: 1, to: version });
   });
 
-  test('is not asked of a workflow: the strong query answers from the view and says so', async () => {
+  test('is not read from a workflow: a strong read is answered from the view, and says so', async () => {
     const { status, headers, body: found } = await api.get(`${path}?consistency=strong`);
     expect({ status, servedBy: headers['served-by'] }).toEqual({ status: 200, servedBy: 'view' });
     expect(found).toEqual(before.order.body);
   });
 
-  test('has no log in Temporal, which is told from there being no such order', async () => {
+  test('has no log in Temporal, and its answer differs from that of an unknown order', async () => {
     const gone = await api.get(`${path}/events?source=history`);
     expect(gone).toMatchObject({ status: 404, body: { code: 'history_not_kept' } });
     const unknown = await api.get(`/v1/orders/${randomUUID()}/events?source=history`);
     expect(unknown).toMatchObject({ status: 404, body: { code: 'order_not_found' } });
   });
 
-  test('is not started again by the create that made it, nor is its key given to another', async () => {
+  test('is not started again by the create that made it, and its key is not given to another order', async () => {
     const again = await api.post('/v1/orders', { body, headers: { 'idempotency-key': key } });
     expect(again).toMatchObject({
       status: 201,
@@ -130,7 +130,7 @@ describe('an order whose history is gone', () => {
     await expect(api.client.workflow.getHandle(workflowId(orderId)).describe()).rejects.toThrow('not found');
   });
 
-  test('takes no new command, and answers one it took as it did', async () => {
+  test('takes no new command, and answers an old one as it did', async () => {
     const { version, status: orderStatus } = before.order.body;
     const late = await api.post(`${path}/notes`, { body: { text: 'too late' } });
     expect(late).toMatchObject({
