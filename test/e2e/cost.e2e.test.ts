@@ -31,7 +31,7 @@ const billed = {
   ],
 };
 
-test('the happy path over HTTP, with the real activities, stays within its budget', async () => {
+test('an order’s usual path over HTTP, with the real activities, stays within its budget', async () => {
   const order = await api.place();
   const { body } = await order.tell('shipments');
   await order.tell(`shipments/${body.shipmentId}/dispatch`, byDhl);

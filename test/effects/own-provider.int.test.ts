@@ -75,7 +75,7 @@ async function becomes(orderId: string, expected: object): Promise<void> {
   await until(async () => expect((await api.get(`/v1/orders/${orderId}`)).body).toMatchObject(expected));
 }
 
-test('an order is paid at a provider from outside the project, and proven by its look-up', async () => {
+test('an order is paid at a provider from outside the project, and its look-up proves it', async () => {
   const orderId = await place('tok_ok');
   await becomes(orderId, { status: 'confirmed', paymentStatus: 'authorized' });
   const { body: shipped } = await api.post(`/v1/orders/${orderId}/shipments`, { body: {} });
@@ -149,7 +149,7 @@ test('a label is booked at carriers from outside the project, and its parcel is 
   expect(await readFile(join(folder, 'labels'), 'utf8')).not.toContain('Republik');
 });
 
-test('a provider that hangs, throws or answers nonsense is named, and delays no neighbour', async () => {
+test('a provider that hangs, throws or answers nonsense is named, and delays no other order', async () => {
   const [hangs, throws, lies] = [
     await place('tok_hang'),
     await place('tok_throw'),

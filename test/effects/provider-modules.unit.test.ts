@@ -26,7 +26,7 @@ test('providers are built in, unless a variable names a module', async () => {
   expect(await loadProviders(readConfig(named))).toEqual({});
 });
 
-test('carriers are a module too', async () => {
+test('carriers can be a module too', async () => {
   const exported = ['book', 'lookUp', 'track'].map((name) => `export function ${name}() {}`);
   const path = moduleOf('carriers.mjs', ...exported, 'export const limits = { concurrency: 3 };');
   const { carriers } = await loadProviders(readConfig({ CARRIERS: path }));
@@ -40,7 +40,7 @@ test('carriers are a module too', async () => {
   );
 });
 
-test('if what is here is real, no label is booked in the sandbox: it is refused', async () => {
+test('if other providers are real, no label is booked in the sandbox: it is refused', async () => {
   const { providers } = readConfig({});
   const { carriers } = await loadProviders({ providers, sandbox: false });
   const options = { signal: new AbortController().signal };
@@ -53,7 +53,7 @@ test('if what is here is real, no label is booked in the sandbox: it is refused'
   });
 });
 
-test('a module is the port, with its limits', async () => {
+test('a module exports the port and its limits', async () => {
   const path = moduleOf('whole.mjs', ...whole, 'export const limits = { perSecond: 5, timeoutMs: 900 };');
   const { inventory, payments } = await loadProviders(readConfig({ INVENTORY: path }));
   expect(payments).toBeUndefined();

@@ -74,7 +74,7 @@ async function script(line: string) {
 
 const views = () => stateViews(endpointLog, api.mongo.db);
 
-test('an endpoint lives on the log of orders: history, journal and view of its own', async () => {
+test('an endpoint is an entity on the log, with a history, a journal and a view of its own', async () => {
   const id = randomUUID();
   const handle = await start(id);
   const tell = (type: string, sent: Message) =>
@@ -117,7 +117,7 @@ test('an endpoint lives on the log of orders: history, journal and view of its o
   expect((await api.get(`/v1/orders/${id}`)).status).toBe(404);
 });
 
-test('its feed, its proof, its view and its journal are its own', async () => {
+test('an endpoint has a feed, a proof and a journal apart from those of orders', async () => {
   const { db } = api.mongo;
   const deps = { client: api.client, db, taskQueue: api.config.temporal.taskQueue };
   const [one, other] = [randomUUID(), randomUUID()];
@@ -187,7 +187,7 @@ test('its feed, its proof, its view and its journal are its own', async () => {
   await Promise.all(handles.map((handle) => handle.terminate()));
 });
 
-test('its recording may be repeated and reordered, and a fork stops it', async () => {
+test('recordings may be repeated and reordered, and a fork stops the endpoint', async () => {
   const { db } = api.mongo;
   const id = randomUUID();
   const handle = await start(id);
@@ -212,7 +212,7 @@ test('its recording may be repeated and reordered, and a fork stops it', async (
   await handle.terminate();
 });
 
-test('it is resumed from its journal, and the run that was replaced records nothing more', async () => {
+test('an endpoint is resumed from its journal, and the replaced run records nothing more', async () => {
   const { db } = api.mongo;
   const id = randomUUID();
   const lost = await start(id);

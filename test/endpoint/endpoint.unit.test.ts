@@ -70,7 +70,7 @@ test.each<[string, readonly (readonly [string, object])[], string, object, strin
   });
 });
 
-test('a refused signal is told of, fifty times at most', () => {
+test('refused signals are noted in the log, fifty at most', () => {
   const refusal = { code: 'not_allowed', message: 'it is enabled already' };
   const endpoint = after();
   const [draft] = endpoints.rejection(endpoint, 'EnableEndpoint', refusal);
@@ -79,7 +79,7 @@ test('a refused signal is told of, fifty times at most', () => {
   expect(endpoints.rejection({ ...endpoint, rejections: 50 }, 'EnableEndpoint', refusal)).toEqual([]);
 });
 
-test('a log that does not start with its creation is none', () => {
+test('a log that does not start with its creation is refused', () => {
   const event = {
     ...cause,
     type: 'EndpointDeleted',

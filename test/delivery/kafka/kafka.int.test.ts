@@ -119,7 +119,7 @@ async function isPublished(generation = 1): Promise<void> {
   await until(async () => expect(positionsOf(await published())).toEqual(all));
 }
 
-test('each event is a record once, in the binary form of CloudEvents, whoever publishes', async () => {
+test('each event is a record once, in the binary form of CloudEvents, whichever process publishes it', async () => {
   const orderId = await placedOrder(api);
   const first = startPublishing();
   await isPublished();
@@ -147,7 +147,7 @@ test('each event is a record once, in the binary form of CloudEvents, whoever pu
   });
 });
 
-test('only what is chosen is published; the checkpoint passes the rest, and what is chosen may change', async () => {
+test('only chosen events are published; the checkpoint passes the rest, and the choice may change', async () => {
   const all = settingsOf(broker, 'chosen');
   const { events: topic, checkpoints } = topicsOf(all);
   const consumer = new Consumer({ ...clientOptions(all), groupId: 'test' });
@@ -189,7 +189,7 @@ test('only what is chosen is published; the checkpoint passes the rest, and what
   await consumer.close();
 });
 
-test('an order that cannot be read keeps no event from the topic', async () => {
+test('an unreadable order keeps no event from the topic', async () => {
   const settings = { ...settingsOf(broker, 'unread'), selection: { ...defaults, payload: 'order' as const } };
   const { events: topic } = topicsOf(settings);
   const [unreadable, other] = [await placedOrder(api), await placedOrder(api)];
@@ -208,7 +208,7 @@ test('an order that cannot be read keeps no event from the topic', async () => {
   expect(withOrder(other)).toEqual([1, 2, 3, 4]);
 });
 
-test('the subscription shows its position and its failures beside those of webhooks', async () => {
+test('the subscription is listed with its position and failures, beside those of webhooks', async () => {
   const head = await feedHead(orderLog, db);
   const publishing = startPublishing();
   const [status] = await until(async () => {
@@ -222,7 +222,7 @@ test('the subscription shows its position and its failures beside those of webho
   expect(await subscriptionsStatus(db, 'others.events')).toEqual([]);
 });
 
-test('failures last until something is published, or nothing is left to publish', async () => {
+test('failures last until an event is published, or none is left to publish', async () => {
   const [topic, place] = ['failing.events', { generation: 1, position: 1 }];
   const failures = async () => (await kafkaRows(db).findOne({ _id: topic }))?.health.failures;
   await notePlace(db, topic, place);
@@ -234,7 +234,7 @@ test('failures last until something is published, or nothing is left to publish'
   expect(await failures()).toBe(0);
 });
 
-test('a transaction asks for no right to the whole cluster', async () => {
+test('a transaction needs no right on the whole cluster', async () => {
   const producer = new TransactionalProducer(clientOptions(settingsOf(broker)));
   const version = await new Promise((resolve) => {
     producer[kListApis]((_error, apis) =>
@@ -245,7 +245,7 @@ test('a transaction asks for no right to the whole cluster', async () => {
   expect(version).toBe(3);
 });
 
-test('a session that another one has replaced can publish nothing', async () => {
+test('a session that another one has replaced cannot publish', async () => {
   const settings = settingsOf(broker, 'fenced');
   const first = await openSession({ settings });
   const record = (key: string) => encoded({ topic: 'fenced.events', key, value: '{}' });
@@ -326,7 +326,7 @@ test('a session ends before the commit when its topic was deleted and made again
   await until(async () => expect(await readTopic(settings, topic)).toHaveLength(1));
 });
 
-test('the topic of another system is left alone, and its session goes on', async () => {
+test('the topic of another system is left unchanged, and its session continues', async () => {
   const settings = settingsOf(broker, 'theirs');
   const theirs = await openSession({ settings, system: 'theirs' });
   await theirs.publish([], { generation: 1, position: 1 });
@@ -348,7 +348,7 @@ test('an event that is larger than a broker’s default is published', async () 
   await until(async () => expect(await readTopic(settings, topic)).toHaveLength(1));
 });
 
-test('a new generation of the feed is published from what it has in common with the one before', async () => {
+test('a new generation of the feed is published from what it and the previous one have in common', async () => {
   const head = await feedHead(orderLog, db);
   const before = positionsOf(await published());
   // Stops the sequencer first, because the new generation would fence it.
@@ -364,7 +364,7 @@ test('a new generation of the feed is published from what it has in common with 
   await publishing.stop();
 });
 
-test('records are commands, and what can never be one is refused without holding up the others', async () => {
+test('records are commands, and an impossible command is refused without holding up others', async () => {
   const settings = settingsOf(broker, 'in');
   const consuming = startConsuming(settings);
   const [orderId, other] = [randomUUID(), randomUUID()];
@@ -433,7 +433,7 @@ test('records are commands, and what can never be one is refused without holding
   expect(kept?.headers.get('bytes')).toEqual(bytes);
 });
 
-test('a topic of commands that is deleted and made again while a command is in flight: none of its commands is skipped', async () => {
+test('a command topic that is deleted and made again during a command: no command is skipped', async () => {
   const settings = settingsOf(broker, 'remade');
   const { commands } = topicsOf(settings);
   const create = (key: string) => ({
@@ -468,7 +468,7 @@ test('a topic of commands that is deleted and made again while a command is in f
   await consuming.stop();
 });
 
-test('a command without an answer waits, and its key, and people are told; others go on', async () => {
+test('a command without an answer holds up its key and is reported, and other keys continue', async () => {
   const settings = settingsOf(broker, 'waiting');
   const topic = topicsOf(settings).commands;
   const [stuck, other] = [await placedOrder(api), await placedOrder(api)];

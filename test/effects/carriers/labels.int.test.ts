@@ -53,7 +53,7 @@ describe('with the sandbox', () => {
     await api.close();
   });
 
-  test('a label is booked, its shipment leaves under it, and the proof agrees', async () => {
+  test('a label is booked, its shipment is dispatched with it, and the proof agrees', async () => {
     const path = await shipped(api);
     const asked = { body: { carrier: 'DHL' }, headers: wait };
     const { status, body } = await api.post(`${path}/label`, asked);
@@ -83,7 +83,7 @@ describe('with the sandbox', () => {
     expect(others).toEqual([]);
   });
 
-  test('a refused label says why, and another carrier may be asked', async () => {
+  test('a refused label has a reason, and another carrier may be asked', async () => {
     const path = await shipped(api);
     await api.post(`${path}/label`, { body: { carrier: 'Refusing Post' }, headers: wait });
     const label = { status: 'refused', carrier: 'Refusing Post', code: 'address_not_served' };
@@ -93,7 +93,7 @@ describe('with the sandbox', () => {
     expect(await discrepancies(api, path)).toEqual([]);
   });
 
-  test('without a label, a dispatch says carrier and tracking number, as before', async () => {
+  test('without a label, a dispatch names carrier and tracking number, as before', async () => {
     const path = await shipped(api);
     for (const [body, pointer] of [
       [{}, '/carrier'],
@@ -109,7 +109,7 @@ describe('with the sandbox', () => {
     await becomes(api, path, { ...sent, status: 'dispatched' });
   });
 
-  test('an order without an address has no label', async () => {
+  test('an order without an address gets no label', async () => {
     const orderId = await placedOrder(api);
     await api.post(`/v1/orders/${orderId}/shipments`, { body: {}, headers: wait });
     expect(await api.post(`/v1/orders/${orderId}/shipments/s1/label`, { body: {} })).toMatchObject({
@@ -118,7 +118,7 @@ describe('with the sandbox', () => {
     });
   });
 
-  test('the label of a shipment that is cancelled stays named', async () => {
+  test('the label of a cancelled shipment is still shown', async () => {
     const path = await shipped(api);
     await api.post(`${path}/label`, { body: {}, headers: wait });
     await becomes(api, path, { label: { status: 'booked' } });
@@ -225,7 +225,7 @@ describe('with a module from outside the project', () => {
   });
 
   // Fewer than five bookings fail here in all, or calls would have a pause.
-  test('nonsense is no answer, and of two labels that are owed, each has its own tries', async () => {
+  test('a nonsensical answer is not an outcome, and two labels that are owed are tried independently', async () => {
     const orderId = await placedOrder(api, { shippingAddress });
     const path = `/v1/orders/${orderId}`;
     const [{ sku }] = (await api.get(path)).body.lines;
@@ -241,7 +241,7 @@ describe('with a module from outside the project', () => {
     });
   });
 
-  test('if it hangs or throws, it is named, and delays no neighbour', async () => {
+  test('it is named if it hangs or throws, and delays no other order', async () => {
     const paths: string[] = [];
     for (const carrier of ['hang', 'throw']) {
       const path = await shipped(api);

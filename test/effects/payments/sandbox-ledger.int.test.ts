@@ -88,7 +88,7 @@ async function isMoved(): Promise<void> {
   expect(await database.db.listCollections({ name: 'sandbox_payments' }).toArray()).toEqual([]);
 }
 
-test('a ledger of an earlier version is moved as it is, and a second time changes nothing', async () => {
+test('a ledger of an earlier version is migrated unchanged, and a second migration changes nothing', async () => {
   await writeOldLedger();
   await setUpSandbox(database.db);
   await isMoved();
@@ -96,7 +96,7 @@ test('a ledger of an earlier version is moved as it is, and a second time change
   await isMoved();
 });
 
-test('several processes move it at once', async () => {
+test('several processes migrate it at the same time', async () => {
   await writeOldLedger();
   const moves = await Promise.allSettled(Array.from({ length: 5 }, () => setUpSandbox(database.db)));
   expect(moves.map(({ status }) => status)).toContain('fulfilled');
@@ -104,7 +104,7 @@ test('several processes move it at once', async () => {
   await isMoved();
 });
 
-test('a move that was killed half-way is completed, and takes nothing back of what went on since', async () => {
+test('a migration that was killed half-way is completed, and reverts nothing that came later', async () => {
   await writeOldLedger();
   const went = { ...written[1], calls: 9, capture: { id: 'cap_1', method: 'tok_ok', refunded: 500 } };
   const ledger = sandboxLedger(database.db);
@@ -117,7 +117,7 @@ test('a move that was killed half-way is completed, and takes nothing back of wh
   expect(await ledger.findOne({ _id: capturing.key })).toEqual(went);
 });
 
-test('a payment of before is known, whoever asks first: no key is used anew', async () => {
+test('an earlier payment is recognized under its key before the migration', async () => {
   await writeOldLedger();
   const payments = sandboxPayments(database.db);
   expect(await payments.authorize(authorizing)).toEqual({ type: 'authorized', authorizationId });
