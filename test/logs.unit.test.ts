@@ -10,14 +10,17 @@ test.each(byName)('scripts take --entity %s', (name, log) => {
   expect(logNamed(name)).toBe(log);
 });
 
-test.each(byName)('the commands in the remedies for an entity of the kind %s exist', (name, { commands }) => {
-  const { resume, verify, events } = commands;
-  for (const command of [resume, verify, events]) {
-    if (command === undefined) continue;
-    const [, line = ''] = /^npx orders (.+)$/.exec(command('id-1')) ?? [];
-    expect({ line, fault: faultIn(line) }).toEqual({ line: expect.stringMatching(/./), fault: undefined });
-    expect(line).toContain('id-1');
-  }
-  if (name !== 'order')
-    for (const command of [resume, verify]) expect(command('id-1')).toContain(`--entity ${name}`);
-});
+test.each(byName)(
+  'the remedies for an entity of the kind %s name commands that exist',
+  (name, { commands }) => {
+    const { resume, verify, events } = commands;
+    for (const command of [resume, verify, events]) {
+      if (command === undefined) continue;
+      const [, line = ''] = /^npx orders (.+)$/.exec(command('id-1')) ?? [];
+      expect({ line, fault: faultIn(line) }).toEqual({ line: expect.stringMatching(/./), fault: undefined });
+      expect(line).toContain('id-1');
+    }
+    if (name !== 'order')
+      for (const command of [resume, verify]) expect(command('id-1')).toContain(`--entity ${name}`);
+  },
+);

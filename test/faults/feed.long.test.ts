@@ -10,7 +10,7 @@ import { orderLog } from '../../src/order-log.js';
 
 const BATCH = 12;
 
-test('holders that are killed or frozen and a MongoDB that dies: the feed has no gap, no double, no skip', async () => {
+test('the feed has no gap, duplicate or skip when leaders are killed or frozen and MongoDB dies', async () => {
   const mongodb = await breakableMongodb();
   const system = createSystem({ mongodb: mongodb.address });
   const reading = new AbortController();

@@ -63,7 +63,7 @@ async function hasBegun(): Promise<void> {
   await until(async () => expect(await sentNow()).toBeGreaterThan(0n), patience);
 }
 
-test('100,000 events: Kafka’s own consumer sees each position once, whatever was killed', async () => {
+test('Kafka’s own consumer reads each of 100,000 positions once, whatever is killed', async () => {
   const count = 100_000;
   await fill(1, count);
   let role = await startRole();
@@ -86,7 +86,7 @@ async function sentNow(): Promise<bigint> {
   return await sentTo(settings(), topic).catch(() => 0n);
 }
 
-test('with a filter, each chosen position is seen once, whatever is killed, and the others are passed', async () => {
+test('with a filter, each chosen position is read once, whatever is killed', async () => {
   const [batch, every] = [20_000, 1_000];
   const chosen: number[] = [];
   const filter = { KAFKA_EVENTS: 'OrderReleased,OrderHeld' };
@@ -116,7 +116,7 @@ async function checkpointNow(): Promise<number> {
   }
 }
 
-test('a broker that is killed in a transaction: it is over when the broker is back', async () => {
+test('a transaction whose broker is killed ends when the broker is back', async () => {
   await fill(1, 20_000);
   await startRole();
   await hasBegun();
@@ -129,7 +129,7 @@ test('a broker that is killed in a transaction: it is over when the broker is ba
   await isPublished(20_500);
 }, 600_000);
 
-test('a process that dies between sending and the commit leaves nothing that is seen', async () => {
+test('a process that dies between sending and the commit leaves no visible record', async () => {
   const place = { generation: 1, position: 100 };
   const first = await openSession({ settings: settings() });
   const { topicId } = first.checkpoint;
@@ -165,7 +165,7 @@ test('a process that dies between sending and the commit leaves nothing that is 
   await last.close();
 }, 300_000);
 
-test('of two processes, one publishes; a frozen one that comes back can publish nothing', async () => {
+test('one of two processes publishes, and a frozen one that resumes can publish nothing', async () => {
   await fill(1, 30_000);
   const first = await startRole();
   await hasBegun();
@@ -177,7 +177,7 @@ test('of two processes, one publishes; a frozen one that comes back can publish 
   await isPublished(31_000);
 }, 600_000);
 
-test('a topic that was deleted is made again, and gets the whole feed', async () => {
+test('a deleted topic is made again and gets the whole feed', async () => {
   await fill(1, 500);
   await startRole();
   await isPublished(500);
@@ -186,7 +186,7 @@ test('a topic that was deleted is made again, and gets the whole feed', async ()
   await isPublished(600);
 }, 600_000);
 
-test('lost checkpoints: nothing is published twice, and readiness says why', async () => {
+test('when checkpoints are lost, nothing is published twice, and readiness says why', async () => {
   await fill(1, 500);
   const role = await startRole();
   await isPublished(500);
@@ -221,7 +221,7 @@ async function textsOf(orderId: string): Promise<readonly string[]> {
   return opened.map(({ data }) => (data as { text: string }).text);
 }
 
-test('processes that come and die take each command once, and in the order of its key', async () => {
+test('processes that start and die take each command once, in the order of its key', async () => {
   const ids = Array.from({ length: 20 }, () => randomUUID());
   let role: RoleProcess = await startRole();
   await system.start('worker,feed');
@@ -241,7 +241,7 @@ test('processes that come and die take each command once, and in the order of it
   expect(await readTopic(settings(), 'orders.commands.refused')).toHaveLength(0);
 }, 600_000);
 
-test('an outage of workers delays commands, and refuses none; rebalancing skips none', async () => {
+test('an outage of workers delays commands and refuses none, and rebalancing skips none', async () => {
   const ids = Array.from({ length: 5 }, () => randomUUID());
   await startRole();
   await until(async () => await send(settings(), 'orders.commands', ids.map(create)), patience);

@@ -23,7 +23,7 @@ afterAll(async () => {
 }, LIMIT_MS);
 
 test(
-  'a create whose answer was lost is answered as a repetition, and makes one order',
+  'a create whose answer was lost is repeated, and makes one order',
   async () => {
     const first = await system.start('write,read');
     const sent = key('create-1');
@@ -49,7 +49,7 @@ test(
 );
 
 test(
-  'a command whose answer was lost is answered as a repetition, and takes effect once',
+  'a command whose answer was lost is repeated, and takes effect once',
   async () => {
     const first = await system.start('write,read');
     const sku = 'TAKEN-1';

@@ -13,7 +13,7 @@ import { until } from '../support/until.js';
 const LIMIT_MS = 180_000;
 const noWait = { prefer: '' };
 
-describe('each effect happens once outside', () => {
+describe('each effect happens once', () => {
   let system: System;
   let api: Api;
   let worker: RoleProcess;
@@ -76,7 +76,7 @@ describe('each effect happens once outside', () => {
   );
 
   test(
-    'when a worker stood still, was given up, and comes back to go on',
+    'when a worker freezes, is given up, and resumes later',
     async () => {
       const order = await authorizing(system, api);
       const frozen = worker;
@@ -107,7 +107,7 @@ describe('each effect happens once outside', () => {
   );
 
   test(
-    'when the worker is killed, and the webhook of a parcel is lost',
+    'when the worker is killed and the webhook of a parcel is lost',
     async () => {
       const order = await api.place();
       await order.tell('shipments');
@@ -126,7 +126,7 @@ describe('each effect happens once outside', () => {
   );
 
   test(
-    'as the ledgers say of every order here',
+    'according to the ledgers, for every order above',
     async () => {
       expect((await audit(system)).length).toBeGreaterThanOrEqual(6);
     },
@@ -135,7 +135,7 @@ describe('each effect happens once outside', () => {
 });
 
 test(
-  'each effect happens once outside when the order continues as new while the journal is away',
+  'each effect happens once when the order continues as new while the journal is away',
   async () => {
     const mongodb = await breakableMongodb();
     const system = createSystem({ mongodb: mongodb.address });

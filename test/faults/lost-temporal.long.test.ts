@@ -203,14 +203,14 @@ async function reconciled(by = {}) {
   return await reconcileOrders(these, { runId: randomUUID(), ...by }, () => undefined);
 }
 
-describe('Temporal is emptied under 200 orders in every state', () => {
+describe('Temporal loses 200 orders in every state', () => {
   beforeAll(startSystem, LIMIT_MS);
   afterAll(async () => {
     await system.end();
   }, LIMIT_MS);
 
   test(
-    'and one command brings all back: nothing is lost, and nothing charged, reserved or shipped twice',
+    'and one command restores them: nothing is lost, charged twice, reserved twice or shipped twice',
     async () => {
       const placed = await placeAll(20);
       await app.kill();
@@ -250,14 +250,14 @@ describe('Temporal is emptied under 200 orders in every state', () => {
   );
 });
 
-describe('Temporal is put back to an older copy while orders go on', () => {
+describe('Temporal is restored from an older copy while orders change', () => {
   beforeAll(startSystem, LIMIT_MS);
   afterAll(async () => {
     await system.end();
   }, LIMIT_MS);
 
   test(
-    'and what the journal has wins: each order goes on where the world last saw it',
+    'and the journal wins: each order continues from what the journal has',
     async () => {
       const before = await placeAll(3);
       await settled();
@@ -316,7 +316,7 @@ describe('Temporal is put back to an older copy while orders go on', () => {
 });
 
 test(
-  'a run in a Temporal that comes back after the order was resumed in another ends itself, and changes nothing',
+  'a replaced run in a Temporal that comes back ends itself and changes nothing',
   async () => {
     const other = await breakableTemporal();
     await startSystem();

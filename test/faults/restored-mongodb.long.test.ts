@@ -30,7 +30,7 @@ interface World {
 }
 
 test(
-  'MongoDB back to an older backup: one command brings all back, exactly, and every order goes on',
+  'after MongoDB is restored from an older backup, one command restores the rest exactly',
   () =>
     inWorld(async ({ system, mongodb }) => {
       const backup = `${mongodb.folder}.backup`;
@@ -78,7 +78,7 @@ test(
 );
 
 test(
-  'MongoDB emptied: orders come back, uncounted stock too, and counted stock is to be counted',
+  'after MongoDB is emptied, orders and stock come back, and counted stock has to be counted',
   () =>
     inWorld(async ({ system, mongodb }) => {
       let running = await system.start(roles, env);

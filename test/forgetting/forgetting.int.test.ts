@@ -141,7 +141,7 @@ async function readable(customerId: string, orderIds: readonly string[]): Promis
   return JSON.stringify([answers.map(({ body }) => body), found]);
 }
 
-test('open orders are refused, and named', async () => {
+test('a customer with open orders is refused, and the orders are named', async () => {
   const { customerId, order } = newPerson();
   const orderId = await placedOrder(api, order);
   const refused = await forget(customerId);
@@ -156,7 +156,7 @@ test('a customer without an order is unknown', async () => {
 });
 
 test(
-  'a person is forgotten everywhere, and everything else goes on',
+  'a person is forgotten everywhere, and everything else is unchanged',
   async () => {
     const { customerId, name, secrets, order } = newPerson();
     const [completed, ended] = await Promise.all([completedOrder(order), endedOrder(order)]);
@@ -305,7 +305,7 @@ test(
 );
 
 test(
-  'a forgetting waits for open orders, and a later order of the customer is under a new key',
+  'a forgetting waits for open orders, and later orders of the customer use a new key',
   async () => {
     const { customerId, name, order } = newPerson();
     const orderId = await placedOrder(api, order);
@@ -332,7 +332,7 @@ test(
 );
 
 test(
-  'a forgetting whose worker ends after the keys are destroyed goes on with the next one',
+  'a forgetting whose worker ends after the keys are destroyed continues on the next worker',
   async () => {
     const { customerId, order } = newPerson();
     const orderId = await endedOrder(order);
@@ -371,7 +371,7 @@ test(
 );
 
 test(
-  'a key store that is restored from a backup destroys the keys again before it serves',
+  'a key store that is restored from a backup destroys the keys again before it is used',
   async () => {
     const { customerId, order } = newPerson();
     await endedOrder(order);
@@ -396,7 +396,7 @@ test(
 );
 
 test(
-  'a note that was added during a forgetting is forgotten by the next one, which leaves a tombstone for its key',
+  'a note added during a forgetting is forgotten by the next one, and its key gets a tombstone',
   async () => {
     const { customerId, order } = newPerson();
     const orderId = await completedOrder(order);
@@ -428,7 +428,7 @@ test(
   LIMIT_MS,
 );
 
-test('a request is accepted while an earlier forgetting has its certificate and has not ended', async () => {
+test('a request is accepted while an earlier forgetting has its certificate but has not ended', async () => {
   const { customerId, order } = newPerson();
   await endedOrder(order);
   const asked = {
@@ -460,7 +460,7 @@ test('a request is accepted while an earlier forgetting has its certificate and 
 });
 
 test(
-  'a lost key that is given up lets its payment be declined, and its person be forgotten',
+  'once a lost key is given up, its payment is declined, and its person can be forgotten',
   async () => {
     const { customerId, order } = newPerson();
     await worker.stop();
@@ -525,7 +525,7 @@ test(
 );
 
 test(
-  'an order from before persons were sealed shows forgotten, and the certificate says what is not reached',
+  'an order from before persons were sealed is forgotten, and the certificate lists what remains',
   async () => {
     const { customerId, name, order } = newPerson();
     const orderId = randomUUID();

@@ -21,7 +21,7 @@ afterAll(async () => {
   await client.close();
 });
 
-test('an event is recorded when a majority has it on disk, whatever the connection asks for', async () => {
+test('an event is recorded when a majority has it on disk, whatever the connection’s options say', async () => {
   const commands: CommandStartedEvent[] = [];
   client.on('commandStarted', (event) => commands.push(event));
   const log = logOf(states.confirmed, randomUUID());
@@ -37,7 +37,7 @@ test('an event is recorded when a majority has it on disk, whatever the connecti
   for (const { command } of reads) expect(command['readConcern']).toMatchObject({ level: 'majority' });
 });
 
-test('what a bulk insert met that was there already is told from everything else that may go wrong', async () => {
+test('duplicate keys of a bulk insert are told apart from all other errors', async () => {
   const things = db.collection<{ _id: number }>('things');
   await things.insertOne({ _id: 2 });
   const documents = [1, 2, 3].map((_id) => ({ _id }));

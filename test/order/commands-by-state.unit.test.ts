@@ -245,7 +245,7 @@ describe.each(Object.keys(states) as StateName[])('%s', (name) => {
     expect(outcome).toEqual(table[name][segment]);
   });
 
-  test('allowedCommands says so too', () => {
+  test('is in allowedCommands if it is allowed', () => {
     const view = toView(order);
     const shown = [view, ...view.shipments, ...view.returns].flatMap((part) => part.allowedCommands);
     const accepted = (Object.keys(commands) as Segment[]).filter(

@@ -610,7 +610,7 @@ function advance(walk: Walk): boolean {
 
 // --- the properties ---
 
-test('whatever happens, in whatever order, no rule of the order is broken, and every order can come to its end', () => {
+test('under any sequence of events, no rule of the order is broken, and the order can end', () => {
   fc.assert(
     fc.property(
       anOrder,
@@ -659,7 +659,7 @@ function returnAll(walk: Walk, choice: number): void {
   }
 }
 
-test('once all goods are back, all that was captured is refunded, to the last minor unit', () => {
+test('once all goods are returned, all that was captured is refunded, to the last minor unit', () => {
   let returned = 0;
   fc.assert(
     fc.property(

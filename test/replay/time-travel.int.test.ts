@@ -69,7 +69,7 @@ function isOutcomeOfTask(event: temporal.api.history.v1.IHistoryEvent): boolean 
 }
 
 test.each(['happy', 'amended, then refused', 'returned and refunded', 'partly shipped, the rest cancelled'])(
-  'an order as it was is the order its workflow had at that point of its history (%s)',
+  'the order at a version is the order its workflow had then (%s)',
   async (path) => {
     const orders = await open();
     const order = await paths[path]?.(orders);

@@ -123,12 +123,12 @@ afterAll(async () => {
   rmSync(tls, { recursive: true, force: true });
 });
 
-test('an order is confirmed, with TLS and credentials between the product and both servers', async () => {
+test('an order is confirmed with TLS and credentials between the product and both servers', async () => {
   const order = await apiAt(product.address).place();
   await order.becomes({ status: 'confirmed' });
 });
 
-test('who uses Temporal or MongoDB in Compose does so by TLS, and gets no key of another', () => {
+test('the users of Temporal and MongoDB in Compose use TLS, and get no key of another user', () => {
   for (const [name, { environment = {}, volumes = [] }] of Object.entries(services)) {
     if ('MONGODB_URI' in environment)
       expect([name, environment['MONGODB_URI']]).toEqual([
@@ -149,7 +149,7 @@ test('who uses Temporal or MongoDB in Compose does so by TLS, and gets no key of
   }
 });
 
-test('certificates are made once, and again when they end', async () => {
+test('certificates are made once, and again when they expire', async () => {
   const file = (name: string) => join(tls, name, 'identity.pem');
   const before = readFileSync(file('client'), 'utf8');
   await issueCertificates(tls);
@@ -163,7 +163,7 @@ test('certificates are made once, and again when they end', async () => {
   expect(readFileSync(join(folder, 'client', 'ca.pem'), 'utf8')).toBe(other);
 });
 
-describe('a process that cannot connect says what to check:', () => {
+describe('a process that cannot connect names what to check:', () => {
   let strangers: string;
   let expired: string;
   beforeAll(async () => {

@@ -83,7 +83,7 @@ async function goesOn(): Promise<void> {
   });
 }
 
-test('with everything running, readiness has nothing to say of it', async () => {
+test('readiness reports nothing while everything runs', async () => {
   await goesOn();
   await until(async () => {
     expect(await saidOf('feed')).toEqual({ name: 'feed', status: 'up' });
@@ -91,7 +91,7 @@ test('with everything running, readiness has nothing to say of it', async () => 
   });
 });
 
-test('readiness names each task that the feed did, once no process does it', async () => {
+test('readiness names each task of the feed once no process does it', async () => {
   const leases = await db.collection<{ readonly _id: string; readonly tasks: object }>('leases').findOne();
   const tasks = Object.keys(leases?.tasks ?? {});
   expect(tasks.length).toBeGreaterThan(logs.length);
@@ -110,14 +110,14 @@ test('readiness names each task that the feed did, once no process does it', asy
   }
 });
 
-test('what the process that has the feed leaves is taken by one that stands by', async () => {
+test('a standby process takes over the tasks of the feed’s process', async () => {
   const next = await started();
   await feed.stop();
   feed = next;
   await goesOn();
 });
 
-test('a schedule that an earlier version has made starts what this version runs', async () => {
+test('a schedule of an earlier version starts what this version runs', async () => {
   await feed.stop();
   const schedule = api.client.schedule.getHandle(scheduleId);
   const action = { type: 'startWorkflow', workflowType: 'reconcile', taskQueue: feedTaskQueue(taskQueue) };
@@ -226,7 +226,7 @@ test.each([
   });
 });
 
-test('while no worker runs, a rebuild that waits is not counted as an order', async () => {
+test('while no worker runs, a waiting rebuild is not counted as an order', async () => {
   const idle = await startTestApi();
   try {
     const { client, config } = idle;

@@ -39,7 +39,7 @@ const bars = async (of: 'Money' | 'Goods') =>
       ),
   );
 describe('an order', () => {
-  test('is placed on the page, and seen to be confirmed', async () => {
+  test('is placed on the page, which then shows it as confirmed', async () => {
     await open('/orders');
     await press('New order');
     const form = page.getByRole('form', { name: 'A new order' });
@@ -61,7 +61,7 @@ describe('an order', () => {
     await page.locator('.order-head').getByText('EUR 15.00').waitFor();
   });
 
-  test('is seen to be confirmed without a reload', async () => {
+  test('shows as confirmed without a reload', async () => {
     const { body } = await api.post('/v1/orders', orderOf({ id: 'watched', ...paidWith('tok_pending') }));
     await open(`/orders/${body.orderId}`);
     await shows('Payment pending');
@@ -81,7 +81,7 @@ describe('an order', () => {
     expect(await page.evaluate(() => 'isTheSame' in globalThis)).toBe(true);
   });
 
-  test('is asked for once, together with its events', async () => {
+  test('is requested once, together with its events', async () => {
     const fresh = await context.newPage();
     const asked: string[] = [];
     fresh.on('request', (request) => asked.push(request.url().slice(site.server.address.length)));
@@ -92,7 +92,7 @@ describe('an order', () => {
     await fresh.close();
   });
 
-  test('is seen as it was, with what changed, and with what was allowed then', async () => {
+  test('can be seen as it was, with the changes and what was allowed then', async () => {
     await open('/orders/told');
     await shows('As it is');
     await page.getByRole('slider').focus();
@@ -124,7 +124,7 @@ describe('an order', () => {
     await page.locator('.line .ghost.effect').waitFor();
   });
 
-  test('moves nothing under the pointer while events come', async () => {
+  test('does not move under the pointer while events arrive', async () => {
     const order = await api.place({ id: 'pointed-at' });
     await open(`/orders/${order.id}`);
     const dots = page.locator('.line .dot');
@@ -143,7 +143,7 @@ describe('an order', () => {
     expect((await places())[1]).toBeLessThan(before[1] ?? 0);
   });
 
-  test('goes on past now, with what is to come and when', async () => {
+  test('shows its future after now, with expected events and times', async () => {
     const ahead = page.getByRole('list', { name: 'What is to come' });
     const { deadlines: closing } = await read('/v1/orders/told/next');
     expect(closing).toEqual([{ what: 'return-window', at: expect.any(String) }]);
@@ -167,7 +167,7 @@ describe('an order', () => {
     expect(await left('.now')).toBeLessThan(await left('.ghost'));
   });
 
-  test('shows its money and goods as they were after each version', async () => {
+  test('shows its money and goods after each version', async () => {
     const log = await told.log();
     const versionOf = (type: string) => log.indexOf(type) + 1;
     const none = { Reserved: '0', Shipped: '0', Delivered: '0', Returned: '0' };
@@ -184,7 +184,7 @@ describe('an order', () => {
     }
   });
 
-  test('is seen by the clock, with idle time squeezed, and as it was at a time', async () => {
+  test('can be seen along the clock, with idle time compressed, and as it was at a time', async () => {
     const own = await context.newPage();
     const later = (time: string) => new Date(Date.parse(time) + (2 * 24 + 4) * 3_600_000).toISOString();
     // Shifts the shipment's events by a weekend.
@@ -210,7 +210,7 @@ describe('an order', () => {
     await own.close();
   });
 
-  test('is proven when its page opens, once, and again by each click', async () => {
+  test('is proved once when its page opens, and again by each click', async () => {
     const order = await api.place({ id: 'proven' });
     const position = await until(async () => {
       const { body } = await api.get('/v1/orders/proven/proof');
@@ -237,7 +237,7 @@ describe('an order', () => {
     await own.close();
   });
 
-  test('is proven by a click only if its history is long', async () => {
+  test('is proved by a click only if its history is long', async () => {
     const own = await context.newPage();
     const asked: string[] = [];
     own.on('request', (request) => asked.push(new URL(request.url()).pathname));
@@ -255,7 +255,7 @@ describe('an order', () => {
     await own.close();
   });
 
-  test('says what differs between its copies, and what to do', async () => {
+  test('shows the differences between its copies, and remedies', async () => {
     const order = await api.place({ id: 'differing' });
     const event = { orderId: order.id, version: 4 };
     const journal = system.db.collection('order_events');
@@ -274,7 +274,7 @@ describe('an order', () => {
     await page.locator('.differences').waitFor({ state: 'detached' });
   });
 
-  test('says what it waits for, and so does the list of what needs a person', async () => {
+  test('shows what it waits for, and so does the list of what needs a person', async () => {
     const key = 'waiting:authorize:2';
     // The key was used for another request, so the provider answers each attempt with an error.
     const used = { _id: key, orderId: 'waiting', type: 'authorize', calls: 0, request: {} } as never;
@@ -320,7 +320,7 @@ describe('an order', () => {
     await waits.getByText('Waits for a command.').waitFor();
   });
 
-  test('is cancelled as its preview said, after it was seen in the timeline', async () => {
+  test('is cancelled as its preview showed, after it was seen in the timeline', async () => {
     const order = await api.place({ id: 'cancelled' });
     await open(`/orders/${order.id}`);
     await press('Cancel');
@@ -341,7 +341,7 @@ describe('an order', () => {
     expect(await page.getByRole('button', { name: 'Hold', exact: true }).isDisabled()).toBe(true);
   });
 
-  test('has the label of a shipment booked, prints it, and leaves under it', async () => {
+  test('gets a label for a shipment, prints it, and dispatches with it', async () => {
     const order = await api.place({ id: 'labelled' });
     await order.tell('shipments');
     await open('/orders/labelled');
@@ -361,7 +361,7 @@ describe('an order', () => {
     expect(shipment).toMatchObject({ carrier: 'DHL', trackingNumber: expect.stringMatching(/^SP/) });
   });
 
-  test('is not changed by a page that is out of date', async () => {
+  test('is not changed by an outdated page', async () => {
     const order = await api.place({ id: 'stale' });
     await open(`/orders/${order.id}`);
     await press('Hold');
@@ -401,7 +401,7 @@ describe('an order', () => {
   });
 });
 
-test('with AUTH=on the page signs in, and has only the buttons that its reader may use', async () => {
+test('with AUTH=on the page signs in, and shows only the buttons that its reader may use', async () => {
   const guarded = await system.start('read', { AUTH: 'on', CURSOR_SECRET: 'a-secret-of-the-tests' });
   const { key } = await addKey(system.db, { client: 'desk', scopes: ['orders:read', 'events:read'] });
   const own = await browser.newContext({ viewport: desktop });

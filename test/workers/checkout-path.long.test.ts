@@ -72,7 +72,7 @@ function secondsOf(output: string, title: string): number {
 }
 
 test(
-  'a checkout whose path means something in a URI is built, takes an order and keeps it inside',
+  'a checkout whose path has URI characters is built, takes an order and keeps it inside',
   async () => {
     const orderId = 'kept';
     const said = await startAndStop(async (address) => {
@@ -101,7 +101,7 @@ test(
 );
 
 test(
-  'its tests run',
+  'the tests of such a checkout run',
   async () => {
     const { stdout } = await run(
       'npm',

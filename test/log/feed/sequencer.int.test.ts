@@ -104,7 +104,7 @@ test('events get positions 1, 2, 3 … in the order in which they were recorded'
   );
 });
 
-test('an event recorded before its predecessor waits for it, and holds nobody else up', async () => {
+test('an event recorded before its predecessor waits for it, and other orders do not wait', async () => {
   hold();
   const [late, other] = [newOrder(), newOrder()];
   await record(late[0], ...late.slice(2), ...other);
@@ -113,7 +113,7 @@ test('an event recorded before its predecessor waits for it, and holds nobody el
   await expectSound(late.length + other.length);
 });
 
-test('concurrent writers, and holders that are replaced all the time: no gap, no double, no skip', async () => {
+test('the feed has no gap, duplicate or skip under concurrent writers and changing leaders', async () => {
   const written = new AbortController();
   const logs = Array.from({ length: 40 }, newOrder);
   const count = logs.flat().length;
@@ -147,8 +147,8 @@ test('concurrent writers, and holders that are replaced all the time: no gap, no
   );
 });
 
-describe('a holder', () => {
-  test('that was replaced can write nothing any more', async () => {
+describe('a leader', () => {
+  test('that was replaced cannot write', async () => {
     const old = hold();
     await until(async () => expect(old.isAtWork()).toBe(true));
     const young = hold();
@@ -167,7 +167,7 @@ describe('a holder', () => {
     expect(ended).toEqual([expect.any(Fenced)]);
   });
 
-  test('goes on where the one before stopped, with what was recorded meanwhile', async () => {
+  test('continues where the previous leader stopped, with the events recorded meanwhile', async () => {
     const first = hold();
     const [before, meanwhile, after] = [newOrder(), newOrder(), newOrder()];
     await record(...before);
@@ -179,7 +179,7 @@ describe('a holder', () => {
     await expectSound(before.length + meanwhile.length + after.length);
   });
 
-  test('that finds its resume token lost begins with what has no position', async () => {
+  test('whose resume token is lost begins with the events that have no position', async () => {
     const first = hold();
     const [before, meanwhile] = [newOrder(), newOrder()];
     await record(...before);
@@ -192,7 +192,7 @@ describe('a holder', () => {
     await expectSound(before.length + meanwhile.length);
   });
 
-  test('that is stopped in a long backlog has noted how far it came', async () => {
+  test('that is stopped in a long backlog has saved its progress', async () => {
     const logs = Array.from({ length: 60 }, newOrder);
     for (const log of logs) await appendToJournal(orderLog, db, log);
     const stopping = new AbortController();
@@ -208,7 +208,7 @@ describe('a holder', () => {
     await expectSound(logs.flat().length);
   });
 
-  test('begins with a journal that was filled long before there was a feed', async () => {
+  test('begins with a journal that was filled long before the feed existed', async () => {
     const logs = Array.from({ length: 60 }, newOrder);
     await Promise.all(logs.map((log) => record(...log.toReversed())));
     hold();
@@ -216,7 +216,7 @@ describe('a holder', () => {
   });
 });
 
-test('an event recorded in the moment in which the first holder begins is not overlooked', async () => {
+test('an event recorded while the first leader starts gets a position', async () => {
   for (let round = 0; round < 20; round += 1) {
     await Promise.all([journal(orderLog, db).deleteMany({}), feedState(db).deleteMany({})]);
     const holder = hold();
@@ -227,8 +227,8 @@ test('an event recorded in the moment in which the first holder begins is not ov
   }
 });
 
-describe('hands in the journal', () => {
-  test('an event that is gone before it has a position leaves no gap, and gets its position when it is put back', async () => {
+describe('a change of the journal by hand', () => {
+  test('that removes an event before it has a position leaves no gap, and the event can come back', async () => {
     const first = hold();
     const before = newOrder();
     await record(...before);
@@ -243,7 +243,7 @@ describe('hands in the journal', () => {
     await expectSound(before.length + other.length + 1);
   });
 
-  test('an event that comes back behind later ones of its order gets its position at once', async () => {
+  test('that restores an event after later ones of its order gives it a position at once', async () => {
     const log = newOrder();
     const count = log.length;
     const isLast = async (version: number, position: number) =>
@@ -264,7 +264,7 @@ describe('hands in the journal', () => {
     await until(async () => expect(await feedHead(orderLog, db)).toBe(count + 2));
   });
 
-  test('what is in the stream once more is not taken for late', async () => {
+  test('is not assumed when the change stream repeats an event', async () => {
     const first = hold();
     const log = newOrder();
     await record(...log.slice(0, 2));
@@ -286,29 +286,32 @@ describe('hands in the journal', () => {
   test.each([
     ['while it is held', true],
     ['before it is held', false],
-  ])('events whose predecessors are lost for good do not wait for them: restored %s', async (_, isHeld) => {
-    const [log, other] = [newOrder(), newOrder()];
-    if (isHeld) {
-      hold();
-      await record(...log.slice(6, 7));
-      await record(...other.slice(0, 1));
-      await until(async () => expect(await feedHead(orderLog, db)).toBe(1));
-    }
-    await restoreLog(orderLog, db, log.slice(4, 7));
-    if (!isHeld) hold();
-    await until(async () =>
-      expect(await journal(orderLog, db).countDocuments({ unsequenced: true })).toBe(0),
-    );
-    await record(...log.slice(7));
-    await until(async () =>
-      expect(await journal(orderLog, db).countDocuments({ unsequenced: true })).toBe(0),
-    );
-    const feed = (await readFeed(orderLog, db, 0, 100)).filter(({ orderId }) => orderId === log[0].orderId);
-    expect(feed.map(({ version }) => version)).toEqual(log.slice(4).map(({ version }) => version));
-    expect(feed[0]).not.toHaveProperty('begins');
-  });
+  ])(
+    'that removes predecessors for good does not keep later events waiting: restored %s',
+    async (_, isHeld) => {
+      const [log, other] = [newOrder(), newOrder()];
+      if (isHeld) {
+        hold();
+        await record(...log.slice(6, 7));
+        await record(...other.slice(0, 1));
+        await until(async () => expect(await feedHead(orderLog, db)).toBe(1));
+      }
+      await restoreLog(orderLog, db, log.slice(4, 7));
+      if (!isHeld) hold();
+      await until(async () =>
+        expect(await journal(orderLog, db).countDocuments({ unsequenced: true })).toBe(0),
+      );
+      await record(...log.slice(7));
+      await until(async () =>
+        expect(await journal(orderLog, db).countDocuments({ unsequenced: true })).toBe(0),
+      );
+      const feed = (await readFeed(orderLog, db, 0, 100)).filter(({ orderId }) => orderId === log[0].orderId);
+      expect(feed.map(({ version }) => version)).toEqual(log.slice(4).map(({ version }) => version));
+      expect(feed[0]).not.toHaveProperty('begins');
+    },
+  );
 
-  test('in an emptied database the feed begins anew, and who held the old one ends', async () => {
+  test('that empties the whole database begins a new feed, and ends the old leader', async () => {
     const old = hold();
     const [before, after] = [newOrder(), newOrder()];
     await record(...before);
@@ -321,7 +324,7 @@ describe('hands in the journal', () => {
     await expectSound(after.length);
   });
 
-  test('in a journal that was dropped the feed begins anew, and says so', async () => {
+  test('that drops the journal begins a new generation of the feed', async () => {
     hold();
     const [before, after] = [newOrder(), newOrder()];
     await record(...before);
@@ -338,7 +341,7 @@ describe('hands in the journal', () => {
     expect(current).toMatchObject({ commonUntil: 0, lost: 0 });
   });
 
-  test('a journal that was emptied while nobody held the feed begins it anew', async () => {
+  test('that empties the journal while no process leads begins a new generation', async () => {
     const first = hold();
     const [before, after] = [newOrder(), newOrder()];
     await record(...before);
@@ -353,7 +356,7 @@ describe('hands in the journal', () => {
     await expectSound(after.length);
   });
 
-  test('positions of lost events are given to no other, and readers go on behind them', async () => {
+  test('that removes positioned events leaves their positions unused, and readers skip them', async () => {
     const first = hold();
     const [before, after] = [newOrder(), newOrder().slice(0, 1)];
     await record(...before);
@@ -378,7 +381,7 @@ describe('hands in the journal', () => {
     expect(await skipLostPositions(orderLog, db, 6)).toBe(last);
   });
 
-  test('what is beyond a gap is not read until all before it is known to be given', async () => {
+  test('that leaves a gap hides the events after it until all positions before are known', async () => {
     const log = newOrder();
     const gapped = log.slice(0, 4).map((event, index) => ({
       ...event,
@@ -393,7 +396,7 @@ describe('hands in the journal', () => {
     expect(await positions()).toEqual([1, 2, 4, 5]);
   });
 
-  test('an event put back with its position takes nobody back', async () => {
+  test('that restores an event at its position does not move any reader back', async () => {
     hold();
     const tail = new FeedTail(orderLog, db);
     try {
@@ -418,7 +421,7 @@ describe('hands in the journal', () => {
 describe('a generation', () => {
   const numbers = ({ all }: Generations) => all.map(({ generation }) => generation);
 
-  test('is the first one, and stays, while no position is lost', async () => {
+  test('stays the first one while no position is lost', async () => {
     const first = hold();
     const [before, after] = [newOrder(), newOrder()];
     await record(...before);
@@ -430,7 +433,7 @@ describe('a generation', () => {
     expect(numbers(await feedGenerations(orderLog, db))).toEqual([1]);
   });
 
-  test('begins with each loss of positions, and not again when the events come back', async () => {
+  test('begins with each loss of positions, but not when the events come back', async () => {
     hold();
     const [one, another] = [newOrder(), newOrder()];
     await record(...one, ...another);
@@ -454,7 +457,7 @@ describe('a generation', () => {
     );
   });
 
-  test('has another number each time, whoever begins it', async () => {
+  test('has a new number each time, whichever process begins it', async () => {
     await Promise.all(Array.from({ length: 5 }, () => beginGeneration(orderLog, db, { commonUntil: 7 })));
     const begun = numbers(await feedGenerations(orderLog, db));
     expect(new Set(begun).size).toBe(6);
@@ -466,14 +469,14 @@ describe('a generation', () => {
     ).toBeGreaterThanOrEqual(now);
   });
 
-  test('has what all later ones have in common with it, and an unknown one has nothing', () => {
+  test('shares a prefix with all later ones, and nothing with an unknown one', () => {
     const of = (generation: number, commonUntil: number) => ({ generation, commonUntil, lost: 0 });
     const known = new Generations({ generations: [of(1, 0), of(20, 100), of(30, 500), of(40, 300)] });
     const common = [1, 20, 30, 40, 25].map((generation) => known.commonWith(generation));
     expect(common).toEqual([100, 300, 300, Infinity, 0]);
   });
 
-  test('of a state that an earlier version of the code wrote is as it was noted there', async () => {
+  test('has the number that an earlier version of the code has stored', async () => {
     expect(new Generations({}).current).toMatchObject({ generation: 1 });
     expect(new Generations({ begunAnew: 7 }).commonWith(7)).toBe(Infinity);
     const log = newOrder();
@@ -484,7 +487,7 @@ describe('a generation', () => {
     expect(numbers(await feedGenerations(orderLog, db))).toEqual([7]);
   });
 
-  test('begins where a backup was put back: others get the positions that it lacks', async () => {
+  test('begins after a backup is restored: other events get the positions that it lacks', async () => {
     const first = hold();
     const [before, lost, after] = [newOrder(), newOrder(), newOrder()];
     await record(...before);
@@ -504,7 +507,7 @@ describe('a generation', () => {
     expect(numbers(await feedGenerations(orderLog, db))).toHaveLength(2);
   });
 
-  test('is refused to readers of an earlier one, in the process that gives the positions, too', async () => {
+  test('is refused to readers of an earlier one, also in the process that leads the feed', async () => {
     const tail = new FeedTail(orderLog, db);
     const { signal } = new AbortController();
     try {
@@ -531,7 +534,7 @@ describe('a generation', () => {
   });
 });
 
-test('an event that another leader gives a position before this one sees it is known to its readers', async () => {
+test('a leader counts an event that another leader gave a position first', async () => {
   const log = newOrder();
   hold();
   await record(...log);
@@ -551,7 +554,7 @@ test('an event that another leader gives a position before this one sees it is k
   await until(async () => expect((await feedState(db).findOne())?.position).toBe(position));
 });
 
-test('readers in the process that gives the positions learn of them from it, of all others none the less', async () => {
+test('readers in the leader’s process learn of its positions from it, and of all others too', async () => {
   const tail = new FeedTail(orderLog, db);
   const [ours, theirs, last] = [newOrder(), newOrder(), newOrder()];
   const soon = [new AbortController().signal, 30_000] as const;
@@ -596,7 +599,7 @@ test('readers in the process that gives the positions learn of them from it, of 
   }
 });
 
-test('where another holder has given positions between, every order is told of', async () => {
+test('after positions of another leader, the streams of all orders look for new events', async () => {
   const tail = new FeedTail(orderLog, db);
   const { signal } = new AbortController();
   try {
@@ -614,7 +617,7 @@ test('where another holder has given positions between, every order is told of',
   }
 });
 
-test('whoever waits for the feed leaves nothing behind on a signal that lives for long', async () => {
+test('waiting for the feed leaves no listeners on a long-lived signal', async () => {
   const tail = new FeedTail(orderLog, db);
   const news = tail.listenTo(randomUUID());
   const { signal } = new AbortController();

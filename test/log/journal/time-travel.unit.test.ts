@@ -12,12 +12,12 @@ import { orderLog } from '../../../src/order-log.js';
 const all = Object.entries(states).map(([name, scenario]) => [name, scenario.log] as const);
 
 describe('an order as it was', () => {
-  test.each(all)('behind each of its versions is the fold up to there (%s)', (_name, log) => {
+  test.each(all)('after each of its versions is the fold up to that version (%s)', (_name, log) => {
     for (const { version } of log)
       expect(stateAt(orderLog, log, { version })).toStrictEqual(fold(log.slice(0, version)));
   });
 
-  test.each(all)('at a time is the fold of all that had happened by then (%s)', (_name, log) => {
+  test.each(all)('at a time is the fold of all events up to then (%s)', (_name, log) => {
     for (const { occurredAt } of log) {
       const happened = log.filter((event) => event.occurredAt <= occurredAt);
       expect(stateAt(orderLog, log, { at: occurredAt })).toStrictEqual(fold(happened));
@@ -112,7 +112,7 @@ describe('a diff', () => {
     });
   });
 
-  test('is small, and tells by whom and why', () => {
+  test('is small, and says by whom and why', () => {
     const { log } = states.confirmed.do(hold, note);
     const { length } = log;
     expect(diff(orderLog, log, length - 2, length)).toEqual({
@@ -155,7 +155,7 @@ describe('a diff', () => {
     });
   });
 
-  test('names an entry of a list by its own id, and leaves out what is unchanged in it', () => {
+  test('names an entry of a list by its id, and omits what is unchanged in it', () => {
     const before = states.readyToDispatch.log.length;
     const { changes } = diff(orderLog, states.onItsWay.log, before, states.onItsWay.log.length);
     expect(changes).toContainEqual({ path: '/shipments/s1/status', before: 'created', after: 'dispatched' });
@@ -163,7 +163,7 @@ describe('a diff', () => {
     expect(changes.map(({ path }) => path)).not.toContain('/lines/A-1/quantity');
   });
 
-  test('goods may have the names of what every object has, or of what is left out elsewhere', () => {
+  test('handles goods with the names of object members, or of members that diffs omit', () => {
     const skus = ['toString', 'constructor', 'valueOf', 'version', 'updatedAt'];
     const lines = skus.map((sku) => ({ sku, quantity: 1, unitPrice: 10 }));
     const { log } = states.confirmed.do(amend(...lines)).settle('reserve');

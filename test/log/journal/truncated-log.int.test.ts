@@ -12,7 +12,7 @@ const { db } = database;
 await ensureJournalIndexes(orderLog, db);
 afterAll(() => database.close());
 
-test('a log that has lost events more than once begins after the last that is lost', async () => {
+test('a log that has lost events more than once begins after the last lost one', async () => {
   const orderId = randomUUID();
   const log = logOf(states.refunded, orderId);
   await appendToJournal(orderLog, db, log);

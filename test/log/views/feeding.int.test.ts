@@ -57,7 +57,7 @@ test.each(views.map((view) => [view.name, view] as const))(
   },
 );
 
-test('sums of money are exact, whatever they come to', async () => {
+test('sums of money are exact at any size', async () => {
   const amount = Number.MAX_SAFE_INTEGER;
   const lines = [{ sku: 'A-1', quantity: 1, unitPrice: amount }];
   const customer = { id: 'c-rich', name: 'Rich Example' };
@@ -83,7 +83,7 @@ test('sums of money are exact, whatever they come to', async () => {
   expect(found).toEqual([expect.objectContaining({ revenue: all, refunds: 2, created: 4 })]);
 });
 
-test('an event is applied once, however often the view changes hands in between', async () => {
+test('an event is applied once, however often the view changes its feeder', async () => {
   const logs = newLogs(...manyStates, ...manyStates, ...manyStates);
   const events = interleaved(...logs);
   for (let from = 0; from < events.length; from += 20) {
@@ -98,7 +98,7 @@ test('an event is applied once, however often the view changes hands in between'
   expect(ended.every((error) => error instanceof Fenced)).toBe(true);
 });
 
-test('what an older holder still writes is refused, document and position', async () => {
+test('a write of a replaced feeder is refused, for the document and the position', async () => {
   const [log] = newLogs('completed');
   await publish(db, log ?? []);
   const older = new BuildFeeder(
@@ -127,7 +127,7 @@ test('an order that was not seen for long is folded from its journal', async () 
   expect(await contentsOf(db, customers)).toEqual(await foldedAnew(db, customers, [events]));
 });
 
-test('an event that came back behind later ones of its order is folded into the order as it was before it', async () => {
+test('an event restored after later ones is folded into the order as it was before them', async () => {
   const logs = newLogs('refunded', 'completed');
   const [[first, second, ...rest] = [], other = []] = logs;
   if (first === undefined || second === undefined) throw new Error('The log is too short.');
@@ -138,7 +138,7 @@ test('an event that came back behind later ones of its order is folded into the 
   expect(await contentsOf(db, dailyStats)).toEqual(await foldedAnew(db, dailyStats, logs));
 });
 
-test('events of an order whose past is lost for good are passed over, and all others go on', async () => {
+test('events of an order whose first events are lost for good are skipped, and other orders continue', async () => {
   const [lost = [], well = []] = newLogs('refunded', 'completed');
   const orderId = lost[0]?.orderId ?? '';
   await publish(db, [...lost.slice(4, 6), ...well]);
@@ -151,7 +151,7 @@ test('events of an order whose past is lost for good are passed over, and all ot
   expect(await contentsOf(db, productDemand)).toEqual(await foldedAnew(db, productDemand, [well]));
 });
 
-test('in an emptied database a view begins anew', async () => {
+test('a view begins again after the database is emptied', async () => {
   const [first, second] = newLogs('completed', 'cancelled');
   const runner = run(customers);
   await publish(db, first ?? []);
@@ -181,7 +181,7 @@ describe('an event that a view cannot apply', () => {
     return { sick, well, broken, view, id, orderId: third?.orderId ?? '' };
   }
 
-  test('is parked, later ones of its order wait behind it, and all others go on', async () => {
+  test('is parked, later events of its order wait for it, and other orders continue', async () => {
     const { sick, well, view, orderId } = await withOneBroken();
     expect(await parkedOf(db, view)).toMatchObject([
       { orderId, version: 3, status: 'parked', error: 'This event cannot be applied.' },
@@ -195,7 +195,7 @@ describe('an event that a view cannot apply', () => {
     expect(await listParked(db, view, { limit: 2 })).toHaveLength(2);
   });
 
-  test('is applied with those behind it once it is tried again and the view is repaired', async () => {
+  test('is applied with the waiting events when it is retried after the view is repaired', async () => {
     const { sick, well, view, broken, orderId } = await withOneBroken();
     broken.clear();
     expect(await intervene(orderLog, db, view, { action: 'retry', orderId, ...because })).toEqual({
@@ -212,7 +212,7 @@ describe('an event that a view cannot apply', () => {
     ]);
   });
 
-  test('stays aside while the view is as it was', async () => {
+  test('stays parked while the view is not repaired', async () => {
     const { view, orderId } = await withOneBroken();
     const error = 'This event cannot be applied.';
     expect(await intervene(orderLog, db, view, { action: 'retry', orderId, ...because })).toEqual({
@@ -224,7 +224,7 @@ describe('an event that a view cannot apply', () => {
     expect(await parkedAudit(db).findOne()).toMatchObject({ applied: 0, error });
   });
 
-  test('is left out when it is skipped, and the next that fails stops it again', async () => {
+  test('is left out when it is skipped, and the next failing event parks its order again', async () => {
     const { sick, view, broken, orderId } = await withOneBroken();
     broken.add(`${orderId}:5`);
     expect(
@@ -257,7 +257,7 @@ describe('an event that a view cannot apply', () => {
     const lacks = (orderId: string, version: number) =>
       `The journal of order ${orderId} lacks version ${version}.`;
 
-    test('wherever it waits, and is applied when it is back', async () => {
+    test('wherever it waits, and is applied when the journal has it again', async () => {
       const { sick, well, view, broken, orderId } = await withOneBroken();
       broken.clear();
       const [, , fifth, sixth] = await parkedOf(db, view);
@@ -299,7 +299,7 @@ describe('an event that a view cannot apply', () => {
     });
   });
 
-  test('is left alone where another is meant, or nothing is parked', async () => {
+  test('is unchanged if the request names another version, or if nothing is parked', async () => {
     const { view, orderId } = await withOneBroken();
     expect(await intervene(orderLog, db, view, { action: 'skip', orderId, version: 4, ...because })).toEqual({
       kind: 'other_version',
@@ -316,7 +316,7 @@ describe('an event that a view cannot apply', () => {
     expect(await parkedAudit(db).countDocuments()).toBe(0);
   });
 
-  test('is tried again with what came back behind it, and with nothing that lies between', async () => {
+  test('is retried with an event that was restored after it, and with none in between', async () => {
     const [log = []] = newLogs('refunded');
     const orderId = log[0]?.orderId ?? '';
     const view: View<Order, EventDraft> = {
@@ -341,7 +341,7 @@ describe('an event that a view cannot apply', () => {
     expect(await contentsOf(db, view)).toEqual([{ _id: orderId, v1: 1, v2: 2, v3: 1, v4: 1, v5: 1 }]);
   });
 
-  test('is tried again beside a stream of events, and none is lost or applied twice', async () => {
+  test('is retried during a stream of events, and none is lost or applied twice', async () => {
     const { sick, well, view, broken, orderId } = await withOneBroken();
     broken.clear();
     const more = newLogs(...manyStates);
@@ -359,7 +359,7 @@ describe('an event that a view cannot apply', () => {
     expect(await buildsOf(db, view.name)).toMatchObject({ parked: 0 });
   });
 
-  test('does not stop anybody where the journal itself has a gap', async () => {
+  test('is parked also if the journal itself has a gap, and other orders continue', async () => {
     const [gapped = [], well = []] = newLogs('completed', 'completed');
     run(productDemand);
     await publish(db, [...gapped.slice(2), ...well]);
@@ -371,7 +371,7 @@ describe('an event that a view cannot apply', () => {
   });
 });
 
-describe('an event that was altered so that nobody can read it', () => {
+describe('an event that was altered and is unreadable', () => {
   const altered: readonly (readonly [string, object])[] = [
     ['its type', { type: 'Nonsense' }],
     ['its version', { schemaVersion: 0 }],
@@ -382,7 +382,7 @@ describe('an event that was altered so that nobody can read it', () => {
     await journal(orderLog, db).updateOne({ _id: `${orderId}:${version}` }, { $set: change });
   }
 
-  test.each(altered)('%s: is parked by every view, and applied once it is put right', async (_, change) => {
+  test.each(altered)('(%s) is parked by every view, and applied once it is repaired', async (_, change) => {
     const [sick = [], well = []] = newLogs('refunded', 'completed');
     const [, second] = sick;
     if (second === undefined) throw new Error('It has two events.');
@@ -412,7 +412,7 @@ describe('an event that was altered so that nobody can read it', () => {
     }
   });
 
-  test('stops none but the later events of its order where a view has it already', async () => {
+  test('parks only later events of its order if a view has it already', async () => {
     const [sick = [], well = []] = newLogs('refunded', 'completed');
     const [first, , third] = sick;
     if (first === undefined || third === undefined) throw new Error('It has three events.');
@@ -433,7 +433,7 @@ describe('an event that was altered so that nobody can read it', () => {
     );
   });
 
-  test('is waited for where a newer version wrote it: nothing is parked', async () => {
+  test('stops the view and is not parked if a newer version wrote it', async () => {
     const [newer = [], well = []] = newLogs('completed', 'completed');
     const [, second] = newer;
     if (second === undefined) throw new Error('It has two events.');
@@ -448,7 +448,7 @@ describe('an event that was altered so that nobody can read it', () => {
   });
 });
 
-test('the days tell what happened on them, and what became of the orders created on them', async () => {
+test('daily statistics have the events of a day, and the outcomes of the orders created on it', async () => {
   const logs = newLogs('refunded', 'cancelled', 'rejected', 'expired');
   run(dailyStats);
   await publish(db, interleaved(...logs));

@@ -33,7 +33,7 @@ async function create(id: string, actor: string): Promise<void> {
   expect(status).toBe(201);
 }
 
-test('an order of the shop does not wait for all orders of an import that came before', async () => {
+test('an order of the shop does not wait for all orders of an earlier import', async () => {
   const ids = Array.from({ length: imported }, (_, index) => `import-${index}`);
   for (const id of ids) await create(id, 'import');
   await create('shop-0', 'shop');

@@ -63,7 +63,7 @@ async function refusal(update: Promise<unknown>): Promise<RefusedUpdate & { type
 }
 
 describe('the log', () => {
-  test('holds every decided event once, in the inputs of activities, and folds to the state of the workflow', async () => {
+  test('has every decided event once, in the inputs of activities, and folds to the workflow’s state', async () => {
     await withFreshWorld(async () => {
       const { order } = await confirmed();
       const { shipmentId = '' } = await order.update('CreateShipment', {});
@@ -93,8 +93,8 @@ describe('the log', () => {
   });
 });
 
-describe('cancel', () => {
-  test('while the reservation is in flight: it is awaited, then released; nothing is ever authorized', async () => {
+describe('a cancellation', () => {
+  test('during the reservation waits for it, then releases it, and nothing is authorized', async () => {
     await withFreshWorld(async () => {
       const { open, passed } = door();
       world.on('reserve', async () => {
@@ -111,7 +111,7 @@ describe('cancel', () => {
     });
   });
 
-  test('while the authorization is in flight: it is awaited, then voided', async () => {
+  test('during the authorization waits for it, then voids it', async () => {
     await withFreshWorld(async () => {
       const { open, passed } = door();
       world.on('authorize', async () => {
@@ -129,7 +129,7 @@ describe('cancel', () => {
     });
   });
 
-  test('asked of Temporal instead of the order is the order’s own cancellation', async () => {
+  test('of the workflow in Temporal cancels the order', async () => {
     await withFreshWorld(async () => {
       const { order } = await confirmed();
       await order.handle.cancel();
@@ -140,7 +140,7 @@ describe('cancel', () => {
 });
 
 describe('messages', () => {
-  test('the same command again has the first answer; the same key with another body is refused', async () => {
+  test('a repeated command has the first answer, and the same key with another body is refused', async () => {
     const { order } = await confirmed();
     const commandId = randomUUID();
     const first = await order.update('AddNote', { text: 'ring twice' }, { commandId });
@@ -152,7 +152,7 @@ describe('messages', () => {
     expect((await order.state()).order.notes).toHaveLength(1);
   });
 
-  test('the key that created the order is one of its commands’', async () => {
+  test('the key that created the order is a key of a command', async () => {
     const { order } = await confirmed();
     const create = world.recorded().find(({ orderId }) => `order-${orderId}` === order.handle.workflowId);
     const { type } = await refusal(
@@ -161,7 +161,7 @@ describe('messages', () => {
     expect(type).toBe('key_reused');
   });
 
-  test('a command that does not fit is refused with what is allowed, and leaves no trace in the history', async () => {
+  test('a command that does not fit is refused with what is allowed, and adds nothing to the history', async () => {
     const { order } = await confirmed();
     const { events: before } = await order.history();
     const refused = await refusal(order.update('ReleaseOrder', {}));
@@ -170,13 +170,13 @@ describe('messages', () => {
     expect((await order.history()).events?.length).toBe(before?.length);
   });
 
-  test('a stale version is refused before the state is judged', async () => {
+  test('a stale version is refused before the state is checked', async () => {
     const { order } = await confirmed();
     const { type } = await refusal(order.update('ReleaseOrder', {}, { expectedVersion: 2 }));
     expect(type).toBe('stale_version');
   });
 
-  test('a signal that does not fit becomes an event; one that fits is decided; twice is once', async () => {
+  test('a signal is decided if it fits, becomes an event if it does not, and counts once', async () => {
     await withFreshWorld(async () => {
       const { order } = await confirmed();
       await order.signal('ReleaseOrder', {});
@@ -204,7 +204,7 @@ describe('messages', () => {
     expect(events.map(({ type }) => type)).toEqual(['OrderReleased']);
   });
 
-  test('a signal with anything in it harms nothing', async () => {
+  test('a nonsensical signal does no harm', async () => {
     const { order } = await confirmed();
     for (const garbage of [undefined, null, 7, 'x', {}, { commandId: 1 }])
       await order.handle.signal('AddNote', garbage);
@@ -214,7 +214,7 @@ describe('messages', () => {
     expect(answer.events.at(-1)?.type).toBe('NoteAdded');
   });
 
-  test('the provider’s word may overtake its own answer: it counts once', async () => {
+  test('a provider’s webhook that overtakes the provider’s own answer counts once', async () => {
     await withFreshWorld(async () => {
       const { open, passed } = door();
       world.on('authorize', async () => {
@@ -239,7 +239,7 @@ describe('messages', () => {
 });
 
 describe('continue-as-new', () => {
-  test('with the journal down carries events and effects over, and sends them again under the same keys', async () => {
+  test('while the journal is away carries over events and effects, and sends them again', async () => {
     await withFreshWorld(async () => {
       let isDown = true;
       world.record = async () => {
@@ -257,7 +257,7 @@ describe('continue-as-new', () => {
     });
   });
 
-  test('remembers commands: a key answered in an earlier run has the same answer, and its search attributes stay', async () => {
+  test('remembers commands: a key of an earlier run has the same answer, and search attributes stay', async () => {
     const { order } = await confirmed({}, { continueAsNewAfter: 30 });
     const first = await order.update('AddNote', { text: 'first' }, { commandId: 'first' });
     const firstRun = await order.runId();
@@ -275,7 +275,7 @@ describe("Temporal's list", () => {
       (event) => event.upsertWorkflowSearchAttributesEventAttributes,
     ).length;
 
-  test('has what an order waits for, told with its status or by itself', async () => {
+  test('shows what an order waits for, with its status or apart', async () => {
     const { order } = await confirmed();
     expect(await listed(order)).toMatchObject({
       OrderStatus: ['confirmed'],
@@ -314,7 +314,7 @@ describe("Temporal's list", () => {
   });
 });
 
-test('an order too large to be handed on goes on in its run, until it is not', async () => {
+test('an order too large to be handed on stays in its run until it is smaller', async () => {
   const { order: small } = await confirmed();
   const { order: state } = await small.until(idle);
   const note = { text: 'n'.repeat(19_600), at: state.createdAt, actor: 'tester' };
@@ -342,7 +342,7 @@ test('an order too large to be handed on goes on in its run, until it is not', a
   expect((await order.until(idle)).order.version).toBe(state.version + 8);
 });
 
-test('a run that begins with nothing to do replays, whichever worker took its first command', async () => {
+test('a run without work replays, whichever worker took its first command', async () => {
   const before = await Orders.open();
   const { order: earlier } = await before.start();
   await earlier.until((now) => now.order.status === 'confirmed' && idle(now));
@@ -369,7 +369,7 @@ test('a run that begins with nothing to do replays, whichever worker took its fi
   }
 });
 
-test('a fork halts the order: no more effects, commands answered order_forked, the reason in the state', async () => {
+test('a fork halts the order: no more effects, commands get order_forked, the state has the reason', async () => {
   await withFreshWorld(async () => {
     world.on('reserve', async () => {
       throw ActivityApplicationFailure.nonRetryable('v1 is another event in the journal', eventFork);
@@ -382,7 +382,7 @@ test('a fork halts the order: no more effects, commands answered order_forked, t
   });
 });
 
-test('beyond 500 unrecorded events commands are refused until the journal has caught up', async () => {
+test('with 500 unrecorded events, commands are refused until the journal has caught up', async () => {
   await withFreshWorld(async () => {
     let isDown = true;
     world.record = async () => {
@@ -401,7 +401,7 @@ test('beyond 500 unrecorded events commands are refused until the journal has ca
   });
 });
 
-test('more signals than one activity can be given, while no worker is there, are all taken, in their order', async () => {
+test('signals that come while no worker runs are all taken in order, however many there are', async () => {
   const before = await Orders.open();
   const { order } = await before.start();
   await order.until((state) => state.order.status === 'confirmed' && idle(state));
@@ -425,7 +425,7 @@ test('more signals than one activity can be given, while no worker is there, are
 });
 
 describe('time', () => {
-  test('a payment that stays pending expires the order, and what it holds is given back', async () => {
+  test('expires an order whose payment stays pending, and what the order holds is released', async () => {
     await withFreshWorld(async () => {
       world.on('authorize', async () => ({ type: 'pending', authorizationId: 'a-1' }));
       const { order, orderId } = await orders.start();
@@ -438,7 +438,7 @@ describe('time', () => {
     });
   });
 
-  test('an authorization lapses; the next dispatch authorizes again before it captures', async () => {
+  test('lapses an authorization, and the next dispatch authorizes again before it captures', async () => {
     await withFreshWorld(async () => {
       const { order } = await confirmed();
       await fastForward(order, terms.authorizationTtl + 1000);
@@ -453,7 +453,7 @@ describe('time', () => {
     });
   });
 
-  test('the return window closes the order and ends its workflow', async () => {
+  test('closes the order at the end of its return window, and ends its workflow', async () => {
     await withFreshWorld(async () => {
       const { order } = await confirmed();
       const { shipmentId = '' } = await order.update('CreateShipment', {});

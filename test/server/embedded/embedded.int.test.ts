@@ -76,7 +76,7 @@ describe('MongoDB', () => {
     });
   });
 
-  test('is started again on its data and port when it is killed', async () => {
+  test('is restarted on its data and port when it is killed', async () => {
     const { uri, pid } = mongodbOf(await start(onlyMongodb));
     await withNotes(uri, (notes) =>
       notes.insertOne({ text: 'kept' }, { writeConcern: { w: 'majority', j: true } }),
@@ -107,10 +107,10 @@ describe('Temporal', () => {
   });
 });
 
-describe('a data folder whose path means something in a URI', () => {
+describe('a data folder whose path has characters with a meaning in URIs', () => {
   const NAME = 'a#b 50%41 c?d';
 
-  test('holds all that the servers write', async () => {
+  test('holds all files of the servers', async () => {
     const parent = dataDir;
     dataDir = join(parent, NAME);
     const { address } = temporalOf(await start({ ...onlyTemporal, ...onlyMongodb }));
@@ -123,7 +123,7 @@ describe('a data folder whose path means something in a URI', () => {
     dataDir = parent;
   });
 
-  test('is not used with an event log that an earlier version wrote outside of it', async () => {
+  test('is refused if an earlier version wrote an event log outside of it', async () => {
     const parent = dataDir;
     dataDir = join(parent, NAME);
     await writeFile(join(parent, 'a'), 'the log');
@@ -136,7 +136,7 @@ describe('a data folder whose path means something in a URI', () => {
   });
 });
 
-test('a data folder that cannot be used is named, with the remedy', async () => {
+test('a data folder that cannot be used is named, with a remedy', async () => {
   await writeFile(join(dataDir, 'a-file'), '');
   dataDir = join(dataDir, 'a-file');
   await expect(start(onlyMongodb)).rejects.toThrow(
@@ -158,7 +158,7 @@ describe('the users of a data folder', () => {
     expect(isAlive(server)).toBe(false);
   });
 
-  test('start a dead server again only once', async () => {
+  test('restart a dead server only once', async () => {
     const [first, second] = [await start(onlyMongodb), await start(onlyMongodb)];
     process.kill(mongodbOf(first).pid(), 'SIGKILL');
     await eventually(() => expect(reports.filter((line) => line.includes('is back'))).not.toHaveLength(0));

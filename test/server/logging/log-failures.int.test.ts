@@ -8,7 +8,7 @@ import { breakableMongodb } from '../../support/breakable-server.js';
 import { foundStock } from '../../support/stock.js';
 import { until } from '../../support/until.js';
 
-test('an outage of MongoDB is one line for each order that waits for it, and one when it goes on', async () => {
+test('an outage of MongoDB is one line for each waiting order, and one when the order continues', async () => {
   const mongod = await breakableMongodb();
   const api = await startTestApi({ MONGODB_URI: mongod.address });
   await until(() => foundStock(api.mongo.db));
