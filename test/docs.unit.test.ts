@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { run } from '../src/cli/program.js';
-import { faultIn } from './cli/command-line.js';
+import { usageErrorOf } from './cli/command-line.js';
 
 const pages = ['.', 'docs', 'docs/decisions', 'docs/guides', 'docs/reference', 'examples']
   .filter((folder) => existsSync(folder))
@@ -90,7 +90,7 @@ describe.each(pages)('%s', (page) => {
 
   test('each `npx orders` command in its prose has arguments and options that the script takes', () => {
     const lines = matches(proseOf(page), /`npx orders ([^`]+)`/g);
-    const faults = lines.map((line) => ({ line, fault: faultIn(line.replaceAll(/\s+/g, ' ')) }));
+    const faults = lines.map((line) => ({ line, fault: usageErrorOf(line.replaceAll(/\s+/g, ' ')) }));
     expect(faults.filter(({ fault }) => fault !== undefined)).toEqual([]);
   });
 });

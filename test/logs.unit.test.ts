@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { entityOption } from '../src/cli/script/options.js';
 import { logNamed, logs } from '../src/logs.js';
-import { faultIn } from './cli/command-line.js';
+import { usageErrorOf } from './cli/command-line.js';
 
 const byName = logs.map((log) => [log.entity.name, log] as const);
 
@@ -17,7 +17,10 @@ test.each(byName)(
     for (const command of [resume, verify, events]) {
       if (command === undefined) continue;
       const [, line = ''] = /^npx orders (.+)$/.exec(command('id-1')) ?? [];
-      expect({ line, fault: faultIn(line) }).toEqual({ line: expect.stringMatching(/./), fault: undefined });
+      expect({ line, fault: usageErrorOf(line) }).toEqual({
+        line: expect.stringMatching(/./),
+        fault: undefined,
+      });
       expect(line).toContain('id-1');
     }
     if (name !== 'order')

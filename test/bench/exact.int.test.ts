@@ -10,7 +10,7 @@ import { setUpSandbox } from '../../src/effects/payments/sandbox-ledger.js';
 import type { Effect, Outcome } from '../../src/order/effects.js';
 import { restore } from '../../src/log/views/rebuilding/restore.js';
 import { keptOrder, manyStates, newLogs } from '../log/views/support.js';
-import { eventually, orderBody, startTestApi, type TestApi } from '../support/api.js';
+import { orderBody, startTestApi, type TestApi } from '../support/api.js';
 import { shared } from '../support/servers.js';
 import { until } from '../support/until.js';
 import { fill } from './data/dataset.js';
@@ -25,7 +25,7 @@ let api: TestApi;
 let commands: MongoCommands;
 beforeAll(async () => {
   api = await startTestApi({ MONGODB_URI: `${shared.mongodbUri}&monitorCommands=true` });
-  await eventually(async () => await api.mongo.db.command({ ping: 1 }).catch(() => undefined));
+  await until(() => api.mongo.db.command({ ping: 1 }));
   commands = watchCommands(api.mongo.client);
   await fill(api.mongo.db, orderCount, () => undefined);
   await setUpSandbox(api.mongo.db);

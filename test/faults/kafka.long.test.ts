@@ -50,7 +50,7 @@ const startRole = (more: Readonly<Record<string, string>> = {}) =>
 const fill = (from: number, to: number) => fillFeed(system.db, from, to);
 const positions = (count: number) => Array.from({ length: count }, (_, index) => `1/${index + 1}`);
 
-async function isPublished(count: number): Promise<void> {
+async function untilPublished(count: number): Promise<void> {
   await until(async () => expect(await sentNow()).toBeGreaterThanOrEqual(BigInt(count)), patience);
   await until(
     async () => expect((await readTopic(settings(), topic)).length).toBeGreaterThanOrEqual(count),
@@ -59,7 +59,7 @@ async function isPublished(count: number): Promise<void> {
   expect(positionsOf(await readTopic(settings(), topic))).toEqual(positions(count));
 }
 
-async function hasBegun(): Promise<void> {
+async function untilPublishing(): Promise<void> {
   await until(async () => expect(await sentNow()).toBeGreaterThan(0n), patience);
 }
 
@@ -119,14 +119,14 @@ async function checkpointNow(): Promise<number> {
 test('a transaction whose broker is killed ends when the broker is back', async () => {
   await fill(1, 20_000);
   await startRole();
-  await hasBegun();
+  await untilPublishing();
   await broker.kill();
   await broker.start();
-  await isPublished(20_000);
+  await untilPublished(20_000);
   await broker.kill();
   await fill(20_001, 20_500);
   await broker.start();
-  await isPublished(20_500);
+  await untilPublished(20_500);
 }, 600_000);
 
 test('a process that dies between sending and the commit leaves no visible record', async () => {
@@ -168,28 +168,28 @@ test('a process that dies between sending and the commit leaves no visible recor
 test('one of two processes publishes, and a frozen one that resumes can publish nothing', async () => {
   await fill(1, 30_000);
   const first = await startRole();
-  await hasBegun();
+  await untilPublishing();
   first.freeze();
   await startRole();
-  await isPublished(30_000);
+  await untilPublished(30_000);
   first.thaw();
   await fill(30_001, 31_000);
-  await isPublished(31_000);
+  await untilPublished(31_000);
 }, 600_000);
 
 test('a deleted topic is made again and gets the whole feed', async () => {
   await fill(1, 500);
   await startRole();
-  await isPublished(500);
+  await untilPublished(500);
   await deleteTopic(settings(), topic);
   await fill(501, 600);
-  await isPublished(600);
+  await untilPublished(600);
 }, 600_000);
 
 test('when checkpoints are lost, nothing is published twice, and readiness says why', async () => {
   await fill(1, 500);
   const role = await startRole();
-  await isPublished(500);
+  await untilPublished(500);
   await role.kill();
   await deleteTopic(settings(), `${topic}.checkpoints`);
   await startRole();

@@ -14,7 +14,7 @@ afterAll(async () => {
   for (const orders of opened) await orders.close();
 });
 
-/** Each path has a separate world, because it may change the answers. */
+/** Each path has a separate worker, because it may change the answers. */
 async function open(): Promise<Orders> {
   const orders = await Orders.open();
   opened.push(orders);
@@ -83,7 +83,7 @@ test.each(['happy', 'amended, then refused', 'returned and refunded', 'partly sh
       expect(state.order).toStrictEqual(stateAt(orderLog, events, { version: state.order.version }));
     // The events of a task are in one activity's input, so every task must be seen.
     const seen = new Set(states.map((state) => state.order.version));
-    for (const step of orders.world.steps) {
+    for (const step of orders.activities.steps) {
       const last = step.events.at(-1);
       if (last !== undefined) expect(seen).toContain(last.version);
     }

@@ -40,7 +40,7 @@ beforeAll(async () => {
   scheduleId = reconcileScheduleId(taskQueue);
   await ensureParkedEventIndexes(db);
   await api.startWorker();
-  feed = await started();
+  feed = await startFeedProcess();
 });
 afterAll(async () => {
   await feed.stop();
@@ -51,7 +51,7 @@ afterAll(async () => {
   await api.close();
 });
 
-async function started(): Promise<RunningWorker> {
+async function startFeedProcess(): Promise<RunningWorker> {
   const { config, temporal, mongo, tail } = api;
   const logger = createLogger('silent');
   const running = startFeed({
@@ -68,13 +68,13 @@ async function started(): Promise<RunningWorker> {
 const runOf = (workflowId: string) => api.client.workflow.getHandle(workflowId);
 
 /** The readiness of one dependency. */
-async function saidOf(name: string): Promise<{ status: string; detail?: string }> {
+async function readinessOf(name: string): Promise<{ status: string; detail?: string }> {
   const { body } = await api.get('/health/ready');
   return body.dependencies.find((one: { name: string }) => one.name === name);
 }
 
 /** Waits until new events have positions and every view across orders has applied them. */
-async function goesOn(): Promise<void> {
+async function untilFeedIsApplied(): Promise<void> {
   await placedOrder(api);
   await until(async () => {
     const { body } = await api.get('/v1/projections');
@@ -84,10 +84,10 @@ async function goesOn(): Promise<void> {
 }
 
 test('readiness reports nothing while everything runs', async () => {
-  await goesOn();
+  await untilFeedIsApplied();
   await until(async () => {
-    expect(await saidOf('feed')).toEqual({ name: 'feed', status: 'up' });
-    expect(await saidOf('reconciliation')).toEqual({ name: 'reconciliation', status: 'up' });
+    expect(await readinessOf('feed')).toEqual({ name: 'feed', status: 'up' });
+    expect(await readinessOf('reconciliation')).toEqual({ name: 'reconciliation', status: 'up' });
   });
 });
 
@@ -106,15 +106,15 @@ test('readiness names each task of the feed once no process does it', async () =
     });
   } finally {
     await db.collection<{ readonly _id: string }>('endpoints').deleteOne({ _id: 'e-1' });
-    feed = await started();
+    feed = await startFeedProcess();
   }
 });
 
 test('a standby process takes over the tasks of the feed’s process', async () => {
-  const next = await started();
+  const next = await startFeedProcess();
   await feed.stop();
   feed = next;
-  await goesOn();
+  await untilFeedIsApplied();
 });
 
 test('a schedule of an earlier version starts what this version runs', async () => {
@@ -122,7 +122,7 @@ test('a schedule of an earlier version starts what this version runs', async () 
   const schedule = api.client.schedule.getHandle(scheduleId);
   const action = { type: 'startWorkflow', workflowType: 'reconcile', taskQueue: feedTaskQueue(taskQueue) };
   await schedule.update((now) => ({ ...now, action: { ...now.action, ...action } as typeof now.action }));
-  feed = await started();
+  feed = await startFeedProcess();
   const { action: updated } = await schedule.describe();
   expect(updated).toMatchObject({ workflowType: reconcileWorkflow, taskQueue });
 });
@@ -153,7 +153,7 @@ test('a schedule that a person has paused stays paused, and readiness says why',
   await schedule.pause('moving the database');
   try {
     await until(async () =>
-      expect(await saidOf('reconciliation')).toMatchObject({
+      expect(await readinessOf('reconciliation')).toMatchObject({
         status: 'degraded',
         detail: expect.stringContaining('paused (moving the database)'),
       }),
@@ -161,24 +161,24 @@ test('a schedule that a person has paused stays paused, and readiness says why',
   } finally {
     await schedule.unpause();
   }
-  await until(async () => expect((await saidOf('reconciliation')).status).toBe('up'));
+  await until(async () => expect((await readinessOf('reconciliation')).status).toBe('up'));
 });
 
 test('while no process of the role feed runs, readiness names what is not done, and why', async () => {
   await feed.stop();
   await until(async () =>
-    expect(await saidOf('feed')).toMatchObject({
+    expect(await readinessOf('feed')).toMatchObject({
       status: 'degraded',
       detail: expect.stringMatching(/sequence-feed is done by no process since 20/),
     }),
   );
   await until(async () =>
-    expect(await saidOf('feed')).toMatchObject({
+    expect(await readinessOf('feed')).toMatchObject({
       detail: expect.stringContaining(`no worker polls the task queue ${feedTaskQueue(taskQueue)}`),
     }),
   );
-  feed = await started();
-  await goesOn();
+  feed = await startFeedProcess();
+  await untilFeedIsApplied();
 });
 
 test.each([
@@ -211,7 +211,7 @@ test.each([
       return rebuildId;
     }),
   );
-  feed = await started();
+  feed = await startFeedProcess();
   await until(async () => {
     expect((await buildsOf(db, 'customers'))?.rebuilding).toBeUndefined();
     expect((await storeRebuilds(db).findOne({ _id: 'orders' }))?.phase).toBe('done');

@@ -10,7 +10,7 @@ import { awaitingDispatch, listAwaitingDispatch } from '../../src/views/awaiting
 import {
   caughtUp,
   contentsOf,
-  foldedAnew,
+  expectedContents,
   interleaved,
   manyStates,
   newLogs,
@@ -159,7 +159,9 @@ test.each(['readyToDispatch', 'heldWithShipment', 'onItsWay'] as const)(
     await publish(db, late);
     await caughtUp(db, awaitingDispatch);
     expect(await parkedOf(db, awaitingDispatch)).toEqual([]);
-    expect(await contentsOf(db, awaitingDispatch)).toEqual(await foldedAnew(db, awaitingDispatch, logs));
+    expect(await contentsOf(db, awaitingDispatch)).toEqual(
+      await expectedContents(db, awaitingDispatch, logs),
+    );
   },
 );
 
@@ -209,7 +211,7 @@ test('each event is folded once, however often the view changes its feeder', asy
     run(awaitingDispatch);
   }
   await caughtUp(db, awaitingDispatch);
-  expect(await contentsOf(db, awaitingDispatch)).toEqual(await foldedAnew(db, awaitingDispatch, logs));
+  expect(await contentsOf(db, awaitingDispatch)).toEqual(await expectedContents(db, awaitingDispatch, logs));
 });
 
 test('a rebuild during writes gives the same list, and a roll-back catches up', async () => {
@@ -228,7 +230,7 @@ test('a rebuild during writes gives the same list, and a roll-back catches up', 
   ).toBe(true);
   await stream;
   await caughtUp(db, awaitingDispatch);
-  const expected = await foldedAnew(db, awaitingDispatch, logs);
+  const expected = await expectedContents(db, awaitingDispatch, logs);
   expect(expected).not.toEqual([]);
   expect(await buildsOf(db, awaitingDispatch.name)).toMatchObject({ rebuildId });
   expect(await contentsOf(db, awaitingDispatch)).toEqual(expected);
@@ -263,7 +265,7 @@ describe('an event that the view cannot apply', () => {
       { orderId, status: 'parked', type: 'ShipmentCreated', error: 'It cannot be applied.' },
       { orderId, status: 'waiting', type: 'OrderHeld' },
     ]);
-    expect(await contentsOf(db, view)).toEqual(await foldedAnew(db, awaitingDispatch, [well]));
+    expect(await contentsOf(db, view)).toEqual(await expectedContents(db, awaitingDispatch, [well]));
   });
 
   test('is applied with the waiting events when it is retried', async () => {
@@ -273,7 +275,7 @@ describe('an event that the view cannot apply', () => {
       applied: 2,
       remaining: 0,
     });
-    expect(await contentsOf(db, view)).toEqual(await foldedAnew(db, awaitingDispatch, [sick, well]));
+    expect(await contentsOf(db, view)).toEqual(await expectedContents(db, awaitingDispatch, [sick, well]));
   });
 
   test('leaves the document unchanged if it is skipped, and its order continues', async () => {
@@ -304,6 +306,8 @@ describe('an event that the view cannot apply', () => {
       applied: 2,
       remaining: 0,
     });
-    expect(await contentsOf(db, awaitingDispatch)).toEqual(await foldedAnew(db, awaitingDispatch, [log]));
+    expect(await contentsOf(db, awaitingDispatch)).toEqual(
+      await expectedContents(db, awaitingDispatch, [log]),
+    );
   });
 });

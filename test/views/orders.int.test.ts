@@ -54,10 +54,10 @@ test('a writer that was overtaken does not make the view older', async () => {
   await appendToJournal(orderLog, db, log.slice(2, 3));
   const slow = pausedBefore(db, 'replaceOne');
   const overtaken = updateStateView(orderLog, slow.db, orderId);
-  await slow.isThere;
+  await slow.reached;
   await appendToJournal(orderLog, db, log.slice(3));
   await updateStateView(orderLog, db, orderId);
-  slow.goOn();
+  slow.resume();
   await overtaken;
   expect(await orders(db).findOne({ _id: orderId })).toStrictEqual(toDocument(stateOf(log)));
 });

@@ -4,7 +4,8 @@ import { text as allText } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { pino } from 'pino';
 import { createHttp } from '../../../src/api/server.js';
-import { eventually, orderBody, type Reply, startTestApi, type TestApi } from '../../support/api.js';
+import { orderBody, type Reply, startTestApi, type TestApi } from '../../support/api.js';
+import { until } from '../../support/until.js';
 
 let api: TestApi;
 beforeAll(async () => {
@@ -380,9 +381,9 @@ test('a client that disconnects before its body has arrived is not an outage of 
   socket.write(
     'POST /upload HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n{',
   );
-  await eventually(async () => (isReading ? true : undefined));
+  await until(() => expect(isReading).toBe(true));
   socket.resetAndDestroy();
-  expect(await eventually(async () => answered[0])).toBe(400);
+  await until(() => expect(answered).toEqual([400]));
   expect(logged).toEqual([]);
   await app.close();
 });
@@ -418,10 +419,7 @@ test.each(['https://127.0.0.1/x', 'https://[::1]/x', 'https://10.1.2.3', 'https:
 test('none of these requests starts a workflow or writes an event, and a valid request does', async () => {
   const id = randomUUID();
   expect((await api.post('/v1/orders', { body: orderBody({ id }) })).status).toBe(201);
-  const started = await eventually(async () => {
-    const ids = await workflowsStarted();
-    return ids.length > 0 ? ids : undefined;
-  });
-  expect(started).toEqual([`order-${id}`]);
+  await until(async () => expect(await workflowsStarted()).not.toEqual([]));
+  expect(await workflowsStarted()).toEqual([`order-${id}`]);
   expect(await api.mongo.db.collection('order_events').countDocuments()).toBe(0);
 });

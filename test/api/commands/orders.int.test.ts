@@ -1,17 +1,17 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { msToTs } from '@temporalio/common/lib/time.js';
-import { workflowId, orderLog } from '../../../src/order-log.js';
-import { readJournal } from '../../../src/log/journal/read-journal.js';
+import { workflowId } from '../../../src/order-log.js';
 import {
-  eventually,
   orderBody,
   placedOrder,
+  recordedEvent,
   startTestApi,
   type Reply,
   type TestApi,
 } from '../../support/api.js';
 import { uniqueName } from '../../support/servers.js';
+import { until } from '../../support/until.js';
 
 let api: TestApi;
 /**
@@ -36,22 +36,14 @@ async function emptyNamespace(): Promise<string> {
   const { workflowService } = api.temporal;
   await workflowService.registerNamespace({ namespace, workflowExecutionRetentionPeriod: msToTs('1 day') });
   const request = { namespace, execution: { workflowId: 'none' } };
-  await eventually(async () => {
-    const error: unknown = await workflowService.describeWorkflowExecution(request).catch((e: unknown) => e);
-    return String(error).includes('workflow not found') || undefined;
-  });
+  await until(() =>
+    expect(workflowService.describeWorkflowExecution(request)).rejects.toThrow('workflow not found'),
+  );
   return namespace;
 }
 
 const key = (value: string = randomUUID()) => ({ 'idempotency-key': value });
 const note = (text = 'x') => ({ text });
-
-/** Waits until the order has an event of the type. */
-async function eventOf(orderId: string, type: string) {
-  return await eventually(async () =>
-    (await readJournal(orderLog, api.mongo.db, orderId)).find((event) => event.type === type),
-  );
-}
 
 /** Waits until the order's workflow has ended. */
 async function ended(orderId: string): Promise<void> {
@@ -134,7 +126,7 @@ describe('a create', () => {
   test('keeps who sent it, and why', async () => {
     const headers = { ...key('k-1'), 'x-actor': 'ada', 'x-correlation-id': 'r-1' };
     const { body } = await api.post('/v1/orders', { body: orderBody({ id: randomUUID() }), headers });
-    const created = await eventOf(String(body.orderId), 'OrderCreated');
+    const created = await recordedEvent(api, String(body.orderId), 'OrderCreated');
     expect(created).toMatchObject({ commandId: 'ada k-1', actor: 'ada', correlationId: 'r-1' });
   });
 
@@ -155,7 +147,7 @@ describe('a create', () => {
       status: 202,
       headers: { location: `/v1/orders/${orderId}`, 'preference-applied': 'respond-async' },
     });
-    await eventOf(orderId, 'OrderConfirmed');
+    await recordedEvent(api, orderId, 'OrderConfirmed');
   });
 
   test('with a wait is answered when the order is confirmed', async () => {
@@ -290,7 +282,7 @@ describe('a command', () => {
       body: { orderId },
       headers: { location: `/v1/orders/${orderId}` },
     });
-    expect(await eventOf(orderId, 'NoteAdded')).toMatchObject({
+    expect(await recordedEvent(api, orderId, 'NoteAdded')).toMatchObject({
       commandId: `anonymous ${headers['idempotency-key']}`,
     });
   });
@@ -299,7 +291,9 @@ describe('a command', () => {
     const orderId = await placedOrder(api);
     const reply = await api.post(`/v1/orders/${orderId}/release`, { headers: { prefer: 'respond-async' } });
     expect(reply.status).toBe(202);
-    expect((await eventOf(orderId, 'CommandRejected')).data).toMatchObject({ command: 'ReleaseOrder' });
+    expect((await recordedEvent(api, orderId, 'CommandRejected')).data).toMatchObject({
+      command: 'ReleaseOrder',
+    });
   });
 
   test('with a wait is answered when the order has nothing left to do by itself', async () => {

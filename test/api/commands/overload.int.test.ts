@@ -2,7 +2,8 @@ import { workflowId } from '../../../src/order-log.js';
 import { randomUUID } from 'node:crypto';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { WorkflowNotFoundError } from '@temporalio/client';
-import { eventually, orderBody, startTestApi, type TestApi } from '../../support/api.js';
+import { orderBody, startTestApi, type TestApi } from '../../support/api.js';
+import { until } from '../../support/until.js';
 
 const nothing = { most: 0, waiting: 0, waitMs: 0 };
 
@@ -83,12 +84,12 @@ test('a create that waits for its order does not hold up other creates', async (
   const [first, second] = [randomUUID(), randomUUID()];
   // Without a worker, the request waits.
   const waiting = api.post('/v1/orders', { body: orderBody({ id: first }), headers: { prefer: 'wait=30' } });
-  await eventually(async () => (await isStarted(first)) || undefined);
+  await until(async () => expect(await isStarted(first)).toBe(true));
   let isAnswered = false;
   void waiting.then(() => (isAnswered = true));
-  await eventually(async () => {
+  await until(async () => {
     const { status } = await api.post('/v1/orders', { body: orderBody({ id: second }) });
-    return status === 201 || undefined;
+    expect(status).toBe(201);
   });
   expect(isAnswered).toBe(false);
   await api.startWorker();

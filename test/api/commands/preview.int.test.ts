@@ -9,12 +9,12 @@ import { type FollowUpType, followUpTypes } from '../../../src/order/commands.js
 import { orderLog, workflowId } from '../../../src/order-log.js';
 import { journal } from '../../../src/log/journal/journal.js';
 import {
-  eventually,
   orderBody,
   placedOrder,
   type Reply,
   startTestApi,
   type TestApi,
+  untilNoStepRuns,
 } from '../../support/api.js';
 import { continuedAsNew, deleteHistory } from '../../support/retention.js';
 
@@ -67,11 +67,7 @@ async function traces(orderId: string) {
 
 /** The counts when no step of the order is in progress. */
 async function tracesAtRest(orderId: string) {
-  const handle = api.client.workflow.getHandle(workflowId(orderId));
-  await eventually(async () => {
-    const { pendingActivities, pendingWorkflowTask } = (await handle.describe()).raw;
-    return pendingActivities?.length === 0 && !pendingWorkflowTask ? true : undefined;
-  });
+  await untilNoStepRuns(api, orderId);
   return await traces(orderId);
 }
 

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Webhook } from 'standardwebhooks';
 import { workflowId, orderLog } from '../../../src/order-log.js';
 import { readJournal } from '../../../src/log/journal/read-journal.js';
-import { eventually, placedOrder, startTestApi, type TestApi } from '../../support/api.js';
+import { placedOrder, recordedEvent, startTestApi, type TestApi } from '../../support/api.js';
 import { deliver } from '../../support/webhooks.js';
 
 /** Two secrets, as during a rotation. */
@@ -22,16 +22,10 @@ async function typesOf(orderId: string): Promise<string[]> {
   return (await readJournal(orderLog, api.mongo.db, orderId)).map((event) => event.type);
 }
 
-async function eventOf(orderId: string, type: string) {
-  return await eventually(async () =>
-    (await readJournal(orderLog, api.mongo.db, orderId)).find((event) => event.type === type),
-  );
-}
-
 describe('the payments webhook', () => {
   async function pendingOrder() {
     const orderId = await placedOrder(api, { payment: { method: 'tok_pending' } });
-    const pending = await eventOf(orderId, 'PaymentPending');
+    const pending = await recordedEvent(api, orderId, 'PaymentPending');
     const { authorizationId } = pending.data as { authorizationId: string };
     return { orderId, data: { orderId, authorizationId, reference: pending.causationId } };
   }
@@ -42,7 +36,7 @@ describe('the payments webhook', () => {
     const id = randomUUID();
     expect(await deliver(api, 'payments', message, { id })).toMatchObject({ status: 202 });
     expect(await deliver(api, 'payments', message, { id })).toMatchObject({ status: 202 });
-    await eventOf(orderId, 'OrderConfirmed');
+    await recordedEvent(api, orderId, 'OrderConfirmed');
     const types = await typesOf(orderId);
     expect(types.filter((type) => type === 'PaymentAuthorized')).toHaveLength(1);
     expect(types).not.toContain('CommandRejected');
@@ -51,11 +45,11 @@ describe('the payments webhook', () => {
   test('settles a payment that is captured later, though the sandbox heard of it in no other way', async () => {
     const { orderId, data } = await pendingOrder();
     await deliver(api, 'payments', { type: 'payment.authorized', data });
-    await eventOf(orderId, 'OrderConfirmed');
+    await recordedEvent(api, orderId, 'OrderConfirmed');
     const { body } = await api.post(`/v1/orders/${orderId}/shipments`);
     const dispatch = `/v1/orders/${orderId}/shipments/${String(body.shipmentId)}/dispatch`;
     await api.post(dispatch, { body: { carrier: 'DHL', trackingNumber: 'T-1' } });
-    await eventOf(orderId, 'PaymentCaptured');
+    await recordedEvent(api, orderId, 'PaymentCaptured');
     expect(await typesOf(orderId)).not.toContain('CaptureDeclined');
   });
 
@@ -63,7 +57,9 @@ describe('the payments webhook', () => {
     const { orderId, data } = await pendingOrder();
     const message = { type: 'payment.declined', data: { ...data, code: 'insufficient_funds' } };
     expect(await deliver(api, 'payments', message)).toMatchObject({ status: 202 });
-    expect((await eventOf(orderId, 'PaymentDeclined')).data).toMatchObject({ code: 'insufficient_funds' });
+    expect((await recordedEvent(api, orderId, 'PaymentDeclined')).data).toMatchObject({
+      code: 'insufficient_funds',
+    });
   });
 
   test('asks for another delivery later while the order’s workflow has ended early', async () => {
@@ -75,7 +71,7 @@ describe('the payments webhook', () => {
     expect(early).toMatchObject({ status: 503, body: { code: 'workflow_ended' } });
     expect(await api.post(`/v1/orders/${orderId}/resume`, { body: {} })).toMatchObject({ status: 200 });
     expect(await deliver(api, 'payments', message, { id })).toMatchObject({ status: 202 });
-    await eventOf(orderId, 'OrderConfirmed');
+    await recordedEvent(api, orderId, 'OrderConfirmed');
   });
 
   test('acknowledges an event that it does not know', async () => {
@@ -137,9 +133,9 @@ describe('the carriers webhook', () => {
     const shipment = { orderId, shipmentId: String(body.shipmentId) };
     const dispatched = { ...shipment, carrier: 'DHL', trackingNumber: 'T-1' };
     await deliver(api, 'carriers', { type: 'shipment.dispatched', data: dispatched });
-    expect(await eventOf(orderId, 'ShipmentDispatched')).toMatchObject({ actor: 'carriers' });
+    expect(await recordedEvent(api, orderId, 'ShipmentDispatched')).toMatchObject({ actor: 'carriers' });
     await deliver(api, 'carriers', { type: 'shipment.delivered', data: shipment });
-    await eventOf(orderId, 'OrderCompleted');
+    await recordedEvent(api, orderId, 'OrderCompleted');
   });
 
   test('acknowledges an event that comes too late', async () => {

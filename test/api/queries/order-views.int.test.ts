@@ -9,7 +9,7 @@ import type { orders } from '../../../src/views/orders.js';
 import { openOrderViews, type OrderViews } from '../../../src/views/cache/order-views.js';
 import { logOf, openDatabase } from '../../support/database.js';
 import { states } from '../../order/examples.js';
-import { door } from '../../support/door.js';
+import { latch } from '../../support/latch.js';
 import { until } from '../../support/until.js';
 import { orderLog } from '../../../src/order-log.js';
 
@@ -156,7 +156,7 @@ describe('a cached view', () => {
     const marker = randomUUID();
     await write(logOf(states.reserving, marker));
     await until(async () => expect(heard.orderIds).toContain(marker));
-    slow.goOn();
+    slow.resume();
     await reading;
     await until(async () => expect(await versionIn(views, orderId)).toBe(2));
   });
@@ -220,7 +220,7 @@ describe('a cached view', () => {
       await views.read(randomUUID());
       expect(views.counts.bypasses).toBeGreaterThan(bypasses);
     });
-    slow.goOn();
+    slow.resume();
     expect((await reading)?.version).toBe(1);
     await write(log.slice(1));
     stream.revive();
@@ -329,10 +329,10 @@ function mortal(itsDb: Db) {
 
 /** A database whose change stream opens, answers once, and is silent from then on. */
 function silent() {
-  const ended = door();
+  const ended = latch();
   let answers = 0;
   const withoutAnswer = withCommands(async (body, send) => {
-    if ('getMore' in body && ++answers > 1) await ended.passed;
+    if ('getMore' in body && ++answers > 1) await ended.opened;
     return await send(body);
   });
   return { db: withoutAnswer, end: ended.open };
@@ -361,7 +361,7 @@ function deafTo(orderId: string): Db {
 }
 
 function slowReader(orderId: string) {
-  const [read, opened_] = [door(), door()];
+  const [read, resumed] = [latch(), latch()];
   const slow = withOrders((collection) => {
     const find = collection.find.bind(collection) as (...args: unknown[]) => FindCursor<Document>;
     const held = (filter: object, options: object) => {
@@ -371,7 +371,7 @@ function slowReader(orderId: string) {
         const found = await toArray();
         if (JSON.stringify(filter).includes(orderId)) {
           read.open();
-          await opened_.passed;
+          await resumed.opened;
         }
         return found;
       };
@@ -379,7 +379,7 @@ function slowReader(orderId: string) {
     };
     Object.assign(collection, { find: held });
   });
-  return { db: slow, hasRead: read.passed, goOn: opened_.open };
+  return { db: slow, hasRead: read.opened, resume: resumed.open };
 }
 
 function countingReads(looks: { count: number }): Db {

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { journal } from '../../../src/log/journal/journal.js';
 import { openAll } from '../../../src/access/persons/opening.js';
 import { orders } from '../../../src/views/orders.js';
-import { eventually, orderBody, placedOrder, startTestApi, type TestApi } from '../../support/api.js';
+import { orderBody, placedOrder, startTestApi, type TestApi } from '../../support/api.js';
 import { until } from '../../support/until.js';
 import { orderLog } from '../../../src/order-log.js';
 
@@ -231,12 +231,13 @@ describe('stock', () => {
 describe('operations', () => {
   test('the process is live, and ready for all of its work', async () => {
     expect(await api.get('/health/live')).toMatchObject({ status: 200, body: { status: 'live' } });
-    const reply = await eventually(async () => {
+    const reply = await until(async () => {
       const ready = await api.get('/health/ready');
       // No process of the role feed runs here.
       const isMissing = ({ name, status }: { name: string; status: string }) =>
         status !== 'up' && name !== 'feed' && name !== 'reconciliation';
-      return ready.body.dependencies.some(isMissing) ? undefined : ready;
+      expect(ready.body.dependencies.filter(isMissing)).toEqual([]);
+      return ready;
     });
     expect(reply).toMatchObject({ status: 200, body: { roles: { write: 'ready', read: 'ready' } } });
     const names = reply.body.dependencies.map(({ name }: { name: string }) => name);

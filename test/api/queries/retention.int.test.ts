@@ -15,18 +15,18 @@ describe('an order', () => {
   test('does not close before the journal has all of its events', async () => {
     const orders = await Orders.open();
     let isJournalDown = false;
-    orders.world.record = async () => {
+    orders.activities.record = async () => {
       if (isJournalDown) throw new Error('the journal is away');
     };
-    orders.world.on('authorize', async () => {
+    orders.activities.on('authorize', async () => {
       isJournalDown = true;
       return { type: 'declined', code: 'no_funds' };
     });
     const { order } = await orders.start();
     // The order is rejected and its stock released, but these events are not recorded.
     await order.until((state) => state.order.status === 'rejected' && state.unrecorded > 0);
-    const tried = orders.world.steps.length;
-    await until(async () => expect(orders.world.steps.length).toBeGreaterThan(tried + 1));
+    const tried = orders.activities.steps.length;
+    await until(async () => expect(orders.activities.steps.length).toBeGreaterThan(tried + 1));
     expect((await order.handle.describe()).status.name).toBe('RUNNING');
     isJournalDown = false;
     await order.handle.result();
@@ -35,7 +35,7 @@ describe('an order', () => {
       unrecorded: 0,
       isFinished: true,
     });
-    const recorded = orders.world.recorded().map(({ version }) => version);
+    const recorded = orders.activities.recorded().map(({ version }) => version);
     expect(recorded).toEqual(Array.from({ length: state.order.version }, (_, index) => index + 1));
     await orders.close();
   });

@@ -104,7 +104,7 @@ function startConsuming(
 const published = () => readTopic(settingsOf(broker), 'orders.events');
 
 /** The head of the feed, once each event has a position. */
-async function settledHead(): Promise<number> {
+async function finalHead(): Promise<number> {
   return await until(async () => {
     const [first, rest] = [await feedHead(orderLog, db), await journal(orderLog, db).countDocuments()];
     expect(first).toBe(rest);
@@ -113,8 +113,8 @@ async function settledHead(): Promise<number> {
 }
 
 /** Waits until the topic has the whole feed, each position once. */
-async function isPublished(generation = 1): Promise<void> {
-  const head = await settledHead();
+async function untilPublished(generation = 1): Promise<void> {
+  const head = await finalHead();
   const all = Array.from({ length: head }, (_, index) => `${generation}/${index + 1}`);
   await until(async () => expect(positionsOf(await published())).toEqual(all));
 }
@@ -122,11 +122,11 @@ async function isPublished(generation = 1): Promise<void> {
 test('each event is a record once, in the binary form of CloudEvents, whichever process publishes it', async () => {
   const orderId = await placedOrder(api);
   const first = startPublishing();
-  await isPublished();
+  await untilPublished();
   await first.stop();
   const second = startPublishing();
   await placedOrder(api);
-  await isPublished();
+  await untilPublished();
   await second.stop();
   const ofOrder = (await published()).filter(({ key }) => key?.toString() === orderId);
   const stored = await journal(orderLog, db).find({ orderId }).sort({ version: 1 }).toArray();
@@ -154,7 +154,7 @@ test('only chosen events are published; the checkpoint passes the rest, and the 
   /** Publishes to the end of the feed. */
   const publishAll = async (chosen: Partial<KafkaSettings['selection']>) => {
     const publishing = startPublishing({ ...all, selection: { ...defaults, ...chosen } });
-    const head = await settledHead();
+    const head = await finalHead();
     await until(async () => {
       expect(await readCheckpoint(consumer, checkpoints)).toMatchObject({ generation: 1, position: head });
     });
@@ -177,7 +177,7 @@ test('only chosen events are published; the checkpoint passes the rest, and the 
   );
   await placedOrder(api);
   expect(await publishAll({ customers: ['c-nobody'] })).toHaveLength(first.length);
-  const passed = await settledHead();
+  const passed = await finalHead();
   const last = await placedOrder(api);
   // Records of several partitions are in no order.
   const more = (await publishAll({ payload: 'thin' })).filter(({ key }) => key?.toString() === last);
@@ -193,7 +193,7 @@ test('an unreadable order keeps no event from the topic', async () => {
   const settings = { ...settingsOf(broker, 'unread'), selection: { ...defaults, payload: 'order' as const } };
   const { events: topic } = topicsOf(settings);
   const [unreadable, other] = [await placedOrder(api), await placedOrder(api)];
-  const head = await settledHead();
+  const head = await finalHead();
   const broken = { _id: `${unreadable}:2` };
   const stored = await journal(orderLog, db).findOne(broken);
   await journal(orderLog, db).updateOne(broken, { $set: { type: 'OrderTeleported' } });

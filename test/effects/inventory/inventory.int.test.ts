@@ -11,13 +11,13 @@ import {
 import { stockStates } from '../../../src/effects/inventory/stock-state.js';
 import type { LineQuantity } from '../../../src/order/commands.js';
 import type { EffectOf } from '../../../src/order/effects.js';
-import { foundStock } from '../../support/stock.js';
+import { setUpStock } from '../../support/stock.js';
 import { openDatabase } from '../../support/database.js';
 import { until } from '../../support/until.js';
 
 const database = await openDatabase();
 const { db } = database;
-await foundStock(db);
+await setUpStock(db);
 afterAll(() => database.close());
 
 const movements = movementsIn(db);

@@ -11,7 +11,7 @@ import { fold } from '../../../src/order/evolve.js';
 import { insertIntoJournal } from '../../../src/log/journal/append-to-journal.js';
 import { journal } from '../../../src/log/journal/journal.js';
 import { states } from '../../order/examples.js';
-import { foundStock } from '../../support/stock.js';
+import { setUpStock } from '../../support/stock.js';
 import { logOf, openDatabase } from '../../support/database.js';
 import { orderLog } from '../../../src/order-log.js';
 
@@ -22,7 +22,7 @@ beforeEach(async () => {
   await Promise.all(
     [stock(db), movements(db), stockStates(db), journal(orderLog, db)].map((one) => one.deleteMany({})),
   );
-  await foundStock(db);
+  await setUpStock(db);
 });
 
 const names = ['confirmed', 'rejected', 'cancelled', 'refunded', 'completed', 'remainderCancelled'] as const;

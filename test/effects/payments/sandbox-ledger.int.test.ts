@@ -82,7 +82,7 @@ async function writeOldLedger(): Promise<void> {
   await oldLedger().insertMany([...written]);
 }
 
-async function isMoved(): Promise<void> {
+async function expectMigrated(): Promise<void> {
   const entries: readonly Document[] = await sandboxLedger(database.db).find().sort({ _id: 1 }).toArray();
   expect(entries).toEqual(written.toSorted(({ _id: a }, { _id: b }) => (a < b ? -1 : 1)));
   expect(await database.db.listCollections({ name: 'sandbox_payments' }).toArray()).toEqual([]);
@@ -91,9 +91,9 @@ async function isMoved(): Promise<void> {
 test('a ledger of an earlier version is migrated unchanged, and a second migration changes nothing', async () => {
   await writeOldLedger();
   await setUpSandbox(database.db);
-  await isMoved();
+  await expectMigrated();
   await setUpSandbox(database.db);
-  await isMoved();
+  await expectMigrated();
 });
 
 test('several processes migrate it at the same time', async () => {
@@ -101,7 +101,7 @@ test('several processes migrate it at the same time', async () => {
   const moves = await Promise.allSettled(Array.from({ length: 5 }, () => setUpSandbox(database.db)));
   expect(moves.map(({ status }) => status)).toContain('fulfilled');
   await setUpSandbox(database.db);
-  await isMoved();
+  await expectMigrated();
 });
 
 test('a migration that was killed half-way is completed, and reverts nothing that came later', async () => {

@@ -1,7 +1,6 @@
 import { afterAll, expect, test } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
-import { setTimeout } from 'node:timers/promises';
-import { Client, WorkflowNotFoundError } from '@temporalio/client';
+import { Client } from '@temporalio/client';
 import type { PayloadCodec } from '@temporalio/common';
 import {
   type ContinuedOrder,
@@ -17,6 +16,7 @@ import { eventFork } from '../../../src/log/workflow/steps.js';
 import { messageId } from '../../../src/log/workflow/messages.js';
 import { logOf } from '../../support/database.js';
 import { states } from '../../order/examples.js';
+import { deleteHistory } from '../../support/retention.js';
 import { uniqueName } from '../../support/servers.js';
 import { messageOf, newOrder, Orders, type StartedOrder } from '../workflow/support.js';
 
@@ -40,7 +40,7 @@ async function historyOf(orderId: string, client = orders.client): Promise<Order
 
 /** The events in the inputs of an order's activities, each once. */
 function recorded(orderId: string) {
-  const events = orders.world.steps
+  const events = orders.activities.steps
     .flatMap((step) => step.events)
     .filter((event) => event.orderId === orderId);
   return [...new Map(events.map((event) => [event.version, event])).values()].toSorted(
@@ -60,24 +60,6 @@ async function continueAsNew(order: StartedOrder, times: number): Promise<void> 
   while (runs.size <= times) {
     await order.update('AddNote', { text: 'one more' });
     runs.add(await order.runId());
-  }
-}
-
-/** Deletes a closed run, as retention does, and waits until it is gone. */
-async function deleteRun(orderId: string, runId: string): Promise<void> {
-  const { connection, options, workflow } = orders.client;
-  await connection.workflowService.deleteWorkflowExecution({
-    namespace: options.namespace,
-    workflowExecution: { workflowId: workflowId(orderId), runId },
-  });
-  const handle = workflow.getHandle(workflowId(orderId), runId);
-  for (const end = Date.now() + 40_000; ; await setTimeout(100)) {
-    const isGone = await handle.describe().then(
-      () => false,
-      (error: unknown) => error instanceof WorkflowNotFoundError,
-    );
-    if (isGone) return;
-    if (Date.now() > end) throw new Error(`run ${runId} is still there`);
   }
 }
 
@@ -142,7 +124,7 @@ test('if an earlier run has expired, the log starts after it, from the state tha
   const runId = await order.runId();
   await continueAsNew(order, 2);
   const { order: state } = await order.until(({ unrecorded }) => unrecorded === 0);
-  await deleteRun(orderId, runId);
+  await deleteHistory(orders.client, orderId, runId);
   const log = await historyOf(orderId);
   expect(log.isComplete).toBe(false);
   expect(log.firstVersion).toBeGreaterThan(1);

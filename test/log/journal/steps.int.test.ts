@@ -8,13 +8,13 @@ import { orders } from '../../../src/views/orders.js';
 import { eventFork } from '../../../src/log/workflow/steps.js';
 import { create, states } from '../../order/examples.js';
 import { Scenario } from '../../order/specification.js';
-import { foundStock } from '../../support/stock.js';
+import { setUpStock } from '../../support/stock.js';
 import { logOf, openDatabase } from '../../support/database.js';
 
 const database = await openDatabase();
 const { db } = database;
 const activities = createActivities({ db });
-await foundStock(db);
+await setUpStock(db);
 afterAll(() => database.close());
 
 /** A new order for a new SKU, and its reservation. */

@@ -98,7 +98,7 @@ test('a run takes over old events that are not recorded yet, and passes them on 
     args: [start],
   });
   await handle.result();
-  const sent = orders.world.steps
+  const sent = orders.activities.steps
     .flatMap(({ events }) => events)
     .filter((event) => event.orderId === orderId);
   expect(sent).toStrictEqual(unrecorded);

@@ -19,7 +19,7 @@ import { views } from '../../../src/views/views.js';
 import {
   caughtUp,
   contentsOf,
-  foldedAnew,
+  expectedContents,
   interleaved,
   manyStates,
   newLogs,
@@ -53,7 +53,7 @@ test.each(views.map((view) => [view.name, view] as const))(
     await publish(db, interleaved(...logs.slice(0, 9)));
     await publish(db, interleaved(...logs.slice(9)));
     await caughtUp(db, view);
-    expect(await contentsOf(db, view)).toEqual(await foldedAnew(db, view, logs));
+    expect(await contentsOf(db, view)).toEqual(await expectedContents(db, view, logs));
   },
 );
 
@@ -92,7 +92,7 @@ test('an event is applied once, however often the view changes its feeder', asyn
     await run(customers).hasBegun;
   }
   await caughtUp(db, customers);
-  expect(await contentsOf(db, customers)).toEqual(await foldedAnew(db, customers, logs));
+  expect(await contentsOf(db, customers)).toEqual(await expectedContents(db, customers, logs));
   const last = runners.at(-1);
   const ended = await Promise.all(runners.filter((runner) => runner !== last).map((runner) => runner.ended));
   expect(ended.every((error) => error instanceof Fenced)).toBe(true);
@@ -124,7 +124,7 @@ test('an order that was not seen for long is folded from its journal', async () 
     await caughtUp(db, customers);
     await runner.stop();
   }
-  expect(await contentsOf(db, customers)).toEqual(await foldedAnew(db, customers, [events]));
+  expect(await contentsOf(db, customers)).toEqual(await expectedContents(db, customers, [events]));
 });
 
 test('an event restored after later ones is folded into the order as it was before them', async () => {
@@ -135,7 +135,7 @@ test('an event restored after later ones is folded into the order as it was befo
   await publish(db, [first, ...rest, second, ...other]);
   await caughtUp(db, dailyStats);
   expect(await parkedOf(db, dailyStats)).toEqual([]);
-  expect(await contentsOf(db, dailyStats)).toEqual(await foldedAnew(db, dailyStats, logs));
+  expect(await contentsOf(db, dailyStats)).toEqual(await expectedContents(db, dailyStats, logs));
 });
 
 test('events of an order whose first events are lost for good are skipped, and other orders continue', async () => {
@@ -148,7 +148,7 @@ test('events of an order whose first events are lost for good are skipped, and o
   await publish(db, lost.slice(6));
   await caughtUp(db, productDemand);
   expect(await parkedOf(db, productDemand)).toEqual([]);
-  expect(await contentsOf(db, productDemand)).toEqual(await foldedAnew(db, productDemand, [well]));
+  expect(await contentsOf(db, productDemand)).toEqual(await expectedContents(db, productDemand, [well]));
 });
 
 test('a view begins again after the database is emptied', async () => {
@@ -165,7 +165,7 @@ test('a view begins again after the database is emptied', async () => {
   run(customers);
   await publish(db, second ?? []);
   await caughtUp(db, customers);
-  expect(await contentsOf(db, customers)).toEqual(await foldedAnew(db, customers, [second ?? []]));
+  expect(await contentsOf(db, customers)).toEqual(await expectedContents(db, customers, [second ?? []]));
 });
 
 describe('an event that a view cannot apply', () => {
@@ -187,7 +187,9 @@ describe('an event that a view cannot apply', () => {
       { orderId, version: 3, status: 'parked', error: 'This event cannot be applied.' },
       ...sick.slice(3, 6).map(({ version }) => ({ orderId, version, status: 'waiting' })),
     ]);
-    expect(await contentsOf(db, view)).toEqual(await foldedAnew(db, customers, [sick.slice(0, 2), well]));
+    expect(await contentsOf(db, view)).toEqual(
+      await expectedContents(db, customers, [sick.slice(0, 2), well]),
+    );
     await publish(db, sick.slice(6, 8));
     await caughtUp(db, view);
     expect(await parkedOf(db, view)).toHaveLength(6);
@@ -205,7 +207,7 @@ describe('an event that a view cannot apply', () => {
     });
     await publish(db, sick.slice(6));
     await caughtUp(db, view);
-    expect(await contentsOf(db, view)).toEqual(await foldedAnew(db, customers, [sick, well]));
+    expect(await contentsOf(db, view)).toEqual(await expectedContents(db, customers, [sick, well]));
     expect(await buildsOf(db, view.name)).toMatchObject({ parked: 0 });
     expect(await parkedAudit(db).find().toArray()).toMatchObject([
       { view: view.name, orderId, version: 3, action: 'retry', applied: 4, ...because },
@@ -284,7 +286,9 @@ describe('an event that a view cannot apply', () => {
       });
       await putLastBack();
       expect(await intervene(orderLog, db, view, retry)).toEqual({ kind: 'done', applied: 1, remaining: 0 });
-      expect(await contentsOf(db, view)).toEqual(await foldedAnew(db, customers, [sick.slice(0, 6), well]));
+      expect(await contentsOf(db, view)).toEqual(
+        await expectedContents(db, customers, [sick.slice(0, 6), well]),
+      );
     });
 
     test('and if it is skipped, nothing else is', async () => {
@@ -355,7 +359,7 @@ describe('an event that a view cannot apply', () => {
     expect(outcomes.map(({ kind }) => kind).toSorted()).toEqual(['done', 'nothing_parked', 'nothing_parked']);
     await caughtUp(db, view);
     await intervene(orderLog, db, view, { action: 'retry', orderId, ...because });
-    expect(await contentsOf(db, view)).toEqual(await foldedAnew(db, customers, [sick, well, ...more]));
+    expect(await contentsOf(db, view)).toEqual(await expectedContents(db, customers, [sick, well, ...more]));
     expect(await buildsOf(db, view.name)).toMatchObject({ parked: 0 });
   });
 
@@ -367,7 +371,7 @@ describe('an event that a view cannot apply', () => {
     const [first, ...others] = await parkedOf(db, productDemand);
     expect(first?.error).toContain('lacks version 1');
     expect(others.every(({ status }) => status === 'waiting')).toBe(true);
-    expect(await contentsOf(db, productDemand)).toEqual(await foldedAnew(db, productDemand, [well]));
+    expect(await contentsOf(db, productDemand)).toEqual(await expectedContents(db, productDemand, [well]));
   });
 });
 
@@ -395,7 +399,7 @@ describe('an event that was altered and is unreadable', () => {
         { version: 2, status: 'parked', error: expect.anything() },
         ...sick.slice(2).map(({ version }) => ({ version, status: 'waiting' })),
       ]);
-      expect(await contentsOf(db, view)).toEqual(await foldedAnew(db, view, [sick.slice(0, 1), well]));
+      expect(await contentsOf(db, view)).toEqual(await expectedContents(db, view, [sick.slice(0, 1), well]));
     }
     const retry = { action: 'retry', orderId: second.orderId, ...because } as const;
     expect(await intervene(orderLog, db, customers, retry)).toMatchObject({
@@ -408,7 +412,7 @@ describe('an event that was altered and is unreadable', () => {
         applied: sick.length - 1,
         remaining: 0,
       });
-      expect(await contentsOf(db, view)).toEqual(await foldedAnew(db, view, [sick, well]));
+      expect(await contentsOf(db, view)).toEqual(await expectedContents(db, view, [sick, well]));
     }
   });
 
@@ -429,7 +433,7 @@ describe('an event that was altered and is unreadable', () => {
       { version: 4, status: 'waiting' },
     ]);
     expect(await contentsOf(db, customers)).toEqual(
-      await foldedAnew(db, customers, [sick.slice(0, 2), well]),
+      await expectedContents(db, customers, [sick.slice(0, 2), well]),
     );
   });
 
@@ -444,7 +448,7 @@ describe('an event that was altered and is unreadable', () => {
     await alter(second, second);
     run(customers);
     await caughtUp(db, customers);
-    expect(await contentsOf(db, customers)).toEqual(await foldedAnew(db, customers, [newer, well]));
+    expect(await contentsOf(db, customers)).toEqual(await expectedContents(db, customers, [newer, well]));
   });
 });
 

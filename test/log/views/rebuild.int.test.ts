@@ -24,7 +24,7 @@ import { until } from '../../support/until.js';
 import {
   caughtUp,
   contentsOf,
-  foldedAnew,
+  expectedContents,
   interleaved,
   manyStates,
   newLogs,
@@ -68,7 +68,7 @@ test('a view is rebuilt beside the current one during writes, and has the same c
   expect(await rebuild(orderLog, customers, rebuilding(rebuildId))).toBe(true);
   await stream;
   await caughtUp(db, customers);
-  expect(await contentsOf(db, customers)).toEqual(await foldedAnew(db, customers, logs));
+  expect(await contentsOf(db, customers)).toEqual(await expectedContents(db, customers, logs));
   const after = await buildsOf(db, customers.name);
   expect(after).toMatchObject({ rebuildId, previous: { collection: before?.collection } });
   expect(after).not.toHaveProperty('rebuilding');
@@ -115,12 +115,12 @@ test('a rebuild that ends half-way continues where it was', async () => {
   expect(status).toMatchObject({ rebuilding: { rebuildId, done: half?.position, total: events.length } });
 
   let first: number | undefined;
-  const goOn = rebuilding(rebuildId);
-  expect(await rebuild(orderLog, customers, { ...goOn, heartbeat: (position) => (first ??= position) })).toBe(
-    true,
-  );
+  const again = rebuilding(rebuildId);
+  expect(
+    await rebuild(orderLog, customers, { ...again, heartbeat: (position) => (first ??= position) }),
+  ).toBe(true);
   expect(first).toBe(half?.position);
-  expect(await contentsOf(db, customers)).toEqual(await foldedAnew(db, customers, logs));
+  expect(await contentsOf(db, customers)).toEqual(await expectedContents(db, customers, logs));
   // A retry after a lost answer: the rebuild does not begin again.
   expect(await rebuild(orderLog, customers, rebuilding(rebuildId))).toBe(true);
   expect(await buildsOf(db, customers.name)).toMatchObject({ collection: half?.collection });
@@ -138,7 +138,7 @@ test('of two processes with the same rebuild, the older is refused, and each eve
     if (outcome.status === 'rejected') expect(outcome.reason).toBeInstanceOf(Fenced);
   }
   expect(await rebuild(orderLog, customers, rebuilding(rebuildId))).toBe(true);
-  expect(await contentsOf(db, customers)).toEqual(await foldedAnew(db, customers, logs));
+  expect(await contentsOf(db, customers)).toEqual(await expectedContents(db, customers, logs));
 });
 
 test('a roll-back shows the previous build at once, and then catches up', async () => {
@@ -158,7 +158,7 @@ test('a roll-back shows the previous build at once, and then catches up', async 
     previous: { collection: rebuilt?.collection },
   });
   await caughtUp(db, customers);
-  expect(await contentsOf(db, customers)).toEqual(await foldedAnew(db, customers, [first, second]));
+  expect(await contentsOf(db, customers)).toEqual(await expectedContents(db, customers, [first, second]));
   expect(await rollBack(db, customers.name)).toMatchObject({ collection: rebuilt?.collection });
   expect(await rollBack(db, 'daily-stats')).toBeUndefined();
 });
@@ -210,7 +210,7 @@ test('a new version is built while the old one is read, and then takes over', as
   });
   await caughtUp(db, next);
   expect(await request).toBe(true);
-  expect(await contentsOf(db, next)).toEqual(await foldedAnew(db, next, logs));
+  expect(await contentsOf(db, next)).toEqual(await expectedContents(db, next, logs));
 
   // Rolled back to the old version: the new code does not undo that, and leaves the view to the old
   // code.
@@ -226,7 +226,7 @@ test('a new version is built while the old one is read, and then takes over', as
   run(customers);
   await caughtUp(db, customers);
   expect(asked).toEqual([]);
-  expect(await contentsOf(db, customers)).toEqual(await foldedAnew(db, customers, [...logs, more]));
+  expect(await contentsOf(db, customers)).toEqual(await expectedContents(db, customers, [...logs, more]));
 });
 
 test('a view is rebuilt when its feed began again in a restored journal', async () => {
@@ -249,7 +249,7 @@ test('a view is rebuilt when its feed began again in a restored journal', async 
     expect(await buildsOf(db, customers.name)).toMatchObject({ position: log.length });
   });
   expect(await request).toBe(true);
-  expect(await contentsOf(db, customers)).toEqual(await foldedAnew(db, customers, [log]));
+  expect(await contentsOf(db, customers)).toEqual(await expectedContents(db, customers, [log]));
 });
 
 test('a view is rebuilt when its feed began again, even if that feed is already longer', async () => {
@@ -270,7 +270,7 @@ test('a view is rebuilt when its feed began again, even if that feed is already 
     expect(await buildsOf(db, customers.name)).toMatchObject({ feed, position: head });
   });
   expect(await request).toBe(true);
-  expect(await contentsOf(db, customers)).toEqual(await foldedAnew(db, customers, logs));
+  expect(await contentsOf(db, customers)).toEqual(await expectedContents(db, customers, logs));
 });
 
 test('a view that has only what two generations have in common continues in the next one', async () => {
@@ -288,7 +288,7 @@ test('a view that has only what two generations have in common continues in the 
   await caughtUp(db, customers);
   expect(await buildsOf(db, customers.name)).toMatchObject({ collection, feed });
   expect(asked).toEqual([]);
-  expect(await contentsOf(db, customers)).toEqual(await foldedAnew(db, customers, [...logs, more]));
+  expect(await contentsOf(db, customers)).toEqual(await expectedContents(db, customers, [...logs, more]));
 });
 
 test('events that were lost and come back are counted once by a view that had counted them', async () => {
@@ -317,7 +317,7 @@ test('events that were lost and come back are counted once by a view that had co
         position: await feedHead(orderLog, db),
       });
     });
-    expect(await contentsOf(db, customers)).toEqual(await foldedAnew(db, customers, logs));
+    expect(await contentsOf(db, customers)).toEqual(await expectedContents(db, customers, logs));
   } finally {
     giving.abort();
     await sequencing;
@@ -344,7 +344,7 @@ test('a rebuild that has more than the generations have in common begins again',
     position: head,
   });
   expect(collection).not.toBe(first);
-  expect(await contentsOf(db, customers)).toEqual(await foldedAnew(db, customers, logs.slice(1)));
+  expect(await contentsOf(db, customers)).toEqual(await expectedContents(db, customers, logs.slice(1)));
 });
 
 test('views and rebuilds continue after lost events, up to the head', async () => {
@@ -355,16 +355,16 @@ test('views and rebuilds continue after lost events, up to the head', async () =
   await journal(orderLog, db).deleteMany({ orderId: lost[0]?.orderId ?? '' });
   run(customers);
   await caughtUp(db, customers);
-  expect(await contentsOf(db, customers)).toEqual(await foldedAnew(db, customers, logs));
+  expect(await contentsOf(db, customers)).toEqual(await expectedContents(db, customers, logs));
   expect(await rebuild(orderLog, customers, rebuilding())).toBe(true);
   await until(async () => expect(await buildsOf(db, customers.name)).toMatchObject({ position: head }));
-  expect(await contentsOf(db, customers)).toEqual(await foldedAnew(db, customers, logs));
+  expect(await contentsOf(db, customers)).toEqual(await expectedContents(db, customers, logs));
 
   // Restored events have other positions than before. A rebuild has each once.
   await journal(orderLog, db).deleteMany({ orderId: first[0]?.orderId ?? '' });
   await publish(db, first);
   expect(await rebuild(orderLog, customers, rebuilding())).toBe(true);
-  expect(await contentsOf(db, customers)).toEqual(await foldedAnew(db, customers, [first, ...others]));
+  expect(await contentsOf(db, customers)).toEqual(await expectedContents(db, customers, [first, ...others]));
 });
 
 test('an older version does not change what a newer one has built', async () => {
@@ -388,7 +388,7 @@ test('a rebuild retries parked events, and parked events belong to one build', a
   const mended = { ...customers, version: customers.version + 1 };
   await rebuild(orderLog, mended, rebuilding());
   expect(await parkedOf(db, mended)).toEqual([]);
-  expect(await contentsOf(db, mended)).toEqual(await foldedAnew(db, mended, [log]));
+  expect(await contentsOf(db, mended)).toEqual(await expectedContents(db, mended, [log]));
   await rollBack(db, customers.name);
   expect(await parkedOf(db, broken)).toHaveLength(log.length);
 });
@@ -477,10 +477,10 @@ test('a process that freezes before its swap does not swap in the next, half-bui
   const rebuildId = randomUUID();
   const frozen = pausedBefore(db, 'rename');
   const late = rebuildStateView(orderLog, { ...rebuilding(rebuildId), db: frozen.db });
-  await frozen.isThere;
+  await frozen.reached;
   expect(await rebuildStateView(orderLog, rebuilding(rebuildId))).toBe(true);
   await halfRebuild();
-  frozen.goOn();
+  frozen.resume();
   await expect(late).rejects.toThrow();
   expect(await storedOrders()).toEqual(wholeOrders(logs));
 });
@@ -491,11 +491,11 @@ test('a late write of a frozen process is not swapped in either, and is removed'
   const rebuildId = randomUUID();
   const frozen = pausedBefore(db, 'bulkWrite');
   const late = rebuildStateView(orderLog, { ...rebuilding(rebuildId), db: frozen.db });
-  await frozen.isThere;
+  await frozen.reached;
   expect(await rebuildStateView(orderLog, rebuilding(rebuildId))).toBe(true);
   // Simulates that the holder ended right after its swap.
   await storeRebuilds(db).updateOne({ _id: 'orders' }, { $set: { phase: 'swapping' } });
-  frozen.goOn();
+  frozen.resume();
   await expect(late).rejects.toThrow(Fenced);
   expect(await rebuildStateView(orderLog, rebuilding(rebuildId))).toBe(true);
   expect(await storedOrders()).toEqual(wholeOrders(logs));
@@ -515,15 +515,15 @@ test('a recorder that has read the replaced view writes nothing of it into the n
   const swap = pausedBefore(db, 'rename');
   const last = pausedBefore(swap.db, 'replaceOne', 'orders');
   const rebuilt = rebuildStateView(orderLog, { ...rebuilding(), db: last.db });
-  await swap.isThere;
+  await swap.reached;
   const recorder = pausedBefore(db, 'replaceOne');
   const recorded = record(orderLog, recorder.db, log.slice(2));
-  await recorder.isThere;
-  swap.goOn();
-  await last.isThere;
-  recorder.goOn();
+  await recorder.reached;
+  swap.resume();
+  await last.reached;
+  recorder.resume();
   await recorded;
-  last.goOn();
+  last.resume();
   expect(await rebuilt).toBe(true);
   expect(await storedOrders()).toEqual(wholeOrders([log]));
 });

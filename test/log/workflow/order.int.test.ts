@@ -9,12 +9,12 @@ import { limits } from '../../../src/order/commands.js';
 import { fold } from '../../../src/order/evolve.js';
 import type { RefusedUpdate } from '../../../src/log/workflow/messages.js';
 import { eventFork } from '../../../src/log/workflow/steps.js';
-import { door } from '../../support/door.js';
+import { latch } from '../../support/latch.js';
 import { until } from '../../support/until.js';
 import {
   Orders,
   StartedOrder,
-  type World,
+  type ScriptedActivities,
   fastForward,
   messageOf,
   resumed,
@@ -23,12 +23,12 @@ import {
 } from './support.js';
 
 let orders: Orders;
-let world: World;
+let activities: ScriptedActivities;
 
-/** A separate world for each test, so that its scripted answers affect no other. */
+/** A separate worker for each test, so that its scripted answers affect no other. */
 async function fresh(): Promise<void> {
   orders = await Orders.open();
-  world = orders.world;
+  activities = orders.activities;
 }
 
 beforeAll(fresh);
@@ -36,7 +36,7 @@ afterAll(async () => {
   await orders.close();
 });
 
-async function withFreshWorld(run: () => Promise<void>): Promise<void> {
+async function withFreshOrders(run: () => Promise<void>): Promise<void> {
   await orders.close();
   await fresh();
   await run();
@@ -64,24 +64,24 @@ async function refusal(update: Promise<unknown>): Promise<RefusedUpdate & { type
 
 describe('the log', () => {
   test('has every decided event once, in the inputs of activities, and folds to the workflow’s state', async () => {
-    await withFreshWorld(async () => {
+    await withFreshOrders(async () => {
       const { order } = await confirmed();
       const { shipmentId = '' } = await order.update('CreateShipment', {});
       await order.update('DispatchShipment', { shipmentId, carrier: 'DHL', trackingNumber: '1' });
       await order.update('DeliverShipment', { shipmentId });
       const { order: state } = await order.until((now) => now.order.status === 'completed' && idle(now));
-      const events = world.recorded();
+      const events = activities.recorded();
       expect(events.map((event) => event.version)).toEqual(events.map((_, index) => index + 1));
       expect(fold(events)).toEqual(state);
     });
   });
 
   test('effects keep their keys: order, effect, and the version that made it owed', async () => {
-    await withFreshWorld(async () => {
+    await withFreshOrders(async () => {
       const { order, orderId } = await confirmed();
       await order.update('CancelOrder', { reason: 'changed my mind' });
       await order.handle.result();
-      expect(world.effects().toSorted()).toEqual(
+      expect(activities.effects().toSorted()).toEqual(
         [
           `${orderId}:reserve:1`,
           `${orderId}:authorize:2`,
@@ -95,10 +95,10 @@ describe('the log', () => {
 
 describe('a cancellation', () => {
   test('during the reservation waits for it, then releases it, and nothing is authorized', async () => {
-    await withFreshWorld(async () => {
-      const { open, passed } = door();
-      world.on('reserve', async () => {
-        await passed;
+    await withFreshOrders(async () => {
+      const { open, opened } = latch();
+      activities.on('reserve', async () => {
+        await opened;
         return { type: 'reserved' };
       });
       const { order, orderId } = await orders.start();
@@ -107,15 +107,15 @@ describe('a cancellation', () => {
       expect(answer.status).toBe('cancelled');
       open();
       await order.handle.result();
-      expect(world.effects()).toEqual([`${orderId}:reserve:1`, `${orderId}:release:3`]);
+      expect(activities.effects()).toEqual([`${orderId}:reserve:1`, `${orderId}:release:3`]);
     });
   });
 
   test('during the authorization waits for it, then voids it', async () => {
-    await withFreshWorld(async () => {
-      const { open, passed } = door();
-      world.on('authorize', async () => {
-        await passed;
+    await withFreshOrders(async () => {
+      const { open, opened } = latch();
+      activities.on('authorize', async () => {
+        await opened;
         return { type: 'authorized', authorizationId: 'a-1' };
       });
       const { order } = await orders.start();
@@ -123,18 +123,18 @@ describe('a cancellation', () => {
       await order.update('CancelOrder', { reason: 'too slow' });
       open();
       await order.handle.result();
-      expect(world.recorded().map((event) => event.type)).toEqual(
+      expect(activities.recorded().map((event) => event.type)).toEqual(
         expect.arrayContaining(['PaymentAuthorized', 'AuthorizationVoided', 'StockReleased']),
       );
     });
   });
 
   test('of the workflow in Temporal cancels the order', async () => {
-    await withFreshWorld(async () => {
+    await withFreshOrders(async () => {
       const { order } = await confirmed();
       await order.handle.cancel();
       expect(await order.handle.result()).toMatchObject({ status: 'cancelled' });
-      expect(world.recorded().find((event) => event.type === 'OrderCancelled')?.actor).toBe('temporal');
+      expect(activities.recorded().find((event) => event.type === 'OrderCancelled')?.actor).toBe('temporal');
     });
   });
 });
@@ -154,7 +154,9 @@ describe('messages', () => {
 
   test('the key that created the order is a key of a command', async () => {
     const { order } = await confirmed();
-    const create = world.recorded().find(({ orderId }) => `order-${orderId}` === order.handle.workflowId);
+    const create = activities
+      .recorded()
+      .find(({ orderId }) => `order-${orderId}` === order.handle.workflowId);
     const { type } = await refusal(
       order.update('AddNote', { text: 'x' }, { commandId: create?.commandId ?? '', hash: 'other' }),
     );
@@ -177,7 +179,7 @@ describe('messages', () => {
   });
 
   test('a signal is decided if it fits, becomes an event if it does not, and counts once', async () => {
-    await withFreshWorld(async () => {
+    await withFreshOrders(async () => {
       const { order } = await confirmed();
       await order.signal('ReleaseOrder', {});
       const twice = { commandId: 'twice' };
@@ -185,7 +187,7 @@ describe('messages', () => {
       await order.signal('HoldOrder', { reason: 'fraud check' }, twice);
       const { order: state } = await order.until((now) => now.order.holds.length > 0 && idle(now));
       expect(
-        world
+        activities
           .recorded()
           .slice(4)
           .map((event) => event.type),
@@ -215,10 +217,10 @@ describe('messages', () => {
   });
 
   test('a provider’s webhook that overtakes the provider’s own answer counts once', async () => {
-    await withFreshWorld(async () => {
-      const { open, passed } = door();
-      world.on('authorize', async () => {
-        await passed;
+    await withFreshOrders(async () => {
+      const { open, opened } = latch();
+      activities.on('authorize', async () => {
+        await opened;
         return { type: 'pending', authorizationId: 'a-1' };
       });
       const { order, orderId } = await orders.start();
@@ -233,16 +235,16 @@ describe('messages', () => {
       open();
       const { order: state } = await order.until(idle);
       expect(state.authorizations).toMatchObject([{ authorizationId: 'a-1', status: 'authorized' }]);
-      expect(world.recorded().map((event) => event.type)).not.toContain('PaymentPending');
+      expect(activities.recorded().map((event) => event.type)).not.toContain('PaymentPending');
     });
   });
 });
 
 describe('continue-as-new', () => {
   test('while the journal is away carries over events and effects, and sends them again', async () => {
-    await withFreshWorld(async () => {
+    await withFreshOrders(async () => {
       let isDown = true;
-      world.record = async () => {
+      activities.record = async () => {
         if (isDown) throw new Error('the journal is down');
       };
       const { order, orderId } = await orders.start({}, { continueAsNewAfter: 25 });
@@ -251,8 +253,10 @@ describe('continue-as-new', () => {
       expect(await order.runId()).not.toBe(firstRun);
       isDown = false;
       const { order: state } = await order.until((now) => now.order.status === 'confirmed' && idle(now));
-      expect(fold(world.recorded())).toEqual(state);
-      expect(new Set(world.effects())).toEqual(new Set([`${orderId}:reserve:1`, world.effects().at(-1)]));
+      expect(fold(activities.recorded())).toEqual(state);
+      expect(new Set(activities.effects())).toEqual(
+        new Set([`${orderId}:reserve:1`, activities.effects().at(-1)]),
+      );
       expect(state.notes).toHaveLength(12);
     });
   });
@@ -370,22 +374,22 @@ test('a run without work replays, whichever worker took its first command', asyn
 });
 
 test('a fork halts the order: no more effects, commands get order_forked, the state has the reason', async () => {
-  await withFreshWorld(async () => {
-    world.on('reserve', async () => {
+  await withFreshOrders(async () => {
+    activities.on('reserve', async () => {
       throw ActivityApplicationFailure.nonRetryable('v1 is another event in the journal', eventFork);
     });
     const { order, orderId } = await orders.start();
     const { halted } = await order.until((state) => state.halted !== undefined);
     expect(halted?.message).toBe('v1 is another event in the journal');
     expect((await refusal(order.update('CancelOrder', { reason: 'x' }))).type).toBe('order_forked');
-    expect(world.effects()).toEqual([`${orderId}:reserve:1`]);
+    expect(activities.effects()).toEqual([`${orderId}:reserve:1`]);
   });
 });
 
 test('with 500 unrecorded events, commands are refused until the journal has caught up', async () => {
-  await withFreshWorld(async () => {
+  await withFreshOrders(async () => {
     let isDown = true;
-    world.record = async () => {
+    activities.record = async () => {
       if (isDown) throw new Error('the journal is down');
     };
     const { order } = await orders.start();
@@ -418,7 +422,9 @@ test('signals that come while no worker runs are all taken in order, however man
     const again = new StartedOrder(after.client, after.client.workflow.getHandle(handle.workflowId));
     const all = await again.until((state) => state.order.version === 4 + texts.length && idle(state));
     expect(all.order.notes.map(({ text }) => text)).toEqual(texts.slice(-limits.notes));
-    expect(after.world.recorded().map(({ version }) => version)).toEqual(texts.map((_, index) => index + 5));
+    expect(after.activities.recorded().map(({ version }) => version)).toEqual(
+      texts.map((_, index) => index + 5),
+    );
   } finally {
     await after.close();
   }
@@ -426,20 +432,20 @@ test('signals that come while no worker runs are all taken in order, however man
 
 describe('time', () => {
   test('expires an order whose payment stays pending, and what the order holds is released', async () => {
-    await withFreshWorld(async () => {
-      world.on('authorize', async () => ({ type: 'pending', authorizationId: 'a-1' }));
+    await withFreshOrders(async () => {
+      activities.on('authorize', async () => ({ type: 'pending', authorizationId: 'a-1' }));
       const { order, orderId } = await orders.start();
       await order.until((state) => state.order.authorizations.length === 1 && idle(state));
       await fastForward(order, terms.paymentDeadline + 1000);
       expect(await order.handle.result()).toMatchObject({ status: 'expired' });
-      expect(world.effects().slice(2).toSorted()).toEqual(
+      expect(activities.effects().slice(2).toSorted()).toEqual(
         [`${orderId}:release:5`, `${orderId}:void:4`].toSorted(),
       );
     });
   });
 
   test('lapses an authorization, and the next dispatch authorizes again before it captures', async () => {
-    await withFreshWorld(async () => {
+    await withFreshOrders(async () => {
       const { order } = await confirmed();
       await fastForward(order, terms.authorizationTtl + 1000);
       await order.until((state) => state.order.authorizations[0]?.status === 'expired' && idle(state));
@@ -454,7 +460,7 @@ describe('time', () => {
   });
 
   test('closes the order at the end of its return window, and ends its workflow', async () => {
-    await withFreshWorld(async () => {
+    await withFreshOrders(async () => {
       const { order } = await confirmed();
       const { shipmentId = '' } = await order.update('CreateShipment', {});
       await order.update('DispatchShipment', { shipmentId, carrier: 'DHL', trackingNumber: '1' });
@@ -462,7 +468,7 @@ describe('time', () => {
       await order.until((state) => state.order.status === 'completed' && idle(state));
       await fastForward(order, terms.returnWindow + 1000);
       expect(await order.handle.result()).toMatchObject({ status: 'completed' });
-      expect(world.recorded().at(-1)?.type).toBe('OrderClosed');
+      expect(activities.recorded().at(-1)?.type).toBe('OrderClosed');
     });
   });
 });

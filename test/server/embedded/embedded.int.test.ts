@@ -5,7 +5,6 @@ import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { type AddressInfo, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { setTimeout } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { Client, Connection } from '@temporalio/client';
 import { type Collection, MongoClient } from 'mongodb';
@@ -14,6 +13,7 @@ import { freePort } from '../../../src/server/embedded/ports.js';
 import { isAlive, type ProcessId, processId } from '../../../src/server/embedded/process.js';
 import { type Servers, type ServersOptions, startServers } from '../../../src/server/embedded/servers.js';
 import { program } from '../../support/servers.js';
+import { until } from '../../support/until.js';
 
 const mongod = await program(MONGOD);
 const temporal = await program(TEMPORAL);
@@ -84,7 +84,7 @@ describe('MongoDB', () => {
     const killed = pid();
     process.kill(killed, 'SIGKILL');
 
-    await eventually(() => expect(reports.at(-1)).toContain('MongoDB is back'));
+    await until(() => expect(reports.at(-1)).toContain('MongoDB is back'));
     expect(pid()).not.toBe(killed);
     expect(await withNotes(uri, (notes) => notes.countDocuments({ text: 'kept' }))).toBe(1);
   });
@@ -96,7 +96,7 @@ describe('Temporal', () => {
     await startWorkflow(address, 'kept');
     process.kill(pid(), 'SIGKILL');
 
-    await eventually(() => expect(reports.at(-1)).toContain('Temporal is back'));
+    await until(() => expect(reports.at(-1)).toContain('Temporal is back'));
     expect(await statusOf(address, 'kept')).toBe('RUNNING');
   });
 
@@ -161,7 +161,7 @@ describe('the users of a data folder', () => {
   test('restart a dead server only once', async () => {
     const [first, second] = [await start(onlyMongodb), await start(onlyMongodb)];
     process.kill(mongodbOf(first).pid(), 'SIGKILL');
-    await eventually(() => expect(reports.filter((line) => line.includes('is back'))).not.toHaveLength(0));
+    await until(() => expect(reports.filter((line) => line.includes('is back'))).not.toHaveLength(0));
     expect(mongodbOf(second).pid()).toBe(mongodbOf(first).pid());
     await first.stop();
     expect(isAlive(processId(mongodbOf(second).pid()))).toBe(true);
@@ -263,15 +263,4 @@ async function statusOf(address: string, workflowId: string): Promise<string> {
     client.workflow.getHandle(workflowId).describe(),
   );
   return description.status.name;
-}
-
-async function eventually(check: () => void): Promise<void> {
-  for (const deadline = Date.now() + 60_000; ;) {
-    try {
-      return check();
-    } catch (error) {
-      if (Date.now() > deadline) throw error;
-      await setTimeout(50);
-    }
-  }
 }
