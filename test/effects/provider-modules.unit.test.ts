@@ -46,7 +46,7 @@ test('if other providers are real, no label is booked in the sandbox: it is refu
   const options = { signal: new AbortController().signal };
   const request = { key: 'o-1:book:9' } as BookRequest;
   expect(await carriers?.port.book(request, options)).toEqual({ type: 'refused', code: 'no_carriers' });
-  // So a step that is tried again ends, too.
+  // A retried step looks its key up first, and has to end as well.
   expect(await carriers?.port.lookUp('o-1:book:9', options)).toEqual({ type: 'none' });
   expect(await carriers?.port.track({ carrier: 'DHL', trackingNumber: '1' }, options)).toEqual({
     type: 'unknown',

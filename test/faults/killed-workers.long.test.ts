@@ -100,7 +100,7 @@ describe('each effect happens once', () => {
       worker = await system.start('worker');
       await order.becomes({ shipments: [{ label: { status: 'booked' } }] }, 60);
       const labels = await sandboxLabels(system.db).find({ orderId: order.id }).toArray();
-      // What became of the key was looked up: the carrier was not called again.
+      // The outcome of the key was looked up, and the carrier was not called again.
       expect(labels).toMatchObject([{ calls: 1, outcome: { type: 'booked' } }]);
     },
     LIMIT_MS,

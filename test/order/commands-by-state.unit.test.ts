@@ -52,7 +52,7 @@ const commands: Readonly<Record<Segment, FollowUpCommand>> = {
   notes: note,
 };
 
-// Each row extends an earlier one with its differences.
+// Each row is an earlier one with some changes.
 const pending: Row = {
   hold: ['OrderHeld'],
   release: 'the order is not held',

@@ -502,7 +502,10 @@ function checkState(order: Order, now: string): void {
   checkDeadline(order);
   const isWaiting = order.owed.length > 0 || order.authorizations.some(({ status }) => status === 'pending');
   if (isWaiting || isFinished(order) || nextDeadline(order)?.name === 'return-window') return;
-  assert.ok(leads(order).length > 0, `an order that is ${order.status} and owes nothing awaits a command`);
+  assert.ok(
+    commandsForward(order).length > 0,
+    `an order that is ${order.status} and owes nothing awaits a command`,
+  );
 }
 
 /** The order's record of the world is right, except for answers in flight. */
@@ -537,8 +540,8 @@ function checkWorld(order: Order, { inventory, provider, carriers }: World): voi
   }
 }
 
-/** The allowed commands that bring an order nearer to its end. */
-function leads(order: Order): readonly string[] {
+/** The allowed commands that bring an order closer to its end. */
+function commandsForward(order: Order): readonly string[] {
   const view = toView(order);
   const commands = [view, ...view.shipments, ...view.returns].flatMap((part) => part.allowedCommands);
   const aside = ['notes', 'hold', 'amend', 'refunds', 'returns', 'cancel', 'label'];

@@ -196,7 +196,7 @@ export const paths: Readonly<Record<string, (orders: Orders) => Promise<StartedO
     return await idle(order);
   },
 
-  /** The stored run is of rules 1: what B-1 is refunded was paid for A-1. */
+  /** The stored run has rules 1, under which the refund of B-1 was paid from the capture of A-1. */
   async 'unpaid goods refunded'(orders) {
     let captures = 0;
     orders.activities.on('capture', async ({ effect }) => {

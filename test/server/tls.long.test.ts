@@ -62,7 +62,8 @@ async function startMongodb(): Promise<string> {
 }
 
 /**
- * Temporal's frontend behind TLS that wants a client's certificate. The embedded server has none.
+ * A proxy with TLS in front of Temporal, because the embedded server has no TLS. It requires a
+ * client's certificate.
  */
 async function temporalBehindTls(identityFile = join(tls, 'temporal', 'identity.pem')): Promise<string> {
   const [host = '', port = ''] = shared.temporalAddress.split(':');

@@ -161,7 +161,7 @@ describe('an order', () => {
     await ahead.getByText('Authorization expires').waitFor();
     await ahead.getByText(/^in 6 d 23 h$/).waitFor();
     expect(await ahead.locator('time').getAttribute('datetime')).toBe(expiring[0].at);
-    // To the right of the present, which is to the right of the last event.
+    // The expected event is to the right of the present, which is to the right of the last event.
     const left = async (what: string) => (await page.locator(`.line ${what}`).last().boundingBox())!.x;
     expect(await left('.dot')).toBeLessThan(await left('.now'));
     expect(await left('.now')).toBeLessThan(await left('.ghost'));
@@ -287,7 +287,7 @@ describe('an order', () => {
     await waits.getByText(/, try [2-9]\d*, again (in \d+ s|now)/).waitFor();
     const inShort = page.locator('.waits-in-short');
     await inShort.getByText(/Owes authorize EUR 39\.98, try \d+, again (in \d+ s|now)/).waitFor();
-    // To the right of the present, on the timeline and in the list.
+    // The next attempt is to the right of the present, on the timeline and in the list.
     const again = /^Authorize payment, tried again (in \d+ s|now)$/;
     await page.locator('.line .ghost.effect small').getByText(again).waitFor();
     await page

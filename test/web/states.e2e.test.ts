@@ -115,7 +115,8 @@ describe('each page', () => {
         isRefused = false;
         const own = await site.browser.newContext({ viewport });
         const reader = await own.newPage();
-        // A busy machine may refuse a list. Then its problem is shown first, and that moves.
+        // A busy machine may refuse a list. Then its problem is shown first, which moves the
+        // content.
         reader.on('response', (response) => (isRefused ||= response.status() === 503));
         await reader.addInitScript({ content: noteShifts });
         await reader.goto(`${site.server.address}${path}`);

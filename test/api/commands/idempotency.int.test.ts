@@ -25,7 +25,7 @@ async function countOf(orderId: string, type: string): Promise<number> {
   return (await typesOf(orderId)).filter((one) => one === type).length;
 }
 
-/** Waits until the journal has so many events of the type. */
+/** Waits until the journal has `count` events of the type. */
 async function untilThere(orderId: string, type: string, count: number): Promise<void> {
   await until(async () => expect(await countOf(orderId, type)).toBeGreaterThanOrEqual(count), 120);
 }

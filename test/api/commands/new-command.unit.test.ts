@@ -38,7 +38,7 @@ afterAll(() => rm(copy, { recursive: true }));
 /** In a file of src: the text to find, and what replaces it. */
 type Edit = readonly [file: string, find: string, replacement: string];
 
-/** The data of the new command and of its event; the new member. */
+/** The data of the new command and of its event, and the new optional member. */
 const decided: readonly Edit[] = [
   ['order/commands.ts', '  AddNote: {', '  TagOrder: { readonly tags: readonly string[] };\n  AddNote: {'],
   [

@@ -7,7 +7,10 @@ import { createHttp } from '../../../src/api/server.js';
 import { createLogger } from '../../../src/server/logging/logger.js';
 
 const PER_MINUTE = 3;
-/** one in a hundred of these */
+/**
+ * The limit of an address that guesses keys is a hundredth of the limit of a client, and at least
+ * 1.
+ */
 const FAILING_PER_MINUTE = 1;
 
 let app: Http;

@@ -24,9 +24,8 @@ const firstOrderAt = Date.UTC(2026, 0, 1);
 const apartMs = 60_000;
 
 /**
- * Fills an empty database: four orders of five are completed, with two holds on their way (14
- * events), one is confirmed and open (4 events). The product's own functions make journal and
- * views.
+ * Fills an empty database. Of five orders, four are completed after two holds (14 events), and one
+ * is confirmed and open (4 events). The product's own functions make journal and views.
  */
 export async function fill(db: Db, count: number, note: (text: string) => void): Promise<Dataset> {
   const orderIds: string[] = [];

@@ -12,9 +12,9 @@ import { orderLog } from '../../../src/order-log.js';
 const atOnce = 20;
 
 /**
- * From the recording of an event (`recordedAt`, taken before it is written) to its receipt over
- * `GET /v1/events/stream`, while orders come at half the rate that 20 at a time reach; against a
- * bare change stream of the journal, for the same events.
+ * Measures the time from the recording of an event (`recordedAt`, taken before it is written) to
+ * its receipt over `GET /v1/events/stream`. Orders come at half the rate that 20 at a time reach.
+ * The baseline is a bare change stream of the journal, for the same events.
  */
 export const feedLag: Measurement = {
   name: 'feed.lag',

@@ -26,10 +26,10 @@ const AT_ONCE = 1_000;
 const TRANSACTION = 2_000;
 
 /**
- * The feed, from MongoDB to a topic, in transactions with their checkpoints; against a bare
- * producer that sends as many records of the same keys, headers and values: with Kafka's client as
- * its documentation says, idempotent, in transactions of the same size. The baseline reads nothing
- * and makes no records: it sends the first thousand again and again. If the process kept all
+ * Publishes the feed from MongoDB to a topic, in transactions with their checkpoints. The baseline
+ * is a bare producer that sends as many records of the same keys, headers and values. It uses
+ * Kafka's client as its documentation says, idempotent and with transactions of the same size. It
+ * reads nothing and makes no records, but sends the first thousand again and again. If it kept all
  * records, its garbage collection would slow down both sides.
  */
 export const kafkaOut: Measurement = {

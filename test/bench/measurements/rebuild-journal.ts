@@ -9,9 +9,9 @@ import { orderLog } from '../../../src/order-log.js';
 const batchSize = 1_000;
 
 /**
- * Rebuilds of views from the whole journal, requested over HTTP: `orders`, and those across orders;
- * against a loop that reads the same journal with a cursor and writes what it reads to another
- * collection in bulk.
+ * Rebuilds views from the whole journal on requests over HTTP: `orders`, and those across orders.
+ * The baseline is a loop that reads the same journal with a cursor, and writes what it reads to
+ * another collection in bulk.
  */
 export const rebuildFromJournal: Measurement = {
   name: 'rebuild.journal',

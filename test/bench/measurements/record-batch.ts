@@ -18,9 +18,9 @@ const atOnce = 20;
 const durable = { writeConcern: { w: 'majority', journal: true } } as const;
 
 /**
- * Events of orders on the happy path, recorded step by step in journal and view, 20 orders at a
- * time; against the same documents, made in advance and written the same way: no reads, no folds.
- * Percentiles are of one step.
+ * Records events of orders on the happy path step by step in journal and view, 20 orders at a time.
+ * The baseline writes the same documents in the same way, but has made them in advance, without
+ * reads and folds. Percentiles are of one step.
  */
 export const recordBatch: Measurement = {
   name: 'record.batch',

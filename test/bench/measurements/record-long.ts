@@ -11,7 +11,7 @@ import { orderLog } from '../../../src/order-log.js';
 
 const short = 10;
 
-/** One more event recorded in an order that has many; against an order that has ten. */
+/** Records one more event in an order that has many. The baseline is an order that has ten. */
 export const recordLong: Measurement = {
   name: 'record.long',
   async run(bench) {

@@ -224,7 +224,7 @@ describe('with a module from outside the project', () => {
     expect(await discrepancies(api, path, odd)).toMatchObject([{ where: 'carriers', kind: 'differs' }]);
   });
 
-  // Fewer than five bookings fail here in all, or calls would have a pause.
+  // In all, fewer than five bookings fail here, because five failures in a row would cause a pause.
   test('a nonsensical answer is not an outcome, and two labels that are owed are tried independently', async () => {
     const orderId = await placedOrder(api, { shippingAddress });
     const path = `/v1/orders/${orderId}`;
@@ -265,7 +265,7 @@ describe('with a module from outside the project', () => {
     const path = await shipped(api);
     await api.post(`${path}/label`, { body: {} });
     await becomes(api, path, { label: { status: 'booked' } });
-    // The parcel may leave under another number, whatever becomes of the label.
+    // The parcel may leave under another number, whatever the outcome of the label.
     const sent = { carrier: 'DHL', trackingNumber: '1' };
     for (const owed of paths) expect((await api.post(`${owed}/dispatch`, { body: sent })).status).toBe(200);
   });

@@ -81,7 +81,7 @@ describe('with the sandbox', () => {
     await until(async () => expect(await trackingRows(api.mongo.db).countDocuments()).toBe(2));
     await sandboxCarriers(api.mongo.db).deliver(parcel);
     await becomes(api, parcel, 'completed');
-    // Two processes, and many rounds.
+    // Two processes poll, for many rounds.
     const second = track(100);
     const its = { _id: `${other.orderId}:s1` };
     const { askedAt = '' } = (await trackingRows(api.mongo.db).findOne(its)) ?? {};

@@ -29,14 +29,14 @@ beforeEach(async () => {
   await ensureJournalIndexes(orderLog, db);
 });
 
-let holders: { stop(): Promise<void> }[] = [];
+let leaders: { stop(): Promise<void> }[] = [];
 afterEach(async () => {
-  await Promise.all(holders.map((holder) => holder.stop()));
-  holders = [];
+  await Promise.all(leaders.map((leader) => leader.stop()));
+  leaders = [];
 });
 
 /** Runs a leader until it fails or is stopped. */
-function hold(gave?: LocalPublisher['publish']) {
+function lead(gave?: LocalPublisher['publish']) {
   const stopping = new AbortController();
   let beats = 0;
   let isLeading = false;
@@ -51,7 +51,7 @@ function hold(gave?: LocalPublisher['publish']) {
     () => undefined,
     (error: unknown) => error,
   );
-  const holder = {
+  const leader = {
     ended,
     isAtWork: () => beats > 0,
     /** Whether it has given positions to everything that was recorded before. */
@@ -61,8 +61,8 @@ function hold(gave?: LocalPublisher['publish']) {
       await ended;
     },
   };
-  holders.push(holder);
-  return holder;
+  leaders.push(leader);
+  return leader;
 }
 
 function newOrder(): readonly [OrderEvent, ...OrderEvent[]] {
@@ -90,10 +90,10 @@ async function expectSound(count: number): Promise<void> {
 }
 
 test('events get positions 1, 2, 3 … in the order in which they were recorded', async () => {
-  const holder = hold();
+  const leader = lead();
   // Events that are recorded before the leader works get positions in the order of their times,
   // which may be equal.
-  await until(async () => expect(holder.isAtWork()).toBe(true));
+  await until(async () => expect(leader.isAtWork()).toBe(true));
   const [one, another] = [newOrder(), newOrder()];
   const recorded = [one[0], another[0], ...another.slice(1), ...one.slice(1)];
   await record(...recorded);
@@ -105,7 +105,7 @@ test('events get positions 1, 2, 3 … in the order in which they were recorded'
 });
 
 test('an event recorded before its predecessor waits for it, and other orders do not wait', async () => {
-  hold();
+  lead();
   const [late, other] = [newOrder(), newOrder()];
   await record(late[0], ...late.slice(2), ...other);
   await until(async () => expect(await feedHead(orderLog, db)).toBe(1 + other.length));
@@ -132,14 +132,14 @@ test('the feed has no gap, duplicate or skip under concurrent writers and changi
   })();
   const replacing = (async () => {
     while (!written.signal.aborted) {
-      const holder = hold();
-      await until(async () => expect(holder.isAtWork()).toBe(true));
+      const leader = lead();
+      await until(async () => expect(leader.isAtWork()).toBe(true));
     }
   })();
   await Promise.all(logs.map((log, index) => record(...(index % 2 === 0 ? log : log.toReversed()))));
   written.abort();
   await replacing;
-  hold();
+  lead();
   await expectSound(count);
   const seen = await readers;
   expect(seen).toEqual(
@@ -149,9 +149,9 @@ test('the feed has no gap, duplicate or skip under concurrent writers and changi
 
 describe('a leader', () => {
   test('that was replaced cannot write', async () => {
-    const old = hold();
+    const old = lead();
     await until(async () => expect(old.isAtWork()).toBe(true));
-    const young = hold();
+    const young = lead();
     await until(async () => expect(young.isAtWork()).toBe(true));
     const ended: unknown[] = [];
     void old.ended.then((error) => ended.push(error));
@@ -168,27 +168,27 @@ describe('a leader', () => {
   });
 
   test('continues where the previous leader stopped, with the events recorded meanwhile', async () => {
-    const first = hold();
+    const first = lead();
     const [before, meanwhile, after] = [newOrder(), newOrder(), newOrder()];
     await record(...before);
     await until(async () => expect(await feedHead(orderLog, db)).toBe(before.length));
     await first.stop();
     await record(...meanwhile);
-    hold();
+    lead();
     await record(...after);
     await expectSound(before.length + meanwhile.length + after.length);
   });
 
   test('whose resume token is lost begins with the events that have no position', async () => {
-    const first = hold();
+    const first = lead();
     const [before, meanwhile] = [newOrder(), newOrder()];
     await record(...before);
     await until(async () => expect(await feedHead(orderLog, db)).toBe(before.length));
     await first.stop();
     await record(...meanwhile);
-    // A token of another stream, as after a restore, and an invalid token.
+    // A token that MongoDB refuses, as it does a token from before a restore.
     await feedState(db).updateOne({ _id: 'feed' }, { $set: { resumeToken: { _data: '82' } } });
-    hold();
+    lead();
     await expectSound(before.length + meanwhile.length);
   });
 
@@ -204,14 +204,14 @@ describe('a leader', () => {
     await runSequencer({ log: orderLog, db, signal: stopping.signal, heartbeat });
     expect(given).toBeLessThan(logs.flat().length);
     expect(await feedState(db).findOne()).toMatchObject({ position: given });
-    hold();
+    lead();
     await expectSound(logs.flat().length);
   });
 
   test('begins with a journal that was filled long before the feed existed', async () => {
     const logs = Array.from({ length: 60 }, newOrder);
     await Promise.all(logs.map((log) => record(...log.toReversed())));
-    hold();
+    lead();
     await expectSound(logs.flat().length);
   });
 });
@@ -219,17 +219,18 @@ describe('a leader', () => {
 test('an event recorded while the first leader starts gets a position', async () => {
   for (let round = 0; round < 20; round += 1) {
     await Promise.all([journal(orderLog, db).deleteMany({}), feedState(db).deleteMany({})]);
-    const holder = hold();
+    const leader = lead();
+    // Only varies the moment: the check has to hold for each.
     await setTimeout(round % 10);
     await record(...newOrder().slice(0, 1));
     await expectSound(1);
-    await holder.stop();
+    await leader.stop();
   }
 });
 
 describe('a change of the journal by hand', () => {
   test('that removes an event before it has a position leaves no gap, and the event can come back', async () => {
-    const first = hold();
+    const first = lead();
     const before = newOrder();
     await record(...before);
     await until(async () => expect((await feedState(db).findOne())?.position).toBe(before.length));
@@ -237,7 +238,7 @@ describe('a change of the journal by hand', () => {
     const [gone, other] = [newOrder().slice(0, 1), newOrder()];
     await record(...gone, ...other);
     const kept = await journal(orderLog, db).findOneAndDelete({ _id: `${gone[0]?.orderId}:1` });
-    hold();
+    lead();
     await expectSound(before.length + other.length);
     if (kept !== null) await journal(orderLog, db).insertOne(kept);
     await expectSound(before.length + other.length + 1);
@@ -250,7 +251,7 @@ describe('a change of the journal by hand', () => {
       await until(async () =>
         expect(await journal(orderLog, db).findOne({ position })).toMatchObject({ version }),
       );
-    hold();
+    lead();
     await record(...log.slice(0, 6));
     await isLast(6, 6);
     await journal(orderLog, db).deleteMany({ version: { $in: [2, 3] } });
@@ -265,7 +266,7 @@ describe('a change of the journal by hand', () => {
   });
 
   test('is not assumed when the change stream repeats an event', async () => {
-    const first = hold();
+    const first = lead();
     const log = newOrder();
     await record(...log.slice(0, 2));
     await until(async () => expect((await feedState(db).findOne())?.position).toBe(2));
@@ -275,7 +276,7 @@ describe('a change of the journal by hand', () => {
     await first.stop();
     await feedState(db).updateOne({ _id: 'feed' }, { $set: { resumeToken: token } });
     const epoch = (await feedState(db).findOne())?.epoch ?? 0;
-    const second = hold();
+    const second = lead();
     await until(async () => expect(second.isAtWork()).toBe(true));
     const [next] = newOrder();
     await record(next);
@@ -284,20 +285,20 @@ describe('a change of the journal by hand', () => {
   });
 
   test.each([
-    ['while it is held', true],
-    ['before it is held', false],
+    ['while a process leads', true],
+    ['before a process leads', false],
   ])(
     'that removes predecessors for good does not keep later events waiting: restored %s',
-    async (_, isHeld) => {
+    async (_, isLed) => {
       const [log, other] = [newOrder(), newOrder()];
-      if (isHeld) {
-        hold();
+      if (isLed) {
+        lead();
         await record(...log.slice(6, 7));
         await record(...other.slice(0, 1));
         await until(async () => expect(await feedHead(orderLog, db)).toBe(1));
       }
       await restoreLog(orderLog, db, log.slice(4, 7));
-      if (!isHeld) hold();
+      if (!isLed) lead();
       await until(async () =>
         expect(await journal(orderLog, db).countDocuments({ unsequenced: true })).toBe(0),
       );
@@ -312,20 +313,20 @@ describe('a change of the journal by hand', () => {
   );
 
   test('that empties the whole database begins a new feed, and ends the old leader', async () => {
-    const old = hold();
+    const old = lead();
     const [before, after] = [newOrder(), newOrder()];
     await record(...before);
     await until(async () => expect(await feedHead(orderLog, db)).toBe(before.length));
     await Promise.all([feedState(db).deleteMany({}), journal(orderLog, db).deleteMany({})]);
     await record(...after.slice(0, 1));
     expect(await old.ended).toBeInstanceOf(Fenced);
-    hold();
+    lead();
     await record(...after.slice(1));
     await expectSound(after.length);
   });
 
   test('that drops the journal begins a new generation of the feed', async () => {
-    hold();
+    lead();
     const [before, after] = [newOrder(), newOrder()];
     await record(...before);
     await until(async () => expect((await feedState(db).findOne())?.position).toBe(before.length));
@@ -342,14 +343,14 @@ describe('a change of the journal by hand', () => {
   });
 
   test('that empties the journal while no process leads begins a new generation', async () => {
-    const first = hold();
+    const first = lead();
     const [before, after] = [newOrder(), newOrder()];
     await record(...before);
     await until(async () => expect((await feedState(db).findOne())?.position).toBe(before.length));
     await first.stop();
     await journal(orderLog, db).deleteMany({});
     await record(...after);
-    hold();
+    lead();
     await until(async () =>
       expect(await journal(orderLog, db).countDocuments({ unsequenced: true })).toBe(0),
     );
@@ -357,7 +358,7 @@ describe('a change of the journal by hand', () => {
   });
 
   test('that removes positioned events leaves their positions unused, and readers skip them', async () => {
-    const first = hold();
+    const first = lead();
     const [before, after] = [newOrder(), newOrder().slice(0, 1)];
     await record(...before);
     await until(async () => expect((await feedState(db).findOne())?.position).toBe(before.length));
@@ -365,7 +366,7 @@ describe('a change of the journal by hand', () => {
     // The state that a leader leaves if it is killed before it saves a newer checkpoint.
     await feedState(db).updateOne({ _id: 'feed' }, { $set: { position: 2 }, $unset: { resumeToken: '' } });
     await journal(orderLog, db).deleteMany({ position: { $in: [4, 5] } });
-    hold();
+    lead();
     await record(...after);
     const last = before.length + 1;
     await until(async () => expect(await feedHead(orderLog, db)).toBe(last));
@@ -397,7 +398,7 @@ describe('a change of the journal by hand', () => {
   });
 
   test('that restores an event at its position does not move any reader back', async () => {
-    hold();
+    lead();
     const tail = new FeedTail(orderLog, db);
     try {
       const log = newOrder();
@@ -422,19 +423,19 @@ describe('a generation', () => {
   const numbers = ({ all }: Generations) => all.map(({ generation }) => generation);
 
   test('stays the first one while no position is lost', async () => {
-    const first = hold();
+    const first = lead();
     const [before, after] = [newOrder(), newOrder()];
     await record(...before);
     await until(async () => expect(await feedHead(orderLog, db)).toBe(before.length));
     await first.stop();
     await record(...after);
-    hold();
+    lead();
     await expectSound(before.length + after.length);
     expect(numbers(await feedGenerations(orderLog, db))).toEqual([1]);
   });
 
   test('begins with each loss of positions, but not when the events come back', async () => {
-    hold();
+    lead();
     const [one, another] = [newOrder(), newOrder()];
     await record(...one, ...another);
     const count = one.length + another.length;
@@ -482,13 +483,13 @@ describe('a generation', () => {
     const log = newOrder();
     await record(...log);
     await feedState(db).insertOne({ _id: 'feed', epoch: 7, position: 0, begunAnew: 7 });
-    hold();
+    lead();
     await expectSound(log.length);
     expect(numbers(await feedGenerations(orderLog, db))).toEqual([7]);
   });
 
   test('begins after a backup is restored: other events get the positions that it lacks', async () => {
-    const first = hold();
+    const first = lead();
     const [before, lost, after] = [newOrder(), newOrder(), newOrder()];
     await record(...before);
     await until(async () => expect((await feedState(db).findOne())?.position).toBe(before.length));
@@ -500,7 +501,7 @@ describe('a generation', () => {
     if (backup !== null) await feedState(db).replaceOne({ _id: 'feed' }, backup);
     const head = await feedHead(orderLog, db);
     await beginGeneration(orderLog, db, { commonUntil: head });
-    hold();
+    lead();
     await record(...after, ...lost);
     await expectSound(before.length + after.length + lost.length);
     expect((await feedGenerations(orderLog, db)).commonWith(1)).toBe(before.length);
@@ -512,7 +513,7 @@ describe('a generation', () => {
     const { signal } = new AbortController();
     try {
       const publisher = tail.publishLocally();
-      const first = hold((...given) => publisher.publish(...given));
+      const first = lead((...given) => publisher.publish(...given));
       const [log, after] = [newOrder(), newOrder()];
       await record(...log);
       await until(async () => expect(await tail.read(1, log.length - 1, 1)).toHaveLength(1));
@@ -520,7 +521,7 @@ describe('a generation', () => {
       await beginGeneration(orderLog, db, { commonUntil: 2 });
       await record(...after);
       expect(await first.ended).toBeInstanceOf(Fenced);
-      hold((...given) => publisher.publish(...given));
+      lead((...given) => publisher.publish(...given));
       await waiting;
       const { generation } = (await feedGenerations(orderLog, db)).current;
       await until(async () =>
@@ -536,7 +537,7 @@ describe('a generation', () => {
 
 test('a leader counts an event that another leader gave a position first', async () => {
   const log = newOrder();
-  hold();
+  lead();
   await record(...log);
   await until(async () => expect((await feedState(db).findOne())?.position).toBe(log.length));
   const [first] = newOrder();
@@ -561,7 +562,7 @@ test('readers in the leader’s process learn of its positions from it, and of a
   try {
     const publisher = tail.publishLocally();
     const told: number[] = [];
-    const here = hold((positions, generation) => {
+    const here = lead((positions, generation) => {
       told.push(...positions.map(({ position }) => position));
       publisher.publish(positions, generation);
     });
@@ -584,7 +585,7 @@ test('readers in the leader’s process learn of its positions from it, and of a
     expect((await tail.read(1, 2, 1))?.[0]?.actor).toBe(ours[2]?.actor);
     await here.stop();
     // The local publisher does not know yet that another leader has taken over.
-    const there = hold();
+    const there = lead();
     await record(...theirs);
     expect(await tail.waitBeyond(ours.length + theirs.length - 1, ...soon)).toBe(ours.length + theirs.length);
     expect(await tail.read(1, ours.length, 100)).toEqual(await readFeed(orderLog, db, ours.length, 100));
@@ -604,7 +605,7 @@ test('after positions of another leader, the streams of all orders look for new 
   const { signal } = new AbortController();
   try {
     const publisher = tail.publishLocally();
-    hold();
+    lead();
     const log = newOrder();
     await record(...log);
     expect(await tail.waitBeyond(log.length - 1, signal, 30_000)).toBe(log.length);

@@ -88,7 +88,7 @@ test('an event is applied once, however often the view changes its feeder', asyn
   const events = interleaved(...logs);
   for (let from = 0; from < events.length; from += 20) {
     await publish(db, events.slice(from, from + 20));
-    // The earlier runner is not told. It continues until a write is refused.
+    // The earlier runner does not notice this. It continues until a write is refused.
     await run(customers).hasBegun;
   }
   await caughtUp(db, customers);

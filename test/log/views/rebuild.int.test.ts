@@ -212,8 +212,8 @@ test('a new version is built while the old one is read, and then takes over', as
   expect(await request).toBe(true);
   expect(await contentsOf(db, next)).toEqual(await expectedContents(db, next, logs));
 
-  // Rolled back to the old version: the new code does not undo that, and leaves the view to the old
-  // code.
+  // The view is rolled back to the old version. The new code does not undo that, and leaves the
+  // view to the old code.
   await runners.at(-1)?.stop();
   await rollBack(db, customers.name);
   const asked: string[] = [];
@@ -419,7 +419,7 @@ test('the view of orders is rebuilt while events are recorded, and none is lost'
   const [under, later] = [newLogs(...manyStates), newLogs(...manyStates)];
   await publish(db, logs.flat());
   for (const log of under) await record(orderLog, db, log.slice(0, 2));
-  // A wrong view.
+  // Makes the view wrong.
   await orders(db).updateMany({}, { $set: { total: -1 } });
   const recorded = Promise.all([...under, ...later].map((log) => record(orderLog, db, log)));
   expect(await rebuildStateView(orderLog, rebuilding())).toBe(true);
@@ -460,7 +460,7 @@ test('a crash after the swap loses nothing that was recorded meanwhile', async (
   expect(await storedOrders()).toEqual(wholeOrders([one, other]));
 });
 
-/** A rebuild of the view `orders` that is stopped when it has some of them. */
+/** A rebuild of the view `orders` that is stopped when it has rebuilt some of the orders. */
 async function halfRebuild(rebuildId: string = randomUUID()): Promise<void> {
   const crash = new AbortController();
   expect(
@@ -493,7 +493,7 @@ test('a late write of a frozen process is not swapped in either, and is removed'
   const late = rebuildStateView(orderLog, { ...rebuilding(rebuildId), db: frozen.db });
   await frozen.reached;
   expect(await rebuildStateView(orderLog, rebuilding(rebuildId))).toBe(true);
-  // Simulates that the holder ended right after its swap.
+  // Simulates that the process ended right after its swap.
   await storeRebuilds(db).updateOne({ _id: 'orders' }, { $set: { phase: 'swapping' } });
   frozen.resume();
   await expect(late).rejects.toThrow(Fenced);

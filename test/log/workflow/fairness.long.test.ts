@@ -10,9 +10,7 @@ import { installRuntime } from '../../../workers/roles/worker.js';
 import { orderBody, startTestApi, type TestApi, workflowBundle } from '../../support/api.js';
 import { until } from '../../support/until.js';
 
-/**
- * Enough that chance does not decide: a poll looks at one of the four partitions of a task queue.
- */
+/** This many make chance unlikely: a poll looks at one of the four partitions of a task queue. */
 const imported = 150;
 
 let api: TestApi;

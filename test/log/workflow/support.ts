@@ -296,8 +296,8 @@ export class StartedOrder {
 }
 
 /**
- * Lets `milliseconds` pass for one order at once. The server's time skipping is a young API (raw
- * gRPC, a dynamic config value of the test server): it is used here and nowhere else.
+ * Lets `milliseconds` pass for one order immediately. The server's time skipping is a young API
+ * (raw gRPC, and a dynamic config value of the test server), so it is used only here.
  */
 export async function fastForward({ client, handle }: StartedOrder, milliseconds: number): Promise<void> {
   const id = randomUUID();

@@ -63,12 +63,12 @@ test('a result that joins a task is decided before a timer that fired earlier', 
   // A worker that runs only activities, so the result arrives after the timer, before any workflow
   // task has begun.
   activities.on('reserve', async () => ({ type: 'reserved' }));
-  const hands = await Worker.create({
+  const activityWorker = await Worker.create({
     connection: native,
     taskQueue,
     activities: activities.implementations(),
   });
-  await hands.runUntil(
+  await activityWorker.runUntil(
     until(async () => {
       const types = await happened(waiting);
       expect(types.lastIndexOf(activityCompleted)).toBeGreaterThan(types.indexOf(timerFired));

@@ -12,7 +12,7 @@ test('an offset is done only when all earlier offsets are done', () => {
   progress.end(7n);
   expect(progress.done).toBe(9n);
   progress.end(9n);
-  // What was read after it were records of aborted transactions.
+  // The offsets after it belong to records of aborted transactions.
   expect(progress.done).toBe(12n);
 });
 
