@@ -5,13 +5,13 @@ import { ensureAttentionIndexes } from '../../src/attention/indexes.js';
 import type { AttentionRow } from '../../src/attention/rows.js';
 import { run } from '../../src/cli/program.js';
 import type { Session } from '../../src/cli/script/script.js';
-import { endpointViews } from '../../src/delivery/webhooks/endpoints.js';
 import {
   ensureCommandIndexes,
   type PartitionRow,
   partitionRows,
 } from '../../src/delivery/kafka/command-rows.js';
 import { kafkaRows } from '../../src/delivery/kafka/publishing-progress.js';
+import { endpointViews } from '../../src/delivery/webhooks/endpoints.js';
 import { ensureDeliveryIndexes, subscriptionRows } from '../../src/delivery/webhooks/rows.js';
 import { type TrackingRow, trackingRows } from '../../src/effects/carriers/tracking-rows.js';
 import { defaultLimits } from '../../src/effects/provider-modules.js';

@@ -4,11 +4,12 @@
  */
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { type Steps, orderLog } from '../../src/order-log.js';
-import { createActivities } from '../../workers/roles/activities.js';
+import { stockOutside } from '../../src/effects/inventory/stock-restore.js';
 import { setUpSandbox } from '../../src/effects/payments/sandbox-ledger.js';
-import type { Effect, Outcome } from '../../src/order/effects.js';
 import { restore } from '../../src/log/views/rebuilding/restore.js';
+import { type Steps, orderLog } from '../../src/order-log.js';
+import type { Effect, Outcome } from '../../src/order/effects.js';
+import { createActivities } from '../../workers/roles/activities.js';
 import { keptOrder, manyStates, newLogs } from '../log/views/support.js';
 import { orderBody, startTestApi, type TestApi } from '../support/api.js';
 import { shared } from '../support/servers.js';
@@ -17,7 +18,6 @@ import { fill } from './data/dataset.js';
 import { historyCost, untilAtRest } from './data/order-history.js';
 import { delivery, happyPath, Story, type StoryStep } from './data/story.js';
 import { examinedBy, type MongoCommands, watchCommands } from './mongo-commands.js';
-import { stockOutside } from '../../src/effects/inventory/stock-restore.js';
 
 const orderCount = 300;
 

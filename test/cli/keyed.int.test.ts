@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { addKey } from '../../src/access/api-keys.js';
 import type { Scope } from '../../src/access/scopes.js';
-import { startTestApi, type TestApi } from '../support/api.js';
 import { startReceiver } from '../delivery/webhooks/receiver.js';
+import { startTestApi, type TestApi } from '../support/api.js';
 import { startSequencing } from '../support/sequencing.js';
 import { until } from '../support/until.js';
 import { runWithoutTemporal } from './without-temporal.js';

@@ -2,14 +2,14 @@ import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { BSON, type Db } from 'mongodb';
 import { sandboxDatabase } from '../../src/effects/payments/sandbox-ledger.js';
+import { verifyOrders } from '../../src/effects/proof/verify-orders.js';
 import { readFeed } from '../../src/log/feed/feed.js';
 import { isStateViewOutdated } from '../../src/log/views/rebuilding/rebuild-state-view.js';
+import { orderLog } from '../../src/order-log.js';
 import type { RunningWorker } from '../../workers/roles/worker.js';
 import { startTestApi, type TestApi } from '../support/api.js';
 import { startSequencing } from '../support/sequencing.js';
 import { until } from '../support/until.js';
-import { orderLog } from '../../src/order-log.js';
-import { verifyOrders } from '../../src/effects/proof/verify-orders.js';
 
 /**
  * `databases.json` is what version 0.1.0 left in MongoDB: six orders of different states, their

@@ -1,6 +1,6 @@
-import { workflowId } from '../../src/order-log.js';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { temporal } from '@temporalio/proto';
+import { workflowId } from '../../src/order-log.js';
 import { type Api, apiAt, byDhl } from '../support/orders-over-http.js';
 import { createSystem, type System } from '../support/system.js';
 

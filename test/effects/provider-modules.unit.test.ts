@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { afterAll, expect, test } from '@jest/globals';
 import type { BookRequest } from '../../src/effects/carriers/port.js';
 import { loadProviders } from '../../src/effects/provider-modules.js';
-import { ConfigError } from '../../src/server/config/variables.js';
 import { readConfig } from '../../src/server/config.js';
+import { ConfigError } from '../../src/server/config/variables.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'orders-provider-'));
 afterAll(() => rmSync(folder, { recursive: true }));

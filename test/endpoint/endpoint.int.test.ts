@@ -1,15 +1,21 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { type Endpoint, endpoints } from '../../src/endpoint/endpoint.js';
 import { endpointLog } from '../../src/endpoint/endpoint-log.js';
-import { stateViews } from '../../src/log/journal/entity-log.js';
+import { type Endpoint, endpoints } from '../../src/endpoint/endpoint.js';
+import { feedHead, readFeed } from '../../src/log/feed/feed.js';
+import { runSequencer } from '../../src/log/feed/sequencer.js';
 import { foldHistory, readHistoryLog } from '../../src/log/history/history.js';
+import { diff } from '../../src/log/journal/diff.js';
+import { stateViews } from '../../src/log/journal/entity-log.js';
 import { journal, ensureJournalIndexes } from '../../src/log/journal/journal.js';
 import { readJournal } from '../../src/log/journal/read-journal.js';
 import { record } from '../../src/log/journal/recording.js';
-import { diff } from '../../src/log/journal/diff.js';
 import { stateAt } from '../../src/log/journal/time-travel.js';
+import { reconcile } from '../../src/log/proof/reconciling.js';
+import { verify } from '../../src/log/proof/verify.js';
 import { resume } from '../../src/log/resume/resume.js';
+import { rebuildJournal } from '../../src/log/views/rebuilding/rebuild-journal.js';
+import { rebuildStateView } from '../../src/log/views/rebuilding/rebuild-state-view.js';
 import {
   type Answer,
   type EntityState,
@@ -17,17 +23,11 @@ import {
   messageId,
   stateQuery,
 } from '../../src/log/workflow/messages.js';
+import { orderLog } from '../../src/order-log.js';
 import type { RunningWorker } from '../../workers/roles/worker.js';
+import { runWithoutTemporal } from '../cli/without-temporal.js';
 import { startTestApi, type TestApi } from '../support/api.js';
 import { until } from '../support/until.js';
-import { runWithoutTemporal } from '../cli/without-temporal.js';
-import { orderLog } from '../../src/order-log.js';
-import { runSequencer } from '../../src/log/feed/sequencer.js';
-import { feedHead, readFeed } from '../../src/log/feed/feed.js';
-import { verify } from '../../src/log/proof/verify.js';
-import { reconcile } from '../../src/log/proof/reconciling.js';
-import { rebuildStateView } from '../../src/log/views/rebuilding/rebuild-state-view.js';
-import { rebuildJournal } from '../../src/log/views/rebuilding/rebuild-journal.js';
 
 let api: TestApi;
 let worker: RunningWorker;

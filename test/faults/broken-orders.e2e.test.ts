@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
-import { workflowId, orderLog } from '../../src/order-log.js';
 import { sandboxLedger } from '../../src/effects/payments/sandbox-ledger.js';
 import { readJournal } from '../../src/log/journal/read-journal.js';
+import { workflowId, orderLog } from '../../src/order-log.js';
 import { orders } from '../../src/views/orders.js';
 import { audit } from '../support/audit.js';
 import { type Api, apiAt, byDhl, type PlacedOrder } from '../support/orders-over-http.js';

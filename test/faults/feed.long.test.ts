@@ -2,11 +2,11 @@ import { setTimeout } from 'node:timers/promises';
 import { expect, test } from '@jest/globals';
 import { feedHead, readFeed } from '../../src/log/feed/feed.js';
 import { journal } from '../../src/log/journal/journal.js';
+import { orderLog } from '../../src/order-log.js';
 import { breakableMongodb } from '../support/breakable-server.js';
 import { apiAt } from '../support/orders-over-http.js';
 import { createSystem, type System } from '../support/system.js';
 import { until } from '../support/until.js';
-import { orderLog } from '../../src/order-log.js';
 
 const BATCH = 12;
 

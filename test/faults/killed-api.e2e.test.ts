@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { workflowId, orderLog } from '../../src/order-log.js';
 import { derivedOrderId } from '../../src/api/commands/gateway/derived-ids.js';
 import { readJournal } from '../../src/log/journal/read-journal.js';
+import { workflowId, orderLog } from '../../src/order-log.js';
 import { audit } from '../support/audit.js';
 import { apiAt, byDhl, key, orderOf } from '../support/orders-over-http.js';
 import { createSystem, type System } from '../support/system.js';

@@ -1,8 +1,8 @@
-import { workflowId } from '../../src/order-log.js';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { type LedgerEntry, sandboxLedger } from '../../src/effects/payments/sandbox-ledger.js';
 import { sandboxTestCarriers } from '../../src/effects/carriers/port.js';
 import { sandboxCarriers, sandboxLabels } from '../../src/effects/carriers/sandbox-carriers.js';
+import { type LedgerEntry, sandboxLedger } from '../../src/effects/payments/sandbox-ledger.js';
+import { workflowId } from '../../src/order-log.js';
 import { audit } from '../support/audit.js';
 import { breakableMongodb } from '../support/breakable-server.js';
 import { type Api, apiAt, byDhl, orderOf, paidWith, type PlacedOrder } from '../support/orders-over-http.js';

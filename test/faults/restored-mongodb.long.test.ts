@@ -1,18 +1,18 @@
 import { cp, mkdir, rm } from 'node:fs/promises';
 import { expect, test } from '@jest/globals';
 import type { Collection, Db, Document } from 'mongodb';
-import { sandboxLedger } from '../../src/effects/payments/sandbox-ledger.js';
-import { movements, stock } from '../../src/effects/inventory/stock.js';
-import { journal } from '../../src/log/journal/journal.js';
-import { orders } from '../../src/views/orders.js';
 import { readMark } from '../../src/effects/database/database-mark.js';
+import { movements, stock } from '../../src/effects/inventory/stock.js';
+import { sandboxLedger } from '../../src/effects/payments/sandbox-ledger.js';
+import { verifyOrders } from '../../src/effects/proof/verify-orders.js';
+import { journal } from '../../src/log/journal/journal.js';
+import { orderLog } from '../../src/order-log.js';
+import { orders } from '../../src/views/orders.js';
 import { audit } from '../support/audit.js';
 import { type BreakableServer, breakableMongodb } from '../support/breakable-server.js';
 import { type Api, apiAt, byDhl, orderOf, paidWith, type PlacedOrder } from '../support/orders-over-http.js';
 import { createSystem, type System } from '../support/system.js';
 import { until } from '../support/until.js';
-import { orderLog } from '../../src/order-log.js';
-import { verifyOrders } from '../../src/effects/proof/verify-orders.js';
 
 const LIMIT_MS = 300_000;
 const roles = 'write,read,worker,feed';

@@ -2,20 +2,20 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
 import type { Db } from 'mongodb';
-import { deliveryRows, waitingRows } from '../../src/delivery/webhooks/rows.js';
 import { keyRows } from '../../src/access/persons/key-rows.js';
-import { createForgetting } from '../../src/forgetting/activities.js';
+import { deliveryRows, waitingRows } from '../../src/delivery/webhooks/rows.js';
 import { checkDatabaseIdentity } from '../../src/effects/database/database-identity.js';
 import { stockOutside } from '../../src/effects/inventory/stock-restore.js';
+import { createForgetting } from '../../src/forgetting/activities.js';
+import { openCertificate } from '../../src/forgetting/certificate.js';
 import { forgetInOrder } from '../../src/forgetting/forget-order.js';
 import { noteStatus } from '../../src/forgetting/forgettings.js';
 import { requestForgetting } from '../../src/forgetting/request.js';
-import { openCertificate } from '../../src/forgetting/certificate.js';
 import { destroyBeforeUse, ensureTombstoneIndex } from '../../src/forgetting/tombstones.js';
 import { journal } from '../../src/log/journal/journal.js';
 import { readJournal } from '../../src/log/journal/read-journal.js';
-import { resume } from '../../src/log/resume/resume.js';
 import { verify } from '../../src/log/proof/verify.js';
+import { resume } from '../../src/log/resume/resume.js';
 import { buildsOf, rollBack } from '../../src/log/views/feeding/view-builds.js';
 import { rebuildJournal } from '../../src/log/views/rebuilding/rebuild-journal.js';
 import { rebuildStateView } from '../../src/log/views/rebuilding/rebuild-state-view.js';
@@ -28,6 +28,7 @@ import { customers, findCustomer } from '../../src/views/customers.js';
 import { orders } from '../../src/views/orders.js';
 import { createActivities } from '../../workers/roles/activities.js';
 import { type RunningWorker, startWorker } from '../../workers/roles/worker.js';
+import { runWithoutTemporal } from '../cli/without-temporal.js';
 import {
   orderBody,
   placedOrder,
@@ -36,7 +37,6 @@ import {
   type TestApi,
   workflowBundle,
 } from '../support/api.js';
-import { runWithoutTemporal } from '../cli/without-temporal.js';
 import { startSequencing } from '../support/sequencing.js';
 import { until } from '../support/until.js';
 

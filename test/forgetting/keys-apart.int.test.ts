@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { MongoClient } from 'mongodb';
 import { keyRows } from '../../src/access/persons/key-rows.js';
-import { connectMongo } from '../../src/server/connections.js';
 import { ensureTombstoneIndex } from '../../src/forgetting/tombstones.js';
+import { connectMongo } from '../../src/server/connections.js';
 import { placedOrder, startTestApi, type TestApi } from '../support/api.js';
 import { type BreakableServer, breakableMongodb } from '../support/breakable-server.js';
 import { startSequencing } from '../support/sequencing.js';

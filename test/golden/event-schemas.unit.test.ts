@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
-import { schemaVersions } from '../../src/order/events.js';
 import { eventSchemas as shown } from '../../src/api/reference/event-schemas.js';
+import { schemaVersions } from '../../src/order/events.js';
 import { catalogueOf } from './catalogue.js';
 import { eventSchemas, eventSources } from './event-schemas.js';
 import { additions, readLock, violations } from './lock.js';

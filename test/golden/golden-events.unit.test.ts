@@ -1,12 +1,12 @@
 import { expect, test } from '@jest/globals';
+import { isSameEvent } from '../../src/log/journal/same-event.js';
+import { messageId } from '../../src/log/workflow/messages.js';
 import { append, orderLog } from '../../src/order-log.js';
 import { decide } from '../../src/order/decide.js';
 import { type OrderEvent, type StoredEvent, schemaVersions } from '../../src/order/events.js';
 import { evolve, fold } from '../../src/order/evolve.js';
 import { followsRules } from '../../src/order/rules.js';
 import { upcast } from '../../src/order/upcasters.js';
-import { isSameEvent } from '../../src/log/journal/same-event.js';
-import { messageId } from '../../src/log/workflow/messages.js';
 import { goldenEvents } from './golden-events.js';
 import { readLock } from './lock.js';
 import { assertShape } from './shape.js';

@@ -3,11 +3,11 @@ import { afterAll, expect, test } from '@jest/globals';
 import { type CommandStartedEvent, MongoClient } from 'mongodb';
 import { record } from '../../src/log/journal/recording.js';
 import { duplicatesIn } from '../../src/mongodb/durability.js';
-import { isMongoOutage } from '../../src/outages/mongo-outage.js';
-import { logOf } from '../support/database.js';
-import { states } from '../order/examples.js';
-import { shared, uniqueName } from '../support/servers.js';
 import { orderLog } from '../../src/order-log.js';
+import { isMongoOutage } from '../../src/outages/mongo-outage.js';
+import { states } from '../order/examples.js';
+import { logOf } from '../support/database.js';
+import { shared, uniqueName } from '../support/servers.js';
 
 /** A connection with weaker default write and read concerns. */
 const client = new MongoClient(shared.mongodbUri, {

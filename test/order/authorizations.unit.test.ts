@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import { nextDeadline } from '../../src/order/deadlines.js';
 import type { PaymentFact } from '../../src/order/commands.js';
+import { nextDeadline } from '../../src/order/deadlines.js';
 import { isFinished } from '../../src/order/order.js';
 import { toView } from '../../src/order/view.js';
 import { amend, cancel, capture, day, dispatch, hour, oneOfA, ship, states, total } from './examples.js';

@@ -1,5 +1,5 @@
-import { append } from '../../src/order-log.js';
 import { describe, expect, test } from '@jest/globals';
+import { append } from '../../src/order-log.js';
 import { type CommandData, limits } from '../../src/order/commands.js';
 import { evolve } from '../../src/order/evolve.js';
 import { create, hold, orderData, states, terms, total } from './examples.js';

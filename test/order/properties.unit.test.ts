@@ -1,8 +1,9 @@
-import { append } from '../../src/order-log.js';
 import assert from 'node:assert/strict';
 import { test } from '@jest/globals';
 import * as fc from 'fast-check';
+import { append } from '../../src/order-log.js';
 import { allowedCommands, blocked } from '../../src/order/allowed.js';
+import type { PaymentFact } from '../../src/order/commands.js';
 import {
   type Command,
   type CommandData,
@@ -13,7 +14,6 @@ import {
 import { consequence } from '../../src/order/consequences.js';
 import { expire, nextDeadline } from '../../src/order/deadlines.js';
 import { decide } from '../../src/order/decide.js';
-import type { PaymentFact } from '../../src/order/commands.js';
 import type { Effect, Outcome, Settlement } from '../../src/order/effects.js';
 import type { EventDraft, OrderEvent } from '../../src/order/events.js';
 import { evolve, fold } from '../../src/order/evolve.js';
@@ -27,12 +27,12 @@ import {
   sum,
   undispatched,
 } from '../../src/order/order.js';
-import { wantedEffects } from '../../src/order/wanted-effects.js';
 import { followsRules } from '../../src/order/rules.js';
 import { learnPayment, settle } from '../../src/order/settle.js';
 import { later } from '../../src/order/time.js';
 import { unreachable } from '../../src/order/unreachable.js';
 import { capturedAmount, refundedAmount, toView } from '../../src/order/view.js';
+import { wantedEffects } from '../../src/order/wanted-effects.js';
 import { assertShape } from '../golden/shape.js';
 import { hour, terms } from './examples.js';
 import { orderId, startOfTime } from './specification.js';

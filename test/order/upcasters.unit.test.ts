@@ -1,8 +1,8 @@
 import { expect, test } from '@jest/globals';
+import { NewerEvent } from '../../src/log/entity.js';
 import type { StoredEvent } from '../../src/order/events.js';
 import { fold } from '../../src/order/evolve.js';
 import { followsRules } from '../../src/order/rules.js';
-import { NewerEvent } from '../../src/log/entity.js';
 import { upcast, upcastIfKnown } from '../../src/order/upcasters.js';
 import { goldenEvents } from '../golden/golden-events.js';
 import { states } from './examples.js';

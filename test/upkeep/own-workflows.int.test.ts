@@ -1,19 +1,15 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { enabledEndpoints } from '../../src/delivery/webhooks/endpoints.js';
-import { unheldTaskConcern } from '../../src/upkeep/concern.js';
-import { logs } from '../../src/logs.js';
 import type { Db } from 'mongodb';
-import { latestReconciliations } from '../../src/log/proof/reconciliations.js';
+import { undecidedOrders } from '../../src/api/queries/gauges/exposure.js';
+import { enabledEndpoints } from '../../src/delivery/webhooks/endpoints.js';
 import { journal } from '../../src/log/journal/journal.js';
-import { createLogger } from '../../src/server/logging/logger.js';
+import { latestReconciliations } from '../../src/log/proof/reconciliations.js';
+import { ensureParkedEventIndexes } from '../../src/log/views/feeding/parked-events.js';
 import { buildsOf } from '../../src/log/views/feeding/view-builds.js';
+import { rebuildStateView } from '../../src/log/views/rebuilding/rebuild-state-view.js';
 import { rebuild } from '../../src/log/views/rebuilding/rebuild.js';
 import { requestRebuild } from '../../src/log/views/rebuilding/request-rebuild.js';
-import { undecidedOrders } from '../../src/api/queries/gauges/exposure.js';
-import { rebuildStateView } from '../../src/log/views/rebuilding/rebuild-state-view.js';
 import { storeRebuilds } from '../../src/log/views/rebuilding/store-rebuild.js';
-import { ensureParkedEventIndexes } from '../../src/log/views/feeding/parked-events.js';
-import { viewNamed } from '../../src/views/views.js';
 import {
   feedTaskQueue,
   rebuildWorkflow,
@@ -21,11 +17,15 @@ import {
   reconcileScheduleId,
   reconcileWorkflow,
 } from '../../src/log/workflow/upkeep-messages.js';
+import { logs } from '../../src/logs.js';
+import { orderLog } from '../../src/order-log.js';
+import { createLogger } from '../../src/server/logging/logger.js';
+import { unheldTaskConcern } from '../../src/upkeep/concern.js';
+import { viewNamed } from '../../src/views/views.js';
 import { startFeed } from '../../workers/roles/feed.js';
 import type { RunningWorker } from '../../workers/roles/worker.js';
 import { orderBody, placedOrder, startTestApi, type TestApi } from '../support/api.js';
 import { until } from '../support/until.js';
-import { orderLog } from '../../src/order-log.js';
 
 let api: TestApi;
 let db: Db;

@@ -1,11 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
-import type { OrderEvent, EventDraft } from '../../src/order/events.js';
 import { journal } from '../../src/log/journal/journal.js';
 import { intervene } from '../../src/log/views/feeding/interventions.js';
 import { buildsOf, rollBack } from '../../src/log/views/feeding/view-builds.js';
 import { rebuild } from '../../src/log/views/rebuilding/rebuild.js';
 import type { EntityView } from '../../src/log/views/view.js';
+import { orderLog } from '../../src/order-log.js';
+import type { OrderEvent, EventDraft } from '../../src/order/events.js';
+import type { Order } from '../../src/order/order.js';
 import { awaitingDispatch, listAwaitingDispatch } from '../../src/views/awaiting-dispatch.js';
 import {
   caughtUp,
@@ -32,8 +34,6 @@ import {
 } from '../order/examples.js';
 import type { Scenario } from '../order/specification.js';
 import { logOf } from '../support/database.js';
-import { orderLog } from '../../src/order-log.js';
-import type { Order } from '../../src/order/order.js';
 
 const { db, run } = await openViews();
 const because = { actor: 'tester', reason: 'it is repaired' };

@@ -1,8 +1,8 @@
 import { expect, test } from '@jest/globals';
+import { MergedChanges } from '../../src/log/views/merged-changes.js';
 import { evolve } from '../../src/order/evolve.js';
 import type { Order } from '../../src/order/order.js';
 import { customers } from '../../src/views/customers.js';
-import { MergedChanges } from '../../src/log/views/merged-changes.js';
 import { states } from '../order/examples.js';
 
 test('a forgotten name is replaced, in whichever sequence the events come', () => {

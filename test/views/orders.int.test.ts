@@ -1,15 +1,15 @@
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { Document, Filter, Sort } from 'mongodb';
 import { appendToJournal } from '../../src/log/journal/append-to-journal.js';
-import { fold } from '../../src/order/evolve.js';
 import { ensureStateViewIndexes, updateStateView } from '../../src/log/journal/state-view.js';
+import { orderLog } from '../../src/order-log.js';
+import { fold } from '../../src/order/evolve.js';
 import { type OrderDocument, orders, toDocument } from '../../src/views/orders.js';
-import { logOf, openDatabase } from '../support/database.js';
+import { pausedBefore } from '../log/views/support.js';
 import { create, states } from '../order/examples.js';
 import { Scenario } from '../order/specification.js';
-import { pausedBefore } from '../log/views/support.js';
-import { orderLog } from '../../src/order-log.js';
+import { logOf, openDatabase } from '../support/database.js';
 
 const database = await openDatabase();
 const { db } = database;

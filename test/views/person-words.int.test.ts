@@ -1,8 +1,8 @@
-import { afterAll, beforeEach, expect, test } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
+import { afterAll, beforeEach, expect, test } from '@jest/globals';
+import { keysOfDatabase } from '../../src/access/persons/key-store-of.js';
 import type { KeyStore } from '../../src/access/persons/key-store.js';
 import { seal } from '../../src/access/persons/sealing.js';
-import { keysOfDatabase } from '../../src/access/persons/key-store-of.js';
 import type { Order } from '../../src/order/order.js';
 import { hashedWords, personWords } from '../../src/views/person-words.js';
 import { states } from '../order/examples.js';

@@ -1,6 +1,6 @@
-import { expect, test } from '@jest/globals';
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
+import { expect, test } from '@jest/globals';
 
 const run = promisify(execFile);
 

@@ -4,18 +4,18 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { MongoClient } from 'mongodb';
-import { keptKeys } from '../../../src/server/keys/kept-keys-folder.js';
 import { keyRows } from '../../../src/access/persons/key-rows.js';
 import type { KeyStore } from '../../../src/access/persons/key-store.js';
-import { openKeyStore } from '../../../src/access/persons/mongo-key-store.js';
 import {
   type MasterKeys,
   newMasterKey,
   readMasterKeys,
   wrap,
 } from '../../../src/access/persons/master-keys.js';
+import { openKeyStore } from '../../../src/access/persons/mongo-key-store.js';
 import { readConfig } from '../../../src/server/config.js';
 import { connectMongo, type Mongo } from '../../../src/server/connections.js';
+import { keptKeys } from '../../../src/server/keys/kept-keys-folder.js';
 import { type Database, openDatabase } from '../../support/database.js';
 import { shared } from '../../support/servers.js';
 import { until } from '../../support/until.js';

@@ -4,8 +4,8 @@ import { changedAt, fieldOf, personalPathsIn } from '../../../src/access/persons
 import { newMasterKey, readMasterKeys, unwrap, wrap } from '../../../src/access/persons/master-keys.js';
 import { openCached } from '../../../src/access/persons/opened-texts.js';
 import { isSealed, keyIdIn, open, seal } from '../../../src/access/persons/sealing.js';
-import { hasPersons, sealed } from '../../../src/api/commands/gateway/sealed-commands.js';
 import { bodyParts } from '../../../src/api/commands/body-parts.js';
+import { hasPersons, sealed } from '../../../src/api/commands/gateway/sealed-commands.js';
 import { commands } from '../../../src/api/commands/table.js';
 import { type CommandType, followUpTypes } from '../../../src/order/commands.js';
 

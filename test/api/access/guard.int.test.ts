@@ -4,8 +4,8 @@ import { type Scope, scopes } from '../../../src/access/scopes.js';
 import { derivedOrderId } from '../../../src/api/commands/gateway/derived-ids.js';
 import { createHttp } from '../../../src/api/server.js';
 import { createLogger } from '../../../src/server/logging/logger.js';
-import { until } from '../../support/until.js';
 import { orderBody, type Reply, startTestApi, type TestApi } from '../../support/api.js';
+import { until } from '../../support/until.js';
 
 let api: TestApi;
 let all: string;

@@ -2,11 +2,11 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { recallCommands } from '../../../src/log/journal/command-memory.js';
 import { readJournal } from '../../../src/log/journal/read-journal.js';
+import { orderLog } from '../../../src/order-log.js';
 import { orders as views } from '../../../src/views/orders.js';
+import { placedOrder, startTestApi, type TestApi } from '../../support/api.js';
 import { until } from '../../support/until.js';
 import { deliver } from '../../support/webhooks.js';
-import { placedOrder, startTestApi, type TestApi } from '../../support/api.js';
-import { orderLog } from '../../../src/order-log.js';
 
 let api: TestApi;
 beforeAll(async () => {

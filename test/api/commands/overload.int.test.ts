@@ -1,7 +1,7 @@
-import { workflowId } from '../../../src/order-log.js';
 import { randomUUID } from 'node:crypto';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { WorkflowNotFoundError } from '@temporalio/client';
+import { workflowId } from '../../../src/order-log.js';
 import { orderBody, startTestApi, type TestApi } from '../../support/api.js';
 import { until } from '../../support/until.js';
 

@@ -5,9 +5,9 @@ import { addKey } from '../../../src/access/api-keys.js';
 import { keyRows } from '../../../src/access/persons/key-rows.js';
 import type { Scope } from '../../../src/access/scopes.js';
 import { pathOf } from '../../../src/api/commands/table.js';
-import { type FollowUpType, followUpTypes } from '../../../src/order/commands.js';
-import { orderLog, workflowId } from '../../../src/order-log.js';
 import { journal } from '../../../src/log/journal/journal.js';
+import { orderLog, workflowId } from '../../../src/order-log.js';
+import { type FollowUpType, followUpTypes } from '../../../src/order/commands.js';
 import {
   orderBody,
   placedOrder,

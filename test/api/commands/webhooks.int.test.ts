@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Webhook } from 'standardwebhooks';
-import { workflowId, orderLog } from '../../../src/order-log.js';
 import { readJournal } from '../../../src/log/journal/read-journal.js';
+import { workflowId, orderLog } from '../../../src/order-log.js';
 import { placedOrder, recordedEvent, startTestApi, type TestApi } from '../../support/api.js';
 import { deliver } from '../../support/webhooks.js';
 

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { NotAuthenticated } from '../../../src/access/refusals.js';
-import { registerDocs } from '../../../src/api/reference/docs.js';
 import { registerSession } from '../../../src/api/access/routes-session.js';
 import type { Http } from '../../../src/api/http.js';
+import { registerDocs } from '../../../src/api/reference/docs.js';
 import { createHttp } from '../../../src/api/server.js';
 import { createLogger } from '../../../src/server/logging/logger.js';
 

@@ -1,15 +1,15 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { afterEach, describe, expect, test } from '@jest/globals';
+import type { Http } from '../../../src/api/http.js';
 import {
   type Admission,
   type Bounds,
   createAdmission,
   defaultBounds,
 } from '../../../src/api/overload/admission.js';
-import type { Http } from '../../../src/api/http.js';
-import { createHttp, type HttpLimits } from '../../../src/api/server.js';
 import { sendStream, type StreamPage } from '../../../src/api/queries/feed/stream.js';
+import { createHttp, type HttpLimits } from '../../../src/api/server.js';
 import { createLogger } from '../../../src/server/logging/logger.js';
 import { until } from '../../support/until.js';
 

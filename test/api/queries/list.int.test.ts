@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { append, orderLog } from '../../../src/order-log.js';
-import { decide } from '../../../src/order/decide.js';
-import type { OrderView } from '../../../src/order/view.js';
 import { createCursors } from '../../../src/api/queries/cursor.js';
 import { type OrderListQuery, toFind } from '../../../src/api/queries/list-orders.js';
 import { ensureStateViewIndexes } from '../../../src/log/journal/state-view.js';
+import { append, orderLog } from '../../../src/order-log.js';
+import { decide } from '../../../src/order/decide.js';
+import type { OrderView } from '../../../src/order/view.js';
 import { orders, toDocument } from '../../../src/views/orders.js';
 import { startTestApi, type TestApi } from '../../support/api.js';
 

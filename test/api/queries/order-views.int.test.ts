@@ -1,17 +1,17 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Db, Document, FindCursor } from 'mongodb';
-import type { OrderEvent } from '../../../src/order/events.js';
-import { toView } from '../../../src/order/view.js';
 import { appendToJournal } from '../../../src/log/journal/append-to-journal.js';
 import { ensureStateViewIndexes, updateStateView } from '../../../src/log/journal/state-view.js';
-import type { orders } from '../../../src/views/orders.js';
+import { orderLog } from '../../../src/order-log.js';
+import type { OrderEvent } from '../../../src/order/events.js';
+import { toView } from '../../../src/order/view.js';
 import { openOrderViews, type OrderViews } from '../../../src/views/cache/order-views.js';
-import { logOf, openDatabase } from '../../support/database.js';
+import type { orders } from '../../../src/views/orders.js';
 import { states } from '../../order/examples.js';
+import { logOf, openDatabase } from '../../support/database.js';
 import { latch } from '../../support/latch.js';
 import { until } from '../../support/until.js';
-import { orderLog } from '../../../src/order-log.js';
 
 const database = await openDatabase();
 const { db } = database;

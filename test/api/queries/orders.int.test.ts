@@ -1,13 +1,13 @@
 import { randomUUID } from 'node:crypto';
-import { forks } from '../../../src/log/journal/fork.js';
-import { logs } from '../../../src/logs.js';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { journal } from '../../../src/log/journal/journal.js';
 import { openAll } from '../../../src/access/persons/opening.js';
+import { forks } from '../../../src/log/journal/fork.js';
+import { journal } from '../../../src/log/journal/journal.js';
+import { logs } from '../../../src/logs.js';
+import { orderLog } from '../../../src/order-log.js';
 import { orders } from '../../../src/views/orders.js';
 import { orderBody, placedOrder, startTestApi, type TestApi } from '../../support/api.js';
 import { until } from '../../support/until.js';
-import { orderLog } from '../../../src/order-log.js';
 
 let api: TestApi;
 beforeAll(async () => {

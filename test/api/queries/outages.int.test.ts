@@ -1,7 +1,7 @@
-import { workflowId } from '../../../src/order-log.js';
 import { randomUUID } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { workflowId } from '../../../src/order-log.js';
 import {
   orderBody,
   placedOrder,

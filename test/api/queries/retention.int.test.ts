@@ -1,15 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { openAll } from '../../../src/access/persons/opening.js';
-import { workflowId, orderLog } from '../../../src/order-log.js';
 import { readFeed } from '../../../src/log/feed/feed.js';
-import { journal } from '../../../src/log/journal/journal.js';
 import { runSequencer } from '../../../src/log/feed/sequencer.js';
+import { journal } from '../../../src/log/journal/journal.js';
+import { workflowId, orderLog } from '../../../src/order-log.js';
 import { isFinished } from '../../../src/order/order.js';
+import { Orders } from '../../log/workflow/support.js';
 import { orderBody, type Reply, startTestApi, type TestApi } from '../../support/api.js';
 import { deleteHistory } from '../../support/retention.js';
 import { until } from '../../support/until.js';
-import { Orders } from '../../log/workflow/support.js';
 
 describe('an order', () => {
   test('does not close before the journal has all of its events', async () => {

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { journal } from '../../../src/log/journal/journal.js';
-import { orderBody, placedOrder, type Reply, startTestApi, type TestApi } from '../../support/api.js';
 import { orderLog } from '../../../src/order-log.js';
+import { orderBody, placedOrder, type Reply, startTestApi, type TestApi } from '../../support/api.js';
 
 let api: TestApi;
 let orderId: string;

@@ -1,10 +1,10 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import type { Http } from '../../../src/api/http.js';
 import { registerDocs } from '../../../src/api/reference/docs.js';
 import { eventSchemas } from '../../../src/api/reference/event-schemas.js';
 import { problems } from '../../../src/api/reference/problems.js';
-import type { Http } from '../../../src/api/http.js';
 import { createHttp } from '../../../src/api/server.js';
 import { eventMeanings, type EventType, schemaVersions } from '../../../src/order/events.js';
 import { createLogger } from '../../../src/server/logging/logger.js';

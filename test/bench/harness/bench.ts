@@ -8,8 +8,8 @@ import type { BareApi, BareOrders, Phase } from '../baselines/bare-messages.js';
 import { type Dataset, fill } from '../data/dataset.js';
 import { orderShape } from '../data/order-history.js';
 import { HttpConnection } from './http-connection.js';
-import type { Judged } from './result.js';
 import { type Offer, type Remote, startRemote } from './remote.js';
+import type { Judged } from './result.js';
 
 /** What is measured: one subject with its baseline. */
 export interface Measurement {

@@ -1,13 +1,13 @@
 import { once } from 'node:events';
 import { setTimeout } from 'node:timers/promises';
 import { journal } from '../../../src/log/journal/journal.js';
+import { orderLog } from '../../../src/order-log.js';
 import { complete } from '../data/order-over-http.js';
 import { untilCaughtUp } from '../data/projections.js';
 import type { Bench, Measurement } from '../harness/bench.js';
 import { openEventStream } from '../harness/event-stream.js';
 import type { HttpConnection } from '../harness/http-connection.js';
 import { block, percentileOf } from '../harness/interleave.js';
-import { orderLog } from '../../../src/order-log.js';
 
 const atOnce = 20;
 

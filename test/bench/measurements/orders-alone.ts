@@ -1,6 +1,6 @@
 import { complete, confirm } from '../data/order-over-http.js';
-import type { HttpConnection } from '../harness/http-connection.js';
 import type { Bench, Measurement } from '../harness/bench.js';
+import type { HttpConnection } from '../harness/http-connection.js';
 import { type Block, block, duration, interleave } from '../harness/interleave.js';
 import type { Judged } from '../harness/result.js';
 

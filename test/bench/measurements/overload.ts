@@ -10,10 +10,10 @@ import type { Bench, Measurement } from '../harness/bench.js';
 import type { HealthProbe } from '../harness/health-probe.js';
 import { type HttpAnswer, HttpConnection } from '../harness/http-connection.js';
 import { percentileOf } from '../harness/interleave.js';
-import { MB, residentMemoryOf } from '../harness/usage.js';
 import { offerLoad, type Served } from '../harness/offered-load.js';
 import type { Remote } from '../harness/remote.js';
 import { type Goal, type Judged, single } from '../harness/result.js';
+import { MB, residentMemoryOf } from '../harness/usage.js';
 
 const creators = 400;
 const readers = 100;

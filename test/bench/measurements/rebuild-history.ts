@@ -1,8 +1,8 @@
 import { setTimeout } from 'node:timers/promises';
 import type { Db } from 'mongodb';
-import { orderWorkflow, orderLog } from '../../../src/order-log.js';
 import { feedState } from '../../../src/log/feed/generations.js';
 import { journal } from '../../../src/log/journal/journal.js';
+import { orderWorkflow, orderLog } from '../../../src/order-log.js';
 import { complete } from '../data/order-over-http.js';
 import { rebuild, untilCaughtUp } from '../data/projections.js';
 import type { Bench, Measurement } from '../harness/bench.js';

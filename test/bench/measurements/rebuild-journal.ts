@@ -1,10 +1,10 @@
 import { type JournalDocument, journal } from '../../../src/log/journal/journal.js';
+import { orderLog } from '../../../src/order-log.js';
 import { views } from '../../../src/views/views.js';
 import { rebuild } from '../data/projections.js';
 import type { Bench, Measurement } from '../harness/bench.js';
 import { type Block, interleave } from '../harness/interleave.js';
 import { single } from '../harness/result.js';
-import { orderLog } from '../../../src/order-log.js';
 
 const batchSize = 1_000;
 

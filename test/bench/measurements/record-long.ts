@@ -1,13 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import type { Db } from 'mongodb';
-import { createActivities } from '../../../workers/roles/activities.js';
 import { appendToJournal } from '../../../src/log/journal/append-to-journal.js';
+import { orderLog } from '../../../src/order-log.js';
 import { orders, toDocument } from '../../../src/views/orders.js';
+import { createActivities } from '../../../workers/roles/activities.js';
 import { create, hold, release, Story } from '../data/story.js';
 import type { Measurement } from '../harness/bench.js';
 import { type Block, block, duration, interleave } from '../harness/interleave.js';
 import { openDatabase } from './record-batch.js';
-import { orderLog } from '../../../src/order-log.js';
 
 const short = 10;
 

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { createAuthenticate } from '../../../src/access/authenticate.js';
 import { addKey } from '../../../src/access/api-keys.js';
+import { createAuthenticate } from '../../../src/access/authenticate.js';
 import { openKnownKeys } from '../../../src/access/known-keys.js';
+import { keysOfDatabase } from '../../../src/access/persons/key-store-of.js';
 import { hashOf } from '../../../src/api/commands/gateway/derived-ids.js';
 import { sealed } from '../../../src/api/commands/gateway/sealed-commands.js';
-import { keysOfDatabase } from '../../../src/access/persons/key-store-of.js';
 import type { Measurement } from '../harness/bench.js';
 import { block, duration, interleave } from '../harness/interleave.js';
 import { single } from '../harness/result.js';

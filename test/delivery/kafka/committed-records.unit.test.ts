@@ -1,5 +1,5 @@
-import { Consumer, kGetApi, type RecordsBatch } from '@platformatic/kafka';
 import { expect, test } from '@jest/globals';
+import { Consumer, kGetApi, type RecordsBatch } from '@platformatic/kafka';
 import { fetchCommitted } from '../../../src/delivery/kafka/committed-records.js';
 
 const [P, Q] = [7n, 8n];

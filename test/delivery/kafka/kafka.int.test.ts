@@ -4,23 +4,23 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { Consumer, kListApis } from '@platformatic/kafka';
 import type { Db } from 'mongodb';
 import type { Gateway } from '../../../src/api/commands/gateway/gateway.js';
-import { refusalRows } from '../../../src/api/commands/kafka/refusal-rows.js';
 import { consumeCommands } from '../../../src/api/commands/kafka/consume-commands.js';
-import { hangingPartitions, wasCommitted } from '../../../src/delivery/kafka/hanging-transactions.js';
+import { refusalRows } from '../../../src/api/commands/kafka/refusal-rows.js';
 import { readCheckpoint } from '../../../src/delivery/kafka/checkpoint.js';
 import { commandsStatus, waitingCommands } from '../../../src/delivery/kafka/command-rows.js';
 import { clientOptions } from '../../../src/delivery/kafka/connection.js';
-import { ensureTopics } from '../../../src/delivery/kafka/topics.js';
-import { publishFeed } from '../../../src/delivery/kafka/publishing.js';
-import { encoded } from '../../../src/delivery/kafka/records.js';
+import { hangingPartitions, wasCommitted } from '../../../src/delivery/kafka/hanging-transactions.js';
 import {
   kafkaRows,
   noteDone,
   noteFailed,
   notePlace,
 } from '../../../src/delivery/kafka/publishing-progress.js';
+import { publishFeed } from '../../../src/delivery/kafka/publishing.js';
+import { encoded } from '../../../src/delivery/kafka/records.js';
 import { openSession } from '../../../src/delivery/kafka/session.js';
 import { type KafkaSettings, topicsOf } from '../../../src/delivery/kafka/settings.js';
+import { ensureTopics } from '../../../src/delivery/kafka/topics.js';
 import { TransactionalProducer } from '../../../src/delivery/kafka/transactional-producer.js';
 import { subscriptionsStatus } from '../../../src/delivery/subscription-status.js';
 import { defaults } from '../../../src/endpoint/settings.js';
@@ -42,8 +42,8 @@ import {
   settingsOf,
   uncommitted,
 } from '../../support/kafka/topics.js';
-import { startSequencing } from '../../support/sequencing.js';
 import { assertNoPersons, rememberPersons } from '../../support/persons.js';
+import { startSequencing } from '../../support/sequencing.js';
 import { until } from '../../support/until.js';
 
 let api: TestApi;

@@ -2,8 +2,9 @@ import { randomUUID } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { Db } from 'mongodb';
-import { endpointViews } from '../../../src/delivery/webhooks/endpoints.js';
 import { DOWN_AFTER } from '../../../src/delivery/health.js';
+import { deliverWebhooks } from '../../../src/delivery/webhooks/deliver-webhooks.js';
+import { endpointViews } from '../../../src/delivery/webhooks/endpoints.js';
 import {
   deliveryRows,
   ensureDeliveryIndexes,
@@ -11,11 +12,10 @@ import {
   type WaitingRow,
   waitingRows,
 } from '../../../src/delivery/webhooks/rows.js';
-import { deliverWebhooks } from '../../../src/delivery/webhooks/deliver-webhooks.js';
 import { endpointLog } from '../../../src/endpoint/endpoint-log.js';
-import { workflowIdOf } from '../../../src/log/journal/entity-log.js';
 import { feedHead } from '../../../src/log/feed/feed.js';
 import { appendToJournal } from '../../../src/log/journal/append-to-journal.js';
+import { workflowIdOf } from '../../../src/log/journal/entity-log.js';
 import { ensureJournalIndexes, journal } from '../../../src/log/journal/journal.js';
 import { ensureStateViewIndexes } from '../../../src/log/journal/state-view.js';
 import { orderLog } from '../../../src/order-log.js';

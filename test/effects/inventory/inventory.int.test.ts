@@ -1,18 +1,18 @@
-import { afterAll, describe, expect, test } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
+import { afterAll, describe, expect, test } from '@jest/globals';
 import { deduct, release, reserve, restock } from '../../../src/effects/inventory/inventory.js';
 import { countStock } from '../../../src/effects/inventory/stock-counts.js';
+import { stockStates } from '../../../src/effects/inventory/stock-state.js';
 import {
   getStock,
   listStock,
   movements as movementsIn,
   stock,
 } from '../../../src/effects/inventory/stock.js';
-import { stockStates } from '../../../src/effects/inventory/stock-state.js';
 import type { LineQuantity } from '../../../src/order/commands.js';
 import type { EffectOf } from '../../../src/order/effects.js';
-import { setUpStock } from '../../support/stock.js';
 import { openDatabase } from '../../support/database.js';
+import { setUpStock } from '../../support/stock.js';
 import { until } from '../../support/until.js';
 
 const database = await openDatabase();

@@ -1,19 +1,19 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeEach, expect, test } from '@jest/globals';
-import { beginRestore, endRestore, restoreStock } from '../../../src/effects/inventory/stock-restore.js';
-import { effectsOf } from '../../../src/effects/proof/settled-effects.js';
 import { deduct, release, reserve, restock } from '../../../src/effects/inventory/inventory.js';
 import { countStock } from '../../../src/effects/inventory/stock-counts.js';
+import { beginRestore, endRestore, restoreStock } from '../../../src/effects/inventory/stock-restore.js';
 import { stockState, stockStates } from '../../../src/effects/inventory/stock-state.js';
 import { movements, movesGoods, stock } from '../../../src/effects/inventory/stock.js';
-import type { OrderEvent } from '../../../src/order/events.js';
-import { fold } from '../../../src/order/evolve.js';
+import { effectsOf } from '../../../src/effects/proof/settled-effects.js';
 import { insertIntoJournal } from '../../../src/log/journal/append-to-journal.js';
 import { journal } from '../../../src/log/journal/journal.js';
-import { states } from '../../order/examples.js';
-import { setUpStock } from '../../support/stock.js';
-import { logOf, openDatabase } from '../../support/database.js';
 import { orderLog } from '../../../src/order-log.js';
+import type { OrderEvent } from '../../../src/order/events.js';
+import { fold } from '../../../src/order/evolve.js';
+import { states } from '../../order/examples.js';
+import { logOf, openDatabase } from '../../support/database.js';
+import { setUpStock } from '../../support/stock.js';
 
 const database = await openDatabase();
 const { db } = database;

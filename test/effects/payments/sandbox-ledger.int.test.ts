@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import type { Document } from 'mongodb';
 import { sandboxLedger, setUpSandbox } from '../../../src/effects/payments/sandbox-ledger.js';
 import { sandboxPayments } from '../../../src/effects/payments/sandbox-payments.js';
-import type { Document } from 'mongodb';
 import { openDatabase, type Database } from '../../support/database.js';
 
 let database: Database;

@@ -1,10 +1,10 @@
-import { afterAll, expect, test } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
+import { afterAll, expect, test } from '@jest/globals';
 import { sandboxLedger, setUpSandbox } from '../../../src/effects/payments/sandbox-ledger.js';
 import { sandboxPayments } from '../../../src/effects/payments/sandbox-payments.js';
-import { isMongoOutage } from '../../../src/outages/mongo-outage.js';
 import type { EffectOf, OutcomeOf } from '../../../src/order/effects.js';
 import { later } from '../../../src/order/time.js';
+import { isMongoOutage } from '../../../src/outages/mongo-outage.js';
 import { day } from '../../order/examples.js';
 import { openDatabase } from '../../support/database.js';
 

@@ -2,24 +2,24 @@ import { randomUUID } from 'node:crypto';
 import { getEventListeners } from 'node:events';
 import { setTimeout } from 'node:timers/promises';
 import { afterAll, afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import type { OrderEvent } from '../../../src/order/events.js';
 import { feedHead, skipLostPositions, readFeed } from '../../../src/log/feed/feed.js';
-import { FeedTail, type LocalPublisher } from '../../../src/log/feed/tail.js';
+import { Fenced } from '../../../src/log/feed/fencing.js';
 import {
   beginGeneration,
   feedGenerations,
   feedState,
   Generations,
 } from '../../../src/log/feed/generations.js';
+import { runSequencer } from '../../../src/log/feed/sequencer.js';
+import { FeedTail, type LocalPublisher } from '../../../src/log/feed/tail.js';
 import { appendToJournal } from '../../../src/log/journal/append-to-journal.js';
 import { ensureJournalIndexes, journal } from '../../../src/log/journal/journal.js';
 import { restoreLog } from '../../../src/log/journal/truncated-log.js';
-import { Fenced } from '../../../src/log/feed/fencing.js';
-import { runSequencer } from '../../../src/log/feed/sequencer.js';
-import { logOf, openDatabase } from '../../support/database.js';
-import { states } from '../../order/examples.js';
-import { until } from '../../support/until.js';
 import { orderLog } from '../../../src/order-log.js';
+import type { OrderEvent } from '../../../src/order/events.js';
+import { states } from '../../order/examples.js';
+import { logOf, openDatabase } from '../../support/database.js';
+import { until } from '../../support/until.js';
 
 const database = await openDatabase();
 const { db } = database;

@@ -1,7 +1,10 @@
-import { afterAll, expect, test } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
+import { afterAll, expect, test } from '@jest/globals';
 import { Client } from '@temporalio/client';
 import type { PayloadCodec } from '@temporalio/common';
+import { foldHistory, readHistoryLog } from '../../../src/log/history/history.js';
+import { messageId } from '../../../src/log/workflow/messages.js';
+import { eventFork } from '../../../src/log/workflow/steps.js';
 import {
   type ContinuedOrder,
   type NewOrder,
@@ -11,11 +14,8 @@ import {
   orderLog,
 } from '../../../src/order-log.js';
 import { fold } from '../../../src/order/evolve.js';
-import { foldHistory, readHistoryLog } from '../../../src/log/history/history.js';
-import { eventFork } from '../../../src/log/workflow/steps.js';
-import { messageId } from '../../../src/log/workflow/messages.js';
-import { logOf } from '../../support/database.js';
 import { states } from '../../order/examples.js';
+import { logOf } from '../../support/database.js';
 import { deleteHistory } from '../../support/retention.js';
 import { uniqueName } from '../../support/servers.js';
 import { messageOf, newOrder, Orders, type StartedOrder } from '../workflow/support.js';

@@ -1,20 +1,20 @@
-import { afterAll, expect, test } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
+import { afterAll, expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
+import { appendToJournal } from '../../../src/log/journal/append-to-journal.js';
+import { forks } from '../../../src/log/journal/fork.js';
+import { ensureJournalIndexes } from '../../../src/log/journal/journal.js';
+import { readJournal } from '../../../src/log/journal/read-journal.js';
 import { createRecorder, record } from '../../../src/log/journal/recording.js';
+import { rebuildStateView } from '../../../src/log/views/rebuilding/rebuild-state-view.js';
+import { eventFork } from '../../../src/log/workflow/steps.js';
+import { orderLog } from '../../../src/order-log.js';
 import type { OrderEvent } from '../../../src/order/events.js';
 import { fold } from '../../../src/order/evolve.js';
 import { toView } from '../../../src/order/view.js';
-import { forks } from '../../../src/log/journal/fork.js';
-import { appendToJournal } from '../../../src/log/journal/append-to-journal.js';
-import { ensureJournalIndexes } from '../../../src/log/journal/journal.js';
-import { readJournal } from '../../../src/log/journal/read-journal.js';
 import { onlyView, orders } from '../../../src/views/orders.js';
-import { rebuildStateView } from '../../../src/log/views/rebuilding/rebuild-state-view.js';
-import { eventFork } from '../../../src/log/workflow/steps.js';
 import { states } from '../../order/examples.js';
 import { logOf, openDatabase } from '../../support/database.js';
-import { orderLog } from '../../../src/order-log.js';
 
 const database = await openDatabase();
 const { db } = database;

@@ -1,15 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, describe, expect, test } from '@jest/globals';
-import { createRecorder, record } from '../../../src/log/journal/recording.js';
-import { createResumptionActivities } from '../../../src/log/journal/resumption-activities.js';
 import { forks } from '../../../src/log/journal/fork.js';
 import { ensureJournalIndexes } from '../../../src/log/journal/journal.js';
 import { readJournal } from '../../../src/log/journal/read-journal.js';
+import { createRecorder, record } from '../../../src/log/journal/recording.js';
+import { createResumptionActivities } from '../../../src/log/journal/resumption-activities.js';
 import { eventsSetAside } from '../../../src/log/journal/set-aside.js';
+import { orderLog } from '../../../src/order-log.js';
 import { orders } from '../../../src/views/orders.js';
 import { note, states } from '../../order/examples.js';
 import { logOf, openDatabase } from '../../support/database.js';
-import { orderLog } from '../../../src/order-log.js';
 
 const database = await openDatabase();
 const { db } = database;

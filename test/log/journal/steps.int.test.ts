@@ -1,15 +1,15 @@
-import { afterAll, expect, test } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
-import { createActivities } from '../../../workers/roles/activities.js';
+import { afterAll, expect, test } from '@jest/globals';
 import { getStock } from '../../../src/effects/inventory/stock.js';
 import { sandboxLedger } from '../../../src/effects/payments/sandbox-ledger.js';
+import { eventFork } from '../../../src/log/workflow/steps.js';
 import { fold } from '../../../src/order/evolve.js';
 import { orders } from '../../../src/views/orders.js';
-import { eventFork } from '../../../src/log/workflow/steps.js';
+import { createActivities } from '../../../workers/roles/activities.js';
 import { create, states } from '../../order/examples.js';
 import { Scenario } from '../../order/specification.js';
-import { setUpStock } from '../../support/stock.js';
 import { logOf, openDatabase } from '../../support/database.js';
+import { setUpStock } from '../../support/stock.js';
 
 const database = await openDatabase();
 const { db } = database;

@@ -1,13 +1,13 @@
 import { describe, expect, test } from '@jest/globals';
+import { diff } from '../../../src/log/journal/diff.js';
+import type { StateDifference } from '../../../src/log/journal/differences.js';
+import { stateAt } from '../../../src/log/journal/time-travel.js';
+import { orderLog } from '../../../src/order-log.js';
 import type { OrderEvent } from '../../../src/order/events.js';
 import { fold } from '../../../src/order/evolve.js';
 import type { Order } from '../../../src/order/order.js';
 import { toView } from '../../../src/order/view.js';
-import type { StateDifference } from '../../../src/log/journal/differences.js';
-import { diff } from '../../../src/log/journal/diff.js';
-import { stateAt } from '../../../src/log/journal/time-travel.js';
 import { amend, hold, note, states } from '../../order/examples.js';
-import { orderLog } from '../../../src/order-log.js';
 
 const all = Object.entries(states).map(([name, scenario]) => [name, scenario.log] as const);
 

@@ -1,11 +1,11 @@
-import { afterAll, expect, test } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
+import { afterAll, expect, test } from '@jest/globals';
 import { appendToJournal } from '../../../src/log/journal/append-to-journal.js';
 import { ensureJournalIndexes, journal } from '../../../src/log/journal/journal.js';
 import { holdsTruncatedLog, restoreLog, truncationPoints } from '../../../src/log/journal/truncated-log.js';
-import { logOf, openDatabase } from '../../support/database.js';
-import { states } from '../../order/examples.js';
 import { orderLog } from '../../../src/order-log.js';
+import { states } from '../../order/examples.js';
+import { logOf, openDatabase } from '../../support/database.js';
 
 const database = await openDatabase();
 const { db } = database;

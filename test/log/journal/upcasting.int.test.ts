@@ -1,18 +1,18 @@
-import { afterAll, expect, test } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
-import { type ContinuedOrder, orderWorkflow, workflowId, orderLog } from '../../../src/order-log.js';
+import { afterAll, expect, test } from '@jest/globals';
+import { foldHistory, readHistoryLog } from '../../../src/log/history/history.js';
+import { forks } from '../../../src/log/journal/fork.js';
+import { ensureJournalIndexes, journal } from '../../../src/log/journal/journal.js';
+import { readJournal } from '../../../src/log/journal/read-journal.js';
 import { record } from '../../../src/log/journal/recording.js';
+import { eventFork } from '../../../src/log/workflow/steps.js';
+import { type ContinuedOrder, orderWorkflow, workflowId, orderLog } from '../../../src/order-log.js';
 import type { OrderEvent, StoredEvent } from '../../../src/order/events.js';
 import { fold } from '../../../src/order/evolve.js';
 import { upcast } from '../../../src/order/upcasters.js';
-import { forks } from '../../../src/log/journal/fork.js';
-import { foldHistory, readHistoryLog } from '../../../src/log/history/history.js';
-import { ensureJournalIndexes, journal } from '../../../src/log/journal/journal.js';
-import { readJournal } from '../../../src/log/journal/read-journal.js';
 import { orders as orderViews } from '../../../src/views/orders.js';
-import { eventFork } from '../../../src/log/workflow/steps.js';
-import { openDatabase } from '../../support/database.js';
 import { type StoredRun, storedRuns } from '../../golden/stored-events.js';
+import { openDatabase } from '../../support/database.js';
 import { uniqueName } from '../../support/servers.js';
 import { Orders } from '../workflow/support.js';
 

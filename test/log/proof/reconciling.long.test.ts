@@ -1,22 +1,22 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Db, UpdateFilter } from 'mongodb';
+import { reconcileOrders } from '../../../src/effects/proof/reconcile-orders.js';
+import { verifyOrders } from '../../../src/effects/proof/verify-orders.js';
 import { feedGenerations, feedState } from '../../../src/log/feed/generations.js';
 import { runSequencer } from '../../../src/log/feed/sequencer.js';
 import { journal, type JournalDocument } from '../../../src/log/journal/journal.js';
+import { updateStateView } from '../../../src/log/journal/state-view.js';
 import { endedReason, markStopped } from '../../../src/log/journal/stops.js';
 import { latestReconciliations, reconciliations } from '../../../src/log/proof/reconciliations.js';
-import { orders } from '../../../src/views/orders.js';
-import { updateStateView } from '../../../src/log/journal/state-view.js';
 import { reconcileScheduleId } from '../../../src/log/workflow/upkeep-messages.js';
+import { orderLog } from '../../../src/order-log.js';
+import { createLogger } from '../../../src/server/logging/logger.js';
+import { orders } from '../../../src/views/orders.js';
 import { startFeed } from '../../../workers/roles/feed.js';
 import { placedOrder, startTestApi, terminateWhenRecorded, type TestApi } from '../../support/api.js';
 import { deleteHistory } from '../../support/retention.js';
 import { until } from '../../support/until.js';
-import { createLogger } from '../../../src/server/logging/logger.js';
-import { orderLog } from '../../../src/order-log.js';
-import { verifyOrders } from '../../../src/effects/proof/verify-orders.js';
-import { reconcileOrders } from '../../../src/effects/proof/reconcile-orders.js';
 
 let api: TestApi;
 let db: Db;

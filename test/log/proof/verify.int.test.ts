@@ -2,12 +2,14 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { Client } from '@temporalio/client';
 import type { Collection, Db, UpdateFilter } from 'mongodb';
-import { sandboxDatabase, sandboxLedger } from '../../../src/effects/payments/sandbox-ledger.js';
 import { done, movements, stock } from '../../../src/effects/inventory/stock.js';
+import { sandboxDatabase, sandboxLedger } from '../../../src/effects/payments/sandbox-ledger.js';
+import { verifyOrders } from '../../../src/effects/proof/verify-orders.js';
 import { feedHead } from '../../../src/log/feed/feed.js';
 import { feedState } from '../../../src/log/feed/generations.js';
 import { journal, type JournalDocument } from '../../../src/log/journal/journal.js';
 import { type VerifyOptions } from '../../../src/log/proof/verify.js';
+import { orderLog } from '../../../src/order-log.js';
 import { connectTemporal } from '../../../src/server/connections.js';
 import { orders } from '../../../src/views/orders.js';
 import {
@@ -17,11 +19,9 @@ import {
   terminateWhenRecorded,
   type TestApi,
 } from '../../support/api.js';
+import { continuedAsNew, deleteHistory } from '../../support/retention.js';
 import { startSequencing } from '../../support/sequencing.js';
 import { until } from '../../support/until.js';
-import { continuedAsNew, deleteHistory } from '../../support/retention.js';
-import { orderLog } from '../../../src/order-log.js';
-import { verifyOrders } from '../../../src/effects/proof/verify-orders.js';
 
 let api: TestApi;
 let db: Db;

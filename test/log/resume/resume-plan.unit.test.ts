@@ -1,8 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
+import { type Known, planResumption } from '../../../src/log/resume/resume-plan.js';
+import { type OrderHistory, orderLog } from '../../../src/order-log.js';
 import type { EventDraft, StoredEvent } from '../../../src/order/events.js';
 import type { Order } from '../../../src/order/order.js';
-import { type OrderHistory, orderLog } from '../../../src/order-log.js';
-import { type Known, planResumption } from '../../../src/log/resume/resume-plan.js';
 import { states } from '../../order/examples.js';
 
 const { log } = states.onItsWay;

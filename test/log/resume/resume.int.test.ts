@@ -1,18 +1,19 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { openAll } from '../../../src/access/persons/opening.js';
 import proto from '@temporalio/proto';
 import type { Db } from 'mongodb';
-import { workflowId, orderLog } from '../../../src/order-log.js';
-import { forks } from '../../../src/log/journal/fork.js';
+import { openAll } from '../../../src/access/persons/opening.js';
+import { verifyOrders } from '../../../src/effects/proof/verify-orders.js';
 import { readHistoryLog } from '../../../src/log/history/history.js';
+import { forks } from '../../../src/log/journal/fork.js';
 import { journal } from '../../../src/log/journal/journal.js';
 import { readJournal } from '../../../src/log/journal/read-journal.js';
-import { resume, type ResumeOptions } from '../../../src/log/resume/resume.js';
-import type { ResumeReport } from '../../../src/log/resume/resume-report.js';
 import { eventsSetAside } from '../../../src/log/journal/set-aside.js';
-import { orders } from '../../../src/views/orders.js';
 import { updateStateView } from '../../../src/log/journal/state-view.js';
+import type { ResumeReport } from '../../../src/log/resume/resume-report.js';
+import { resume, type ResumeOptions } from '../../../src/log/resume/resume.js';
+import { workflowId, orderLog } from '../../../src/order-log.js';
+import { orders } from '../../../src/views/orders.js';
 import type { RunningWorker } from '../../../workers/roles/worker.js';
 import {
   orderBody,
@@ -24,7 +25,6 @@ import {
 } from '../../support/api.js';
 import { deleteHistory } from '../../support/retention.js';
 import { until } from '../../support/until.js';
-import { verifyOrders } from '../../../src/effects/proof/verify-orders.js';
 
 const LIMIT_MS = 120_000;
 

@@ -1,21 +1,23 @@
 import { randomUUID } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
-import type { OrderEvent, EventDraft } from '../../../src/order/events.js';
 import { NewerEvent } from '../../../src/log/entity.js';
+import { Fenced } from '../../../src/log/feed/fencing.js';
 import { feedState } from '../../../src/log/feed/generations.js';
 import { journal } from '../../../src/log/journal/journal.js';
-import { Fenced } from '../../../src/log/feed/fencing.js';
-import { customers, findCustomer } from '../../../src/views/customers.js';
-import { dailyStats, listDailyStats } from '../../../src/views/daily-stats.js';
 import { BuildFeeder } from '../../../src/log/views/feeding/build-feeder.js';
 import { intervene, listParked, parkedAudit } from '../../../src/log/views/feeding/interventions.js';
-import { productDemand } from '../../../src/views/product-demand.js';
 import { viewBuilds, buildsOf, takeOverView } from '../../../src/log/views/feeding/view-builds.js';
 import type { View } from '../../../src/log/views/view.js';
-import { logOf } from '../../support/database.js';
+import { orderLog } from '../../../src/order-log.js';
+import type { OrderEvent, EventDraft } from '../../../src/order/events.js';
+import type { Order } from '../../../src/order/order.js';
+import { customers, findCustomer } from '../../../src/views/customers.js';
+import { dailyStats, listDailyStats } from '../../../src/views/daily-stats.js';
+import { productDemand } from '../../../src/views/product-demand.js';
+import { views } from '../../../src/views/views.js';
 import { create, dispatch, refund, ship } from '../../order/examples.js';
 import { Scenario } from '../../order/specification.js';
-import { views } from '../../../src/views/views.js';
+import { logOf } from '../../support/database.js';
 import {
   caughtUp,
   contentsOf,
@@ -27,8 +29,6 @@ import {
   parkedOf,
   publish,
 } from './support.js';
-import { orderLog } from '../../../src/order-log.js';
-import type { Order } from '../../../src/order/order.js';
 
 const { db, run, runners } = await openViews();
 

@@ -1,5 +1,18 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { checkDatabaseIdentity } from '../../../src/effects/database/database-identity.js';
+import { stockOutside } from '../../../src/effects/inventory/stock-restore.js';
+import type { StoredEvent } from '../../../src/log/entity.js';
+import { feedGenerations } from '../../../src/log/feed/generations.js';
+import { runSequencer } from '../../../src/log/feed/sequencer.js';
+import { forks } from '../../../src/log/journal/fork.js';
+import { journal } from '../../../src/log/journal/journal.js';
+import { readJournal, readStored } from '../../../src/log/journal/read-journal.js';
+import { restoreLog } from '../../../src/log/journal/truncated-log.js';
+import { rebuildJournal } from '../../../src/log/views/rebuilding/rebuild-journal.js';
+import { storeRebuilds } from '../../../src/log/views/rebuilding/store-rebuild.js';
+import { viewsStatus } from '../../../src/log/views/status.js';
+import { stateQuery } from '../../../src/log/workflow/messages.js';
 import {
   type ContinuedOrder,
   type OrderState,
@@ -8,28 +21,15 @@ import {
   orderLog,
 } from '../../../src/order-log.js';
 import { fold } from '../../../src/order/evolve.js';
-import { toView } from '../../../src/order/view.js';
-import { forks } from '../../../src/log/journal/fork.js';
-import type { StoredEvent } from '../../../src/log/entity.js';
-import { journal } from '../../../src/log/journal/journal.js';
-import { readJournal, readStored } from '../../../src/log/journal/read-journal.js';
-import { restoreLog } from '../../../src/log/journal/truncated-log.js';
 import { upcast } from '../../../src/order/upcasters.js';
-import { feedGenerations } from '../../../src/log/feed/generations.js';
-import { runSequencer } from '../../../src/log/feed/sequencer.js';
+import { toView } from '../../../src/order/view.js';
 import { onlyView, orders } from '../../../src/views/orders.js';
-import { rebuildJournal } from '../../../src/log/views/rebuilding/rebuild-journal.js';
-import { storeRebuilds } from '../../../src/log/views/rebuilding/store-rebuild.js';
-import { viewsStatus } from '../../../src/log/views/status.js';
-import { stateQuery } from '../../../src/log/workflow/messages.js';
-import { logOf } from '../../support/database.js';
+import { views } from '../../../src/views/views.js';
 import { states } from '../../order/examples.js';
 import { placedOrder, startTestApi, type TestApi } from '../../support/api.js';
+import { logOf } from '../../support/database.js';
 import { continuedAsNew, deleteHistory } from '../../support/retention.js';
 import { until } from '../../support/until.js';
-import { views } from '../../../src/views/views.js';
-import { stockOutside } from '../../../src/effects/inventory/stock-restore.js';
-import { checkDatabaseIdentity } from '../../../src/effects/database/database-identity.js';
 
 let api: TestApi;
 beforeAll(async () => {

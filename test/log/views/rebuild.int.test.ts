@@ -1,25 +1,28 @@
 import { randomUUID } from 'node:crypto';
 import { expect, test } from '@jest/globals';
-import { record } from '../../../src/log/journal/recording.js';
-import type { OrderEvent, EventDraft } from '../../../src/order/events.js';
-import { beginGeneration, feedGenerations } from '../../../src/log/feed/generations.js';
 import { feedHead } from '../../../src/log/feed/feed.js';
+import { Fenced } from '../../../src/log/feed/fencing.js';
+import { beginGeneration, feedGenerations } from '../../../src/log/feed/generations.js';
+import { runSequencer } from '../../../src/log/feed/sequencer.js';
 import { appendToJournal } from '../../../src/log/journal/append-to-journal.js';
 import { journal } from '../../../src/log/journal/journal.js';
-import { Fenced } from '../../../src/log/feed/fencing.js';
-import { runSequencer } from '../../../src/log/feed/sequencer.js';
-import { customers, findCustomer } from '../../../src/views/customers.js';
-import { type OrderDocument, orders, ordersVersion, toDocument } from '../../../src/views/orders.js';
+import { record } from '../../../src/log/journal/recording.js';
+import { buildsOf, rollBack } from '../../../src/log/views/feeding/view-builds.js';
 import {
   isStateViewOutdated,
   rebuildStateView,
 } from '../../../src/log/views/rebuilding/rebuild-state-view.js';
 import { rebuild } from '../../../src/log/views/rebuilding/rebuild.js';
-import { buildsOf, rollBack } from '../../../src/log/views/feeding/view-builds.js';
-import { viewsStatus } from '../../../src/log/views/status.js';
 import { StoreRebuilder, storeRebuilds } from '../../../src/log/views/rebuilding/store-rebuild.js';
+import { viewsStatus } from '../../../src/log/views/status.js';
 import type { View } from '../../../src/log/views/view.js';
+import { orderLog } from '../../../src/order-log.js';
+import type { OrderEvent, EventDraft } from '../../../src/order/events.js';
 import { fold } from '../../../src/order/evolve.js';
+import type { Order } from '../../../src/order/order.js';
+import { customers, findCustomer } from '../../../src/views/customers.js';
+import { type OrderDocument, orders, ordersVersion, toDocument } from '../../../src/views/orders.js';
+import { views } from '../../../src/views/views.js';
 import { until } from '../../support/until.js';
 import {
   caughtUp,
@@ -33,9 +36,6 @@ import {
   pausedBefore,
   publish,
 } from './support.js';
-import { orderLog } from '../../../src/order-log.js';
-import { views } from '../../../src/views/views.js';
-import type { Order } from '../../../src/order/order.js';
 
 const { db, run, runners } = await openViews();
 

@@ -1,18 +1,18 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { Db } from 'mongodb';
-import { createRecorder, record } from '../../../src/log/journal/recording.js';
-import type { OrderEvent } from '../../../src/order/events.js';
+import { stockOutside } from '../../../src/effects/inventory/stock-restore.js';
 import { forks } from '../../../src/log/journal/fork.js';
 import { ensureJournalIndexes, journal } from '../../../src/log/journal/journal.js';
 import { readJournal } from '../../../src/log/journal/read-journal.js';
-import { orders, toDocument } from '../../../src/views/orders.js';
+import { createRecorder, record } from '../../../src/log/journal/recording.js';
 import { restore } from '../../../src/log/views/rebuilding/restore.js';
-import { logOf, openDatabase } from '../../support/database.js';
-import { states } from '../../order/examples.js';
-import { keptOrder, orderOf } from './support.js';
 import { orderLog } from '../../../src/order-log.js';
-import { stockOutside } from '../../../src/effects/inventory/stock-restore.js';
+import type { OrderEvent } from '../../../src/order/events.js';
+import { orders, toDocument } from '../../../src/views/orders.js';
+import { states } from '../../order/examples.js';
+import { logOf, openDatabase } from '../../support/database.js';
+import { keptOrder, orderOf } from './support.js';
 
 const database = await openDatabase();
 const { db } = database;

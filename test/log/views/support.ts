@@ -1,29 +1,29 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeEach } from '@jest/globals';
 import type { Db } from 'mongodb';
-import type { OrderEvent, EventDraft } from '../../../src/order/events.js';
-import { fold } from '../../../src/order/evolve.js';
-import type { Order } from '../../../src/order/order.js';
 import { feedHead } from '../../../src/log/feed/feed.js';
-import { FeedTail } from '../../../src/log/feed/tail.js';
 import { feedState } from '../../../src/log/feed/generations.js';
+import { FeedTail } from '../../../src/log/feed/tail.js';
 import { ensureJournalIndexes, journal } from '../../../src/log/journal/journal.js';
+import { ensureStateViewIndexes } from '../../../src/log/journal/state-view.js';
+import { type FeedViewDeps, feedView } from '../../../src/log/views/feeding/feed-view.js';
 import { foldBatch } from '../../../src/log/views/feeding/fold-batch.js';
 import { parkedAudit } from '../../../src/log/views/feeding/interventions.js';
 import { ensureParkedEventIndexes, parkedEvents } from '../../../src/log/views/feeding/parked-events.js';
-import { type FeedViewDeps, feedView } from '../../../src/log/views/feeding/feed-view.js';
 import { viewBuilds, buildsOf } from '../../../src/log/views/feeding/view-builds.js';
 import { watchStates } from '../../../src/log/views/feeding/watch-states.js';
-import { ensureStateViewIndexes } from '../../../src/log/journal/state-view.js';
-import { orders } from '../../../src/views/orders.js';
 import type { Kept } from '../../../src/log/views/rebuilding/restore.js';
 import { storeRebuilds } from '../../../src/log/views/rebuilding/store-rebuild.js';
 import { documents, type EntityView, type View } from '../../../src/log/views/view.js';
-import { logOf, openDatabase } from '../../support/database.js';
+import { orderLog } from '../../../src/order-log.js';
+import type { OrderEvent, EventDraft } from '../../../src/order/events.js';
+import { fold } from '../../../src/order/evolve.js';
+import type { Order } from '../../../src/order/order.js';
+import { orders } from '../../../src/views/orders.js';
 import { type StateName, states } from '../../order/examples.js';
+import { logOf, openDatabase } from '../../support/database.js';
 import { latch } from '../../support/latch.js';
 import { until } from '../../support/until.js';
-import { orderLog } from '../../../src/order-log.js';
 
 /** The logs of new orders, one in each of the named states. */
 export function newLogs(...names: readonly StateName[]): readonly (readonly [OrderEvent, ...OrderEvent[]])[] {

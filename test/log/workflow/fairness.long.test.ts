@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { NativeConnection, Worker } from '@temporalio/worker';
-import { workflowId, orderLog } from '../../../src/order-log.js';
-import { createActivities } from '../../../workers/roles/activities.js';
 import { ensureJournalIndexes } from '../../../src/log/journal/journal.js';
 import { ensureStateViewIndexes } from '../../../src/log/journal/state-view.js';
+import { workflowId, orderLog } from '../../../src/order-log.js';
 import { temporalConnectionOptions } from '../../../src/server/connections.js';
 import { createLogger } from '../../../src/server/logging/logger.js';
+import { createActivities } from '../../../workers/roles/activities.js';
 import { installRuntime } from '../../../workers/roles/worker.js';
 import { orderBody, startTestApi, type TestApi, workflowBundle } from '../../support/api.js';
 import { until } from '../../support/until.js';

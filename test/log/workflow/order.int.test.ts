@@ -1,14 +1,14 @@
-import { type ContinuedOrder, type FactMessage, orderWorkflow } from '../../../src/order-log.js';
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { ApplicationFailure as ActivityApplicationFailure } from '@temporalio/activity';
 import { WorkflowUpdateFailedError } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
 import { Worker } from '@temporalio/worker';
-import { limits } from '../../../src/order/commands.js';
-import { fold } from '../../../src/order/evolve.js';
 import type { RefusedUpdate } from '../../../src/log/workflow/messages.js';
 import { eventFork } from '../../../src/log/workflow/steps.js';
+import { type ContinuedOrder, type FactMessage, orderWorkflow } from '../../../src/order-log.js';
+import { limits } from '../../../src/order/commands.js';
+import { fold } from '../../../src/order/evolve.js';
 import { latch } from '../../support/latch.js';
 import { until } from '../../support/until.js';
 import {

@@ -1,3 +1,11 @@
+import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
+import process from 'node:process';
+import { Client, Connection, type WorkflowHandle, isGrpcServiceError } from '@temporalio/client';
+import { google, type temporal } from '@temporalio/proto';
+import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
+import { type Message, messageId, stateQuery } from '../../../src/log/workflow/messages.js';
+import type { ResumptionActivities } from '../../../src/log/workflow/steps.js';
 import {
   type Answer,
   type NewOrder,
@@ -8,20 +16,12 @@ import {
   orderWorkflow,
   workflowId,
 } from '../../../src/order-log.js';
-import { randomUUID } from 'node:crypto';
-import { join } from 'node:path';
-import process from 'node:process';
-import { Client, Connection, type WorkflowHandle, isGrpcServiceError } from '@temporalio/client';
-import { google, type temporal } from '@temporalio/proto';
-import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import type { CommandData, FollowUpType } from '../../../src/order/commands.js';
 import type { EffectType } from '../../../src/order/effects.js';
 import type { OrderEvent } from '../../../src/order/events.js';
 import { rulesToday } from '../../../src/order/rules.js';
-import { until } from '../../support/until.js';
 import { upcast } from '../../../src/order/upcasters.js';
-import { type Message, messageId, stateQuery } from '../../../src/log/workflow/messages.js';
-import type { ResumptionActivities } from '../../../src/log/workflow/steps.js';
+import { until } from '../../support/until.js';
 
 const day = 24 * 60 * 60 * 1000;
 export const terms = { paymentDeadline: day, returnWindow: 30 * day, authorizationTtl: 7 * day };

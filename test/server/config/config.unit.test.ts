@@ -1,7 +1,7 @@
-import { afterAll, describe, expect, test } from '@jest/globals';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { afterAll, describe, expect, test } from '@jest/globals';
 import { Compile } from 'typebox/compile';
 import { settings } from '../../../src/api/schemas/endpoint.js';
 import { assertSandboxAllowed, readConfig } from '../../../src/server/config.js';

@@ -1,13 +1,13 @@
-import { afterAll, describe, expect, test } from '@jest/globals';
 import { execFile, spawn } from 'node:child_process';
 import { chmodSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { promisify } from 'node:util';
+import { afterAll, describe, expect, test } from '@jest/globals';
 import { withoutSecrets } from '../../../src/redaction.js';
-import { ConfigError } from '../../../src/server/config/variables.js';
 import { readConfig } from '../../../src/server/config.js';
+import { ConfigError } from '../../../src/server/config/variables.js';
 import { connectMongo } from '../../../src/server/connections.js';
 import { startServers } from '../../../src/server/embedded/servers.js';
 import { shared } from '../../support/servers.js';

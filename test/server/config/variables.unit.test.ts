@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from '@jest/globals';
 import { withoutSecrets } from '../../../src/redaction.js';
-import { ConfigError } from '../../../src/server/config/variables.js';
 import { readConfig } from '../../../src/server/config.js';
+import { ConfigError } from '../../../src/server/config/variables.js';
 import { HELP } from '../../../workers/start/help.mjs';
 
 /** The variables that `readConfig` looks at. */

@@ -1,8 +1,8 @@
-import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { findProgram, MONGOD } from '../../../src/server/embedded/binaries.js';
 import { EmbeddedServer, type ServerKind } from '../../../src/server/embedded/server.js';
 

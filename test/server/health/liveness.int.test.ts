@@ -1,7 +1,7 @@
-import { afterAll, expect, test } from '@jest/globals';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
+import { afterAll, expect, test } from '@jest/globals';
 import { createSystem } from '../../support/system.js';
 import { until } from '../../support/until.js';
 

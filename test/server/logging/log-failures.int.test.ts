@@ -1,6 +1,6 @@
-import { workflowId } from '../../../src/order-log.js';
 import { expect, test } from '@jest/globals';
 import { pino } from 'pino';
+import { workflowId } from '../../../src/order-log.js';
 import { format } from '../../../src/server/logging/logger.js';
 import { installRuntime, startOrderWorker } from '../../../workers/roles/worker.js';
 import { orderBody, startTestApi, workflowBundle } from '../../support/api.js';

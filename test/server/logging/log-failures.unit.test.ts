@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
-import { ApplicationFailure } from '@temporalio/common';
 import type { Context } from '@temporalio/activity';
+import { ApplicationFailure } from '@temporalio/common';
 import { MongoNetworkError } from 'mongodb';
 import { pino } from 'pino';
 import { logFailures } from '../../../src/server/logging/log-failures.js';

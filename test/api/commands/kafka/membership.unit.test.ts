@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
-import type { Consumer } from '@platformatic/kafka';
 import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
+import type { Consumer } from '@platformatic/kafka';
 import { Membership, SESSION_MS } from '../../../../src/api/commands/kafka/membership.js';
 
 /** Stands for the client, which reports changes of its group only by events. */

@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
+import { PartitionProgress } from '../../../../src/api/commands/kafka/partition-progress.js';
 import { KeyedQueue } from '../../../../src/concurrency/keyed-queue.js';
 import { createSemaphore } from '../../../../src/concurrency/semaphore.js';
-import { PartitionProgress } from '../../../../src/api/commands/kafka/partition-progress.js';
 
 test('an offset is done only when all earlier offsets are done', () => {
   const progress = new PartitionProgress(0, 7n);
