@@ -131,7 +131,7 @@ describe('a token', () => {
           .setProtectedHeader({ alg: 'HS256', kid: '1' })
           .sign(new TextEncoder().encode(await exportSPKI(first.publicKey))),
     ],
-    ['that is none', async () => 'nonsense'],
+    ['that is not a JWT', async () => 'nonsense'],
   ])('%s is refused', async (_, token) => {
     await expect(open().check(await token())).rejects.toMatchObject({ code: 'invalid_token' });
   });

@@ -189,7 +189,7 @@ describe('with authentication', () => {
       'over Temporal',
     ],
     [
-      'a key says who it is',
+      'a key identifies its client',
       'release o-1 --actor ada',
       { ORDERS_KEY: 'k' },
       2,

@@ -93,8 +93,8 @@ test.each([
   ['unknown', { type: 'unknown' }],
   ['an error', new Error('402')],
   ['of another effect', { type: 'refunded' }],
-  ['no object', 'ok'],
-  ['a declined that a void cannot have', { type: 'declined', code: 'x' }],
+  ['not an object', 'ok'],
+  ['a decline, which a void cannot have', { type: 'declined', code: 'x' }],
 ])('an answer that is %s is invalid', async (_, answer) => {
   await expect(provider(voided, answer).perform(false)).rejects.toThrow(OutcomeUnknown);
 });

@@ -631,7 +631,7 @@ test('under any sequence of events, no rule of the order is broken, and the orde
         assert.deepEqual(
           fold(walk.log.slice(half), stored),
           walk.order,
-          'a stored state goes on where it was',
+          'a stored state continues where it was',
         );
       },
     ),

@@ -168,7 +168,7 @@ describe('a malformed request is refused:', () => {
     ['a query encoded wrongly', 400, () => api.get('/v1/orders?q=%zz')],
     ['a query that encodes no UTF-8', 400, () => api.get('/v1/orders?q=%FF')],
     ['a query that encodes half a character', 400, () => api.get('/v1/orders?q=%ED%A0%80')],
-    ['a query encoded wrongly behind another question mark', 400, () => api.get('/v1/orders?q=a?%FF')],
+    ['a query encoded wrongly after another question mark', 400, () => api.get('/v1/orders?q=a?%FF')],
     ['a path that encodes no UTF-8', 400, () => api.get('/v1/orders/%C3%28')],
     [
       'a body in another charset',
@@ -204,11 +204,11 @@ describe('a malformed request is refused:', () => {
     ['a repeated query parameter', 400, () => api.get('/v1/orders?status=pending&status=confirmed')],
     ['a limit of 0', 400, () => api.get('/v1/orders?limit=0')],
     ['a limit of 201', 400, () => api.get('/v1/orders?limit=201')],
-    ['a limit that is no number', 400, () => api.get('/v1/orders?limit=1.5')],
+    ['a limit that is not an integer', 400, () => api.get('/v1/orders?limit=1.5')],
     ['an empty limit', 400, () => api.get('/v1/orders?limit=')],
     ['an unknown sort', 400, () => api.get('/v1/orders?sort=customer')],
     ['an unknown status', 400, () => api.get('/v1/orders?status=done')],
-    ['a time that is none', 400, () => api.get('/v1/orders?createdAt[gte]=yesterday')],
+    ['an invalid time', 400, () => api.get('/v1/orders?createdAt[gte]=yesterday')],
     [
       'a time beyond the year 9999',
       400,
@@ -235,7 +235,7 @@ describe('a malformed request is refused:', () => {
       () => api.post('/v1/orders', { body: orderBody(), headers: { prefer: 'wait=31' } }),
     ],
     [
-      'a wait that is no number',
+      'a wait that is not a number',
       400,
       () => api.post('/v1/orders', { body: orderBody(), headers: { prefer: 'wait=soon' } }),
     ],
@@ -249,7 +249,7 @@ describe('a malformed request is refused:', () => {
     ],
     ['a refund as text', 400, () => api.post('/v1/orders/a/refunds', { body: { amount: '5', reason: 'x' } })],
     [
-      'something where nothing belongs',
+      'a member in a body that has none',
       400,
       () => api.post('/v1/orders/a/release', { body: { reason: 'x' } }),
     ],

@@ -63,7 +63,7 @@ describe('a host name', () => {
 
 describe('a request that changes something', () => {
   test.each([
-    ['says no origin', {}],
+    ['names no origin', {}],
     ['is of our own page', { origin: `http://${OWN}`, 'sec-fetch-site': 'same-origin' }],
     ['is of our own page behind TLS', { origin: `https://${OWN}` }],
     [

@@ -169,7 +169,7 @@ describe('a diff', () => {
 
 describe('a log with an unreadable event', () => {
   test.each([
-    ['its type is none that there is', { $set: { type: 'Nonsense' } }],
+    ['its type is unknown', { $set: { type: 'Nonsense' } }],
     ['a newer version wrote it', { $set: { schemaVersion: 99 } }],
     ['its data is gone', { $unset: { data: '' as const } }],
   ])('is shown up to that event, and the answer says why not further: %s', async (_, change) => {

@@ -251,7 +251,7 @@ test('a different event under the same version is a fork, and nothing is overwri
   await record(orderLog, db, known);
   const [, second, third, fourth] = log;
   if (second === undefined || third === undefined || fourth === undefined) throw new Error('too short a log');
-  const forked: OrderEvent = { ...third, type: 'NoteAdded', data: { text: 'decided anew after a reset' } };
+  const forked: OrderEvent = { ...third, type: 'NoteAdded', data: { text: 'decided again after a reset' } };
 
   const failure = await record(orderLog, db, [second, forked, fourth]).catch((error: unknown) => error);
 

@@ -54,7 +54,7 @@ test('an old log is recorded as it was written, and is upcast when it is read', 
 
 test.each([
   ['an older worker’s, sent again', (old: StoredEvent) => [old, old]],
-  ['an older worker’s, decided anew in the replay of a newer one', (old: StoredEvent) => [old, upcast(old)]],
+  ['an older worker’s, decided again in the replay of a newer one', (old: StoredEvent) => [old, upcast(old)]],
   ['a newer worker’s, then that of an older one', (old: StoredEvent) => [upcast(old), old]],
 ])('equal events are not a fork: %s', async (_, versionsOf) => {
   const orderId = randomUUID();

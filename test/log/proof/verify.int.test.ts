@@ -130,12 +130,12 @@ describe('verify finds', () => {
       { version: 1, where: 'journal', kind: 'differs' },
     ],
     [
-      'an event of a type that there is not',
+      'an event of an unknown type',
       () => alterEvent(2, { $set: { type: 'Nonsense' } }),
       { where: 'journal', kind: 'differs', detail: expect.stringContaining('Event 2 of') },
     ],
     [
-      'an event of a version that there is not yet',
+      'an event of a newer version',
       () => alterEvent(2, { $set: { schemaVersion: 99 } }),
       { where: 'journal', kind: 'differs', detail: expect.stringContaining('@99') },
     ],
@@ -164,7 +164,7 @@ describe('verify finds', () => {
       () => alterView({ $set: { 'state.currency': 'XXX' } }),
       { where: 'view', kind: 'differs', detail: expect.stringContaining('state') },
     ],
-    ['a view that is behind', () => alterView({ $set: { version: 2 } }), { where: 'view', kind: 'behind' }],
+    ['a view that lags', () => alterView({ $set: { version: 2 } }), { where: 'view', kind: 'behind' }],
     [
       'a view that is ahead',
       () => alterView({ $set: { version: 99 } }),
@@ -384,8 +384,8 @@ describe('verify compares the outside with the log and finds', () => {
   });
 
   test.each([
-    ['an order that there is', () => orderId],
-    ['an order that there is not', () => randomUUID()],
+    ['an existing order', () => orderId],
+    ['an unknown order', () => randomUUID()],
   ])('an effect that the log never asked for, of %s', async (_, idOf) => {
     const of = idOf();
     const [goods, money] = [`${of}:release:99`, `${of}:capture:99`];

@@ -767,8 +767,8 @@ describe('an event of another version of the code', () => {
   });
 
   test.each([
-    ['a newer one wrote it', { $set: { schemaVersion: 99 } }],
-    ['it was altered to something that none has written', { $set: { type: 'Nonsense', schemaVersion: 0 } }],
+    ['a newer version wrote it', { $set: { schemaVersion: 99 } }],
+    ['it was altered to an unknown type', { $set: { type: 'Nonsense', schemaVersion: 0 } }],
     ['a part of it was removed', { $unset: { actor: '' as const } }],
   ])('is passed on as stored if %s, and the other events as usual', async (_, change) => {
     const order = await recordOrder();
