@@ -114,7 +114,7 @@ test('a burst of new keys waits for its turn, and most of a flood of guessed key
 });
 
 test('while MongoDB is away, a known key works for a time, and an unknown key gets no verdict', async () => {
-  const server = await between();
+  const server = await mongodbToCut();
   try {
     const { key } = await addKey(db, { client: 'd', scopes: ['ops'] });
     const unknown = await addKey(db, { client: 'd', scopes: ['ops'] });
@@ -132,7 +132,7 @@ test('while MongoDB is away, a known key works for a time, and an unknown key ge
 });
 
 /** A connection to the shared MongoDB that the test can cut. */
-async function between(): Promise<{ mongo: Mongo; cut: () => void; close: () => Promise<void> }> {
+async function mongodbToCut(): Promise<{ mongo: Mongo; cut: () => void; close: () => Promise<void> }> {
   const { hostname, port } = new URL(shared.mongodbUri);
   const sockets = new Set<Socket>();
   let isCut = false;
@@ -149,12 +149,12 @@ async function between(): Promise<{ mongo: Mongo; cut: () => void; close: () => 
     client.pipe(target).pipe(client);
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
-  const { port: door } = server.address() as AddressInfo;
+  const { port: proxyPort } = server.address() as AddressInfo;
   const cut = () => {
     isCut = true;
     for (const socket of sockets) socket.destroy();
   };
-  const MONGODB_URI = `mongodb://127.0.0.1:${door}/?directConnection=true`;
+  const MONGODB_URI = `mongodb://127.0.0.1:${proxyPort}/?directConnection=true`;
   const mongo = connectMongo(readConfig({ MONGODB_URI, MONGODB_DB: db.databaseName }));
   return {
     mongo,

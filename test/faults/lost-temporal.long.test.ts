@@ -137,7 +137,7 @@ const ways: Readonly<
     },
   },
   declined: { to: () => api.place(paidWith('tok_declined')) },
-  // In the last two, an effect is in progress.
+  // In the last two states, an effect is in progress.
   'mid-capture': {
     to: async () => await ship(await api.place(paidWith('tok_slow')), noWait),
     on: async (order) => await order.tell('shipments/s1/deliver'),

@@ -164,7 +164,7 @@ test(
     await until(async () =>
       expect(await journal(orderLog, db).countDocuments({ unsequenced: true })).toBe(0),
     );
-    // Rebuilt twice, so that the view has a kept build.
+    // Rebuilds twice, so that the view has a kept build.
     await rebuild(orderLog, customers, rebuilding());
     await rebuild(orderLog, customers, rebuilding());
     for (const secret of secrets) expect(await readable(customerId, orderIds)).toContain(secret);

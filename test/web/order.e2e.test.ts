@@ -15,12 +15,12 @@ let browser: Browser;
 let context: BrowserContext;
 let page: Page;
 /** An order that was shipped and delivered. */
-let told: PlacedOrder;
+let delivered: PlacedOrder;
 
 beforeAll(async () => {
   site = await openSite();
   ({ system, api, browser, context, page } = site);
-  told = await placeDelivered(api, 'told');
+  delivered = await placeDelivered(api, 'delivered');
 }, 120_000);
 afterAll(() => site?.close(), 60_000);
 
@@ -85,15 +85,15 @@ describe('an order', () => {
     const fresh = await context.newPage();
     const asked: string[] = [];
     fresh.on('request', (request) => asked.push(request.url().slice(site.server.address.length)));
-    await fresh.goto(`${site.server.address}/orders/told`);
+    await fresh.goto(`${site.server.address}/orders/delivered`);
     await fresh.getByText('As it is').waitFor();
-    const ofOrder = asked.filter((path) => /^\/v1\/orders\/told(\/events.*)?$/.test(path));
-    expect(ofOrder).toEqual(['/v1/orders/told', '/v1/orders/told/events?after=0&limit=1000']);
+    const ofOrder = asked.filter((path) => /^\/v1\/orders\/delivered(\/events.*)?$/.test(path));
+    expect(ofOrder).toEqual(['/v1/orders/delivered', '/v1/orders/delivered/events?after=0&limit=1000']);
     await fresh.close();
   });
 
   test('can be seen as it was, with the changes and what was allowed then', async () => {
-    await open('/orders/told');
+    await open('/orders/delivered');
     await shows('As it is');
     await page.getByRole('slider').focus();
     await page.keyboard.press('Home');
@@ -109,14 +109,14 @@ describe('an order', () => {
     await page.keyboard.press('End');
     await shows('As it is');
     expect(new URL(page.url()).search).toBe('');
-    const [, second] = (await read('/v1/orders/told/events')).data;
-    await open(`/orders/told?at=${second.occurredAt}`);
+    const [, second] = (await read('/v1/orders/delivered/events')).data;
+    await open(`/orders/delivered?at=${second.occurredAt}`);
     await shows(/As it was after version/);
     await page.locator('.why').getByText('Stock reserved').waitFor();
     await shows('the outcome of reserve, owed since version 1');
     const inTemporal = page.locator('.why').getByRole('link', { name: 'Its workflow in Temporal' });
     expect(await inTemporal.getAttribute('href')).toMatch(
-      /^https:\/\/temporal\.example\/namespaces\/default\/workflows\/[^/]*told\/[^/]+\/history$/,
+      /^https:\/\/temporal\.example\/namespaces\/default\/workflows\/[^/]*delivered\/[^/]+\/history$/,
     );
     // The events that were expected then, not those that are expected now.
     await page.getByRole('list', { name: 'What was to come after version 2' }).waitFor();
@@ -145,9 +145,9 @@ describe('an order', () => {
 
   test('shows its future after now, with expected events and times', async () => {
     const ahead = page.getByRole('list', { name: 'What is to come' });
-    const { deadlines: closing } = await read('/v1/orders/told/next');
+    const { deadlines: closing } = await read('/v1/orders/delivered/next');
     expect(closing).toEqual([{ what: 'return-window', at: expect.any(String) }]);
-    await open('/orders/told');
+    await open('/orders/delivered');
     await ahead.getByText('Return window closes').waitFor();
     expect(await ahead.locator('time').getAttribute('datetime')).toBe(closing[0].at);
     await page
@@ -168,7 +168,7 @@ describe('an order', () => {
   });
 
   test('shows its money and goods after each version', async () => {
-    const log = await told.log();
+    const log = await delivered.log();
     const versionOf = (type: string) => log.indexOf(type) + 1;
     const none = { Reserved: '0', Shipped: '0', Delivered: '0', Returned: '0' };
     for (const [version, money, goods] of [
@@ -177,7 +177,7 @@ describe('an order', () => {
       [versionOf('PaymentAuthorized'), ['39.98', '0.00'], { Ordered: '2', ...none, Reserved: '2' }],
       [log.length, ['39.98', '39.98'], { Ordered: '2', ...none, Shipped: '2', Delivered: '2' }],
     ] as const) {
-      await open(`/orders/told?v=${version}`);
+      await open(`/orders/delivered?v=${version}`);
       await shows(`Version ${version} of ${log.length}`);
       expect(await bars('Money')).toEqual({ Authorized: money[0], Captured: money[1], Refunded: '0.00' });
       expect(await bars('Goods')).toEqual(goods);
@@ -188,16 +188,16 @@ describe('an order', () => {
     const own = await context.newPage();
     const later = (time: string) => new Date(Date.parse(time) + (2 * 24 + 4) * 3_600_000).toISOString();
     // Shifts the shipment's events by a weekend.
-    await own.route('**/v1/orders/told/events*', async (route) => {
+    await own.route('**/v1/orders/delivered/events*', async (route) => {
       const { data, ...rest } = await (await route.fetch()).json();
       const moved = data.map((event: { version: number; occurredAt: string }) =>
         event.version > 4 ? { ...event, occurredAt: later(event.occurredAt) } : event,
       );
       await route.fulfill({ json: { data: moved, ...rest } });
     });
-    const confirmedAt = (await read('/v1/orders/told/events')).data[3].occurredAt;
+    const confirmedAt = (await read('/v1/orders/delivered/events')).data[3].occurredAt;
     const nextDay = new Date(Date.parse(confirmedAt) + 24 * 3_600_000).toISOString();
-    await own.goto(`${site.server.address}/orders/told?at=${nextDay}`);
+    await own.goto(`${site.server.address}/orders/delivered?at=${nextDay}`);
     await own.getByText('As it was after version 4').waitFor();
     await own.getByRole('button', { name: 'By clock' }).click();
     await own.locator('.line .gap').getByText('2 d 4 h').waitFor();
@@ -241,11 +241,11 @@ describe('an order', () => {
     const own = await context.newPage();
     const asked: string[] = [];
     own.on('request', (request) => asked.push(new URL(request.url()).pathname));
-    await own.route('**/v1/orders/told', async (route) => {
+    await own.route('**/v1/orders/delivered', async (route) => {
       const order = await (await route.fetch()).json();
       await route.fulfill({ json: { ...order, version: 1_001 } });
     });
-    await own.goto(`${site.server.address}/orders/told`);
+    await own.goto(`${site.server.address}/orders/delivered`);
     const badge = own.locator('.proof');
     await badge.getByText('not checked yet').waitFor();
     await own.locator('.line .ghost.deadline').waitFor();
@@ -395,8 +395,8 @@ describe('an order', () => {
   test('can be read without JavaScript', async () => {
     const plain = await browser.newContext({ javaScriptEnabled: false });
     const reader = await plain.newPage();
-    await reader.goto(`${site.server.address}/orders/told`);
-    expect(await reader.locator('article').innerText()).toMatch(/Order told[^]*completed[^]*EUR 39\.98/);
+    await reader.goto(`${site.server.address}/orders/delivered`);
+    expect(await reader.locator('article').innerText()).toMatch(/Order delivered[^]*completed[^]*EUR 39\.98/);
     await plain.close();
   });
 });
@@ -406,7 +406,7 @@ test('with AUTH=on the page signs in, and shows only the buttons that its reader
   const { key } = await addKey(system.db, { client: 'desk', scopes: ['orders:read', 'events:read'] });
   const own = await browser.newContext({ viewport: desktop });
   const reader = await own.newPage();
-  await reader.goto(`${guarded.address}/orders/told`);
+  await reader.goto(`${guarded.address}/orders/delivered`);
   await reader.getByLabel('API key').fill('ordk_wrong');
   await reader.getByRole('button', { name: 'Sign in' }).click();
   await reader.getByRole('alert').getByText(/key/).waitFor();

@@ -16,12 +16,12 @@ let api: Api;
 let context: BrowserContext;
 let page: Page;
 /** An order that was shipped and delivered. */
-let told: PlacedOrder;
+let delivered: PlacedOrder;
 
 beforeAll(async () => {
   site = await openSite();
   ({ system, api, context, page } = site);
-  told = await placeDelivered(api, 'paged');
+  delivered = await placeDelivered(api, 'paged');
 }, 120_000);
 afterEach(async () => {
   await page.setViewportSize(desktop);
@@ -271,7 +271,7 @@ describe('the page', () => {
 
   test('lists any number of orders with few rows in the document', async () => {
     const many = await context.newPage();
-    await many.addInitScript({ content: answerWithMany(await told.view()) });
+    await many.addInitScript({ content: answerWithMany(await delivered.view()) });
     await many.goto(`${site.server.address}/orders`);
     await many.getByText('100,000 orders').waitFor();
     const rows = many.locator('.orders-space [role=row]');

@@ -47,7 +47,7 @@ function masterKeys(...lines: readonly string[]): MasterKeys {
 }
 
 /** The key store of one process. */
-function process(db = database.db, masters = masterKeys(old)): KeyStore {
+function storeOfProcess(db = database.db, masters = masterKeys(old)): KeyStore {
   const store = openKeyStore(db, () => masters, keptKeys(folder));
   opened.push(store);
   return store;
@@ -56,15 +56,15 @@ function process(db = database.db, masters = masterKeys(old)): KeyStore {
 test('a key store recognizes whether it is another system’s, also after a rotation', async () => {
   const other = await openDatabase();
   try {
-    const store = process(other.db);
+    const store = storeOfProcess(other.db);
     expect(await store.identity()).toBe('empty');
     await store.searchKey();
     const identity = await store.identity();
-    const rotating = process(other.db, masterKeys(fresh, old));
+    const rotating = storeOfProcess(other.db, masterKeys(fresh, old));
     await rotating.rewrap();
-    expect(await process(other.db, masterKeys(fresh)).identity()).toBe(identity);
-    await process().searchKey();
-    expect(await process().identity()).not.toBe(identity);
+    expect(await storeOfProcess(other.db, masterKeys(fresh)).identity()).toBe(identity);
+    await storeOfProcess().searchKey();
+    expect(await storeOfProcess().identity()).not.toBe(identity);
   } finally {
     await other.close();
   }
@@ -72,18 +72,18 @@ test('a key store recognizes whether it is another system’s, also after a rota
 
 describe('the key of a customer', () => {
   test('is the same for all processes, also if they ask for it at the same time', async () => {
-    const processes = [process(), process(), process()];
+    const processes = [storeOfProcess(), storeOfProcess(), storeOfProcess()];
     // Opens the connections first: a store that takes over 300 ms counts as unavailable.
     await Promise.all(processes.map((one) => one.keysOf('c-same')));
     const keys = await Promise.all(processes.map((one) => one.sealingKey('c-same')));
     expect(new Set(keys.map(({ keyId }) => keyId)).size).toBe(1);
     const [{ keyId, key } = { keyId: '', key: Buffer.of() }] = keys;
-    expect(await process().opening(keyId)).toEqual(key);
-    expect(await process().keysOf('c-same')).toEqual([keyId]);
+    expect(await storeOfProcess().opening(keyId)).toEqual(key);
+    expect(await storeOfProcess().keysOf('c-same')).toEqual([keyId]);
   });
 
   test('is a spare key of the process, if there is one, and the customer then claims it', async () => {
-    const store = process();
+    const store = storeOfProcess();
     store.keepSpares();
     await until(async () => expect(await keyRows(database.db).countDocuments({})).toBeGreaterThan(100));
     const { keyId } = await store.sealingKey('c-spare');
@@ -93,29 +93,29 @@ describe('the key of a customer', () => {
   });
 
   test('is kept on this machine while the store is away, and is stored once a process reaches it', async () => {
-    const [one, two] = [process(away.db), process(away.db)];
+    const [one, two] = [storeOfProcess(away.db), storeOfProcess(away.db)];
     const key = await one.sealingKey('c-away');
     expect(await two.sealingKey('c-away')).toEqual(key);
     expect(await one.opening(key.keyId)).toEqual(key.key);
-    expect(await process().opening(key.keyId)).toEqual(key.key);
-    expect(await process().keysOf('c-away')).toEqual([key.keyId]);
+    expect(await storeOfProcess().opening(key.keyId)).toEqual(key.key);
+    expect(await storeOfProcess().keysOf('c-away')).toEqual([key.keyId]);
     expect(readdirSync(folder)).toEqual([]);
   });
 
   test('is claimed by the order that names it, even if the customer has another key', async () => {
-    const first = await process().sealingKey('c-two');
-    const { keyId } = await process(away.db).sealingKey('c-two-away');
+    const first = await storeOfProcess().sealingKey('c-two');
+    const { keyId } = await storeOfProcess(away.db).sealingKey('c-two-away');
     const file = keptKeys(folder).all()[0];
     await keyRows(database.db).insertOne({ _id: keyId, wrapped: file?.wrapped ?? '' });
-    await process().opening(keyId, 'c-two');
-    expect(await process().keysOf('c-two')).toEqual([first.keyId, keyId]);
-    expect((await process().sealingKey('c-two')).keyId).toBe(first.keyId);
+    await storeOfProcess().opening(keyId, 'c-two');
+    expect(await storeOfProcess().keysOf('c-two')).toEqual([first.keyId, keyId]);
+    expect((await storeOfProcess().sealingKey('c-two')).keyId).toBe(first.keyId);
   });
 });
 
 describe('a key that was retired', () => {
   test('opens what it has sealed, and a second later no process seals with it', async () => {
-    const [here, there] = [process(), process()];
+    const [here, there] = [storeOfProcess(), storeOfProcess()];
     const { keyId, key } = await here.sealingKey('c-retired');
     await there.sealingKey('c-retired');
     expect(await here.retire('c-retired')).toEqual([keyId]);
@@ -124,7 +124,7 @@ describe('a key that was retired', () => {
   });
 
   test('may be named by orders of its customer, but not by orders of another customer', async () => {
-    const store = process();
+    const store = storeOfProcess();
     const { keyId } = await store.sealingKey('c-owner');
     expect(await store.retire('c-thief', [keyId, 'neverseenkey'])).toEqual(['neverseenkey']);
     await store.destroy({ customerId: 'c-thief', keyIds: [keyId], why });
@@ -139,7 +139,7 @@ test('the keys for a page of orders are read in one query', async () => {
     ids.map((_id) => ({ _id, customerId: `c-${_id}`, wrapped: wrap(masters, _id, randomBytes(32)) })),
   );
   const [first = ''] = ids;
-  await process().destroy({ customerId: `c-${first}`, keyIds: [first], why });
+  await storeOfProcess().destroy({ customerId: `c-${first}`, keyIds: [first], why });
   const client = new MongoClient(shared.mongodbUri, { monitorCommands: true });
   // The driver repeats a query if a connection breaks, so answers are counted, not queries.
   const answers: unknown[] = [];
@@ -148,7 +148,7 @@ test('the keys for a page of orders are read in one query', async () => {
   });
   try {
     await client.db().command({ ping: 1 });
-    const reading = process(client.db(database.db.databaseName));
+    const reading = storeOfProcess(client.db(database.db.databaseName));
     const found = await reading.openingAll(new Set([...ids, 'neverseenkey']));
     expect([...found.values()].slice(1, -1).every((key) => Buffer.isBuffer(key))).toBe(true);
     expect([found.get(first), found.get('neverseenkey')]).toEqual(['destroyed', 'unknown']);
@@ -160,7 +160,7 @@ test('the keys for a page of orders are read in one query', async () => {
 
 describe('a key that was destroyed', () => {
   test('is gone for every process within a second, and the customer’s next key differs', async () => {
-    const [here, there] = [process(), process()];
+    const [here, there] = [storeOfProcess(), storeOfProcess()];
     const { keyId } = await here.sealingKey('c-gone');
     expect(await there.opening(keyId)).toBeInstanceOf(Buffer);
     await here.destroy({ customerId: 'c-gone', keyIds: [keyId], why });
@@ -175,7 +175,7 @@ describe('a key that was destroyed', () => {
   });
 
   test('is destroyed also in a store that never had it, as after a restore', async () => {
-    const store = process();
+    const store = storeOfProcess();
     expect(await store.opening('neverseenkey')).toBe('unknown');
     await store.destroy({ customerId: 'c-lost', keyIds: ['neverseenkey'], why });
     expect(await store.opening('neverseenkey')).toBe('destroyed');
@@ -183,13 +183,13 @@ describe('a key that was destroyed', () => {
 });
 
 test('rewrapped keys need only the first master key', async () => {
-  const { keyId, key } = await process().sealingKey('c-rewrapped');
-  const search = await process().searchKey();
-  const both = process(database.db, masterKeys(fresh, old));
+  const { keyId, key } = await storeOfProcess().sealingKey('c-rewrapped');
+  const search = await storeOfProcess().searchKey();
+  const both = storeOfProcess(database.db, masterKeys(fresh, old));
   expect(await both.rewrap()).toBeGreaterThan(1);
   expect(await both.rewrap()).toBe(0);
-  const after = process(database.db, masterKeys(fresh));
+  const after = storeOfProcess(database.db, masterKeys(fresh));
   expect(await after.opening(keyId)).toEqual(key);
   expect(await after.searchKey()).toEqual(search);
-  await expect(process().opening(keyId)).rejects.toThrow('MASTER_KEY_FILE lacks');
+  await expect(storeOfProcess().opening(keyId)).rejects.toThrow('MASTER_KEY_FILE lacks');
 });

@@ -71,7 +71,7 @@ async function tracesAtRest(orderId: string) {
   return await traces(orderId);
 }
 
-/** Without times: those of the command are later than those of its preview. */
+/** Removes times, because those of the command are later than those of its preview. */
 function timeless(value: unknown): unknown {
   return JSON.parse(JSON.stringify(value).replaceAll(/"\d{4}-\d\d-\d\dT[^"]+"/g, '"a time"'));
 }

@@ -69,7 +69,7 @@ describe('a cached view', () => {
 
   test('shares one query with the views that are read at the same time', async () => {
     const looks = { count: 0 };
-    const heard = hearing(countingReads(looks));
+    const heard = withReportedOrders(countingReads(looks));
     const views = await liveProcess(heard.db);
     const orderIds = Array.from({ length: 50 }, () => randomUUID());
     await Promise.all(orderIds.map((orderId) => write(logOf(states.confirmed, orderId))));
@@ -125,8 +125,8 @@ describe('a cached view', () => {
     const orderId = randomUUID();
     const log = logOf(states.confirmed, orderId);
     // Its stream seems live but reports no change of this order, so its cached view is stale.
-    const deaf = deafTo(orderId);
-    const views = await liveProcess(deaf);
+    const unaware = withoutChangesOf(orderId);
+    const views = await liveProcess(unaware);
     await write(log.slice(0, 1));
     await until(async () => expect(await isRemembered(views, orderId)).toBe(true));
     await write(log.slice(1, 2));
@@ -145,7 +145,7 @@ describe('a cached view', () => {
     const orderId = randomUUID();
     const log = logOf(states.confirmed, orderId);
     const slow = slowReader(orderId);
-    const heard = hearing(slow.db);
+    const heard = withReportedOrders(slow.db);
     const views = await liveProcess(heard.db);
     await write(log.slice(0, 1));
     const reading = views.read(orderId);
@@ -162,7 +162,7 @@ describe('a cached view', () => {
   });
 
   test('is not used while there is no change stream', async () => {
-    const views = processOf(streamless());
+    const views = processOf(withoutStream());
     const orderId = randomUUID();
     const log = logOf(states.confirmed, orderId);
     for (const event of log) {
@@ -174,7 +174,7 @@ describe('a cached view', () => {
   });
 
   test('is not used once the change stream is silent', async () => {
-    const stream = silent();
+    const stream = withSilentStream();
     const views = await liveProcess(stream.db, 1_500);
     const orderId = randomUUID();
     const log = logOf(states.confirmed, orderId);
@@ -209,7 +209,7 @@ describe('a cached view', () => {
     const orderId = randomUUID();
     const log = logOf(states.confirmed, orderId);
     const slow = slowReader(orderId);
-    const stream = mortal(slow.db);
+    const stream = withStreamToEnd(slow.db);
     const views = await liveProcess(stream.db);
     await write(log.slice(0, 1));
     const reading = views.read(orderId);
@@ -251,7 +251,7 @@ describe('a cached view', () => {
 describe('waiting for a view', () => {
   test.each([
     ['with a change stream', () => liveProcess()],
-    ['without one', async () => processOf(streamless())],
+    ['without one', async () => processOf(withoutStream())],
   ])('ends when the view is far enough, %s', async (_, open) => {
     const views = await open();
     const orderId = randomUUID();
@@ -305,19 +305,19 @@ function withCommands(change: (body: object, send: Command) => Promise<Document>
   return Object.create(itsDb, { command: { value: command } });
 }
 
-function streamless(): Db {
+function withoutStream(): Db {
   return withCommands(() => Promise.reject(new Error('no streams here')));
 }
 
 /** A database whose change stream `end` ends. It cannot be opened again before `revive`. */
-function mortal(itsDb: Db) {
+function withStreamToEnd(itsDb: Db) {
   let isDead = false;
-  const mortalDb = withCommands(async (body, send) => {
+  const changed = withCommands(async (body, send) => {
     if (isDead) throw new Error('no streams here');
     return await send(body);
   }, itsDb);
   return {
-    db: mortalDb,
+    db: changed,
     end: () => {
       isDead = true;
     },
@@ -328,7 +328,7 @@ function mortal(itsDb: Db) {
 }
 
 /** A database whose change stream opens, answers once, and is silent from then on. */
-function silent() {
+function withSilentStream() {
   const ended = latch();
   let answers = 0;
   const withoutAnswer = withCommands(async (body, send) => {
@@ -339,7 +339,7 @@ function silent() {
 }
 
 /** The database, and the orders that its change stream has reported so far. */
-function hearing(itsDb: Db) {
+function withReportedOrders(itsDb: Db) {
   const orderIds = new Set<string>();
   const heardDb = withCommands(async (body, send) => {
     const reply = await send(body);
@@ -351,7 +351,7 @@ function hearing(itsDb: Db) {
 }
 
 /** A database whose change stream leaves out one order. */
-function deafTo(orderId: string): Db {
+function withoutChangesOf(orderId: string): Db {
   return withCommands(async (body, send) => {
     const reply = await send(body);
     const heard = (change: object) => Reflect.get(change, 'orderId') !== orderId;

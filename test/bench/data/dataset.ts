@@ -13,7 +13,7 @@ import { create, deliver, dispatch, hold, release, ship, Story } from './story.j
 /** Orders that were in the database before anything was measured. */
 export interface Dataset {
   readonly orderIds: readonly string[];
-  /** with this status, in the order of a list by `-createdAt` */
+  /** the number of completed orders */
   readonly completed: number;
   /** events in the journal, at positions 1, 2, 3 … */
   readonly events: number;

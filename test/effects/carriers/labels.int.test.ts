@@ -13,7 +13,7 @@ const shippingAddress = { street: '1 Main St', city: 'Berlin', country: 'DE' };
 const wait = { prefer: 'wait=20' };
 
 /** An order with a shipment that can be labelled. */
-async function shipped(api: TestApi): Promise<string> {
+async function shippedOrder(api: TestApi): Promise<string> {
   const orderId = await placedOrder(api, { shippingAddress });
   const { status } = await api.post(`/v1/orders/${orderId}/shipments`, { body: {}, headers: wait });
   expect(status).toBe(200);
@@ -54,7 +54,7 @@ describe('with the sandbox', () => {
   });
 
   test('a label is booked, its shipment is dispatched with it, and the proof agrees', async () => {
-    const path = await shipped(api);
+    const path = await shippedOrder(api);
     const asked = { body: { carrier: 'DHL' }, headers: wait };
     const { status, body } = await api.post(`${path}/label`, asked);
     expect({ status, body }).toMatchObject({ status: 200, body: { events: [{ type: 'LabelRequested' }] } });
@@ -84,7 +84,7 @@ describe('with the sandbox', () => {
   });
 
   test('a refused label has a reason, and another carrier may be asked', async () => {
-    const path = await shipped(api);
+    const path = await shippedOrder(api);
     await api.post(`${path}/label`, { body: { carrier: 'Refusing Post' }, headers: wait });
     const label = { status: 'refused', carrier: 'Refusing Post', code: 'address_not_served' };
     await becomes(api, path, { label, allowedCommands: ['label', 'dispatch'] });
@@ -94,7 +94,7 @@ describe('with the sandbox', () => {
   });
 
   test('without a label, a dispatch names carrier and tracking number, as before', async () => {
-    const path = await shipped(api);
+    const path = await shippedOrder(api);
     for (const [body, pointer] of [
       [{}, '/carrier'],
       [{ trackingNumber: '1' }, '/carrier'],
@@ -119,7 +119,7 @@ describe('with the sandbox', () => {
   });
 
   test('the label of a cancelled shipment is still shown', async () => {
-    const path = await shipped(api);
+    const path = await shippedOrder(api);
     await api.post(`${path}/label`, { body: {}, headers: wait });
     await becomes(api, path, { label: { status: 'booked' } });
     await api.post(`/v1/orders/${orderIdIn(path)}/cancel`, { body: { reason: 'no' }, headers: wait });
@@ -152,7 +152,7 @@ describe('with the sandbox', () => {
       'the log has no effect',
     ],
   ])('the proof finds %s', async (_, alter, detail) => {
-    const path = await shipped(api);
+    const path = await shippedOrder(api);
     await api.post(`${path}/label`, { body: {}, headers: wait });
     await becomes(api, path, { label: { status: 'booked' } });
     const [key = ''] = await sandboxLabels(api.mongo.db).distinct('_id', { orderId: orderIdIn(path) });
@@ -200,7 +200,7 @@ describe('with a module from outside the project', () => {
   });
 
   test('it gets the parcel and the receiver, and its look-up proves the label', async () => {
-    const path = await shipped(api);
+    const path = await shippedOrder(api);
     await api.post(`${path}/label`, { body: {}, headers: wait });
     const label = { status: 'booked', carrier: 'Own Post', trackingNumber: 's1-1' };
     await becomes(api, path, { label });
@@ -244,7 +244,7 @@ describe('with a module from outside the project', () => {
   test('it is named if it hangs or throws, and delays no other order', async () => {
     const paths: string[] = [];
     for (const carrier of ['hang', 'throw']) {
-      const path = await shipped(api);
+      const path = await shippedOrder(api);
       await api.post(`${path}/label`, { body: { carrier } });
       paths.push(path);
     }
@@ -262,7 +262,7 @@ describe('with a module from outside the project', () => {
           }),
         );
     });
-    const path = await shipped(api);
+    const path = await shippedOrder(api);
     await api.post(`${path}/label`, { body: {} });
     await becomes(api, path, { label: { status: 'booked' } });
     // The parcel may leave under another number, whatever the outcome of the label.

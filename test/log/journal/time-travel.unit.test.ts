@@ -35,7 +35,7 @@ describe('an order as it was', () => {
 });
 
 /** The public shape, without the members that a diff leaves out. */
-function told(order: Order): unknown {
+function publicShape(order: Order): unknown {
   return JSON.parse(
     JSON.stringify(toView(order), (name, value: unknown) =>
       ['version', 'updatedAt', 'allowedCommands', 'blockedCommands'].includes(name) ? undefined : value,
@@ -94,7 +94,7 @@ describe('a diff', () => {
   test.each(all)('between any two versions leads from the one to the other (%s)', (_name, log) => {
     for (const from of versions(log)) {
       for (const to of versions(log).filter((version) => version >= from)) {
-        const [before, after] = [told(at(log, from)), told(at(log, to))];
+        const [before, after] = [publicShape(at(log, from)), publicShape(at(log, to))];
         const { changes, steps } = diff(orderLog, log, from, to);
         expect(applied(before, changes)).toEqual(after);
         expect(steps.map(({ version }) => version)).toEqual(versions(log.slice(from, to)));

@@ -52,7 +52,7 @@ async function recordOrder(more: object = {}): Promise<{ orderId: string; count:
 }
 
 /** Keeps the checkpoint of a named reader. */
-async function keep(reader: string, place: object, headers: Readonly<Record<string, string>> = {}) {
+async function keepCheckpoint(reader: string, place: object, headers: Readonly<Record<string, string>> = {}) {
   return await api.send('PUT', `/v1/readers/${reader}`, JSON.stringify(place), {
     'content-type': 'application/json',
     ...headers,
@@ -222,7 +222,7 @@ describe('the feed', () => {
     expect((await read('')).body).toMatchObject({ upTo: 3 });
     // The reader has kept no checkpoint yet.
     expect((await read('')).body).toMatchObject({ upTo: 3 });
-    expect(await keep('erp', { position: 3, generation: 1 })).toMatchObject({
+    expect(await keepCheckpoint('erp', { position: 3, generation: 1 })).toMatchObject({
       status: 200,
       body: { reader: 'erp', position: 3, generation: 1 },
     });
@@ -238,8 +238,10 @@ describe('the feed', () => {
     expect(data).toEqual([
       expect.objectContaining({ kind: 'reader', name: 'erp', position: 3, lag: head - 3, failures: 0 }),
     ]);
-    expect(await keep('erp', { position: 1, generation: 1 })).toMatchObject({ body: { position: 1 } });
-    expect(await keep('erp', { position: 2 })).toMatchObject({
+    expect(await keepCheckpoint('erp', { position: 1, generation: 1 })).toMatchObject({
+      body: { position: 1 },
+    });
+    expect(await keepCheckpoint('erp', { position: 2 })).toMatchObject({
       status: 400,
       body: { errors: [{ pointer: '/generation' }] },
     });
@@ -249,11 +251,11 @@ describe('the feed', () => {
   test('refuses an impossible checkpoint, and a reader together with a position', async () => {
     const head = await feedHead(orderLog, api.mongo.db);
     const before = await readerRows(api.mongo.db).find().toArray();
-    expect(await keep('erp', { position: head + 1, generation: 1 })).toMatchObject({
+    expect(await keepCheckpoint('erp', { position: head + 1, generation: 1 })).toMatchObject({
       status: 400,
       body: { code: 'position_unknown' },
     });
-    expect(await keep('erp', { position: 1, generation: 7 })).toMatchObject({
+    expect(await keepCheckpoint('erp', { position: 1, generation: 7 })).toMatchObject({
       status: 409,
       body: { code: 'feed_restored' },
     });
@@ -273,21 +275,21 @@ describe('the feed', () => {
     const { db } = api.mongo;
     const before = await readerRows(db).find().toArray();
     expect(
-      await keep('erp', { position: 1, generation: 1 }, { 'sec-fetch-site': 'cross-site' }),
+      await keepCheckpoint('erp', { position: 1, generation: 1 }, { 'sec-fetch-site': 'cross-site' }),
     ).toMatchObject({
       status: 403,
       body: { code: 'origin_not_allowed' },
     });
     expect(await readerRows(db).find().toArray()).toEqual(before);
-    expect((await keep('first', { position: 1, generation: 1 })).status).toBe(200);
+    expect((await keepCheckpoint('first', { position: 1, generation: 1 })).status).toBe(200);
     const { _id, ...row } = (await readerRows(db).findOne({ name: 'first' }))!;
     const others = Array.from({ length: READERS_OF_A_CLIENT }, (_, n) => ({ ...row, _id: `made-${n}` }));
     await readerRows(db).insertMany(others);
-    expect(await keep('one-more', { position: 1, generation: 1 })).toMatchObject({
+    expect(await keepCheckpoint('one-more', { position: 1, generation: 1 })).toMatchObject({
       status: 409,
       body: { code: 'too_many_readers' },
     });
-    expect((await keep('first', { position: 2, generation: 1 })).status).toBe(200);
+    expect((await keepCheckpoint('first', { position: 2, generation: 1 })).status).toBe(200);
     await readerRows(db).deleteMany({ name: 'first' });
   });
 
@@ -411,7 +413,7 @@ describe('the feed as a stream', () => {
       const ownAddress = await own.app.listen({ host: '127.0.0.1', port: 0 });
       const record = async (log: ReturnType<typeof logOf>) => {
         await appendToJournal(orderLog, db, log);
-        await positioned(own, log[0]?.orderId ?? '');
+        await sequenceUntilPositioned(own, log[0]?.orderId ?? '');
       };
       const first = logOf(states.refunded, randomUUID());
       await record(first);
@@ -507,7 +509,7 @@ describe('a feed that was restored', () => {
     ownAddress = await own.app.listen({ host: '127.0.0.1', port: 0 });
     const record = async (log: ReturnType<typeof logOf>) => {
       await appendToJournal(orderLog, db, log);
-      await positioned(own, log[0]?.orderId ?? '');
+      await sequenceUntilPositioned(own, log[0]?.orderId ?? '');
     };
     await record(logOf(states.completed, randomUUID()));
     kept = await feedHead(orderLog, db);
@@ -691,7 +693,7 @@ describe('the stream of an order’s log', () => {
       await own.startWorker();
       const ownAddress = await own.app.listen({ host: '127.0.0.1', port: 0 });
       const orderId = await placedOrder(own);
-      await positioned(own, orderId);
+      await sequenceUntilPositioned(own, orderId);
       await mongodb.kill();
       const opened = async (path: string, headers = {}) => {
         const response = await fetch(`${ownAddress}${path}`, { headers });
@@ -740,7 +742,7 @@ describe('the stream of an order’s log', () => {
 
 describe('an event of another version of the code', () => {
   /** The event as the feed's page and stream and the order's stream have it. */
-  async function told({ orderId }: { orderId: string }, version: number) {
+  async function asRead({ orderId }: { orderId: string }, version: number) {
     const { position = 0 } =
       (await readStored(orderLog, api.mongo.db, orderId, { from: version, limit: 1 }))[0] ?? {};
     const pages = await Promise.all([
@@ -763,7 +765,7 @@ describe('an event of another version of the code', () => {
       { $set: { schemaVersion: 1, ...fees }, $unset: { 'data.charges': '' } },
     );
     const today = { schemaVersion: 3, data: { charges: { shippingFee: 490, tax: 0, discount: 0 } } };
-    for (const event of await told(order, 1)) expect(event).toMatchObject(today);
+    for (const event of await asRead(order, 1)) expect(event).toMatchObject(today);
   });
 
   test.each([
@@ -774,7 +776,7 @@ describe('an event of another version of the code', () => {
     const order = await recordOrder();
     await journal(orderLog, api.mongo.db).updateOne({ _id: `${order.orderId}:2` }, change);
     const [stored] = await readStored(orderLog, api.mongo.db, order.orderId, { from: 2, limit: 1 });
-    for (const event of await told(order, 2)) expect(event).toEqual(stored);
+    for (const event of await asRead(order, 2)) expect(event).toEqual(stored);
     const { body } = await api.get(`/v1/orders/${order.orderId}/events`);
     expect(body.data).toHaveLength(order.count);
   });
@@ -808,7 +810,7 @@ async function untilPositioned(db: Db, orderId: string): Promise<void> {
 }
 
 /** Waits until the events of an order have positions, and stops the sequencer. */
-async function positioned({ mongo: { db } }: TestApi, orderId: string): Promise<void> {
+async function sequenceUntilPositioned({ mongo: { db } }: TestApi, orderId: string): Promise<void> {
   const done = new AbortController();
   const sequenced = runSequencer({ log: orderLog, db, signal: done.signal, heartbeat: () => undefined });
   await untilPositioned(db, orderId);
