@@ -130,6 +130,8 @@ test('an order is confirmed with TLS and credentials between the product and bot
 });
 
 test('the users of Temporal and MongoDB in Compose use TLS, and get no key of another user', () => {
+  for (const variable of ['MONGODB_URI', 'TEMPORAL_ADDRESS'])
+    expect(Object.values(services).filter(({ environment = {} }) => variable in environment)).not.toEqual([]);
   for (const [name, { environment = {}, volumes = [] }] of Object.entries(services)) {
     if ('MONGODB_URI' in environment)
       expect([name, environment['MONGODB_URI']]).toEqual([
