@@ -244,7 +244,7 @@ test('each shell block of the README and the docs does what it shows, or says wh
 }, 300_000);
 
 describe('the reference', () => {
-  test('has a request for every operation, in this order, that succeeds', async () => {
+  test('has a request for every operation, and all succeed in this order', async () => {
     const { paths } = await documentOf(address);
     const documented = Object.entries(paths).flatMap(([path, operations]) =>
       Object.keys(operations).map((method) => `${method.toUpperCase()} ${path}`),

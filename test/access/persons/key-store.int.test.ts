@@ -174,7 +174,7 @@ describe('a key that was destroyed', () => {
     expect((await there.sealingKey('c-gone')).keyId).not.toBe(keyId);
   });
 
-  test('is destroyed also in a store that never had it, as after a restore', async () => {
+  test('is known as destroyed in a store that never had it, as after a restore', async () => {
     const store = storeOfProcess();
     expect(await store.opening('neverseenkey')).toBe('unknown');
     await store.destroy({ customerId: 'c-lost', keyIds: ['neverseenkey'], why });

@@ -71,7 +71,7 @@ describe('a sealed value', () => {
   });
 
   test.each(['', 'Ada', 'sealed:', 'sealed:1:abc:def', 'sealed:2:abcdefghijkl:' + 'a'.repeat(60)])(
-    '%j is not a sealed value',
+    'is not %j',
     (text) => {
       expect(isSealed(text)).toBe(false);
     },
@@ -88,7 +88,7 @@ describe('the personal members of the commands', () => {
     AddNote: ['text'],
   };
 
-  test.each(['CreateOrder', ...followUpTypes] as const)('%s', (type) => {
+  test.each(['CreateOrder', ...followUpTypes] as const)('of %s are known', (type) => {
     const found = personalPathsIn(commands[type].body(bodyParts)).map(fieldOf);
     expect(found).toEqual(expected[type] ?? []);
   });
@@ -111,7 +111,7 @@ describe('the personal members of the commands', () => {
     expect(hasPersons({ type: 'CancelOrder', data: { reason: 'x' } })).toBe(false);
   });
 
-  test('are not in a list', () => {
+  test('may not be in a list', () => {
     const schema = { type: 'array', items: { properties: { name: { 'x-personal': true } } } };
     expect(() => personalPathsIn({ properties: { people: schema } })).toThrow(TypeError);
   });

@@ -100,7 +100,7 @@ describe('an order as it was', () => {
     expect(body.version).toBe(Math.max(...seen.keys()));
   });
 
-  test('is not found if the order is unknown, but not if it was only just accepted', async () => {
+  test('is not found for an unknown order, and not recorded yet for one that was just accepted', async () => {
     for (const query of ['?version=1', '?at=2026-01-01', '/diff']) {
       const unknown = await api.get(`/v1/orders/${randomUUID()}${query}`);
       expect(unknown).toMatchObject({ status: 404, body: { code: 'order_not_found' } });

@@ -488,7 +488,7 @@ test('a workflow that cannot be asked is not taken as proved', async () => {
   }
 });
 
-describe('with a history larger than one message', () => {
+describe('a history larger than one message', () => {
   const note = '\u6f22'.repeat(2_000);
 
   async function largeOrder(notes: number): Promise<string> {
