@@ -1,10 +1,10 @@
 import type { Db, IndexDescription } from 'mongodb';
 import { isSealed } from '../access/persons/sealing.js';
 import { keysOfDatabase } from '../access/persons/key-store-of.js';
-import { hasRoomForFacts } from '../order/facts.js';
+import { hasRoomForFacts } from '../order/received-facts.js';
 import { type Order, isFinished } from '../order/order.js';
 import { type OrderView, toView } from '../order/view.js';
-import type { StateDocument, StateView, Stopped } from '../log/journal/entity-log.js';
+import type { StateDocument, StateView, Stopped } from '../log/journal/state-document.js';
 import { type Concerns, concernIndexes, concernsOf } from './concerns.js';
 import { hasSealedPersons, personWords } from './person-words.js';
 import { searchWords } from './search-words.js';
@@ -83,7 +83,7 @@ export const ordersView: StateView<Order> = {
   version: ordersVersion,
   indexes: orderIndexes,
   toDocument,
-  further: { members: ['persons'], make: wordsOfPersons },
+  extra: { members: ['persons'], compute: wordsOfPersons },
 };
 
 export function orders(db: Db) {

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { type Endpoint, endpoints } from '../../src/endpoint/endpoint.js';
 import { endpointLog } from '../../src/endpoint/endpoint-log.js';
-import { stateViews } from '../../src/log/journal/entity-log.js';
+import { stateViews } from '../../src/log/journal/state-document.js';
 import { foldHistory, readHistoryLog } from '../../src/log/history/history.js';
 import { journal, ensureJournalIndexes } from '../../src/log/journal/journal.js';
 import { readJournal } from '../../src/log/journal/read-journal.js';

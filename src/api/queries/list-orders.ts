@@ -2,7 +2,7 @@ import type { Db, Filter } from 'mongodb';
 import type { OrderStatus } from '../../order/order.js';
 import type { FulfillmentStatus, OrderView, PaymentStatus } from '../../order/view.js';
 import { attentionFilters } from '../../attention/orders.js';
-import { ago } from '../../log/feed/lag.js';
+import { ago } from '../../log/time.js';
 import { answering } from '../../mongodb/durability.js';
 import { withTimeout } from '../../outages/timeout.js';
 import { onlyShown, type OrderDocument, orders, shown, type ShownView } from '../../views/orders.js';

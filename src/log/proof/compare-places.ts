@@ -2,7 +2,8 @@ import { isDeepStrictEqual } from 'node:util';
 import { asStored } from '../../mongodb/durability.js';
 import type { Draft, State } from '../entity.js';
 import { foldHistory, type HistoryLog } from '../history/history.js';
-import type { EntityLog, StateDocument } from '../journal/entity-log.js';
+import type { EntityLog } from '../journal/entity-log.js';
+import type { StateDocument } from '../journal/state-document.js';
 import type { RecordedEvent } from '../journal/journal.js';
 import { isSameEvent } from '../journal/same-event.js';
 import { endedReason, rewoundReason, type StopReason } from '../journal/stops.js';
@@ -123,8 +124,8 @@ export function compareViewWithFold<S extends State, D extends Draft>(
   if (view.version > events.length)
     return [found('differs', 'view', view.version, `the journal goes to version ${events.length}`)];
   const state = stateAt(log, events, view);
-  const further = new Set(log.view.further?.members);
-  const kept = Object.fromEntries(Object.entries(view).filter(([name]) => !further.has(name)));
+  const extra = new Set(log.view.extra?.members);
+  const kept = Object.fromEntries(Object.entries(view).filter(([name]) => !extra.has(name)));
   const fields = state === undefined ? 'everything' : differing(kept, log.view.toDocument(state));
   return [
     ...(fields === ''

@@ -2,16 +2,19 @@ import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import type { Db } from 'mongodb';
 import { isServerError } from '../../outages/server-error.js';
 import type { Draft, State } from '../entity.js';
+import { later } from '../time.js';
 import { batches } from '../../concurrency/async-iterables.js';
 import { committed } from '../../mongodb/durability.js';
-import { type AnyLog, type EntityLog, type StateDocument, stateViews } from '../journal/entity-log.js';
+import type { AnyLog, EntityLog } from '../journal/entity-log.js';
+import { type StateDocument, stateViews } from '../journal/state-document.js';
 import { forks } from '../journal/fork.js';
 import { readHistoryLog } from '../history/history.js';
 import { journal } from '../journal/journal.js';
 import { restoreLog } from '../journal/truncated-log.js';
 import type { OutsideRestore } from '../history/outside-restore.js';
 import type { CheckDatabaseIdentity } from '../history/check-database-identity.js';
-import { updateStateView, unfinishedIds } from '../journal/state-view.js';
+import { updateStateView } from '../journal/state-view.js';
+import { latestChangedIds, unfinishedIds } from '../journal/viewed-ids.js';
 import { clearStopped, forkedReason, markStopped } from '../journal/stops.js';
 import { type ListedEntity, listWorkflows } from '../history/workflow-list.js';
 import { endedUnrecorded } from '../resume/resume-all.js';
@@ -44,8 +47,8 @@ const reportedAtMost = 100;
  * Temporal's list lags by a moment, so entities that closed just before the last run are listed
  * again.
  */
-const overlapMs = 10 * 60_000;
-const firstLookBackMs = 24 * 60 * 60_000;
+const OVERLAP_MS = 10 * 60_000;
+const FIRST_LOOK_BACK_MS = 24 * 60 * 60_000;
 
 /**
  * Compares entities that are open, or were closed since the last run, with their journal and views.
@@ -75,7 +78,8 @@ export async function reconcile<S extends State, D extends Draft>(
   const startedAt = new Date().toISOString();
   await checkDatabaseIdentity?.({ client, db, taskQueue });
   const [last] = await latestReconciliations(log, db, 1);
-  const since = last === undefined ? later(startedAt, -firstLookBackMs) : later(last.startedAt, -overlapMs);
+  const since =
+    last === undefined ? later(startedAt, -FIRST_LOOK_BACK_MS) : later(last.startedAt, -OVERLAP_MS);
   const comparing = new Comparing(log, deps, heartbeat);
   const { report } = comparing;
   let rotation: readonly string[] = [];
@@ -92,7 +96,7 @@ export async function reconcile<S extends State, D extends Draft>(
   }
   await comparing.compareAll(notIn(running, unfinishedIds(log, db)));
   await comparing.compareAll(endedUnrecorded(log, { client, db, taskQueue }));
-  await comparing.compareAll(await changedSince(log, db, since, recentLimit));
+  await comparing.compareAll(await latestChangedIds(log, db, since, recentLimit));
   const lostSince = await temporalLostSince(log, client, db);
   if (lostSince !== undefined) await comparing.compareAll(unfinishedIds(log, db, lostSince));
   await comparing.compareAll(rotation);
@@ -159,17 +163,6 @@ async function* notIn(
   for await (const orderId of orderIds) if (!running.has(orderId)) yield orderId;
 }
 
-/** Entities that are not finished and have changed since a time; the latest ones. */
-async function changedSince(log: AnyLog, db: Db, since: string, limit: number): Promise<readonly string[]> {
-  if (limit === 0) return [];
-  return await stateViews(log, db)
-    .find({ updatedAt: { $gte: since }, finished: false }, { ...committed, projection: { _id: 1 } })
-    .sort({ updatedAt: -1 })
-    .limit(limit)
-    .map(({ _id }) => _id)
-    .toArray();
-}
-
 /**
  * Checks whether Temporal still knows the workflows of earlier reconciliations. If it does not know
  * the latest one, Temporal was restored or replaced.
@@ -179,7 +172,8 @@ async function changedSince(log: AnyLog, db: Db, since: string, limit: number): 
 async function temporalLostSince(log: AnyLog, client: Client, db: Db): Promise<string | undefined> {
   const [latest, ...earlier] = await latestReconciliations(log, db, 100);
   if (latest?.workflowId === undefined || (await isKnown(client, latest))) return undefined;
-  for (const report of earlier) if (await isKnown(client, report)) return later(report.startedAt, -overlapMs);
+  for (const report of earlier)
+    if (await isKnown(client, report)) return later(report.startedAt, -OVERLAP_MS);
   return '';
 }
 
@@ -313,9 +307,4 @@ async function repair<S extends State, D extends Draft>(
 function inRotation(orderIds: readonly string[], cursor: string | undefined): readonly string[] {
   const isInNextRound = (orderId: string) => cursor !== undefined && orderId >= cursor;
   return orderIds.toSorted((a, b) => Number(isInNextRound(a)) - Number(isInNextRound(b)) || (a < b ? 1 : -1));
-}
-
-/** `iso` plus `milliseconds`. */
-function later(iso: string, milliseconds: number): string {
-  return new Date(Date.parse(iso) + milliseconds).toISOString();
 }

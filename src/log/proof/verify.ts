@@ -1,14 +1,15 @@
 import type { Client } from '@temporalio/client';
 import type { Db } from 'mongodb';
 import type { Draft, State } from '../entity.js';
-import { ago } from '../feed/lag.js';
+import { ago } from '../time.js';
 import { feedHead } from '../feed/feed.js';
 import { batches } from '../../concurrency/async-iterables.js';
 import { committed } from '../../mongodb/durability.js';
-import { type AnyLog, type EntityLog, stateViews } from '../journal/entity-log.js';
+import type { AnyLog, EntityLog } from '../journal/entity-log.js';
+import { stateViews } from '../journal/state-document.js';
 import { journal } from '../journal/journal.js';
 import { journaledIds, notJournaled } from '../journal/read-journal.js';
-import { viewedIds } from '../journal/state-view.js';
+import { viewedIds } from '../journal/viewed-ids.js';
 import { listWorkflows } from '../history/workflow-list.js';
 import { compareEntity, type Comparison } from './comparison.js';
 import type { Discrepancy } from './discrepancy.js';
@@ -60,7 +61,7 @@ export const reportedAtMost = 1_000;
 const concurrency = 8;
 const progressEvery = 1_000;
 /** Events that have waited longer for a position when `verify` starts are reported. */
-const positionedWithinMs = 10_000;
+const POSITIONED_WITHIN_MS = 10_000;
 
 /**
  * Checks, entity by entity, that history, journal, fold, view and workflow agree; that what effects
@@ -83,7 +84,7 @@ export async function verify<S extends State, D extends Draft>(
   };
   const total = orderId === undefined ? (sample ?? (await stateViews(log, db).estimatedDocumentCount())) : 1;
 
-  const positionedBefore = ago(positionedWithinMs);
+  const positionedBefore = ago(POSITIONED_WITHIN_MS);
   const compareDeps = { client, db, asksWorkflow: true, positionedBefore, longestPauseMs };
 
   async function compareWithOutside(id: string): Promise<Comparison> {

@@ -1,11 +1,11 @@
 import type { Client } from '@temporalio/client';
-import type { Db } from 'mongodb';
 import type { Draft, State } from '../entity.js';
 import { batches } from '../../concurrency/async-iterables.js';
 import { committed } from '../../mongodb/durability.js';
-import { type AnyLog, type EntityLog, stateViews } from '../journal/entity-log.js';
+import type { AnyLog, EntityLog } from '../journal/entity-log.js';
+import { stateViews } from '../journal/state-document.js';
 import { journaledIds, notJournaled } from '../journal/read-journal.js';
-import { unfinishedIds } from '../journal/state-view.js';
+import { notViewed, unfinishedIds } from '../journal/viewed-ids.js';
 import { listWorkflows } from '../history/workflow-list.js';
 import type { ResumeCommand, ResumeReport } from './resume-report.js';
 import { resume, type ResumeOptions, type ResumeDeps } from './resume.js';
@@ -64,13 +64,6 @@ export async function* endedUnrecorded(
   { client, db, taskQueue }: Omit<ResumeDeps, 'continueAsNewAfter'>,
 ): AsyncGenerator<string, void> {
   for await (const batch of notJournaled(log, db, endedIds(log, client, taskQueue))) yield* batch;
-}
-
-async function notViewed(log: AnyLog, db: Db, orderIds: readonly string[]): Promise<readonly string[]> {
-  const viewed = new Set(
-    await stateViews(log, db).distinct('_id', { _id: { $in: [...orderIds] } }, committed),
-  );
-  return orderIds.filter((orderId) => !viewed.has(orderId));
 }
 
 async function* endedIds(log: AnyLog, client: Client, taskQueue: string): AsyncGenerator<string, void> {

@@ -5,7 +5,7 @@ import { withTimeout } from '../../outages/timeout.js';
 import type { Draft, State } from '../entity.js';
 import type { FeedTail } from '../feed/tail.js';
 import { runSequencer } from '../feed/sequencer.js';
-import { projecting, sequencing, type LeasedTask } from '../feed/leased-tasks.js';
+import { viewTask, sequencerTask, type LeasedTask } from '../feed/leased-tasks.js';
 import type { EntityLog } from '../journal/entity-log.js';
 import type { OutsideRestore } from '../history/outside-restore.js';
 import type { CheckDatabaseIdentity } from '../history/check-database-identity.js';
@@ -81,9 +81,9 @@ export function createFeedTasks<S extends State, D extends Draft>(
   const rebuilding = (rebuildId: string) => ({ db, rebuildId, ...activityLifetime() });
   return {
     leased: [
-      { name: sequencing(log.feedId), work: sequenceFeed },
+      { name: sequencerTask(log.feedId), work: sequenceFeed },
       ...views.map((view) => ({
-        name: projecting(view.name),
+        name: viewTask(view.name),
         work: async (signal: AbortSignal, heartbeat: () => void) => await feed(view, signal, heartbeat),
       })),
     ],

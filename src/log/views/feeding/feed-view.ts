@@ -105,8 +105,8 @@ class ViewFeeder<S extends State, D extends Draft> {
     this.waitMs = LONGEST_WAIT_MS;
     const beganAt = Date.now();
     const generation = generationOf(this.feeder.held);
-    const remembered = tail.remembered(generation, position, batchSize);
-    if (remembered !== undefined) return await this.apply(remembered, beganAt);
+    const recent = tail.recentEvents(generation, position, batchSize);
+    if (recent !== undefined) return await this.apply(recent, beganAt);
     const events = await tail.read(generation, position, batchSize);
     // Read after the events, so these belong to this generation or to an earlier one.
     const generations = await feedGenerations(this.log, db);

@@ -6,16 +6,12 @@ import { feedHead } from '../../feed/feed.js';
 import { Fenced } from '../../feed/fencing.js';
 import { prefetch } from '../../../concurrency/async-iterables.js';
 import { committed, durable, insertMissing } from '../../../mongodb/durability.js';
-import {
-  documentOf,
-  type AnyLog,
-  type EntityLog,
-  type StateDocument,
-  stateViews,
-} from '../../journal/entity-log.js';
+import type { AnyLog, EntityLog } from '../../journal/entity-log.js';
+import { documentOf, type StateDocument, stateViews } from '../../journal/state-document.js';
 import { type JournalDocument, journal } from '../../journal/journal.js';
 import { notJournaled, readJournals } from '../../journal/read-journal.js';
-import { updateStateView, stateViewIndexes, viewedIds } from '../../journal/state-view.js';
+import { updateStateView, stateViewIndexes } from '../../journal/state-view.js';
+import { viewedIds } from '../../journal/viewed-ids.js';
 import { Gap, stateAfter } from '../feeding/entity-states.js';
 import type { Rebuilding } from './rebuild.js';
 import {

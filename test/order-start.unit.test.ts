@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { fairnessKeyOf } from '../../src/views/order-start.js';
+import { fairnessKeyOf } from '../src/order-start.js';
 
 test('a fairness key is the issuer; of one that is too long for Temporal, a hash', () => {
   expect(fairnessKeyOf('shop')).toBe('shop');
