@@ -44,11 +44,16 @@ export const viewAndConcerns = {
   recorder: 0,
 } as const;
 
-/** A projection to the argument of `shown`. */
-export const onlyShown = { ...viewAndConcerns, owedSince: 0, pendingSince: 0, unmatchedSince: 0 } as const;
+/** A projection to the argument of `withoutCommandsIfStopped`. */
+export const viewAndStopped = {
+  ...viewAndConcerns,
+  owedSince: 0,
+  pendingSince: 0,
+  unmatchedSince: 0,
+} as const;
 
 /** A projection to the `OrderView` of an `OrderDocument`. */
-export const onlyView = { ...onlyShown, stopped: 0 } as const;
+export const onlyView = { ...viewAndStopped, stopped: 0 } as const;
 
 /**
  * Each index ends with `_id`, so that lists have a total order, and a cursor identifies one place.
@@ -111,10 +116,10 @@ export async function orderInView(db: Db, orderId: string): Promise<Order | unde
 }
 
 /** A view, and whether its order has stopped. */
-export type ShownView = OrderView & Pick<OrderDocument, 'stopped'>;
+export type ViewAndStopped = OrderView & Pick<OrderDocument, 'stopped'>;
 
-/** The view as it is shown: an order that has stopped offers no command. */
-export function shown({ stopped, ...view }: ShownView): OrderView {
+/** The view as clients see it: an order that has stopped offers no command. */
+export function withoutCommandsIfStopped({ stopped, ...view }: ViewAndStopped): OrderView {
   return stopped === undefined ? view : withoutCommands(view, stopped);
 }
 

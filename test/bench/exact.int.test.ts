@@ -8,7 +8,7 @@ import { type Steps, orderLog } from '../../src/order-log.js';
 import { createActivities } from '../../workers/roles/activities.js';
 import { setUpSandbox } from '../../src/effects/payments/sandbox-ledger.js';
 import type { Effect, Outcome } from '../../src/order/effects.js';
-import { restore } from '../../src/log/views/rebuilding/restore.js';
+import { restoreEntities } from '../../src/log/views/rebuilding/restore-entities.js';
 import { keptOrder, manyStates, newLogs } from '../log/views/support.js';
 import { eventually, orderBody, startTestApi, type TestApi } from '../support/api.js';
 import { shared } from '../support/servers.js';
@@ -96,7 +96,7 @@ test('round trips to MongoDB of orders that are restored from their histories, h
   const trips = async (logs: typeof open, isOpen: boolean): Promise<string> => {
     const kept = logs.map((log) => keptOrder(log, isOpen));
     const started = await commands.of(() =>
-      restore(orderLog, { db: api.mongo.db, outside: stockOutside }, kept, () => undefined),
+      restoreEntities(orderLog, { db: api.mongo.db, outside: stockOutside }, kept, () => undefined),
     );
     return started.map(({ commandName }) => commandName).join(' ');
   };

@@ -25,7 +25,7 @@ import { orderLog } from '../../src/order-log.js';
 import { runSequencer } from '../../src/log/feed/sequencer.js';
 import { feedHead, readFeed } from '../../src/log/feed/feed.js';
 import { verify } from '../../src/log/proof/verify.js';
-import { reconcile } from '../../src/log/proof/reconciling.js';
+import { reconcile } from '../../src/log/proof/reconcile.js';
 import { rebuildStateView } from '../../src/log/views/rebuilding/rebuild-state-view.js';
 import { rebuildJournal } from '../../src/log/views/rebuilding/rebuild-journal.js';
 

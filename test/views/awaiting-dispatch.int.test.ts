@@ -4,7 +4,7 @@ import type { OrderEvent, EventDraft } from '../../src/order/events.js';
 import { journal } from '../../src/log/journal/journal.js';
 import { intervene } from '../../src/log/views/feeding/interventions.js';
 import { buildsOf, rollBack } from '../../src/log/views/feeding/view-builds.js';
-import { rebuild } from '../../src/log/views/rebuilding/rebuild.js';
+import { rebuild } from '../../src/log/views/rebuilding/rebuild-view.js';
 import type { EntityView } from '../../src/log/views/view.js';
 import { awaitingDispatch, listAwaitingDispatch } from '../../src/views/awaiting-dispatch.js';
 import {

@@ -106,6 +106,6 @@ function shown(part: unknown): unknown {
   );
 }
 
-function isObject(value: unknown): value is Members {
+export function isObject(value: unknown): value is Members {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

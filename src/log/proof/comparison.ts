@@ -17,8 +17,8 @@ import {
   compareViewWithFold,
   compareWorkflowWithHistory,
   compareWorkflowWithJournal,
-  type Found,
-  found,
+  type Finding,
+  finding,
   lackedPositions,
 } from './compare-places.js';
 import type { Discrepancy } from './discrepancy.js';
@@ -127,7 +127,7 @@ async function compareOnce<S extends State, D extends Draft>(
     return [
       ...ifReadable(() => compareViewWithFold(log, view ?? undefined, journal)),
       ...(typeof history === 'string'
-        ? [found('differs', 'history', undefined, history)]
+        ? [finding('differs', 'history', undefined, history)]
         : [
             ...compareJournalWithHistory(log, journal, history),
             ...ifReadable(() => compareWorkflowWithJournal(log, journal, history)),
@@ -150,17 +150,17 @@ async function compareOnce<S extends State, D extends Draft>(
 }
 
 /** What `compare` finds; a discrepancy of the journal if its events cannot be upcast or folded. */
-function ifReadable(compare: () => readonly Found[]): readonly Found[] {
+function ifReadable(compare: () => readonly Finding[]): readonly Finding[] {
   try {
     return compare();
   } catch (error) {
-    return [found('differs', 'journal', undefined, messageOf(error))];
+    return [finding('differs', 'journal', undefined, messageOf(error))];
   }
 }
 
 /** Removes duplicates: every comparison that folds an unreadable journal reports it. */
-function distinct(findings: readonly Found[]): readonly Found[] {
-  const isSame = (one: Found) => (other: Found) => isDeepStrictEqual(one, other);
+function distinct(findings: readonly Finding[]): readonly Finding[] {
+  const isSame = (one: Finding) => (other: Finding) => isDeepStrictEqual(one, other);
   return findings.filter((one, index) => findings.findIndex(isSame(one)) === index);
 }
 

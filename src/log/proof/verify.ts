@@ -10,7 +10,7 @@ import { stateViews } from '../journal/state-document.js';
 import { journal } from '../journal/journal.js';
 import { journaledIds, notJournaled } from '../journal/read-journal.js';
 import { viewedIds } from '../journal/viewed-ids.js';
-import { listWorkflows } from '../history/workflow-list.js';
+import { listedIds } from '../history/workflow-list.js';
 import { compareEntity, type Comparison } from './comparison.js';
 import type { Discrepancy } from './discrepancy.js';
 import type { OutsideProof } from './outside-proof.js';
@@ -97,7 +97,7 @@ export async function verify<S extends State, D extends Draft>(
     return { ...comparison, discrepancies: [...comparison.discrepancies, ...found] };
   }
 
-  async function verifyAll(orderIds: AsyncIterable<string>): Promise<void> {
+  async function verifyAll(orderIds: AsyncIterable<string> | Iterable<string>): Promise<void> {
     for await (const batch of batches(orderIds, concurrency)) {
       for (const one of await Promise.all(batch.map(compareWithOutside))) {
         report.orders += 1;
@@ -110,7 +110,7 @@ export async function verify<S extends State, D extends Draft>(
   }
 
   if (orderId !== undefined) {
-    await verifyAll(only(orderId));
+    await verifyAll([orderId]);
     return report;
   }
   if (sample !== undefined) {
@@ -118,18 +118,14 @@ export async function verify<S extends State, D extends Draft>(
   } else {
     await verifyAll(journaledIds(log, db));
     await verifyAll(each(notJournaled(log, db, viewedIds(log, db))));
-    await verifyAll(each(notJournaled(log, db, workflowIds(log, client, taskQueue))));
-    for await (const discrepancy of outside?.ofUnknown(db, client) ?? []) note([discrepancy]);
+    await verifyAll(each(notJournaled(log, db, listedIds(log, client, taskQueue))));
+    for await (const discrepancy of outside?.compareUnknown(db, client) ?? []) note([discrepancy]);
   }
   const onMovements = (done: number) => onProgress?.({ what: 'movements', done });
-  for await (const discrepancy of outside?.sums(db, onMovements) ?? []) note([discrepancy]);
+  for await (const discrepancy of outside?.compareSums(db, onMovements) ?? []) note([discrepancy]);
   const head = await feedHead(log, db);
   for await (const discrepancy of wrongPositions(log, db, head, onProgress)) note([discrepancy]);
   return { ...report, head };
-}
-
-async function* only(orderId: string): AsyncGenerator<string, void> {
-  yield orderId;
 }
 
 async function* sampled(log: AnyLog, db: Db, size: number): AsyncGenerator<string, void> {
@@ -141,11 +137,6 @@ async function* sampled(log: AnyLog, db: Db, size: number): AsyncGenerator<strin
   );
   for await (const { _id: orderId } of found) drawn.add(orderId);
   yield* drawn;
-}
-
-async function* workflowIds(log: AnyLog, client: Client, taskQueue: string): AsyncGenerator<string, void> {
-  for await (const { listed } of listWorkflows(log, client, taskQueue))
-    for (const { orderId } of listed) yield orderId;
 }
 
 async function* each(groups: AsyncIterable<readonly string[]>): AsyncGenerator<string, void> {

@@ -12,7 +12,7 @@ import type { CheckDatabaseIdentity } from '../history/check-database-identity.j
 import { feedView } from './feeding/feed-view.js';
 import { rebuildJournal } from './rebuilding/rebuild-journal.js';
 import { rebuildStateView } from './rebuilding/rebuild-state-view.js';
-import { rebuild } from './rebuilding/rebuild.js';
+import { rebuild } from './rebuilding/rebuild-view.js';
 import { requestRebuild } from './rebuilding/request-rebuild.js';
 import type { View } from './view.js';
 
@@ -38,7 +38,7 @@ export interface FeedTasksDeps<S extends State, D extends Draft> {
   /** the task queue of the entities' workflows */
   readonly taskQueue: string;
   readonly checkDatabaseIdentity: CheckDatabaseIdentity;
-  /** see `restore` */
+  /** see `restoreEntities` */
   readonly outside?: OutsideRestore<S, D>;
 }
 

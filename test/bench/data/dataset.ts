@@ -5,7 +5,7 @@ import { ensureJournalIndexes, type JournalDocument, journal } from '../../../sr
 import { ensureStateViewIndexes } from '../../../src/log/journal/state-view.js';
 import { type OrderDocument, orders, ordersVersion, toDocument } from '../../../src/views/orders.js';
 import { noteFirstVersion } from '../../../src/log/views/rebuilding/store-rebuild.js';
-import { rebuild } from '../../../src/log/views/rebuilding/rebuild.js';
+import { rebuild } from '../../../src/log/views/rebuilding/rebuild-view.js';
 import { views } from '../../../src/views/views.js';
 import { create, deliver, dispatch, hold, release, ship, Story } from './story.js';
 import { orderLog } from '../../../src/order-log.js';

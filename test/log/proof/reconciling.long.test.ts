@@ -5,7 +5,7 @@ import { feedGenerations, feedState } from '../../../src/log/feed/generations.js
 import { runSequencer } from '../../../src/log/feed/sequencer.js';
 import { journal, type JournalDocument } from '../../../src/log/journal/journal.js';
 import { endedReason, markStopped } from '../../../src/log/journal/stops.js';
-import { latestReconciliations, reconciliations } from '../../../src/log/proof/reconciliations.js';
+import { latestReconciliations, reconciliations } from '../../../src/log/proof/reconciliation-reports.js';
 import { orders } from '../../../src/views/orders.js';
 import { updateStateView } from '../../../src/log/journal/state-view.js';
 import { reconcileScheduleId } from '../../../src/log/workflow/upkeep-messages.js';

@@ -14,7 +14,7 @@ import {
   isStateViewOutdated,
   rebuildStateView,
 } from '../../../src/log/views/rebuilding/rebuild-state-view.js';
-import { rebuild } from '../../../src/log/views/rebuilding/rebuild.js';
+import { rebuild } from '../../../src/log/views/rebuilding/rebuild-view.js';
 import { buildsOf, rollBack } from '../../../src/log/views/feeding/view-builds.js';
 import { viewsStatus } from '../../../src/log/views/status.js';
 import { StoreRebuilder, storeRebuilds } from '../../../src/log/views/rebuilding/store-rebuild.js';

@@ -7,7 +7,7 @@ import { forks } from '../../../src/log/journal/fork.js';
 import { ensureJournalIndexes, journal } from '../../../src/log/journal/journal.js';
 import { readJournal } from '../../../src/log/journal/read-journal.js';
 import { orders, toDocument } from '../../../src/views/orders.js';
-import { restore } from '../../../src/log/views/rebuilding/restore.js';
+import { restoreEntities } from '../../../src/log/views/rebuilding/restore-entities.js';
 import { logOf, openDatabase } from '../../support/database.js';
 import { states } from '../../order/examples.js';
 import { keptOrder, orderOf } from './support.js';
@@ -24,7 +24,7 @@ function newLog(): readonly [OrderEvent, ...OrderEvent[]] {
 }
 
 async function restored(into: Db, ...logs: (readonly OrderEvent[])[]): Promise<readonly string[]> {
-  return await restore(
+  return await restoreEntities(
     orderLog,
     { db: into, outside: stockOutside },
     logs.map((log) => keptOrder(log)),

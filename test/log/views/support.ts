@@ -16,7 +16,7 @@ import { viewBuilds, buildsOf } from '../../../src/log/views/feeding/view-builds
 import { watchStates } from '../../../src/log/views/feeding/watch-states.js';
 import { ensureStateViewIndexes } from '../../../src/log/journal/state-view.js';
 import { orders } from '../../../src/views/orders.js';
-import type { Kept } from '../../../src/log/views/rebuilding/restore.js';
+import type { FromHistory } from '../../../src/log/views/rebuilding/restore-entities.js';
 import { storeRebuilds } from '../../../src/log/views/rebuilding/store-rebuild.js';
 import { documents, type EntityView, type View } from '../../../src/log/views/view.js';
 import { logOf, openDatabase } from '../../support/database.js';
@@ -254,7 +254,7 @@ export function orderOf(log: readonly OrderEvent[]): Order {
 }
 
 /** An order as read from a history with these events. */
-export function keptOrder(events: readonly OrderEvent[], isOpen = true): Kept<Order, EventDraft> {
+export function keptOrder(events: readonly OrderEvent[], isOpen = true): FromHistory<Order, EventDraft> {
   const order = orderOf(events);
   const { orderId } = order;
   return {

@@ -20,7 +20,7 @@ import { type ListedEntity, listWorkflows } from '../history/workflow-list.js';
 import { endedUnrecorded } from '../resume/resume-all.js';
 import { type Comparison, compareEntity } from './comparison.js';
 import type { Discrepancy } from './discrepancy.js';
-import { keepReconciliation, latestReconciliations, type Reconciliation } from './reconciliations.js';
+import { keepReconciliation, latestReconciliations, type Reconciliation } from './reconciliation-reports.js';
 
 export interface ReconcileDeps<S extends State, D extends Draft> {
   readonly client: Client;
@@ -29,7 +29,7 @@ export interface ReconcileDeps<S extends State, D extends Draft> {
   readonly taskQueue: string;
   /** absent if that was done just before */
   readonly checkDatabaseIdentity?: CheckDatabaseIdentity;
-  /** see `restore` */
+  /** see `restoreEntities` */
   readonly outside?: OutsideRestore<S, D> | undefined;
   /** how many entities without visible problems are compared event by event; 200 by default */
   readonly rotationLimit?: number;
@@ -65,13 +65,13 @@ const FIRST_LOOK_BACK_MS = 24 * 60 * 60_000;
  * An entity that is not finished is reported with a remedy if its workflow is not running or was
  * restored to an older state. Its view is marked until the workflow continues.
  *
- * @param by the workflow run under which the report is stored
+ * @param run of the workflow; the report is stored under it
  * @param heartbeat called with the number of entities that were checked
  */
 export async function reconcile<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
   deps: ReconcileDeps<S, D>,
-  by: Pick<Reconciliation, 'runId' | 'workflowId'>,
+  run: Pick<Reconciliation, 'runId' | 'workflowId'>,
   heartbeat: (done: number) => void,
 ): Promise<Reconciliation> {
   const { client, db, taskQueue, checkDatabaseIdentity, rotationLimit = 200, recentLimit = 200 } = deps;
@@ -88,10 +88,10 @@ export async function reconcile<S extends State, D extends Draft>(
   for await (const { listed } of listWorkflows(log, client, taskQueue, { filter })) {
     report.orders += listed.length;
     for (const { orderId, isOpen } of listed) if (isOpen) running.add(orderId);
-    const suspects = await suspectsOf(log, db, listed);
-    const well = listed.map(({ orderId }) => orderId).filter((orderId) => !suspects.has(orderId));
-    rotation = inRotation([...rotation, ...well], last?.cursor).slice(0, rotationLimit);
-    await comparing.compareAll([...suspects]);
+    const mismatched = await mismatchedOf(log, db, listed);
+    const matching = listed.map(({ orderId }) => orderId).filter((orderId) => !mismatched.has(orderId));
+    rotation = inRotation([...rotation, ...matching], last?.cursor).slice(0, rotationLimit);
+    await comparing.compareAll([...mismatched]);
     heartbeat(report.orders);
   }
   await comparing.compareAll(notIn(running, unfinishedIds(log, db)));
@@ -103,7 +103,7 @@ export async function reconcile<S extends State, D extends Draft>(
   await markForks(log, db);
   const cursor = rotation.at(-1) ?? last?.cursor;
   const reconciliation = {
-    ...by,
+    ...run,
     startedAt,
     finishedAt: new Date().toISOString(),
     ...report,
@@ -167,7 +167,8 @@ async function* notIn(
  * Checks whether Temporal still knows the workflows of earlier reconciliations. If it does not know
  * the latest one, Temporal was restored or replaced.
  *
- * @returns the time since which Temporal may have lost data; undefined if it has lost none
+ * @returns the time since which Temporal may have lost data (ISO-8601 UTC), or '' if it knows none of
+ *   them, so anything may be lost; undefined if it has lost none
  */
 async function temporalLostSince(log: AnyLog, client: Client, db: Db): Promise<string | undefined> {
   const [latest, ...earlier] = await latestReconciliations(log, db, 100);
@@ -203,7 +204,7 @@ async function markForks(log: AnyLog, db: Db): Promise<void> {
  * Entities whose journal, view and entry in Temporal's list do not match. May include some in
  * progress.
  */
-async function suspectsOf<S extends State, D extends Draft>(
+async function mismatchedOf<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
   db: Db,
   listed: readonly ListedEntity[],
@@ -228,7 +229,7 @@ async function suspectsOf<S extends State, D extends Draft>(
   ]);
   const lastOf = new Map(logs.map(({ _id: orderId, ...last }) => [orderId, last]));
   const viewOf = new Map(views.map(({ _id: orderId, ...view }) => [orderId, view]));
-  const isWell = ({ orderId, isOpen, status }: ListedEntity): boolean => {
+  const matches = ({ orderId, isOpen, status }: ListedEntity): boolean => {
     const [recorded, view] = [lastOf.get(orderId), viewOf.get(orderId)];
     return (
       recorded !== undefined &&
@@ -239,7 +240,7 @@ async function suspectsOf<S extends State, D extends Draft>(
       isOpen !== log.entity.isFinished(view.state)
     );
   };
-  return new Set(listed.filter((one) => !isWell(one)).map(({ orderId }) => orderId));
+  return new Set(listed.filter((one) => !matches(one)).map(({ orderId }) => orderId));
 }
 
 interface Outcome extends Pick<Comparison, 'discrepancies'> {
