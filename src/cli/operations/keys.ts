@@ -6,7 +6,7 @@ import type { LostKey } from '../../forgetting/lost-keys.js';
 import { idPattern } from '../../order/patterns.js';
 import { messageOf } from '../../outages/message-of.js';
 import { durationMs, LONGEST_MS } from '../../server/config/variables.js';
-import { withMongo, withStores } from '../connections/stores.js';
+import { withMongo, withStores } from '../connections/direct.js';
 import { metaOf } from '../script/options.js';
 import {
   addScript,
@@ -215,7 +215,6 @@ function addGiveUp(keys: Command, session: Session): void {
   command.action(async (customerId: string) => {
     const options = command.optsWithGlobals<GiveUpOptions>();
     const { reason, yes: named } = options;
-    // Imported on use, because Temporal's SDK loads slowly and most scripts do without it.
     const [{ keysOfDatabase }, { giveUpKeys, lostKeys }] = await Promise.all([
       import('../../access/persons/key-store-of.js'),
       import('../../forgetting/lost-keys.js'),

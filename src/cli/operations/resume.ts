@@ -5,7 +5,7 @@ import type { ResumeReport } from '../../log/resume/resume-report.js';
 import { commandIdOf } from '../../log/workflow/command-id.js';
 import { logNamed, ofAnyEntity } from '../../logs.js';
 import { at, operationsApiOf } from '../connections/api.js';
-import { reachTemporal, withStores } from '../connections/stores.js';
+import { reachTemporal, withStores } from '../connections/direct.js';
 import { entityOption, isOverHttp, metaOf, refuseActor } from '../script/options.js';
 import {
   addScript,
@@ -85,11 +85,10 @@ async function resume(
   const { reason, dryRun, actor, entity } = options;
   if (isOverHttp(session, options)) return await resumeOverHttp(session, orderId, options);
   const config = configOf(session);
-  // Imported on use, because Temporal's SDK loads slowly and most scripts do without it.
   const [one, { resumeAll }, { checkSender }] = await Promise.all([
     import('../../log/resume/resume.js'),
     import('../../log/resume/resume-all.js'),
-    import('../script/input.js'),
+    import('../commands/order-commands.js'),
   ]);
   const log = ofAnyEntity(logNamed(entity));
   const meta = metaOf(actor === undefined ? {} : { actor });

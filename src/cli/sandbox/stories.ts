@@ -1,18 +1,12 @@
-import { stage } from '../../../../workers/start/progress.mjs';
-import type { CommandMeta, OrderBody } from '../../../api/commands/gateway/gateway.js';
-import { commands } from '../../../api/commands/table.js';
-import { inShort, linesInShort } from '../../../event-words.js';
-import type { FollowUpCommand, NewLine } from '../../../order/commands.js';
-import type { OrderEvent } from '../../../order/events.js';
-import { formatMoney } from '../../../order/money.js';
-import type { Order, OrderStatus } from '../../../order/order.js';
-import { sendTo } from '../../commands/send.js';
-import type { Api } from '../../connections/api.js';
-import { httpGateway } from '../../connections/command-gateway.js';
-import { type Happened, isAtRest, until } from '../../connections/order-events.js';
-import { metaOf } from '../../script/options.js';
-import { type CommonOptions, exitCodes, Failure, type Session } from '../../script/script.js';
-import { visible } from '../../script/terminal.js';
+import type { CommandMeta, OrderBody } from '../../api/commands/gateway/gateway.js';
+import { commands } from '../../api/commands/table.js';
+import type { FollowUpCommand, NewLine } from '../../order/commands.js';
+import type { Order, OrderStatus } from '../../order/order.js';
+import { sendTo } from '../commands/order-commands.js';
+import { type Api, httpGateway } from '../connections/api.js';
+import { type Happened, isAtRest, until } from '../connections/order-events.js';
+import { metaOf } from '../script/options.js';
+import { exitCodes, Failure } from '../script/script.js';
 
 /** The demo's stories: what they send, and how they are played and told. */
 
@@ -137,32 +131,6 @@ export interface Narrator {
   readonly during: <T>(title: string, work: (note: (text: string) => void) => Promise<T>) => Promise<T>;
 }
 
-export function narrator({ terminal }: Session, { json }: CommonOptions): Narrator {
-  const { print, paint } = terminal;
-  if (json === true)
-    return {
-      title: () => {},
-      say: () => {},
-      command: () => {},
-      happened: () => {},
-      during: async (_title, work) => await work(() => {}),
-    };
-  return {
-    title(text, says) {
-      print(`\n${paint('bold', text)}`);
-      print(paint('dim', says));
-    },
-    say: (text) => print(text),
-    command: (text) => print(paint('cyan', `> ${text}`)),
-    happened({ event, order }) {
-      const version = String(event.version).padStart(4);
-      const type = paint('bold', event.type.padEnd(19));
-      print(`${version}  ${type}  ${visible(plainly(event, order.currency))}`);
-    },
-    during: stage,
-  };
-}
-
 const REACHED_WITHIN_MS = 60_000;
 
 /** Sends commands to orders over HTTP, and follows their events. */
@@ -221,49 +189,4 @@ function tooLate(orderId: string, what: string, order: Order | undefined): Failu
     code: 'too_late',
     message: `order ${orderId} ${seen} and did not come to ${what} within ${REACHED_WITHIN_MS / 1_000} s: is a worker running (npm start)?`,
   });
-}
-
-/** Describes an event in words for readers who do not know order processing. */
-function plainly(event: OrderEvent, currency: string): string {
-  const money = (amount: number) => formatMoney(amount, currency);
-  switch (event.type) {
-    case 'OrderCreated':
-      return `${event.data.customer.name} orders ${linesInShort(event.data.lines)} for ${money(event.data.total)}`;
-    case 'StockReserved':
-      return `the warehouse sets aside ${linesInShort(event.data.lines)}`;
-    case 'StockRefused':
-      return `the warehouse cannot: ${inShort(event, currency)}`;
-    case 'StockReleased':
-      return `back on the shelf: ${linesInShort(event.data.lines)}`;
-    case 'StockDeducted':
-      return `${event.data.shipmentId} is taken out of the stock`;
-    case 'StockRestocked':
-      return `the goods of return ${event.data.returnId} are back on the shelf`;
-    case 'PaymentAuthorized':
-      return `the bank promises ${money(event.data.amount)}`;
-    case 'PaymentDeclined':
-      return `the bank says no: ${event.data.code}`;
-    case 'PaymentCaptured':
-      return `${money(event.data.amount)} is charged, for ${event.data.shipmentId}`;
-    case 'PaymentRefunded':
-      return `${money(event.data.amount)} is paid back`;
-    case 'AuthorizationVoided':
-      return `the bank releases ${money(event.data.amount)}`;
-    case 'OrderConfirmed':
-      return 'the goods are reserved and the payment is authorized';
-    case 'OrderRejected':
-      return 'the order ends here';
-    case 'OrderCancelled':
-      return event.data.reason;
-    case 'OrderCompleted':
-      return 'everything is delivered and paid';
-    case 'ShipmentDispatched':
-      return `${event.data.shipmentId} leaves with ${event.data.carrier}`;
-    case 'ShipmentDelivered':
-      return `${event.data.shipmentId} arrives`;
-    case 'ReturnReceived':
-      return `${event.data.returnId} arrives`;
-    default:
-      return inShort(event, currency);
-  }
 }

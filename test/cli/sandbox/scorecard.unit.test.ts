@@ -1,8 +1,8 @@
 import { expect, test } from '@jest/globals';
-import { type Ledgers, score } from '../../../../src/cli/sandbox/demo/scorecard.js';
-import { loadOf } from '../../../../src/cli/sandbox/load.js';
-import type { LedgerEntry } from '../../../../src/effects/payments/sandbox-ledger.js';
-import { states } from '../../../order/examples.js';
+import { type Ledgers, score } from '../../../src/cli/sandbox/demo.js';
+import { loadOf } from '../../../src/cli/sandbox/sandbox.js';
+import type { LedgerEntry } from '../../../src/effects/payments/sandbox-ledger.js';
+import { states } from '../../order/examples.js';
 
 const { log } = states.completed;
 const capture = {
