@@ -268,7 +268,8 @@ async function sendAndReport(
     return report(session, options, preview, () => previewCard(preview, session.terminal.paint));
   }
   let sent = sentOf(outcome);
-  if (options.wait !== undefined && options.wait > 0) sent = await settled(session, api, sent, options.wait);
+  if (options.wait !== undefined && options.wait > 0)
+    sent = await waitUntilAtRest(session, api, sent, options.wait);
   report(session, options, sent, () => [sentLine(sent)]);
 }
 
@@ -315,7 +316,7 @@ async function outcomeOf(gateway: Omit<Gateway, 'fact'>, meta: CommandMeta, send
  * Waits until the order is at rest, or the time is up. The command was sent already, so an API that
  * does not answer only adds a message.
  */
-async function settled({ terminal }: Session, api: Api, sent: Sent, seconds: number): Promise<Sent> {
+async function waitUntilAtRest({ terminal }: Session, api: Api, sent: Sent, seconds: number): Promise<Sent> {
   try {
     const { order, reached } = await until(
       api,

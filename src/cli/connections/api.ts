@@ -24,15 +24,17 @@ export interface Api {
   getSoon(path: string, withinMs: number): Promise<unknown>;
   /** Leaves out members of the query that are undefined. */
   get<T>(path: string, query?: Query): Promise<T>;
+  /** Each of these returns the body of the answer. */
   put<T>(path: string, body: unknown, headers?: Headers): Promise<T>;
-  submit<T>(path: string, body: unknown, headers?: Headers): Promise<T>;
-  exchange<T>(method: 'PATCH' | 'DELETE', path: string, body: unknown, headers?: Headers): Promise<T>;
-  /** A command, with the status and the headers of its answer. */
-  send<T>(path: string, body: unknown, headers: Headers): Promise<Answered<T>>;
+  post<T>(path: string, body: unknown, headers?: Headers): Promise<T>;
+  patch<T>(path: string, body: unknown, headers?: Headers): Promise<T>;
+  delete<T>(path: string, body: unknown, headers?: Headers): Promise<T>;
+  /** A `POST` that also returns the status and the headers of its answer. */
+  postForAnswer<T>(path: string, body: unknown, headers: Headers): Promise<Answered<T>>;
   /** The body of a `GET` that does not end. It throws when the connection breaks. */
   open(path: string, headers: Headers): Promise<AsyncIterable<Uint8Array>>;
-  /** Sends the text as the body, so that a signature over it stays valid. */
-  post(path: string, body: string, headers: Headers): Promise<void>;
+  /** A `POST` of a signed text, which is sent unchanged so that its signature stays valid. */
+  postSigned(path: string, body: string, headers: Headers): Promise<void>;
 }
 
 export type Query = Readonly<Record<string, string | number | undefined>>;
@@ -84,7 +86,7 @@ export function connectApi(baseUrl: string, key?: string): Api {
     if (!response.ok) throw await failureOf(shown(base), response);
     return response;
   }
-  async function send(method: string, path: string, body: unknown, headers: Headers): Promise<Response> {
+  async function sendJson(method: string, path: string, body: unknown, headers: Headers): Promise<Response> {
     const init = { method, headers: { ...headers, 'content-type': 'application/json' } };
     return await request(path, {}, { ...init, body: JSON.stringify(body) });
   }
@@ -92,19 +94,19 @@ export function connectApi(baseUrl: string, key?: string): Api {
     url: shown(base),
     getSoon: async (path, withinMs) => await jsonOf(await request(path, {}, {}, withinMs)),
     get: async (path, query = {}) => await jsonOf(await request(path, query, {})),
-    put: async (path, body, headers = {}) => await jsonOf(await send('PUT', path, body, headers)),
-    submit: async (path, body, headers = {}) => await jsonOf(await send('POST', path, body, headers)),
-    exchange: async (method, path, body, headers = {}) =>
-      await jsonOf(await send(method, path, body, headers)),
-    async send(path, body, headers) {
-      const response = await send('POST', path, body, headers);
+    put: async (path, body, headers = {}) => await jsonOf(await sendJson('PUT', path, body, headers)),
+    post: async (path, body, headers = {}) => await jsonOf(await sendJson('POST', path, body, headers)),
+    patch: async (path, body, headers = {}) => await jsonOf(await sendJson('PATCH', path, body, headers)),
+    delete: async (path, body, headers = {}) => await jsonOf(await sendJson('DELETE', path, body, headers)),
+    async postForAnswer(path, body, headers) {
+      const response = await sendJson('POST', path, body, headers);
       return { status: response.status, headers: response.headers, body: await jsonOf(response) };
     },
     async open(path, headers) {
       const { body } = await request(path, {}, { headers }, NO_LIMIT);
       return body ?? (async function* nothing() {})();
     },
-    async post(path, body, headers) {
+    async postSigned(path, body, headers) {
       const init = { method: 'POST', headers: { ...headers, 'content-type': 'application/json' }, body };
       await (await request(path, {}, init)).body?.cancel();
     },
@@ -173,7 +175,7 @@ async function problemOf(response: Response): Promise<Problem> {
 }
 
 /** The exit code for an HTTP status that is not a success. */
-export function exitCodeOf(status: number): number {
+function exitCodeOf(status: number): number {
   switch (status) {
     case 404:
       return exitCodes.notFound;
@@ -223,23 +225,23 @@ export function httpGateway(api: Api): Omit<Gateway, 'fact'> {
   return {
     async create(id, order, meta) {
       const body = id === undefined ? order : { id, ...order };
-      return await send(api, pathOf('CreateOrder'), body, meta);
+      return await sendCommand(api, pathOf('CreateOrder'), body, meta);
     },
     async previewCreate(id, order, meta) {
       const body = id === undefined ? order : { id, ...order };
-      return await preview(api, pathOf('CreateOrder'), body, meta);
+      return await previewCommand(api, pathOf('CreateOrder'), body, meta);
     },
     async preview(orderId, command, meta) {
       const { path, body } = requestOf(orderId, command);
-      return await preview(api, path, body, meta);
+      return await previewCommand(api, path, body, meta);
     },
-    execute: async (orderId, command, meta) => await toOrder(api, orderId, command, meta),
+    execute: async (orderId, command, meta) => await sendToOrder(api, orderId, command, meta),
     signal: async (orderId, command, meta) =>
-      await toOrder(api, orderId, command, meta, { prefer: 'respond-async' }),
+      await sendToOrder(api, orderId, command, meta, { prefer: 'respond-async' }),
   };
 }
 
-async function toOrder(
+async function sendToOrder(
   api: Api,
   orderId: string,
   command: FollowUpCommand,
@@ -247,7 +249,7 @@ async function toOrder(
   headers: Readonly<Record<string, string>> = {},
 ): Promise<CommandResult> {
   const { path, body } = requestOf(orderId, command);
-  return await send(api, path, body, meta, headers);
+  return await sendCommand(api, path, body, meta, headers);
 }
 
 function requestOf(orderId: string, { type, data }: FollowUpCommand) {
@@ -259,12 +261,17 @@ function requestOf(orderId: string, { type, data }: FollowUpCommand) {
   return { path, body: Object.fromEntries(members.filter(([member]) => member !== name)) };
 }
 
-async function preview(api: Api, path: string, sent: unknown, meta: CommandMeta): Promise<CommandResult> {
-  const { body, headers } = await api.send<Preview>(`${path}?preview=true`, sent, headersOf(meta));
+async function previewCommand(
+  api: Api,
+  path: string,
+  sent: unknown,
+  meta: CommandMeta,
+): Promise<CommandResult> {
+  const { body, headers } = await api.postForAnswer<Preview>(`${path}?preview=true`, sent, headersOf(meta));
   return { kind: 'previewed', preview: body, replayed: isReplayed(headers) };
 }
 
-async function send(
+async function sendCommand(
   api: Api,
   path: string,
   body: unknown,
@@ -272,7 +279,7 @@ async function send(
   headers: Readonly<Record<string, string>> = {},
 ): Promise<CommandResult> {
   try {
-    const sent = await api.send<CommandAnswer>(path, body, { ...headers, ...headersOf(meta) });
+    const sent = await api.postForAnswer<CommandAnswer>(path, body, { ...headers, ...headersOf(meta) });
     const replayed = isReplayed(sent.headers);
     if (sent.status === 202) return { kind: 'accepted', orderId: sent.body.orderId, replayed };
     return { kind: 'answered', answer: sent.body, replayed };

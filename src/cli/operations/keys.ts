@@ -249,14 +249,14 @@ function chosenOf(lost: readonly LostKey[], named: readonly string[]): readonly 
   });
 }
 
-const listedAtMost = 10;
+const MAX_LISTED = 10;
 
 function linesOf(customerId: string, lost: readonly LostKey[], givenUp: boolean): readonly string[] {
   if (lost.length === 0) return [`no key of customer ${visible(customerId)} is lost`];
   return [
     ...lost.map(({ keyId, orderIds }) => {
-      const more = orderIds.length > listedAtMost ? ', …' : '';
-      const listed = visible(orderIds.slice(0, listedAtMost).join(', '));
+      const more = orderIds.length > MAX_LISTED ? ', …' : '';
+      const listed = visible(orderIds.slice(0, MAX_LISTED).join(', '));
       return `key ${keyId} is lost: ${counted(orderIds.length, 'order', 'orders')} (${listed}${more})`;
     }),
     givenUp

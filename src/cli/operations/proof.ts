@@ -7,7 +7,8 @@ import { kinds } from '../../effects/certification/messages.js';
 import type { Discrepancy } from '../../log/proof/discrepancy.js';
 import { type Reconciliation, withRemedy } from '../../log/proof/reconciliations.js';
 import type { VerifyDeps, VerifyOptions, VerifyReport } from '../../log/proof/verify.js';
-import { logNamed } from '../../logs.js';
+import type { AnyLog } from '../../log/journal/entity-log.js';
+import { logNamed, logs } from '../../logs.js';
 import type { Config } from '../../server/config.js';
 import { reachTemporal, type Stores, withStores } from '../connections/direct.js';
 import { entityOption, positive } from '../script/options.js';
@@ -65,18 +66,18 @@ export function addVerify(program: Command, session: Session): void {
         bar.end();
       }
     });
-    if (
-      verified.orders === 1 &&
-      verified.events === 0 &&
-      verified.withoutHistory === 1 &&
-      verified.found === 0
-    ) {
+    if (isUnknown(verified)) {
       const message = `there is no ${options.entity} ${options.order}`;
       throw new Failure(exitCodes.notFound, { code: 'order_not_found', message });
     }
     report(session, options, verified, () => verifyLines(verified, session.terminal.paint));
     if (verified.found > 0) throw discrepant('not_verified', 'in what was verified', verified);
   });
+}
+
+/** Whether one entity was asked for, and no store has anything of it. */
+function isUnknown({ orders, events, withoutHistory, found }: VerifyReport): boolean {
+  return orders === 1 && events === 0 && withoutHistory === 1 && found === 0;
 }
 
 /** `verify` for a kind of entity. */
@@ -168,35 +169,57 @@ export function addReconcile(program: Command, session: Session): void {
   command.action(async () => {
     const options = command.optsWithGlobals<ReconcileOptions>();
     const config = configOf(session);
-    const latest = await withStores(config, (stores) => latestOf(stores, config, options.now === true));
-    report(session, options, latest, () => reconciliationLines(latest, session.terminal.paint));
-    if (latest.found > 0) throw discrepant('not_reconciled', 'that no retry repairs', latest);
+    const reports = await withStores(config, (stores) =>
+      options.now === true ? reconcileNow(stores, config) : latestReports(stores),
+    );
+    const [ofOrders, ...others] = reports;
+    if (ofOrders === undefined) throw nothingCompared();
+    const { entity: _, ...latest } = ofOrders;
+    report(session, options, { ...latest, others }, () =>
+      reports
+        .filter((one) => one === ofOrders || one.orders > 0 || one.found > 0)
+        .flatMap((one) => reconciliationLines(one, session.terminal.paint)),
+    );
+    const discrepancies = reports.flatMap((one) => one.discrepancies);
+    const found = reports.reduce((sum, one) => sum + one.found, 0);
+    if (found > 0) throw discrepant('not_reconciled', 'that no retry repairs', { found, discrepancies });
   });
 }
 
-async function latestOf(stores: Stores, config: Config, isWanted: boolean): Promise<Reconciliation> {
-  if (isWanted) return await reconcileNow(stores, config);
-  const [{ latestReconciliations }, { orderLog }] = await Promise.all([
-    import('../../log/proof/reconciliations.js'),
-    import('../../order-log.js'),
-  ]);
-  const [latest] = await latestReconciliations(orderLog, stores.db, 1);
-  if (latest === undefined) throw nothingCompared();
-  return latest;
+/** The report of the entities of one kind. */
+interface EntityReport extends Reconciliation {
+  /** name of the kind, such as `order` */
+  readonly entity: string;
+}
+
+/** The latest report of each kind of entity that was compared, orders first. */
+async function latestReports({ db }: Stores): Promise<readonly EntityReport[]> {
+  const { latestReconciliations } = await import('../../log/proof/reconciliations.js');
+  return await reportsOf(async (log) => (await latestReconciliations(log, db, 1))[0]);
+}
+
+/** The report of each kind of entity for which `reportOf` finds one. */
+async function reportsOf(
+  reportOf: (log: AnyLog) => Promise<Reconciliation | undefined>,
+): Promise<readonly EntityReport[]> {
+  const reports: EntityReport[] = [];
+  for (const log of logs) {
+    const found = await reportOf(log);
+    if (found !== undefined) reports.push({ entity: log.entity.name, ...found });
+  }
+  return reports;
 }
 
 /**
  * Starts a comparison, after one that is running, and waits for its end while it makes progress.
  */
-async function reconcileNow(stores: Stores, config: Config): Promise<Reconciliation> {
+async function reconcileNow(stores: Stores, config: Config): Promise<readonly EntityReport[]> {
   const { client, db } = stores;
-  const [{ reconciliationOf }, { orderLog }, { reconcileScheduleId }, { ScheduleNotFoundError }] =
-    await Promise.all([
-      import('../../log/proof/reconciliations.js'),
-      import('../../order-log.js'),
-      import('../../log/workflow/upkeep-messages.js'),
-      import('@temporalio/client'),
-    ]);
+  const [{ reconciliationOf }, { reconcileScheduleId }, { ScheduleNotFoundError }] = await Promise.all([
+    import('../../log/proof/reconciliations.js'),
+    import('../../log/workflow/upkeep-messages.js'),
+    import('@temporalio/client'),
+  ]);
   await reachTemporal(stores);
   const schedule = client.schedule.getHandle(reconcileScheduleId(config.temporal.taskQueue));
   const runs = async () =>
@@ -210,8 +233,8 @@ async function reconcileNow(stores: Stores, config: Config): Promise<Reconciliat
     for (;;) {
       const run = (await runs()).find(({ firstExecutionRunId }) => !known.has(firstExecutionRunId));
       if (run !== undefined) {
-        const made = await reconciliationOf(orderLog, db, run.firstExecutionRunId);
-        if (made !== undefined) return made;
+        const made = await reportsOf((log) => reconciliationOf(log, db, run.firstExecutionRunId));
+        if (made.length === logs.length) return made;
       }
       const looked = run === undefined ? undefined : await lookedAt(client, run);
       if (looked !== undefined && looked !== done) {
@@ -255,17 +278,17 @@ function nothingCompared(): Failure {
 
 /** A report of `reconcile` as readable text. */
 function reconciliationLines(
-  { startedAt, finishedAt, orders, compared, repaired, repairedOrders, discrepancies }: Reconciliation,
+  { entity, startedAt, finishedAt, orders, compared, repaired, repairedOrders, discrepancies }: EntityReport,
   paint: Paint,
 ): readonly string[] {
   const seconds = (Date.parse(finishedAt) - Date.parse(startedAt)) / 1_000;
   return [
-    `${startedAt}, in ${seconds.toFixed(1)} s: ${counted(orders, 'order', 'orders')}, ${compared} of them event by event`,
+    `${startedAt}, in ${seconds.toFixed(1)} s: ${counted(orders, entity, `${entity}s`)}, ${compared} of them event by event`,
     repaired === 0
       ? 'nothing was behind'
       : paint(
           'yellow',
-          `${counted(repaired, 'order was', 'orders were')} behind and repaired: ${repairedOrders.join(', ')}`,
+          `${counted(repaired, `${entity} was`, `${entity}s were`)} behind and repaired: ${repairedOrders.join(', ')}`,
         ),
     ...(discrepancies.length === 0
       ? [paint('green', 'nothing differs')]

@@ -6,9 +6,16 @@ import type { OrderEvent } from '../../order/events.js';
 import { formatMoney } from '../../order/money.js';
 import type { OrderView } from '../../order/view.js';
 import { type Api, apiOf, at, type Query } from '../connections/api.js';
-import { currencies, eventsOf, follow, followFeed, isSettled } from '../connections/order-events.js';
+import { currencies, eventsOf, follow, followFeed, isOver } from '../connections/order-events.js';
 import { amount, positive } from '../script/options.js';
-import { eventColumns, eventRow, formatOfStatus, orderCard, whoDid } from '../script/order-text.js';
+import {
+  eventColumns,
+  eventRow,
+  formatOfStatus,
+  liveColumns,
+  orderCard,
+  whoDid,
+} from '../script/order-text.js';
 import { addScript, type CommonOptions, report, type Session } from '../script/script.js';
 import {
   type Cell,
@@ -230,7 +237,7 @@ async function watch(session: Session, api: Api, orderId: string, options: Watch
   for await (const { event, order } of follow(api, orderId, { onTrouble })) {
     if (options.json === true) print(JSON.stringify(event));
     else for (const line of lines(event, order.currency)) print(line);
-    if (options.follow !== true && isSettled(order)) return;
+    if (options.follow !== true && isOver(order)) return;
   }
 }
 
@@ -288,7 +295,7 @@ function addDiff(program: Command, session: Session): void {
 }
 
 /** A diff as readable text: first the net result, then the changes of each event. */
-export function diffLines({ orderId, from, to, changes, steps }: Diff, paint: Paint): readonly string[] {
+function diffLines({ orderId, from, to, changes, steps }: Diff, paint: Paint): readonly string[] {
   const title = paint('bold', `Order ${visible(orderId)}, version ${from} → ${to}`);
   if (steps.length === 0) return [title, 'nothing happened'];
   return [

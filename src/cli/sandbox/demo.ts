@@ -9,7 +9,7 @@ import { workflowId } from '../../order-log.js';
 import type { OrderEvent } from '../../order/events.js';
 import { formatMoney } from '../../order/money.js';
 import { sum } from '../../order/order.js';
-import { type Api, apiOf, at } from '../connections/api.js';
+import { type Api, apiOf } from '../connections/api.js';
 import { type Stores, withStores } from '../connections/direct.js';
 import { eventsOf } from '../connections/order-events.js';
 import { verifyLines } from '../operations/proof.js';
@@ -192,7 +192,7 @@ async function readScorecard(session: Session, stack: Stack, orders: readonly En
   const config = configOf(session);
   return await withStores(config, async (stores) => {
     const ids = orders.map(({ orderId }) => orderId);
-    const counts = score(await readLedgers(apiOf(session, {}), stores, ids));
+    const counts = scoreOf(await readLedgers(apiOf(session, {}), stores, ids));
     const verified = await verifyOrders({ ...stores, taskQueue: config.temporal.taskQueue }, {});
     const crashes = { workersKilled: stack.worker.killed(), mongodbAwayMs: stack.mongodb.pausedMs() };
     return {
@@ -244,7 +244,7 @@ async function readLedgers(api: Api, { db }: Stores, orderIds: readonly string[]
 }
 
 /** Counts events and charges in the ledgers. */
-export function score({ histories, journals, payments }: Ledgers): Score {
+export function scoreOf({ histories, journals, payments }: Ledgers): Score {
   const captures = payments.filter(({ capture }) => capture !== undefined);
   const standing = payments.filter(({ authorization }) => authorization?.status === 'authorized');
   return {

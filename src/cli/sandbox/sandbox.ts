@@ -136,7 +136,7 @@ export function addSettle(program: Command, session: Session): void {
     const body = JSON.stringify({ type: `payment.${outcome}`, data: { orderId, ...data } });
     // The id is the same if this is sent again, so the API recognizes a repetition.
     const headers = signature(config.secrets.paymentsWebhook[0], `settled:${reference}`, body);
-    await api.post('/v1/webhooks/payments', body, headers);
+    await api.postSigned('/v1/webhooks/payments', body, headers);
     report(session, options, fact, () => [
       `order ${orderId} · payment ${fact.authorizationId} ${fact.outcome}`,
     ]);
@@ -257,7 +257,7 @@ async function load(
   const place = async (number: number): Promise<void> => {
     const sentAt = performance.now();
     try {
-      await api.submit('/v1/orders', orderOf(number, payment));
+      await api.post('/v1/orders', orderOf(number, payment));
       times.push(performance.now() - sentAt);
     } catch (error) {
       const { code } = asFailure(error).details;
@@ -298,16 +298,16 @@ export function loadOf(
   seconds: number,
 ): Load {
   const sorted = times.toSorted((a, b) => a - b);
-  const at = (share: number) => sorted[Math.ceil(sorted.length * share) - 1] ?? 0;
+  const percentile = (share: number) => sorted[Math.ceil(sorted.length * share) - 1] ?? 0;
   return {
     sent,
     accepted: times.length,
     failed: Object.fromEntries(failed),
     perSecond: seconds > 0 ? times.length / seconds : 0,
-    p50: at(0.5),
-    p95: at(0.95),
-    p99: at(0.99),
-    longest: at(1),
+    p50: percentile(0.5),
+    p95: percentile(0.95),
+    p99: percentile(0.99),
+    longest: percentile(1),
   };
 }
 

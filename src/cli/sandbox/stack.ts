@@ -13,7 +13,7 @@ import { EmbeddedServer } from '../../server/embedded/server.js';
 import { temporalServer } from '../../server/embedded/temporal.js';
 import { type Api, at } from '../connections/api.js';
 import { exitCodes, Failure } from '../script/script.js';
-import { authorizing, type End, type Narrator, orderOf, settled, type Teller } from './stories.js';
+import { authorizing, type End, type Narrator, orderOf, atRestAs, type Teller } from './stories.js';
 
 /** The demo's own system, and the faults that the demo causes in it. */
 
@@ -232,7 +232,7 @@ export async function killWorker(
   narrate.say(`  The worker is gone. The order is safe in its log, at version ${asked.version}.`);
   await narrate.during('Starting another worker', () => worker.start());
   narrate.say('  Temporal gives the dead one up 10 seconds after it took the task, and asks the other:');
-  const { version, status } = await reach(orderId, asked, settled('confirmed'));
+  const { version, status } = await reach(orderId, asked, atRestAs('confirmed'));
   return { orderId, title, version, status };
 }
 

@@ -40,7 +40,7 @@ export function orderOf(method: string, lines: readonly NewLine[] = [mugs]): Ord
 }
 
 /** The order has this status, and no effect is owed. */
-export function settled(status: OrderStatus): Reached {
+export function atRestAs(status: OrderStatus): Reached {
   return { what: status, holds: (order) => order.status === status && isAtRest(order) };
 }
 
@@ -55,19 +55,19 @@ export const stories: readonly Story[] = [
     title: 'A happy order',
     says: 'Stock is reserved, then the payment is authorized; it is charged when the goods leave.',
     order: orderOf('tok_ok'),
-    steps: [settled('confirmed'), ...shipped('s1'), settled('completed')],
+    steps: [atRestAs('confirmed'), ...shipped('s1'), atRestAs('completed')],
   },
   {
     title: 'A declined payment',
     says: 'The stock was reserved already, so it is given back.',
     order: orderOf('tok_declined'),
-    steps: [settled('rejected')],
+    steps: [atRestAs('rejected')],
   },
   {
     title: 'Out of stock',
     says: 'There is nothing to reserve, so the bank is never asked.',
     order: orderOf('tok_ok', [{ ...mugs, sku: 'OUT-1' }]),
-    steps: [settled('rejected')],
+    steps: [atRestAs('rejected')],
   },
   {
     title: 'A cancellation in flight',
@@ -76,7 +76,7 @@ export const stories: readonly Story[] = [
     steps: [
       authorizing,
       { type: 'CancelOrder', data: { reason: 'the customer changed their mind' } },
-      settled('cancelled'),
+      atRestAs('cancelled'),
     ],
   },
   {
@@ -84,10 +84,10 @@ export const stories: readonly Story[] = [
     says: 'Each shipment is charged by itself, to the cent; what comes back is paid back.',
     order: orderOf('tok_ok', [mugs, tray]),
     steps: [
-      settled('confirmed'),
+      atRestAs('confirmed'),
       ...shipped('s1', [{ sku: 'B-7', quantity: 1 }]),
       ...shipped('s2'),
-      settled('completed'),
+      atRestAs('completed'),
       { type: 'RequestReturn', data: { lines: [{ sku: 'A-1', quantity: 1 }], reason: 'one is chipped' } },
       { type: 'ReceiveReturn', data: { returnId: 'r1' } },
       { what: 'its refund', holds: (order) => order.refunds.length > 0 && isAtRest(order) },

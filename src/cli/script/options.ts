@@ -129,7 +129,10 @@ function textOf(bytes: Uint8Array, source: string): string {
   }
 }
 
-/** `before`: what the same reader returned for the option's earlier occurrences. */
+/**
+ * `before` is what the same reader returned for the option's earlier occurrences. It is the type of
+ * a method, so that readers with a narrower `before` fit.
+ */
 export type Reader = { read(text: string, before?: unknown): unknown }['read'];
 
 /** The readers, by `Field.reads` in the table of commands. */

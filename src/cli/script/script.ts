@@ -112,15 +112,15 @@ function isLargeInteger(token: string): boolean {
   return /^-?\d+$/.test(token) && !Number.isSafeInteger(Number(token));
 }
 
-/** The exit codes of the scripts. */
+/** The exit codes of the scripts. `connections/api.ts` has the code of each HTTP status. */
 export const exitCodes = {
   done: 0,
-  /** the order, its version or a rule does not allow it: HTTP 409, 412, 422 */
+  /** the order, its version or a rule does not allow it */
   refused: 1,
-  /** wrong arguments, options or input: HTTP 400, 413 */
+  /** wrong arguments, options or input, or not allowed by the key */
   usage: 2,
   notFound: 3,
-  /** no answer: a command may still take effect; HTTP 503 */
+  /** no answer: a command may still take effect */
   unavailable: 4,
   unexpected: 5,
   interrupted: 130,
