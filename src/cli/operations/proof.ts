@@ -127,16 +127,19 @@ function discrepant(
   return new Failure(exitCodes.refused, { code, message });
 }
 
-const discrepancyColumns: readonly Column[] = [
-  { title: 'ORDER' },
-  { title: 'VERSION', align: 'right' },
-  { title: 'WHERE' },
-  { title: '' },
-  { title: 'WHAT' },
-];
-
 /** Discrepancies as a table, with what to do about each. */
-function discrepancyTable(discrepancies: readonly Discrepancy[], paint: Paint): readonly string[] {
+function discrepancyTable(
+  discrepancies: readonly Discrepancy[],
+  paint: Paint,
+  entity = 'order',
+): readonly string[] {
+  const columns: readonly Column[] = [
+    { title: entity.toUpperCase() },
+    { title: 'VERSION', align: 'right' },
+    { title: 'WHERE' },
+    { title: '' },
+    { title: 'WHAT' },
+  ];
   const rows = discrepancies.map(({ orderId = '', version, where, kind, detail, remedy }) => [
     orderId,
     version === undefined ? '' : String(version),
@@ -144,7 +147,7 @@ function discrepancyTable(discrepancies: readonly Discrepancy[], paint: Paint): 
     { text: kind, format: kind === 'behind' ? ('yellow' as const) : ('red' as const) },
     withRemedy(detail, remedy),
   ]);
-  return table(discrepancyColumns, rows, paint);
+  return table(columns, rows, paint);
 }
 
 interface ReconcileOptions extends CommonOptions {
@@ -292,7 +295,7 @@ function reconciliationLines(
         ),
     ...(discrepancies.length === 0
       ? [paint('green', 'nothing differs')]
-      : discrepancyTable(discrepancies, paint)),
+      : discrepancyTable(discrepancies, paint, entity)),
   ];
 }
 
