@@ -78,13 +78,13 @@ function freeUnits(
 }
 
 /** What was typed, by the names of inputs. */
-export type Typed = Readonly<Record<string, string>>;
+export type TypedTexts = Readonly<Record<string, string>>;
 
 /** The body of the command, or a text that says which input cannot be used. */
 export function bodyOf(
   type: FollowUpType,
   inputs: readonly Input[],
-  typed: Typed,
+  typed: TypedTexts,
   view: OrderView,
 ): object | string {
   const body: Record<string, unknown> = {};
@@ -99,7 +99,7 @@ export function bodyOf(
   return body;
 }
 
-function valueOf(field: Field, inputs: readonly Input[], typed: Typed, view: OrderView): unknown {
+function valueOf(field: Field, inputs: readonly Input[], typed: TypedTexts, view: OrderView): unknown {
   const text = (input: Input) => (typed[input.name] ?? input.initial).trim();
   const [first] = inputs;
   if (first === undefined) return undefined;
