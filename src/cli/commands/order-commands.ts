@@ -15,7 +15,7 @@ import {
   isOverHttp,
   metaOf,
   type Reader,
-  readers,
+  parsers,
   readJsonFile,
   refuseActor,
 } from '../script/options.js';
@@ -104,7 +104,7 @@ type Fields = CommandEntry['fields'];
 function idOfPart(type: FollowUpType): Fields {
   const part = partOf(type);
   if (part === undefined) return {};
-  return { [`${part}Id`]: { typed: `<${part}Id>`, says: `the ${part}, such as ${part.charAt(0)}1` } };
+  return { [`${part}Id`]: { flags: `<${part}Id>`, description: `the ${part}, such as ${part.charAt(0)}1` } };
 }
 
 /** A field of the table, added to a script. */
@@ -125,14 +125,17 @@ function addInputs(script: Command, fields: Fields): readonly Input[] {
 }
 
 function addInput(script: Command, field: Field): Pick<Input, 'name' | 'value'> {
-  const { typed, says, required = false, otherwise } = field;
-  if (typed.startsWith('<')) {
+  const { flags, description, required = false, defaultText } = field;
+  if (flags.startsWith('<')) {
     const place = script.registeredArguments.length;
-    script.argument(typed, says, readerOf(field));
-    return { name: typed, value: () => script.processedArgs[place] as unknown };
+    script.argument(flags, description, parserOf(field));
+    return { name: flags, value: () => script.processedArgs[place] as unknown };
   }
-  const option = new Option(typed, otherwise === undefined ? says : `${says} (default: ${otherwise})`);
-  script.addOption(option.argParser(readerOf(field)).makeOptionMandatory(required));
+  const option = new Option(
+    flags,
+    defaultText === undefined ? description : `${description} (default: ${defaultText})`,
+  );
+  script.addOption(option.argParser(parserOf(field)).makeOptionMandatory(required));
   const name = option.attributeName();
   return { name, value: () => script.getOptionValue(name) as unknown };
 }
@@ -141,7 +144,8 @@ function addInput(script: Command, field: Field): Pick<Input, 'name' | 'value'> 
 function dataOf(inputs: readonly Input[]): Readonly<Record<string, unknown>> {
   const data: Record<string, unknown> = {};
   for (const { member, field, value } of inputs) {
-    const given = value() ?? (field.otherwise === undefined ? undefined : readerOf(field)(field.otherwise));
+    const given =
+      value() ?? (field.defaultText === undefined ? undefined : parserOf(field)(field.defaultText));
     if (given === undefined) continue;
     data[member] =
       field.member === undefined ? given : { ...(data[member] as object | undefined), [field.member]: given };
@@ -149,8 +153,8 @@ function dataOf(inputs: readonly Input[]): Readonly<Record<string, unknown>> {
   return data;
 }
 
-function readerOf({ reads }: Field): Reader {
-  return reads === undefined ? (text) => text : readers[reads];
+function parserOf({ parser }: Field): Reader {
+  return parser === undefined ? (text) => text : parsers[parser];
 }
 
 /** A new order, and its id if one was given. */

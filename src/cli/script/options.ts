@@ -135,8 +135,8 @@ function textOf(bytes: Uint8Array, source: string): string {
  */
 export type Reader = { read(text: string, before?: unknown): unknown }['read'];
 
-/** The readers, by `Field.reads` in the table of commands. */
-export const readers: Readonly<Record<NonNullable<Field['reads']>, Reader>> = {
+/** The parsers that `Field.parser` names in the table of commands. */
+export const parsers: Readonly<Record<NonNullable<Field['parser']>, Reader>> = {
   amount,
   json,
   texts,

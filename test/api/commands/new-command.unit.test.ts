@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 
 /**
- * Changes a copy of the sources as docs/reference/commands.md says: adds a command with its event,
+ * Changes a copy of the sources as docs/reference/commands.md description: adds a command with its event,
  * and an optional member of another command. The compiler must name every file that is then to be
  * changed.
  */
@@ -74,7 +74,7 @@ const following: readonly Edit[] = [
       summary: 'Add tags',
       body: (is) => is.closed({ tags: is.Tags }),
       verb: 'tag',
-      fields: { tags: { typed: '--tag <tag>', says: 'a tag', reads: 'texts', required: true } },
+      fields: { tags: { flags: '--tag <tag>', description: 'a tag', parser: 'texts', required: true } },
       examples: ['tag 018f… --tag gift'],
     },
     AddNote: {`,
@@ -93,7 +93,7 @@ const following: readonly Edit[] = [
   [
     'api/commands/table.ts',
     '      amount: {',
-    "      receipt: { typed: '--receipt <number>', says: 'its receipt' },\n      amount: {",
+    "      receipt: { flags: '--receipt <number>', description: 'its receipt' },\n      amount: {",
   ],
 ];
 
