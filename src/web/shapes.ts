@@ -24,7 +24,7 @@ export interface Page<T> {
 
 export type OrderNow = OrderView & { readonly attention?: readonly AttentionRow[] };
 
-/** An event as the journal has it; from the history, it lacks the last two. */
+/** An event of the journal, or of the history, which has no `recordedAt` and no `position`. */
 export type RecordedEvent = OrderEvent & { readonly recordedAt?: string; readonly position?: number };
 
 // The next two are of views, whose files import the driver of MongoDB: browsers have no such types.

@@ -48,7 +48,7 @@ export function slotsOfProviders({ payments, inventory, carriers }: Providers = 
     inventory?.limits,
     carriers?.limits ?? sandboxCarrierLimits,
   ];
-  return 2 * limits.reduce((sum, its) => sum + (its?.concurrency ?? 0), 0);
+  return 2 * limits.reduce((sum, limit) => sum + (limit?.concurrency ?? 0), 0);
 }
 
 /** The module of `CARRIERS`, or the sandbox. */
@@ -57,12 +57,12 @@ export function carriersOf(db: Db, { carriers }: Providers = {}): Provider<Carri
 }
 
 /**
- * The activities of orders, and of endpoints, which have no effects. Each step records its events.
- * Then it performs its effect, provided that the journal holds the order's log without a gap up to
- * the event that made the effect owed. The activities that are not named after an effect serve runs
- * that start. All are idempotent and retried until they
- * succeed. Errors are outages, except `EventFork` and `Superseded` (see `appendToJournal`), which
- * are not retried.
+ * The activities of orders, and of endpoints, which have no effects. Those that are named after an
+ * effect record their events. Then they perform the effect, provided that the journal holds the
+ * order's log without a gap up to the event that made the effect owed. `record` only records, and
+ * the other three serve a run that starts. All are idempotent and retried until they succeed.
+ * Errors are outages, except `EventFork` and `Superseded` (see `appendToJournal`), which are not
+ * retried.
  */
 export function createActivities({
   db,
@@ -77,8 +77,8 @@ export function createActivities({
   };
   const keys = keysOfDatabase(db);
   const payments = paymentEffects({ name, port: openingMethods(keys, port), limits });
-  const its = carriersOf(db, providers);
-  const carriers = carrierEffects({ ...its, port: openingReceivers(keys, its.port) });
+  const provider = carriersOf(db, providers);
+  const carriers = carrierEffects({ ...provider, port: openingReceivers(keys, provider.port) });
   // The built-in inventory shares the database that steps record in, so it needs no separate limit.
   const inventory = providers.inventory ? inventoryEffects(providers.inventory) : stockInventory(db);
   /** by the name of the entity, which is its workflow type */

@@ -54,15 +54,15 @@ export function startFeed(context: RoleContext): RunningWorker {
   const deployment = { client, taskQueue };
   const { signal } = stopping;
   const leasing = runLeasedTasks({ db, tasks: [...leased, webhooks], signal, healthOf: healthIn(logger) });
-  const watched = watchStates(db, [endpointLog.view.collection], signal, () => tail.wake());
-  const started = startSchedule(context, deployment, signal);
-  const kept = started.then(() => restartEnded(context, deployment, signal));
-  const rebuilt = rebuildOutdated(context, deployment, signal);
+  const watching = watchStates(db, [endpointLog.view.collection], signal, () => tail.wake());
+  const scheduling = startSchedule(context, deployment, signal);
+  const restarting = scheduling.then(() => restartEnded(context, deployment, signal));
+  const rebuilding = rebuildOutdated(context, deployment, signal);
   return {
-    ready: Promise.all([worker.ready, started]).then(() => undefined),
+    ready: Promise.all([worker.ready, scheduling]).then(() => undefined),
     async stop() {
       stopping.abort();
-      await Promise.all([worker.stop(), leasing, watched, kept, rebuilt]);
+      await Promise.all([worker.stop(), leasing, watching, restarting, rebuilding]);
     },
   };
 }

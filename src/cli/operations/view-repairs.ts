@@ -54,7 +54,7 @@ export function addRebuild(program: Command, session: Session): void {
     const name = nameOf(view, options);
     const api = operationsApiOf(session, options);
     const action = options.rollback === true ? 'rollback' : 'rebuild';
-    const answer = await api.submit<Build | Requested>(at`/v1/projections/${name}/${action}`, {});
+    const answer = await api.post<Build | Requested>(at`/v1/projections/${name}/${action}`, {});
     if ('position' in answer) {
       const { version, position } = answer;
       report(session, options, answer, () => [`${name} is back to version ${version}, position ${position}`]);
@@ -240,7 +240,7 @@ function addIntervention(
   command.action(async (view: string, event: string) => {
     const options = command.optsWithGlobals<InterveneOptions>();
     const { orderId, version } = parse(event);
-    const done = await operationsApiOf(session, options).submit<Omit<Intervened, 'kind'>>(
+    const done = await operationsApiOf(session, options).post<Omit<Intervened, 'kind'>>(
       at`/v1/projections/${view}/parked/${orderId}/${action}`,
       { reason: options.reason, ...(version === undefined ? {} : { version }) },
       actorHeader(session, options),
