@@ -116,7 +116,7 @@ function connect(
     serverSelectionTimeoutMS: SELECT_SERVER_MS,
     connectTimeoutMS: SELECT_SERVER_MS,
     socketTimeoutMS: SILENT_SOCKET_MS,
-    heartbeatFrequencyMS: 1_000,
+    heartbeatFrequencyMS: 2_000,
     // Streaming would send twice as many requests, on a second connection too, and would notice a
     // silent server no sooner. If a primary steps down, the next command fails and reports it.
     serverMonitoringMode: 'poll',

@@ -1,6 +1,6 @@
 import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks';
 
-const RESOLUTION_MS = 20;
+const RESOLUTION_MS = 50;
 const WINDOW_MS = 500;
 const NS_PER_MS = 1_000_000;
 

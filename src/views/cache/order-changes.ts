@@ -31,11 +31,11 @@ const ANSWER_EVERY_MS = 500;
  * The same interval while `isLive` is not called. It is shorter than the silence after which the
  * driver closes a socket.
  */
-const ANSWER_UNASKED_MS = 2_000;
+const ANSWER_UNASKED_MS = 3_000;
 const UNASKED_AFTER_MS = 10_000;
 const LIVE_FOR_MS = 1_500;
 /** Under load, changes that arrive within this time are reported together. */
-const PACE_MS = 10;
+const PACE_MS = 25;
 const OPEN_AGAIN_MS = 1_000;
 
 interface OrderChange {
