@@ -33,10 +33,10 @@ export function pageFilter<D extends { readonly _id: string }>(
   after: AttentionCursor | undefined,
   further: object = {},
 ): Filter<D> {
-  const place =
+  const beyond =
     after === undefined
       ? {}
       : { $or: [{ [field]: { $gt: after.since } }, { [field]: after.since, _id: { $gt: after.id } }] };
   const range = { [field]: { $gte: after?.since ?? '', $lte: before } };
-  return { ...further, ...range, ...place } as Filter<D>;
+  return { ...further, ...range, ...beyond } as Filter<D>;
 }

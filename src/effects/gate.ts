@@ -7,7 +7,7 @@ import { RateLimiter } from './rate-limiter.js';
 /** Lets calls to one provider through. */
 export interface Gate {
   /**
-   * Makes a call when a place is free, and waits for its answer until the timeout.
+   * Makes a call when a slot is free, and waits for its answer until the timeout.
    *
    * @param key the effect's key
    * @throws ProviderBusy if the call was not made

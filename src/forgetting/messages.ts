@@ -71,6 +71,6 @@ export interface ForgettingActivities {
   destroyKeys(asked: ForgettingWithKeys): Promise<void>;
   /** Appends `PersonForgotten` to each of the person's orders that has something under the keys. */
   forgetInOrders(asked: ForgettingWithKeys): Promise<void>;
-  /** Checks every place that held the values, and signs the certificate. */
+  /** See `clearAndCheckPlaces`; then signs the certificate. */
   certify(asked: ForgettingWithKeys): Promise<void>;
 }

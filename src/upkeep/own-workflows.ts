@@ -47,8 +47,9 @@ const rebuilds = `'${rebuildWorkflow}', 'rebuild'`;
 const endedFromOutside = `'Terminated', 'Canceled', 'TimedOut'`;
 
 /**
- * Lists rebuilds that were ended from outside, stranded workflows, and the state of the schedule. It takes two requests to Temporal, and lists at most 200 workflows: once
- * stranded ones were ended, the next call lists others.
+ * Lists rebuilds that were ended from outside, stranded workflows, and the state of the schedule. It
+ * takes two requests to Temporal, and lists at most 200 workflows: once stranded ones were ended,
+ * the next call lists others.
  *
  * @param since ISO-8601 UTC; rebuilds that ended earlier are left out
  */

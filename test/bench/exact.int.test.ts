@@ -6,7 +6,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { type Steps, orderLog } from '../../src/order-log.js';
 import { createActivities } from '../../workers/roles/activities.js';
-import { setUpSandbox } from '../../src/effects/payments/sandbox-ledger.js';
+import { setUpSandbox } from '../../src/effects/payments/sandbox-set-up.js';
 import type { Effect, Outcome } from '../../src/order/effects.js';
 import { restore } from '../../src/log/views/rebuilding/restore.js';
 import { keptOrder, manyStates, newLogs } from '../log/views/support.js';

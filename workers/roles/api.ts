@@ -4,7 +4,7 @@ import { type Authenticate, createAuthenticate } from '../../src/access/authenti
 import { openKnownKeys } from '../../src/access/known-keys.js';
 import { createEndpointGateway } from '../../src/api/commands/endpoint-gateway.js';
 import type { GatewayOptions } from '../../src/api/commands/gateway/gateway.js';
-import { registerCommands } from '../../src/api/commands/routes.js';
+import { registerCommands, registerViewRepairs } from '../../src/api/commands/routes.js';
 import { registerDocs } from '../../src/api/reference/docs.js';
 import type { Edge } from '../../src/api/edge/edge.js';
 import { listenForOperations } from '../../src/api/edge/ports.js';
@@ -111,6 +111,7 @@ export async function buildApi(context: ApiContext, limits: ApiLimits = {}): Pro
     serveReads(app, context, { client, views, reader, persons });
     await registerPage(app, page, { reader, persons });
   } else redirectToReference(app);
+  registerViewRepairs(app, { client, db, taskQueue: temporal.taskQueue });
   registerSystem(app, config, connection, keys);
   registerKeys(app, db);
   registerSession(app);

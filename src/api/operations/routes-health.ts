@@ -1,6 +1,6 @@
 import { Type } from 'typebox';
 import type { Http } from '../http.js';
-import { Readiness } from '../schemas/answers.js';
+import { Readiness } from '../schemas/readiness.js';
 import { closed } from '../schemas/values.js';
 import { messageOf } from '../../outages/message-of.js';
 import { isMongoOutage } from '../../outages/mongo-outage.js';

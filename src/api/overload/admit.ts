@@ -15,13 +15,13 @@ declare module 'fastify' {
     readonly work?: WorkKind | 'none' | ((request: FastifyRequest) => WorkKind);
   }
   interface FastifyRequest {
-    /** Frees the request's place before the answer is sent, when all that remains is waiting. */
+    /** Frees the request's slot before the answer is sent, when all that remains is waiting. */
     leave: Leave;
   }
 }
 
 /**
- * How long an answer that is being sent keeps its place: it takes memory until the client has read
+ * How long an answer that is being sent keeps its slot: it takes memory until the client has read
  * it.
  */
 const SENDING_MS = 1_000;
@@ -30,7 +30,7 @@ const LOG_EVERY_MS = 10_000;
 
 /**
  * Refuses requests with 503 `overloaded` and `Retry-After` while too many of their kind are in
- * flight. A refused request's body is not read. A body that arrives slowly holds no place: a
+ * flight. A refused request's body is not read. A body that arrives slowly holds no slot: a
  * request is admitted when it is complete.
  */
 export function admitRequests(app: Http, admission: Admission, logger: Logger): void {

@@ -8,6 +8,7 @@ import { withTimeout } from '../../outages/timeout.js';
 import { onlyShown, type OrderDocument, orders, shown, type ShownView } from '../../views/orders.js';
 import { queryWords } from '../../views/search-words.js';
 import type { Cursors } from './cursor.js';
+import { pageOf } from './paging.js';
 import { toInstant } from './query-parameters.js';
 
 /** What a list may be sorted by; `-` is for the last first. */
@@ -72,10 +73,8 @@ export async function listOrders(
     .project<ShownView>(onlyShown)
     .map(shown);
   const found = await withTimeout(WITHIN_MS, matching.toArray());
-  const data = found.slice(0, limit);
-  const last = data.at(-1);
-  if (found.length <= limit || last === undefined) return { data };
-  return { data, nextCursor: cursors.write(list, [last[field], last.orderId]) };
+  const { data, last } = pageOf(found, limit);
+  return { data, ...(last && { nextCursor: cursors.write(list, [last[field], last.orderId]) }) };
 }
 
 /**

@@ -92,6 +92,6 @@ export function registerQueries(
     attention,
     open: (value) => persons.open(value),
   });
-  registerProjections(app, { db, client, taskQueue });
+  registerProjections(app, db);
   registerParked(app, db);
 }

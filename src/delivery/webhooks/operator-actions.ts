@@ -41,9 +41,9 @@ export async function replayFrom(
   db: Db,
   endpoint: Endpoint,
   generations: Generations,
-  place: number | { readonly from: string; readonly head: number },
+  start: number | { readonly from: string; readonly head: number },
 ): Promise<number> {
-  const position = typeof place === 'number' ? place : await positionBefore(db, place.from, place.head);
+  const position = typeof start === 'number' ? start : await positionBefore(db, start.from, start.head);
   const { _id } = await subscriptionOf(db, endpoint, generations);
   const { generation } = generations.current;
   await subscriptionRows(db).updateOne(

@@ -55,8 +55,9 @@ export async function trackParcels(tracking: Tracking): Promise<void> {
 }
 
 /**
- * Asks about all parcels once. @throws the last error that is not a carrier's; the round continues
- * after such an error
+ * Asks about all parcels once.
+ *
+ * @throws the last error that is not a carrier's; the round continues after such an error
  */
 async function askAboutAll(tracking: Tracking, gate: Gate): Promise<void> {
   const { db, everyMs, signal } = tracking;

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import { sandboxLedger, setUpSandbox } from '../../../src/effects/payments/sandbox-ledger.js';
+import { sandboxLedger } from '../../../src/effects/payments/sandbox-ledger.js';
+import { setUpSandbox } from '../../../src/effects/payments/sandbox-set-up.js';
 import { sandboxPayments } from '../../../src/effects/payments/sandbox-payments.js';
 import type { Document } from 'mongodb';
 import { openDatabase, type Database } from '../../support/database.js';

@@ -1,6 +1,7 @@
 import { afterAll, expect, test } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
-import { sandboxLedger, setUpSandbox } from '../../../src/effects/payments/sandbox-ledger.js';
+import { sandboxLedger } from '../../../src/effects/payments/sandbox-ledger.js';
+import { setUpSandbox } from '../../../src/effects/payments/sandbox-set-up.js';
 import { sandboxPayments } from '../../../src/effects/payments/sandbox-payments.js';
 import { isMongoOutage } from '../../../src/outages/mongo-outage.js';
 import type { EffectOf, OutcomeOf } from '../../../src/order/effects.js';
