@@ -14,7 +14,7 @@ export interface SourceRow {
   readonly row: AttentionRow;
 }
 
-/** The first `limit` of them, in the sequence of the list. */
+/** The first `limit` of these rows, in the sequence of the list. */
 export function oldest(found: readonly SourceRow[], limit: number): readonly SourceRow[] {
   return found.toSorted((one, other) => (sortKeyOf(one) < sortKeyOf(other) ? -1 : 1)).slice(0, limit);
 }

@@ -56,8 +56,6 @@ class MongoKeyStore implements KeyStore {
     this.spares = new SpareKeys({ rows: this.rows, system: this.system, masterKeys, kept, ask });
   }
 
-  // --- sealing ---
-
   /** Concurrent callers for one customer get one key. */
   async sealingKey(customerId: string): Promise<CustomerKey> {
     const known = this.cache.sealingOf(customerId);
@@ -134,8 +132,6 @@ class MongoKeyStore implements KeyStore {
     void claim.finally(() => this.claims.delete(claim));
   }
 
-  // --- opening ---
-
   async opening(keyId: string, customerId?: string): Promise<FoundKey> {
     return await this.open(keyId, customerId, this.rows.find);
   }
@@ -185,8 +181,6 @@ class MongoKeyStore implements KeyStore {
     }
   }
 
-  // --- retiring and destroying ---
-
   async keysOf(customerId: string): Promise<readonly string[]> {
     return await this.rows.keysOf(customerId);
   }
@@ -221,8 +215,6 @@ class MongoKeyStore implements KeyStore {
       () => false,
     );
   }
-
-  // --- the system's keys, and the store itself ---
 
   async searchKey(): Promise<Buffer> {
     return await this.system.search();

@@ -56,7 +56,7 @@ export interface Admission {
    * Takes a slot, perhaps after a short wait; undefined if there is none: do not start the work.
    */
   enter(kind: WorkKind): Promise<Leave | undefined>;
-  /** For metrics and tests. */
+  /** The current numbers, for metrics and tests. */
   state(kind: WorkKind): GateState;
 }
 

@@ -11,7 +11,7 @@ import type { Cursors } from './cursor.js';
 import { pageOf } from './paging.js';
 import { toInstant } from './query-parameters.js';
 
-/** What a list may be sorted by; `-` is for the last first. */
+/** What a list may be sorted by; `-` is for descending. */
 export const sorts = ['createdAt', '-createdAt', 'updatedAt', '-updatedAt', 'total', '-total'] as const;
 export const bounds = ['gt', 'gte', 'lt', 'lte'] as const;
 

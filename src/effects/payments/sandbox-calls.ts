@@ -20,7 +20,7 @@ import {
 /** Payment methods that fail at first, take long, or are declined because of what came before. */
 const specialMethods = ['tok_flaky', 'tok_slow', 'tok_capture_declined'];
 
-/** Whether a call with this method does nothing special. */
+/** Whether the method is not one of the special ones. */
 export function isPlain(method: string): boolean {
   return !specialMethods.includes(method);
 }
