@@ -4,7 +4,6 @@ import type { Principal } from './principal.js';
 import { AccessUnavailable, NotAuthenticated } from './refusals.js';
 import { type Scope, scopesIn } from './scopes.js';
 
-/** Which tokens are accepted. */
 export interface TokenSettings {
   /** URL of the OpenID issuer: `iss` of its tokens */
   readonly issuer: string;

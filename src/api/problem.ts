@@ -1,7 +1,6 @@
 import { STATUS_CODES } from 'node:http';
 import { Type } from 'typebox';
 
-/** One error in a request. */
 export interface RequestError {
   /** JSON pointer into the part of the request that `in` names */
   readonly pointer: string;
@@ -111,7 +110,6 @@ export function pathOf(url: string): string {
   return url.split('?', 1)[0] ?? url;
 }
 
-/** The JSON body of a problem. */
 export function problemBody(
   { status, code, message, members }: HttpProblem,
   correlationId: string,

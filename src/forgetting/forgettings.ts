@@ -54,7 +54,6 @@ export async function noteStatus(
   }
 }
 
-/** The last forgetting of a customer. */
 export async function latestForgetting(db: Db, customerId: string): Promise<ForgettingRow | undefined> {
   const found = await forgettings(db)
     .find({ customerId }, committed)

@@ -1,4 +1,3 @@
-/** Name of the workflow type that forgets a person. */
 export const forgetWorkflow = 'forgetPerson';
 
 /** One id for each customer: the same person is never forgotten twice at a time. */

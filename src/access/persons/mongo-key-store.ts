@@ -3,7 +3,7 @@ import type { Db } from 'mongodb';
 import { pause } from '../../concurrency/pause.js';
 import { createSingleFlight } from '../../concurrency/single-flight.js';
 import { isDuplicateKey } from '../../mongodb/durability.js';
-import { isMongoOutage } from '../../outages/mongo-outage.js';
+import { isMongoOutage, undefinedInOutage } from '../../outages/mongo-outage.js';
 import { withTimeout } from '../../outages/timeout.js';
 import { ANSWER_WITHIN_MS, createBoundedQuery } from './bounded-query.js';
 import { newCustomerKey, toWrappedRow } from './customer-key.js';
@@ -75,10 +75,7 @@ class MongoKeyStore implements KeyStore {
     const { cache, rows, spares } = this;
     const known = cache.sealingOf(customerId);
     const withinMs = known === undefined ? SEALS_WITHIN_MS : CONFIRMS_WITHIN_MS;
-    const stored = await this.ask(() => rows.findSealing(customerId), withinMs).catch((error: unknown) => {
-      if (!isMongoOutage(error)) throw error;
-      return undefined;
-    });
+    const stored = await undefinedInOutage(this.ask(() => rows.findSealing(customerId), withinMs));
     const row = stored?.get(customerId);
     if (row !== undefined && (await this.isReady())) return cache.keepSealing(customerId, this.keyIn(row));
     // A key assigned during an outage, or just now, and not claimed yet: used unless it was

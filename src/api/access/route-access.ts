@@ -9,7 +9,6 @@ import { problem } from '../problem.js';
  */
 export type Access = Scope | 'open' | 'signed';
 
-/** A route, and who may use it. */
 export interface RouteAccess {
   readonly method: string;
   readonly url: string;

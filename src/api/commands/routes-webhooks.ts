@@ -120,10 +120,7 @@ const webhook = {
     'webhook-signature': Type.String(),
   }),
   body: SignedEvent,
-  response: {
-    202: closed({}),
-    ...problemsOf(400, 401, 404, 413, 415, 503),
-  },
+  response: { 202: closed({}), ...problemsOf(400, 401, 404, 413, 415, 503) },
 };
 
 const paymentOutcomes: ReadonlyMap<string, 'authorized' | 'declined'> = new Map([

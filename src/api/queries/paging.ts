@@ -6,7 +6,6 @@ export const CursorParameter = Type.Optional(Type.String({ maxLength: 500 }));
 
 export const NextCursor = Type.Optional(Type.String({ description: 'absent on the last page' }));
 
-/** A page of a collection. */
 export function page<T extends TSchema>(item: T) {
   return closed({ data: Type.Array(item), nextCursor: NextCursor });
 }

@@ -36,7 +36,6 @@ const CloudEvent = Type.Object(
   { description: 'an event as a CloudEvent 1.0, if the request has `payload`' },
 );
 
-/** A page of the feed. */
 export const FeedPage = closed({
   generation: Type.Integer({ description: 'the generation of the feed, to which the positions belong' }),
   commonUntil: Type.Integer({

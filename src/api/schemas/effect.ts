@@ -4,7 +4,6 @@ import { orders } from '../../order/entity.js';
 import { Minor } from './order.js';
 import { closed } from './values.js';
 
-/** The members of a `ShownEffect`. */
 export const effectMembers = {
   type: Type.String(),
   key: Type.String({ description: 'the idempotency key that the outside system gets' }),

@@ -10,7 +10,6 @@ import { type DeliveryRow, deliveryRows, subscriptionRows, waitingRows } from '.
 import type { Sender } from './sender.js';
 import { subscriptionOf } from './subscription.js';
 
-/** The type of a test message. */
 export const testEventType = 'webhook.test.v1';
 
 /** Sends a test message, once. */

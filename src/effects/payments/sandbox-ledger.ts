@@ -49,7 +49,6 @@ export function sandboxLedger(db: Db): Collection<LedgerEntry> {
   return sandboxDatabase(db).collection<LedgerEntry>(LEDGER);
 }
 
-/** An entry with an authorization. */
 export interface AuthorizationEntry {
   readonly _id: string;
   readonly amount: number;
@@ -57,7 +56,6 @@ export interface AuthorizationEntry {
   readonly authorization: Authorization;
 }
 
-/** An entry with a capture. */
 export interface CaptureEntry extends Omit<AuthorizationEntry, 'authorization'> {
   readonly capture: Capture;
 }

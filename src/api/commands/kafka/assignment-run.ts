@@ -14,7 +14,6 @@ import { createRunUntilDone, type RunDeps } from './run-until-done.js';
 import { notePartition } from './store-progress.js';
 
 export interface AssignmentRunDeps extends AssignmentDeps, RunDeps {
-  /** the topic of the commands */
   readonly topic: string;
   readonly membership: Membership;
   /** the signal of the process */
