@@ -129,7 +129,7 @@ export function problemBody(
 }
 
 /** The headers and the body of a problem, for an answer that Fastify does not send. */
-export function rawProblem(found: HttpProblem, correlationId: string, instance?: string) {
+export function encodedProblem(found: HttpProblem, correlationId: string, instance?: string) {
   const body = JSON.stringify(problemBody(found, correlationId, instance));
   const headers = {
     'content-type': 'application/problem+json',

@@ -2,7 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Gauge } from 'prom-client';
 import type { Instruments } from '../operations/routes-metrics.js';
 import { type Admission, type WorkKind, workKinds, type Leave } from './admission.js';
-import { HttpProblem, pathOf, rawProblem } from '../problem.js';
+import { HttpProblem, pathOf, encodedProblem } from '../problem.js';
 import type { Http } from '../http.js';
 import type { Logger } from '../../server/logging/logger.js';
 
@@ -50,7 +50,7 @@ export function admitRequests(app: Http, admission: Admission, logger: Logger): 
     const kind = kindOf(request);
     if (kind === undefined || !admission.refuses(kind)) return done();
     const problem = refuse(kind);
-    const { headers, body } = rawProblem(problem, request.id, pathOf(request.url));
+    const { headers, body } = encodedProblem(problem, request.id, pathOf(request.url));
     // Under overload this is the most frequent answer, so it bypasses Fastify.
     reply.hijack();
     reply.raw.writeHead(problem.status, { ...headersOf(reply), ...headers }).end(body);

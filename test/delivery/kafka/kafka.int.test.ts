@@ -8,7 +8,7 @@ import { refusalRows } from '../../../src/api/commands/kafka/refusal-rows.js';
 import { consumeCommands } from '../../../src/api/commands/kafka/consume-commands.js';
 import { hangingPartitions, wasCommitted } from '../../../src/delivery/kafka/hanging-transactions.js';
 import { readCheckpoint } from '../../../src/delivery/kafka/checkpoint.js';
-import { commandsStatus, waitingCommands } from '../../../src/delivery/kafka/command-rows.js';
+import { commandsStatus, waitingCommands } from '../../../src/delivery/kafka/commands-status.js';
 import { clientOptions } from '../../../src/delivery/kafka/connection.js';
 import { ensureTopics } from '../../../src/delivery/kafka/topics.js';
 import { publishFeed } from '../../../src/delivery/kafka/publishing.js';

@@ -5,7 +5,7 @@ import { createSemaphore } from '../../../concurrency/semaphore.js';
 import type { CommittedRecord } from '../../../delivery/kafka/committed-records.js';
 import { kafkaProblem } from '../../../delivery/kafka/kafka-problem.js';
 import type { Logger } from '../../../server/logging/logger.js';
-import { HttpProblem, rawProblem } from '../../problem.js';
+import { HttpProblem, encodedProblem } from '../../problem.js';
 import type { Gateway } from '../gateway/gateway.js';
 import { correlationIdOf, recordIdOf } from './command-record.js';
 import { attemptCommand } from './attempt-command.js';
@@ -60,7 +60,7 @@ export function createRunUntilDone(
     const recordId = recordIdOf(topic, record);
     const correlationId = correlationIdOf(topic, record);
     logger.warn({ record: recordId, correlationId, code }, `a command of Kafka is refused: ${message}`);
-    return rawProblem(new HttpProblem(status, code, message, shown), correlationId, recordId).body;
+    return encodedProblem(new HttpProblem(status, code, message, shown), correlationId, recordId).body;
   }
 
   /**

@@ -18,7 +18,7 @@ import {
   noteConsumingWorks,
 } from '../../../../src/api/commands/kafka/store-progress.js';
 import type { CommittedRecord } from '../../../../src/delivery/kafka/committed-records.js';
-import { commandsConcern } from '../../../../src/delivery/kafka/command-rows.js';
+import { commandsConcern } from '../../../../src/delivery/kafka/commands-status.js';
 import { type Database, openDatabase } from '../../../support/database.js';
 
 let database: Database;
