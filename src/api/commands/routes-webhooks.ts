@@ -93,12 +93,7 @@ const SignedEvent = Type.Object({
 /** Open: senders may add members, so only those that are used are required. */
 const PaymentEvent = Type.Object({
   type: Name,
-  data: Type.Object({
-    orderId: Id,
-    reference: Key,
-    authorizationId: Key,
-    code: Type.Optional(Name),
-  }),
+  data: Type.Object({ orderId: Id, reference: Key, authorizationId: Key, code: Type.Optional(Name) }),
 });
 
 const CarrierEvent = Type.Object({

@@ -45,9 +45,7 @@ export function registerHealth(
       config: { access: 'open', work: 'none' },
       schema: { ...live, response: { 200: closed({ status: Type.Literal('live') }) } },
     },
-    () => ({
-      status: 'live' as const,
-    }),
+    () => ({ status: 'live' as const }),
   );
 
   const ready = { summary: 'What this process can do now, and what is missing', tags: ['operations'] };

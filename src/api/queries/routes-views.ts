@@ -48,10 +48,7 @@ function register(
         ...(keys === undefined && {
           querystring: closed({
             ...optional(schemasOf(filters)),
-            ...(limits && {
-              limit: Type.Optional(Type.Integer(limits)),
-              cursor: CursorParameter,
-            }),
+            ...(limits && { limit: Type.Optional(Type.Integer(limits)), cursor: CursorParameter }),
           }),
         }),
         response: {

@@ -21,10 +21,7 @@ export interface AskedCommand {
 const types: readonly string[] = Object.keys(commands);
 
 /** Records may have other headers as well, whose values need not be text. */
-const Headers = Type.Object({
-  command: Type.Enum(types),
-  ...optionalHeaders,
-});
+const Headers = Type.Object({ command: Type.Enum(types), ...optionalHeaders });
 
 /** The headers that are read. */
 export const headerNames: ReadonlySet<string> = new Set([...Object.keys(Headers.properties), 'traceparent']);
