@@ -44,14 +44,6 @@ const BATCH_SIZE = 500;
 const REST_FACTOR = 4;
 const LONGEST_REST_MS = 100;
 
-/**
- * A cursor's id as `getMore` takes it. The driver turns an id below 2^53, about one in a thousand,
- * into a number, and would send it as a double. The server refuses a double.
- */
-export function asLong(id: Long | number): Long {
-  return typeof id === 'number' ? Long.fromNumber(id) : id;
-}
-
 /** The stream was invalidated: the collection or the database was dropped, or renamed. */
 export class ChangeStreamEnded extends Error {
   override readonly name = 'ChangeStreamEnded';
@@ -131,4 +123,12 @@ export async function openChangeStream<C>(
     await endSession();
     throw error;
   }
+}
+
+/**
+ * A cursor's id as `getMore` takes it. The driver turns an id below 2^53, about one in a thousand,
+ * into a number, and would send it as a double. The server refuses a double.
+ */
+export function asLong(id: Long | number): Long {
+  return typeof id === 'number' ? Long.fromNumber(id) : id;
 }
