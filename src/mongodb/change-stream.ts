@@ -25,7 +25,7 @@ export interface ChangeStreamQuery {
   readonly resumeToken?: unknown;
   /**
    * minimum time from one batch with changes to the next, so that under load a batch has many; none
-   * by default. A batch that takes the reader longer is followed by a longer pause, see `pauseAfter`.
+   * by default
    */
   readonly paceMs?: number;
 }
@@ -40,24 +40,10 @@ interface CursorReply<C> {
 }
 
 const BATCH_SIZE = 500;
-/** How often the time that a batch took passes until the next one, if that is longer than the pace. */
-const REST_FACTOR = 4;
-const LONGEST_REST_MS = 100;
 
 /** The stream was invalidated: the collection or the database was dropped, or renamed. */
 export class ChangeStreamEnded extends Error {
   override readonly name = 'ChangeStreamEnded';
-}
-
-/**
- * How long a reader waits that has handled a batch: so it is busy at most a quarter of the time, and
- * the slower the system is, the more changes share a batch.
- *
- * @param workMs the time since the batch arrived
- */
-export function restMs(paceMs: number, workMs: number): number {
-  if (paceMs === 0) return 0;
-  return Math.max(paceMs, Math.min(REST_FACTOR * workMs, LONGEST_REST_MS)) - workMs;
 }
 
 /**
@@ -104,7 +90,7 @@ export async function openChangeStream<C>(
       async next(waitMs, signal) {
         try {
           if (last.changes.length > 0 && !last.isFull)
-            await pause(restMs(paceMs, performance.now() - arrivedAt), signal);
+            await pause(arrivedAt + paceMs - performance.now(), signal);
           const more = { getMore: id, collection: cursors, batchSize: BATCH_SIZE, maxTimeMS: waitMs };
           last = (await command(more, signal)).batch;
           arrivedAt = performance.now();

@@ -35,7 +35,7 @@ const ANSWER_UNASKED_MS = 3_000;
 const UNASKED_AFTER_MS = 10_000;
 const LIVE_FOR_MS = 1_500;
 /** Under load, changes that arrive within this time are reported together. */
-const PACE_MS = 25;
+const PACE_MS = 10;
 const OPEN_AGAIN_MS = 1_000;
 
 interface OrderChange {
