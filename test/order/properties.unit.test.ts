@@ -79,7 +79,7 @@ const aStep: fc.Arbitrary<Step> = fc.oneof(
     arbitrary: fc.record({
       kind: fc.constantFrom('perform', 'answer', 'settle', 'settle', 'settle', 'webhook'),
       which: fc.nat(7),
-      // Mostly successful, so that enough orders get far.
+      // Outcomes are mostly good, so that enough orders get far.
       choice: mostlyGood,
     }),
   },

@@ -16,7 +16,7 @@ const root = fileURLToPath(new URL('../../../', import.meta.url));
 let copy: string;
 
 beforeAll(async () => {
-  // Below this checkout, so that the compiler and Node find its packages.
+  // The copy is inside this checkout, so that the compiler and Node find its packages.
   copy = await mkdtemp(join(root, '.cache', 'new-command-'));
   await cp(join(root, 'src'), join(copy, 'src'), { recursive: true });
   // The client scripts install what is missing, as `npm start` does.
