@@ -16,8 +16,8 @@ import { ensureDeliveryIndexes, subscriptionRows } from '../../src/delivery/webh
 import { type TrackingRow, trackingRows } from '../../src/effects/carriers/tracking-rows.js';
 import { defaultLimits } from '../../src/effects/provider-modules.js';
 import type { Endpoint } from '../../src/endpoint/endpoint.js';
-import { byRequest } from '../../src/endpoint/settings.js';
-import type { StateDocument } from '../../src/log/journal/entity-log.js';
+import { byRequest } from '../../src/endpoint/endpoint.js';
+import type { StateDocument } from '../../src/log/journal/state-document.js';
 import { forks } from '../../src/log/journal/fork.js';
 import { ensureStateViewIndexes } from '../../src/log/journal/state-view.js';
 import { parkedEvents } from '../../src/log/views/feeding/parked-events.js';

@@ -6,10 +6,10 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { stockOutside } from '../../src/effects/inventory/stock-restore.js';
 import { setUpSandbox } from '../../src/effects/payments/sandbox-ledger.js';
-import { restore } from '../../src/log/views/rebuilding/restore.js';
 import { type Steps, orderLog } from '../../src/order-log.js';
 import type { Effect, Outcome } from '../../src/order/effects.js';
 import { createActivities } from '../../workers/roles/activities.js';
+import { restoreEntities } from '../../src/log/views/rebuilding/restore-entities.js';
 import { keptOrder, manyStates, newLogs } from '../log/views/support.js';
 import { orderBody, startTestApi, type TestApi } from '../support/api.js';
 import { shared } from '../support/servers.js';
@@ -96,7 +96,7 @@ test('restoring orders from their histories takes the same round trips, however 
   const trips = async (logs: typeof open, isOpen: boolean): Promise<string> => {
     const kept = logs.map((log) => keptOrder(log, isOpen));
     const started = await commands.of(() =>
-      restore(orderLog, { db: api.mongo.db, outside: stockOutside }, kept, () => undefined),
+      restoreEntities(orderLog, { db: api.mongo.db, outside: stockOutside }, kept, () => undefined),
     );
     return started.map(({ commandName }) => commandName).join(' ');
   };

@@ -19,7 +19,7 @@ import { resume } from '../../src/log/resume/resume.js';
 import { buildsOf, rollBack } from '../../src/log/views/feeding/view-builds.js';
 import { rebuildJournal } from '../../src/log/views/rebuilding/rebuild-journal.js';
 import { rebuildStateView } from '../../src/log/views/rebuilding/rebuild-state-view.js';
-import { rebuild } from '../../src/log/views/rebuilding/rebuild.js';
+import { rebuild } from '../../src/log/views/rebuilding/rebuild-view.js';
 import { type NewOrder, orderLog, orderWorkflow, workflowId } from '../../src/order-log.js';
 import { rulesToday } from '../../src/order/rules.js';
 import { connectMongo } from '../../src/server/connections.js';

@@ -1,7 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import { type Fact, limits, type PaymentFact } from '../../src/order/commands.js';
 import { fold } from '../../src/order/evolve.js';
-import { hasRoomForFacts, judgeFact, waitingFacts } from '../../src/order/facts.js';
+import { judgeFact } from '../../src/order/facts.js';
+import { hasRoomForFacts, waitingFacts } from '../../src/order/received-facts.js';
 import { cancel, deliver, deliveredFact, dispatch, dispatchedFact, ship, states } from './examples.js';
 import type { Scenario } from './specification.js';
 

@@ -28,7 +28,8 @@ import {
   undispatched,
 } from '../../src/order/order.js';
 import { followsRules } from '../../src/order/rules.js';
-import { learnPayment, settle } from '../../src/order/settle.js';
+import { decidePayment } from '../../src/order/facts.js';
+import { settle } from '../../src/order/settle.js';
 import { later } from '../../src/order/time.js';
 import { unreachable } from '../../src/order/unreachable.js';
 import { capturedAmount, refundedAmount, toView } from '../../src/order/view.js';
@@ -322,7 +323,7 @@ class Walk {
   }
 
   private learn(fact: PaymentFact): void {
-    const decision = learnPayment(this.order, fact, this.now);
+    const decision = decidePayment(this.order, fact, this.now);
     const isAnswer = this.order.owed.some(({ key, type }) => key === fact.reference && type === 'authorize');
     if ('events' in decision) this.append(decision.events, isAnswer ? fact.reference : 'webhook');
     else {

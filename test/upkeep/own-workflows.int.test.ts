@@ -2,12 +2,12 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { Db } from 'mongodb';
 import { undecidedOrders } from '../../src/api/queries/gauges/exposure.js';
 import { enabledEndpoints } from '../../src/delivery/webhooks/endpoints.js';
+import { latestReconciliations } from '../../src/log/proof/reconciliation-reports.js';
 import { journal } from '../../src/log/journal/journal.js';
-import { latestReconciliations } from '../../src/log/proof/reconciliations.js';
 import { ensureParkedEventIndexes } from '../../src/log/views/feeding/parked-events.js';
 import { buildsOf } from '../../src/log/views/feeding/view-builds.js';
 import { rebuildStateView } from '../../src/log/views/rebuilding/rebuild-state-view.js';
-import { rebuild } from '../../src/log/views/rebuilding/rebuild.js';
+import { rebuild } from '../../src/log/views/rebuilding/rebuild-view.js';
 import { requestRebuild } from '../../src/log/views/rebuilding/request-rebuild.js';
 import { storeRebuilds } from '../../src/log/views/rebuilding/store-rebuild.js';
 import {

@@ -3,7 +3,7 @@ import { setTimeout } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
 import type { Command } from 'commander';
 import type { Discrepancy } from '../../log/proof/discrepancy.js';
-import { type Reconciliation, withRemedy } from '../../log/proof/reconciliations.js';
+import { type Reconciliation, withRemedy } from '../../log/proof/reconciliation-reports.js';
 import type { VerifyDeps, VerifyOptions, VerifyReport } from '../../log/proof/verify.js';
 import { logNamed } from '../../logs.js';
 import type { Config } from '../../server/config.js';
@@ -173,7 +173,7 @@ export function addReconcile(program: Command, session: Session): void {
 async function latestOf(stores: Stores, config: Config, isWanted: boolean): Promise<Reconciliation> {
   if (isWanted) return await reconcileNow(stores, config);
   const [{ latestReconciliations }, { orderLog }] = await Promise.all([
-    import('../../log/proof/reconciliations.js'),
+    import('../../log/proof/reconciliation-reports.js'),
     import('../../order-log.js'),
   ]);
   const [latest] = await latestReconciliations(orderLog, stores.db, 1);
@@ -188,7 +188,7 @@ async function reconcileNow(stores: Stores, config: Config): Promise<Reconciliat
   const { client, db } = stores;
   const [{ reconciliationOf }, { orderLog }, { reconcileScheduleId }, { ScheduleNotFoundError }] =
     await Promise.all([
-      import('../../log/proof/reconciliations.js'),
+      import('../../log/proof/reconciliation-reports.js'),
       import('../../order-log.js'),
       import('../../log/workflow/upkeep-messages.js'),
       import('@temporalio/client'),

@@ -134,7 +134,7 @@ describe('a cached view', () => {
     expect((await views.read(orderId, 2))?.version).toBe(2);
     await write(log.slice(2, 3));
     expect(await versionIn(views, orderId)).toBe(2);
-    views.shown(orderId, 3);
+    views.seen(orderId, 3);
     expect(await versionIn(views, orderId)).toBe(3);
     await write(log.slice(3, 4));
     await views.reach(orderId, ({ version }) => version >= 4, 60_000);

@@ -5,7 +5,7 @@ import type { Session } from '../../../src/cli/script/script.js';
 import { readFeed } from '../../../src/log/feed/feed.js';
 import { journal } from '../../../src/log/journal/journal.js';
 import { readJournal } from '../../../src/log/journal/read-journal.js';
-import { latestReconciliations } from '../../../src/log/proof/reconciliations.js';
+import { latestReconciliations } from '../../../src/log/proof/reconciliation-reports.js';
 import { parkedAudit } from '../../../src/log/views/feeding/interventions.js';
 import { parkedEvents } from '../../../src/log/views/feeding/parked-events.js';
 import { storeRebuilds } from '../../../src/log/views/rebuilding/store-rebuild.js';

@@ -12,14 +12,14 @@ import { parkedAudit } from '../../../src/log/views/feeding/interventions.js';
 import { ensureParkedEventIndexes, parkedEvents } from '../../../src/log/views/feeding/parked-events.js';
 import { viewBuilds, buildsOf } from '../../../src/log/views/feeding/view-builds.js';
 import { watchStates } from '../../../src/log/views/feeding/watch-states.js';
-import type { Kept } from '../../../src/log/views/rebuilding/restore.js';
+import { orders } from '../../../src/views/orders.js';
+import type { FromHistory } from '../../../src/log/views/rebuilding/restore-entities.js';
 import { storeRebuilds } from '../../../src/log/views/rebuilding/store-rebuild.js';
 import { documents, type EntityView, type View } from '../../../src/log/views/view.js';
 import { orderLog } from '../../../src/order-log.js';
 import type { OrderEvent, EventDraft } from '../../../src/order/events.js';
 import { fold } from '../../../src/order/evolve.js';
 import type { Order } from '../../../src/order/order.js';
-import { orders } from '../../../src/views/orders.js';
 import { type StateName, states } from '../../order/examples.js';
 import { logOf, openDatabase } from '../../support/database.js';
 import { latch } from '../../support/latch.js';
@@ -254,7 +254,7 @@ export function orderOf(log: readonly OrderEvent[]): Order {
 }
 
 /** An order as read from a history with these events. */
-export function keptOrder(events: readonly OrderEvent[], isOpen = true): Kept<Order, EventDraft> {
+export function keptOrder(events: readonly OrderEvent[], isOpen = true): FromHistory<Order, EventDraft> {
   const order = orderOf(events);
   const { orderId } = order;
   return {

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { fairnessKeyOf } from '../../src/views/order-start.js';
+import { fairnessKeyOf } from '../src/order-start.js';
 
 test('a fairness key is the issuer, or a hash of an issuer that is too long for Temporal', () => {
   expect(fairnessKeyOf('shop')).toBe('shop');
