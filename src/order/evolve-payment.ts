@@ -65,9 +65,8 @@ export function refusePayment(
 ): Order {
   const charged = order.shipments.find(isChargeInTurn);
   if (charged !== undefined) return withCharge(order, charged.shipmentId, () => ({ status: 'declined' }));
-  if (order.amendment !== undefined) {
+  if (order.amendment !== undefined)
     return { ...order, amendment: { ...order.amendment, refusal: { reason, detail } } };
-  }
   return reason === 'payment_timed_out' ? { ...order, timedOut: true } : { ...order, declined: detail };
 }
 

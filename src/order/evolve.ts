@@ -71,9 +71,8 @@ export function fold(events: Iterable<OrderEvent>, order?: Order): Order | undef
 function apply(before: Order | undefined, event: OrderEvent): Order {
   if (event.type === 'OrderCreated') return created(event);
   const order = event.type === 'CommandRejected' ? before : withoutRepeatedRefusals(before);
-  if (order === undefined) {
+  if (order === undefined)
     throw new TypeError(`The log of ${event.orderId} starts with ${event.type}, not with OrderCreated.`);
-  }
   switch (event.type) {
     case 'StockReserved':
       return { ...order, reserved: plus(order.reserved, event.data.lines) };

@@ -166,7 +166,7 @@ export interface Refund {
   readonly amount: number;
   readonly refunded: number;
   readonly reason: string;
-  /** paid one after the other; their sum is `amount`; absent under rules 1 */
+  /** they are paid one after the other, and add up to `amount`; absent under rules 1 */
   readonly parts?: readonly RefundPart[];
 }
 

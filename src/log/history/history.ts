@@ -161,9 +161,8 @@ function deduplicated<S extends State, D extends Draft>(
     const known = events[event.version - first];
     if (known !== undefined && !isSameEvent(log, known, event)) throw forkFailure(log, known, event);
     if (known !== undefined) continue;
-    if (event.version !== first + events.length) {
+    if (event.version !== first + events.length)
       throw new Error(`the history of ${name} ${event.orderId} lacks version ${first + events.length}`);
-    }
     events.push(upcast(event));
   }
   return events;

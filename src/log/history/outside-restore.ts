@@ -13,8 +13,8 @@ export interface OutsideRestore<S extends State, D extends Draft> {
   readonly beginRestore: (db: Db) => Promise<void>;
   readonly endRestore: (db: Db) => Promise<void>;
   /**
-   * Restores what the outside lacks and these logs prove. Idempotent. Called before their events
-   * are written to the journal.
+   * Restores what these logs prove and the stores outside lack. Idempotent. Called before the
+   * events are written to the journal.
    */
   readonly restore: (db: Db, logs: readonly HistoryLog<S, D>[]) => Promise<void>;
 }

@@ -17,8 +17,8 @@ import {
   compareViewWithFold,
   compareWorkflowWithHistory,
   compareWorkflowWithJournal,
+  differs,
   type Finding,
-  finding,
   lackedPositions,
 } from './compare-places.js';
 import type { Discrepancy } from './discrepancy.js';
@@ -127,7 +127,7 @@ async function compareOnce<S extends State, D extends Draft>(
     return [
       ...ifReadable(() => compareViewWithFold(log, view ?? undefined, journal)),
       ...(typeof history === 'string'
-        ? [finding('differs', 'history', undefined, history)]
+        ? [differs('history', undefined, history)]
         : [
             ...compareJournalWithHistory(log, journal, history),
             ...ifReadable(() => compareWorkflowWithJournal(log, journal, history)),
@@ -154,7 +154,7 @@ function ifReadable(compare: () => readonly Finding[]): readonly Finding[] {
   try {
     return compare();
   } catch (error) {
-    return [finding('differs', 'journal', undefined, messageOf(error))];
+    return [differs('journal', undefined, messageOf(error))];
   }
 }
 
