@@ -8,7 +8,7 @@ export interface Endpoint extends EndpointSettings, State {
   readonly status: 'enabled' | 'disabled' | 'deleted';
   /** deliveries begin after it; absent for the beginning of the feed */
   readonly after?: FeedPlace;
-  /** why it was disabled; absent if it never was, or was enabled since. It stays if it is deleted. */
+  /** why it was disabled last; absent if it was enabled since. A deleted endpoint keeps it. */
   readonly disabledBecause?: string;
   /** ids of its signing secrets, the newest first. A secret itself never enters the log. */
   readonly secretIds: readonly string[];

@@ -27,7 +27,7 @@ function wordOf(runs: readonly string[]): string {
   return word.length <= longestWord ? word : Array.from(word).slice(0, longestWord).join('');
 }
 
-/** The pieces of a text between spaces, each as the list of its runs; those without one are left out. */
+/** The pieces between spaces, each as the list of its runs; those without a run are left out. */
 function chunksOf(text: string): string[][] {
   return text
     .split(/\s+/u)

@@ -167,8 +167,8 @@ async function* notIn(
  * Checks whether Temporal still knows the workflows of earlier reconciliations. If it does not know
  * the latest one, Temporal was restored or replaced.
  *
- * @returns the time since which Temporal may have lost data (ISO-8601 UTC), or '' if it knows none of
- *   them, so anything may be lost; undefined if it has lost none
+ * @returns the time since which Temporal may have lost data (ISO-8601 UTC), or '' if it knows none
+ *   of them, so anything may be lost; undefined if it has lost none
  */
 async function temporalLostSince(log: AnyLog, client: Client, db: Db): Promise<string | undefined> {
   const [latest, ...earlier] = await latestReconciliations(log, db, 100);

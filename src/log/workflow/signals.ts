@@ -63,7 +63,7 @@ export class Signals<S extends State, D extends Draft, F extends Effect> {
     return facts?.types.includes(name) === true ? facts : undefined;
   }
 
-  /** Whether the signal is a repetition. A fact that did nothing is judged again: it may fit now. */
+  /** Whether it is a repetition. A fact that did nothing is judged again: it may fit now. */
   private isHandled(name: string, message: Message): boolean {
     const known = this.writer.memory.find(message);
     if (known === undefined || !isSameBody(known, message)) return false;
