@@ -217,9 +217,7 @@ function requestReturn(order: Order, { lines, reason }: CommandData['RequestRetu
   });
 }
 
-/**
- * The goods have come back. They will be restocked, and what was paid for them will be refunded.
- */
+/** The goods are back: they will be restocked, and what was paid for them will be refunded. */
 function receive(order: Order, { returnId }: CommandData['ReceiveReturn']): Decision {
   const returned = order.returns.find((entry) => entry.returnId === returnId);
   if (returned === undefined)

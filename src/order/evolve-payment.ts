@@ -55,9 +55,7 @@ export function retire(
   };
 }
 
-/**
- * The payment failed. What waited for it fails too: a charge, an amendment, or the order itself.
- */
+/** The payment failed, and with it what waited: a charge, an amendment, or the order itself. */
 export function refusePayment(
   order: Order,
   reason: 'payment_declined' | 'payment_timed_out',

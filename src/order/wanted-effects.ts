@@ -177,9 +177,7 @@ function wantedCapture(order: Order): WantedEffect | undefined {
   );
 }
 
-/**
- * Whether the shipment's charge is due and its goods have left the stock, so it can be captured.
- */
+/** Whether the charge is due and the goods have left the stock, so it can be captured. */
 export function isChargeInTurn({ charge, deducted }: Shipment): boolean {
   return deducted && charge?.status === 'due';
 }

@@ -7,9 +7,7 @@ import type { HistoryLog } from './history.js';
  * compares it.
  */
 export interface OutsideRestore<S extends State, D extends Draft> {
-  /**
-   * Until `endRestore`, effects are not refused for what may not be restored yet, such as stock.
-   */
+  /** Until `endRestore`, no effect is refused for what may not be restored yet, such as stock. */
   readonly beginRestore: (db: Db) => Promise<void>;
   readonly endRestore: (db: Db) => Promise<void>;
   /**

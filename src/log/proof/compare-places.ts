@@ -53,10 +53,7 @@ export function compareJournalWithHistory<S extends State, D extends Draft>(
   ];
 }
 
-/**
- * Finds entities that are not finished, and have no running workflow, or one that is behind the
- * journal.
- */
+/** Finds unfinished entities without a running workflow, or with one that lacks recorded events. */
 export function compareWorkflowWithJournal<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
   journal: readonly RecordedEvent<D>[],
@@ -92,10 +89,7 @@ function lost(recorded: ReadonlyMap<number, unknown>, upTo: number): readonly Fi
     .map((version) => differs('journal', version, 'it is missing, and no history has it'));
 }
 
-/**
- * The state with which the oldest kept run started must equal the fold of the journal up to its
- * version.
- */
+/** The oldest kept run's first state must equal the fold of the journal up to its version. */
 function compareBaseWithFold<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
   journal: readonly RecordedEvent<D>[],

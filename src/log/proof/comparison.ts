@@ -46,9 +46,7 @@ export interface CompareDeps {
    * checked: those of events that were restored do not follow the versions.
    */
   readonly positionedBefore?: string;
-  /**
-   * the longest pause between two comparisons of an entity that only lags; 1,600 by default
-   */
+  /** the longest pause between two comparisons of an entity that lags; 1,600 by default */
   readonly longestPauseMs?: number | undefined;
 }
 

@@ -107,9 +107,7 @@ function repairsOf({ record, setAside: beyond }: Repairs) {
   return { recorded: versions(record), setAside: versions(beyond) };
 }
 
-/**
- * Adds to the report which messages were refused, as soon as the new run has handled all of them.
- */
+/** Adds the refused messages to the report, once the new run has handled all messages. */
 export async function withRefusals(
   log: AnyLog,
   { client, db }: { readonly client: Client; readonly db: Db },

@@ -32,9 +32,7 @@ export interface ResumeDeps {
 export interface ResumeOptions {
   /** only report what would be done */
   readonly isDryRun?: boolean;
-  /**
-   * how long to wait for the new run, to report which messages it refused; not at all by default
-   */
+  /** how long to wait for the new run, to report what it refused; not at all by default */
   readonly answerWithinMs?: number;
 }
 

@@ -23,9 +23,7 @@ const mostRounds = 10;
 export interface Target<S extends State, D extends Draft> {
   readonly log: EntityLog<S, D>;
   readonly db: Db;
-  /**
-   * Its name is unique to this rebuild, so that a late holder of another rebuild cannot swap it in.
-   */
+  /** Its name is of this rebuild alone, so that a late holder of another cannot swap it in. */
   readonly next: Collection<StateDocument<State>>;
   readonly rebuildId: string;
 }

@@ -121,9 +121,7 @@ async function identityOf(db: Db, name: string): Promise<string | undefined> {
   return found?.info?.uuid?.toString('hex');
 }
 
-/**
- * Drops what other rebuilds have left, `<view>_before_…` of earlier versions of this code included.
- */
+/** Drops what other rebuilds have left; earlier versions of this code left `<view>_before_…`. */
 async function dropUnusedBuilds(
   { view }: AnyLog,
   db: Db,
