@@ -327,7 +327,7 @@ function rejected(order: Order, data: EventData['CommandRejected']): Order {
   return { ...order, rejections: { total: total + 1, unchanged: known } };
 }
 
-/** After another event a refused command may fit, so earlier refusals do not count any more. */
+/** After another event a refused command may fit, so the same refusal is written again. */
 function withoutRepeatedRefusals(order: Order | undefined): Order | undefined {
   if (order?.rejections === undefined) return order;
   return { ...order, rejections: { ...order.rejections, unchanged: [] } };
