@@ -155,7 +155,7 @@ export interface DispatchFact extends DeliveryFact {
   readonly trackingNumber: string;
 }
 
-export type FactType = keyof FactData;
+export type FactType = 'PaymentSettled' | 'ShipmentDispatched' | 'ShipmentDelivered';
 export type Fact = { [T in FactType]: { readonly type: T; readonly data: FactData[T] } }[FactType];
 
 export const factTypes = [

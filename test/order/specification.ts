@@ -1,5 +1,5 @@
-import { append } from '../../src/order-log.js';
 import { expect } from '@jest/globals';
+import { append } from '../../src/order-log.js';
 import type { Command, Fact, FollowUpCommand, PaymentFact } from '../../src/order/commands.js';
 import { expire, nextDeadline } from '../../src/order/deadlines.js';
 import { decide } from '../../src/order/decide.js';
