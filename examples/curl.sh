@@ -1,17 +1,25 @@
 #!/bin/sh
-# Takes one order through its life with curl. ORDERS_URL is the address of the API.
+# Takes one order through its life with curl. ORDERS_URL is the address of the API, and ORDERS_KEY
+# an API key.
 #
 #     sh examples/curl.sh
 set -eu
 api=${ORDERS_URL:-http://127.0.0.1:8080}
 key=$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')
 
+# call PATH [OPTION]...: sends a request, with the key if there is one.
+call() {
+  path=$1
+  shift
+  curl --silent --show-error --fail-with-body "$api$path" \
+    ${ORDERS_KEY:+-H "authorization: Bearer $ORDERS_KEY"} "$@"
+}
+
 # post PATH BODY [OPTION]...: sends a command, and waits at most 10 s until the order is at rest.
 post() {
   path=$1 body=$2
   shift 2
-  curl --silent --show-error --fail-with-body "$api$path" \
-    -H 'content-type: application/json' -H 'prefer: wait=10' -d "$body" "$@"
+  call "$path" -H 'content-type: application/json' -H 'prefer: wait=10' -d "$body" "$@"
 }
 
 # field NAME: the first text of that name in the JSON on standard input.
@@ -32,6 +40,7 @@ shipment=$(post "/v1/orders/$id/shipments" '{}' | field shipmentId)
 post "/v1/orders/$id/shipments/$shipment/dispatch" '{"carrier": "DHL", "trackingNumber": "00340434"}' >/dev/null
 post "/v1/orders/$id/shipments/$shipment/deliver" '{}' >/dev/null
 
-# The order, with no answer older than what was done. Then its events as they happened; -N shows a stream as it comes.
-curl --silent --show-error --fail-with-body "$api/v1/orders/$id?consistency=strong" | field status
-curl --silent --show-error -N --max-time 3 "$api/v1/orders/$id/stream" | grep '^id:' || true
+# The order (consistency=strong: never older than the commands above). Then its events as they
+# happened; -N shows a stream as it comes.
+call "/v1/orders/$id?consistency=strong" | field status
+call "/v1/orders/$id/stream" -N --max-time 3 | grep '^id:' || true

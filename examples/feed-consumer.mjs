@@ -10,13 +10,15 @@
  * and writes it in the same transaction as the result.
  *
  * A checkpoint is a position and its generation of the feed. After a restore the feed may refuse
- * it.
+ * it. `ORDERS_KEY` is an API key.
  */
 import { open, readFile, rename } from 'node:fs/promises';
 import process from 'node:process';
 import { setTimeout } from 'node:timers/promises';
 
-const api = process.env['ORDERS_URL'] ?? 'http://127.0.0.1:8080';
+const { ORDERS_URL: api = 'http://127.0.0.1:8080', ORDERS_KEY: apiKey } = process.env;
+/** @type {Record<string, string>} */
+const authorization = apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` };
 const file = process.argv[2] ?? 'sales.json';
 const RECONNECT_MS = 1_000;
 
@@ -125,7 +127,7 @@ function receivedFrom(block) {
  */
 async function follow(sales) {
   const response = await fetch(`${api}/v1/events/stream`, {
-    headers: { 'last-event-id': `${sales.position}@${sales.generation}` },
+    headers: { ...authorization, 'last-event-id': `${sales.position}@${sales.generation}` },
   });
   if (response.status === 409) {
     // Events after `commonUntil` come again. A sum cannot take back what it added for them, so it
@@ -138,7 +140,13 @@ async function follow(sales) {
     return fromTheBeginning(generation);
   }
   let saved = sales;
-  if (!response.ok || response.body === null) return saved;
+  if (!response.ok || response.body === null) {
+    const problem = `${response.status}: ${await response.text()}`;
+    // Such as a wrong key: a repetition would be refused, too.
+    if (response.status < 500 && response.status !== 429) throw new Error(problem);
+    console.error(problem);
+    return saved;
+  }
   try {
     for await (const batch of batchesOf(response.body)) {
       const next = batch.reduce(apply, saved);
@@ -147,7 +155,7 @@ async function follow(sales) {
       console.log(JSON.stringify(saved));
     }
   } catch (error) {
-    // `fetch` says so of a connection that broke.
+    // `fetch` throws this when the connection breaks.
     if (!(error instanceof TypeError)) throw error;
   }
   return saved;

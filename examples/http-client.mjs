@@ -4,13 +4,19 @@
  *
  *     node examples/http-client.mjs
  *
- * `ORDERS_URL` is the address of the API. Plain `fetch`, no packages.
+ * `ORDERS_URL` is the address of the API, and `ORDERS_KEY` an API key. Plain `fetch`, no packages.
  */
 import { randomUUID } from 'node:crypto';
 import process from 'node:process';
 import { setTimeout } from 'node:timers/promises';
 
-const api = process.env['ORDERS_URL'] ?? 'http://127.0.0.1:8080';
+const { ORDERS_URL: api = 'http://127.0.0.1:8080', ORDERS_KEY: apiKey } = process.env;
+/**
+ * Who sends a command: the owner of the key, or without a key the name that the client gives.
+ *
+ * @type {Record<string, string>}
+ */
+const sender = apiKey === undefined ? { 'x-actor': 'http-example' } : { authorization: `Bearer ${apiKey}` };
 const TRIES = 5;
 
 /** @typedef {{ orderId: string, version: number, status: string, shipmentId?: string }} Answer */
@@ -33,7 +39,7 @@ async function command(path, body, key) {
       headers: {
         'content-type': 'application/json',
         'idempotency-key': key,
-        'x-actor': 'http-example',
+        ...sender,
         // Answer when the order has nothing left to do by itself, or after 10 s.
         prefer: 'wait=10',
       },
@@ -64,7 +70,9 @@ async function command(path, body, key) {
  * @returns {Promise<Order>}
  */
 async function read({ orderId, version }) {
-  const response = await fetch(`${api}/v1/orders/${orderId}?minVersion=${version}`);
+  const response = await fetch(`${api}/v1/orders/${orderId}?minVersion=${version}`, {
+    headers: sender,
+  });
   if (!response.ok) throw new Error(`The order is answered ${response.status}.`);
   return /** @type {Order} */ (await response.json());
 }

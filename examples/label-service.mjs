@@ -7,13 +7,15 @@
  *
  * It follows the feed as a named reader: the API keeps how far it has come, so it needs no file.
  * Whenever it is killed, it goes on after what it has handled, and what it handles twice has the
- * same keys: one label, one dispatch.
+ * same keys: one label, one dispatch. `ORDERS_KEY` is an API key.
  */
 import { createHash } from 'node:crypto';
 import process from 'node:process';
 import { setTimeout } from 'node:timers/promises';
 
-const api = process.env['ORDERS_URL'] ?? 'http://127.0.0.1:8080';
+const { ORDERS_URL: api = 'http://127.0.0.1:8080', ORDERS_KEY: apiKey } = process.env;
+/** @type {Record<string, string>} */
+const authorization = apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` };
 const reader = process.argv[2] ?? 'labels';
 const AGAIN_MS = 1_000;
 
@@ -21,8 +23,8 @@ const AGAIN_MS = 1_000;
 /** @typedef {{ data: ShipmentCreated[], generation: number, upTo: number, nextCursor?: string }} Page */
 
 /**
- * Stands for a carrier, whose answer to a key is always the same. A real one is asked first what
- * became of the key.
+ * Stands for a carrier, whose answer to a key is always the same. Ask a real one first what became
+ * of the key.
  *
  * @param {string} key
  */
@@ -38,7 +40,7 @@ async function handle({ orderId, data: { shipmentId } }) {
   for (;;) {
     const response = await fetch(`${api}/v1/orders/${orderId}/shipments/${shipmentId}/dispatch`, {
       method: 'POST',
-      headers: { 'content-type': 'application/json', 'idempotency-key': key },
+      headers: { ...authorization, 'content-type': 'application/json', 'idempotency-key': key },
       body: JSON.stringify(label),
     }).catch(() => undefined);
     // The order was cancelled, or another one has dispatched it: nothing is left to do.
@@ -46,11 +48,19 @@ async function handle({ orderId, data: { shipmentId } }) {
       console.log(`${key} ${response.ok ? label.trackingNumber : 'is not dispatched'}`);
       return;
     }
-    if (response !== undefined && response.status < 500 && response.status !== 429)
-      throw new Error(await response.text());
+    if (response !== undefined && isRefusal(response)) throw new Error(await response.text());
     // It may have taken effect: the same key again.
     await setTimeout(AGAIN_MS);
   }
+}
+
+/**
+ * Whether a repetition would be refused, too, such as for a wrong key.
+ *
+ * @param {Response} response
+ */
+function isRefusal({ status }) {
+  return status >= 400 && status < 500 && status !== 429;
 }
 
 /**
@@ -61,7 +71,7 @@ async function handle({ orderId, data: { shipmentId } }) {
 async function keep(checkpoint) {
   const response = await fetch(`${api}/v1/readers/${reader}`, {
     method: 'PUT',
-    headers: { 'content-type': 'application/json' },
+    headers: { ...authorization, 'content-type': 'application/json' },
     body: JSON.stringify(checkpoint),
   }).catch(() => undefined);
   return response?.ok === true;
@@ -69,9 +79,10 @@ async function keep(checkpoint) {
 
 let kept = 0;
 for (;;) {
-  const response = await fetch(`${api}/v1/events?reader=${reader}&types=ShipmentCreated`).catch(
-    () => undefined,
-  );
+  const response = await fetch(`${api}/v1/events?reader=${reader}&types=ShipmentCreated`, {
+    headers: authorization,
+  }).catch(() => undefined);
+  if (response !== undefined && isRefusal(response)) throw new Error(await response.text());
   if (response?.ok) {
     const { data, generation, upTo, nextCursor } = /** @type {Page} */ (await response.json());
     for (const event of data) await handle(event);

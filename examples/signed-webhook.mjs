@@ -1,29 +1,30 @@
 /**
- * Is a carrier: tells over a signed webhook that a shipment has left and has arrived.
+ * Plays a carrier: sends signed webhooks that say that a shipment has left and has arrived.
  *
  *     node examples/signed-webhook.mjs [orderId shipmentId]
  *
  * Without arguments it first makes an order with a shipment. `CARRIERS_WEBHOOK_SECRET` is the
- * secret that the carrier and the API share. Webhooks of the payment provider work alike:
- * `/v1/webhooks/payments`, and a secret of their own.
+ * secret that the carrier and the API share, and `ORDERS_KEY` an API key for the order. Webhooks of
+ * the payment provider work alike: `/v1/webhooks/payments`, and a secret of their own.
  */
 import { randomUUID } from 'node:crypto';
 import process from 'node:process';
 import { Webhook } from 'standardwebhooks';
 
-const api = process.env['ORDERS_URL'] ?? 'http://127.0.0.1:8080';
+const { ORDERS_URL: api = 'http://127.0.0.1:8080', ORDERS_KEY: apiKey } = process.env;
+/** @type {Record<string, string>} */
+const authorization = apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` };
 // The secret of the sandbox, which the API takes on a loopback interface only.
 const sandboxSecret = `whsec_${Buffer.from('sandbox-carriers-webhook-secret').toString('base64')}`;
 const secret = process.env['CARRIERS_WEBHOOK_SECRET'] ?? sandboxSecret;
 
 /**
- * Sends a message. The id is that of the message, not of the try: delivered again, it changes
- * nothing.
+ * Sends a message. Each try has the same id, so a message that arrives again changes nothing.
  *
  * @param {{ type: string, data: object }} message
  * @param {string} id
  * @param {string} [key] the secret
- * @returns {Promise<number>} 202 if it was taken: it is durable then
+ * @returns {Promise<number>} 202 once the message is durable
  */
 async function deliver(message, id, key = secret) {
   const now = new Date();
@@ -34,7 +35,7 @@ async function deliver(message, id, key = secret) {
       'content-type': 'application/json',
       'webhook-id': id,
       'webhook-timestamp': String(Math.floor(now.getTime() / 1_000)),
-      // Signed is the body as it is sent, byte by byte.
+      // The signature covers the exact bytes of the body.
       'webhook-signature': new Webhook(key).sign(id, now, body),
     },
     body,
@@ -50,7 +51,7 @@ async function deliver(message, id, key = secret) {
 async function command(path, body) {
   const response = await fetch(`${api}${path}`, {
     method: 'POST',
-    headers: { 'content-type': 'application/json', prefer: 'wait=10' },
+    headers: { ...authorization, 'content-type': 'application/json', prefer: 'wait=10' },
     body: JSON.stringify(body),
   });
   if (!response.ok) throw new Error(`${path}: ${await response.text()}`);

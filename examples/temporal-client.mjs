@@ -55,12 +55,11 @@ function messageTo(type, orderId, key, data) {
   return {
     data,
     commandId: `${issuer} ${key}`,
-    // Tells the same key with another body: any hash will do, if it is always the same for the same
-    // body.
+    // Detects a key that is reused with another body; any stable hash of the body works.
     hash: createHash('sha256').update(JSON.stringify({ type, orderId, data })).digest('hex').slice(0, 16),
     correlationId: randomUUID(),
     actor: issuer,
-    // Another one for each try: an answer with a different one is the answer to an earlier try.
+    // New for each attempt: an answer that has another id was made for an earlier attempt.
     requestId: randomUUID(),
   };
 }
@@ -94,11 +93,12 @@ async function create(client, orderId, key) {
       args: [newOrder],
       // The default policy would start an order again that has ended.
       workflowIdReusePolicy: 'REJECT_DUPLICATE',
-      // What lists and the Web UI show, and what tells a repeated create from another one.
+      // Lists and the Web UI show these.
       typedSearchAttributes: [
         { key: defineSearchAttributeKey('OrderStatus', 'KEYWORD'), value: 'pending' },
         { key: defineSearchAttributeKey('CustomerId', 'KEYWORD'), value: data.customer.id },
       ],
+      // They distinguish a repeated create from another one.
       memo: { hash: message.hash, commandId: message.commandId },
     });
   } catch (error) {

@@ -1,5 +1,5 @@
 import type { LineQuantity } from './order/commands.js';
-import { type OrderEvent, schemaVersions } from './order/events.js';
+import { type EventType, type OrderEvent, schemaVersions } from './order/events.js';
 import { formatMoney } from './order/money.js';
 import type { Label } from './order/order.js';
 
@@ -128,4 +128,31 @@ export function labelInShort(label: Label): string {
 
 export function linesInShort(lines: readonly LineQuantity[]): string {
   return lines.map(({ sku, quantity }) => `${quantity} × ${sku}`).join(', ');
+}
+
+/** Whether an event is good news; it determines the colour. */
+export type EventTone = 'good' | 'warn' | 'bad' | 'plain';
+
+const tones: Readonly<Partial<Record<EventType, EventTone>>> = {
+  StockRefused: 'bad',
+  PaymentDeclined: 'bad',
+  PaymentTimedOut: 'bad',
+  OrderRejected: 'bad',
+  OrderExpired: 'bad',
+  CaptureDeclined: 'bad',
+  AmendmentRefused: 'bad',
+  LabelRefused: 'bad',
+  CommandRejected: 'bad',
+  FactUnmatched: 'bad',
+  OrderHeld: 'warn',
+  OrderCancelled: 'warn',
+  AuthorizationExpired: 'warn',
+  CaptureWrittenOff: 'warn',
+  FactReceived: 'warn',
+  OrderConfirmed: 'good',
+  OrderCompleted: 'good',
+};
+
+export function toneOf({ type }: { readonly type: EventType }): EventTone {
+  return tones[type] ?? 'plain';
 }

@@ -7,6 +7,8 @@ import process from 'node:process';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Webhook } from 'standardwebhooks';
+import { addKey } from '../src/access/api-keys.js';
+import type { Scope } from '../src/access/scopes.js';
 import { signing } from '../src/api/reference/signing.js';
 import type { PositionedEvent } from '../src/log/feed/feed.js';
 import { parkedEvents, toParked } from '../src/log/views/feeding/parked-events.js';
@@ -155,6 +157,54 @@ test('the shell script takes an order through its life', async () => {
   expect(streamed.length).toBeGreaterThan(0);
   const versions = (await order.log()).map((_, index) => `id: ${index + 1}`);
   expect(streamed).toEqual(versions.slice(0, streamed.length));
+});
+
+describe('with AUTH=on', () => {
+  let guarded: Readonly<Record<string, string>>;
+  beforeAll(async () => {
+    const env = { AUTH: 'on', CURSOR_SECRET: 'a-secret-of-the-tests' };
+    const { address: url } = await system.start('write,read', env);
+    const scopes: readonly Scope[] = ['orders:read', 'orders:write', 'events:read'];
+    const { key } = await addKey(system.db, { client: 'examples', scopes });
+    guarded = { ...variables, ORDERS_URL: url, ORDERS_KEY: key };
+  }, 60_000);
+
+  test.each([
+    ['node', 'http-client.mjs', /^created/],
+    ['sh', 'curl.sh', /^created/],
+    ['node', 'signed-webhook.mjs', /^dispatched: 202$/],
+  ] as const)('%s %s takes an order through its life as the owner of a key', async (program, name, done) => {
+    const example = startWith(guarded, program, name);
+    await example.ended();
+    const lines = example.lines();
+    expect(lines[0]).toMatch(done);
+    const [, id = ''] = /(?:created |orders\/)([\w-]+)/.exec(lines.join('\n')) ?? [];
+    const { data } = (await api.get(`/v1/orders/${id}/events`)).body;
+    expect(data[0]).toMatchObject({ type: 'OrderCreated', actor: 'key:examples' });
+  });
+
+  test('the label service and the feed consumer follow the feed with a key', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'orders-examples-'));
+    const order = await api.place();
+    await order.tell('shipments');
+    const service = startWith(guarded, 'node', 'label-service.mjs', `labels-${randomUUID().slice(0, 8)}`);
+    const consumer = startWith(guarded, 'node', 'feed-consumer.mjs', join(folder, 'sales.json'));
+    try {
+      await until(async () => expect(service.lines().join('\n')).toContain(`${order.id}:s1 EP`));
+      await until(async () => expect(consumer.lines().length).toBeGreaterThan(1));
+    } finally {
+      await Promise.all([service.kill(), consumer.kill()]);
+      await rm(folder, { recursive: true, force: true });
+    }
+  });
+
+  test.each(['http-client.mjs', 'label-service.mjs', 'signed-webhook.mjs', 'feed-consumer.mjs'])(
+    '%s ends with the reason if it has no key',
+    async (name) => {
+      const example = startWith({ ...guarded, ORDERS_KEY: undefined }, 'node', name);
+      await expect(example.ended()).rejects.toThrow('unauthenticated');
+    },
+  );
 });
 
 test('the client scripts show what happens to all orders', async () => {
@@ -509,9 +559,18 @@ interface RunningExample {
 
 /** Starts an example as its README does. */
 function start(program: 'node' | 'sh', name: string, ...args: readonly string[]): RunningExample {
+  return startWith(variables, program, name, ...args);
+}
+
+function startWith(
+  env: Readonly<Record<string, string | undefined>>,
+  program: 'node' | 'sh',
+  name: string,
+  ...args: readonly string[]
+): RunningExample {
   const child = spawn(program === 'node' ? process.execPath : program, [join('examples', name), ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { PATH: process.env['PATH'], ...variables },
+    env: { PATH: process.env['PATH'], ...env },
   });
   let printed = '';
   let errors = '';

@@ -5,16 +5,16 @@
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { loadProviders, type Providers } from '../src/effects/provider-modules.js';
-import { findProgram, MONGOD, TEMPORAL } from '../src/server/embedded/binaries.js';
-import { addressOf } from '../src/server/config/addresses.js';
+import { messageOf } from '../src/outages/message-of.js';
 import { assertSandboxAllowed, type Config, readConfig } from '../src/server/config.js';
-import { startLiveness } from '../src/server/health/liveness.js';
-import { assertMasterKeys } from '../src/server/keys/master-key-file.js';
+import { addressOf } from '../src/server/config/addresses.js';
+import { findProgram, MONGOD, TEMPORAL } from '../src/server/embedded/binaries.js';
 import { assertPortFree } from '../src/server/embedded/ports.js';
 import { type Servers, startServers } from '../src/server/embedded/servers.js';
-import { messageOf } from '../src/outages/message-of.js';
+import { startLiveness } from '../src/server/health/liveness.js';
+import { assertMasterKeys } from '../src/server/keys/master-key-file.js';
 import { SEARCH_ATTRIBUTES } from '../src/server/search-attributes.js';
-import { isHelpAsked } from './start/arguments.mjs';
+import { parseArguments } from './start/arguments.mjs';
 import { HELP } from './start/help.mjs';
 import { stage } from './start/progress.mjs';
 import { closeAll, type Closer, stopSignal } from './stop.js';
@@ -22,7 +22,7 @@ import { type Started, welcome } from './welcome.js';
 
 const CACHE_DIR = fileURLToPath(new URL('../../.cache', import.meta.url));
 
-if (isHelpAsked('npm start')) {
+if (parseArguments('npm start').help) {
   process.stdout.write(HELP);
   process.exit();
 }

@@ -8,7 +8,7 @@ import { ensureDeliveryIndexes } from '../src/delivery/webhooks/rows.js';
 import { setUpSandboxLabels } from '../src/effects/carriers/sandbox-carriers.js';
 import { checkDatabaseIdentity } from '../src/effects/database/database-identity.js';
 import { ensureStockIndexes } from '../src/effects/inventory/stock.js';
-import { setUpSandbox } from '../src/effects/payments/sandbox-ledger.js';
+import { setUpSandbox } from '../src/effects/payments/sandbox-set-up.js';
 import type { Providers } from '../src/effects/provider-modules.js';
 import { ensureForgettingIndexes } from '../src/forgetting/forgettings.js';
 import { destroyBeforeUse, ensureTombstoneIndex } from '../src/forgetting/tombstones.js';
@@ -35,7 +35,8 @@ import type { Closer } from './stop.js';
 const WORKFLOW_BUNDLE = { codePath: fileURLToPath(new URL('../workflow-bundle.js', import.meta.url)) };
 /** The page, as `workers/bundles/page.mjs` has built it. */
 const PAGE = fileURLToPath(new URL('../web', import.meta.url));
-const INDEXES = [
+/** What sets MongoDB up for the roles, all of it idempotent. */
+const SET_UP_STEPS = [
   ...logs.flatMap((log) => [
     (db: Db) => ensureJournalIndexes(log, db),
     (db: Db) => ensureStateViewIndexes(log, db),
@@ -80,17 +81,18 @@ export async function startRoles({
   masterKeysOf(config);
   const context = connect({ config, providers, stopping, closers });
   installRuntime(context.logger);
-  const needed = [setUp({ ...context, indexes: INDEXES, checkDatabaseIdentity, abort: stopping })];
-  const startRole = { worker: startOrderWorker, feed: startFeed } as const;
-  for (const role of ['worker', 'feed'] as const) {
-    if (!roles.has(role)) continue;
-    const running = startRole[role]({ ...context, workflowBundle: WORKFLOW_BUNDLE });
-    closers.push({ limitMs: 3_500, close: () => running.stop() });
-    needed.push(running.ready);
-  }
+  const needed = [setUp({ ...context, setUpSteps: SET_UP_STEPS, checkDatabaseIdentity, abort: stopping })];
   if (roles.has('worker')) {
+    const worker = startOrderWorker({ ...context, workflowBundle: WORKFLOW_BUNDLE });
+    closers.push({ limitMs: 3_500, close: () => worker.stop() });
+    needed.push(worker.ready);
     const tracking = startTracking(context);
     closers.push({ limitMs: 1_000, close: () => tracking.stop() });
+  }
+  if (roles.has('feed')) {
+    const feed = startFeed(context);
+    closers.push({ limitMs: 3_500, close: () => feed.stop() });
+    needed.push(feed.ready);
   }
   if (roles.has('kafka') && config.kafka !== undefined) {
     // Kafka's client is loaded only by this role.

@@ -2,11 +2,11 @@
 import module from 'node:module';
 import { join } from 'node:path';
 import process from 'node:process';
-import { isHelpAsked } from './start/arguments.mjs';
+import { parseArguments } from './start/arguments.mjs';
 import { cacheDir, fail, prepare } from './start/checkout.mjs';
 import { HELP } from './start/help.mjs';
 
-if (isHelpAsked('npm start')) {
+if (parseArguments('npm start').help) {
   process.stdout.write(HELP);
 } else {
   await prepare().catch(fail);

@@ -4,19 +4,20 @@ import { existsSync } from 'node:fs';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 
-const main = new URL('../../dist/src/cli/main.js', import.meta.url);
+const program = new URL('../../dist/src/cli/program.js', import.meta.url);
 const packages = new URL('../../node_modules/commander', import.meta.url);
 // The data folder of `npm start`, whichever folder the script is run in. It has the keys of
 // persons.
 process.env['DATA_DIR'] ||= fileURLToPath(new URL('../../.data', import.meta.url));
-const isBuilt = existsSync(main) && existsSync(packages);
+const isBuilt = existsSync(program) && existsSync(packages);
 if (!isBuilt && process.argv[2] === 'demo') {
   // `orders demo` also works in a fresh checkout.
   const { fail, prepare } = await import('../../workers/start/checkout.mjs');
   await prepare().catch(fail);
 }
 if (isBuilt || process.argv[2] === 'demo') {
-  await import(main.href);
+  const { main } = await import(program.href);
+  await main();
 } else {
   process.stderr.write('orders is not built yet: run `npm start` or `npm run build` first.\n');
   process.exitCode = 5;

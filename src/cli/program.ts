@@ -1,21 +1,33 @@
+import process from 'node:process';
 import { Command, CommanderError } from 'commander';
 import { addOrderCommands } from './commands/order-commands.js';
 import { addCompletion } from './completion.js';
-import { addCertify } from './operations/certify.js';
+import { openTemporalGateway } from './connections/direct.js';
 import { addKeys } from './operations/keys.js';
 import { addPersons } from './operations/persons.js';
-import { addReconcile, addVerify } from './operations/proof.js';
+import { addCertify, addReconcile, addVerify } from './operations/proof.js';
 import { addResume } from './operations/resume.js';
 import { addAttention, addProjections, addSubscriptions } from './operations/status.js';
 import { addParked, addRebuild } from './operations/view-repairs.js';
 import { addWebhooks } from './operations/webhooks.js';
-import { addEventLog } from './queries/event-log.js';
 import { addOrderQueries } from './queries/orders.js';
 import { addViewQueries } from './queries/views.js';
-import { addDemo } from './sandbox/demo/demo.js';
-import { addLoad } from './sandbox/load.js';
-import { addSettle, addStock } from './sandbox/providers.js';
-import { asFailure, exitCodes, failureLine, type Session } from './script/script.js';
+import { addDemo } from './sandbox/demo.js';
+import { addLoad, addSettle, addStock } from './sandbox/sandbox.js';
+import { asFailure, exitCodes, exitWhenInterrupted, failureLine, type Session } from './script/script.js';
+import { processTerminal } from './script/terminal.js';
+
+/** Runs the process of `npx orders`. It ends when its connections are closed. */
+export async function main(): Promise<void> {
+  exitWhenInterrupted();
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    // The reader closed the pipe, as `… | head` does.
+    if (error.code === 'EPIPE') process.exit(exitCodes.done);
+    throw error;
+  });
+  const session = { terminal: processTerminal, env: process.env, openTemporalGateway };
+  process.exitCode = await run(process.argv.slice(2), session);
+}
 
 /**
  * Runs the script that `args` ask for.
@@ -59,7 +71,6 @@ export function createProgram(session: Session): Command {
   addOrderCommands(program, session);
   program.commandsGroup('Queries:');
   addOrderQueries(program, session);
-  addEventLog(program, session);
   addViewQueries(program, session);
   program.commandsGroup('Operations:');
   addAttention(program, session);

@@ -27,8 +27,8 @@ export interface SetUpOptions {
   readonly temporal: Connection;
   readonly mongo: Mongo;
   readonly logger: Logger;
-  /** Each creates the missing indexes of one view or ledger. */
-  readonly indexes: readonly ((db: Db) => Promise<unknown>)[];
+  /** Each prepares a part of MongoDB, such as the indexes of one view. */
+  readonly setUpSteps: readonly ((db: Db) => Promise<unknown>)[];
   /** Compares MongoDB with Temporal, once both are set up. */
   readonly checkDatabaseIdentity: (stores: {
     readonly client: Client;
@@ -48,7 +48,7 @@ export async function setUp({
   temporal,
   mongo,
   logger,
-  indexes,
+  setUpSteps,
   checkDatabaseIdentity,
   abort,
 }: SetUpOptions): Promise<void> {
@@ -70,7 +70,7 @@ export async function setUp({
       await registerSearchAttributes(temporal, namespace);
       if (config.embedded.temporal) await extendRetention(temporal, namespace);
     }),
-    untilDone('MongoDB', 'set up', () => Promise.all(indexes.map((ensure) => ensure(mongo.db)))),
+    untilDone('MongoDB', 'set up', () => Promise.all(setUpSteps.map((step) => step(mongo.db)))),
   ]);
   const client = new Client({ connection: temporal, namespace });
   await untilDone('The identity of the database', 'compared', () =>

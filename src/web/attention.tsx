@@ -23,7 +23,7 @@ export function AttentionPage() {
   return (
     <section class="reading">
       <h1>What needs a person</h1>
-      <Shown of={found.now.value}>
+      <Shown of={found.state.value}>
         {({ data, nextCursor }) =>
           data.length === 0 ? (
             <Empty title="Nothing needs a person">

@@ -22,11 +22,11 @@ export function CustomerPage() {
   const orders = useResource<Page<OrderNow>>(pathOf('/v1/orders', { customerId, limit: 50 }), LOOK_EVERY_MS);
   return (
     <section class="reading">
-      {customer.now.value.data === undefined && <h1 class="hidden">Customer {customerId}</h1>}
-      <Together of={[customer.now.value, orders.now.value]}>
+      {customer.state.value.data === undefined && <h1 class="hidden">Customer {customerId}</h1>}
+      <Together of={[customer.state.value, orders.state.value]}>
         {() => (
           <>
-            <Shown of={customer.now.value} lines={3}>
+            <Shown of={customer.state.value} lines={3}>
               {(found) => (
                 <>
                   <h1>
@@ -45,7 +45,7 @@ export function CustomerPage() {
                 </>
               )}
             </Shown>
-            <Shown of={orders.now.value}>
+            <Shown of={orders.state.value}>
               {({ data, nextCursor }) =>
                 data.length > 0 && (
                   <>

@@ -11,11 +11,11 @@ export interface Resource<T> {
 
 const TRY_AGAIN_MS = 1_500;
 
-/** The problems of reads that fail now, by path; the banner shows them. */
+/** The problems of reads that fail state, by path; the banner shows them. */
 export const failing = signal<ReadonlyMap<string, Problem>>(new Map());
 
-/** Notes that a path cannot be read, or can be read again. */
-export function note(path: string, problem: Problem | undefined): void {
+/** Adds a path to those that fail, or removes it without a problem. */
+export function setFailing(path: string, problem: Problem | undefined): void {
   if (problem === undefined && !failing.value.has(path)) return;
   const next = new Map(failing.value);
   if (problem === undefined) next.delete(path);
@@ -24,7 +24,7 @@ export function note(path: string, problem: Problem | undefined): void {
 }
 
 export interface Loaded<T> {
-  readonly now: ReadonlySignal<Resource<T>>;
+  readonly state: ReadonlySignal<Resource<T>>;
   /** Reads the path again, at once. */
   readonly reload: () => void;
 }
@@ -45,7 +45,7 @@ export function useResource<T>(path: string | undefined, everyMs?: number): Load
 }
 
 function load<T>(path: string | undefined, everyMs: number | undefined): Loaded<T> & { close: () => void } {
-  const now = signal<Resource<T>>({});
+  const state = signal<Resource<T>>({});
   let timer: ReturnType<typeof setTimeout> | undefined;
   let reading = new AbortController();
   const read = async (): Promise<void> => {
@@ -55,15 +55,15 @@ function load<T>(path: string | undefined, everyMs: number | undefined): Loaded<
     reading = new AbortController();
     const { signal: aborted } = reading;
     try {
-      now.value = { data: await get<T>(path, { signal: aborted }) };
-      note(path, undefined);
+      state.value = { data: await get<T>(path, { signal: aborted }) };
+      setFailing(path, undefined);
       if (everyMs !== undefined) timer = setTimeout(reload, everyMs);
     } catch (error) {
       if (aborted.aborted) return;
       const problem = error instanceof Problem ? error : new Problem(0, 'unreadable', String(error));
-      now.value = { ...now.value, problem };
-      if (!problem.isOutage) return note(path, undefined);
-      note(path, problem);
+      state.value = { ...state.value, problem };
+      if (!problem.isOutage) return setFailing(path, undefined);
+      setFailing(path, problem);
       timer = setTimeout(reload, TRY_AGAIN_MS);
     }
   };
@@ -71,7 +71,7 @@ function load<T>(path: string | undefined, everyMs: number | undefined): Loaded<
   const close = (): void => {
     clearTimeout(timer);
     reading.abort();
-    if (path !== undefined) note(path, undefined);
+    if (path !== undefined) setFailing(path, undefined);
   };
-  return { now, reload, close };
+  return { state, reload, close };
 }

@@ -52,7 +52,7 @@ function Navigation() {
     isSignInNeeded.value ? undefined : '/v1/attention?limit=20',
     LOOK_EVERY_MS,
   );
-  const { data: rows = [], nextCursor } = attention.now.value.data ?? {};
+  const { data: rows = [], nextCursor } = attention.state.value.data ?? {};
   const shown = pages.filter(([, , scope]) => scope === undefined || may(scope));
   return (
     <nav aria-label="Pages">

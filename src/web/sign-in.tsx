@@ -1,19 +1,14 @@
-import { useSignal } from '@preact/signals';
-import { Problem } from './api.js';
+import { useActing } from './acting.js';
 import { signIn } from './session.js';
 
 /** The form that signs a reader in by an API key. */
 export function SignIn() {
-  const problem = useSignal('');
+  const { problem, act } = useActing();
   const onSubmit = async (event: SubmitEvent): Promise<void> => {
     event.preventDefault();
     if (!(event.currentTarget instanceof HTMLFormElement)) return;
     const key = new FormData(event.currentTarget).get('key');
-    try {
-      await signIn(typeof key === 'string' ? key.trim() : '');
-    } catch (error) {
-      problem.value = error instanceof Problem ? error.message : String(error);
-    }
+    await act(() => signIn(typeof key === 'string' ? key.trim() : ''));
   };
   return (
     <form class="sign-in panel" onSubmit={(event) => void onSubmit(event)}>

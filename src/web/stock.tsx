@@ -19,10 +19,10 @@ export function StockPage() {
   return (
     <section class="reading wide">
       <h1>Stock</h1>
-      <Together of={sku === undefined ? [found.now.value] : [found.now.value, moved.now.value]}>
+      <Together of={sku === undefined ? [found.state.value] : [found.state.value, moved.state.value]}>
         {() => (
           <div class="beside">
-            <Shown of={found.now.value}>
+            <Shown of={found.state.value}>
               {({ data, nextCursor }) =>
                 data.length === 0 ? (
                   <Empty title="No stock has moved yet">
@@ -40,7 +40,7 @@ export function StockPage() {
                 )
               }
             </Shown>
-            {sku !== undefined && <Movements sku={sku} found={moved.now.value} />}
+            {sku !== undefined && <Movements sku={sku} found={moved.state.value} />}
           </div>
         )}
       </Together>

@@ -5,11 +5,11 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { stockOutside } from '../../src/effects/inventory/stock-restore.js';
-import { setUpSandbox } from '../../src/effects/payments/sandbox-ledger.js';
-import { restoreEntities } from '../../src/log/views/rebuilding/restore-entities.js';
+import { setUpSandbox } from '../../src/effects/payments/sandbox-set-up.js';
 import { type Steps, orderLog } from '../../src/order-log.js';
 import type { Effect, Outcome } from '../../src/order/effects.js';
 import { createActivities } from '../../workers/roles/activities.js';
+import { restoreEntities } from '../../src/log/views/rebuilding/restore-entities.js';
 import { keptOrder, manyStates, newLogs } from '../log/views/support.js';
 import { orderBody, startTestApi, type TestApi } from '../support/api.js';
 import { shared } from '../support/servers.js';

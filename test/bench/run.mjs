@@ -8,7 +8,7 @@ import { constants } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 import { bundle } from '../../workers/bundles/workflows.mjs';
-import { isHelpAsked } from '../../workers/start/arguments.mjs';
+import { parseArguments } from '../../workers/start/arguments.mjs';
 import { cacheDir, exitOf, fail, prepare, root, run } from '../../workers/start/checkout.mjs';
 import { stage } from '../../workers/start/progress.mjs';
 import { OPTIONS } from './options.mjs';
@@ -53,7 +53,7 @@ JSON object. Memory and times of start are of this machine: run it while nothing
 /** The folder of the compiled benchmarks. */
 const built = join(cacheDir, 'bench');
 
-if (isHelpAsked('npm run bench', OPTIONS)) {
+if (parseArguments('npm run bench', OPTIONS).help) {
   process.stdout.write(HELP);
 } else {
   await prepare().catch(fail);

@@ -1,11 +1,11 @@
 import { asyncLocalStorage } from '@temporalio/activity';
 import type { Db } from 'mongodb';
 import { keysOfDatabase } from '../../src/access/persons/key-store-of.js';
-import { openingReceivers } from '../../src/effects/carriers/open-receivers.js';
+import { withPlainReceivers } from '../../src/effects/carriers/open-receivers.js';
 import type { CarrierProvider } from '../../src/effects/carriers/port.js';
 import { sandboxCarriers } from '../../src/effects/carriers/sandbox-carriers.js';
 import { stockInventory } from '../../src/effects/inventory/inventory.js';
-import { openingMethods } from '../../src/effects/payments/open-methods.js';
+import { withPlainMethods } from '../../src/effects/payments/open-methods.js';
 import { sandboxPayments } from '../../src/effects/payments/sandbox-payments.js';
 import {
   carrierEffects,
@@ -48,7 +48,7 @@ export function slotsOfProviders({ payments, inventory, carriers }: Providers = 
     inventory?.limits,
     carriers?.limits ?? sandboxCarrierLimits,
   ];
-  return 2 * limits.reduce((sum, its) => sum + (its?.concurrency ?? 0), 0);
+  return 2 * limits.reduce((sum, limit) => sum + (limit?.concurrency ?? 0), 0);
 }
 
 /** The module of `CARRIERS`, or the sandbox. */
@@ -57,12 +57,12 @@ export function carriersOf(db: Db, { carriers }: Providers = {}): Provider<Carri
 }
 
 /**
- * The activities of orders, and of endpoints, which have no effects. Each step records its events.
- * Then it performs its effect, provided that the journal holds the order's log without a gap up to
- * the event that made the effect owed. The activities that are not named after an effect serve runs
- * that start. All are idempotent and retried until they
- * succeed. Errors are outages, except `EventFork` and `Superseded` (see `appendToJournal`), which
- * are not retried.
+ * The activities of orders, and of endpoints, which have no effects. Those that are named after an
+ * effect record their events. Then they perform the effect, provided that the journal holds the
+ * order's log without a gap up to the event that made the effect owed. `record` only records, and
+ * the other three serve a run that starts. All are idempotent and retried until they succeed.
+ * Errors are outages, except `EventFork` and `Superseded` (see `appendToJournal`), which are not
+ * retried.
  */
 export function createActivities({
   db,
@@ -76,9 +76,9 @@ export function createActivities({
     limits: sandboxLimits,
   };
   const keys = keysOfDatabase(db);
-  const payments = paymentEffects({ name, port: openingMethods(keys, port), limits });
-  const its = carriersOf(db, providers);
-  const carriers = carrierEffects({ ...its, port: openingReceivers(keys, its.port) });
+  const payments = paymentEffects({ name, port: withPlainMethods(keys, port), limits });
+  const provider = carriersOf(db, providers);
+  const carriers = carrierEffects({ ...provider, port: withPlainReceivers(keys, provider.port) });
   // The built-in inventory shares the database that steps record in, so it needs no separate limit.
   const inventory = providers.inventory ? inventoryEffects(providers.inventory) : stockInventory(db);
   /** by the name of the entity, which is its workflow type */

@@ -2,15 +2,18 @@ import { Client } from '@temporalio/client';
 import type { Db } from 'mongodb';
 import { type Authenticate, createAuthenticate } from '../../src/access/authenticate.js';
 import { openKnownKeys } from '../../src/access/known-keys.js';
+import { openPersons } from '../../src/api/access/persons.js';
+import { registerKeys } from '../../src/api/access/routes-keys.js';
+import { registerSession } from '../../src/api/access/routes-session.js';
 import { createEndpointGateway } from '../../src/api/commands/endpoint-gateway.js';
 import type { GatewayOptions } from '../../src/api/commands/gateway/gateway.js';
-import { registerCommands } from '../../src/api/commands/routes.js';
-import { registerDocs } from '../../src/api/reference/docs.js';
+import { registerCommands, registerViewRepairs } from '../../src/api/commands/routes.js';
 import type { Edge } from '../../src/api/edge/edge.js';
 import { listenForOperations } from '../../src/api/edge/ports.js';
-import { registerHealth, type ServedRole } from '../../src/api/operations/routes-health.js';
 import type { Http } from '../../src/api/http.js';
+import { registerHealth, type ServedRole } from '../../src/api/operations/routes-health.js';
 import { registerMetrics } from '../../src/api/operations/routes-metrics.js';
+import { registerSystem } from '../../src/api/operations/routes-system.js';
 import {
   type Admission,
   type Bounds,
@@ -19,17 +22,14 @@ import {
 } from '../../src/api/overload/admission.js';
 import { admissionMetrics } from '../../src/api/overload/admit.js';
 import { registerPage } from '../../src/api/page/page.js';
-import { openPersons } from '../../src/api/access/persons.js';
 import { type ExposureDeps, undecidedOrders } from '../../src/api/queries/gauges/exposure.js';
 import { exposureGauges, orderGauges } from '../../src/api/queries/gauges/order-gauges.js';
-import { createOrderReader } from '../../src/api/queries/order-reader.js';
 import { projectionGauges } from '../../src/api/queries/gauges/projection-gauges.js';
+import { createOrderReader } from '../../src/api/queries/order-reader.js';
 import { type QueryDeps, registerQueries } from '../../src/api/queries/routes.js';
+import { registerDocs } from '../../src/api/reference/docs.js';
 import { redirectToReference } from '../../src/api/reference/scalar-page.js';
-import { registerKeys } from '../../src/api/access/routes-keys.js';
 import { createHttp, type HttpLimits } from '../../src/api/server.js';
-import { registerSession } from '../../src/api/access/routes-session.js';
-import { registerSystem } from '../../src/api/operations/routes-system.js';
 import { createSender } from '../../src/delivery/webhooks/sender.js';
 import { createMarkUpdates } from '../../src/effects/database/database-identity.js';
 import { requestForgetting } from '../../src/forgetting/request.js';
@@ -40,6 +40,15 @@ import { openOrderViews, type OrderViews } from '../../src/views/cache/order-vie
 import { gatewayOf } from './gateway.js';
 import { dependencies } from './readiness.js';
 import type { RoleContext, RunningRole } from './role.js';
+
+/** For how long a key is used without asking the store. */
+const KEY_REMEMBERED_MS = 1_000;
+/** How long an order may take to start. */
+const START_WITHIN_MS = 10_000;
+/** For how long a key may be in use after it was forgotten, with a reserve. See `Forgetting`. */
+const KEY_IN_USE_MS = KEY_REMEMBERED_MS + START_WITHIN_MS + 4_000;
+/** How long to wait for the new run of a resumed order. */
+const RESUMED_WITHIN_MS = 3_000;
 
 export interface RunningApi extends RunningRole {
   /** `http://host:port` */
@@ -111,6 +120,7 @@ export async function buildApi(context: ApiContext, limits: ApiLimits = {}): Pro
     serveReads(app, context, { client, views, reader, persons });
     await registerPage(app, page, { reader, persons });
   } else redirectToReference(app);
+  registerViewRepairs(app, { client, db, taskQueue: temporal.taskQueue });
   registerSystem(app, config, connection, keys);
   registerKeys(app, db);
   registerSession(app);
@@ -210,12 +220,6 @@ function edgeOf({ http, edge }: Config): Edge {
   return { ...edge, hosts: [http.host.toLowerCase(), ...edge.hosts] };
 }
 
-/**
- * The sum of a second in which a key is used without asking the store, ten seconds in which an
- * order may start, and a reserve. See `Forgetting`.
- */
-const KEY_IN_USE_MS = 15_000;
-
 /** Undefined with AUTH=off. */
 async function authenticateBy({ auth }: Config, db: Db): Promise<Authenticate | undefined> {
   if (!auth.isOn) return undefined;
@@ -224,6 +228,3 @@ async function authenticateBy({ auth }: Config, db: Db): Promise<Authenticate | 
   const { openTokens } = await import('../../src/access/tokens.js');
   return createAuthenticate(keys, openTokens(auth.tokens));
 }
-
-/** How long to wait for the new run of a resumed order. */
-const RESUMED_WITHIN_MS = 3_000;

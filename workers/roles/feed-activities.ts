@@ -40,9 +40,9 @@ export function createFeedWork({ db, client, tail, taskQueue }: FeedDeps): FeedW
    * @throws Error if there is no such view or store here: a worker of a newer version may have it
    */
   const rebuild = async (name: string, rebuildId: string) => {
-    const of = tasks.find((some) => Object.hasOwn(some.rebuild, name))?.rebuild[name];
-    if (of === undefined) throw new Error(`There is no view or store ${name} here.`);
-    return await of(rebuildId);
+    const rebuildOne = tasks.find((some) => Object.hasOwn(some.rebuild, name))?.rebuild[name];
+    if (rebuildOne === undefined) throw new Error(`There is no view or store ${name} here.`);
+    return await rebuildOne(rebuildId);
   };
   return {
     leased: tasks.flatMap(({ leased }) => leased),

@@ -13,7 +13,8 @@ import { messageOf } from '../../src/outages/message-of.js';
 import { withTimeout } from '../../src/outages/timeout.js';
 import { healthIn, logChanges } from '../../src/server/logging/log-changes.js';
 import { replaceStranded, restartEndedRebuild } from '../../src/upkeep/ended-rebuilds.js';
-import { listOwnWorkflows, type Deployment } from '../../src/upkeep/own-workflows.js';
+import { listOwnWorkflows } from '../../src/upkeep/own-workflows.js';
+import type { Deployment } from '../../src/upkeep/schedule-state.js';
 import { createFeedWork } from './feed-activities.js';
 import { ensureReconcileSchedule } from './reconcile-schedule.js';
 import type { RoleContext } from './role.js';
@@ -54,15 +55,15 @@ export function startFeed(context: RoleContext): RunningWorker {
   const deployment = { client, taskQueue };
   const { signal } = stopping;
   const leasing = runLeasedTasks({ db, tasks: [...leased, webhooks], signal, healthOf: healthIn(logger) });
-  const watched = watchStates(db, [endpointLog.view.collection], signal, () => tail.wake());
-  const started = startSchedule(context, deployment, signal);
-  const kept = started.then(() => restartEnded(context, deployment, signal));
-  const rebuilt = rebuildOutdated(context, deployment, signal);
+  const watching = watchStates(db, [endpointLog.view.collection], signal, () => tail.wake());
+  const scheduling = startSchedule(context, deployment, signal);
+  const restarting = scheduling.then(() => restartEnded(context, deployment, signal));
+  const rebuilding = rebuildOutdated(context, deployment, signal);
   return {
-    ready: Promise.all([worker.ready, started]).then(() => undefined),
+    ready: Promise.all([worker.ready, scheduling]).then(() => undefined),
     async stop() {
       stopping.abort();
-      await Promise.all([worker.stop(), leasing, watched, kept, rebuilt]);
+      await Promise.all([worker.stop(), leasing, watching, restarting, rebuilding]);
     },
   };
 }

@@ -5,7 +5,7 @@ import { type BackOff, backOffMs } from '../../src/concurrency/back-off.js';
 import { pause } from '../../src/concurrency/pause.js';
 import { createForgetting } from '../../src/forgetting/activities.js';
 import { temporalConnectionOptions, tlsAdvice } from '../../src/server/connections.js';
-import { heartbeatEveryMs } from '../../src/server/health/worker-presence.js';
+import { HEARTBEAT_EVERY_MS } from '../../src/server/health/worker-presence.js';
 import { logChanges } from '../../src/server/logging/log-changes.js';
 import { logFailures } from '../../src/server/logging/log-failures.js';
 import type { Logger } from '../../src/server/logging/logger.js';
@@ -23,7 +23,7 @@ export interface Work {
   readonly activities: object;
   /** absent if it runs activities only; then it needs no thread for workflows */
   readonly workflowBundle?: WorkflowBundle;
-  /** activities at a time; `slotsBesideProviders` by default */
+  /** activities at a time; `SLOTS_BESIDE_PROVIDERS` by default */
   readonly slots?: number;
 }
 
@@ -33,7 +33,7 @@ export interface RunningWorker extends RunningRole {
 }
 
 /** Steps can still record while all slots for providers are in use. */
-const slotsBesideProviders = 100;
+const SLOTS_BESIDE_PROVIDERS = 100;
 const restarting: BackOff = { firstRetryMs: 250, longestRetryMs: 10_000 };
 const LOG_METHODS = { TRACE: 'trace', DEBUG: 'debug', INFO: 'info', WARN: 'warn', ERROR: 'error' } as const;
 
@@ -56,7 +56,7 @@ export function installRuntime(logger: Logger): void {
     }),
     telemetryOptions: { logging: { filter: { core: 'WARN', other: 'ERROR' }, forward: {} } },
     shutdownSignals: [],
-    workerHeartbeatInterval: heartbeatEveryMs,
+    workerHeartbeatInterval: HEARTBEAT_EVERY_MS,
   });
 }
 
@@ -69,7 +69,7 @@ export function startOrderWorker(
   return startWorker(context, {
     taskQueue,
     workflowBundle,
-    slots: slotsBesideProviders + slotsOfProviders(providers),
+    slots: SLOTS_BESIDE_PROVIDERS + slotsOfProviders(providers),
     activities: {
       ...createActivities({ db: mongo.db, ...(providers && { providers }), ...(tally && { tally }) }),
       ...createForgetting({ db: context.mongo.db, keyStore: mongo.keys, taskQueue }),
@@ -134,7 +134,7 @@ async function buildId(bundle: WorkflowBundle | undefined): Promise<string> {
 /** Runs one worker until it is stopped or fails. */
 async function work(
   { config, logger }: WorkerContext,
-  { taskQueue, activities, workflowBundle, slots = slotsBesideProviders }: Work,
+  { taskQueue, activities, workflowBundle, slots = SLOTS_BESIDE_PROVIDERS }: Work,
   stopping: AbortSignal,
   onRunning: () => void,
 ): Promise<void> {

@@ -11,10 +11,10 @@ const USAGE = 2;
  * @param {string} program as it is called, such as `npm start`
  * @param {import('node:util').ParseArgsConfig['options']} [options] its own options
  */
-export function isHelpAsked(program, options = {}) {
+export function parseArguments(program, options = {}) {
   try {
     const { values } = parseArgs({ options: { ...options, help: { type: 'boolean', short: 'h' } } });
-    return values['help'] === true;
+    return { help: values['help'] === true };
   } catch (error) {
     const [problem = ''] = error instanceof Error ? error.message.split(/\. |\n/) : [];
     process.stderr.write(`${problem}: \`${program} -- --help\` shows what is possible.\n`);

@@ -22,16 +22,16 @@ export interface CommandEntry {
 /** How a member of a body is typed on the command line. */
 export interface Field {
   /** an option such as `--reason <text>`, or an argument such as `<text>` */
-  readonly typed: string;
-  readonly says: string;
-  /** how the text is read (`cli/script/options.ts`); without it, the text is the value */
-  readonly reads?: 'amount' | 'json' | 'texts' | 'newLines' | 'amendedLines' | 'quantities';
+  readonly flags: string;
+  readonly description: string;
+  /** who parses the text (`cli/script/options.ts`); without one, the text is the value */
+  readonly parser?: 'amount' | 'json' | 'texts' | 'newLines' | 'amendedLines' | 'quantities';
   /** the script refuses to run without this option */
   readonly required?: true;
   /** the value becomes this member of an object, such as `method` of `payment` */
   readonly member?: string;
-  /** the default of `create`; all defaults together are a valid order for the sandbox */
-  readonly otherwise?: string;
+  /** the default of `create`, as a text; all of them together are a valid order for the sandbox */
+  readonly defaultText?: string;
 }
 
 /** The entry of one command: it has a field for every member of the body. */
@@ -44,7 +44,7 @@ export interface EntryOf<T extends CommandType> extends CommandEntry {
 
 /** A field whose value is never missing. */
 type RequiredField = Field &
-  ({ readonly required: true } | { readonly otherwise: string } | { readonly typed: `<${string}>` });
+  ({ readonly required: true } | { readonly defaultText: string } | { readonly flags: `<${string}>` });
 
 /** The data of a command, without what the path says and what the server adds. */
 type Body<T extends CommandType> = T extends 'CreateOrder'

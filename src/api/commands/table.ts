@@ -1,11 +1,11 @@
 import { type CommandType, partOf, segments } from '../../order/commands.js';
 import type { Agreeing, CommandEntry, EntryOf } from './entry.js';
 
-const reason = { typed: '--reason <text>', says: 'why', required: true } as const;
+const reason = { flags: '--reason <text>', description: 'why', required: true } as const;
 const address = {
-  typed: '--address <json>',
-  says: 'shipping address: {"street", "city", "country", "postalCode"?, …}',
-  reads: 'json',
+  flags: '--address <json>',
+  description: 'shipping address: {"street", "city", "country", "postalCode"?, …}',
+  parser: 'json',
 } as const;
 
 /**
@@ -36,25 +36,35 @@ const table = {
     verb: 'create',
     fields: {
       customer: [
-        { typed: '--customer <id>', says: "customer's id", member: 'id', otherwise: 'c-1' },
-        { typed: '--name <name>', says: "customer's name", member: 'name', otherwise: 'Ada Example' },
-        { typed: '--email <address>', says: "customer's e-mail address", member: 'email' },
+        { flags: '--customer <id>', description: "customer's id", member: 'id', defaultText: 'c-1' },
+        {
+          flags: '--name <name>',
+          description: "customer's name",
+          member: 'name',
+          defaultText: 'Ada Example',
+        },
+        { flags: '--email <address>', description: "customer's e-mail address", member: 'email' },
       ],
-      currency: { typed: '--currency <code>', says: 'ISO-4217 currency', otherwise: 'EUR' },
+      currency: { flags: '--currency <code>', description: 'ISO-4217 currency', defaultText: 'EUR' },
       lines: {
-        typed: '--line <SKU:QUANTITY:UNITPRICE[:NAME]>',
-        says: 'a line; repeat it for several; a SKU with a colon needs --file',
-        reads: 'newLines',
-        otherwise: 'A-1:2:1999',
+        flags: '--line <SKU:QUANTITY:UNITPRICE[:NAME]>',
+        description: 'a line; repeat it for several; a SKU with a colon needs --file',
+        parser: 'newLines',
+        defaultText: 'A-1:2:1999',
       },
-      payment: { typed: '--payment <token>', says: 'payment method', member: 'method', otherwise: 'tok_ok' },
-      shippingFee: { typed: '--shipping-fee <amount>', says: 'in minor units', reads: 'amount' },
-      tax: { typed: '--tax <amount>', says: 'in minor units', reads: 'amount' },
-      discount: { typed: '--discount <amount>', says: 'in minor units', reads: 'amount' },
+      payment: {
+        flags: '--payment <token>',
+        description: 'payment method',
+        member: 'method',
+        defaultText: 'tok_ok',
+      },
+      shippingFee: { flags: '--shipping-fee <amount>', description: 'in minor units', parser: 'amount' },
+      tax: { flags: '--tax <amount>', description: 'in minor units', parser: 'amount' },
+      discount: { flags: '--discount <amount>', description: 'in minor units', parser: 'amount' },
       shippingAddress: address,
-      note: { typed: '--note <text>', says: 'a note on the order' },
-      tags: { typed: '--tag <tag>', says: 'a tag; repeat it for several', reads: 'texts' },
-      id: { typed: '--id <id>', says: "the order's id (default: derived from actor and key)" },
+      note: { flags: '--note <text>', description: 'a note on the order' },
+      tags: { flags: '--tag <tag>', description: 'a tag; repeat it for several', parser: 'texts' },
+      id: { flags: '--id <id>', description: "the order's id (default: derived from actor and key)" },
     },
     examples: [
       'create',
@@ -100,9 +110,10 @@ const table = {
     verb: 'amend',
     fields: {
       lines: {
-        typed: '--line <SKU:QUANTITY[:UNITPRICE[:NAME]]>',
-        says: 'a line as it shall be; repeat it for all lines of the order; unit price in minor units, for a new SKU',
-        reads: 'amendedLines',
+        flags: '--line <SKU:QUANTITY[:UNITPRICE[:NAME]]>',
+        description:
+          'a line as it shall be; repeat it for all lines of the order; unit price in minor units, for a new SKU',
+        parser: 'amendedLines',
       },
       shippingAddress: address,
     },
@@ -119,9 +130,9 @@ const table = {
     verb: 'ship',
     fields: {
       lines: {
-        typed: '--line <SKU:QUANTITY>',
-        says: 'what to ship; repeat it for several lines',
-        reads: 'quantities',
+        flags: '--line <SKU:QUANTITY>',
+        description: 'what to ship; repeat it for several lines',
+        parser: 'quantities',
       },
     },
     examples: ['ship 018f…', 'ship 018f… --line A-1:1'],
@@ -134,7 +145,7 @@ const table = {
     body: (is) => is.closed({ carrier: is.optional(is.Name) }),
     verb: 'label',
     fields: {
-      carrier: { typed: '--carrier <name>', says: 'who carries it; by default, the provider chooses' },
+      carrier: { flags: '--carrier <name>', description: 'who carries it; by default, the provider chooses' },
     },
     examples: ['label 018f… s1', "label 018f… s1 --carrier 'Sandbox Post' --wait 10"],
   },
@@ -145,10 +156,10 @@ const table = {
     body: (is) => is.closed({ carrier: is.optional(is.Name), trackingNumber: is.optional(is.Name) }),
     verb: 'dispatch',
     fields: {
-      carrier: { typed: '--carrier <name>', says: 'who carries it; by default, as booked' },
+      carrier: { flags: '--carrier <name>', description: 'who carries it; by default, as booked' },
       trackingNumber: {
-        typed: '--tracking <number>',
-        says: "the carrier's tracking number; by default, as booked",
+        flags: '--tracking <number>',
+        description: "the carrier's tracking number; by default, as booked",
       },
     },
     examples: ['dispatch 018f… s1 --carrier DHL --tracking 00340434', 'dispatch 018f… s1'],
@@ -168,8 +179,8 @@ const table = {
     verb: 'capture',
     fields: {
       payment: {
-        typed: '--payment <token>',
-        says: 'another payment method, such as tok_ok',
+        flags: '--payment <token>',
+        description: 'another payment method, such as tok_ok',
         member: 'method',
       },
     },
@@ -191,9 +202,9 @@ const table = {
     fields: {
       reason,
       lines: {
-        typed: '--line <SKU:QUANTITY>',
-        says: 'what comes back; repeat it for several lines',
-        reads: 'quantities',
+        flags: '--line <SKU:QUANTITY>',
+        description: 'what comes back; repeat it for several lines',
+        parser: 'quantities',
         required: true,
       },
     },
@@ -215,9 +226,9 @@ const table = {
     fields: {
       reason,
       amount: {
-        typed: '--amount <amount>',
-        says: 'in minor units: 1999 is EUR 19.99',
-        reads: 'amount',
+        flags: '--amount <amount>',
+        description: 'in minor units: 1999 is EUR 19.99',
+        parser: 'amount',
         required: true,
       },
     },
@@ -228,7 +239,7 @@ const table = {
     summary: 'Add a note',
     body: (is) => is.closed({ text: is.Note }),
     verb: 'note',
-    fields: { text: { typed: '<text>', says: 'the note' } },
+    fields: { text: { flags: '<text>', description: 'the note' } },
     examples: ["note 018f… 'gift wrap, please'"],
   },
 } as const satisfies { readonly [T in CommandType]: EntryOf<T> };

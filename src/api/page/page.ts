@@ -14,7 +14,7 @@ import { orderCard } from './card.js';
 const hidden = { config: { access: 'open' }, schema: { hide: true } } as const;
 const paths = ['/', '/orders', '/attention', '/system', '/customers/:customerId', '/stock', '/webhooks'];
 /** Placeholder in `index.html`, which the order's card replaces for browsers without JavaScript. */
-const PLACE = '<!-- order -->';
+const PLACE = '<!-- src/api/page puts the card of an order here -->';
 
 /** How the page reads the order that it shows without JavaScript. */
 interface OrdersOfPage {

@@ -1,18 +1,41 @@
-import { readFile } from 'node:fs/promises';
 import { type Command, Option } from 'commander';
+import type { TSchema } from 'typebox';
+import { isReserved, isSystemName } from '../../access/actors.js';
 import type { CommandEntry, Field } from '../../api/commands/entry.js';
+import type { CommandMeta, CommandResult, Gateway, OrderBody } from '../../api/commands/gateway/gateway.js';
 import { commands } from '../../api/commands/table.js';
-import { type FollowUpType, followUpTypes, partOf } from '../../order/commands.js';
+import { type FollowUpCommand, type FollowUpType, followUpTypes, partOf } from '../../order/commands.js';
+import type { Api } from '../connections/api.js';
+import { openGateway } from '../connections/direct.js';
+import { isAtRest, until } from '../connections/order-events.js';
 import {
   addCommandOptions,
   addSendOptions,
   type CommandOptions,
+  isOverHttp,
+  metaOf,
   type Reader,
-  readers,
+  parsers,
+  readJsonFile,
+  refuseActor,
 } from '../script/options.js';
-import { addScript, type Session, usageFailure } from '../script/script.js';
-import type { Terminal } from '../script/terminal.js';
-import { sendAndReport } from './send.js';
+import { previewCard } from '../script/order-text.js';
+import {
+  addScript,
+  exitCodes,
+  Failure,
+  failureLine,
+  failureOfRefusal,
+  report,
+  type Session,
+  usageFailure,
+} from '../script/script.js';
+
+/**
+ * The scripts that send commands to orders, one for each command in the table. They check what was
+ * typed against the schemas of the HTTP API, send it, and print the outcome. A script refuses what
+ * the API answers with 400, in the same words.
+ */
 
 /** Adds a script for every command in the table. */
 export function addOrderCommands(program: Command, session: Session): void {
@@ -43,9 +66,9 @@ function addCreate(program: Command, session: Session): void {
   script.action(async () => {
     const options = script.optsWithGlobals<CreateOptions>();
     const { file: path, id } = options;
-    await sendAndReport(session, options, async ({ newOrder }) => {
-      const given = path === undefined ? dataOf(inputs) : await readOrder(path, session.terminal);
-      const order = newOrder(id === undefined ? given : { ...given, id });
+    await sendAndReport(session, options, async () => {
+      const given = path === undefined ? dataOf(inputs) : await readJsonFile(path, session.terminal);
+      const order = await newOrder(id === undefined ? given : { ...given, id });
       return async (gateway, meta) => {
         if (options.preview === true) return await gateway.previewCreate(order.id, order.body, meta);
         const result = await gateway.create(order.id, order.body, meta);
@@ -67,8 +90,8 @@ function addFollowUp(program: Command, session: Session, type: FollowUpType): vo
   addCommandOptions(script);
   script.action(async (orderId: string) => {
     const options = script.optsWithGlobals<CommandOptions>();
-    await sendAndReport(session, options, async ({ followUp }) => {
-      const command = followUp(orderId, type, dataOf(inputs));
+    await sendAndReport(session, options, async () => {
+      const command = await followUp(orderId, type, dataOf(inputs));
       const how = options.preview === true ? 'preview' : options.async === true ? 'signal' : 'execute';
       return async (gateway, meta) => await gateway[how](orderId, command, meta);
     });
@@ -81,7 +104,7 @@ type Fields = CommandEntry['fields'];
 function idOfPart(type: FollowUpType): Fields {
   const part = partOf(type);
   if (part === undefined) return {};
-  return { [`${part}Id`]: { typed: `<${part}Id>`, says: `the ${part}, such as ${part.charAt(0)}1` } };
+  return { [`${part}Id`]: { flags: `<${part}Id>`, description: `the ${part}, such as ${part.charAt(0)}1` } };
 }
 
 /** A field of the table, added to a script. */
@@ -102,23 +125,27 @@ function addInputs(script: Command, fields: Fields): readonly Input[] {
 }
 
 function addInput(script: Command, field: Field): Pick<Input, 'name' | 'value'> {
-  const { typed, says, required = false, otherwise } = field;
-  if (typed.startsWith('<')) {
+  const { flags, description, required = false, defaultText } = field;
+  if (flags.startsWith('<')) {
     const place = script.registeredArguments.length;
-    script.argument(typed, says, readerOf(field));
-    return { name: typed, value: () => script.processedArgs[place] as unknown };
+    script.argument(flags, description, parserOf(field));
+    return { name: flags, value: () => script.processedArgs[place] as unknown };
   }
-  const option = new Option(typed, otherwise === undefined ? says : `${says} (default: ${otherwise})`);
-  script.addOption(option.argParser(readerOf(field)).makeOptionMandatory(required));
+  const option = new Option(
+    flags,
+    defaultText === undefined ? description : `${description} (default: ${defaultText})`,
+  );
+  script.addOption(option.argParser(parserOf(field)).makeOptionMandatory(required));
   const name = option.attributeName();
   return { name, value: () => script.getOptionValue(name) as unknown };
 }
 
-/** The data of a command as it was typed; `input.ts` checks it. */
+/** The data of a command as it was typed. It is checked later. */
 function dataOf(inputs: readonly Input[]): Readonly<Record<string, unknown>> {
   const data: Record<string, unknown> = {};
   for (const { member, field, value } of inputs) {
-    const given = value() ?? (field.otherwise === undefined ? undefined : readerOf(field)(field.otherwise));
+    const given =
+      value() ?? (field.defaultText === undefined ? undefined : parserOf(field)(field.defaultText));
     if (given === undefined) continue;
     data[member] =
       field.member === undefined ? given : { ...(data[member] as object | undefined), [field.member]: given };
@@ -126,37 +153,199 @@ function dataOf(inputs: readonly Input[]): Readonly<Record<string, unknown>> {
   return data;
 }
 
-function readerOf({ reads }: Field): Reader {
-  return reads === undefined ? (text) => text : readers[reads];
+function parserOf({ parser }: Field): Reader {
+  return parser === undefined ? (text) => text : parsers[parser];
 }
 
-async function readOrder(path: string, terminal: Terminal): Promise<object> {
-  let bytes: Uint8Array;
-  try {
-    bytes = path === '-' ? await terminal.readInput() : await readFile(path);
-  } catch (error) {
-    throw usageFailure(`${path} cannot be read: ${error instanceof Error ? error.message : String(error)}`);
-  }
-  const source = path === '-' ? 'standard input' : path;
-  const text = textOf(bytes, source);
-  let order: unknown;
-  try {
-    order = JSON.parse(text);
-  } catch (error) {
-    throw usageFailure(`${source} is not JSON: ${error instanceof Error ? error.message : String(error)}`);
-  }
-  if (typeof order !== 'object' || order === null) throw usageFailure(`expected one order as a JSON object`);
-  return order;
+/** A new order, and its id if one was given. */
+async function newOrder(given: unknown): Promise<{ readonly id?: string; readonly body: OrderBody }> {
+  await check(({ bodyParts }) => commands.CreateOrder.body(bodyParts), given);
+  // The line above checked the shape.
+  const { id, ...body } = given as OrderBody & { readonly id?: string };
+  return { ...(id === undefined ? {} : { id }), body };
 }
 
-/** Drops a byte order mark, and throws if the bytes are not UTF-8. */
-const utf8 = new TextDecoder('utf-8', { fatal: true });
+/**
+ * A command to an existing order. Whether it is allowed depends on the order's state, so it is not
+ * checked here.
+ */
+async function followUp(
+  orderId: string,
+  type: FollowUpType,
+  data: Readonly<Record<string, unknown>>,
+): Promise<FollowUpCommand> {
+  const part = partOf(type);
+  const partId = part === undefined ? [] : [`${part}Id`];
+  const body = Object.entries(data).filter(([name]) => !partId.includes(name));
+  await checkEach('Id', { orderId, ...Object.fromEntries(partId.map((name) => [name, data[name]])) });
+  await check(({ bodyParts }) => commands[type].body(bodyParts), Object.fromEntries(body));
+  // The lines above checked the shape.
+  return { type, data } as FollowUpCommand;
+}
 
-/** @throws Failure if the bytes are not UTF-8: the script does not guess another encoding */
-function textOf(bytes: Uint8Array, source: string): string {
+/**
+ * Checks the key and the names of who sends a command, which the HTTP API takes as headers.
+ *
+ * @throws Failure if one of them is not allowed
+ */
+export async function checkSender({ key, actor, onBehalfOf }: CommandMeta): Promise<void> {
+  await checkEach('Key', { key, actor, ...(onBehalfOf === undefined ? {} : { onBehalfOf }) });
+  const isOwn = /^temporal:/i.test(actor);
+  if ((isReserved(actor) && !isOwn) || (onBehalfOf !== undefined && isSystemName(onBehalfOf)))
+    throw usageFailure('only the system, or a key, gives such a name: choose another for --actor');
+}
+
+async function checkEach(kind: 'Id' | 'Key', values: Readonly<Record<string, unknown>>): Promise<void> {
+  const names = Object.keys(values);
+  await check(
+    ({ closed, [kind]: one }) => closed(Object.fromEntries(names.map((name) => [name, one]))),
+    values,
+  );
+}
+
+async function check(schemaOf: (from: Schemas) => TSchema, value: unknown): Promise<void> {
+  const from = await schemas();
+  const { validatorCompiler, HttpProblem } = from;
   try {
-    return utf8.decode(bytes);
-  } catch {
-    throw usageFailure(`${source} is not UTF-8: save it as Unicode in UTF-8`);
+    validatorCompiler({ schema: schemaOf(from), method: 'POST', url: '', httpPart: 'body' })(value);
+  } catch (error) {
+    if (!(error instanceof HttpProblem)) throw error;
+    const { errors = [] } = error.members;
+    const message = errors.map(({ pointer, detail }) => `${pointer || 'the body'} ${detail}`).join('; ');
+    throw new Failure(exitCodes.usage, { code: error.code, message: message || error.message });
   }
+}
+
+type Schemas = Awaited<ReturnType<typeof schemas>>;
+
+/** Queries and help need no schemas, and start in half the time without them. */
+async function schemas() {
+  const [parts, problems, values, validation] = await Promise.all([
+    import('../../api/commands/body-parts.js'),
+    import('../../api/problem.js'),
+    import('../../api/schemas/values.js'),
+    import('../../api/requests/validation.js'),
+  ]);
+  return { ...parts, ...problems, ...values, ...validation };
+}
+
+/** The outcome of a command, as `--json` prints it. */
+export interface Sent {
+  readonly orderId: string;
+  /** absent with `--async`, which waits for no answer */
+  readonly version?: number;
+  readonly status?: string;
+  readonly events?: readonly { readonly version: number; readonly type: string }[];
+  readonly shipmentId?: string;
+  readonly returnId?: string;
+  readonly replayed: boolean;
+  /** with `--wait`: whether the order is at rest (`isAtRest`) */
+  readonly settled?: boolean;
+}
+
+type Send = (gateway: Omit<Gateway, 'fact'>, meta: CommandMeta) => Promise<CommandResult>;
+
+/**
+ * Sends one command, waits for the order if `--wait` asks for it, and prints the outcome.
+ *
+ * @param prepare checks what was typed, before anything is connected
+ * @throws Failure if the command was refused, or its outcome is unknown
+ */
+async function sendAndReport(
+  session: Session,
+  options: CommandOptions,
+  prepare: () => Promise<Send>,
+): Promise<void> {
+  const meta = metaOf(options);
+  if (isOverHttp(session, options)) refuseActor(options);
+  await checkSender(meta);
+  const send = await prepare();
+  const { api, gateway, close } = await openGateway(session, options);
+  let outcome: Outcome;
+  try {
+    outcome = await outcomeOf(gateway, meta, send);
+  } finally {
+    await close();
+  }
+  if (outcome.kind === 'previewed') {
+    const { preview } = outcome;
+    return report(session, options, preview, () => previewCard(preview, session.terminal.paint));
+  }
+  let sent = sentOf(outcome);
+  if (options.wait !== undefined && options.wait > 0)
+    sent = await waitUntilAtRest(session, api, sent, options.wait);
+  report(session, options, sent, () => [sentLine(sent)]);
+}
+
+/**
+ * Sends one command.
+ *
+ * @throws Failure if the command was refused, or its outcome is unknown
+ */
+export async function sendTo(gateway: Omit<Gateway, 'fact'>, meta: CommandMeta, send: Send): Promise<Sent> {
+  const outcome = await outcomeOf(gateway, meta, send);
+  if (outcome.kind === 'previewed') throw new TypeError('A preview sends nothing.');
+  return sentOf(outcome);
+}
+
+type Outcome = Exclude<CommandResult, { readonly kind: 'refused' | 'unknown-outcome' }>;
+
+function sentOf(outcome: Exclude<Outcome, { readonly kind: 'previewed' }>): Sent {
+  const { replayed } = outcome;
+  return outcome.kind === 'answered'
+    ? { ...outcome.answer, replayed }
+    : { orderId: outcome.orderId, replayed };
+}
+
+async function outcomeOf(gateway: Omit<Gateway, 'fact'>, meta: CommandMeta, send: Send): Promise<Outcome> {
+  const result = await send(gateway, meta);
+  switch (result.kind) {
+    case 'answered':
+    case 'accepted':
+    case 'previewed':
+      return result;
+    case 'refused':
+      throw failureOfRefusal(result);
+    case 'unknown-outcome':
+      throw new Failure(exitCodes.unavailable, {
+        code: 'outcome_unknown',
+        message: `no answer about order ${result.orderId}: it may still take effect; try again with --key ${meta.key}`,
+      });
+    default:
+      return result satisfies never;
+  }
+}
+
+/**
+ * Waits until the order is at rest, or the time is up. The command was sent already, so an API that
+ * does not answer only adds a message.
+ */
+async function waitUntilAtRest({ terminal }: Session, api: Api, sent: Sent, seconds: number): Promise<Sent> {
+  try {
+    const { order, reached } = await until(
+      api,
+      sent.orderId,
+      (seen) => seen.version >= (sent.version ?? 1) && isAtRest(seen),
+      { withinMs: seconds * 1_000 },
+    );
+    if (order === undefined) return { ...sent, settled: false };
+    return { ...sent, version: order.version, status: order.status, settled: reached };
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    terminal.complain(failureLine(error));
+    return { ...sent, settled: false };
+  }
+}
+
+/** The outcome of a command on one line. */
+function sentLine({ orderId, version, status, events, shipmentId, returnId, ...sent }: Sent): string {
+  return [
+    `order ${orderId}`,
+    ...(version === undefined || status === undefined ? ['accepted'] : [`${status} at version ${version}`]),
+    ...(events === undefined || events.length === 0 ? [] : [events.map(({ type }) => type).join(', ')]),
+    ...(shipmentId === undefined ? [] : [`shipment ${shipmentId}`]),
+    ...(returnId === undefined ? [] : [`return ${returnId}`]),
+    ...(sent.replayed ? ['answered before'] : []),
+    ...(sent.settled === false ? ['not settled yet'] : []),
+  ].join(' · ');
 }

@@ -1,12 +1,17 @@
+import type { CommandMeta, CommandResult, Gateway } from '../../api/commands/gateway/gateway.js';
+import type { Preview } from '../../api/commands/gateway/preview.js';
+import { pathOf } from '../../api/commands/table.js';
+import type { CommandAnswer } from '../../order-log.js';
+import { type FollowUpCommand, partOf } from '../../order/commands.js';
 import { withoutSecrets } from '../../redaction.js';
 import { addressOf } from '../../server/config/addresses.js';
-import { parseExact } from '../script/exact-json.js';
 import { keyOf } from '../script/options.js';
 import {
   type CommonOptions,
   configOf,
   exitCodes,
   Failure,
+  parseExact,
   type Session,
   usageFailure,
 } from '../script/script.js';
@@ -19,15 +24,17 @@ export interface Api {
   getSoon(path: string, withinMs: number): Promise<unknown>;
   /** Leaves out members of the query that are undefined. */
   get<T>(path: string, query?: Query): Promise<T>;
+  /** Each of these returns the body of the answer. */
   put<T>(path: string, body: unknown, headers?: Headers): Promise<T>;
-  submit<T>(path: string, body: unknown, headers?: Headers): Promise<T>;
-  exchange<T>(method: 'PATCH' | 'DELETE', path: string, body: unknown, headers?: Headers): Promise<T>;
-  /** A command, with the status and the headers of its answer. */
-  send<T>(path: string, body: unknown, headers: Headers): Promise<Answered<T>>;
+  post<T>(path: string, body: unknown, headers?: Headers): Promise<T>;
+  patch<T>(path: string, body: unknown, headers?: Headers): Promise<T>;
+  delete<T>(path: string, body: unknown, headers?: Headers): Promise<T>;
+  /** A `POST` that also returns the status and the headers of its answer. */
+  postForAnswer<T>(path: string, body: unknown, headers: Headers): Promise<Answered<T>>;
   /** The body of a `GET` that does not end. It throws when the connection breaks. */
   open(path: string, headers: Headers): Promise<AsyncIterable<Uint8Array>>;
-  /** Sends the text as the body, so that a signature over it stays valid. */
-  post(path: string, body: string, headers: Headers): Promise<void>;
+  /** A `POST` of a signed text, which is sent unchanged so that its signature stays valid. */
+  postSigned(path: string, body: string, headers: Headers): Promise<void>;
 }
 
 export type Query = Readonly<Record<string, string | number | undefined>>;
@@ -79,7 +86,7 @@ export function connectApi(baseUrl: string, key?: string): Api {
     if (!response.ok) throw await failureOf(shown(base), response);
     return response;
   }
-  async function send(method: string, path: string, body: unknown, headers: Headers): Promise<Response> {
+  async function sendJson(method: string, path: string, body: unknown, headers: Headers): Promise<Response> {
     const init = { method, headers: { ...headers, 'content-type': 'application/json' } };
     return await request(path, {}, { ...init, body: JSON.stringify(body) });
   }
@@ -87,19 +94,19 @@ export function connectApi(baseUrl: string, key?: string): Api {
     url: shown(base),
     getSoon: async (path, withinMs) => await jsonOf(await request(path, {}, {}, withinMs)),
     get: async (path, query = {}) => await jsonOf(await request(path, query, {})),
-    put: async (path, body, headers = {}) => await jsonOf(await send('PUT', path, body, headers)),
-    submit: async (path, body, headers = {}) => await jsonOf(await send('POST', path, body, headers)),
-    exchange: async (method, path, body, headers = {}) =>
-      await jsonOf(await send(method, path, body, headers)),
-    async send(path, body, headers) {
-      const response = await send('POST', path, body, headers);
+    put: async (path, body, headers = {}) => await jsonOf(await sendJson('PUT', path, body, headers)),
+    post: async (path, body, headers = {}) => await jsonOf(await sendJson('POST', path, body, headers)),
+    patch: async (path, body, headers = {}) => await jsonOf(await sendJson('PATCH', path, body, headers)),
+    delete: async (path, body, headers = {}) => await jsonOf(await sendJson('DELETE', path, body, headers)),
+    async postForAnswer(path, body, headers) {
+      const response = await sendJson('POST', path, body, headers);
       return { status: response.status, headers: response.headers, body: await jsonOf(response) };
     },
     async open(path, headers) {
       const { body } = await request(path, {}, { headers }, NO_LIMIT);
       return body ?? (async function* nothing() {})();
     },
-    async post(path, body, headers) {
+    async postSigned(path, body, headers) {
       const init = { method: 'POST', headers: { ...headers, 'content-type': 'application/json' }, body };
       await (await request(path, {}, init)).body?.cancel();
     },
@@ -168,7 +175,7 @@ async function problemOf(response: Response): Promise<Problem> {
 }
 
 /** The exit code for an HTTP status that is not a success. */
-export function exitCodeOf(status: number): number {
+function exitCodeOf(status: number): number {
   switch (status) {
     case 404:
       return exitCodes.notFound;
@@ -208,4 +215,90 @@ export function operationsApiOf(session: Session, options: CommonOptions): Api {
   const given = options.url ?? session.env['ORDERS_URL'] ?? '';
   if (opsPort === undefined || given !== '') return apiOf(session, options);
   return apiOf(session, { ...options, url: addressOf(host, opsPort) });
+}
+
+/**
+ * Sends commands to the API, with the key of `api`, whose owner is the actor. A refusal is thrown
+ * as a `Failure` with the API's problem.
+ */
+export function httpGateway(api: Api): Omit<Gateway, 'fact'> {
+  return {
+    async create(id, order, meta) {
+      const body = id === undefined ? order : { id, ...order };
+      return await sendCommand(api, pathOf('CreateOrder'), body, meta);
+    },
+    async previewCreate(id, order, meta) {
+      const body = id === undefined ? order : { id, ...order };
+      return await previewCommand(api, pathOf('CreateOrder'), body, meta);
+    },
+    async preview(orderId, command, meta) {
+      const { path, body } = requestOf(orderId, command);
+      return await previewCommand(api, path, body, meta);
+    },
+    execute: async (orderId, command, meta) => await sendToOrder(api, orderId, command, meta),
+    signal: async (orderId, command, meta) =>
+      await sendToOrder(api, orderId, command, meta, { prefer: 'respond-async' }),
+  };
+}
+
+async function sendToOrder(
+  api: Api,
+  orderId: string,
+  command: FollowUpCommand,
+  meta: CommandMeta,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<CommandResult> {
+  const { path, body } = requestOf(orderId, command);
+  return await sendCommand(api, path, body, meta, headers);
+}
+
+function requestOf(orderId: string, { type, data }: FollowUpCommand) {
+  const part = partOf(type);
+  const name = part === undefined ? undefined : `${part}Id`;
+  const members = Object.entries(data);
+  const ids = new Map([['orderId', orderId], ...members.filter(([member]) => member === name)]);
+  const path = pathOf(type).replaceAll(/:(\w+)/g, (_, id: string) => encodeURIComponent(ids.get(id) ?? ''));
+  return { path, body: Object.fromEntries(members.filter(([member]) => member !== name)) };
+}
+
+async function previewCommand(
+  api: Api,
+  path: string,
+  sent: unknown,
+  meta: CommandMeta,
+): Promise<CommandResult> {
+  const { body, headers } = await api.postForAnswer<Preview>(`${path}?preview=true`, sent, headersOf(meta));
+  return { kind: 'previewed', preview: body, replayed: isReplayed(headers) };
+}
+
+async function sendCommand(
+  api: Api,
+  path: string,
+  body: unknown,
+  meta: CommandMeta,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<CommandResult> {
+  try {
+    const sent = await api.postForAnswer<CommandAnswer>(path, body, { ...headers, ...headersOf(meta) });
+    const replayed = isReplayed(sent.headers);
+    if (sent.status === 202) return { kind: 'accepted', orderId: sent.body.orderId, replayed };
+    return { kind: 'answered', answer: sent.body, replayed };
+  } catch (error) {
+    if (!(error instanceof Failure) || error.exitCode !== exitCodes.unavailable) throw error;
+    const message = `${error.details.message.replace(/\.$/, '')}; to try again, add --key ${meta.key}`;
+    throw new Failure(error.exitCode, { ...error.details, message });
+  }
+}
+
+function headersOf({ key, correlationId, expectedVersion, onBehalfOf }: CommandMeta) {
+  return {
+    'idempotency-key': key,
+    'x-correlation-id': correlationId,
+    ...(expectedVersion === undefined ? {} : { 'if-match': `"${expectedVersion}"` }),
+    ...(onBehalfOf === undefined ? {} : { 'on-behalf-of': onBehalfOf }),
+  };
+}
+
+function isReplayed(headers: Answered<unknown>['headers']): boolean {
+  return headers.get('idempotent-replayed') === 'true';
 }

@@ -28,7 +28,7 @@ export function isAtRest(order: Order): boolean {
 }
 
 /** Whether the order is over, except for returns: it changes only after a command. */
-export function isSettled(order: Order): boolean {
+export function isOver(order: Order): boolean {
   return isFinished(order) || isReadyToClose(order);
 }
 

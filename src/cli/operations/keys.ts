@@ -6,7 +6,7 @@ import type { LostKey } from '../../forgetting/lost-keys.js';
 import { idPattern } from '../../order/patterns.js';
 import { messageOf } from '../../outages/message-of.js';
 import { durationMs, LONGEST_MS } from '../../server/config/variables.js';
-import { withMongo, withStores } from '../connections/stores.js';
+import { withMongo, withStores } from '../connections/direct.js';
 import { metaOf } from '../script/options.js';
 import {
   addScript,
@@ -215,7 +215,6 @@ function addGiveUp(keys: Command, session: Session): void {
   command.action(async (customerId: string) => {
     const options = command.optsWithGlobals<GiveUpOptions>();
     const { reason, yes: named } = options;
-    // Imported on use, because Temporal's SDK loads slowly and most scripts do without it.
     const [{ keysOfDatabase }, { giveUpKeys, lostKeys }] = await Promise.all([
       import('../../access/persons/key-store-of.js'),
       import('../../forgetting/lost-keys.js'),
@@ -250,14 +249,14 @@ function chosenOf(lost: readonly LostKey[], named: readonly string[]): readonly 
   });
 }
 
-const listedAtMost = 10;
+const MAX_LISTED = 10;
 
 function linesOf(customerId: string, lost: readonly LostKey[], givenUp: boolean): readonly string[] {
   if (lost.length === 0) return [`no key of customer ${visible(customerId)} is lost`];
   return [
     ...lost.map(({ keyId, orderIds }) => {
-      const more = orderIds.length > listedAtMost ? ', …' : '';
-      const listed = visible(orderIds.slice(0, listedAtMost).join(', '));
+      const more = orderIds.length > MAX_LISTED ? ', …' : '';
+      const listed = visible(orderIds.slice(0, MAX_LISTED).join(', '));
       return `key ${keyId} is lost: ${counted(orderIds.length, 'order', 'orders')} (${listed}${more})`;
     }),
     givenUp

@@ -64,7 +64,7 @@ function addForget(program: Command, session: Session): void {
     };
     const headers = requestHeaders(session, options);
     // Sending the same command again returns the current status, and needs only the write side.
-    const ask = () => api.submit<Forgetting>(path, body, headers);
+    const ask = () => api.post<Forgetting>(path, body, headers);
     let forgetting = await ask();
     while (forgetting.status === 'forgetting') {
       await setTimeout(LOOK_EVERY_MS);

@@ -1,13 +1,16 @@
 import process from 'node:process';
 import { setTimeout } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
-import type { Command } from 'commander';
+import { Argument, type Command } from 'commander';
+import type { Certificate } from '../../effects/certification/certify.js';
+import { kinds } from '../../effects/certification/messages.js';
 import type { Discrepancy } from '../../log/proof/discrepancy.js';
 import { type Reconciliation, withRemedy } from '../../log/proof/reconciliation-reports.js';
 import type { VerifyDeps, VerifyOptions, VerifyReport } from '../../log/proof/verify.js';
-import { logNamed } from '../../logs.js';
+import type { AnyLog } from '../../log/journal/entity-log.js';
+import { logNamed, logs } from '../../logs.js';
 import type { Config } from '../../server/config.js';
-import { reachTemporal, type Stores, withStores } from '../connections/stores.js';
+import { reachTemporal, type Stores, withStores } from '../connections/direct.js';
 import { entityOption, positive } from '../script/options.js';
 import {
   addScript,
@@ -20,7 +23,10 @@ import {
 } from '../script/script.js';
 import { type Column, counted, type Paint, progressBar, table } from '../script/terminal.js';
 
-/** Scripts that compare the stores: `verify` now, `reconcile` by its schedule. */
+/**
+ * Scripts that prove something: `verify` and `reconcile` that the stores agree, `certify` that a
+ * provider keeps its promises. Each ends with exit code 1 if it finds a fault.
+ */
 
 interface VerifyCommandOptions extends CommonOptions {
   readonly sample?: number;
@@ -60,12 +66,7 @@ export function addVerify(program: Command, session: Session): void {
         bar.end();
       }
     });
-    if (
-      verified.orders === 1 &&
-      verified.events === 0 &&
-      verified.withoutHistory === 1 &&
-      verified.found === 0
-    ) {
+    if (isUnknown(verified)) {
       const message = `there is no ${options.entity} ${options.order}`;
       throw new Failure(exitCodes.notFound, { code: 'order_not_found', message });
     }
@@ -74,9 +75,13 @@ export function addVerify(program: Command, session: Session): void {
   });
 }
 
+/** Whether one entity was asked for, and no store has anything of it. */
+function isUnknown({ orders, events, withoutHistory, found }: VerifyReport): boolean {
+  return orders === 1 && events === 0 && withoutHistory === 1 && found === 0;
+}
+
 /** `verify` for a kind of entity. */
 async function verifierOf(entity: string, config: Config) {
-  // Imported on use, because Temporal's SDK loads slowly and most scripts do without it.
   const [{ verifyEntity }, { loadProviders }] = await Promise.all([
     import('../../effects/proof/verify-orders.js'),
     import('../../effects/provider-modules.js'),
@@ -122,16 +127,19 @@ function discrepant(
   return new Failure(exitCodes.refused, { code, message });
 }
 
-const columns: readonly Column[] = [
-  { title: 'ORDER' },
-  { title: 'VERSION', align: 'right' },
-  { title: 'WHERE' },
-  { title: '' },
-  { title: 'WHAT' },
-];
-
 /** Discrepancies as a table, with what to do about each. */
-function discrepancyTable(discrepancies: readonly Discrepancy[], paint: Paint): readonly string[] {
+function discrepancyTable(
+  discrepancies: readonly Discrepancy[],
+  paint: Paint,
+  entity = 'order',
+): readonly string[] {
+  const columns: readonly Column[] = [
+    { title: entity.toUpperCase() },
+    { title: 'VERSION', align: 'right' },
+    { title: 'WHERE' },
+    { title: '' },
+    { title: 'WHAT' },
+  ];
   const rows = discrepancies.map(({ orderId = '', version, where, kind, detail, remedy }) => [
     orderId,
     version === undefined ? '' : String(version),
@@ -164,35 +172,57 @@ export function addReconcile(program: Command, session: Session): void {
   command.action(async () => {
     const options = command.optsWithGlobals<ReconcileOptions>();
     const config = configOf(session);
-    const latest = await withStores(config, (stores) => latestOf(stores, config, options.now === true));
-    report(session, options, latest, () => reconciliationLines(latest, session.terminal.paint));
-    if (latest.found > 0) throw discrepant('not_reconciled', 'that no retry repairs', latest);
+    const reports = await withStores(config, (stores) =>
+      options.now === true ? reconcileNow(stores, config) : latestReports(stores),
+    );
+    const [ofOrders, ...others] = reports;
+    if (ofOrders === undefined) throw nothingCompared();
+    const { entity: _, ...latest } = ofOrders;
+    report(session, options, { ...latest, others }, () =>
+      reports
+        .filter((one) => one === ofOrders || one.orders > 0 || one.found > 0)
+        .flatMap((one) => reconciliationLines(one, session.terminal.paint)),
+    );
+    const discrepancies = reports.flatMap((one) => one.discrepancies);
+    const found = reports.reduce((sum, one) => sum + one.found, 0);
+    if (found > 0) throw discrepant('not_reconciled', 'that no retry repairs', { found, discrepancies });
   });
 }
 
-async function latestOf(stores: Stores, config: Config, isWanted: boolean): Promise<Reconciliation> {
-  if (isWanted) return await reconcileNow(stores, config);
-  const [{ latestReconciliations }, { orderLog }] = await Promise.all([
-    import('../../log/proof/reconciliation-reports.js'),
-    import('../../order-log.js'),
-  ]);
-  const [latest] = await latestReconciliations(orderLog, stores.db, 1);
-  if (latest === undefined) throw nothingCompared();
-  return latest;
+/** The report of the entities of one kind. */
+interface EntityReport extends Reconciliation {
+  /** name of the kind, such as `order` */
+  readonly entity: string;
+}
+
+/** The latest report of each kind of entity that was compared, orders first. */
+async function latestReports({ db }: Stores): Promise<readonly EntityReport[]> {
+  const { latestReconciliations } = await import('../../log/proof/reconciliation-reports.js');
+  return await reportsOf(async (log) => (await latestReconciliations(log, db, 1))[0]);
+}
+
+/** The report of each kind of entity for which `reportOf` finds one. */
+async function reportsOf(
+  reportOf: (log: AnyLog) => Promise<Reconciliation | undefined>,
+): Promise<readonly EntityReport[]> {
+  const reports: EntityReport[] = [];
+  for (const log of logs) {
+    const found = await reportOf(log);
+    if (found !== undefined) reports.push({ entity: log.entity.name, ...found });
+  }
+  return reports;
 }
 
 /**
  * Starts a comparison, after one that is running, and waits for its end while it makes progress.
  */
-async function reconcileNow(stores: Stores, config: Config): Promise<Reconciliation> {
+async function reconcileNow(stores: Stores, config: Config): Promise<readonly EntityReport[]> {
   const { client, db } = stores;
-  const [{ reconciliationOf }, { orderLog }, { reconcileScheduleId }, { ScheduleNotFoundError }] =
-    await Promise.all([
-      import('../../log/proof/reconciliation-reports.js'),
-      import('../../order-log.js'),
-      import('../../log/workflow/upkeep-messages.js'),
-      import('@temporalio/client'),
-    ]);
+  const [{ reconciliationOf }, { reconcileScheduleId }, { ScheduleNotFoundError }] = await Promise.all([
+    import('../../log/proof/reconciliation-reports.js'),
+    import('../../log/workflow/upkeep-messages.js'),
+    import('@temporalio/client'),
+  ]);
   await reachTemporal(stores);
   const schedule = client.schedule.getHandle(reconcileScheduleId(config.temporal.taskQueue));
   const runs = async () =>
@@ -206,8 +236,8 @@ async function reconcileNow(stores: Stores, config: Config): Promise<Reconciliat
     for (;;) {
       const run = (await runs()).find(({ firstExecutionRunId }) => !known.has(firstExecutionRunId));
       if (run !== undefined) {
-        const made = await reconciliationOf(orderLog, db, run.firstExecutionRunId);
-        if (made !== undefined) return made;
+        const made = await reportsOf((log) => reconciliationOf(log, db, run.firstExecutionRunId));
+        if (made.length === logs.length) return made;
       }
       const looked = run === undefined ? undefined : await lookedAt(client, run);
       if (looked !== undefined && looked !== done) {
@@ -251,20 +281,86 @@ function nothingCompared(): Failure {
 
 /** A report of `reconcile` as readable text. */
 function reconciliationLines(
-  { startedAt, finishedAt, orders, compared, repaired, repairedOrders, discrepancies }: Reconciliation,
+  { entity, startedAt, finishedAt, orders, compared, repaired, repairedOrders, discrepancies }: EntityReport,
   paint: Paint,
 ): readonly string[] {
   const seconds = (Date.parse(finishedAt) - Date.parse(startedAt)) / 1_000;
   return [
-    `${startedAt}, in ${seconds.toFixed(1)} s: ${counted(orders, 'order', 'orders')}, ${compared} of them event by event`,
+    `${startedAt}, in ${seconds.toFixed(1)} s: ${counted(orders, entity, `${entity}s`)}, ${compared} of them event by event`,
     repaired === 0
       ? 'nothing was behind'
       : paint(
           'yellow',
-          `${counted(repaired, 'order was', 'orders were')} behind and repaired: ${repairedOrders.join(', ')}`,
+          `${counted(repaired, `${entity} was`, `${entity}s were`)} behind and repaired: ${repairedOrders.join(', ')}`,
         ),
     ...(discrepancies.length === 0
       ? [paint('green', 'nothing differs')]
-      : discrepancyTable(discrepancies, paint)),
+      : discrepancyTable(discrepancies, paint, entity)),
+  ];
+}
+
+/** Adds `certify`: tests a provider with crashes, duplicates and lost answers. */
+export function addCertify(program: Command, session: Session): void {
+  const command = addScript(program, 'certify', {
+    summary: 'take a provider through crashes, duplicates, lost and late answers, and time-outs',
+    details:
+      'Loads the module in separate processes and kills them. Reports each case in which it would charge twice, lose money, ' +
+      'promise units twice, or pay for a label twice. Use an account for tests, since nothing is undone. `sandbox` is the built-in provider. ' +
+      'The exit code is 0 if every case passes, else 1.',
+    examples: [
+      'certify payments ./my-provider.mjs',
+      'certify inventory ./warehouse.mjs --json',
+      'certify carriers ./labels.mjs',
+      'certify payments sandbox',
+    ],
+  })
+    .addArgument(new Argument('<kind>', 'of provider').choices(kinds))
+    .argument('<provider>', 'path of the module');
+  command.action(async (kind: Certificate['kind'], provider: string) => {
+    const options = command.optsWithGlobals<CommonOptions>();
+    const [{ certify }, { Unusable }] = await Promise.all([
+      import('../../effects/certification/certify.js'),
+      import('../../effects/certification/provider-process.js'),
+    ]);
+    const bar = progressBar(process.stderr);
+    const certificate = await certify(kind, provider, (done, total) =>
+      bar.show({ what: 'cases', done, total }),
+    )
+      .catch((error: unknown) => {
+        if (!(error instanceof Unusable)) throw error;
+        throw new Failure(exitCodes.usage, { code: 'provider_unusable', message: error.message });
+      })
+      .finally(() => bar.end());
+    report(session, options, certificate, () => certificateLines(certificate, session.terminal.paint));
+    const failed = certificate.cases.filter(({ passed }) => !passed);
+    if (failed.length === 0) return;
+    const message = `${counted(failed.length, 'case', 'cases')} of ${certificate.cases.length} failed`;
+    throw new Failure(exitCodes.refused, { code: 'not_certified', message });
+  });
+}
+
+const caseColumns: readonly Column[] = [
+  { title: '' },
+  { title: 'CASE' },
+  { title: 'EXPECTED' },
+  { title: 'HAPPENED' },
+  { title: 'SO IT' },
+];
+
+/** A certificate as readable text. */
+function certificateLines({ kind, provider, passed, cases }: Certificate, paint: Paint): readonly string[] {
+  const rows = cases.map(({ case: name, expected, happened, risk, passed: isGood }) => [
+    isGood ? { text: 'ok', format: 'green' as const } : { text: 'FAIL', format: 'red' as const },
+    name,
+    expected,
+    happened,
+    risk ?? '',
+  ]);
+  return [
+    ...table(caseColumns, rows, paint),
+    '',
+    passed
+      ? paint('green', `${kind} (${provider}) is certified: ${counted(cases.length, 'case', 'cases')}`)
+      : paint('red', `${kind} (${provider}) is not certified`),
   ];
 }

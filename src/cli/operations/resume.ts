@@ -5,7 +5,7 @@ import type { ResumeReport } from '../../log/resume/resume-report.js';
 import { commandIdOf } from '../../log/workflow/command-id.js';
 import { logNamed, ofAnyEntity } from '../../logs.js';
 import { at, operationsApiOf } from '../connections/api.js';
-import { reachTemporal, withStores } from '../connections/stores.js';
+import { reachTemporal, withStores } from '../connections/direct.js';
 import { entityOption, isOverHttp, metaOf, refuseActor } from '../script/options.js';
 import {
   addScript,
@@ -29,8 +29,8 @@ interface ResumeCommandOptions extends CommonOptions {
 
 const ANSWER_WITHIN_MS = 10_000;
 /** Maximum number of orders that are listed, in addition to those that need an operator. */
-const listedAtMost = 50;
-const keptAtMost = 10_000;
+const MAX_LISTED = 50;
+const MAX_KEPT = 10_000;
 
 /** Adds `resume`, which starts workflows again from the journal. */
 export function addResume(program: Command, session: Session): void {
@@ -85,15 +85,14 @@ async function resume(
   const { reason, dryRun, actor, entity } = options;
   if (isOverHttp(session, options)) return await resumeOverHttp(session, orderId, options);
   const config = configOf(session);
-  // Imported on use, because Temporal's SDK loads slowly and most scripts do without it.
   const [one, { resumeAll }, { checkSender }] = await Promise.all([
     import('../../log/resume/resume.js'),
     import('../../log/resume/resume-all.js'),
-    import('../script/input.js'),
+    import('../commands/order-commands.js'),
   ]);
   const log = ofAnyEntity(logNamed(entity));
   const meta = metaOf(actor === undefined ? {} : { actor });
-  checkSender(meta);
+  await checkSender(meta);
   const { actor: who, correlationId } = meta;
   const asked = {
     commandId: commandIdOf(who, randomUUID()),
@@ -127,12 +126,9 @@ async function resumeOverHttp(
   if (orderId === undefined || options.dryRun === true || options.entity !== 'order')
     throw usageFailure('--all, --dry-run and --entity work on Temporal and MongoDB themselves: add --direct');
   const { reason } = options;
-  const order = await operationsApiOf(session, options).submit<ResumeReport>(
-    at`/v1/orders/${orderId}/resume`,
-    {
-      reason,
-    },
-  );
+  const order = await operationsApiOf(session, options).post<ResumeReport>(at`/v1/orders/${orderId}/resume`, {
+    reason,
+  });
   return { looked: 1, counts: { [order.outcome]: 1 }, orders: [order] };
 }
 
@@ -145,7 +141,7 @@ async function collected(reports: AsyncIterable<ResumeReport>): Promise<Resumed>
     for await (const order of reports) {
       looked += 1;
       counts[order.outcome] = (counts[order.outcome] ?? 0) + 1;
-      if (!isWell(order) && orders.length < keptAtMost) orders.push(order);
+      if (!isWell(order) && orders.length < MAX_KEPT) orders.push(order);
       bar.show({ what: 'orders', done: looked });
     }
   } finally {
@@ -172,7 +168,7 @@ const formats: Readonly<Record<ResumeReport['outcome'], Format>> = {
 };
 
 /** A report as readable text; orders that need an operator come first. */
-export function resumeLines(
+function resumeLines(
   { looked, orders }: Resumed,
   { isDryRun, paint }: { readonly isDryRun: boolean; readonly paint: Paint },
 ): readonly string[] {
@@ -180,12 +176,12 @@ export function resumeLines(
     return [paint('green', `${counted(looked, 'order', 'orders')} checked: nothing to resume`)];
   const left = orders.filter(({ remedy }) => remedy !== undefined);
   const others = orders.filter(({ remedy }) => remedy === undefined);
-  const rows = [...left, ...others.slice(0, listedAtMost)].map((order) => [
+  const rows = [...left, ...others.slice(0, MAX_LISTED)].map((order) => [
     order.orderId,
     { text: order.outcome.replaceAll('_', ' '), format: formats[order.outcome] },
     whatOf(order),
   ]);
-  const more = others.length - listedAtMost;
+  const more = others.length - MAX_LISTED;
   return [
     ...(isDryRun ? ['nothing was changed; this would be done:'] : []),
     ...table(columns, rows, paint),

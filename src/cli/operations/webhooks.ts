@@ -43,7 +43,7 @@ export function addWebhooks(program: Command, session: Session): void {
       ? 'deliver to an endpoint again: what waits comes first'
       : 'stop delivering; the feed waits';
     addAction(webhooks, session, verb, summary, (api, id, headers) =>
-      api.exchange('PATCH', at`/v1/webhook-endpoints/${id}`, { enabled: is }, headers),
+      api.patch(at`/v1/webhook-endpoints/${id}`, { enabled: is }, headers),
     );
   }
   addAction(
@@ -51,14 +51,14 @@ export function addWebhooks(program: Command, session: Session): void {
     session,
     'delete',
     'delete an endpoint, with its secrets and what waits',
-    (api, id, headers) => api.exchange('DELETE', at`/v1/webhook-endpoints/${id}`, {}, headers),
+    (api, id, headers) => api.delete(at`/v1/webhook-endpoints/${id}`, {}, headers),
   );
   addAction(
     webhooks,
     session,
     'rotate-secret',
     'make a new secret; the old one signs too until the next rotation',
-    (api, id, headers) => api.submit(at`/v1/webhook-endpoints/${id}/rotate-secret`, {}, headers),
+    (api, id, headers) => api.post(at`/v1/webhook-endpoints/${id}/rotate-secret`, {}, headers),
   );
   addDeliveries(webhooks, session);
 }
@@ -111,7 +111,7 @@ function addCreate(webhooks: Command, session: Session): void {
     const options = command.optsWithGlobals<SettingsOptions>();
     const { after } = options;
     const body = { url, ...settingsOf(options), ...(after !== undefined && { after }) };
-    const made = await apiOf(session, options).submit<Endpoint>(root, body, requestHeaders(session, options));
+    const made = await apiOf(session, options).post<Endpoint>(root, body, requestHeaders(session, options));
     report(session, options, made, () => endpointLines(made));
   });
 }
@@ -132,7 +132,7 @@ function addChange(webhooks: Command, session: Session): void {
       throw usageFailure('nothing is to be changed: --help shows what can be');
     const path = at`/v1/webhook-endpoints/${endpointId}`;
     const headers = requestHeaders(session, options);
-    const changed = await apiOf(session, options).exchange<Endpoint>('PATCH', path, body, headers);
+    const changed = await apiOf(session, options).patch<Endpoint>(path, body, headers);
     report(session, options, changed, () => endpointLines(changed));
   });
 }
@@ -211,7 +211,7 @@ function addTest(webhooks: Command, session: Session): void {
   command.action(async (endpointId: string) => {
     const options = command.optsWithGlobals<DeliveryOptions>();
     const path = at`/v1/webhook-endpoints/${endpointId}/test`;
-    const sent = await apiOf(session, options).submit<DeliveryAnswer>(
+    const sent = await apiOf(session, options).post<DeliveryAnswer>(
       path,
       {},
       requestHeaders(session, options),
@@ -273,7 +273,7 @@ function addRetry(webhooks: Command, session: Session): void {
   command.action(async (endpointId: string, eventId: string) => {
     const options = command.optsWithGlobals<DeliveryOptions>();
     const path = at`/v1/webhook-endpoints/${endpointId}/deliveries/${eventId}/retry`;
-    const asked = await apiOf(session, options).submit(path, {}, requestHeaders(session, options));
+    const asked = await apiOf(session, options).post(path, {}, requestHeaders(session, options));
     report(session, options, asked, () => [
       `${eventId} is delivered soon: see npx orders webhooks deliveries`,
     ]);
@@ -295,7 +295,7 @@ function addReplay(webhooks: Command, session: Session): void {
     if (after === undefined && from === undefined) throw usageFailure('say --after or --from');
     const path = at`/v1/webhook-endpoints/${endpointId}/replay`;
     const body = after === undefined ? { from } : { after };
-    const asked = await apiOf(session, options).submit<{ readonly after: number }>(
+    const asked = await apiOf(session, options).post<{ readonly after: number }>(
       path,
       body,
       requestHeaders(session, options),

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { Field } from '../../api/commands/entry.js';
@@ -9,6 +10,7 @@ import type { AmendedLine, LineQuantity, NewLine } from '../../order/commands.js
 import { messageOf } from '../../outages/message-of.js';
 import { hideSecret } from '../../redaction.js';
 import { type CommonOptions, exitCodes, Failure, type Session, usageFailure } from './script.js';
+import type { Terminal } from './terminal.js';
 
 /**
  * The options that several scripts share, the readers of what is typed, and who sends a command.
@@ -91,11 +93,50 @@ export function json(text: string): unknown {
   }
 }
 
-/** `before`: what the same reader returned for the option's earlier occurrences. */
+/**
+ * A JSON object from a file or, for `-`, from standard input.
+ *
+ * @throws Failure if it cannot be read
+ */
+export async function readJsonFile(path: string, terminal: Terminal): Promise<object> {
+  let bytes: Uint8Array;
+  try {
+    bytes = path === '-' ? await terminal.readInput() : await readFile(path);
+  } catch (error) {
+    throw usageFailure(`${path} cannot be read: ${error instanceof Error ? error.message : String(error)}`);
+  }
+  const source = path === '-' ? 'standard input' : path;
+  const text = textOf(bytes, source);
+  let order: unknown;
+  try {
+    order = JSON.parse(text);
+  } catch (error) {
+    throw usageFailure(`${source} is not JSON: ${error instanceof Error ? error.message : String(error)}`);
+  }
+  if (typeof order !== 'object' || order === null) throw usageFailure(`expected one order as a JSON object`);
+  return order;
+}
+
+/** Drops a byte order mark, and throws if the bytes are not UTF-8. */
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+
+/** @throws Failure if the bytes are not UTF-8: the script does not guess another encoding */
+function textOf(bytes: Uint8Array, source: string): string {
+  try {
+    return utf8.decode(bytes);
+  } catch {
+    throw usageFailure(`${source} is not UTF-8: save it as Unicode in UTF-8`);
+  }
+}
+
+/**
+ * `before` is what the same reader returned for the option's earlier occurrences. It is the type of
+ * a method, so that readers with a narrower `before` fit.
+ */
 export type Reader = { read(text: string, before?: unknown): unknown }['read'];
 
-/** The readers, by `Field.reads` in the table of commands. */
-export const readers: Readonly<Record<NonNullable<Field['reads']>, Reader>> = {
+/** The parsers that `Field.parser` names in the table of commands. */
+export const parsers: Readonly<Record<NonNullable<Field['parser']>, Reader>> = {
   amount,
   json,
   texts,

@@ -1,6 +1,6 @@
 import type { Money, Preview } from '../../api/commands/gateway/preview.js';
 import type { AttentionRow } from '../../attention/rows.js';
-import { inShort, labelInShort, linesInShort } from '../../event-words.js';
+import { type EventTone, inShort, labelInShort, linesInShort, toneOf } from '../../event-words.js';
 import type { OrderEvent } from '../../order/events.js';
 import { formatMoney } from '../../order/money.js';
 import type { OrderView } from '../../order/view.js';
@@ -245,7 +245,7 @@ export const eventColumns: readonly Column[] = [
 /** An event as a row under `eventColumns`. */
 export function eventRow(event: OrderEvent, currency: string): readonly Cell[] {
   const { version, occurredAt, type } = event;
-  const format = formatOfEvent(event);
+  const format = toneFormats[toneOf(event)];
   return [
     String(version),
     occurredAt,
@@ -272,29 +272,12 @@ export const liveColumns: readonly Column[] = [
   { title: 'WHAT' },
 ];
 
-function formatOfEvent({ type }: OrderEvent): Format | undefined {
-  switch (type) {
-    case 'StockRefused':
-    case 'PaymentDeclined':
-    case 'PaymentTimedOut':
-    case 'OrderRejected':
-    case 'OrderExpired':
-    case 'CaptureDeclined':
-    case 'AmendmentRefused':
-    case 'CommandRejected':
-      return 'red';
-    case 'OrderHeld':
-    case 'OrderCancelled':
-    case 'AuthorizationExpired':
-    case 'CaptureWrittenOff':
-      return 'yellow';
-    case 'OrderConfirmed':
-    case 'OrderCompleted':
-      return 'green';
-    default:
-      return undefined;
-  }
-}
+const toneFormats: Readonly<Record<EventTone, Format | undefined>> = {
+  good: 'green',
+  warn: 'yellow',
+  bad: 'red',
+  plain: undefined,
+};
 
 /** A row of the attention list as readable text, in a few lines. */
 export function attentionLines(

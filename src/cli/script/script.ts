@@ -8,10 +8,14 @@ import { followUpTypes, segments } from '../../order/commands.js';
 import { messageOf } from '../../outages/message-of.js';
 import { type Config, readConfig } from '../../server/config.js';
 import { ConfigError } from '../../server/config/variables.js';
-import { printExact } from './exact-json.js';
 import type { Terminal } from './terminal.js';
 
-/** What every script has: its session, its help, how it prints a result, and how it fails. */
+/**
+ * What every script has: its session, its help, how it prints a result, and how it fails.
+ *
+ * Temporal's SDK, MongoDB's driver and the schemas load slowly. Each script imports them with
+ * `import()` when it needs them, because most scripts do without them.
+ */
 
 /** The environment of a script; tests pass their own. */
 export interface Session {
@@ -75,15 +79,48 @@ export function report(
   else for (const line of lines()) print(line);
 }
 
-/** The exit codes of the scripts. */
+/** Marks a large integer within a JSON text. No text of the API has this character. */
+const MARK = '\u0000';
+const ESCAPED_MARK = String.raw`\u0000`;
+
+/** Strings, which stay as they are, and numbers. */
+const TOKENS = /"(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*/g;
+
+/**
+ * Reads JSON without losing a digit: a whole number beyond the safe integers, such as the sum of
+ * many orders, becomes a bigint.
+ */
+export function parseExact(text: string): unknown {
+  if (!/\d{16}/.test(text)) return JSON.parse(text);
+  const marked = text.replaceAll(TOKENS, (token) =>
+    isLargeInteger(token) ? `"${ESCAPED_MARK}${token}"` : token,
+  );
+  return JSON.parse(marked, (_name, value: unknown) =>
+    typeof value === 'string' && value.startsWith(MARK) ? BigInt(value.slice(MARK.length)) : value,
+  );
+}
+
+/** Prints JSON that `parseExact` reads back as the same value. */
+export function printExact(value: unknown): string {
+  const marked = JSON.stringify(value, (_name, one: unknown) =>
+    typeof one === 'bigint' ? `${MARK}${one}` : one,
+  );
+  return marked.replaceAll(/"\\u0000(-?\d+)"/g, '$1');
+}
+
+function isLargeInteger(token: string): boolean {
+  return /^-?\d+$/.test(token) && !Number.isSafeInteger(Number(token));
+}
+
+/** The exit codes of the scripts. `connections/api.ts` has the code of each HTTP status. */
 export const exitCodes = {
   done: 0,
-  /** the order, its version or a rule does not allow it: HTTP 409, 412, 422 */
+  /** the order, its version or a rule does not allow it */
   refused: 1,
-  /** wrong arguments, options or input: HTTP 400, 413 */
+  /** wrong arguments, options or input, or not allowed by the key */
   usage: 2,
   notFound: 3,
-  /** no answer: a command may still take effect; HTTP 503 */
+  /** no answer: a command may still take effect */
   unavailable: 4,
   unexpected: 5,
   interrupted: 130,

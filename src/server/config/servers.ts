@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { hideConnectionString, hideSecret } from '../../redaction.js';
 import { readTls, type TemporalTls } from './tls.js';
-import { bad, type Env, matching, port, readable, secret, text, value } from './variables.js';
+import { bad, type Env, matching, port, readFileNamed, secret, text, value } from './variables.js';
 
 /** How Temporal and MongoDB are reached, and which of them are embedded. */
 export interface ServersConfig {
@@ -109,7 +109,7 @@ function readUri(env: Env, name: string): string | undefined {
   hideConnectionString(uri);
   const options = new URLSearchParams(uri.split('?')[1]);
   for (const option of ['tlsCAFile', 'tlsCertificateKeyFile', 'tlsCRLFile'])
-    readable(`${name}: ${option}`, options.get(option) ?? undefined);
+    readFileNamed(`${name}: ${option}`, options.get(option) ?? undefined);
   return uri;
 }
 

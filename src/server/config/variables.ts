@@ -14,6 +14,7 @@ export class ConfigError extends Error {
   override readonly name = 'ConfigError';
 }
 
+/** The value without spaces around it; undefined if it is empty or not set. */
 export function value(env: Env, name: string): string | undefined {
   const given = env[name]?.trim();
   return given === '' ? undefined : given;
@@ -40,6 +41,7 @@ export function secret(env: Env, name: string): string | undefined {
   return content;
 }
 
+/** @throws ConfigError if the value does not match */
 export function matching(
   name: string,
   given: string | undefined,
@@ -50,7 +52,7 @@ export function matching(
   return given;
 }
 
-/** A list whose items are separated by commas. */
+/** A list whose items are separated by commas, and have none (`itemsIn` takes quoted items). */
 export function list(
   env: Env,
   name: string,
@@ -94,6 +96,7 @@ const UNIT_MS = new Map([
 ]);
 export const LONGEST_MS = 3_650 * 86_400_000;
 
+/** Milliseconds of a duration, from `atLeastMs` to ten years. */
 export function duration(env: Env, name: string, byDefault: string, atLeastMs = 1): number {
   const given = text(env, name, byDefault);
   const ms = durationMs(given);
@@ -110,11 +113,13 @@ export function durationMs(given: string): number {
   return Number(amount) * (UNIT_MS.get(unit) ?? Number.NaN);
 }
 
+/** The content of the file that the variable names. */
 export function file(env: Env, name: string): Buffer | undefined {
-  return readable(name, value(env, name));
+  return readFileNamed(name, value(env, name));
 }
 
-export function readable(name: string, path: string | undefined): Buffer | undefined {
+/** The content of a file whose path is the value of `name`, or part of it. */
+export function readFileNamed(name: string, path: string | undefined): Buffer | undefined {
   if (path === undefined) return undefined;
   try {
     return readFileSync(path);

@@ -36,6 +36,7 @@ export const TEMPORAL: Program = {
   remedy: 'install the Temporal CLI 1.9 or newer on PATH, or set TEMPORAL_ADDRESS',
 };
 
+/** The wheel has MongoDB 6.0.5; it is made for a product of another name, and nothing else is used. */
 export const MONGOD: Program = {
   name: 'mongod',
   title: 'MongoDB server',

@@ -74,44 +74,44 @@ const LARGEST_LOG_BYTES = 16 * 1024 * 1024;
  * server's lock.
  */
 export class EmbeddedServer {
-  readonly #kind: ServerKind;
-  readonly #folder: string;
-  readonly #log: string;
-  readonly #record: string;
-  readonly #lock: string;
-  readonly #users: string;
-  readonly #me: string;
-  readonly #report: (line: string) => void;
+  private readonly kind: ServerKind;
+  private readonly folder: string;
+  private readonly log: string;
+  private readonly record: string;
+  private readonly lock: string;
+  private readonly users: string;
+  private readonly me: string;
+  private readonly report: (line: string) => void;
 
   /** @param report called with one line if another process has to be waited for */
   constructor(kind: ServerKind, dataDir: string, report: (line: string) => void = () => undefined) {
     const run = join(dataDir, 'run', kind.name);
-    this.#kind = kind;
-    this.#report = report;
-    this.#folder = join(dataDir, kind.name);
-    this.#log = join(dataDir, 'logs', `${kind.name}.log`);
-    this.#record = join(run, 'server.json');
-    this.#lock = join(run, 'lock');
-    this.#users = join(run, 'users');
-    this.#me = join(this.#users, randomUUID());
-    for (const folder of [this.#folder, join(dataDir, 'logs'), this.#users])
+    this.kind = kind;
+    this.report = report;
+    this.folder = join(dataDir, kind.name);
+    this.log = join(dataDir, 'logs', `${kind.name}.log`);
+    this.record = join(run, 'server.json');
+    this.lock = join(run, 'lock');
+    this.users = join(run, 'users');
+    this.me = join(this.users, randomUUID());
+    for (const folder of [this.folder, join(dataDir, 'logs'), this.users])
       mkdirSync(folder, { recursive: true });
   }
 
   get title(): string {
-    return this.#kind.title;
+    return this.kind.title;
   }
 
   get pid(): number {
-    return this.#running.process.pid;
+    return this.running.process.pid;
   }
 
   get ports(): Ports {
-    return this.#running.ports;
+    return this.running.ports;
   }
 
   isAlive(): boolean {
-    const recorded = this.#readRecord();
+    const recorded = this.readRecord();
     return recorded !== undefined && isAlive(recorded.process);
   }
 
@@ -123,19 +123,19 @@ export class EmbeddedServer {
    */
   async assertStartable(): Promise<void> {
     if (this.isAlive()) return;
-    this.#kind.assertStartable?.(this.#folder);
-    const { port, uiPort } = this.#kind.ports;
+    this.kind.assertStartable?.(this.folder);
+    const { port, uiPort } = this.kind.ports;
     await assertPortFree('127.0.0.1', port.wanted, port.variable);
     if (uiPort) await assertPortFree('127.0.0.1', uiPort.wanted, uiPort.variable);
   }
 
   /** Registers this process as a user of the server, and starts the server if it is not running. */
   async join(): Promise<void> {
-    await this.#locked(async () => {
-      writeJson(this.#me, processId(process.pid));
+    await this.locked(async () => {
+      writeJson(this.me, processId(process.pid));
       if (this.isAlive()) return;
-      const { port, uiPort } = this.#kind.ports;
-      this.#spawn({
+      const { port, uiPort } = this.kind.ports;
+      this.spawn({
         port: port.wanted || (await freePort()),
         ...(uiPort && { uiPort: uiPort.wanted || (await freePort()) }),
       });
@@ -144,20 +144,20 @@ export class EmbeddedServer {
 
   /** Starts the server again on its data and ports if it has died; returns true if it had. */
   async revive(): Promise<boolean> {
-    return this.#locked(async () => {
+    return this.locked(async () => {
       if (this.isAlive()) return false;
-      this.#spawn(this.ports);
+      this.spawn(this.ports);
       return true;
     });
   }
 
   /** Ends this process's use of the server. The last user stops it. */
   async leave(): Promise<void> {
-    await this.#locked(async () => {
-      rmSync(this.#me, { force: true });
-      if (this.#hasUsers()) return;
-      if (this.isAlive()) await endProcess(this.#running.process, STOP_GRACE_MS);
-      rmSync(this.#record, { force: true });
+    await this.locked(async () => {
+      rmSync(this.me, { force: true });
+      if (this.hasUsers()) return;
+      if (this.isAlive()) await endProcess(this.running.process, STOP_GRACE_MS);
+      rmSync(this.record, { force: true });
     });
   }
 
@@ -170,22 +170,22 @@ export class EmbeddedServer {
   async ready(abort?: AbortSignal): Promise<void> {
     const deadline = Date.now() + READY_WITHIN_MS;
     for (;;) {
-      const { process: server, ports } = this.#running;
+      const { process: server, ports } = this.running;
       try {
         // A plain TCP connect fails at once, whereas the clients would wait about a second before
         // they retry.
         await assertListening(ports.port);
-        return await this.#kind.makeReady(ports);
+        return await this.kind.makeReady(ports);
       } catch (error) {
         abort?.throwIfAborted();
         if (!isAlive(server)) {
-          throw new Error(`${this.title} stopped: ${this.#lastWords()} (more in ${this.#log})`, {
+          throw new Error(`${this.title} stopped: ${this.lastWords()} (more in ${this.log})`, {
             cause: error,
           });
         }
         if (Date.now() > deadline) {
           throw new Error(
-            `${this.title} (process ${server.pid}) does not get ready; its log is ${this.#log}`,
+            `${this.title} (process ${server.pid}) does not get ready; its log is ${this.log}`,
             { cause: error },
           );
         }
@@ -194,28 +194,28 @@ export class EmbeddedServer {
     }
   }
 
-  get #running(): RunningServer {
-    const recorded = this.#readRecord();
+  private get running(): RunningServer {
+    const recorded = this.readRecord();
     if (recorded === undefined) throw new Error(`${this.title} is not running.`);
     return recorded;
   }
 
-  #readRecord(): RunningServer | undefined {
-    return readJson(isRunningServer, this.#record);
+  private readRecord(): RunningServer | undefined {
+    return readJson(isRunningServer, this.record);
   }
 
-  #locked<T>(work: () => Promise<T>): Promise<T> {
-    return withLock(this.#lock, LOCK_TIMEOUT_MS, work, (pid) =>
-      this.#report(`Waiting for process ${pid}, which starts or stops ${this.title}.`),
+  private locked<T>(work: () => Promise<T>): Promise<T> {
+    return withLock(this.lock, LOCK_TIMEOUT_MS, work, (pid) =>
+      this.report(`Waiting for process ${pid}, which starts or stops ${this.title}.`),
     );
   }
 
   /** Removes users that died without leaving. */
-  #hasUsers(): boolean {
-    for (const name of readdirSync(this.#users)) {
-      const user = readJson(isProcessId, join(this.#users, name));
+  private hasUsers(): boolean {
+    for (const name of readdirSync(this.users)) {
+      const user = readJson(isProcessId, join(this.users, name));
       if (user !== undefined && isAlive(user)) return true;
-      rmSync(join(this.#users, name), { force: true });
+      rmSync(join(this.users, name), { force: true });
     }
     return false;
   }
@@ -223,29 +223,30 @@ export class EmbeddedServer {
   /**
    * Starts the server in a separate process group, so that Ctrl-C in a terminal does not reach it.
    */
-  #spawn(ports: Ports): void {
-    if ((statSync(this.#log, { throwIfNoEntry: false })?.size ?? 0) > LARGEST_LOG_BYTES) {
-      renameSync(this.#log, `${this.#log}.1`);
+  private spawn(ports: Ports): void {
+    if ((statSync(this.log, { throwIfNoEntry: false })?.size ?? 0) > LARGEST_LOG_BYTES) {
+      renameSync(this.log, `${this.log}.1`);
     }
-    const log = openSync(this.#log, 'a');
-    const args = this.#kind.args(this.#folder, ports);
-    const child = spawn(this.#kind.binary, args, {
-      cwd: this.#folder,
+    const log = openSync(this.log, 'a');
+    const args = this.kind.args(this.folder, ports);
+    const child = spawn(this.kind.binary, args, {
+      cwd: this.folder,
       detached: true,
       stdio: ['ignore', log, log],
     });
     closeSync(log);
     child.unref();
+    // An error is reported below: then there is no process id.
     child.once('error', () => undefined);
     if (child.pid === undefined)
       throw new Error(
-        `${this.title} cannot be run: ${this.#kind.binary}. If it is in .cache, delete it: the next start fetches it again.`,
+        `${this.title} cannot be run: ${this.kind.binary}. If it is in .cache, delete it: the next start fetches it again.`,
       );
     const running: RunningServer = { process: processId(child.pid), ports };
-    writeJson(this.#record, running);
+    writeJson(this.record, running);
   }
 
-  #lastWords(): string {
-    return readFileSync(this.#log, 'utf8').trimEnd().split('\n').at(-1)?.slice(0, 300) ?? '';
+  private lastWords(): string {
+    return readFileSync(this.log, 'utf8').trimEnd().split('\n').at(-1)?.slice(0, 300) ?? '';
   }
 }

@@ -1,12 +1,13 @@
 import type { ConnectionLike } from '@temporalio/client';
 import { optionalTsToMs, requiredTsToMs } from '@temporalio/common/lib/time.js';
 import proto from '@temporalio/proto';
+import { noWorkerPolls } from './no-worker.js';
 
 /**
  * How often each worker sends a heartbeat to Temporal. It adds no billable action and no history
  * event.
  */
-export const heartbeatEveryMs = 3_000;
+export const HEARTBEAT_EVERY_MS = 3_000;
 
 /** Checks whether a worker polls a task queue. One instance per process. */
 export interface WorkerPresence {
@@ -27,7 +28,7 @@ const SILENT_HEARTBEATS = 4.5;
  * for five.
  */
 const POLLS_WITHIN_MS = 75_000;
-const maxListed = 200;
+const MAX_LISTED = 200;
 
 const { WORKER_STATUS_RUNNING: running } = proto.temporal.api.enums.v1.WorkerStatus;
 const { TASK_QUEUE_TYPE_ACTIVITY: ofActivities } = proto.temporal.api.enums.v1.TaskQueueType;
@@ -54,12 +55,15 @@ export function createWorkerPresence(
   async function hasHeartbeat(taskQueue: string): Promise<boolean> {
     const query = `TaskQueue = ${JSON.stringify(taskQueue)}`;
     const { workersInfo } = await inTime(() =>
-      workflowService.listWorkers({ namespace, query, pageSize: maxListed }),
+      workflowService.listWorkers({ namespace, query, pageSize: MAX_LISTED }),
     );
     return workersInfo.some(({ workerHeartbeat: heartbeat }) => {
       if (heartbeat?.status !== running || heartbeat.taskQueue !== taskQueue) return false;
       // Workers of other versions may have another heartbeat interval.
-      const intervalMs = Math.max(heartbeatEveryMs, optionalTsToMs(heartbeat.elapsedSinceLastHeartbeat) ?? 0);
+      const intervalMs = Math.max(
+        HEARTBEAT_EVERY_MS,
+        optionalTsToMs(heartbeat.elapsedSinceLastHeartbeat) ?? 0,
+      );
       return Date.now() - (optionalTsToMs(heartbeat.heartbeatTime) ?? 0) < SILENT_HEARTBEATS * intervalMs;
     });
   }
@@ -80,7 +84,7 @@ export function createWorkerPresence(
     async missing(taskQueue) {
       keepsHeartbeats ??= await areHeartbeatsKept();
       const isThere = keepsHeartbeats ? await hasHeartbeat(taskQueue) : await isPolling(taskQueue);
-      return isThere ? undefined : `no worker polls the task queue ${taskQueue}`;
+      return isThere ? undefined : `${noWorkerPolls} ${taskQueue}`;
     },
   };
 }

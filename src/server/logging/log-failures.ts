@@ -41,7 +41,7 @@ export function logFailures(logger: Logger): ActivityInterceptorsFactory {
   });
 }
 
-const maxRemembered = 10_000;
+const MAX_REMEMBERED = 10_000;
 
 /** The errors of failing activities that this process has seen; bounded. */
 class FailingActivities {
@@ -52,7 +52,7 @@ class FailingActivities {
     if (known.has(error)) return false;
     this.errors.set(id, known.add(error));
     const [oldest] = this.errors.keys();
-    if (this.errors.size > maxRemembered && oldest !== undefined) this.errors.delete(oldest);
+    if (this.errors.size > MAX_REMEMBERED && oldest !== undefined) this.errors.delete(oldest);
     return true;
   }
 

@@ -39,9 +39,9 @@ export function asScript({ type, part }: Choice, body: object, { orderId, versio
   ].join(' ');
 }
 
-function optionOf({ typed, reads, member }: Field, value: unknown): readonly string[] {
-  const [option = ''] = typed.split(' ');
-  if (reads === 'quantities' || reads === 'amendedLines') {
+function optionOf({ flags, parser, member }: Field, value: unknown): readonly string[] {
+  const [option = ''] = flags.split(' ');
+  if (parser === 'quantities' || parser === 'amendedLines') {
     const lines = value as readonly { readonly sku: string; readonly quantity: number }[];
     return lines.map(({ sku, quantity }) => `${option} ${sku}:${quantity}`);
   }

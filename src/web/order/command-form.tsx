@@ -7,7 +7,7 @@ import { newKey } from '../idempotency-key.js';
 import { Copied } from '../parts/copied.js';
 import { asCurl, asScript } from './as-typed.js';
 import type { Choice } from './choices.js';
-import { bodyOf, type Input, inputsOf, type Typed } from './inputs.js';
+import { bodyOf, type Input, inputsOf, type TypedTexts } from './inputs.js';
 import { PreviewedResult } from './preview.js';
 import { preview, send } from './send.js';
 
@@ -27,7 +27,7 @@ export function CommandForm({ order, choice, previewed, onClose, onDone }: FormP
   const { orderId, version } = order;
   // Made once: what is typed stays, whatever happens to the order meanwhile.
   const inputs = useMemo(() => inputsOf(choice.type, order), []);
-  const typed = useSignal<Typed>({});
+  const typed = useSignal<TypedTexts>({});
   const problem = useSignal('');
   const isBusy = useSignal(false);
   /** The body of the preview. It is sent even if the inputs have changed since. */

@@ -1,8 +1,7 @@
-import { inShort } from '../../event-words.js';
+import { inShort, toneOf } from '../../event-words.js';
 import { now } from '../clock.js';
 import { countdown, dayOf, duration, eventName, person, soon, timeOfDay, withTimes } from '../format.js';
 import type { RecordedEvent } from '../shapes.js';
-import { toneOf } from './event-tone.js';
 import type { ExpectedEvent, Step } from './steps.js';
 
 interface EventsProps {

@@ -1,12 +1,12 @@
 import { type ReadonlySignal, signal } from '@preact/signals';
 import { useEffect, useMemo } from 'preact/hooks';
 import { get, pathOf, Problem, request } from '../api.js';
-import { note } from '../resource.js';
+import { setFailing } from '../resource.js';
 import type { OrderNow, Page, RecordedEvent } from '../shapes.js';
 import { useStream } from '../stream.js';
 import { type Step, stepsOf } from './steps.js';
 
-/** An order and its events, as they are now. */
+/** An order and its events, as they are state. */
 export interface Followed {
   readonly order?: OrderNow;
   readonly steps: readonly Step[];
@@ -18,7 +18,7 @@ export interface Followed {
 }
 
 export interface Following {
-  readonly now: ReadonlySignal<Followed>;
+  readonly state: ReadonlySignal<Followed>;
   readonly reload: () => void;
 }
 
@@ -34,18 +34,19 @@ export function useOrder(orderId: string): Following {
     following.reload();
     return following.close;
   }, [following]);
-  const { steps, order } = following.now.value;
+  const { steps, order } = following.state.value;
   const isThere = order !== undefined;
   const base = `/v1/orders/${encodeURIComponent(orderId)}`;
-  const [first] = useMemo(() => [steps.length], [base, isThere]);
+  // The stream starts after what was read first; later reads must not open it again.
+  const first = useMemo(() => steps.length, [base, isThere]);
   useStream(isThere ? pathOf(`${base}/stream`, { after: first }) : undefined, ({ version }) => {
-    if (version > following.now.value.steps.length) following.reload();
+    if (version > following.state.value.steps.length) following.reload();
   });
   return following;
 }
 
 function follow(orderId: string): Following & { readonly close: () => void } {
-  const now = signal<Followed>({ steps: [] });
+  const state = signal<Followed>({ steps: [] });
   const base = `/v1/orders/${encodeURIComponent(orderId)}`;
   let timer: ReturnType<typeof setTimeout> | undefined;
   let isReading = false;
@@ -53,7 +54,7 @@ function follow(orderId: string): Following & { readonly close: () => void } {
   let isClosed = false;
 
   async function readEvents(): Promise<readonly RecordedEvent[]> {
-    const known = now.value.steps.map(({ event }) => event);
+    const known = state.value.steps.map(({ event }) => event);
     for (;;) {
       const path = pathOf(`${base}/events`, { after: known.length, limit: LIMIT });
       const { data, nextCursor } = await get<Page<RecordedEvent>>(path).catch((error: unknown) => {
@@ -75,19 +76,19 @@ function follow(orderId: string): Following & { readonly close: () => void } {
     const servedBy = answer.headers.get('served-by') ?? '';
     const found = { order: answer.body, ...(servedBy !== 'view' && { servedBy }) };
     if (events instanceof Problem) {
-      now.value = { ...found, steps: now.value.steps, eventsProblem: events.message };
+      state.value = { ...found, steps: state.value.steps, eventsProblem: events.message };
       throw events;
     }
-    now.value = { ...found, ...folded(events) };
+    state.value = { ...found, ...folded(events) };
   }
 
   function folded(events: readonly RecordedEvent[]): Pick<Followed, 'steps' | 'eventsProblem'> {
     try {
       if (events[0]?.version !== 1)
         return { steps: [], eventsProblem: 'Its first events are no longer kept.' };
-      return { steps: stepsOf(events, now.value.steps) };
+      return { steps: stepsOf(events, state.value.steps) };
     } catch (error) {
-      return { steps: now.value.steps, eventsProblem: `Its events cannot be shown: ${String(error)}` };
+      return { steps: state.value.steps, eventsProblem: `Its events cannot be shown: ${String(error)}` };
     }
   }
 
@@ -107,16 +108,16 @@ function follow(orderId: string): Following & { readonly close: () => void } {
     isReading = false;
     if (isClosed) return;
     const isOutage = problem?.isOutage === true;
-    if (problem !== undefined && (now.value.order === undefined || !isOutage))
-      now.value = { ...now.value, problem };
-    note(base, isOutage ? problem : undefined);
+    if (problem !== undefined && (state.value.order === undefined || !isOutage))
+      state.value = { ...state.value, problem };
+    setFailing(base, isOutage ? problem : undefined);
     timer = setTimeout(reload, isAskedAgain ? 0 : isOutage ? TRY_AGAIN_MS : LOOK_EVERY_MS);
     isAskedAgain = false;
   }
   const close = (): void => {
     isClosed = true;
     clearTimeout(timer);
-    note(base, undefined);
+    setFailing(base, undefined);
   };
-  return { now, reload, close };
+  return { state, reload, close };
 }

@@ -27,8 +27,8 @@ export function inputsOf(type: FollowUpType, view: OrderView): readonly Input[] 
 }
 
 function inputsOfField(type: FollowUpType, member: string, field: Field, view: OrderView): readonly Input[] {
-  const text = { name: member, label: field.says, isRequired: isRequired(field), initial: '' };
-  switch (field.reads) {
+  const text = { name: member, label: field.description, isRequired: isRequired(field), initial: '' };
+  switch (field.parser) {
     case 'amount':
       return [{ ...text, label: `${member}, in ${view.currency}`, kind: 'amount' }];
     case 'json':
@@ -59,8 +59,8 @@ function inputsOfField(type: FollowUpType, member: string, field: Field, view: O
   }
 }
 
-function isRequired({ required, typed }: Field): boolean {
-  return required === true || typed.startsWith('<');
+function isRequired({ required, flags }: Field): boolean {
+  return required === true || flags.startsWith('<');
 }
 
 /** The units that can be returned or shipped; undefined if the command sets the number. */
@@ -78,13 +78,13 @@ function freeUnits(
 }
 
 /** What was typed, by the names of inputs. */
-export type Typed = Readonly<Record<string, string>>;
+export type TypedTexts = Readonly<Record<string, string>>;
 
 /** The body of the command, or a text that says which input cannot be used. */
 export function bodyOf(
   type: FollowUpType,
   inputs: readonly Input[],
-  typed: Typed,
+  typed: TypedTexts,
   view: OrderView,
 ): object | string {
   const body: Record<string, unknown> = {};
@@ -99,11 +99,11 @@ export function bodyOf(
   return body;
 }
 
-function valueOf(field: Field, inputs: readonly Input[], typed: Typed, view: OrderView): unknown {
+function valueOf(field: Field, inputs: readonly Input[], typed: TypedTexts, view: OrderView): unknown {
   const text = (input: Input) => (typed[input.name] ?? input.initial).trim();
   const [first] = inputs;
   if (first === undefined) return undefined;
-  switch (field.reads) {
+  switch (field.parser) {
     case 'amount': {
       const amount = parseAmount(text(first), view.currency);
       return amount === undefined || amount === 0

@@ -8,38 +8,38 @@ import { Bar } from '../parts/bar.js';
 import { Status, type Tone } from '../parts/status.js';
 import { isChanged, type Step } from './steps.js';
 
-interface Shown {
+interface VersionProps {
   readonly step: Step;
   /** absent for the first one */
   readonly before: Step | undefined;
 }
 
 /** The order after a version; what this version has changed is in colour. */
-export function OrderAtVersion({ step, before }: Shown) {
+export function OrderAtVersion({ step, before }: VersionProps) {
   return (
     <div class="order-at-version">
       <Money step={step} before={before} />
       <Goods step={step} before={before} />
       <Lines step={step} before={before} />
-      <Parts step={step} before={before} />
-      <Person step={step} before={before} />
+      <ShipmentsAndReturns step={step} before={before} />
+      <CustomerSection step={step} before={before} />
     </div>
   );
 }
 
-/** A part that is in colour if this version changed it. */
-function Part({
+/** Is in colour if this version changed what `pick` returns. */
+function Highlighted({
   of: { step, before },
-  part,
+  pick,
   class: name = '',
   children,
 }: {
-  readonly of: Shown;
-  readonly part: (view: OrderView, state: Order) => unknown;
+  readonly of: VersionProps;
+  readonly pick: (view: OrderView, state: Order) => unknown;
   readonly class?: string;
   readonly children: ComponentChildren;
 }) {
-  const isNew = isChanged(step, before, part);
+  const isNew = isChanged(step, before, pick);
   return (
     <div class={`${name} ${isNew ? 'changed' : ''}`} {...(isNew && { 'data-changed': true })}>
       {children}
@@ -47,7 +47,7 @@ function Part({
   );
 }
 
-type Row = readonly [name: string, part: (view: OrderView, state: Order) => number, tone: Tone];
+type Row = readonly [name: string, pick: (view: OrderView, state: Order) => number, tone: Tone];
 
 const moneyRows: readonly Row[] = [
   ['Authorized', ({ authorized }) => authorized, 'busy'],
@@ -55,7 +55,7 @@ const moneyRows: readonly Row[] = [
   ['Refunded', ({ refunded }) => refunded, 'warn'],
 ];
 
-function Money({ step, before }: Shown) {
+function Money({ step, before }: VersionProps) {
   const { total, currency, paymentStatus, authorized, captured } = step.view;
   const whole = Math.max(total, authorized, captured);
   return (
@@ -63,12 +63,12 @@ function Money({ step, before }: Shown) {
       <h3>
         Money <Status of={paymentStatus} /> <span class="total">{money(total, currency)}</span>
       </h3>
-      {moneyRows.map(([name, part, tone]) => (
-        <Part key={name} of={{ step, before }} part={part} class="bar-row">
+      {moneyRows.map(([name, pick, tone]) => (
+        <Highlighted key={name} of={{ step, before }} pick={pick} class="bar-row">
           <span>{name}</span>
-          <Bar part={part(step.view, step.state)} whole={whole} tone={tone} />
-          <span class="number">{amountOf(part(step.view, step.state), currency)}</span>
-        </Part>
+          <Bar part={pick(step.view, step.state)} whole={whole} tone={tone} />
+          <span class="number">{amountOf(pick(step.view, step.state), currency)}</span>
+        </Highlighted>
       ))}
     </section>
   );
@@ -85,25 +85,25 @@ const goodsRows: readonly Row[] = [
   ['Returned', (view) => sumOf(view, ({ returned }) => returned), 'warn'],
 ];
 
-function Goods({ step, before }: Shown) {
+function Goods({ step, before }: VersionProps) {
   const whole = sumOf(step.view, ({ quantity }) => quantity);
   return (
     <section class="bars" aria-label="Goods">
       <h3>
         Goods <Status of={step.view.fulfillmentStatus} />
       </h3>
-      {goodsRows.map(([name, part, tone]) => (
-        <Part key={name} of={{ step, before }} part={part} class="bar-row">
+      {goodsRows.map(([name, pick, tone]) => (
+        <Highlighted key={name} of={{ step, before }} pick={pick} class="bar-row">
           <span>{name}</span>
-          <Bar part={part(step.view, step.state)} whole={whole} tone={tone} />
-          <span class="number">{part(step.view, step.state)}</span>
-        </Part>
+          <Bar part={pick(step.view, step.state)} whole={whole} tone={tone} />
+          <span class="number">{pick(step.view, step.state)}</span>
+        </Highlighted>
       ))}
     </section>
   );
 }
 
-function Lines({ step, before }: Shown) {
+function Lines({ step, before }: VersionProps) {
   const { lines, currency, shippingFee, tax, discount } = step.view;
   const charges = [
     ['Shipping', shippingFee],
@@ -164,7 +164,7 @@ function Lines({ step, before }: Shown) {
 
 type Shipment = Step['view']['shipments'][number];
 
-function Parts({ step, before }: Shown) {
+function ShipmentsAndReturns({ step, before }: VersionProps) {
   const { shipments, returns, refunds, notes, currency } = step.view;
   const goods = (lines: readonly { readonly sku: string; readonly quantity: number }[]) =>
     lines.map(({ sku, quantity }) => `${quantity} × ${sku}`).join(', ');
@@ -172,34 +172,34 @@ function Parts({ step, before }: Shown) {
   return (
     <div class="parts">
       {shipments.map((one, index) => (
-        <Part key={one.shipmentId} of={of} part={(view) => view.shipments[index]}>
+        <Highlighted key={one.shipmentId} of={of} pick={(view) => view.shipments[index]}>
           <b>Shipment {one.shipmentId}</b> <Status of={one.status} /> {goods(one.lines)}{' '}
           <span class="quiet">
             {one.carrier} {one.trackingNumber}
             {one.amount !== undefined && ` ${money(one.amount, currency)} ${words(one.charge ?? '')}`}
           </span>
           <Label of={one} />
-        </Part>
+        </Highlighted>
       ))}
       {returns.map((one, index) => (
-        <Part key={one.returnId} of={of} part={(view) => view.returns[index]}>
+        <Highlighted key={one.returnId} of={of} pick={(view) => view.returns[index]}>
           <b>Return {one.returnId}</b> <Status of={one.status} /> {goods(one.lines)}{' '}
           <span class="quiet">{one.reason}</span>
-        </Part>
+        </Highlighted>
       ))}
       {refunds.map((one, index) => (
-        <Part key={one.refundId} of={of} part={(view) => view.refunds[index]}>
+        <Highlighted key={one.refundId} of={of} pick={(view) => view.refunds[index]}>
           <b>Refund {one.refundId}</b> <Status of={one.status} /> {money(one.amount, currency)}{' '}
           <span class="quiet">{one.reason}</span>
-        </Part>
+        </Highlighted>
       ))}
       {notes.map((note, index) => (
-        <Part key={index} of={of} part={(view) => view.notes[index]}>
+        <Highlighted key={index} of={of} pick={(view) => view.notes[index]}>
           <b>Note</b> {person(note.text)}{' '}
           <span class="quiet">
             {note.actor}, {dayAndTime(note.at)}
           </span>
-        </Part>
+        </Highlighted>
       ))}
     </div>
   );
@@ -226,22 +226,22 @@ function Label({ of: { label, status, trackingNumber } }: { readonly of: Shipmen
   );
 }
 
-function Person({ step, before }: Shown) {
+function CustomerSection({ step, before }: VersionProps) {
   const { customer, shippingAddress, tags } = step.view;
   const of = { step, before };
   return (
     <section class="person" aria-label="Customer">
       <h3>Customer</h3>
-      <Part of={of} part={(view) => view.customer}>
+      <Highlighted of={of} pick={(view) => view.customer}>
         <a href={`/customers/${encodeURIComponent(customer.id)}`}>{person(customer.name)}</a>{' '}
         <span class="quiet">
           {customer.id} {person(customer.email)}
         </span>
-      </Part>
+      </Highlighted>
       {shippingAddress !== undefined && (
-        <Part of={of} part={(view) => view.shippingAddress}>
+        <Highlighted of={of} pick={(view) => view.shippingAddress}>
           {Object.values(shippingAddress).map(person).join(', ')}
-        </Part>
+        </Highlighted>
       )}
       {tags.length > 0 && <p class="quiet">{tags.join(', ')}</p>}
     </section>

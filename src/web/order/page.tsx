@@ -26,7 +26,7 @@ export function OrderPage() {
   const { orderId = '' } = useRoute().params;
   useTitle(`Order ${orderId}`);
   const following = useOrder(orderId);
-  const { order, problem } = following.now.value;
+  const { order, problem } = following.state.value;
   if (order === undefined)
     return (
       <>
@@ -49,12 +49,12 @@ function Loading() {
 
 function LoadedOrder({ following, order }: { readonly following: Following; readonly order: OrderNow }) {
   const previewed = useSignal<Preview | undefined>(undefined);
-  const { steps, eventsProblem, servedBy } = following.now.value;
+  const { steps, eventsProblem, servedBy } = following.state.value;
   const { shown, show } = useShown(order.orderId, steps);
   const last = steps.at(-1);
   const step = steps[shown];
   const isPast = step !== undefined && shown < steps.length - 1;
-  const then = useComputed(() => after(following.now.value, previewed.value));
+  const then = useComputed(() => after(following.state.value, previewed.value));
   const next = useNext(order);
   const expected = isPast ? expectedAfter(step.state) : expectedNow(last, previewed.value, next);
   const drawn = isPast ? undefined : then.value;
@@ -141,13 +141,13 @@ function useArrowKeys(shown: number, show: (index: number) => void, many: number
 
 /** What the order waits for, as Temporal knows it. It is read again with each version. */
 function useNext({ orderId, version, attention }: OrderNow): Next | undefined {
-  const isSlow = attention !== undefined;
+  const needsPerson = attention !== undefined;
   const found = useResource<Next>(
     `/v1/orders/${encodeURIComponent(orderId)}/next`,
-    isSlow ? LOOK_OFTEN_MS : LOOK_EVERY_MS,
+    needsPerson ? LOOK_OFTEN_MS : LOOK_EVERY_MS,
   );
   useEffect(found.reload, [version]);
-  return found.now.value.data;
+  return found.state.value.data;
 }
 
 /** The order as a previewed command would leave it. */

@@ -1,8 +1,8 @@
 import { type Signal, useSignal } from '@preact/signals';
 import { useRef } from 'preact/hooks';
+import { toneOf } from '../../event-words.js';
 import { now } from '../clock.js';
 import { countdown, dayAndTime, duration, eventName, soon } from '../format.js';
-import { toneOf } from './event-tone.js';
 import {
   nearest,
   type Positions,

@@ -15,40 +15,40 @@ export function FilterBar({
 }) {
   return (
     <div class="filters">
-      <Typed filters={filters} />
+      <TypedFilters filters={filters} />
       <div class={`choices ${counts === undefined ? 'uncounted' : ''}`}>
-        <Choices filters={filters} of={choices[0]} counts={counts} />
+        <FilterLinks filters={filters} of={choices[0]} counts={counts} />
         <div class="choice" role="group" aria-label="Flags">
           <span class="label">Only</span>
           {flags.map((name) => (
-            <Choice key={name} filters={filters} name={name} value="true">
+            <FilterLink key={name} filters={filters} name={name} value="true">
               {name === 'held' ? 'held' : 'needs attention'}
-            </Choice>
+            </FilterLink>
           ))}
         </div>
         {choices.slice(1).map((one) => (
-          <Choices key={one[0]} filters={filters} of={one} counts={counts} />
+          <FilterLinks key={one[0]} filters={filters} of={one} counts={counts} />
         ))}
       </div>
     </div>
   );
 }
 
-interface ChoicesProps {
+interface FilterLinksProps {
   readonly filters: Filters;
   readonly of: (typeof choices)[number];
   readonly counts: ReadonlyMap<string, number> | undefined;
 }
 
-function Choices({ filters, of: [name, values], counts }: ChoicesProps) {
+function FilterLinks({ filters, of: [name, values], counts }: FilterLinksProps) {
   return (
     <div class="choice" role="group" aria-label={words(titles[name])}>
       <span class="label">{titles[name]}</span>
       {values.map((value) => (
-        <Choice key={value} filters={filters} name={name} value={value}>
+        <FilterLink key={value} filters={filters} name={name} value={value}>
           {words(value)}
           {name === 'status' && <small>{counts?.get(value)?.toLocaleString('en')}</small>}
-        </Choice>
+        </FilterLink>
       ))}
     </div>
   );
@@ -56,7 +56,7 @@ function Choices({ filters, of: [name, values], counts }: ChoicesProps) {
 
 const titles = { status: 'Status', paymentStatus: 'Payment', fulfillmentStatus: 'Fulfilment' } as const;
 
-interface ChoiceProps {
+interface FilterLinkProps {
   readonly filters: Filters;
   readonly name: string;
   readonly value: string;
@@ -64,7 +64,7 @@ interface ChoiceProps {
 }
 
 /** A filter with fixed values. Choosing the active value again removes it. */
-function Choice({ filters, name, value, children }: ChoiceProps) {
+function FilterLink({ filters, name, value, children }: FilterLinkProps) {
   const isChosen = filters[name] === value;
   const { [name]: _, ...others } = filters;
   return (
@@ -78,7 +78,7 @@ function Choice({ filters, name, value, children }: ChoiceProps) {
   );
 }
 
-function Typed({ filters }: { readonly filters: Filters }) {
+function TypedFilters({ filters }: { readonly filters: Filters }) {
   const { route } = useLocation();
   const apply = (event: SubmitEvent): void => {
     event.preventDefault();

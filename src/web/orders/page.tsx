@@ -31,9 +31,9 @@ export function OrdersPage() {
     COUNT_EVERY_MS,
   );
   const isFiltered = Object.keys(filters).some((name) => name !== 'sort');
-  const { value: found } = list.now;
+  const { value: found } = list.state;
   const isEmpty = found?.isComplete === true && found.rows.length === 0;
-  const { data, problem } = counted.now.value;
+  const { data, problem } = counted.state.value;
   const counts =
     data === undefined && problem === undefined
       ? undefined
@@ -55,7 +55,7 @@ interface ListProps {
 
 function List({ list, filters, isFiltered }: ListProps) {
   const isPlacing = useSignal(false);
-  const found = list.now.value;
+  const found = list.state.value;
   if (found === undefined) return <Skeleton lines={14} />;
   const { rows, isComplete, problem, created } = found;
   if (rows.length === 0 && problem !== undefined) return <Refused problem={problem} />;

@@ -1,7 +1,8 @@
 import { type Signal, useSignal } from '@preact/signals';
 import { useLocation } from 'preact-iso';
 import { useRef } from 'preact/hooks';
-import { post, Problem } from '../api.js';
+import { useActing } from '../acting.js';
+import { post } from '../api.js';
 import { parseAmount } from '../format.js';
 import { newKey } from '../idempotency-key.js';
 import { curlOf, quoted } from '../order/as-typed.js';
@@ -18,7 +19,7 @@ const payments = [
   ['tok_capture_declined', 'is declined when goods are shipped'],
 ] as const;
 
-interface Typed {
+interface OrderDraft {
   readonly sku: string;
   readonly quantity: string;
   readonly price: string;
@@ -28,14 +29,13 @@ interface Typed {
 /** A form that places an order paid by the sandbox's provider, and then opens the order's page. */
 export function PlaceOrder() {
   const { route } = useLocation();
-  const typed = useSignal<Typed>({ sku: 'A-1', quantity: '2', price: '19.99', method: 'tok_ok' });
-  const problem = useSignal('');
-  const isBusy = useSignal(false);
+  const typed = useSignal<OrderDraft>({ sku: 'A-1', quantity: '2', price: '19.99', method: 'tok_ok' });
+  const { isBusy, problem, act } = useActing();
   /** the same for each attempt, so that it is placed once */
   const key = useRef(newKey());
   if (!may('orders:write')) return null;
   const body = bodyOf(typed.value);
-  const type = (part: Partial<Typed>): void => {
+  const type = (part: Partial<OrderDraft>): void => {
     typed.value = { ...typed.value, ...part };
     problem.value = '';
     key.current = newKey();
@@ -45,18 +45,12 @@ export function PlaceOrder() {
       problem.value = body;
       return;
     }
-    isBusy.value = true;
-    problem.value = '';
-    try {
+    await act(async () => {
       const placed = await post<{ readonly orderId: string }>('/v1/orders', body, {
         'idempotency-key': key.current,
       });
       route(`/orders/${encodeURIComponent(placed.body.orderId)}`);
-    } catch (error) {
-      problem.value = error instanceof Problem ? error.message : String(error);
-    } finally {
-      isBusy.value = false;
-    }
+    });
   };
   return (
     <form
@@ -89,8 +83,8 @@ export function PlaceOrder() {
 }
 
 interface InputsProps {
-  readonly typed: Typed;
-  readonly onType: (part: Partial<Typed>) => void;
+  readonly typed: OrderDraft;
+  readonly onType: (part: Partial<OrderDraft>) => void;
 }
 
 function Inputs({ typed, onType }: InputsProps) {
@@ -165,7 +159,7 @@ interface Body {
 }
 
 /** The body of the request, or a text that says which input cannot be used. */
-function bodyOf({ sku, quantity, price, method }: Typed): Body | string {
+function bodyOf({ sku, quantity, price, method }: OrderDraft): Body | string {
   const currency = 'EUR';
   const unitPrice = parseAmount(price, currency);
   if (unitPrice === undefined) return 'The price is missing, such as 19.99.';

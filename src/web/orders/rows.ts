@@ -1,6 +1,6 @@
 import { type ReadonlySignal, signal } from '@preact/signals';
 import { get, pathOf, Problem } from '../api.js';
-import { note } from '../resource.js';
+import { setFailing } from '../resource.js';
 import type { OrderNow, Page } from '../shapes.js';
 import { asQuery, type Filters } from './filters.js';
 
@@ -23,7 +23,7 @@ export interface Rows {
 }
 
 export interface RowList {
-  readonly now: ReadonlySignal<Rows | undefined>;
+  readonly state: ReadonlySignal<Rows | undefined>;
   /** Reads the next page, unless it is being read. */
   readonly more: () => void;
   /** Reads from the first page. */
@@ -34,7 +34,7 @@ export interface RowList {
 }
 
 export function listRows(filters: Filters): RowList {
-  const now = signal<Rows | undefined>(undefined);
+  const state = signal<Rows | undefined>(undefined);
   const path = pathOf('/v1/orders', { ...asQuery(filters), limit: PAGE });
   let cursor: string | undefined;
   let reading: AbortController | undefined;
@@ -43,7 +43,7 @@ export function listRows(filters: Filters): RowList {
   const stale = new Set<string>();
 
   const more = (): void => {
-    if (reading !== undefined || now.value?.isComplete === true) return;
+    if (reading !== undefined || state.value?.isComplete === true) return;
     reading = new AbortController();
     void read(reading);
   };
@@ -54,18 +54,18 @@ export function listRows(filters: Filters): RowList {
         cursor === undefined ? path : `${path}&cursor=${encodeURIComponent(cursor)}`,
         { signal: mine.signal },
       );
-      const before = cursor === undefined ? [] : (now.value?.rows ?? []);
+      const before = cursor === undefined ? [] : (state.value?.rows ?? []);
       cursor = page.nextCursor;
-      now.value = { rows: [...before, ...page.data], isComplete: cursor === undefined, created: 0 };
-      note(path, undefined);
+      state.value = { rows: [...before, ...page.data], isComplete: cursor === undefined, created: 0 };
+      setFailing(path, undefined);
       reading = undefined;
     } catch (error) {
       if (mine.signal.aborted) return;
       const problem = error instanceof Problem ? error : new Problem(0, 'unreadable', String(error));
-      now.value = { ...(now.value ?? { rows: [], isComplete: false, created: 0 }), problem };
+      state.value = { ...(state.value ?? { rows: [], isComplete: false, created: 0 }), problem };
       reading = undefined;
       if (!problem.isOutage) return;
-      note(path, problem);
+      setFailing(path, problem);
       timer = setTimeout(more, TRY_AGAIN_MS);
     }
   }
@@ -78,34 +78,34 @@ export function listRows(filters: Filters): RowList {
       ids.map((id) => get<OrderNow>(`/v1/orders/${encodeURIComponent(id)}`).catch(() => undefined)),
     );
     const fresh = new Map(found.flatMap((order) => (order === undefined ? [] : [[order.orderId, order]])));
-    const { value } = now;
+    const { value } = state;
     if (value === undefined || fresh.size === 0) return;
-    now.value = { ...value, rows: value.rows.map((row) => fresh.get(row.orderId) ?? row) };
+    state.value = { ...value, rows: value.rows.map((row) => fresh.get(row.orderId) ?? row) };
   }
 
   const list: RowList = {
-    now,
+    state,
     more,
     restart() {
       list.close();
       cursor = undefined;
       reading = undefined;
-      now.value = now.value && { ...now.value, isComplete: false };
+      state.value = state.value && { ...state.value, isComplete: false };
       more();
     },
     changed(orderId, isCreated) {
-      const { value } = now;
+      const { value } = state;
       if (value === undefined) return;
       if (value.rows.some((row) => row.orderId === orderId)) {
         stale.add(orderId);
         gathering ??= setTimeout(() => void refresh(), GATHER_MS);
-      } else if (isCreated) now.value = { ...value, created: value.created + 1 };
+      } else if (isCreated) state.value = { ...value, created: value.created + 1 };
     },
     close() {
       reading?.abort();
       clearTimeout(timer);
       clearTimeout(gathering);
-      note(path, undefined);
+      setFailing(path, undefined);
     },
   };
   return list;

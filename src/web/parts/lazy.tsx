@@ -28,7 +28,7 @@ export function lazyPage(load: () => Promise<ComponentType>): ComponentType {
  * twice.
  */
 function Unloaded() {
-  const isUp = useResource('/health/live').now.value.data !== undefined;
+  const isUp = useResource('/health/live').state.value.data !== undefined;
   useEffect(() => {
     if (isUp && !isReloaded()) location.reload();
   }, [isUp]);

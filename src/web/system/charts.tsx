@@ -16,7 +16,7 @@ interface Stats {
 }
 
 export function useStats(): Resource<Stats> {
-  return useResource<Stats>('/v1/stats', LOOK_EVERY_MS).now.value;
+  return useResource<Stats>('/v1/stats', LOOK_EVERY_MS).state.value;
 }
 
 /** What happened day by day, in the last thirty days. */

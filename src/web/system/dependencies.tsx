@@ -20,7 +20,7 @@ const purposes: Readonly<Record<string, string>> = {
 
 /** A process that is not ready answers 503, with its readiness as the body. */
 export function useReadiness(): Resource<Readiness> {
-  const { data, problem } = useResource<Readiness>('/health/ready', LOOK_EVERY_MS).now.value;
+  const { data, problem } = useResource<Readiness>('/health/ready', LOOK_EVERY_MS).state.value;
   if (problem !== undefined && 'dependencies' in problem.body)
     return { data: problem.body as unknown as Readiness };
   return { ...(data !== undefined && { data }), ...(problem !== undefined && { problem }) };

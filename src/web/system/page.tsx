@@ -1,7 +1,8 @@
 import { useComputed, useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
-import { post, Problem } from '../api.js';
-import { count, duration, words } from '../format.js';
+import { useActing } from '../acting.js';
+import { post } from '../api.js';
+import { count, duration } from '../format.js';
 import { Bar } from '../parts/bar.js';
 import { Figures } from '../parts/figures.js';
 import { Shown, Together } from '../parts/states.js';
@@ -23,7 +24,7 @@ export function SystemPage() {
   return (
     <>
       <h1 class="hidden">System</h1>
-      <Together of={[ready, projections.now.value, stats]}>
+      <Together of={[ready, projections.state.value, stats]}>
         {() => (
           <section class="system">
             <Dependencies ready={ready} />
@@ -37,12 +38,12 @@ export function SystemPage() {
 }
 
 function Views({ found }: { readonly found: Loaded<Projections> }) {
-  const rate = useRate(found.now.value.data?.feed.head);
-  const lag = useComputed(() => found.now.value.data?.feed.behindMs ?? 0);
+  const rate = useRate(found.state.value.data?.feed.head);
+  const lag = useComputed(() => found.state.value.data?.feed.behindMs ?? 0);
   return (
     <section class="panel">
       <h2>Events and views</h2>
-      <Shown of={found.now.value} lines={10}>
+      <Shown of={found.state.value} lines={10}>
         {({ feed, views, stores }) => (
           <>
             <Figures
@@ -130,15 +131,12 @@ function RebuildProgress({ of }: { readonly of: Progress }) {
 
 /** The button that rebuilds a view; absent for readers without the scope. */
 function Rebuild({ name, onDone }: { readonly name: string; readonly onDone: () => void }) {
-  const problem = useSignal('');
-  const ask = async (): Promise<void> => {
-    try {
+  const { problem, act } = useActing();
+  const ask = () =>
+    act(async () => {
       await post(`/v1/projections/${name}/rebuild`);
       onDone();
-    } catch (error) {
-      problem.value = error instanceof Problem ? error.message : words(String(error));
-    }
-  };
+    });
   if (!may('ops')) return null;
   return (
     <>

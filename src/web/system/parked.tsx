@@ -1,5 +1,5 @@
-import { useSignal } from '@preact/signals';
-import { post, Problem } from '../api.js';
+import { useActing } from '../acting.js';
+import { post } from '../api.js';
 import { eventName } from '../format.js';
 import { Shown } from '../parts/states.js';
 import { Ago } from '../parts/time.js';
@@ -11,15 +11,12 @@ const LOOK_EVERY_MS = 5_000;
 /** Events that a view could not apply; each delays its own order only. */
 export function Parked({ view, onDone }: { readonly view: string; readonly onDone: () => void }) {
   const found = useResource<Page<ParkedEvent>>(`/v1/projections/${view}/parked?limit=50`, LOOK_EVERY_MS);
-  const problem = useSignal('');
-  const act = async (event: ParkedEvent, action: 'retry' | 'skip'): Promise<void> => {
-    try {
+  const { problem, act } = useActing();
+  const intervene = async (event: ParkedEvent, action: 'retry' | 'skip'): Promise<void> => {
+    await act(async () => {
       const path = `/v1/projections/${view}/parked/${encodeURIComponent(event.orderId)}/${action}`;
       await post(path, { reason: 'by the page', version: event.version });
-      problem.value = '';
-    } catch (error) {
-      problem.value = error instanceof Problem ? error.message : String(error);
-    }
+    });
     found.reload();
     onDone();
   };
@@ -29,7 +26,7 @@ export function Parked({ view, onDone }: { readonly view: string; readonly onDon
       <p class="problem" role="alert">
         {problem}
       </p>
-      <Shown of={found.now.value} lines={2}>
+      <Shown of={found.state.value} lines={2}>
         {({ data }) => (
           <ul class="rows">
             {data.map((event) => (
@@ -45,10 +42,10 @@ export function Parked({ view, onDone }: { readonly view: string; readonly onDon
                 <p class="problem">{event.error}</p>
                 {event.status === 'parked' && (
                   <p>
-                    <button type="button" class="small" onClick={() => void act(event, 'retry')}>
+                    <button type="button" class="small" onClick={() => void intervene(event, 'retry')}>
                       Retry
                     </button>{' '}
-                    <button type="button" class="small" onClick={() => void act(event, 'skip')}>
+                    <button type="button" class="small" onClick={() => void intervene(event, 'skip')}>
                       Skip
                     </button>
                   </p>

@@ -28,7 +28,7 @@ export function Attempts({ endpoint }: { readonly endpoint: Endpoint }) {
       <p class="quiet" role="status">
         {said}
       </p>
-      <Shown of={found.now.value} lines={4}>
+      <Shown of={found.state.value} lines={4}>
         {({ data }) =>
           data.length === 0 ? (
             <p class="quiet">None in the last 30 days.</p>

@@ -1,16 +1,17 @@
 import { useSignal } from '@preact/signals';
 import type { ComponentChildren } from 'preact';
 import { now } from '../clock.js';
+import { type Acting, useActing } from '../acting.js';
 import { duration, words } from '../format.js';
 import { Copied } from '../parts/copied.js';
 import { Figures } from '../parts/figures.js';
 import { Status } from '../parts/status.js';
-import { type Acting, useActing } from './acting.js';
 import { Attempts, Outcome } from './attempts.js';
 import {
   type Attempt,
   change,
   type Endpoint,
+  inWords,
   remove,
   replay,
   rotateSecret,
@@ -32,7 +33,7 @@ type Open = 'change' | 'replay' | 'delete' | undefined;
 
 /** An endpoint: the state of its deliveries, its settings, and its actions. */
 export function EndpointPanel({ endpoint, subscription, secret, onSecret, onChange }: EndpointProps) {
-  const acting = useActing();
+  const acting = useActing(inWords);
   const { isBusy, problem, act } = acting;
   const open = useSignal<Open>(undefined);
   const said = useSignal<ComponentChildren>(undefined);

@@ -1,5 +1,5 @@
 import type { DeliveryAnswer, EndpointAnswer, EndpointWithSecret } from '../../api/schemas/endpoint.js';
-import { type Answer, post, send } from '../api.js';
+import { type Answer, post, type Problem, send } from '../api.js';
 
 export type Endpoint = EndpointAnswer;
 /** An attempt to deliver an event. */
@@ -52,4 +52,16 @@ export async function replay({ endpointId }: Endpoint, place: object): Promise<n
 
 function bodyOf<T>({ body }: Answer<T>): T {
   return body;
+}
+
+/** A problem of an action on an endpoint, in words. */
+export function inWords({ status, message }: Problem): string {
+  switch (status) {
+    case 412:
+      return 'The endpoint has changed since you looked: nothing was done. Look again.';
+    case 0:
+      return 'The API does not answer: it may have been done. Look again in a moment.';
+    default:
+      return message;
+  }
 }

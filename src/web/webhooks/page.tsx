@@ -45,7 +45,7 @@ export function WebhooksPage() {
     take(made);
     route(pathOf('/webhooks', { endpoint: made.endpointId }));
   };
-  const subscriptions = new Map(subscribed.now.value.data?.data.map((one) => [one.name, one]));
+  const subscriptions = new Map(subscribed.state.value.data?.data.map((one) => [one.name, one]));
   return (
     <section class="webhooks">
       <header>
@@ -59,7 +59,7 @@ export function WebhooksPage() {
       {isMaking.value && (
         <SettingsForm title="A new endpoint" onSend={make} onClose={() => (isMaking.value = false)} />
       )}
-      <Shown of={found.now.value}>
+      <Shown of={found.state.value}>
         {({ data }) => {
           const endpoints = latest(data, answered.value);
           const open = endpoints.find(({ endpointId }) => endpointId === chosen);

@@ -1,8 +1,8 @@
 import { useEffect, useMemo, useRef } from 'preact/hooks';
 import { schemaVersions } from '../../order/events.js';
+import { useActing } from '../acting.js';
 import { newKey } from '../idempotency-key.js';
-import { useActing } from './acting.js';
-import type { Endpoint, Settings } from './endpoints.js';
+import { type Endpoint, inWords, type Settings } from './endpoints.js';
 
 interface FormProps {
   readonly title: string;
@@ -21,7 +21,7 @@ const payloads = [
 
 /** The form of an endpoint's settings. */
 export function SettingsForm({ title, endpoint, onSend, onClose }: FormProps) {
-  const { isBusy, problem, act } = useActing();
+  const { isBusy, problem, act } = useActing(inWords);
   const form = useRef<HTMLFormElement>(null);
   const key = useMemo(newKey, []);
   // Kept from the first drawing, so that inputs keep what was typed when the endpoint changes.

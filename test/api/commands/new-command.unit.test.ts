@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 
 /**
- * Changes a copy of the sources as docs/reference/commands.md says: adds a command with its event,
+ * Changes a copy of the sources as docs/reference/commands.md description: adds a command with its event,
  * and an optional member of another command. The compiler must name every file that is then to be
  * changed.
  */
@@ -16,8 +16,8 @@ const root = fileURLToPath(new URL('../../../', import.meta.url));
 let copy: string;
 
 beforeAll(async () => {
-  // Below this checkout, so that the compiler and Node find its packages.
   copy = await mkdtemp(join(root, '.cache', 'new-command-'));
+  await symlink(join(root, 'node_modules'), join(copy, 'node_modules'));
   await cp(join(root, 'src'), join(copy, 'src'), { recursive: true });
   // The client scripts install what is missing, as `npm start` does.
   const filter = (path: string) => !path.endsWith('.ts');
@@ -74,7 +74,7 @@ const following: readonly Edit[] = [
       summary: 'Add tags',
       body: (is) => is.closed({ tags: is.Tags }),
       verb: 'tag',
-      fields: { tags: { typed: '--tag <tag>', says: 'a tag', reads: 'texts', required: true } },
+      fields: { tags: { flags: '--tag <tag>', description: 'a tag', parser: 'texts', required: true } },
       examples: ['tag 018f… --tag gift'],
     },
     AddNote: {`,
@@ -93,7 +93,7 @@ const following: readonly Edit[] = [
   [
     'api/commands/table.ts',
     '      amount: {',
-    "      receipt: { typed: '--receipt <number>', says: 'its receipt' },\n      amount: {",
+    "      receipt: { flags: '--receipt <number>', description: 'its receipt' },\n      amount: {",
   ],
 ];
 
@@ -136,7 +136,7 @@ async function compile(): Promise<readonly (readonly [file: string, message: str
 }
 
 async function helpOf(verb: string): Promise<string> {
-  return await runNode(join(copy, 'dist/src/cli/main.js'), verb, '--help');
+  return await runNode(join(copy, 'src/cli/orders.mjs'), verb, '--help');
 }
 
 /** The output of a program, whatever its exit code. */

@@ -79,8 +79,8 @@ describe.each(entries)('%s', (type, { summary, scope, verb, fields, examples }) 
     const { exitCode, text } = await helpOf(verb);
     expect(exitCode).toBe(0);
     for (const said of [summary, ...examples]) expect(text).toContain(said);
-    for (const { typed } of Object.values(fields).flat())
-      expect(text).toContain(typed.replace(/^<(.*)>$/, '$1'));
+    for (const { flags } of Object.values(fields).flat())
+      expect(text).toContain(flags.replace(/^<(.*)>$/, '$1'));
   });
 });
 

@@ -5,7 +5,8 @@ import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Session } from '../../../src/cli/script/script.js';
 import { barLine, progressBar } from '../../../src/cli/script/terminal.js';
-import { reconcileOrders } from '../../../src/effects/proof/reconcile-orders.js';
+import { reconcileAll, reconcileOrders } from '../../../src/effects/proof/reconcile-orders.js';
+import { endpointLog } from '../../../src/endpoint/endpoint-log.js';
 import { journal } from '../../../src/log/journal/journal.js';
 import { orderLog } from '../../../src/order-log.js';
 import { orders as views } from '../../../src/views/orders.js';
@@ -135,6 +136,35 @@ describe('verify and reconcile', () => {
     if (before !== null) await journal(orderLog, api.mongo.db).replaceOne({ _id: `${orderId}:2` }, before);
   });
 
+  test('reconcile shows what was found of endpoints, too, and ends with 1', async () => {
+    const made = await orders('webhooks create https://shop.example/hooks --json');
+    const { endpointId } = JSON.parse(made.out);
+    const events = journal(endpointLog, api.mongo.db);
+    await until(async () => expect(await events.findOne({ orderId: endpointId })).not.toBeNull());
+    const recorded = await events.findOne({ _id: `${endpointId}:1` });
+    await events.updateOne({ _id: `${endpointId}:1` }, { $set: { actor: 'nobody' } });
+    await until(async () => {
+      const found = [...(await reconcileAll(deps(), { runId: randomUUID() }, () => undefined)).values()];
+      expect(found.map((one) => one.found)).toEqual([0, 1]);
+    });
+    const { exitCode, out, err } = await orders('reconcile');
+    expect(out).toMatch(/1 order, .*\nnothing was behind\nnothing differs\n.*1 endpoint, 1 of them/);
+    expect(out).toMatch(/^ENDPOINT +VERSION/m);
+    expect(out).toMatch(new RegExp(`${endpointId} +1 +journal +differs +\\w+ is not the history's`));
+    expect({ exitCode, err }).toEqual({
+      exitCode: 1,
+      err: expect.stringMatching(/^not_reconciled: 1 discrepancy/),
+    });
+    const json = await orders('reconcile --json');
+    expect(JSON.parse(json.out)).toMatchObject({
+      orders: 1,
+      found: 0,
+      others: [{ entity: 'endpoint', found: 1, discrepancies: [{ orderId: endpointId, version: 1 }] }],
+    });
+    if (recorded !== null) await events.replaceOne({ _id: `${endpointId}:1` }, recorded);
+    await reconcileAll(deps(), { runId: randomUUID() }, () => undefined);
+  });
+
   test('reconcile prints what it has mended', async () => {
     await views(api.mongo.db).deleteOne({ _id: orderId });
     await reconciled();
@@ -155,11 +185,14 @@ describe('verify and reconcile', () => {
     expect(lost).toMatchObject({ exitCode: 4, err: expect.stringContaining('Temporal') });
   });
 
-  async function reconciled(): Promise<void> {
+  function deps() {
     const { client, config, mongo } = api;
-    const these = { client, db: mongo.db, taskQueue: config.temporal.taskQueue };
+    return { client, db: mongo.db, taskQueue: config.temporal.taskQueue };
+  }
+
+  async function reconciled(): Promise<void> {
     await until(async () => {
-      const { orders: count } = await reconcileOrders(these, { runId: randomUUID() }, () => undefined);
+      const { orders: count } = await reconcileOrders(deps(), { runId: randomUUID() }, () => undefined);
       expect(count).toBe(1);
     });
   }

@@ -105,3 +105,14 @@ test('an event of an unknown shape is shown by its type alone', () => {
     expect(row.slice(2)).toEqual(['type' in change ? 'Nonsense' : 'OrderCreated', event.actor, '']);
   }
 });
+
+test.each([
+  ['OrderConfirmed', 'green'],
+  ['FactReceived', 'yellow'],
+  ['LabelRefused', 'red'],
+  ['FactUnmatched', 'red'],
+])('%s is %s, as it is in the page', (type, format) => {
+  const [event] = confirmed.log;
+  const [, , name] = eventRow({ ...event, schemaVersion: 0, type } as never, 'EUR');
+  expect(name).toEqual({ text: type, format });
+});

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { run } from '../../../src/cli/program.js';
 import type { Session } from '../../../src/cli/script/script.js';
+import { endpointLog } from '../../../src/endpoint/endpoint-log.js';
 import { readFeed } from '../../../src/log/feed/feed.js';
 import { journal } from '../../../src/log/journal/journal.js';
 import { readJournal } from '../../../src/log/journal/read-journal.js';
@@ -335,7 +336,10 @@ test('a comparison is made on request, and its findings are printed', async () =
   const json = await script('reconcile --now --json');
   expect(json).toMatchObject({ exitCode: 0 });
   expect(await reports()).toHaveLength(before + 1);
-  expect((await reports())[0]).toEqual(JSON.parse(json.out));
+  const { others, ...ofOrders } = JSON.parse(json.out);
+  expect((await reports())[0]).toEqual(ofOrders);
+  const [ofEndpoints] = await latestReconciliations(endpointLog, db, 1);
+  expect(others).toEqual([{ entity: 'endpoint', ...ofEndpoints }]);
 });
 
 /** Runs a client script against the API. */

@@ -1,5 +1,5 @@
 import { type Signal, useSignal } from '@preact/signals';
-import { Problem } from '../api.js';
+import { Problem } from './api.js';
 
 export interface Acting {
   readonly isBusy: Signal<boolean>;
@@ -8,8 +8,12 @@ export interface Acting {
   readonly act: (what: () => Promise<void>) => Promise<void>;
 }
 
-/** The state of the actions of one panel: whether one is running, and why the last one failed. */
-export function useActing(): Acting {
+/**
+ * The state of the actions of one panel: whether one is running, and why the last one failed.
+ *
+ * @param inWords describes a problem; by default, in the API's words
+ */
+export function useActing(inWords = ({ message }: Problem): string => message): Acting {
   const isBusy = useSignal(false);
   const problem = useSignal('');
   const act: Acting['act'] = async (what) => {
@@ -24,15 +28,4 @@ export function useActing(): Acting {
     }
   };
   return { isBusy, problem, act };
-}
-
-function inWords({ status, message }: Problem): string {
-  switch (status) {
-    case 412:
-      return 'The endpoint has changed since you looked: nothing was done. Look again.';
-    case 0:
-      return 'The API does not answer: it may have been done. Look again in a moment.';
-    default:
-      return message;
-  }
 }

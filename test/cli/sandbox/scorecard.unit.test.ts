@@ -1,8 +1,8 @@
 import { expect, test } from '@jest/globals';
-import { type Ledgers, score } from '../../../../src/cli/sandbox/demo/scorecard.js';
-import { loadOf } from '../../../../src/cli/sandbox/load.js';
-import type { LedgerEntry } from '../../../../src/effects/payments/sandbox-ledger.js';
-import { states } from '../../../order/examples.js';
+import { type Ledgers, scoreOf } from '../../../src/cli/sandbox/demo.js';
+import { loadOf } from '../../../src/cli/sandbox/sandbox.js';
+import type { LedgerEntry } from '../../../src/effects/payments/sandbox-ledger.js';
+import { states } from '../../order/examples.js';
 
 const { log } = states.completed;
 const capture = {
@@ -28,7 +28,7 @@ const whole: Ledgers = {
 };
 
 test('the scorecard of ledgers that agree has no loss and no double charge', () => {
-  expect(score(whole)).toEqual({
+  expect(scoreOf(whole)).toEqual({
     orders: { accepted: 1, inJournal: 1 },
     events: { inHistories: log.length, inJournal: log.length, lost: 0 },
     charges: { captures: 1, amount: 500, double: 0, keys: 2, calls: 3 },
@@ -41,7 +41,7 @@ test.each<[string, Ledgers, number, number]>([
   ['a second capture of a shipment', { ...whole, payments: [capture, capture] }, 0, 1],
   ['a second authorization that stands', { ...whole, payments: [authorization, authorization] }, 0, 1],
 ])('the scorecard counts %s', (_, ledgers, lost, double) => {
-  expect(score(ledgers)).toMatchObject({ events: { lost }, charges: { double } });
+  expect(scoreOf(ledgers)).toMatchObject({ events: { lost }, charges: { double } });
 });
 
 test('a load counts only accepted orders, and only their times', () => {

@@ -1,18 +1,12 @@
-import { stage } from '../../../../workers/start/progress.mjs';
-import type { CommandMeta, OrderBody } from '../../../api/commands/gateway/gateway.js';
-import { commands } from '../../../api/commands/table.js';
-import { inShort, linesInShort } from '../../../event-words.js';
-import type { FollowUpCommand, NewLine } from '../../../order/commands.js';
-import type { OrderEvent } from '../../../order/events.js';
-import { formatMoney } from '../../../order/money.js';
-import type { Order, OrderStatus } from '../../../order/order.js';
-import { sendTo } from '../../commands/send.js';
-import type { Api } from '../../connections/api.js';
-import { httpGateway } from '../../connections/command-gateway.js';
-import { type Happened, isAtRest, until } from '../../connections/order-events.js';
-import { metaOf } from '../../script/options.js';
-import { type CommonOptions, exitCodes, Failure, type Session } from '../../script/script.js';
-import { visible } from '../../script/terminal.js';
+import type { CommandMeta, OrderBody } from '../../api/commands/gateway/gateway.js';
+import { commands } from '../../api/commands/table.js';
+import type { FollowUpCommand, NewLine } from '../../order/commands.js';
+import type { Order, OrderStatus } from '../../order/order.js';
+import { sendTo } from '../commands/order-commands.js';
+import { type Api, httpGateway } from '../connections/api.js';
+import { type Happened, isAtRest, until } from '../connections/order-events.js';
+import { metaOf } from '../script/options.js';
+import { exitCodes, Failure } from '../script/script.js';
 
 /** The demo's stories: what they send, and how they are played and told. */
 
@@ -46,7 +40,7 @@ export function orderOf(method: string, lines: readonly NewLine[] = [mugs]): Ord
 }
 
 /** The order has this status, and no effect is owed. */
-export function settled(status: OrderStatus): Reached {
+export function atRestAs(status: OrderStatus): Reached {
   return { what: status, holds: (order) => order.status === status && isAtRest(order) };
 }
 
@@ -61,19 +55,19 @@ export const stories: readonly Story[] = [
     title: 'A happy order',
     says: 'Stock is reserved, then the payment is authorized; it is charged when the goods leave.',
     order: orderOf('tok_ok'),
-    steps: [settled('confirmed'), ...shipped('s1'), settled('completed')],
+    steps: [atRestAs('confirmed'), ...shipped('s1'), atRestAs('completed')],
   },
   {
     title: 'A declined payment',
     says: 'The stock was reserved already, so it is given back.',
     order: orderOf('tok_declined'),
-    steps: [settled('rejected')],
+    steps: [atRestAs('rejected')],
   },
   {
     title: 'Out of stock',
     says: 'There is nothing to reserve, so the bank is never asked.',
     order: orderOf('tok_ok', [{ ...mugs, sku: 'OUT-1' }]),
-    steps: [settled('rejected')],
+    steps: [atRestAs('rejected')],
   },
   {
     title: 'A cancellation in flight',
@@ -82,7 +76,7 @@ export const stories: readonly Story[] = [
     steps: [
       authorizing,
       { type: 'CancelOrder', data: { reason: 'the customer changed their mind' } },
-      settled('cancelled'),
+      atRestAs('cancelled'),
     ],
   },
   {
@@ -90,10 +84,10 @@ export const stories: readonly Story[] = [
     says: 'Each shipment is charged by itself, to the cent; what comes back is paid back.',
     order: orderOf('tok_ok', [mugs, tray]),
     steps: [
-      settled('confirmed'),
+      atRestAs('confirmed'),
       ...shipped('s1', [{ sku: 'B-7', quantity: 1 }]),
       ...shipped('s2'),
-      settled('completed'),
+      atRestAs('completed'),
       { type: 'RequestReturn', data: { lines: [{ sku: 'A-1', quantity: 1 }], reason: 'one is chipped' } },
       { type: 'ReceiveReturn', data: { returnId: 'r1' } },
       { what: 'its refund', holds: (order) => order.refunds.length > 0 && isAtRest(order) },
@@ -135,32 +129,6 @@ export interface Narrator {
   readonly happened: (happened: Happened) => void;
   /** Shows a title while some work runs. */
   readonly during: <T>(title: string, work: (note: (text: string) => void) => Promise<T>) => Promise<T>;
-}
-
-export function narrator({ terminal }: Session, { json }: CommonOptions): Narrator {
-  const { print, paint } = terminal;
-  if (json === true)
-    return {
-      title: () => {},
-      say: () => {},
-      command: () => {},
-      happened: () => {},
-      during: async (_title, work) => await work(() => {}),
-    };
-  return {
-    title(text, says) {
-      print(`\n${paint('bold', text)}`);
-      print(paint('dim', says));
-    },
-    say: (text) => print(text),
-    command: (text) => print(paint('cyan', `> ${text}`)),
-    happened({ event, order }) {
-      const version = String(event.version).padStart(4);
-      const type = paint('bold', event.type.padEnd(19));
-      print(`${version}  ${type}  ${visible(plainly(event, order.currency))}`);
-    },
-    during: stage,
-  };
 }
 
 const REACHED_WITHIN_MS = 60_000;
@@ -221,49 +189,4 @@ function tooLate(orderId: string, what: string, order: Order | undefined): Failu
     code: 'too_late',
     message: `order ${orderId} ${seen} and did not come to ${what} within ${REACHED_WITHIN_MS / 1_000} s: is a worker running (npm start)?`,
   });
-}
-
-/** Describes an event in words for readers who do not know order processing. */
-function plainly(event: OrderEvent, currency: string): string {
-  const money = (amount: number) => formatMoney(amount, currency);
-  switch (event.type) {
-    case 'OrderCreated':
-      return `${event.data.customer.name} orders ${linesInShort(event.data.lines)} for ${money(event.data.total)}`;
-    case 'StockReserved':
-      return `the warehouse sets aside ${linesInShort(event.data.lines)}`;
-    case 'StockRefused':
-      return `the warehouse cannot: ${inShort(event, currency)}`;
-    case 'StockReleased':
-      return `back on the shelf: ${linesInShort(event.data.lines)}`;
-    case 'StockDeducted':
-      return `${event.data.shipmentId} is taken out of the stock`;
-    case 'StockRestocked':
-      return `the goods of return ${event.data.returnId} are back on the shelf`;
-    case 'PaymentAuthorized':
-      return `the bank promises ${money(event.data.amount)}`;
-    case 'PaymentDeclined':
-      return `the bank says no: ${event.data.code}`;
-    case 'PaymentCaptured':
-      return `${money(event.data.amount)} is charged, for ${event.data.shipmentId}`;
-    case 'PaymentRefunded':
-      return `${money(event.data.amount)} is paid back`;
-    case 'AuthorizationVoided':
-      return `the bank releases ${money(event.data.amount)}`;
-    case 'OrderConfirmed':
-      return 'the goods are reserved and the payment is authorized';
-    case 'OrderRejected':
-      return 'the order ends here';
-    case 'OrderCancelled':
-      return event.data.reason;
-    case 'OrderCompleted':
-      return 'everything is delivered and paid';
-    case 'ShipmentDispatched':
-      return `${event.data.shipmentId} leaves with ${event.data.carrier}`;
-    case 'ShipmentDelivered':
-      return `${event.data.shipmentId} arrives`;
-    case 'ReturnReceived':
-      return `${event.data.returnId} arrives`;
-    default:
-      return inShort(event, currency);
-  }
 }
