@@ -12,7 +12,7 @@ import { orders, partsCreated } from './order/entity.js';
 import type { EventDraft, EventType, OrderEvent } from './order/events.js';
 import type { Order, OrderStatus } from './order/order.js';
 import { toView } from './order/view.js';
-import { startOptionsOf } from './views/order-start.js';
+import { startOptionsOf } from './order-start.js';
 import { ordersView } from './views/orders.js';
 
 /** The log of orders. The rest of this file gives the functions of `log/` the types of an order. */

@@ -25,12 +25,12 @@ const pictures = sections.map(([, title = '', text = '']) => [title, pictureOf(t
 const sources = filesOf('src');
 const imports = sources.flatMap(importsOf);
 
-test('the pictures are found, and so are the imports', () => {
+test('the pictures and the imports are found', () => {
   expect(pictures).toHaveLength(4);
   expect(imports.length).toBeGreaterThan(500);
 });
 
-test('each file is in a room of each picture that it belongs to', () => {
+test('each file is in a room of each picture that covers it', () => {
   for (const [title, { rooms }] of pictures) {
     const folder = ['src/log/', 'src/api/', 'src/cli/'].find((one) =>
       [...rooms.values()].every((room) => room.startsWith(one)),
@@ -41,11 +41,11 @@ test('each file is in a room of each picture that it belongs to', () => {
   }
 });
 
-test('no file imports itself by way of others, for types either', () => {
+test('no file imports itself through others, types included', () => {
   expect(circlesOf(imports)).toEqual([]);
 });
 
-test('the page reaches no file that imports a server, a driver or Node, for types either', () => {
+test('the page imports no server, driver or Node module, types included', () => {
   const importsBy = importsByFile(imports);
   const reached = sources
     .filter((file) => file.startsWith('src/web/'))
@@ -55,7 +55,7 @@ test('the page reaches no file that imports a server, a driver or Node, for type
   expect([...new Set(reached)].filter((file) => foreign.test(readFileSync(file, 'utf8')))).toEqual([]);
 });
 
-test('a circle of files is found, and files that only lead to it are not in it', () => {
+test('a cycle of files is found, without the files that only lead to it', () => {
   const arrows = ['a > b', 'b > c', 'c > b', 'c > d', 'd > d', 'e > a', 'b > f'];
   const found = circlesOf(
     arrows.map((arrow) => arrow.split(' > ')).map(([from = '', to = '']) => ({ from, to })),
@@ -81,14 +81,14 @@ describe.each(pictures)('%s', (_, { rooms, base, inward, outward }) => {
     expect([...inward, ...outward].filter((arrow) => !actual.has(arrow))).toEqual([]);
   });
 
-  test('arrows that point inward close no cycle, and a dotted one does', () => {
+  test('solid arrows that point inward close no cycle, and a dotted arrow does', () => {
     for (const arrow of inward)
       expect({ arrow, closes: closes(arrow, inward) }).toMatchObject({ closes: false });
     for (const arrow of outward)
       expect({ arrow, closes: closes(arrow, [...inward, ...outward]) }).toMatchObject({ closes: true });
   });
 
-  test('what each room may import imports nothing that it may not', () => {
+  test('no room imports what its row in the architecture forbids', () => {
     const others = imports.filter(({ from, to }) => {
       const [importer, imported] = [roomOf(from, rooms), roomOf(to, rooms)];
       if (importer === undefined || imported === undefined) return false;

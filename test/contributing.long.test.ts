@@ -56,7 +56,7 @@ test('each recipe has blocks, and a test', () => {
 });
 
 test(
-  'the project as the recipes leave it has no error of type, lint or format',
+  'the project as the recipes leave it has no error of types, lint or format',
   async () => {
     await tool('tsc', '--noEmit', '-p', 'tsconfig.json');
     await tool('oxlint', '--type-aware', '--deny-warnings', ...files);

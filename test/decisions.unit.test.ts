@@ -5,7 +5,7 @@ import { expect, test } from '@jest/globals';
 const folder = join('docs', 'decisions');
 const names = readdirSync(folder).filter((name) => /^\d{4}-.*\.md$/.test(name));
 
-test('each decision is in the index, fits on a screen, and says what would change it', () => {
+test('each decision is in the index, fits on a screen, and names what would change it', () => {
   const index = readFileSync(join(folder, 'README.md'), 'utf8');
   expect(names.length).toBeGreaterThan(9);
   for (const name of names) {

@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { run } from '../src/cli/program.js';
-import { faultIn } from './cli/command-line.js';
+import { usageErrorOf } from './cli/command-line.js';
 
 const pages = ['.', 'docs', 'docs/decisions', 'docs/guides', 'docs/reference', 'examples']
   .filter((folder) => existsSync(folder))
@@ -47,7 +47,7 @@ test('the pages are found', () => {
 });
 
 describe.each(pages)('%s', (page) => {
-  test('every file that it names exists', () => {
+  test('each file that it names exists', () => {
     const named = matches(proseOf(page), /`([\w.@-]+(?:\/[\w.@-]+)+\/?)`/g).filter(
       (path) => /^(?:src|test|workers|docs)\//.test(path) || /\.(?:ts|mjs|json|md)$/.test(path),
     );
@@ -59,7 +59,7 @@ describe.each(pages)('%s', (page) => {
     expect(missing).toEqual([]);
   });
 
-  test('every relative link leads somewhere', () => {
+  test('each relative link leads to a page or a heading', () => {
     const links = matches(proseOf(page), /\]\(([^)\s]+)\)/g).filter((link) => !/^[a-z]+:/.test(link));
     const broken = links.filter((link) => {
       const [path = '', anchor] = link.split('#');
@@ -75,22 +75,22 @@ describe.each(pages)('%s', (page) => {
     expect(broken).toEqual([]);
   });
 
-  test('every npm script that it names exists', () => {
+  test('each npm script that it names exists', () => {
     const { scripts } = JSON.parse(textOf('package.json'));
     const named = matches(textOf(page), /npm run ([a-z][\w:-]*)/g);
     expect(named.filter((name) => !Object.hasOwn(scripts, name))).toEqual([]);
   });
 
-  test('every `npx orders` command that it names exists', async () => {
+  test('each `npx orders` command that it names exists', async () => {
     const known = await verbs();
     expect(known.length).toBeGreaterThan(20);
     const named = matches(textOf(page), /npx (?:--prefix <checkout> )?orders ([a-z][a-z-]*)/g);
     expect(named.filter((verb) => !known.includes(verb))).toEqual([]);
   });
 
-  test('every `npx orders` command in its prose has the arguments and options that the script takes', () => {
+  test('each `npx orders` command in its prose has arguments and options that the script takes', () => {
     const lines = matches(proseOf(page), /`npx orders ([^`]+)`/g);
-    const faults = lines.map((line) => ({ line, fault: faultIn(line.replaceAll(/\s+/g, ' ')) }));
+    const faults = lines.map((line) => ({ line, fault: usageErrorOf(line.replaceAll(/\s+/g, ' ')) }));
     expect(faults.filter(({ fault }) => fault !== undefined)).toEqual([]);
   });
 });

@@ -50,7 +50,7 @@ afterAll(async () => {
   await system.end();
 }, 60_000);
 
-test('each example is in their README, and runs here', async () => {
+test('each example is in the README of the examples, and runs here', async () => {
   const files = (await readdir('examples')).filter((name) => name !== 'README.md');
   const readme = await readFile('examples/README.md', 'utf8');
   const here = await readFile('test/examples.e2e.test.ts', 'utf8');
@@ -60,7 +60,7 @@ test('each example is in their README, and runs here', async () => {
   }
 });
 
-test('the HTTP client takes an order through its life, and is answered alike when it repeats', async () => {
+test('the HTTP client takes an order through its life, and a second run gets the same answers', async () => {
   const lines = await run('node', 'http-client.mjs');
   expect(lines).toEqual([
     expect.stringMatching(/^created \S+$/),
@@ -75,7 +75,7 @@ test('the HTTP client takes an order through its life, and is answered alike whe
   expect((await order.log()).filter((type) => type === 'ShipmentDispatched')).toHaveLength(1);
 });
 
-test('what examples say of the system is so: the rules of a new order, the secret of the sandbox', async () => {
+test('the examples use the system’s own rules for a new order, and the sandbox’s secret', async () => {
   expect(await readFile('examples/temporal-client.mjs', 'utf8')).toContain(`rules: ${rulesToday},`);
   const secret = Buffer.from('sandbox-carriers-webhook-secret');
   expect(await readFile('examples/signed-webhook.mjs', 'utf8')).toContain(`'${secret.toString()}'`);
@@ -99,7 +99,7 @@ test('the Temporal client starts an order and updates it, each once', async () =
   await until(async () => expect(await first(found)).toMatchObject({ type: 'order' }));
 });
 
-test('the carrier is believed when its signature is right, and once', async () => {
+test('a carrier’s webhook is accepted if its signature is right, and applied once', async () => {
   const lines = await run('node', 'signed-webhook.mjs');
   expect(lines).toEqual([
     'dispatched: 202',
@@ -149,7 +149,7 @@ test('the label service dispatches each shipment once, whenever it is killed', a
   }
 });
 
-test('the shell takes an order through its life', async () => {
+test('the shell script takes an order through its life', async () => {
   const lines = await run('sh', 'curl.sh');
   const order = madeBy(lines);
   expect(lines.slice(1, 3)).toEqual([`again ${order.id}`, 'completed']);
@@ -222,7 +222,7 @@ test('the client scripts show what happens to all orders', async () => {
   }
 });
 
-test('a feed consumer that is killed again and again counts each order once', async () => {
+test('a feed consumer that is killed repeatedly counts each order once', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'orders-examples-'));
   const file = join(folder, 'sales.json');
   const placed: Promise<PlacedOrder>[] = [];
@@ -252,7 +252,7 @@ test('a feed consumer that is killed again and again counts each order once', as
   }
 });
 
-test('a feed consumer whose checkpoint is of a generation that is gone adds up again', async () => {
+test('a feed consumer with a checkpoint of a lost generation counts again from the beginning', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'orders-examples-'));
   const file = join(folder, 'sales.json');
   await writeFile(file, JSON.stringify({ generation: 99, position: 2, orders: 999, value: { EUR: 1 } }));
@@ -294,7 +294,7 @@ test('each shell block of the README and the docs does what it shows, or says wh
 }, 300_000);
 
 describe('the reference', () => {
-  test('has a request of every operation that works, in this order', async () => {
+  test('has a request for every operation, and all succeed in this order', async () => {
     const { paths } = await documentOf(address);
     const documented = Object.entries(paths).flatMap(([path, operations]) =>
       Object.keys(operations).map((method) => `${method.toUpperCase()} ${path}`),

@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { entityOption } from '../src/cli/script/options.js';
 import { logNamed, logs } from '../src/logs.js';
-import { faultIn } from './cli/command-line.js';
+import { usageErrorOf } from './cli/command-line.js';
 
 const byName = logs.map((log) => [log.entity.name, log] as const);
 
@@ -10,14 +10,20 @@ test.each(byName)('scripts take --entity %s', (name, log) => {
   expect(logNamed(name)).toBe(log);
 });
 
-test.each(byName)('the commands in the remedies for an entity of the kind %s exist', (name, { commands }) => {
-  const { resume, verify, events } = commands;
-  for (const command of [resume, verify, events]) {
-    if (command === undefined) continue;
-    const [, line = ''] = /^npx orders (.+)$/.exec(command('id-1')) ?? [];
-    expect({ line, fault: faultIn(line) }).toEqual({ line: expect.stringMatching(/./), fault: undefined });
-    expect(line).toContain('id-1');
-  }
-  if (name !== 'order')
-    for (const command of [resume, verify]) expect(command('id-1')).toContain(`--entity ${name}`);
-});
+test.each(byName)(
+  'the remedies for an entity of the kind %s name commands that exist',
+  (name, { commands }) => {
+    const { resume, verify, events } = commands;
+    for (const command of [resume, verify, events]) {
+      if (command === undefined) continue;
+      const [, line = ''] = /^npx orders (.+)$/.exec(command('id-1')) ?? [];
+      expect({ line, fault: usageErrorOf(line) }).toEqual({
+        line: expect.stringMatching(/./),
+        fault: undefined,
+      });
+      expect(line).toContain('id-1');
+    }
+    if (name !== 'order')
+      for (const command of [resume, verify]) expect(command('id-1')).toContain(`--entity ${name}`);
+  },
+);

@@ -56,7 +56,7 @@ const everything = [
 
 /** The last counts of each run's reporter. @type {Counts[]} */
 const counts = [];
-/** A run failed although no file did: it was killed, or too little is covered. */
+/** True if a run failed although no file did: it was killed, or coverage is too low. */
 let failedOtherwise = false;
 for (const args of isLong || asked.length > 0 ? [[...asked, ...chosen]] : everything) {
   const run = counts.length;

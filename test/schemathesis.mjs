@@ -122,7 +122,7 @@ async function createKey(name, scopes) {
 }
 
 /**
- * Waits until it says where its API is.
+ * Waits until the process prints the address of its API.
  *
  * @param {import('node:child_process').ChildProcessByStdio<null, Readable, null>} child
  * @param {Promise<unknown>} ended

@@ -45,7 +45,7 @@ async function smoke(note) {
 }
 
 /**
- * Waits until it says where its API is.
+ * Waits until the process prints the address of its API.
  *
  * @param {import('node:child_process').ChildProcessByStdio<null, Readable, Readable>} child
  * @param {Promise<unknown>} ended

@@ -2,7 +2,7 @@ import { endpointViews, enabledEndpoints } from '../delivery/webhooks/endpoints.
 import { waitingCommands } from '../delivery/kafka/command-rows.js';
 import { kafkaRows } from '../delivery/kafka/publishing-progress.js';
 import { subscriptionRows, waitingRows } from '../delivery/webhooks/rows.js';
-import { byRequest } from '../endpoint/settings.js';
+import { byRequest } from '../endpoint/endpoint.js';
 import { answering } from '../mongodb/durability.js';
 import { oldest, pageFilter, sortKeyOf, type SourceRow } from './cursor.js';
 import type { SourceQuery } from './source.js';

@@ -1,4 +1,4 @@
-import { ago } from '../log/feed/lag.js';
+import { ago } from '../log/time.js';
 import { answering } from '../mongodb/durability.js';
 import { orders } from '../views/orders.js';
 import { withAttempts } from './attempts.js';

@@ -2,11 +2,4 @@ import { namedLog } from '../log/journal/entity-log.js';
 import { endpoints } from './endpoint.js';
 
 /** The log of webhook endpoints. */
-export const endpointLog = namedLog(
-  endpoints,
-  {
-    version: 2,
-    indexes: [{ key: { finished: 1, _id: 1 }, partialFilterExpression: { finished: false } }],
-  },
-  ({ url }) => ({ staticSummary: url }),
-);
+export const endpointLog = namedLog(endpoints, { version: 2 }, ({ url }) => ({ staticSummary: url }));

@@ -1,14 +1,14 @@
 import type { Decision, Effect, Entity, Envelope, State } from '../log/entity.js';
-import { withoutEffects } from '../log/entity.js';
+import { refuse, withoutEffects } from '../log/entity.js';
 import type { FeedPlace } from '../log/feed/place.js';
-import { defaults, type EndpointSettings, refusedUrl, settingsIn } from './settings.js';
+import { defaults, type EndpointSettings, settingNames } from './settings.js';
 
 /** A webhook endpoint: the URL to which a subscriber's events are delivered. */
 export interface Endpoint extends EndpointSettings, State {
   readonly status: 'enabled' | 'disabled' | 'deleted';
   /** deliveries begin after it; absent for the beginning of the feed */
   readonly after?: FeedPlace;
-  /** why it is disabled; absent if it is not */
+  /** why it was disabled; absent if it never was, or was enabled since. It stays if it is deleted. */
   readonly disabledBecause?: string;
   /** ids of its signing secrets, the newest first. A secret itself never enters the log. */
   readonly secretIds: readonly string[];
@@ -16,45 +16,52 @@ export interface Endpoint extends EndpointSettings, State {
   readonly rejections: number;
 }
 
-/** The data of each command. `allowHttp`: the configuration allowed http when it was sent. */
-export interface EndpointCommands {
-  CreateEndpoint: Given & Pick<EndpointSettings, 'url'> & Secret & { readonly after?: FeedPlace };
-  ChangeEndpoint: Given;
-  RotateSecret: Secret;
-  DisableEndpoint: Reason;
-  EnableEndpoint: object;
-  DeleteEndpoint: object;
-}
-
-type Given = Partial<EndpointSettings> & { readonly allowHttp?: true };
-type Secret = { readonly secretId: string };
-type Reason = { readonly reason: string };
-
-interface EventData {
-  EndpointCreated: Omit<EndpointCommands['CreateEndpoint'], 'allowHttp'>;
+/** The persisted data of each event. */
+interface Data {
+  EndpointCreated: Data['EndpointChanged'] & Pick<Endpoint, 'url' | 'after'> & { readonly secretId: string };
   EndpointChanged: Partial<EndpointSettings>;
-  SecretRotated: Secret;
-  EndpointDisabled: Reason;
+  SecretRotated: { readonly secretId: string };
+  EndpointDisabled: { readonly reason: string };
   EndpointEnabled: object;
   EndpointDeleted: object;
-  EndpointResumed: Reason;
+  EndpointResumed: { readonly reason: string };
   CommandRejected: { readonly command: string; readonly code: string; readonly message: string };
 }
 
-export type EndpointEvent = {
-  [T in keyof EventData]: { readonly type: T; readonly data: EventData[T] };
-}[keyof EventData];
+export type EndpointEvent = { [T in keyof Data]: { readonly type: T; readonly data: Data[T] } }[keyof Data];
 
+/**
+ * Each command leads to one event with the command's data. `needs`: members without which the data
+ * is malformed; `status`: the status after it. An endpoint that has this status refuses it.
+ */
+const commands = {
+  CreateEndpoint: { event: 'EndpointCreated', needs: ['url', 'secretId'], status: 'enabled' },
+  ChangeEndpoint: { event: 'EndpointChanged', needs: [], status: undefined },
+  RotateSecret: { event: 'SecretRotated', needs: ['secretId'], status: undefined },
+  DisableEndpoint: { event: 'EndpointDisabled', needs: ['reason'], status: 'disabled' },
+  EnableEndpoint: { event: 'EndpointEnabled', needs: [], status: 'enabled' },
+  DeleteEndpoint: { event: 'EndpointDeleted', needs: [], status: 'deleted' },
+} as const;
+
+/** The data of each command. `allowHttp`: the configuration allowed http when it was sent. */
+export type EndpointCommands = {
+  [T in keyof typeof commands]: Data[(typeof commands)[T]['event']] & { readonly allowHttp?: true };
+};
+
+/** What an event takes from its command's data. A message may have more: it is left out. */
+const members: readonly string[] = [...settingNames, 'secretId', 'after', 'reason'];
+
+/** The reason of an endpoint that a person has disabled. */
+export const byRequest = 'by request';
 /** How many secrets sign: the old one, too, until the next rotation, so receivers can change. */
 const secretsKept = 2;
 const rejectionsKept = 50;
 
-/** The decider of webhook endpoints. */
 export const endpoints: Entity<Endpoint, EndpointEvent, Effect> = {
   ...withoutEffects,
   name: 'endpoint',
   creation: 'CreateEndpoint',
-  commands: ['ChangeEndpoint', 'RotateSecret', 'DisableEndpoint', 'EnableEndpoint', 'DeleteEndpoint'],
+  commands: Object.keys(commands).filter((type) => type !== 'CreateEndpoint'),
   schemaVersions: {},
   upcast: (stored) => stored as EndpointEvent & Envelope,
   decide,
@@ -68,45 +75,19 @@ export const endpoints: Entity<Endpoint, EndpointEvent, Effect> = {
   details: ({ status, url, version }) => `**${status}** · ${url} · version ${version}`,
 };
 
-const missing: Decision<EndpointEvent> = {
-  refusal: { kind: 'invalid', code: 'malformed', message: 'the url or the secretId is missing' },
-};
-
-/** The status that a command leads to. It is refused if the endpoint has this status already. */
-const reached: Readonly<Record<string, string>> = { DisableEndpoint: 'disabled', EnableEndpoint: 'enabled' };
-
-function decide(endpoint: Endpoint | undefined, type: string, data: unknown): Decision<EndpointEvent> {
-  const given = data as Partial<EndpointCommands['CreateEndpoint'] & Reason>;
-  const { url, secretId, reason = '', after } = given;
-  if (endpoint !== undefined && ['deleted', reached[type]].includes(endpoint.status))
-    return {
-      refusal: { kind: 'not_allowed', code: 'not_allowed', message: `it is ${endpoint.status} already` },
-    };
-  const refusal = url === undefined ? undefined : refusedUrl(url, given.allowHttp);
-  if (refusal !== undefined) return { refusal };
-  switch (type) {
-    case 'CreateEndpoint':
-      if (url === undefined || secretId === undefined) return missing;
-      return decided('EndpointCreated', {
-        eventTypes: [],
-        ...settingsIn(given),
-        url,
-        secretId,
-        ...(after && { after }),
-      });
-    case 'ChangeEndpoint':
-      return decided('EndpointChanged', settingsIn(given));
-    case 'RotateSecret':
-      return secretId === undefined ? missing : decided('SecretRotated', { secretId });
-    case 'DisableEndpoint':
-      return decided('EndpointDisabled', { reason });
-    case 'EnableEndpoint':
-      return decided('EndpointEnabled', {});
-    case 'DeleteEndpoint':
-      return decided('EndpointDeleted', {});
-    default:
-      throw new TypeError(`There is no command ${type}.`);
-  }
+function decide(endpoint: Endpoint | undefined, type: string, given: unknown): Decision<EndpointEvent> {
+  const command = Object.entries(commands).find(([name]) => name === type)?.[1];
+  if (command === undefined) throw new TypeError(`There is no command ${type}.`);
+  const { allowHttp, ...sent } = given as Partial<EndpointCommands['CreateEndpoint']>;
+  const data = Object.fromEntries(Object.entries(sent).filter(([name]) => members.includes(name)));
+  if (endpoint !== undefined && ['deleted', command.status].includes(endpoint.status))
+    return refuse('not_allowed', 'not_allowed', `it is ${endpoint.status} already`);
+  const https = allowHttp ? sent.url?.replace(/^http:/, 'https:') : sent.url;
+  if (https !== undefined && !/^https:\/\/[^\s/?#]+\S*$/.test(https))
+    return refuse('invalid', 'invalid_url', `${sent.url} is no absolute https URL`, '/url');
+  const missing = command.needs.find((name) => !(name in data));
+  if (missing !== undefined) return refuse('invalid', 'malformed', `${missing} is missing`);
+  return { events: [{ type: command.event, data } as EndpointEvent] };
 }
 
 function evolve(before: Endpoint | undefined, event: EndpointEvent & Envelope): Endpoint {
@@ -138,8 +119,4 @@ function evolve(before: Endpoint | undefined, event: EndpointEvent & Envelope): 
     default:
       return event satisfies never;
   }
-}
-
-function decided<T extends keyof EventData>(type: T, data: EventData[T]): Decision<EndpointEvent> {
-  return { events: [{ type, data } as EndpointEvent] };
 }

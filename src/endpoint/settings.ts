@@ -1,5 +1,3 @@
-import type { Refusal } from '../log/entity.js';
-
 /** What is delivered to an endpoint, and how. */
 export interface EndpointSettings {
   /** absolute, https unless private addresses are allowed */
@@ -17,31 +15,8 @@ export interface EndpointSettings {
   readonly perSecond?: number;
 }
 
-/** The reason of an endpoint that a person has disabled. */
-export const byRequest = 'by request';
-
+/** The settings of a new endpoint, if the command gives no others. */
 export const defaults = { eventTypes: [], customers: [], tags: [], payload: 'event' } as const;
-
-/** Their names; each setting must be here, or it does not compile. */
-const names: Readonly<Record<keyof EndpointSettings, true>> = {
-  url: true,
-  eventTypes: true,
-  customers: true,
-  tags: true,
-  payload: true,
-  description: true,
-  perSecond: true,
-};
-
-/** The settings among a command's data. */
-export function settingsIn(data: Partial<EndpointSettings>): Partial<EndpointSettings> {
-  const given = (Object.keys(names) as (keyof EndpointSettings)[]).filter((name) => data[name] !== undefined);
-  return Object.fromEntries(given.map((name) => [name, data[name]]));
-}
-
-/** Why events cannot be delivered to this URL; undefined if they can. */
-export function refusedUrl(url: string, allowHttp = false): Refusal | undefined {
-  if (/^https:\/\/[^\s/?#]+\S*$/.test(allowHttp ? url.replace(/^http:/, 'https:') : url)) return undefined;
-  const message = `${url} is no absolute https URL`;
-  return { kind: 'invalid', code: 'invalid_url', message, pointer: '/url' };
-}
+/** Has every setting; a setting that is missing here does not compile. */
+const all: Required<EndpointSettings> = { ...defaults, url: '', description: '', perSecond: 0 };
+export const settingNames = Object.keys(all);

@@ -3,7 +3,7 @@ import type { Db } from 'mongodb';
 import { committed } from '../mongodb/durability.js';
 import { foldHistory, readHistoryLog } from '../log/history/history.js';
 import { listWorkflows } from '../log/history/workflow-list.js';
-import { searchAttributes } from '../log/workflow/search-attribute-names.js';
+import { customerAttribute } from '../order/listing.js';
 import { mayForget } from '../order/forget.js';
 import type { Order } from '../order/order.js';
 import { orderLog } from '../order-log.js';
@@ -31,7 +31,7 @@ export async function* ordersOf(
     { ...committed, projection: { _id: 0, state: 1 } },
   );
   for await (const { state } of viewed) yield state;
-  const filter = `${searchAttributes.customer} = ${JSON.stringify(customerId)}`;
+  const filter = `${customerAttribute} = ${JSON.stringify(customerId)}`;
   for await (const { listed } of listWorkflows(orderLog, client, taskQueue, { filter })) {
     const orderIds = listed.map(({ orderId }) => orderId);
     const known = new Set(await orders(db).distinct('_id', { _id: { $in: orderIds } }, committed));

@@ -7,7 +7,7 @@ import { committed } from '../mongodb/durability.js';
 import { journal } from '../log/journal/journal.js';
 import { readStored } from '../log/journal/read-journal.js';
 import { refusalIn } from '../log/history/refused-update.js';
-import { latestRun } from '../log/resume/last-run.js';
+import { latestRun } from '../log/resume/kept-runs.js';
 import { startAgain, startOptionsAgain } from '../log/resume/start-again.js';
 import { type Message, messageId } from '../log/workflow/messages.js';
 import { forgetPerson, type ForgetPerson } from '../order/commands.js';

@@ -1,4 +1,4 @@
-import type { Cause, Decider, Draft, Envelope, State } from './entity.js';
+import type { Cause, Decider, Draft, Envelope, FittingFact, State } from './entity.js';
 
 /** Events as they are in the log, and the state after them. */
 export interface Appended<S, D> {
@@ -37,4 +37,19 @@ export function append<S extends State, D extends Draft>(
   )
     state = add(state, next);
   return { state, events };
+}
+
+/** Appends the waiting facts that fit, one after the other: each may make another one fit. */
+export function* appendFitting<S extends State, D extends Draft>(
+  entity: Decider<S, D>,
+  before: S,
+  now: string,
+): Generator<{ readonly fact: FittingFact<D>['fact']; readonly appended: Appended<S, D> }, void> {
+  const fitting = (state: S) => entity.facts?.fitting(state, now);
+  let state = before;
+  for (let next = fitting(state); next !== undefined; next = fitting(state)) {
+    const appended = append(entity, state.orderId, state, next.events, next.cause);
+    ({ state } = appended);
+    yield { fact: next.fact, appended };
+  }
 }

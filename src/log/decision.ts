@@ -16,6 +16,10 @@ export interface Refusal {
   readonly pointer?: string;
 }
 
+export function refuse(kind: Refusal['kind'], code: string, message: string, pointer?: string): Refused {
+  return { refusal: { kind, code, message, ...(pointer !== undefined && { pointer }) } };
+}
+
 export interface Deadline {
   readonly name: string;
   /** ISO-8601 UTC */

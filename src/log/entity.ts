@@ -2,7 +2,7 @@ import type { Deadline, Decision, Effect, Refusal } from './decision.js';
 import type { Draft, Envelope, StoredEvent } from './event.js';
 import type { Facts } from './facts.js';
 
-export { versionInKey } from './decision.js';
+export { refuse, versionInKey } from './decision.js';
 export { eventId, NewerEvent } from './event.js';
 export type { Deadline, Decision, Effect, Refusal, Refused } from './decision.js';
 export type { Cause, Draft, Envelope, StoredEvent } from './event.js';

@@ -22,10 +22,10 @@ import {
 } from './order.js';
 
 /**
- * The reason why each command is not allowed now, or `undefined` if it is. `decide` checks these
- * rules first, and a view shows them as `allowedCommands` and `blockedCommands`.
+ * The reason why each command is not allowed now, or `undefined` if it is. `decide` checks it first,
+ * and a view shows it in `allowedCommands` and `blockedCommands`.
  */
-const rules: Readonly<Record<FollowUpType, (order: Order) => string | undefined>> = {
+const reasonsAgainst: Readonly<Record<FollowUpType, (order: Order) => string | undefined>> = {
   HoldOrder: (order) =>
     first(
       notOpen(order),
@@ -87,7 +87,7 @@ const rules: Readonly<Record<FollowUpType, (order: Order) => string | undefined>
 
 /** The reason why the command is not allowed now; `undefined` if it is allowed. */
 export function blocked(order: Order, type: FollowUpType): string | undefined {
-  return first(rules[type](order), isFinished(order) && 'the order is closed');
+  return first(reasonsAgainst[type](order), isFinished(order) && 'the order is closed');
 }
 
 /** The status in which a shipment or a return takes a command. */

@@ -159,14 +159,14 @@ export interface DispatchFact extends DeliveryFact {
   readonly trackingNumber: string;
 }
 
-export type FactType = 'PaymentSettled' | 'ShipmentDispatched' | 'ShipmentDelivered';
+export type FactType = keyof FactData;
 export type Fact = { [T in FactType]: { readonly type: T; readonly data: FactData[T] } }[FactType];
 
 export const factTypes = [
   'PaymentSettled',
   'ShipmentDispatched',
   'ShipmentDelivered',
-] as const satisfies readonly (keyof FactData)[];
+] as const satisfies readonly FactType[];
 
 /**
  * The last segment of a command's path, and its name in `allowedCommands`. The rest of what clients
@@ -189,8 +189,8 @@ export const segments = {
   AddNote: 'notes',
 } as const satisfies Record<FollowUpType, string>;
 
-type NamingType<Name extends object> = {
-  [T in FollowUpType]: CommandData[T] extends Name ? T : never;
+type NamingType<Id extends object> = {
+  [T in FollowUpType]: CommandData[T] extends Id ? T : never;
 }[FollowUpType];
 
 /** Commands to one shipment, which their data names. */
@@ -198,16 +198,12 @@ export type ShipmentCommandType = NamingType<{ readonly shipmentId: string }>;
 /** Commands to one return, which their data names. */
 export type ReturnCommandType = NamingType<{ readonly returnId: string }>;
 
-const shipmentCommands: Readonly<Record<ShipmentCommandType, 'shipment'>> = {
+const parts: Readonly<Partial<Record<FollowUpType, 'shipment' | 'return'>>> = {
   RequestLabel: 'shipment',
   DispatchShipment: 'shipment',
   DeliverShipment: 'shipment',
-};
-const returnCommands: Readonly<Record<ReturnCommandType, 'return'>> = { ReceiveReturn: 'return' };
-const parts: Readonly<Partial<Record<FollowUpType, 'shipment' | 'return'>>> = {
-  ...shipmentCommands,
-  ...returnCommands,
-};
+  ReceiveReturn: 'return',
+} satisfies Record<ShipmentCommandType, 'shipment'> & Record<ReturnCommandType, 'return'>;
 
 /** The part of an order that a command goes to; undefined if it goes to the whole order. */
 export function partOf(type: FollowUpType): 'shipment' | 'return' | undefined {

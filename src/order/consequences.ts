@@ -1,5 +1,5 @@
 import type { EventDraft } from './events.js';
-import { unmatchedDraft, waitingFacts } from './facts.js';
+import { unmatchedDraft, waitingFacts } from './received-facts.js';
 import { type Order, dueAt, isFinished, isReadyToClose, isUnpaid, sum } from './order.js';
 import { isPaymentSecured, isStockSecured } from './wanted-effects.js';
 import { later } from './time.js';

@@ -1,6 +1,6 @@
 import type { Deadline as AnyDeadline } from '../log/entity.js';
 import type { EventDraft } from './events.js';
-import { unmatchedAt, unmatchedDraft, waitingFacts } from './facts.js';
+import { unmatchedAt, unmatchedDraft, waitingFacts } from './received-facts.js';
 import { type Authorization, type Order, dueAt, isReadyToClose, owes } from './order.js';
 import { isNeeded } from './wanted-effects.js';
 
@@ -16,16 +16,16 @@ export function nextDeadline(order: Order): Deadline | undefined {
 
 /** All deadlines of the order, the earliest first. */
 export function deadlines(order: Order): readonly Deadline[] {
-  const ahead: Deadline[] = expiring(order).map(({ status, until }) => ({
+  const upcoming: Deadline[] = expiring(order).map(({ status, until }) => ({
     name: status === 'pending' ? 'payment-deadline' : 'authorization-expiry',
     at: dueAt(order, until),
   }));
   for (const fact of waitingFacts(order))
-    ahead.push({ name: 'fact-unmatched', at: dueAt(order, unmatchedAt(fact)) });
+    upcoming.push({ name: 'fact-unmatched', at: dueAt(order, unmatchedAt(fact)) });
   if (order.returnsUntil !== undefined && isReadyToClose(order)) {
-    ahead.push({ name: 'return-window', at: dueAt(order, order.returnsUntil) });
+    upcoming.push({ name: 'return-window', at: dueAt(order, order.returnsUntil) });
   }
-  return ahead.toSorted((a, b) => (a.at < b.at ? -1 : 1));
+  return upcoming.toSorted((a, b) => (a.at < b.at ? -1 : 1));
 }
 
 /**

@@ -26,7 +26,7 @@ import {
   undispatched,
 } from './order.js';
 import { returnRefund, shipmentCharge } from './prices.js';
-import { type Decision, refuse } from './refusal.js';
+import { type Decision, refuse, type Refused } from './refusal.js';
 import { followsRules, rulesToday } from './rules.js';
 
 /**
@@ -47,11 +47,13 @@ export function decide(order: Order | undefined, command: Command, now: string):
     return refuse('not_allowed', 'order_closed', 'the order is closed: it takes no command');
   switch (command.type) {
     case 'RequestLabel':
-      return requestLabel(order, command.data);
+      return ofShipment(order, command, () => decided({ type: 'LabelRequested', data: command.data }));
     case 'DispatchShipment':
-      return dispatch(order, command.data);
-    case 'DeliverShipment':
-      return deliver(order, command.data);
+      return ofShipment(order, command, (shipment) => dispatch(order, shipment, command.data));
+    case 'DeliverShipment': {
+      const { shipmentId } = command.data;
+      return ofShipment(order, command, () => decided({ type: 'ShipmentDelivered', data: { shipmentId } }));
+    }
     case 'ReceiveReturn':
       return receive(order, command.data);
     default: {
@@ -107,8 +109,6 @@ function notAllowed(reason: string): Refused {
   return refuse('not_allowed', 'not_allowed', reason);
 }
 
-type Refused = ReturnType<typeof refuse>;
-
 function create(data: CommandData['CreateOrder']): Decision {
   const { shippingFee = 0, tax = 0, discount = 0, tags = [], rules = 1, ...given } = data;
   const { currency, lines } = given;
@@ -154,8 +154,8 @@ function amend(order: Order, { lines, shippingAddress }: CommandData['AmendOrder
         `/lines/${index}`,
       );
     }
-    const label = name ?? old?.name;
-    amended.push({ sku, quantity, unitPrice: price, ...(label === undefined ? {} : { name: label }) });
+    const known = name ?? old?.name;
+    amended.push({ sku, quantity, unitPrice: price, ...(known === undefined ? {} : { name: known }) });
   }
   const total = wrongPrices(amended) ?? positiveTotal({ ...order, lines: amended });
   if (typeof total !== 'number') return total;
@@ -175,50 +175,41 @@ function ship(order: Order, { lines }: CommandData['CreateShipment']): Decision 
   });
 }
 
-function requestLabel(order: Order, data: CommandData['RequestLabel']): Decision {
-  const shipment = order.shipments.find(({ shipmentId }) => shipmentId === data.shipmentId);
-  if (shipment === undefined) return noShipment(data.shipmentId);
-  const reason = blockedForShipment(order, shipment, 'RequestLabel');
-  return reason === undefined ? decided({ type: 'LabelRequested', data }) : notAllowed(reason);
+/** Decides a command to one shipment, if the shipment exists and takes the command. */
+function ofShipment(
+  order: Order,
+  { type, data: { shipmentId } }: CommandOf<ShipmentCommandType>,
+  decideOn: (shipment: Shipment) => Decision,
+): Decision {
+  const shipment = order.shipments.find((entry) => entry.shipmentId === shipmentId);
+  if (shipment === undefined)
+    return refuse('not_found', 'shipment_not_found', `the order has no shipment ${shipmentId}`);
+  const reason = blockedForShipment(order, shipment, type);
+  return reason === undefined ? decideOn(shipment) : notAllowed(reason);
 }
 
-function dispatch(order: Order, data: CommandData['DispatchShipment']): Decision {
-  const { shipmentId } = data;
-  const shipment = order.shipments.find((entry) => entry.shipmentId === shipmentId);
-  if (shipment === undefined) return noShipment(shipmentId);
-  const reason = blockedForShipment(order, shipment, 'DispatchShipment');
-  if (reason !== undefined) return notAllowed(reason);
+function dispatch(order: Order, shipment: Shipment, data: CommandData['DispatchShipment']): Decision {
   const parcel = parcelOf(shipment, data);
   if ('refusal' in parcel) return parcel;
   const amount = shipmentCharge(order, shipment.lines);
-  return decided({ type: 'ShipmentDispatched', data: { shipmentId, ...parcel, amount } });
+  return decided({
+    type: 'ShipmentDispatched',
+    data: { shipmentId: shipment.shipmentId, ...parcel, amount },
+  });
 }
 
 /** The parcel that the command names, or that of the booked label; never a mixture of both. */
-function parcelOf({ label: its }: Shipment, data: Partial<Parcel>): Parcel | Refused {
+function parcelOf({ label }: Shipment, data: Partial<Parcel>): Parcel | Refused {
   const { carrier, trackingNumber } = data;
   if (carrier !== undefined && trackingNumber !== undefined) return { carrier, trackingNumber };
   const isGiven = carrier !== undefined || trackingNumber !== undefined;
-  if (!isGiven && its?.status === 'booked')
-    return { carrier: its.carrier, trackingNumber: its.trackingNumber };
-  if (!isGiven && its?.status === 'requested')
+  if (!isGiven && label?.status === 'booked')
+    return { carrier: label.carrier, trackingNumber: label.trackingNumber };
+  if (!isGiven && label?.status === 'requested')
     return notAllowed('the label is not booked yet: wait for it, or give carrier and trackingNumber');
   const message = 'give carrier and trackingNumber, or neither once a label is booked';
   const missing = carrier === undefined ? '/carrier' : '/trackingNumber';
   return refuse('invalid', 'parcel_unknown', message, missing);
-}
-
-function deliver(order: Order, { shipmentId }: CommandData['DeliverShipment']): Decision {
-  const shipment = order.shipments.find((entry) => entry.shipmentId === shipmentId);
-  if (shipment === undefined) return noShipment(shipmentId);
-  const reason = blockedForShipment(order, shipment, 'DeliverShipment');
-  return reason === undefined
-    ? decided({ type: 'ShipmentDelivered', data: { shipmentId } })
-    : notAllowed(reason);
-}
-
-function noShipment(shipmentId: string): Decision {
-  return refuse('not_found', 'shipment_not_found', `the order has no shipment ${shipmentId}`);
 }
 
 function requestReturn(order: Order, { lines, reason }: CommandData['RequestReturn'], now: string): Decision {

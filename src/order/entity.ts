@@ -14,13 +14,14 @@ import { decide } from './decide.js';
 import type { Effect, EffectType, Settlement } from './effects.js';
 import { type EventDraft, type OrderEvent, schemaVersions } from './events.js';
 import { evolve } from './evolve.js';
-import { fittingFact, hasRoomForFacts, judgeFact, parseFact, settledBy } from './facts.js';
+import { decideFact, fittingFact, judgeFact, parseFact } from './facts.js';
 import { listing } from './listing.js';
 import { isFinished, type Order, owedEffects } from './order.js';
+import { hasRoomForFacts } from './received-facts.js';
 import { refuse } from './refusal.js';
 import { rejectionOf } from './rejection.js';
 import { followsRules } from './rules.js';
-import { learnPayment, settle } from './settle.js';
+import { settle } from './settle.js';
 import { upcast } from './upcasters.js';
 import { effectSummary, orderDetails } from './web-ui.js';
 
@@ -55,11 +56,7 @@ export const orders: Entity<Order, EventDraft, Effect> = {
     judgeWithoutIssuer(order, type, data, now) {
       if (type !== 'PaymentSettled') return undefined;
       const fact = parseFact(type, data);
-      if (fact?.type !== 'PaymentSettled') return malformed(type);
-      const decision = learnPayment(order, fact.data, now);
-      if ('refusal' in decision) return decision;
-      const settles = settledBy(order, fact.data);
-      return { kind: 'applies', events: decision.events, ...(settles !== undefined && { settles }) };
+      return fact === undefined ? malformed(type) : decideFact(order, fact, now);
     },
   },
   cancel: (order) => ({

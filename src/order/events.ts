@@ -159,6 +159,14 @@ export type HoldCause = 'command' | 'capture_declined';
 
 export type EventType = keyof EventData;
 
+/** An event without its envelope: before it is appended to the log. */
+export type EventDraft = { [T in EventType]: { readonly type: T; readonly data: EventData[T] } }[EventType];
+
+/** One event of an order's log, in its current shape. */
+export type OrderEvent = EventDraft & Envelope;
+
+export type EventOf<T extends EventType> = Extract<OrderEvent, { readonly type: T }>;
+
 /**
  * The version in which each event is written. Older versions stay as they are in journals and
  * histories; `upcast` reads them.
@@ -212,54 +220,48 @@ export const schemaVersions: Readonly<Record<EventType, number>> = {
 /** When each event happens, in a sentence. */
 export const eventMeanings: Readonly<Record<EventType, string>> = {
   OrderCreated: 'An order was accepted; its first event.',
-  StockReserved: 'The warehouse has set the lines aside.',
-  StockRefused: 'The warehouse has too few of a SKU.',
-  StockReleased: 'What was set aside is free again.',
-  StockDeducted: 'A shipment has left, so its lines are out of the stock.',
-  StockRestocked: 'What a return brought is in the stock again.',
-  PaymentAuthorized: 'The payment provider promises the amount, until it expires.',
-  PaymentPending: 'The provider has not decided yet; its webhook will say, or the deadline passes.',
-  PaymentDeclined: 'The provider has said no.',
+  StockReserved: 'The stock of the lines is reserved.',
+  StockRefused: 'The stock of at least one SKU is too low to reserve the lines.',
+  StockReleased: 'Reserved units were released.',
+  StockDeducted: 'The units of a dispatched shipment were deducted from the stock.',
+  StockRestocked: 'The units of a received return were added to the stock.',
+  PaymentAuthorized: 'The payment provider has authorized an amount, which can be captured until it expires.',
+  PaymentPending:
+    'The payment provider has not decided yet. Its webhook or the deadline settles the payment.',
+  PaymentDeclined: 'The payment provider has declined a payment.',
   PaymentTimedOut: 'A pending payment was not settled by its deadline.',
   AuthorizationExpired: 'An authorization can no longer be captured.',
-  AuthorizationVoided: 'An authorization was given back.',
-  PaymentCaptured: 'The amount of a shipment was charged.',
-  CaptureDeclined: 'The charge of a shipment was declined; the order is held.',
+  AuthorizationVoided: 'The rest of an authorization was voided.',
+  PaymentCaptured: 'The amount of a shipment was captured, or a part of it.',
+  CaptureDeclined: 'The capture for a shipment was declined, so the order is held.',
   CaptureRequested: 'A declined capture is to be tried again.',
   CaptureWrittenOff: 'A declined capture was given up.',
-  RefundRequested: 'An amount is to be paid back.',
-  PaymentRefunded: 'An amount was paid back.',
+  RefundRequested: 'An amount is to be refunded.',
+  PaymentRefunded: 'An amount was refunded.',
   OrderConfirmed: 'Stock is reserved and the payment is authorized.',
-  OrderRejected: 'The order could not be confirmed, and is over.',
-  OrderExpired: 'The payment was never settled, and the order is over.',
-  OrderHeld: 'Nothing is shipped until the order is released.',
+  OrderRejected: 'The order could not be confirmed, and has ended.',
+  OrderExpired: 'The first payment was not settled by its deadline, and the order has ended.',
+  OrderHeld: 'The order is on hold: nothing is shipped until it is released.',
   OrderReleased: 'A hold was lifted.',
-  OrderCancelled: 'What was not dispatched is cancelled.',
-  OrderCompleted: 'All that was not cancelled is delivered and captured.',
-  OrderClosed: 'The return window is over, and so is the order.',
-  AmendmentRequested: 'Lines or the address are to change; the old ones stand until that is secured.',
-  OrderAmended: 'The change stands.',
-  AmendmentRefused: 'The change was not possible; the old lines stand.',
-  ShipmentCreated: 'Lines were put together to be shipped.',
+  OrderCancelled: 'Everything that was not dispatched is cancelled.',
+  OrderCompleted: 'Everything that was not cancelled is delivered, and captured or written off.',
+  OrderClosed: 'The return window has passed, and the order has ended.',
+  AmendmentRequested:
+    'An amendment of lines or address is requested; the old ones stay in force until it is secured.',
+  OrderAmended: 'The amendment is in force.',
+  AmendmentRefused: 'The amendment could not be secured; the old lines and address stay in force.',
+  ShipmentCreated: 'A shipment of some lines was created.',
   LabelRequested: 'A label is to be booked with a carrier.',
-  LabelBooked: 'The label of a shipment is booked; it may leave with it.',
-  LabelRefused: 'There is no label; another one may be requested.',
-  ShipmentDispatched: 'A shipment was handed to its carrier; its amount is due.',
-  ShipmentDelivered: 'A shipment has arrived.',
-  ReturnRequested: 'The customer wants to send lines back.',
-  ReturnReceived: 'A return has arrived.',
-  NoteAdded: 'A note was put on the order.',
-  FactReceived: 'A fact from outside came early, and waits until it fits.',
-  FactUnmatched: 'A fact that waited could never be applied.',
-  CommandRejected: 'A command whose caller did not wait was refused.',
+  LabelBooked: 'The label of a shipment is booked.',
+  LabelRefused: 'The label of a shipment was refused; another one may be requested.',
+  ShipmentDispatched: 'A shipment was handed to its carrier, so its amount is due.',
+  ShipmentDelivered: 'A shipment was delivered.',
+  ReturnRequested: 'The customer wants to return some lines.',
+  ReturnReceived: 'The goods of a return were received.',
+  NoteAdded: 'A note was added to the order.',
+  FactReceived: 'A fact from outside does not fit yet, and waits until it fits.',
+  FactUnmatched: 'A fact waited for a day, or until the order ended, and did not fit.',
+  CommandRejected: 'A command was refused whose sender does not wait for an answer.',
   OrderResumed: 'The workflow was started again from the journal.',
-  PersonForgotten: 'The personal values of the order cannot be opened any more.',
+  PersonForgotten: 'The personal values of the order can no longer be opened.',
 };
-
-/** An event without its envelope: before it is appended to the log. */
-export type EventDraft = { [T in EventType]: { readonly type: T; readonly data: EventData[T] } }[EventType];
-
-/** One event of an order's log, in its current shape. */
-export type OrderEvent = EventDraft & Envelope;
-
-export type EventOf<T extends EventType> = Extract<OrderEvent, { readonly type: T }>;

@@ -91,7 +91,7 @@ export function captured(order: Order, data: EventData['PaymentCaptured']): Orde
 }
 
 /** If a new payment method is given, authorizations of the old one are no longer captured. */
-export function requestCapture(order: Order, { payment }: EventData['CaptureRequested']): Order {
+export function captureRequested(order: Order, { payment }: EventData['CaptureRequested']): Order {
   const due = withDeclinedCharges(order, 'due');
   if (payment === undefined) return due;
   return {
@@ -102,7 +102,7 @@ export function requestCapture(order: Order, { payment }: EventData['CaptureRequ
 }
 
 /** A refund that does not belong to a return is a goodwill refund. */
-export function promised(order: Order, data: EventData['RefundRequested']): Order {
+export function refundRequested(order: Order, data: EventData['RefundRequested']): Order {
   const refund: Refund = { ...data, refunded: 0 };
   if (!followsRules(order, 2)) return { ...order, refunds: [...order.refunds, refund] };
   const entitled = order.returns.find(({ returnId }) => returnId === data.returnId)?.entitled;

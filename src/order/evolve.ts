@@ -4,14 +4,14 @@ import type { EventData, EventOf, OrderEvent } from './events.js';
 import {
   captured,
   isOfReplacedMethod,
-  promised,
+  refundRequested,
   refunded,
   refusePayment,
-  requestCapture,
+  captureRequested,
   retire,
   withAuthorization,
 } from './evolve-payment.js';
-import { factOf, factsOf, reflects } from './facts.js';
+import { factOf, factsOf, reflects } from './received-facts.js';
 import { forgotten } from './forget.js';
 import {
   type Line,
@@ -22,7 +22,7 @@ import {
   quantityOf,
 } from './order.js';
 import {
-  count,
+  addToLines,
   linesOf,
   withCharge,
   withDeclinedCharges,
@@ -37,7 +37,7 @@ import { unreachable } from './unreachable.js';
 import { wantedEffects } from './wanted-effects.js';
 
 /** After a resumption, no deadline passes for this long. */
-const graceAfterResumptionMs = 15 * 60 * 1000;
+const GRACE_AFTER_RESUMPTION_MS = 15 * 60 * 1000;
 
 /**
  * Folds one event into the order. State changes only here. It accepts every event of an order's
@@ -70,7 +70,7 @@ export function fold(events: Iterable<OrderEvent>, order?: Order): Order | undef
 
 function apply(before: Order | undefined, event: OrderEvent): Order {
   if (event.type === 'OrderCreated') return created(event);
-  const order = event.type === 'CommandRejected' ? before : changed(before);
+  const order = event.type === 'CommandRejected' ? before : withoutRepeatedRefusals(before);
   if (order === undefined) {
     throw new TypeError(`The log of ${event.orderId} starts with ${event.type}, not with OrderCreated.`);
   }
@@ -78,7 +78,7 @@ function apply(before: Order | undefined, event: OrderEvent): Order {
     case 'StockReserved':
       return { ...order, reserved: plus(order.reserved, event.data.lines) };
     case 'StockRefused':
-      return refuseStock(order, event.data);
+      return stockRefused(order, event.data);
     case 'StockReleased':
       return { ...order, reserved: minus(order.reserved, event.data.lines) };
     case 'StockDeducted': {
@@ -118,11 +118,11 @@ function apply(before: Order | undefined, event: OrderEvent): Order {
     case 'CaptureDeclined':
       return withCharge(order, event.data.shipmentId, () => ({ status: 'declined' }));
     case 'CaptureRequested':
-      return requestCapture(order, event.data);
+      return captureRequested(order, event.data);
     case 'CaptureWrittenOff':
       return withDeclinedCharges(order, 'written_off');
     case 'RefundRequested':
-      return promised(order, event.data);
+      return refundRequested(order, event.data);
     case 'PaymentRefunded':
       return refunded(order, event.data);
 
@@ -155,7 +155,7 @@ function apply(before: Order | undefined, event: OrderEvent): Order {
     case 'ShipmentCreated': {
       const { shipmentId, lines } = event.data;
       const shipment: Shipment = { shipmentId, lines, status: 'created', deducted: false };
-      return count({ ...order, shipments: [...order.shipments, shipment] }, lines, 'allocated');
+      return addToLines({ ...order, shipments: [...order.shipments, shipment] }, lines, 'allocated');
     }
     case 'LabelRequested': {
       const { shipmentId, ...requested } = event.data;
@@ -167,8 +167,8 @@ function apply(before: Order | undefined, event: OrderEvent): Order {
     }
     case 'LabelRefused': {
       const { shipmentId, code } = event.data;
-      return withShipment(order, shipmentId, ({ label: its }) => ({
-        label: { status: 'refused', ...(its?.carrier !== undefined && { carrier: its.carrier }), code },
+      return withShipment(order, shipmentId, ({ label }) => ({
+        label: { status: 'refused', ...(label?.carrier !== undefined && { carrier: label.carrier }), code },
       }));
     }
     case 'ShipmentDispatched':
@@ -176,10 +176,10 @@ function apply(before: Order | undefined, event: OrderEvent): Order {
     case 'ShipmentDelivered': {
       const { shipmentId } = event.data;
       const next = withShipment(order, shipmentId, () => ({ status: 'delivered' }));
-      return count(next, linesOf(order, shipmentId), 'delivered');
+      return addToLines(next, linesOf(order, shipmentId), 'delivered');
     }
     case 'ReturnRequested':
-      return count(
+      return addToLines(
         { ...order, returns: [...order.returns, { ...event.data, status: 'requested', restocked: false }] },
         event.data.lines,
         'returned',
@@ -202,7 +202,7 @@ function apply(before: Order | undefined, event: OrderEvent): Order {
     case 'OrderResumed':
       return {
         ...order,
-        resumed: { version: event.version, graceUntil: later(event.occurredAt, graceAfterResumptionMs) },
+        resumed: { version: event.version, graceUntil: later(event.occurredAt, GRACE_AFTER_RESUMPTION_MS) },
       };
     default:
       return unreachable(event);
@@ -253,7 +253,7 @@ function minus(held: readonly LineQuantity[], less: readonly LineQuantity[]): Li
     .filter((line) => line.quantity > 0);
 }
 
-function refuseStock(order: Order, { missing }: EventData['StockRefused']): Order {
+function stockRefused(order: Order, { missing }: EventData['StockRefused']): Order {
   if (order.amendment === undefined) return { ...order, missing };
   const detail = missing
     .map((line) => `${line.sku}: ${line.requested} more wanted, ${line.available} available`)
@@ -278,7 +278,7 @@ function dispatched(order: Order, data: EventData['ShipmentDispatched']): Order 
     trackingNumber,
     charge,
   }));
-  return count(next, lines, 'dispatched');
+  return addToLines(next, lines, 'dispatched');
 }
 
 function returned(order: Order, { returnId }: EventData['ReturnReceived']): Order {
@@ -331,7 +331,7 @@ function rejected(order: Order, data: EventData['CommandRejected']): Order {
 /**
  * After any other event a refused command may fit, so earlier refusals do not count as repeated.
  */
-function changed(order: Order | undefined): Order | undefined {
+function withoutRepeatedRefusals(order: Order | undefined): Order | undefined {
   if (order?.rejections === undefined) return order;
   return { ...order, rejections: { ...order.rejections, unchanged: [] } };
 }

@@ -1,13 +1,12 @@
 import type { FactJudgement, FittingFact } from '../log/entity.js';
-import { type Fact, type FactType, factTypes, limits, type PaymentFact } from './commands.js';
+import { type Fact, type FactType, factTypes, type PaymentFact } from './commands.js';
 import { decide } from './decide.js';
-import type { EventData, EventDraft } from './events.js';
-import type { Authorization, Order, ReceivedFact } from './order.js';
-import { learnPayment } from './settle.js';
+import type { EventDraft } from './events.js';
+import { type Order, isDead } from './order.js';
+import { factOf, factsOf, reflects } from './received-facts.js';
+import { type Decision, refuse, type Refused } from './refusal.js';
+import { settle } from './settle.js';
 import { later } from './time.js';
-
-/** How long a fact may wait before it is reported to a person. */
-const unmatchedAfterMs = 24 * 60 * 60 * 1000;
 
 type Judgement = FactJudgement<EventDraft>;
 
@@ -19,16 +18,22 @@ type Judgement = FactJudgement<EventDraft>;
  */
 export function judgeFact(order: Order, fact: Fact, now: string): Judgement {
   if (reflects(order, fact)) return { kind: 'reflected' };
+  const judgement = decideFact(order, fact, now);
+  return 'refusal' in judgement ? { kind: 'waits', reason: judgement.refusal.message } : judgement;
+}
+
+/** The events that a fact leads to, or why it does not fit. */
+export function decideFact(order: Order, fact: Fact, now: string): Judgement | Refused {
   const decision = decideOn(order, fact, now);
-  if ('refusal' in decision) return { kind: 'waits', reason: decision.refusal.message };
+  if ('refusal' in decision) return decision;
   const settles = fact.type === 'PaymentSettled' ? settledBy(order, fact.data) : undefined;
   return { kind: 'applies', events: decision.events, ...(settles !== undefined && { settles }) };
 }
 
-function decideOn(order: Order, fact: Fact, now: string) {
+function decideOn(order: Order, fact: Fact, now: string): Decision {
   switch (fact.type) {
     case 'PaymentSettled':
-      return learnPayment(order, fact.data, now);
+      return decidePayment(order, fact.data, now);
     case 'ShipmentDispatched':
       return decide(order, { type: 'DispatchShipment', data: fact.data }, now);
     default: {
@@ -38,36 +43,50 @@ function decideOn(order: Order, fact: Fact, now: string) {
   }
 }
 
-/** The key of the owed authorization that the fact settles. */
-export function settledBy(order: Order, { reference }: PaymentFact): string | undefined {
-  return order.owed.find(({ key, type }) => key === reference && type === 'authorize')?.key;
-}
-
-/** Whether the order reflects the fact already, so there is nothing to do. */
-export function reflects(order: Order, fact: Fact): boolean {
-  if (fact.type === 'PaymentSettled') return reflectsPayment(order, fact.data);
-  const shipment = order.shipments.find((entry) => entry.shipmentId === fact.data.shipmentId);
-  if (fact.type === 'ShipmentDelivered') return shipment?.status === 'delivered';
-  // A cancelled or undispatched shipment has neither. A fact with another tracking number is
-  // not reflected: it waits, and a person must look at it.
-  return shipment?.carrier === fact.data.carrier && shipment.trackingNumber === fact.data.trackingNumber;
-}
-
 /**
- * For each outcome, the statuses of an authorization that do not contradict it. A late answer about
- * a payment that was voided or has expired meanwhile changes nothing.
+ * Decides on the provider's webhook about a payment that was pending. If the webhook arrives before
+ * the outcome of the authorize effect is known, it is taken as that outcome.
  */
-const agreeing: Readonly<Record<PaymentFact['outcome'], readonly Authorization['status'][]>> = {
-  authorized: ['authorized', 'voided', 'expired'],
-  declined: ['declined', 'voided', 'expired'],
-};
+export function decidePayment(order: Order, fact: PaymentFact, now: string): Decision {
+  const { reference, authorizationId, outcome } = fact;
+  const effect = order.owed.find(({ key }) => key === reference);
+  if (effect?.type === 'authorize') {
+    const answer =
+      outcome === 'authorized'
+        ? ({ type: outcome, authorizationId } as const)
+        : ({ type: outcome, code: fact.code ?? 'declined' } as const);
+    return { events: settle(order, { effect, outcome: answer }, now) };
+  }
+  const pending = order.authorizations.find((entry) => entry.authorizationId === authorizationId);
+  if (pending === undefined)
+    return refuse('not_allowed', 'payment_unknown', `no payment ${authorizationId} is known here`);
+  if (pending.status !== 'pending') {
+    return refuse(
+      'not_allowed',
+      'payment_not_pending',
+      `payment ${authorizationId} is ${pending.status} already`,
+    );
+  }
+  if (outcome === 'declined' && (pending.retired || isDead(order))) {
+    return refuse(
+      'not_allowed',
+      'payment_not_wanted',
+      `nothing waits for payment ${authorizationId} any more`,
+    );
+  }
+  if (outcome === 'declined') {
+    return {
+      events: [{ type: 'PaymentDeclined', data: { authorizationId, code: fact.code ?? 'declined' } }],
+    };
+  }
+  const { amount } = pending;
+  const expiresAt = later(now, order.terms.authorizationTtl);
+  return { events: [{ type: 'PaymentAuthorized', data: { authorizationId, amount, expiresAt } }] };
+}
 
-function reflectsPayment(order: Order, { reference, authorizationId, outcome }: PaymentFact): boolean {
-  if (order.owed.some(({ key }) => key === reference)) return false;
-  const known = order.authorizations.find((entry) => entry.authorizationId === authorizationId);
-  if (known === undefined) return false;
-  const isUnwanted = outcome === 'declined' && known.status === 'pending' && known.retired;
-  return isUnwanted || agreeing[outcome].includes(known.status);
+/** The key of the owed authorization that the fact settles. */
+function settledBy(order: Order, { reference }: PaymentFact): string | undefined {
+  return order.owed.find(({ key, type }) => key === reference && type === 'authorize')?.key;
 }
 
 /** The oldest received fact that fits now. */
@@ -88,12 +107,6 @@ export function fittingFact(order: Order, now: string): FittingFact<EventDraft> 
   return undefined;
 }
 
-/** A fact as it was received. Its type and data come from one event, so they match. */
-export function factOf({ type, data }: Pick<ReceivedFact, 'type' | 'data'>): Fact {
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- see above
-  return { type, data } as Fact;
-}
-
 const textsOf: Readonly<Record<FactType, readonly string[]>> = {
   PaymentSettled: ['reference', 'authorizationId'],
   ShipmentDispatched: ['shipmentId', 'carrier', 'trackingNumber'],
@@ -112,31 +125,4 @@ export function parseFact(name: string, data: unknown): Fact | undefined {
   if (type === 'PaymentSettled' && outcome !== 'authorized' && outcome !== 'declined') return undefined;
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- where facts are parsed
   return { type, data } as Fact;
-}
-
-/** All facts that were received and are not applied yet, oldest first. */
-export function factsOf({ facts = [] }: Order): readonly ReceivedFact[] {
-  return facts;
-}
-
-/** Facts that still wait and were not reported to a person yet. */
-export function waitingFacts(order: Order): readonly ReceivedFact[] {
-  return factsOf(order).filter(({ unmatched }) => unmatched === undefined);
-}
-
-/** Whether the order accepts one more waiting fact. If not, one must first fit or be reported. */
-export function hasRoomForFacts(order: Order): boolean {
-  return waitingFacts(order).length < limits.facts;
-}
-
-/** When a waiting fact is reported to a person; ISO-8601 UTC. */
-export function unmatchedAt({ receivedAt }: ReceivedFact): string {
-  return later(receivedAt, unmatchedAfterMs);
-}
-
-export function unmatchedDraft(
-  { commandId, type }: ReceivedFact,
-  reason: EventData['FactUnmatched']['reason'],
-): EventDraft {
-  return { type: 'FactUnmatched', data: { factId: commandId, fact: type, reason } };
 }

@@ -2,6 +2,9 @@ import type { Attribute } from '../log/entity.js';
 import type { Order } from './order.js';
 import { type FulfillmentStatus, fulfillmentStatus, type PaymentStatus, paymentStatus } from './view.js';
 
+/** The search attribute that has the customer's id; set at the workflow's start. */
+export const customerAttribute = 'CustomerId';
+
 /** Search attributes of an order's workflow, besides its status, and their types in Temporal. */
 export const listedAttributes = {
   PaymentStatus: 'Keyword',

@@ -4,7 +4,7 @@ import { type Line, type Order, type Shipment, type ShipmentCharge, quantityOf }
 
 /* The order with one of its parts changed: a line, a shipment, a charge, a return or a hold. */
 
-export function count(
+export function addToLines(
   order: Order,
   lines: readonly LineQuantity[],
   counter: keyof Pick<Line, 'allocated' | 'dispatched' | 'delivered' | 'returned'>,

@@ -1,5 +1,5 @@
 import { limits } from './commands.js';
-import type { EventDraft } from './events.js';
+import type { EventData, EventDraft } from './events.js';
 import type { Order } from './order.js';
 import type { Refusal } from './refusal.js';
 import { followsRules } from './rules.js';
@@ -23,8 +23,6 @@ export function rejectionOf(
 }
 
 /** Refusals are identical if their keys are equal. */
-export function rejectionKey({ command, code, message }: Refused): string {
+export function rejectionKey({ command, code, message }: EventData['CommandRejected']): string {
   return JSON.stringify([command, code, message]);
 }
-
-type Refused = Extract<EventDraft, { type: 'CommandRejected' }>['data'];

@@ -1,8 +1,6 @@
 import type { EffectType, Settlement } from './effects.js';
-import type { PaymentFact } from './commands.js';
 import type { EventDraft } from './events.js';
-import { type Order, isDead, sum } from './order.js';
-import { type Decision, refuse } from './refusal.js';
+import { type Order, sum } from './order.js';
 import { later } from './time.js';
 import { unreachable } from './unreachable.js';
 
@@ -14,10 +12,10 @@ import { unreachable } from './unreachable.js';
  */
 export function settle(order: Order, settlement: Settlement, now: string): readonly EventDraft[] {
   const { effect } = settlement;
-  return order.owed.some(({ key }) => key === effect.key) ? [outcomeOf(order, settlement, now)].flat() : [];
+  return order.owed.some(({ key }) => key === effect.key) ? [draftsOf(order, settlement, now)].flat() : [];
 }
 
-function outcomeOf(order: Order, settlement: Settlement, now: string): EventDraft | readonly EventDraft[] {
+function draftsOf(order: Order, settlement: Settlement, now: string): EventDraft | readonly EventDraft[] {
   if (is(settlement, 'reserve')) {
     const { effect, outcome } = settlement;
     return outcome.type === 'reserved'
@@ -114,45 +112,4 @@ function capture(
     default:
       return unreachable(outcome);
   }
-}
-
-/**
- * Decides on the provider's webhook about a payment that was pending. If the webhook arrives before
- * the outcome of the authorize effect is known, it is taken as that outcome.
- */
-export function learnPayment(order: Order, fact: PaymentFact, now: string): Decision {
-  const { reference, authorizationId, outcome } = fact;
-  const effect = order.owed.find(({ key }) => key === reference);
-  if (effect?.type === 'authorize') {
-    const answer =
-      outcome === 'authorized'
-        ? ({ type: outcome, authorizationId } as const)
-        : ({ type: outcome, code: fact.code ?? 'declined' } as const);
-    return { events: settle(order, { effect, outcome: answer }, now) };
-  }
-  const pending = order.authorizations.find((entry) => entry.authorizationId === authorizationId);
-  if (pending === undefined)
-    return refuse('not_allowed', 'payment_unknown', `no payment ${authorizationId} is known here`);
-  if (pending.status !== 'pending') {
-    return refuse(
-      'not_allowed',
-      'payment_not_pending',
-      `payment ${authorizationId} is ${pending.status} already`,
-    );
-  }
-  if (outcome === 'declined' && (pending.retired || isDead(order))) {
-    return refuse(
-      'not_allowed',
-      'payment_not_wanted',
-      `nothing waits for payment ${authorizationId} any more`,
-    );
-  }
-  if (outcome === 'declined') {
-    return {
-      events: [{ type: 'PaymentDeclined', data: { authorizationId, code: fact.code ?? 'declined' } }],
-    };
-  }
-  const { amount } = pending;
-  const expiresAt = later(now, order.terms.authorizationTtl);
-  return { events: [{ type: 'PaymentAuthorized', data: { authorizationId, amount, expiresAt } }] };
 }

@@ -64,10 +64,13 @@ function neededStock(order: Order): readonly LineQuantity[] {
     for (const line of shipment.lines) gone.set(line.sku, (gone.get(line.sku) ?? 0) + line.quantity);
   }
   const left = ({ sku, quantity, cancelled }: Line) => quantity - cancelled - (gone.get(sku) ?? 0);
-  const now = order.lines.map((line) => ({ sku: line.sku, quantity: left(line) }));
-  const then = order.amendment?.refusal === undefined ? (order.amendment?.lines ?? []) : [];
-  const skus = new Set([...now, ...then].map((line) => line.sku));
-  return [...skus].map((sku) => ({ sku, quantity: Math.max(quantityOf(now, sku), quantityOf(then, sku)) }));
+  const current = order.lines.map((line) => ({ sku: line.sku, quantity: left(line) }));
+  const amended = order.amendment?.refusal === undefined ? (order.amendment?.lines ?? []) : [];
+  const skus = new Set([...current, ...amended].map((line) => line.sku));
+  return [...skus].map((sku) => ({
+    sku,
+    quantity: Math.max(quantityOf(current, sku), quantityOf(amended, sku)),
+  }));
 }
 
 function beyond(wanted: readonly LineQuantity[], held: readonly LineQuantity[]): readonly LineQuantity[] {

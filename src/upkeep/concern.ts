@@ -1,9 +1,8 @@
 import type { Db } from 'mongodb';
 import { endpointViews, enabledEndpoints } from '../delivery/webhooks/endpoints.js';
 import { deliveringWebhooks } from '../delivery/webhooks/deliver-webhooks.js';
-import { unheldTasks } from '../log/feed/leases.js';
-import { unheldInWords } from '../log/feed/unheld-in-words.js';
-import { projecting, sequencing } from '../log/feed/leased-tasks.js';
+import { describeUnheld, unheldTasks } from '../log/feed/leases.js';
+import { viewTask, sequencerTask } from '../log/feed/leased-tasks.js';
 import { answering } from '../mongodb/durability.js';
 import { logs } from '../logs.js';
 import { isTemporalOutage } from '../outages/temporal-outage.js';
@@ -12,8 +11,8 @@ import { scheduleState, type Deployment } from './own-workflows.js';
 
 /** The leased tasks that some process of the role `feed` must always hold. */
 const leasedTasks = [
-  ...logs.map(({ feedId }) => sequencing(feedId)),
-  ...views.map(({ name }) => projecting(name)),
+  ...logs.map(({ feedId }) => sequencerTask(feedId)),
+  ...views.map(({ name }) => viewTask(name)),
 ];
 
 /**
@@ -26,7 +25,7 @@ export async function unheldTaskConcern(db: Db): Promise<string | undefined> {
     projection: { _id: 1 },
   });
   const needed = endpoint === null ? leasedTasks : [...leasedTasks, deliveringWebhooks];
-  return unheldInWords(await unheldTasks(db, needed), 'feed');
+  return describeUnheld(await unheldTasks(db, needed), 'feed');
 }
 
 /**

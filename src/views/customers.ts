@@ -3,7 +3,7 @@ import { Type } from 'typebox';
 import { FORGOTTEN } from '../order/forget.js';
 import type { Order } from '../order/order.js';
 import { capturedAmount, refundedAmount } from '../order/view.js';
-import { type StoredSum, sumOf } from '../log/views/decimals.js';
+import { type StoredSum, sumOf } from '../log/views/stored-numbers.js';
 import { type AsOf, readView } from '../log/views/feeding/read-view.js';
 import type { ViewChange } from '../log/views/view.js';
 import { type Body, closed, Count, Instant, Money, type ViewQuery, viewQuery } from './query.js';

@@ -1,10 +1,10 @@
 import type { Db, IndexDescription } from 'mongodb';
 import { isSealed } from '../access/persons/sealing.js';
 import { keysOfDatabase } from '../access/persons/key-store-of.js';
-import { hasRoomForFacts } from '../order/facts.js';
+import { hasRoomForFacts } from '../order/received-facts.js';
 import { type Order, isFinished } from '../order/order.js';
 import { type OrderView, toView } from '../order/view.js';
-import type { StateDocument, StateView, Stopped } from '../log/journal/entity-log.js';
+import type { StateDocument, StateView, Stopped } from '../log/journal/state-document.js';
 import { type Concerns, concernIndexes, concernsOf } from './concerns.js';
 import { hasSealedPersons, personWords } from './person-words.js';
 import { searchWords } from './search-words.js';
@@ -44,11 +44,16 @@ export const viewAndConcerns = {
   recorder: 0,
 } as const;
 
-/** A projection to the argument of `shown`. */
-export const onlyShown = { ...viewAndConcerns, owedSince: 0, pendingSince: 0, unmatchedSince: 0 } as const;
+/** A projection to the argument of `withoutCommandsIfStopped`. */
+export const viewAndStopped = {
+  ...viewAndConcerns,
+  owedSince: 0,
+  pendingSince: 0,
+  unmatchedSince: 0,
+} as const;
 
 /** A projection to the `OrderView` of an `OrderDocument`. */
-export const onlyView = { ...onlyShown, stopped: 0 } as const;
+export const onlyView = { ...viewAndStopped, stopped: 0 } as const;
 
 /**
  * Each index ends with `_id`, so that lists have a total order, and a cursor identifies one place.
@@ -83,7 +88,7 @@ export const ordersView: StateView<Order> = {
   version: ordersVersion,
   indexes: orderIndexes,
   toDocument,
-  further: { members: ['persons'], make: wordsOfPersons },
+  extra: { members: ['persons'], compute: wordsOfPersons },
 };
 
 export function orders(db: Db) {
@@ -111,10 +116,10 @@ export async function orderInView(db: Db, orderId: string): Promise<Order | unde
 }
 
 /** A view, and whether its order has stopped. */
-export type ShownView = OrderView & Pick<OrderDocument, 'stopped'>;
+export type ViewAndStopped = OrderView & Pick<OrderDocument, 'stopped'>;
 
-/** The view as it is shown: an order that has stopped offers no command. */
-export function shown({ stopped, ...view }: ShownView): OrderView {
+/** The view as clients see it: an order that has stopped offers no command. */
+export function withoutCommandsIfStopped({ stopped, ...view }: ViewAndStopped): OrderView {
   return stopped === undefined ? view : withoutCommands(view, stopped);
 }
 

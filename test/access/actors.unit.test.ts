@@ -16,7 +16,7 @@ const effects: readonly EffectType[] = [
   'refund',
 ];
 
-test('the performer of each effect is a name of the system', () => {
+test('each effect is performed under a name of the system', () => {
   const performers = effects.map((type) =>
     orders.performer({ type } as Parameters<typeof orders.performer>[0]),
   );
@@ -48,6 +48,6 @@ test('the actor of a user is visible ASCII without spaces, and different for dif
   expect(actorOfSubject('a b')).not.toBe(actorOfSubject('a%20b'));
 });
 
-test.each(['', 'x'.repeat(196), '\ud800'])('a subject that cannot be an actor has none', (subject) => {
+test.each(['', 'x'.repeat(196), '\ud800'])('a subject that cannot be an actor gives none', (subject) => {
   expect(actorOfSubject(subject)).toBeUndefined();
 });

@@ -2,8 +2,8 @@ import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { Db } from 'mongodb';
-import { createKey } from '../../src/access/key-format.js';
 import { addKey, apiKeys, listKeys, revokeKey } from '../../src/access/api-keys.js';
+import { createKey } from '../../src/access/key-format.js';
 import { type KnownKeysOptions, openKnownKeys } from '../../src/access/known-keys.js';
 import { readConfig } from '../../src/server/config.js';
 import { connectMongo, type Mongo } from '../../src/server/connections.js';
@@ -40,7 +40,7 @@ test('a key is recognizable, is shown once, and is stored as a hash', async () =
   ]);
 });
 
-test('every key of a client is that client, with scopes of its own', async () => {
+test('every key of a client authenticates as that client, with scopes of its own', async () => {
   const keys = openKnownKeys(db);
   const [one, other] = await Promise.all([
     addKey(db, { client: 'pos', scopes: ['orders:write'] }),
@@ -59,7 +59,7 @@ test('every key of a client is that client, with scopes of its own', async () =>
   });
 });
 
-test('a wrong secret, an expired key and a revoked one are refused', async () => {
+test('a wrong secret, an expired key and a revoked key are refused', async () => {
   const keys = openKnownKeys(db, { freshMs: 0, staleMs: 0 });
   const { key, keyId } = await addKey(db, { client: 'a', scopes: ['ops'] });
   const expired = await addKey(db, { client: 'a', scopes: ['ops'], expiresAt: new Date() });
@@ -80,7 +80,7 @@ test('a revocation reaches a process that knows the key', async () => {
   await until(() => expect(keys.check(key)).rejects.toMatchObject({ code: 'invalid_key' }));
 });
 
-test('the last use is written, and not for every request', async () => {
+test('the last use of a key is written, but not for every request', async () => {
   const keys = openKnownKeys(db, { freshMs: 0, staleMs: 0 });
   const { key, keyId } = await addKey(db, { client: 'c', scopes: ['ops'] });
   const lastUse = async () => (await apiKeys(db).findOne({ _id: keyId }))?.lastUsedAt;
@@ -94,7 +94,7 @@ test('the last use is written, and not for every request', async () => {
   expect(await lastUse()).toEqual(first);
 });
 
-test('a burst of new keys waits its turn, and a flood of guessed ones is not read', async () => {
+test('a burst of new keys waits for its turn, and most of a flood of guessed keys is not looked up', async () => {
   const keys = openKnownKeys(db);
   const added = await Promise.all(
     Array.from({ length: 50 }, (_, n) => addKey(db, { client: `burst-${n}`, scopes: ['ops'] })),
@@ -106,15 +106,15 @@ test('a burst of new keys waits its turn, and a flood of guessed ones is not rea
   const reasons = (await Promise.allSettled(guesses)).map(
     (one) => one.status === 'rejected' && one.reason.name,
   );
-  // On a busy machine, none of the keys may be read in time.
+  // It can happen on a busy machine that no key is read in time.
   const unread = reasons.filter((name) => name !== 'NotAuthenticated');
   expect(unread.length).toBeGreaterThanOrEqual(1_000);
   expect(new Set(unread)).toEqual(new Set(['AccessUnavailable']));
   await until(() => expect(keys.check(createKey().key)).rejects.toMatchObject({ name: 'NotAuthenticated' }));
 });
 
-test('while MongoDB is away, a known key goes on for a time, and an unknown one is not judged', async () => {
-  const server = await between();
+test('while MongoDB is away, a known key works for a time, and an unknown key gets no verdict', async () => {
+  const server = await mongodbToCut();
   try {
     const { key } = await addKey(db, { client: 'd', scopes: ['ops'] });
     const unknown = await addKey(db, { client: 'd', scopes: ['ops'] });
@@ -132,7 +132,7 @@ test('while MongoDB is away, a known key goes on for a time, and an unknown one 
 });
 
 /** A connection to the shared MongoDB that the test can cut. */
-async function between(): Promise<{ mongo: Mongo; cut: () => void; close: () => Promise<void> }> {
+async function mongodbToCut(): Promise<{ mongo: Mongo; cut: () => void; close: () => Promise<void> }> {
   const { hostname, port } = new URL(shared.mongodbUri);
   const sockets = new Set<Socket>();
   let isCut = false;
@@ -149,12 +149,12 @@ async function between(): Promise<{ mongo: Mongo; cut: () => void; close: () => 
     client.pipe(target).pipe(client);
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
-  const { port: door } = server.address() as AddressInfo;
+  const { port: proxyPort } = server.address() as AddressInfo;
   const cut = () => {
     isCut = true;
     for (const socket of sockets) socket.destroy();
   };
-  const MONGODB_URI = `mongodb://127.0.0.1:${door}/?directConnection=true`;
+  const MONGODB_URI = `mongodb://127.0.0.1:${proxyPort}/?directConnection=true`;
   const mongo = connectMongo(readConfig({ MONGODB_URI, MONGODB_DB: db.databaseName }));
   return {
     mongo,

@@ -55,7 +55,7 @@ const bySecond = { alg: 'ES256', kid: '2' };
 const valid = () => claims().setProtectedHeader(byFirst).sign(first.privateKey);
 
 describe('a token', () => {
-  test('says who the user is, and what they may do', async () => {
+  test('says who the user is and what the user may do', async () => {
     expect(await open().check(await valid())).toEqual({
       actor: 'user:ada',
       issuer: 'user:ada',
@@ -63,7 +63,7 @@ describe('a token', () => {
     });
   });
 
-  test('may have its scopes as an array, in the claim that configuration names', async () => {
+  test('may list its scopes as an array, in the claim that the configuration names', async () => {
     open();
     const tokens = openTokens({ issuer, audience: 'orders', scopesClaim: 'roles' });
     const token = await new SignJWT({ roles: ['orders:write', 7] })
@@ -131,13 +131,13 @@ describe('a token', () => {
           .setProtectedHeader({ alg: 'HS256', kid: '1' })
           .sign(new TextEncoder().encode(await exportSPKI(first.publicKey))),
     ],
-    ['that is none', async () => 'nonsense'],
+    ['that is not a JWT', async () => 'nonsense'],
   ])('%s is refused', async (_, token) => {
     await expect(open().check(await token())).rejects.toMatchObject({ code: 'invalid_token' });
   });
 });
 
-test('over HTTP a token is a bearer as a key is, with its scopes', async () => {
+test('over HTTP, a token is a bearer credential as a key is, and has its scopes', async () => {
   const keys: KnownKeys = { check: () => Promise.reject(new NotAuthenticated('invalid_key', 'no such key')) };
   const authenticate = createAuthenticate(keys, open());
   const app = await createHttp(createLogger('silent'), { authenticate });
@@ -158,7 +158,7 @@ test('over HTTP a token is a bearer as a key is, with its scopes', async () => {
 });
 
 describe("the issuer's keys", () => {
-  test('are asked for once, and again when a token has a new one', async () => {
+  test('are fetched once, and again when a token names a new key', async () => {
     const tokens = open({ restMs: 0 });
     const before = asked;
     await Promise.all([tokens.check(await valid()), tokens.check(await valid())]);
@@ -174,7 +174,7 @@ describe("the issuer's keys", () => {
     await expect(tokens.check(await valid())).rejects.toMatchObject({ code: 'invalid_token' });
   });
 
-  test('go on while the issuer is away; a token with a new one is not judged', async () => {
+  test('stay in use while the issuer is away; a token with a new key gets no verdict', async () => {
     const tokens = open({ freshMs: 0, restMs: 0 });
     await tokens.check(await valid());
     isAway = true;
@@ -184,7 +184,7 @@ describe("the issuer's keys", () => {
     await expect(tokens.check(unknown)).rejects.toMatchObject({ name: 'AccessUnavailable' });
   });
 
-  test('are not used for ever while the issuer is away', async () => {
+  test('are not used forever while the issuer is away', async () => {
     const tokens = open({ keptMs: 0 });
     isAway = true;
     await expect(tokens.check(await valid())).rejects.toMatchObject({ name: 'AccessUnavailable' });

@@ -5,19 +5,19 @@ import { ensureAttentionIndexes } from '../../src/attention/indexes.js';
 import type { AttentionRow } from '../../src/attention/rows.js';
 import { run } from '../../src/cli/program.js';
 import type { Session } from '../../src/cli/script/script.js';
-import { endpointViews } from '../../src/delivery/webhooks/endpoints.js';
 import {
   ensureCommandIndexes,
   type PartitionRow,
   partitionRows,
 } from '../../src/delivery/kafka/command-rows.js';
 import { kafkaRows } from '../../src/delivery/kafka/publishing-progress.js';
+import { endpointViews } from '../../src/delivery/webhooks/endpoints.js';
 import { ensureDeliveryIndexes, subscriptionRows } from '../../src/delivery/webhooks/rows.js';
 import { type TrackingRow, trackingRows } from '../../src/effects/carriers/tracking-rows.js';
 import { defaultLimits } from '../../src/effects/provider-modules.js';
 import type { Endpoint } from '../../src/endpoint/endpoint.js';
-import { byRequest } from '../../src/endpoint/settings.js';
-import type { StateDocument } from '../../src/log/journal/entity-log.js';
+import { byRequest } from '../../src/endpoint/endpoint.js';
+import type { StateDocument } from '../../src/log/journal/state-document.js';
 import { forks } from '../../src/log/journal/fork.js';
 import { ensureStateViewIndexes } from '../../src/log/journal/state-view.js';
 import { parkedEvents } from '../../src/log/views/feeding/parked-events.js';
@@ -55,7 +55,7 @@ async function metricsOf(api: TestApi): Promise<string> {
   );
 }
 
-describe('an effect that is owed for long', () => {
+describe('an effect that has been owed for long', () => {
   let api: TestApi;
   let stop: () => Promise<void>;
   let orderId: string;
@@ -84,7 +84,7 @@ describe('an effect that is owed for long', () => {
     await api.close();
   });
 
-  test('is listed with its attempts, what failed, and when it is tried again', async () => {
+  test('is listed with its attempts, its failure and the time of the next attempt', async () => {
     await until(async () => {
       const [row, ...others] = await rowsOf(api, 'code=effect_owed');
       expect(others).toEqual([]);
@@ -103,7 +103,7 @@ describe('an effect that is owed for long', () => {
     });
   });
 
-  test('is what its order waits for, with its workflow', async () => {
+  test('is listed as what its order waits for, with the order’s workflow', async () => {
     const { body } = await until(async () => {
       const next = await api.get(`/v1/orders/${orderId}/next`);
       // Absent while an attempt is running.
@@ -135,7 +135,7 @@ describe('an effect that is owed for long', () => {
     });
   });
 
-  test('shows in the answer of its order, whatever copy of that version the client has', async () => {
+  test('shows in the answer of its order even if the client has a copy of that version', async () => {
     const { body, headers } = await api.get(`/v1/orders/${orderId}`);
     const since = body.attention?.[0]?.since;
     expect(body.attention).toEqual([expect.objectContaining({ code: 'effect_owed', orderId })]);
@@ -150,7 +150,7 @@ describe('an effect that is owed for long', () => {
     ]);
   });
 
-  test('is a filter of the list of orders, which does not show why', async () => {
+  test('can be filtered for in the list of orders, which does not say why', async () => {
     const listed = async (query: string) => (await api.get(`/v1/orders?${query}`)).body.data;
     expect(await listed('attention=true')).toEqual([expect.objectContaining({ orderId })]);
     expect(await listed('attention=true&status=pending&held=false')).toHaveLength(1);
@@ -184,7 +184,7 @@ describe('an effect that is owed for long', () => {
     }
   });
 
-  test('is measured, by its type', async () => {
+  test('is measured by its type', async () => {
     await until(async () => {
       const metrics = await metricsOf(api);
       expect(metrics).toMatch(/^orders_owed_oldest_seconds\{effect="authorize"\} [\d.]+$/m);
@@ -192,7 +192,7 @@ describe('an effect that is owed for long', () => {
     });
   });
 
-  test('is not listed to who asks for what is older', async () => {
+  test('is not listed if only older ones are asked for', async () => {
     expect(await rowsOf(api, 'olderThan=1h')).toEqual([]);
   });
 });
@@ -204,7 +204,7 @@ describe('orders that no worker has decided', () => {
   });
   afterAll(() => api.close());
 
-  test('are told by the oldest of them, and counted', async () => {
+  test('are listed as one row, of the oldest, with their number', async () => {
     const created: string[] = [];
     for (let n = 0; n < 3; n += 1)
       created.push((await api.post('/v1/orders', { body: orderBody() })).body.orderId);
@@ -365,7 +365,7 @@ describe('the list of what needs a person', () => {
     orderId ?? /(?:SKU|endpoint|failing|offset)-\d/.exec(detail)?.[0];
 
   test.each([1, 2, 7, 50, 200])(
-    'comes in pages of %d, each row once, the most serious and oldest first',
+    'comes in pages of %d, with each row once, the most serious and oldest first',
     async (limit) => {
       const found: AttentionRow[] = [];
       let path = `/v1/attention?limit=${limit}`;
@@ -397,14 +397,14 @@ describe('the list of what needs a person', () => {
     ['subscription_failing', 'failing'],
     ['command_waiting', 'offset'],
     ['stock_to_be_counted', 'SKU'],
-  ])('of %s alone, and of what is older alone', async (code, prefix) => {
+  ])('can be limited to %s, and to what is older', async (code, prefix) => {
     const names = async (query: string) => (await rowsOf(api, query)).map(nameOf);
     expect(await names(`code=${code}`)).toEqual([5, 4, 3, 2, 1].map((hours) => `${prefix}-${hours}`));
     expect(await names(`code=${code}&olderThan=210m`)).toEqual([`${prefix}-5`, `${prefix}-4`]);
   });
 
   test.each(logs.map((log) => [log.entity.name, log] as const))(
-    'has a forked or an ended %s, with commands that exist',
+    'lists a forked or an ended %s, with commands that exist',
     async (name, log) => {
       const since = ago(9 * hour);
       const fork = { version: 3, journal: 'A', workflow: 'B', detectedAt: since };
@@ -450,7 +450,7 @@ describe('the list of what needs a person', () => {
     expect(others.body.data).toHaveLength(200);
   });
 
-  test('is answered by indexes, and so is the filter', async () => {
+  test('and the filter are served by indexes', async () => {
     await db.command({ profile: 2 });
     await rowsOf(api, 'limit=200');
     expect((await api.get('/v1/orders?attention=true')).status).toBe(200);
@@ -466,7 +466,7 @@ describe('the list of what needs a person', () => {
     }
   });
 
-  test('is shown by the script, with what to do', async () => {
+  test('is printed by the script, with remedies', async () => {
     const address = await api.app.listen({ port: 0, host: '127.0.0.1' });
     const lines: string[] = [];
     const session: Session = {

@@ -4,20 +4,20 @@
  */
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { type Steps, orderLog } from '../../src/order-log.js';
-import { createActivities } from '../../workers/roles/activities.js';
+import { stockOutside } from '../../src/effects/inventory/stock-restore.js';
 import { setUpSandbox } from '../../src/effects/payments/sandbox-ledger.js';
+import { type Steps, orderLog } from '../../src/order-log.js';
 import type { Effect, Outcome } from '../../src/order/effects.js';
-import { restore } from '../../src/log/views/rebuilding/restore.js';
+import { createActivities } from '../../workers/roles/activities.js';
+import { restoreEntities } from '../../src/log/views/rebuilding/restore-entities.js';
 import { keptOrder, manyStates, newLogs } from '../log/views/support.js';
-import { eventually, orderBody, startTestApi, type TestApi } from '../support/api.js';
+import { orderBody, startTestApi, type TestApi } from '../support/api.js';
 import { shared } from '../support/servers.js';
 import { until } from '../support/until.js';
 import { fill } from './data/dataset.js';
 import { historyCost, untilAtRest } from './data/order-history.js';
 import { delivery, happyPath, Story, type StoryStep } from './data/story.js';
 import { examinedBy, type MongoCommands, watchCommands } from './mongo-commands.js';
-import { stockOutside } from '../../src/effects/inventory/stock-restore.js';
 
 const orderCount = 300;
 
@@ -25,7 +25,7 @@ let api: TestApi;
 let commands: MongoCommands;
 beforeAll(async () => {
   api = await startTestApi({ MONGODB_URI: `${shared.mongodbUri}&monitorCommands=true` });
-  await eventually(async () => await api.mongo.db.command({ ping: 1 }).catch(() => undefined));
+  await until(() => api.mongo.db.command({ ping: 1 }));
   commands = watchCommands(api.mongo.client);
   await fill(api.mongo.db, orderCount, () => undefined);
   await setUpSandbox(api.mongo.db);
@@ -43,7 +43,7 @@ const stockPutBack = 'distinct find insert update update commitTransaction';
 const authorizing = 'findAndModify';
 const capturing = 'findAndModify findAndModify update';
 
-test('round trips to MongoDB of each step of an order', async () => {
+test('round trips to MongoDB for each step of an order', async () => {
   const activities = createActivities({ db: api.mongo.db });
   const story = new Story(randomUUID(), Date.now());
   const trips: string[][] = [];
@@ -74,7 +74,7 @@ test('round trips to MongoDB of each step of an order', async () => {
   ]);
 });
 
-test('round trips of orders whose first events are recorded at once: they share them', async () => {
+test('orders whose first events are recorded at the same time share round trips to MongoDB', async () => {
   const { record } = createActivities({ db: api.mongo.db });
   const logs = newLogs(...manyStates, ...manyStates);
   const started = await commands.of(
@@ -91,12 +91,12 @@ async function perform(activities: Steps, events: StoryStep['events'], effect: E
   return await step({ events, effect });
 }
 
-test('round trips to MongoDB of orders that are restored from their histories, however many they are', async () => {
+test('restoring orders from their histories takes the same round trips, however many orders there are', async () => {
   const [closed, open] = [newLogs(...manyStates), newLogs(...manyStates)];
   const trips = async (logs: typeof open, isOpen: boolean): Promise<string> => {
     const kept = logs.map((log) => keptOrder(log, isOpen));
     const started = await commands.of(() =>
-      restore(orderLog, { db: api.mongo.db, outside: stockOutside }, kept, () => undefined),
+      restoreEntities(orderLog, { db: api.mongo.db, outside: stockOutside }, kept, () => undefined),
     );
     return started.map(({ commandName }) => commandName).join(' ');
   };
@@ -158,7 +158,7 @@ describe('round trips of the API, and documents examined', () => {
     expect(seen.map(({ examined, returned }) => [examined, returned])).toEqual(expected);
   });
 
-  test('a page of a list costs the same however deep it is', async () => {
+  test('a page of a list costs the same at any depth', async () => {
     let cursor = '';
     // With a cursor, the last document of the previous page is examined again.
     for (const examined of [51, 52, 52, 52]) {
@@ -173,7 +173,7 @@ describe('round trips of the API, and documents examined', () => {
   });
 });
 
-test('what an order costs Temporal, and its commands MongoDB', async () => {
+test('an order’s cost in Temporal, and the cost of its commands in MongoDB', async () => {
   const trips: string[] = [];
   const send = async (path: string, body: object, status: number): Promise<{ [name: string]: string }> => {
     let answer: { [name: string]: string } = {};

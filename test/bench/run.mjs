@@ -7,9 +7,9 @@ import { mkdirSync } from 'node:fs';
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
+import { bundle } from '../../workers/bundles/workflows.mjs';
 import { parseArguments } from '../../workers/start/arguments.mjs';
 import { cacheDir, exitOf, fail, prepare, root, run } from '../../workers/start/checkout.mjs';
-import { bundle } from '../../workers/bundles/workflows.mjs';
 import { stage } from '../../workers/start/progress.mjs';
 import { OPTIONS } from './options.mjs';
 

@@ -16,7 +16,7 @@ const program = createProgram({
  * Why a script would refuse what follows `npx orders`; undefined if it would not. A script that is
  * only named, without arguments and options, is accepted.
  */
-export function faultIn(line: string): string | undefined {
+export function usageErrorOf(line: string): string | undefined {
   const words: string[] = line.match(/"[^"]*"|'[^']*'|[^\s]+/g) ?? [];
   let command: Command = program;
   for (;;) {
@@ -39,12 +39,13 @@ export function faultIn(line: string): string | undefined {
     const option = options.find(({ long }) => long === word);
     if (option === undefined) return `there is no option ${word}`;
     given.push(word);
-    if ((option.required || option.optional) && words.shift() === undefined) return `${word} lacks its value`;
+    if ((option.required || option.optional) && words.shift() === undefined) return `${word} has no value`;
   }
   const { registeredArguments } = command;
   const isEndless = registeredArguments.some(({ variadic }) => variadic);
   if (positional > registeredArguments.length && !isEndless) return 'there are too many arguments';
-  if (positional < registeredArguments.filter(({ required }) => required).length) return 'an argument lacks';
-  const lacks = command.options.find(({ mandatory, long }) => mandatory && !given.includes(long ?? ''));
-  return lacks === undefined ? undefined : `${lacks.long} lacks`;
+  if (positional < registeredArguments.filter(({ required }) => required).length)
+    return 'an argument is missing';
+  const missing = command.options.find(({ mandatory, long }) => mandatory && !given.includes(long ?? ''));
+  return missing === undefined ? undefined : `${missing.long} is missing`;
 }

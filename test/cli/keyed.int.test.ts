@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { addKey } from '../../src/access/api-keys.js';
 import type { Scope } from '../../src/access/scopes.js';
-import { startTestApi, type TestApi } from '../support/api.js';
 import { startReceiver } from '../delivery/webhooks/receiver.js';
+import { startTestApi, type TestApi } from '../support/api.js';
 import { startSequencing } from '../support/sequencing.js';
 import { until } from '../support/until.js';
 import { runWithoutTemporal } from './without-temporal.js';
@@ -52,7 +52,7 @@ test('an order is created, changed and read with a key alone', async () => {
   expect(log.out).toContain('key:shop for user:ada');
 });
 
-test('a refusal of the order, of the scope, and of the key', async () => {
+test('refusals of the order, of the scope and of the key are printed', async () => {
   expect(await orders('release keyed-1')).toMatchObject({
     exitCode: 1,
     err: expect.stringContaining('allowed now:'),
@@ -112,7 +112,7 @@ test('webhooks: an endpoint is made, tried, changed, read, sent to again and del
   }
 });
 
-test('webhooks: without the scope, nothing of them is shown or done', async () => {
+test('webhooks: without the scope, nothing is shown or done', async () => {
   for (const verb of ['list', 'create https://shop.example/', 'test none', 'deliveries none', 'delete none'])
     expect(await orders(`webhooks ${verb}`)).toMatchObject({
       exitCode: 2,

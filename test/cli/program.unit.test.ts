@@ -120,21 +120,24 @@ describe('each script sends its command', () => {
     expect({ exitCode, closed }).toEqual({ exitCode: 0, closed: 1 });
   });
 
-  test.each(scripts)('%s --preview sends nothing, and tells what it would do', async (line, command) => {
-    const preview = previewOf(Scenario.empty.do(create()).order, []);
-    const { taken, out, exitCode } = await orders(`${line} --preview`, {
-      kind: 'previewed',
-      preview,
-      replayed: false,
-    });
-    expect(taken).toMatchObject([{ how: 'preview', orderId: 'o-1', what: command }]);
-    expect({ exitCode, out }).toMatchObject({
-      exitCode: 0,
-      out: expect.stringContaining('nothing was sent'),
-    });
-  });
+  test.each(scripts)(
+    '%s --preview sends nothing, and prints what the command would do',
+    async (line, command) => {
+      const preview = previewOf(Scenario.empty.do(create()).order, []);
+      const { taken, out, exitCode } = await orders(`${line} --preview`, {
+        kind: 'previewed',
+        preview,
+        replayed: false,
+      });
+      expect(taken).toMatchObject([{ how: 'preview', orderId: 'o-1', what: command }]);
+      expect({ exitCode, out }).toMatchObject({
+        exitCode: 0,
+        out: expect.stringContaining('nothing was sent'),
+      });
+    },
+  );
 
-  test('with key, actor and version, as a signal where it is not waited for', async () => {
+  test('with key, actor and version, as a signal if it does not wait', async () => {
     const { taken, out } = await orders('hold o-1 --reason x --key k-1 --actor ada --if-match 3 --async', {
       kind: 'accepted',
       orderId: 'o-1',
@@ -147,7 +150,7 @@ describe('each script sends its command', () => {
     expect(out).toBe('order o-1 · accepted');
   });
 
-  test('under a key of its own, by the user of this machine, where none is given', async () => {
+  test('under a generated key, by the user of this machine, by default', async () => {
     const [first, second] = [await orders('release o-1'), await orders('release o-1')];
     expect(first.taken[0]?.meta.key).not.toBe(second.taken[0]?.meta.key);
     expect(first.taken[0]?.meta).toMatchObject({
@@ -158,13 +161,13 @@ describe('each script sends its command', () => {
   });
 });
 
-test.each(['payments', 'key:shop', 'user:ada'])('nobody is %s by saying so', async (name) => {
+test.each(['payments', 'key:shop', 'user:ada'])('%s cannot be chosen as an actor', async (name) => {
   const { exitCode, err, taken } = await orders(`release o-1 --actor ${name}`);
   expect({ exitCode, taken }).toEqual({ exitCode: 2, taken: [] });
   expect(err).toContain('choose another');
 });
 
-test('for somebody else', async () => {
+test('the actor on whose behalf a command is sent is passed on', async () => {
   const { taken } = await orders('release o-1 --on-behalf-of user:ada');
   expect(taken[0]?.meta).toMatchObject({ onBehalfOf: 'user:ada' });
 });
@@ -186,7 +189,7 @@ describe('with authentication', () => {
       'over Temporal',
     ],
     [
-      'a key says who it is',
+      'a key identifies its client',
       'release o-1 --actor ada',
       { ORDERS_KEY: 'k' },
       2,
@@ -228,7 +231,7 @@ describe('create', () => {
     expect(out).toBe('order o-1 · pending at version 1 · OrderCreated');
   });
 
-  test('sends what was typed, and nothing that was not', async () => {
+  test('sends the options that were given, and no others', async () => {
     const { taken } = await orders(
       'create --id o-9 --customer c-7 --name Grace --currency JPY --line X:1:700 --shipping-fee 90 --tag a --tag b',
     );
@@ -272,7 +275,7 @@ describe('create', () => {
     expect(taken).toMatchObject([{ orderId: 'o-6', what: body }]);
   });
 
-  test('reads an order that begins with a byte order mark, and every character as it is', async () => {
+  test('reads an order that begins with a byte order mark, with each character unchanged', async () => {
     const named = { ...order, customer: { id: 'c-5', name: 'Zoë 漢字 \uFFFD 😀' } };
     const { taken } = await orders('create --file -', done, `\uFEFF${JSON.stringify(named)}`);
     expect(taken).toMatchObject([{ what: { customer: named.customer } }]);
@@ -285,14 +288,14 @@ describe('create', () => {
     ['no order', '[]', 'the body must be object'],
     ['unknown fields', JSON.stringify({ ...order, price: 1 }), '/price is not known here'],
     ['text for numbers', JSON.stringify({ ...order, tax: '1' }), '/tax must be integer'],
-  ])('refuses a file with %s before anything is connected to', async (_, input, message) => {
+  ])('refuses a file with %s before any connection', async (_, input, message) => {
     const { exitCode, err, taken, closed } = await orders('create --file -', done, input);
     expect({ exitCode, taken, closed }).toEqual({ exitCode: 2, taken: [], closed: 0 });
     expect(err).toContain(message);
   });
 });
 
-describe('what is typed wrong ends with 2, says what is wrong and sends nothing', () => {
+describe('a usage error ends with 2, names the error and sends nothing', () => {
   test.each([
     ['hold o-1', "required option '--reason <text>' not specified"],
     ['hodl o-1', 'Did you mean hold?'],
@@ -316,7 +319,7 @@ describe('what is typed wrong ends with 2, says what is wrong and sends nothing'
   });
 });
 
-describe('what comes of a command is the exit code', () => {
+describe('the result of a command is the exit code', () => {
   const refused = (kind: 'not_allowed' | 'invalid' | 'not_found' | 'stale_version' | 'key_reused' | 'busy') =>
     ({
       kind: 'refused',
@@ -337,7 +340,7 @@ describe('what comes of a command is the exit code', () => {
     expect(answer.err).toContain(`code_${kind} (at /reason): the order is not held`);
   });
 
-  test('a command that is not allowed names those that are, as the scripts are called', async () => {
+  test('a command that is not allowed prints the allowed ones by the names of their scripts', async () => {
     const { err } = await orders('release o-1', refused('not_allowed'));
     expect(err).toMatch(/; allowed now: ship, note$/);
   });
@@ -352,7 +355,7 @@ describe('what comes of a command is the exit code', () => {
   });
 });
 
-test('a command that is done stays done when the API cannot be asked what came of it', async () => {
+test('a command succeeds even if the API cannot be asked for its result afterwards', async () => {
   const { exitCode, out, err } = await orders('create --wait 1 --url http://127.0.0.1:1');
   expect({ exitCode, out }).toEqual({
     exitCode: 0,
@@ -377,14 +380,14 @@ test.each([
   ['hold o-1 o-2 --reason x', 'too many arguments'],
   ['hodl o-1', "unknown command 'hodl'"],
   ['--colour', "unknown option '--colour'"],
-])('what is not known is named: %s', async (line, named) => {
+])('an unknown option, argument or command is named: %s', async (line, named) => {
   const { exitCode, out, err, taken } = await orders(line);
   expect({ exitCode, out, taken }).toEqual({ exitCode: 2, out: '', taken: [] });
   expect(err).toContain(named);
 });
 
 describe('--help', () => {
-  test('of all explains the exit codes', async () => {
+  test('without a script explains the exit codes', async () => {
     const { exitCode, out } = await orders('--help');
     expect(exitCode).toBe(0);
     expect(out).toMatch(/Exit codes:\n +0 +done\n +1 +refused/);
@@ -415,7 +418,7 @@ describe('completion', () => {
     return [...out.matchAll(pattern)].map(([, name = '']) => name);
   }
 
-  test('in bash offers every script, the scripts below one, and their options', async () => {
+  test('in bash offers every script, its subcommands and its options', async () => {
     const scripts = /^ {2}([a-z]\S*) (?=.* {2})/gm;
     const options = /^ {2}(?:-\w, )?(--[\w-]+)/gm;
     const names = (await helped('', scripts)).filter((name) => name !== 'help' && name !== 'npx');

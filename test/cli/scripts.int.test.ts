@@ -78,7 +78,7 @@ function newId(): string {
   return `cli-${randomUUID().slice(0, 8)}`;
 }
 
-test('an order is placed, shipped, delivered, returned and refunded; journal and history tell the same', async () => {
+test('an order is placed, shipped, delivered, returned and refunded; journal and history agree', async () => {
   const id = newId();
   expect(await json(`create --id ${id} --wait 20`)).toMatchObject({
     orderId: id,
@@ -107,7 +107,7 @@ test('an order is placed, shipped, delivered, returned and refunded; journal and
   expect(table.out).toMatch(/PaymentRefunded +payments +EUR 19\.99 for f1/);
 });
 
-test('the scripts work from any folder, over a link too', async () => {
+test('the scripts work from any folder, also through a link', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'orders-cli-'));
   try {
     const link = join(folder, 'orders');
@@ -124,7 +124,7 @@ test('the scripts work from any folder, over a link too', async () => {
   }
 });
 
-test('a command again under its key is answered as before, and another one refused', async () => {
+test('a repeated command under its key is answered as before, and another one is refused', async () => {
   const key = `k-${newId()}`;
   const first = await json(`create --key ${key}`);
   expect(await json(`create --key ${key}`)).toEqual({ ...(first as object), replayed: true });
@@ -132,7 +132,7 @@ test('a command again under its key is answered as before, and another one refus
   expect({ exitCode, err }).toEqual({ exitCode: 1, err: expect.stringMatching(/^key_reused: .*\n$/) });
 });
 
-test('what is refused says why on one line, with an exit code for each kind', async () => {
+test('a refusal says why on one line, with an exit code for each kind', async () => {
   const id = newId();
   await json(`create --id ${id} --wait 20`);
   const [notAllowed, stale, unknownOrder, unknownShipment, badFilter] = await Promise.all([
@@ -162,7 +162,7 @@ test('a pending payment is settled by the signed webhook, once', async () => {
   });
 });
 
-test('the demo places its orders on a system that runs, if it is told which', async () => {
+test('the demo can place its orders on a running system', async () => {
   const { orders: told } = (await json(`demo --url ${env['ORDERS_URL']}`)) as { orders: object[] };
   expect(told).toMatchObject([
     { title: 'A happy order', status: 'completed' },
@@ -174,7 +174,7 @@ test('the demo places its orders on a system that runs, if it is told which', as
 });
 
 describe('watch', () => {
-  test('ends by itself when the order is over, with one JSON value a line', async () => {
+  test('ends by itself when the order is over, with one JSON value per line', async () => {
     const id = newId();
     await json(`create --id ${id} --payment tok_declined`);
     const { exitCode, out } = await orders(`watch ${id} --json`);
@@ -188,7 +188,7 @@ describe('watch', () => {
     });
   });
 
-  test('goes on until it is interrupted', async () => {
+  test('continues until it is interrupted', async () => {
     const id = newId();
     await json(`create --id ${id} --wait 20`);
     const { child, ended } = start(['watch', id]);
@@ -199,7 +199,7 @@ describe('watch', () => {
   });
 });
 
-test('a load is accepted, and says how long that took', async () => {
+test('a load is accepted, and its duration is printed', async () => {
   expect(await json('load --rate 100 --count 20')).toMatchObject({
     sent: 20,
     accepted: 20,
@@ -218,8 +218,8 @@ test('stock is set and shown', async () => {
   expect((await orders('stock')).out).toMatch(new RegExp(`${sku} +7 +2 +5`));
 });
 
-describe('with something away', () => {
-  test('MongoDB: orders are taken', async () => {
+describe('while a server is away', () => {
+  test('MongoDB: orders are accepted', async () => {
     // A worker that reaches MongoDB would store the customer's key there, where the second script
     // cannot read it.
     const withoutMongo = {
@@ -233,7 +233,7 @@ describe('with something away', () => {
     expect(again).toMatchObject({ exitCode: 0, out: expect.stringContaining('answered before') });
   });
 
-  test('the workers: orders are taken, the outcome of other commands is unknown', async () => {
+  test('the workers: orders are accepted, and the outcome of other commands is unknown', async () => {
     // There is no API for that task queue either.
     const withoutWorker = { TEMPORAL_TASK_QUEUE: newId(), ORDERS_URL: 'http://127.0.0.1:1' };
     const id = newId();
@@ -242,7 +242,7 @@ describe('with something away', () => {
     expect({ exitCode, err }).toEqual({ exitCode: 4, err: expect.stringContaining('--key k-1') });
   });
 
-  test('Temporal: nothing is sent, and it says where it was looked for', async () => {
+  test('Temporal: nothing is sent, and the message names its address', async () => {
     const { exitCode, err } = await orders('create', { TEMPORAL_ADDRESS: '127.0.0.1:1' });
     expect({ exitCode, err }).toEqual({
       exitCode: 4,
@@ -250,7 +250,7 @@ describe('with something away', () => {
     });
   });
 
-  test('the API of another system: nothing is sent, and both are named', async () => {
+  test('the API of another system: nothing is sent, and both systems are named', async () => {
     const id = newId();
     const other = newId();
     const { exitCode, out, err } = await orders(`create --id ${id}`, { TEMPORAL_TASK_QUEUE: other });
@@ -261,12 +261,12 @@ describe('with something away', () => {
     expect(await orders(`get ${id}`)).toMatchObject({ exitCode: 3 });
   });
 
-  test('the API: it says where it was looked for', async () => {
+  test('the API: the message names its address', async () => {
     const { exitCode, err } = await orders('list --url http://127.0.0.1:1');
     expect({ exitCode, err }).toEqual({ exitCode: 4, err: expect.stringContaining('http://127.0.0.1:1') });
   });
 
-  test('the build: one line says what to run', async () => {
+  test('the build: one line names the command to run', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'orders-cli-'));
     try {
       const copy = join(folder, 'src', 'cli', 'orders.mjs');

@@ -2,14 +2,14 @@ import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { BSON, type Db } from 'mongodb';
 import { sandboxDatabase } from '../../src/effects/payments/sandbox-ledger.js';
+import { verifyOrders } from '../../src/effects/proof/verify-orders.js';
 import { readFeed } from '../../src/log/feed/feed.js';
 import { isStateViewOutdated } from '../../src/log/views/rebuilding/rebuild-state-view.js';
+import { orderLog } from '../../src/order-log.js';
 import type { RunningWorker } from '../../workers/roles/worker.js';
 import { startTestApi, type TestApi } from '../support/api.js';
 import { startSequencing } from '../support/sequencing.js';
 import { until } from '../support/until.js';
-import { orderLog } from '../../src/order-log.js';
-import { verifyOrders } from '../../src/effects/proof/verify-orders.js';
 
 /**
  * `databases.json` is what version 0.1.0 left in MongoDB: six orders of different states, their
@@ -77,12 +77,12 @@ test('the view needs no rebuild, and the feed has the events at their positions'
   expect(feed.map(({ position }) => position)).toEqual(events.map((_event, index) => index + 1));
 });
 
-describe('an order is resumed', () => {
+describe('an order of an earlier version is resumed', () => {
   test.each([
     ['old-open', ['shipments']],
     ['old-held', ['release', 'shipments']],
     ['old-shipping', []],
-  ])('and %s goes on to its end', async (id, commands) => {
+  ])('and %s continues to its end', async (id, commands) => {
     const resumed = await api.post(`/v1/orders/${id}/resume`, { body: {} });
     expect(resumed).toMatchObject({ status: 200, body: { outcome: 'resumed' } });
     for (const command of commands) expect((await after(id, command)).status).toBe(200);
@@ -99,7 +99,7 @@ describe('an order is resumed', () => {
     });
   });
 
-  test('and a key of before is known', async () => {
+  test('and a key of an earlier version is recognized', async () => {
     const headers = { 'idempotency-key': 'hold-old-held' };
     const body = { reason: 'check the address' };
     const reply = await api.post('/v1/orders/old-held/hold', { body, headers });

@@ -18,13 +18,13 @@ function source(count: number, failsAt = Infinity) {
   return { log, items };
 }
 
-test('each item is made while the one before is used', async () => {
+test('each item is made while the previous one is in use', async () => {
   const { log, items } = source(3);
   for await (const item of prefetch(items())) log.push(`used ${item}`);
   expect(log).toEqual(['made 1', 'made 2', 'used 1', 'made 3', 'used 2', 'over', 'used 3']);
 });
 
-test('what fails ahead fails when its turn comes', async () => {
+test('a failure that happens ahead is thrown when its turn comes', async () => {
   const { log, items } = source(3, 2);
   const use = async () => {
     for await (const item of prefetch(items())) log.push(`used ${item}`);
@@ -33,7 +33,7 @@ test('what fails ahead fails when its turn comes', async () => {
   expect(log).toEqual(['made 1', 'made 2', 'over', 'used 1']);
 });
 
-test('whoever ends before leaves nothing open', async () => {
+test('a consumer that ends early leaves nothing open', async () => {
   const { log, items } = source(9);
   for await (const item of prefetch(items())) if (item === 2) break;
   expect(log).toEqual(['made 1', 'made 2', 'made 3', 'over']);

@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { createBackgroundTurns } from '../../src/concurrency/background-turns.js';
 
-test('one piece of work is under way, whether it succeeds or fails, and all have their turn in order', async () => {
+test('one piece of work runs at a time, whether it succeeds or fails, and all run in order', async () => {
   const turn = createBackgroundTurns();
   const begun: number[] = [];
   let underWay = 0;

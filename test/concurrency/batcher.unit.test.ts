@@ -12,7 +12,7 @@ function workshop() {
   return { groups, work };
 }
 
-test('what comes alone goes at once, what comes meanwhile goes together, so many at most', async () => {
+test('a single item goes at once; items that come meanwhile go together, up to the limit', async () => {
   const { groups, work } = workshop();
   const ask = createBatcher({ size: 3 }, work);
   const results = [1, 2, 3, 4, 5].map(ask);
@@ -26,7 +26,7 @@ test('what comes alone goes at once, what comes meanwhile goes together, so many
   expect(await Promise.all(results)).toEqual([1, 3, 3, 3, 1]);
 });
 
-test('an error is that of its group alone', async () => {
+test('an error reaches only the items of its group', async () => {
   const { groups, work } = workshop();
   const ask = createBatcher({ size: 3 }, work);
   const results = Promise.allSettled([1, 2, 3].map(ask));
@@ -40,7 +40,7 @@ test('an error is that of its group alone', async () => {
   expect(await later).toBe(1);
 });
 
-test('groups that are under way at once do not wait for each other', async () => {
+test('groups that run at the same time do not wait for each other', async () => {
   const { groups, work } = workshop();
   const ask = createBatcher({ size: 3, concurrency: 2 }, work);
   const results = [1, 2, 3, 4].map(ask);

@@ -16,7 +16,7 @@ test('work is attempted until it succeeds, and each attempt is reported', async 
   expect(reports).toEqual([1, 2, 'worked']);
 });
 
-test('it ends when it is aborted, also during a pause', async () => {
+test('retrying ends when it is aborted, also during a pause', async () => {
   const stopping = new AbortController();
   let attempts = 0;
   const work = async () => {

@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { createSingleFlight } from '../../src/concurrency/single-flight.js';
 
-test('work under way is shared by its key, and done again later; a failure is not kept', async () => {
+test('work under way is shared by its key, and runs again later; a failure is not kept', async () => {
   const sharing = createSingleFlight<number>();
   let count = 0;
   const work = async () => (count += 1);

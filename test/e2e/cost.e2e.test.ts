@@ -1,6 +1,6 @@
-import { workflowId } from '../../src/order-log.js';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { temporal } from '@temporalio/proto';
+import { workflowId } from '../../src/order-log.js';
 import { type Api, apiAt, byDhl } from '../support/orders-over-http.js';
 import { createSystem, type System } from '../support/system.js';
 
@@ -31,7 +31,7 @@ const billed = {
   ],
 };
 
-test('the happy path over HTTP, with the real activities, stays within its budget', async () => {
+test('an order’s usual path over HTTP, with the real activities, stays within its budget', async () => {
   const order = await api.place();
   const { body } = await order.tell('shipments');
   await order.tell(`shipments/${body.shipmentId}/dispatch`, byDhl);

@@ -106,7 +106,7 @@ describe('fulfilment', () => {
     ]);
   });
 
-  test('an order in two shipments is captured shipment by shipment, to the cent', async () => {
+  test('an order in two shipments is captured per shipment, to the cent', async () => {
     const order = await api.place({
       lines: [
         { sku: 'A-1', quantity: 3, unitPrice: 333 },
@@ -138,7 +138,7 @@ describe('fulfilment', () => {
     await order.becomes({ status: 'completed', held: false });
   });
 
-  test('a carrier tells of dispatch and delivery, twice', async () => {
+  test('a carrier reports dispatch and delivery, twice', async () => {
     const order = await api.place();
     const { body } = await order.tell('shipments');
     const shipment = { orderId: order.id, shipmentId: body.shipmentId };
@@ -154,7 +154,7 @@ describe('fulfilment', () => {
     expect((await order.log()).slice(-3)).toEqual(['ShipmentDelivered', 'OrderCompleted', 'NoteAdded']);
   });
 
-  test('commands that want no answer are taken as signals, and one that does not fit is told in the log', async () => {
+  test('commands with respond-async are signals, and one that does not fit is in the log', async () => {
     const async = { prefer: 'respond-async' };
     const created = await api.post('/v1/orders', orderOf(), { ...async, ...key() });
     expect(created).toMatchObject({
@@ -172,7 +172,7 @@ describe('fulfilment', () => {
 });
 
 describe('stock', () => {
-  test('an order for goods that are not there is rejected, and nobody is charged', async () => {
+  test('an order for goods that are not in stock is rejected, and nobody is charged', async () => {
     const order = await api.place({ lines: [{ sku: 'OUT-1', quantity: 1, unitPrice: 100 }] });
     expect(await order.view()).toMatchObject({
       status: 'rejected',
@@ -182,7 +182,7 @@ describe('stock', () => {
     refused(await api.post(`/v1/orders/${order.id}/notes`, { text: 'late' }), 409, 'order_closed');
   });
 
-  test('of many orders at once for the last three pieces, three are confirmed', async () => {
+  test('of many simultaneous orders for the last three pieces, three are confirmed', async () => {
     await api.put('/v1/stock/RARE-1', { onHand: 3 });
     const placed = await Promise.all(
       Array.from({ length: 8 }, () => api.place({ lines: [{ sku: 'RARE-1', quantity: 1, unitPrice: 900 }] })),
@@ -209,7 +209,7 @@ describe('payment', () => {
     ]);
   });
 
-  test('a provider that fails three times is asked until it answers', async () => {
+  test('a provider that fails three times is called until it answers', async () => {
     const order = await api.place(paidWith('tok_flaky'));
     await order.becomes({ status: 'confirmed', authorized: 3998 });
     await shipAndDeliver(order);
@@ -234,7 +234,7 @@ describe('payment', () => {
     expect([400, 401]).toContain(reply.status);
   });
 
-  test('a payment that stays pending past its deadline expires the order, and is voided', async () => {
+  test('a payment that is pending past its deadline expires the order, and is voided', async () => {
     const order = await hasty.place(paidWith('tok_pending'));
     await order.becomes({ status: 'expired', paymentStatus: 'voided' });
   });
@@ -260,7 +260,7 @@ describe('payment', () => {
     await order.becomes({ status: 'completed', held: false, captured: 0 });
   });
 
-  test('an authorization that lapsed is asked for again before the capture', async () => {
+  test('an authorization that lapsed is made again before the capture', async () => {
     const order = await hasty.place();
     await until(async () => expect(await order.log()).toContain('AuthorizationExpired'));
     await shipAndDeliver(order);
@@ -284,7 +284,7 @@ describe('payment', () => {
 });
 
 describe('cancellation', () => {
-  test('before a shipment gives stock and money back', async () => {
+  test('before a shipment returns stock and money', async () => {
     const order = await api.place();
     await order.tell('cancel', { reason: 'changed my mind' });
     await order.becomes({ status: 'cancelled', paymentStatus: 'voided', cancelReason: 'changed my mind' });
@@ -301,7 +301,7 @@ describe('cancellation', () => {
     expect(await order.log()).toEqual(expect.arrayContaining(['PaymentAuthorized', 'AuthorizationVoided']));
   });
 
-  test('after everything is dispatched is refused, and says what is allowed', async () => {
+  test('after everything is dispatched is refused, and the answer lists what is allowed', async () => {
     const order = await api.place();
     await ship(order);
     const reply = await api.post(`/v1/orders/${order.id}/cancel`, { reason: 'late' });
@@ -322,10 +322,10 @@ describe('cancellation', () => {
   });
 });
 
-describe('amendment', () => {
+describe('an amendment', () => {
   const amended = (quantity: number) => ({ lines: [{ sku: 'A-1', quantity }] });
 
-  test('to more reserves and authorizes the difference', async () => {
+  test('to more goods reserves and authorizes the difference', async () => {
     const order = await api.place();
     await order.tell('amend', amended(3));
     await order.becomes({ total: 5997, authorized: 5997, status: 'confirmed' });
@@ -333,7 +333,7 @@ describe('amendment', () => {
     await order.becomes({ status: 'completed', captured: 5997 });
   });
 
-  test('to less releases the difference', async () => {
+  test('to fewer goods releases the difference', async () => {
     const order = await api.place();
     await order.tell('amend', amended(1));
     await order.becomes({ total: 1999 });
@@ -342,7 +342,7 @@ describe('amendment', () => {
     await order.becomes({ status: 'completed', captured: 1999 });
   });
 
-  test('to what is not in stock is refused, and the old lines stand', async () => {
+  test('to goods that are out of stock is refused, and the old lines stand', async () => {
     const order = await api.place();
     await order.tell('amend', amended(100_000));
     await order.becomes({ total: 3998, lines: [{ quantity: 2 }], status: 'confirmed' });
@@ -351,7 +351,7 @@ describe('amendment', () => {
 });
 
 describe('after delivery', () => {
-  test('what comes back is restocked and refunded', async () => {
+  test('returned goods are restocked and refunded', async () => {
     const order = await api.place();
     await shipAndDeliver(order);
     const { body } = await order.tell('returns', {
@@ -368,7 +368,7 @@ describe('after delivery', () => {
     expect(await order.log()).toEqual(expect.arrayContaining(['StockRestocked', 'PaymentRefunded']));
   });
 
-  test('unpaid goods that come back are refunded nothing, and paid goods all that was paid for them', async () => {
+  test('returned goods that were not paid refund nothing, and paid goods all that was paid for them', async () => {
     const lines = ['A-1', 'B-1'].map((sku) => ({ sku, quantity: 1, unitPrice: 10_000 }));
     const order = await api.place({ lines, ...paidWith('tok_capture_declined') });
     const paid = await ship(order, [{ sku: 'A-1', quantity: 1 }]);
@@ -393,7 +393,7 @@ describe('after delivery', () => {
     expect((await order.log()).filter((type) => type === 'PaymentRefunded')).toHaveLength(1);
   });
 
-  test('goodwill is refunded, and never more than was captured', async () => {
+  test('goodwill is refunded up to what was captured', async () => {
     const order = await api.place();
     await shipAndDeliver(order);
     await order.tell('refunds', { amount: 1000, reason: 'late' });
@@ -414,7 +414,7 @@ describe('after delivery', () => {
 });
 
 describe('short runs', () => {
-  test('an order goes on over several of them, and a command sent again in a later one is answered as before', async () => {
+  test('an order continues over several runs, and a later run answers a repeated command as before', async () => {
     const order = await hasty.place({ lines: [{ sku: 'A-1', quantity: 4, unitPrice: 250 }] });
     const path = `/v1/orders/${order.id}/notes`;
     const first = await api.post(path, { text: 'first' }, key('note-1'));
@@ -449,7 +449,7 @@ describe('short runs', () => {
   });
 });
 
-test('of every order, history, journal, view and workflow tell one story, and so do payments and stock', async () => {
+test('history, journal, view and workflow of each order agree, and so do payments and stock', async () => {
   // Waits until the near deadlines have passed, because the compared orders must not change any
   // more.
   await Promise.all(hastyOrders.map((order) => order.becomes({ allowedCommands: [] })));

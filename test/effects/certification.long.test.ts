@@ -2,12 +2,12 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { certify } from '../support/certify.js';
 import { openDatabase, type Database } from '../support/database.js';
 import { shared } from '../support/servers.js';
-import { foundStock } from '../support/stock.js';
+import { setUpStock } from '../support/stock.js';
 
 let database: Database;
 beforeAll(async () => {
   database = await openDatabase();
-  await foundStock(database.db);
+  await setUpStock(database.db);
 });
 afterAll(() => database.close());
 

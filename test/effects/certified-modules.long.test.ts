@@ -61,7 +61,7 @@ test.each([
   ['carriers', 'names-the-receiver', 'the receiver: would keep a person in the log'],
   ['carriers', 'guesses', 'unknown parcel: would take a parcel for delivered'],
 ] as const)(
-  '%s: what %s is not, for one case alone: %s',
+  '%s: a provider that %s fails only this case: %s',
   async (kind, name, failure) => {
     const { exitCode, failed } = await certifyWrong(kind, name);
     expect({ exitCode, failed }).toEqual({ exitCode: 1, failed: [failure] });
@@ -80,7 +80,7 @@ test.each([
   ],
   ['inventory', 'deducts-twice', 'deduct', ['repeated', 'duplicate that comes late'], 'would lose units'],
 ] as const)(
-  '%s: what %s is not, for cases of one call: %s',
+  '%s: a provider that %s fails cases of one call: %s',
   async (kind, name, call, cases, risk) => {
     const { exitCode, failed, certificate } = await certifyWrong(kind, name);
     expect({ exitCode, passed: certificate.passed }).toEqual({ exitCode: 1, passed: false });
@@ -97,7 +97,7 @@ test.each([
   ['carriers', 'forgets', 'book', 'would book and pay for a label twice'],
   ['carriers', 'books-twice', 'book', 'would book and pay for a label twice'],
 ] as const)(
-  '%s: what %s is not, because %s has forgotten what it has answered',
+  '%s: a provider that %s fails the crash after the call %s',
   async (kind, name, call, risk) => {
     const { exitCode, failed } = await certifyWrong(kind, name);
     expect(exitCode).toBe(1);
@@ -108,7 +108,7 @@ test.each([
 );
 
 test(
-  'a label that is booked twice is counted',
+  'the certificate has the number of labels when one is booked twice',
   async () => {
     const { certificate } = await certifyWrong('carriers', 'loses-the-key');
     expect(certificate.cases.find(({ passed }) => !passed)).toMatchObject({
@@ -120,7 +120,7 @@ test(
 );
 
 test(
-  'a provider that never knows what became of a key is not certified, and that is not asked for ever',
+  'a provider that never knows the outcome of a key is not certified, and asking it ends',
   async () => {
     const { exitCode, failed, certificate } = await neverKnows;
     expect(exitCode).toBe(1);

@@ -16,7 +16,7 @@ function held() {
   return { work: () => answer, end: () => end('paid') };
 }
 
-test('as many calls are under way as the limit says, as many wait in line, and the next is refused', async () => {
+test('calls run up to the limit, as many again wait, and the next call is refused', async () => {
   const gate = createGate('bank', { ...patient, concurrency: 1 });
   const { work, end } = held();
   const first = gate.call('a', work);
@@ -27,7 +27,7 @@ test('as many calls are under way as the limit says, as many wait in line, and t
   expect(await gate.call('c', works)).toBe('paid');
 });
 
-test('a call that waits in line for too long makes room', async () => {
+test('a call that waits too long gives up its place in the line', async () => {
   const gate = createGate('bank', { ...patient, concurrency: 1 });
   const { work, end } = held();
   const first = gate.call('a', work);
@@ -37,7 +37,7 @@ test('a call that waits in line for too long makes room', async () => {
   expect(await gate.call('b', works)).toBe('paid');
 });
 
-test('a call without an answer has an unknown outcome, is told so, and gives up its place', async () => {
+test('a call without an answer has an unknown outcome, is aborted, and gives up its place', async () => {
   const gate = createGate('bank', { concurrency: 1, timeoutMs: 20 });
   let given: AbortSignal | undefined;
   const hangs = (signal: AbortSignal) => {
@@ -51,13 +51,13 @@ test('a call without an answer has an unknown outcome, is told so, and gives up 
   expect(await gate.call('a', works)).toBe('paid');
 });
 
-test('no more calls begin in a second than the limit says', async () => {
+test('no more calls begin per second than the limit allows', async () => {
   const gate = createGate('bank', { ...patient, perSecond: 0.01 });
   expect(await gate.call('a', works)).toBe('paid');
   await expect(gate.call('b', works)).rejects.toThrow('bank is asked 0.01 times a second, and no more');
 });
 
-test('a provider that fails one effect after the other gets a pause; one call at a time tries it', async () => {
+test('a provider that fails one effect after the other gets a pause, then a single trial call', async () => {
   const gate = createGate('bank', patient);
   for (const key of ['a', 'b', 'c', 'd', 'e']) await expect(gate.call(key, fails)).rejects.toThrow('down');
   await expect(gate.call('a', works)).rejects.toThrow('bank has a pause, because calls to it fail: down');
@@ -69,7 +69,7 @@ test('a provider that fails one effect after the other gets a pause; one call at
   expect(await Promise.all([gate.call('a', works), gate.call('g', works)])).toEqual(['paid', 'paid']);
 });
 
-test('one effect that fails, however often, is no reason for a pause', async () => {
+test('a single effect that keeps failing is no reason for a pause', async () => {
   const gate = createGate('bank', patient);
   for (let n = 0; n < 20; n += 1) await expect(gate.call('a', fails)).rejects.toThrow('down');
   expect(await gate.call('b', works)).toBe('paid');

@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import process from 'node:process';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { createLogger } from '../../src/server/logging/logger.js';
 import { verifyOrders } from '../../src/effects/proof/verify-orders.js';
 import { loadProviders } from '../../src/effects/provider-modules.js';
+import { createLogger } from '../../src/server/logging/logger.js';
 import type { RunningRole } from '../../workers/roles/role.js';
 import { startTracking } from '../../workers/roles/tracking.js';
 import { orderBody, startTestApi, type TestApi } from '../support/api.js';
@@ -75,7 +75,7 @@ async function becomes(orderId: string, expected: object): Promise<void> {
   await until(async () => expect((await api.get(`/v1/orders/${orderId}`)).body).toMatchObject(expected));
 }
 
-test('an order is paid at a provider from outside the project, and proven by its look-up', async () => {
+test('an order is paid at a provider from outside the project, and its look-up proves it', async () => {
   const orderId = await place('tok_ok');
   await becomes(orderId, { status: 'confirmed', paymentStatus: 'authorized' });
   const { body: shipped } = await api.post(`/v1/orders/${orderId}/shipments`, { body: {} });
@@ -149,7 +149,7 @@ test('a label is booked at carriers from outside the project, and its parcel is 
   expect(await readFile(join(folder, 'labels'), 'utf8')).not.toContain('Republik');
 });
 
-test('a provider that hangs, throws or answers nonsense is named, and delays no neighbour', async () => {
+test('a provider that hangs, throws or answers nonsense is named, and delays no other order', async () => {
   const [hangs, throws, lies] = [
     await place('tok_hang'),
     await place('tok_throw'),

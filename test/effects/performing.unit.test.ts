@@ -30,20 +30,20 @@ function provider(known: unknown, answer: unknown) {
   return { asked, perform: (mayBeRepeated: boolean) => perform(request, mayBeRepeated) };
 }
 
-test('a first call is not looked up', async () => {
+test('a first attempt makes no look-up', async () => {
   const { asked, perform } = provider(voided, voided);
   expect(await perform(false)).toEqual(voided);
   expect(asked).toEqual(['void']);
 });
 
 describe('an effect that may have been tried before', () => {
-  test('takes the outcome that its key has', async () => {
+  test('has the outcome that the look-up of its key finds', async () => {
     const { asked, perform } = provider({ type: 'expired' }, voided);
     expect(await perform(true)).toEqual({ type: 'expired' });
     expect(asked).toEqual(['lookUp']);
   });
 
-  test('is called again if nothing took effect', async () => {
+  test('is performed again if the look-up finds nothing', async () => {
     const { asked, perform } = provider({ type: 'none' }, voided);
     expect(await perform(true)).toEqual(voided);
     expect(asked).toEqual(['lookUp', 'void']);
@@ -54,13 +54,13 @@ describe('an effect that may have been tried before', () => {
     ['lookUp failed: down', new Error('down')],
     ["lookUp answered { type: 'paid' }: expected { type: 'voided' }", { type: 'paid' }],
     ['lookUp answered undefined', undefined],
-  ])('waits, and is not called, if %s', async (problem, known) => {
+  ])('waits, and is not performed, if %s', async (problem, known) => {
     const { asked, perform } = provider(known, voided);
     await expect(perform(true)).rejects.toThrow(problem);
     expect(asked).toEqual(['lookUp']);
   });
 
-  test('is not called any more if the look-up answers after the time-out', async () => {
+  test('is not performed if the look-up answers after the time-out', async () => {
     const asked: string[] = [];
     let answer: (known: unknown) => void = () => undefined;
     const lookUp = () => new Promise((resolve) => (answer = resolve));
@@ -77,14 +77,14 @@ describe('an effect that may have been tried before', () => {
   });
 });
 
-test('an answer that is no outcome is told without what may be personal in it', async () => {
+test('an invalid answer is reported without values that may be personal', async () => {
   const answer = { type: 'paid', card: { number: '4242' }, name: 'Ada' };
   await expect(provider(voided, answer).perform(false)).rejects.toThrow(
     "bank: void answered { type: 'paid', card, name }: expected { type: 'voided' }",
   );
 });
 
-test('of a long error, the beginning is kept', async () => {
+test('a long error is cut to its beginning', async () => {
   const error = new Error('x'.repeat(10_000));
   await expect(provider(voided, error).perform(false)).rejects.toThrow(/^bank: void failed: x{500}$/);
 });
@@ -93,9 +93,9 @@ test.each([
   ['unknown', { type: 'unknown' }],
   ['an error', new Error('402')],
   ['of another effect', { type: 'refunded' }],
-  ['no object', 'ok'],
-  ['a declined that a void cannot have', { type: 'declined', code: 'x' }],
-])('an answer that is %s is no outcome', async (_, answer) => {
+  ['not an object', 'ok'],
+  ['a decline, which a void cannot have', { type: 'declined', code: 'x' }],
+])('an answer that is %s is invalid', async (_, answer) => {
   await expect(provider(voided, answer).perform(false)).rejects.toThrow(OutcomeUnknown);
 });
 
@@ -117,7 +117,7 @@ test.each<[EffectType, object]>([
   ['book', { type: 'booked', carrier: 'c', trackingNumber: 't' }],
   ['book', { type: 'booked', carrier: 'c', trackingNumber: 't', labelUrl: 'https://labels.example/t' }],
   ['book', { type: 'refused', code: 'no' }],
-])('%s may answer %j, whatever else is in it', (type, outcome) => {
+])('the answer of %s may be %j, with any other members', (type, outcome) => {
   expect(outcomeIn(type, { ...outcome, more: 1n })).toEqual(outcome);
 });
 
@@ -150,6 +150,6 @@ test.each<[EffectType, unknown]>([
     { type: 'booked', carrier: 'c', trackingNumber: 't', labelUrl: `https://l.example/${'x'.repeat(2_000)}` },
   ],
   ['book', { type: 'refused' }],
-])('%s may not answer %j', (type, answer) => {
+])('the answer of %s may not be %j', (type, answer) => {
   expect(outcomeIn(type, answer)).toBeUndefined();
 });

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { afterAll, expect, test } from '@jest/globals';
 import type { BookRequest } from '../../src/effects/carriers/port.js';
 import { loadProviders } from '../../src/effects/provider-modules.js';
-import { ConfigError } from '../../src/server/config/variables.js';
 import { readConfig } from '../../src/server/config.js';
+import { ConfigError } from '../../src/server/config/variables.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'orders-provider-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -26,7 +26,7 @@ test('providers are built in, unless a variable names a module', async () => {
   expect(await loadProviders(readConfig(named))).toEqual({});
 });
 
-test('carriers are a module too', async () => {
+test('carriers can be a module too', async () => {
   const exported = ['book', 'lookUp', 'track'].map((name) => `export function ${name}() {}`);
   const path = moduleOf('carriers.mjs', ...exported, 'export const limits = { concurrency: 3 };');
   const { carriers } = await loadProviders(readConfig({ CARRIERS: path }));
@@ -40,20 +40,20 @@ test('carriers are a module too', async () => {
   );
 });
 
-test('if what is here is real, no label is booked in the sandbox: it is refused', async () => {
+test('if other providers are real, no label is booked in the sandbox: it is refused', async () => {
   const { providers } = readConfig({});
   const { carriers } = await loadProviders({ providers, sandbox: false });
   const options = { signal: new AbortController().signal };
   const request = { key: 'o-1:book:9' } as BookRequest;
   expect(await carriers?.port.book(request, options)).toEqual({ type: 'refused', code: 'no_carriers' });
-  // So a step that is tried again ends, too.
+  // A retried step looks its key up first, and has to end as well.
   expect(await carriers?.port.lookUp('o-1:book:9', options)).toEqual({ type: 'none' });
   expect(await carriers?.port.track({ carrier: 'DHL', trackingNumber: '1' }, options)).toEqual({
     type: 'unknown',
   });
 });
 
-test('a module is the port, with its limits', async () => {
+test('a module exports the port and its limits', async () => {
   const path = moduleOf('whole.mjs', ...whole, 'export const limits = { perSecond: 5, timeoutMs: 900 };');
   const { inventory, payments } = await loadProviders(readConfig({ INVENTORY: path }));
   expect(payments).toBeUndefined();

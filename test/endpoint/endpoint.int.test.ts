@@ -1,15 +1,20 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { type Endpoint, endpoints } from '../../src/endpoint/endpoint.js';
 import { endpointLog } from '../../src/endpoint/endpoint-log.js';
-import { stateViews } from '../../src/log/journal/entity-log.js';
+import { type Endpoint, endpoints } from '../../src/endpoint/endpoint.js';
+import { feedHead, readFeed } from '../../src/log/feed/feed.js';
+import { runSequencer } from '../../src/log/feed/sequencer.js';
+import { stateViews } from '../../src/log/journal/state-document.js';
 import { foldHistory, readHistoryLog } from '../../src/log/history/history.js';
+import { diff } from '../../src/log/journal/diff.js';
 import { journal, ensureJournalIndexes } from '../../src/log/journal/journal.js';
 import { readJournal } from '../../src/log/journal/read-journal.js';
 import { record } from '../../src/log/journal/recording.js';
-import { diff } from '../../src/log/journal/diff.js';
 import { stateAt } from '../../src/log/journal/time-travel.js';
+import { verify } from '../../src/log/proof/verify.js';
 import { resume } from '../../src/log/resume/resume.js';
+import { rebuildJournal } from '../../src/log/views/rebuilding/rebuild-journal.js';
+import { rebuildStateView } from '../../src/log/views/rebuilding/rebuild-state-view.js';
 import {
   type Answer,
   type EntityState,
@@ -17,17 +22,12 @@ import {
   messageId,
   stateQuery,
 } from '../../src/log/workflow/messages.js';
+import { orderLog } from '../../src/order-log.js';
 import type { RunningWorker } from '../../workers/roles/worker.js';
+import { runWithoutTemporal } from '../cli/without-temporal.js';
 import { startTestApi, type TestApi } from '../support/api.js';
 import { until } from '../support/until.js';
-import { runWithoutTemporal } from '../cli/without-temporal.js';
-import { orderLog } from '../../src/order-log.js';
-import { runSequencer } from '../../src/log/feed/sequencer.js';
-import { feedHead, readFeed } from '../../src/log/feed/feed.js';
-import { verify } from '../../src/log/proof/verify.js';
-import { reconcile } from '../../src/log/proof/reconciling.js';
-import { rebuildStateView } from '../../src/log/views/rebuilding/rebuild-state-view.js';
-import { rebuildJournal } from '../../src/log/views/rebuilding/rebuild-journal.js';
+import { reconcile } from '../../src/log/proof/reconcile.js';
 
 let api: TestApi;
 let worker: RunningWorker;
@@ -74,7 +74,7 @@ async function script(line: string) {
 
 const views = () => stateViews(endpointLog, api.mongo.db);
 
-test('an endpoint lives on the log of orders: history, journal and view of its own', async () => {
+test('an endpoint is an entity on the log, with a history, a journal and a view of its own', async () => {
   const id = randomUUID();
   const handle = await start(id);
   const tell = (type: string, sent: Message) =>
@@ -117,7 +117,7 @@ test('an endpoint lives on the log of orders: history, journal and view of its o
   expect((await api.get(`/v1/orders/${id}`)).status).toBe(404);
 });
 
-test('its feed, its proof, its view and its journal are its own', async () => {
+test('an endpoint has a feed, a proof and a journal apart from those of orders', async () => {
   const { db } = api.mongo;
   const deps = { client: api.client, db, taskQueue: api.config.temporal.taskQueue };
   const [one, other] = [randomUUID(), randomUUID()];
@@ -187,7 +187,7 @@ test('its feed, its proof, its view and its journal are its own', async () => {
   await Promise.all(handles.map((handle) => handle.terminate()));
 });
 
-test('its recording may be repeated and reordered, and a fork stops it', async () => {
+test('recordings may be repeated and reordered, and a fork stops the endpoint', async () => {
   const { db } = api.mongo;
   const id = randomUUID();
   const handle = await start(id);
@@ -212,7 +212,7 @@ test('its recording may be repeated and reordered, and a fork stops it', async (
   await handle.terminate();
 });
 
-test('it is resumed from its journal, and the run that was replaced records nothing more', async () => {
+test('an endpoint is resumed from its journal, and the replaced run records nothing more', async () => {
   const { db } = api.mongo;
   const id = randomUUID();
   const lost = await start(id);

@@ -70,16 +70,16 @@ test.each<[string, readonly (readonly [string, object])[], string, object, strin
   });
 });
 
-test('a refused signal is told of, fifty times at most', () => {
+test('refused signals are noted in the log, fifty at most', () => {
   const refusal = { code: 'not_allowed', message: 'it is enabled already' };
   const endpoint = after();
   const [draft] = endpoints.rejection(endpoint, 'EnableEndpoint', refusal);
-  if (draft === undefined) throw new Error('Nothing is told.');
+  if (draft === undefined) throw new Error('Nothing is noted.');
   expect(append(endpoints, 'ep-1', endpoint, [draft], cause).state).toMatchObject({ rejections: 1 });
   expect(endpoints.rejection({ ...endpoint, rejections: 50 }, 'EnableEndpoint', refusal)).toEqual([]);
 });
 
-test('a log that does not start with its creation is none', () => {
+test('a log that does not start with its creation is refused', () => {
   const event = {
     ...cause,
     type: 'EndpointDeleted',

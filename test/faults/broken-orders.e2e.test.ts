@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
-import { workflowId, orderLog } from '../../src/order-log.js';
 import { sandboxLedger } from '../../src/effects/payments/sandbox-ledger.js';
 import { readJournal } from '../../src/log/journal/read-journal.js';
+import { workflowId, orderLog } from '../../src/order-log.js';
 import { orders } from '../../src/views/orders.js';
 import { audit } from '../support/audit.js';
 import { type Api, apiAt, byDhl, type PlacedOrder } from '../support/orders-over-http.js';
@@ -80,7 +80,7 @@ describe('an order whose journal holds another event than its workflow decides',
   );
 
   test(
-    'halts before it touches the world, refuses commands, and is named by readiness',
+    'halts before any effect, refuses commands, and is named by readiness',
     async () => {
       const order = await api.place();
       const other = await api.place();
@@ -119,9 +119,9 @@ describe('an order whose journal holds another event than its workflow decides',
   );
 });
 
-describe('an order that cannot go on', () => {
+describe('an order that cannot continue', () => {
   test(
-    'because its view is damaged, waits until it is mended',
+    'waits while its view is damaged, until the view is repaired',
     async () => {
       const order = await api.place();
       // With another recorder, so that the worker reads the damaged view; it would overwrite a view
@@ -138,7 +138,7 @@ describe('an order that cannot go on', () => {
   );
 
   test(
-    'because somebody took stock away that was promised to it, waits until it is back',
+    'waits while its reserved stock is missing, until the stock is back',
     async () => {
       const sku = 'TAKEN-1';
       const order = await api.place({ lines: [{ sku, quantity: 2, unitPrice: 500 }] });
@@ -156,7 +156,7 @@ describe('an order that cannot go on', () => {
 });
 
 test(
-  'signals that make no sense change nothing, and the order goes on',
+  'nonsensical signals change nothing, and the order continues',
   async () => {
     const order = await api.place();
     const handle = system.client.workflow.getHandle(workflowId(order.id));

@@ -2,15 +2,15 @@ import { setTimeout } from 'node:timers/promises';
 import { expect, test } from '@jest/globals';
 import { feedHead, readFeed } from '../../src/log/feed/feed.js';
 import { journal } from '../../src/log/journal/journal.js';
+import { orderLog } from '../../src/order-log.js';
 import { breakableMongodb } from '../support/breakable-server.js';
 import { apiAt } from '../support/orders-over-http.js';
 import { createSystem, type System } from '../support/system.js';
 import { until } from '../support/until.js';
-import { orderLog } from '../../src/order-log.js';
 
 const BATCH = 12;
 
-test('holders that are killed or frozen and a MongoDB that dies: the feed has no gap, no double, no skip', async () => {
+test('the feed has no gap, duplicate or skip when leaders are killed or frozen and MongoDB dies', async () => {
   const mongodb = await breakableMongodb();
   const system = createSystem({ mongodb: mongodb.address });
   const reading = new AbortController();

@@ -48,7 +48,7 @@ async function leading(topic: string): Promise<Node> {
 
 const sentNow = () => sentTo(settings(), 'orders.events').catch(() => 0n);
 
-test('leaders of the events, the checkpoints and the transactions are killed: each position comes once', async () => {
+test('each position is published once when leaders of events, checkpoints and transactions are killed', async () => {
   const part = 15_000;
   let count = part;
   await fillFeed(system.db, 1, count);
@@ -89,7 +89,7 @@ async function textsOf(orderId: string): Promise<readonly string[]> {
   return opened.map(({ data }) => (data as { text: string }).text);
 }
 
-test('leaders of the commands, the refusals and the group are killed: each command is done once, in order', async () => {
+test('each command takes effect once, in order, when the leaders of its topics and group are killed', async () => {
   const ids = Array.from({ length: 12 }, () => randomUUID());
   /**
    * Repeats the send until it succeeds. A record may then be in the topic twice, as with any

@@ -80,7 +80,7 @@ const variables = () => ({
   KAFKA_TLS_SERVER_CA_CERT_PATH: join(tls, 'client', 'ca.pem'),
 });
 
-test('by TLS, with a password and just the rights that the guide names, events go out and commands come in', async () => {
+test('with TLS, a password and only the rights of the guide, events are published and commands read', async () => {
   const open = settingsOf(broker);
   const product = await system.start('write,read,worker,feed,kafka', variables());
   const order = await apiAt(product.address).place();
@@ -109,7 +109,7 @@ test.each([
   ['Topic', rights[4]],
   ['Group', rights[6]],
   ['Transactional Id', rights[7]],
-])('a right that is missing is named, and once it is given all continues: %s', async (kind, right) => {
+])('a missing right is named, and once it is granted all continues: %s', async (kind, right) => {
   const acl = aclOf(right);
   await admin.deleteAcls({ filters: [acl] });
   const product = await system.start('read,kafka', variables());

@@ -50,7 +50,7 @@ const startRole = (more: Readonly<Record<string, string>> = {}) =>
 const fill = (from: number, to: number) => fillFeed(system.db, from, to);
 const positions = (count: number) => Array.from({ length: count }, (_, index) => `1/${index + 1}`);
 
-async function isPublished(count: number): Promise<void> {
+async function untilPublished(count: number): Promise<void> {
   await until(async () => expect(await sentNow()).toBeGreaterThanOrEqual(BigInt(count)), patience);
   await until(
     async () => expect((await readTopic(settings(), topic)).length).toBeGreaterThanOrEqual(count),
@@ -59,11 +59,11 @@ async function isPublished(count: number): Promise<void> {
   expect(positionsOf(await readTopic(settings(), topic))).toEqual(positions(count));
 }
 
-async function hasBegun(): Promise<void> {
+async function untilPublishing(): Promise<void> {
   await until(async () => expect(await sentNow()).toBeGreaterThan(0n), patience);
 }
 
-test('100,000 events: Kafka’s own consumer sees each position once, whatever was killed', async () => {
+test('Kafka’s own consumer reads each of 100,000 positions once, whatever is killed', async () => {
   const count = 100_000;
   await fill(1, count);
   let role = await startRole();
@@ -86,7 +86,7 @@ async function sentNow(): Promise<bigint> {
   return await sentTo(settings(), topic).catch(() => 0n);
 }
 
-test('with a filter, each chosen position is seen once, whatever is killed, and the others are passed', async () => {
+test('with a filter, each chosen position is read once, whatever is killed', async () => {
   const [batch, every] = [20_000, 1_000];
   const chosen: number[] = [];
   const filter = { KAFKA_EVENTS: 'OrderReleased,OrderHeld' };
@@ -116,20 +116,20 @@ async function checkpointNow(): Promise<number> {
   }
 }
 
-test('a broker that is killed in a transaction: it is over when the broker is back', async () => {
+test('a transaction whose broker is killed ends when the broker is back', async () => {
   await fill(1, 20_000);
   await startRole();
-  await hasBegun();
+  await untilPublishing();
   await broker.kill();
   await broker.start();
-  await isPublished(20_000);
+  await untilPublished(20_000);
   await broker.kill();
   await fill(20_001, 20_500);
   await broker.start();
-  await isPublished(20_500);
+  await untilPublished(20_500);
 }, 600_000);
 
-test('a process that dies between sending and the commit leaves nothing that is seen', async () => {
+test('a process that dies between sending and the commit leaves no visible record', async () => {
   const place = { generation: 1, position: 100 };
   const first = await openSession({ settings: settings() });
   const { topicId } = first.checkpoint;
@@ -165,31 +165,31 @@ test('a process that dies between sending and the commit leaves nothing that is 
   await last.close();
 }, 300_000);
 
-test('of two processes, one publishes; a frozen one that comes back can publish nothing', async () => {
+test('one of two processes publishes, and a frozen one that resumes can publish nothing', async () => {
   await fill(1, 30_000);
   const first = await startRole();
-  await hasBegun();
+  await untilPublishing();
   first.freeze();
   await startRole();
-  await isPublished(30_000);
+  await untilPublished(30_000);
   first.thaw();
   await fill(30_001, 31_000);
-  await isPublished(31_000);
+  await untilPublished(31_000);
 }, 600_000);
 
-test('a topic that was deleted is made again, and gets the whole feed', async () => {
+test('a deleted topic is made again and gets the whole feed', async () => {
   await fill(1, 500);
   await startRole();
-  await isPublished(500);
+  await untilPublished(500);
   await deleteTopic(settings(), topic);
   await fill(501, 600);
-  await isPublished(600);
+  await untilPublished(600);
 }, 600_000);
 
-test('lost checkpoints: nothing is published twice, and readiness says why', async () => {
+test('when checkpoints are lost, nothing is published twice, and readiness says why', async () => {
   await fill(1, 500);
   const role = await startRole();
-  await isPublished(500);
+  await untilPublished(500);
   await role.kill();
   await deleteTopic(settings(), `${topic}.checkpoints`);
   await startRole();
@@ -221,7 +221,7 @@ async function textsOf(orderId: string): Promise<readonly string[]> {
   return opened.map(({ data }) => (data as { text: string }).text);
 }
 
-test('processes that come and die take each command once, and in the order of its key', async () => {
+test('processes that start and die take each command once, in the order of its key', async () => {
   const ids = Array.from({ length: 20 }, () => randomUUID());
   let role: RoleProcess = await startRole();
   await system.start('worker,feed');
@@ -241,7 +241,7 @@ test('processes that come and die take each command once, and in the order of it
   expect(await readTopic(settings(), 'orders.commands.refused')).toHaveLength(0);
 }, 600_000);
 
-test('an outage of workers delays commands, and refuses none; rebalancing skips none', async () => {
+test('an outage of workers delays commands and refuses none, and rebalancing skips none', async () => {
   const ids = Array.from({ length: 5 }, () => randomUUID());
   await startRole();
   await until(async () => await send(settings(), 'orders.commands', ids.map(create)), patience);

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { workflowId, orderLog } from '../../src/order-log.js';
 import { derivedOrderId } from '../../src/api/commands/gateway/derived-ids.js';
 import { readJournal } from '../../src/log/journal/read-journal.js';
+import { workflowId, orderLog } from '../../src/order-log.js';
 import { audit } from '../support/audit.js';
 import { apiAt, byDhl, key, orderOf } from '../support/orders-over-http.js';
 import { createSystem, type System } from '../support/system.js';
@@ -23,7 +23,7 @@ afterAll(async () => {
 }, LIMIT_MS);
 
 test(
-  'a create whose answer was lost is answered as a repetition, and makes one order',
+  'a create whose answer was lost is repeated, and makes one order',
   async () => {
     const first = await system.start('write,read');
     const sent = key('create-1');
@@ -49,7 +49,7 @@ test(
 );
 
 test(
-  'a command whose answer was lost is answered as a repetition, and takes effect once',
+  'a command whose answer was lost is repeated, and takes effect once',
   async () => {
     const first = await system.start('write,read');
     const sku = 'TAKEN-1';

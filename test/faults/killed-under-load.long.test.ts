@@ -9,7 +9,7 @@ const ORDERS = 30;
 /** Numbers of answered payments at which a worker is killed. */
 const KILLS = [3, 15];
 
-test('workers that are killed under load lose no effect and repeat none', async () => {
+test('workers that are killed under load lose no effect and perform none twice', async () => {
   const system = createSystem();
   try {
     const [{ address }, first] = await Promise.all([system.start('write,read'), system.start('worker')]);

@@ -1,8 +1,8 @@
-import { workflowId } from '../../src/order-log.js';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { type LedgerEntry, sandboxLedger } from '../../src/effects/payments/sandbox-ledger.js';
 import { sandboxTestCarriers } from '../../src/effects/carriers/port.js';
 import { sandboxCarriers, sandboxLabels } from '../../src/effects/carriers/sandbox-carriers.js';
+import { type LedgerEntry, sandboxLedger } from '../../src/effects/payments/sandbox-ledger.js';
+import { workflowId } from '../../src/order-log.js';
 import { audit } from '../support/audit.js';
 import { breakableMongodb } from '../support/breakable-server.js';
 import { type Api, apiAt, byDhl, orderOf, paidWith, type PlacedOrder } from '../support/orders-over-http.js';
@@ -13,7 +13,7 @@ import { until } from '../support/until.js';
 const LIMIT_MS = 180_000;
 const noWait = { prefer: '' };
 
-describe('each effect happens once outside', () => {
+describe('each effect happens once', () => {
   let system: System;
   let api: Api;
   let worker: RoleProcess;
@@ -76,7 +76,7 @@ describe('each effect happens once outside', () => {
   );
 
   test(
-    'when a worker stood still, was given up, and comes back to go on',
+    'when a worker freezes, is given up, and resumes later',
     async () => {
       const order = await authorizing(system, api);
       const frozen = worker;
@@ -100,14 +100,14 @@ describe('each effect happens once outside', () => {
       worker = await system.start('worker');
       await order.becomes({ shipments: [{ label: { status: 'booked' } }] }, 60);
       const labels = await sandboxLabels(system.db).find({ orderId: order.id }).toArray();
-      // What became of the key was looked up: the carrier was not called again.
+      // The outcome of the key was looked up, and the carrier was not called again.
       expect(labels).toMatchObject([{ calls: 1, outcome: { type: 'booked' } }]);
     },
     LIMIT_MS,
   );
 
   test(
-    'when the worker is killed, and the webhook of a parcel is lost',
+    'when the worker is killed and the webhook of a parcel is lost',
     async () => {
       const order = await api.place();
       await order.tell('shipments');
@@ -126,7 +126,7 @@ describe('each effect happens once outside', () => {
   );
 
   test(
-    'as the ledgers say of every order here',
+    'according to the ledgers, for every order above',
     async () => {
       expect((await audit(system)).length).toBeGreaterThanOrEqual(6);
     },
@@ -135,7 +135,7 @@ describe('each effect happens once outside', () => {
 });
 
 test(
-  'each effect happens once outside when the order continues as new while the journal is away',
+  'each effect happens once when the order continues as new while the journal is away',
   async () => {
     const mongodb = await breakableMongodb();
     const system = createSystem({ mongodb: mongodb.address });

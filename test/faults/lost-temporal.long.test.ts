@@ -2,14 +2,16 @@ import { randomUUID } from 'node:crypto';
 import { cp, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { openAll } from '../../src/access/persons/opening.js';
 import { Client } from '@temporalio/client';
-import { workflowId, orderLog } from '../../src/order-log.js';
-import { isFinished } from '../../src/order/order.js';
+import { openAll } from '../../src/access/persons/opening.js';
+import { reconcileOrders } from '../../src/effects/proof/reconcile-orders.js';
+import { verifyOrders } from '../../src/effects/proof/verify-orders.js';
 import { forks } from '../../src/log/journal/fork.js';
 import { resumeAll } from '../../src/log/resume/resume-all.js';
-import { resume } from '../../src/log/resume/resume.js';
 import type { ResumeReport } from '../../src/log/resume/resume-report.js';
+import { resume } from '../../src/log/resume/resume.js';
+import { workflowId, orderLog } from '../../src/order-log.js';
+import { isFinished } from '../../src/order/order.js';
 import { readConfig } from '../../src/server/config.js';
 import { connectTemporal } from '../../src/server/connections.js';
 import { orders } from '../../src/views/orders.js';
@@ -19,8 +21,6 @@ import { type Api, apiAt, byDhl, orderOf, paidWith, type PlacedOrder } from '../
 import type { RoleProcess } from '../support/role-process.js';
 import { createSystem, type System } from '../support/system.js';
 import { until } from '../support/until.js';
-import { verifyOrders } from '../../src/effects/proof/verify-orders.js';
-import { reconcileOrders } from '../../src/effects/proof/reconcile-orders.js';
 
 const LIMIT_MS = 900_000;
 const noWait = { prefer: '' };
@@ -137,7 +137,7 @@ const ways: Readonly<
     },
   },
   declined: { to: () => api.place(paidWith('tok_declined')) },
-  // In the last two, an effect is in progress.
+  // In the last two states, an effect is in progress.
   'mid-capture': {
     to: async () => await ship(await api.place(paidWith('tok_slow')), noWait),
     on: async (order) => await order.tell('shipments/s1/deliver'),
@@ -203,14 +203,14 @@ async function reconciled(by = {}) {
   return await reconcileOrders(these, { runId: randomUUID(), ...by }, () => undefined);
 }
 
-describe('Temporal is emptied under 200 orders in every state', () => {
+describe('Temporal loses 200 orders in every state', () => {
   beforeAll(startSystem, LIMIT_MS);
   afterAll(async () => {
     await system.end();
   }, LIMIT_MS);
 
   test(
-    'and one command brings all back: nothing is lost, and nothing charged, reserved or shipped twice',
+    'and one command restores them: nothing is lost, charged twice, reserved twice or shipped twice',
     async () => {
       const placed = await placeAll(20);
       await app.kill();
@@ -250,14 +250,14 @@ describe('Temporal is emptied under 200 orders in every state', () => {
   );
 });
 
-describe('Temporal is put back to an older copy while orders go on', () => {
+describe('Temporal is restored from an older copy while orders change', () => {
   beforeAll(startSystem, LIMIT_MS);
   afterAll(async () => {
     await system.end();
   }, LIMIT_MS);
 
   test(
-    'and what the journal has wins: each order goes on where the world last saw it',
+    'and the journal wins: each order continues from what the journal has',
     async () => {
       const before = await placeAll(3);
       await settled();
@@ -316,7 +316,7 @@ describe('Temporal is put back to an older copy while orders go on', () => {
 });
 
 test(
-  'a run in a Temporal that comes back after the order was resumed in another ends itself, and changes nothing',
+  'a replaced run in a Temporal that comes back ends itself and changes nothing',
   async () => {
     const other = await breakableTemporal();
     await startSystem();

@@ -23,14 +23,14 @@ const CREATE_EVERY_MS = 5_000;
 const noWait = { prefer: '' };
 
 test.concurrent(
-  'MongoDB stands still: orders are taken, nothing fails, and afterwards all go on by themselves',
+  'while MongoDB hangs, orders are accepted and none fails, and afterwards all continue',
   () =>
     mongodbIsAway((mongodb) => ({ begin: async () => mongodb.freeze(), end: async () => mongodb.thaw() })),
   LIMIT_MS,
 );
 
 test.concurrent(
-  'MongoDB is killed and starts again on its data: the same',
+  'while MongoDB is killed and restarted on its data, orders are accepted and none fails',
   () => mongodbIsAway((mongodb) => ({ begin: () => mongodb.kill(), end: () => mongodb.revive() })),
   LIMIT_MS,
 );
@@ -100,7 +100,7 @@ async function mongodbIsAway(
 }
 
 test.concurrent(
-  'all workers are down: orders are taken, commands have no answer yet, and with workers back the same key gets it',
+  'with all workers down, orders are accepted, and a key has its answer once workers are back',
   () =>
     onSystem({}, async (system) => {
       const [{ address }, worker] = await Promise.all([system.start('write,read'), system.start('worker')]);
@@ -148,7 +148,7 @@ test.concurrent(
 );
 
 test.concurrent(
-  'Temporal stands still, then is killed and starts again on its data: reads are answered from views, and writes work again after',
+  'while Temporal hangs or restarts on its data, reads use the views, and writes work afterwards',
   async () => {
     const temporal = await breakableTemporal();
     await onSystem(

@@ -1,18 +1,18 @@
 import { cp, mkdir, rm } from 'node:fs/promises';
 import { expect, test } from '@jest/globals';
 import type { Collection, Db, Document } from 'mongodb';
-import { sandboxLedger } from '../../src/effects/payments/sandbox-ledger.js';
-import { movements, stock } from '../../src/effects/inventory/stock.js';
-import { journal } from '../../src/log/journal/journal.js';
-import { orders } from '../../src/views/orders.js';
 import { readMark } from '../../src/effects/database/database-mark.js';
+import { movements, stock } from '../../src/effects/inventory/stock.js';
+import { sandboxLedger } from '../../src/effects/payments/sandbox-ledger.js';
+import { verifyOrders } from '../../src/effects/proof/verify-orders.js';
+import { journal } from '../../src/log/journal/journal.js';
+import { orderLog } from '../../src/order-log.js';
+import { orders } from '../../src/views/orders.js';
 import { audit } from '../support/audit.js';
 import { type BreakableServer, breakableMongodb } from '../support/breakable-server.js';
 import { type Api, apiAt, byDhl, orderOf, paidWith, type PlacedOrder } from '../support/orders-over-http.js';
 import { createSystem, type System } from '../support/system.js';
 import { until } from '../support/until.js';
-import { orderLog } from '../../src/order-log.js';
-import { verifyOrders } from '../../src/effects/proof/verify-orders.js';
 
 const LIMIT_MS = 300_000;
 const roles = 'write,read,worker,feed';
@@ -24,15 +24,15 @@ const counted = 'COUNTED-1';
 /** The lines of orders that continue without commands. */
 const others = [{ sku: 'OTHER-1', quantity: 1, unitPrice: 100 }];
 
-interface World {
+interface Servers {
   readonly system: System;
   readonly mongodb: BreakableServer;
 }
 
 test(
-  'MongoDB back to an older backup: one command brings all back, exactly, and every order goes on',
+  'after MongoDB is restored from an older backup, one command restores the rest exactly',
   () =>
-    inWorld(async ({ system, mongodb }) => {
+    onSystem(async ({ system, mongodb }) => {
       const backup = `${mongodb.folder}.backup`;
       let running = await system.start(roles, env);
       let api = apiAt(running.address);
@@ -46,7 +46,7 @@ test(
       running = await system.start(roles, env);
       api = apiAt(running.address);
       const later = await ordersInEveryStage(api);
-      await goOn(old.map(({ id }) => api.order(id)));
+      await advance(old.map(({ id }) => api.order(id)));
       const inFlight = await api.post('/v1/orders', orderOf({ ...paidWith('tok_slow'), lines: others }));
       const ids = [...old, ...later].map(({ id }) => id);
       const before = await contents(system.db, ids);
@@ -57,30 +57,30 @@ test(
       await putBack(system, () => replaceWith(mongodb, backup));
       running = await system.start(roles, env);
       api = apiAt(running.address);
-      const waiting = await waits(api, 'older backup');
+      const waiting = await placeWaiting(api, 'older backup');
       const refused = await api.get(`/v1/events?${checkpoint}`);
       expect(refused).toMatchObject({ status: 409, body: { code: 'feed_restored' } });
       const { generation, commonUntil } = refused.body;
       const goOnAfter = `/v1/events?after=${commonUntil}&generation=${generation}`;
       expect(await api.get(goOnAfter)).toMatchObject({ status: 200, body: { generation } });
-      await rebuilt(api);
+      await rebuildJournal(api);
       await api.order(String(inFlight.body.orderId)).becomes({ status: 'confirmed' }, 60);
       await api.order(waiting).becomes({ status: 'confirmed' }, 60);
       expect(await contents(system.db, ids)).toEqual(before);
       expect((await api.get(`/v1/stock/${counted}`)).body).not.toHaveProperty('toBeCounted');
 
-      await goOn(later.map(({ id }) => api.order(id)));
+      await advance(later.map(({ id }) => api.order(id)));
       await audit(system);
-      await agrees(system);
+      await expectProven(system);
       await running.stop();
     }),
   LIMIT_MS,
 );
 
 test(
-  'MongoDB emptied: orders come back, uncounted stock too, and counted stock is to be counted',
+  'after MongoDB is emptied, orders and stock come back, and counted stock has to be counted',
   () =>
-    inWorld(async ({ system, mongodb }) => {
+    onSystem(async ({ system, mongodb }) => {
       let running = await system.start(roles, env);
       let api = apiAt(running.address);
       await count(api);
@@ -93,8 +93,8 @@ test(
       await putBack(system, () => replaceWith(mongodb));
       running = await system.start(roles, env);
       api = apiAt(running.address);
-      const waiting = await waits(api, 'MongoDB was lost');
-      await rebuilt(api);
+      const waiting = await placeWaiting(api, 'MongoDB was lost');
+      await rebuildJournal(api);
       await api.order(waiting).becomes({ status: 'confirmed' }, 60);
       const isCounted = ({ _id }: Document) => _id === counted;
       const after = await contents(system.db, ids);
@@ -111,21 +111,21 @@ test(
       ).toHaveLength(1);
 
       const { body } = await api.post('/v1/orders', orderOf({ lines: ofCounted(1) }));
-      await goOn(placed.map(({ id }) => api.order(id)));
+      await advance(placed.map(({ id }) => api.order(id)));
       expect(await api.order(body.orderId).view()).toMatchObject({ status: 'pending' });
       await count(api);
       await api.order(body.orderId).becomes({ status: 'confirmed' }, 60);
-      await agrees(system);
+      await expectProven(system);
       await running.stop();
     }),
   LIMIT_MS,
 );
 
-async function inWorld(story: (world: World) => Promise<void>): Promise<void> {
+async function onSystem(run: (servers: Servers) => Promise<void>): Promise<void> {
   const mongodb = await breakableMongodb();
   const system = createSystem({ mongodb: mongodb.address });
   try {
-    await story({ system, mongodb });
+    await run({ system, mongodb });
   } finally {
     await system.end();
     await mongodb.end();
@@ -172,7 +172,7 @@ async function dispatch(order: PlacedOrder): Promise<string> {
 }
 
 /** Takes every order that can continue one or more steps further. */
-async function goOn(placed: readonly PlacedOrder[]): Promise<void> {
+async function advance(placed: readonly PlacedOrder[]): Promise<void> {
   for (const order of placed) {
     const { allowedCommands, shipments } = await order.view();
     if (allowedCommands.includes('shipments')) await dispatch(order);
@@ -247,7 +247,7 @@ async function replaceWith(mongodb: BreakableServer, backup?: string): Promise<v
  * Places an order and checks that it waits, that readiness says why, and that stock cannot be
  * counted. @returns its id
  */
-async function waits(api: Api, why: string): Promise<string> {
+async function placeWaiting(api: Api, why: string): Promise<string> {
   await until(async () => {
     const { body: ready } = await api.get('/health/ready');
     expect(ready.dependencies).toContainEqual(
@@ -263,7 +263,7 @@ async function waits(api: Api, why: string): Promise<string> {
   return String(body.orderId);
 }
 
-async function rebuilt(api: Api): Promise<void> {
+async function rebuildJournal(api: Api): Promise<void> {
   const { body } = await api.post('/v1/projections/journal/rebuild');
   await until(async () => {
     const { stores } = (await api.get('/v1/projections')).body;
@@ -277,7 +277,7 @@ async function rebuilt(api: Api): Promise<void> {
   }, 90);
 }
 
-async function agrees({ db, client, taskQueue }: System): Promise<void> {
+async function expectProven({ db, client, taskQueue }: System): Promise<void> {
   await until(async () => {
     const { discrepancies } = await verifyOrders({ db, client, taskQueue });
     expect(discrepancies.filter(({ where }) => where !== 'positions')).toEqual([]);

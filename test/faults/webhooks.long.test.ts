@@ -12,7 +12,7 @@ const BATCH = 12;
 const EVENTS = 4;
 const path = '/hooks';
 
-test('what delivers is killed and frozen, and the receiver fails now and then: nothing is lost, and each order is in order', async () => {
+test('killed and frozen deliverers lose no event, and each order’s events arrive in order', async () => {
   const receiver = await startReceiver();
   const system = createSystem();
   /** by order, the last acknowledged version */

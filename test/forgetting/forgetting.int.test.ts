@@ -2,24 +2,24 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
 import type { Db } from 'mongodb';
-import { deliveryRows, waitingRows } from '../../src/delivery/webhooks/rows.js';
 import { keyRows } from '../../src/access/persons/key-rows.js';
-import { createForgetting } from '../../src/forgetting/activities.js';
+import { deliveryRows, waitingRows } from '../../src/delivery/webhooks/rows.js';
 import { checkDatabaseIdentity } from '../../src/effects/database/database-identity.js';
 import { stockOutside } from '../../src/effects/inventory/stock-restore.js';
+import { createForgetting } from '../../src/forgetting/activities.js';
+import { openCertificate } from '../../src/forgetting/certificate.js';
 import { forgetInOrder } from '../../src/forgetting/forget-order.js';
 import { noteStatus } from '../../src/forgetting/forgettings.js';
 import { requestForgetting } from '../../src/forgetting/request.js';
-import { openCertificate } from '../../src/forgetting/certificate.js';
 import { destroyBeforeUse, ensureTombstoneIndex } from '../../src/forgetting/tombstones.js';
 import { journal } from '../../src/log/journal/journal.js';
 import { readJournal } from '../../src/log/journal/read-journal.js';
-import { resume } from '../../src/log/resume/resume.js';
 import { verify } from '../../src/log/proof/verify.js';
+import { resume } from '../../src/log/resume/resume.js';
 import { buildsOf, rollBack } from '../../src/log/views/feeding/view-builds.js';
 import { rebuildJournal } from '../../src/log/views/rebuilding/rebuild-journal.js';
 import { rebuildStateView } from '../../src/log/views/rebuilding/rebuild-state-view.js';
-import { rebuild } from '../../src/log/views/rebuilding/rebuild.js';
+import { rebuild } from '../../src/log/views/rebuilding/rebuild-view.js';
 import { type NewOrder, orderLog, orderWorkflow, workflowId } from '../../src/order-log.js';
 import { rulesToday } from '../../src/order/rules.js';
 import { connectMongo } from '../../src/server/connections.js';
@@ -28,6 +28,7 @@ import { customers, findCustomer } from '../../src/views/customers.js';
 import { orders } from '../../src/views/orders.js';
 import { createActivities } from '../../workers/roles/activities.js';
 import { type RunningWorker, startWorker } from '../../workers/roles/worker.js';
+import { runWithoutTemporal } from '../cli/without-temporal.js';
 import {
   orderBody,
   placedOrder,
@@ -36,7 +37,6 @@ import {
   type TestApi,
   workflowBundle,
 } from '../support/api.js';
-import { runWithoutTemporal } from '../cli/without-temporal.js';
 import { startSequencing } from '../support/sequencing.js';
 import { until } from '../support/until.js';
 
@@ -141,7 +141,7 @@ async function readable(customerId: string, orderIds: readonly string[]): Promis
   return JSON.stringify([answers.map(({ body }) => body), found]);
 }
 
-test('open orders are refused, and named', async () => {
+test('a customer with open orders is refused, and the orders are named', async () => {
   const { customerId, order } = newPerson();
   const orderId = await placedOrder(api, order);
   const refused = await forget(customerId);
@@ -156,7 +156,7 @@ test('a customer without an order is unknown', async () => {
 });
 
 test(
-  'a person is forgotten everywhere, and everything else goes on',
+  'a person is forgotten everywhere, and everything else is unchanged',
   async () => {
     const { customerId, name, secrets, order } = newPerson();
     const [completed, ended] = await Promise.all([completedOrder(order), endedOrder(order)]);
@@ -164,7 +164,7 @@ test(
     await until(async () =>
       expect(await journal(orderLog, db).countDocuments({ unsequenced: true })).toBe(0),
     );
-    // Rebuilt twice, so that the view has a kept build.
+    // Rebuilds twice, so that the view has a kept build.
     await rebuild(orderLog, customers, rebuilding());
     await rebuild(orderLog, customers, rebuilding());
     for (const secret of secrets) expect(await readable(customerId, orderIds)).toContain(secret);
@@ -305,7 +305,7 @@ test(
 );
 
 test(
-  'a forgetting waits for open orders, and a later order of the customer is under a new key',
+  'a forgetting waits for open orders, and later orders of the customer use a new key',
   async () => {
     const { customerId, name, order } = newPerson();
     const orderId = await placedOrder(api, order);
@@ -332,7 +332,7 @@ test(
 );
 
 test(
-  'a forgetting whose worker ends after the keys are destroyed goes on with the next one',
+  'a forgetting whose worker ends after the keys are destroyed continues on the next worker',
   async () => {
     const { customerId, order } = newPerson();
     const orderId = await endedOrder(order);
@@ -371,7 +371,7 @@ test(
 );
 
 test(
-  'a key store that is restored from a backup destroys the keys again before it serves',
+  'a key store that is restored from a backup destroys the keys again before it is used',
   async () => {
     const { customerId, order } = newPerson();
     await endedOrder(order);
@@ -396,7 +396,7 @@ test(
 );
 
 test(
-  'a note that was added during a forgetting is forgotten by the next one, which leaves a tombstone for its key',
+  'a note added during a forgetting is forgotten by the next one, and its key gets a tombstone',
   async () => {
     const { customerId, order } = newPerson();
     const orderId = await completedOrder(order);
@@ -428,7 +428,7 @@ test(
   LIMIT_MS,
 );
 
-test('a request is accepted while an earlier forgetting has its certificate and has not ended', async () => {
+test('a request is accepted while an earlier forgetting has its certificate but has not ended', async () => {
   const { customerId, order } = newPerson();
   await endedOrder(order);
   const asked = {
@@ -460,7 +460,7 @@ test('a request is accepted while an earlier forgetting has its certificate and 
 });
 
 test(
-  'a lost key that is given up lets its payment be declined, and its person be forgotten',
+  'once a lost key is given up, its payment is declined, and its person can be forgotten',
   async () => {
     const { customerId, order } = newPerson();
     await worker.stop();
@@ -525,7 +525,7 @@ test(
 );
 
 test(
-  'an order from before persons were sealed shows forgotten, and the certificate says what is not reached',
+  'an order from before persons were sealed is forgotten, and the certificate lists what remains',
   async () => {
     const { customerId, name, order } = newPerson();
     const orderId = randomUUID();

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { MongoClient } from 'mongodb';
 import { keyRows } from '../../src/access/persons/key-rows.js';
-import { connectMongo } from '../../src/server/connections.js';
 import { ensureTombstoneIndex } from '../../src/forgetting/tombstones.js';
+import { connectMongo } from '../../src/server/connections.js';
 import { placedOrder, startTestApi, type TestApi } from '../support/api.js';
 import { type BreakableServer, breakableMongodb } from '../support/breakable-server.js';
 import { startSequencing } from '../support/sequencing.js';
@@ -33,7 +33,7 @@ afterAll(async () => {
 });
 
 test(
-  'with KEYS_MONGODB_URI, keys are in that server only, and a person is opened and forgotten there',
+  'with KEYS_MONGODB_URI keys are on that server only, and persons are read and forgotten with it',
   async () => {
     const orderId = await placedOrder(api, { customer });
     expect((await api.get(`/v1/orders/${orderId}`)).body).toMatchObject({ customer });

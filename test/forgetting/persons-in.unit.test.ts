@@ -29,16 +29,16 @@ test.each([
   ['what is not personal', { lines: [{ sku: 'A', name: 'Anvil' }], reason: 'late', tags: ['a'] }, 0],
   ['what is forgotten', { customer: { id: 'c-1', name: 'forgotten' } }, 0],
   ['what is forgotten in the view of customers', { lastOrder: { name: GREATEST_NAME } }, 0],
-])('in plain text: %s', (_, value, plain) => {
+])('values in plain text are counted: %s', (_, value, plain) => {
   expect(personsIn(value)).toEqual({ plain, sealed: {} });
 });
 
-test('sealed values are found by their key, but not where somebody copied one to', () => {
+test('sealed values are found by their key, but not where they were copied to', () => {
   const value = { customer: { name: sealed }, notes: [{ text: sealed }], tags: [sealed], reason: sealed };
   expect(personsIn(value)).toEqual({ plain: 0, sealed: { AAAAAAAAAAAA: 2 } });
 });
 
-test('an order that was forgotten has none', () => {
+test('an order that was forgotten has no personal values', () => {
   expect(personsIn(states.closedForgotten.order)).toEqual({ plain: 0, sealed: {} });
   expect(personsIn(states.closed.order).plain).toBeGreaterThan(0);
 });
@@ -48,7 +48,7 @@ const marked = (['CreateOrder', ...followUpTypes] as const).map(
   (type) => [type, personalPathsIn(commands[type].body(bodyParts))] as const,
 );
 
-test('the members that are sealed, those that are forgotten, and those that are searched for are the same', () => {
+test('the members that are sealed, forgotten and searched for are the same', () => {
   const sealedFields = new Set(marked.flatMap(([, paths]) => paths.map(fieldOf)));
   const forgottenFields = Object.entries(ofOrder).flatMap(([owner, names]) =>
     names.map((name) => fieldOf([owner, name])),
@@ -64,7 +64,7 @@ test('the members that are sealed, those that are forgotten, and those that are 
       });
 });
 
-test('an order that has every personal member forgets each', () => {
+test('an order that has every personal member forgets each of them', () => {
   const [, paths = []] = marked.find(([type]) => type === 'CreateOrder') ?? [];
   const texts = paths.map((path) => `text of ${path.join('.')}`);
   const everything = paths.reduce<object>(

@@ -48,14 +48,14 @@ const sources = ['src', 'workers'].flatMap((folder) =>
     .map((name) => readFileSync(join(folder, name), 'utf8')),
 );
 
-test('each collection is a place of the certificate, or has a reason why it is none', () => {
+test('each collection is a place of the certificate, or has a reason why it is not', () => {
   const named = sources.flatMap((text) =>
     [...text.matchAll(/\.collection(?:<[^(]*>)?\(((?:[^()]|\([^()]*\))+)\)/g)].map(([, name = '']) => name),
   );
   expect([...new Set(named)].toSorted()).toEqual(Object.keys(collections).toSorted());
 });
 
-test('each place is one of the certificate', () => {
+test('each place is in the certificate', () => {
   const certified = readFileSync('src/forgetting/places.ts', 'utf8');
   for (const what of Object.values(collections)) {
     const [, place] = /^place: (.+)$/.exec(what) ?? [];

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
-import { schemaVersions } from '../../src/order/events.js';
 import { eventSchemas as shown } from '../../src/api/reference/event-schemas.js';
+import { schemaVersions } from '../../src/order/events.js';
 import { catalogueOf } from './catalogue.js';
 import { eventSchemas, eventSources } from './event-schemas.js';
 import { additions, readLock, violations } from './lock.js';
@@ -8,11 +8,11 @@ import { additions, readLock, violations } from './lock.js';
 const sources = await eventSources();
 const locked = await readLock();
 
-test('no persisted event changes its shape without a new version', async () => {
+test('no stored event changes its shape without a new version', async () => {
   expect(violations(locked, await eventSchemas(sources, schemaVersions))).toEqual([]);
 });
 
-test('every version that is written is locked: `npm run events:lock` adds a new one', async () => {
+test('every written version is locked: `npm run events:lock` adds a new one', async () => {
   expect(additions(locked, await eventSchemas(sources, schemaVersions))).toEqual([]);
 });
 
@@ -105,7 +105,7 @@ test.each([
     'readonly actor?: string',
     ['Envelope .* actor: string → string, optional'],
   ],
-])('%s is noticed, with what to do', async (_, from, to, expected) => {
+])('%s is noticed, with a remedy', async (_, from, to, expected) => {
   const { violations: found } = await altered(from, to);
   for (const text of expected) expect(found.join('\n')).toMatch(new RegExp(text));
   expect(found.join('\n')).toMatch(/npm run events:lock|must stay|no version/);
@@ -119,11 +119,11 @@ test.each([
     'readonly trackingNumber: string; readonly carrier: string;',
   ],
   ['the name of a type', /MissingStock/g, 'Shortage'],
-])('%s is no shape', async (_, from, to) => {
+])('a shape does not depend on %s', async (_, from, to) => {
   expect(await altered(from, to)).toEqual({ violations: [], additions: [] });
 });
 
-test('with a new version it is no violation, but is to be locked', async () => {
+test('a changed shape with a new version is no violation, but needs a lock', async () => {
   const versions = { ...schemaVersions, NoteAdded: 2 };
   const source = 'NoteAdded: { readonly text: string; readonly by: string';
   expect(await altered('NoteAdded: { readonly text: string', source, versions)).toEqual({
@@ -132,12 +132,12 @@ test('with a new version it is no violation, but is to be locked', async () => {
   });
 });
 
-test('versions never go back', async () => {
+test('versions never decrease', async () => {
   const today = await eventSchemas(sources, { ...schemaVersions, OrderCreated: 1 });
   expect(violations(locked, today).join()).toContain('OrderCreated@3 was written');
 });
 
-test('a kind of type whose shape is not known is refused, not passed over', async () => {
+test('a type of unknown shape is refused, not skipped', async () => {
   for (const type of [
     'Date',
     'unknown',

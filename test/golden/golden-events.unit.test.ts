@@ -1,12 +1,12 @@
 import { expect, test } from '@jest/globals';
+import { isSameEvent } from '../../src/log/journal/same-event.js';
+import { messageId } from '../../src/log/workflow/messages.js';
 import { append, orderLog } from '../../src/order-log.js';
 import { decide } from '../../src/order/decide.js';
 import { type OrderEvent, type StoredEvent, schemaVersions } from '../../src/order/events.js';
 import { evolve, fold } from '../../src/order/evolve.js';
 import { followsRules } from '../../src/order/rules.js';
 import { upcast } from '../../src/order/upcasters.js';
-import { isSameEvent } from '../../src/log/journal/same-event.js';
-import { messageId } from '../../src/log/workflow/messages.js';
 import { goldenEvents } from './golden-events.js';
 import { readLock } from './lock.js';
 import { assertShape } from './shape.js';
@@ -15,7 +15,7 @@ import { storedRuns } from './stored-events.js';
 const golden = await goldenEvents();
 const runs = await storedRuns();
 
-test('every version of every event that was ever written has a golden event', async () => {
+test('every version of every event has a golden event', async () => {
   const { Envelope: _, ...locked } = await readLock();
   expect([...golden.keys()]).toEqual(Object.keys(locked));
   const ever = Object.entries(schemaVersions).flatMap(([type, today]) =>
@@ -24,7 +24,7 @@ test('every version of every event that was ever written has a golden event', as
   expect([...golden.keys()]).toEqual(ever.toSorted());
 });
 
-test.each([...golden])('%s is read as an event of today, and folded', (name, stored) => {
+test.each([...golden])('%s is upcast and folded', (name, stored) => {
   expect(`${stored.type}@${stored.schemaVersion}`).toBe(name);
   assertShape(stored);
   const event = upcast(stored);
@@ -35,7 +35,7 @@ test.each([...golden])('%s is read as an event of today, and folded', (name, sto
   expect(evolve(order, event)).toMatchObject({ version: event.version, updatedAt: event.occurredAt });
 });
 
-test('a field too many, too few or of another type is not let through', () => {
+test('a field too many, too few or of another type is rejected', () => {
   const stored = golden.get('NoteAdded@1');
   if (stored === undefined) throw new Error('no golden NoteAdded');
   expect(() => assertShape({ ...stored, data: { text: 'hello', by: 'me' } })).toThrow('no NoteAdded@1');
@@ -50,8 +50,10 @@ function created() {
   return fold(stored === undefined ? [] : [upcast(stored)]);
 }
 
-test('what every stored run has written is of a known shape', () => {
-  for (const { events } of runs.values()) for (const event of events) assertShape(event);
+test('every event of every stored run has a known shape', () => {
+  const events = [...runs.values()].flatMap((run) => run.events);
+  expect(events.length).toBeGreaterThan(runs.size);
+  for (const event of events) assertShape(event);
 });
 
 test('the fold of old events is the state that the code which wrote them had', () => {
@@ -64,7 +66,7 @@ test('the fold of old events is the state that the code which wrote them had', (
   expect(fold(eachOnce(first.events))).toStrictEqual(order);
 });
 
-test('an order of any stored run, decided anew in a replay, is the order that was stored, under the same rules', () => {
+test('a replay of a stored run decides the order that was stored, under the same rules', () => {
   const firsts = [...runs.values()].filter(({ start }) => 'create' in start);
   for (const { start, events } of firsts) {
     if (!('create' in start) || events[0] === undefined) throw new Error('not stored');

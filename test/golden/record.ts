@@ -1,9 +1,9 @@
 import { writeFile } from 'node:fs/promises';
 import { expect, test } from '@jest/globals';
 import { type StoredEvent, schemaVersions } from '../../src/order/events.js';
+import { writeCatalogue } from './catalogue.js';
 import { eventSchemas, eventSources } from './event-schemas.js';
 import { goldenEvents, goldenFile } from './golden-events.js';
-import { writeCatalogue } from './catalogue.js';
 import { additions, readLock, violations, writeLock } from './lock.js';
 import { storedRuns } from './stored-events.js';
 

@@ -12,7 +12,7 @@ beforeAll(async () => {
 });
 afterAll(() => database.close());
 
-test('a pace does not delay the first change, and holds back the next ones', async () => {
+test('a pace delays the next changes, but not the first', async () => {
   const { db } = database;
   const pipeline = [{ $project: { of: '$documentKey._id' } }];
   const stream = await openChangeStream<{ of: number }>(db, { collection: 'paced', pipeline, paceMs });
@@ -29,7 +29,7 @@ test('a pace does not delay the first change, and holds back the next ones', asy
   }
 });
 
-test('without a pace, each change is read as soon as it is asked for', async () => {
+test('without a pace, each change is read as soon as the reader asks', async () => {
   const { db } = database;
   const pipeline = [{ $project: { of: '$documentKey._id' } }];
   const stream = await openChangeStream<{ of: number }>(db, { collection: 'unpaced', pipeline });

@@ -3,11 +3,11 @@ import { afterAll, expect, test } from '@jest/globals';
 import { type CommandStartedEvent, MongoClient } from 'mongodb';
 import { record } from '../../src/log/journal/recording.js';
 import { duplicatesIn } from '../../src/mongodb/durability.js';
-import { isMongoOutage } from '../../src/outages/mongo-outage.js';
-import { logOf } from '../support/database.js';
-import { states } from '../order/examples.js';
-import { shared, uniqueName } from '../support/servers.js';
 import { orderLog } from '../../src/order-log.js';
+import { isMongoOutage } from '../../src/outages/mongo-outage.js';
+import { states } from '../order/examples.js';
+import { logOf } from '../support/database.js';
+import { shared, uniqueName } from '../support/servers.js';
 
 /** A connection with weaker default write and read concerns. */
 const client = new MongoClient(shared.mongodbUri, {
@@ -21,7 +21,7 @@ afterAll(async () => {
   await client.close();
 });
 
-test('an event is recorded when a majority has it on disk, whatever the connection asks for', async () => {
+test('an event is recorded when a majority has it on disk, whatever the connection’s options say', async () => {
   const commands: CommandStartedEvent[] = [];
   client.on('commandStarted', (event) => commands.push(event));
   const log = logOf(states.confirmed, randomUUID());
@@ -37,7 +37,7 @@ test('an event is recorded when a majority has it on disk, whatever the connecti
   for (const { command } of reads) expect(command['readConcern']).toMatchObject({ level: 'majority' });
 });
 
-test('what a bulk insert met that was there already is told from everything else that may go wrong', async () => {
+test('duplicate keys of a bulk insert are told apart from all other errors', async () => {
   const things = db.collection<{ _id: number }>('things');
   await things.insertOne({ _id: 2 });
   const documents = [1, 2, 3].map((_id) => ({ _id }));

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import { nextDeadline } from '../../src/order/deadlines.js';
 import type { PaymentFact } from '../../src/order/commands.js';
+import { nextDeadline } from '../../src/order/deadlines.js';
 import { isFinished } from '../../src/order/order.js';
 import { toView } from '../../src/order/view.js';
 import { amend, cancel, capture, day, dispatch, hour, oneOfA, ship, states, total } from './examples.js';
@@ -10,8 +10,8 @@ const reference = states.authorizing.owed('authorize').key;
 const authorized: PaymentFact = { reference, authorizationId: 'pay-1', outcome: 'authorized' };
 const declined: PaymentFact = { reference, authorizationId: 'pay-1', outcome: 'declined', code: 'no_funds' };
 
-describe('a payment the provider calls pending', () => {
-  test('has a deadline that the answer starts', () => {
+describe('a pending payment', () => {
+  test('has a deadline that starts with the provider’s answer', () => {
     const later = states.authorizing.wait(5 * hour);
     const pending = given(later)
       .whenSettled('authorize', { type: 'pending', authorizationId: 'pay-1' })
@@ -22,7 +22,7 @@ describe('a payment the provider calls pending', () => {
     expect(nextDeadline(pending.order)).toEqual({ name: 'payment-deadline', at: '2026-01-02T05:00:00.000Z' });
     expect(toView(pending.order).paymentStatus).toBe('pending');
   });
-  test('the webhook authorizes it', () => {
+  test('is authorized by a webhook', () => {
     given(states.paymentPending.wait(hour))
       .whenLearned(authorized)
       .thenEvents(
@@ -33,7 +33,7 @@ describe('a payment the provider calls pending', () => {
         { type: 'OrderConfirmed', data: {} },
       );
   });
-  test('the webhook declines it, with or without saying why', () => {
+  test('is declined by a webhook, with or without a reason', () => {
     given(states.paymentPending)
       .whenLearned(declined)
       .thenEvents(
@@ -45,7 +45,7 @@ describe('a payment the provider calls pending', () => {
     expect(rejected.order).toMatchObject({ status: 'rejected', declined: 'declined' });
     expect(owedTypes(rejected.order)).toEqual(['release']);
   });
-  test('never settled: expired, stock released, payment voided', () => {
+  test('expires the order if it is never settled: stock is released, the payment voided', () => {
     const expired = given(states.paymentPending)
       .whenPassed(day)
       .thenEvents(
@@ -56,7 +56,7 @@ describe('a payment the provider calls pending', () => {
     expect(nextDeadline(expired.order)).toBeUndefined();
     expect(isFinished(expired.settleAll().order)).toBe(true);
   });
-  test('a late webhook finds an expired order: what it authorized is voided', () => {
+  test('is voided if a late webhook authorizes it after the order expired', () => {
     const late = states.paymentPending.wait(day).learn(authorized);
     expect(late.order.status).toBe('expired');
     expect(late.settleAll().order.authorizations).toMatchObject([{ status: 'voided' }]);
@@ -65,7 +65,7 @@ describe('a payment the provider calls pending', () => {
       .whenLearned(declined)
       .thenRefused({ code: 'payment_not_wanted', message: 'nothing waits for payment pay-1 any more' });
   });
-  test('cancelled meanwhile: the webhook changes nothing', () => {
+  test('is not changed by a webhook once the order is cancelled', () => {
     const cancelled = states.paymentPending.do(cancel);
     given(cancelled).whenLearned(declined).thenRefused({ code: 'payment_not_wanted' });
     expect(cancelled.learn(authorized).settleAll().order).toMatchObject({
@@ -73,7 +73,7 @@ describe('a payment the provider calls pending', () => {
       authorizations: [{ status: 'voided' }],
     });
   });
-  test('replaced by a new method meanwhile: it is voided, whatever the webhook says', () => {
+  test('is voided once a new method replaces it, whatever the webhook says', () => {
     const topUp = states.confirmed
       .do(ship(oneOfA), ship(), dispatch('s1'), dispatch('s2'))
       .settle('deduct')
@@ -92,8 +92,8 @@ describe('a payment the provider calls pending', () => {
   });
 });
 
-describe('a webhook that comes before the answer to the authorization is that answer', () => {
-  test('authorized', () => {
+describe('a webhook that comes before the answer to the authorization counts as that answer', () => {
+  test('and authorizes the payment', () => {
     const confirmed = states.authorizing.learn(authorized);
     expect(confirmed.order).toMatchObject({ status: 'confirmed', owed: [] });
     expect(confirmed.order.authorizations).toMatchObject([{ reference, amount: total }]);
@@ -106,7 +106,7 @@ describe('a webhook that comes before the answer to the authorization is that an
       .thenEvents();
     expect(owed).toHaveLength(1);
   });
-  test('declined', () => {
+  test('and declines the payment', () => {
     given(states.authorizing)
       .whenLearned(declined)
       .thenEvents(
@@ -118,17 +118,17 @@ describe('a webhook that comes before the answer to the authorization is that an
   });
 });
 
-describe('a webhook about', () => {
-  test('a payment that is authorized already', () =>
+describe('a webhook is refused', () => {
+  test('about a payment that is authorized already', () =>
     given(states.confirmed).whenLearned(authorized).thenRefused({
       code: 'payment_not_pending',
       message: 'payment pay-1 is authorized already',
     }));
-  test('an unknown payment', () =>
+  test('about an unknown payment', () =>
     given(states.confirmed)
       .whenLearned({ ...authorized, authorizationId: 'pay-9' })
       .thenRefused({ code: 'payment_unknown' }));
-  test('another effect than an authorization', () =>
+  test('about an effect other than an authorization', () =>
     given(states.capturing)
       .whenLearned({
         ...authorized,
@@ -158,20 +158,20 @@ describe('an authorization', () => {
     expect(expired.owed('authorize').amount).toBe(total);
     expect(toView(expired.settleAll().order).captured).toBe(total);
   });
-  test('may have lapsed when it is voided', () => {
+  test('may have lapsed when its void is settled', () => {
     const lapsed = given(states.cancelling)
       .whenSettled('void', { type: 'expired' })
       .thenEvents({ type: 'AuthorizationExpired', data: { authorizationId: 'pay-1' } });
     expect(isFinished(lapsed.settle('release').order)).toBe(true);
   });
-  test('that is partly captured: only what is short is authorized again', () => {
+  test('that is partly captured is renewed only for the amount that is missing', () => {
     const late = states.partlyDispatched
       .wait(8 * day)
       .do(ship(), dispatch('s2'))
       .settle('deduct');
     expect(late.owed('authorize').amount).toBe(total - 2320);
   });
-  test('of several, the first to end is the next deadline', () => {
+  test('that expires first of several is the next deadline', () => {
     const amended = states.confirmed
       .do(amend({ sku: 'A-1', quantity: 3 }))
       .wait(day)

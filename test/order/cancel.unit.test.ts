@@ -4,7 +4,7 @@ import { toView } from '../../src/order/view.js';
 import { allLines, amend, cancel, dispatch, hold, oneOfA, oneOfB, ship, states } from './examples.js';
 import { eventTypes, given, owedTypes } from './specification.js';
 
-test('says what it cancels', () => {
+test('a cancellation records what it cancels', () => {
   given(states.confirmed)
     .when(cancel)
     .thenEvents({ type: 'OrderCancelled', data: { reason: 'changed my mind', lines: allLines } });
@@ -13,7 +13,7 @@ test('says what it cancels', () => {
     .thenEvents({ type: 'OrderCancelled', data: { reason: 'changed my mind', lines: [oneOfA, oneOfB] } });
 });
 
-test('gives back the stock and the authorization, then the order is at its end', () => {
+test('a cancellation releases the stock and voids the authorization, then the order is finished', () => {
   expect(owedTypes(states.cancelling.order)).toEqual(['release', 'void']);
   const released = given(states.cancelling)
     .whenSettled('release')
@@ -25,54 +25,54 @@ test('gives back the stock and the authorization, then the order is at its end',
   expect(toView(voided.order)).toMatchObject({ status: 'cancelled', paymentStatus: 'voided', authorized: 0 });
 });
 
-describe('while a reservation is in flight', () => {
+describe('a cancellation during a reservation', () => {
   const cancelling = states.reserving.do(cancel);
 
-  test('it stays owed under its key, and nothing else is', () => {
+  test('keeps it owed under its key, and owes nothing else', () => {
     expect(cancelling.order.owed).toEqual(states.reserving.order.owed);
     expect(isFinished(cancelling.order)).toBe(false);
   });
-  test('what it reserved is released', () => {
+  test('releases what was reserved', () => {
     const reserved = cancelling.settle('reserve');
     expect(owedTypes(reserved.order)).toEqual(['release']);
     expect(isFinished(reserved.settle('release').order)).toBe(true);
   });
-  test('what it did not get needs no release', () => {
+  test('releases nothing if nothing was reserved', () => {
     const refused = cancelling.settle('reserve', { type: 'out_of_stock', missing: [] });
     expect(refused.order.status).toBe('cancelled');
     expect(isFinished(refused.order)).toBe(true);
   });
 });
 
-describe('while an authorization is in flight', () => {
+describe('a cancellation during an authorization', () => {
   const cancelling = states.authorizing.do(cancel);
 
-  test('the stock is released at once, the authorization stays owed', () =>
+  test('releases the stock at once, and the authorization stays owed', () =>
     expect(owedTypes(cancelling.order)).toEqual(['authorize', 'release']));
-  test('what was authorized is voided', () => {
+  test('voids what was authorized', () => {
     const authorized = cancelling.settle('release').settle('authorize');
     expect(authorized.order.status).toBe('cancelled');
     expect(owedTypes(authorized.order)).toEqual(['void']);
     expect(isFinished(authorized.settle('void').order)).toBe(true);
   });
-  test('what is pending is voided, and never times out', () => {
+  test('voids what is pending, which never times out', () => {
     const pending = cancelling.settle('authorize', { type: 'pending', authorizationId: 'pay-1' });
     expect(owedTypes(pending.order)).toEqual(['release', 'void']);
     expect(eventTypes(pending.wait(100 * 86_400_000))).not.toContain('PaymentTimedOut');
   });
-  test('declined leaves nothing to void', () => {
+  test('voids nothing if the authorization was declined', () => {
     const declined = cancelling.settle('release').settle('authorize', { type: 'declined', code: 'no' });
     expect(declined.order.status).toBe('cancelled');
     expect(isFinished(declined.order)).toBe(true);
   });
 });
 
-describe('while a capture is in flight', () => {
+describe('a cancellation during a capture', () => {
   const cancelling = states.partlyInShipment.do(dispatch()).settle('deduct').do(cancel);
 
-  test('the authorization is not voided before the capture is settled', () =>
+  test('does not void the authorization before the capture is settled', () =>
     expect(owedTypes(cancelling.order)).toEqual(['capture', 'release']));
-  test('what was captured stays: it is for goods on their way', () => {
+  test('leaves what was captured, which pays for goods on their way', () => {
     const captured = cancelling.settle('release').settle('capture');
     expect(owedTypes(captured.order)).toEqual(['void']);
     const voided = given(captured)
@@ -80,27 +80,27 @@ describe('while a capture is in flight', () => {
       .thenEvents({ type: 'AuthorizationVoided', data: { authorizationId: 'pay-1', amount: 5221 - 2320 } });
     expect(toView(voided.order)).toMatchObject({ status: 'confirmed', captured: 2320, authorized: 2320 });
   });
-  test('a declined capture keeps the authorization for another try', () => {
+  test('keeps the authorization for another try if the capture was declined', () => {
     const declined = cancelling.settle('release').settle('capture', { type: 'declined', code: 'no' });
     expect(owedTypes(declined.order)).toEqual([]);
     expect(toView(declined.order).allowedCommands).toEqual(['capture', 'write-off', 'notes']);
   });
 });
 
-test('while goods leave the stock, only the others are released', () => {
+test('a cancellation during a deduction releases only the other goods', () => {
   const cancelling = states.partlyInShipment.do(dispatch(), cancel);
   expect(owedTypes(cancelling.order)).toEqual(['deduct', 'release']);
   expect(cancelling.owed('release').lines).toEqual([oneOfA, oneOfB]);
   expect(cancelling.settle('release').settle('deduct').order.reserved).toEqual([]);
 });
 
-test('shipments that were not dispatched are cancelled, the others go on', () => {
+test('a cancellation cancels undispatched shipments, and leaves the others', () => {
   const cancelled = states.partlyDispatched.do(ship(oneOfB), cancel);
   expect(cancelled.order.shipments.map(({ status }) => status)).toEqual(['dispatched', 'cancelled']);
   given(cancelled).when(dispatch('s2')).thenRefused({ message: 'shipment s2 is cancelled' });
 });
 
-test('an amendment half-way is dropped with the order, whatever its answers', () => {
+test('a cancellation ends an unfinished amendment, whatever its effects answer', () => {
   const reserving = states.amendmentReserving.do(cancel);
   expect(reserving.order.amendment).toBeUndefined();
   const reserved = reserving.settle('void').settle('reserve');
@@ -113,7 +113,7 @@ test('an amendment half-way is dropped with the order, whatever its answers', ()
   expect(authorized.order.authorizations.map(({ status }) => status)).toEqual(['voided', 'voided']);
 });
 
-test('a person holds nothing any more', () => {
+test('a cancellation removes the holds of persons', () => {
   expect(states.held.do(cancel).order.holds).toEqual([]);
   expect(states.partlyDispatched.do(hold, cancel).order.holds).toEqual([]);
   expect(states.captureDeclinedPartly.do(hold, cancel).order.holds).toMatchObject([

@@ -16,7 +16,7 @@ import {
 } from './examples.js';
 import { Scenario, eventTypes, given, owedTypes } from './specification.js';
 
-test('a capture', () => {
+test('a capture is recorded with its shipment, its authorization and its amount', () => {
   given(states.capturing)
     .whenSettled('capture', { type: 'captured', captureId: 'cap-1' })
     .thenEvents({
@@ -35,7 +35,7 @@ describe('a declined capture', () => {
       );
     expect(owedTypes(states.captureDeclined.order)).toEqual([]);
   });
-  test('is what an authorization comes to that lapses again and again before its time', () => {
+  test('follows when authorizations keep lapsing before their time', () => {
     const lapse = (order: typeof states.capturing) => order.settle('capture', { type: 'expired' });
     let lapsed = states.capturing;
     for (let count = 0; count < 3; count += 1) lapsed = lapse(lapsed).settle('authorize');
@@ -54,7 +54,7 @@ describe('a declined capture', () => {
     // Authorizations that expired on time do not count towards giving up.
     expect(eventTypes(lapse(lapsed.wait(8 * day)), lapsed.wait(8 * day))).toEqual(['AuthorizationExpired']);
   });
-  test('a new try has a key of its own; the hold is released when the money is there', () => {
+  test('is retried under a new key, and the hold is released once it is paid', () => {
     const again = given(states.captureDeclined)
       .when(capture())
       .thenEvents({ type: 'CaptureRequested', data: {} });
@@ -62,12 +62,12 @@ describe('a declined capture', () => {
     expect(again.owed('capture').key).not.toBe(states.capturing.owed('capture').key);
     expect(eventTypes(again.settle('capture'), again)).toEqual(['PaymentCaptured', 'OrderReleased']);
   });
-  test('declined again: held still, and once', () => {
+  test('that is declined again stays held, once', () => {
     const again = states.captureRetrying.settle('capture', { type: 'declined', code: 'no_funds' });
     expect(eventTypes(again, states.captureRetrying)).toEqual(['CaptureDeclined']);
     expect(again.order.holds).toHaveLength(1);
   });
-  test('a new method is authorized first, the old authorization is voided after the capture', () => {
+  test('with a new method: the new one is authorized first, the old one voided after the capture', () => {
     const retried = given(states.captureDeclined)
       .when(capture('tok_new'))
       .thenEvents({ type: 'CaptureRequested', data: { payment: { method: 'tok_new' } } });
@@ -78,14 +78,14 @@ describe('a declined capture', () => {
       { captured: total, status: 'authorized', retired: false },
     ]);
   });
-  test('a new method that is declined too', () => {
+  test('with a new method that is declined too waits for a command again', () => {
     const declined = states.captureDeclined
       .do(capture('tok_new'))
       .settle('authorize', { type: 'declined', code: 'no_funds' });
     expect(toView(declined.order).allowedCommands).toEqual(['capture', 'write-off', 'notes']);
     expect(declined.order.declined).toBeUndefined();
   });
-  test('a new method that stays pending times out, and awaits a command again', () => {
+  test('with a new method that stays pending waits for a command after the time-out', () => {
     const pending = states.captureDeclined
       .do(capture('tok_new'))
       .settle('authorize', { type: 'pending', authorizationId: 'pay-2' });
@@ -93,7 +93,7 @@ describe('a declined capture', () => {
     expect(eventTypes(timedOut, pending)).toEqual(['PaymentTimedOut']);
     expect(toView(timedOut.settleAll().order).allowedCommands).toEqual(['capture', 'write-off', 'notes']);
   });
-  test('written off: the amount is named, the authorization voided', () => {
+  test('that is written off is recorded with its amount, and the authorization is voided', () => {
     const written = given(states.captureDeclined)
       .when(writeOff)
       .thenEvents(
@@ -103,7 +103,7 @@ describe('a declined capture', () => {
     expect(owedTypes(written.order)).toEqual(['void']);
     expect(written.do(deliver()).order.status).toBe('completed');
   });
-  test('of one shipment does not stop the capture of another that is dispatched', () => {
+  test('of one shipment does not stop the capture of another', () => {
     const both = states.confirmed.do(ship(oneOfA), ship(), dispatch('s1'), dispatch('s2'));
     const declined = both
       .settle('deduct')
@@ -119,7 +119,7 @@ describe('a declined capture', () => {
   });
 });
 
-test('what a replaced method had authorized counts no more, not even until it is voided', () => {
+test('what a replaced method had authorized no longer counts, even before it is voided', () => {
   const most = Number.MAX_SAFE_INTEGER;
   const lines = [{ sku: 'A-1', quantity: 1, unitPrice: most }];
   const replaced = Scenario.empty
@@ -134,14 +134,14 @@ test('what a replaced method had authorized counts no more, not even until it is
   expect(toView(replaced.order).authorized).toBe(most);
 });
 
-describe('from several authorizations', () => {
+describe('a capture from several authorizations', () => {
   const amended = states.amendmentAuthorizing.settleAll().do(ship(), dispatch()).settle('deduct');
 
-  test('one after the other', () => {
+  test('uses one after the other', () => {
     expect(amended.owed('capture')).toMatchObject({ authorizationId: 'pay-1', amount: total });
     expect(amended.settle('capture').owed('capture').amount).toBe(1499);
   });
-  test('declined half-way: a try, or a write-off, is for the rest', () => {
+  test('that is declined half-way is retried or written off for the rest', () => {
     const half = amended.settle('capture').settle('capture', { type: 'declined', code: 'no' });
     given(half)
       .when(writeOff)
@@ -154,7 +154,7 @@ describe('from several authorizations', () => {
   });
 });
 
-describe('a method is replaced while the old one is still being asked', () => {
+describe('a method that is replaced while it is being authorized', () => {
   // The capture of s1 is declined. For s2, whose authorization has expired, the old method is being
   // authorized when the new one arrives.
   const asking = states.confirmed
@@ -165,20 +165,20 @@ describe('a method is replaced while the old one is still being asked', () => {
     .settle('capture', { type: 'expired' })
     .do(capture('tok_new'));
 
-  test('its refusal decides nothing: the new one is asked', () => {
+  test('decides nothing if it is declined: the new method is authorized', () => {
     expect(asking.owed('authorize').method).toBe('tok_ok');
     const declined = asking.settle('authorize', { type: 'declined', code: 'no' });
     expect(eventTypes(declined, asking)).toEqual(['PaymentDeclined']);
     expect(declined.order.shipments.map(({ charge }) => charge?.status)).toEqual(['due', 'due']);
     expect(declined.owed('authorize')).toMatchObject({ method: 'tok_new', amount: 2320 });
   });
-  test('what it authorized is not captured', () => {
+  test('is not captured if it is authorized', () => {
     const done = asking.settleAll();
     const [, old, ...others] = done.order.authorizations;
     expect(old).toMatchObject({ retired: true, captured: 0, status: 'voided' });
     expect(others.map(({ captured }) => captured)).toEqual([2320, 2901]);
   });
-  test('a capture under way counts', () => {
+  test('counts if its capture was under way', () => {
     const both = states.confirmed.do(ship(oneOfA), ship(), dispatch('s1'), dispatch('s2'));
     const replaced = both
       .settle('deduct')
@@ -192,7 +192,7 @@ describe('a method is replaced while the old one is still being asked', () => {
   });
 });
 
-test('a refusal is of the shipment whose goods have left the stock', () => {
+test('a declined payment counts for the shipment whose goods have left the stock', () => {
   const s2First = states.confirmed
     .do(ship(oneOfA), ship(oneOfB))
     .wait(8 * day)

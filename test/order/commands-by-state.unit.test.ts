@@ -52,7 +52,7 @@ const commands: Readonly<Record<Segment, FollowUpCommand>> = {
   notes: note,
 };
 
-// Each row extends an earlier one with its differences.
+// Each row is an earlier one with some changes.
 const pending: Row = {
   hold: ['OrderHeld'],
   release: 'the order is not held',
@@ -245,7 +245,7 @@ describe.each(Object.keys(states) as StateName[])('%s', (name) => {
     expect(outcome).toEqual(table[name][segment]);
   });
 
-  test('allowedCommands says so too', () => {
+  test('is in allowedCommands if it is allowed', () => {
     const view = toView(order);
     const shown = [view, ...view.shipments, ...view.returns].flatMap((part) => part.allowedCommands);
     const accepted = (Object.keys(commands) as Segment[]).filter(

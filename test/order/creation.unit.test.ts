@@ -1,5 +1,5 @@
-import { append } from '../../src/order-log.js';
 import { describe, expect, test } from '@jest/globals';
+import { append } from '../../src/order-log.js';
 import { type CommandData, limits } from '../../src/order/commands.js';
 import { evolve } from '../../src/order/evolve.js';
 import { create, hold, orderData, states, terms, total } from './examples.js';
@@ -30,7 +30,7 @@ test('an order is created with its total, and owes the reservation of its goods'
   ]);
 });
 
-test('what is not given is nothing: fee, tax, discount, tags', () => {
+test('omitted members count as nothing: fee, tax, discount and tags', () => {
   const { customer, currency, payment } = orderData;
   const data = { customer, currency, payment, terms, lines: [line] };
   given(Scenario.empty)
@@ -41,7 +41,7 @@ test('what is not given is nothing: fee, tax, discount, tags', () => {
     });
 });
 
-test('an order that a newer gateway has taken waits for a newer worker', () => {
+test('an order that a newer gateway has accepted waits for a newer worker', () => {
   expect(() => Scenario.empty.do(create({ rules: 3 }))).toThrow('rules 3 are newer than this code');
 });
 
@@ -50,7 +50,7 @@ test('the note of an order is its first note', () => {
   expect(notes).toEqual([{ text: 'ring twice', at: '2026-01-01T00:00:00.000Z', actor: 'tester' }]);
 });
 
-test('goods first, then money, then the order is confirmed', () => {
+test('goods are reserved first, then money is authorized, then the order is confirmed', () => {
   const created = Scenario.empty.do(create());
   const reserved = given(created)
     .whenSettled('reserve')
@@ -73,7 +73,7 @@ test('goods first, then money, then the order is confirmed', () => {
   expect(owedTypes(confirmed.order)).toEqual([]);
 });
 
-test('out of stock: rejected, nothing to undo', () => {
+test('an order that is out of stock is rejected, with nothing to undo', () => {
   const missing = [{ sku: 'A-1', requested: 2, available: 1 }];
   const rejected = given(states.reserving)
     .whenSettled('reserve', { type: 'out_of_stock', missing })
@@ -84,7 +84,7 @@ test('out of stock: rejected, nothing to undo', () => {
   expect(owedTypes(rejected.order)).toEqual([]);
 });
 
-test('declined: rejected, and the stock is released', () => {
+test('an order whose payment is declined is rejected, and its stock is released', () => {
   const rejected = given(states.authorizing)
     .whenSettled('authorize', { type: 'declined', code: 'no_funds' })
     .thenEvents(
@@ -94,7 +94,7 @@ test('declined: rejected, and the stock is released', () => {
   expect(rejected.owed('release').lines).toEqual(states.authorizing.order.reserved);
 });
 
-describe('what no order can be', () => {
+describe('an order is refused with', () => {
   const many = Array.from({ length: limits.lines + 1 }, (_, index) => ({ ...line, sku: `S-${index}` }));
   const wrong: readonly [string, Partial<CommandData['CreateOrder']>, string, string][] = [
     ['an unknown currency', { currency: 'EURO' }, 'unknown_currency', '/currency'],
@@ -145,7 +145,7 @@ describe('what no order can be', () => {
     given(Scenario.empty).when(create(changes)).thenRefused({ kind: 'invalid', code, pointer }),
   );
 
-  test('the largest order there is: every limit reached at once', () => {
+  test('the largest possible order reaches every limit at once', () => {
     const data = {
       lines: [{ sku: 'A', quantity: 1, unitPrice: limits.amount }],
       shippingFee: 0,
@@ -156,13 +156,13 @@ describe('what no order can be', () => {
   });
 });
 
-test('an order is created once', () =>
+test('an order is created only once', () =>
   given(states.confirmed).when(create()).thenRefused({ kind: 'not_allowed', code: 'order_exists' }));
 
-test('a command to no order', () =>
+test('a command to an order that does not exist is refused', () =>
   given(Scenario.empty).when(hold).thenRefused({ kind: 'not_found', code: 'order_not_found' }));
 
-test('a log that does not start with OrderCreated is no order', () => {
+test('a log that does not start with OrderCreated is refused', () => {
   const [, reserved] = states.authorizing.log;
   if (reserved === undefined) throw new Error('two events at least');
   expect(() => evolve(undefined, reserved)).toThrow('starts with StockReserved');

@@ -14,16 +14,16 @@ test('an effect keeps its key until it is settled, whatever happens meanwhile', 
   expect(states.authorizing.do(note, cancel).owed('authorize')).toEqual(effect);
 });
 
-describe('an answer that comes again, or too late, leads to nothing', () => {
+describe('an answer that is repeated, or comes too late, changes nothing:', () => {
   test('the same answer', () => {
     const effect = states.reserving.owed('reserve');
     given(states.authorizing).whenAnswered<'reserve'>(effect, { type: 'reserved' }).thenEvents();
   });
-  test('another answer', () => {
+  test('a different answer', () => {
     const effect = states.authorizing.owed('authorize');
     given(states.confirmed).whenAnswered<'authorize'>(effect, { type: 'declined', code: 'no' }).thenEvents();
   });
-  test('to a try that was followed by another', () => {
+  test('an answer to an attempt that another one followed', () => {
     const first = states.capturing.owed('capture');
     given(states.captureDeclined.do(capture()))
       .whenAnswered<'capture'>(first, { type: 'captured', captureId: 'cap-9' })
@@ -31,7 +31,7 @@ describe('an answer that comes again, or too late, leads to nothing', () => {
   });
 });
 
-test('the fold of the log is the state, in one go or in two', () => {
+test('the fold of the log is the state, in one pass or in two', () => {
   for (const { log, order } of Object.values<Scenario>(states)) {
     expect(fold(log)).toStrictEqual(order);
     expect(fold(log.slice(2), fold(log.slice(0, 2)))).toStrictEqual(order);
@@ -39,7 +39,7 @@ test('the fold of the log is the state, in one go or in two', () => {
   expect(fold([])).toBeUndefined();
 });
 
-test('a rejected message changes nothing but the version', () => {
+test('a refused message changes only the version', () => {
   const { log, order } = states.confirmed;
   const last = log.at(-1);
   if (last === undefined) throw new Error('no event');
@@ -49,7 +49,7 @@ test('a rejected message changes nothing but the version', () => {
   expect(rest).toStrictEqual({ ...order, version: 5 });
 });
 
-test('the view of an order shows no more than it has', () => {
+test('the view of an order shows only what the order has', () => {
   const absent = ['holdReason', 'cancelReason', 'shippingAddress', 'amendment', 'returnsUntil'];
   expect(Object.keys(toView(states.reserving.order)).filter((key) => absent.includes(key))).toEqual([]);
   expect(toView(states.reserving.order)).toMatchObject({ paymentStatus: 'none', fulfillmentStatus: 'none' });
@@ -72,7 +72,7 @@ test('the view of an order shows no more than it has', () => {
   });
 });
 
-describe('what this version does not know is never guessed at', () => {
+describe('an older version refuses what it does not know:', () => {
   const type = 'FromTheFuture';
 
   test('an event', () => {

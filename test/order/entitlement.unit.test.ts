@@ -56,16 +56,16 @@ function capturedByLine({ order }: Scenario): readonly (readonly number[])[] {
   return order.shipments.map(({ charge }) => (charge?.lines ?? []).map(({ captured }) => captured));
 }
 
-describe('goods that were not paid refund nothing', () => {
+describe('unpaid goods refund nothing', () => {
   const half = (rules: number) =>
     unpaid(shipped(confirmed([a, b], { rules }), 's1', oneA), 's2', oneB).do(deliver('s1'), deliver('s2'));
 
-  test('and paid goods all that was paid for them', () =>
+  test('and paid goods refund all that was paid for them', () =>
     expect(refundsOf(half(2), [oneB], [oneA])).toEqual([0, 10_000]));
   test('if the paid goods come back first', () =>
     expect(refundsOf(half(2), [oneA], [oneB])).toEqual([10_000, 0]));
-  test('or together', () => expect(refundsOf(half(2), [oneB, oneA])).toEqual([10_000]));
-  test('an order of rules 1 goes on as its history says', () => {
+  test('or if both come back together', () => expect(refundsOf(half(2), [oneB, oneA])).toEqual([10_000]));
+  test('unless the order has rules 1, whose history says otherwise', () => {
     expect(refundsOf(half(1), [oneB], [oneA])).toEqual([5_000, 5_000]);
     const { rules, shipments, refunds, returns } = half(1).do(
       requestReturn(oneB),
@@ -82,7 +82,7 @@ describe('goods that were not paid refund nothing', () => {
   });
 });
 
-describe('of a SKU, units that were paid are counted as returned first', () => {
+describe('of one SKU, paid units count as returned first', () => {
   const two = confirmed([{ ...a, quantity: 2 }]);
   const paidLast = shipped(unpaid(two, 's1', oneA), 's2', oneA);
 
@@ -90,13 +90,13 @@ describe('of a SKU, units that were paid are counted as returned first', () => {
     const delivered = paidLast.do(deliver('s1'), deliver('s2'));
     expect(refundsOf(delivered, [oneA], [oneA])).toEqual([10_000, 0]);
   });
-  test('once they are delivered: what is on its way cannot have come back', () => {
+  test('once they are delivered, because goods on their way cannot come back', () => {
     const first = paidLast.do(deliver('s1'));
     expect(refundsOf(first, [oneA])).toEqual([0]);
     const returned = first.do(requestReturn(oneA), receive(), deliver('s2'));
     expect(refundsOf(returned, [oneA])).toEqual([10_000]);
   });
-  test('as many as there are, then the unpaid ones', () => {
+  test('as many as were paid, then the unpaid ones', () => {
     const twoA = { ...oneA, quantity: 2 };
     const order = confirmed([{ ...a, quantity: 3 }]);
     const delivered = shipped(unpaid(order, 's1', oneA), 's2', twoA).do(deliver('s1'), deliver('s2'));
@@ -114,7 +114,7 @@ describe('a charge is spread over its lines', () => {
     expect(capturedByLine(order)).toEqual([[10_482, 5_241]]);
     expect(refundsOf(order, [oneB], [oneA])).toEqual([5_241, 10_482]);
   });
-  test('what is left of rounding goes to the largest remainders, among equals to the first', () => {
+  test('with the rest of rounding on the largest remainders, and the first of equal ones', () => {
     const lines = ['A-1', 'B-1', 'C-1'].map((sku) => ({ sku, quantity: 1, unitPrice: 100 }));
     expect(capturedByLine(delivered(confirmed(lines, { tax: 1 })))).toEqual([[101, 100, 100]]);
     expect(capturedByLine(delivered(confirmed(lines, { discount: 1 })))).toEqual([[100, 100, 99]]);
@@ -122,18 +122,18 @@ describe('a charge is spread over its lines', () => {
     // 10 × 1/7 = 1.43, × 2/7 = 2.86, × 4/7 = 5.71
     expect(capturedByLine(delivered(confirmed(uneven, { tax: 3 })))).toEqual([[1, 3, 6]]);
   });
-  test('in the order of the lines of the order, however its shipment names them', () => {
+  test('in the sequence of the order’s lines, however the shipment lists them', () => {
     const order = shipped(confirmed([a, { ...b, unitPrice: 10_000 }], { tax: 1 }), 's1', oneB, oneA);
     expect(order.order.shipments[0]?.charge?.lines).toMatchObject([
       { sku: 'A-1', captured: 10_001 },
       { sku: 'B-1', captured: 10_000 },
     ]);
   });
-  test('units of a line have equal parts, and the last has the rest', () => {
+  test('with equal parts for the units of a line, and the rest on the last', () => {
     const order = delivered(confirmed([{ ...a, quantity: 3, unitPrice: 33 }], { tax: 1 }));
     expect(refundsOf(order, [oneA], [oneA], [oneA])).toEqual([33, 33, 34]);
   });
-  test('a capture in part pays each line in part', () => {
+  test('with a part for each line if it is captured in part', () => {
     // Two authorizations: 12,000 and the 3,000 that the amendment adds.
     const amended = confirmed([{ ...a, unitPrice: 7_000 }, b])
       .do(amend({ ...a, unitPrice: 10_000 }, b))
@@ -149,7 +149,7 @@ describe('a charge is spread over its lines', () => {
   });
 });
 
-test('in however many captures a charge is taken, each line has its part of the charge in the end', () => {
+test('each line has its whole part once a charge is captured, in any number of captures', () => {
   fc.assert(
     fc.property(
       fc.array(
@@ -196,26 +196,26 @@ describe('a goodwill refund', () => {
       { refunded: 5_000, returned: 1 },
     ]);
   });
-  test('of all leaves nothing to refund', () => {
+  test('of everything leaves nothing to refund', () => {
     const none = delivered.do(refund(25_000)).settleAll();
     expect(refundsOf(none, [{ ...oneA, quantity: 2 }, oneB])).toEqual([0]);
   });
 });
 
-describe('a refund is paid out of the captures of what it belongs to', () => {
+describe('a refund is paid from the captures of its own goods', () => {
   const both = shipped(shipped(confirmed([a, b]), 's1', oneA), 's2', oneB).do(deliver('s1'), deliver('s2'));
   const [first, second] = both.order.captures.map(({ captureId }) => captureId);
 
-  test('not of the first that has enough', () => {
+  test('and not from the first capture that is large enough', () => {
     const received = both.do(requestReturn(oneB), receive());
     expect(received.owed('refund')).toMatchObject({ captureId: second, amount: 5_000 });
   });
-  test('also when it waits for another', () => {
+  test('also if it waits for another refund', () => {
     const waiting = both.do(requestReturn(oneB), requestReturn(oneA), receive('r1'), receive('r2'));
     expect(waiting.owed('refund')).toMatchObject({ refundId: 'f1', captureId: second });
     expect(waiting.settle('refund').owed('refund')).toMatchObject({ refundId: 'f2', captureId: first });
   });
-  test('shipment by shipment', () => {
+  test('or from one shipment after the other if it is goodwill', () => {
     const goodwill = given(both)
       .when(refund(3_000))
       .thenEvents({ type: 'RefundRequested', data: { refundId: 'f1', amount: 3_000, reason: 'sorry' } });

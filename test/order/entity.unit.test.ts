@@ -35,7 +35,7 @@ describe('the Web UI', () => {
     expect(orders.summary(effectOf(scenario))).toBe(summary);
   });
 
-  test('an authorization that is voided, and what is not known', () => {
+  test('shows a voided authorization, and unknown data as unknown', () => {
     const voided = {
       type: 'void',
       key: 'o-1:void:3',
@@ -64,7 +64,7 @@ test('each effect has its performer, and is settled by its outcome', () => {
   ]);
 });
 
-test('what an event makes owed belongs to the trace of the event', () => {
+test('an effect belongs to the trace of the event that made it owed', () => {
   const [created] = states.reserving.log;
   if (created === undefined) throw new Error('there is no event');
   const traceId = '4bf92f3577b34da6a3ce929d0e0e4736';
@@ -74,7 +74,7 @@ test('what an event makes owed belongs to the trace of the event', () => {
   expect(orders.effects(orders.evolve(undefined, created))[0]).not.toHaveProperty('traceId');
 });
 
-test('a command is decided, a cancellation of the workflow is one, and an answer names the parts', () => {
+test('a command is decided, a workflow’s cancellation is one, and an answer names the parts', () => {
   expect(orders.decide(confirmed, 'AddNote', { text: 'n' }, now)).toMatchObject({
     events: [{ type: 'NoteAdded' }],
   });
@@ -88,7 +88,7 @@ test('a command is decided, a cancellation of the workflow is one, and an answer
 });
 
 describe('a fact', () => {
-  test('is judged, received and known to wait', () => {
+  test('is judged, recorded, and recognized while it waits', () => {
     const { type, data } = deliveredFact;
     expect(facts?.judge(confirmed, type, data, now)).toMatchObject({ kind: 'waits' });
     expect(facts?.received(type, data, 'why')).toEqual({
@@ -113,7 +113,7 @@ describe('a fact', () => {
     });
   });
 
-  test('without an issuer is judged as before facts could wait', () => {
+  test('without an issuer is judged by the older rules', () => {
     const judge = (type: string, data: unknown, order = states.paymentPending.order) =>
       facts?.judgeWithoutIssuer?.(order, type, data, now);
     expect(judge(deliveredFact.type, deliveredFact.data)).toBeUndefined();

@@ -16,7 +16,7 @@ export const day = 24 * hour;
 
 export const terms: Terms = { paymentDeadline: day, returnWindow: 30 * day, authorizationTtl: 7 * day };
 
-/** 2 × 1999 + 1 × 500 + fee 490 + tax 333 − discount 100 = 5221: it cannot be split evenly. */
+/** 2 × 1999 + 1 × 500 + fee 490 + tax 333 − discount 100 = 5221, which cannot be split evenly. */
 export const orderData: CommandData['CreateOrder'] = {
   customer: { id: 'c-1', name: 'Ada Example' },
   currency: 'EUR',

@@ -1,7 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import { type Fact, limits, type PaymentFact } from '../../src/order/commands.js';
 import { fold } from '../../src/order/evolve.js';
-import { hasRoomForFacts, judgeFact, waitingFacts } from '../../src/order/facts.js';
+import { judgeFact } from '../../src/order/facts.js';
+import { hasRoomForFacts, waitingFacts } from '../../src/order/received-facts.js';
 import { cancel, deliver, deliveredFact, dispatch, dispatchedFact, ship, states } from './examples.js';
 import type { Scenario } from './specification.js';
 
@@ -17,7 +18,7 @@ function paid(outcome: PaymentFact['outcome'], more: Partial<PaymentFact> = {}):
 }
 
 describe('a fact that does not fit yet', () => {
-  test('waits in the log, and is applied when it fits, by the word of who reported it', () => {
+  test('waits in the log, and is applied under its own command id when it fits', () => {
     const waiting = states.confirmed.take(deliveredFact, 'webhook d-1');
     expect(types(waiting, states.confirmed)).toEqual(['FactReceived']);
     expect(waiting.order.facts).toMatchObject([
@@ -29,7 +30,7 @@ describe('a fact that does not fit yet', () => {
     expect(delivered.order).not.toHaveProperty('facts');
   });
 
-  test('is applied in the order of fitting, not of coming', () => {
+  test('is applied in the order in which facts fit, not in which they came', () => {
     const shipped = states.confirmed.take(deliveredFact, 'd').take(dispatchedFact, 'c').do(ship());
     expect(types(shipped, states.confirmed)).toEqual([
       'FactReceived',
@@ -40,7 +41,7 @@ describe('a fact that does not fit yet', () => {
     ]);
   });
 
-  test('waits no longer when the order says so for another reason', () => {
+  test('stops waiting when the order changes accordingly for another reason', () => {
     const waiting = states.deducting.take(dispatchedFact, 'c').take(deliveredFact, 'd');
     // The shipment was dispatched with that tracking number, and the second fact delivers it.
     expect(types(waiting, states.deducting)).toEqual(['FactReceived', 'ShipmentDelivered']);
@@ -55,7 +56,7 @@ describe('a fact that does not fit yet', () => {
     expect(delivered).not.toHaveProperty('facts');
   });
 
-  test('is named after a day, once, and still applied if it fits then', () => {
+  test('is reported once after a day, and is still applied if it fits later', () => {
     const unmatched = states.confirmed.take(deliveredFact, 'd').wait(2 * day);
     expect(unmatched.log.filter(({ type }) => type === 'FactUnmatched')).toMatchObject([
       { data: { factId: 'd', fact: 'ShipmentDelivered', reason: 'waited_too_long' } },
@@ -65,7 +66,7 @@ describe('a fact that does not fit yet', () => {
     expect(types(unmatched.do(ship(), dispatch()), unmatched)).toContain('ShipmentDelivered');
   });
 
-  test('is named at the end of the order', () => {
+  test('is reported at the end of the order', () => {
     const cancelled = states.confirmed
       .take(deliveredFact, 'd')
       .take(dispatchedFact, 'c')
@@ -77,7 +78,7 @@ describe('a fact that does not fit yet', () => {
     ]);
   });
 
-  test('finds room among a limited number, and of those a person was told of the latest are kept', () => {
+  test('counts towards a limit, and of the reported facts the latest are kept', () => {
     let full: Scenario = states.confirmed;
     for (let n = 1; n <= limits.facts; n += 1) {
       expect(hasRoomForFacts(full.order)).toBe(true);
@@ -93,7 +94,7 @@ describe('a fact that does not fit yet', () => {
   });
 });
 
-describe('a fact that the order says already changes nothing', () => {
+describe('a fact that the order reflects already changes nothing', () => {
   test.each<[string, Scenario, Fact]>([
     ['delivered', states.completed, deliveredFact],
     ['dispatched', states.onItsWay, factOf(states.onItsWay)],
@@ -107,24 +108,24 @@ describe('a fact that the order says already changes nothing', () => {
 });
 
 describe('a fact about a payment', () => {
-  test('answers the effect that asked for it', () => {
+  test('is the answer to the effect that asked for it', () => {
     const authorized = states.authorizing.take(paid('authorized'));
     expect(authorized.order.status).toBe('confirmed');
     expect(authorized.log.at(-1)).toMatchObject({ causationId: 'o-1:authorize:2' });
   });
 
-  test('settles one that was pending', () => {
+  test('settles a pending payment', () => {
     expect(states.paymentPending.take(paid('authorized')).order.status).toBe('confirmed');
     expect(states.paymentPending.take(paid('declined')).order.status).toBe('rejected');
   });
 
-  test('waits if the order knows no such payment, or knows the opposite', () => {
+  test('waits if the payment is unknown, or if the order says the opposite', () => {
     const unknown = paid('authorized', { authorizationId: 'pay-9' });
     for (const fact of [unknown, paid('declined')])
       expect(judgeFact(states.confirmed.order, fact, states.confirmed.now)).toMatchObject({ kind: 'waits' });
   });
 
-  test('of an unwanted payment that is still pending, a decline says nothing new', () => {
+  test('that declines an unwanted pending payment changes nothing', () => {
     const cancelling = states.paymentPending.do(cancel);
     const [pending] = cancelling.order.authorizations;
     expect(pending).toMatchObject({ status: 'pending' });
@@ -137,10 +138,10 @@ describe('a fact about a payment', () => {
   });
 });
 
-describe('a command whose caller waits for no answer, and that does not fit', () => {
+describe('a command with respond-async that does not fit', () => {
   const release = { type: 'ReleaseOrder', data: {} } as const;
 
-  test('is told by the log once for an unchanged order', () => {
+  test('is noted once for an unchanged order', () => {
     let refused = states.confirmed.signal(release);
     expect(types(refused, states.confirmed)).toEqual(['CommandRejected']);
     for (let n = 0; n < 150; n += 1) refused = refused.signal(release);
@@ -149,7 +150,7 @@ describe('a command whose caller waits for no answer, and that does not fit', ()
     expect(types(again, refused)).toEqual(['NoteAdded', 'CommandRejected']);
   });
 
-  test('is told a limited number of times in the life of an order', () => {
+  test('is noted a limited number of times in the life of an order', () => {
     let order: Scenario = states.confirmed;
     for (let n = 0; n < limits.rejections + 10; n += 1)
       order = order.do({ type: 'AddNote', data: { text: `${n}` } }).signal(release);
@@ -157,7 +158,7 @@ describe('a command whose caller waits for no answer, and that does not fit', ()
     expect(rejections).toHaveLength(limits.rejections);
   });
 
-  test('is told every time by an order of rules 1', () => {
+  test('is noted every time in an order of rules 1', () => {
     const older = { ...states.confirmed.order, rules: 1 };
     expect(states.confirmed.withState(older).signal(release).signal(release).log).toHaveLength(
       states.confirmed.log.length + 2,

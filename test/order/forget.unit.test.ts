@@ -31,7 +31,7 @@ const completed = Scenario.empty
   .settleAll()
   .do(note, deliver());
 
-test('the personal values of an order are all that it has, and no others', () => {
+test('the personal values of an order are found, and no others', () => {
   expect(personalTexts(states.completed.order)).toEqual([
     states.completed.order.customer.name,
     states.completed.order.payment.method,
@@ -46,7 +46,7 @@ test('the personal values of an order are all that it has, and no others', () =>
   ]);
 });
 
-test('the order shows forgotten where the person was, and everything else stays', () => {
+test('the order shows `forgotten` in place of the person, and the rest is unchanged', () => {
   const forgotten = completed.do(forget);
   expect(forgotten.order).toMatchObject({
     customer: { id: 'c-1', name: 'forgotten', email: 'forgotten' },
@@ -82,12 +82,12 @@ test.each(Object.entries(states))(
   },
 );
 
-test('an order of another customer refuses', () => {
+test('forgetting another customer’s order is refused', () => {
   const other: ForgetPerson = { ...forget, data: { ...forget.data, customerId: 'c-2' } };
   given(completed).when(other).thenRefused({ kind: 'invalid', code: 'other_customer' });
 });
 
-test('to forget a second time is no event, unless there is another key or a new personal value', () => {
+test('a second forgetting adds no event, unless there is another key or a new personal value', () => {
   const forgotten = completed.do(forget);
   given(forgotten).when(forget).thenEvents();
   const again: ForgetPerson = { ...forget, data: { ...forget.data, keys: ['key-2'] } };
@@ -97,7 +97,7 @@ test('to forget a second time is no event, unless there is another key or a new 
   expect(eventTypes(noted.do(forget), noted)).toEqual(['PersonForgotten']);
 });
 
-test('goods may still come back in the return window, and their money goes back', () => {
+test('after a forgetting, goods may still come back in the return window and are refunded', () => {
   const returned = completed.do(forget, requestReturn(oneOfA), receive()).settleAll();
   expect(refundedAmount(returned.order)).toBeGreaterThan(0);
   expect(capturedAmount(returned.order)).toBe(capturedAmount(completed.order));

@@ -4,7 +4,7 @@ import { toView } from '../../src/order/view.js';
 import { dispatch, hold, note, release, ship, states } from './examples.js';
 import { Scenario, given } from './specification.js';
 
-test('a hold has a reason, and is released', () => {
+test('a hold has a reason, and can be released', () => {
   const held = given(states.confirmed)
     .when(hold)
     .thenEvents({ type: 'OrderHeld', data: { cause: 'command', reason: 'check the address' } });
@@ -15,13 +15,13 @@ test('a hold has a reason, and is released', () => {
   expect(toView(released.do(ship(), dispatch()).order)).toMatchObject({ held: false });
 });
 
-test('a person can hold an order that a declined capture holds already; a release takes away the own hold only', () => {
+test('a person’s hold can be added to a declined capture’s, and a release removes only the former', () => {
   const held = states.captureDeclinedPartly.do(hold);
   expect(held.order.holds.map(({ cause }) => cause)).toEqual(['capture_declined', 'command']);
   expect(held.do(release).order.holds.map(({ cause }) => cause)).toEqual(['capture_declined']);
 });
 
-test('notes are kept, the latest of very many', () => {
+test('notes are kept, up to the latest of a large number', () => {
   given(states.confirmed)
     .when(note)
     .thenEvents({ type: 'NoteAdded', data: { text: 'rings twice' } });

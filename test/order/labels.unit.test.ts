@@ -10,7 +10,7 @@ const confirmed = Scenario.empty.do(create({ shippingAddress })).settleAll();
 const asBooked: FollowUpCommand = { type: 'DispatchShipment', data: { shipmentId: 's1' } };
 const { labelRequested, labelBooked, labelRefused } = states;
 
-test('a label is booked for what the shipment has, and for the receiver of the order', () => {
+test('a label is booked for the goods of the shipment and the receiver of the order', () => {
   const requested = given(confirmed.do(ship(oneOfA)))
     .when(label('s1', 'DHL'))
     .thenEvents({ type: 'LabelRequested', data: { shipmentId: 's1', carrier: 'DHL' } });
@@ -29,7 +29,7 @@ test('a label is booked for what the shipment has, and for the receiver of the o
   ]);
 });
 
-test('without a carrier, the provider chooses', () => {
+test('without a carrier in the request, the provider chooses one', () => {
   const requested = confirmed.do(ship(), label());
   expect(requested.owed('book')).not.toHaveProperty('carrier');
   const booked = given(requested)
@@ -55,7 +55,7 @@ test('labels of several shipments are booked at the same time, and each once', (
   expect(answered.answer(second, { type: 'refused', code: 'late' }).order).toBe(answered.order);
 });
 
-test('a shipment leaves under its booked label, or under what the command says', () => {
+test('a shipment is dispatched with its booked label, or with the data of the command', () => {
   const data = { shipmentId: 's1', carrier: 'Sandbox Post', trackingNumber: 'SP1', amount: total };
   given(labelBooked).when(asBooked).thenEvents({ type: 'ShipmentDispatched', data });
   const other = given(labelBooked)
@@ -69,7 +69,7 @@ test.each([
   ['a refused label', labelRefused, {}, '/carrier', 'give carrier and trackingNumber'],
   ['half of it', labelBooked, { carrier: 'DHL' }, '/trackingNumber', 'or neither'],
   ['the other half', labelBooked, { trackingNumber: '1' }, '/carrier', 'or neither'],
-])('with %s, a dispatch has to say the rest', (_, scenario, data, pointer, remedy) => {
+])('with %s, a dispatch has to name the rest', (_, scenario, data, pointer, remedy) => {
   given(scenario)
     .when({ type: 'DispatchShipment', data: { shipmentId: 's1', ...data } })
     .thenRefused({
@@ -80,7 +80,7 @@ test.each([
     });
 });
 
-test('while a label is requested, an empty dispatch is too early', () => {
+test('an empty dispatch is too early while a label is requested', () => {
   given(labelRequested)
     .when({ type: 'DispatchShipment', data: { shipmentId: 's1' } })
     .thenRefused({
@@ -90,7 +90,7 @@ test('while a label is requested, an empty dispatch is too early', () => {
     });
 });
 
-test('a shipment that left before its label was booked keeps both', () => {
+test('a shipment that is dispatched before its label is booked keeps both', () => {
   const left = labelRequested.do(dispatch()).settle('deduct');
   const booked = left.settle('book', { type: 'booked', carrier: 'Sandbox Post', trackingNumber: 'SP1' });
   expect(booked.order.shipments).toMatchObject([
@@ -98,7 +98,7 @@ test('a shipment that left before its label was booked keeps both', () => {
   ]);
 });
 
-test('a refused label says why, and another one may be requested under a new key', () => {
+test('a refused label has a reason, and another one may be requested under a new key', () => {
   const again = given(labelRefused)
     .when(label('s1', 'DHL'))
     .thenEvents({ type: 'LabelRequested', data: { shipmentId: 's1', carrier: 'DHL' } });
@@ -110,7 +110,7 @@ test('a refused label says why, and another one may be requested under a new key
   expect(again.owed('book').key).not.toBe(labelRequested.owed('book').key);
 });
 
-test('a cancelled order waits for the answer about its label, and names it for ever', () => {
+test('a cancelled order waits for the answer about its label, and always shows it', () => {
   const cancelling = labelRequested.do(cancel).settle('release').settle('void');
   expect(cancelling.order.shipments).toMatchObject([{ status: 'cancelled', label: { status: 'requested' } }]);
   expect(isFinished(cancelling.order)).toBe(false);
@@ -124,7 +124,7 @@ test('a cancelled order waits for the answer about its label, and names it for e
   ]);
 });
 
-test('an order that is delivered does not close before it knows what became of its label', () => {
+test('a delivered order does not close before the outcome of its label is known', () => {
   const delivered = labelRequested.do(dispatch()).settle('deduct').settle('capture').do(deliver());
   expect(delivered.order.status).toBe('completed');
   const late = delivered.wait(60 * 24 * 3_600_000);

@@ -18,7 +18,7 @@ function atOnce({ order }: Scenario): readonly string[] {
 
 const always = ['OrderHeld', 'NeedsAttention', 'OrderTotal'];
 
-test('an order is found by its payment, its fulfilment, its hold, its total, and what needs a person', () => {
+test('an order is found by its payment, fulfilment, hold and total, and by what needs a person', () => {
   expect(listed(states.confirmed)).toEqual({
     PaymentStatus: 'authorized',
     FulfillmentStatus: 'none',
@@ -32,7 +32,7 @@ test('an order is found by its payment, its fulfilment, its hold, its total, and
   expect(listed(waiting.wait(2 * day))).toMatchObject({ NeedsAttention: true });
 });
 
-test('steps of the usual way are told with the status; others by themselves', () => {
+test('the usual steps are listed with the status, and others apart', () => {
   expect(atOnce(states.confirmed)).toEqual(always);
   expect(listed(states.onItsWay)).toMatchObject({ PaymentStatus: 'captured', FulfillmentStatus: 'shipped' });
   expect(atOnce(states.onItsWay)).toEqual(always);

@@ -31,12 +31,12 @@ describe('money is shown with the digits of its currency', () => {
   ])('%d %s', (amount, currency, text) => expect(formatMoney(amount, currency)).toBe(text));
 });
 
-test('currencies are ISO-4217 codes in capitals', () => {
+test('currencies are ISO-4217 codes in upper case', () => {
   expect(['EUR', 'JPY', 'KWD'].every(isCurrency)).toBe(true);
   expect(['eur', '', 'XXX', 'HRK', 'toString'].some(isCurrency)).toBe(false);
 });
 
-test('a total is exact, or none', () => {
+test('a total is exact, or missing', () => {
   const charges = { lines: [{ quantity: 3, unitPrice: 333 }], shippingFee: 5, tax: 1, discount: 6 };
   expect(orderTotal(charges)).toBe(999);
   expect(orderTotal({ ...charges, shippingFee: Number.MAX_SAFE_INTEGER })).toBeUndefined();
@@ -61,7 +61,7 @@ describe('fee, tax and discount are spread over shipments to the last cent', () 
   const unit = (scenario: Scenario, sku: string, shipmentId: string) =>
     scenario.do(ship({ sku, quantity: 1 }), dispatch(shipmentId)).settleAll();
 
-  test('one unit at a time', () => {
+  test('if one unit ships at a time', () => {
     const first = unit(states.confirmed, 'A-1', 's1');
     const second = unit(first, 'A-1', 's2');
     const third = unit(second, 'B-2', 's3');
@@ -73,7 +73,7 @@ describe('fee, tax and discount are spread over shipments to the last cent', () 
     });
   });
 
-  test('and the same money goes back with the goods, one unit at a time', () => {
+  test('and go back with the goods, one unit at a time', () => {
     const back = (scenario: Scenario, lines: typeof oneOfA, returnId: string) =>
       scenario.do(requestReturn(lines), receive(returnId)).settleAll();
     const returned = back(back(back(states.completed, oneOfB, 'r1'), oneOfA, 'r2'), oneOfA, 'r3');
@@ -81,14 +81,14 @@ describe('fee, tax and discount are spread over shipments to the last cent', () 
     expect(toView(returned.order)).toMatchObject({ refunded: total, paymentStatus: 'refunded' });
   });
 
-  test('goods that are all free are charged by their number', () => {
+  test('by the number of units if all goods are free', () => {
     const lines = [{ sku: 'A-1', quantity: 3, unitPrice: 0 }];
     const free = Scenario.empty.do(create({ lines, tax: 0, discount: 0, shippingFee: 100 })).settleAll();
     const shipped = unit(unit(unit(free, 'A-1', 's1'), 'A-1', 's2'), 'A-1', 's3');
     expect(shipped.order.captures.map(({ amount }) => amount)).toEqual([33, 33, 34]);
   });
 
-  test('a free line beside others costs nothing: its shipment captures nothing, and comes back for nothing', () => {
+  test('but not over a free line, whose shipment captures and refunds nothing', () => {
     const lines = [
       { sku: 'A-1', quantity: 1, unitPrice: 100 },
       { sku: 'FREE', quantity: 1, unitPrice: 0 },
@@ -122,7 +122,7 @@ describe('fee, tax and discount are spread over shipments to the last cent', () 
     expect(rest.order.refunds).toHaveLength(2);
   });
 
-  test('the largest amounts are split exactly', () => {
+  test('exactly, for the largest amounts', () => {
     const lines = [
       { sku: 'A-1', quantity: 1, unitPrice: 3_002_399_751_580_330 },
       { sku: 'B-2', quantity: 2, unitPrice: 3_002_399_751_580_330 },

@@ -1,8 +1,9 @@
-import { append } from '../../src/order-log.js';
 import assert from 'node:assert/strict';
 import { test } from '@jest/globals';
 import * as fc from 'fast-check';
+import { append } from '../../src/order-log.js';
 import { allowedCommands, blocked } from '../../src/order/allowed.js';
+import type { PaymentFact } from '../../src/order/commands.js';
 import {
   type Command,
   type CommandData,
@@ -13,7 +14,6 @@ import {
 import { consequence } from '../../src/order/consequences.js';
 import { expire, nextDeadline } from '../../src/order/deadlines.js';
 import { decide } from '../../src/order/decide.js';
-import type { PaymentFact } from '../../src/order/commands.js';
 import type { Effect, Outcome, Settlement } from '../../src/order/effects.js';
 import type { EventDraft, OrderEvent } from '../../src/order/events.js';
 import { evolve, fold } from '../../src/order/evolve.js';
@@ -27,12 +27,13 @@ import {
   sum,
   undispatched,
 } from '../../src/order/order.js';
-import { wantedEffects } from '../../src/order/wanted-effects.js';
 import { followsRules } from '../../src/order/rules.js';
-import { learnPayment, settle } from '../../src/order/settle.js';
+import { decidePayment } from '../../src/order/facts.js';
+import { settle } from '../../src/order/settle.js';
 import { later } from '../../src/order/time.js';
 import { unreachable } from '../../src/order/unreachable.js';
 import { capturedAmount, refundedAmount, toView } from '../../src/order/view.js';
+import { wantedEffects } from '../../src/order/wanted-effects.js';
 import { assertShape } from '../golden/shape.js';
 import { hour, terms } from './examples.js';
 import { orderId, startOfTime } from './specification.js';
@@ -322,7 +323,7 @@ class Walk {
   }
 
   private learn(fact: PaymentFact): void {
-    const decision = learnPayment(this.order, fact, this.now);
+    const decision = decidePayment(this.order, fact, this.now);
     const isAnswer = this.order.owed.some(({ key, type }) => key === fact.reference && type === 'authorize');
     if ('events' in decision) this.append(decision.events, isAnswer ? fact.reference : 'webhook');
     else {
@@ -502,7 +503,10 @@ function checkState(order: Order, now: string): void {
   checkDeadline(order);
   const isWaiting = order.owed.length > 0 || order.authorizations.some(({ status }) => status === 'pending');
   if (isWaiting || isFinished(order) || nextDeadline(order)?.name === 'return-window') return;
-  assert.ok(leads(order).length > 0, `an order that is ${order.status} and owes nothing awaits a command`);
+  assert.ok(
+    commandsForward(order).length > 0,
+    `an order that is ${order.status} and owes nothing awaits a command`,
+  );
 }
 
 /** The order's record of the world is right, except for answers in flight. */
@@ -537,8 +541,8 @@ function checkWorld(order: Order, { inventory, provider, carriers }: World): voi
   }
 }
 
-/** The allowed commands that bring an order nearer to its end. */
-function leads(order: Order): readonly string[] {
+/** The allowed commands that bring an order closer to its end. */
+function commandsForward(order: Order): readonly string[] {
   const view = toView(order);
   const commands = [view, ...view.shipments, ...view.returns].flatMap((part) => part.allowedCommands);
   const aside = ['notes', 'hold', 'amend', 'refunds', 'returns', 'cancel', 'label'];
@@ -610,7 +614,7 @@ function advance(walk: Walk): boolean {
 
 // --- the properties ---
 
-test('whatever happens, in whatever order, no rule of the order is broken, and every order can come to its end', () => {
+test('under any sequence of events, no rule of the order is broken, and the order can end', () => {
   fc.assert(
     fc.property(
       anOrder,
@@ -628,7 +632,7 @@ test('whatever happens, in whatever order, no rule of the order is broken, and e
         assert.deepEqual(
           fold(walk.log.slice(half), stored),
           walk.order,
-          'a stored state goes on where it was',
+          'a stored state continues where it was',
         );
       },
     ),
@@ -659,7 +663,7 @@ function returnAll(walk: Walk, choice: number): void {
   }
 }
 
-test('once all goods are back, all that was captured is refunded, to the last minor unit', () => {
+test('once all goods are returned, all that was captured is refunded, to the last minor unit', () => {
   let returned = 0;
   fc.assert(
     fc.property(

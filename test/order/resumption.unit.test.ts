@@ -8,7 +8,7 @@ import { eventTypes } from './specification.js';
 const minute = 60 * 1000;
 const day = 24 * 60 * minute;
 
-test('a resumption changes nothing of what people see, and owes nothing anew', () => {
+test('a resumption changes nothing that people see, and makes no effect owed', () => {
   const { confirmed, resumed } = states;
   const { version: _, updatedAt: _at, ...view } = toView(resumed.order);
   expect(toView(confirmed.order)).toMatchObject(view);
@@ -16,12 +16,12 @@ test('a resumption changes nothing of what people see, and owes nothing anew', (
   expect(eventTypes(resumed, confirmed)).toEqual(['OrderResumed']);
 });
 
-test('what is owed stays owed, under the same keys', () => {
+test('an effect stays owed after a resumption, under the same key', () => {
   for (const state of [states.authorizing, states.deducting, states.capturing, states.cancelling])
     expect(state.resume().order.owed).toEqual(state.order.owed);
 });
 
-describe('a deadline that passed while the workflow was away waits for a quarter of an hour', () => {
+describe('a deadline that passed while the workflow was away is a quarter of an hour later', () => {
   test.each([
     ['payment-deadline', states.paymentPending, 2 * day, 'PaymentTimedOut'],
     ['authorization-expiry', states.confirmed, 8 * day, 'AuthorizationExpired'],
@@ -33,12 +33,12 @@ describe('a deadline that passed while the workflow was away waits for a quarter
     expect(eventTypes(resumed.wait(15 * minute), before).slice(0, 2)).toEqual(['OrderResumed', event]);
   });
 
-  test('one that is still to come stays where it is', () => {
+  test('unless it is still ahead', () => {
     const { resumed, confirmed } = states;
     expect(nextDeadline(resumed.order)).toEqual(nextDeadline(confirmed.order));
   });
 
-  test('and a return that came meanwhile is taken', () => {
+  test('and a return that came meanwhile is accepted', () => {
     const resumed = states.completed.away(31 * day).resume();
     const returned = resumed.do(requestReturn(oneOfA), receive()).settleAll();
     expect(eventTypes(returned, resumed)).toContain('PaymentRefunded');

@@ -43,7 +43,7 @@ describe('a return', () => {
       .thenEvents({ type: 'PaymentRefunded', data: { refundId: 'f1', captureId: 'cap-1', amount: 2320 } });
     expect(toView(refunded.order)).toMatchObject({ paymentStatus: 'partially_refunded', refunded: 2320 });
   });
-  test('before the rest is delivered', () => {
+  test('is possible before the rest is delivered', () => {
     const returned = states.partlyDelivered.do(requestReturn(oneOfA), receive()).settleAll();
     expect(toView(returned.order)).toMatchObject({ refunded: 2320, status: 'confirmed' });
   });
@@ -52,22 +52,22 @@ describe('a return', () => {
     ['more than was delivered', { sku: 'A-1', quantity: 2 }, 'quantity_too_large'],
     ['what is not in the order', { sku: 'Z-9', quantity: 1 }, 'unknown_sku'],
     ['none', { sku: 'A-1', quantity: 0 }, 'invalid_quantity'],
-  ])('not of %s', (_, line, code) =>
+  ])('is refused for %s', (_, line, code) =>
     given(states.partlyDelivered).when(requestReturn(line)).thenRefused({ kind: 'invalid', code }),
   );
-  test('not of the same goods twice', () =>
+  test('is refused for goods that are returned already', () =>
     given(states.returning)
       .when(requestReturn({ sku: 'A-1', quantity: 2 }))
       .thenRefused({ code: 'quantity_too_large', message: '1 of A-1 are delivered and not returned' }));
-  test('unknown', () =>
+  test('cannot be received if it is unknown', () =>
     given(states.returning).when(receive('r9')).thenRefused({ kind: 'not_found', code: 'return_not_found' }));
-  test('of goods that are not paid waits for the capture; written off, it refunds nothing', () => {
+  test('of unpaid goods waits for the capture, and refunds nothing if that is written off', () => {
     given(states.returningUnpaid).when(receive()).thenRefused({ kind: 'not_allowed' });
     const written = states.returningUnpaid.do(writeOff, receive());
     expect(written.order.refunds).toEqual([]);
     expect(owedTypes(written.order)).toContain('restock');
   });
-  test('goods go on the shelf only after they have left it', () => {
+  test('is restocked only after its goods have left the stock', () => {
     const lines = [
       { sku: 'A-1', quantity: 1, unitPrice: 100 },
       { sku: 'FREE', quantity: 1, unitPrice: 0 },
@@ -80,7 +80,7 @@ describe('a return', () => {
     expect(owedTypes(returned.order)).toEqual(['deduct']);
     expect(owedTypes(returned.settle('deduct').order)).toEqual(['restock']);
   });
-  test('two received at once are restocked one after the other', () => {
+  test('is restocked after another one that was received at the same time', () => {
     const two = states.completed.do(
       requestReturn(oneOfA),
       requestReturn(oneOfB),
@@ -97,7 +97,7 @@ describe('a return', () => {
 describe('a refund', () => {
   const twoCaptures = states.partlyDispatched.do(ship(), dispatch('s2')).settleAll();
 
-  test('is spread over the captures it needs', () => {
+  test('is spread over the captures that it needs', () => {
     const requested = given(twoCaptures)
       .when(refund(3000))
       .thenEvents({ type: 'RefundRequested', data: { refundId: 'f1', amount: 3000, reason: 'sorry' } });
@@ -108,7 +108,7 @@ describe('a refund', () => {
     expect(captures.map(({ refunded }) => refunded)).toEqual([1333, 1667]);
     expect(refunds).toMatchObject([{ amount: 3000, refunded: 3000 }]);
   });
-  test('counts as soon as it is promised', () => {
+  test('counts as soon as it is owed', () => {
     const requested = twoCaptures.do(refund(5000));
     given(requested).when(refund(222)).thenRefused({
       kind: 'invalid',
@@ -121,10 +121,10 @@ describe('a refund', () => {
     expect(toView(requested.order).refunds).toMatchObject([{ status: 'owed' }]);
     expect(toView(requested.settleAll().order).refunds).toMatchObject([{ status: 'refunded' }]);
   });
-  test.each([0, -1, 0.5, 2 ** 53])('of %d is none', (amount) =>
+  test.each([0, -1, 0.5, 2 ** 53])('is refused for the amount %d', (amount) =>
     given(states.completed).when(refund(amount)).thenRefused({ code: 'invalid_amount', pointer: '/amount' }),
   );
-  test('all of it', () => {
+  test('of everything that was captured is possible', () => {
     const all = states.completed.do(requestReturn(...allLines), receive()).settleAll();
     expect(toView(all.order)).toMatchObject({ refunded: total, paymentStatus: 'refunded' });
   });

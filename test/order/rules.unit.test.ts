@@ -26,27 +26,27 @@ import { Scenario, eventTypes, given, owedTypes } from './specification.js';
 // Each test is a sentence of "Rules of the order" in the design.
 
 describe('a hold blocks shipments and dispatch only', () => {
-  test('never a shipment', () =>
+  test('a shipment is refused', () =>
     given(states.held).when(ship()).thenRefused({ message: 'the order is held' }));
-  test('never a dispatch', () =>
+  test('a dispatch is refused', () =>
     given(states.heldWithShipment).when(dispatch()).thenRefused({ message: 'the order is held' }));
 
-  test('not a reservation, nor an authorization', () => {
+  test('a reservation and an authorization continue', () => {
     const done = Scenario.empty.do(create(), hold).settle('reserve').settle('authorize');
     expect(done.order).toMatchObject({ status: 'confirmed', holds: [{ cause: 'command' }] });
   });
-  test('not a capture that is owed', () => {
+  test('an owed capture continues', () => {
     const held = states.partlyInShipment.do(dispatch(), hold);
     expect(toView(held.settle('deduct').settle('capture').order)).toMatchObject({
       held: true,
       captured: 2320,
     });
   });
-  test('not a refund', () => {
+  test('a refund continues', () => {
     const refunded = states.partlyDispatched.do(hold, refund(100)).settleAll();
     expect(toView(refunded.order)).toMatchObject({ held: true, refunded: 100 });
   });
-  test('not a void', () => {
+  test('a void continues', () => {
     const amended = states.confirmed.do(hold, amend({ sku: 'A-1', quantity: 3 })).settle('reserve');
     const timedOut = amended.settle('authorize', { type: 'pending', authorizationId: 'pay-2' }).wait(day);
     expect(owedTypes(timedOut.order)).toEqual(expect.arrayContaining(['void']));
@@ -57,24 +57,24 @@ describe('a hold blocks shipments and dispatch only', () => {
 });
 
 describe('amend: the old lines stand until the difference is secured', () => {
-  test('AmendmentRequested → OrderAmended', () => {
+  test('AmendmentRequested leads to OrderAmended', () => {
     const requested = states.confirmed.do(amend({ sku: 'A-1', quantity: 3 }));
     expect(requested.order.lines).toEqual(states.confirmed.order.lines);
     const amended = requested.settle('reserve').settle('authorize');
     expect(eventTypes(amended, requested)).toEqual(['StockReserved', 'PaymentAuthorized', 'OrderAmended']);
     expect(amended.order.lines).toMatchObject([{ sku: 'A-1', quantity: 3 }]);
   });
-  test('AmendmentRequested → AmendmentRefused', () => {
+  test('AmendmentRequested leads to AmendmentRefused', () => {
     const refused = states.amendmentReserving.settle('reserve', { type: 'out_of_stock', missing: [] });
     expect(eventTypes(refused).at(-1)).toBe('AmendmentRefused');
     expect(refused.order.lines).toEqual(states.confirmed.order.lines);
   });
-  test('no shipments meanwhile', () =>
+  test('shipments are refused meanwhile', () =>
     given(states.amendmentReserving).when(ship()).thenRefused({ message: 'an amendment is being secured' }));
 });
 
 describe('cancel is allowed while anything is undispatched', () => {
-  test('and cancels the remainder: the order completes on what shipped', () => {
+  test('it cancels the remainder, and the order completes on what shipped', () => {
     const done = states.partlyDispatched.do(cancel).settleAll().do(deliver());
     expect(done.order.status).toBe('completed');
     expect(toView(done.order)).toMatchObject({
@@ -83,16 +83,16 @@ describe('cancel is allowed while anything is undispatched', () => {
       paymentStatus: 'captured',
     });
   });
-  test('or is cancelled when nothing did', () => {
+  test('the order is cancelled if nothing shipped', () => {
     expect(states.cancelled.order.status).toBe('cancelled');
     expect(isFinished(states.cancelled.order)).toBe(true);
   });
-  test('and not when all is dispatched', () =>
+  test('it is refused when everything is dispatched', () =>
     given(states.deducting).when(cancel).thenRefused({ message: 'everything is dispatched' }));
 });
 
 describe('capture at dispatch, for what is dispatched', () => {
-  test('not before, and only for the part', () => {
+  test('nothing is captured earlier, and only the dispatched part', () => {
     expect(owedTypes(states.partlyInShipment.order)).toEqual([]);
     const capturing = states.partlyInShipment.do(dispatch()).settle('deduct');
     expect(capturing.owed('capture')).toMatchObject({ shipmentId: 's1', amount: 2320 });
@@ -102,18 +102,18 @@ describe('capture at dispatch, for what is dispatched', () => {
       { cause: 'capture_declined', reason: 'the capture was declined' },
     ]);
   });
-  test('capture tries again, a new payment method is possible', () => {
+  test('a capture is retried, also with a new payment method', () => {
     const paid = states.captureDeclined.do(capture('tok_other')).settleAll();
     expect(toView(paid.order)).toMatchObject({ captured: total, held: false, paymentStatus: 'captured' });
   });
-  test('write-off gives it up', () => {
+  test('a write-off gives the amount up', () => {
     const written = states.captureDeclined.do(writeOff).settleAll();
     expect(toView(written.order)).toMatchObject({ captured: 0, held: false, authorized: 0 });
   });
 });
 
 describe('authorizations expire', () => {
-  test('authorize again before a capture', () => {
+  test('an expired one is renewed before a capture', () => {
     const late = states.confirmed
       .do(ship())
       .wait(8 * day)
@@ -122,7 +122,7 @@ describe('authorizations expire', () => {
     expect(owedTypes(late.order)).toEqual(['authorize']);
     expect(owedTypes(late.settle('authorize').order)).toEqual(['capture']);
   });
-  test('several may exist, captured ≤ authorized for each', () => {
+  test('several may exist, with captured ≤ authorized for each', () => {
     const amended = states.amendmentAuthorizing.settleAll().do(ship(), dispatch()).settleAll();
     expect(amended.order.authorizations).toMatchObject([
       { amount: 5221, captured: 5221 },
@@ -132,7 +132,7 @@ describe('authorizations expire', () => {
 });
 
 describe('a return is received → refund and restock', () => {
-  test('both, for the returned part', () => {
+  test('both are for the returned part', () => {
     expect(owedTypes(states.returned.order)).toEqual(['restock', 'refund']);
     expect(states.returned.owed('refund').amount).toBe(2320);
     expect(states.returned.owed('restock').lines).toEqual([oneOfA]);
@@ -147,7 +147,7 @@ describe('a return is received → refund and restock', () => {
   });
 });
 
-test('when the return window has passed, OrderClosed ends it; the status stays', () => {
+test('when the return window has passed, OrderClosed ends the order, and the status stays', () => {
   expect(eventTypes(states.closed).at(-1)).toBe('OrderClosed');
   expect(states.closed.order).toMatchObject({ status: 'completed', closed: true });
   expect(isFinished(states.closed.order)).toBe(true);
@@ -170,7 +170,7 @@ test.each([
   ['shipments', states.confirmed, 'CreateShipment'],
   ['returns', states.completed, 'RequestReturn'],
   ['refunds', states.completed, 'RefundPayment'],
-] as const)('an order does not grow without end: so many %s and no more', (name, { order }, type) => {
+] as const)('an order does not grow without end: it takes %s and no more', (name, { order }, type) => {
   const parts = { shipments: order.shipments, returns: order.returns, refunds: order.refunds }[name];
   const full = {
     ...order,
@@ -183,7 +183,7 @@ test.each([
 test.each([
   ['CreateShipment', states.confirmed, 'shipments'],
   ['RequestReturn', states.completed, 'returns'],
-] as const)('%s: what is in shipments and returns has so many lines and no more', (type, { order }, name) => {
+] as const)('%s: shipments and returns take this many lines and no more', (type, { order }, name) => {
   const lines = Array.from({ length: limits.partLines / 10 }, () => ({ sku: 'A', quantity: 1 }));
   const parts = Array.from({ length: 10 }, () => ({ lines })) as never;
   expect(blocked({ ...order, [name]: [] }, type)).toBeUndefined();

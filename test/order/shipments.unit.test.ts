@@ -3,7 +3,7 @@ import { toView } from '../../src/order/view.js';
 import { allLines, cancel, deliver, dispatch, oneOfA, oneOfB, ship, states, total } from './examples.js';
 import { given, owedTypes } from './specification.js';
 
-test('all that is left by default', () => {
+test('a shipment takes all that is left by default', () => {
   given(states.confirmed)
     .when(ship())
     .thenEvents({ type: 'ShipmentCreated', data: { shipmentId: 's1', lines: allLines } });
@@ -12,7 +12,7 @@ test('all that is left by default', () => {
     .thenEvents({ type: 'ShipmentCreated', data: { shipmentId: 's2', lines: [oneOfA, oneOfB] } });
 });
 
-describe('what does not fit', () => {
+describe('a command for a shipment is refused for', () => {
   test.each([
     ['more than is left', { sku: 'A-1', quantity: 2 }, 'quantity_too_large', '/lines/0/quantity'],
     ['what is not ordered', { sku: 'Z-9', quantity: 1 }, 'unknown_sku', '/lines/0/sku'],
@@ -31,7 +31,7 @@ describe('what does not fit', () => {
   });
 });
 
-test('dispatch takes the goods from the stock, then the money', () => {
+test('a dispatch deducts the goods from the stock, then captures the money', () => {
   const dispatched = given(states.readyToDispatch)
     .when(dispatch())
     .thenEvents({
@@ -50,7 +50,7 @@ test('dispatch takes the goods from the stock, then the money', () => {
   });
 });
 
-test('delivered and paid: completed, in either order', () => {
+test('an order completes once it is delivered and paid, in either order', () => {
   given(states.onItsWay)
     .when(deliver())
     .thenEvents(
@@ -62,7 +62,7 @@ test('delivered and paid: completed, in either order', () => {
   expect(delivered.settleAll().order.status).toBe('completed');
 });
 
-test('two shipments at once: one deduction, one capture at a time, each in its turn', () => {
+test('two shipments at the same time have one deduction and one capture each, in turn', () => {
   const both = states.confirmed.do(ship(oneOfA), ship(), dispatch('s2'), dispatch('s1'));
   expect(owedTypes(both.order)).toEqual(['deduct']);
   expect(both.owed('deduct').shipmentId).toBe('s2');
@@ -74,7 +74,7 @@ test('two shipments at once: one deduction, one capture at a time, each in its t
   expect(toView(done.order)).toMatchObject({ captured: total, fulfillmentStatus: 'shipped' });
 });
 
-test('fulfillment follows the goods that are not cancelled', () => {
+test('the fulfillment status counts goods that are not cancelled', () => {
   const statusOf = (scenario: typeof states.confirmed) => toView(scenario.order).fulfillmentStatus;
   expect(statusOf(states.readyToDispatch)).toBe('none');
   expect(statusOf(states.partlyDispatched)).toBe('partially_shipped');

@@ -1,5 +1,5 @@
-import { append } from '../../src/order-log.js';
 import { expect } from '@jest/globals';
+import { append } from '../../src/order-log.js';
 import type { Command, Fact, FollowUpCommand, PaymentFact } from '../../src/order/commands.js';
 import { expire, nextDeadline } from '../../src/order/deadlines.js';
 import { decide } from '../../src/order/decide.js';
@@ -12,11 +12,11 @@ import type {
   Settlement,
 } from '../../src/order/effects.js';
 import type { Cause, EventDraft, OrderEvent } from '../../src/order/events.js';
-import { fittingFact, judgeFact } from '../../src/order/facts.js';
+import { decidePayment, fittingFact, judgeFact } from '../../src/order/facts.js';
 import { type Order, owedEffects } from '../../src/order/order.js';
 import type { Decision, Refusal } from '../../src/order/refusal.js';
 import { rejectionOf } from '../../src/order/rejection.js';
-import { learnPayment, settle } from '../../src/order/settle.js';
+import { settle } from '../../src/order/settle.js';
 import { later } from '../../src/order/time.js';
 import { assertShape } from '../golden/shape.js';
 
@@ -104,7 +104,7 @@ export class Scenario {
   }
 
   judgeFact(fact: PaymentFact): Decision {
-    return learnPayment(this.order, fact, this.now);
+    return decidePayment(this.order, fact, this.now);
   }
 
   /**

@@ -1,8 +1,8 @@
 import { expect, test } from '@jest/globals';
+import { NewerEvent } from '../../src/log/entity.js';
 import type { StoredEvent } from '../../src/order/events.js';
 import { fold } from '../../src/order/evolve.js';
 import { followsRules } from '../../src/order/rules.js';
-import { NewerEvent } from '../../src/log/entity.js';
 import { upcast, upcastIfKnown } from '../../src/order/upcasters.js';
 import { goldenEvents } from '../golden/golden-events.js';
 import { states } from './examples.js';
@@ -31,7 +31,7 @@ test('OrderCreated 2 → 3: an order keeps the rules it was created under', () =
   expect([before, today].map((order) => order && followsRules(order, 2))).toEqual([false, true]);
 });
 
-test('an event of today is what it was', () => {
+test('an event of the current version is unchanged', () => {
   for (const event of states.refunded.log) expect(upcast(event)).toStrictEqual(event);
 });
 
@@ -40,7 +40,7 @@ test('what a store added to an event stays', () => {
   expect(upcast(recorded)).toMatchObject({ position: 7, recordedAt: recorded.recordedAt });
 });
 
-test('an old event is left as it is', () => {
+test('an old event is not modified by its upcaster', () => {
   const event = stored('OrderCreated@1');
   const before = structuredClone(event);
   upcast(event);
@@ -62,7 +62,7 @@ test('an event that a newer version wrote is refused, never misread', () => {
   }
 });
 
-test('only what a newer version wrote is worth waiting for', () => {
+test('only an event of a newer version is worth waiting for', () => {
   const event = stored('OrderCreated@2');
   expect(() => upcast({ ...event, schemaVersion: 4 })).toThrow(NewerEvent);
   expect(() => upcast({ ...event, schemaVersion: 0 })).toThrow(
@@ -70,14 +70,14 @@ test('only what a newer version wrote is worth waiting for', () => {
   );
 });
 
-test('an event for readers that take it as it is: in the shape of today, or as it was written', () => {
+test('an unreadable event is passed on as it was written, and any other is upcast', () => {
   expect(upcastIfKnown(stored('OrderCreated@1'))).toStrictEqual(upcast(stored('OrderCreated@2')));
   const newer = { ...stored('OrderCreated@2'), schemaVersion: 4 };
   expect(upcastIfKnown(newer)).toBe(newer);
 });
 
 test.each(['PaymentCaptured@1', 'ShipmentDelivered@1', 'OrderConfirmed@1'])(
-  'damaged data stays as it is, so that it is noticed (%s)',
+  'damaged data is unchanged, so that it is noticed (%s)',
   (name) => {
     const damaged = { ...stored(name), data: null as never };
     expect(upcast(damaged).data).toBeNull();

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
-import type { LineQuantity } from '../../src/order/commands.js';
-import type { PaymentFact } from '../../src/order/commands.js';
+import type { LineQuantity, PaymentFact } from '../../src/order/commands.js';
 import type { Effect, EffectOf, EffectType, Outcome, Outcomes } from '../../src/order/effects.js';
 import { unreachable } from '../../src/order/unreachable.js';
 
@@ -112,18 +111,6 @@ export interface Payment {
   fact?: PaymentFact;
 }
 
-class Carriers {
-  /** by the shipment */
-  readonly booked = new Map<string, string>();
-
-  book({ shipmentId, key, carrier = 'any' }: EffectOf<'book'>, choice: number): Outcomes['book'] {
-    if (choice >= 60) return { type: 'refused', code: 'address_not_served' };
-    assert.ok(!this.booked.has(shipmentId), `books a second label for ${shipmentId}`);
-    this.booked.set(shipmentId, key);
-    return { type: 'booked', carrier, trackingNumber: key };
-  }
-}
-
 class Provider {
   readonly payments = new Map<string, Payment>();
   readonly captures = new Map<string, { readonly amount: number; refunded: number }>();
@@ -182,5 +169,17 @@ class Provider {
     const payment = this.payments.get(authorizationId);
     assert.ok(payment !== undefined, `${authorizationId} is unknown`);
     return payment;
+  }
+}
+
+class Carriers {
+  /** by the shipment */
+  readonly booked = new Map<string, string>();
+
+  book({ shipmentId, key, carrier = 'any' }: EffectOf<'book'>, choice: number): Outcomes['book'] {
+    if (choice >= 60) return { type: 'refused', code: 'address_not_served' };
+    assert.ok(!this.booked.has(shipmentId), `books a second label for ${shipmentId}`);
+    this.booked.set(shipmentId, key);
+    return { type: 'booked', carrier, trackingNumber: key };
   }
 }

@@ -39,12 +39,12 @@ test.each([
   // The error that the driver passes on if the connection ends while it waits to write.
   [withCode(new Error('This socket has been ended by the other party'), 'EPIPE')],
   [withCode(new Error('read ECONNRESET'), 'ECONNRESET')],
-])('%s is an outage, and tells nothing of an order', (error) => {
+])('%s is an outage, and not an answer about an order', (error) => {
   expect(isMongoOutage(error)).toBe(true);
   expect(isServerError(error)).toBe(true);
 });
 
-test('no answer in time is an outage', () => {
+test('a missing answer is an outage', () => {
   expect(isMongoOutage(new DeadlineExceeded('no answer in 5 ms'))).toBe(true);
 });
 
@@ -60,7 +60,7 @@ test.each([
   [withCode(new MongoServerError({ message: 'E11000', errorLabels: [] }), 11_000), true],
   [new TypeError('events is not iterable'), false],
   [withCode(new Error('no such file'), 'ENOENT'), false],
-])('%s is no outage', (error, isOfServer) => {
+])('%s is not an outage', (error, isOfServer) => {
   expect(isMongoOutage(error)).toBe(false);
   expect(isServerError(error)).toBe(isOfServer);
 });

@@ -9,7 +9,7 @@ import {
 } from '../log/workflow/support.js';
 
 /**
- * The paths of an order through its life, run on a real server with a scripted world. Each leaves
+ * The paths of an order through its life, run on a real server with scripted activities. Each leaves
  * the order idle or ended.
  */
 export const paths: Readonly<Record<string, (orders: Orders) => Promise<StartedOrder>>> = {
@@ -23,7 +23,7 @@ export const paths: Readonly<Record<string, (orders: Orders) => Promise<StartedO
   },
 
   async 'out of stock'(orders) {
-    orders.world.on('reserve', async () => ({
+    orders.activities.on('reserve', async () => ({
       type: 'out_of_stock',
       missing: [{ sku: 'A-1', requested: 2, available: 1 }],
     }));
@@ -31,7 +31,7 @@ export const paths: Readonly<Record<string, (orders: Orders) => Promise<StartedO
   },
 
   async 'payment declined'(orders) {
-    orders.world.on('authorize', async () => ({ type: 'declined', code: 'insufficient_funds' }));
+    orders.activities.on('authorize', async () => ({ type: 'declined', code: 'insufficient_funds' }));
     return await ended(await started(orders));
   },
 
@@ -74,10 +74,10 @@ export const paths: Readonly<Record<string, (orders: Orders) => Promise<StartedO
     const { order } = await orders.start({ shippingAddress });
     await order.until((state) => state.order.status === 'confirmed' && state.unrecorded === 0);
     await order.update('CreateShipment', {});
-    orders.world.on('book', async () => ({ type: 'refused', code: 'address_not_served' }));
+    orders.activities.on('book', async () => ({ type: 'refused', code: 'address_not_served' }));
     await order.update('RequestLabel', { shipmentId: 's1', carrier: 'Refusing Post' });
     await idle(order);
-    orders.world.on('book', async () => ({
+    orders.activities.on('book', async () => ({
       type: 'booked',
       carrier: 'Sandbox Post',
       trackingNumber: 'SP1',
@@ -129,7 +129,7 @@ export const paths: Readonly<Record<string, (orders: Orders) => Promise<StartedO
     const order = await confirmed(orders);
     await order.update('AmendOrder', { lines: [{ sku: 'A-1', quantity: 3 }] });
     await idle(order);
-    orders.world.on('authorize', async () => ({ type: 'declined', code: 'insufficient_funds' }));
+    orders.activities.on('authorize', async () => ({ type: 'declined', code: 'insufficient_funds' }));
     await order.update('AmendOrder', { lines: [{ sku: 'A-1', quantity: 9 }] });
     return await idle(order);
   },
@@ -196,10 +196,10 @@ export const paths: Readonly<Record<string, (orders: Orders) => Promise<StartedO
     return await idle(order);
   },
 
-  /** The stored run is of rules 1: what B-1 is refunded was paid for A-1. */
+  /** The stored run has rules 1, under which the refund of B-1 was paid from the capture of A-1. */
   async 'unpaid goods refunded'(orders) {
     let captures = 0;
-    orders.world.on('capture', async ({ effect }) => {
+    orders.activities.on('capture', async ({ effect }) => {
       captures += 1;
       return captures === 2
         ? { type: 'declined', code: 'card_declined' }
@@ -289,7 +289,7 @@ async function confirmed(orders: Orders, more = {}): Promise<StartedOrder> {
 }
 
 async function pending(orders: Orders) {
-  orders.world.on('authorize', async () => ({ type: 'pending', authorizationId: 'a-1' }));
+  orders.activities.on('authorize', async () => ({ type: 'pending', authorizationId: 'a-1' }));
   const { order, orderId } = await orders.start();
   await order.until((state) => state.order.authorizations.length === 1 && state.unrecorded === 0);
   return { order, orderId };
@@ -312,7 +312,7 @@ async function deliver(order: StartedOrder, shipmentId: string): Promise<Started
 
 async function captureDeclined(orders: Orders): Promise<StartedOrder> {
   let tries = 0;
-  orders.world.on('capture', async ({ effect }) => {
+  orders.activities.on('capture', async ({ effect }) => {
     tries += 1;
     return tries === 1
       ? { type: 'declined', code: 'card_declined' }

@@ -14,13 +14,13 @@ beforeAll(async () => {
   histories = await storedHistories();
 });
 
-test.each(Object.keys(paths))('the history of an order that was "%s" is stored', (path) => {
+test.each(Object.keys(paths))('a history of an order that was "%s" is stored', (path) => {
   // If not: `npm run histories -- -t '<path>'` records it. Keep the old files, because running
   // orders have such histories.
   expect(existsSync(historyFile(path, 0))).toBe(true);
 });
 
-test('every stored history replays, and every decision is made again as it was', async () => {
+test('every stored history replays, and every decision is the same', async () => {
   const workflowBundle = await bundleWorkflowCode({
     workflowsPath: fileURLToPath(new URL('../../src/workflows.ts', import.meta.url)),
     workflowInterceptorModules: [fileURLToPath(new URL('state-probe.ts', import.meta.url))],

@@ -1,7 +1,7 @@
-import type { OrderState, Step } from '../../src/order-log.js';
 import { proxySinks, type Sink, type Sinks, type WorkflowInterceptorsFactory } from '@temporalio/workflow';
 import { getActivator } from '@temporalio/workflow/lib/global-attributes.js';
 import { stateQuery } from '../../src/log/workflow/messages.js';
+import type { OrderState, Step } from '../../src/order-log.js';
 
 /** What a replayed workflow reports. */
 export interface ProbeSinks extends Sinks {

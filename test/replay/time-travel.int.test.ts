@@ -2,9 +2,9 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, expect, test } from '@jest/globals';
 import { temporal } from '@temporalio/proto';
 import { bundleWorkflowCode, type InjectedSinks, DefaultLogger, Worker } from '@temporalio/worker';
-import { type OrderState, orderLog } from '../../src/order-log.js';
-import { stateAt } from '../../src/log/journal/time-travel.js';
 import { readHistoryLog } from '../../src/log/history/history.js';
+import { stateAt } from '../../src/log/journal/time-travel.js';
+import { type OrderState, orderLog } from '../../src/order-log.js';
 import { Orders } from '../log/workflow/support.js';
 import { paths } from './paths.js';
 import type { ProbeSinks } from './state-probe.js';
@@ -14,7 +14,7 @@ afterAll(async () => {
   for (const orders of opened) await orders.close();
 });
 
-/** Each path has a separate world, because it may change the answers. */
+/** Each path has a separate worker, because it may change the answers. */
 async function open(): Promise<Orders> {
   const orders = await Orders.open();
   opened.push(orders);
@@ -69,7 +69,7 @@ function isOutcomeOfTask(event: temporal.api.history.v1.IHistoryEvent): boolean 
 }
 
 test.each(['happy', 'amended, then refused', 'returned and refunded', 'partly shipped, the rest cancelled'])(
-  'an order as it was is the order its workflow had at that point of its history (%s)',
+  'the order at a version is the order its workflow had then (%s)',
   async (path) => {
     const orders = await open();
     const order = await paths[path]?.(orders);
@@ -83,7 +83,7 @@ test.each(['happy', 'amended, then refused', 'returned and refunded', 'partly sh
       expect(state.order).toStrictEqual(stateAt(orderLog, events, { version: state.order.version }));
     // The events of a task are in one activity's input, so every task must be seen.
     const seen = new Set(states.map((state) => state.order.version));
-    for (const step of orders.world.steps) {
+    for (const step of orders.activities.steps) {
       const last = step.events.at(-1);
       if (last !== undefined) expect(seen).toContain(last.version);
     }

@@ -1,4 +1,3 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -6,6 +5,7 @@ import { type AddressInfo, connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createServer, type Server } from 'node:tls';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { type Db, MongoClient } from 'mongodb';
 import { MONGOD } from '../../src/server/embedded/binaries.js';
 import { freePort } from '../../src/server/embedded/ports.js';
@@ -62,7 +62,8 @@ async function startMongodb(): Promise<string> {
 }
 
 /**
- * Temporal's frontend behind TLS that wants a client's certificate. The embedded server has none.
+ * A proxy with TLS in front of Temporal, because the embedded server has no TLS. It requires a
+ * client's certificate.
  */
 async function temporalBehindTls(identityFile = join(tls, 'temporal', 'identity.pem')): Promise<string> {
   const [host = '', port = ''] = shared.temporalAddress.split(':');
@@ -123,12 +124,14 @@ afterAll(async () => {
   rmSync(tls, { recursive: true, force: true });
 });
 
-test('an order is confirmed, with TLS and credentials between the product and both servers', async () => {
+test('an order is confirmed with TLS and credentials between the product and both servers', async () => {
   const order = await apiAt(product.address).place();
   await order.becomes({ status: 'confirmed' });
 });
 
-test('who uses Temporal or MongoDB in Compose does so by TLS, and gets no key of another', () => {
+test('the users of Temporal and MongoDB in Compose use TLS, and get no key of another user', () => {
+  for (const variable of ['MONGODB_URI', 'TEMPORAL_ADDRESS'])
+    expect(Object.values(services).filter(({ environment = {} }) => variable in environment)).not.toEqual([]);
   for (const [name, { environment = {}, volumes = [] }] of Object.entries(services)) {
     if ('MONGODB_URI' in environment)
       expect([name, environment['MONGODB_URI']]).toEqual([
@@ -149,7 +152,7 @@ test('who uses Temporal or MongoDB in Compose does so by TLS, and gets no key of
   }
 });
 
-test('certificates are made once, and again when they end', async () => {
+test('certificates are made once, and again when they expire', async () => {
   const file = (name: string) => join(tls, name, 'identity.pem');
   const before = readFileSync(file('client'), 'utf8');
   await issueCertificates(tls);
@@ -163,7 +166,7 @@ test('certificates are made once, and again when they end', async () => {
   expect(readFileSync(join(folder, 'client', 'ca.pem'), 'utf8')).toBe(other);
 });
 
-describe('a process that cannot connect says what to check:', () => {
+describe('a process that cannot connect names what to check:', () => {
   let strangers: string;
   let expired: string;
   beforeAll(async () => {

@@ -4,23 +4,25 @@ import process from 'node:process';
 import { expect } from '@jest/globals';
 import { Client, type Connection } from '@temporalio/client';
 import { pino } from 'pino';
-import { workflowId, orderLog } from '../../src/order-log.js';
-import { FeedTail } from '../../src/log/feed/tail.js';
+import type { Http } from '../../src/api/http.js';
+import { defaultBounds, workKinds } from '../../src/api/overload/admission.js';
+import { problems } from '../../src/api/reference/problems.js';
 import { loadProviders } from '../../src/effects/provider-modules.js';
+import { FeedTail } from '../../src/log/feed/tail.js';
 import { ensureJournalIndexes } from '../../src/log/journal/journal.js';
+import { readJournal } from '../../src/log/journal/read-journal.js';
+import { ensureStateViewIndexes } from '../../src/log/journal/state-view.js';
+import { workflowId, orderLog } from '../../src/order-log.js';
 import { type Config, readConfig } from '../../src/server/config.js';
 import { connectMongo, connectTemporal, type Mongo } from '../../src/server/connections.js';
-import { problems } from '../../src/api/reference/problems.js';
-import type { Http } from '../../src/api/http.js';
 import { format, type Logger } from '../../src/server/logging/logger.js';
-import { ensureStateViewIndexes } from '../../src/log/journal/state-view.js';
-import { defaultBounds, workKinds } from '../../src/api/overload/admission.js';
 import { type ApiLimits, buildApi } from '../../workers/roles/api.js';
 import { installRuntime, type RunningWorker, startOrderWorker } from '../../workers/roles/worker.js';
 import { answering, dropDatabases } from './database.js';
 import { assertNoPersons, personsIn, rememberPersons } from './persons.js';
 import { shared, uniqueName } from './servers.js';
-import { foundStock } from './stock.js';
+import { setUpStock } from './stock.js';
+import { until } from './until.js';
 
 export interface Reply {
   readonly status: number;
@@ -115,7 +117,7 @@ export async function startTestApi(
   const app = await buildApi(context, { ...patient, ...limits, bounds });
   if (env['MONGODB_URI'] === undefined) {
     await answering(mongo);
-    await foundStock(mongo.db);
+    await setUpStock(mongo.db);
   }
   const client = new Client({ connection: temporal, namespace: config.temporal.namespace });
   const workers: RunningWorker[] = [];
@@ -133,7 +135,7 @@ export async function startTestApi(
       await Promise.all([
         ensureJournalIndexes(orderLog, db),
         ensureStateViewIndexes(orderLog, db),
-        foundStock(db),
+        setUpStock(db),
       ]);
       runtime ??= install(logger);
       const worker = startOrderWorker({ ...context, workflowBundle });
@@ -228,21 +230,27 @@ export async function terminateWhenRecorded(
   { client }: Pick<TestApi, 'client'>,
   orderId: string,
 ): Promise<void> {
-  const workflow = client.workflow.getHandle(workflowId(orderId));
-  await eventually(async () => {
-    const { pendingActivities = [], pendingWorkflowTask } = (await workflow.describe()).raw;
-    return pendingActivities?.length === 0 && !pendingWorkflowTask ? true : undefined;
-  });
-  await workflow.terminate();
+  await untilNoStepRuns({ client }, orderId);
+  await client.workflow.getHandle(workflowId(orderId)).terminate();
 }
 
-/** Calls `find` until it returns something. @throws Error after a minute */
-export async function eventually<T>(find: () => Promise<T | undefined>): Promise<T> {
-  const giveUpAt = Date.now() + 60_000;
-  for (;;) {
-    const found = await find();
-    if (found !== undefined) return found;
-    if (Date.now() > giveUpAt) throw new Error('It did not happen within a minute.');
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
+/** Waits until no activity and no workflow task of an order is pending. */
+export async function untilNoStepRuns({ client }: Pick<TestApi, 'client'>, orderId: string): Promise<void> {
+  const workflow = client.workflow.getHandle(workflowId(orderId));
+  await until(async () => {
+    const { pendingActivities, pendingWorkflowTask } = (await workflow.describe()).raw;
+    expect({ activities: pendingActivities ?? [], task: pendingWorkflowTask ?? undefined }).toEqual({
+      activities: [],
+      task: undefined,
+    });
+  });
+}
+
+/** The first event of this type in an order's journal, once it is recorded. */
+export async function recordedEvent({ mongo }: Pick<TestApi, 'mongo'>, orderId: string, type: string) {
+  return await until(async () => {
+    const event = (await readJournal(orderLog, mongo.db, orderId)).find((one) => one.type === type);
+    if (event === undefined) throw new Error(`The journal of ${orderId} has no ${type}.`);
+    return event;
+  });
 }

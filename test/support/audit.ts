@@ -1,15 +1,15 @@
 import { expect } from '@jest/globals';
-import { type OrderState, workflowId, orderLog } from '../../src/order-log.js';
 import { sandboxLabels } from '../../src/effects/carriers/sandbox-carriers.js';
 import { getStock, movements, type StockMovement } from '../../src/effects/inventory/stock.js';
 import { type LedgerEntry, sandboxLedger } from '../../src/effects/payments/sandbox-ledger.js';
+import { foldHistory, readHistoryLog } from '../../src/log/history/history.js';
+import { readJournal } from '../../src/log/journal/read-journal.js';
+import { stateQuery } from '../../src/log/workflow/messages.js';
+import { type OrderState, workflowId, orderLog } from '../../src/order-log.js';
 import type { OrderEvent } from '../../src/order/events.js';
 import { fold } from '../../src/order/evolve.js';
 import { isFinished, type Order, quantityOf, sum } from '../../src/order/order.js';
-import { foldHistory, readHistoryLog } from '../../src/log/history/history.js';
-import { readJournal } from '../../src/log/journal/read-journal.js';
 import { orders, toDocument } from '../../src/views/orders.js';
-import { stateQuery } from '../../src/log/workflow/messages.js';
 import type { System } from './system.js';
 import { until } from './until.js';
 

@@ -3,9 +3,9 @@ import { sandboxDatabase } from '../../src/effects/payments/sandbox-ledger.js';
 import type { OrderEvent } from '../../src/order/events.js';
 import { readConfig } from '../../src/server/config.js';
 import { connectMongo, type Mongo } from '../../src/server/connections.js';
+import type { Scenario } from '../order/specification.js';
 import { shared, uniqueName } from './servers.js';
 import { until } from './until.js';
-import type { Scenario } from '../order/specification.js';
 
 export interface Database {
   readonly db: Db;

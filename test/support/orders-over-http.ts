@@ -1,7 +1,7 @@
-import { expect } from '@jest/globals';
-import { Webhook } from 'standardwebhooks';
 import { randomUUID } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
+import { expect } from '@jest/globals';
+import { Webhook } from 'standardwebhooks';
 import type { OrderView } from '../../src/order/view.js';
 import type { Reply } from './api.js';
 import { assertNoPersons, rememberPersons } from './persons.js';

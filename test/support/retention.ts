@@ -1,7 +1,7 @@
-import { workflowId } from '../../src/order-log.js';
+import { expect } from '@jest/globals';
 import type { Client } from '@temporalio/client';
 import { WorkflowNotFoundError } from '@temporalio/client';
-import { expect } from '@jest/globals';
+import { workflowId } from '../../src/order-log.js';
 import type { TestApi } from './api.js';
 import { until } from './until.js';
 

@@ -8,7 +8,7 @@ const EVERY_MS = 50;
  * @param check passes if it does not throw; an `expect` in it fails the test only after `seconds`
  * @throws the last error of the check, after `seconds`
  */
-export async function until<T>(check: () => Promise<T>, seconds = 60): Promise<T> {
+export async function until<T>(check: () => T | Promise<T>, seconds = 60): Promise<T> {
   const giveUpAt = Date.now() + seconds * 1_000;
   for (;;) {
     try {

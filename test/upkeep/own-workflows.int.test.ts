@@ -1,19 +1,15 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { enabledEndpoints } from '../../src/delivery/webhooks/endpoints.js';
-import { unheldTaskConcern } from '../../src/upkeep/concern.js';
-import { logs } from '../../src/logs.js';
 import type { Db } from 'mongodb';
-import { latestReconciliations } from '../../src/log/proof/reconciliations.js';
-import { journal } from '../../src/log/journal/journal.js';
-import { createLogger } from '../../src/server/logging/logger.js';
-import { buildsOf } from '../../src/log/views/feeding/view-builds.js';
-import { rebuild } from '../../src/log/views/rebuilding/rebuild.js';
-import { requestRebuild } from '../../src/log/views/rebuilding/request-rebuild.js';
 import { undecidedOrders } from '../../src/api/queries/gauges/exposure.js';
-import { rebuildStateView } from '../../src/log/views/rebuilding/rebuild-state-view.js';
-import { storeRebuilds } from '../../src/log/views/rebuilding/store-rebuild.js';
+import { enabledEndpoints } from '../../src/delivery/webhooks/endpoints.js';
+import { latestReconciliations } from '../../src/log/proof/reconciliation-reports.js';
+import { journal } from '../../src/log/journal/journal.js';
 import { ensureParkedEventIndexes } from '../../src/log/views/feeding/parked-events.js';
-import { viewNamed } from '../../src/views/views.js';
+import { buildsOf } from '../../src/log/views/feeding/view-builds.js';
+import { rebuildStateView } from '../../src/log/views/rebuilding/rebuild-state-view.js';
+import { rebuild } from '../../src/log/views/rebuilding/rebuild-view.js';
+import { requestRebuild } from '../../src/log/views/rebuilding/request-rebuild.js';
+import { storeRebuilds } from '../../src/log/views/rebuilding/store-rebuild.js';
 import {
   feedTaskQueue,
   rebuildWorkflow,
@@ -21,11 +17,15 @@ import {
   reconcileScheduleId,
   reconcileWorkflow,
 } from '../../src/log/workflow/upkeep-messages.js';
+import { logs } from '../../src/logs.js';
+import { orderLog } from '../../src/order-log.js';
+import { createLogger } from '../../src/server/logging/logger.js';
+import { unheldTaskConcern } from '../../src/upkeep/concern.js';
+import { viewNamed } from '../../src/views/views.js';
 import { startFeed } from '../../workers/roles/feed.js';
 import type { RunningWorker } from '../../workers/roles/worker.js';
 import { orderBody, placedOrder, startTestApi, type TestApi } from '../support/api.js';
 import { until } from '../support/until.js';
-import { orderLog } from '../../src/order-log.js';
 
 let api: TestApi;
 let db: Db;
@@ -40,7 +40,7 @@ beforeAll(async () => {
   scheduleId = reconcileScheduleId(taskQueue);
   await ensureParkedEventIndexes(db);
   await api.startWorker();
-  feed = await started();
+  feed = await startFeedProcess();
 });
 afterAll(async () => {
   await feed.stop();
@@ -51,7 +51,7 @@ afterAll(async () => {
   await api.close();
 });
 
-async function started(): Promise<RunningWorker> {
+async function startFeedProcess(): Promise<RunningWorker> {
   const { config, temporal, mongo, tail } = api;
   const logger = createLogger('silent');
   const running = startFeed({
@@ -68,13 +68,13 @@ async function started(): Promise<RunningWorker> {
 const runOf = (workflowId: string) => api.client.workflow.getHandle(workflowId);
 
 /** The readiness of one dependency. */
-async function saidOf(name: string): Promise<{ status: string; detail?: string }> {
+async function readinessOf(name: string): Promise<{ status: string; detail?: string }> {
   const { body } = await api.get('/health/ready');
   return body.dependencies.find((one: { name: string }) => one.name === name);
 }
 
 /** Waits until new events have positions and every view across orders has applied them. */
-async function goesOn(): Promise<void> {
+async function untilFeedIsApplied(): Promise<void> {
   await placedOrder(api);
   await until(async () => {
     const { body } = await api.get('/v1/projections');
@@ -83,15 +83,15 @@ async function goesOn(): Promise<void> {
   });
 }
 
-test('with everything running, readiness has nothing to say of it', async () => {
-  await goesOn();
+test('readiness reports nothing while everything runs', async () => {
+  await untilFeedIsApplied();
   await until(async () => {
-    expect(await saidOf('feed')).toEqual({ name: 'feed', status: 'up' });
-    expect(await saidOf('reconciliation')).toEqual({ name: 'reconciliation', status: 'up' });
+    expect(await readinessOf('feed')).toEqual({ name: 'feed', status: 'up' });
+    expect(await readinessOf('reconciliation')).toEqual({ name: 'reconciliation', status: 'up' });
   });
 });
 
-test('readiness names each task that the feed did, once no process does it', async () => {
+test('readiness names each task of the feed once no process does it', async () => {
   const leases = await db.collection<{ readonly _id: string; readonly tasks: object }>('leases').findOne();
   const tasks = Object.keys(leases?.tasks ?? {});
   expect(tasks.length).toBeGreaterThan(logs.length);
@@ -106,23 +106,23 @@ test('readiness names each task that the feed did, once no process does it', asy
     });
   } finally {
     await db.collection<{ readonly _id: string }>('endpoints').deleteOne({ _id: 'e-1' });
-    feed = await started();
+    feed = await startFeedProcess();
   }
 });
 
-test('what the process that has the feed leaves is taken by one that stands by', async () => {
-  const next = await started();
+test('a standby process takes over the tasks of the feed’s process', async () => {
+  const next = await startFeedProcess();
   await feed.stop();
   feed = next;
-  await goesOn();
+  await untilFeedIsApplied();
 });
 
-test('a schedule that an earlier version has made starts what this version runs', async () => {
+test('a schedule of an earlier version starts what this version runs', async () => {
   await feed.stop();
   const schedule = api.client.schedule.getHandle(scheduleId);
   const action = { type: 'startWorkflow', workflowType: 'reconcile', taskQueue: feedTaskQueue(taskQueue) };
   await schedule.update((now) => ({ ...now, action: { ...now.action, ...action } as typeof now.action }));
-  feed = await started();
+  feed = await startFeedProcess();
   const { action: updated } = await schedule.describe();
   expect(updated).toMatchObject({ workflowType: reconcileWorkflow, taskQueue });
 });
@@ -153,7 +153,7 @@ test('a schedule that a person has paused stays paused, and readiness says why',
   await schedule.pause('moving the database');
   try {
     await until(async () =>
-      expect(await saidOf('reconciliation')).toMatchObject({
+      expect(await readinessOf('reconciliation')).toMatchObject({
         status: 'degraded',
         detail: expect.stringContaining('paused (moving the database)'),
       }),
@@ -161,24 +161,24 @@ test('a schedule that a person has paused stays paused, and readiness says why',
   } finally {
     await schedule.unpause();
   }
-  await until(async () => expect((await saidOf('reconciliation')).status).toBe('up'));
+  await until(async () => expect((await readinessOf('reconciliation')).status).toBe('up'));
 });
 
 test('while no process of the role feed runs, readiness names what is not done, and why', async () => {
   await feed.stop();
   await until(async () =>
-    expect(await saidOf('feed')).toMatchObject({
+    expect(await readinessOf('feed')).toMatchObject({
       status: 'degraded',
       detail: expect.stringMatching(/sequence-feed is done by no process since 20/),
     }),
   );
   await until(async () =>
-    expect(await saidOf('feed')).toMatchObject({
+    expect(await readinessOf('feed')).toMatchObject({
       detail: expect.stringContaining(`no worker polls the task queue ${feedTaskQueue(taskQueue)}`),
     }),
   );
-  feed = await started();
-  await goesOn();
+  feed = await startFeedProcess();
+  await untilFeedIsApplied();
 });
 
 test.each([
@@ -211,7 +211,7 @@ test.each([
       return rebuildId;
     }),
   );
-  feed = await started();
+  feed = await startFeedProcess();
   await until(async () => {
     expect((await buildsOf(db, 'customers'))?.rebuilding).toBeUndefined();
     expect((await storeRebuilds(db).findOne({ _id: 'orders' }))?.phase).toBe('done');
@@ -226,7 +226,7 @@ test.each([
   });
 });
 
-test('while no worker runs, a rebuild that waits is not counted as an order', async () => {
+test('while no worker runs, a waiting rebuild is not counted as an order', async () => {
   const idle = await startTestApi();
   try {
     const { client, config } = idle;

@@ -1,16 +1,18 @@
 import { randomUUID } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
-import type { OrderEvent, EventDraft } from '../../src/order/events.js';
 import { journal } from '../../src/log/journal/journal.js';
 import { intervene } from '../../src/log/views/feeding/interventions.js';
 import { buildsOf, rollBack } from '../../src/log/views/feeding/view-builds.js';
-import { rebuild } from '../../src/log/views/rebuilding/rebuild.js';
+import { rebuild } from '../../src/log/views/rebuilding/rebuild-view.js';
 import type { EntityView } from '../../src/log/views/view.js';
+import { orderLog } from '../../src/order-log.js';
+import type { OrderEvent, EventDraft } from '../../src/order/events.js';
+import type { Order } from '../../src/order/order.js';
 import { awaitingDispatch, listAwaitingDispatch } from '../../src/views/awaiting-dispatch.js';
 import {
   caughtUp,
   contentsOf,
-  foldedAnew,
+  expectedContents,
   interleaved,
   manyStates,
   newLogs,
@@ -32,8 +34,6 @@ import {
 } from '../order/examples.js';
 import type { Scenario } from '../order/specification.js';
 import { logOf } from '../support/database.js';
-import { orderLog } from '../../src/order-log.js';
-import type { Order } from '../../src/order/order.js';
 
 const { db, run } = await openViews();
 const because = { actor: 'tester', reason: 'it is repaired' };
@@ -55,14 +55,14 @@ function createdAt(log: readonly OrderEvent[]): readonly string[] {
 }
 
 describe('a shipment', () => {
-  test('is listed from its creation on, with its order and customer', async () => {
+  test('is listed from its creation, with its order and customer', async () => {
     const { found, log, orderId } = await listedAfter(states.readyToDispatch.wait(60_000));
     const [since] = createdAt(log);
     const customer = { id: 'c-1', name: 'Ada Example' };
     expect(found).toEqual([{ orderId, shipmentId: 's1', customer, lines: allLines, since, held: false }]);
   });
 
-  test('is listed for itself, beside others of its order', async () => {
+  test('is listed separately from others of its order', async () => {
     const { found, log } = await listedAfter(states.confirmed.do(ship(oneOfA)).wait(60_000).do(ship(oneOfB)));
     const [first, second] = createdAt(log);
     expect(found).toMatchObject([
@@ -82,7 +82,7 @@ describe('a shipment', () => {
     expect(found[0]).not.toHaveProperty('holdReason');
   });
 
-  test('is held where another shipment of its order could not be charged', async () => {
+  test('is listed as held if another shipment of its order could not be charged', async () => {
     const { found } = await listedAfter(
       states.confirmed
         .do(ship(oneOfA), ship(oneOfB), dispatch())
@@ -104,7 +104,7 @@ describe('a shipment', () => {
   });
 });
 
-test('the oldest shipment comes first, and pages have each once, with or without a filter', async () => {
+test('the oldest shipment comes first, and each is on one page, with or without a filter', async () => {
   const steps = [1, 2, 3, 4].map((hours) => states.confirmed.wait(hours * 3_600_000));
   const logs = [
     ...steps.map((confirmed) =>
@@ -147,7 +147,7 @@ function withoutFirst(type: OrderEvent['type'], log: readonly OrderEvent[]) {
 }
 
 test.each(['readyToDispatch', 'heldWithShipment', 'onItsWay'] as const)(
-  'events that reach the feed after later ones of their order come to the same (%s)',
+  'events that reach the feed after later ones of their order give the same list (%s)',
   async (name) => {
     const logs = newLogs(name, name, name);
     const [one = [], two = [], three = []] = logs;
@@ -159,11 +159,13 @@ test.each(['readyToDispatch', 'heldWithShipment', 'onItsWay'] as const)(
     await publish(db, late);
     await caughtUp(db, awaitingDispatch);
     expect(await parkedOf(db, awaitingDispatch)).toEqual([]);
-    expect(await contentsOf(db, awaitingDispatch)).toEqual(await foldedAnew(db, awaitingDispatch, logs));
+    expect(await contentsOf(db, awaitingDispatch)).toEqual(
+      await expectedContents(db, awaitingDispatch, logs),
+    );
   },
 );
 
-test('a shipment leaves whose dispatch was lost and has come back, also when the view is rebuilt', async () => {
+test('a shipment whose dispatch was lost and has come back is removed, also after a rebuild', async () => {
   const logs = newLogs('onItsWay');
   const { event, rest } = withoutFirst('ShipmentDispatched', logs[0] ?? []);
   run(awaitingDispatch);
@@ -179,7 +181,7 @@ test('a shipment leaves whose dispatch was lost and has come back, also when the
   expect(await contentsOf(db, awaitingDispatch)).toEqual([]);
 });
 
-test('a feeder that remembers nothing does not bring a dispatched shipment back', async () => {
+test('a feeder without a cache does not bring a dispatched shipment back', async () => {
   const [log = []] = newLogs('onItsWay');
   const { event, rest } = withoutFirst('ShipmentCreated', log);
   const id = `${event.orderId}:${event.version}`;
@@ -201,7 +203,7 @@ test('a feeder that remembers nothing does not bring a dispatched shipment back'
   expect(await contentsOf(db, awaitingDispatch)).toEqual([]);
 });
 
-test('each event is folded once, however often the view changes hands in between', async () => {
+test('each event is folded once, however often the view changes its feeder', async () => {
   const logs = newLogs(...manyStates, ...manyStates);
   const events = interleaved(...logs);
   for (let from = 0; from < events.length; from += 20) {
@@ -209,10 +211,10 @@ test('each event is folded once, however often the view changes hands in between
     run(awaitingDispatch);
   }
   await caughtUp(db, awaitingDispatch);
-  expect(await contentsOf(db, awaitingDispatch)).toEqual(await foldedAnew(db, awaitingDispatch, logs));
+  expect(await contentsOf(db, awaitingDispatch)).toEqual(await expectedContents(db, awaitingDispatch, logs));
 });
 
-test('a rebuild under live writes comes to the same, and a roll-back catches up', async () => {
+test('a rebuild during writes gives the same list, and a roll-back catches up', async () => {
   const logs = newLogs(...manyStates, ...manyStates, 'partlyInShipment', 'partlyDispatched');
   const events = interleaved(...logs);
   run(awaitingDispatch);
@@ -228,7 +230,7 @@ test('a rebuild under live writes comes to the same, and a roll-back catches up'
   ).toBe(true);
   await stream;
   await caughtUp(db, awaitingDispatch);
-  const expected = await foldedAnew(db, awaitingDispatch, logs);
+  const expected = await expectedContents(db, awaitingDispatch, logs);
   expect(expected).not.toEqual([]);
   expect(await buildsOf(db, awaitingDispatch.name)).toMatchObject({ rebuildId });
   expect(await contentsOf(db, awaitingDispatch)).toEqual(expected);
@@ -257,26 +259,26 @@ describe('an event that the view cannot apply', () => {
     return { sick, well, orderId, broken, view };
   }
 
-  test('is parked, later ones of its order wait, and all others go on', async () => {
+  test('is parked, later events of its order wait, and other orders continue', async () => {
     const { well, orderId, view } = await withOneBroken();
     expect(await parkedOf(db, view)).toMatchObject([
       { orderId, status: 'parked', type: 'ShipmentCreated', error: 'It cannot be applied.' },
       { orderId, status: 'waiting', type: 'OrderHeld' },
     ]);
-    expect(await contentsOf(db, view)).toEqual(await foldedAnew(db, awaitingDispatch, [well]));
+    expect(await contentsOf(db, view)).toEqual(await expectedContents(db, awaitingDispatch, [well]));
   });
 
-  test('is applied with those that wait once it is tried again', async () => {
+  test('is applied with the waiting events when it is retried', async () => {
     const { sick, well, orderId, broken, view } = await withOneBroken();
     broken.clear();
     expect(await intervene(orderLog, db, view, { action: 'retry', orderId, ...because })).toMatchObject({
       applied: 2,
       remaining: 0,
     });
-    expect(await contentsOf(db, view)).toEqual(await foldedAnew(db, awaitingDispatch, [sick, well]));
+    expect(await contentsOf(db, view)).toEqual(await expectedContents(db, awaitingDispatch, [sick, well]));
   });
 
-  test('leaves the document as it was if it is skipped, and its order goes on', async () => {
+  test('leaves the document unchanged if it is skipped, and its order continues', async () => {
     const { sick, orderId, view } = await withOneBroken();
     expect(await intervene(orderLog, db, view, { action: 'skip', orderId, ...because })).toMatchObject({
       applied: 1,
@@ -288,7 +290,7 @@ describe('an event that the view cannot apply', () => {
     expect(found).toMatchObject([{ orderId, shipmentId: 's1', since: held }]);
   });
 
-  test('is applied though it came back after those that wait for it', async () => {
+  test('is applied also if it is restored after the events that wait for it', async () => {
     const [log = []] = newLogs('heldWithShipment');
     const { event, rest } = withoutFirst('ShipmentCreated', log);
     run(awaitingDispatch);
@@ -304,6 +306,8 @@ describe('an event that the view cannot apply', () => {
       applied: 2,
       remaining: 0,
     });
-    expect(await contentsOf(db, awaitingDispatch)).toEqual(await foldedAnew(db, awaitingDispatch, [log]));
+    expect(await contentsOf(db, awaitingDispatch)).toEqual(
+      await expectedContents(db, awaitingDispatch, [log]),
+    );
   });
 });

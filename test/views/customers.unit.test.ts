@@ -1,11 +1,11 @@
 import { expect, test } from '@jest/globals';
+import { MergedChanges } from '../../src/log/views/merged-changes.js';
 import { evolve } from '../../src/order/evolve.js';
 import type { Order } from '../../src/order/order.js';
 import { customers } from '../../src/views/customers.js';
-import { MergedChanges } from '../../src/log/views/merged-changes.js';
 import { states } from '../order/examples.js';
 
-test('a name that is forgotten is replaced, in whichever sequence the events come', () => {
+test('a forgotten name is replaced, in whichever sequence the events come', () => {
   let before: Order | undefined;
   const changes = states.closedForgotten.log.flatMap((event) => {
     const after = evolve(before, event);

@@ -1,28 +1,28 @@
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { Document, Filter, Sort } from 'mongodb';
 import { appendToJournal } from '../../src/log/journal/append-to-journal.js';
-import { fold } from '../../src/order/evolve.js';
 import { ensureStateViewIndexes, updateStateView } from '../../src/log/journal/state-view.js';
+import { orderLog } from '../../src/order-log.js';
+import { fold } from '../../src/order/evolve.js';
 import { type OrderDocument, orders, toDocument } from '../../src/views/orders.js';
-import { logOf, openDatabase } from '../support/database.js';
+import { pausedBefore } from '../log/views/support.js';
 import { create, states } from '../order/examples.js';
 import { Scenario } from '../order/specification.js';
-import { pausedBefore } from '../log/views/support.js';
-import { orderLog } from '../../src/order-log.js';
+import { logOf, openDatabase } from '../support/database.js';
 
 const database = await openDatabase();
 const { db } = database;
 beforeAll(() => ensureStateViewIndexes(orderLog, db));
 afterAll(() => database.close());
 
-test('the view of an order with no journal is left as it is', async () => {
+test('the view of an order without a journal is unchanged', async () => {
   const orderId = randomUUID();
   await updateStateView(orderLog, db, orderId);
   expect(await orders(db).findOne({ _id: orderId })).toBeNull();
 });
 
-test('the view is as far as the journal has no gap', async () => {
+test('the view goes up to the first gap in the journal', async () => {
   const orderId = randomUUID();
   const log = logOf(states.confirmed, orderId);
   await appendToJournal(orderLog, db, log.slice(0, 2));
@@ -34,7 +34,7 @@ test('the view is as far as the journal has no gap', async () => {
   expect(await orders(db).findOne({ _id: orderId })).toStrictEqual(toDocument(stateOf(log)));
 });
 
-test('projecting at once from several sides comes to the same', async () => {
+test('simultaneous projections of an order give the same view', async () => {
   const orderId = randomUUID();
   const log = logOf(states.refunded, orderId);
   await Promise.all(
@@ -46,7 +46,7 @@ test('projecting at once from several sides comes to the same', async () => {
   expect(await orders(db).findOne({ _id: orderId })).toStrictEqual(toDocument(stateOf(log)));
 });
 
-test('a writer that was overtaken takes nothing back', async () => {
+test('a writer that was overtaken does not make the view older', async () => {
   const orderId = randomUUID();
   const log = logOf(states.confirmed, orderId);
   await appendToJournal(orderLog, db, log.slice(0, 2));
@@ -54,15 +54,15 @@ test('a writer that was overtaken takes nothing back', async () => {
   await appendToJournal(orderLog, db, log.slice(2, 3));
   const slow = pausedBefore(db, 'replaceOne');
   const overtaken = updateStateView(orderLog, slow.db, orderId);
-  await slow.isThere;
+  await slow.reached;
   await appendToJournal(orderLog, db, log.slice(3));
   await updateStateView(orderLog, db, orderId);
-  slow.goOn();
+  slow.resume();
   await overtaken;
   expect(await orders(db).findOne({ _id: orderId })).toStrictEqual(toDocument(stateOf(log)));
 });
 
-test('an order is settled when nothing is left to do by itself', () => {
+test('an order is at rest when it has nothing left to do by itself', () => {
   expect(toDocument(states.authorizing.order).settled).toBe(false);
   expect(toDocument(states.confirmed.order).settled).toBe(true);
   expect(toDocument(states.cancelling.order).settled).toBe(false);
@@ -95,7 +95,7 @@ test.each<[string, Filter<OrderDocument>, Sort]>([
   ['those of a customer', { 'customer.id': 'c-1' }, { createdAt: -1, _id: -1 }],
   ['those with a SKU', { skus: 'A-1' }, { createdAt: -1, _id: -1 }],
   ['those with a tag', { tags: 'gift' }, { createdAt: -1, _id: -1 }],
-])('an index lists %s, already in order', async (_, filter, sort) => {
+])('an index lists %s, already sorted', async (_, filter, sort) => {
   const plan = await orders(db).find(filter).sort(sort).explain('queryPlanner');
   const stages = stagesOf(plan['queryPlanner'].winningPlan);
   expect(stages).toContain('IXSCAN');

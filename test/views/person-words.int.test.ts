@@ -1,8 +1,8 @@
-import { afterAll, beforeEach, expect, test } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
+import { afterAll, beforeEach, expect, test } from '@jest/globals';
+import { keysOfDatabase } from '../../src/access/persons/key-store-of.js';
 import type { KeyStore } from '../../src/access/persons/key-store.js';
 import { seal } from '../../src/access/persons/sealing.js';
-import { keysOfDatabase } from '../../src/access/persons/key-store-of.js';
 import type { Order } from '../../src/order/order.js';
 import { hashedWords, personWords } from '../../src/views/person-words.js';
 import { states } from '../order/examples.js';
@@ -32,7 +32,7 @@ async function sealedOrder(name: string, orderId: string = randomUUID()): Promis
   return { ...order, orderId, customer: { id: order.customer.id, name: sealed } };
 }
 
-test('the steps of an order that follow each other need its key once', async () => {
+test('consecutive steps of an order read its key once', async () => {
   const order = await sealedOrder('Ada Lovelace');
   const words = await personWords(keys, order);
   expect(words).toStrictEqual(await hashedWords(keys, ['ada', 'lovelace']));
@@ -40,7 +40,7 @@ test('the steps of an order that follow each other need its key once', async () 
   expect(asked).toHaveLength(1);
 });
 
-test('each order, and each name, has words of its own', async () => {
+test('each order, and each name, has search words of its own', async () => {
   const order = await sealedOrder('Ada Lovelace');
   await personWords(keys, order);
   const renamed = await sealedOrder('Ada Byron', order.orderId);
@@ -49,7 +49,7 @@ test('each order, and each name, has words of its own', async () => {
   expect(await personWords(keys, moved)).toStrictEqual([]);
 });
 
-test('an order that has forgotten its person has no words, whatever it had before', async () => {
+test('an order that has forgotten its person has no search words', async () => {
   const order = await sealedOrder('Ada Lovelace');
   await personWords(keys, order);
   expect(

@@ -47,7 +47,7 @@ test.each([
   expect(finds(query, text)).toBe(false);
 });
 
-test('whatever has a letter is found by itself, and by itself in capitals', () => {
+test('a text with a letter is found by itself, also in capitals', () => {
   assert(
     property(string({ unit: 'grapheme', maxLength: 200 }), (text) => {
       pre(queryWords(text).length > 0);
@@ -58,7 +58,7 @@ test('whatever has a letter is found by itself, and by itself in capitals', () =
   );
 });
 
-test('a text of many runs without a space takes a bounded room', () => {
+test('a long text without spaces takes limited space', () => {
   const words = searchWords([`${'ab.'.repeat(66)}😀`, '😀'.repeat(70)]);
   expect(words.every((word) => Array.from(word).length <= 64 && !/\p{Cs}/u.test(word))).toBe(true);
 });

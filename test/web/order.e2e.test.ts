@@ -15,12 +15,12 @@ let browser: Browser;
 let context: BrowserContext;
 let page: Page;
 /** An order that was shipped and delivered. */
-let told: PlacedOrder;
+let delivered: PlacedOrder;
 
 beforeAll(async () => {
   site = await openSite();
   ({ system, api, browser, context, page } = site);
-  told = await placeDelivered(api, 'told');
+  delivered = await placeDelivered(api, 'delivered');
 }, 120_000);
 afterAll(() => site?.close(), 60_000);
 
@@ -39,7 +39,7 @@ const bars = async (of: 'Money' | 'Goods') =>
       ),
   );
 describe('an order', () => {
-  test('is placed on the page, and seen to be confirmed', async () => {
+  test('is placed on the page, which then shows it as confirmed', async () => {
     await open('/orders');
     await press('New order');
     const form = page.getByRole('form', { name: 'A new order' });
@@ -61,7 +61,7 @@ describe('an order', () => {
     await page.locator('.order-head').getByText('EUR 15.00').waitFor();
   });
 
-  test('is seen to be confirmed without a reload', async () => {
+  test('shows as confirmed without a reload', async () => {
     const { body } = await api.post('/v1/orders', orderOf({ id: 'watched', ...paidWith('tok_pending') }));
     await open(`/orders/${body.orderId}`);
     await shows('Payment pending');
@@ -81,19 +81,19 @@ describe('an order', () => {
     expect(await page.evaluate(() => 'isTheSame' in globalThis)).toBe(true);
   });
 
-  test('is asked for once, together with its events', async () => {
+  test('is requested once, together with its events', async () => {
     const fresh = await context.newPage();
     const asked: string[] = [];
     fresh.on('request', (request) => asked.push(request.url().slice(site.server.address.length)));
-    await fresh.goto(`${site.server.address}/orders/told`);
+    await fresh.goto(`${site.server.address}/orders/delivered`);
     await fresh.getByText('As it is').waitFor();
-    const ofOrder = asked.filter((path) => /^\/v1\/orders\/told(\/events.*)?$/.test(path));
-    expect(ofOrder).toEqual(['/v1/orders/told', '/v1/orders/told/events?after=0&limit=1000']);
+    const ofOrder = asked.filter((path) => /^\/v1\/orders\/delivered(\/events.*)?$/.test(path));
+    expect(ofOrder).toEqual(['/v1/orders/delivered', '/v1/orders/delivered/events?after=0&limit=1000']);
     await fresh.close();
   });
 
-  test('is seen as it was, with what changed, and with what was allowed then', async () => {
-    await open('/orders/told');
+  test('can be seen as it was, with the changes and what was allowed then', async () => {
+    await open('/orders/delivered');
     await shows('As it is');
     await page.getByRole('slider').focus();
     await page.keyboard.press('Home');
@@ -109,14 +109,14 @@ describe('an order', () => {
     await page.keyboard.press('End');
     await shows('As it is');
     expect(new URL(page.url()).search).toBe('');
-    const [, second] = (await read('/v1/orders/told/events')).data;
-    await open(`/orders/told?at=${second.occurredAt}`);
+    const [, second] = (await read('/v1/orders/delivered/events')).data;
+    await open(`/orders/delivered?at=${second.occurredAt}`);
     await shows(/As it was after version/);
     await page.locator('.why').getByText('Stock reserved').waitFor();
     await shows('the outcome of reserve, owed since version 1');
     const inTemporal = page.locator('.why').getByRole('link', { name: 'Its workflow in Temporal' });
     expect(await inTemporal.getAttribute('href')).toMatch(
-      /^https:\/\/temporal\.example\/namespaces\/default\/workflows\/[^/]*told\/[^/]+\/history$/,
+      /^https:\/\/temporal\.example\/namespaces\/default\/workflows\/[^/]*delivered\/[^/]+\/history$/,
     );
     // The events that were expected then, not those that are expected now.
     await page.getByRole('list', { name: 'What was to come after version 2' }).waitFor();
@@ -124,7 +124,7 @@ describe('an order', () => {
     await page.locator('.line .ghost.effect').waitFor();
   });
 
-  test('moves nothing under the pointer while events come', async () => {
+  test('does not move under the pointer while events arrive', async () => {
     const order = await api.place({ id: 'pointed-at' });
     await open(`/orders/${order.id}`);
     const dots = page.locator('.line .dot');
@@ -143,11 +143,11 @@ describe('an order', () => {
     expect((await places())[1]).toBeLessThan(before[1] ?? 0);
   });
 
-  test('goes on past now, with what is to come and when', async () => {
+  test('shows its future after now, with expected events and times', async () => {
     const ahead = page.getByRole('list', { name: 'What is to come' });
-    const { deadlines: closing } = await read('/v1/orders/told/next');
+    const { deadlines: closing } = await read('/v1/orders/delivered/next');
     expect(closing).toEqual([{ what: 'return-window', at: expect.any(String) }]);
-    await open('/orders/told');
+    await open('/orders/delivered');
     await ahead.getByText('Return window closes').waitFor();
     expect(await ahead.locator('time').getAttribute('datetime')).toBe(closing[0].at);
     await page
@@ -161,14 +161,14 @@ describe('an order', () => {
     await ahead.getByText('Authorization expires').waitFor();
     await ahead.getByText(/^in 6 d 23 h$/).waitFor();
     expect(await ahead.locator('time').getAttribute('datetime')).toBe(expiring[0].at);
-    // To the right of the present, which is to the right of the last event.
+    // The expected event is to the right of the present, which is to the right of the last event.
     const left = async (what: string) => (await page.locator(`.line ${what}`).last().boundingBox())!.x;
     expect(await left('.dot')).toBeLessThan(await left('.now'));
     expect(await left('.now')).toBeLessThan(await left('.ghost'));
   });
 
-  test('shows its money and goods as they were after each version', async () => {
-    const log = await told.log();
+  test('shows its money and goods after each version', async () => {
+    const log = await delivered.log();
     const versionOf = (type: string) => log.indexOf(type) + 1;
     const none = { Reserved: '0', Shipped: '0', Delivered: '0', Returned: '0' };
     for (const [version, money, goods] of [
@@ -177,27 +177,27 @@ describe('an order', () => {
       [versionOf('PaymentAuthorized'), ['39.98', '0.00'], { Ordered: '2', ...none, Reserved: '2' }],
       [log.length, ['39.98', '39.98'], { Ordered: '2', ...none, Shipped: '2', Delivered: '2' }],
     ] as const) {
-      await open(`/orders/told?v=${version}`);
+      await open(`/orders/delivered?v=${version}`);
       await shows(`Version ${version} of ${log.length}`);
       expect(await bars('Money')).toEqual({ Authorized: money[0], Captured: money[1], Refunded: '0.00' });
       expect(await bars('Goods')).toEqual(goods);
     }
   });
 
-  test('is seen by the clock, with idle time squeezed, and as it was at a time', async () => {
+  test('can be seen along the clock, with idle time compressed, and as it was at a time', async () => {
     const own = await context.newPage();
     const later = (time: string) => new Date(Date.parse(time) + (2 * 24 + 4) * 3_600_000).toISOString();
     // Shifts the shipment's events by a weekend.
-    await own.route('**/v1/orders/told/events*', async (route) => {
+    await own.route('**/v1/orders/delivered/events*', async (route) => {
       const { data, ...rest } = await (await route.fetch()).json();
       const moved = data.map((event: { version: number; occurredAt: string }) =>
         event.version > 4 ? { ...event, occurredAt: later(event.occurredAt) } : event,
       );
       await route.fulfill({ json: { data: moved, ...rest } });
     });
-    const confirmedAt = (await read('/v1/orders/told/events')).data[3].occurredAt;
+    const confirmedAt = (await read('/v1/orders/delivered/events')).data[3].occurredAt;
     const nextDay = new Date(Date.parse(confirmedAt) + 24 * 3_600_000).toISOString();
-    await own.goto(`${site.server.address}/orders/told?at=${nextDay}`);
+    await own.goto(`${site.server.address}/orders/delivered?at=${nextDay}`);
     await own.getByText('As it was after version 4').waitFor();
     await own.getByRole('button', { name: 'By clock' }).click();
     await own.locator('.line .gap').getByText('2 d 4 h').waitFor();
@@ -210,7 +210,7 @@ describe('an order', () => {
     await own.close();
   });
 
-  test('is proven when its page opens, once, and again by each click', async () => {
+  test('is proved once when its page opens, and again by each click', async () => {
     const order = await api.place({ id: 'proven' });
     const position = await until(async () => {
       const { body } = await api.get('/v1/orders/proven/proof');
@@ -237,15 +237,15 @@ describe('an order', () => {
     await own.close();
   });
 
-  test('is proven by a click only if its history is long', async () => {
+  test('is proved by a click only if its history is long', async () => {
     const own = await context.newPage();
     const asked: string[] = [];
     own.on('request', (request) => asked.push(new URL(request.url()).pathname));
-    await own.route('**/v1/orders/told', async (route) => {
+    await own.route('**/v1/orders/delivered', async (route) => {
       const order = await (await route.fetch()).json();
       await route.fulfill({ json: { ...order, version: 1_001 } });
     });
-    await own.goto(`${site.server.address}/orders/told`);
+    await own.goto(`${site.server.address}/orders/delivered`);
     const badge = own.locator('.proof');
     await badge.getByText('not checked yet').waitFor();
     await own.locator('.line .ghost.deadline').waitFor();
@@ -255,7 +255,7 @@ describe('an order', () => {
     await own.close();
   });
 
-  test('says what differs between its copies, and what to do', async () => {
+  test('shows the differences between its copies, and remedies', async () => {
     const order = await api.place({ id: 'differing' });
     const event = { orderId: order.id, version: 4 };
     const journal = system.db.collection('order_events');
@@ -274,7 +274,7 @@ describe('an order', () => {
     await page.locator('.differences').waitFor({ state: 'detached' });
   });
 
-  test('says what it waits for, and so does the list of what needs a person', async () => {
+  test('shows what it waits for, and so does the list of what needs a person', async () => {
     const key = 'waiting:authorize:2';
     // The key was used for another request, so the provider answers each attempt with an error.
     const used = { _id: key, orderId: 'waiting', type: 'authorize', calls: 0, request: {} } as never;
@@ -287,7 +287,7 @@ describe('an order', () => {
     await waits.getByText(/, try [2-9]\d*, again (in \d+ s|now)/).waitFor();
     const inShort = page.locator('.waits-in-short');
     await inShort.getByText(/Owes authorize EUR 39\.98, try \d+, again (in \d+ s|now)/).waitFor();
-    // To the right of the present, on the timeline and in the list.
+    // The next attempt is to the right of the present, on the timeline and in the list.
     const again = /^Authorize payment, tried again (in \d+ s|now)$/;
     await page.locator('.line .ghost.effect small').getByText(again).waitFor();
     await page
@@ -320,7 +320,7 @@ describe('an order', () => {
     await waits.getByText('Waits for a command.').waitFor();
   });
 
-  test('is cancelled as its preview said, after it was seen in the timeline', async () => {
+  test('is cancelled as its preview showed, after it was seen in the timeline', async () => {
     const order = await api.place({ id: 'cancelled' });
     await open(`/orders/${order.id}`);
     await press('Cancel');
@@ -341,7 +341,7 @@ describe('an order', () => {
     expect(await page.getByRole('button', { name: 'Hold', exact: true }).isDisabled()).toBe(true);
   });
 
-  test('has the label of a shipment booked, prints it, and leaves under it', async () => {
+  test('gets a label for a shipment, prints it, and dispatches with it', async () => {
     const order = await api.place({ id: 'labelled' });
     await order.tell('shipments');
     await open('/orders/labelled');
@@ -361,7 +361,7 @@ describe('an order', () => {
     expect(shipment).toMatchObject({ carrier: 'DHL', trackingNumber: expect.stringMatching(/^SP/) });
   });
 
-  test('is not changed by a page that is out of date', async () => {
+  test('is not changed by an outdated page', async () => {
     const order = await api.place({ id: 'stale' });
     await open(`/orders/${order.id}`);
     await press('Hold');
@@ -395,18 +395,18 @@ describe('an order', () => {
   test('can be read without JavaScript', async () => {
     const plain = await browser.newContext({ javaScriptEnabled: false });
     const reader = await plain.newPage();
-    await reader.goto(`${site.server.address}/orders/told`);
-    expect(await reader.locator('article').innerText()).toMatch(/Order told[^]*completed[^]*EUR 39\.98/);
+    await reader.goto(`${site.server.address}/orders/delivered`);
+    expect(await reader.locator('article').innerText()).toMatch(/Order delivered[^]*completed[^]*EUR 39\.98/);
     await plain.close();
   });
 });
 
-test('with AUTH=on the page signs in, and has only the buttons that its reader may use', async () => {
+test('with AUTH=on the page signs in, and shows only the buttons that its reader may use', async () => {
   const guarded = await system.start('read', { AUTH: 'on', CURSOR_SECRET: 'a-secret-of-the-tests' });
   const { key } = await addKey(system.db, { client: 'desk', scopes: ['orders:read', 'events:read'] });
   const own = await browser.newContext({ viewport: desktop });
   const reader = await own.newPage();
-  await reader.goto(`${guarded.address}/orders/told`);
+  await reader.goto(`${guarded.address}/orders/delivered`);
   await reader.getByLabel('API key').fill('ordk_wrong');
   await reader.getByRole('button', { name: 'Sign in' }).click();
   await reader.getByRole('alert').getByText(/key/).waitFor();

@@ -16,12 +16,12 @@ let api: Api;
 let context: BrowserContext;
 let page: Page;
 /** An order that was shipped and delivered. */
-let told: PlacedOrder;
+let delivered: PlacedOrder;
 
 beforeAll(async () => {
   site = await openSite();
   ({ system, api, context, page } = site);
-  told = await placeDelivered(api, 'paged');
+  delivered = await placeDelivered(api, 'paged');
 }, 120_000);
 afterEach(async () => {
   await page.setViewportSize(desktop);
@@ -85,7 +85,7 @@ test('an endpoint of webhooks is made, tried, changed, sent to again and deleted
   await receiver.close();
 });
 
-describe('the list', () => {
+describe('the list of orders', () => {
   const rows = () => page.locator('.orders-space [role=row]');
   const ids = () => rows().locator('.c-order').allInnerTexts();
   const choose = async (group: string, name: RegExp) =>
@@ -138,7 +138,7 @@ describe('the list', () => {
   });
 });
 
-test('a customer is shown with what was paid, and each of the orders', async () => {
+test('a customer is shown with the amount paid and each of the orders', async () => {
   const { id } = await api.place({ customer: { id: 'c-9', name: 'Grace Sample' } });
   const order = api.order(id);
   await order.tell('cancel', { reason: 'twice' });
@@ -165,7 +165,7 @@ test('a customer is shown with what was paid, and each of the orders', async () 
   await page.waitForURL(`**/orders/${other.id}`);
 });
 
-test('stock is shown with what is free, and with its movements', async () => {
+test('stock is shown with what is free and with its movements', async () => {
   const { id } = await api.place({ lines: [{ sku: 'SKU-9', quantity: 3, unitPrice: 100 }] });
   const [{ onHand }] = (await read('/v1/stock?limit=100')).data.filter(
     ({ sku }: { sku: string }) => sku === 'SKU-9',
@@ -185,7 +185,7 @@ test('stock is shown with what is free, and with its movements', async () => {
   expect(await movement.locator('td:not(:first-child)').allInnerTexts()).toEqual(['reserve', '3', id]);
 });
 
-test('an event that a view could not apply is tried again, or skipped, on the page of the system', async () => {
+test('an event that a view could not apply is retried, or skipped, on the page of the system', async () => {
   /** Simulates that the view could not apply the order's first event. */
   const park = async (id: string): Promise<void> => {
     const event = await until(async () => {
@@ -211,7 +211,7 @@ test('an event that a view could not apply is tried again, or skipped, on the pa
   expect(await parkedEvents(system.db).countDocuments()).toBe(0);
 });
 
-test('a view is rebuilt from the page of the system, which shows how far it is', async () => {
+test('a view is rebuilt from the page of the system, which shows the progress', async () => {
   const own = await context.newPage();
   await own.route('**/v1/projections', async (route) => {
     const { views, ...rest } = await (await route.fetch()).json();
@@ -243,20 +243,17 @@ describe('the page', () => {
     '/webhooks',
   ];
 
-  test.each(paths)(
-    '%s is accessible in both themes, on a desktop and a phone, and fits both',
-    async (path) => {
-      await open(path);
-      await page.locator('main :is(table, [role=table], .attention, .empty)').first().waitFor();
-      for (const size of [desktop, phone]) {
-        await page.setViewportSize(size);
-        await expectFits(page);
-        await expectAccessibleInBothThemes(page);
-      }
-    },
-  );
+  test.each(paths)('%s is accessible in both themes, and fits a desktop and a phone', async (path) => {
+    await open(path);
+    await page.locator('main :is(table, [role=table], .attention, .empty)').first().waitFor();
+    for (const size of [desktop, phone]) {
+      await page.setViewportSize(size);
+      await expectFits(page);
+      await expectAccessibleInBothThemes(page);
+    }
+  });
 
-  test('is used by the keyboard alone', async () => {
+  test('can be used by the keyboard alone', async () => {
     await open('/orders?status=completed');
     await page.getByRole('link', { name: 'paged', exact: true }).waitFor();
     await page.keyboard.press('Tab');
@@ -274,7 +271,7 @@ describe('the page', () => {
 
   test('lists any number of orders with few rows in the document', async () => {
     const many = await context.newPage();
-    await many.addInitScript({ content: answerWithMany(await told.view()) });
+    await many.addInitScript({ content: answerWithMany(await delivered.view()) });
     await many.goto(`${site.server.address}/orders`);
     await many.getByText('100,000 orders').waitFor();
     const rows = many.locator('.orders-space [role=row]');

@@ -16,7 +16,7 @@ afterAll(async () => {
 
 const html = { 'content-type': expect.stringContaining('text/html') };
 
-test('each path of the page is the page, and other paths are not', async () => {
+test('each path of the page serves the page, and other paths do not', async () => {
   for (const path of [
     '/',
     '/orders',
@@ -48,7 +48,7 @@ test('everything comes from this origin, and nothing inline runs', async () => {
   expect(one).not.toBe(other);
 });
 
-test('files are kept for good, come compressed, and stay in their folder', async () => {
+test('files are cached for good and compressed, and none outside their folder is served', async () => {
   const { body } = await api.get('/');
   const [, script = ''] = /src="(\/assets\/[^"]+\.js)"/.exec(String(body)) ?? [];
   expect(await api.get(script, { 'accept-encoding': 'gzip' })).toMatchObject({
@@ -73,7 +73,7 @@ test('an order can be read without JavaScript', async () => {
   expect(String(none.body)).not.toContain('class="card"');
 });
 
-test('its page holds no place while the order is read', async () => {
+test('the page without JavaScript takes no place in the limit while its order is read', async () => {
   const narrow = await startTestApi({}, { bounds: { read: { most: 1, waiting: 0, waitMs: 0 } } });
   try {
     await narrow.post('/v1/orders', { body: orderBody({ id: 'card-3' }) });
@@ -83,7 +83,7 @@ test('its page holds no place while the order is read', async () => {
   }
 });
 
-test('what a person wrote is text in it, not HTML', () => {
+test('text from persons is escaped in the page without JavaScript', () => {
   const order = { orderId: '<b>', lines: [], customer: { id: 'c', name: '<img src=x onerror="alert(1)">' } };
   const card = orderCard({
     ...order,
@@ -96,7 +96,7 @@ test('what a person wrote is text in it, not HTML', () => {
   expect(card).not.toMatch(/<img|<b>/);
 });
 
-test('an order is in the page only for who may read it', async () => {
+test('an order is in the page only for clients that may read it', async () => {
   const { key } = await addKey(guarded.mongo.db, { client: 'shop', scopes: ['orders:write', 'orders:read'] });
   const bearer = { authorization: `Bearer ${key}` };
   await guarded.post('/v1/orders', { body: orderBody({ id: 'card-2' }), headers: bearer });
@@ -108,7 +108,7 @@ test('an order is in the page only for who may read it', async () => {
   expect(String(signedIn.body)).toContain('Order card-2');
 });
 
-test('a card that is kept is shown to each client as it may read it', async () => {
+test('a cached card is shown to each client as it may read the order', async () => {
   const keys = await Promise.all(
     ([['orders:read'], ['orders:read', 'persons:read']] as const).map((scopes, index) =>
       addKey(guarded.mongo.db, { client: `reader-${index}`, scopes }),

@@ -31,7 +31,7 @@ afterAll(async () => {
 const open = async (path: string) => await site.open(path);
 const banner = (of = page) => of.locator('.banner');
 
-describe('while there is nothing yet', () => {
+describe('while there is no data', () => {
   test.each([
     ['/orders', 'No orders yet'],
     ['/attention', 'Nothing needs a person'],
@@ -47,7 +47,7 @@ describe('while there is nothing yet', () => {
     await expectAccessibleInBothThemes(page);
   });
 
-  test('a first order is placed without being hidden by one that comes meanwhile', async () => {
+  test('a first order that is placed is not hidden by another one that comes meanwhile', async () => {
     await open('/orders');
     await page.getByRole('form', { name: 'A new order' }).getByLabel('SKU').fill('MY-1');
     await api.place({ id: 'another' });
@@ -109,13 +109,14 @@ describe('each page', () => {
     ['/system', '.charts canvas'],
     ['/customers/c-1', 'table.plain'],
     ['/stock?sku=A-1', '.panel table.plain'],
-  ])('%s moves nothing while it comes', async (path, content) => {
+  ])('%s moves nothing while its data arrives', async (path, content) => {
     for (const viewport of [desktop, phone]) {
       for (let isRefused = true; isRefused;) {
         isRefused = false;
         const own = await site.browser.newContext({ viewport });
         const reader = await own.newPage();
-        // A busy machine may refuse a list. Then its problem is shown first, and that moves.
+        // A busy machine may refuse a list. Then its problem is shown first, which moves the
+        // content.
         reader.on('response', (response) => (isRefused ||= response.status() === 503));
         await reader.addInitScript({ content: noteShifts });
         await reader.goto(`${site.server.address}${path}`);
@@ -128,7 +129,7 @@ describe('each page', () => {
 });
 
 describe('an outage', () => {
-  test('of the API is said, also by a page that was not loaded yet, and over by itself', async () => {
+  test('of the API is shown, also by a page that was not loaded yet, and its end is noticed', async () => {
     const own = await site.browser.newContext({ viewport: desktop });
     const [reader, other] = [await own.newPage(), await own.newPage()];
     for (const one of [reader, other]) {
@@ -149,7 +150,7 @@ describe('an outage', () => {
     await own.close();
   });
 
-  test('of MongoDB leaves an order to be read, and is over by itself', async () => {
+  test('of MongoDB leaves orders readable, and its end is noticed', async () => {
     await mongodb.stop();
     await open('/orders/seen');
     await page

@@ -1,6 +1,6 @@
-import { expect, test } from '@jest/globals';
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
+import { expect, test } from '@jest/globals';
 
 const run = promisify(execFile);
 
@@ -14,7 +14,7 @@ test.each(['npm start', 'npm run bench'])('%s names an argument that it does not
   });
 });
 
-test('npm test names an argument that it does not know', async () => {
+test('npm test names an unknown argument', async () => {
   const env = { ...process.env, NO_SERVERS: '1' };
   await expect(run('npm', ['test', '--silent', '--', '--foo'], { env })).rejects.toMatchObject({
     code: 1,

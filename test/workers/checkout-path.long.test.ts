@@ -1,8 +1,8 @@
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { execFile, spawn } from 'node:child_process';
 import { cp, mkdir, mkdtemp, readdir, realpath, rm, symlink } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
 
 const run = promisify(execFile);
 const NAME = 'a#b 50%41 c?d';
@@ -72,7 +72,7 @@ function secondsOf(output: string, title: string): number {
 }
 
 test(
-  'a checkout whose path means something in a URI is built, takes an order and keeps it inside',
+  'a checkout whose path has URI characters is built, takes an order and keeps it inside',
   async () => {
     const orderId = 'kept';
     const said = await startAndStop(async (address) => {
@@ -101,7 +101,7 @@ test(
 );
 
 test(
-  'its tests run',
+  'the tests of such a checkout run',
   async () => {
     const { stdout } = await run(
       'npm',

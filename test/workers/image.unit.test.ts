@@ -1,9 +1,9 @@
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { execFile } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
 
 const run = promisify(execFile);
 const image = mkdtempSync(join(tmpdir(), 'orders-image-'));
@@ -34,7 +34,7 @@ test('the client scripts work in the image, from any folder', async () => {
   expect(stdout).toMatch(/^Usage: orders <command> \[options\]/);
 });
 
-test('the command of the image says what can be set, and names an argument that it does not know', async () => {
+test('the command of the image has a help, and names an unknown argument', async () => {
   const [, command = '[]'] = /^CMD (.*)$/m.exec(dockerfile) ?? [];
   const [, ...args] = JSON.parse(command) as readonly string[];
   const start = (argument: string) => run(process.execPath, [...args, argument], { cwd: join(image, 'app') });

@@ -1,4 +1,3 @@
-import { afterAll, afterEach, describe, expect, test } from '@jest/globals';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -6,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { pathToFileURL } from 'node:url';
+import { afterAll, afterEach, describe, expect, test } from '@jest/globals';
 import { withLockFile } from '../../workers/start/lock-file.mjs';
 
 const folder = mkdtempSync(join(tmpdir(), 'orders-lock-file-'));
@@ -40,7 +40,7 @@ async function otherHolder(path: string) {
   return { child, letGo: () => child.stdin.write('\n') };
 }
 
-test('the holders follow one another, and leave nothing', async () => {
+test('the lock has one holder at a time, and leaves no file', async () => {
   const path = join(folder, 'contended');
   let [inside, most] = [0, 0];
   const work = async () => {
@@ -53,7 +53,7 @@ test('the holders follow one another, and leave nothing', async () => {
   expect(existsSync(path)).toBe(false);
 });
 
-test('a holder that lives is waited for, longer than one that shows no sign of life, and that is said', async () => {
+test('a living holder is waited for longer than one without a sign of life, with a message', async () => {
   const path = join(folder, 'alive');
   const holder = await otherHolder(path);
   const taken = take(path, async () => 'mine');
@@ -64,7 +64,7 @@ test('a holder that lives is waited for, longer than one that shows no sign of l
   expect(await taken).toBe('mine');
 });
 
-test('the file of a holder that was killed is taken over', async () => {
+test('the lock file of a holder that was killed is taken over', async () => {
   const path = join(folder, 'killed');
   const { child } = await otherHolder(path);
   const gone = once(child, 'exit');
@@ -74,7 +74,7 @@ test('the file of a holder that was killed is taken over', async () => {
 });
 
 test.each(['', 'no number', '0'])(
-  'a file with %j in it belongs to no process: it is taken over',
+  'a lock file with %j in it belongs to no process and is taken over',
   async (content) => {
     const path = join(folder, 'stale');
     writeFileSync(path, content);
@@ -82,8 +82,8 @@ test.each(['', 'no number', '0'])(
   },
 );
 
-describe('what cannot be taken is said on one line, with the remedy', () => {
-  test('the file names a process that lives and is another one', async () => {
+describe('a lock that cannot be taken is one line, with a remedy:', () => {
+  test('the file names another process that is alive', async () => {
     const path = join(folder, 'foreign');
     const sleeper = spawn('sleep', ['600']);
     children.push(sleeper);
@@ -95,14 +95,14 @@ describe('what cannot be taken is said on one line, with the remedy', () => {
     );
   });
 
-  test('the folder cannot be written', async () => {
+  test('the folder is read-only', async () => {
     const path = join(folder, 'not-there', 'lock');
     await expect(take(path, async () => 'mine')).rejects.toThrow(
       /^\S+ cannot be written \(ENOENT\): make the checkout writable for this user, or run `npm start` once [^\n]+$/,
     );
   });
 
-  test('a read-only checkout that is not prepared', async () => {
+  test('the checkout is read-only and not prepared', async () => {
     const checkout = join(folder, 'read-only');
     mkdirSync(join(checkout, 'workers'), { recursive: true });
     for (const path of ['workers/start.mjs', 'workers/start'])

@@ -12,7 +12,7 @@ function text(started: Started, ...roles: Role[]): string {
   return welcome(started, new Set(roles), 12_345);
 }
 
-test('all roles: the addresses, the time since the process began, and a first order', () => {
+test('with all roles, it has the addresses, the time since the start, and a first order', () => {
   const said = text(all, 'write', 'read', 'worker', 'feed');
   expect(said).toMatch(/^\nReady in 12\.3 s\. Ctrl-C stops everything; the data stays\.\n/);
   expect(said).toContain('  Page             http://127.0.0.1:8080/\n');
@@ -22,20 +22,20 @@ test('all roles: the addresses, the time since the process began, and a first or
   expect(said).toContain('npx orders --help');
 });
 
-test('whether authentication is on: then how to get a key, and where it goes', () => {
+test('with authentication on, it says how to get a key and where to use it', () => {
   expect(text(all, 'write')).toContain('Authentication is off (AUTH=off): everybody on this machine may');
   const said = text({ ...all, isAuthOn: true }, 'write');
   expect(said).toContain('npx orders keys create');
   expect(said).toContain('-H "authorization: Bearer $ORDERS_KEY"');
 });
 
-test('the address of operations, if they have a port of their own', () => {
+test('it has the address of operations if they have a port of their own', () => {
   expect(text(all, 'read')).not.toContain('Operations');
   const split = { ...all, operations: 'http://127.0.0.1:9090' };
   expect(text(split, 'read')).toContain('  Operations       http://127.0.0.1:9090\n');
 });
 
-describe('a process says only what its roles can do', () => {
+describe('it names only what the roles of the process can do', () => {
   const elsewhere: Started = { hasServers: false, api: all.api ?? '' };
 
   test('write: an order can be created', () => {
@@ -49,7 +49,7 @@ describe('a process says only what its roles can do', () => {
     expect(said).toContain('curl -s http://127.0.0.1:8080/v1/orders\n');
   });
 
-  test.each<Role>(['worker', 'feed'])('%s: there is no address', (role) => {
+  test.each<Role>(['worker', 'feed'])('%s: it has no address', (role) => {
     expect(text({ hasServers: false }, role)).toBe('\nReady in 12.3 s. Ctrl-C stops it.\n\n');
   });
 });

@@ -5,7 +5,7 @@ import { installRuntime, startWorker } from '../../workers/roles/worker.js';
 import { startTestApi } from '../support/api.js';
 import { uniqueName } from '../support/servers.js';
 
-test('a worker that has activities only starts without a word in the log', async () => {
+test('a worker with activities only starts without a line in the log', async () => {
   const api = await startTestApi();
   const lines: string[] = [];
   const logger = pino(format, { write: (line: string) => void lines.push(line) });

@@ -7,7 +7,7 @@ import { kafkaConcern } from '../../src/delivery/kafka/publishing-concern.js';
 import { topicsOf } from '../../src/delivery/kafka/settings.js';
 import { concernOfStock, stockState } from '../../src/effects/inventory/stock-state.js';
 import { forks } from '../../src/log/journal/fork.js';
-import { concernOf, latestReconciliations } from '../../src/log/proof/reconciliations.js';
+import { concernOf, latestReconciliations } from '../../src/log/proof/reconciliation-reports.js';
 import { lagBeyond, viewsStatus } from '../../src/log/views/status.js';
 import { feedTaskQueue } from '../../src/log/workflow/upkeep-messages.js';
 import { logs } from '../../src/logs.js';

@@ -2,10 +2,16 @@ import type { Db, Filter } from 'mongodb';
 import type { OrderStatus } from '../../order/order.js';
 import type { FulfillmentStatus, OrderView, PaymentStatus } from '../../order/view.js';
 import { attentionFilters } from '../../attention/orders.js';
-import { ago } from '../../log/feed/lag.js';
+import { ago } from '../../log/time.js';
 import { answering } from '../../mongodb/durability.js';
 import { withTimeout } from '../../outages/timeout.js';
-import { onlyShown, type OrderDocument, orders, shown, type ShownView } from '../../views/orders.js';
+import {
+  viewAndStopped,
+  type OrderDocument,
+  orders,
+  withoutCommandsIfStopped,
+  type ViewAndStopped,
+} from '../../views/orders.js';
 import { queryWords } from '../../views/search-words.js';
 import type { Cursors } from './cursor.js';
 import { toInstant } from './query-parameters.js';
@@ -69,8 +75,8 @@ export async function listOrders(
     // Reads the page in one batch: a rebuild may replace the collection, and then an open cursor
     // fails.
     .batchSize(limit + 2)
-    .project<ShownView>(onlyShown)
-    .map(shown);
+    .project<ViewAndStopped>(viewAndStopped)
+    .map(withoutCommandsIfStopped);
   const found = await withTimeout(WITHIN_MS, matching.toArray());
   const data = found.slice(0, limit);
   const last = data.at(-1);

@@ -3,7 +3,8 @@ import { type OrderState, workflowId, type OrderHistory, orderLog } from '../../
 import { type Order, isFinished } from '../../order/order.js';
 import { toView } from '../../order/view.js';
 import { foldHistory, readHistoryLog } from '../../log/history/history.js';
-import { type StopReason, endedReason, forkedReason, wordOf } from '../../log/journal/stops.js';
+import { type StopReason, endedReason, forkedReason } from '../../log/journal/stops.js';
+import { statusInWords } from '../../log/history/runs.js';
 import { isMongoOutage } from '../../outages/mongo-outage.js';
 import { concernsOf } from '../../views/concerns.js';
 import type { StoredView } from '../../views/cache/order-cache.js';
@@ -58,7 +59,7 @@ export function createOrderReader(client: Client, views: Pick<OrderViews, 'read'
       );
       const stop =
         halted === undefined
-          ? unlessFinished(order, status.name === 'RUNNING', wordOf(status.name))
+          ? unlessFinished(order, status.name === 'RUNNING', statusInWords(status.name))
           : forkedReason(orderLog, orderId, halted.message);
       return { ...stored(order, stop), servedBy: 'workflow' };
     } catch (error) {

@@ -3,7 +3,7 @@ import type { Db } from 'mongodb';
 import { type OrderRun, runOf } from '../../attention/order-run.js';
 import { answering } from '../../mongodb/durability.js';
 import { foldHistory } from '../../log/history/history.js';
-import { wordOf } from '../../log/journal/stops.js';
+import { statusInWords } from '../../log/history/runs.js';
 import type { Order } from '../../order/order.js';
 import { orderLog, workflowId } from '../../order-log.js';
 import { undefinedInOutage } from '../../outages/mongo-outage.js';
@@ -81,7 +81,7 @@ export function registerNext(app: Http, { client, db, reader, uiUrl }: NextDeps)
     return {
       id,
       runId,
-      status: wordOf(status),
+      status: statusInWords(status),
       ...(uiUrl !== undefined && { url: `${uiUrl}/${path.map(encodeURIComponent).join('/')}` }),
     };
   }

@@ -14,7 +14,7 @@ import { page } from './schemas.js';
 
 export interface OrderListDeps {
   readonly db: Db;
-  readonly views: Pick<OrderViews, 'shown'>;
+  readonly views: Pick<OrderViews, 'seen'>;
   readonly cursors: Cursors;
   readonly attentionAfterMs: number;
   readonly persons: PersonsAtEdge;
@@ -76,7 +76,7 @@ export function registerOrderList(
     async (request, reply) => {
       const hashes = await persons.search(request, reply, queryWords(request.query.q ?? ''));
       const list = await listOrders(db, cursors, request.query, attentionAfterMs, hashes);
-      for (const { orderId, version } of list.data) views.shown(orderId, version);
+      for (const { orderId, version } of list.data) views.seen(orderId, version);
       return await reply.send(list);
     },
   );

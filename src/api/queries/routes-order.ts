@@ -3,7 +3,7 @@ import { Type } from 'typebox';
 import { attentionOf } from '../../attention/list.js';
 import { needsAttention } from '../../attention/orders.js';
 import type { AttentionDeps } from '../../attention/source.js';
-import { ago } from '../../log/feed/lag.js';
+import { ago } from '../../log/time.js';
 import type { Moment } from '../../log/journal/time-travel.js';
 import { toView } from '../../order/view.js';
 import { isServerError } from '../../outages/server-error.js';

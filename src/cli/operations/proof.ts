@@ -5,7 +5,7 @@ import { Argument, type Command } from 'commander';
 import type { Certificate } from '../../effects/certification/certify.js';
 import { kinds } from '../../effects/certification/messages.js';
 import type { Discrepancy } from '../../log/proof/discrepancy.js';
-import { type Reconciliation, withRemedy } from '../../log/proof/reconciliations.js';
+import { type Reconciliation, withRemedy } from '../../log/proof/reconciliation-reports.js';
 import type { VerifyDeps, VerifyOptions, VerifyReport } from '../../log/proof/verify.js';
 import type { AnyLog } from '../../log/journal/entity-log.js';
 import { logNamed, logs } from '../../logs.js';
@@ -197,7 +197,7 @@ interface EntityReport extends Reconciliation {
 
 /** The latest report of each kind of entity that was compared, orders first. */
 async function latestReports({ db }: Stores): Promise<readonly EntityReport[]> {
-  const { latestReconciliations } = await import('../../log/proof/reconciliations.js');
+  const { latestReconciliations } = await import('../../log/proof/reconciliation-reports.js');
   return await reportsOf(async (log) => (await latestReconciliations(log, db, 1))[0]);
 }
 
@@ -219,7 +219,7 @@ async function reportsOf(
 async function reconcileNow(stores: Stores, config: Config): Promise<readonly EntityReport[]> {
   const { client, db } = stores;
   const [{ reconciliationOf }, { reconcileScheduleId }, { ScheduleNotFoundError }] = await Promise.all([
-    import('../../log/proof/reconciliations.js'),
+    import('../../log/proof/reconciliation-reports.js'),
     import('../../log/workflow/upkeep-messages.js'),
     import('@temporalio/client'),
   ]);

@@ -1,6 +1,5 @@
 import type { Db } from 'mongodb';
-import { unheldTasks } from '../../log/feed/leases.js';
-import { unheldInWords } from '../../log/feed/unheld-in-words.js';
+import { describeUnheld, unheldTasks } from '../../log/feed/leases.js';
 import { answering } from '../../mongodb/durability.js';
 import { type KafkaSettings, topicsOf } from './settings.js';
 import { kafkaRows, publishingTask } from './publishing-progress.js';
@@ -11,5 +10,5 @@ export async function kafkaConcern(db: Db, settings: KafkaSettings): Promise<str
   const row = await kafkaRows(db).findOne({ _id: topic }, answering);
   const { failures = 0, failingSince, failure } = row?.health ?? {};
   if (failures > 0) return `publishing in ${topic} fails since ${failingSince}: ${failure}`;
-  return unheldInWords(await unheldTasks(db, [publishingTask]), 'kafka');
+  return describeUnheld(await unheldTasks(db, [publishingTask]), 'kafka');
 }

@@ -1,5 +1,5 @@
 import type { Collection, Db } from 'mongodb';
-import { ago } from '../../log/feed/lag.js';
+import { ago } from '../../log/time.js';
 import { durable, isDuplicateKey } from '../../mongodb/durability.js';
 import type { ParcelOnItsWay } from './parcels.js';
 

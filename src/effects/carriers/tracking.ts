@@ -1,6 +1,6 @@
 import type { Db } from 'mongodb';
 import { pause } from '../../concurrency/pause.js';
-import { ago } from '../../log/feed/lag.js';
+import { ago } from '../../log/time.js';
 import { messageOf } from '../../outages/message-of.js';
 import { shapeOf } from '../answers.js';
 import { createGate, type Gate } from '../gate.js';

@@ -1,7 +1,7 @@
 import type { Draft, State } from '../../log/entity.js';
 import type { AnyLog } from '../../log/journal/entity-log.js';
-import { reconcile, type ReconcileDeps } from '../../log/proof/reconciling.js';
-import type { Reconciliation } from '../../log/proof/reconciliations.js';
+import { reconcile, type ReconcileDeps } from '../../log/proof/reconcile.js';
+import type { Reconciliation } from '../../log/proof/reconciliation-reports.js';
 import { logs, ofAnyEntity } from '../../logs.js';
 import { orderLog } from '../../order-log.js';
 import type { EventDraft } from '../../order/events.js';

@@ -58,8 +58,8 @@ function proofOfEffects(asked: AskedProviders): OutsideProof {
   const { providers } = asked;
   return {
     compare: (db, orderId) => compareOutside(db, orderId, asked),
-    ofUnknown: (db, client) => effectsOfUnknownOrders(db, client, asked),
-    async *sums(db, onProgress) {
+    compareUnknown: (db, client) => effectsOfUnknownOrders(db, client, asked),
+    async *compareSums(db, onProgress) {
       if (providers.inventory === undefined) yield* wrongStock(db, onProgress);
     },
   };

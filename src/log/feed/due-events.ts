@@ -2,7 +2,7 @@ import type { Db } from 'mongodb';
 import { committed } from '../../mongodb/durability.js';
 import type { AnyLog } from '../journal/entity-log.js';
 import { journal } from '../journal/journal.js';
-import type { JournalInsert } from './journal-changes.js';
+import type { JournalChange } from './journal-changes.js';
 
 const rememberedEntities = 50_000;
 
@@ -11,7 +11,7 @@ export class LeaderOutdated extends Error {
   override readonly name = 'LeaderOutdated';
 }
 
-export type DueEvent = Pick<JournalInsert, 'orderId' | 'version'>;
+export type DueEvent = Pick<JournalChange, 'orderId' | 'version'>;
 
 /** What a leader knows of one entity's log. */
 interface KnownEntity {
@@ -44,7 +44,7 @@ export class DueEvents {
    * @param position the last one that the leader has given
    * @throws LeaderOutdated
    */
-  async after(inserts: readonly JournalInsert[], position: number): Promise<readonly DueEvent[]> {
+  async after(inserts: readonly JournalChange[], position: number): Promise<readonly DueEvent[]> {
     await this.loadUnknown(inserts, position);
     const due: DueEvent[] = [];
     for (const { orderId, version, unsequenced } of inserts) {
@@ -66,9 +66,9 @@ export class DueEvents {
    * @throws LeaderOutdated if another leader has given one of them a position: readers here would
    *   miss it
    */
-  private async loadUnknown(inserts: readonly JournalInsert[], position: number): Promise<void> {
+  private async loadUnknown(inserts: readonly JournalChange[], position: number): Promise<void> {
     if (this.known.size > rememberedEntities) this.known.clear();
-    const isKnown = ({ orderId, version, begins }: JournalInsert): boolean => {
+    const isKnown = ({ orderId, version, begins }: JournalChange): boolean => {
       const entity = this.known.get(orderId);
       return entity !== undefined && !begins && !(entity.hasGaps && version < entity.last);
     };

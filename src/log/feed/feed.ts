@@ -61,11 +61,11 @@ export async function readFeed(
 }
 
 /**
- * `readFeed` after a place, if the place is of the current generation. Also returns the generation
- * that is current after the read. If that is another one, `events` is undefined, because the events
- * that were read may belong to it.
+ * A page of the place's generation: `readFeed` after the place. Also returns the generation that is
+ * current after the read. If that is another one, `events` is undefined, because the events that
+ * were read may belong to it.
  */
-export async function readGeneration(
+export async function readPageOf(
   log: AnyLog,
   db: Db,
   { generation, position }: FeedPlace,

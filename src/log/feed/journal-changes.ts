@@ -3,8 +3,11 @@ import { openChangeStream } from '../../mongodb/change-stream.js';
 import type { AnyLog } from '../journal/entity-log.js';
 import { type JournalDocument, journalName } from '../journal/journal.js';
 
-/** An event was inserted, or marked as the first of its entity's log (`begins`). */
-export interface JournalInsert {
+/**
+ * An event was inserted; or an event was marked as the first of its entity's log, and then there are
+ * only `orderId` and `begins`.
+ */
+export interface JournalChange {
   readonly orderId: string;
   /** 0 if the event was only marked */
   readonly version: number;
@@ -28,7 +31,7 @@ export function noneDeleted<C extends object>(
 }
 
 /** Under load, the events that arrive within this time get their positions together. */
-const paceMs = 15;
+const PACE_MS = 15;
 
 /**
  * Opens the stream of inserts into the journal, at `resumeToken` or from now on.
@@ -36,7 +39,7 @@ const paceMs = 15;
  * @throws ChangeStreamEnded; MongoServerError: `isLostToken` says whether the token is unusable
  */
 export async function openJournalInserts(log: AnyLog, db: Db, resumeToken?: unknown) {
-  return await openChangeStream<JournalInsert | JournalDelete>(db, {
+  return await openChangeStream<JournalChange | JournalDelete>(db, {
     collection: journalName(log),
     pipeline: [
       {
@@ -59,7 +62,7 @@ export async function openJournalInserts(log: AnyLog, db: Db, resumeToken?: unkn
       },
     ],
     resumeToken,
-    paceMs,
+    paceMs: PACE_MS,
   });
 }
 

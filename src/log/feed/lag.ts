@@ -3,6 +3,7 @@ import { answering } from '../../mongodb/durability.js';
 import { feedEnd } from './feed.js';
 import type { AnyLog } from '../journal/entity-log.js';
 import { journal } from '../journal/journal.js';
+import { ageOf } from '../time.js';
 
 /** The end of the feed, and how far the sequencer is behind the journal. */
 export interface FeedLag {
@@ -32,14 +33,4 @@ export async function feedLag(log: AnyLog, db: Db): Promise<FeedLag> {
   ]);
   const { generation, commonUntil } = generations.current;
   return { head, generation, commonUntil, unsequenced: count, behindMs: ageOf(oldest?.recordedAt) };
-}
-
-/** The time `ms` ago, ISO-8601 UTC. */
-export function ago(ms: number): string {
-  return new Date(Date.now() - ms).toISOString();
-}
-
-/** Milliseconds since `time`; 0 if it is absent, or later than this machine's clock. */
-export function ageOf(time: string | undefined): number {
-  return time === undefined ? 0 : Math.max(0, Date.now() - Date.parse(time));
 }

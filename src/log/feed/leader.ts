@@ -7,12 +7,12 @@ import { journal } from '../journal/journal.js';
 import { DueEvents, LeaderOutdated } from './due-events.js';
 import { Fenced } from './fencing.js';
 import { beginGeneration, type FeedState, feedState, firstGeneration, Generations } from './generations.js';
-import type { JournalInsert } from './journal-changes.js';
+import type { JournalChange } from './journal-changes.js';
 import { lostPositions } from './lost-positions.js';
 import type { LocalPublisher } from './tail.js';
 
-const checkpointMs = 250;
-const CONVERSION_FAILURE = 241;
+const CHECKPOINT_MS = 250;
+const conversionFailure = 241;
 
 export interface LeaderDeps {
   readonly log: AnyLog;
@@ -76,7 +76,7 @@ export class Leader {
   }
 
   /** Gives positions to the inserted events, and to those that were waiting for them. */
-  async givePositions(inserts: readonly JournalInsert[]): Promise<void> {
+  async givePositions(inserts: readonly JournalChange[]): Promise<void> {
     const due = await this.dueEvents.after(inserts, this.position);
     if (due.length === 0) return;
     const events = new Map(inserts.map((insert) => [eventId(insert), insert.event]));
@@ -97,13 +97,13 @@ export class Leader {
   }
 
   /**
-   * Stores the checkpoint from which the next leader continues, at most every `checkpointMs`:
+   * Stores the checkpoint from which the next leader continues, at most every `CHECKPOINT_MS`:
    * everything inserted before `resumeToken` has its position. Without a token the next leader
    * starts by reading the journal.
    */
   async saveCheckpoint(resumeToken?: unknown): Promise<void> {
     const { position } = this;
-    if (position === this.checkpoint || Date.now() - this.savedAt < checkpointMs) return;
+    if (position === this.checkpoint || Date.now() - this.savedAt < CHECKPOINT_MS) return;
     await this.update({ $set: { position, ...(resumeToken !== undefined && { resumeToken }) } });
     [this.checkpoint, this.savedAt] = [position, Date.now()];
   }
@@ -183,7 +183,7 @@ function updateOf(position: number): Document[] {
 export function needsRestart(error: unknown): boolean {
   if (error instanceof LeaderOutdated || error instanceof ChangeStreamEnded || isDuplicateKey(error))
     return true;
-  return error instanceof MongoServerError && error.code === CONVERSION_FAILURE;
+  return error instanceof MongoServerError && error.code === conversionFailure;
 }
 
 function fenced(epoch: number): Fenced {

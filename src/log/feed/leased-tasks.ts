@@ -15,10 +15,10 @@ export interface LeasedTask {
   readonly work: (signal: AbortSignal, heartbeat: () => void) => Promise<void>;
 }
 
-/** The task that gives the positions of a feed. */
-export const sequencing = (feedId: string): string => `sequence-${feedId}`;
-/** The task that feeds a view. */
-export const projecting = (view: string): string => `project-${view}`;
+/** The name of the task that gives the positions of a feed; persisted. */
+export const sequencerTask = (feedId: string): string => `sequence-${feedId}`;
+/** The name of the task that feeds a view; persisted. */
+export const viewTask = (view: string): string => `project-${view}`;
 
 /** Whether a task works in this process, as its runner reports it. */
 export interface TaskHealth {
@@ -122,14 +122,14 @@ class LeaseTerm {
    */
   private async retryUntilGivenUp(signal: AbortSignal): Promise<void> {
     let restMs = FIRST_REST_MS;
-    const isWell = (): void => {
+    const reportWell = (): void => {
       restMs = FIRST_REST_MS;
       this.health.worked();
     };
     while (!signal.aborted && restMs <= LONGEST_REST_MS) {
       let timer: NodeJS.Timeout | undefined;
       try {
-        await this.task.work(signal, () => void (timer ??= globalThis.setTimeout(isWell, WELL_AFTER_MS)));
+        await this.task.work(signal, () => void (timer ??= globalThis.setTimeout(reportWell, WELL_AFTER_MS)));
       } catch (error) {
         if (!signal.aborted) this.health.failed(error);
       } finally {

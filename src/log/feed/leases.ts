@@ -87,3 +87,18 @@ export async function unheldTasks(db: Db, tasks: readonly string[]): Promise<rea
     return leftMs > 0 && leftMs <= LEASE_MS ? [] : [{ task, since }];
   });
 }
+
+/**
+ * Describes the tasks whose lease no process holds; undefined if there are none.
+ *
+ * @param role the role of the processes that do such tasks
+ */
+export function describeUnheld(tasks: readonly UnheldTask[], role: string): string | undefined {
+  if (tasks.length === 0) return undefined;
+  const each = tasks.map(({ task, since }) =>
+    since === undefined
+      ? `${task} was never done`
+      : `${task} is done by no process since ${since.toISOString()}`,
+  );
+  return `${each.join('; ')}: a process of the role ${role} takes it within seconds`;
+}

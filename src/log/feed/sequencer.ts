@@ -6,7 +6,7 @@ import { LeaderOutdated } from './due-events.js';
 import {
   isLostToken,
   type JournalDelete,
-  type JournalInsert,
+  type JournalChange,
   noneDeleted,
   openJournalInserts,
 } from './journal-changes.js';
@@ -16,14 +16,14 @@ import type { LocalPublisher } from './tail.js';
 export interface SequencerDeps extends LeaderDeps {
   /** aborted when this leader has to stop */
   readonly signal: AbortSignal;
-  /** called at least every `waitMs` while all is well */
+  /** called at least every `WAIT_MS` while all is well */
   readonly heartbeat: (position: number) => void;
   /** called when it leads and has caught up, with its last position and the generation */
   readonly onLead?: LocalPublisher['lead'] | undefined;
 }
 
 /** How long to wait for changes. Less than the idle time after which the driver closes a socket. */
-const waitMs = 2_000;
+const WAIT_MS = 2_000;
 const backlogBatch = 500;
 
 /**
@@ -82,7 +82,7 @@ async function lead(leader: Leader, { log, db, signal, heartbeat, onLead }: Sequ
       // Stored while the next changes arrive and get their positions, so it adds no latency.
       saving = leader.saveCheckpoint(resumeToken);
       saving.catch(() => undefined);
-      ({ changes, resumeToken } = await stream.next(waitMs, signal));
+      ({ changes, resumeToken } = await stream.next(WAIT_MS, signal));
     }
     await saving;
   } finally {
@@ -91,8 +91,8 @@ async function lead(leader: Leader, { log, db, signal, heartbeat, onLead }: Sequ
 }
 
 /** @throws LeaderOutdated if an event was deleted */
-function insertsOf(changes: readonly (JournalInsert | JournalDelete)[]): readonly JournalInsert[] {
-  if (noneDeleted<JournalInsert>(changes)) return changes;
+function insertsOf(changes: readonly (JournalChange | JournalDelete)[]): readonly JournalChange[] {
+  if (noneDeleted<JournalChange>(changes)) return changes;
   throw new LeaderOutdated('Events were deleted from the journal.');
 }
 
@@ -113,10 +113,10 @@ async function open(log: AnyLog, db: Db, resumeToken: unknown) {
 async function catchUp(leader: Leader, signal: AbortSignal, heartbeat: SequencerDeps['heartbeat']) {
   const unsequenced = journal(leader.log, leader.db)
     .find({ unsequenced: true }, committed)
-    .project<JournalInsert>({ _id: 0, orderId: 1, version: 1, unsequenced: 1 })
+    .project<JournalChange>({ _id: 0, orderId: 1, version: 1, unsequenced: 1 })
     .sort({ recordedAt: 1 })
     .batchSize(backlogBatch);
-  let inserts: JournalInsert[] = [];
+  let inserts: JournalChange[] = [];
   for await (const event of unsequenced) {
     inserts.push(event);
     if (inserts.length < backlogBatch) continue;

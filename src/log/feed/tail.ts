@@ -2,16 +2,16 @@ import type { Db } from 'mongodb';
 import { createBackgroundTurns } from '../../concurrency/background-turns.js';
 import { pause } from '../../concurrency/pause.js';
 import { createSingleFlight } from '../../concurrency/single-flight.js';
+import { notifyWaiters, untilHolds, type Waiters } from '../../concurrency/until-holds.js';
 import { answering } from '../../mongodb/durability.js';
 import type { AnyLog } from '../journal/entity-log.js';
-import { type JournalDocument, eventOf } from '../journal/journal.js';
-import { feedEnd, type PositionedEvent, readGeneration } from './feed.js';
+import { feedEnd, type PositionedEvent, readPageOf } from './feed.js';
 import { type JournalDelete, type Position, noneDeleted, openPositions } from './journal-changes.js';
+import { type GivenPosition, RecentEvents } from './recent-events.js';
 
 const POLL_EVERY_MS = 1_000;
 /** After this time the feed is polled once, and the wait begins again. */
 const LONGEST_WAIT_MS = 86_400_000;
-const rememberedEvents = 500;
 /** The longest time that `stop` waits for the change stream. */
 const AWAIT_MS = 300;
 
@@ -34,9 +34,9 @@ export class FeedTail {
   private localPublishers = 0;
   /** a local publisher gives the positions, and no other process does */
   private isLeading = false;
-  /** the last events that this process gave positions in this generation, without gaps */
-  private recent: PositionedEvent[] = [];
-  private readonly waiting = new Set<() => void>();
+  /** of the current generation */
+  private readonly recent = new RecentEvents();
+  private readonly waiting: Waiters = new Set();
   private readonly listeners = new Map<string, Set<() => void>>();
 
   constructor(log: AnyLog, db: Db) {
@@ -49,7 +49,7 @@ export class FeedTail {
     return this.lastGeneration;
   }
 
-  /** how often the readers were woken */
+  /** how often `wake` was called */
   get wakeCount(): number {
     return this.wakes;
   }
@@ -76,23 +76,23 @@ export class FeedTail {
   /** Wakes the readers: something else has changed that they may depend on. */
   wake(): void {
     this.wakes += 1;
-    for (const wake of this.waiting) wake();
+    notifyWaiters(this.waiting);
   }
 
   /** Starts to listen for events of one entity. */
   listenTo(orderId: string): EntityListener {
     this.follow();
-    const wakes = new Set<() => void>();
+    const waiters: Waiters = new Set();
     let hasNews = false;
     const notify = (): void => {
       hasNews = true;
-      for (const wake of wakes) wake();
+      notifyWaiters(waiters);
     };
     const all = this.listeners.get(orderId) ?? new Set();
     this.listeners.set(orderId, all.add(notify));
     return {
       async next(signal, withinMs) {
-        await untilHolds(wakes, () => hasNews, signal, withinMs);
+        await untilHolds(waiters, () => hasNews, signal, withinMs);
         const was = hasNews;
         hasNews = false;
         return was;
@@ -118,33 +118,24 @@ export class FeedTail {
       },
       publish: (given, generation) => {
         this.setGeneration(generation);
-        for (const one of given) this.remember(one);
+        for (const one of given) this.recent.add(one);
         this.advance(given);
       },
       close: () => {
         this.localPublishers -= 1;
         this.isLeading = false;
-        this.recent = [];
+        this.recent.clear();
         this.wake();
       },
     };
-  }
-
-  private remember({ position, event }: GivenPosition): void {
-    if (event === undefined || position !== (this.recent.at(-1)?.position ?? 0) + 1) this.recent = [];
-    if (event === undefined) return;
-    this.recent.push({ ...eventOf(event), position });
-    if (this.recent.length > 2 * rememberedEvents) this.recent = this.recent.slice(-rememberedEvents);
   }
 
   /**
    * The events after a position, if this process gave them their positions just now, in this
    * generation; undefined if it did not.
    */
-  remembered(generation: number, after: number, limit: number): readonly PositionedEvent[] | undefined {
-    if (generation !== this.generation) return undefined;
-    const from = after + 1 - (this.recent[0]?.position ?? Infinity);
-    return from < 0 || from >= this.recent.length ? undefined : this.recent.slice(from, from + limit);
+  recentEvents(generation: number, after: number, limit: number): readonly PositionedEvent[] | undefined {
+    return generation === this.generation ? this.recent.after(after, limit) : undefined;
   }
 
   /**
@@ -161,12 +152,12 @@ export class FeedTail {
   ): Promise<readonly PositionedEvent[] | undefined> {
     const readPage = async (): Promise<readonly PositionedEvent[] | undefined> => {
       const place = { generation, position: after };
-      const { current, events } = await readGeneration(this.log, this.db, place, limit, answering);
+      const { current, events } = await readPageOf(this.log, this.db, place, limit, answering);
       this.setGeneration(current);
       return events;
     };
     return (
-      this.remembered(generation, after, limit) ??
+      this.recentEvents(generation, after, limit) ??
       (await this.shared(`${generation} ${after} ${limit}`, () => this.oneAtATime(readPage)))
     );
   }
@@ -248,15 +239,15 @@ export class FeedTail {
   /** Wakes every reader if the feed is of another generation than before. */
   private setGeneration(generation: number): void {
     if (generation === this.generation) return;
-    this.recent = [];
+    this.recent.clear();
     this.lastGeneration = generation;
-    for (const wake of this.waiting) wake();
+    notifyWaiters(this.waiting);
   }
 
   private setHead(head: number): void {
-    if (head < this.head) this.recent = [];
+    if (head < this.head) this.recent.clear();
     this.head = head;
-    for (const wake of this.waiting) wake();
+    notifyWaiters(this.waiting);
   }
 
   private notify(orderId: string): void {
@@ -272,40 +263,8 @@ export interface LocalPublisher {
   readonly close: () => void;
 }
 
-export interface GivenPosition extends Position {
-  /** the recorded event, if known, so that readers need not load it */
-  readonly event?: JournalDocument | undefined;
-}
-
 export interface EntityListener {
   /** True if the entity may have new events; false if time is up or `signal` aborts first. */
   next(signal: AbortSignal, withinMs: number): Promise<boolean>;
   close(): void;
-}
-
-/**
- * Resolves when `holds` is true (checked each time it is woken through `wakes`), when time is up or
- * when `signal` aborts. Leaves no listener on `signal`.
- */
-async function untilHolds(
-  wakes: Set<() => void>,
-  holds: () => boolean,
-  signal: AbortSignal,
-  withinMs: number,
-): Promise<void> {
-  if (holds() || signal.aborted) return;
-  await new Promise<void>((resolve) => {
-    const end = (): void => {
-      clearTimeout(timer);
-      wakes.delete(wake);
-      signal.removeEventListener('abort', end);
-      resolve();
-    };
-    const wake = (): void => {
-      if (holds()) end();
-    };
-    const timer = setTimeout(end, withinMs);
-    wakes.add(wake);
-    signal.addEventListener('abort', end, { once: true });
-  });
 }

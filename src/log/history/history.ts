@@ -64,6 +64,11 @@ export async function readHistoryLog<S extends State, D extends Draft>(
   const isForecast = logged.length === 0 && 'create' in start;
   const events = isForecast ? forecast(log, start, acceptedAt(first)) : logged;
   const firstVersion = events[0]?.version ?? (base?.order.version ?? 0) + 1;
+  const isResuming =
+    'resume' in start &&
+    !logged.some(
+      ({ type, commandId }) => type === resumptionType(log) && commandId === start.resume.commandId,
+    );
   const ending = endings.get(runs.at(-1)?.last.eventType ?? 0);
   return {
     orderId,
@@ -74,11 +79,7 @@ export async function readHistoryLog<S extends State, D extends Draft>(
     isForecast,
     isOpen: ending === undefined,
     ...(ending === undefined ? {} : { ending }),
-    isResuming:
-      'resume' in start &&
-      !logged.some(
-        ({ type, commandId }) => type === resumptionType(log) && commandId === start.resume.commandId,
-      ),
+    isResuming,
   };
 }
 

@@ -45,3 +45,8 @@ export async function startArgument(client: Client, { first }: Pick<RunHistory, 
   const [argument] = await decoded(client, first.workflowExecutionStartedEventAttributes?.input?.payloads);
   return argument;
 }
+
+/** Temporal's status of a run, in words. */
+export function statusInWords(status: string): string {
+  return status.toLowerCase().replaceAll('_', ' ');
+}

@@ -67,6 +67,17 @@ export async function* listWorkflows(
   } while (token !== undefined);
 }
 
+/** The ids of the entities that `listWorkflows` lists. */
+export async function* listedIds(
+  log: AnyLog,
+  client: Client,
+  taskQueue: string,
+  options: ListOptions = {},
+): AsyncGenerator<string, void> {
+  for await (const { listed } of listWorkflows(log, client, taskQueue, options))
+    for (const { orderId } of listed) yield orderId;
+}
+
 /** Number of entities that Temporal knows; it lags by a moment. */
 export async function countWorkflows(log: AnyLog, client: Client, taskQueue: string): Promise<number> {
   return (await client.workflow.count(queryOf(log, taskQueue))).count;

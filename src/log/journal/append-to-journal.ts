@@ -1,8 +1,10 @@
+import { ApplicationFailure } from '@temporalio/common';
 import type { ClientSession, Db } from 'mongodb';
 import { eventId, type StoredEvent } from '../entity.js';
 import { committed, durable, isDuplicateKey } from '../../mongodb/durability.js';
+import { superseded } from '../workflow/steps.js';
 import type { AnyLog } from './entity-log.js';
-import { forkFailure, noteFork, supersededFailure } from './fork.js';
+import { forkFailure, noteFork } from './fork.js';
 import { journal, onlyEvent, resumptionType, type StoredRecord } from './journal.js';
 import { isSameEvent } from './same-event.js';
 
@@ -118,4 +120,13 @@ async function withoutRecorded(
     throw forkFailure(log, known, event);
   }
   return events.filter((event) => !recorded.has(event.version));
+}
+
+/**
+ * The failure for a run that continues after its entity was resumed in another run. The run has to
+ * end; the entity itself is fine.
+ */
+function supersededFailure({ entity }: AnyLog, { orderId, version }: StoredEvent): ApplicationFailure {
+  const message = `${entity.name} ${orderId} was resumed in another run, as version ${version}`;
+  return ApplicationFailure.nonRetryable(message, superseded);
 }

@@ -1,10 +1,11 @@
 import type { Db } from 'mongodb';
 import type { Draft, Envelope, State } from '../entity.js';
-import { answerOf } from '../workflow/answer.js';
+import { answerOf, type Remembered } from '../workflow/answer.js';
 import { isSameCommand, keyOf } from '../workflow/command-id.js';
-import { hashIn, type Remembered } from '../workflow/messages.js';
+import { hashIn } from '../workflow/messages.js';
 import { committed } from '../../mongodb/durability.js';
-import { type EntityLog, stateViews } from './entity-log.js';
+import type { EntityLog } from './entity-log.js';
+import { stateViews } from './state-document.js';
 import { journal, LogIncomplete } from './journal.js';
 import { readJournal } from './read-journal.js';
 import { truncationPoints } from './truncated-log.js';

@@ -1,5 +1,4 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { Shape } from './entity-log.js';
 
 /**
  * One difference in the public shape of an entity. `path` is a JSON pointer. Entries of a list are
@@ -11,6 +10,14 @@ export interface StateDifference {
   readonly path: string;
   readonly before?: unknown;
   readonly after?: unknown;
+}
+
+/** How the differences of two states are reported (`diff`). */
+export interface Shape<S> {
+  /** the public shape of a state */
+  readonly of: (state: S) => object;
+  /** members that name an entry in its list */
+  readonly ids: readonly string[];
 }
 
 /** The differences between the public shapes of two states. */
@@ -99,6 +106,6 @@ function shown(part: unknown): unknown {
   );
 }
 
-function isObject(value: unknown): value is Members {
+export function isObject(value: unknown): value is Members {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,6 +1,7 @@
 import type { WorkflowStartOptions } from '@temporalio/client';
-import type { Db, IndexDescription } from 'mongodb';
 import type { Decider, Draft, Effect, Entity, State } from '../entity.js';
+import type { Shape } from './differences.js';
+import type { StateView } from './state-document.js';
 
 /**
  * The log of any kind of entity, without the types of its state and events. Its collections have
@@ -46,7 +47,7 @@ export interface EntityLog<S extends State, D extends Draft> extends AnyLog {
  */
 export function namedLog<S extends State, D extends Draft>(
   entity: Entity<S, D, Effect>,
-  view: Pick<StateView<S>, 'version' | 'indexes'>,
+  { version }: Pick<StateView<S>, 'version'>,
   startOptions: (state: S) => StartOptions = () => ({}),
 ): EntityLog<S, D> {
   const { name } = entity;
@@ -56,8 +57,9 @@ export function namedLog<S extends State, D extends Draft>(
     journalRebuild: `${name}-journal`,
     reconciliations: `${name}_reconciliations`,
     view: {
-      ...view,
+      version,
       collection: `${name}s`,
+      indexes: [{ key: { finished: 1, _id: 1 }, partialFilterExpression: { finished: false } }],
       toDocument: (state) => ({
         ...state,
         _id: state.orderId,
@@ -72,77 +74,6 @@ export function namedLog<S extends State, D extends Draft>(
       verify: (id) => `npx orders verify --order ${id} --entity ${name}`,
     },
   };
-}
-
-/** The view that recording keeps: one document for each entity, with its state. */
-export interface StateView<S extends State> {
-  /** the collection; persisted */
-  readonly collection: string;
-  /**
-   * Raise it with every change of `toDocument`, the state or `evolve`: the view is then rebuilt
-   * beside the old one.
-   */
-  readonly version: number;
-  readonly indexes: readonly IndexDescription[];
-  readonly toDocument: (state: S) => StateDocument<S>;
-  /**
-   * members that are not computed from the state alone, such as hashes made with a key; absent if
-   * there are none
-   */
-  readonly further?: Further<S>;
-}
-
-/** Members of a document beside those of `toDocument`. `verify` does not compare them. */
-export interface Further<S> {
-  readonly members: readonly string[];
-  /** Reads the database, so it may fail in an outage. The document is then written by a retry. */
-  readonly make: (db: Db, state: S) => Promise<object>;
-}
-
-/** The document of a state, with its further members. */
-export async function documentOf<S extends State>(
-  { view }: { readonly view: StateView<S> },
-  db: Db,
-  state: S,
-): Promise<StateDocument<S>> {
-  return { ...view.toDocument(state), ...(await view.further?.make(db, state)) };
-}
-
-/** The members that every document of a state view has. A view may add others. */
-export interface StateDocument<S extends State> extends Pick<S, 'version' | 'status' | 'updatedAt'> {
-  /** the entity's id */
-  readonly _id: string;
-  /** its workflow has nothing more to do; if false, a workflow must be running */
-  readonly finished: boolean;
-  /** the state into which the next event is folded */
-  readonly state: S;
-  /** the highest recorded version after a gap; absent if there is no gap */
-  readonly ahead?: number;
-  /** why the entity does not continue by itself; the next event that is folded removes it */
-  readonly stopped?: Stopped;
-  /**
-   * the recorder or rebuild that wrote the document last. If it is the caller itself, its cached
-   * state is current.
-   */
-  readonly recorder?: string;
-}
-
-/** Why an entity does not continue by itself. */
-export interface Stopped {
-  /** `<entity>_forked` if its journal and its history differ */
-  readonly code: 'workflow_ended' | 'workflow_rewound' | `${string}_forked`;
-  /** ISO-8601 UTC, when that was found */
-  readonly since: string;
-  readonly detail: string;
-  readonly remedy: string;
-}
-
-/** How the differences of two states are reported (`diff`). */
-export interface Shape<S> {
-  /** the public shape of a state */
-  readonly of: (state: S) => object;
-  /** members that name an entry in its list */
-  readonly ids: readonly string[];
 }
 
 /** Facts about the command that created an entity. */
@@ -161,10 +92,6 @@ export type StartOptions = Pick<
 
 export function workflowIdOf({ entity }: Pick<AnyLog, 'entity'>, id: string): string {
   return `${entity.name}-${id}`;
-}
-
-export function stateViews({ view }: AnyLog, db: Db) {
-  return db.collection<StateDocument<State>>(view.collection);
 }
 
 /** How a person compares the journal of an entity with its history; for remedies. */

@@ -1,7 +1,7 @@
 import { ApplicationFailure } from '@temporalio/common';
 import type { Db } from 'mongodb';
 import type { StoredEvent } from '../entity.js';
-import { eventFork, superseded } from '../workflow/steps.js';
+import { eventFork } from '../workflow/steps.js';
 import { durable } from '../../mongodb/durability.js';
 import type { AnyLog } from './entity-log.js';
 import { forkedReason, markStopped } from './stops.js';
@@ -65,13 +65,4 @@ export function forkFailure(
     `${entity.name} ${orderId} has ${types} as version ${version}`,
     eventFork,
   );
-}
-
-/**
- * The failure for a run that continues after its entity was resumed in another run. The run has to
- * end; the entity itself is fine.
- */
-export function supersededFailure({ entity }: AnyLog, { orderId, version }: StoredEvent): ApplicationFailure {
-  const message = `${entity.name} ${orderId} was resumed in another run, as version ${version}`;
-  return ApplicationFailure.nonRetryable(message, superseded);
 }

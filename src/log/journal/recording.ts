@@ -15,7 +15,7 @@ import { type Replacement, foldFollowing, insertViews, updateStateView, replaceV
  * As many as a worker's workflow cache holds, so a single worker has all of its active entities
  * here.
  */
-const recentStates = 1_000;
+const rememberedStates = 1_000;
 const batchSize = 50;
 
 /**
@@ -78,15 +78,14 @@ export interface Recorder {
  */
 export function createRecorder<S extends State, D extends Draft>(log: EntityLog<S, D>, db: Db): Recorder {
   const recorderId = randomUUID();
-  const recent = new RecentStates<S>(recentStates);
-  const insert = createBatcher({ size: batchSize }, (steps: readonly (readonly StoredEvent[])[]) =>
+  const recent = new RecentStates<S>(rememberedStates);
+  const insertEvents = createBatcher({ size: batchSize }, (steps: readonly (readonly StoredEvent[])[]) =>
     tryBatch(steps, () => insertIntoJournal(log, db, steps.flat())),
   );
-  const replace = createBatcher({ size: batchSize }, (replacements: readonly Replacement<S>[]) =>
+  const replaceStates = createBatcher({ size: batchSize }, (replacements: readonly Replacement<S>[]) =>
     tryBatch(replacements, () => replaceViews(log, db, replacements, recorderId)),
   );
-
-  const begin = createBatcher({ size: batchSize }, (steps: readonly (readonly StoredEvent[])[]) =>
+  const beginLogsTogether = createBatcher({ size: batchSize }, (steps: readonly (readonly StoredEvent[])[]) =>
     tryBatch(steps, () => beginLogs(steps.flat())),
   );
 
@@ -102,7 +101,7 @@ export function createRecorder<S extends State, D extends Draft>(log: EntityLog<
 
   async function recordFirst(events: readonly StoredEvent[]): Promise<S | undefined> {
     const [first] = events;
-    return first?.version === 1 ? (await begin(events))?.get(first.orderId) : undefined;
+    return first?.version === 1 ? (await beginLogsTogether(events))?.get(first.orderId) : undefined;
   }
 
   async function recordNext(
@@ -111,9 +110,9 @@ export function createRecorder<S extends State, D extends Draft>(log: EntityLog<
     resumption: Resumption,
   ): Promise<S | undefined> {
     if (events[0]?.version !== known.version + 1 || known.resumed?.version !== resumption) return undefined;
-    if (!(await insert(events))) return undefined;
+    if (!(await insertEvents(events))) return undefined;
     const state = foldFollowing(log, known, events);
-    return state !== undefined && (await replace({ state, seen: known.version })) ? state : undefined;
+    return state !== undefined && (await replaceStates({ state, seen: known.version })) ? state : undefined;
   }
 
   /** @returns the state as the view has it now */

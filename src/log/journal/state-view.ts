@@ -1,13 +1,12 @@
 import type { ClientSession, Db, IndexDescription } from 'mongodb';
 import type { Draft, Envelope, State, StoredEvent } from '../entity.js';
 import { committed, durable, isDuplicateKey } from '../../mongodb/durability.js';
-import { type AnyLog, documentOf, type EntityLog, type StateDocument, stateViews } from './entity-log.js';
+import type { AnyLog, EntityLog } from './entity-log.js';
+import { documentOf, type StateDocument, stateViews } from './state-document.js';
 import { contiguous, fold } from './fold.js';
 import { readJournal, readJournals, upcastRecord } from './read-journal.js';
 
-/*
- * The view that recording keeps (`StateView`): how it follows the journal, and the entities in it.
- */
+/* The view that recording keeps (`StateView`): how it follows the journal. */
 
 export async function ensureStateViewIndexes(log: AnyLog, db: Db): Promise<void> {
   await stateViews(log, db).createIndexes([...stateViewIndexes(log)]);
@@ -16,40 +15,6 @@ export async function ensureStateViewIndexes(log: AnyLog, db: Db): Promise<void>
 /** The view's own indexes, and one that finds the entities that have stopped. */
 export function stateViewIndexes({ view }: AnyLog): readonly IndexDescription[] {
   return [...view.indexes, { key: { 'stopped.since': 1, _id: 1 }, sparse: true }];
-}
-
-/** The ids of all entities that have a view, ascending. */
-export function viewedIds(log: AnyLog, db: Db): AsyncIterable<string> {
-  return stateViews(log, db)
-    .find({}, { ...committed, projection: { _id: 1 } })
-    .sort({ _id: 1 })
-    .map(({ _id }) => _id);
-}
-
-const idsInPage = 500;
-
-/**
- * The ids of entities that must have a running workflow, by their views, ascending. Read page by
- * page, so that the caller may take its time with each.
- *
- * @param changedSince ISO-8601 UTC: leaves out those whose last event is older; all by default
- */
-export async function* unfinishedIds(log: AnyLog, db: Db, changedSince = ''): AsyncGenerator<string, void> {
-  let page: readonly string[];
-  let after = '';
-  do {
-    page = await stateViews(log, db)
-      .find(
-        { finished: false, _id: { $gt: after }, updatedAt: { $gte: changedSince } },
-        { ...committed, projection: { _id: 1 } },
-      )
-      .sort({ _id: 1 })
-      .limit(idsInPage)
-      .map(({ _id }) => _id)
-      .toArray();
-    yield* page;
-    after = page.at(-1) ?? '';
-  } while (page.length === idsInPage);
 }
 
 /**
@@ -65,26 +30,26 @@ export async function updateStateView<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
   db: Db,
   id: string,
-  { isNew = false, ...options }: ProjectOptions & { readonly isNew?: boolean } = {},
+  { isNew = false, ...options }: WriteOptions & { readonly isNew?: boolean } = {},
 ): Promise<S | undefined> {
-  let view = isNew ? null : await look<S>(log, db, id, options);
+  let view = isNew ? null : await readSeen<S>(log, db, id, options);
   for (;;) {
     const advanced = await advance(log, db, id, view, options);
     if (advanced !== undefined) return advanced.state;
-    view = await look<S>(log, db, id, options);
+    view = await readSeen<S>(log, db, id, options);
   }
 }
 
-interface ProjectOptions {
+interface WriteOptions {
   readonly recorder?: string;
   readonly session?: ClientSession;
 }
 
-async function look<S extends State>(
+async function readSeen<S extends State>(
   log: AnyLog,
   db: Db,
   id: string,
-  { session }: ProjectOptions,
+  { session }: WriteOptions,
 ): Promise<Known<S> | null> {
   const projection = { _id: 0, version: 1, state: 1, ahead: 1, recorder: 1 };
   return await stateViews(log, db).findOne<Known<S>>(
@@ -99,14 +64,14 @@ async function advance<S extends State, D extends Draft>(
   db: Db,
   id: string,
   view: Known<S> | null,
-  { recorder, ...options }: ProjectOptions,
+  { recorder, ...options }: WriteOptions,
 ): Promise<{ readonly state: S | undefined } | undefined> {
   const seen = view?.version ?? 0;
   const recorded = await readJournal(log, db, id, { ...options, from: seen + 1 });
   const { state, ahead } = folded(log, view?.state, recorded);
   if (state === undefined) return { state };
   if (state.version === seen && ahead === view?.ahead) return { state };
-  const document = await viewOf(log, db, state, { ahead, recorder });
+  const document = await documentWith(log, db, state, { ahead, recorder });
   const isWritten =
     view === null
       ? await insert(log, db, document, options)
@@ -124,7 +89,7 @@ export async function insertViews<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
   db: Db,
   ids: readonly string[],
-  { recorder, ...options }: ProjectOptions,
+  { recorder, ...options }: WriteOptions,
 ): Promise<ReadonlyMap<string, S> | undefined> {
   const recorded = new Map<string, (D & Envelope)[]>();
   for await (const event of readJournals(log, db, { orderId: { $in: [...ids] } }, options)) {
@@ -136,7 +101,7 @@ export async function insertViews<S extends State, D extends Draft>(
     const { state, ahead } = folded(log, undefined, events);
     if (state === undefined) throw new Error(`The journal of ${id} cannot be read yet.`);
     states.set(id, state);
-    return await viewOf(log, db, state, { ahead, recorder });
+    return await documentWith(log, db, state, { ahead, recorder });
   });
   try {
     await stateViews(log, db).insertMany(await Promise.all(views), {
@@ -203,11 +168,11 @@ function folded<S extends State, D extends Draft>(
 ): { readonly state: S | undefined; readonly ahead: number | undefined } {
   const state = fold(log, contiguous(recorded, before?.version), before);
   const last = recorded.at(-1)?.version;
-  const isBehind = state !== undefined && last !== undefined && last > state.version;
-  return { state, ahead: isBehind ? last : undefined };
+  const hasGap = state !== undefined && last !== undefined && last > state.version;
+  return { state, ahead: hasGap ? last : undefined };
 }
 
-async function viewOf<S extends State, D extends Draft>(
+async function documentWith<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
   db: Db,
   state: S,

@@ -2,7 +2,7 @@ import { eventId, type StoredEvent } from '../entity.js';
 
 /**
  * Counts, for one process, the steps that its workers have not recorded yet and the attempts that
- * failed.
+ * failed. The metrics of unrecorded orders and of failed activities read it (`exposureGauges`).
  */
 export interface StepTally {
   /** Runs `record`; until it succeeds, the events count as unrecorded. */

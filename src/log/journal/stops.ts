@@ -1,6 +1,7 @@
 import type { Db } from 'mongodb';
 import { durable } from '../../mongodb/durability.js';
-import { type AnyLog, stateViews, type Stopped } from './entity-log.js';
+import type { AnyLog } from './entity-log.js';
+import { stateViews, type Stopped } from './state-document.js';
 
 /** Why an entity that is not finished takes no commands; without the time when that was found. */
 export type StopReason = Omit<Stopped, 'since'>;
@@ -29,11 +30,6 @@ export function endedReason(
 export function rewoundReason({ entity, commands }: AnyLog, id: string, version: number): StopReason {
   const detail = `the workflow of the ${entity.name} was restored to a state before version ${version}`;
   return { code: 'workflow_rewound', detail, remedy: commands.resume(id) };
-}
-
-/** Temporal's status of a run, in words. */
-export function wordOf(status: string): string {
-  return status.toLowerCase().replaceAll('_', ' ');
 }
 
 /**

@@ -2,7 +2,9 @@ import { isDeepStrictEqual } from 'node:util';
 import { asStored } from '../../mongodb/durability.js';
 import type { Draft, State } from '../entity.js';
 import { foldHistory, type HistoryLog } from '../history/history.js';
-import type { EntityLog, StateDocument } from '../journal/entity-log.js';
+import { isObject } from '../journal/differences.js';
+import type { EntityLog } from '../journal/entity-log.js';
+import type { StateDocument } from '../journal/state-document.js';
 import type { RecordedEvent } from '../journal/journal.js';
 import { isSameEvent } from '../journal/same-event.js';
 import { endedReason, rewoundReason, type StopReason } from '../journal/stops.js';
@@ -11,14 +13,14 @@ import type { EntityState } from '../workflow/messages.js';
 import type { Discrepancy } from './discrepancy.js';
 
 /** What a comparison of two places finds about an entity. The functions here only compute. */
-export type Found = Omit<Discrepancy, 'orderId'>;
+export type Finding = Omit<Discrepancy, 'orderId'>;
 
 /** Finds events that only one of the two has, and events that differ. */
 export function compareJournalWithHistory<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
   journal: readonly RecordedEvent<D>[],
   history: HistoryLog<S, D> | undefined,
-): readonly Found[] {
+): readonly Finding[] {
   const lastInJournal = journal.at(-1)?.version ?? 0;
   const recorded = new Map(journal.map((event) => [event.version, event]));
   if (history === undefined) {
@@ -26,12 +28,12 @@ export function compareJournalWithHistory<S extends State, D extends Draft>(
     return lost(recorded, lastInJournal);
   }
   if (history.isResuming && history.isOpen)
-    return [found('behind', 'history', undefined, 'its workflow is loading its log from the journal')];
+    return [finding('behind', 'history', undefined, 'its workflow is loading its log from the journal')];
   if (history.isForecast) {
     const [first] = journal;
     return first === undefined
       ? []
-      : [found('differs', 'history', first.version, 'it has decided nothing yet')];
+      : [finding('differs', 'history', first.version, 'it has decided nothing yet')];
   }
   const lastInHistory = history.firstVersion - 1 + history.events.length;
   const missing = history.events.filter(({ version }) => !recorded.has(version));
@@ -40,15 +42,17 @@ export function compareJournalWithHistory<S extends State, D extends Draft>(
     ...lost(recorded, history.firstVersion - 1),
     ...(first === undefined
       ? []
-      : [found('behind', 'journal', first.version, `it lacks ${missing.length} of the history's events`)]),
+      : [finding('behind', 'journal', first.version, `it lacks ${missing.length} of the history's events`)]),
     ...history.events.flatMap((event) => {
       const known = recorded.get(event.version);
       if (known === undefined || isSameEvent(log, known, event)) return [];
-      return [found('differs', 'journal', event.version, `${known.type} is not the history's ${event.type}`)];
+      return [
+        finding('differs', 'journal', event.version, `${known.type} is not the history's ${event.type}`),
+      ];
     }),
     ...journal
       .filter(({ version }) => version > lastInHistory)
-      .map(({ version, type }) => found('differs', 'journal', version, `the history has no such ${type}`)),
+      .map(({ version, type }) => finding('differs', 'journal', version, `the history has no such ${type}`)),
     ...compareBaseWithFold(log, journal, history),
   ];
 }
@@ -61,7 +65,7 @@ export function compareWorkflowWithJournal<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
   journal: readonly RecordedEvent<D>[],
   history: HistoryLog<S, D> | undefined,
-): readonly Found[] {
+): readonly Finding[] {
   const isOver = (state: S | undefined) => state !== undefined && log.entity.isFinished(state);
   const last = journal.at(-1);
   const known = last && stateAt(log, journal, { version: last.version });
@@ -80,16 +84,16 @@ export function compareWorkflowWithJournal<S extends State, D extends Draft>(
   return [stopped(rewoundReason(log, orderId, lastInHistory + 1))];
 }
 
-function stopped({ code, detail, remedy }: StopReason): Found {
+function stopped({ code, detail, remedy }: StopReason): Finding {
   return { where: 'workflow', kind: 'stopped', detail, code, remedy };
 }
 
 /** Versions up to `upTo` that are no longer in any history, and not in the journal either. */
-function lost(recorded: ReadonlyMap<number, unknown>, upTo: number): readonly Found[] {
+function lost(recorded: ReadonlyMap<number, unknown>, upTo: number): readonly Finding[] {
   const versions = Array.from({ length: upTo }, (_, index) => index + 1);
   return versions
     .filter((version) => !recorded.has(version))
-    .map((version) => found('differs', 'journal', version, 'it is missing, and no history has it'));
+    .map((version) => finding('differs', 'journal', version, 'it is missing, and no history has it'));
 }
 
 /**
@@ -100,14 +104,20 @@ function compareBaseWithFold<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
   journal: readonly RecordedEvent<D>[],
   { base }: HistoryLog<S, D>,
-): readonly Found[] {
+): readonly Finding[] {
   if (base === undefined) return [];
   const state = stateAt(log, journal, base);
   if (state?.version !== base.version) return [];
-  const fields = differing(membersOf(state, base), base);
+  const reduced = reducedTo(state, base);
+  const fields = isObject(reduced) ? differing(reduced, base) : 'everything';
   if (fields === '') return [];
   return [
-    found('differs', 'history', base.version, `the run started with other ${fields} than the journal's fold`),
+    finding(
+      'differs',
+      'history',
+      base.version,
+      `the run started with other ${fields} than the journal's fold`,
+    ),
   ];
 }
 
@@ -116,22 +126,22 @@ export function compareViewWithFold<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
   view: StateDocument<S> | undefined,
   journal: readonly RecordedEvent<D>[],
-): readonly Found[] {
+): readonly Finding[] {
   const events = eventsUntil(journal, { version: journal.length });
   if (view === undefined)
-    return events.length === 0 ? [] : [found('behind', 'view', 1, `the ${log.entity.name} has no view`)];
+    return events.length === 0 ? [] : [finding('behind', 'view', 1, `the ${log.entity.name} has no view`)];
   if (view.version > events.length)
-    return [found('differs', 'view', view.version, `the journal goes to version ${events.length}`)];
+    return [finding('differs', 'view', view.version, `the journal goes to version ${events.length}`)];
   const state = stateAt(log, events, view);
-  const further = new Set(log.view.further?.members);
-  const kept = Object.fromEntries(Object.entries(view).filter(([name]) => !further.has(name)));
+  const extra = new Set(log.view.extra?.members);
+  const kept = Object.fromEntries(Object.entries(view).filter(([name]) => !extra.has(name)));
   const fields = state === undefined ? 'everything' : differing(kept, log.view.toDocument(state));
   return [
     ...(fields === ''
       ? []
-      : [found('differs', 'view', view.version, `other ${fields} than the journal's fold`)]),
+      : [finding('differs', 'view', view.version, `other ${fields} than the journal's fold`)]),
     ...(view.version < events.length
-      ? [found('behind', 'view', view.version + 1, `the journal goes to version ${events.length}`)]
+      ? [finding('behind', 'view', view.version + 1, `the journal goes to version ${events.length}`)]
       : []),
   ];
 }
@@ -141,31 +151,31 @@ export function compareWorkflowWithHistory<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
   history: HistoryLog<S, D>,
   state: EntityState<S> | string | undefined,
-): readonly Found[] {
+): readonly Finding[] {
   if (typeof state === 'string') return [{ where: 'workflow', kind: 'unanswered', detail: state }];
-  if (state === undefined) return [found('behind', 'workflow', undefined, 'it has just ended')];
+  if (state === undefined) return [finding('behind', 'workflow', undefined, 'it has just ended')];
   const { order, halted } = state;
   if (halted !== undefined)
-    return [found('differs', 'workflow', undefined, `it is halted: ${halted.message}`)];
+    return [finding('differs', 'workflow', undefined, `it is halted: ${halted.message}`)];
   const folded = foldHistory(log, history);
   const version = folded?.version ?? 0;
   if (order.version > version)
-    return [found('behind', 'history', version + 1, 'the workflow has just continued')];
+    return [finding('behind', 'history', version + 1, 'the workflow has just continued')];
   const fields = folded === undefined ? 'everything' : differing(order, folded);
   return fields === ''
     ? []
-    : [found('differs', 'workflow', order.version, `other ${fields} than the history's fold`)];
+    : [finding('differs', 'workflow', order.version, `other ${fields} than the history's fold`)];
 }
 
 /** Within an entity, positions must ascend with versions. */
-export function comparePositionsWithVersions(journal: readonly RecordedEvent<Draft>[]): readonly Found[] {
+export function comparePositionsWithVersions(journal: readonly RecordedEvent<Draft>[]): readonly Finding[] {
   return journal.flatMap(({ version, position }, index) => {
     const before = journal[index - 1];
     if (before === undefined || position === undefined) return [];
     if (before.position !== undefined && before.position < position) return [];
     const other = before.position === undefined ? 'none' : String(before.position);
     return [
-      found(
+      finding(
         'differs',
         'positions',
         version,
@@ -176,12 +186,15 @@ export function comparePositionsWithVersions(journal: readonly RecordedEvent<Dra
 }
 
 /** Finds events without a position that were recorded before a time (ISO-8601 UTC). */
-export function lackedPositions(journal: readonly RecordedEvent<Draft>[], before: string): readonly Found[] {
+export function lackedPositions(
+  journal: readonly RecordedEvent<Draft>[],
+  before: string,
+): readonly Finding[] {
   const without = journal.filter(({ position, recordedAt }) => position === undefined && recordedAt < before);
   const [first] = without;
   if (first === undefined) return [];
   return [
-    found(
+    finding(
       'behind',
       'positions',
       first.version,
@@ -191,20 +204,15 @@ export function lackedPositions(journal: readonly RecordedEvent<Draft>[], before
 }
 
 /**
- * The members of `whole` that `part` also has. An older version of this code may have handed over
- * a state without the newer members.
+ * `whole`, without the members that `part` lacks, at any depth. An older version of this code may
+ * have handed over a state without the newer members.
  */
-function membersOf(whole: unknown, part: unknown): object {
-  if (Array.isArray(whole) && Array.isArray(part)) return whole.map((one, index) => ofPart(one, part[index]));
-  const [members, wanted] = [Object.entries(Object(whole)), Object(part)];
-  return Object.fromEntries(
-    members.filter(([name]) => name in wanted).map(([name, value]) => [name, ofPart(value, wanted[name])]),
-  );
-}
-
-function ofPart(whole: unknown, part: unknown): unknown {
-  const areObjects = [whole, part].every((one) => typeof one === 'object' && one !== null);
-  return areObjects ? membersOf(whole, part) : whole;
+function reducedTo(whole: unknown, part: unknown): unknown {
+  if (Array.isArray(whole) && Array.isArray(part))
+    return whole.map((one, index) => reducedTo(one, part[index]));
+  if (!isObject(whole) || !isObject(part)) return whole;
+  const shared = Object.entries(whole).filter(([name]) => name in part);
+  return Object.fromEntries(shared.map(([name, value]) => [name, reducedTo(value, part[name])]));
 }
 
 /** The names of the members that differ; empty if none. */
@@ -215,11 +223,11 @@ function differing(one: object, other: object): string {
     .join(', ');
 }
 
-export function found(
+export function finding(
   kind: 'differs' | 'behind',
   where: Discrepancy['where'],
   version: number | undefined,
   detail: string,
-): Found {
+): Finding {
   return { where, kind, detail, ...(version === undefined ? {} : { version }) };
 }

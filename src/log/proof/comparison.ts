@@ -6,13 +6,8 @@ import { messageOf } from '../../outages/message-of.js';
 import { isServerError } from '../../outages/server-error.js';
 import type { Draft, State } from '../entity.js';
 import { committed } from '../../mongodb/durability.js';
-import {
-  type AnyLog,
-  type EntityLog,
-  type StateDocument,
-  stateViews,
-  workflowIdOf,
-} from '../journal/entity-log.js';
+import { type AnyLog, type EntityLog, workflowIdOf } from '../journal/entity-log.js';
+import { type StateDocument, stateViews } from '../journal/state-document.js';
 import { type HistoryLog, readHistoryLog } from '../history/history.js';
 import { readStored, upcastRecord } from '../journal/read-journal.js';
 import { type EntityState, stateQuery } from '../workflow/messages.js';
@@ -22,8 +17,8 @@ import {
   compareViewWithFold,
   compareWorkflowWithHistory,
   compareWorkflowWithJournal,
-  type Found,
-  found,
+  type Finding,
+  finding,
   lackedPositions,
 } from './compare-places.js';
 import type { Discrepancy } from './discrepancy.js';
@@ -132,7 +127,7 @@ async function compareOnce<S extends State, D extends Draft>(
     return [
       ...ifReadable(() => compareViewWithFold(log, view ?? undefined, journal)),
       ...(typeof history === 'string'
-        ? [found('differs', 'history', undefined, history)]
+        ? [finding('differs', 'history', undefined, history)]
         : [
             ...compareJournalWithHistory(log, journal, history),
             ...ifReadable(() => compareWorkflowWithJournal(log, journal, history)),
@@ -155,17 +150,17 @@ async function compareOnce<S extends State, D extends Draft>(
 }
 
 /** What `compare` finds; a discrepancy of the journal if its events cannot be upcast or folded. */
-function ifReadable(compare: () => readonly Found[]): readonly Found[] {
+function ifReadable(compare: () => readonly Finding[]): readonly Finding[] {
   try {
     return compare();
   } catch (error) {
-    return [found('differs', 'journal', undefined, messageOf(error))];
+    return [finding('differs', 'journal', undefined, messageOf(error))];
   }
 }
 
 /** Removes duplicates: every comparison that folds an unreadable journal reports it. */
-function distinct(findings: readonly Found[]): readonly Found[] {
-  const isSame = (one: Found) => (other: Found) => isDeepStrictEqual(one, other);
+function distinct(findings: readonly Finding[]): readonly Finding[] {
+  const isSame = (one: Finding) => (other: Finding) => isDeepStrictEqual(one, other);
   return findings.filter((one, index) => findings.findIndex(isSame(one)) === index);
 }
 

@@ -6,6 +6,7 @@ export interface Discrepancy {
   readonly orderId?: string;
   /** the first version that is affected; absent if it is about the entity as a whole */
   readonly version?: number;
+  /** `stock`, `payments` and `carriers` come from an `OutsideProof` */
   readonly where:
     'journal' | 'history' | 'view' | 'workflow' | 'positions' | 'stock' | 'payments' | 'carriers';
   /** the effect's key, or the SKU, if it is about one */

@@ -6,8 +6,8 @@ import type { Discrepancy } from './discrepancy.js';
 export interface OutsideProof {
   /** compares stock, money and labels of one entity with its log, which must be complete */
   readonly compare: (db: Db, id: string) => Promise<readonly Discrepancy[]>;
-  /** finds those of entities that neither the journal nor Temporal knows */
-  readonly ofUnknown: (db: Db, client: Client) => AsyncIterable<Discrepancy>;
+  /** finds stock, money and labels of entities that neither the journal nor Temporal knows */
+  readonly compareUnknown: (db: Db, client: Client) => AsyncIterable<Discrepancy>;
   /** compares the sums over all entities */
-  readonly sums: (db: Db, onProgress: (done: number) => void) => AsyncIterable<Discrepancy>;
+  readonly compareSums: (db: Db, onProgress: (done: number) => void) => AsyncIterable<Discrepancy>;
 }

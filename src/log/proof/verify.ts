@@ -1,15 +1,16 @@
 import type { Client } from '@temporalio/client';
 import type { Db } from 'mongodb';
 import type { Draft, State } from '../entity.js';
-import { ago } from '../feed/lag.js';
+import { ago } from '../time.js';
 import { feedHead } from '../feed/feed.js';
 import { batches } from '../../concurrency/async-iterables.js';
 import { committed } from '../../mongodb/durability.js';
-import { type AnyLog, type EntityLog, stateViews } from '../journal/entity-log.js';
+import type { AnyLog, EntityLog } from '../journal/entity-log.js';
+import { stateViews } from '../journal/state-document.js';
 import { journal } from '../journal/journal.js';
 import { journaledIds, notJournaled } from '../journal/read-journal.js';
-import { viewedIds } from '../journal/state-view.js';
-import { listWorkflows } from '../history/workflow-list.js';
+import { viewedIds } from '../journal/viewed-ids.js';
+import { listedIds } from '../history/workflow-list.js';
 import { compareEntity, type Comparison } from './comparison.js';
 import type { Discrepancy } from './discrepancy.js';
 import type { OutsideProof } from './outside-proof.js';
@@ -60,7 +61,7 @@ export const reportedAtMost = 1_000;
 const concurrency = 8;
 const progressEvery = 1_000;
 /** Events that have waited longer for a position when `verify` starts are reported. */
-const positionedWithinMs = 10_000;
+const POSITIONED_WITHIN_MS = 10_000;
 
 /**
  * Checks, entity by entity, that history, journal, fold, view and workflow agree; that what effects
@@ -83,7 +84,7 @@ export async function verify<S extends State, D extends Draft>(
   };
   const total = orderId === undefined ? (sample ?? (await stateViews(log, db).estimatedDocumentCount())) : 1;
 
-  const positionedBefore = ago(positionedWithinMs);
+  const positionedBefore = ago(POSITIONED_WITHIN_MS);
   const compareDeps = { client, db, asksWorkflow: true, positionedBefore, longestPauseMs };
 
   async function compareWithOutside(id: string): Promise<Comparison> {
@@ -96,7 +97,7 @@ export async function verify<S extends State, D extends Draft>(
     return { ...comparison, discrepancies: [...comparison.discrepancies, ...found] };
   }
 
-  async function verifyAll(orderIds: AsyncIterable<string>): Promise<void> {
+  async function verifyAll(orderIds: AsyncIterable<string> | Iterable<string>): Promise<void> {
     for await (const batch of batches(orderIds, concurrency)) {
       for (const one of await Promise.all(batch.map(compareWithOutside))) {
         report.orders += 1;
@@ -109,7 +110,7 @@ export async function verify<S extends State, D extends Draft>(
   }
 
   if (orderId !== undefined) {
-    await verifyAll(only(orderId));
+    await verifyAll([orderId]);
     return report;
   }
   if (sample !== undefined) {
@@ -117,18 +118,14 @@ export async function verify<S extends State, D extends Draft>(
   } else {
     await verifyAll(journaledIds(log, db));
     await verifyAll(each(notJournaled(log, db, viewedIds(log, db))));
-    await verifyAll(each(notJournaled(log, db, workflowIds(log, client, taskQueue))));
-    for await (const discrepancy of outside?.ofUnknown(db, client) ?? []) note([discrepancy]);
+    await verifyAll(each(notJournaled(log, db, listedIds(log, client, taskQueue))));
+    for await (const discrepancy of outside?.compareUnknown(db, client) ?? []) note([discrepancy]);
   }
   const onMovements = (done: number) => onProgress?.({ what: 'movements', done });
-  for await (const discrepancy of outside?.sums(db, onMovements) ?? []) note([discrepancy]);
+  for await (const discrepancy of outside?.compareSums(db, onMovements) ?? []) note([discrepancy]);
   const head = await feedHead(log, db);
   for await (const discrepancy of wrongPositions(log, db, head, onProgress)) note([discrepancy]);
   return { ...report, head };
-}
-
-async function* only(orderId: string): AsyncGenerator<string, void> {
-  yield orderId;
 }
 
 async function* sampled(log: AnyLog, db: Db, size: number): AsyncGenerator<string, void> {
@@ -140,11 +137,6 @@ async function* sampled(log: AnyLog, db: Db, size: number): AsyncGenerator<strin
   );
   for await (const { _id: orderId } of found) drawn.add(orderId);
   yield* drawn;
-}
-
-async function* workflowIds(log: AnyLog, client: Client, taskQueue: string): AsyncGenerator<string, void> {
-  for await (const { listed } of listWorkflows(log, client, taskQueue))
-    for (const { orderId } of listed) yield orderId;
 }
 
 async function* each(groups: AsyncIterable<readonly string[]>): AsyncGenerator<string, void> {

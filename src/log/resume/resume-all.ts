@@ -1,16 +1,16 @@
-import type { Client } from '@temporalio/client';
-import type { Db } from 'mongodb';
 import type { Draft, State } from '../entity.js';
 import { batches } from '../../concurrency/async-iterables.js';
 import { committed } from '../../mongodb/durability.js';
-import { type AnyLog, type EntityLog, stateViews } from '../journal/entity-log.js';
+import type { AnyLog, EntityLog } from '../journal/entity-log.js';
+import { stateViews } from '../journal/state-document.js';
 import { journaledIds, notJournaled } from '../journal/read-journal.js';
-import { unfinishedIds } from '../journal/state-view.js';
-import { listWorkflows } from '../history/workflow-list.js';
+import { notViewed, unfinishedIds } from '../journal/viewed-ids.js';
+import { listedIds, listWorkflows } from '../history/workflow-list.js';
 import type { ResumeCommand, ResumeReport } from './resume-report.js';
 import { resume, type ResumeOptions, type ResumeDeps } from './resume.js';
 
 const concurrency = 8;
+const lookupBatchSize = 500;
 
 /**
  * Resumes every entity that needs it; one report for each that was checked: those that are not
@@ -36,11 +36,13 @@ export async function* resumeAll<S extends State, D extends Draft>(
   }
 }
 
-async function* candidates(log: AnyLog, { client, db, taskQueue }: ResumeDeps): AsyncGenerator<string, void> {
+async function* candidates(log: AnyLog, deps: ResumeDeps): AsyncGenerator<string, void> {
+  const { db } = deps;
   yield* unfinishedIds(log, db);
-  for await (const batch of batches(journaledIds(log, db), 500)) yield* await notViewed(log, db, batch);
-  yield* runningFinished(log, { client, db, taskQueue });
-  yield* endedUnrecorded(log, { client, db, taskQueue });
+  for await (const batch of batches(journaledIds(log, db), lookupBatchSize))
+    yield* await notViewed(log, db, batch);
+  yield* runningFinished(log, deps);
+  yield* endedUnrecorded(log, deps);
 }
 
 /**
@@ -49,7 +51,7 @@ async function* candidates(log: AnyLog, { client, db, taskQueue }: ResumeDeps): 
  */
 async function* runningFinished(
   log: AnyLog,
-  { client, db, taskQueue }: Omit<ResumeDeps, 'continueAsNewAfter'>,
+  { client, db, taskQueue }: ResumeDeps,
 ): AsyncGenerator<string, void> {
   const filter = `ExecutionStatus = 'Running'`;
   for await (const { listed } of listWorkflows(log, client, taskQueue, { filter })) {
@@ -61,20 +63,9 @@ async function* runningFinished(
 /** Entities whose workflow failed or was stopped before any of their events was recorded. */
 export async function* endedUnrecorded(
   log: AnyLog,
-  { client, db, taskQueue }: Omit<ResumeDeps, 'continueAsNewAfter'>,
+  { client, db, taskQueue }: ResumeDeps,
 ): AsyncGenerator<string, void> {
-  for await (const batch of notJournaled(log, db, endedIds(log, client, taskQueue))) yield* batch;
-}
-
-async function notViewed(log: AnyLog, db: Db, orderIds: readonly string[]): Promise<readonly string[]> {
-  const viewed = new Set(
-    await stateViews(log, db).distinct('_id', { _id: { $in: [...orderIds] } }, committed),
-  );
-  return orderIds.filter((orderId) => !viewed.has(orderId));
-}
-
-async function* endedIds(log: AnyLog, client: Client, taskQueue: string): AsyncGenerator<string, void> {
   const filter = `ExecutionStatus IN ('Terminated', 'TimedOut', 'Failed', 'Canceled')`;
-  for await (const { listed } of listWorkflows(log, client, taskQueue, { filter }))
-    for (const { orderId } of listed) yield orderId;
+  for await (const batch of notJournaled(log, db, listedIds(log, client, taskQueue, { filter })))
+    yield* batch;
 }

@@ -41,7 +41,7 @@ export type Plan<S> =
   /** events are missing in both */
   | { readonly kind: 'incomplete'; readonly detail: string };
 
-interface Repairs {
+export interface Repairs {
   /** events of the history that the journal lacks */
   readonly record: readonly StoredEvent[];
   /** events of the journal after a gap: no effect was performed because of them */
@@ -62,7 +62,7 @@ export function planResumption<S extends State, D extends Draft>(
   const beyond = journal.slice(seen.length);
   if (history === undefined) {
     if (journal.length === 0) return { kind: 'unknown' };
-    return fromJournal(log, seen, beyond, { viewed, isRunning: false });
+    return fromJournal(log, seen, beyond, { viewed, needsRun: false });
   }
   if (history.isResuming && history.isOpen) return { kind: 'resuming' };
   const decided = history.isForecast ? [] : history.events;
@@ -80,11 +80,16 @@ export function planResumption<S extends State, D extends Draft>(
   const differsAt = differing[0]?.journal.version ?? Infinity;
   const lastInHistory = (history.isForecast ? 0 : history.firstVersion - 1) + decided.length;
   if (lastInHistory < seen.length || differsAt <= seen.length)
-    return fromJournal(log, seen, beyond, { viewed, isRunning: history.isOpen || isReplaced });
+    return fromJournal(log, seen, beyond, { viewed, needsRun: history.isOpen || isReplaced });
   return fromBoth(log, seen, beyond, { history, decided, isHalted });
 }
 
-/** The plan if the history agrees with the journal and is at least as long. */
+/**
+ * The plan if the history agrees with the journal and is at least as long.
+ *
+ * @param seen the events of the journal up to its first gap
+ * @param beyond those after the gap
+ */
 function fromBoth<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
   seen: readonly StoredEvent[],
@@ -103,10 +108,10 @@ function fromBoth<S extends State, D extends Draft>(
     const other = inHistory.get(event.version);
     return other === undefined || !isSameEvent(log, event, other);
   });
-  const has = new Set(
+  const recordedVersions = new Set(
     [...seen, ...beyond.filter((event) => !setAside.includes(event))].map(({ version }) => version),
   );
-  const record = decided.filter(({ version }) => !has.has(version));
+  const record = decided.filter(({ version }) => !recordedVersions.has(version));
   if (history.isOpen && !isHalted) return { kind: 'running', record, setAside };
   const all = [...seen, ...decided.filter(({ version }) => version > seen.length)];
   if (contiguous(all).length < all.length || all.length === 0) {
@@ -119,11 +124,12 @@ function fromBoth<S extends State, D extends Draft>(
     : { kind: 'resume', state, record, setAside };
 }
 
+/** @param needsRun a new run is needed even if the entity is finished */
 function fromJournal<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
   seen: readonly StoredEvent[],
   beyond: readonly StoredEvent[],
-  { viewed, isRunning }: Pick<Known<S, D>, 'viewed'> & { readonly isRunning: boolean },
+  { viewed, needsRun }: Pick<Known<S, D>, 'viewed'> & { readonly needsRun: boolean },
 ): Plan<S> {
   if (seen.length === 0 || viewed > seen.length) {
     const missing = seen.length + 1;
@@ -133,7 +139,7 @@ function fromJournal<S extends State, D extends Draft>(
     };
   }
   const state = folded(log, seen);
-  return log.entity.isFinished(state) && !isRunning
+  return log.entity.isFinished(state) && !needsRun
     ? { kind: 'ended', record: [], setAside: beyond }
     : { kind: 'resume', state, record: [], setAside: beyond };
 }

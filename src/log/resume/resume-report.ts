@@ -9,7 +9,9 @@ import { resumptionType } from '../journal/journal.js';
 import { readStored } from '../journal/read-journal.js';
 import type { ResumeRequest } from '../workflow/inputs.js';
 import { type EntityState, stateQuery } from '../workflow/messages.js';
-import type { Plan } from './resume-plan.js';
+import type { Plan, Repairs } from './resume-plan.js';
+
+const POLL_EVERY_MS = 100;
 
 /** Who resumes the entity, and why. Idempotent by its command id. */
 export type ResumeCommand = Omit<ResumeRequest, 'previousRunId' | 'messages' | 'arrived'>;
@@ -117,12 +119,10 @@ export function reportOf(
   }
 }
 
-function repairsOf({ record, setAside: beyond }: Extract<Plan<State>, { readonly record: unknown }>) {
+function repairsOf({ record, setAside: beyond }: Repairs) {
   const versions = (events: readonly StoredEvent[]) => events.map(({ version }) => version);
   return { recorded: versions(record), setAside: versions(beyond) };
 }
-
-const POLL_EVERY_MS = 100;
 
 /**
  * Adds to the report which messages were refused, as soon as the new run has handled all of them.

@@ -4,7 +4,8 @@ import { messageOf } from '../../outages/message-of.js';
 import { isServerError } from '../../outages/server-error.js';
 import type { Draft, State, StoredEvent } from '../entity.js';
 import { committed } from '../../mongodb/durability.js';
-import { type AnyLog, type EntityLog, stateViews, workflowIdOf } from '../journal/entity-log.js';
+import { type AnyLog, type EntityLog, workflowIdOf } from '../journal/entity-log.js';
+import { stateViews } from '../journal/state-document.js';
 import { forks, noteFork } from '../journal/fork.js';
 import { readHistoryLog } from '../history/history.js';
 import { readStored } from '../journal/read-journal.js';
@@ -14,8 +15,8 @@ import { updateStateView } from '../journal/state-view.js';
 import { clearStopped, endedReason, markStopped } from '../journal/stops.js';
 import { keyOf } from '../workflow/command-id.js';
 import type { Signal } from '../workflow/messages.js';
-import { type LastRun, readLastRun } from './last-run.js';
-import { type Plan, planResumption } from './resume-plan.js';
+import { type KeptRuns, readKeptRuns } from './kept-runs.js';
+import { type Plan, planResumption, type Repairs } from './resume-plan.js';
 import { reportOf, type ResumeCommand, type ResumeReport, withRefusals } from './resume-report.js';
 import { restart, startResumed } from './start-again.js';
 
@@ -43,7 +44,9 @@ const maxAttempts = 4;
 /**
  * Resumes an entity whose workflow ended before the entity was finished, or was restored to an
  * earlier state. The journal decides what happened (see `planResumption`). A history that agrees
- * with it and is longer is recorded first.
+ * with it and is longer is recorded first. The new run loads the log from the journal by itself
+ * (`takeOver` in `log/workflow/resumption.ts`), by activities that also write the resumption to it
+ * (`log/journal/resumption-activities.ts`).
  *
  * @throws errors of MongoDB and Temporal
  */
@@ -55,20 +58,22 @@ export async function resume<S extends State, D extends Draft>(
   { isDryRun = false, answerWithinMs = 0 }: ResumeOptions = {},
 ): Promise<ResumeReport> {
   let isReplaced = false;
-  for (let left = maxAttempts; ; left -= 1) {
+  for (let attempt = 1; ; attempt += 1) {
     const { plan, run, journal }: Inspected<S> = await inspect(log, deps, orderId, isReplaced);
-    const found = reportOf(log, orderId, plan, journal, command);
-    if (isDryRun || found.outcome === 'already_resumed') return found;
-    const report = await carryOut(log, deps, { orderId, command, plan, run, found });
+    const planned = reportOf(log, orderId, plan, journal, command);
+    if (isDryRun || planned.outcome === 'already_resumed') return planned;
+    const report = await carryOut(log, deps, { orderId, command, plan, run, planned });
     if (report !== undefined) return await withRefusals(log, deps, report, command, answerWithinMs);
+    // The run was terminated, so the next plan must start another one.
     isReplaced ||= plan.kind === 'resume' && run?.isRunning === true;
-    if (left === 1) return { ...found, outcome: 'already_resumed', detail: 'another resumption came first' };
+    if (attempt === maxAttempts)
+      return { ...planned, outcome: 'already_resumed', detail: 'another resumption came first' };
   }
 }
 
 interface Inspected<S> {
   readonly plan: Plan<S>;
-  readonly run: LastRun | undefined;
+  readonly run: KeptRuns | undefined;
   readonly journal: readonly StoredEvent[];
 }
 
@@ -88,9 +93,9 @@ async function inspect<S extends State, D extends Draft>(
   );
   const fork = await forks(log, db).findOne({ _id: orderId }, committed);
   const journal = await readStored(log, db, orderId);
-  let run: LastRun | undefined;
+  let run: KeptRuns | undefined;
   try {
-    run = await readLastRun(log, client, orderId);
+    run = await readKeptRuns(log, client, orderId);
     const history = await readHistoryLog(log, client, orderId);
     const plan = planResumption(log, {
       viewed: view?.version ?? 0,
@@ -111,34 +116,34 @@ interface Action<S> {
   readonly orderId: string;
   readonly command: ResumeCommand;
   readonly plan: Plan<S>;
-  readonly run: LastRun | undefined;
-  readonly found: ResumeReport;
+  readonly run: KeptRuns | undefined;
+  readonly planned: ResumeReport;
 }
 
 /** @returns undefined if the situation has changed: inspect the entity again */
 async function carryOut<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
   deps: ResumeDeps,
-  { orderId, command, plan, run, found }: Action<S>,
+  { orderId, command, plan, run, planned }: Action<S>,
 ): Promise<ResumeReport | undefined> {
   const { client, db } = deps;
   switch (plan.kind) {
     case 'unknown':
     case 'resuming':
-      return found;
+      return planned;
     case 'incomplete':
       await markStopped(log, db, orderId, { ...endedReason(log, orderId, undefined), detail: plan.detail });
-      return found;
+      return planned;
     case 'contradiction':
       await noteFork(log, db, plan.journal, plan.history);
-      return found;
+      return planned;
     case 'restart':
-      return (await restart(log, deps, orderId, run)) ? found : undefined;
+      return (await restart(log, deps, orderId, run)) ? planned : undefined;
     case 'running':
     case 'ended':
       await repair(log, db, orderId, plan);
       if (plan.kind === 'running') await clearStopped(log, db, orderId);
-      return found;
+      return planned;
     case 'resume': {
       if (run?.isRunning === true) {
         // If the run decides something before it is terminated, the next inspection finds it.
@@ -152,7 +157,7 @@ async function carryOut<S extends State, D extends Draft>(
       const isStarted = await startResumed(log, deps, resumption);
       if (!isStarted) return undefined;
       await forks(log, db).deleteOne({ _id: orderId });
-      return { ...found, messages: messages.map(({ message }) => message.commandId) };
+      return { ...planned, messages: messages.map(({ message }) => message.commandId) };
     }
     default:
       return plan satisfies never;
@@ -163,7 +168,7 @@ async function repair<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
   db: Db,
   orderId: string,
-  { record, setAside: beyond }: Extract<Plan<S>, { readonly record: unknown }>,
+  { record, setAside: beyond }: Repairs,
 ): Promise<void> {
   if (record.length === 0 && beyond.length === 0) return;
   await setAside(log, db, beyond);

@@ -3,8 +3,11 @@ import type { Draft, State, StoredEvent } from '../entity.js';
 import { type AnyLog, type EntityLog, type StartOptions, workflowIdOf } from '../journal/entity-log.js';
 import type { NewEntity, ResumedEntity } from '../workflow/inputs.js';
 import { hashIn, type Message, type Signal } from '../workflow/messages.js';
-import type { LastRun } from './last-run.js';
+import type { KeptRuns } from './kept-runs.js';
 import type { ResumeCommand } from './resume-report.js';
+
+/** Temporal limits a start argument to 2 MiB; messages beyond that are sent as signals. */
+const maxCarriedCharacters = 500_000;
 
 interface StartDeps {
   readonly client: Client;
@@ -17,7 +20,7 @@ interface Resumption<S> {
   readonly command: ResumeCommand;
   readonly state: S;
   /** the run that is replaced; undefined if Temporal has none */
-  readonly run: LastRun | undefined;
+  readonly run: KeptRuns | undefined;
   readonly journal: readonly StoredEvent[];
   /** handled again, in this sequence */
   readonly messages: readonly Signal[];
@@ -50,9 +53,6 @@ export async function startResumed<S extends State, D extends Draft>(
   return isStarted;
 }
 
-/** Temporal limits a start argument to 2 MiB; messages beyond that are sent as signals. */
-const maxCarriedCharacters = 500_000;
-
 /** How many messages, counted from the first, fit into the start argument. */
 function countThatFit(messages: readonly Signal[]): number {
   let characters = 0;
@@ -68,7 +68,7 @@ export async function restart(
   log: AnyLog,
   { client, taskQueue }: StartDeps,
   orderId: string,
-  run: LastRun | undefined,
+  run: KeptRuns | undefined,
 ): Promise<boolean> {
   if (run === undefined || !('create' in run.start)) return false;
   const start: NewEntity = { ...run.start, messages: [...(run.start.messages ?? []), ...run.messages] };

@@ -5,14 +5,14 @@ import { withTimeout } from '../../outages/timeout.js';
 import type { Draft, State } from '../entity.js';
 import type { FeedTail } from '../feed/tail.js';
 import { runSequencer } from '../feed/sequencer.js';
-import { projecting, sequencing, type LeasedTask } from '../feed/leased-tasks.js';
+import { viewTask, sequencerTask, type LeasedTask } from '../feed/leased-tasks.js';
 import type { EntityLog } from '../journal/entity-log.js';
 import type { OutsideRestore } from '../history/outside-restore.js';
 import type { CheckDatabaseIdentity } from '../history/check-database-identity.js';
 import { feedView } from './feeding/feed-view.js';
 import { rebuildJournal } from './rebuilding/rebuild-journal.js';
 import { rebuildStateView } from './rebuilding/rebuild-state-view.js';
-import { rebuild } from './rebuilding/rebuild.js';
+import { rebuild } from './rebuilding/rebuild-view.js';
 import { requestRebuild } from './rebuilding/request-rebuild.js';
 import type { View } from './view.js';
 
@@ -38,7 +38,7 @@ export interface FeedTasksDeps<S extends State, D extends Draft> {
   /** the task queue of the entities' workflows */
   readonly taskQueue: string;
   readonly checkDatabaseIdentity: CheckDatabaseIdentity;
-  /** see `restore` */
+  /** see `restoreEntities` */
   readonly outside?: OutsideRestore<S, D>;
 }
 
@@ -81,9 +81,9 @@ export function createFeedTasks<S extends State, D extends Draft>(
   const rebuilding = (rebuildId: string) => ({ db, rebuildId, ...activityLifetime() });
   return {
     leased: [
-      { name: sequencing(log.feedId), work: sequenceFeed },
+      { name: sequencerTask(log.feedId), work: sequenceFeed },
       ...views.map((view) => ({
-        name: projecting(view.name),
+        name: viewTask(view.name),
         work: async (signal: AbortSignal, heartbeat: () => void) => await feed(view, signal, heartbeat),
       })),
     ],

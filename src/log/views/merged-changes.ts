@@ -1,5 +1,5 @@
 import type { AnyBulkWriteOperation, Decimal128, Long, UpdateFilter } from 'mongodb';
-import { storedCount, storedSum } from './decimals.js';
+import { storedCount, storedSum } from './stored-numbers.js';
 import type { ViewChange, Comparable, ViewDocument } from './view.js';
 
 /** What a batch of events changes in one document, by field path. */
@@ -21,8 +21,8 @@ export class MergedChanges {
       this.byId.set(id, merged);
     }
     if (add !== undefined) sumUp(merged, '', add);
-    for (const [path, value] of Object.entries(min ?? {})) keep(merged.min, path, value, -1);
-    for (const [path, value] of Object.entries(max ?? {})) keep(merged.max, path, value, 1);
+    for (const [path, value] of Object.entries(min ?? {})) keepExtreme(merged.min, path, value, -1);
+    for (const [path, value] of Object.entries(max ?? {})) keepExtreme(merged.max, path, value, 1);
   }
 
   toWrites(): AnyBulkWriteOperation<ViewDocument>[] {
@@ -59,7 +59,7 @@ function stored<T>(sums: ReadonlyMap<string, bigint>, as: (value: bigint) => T):
   return [...sums].map(([path, value]) => [path, as(value)]);
 }
 
-function keep(kept: Map<string, Comparable>, path: string, value: Comparable, sign: 1 | -1): void {
+function keepExtreme(kept: Map<string, Comparable>, path: string, value: Comparable, sign: 1 | -1): void {
   const known = kept.get(path);
   if (known === undefined || compare(value, known) * sign > 0) kept.set(path, value);
 }

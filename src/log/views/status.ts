@@ -1,7 +1,8 @@
 import type { Db } from 'mongodb';
 import { answering } from '../../mongodb/durability.js';
 import { journal } from '../journal/journal.js';
-import { ageOf, type FeedLag, feedLag } from '../feed/lag.js';
+import { type FeedLag, feedLag } from '../feed/lag.js';
+import { ageOf } from '../time.js';
 import { type ViewBuilds, viewBuilds, type Rebuild } from './feeding/view-builds.js';
 import {
   type Exceptions,

@@ -1,6 +1,16 @@
 import type { Draft, Envelope, State } from '../entity.js';
 import { COMMAND_REJECTED, FACT_RECEIVED } from '../event.js';
-import type { Answer, Remembered } from './messages.js';
+import type { Answer } from './messages.js';
+
+/** A command that was answered. */
+export interface Remembered {
+  readonly commandId: string;
+  /**
+   * the hash of its body; absent if the journal does not have it: then any body counts as the same
+   */
+  readonly hash?: string;
+  readonly answer: Answer;
+}
 
 /**
  * The answer to a command that led to `events`. The state is the one after the last of them.

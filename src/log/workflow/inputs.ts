@@ -1,5 +1,6 @@
 import type { StoredEvent } from '../entity.js';
-import type { Halt, Message, Remembered, Signal } from './messages.js';
+import type { Remembered } from './answer.js';
+import type { Halt, Message, Signal } from './messages.js';
 
 /** The start argument of an entity's workflow: of its first run, or of a later one. */
 export type RunInput<S> = NewEntity | ContinuedEntity<S> | ResumedEntity<S>;

@@ -119,16 +119,6 @@ export interface Signal {
   readonly message: Message;
 }
 
-/** A command that was answered. */
-export interface Remembered {
-  readonly commandId: string;
-  /**
-   * the hash of its body; absent if the journal does not have it: then any body counts as the same
-   */
-  readonly hash?: string;
-  readonly answer: Answer;
-}
-
 /**
  * Why an entity is halted: the journal has a different event under one of its versions
  * (`EventFork`).

@@ -1,6 +1,6 @@
-import { append } from '../append.js';
+import { append, appendFitting } from '../append.js';
 import type { Draft, Effect, Entity, Envelope, State } from '../entity.js';
-import { judge } from './guard.js';
+import { judge } from './judging.js';
 import { causeOf, type Message } from './messages.js';
 
 /**
@@ -9,7 +9,7 @@ import { causeOf, type Message } from './messages.js';
  *
  * @param at ISO-8601 UTC
  */
-export function eventsOf<S extends State, D extends Draft, F extends Effect>(
+export function previewEvents<S extends State, D extends Draft, F extends Effect>(
   entity: Entity<S, D, F>,
   before: S,
   type: string,
@@ -18,13 +18,6 @@ export function eventsOf<S extends State, D extends Draft, F extends Effect>(
 ): readonly (D & Envelope)[] {
   const decision = judge(entity, before, type, message, at);
   if ('refusal' in decision || decision.events.length === 0) return [];
-  const { orderId } = before;
-  let { state, events } = append(entity, orderId, before, decision.events, causeOf(message, at));
-  for (;;) {
-    const next = entity.facts?.fitting(state, at);
-    if (next === undefined) return events;
-    const applied = append(entity, orderId, state, next.events, next.cause);
-    state = applied.state;
-    events = [...events, ...applied.events];
-  }
+  const { state, events } = append(entity, before.orderId, before, decision.events, causeOf(message, at));
+  return [...events, ...[...appendFitting(entity, state, at)].flatMap(({ appended }) => appended.events)];
 }

@@ -1,12 +1,13 @@
+import type { Remembered } from './answer.js';
 import { hasIssuer, isSameCommand } from './command-id.js';
 import type { ContinuedEntity } from './inputs.js';
-import type { Message, Remembered } from './messages.js';
+import type { Message } from './messages.js';
 
 /**
  * A workflow remembers at least this many answered commands; the journal has the earlier ones.
  * Temporal itself knows only the update ids of the current run.
  */
-export const rememberedCommands = 500;
+export const rememberedAtLeast = 500;
 
 /**
  * The last commands of an entity, with their answers, as its run has them. The journal has the
@@ -46,7 +47,7 @@ export class RememberedCommands {
    */
   add(command: Remembered, recorded: number): void {
     this.commands = [...this.commands, command];
-    const surplus = this.commands.length - rememberedCommands;
+    const surplus = this.commands.length - rememberedAtLeast;
     if (surplus <= 0) return;
     const dropped = this.commands.slice(0, surplus).filter(({ answer }) => answer.version <= recorded);
     this.commands = this.commands.slice(dropped.length);
@@ -65,9 +66,9 @@ export class RememberedCommands {
 
 /**
  * The value for `from` if an older version of this code handed the run on. That version kept at
- * most `rememberedCommands` commands. If it kept fewer, none were dropped.
+ * most `rememberedAtLeast` commands. If it kept fewer, none were dropped.
  */
 function oldestVersion(commands: readonly Remembered[]): number {
-  const [oldest] = commands.length < rememberedCommands ? [] : commands;
+  const [oldest] = commands.length < rememberedAtLeast ? [] : commands;
   return oldest?.answer.version ?? 0;
 }

@@ -10,7 +10,7 @@ import {
 import { append, type Appended } from '../append.js';
 import type { Draft, Effect, Entity, Envelope, State, StoredEvent } from '../entity.js';
 import { record, untilDone } from './activities.js';
-import { answerOf, didNothing } from './answer.js';
+import { answerOf, didNothing, type Remembered } from './answer.js';
 import { now } from './clock.js';
 import { keyOf } from './command-id.js';
 import {
@@ -20,11 +20,10 @@ import {
   type Message,
   messagesWaiting,
   type RefusedUpdate,
-  type Remembered,
   type Signal,
 } from './messages.js';
 import type { ContinuedEntity, EntityEnd, ResumedEntity, ResumeRequest } from './inputs.js';
-import { rememberedCommands } from './remembered-commands.js';
+import { rememberedAtLeast } from './remembered-commands.js';
 import { stepOf, type ResumptionActivities } from './steps.js';
 
 const { loadLog, claimResumption } = proxyActivities<ResumptionActivities>(untilDone);
@@ -56,7 +55,7 @@ export async function takeOver<S extends State, D extends Draft, F extends Effec
   for (;;) {
     const loaded = await loadLog({ orderId, after: taken?.order.version ?? 0 });
     if (loaded.length > 0) {
-      taken = extended(entity, taken, loaded);
+      taken = foldLoaded(entity, taken, loaded);
       const known = new Set(loaded.map(({ commandId }) => commandId));
       messages = messages.filter(
         ({ message: { commandId } }) => !known.has(commandId) && !known.has(keyOf(commandId)),
@@ -136,25 +135,27 @@ export function keepUntilTakenOver<S extends State, D extends Draft, F extends E
 
 type Taken<S> = NonNullable<ResumedEntity<S>['taken']>;
 
-function extended<S extends State, D extends Draft, F extends Effect>(
+/** What was taken over, with the loaded events folded in and their commands remembered. */
+function foldLoaded<S extends State, D extends Draft, F extends Effect>(
   { upcast, evolve, answerFields }: Entity<S, D, F>,
   taken: Taken<S> | undefined,
   loaded: readonly StoredEvent[],
 ): Taken<S> {
-  let { order, remembered, memoryFrom }: Partial<Taken<S>> = taken ?? {};
+  let { remembered, memoryFrom } = taken ?? { remembered: [], memoryFrom: 0 };
+  let order = taken?.order;
   for (const stored of loaded) {
     const event = upcast(stored);
     order = evolve(order, event);
     // The event of an outcome or a deadline has the same id as both: no command led to it.
     if (event.causationId === event.commandId) continue;
-    remembered = remember(remembered ?? [], event, answerOf(order, [event], answerFields));
+    remembered = remember(remembered, event, answerOf(order, [event], answerFields));
     const [oldest] = remembered;
-    if (oldest === undefined || remembered.length <= rememberedCommands) continue;
+    if (oldest === undefined || remembered.length <= rememberedAtLeast) continue;
     memoryFrom = oldest.answer.version;
     remembered = remembered.slice(1);
   }
   if (order === undefined) throw new TypeError('Nothing was loaded.');
-  return { order, remembered: remembered ?? [], memoryFrom: memoryFrom ?? 0 };
+  return { order, remembered, memoryFrom };
 }
 
 /** Adds the command that led to the event, or adds the event to the answer of that command. */

@@ -71,7 +71,7 @@ class Run<S extends State, D extends Draft, F extends Effect> {
   private endedSteps = 0;
   /** the failure message that says that a later run has replaced this one; absent if none has */
   private replaced: string | undefined;
-  private readonly timer = new DeadlineTimer((deadline) => this.pass(deadline));
+  private readonly timer = new DeadlineTimer((deadline) => this.passDeadline(deadline));
   private listed: ListedAttributes;
   private readonly continueAsNewAfter: number | undefined;
 
@@ -111,9 +111,8 @@ class Run<S extends State, D extends Draft, F extends Effect> {
     for (;;) {
       if (this.replaced !== undefined) endSuperseded(this.replaced);
       inbox.handleWaiting();
-      inbox.handleDeferred();
       this.issueSteps();
-      this.show();
+      this.updateWebUi();
       const { orderId, status, version } = writer.state;
       const isIdle = !writer.unrecorded.isRecording && inbox.isEmpty;
       if (entity.isFinished(writer.state) && isIdle) return { orderId, status, version };
@@ -189,7 +188,7 @@ class Run<S extends State, D extends Draft, F extends Effect> {
     });
   }
 
-  private pass({ name, at }: Deadline): void {
+  private passDeadline({ name, at }: Deadline): void {
     const { orderId } = this.writer.state;
     const id = `${orderId}:${name}:${at}`;
     const cause = {
@@ -211,7 +210,7 @@ class Run<S extends State, D extends Draft, F extends Effect> {
     };
   }
 
-  private show(): void {
+  private updateWebUi(): void {
     this.listed.update(this.attributes());
     setCurrentDetails(details(this.entity, this.writer.state, this.writer.halted));
   }

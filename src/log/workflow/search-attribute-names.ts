@@ -1,7 +1,6 @@
-/** Names of search attributes that the log itself reads or sets. */
+/** Names of search attributes that the log sets or reads. */
 export const searchAttributes = {
   status: 'OrderStatus',
-  customer: 'CustomerId',
   /** an attribute of the entity's `listing`; also true while the entity is halted */
   attention: 'NeedsAttention',
 } as const;

@@ -1,5 +1,5 @@
 import type { State, StoredEvent } from '../entity.js';
-import type { Remembered } from './messages.js';
+import type { Remembered } from './answer.js';
 
 /**
  * Input of every activity, one activity per step: record the events, then perform the effect if

@@ -1,9 +1,9 @@
 import { workflowInfo } from '@temporalio/workflow';
-import { append, type Appended } from '../append.js';
+import { append, type Appended, appendFitting } from '../append.js';
 import type { Cause, Draft, Effect, Entity, State } from '../entity.js';
 import { answerOf } from './answer.js';
 import { now } from './clock.js';
-import { judgeNew } from './guard.js';
+import { judgeNew } from './judging.js';
 import { type Answer, causeOf, hashIn, type Halt, type Message } from './messages.js';
 import type { ContinuedEntity, NewEntity } from './inputs.js';
 import { RememberedCommands } from './remembered-commands.js';
@@ -78,19 +78,22 @@ export class Writer<S extends State, D extends Draft, F extends Effect> {
    * @returns the appended events without those of the facts, and the state after them
    */
   append(drafts: readonly D[], cause: Cause): Appended<S, D> {
-    const appended = this.appendOnly(drafts, cause);
+    const appended = append(this.entity, this.current.orderId, this.current, drafts, cause);
+    this.take(appended);
     this.applyFacts();
     return appended;
   }
 
   applyFacts(): void {
-    const { facts, answerFields } = this.entity;
-    for (let next = facts?.fitting(this.current, now()); next; next = facts?.fitting(this.current, now())) {
-      const { commandId } = next.fact;
-      const hash = hashIn(next.fact);
-      const { state, events } = this.appendOnly(next.events, next.cause);
+    for (const { fact, appended } of appendFitting(this.entity, this.current, now())) {
+      this.take(appended);
+      const { commandId } = fact;
+      const hash = hashIn(fact);
       // If the fact is delivered again, this shows that it is applied.
-      const answer = { ...answerOf(state, events, answerFields), requestId: '' };
+      const answer = {
+        ...answerOf(appended.state, appended.events, this.entity.answerFields),
+        requestId: '',
+      };
       this.memory.add({ commandId, ...(hash !== undefined && { hash }), answer }, this.recordedVersion());
     }
   }
@@ -107,12 +110,10 @@ export class Writer<S extends State, D extends Draft, F extends Effect> {
     };
   }
 
-  private appendOnly(drafts: readonly D[], cause: Cause): Appended<S, D> {
-    const appended = append(this.entity, this.current.orderId, this.current, drafts, cause);
-    this.current = appended.state;
-    this.unrecorded.add(appended.events);
+  private take({ state, events }: Appended<S, D>): void {
+    this.current = state;
+    this.unrecorded.add(events);
     this.appends += 1;
-    return appended;
   }
 
   /** The journal has every event up to this version. */

@@ -35,7 +35,7 @@ export interface OrderViews {
    * Reports that a client has seen this version elsewhere, for example in a list: older ones are
    * not returned from now on.
    */
-  shown(orderId: string, version: number): void;
+  seen(orderId: string, version: number): void;
   /** How reads were answered so far: for diagnosis and tests. */
   readonly counts: Readonly<Record<'hits' | 'misses' | 'bypasses', number>>;
   close(): Promise<void>;
@@ -149,7 +149,7 @@ export function openOrderViews(db: Db, liveForMs?: number): OrderViews {
         if (others.size === 0) waiting.delete(orderId);
       }
     },
-    shown: (orderId, version) => cache.dropOlder(orderId, version),
+    seen: (orderId, version) => cache.dropOlder(orderId, version),
     close: () => stream.stop(),
   };
 }

@@ -4,18 +4,18 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { MongoClient } from 'mongodb';
-import { keptKeys } from '../../../src/server/keys/kept-keys-folder.js';
 import { keyRows } from '../../../src/access/persons/key-rows.js';
 import type { KeyStore } from '../../../src/access/persons/key-store.js';
-import { openKeyStore } from '../../../src/access/persons/mongo-key-store.js';
 import {
   type MasterKeys,
   newMasterKey,
   readMasterKeys,
   wrap,
 } from '../../../src/access/persons/master-keys.js';
+import { openKeyStore } from '../../../src/access/persons/mongo-key-store.js';
 import { readConfig } from '../../../src/server/config.js';
 import { connectMongo, type Mongo } from '../../../src/server/connections.js';
+import { keptKeys } from '../../../src/server/keys/kept-keys-folder.js';
 import { type Database, openDatabase } from '../../support/database.js';
 import { shared } from '../../support/servers.js';
 import { until } from '../../support/until.js';
@@ -47,43 +47,43 @@ function masterKeys(...lines: readonly string[]): MasterKeys {
 }
 
 /** The key store of one process. */
-function process(db = database.db, masters = masterKeys(old)): KeyStore {
+function storeOfProcess(db = database.db, masters = masterKeys(old)): KeyStore {
   const store = openKeyStore(db, () => masters, keptKeys(folder));
   opened.push(store);
   return store;
 }
 
-test('a store tells itself from those of other systems, also after a rotation', async () => {
+test('a key store recognizes whether it is another system’s, also after a rotation', async () => {
   const other = await openDatabase();
   try {
-    const store = process(other.db);
+    const store = storeOfProcess(other.db);
     expect(await store.identity()).toBe('empty');
     await store.searchKey();
     const identity = await store.identity();
-    const rotating = process(other.db, masterKeys(fresh, old));
+    const rotating = storeOfProcess(other.db, masterKeys(fresh, old));
     await rotating.rewrap();
-    expect(await process(other.db, masterKeys(fresh)).identity()).toBe(identity);
-    await process().searchKey();
-    expect(await process().identity()).not.toBe(identity);
+    expect(await storeOfProcess(other.db, masterKeys(fresh)).identity()).toBe(identity);
+    await storeOfProcess().searchKey();
+    expect(await storeOfProcess().identity()).not.toBe(identity);
   } finally {
     await other.close();
   }
 });
 
 describe('the key of a customer', () => {
-  test('is the same for all processes, also if they ask for it at once', async () => {
-    const processes = [process(), process(), process()];
+  test('is the same for all processes, also if they ask for it at the same time', async () => {
+    const processes = [storeOfProcess(), storeOfProcess(), storeOfProcess()];
     // Opens the connections first: a store that takes over 300 ms counts as unavailable.
     await Promise.all(processes.map((one) => one.keysOf('c-same')));
     const keys = await Promise.all(processes.map((one) => one.sealingKey('c-same')));
     expect(new Set(keys.map(({ keyId }) => keyId)).size).toBe(1);
     const [{ keyId, key } = { keyId: '', key: Buffer.of() }] = keys;
-    expect(await process().opening(keyId)).toEqual(key);
-    expect(await process().keysOf('c-same')).toEqual([keyId]);
+    expect(await storeOfProcess().opening(keyId)).toEqual(key);
+    expect(await storeOfProcess().keysOf('c-same')).toEqual([keyId]);
   });
 
-  test('is a spare one of the process if there are any, which the customer then claims', async () => {
-    const store = process();
+  test('is a spare key of the process, if there is one, and the customer then claims it', async () => {
+    const store = storeOfProcess();
     store.keepSpares();
     await until(async () => expect(await keyRows(database.db).countDocuments({})).toBeGreaterThan(100));
     const { keyId } = await store.sealingKey('c-spare');
@@ -92,30 +92,30 @@ describe('the key of a customer', () => {
     expect(await keyRows(database.db).countDocuments({ customerId: { $exists: false } })).toBe(0);
   });
 
-  test('is kept on this machine while the store is away, and brought there by who reaches it', async () => {
-    const [one, two] = [process(away.db), process(away.db)];
+  test('is kept on this machine while the store is away, and is stored once a process reaches it', async () => {
+    const [one, two] = [storeOfProcess(away.db), storeOfProcess(away.db)];
     const key = await one.sealingKey('c-away');
     expect(await two.sealingKey('c-away')).toEqual(key);
     expect(await one.opening(key.keyId)).toEqual(key.key);
-    expect(await process().opening(key.keyId)).toEqual(key.key);
-    expect(await process().keysOf('c-away')).toEqual([key.keyId]);
+    expect(await storeOfProcess().opening(key.keyId)).toEqual(key.key);
+    expect(await storeOfProcess().keysOf('c-away')).toEqual([key.keyId]);
     expect(readdirSync(folder)).toEqual([]);
   });
 
-  test('is claimed by the order that names it, beside one that the customer has', async () => {
-    const first = await process().sealingKey('c-two');
-    const { keyId } = await process(away.db).sealingKey('c-two-away');
+  test('is claimed by the order that names it, even if the customer has another key', async () => {
+    const first = await storeOfProcess().sealingKey('c-two');
+    const { keyId } = await storeOfProcess(away.db).sealingKey('c-two-away');
     const file = keptKeys(folder).all()[0];
     await keyRows(database.db).insertOne({ _id: keyId, wrapped: file?.wrapped ?? '' });
-    await process().opening(keyId, 'c-two');
-    expect(await process().keysOf('c-two')).toEqual([first.keyId, keyId]);
-    expect((await process().sealingKey('c-two')).keyId).toBe(first.keyId);
+    await storeOfProcess().opening(keyId, 'c-two');
+    expect(await storeOfProcess().keysOf('c-two')).toEqual([first.keyId, keyId]);
+    expect((await storeOfProcess().sealingKey('c-two')).keyId).toBe(first.keyId);
   });
 });
 
-describe('a key that was taken out of use', () => {
-  test('opens what it has sealed, and seals nothing new in any process a second later', async () => {
-    const [here, there] = [process(), process()];
+describe('a key that was retired', () => {
+  test('opens what it has sealed, and a second later no process seals with it', async () => {
+    const [here, there] = [storeOfProcess(), storeOfProcess()];
     const { keyId, key } = await here.sealingKey('c-retired');
     await there.sealingKey('c-retired');
     expect(await here.retire('c-retired')).toEqual([keyId]);
@@ -123,8 +123,8 @@ describe('a key that was taken out of use', () => {
     expect(await there.opening(keyId)).toEqual(key);
   });
 
-  test('may be named by the orders of its customer, not by those of another', async () => {
-    const store = process();
+  test('may be named by orders of its customer, but not by orders of another customer', async () => {
+    const store = storeOfProcess();
     const { keyId } = await store.sealingKey('c-owner');
     expect(await store.retire('c-thief', [keyId, 'neverseenkey'])).toEqual(['neverseenkey']);
     await store.destroy({ customerId: 'c-thief', keyIds: [keyId], why });
@@ -132,14 +132,14 @@ describe('a key that was taken out of use', () => {
   });
 });
 
-test('the keys of a page of orders are asked for at once', async () => {
+test('the keys for a page of orders are read in one query', async () => {
   const ids = Array.from({ length: 250 }, () => randomBytes(9).toString('base64url'));
   const masters = masterKeys(old);
   await keyRows(database.db).insertMany(
     ids.map((_id) => ({ _id, customerId: `c-${_id}`, wrapped: wrap(masters, _id, randomBytes(32)) })),
   );
   const [first = ''] = ids;
-  await process().destroy({ customerId: `c-${first}`, keyIds: [first], why });
+  await storeOfProcess().destroy({ customerId: `c-${first}`, keyIds: [first], why });
   const client = new MongoClient(shared.mongodbUri, { monitorCommands: true });
   // The driver repeats a query if a connection breaks, so answers are counted, not queries.
   const answers: unknown[] = [];
@@ -148,7 +148,7 @@ test('the keys of a page of orders are asked for at once', async () => {
   });
   try {
     await client.db().command({ ping: 1 });
-    const reading = process(client.db(database.db.databaseName));
+    const reading = storeOfProcess(client.db(database.db.databaseName));
     const found = await reading.openingAll(new Set([...ids, 'neverseenkey']));
     expect([...found.values()].slice(1, -1).every((key) => Buffer.isBuffer(key))).toBe(true);
     expect([found.get(first), found.get('neverseenkey')]).toEqual(['destroyed', 'unknown']);
@@ -159,8 +159,8 @@ test('the keys of a page of orders are asked for at once', async () => {
 });
 
 describe('a key that was destroyed', () => {
-  test('is gone for every process within a second, and the next one of the customer is another', async () => {
-    const [here, there] = [process(), process()];
+  test('is gone for every process within a second, and the customer’s next key differs', async () => {
+    const [here, there] = [storeOfProcess(), storeOfProcess()];
     const { keyId } = await here.sealingKey('c-gone');
     expect(await there.opening(keyId)).toBeInstanceOf(Buffer);
     await here.destroy({ customerId: 'c-gone', keyIds: [keyId], why });
@@ -174,22 +174,22 @@ describe('a key that was destroyed', () => {
     expect((await there.sealingKey('c-gone')).keyId).not.toBe(keyId);
   });
 
-  test('stays so in a store that was restored from before it was made', async () => {
-    const store = process();
+  test('is known as destroyed in a store that never had it, as after a restore', async () => {
+    const store = storeOfProcess();
     expect(await store.opening('neverseenkey')).toBe('unknown');
     await store.destroy({ customerId: 'c-lost', keyIds: ['neverseenkey'], why });
     expect(await store.opening('neverseenkey')).toBe('destroyed');
   });
 });
 
-test('rewrapped keys need the first master key alone', async () => {
-  const { keyId, key } = await process().sealingKey('c-rewrapped');
-  const search = await process().searchKey();
-  const both = process(database.db, masterKeys(fresh, old));
+test('rewrapped keys need only the first master key', async () => {
+  const { keyId, key } = await storeOfProcess().sealingKey('c-rewrapped');
+  const search = await storeOfProcess().searchKey();
+  const both = storeOfProcess(database.db, masterKeys(fresh, old));
   expect(await both.rewrap()).toBeGreaterThan(1);
   expect(await both.rewrap()).toBe(0);
-  const after = process(database.db, masterKeys(fresh));
+  const after = storeOfProcess(database.db, masterKeys(fresh));
   expect(await after.opening(keyId)).toEqual(key);
   expect(await after.searchKey()).toEqual(search);
-  await expect(process().opening(keyId)).rejects.toThrow('MASTER_KEY_FILE lacks');
+  await expect(storeOfProcess().opening(keyId)).rejects.toThrow('MASTER_KEY_FILE lacks');
 });

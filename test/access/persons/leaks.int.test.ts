@@ -131,7 +131,7 @@ const paths = () => [
   `/v1/orders?customerId=${customerId}`,
 ];
 
-test('somebody who may read persons gets them all, and finds them by whole words', async () => {
+test('a client that may read persons gets them all, and finds them by whole words', async () => {
   const { body, headers } = await api.get(`/v1/orders/${orderId}`, all);
   expect(headers).not.toHaveProperty('persons');
   expect(body).toMatchObject({
@@ -158,7 +158,7 @@ test('somebody who may read persons gets them all, and finds them by whole words
   expect(await ids(secret.slice(0, 9), all)).toEqual([]);
 });
 
-test('a command that is sent again is known, though it was sealed', async () => {
+test('a repeated command is recognized although its values were sealed', async () => {
   const headers = { ...all, 'idempotency-key': randomUUID() };
   const body = { text: `twice ${secret}` };
   const path = `/v1/orders/${orderId}/notes`;
@@ -172,7 +172,7 @@ test('a command that is sent again is known, though it was sealed', async () => 
 });
 
 /** As docs/security.md has it. */
-describe('what an attacker sees of a person: nothing', () => {
+describe('an attacker sees nothing of a person', () => {
   test('(a) with a key that may not read persons', async () => {
     for (const path of [...paths(), '/v1/events', '/v1/orders', '/v1/attention', '/metrics']) {
       const { status, headers, body } = await api.get(path, reader);
@@ -187,7 +187,7 @@ describe('what an attacker sees of a person: nothing', () => {
     });
   });
 
-  test('in what the client scripts print with such a key', async () => {
+  test('in the output of the client scripts with such a key', async () => {
     const ORDERS_URL = await listening();
     const [, ORDERS_KEY] = String(reader['authorization']).split(' ');
     for (const line of [
@@ -206,7 +206,7 @@ describe('what an attacker sees of a person: nothing', () => {
       }
   });
 
-  test('in event streams, not even with a key that may read persons', async () => {
+  test('in event streams, whatever the key may read', async () => {
     const { version } = (await api.get(`/v1/orders/${orderId}`, all)).body;
     for (const path of ['/v1/events/stream?after=0', `/v1/orders/${orderId}/stream`])
       for (const headers of [all, reader])
@@ -216,13 +216,13 @@ describe('what an attacker sees of a person: nothing', () => {
         });
   });
 
-  test('in answers that refuse a command, and in logs', () => {
+  test('in answers that refuse a command, or in logs', () => {
     expect(answers.length).toBeGreaterThan(5);
     expect(found(answers.join('\n'), orderId)).toEqual(nothing);
     expect(found(logged.join('\n'), '')).toEqual(nothing);
   });
 
-  test('(b) with a copy of MongoDB, the key store with it', async () => {
+  test('(b) with a copy of MongoDB and the key store', async () => {
     const { db } = api.mongo;
     await until(async () =>
       expect(await db.collection('order_events').countDocuments({ unsequenced: true })).toBe(0),
@@ -248,7 +248,7 @@ describe('what an attacker sees of a person: nothing', () => {
       expect(rows).not.toContain(key.toString(encoding));
   });
 
-  test("(c) with a copy of Temporal's database; (d) with both, as there is no key in it either", async () => {
+  test("(c) with a copy of Temporal's database, or (d) with copies of both: neither has a key", async () => {
     const [keyId = ''] = await api.mongo.keys.keysOf(customerId);
     const key = await api.mongo.keys.opening(keyId);
     const history = await api.client.workflow.getHandle(workflowId(orderId)).fetchHistory();

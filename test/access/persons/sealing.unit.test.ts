@@ -4,8 +4,8 @@ import { changedAt, fieldOf, personalPathsIn } from '../../../src/access/persons
 import { newMasterKey, readMasterKeys, unwrap, wrap } from '../../../src/access/persons/master-keys.js';
 import { openCached } from '../../../src/access/persons/opened-texts.js';
 import { isSealed, keyIdIn, open, seal } from '../../../src/access/persons/sealing.js';
-import { hasPersons, sealed } from '../../../src/api/commands/gateway/sealed-commands.js';
 import { bodyParts } from '../../../src/api/commands/body-parts.js';
+import { hasPersons, sealed } from '../../../src/api/commands/gateway/sealed-commands.js';
 import { commands } from '../../../src/api/commands/table.js';
 import { type CommandType, followUpTypes } from '../../../src/order/commands.js';
 
@@ -14,7 +14,7 @@ const other = { keyId: 'mnopqrstuvwx', key: randomBytes(32) };
 const place = { orderId: 'o-1', field: 'customer.name' };
 
 describe('a sealed value', () => {
-  test.each(['Ada Example', 'ä', '東京都 🗼', 'x'.repeat(2_000)])('opens at its place: %#', (text) => {
+  test.each(['Ada Example', 'ä', '東京都 🗼', 'x'.repeat(2_000)])('opens in its place: %#', (text) => {
     const value = seal(key, place, text);
     expect(value).not.toContain(text);
     expect(isSealed(value)).toBe(true);
@@ -22,11 +22,11 @@ describe('a sealed value', () => {
     expect(open(key.key, place, value)).toBe(text);
   });
 
-  test('is the same each time, so a command that is repeated is known', () => {
+  test('is the same each time, so a repeated command is recognized', () => {
     expect(seal(key, place, 'Ada')).toBe(seal(key, place, 'Ada'));
   });
 
-  test('differs by text, order, field and key, in its nonce too', () => {
+  test('differs by text, order, field and key, and so does its nonce', () => {
     const values = [
       seal(key, place, 'Ada'),
       seal(key, place, 'Bob'),
@@ -47,7 +47,7 @@ describe('a sealed value', () => {
     expect(() => open(opener, where, value)).toThrow();
   });
 
-  test('that was opened before does not open for another order, field or key', () => {
+  test('that was opened once does not open for another order, field or key', () => {
     const again = seal(key, place, 'Ada');
     expect(openCached(key.key, place, again)).toBe('Ada');
     expect(openCached(key.key, place, again)).toBe('Ada');
@@ -60,7 +60,7 @@ describe('a sealed value', () => {
     }
   });
 
-  test('does not open if any of its bytes was changed', () => {
+  test('does not open if any of its bytes is changed', () => {
     const [, , , bytes = ''] = seal(key, place, 'Ada').split(':');
     const raw = Buffer.from(bytes, 'base64url');
     raw.forEach((byte, index) => {
@@ -88,12 +88,12 @@ describe('the personal members of the commands', () => {
     AddNote: ['text'],
   };
 
-  test.each(['CreateOrder', ...followUpTypes] as const)('%s', (type) => {
+  test.each(['CreateOrder', ...followUpTypes] as const)('of %s are known', (type) => {
     const found = personalPathsIn(commands[type].body(bodyParts)).map(fieldOf);
     expect(found).toEqual(expected[type] ?? []);
   });
 
-  test('are sealed, and all else stays', () => {
+  test('are sealed, and all other members stay', () => {
     const data = {
       customer: { id: 'c-1', name: 'Ada' },
       lines: [{ sku: 'A', quantity: 1, unitPrice: 1, name: 'Mug' }],
@@ -111,12 +111,12 @@ describe('the personal members of the commands', () => {
     expect(hasPersons({ type: 'CancelOrder', data: { reason: 'x' } })).toBe(false);
   });
 
-  test('are not in a list', () => {
+  test('may not be in a list', () => {
     const schema = { type: 'array', items: { properties: { name: { 'x-personal': true } } } };
     expect(() => personalPathsIn({ properties: { people: schema } })).toThrow(TypeError);
   });
 
-  test('a path that is not there changes nothing', () => {
+  test('a path that does not exist changes nothing', () => {
     const value = { customer: { id: 'c-1' } };
     expect(changedAt(value, ['customer', 'name'], () => 'x')).toEqual(value);
     expect(changedAt(value, ['note'], () => 'x')).toEqual(value);
@@ -127,7 +127,7 @@ describe('master keys', () => {
   const [old, fresh] = [newMasterKey(), newMasterKey()];
   const secret = randomBytes(32);
 
-  test('the first wraps, and all unwrap', () => {
+  test('the first one wraps, and each of them unwraps', () => {
     const before = readMasterKeys(`${old}\n`);
     const both = readMasterKeys(`# new\n${fresh}\n\n${old}\n`);
     if (before === undefined || both === undefined) throw new Error('they are keys');
@@ -138,7 +138,7 @@ describe('master keys', () => {
   });
 
   test.each(['', '# none', 'short', `${old}\nnot base64 at all, but long enough to be one`, old.slice(1)])(
-    'are not in %j',
+    'are refused: %j',
     (file) => {
       expect(readMasterKeys(file)).toBeUndefined();
     },

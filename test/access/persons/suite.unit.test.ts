@@ -9,7 +9,7 @@ test('the tests search their logs and refusals for the personal values that they
   expect(() => assertNoPersons('a log', 'customer-12345, DE')).not.toThrow();
 });
 
-test('notes and payment methods are such values, too', () => {
+test('notes and payment methods are among those values', () => {
   rememberPersons({ text: 'ring at the back door', payment: { method: 'tok_of_this_test' } });
   for (const text of ['ring at the back door', 'tok_of_this_test'])
     expect(() => assertNoPersons('a refusal', JSON.stringify({ detail: text }))).toThrow(text);

@@ -4,8 +4,8 @@ import { type Scope, scopes } from '../../../src/access/scopes.js';
 import { derivedOrderId } from '../../../src/api/commands/gateway/derived-ids.js';
 import { createHttp } from '../../../src/api/server.js';
 import { createLogger } from '../../../src/server/logging/logger.js';
-import { until } from '../../support/until.js';
 import { orderBody, type Reply, startTestApi, type TestApi } from '../../support/api.js';
+import { until } from '../../support/until.js';
 
 let api: TestApi;
 let all: string;
@@ -25,7 +25,7 @@ afterAll(() => api.close());
 const bearer = (key = all) => ({ authorization: `Bearer ${key}` });
 
 describe('the table of routes', () => {
-  test('every route needs a scope, but for these', () => {
+  test('every route needs a scope, with a few listed exceptions', () => {
     const open = api.app.routeAccess.filter(({ access }) => access === 'open' || access === 'signed');
     const urls = [...new Set(open.map(({ url, access }) => `${access} ${url}`))].toSorted();
     expect(urls).toEqual([
@@ -58,7 +58,7 @@ describe('the table of routes', () => {
     expect(api.app.routeAccess.length).toBeGreaterThan(60);
   });
 
-  test('operations, keys, persons and stock need a scope of their own', () => {
+  test('operations, keys, persons and stock each need a scope of their own', () => {
     const others: readonly string[] = ['ops', 'admin', 'persons:read', 'persons:erase', 'stock:write'];
     const listed = api.app.routeAccess
       .filter(({ access, method }) => others.includes(access) && method !== 'HEAD')
@@ -83,7 +83,7 @@ describe('the table of routes', () => {
     ]);
   });
 
-  test('without a key each is 401, without its scope 403, and with it neither', async () => {
+  test('each route answers 401 without a key, 403 without its scope, and neither with both', async () => {
     for (const { method, url, access } of api.app.routeAccess) {
       if (access === 'open' || access === 'signed') continue;
       // No route has this query parameter, so the request is refused when its schema is checked.
@@ -102,7 +102,7 @@ describe('the table of routes', () => {
     }
   });
 
-  test('OpenAPI has the scope of each, and what a refusal is', async () => {
+  test('OpenAPI lists the scope of each route and the answers that refuse', async () => {
     const { paths } = (await api.get('/openapi.json')).body;
     for (const { method, url, access } of api.app.routeAccess) {
       const operation = paths[url.replaceAll(/:(\w+)/g, '{$1}')]?.[method.toLowerCase()];
@@ -117,7 +117,7 @@ describe('the table of routes', () => {
     }
   });
 
-  test('an application with a route that says nothing does not start', async () => {
+  test('an application with a route that declares no scope does not start', async () => {
     const app = await createHttp(createLogger('silent'));
     app.get('/forgotten', async () => ({}));
     await expect(app.ready()).rejects.toThrow('/forgotten must say who may use it');
@@ -158,7 +158,7 @@ test('a stream ends when its key is revoked', async () => {
   await expect(stream.text()).rejects.toThrow();
 });
 
-describe('a page that signs in', () => {
+describe('a page with a session', () => {
   const own = { host: 'localhost:8080', origin: 'http://localhost:8080' };
   const signIn = async (key: string, headers: Readonly<Record<string, string>> = own) =>
     await api.post('/v1/session', { body: { key }, headers });
@@ -188,7 +188,7 @@ describe('a page that signs in', () => {
     expect(cookieOf(signedOut)).toMatch(/^orders_session=; Path=\/; Max-Age=0;/);
   });
 
-  test('changes nothing by the cookie unless a page of this origin sends it', async () => {
+  test('changes nothing by the cookie unless a page of this origin sends the request', async () => {
     const cookie = { host: own.host, cookie: `orders_session=${all}` };
     const write = async (headers: Readonly<Record<string, string>>) =>
       await api.post(notesOf('x'), { body: { text: 'a' }, headers: { ...cookie, ...headers } });
@@ -205,7 +205,7 @@ describe('a page that signs in', () => {
     expect((await write({ ...bearer() })).status).toBe(404);
   });
 
-  test('by https gets a cookie for https only; with a wrong key none, and with less scopes less', async () => {
+  test('gets a Secure cookie over https, no cookie for a wrong key, and fewer scopes if it asks', async () => {
     const secure = await signIn(all, { host: 'localhost', origin: 'https://localhost' });
     expect(cookieOf(secure)).toMatch(/^__Host-orders_session=.*; Path=\/;.*; Secure$/);
     // Another host of the domain can only set a cookie without the prefix `__Host-`.
@@ -237,7 +237,7 @@ describe('a refusal', () => {
     expect(await api.get('/v1/orders', { authorization: 'Basic YTpi' })).toMatchObject({ status: 401 });
   });
 
-  test('comes after 404 and 405, and before the body is looked at', async () => {
+  test('comes after 404 and 405, and before the body is read', async () => {
     expect(await api.get('/v1/nothing')).toMatchObject({ status: 404 });
     expect(await api.send('DELETE', '/v1/orders')).toMatchObject({ status: 405 });
     const json = { 'content-type': 'application/json' };
@@ -249,7 +249,7 @@ describe('a refusal', () => {
 });
 
 describe('the actor', () => {
-  test('is the client, whichever of its keys is used: the key of a command stays known', async () => {
+  test('is the client, whichever of its keys it uses: a command’s key stays known', async () => {
     const headers = { 'idempotency-key': 'k-1' };
     const body = orderBody();
     const first = await api.post('/v1/orders', { body, headers: { ...headers, ...bearer() } });
@@ -262,7 +262,7 @@ describe('the actor', () => {
     expect(again.headers['idempotent-replayed']).toBe('true');
   });
 
-  test('may act for somebody, with the scope act-as: that is in the log, and in no id', async () => {
+  test('with the scope act-as may act for another user, which the log records and no id contains', async () => {
     const body = orderBody();
     const send = (more: Readonly<Record<string, string>>, key = all) =>
       api.post('/v1/orders', { body, headers: { 'idempotency-key': 'k-2', ...bearer(key), ...more } });
@@ -296,7 +296,7 @@ describe('the actor', () => {
     expect(await send({ 'on-behalf-of': 'a b' })).toMatchObject({ status: 400 });
   });
 
-  test("has order ids of its own: nobody can take the one that another's key leads to", async () => {
+  test("has order ids of its own: no client can take the id that another client's key leads to", async () => {
     const other = await addKey(api.mongo.db, { client: 'rival', scopes: ['orders:write'] });
     const id = derivedOrderId('key:shop', 'k-3');
     const taken = await api.post('/v1/orders', { body: orderBody({ id }), headers: bearer(other.key) });
@@ -308,7 +308,7 @@ describe('the actor', () => {
     });
   });
 
-  test('is not taken from X-Actor', async () => {
+  test('is not read from X-Actor', async () => {
     const reply = await api.get('/v1/orders', { ...bearer(), 'x-actor': 'ada' });
     expect(reply).toMatchObject({
       status: 400,
@@ -316,7 +316,7 @@ describe('the actor', () => {
     });
   });
 
-  test('with AUTH=off, is a claim, but for the names that only the system gives', async () => {
+  test('with AUTH=off is a claim, except for the names that only the system gives', async () => {
     const open = await startTestApi();
     try {
       const session = await open.post('/v1/session', { body: { key: 'any' } });

@@ -4,7 +4,8 @@ import { text as allText } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { pino } from 'pino';
 import { createHttp } from '../../../src/api/server.js';
-import { eventually, orderBody, type Reply, startTestApi, type TestApi } from '../../support/api.js';
+import { orderBody, type Reply, startTestApi, type TestApi } from '../../support/api.js';
+import { until } from '../../support/until.js';
 
 let api: TestApi;
 beforeAll(async () => {
@@ -52,7 +53,7 @@ const manyLines = (count: number) => ({
 
 type Change = Readonly<Record<string, unknown>>;
 
-describe('a create is refused with 400, and a pointer to each thing that is wrong,', () => {
+describe('a create is refused with 400 and a pointer to each invalid value,', () => {
   test.each<[string, Change, readonly string[]]>([
     ['an unknown field', { coupon: 'X' }, ['/coupon']],
     ['an unknown field deep inside', { customer: { id: 'c', name: 'n', vip: true } }, ['/customer/vip']],
@@ -127,7 +128,7 @@ describe('a create is refused with 400, and a pointer to each thing that is wron
   });
 });
 
-describe('a create is refused with 422, and a pointer, where it breaks a rule:', () => {
+describe('a create is refused with 422 and a pointer to the value that breaks a rule:', () => {
   test.each<[string, Change, string, readonly string[]]>([
     ['an unknown currency', { currency: 'XXX' }, 'unknown_currency', ['/currency']],
     ['one SKU twice', lines({}, {}), 'duplicate_sku', ['/lines/1/sku']],
@@ -146,7 +147,7 @@ describe('a create is refused with 422, and a pointer, where it breaks a rule:',
   });
 });
 
-describe('a request that is none is refused:', () => {
+describe('a malformed request is refused:', () => {
   const json = { 'content-type': 'application/json' };
   test.each<[string, number, () => Promise<Reply>]>([
     ['a body of 2 MB', 413, () => api.post('/v1/orders', { body: orderBody({ note: 'x'.repeat(2e6) }) })],
@@ -167,7 +168,7 @@ describe('a request that is none is refused:', () => {
     ['a query encoded wrongly', 400, () => api.get('/v1/orders?q=%zz')],
     ['a query that encodes no UTF-8', 400, () => api.get('/v1/orders?q=%FF')],
     ['a query that encodes half a character', 400, () => api.get('/v1/orders?q=%ED%A0%80')],
-    ['a query encoded wrongly behind another question mark', 400, () => api.get('/v1/orders?q=a?%FF')],
+    ['a query encoded wrongly after another question mark', 400, () => api.get('/v1/orders?q=a?%FF')],
     ['a path that encodes no UTF-8', 400, () => api.get('/v1/orders/%C3%28')],
     [
       'a body in another charset',
@@ -203,11 +204,11 @@ describe('a request that is none is refused:', () => {
     ['a repeated query parameter', 400, () => api.get('/v1/orders?status=pending&status=confirmed')],
     ['a limit of 0', 400, () => api.get('/v1/orders?limit=0')],
     ['a limit of 201', 400, () => api.get('/v1/orders?limit=201')],
-    ['a limit that is no number', 400, () => api.get('/v1/orders?limit=1.5')],
+    ['a limit that is not an integer', 400, () => api.get('/v1/orders?limit=1.5')],
     ['an empty limit', 400, () => api.get('/v1/orders?limit=')],
     ['an unknown sort', 400, () => api.get('/v1/orders?sort=customer')],
     ['an unknown status', 400, () => api.get('/v1/orders?status=done')],
-    ['a time that is none', 400, () => api.get('/v1/orders?createdAt[gte]=yesterday')],
+    ['an invalid time', 400, () => api.get('/v1/orders?createdAt[gte]=yesterday')],
     [
       'a time beyond the year 9999',
       400,
@@ -234,7 +235,7 @@ describe('a request that is none is refused:', () => {
       () => api.post('/v1/orders', { body: orderBody(), headers: { prefer: 'wait=31' } }),
     ],
     [
-      'a wait that is no number',
+      'a wait that is not a number',
       400,
       () => api.post('/v1/orders', { body: orderBody(), headers: { prefer: 'wait=soon' } }),
     ],
@@ -248,7 +249,7 @@ describe('a request that is none is refused:', () => {
     ],
     ['a refund as text', 400, () => api.post('/v1/orders/a/refunds', { body: { amount: '5', reason: 'x' } })],
     [
-      'something where nothing belongs',
+      'a member in a body that has none',
       400,
       () => api.post('/v1/orders/a/release', { body: { reason: 'x' } }),
     ],
@@ -289,19 +290,19 @@ describe('a request that is none is refused:', () => {
     expect(reply.json()).toMatchObject({ status: 400, code: 'invalid_utf8' });
   });
 
-  test('and told which methods there are', async () => {
+  test('with the allowed methods', async () => {
     const reply = await api.send('DELETE', '/v1/orders');
     expect(String(reply.headers['allow']).split(', ').toSorted()).toEqual(['GET', 'HEAD', 'POST']);
   });
 
-  test('with its own key and correlation id', async () => {
+  test('with the key and the correlation id that the client sent', async () => {
     const headers = { 'idempotency-key': 'k-1', 'x-correlation-id': 'r-1' };
     const reply = await api.post('/v1/orders', { body: {}, headers });
     expect(reply.headers).toMatchObject({ 'idempotency-key': 'k-1', 'x-correlation-id': 'r-1' });
     expect(reply.body.correlationId).toBe('r-1');
   });
 
-  test('with a key that was made for it', async () => {
+  test('with a key that the API makes, which is the correlation id too', async () => {
     const reply = await api.post('/v1/orders', { body: {} });
     expect(reply.headers['idempotency-key']).toMatch(/^[0-9a-f-]{36}$/);
     expect(reply.headers['x-correlation-id']).toBe(reply.headers['idempotency-key']);
@@ -340,7 +341,7 @@ describe('what cannot be read as a request is answered with', () => {
   });
 
   test.each(['', 'content-type: application/json\r\n'])(
-    'what no body at all is answered with, where it has none but is chunked: %j',
+    'the same status for an empty chunked body as for no body: %j',
     async (type) => {
       const path = `/v1/orders/${randomUUID()}/release`;
       const chunked = `transfer-encoding: chunked\r\n${type}${lastHeaders}0\r\n\r\n`;
@@ -365,7 +366,7 @@ describe('what cannot be read as a request is answered with', () => {
   });
 });
 
-test('a client that goes before its body has come is no outage of a server of ours', async () => {
+test('a client that disconnects before its body has arrived is not an outage of the server', async () => {
   const logged: string[] = [];
   const app = await createHttp(pino({ level: 'warn' }, { write: (text: string) => void logged.push(text) }));
   const answered: number[] = [];
@@ -380,14 +381,14 @@ test('a client that goes before its body has come is no outage of a server of ou
   socket.write(
     'POST /upload HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n{',
   );
-  await eventually(async () => (isReading ? true : undefined));
+  await until(() => expect(isReading).toBe(true));
   socket.resetAndDestroy();
-  expect(await eventually(async () => answered[0])).toBe(400);
+  await until(() => expect(answered).toEqual([400]));
   expect(logged).toEqual([]);
   await app.close();
 });
 
-test('what nobody foresaw is a 500 that tells nothing, and is logged under the correlation id', async () => {
+test('an unexpected error is a 500 without details, and is logged under the correlation id', async () => {
   const logged: string[] = [];
   const app = await createHttp(pino({ level: 'error' }, { write: (text: string) => void logged.push(text) }));
   app.get('/broken', { config: { access: 'open' } }, () => {
@@ -405,7 +406,7 @@ test('what nobody foresaw is a 500 that tells nothing, and is logged under the c
 });
 
 test.each(['https://127.0.0.1/x', 'https://[::1]/x', 'https://10.1.2.3', 'https://0x7f.1'])(
-  'an endpoint of webhooks that could never be delivered to is refused: %s',
+  'an endpoint of webhooks that could never receive anything is refused: %s',
   async (url) => {
     const reply = await api.post('/v1/webhook-endpoints', { body: { url } });
     expect(reply).toMatchObject({
@@ -415,13 +416,10 @@ test.each(['https://127.0.0.1/x', 'https://[::1]/x', 'https://10.1.2.3', 'https:
   },
 );
 
-test('nothing of all this has started a workflow or written an event; what is right does', async () => {
+test('none of these requests starts a workflow or writes an event, and a valid request does', async () => {
   const id = randomUUID();
   expect((await api.post('/v1/orders', { body: orderBody({ id }) })).status).toBe(201);
-  const started = await eventually(async () => {
-    const ids = await workflowsStarted();
-    return ids.length > 0 ? ids : undefined;
-  });
-  expect(started).toEqual([`order-${id}`]);
+  await until(async () => expect(await workflowsStarted()).not.toEqual([]));
+  expect(await workflowsStarted()).toEqual([`order-${id}`]);
   expect(await api.mongo.db.collection('order_events').countDocuments()).toBe(0);
 });

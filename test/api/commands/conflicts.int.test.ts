@@ -1,6 +1,6 @@
-import { workflowId } from '../../../src/order-log.js';
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { workflowId } from '../../../src/order-log.js';
 import { placedOrder, startTestApi, type TestApi } from '../../support/api.js';
 import { until } from '../../support/until.js';
 
@@ -27,7 +27,7 @@ async function log(orderId: string): Promise<readonly { readonly type: string; r
   return (await api.get(`/v1/orders/${orderId}/events?source=history`)).body.data;
 }
 
-test('of those who change the version they have read, the first one does and the others are told', async () => {
+test('of clients that change the version they have read, one succeeds and the rest get a conflict', async () => {
   const orderId = await placedOrder(api);
   const { headers } = await api.get(`/v1/orders/${orderId}?consistency=strong`);
   const before = await log(orderId);
@@ -44,7 +44,7 @@ test('of those who change the version they have read, the first one does and the
   expect(await log(orderId)).toHaveLength(before.length + 1);
 });
 
-test('those who name no version are judged against the order as it is when their turn comes', async () => {
+test('commands without a version are judged against the current state, each in its turn', async () => {
   const orderId = await placedOrder(api);
   const before = await log(orderId);
   const notes = await tenAtOnce(orderId, 'notes', { text: 'mine, too' });
@@ -57,7 +57,7 @@ test('those who name no version are judged against the order as it is when their
   expect((await log(orderId)).filter(({ type }) => type === 'OrderHeld')).toHaveLength(1);
 });
 
-test('a signal that did not fit is no answer to a command with its key, be the order open or closed', async () => {
+test('a signal that did not fit does not use up its key, whether the order is open or closed', async () => {
   const orderId = await placedOrder(api);
   const headers = { 'idempotency-key': randomUUID() };
   const capture = `/v1/orders/${orderId}/capture`;

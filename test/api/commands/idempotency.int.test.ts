@@ -2,11 +2,11 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { recallCommands } from '../../../src/log/journal/command-memory.js';
 import { readJournal } from '../../../src/log/journal/read-journal.js';
+import { orderLog } from '../../../src/order-log.js';
 import { orders as views } from '../../../src/views/orders.js';
+import { placedOrder, startTestApi, type TestApi } from '../../support/api.js';
 import { until } from '../../support/until.js';
 import { deliver } from '../../support/webhooks.js';
-import { placedOrder, startTestApi, type TestApi } from '../../support/api.js';
-import { orderLog } from '../../../src/order-log.js';
 
 let api: TestApi;
 beforeAll(async () => {
@@ -25,7 +25,7 @@ async function countOf(orderId: string, type: string): Promise<number> {
   return (await typesOf(orderId)).filter((one) => one === type).length;
 }
 
-/** Waits until the journal has so many events of the type. */
+/** Waits until the journal has `count` events of the type. */
 async function untilThere(orderId: string, type: string, count: number): Promise<void> {
   await until(async () => expect(await countOf(orderId, type)).toBeGreaterThanOrEqual(count), 120);
 }
@@ -47,7 +47,7 @@ async function dispatchedOrder(): Promise<string> {
 }
 
 describe('a key is known for as long as its order is', () => {
-  test('however many commands came after it', async () => {
+  test('however many commands come after it', async () => {
     const orderId = await dispatchedOrder();
     const refund = (amount: number, key: string, more = {}) =>
       api.post(`/v1/orders/${orderId}/refunds`, {
@@ -100,7 +100,7 @@ describe('a key belongs to its issuer', () => {
     expect(data.filter(({ type }: { type: string }) => type === 'NoteAdded')).toHaveLength(2);
   });
 
-  test('an id of a webhook is none of a client, and the payment provider and the carrier may use the same', async () => {
+  test('a client cannot have a webhook’s id, and payments and carriers may use the same id', async () => {
     const orderId = await placedOrder(api, { payment: { method: 'tok_pending' } });
     for (const [actor, status] of [
       ['anonymous', 200],
@@ -126,7 +126,7 @@ describe('a key belongs to its issuer', () => {
   });
 });
 
-test('a key stays that of the command which had it first, whatever is refused under it', async () => {
+test('a key stays with the command that used it first, even if later commands under it are refused', async () => {
   const orderId = await placedOrder(api);
   const note = (text: string, more = {}) =>
     api.post(`/v1/orders/${orderId}/notes`, { body: { text }, headers: { 'idempotency-key': 'K', ...more } });
@@ -144,7 +144,7 @@ test('a key stays that of the command which had it first, whatever is refused un
 });
 
 describe('a fact', () => {
-  test('that comes before it fits is applied when it fits, and delivered again changes nothing', async () => {
+  test('that comes too early is applied once it fits, and changes nothing when it comes again', async () => {
     const orderId = await placedOrder(api);
     const delivered = { type: 'shipment.delivered', data: { orderId, shipmentId: 's1' } };
     const id = randomUUID();
@@ -165,7 +165,7 @@ describe('a fact', () => {
     expect(await countOf(orderId, 'ShipmentDelivered')).toBe(1);
   });
 
-  test('waits among a limited number: the next one is to be sent again later', async () => {
+  test('waits in a list of limited size: beyond that, the sender has to send it again later', async () => {
     const orderId = await placedOrder(api);
     await tenAtATime(100, async (n) => {
       const data = { orderId, shipmentId: `s${n + 1}` };
@@ -184,7 +184,7 @@ describe('a fact', () => {
   });
 });
 
-test('a command that does not fit, sent again and again without waiting, does not grow the log', async () => {
+test('a command that does not fit does not grow the log when it is sent repeatedly as a signal', async () => {
   const orderId = await placedOrder(api);
   await tenAtATime(150, async () => {
     const { status } = await api.post(`/v1/orders/${orderId}/release`, {

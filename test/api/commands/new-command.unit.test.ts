@@ -38,7 +38,7 @@ afterAll(() => rm(copy, { recursive: true }));
 /** In a file of src: the text to find, and what replaces it. */
 type Edit = readonly [file: string, find: string, replacement: string];
 
-/** The data of the new command and of its event; the new member. */
+/** The data of the new command and of its event, and the new optional member. */
 const decided: readonly Edit[] = [
   ['order/commands.ts', '  AddNote: {', '  TagOrder: { readonly tags: readonly string[] };\n  AddNote: {'],
   [
@@ -97,7 +97,7 @@ const following: readonly Edit[] = [
   ],
 ];
 
-test('the compiler names every file of a new command, which are six', async () => {
+test('the compiler names the six files that a new command needs', async () => {
   await apply(decided);
   const files = filesOf([...decided, ...following]);
   expect(files).toHaveLength(6);

@@ -1,17 +1,17 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { msToTs } from '@temporalio/common/lib/time.js';
-import { workflowId, orderLog } from '../../../src/order-log.js';
-import { readJournal } from '../../../src/log/journal/read-journal.js';
+import { workflowId } from '../../../src/order-log.js';
 import {
-  eventually,
   orderBody,
   placedOrder,
+  recordedEvent,
   startTestApi,
   type Reply,
   type TestApi,
 } from '../../support/api.js';
 import { uniqueName } from '../../support/servers.js';
+import { until } from '../../support/until.js';
 
 let api: TestApi;
 /**
@@ -36,22 +36,14 @@ async function emptyNamespace(): Promise<string> {
   const { workflowService } = api.temporal;
   await workflowService.registerNamespace({ namespace, workflowExecutionRetentionPeriod: msToTs('1 day') });
   const request = { namespace, execution: { workflowId: 'none' } };
-  await eventually(async () => {
-    const error: unknown = await workflowService.describeWorkflowExecution(request).catch((e: unknown) => e);
-    return String(error).includes('workflow not found') || undefined;
-  });
+  await until(() =>
+    expect(workflowService.describeWorkflowExecution(request)).rejects.toThrow('workflow not found'),
+  );
   return namespace;
 }
 
 const key = (value: string = randomUUID()) => ({ 'idempotency-key': value });
 const note = (text = 'x') => ({ text });
-
-/** Waits until the order has an event of the type. */
-async function eventOf(orderId: string, type: string) {
-  return await eventually(async () =>
-    (await readJournal(orderLog, api.mongo.db, orderId)).find((event) => event.type === type),
-  );
-}
 
 /** Waits until the order's workflow has ended. */
 async function ended(orderId: string): Promise<void> {
@@ -59,7 +51,7 @@ async function ended(orderId: string): Promise<void> {
 }
 
 describe('a create', () => {
-  test('is answered with the order, its version and where it is', async () => {
+  test('is answered with the order, its version and its location', async () => {
     const reply = await api.post('/v1/orders', { body: orderBody() });
     const orderId = String(reply.body.orderId);
     expect(reply).toMatchObject({
@@ -95,7 +87,7 @@ describe('a create', () => {
     expect(other).toMatchObject({ status: 422, body: { code: 'key_reused' } });
   });
 
-  test('with a given id needs no key to be repeated', async () => {
+  test('with a given id can be repeated without a key', async () => {
     const id = randomUUID();
     const body = orderBody({ id });
     const first = await api.post('/v1/orders', { body });
@@ -115,7 +107,7 @@ describe('a create', () => {
     expect(other).toMatchObject({ status: 409, body: { code: 'order_exists' } });
   });
 
-  test('repeated after its history has expired starts nothing', async () => {
+  test('that is repeated after its history has expired starts nothing', async () => {
     const sent = { body: orderBody({ id: randomUUID(), payment: { method: 'tok_declined' } }) };
     const first = await api.post('/v1/orders', sent);
     const orderId = String(first.body.orderId);
@@ -131,14 +123,14 @@ describe('a create', () => {
     );
   });
 
-  test('keeps who asked for it, and why', async () => {
+  test('keeps who sent it, and why', async () => {
     const headers = { ...key('k-1'), 'x-actor': 'ada', 'x-correlation-id': 'r-1' };
     const { body } = await api.post('/v1/orders', { body: orderBody({ id: randomUUID() }), headers });
-    const created = await eventOf(String(body.orderId), 'OrderCreated');
+    const created = await recordedEvent(api, String(body.orderId), 'OrderCreated');
     expect(created).toMatchObject({ commandId: 'ada k-1', actor: 'ada', correlationId: 'r-1' });
   });
 
-  test('is one start for Temporal, and legible there', async () => {
+  test('starts one workflow, which is legible in Temporal', async () => {
     const reply = await api.post('/v1/orders', { body: orderBody() });
     const description = await api.client.workflow
       .getHandle(workflowId(String(reply.body.orderId)))
@@ -148,17 +140,17 @@ describe('a create', () => {
     expect(description.searchAttributes).toMatchObject({ CustomerId: ['c-1'] });
   });
 
-  test('that prefers no answer is accepted', async () => {
+  test('with respond-async is accepted', async () => {
     const reply = await api.post('/v1/orders', { body: orderBody(), headers: { prefer: 'respond-async' } });
     const orderId = String(reply.body.orderId);
     expect(reply).toMatchObject({
       status: 202,
       headers: { location: `/v1/orders/${orderId}`, 'preference-applied': 'respond-async' },
     });
-    await eventOf(orderId, 'OrderConfirmed');
+    await recordedEvent(api, orderId, 'OrderConfirmed');
   });
 
-  test('that waits is answered when the order is confirmed', async () => {
+  test('with a wait is answered when the order is confirmed', async () => {
     const reply = await api.post('/v1/orders', { body: orderBody(), headers: { prefer: 'wait=20' } });
     expect(reply).toMatchObject({
       status: 201,
@@ -172,7 +164,7 @@ describe('a create', () => {
     expect(reply.headers['etag']).toBe('"1"');
   });
 
-  test('that waits has the same answer again, whatever became of the order and whatever is waited for', async () => {
+  test('with a wait has the same answer again, whatever has become of the order since', async () => {
     const body = orderBody({ id: randomUUID() });
     const first = await api.post('/v1/orders', { body, headers: { ...key('w-1'), prefer: 'wait=20' } });
     const cancel = { body: { reason: 'x' }, headers: { prefer: 'wait=20' } };
@@ -186,7 +178,7 @@ describe('a create', () => {
       expect(headers).toMatchObject({ etag: first.headers['etag'], 'idempotent-replayed': 'true' });
   });
 
-  test('that waits is answered 201 when the order is rejected', async () => {
+  test('with a wait is answered 201 when the order is rejected', async () => {
     const body = orderBody({ payment: { method: 'tok_declined' } });
     const reply = await api.post('/v1/orders', { body, headers: { prefer: 'wait=20' } });
     expect(reply).toMatchObject({ status: 201, body: { reached: { status: 'rejected' } } });
@@ -204,7 +196,7 @@ describe('a command', () => {
     });
   });
 
-  test('with the same key and body is done once', async () => {
+  test('with the same key and body takes effect once', async () => {
     const orderId = await placedOrder(api);
     const sent = { body: note(), headers: key() };
     const first = await api.post(`/v1/orders/${orderId}/notes`, sent);
@@ -238,7 +230,7 @@ describe('a command', () => {
   });
 
   test.each(['W/"<now>"', '"<now>", "999"', '"999", "<now>"', '"abc"', '""', '"0"'])(
-    'is never judged as meant by If-Match: %s',
+    'is refused if its If-Match is not understood: %s',
     async (given) => {
       const orderId = await placedOrder(api);
       const { headers } = await api.get(`/v1/orders/${orderId}`);
@@ -248,7 +240,7 @@ describe('a command', () => {
     },
   );
 
-  test('that was answered is answered again, though its If-Match is stale by then', async () => {
+  test('that was answered gets the same answer again although its If-Match is stale by then', async () => {
     const orderId = await placedOrder(api);
     const { headers } = await api.get(`/v1/orders/${orderId}?consistency=strong`);
     const sent = { body: note(), headers: { ...key(), 'if-match': String(headers['etag']) } };
@@ -257,7 +249,7 @@ describe('a command', () => {
     expect(again).toMatchObject({ status: 200, headers: { 'idempotent-replayed': 'true' } });
   });
 
-  test('that does not fit the state is refused, and told what does', async () => {
+  test('that does not fit the state is refused, and the answer lists the commands that fit', async () => {
     const orderId = await placedOrder(api);
     const reply = await api.post(`/v1/orders/${orderId}/release`);
     expect(reply).toMatchObject({ status: 409, body: { code: 'not_allowed', orderStatus: 'confirmed' } });
@@ -281,7 +273,7 @@ describe('a command', () => {
     expect(reply.body.errors?.map((error: { pointer: string }) => error.pointer)).toEqual(pointers);
   });
 
-  test('that prefers no answer is accepted, and done', async () => {
+  test('with respond-async is accepted and takes effect', async () => {
     const orderId = await placedOrder(api);
     const headers = { ...key(), prefer: 'respond-async' };
     const reply = await api.post(`/v1/orders/${orderId}/notes`, { body: note(), headers });
@@ -290,19 +282,21 @@ describe('a command', () => {
       body: { orderId },
       headers: { location: `/v1/orders/${orderId}` },
     });
-    expect(await eventOf(orderId, 'NoteAdded')).toMatchObject({
+    expect(await recordedEvent(api, orderId, 'NoteAdded')).toMatchObject({
       commandId: `anonymous ${headers['idempotency-key']}`,
     });
   });
 
-  test('that prefers no answer and does not fit becomes an event', async () => {
+  test('with respond-async that does not fit becomes an event', async () => {
     const orderId = await placedOrder(api);
     const reply = await api.post(`/v1/orders/${orderId}/release`, { headers: { prefer: 'respond-async' } });
     expect(reply.status).toBe(202);
-    expect((await eventOf(orderId, 'CommandRejected')).data).toMatchObject({ command: 'ReleaseOrder' });
+    expect((await recordedEvent(api, orderId, 'CommandRejected')).data).toMatchObject({
+      command: 'ReleaseOrder',
+    });
   });
 
-  test('that waits is answered when nothing is left to do by itself', async () => {
+  test('with a wait is answered when the order has nothing left to do by itself', async () => {
     const orderId = await placedOrder(api);
     const headers = { prefer: 'wait=20' };
     const { body: created } = await api.post(`/v1/orders/${orderId}/shipments`, { headers });
@@ -328,7 +322,7 @@ describe('a command', () => {
   });
 });
 
-describe('an order that continues as new again and again', () => {
+describe('an order that continues as new repeatedly', () => {
   let restless: TestApi;
   beforeAll(async () => {
     restless = await startTestApi({ CONTINUE_AS_NEW_AFTER: '10' });
@@ -338,7 +332,7 @@ describe('an order that continues as new again and again', () => {
     await restless.close();
   });
 
-  test('takes every command once, whichever run it meets', async () => {
+  test('takes every command once, whichever run the command reaches', async () => {
     const orderId = await placedOrder(restless);
     const path = `/v1/orders/${orderId}/notes`;
     const sent = Array.from({ length: 24 }, (_, i) => ({ body: note(`n${i}`), headers: key() }));
@@ -363,7 +357,7 @@ describe('an order that continues as new again and again', () => {
   });
 });
 
-describe('a command to an order that has ended', () => {
+describe('a command to an order whose workflow has ended', () => {
   async function cancelledOrder() {
     const orderId = await placedOrder(api);
     const sent = { body: { reason: 'changed my mind' }, headers: key() };
@@ -373,7 +367,7 @@ describe('a command to an order that has ended', () => {
   }
 
   test.each(['as Temporal knows it', 'when only the journal knows it'])(
-    'is refused, or answered again, %s',
+    'is refused, or answered as before, %s',
     async (how) => {
       const { orderId, sent, first } = await cancelledOrder();
       const asked = how === 'as Temporal knows it' ? api : later;
@@ -398,7 +392,7 @@ describe('a command to an order that has ended', () => {
   );
 });
 
-test('PUT /v1/stock sets what is on hand, but not below what is promised', async () => {
+test('PUT /v1/stock sets what is on hand, but not to less than what is reserved', async () => {
   const sku = `S-${randomUUID().slice(0, 8)}`;
   await placedOrder(api, { lines: [{ sku, quantity: 3, unitPrice: 100 }] });
   const set = await api.put(`/v1/stock/${sku}`, { body: { onHand: 5 }, headers: key('k-2') });

@@ -1,8 +1,9 @@
-import { workflowId } from '../../../src/order-log.js';
 import { randomUUID } from 'node:crypto';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { WorkflowNotFoundError } from '@temporalio/client';
-import { eventually, orderBody, startTestApi, type TestApi } from '../../support/api.js';
+import { workflowId } from '../../../src/order-log.js';
+import { orderBody, startTestApi, type TestApi } from '../../support/api.js';
+import { until } from '../../support/until.js';
 
 const nothing = { most: 0, waiting: 0, waitMs: 0 };
 
@@ -21,7 +22,7 @@ async function isStarted(orderId: string): Promise<boolean> {
   }
 }
 
-test('of a burst of creates, those that are answered 201 are started, and those that are refused are not', async () => {
+test('in a burst of creates, those answered 201 are started and those refused are not', async () => {
   api = await startTestApi({}, { bounds: { create: { most: 2, waiting: 4, waitMs: 60_000 } } });
   const ids = Array.from({ length: 60 }, () => randomUUID());
   const replies = await Promise.all(
@@ -42,7 +43,7 @@ test('of a burst of creates, those that are answered 201 are started, and those 
   }
 });
 
-test('what is refused may be sent again with its key, which its answer has', async () => {
+test('a refused create may be sent again with the key that its answer names', async () => {
   const bounds = { create: nothing };
   api = await startTestApi({}, { bounds });
   const headers = { 'idempotency-key': 'k-1' };
@@ -53,7 +54,7 @@ test('what is refused may be sent again with its key, which its answer has', asy
 describe('while every create and every command is refused', () => {
   const orderId = 'busy-1';
 
-  test('orders are read, lists too, and messages are taken', async () => {
+  test('orders and lists are read, and messages are accepted', async () => {
     api = await startTestApi();
     await api.post('/v1/orders', { body: orderBody({ id: orderId }) });
     const { config } = api;
@@ -78,17 +79,17 @@ describe('while every create and every command is refused', () => {
   });
 });
 
-test('a create that waits for its order keeps no other from being taken', async () => {
+test('a create that waits for its order does not hold up other creates', async () => {
   api = await startTestApi({}, { bounds: { create: { most: 1, waiting: 0, waitMs: 0 } } });
   const [first, second] = [randomUUID(), randomUUID()];
   // Without a worker, the request waits.
   const waiting = api.post('/v1/orders', { body: orderBody({ id: first }), headers: { prefer: 'wait=30' } });
-  await eventually(async () => (await isStarted(first)) || undefined);
+  await until(async () => expect(await isStarted(first)).toBe(true));
   let isAnswered = false;
   void waiting.then(() => (isAnswered = true));
-  await eventually(async () => {
+  await until(async () => {
     const { status } = await api.post('/v1/orders', { body: orderBody({ id: second }) });
-    return status === 201 || undefined;
+    expect(status).toBe(201);
   });
   expect(isAnswered).toBe(false);
   await api.startWorker();

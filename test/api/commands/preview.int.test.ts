@@ -5,16 +5,16 @@ import { addKey } from '../../../src/access/api-keys.js';
 import { keyRows } from '../../../src/access/persons/key-rows.js';
 import type { Scope } from '../../../src/access/scopes.js';
 import { pathOf } from '../../../src/api/commands/table.js';
-import { type FollowUpType, followUpTypes } from '../../../src/order/commands.js';
-import { orderLog, workflowId } from '../../../src/order-log.js';
 import { journal } from '../../../src/log/journal/journal.js';
+import { orderLog, workflowId } from '../../../src/order-log.js';
+import { type FollowUpType, followUpTypes } from '../../../src/order/commands.js';
 import {
-  eventually,
   orderBody,
   placedOrder,
   type Reply,
   startTestApi,
   type TestApi,
+  untilNoStepRuns,
 } from '../../support/api.js';
 import { continuedAsNew, deleteHistory } from '../../support/retention.js';
 
@@ -67,15 +67,11 @@ async function traces(orderId: string) {
 
 /** The counts when no step of the order is in progress. */
 async function tracesAtRest(orderId: string) {
-  const handle = api.client.workflow.getHandle(workflowId(orderId));
-  await eventually(async () => {
-    const { pendingActivities, pendingWorkflowTask } = (await handle.describe()).raw;
-    return pendingActivities?.length === 0 && !pendingWorkflowTask ? true : undefined;
-  });
+  await untilNoStepRuns(api, orderId);
   return await traces(orderId);
 }
 
-/** Without times: those of the command are later than those of its preview. */
+/** Removes times, because those of the command are later than those of its preview. */
 function timeless(value: unknown): unknown {
   return JSON.parse(JSON.stringify(value).replaceAll(/"\d{4}-\d\d-\d\dT[^"]+"/g, '"a time"'));
 }
@@ -114,7 +110,7 @@ const stories: readonly (readonly (readonly [FollowUpType, object])[])[] = [
   ],
 ];
 
-test('every command does just what its preview says, and the preview itself does nothing', async () => {
+test('every command does exactly what its preview shows, and the preview itself does nothing', async () => {
   expect(new Set(stories.flat().map(([type]) => type))).toEqual(new Set(followUpTypes));
   for (const story of stories) {
     const payment = { method: 'tok_capture_declined' };
@@ -141,7 +137,7 @@ test('every command does just what its preview says, and the preview itself does
   }
 });
 
-test('it tells the effects that the order would owe, its money, and the deadlines ahead', async () => {
+test('a preview shows the effects that the order would owe, its money, and its deadlines', async () => {
   const orderId = await placedOrder(api, { lines });
   const cancel = await previewed(path(orderId, 'CancelOrder'), { reason: 'twice' });
   expect(cancel.body).toMatchObject({
@@ -162,7 +158,7 @@ test('it tells the effects that the order would owe, its money, and the deadline
   });
 });
 
-test('a preview of a create starts nothing, takes no key, and makes none for the customer', async () => {
+test('a preview of a create starts nothing, uses no key, and makes none for the customer', async () => {
   const customerId = `c-${randomUUID()}`;
   const body = orderBody({ lines, customer: { id: customerId, name: 'Grace Example' }, note: 'by noon' });
   const headers = { 'idempotency-key': randomUUID() };
@@ -194,7 +190,7 @@ test('a preview of a create starts nothing, takes no key, and makes none for the
   expect(again.headers['idempotent-replayed']).toBe('true');
 });
 
-test('a command that was answered before would do nothing again, whether its order is open or closed', async () => {
+test('a preview of a repeated command shows no change, whether the order is open or closed', async () => {
   const orderId = await placedOrder(api, { lines });
   const headers = { 'idempotency-key': randomUUID() };
   const cancel = path(orderId, 'CancelOrder');
@@ -224,7 +220,7 @@ async function expectSameRefusal(
   expect({ status: preview.status, ...problem(preview) }).toEqual({ status, ...problem(refused) });
 }
 
-test('what would be refused is refused in the same words', async () => {
+test('a preview of a command that would be refused has the same words as the refusal', async () => {
   const orderId = await placedOrder(api, { lines });
   const key = { 'idempotency-key': randomUUID() };
   await api.post(path(orderId, 'AddNote'), { body: { text: 'one' }, headers: key });
@@ -249,7 +245,7 @@ test('what would be refused is refused in the same words', async () => {
   await expectSameRefusal('/v1/orders', 422, 'id_reserved', orderBody(derived));
 });
 
-test('it needs the scopes of its command and of a read, and shows no person to who may not read persons', async () => {
+test('a preview needs the scopes of its command and of a read, and hides persons as a read does', async () => {
   const orderId = await placedOrder(api, { lines });
   const ask = async (scopes: readonly Scope[], more: Readonly<Record<string, string>> = {}) => {
     const { key } = await addKey(api.mongo.db, { client: 'shop', scopes });
@@ -269,7 +265,7 @@ test('it needs the scopes of its command and of a read, and shows no person to w
   for (const { body } of [allowed, keyed]) expect(body.events[0].data.text).toBe('a');
 });
 
-test('it has a place of its own kind, so it takes none from commands, creates and webhooks', async () => {
+test('previews have a limit of their own, so they delay no commands, creates or webhooks', async () => {
   const full = await startTestApi({}, { bounds: { history: { most: 0, waiting: 0, waitMs: 0 } } });
   try {
     const refused = { status: 503, body: { code: 'overloaded' } };
@@ -283,7 +279,7 @@ test('it has a place of its own kind, so it takes none from commands, creates an
   }
 });
 
-test('while no worker answers, the history tells it', async () => {
+test('while no worker answers, a preview is made from the history', async () => {
   const alone = await startTestApi();
   try {
     const { body } = await alone.post('/v1/orders', { body: orderBody() });
@@ -308,7 +304,7 @@ test('while no worker answers, the history tells it', async () => {
   }
 });
 
-test('a command of a run that Temporal no longer keeps is known by the journal', async () => {
+test('a preview recognizes a command of an expired run by the journal', async () => {
   const alone = await startTestApi({ CONTINUE_AS_NEW_AFTER: '10' });
   try {
     const worker = await alone.startWorker();

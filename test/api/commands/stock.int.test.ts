@@ -1,13 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { readMark } from '../../../src/effects/database/database-mark.js';
-import { feedGenerations } from '../../../src/log/feed/generations.js';
 import { checkDatabaseIdentity } from '../../../src/effects/database/database-identity.js';
+import { readMark } from '../../../src/effects/database/database-mark.js';
 import { concernOfStock, stockState, stockStates } from '../../../src/effects/inventory/stock-state.js';
 import { stock } from '../../../src/effects/inventory/stock.js';
+import { feedGenerations } from '../../../src/log/feed/generations.js';
+import { orderLog } from '../../../src/order-log.js';
 import { type Reply, startTestApi, type TestApi } from '../../support/api.js';
 import { until } from '../../support/until.js';
-import { orderLog } from '../../../src/order-log.js';
 
 let api: TestApi;
 beforeAll(async () => {
@@ -25,7 +25,7 @@ async function count(
 
 const keyed = (key: string, more: object = {}) => ({ 'idempotency-key': key, ...more });
 
-test('a count under a key is done once: again, it has the first answer, also when goods have left since', async () => {
+test('a count repeated under its key has the first answer, even if goods have left since', async () => {
   const [sku, key] = ['K-1', randomUUID()];
   const first = await count(sku, 10, keyed(key));
   expect(first).toMatchObject({ status: 200, body: { sku, onHand: 10, reserved: 0 } });
@@ -37,7 +37,7 @@ test('a count under a key is done once: again, it has the first answer, also whe
   expect((await api.get(`/v1/stock/${sku}`)).body).toMatchObject({ onHand: 3 });
 });
 
-test('the movements of a SKU are told, the last one first', async () => {
+test('the movements of a SKU are listed, the latest first', async () => {
   await count('K-moved', 10, keyed('first'));
   await count('K-moved', 7, keyed('second'));
   await count('K-other', 1);
@@ -50,14 +50,14 @@ test('the movements of a SKU are told, the last one first', async () => {
   expect((await api.get('/v1/stock/K-moved/movements?limit=1')).body.data).toHaveLength(1);
 });
 
-test('without a key, each count is one of its own, and its key is told', async () => {
+test('a count without a key always takes effect, and its answer has the key that was made', async () => {
   const first = await count('K-2', 10);
   const second = await count('K-2', 10);
   expect(second.headers).not.toHaveProperty('idempotent-replayed');
   expect(second.headers['idempotency-key']).not.toBe(first.headers['idempotency-key']);
 });
 
-test('a key is refused for another count, and free for another actor', async () => {
+test('a key is refused for another count, and is free for another actor', async () => {
   const key = randomUUID();
   await count('K-3', 10, keyed(key));
   for (const [sku, onHand] of [
@@ -84,7 +84,7 @@ test('If-Match names the version that was read; a stale one changes nothing', as
   expect((await count(sku, 7, { 'if-match': '*' })).body).toMatchObject({ onHand: 7 });
 });
 
-test('the answers of refusals are checked in the sequence replay, key, version, stock', async () => {
+test('a count is checked for a replay first, then for its key, its version and the stock', async () => {
   const [sku, key] = ['K-6', randomUUID()];
   const first = await count(sku, 5, keyed(key));
   await stock(api.mongo.db).updateOne({ _id: sku }, { $inc: { reserved: 4, version: 1 } });
@@ -99,7 +99,7 @@ function stores() {
   return { client: api.client, db: api.mongo.db, taskQueue: api.config.temporal.taskQueue };
 }
 
-test('Temporal notes which SKUs were counted, and how often', async () => {
+test('Temporal notes which SKUs were counted and how often', async () => {
   await count('N-1', 1);
   await count('N-1', 2);
   await until(async () => {
@@ -108,7 +108,7 @@ test('Temporal notes which SKUs were counted, and how often', async () => {
   });
 });
 
-test('a process that writes its note late takes no count back', async () => {
+test('a process that writes its note late does not lower the number of counts', async () => {
   const late = { ...stores(), taskQueue: `${stores().taskQueue}-late` };
   await checkDatabaseIdentity(late);
   const { schedule } = api.client;
@@ -131,7 +131,7 @@ test('a process that writes its note late takes no count back', async () => {
   expect((await readMark(late))?.counts).toEqual(expect.arrayContaining([['N-2', 1]]));
 });
 
-test('a MongoDB that is empty, or older than Temporal has noted, is known as such', async () => {
+test('a MongoDB that is empty, or older than Temporal’s notes, is recognized', async () => {
   const { db } = api.mongo;
   const generations = async () => (await feedGenerations(orderLog, db)).all.length;
   // Uses a separate mark, because the API may still write its own after the counts of earlier
@@ -165,7 +165,7 @@ test('a MongoDB that is empty, or older than Temporal has noted, is known as suc
   expect((await readMark(own))?.counts).toEqual(lost.outdated?.counts);
 });
 
-test('several processes that set up a new database at once agree on it', async () => {
+test('several processes that set up a new database at the same time agree on it', async () => {
   const { db } = api.mongo;
   const fresh = { ...stores(), taskQueue: `${stores().taskQueue}-2` };
   await stockStates(db).deleteMany({});

@@ -3,8 +3,8 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { CommandEntry } from '../../../src/api/commands/entry.js';
 import { type CommandDeps, registerCommands } from '../../../src/api/commands/routes.js';
 import { commands, pathOf } from '../../../src/api/commands/table.js';
-import { registerDocs } from '../../../src/api/reference/docs.js';
 import type { Http } from '../../../src/api/http.js';
+import { registerDocs } from '../../../src/api/reference/docs.js';
 import { createHttp } from '../../../src/api/server.js';
 import { run } from '../../../src/cli/program.js';
 import { type CommandType, followUpTypes, segments } from '../../../src/order/commands.js';
@@ -49,13 +49,13 @@ test('every command of the order has one entry', () => {
   expect(Object.keys(commands).toSorted()).toEqual(types.toSorted());
 });
 
-test('no two commands share a path, a verb or a segment', () => {
+test('commands have different paths, verbs and segments', () => {
   expect(new Set(types.map(pathOf)).size).toBe(types.length);
   expect(new Set(entries.map(([, { verb }]) => verb)).size).toBe(types.length);
   expect(new Set(Object.values(segments)).size).toBe(followUpTypes.length);
 });
 
-test('only what moves money needs the scope of money', () => {
+test('only commands that move money need the scope of money', () => {
   const ofMoney = entries.filter(([, { scope }]) => scope === 'money:write').map(([type]) => type);
   expect(ofMoney).toEqual(['CapturePayment', 'WriteOffCapture', 'RefundPayment']);
 });
@@ -84,7 +84,7 @@ describe.each(entries)('%s', (type, { summary, scope, verb, fields, examples }) 
   });
 });
 
-test('docs/reference/commands.md lists the commands as the table has them', async () => {
+test('docs/reference/commands.md lists the commands as the table does', async () => {
   const docs = await readFile(new URL('../../../docs/reference/commands.md', import.meta.url), 'utf8');
   expect(docs).toContain(listOfCommands());
 });

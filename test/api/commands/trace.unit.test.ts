@@ -9,14 +9,14 @@ test.each([
   ['sampled', `00-${trace}-${span}-01`, trace],
   ['sampled, of a later version of the standard', `01-${trace}-${span}-03-more`, trace],
   ['not sampled', `00-${trace}-${span}-02`, undefined],
-  ['of no trace', `00-${'0'.repeat(32)}-${span}-01`, undefined],
-  ['of no span', `00-${trace}-${'0'.repeat(16)}-01`, undefined],
-  ['of the version that is none', `ff-${trace}-${span}-01`, undefined],
-  ['longer than its version is', `00-${trace}-${span}-01-more`, undefined],
+  ['without a trace id', `00-${'0'.repeat(32)}-${span}-01`, undefined],
+  ['without a span id', `00-${trace}-${'0'.repeat(16)}-01`, undefined],
+  ['of the invalid version ff', `ff-${trace}-${span}-01`, undefined],
+  ['longer than its version allows', `00-${trace}-${span}-01-more`, undefined],
   ['in capitals', `00-${trace.toUpperCase()}-${span}-01`, undefined],
   ['of something else', 'a trace', undefined],
   ['absent', undefined, undefined],
-])('a traceparent that is %s', (_, traceparent, traceId) => {
+])('the trace id is read only from a valid, sampled traceparent: %s', (_, traceparent, traceId) => {
   expect(traceIdOf(traceparent)).toBe(traceId);
 });
 

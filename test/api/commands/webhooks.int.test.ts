@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Webhook } from 'standardwebhooks';
-import { workflowId, orderLog } from '../../../src/order-log.js';
 import { readJournal } from '../../../src/log/journal/read-journal.js';
-import { eventually, placedOrder, startTestApi, type TestApi } from '../../support/api.js';
+import { workflowId, orderLog } from '../../../src/order-log.js';
+import { placedOrder, recordedEvent, startTestApi, type TestApi } from '../../support/api.js';
 import { deliver } from '../../support/webhooks.js';
 
 /** Two secrets, as during a rotation. */
@@ -22,16 +22,10 @@ async function typesOf(orderId: string): Promise<string[]> {
   return (await readJournal(orderLog, api.mongo.db, orderId)).map((event) => event.type);
 }
 
-async function eventOf(orderId: string, type: string) {
-  return await eventually(async () =>
-    (await readJournal(orderLog, api.mongo.db, orderId)).find((event) => event.type === type),
-  );
-}
-
 describe('the payments webhook', () => {
   async function pendingOrder() {
     const orderId = await placedOrder(api, { payment: { method: 'tok_pending' } });
-    const pending = await eventOf(orderId, 'PaymentPending');
+    const pending = await recordedEvent(api, orderId, 'PaymentPending');
     const { authorizationId } = pending.data as { authorizationId: string };
     return { orderId, data: { orderId, authorizationId, reference: pending.causationId } };
   }
@@ -42,20 +36,20 @@ describe('the payments webhook', () => {
     const id = randomUUID();
     expect(await deliver(api, 'payments', message, { id })).toMatchObject({ status: 202 });
     expect(await deliver(api, 'payments', message, { id })).toMatchObject({ status: 202 });
-    await eventOf(orderId, 'OrderConfirmed');
+    await recordedEvent(api, orderId, 'OrderConfirmed');
     const types = await typesOf(orderId);
     expect(types.filter((type) => type === 'PaymentAuthorized')).toHaveLength(1);
     expect(types).not.toContain('CommandRejected');
   });
 
-  test('settles a payment that is captured then, though nothing else told the sandbox', async () => {
+  test('settles a payment that is captured later, though the sandbox heard of it in no other way', async () => {
     const { orderId, data } = await pendingOrder();
     await deliver(api, 'payments', { type: 'payment.authorized', data });
-    await eventOf(orderId, 'OrderConfirmed');
+    await recordedEvent(api, orderId, 'OrderConfirmed');
     const { body } = await api.post(`/v1/orders/${orderId}/shipments`);
     const dispatch = `/v1/orders/${orderId}/shipments/${String(body.shipmentId)}/dispatch`;
     await api.post(dispatch, { body: { carrier: 'DHL', trackingNumber: 'T-1' } });
-    await eventOf(orderId, 'PaymentCaptured');
+    await recordedEvent(api, orderId, 'PaymentCaptured');
     expect(await typesOf(orderId)).not.toContain('CaptureDeclined');
   });
 
@@ -63,10 +57,12 @@ describe('the payments webhook', () => {
     const { orderId, data } = await pendingOrder();
     const message = { type: 'payment.declined', data: { ...data, code: 'insufficient_funds' } };
     expect(await deliver(api, 'payments', message)).toMatchObject({ status: 202 });
-    expect((await eventOf(orderId, 'PaymentDeclined')).data).toMatchObject({ code: 'insufficient_funds' });
+    expect((await recordedEvent(api, orderId, 'PaymentDeclined')).data).toMatchObject({
+      code: 'insufficient_funds',
+    });
   });
 
-  test('asks to be told again while the workflow of the order has ended without it', async () => {
+  test('asks for another delivery later while the order’s workflow has ended early', async () => {
     const { orderId, data } = await pendingOrder();
     const message = { type: 'payment.authorized', data };
     const id = randomUUID();
@@ -75,16 +71,16 @@ describe('the payments webhook', () => {
     expect(early).toMatchObject({ status: 503, body: { code: 'workflow_ended' } });
     expect(await api.post(`/v1/orders/${orderId}/resume`, { body: {} })).toMatchObject({ status: 200 });
     expect(await deliver(api, 'payments', message, { id })).toMatchObject({ status: 202 });
-    await eventOf(orderId, 'OrderConfirmed');
+    await recordedEvent(api, orderId, 'OrderConfirmed');
   });
 
-  test('acknowledges what it does not know', async () => {
+  test('acknowledges an event that it does not know', async () => {
     const data = { orderId: 'o', reference: 'r', authorizationId: 'a' };
     expect(await deliver(api, 'payments', { type: 'payment.disputed', data })).toMatchObject({ status: 202 });
   });
 
   test.each(['payment.disputed', 'toString', 'constructor', '__proto__', 'hasOwnProperty'])(
-    'acknowledges %s, whatever comes with it',
+    'acknowledges %s, whatever else the body has',
     async (type) => {
       for (const data of [undefined, null, 7, ['x'], { orderId: 'a/b' }, { orderId: randomUUID() }]) {
         expect(await deliver(api, 'payments', { type, data })).toMatchObject({ status: 202, body: {} });
@@ -93,7 +89,7 @@ describe('the payments webhook', () => {
     },
   );
 
-  test('reads a body with a byte order mark, and none that is not UTF-8, though it is signed', async () => {
+  test('reads a body with a byte order mark, and refuses a signed body that is not UTF-8', async () => {
     const message = JSON.stringify({ type: 'payment.disputed' });
     expect(await deliver(api, 'payments', `\uFEFF${message}`)).toMatchObject({ status: 202 });
     const at = new Date();
@@ -115,7 +111,7 @@ describe('the payments webhook', () => {
     expect(reply.json()).toMatchObject({ status: 400, code: 'invalid_utf8' });
   });
 
-  test('does not know an unknown order', async () => {
+  test('answers that an unknown order is unknown', async () => {
     const data = { orderId: randomUUID(), reference: 'r', authorizationId: 'a' };
     expect(await deliver(api, 'payments', { type: 'payment.authorized', data })).toMatchObject({
       status: 404,
@@ -137,12 +133,12 @@ describe('the carriers webhook', () => {
     const shipment = { orderId, shipmentId: String(body.shipmentId) };
     const dispatched = { ...shipment, carrier: 'DHL', trackingNumber: 'T-1' };
     await deliver(api, 'carriers', { type: 'shipment.dispatched', data: dispatched });
-    expect(await eventOf(orderId, 'ShipmentDispatched')).toMatchObject({ actor: 'carriers' });
+    expect(await recordedEvent(api, orderId, 'ShipmentDispatched')).toMatchObject({ actor: 'carriers' });
     await deliver(api, 'carriers', { type: 'shipment.delivered', data: shipment });
-    await eventOf(orderId, 'OrderCompleted');
+    await recordedEvent(api, orderId, 'OrderCompleted');
   });
 
-  test('acknowledges what comes too late', async () => {
+  test('acknowledges an event that comes too late', async () => {
     const orderId = await placedOrder(api, { payment: { method: 'tok_declined' } });
     await api.client.workflow.getHandle(workflowId(orderId)).result();
     const data = { orderId, shipmentId: 's1' };
@@ -160,13 +156,13 @@ describe('the carriers webhook', () => {
     });
   });
 
-  test('may be signed with each secret of the list', async () => {
+  test('accepts a signature by each secret of the list', async () => {
     const message = { type: 'shipment.in_transit' };
     for (const secret of carriersSecrets)
       expect(await deliver(api, 'carriers', message, { secret })).toMatchObject({ status: 202 });
   });
 
-  test('acknowledges and ignores other tracking', async () => {
+  test('acknowledges and ignores other tracking events', async () => {
     const data = { orderId: randomUUID(), shipmentId: 's1', place: 'Leipzig' };
     expect(await deliver(api, 'carriers', { type: 'shipment.in_transit', data })).toMatchObject({
       status: 202,

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { registerDocs } from '../../../src/api/reference/docs.js';
 import type { Http } from '../../../src/api/http.js';
+import { registerDocs } from '../../../src/api/reference/docs.js';
 import { createHttp } from '../../../src/api/server.js';
 import { createLogger } from '../../../src/server/logging/logger.js';
 
@@ -42,12 +42,15 @@ describe('a host name', () => {
     '10.2.3.4:8080',
     OWN,
     'Orders.Example',
-  ])('such as %s is taken: this machine, an address as a health check uses it, or ours', async (host) => {
-    expect((await get({ host })).statusCode).toBe(200);
-  });
+  ])(
+    'such as %s is accepted: this machine, an address that a health check uses, or a configured name',
+    async (host) => {
+      expect((await get({ host })).statusCode).toBe(200);
+    },
+  );
 
   test.each(['evil.example', 'orders.example.evil.example', '127.0.0.1.evil.example', 'x@localhost', 'a b'])(
-    'such as "%s" is refused with 421, health and pages included',
+    'such as "%s" is refused with 421, also for health and pages',
     async (host) => {
       for (const url of ['/things', '/docs/', '/openapi.json', '/nothing']) {
         const reply = await get({ host }, url);
@@ -60,7 +63,7 @@ describe('a host name', () => {
 
 describe('a request that changes something', () => {
   test.each([
-    ['says no origin', {}],
+    ['names no origin', {}],
     ['is of our own page', { origin: `http://${OWN}`, 'sec-fetch-site': 'same-origin' }],
     ['is of our own page behind TLS', { origin: `https://${OWN}` }],
     [
@@ -68,7 +71,7 @@ describe('a request that changes something', () => {
       { origin: EVIL, 'sec-fetch-site': 'same-origin' },
     ],
     ['is of an origin that may use the API', { origin: PARTNER, 'sec-fetch-site': 'cross-site' }],
-  ])('is taken if it %s', async (_what, headers) => {
+  ])('is accepted if it %s', async (_what, headers) => {
     const before = rebuilds;
     expect((await post(headers)).statusCode).toBe(200);
     expect(rebuilds).toBe(before + 1);
@@ -98,7 +101,7 @@ describe('a page of another origin', () => {
       headers: { host: OWN, origin, 'access-control-request-method': 'POST' },
     });
 
-  test('may use the API if CORS_ORIGINS has its origin, and reads errors too', async () => {
+  test('may use the API if CORS_ORIGINS lists its origin, and can read errors too', async () => {
     const { statusCode, headers } = await preflight(PARTNER);
     expect(statusCode).toBe(204);
     expect(headers).toMatchObject({
@@ -112,14 +115,14 @@ describe('a page of another origin', () => {
     }
   });
 
-  test('reads nothing otherwise', async () => {
+  test('can read nothing if CORS_ORIGINS does not list it', async () => {
     expect((await preflight(EVIL)).headers).not.toHaveProperty('access-control-allow-origin');
     expect((await get({ host: OWN, origin: EVIL })).headers).not.toHaveProperty(
       'access-control-allow-origin',
     );
   });
 
-  test('may by default not use it, whatever its origin', async () => {
+  test('may not use the API by default, whatever its origin', async () => {
     const none = await appFor([]);
     const url = '/things';
     const reply = await none.inject({ url, headers: { host: OWN, origin: PARTNER } });
@@ -129,7 +132,7 @@ describe('a page of another origin', () => {
   });
 });
 
-test('an unknown path is 404, though a preflight request is taken for every path', async () => {
+test('an unknown path is 404, although a preflight request is answered for every path', async () => {
   expect((await get({}, '/nothing')).statusCode).toBe(404);
 });
 
@@ -142,7 +145,7 @@ describe('the headers', () => {
     });
   });
 
-  test('of the reference allow what comes from this origin, and nothing inline', async () => {
+  test('of the reference allow scripts of this origin, and nothing inline', async () => {
     const { headers, body } = await get({}, '/docs/');
     const policy = String(headers['content-security-policy']);
     expect(policy).toContain("default-src 'none'");
@@ -157,7 +160,7 @@ describe('the headers', () => {
   });
 });
 
-test('OpenAPI has these answers', async () => {
+test('OpenAPI has the answers of the edge', async () => {
   const { paths } = (await get({}, '/openapi.json')).json();
   expect(Object.keys(paths['/things'].get.responses)).toEqual(expect.arrayContaining(['421', '431']));
   expect(Object.keys(paths['/rebuild'].post.responses)).toEqual(expect.arrayContaining(['403', '421']));

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { registerDocs } from '../../../src/api/reference/docs.js';
 import { listenForOperations, type OperationsPort } from '../../../src/api/edge/ports.js';
 import type { Http } from '../../../src/api/http.js';
+import { registerDocs } from '../../../src/api/reference/docs.js';
 import { createHttp } from '../../../src/api/server.js';
 import { createLogger } from '../../../src/server/logging/logger.js';
 
@@ -47,8 +47,8 @@ async function describedAt(base: string): Promise<readonly string[]> {
   return Object.keys(paths).toSorted();
 }
 
-describe('with a port of their own', () => {
-  test('operations are served there, and nothing else but what is open', async () => {
+describe('with OPS_PORT', () => {
+  test('operations are served on that port, beside only what is open to all', async () => {
     expect(await statusesAt(operations.address)).toEqual({
       'GET /health': 200,
       'GET /system': 200,
@@ -60,7 +60,7 @@ describe('with a port of their own', () => {
     });
   });
 
-  test('they are unknown on the public port, whatever the method', async () => {
+  test('operations are unknown on the public port, whatever the method', async () => {
     expect(await statusesAt(address)).toEqual({
       'GET /health': 200,
       'GET /system': 200,
@@ -81,14 +81,14 @@ describe('with a port of their own', () => {
     expect((await fetch(`${operations.address}/docs/`)).status).toBe(200);
   });
 
-  test('a request that cannot be read is answered there too', async () => {
+  test('a request that cannot be read is answered on that port too', async () => {
     const reply = await fetch(`${operations.address}/health`, { headers: { x: 'x'.repeat(20_000) } });
     expect(reply.status).toBe(431);
     expect(await reply.json()).toMatchObject({ code: 'headers_too_large' });
   });
 });
 
-test('without one, everything is served on one port', async () => {
+test('without OPS_PORT, everything is served on one port', async () => {
   const whole = await createHttp(createLogger('silent'));
   await registerDocs(whole);
   whole.get('/metrics', { config: { access: 'ops' }, schema: { summary: 'ops' } }, async () => ({}));

@@ -1,13 +1,16 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { NotAuthenticated } from '../../../src/access/refusals.js';
-import { registerDocs } from '../../../src/api/reference/docs.js';
 import { registerSession } from '../../../src/api/access/routes-session.js';
 import type { Http } from '../../../src/api/http.js';
+import { registerDocs } from '../../../src/api/reference/docs.js';
 import { createHttp } from '../../../src/api/server.js';
 import { createLogger } from '../../../src/server/logging/logger.js';
 
 const PER_MINUTE = 3;
-/** one in a hundred of these */
+/**
+ * The limit of an address that guesses keys is a hundredth of the limit of a client, and at least
+ * 1.
+ */
 const FAILING_PER_MINUTE = 1;
 
 let app: Http;
@@ -34,8 +37,8 @@ afterAll(() => app.close());
 const get = (url: string, authorization: string, remoteAddress = '10.0.0.1') =>
   app.inject({ url, headers: { authorization }, remoteAddress });
 
-describe('a caller who sends more than the limit in a minute', () => {
-  test('is refused with 429, and told when to come again', async () => {
+describe('a client that sends more than its limit in a minute', () => {
+  test('is refused with 429 and a Retry-After', async () => {
     for (let left = PER_MINUTE - 1; left >= 0; left -= 1) {
       const { statusCode, headers } = await get('/things', 'shop');
       expect({ statusCode, headers }).toMatchObject({
@@ -53,25 +56,25 @@ describe('a caller who sends more than the limit in a minute', () => {
     expect(refused.headers).toMatchObject({ 'ratelimit-remaining': '0', 'ratelimit-reset': String(seconds) });
   });
 
-  test('is one client, wherever it is, and no other client is refused with it', async () => {
+  test('is recognized from any address, and no other client is refused because of it', async () => {
     expect((await get('/things', 'shop', '10.0.0.9')).statusCode).toBe(429);
     expect((await get('/things', 'warehouse')).statusCode).toBe(200);
   });
 
-  test('still reads health', async () => {
+  test('can still read health', async () => {
     for (let n = 0; n < 3 * PER_MINUTE; n += 1)
       expect((await get('/health', 'shop')).headers).not.toHaveProperty('ratelimit-limit');
     expect((await get('/health', 'shop')).statusCode).toBe(200);
   });
 
-  test('is an address where nobody says who it is', async () => {
+  test('is an address if the request names no client', async () => {
     for (let n = 0; n < PER_MINUTE; n += 1) await get('/open', `x${n}`, '10.0.0.7');
     expect((await get('/open', 'y', '10.0.0.7')).statusCode).toBe(429);
     expect((await get('/open', 'y', '10.0.0.8')).statusCode).toBe(200);
   });
 });
 
-test('an address that guesses keys is refused with 429, and a client there is not', async () => {
+test('an address that guesses keys is refused with 429, but not a client with a key there', async () => {
   for (let n = 0; n < FAILING_PER_MINUTE; n += 1)
     expect((await get('/things', `guess-${n}`, '10.0.0.2')).statusCode).toBe(401);
   const refused = await get('/things', 'guess', '10.0.0.2');
@@ -86,19 +89,19 @@ test('an address that guesses keys is refused with 429, and a client there is no
   expect((await get('/things', 'guess', '10.0.0.3')).statusCode).toBe(401);
 });
 
-test('so is one that guesses them where a page asks who it is', async () => {
+test('an address that guesses keys at the sign-in of the page is refused with 429', async () => {
   const ask = async (authorization: string) =>
     (await get('/v1/session', authorization, '10.0.0.4')).statusCode;
   expect([await ask('guess'), await ask('guess')]).toEqual([200, 429]);
 });
 
-test('requests that lack a scope count as the other requests of the client do', async () => {
+test('requests without the needed scope count as the client’s other requests do', async () => {
   for (let n = 0; n < PER_MINUTE; n += 1) expect((await get('/keys', 'curious')).statusCode).toBe(403);
   expect((await get('/keys', 'curious')).statusCode).toBe(429);
   expect((await get('/things', 'curious')).statusCode).toBe(429);
 });
 
-test('OpenAPI has this answer', async () => {
+test('OpenAPI has the answer 429', async () => {
   const { paths } = (await get('/openapi.json', '', '10.0.0.5')).json();
   expect(Object.keys(paths['/things'].get.responses)).toContain('429');
 });

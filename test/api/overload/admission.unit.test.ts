@@ -26,10 +26,10 @@ async function entered(asked: Promise<Leave | undefined>): Promise<Leave> {
   return leave;
 }
 
-describe('a bound', () => {
+describe('a limit on concurrent requests', () => {
   const bound = { most: 2, waiting: 1, waitMs: 100 };
 
-  test('lets so many in, has some wait, and refuses the rest at once', async () => {
+  test('lets a number of requests in, makes some wait, and refuses the rest at once', async () => {
     const admission = admissionOf(bound);
     const [first] = [await entered(admission.enter('create')), await entered(admission.enter('create'))];
     expect(admission.refuses('create')).toBe(false);
@@ -42,7 +42,7 @@ describe('a bound', () => {
     expect(admission.state('create')).toEqual({ inFlight: 2, waiting: 0, limit: 2 });
   });
 
-  test('refuses what has waited for too long, and gives its turn to the next', async () => {
+  test('refuses a request that has waited too long, and gives its turn to the next', async () => {
     const admission = admissionOf({ ...bound, most: 1 });
     const first = await entered(admission.enter('create'));
     const late = admission.enter('create');
@@ -53,7 +53,7 @@ describe('a bound', () => {
     await entered(next);
   });
 
-  test('counts a place that is given back twice once', async () => {
+  test('counts a place once even if it is given back twice', async () => {
     const admission = admissionOf(bound);
     const [first] = [await entered(admission.enter('create')), await entered(admission.enter('create'))];
     first();
@@ -61,14 +61,14 @@ describe('a bound', () => {
     expect(admission.state('create').inFlight).toBe(1);
   });
 
-  test('of one kind does not concern another', async () => {
+  test('of one kind does not affect another kind', async () => {
     const admission = admissionOf({ most: 0, waiting: 0, waitMs: 0 });
     expect(await admission.enter('create')).toBeUndefined();
     for (const kind of workKinds.filter((one) => one !== 'create')) await entered(admission.enter(kind));
   });
 });
 
-describe('a bound that adapts', () => {
+describe('an adaptive limit', () => {
   const bound = { least: 5, most: 10, targetMs: 500, waiting: 100, waitMs: 10_000 };
 
   /** Takes all places for `ms` each, once or several times. */
@@ -79,7 +79,7 @@ describe('a bound that adapts', () => {
     for (const leave of leaves) leave();
   }
 
-  test('grows while all places are used and quick, up to its most', async () => {
+  test('grows up to its maximum while all places are used and requests are quick', async () => {
     const admission = admissionOf(bound);
     expect(admission.state('create').limit).toBe(8);
     for (let round = 0; round < 10; round += 1) await fill(admission, 10);
@@ -88,13 +88,13 @@ describe('a bound that adapts', () => {
     expect(admission.state('create').limit).toBe(10);
   });
 
-  test('does not grow for what did not use its places', async () => {
+  test('does not grow for requests that leave places unused', async () => {
     const admission = admissionOf(bound);
     for (let request = 0; request < 100; request += 1) (await entered(admission.enter('create')))();
     expect(admission.state('create').limit).toBe(8);
   });
 
-  test('shrinks once for those that were slow together, down to its least', async () => {
+  test('shrinks once for requests that were slow together, down to its minimum', async () => {
     const admission = admissionOf(bound);
     await fill(admission, 600);
     expect(admission.state('create').limit).toBe(6);
@@ -103,7 +103,7 @@ describe('a bound that adapts', () => {
   });
 });
 
-test('while the event loop is behind, one at a time is let in, but for what is cheap', async () => {
+test('while the event loop lags, only one request at a time is let in, except cheap ones', async () => {
   let isBehind = true;
   const admission = admissionOf({ most: 2, waiting: 2, waitMs: 100 }, () => isBehind);
   const first = await entered(admission.enter('create'));

@@ -1,15 +1,15 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { afterEach, describe, expect, test } from '@jest/globals';
+import type { Http } from '../../../src/api/http.js';
 import {
   type Admission,
   type Bounds,
   createAdmission,
   defaultBounds,
 } from '../../../src/api/overload/admission.js';
-import type { Http } from '../../../src/api/http.js';
-import { createHttp, type HttpLimits } from '../../../src/api/server.js';
 import { sendStream, type StreamPage } from '../../../src/api/queries/feed/stream.js';
+import { createHttp, type HttpLimits } from '../../../src/api/server.js';
 import { createLogger } from '../../../src/server/logging/logger.js';
 import { until } from '../../support/until.js';
 
@@ -44,7 +44,7 @@ async function answerOn(socket: Socket): Promise<string> {
 const request = (method: string, path: string): string => `${method} ${path} HTTP/1.1\r\nhost: h\r\n`;
 const empty = 'content-length: 0\r\n\r\n';
 
-describe('what is too much', () => {
+describe('a request beyond the limit', () => {
   let ends: (() => void)[] = [];
   let begun = 0;
 
@@ -72,7 +72,7 @@ describe('what is too much', () => {
 
   const untilBegun = (count: number) => until(async () => expect(begun).toBe(count));
 
-  test('is refused with 503 overloaded and Retry-After, and begins nothing', async () => {
+  test('is refused with 503 overloaded and Retry-After, and its handler does not run', async () => {
     await listen({ create: { most: 1, waiting: 0, waitMs: 0 } });
     const first = await send(request('POST', '/held') + empty);
     await untilBegun(1);
@@ -91,7 +91,7 @@ describe('what is too much', () => {
     expect(await answerOn(await send(request('POST', '/held') + head))).toMatch(/^HTTP\/1.1 503 /);
   });
 
-  test('keeps neither reads nor the health check waiting', async () => {
+  test('delays neither reads nor the health check', async () => {
     await listen({ create: { most: 0, waiting: 0, waitMs: 0 } });
     expect(await answerOn(await send(`${request('GET', '/read')}\r\n`))).toMatch(/^HTTP\/1.1 200 /);
     await app.close();
@@ -101,14 +101,14 @@ describe('what is too much', () => {
     expect(await answerOn(await send(`${request('GET', '/health')}\r\n`))).toMatch(/^HTTP\/1.1 200 /);
   });
 
-  test('a body that is on its way takes no place', async () => {
+  test('takes no place while its body is on its way', async () => {
     await listen({ create: { most: 1, waiting: 0, waitMs: 0 } });
     await send(`${request('POST', '/held')}content-type: application/json\r\ncontent-length: 2\r\n\r\n{`);
     await send(request('POST', '/held') + empty);
     await untilBegun(1);
   });
 
-  test('a request that waits begins when there is a place, unless its client has gone', async () => {
+  test('begins when there is a place, unless its client has disconnected', async () => {
     const admission = await listen({ create: { most: 1, waiting: 2, waitMs: 60_000 } });
     await send(request('POST', '/held') + empty);
     await untilBegun(1);
@@ -129,7 +129,7 @@ describe('what is too much', () => {
   });
 });
 
-test('a request that takes too long to arrive is answered 408 in the time that is configured', async () => {
+test('a request that takes longer than the configured time to arrive is answered 408', async () => {
   await appWith({ arrivesWithinMs: 1_500 });
   app.post('/slow', { config: { access: 'open' } }, async () => ({}));
   await app.listen({ host: '127.0.0.1', port: 0 });
@@ -139,7 +139,7 @@ test('a request that takes too long to arrive is answered 408 in the time that i
   expect(await answerOn(socket)).toMatch(/^HTTP\/1.1 408 [^]*"code":"request_timeout"/);
 });
 
-describe('a stream that is not read', () => {
+describe('a stream that its client does not read', () => {
   const page: StreamPage = [{ id: 1, data: { text: 'x'.repeat(100_000) } }];
   let sent = 0;
 
@@ -176,7 +176,7 @@ describe('a stream that is not read', () => {
     });
   }
 
-  test('is cut, and gives its place to another', async () => {
+  test('is cut, and its place goes to another stream', async () => {
     const admission = createAdmission({ ...defaultBounds, stream: { most: 1, waiting: 0, waitMs: 0 } });
     const whileSent: number[] = [];
     await listen({ admission, movesWithinMs: 1_000 }, () =>
@@ -195,7 +195,7 @@ describe('a stream that is not read', () => {
     expect(app.server.listening).toBe(false);
   });
 
-  test('beyond so many, further ones are refused', async () => {
+  test('is one of a limited number, beyond which further streams are refused', async () => {
     await listen({
       admission: createAdmission({ ...defaultBounds, stream: { most: 1, waiting: 0, waitMs: 0 } }),
     });

@@ -31,7 +31,7 @@ async function versionAt(api: TestApi, orderId: string, query = ''): Promise<num
   return body.version;
 }
 
-test('a process that waited for its own write to be in the view reads it', async () => {
+test('a process that waited until its own write was in the view reads that write', async () => {
   const orderId = await placedOrder(one);
   for (let count = 0; count < 20; count++) {
     // Reads the view into the cache, so that the cached one will be stale.
@@ -51,7 +51,7 @@ test('any process reads a write by its version', async () => {
   }
 });
 
-test('another process reads a write as soon as its stream has told, and never an older one again', async () => {
+test('another process reads a write once its change stream reports it, and nothing older afterwards', async () => {
   const orderId = await placedOrder(one);
   let seen = 0;
   const look = async (): Promise<number> => {
@@ -67,7 +67,7 @@ test('another process reads a write as soon as its stream has told, and never an
   }
 });
 
-test('what a list has shown, a read does not take back', async () => {
+test('a read never shows an older version than a list has shown', async () => {
   const orderId = await placedOrder(one);
   for (let count = 0; count < 20; count++) {
     await versionAt(other, orderId);

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { append, orderLog } from '../../../src/order-log.js';
-import { decide } from '../../../src/order/decide.js';
-import type { OrderView } from '../../../src/order/view.js';
 import { createCursors } from '../../../src/api/queries/cursor.js';
 import { type OrderListQuery, toFind } from '../../../src/api/queries/list-orders.js';
 import { ensureStateViewIndexes } from '../../../src/log/journal/state-view.js';
+import { append, orderLog } from '../../../src/order-log.js';
+import { decide } from '../../../src/order/decide.js';
+import type { OrderView } from '../../../src/order/view.js';
 import { orders, toDocument } from '../../../src/views/orders.js';
 import { startTestApi, type TestApi } from '../../support/api.js';
 
@@ -110,7 +110,7 @@ describe('a list of orders', () => {
       'status=pending&customerId=c-8&tag=gift&sku=A-8',
       (order) => order.status === 'pending' && order.customer.id === 'c-8',
     ],
-  ])('with %s has what matches, newest first', async (query, matches) => {
+  ])('with %s has the matching orders, newest first', async (query, matches) => {
     const expected = sorted(all.filter(matches), 'createdAt', -1);
     expect(await pages(`${query}&limit=50`.replace(/^&/, ''))).toEqual(expected);
   });
@@ -122,18 +122,15 @@ describe('a list of orders', () => {
     ['updatedAt', -1],
     ['total', 1],
     ['total', -1],
-  ] as const)(
-    'sorted by %s (%i) has every order once, whatever the size of its pages',
-    async (field, sign) => {
-      const expected = sorted(all, field, sign).map(({ orderId }) => orderId);
-      for (const limit of [7, 200]) {
-        const found = await pages(`sort=${sign === 1 ? '' : '-'}${field}&limit=${limit}`);
-        expect(found.map(({ orderId }) => orderId)).toEqual(expected);
-      }
-    },
-  );
+  ] as const)('sorted by %s (%i) has every order once, whatever the page size', async (field, sign) => {
+    const expected = sorted(all, field, sign).map(({ orderId }) => orderId);
+    for (const limit of [7, 200]) {
+      const found = await pages(`sort=${sign === 1 ? '' : '-'}${field}&limit=${limit}`);
+      expect(found.map(({ orderId }) => orderId)).toEqual(expected);
+    }
+  });
 
-  test('has 50 orders to a page where nothing is said', async () => {
+  test('has 50 orders on a page by default', async () => {
     expect((await api.get('/v1/orders')).body.data).toHaveLength(50);
   });
 });
@@ -143,11 +140,11 @@ describe('a cursor', () => {
     return String((await api.get(`/v1/orders?${query}`)).body.nextCursor);
   }
 
-  test('may go on with another limit', async () => {
+  test('may be used with another limit', async () => {
     expect((await api.get(`/v1/orders?limit=3&cursor=${await cursor()}`)).status).toBe(200);
   });
 
-  test('is signed with the first secret, and taken while its own is in the list', () => {
+  test('is signed with the first secret, and is accepted while its secret is in the list', () => {
     const [before, rotating, after] = [['old'], ['new', 'old'], ['new']] as const;
     const place = ['2026-01-01T00:00:00.000Z', 'o-1'];
     const kept = createCursors(before).write([], place);
@@ -175,14 +172,14 @@ describe('a cursor', () => {
   });
 });
 
-test('a search without a word is refused: it would be a filter that everything passes', async () => {
+test('a search without a word is refused, because every order would match it', async () => {
   expect(await api.get('/v1/orders?q=%20')).toMatchObject({
     status: 400,
     body: { code: 'invalid_request', errors: [{ pointer: '/q', in: 'query' }] },
   });
 });
 
-describe('a page comes from an index, in its order,', () => {
+describe('a page is read from an index, in its order,', () => {
   const cursors = createCursors(['a secret of this test']);
   const filters: OrderListQuery[] = [
     {},

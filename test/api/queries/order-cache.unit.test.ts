@@ -19,7 +19,7 @@ async function isReadAgain(count: () => number): Promise<void> {
   expect(count()).toBe(2);
 }
 
-test('what was read is kept until it is invalidated', async () => {
+test('a view is cached until it is invalidated', async () => {
   const cache = createOrderCache();
   expect(cache.get('o')).toBeUndefined();
   await cache.load('o', async () => view(1));
@@ -30,7 +30,7 @@ test('what was read is kept until it is invalidated', async () => {
   expect(cache.get('o')).toBeUndefined();
 });
 
-test('that there is no view is not kept', async () => {
+test('the absence of a view is not cached', async () => {
   const cache = createOrderCache();
   expect(await cache.load('o', async () => undefined)).toBeUndefined();
   expect(await cache.load('o', async () => view(1))).toEqual(view(1));
@@ -41,7 +41,7 @@ test.each([
   ['a newer version seen', (cache: ReturnType<typeof createOrderCache>) => cache.dropOlder('o', 2)],
   ['a lost stream', (cache: ReturnType<typeof createOrderCache>) => cache.clear()],
 ])(
-  'a reading that raced %s is done again, and what it read first is neither kept nor answered',
+  'a read that races %s is repeated, and its first result is neither cached nor returned',
   async (_, race) => {
     const cache = createOrderCache();
     const { read, count, end } = slowRead();
@@ -56,7 +56,7 @@ test.each([
   },
 );
 
-test('readers at once share a reading, but not one that was overtaken before they came', async () => {
+test('simultaneous readers share a read, unless it was overtaken before they came', async () => {
   const cache = createOrderCache();
   const [first, second] = [slowRead(), slowRead()];
   const answers = [cache.load('o', first.read), cache.load('o', first.read)];
@@ -71,7 +71,7 @@ test('readers at once share a reading, but not one that was overtaken before the
   expect(await Promise.all(answers)).toEqual([view(2), view(2)]);
 });
 
-test('a version that was seen elsewhere drops what is older only', async () => {
+test('a version that was seen elsewhere removes only older entries', async () => {
   const cache = createOrderCache();
   await cache.load('o', async () => view(3));
   cache.dropOlder('o', 3);
@@ -80,13 +80,13 @@ test('a version that was seen elsewhere drops what is older only', async () => {
   expect(cache.get('o')).toBeUndefined();
 });
 
-test('a reading that fails is told to all who wait, and tried anew by the next', async () => {
+test('a failed read fails for all who wait for it, and the next reader tries again', async () => {
   const cache = createOrderCache();
   await expect(cache.load('o', () => Promise.reject(new Error('away')))).rejects.toThrow('away');
   expect(await cache.load('o', async () => view(1))).toEqual(view(1));
 });
 
-test('the least recently used makes room: for as many, and as large, as there may be', async () => {
+test('the least recently used entries make room, by number and by size', async () => {
   const cache = createOrderCache({ entries: 2, bytes: 100 });
   const load = (orderId: string, json: string) => cache.load(orderId, async () => view(1, json));
   await load('a', '.');

@@ -1,17 +1,17 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Db, Document, FindCursor } from 'mongodb';
-import type { OrderEvent } from '../../../src/order/events.js';
-import { toView } from '../../../src/order/view.js';
 import { appendToJournal } from '../../../src/log/journal/append-to-journal.js';
 import { ensureStateViewIndexes, updateStateView } from '../../../src/log/journal/state-view.js';
-import type { orders } from '../../../src/views/orders.js';
-import { openOrderViews, type OrderViews } from '../../../src/views/cache/order-views.js';
-import { logOf, openDatabase } from '../../support/database.js';
-import { states } from '../../order/examples.js';
-import { door } from '../../support/door.js';
-import { until } from '../../support/until.js';
 import { orderLog } from '../../../src/order-log.js';
+import type { OrderEvent } from '../../../src/order/events.js';
+import { toView } from '../../../src/order/view.js';
+import { openOrderViews, type OrderViews } from '../../../src/views/cache/order-views.js';
+import type { orders } from '../../../src/views/orders.js';
+import { states } from '../../order/examples.js';
+import { logOf, openDatabase } from '../../support/database.js';
+import { latch } from '../../support/latch.js';
+import { until } from '../../support/until.js';
 
 const database = await openDatabase();
 const { db } = database;
@@ -57,7 +57,7 @@ async function versionIn(views: OrderViews, orderId: string): Promise<number | u
   return (await views.read(orderId))?.version;
 }
 
-describe('a hot view', () => {
+describe('a cached view', () => {
   test('is read from MongoDB once', async () => {
     const views = await liveProcess();
     const orderId = randomUUID();
@@ -67,9 +67,9 @@ describe('a hot view', () => {
     expect(JSON.parse((await views.read(orderId))?.json ?? '')).toEqual({ ...view, orderId });
   });
 
-  test('shares a look at MongoDB with those that are read at the same time', async () => {
+  test('shares one query with the views that are read at the same time', async () => {
     const looks = { count: 0 };
-    const heard = hearing(countingReads(looks));
+    const heard = withReportedOrders(countingReads(looks));
     const views = await liveProcess(heard.db);
     const orderIds = Array.from({ length: 50 }, () => randomUUID());
     await Promise.all(orderIds.map((orderId) => write(logOf(states.confirmed, orderId))));
@@ -83,7 +83,7 @@ describe('a hot view', () => {
     expect(looks.count).toBeLessThan(15);
   });
 
-  test('is forgotten by every process when any of them writes it', async () => {
+  test('is dropped by every process when any of them writes it', async () => {
     const [one, other] = [await liveProcess(), await liveProcess()];
     const orderId = randomUUID();
     const log = logOf(states.refunded, orderId);
@@ -97,7 +97,7 @@ describe('a hot view', () => {
     }
   });
 
-  test('never gets older in a process, whoever writes and however many read', async () => {
+  test('never gets older within a process, whichever process writes and however many read', async () => {
     const views = await liveProcess();
     const orderId = randomUUID();
     const log = logOf(states.refunded, orderId);
@@ -121,12 +121,12 @@ describe('a hot view', () => {
     await reading;
   });
 
-  test('is never older than the version asked for, or one that was shown by other means', async () => {
+  test('is never older than the requested version, or than one that was shown by other means', async () => {
     const orderId = randomUUID();
     const log = logOf(states.confirmed, orderId);
     // Its stream seems live but reports no change of this order, so its cached view is stale.
-    const deaf = deafTo(orderId);
-    const views = await liveProcess(deaf);
+    const unaware = withoutChangesOf(orderId);
+    const views = await liveProcess(unaware);
     await write(log.slice(0, 1));
     await until(async () => expect(await isRemembered(views, orderId)).toBe(true));
     await write(log.slice(1, 2));
@@ -134,18 +134,18 @@ describe('a hot view', () => {
     expect((await views.read(orderId, 2))?.version).toBe(2);
     await write(log.slice(2, 3));
     expect(await versionIn(views, orderId)).toBe(2);
-    views.shown(orderId, 3);
+    views.seen(orderId, 3);
     expect(await versionIn(views, orderId)).toBe(3);
     await write(log.slice(3, 4));
     await views.reach(orderId, ({ version }) => version >= 4, 60_000);
     expect(await versionIn(views, orderId)).toBe(4);
   });
 
-  test('that was written while it was read is not remembered as it was', async () => {
+  test('is not kept if it was written while it was read', async () => {
     const orderId = randomUUID();
     const log = logOf(states.confirmed, orderId);
     const slow = slowReader(orderId);
-    const heard = hearing(slow.db);
+    const heard = withReportedOrders(slow.db);
     const views = await liveProcess(heard.db);
     await write(log.slice(0, 1));
     const reading = views.read(orderId);
@@ -156,13 +156,13 @@ describe('a hot view', () => {
     const marker = randomUUID();
     await write(logOf(states.reserving, marker));
     await until(async () => expect(heard.orderIds).toContain(marker));
-    slow.goOn();
+    slow.resume();
     await reading;
     await until(async () => expect(await versionIn(views, orderId)).toBe(2));
   });
 
   test('is not used while there is no change stream', async () => {
-    const views = processOf(streamless());
+    const views = processOf(withoutStream());
     const orderId = randomUUID();
     const log = logOf(states.confirmed, orderId);
     for (const event of log) {
@@ -174,7 +174,7 @@ describe('a hot view', () => {
   });
 
   test('is not used once the change stream is silent', async () => {
-    const stream = silent();
+    const stream = withSilentStream();
     const views = await liveProcess(stream.db, 1_500);
     const orderId = randomUUID();
     const log = logOf(states.confirmed, orderId);
@@ -193,7 +193,7 @@ describe('a hot view', () => {
     stream.end();
   });
 
-  test('is forgotten when the stream is killed, and remembered again by the next', async () => {
+  test('is dropped when the change stream is killed, and cached again with the next stream', async () => {
     const views = await liveProcess();
     const orderId = randomUUID();
     const log = logOf(states.confirmed, orderId);
@@ -205,11 +205,11 @@ describe('a hot view', () => {
     await until(async () => expect(await isRemembered(views, orderId)).toBe(true));
   });
 
-  test('that was read while there was no stream is not remembered by the next', async () => {
+  test('that was read while there was no stream is not kept by the next stream', async () => {
     const orderId = randomUUID();
     const log = logOf(states.confirmed, orderId);
     const slow = slowReader(orderId);
-    const stream = mortal(slow.db);
+    const stream = withStreamToEnd(slow.db);
     const views = await liveProcess(stream.db);
     await write(log.slice(0, 1));
     const reading = views.read(orderId);
@@ -220,7 +220,7 @@ describe('a hot view', () => {
       await views.read(randomUUID());
       expect(views.counts.bypasses).toBeGreaterThan(bypasses);
     });
-    slow.goOn();
+    slow.resume();
     expect((await reading)?.version).toBe(1);
     await write(log.slice(1));
     stream.revive();
@@ -230,7 +230,7 @@ describe('a hot view', () => {
     expect(await versionIn(views, orderId)).toBe(log.length);
   });
 
-  test('of a collection that was dropped is gone', async () => {
+  test('is dropped when its collection is dropped', async () => {
     const own = await openDatabase();
     try {
       const views = openOrderViews(own.db);
@@ -251,8 +251,8 @@ describe('a hot view', () => {
 describe('waiting for a view', () => {
   test.each([
     ['with a change stream', () => liveProcess()],
-    ['without one', async () => processOf(streamless())],
-  ])('ends when it is far enough, %s', async (_, open) => {
+    ['without one', async () => processOf(withoutStream())],
+  ])('ends when the view is far enough, %s', async (_, open) => {
     const views = await open();
     const orderId = randomUUID();
     const log = logOf(states.confirmed, orderId);
@@ -261,7 +261,7 @@ describe('waiting for a view', () => {
     expect(await waiting).toMatchObject({ version: 3 });
   });
 
-  test('looks at MongoDB once or twice where the stream tells', async () => {
+  test('queries MongoDB once or twice if the change stream reports the write', async () => {
     const looks = { count: 0 };
     const views = await liveProcess(countingReads(looks));
     const orderId = randomUUID();
@@ -275,7 +275,7 @@ describe('waiting for a view', () => {
     expect(looks.count).toBeLessThanOrEqual(2 + Math.floor((Date.now() - since) / 1_000));
   });
 
-  test('ends when time is up, with how far it is', async () => {
+  test('ends when the time is up, and returns how far the view is', async () => {
     const views = await liveProcess();
     const orderId = randomUUID();
     expect(await views.reach(orderId, () => true, 100)).toBeUndefined();
@@ -305,19 +305,19 @@ function withCommands(change: (body: object, send: Command) => Promise<Document>
   return Object.create(itsDb, { command: { value: command } });
 }
 
-function streamless(): Db {
+function withoutStream(): Db {
   return withCommands(() => Promise.reject(new Error('no streams here')));
 }
 
 /** A database whose change stream `end` ends. It cannot be opened again before `revive`. */
-function mortal(itsDb: Db) {
+function withStreamToEnd(itsDb: Db) {
   let isDead = false;
-  const mortalDb = withCommands(async (body, send) => {
+  const changed = withCommands(async (body, send) => {
     if (isDead) throw new Error('no streams here');
     return await send(body);
   }, itsDb);
   return {
-    db: mortalDb,
+    db: changed,
     end: () => {
       isDead = true;
     },
@@ -328,18 +328,18 @@ function mortal(itsDb: Db) {
 }
 
 /** A database whose change stream opens, answers once, and is silent from then on. */
-function silent() {
-  const ended = door();
+function withSilentStream() {
+  const ended = latch();
   let answers = 0;
   const withoutAnswer = withCommands(async (body, send) => {
-    if ('getMore' in body && ++answers > 1) await ended.passed;
+    if ('getMore' in body && ++answers > 1) await ended.opened;
     return await send(body);
   });
   return { db: withoutAnswer, end: ended.open };
 }
 
 /** The database, and the orders that its change stream has reported so far. */
-function hearing(itsDb: Db) {
+function withReportedOrders(itsDb: Db) {
   const orderIds = new Set<string>();
   const heardDb = withCommands(async (body, send) => {
     const reply = await send(body);
@@ -351,7 +351,7 @@ function hearing(itsDb: Db) {
 }
 
 /** A database whose change stream leaves out one order. */
-function deafTo(orderId: string): Db {
+function withoutChangesOf(orderId: string): Db {
   return withCommands(async (body, send) => {
     const reply = await send(body);
     const heard = (change: object) => Reflect.get(change, 'orderId') !== orderId;
@@ -361,7 +361,7 @@ function deafTo(orderId: string): Db {
 }
 
 function slowReader(orderId: string) {
-  const [read, opened_] = [door(), door()];
+  const [read, resumed] = [latch(), latch()];
   const slow = withOrders((collection) => {
     const find = collection.find.bind(collection) as (...args: unknown[]) => FindCursor<Document>;
     const held = (filter: object, options: object) => {
@@ -371,7 +371,7 @@ function slowReader(orderId: string) {
         const found = await toArray();
         if (JSON.stringify(filter).includes(orderId)) {
           read.open();
-          await opened_.passed;
+          await resumed.opened;
         }
         return found;
       };
@@ -379,7 +379,7 @@ function slowReader(orderId: string) {
     };
     Object.assign(collection, { find: held });
   });
-  return { db: slow, hasRead: read.passed, goOn: opened_.open };
+  return { db: slow, hasRead: read.opened, resume: resumed.open };
 }
 
 function countingReads(looks: { count: number }): Db {

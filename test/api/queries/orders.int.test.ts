@@ -1,13 +1,13 @@
 import { randomUUID } from 'node:crypto';
-import { forks } from '../../../src/log/journal/fork.js';
-import { logs } from '../../../src/logs.js';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { journal } from '../../../src/log/journal/journal.js';
 import { openAll } from '../../../src/access/persons/opening.js';
-import { orders } from '../../../src/views/orders.js';
-import { eventually, orderBody, placedOrder, startTestApi, type TestApi } from '../../support/api.js';
-import { until } from '../../support/until.js';
+import { forks } from '../../../src/log/journal/fork.js';
+import { journal } from '../../../src/log/journal/journal.js';
+import { logs } from '../../../src/logs.js';
 import { orderLog } from '../../../src/order-log.js';
+import { orders } from '../../../src/views/orders.js';
+import { orderBody, placedOrder, startTestApi, type TestApi } from '../../support/api.js';
+import { until } from '../../support/until.js';
 
 let api: TestApi;
 beforeAll(async () => {
@@ -19,7 +19,7 @@ afterAll(async () => {
 });
 
 describe('an order', () => {
-  test('is answered from its view, whole and without what is not public', async () => {
+  test('is answered from its view, whole but for what is not public', async () => {
     const orderId = await placedOrder(api, {
       customer: { id: 'c-1', name: 'Ada Example', email: 'ada@example.com' },
       shippingAddress: { street: 'Main St 1', city: 'Berlin', country: 'DE' },
@@ -40,7 +40,7 @@ describe('an order', () => {
     expect(body).toMatchObject({ orderId, status: 'confirmed', total: 4498, tags: ['gift'] });
   });
 
-  test('is not sent again while it is the same', async () => {
+  test('is answered 304 while it is unchanged', async () => {
     const orderId = await placedOrder(api);
     const etag = String((await api.get(`/v1/orders/${orderId}`)).headers['etag']);
     for (const tag of [etag, `W/${etag}`, `"0", ${etag}`, '*']) {
@@ -51,7 +51,7 @@ describe('an order', () => {
     expect((await api.get(`/v1/orders/${orderId}`, { 'if-none-match': etag })).status).toBe(200);
   });
 
-  test('is the same from its workflow', async () => {
+  test('is the same when it is read from its workflow', async () => {
     const orderId = await placedOrder(api);
     const view = await api.get(`/v1/orders/${orderId}`);
     const strong = await api.get(`/v1/orders/${orderId}?consistency=strong`);
@@ -59,7 +59,7 @@ describe('an order', () => {
     expect(strong.body).toEqual(view.body);
   });
 
-  test('says what it waits for: nothing but deadlines while it is at rest', async () => {
+  test('lists what it waits for: only deadlines while it is at rest', async () => {
     const orderId = await placedOrder(api);
     const { status, body } = await api.get(`/v1/orders/${orderId}/next`);
     expect({ status, body }).toMatchObject({
@@ -76,7 +76,7 @@ describe('an order', () => {
     expect((await api.get('/v1/orders/unknown/next')).status).toBe(404);
   });
 
-  test('is proven: history, journal and view agree, or what differs is told', async () => {
+  test('is proved: history, journal and view agree, or the answer lists the differences', async () => {
     const orderId = await placedOrder(api);
     const proof = await api.get(`/v1/orders/${orderId}/proof`);
     expect(proof).toMatchObject({
@@ -95,7 +95,7 @@ describe('an order', () => {
     expect((await api.get('/v1/orders/unknown/proof')).status).toBe(404);
   });
 
-  test('is waited for until its view has a version', async () => {
+  test('is answered once its view has the requested version', async () => {
     const orderId = await placedOrder(api);
     const { body } = await api.post(`/v1/orders/${orderId}/notes`, { body: { text: 'x' } });
     const reply = await api.get(`/v1/orders/${orderId}?minVersion=${body.version}`);
@@ -103,7 +103,7 @@ describe('an order', () => {
     expect(reply.body.version).toBeGreaterThanOrEqual(body.version);
   });
 
-  test('is not waited for for ever', async () => {
+  test('is answered 503 if its view does not reach the requested version in time', async () => {
     const orderId = await placedOrder(api);
     const reply = await api.get(`/v1/orders/${orderId}?minVersion=1000`);
     expect(reply).toMatchObject({ status: 503, body: { code: 'version_not_reached' } });
@@ -158,7 +158,7 @@ describe('the log of an order', () => {
     return { versions, next: body.nextCursor };
   }
 
-  test('is read on from a version that the view or the journal does not have yet', async () => {
+  test('can be read after a version that the view or the journal does not have yet', async () => {
     const orderId = await placedOrder(api);
     const { db } = api.mongo;
     const view = await orders(db).findOne({ _id: orderId });
@@ -175,7 +175,7 @@ describe('the log of an order', () => {
     expect(await pageOf(orderId, beyond)).toEqual({ versions: [], next: undefined });
   });
 
-  test('ends before an event that is not recorded yet, and goes on with it', async () => {
+  test('ends before an event that is not recorded yet, and continues with it later', async () => {
     const orderId = await placedOrder(api);
     await api.post(`/v1/orders/${orderId}/notes?consistency=projected`, { body: { text: 'x' } });
     expect(await pageOf(orderId)).toEqual({ versions: [1, 2, 3, 4, 5], next: undefined });
@@ -197,7 +197,7 @@ describe('the log of an order', () => {
     expect((await pageOf(orderId)).versions).toEqual([1, 2, 3, 4]);
   });
 
-  test('is read from where it begins in a journal that lost its first events for good', async () => {
+  test('begins with the first event left if the journal has lost the earlier ones for good', async () => {
     const orderId = await placedOrder(api);
     await journal(orderLog, api.mongo.db).deleteOne({ _id: `${orderId}:1` });
     expect(await pageOf(orderId, '?limit=1')).toEqual({ versions: [2], next: '2' });
@@ -206,7 +206,7 @@ describe('the log of an order', () => {
 });
 
 describe('stock', () => {
-  test('nobody has touched is what the sandbox has', async () => {
+  test('that was never set is what the sandbox starts with', async () => {
     expect((await api.get('/v1/stock/FRESH-1')).body).toEqual({ sku: 'FRESH-1', onHand: 1_000, reserved: 0 });
     expect((await api.get('/v1/stock/OUT-1')).body).toEqual({ sku: 'OUT-1', onHand: 0, reserved: 0 });
   });
@@ -229,14 +229,15 @@ describe('stock', () => {
 });
 
 describe('operations', () => {
-  test('the process lives, and can do all of its work', async () => {
+  test('the process is live, and ready for all of its work', async () => {
     expect(await api.get('/health/live')).toMatchObject({ status: 200, body: { status: 'live' } });
-    const reply = await eventually(async () => {
+    const reply = await until(async () => {
       const ready = await api.get('/health/ready');
       // No process of the role feed runs here.
       const isMissing = ({ name, status }: { name: string; status: string }) =>
         status !== 'up' && name !== 'feed' && name !== 'reconciliation';
-      return ready.body.dependencies.some(isMissing) ? undefined : ready;
+      expect(ready.body.dependencies.filter(isMissing)).toEqual([]);
+      return ready;
     });
     expect(reply).toMatchObject({ status: 200, body: { roles: { write: 'ready', read: 'ready' } } });
     const names = reply.body.dependencies.map(({ name }: { name: string }) => name);
@@ -267,7 +268,7 @@ describe('operations', () => {
     );
   });
 
-  test('every route is described, with every status it answers', async () => {
+  test('every route is described, with every status that it answers with', async () => {
     const { body } = await api.get('/openapi.json');
     expect(body.openapi).toBe('3.1.0');
     expect(Object.keys(body.paths)).toEqual(
@@ -303,7 +304,7 @@ describe('operations', () => {
     expect(JSON.stringify(body)).not.toContain('schema-0');
   });
 
-  test('the reference needs nothing from elsewhere', async () => {
+  test('the reference loads nothing from elsewhere', async () => {
     const { status, body } = await api.get('/docs/');
     expect(status).toBe(200);
     const sources = [...String(body).matchAll(/(?:src|href)="([^"]+)"/g)].map(([, url = '']) => url);
@@ -313,7 +314,7 @@ describe('operations', () => {
   });
 });
 
-test('an order that was accepted is known at once', async () => {
+test('an order is known as soon as it is accepted', async () => {
   const { body } = await api.post('/v1/orders', { body: orderBody() });
   const reply = await api.get(`/v1/orders/${body.orderId}`);
   expect(reply).toMatchObject({ status: 200, body: { orderId: body.orderId } });

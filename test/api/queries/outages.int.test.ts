@@ -1,7 +1,7 @@
-import { workflowId } from '../../../src/order-log.js';
 import { randomUUID } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { workflowId } from '../../../src/order-log.js';
 import {
   orderBody,
   placedOrder,
@@ -47,7 +47,7 @@ describe('with MongoDB away', () => {
     cut = await apiWith(awayMongo);
   });
 
-  test('orders are created, also those with an id or a key', async () => {
+  test('orders are created, also with an id or a key', async () => {
     for (const [body, headers] of [
       [orderBody(), {}],
       [orderBody({ id: randomUUID() }), {}],
@@ -65,7 +65,7 @@ describe('with MongoDB away', () => {
     expect(projected).toMatchObject({ status: 200, headers: { projected: 'false' } });
   });
 
-  test('an order is read from its workflow, and an unknown one is not called unknown', async () => {
+  test('an order is read from its workflow, and an unknown order gets 503 instead of 404', async () => {
     // A busy worker may be late with its answer: then the history is read.
     await until(async () =>
       expect(await cut.get(`/v1/orders/${orderId}`)).toMatchObject({
@@ -101,7 +101,7 @@ describe('with MongoDB away', () => {
   });
 });
 
-describe('with a MongoDB that stands still', () => {
+describe('with a MongoDB that hangs', () => {
   let mongodb: BreakableServer;
   let stuck: TestApi;
   beforeAll(async () => {
@@ -129,7 +129,7 @@ describe('with a MongoDB that stands still', () => {
     return reply;
   }
 
-  test('all that is asked is answered in its time', async () => {
+  test('every request is answered in its time', async () => {
     const unread = await placedOrder(stuck);
     mongodb.freeze();
     const [order, metrics, ready, waited, projected, stock] = await Promise.all([
@@ -157,14 +157,14 @@ describe('with a MongoDB that stands still', () => {
   });
 });
 
-describe('with the key store alone away', () => {
+describe('with only the key store away', () => {
   let cut: TestApi;
   beforeAll(async () => {
     const { mongodb } = api.config;
     cut = await apiWith({ MONGODB_URI: mongodb.uri, KEYS_MONGODB_URI: awayMongo.MONGODB_URI });
   });
 
-  test('an order is read with its person sealed, which is said, and kept by no cache', async () => {
+  test('an order is read with its person sealed, which the answer says, and no cache keeps it', async () => {
     const order = await api.get(`/v1/orders/${orderId}`);
     expect(order.headers).not.toHaveProperty('persons');
     const sealed = await until(async () => {
@@ -182,7 +182,7 @@ describe('with the key store alone away', () => {
     });
   });
 
-  test('orders are created, and go on when a process of that machine brings their keys to the store', async () => {
+  test('orders are created, and are processed once a process of that machine has stored their keys', async () => {
     const customer = { id: `c-${randomUUID()}`, name: 'Grace Away', email: 'grace@away.example' };
     const { status, body } = await cut.post('/v1/orders', { body: orderBody({ customer }) });
     expect(status).toBe(201);
@@ -210,7 +210,7 @@ describe('with Temporal away', () => {
     expect((await cut.get(`/v1/orders/${orderId}/events`)).status).toBe(200);
   });
 
-  test('an unknown order is not called unknown, and a strong read is unavailable', async () => {
+  test('an unknown order gets 503 instead of 404, and a strong read is unavailable', async () => {
     for (const path of [`/v1/orders/${randomUUID()}`, `/v1/orders/${orderId}?consistency=strong`]) {
       expect(await cut.get(path)).toMatchObject({ status: 503, body: { code: 'temporal_unavailable' } });
     }
@@ -229,7 +229,7 @@ describe('with Temporal away', () => {
     }
   });
 
-  test('a process that writes is not ready; one that only reads is', async () => {
+  test('a process that writes is not ready, and one that only reads is ready', async () => {
     await until(async () =>
       expect(await cut.get('/health/ready')).toMatchObject({
         status: 503,
@@ -269,7 +269,7 @@ describe('with no workers', () => {
     expect(log).toMatchObject({ status: 200, body: { data: [] } });
   });
 
-  test('the outcome of a command is unknown, and known when they are back', async () => {
+  test('the outcome of a command is unknown until workers are back', async () => {
     const { body } = await idle.post('/v1/orders', { body: orderBody() });
     const path = `/v1/orders/${body.orderId}/notes`;
     const sent = { body: { text: 'x' }, headers: { 'idempotency-key': randomUUID() } };

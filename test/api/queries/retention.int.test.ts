@@ -1,32 +1,32 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { openAll } from '../../../src/access/persons/opening.js';
-import { workflowId, orderLog } from '../../../src/order-log.js';
 import { readFeed } from '../../../src/log/feed/feed.js';
-import { journal } from '../../../src/log/journal/journal.js';
 import { runSequencer } from '../../../src/log/feed/sequencer.js';
+import { journal } from '../../../src/log/journal/journal.js';
+import { workflowId, orderLog } from '../../../src/order-log.js';
 import { isFinished } from '../../../src/order/order.js';
+import { Orders } from '../../log/workflow/support.js';
 import { orderBody, type Reply, startTestApi, type TestApi } from '../../support/api.js';
 import { deleteHistory } from '../../support/retention.js';
 import { until } from '../../support/until.js';
-import { Orders } from '../../log/workflow/support.js';
 
 describe('an order', () => {
-  test('does not close before the journal has all of it', async () => {
+  test('does not close before the journal has all of its events', async () => {
     const orders = await Orders.open();
     let isJournalDown = false;
-    orders.world.record = async () => {
+    orders.activities.record = async () => {
       if (isJournalDown) throw new Error('the journal is away');
     };
-    orders.world.on('authorize', async () => {
+    orders.activities.on('authorize', async () => {
       isJournalDown = true;
       return { type: 'declined', code: 'no_funds' };
     });
     const { order } = await orders.start();
     // The order is rejected and its stock released, but these events are not recorded.
     await order.until((state) => state.order.status === 'rejected' && state.unrecorded > 0);
-    const tried = orders.world.steps.length;
-    await until(async () => expect(orders.world.steps.length).toBeGreaterThan(tried + 1));
+    const tried = orders.activities.steps.length;
+    await until(async () => expect(orders.activities.steps.length).toBeGreaterThan(tried + 1));
     expect((await order.handle.describe()).status.name).toBe('RUNNING');
     isJournalDown = false;
     await order.handle.result();
@@ -35,7 +35,7 @@ describe('an order', () => {
       unrecorded: 0,
       isFinished: true,
     });
-    const recorded = orders.world.recorded().map(({ version }) => version);
+    const recorded = orders.activities.recorded().map(({ version }) => version);
     expect(recorded).toEqual(Array.from({ length: state.order.version }, (_, index) => index + 1));
     await orders.close();
   });
@@ -86,7 +86,7 @@ describe('an order whose history is gone', () => {
     await api.close();
   });
 
-  test('is read, listed and told as before', async () => {
+  test('is read, listed and searched as before', async () => {
     expect((await api.get(path)).body).toEqual(before.order.body);
     const { data } = (await api.get('/v1/orders?status=completed')).body;
     expect(data).toEqual([before.order.body]);
@@ -97,7 +97,7 @@ describe('an order whose history is gone', () => {
     expect(feed.value).toEqual(log);
   });
 
-  test('is told as it was, and what changed', async () => {
+  test('is shown as it was, with its changes', async () => {
     const { version } = before.order.body;
     expect((await api.get(`${path}?version=${version}`)).body).toEqual(before.order.body);
     expect((await api.get(`${path}?version=1`)).body).toMatchObject({ version: 1, status: 'pending' });
@@ -105,20 +105,20 @@ describe('an order whose history is gone', () => {
     expect((await api.get(`${path}/diff`)).body).toMatchObject({ from: 1, to: version });
   });
 
-  test('is not asked of a workflow: the strong query answers from the view and says so', async () => {
+  test('is not read from a workflow: a strong read is answered from the view, and says so', async () => {
     const { status, headers, body: found } = await api.get(`${path}?consistency=strong`);
     expect({ status, servedBy: headers['served-by'] }).toEqual({ status: 200, servedBy: 'view' });
     expect(found).toEqual(before.order.body);
   });
 
-  test('has no log in Temporal, which is told from there being no such order', async () => {
+  test('has no log in Temporal, and its answer differs from that of an unknown order', async () => {
     const gone = await api.get(`${path}/events?source=history`);
     expect(gone).toMatchObject({ status: 404, body: { code: 'history_not_kept' } });
     const unknown = await api.get(`/v1/orders/${randomUUID()}/events?source=history`);
     expect(unknown).toMatchObject({ status: 404, body: { code: 'order_not_found' } });
   });
 
-  test('is not started again by the create that made it, nor is its key given to another', async () => {
+  test('is not started again by the create that made it, and its key is not given to another order', async () => {
     const again = await api.post('/v1/orders', { body, headers: { 'idempotency-key': key } });
     expect(again).toMatchObject({
       status: 201,
@@ -130,7 +130,7 @@ describe('an order whose history is gone', () => {
     await expect(api.client.workflow.getHandle(workflowId(orderId)).describe()).rejects.toThrow('not found');
   });
 
-  test('takes no new command, and answers one it took as it did', async () => {
+  test('takes no new command, and answers an old one as it did', async () => {
     const { version, status: orderStatus } = before.order.body;
     const late = await api.post(`${path}/notes`, { body: { text: 'too late' } });
     expect(late).toMatchObject({

@@ -16,7 +16,7 @@ afterAll(async () => {
   await api.close();
 });
 
-test('a query that MongoDB gives up is called too slow, and not an outage', async () => {
+test('a query that takes MongoDB too long is answered as too slow, not as an outage', async () => {
   const { status, headers, body } = await api.get('/v1/orders');
   expect({ status, code: body.code }).toEqual({ status: 503, code: 'query_too_slow' });
   expect(Number(headers['retry-after'])).toBeGreaterThan(0);

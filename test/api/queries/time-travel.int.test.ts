@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { journal } from '../../../src/log/journal/journal.js';
-import { orderBody, placedOrder, type Reply, startTestApi, type TestApi } from '../../support/api.js';
 import { orderLog } from '../../../src/order-log.js';
+import { orderBody, placedOrder, type Reply, startTestApi, type TestApi } from '../../support/api.js';
 
 let api: TestApi;
 let orderId: string;
@@ -37,7 +37,7 @@ async function events() {
 }
 
 describe('an order as it was', () => {
-  test('behind a version is what its view was then, and no cache keeps its persons', async () => {
+  test('after a version is what its view was then, and is not cached because it shows persons', async () => {
     expect(seen.size).toBe(4);
     for (const [version, body] of seen) {
       const reply = await api.get(`/v1/orders/${orderId}?version=${version}`);
@@ -56,7 +56,7 @@ describe('an order as it was', () => {
     expect(unchanged).toMatchObject({ status: 304, body: '' });
   });
 
-  test('at a time is the order behind all that had happened by then', async () => {
+  test('at a time is the order after all events up to then', async () => {
     const log = await events();
     for (const { occurredAt } of log) {
       const known = log.filter((event: { occurredAt: string }) => event.occurredAt <= occurredAt);
@@ -65,7 +65,7 @@ describe('an order as it was', () => {
     }
   });
 
-  test('at a time is not for good while nothing later is known', async () => {
+  test('at a time is cached only once a later event is known', async () => {
     const now = await api.get(`/v1/orders/${orderId}?at=${new Date().toISOString()}`);
     expect(now).toMatchObject({ status: 200, headers: { 'cache-control': 'no-cache' } });
     const [first] = await events();
@@ -89,18 +89,18 @@ describe('an order as it was', () => {
     ['version=1&at=2026-01-01', 400, 'invalid_request'],
     ['version=1&consistency=strong', 400, 'invalid_request'],
     ['at=2026-01-01&minVersion=1', 400, 'invalid_request'],
-  ])('that cannot be is refused: %s', async (query, status, code) => {
+  ])('is refused for an impossible point: %s', async (query, status, code) => {
     const reply = await api.get(`/v1/orders/${orderId}?${query}`);
     expect(reply).toMatchObject({ status, body: { code } });
     if (status === 400) expect(reply.body.errors).toHaveLength(1);
   });
 
-  test('of a version that is not there yet is told how far the order is', async () => {
+  test('at a version that does not exist yet is refused with the order’s current version', async () => {
     const { body } = await api.get(`/v1/orders/${orderId}?version=1000`);
     expect(body.version).toBe(Math.max(...seen.keys()));
   });
 
-  test('of an unknown order is unknown, and one that is only accepted is not called so', async () => {
+  test('is not found for an unknown order, and not recorded yet for one that was just accepted', async () => {
     for (const query of ['?version=1', '?at=2026-01-01', '/diff']) {
       const unknown = await api.get(`/v1/orders/${randomUUID()}${query}`);
       expect(unknown).toMatchObject({ status: 404, body: { code: 'order_not_found' } });
@@ -125,7 +125,7 @@ describe('an order as it was', () => {
 });
 
 describe('a diff', () => {
-  test('tells what changed, by which event, whose, when and why', async () => {
+  test('shows what changed, by which event, by whom, when and why', async () => {
     const log = await events();
     const held = log.find(({ type }: { type: string }) => type === 'OrderHeld');
     const { status, body } = await api.get(
@@ -147,7 +147,7 @@ describe('a diff', () => {
     });
   });
 
-  test('goes from the first version to the latest by default, and leaves out what was undone', async () => {
+  test('goes from the first version to the latest by default, and omits changes that were reverted', async () => {
     const { body } = await api.get(`/v1/orders/${orderId}/diff`);
     expect(body).toMatchObject({ from: 1, to: Math.max(...seen.keys()) });
     expect(body.changes).toContainEqual({ path: '/status', before: 'pending', after: 'confirmed' });
@@ -161,18 +161,18 @@ describe('a diff', () => {
     ['to=1000', 404, 'version_not_found'],
     ['from=1000', 404, 'version_not_found'],
     ['since=1', 400, 'invalid_request'],
-  ])('that cannot be is refused: %s', async (query, status, code) => {
+  ])('is refused for impossible versions: %s', async (query, status, code) => {
     const reply = await api.get(`/v1/orders/${orderId}/diff?${query}`);
     expect(reply).toMatchObject({ status, body: { code } });
   });
 });
 
-describe('a log with an event that nobody can read', () => {
+describe('a log with an unreadable event', () => {
   test.each([
-    ['its type is none that there is', { $set: { type: 'Nonsense' } }],
+    ['its type is unknown', { $set: { type: 'Nonsense' } }],
     ['a newer version wrote it', { $set: { schemaVersion: 99 } }],
     ['its data is gone', { $unset: { data: '' as const } }],
-  ])('is told up to there, and beyond it is said why not: %s', async (_, change) => {
+  ])('is shown up to that event, and the answer says why not further: %s', async (_, change) => {
     const own = await placedOrder(api);
     const path = `/v1/orders/${own}`;
     const unreadable = { status: 404, body: { code: 'log_unreadable' } };
@@ -186,7 +186,7 @@ describe('a log with an event that nobody can read', () => {
     expect((await api.get(`${path}/events`)).body.data).toHaveLength(4);
   });
 
-  test('is no log where a history is asked for', async () => {
+  test('is refused when its history is requested', async () => {
     const own = randomUUID();
     await api.client.workflow.start('order', {
       workflowId: `order-${own}`,

@@ -2,8 +2,8 @@ import { createRequire } from 'node:module';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Ajv } from 'ajv';
 import { commands } from '../../../src/api/commands/table.js';
-import { registerDocs } from '../../../src/api/reference/docs.js';
 import type { Http } from '../../../src/api/http.js';
+import { registerDocs } from '../../../src/api/reference/docs.js';
 import { createHttp } from '../../../src/api/server.js';
 import { cloudEventOf, cloudEventType } from '../../../src/delivery/cloud-events.js';
 import { schemaVersions, type StoredEvent } from '../../../src/order/events.js';
@@ -44,7 +44,7 @@ const today = [...(await goldenEvents())]
     Object.entries(schemaVersions).some(([t, v]) => t === type && v === schemaVersion),
   );
 
-test('the AsyncAPI document is one of AsyncAPI 3', () => {
+test('the AsyncAPI document is valid AsyncAPI 3', () => {
   const isValid = ajv.validate(schema, document);
   expect(ajv.errors).toBeNull();
   expect(isValid).toBe(true);
@@ -69,7 +69,7 @@ test('each channel has every event, by name', () => {
 describe.each(today.map((event) => [event.type, event] as const))('%s', (type, event: StoredEvent) => {
   const positioned = { ...event, position: 7, recordedAt: event.occurredAt };
 
-  test('is as the document says, in the feed and as a CloudEvent', () => {
+  test('has the shape that the document describes, in the feed and as a CloudEvent', () => {
     expect(refusals(type, positioned)).toEqual([]);
     expect(refusals(`${type}.record`, positioned)).toEqual([]);
     for (const payload of ['thin', 'event'] as const) {
@@ -78,7 +78,7 @@ describe.each(today.map((event) => [event.type, event] as const))('%s', (type, e
     }
   });
 
-  test('is refused with a member that it does not have', () => {
+  test('is refused with a member that the document lacks', () => {
     expect(refusals(type, { ...positioned, data: { ...event.data, other: 1 } })).not.toEqual([]);
   });
 });

@@ -1,10 +1,10 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import type { Http } from '../../../src/api/http.js';
 import { registerDocs } from '../../../src/api/reference/docs.js';
 import { eventSchemas } from '../../../src/api/reference/event-schemas.js';
 import { problems } from '../../../src/api/reference/problems.js';
-import type { Http } from '../../../src/api/http.js';
 import { createHttp } from '../../../src/api/server.js';
 import { eventMeanings, type EventType, schemaVersions } from '../../../src/order/events.js';
 import { createLogger } from '../../../src/server/logging/logger.js';
@@ -32,12 +32,12 @@ const thrown = new Set(
 );
 
 describe('every problem', () => {
-  test('that the sources give has a page of cause and remedy', () => {
+  test('in the sources has a page with its cause and remedy', () => {
     expect(thrown.size).toBeGreaterThan(60);
     expect([...thrown].filter((code) => !Object.hasOwn(problems, code)).toSorted()).toEqual([]);
   });
 
-  test('that has a page is given by the sources', () => {
+  test('with a page occurs in the sources', () => {
     const all = sources.join('\n');
     expect(Object.keys(problems).filter((code) => !all.includes(`'${code}'`))).toEqual([]);
   });
@@ -47,7 +47,7 @@ describe('every problem', () => {
   });
 });
 
-test('the reference says of each event when it happens, and the docs list the same', () => {
+test('the reference says for each event when it happens, and the docs have the same list', () => {
   const docs = readFileSync('docs/reference/events.md', 'utf8');
   const rows = docs.split('\n').filter((line) => line.startsWith('| `'));
   expect(
@@ -83,7 +83,7 @@ describe('the pages of the reference', () => {
   });
   afterAll(() => app.close());
 
-  test('ask nobody else for fonts, code or numbers', async () => {
+  test('load no fonts, code or numbers from elsewhere', async () => {
     const { body } = await app.inject('/docs/js/start.js');
     const [, configuration = ''] = /createApiReference\('#app', (.*)\)/.exec(body) ?? [];
     expect(JSON.parse(configuration)).toMatchObject({
@@ -93,7 +93,7 @@ describe('the pages of the reference', () => {
     });
   });
 
-  test('of problems are at the address that each names', async () => {
+  test('of problems are at the address in each problem’s type', async () => {
     const refused = (await app.inject('/nothing')).json<{ code: string; help: string }>();
     expect(refused).toMatchObject({ code: 'unknown_path', help: '/docs/problems/unknown_path' });
     const page = await app.inject(refused.help);
@@ -103,7 +103,7 @@ describe('the pages of the reference', () => {
     expect(page.body).toContain('There is no such route');
   });
 
-  test('of problems are listed, and no other has one', async () => {
+  test('of problems list those problems, and no others', async () => {
     const { body } = await app.inject('/docs/problems/');
     for (const code of Object.keys(problems)) expect(body).toContain(`<a href="${code}">${code}</a>`);
     expect(await app.inject('/docs/problems/toString')).toMatchObject({ statusCode: 404 });

@@ -16,8 +16,8 @@ export type BareOrders = {
    */
   readonly run: (phases: readonly Phase[], count: number, atOnce: number) => Promise<Block>;
   /**
-   * The same up to the end of the first phase. `start` times only the start; `first` includes the
-   * first phase.
+   * Runs workflows up to the end of the first phase. `start` times only the start, and `first` the
+   * start and the first phase.
    */
   readonly open: (
     phases: readonly Phase[],

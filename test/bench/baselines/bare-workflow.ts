@@ -3,7 +3,9 @@ import type { Phase } from './bare-messages.js';
 
 const { nothing } = proxyActivities<{ nothing(): Promise<void> }>({ startToCloseTimeout: '10s' });
 
-/** Begins with the first phase; each update starts the next. It stays open, as an order does. */
+/**
+ * Runs the first phase, and then one more phase for each update. It stays open, as an order does.
+ */
 export async function bare(phases: readonly Phase[]): Promise<void> {
   setHandler(defineUpdate<void, [number]>('begin'), (phase) => void perform(phases[phase] ?? []));
   await perform(phases[0] ?? []);

@@ -1,19 +1,19 @@
 import type { Db } from 'mongodb';
-import type { OrderEvent } from '../../../src/order/events.js';
 import { feedState } from '../../../src/log/feed/generations.js';
 import { ensureJournalIndexes, type JournalDocument, journal } from '../../../src/log/journal/journal.js';
 import { ensureStateViewIndexes } from '../../../src/log/journal/state-view.js';
-import { type OrderDocument, orders, ordersVersion, toDocument } from '../../../src/views/orders.js';
 import { noteFirstVersion } from '../../../src/log/views/rebuilding/store-rebuild.js';
-import { rebuild } from '../../../src/log/views/rebuilding/rebuild.js';
+import { orderLog } from '../../../src/order-log.js';
+import type { OrderEvent } from '../../../src/order/events.js';
+import { type OrderDocument, orders, ordersVersion, toDocument } from '../../../src/views/orders.js';
+import { rebuild } from '../../../src/log/views/rebuilding/rebuild-view.js';
 import { views } from '../../../src/views/views.js';
 import { create, deliver, dispatch, hold, release, ship, Story } from './story.js';
-import { orderLog } from '../../../src/order-log.js';
 
 /** Orders that were in the database before anything was measured. */
 export interface Dataset {
   readonly orderIds: readonly string[];
-  /** with this status, in the order of a list by `-createdAt` */
+  /** the number of completed orders */
   readonly completed: number;
   /** events in the journal, at positions 1, 2, 3 … */
   readonly events: number;
@@ -24,9 +24,8 @@ const firstOrderAt = Date.UTC(2026, 0, 1);
 const apartMs = 60_000;
 
 /**
- * Fills an empty database: four orders of five are completed, with two holds on their way (14
- * events), one is confirmed and open (4 events). The product's own functions make journal and
- * views.
+ * Fills an empty database. Of five orders, four are completed after two holds (14 events), and one
+ * is confirmed and open (4 events). The product's own functions make journal and views.
  */
 export async function fill(db: Db, count: number, note: (text: string) => void): Promise<Dataset> {
   const orderIds: string[] = [];

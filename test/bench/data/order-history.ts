@@ -1,7 +1,7 @@
-import { workflowId } from '../../../src/order-log.js';
 import { setTimeout } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
 import proto from '@temporalio/proto';
+import { workflowId } from '../../../src/order-log.js';
 import type { Phase } from '../baselines/bare-messages.js';
 import type { HttpConnection } from '../harness/http-connection.js';
 import { complete } from './order-over-http.js';

@@ -6,7 +6,7 @@ interface Answer {
   readonly orderId: string;
   readonly version: number;
   readonly status: string;
-  /** the state that was awaited */
+  /** the state of the order at the end of the wait */
   readonly reached?: { readonly status: string };
 }
 
@@ -17,13 +17,13 @@ function withKey(more: Readonly<Record<string, string>> = {}): Readonly<Record<s
   return { 'idempotency-key': randomUUID(), ...more };
 }
 
-/** Creates an order. Answered when it is accepted. */
+/** Creates an order, and returns once it is accepted. */
 export async function accept(api: HttpConnection): Promise<string> {
   const { orderId } = await api.post<Answer>('/v1/orders', orderBody((created += 1)), withKey(), 201);
   return orderId;
 }
 
-/** Creates an order. Answered when the view shows that it is confirmed. */
+/** Creates an order, and returns once the view shows that it is confirmed. */
 export async function confirm(api: HttpConnection): Promise<string> {
   const body = orderBody((created += 1));
   const { orderId, reached } = await api.post<Answer>('/v1/orders', body, withKey(WAIT), 201);
@@ -44,9 +44,7 @@ export async function untilConfirmed(api: HttpConnection, orderId: string): Prom
   }
 }
 
-/**
- * From create to completed. @param settle is waited for after each command, for nothing by default
- */
+/** Takes an order from create to completed. @param settle is awaited after each command */
 export async function complete(
   api: HttpConnection,
   settle: (orderId: string) => Promise<void> = async () => undefined,

@@ -8,10 +8,10 @@ import type { BareApi, BareOrders, Phase } from '../baselines/bare-messages.js';
 import { type Dataset, fill } from '../data/dataset.js';
 import { orderShape } from '../data/order-history.js';
 import { HttpConnection } from './http-connection.js';
-import type { Judged } from './result.js';
 import { type Offer, type Remote, startRemote } from './remote.js';
+import type { Judged } from './result.js';
 
-/** One subject: what is measured, and against what. */
+/** What is measured: one subject with its baseline. */
 export interface Measurement {
   readonly name: string;
   /** whether it uses the `dataset` */
@@ -35,7 +35,7 @@ export interface Bench extends BenchOptions {
   readonly temporalAddress: string;
   readonly mongodbUri: string;
   readonly temporal: Client;
-  /** the product's */
+  /** the database of the product */
   readonly db: Db;
   /** shows progress in a few words */
   readonly note: (text: string) => void;
@@ -70,7 +70,7 @@ export interface Bench extends BenchOptions {
     count: number,
     headers?: Readonly<Record<string, string>>,
   ): Promise<readonly [HttpConnection, ...HttpConnection[]]>;
-  /** Ends everything that keeps running between measurements, except the servers. */
+  /** Ends everything that runs from one measurement to the next, except the servers. */
   alone(): Promise<void>;
   /** Calls `end` when the measurement ends; the last one added is called first. */
   atEnd(end: () => void | Promise<void>): void;

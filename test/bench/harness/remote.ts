@@ -61,7 +61,7 @@ export async function startRemote<O extends Offer>(
   await call('ready', []);
   return {
     pid: child.pid ?? 0,
-    // The promise of what the function of this name resolves to, in the process that offers it.
+    // Calls the function of this name in the other process, and resolves to its result.
     call: <N extends keyof O & string>(name: N, ...args: Parameters<O[N]>) =>
       call(name, args) as ReturnType<O[N]>,
     async stop() {

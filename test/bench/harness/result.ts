@@ -5,7 +5,7 @@ export interface Result {
   readonly name: string;
   readonly value: number;
   readonly unit: string;
-  /** the raw limit, in the same unit */
+  /** what the baseline reached, in the same unit */
   readonly baseline: number | null;
   /** value / baseline */
   readonly ratio: number | null;

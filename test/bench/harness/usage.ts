@@ -23,10 +23,10 @@ export async function residentMemoryOf(pid: number): Promise<number> {
   return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) * 1024;
 }
 
-/** Sent by every client of MongoDB, and by `commandsSent`. */
+/** Every client of MongoDB sends these commands, and so does `commandsSent` itself. */
 const notCounted = ['hello', 'isMaster', 'serverStatus'];
 
-/** Commands that a MongoDB server was sent so far, without those of these names. */
+/** The number of commands that a MongoDB server has received, without those in `leftOut`. */
 export async function commandsSent(db: Db, ...leftOut: readonly string[]): Promise<number> {
   const { metrics } = await db.admin().serverStatus();
   const counts: Readonly<Record<string, { readonly total?: unknown }>> = metrics.commands;

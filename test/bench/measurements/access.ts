@@ -10,11 +10,11 @@ import { cpuOf } from '../harness/usage.js';
 
 const connections = 50;
 const hotOrders = 100;
-/** The goal of hot reads, against bare ones. */
+/** The goal for reads of cached orders, with a key against without. */
 const goal = { of: 'ratio', is: '≥', limit: 2 } as const;
 
 /**
- * The cost of a key for each request: an API with authentication against the same API without it.
+ * Measures the cost of a key for each request. The baseline is the same API without authentication.
  */
 export const access: Measurement = {
   name: 'access',
@@ -73,7 +73,7 @@ async function accepted(
   return [single('access.accept', product, 'ms of CPU', { baseline })];
 }
 
-/** `GET /v1/orders/{id}` of a hundred orders. */
+/** Measures `GET /v1/orders/{id}` of a hundred orders. */
 async function hot(
   bench: Bench,
   open: RoleProcess,
@@ -97,7 +97,7 @@ async function hot(
 }
 
 /**
- * The same of a hundred orders that were created over HTTP, whose persons are opened for the
+ * Measures `GET` of a hundred orders that were created over HTTP. Their persons are opened for the
  * client.
  */
 async function hotPersons(bench: Bench, guarded: RoleProcess): Promise<Judged> {

@@ -1,20 +1,20 @@
 import { once } from 'node:events';
 import { setTimeout } from 'node:timers/promises';
 import { journal } from '../../../src/log/journal/journal.js';
+import { orderLog } from '../../../src/order-log.js';
 import { complete } from '../data/order-over-http.js';
 import { untilCaughtUp } from '../data/projections.js';
 import type { Bench, Measurement } from '../harness/bench.js';
 import { openEventStream } from '../harness/event-stream.js';
 import type { HttpConnection } from '../harness/http-connection.js';
 import { block, percentileOf } from '../harness/interleave.js';
-import { orderLog } from '../../../src/order-log.js';
 
 const atOnce = 20;
 
 /**
- * From the recording of an event (`recordedAt`, taken before it is written) to its receipt over
- * `GET /v1/events/stream`, while orders come at half the rate that 20 at a time reach; against a
- * bare change stream of the journal, for the same events.
+ * Measures the time from the recording of an event (`recordedAt`, taken before it is written) to
+ * its receipt over `GET /v1/events/stream`. Orders come at half the rate that 20 at a time reach.
+ * The baseline is a bare change stream of the journal, for the same events.
  */
 export const feedLag: Measurement = {
   name: 'feed.lag',

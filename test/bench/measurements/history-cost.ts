@@ -3,8 +3,8 @@ import type { Measurement } from '../harness/bench.js';
 import { type Judged, single } from '../harness/result.js';
 
 /**
- * What an order costs Temporal from create to completed, against the design's budget. Exact: no
- * time is measured.
+ * Counts what an order costs Temporal from create to completed, and compares it with the design's
+ * budget. The result is exact, because no time is measured.
  */
 export const historyCosts: Measurement = {
   name: 'history.cost',

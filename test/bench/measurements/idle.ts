@@ -19,8 +19,8 @@ const UNUSED = { MONGODB_DB: 'unused', TEMPORAL_TASK_QUEUE: 'unused' };
 const SCHEDULED_ACTIONS = 2;
 
 /**
- * What the product costs while it is not used: all roles in one process. `getMore` awaits changes,
- * and is left out.
+ * Measures what the product costs while it is not used, with all roles in one process. `getMore` is
+ * left out, because it only waits for changes.
  */
 export const idle: Measurement = {
   name: 'idle',

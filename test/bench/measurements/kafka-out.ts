@@ -2,17 +2,17 @@ import { randomUUID } from 'node:crypto';
 import { Producer, stringSerializers } from '@platformatic/kafka';
 import type { Db } from 'mongodb';
 import { clientOptions } from '../../../src/delivery/kafka/connection.js';
-import { ensureTopics } from '../../../src/delivery/kafka/topics.js';
+import { kafkaRows } from '../../../src/delivery/kafka/publishing-progress.js';
 import { publishFeed } from '../../../src/delivery/kafka/publishing.js';
 import { textRecordOf } from '../../../src/delivery/kafka/records.js';
-import { kafkaRows } from '../../../src/delivery/kafka/publishing-progress.js';
 import { topicsOf } from '../../../src/delivery/kafka/settings.js';
+import { ensureTopics } from '../../../src/delivery/kafka/topics.js';
 import { readFeed } from '../../../src/log/feed/feed.js';
 import { FeedTail } from '../../../src/log/feed/tail.js';
-import { readConfig } from '../../../src/server/config.js';
-import { connectMongo } from '../../../src/server/connections.js';
 import { ensureJournalIndexes } from '../../../src/log/journal/journal.js';
 import { orderLog } from '../../../src/order-log.js';
+import { readConfig } from '../../../src/server/config.js';
+import { connectMongo } from '../../../src/server/connections.js';
 import { startBroker } from '../../support/kafka/broker.js';
 import { fillFeed } from '../../support/kafka/fill-feed.js';
 import { settingsOf } from '../../support/kafka/topics.js';
@@ -26,10 +26,10 @@ const AT_ONCE = 1_000;
 const TRANSACTION = 2_000;
 
 /**
- * The feed, from MongoDB to a topic, in transactions with their checkpoints; against a bare
- * producer that sends as many records of the same keys, headers and values: with Kafka's client as
- * its documentation says, idempotent, in transactions of the same size. The baseline reads nothing
- * and makes no records: it sends the first thousand again and again. If the process kept all
+ * Publishes the feed from MongoDB to a topic, in transactions with their checkpoints. The baseline
+ * is a bare producer that sends as many records of the same keys, headers and values. It uses
+ * Kafka's client as its documentation says, idempotent and with transactions of the same size. It
+ * reads nothing and makes no records, but sends the first thousand again and again. If it kept all
  * records, its garbage collection would slow down both sides.
  */
 export const kafkaOut: Measurement = {

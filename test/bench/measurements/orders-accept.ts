@@ -4,15 +4,15 @@ import { block, duration, interleave } from '../harness/interleave.js';
 import type { Judged } from '../harness/result.js';
 
 /**
- * POST → 201, one order at a time, each confirmed before the next; against `client.workflow.start`
- * in a bare client.
+ * Measures POST to 201, one order at a time, each confirmed before the next. The baseline is
+ * `client.workflow.start` in a bare client.
  */
 export const ordersAccept: Measurement = {
   name: 'orders.accept',
   run: async (bench) => [await measureAccept(bench, 'orders.accept', 1, 1.3)],
 };
 
-/** The same, 20 at a time. */
+/** Measures the same with 20 orders at a time. */
 export const ordersAcceptBusy: Measurement = {
   name: 'orders.accept.busy',
   run: async (bench) => [await measureAccept(bench, 'orders.accept.busy', 20, 1.5)],

@@ -1,12 +1,12 @@
 import { complete, confirm } from '../data/order-over-http.js';
-import type { HttpConnection } from '../harness/http-connection.js';
 import type { Bench, Measurement } from '../harness/bench.js';
+import type { HttpConnection } from '../harness/http-connection.js';
 import { type Block, block, duration, interleave } from '../harness/interleave.js';
 import type { Judged } from '../harness/result.js';
 
 /**
- * POST → confirmed and visible in the view, one order at a time; against the bare workflow up to
- * the same activity's end.
+ * Measures POST to confirmed and visible in the view, one order at a time. The baseline is the bare
+ * workflow up to the end of the same activity.
  */
 export const ordersConfirm: Measurement = {
   name: 'orders.confirm',
@@ -19,7 +19,8 @@ export const ordersConfirm: Measurement = {
 };
 
 /**
- * POST → completed and visible in the view, one order at a time; against the whole bare workflow.
+ * Measures POST to completed and visible in the view, one order at a time. The baseline is the
+ * whole bare workflow.
  */
 export const ordersComplete: Measurement = {
   name: 'orders.complete',

@@ -15,9 +15,9 @@ interface Processes {
 }
 
 /**
- * CPU of an order from create to completed, 20 at a time, by process; against the bare workflow of
- * the same shape. The feed and the views across orders are part of it. Also the commands that it
- * sends to MongoDB.
+ * Measures the CPU of an order from create to completed, by process, with 20 orders at a time, and
+ * the commands that it sends to MongoDB. The feed and the views across orders are included. The
+ * baseline is the bare workflow of the same shape.
  */
 export const ordersCpu: Measurement = {
   name: 'orders.cpu',

@@ -7,8 +7,8 @@ import { MB, residentMemoryOf } from '../harness/usage.js';
 const atOnce = 20;
 
 /**
- * Resident memory of a process with all roles that has completed a thousand orders; against a bare
- * worker and client.
+ * Measures the resident memory of a process with all roles after a thousand completed orders. The
+ * baseline is a bare worker and client.
  */
 export const ordersMemory: Measurement = {
   name: 'orders.memory',

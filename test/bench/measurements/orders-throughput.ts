@@ -5,8 +5,9 @@ import { block, interleave, rate } from '../harness/interleave.js';
 const atOnce = 20;
 
 /**
- * Orders from create to completed over HTTP, all roles in one process; against a bare SDK worker
- * and client with a workflow of the same start, updates and activities, which do nothing.
+ * Measures orders from create to completed over HTTP, with all roles in one process. The baseline
+ * is a bare SDK worker and client, with a workflow of the same start, updates and activities that
+ * do nothing.
  */
 export const ordersThroughput: Measurement = {
   name: 'orders.throughput',

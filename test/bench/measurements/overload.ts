@@ -10,10 +10,10 @@ import type { Bench, Measurement } from '../harness/bench.js';
 import type { HealthProbe } from '../harness/health-probe.js';
 import { type HttpAnswer, HttpConnection } from '../harness/http-connection.js';
 import { percentileOf } from '../harness/interleave.js';
-import { MB, residentMemoryOf } from '../harness/usage.js';
 import { offerLoad, type Served } from '../harness/offered-load.js';
 import type { Remote } from '../harness/remote.js';
 import { type Goal, type Judged, single } from '../harness/result.js';
+import { MB, residentMemoryOf } from '../harness/usage.js';
 
 const creators = 400;
 const readers = 100;
@@ -39,11 +39,13 @@ interface Mixed {
 }
 
 /**
- * Creates, pages of 200 orders and streams that are never read, together, beside a process that
- * keeps a core busy. What a few clients of each kind get that ask as fast as answers come is the
- * load that can be served; then ten times that is offered, answered or not. `overload.health` is
- * asked on `HEALTH_PORT`, and `overload.health.api` on the port of the API. The baseline of the
- * goodput, which is successes within 2 s, is the best of what was served before.
+ * Sends creates, requests pages of 200 orders, and opens streams that are never read, all beside a
+ * process that keeps a core busy. First, a few clients send as fast as they get answers: that rate
+ * is the load that can be served. Then ten times that rate is sent, whether it is answered or not.
+ *
+ * `overload.health` is requested on `HEALTH_PORT`, and `overload.health.api` on the port of the
+ * API. Goodput is the number of successes within 2 s. Its baseline is the best of what was served
+ * before.
  */
 export const overload: Measurement = {
   name: 'overload',

@@ -10,7 +10,8 @@ const connections = 20;
 const longTask = 50;
 
 /**
- * The page in a browser: how soon an order is visible, and whether scrolling the list is smooth.
+ * Measures the page in a browser: how soon an order is visible, and whether scrolling the list is
+ * smooth.
  */
 export const page: Measurement = {
   name: 'page',
@@ -81,7 +82,7 @@ async function scrolling(bench: Bench, tab: Page, address: string): Promise<Judg
   return single('page.scroll', longest, 'ms', { goal: { of: 'value', is: '≤', limit: longTask } });
 }
 
-/** The page of an order, which has the order in it, against the order alone. */
+/** Measures the page of an order, which contains the order. The baseline is the order alone. */
 async function answering(bench: Bench, address: string): Promise<Judged> {
   const opened = await bench.connect(address, connections);
   const { orderIds } = bench.dataset();

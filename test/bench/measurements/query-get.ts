@@ -7,8 +7,8 @@ const connections = 50;
 const hotOrders = 100;
 
 /**
- * `GET /v1/orders/{id}` of any order, on 50 connections; against fastify and `findOne` of the same
- * fields.
+ * Measures `GET /v1/orders/{id}` of any order, on 50 connections. The baseline is fastify with
+ * `findOne` of the same fields.
  */
 export const queryGet: Measurement = {
   name: 'query.get',
@@ -22,7 +22,7 @@ export const queryGet: Measurement = {
   ],
 };
 
-/** The same for a hundred orders that are read again and again. */
+/** Measures the same for a hundred orders that are read repeatedly. */
 export const queryGetHot: Measurement = {
   name: 'query.get.hot',
   needsDataset: true,

@@ -9,9 +9,9 @@ const widestPage = 200;
 const list = '/v1/orders?status=completed&sort=-createdAt';
 
 /**
- * A page of 50 completed orders, newest first, against fastify and `find` on the same index.
- * `query.list.deep` is the 1,000th page, or the last whole one if there are fewer, against the
- * first page.
+ * Measures a page of 50 completed orders, newest first. The baseline is fastify with `find` on the
+ * same index. `query.list.deep` is the 1,000th page, or the last whole one if there are fewer,
+ * against the first page.
  */
 export const queryList: Measurement = {
   name: 'query.list',

@@ -1,23 +1,23 @@
 import { setTimeout } from 'node:timers/promises';
 import type { Db } from 'mongodb';
-import { orderWorkflow, orderLog } from '../../../src/order-log.js';
 import { feedState } from '../../../src/log/feed/generations.js';
 import { journal } from '../../../src/log/journal/journal.js';
+import { orderWorkflow, orderLog } from '../../../src/order-log.js';
 import { complete } from '../data/order-over-http.js';
 import { rebuild, untilCaughtUp } from '../data/projections.js';
 import type { Bench, Measurement } from '../harness/bench.js';
 import { type Block, block, interleave } from '../harness/interleave.js';
 import { single } from '../harness/result.js';
 
-/** As many histories at once as the product reads. */
+/** The product reads this many histories at the same time. */
 const atOnce = 8;
 const LOOK_EVERY_MS = 100;
 
 /**
  * Rebuilds journal and view in an empty database from the histories of all orders that were
- * completed here, against a loop that fetches the same histories, as many at once. The product
- * keeps running from block to block, so that both sides are warm. Its feed follows during the
- * rebuild, as it does for a user. The loop starts once the feed has caught up.
+ * completed here. The baseline is a loop that fetches the same histories, as many at a time. The
+ * product keeps running from block to block, so that both sides are warm. Its feed follows during
+ * the rebuild, as it does for a user. The loop starts once the feed has caught up.
  */
 export const rebuildFromHistory: Measurement = {
   name: 'rebuild.history',

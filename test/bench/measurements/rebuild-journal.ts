@@ -1,17 +1,17 @@
 import { type JournalDocument, journal } from '../../../src/log/journal/journal.js';
+import { orderLog } from '../../../src/order-log.js';
 import { views } from '../../../src/views/views.js';
 import { rebuild } from '../data/projections.js';
 import type { Bench, Measurement } from '../harness/bench.js';
 import { type Block, interleave } from '../harness/interleave.js';
 import { single } from '../harness/result.js';
-import { orderLog } from '../../../src/order-log.js';
 
 const batchSize = 1_000;
 
 /**
- * Rebuilds of views from the whole journal, requested over HTTP: `orders`, and those across orders;
- * against a loop that reads the same journal with a cursor and writes what it reads to another
- * collection in bulk.
+ * Rebuilds views from the whole journal on requests over HTTP: `orders`, and those across orders.
+ * The baseline is a loop that reads the same journal with a cursor, and writes what it reads to
+ * another collection in bulk.
  */
 export const rebuildFromJournal: Measurement = {
   name: 'rebuild.journal',

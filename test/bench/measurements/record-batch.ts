@@ -1,26 +1,26 @@
 import { randomUUID } from 'node:crypto';
 import type { Db } from 'mongodb';
-import { createActivities } from '../../../workers/roles/activities.js';
+import { ensureJournalIndexes, type JournalDocument, journal } from '../../../src/log/journal/journal.js';
+import { ensureStateViewIndexes } from '../../../src/log/journal/state-view.js';
+import { orderLog } from '../../../src/order-log.js';
 import type { OrderEvent } from '../../../src/order/events.js';
 import { evolve } from '../../../src/order/evolve.js';
 import type { Order } from '../../../src/order/order.js';
-import { ensureJournalIndexes, type JournalDocument, journal } from '../../../src/log/journal/journal.js';
 import { readConfig } from '../../../src/server/config.js';
 import { connectMongo } from '../../../src/server/connections.js';
-import { ensureStateViewIndexes } from '../../../src/log/journal/state-view.js';
 import { type OrderDocument, orders, toDocument } from '../../../src/views/orders.js';
+import { createActivities } from '../../../workers/roles/activities.js';
 import { happyPath, Story } from '../data/story.js';
 import type { Bench, Measurement } from '../harness/bench.js';
 import { type Block, block, interleave, rate } from '../harness/interleave.js';
-import { orderLog } from '../../../src/order-log.js';
 
 const atOnce = 20;
 const durable = { writeConcern: { w: 'majority', journal: true } } as const;
 
 /**
- * Events of orders on the happy path, recorded step by step in journal and view, 20 orders at a
- * time; against the same documents, made in advance and written the same way: no reads, no folds.
- * Percentiles are of one step.
+ * Records events of orders on the happy path step by step in journal and view, 20 orders at a time.
+ * The baseline writes the same documents in the same way, but has made them in advance, without
+ * reads and folds. Percentiles are of one step.
  */
 export const recordBatch: Measurement = {
   name: 'record.batch',

@@ -1,17 +1,17 @@
 import { randomUUID } from 'node:crypto';
 import type { Db } from 'mongodb';
-import { createActivities } from '../../../workers/roles/activities.js';
 import { appendToJournal } from '../../../src/log/journal/append-to-journal.js';
+import { orderLog } from '../../../src/order-log.js';
 import { orders, toDocument } from '../../../src/views/orders.js';
+import { createActivities } from '../../../workers/roles/activities.js';
 import { create, hold, release, Story } from '../data/story.js';
 import type { Measurement } from '../harness/bench.js';
 import { type Block, block, duration, interleave } from '../harness/interleave.js';
 import { openDatabase } from './record-batch.js';
-import { orderLog } from '../../../src/order-log.js';
 
 const short = 10;
 
-/** One more event recorded in an order that has many; against an order that has ten. */
+/** Records one more event in an order that has many. The baseline is an order that has ten. */
 export const recordLong: Measurement = {
   name: 'record.long',
   async run(bench) {

@@ -18,8 +18,8 @@ import { type Block, duration, interleave } from '../harness/interleave.js';
 const AGAIN_MS = 5;
 
 /**
- * `npm start` with existing data, until it reports that it is ready, against Temporal and MongoDB
- * alone, started with the same arguments and data, until both can be used.
+ * Measures `npm start` with existing data until it reports that it is ready. The baseline is
+ * Temporal and MongoDB alone, with the same arguments and data, until both can be used.
  */
 export const startReady: Measurement = {
   name: 'start.ready',

@@ -12,10 +12,10 @@ const LOOK_EVERY_MS = 250;
 const NOTE_EVERY = 100_000;
 
 /**
- * The growth of the product's memory while it streams a million events to a slow reader and does
- * nothing else: its maximum, minus the maximum during the first fifth, when its heap has reached
- * its working size. The baseline is the size of what it sends, which is how much its memory would
- * grow if it did not wait for the reader.
+ * Measures the growth of the product's memory while it streams a million events to a slow reader
+ * and does nothing else: its maximum, minus the maximum during the first fifth, when its heap has
+ * reached its working size. The baseline is the size of what it sends, which is how much its memory
+ * would grow if it did not wait for the reader.
  */
 export const streamMemory: Measurement = {
   name: 'stream.memory',

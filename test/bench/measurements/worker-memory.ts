@@ -9,9 +9,9 @@ const atOnce = 20;
 const cached = 1_000;
 
 /**
- * Resident memory that a worker takes for each thousand orders that are confirmed, open and in its
- * cache; against a bare worker with workflows of the same shape. Each side runs in a new process
- * that was warmed up with some workflows.
+ * Measures the resident memory that a worker takes for each thousand orders that are confirmed,
+ * open and in its cache. The baseline is a bare worker with workflows of the same shape. Each side
+ * runs in a new process, after a warm-up with some workflows.
  */
 export const workerMemory: Measurement = {
   name: 'worker.memory',

@@ -38,7 +38,7 @@ async function failureOf(call: Promise<unknown>): Promise<Failure> {
 }
 
 test.each(['', '/', '/orders-api', '/orders-api/', '/a/b//'])(
-  'an API at the path %s is asked there',
+  'an API under the path %s is requested there',
   async (path) => {
     const asked: (string | undefined)[] = [];
     const address = await addressOf((request, response) => {
@@ -53,7 +53,7 @@ test.each(['', '/', '/orders-api', '/orders-api/', '/a/b//'])(
   },
 );
 
-test('whole numbers are read and printed to their last digit', async () => {
+test('integers are read and printed to the last digit', async () => {
   const text =
     '{"sum":36028797018963964,"minus":-9007199254740993,"small":9007199254740991,"rate":0.12345678901234566,' +
     '"text":"of 36028797018963964, \\"9007199254740993\\"","list":[9007199254740993]}';
@@ -64,7 +64,7 @@ test('whole numbers are read and printed to their last digit', async () => {
   expect(printExact(read)).toBe(text);
 });
 
-describe('what the API refuses becomes an exit code', () => {
+describe('a refusal of the API becomes an exit code', () => {
   test.each([
     [400, 2],
     [401, 2],
@@ -96,12 +96,12 @@ describe('what the API refuses becomes an exit code', () => {
     });
   });
 
-  test('an answer that is no problem+json, of a proxy for instance', async () => {
+  test('for an answer that is not problem+json, for example of a proxy', async () => {
     const api = await serving((_, response) => response.writeHead(502).end('<html>'));
     expect(await failureOf(api.get('/'))).toMatchObject({ exitCode: 4, details: { code: 'http_502' } });
   });
 
-  test('a refused connection: 4, with the address and how to start it', async () => {
+  test('for a refused connection: 4, with the address and how to start the API', async () => {
     const address = await addressOf(() => undefined);
     server?.close();
     const failure = await failureOf(connectApi(address).get('/'));
@@ -129,7 +129,7 @@ const pages: RequestListener = ({ url = '' }, response) => {
 };
 
 describe('following an order', () => {
-  test('goes on over pages, until what is waited for holds', async () => {
+  test('continues over pages until its condition holds', async () => {
     const seen: number[] = [];
     const { order, reached } = await until(
       await serving(pages),
@@ -150,7 +150,7 @@ describe('following an order', () => {
     expect({ reached, version: order?.version }).toEqual({ reached: false, version: 4 });
   });
 
-  test('waits for an API that goes away, and misses nothing', async () => {
+  test('waits while the API is away, and misses nothing', async () => {
     let isAway = false;
     const api = await serving((request, response) => {
       if (isAway) response.writeHead(503).end();
@@ -187,7 +187,7 @@ describe('following an order', () => {
     expect(seen).toEqual([1, 2, 3, 4]);
   });
 
-  test('fails for an order that nobody knows', async () => {
+  test('fails for an unknown order', async () => {
     const api = await serving((_, response) => response.writeHead(404).end());
     const following = follow(api, 'o-1');
     expect(await failureOf(following.next())).toMatchObject({ exitCode: 3 });

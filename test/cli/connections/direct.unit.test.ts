@@ -68,7 +68,7 @@ test.each<[string, System, System]>([
   ],
   ['the API cannot ask its Temporal now', named({}, 'id-1'), named()],
   ['the API cannot ask its key store now', named({}, 'id-1', 'keys-1'), named({}, 'id-1')],
-])('both sides are of one system: %s', async (_, here, served) => {
+])('both sides belong to one system: %s', async (_, here, served) => {
   expect(await open(await apiThatAnswers(served), here)).toMatchObject({ outcome: { gateway }, closed: 0 });
 });
 
@@ -121,7 +121,7 @@ test.each<[string, System, System, RegExp]>([
 test.each([
   ['knows no such path', { code: 'not_found' }, 404],
   ['answers something else', { hello: 'world' }, 200],
-])('a server that %s is no API', async (_, body, status) => {
+])('a server that %s is not an API', async (_, body, status) => {
   const { outcome, closed } = await open(await apiThatAnswers(body, status), named());
   expect({ outcome, closed }).toMatchObject({
     outcome: { exitCode: 2, details: { code: 'other_system', message: expect.stringContaining('--url') } },
@@ -129,6 +129,6 @@ test.each([
   });
 });
 
-test('an API that does not answer keeps no command from its order', async () => {
+test('an API that does not answer does not keep a command from its order', async () => {
   expect(await open('http://127.0.0.1:1', named())).toMatchObject({ outcome: { gateway }, closed: 0 });
 });

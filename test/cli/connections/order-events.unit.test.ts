@@ -29,7 +29,7 @@ afterAll(() => {
   server.closeAllConnections();
 });
 
-test('the feed is followed after the last event that came, whenever the connection ends', async () => {
+test('the feed is followed after the last received event, whenever the connection ends', async () => {
   const positions: number[] = [];
   for await (const event of followFeed(connectApi(url), () => undefined)) {
     positions.push((event as unknown as { position: number }).position);
@@ -44,7 +44,7 @@ test('a feed that never answered is a failure', async () => {
   await expect(feed.next()).rejects.toThrow(Failure);
 });
 
-test('an event that comes in pieces is one', async () => {
+test('an event that arrives in pieces is put together', async () => {
   async function* pieces() {
     for (const text of ['id: 1\nda', 'ta: {"name":"', 'Ž', '"}\n', '\n']) {
       const bytes = new TextEncoder().encode(text);

@@ -1,8 +1,8 @@
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { openKnownKeys } from '../../../src/access/known-keys.js';
 import { keyRows } from '../../../src/access/persons/key-rows.js';
 import {
@@ -55,7 +55,7 @@ test('a key is created, used, listed without its secret, and revoked', async () 
   await expect(openKnownKeys(database.db).check(key)).rejects.toMatchObject({ code: 'invalid_key' });
 });
 
-test('for a person, the key is on a line of its own', async () => {
+test('an output for people has the key on a line of its own', async () => {
   const { out } = await orders('keys create --name pos --scopes stock:write');
   expect(out).toMatch(
     /^key \w{16} of pos · stock:write · never expires\nIt is shown this once:\nordk_[\w-]+$/,
@@ -74,7 +74,7 @@ test.each([
   expect(refused.err).toContain(said);
 });
 
-test('the keys of customers are wrapped anew when the master key is replaced', async () => {
+test('the keys of customers are wrapped again when the master key is replaced', async () => {
   const file = join(folder, 'master.key');
   const rewrap = async (...masters: readonly string[]) => {
     writeFileSync(file, masters.join('\n'));
@@ -92,7 +92,7 @@ test('the keys of customers are wrapped anew when the master key is replaced', a
   expect(unwrap(mastersOf(fresh), 'k-1', wrapped)).toEqual(key);
 });
 
-test('without MongoDB it says so', async () => {
+test('without MongoDB the script names the outage', async () => {
   const away = await orders('keys list', 'mongodb://127.0.0.1:1/?directConnection=true');
   expect(away).toMatchObject({ exitCode: 4, err: expect.stringContaining('mongodb_unreachable') });
 });

@@ -53,7 +53,7 @@ describe('time travel', () => {
     expect(await orders(`get ${orderId} --version 1 --strong`)).toMatchObject({ exitCode: 2 });
   });
 
-  test('shows what changed, all in all and event by event', async () => {
+  test('shows what changed, in total and event by event', async () => {
     const { exitCode, out } = await orders(`diff ${orderId} --from 1`);
     expect(exitCode).toBe(0);
     expect(out).toMatch(/\/status +pending +→ +confirmed/);
@@ -67,7 +67,7 @@ describe('time travel', () => {
   });
 });
 
-test('a rebuild that another has come after is not waited for', async () => {
+test('a rebuild that a later one has replaced is not waited for', async () => {
   let looks = 0;
   const rebuilt = { name: 'orders', at: '', exceptions: { count: 0, orderIds: [] } };
   const other = { rebuildId: 'r2', startedAt: '', done: 1, total: 2, perSecond: 1 };
@@ -91,7 +91,7 @@ test('a rebuild that another has come after is not waited for', async () => {
 });
 
 describe('verify and reconcile', () => {
-  test('agree that all is well, and each says what it has seen', async () => {
+  test('print that all is well, with what each has compared', async () => {
     await until(async () => {
       expect(await orders('verify')).toMatchObject({
         exitCode: 0,
@@ -118,7 +118,7 @@ describe('verify and reconcile', () => {
     });
   });
 
-  test('name the order, the version and what differs, and end with 1', async () => {
+  test('name the order, the version and the difference, and end with 1', async () => {
     const before = await journal(orderLog, api.mongo.db).findOne({ _id: `${orderId}:2` });
     await journal(orderLog, api.mongo.db).updateOne({ _id: `${orderId}:2` }, { $set: { actor: 'nobody' } });
     await reconciled();
@@ -136,7 +136,7 @@ describe('verify and reconcile', () => {
     if (before !== null) await journal(orderLog, api.mongo.db).replaceOne({ _id: `${orderId}:2` }, before);
   });
 
-  test('reconcile shows what was found of endpoints, too, and ends with 1', async () => {
+  test('reconcile prints what was found of endpoints, too, and ends with 1', async () => {
     const made = await orders('webhooks create https://shop.example/hooks --json');
     const { endpointId } = JSON.parse(made.out);
     const events = journal(endpointLog, api.mongo.db);
@@ -165,7 +165,7 @@ describe('verify and reconcile', () => {
     await reconcileAll(deps(), { runId: randomUUID() }, () => undefined);
   });
 
-  test('reconcile tells what it has mended', async () => {
+  test('reconcile prints what it has mended', async () => {
     await views(api.mongo.db).deleteOne({ _id: orderId });
     await reconciled();
     expect(await orders('reconcile')).toMatchObject({
@@ -174,7 +174,7 @@ describe('verify and reconcile', () => {
     });
   });
 
-  test('say which server is away', async () => {
+  test('print which server is away', async () => {
     const away = { MONGODB_URI: 'mongodb://127.0.0.1:1/?directConnection=true' };
     for (const line of ['verify', 'reconcile'])
       expect(await orders(line, away)).toMatchObject({
@@ -199,7 +199,7 @@ describe('verify and reconcile', () => {
 });
 
 describe('resume', () => {
-  test('tells what would be done, does it, and leaves alone what is well', async () => {
+  test('prints what it would do, then does it, and leaves an order that is well unchanged', async () => {
     const lost = await placedOrder(api);
     const workflow = api.client.workflow.getHandle(`order-${lost}`);
     await terminateWhenRecorded(api, lost);
@@ -223,7 +223,7 @@ describe('resume', () => {
     );
   });
 
-  test('ends with 1 where a person must look, and 3 where there is no such order', async () => {
+  test('ends with 1 if a person must decide, and with 3 for an unknown order', async () => {
     const broken = await placedOrder(api);
     await terminateWhenRecorded(api, broken);
     await journal(orderLog, api.mongo.db).updateOne({ _id: `${broken}:3` }, { $set: { actor: 'nobody' } });
@@ -237,14 +237,14 @@ describe('resume', () => {
 });
 
 describe('a progress bar', () => {
-  test('says how far it is, how fast and how long it takes', () => {
+  test('shows progress, speed and the time left', () => {
     expect(barLine({ what: 'orders', done: 1_200, total: 4_800 }, 4)).toBe(
       `orders  ${'█'.repeat(6)}${'░'.repeat(18)}  1,200 of 4,800  25 %  300/s  12 s left`,
     );
     expect(barLine({ what: 'orders', done: 7 }, 0)).toBe('orders  7  0/s');
   });
 
-  test('is drawn again and again in a terminal, and a line every few seconds elsewhere', () => {
+  test('is redrawn in a terminal, and is a line every few seconds elsewhere', () => {
     const written: string[] = [];
     const write = (text: string | Uint8Array) => written.push(String(text)) > 0;
     let seconds = 0;

@@ -24,7 +24,7 @@ async function withApi(line: string, answers: readonly Answer[]) {
   }
 }
 
-test('forget asks how far it is at the write side alone, with the same key', async () => {
+test('forget asks only the write side for its progress, with the same key', async () => {
   const certificate = { orders: 2, keys: ['k-1'], places: [], notReached: [] };
   const { exitCode, out, asked } = await withApi('forget c-1 --reason letter --key k', [
     [202, { customerId: 'c-1', status: 'forgetting' }],
@@ -34,7 +34,7 @@ test('forget asks how far it is at the write side alone, with the same key', asy
   expect(out).toContain('customer c-1 · forgotten in 2 orders, 1 keys destroyed');
 });
 
-test('export-person prints what it has, and fails if something could not be opened', async () => {
+test('export-person prints the person’s data, and fails if something could not be opened', async () => {
   const held = { customerId: 'c-1', orders: [], forgettings: [], sealedOrders: [] };
   expect(await withApi('export-person c-1', [[200, held]])).toMatchObject({ exitCode: 0, err: '' });
   const sealed = await withApi('export-person c-1', [[200, { ...held, sealedOrders: ['o-1'] }]]);

@@ -38,7 +38,7 @@ async function leftovers(): Promise<readonly string[]> {
 }
 
 test(
-  'the demo kills a worker and stops MongoDB; all orders end well, and nothing stays behind',
+  'the demo kills a worker and stops MongoDB; all orders end well, and nothing is left over',
   async () => {
     const { code, out } = await demo('--json').ended;
     expect({ code, out }).toEqual({ code: 0, out: expect.stringMatching(/^\{/) });

@@ -44,7 +44,7 @@ test.each<[string, Ledgers, number, number]>([
   expect(scoreOf(ledgers)).toMatchObject({ events: { lost }, charges: { double } });
 });
 
-test('a load counts what was accepted, and the times of that only', () => {
+test('a load counts only accepted orders, and only their times', () => {
   const times = Array.from({ length: 100 }, (_, index) => 100 - index);
   expect(loadOf(103, times, new Map([['overloaded', 3]]), 2)).toEqual({
     sent: 103,

@@ -9,18 +9,18 @@ import {
   seconds,
 } from '../../../src/cli/script/options.js';
 
-describe('a new line', () => {
+describe('a new line of an order', () => {
   test('is SKU, quantity and unit price in minor units', () => {
     expect(newLines('A-1:2:1999')).toEqual([{ sku: 'A-1', quantity: 2, unitPrice: 1999 }]);
   });
 
-  test('may have a name, which may have colons', () => {
+  test('may have a name, also one with colons', () => {
     expect(newLines('A-1:2:0:Mug: green')).toEqual([
       { sku: 'A-1', quantity: 2, unitPrice: 0, name: 'Mug: green' },
     ]);
   });
 
-  test('adds up with those before', () => {
+  test('is added to those before it', () => {
     expect(newLines('B-7:1:5', newLines('A-1:2:1999')).map(({ sku }) => sku)).toEqual(['A-1', 'B-7']);
   });
 
@@ -33,7 +33,7 @@ describe('a new line', () => {
 });
 
 describe('an amount', () => {
-  test.each(['19.99', '19,99'])('in major units, %s, is refused with how to write it', (text) => {
+  test.each(['19.99', '19,99'])('in major units, %s, is refused with its correct form', (text) => {
     expect(() => amount(text)).toThrow('write 1999 for EUR 19.99');
   });
 
@@ -54,19 +54,19 @@ describe('a quantity of a SKU', () => {
   });
 });
 
-test('an amended line has a price where it is new', () => {
+test('an amended line has a price if it is new', () => {
   expect(amendedLines('B-7:1:500', amendedLines('A-1:3'))).toEqual([
     { sku: 'A-1', quantity: 3 },
     { sku: 'B-7', quantity: 1, unitPrice: 500 },
   ]);
 });
 
-test('a wait is as long as the API would wait', () => {
+test('a wait is at most 30 seconds, as at the API', () => {
   expect(seconds('30')).toBe(30);
   expect(() => seconds('31')).toThrow(InvalidArgumentError);
 });
 
-test('JSON that is none is refused', () => {
+test('invalid JSON is refused', () => {
   expect(json('{"city":"Berlin"}')).toEqual({ city: 'Berlin' });
   expect(() => json('{city}')).toThrow(InvalidArgumentError);
 });

@@ -13,7 +13,7 @@ const marked: Paint = (format, text) => `<${format}>${text}</>`;
 const confirmed = Scenario.empty.do(create()).settle('reserve').settle('authorize');
 
 describe('a table', () => {
-  test('aligns its columns, numbers to the right, without blanks at the end', () => {
+  test('aligns its columns, numbers to the right, without trailing blanks', () => {
     const columns = [{ title: 'SKU' }, { title: 'ON HAND', align: 'right' as const }, { title: 'NOTE' }];
     const rows = [
       ['A-1', '7', ''],
@@ -35,11 +35,11 @@ describe('a table', () => {
   });
 });
 
-test('text from outside cannot steer a terminal', () => {
+test('text from outside cannot control the terminal', () => {
   expect(visible('a\u001b[31mb\nc\u202ed')).toBe('a\u{FFFD}[31mb c\u{FFFD}d');
 });
 
-test('the card of a preview has what would happen, what it would owe, and its money now and then', () => {
+test('the card of a preview shows what would happen, what the order would owe, and its money', () => {
   const { order } = confirmed;
   const after = confirmed.do(cancel);
   const lines = previewCard(previewOf(order, after.log.slice(confirmed.log.length)), plain);
@@ -62,7 +62,7 @@ describe('the card of an order', () => {
     expect(cardOf(confirmed)).toContain('authorized: authorized EUR 52.21, captured EUR 0.00');
   });
 
-  test('names commands as the scripts are called, and why the others are blocked', () => {
+  test('lists commands by the names of their scripts, and why others are blocked', () => {
     const lines = cardOf(confirmed).split('\n');
     expect(lines).toContainEqual(expect.stringMatching(/^ {2}ship +allowed$/));
     expect(lines).toContainEqual(expect.stringMatching(/^ {2}release +the order is not held$/));
@@ -72,7 +72,7 @@ describe('the card of an order', () => {
     expect(cardOf(confirmed.do(hold))).toContain('confirmed · held: check the address');
   });
 
-  test('shows how far each line and shipment is', () => {
+  test('shows the progress of each line and shipment', () => {
     const card = cardOf(
       confirmed
         .do(ship({ sku: 'A-1', quantity: 1 }))
@@ -84,7 +84,7 @@ describe('the card of an order', () => {
   });
 });
 
-test('an event in short is one line of what matters', () => {
+test('an event in short is one line with its essential data', () => {
   const [createdEvent, ...others] = confirmed.log;
   expect(createdEvent && inShort(createdEvent, 'EUR')).toBe(
     'EUR 52.21 for Ada Example (c-1): 2 × A-1, 1 × B-2',
@@ -96,7 +96,7 @@ test('an event in short is one line of what matters', () => {
   ]);
 });
 
-test('an event that is not of today’s shape goes by its name alone', () => {
+test('an event of an unknown shape is shown by its type alone', () => {
   const [event] = confirmed.log;
   if (event === undefined) throw new Error('There is none.');
   const { data: _, ...others } = event;

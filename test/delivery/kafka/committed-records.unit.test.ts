@@ -1,5 +1,5 @@
-import { Consumer, kGetApi, type RecordsBatch } from '@platformatic/kafka';
 import { expect, test } from '@jest/globals';
+import { Consumer, kGetApi, type RecordsBatch } from '@platformatic/kafka';
 import { fetchCommitted } from '../../../src/delivery/kafka/committed-records.js';
 
 const [P, Q] = [7n, 8n];
@@ -39,7 +39,7 @@ async function committedOf(
   return { values: fetched.records.map(({ value }) => String(value)), next: fetched.next.get(0) };
 }
 
-test('records that were committed after an aborted transaction are there, also if a later one was empty', async () => {
+test('records committed after an aborted transaction are read, even if a later transaction was empty', async () => {
   const batches = [
     data(0, P, 'one'),
     marker(1, P, COMMIT),
@@ -57,13 +57,13 @@ test('records that were committed after an aborted transaction are there, also i
   expect(next).toBe(9n);
 });
 
-test('a producer may abort without records beside the aborted records of another', async () => {
+test('a transaction may abort without records while another one aborts with records', async () => {
   const batches = [data(0, P, 'aborted'), marker(1, P, ABORT), marker(2, Q, ABORT), data(3, Q, 'one')];
   const { values } = await committedOf(batches, [{ producerId: P, firstOffset: 0n }]);
   expect(values).toEqual(['one']);
 });
 
-test('of two aborted transactions of one producer, neither is there', async () => {
+test('two aborted transactions of one producer are both left out', async () => {
   const batches = [
     data(0, P, 'aborted'),
     marker(1, P, ABORT),

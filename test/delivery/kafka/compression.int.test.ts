@@ -50,7 +50,7 @@ test.each(['snappy', 'zstd'])('commands of a producer that compresses by %s are 
   expect(found.toSorted(([a = ''], [b = '']) => (a < b ? -1 : 1))).toEqual(sent);
 });
 
-test.each(['gzip', 'snappy', 'lz4'])('so are those of a topic that keeps %s', async (codec) => {
+test.each(['gzip', 'snappy', 'lz4'])('commands of a topic that stores %s are read', async (codec) => {
   const settings = settingsOf(broker, `kept-${codec}`);
   const topic = `kept-${codec}.commands`;
   await ensureTopics(settings, [{ name: topic }]);
@@ -58,7 +58,7 @@ test.each(['gzip', 'snappy', 'lz4'])('so are those of a topic that keeps %s', as
   expect(await readTopic(settings, topic)).toHaveLength(sent.length);
 });
 
-test('a partition with a batch that cannot be decoded does not hold up the others', async () => {
+test('a partition with a batch that cannot be decoded does not hold up the other partitions', async () => {
   const settings = settingsOf(broker, 'undecoded');
   const topic = 'undecoded.commands';
   const partitions = [0, 1, 2];

@@ -12,13 +12,13 @@ function hangingClient() {
   return { client: client as unknown as Producer, socket };
 }
 
-test('a client is closed in time, even if its broker hangs', async () => {
+test('a client closes in time, even if its broker hangs', async () => {
   const { client, socket } = hangingClient();
   await closeClient(client);
   expect(socket.destroyed).toBe(true);
 });
 
-test('what waits for a broker ends with the process', async () => {
+test('an operation that waits for a broker ends with the process', async () => {
   const stopping = new AbortController();
   const unreachable = new Producer({
     clientId: 'test',

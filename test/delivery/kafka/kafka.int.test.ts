@@ -4,23 +4,23 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { Consumer, kListApis } from '@platformatic/kafka';
 import type { Db } from 'mongodb';
 import type { Gateway } from '../../../src/api/commands/gateway/gateway.js';
-import { refusalRows } from '../../../src/api/commands/kafka/refusal-rows.js';
 import { consumeCommands } from '../../../src/api/commands/kafka/consume-commands.js';
-import { hangingPartitions, wasCommitted } from '../../../src/delivery/kafka/hanging-transactions.js';
+import { refusalRows } from '../../../src/api/commands/kafka/refusal-rows.js';
 import { readCheckpoint } from '../../../src/delivery/kafka/checkpoint.js';
 import { commandsStatus, waitingCommands } from '../../../src/delivery/kafka/command-rows.js';
 import { clientOptions } from '../../../src/delivery/kafka/connection.js';
-import { ensureTopics } from '../../../src/delivery/kafka/topics.js';
-import { publishFeed } from '../../../src/delivery/kafka/publishing.js';
-import { encoded } from '../../../src/delivery/kafka/records.js';
+import { hangingPartitions, wasCommitted } from '../../../src/delivery/kafka/hanging-transactions.js';
 import {
   kafkaRows,
   noteDone,
   noteFailed,
   notePlace,
 } from '../../../src/delivery/kafka/publishing-progress.js';
+import { publishFeed } from '../../../src/delivery/kafka/publishing.js';
+import { encoded } from '../../../src/delivery/kafka/records.js';
 import { openSession } from '../../../src/delivery/kafka/session.js';
 import { type KafkaSettings, topicsOf } from '../../../src/delivery/kafka/settings.js';
+import { ensureTopics } from '../../../src/delivery/kafka/topics.js';
 import { TransactionalProducer } from '../../../src/delivery/kafka/transactional-producer.js';
 import { subscriptionsStatus } from '../../../src/delivery/subscription-status.js';
 import { defaults } from '../../../src/endpoint/settings.js';
@@ -42,8 +42,8 @@ import {
   settingsOf,
   uncommitted,
 } from '../../support/kafka/topics.js';
-import { startSequencing } from '../../support/sequencing.js';
 import { assertNoPersons, rememberPersons } from '../../support/persons.js';
+import { startSequencing } from '../../support/sequencing.js';
 import { until } from '../../support/until.js';
 
 let api: TestApi;
@@ -104,7 +104,7 @@ function startConsuming(
 const published = () => readTopic(settingsOf(broker), 'orders.events');
 
 /** The head of the feed, once each event has a position. */
-async function settledHead(): Promise<number> {
+async function finalHead(): Promise<number> {
   return await until(async () => {
     const [first, rest] = [await feedHead(orderLog, db), await journal(orderLog, db).countDocuments()];
     expect(first).toBe(rest);
@@ -113,20 +113,20 @@ async function settledHead(): Promise<number> {
 }
 
 /** Waits until the topic has the whole feed, each position once. */
-async function isPublished(generation = 1): Promise<void> {
-  const head = await settledHead();
+async function untilPublished(generation = 1): Promise<void> {
+  const head = await finalHead();
   const all = Array.from({ length: head }, (_, index) => `${generation}/${index + 1}`);
   await until(async () => expect(positionsOf(await published())).toEqual(all));
 }
 
-test('each event is a record once, in the binary form of CloudEvents, whoever publishes', async () => {
+test('each event is a record once, in the binary form of CloudEvents, whichever process publishes it', async () => {
   const orderId = await placedOrder(api);
   const first = startPublishing();
-  await isPublished();
+  await untilPublished();
   await first.stop();
   const second = startPublishing();
   await placedOrder(api);
-  await isPublished();
+  await untilPublished();
   await second.stop();
   const ofOrder = (await published()).filter(({ key }) => key?.toString() === orderId);
   const stored = await journal(orderLog, db).find({ orderId }).sort({ version: 1 }).toArray();
@@ -147,14 +147,14 @@ test('each event is a record once, in the binary form of CloudEvents, whoever pu
   });
 });
 
-test('only what is chosen is published; the checkpoint passes the rest, and what is chosen may change', async () => {
+test('only chosen events are published; the checkpoint passes the rest, and the choice may change', async () => {
   const all = settingsOf(broker, 'chosen');
   const { events: topic, checkpoints } = topicsOf(all);
   const consumer = new Consumer({ ...clientOptions(all), groupId: 'test' });
   /** Publishes to the end of the feed. */
   const publishAll = async (chosen: Partial<KafkaSettings['selection']>) => {
     const publishing = startPublishing({ ...all, selection: { ...defaults, ...chosen } });
-    const head = await settledHead();
+    const head = await finalHead();
     await until(async () => {
       expect(await readCheckpoint(consumer, checkpoints)).toMatchObject({ generation: 1, position: head });
     });
@@ -177,7 +177,7 @@ test('only what is chosen is published; the checkpoint passes the rest, and what
   );
   await placedOrder(api);
   expect(await publishAll({ customers: ['c-nobody'] })).toHaveLength(first.length);
-  const passed = await settledHead();
+  const passed = await finalHead();
   const last = await placedOrder(api);
   // Records of several partitions are in no order.
   const more = (await publishAll({ payload: 'thin' })).filter(({ key }) => key?.toString() === last);
@@ -189,11 +189,11 @@ test('only what is chosen is published; the checkpoint passes the rest, and what
   await consumer.close();
 });
 
-test('an order that cannot be read keeps no event from the topic', async () => {
+test('an unreadable order keeps no event from the topic', async () => {
   const settings = { ...settingsOf(broker, 'unread'), selection: { ...defaults, payload: 'order' as const } };
   const { events: topic } = topicsOf(settings);
   const [unreadable, other] = [await placedOrder(api), await placedOrder(api)];
-  const head = await settledHead();
+  const head = await finalHead();
   const broken = { _id: `${unreadable}:2` };
   const stored = await journal(orderLog, db).findOne(broken);
   await journal(orderLog, db).updateOne(broken, { $set: { type: 'OrderTeleported' } });
@@ -208,7 +208,7 @@ test('an order that cannot be read keeps no event from the topic', async () => {
   expect(withOrder(other)).toEqual([1, 2, 3, 4]);
 });
 
-test('the subscription shows its position and its failures beside those of webhooks', async () => {
+test('the subscription is listed with its position and failures, beside those of webhooks', async () => {
   const head = await feedHead(orderLog, db);
   const publishing = startPublishing();
   const [status] = await until(async () => {
@@ -222,7 +222,7 @@ test('the subscription shows its position and its failures beside those of webho
   expect(await subscriptionsStatus(db, 'others.events')).toEqual([]);
 });
 
-test('failures last until something is published, or nothing is left to publish', async () => {
+test('failures last until an event is published, or none is left to publish', async () => {
   const [topic, place] = ['failing.events', { generation: 1, position: 1 }];
   const failures = async () => (await kafkaRows(db).findOne({ _id: topic }))?.health.failures;
   await notePlace(db, topic, place);
@@ -234,7 +234,7 @@ test('failures last until something is published, or nothing is left to publish'
   expect(await failures()).toBe(0);
 });
 
-test('a transaction asks for no right to the whole cluster', async () => {
+test('a transaction needs no right on the whole cluster', async () => {
   const producer = new TransactionalProducer(clientOptions(settingsOf(broker)));
   const version = await new Promise((resolve) => {
     producer[kListApis]((_error, apis) =>
@@ -245,7 +245,7 @@ test('a transaction asks for no right to the whole cluster', async () => {
   expect(version).toBe(3);
 });
 
-test('a session that another one has replaced can publish nothing', async () => {
+test('a session that another one has replaced cannot publish', async () => {
   const settings = settingsOf(broker, 'fenced');
   const first = await openSession({ settings });
   const record = (key: string) => encoded({ topic: 'fenced.events', key, value: '{}' });
@@ -326,7 +326,7 @@ test('a session ends before the commit when its topic was deleted and made again
   await until(async () => expect(await readTopic(settings, topic)).toHaveLength(1));
 });
 
-test('the topic of another system is left alone, and its session goes on', async () => {
+test('the topic of another system is left unchanged, and its session continues', async () => {
   const settings = settingsOf(broker, 'theirs');
   const theirs = await openSession({ settings, system: 'theirs' });
   await theirs.publish([], { generation: 1, position: 1 });
@@ -348,7 +348,7 @@ test('an event that is larger than a broker’s default is published', async () 
   await until(async () => expect(await readTopic(settings, topic)).toHaveLength(1));
 });
 
-test('a new generation of the feed is published from what it has in common with the one before', async () => {
+test('a new generation of the feed is published from what it and the previous one have in common', async () => {
   const head = await feedHead(orderLog, db);
   const before = positionsOf(await published());
   // Stops the sequencer first, because the new generation would fence it.
@@ -364,7 +364,7 @@ test('a new generation of the feed is published from what it has in common with 
   await publishing.stop();
 });
 
-test('records are commands, and what can never be one is refused without holding up the others', async () => {
+test('records are commands, and an impossible command is refused without holding up others', async () => {
   const settings = settingsOf(broker, 'in');
   const consuming = startConsuming(settings);
   const [orderId, other] = [randomUUID(), randomUUID()];
@@ -433,7 +433,7 @@ test('records are commands, and what can never be one is refused without holding
   expect(kept?.headers.get('bytes')).toEqual(bytes);
 });
 
-test('a topic of commands that is deleted and made again while a command is in flight: none of its commands is skipped', async () => {
+test('a command topic that is deleted and made again during a command: no command is skipped', async () => {
   const settings = settingsOf(broker, 'remade');
   const { commands } = topicsOf(settings);
   const create = (key: string) => ({
@@ -468,7 +468,7 @@ test('a topic of commands that is deleted and made again while a command is in f
   await consuming.stop();
 });
 
-test('a command without an answer waits, and its key, and people are told; others go on', async () => {
+test('a command without an answer holds up its key and is reported, and other keys continue', async () => {
   const settings = settingsOf(broker, 'waiting');
   const topic = topicsOf(settings).commands;
   const [stuck, other] = [await placedOrder(api), await placedOrder(api)];

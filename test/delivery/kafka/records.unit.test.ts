@@ -14,7 +14,7 @@ function readBack(records: readonly TextRecord[]) {
   return batch;
 }
 
-test('the client reads a batch as it was meant, whatever the lengths', () => {
+test('the client reads each batch as it was written, whatever the lengths', () => {
   const lengths = [0, 1, 63, 64, 8_191, 8_192, 70_000, 1_048_576];
   const records = [
     ...lengths.map((length) => ({ topic: 't', key: `k${length}`, value: 'x'.repeat(length) })),
@@ -49,7 +49,7 @@ test('the client reads a batch as it was meant, whatever the lengths', () => {
   );
 });
 
-test('no group is larger than a broker takes, and a record that is larger is alone', () => {
+test('no group is larger than a broker takes, and a record that is larger goes alone', () => {
   const sizes = [400_000, 400_000, 400_000, 2_000_000, 10, 10];
   const records = sizes.map((size) => encoded({ topic: 't', key: 'k', value: 'x'.repeat(size) }));
   const lengths = [...groups(records)].map((group) => group.length);

@@ -31,7 +31,7 @@ jest.unstable_mockModule('node:https', () => ({
 }));
 const { createSender } = await import('../../../src/delivery/webhooks/sender.js');
 
-test('a name that leads elsewhere after it was checked: the connection goes where the check has seen', async () => {
+test('a connection goes to the address that was checked, even if the name leads elsewhere by then', async () => {
   const sender = createSender({ allowPrivate: false });
   const first = await sender.post('https://rebinding.example/', '{}', {});
   expect(first).toMatchObject({ error: 'stopped by the test' });

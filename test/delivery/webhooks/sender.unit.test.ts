@@ -23,7 +23,7 @@ beforeAll(async () => {
 });
 afterAll(() => receiver.close());
 
-describe('the guard of private addresses', () => {
+describe('the guard against private addresses', () => {
   test.each(['8.8.8.8', '93.184.216.34', '2606:4700::1111'])('%s is public', (address) => {
     expect(isPublic(address)).toBe(true);
   });
@@ -50,7 +50,7 @@ describe('the guard of private addresses', () => {
     'ff02::1',
     'localhost',
     '',
-  ])('%s is not', (address) => {
+  ])('%s is private', (address) => {
     expect(isPublic(address)).toBe(false);
   });
 
@@ -64,7 +64,7 @@ describe('the guard of private addresses', () => {
     expect(() => refusePrivate(new URL(url))).toThrow(expect.objectContaining({ name: 'NotPublic' }));
   });
 
-  test('nothing is sent to what is private, whether it is an address or a name', async () => {
+  test('nothing is sent to a private receiver, whether it is an address or a name', async () => {
     const sender = createSender({ allowPrivate: false });
     for (const host of ['127.0.0.1', 'localhost']) {
       const sent = await sender.post(`https://${host}:${new URL(receiver.url).port}/`, '{}', {});
@@ -76,7 +76,7 @@ describe('the guard of private addresses', () => {
   });
 });
 
-test('an answer without an end is given up, and its beginning is kept', async () => {
+test('an endless answer is cut off, and its beginning is kept', async () => {
   const sender = createSender({ allowPrivate: true });
   receiver.answer('/endless', (_message, response) => {
     response.writeHead(200);
@@ -115,7 +115,7 @@ test('an answer is read up to 64 kB, and waited for up to 10 s', async () => {
   }
 });
 
-test('a receiver that is not there, and one whose answer is no HTTP, are failures', async () => {
+test('a missing receiver, and one whose answer is not HTTP, are failures', async () => {
   const server = createServer((socket) => {
     socket.on('error', () => undefined);
     socket.once('data', () => socket.end('220 smtp.example ESMTP\r\n'));
@@ -151,7 +151,7 @@ test('an answer that switches protocols is a failure at once', async () => {
   server.close();
 });
 
-test('what was tried a few times is not given up, however long that took', () => {
+test('an event tried only a few times is not given up, however long that took', () => {
   const [since, now] = ['2026-01-01T00:00:00Z', Date.parse('2026-01-04T00:00:00Z')];
   const givenUp = [isGivenUp(2, since, now, patience), isGivenUp(DOWN_AFTER, since, now, patience)];
   expect([...givenUp, isGivenUp(DOWN_AFTER, since, now - 1, patience)]).toEqual([false, true, false]);
@@ -177,7 +177,7 @@ test('Retry-After is seconds or a date, and an hour at most', () => {
   ]);
 });
 
-test('failures are waited out for longer and longer, and an endpoint that is down rests', () => {
+test('pauses after failures grow, and an endpoint that is down is left alone for a while', () => {
   const now = Date.parse('2026-01-01T00:00:00Z');
   expect([1, 2, 3, 30].map((attempts) => backOffMs(attempts, patience))).toEqual([
     5_000, 10_000, 20_000, 3_600_000,

@@ -21,13 +21,13 @@ test('an event that was not sent is tried at once', () => {
   });
 });
 
-test('an event that failed waits, and notes since when', () => {
+test('an event that failed waits, and the time of the first failure is kept', () => {
   const row = waitingRow('e1', event, { failure: 'HTTP 500', retryAfterMs: 0 }, now, patience);
   expect(row).toMatchObject({ attempts: 1, failure: 'HTTP 500', failingSince: later(0).toISOString() });
   expect(row.nextTryAt).toEqual(later(patience.firstRetryMs));
 });
 
-test('the pause doubles, and is as long as the receiver asks for', () => {
+test('the pause doubles, and is as long as the receiver asks', () => {
   const failingSince = later(-1_000).toISOString();
   const third = { ...failed, attempts: 3, failingSince };
   expect(afterFailure(third, now, patience)).toEqual({
@@ -40,7 +40,7 @@ test('the pause doubles, and is as long as the receiver asks for', () => {
   expect(asked.nextTryAt).toEqual(later(3_000_000));
 });
 
-test('an event is parked after both many attempts and a long time', () => {
+test('an event is parked only after many attempts and a long time', () => {
   const old = later(-patience.giveUpAfterMs).toISOString();
   const parked = afterFailure({ ...failed, attempts: DOWN_AFTER, failingSince: old }, now, patience);
   expect(parked).toMatchObject({ parkedAt: later(0).toISOString() });

@@ -2,8 +2,9 @@ import { randomUUID } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { Db } from 'mongodb';
-import { endpointViews } from '../../../src/delivery/webhooks/endpoints.js';
 import { DOWN_AFTER } from '../../../src/delivery/health.js';
+import { deliverWebhooks } from '../../../src/delivery/webhooks/deliver-webhooks.js';
+import { endpointViews } from '../../../src/delivery/webhooks/endpoints.js';
 import {
   deliveryRows,
   ensureDeliveryIndexes,
@@ -11,11 +12,10 @@ import {
   type WaitingRow,
   waitingRows,
 } from '../../../src/delivery/webhooks/rows.js';
-import { deliverWebhooks } from '../../../src/delivery/webhooks/deliver-webhooks.js';
 import { endpointLog } from '../../../src/endpoint/endpoint-log.js';
-import { workflowIdOf } from '../../../src/log/journal/entity-log.js';
 import { feedHead } from '../../../src/log/feed/feed.js';
 import { appendToJournal } from '../../../src/log/journal/append-to-journal.js';
+import { workflowIdOf } from '../../../src/log/journal/entity-log.js';
 import { ensureJournalIndexes, journal } from '../../../src/log/journal/journal.js';
 import { ensureStateViewIndexes } from '../../../src/log/journal/state-view.js';
 import { orderLog } from '../../../src/order-log.js';
@@ -128,7 +128,7 @@ async function statusOf(id: string) {
   return body.data.find(({ name }: { name: string }) => name === id);
 }
 
-test('events are posted as CloudEvents, signed, in order, to each endpoint what it asks for', async () => {
+test('each endpoint gets the events it asks for as signed CloudEvents, in order', async () => {
   const customer = `c-${randomUUID().slice(0, 8)}`;
   const all = await endpoint();
   const filter = { events: ['OrderConfirmed'], customers: [customer], tags: ['vip'], payload: 'order' };
@@ -191,7 +191,7 @@ test('events are posted as CloudEvents, signed, in order, to each endpoint what 
   expect(failures).toEqual([]);
 });
 
-test('events belong to the trace of their command, also those of its effects', async () => {
+test('events belong to the trace of their command, and so do the events of its effects', async () => {
   const traceId = randomUUID().replaceAll('-', '');
   const { path } = await endpoint();
   const [traced, other] = await Promise.all([
@@ -213,7 +213,7 @@ test('events belong to the trace of their command, also those of its effects', a
   expect(new Set(data.map((event: { traceId?: string }) => event.traceId))).toEqual(new Set([traceId]));
 });
 
-test('the secret is told once; a repetition is known, and another body under its key is refused', async () => {
+test('the secret is shown once; a repetition is recognized, and another body under its key is refused', async () => {
   const { body, key, id, secret, reply } = await endpoint({ description: 'stock' });
   expect(secret).toMatch(/^whsec_/);
   await changed(id, { description: 'other stock' });
@@ -230,7 +230,7 @@ test('the secret is told once; a repetition is known, and another body under its
   expect(JSON.stringify(events)).not.toContain(secret.slice('whsec_'.length));
 });
 
-test('a change that is repeated is answered as it was at first, whatever came after it', async () => {
+test('a change that is repeated is answered as at first, whatever came in between', async () => {
   const { id } = await endpoint();
   const [wish, key] = [{ description: 'one', enabled: false }, randomUUID()];
   const first = await changed(id, wish, key);
@@ -244,7 +244,7 @@ test('a change that is repeated is answered as it was at first, whatever came af
   expect(again.headers).toMatchObject({ 'idempotent-replayed': 'true', etag: '"3"' });
 });
 
-test('an unknown type of events is refused, and the known ones are named', async () => {
+test('an unknown type of event is refused, and the known types are listed', async () => {
   const wrong = { url: `${receiver.url}/none`, events: ['OrderConfirmed', 'Nope'] };
   const refused = {
     status: 400,
@@ -260,7 +260,7 @@ test('an unknown type of events is refused, and the known ones are named', async
   expect(await api.send('PATCH', `${root}/${id}`, change, json)).toMatchObject(refused);
 });
 
-test('a receiver that fails, hangs, redirects and lies gets every event, and no order holds up another', async () => {
+test('a receiver that fails, hangs, redirects and lies gets every event, and orders do not block', async () => {
   const { path, id } = await endpoint();
   const failing = randomUUID();
   let isBroken = true;
@@ -293,7 +293,7 @@ test('a receiver that fails, hangs, redirects and lies gets every event, and no 
   expect(await deliveryRows(db).indexes()).toContainEqual(expect.objectContaining(kept));
 });
 
-test('whatever a receiver answers is kept as text, and an event of half a megabyte arrives whole', async () => {
+test('an answer is kept as text whatever it is, and an event of half a megabyte arrives whole', async () => {
   const after = await feedHead(orderLog, db);
   const orderId = randomUUID();
   const [created, ...others] = logOf(states.confirmed, orderId);
@@ -321,7 +321,7 @@ test('whatever a receiver answers is kept as text, and an event of half a megaby
   });
 });
 
-test('a receiver that cannot be reached is named, and holds up no other', async () => {
+test('a receiver that cannot be reached is named, and does not hold up others', async () => {
   const closed = await startReceiver();
   await closed.close();
   const [away, well] = [await endpoint({ url: `${closed.url}/away` }), await endpoint()];
@@ -346,7 +346,7 @@ test('a receiver that cannot be reached is named, and holds up no other', async 
   });
 });
 
-test('an event that fails for too long is parked and named, its order waits, and a person sends it again', async () => {
+test('an event that fails too long is parked, its order waits, and a person sends it again', async () => {
   const { path, id } = await endpoint();
   receiver.answer(path, (message, response) =>
     response.writeHead(message.id.endsWith(':1') ? 422 : 204).end(),
@@ -376,7 +376,7 @@ test('an event that fails for too long is parked and named, its order waits, and
   await until(async () => expect(await statusOf(id)).toMatchObject({ waiting: 0, parked: 0 }));
 });
 
-test('one order that is always refused stops neither the others nor the endpoint', async () => {
+test('an order that is always refused stops neither other orders nor the endpoint', async () => {
   const { path, id } = await endpoint();
   const refused = randomUUID();
   receiver.answer(path, (message, response) =>
@@ -389,7 +389,7 @@ test('one order that is always refused stops neither the others nor the endpoint
   expect(await statusOf(id)).toMatchObject({ status: 'enabled', lastSuccessAt: expect.any(String) });
 });
 
-test('an order that cannot be read waits, and no other does', async () => {
+test('an order that cannot be read waits, and other orders do not', async () => {
   const after = await feedHead(orderLog, db);
   const [unreadable, other] = await Promise.all([placedOrder(api), placedOrder(api)]);
   const eventId = `${unreadable}:2`;
@@ -411,7 +411,7 @@ test('an order that cannot be read waits, and no other does', async () => {
   await until(() => arrived(path, [unreadable]));
 });
 
-test('while a secret rotates, both sign; after the next rotation, the first does not', async () => {
+test('during a rotation both secrets sign; after the next rotation the first does not', async () => {
   const { path, id, secret } = await endpoint();
   const rotated = await api.post(`${root}/${id}/rotate-secret`);
   expect(rotated).toMatchObject({ status: 200, body: { version: 2 } });
@@ -437,7 +437,7 @@ test('while a secret rotates, both sign; after the next rotation, the first does
   });
 });
 
-test('an endpoint that is gone is disabled in its log, and goes on when it is enabled', async () => {
+test('an endpoint that answers 410 is disabled in its log, and continues when it is enabled', async () => {
   const { path, id } = await endpoint();
   receiver.answer(path, (_message, response) => response.writeHead(410).end());
   const order = await placedOrder(api);
@@ -457,7 +457,7 @@ test('an endpoint that is gone is disabled in its log, and goes on when it is en
   );
 });
 
-test('an endpoint without any success for too long is disabled; one that asks for a rest has it', async () => {
+test('an endpoint that never succeeds is disabled in time; one that asks for a pause gets it', async () => {
   const [silent, busy] = [await endpoint(), await endpoint()];
   receiver.answer(silent.path, (_message, response) => response.writeHead(503).end());
   receiver.answer(busy.path, (_message, response) =>
@@ -492,7 +492,7 @@ test('an endpoint without any success for too long is disabled; one that asks fo
   await until(async () => expect(receiver.ids(busy.path)[0]).toBe(`${order}:1`));
 });
 
-test('an endpoint gets no more a second than it asks for', async () => {
+test('an endpoint gets no more per second than it asks for', async () => {
   const after = await feedHead(orderLog, db);
   const orderIds = await Promise.all([placedOrder(api), placedOrder(api)]);
   const events = await until(() => idsOf(orderIds));
@@ -509,7 +509,7 @@ test('an endpoint gets no more a second than it asks for', async () => {
   for (const [index, at] of times.entries()) expect(at - begunAt).toBeGreaterThanOrEqual(index * 50 - 1);
 });
 
-test('while nobody delivers, readiness names it, if there is an endpoint', async () => {
+test('while no process delivers, readiness says so if there is an endpoint', async () => {
   const saidOfFeed = async () => {
     const { body } = await api.get('/health/ready');
     return body.dependencies.find(({ name }: { name: string }) => name === 'feed');
@@ -531,7 +531,7 @@ test('while nobody delivers, readiness names it, if there is an endpoint', async
   await endpointViews(db).updateMany({ _id: { $in: ids } }, { $set: { status: 'enabled' } });
 });
 
-test('a replay from the position at which the running pass began is not lost', async () => {
+test('a replay from the position at which the current pass began is not lost', async () => {
   const head = await feedHead(orderLog, db);
   const { path, id } = await endpoint({ after: head });
   const held: ServerResponse[] = [];

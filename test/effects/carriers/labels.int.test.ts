@@ -13,7 +13,7 @@ const shippingAddress = { street: '1 Main St', city: 'Berlin', country: 'DE' };
 const wait = { prefer: 'wait=20' };
 
 /** An order with a shipment that can be labelled. */
-async function shipped(api: TestApi): Promise<string> {
+async function shippedOrder(api: TestApi): Promise<string> {
   const orderId = await placedOrder(api, { shippingAddress });
   const { status } = await api.post(`/v1/orders/${orderId}/shipments`, { body: {}, headers: wait });
   expect(status).toBe(200);
@@ -53,8 +53,8 @@ describe('with the sandbox', () => {
     await api.close();
   });
 
-  test('a label is booked, its shipment leaves under it, and the proof agrees', async () => {
-    const path = await shipped(api);
+  test('a label is booked, its shipment is dispatched with it, and the proof agrees', async () => {
+    const path = await shippedOrder(api);
     const asked = { body: { carrier: 'DHL' }, headers: wait };
     const { status, body } = await api.post(`${path}/label`, asked);
     expect({ status, body }).toMatchObject({ status: 200, body: { events: [{ type: 'LabelRequested' }] } });
@@ -83,8 +83,8 @@ describe('with the sandbox', () => {
     expect(others).toEqual([]);
   });
 
-  test('a refused label says why, and another carrier may be asked', async () => {
-    const path = await shipped(api);
+  test('a refused label has a reason, and another carrier may be asked', async () => {
+    const path = await shippedOrder(api);
     await api.post(`${path}/label`, { body: { carrier: 'Refusing Post' }, headers: wait });
     const label = { status: 'refused', carrier: 'Refusing Post', code: 'address_not_served' };
     await becomes(api, path, { label, allowedCommands: ['label', 'dispatch'] });
@@ -93,8 +93,8 @@ describe('with the sandbox', () => {
     expect(await discrepancies(api, path)).toEqual([]);
   });
 
-  test('without a label, a dispatch says carrier and tracking number, as before', async () => {
-    const path = await shipped(api);
+  test('without a label, a dispatch names carrier and tracking number, as before', async () => {
+    const path = await shippedOrder(api);
     for (const [body, pointer] of [
       [{}, '/carrier'],
       [{ trackingNumber: '1' }, '/carrier'],
@@ -109,7 +109,7 @@ describe('with the sandbox', () => {
     await becomes(api, path, { ...sent, status: 'dispatched' });
   });
 
-  test('an order without an address has no label', async () => {
+  test('an order without an address gets no label', async () => {
     const orderId = await placedOrder(api);
     await api.post(`/v1/orders/${orderId}/shipments`, { body: {}, headers: wait });
     expect(await api.post(`/v1/orders/${orderId}/shipments/s1/label`, { body: {} })).toMatchObject({
@@ -118,8 +118,8 @@ describe('with the sandbox', () => {
     });
   });
 
-  test('the label of a shipment that is cancelled stays named', async () => {
-    const path = await shipped(api);
+  test('the label of a cancelled shipment is still shown', async () => {
+    const path = await shippedOrder(api);
     await api.post(`${path}/label`, { body: {}, headers: wait });
     await becomes(api, path, { label: { status: 'booked' } });
     await api.post(`/v1/orders/${orderIdIn(path)}/cancel`, { body: { reason: 'no' }, headers: wait });
@@ -152,7 +152,7 @@ describe('with the sandbox', () => {
       'the log has no effect',
     ],
   ])('the proof finds %s', async (_, alter, detail) => {
-    const path = await shipped(api);
+    const path = await shippedOrder(api);
     await api.post(`${path}/label`, { body: {}, headers: wait });
     await becomes(api, path, { label: { status: 'booked' } });
     const [key = ''] = await sandboxLabels(api.mongo.db).distinct('_id', { orderId: orderIdIn(path) });
@@ -200,7 +200,7 @@ describe('with a module from outside the project', () => {
   });
 
   test('it gets the parcel and the receiver, and its look-up proves the label', async () => {
-    const path = await shipped(api);
+    const path = await shippedOrder(api);
     await api.post(`${path}/label`, { body: {}, headers: wait });
     const label = { status: 'booked', carrier: 'Own Post', trackingNumber: 's1-1' };
     await becomes(api, path, { label });
@@ -224,8 +224,8 @@ describe('with a module from outside the project', () => {
     expect(await discrepancies(api, path, odd)).toMatchObject([{ where: 'carriers', kind: 'differs' }]);
   });
 
-  // Fewer than five bookings fail here in all, or calls would have a pause.
-  test('nonsense is no answer, and of two labels that are owed, each has its own tries', async () => {
+  // In all, fewer than five bookings fail here, because five failures in a row would cause a pause.
+  test('a nonsensical answer is not an outcome, and two labels that are owed are tried independently', async () => {
     const orderId = await placedOrder(api, { shippingAddress });
     const path = `/v1/orders/${orderId}`;
     const [{ sku }] = (await api.get(path)).body.lines;
@@ -241,10 +241,10 @@ describe('with a module from outside the project', () => {
     });
   });
 
-  test('if it hangs or throws, it is named, and delays no neighbour', async () => {
+  test('it is named if it hangs or throws, and delays no other order', async () => {
     const paths: string[] = [];
     for (const carrier of ['hang', 'throw']) {
-      const path = await shipped(api);
+      const path = await shippedOrder(api);
       await api.post(`${path}/label`, { body: { carrier } });
       paths.push(path);
     }
@@ -262,10 +262,10 @@ describe('with a module from outside the project', () => {
           }),
         );
     });
-    const path = await shipped(api);
+    const path = await shippedOrder(api);
     await api.post(`${path}/label`, { body: {} });
     await becomes(api, path, { label: { status: 'booked' } });
-    // The parcel may leave under another number, whatever becomes of the label.
+    // The parcel may leave under another number, whatever the outcome of the label.
     const sent = { carrier: 'DHL', trackingNumber: '1' };
     for (const owed of paths) expect((await api.post(`${owed}/dispatch`, { body: sent })).status).toBe(200);
   });

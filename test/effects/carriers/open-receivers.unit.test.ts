@@ -66,7 +66,7 @@ test.each([
   ]);
 });
 
-test('without a carrier in the request, the provider chooses', async () => {
+test('without a carrier in the request, the provider chooses one', async () => {
   let request: BookRequest | undefined;
   const { port } = opening((given) => {
     request = given;
@@ -77,7 +77,7 @@ test('without a carrier in the request, the provider chooses', async () => {
   expect(request).not.toHaveProperty('carrier');
 });
 
-test('for a person who is forgotten no carrier is called, and the label is refused', async () => {
+test('for a forgotten person no carrier is called, and the label is refused', async () => {
   let isCalled = false;
   const book: CarrierProvider['book'] = () => {
     isCalled = true;
@@ -92,14 +92,14 @@ test('for a person who is forgotten no carrier is called, and the label is refus
 });
 
 test.each([booked, { type: 'unknown' }] as const)(
-  'for a person who is forgotten, what the carrier has answered before stands: %j',
+  'for a forgotten person, the carrier’s earlier answer stands: %j',
   async (known) => {
     const book = () => Promise.reject(new Error('it was called'));
     expect(await opening(book, 'destroyed', undefined, known).call()).toEqual(known);
   },
 );
 
-test('what is left of an error of the carrier does not tell the receiver, also in capitals and in a URL', async () => {
+test('an error of the carrier is passed on without the receiver, also in capitals and in a URL', async () => {
   const { port } = opening(({ receiver }) => {
     const { name, street, postalCode = '', city, country } = receiver;
     const cause = new Error(`400 for ${name}`);
@@ -124,7 +124,7 @@ test('without carriers, a label is refused on the first try and on any later one
   expect([await book(effect(), false), await book(effect(), true)]).toEqual([refused, refused]);
 });
 
-test('if nobody waits any more once the receiver is opened, the carrier is not called', async () => {
+test('the carrier is not called if the activity was cancelled while the receiver was opened', async () => {
   let isCalled = false;
   const book: CarrierProvider['book'] = () => {
     isCalled = true;

@@ -35,7 +35,7 @@ function parcelIn(answer: BookAnswer) {
   return { carrier, trackingNumber };
 }
 
-test('books with the carrier that is asked for, or with its own', async () => {
+test('a booking is with the requested carrier, or with the sandbox’s own', async () => {
   expect(await carriers.book(booking('DHL'))).toEqual({
     type: 'booked',
     carrier: 'DHL',
@@ -49,7 +49,7 @@ test('books with the carrier that is asked for, or with its own', async () => {
   });
 });
 
-test('one key is one label, whatever is repeated, and at the same time', async () => {
+test('one key gives one label, also for simultaneous repetitions', async () => {
   const request = booking('DHL');
   const answers = await Promise.all(Array.from({ length: 5 }, () => carriers.book(request)));
   expect(new Set(answers.map((answer) => JSON.stringify(answer))).size).toBe(1);
@@ -58,7 +58,7 @@ test('one key is one label, whatever is repeated, and at the same time', async (
   expect(await labels.findOne({ _id: request.key })).toMatchObject({ calls: 5 });
 });
 
-test('a key with other parameters is refused by an error, without effect', async () => {
+test('a key with other parameters is refused by an error, and nothing is booked', async () => {
   const request = booking('DHL');
   await carriers.book(request);
   const elsewhere = { ...request, receiver: { ...request.receiver, city: 'Bonn' } };
@@ -67,7 +67,7 @@ test('a key with other parameters is refused by an error, without effect', async
   expect(await carriers.labels(request.orderId)).toBe(1);
 });
 
-test('the flaky one fails three times, without effect, and then books once', async () => {
+test('the flaky carrier fails three times without a booking, and then books once', async () => {
   const request = booking('Flaky Post');
   for (const call of [1, 2, 3]) {
     await expect(carriers.book(request)).rejects.toThrow(`does not answer call ${call}`);
@@ -79,7 +79,7 @@ test('the flaky one fails three times, without effect, and then books once', asy
   expect(await carriers.labels(request.orderId)).toBe(1);
 });
 
-test('the slow one has booked before it answers', async () => {
+test('the slow carrier books before it answers', async () => {
   const request = booking('Slow Post');
   let isAnswered = false;
   const answering = carriers.book(request).then((answer) => {
@@ -92,7 +92,7 @@ test('the slow one has booked before it answers', async () => {
   expect(await answering).toEqual(known);
 });
 
-test('a parcel is on its way until it is delivered, and no other parcel is', async () => {
+test('a parcel is on its way until it is delivered, and no other parcel exists', async () => {
   const [parcel, other] = [
     parcelIn(await carriers.book(booking('DHL'))),
     parcelIn(await carriers.book(booking('DHL'))),
@@ -107,7 +107,7 @@ test('a parcel is on its way until it is delivered, and no other parcel is', asy
   await expect(carriers.deliver(unknown)).rejects.toThrow('has booked no label');
 });
 
-test('the ledger has nothing of the receiver', async () => {
+test('the ledger contains nothing of the receiver', async () => {
   const request = booking('DHL');
   await carriers.book(request);
   expect(JSON.stringify(await labels.findOne({ _id: request.key }))).not.toMatch(/Ada|Main|Berlin/);

@@ -5,8 +5,8 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { withParcels } from '../../../src/effects/carriers/parcels.js';
 import type { Parcel, Tracked } from '../../../src/effects/carriers/port.js';
 import { sandboxCarriers } from '../../../src/effects/carriers/sandbox-carriers.js';
-import { type Tracking, trackedIn, trackParcels } from '../../../src/effects/carriers/tracking.js';
 import { trackingRows } from '../../../src/effects/carriers/tracking-rows.js';
+import { type Tracking, trackedIn, trackParcels } from '../../../src/effects/carriers/tracking.js';
 import { loadProviders } from '../../../src/effects/provider-modules.js';
 import type { Label } from '../../../src/order/order.js';
 import { createLogger } from '../../../src/server/logging/logger.js';
@@ -75,13 +75,13 @@ describe('with the sandbox', () => {
     await api.close();
   });
 
-  test('a lost webhook is made up for, once, and what is still on its way stays there', async () => {
+  test('a lost webhook is replaced by polling, once, and an undelivered parcel stays as it is', async () => {
     const [parcel, other] = [await sent(api, 'DHL'), await sent(api, 'DHL')];
     const tracker = track(100);
     await until(async () => expect(await trackingRows(api.mongo.db).countDocuments()).toBe(2));
     await sandboxCarriers(api.mongo.db).deliver(parcel);
     await becomes(api, parcel, 'completed');
-    // Two processes, and many rounds.
+    // Two processes poll, for many rounds.
     const second = track(100);
     const its = { _id: `${other.orderId}:s1` };
     const { askedAt = '' } = (await trackingRows(api.mongo.db).findOne(its)) ?? {};
@@ -99,14 +99,14 @@ describe('with the sandbox', () => {
     await Promise.all([tracker.stop(), second.stop()]);
   });
 
-  test('a parcel under another number is not asked about', async () => {
+  test('a parcel that was sent with another number is not asked for', async () => {
     const parcel = await sent(api, 'DHL', { carrier: 'UPS', trackingNumber: '1Z' });
     const asked = await askedOnce(api.mongo.db);
     expect(asked).not.toContainEqual(expect.objectContaining({ trackingNumber: parcel.trackingNumber }));
     expect(asked).not.toContainEqual(expect.objectContaining({ trackingNumber: '1Z' }));
   });
 
-  test('if the order cannot be told, the carrier is asked again soon', async () => {
+  test('if the order cannot be reached, the carrier is asked again soon', async () => {
     const parcel = await sent(api, 'DHL');
     const { db } = api.mongo;
     await sandboxCarriers(db).deliver(parcel);
@@ -131,7 +131,7 @@ describe('with the sandbox', () => {
     expect(problems).toMatchObject([{ message: 'Temporal is away' }]);
   });
 
-  test('the parcels are found by an index of orders with labels', async () => {
+  test('parcels are found by an index of orders with labels', async () => {
     const plan = await orders(api.mongo.db).find(withParcels).sort({ _id: 1 }).explain('executionStats');
     const { totalDocsExamined } = plan['executionStats'] as { readonly totalDocsExamined: number };
     expect(JSON.stringify(plan)).toContain('state.shipments.label.status_1');
@@ -213,7 +213,7 @@ describe('with a module that fails', () => {
     await rm(folder, { recursive: true, force: true });
   });
 
-  test('is named until the parcel has arrived, and delays no neighbour', async () => {
+  test('is named until the parcel has arrived, and delays no other order', async () => {
     const failing = [
       [await sent(api, 'hang'), 'did not answer in 150 ms'],
       [await sent(api, 'throw'), 'track failed: no route to the carrier'],
@@ -257,6 +257,6 @@ test.each<[unknown, Tracked | undefined]>([
   [{ type: 'lost' }, undefined],
   ['delivered', undefined],
   [null, undefined],
-])('an answer about a parcel: %j', (answer, expected) => {
+])('an answer about a parcel is validated: %j', (answer, expected) => {
   expect(trackedIn(answer)).toEqual(expected);
 });

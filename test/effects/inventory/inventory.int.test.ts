@@ -1,23 +1,23 @@
-import { afterAll, describe, expect, test } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
+import { afterAll, describe, expect, test } from '@jest/globals';
 import { deduct, release, reserve, restock } from '../../../src/effects/inventory/inventory.js';
 import { countStock } from '../../../src/effects/inventory/stock-counts.js';
+import { stockStates } from '../../../src/effects/inventory/stock-state.js';
 import {
   getStock,
   listStock,
   movements as movementsIn,
   stock,
 } from '../../../src/effects/inventory/stock.js';
-import { stockStates } from '../../../src/effects/inventory/stock-state.js';
 import type { LineQuantity } from '../../../src/order/commands.js';
 import type { EffectOf } from '../../../src/order/effects.js';
-import { foundStock } from '../../support/stock.js';
 import { openDatabase } from '../../support/database.js';
+import { setUpStock } from '../../support/stock.js';
 import { until } from '../../support/until.js';
 
 const database = await openDatabase();
 const { db } = database;
-await foundStock(db);
+await setUpStock(db);
 afterAll(() => database.close());
 
 const movements = movementsIn(db);
@@ -52,7 +52,7 @@ async function countsOf(item: string) {
   return { onHand, reserved };
 }
 
-test('a SKU nobody has set has 1,000 on hand, and one that starts with OUT- none', async () => {
+test('a SKU that was never set has 1,000 on hand, and one that starts with OUT- has none', async () => {
   const [known, out] = [sku(), `OUT-${randomUUID()}`];
   expect((await getStock(db, known)).stock).toStrictEqual({ sku: known, onHand: 1_000, reserved: 0 });
   expect(await reserve(db, effect('reserve', { sku: known, quantity: 2 }))).toStrictEqual({
@@ -65,7 +65,7 @@ test('a SKU nobody has set has 1,000 on hand, and one that starts with OUT- none
   });
 });
 
-test('goods are promised, leave, and come back', async () => {
+test('goods are reserved, leave, and come back', async () => {
   const item = sku();
   const line = { sku: item, quantity: 3 };
   await reserve(db, effect('reserve', line));
@@ -83,7 +83,7 @@ test('goods are promised, leave, and come back', async () => {
   });
 });
 
-test('all of the lines are promised, or none: each that lacks is named', async () => {
+test('all lines are reserved or none, and each line that is short is named', async () => {
   const [plenty, few, none] = [sku(), sku(), `OUT-${randomUUID()}`];
   await setStock(few, 2);
   const wanted = [
@@ -102,7 +102,7 @@ test('all of the lines are promised, or none: each that lacks is named', async (
   expect(await countsOf(few)).toStrictEqual({ onHand: 2, reserved: 0 });
 });
 
-test('one key has one effect, however many ask at once, and all get the same answer', async () => {
+test('one key has one effect for any number of simultaneous callers, with the same answer for all', async () => {
   const item = sku();
   const reserving = effect('reserve', { sku: item, quantity: 5 });
   const answers = await times(20, () => reserve(db, reserving));
@@ -114,7 +114,7 @@ test('one key has one effect, however many ask at once, and all get the same ans
   expect(await countsOf(item)).toStrictEqual({ onHand: 995, reserved: 0 });
 });
 
-test('a key that was used for other lines is refused, without effect', async () => {
+test('a key that was used for other lines is refused, and changes nothing', async () => {
   const item = sku();
   const reserving = effect('reserve', { sku: item, quantity: 5 });
   await reserve(db, reserving);
@@ -124,7 +124,7 @@ test('a key that was used for other lines is refused, without effect', async () 
   expect(await countsOf(item)).toStrictEqual({ onHand: 1_000, reserved: 5 });
 });
 
-test('a refusal stands for its key, even when there is stock later', async () => {
+test('a refusal stays the answer to its key, even when there is stock later', async () => {
   const item = sku();
   await setStock(item, 1);
   const refused = effect('reserve', { sku: item, quantity: 2 });
@@ -140,7 +140,7 @@ test('a refusal stands for its key, even when there is stock later', async () =>
   expect(await countsOf(item)).toStrictEqual({ onHand: 100, reserved: 0 });
 });
 
-test('many orders for the last goods get exactly what there is', async () => {
+test('many orders for the last goods reserve exactly what there is', async () => {
   const items = [sku(), sku(), sku()];
   await Promise.all(items.map((item) => setStock(item, 7)));
   const lines = items.map((item) => ({ sku: item, quantity: 1 }));
@@ -152,7 +152,7 @@ test('many orders for the last goods get exactly what there is', async () => {
   for (const item of items) expect(await countsOf(item)).toStrictEqual({ onHand: 7, reserved: 7 });
 });
 
-test('a hundred orders for one SKU nobody has touched before are all served', async () => {
+test('a hundred orders for one SKU that was never set all get their goods', async () => {
   const item = sku();
   const reserving = Array.from({ length: 100 }, () => effect('reserve', { sku: item, quantity: 10 }));
   const answers = await Promise.all(reserving.map((one) => until(() => reserve(db, one))));
@@ -160,7 +160,7 @@ test('a hundred orders for one SKU nobody has touched before are all served', as
   expect(await countsOf(item)).toStrictEqual({ onHand: 1_000, reserved: 1_000 });
 });
 
-test('what was never promised can neither be released nor leave: no number gets negative, and the try can be repeated', async () => {
+test('goods that were not reserved can neither be released nor leave, and no number gets negative', async () => {
   const item = sku();
   const releasing = effect('release', { sku: item, quantity: 1 });
   await expect(release(db, releasing)).rejects.toThrow('fewer units are in stock than were reserved');
@@ -171,7 +171,7 @@ test('what was never promised can neither be released nor leave: no number gets 
   expect(await countsOf(item)).toStrictEqual({ onHand: 1_000, reserved: 0 });
 });
 
-test('the stock can be counted anew, but not below what is reserved', async () => {
+test('stock can be counted again, but not to less than what is reserved', async () => {
   const item = sku();
   expect(await setStock(item, 5)).toMatchObject({ sku: item, onHand: 5, reserved: 0 });
   await reserve(db, effect('reserve', { sku: item, quantity: 4 }));
@@ -198,7 +198,7 @@ describe('a count', () => {
   const count = (item: string, more: object = {}) =>
     countStock(db, { sku: item, onHand: 10, issuer: 'ada', key: `k-${item}`, ...more });
 
-  test('sent again under its key has its first answer, whatever has left since', async () => {
+  test('that is repeated under its key has its first answer, even if goods have left since', async () => {
     const item = sku();
     const first = await count(item);
     expect(first).toMatchObject({ stock: { onHand: 10, reserved: 0 }, version: 2, isReplayed: false });
@@ -209,14 +209,14 @@ describe('a count', () => {
     expect(await countsOf(item)).toStrictEqual({ onHand: 3, reserved: 0 });
   });
 
-  test('sent many times at once is one count', async () => {
+  test('that is sent many times at once counts once', async () => {
     const item = sku();
     const answers = await times(10, () => count(item));
     expect(answers.filter(({ isReplayed }) => !isReplayed)).toHaveLength(1);
     expect(await movements.countDocuments({ 'lines.sku': item })).toBe(1);
   });
 
-  test('is refused under a key that another count had, of this SKU or another', async () => {
+  test('is refused under a key of another count, of this SKU or of another', async () => {
     const item = sku();
     await count(item);
     await expect(count(item, { onHand: 11 })).rejects.toMatchObject({ code: 'key_reused' });
@@ -224,7 +224,7 @@ describe('a count', () => {
     expect(await countsOf(item)).toStrictEqual({ onHand: 10, reserved: 0 });
   });
 
-  test('has a key of its issuer: no other issuer and no effect ever has the same', async () => {
+  test('has keys per issuer, which neither another issuer nor an effect can use', async () => {
     const item = sku();
     const reserving = effect('reserve', { sku: item, quantity: 1 });
     await count(item, { key: reserving.key });
@@ -234,7 +234,7 @@ describe('a count', () => {
     expect(await countsOf(item)).toStrictEqual({ onHand: 30, reserved: 1 });
   });
 
-  test('expects a version, which changes with each change of the stock', async () => {
+  test('can expect a version, which changes with each change of the stock', async () => {
     const item = sku();
     const versions = [(await getStock(db, item)).version];
     const line = { sku: item, quantity: 2 };
@@ -275,10 +275,10 @@ describe('a count', () => {
   });
 });
 
-describe('reservations wait, and nothing is out of stock,', () => {
+describe('reservations wait, and are not refused as out of stock,', () => {
   const unknown = { name: 'StockUnknown' };
 
-  test('while MongoDB is lost, or nobody has looked yet', async () => {
+  test('while MongoDB is lost, or no process has checked yet', async () => {
     const [item, out] = [sku(), `OUT-${randomUUID()}`];
     await setStock(item, 5);
     const wanted = [
@@ -299,7 +299,7 @@ describe('reservations wait, and nothing is out of stock,', () => {
     expect(answers.map(({ type }) => type)).toEqual(['reserved', 'reserved', 'out_of_stock']);
   });
 
-  test('while a restore is under way, unless there is enough', async () => {
+  test('while a restore runs, unless there is enough stock', async () => {
     const item = sku();
     await setStock(item, 5);
     await stockStates(db).updateOne({ _id: 'stock' }, { $set: { restoringSince: 'now' } });
@@ -313,7 +313,7 @@ describe('reservations wait, and nothing is out of stock,', () => {
     expect(await reserve(db, many)).toMatchObject({ type: 'out_of_stock' });
   });
 
-  test('until a SKU that is to be counted is counted', async () => {
+  test('until a SKU that has to be counted is counted', async () => {
     const [item, plenty] = [sku(), sku()];
     await setStock(item, 5);
     await stock(db).updateOne({ _id: item }, { $set: { toBeCounted: true } });
@@ -329,7 +329,7 @@ describe('reservations wait, and nothing is out of stock,', () => {
     expect(await reserve(db, wanted)).toStrictEqual({ type: 'reserved' });
   });
 
-  test('until a new SKU is counted, where more counts were lost than were noted', async () => {
+  test('until a new SKU is counted, if more counts were lost than were noted', async () => {
     const [item, out] = [sku(), `OUT-${randomUUID()}`];
     await stockStates(db).updateOne({ _id: 'stock' }, { $set: { countsAreLost: true } });
     const wanted = effect('reserve', { sku: item, quantity: 1 });

@@ -21,7 +21,7 @@ async function settle(): Promise<void> {
   await new Promise((resolve) => setImmediate(resolve));
 }
 
-test('who shares a name waits for those before, in order; who shares none does not', async () => {
+test('callers with a common name wait in order, and callers without one do not wait', async () => {
   const queue = new NamedQueue(60_000);
   const log: string[] = [];
   const [a, b, ab, c] = ['a', 'b', 'ab', 'c'].map((name) => work(name, log));
@@ -42,7 +42,7 @@ test('who shares a name waits for those before, in order; who shares none does n
   expect(log.slice(3)).toStrictEqual(['b ends', 'ab starts', 'ab ends', 'c starts', 'c ends']);
 });
 
-test('a failure is the caller’s own, and passes the turn on', async () => {
+test('a failure reaches only its caller, and the next caller gets its turn', async () => {
   const queue = new NamedQueue(60_000);
   const failed = queue.run(['x'], () => Promise.reject(new Error('no luck')));
   const next = queue.run(['x'], () => Promise.resolve('next'));

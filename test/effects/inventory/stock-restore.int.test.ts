@@ -1,19 +1,19 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeEach, expect, test } from '@jest/globals';
-import { beginRestore, endRestore, restoreStock } from '../../../src/effects/inventory/stock-restore.js';
-import { effectsOf } from '../../../src/effects/proof/settled-effects.js';
 import { deduct, release, reserve, restock } from '../../../src/effects/inventory/inventory.js';
 import { countStock } from '../../../src/effects/inventory/stock-counts.js';
+import { beginRestore, endRestore, restoreStock } from '../../../src/effects/inventory/stock-restore.js';
 import { stockState, stockStates } from '../../../src/effects/inventory/stock-state.js';
 import { movements, movesGoods, stock } from '../../../src/effects/inventory/stock.js';
-import type { OrderEvent } from '../../../src/order/events.js';
-import { fold } from '../../../src/order/evolve.js';
+import { effectsOf } from '../../../src/effects/proof/settled-effects.js';
 import { insertIntoJournal } from '../../../src/log/journal/append-to-journal.js';
 import { journal } from '../../../src/log/journal/journal.js';
-import { states } from '../../order/examples.js';
-import { foundStock } from '../../support/stock.js';
-import { logOf, openDatabase } from '../../support/database.js';
 import { orderLog } from '../../../src/order-log.js';
+import type { OrderEvent } from '../../../src/order/events.js';
+import { fold } from '../../../src/order/evolve.js';
+import { states } from '../../order/examples.js';
+import { logOf, openDatabase } from '../../support/database.js';
+import { setUpStock } from '../../support/stock.js';
 
 const database = await openDatabase();
 const { db } = database;
@@ -22,7 +22,7 @@ beforeEach(async () => {
   await Promise.all(
     [stock(db), movements(db), stockStates(db), journal(orderLog, db)].map((one) => one.deleteMany({})),
   );
-  await foundStock(db);
+  await setUpStock(db);
 });
 
 const names = ['confirmed', 'rejected', 'cancelled', 'refunded', 'completed', 'remainderCancelled'] as const;
@@ -52,7 +52,7 @@ async function contents() {
 }
 
 test.each([0, 1, 3, 100])(
-  'movements that a backup lacks are put back exactly, whichever it has: the first %d',
+  'movements that a backup lacks are restored exactly, whichever it has: the first %d',
   async (kept) => {
     const logs = names.filter((name) => name !== 'rejected').map((name) => logOf(states[name], randomUUID()));
     for (const log of logs) await perform(log);
@@ -76,7 +76,7 @@ test.each([0, 1, 3, 100])(
   },
 );
 
-test('a refusal is put back, so that its key has the same answer for ever', async () => {
+test('a refusal is restored, so its key keeps the same answer', async () => {
   const events = logOf(states.rejected, randomUUID());
   const [first] = effectsOf({ events })?.settled ?? [];
   if (first?.effect.type !== 'reserve') throw new Error('It was not refused.');
@@ -85,7 +85,7 @@ test('a refusal is put back, so that its key has the same answer for ever', asyn
   expect(await stock(db).countDocuments()).toBe(0);
 });
 
-test('more may be promised than is on hand: then it is to be counted, once all is put back', async () => {
+test('if more is reserved than is on hand, the SKU has to be counted after the restore', async () => {
   const events = logOf(states.confirmed, randomUUID());
   const [line] = fold(events)?.reserved ?? [];
   if (line === undefined) throw new Error('Nothing is reserved.');
@@ -103,7 +103,7 @@ test('more may be promised than is on hand: then it is to be counted, once all i
   expect(await stockState(db)).not.toHaveProperty('restoringSince');
 });
 
-test('what was counted is to be counted again, where the count itself is lost, and nothing else is', async () => {
+test('a SKU has to be counted again only if its count is lost', async () => {
   const counts = [
     ['lost', 1],
     ['older', 2],
@@ -125,7 +125,7 @@ test('what was counted is to be counted again, where the count itself is lost, a
   expect(await stockState(db)).not.toHaveProperty('outdated');
 });
 
-test('goods that were promised by the log alone leave all the same', async () => {
+test('goods that only the log has reserved can still leave', async () => {
   const events = logOf(states.completed, randomUUID());
   await insertIntoJournal(orderLog, db, events);
   const settled = effectsOf({ events })?.settled ?? [];
@@ -136,7 +136,7 @@ test('goods that were promised by the log alone leave all the same', async () =>
   for (const { reserved } of await stock(db).find().toArray()) expect(reserved).toBe(0);
 });
 
-test('what an order holds is known from the run that took it over, where its first events are lost', async () => {
+test('an order’s reservations are known from the run that took it over, if its first events are lost', async () => {
   const events = logOf(states.completed, randomUUID());
   const deducted = events.findIndex(({ type }) => type === 'StockDeducted');
   const base = fold(events.slice(0, deducted));

@@ -37,7 +37,7 @@ test('a provider gets the payment method in plain text', async () => {
   expect(await call()).toEqual({ type: 'declined', code: method });
 });
 
-test('what is left of an error of the provider does not tell the payment method', async () => {
+test('an error of the provider is passed on without the payment method', async () => {
   const { port } = opening(({ method: token }) => {
     const cause = new Error(`402 for ${token}`);
     return Promise.reject(new Error(`bank: ${token} was refused, ${token}`, { cause }));
@@ -63,7 +63,7 @@ test.each([
   expect(await call()).toEqual(expected ?? known);
 });
 
-test('if nobody waits any more once the method is opened, the provider is not called', async () => {
+test('the provider is not called if the activity was cancelled while the method was opened', async () => {
   let isCalled = false;
   const { call } = opening(() => {
     isCalled = true;

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import type { Document } from 'mongodb';
 import { sandboxLedger, setUpSandbox } from '../../../src/effects/payments/sandbox-ledger.js';
 import { sandboxPayments } from '../../../src/effects/payments/sandbox-payments.js';
-import type { Document } from 'mongodb';
 import { openDatabase, type Database } from '../../support/database.js';
 
 let database: Database;
@@ -82,29 +82,29 @@ async function writeOldLedger(): Promise<void> {
   await oldLedger().insertMany([...written]);
 }
 
-async function isMoved(): Promise<void> {
+async function expectMigrated(): Promise<void> {
   const entries: readonly Document[] = await sandboxLedger(database.db).find().sort({ _id: 1 }).toArray();
   expect(entries).toEqual(written.toSorted(({ _id: a }, { _id: b }) => (a < b ? -1 : 1)));
   expect(await database.db.listCollections({ name: 'sandbox_payments' }).toArray()).toEqual([]);
 }
 
-test('a ledger of an earlier version is moved as it is, and a second time changes nothing', async () => {
+test('a ledger of an earlier version is migrated unchanged, and a second migration changes nothing', async () => {
   await writeOldLedger();
   await setUpSandbox(database.db);
-  await isMoved();
+  await expectMigrated();
   await setUpSandbox(database.db);
-  await isMoved();
+  await expectMigrated();
 });
 
-test('several processes move it at once', async () => {
+test('several processes migrate it at the same time', async () => {
   await writeOldLedger();
   const moves = await Promise.allSettled(Array.from({ length: 5 }, () => setUpSandbox(database.db)));
   expect(moves.map(({ status }) => status)).toContain('fulfilled');
   await setUpSandbox(database.db);
-  await isMoved();
+  await expectMigrated();
 });
 
-test('a move that was killed half-way is completed, and takes nothing back of what went on since', async () => {
+test('a migration that was killed half-way is completed, and reverts nothing that came later', async () => {
   await writeOldLedger();
   const went = { ...written[1], calls: 9, capture: { id: 'cap_1', method: 'tok_ok', refunded: 500 } };
   const ledger = sandboxLedger(database.db);
@@ -117,7 +117,7 @@ test('a move that was killed half-way is completed, and takes nothing back of wh
   expect(await ledger.findOne({ _id: capturing.key })).toEqual(went);
 });
 
-test('a payment of before is known, whoever asks first: no key is used anew', async () => {
+test('an earlier payment is recognized under its key before the migration', async () => {
   await writeOldLedger();
   const payments = sandboxPayments(database.db);
   expect(await payments.authorize(authorizing)).toEqual({ type: 'authorized', authorizationId });

@@ -1,10 +1,10 @@
-import { afterAll, expect, test } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
+import { afterAll, expect, test } from '@jest/globals';
 import { sandboxLedger, setUpSandbox } from '../../../src/effects/payments/sandbox-ledger.js';
 import { sandboxPayments } from '../../../src/effects/payments/sandbox-payments.js';
-import { isMongoOutage } from '../../../src/outages/mongo-outage.js';
 import type { EffectOf, OutcomeOf } from '../../../src/order/effects.js';
 import { later } from '../../../src/order/time.js';
+import { isMongoOutage } from '../../../src/outages/mongo-outage.js';
 import { day } from '../../order/examples.js';
 import { openDatabase } from '../../support/database.js';
 
@@ -108,7 +108,7 @@ test.each([
   expect(await payments.authorize(authorizing(method))).toMatchObject(expected);
 });
 
-test('one key, called again and by many at once, is one payment with one answer, and its calls are counted', async () => {
+test('one key, used repeatedly and by many callers at once, gives one payment with one answer', async () => {
   const request = authorizing('tok_ok');
   const first = await payments.authorize(request);
   const others = await tenTimes(() => payments.authorize(request));
@@ -130,7 +130,7 @@ test('one key, called again and by many at once, is one payment with one answer,
   expect((await ledger.findOne({ _id: request.key }))?.authorization?.captured).toBe(600);
 });
 
-test('a key that was used with other parameters is refused, without effect', async () => {
+test('a key that was used with other parameters is refused, and changes nothing', async () => {
   const request = authorizing('tok_ok');
   const first = await payments.authorize(request);
   await expect(payments.authorize({ ...request, amount: 2_000 })).rejects.toThrow(
@@ -152,7 +152,7 @@ test('tok_flaky fails three times for each key, then works', async () => {
   expect(await payments.capture(capture)).toMatchObject({ type: 'captured' });
 });
 
-test('never more is captured than was authorized, by however many at once', async () => {
+test('simultaneous captures together never exceed what was authorized', async () => {
   const { key, id } = await authorized('tok_ok', 1_000);
   const outcomes = await tenTimes((index) => payments.capture(capturing(key, id, 300, 10 + index)));
   expect(count(outcomes, 'captured')).toBe(3);
@@ -160,7 +160,7 @@ test('never more is captured than was authorized, by however many at once', asyn
   expect((await ledger.findOne({ _id: key }))?.authorization?.captured).toBe(900);
 });
 
-test('a capture that died before its answer was stored is answered the same, and captured once', async () => {
+test('a capture that crashed before its answer was stored is answered the same, and happens once', async () => {
   const { key, id } = await authorized();
   const request = capturing(key, id, 600);
   const outcome = await payments.capture(request);
@@ -170,7 +170,7 @@ test('a capture that died before its answer was stored is answered the same, and
   expect(await ledger.findOne({ _id: request.key })).toMatchObject({ outcome, capture: { refunded: 0 } });
 });
 
-test('never more is refunded than was captured, by however many at once', async () => {
+test('simultaneous refunds together never exceed what was captured', async () => {
   const captureId = await captured(1_000);
   const requests = Array.from({ length: 10 }, () => refunding(captureId, 300));
   const results = await Promise.allSettled(
@@ -204,7 +204,7 @@ test('tok_capture_declined declines the first capture of each shipment, for good
   expect(await payments.capture(capturing(key, id, 100, 18, 's2'))).toMatchObject({ type: 'captured' });
 });
 
-test('a void gives back what was not captured, and nothing can be captured after it', async () => {
+test('a void releases what was not captured, and nothing can be captured afterwards', async () => {
   const { key, id } = await authorized();
   expect(await payments.capture(capturing(key, id, 400, 9))).toMatchObject({ type: 'captured' });
   expect(await payments.void(voiding(id))).toStrictEqual({ type: 'voided' });
@@ -217,7 +217,7 @@ test('a void gives back what was not captured, and nothing can be captured after
   expect(taken?.authorization).toMatchObject({ status: 'voided', captured: 400 });
 });
 
-test('of a void and captures at once, none is captured after the void', async () => {
+test('when a void and captures race, no capture happens after the void', async () => {
   const { key, id } = await authorized();
   const voidRequest = voiding(id);
   const requests = Array.from({ length: 5 }, (_, index) => capturing(key, id, 100, 20 + index));
@@ -233,7 +233,7 @@ test('of a void and captures at once, none is captured after the void', async ()
   });
 });
 
-test('an authorization lapses by the clock of the provider', async () => {
+test('an authorization lapses by the provider’s clock', async () => {
   const { key, id } = await authorized();
   now = later(startOfTime, 7 * day);
   try {
@@ -244,12 +244,12 @@ test('an authorization lapses by the clock of the provider', async () => {
   }
 });
 
-test('an id that the provider never gave is refused', async () => {
+test('an id that the provider never issued is refused', async () => {
   await expect(payments.void(voiding('auth_unknown'))).rejects.toThrow('no authorization auth_unknown');
   await expect(payments.refund(refunding('cap_unknown', 1))).rejects.toThrow('no capture cap_unknown');
 });
 
-test('a pending payment is settled once, whatever it was called for', async () => {
+test('a pending payment is settled once, whichever call left it pending', async () => {
   const { key, id } = await authorized('tok_pending');
   expect(await payments.capture(capturing(key, id, 100, 9))).toStrictEqual({
     type: 'declined',
@@ -262,7 +262,7 @@ test('a pending payment is settled once, whatever it was called for', async () =
   expect(await payments.capture(capturing(key, id, 100, 12))).toMatchObject({ type: 'captured' });
 });
 
-test('a pending payment that is declined can not be captured, and is void already', async () => {
+test('a pending payment that is declined cannot be captured, and needs no void', async () => {
   const { key, id } = await authorized('tok_pending');
   expect(await payments.settlePending(key, 'declined')).toStrictEqual({
     reference: key,
@@ -281,14 +281,14 @@ test('a pending payment that was voided is never settled', async () => {
   expect(await payments.capture(capturing(key, id, 100))).toMatchObject({ type: 'declined' });
 });
 
-test('the first answer to a key stays, also after the payment was settled', async () => {
+test('the first answer to a key stays, also after the payment is settled', async () => {
   const request = authorizing('tok_pending');
   const first = await payments.authorize(request);
   await payments.settlePending(request.key, 'authorized');
   expect(await payments.authorize(request)).toStrictEqual(first);
 });
 
-test('only what was called pending can be settled', async () => {
+test('only a payment that was pending can be settled', async () => {
   const { key } = await authorized('tok_ok');
   await expect(payments.settlePending(key, 'authorized')).rejects.toThrow('not a payment that was pending');
   await expect(payments.settlePending('nothing', 'authorized')).rejects.toThrow('not a payment');

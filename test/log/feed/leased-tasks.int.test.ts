@@ -1,20 +1,20 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import type { CommandStartedEvent, Db } from 'mongodb';
-import { subscriptionRows } from '../../../src/delivery/webhooks/rows.js';
 import { deliverWebhooks } from '../../../src/delivery/webhooks/deliver-webhooks.js';
-import { endpoints } from '../../../src/endpoint/endpoint.js';
+import { subscriptionRows } from '../../../src/delivery/webhooks/rows.js';
 import { endpointLog } from '../../../src/endpoint/endpoint-log.js';
+import { endpoints } from '../../../src/endpoint/endpoint.js';
 import { append } from '../../../src/log/append.js';
-import { record } from '../../../src/log/journal/recording.js';
-import { customers } from '../../../src/views/customers.js';
-import { createFeedTasks } from '../../../src/log/views/feed-tasks.js';
-import { orderLog } from '../../../src/order-log.js';
-import { unheldTasks } from '../../../src/log/feed/leases.js';
 import { runLeasedTasks, type LeasedTask } from '../../../src/log/feed/leased-tasks.js';
+import { unheldTasks } from '../../../src/log/feed/leases.js';
+import { record } from '../../../src/log/journal/recording.js';
+import { createFeedTasks } from '../../../src/log/views/feed-tasks.js';
 import { watchStates } from '../../../src/log/views/feeding/watch-states.js';
-import { createFeedWork } from '../../../workers/roles/feed-activities.js';
+import { orderLog } from '../../../src/order-log.js';
 import { DeadlineExceeded } from '../../../src/outages/timeout.js';
+import { customers } from '../../../src/views/customers.js';
+import { createFeedWork } from '../../../workers/roles/feed-activities.js';
 import { startTestApi, type TestApi } from '../../support/api.js';
 import { shared } from '../../support/servers.js';
 import { until } from '../../support/until.js';
@@ -82,7 +82,7 @@ function tasksOf(who: string, names: readonly string[], at: Map<string, string[]
 
 const twoNames = () => [`first-${randomUUID()}`, `second-${randomUUID()}`];
 
-test('one of two processes has all tasks, and the other has them when that one stops', async () => {
+test('one of two processes runs all tasks, and the other runs them when the first one stops', async () => {
   const names = twoNames();
   const at = new Map<string, string[]>();
   const one = start(tasksOf('one', names, at));
@@ -97,7 +97,7 @@ test('one of two processes has all tasks, and the other has them when that one s
   expect(await unheldTasks(db, names)).toEqual(names.map((task) => ({ task, since: expect.any(Date) })));
 });
 
-test('a process that is cut off tells of it and ends its tasks, and another one has them', async () => {
+test('a process that is cut off reports it and ends its tasks, and another process runs them', async () => {
   const [name = ''] = twoNames();
   const at = new Map<string, string[]>();
   const one = start(tasksOf('one', [name], at));
@@ -108,7 +108,7 @@ test('a process that is cut off tells of it and ends its tasks, and another one 
   expect(one.failures).toContainEqual(new Error('This process does not reach MongoDB.'));
 });
 
-test('a lease that was given before the clock of MongoDB was put back has run out', async () => {
+test('a lease that was granted before MongoDB’s clock was set back has expired', async () => {
   const [name = ''] = twoNames();
   const lease = { holder: 'before', until: new Date(Date.now() + 3_600_000) };
   await db
@@ -138,7 +138,7 @@ test('the sequencer fails if Temporal does not answer, so that another process m
   );
 });
 
-test('what fails again and again in one process is left to another one', async () => {
+test('a task that keeps failing in one process moves to another process', async () => {
   const [broken = '', well = ''] = twoNames();
   const at = new Map<string, string[]>();
   const failing: LeasedTask = {
@@ -157,7 +157,7 @@ test('what fails again and again in one process is left to another one', async (
   expect(one.failures.length).toBeGreaterThan(1);
 });
 
-test('with nothing to do, the feed, all views and the webhooks renew their leases by one command, and await changes', async () => {
+test('an idle process renews the leases of the feed, all views and the webhooks by one command', async () => {
   const commands: CommandStartedEvent[] = [];
   const { client, config, mongo, tail } = api;
   mongo.client.on('commandStarted', (command) => commands.push(command));

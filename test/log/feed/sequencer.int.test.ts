@@ -2,24 +2,24 @@ import { randomUUID } from 'node:crypto';
 import { getEventListeners } from 'node:events';
 import { setTimeout } from 'node:timers/promises';
 import { afterAll, afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import type { OrderEvent } from '../../../src/order/events.js';
 import { feedHead, skipLostPositions, readFeed } from '../../../src/log/feed/feed.js';
-import { FeedTail, type LocalPublisher } from '../../../src/log/feed/tail.js';
+import { Fenced } from '../../../src/log/feed/fencing.js';
 import {
   beginGeneration,
   feedGenerations,
   feedState,
   Generations,
 } from '../../../src/log/feed/generations.js';
+import { runSequencer } from '../../../src/log/feed/sequencer.js';
+import { FeedTail, type LocalPublisher } from '../../../src/log/feed/tail.js';
 import { appendToJournal } from '../../../src/log/journal/append-to-journal.js';
 import { ensureJournalIndexes, journal } from '../../../src/log/journal/journal.js';
 import { restoreLog } from '../../../src/log/journal/truncated-log.js';
-import { Fenced } from '../../../src/log/feed/fencing.js';
-import { runSequencer } from '../../../src/log/feed/sequencer.js';
-import { logOf, openDatabase } from '../../support/database.js';
-import { states } from '../../order/examples.js';
-import { until } from '../../support/until.js';
 import { orderLog } from '../../../src/order-log.js';
+import type { OrderEvent } from '../../../src/order/events.js';
+import { states } from '../../order/examples.js';
+import { logOf, openDatabase } from '../../support/database.js';
+import { until } from '../../support/until.js';
 
 const database = await openDatabase();
 const { db } = database;
@@ -29,14 +29,14 @@ beforeEach(async () => {
   await ensureJournalIndexes(orderLog, db);
 });
 
-let holders: { stop(): Promise<void> }[] = [];
+let leaders: { stop(): Promise<void> }[] = [];
 afterEach(async () => {
-  await Promise.all(holders.map((holder) => holder.stop()));
-  holders = [];
+  await Promise.all(leaders.map((leader) => leader.stop()));
+  leaders = [];
 });
 
 /** Runs a leader until it fails or is stopped. */
-function hold(gave?: LocalPublisher['publish']) {
+function lead(gave?: LocalPublisher['publish']) {
   const stopping = new AbortController();
   let beats = 0;
   let isLeading = false;
@@ -51,7 +51,7 @@ function hold(gave?: LocalPublisher['publish']) {
     () => undefined,
     (error: unknown) => error,
   );
-  const holder = {
+  const leader = {
     ended,
     isAtWork: () => beats > 0,
     /** Whether it has given positions to everything that was recorded before. */
@@ -61,8 +61,8 @@ function hold(gave?: LocalPublisher['publish']) {
       await ended;
     },
   };
-  holders.push(holder);
-  return holder;
+  leaders.push(leader);
+  return leader;
 }
 
 function newOrder(): readonly [OrderEvent, ...OrderEvent[]] {
@@ -90,10 +90,10 @@ async function expectSound(count: number): Promise<void> {
 }
 
 test('events get positions 1, 2, 3 … in the order in which they were recorded', async () => {
-  const holder = hold();
+  const leader = lead();
   // Events that are recorded before the leader works get positions in the order of their times,
   // which may be equal.
-  await until(async () => expect(holder.isAtWork()).toBe(true));
+  await until(async () => expect(leader.isAtWork()).toBe(true));
   const [one, another] = [newOrder(), newOrder()];
   const recorded = [one[0], another[0], ...another.slice(1), ...one.slice(1)];
   await record(...recorded);
@@ -104,8 +104,8 @@ test('events get positions 1, 2, 3 … in the order in which they were recorded'
   );
 });
 
-test('an event recorded before its predecessor waits for it, and holds nobody else up', async () => {
-  hold();
+test('an event recorded before its predecessor waits for it, and other orders do not wait', async () => {
+  lead();
   const [late, other] = [newOrder(), newOrder()];
   await record(late[0], ...late.slice(2), ...other);
   await until(async () => expect(await feedHead(orderLog, db)).toBe(1 + other.length));
@@ -113,7 +113,7 @@ test('an event recorded before its predecessor waits for it, and holds nobody el
   await expectSound(late.length + other.length);
 });
 
-test('concurrent writers, and holders that are replaced all the time: no gap, no double, no skip', async () => {
+test('the feed has no gap, duplicate or skip under concurrent writers and changing leaders', async () => {
   const written = new AbortController();
   const logs = Array.from({ length: 40 }, newOrder);
   const count = logs.flat().length;
@@ -132,14 +132,14 @@ test('concurrent writers, and holders that are replaced all the time: no gap, no
   })();
   const replacing = (async () => {
     while (!written.signal.aborted) {
-      const holder = hold();
-      await until(async () => expect(holder.isAtWork()).toBe(true));
+      const leader = lead();
+      await until(async () => expect(leader.isAtWork()).toBe(true));
     }
   })();
   await Promise.all(logs.map((log, index) => record(...(index % 2 === 0 ? log : log.toReversed()))));
   written.abort();
   await replacing;
-  hold();
+  lead();
   await expectSound(count);
   const seen = await readers;
   expect(seen).toEqual(
@@ -147,11 +147,11 @@ test('concurrent writers, and holders that are replaced all the time: no gap, no
   );
 });
 
-describe('a holder', () => {
-  test('that was replaced can write nothing any more', async () => {
-    const old = hold();
+describe('a leader', () => {
+  test('that was replaced cannot write', async () => {
+    const old = lead();
     await until(async () => expect(old.isAtWork()).toBe(true));
-    const young = hold();
+    const young = lead();
     await until(async () => expect(young.isAtWork()).toBe(true));
     const ended: unknown[] = [];
     void old.ended.then((error) => ended.push(error));
@@ -167,32 +167,32 @@ describe('a holder', () => {
     expect(ended).toEqual([expect.any(Fenced)]);
   });
 
-  test('goes on where the one before stopped, with what was recorded meanwhile', async () => {
-    const first = hold();
+  test('continues where the previous leader stopped, with the events recorded meanwhile', async () => {
+    const first = lead();
     const [before, meanwhile, after] = [newOrder(), newOrder(), newOrder()];
     await record(...before);
     await until(async () => expect(await feedHead(orderLog, db)).toBe(before.length));
     await first.stop();
     await record(...meanwhile);
-    hold();
+    lead();
     await record(...after);
     await expectSound(before.length + meanwhile.length + after.length);
   });
 
-  test('that finds its resume token lost begins with what has no position', async () => {
-    const first = hold();
+  test('whose resume token is lost begins with the events that have no position', async () => {
+    const first = lead();
     const [before, meanwhile] = [newOrder(), newOrder()];
     await record(...before);
     await until(async () => expect(await feedHead(orderLog, db)).toBe(before.length));
     await first.stop();
     await record(...meanwhile);
-    // A token of another stream, as after a restore, and an invalid token.
+    // A token that MongoDB refuses, as it does a token from before a restore.
     await feedState(db).updateOne({ _id: 'feed' }, { $set: { resumeToken: { _data: '82' } } });
-    hold();
+    lead();
     await expectSound(before.length + meanwhile.length);
   });
 
-  test('that is stopped in a long backlog has noted how far it came', async () => {
+  test('that is stopped in a long backlog has saved its progress', async () => {
     const logs = Array.from({ length: 60 }, newOrder);
     for (const log of logs) await appendToJournal(orderLog, db, log);
     const stopping = new AbortController();
@@ -204,32 +204,33 @@ describe('a holder', () => {
     await runSequencer({ log: orderLog, db, signal: stopping.signal, heartbeat });
     expect(given).toBeLessThan(logs.flat().length);
     expect(await feedState(db).findOne()).toMatchObject({ position: given });
-    hold();
+    lead();
     await expectSound(logs.flat().length);
   });
 
-  test('begins with a journal that was filled long before there was a feed', async () => {
+  test('begins with a journal that was filled long before the feed existed', async () => {
     const logs = Array.from({ length: 60 }, newOrder);
     await Promise.all(logs.map((log) => record(...log.toReversed())));
-    hold();
+    lead();
     await expectSound(logs.flat().length);
   });
 });
 
-test('an event recorded in the moment in which the first holder begins is not overlooked', async () => {
+test('an event recorded while the first leader starts gets a position', async () => {
   for (let round = 0; round < 20; round += 1) {
     await Promise.all([journal(orderLog, db).deleteMany({}), feedState(db).deleteMany({})]);
-    const holder = hold();
+    const leader = lead();
+    // Only varies the moment: the check has to hold for each.
     await setTimeout(round % 10);
     await record(...newOrder().slice(0, 1));
     await expectSound(1);
-    await holder.stop();
+    await leader.stop();
   }
 });
 
-describe('hands in the journal', () => {
-  test('an event that is gone before it has a position leaves no gap, and gets its position when it is put back', async () => {
-    const first = hold();
+describe('a change of the journal by hand', () => {
+  test('that removes an event before it has a position leaves no gap, and the event can come back', async () => {
+    const first = lead();
     const before = newOrder();
     await record(...before);
     await until(async () => expect((await feedState(db).findOne())?.position).toBe(before.length));
@@ -237,20 +238,20 @@ describe('hands in the journal', () => {
     const [gone, other] = [newOrder().slice(0, 1), newOrder()];
     await record(...gone, ...other);
     const kept = await journal(orderLog, db).findOneAndDelete({ _id: `${gone[0]?.orderId}:1` });
-    hold();
+    lead();
     await expectSound(before.length + other.length);
     if (kept !== null) await journal(orderLog, db).insertOne(kept);
     await expectSound(before.length + other.length + 1);
   });
 
-  test('an event that comes back behind later ones of its order gets its position at once', async () => {
+  test('that restores an event after later ones of its order gives it a position at once', async () => {
     const log = newOrder();
     const count = log.length;
     const isLast = async (version: number, position: number) =>
       await until(async () =>
         expect(await journal(orderLog, db).findOne({ position })).toMatchObject({ version }),
       );
-    hold();
+    lead();
     await record(...log.slice(0, 6));
     await isLast(6, 6);
     await journal(orderLog, db).deleteMany({ version: { $in: [2, 3] } });
@@ -264,8 +265,8 @@ describe('hands in the journal', () => {
     await until(async () => expect(await feedHead(orderLog, db)).toBe(count + 2));
   });
 
-  test('what is in the stream once more is not taken for late', async () => {
-    const first = hold();
+  test('is not assumed when the change stream repeats an event', async () => {
+    const first = lead();
     const log = newOrder();
     await record(...log.slice(0, 2));
     await until(async () => expect((await feedState(db).findOne())?.position).toBe(2));
@@ -275,7 +276,7 @@ describe('hands in the journal', () => {
     await first.stop();
     await feedState(db).updateOne({ _id: 'feed' }, { $set: { resumeToken: token } });
     const epoch = (await feedState(db).findOne())?.epoch ?? 0;
-    const second = hold();
+    const second = lead();
     await until(async () => expect(second.isAtWork()).toBe(true));
     const [next] = newOrder();
     await record(next);
@@ -284,45 +285,48 @@ describe('hands in the journal', () => {
   });
 
   test.each([
-    ['while it is held', true],
-    ['before it is held', false],
-  ])('events whose predecessors are lost for good do not wait for them: restored %s', async (_, isHeld) => {
-    const [log, other] = [newOrder(), newOrder()];
-    if (isHeld) {
-      hold();
-      await record(...log.slice(6, 7));
-      await record(...other.slice(0, 1));
-      await until(async () => expect(await feedHead(orderLog, db)).toBe(1));
-    }
-    await restoreLog(orderLog, db, log.slice(4, 7));
-    if (!isHeld) hold();
-    await until(async () =>
-      expect(await journal(orderLog, db).countDocuments({ unsequenced: true })).toBe(0),
-    );
-    await record(...log.slice(7));
-    await until(async () =>
-      expect(await journal(orderLog, db).countDocuments({ unsequenced: true })).toBe(0),
-    );
-    const feed = (await readFeed(orderLog, db, 0, 100)).filter(({ orderId }) => orderId === log[0].orderId);
-    expect(feed.map(({ version }) => version)).toEqual(log.slice(4).map(({ version }) => version));
-    expect(feed[0]).not.toHaveProperty('begins');
-  });
+    ['while a process leads', true],
+    ['before a process leads', false],
+  ])(
+    'that removes predecessors for good does not keep later events waiting: restored %s',
+    async (_, isLed) => {
+      const [log, other] = [newOrder(), newOrder()];
+      if (isLed) {
+        lead();
+        await record(...log.slice(6, 7));
+        await record(...other.slice(0, 1));
+        await until(async () => expect(await feedHead(orderLog, db)).toBe(1));
+      }
+      await restoreLog(orderLog, db, log.slice(4, 7));
+      if (!isLed) lead();
+      await until(async () =>
+        expect(await journal(orderLog, db).countDocuments({ unsequenced: true })).toBe(0),
+      );
+      await record(...log.slice(7));
+      await until(async () =>
+        expect(await journal(orderLog, db).countDocuments({ unsequenced: true })).toBe(0),
+      );
+      const feed = (await readFeed(orderLog, db, 0, 100)).filter(({ orderId }) => orderId === log[0].orderId);
+      expect(feed.map(({ version }) => version)).toEqual(log.slice(4).map(({ version }) => version));
+      expect(feed[0]).not.toHaveProperty('begins');
+    },
+  );
 
-  test('in an emptied database the feed begins anew, and who held the old one ends', async () => {
-    const old = hold();
+  test('that empties the whole database begins a new feed, and ends the old leader', async () => {
+    const old = lead();
     const [before, after] = [newOrder(), newOrder()];
     await record(...before);
     await until(async () => expect(await feedHead(orderLog, db)).toBe(before.length));
     await Promise.all([feedState(db).deleteMany({}), journal(orderLog, db).deleteMany({})]);
     await record(...after.slice(0, 1));
     expect(await old.ended).toBeInstanceOf(Fenced);
-    hold();
+    lead();
     await record(...after.slice(1));
     await expectSound(after.length);
   });
 
-  test('in a journal that was dropped the feed begins anew, and says so', async () => {
-    hold();
+  test('that drops the journal begins a new generation of the feed', async () => {
+    lead();
     const [before, after] = [newOrder(), newOrder()];
     await record(...before);
     await until(async () => expect((await feedState(db).findOne())?.position).toBe(before.length));
@@ -338,23 +342,23 @@ describe('hands in the journal', () => {
     expect(current).toMatchObject({ commonUntil: 0, lost: 0 });
   });
 
-  test('a journal that was emptied while nobody held the feed begins it anew', async () => {
-    const first = hold();
+  test('that empties the journal while no process leads begins a new generation', async () => {
+    const first = lead();
     const [before, after] = [newOrder(), newOrder()];
     await record(...before);
     await until(async () => expect((await feedState(db).findOne())?.position).toBe(before.length));
     await first.stop();
     await journal(orderLog, db).deleteMany({});
     await record(...after);
-    hold();
+    lead();
     await until(async () =>
       expect(await journal(orderLog, db).countDocuments({ unsequenced: true })).toBe(0),
     );
     await expectSound(after.length);
   });
 
-  test('positions of lost events are given to no other, and readers go on behind them', async () => {
-    const first = hold();
+  test('that removes positioned events leaves their positions unused, and readers skip them', async () => {
+    const first = lead();
     const [before, after] = [newOrder(), newOrder().slice(0, 1)];
     await record(...before);
     await until(async () => expect((await feedState(db).findOne())?.position).toBe(before.length));
@@ -362,7 +366,7 @@ describe('hands in the journal', () => {
     // The state that a leader leaves if it is killed before it saves a newer checkpoint.
     await feedState(db).updateOne({ _id: 'feed' }, { $set: { position: 2 }, $unset: { resumeToken: '' } });
     await journal(orderLog, db).deleteMany({ position: { $in: [4, 5] } });
-    hold();
+    lead();
     await record(...after);
     const last = before.length + 1;
     await until(async () => expect(await feedHead(orderLog, db)).toBe(last));
@@ -378,7 +382,7 @@ describe('hands in the journal', () => {
     expect(await skipLostPositions(orderLog, db, 6)).toBe(last);
   });
 
-  test('what is beyond a gap is not read until all before it is known to be given', async () => {
+  test('that leaves a gap hides the events after it until all positions before are known', async () => {
     const log = newOrder();
     const gapped = log.slice(0, 4).map((event, index) => ({
       ...event,
@@ -393,8 +397,8 @@ describe('hands in the journal', () => {
     expect(await positions()).toEqual([1, 2, 4, 5]);
   });
 
-  test('an event put back with its position takes nobody back', async () => {
-    hold();
+  test('that restores an event at its position does not move any reader back', async () => {
+    lead();
     const tail = new FeedTail(orderLog, db);
     try {
       const log = newOrder();
@@ -418,20 +422,20 @@ describe('hands in the journal', () => {
 describe('a generation', () => {
   const numbers = ({ all }: Generations) => all.map(({ generation }) => generation);
 
-  test('is the first one, and stays, while no position is lost', async () => {
-    const first = hold();
+  test('stays the first one while no position is lost', async () => {
+    const first = lead();
     const [before, after] = [newOrder(), newOrder()];
     await record(...before);
     await until(async () => expect(await feedHead(orderLog, db)).toBe(before.length));
     await first.stop();
     await record(...after);
-    hold();
+    lead();
     await expectSound(before.length + after.length);
     expect(numbers(await feedGenerations(orderLog, db))).toEqual([1]);
   });
 
-  test('begins with each loss of positions, and not again when the events come back', async () => {
-    hold();
+  test('begins with each loss of positions, but not when the events come back', async () => {
+    lead();
     const [one, another] = [newOrder(), newOrder()];
     await record(...one, ...another);
     const count = one.length + another.length;
@@ -454,7 +458,7 @@ describe('a generation', () => {
     );
   });
 
-  test('has another number each time, whoever begins it', async () => {
+  test('has a new number each time, whichever process begins it', async () => {
     await Promise.all(Array.from({ length: 5 }, () => beginGeneration(orderLog, db, { commonUntil: 7 })));
     const begun = numbers(await feedGenerations(orderLog, db));
     expect(new Set(begun).size).toBe(6);
@@ -466,26 +470,26 @@ describe('a generation', () => {
     ).toBeGreaterThanOrEqual(now);
   });
 
-  test('has what all later ones have in common with it, and an unknown one has nothing', () => {
+  test('shares a prefix with all later ones, and nothing with an unknown one', () => {
     const of = (generation: number, commonUntil: number) => ({ generation, commonUntil, lost: 0 });
     const known = new Generations({ generations: [of(1, 0), of(20, 100), of(30, 500), of(40, 300)] });
     const common = [1, 20, 30, 40, 25].map((generation) => known.commonWith(generation));
     expect(common).toEqual([100, 300, 300, Infinity, 0]);
   });
 
-  test('of a state that an earlier version of the code wrote is as it was noted there', async () => {
+  test('has the number that an earlier version of the code has stored', async () => {
     expect(new Generations({}).current).toMatchObject({ generation: 1 });
     expect(new Generations({ begunAnew: 7 }).commonWith(7)).toBe(Infinity);
     const log = newOrder();
     await record(...log);
     await feedState(db).insertOne({ _id: 'feed', epoch: 7, position: 0, begunAnew: 7 });
-    hold();
+    lead();
     await expectSound(log.length);
     expect(numbers(await feedGenerations(orderLog, db))).toEqual([7]);
   });
 
-  test('begins where a backup was put back: others get the positions that it lacks', async () => {
-    const first = hold();
+  test('begins after a backup is restored: other events get the positions that it lacks', async () => {
+    const first = lead();
     const [before, lost, after] = [newOrder(), newOrder(), newOrder()];
     await record(...before);
     await until(async () => expect((await feedState(db).findOne())?.position).toBe(before.length));
@@ -497,19 +501,19 @@ describe('a generation', () => {
     if (backup !== null) await feedState(db).replaceOne({ _id: 'feed' }, backup);
     const head = await feedHead(orderLog, db);
     await beginGeneration(orderLog, db, { commonUntil: head });
-    hold();
+    lead();
     await record(...after, ...lost);
     await expectSound(before.length + after.length + lost.length);
     expect((await feedGenerations(orderLog, db)).commonWith(1)).toBe(before.length);
     expect(numbers(await feedGenerations(orderLog, db))).toHaveLength(2);
   });
 
-  test('is refused to readers of an earlier one, in the process that gives the positions, too', async () => {
+  test('is refused to readers of an earlier one, also in the process that leads the feed', async () => {
     const tail = new FeedTail(orderLog, db);
     const { signal } = new AbortController();
     try {
       const publisher = tail.publishLocally();
-      const first = hold((...given) => publisher.publish(...given));
+      const first = lead((...given) => publisher.publish(...given));
       const [log, after] = [newOrder(), newOrder()];
       await record(...log);
       await until(async () => expect(await tail.read(1, log.length - 1, 1)).toHaveLength(1));
@@ -517,7 +521,7 @@ describe('a generation', () => {
       await beginGeneration(orderLog, db, { commonUntil: 2 });
       await record(...after);
       expect(await first.ended).toBeInstanceOf(Fenced);
-      hold((...given) => publisher.publish(...given));
+      lead((...given) => publisher.publish(...given));
       await waiting;
       const { generation } = (await feedGenerations(orderLog, db)).current;
       await until(async () =>
@@ -531,9 +535,9 @@ describe('a generation', () => {
   });
 });
 
-test('an event that another leader gives a position before this one sees it is known to its readers', async () => {
+test('a leader counts an event that another leader gave a position first', async () => {
   const log = newOrder();
-  hold();
+  lead();
   await record(...log);
   await until(async () => expect((await feedState(db).findOne())?.position).toBe(log.length));
   const [first] = newOrder();
@@ -551,14 +555,14 @@ test('an event that another leader gives a position before this one sees it is k
   await until(async () => expect((await feedState(db).findOne())?.position).toBe(position));
 });
 
-test('readers in the process that gives the positions learn of them from it, of all others none the less', async () => {
+test('readers in the leader’s process learn of its positions from it, and of all others too', async () => {
   const tail = new FeedTail(orderLog, db);
   const [ours, theirs, last] = [newOrder(), newOrder(), newOrder()];
   const soon = [new AbortController().signal, 30_000] as const;
   try {
     const publisher = tail.publishLocally();
     const told: number[] = [];
-    const here = hold((positions, generation) => {
+    const here = lead((positions, generation) => {
       told.push(...positions.map(({ position }) => position));
       publisher.publish(positions, generation);
     });
@@ -581,7 +585,7 @@ test('readers in the process that gives the positions learn of them from it, of 
     expect((await tail.read(1, 2, 1))?.[0]?.actor).toBe(ours[2]?.actor);
     await here.stop();
     // The local publisher does not know yet that another leader has taken over.
-    const there = hold();
+    const there = lead();
     await record(...theirs);
     expect(await tail.waitBeyond(ours.length + theirs.length - 1, ...soon)).toBe(ours.length + theirs.length);
     expect(await tail.read(1, ours.length, 100)).toEqual(await readFeed(orderLog, db, ours.length, 100));
@@ -596,12 +600,12 @@ test('readers in the process that gives the positions learn of them from it, of 
   }
 });
 
-test('where another holder has given positions between, every order is told of', async () => {
+test('after positions of another leader, the streams of all orders look for new events', async () => {
   const tail = new FeedTail(orderLog, db);
   const { signal } = new AbortController();
   try {
     const publisher = tail.publishLocally();
-    hold();
+    lead();
     const log = newOrder();
     await record(...log);
     expect(await tail.waitBeyond(log.length - 1, signal, 30_000)).toBe(log.length);
@@ -614,7 +618,7 @@ test('where another holder has given positions between, every order is told of',
   }
 });
 
-test('whoever waits for the feed leaves nothing behind on a signal that lives for long', async () => {
+test('waiting for the feed leaves no listeners on a long-lived signal', async () => {
   const tail = new FeedTail(orderLog, db);
   const news = tail.listenTo(randomUUID());
   const { signal } = new AbortController();

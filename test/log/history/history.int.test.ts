@@ -1,8 +1,10 @@
-import { afterAll, expect, test } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
-import { setTimeout } from 'node:timers/promises';
-import { Client, WorkflowNotFoundError } from '@temporalio/client';
+import { afterAll, expect, test } from '@jest/globals';
+import { Client } from '@temporalio/client';
 import type { PayloadCodec } from '@temporalio/common';
+import { foldHistory, readHistoryLog } from '../../../src/log/history/history.js';
+import { messageId } from '../../../src/log/workflow/messages.js';
+import { eventFork } from '../../../src/log/workflow/steps.js';
 import {
   type ContinuedOrder,
   type NewOrder,
@@ -12,11 +14,9 @@ import {
   orderLog,
 } from '../../../src/order-log.js';
 import { fold } from '../../../src/order/evolve.js';
-import { foldHistory, readHistoryLog } from '../../../src/log/history/history.js';
-import { eventFork } from '../../../src/log/workflow/steps.js';
-import { messageId } from '../../../src/log/workflow/messages.js';
-import { logOf } from '../../support/database.js';
 import { states } from '../../order/examples.js';
+import { logOf } from '../../support/database.js';
+import { deleteHistory } from '../../support/retention.js';
 import { uniqueName } from '../../support/servers.js';
 import { messageOf, newOrder, Orders, type StartedOrder } from '../workflow/support.js';
 
@@ -40,7 +40,7 @@ async function historyOf(orderId: string, client = orders.client): Promise<Order
 
 /** The events in the inputs of an order's activities, each once. */
 function recorded(orderId: string) {
-  const events = orders.world.steps
+  const events = orders.activities.steps
     .flatMap((step) => step.events)
     .filter((event) => event.orderId === orderId);
   return [...new Map(events.map((event) => [event.version, event])).values()].toSorted(
@@ -63,29 +63,11 @@ async function continueAsNew(order: StartedOrder, times: number): Promise<void> 
   }
 }
 
-/** Deletes a closed run, as retention does, and waits until it is gone. */
-async function deleteRun(orderId: string, runId: string): Promise<void> {
-  const { connection, options, workflow } = orders.client;
-  await connection.workflowService.deleteWorkflowExecution({
-    namespace: options.namespace,
-    workflowExecution: { workflowId: workflowId(orderId), runId },
-  });
-  const handle = workflow.getHandle(workflowId(orderId), runId);
-  for (const end = Date.now() + 40_000; ; await setTimeout(100)) {
-    const isGone = await handle.describe().then(
-      () => false,
-      (error: unknown) => error instanceof WorkflowNotFoundError,
-    );
-    if (isGone) return;
-    if (Date.now() > end) throw new Error(`run ${runId} is still there`);
-  }
-}
-
-test('there is no log of an order that Temporal does not know', async () => {
+test('an order that Temporal does not know has no log', async () => {
   expect(await readHistoryLog(orderLog, orders.client, randomUUID())).toBeUndefined();
 });
 
-test('the log is what the activities were given, and its fold is the state of the workflow', async () => {
+test('the log has the events that the activities were given, and folds to the workflow’s state', async () => {
   const { order, orderId } = await confirmed();
   const { shipmentId = '' } = await order.update('CreateShipment', {});
   await order.update('DispatchShipment', { shipmentId, carrier: 'DHL', trackingNumber: '1' });
@@ -105,7 +87,7 @@ test('the log is what the activities were given, and its fold is the state of th
   expect(foldHistory(orderLog, log)).toStrictEqual(state.order);
 });
 
-test('the log of an order that no worker has come to is what its start command will lead to', async () => {
+test('the log of an order that no worker has begun is what its start command will decide', async () => {
   const orderId = randomUUID();
   const create = messageOf(newOrder);
   await startUnattended({ orderId, create });
@@ -119,7 +101,7 @@ test('the log of an order that no worker has come to is what its start command w
   expect(foldHistory(orderLog, log)).toMatchObject({ orderId, status: 'pending', total: 3998 });
 });
 
-test('a start command that is no order leads to nothing', async () => {
+test('an invalid start command gives no log', async () => {
   const orderId = randomUUID();
   await startUnattended({ orderId, create: messageOf({ ...newOrder, lines: [] }) });
   const log = await historyOf(orderId);
@@ -127,7 +109,7 @@ test('a start command that is no order leads to nothing', async () => {
   expect(foldHistory(orderLog, log)).toBeUndefined();
 });
 
-test('the log goes over all runs of an order', async () => {
+test('the log covers all runs of an order', async () => {
   const { order, orderId } = await confirmed({ continueAsNewAfter: 25 });
   await continueAsNew(order, 2);
   const { order: state } = await order.until(({ unrecorded }) => unrecorded === 0);
@@ -137,12 +119,12 @@ test('the log goes over all runs of an order', async () => {
   expect(foldHistory(orderLog, log)).toStrictEqual(state);
 });
 
-test('where an earlier run is not kept any more, the log starts behind it, and goes on from the state it handed over', async () => {
+test('if an earlier run has expired, the log starts after it, from the state that it handed over', async () => {
   const { order, orderId } = await confirmed({ continueAsNewAfter: 25 });
   const runId = await order.runId();
   await continueAsNew(order, 2);
   const { order: state } = await order.until(({ unrecorded }) => unrecorded === 0);
-  await deleteRun(orderId, runId);
+  await deleteHistory(orders.client, orderId, runId);
   const log = await historyOf(orderId);
   expect(log.isComplete).toBe(false);
   expect(log.firstVersion).toBeGreaterThan(1);
@@ -150,7 +132,7 @@ test('where an earlier run is not kept any more, the log starts behind it, and g
   expect(foldHistory(orderLog, log)).toStrictEqual(state);
 });
 
-test('events that a run was handed over and has not sent yet are in the log', async () => {
+test('the log has events that a run was handed over and has not sent yet', async () => {
   const orderId = randomUUID();
   const log = logOf(states.confirmed, orderId);
   const order = fold(log);
@@ -161,7 +143,7 @@ test('events that a run was handed over and has not sent yet are in the log', as
   expect(foldHistory(orderLog, read)).toStrictEqual(order);
 });
 
-test('where nothing is left in the kept runs, the log starts with the next version', async () => {
+test('if the kept runs have no events, the log starts with the next version', async () => {
   const orderId = randomUUID();
   const order = fold(logOf(states.confirmed, orderId));
   if (order === undefined) throw new Error('the log is empty');
@@ -171,7 +153,7 @@ test('where nothing is left in the kept runs, the log starts with the next versi
   expect(foldHistory(orderLog, read)).toStrictEqual(order);
 });
 
-test('two different events under one version are a fork; a version that is missing is an error', async () => {
+test('two different events under one version are a fork, and a missing version is an error', async () => {
   const orderId = randomUUID();
   const log = logOf(states.confirmed, orderId);
   const order = fold(log);

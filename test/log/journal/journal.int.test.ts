@@ -1,11 +1,11 @@
-import { afterAll, expect, test } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
+import { afterAll, expect, test } from '@jest/globals';
 import { appendToJournal } from '../../../src/log/journal/append-to-journal.js';
 import { ensureJournalIndexes } from '../../../src/log/journal/journal.js';
 import { readJournal } from '../../../src/log/journal/read-journal.js';
-import { logOf, openDatabase } from '../../support/database.js';
-import { states } from '../../order/examples.js';
 import { orderLog } from '../../../src/order-log.js';
+import { states } from '../../order/examples.js';
+import { logOf, openDatabase } from '../../support/database.js';
 
 const database = await openDatabase();
 const { db } = database;
@@ -23,7 +23,7 @@ function versions(events: readonly { readonly version: number }[]): readonly num
   return events.map(({ version }) => version);
 }
 
-test('an order is read in the order of its versions, from any of them, as many as are wanted', async () => {
+test('an order is read in the order of its versions, from any version, up to a limit', async () => {
   const { orderId, log } = await journaled();
   expect(versions(await readJournal(orderLog, db, orderId))).toStrictEqual(versions(log));
   expect(versions(await readJournal(orderLog, db, orderId, { from: 3, limit: 2 }))).toStrictEqual([3, 4]);
@@ -31,7 +31,7 @@ test('an order is read in the order of its versions, from any of them, as many a
   expect(await readJournal(orderLog, db, randomUUID())).toStrictEqual([]);
 });
 
-test('each event is told with the time at which it was first recorded', async () => {
+test('each event is returned with the time at which it was first recorded', async () => {
   const { orderId, log } = await journaled();
   const before = await readJournal(orderLog, db, orderId);
   await appendToJournal(orderLog, db, log);

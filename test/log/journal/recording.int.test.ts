@@ -1,20 +1,20 @@
-import { afterAll, expect, test } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
+import { afterAll, expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
+import { appendToJournal } from '../../../src/log/journal/append-to-journal.js';
+import { forks } from '../../../src/log/journal/fork.js';
+import { ensureJournalIndexes } from '../../../src/log/journal/journal.js';
+import { readJournal } from '../../../src/log/journal/read-journal.js';
 import { createRecorder, record } from '../../../src/log/journal/recording.js';
+import { rebuildStateView } from '../../../src/log/views/rebuilding/rebuild-state-view.js';
+import { eventFork } from '../../../src/log/workflow/steps.js';
+import { orderLog } from '../../../src/order-log.js';
 import type { OrderEvent } from '../../../src/order/events.js';
 import { fold } from '../../../src/order/evolve.js';
 import { toView } from '../../../src/order/view.js';
-import { forks } from '../../../src/log/journal/fork.js';
-import { appendToJournal } from '../../../src/log/journal/append-to-journal.js';
-import { ensureJournalIndexes } from '../../../src/log/journal/journal.js';
-import { readJournal } from '../../../src/log/journal/read-journal.js';
 import { onlyView, orders } from '../../../src/views/orders.js';
-import { rebuildStateView } from '../../../src/log/views/rebuilding/rebuild-state-view.js';
-import { eventFork } from '../../../src/log/workflow/steps.js';
 import { states } from '../../order/examples.js';
 import { logOf, openDatabase } from '../../support/database.js';
-import { orderLog } from '../../../src/order-log.js';
 
 const database = await openDatabase();
 const { db } = database;
@@ -59,12 +59,12 @@ test('the journal gets the events, and the view their fold', async () => {
   await expectRecorded(log);
 });
 
-test('nothing is recorded where there is nothing to record', async () => {
+test('recording no events changes nothing', async () => {
   await record(orderLog, db, []);
   expect(await orders(db).countDocuments({ _id: '' })).toBe(0);
 });
 
-test('however a log is cut, repeated, overtaken and recorded at once, it comes to the same', async () => {
+test('journal and view are the same however a log is cut, repeated and reordered', async () => {
   const length = states.refunded.log.length;
   // Each worker has its own cache.
   const worker = fc.nat(2);
@@ -85,7 +85,7 @@ test('however a log is cut, repeated, overtaken and recorded at once, it comes t
   );
 });
 
-test('events that overtake others wait in the journal until the view can have them', async () => {
+test('events that come too early wait in the journal until the view can have them', async () => {
   const orderId = randomUUID();
   const log = logOf(states.confirmed, orderId);
   await record(orderLog, db, log.slice(2));
@@ -95,7 +95,7 @@ test('events that overtake others wait in the journal until the view can have th
   await expectRecorded(log);
 });
 
-test('whoever fills a gap finds what was recorded ahead of it, though it need not read the view', async () => {
+test('recording a missing event also applies the later events that were recorded before it', async () => {
   const orderId = randomUUID();
   const log = logOf(states.refunded, orderId);
   const worker = createRecorder(orderLog, db);
@@ -110,7 +110,7 @@ test('whoever fills a gap finds what was recorded ahead of it, though it need no
   expect(await orders(db).findOne({ _id: orderId })).not.toHaveProperty('ahead');
 });
 
-test('what was recorded ahead while there was no view yet is not forgotten either', async () => {
+test('events recorded early are applied also if the order had no view then', async () => {
   const orderId = randomUUID();
   const log = logOf(states.confirmed, orderId);
   await appendToJournal(orderLog, db, log.slice(0, 1));
@@ -121,7 +121,7 @@ test('what was recorded ahead while there was no view yet is not forgotten eithe
   await expectRecorded(log);
 });
 
-test('orders recorded at once share writes, and nothing else: one that is forked halts none of the others', async () => {
+test('orders that are recorded together share writes, and a fork halts only its own order', async () => {
   const logs = Array.from({ length: 30 }, () => logOf(states.confirmed, randomUUID()));
   const worker = createRecorder(orderLog, db);
   await Promise.all(logs.map((log) => worker.record(log.slice(0, 2))));
@@ -138,7 +138,7 @@ test('orders recorded at once share writes, and nothing else: one that is forked
   for (const log of [repeated, ...others]) await expectRecorded(log);
 });
 
-test('logs begun at once share writes: one that was begun before, or overtaken, harms none of the others', async () => {
+test('logs that begin together share writes, also with logs that had begun or were overtaken', async () => {
   const logs = Array.from({ length: 30 }, () => logOf(states.confirmed, randomUUID()));
   const [begun, overtaken, forked] = logs;
   if (begun === undefined || overtaken === undefined || forked === undefined) throw new Error('no logs');
@@ -154,7 +154,7 @@ test('logs begun at once share writes: one that was begun before, or overtaken, 
   for (const log of logs) if (log !== forked && log !== overtaken) await expectRecorded(log.slice(0, 2));
 });
 
-test('a worker goes on from what a rebuild has made, not from what it remembers', async () => {
+test('a worker continues from a rebuilt view, not from its cache', async () => {
   const log = logOf(states.refunded, randomUUID());
   const [{ orderId }] = log;
   const worker = createRecorder(orderLog, db);
@@ -169,7 +169,7 @@ test('a worker goes on from what a rebuild has made, not from what it remembers'
   await expectRecorded(log);
 });
 
-test('a worker goes on from what a second rebuild has made, not from what it remembers of the first', async () => {
+test('a worker continues from the second of two rebuilt views, not from its cache of the first', async () => {
   const log = logOf(states.refunded, randomUUID());
   const [{ orderId }] = log;
   const worker = createRecorder(orderLog, db);
@@ -194,7 +194,7 @@ test('a worker goes on from what a second rebuild has made, not from what it rem
   });
 });
 
-test('a memory that is behind the view does no harm', async () => {
+test('a cache that is older than the view does no harm', async () => {
   const log = logOf(states.confirmed, randomUUID());
   const worker = createRecorder(orderLog, db);
   await worker.record(log.slice(0, 1));
@@ -204,7 +204,7 @@ test('a memory that is behind the view does no harm', async () => {
   await expectRecorded(log);
 });
 
-test('a recorder that died between journal and view is made good by its retry', async () => {
+test('a retry completes a recording that died between journal and view', async () => {
   const orderId = randomUUID();
   const log = logOf(states.confirmed, orderId);
   await record(orderLog, db, log.slice(0, 1));
@@ -214,20 +214,20 @@ test('a recorder that died between journal and view is made good by its retry', 
   await expectRecorded(log);
 });
 
-test('a late retry of old events takes nothing back', async () => {
+test('a late retry of old events changes nothing', async () => {
   const log = logOf(states.refunded, randomUUID());
   await record(orderLog, db, log);
   await record(orderLog, db, log.slice(0, 3));
   await expectRecorded(log);
 });
 
-test('twenty recorders of the same events at once write each of them once', async () => {
+test('twenty simultaneous recordings of the same events write each event once', async () => {
   const log = logOf(states.confirmed, randomUUID());
   await Promise.all(Array.from({ length: 20 }, () => record(orderLog, db, log)));
   await expectRecorded(log);
 });
 
-test('the same content is no fork, whatever the order of its keys', async () => {
+test('equal content is not a fork, whatever the sequence of its keys', async () => {
   const log = logOf(states.confirmed, randomUUID());
   await record(orderLog, db, log);
   const reversed = log.map((event) => reverseKeys(event));
@@ -235,7 +235,7 @@ test('the same content is no fork, whatever the order of its keys', async () => 
   await expectRecorded(log);
 });
 
-test('text that is no well-formed Unicode is no fork of itself', async () => {
+test('text that is not well-formed Unicode is not a fork of itself', async () => {
   const [created] = logOf(states.confirmed, randomUUID());
   if (created.type !== 'OrderCreated') throw new Error('not the first event');
   const odd = { ...created, data: { ...created.data, note: 'half a pair: \ud800' } };
@@ -244,14 +244,14 @@ test('text that is no well-formed Unicode is no fork of itself', async () => {
   expect(await journaled(created.orderId)).toHaveLength(1);
 });
 
-test('another event under the same version is refused for good, noted, and nothing is written over or behind it', async () => {
+test('a different event under the same version is a fork, and nothing is overwritten or added', async () => {
   const orderId = randomUUID();
   const log = logOf(states.confirmed, orderId);
   const known = log.slice(0, 3);
   await record(orderLog, db, known);
   const [, second, third, fourth] = log;
   if (second === undefined || third === undefined || fourth === undefined) throw new Error('too short a log');
-  const forked: OrderEvent = { ...third, type: 'NoteAdded', data: { text: 'decided anew after a reset' } };
+  const forked: OrderEvent = { ...third, type: 'NoteAdded', data: { text: 'decided again after a reset' } };
 
   const failure = await record(orderLog, db, [second, forked, fourth]).catch((error: unknown) => error);
 
@@ -265,7 +265,7 @@ test('another event under the same version is refused for good, noted, and nothi
   });
 });
 
-test('the same type with other data is a fork, too', async () => {
+test('the same type with other data is also a fork', async () => {
   const log = logOf(states.confirmed, randomUUID());
   await record(orderLog, db, log);
   const [created] = log;
@@ -274,7 +274,7 @@ test('the same type with other data is a fork, too', async () => {
   await expectRecorded(log);
 });
 
-test('of several forks of an order, the first is kept for people to see', async () => {
+test('the first of several forks of an order is kept', async () => {
   const orderId = randomUUID();
   const log = logOf(states.confirmed, orderId);
   await record(orderLog, db, log);

@@ -1,15 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, describe, expect, test } from '@jest/globals';
-import { createRecorder, record } from '../../../src/log/journal/recording.js';
-import { createResumptionActivities } from '../../../src/log/journal/resumption-activities.js';
 import { forks } from '../../../src/log/journal/fork.js';
 import { ensureJournalIndexes } from '../../../src/log/journal/journal.js';
 import { readJournal } from '../../../src/log/journal/read-journal.js';
+import { createRecorder, record } from '../../../src/log/journal/recording.js';
+import { createResumptionActivities } from '../../../src/log/journal/resumption-activities.js';
 import { eventsSetAside } from '../../../src/log/journal/set-aside.js';
+import { orderLog } from '../../../src/order-log.js';
 import { orders } from '../../../src/views/orders.js';
 import { note, states } from '../../order/examples.js';
 import { logOf, openDatabase } from '../../support/database.js';
-import { orderLog } from '../../../src/order-log.js';
 
 const database = await openDatabase();
 const { db } = database;
@@ -30,7 +30,7 @@ async function versions(orderId: string): Promise<readonly string[]> {
   return (await readJournal(orderLog, db, orderId)).map(({ version, type }) => `${version} ${type}`);
 }
 
-describe('a step of a run that was replaced records nothing, and is no fork', () => {
+describe('a step of a replaced run records nothing, and is not a fork', () => {
   test.each(['a worker that remembers the order', 'a worker that does not'])('by %s', async (who) => {
     const { orderId, before, resumption, next, replaced } = resumedOrder();
     const worker = createRecorder(orderLog, db);
@@ -51,7 +51,7 @@ describe('a step of a run that was replaced records nothing, and is no fork', ()
 });
 
 describe('a resumption is claimed', () => {
-  test('once: what comes as its version before it is loaded first', async () => {
+  test('once, unless another event took its version, which has to be loaded first', async () => {
     const { orderId, before, resumption, replaced } = resumedOrder();
     const { claimResumption } = createResumptionActivities(orderLog, db);
     const [claim, late] = [resumption[0], replaced[4]];
@@ -68,7 +68,7 @@ describe('a resumption is claimed', () => {
     expect((await versions(other.orderId)).at(-1)).toBe('5 NoteAdded');
   });
 
-  test('and what was recorded beyond it, ahead of its turn, is set aside', async () => {
+  test('and events recorded after a gap are set aside', async () => {
     const { orderId, before, resumption, next, replaced } = resumedOrder();
     const { claimResumption } = createResumptionActivities(orderLog, db);
     await record(orderLog, db, before);
@@ -85,7 +85,7 @@ describe('a resumption is claimed', () => {
   });
 });
 
-test('a log is loaded as it was decided, page by page, up to a gap', async () => {
+test('a log is loaded as it was decided, in pages, up to a gap', async () => {
   const { orderId, before } = resumedOrder();
   const { loadLog } = createResumptionActivities(orderLog, db);
   await record(orderLog, db, before.slice(0, 2));

@@ -1,20 +1,20 @@
-import { afterAll, expect, test } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
-import { createActivities } from '../../../workers/roles/activities.js';
+import { afterAll, expect, test } from '@jest/globals';
 import { getStock } from '../../../src/effects/inventory/stock.js';
 import { sandboxLedger } from '../../../src/effects/payments/sandbox-ledger.js';
+import { eventFork } from '../../../src/log/workflow/steps.js';
 import { fold } from '../../../src/order/evolve.js';
 import { orders } from '../../../src/views/orders.js';
-import { eventFork } from '../../../src/log/workflow/steps.js';
+import { createActivities } from '../../../workers/roles/activities.js';
 import { create, states } from '../../order/examples.js';
 import { Scenario } from '../../order/specification.js';
-import { foundStock } from '../../support/stock.js';
 import { logOf, openDatabase } from '../../support/database.js';
+import { setUpStock } from '../../support/stock.js';
 
 const database = await openDatabase();
 const { db } = database;
 const activities = createActivities({ db });
-await foundStock(db);
+await setUpStock(db);
 afterAll(() => database.close());
 
 /** A new order for a new SKU, and its reservation. */
@@ -32,7 +32,7 @@ async function versionInView(orderId: string): Promise<number | undefined> {
   return (await orders(db).findOne({ _id: orderId }))?.version;
 }
 
-test('a step records its events, then does its effect; again, it comes to the same', async () => {
+test('a step records its events, then performs its effect, and a repetition changes nothing', async () => {
   const { orderId, sku, events, effect } = reserving();
   for (let attempt = 1; attempt <= 3; attempt++) {
     expect(await activities.reserve({ events, effect })).toStrictEqual({ type: 'reserved' });
@@ -47,7 +47,7 @@ test('a step without an effect records its events', async () => {
   expect(await versionInView(orderId)).toBe(states.confirmed.order.version);
 });
 
-test('a step without events does its effect once the journal holds what made it owed', async () => {
+test('a step without events performs its effect once the journal holds what made it owed', async () => {
   const { sku, events, effect } = reserving();
   await expect(activities.reserve({ events: [], effect })).rejects.toMatchObject({ name: 'LogIncomplete' });
   expect((await getStock(db, sku)).stock).toMatchObject({ reserved: 0 });
@@ -56,7 +56,7 @@ test('a step without events does its effect once the journal holds what made it 
   expect((await getStock(db, sku)).stock).toMatchObject({ reserved: 2 });
 });
 
-test('a step whose predecessor is not recorded performs nothing, whatever its worker remembers', async () => {
+test('a step with an unrecorded predecessor performs nothing, whatever its worker has cached', async () => {
   const orderId = randomUUID();
   const cancelled = logOf(states.confirmed.do({ type: 'CancelOrder', data: { reason: 'x' } }), orderId);
   const effect = fold(cancelled)?.owed.find((owed) => owed.type === 'void');
@@ -75,7 +75,7 @@ test('a step whose predecessor is not recorded performs nothing, whatever its wo
   await expect(activities.void(step)).rejects.toThrow(/knows no authorization/);
 });
 
-test('a fork stops a step before the world is touched', async () => {
+test('a fork stops a step before its effect', async () => {
   const { sku, events, effect } = reserving();
   await activities.record({ events });
   const forked = events.map((event) => ({ ...event, actor: 'somebody else' }));
@@ -83,7 +83,7 @@ test('a fork stops a step before the world is touched', async () => {
   expect((await getStock(db, sku)).stock).toMatchObject({ reserved: 0 });
 });
 
-test('payments go to the sandbox where no other provider is given', async () => {
+test('payments go to the sandbox unless another provider is given', async () => {
   const orderId = randomUUID();
   await activities.record({ events: logOf(states.confirmed, orderId) });
   const key = `${orderId}:authorize:2`;

@@ -1,23 +1,23 @@
 import { describe, expect, test } from '@jest/globals';
+import { diff } from '../../../src/log/journal/diff.js';
+import type { StateDifference } from '../../../src/log/journal/differences.js';
+import { stateAt } from '../../../src/log/journal/time-travel.js';
+import { orderLog } from '../../../src/order-log.js';
 import type { OrderEvent } from '../../../src/order/events.js';
 import { fold } from '../../../src/order/evolve.js';
 import type { Order } from '../../../src/order/order.js';
 import { toView } from '../../../src/order/view.js';
-import type { StateDifference } from '../../../src/log/journal/differences.js';
-import { diff } from '../../../src/log/journal/diff.js';
-import { stateAt } from '../../../src/log/journal/time-travel.js';
 import { amend, hold, note, states } from '../../order/examples.js';
-import { orderLog } from '../../../src/order-log.js';
 
 const all = Object.entries(states).map(([name, scenario]) => [name, scenario.log] as const);
 
 describe('an order as it was', () => {
-  test.each(all)('behind each of its versions is the fold up to there (%s)', (_name, log) => {
+  test.each(all)('after each of its versions is the fold up to that version (%s)', (_name, log) => {
     for (const { version } of log)
       expect(stateAt(orderLog, log, { version })).toStrictEqual(fold(log.slice(0, version)));
   });
 
-  test.each(all)('at a time is the fold of all that had happened by then (%s)', (_name, log) => {
+  test.each(all)('at a time is the fold of all events up to then (%s)', (_name, log) => {
     for (const { occurredAt } of log) {
       const happened = log.filter((event) => event.occurredAt <= occurredAt);
       expect(stateAt(orderLog, log, { at: occurredAt })).toStrictEqual(fold(happened));
@@ -35,7 +35,7 @@ describe('an order as it was', () => {
 });
 
 /** The public shape, without the members that a diff leaves out. */
-function told(order: Order): unknown {
+function publicShape(order: Order): unknown {
   return JSON.parse(
     JSON.stringify(toView(order), (name, value: unknown) =>
       ['version', 'updatedAt', 'allowedCommands', 'blockedCommands'].includes(name) ? undefined : value,
@@ -94,7 +94,7 @@ describe('a diff', () => {
   test.each(all)('between any two versions leads from the one to the other (%s)', (_name, log) => {
     for (const from of versions(log)) {
       for (const to of versions(log).filter((version) => version >= from)) {
-        const [before, after] = [told(at(log, from)), told(at(log, to))];
+        const [before, after] = [publicShape(at(log, from)), publicShape(at(log, to))];
         const { changes, steps } = diff(orderLog, log, from, to);
         expect(applied(before, changes)).toEqual(after);
         expect(steps.map(({ version }) => version)).toEqual(versions(log.slice(from, to)));
@@ -112,7 +112,7 @@ describe('a diff', () => {
     });
   });
 
-  test('is small, and tells by whom and why', () => {
+  test('is small, and says by whom and why', () => {
     const { log } = states.confirmed.do(hold, note);
     const { length } = log;
     expect(diff(orderLog, log, length - 2, length)).toEqual({
@@ -155,7 +155,7 @@ describe('a diff', () => {
     });
   });
 
-  test('names an entry of a list by its own id, and leaves out what is unchanged in it', () => {
+  test('names an entry of a list by its id, and omits what is unchanged in it', () => {
     const before = states.readyToDispatch.log.length;
     const { changes } = diff(orderLog, states.onItsWay.log, before, states.onItsWay.log.length);
     expect(changes).toContainEqual({ path: '/shipments/s1/status', before: 'created', after: 'dispatched' });
@@ -163,7 +163,7 @@ describe('a diff', () => {
     expect(changes.map(({ path }) => path)).not.toContain('/lines/A-1/quantity');
   });
 
-  test('goods may have the names of what every object has, or of what is left out elsewhere', () => {
+  test('handles goods with the names of object members, or of members that diffs omit', () => {
     const skus = ['toString', 'constructor', 'valueOf', 'version', 'updatedAt'];
     const lines = skus.map((sku) => ({ sku, quantity: 1, unitPrice: 10 }));
     const { log } = states.confirmed.do(amend(...lines)).settle('reserve');

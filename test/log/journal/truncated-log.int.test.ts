@@ -1,18 +1,18 @@
-import { afterAll, expect, test } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
+import { afterAll, expect, test } from '@jest/globals';
 import { appendToJournal } from '../../../src/log/journal/append-to-journal.js';
 import { ensureJournalIndexes, journal } from '../../../src/log/journal/journal.js';
 import { holdsTruncatedLog, restoreLog, truncationPoints } from '../../../src/log/journal/truncated-log.js';
-import { logOf, openDatabase } from '../../support/database.js';
-import { states } from '../../order/examples.js';
 import { orderLog } from '../../../src/order-log.js';
+import { states } from '../../order/examples.js';
+import { logOf, openDatabase } from '../../support/database.js';
 
 const database = await openDatabase();
 const { db } = database;
 await ensureJournalIndexes(orderLog, db);
 afterAll(() => database.close());
 
-test('a log that has lost events more than once begins after the last that is lost', async () => {
+test('a log that has lost events more than once begins after the last lost one', async () => {
   const orderId = randomUUID();
   const log = logOf(states.refunded, orderId);
   await appendToJournal(orderLog, db, log);

@@ -1,18 +1,18 @@
-import { afterAll, expect, test } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
-import { type ContinuedOrder, orderWorkflow, workflowId, orderLog } from '../../../src/order-log.js';
+import { afterAll, expect, test } from '@jest/globals';
+import { foldHistory, readHistoryLog } from '../../../src/log/history/history.js';
+import { forks } from '../../../src/log/journal/fork.js';
+import { ensureJournalIndexes, journal } from '../../../src/log/journal/journal.js';
+import { readJournal } from '../../../src/log/journal/read-journal.js';
 import { record } from '../../../src/log/journal/recording.js';
+import { eventFork } from '../../../src/log/workflow/steps.js';
+import { type ContinuedOrder, orderWorkflow, workflowId, orderLog } from '../../../src/order-log.js';
 import type { OrderEvent, StoredEvent } from '../../../src/order/events.js';
 import { fold } from '../../../src/order/evolve.js';
 import { upcast } from '../../../src/order/upcasters.js';
-import { forks } from '../../../src/log/journal/fork.js';
-import { foldHistory, readHistoryLog } from '../../../src/log/history/history.js';
-import { ensureJournalIndexes, journal } from '../../../src/log/journal/journal.js';
-import { readJournal } from '../../../src/log/journal/read-journal.js';
 import { orders as orderViews } from '../../../src/views/orders.js';
-import { eventFork } from '../../../src/log/workflow/steps.js';
-import { openDatabase } from '../../support/database.js';
 import { type StoredRun, storedRuns } from '../../golden/stored-events.js';
+import { openDatabase } from '../../support/database.js';
 import { uniqueName } from '../../support/servers.js';
 import { Orders } from '../workflow/support.js';
 
@@ -39,7 +39,7 @@ async function inJournal(orderId: string) {
   return found.map(({ _id, recordedAt: _recordedAt, unsequenced: _unsequenced, ...event }) => event);
 }
 
-test('an old log is recorded as it was written, and read as one of today', async () => {
+test('an old log is recorded as it was written, and is upcast when it is read', async () => {
   const orderId = randomUUID();
   const log = oldLog(orderId);
   await record(orderLog, db, log);
@@ -54,9 +54,9 @@ test('an old log is recorded as it was written, and read as one of today', async
 
 test.each([
   ['an older worker’s, sent again', (old: StoredEvent) => [old, old]],
-  ['an older worker’s, decided anew in the replay of a newer one', (old: StoredEvent) => [old, upcast(old)]],
+  ['an older worker’s, decided again in the replay of a newer one', (old: StoredEvent) => [old, upcast(old)]],
   ['a newer worker’s, then that of an older one', (old: StoredEvent) => [upcast(old), old]],
-])('the same event is no fork: %s', async (_, versionsOf) => {
+])('equal events are not a fork: %s', async (_, versionsOf) => {
   const orderId = randomUUID();
   const [created] = oldLog(orderId);
   const [first, second] = versionsOf(created);
@@ -76,7 +76,7 @@ test('another event is a fork, whichever version it was written in', async () =>
   await expect(record(orderLog, db, [upcast(other)])).rejects.toMatchObject({ type: eventFork });
 });
 
-test('an event of a newer version is kept, and told of by nobody who does not know it; a newer worker goes on', async () => {
+test('an event of a newer version is stored, and waits until a worker knows it', async () => {
   const orderId = randomUUID();
   const [created] = oldLog(orderId);
   const newer: StoredEvent = { ...created, schemaVersion: 99 };
@@ -86,7 +86,7 @@ test('an event of a newer version is kept, and told of by nobody who does not kn
   expect(await orderViews(db).findOne({ _id: orderId })).toBeNull();
 });
 
-test('a run takes over old events that are not recorded yet and passes them on as they are', async () => {
+test('a run takes over old events that are not recorded yet, and passes them on unchanged', async () => {
   const orderId = randomUUID();
   const unrecorded = oldLog(orderId, 'out-of-stock.0.json');
   const order = fold(unrecorded.map((event): OrderEvent => upcast(event)));
@@ -98,7 +98,7 @@ test('a run takes over old events that are not recorded yet and passes them on a
     args: [start],
   });
   await handle.result();
-  const sent = orders.world.steps
+  const sent = orders.activities.steps
     .flatMap(({ events }) => events)
     .filter((event) => event.orderId === orderId);
   expect(sent).toStrictEqual(unrecorded);

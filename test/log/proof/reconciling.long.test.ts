@@ -1,22 +1,22 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Db, UpdateFilter } from 'mongodb';
+import { reconcileOrders } from '../../../src/effects/proof/reconcile-orders.js';
+import { verifyOrders } from '../../../src/effects/proof/verify-orders.js';
 import { feedGenerations, feedState } from '../../../src/log/feed/generations.js';
 import { runSequencer } from '../../../src/log/feed/sequencer.js';
 import { journal, type JournalDocument } from '../../../src/log/journal/journal.js';
-import { endedReason, markStopped } from '../../../src/log/journal/stops.js';
-import { latestReconciliations, reconciliations } from '../../../src/log/proof/reconciliations.js';
-import { orders } from '../../../src/views/orders.js';
 import { updateStateView } from '../../../src/log/journal/state-view.js';
+import { endedReason, markStopped } from '../../../src/log/journal/stops.js';
+import { latestReconciliations, reconciliations } from '../../../src/log/proof/reconciliation-reports.js';
+import { orders } from '../../../src/views/orders.js';
 import { reconcileScheduleId } from '../../../src/log/workflow/upkeep-messages.js';
+import { orderLog } from '../../../src/order-log.js';
+import { createLogger } from '../../../src/server/logging/logger.js';
 import { startFeed } from '../../../workers/roles/feed.js';
 import { placedOrder, startTestApi, terminateWhenRecorded, type TestApi } from '../../support/api.js';
 import { deleteHistory } from '../../support/retention.js';
 import { until } from '../../support/until.js';
-import { createLogger } from '../../../src/server/logging/logger.js';
-import { orderLog } from '../../../src/order-log.js';
-import { verifyOrders } from '../../../src/effects/proof/verify-orders.js';
-import { reconcileOrders } from '../../../src/effects/proof/reconcile-orders.js';
 
 let api: TestApi;
 let db: Db;
@@ -96,7 +96,7 @@ async function becomesProven(orderId: string): Promise<void> {
 }
 
 describe('a reconciliation', () => {
-  test('finds nothing to do where all is well, compares each of few orders whole, and is kept', async () => {
+  test('finds nothing to do if all is well, compares each of a few orders whole, and is kept', async () => {
     await place();
     await place({ payment: { method: 'tok_declined' } });
     const report = await reconciled();
@@ -128,7 +128,7 @@ describe('a reconciliation', () => {
     expect(await reconciled()).toMatchObject({ repaired: 0, found: 0 });
   });
 
-  test('finds in turn what the journal and the view lack together, though all looks well', async () => {
+  test('finds over time what journal and view both lack, though they agree', async () => {
     const orderIds: string[] = [];
     for (let count = 0; count < 5; count += 1) orderIds.push(await place());
     for (const orderId of orderIds) {
@@ -149,7 +149,7 @@ describe('a reconciliation', () => {
     for (const orderId of orderIds) await becomesProven(orderId);
   });
 
-  test('puts back events that had positions: a generation of the feed has begun without them', async () => {
+  test('restores events that had positions, after the feed began a new generation', async () => {
     const orderId = await place();
     const begun = async () => (await feedGenerations(orderLog, db)).all.length;
     await journal(orderLog, db).deleteOne({ _id: `${orderId}:2` });
@@ -178,7 +178,7 @@ describe('a reconciliation', () => {
     await sequencing;
   });
 
-  test('reports what differs, and writes nothing over', async () => {
+  test('reports differences, and overwrites nothing', async () => {
     const orderId = await place();
     await journal(orderLog, db).updateOne({ _id: `${orderId}:2` }, { $set: { actor: 'nobody' } });
     await orders(db).updateOne({ _id: orderId }, { $set: { total: 1 } });
@@ -224,7 +224,7 @@ describe('a reconciliation', () => {
         placed -= 1;
       },
     ],
-  ])('names an order that is not finished and whose workflow %s, with its remedy', async (_, word, end) => {
+  ])('reports an order that is not finished and whose workflow %s, with its remedy', async (_, word, end) => {
     const orderId = await place();
     await end(orderId);
     await listed(placed);
@@ -259,7 +259,7 @@ describe('a reconciliation', () => {
     expect(await reconciled()).toMatchObject({ found: 0 });
   });
 
-  test('takes the mark away from an order whose workflow runs', async () => {
+  test('removes the mark from an order whose workflow runs', async () => {
     const orderId = await place();
     await markStopped(orderLog, db, orderId, endedReason(orderLog, orderId, 'terminated'));
     expect((await api.get(`/v1/orders/${orderId}`)).body.allowedCommands).toEqual([]);
@@ -273,7 +273,7 @@ describe('a reconciliation', () => {
     ['its type', { $set: { type: 'Nonsense' } }],
     ['its version', { $set: { schemaVersion: 99 } }],
     ['its data', { $unset: { 'data.lines': '' } }],
-  ])('reports an event that cannot be read, by %s, and mends the other orders', async (_, change) => {
+  ])('reports an event that cannot be read, by %s, and repairs the other orders', async (_, change) => {
     const [altered, behind] = [await place(), await place()];
     const event = { _id: `${altered}:1` };
     const kept = await journal(orderLog, db).findOne(event);
@@ -289,7 +289,7 @@ describe('a reconciliation', () => {
     expect(await reconciled()).toMatchObject({ found: 0 });
   });
 
-  test('of the latest hundred is kept', async () => {
+  test('is kept if it is one of the latest hundred', async () => {
     const report = await reconciled();
     const older = Array.from({ length: 120 }, (_, index) => {
       const at = new Date(1_700_000_000_000 + index).toISOString();
@@ -302,7 +302,7 @@ describe('a reconciliation', () => {
   });
 });
 
-test('the role feed reconciles every so often, and again after it was started anew', async () => {
+test('the role feed reconciles at intervals, and again after a restart', async () => {
   const orderId = await place();
   await journal(orderLog, db).deleteMany({ orderId });
   const context = {

@@ -2,12 +2,14 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { Client } from '@temporalio/client';
 import type { Collection, Db, UpdateFilter } from 'mongodb';
-import { sandboxDatabase, sandboxLedger } from '../../../src/effects/payments/sandbox-ledger.js';
 import { done, movements, stock } from '../../../src/effects/inventory/stock.js';
+import { sandboxDatabase, sandboxLedger } from '../../../src/effects/payments/sandbox-ledger.js';
+import { verifyOrders } from '../../../src/effects/proof/verify-orders.js';
 import { feedHead } from '../../../src/log/feed/feed.js';
 import { feedState } from '../../../src/log/feed/generations.js';
 import { journal, type JournalDocument } from '../../../src/log/journal/journal.js';
 import { type VerifyOptions } from '../../../src/log/proof/verify.js';
+import { orderLog } from '../../../src/order-log.js';
 import { connectTemporal } from '../../../src/server/connections.js';
 import { orders } from '../../../src/views/orders.js';
 import {
@@ -17,11 +19,9 @@ import {
   terminateWhenRecorded,
   type TestApi,
 } from '../../support/api.js';
+import { continuedAsNew, deleteHistory } from '../../support/retention.js';
 import { startSequencing } from '../../support/sequencing.js';
 import { until } from '../../support/until.js';
-import { continuedAsNew, deleteHistory } from '../../support/retention.js';
-import { orderLog } from '../../../src/order-log.js';
-import { verifyOrders } from '../../../src/effects/proof/verify-orders.js';
 
 let api: TestApi;
 let db: Db;
@@ -61,7 +61,7 @@ async function order(more: Readonly<Record<string, unknown>> = {}): Promise<stri
   return orderId;
 }
 
-test('orders as they are made are one and the same wherever they are kept', async () => {
+test('orders are the same in history, journal and view', async () => {
   const orderId = await order();
   const progress: unknown[] = [];
   const report = await verified({ onProgress: (step) => progress.push(step) });
@@ -73,13 +73,13 @@ test('orders as they are made are one and the same wherever they are kept', asyn
   expect(await verified({ sample: 2 })).toMatchObject({ orders: 2, found: 0, head: report.head });
 });
 
-test('orders under way are waited for', async () => {
+test('verify waits for orders under way', async () => {
   const { body } = await api.post('/v1/orders', { body: orderBody({ payment: { method: 'tok_slow' } }) });
   const report = await verified({ orderId: body.orderId, longestPauseMs: undefined });
   expect(report).toMatchObject({ orders: 1, found: 0 });
 });
 
-describe('it is found', () => {
+describe('verify finds', () => {
   let orderId: string;
   let kept: readonly JournalDocument[];
   let keptView: Awaited<ReturnType<typeof view>>;
@@ -130,12 +130,12 @@ describe('it is found', () => {
       { version: 1, where: 'journal', kind: 'differs' },
     ],
     [
-      'an event of a type that there is not',
+      'an event of an unknown type',
       () => alterEvent(2, { $set: { type: 'Nonsense' } }),
       { where: 'journal', kind: 'differs', detail: expect.stringContaining('Event 2 of') },
     ],
     [
-      'an event of a version that there is not yet',
+      'an event of a newer version',
       () => alterEvent(2, { $set: { schemaVersion: 99 } }),
       { where: 'journal', kind: 'differs', detail: expect.stringContaining('@99') },
     ],
@@ -164,7 +164,7 @@ describe('it is found', () => {
       () => alterView({ $set: { 'state.currency': 'XXX' } }),
       { where: 'view', kind: 'differs', detail: expect.stringContaining('state') },
     ],
-    ['a view that is behind', () => alterView({ $set: { version: 2 } }), { where: 'view', kind: 'behind' }],
+    ['a view that lags', () => alterView({ $set: { version: 2 } }), { where: 'view', kind: 'behind' }],
     [
       'a view that is ahead',
       () => alterView({ $set: { version: 99 } }),
@@ -207,7 +207,7 @@ describe('it is found', () => {
     },
   );
 
-  test('no fault in one that was recorded a moment ago', async () => {
+  test('no fault in an event that was recorded a moment ago', async () => {
     const recordedAt = new Date(Date.now() + 60_000).toISOString();
     await alterEvent(kept.length, { $set: { recordedAt }, $unset: { position: '' } });
     expect(await verified({ orderId })).toMatchObject({ found: 0 });
@@ -232,7 +232,7 @@ describe('it is found', () => {
     }
   }
 
-  test('a gap in the positions, and one beyond the head', async () => {
+  test('a gap in the positions, and a position after the head', async () => {
     const head = await notedHead();
     const position = kept[2]?.position ?? 0;
     const reports = await withoutSequencer(async () => {
@@ -272,7 +272,7 @@ describe('it is found', () => {
     ]);
   });
 
-  test('an order of which the journal and the views have nothing', async () => {
+  test('an order that the journal and the views lack', async () => {
     await journal(orderLog, db).deleteMany({ orderId });
     await orders(db).deleteOne({ _id: orderId });
     const { discrepancies } = await verified();
@@ -299,7 +299,7 @@ describe('it is found', () => {
   });
 });
 
-describe('what was done outside is compared with the log: it is found', () => {
+describe('verify compares the outside with the log and finds', () => {
   /** A shipped and paid order: with a reservation, a deduction, an authorization and a capture. */
   async function shipped(): Promise<string> {
     const orderId = await order();
@@ -384,9 +384,9 @@ describe('what was done outside is compared with the log: it is found', () => {
   });
 
   test.each([
-    ['an order that there is', () => orderId],
-    ['an order that there is not', () => randomUUID()],
-  ])('what nothing of the log asked for, of %s', async (_, idOf) => {
+    ['an existing order', () => orderId],
+    ['an unknown order', () => randomUUID()],
+  ])('an effect that the log never asked for, of %s', async (_, idOf) => {
     const of = idOf();
     const [goods, money] = [`${of}:release:99`, `${of}:capture:99`];
     const all = db.collection<Altered>('stock_movements');
@@ -403,7 +403,7 @@ describe('what was done outside is compared with the log: it is found', () => {
     ]);
   });
 
-  test('another number of a SKU than orders hold', async () => {
+  test('stock of a SKU that differs from what orders hold', async () => {
     const one = await db.collection<Altered>('stock').findOne({});
     if (one === null) throw new Error('There is no stock.');
     const { _id: key } = one;
@@ -415,7 +415,7 @@ describe('what was done outside is compared with the log: it is found', () => {
     ]);
   });
 
-  test('nothing of orders under way, however often it looks', async () => {
+  test('no fault in orders under way, however often it runs', async () => {
     const placed = (async () => {
       for (let round = 0; round < 4; round += 1) {
         await Promise.all([shipped(), shipped(), order({ payment: { method: 'tok_flaky' } })]);
@@ -430,7 +430,7 @@ describe('what was done outside is compared with the log: it is found', () => {
   });
 });
 
-test('an order that is over needs no history, but then all of its journal', async () => {
+test('a finished order needs no history, but its whole journal', async () => {
   const orderId = await order({ payment: { method: 'tok_declined' } });
   await deleteHistory(api.client, orderId);
   expect(await verified({ orderId })).toMatchObject({ orders: 1, withoutHistory: 1, found: 0 });
@@ -441,7 +441,7 @@ test('an order that is over needs no history, but then all of its journal', asyn
   );
 });
 
-test('a history whose earlier runs are gone may start behind them, where the journal has what they had', async () => {
+test('a history without its earlier runs is enough if the journal has what they had', async () => {
   const other = await startTestApi({ CONTINUE_AS_NEW_AFTER: '25' });
   let stop = async (): Promise<void> => undefined;
   try {
@@ -469,7 +469,7 @@ test('a history whose earlier runs are gone may start behind them, where the jou
   }
 });
 
-test('a workflow that nobody can ask is not taken for proven', async () => {
+test('a workflow that cannot be asked is not taken as proved', async () => {
   const other = await startTestApi();
   let stop = async (): Promise<void> => undefined;
   try {
@@ -488,7 +488,7 @@ test('a workflow that nobody can ask is not taken for proven', async () => {
   }
 });
 
-describe('with a history larger than one message', () => {
+describe('a history larger than one message', () => {
   const note = '\u6f22'.repeat(2_000);
 
   async function largeOrder(notes: number): Promise<string> {
@@ -516,7 +516,7 @@ describe('with a history larger than one message', () => {
     }
   }
 
-  test('it is read in pages, and proved like any other; so is its log as the API tells it', async () => {
+  test('is read in pages and verified like any other, and the API returns its log', async () => {
     const orderId = await largeOrder(30);
     // Smaller than one page of its history, and larger than its state and each of its events.
     await until(async () => expect((await withMessagesOf(250_000, { orderId })).discrepancies).toEqual([]));
@@ -526,7 +526,7 @@ describe('with a history larger than one message', () => {
     expect(history.body.data).toHaveLength((await read('journal')).body.data.length);
   });
 
-  test('an event that no message can hold keeps no other order from being proved', async () => {
+  test('does not keep other orders from being verified if an event fits in no message', async () => {
     const orderId = await largeOrder(10);
     const report = await withMessagesOf(8_000, { sample: await orders(db).countDocuments() });
     expect(report.orders).toBeGreaterThan(3);
@@ -539,6 +539,6 @@ describe('with a history larger than one message', () => {
   });
 });
 
-test('an order that nobody has heard of is none', async () => {
+test('an order that no store knows is not found', async () => {
   expect(await verified({ orderId: randomUUID() })).toMatchObject({ events: 0, withoutHistory: 1, found: 0 });
 });

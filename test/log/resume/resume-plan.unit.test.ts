@@ -1,8 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
+import { type Known, planResumption } from '../../../src/log/resume/resume-plan.js';
+import { type OrderHistory, orderLog } from '../../../src/order-log.js';
 import type { EventDraft, StoredEvent } from '../../../src/order/events.js';
 import type { Order } from '../../../src/order/order.js';
-import { type OrderHistory, orderLog } from '../../../src/order-log.js';
-import { type Known, planResumption } from '../../../src/log/resume/resume-plan.js';
 import { states } from '../../order/examples.js';
 
 const { log } = states.onItsWay;
@@ -58,7 +58,7 @@ describe('a history that agrees with the journal', () => {
     });
   });
 
-  test('of a finished order needs nothing', () => {
+  test('needs nothing if the order is finished', () => {
     const over = { journal: finished, recorded: new Set<number>() };
     expect(plan({ ...over, history: history(finished, ended) })).toEqual({ kind: 'ended', ...none });
     expect(plan(over)).toEqual({ kind: 'ended', ...none });
@@ -68,14 +68,14 @@ describe('a history that agrees with the journal', () => {
     expect(plan({ history: history(log), isHalted: true })).toMatchObject({ kind: 'resume', ...none });
   });
 
-  test('and an older journal: the journal never wins', () => {
+  test('and is longer is never overruled by the journal', () => {
     const journal = log.slice(0, 2);
     for (const isOpen of [true, false])
       expect(plan({ journal, history: history(log, { isOpen }) })).toMatchObject({ record: log.slice(2) });
   });
 });
 
-describe('a history that was put back', () => {
+describe('a history that was restored to an earlier point', () => {
   test.each([1, 3, n - 1])('to version %i: the journal wins', (version) => {
     const back = history(log.slice(0, version));
     expect(plan({ history: back, viewed: n })).toMatchObject({
@@ -85,7 +85,7 @@ describe('a history that was put back', () => {
     });
   });
 
-  test('and went on otherwise, unrecorded: the journal wins', () => {
+  test('and then decided otherwise, unrecorded: the journal wins', () => {
     const otherwise = [...log.slice(0, 4), other(log[4])] as OrderHistory['events'];
     const recorded = new Set([1, 2, 3, 4]);
     expect(plan({ history: history(otherwise), recorded })).toMatchObject({
@@ -94,7 +94,7 @@ describe('a history that was put back', () => {
     });
   });
 
-  test('and went on otherwise, and was recorded: neither wins', () => {
+  test('and then decided otherwise, recorded: neither wins', () => {
     const otherwise = [...log.slice(0, 4), other(log[4])] as OrderHistory['events'];
     expect(plan({ history: history(otherwise) })).toEqual({
       kind: 'contradiction',
@@ -108,7 +108,7 @@ describe('a history that was put back', () => {
     expect(plan({ history: forecast })).toMatchObject({ kind: 'resume', state: { version: n } });
   });
 
-  test('under an order that has finished: its run is replaced', () => {
+  test('and whose order has finished: its run is replaced', () => {
     const back = history(finished.slice(0, 4));
     expect(plan({ journal: finished, history: back })).toMatchObject({ kind: 'resume' });
     expect(plan({ journal: finished, history: { ...back, ...ended } })).toMatchObject({ kind: 'ended' });
@@ -116,7 +116,7 @@ describe('a history that was put back', () => {
 });
 
 describe('without a history', () => {
-  test('the journal wins; what is beyond a gap is set aside', () => {
+  test('the journal wins, and events after a gap are set aside', () => {
     expect(plan({ viewed: n })).toMatchObject({ kind: 'resume', state: { version: n }, ...none });
     const journal = log.filter(({ version }) => version !== n - 1);
     expect(plan({ journal, viewed: n - 2 })).toMatchObject({
@@ -126,7 +126,7 @@ describe('without a history', () => {
     });
   });
 
-  test('nothing is set aside that a view has folded, or that has no beginning', () => {
+  test('an event is not set aside if a view has folded it, or if the log has no beginning', () => {
     const journal = log.filter(({ version }) => version !== n - 1);
     expect(plan({ journal, viewed: n }).kind).toBe('incomplete');
     expect(plan({ journal: log.slice(1) }).kind).toBe('incomplete');
@@ -137,21 +137,21 @@ describe('without a history', () => {
   });
 });
 
-describe('a workflow that has decided nothing', () => {
+describe('a workflow without decisions', () => {
   const nothing = { journal: [], history: history(log.slice(0, 1), { isForecast: true }) };
-  test('runs, or starts again', () => {
+  test('runs, or is started again', () => {
     expect(plan(nothing)).toEqual({ kind: 'running', ...none });
     expect(plan({ ...nothing, history: { ...nothing.history, ...ended } })).toEqual({ kind: 'restart' });
   });
 });
 
-test('a run that takes the order over just now is left to do so', () => {
+test('a run that is taking the order over is left to finish that', () => {
   const partly = history(log.slice(0, 2), { isResuming: true });
   expect(plan({ history: partly })).toEqual({ kind: 'resuming' });
   expect(plan({ history: { ...partly, ...ended } })).toMatchObject({ kind: 'resume', state: { version: n } });
 });
 
-test('a history whose first runs are gone needs a journal that has them', () => {
+test('a history without its first runs needs a journal that has them', () => {
   const later = history(log.slice(4), { isComplete: false, ...ended });
   expect(plan({ history: later })).toMatchObject({ kind: 'resume', ...none });
   expect(plan({ history: later, journal: log.slice(0, 2) }).kind).toBe('incomplete');

@@ -1,18 +1,19 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { openAll } from '../../../src/access/persons/opening.js';
 import proto from '@temporalio/proto';
 import type { Db } from 'mongodb';
-import { workflowId, orderLog } from '../../../src/order-log.js';
-import { forks } from '../../../src/log/journal/fork.js';
+import { openAll } from '../../../src/access/persons/opening.js';
+import { verifyOrders } from '../../../src/effects/proof/verify-orders.js';
 import { readHistoryLog } from '../../../src/log/history/history.js';
+import { forks } from '../../../src/log/journal/fork.js';
 import { journal } from '../../../src/log/journal/journal.js';
 import { readJournal } from '../../../src/log/journal/read-journal.js';
-import { resume, type ResumeOptions } from '../../../src/log/resume/resume.js';
-import type { ResumeReport } from '../../../src/log/resume/resume-report.js';
 import { eventsSetAside } from '../../../src/log/journal/set-aside.js';
-import { orders } from '../../../src/views/orders.js';
 import { updateStateView } from '../../../src/log/journal/state-view.js';
+import type { ResumeReport } from '../../../src/log/resume/resume-report.js';
+import { resume, type ResumeOptions } from '../../../src/log/resume/resume.js';
+import { workflowId, orderLog } from '../../../src/order-log.js';
+import { orders } from '../../../src/views/orders.js';
 import type { RunningWorker } from '../../../workers/roles/worker.js';
 import {
   orderBody,
@@ -24,7 +25,6 @@ import {
 } from '../../support/api.js';
 import { deleteHistory } from '../../support/retention.js';
 import { until } from '../../support/until.js';
-import { verifyOrders } from '../../../src/effects/proof/verify-orders.js';
 
 const LIMIT_MS = 120_000;
 
@@ -134,7 +134,7 @@ describe('an order whose workflow was terminated', () => {
   );
 
   test(
-    'knows again the commands that it had before',
+    'recognizes the commands that it had before',
     async () => {
       const orderId = await placedOrder(api);
       const note = { body: { text: 'once' }, headers: { 'idempotency-key': 'note-1', prefer: 'wait=20' } };
@@ -151,7 +151,7 @@ describe('an order whose workflow was terminated', () => {
   );
 
   test(
-    'has what its journal lacked recorded first, and what it had not decided judged again',
+    'first records what its journal lacked, then decides its undecided commands',
     async () => {
       const orderId = await placedOrder(api);
       await tell(orderId, 'notes', { text: 'acknowledged, and lost' });
@@ -184,7 +184,7 @@ describe('an order whose workflow was terminated', () => {
   );
 
   test(
-    'before any worker came to it starts from its create command, with what came since',
+    'before any worker began it starts from its create command, with later commands',
     async () => {
       await worker.stop();
       const { body } = await api.post('/v1/orders', { body: orderBody() });
@@ -205,7 +205,7 @@ describe('an order whose workflow was terminated', () => {
   );
 
   test(
-    'is resumed once, however many ask at once',
+    'is resumed once, however many callers ask at the same time',
     async () => {
       const orderId = await placedOrder(api);
       await workflow(orderId).terminate();
@@ -260,7 +260,7 @@ test(
 );
 
 test(
-  'a log of several pages is taken over whole, in several runs where it is long',
+  'a log of several pages is taken over whole, in several runs if it is long',
   async () => {
     const orderId = await placedOrder(api);
     const note = { body: { text: 'x'.repeat(1_900) }, headers: { prefer: 'respond-async' } };
@@ -284,7 +284,7 @@ test(
   LIMIT_MS,
 );
 
-describe('nothing is changed of', () => {
+describe('a resumption changes nothing for', () => {
   test('an order that is well', async () => {
     const orderId = await placedOrder(api);
     const { runId } = await workflow(orderId).describe();
@@ -301,7 +301,7 @@ describe('nothing is changed of', () => {
     expect((await resumed(orderId)).outcome).toBe('ended');
   });
 
-  test('an order that nobody knows', async () => {
+  test('an unknown order', async () => {
     const orderId = randomUUID();
     expect((await resumed(orderId)).outcome).toBe('unknown');
     const reply = await api.post(`/v1/orders/${orderId}/resume`, { body: {} });
@@ -339,7 +339,7 @@ describe('nothing is changed of', () => {
   });
 });
 
-describe('an order whose workflow was put back', () => {
+describe('an order whose workflow was restored to an earlier point', () => {
   /** Resets the workflow to the end of its first task, without the messages since. */
   async function putBack(orderId: string): Promise<void> {
     const { runId } = await workflow(orderId).describe();
@@ -357,7 +357,7 @@ describe('an order whose workflow was put back', () => {
   }
 
   test(
-    'is halted by what its journal has, and resumed from there',
+    'is halted by later events in its journal, and resumed from there',
     async () => {
       const orderId = await placedOrder(api);
       const { body } = await tell(orderId, 'shipments');
@@ -385,7 +385,7 @@ describe('an order whose workflow was put back', () => {
   );
 
   test(
-    'has what it was acknowledged since judged again',
+    'decides acknowledged commands again that its workflow has lost',
     async () => {
       const orderId = await placedOrder(api);
       await worker.stop();
@@ -407,7 +407,7 @@ describe('an order whose workflow was put back', () => {
 });
 
 test(
-  'events beyond a gap, on which nobody has acted, are set aside',
+  'events after a gap that no view has folded are set aside',
   async () => {
     const orderId = await placedOrder(api);
     await workflow(orderId).terminate();
@@ -426,7 +426,7 @@ test(
 );
 
 test(
-  'a command that was refused without an event, and long ago, is not done by a resumption',
+  'a command that was refused long ago without an event does not take effect by a resumption',
   async () => {
     const orderId = await placedOrder(api);
     const asAsked = (amount: number) =>
@@ -452,7 +452,7 @@ test(
 );
 
 test(
-  'signals that come while a run takes the order over are decided, whatever the number of runs that takes',
+  'signals that come while a run takes the order over are decided, over any number of runs',
   async () => {
     const orderId = await placedOrder(api);
     for (let n = 0; n < 30; n += 1) await tell(orderId, 'notes', { text: `note ${n}` });

@@ -1,25 +1,27 @@
 import { randomUUID } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
-import type { OrderEvent, EventDraft } from '../../../src/order/events.js';
 import { NewerEvent } from '../../../src/log/entity.js';
+import { Fenced } from '../../../src/log/feed/fencing.js';
 import { feedState } from '../../../src/log/feed/generations.js';
 import { journal } from '../../../src/log/journal/journal.js';
-import { Fenced } from '../../../src/log/feed/fencing.js';
-import { customers, findCustomer } from '../../../src/views/customers.js';
-import { dailyStats, listDailyStats } from '../../../src/views/daily-stats.js';
 import { BuildFeeder } from '../../../src/log/views/feeding/build-feeder.js';
 import { intervene, listParked, parkedAudit } from '../../../src/log/views/feeding/interventions.js';
-import { productDemand } from '../../../src/views/product-demand.js';
 import { viewBuilds, buildsOf, takeOverView } from '../../../src/log/views/feeding/view-builds.js';
 import type { View } from '../../../src/log/views/view.js';
-import { logOf } from '../../support/database.js';
+import { orderLog } from '../../../src/order-log.js';
+import type { OrderEvent, EventDraft } from '../../../src/order/events.js';
+import type { Order } from '../../../src/order/order.js';
+import { customers, findCustomer } from '../../../src/views/customers.js';
+import { dailyStats, listDailyStats } from '../../../src/views/daily-stats.js';
+import { productDemand } from '../../../src/views/product-demand.js';
+import { views } from '../../../src/views/views.js';
 import { create, dispatch, refund, ship } from '../../order/examples.js';
 import { Scenario } from '../../order/specification.js';
-import { views } from '../../../src/views/views.js';
+import { logOf } from '../../support/database.js';
 import {
   caughtUp,
   contentsOf,
-  foldedAnew,
+  expectedContents,
   interleaved,
   manyStates,
   newLogs,
@@ -27,8 +29,6 @@ import {
   parkedOf,
   publish,
 } from './support.js';
-import { orderLog } from '../../../src/order-log.js';
-import type { Order } from '../../../src/order/order.js';
 
 const { db, run, runners } = await openViews();
 
@@ -53,11 +53,11 @@ test.each(views.map((view) => [view.name, view] as const))(
     await publish(db, interleaved(...logs.slice(0, 9)));
     await publish(db, interleaved(...logs.slice(9)));
     await caughtUp(db, view);
-    expect(await contentsOf(db, view)).toEqual(await foldedAnew(db, view, logs));
+    expect(await contentsOf(db, view)).toEqual(await expectedContents(db, view, logs));
   },
 );
 
-test('sums of money are exact, whatever they come to', async () => {
+test('sums of money are exact at any size', async () => {
   const amount = Number.MAX_SAFE_INTEGER;
   const lines = [{ sku: 'A-1', quantity: 1, unitPrice: amount }];
   const customer = { id: 'c-rich', name: 'Rich Example' };
@@ -83,22 +83,22 @@ test('sums of money are exact, whatever they come to', async () => {
   expect(found).toEqual([expect.objectContaining({ revenue: all, refunds: 2, created: 4 })]);
 });
 
-test('an event is applied once, however often the view changes hands in between', async () => {
+test('an event is applied once, however often the view changes its feeder', async () => {
   const logs = newLogs(...manyStates, ...manyStates, ...manyStates);
   const events = interleaved(...logs);
   for (let from = 0; from < events.length; from += 20) {
     await publish(db, events.slice(from, from + 20));
-    // The earlier runner is not told. It continues until a write is refused.
+    // The earlier runner does not notice this. It continues until a write is refused.
     await run(customers).hasBegun;
   }
   await caughtUp(db, customers);
-  expect(await contentsOf(db, customers)).toEqual(await foldedAnew(db, customers, logs));
+  expect(await contentsOf(db, customers)).toEqual(await expectedContents(db, customers, logs));
   const last = runners.at(-1);
   const ended = await Promise.all(runners.filter((runner) => runner !== last).map((runner) => runner.ended));
   expect(ended.every((error) => error instanceof Fenced)).toBe(true);
 });
 
-test('what an older holder still writes is refused, document and position', async () => {
+test('a write of a replaced feeder is refused, for the document and the position', async () => {
   const [log] = newLogs('completed');
   await publish(db, log ?? []);
   const older = new BuildFeeder(
@@ -124,10 +124,10 @@ test('an order that was not seen for long is folded from its journal', async () 
     await caughtUp(db, customers);
     await runner.stop();
   }
-  expect(await contentsOf(db, customers)).toEqual(await foldedAnew(db, customers, [events]));
+  expect(await contentsOf(db, customers)).toEqual(await expectedContents(db, customers, [events]));
 });
 
-test('an event that came back behind later ones of its order is folded into the order as it was before it', async () => {
+test('an event restored after later ones is folded into the order as it was before them', async () => {
   const logs = newLogs('refunded', 'completed');
   const [[first, second, ...rest] = [], other = []] = logs;
   if (first === undefined || second === undefined) throw new Error('The log is too short.');
@@ -135,10 +135,10 @@ test('an event that came back behind later ones of its order is folded into the 
   await publish(db, [first, ...rest, second, ...other]);
   await caughtUp(db, dailyStats);
   expect(await parkedOf(db, dailyStats)).toEqual([]);
-  expect(await contentsOf(db, dailyStats)).toEqual(await foldedAnew(db, dailyStats, logs));
+  expect(await contentsOf(db, dailyStats)).toEqual(await expectedContents(db, dailyStats, logs));
 });
 
-test('events of an order whose past is lost for good are passed over, and all others go on', async () => {
+test('events of an order whose first events are lost for good are skipped, and other orders continue', async () => {
   const [lost = [], well = []] = newLogs('refunded', 'completed');
   const orderId = lost[0]?.orderId ?? '';
   await publish(db, [...lost.slice(4, 6), ...well]);
@@ -148,10 +148,10 @@ test('events of an order whose past is lost for good are passed over, and all ot
   await publish(db, lost.slice(6));
   await caughtUp(db, productDemand);
   expect(await parkedOf(db, productDemand)).toEqual([]);
-  expect(await contentsOf(db, productDemand)).toEqual(await foldedAnew(db, productDemand, [well]));
+  expect(await contentsOf(db, productDemand)).toEqual(await expectedContents(db, productDemand, [well]));
 });
 
-test('in an emptied database a view begins anew', async () => {
+test('a view begins again after the database is emptied', async () => {
   const [first, second] = newLogs('completed', 'cancelled');
   const runner = run(customers);
   await publish(db, first ?? []);
@@ -165,7 +165,7 @@ test('in an emptied database a view begins anew', async () => {
   run(customers);
   await publish(db, second ?? []);
   await caughtUp(db, customers);
-  expect(await contentsOf(db, customers)).toEqual(await foldedAnew(db, customers, [second ?? []]));
+  expect(await contentsOf(db, customers)).toEqual(await expectedContents(db, customers, [second ?? []]));
 });
 
 describe('an event that a view cannot apply', () => {
@@ -181,13 +181,15 @@ describe('an event that a view cannot apply', () => {
     return { sick, well, broken, view, id, orderId: third?.orderId ?? '' };
   }
 
-  test('is parked, later ones of its order wait behind it, and all others go on', async () => {
+  test('is parked, later events of its order wait for it, and other orders continue', async () => {
     const { sick, well, view, orderId } = await withOneBroken();
     expect(await parkedOf(db, view)).toMatchObject([
       { orderId, version: 3, status: 'parked', error: 'This event cannot be applied.' },
       ...sick.slice(3, 6).map(({ version }) => ({ orderId, version, status: 'waiting' })),
     ]);
-    expect(await contentsOf(db, view)).toEqual(await foldedAnew(db, customers, [sick.slice(0, 2), well]));
+    expect(await contentsOf(db, view)).toEqual(
+      await expectedContents(db, customers, [sick.slice(0, 2), well]),
+    );
     await publish(db, sick.slice(6, 8));
     await caughtUp(db, view);
     expect(await parkedOf(db, view)).toHaveLength(6);
@@ -195,7 +197,7 @@ describe('an event that a view cannot apply', () => {
     expect(await listParked(db, view, { limit: 2 })).toHaveLength(2);
   });
 
-  test('is applied with those behind it once it is tried again and the view is repaired', async () => {
+  test('is applied with the waiting events when it is retried after the view is repaired', async () => {
     const { sick, well, view, broken, orderId } = await withOneBroken();
     broken.clear();
     expect(await intervene(orderLog, db, view, { action: 'retry', orderId, ...because })).toEqual({
@@ -205,14 +207,14 @@ describe('an event that a view cannot apply', () => {
     });
     await publish(db, sick.slice(6));
     await caughtUp(db, view);
-    expect(await contentsOf(db, view)).toEqual(await foldedAnew(db, customers, [sick, well]));
+    expect(await contentsOf(db, view)).toEqual(await expectedContents(db, customers, [sick, well]));
     expect(await buildsOf(db, view.name)).toMatchObject({ parked: 0 });
     expect(await parkedAudit(db).find().toArray()).toMatchObject([
       { view: view.name, orderId, version: 3, action: 'retry', applied: 4, ...because },
     ]);
   });
 
-  test('stays aside while the view is as it was', async () => {
+  test('stays parked while the view is not repaired', async () => {
     const { view, orderId } = await withOneBroken();
     const error = 'This event cannot be applied.';
     expect(await intervene(orderLog, db, view, { action: 'retry', orderId, ...because })).toEqual({
@@ -224,7 +226,7 @@ describe('an event that a view cannot apply', () => {
     expect(await parkedAudit(db).findOne()).toMatchObject({ applied: 0, error });
   });
 
-  test('is left out when it is skipped, and the next that fails stops it again', async () => {
+  test('is left out when it is skipped, and the next failing event parks its order again', async () => {
     const { sick, view, broken, orderId } = await withOneBroken();
     broken.add(`${orderId}:5`);
     expect(
@@ -257,7 +259,7 @@ describe('an event that a view cannot apply', () => {
     const lacks = (orderId: string, version: number) =>
       `The journal of order ${orderId} lacks version ${version}.`;
 
-    test('wherever it waits, and is applied when it is back', async () => {
+    test('wherever it waits, and is applied when the journal has it again', async () => {
       const { sick, well, view, broken, orderId } = await withOneBroken();
       broken.clear();
       const [, , fifth, sixth] = await parkedOf(db, view);
@@ -284,7 +286,9 @@ describe('an event that a view cannot apply', () => {
       });
       await putLastBack();
       expect(await intervene(orderLog, db, view, retry)).toEqual({ kind: 'done', applied: 1, remaining: 0 });
-      expect(await contentsOf(db, view)).toEqual(await foldedAnew(db, customers, [sick.slice(0, 6), well]));
+      expect(await contentsOf(db, view)).toEqual(
+        await expectedContents(db, customers, [sick.slice(0, 6), well]),
+      );
     });
 
     test('and if it is skipped, nothing else is', async () => {
@@ -299,7 +303,7 @@ describe('an event that a view cannot apply', () => {
     });
   });
 
-  test('is left alone where another is meant, or nothing is parked', async () => {
+  test('is unchanged if the request names another version, or if nothing is parked', async () => {
     const { view, orderId } = await withOneBroken();
     expect(await intervene(orderLog, db, view, { action: 'skip', orderId, version: 4, ...because })).toEqual({
       kind: 'other_version',
@@ -316,7 +320,7 @@ describe('an event that a view cannot apply', () => {
     expect(await parkedAudit(db).countDocuments()).toBe(0);
   });
 
-  test('is tried again with what came back behind it, and with nothing that lies between', async () => {
+  test('is retried with an event that was restored after it, and with none in between', async () => {
     const [log = []] = newLogs('refunded');
     const orderId = log[0]?.orderId ?? '';
     const view: View<Order, EventDraft> = {
@@ -341,7 +345,7 @@ describe('an event that a view cannot apply', () => {
     expect(await contentsOf(db, view)).toEqual([{ _id: orderId, v1: 1, v2: 2, v3: 1, v4: 1, v5: 1 }]);
   });
 
-  test('is tried again beside a stream of events, and none is lost or applied twice', async () => {
+  test('is retried during a stream of events, and none is lost or applied twice', async () => {
     const { sick, well, view, broken, orderId } = await withOneBroken();
     broken.clear();
     const more = newLogs(...manyStates);
@@ -355,11 +359,11 @@ describe('an event that a view cannot apply', () => {
     expect(outcomes.map(({ kind }) => kind).toSorted()).toEqual(['done', 'nothing_parked', 'nothing_parked']);
     await caughtUp(db, view);
     await intervene(orderLog, db, view, { action: 'retry', orderId, ...because });
-    expect(await contentsOf(db, view)).toEqual(await foldedAnew(db, customers, [sick, well, ...more]));
+    expect(await contentsOf(db, view)).toEqual(await expectedContents(db, customers, [sick, well, ...more]));
     expect(await buildsOf(db, view.name)).toMatchObject({ parked: 0 });
   });
 
-  test('does not stop anybody where the journal itself has a gap', async () => {
+  test('is parked also if the journal itself has a gap, and other orders continue', async () => {
     const [gapped = [], well = []] = newLogs('completed', 'completed');
     run(productDemand);
     await publish(db, [...gapped.slice(2), ...well]);
@@ -367,11 +371,11 @@ describe('an event that a view cannot apply', () => {
     const [first, ...others] = await parkedOf(db, productDemand);
     expect(first?.error).toContain('lacks version 1');
     expect(others.every(({ status }) => status === 'waiting')).toBe(true);
-    expect(await contentsOf(db, productDemand)).toEqual(await foldedAnew(db, productDemand, [well]));
+    expect(await contentsOf(db, productDemand)).toEqual(await expectedContents(db, productDemand, [well]));
   });
 });
 
-describe('an event that was altered so that nobody can read it', () => {
+describe('an event that was altered and is unreadable', () => {
   const altered: readonly (readonly [string, object])[] = [
     ['its type', { type: 'Nonsense' }],
     ['its version', { schemaVersion: 0 }],
@@ -382,7 +386,7 @@ describe('an event that was altered so that nobody can read it', () => {
     await journal(orderLog, db).updateOne({ _id: `${orderId}:${version}` }, { $set: change });
   }
 
-  test.each(altered)('%s: is parked by every view, and applied once it is put right', async (_, change) => {
+  test.each(altered)('(%s) is parked by every view, and applied once it is repaired', async (_, change) => {
     const [sick = [], well = []] = newLogs('refunded', 'completed');
     const [, second] = sick;
     if (second === undefined) throw new Error('It has two events.');
@@ -395,7 +399,7 @@ describe('an event that was altered so that nobody can read it', () => {
         { version: 2, status: 'parked', error: expect.anything() },
         ...sick.slice(2).map(({ version }) => ({ version, status: 'waiting' })),
       ]);
-      expect(await contentsOf(db, view)).toEqual(await foldedAnew(db, view, [sick.slice(0, 1), well]));
+      expect(await contentsOf(db, view)).toEqual(await expectedContents(db, view, [sick.slice(0, 1), well]));
     }
     const retry = { action: 'retry', orderId: second.orderId, ...because } as const;
     expect(await intervene(orderLog, db, customers, retry)).toMatchObject({
@@ -408,11 +412,11 @@ describe('an event that was altered so that nobody can read it', () => {
         applied: sick.length - 1,
         remaining: 0,
       });
-      expect(await contentsOf(db, view)).toEqual(await foldedAnew(db, view, [sick, well]));
+      expect(await contentsOf(db, view)).toEqual(await expectedContents(db, view, [sick, well]));
     }
   });
 
-  test('stops none but the later events of its order where a view has it already', async () => {
+  test('parks only later events of its order if a view has it already', async () => {
     const [sick = [], well = []] = newLogs('refunded', 'completed');
     const [first, , third] = sick;
     if (first === undefined || third === undefined) throw new Error('It has three events.');
@@ -429,11 +433,11 @@ describe('an event that was altered so that nobody can read it', () => {
       { version: 4, status: 'waiting' },
     ]);
     expect(await contentsOf(db, customers)).toEqual(
-      await foldedAnew(db, customers, [sick.slice(0, 2), well]),
+      await expectedContents(db, customers, [sick.slice(0, 2), well]),
     );
   });
 
-  test('is waited for where a newer version wrote it: nothing is parked', async () => {
+  test('stops the view and is not parked if a newer version wrote it', async () => {
     const [newer = [], well = []] = newLogs('completed', 'completed');
     const [, second] = newer;
     if (second === undefined) throw new Error('It has two events.');
@@ -444,11 +448,11 @@ describe('an event that was altered so that nobody can read it', () => {
     await alter(second, second);
     run(customers);
     await caughtUp(db, customers);
-    expect(await contentsOf(db, customers)).toEqual(await foldedAnew(db, customers, [newer, well]));
+    expect(await contentsOf(db, customers)).toEqual(await expectedContents(db, customers, [newer, well]));
   });
 });
 
-test('the days tell what happened on them, and what became of the orders created on them', async () => {
+test('daily statistics have the events of a day, and the outcomes of the orders created on it', async () => {
   const logs = newLogs('refunded', 'cancelled', 'rejected', 'expired');
   run(dailyStats);
   await publish(db, interleaved(...logs));

@@ -6,7 +6,7 @@ import { endpointLog } from '../../../src/endpoint/endpoint-log.js';
 import { readFeed } from '../../../src/log/feed/feed.js';
 import { journal } from '../../../src/log/journal/journal.js';
 import { readJournal } from '../../../src/log/journal/read-journal.js';
-import { latestReconciliations } from '../../../src/log/proof/reconciliations.js';
+import { latestReconciliations } from '../../../src/log/proof/reconciliation-reports.js';
 import { parkedAudit } from '../../../src/log/views/feeding/interventions.js';
 import { parkedEvents } from '../../../src/log/views/feeding/parked-events.js';
 import { storeRebuilds } from '../../../src/log/views/rebuilding/store-rebuild.js';
@@ -67,7 +67,7 @@ function customerOf(id: string) {
   return { customer: { id, name: `Customer ${id}` } };
 }
 
-test('what customers order shows in the views across orders, with the position they are at', async () => {
+test('the orders of customers show in the views across orders, with the views’ positions', async () => {
   const id = `c-${randomUUID().slice(0, 8)}`;
   const sku = `S-${randomUUID().slice(0, 8)}`;
   const line = (quantity: number) => ({ lines: [{ sku, quantity, unitPrice: 500 }] });
@@ -157,7 +157,7 @@ test('shipments that wait for dispatch are listed in pages, by hold and by produ
   await until(async () => expect((await listed()).data).toEqual([]));
 });
 
-test('another feed takes over from one that was killed', async () => {
+test('another feed process takes over from one that was killed', async () => {
   await feed.kill();
   const id = `c-${randomUUID().slice(0, 8)}`;
   await api.place(customerOf(id));
@@ -166,7 +166,7 @@ test('another feed takes over from one that was killed', async () => {
   await upToDate();
 });
 
-test('every view can be rebuilt, one rebuild at a time; one across orders can be rolled back', async () => {
+test('every view can be rebuilt, one at a time, and one across orders can be rolled back', async () => {
   await api.place();
   await upToDate();
   for (const name of [...views.map((view) => view.name), 'orders']) await rebuild(name);
@@ -199,7 +199,7 @@ test('every view can be rebuilt, one rebuild at a time; one across orders can be
   await upToDate();
 });
 
-test('the view of orders is rebuilt at start where it is of an older version, and only there', async () => {
+test('the view of orders is rebuilt at start if it is of an older version, and not otherwise', async () => {
   const { id } = await api.place();
   await rebuild('orders');
   const look = () => orders(db).findOne({ _id: id }, { projection: { recorder: 0 } });
@@ -224,7 +224,7 @@ test('the view of orders is rebuilt at start where it is of an older version, an
   expect(await viewOf('orders')).toMatchObject({ rebuildId: newer });
 });
 
-test('an event that was parked is listed, tried again and skipped over HTTP', async () => {
+test('a parked event is listed, retried and skipped over HTTP', async () => {
   const { id } = await api.place();
   await upToDate();
   // Simulates that the view could not apply the order's last event.
@@ -280,7 +280,7 @@ test('an event that was parked is listed, tried again and skipped over HTTP', as
   });
 });
 
-test('metrics tell how far behind everything is', async () => {
+test('metrics show how far everything lags', async () => {
   await upToDate();
   await until(async () => {
     const text = await (await fetch(`${address}/metrics`)).text();
@@ -326,7 +326,7 @@ test.each([
   expect(await api.post(path, body)).toMatchObject({ status, body: { code } });
 });
 
-test('a comparison that is asked for is made, and what it found is printed', async () => {
+test('a comparison is made on request, and its findings are printed', async () => {
   await upToDate();
   const { exitCode, out, err } = await script('reconcile --now');
   expect({ exitCode, err }).toEqual({ exitCode: 0, err: '' });
@@ -368,7 +368,7 @@ async function script(line: string) {
   return { exitCode, out: out.join('\n'), err: err.join('\n') };
 }
 
-test('the client scripts show the views, rebuild them and roll them back', async () => {
+test('the client scripts show, rebuild and roll back the views', async () => {
   const id = `c-${randomUUID().slice(0, 8)}`;
   await api.place({ ...customerOf(id), lines: [{ sku: 'CLI-1', quantity: 4, unitPrice: 250 }] });
   await until(async () => expect((await script(`customer ${id}`)).exitCode).toBe(0));
@@ -414,7 +414,7 @@ test.each([
   ['parked retry customers o-1', 2, '--reason'],
   ['stats --from 2026-02-30', 2, 'must be a day of the calendar'],
   ['customer nobody', 3, 'customer_not_found'],
-])('`orders %s` ends with %i and says %j', async (line, exitCode, said) => {
+])('`orders %s` ends with %i and prints %j', async (line, exitCode, said) => {
   const ended = await script(line);
   expect(ended).toMatchObject({ exitCode, err: expect.stringContaining(said) });
 });

@@ -1,5 +1,18 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { checkDatabaseIdentity } from '../../../src/effects/database/database-identity.js';
+import { stockOutside } from '../../../src/effects/inventory/stock-restore.js';
+import type { StoredEvent } from '../../../src/log/entity.js';
+import { feedGenerations } from '../../../src/log/feed/generations.js';
+import { runSequencer } from '../../../src/log/feed/sequencer.js';
+import { forks } from '../../../src/log/journal/fork.js';
+import { journal } from '../../../src/log/journal/journal.js';
+import { readJournal, readStored } from '../../../src/log/journal/read-journal.js';
+import { restoreLog } from '../../../src/log/journal/truncated-log.js';
+import { rebuildJournal } from '../../../src/log/views/rebuilding/rebuild-journal.js';
+import { storeRebuilds } from '../../../src/log/views/rebuilding/store-rebuild.js';
+import { viewsStatus } from '../../../src/log/views/status.js';
+import { stateQuery } from '../../../src/log/workflow/messages.js';
 import {
   type ContinuedOrder,
   type OrderState,
@@ -8,28 +21,15 @@ import {
   orderLog,
 } from '../../../src/order-log.js';
 import { fold } from '../../../src/order/evolve.js';
-import { toView } from '../../../src/order/view.js';
-import { forks } from '../../../src/log/journal/fork.js';
-import type { StoredEvent } from '../../../src/log/entity.js';
-import { journal } from '../../../src/log/journal/journal.js';
-import { readJournal, readStored } from '../../../src/log/journal/read-journal.js';
-import { restoreLog } from '../../../src/log/journal/truncated-log.js';
 import { upcast } from '../../../src/order/upcasters.js';
-import { feedGenerations } from '../../../src/log/feed/generations.js';
-import { runSequencer } from '../../../src/log/feed/sequencer.js';
+import { toView } from '../../../src/order/view.js';
 import { onlyView, orders } from '../../../src/views/orders.js';
-import { rebuildJournal } from '../../../src/log/views/rebuilding/rebuild-journal.js';
-import { storeRebuilds } from '../../../src/log/views/rebuilding/store-rebuild.js';
-import { viewsStatus } from '../../../src/log/views/status.js';
-import { stateQuery } from '../../../src/log/workflow/messages.js';
-import { logOf } from '../../support/database.js';
+import { views } from '../../../src/views/views.js';
 import { states } from '../../order/examples.js';
 import { placedOrder, startTestApi, type TestApi } from '../../support/api.js';
+import { logOf } from '../../support/database.js';
 import { continuedAsNew, deleteHistory } from '../../support/retention.js';
 import { until } from '../../support/until.js';
-import { views } from '../../../src/views/views.js';
-import { stockOutside } from '../../../src/effects/inventory/stock-restore.js';
-import { checkDatabaseIdentity } from '../../../src/effects/database/database-identity.js';
 
 let api: TestApi;
 beforeAll(async () => {
@@ -95,7 +95,7 @@ test('journal and orders come back from the histories, over several runs of an o
   });
 });
 
-test('where all is there already, nothing changes', async () => {
+test('a rebuild changes nothing if the journal is complete', async () => {
   const { db } = api.mongo;
   const all = async () => await journal(orderLog, db).find().sort({ _id: 1 }).toArray();
   const before = await all();
@@ -103,7 +103,7 @@ test('where all is there already, nothing changes', async () => {
   expect(await all()).toEqual(before);
 });
 
-test('a rebuild that is ended before goes on later', async () => {
+test('a rebuild that was ended continues later', async () => {
   const { db } = api.mongo;
   await orders(db).deleteMany({});
   const rebuildId = randomUUID();
@@ -114,7 +114,7 @@ test('a rebuild that is ended before goes on later', async () => {
   expect(await orders(db).countDocuments()).toBe(placed.length);
 });
 
-test('a rebuild whose worker ends half-way goes on where it was', async () => {
+test('a rebuild whose worker ends half-way continues where it was', async () => {
   const { db } = api.mongo;
   await Promise.all([journal(orderLog, db).deleteMany({}), orders(db).deleteMany({})]);
   const rebuildId = randomUUID();
@@ -138,7 +138,7 @@ test('a rebuild whose worker ends half-way goes on where it was', async () => {
   expect(await storeRebuilds(db).findOne({ rebuildId })).toMatchObject({ phase: 'done', done: 3, total: 3 });
 });
 
-test('orders that go on while they are restored are whole in the end', async () => {
+test('orders that change while they are restored are whole in the end', async () => {
   const own = await startTestApi();
   try {
     await own.startWorker();
@@ -163,7 +163,7 @@ test('orders that go on while they are restored are whole in the end', async () 
   }
 });
 
-test('where events come back that had positions, a generation of the feed has begun without them', async () => {
+test('events that had positions are restored, and the feed begins a new generation', async () => {
   const { db } = api.mongo;
   const stopping = new AbortController();
   const sequencing = runSequencer({ log: orderLog, db, signal: stopping.signal, heartbeat: () => undefined });
@@ -183,7 +183,7 @@ test('where events come back that had positions, a generation of the feed has be
   await sequencing;
 });
 
-test('an order whose first runs are gone comes back as it is now, with the events that are left, and is named', async () => {
+test('an order without its first runs is restored to its state, with the events left, and is named', async () => {
   const { db } = api.mongo;
   const [orderId = ''] = placed;
   const [firstRun] = await continuedAsNew(api, orderId, 1);
@@ -223,7 +223,7 @@ test('an order whose first runs are gone comes back as it is now, with the event
   expect(await storedView(orderId)).toEqual(await stateOf(orderId));
 });
 
-test('an order whose journal tells another story is named, and nothing of it is overwritten', async () => {
+test('an order whose journal differs is named, and none of it is overwritten', async () => {
   const { db } = api.mongo;
   const orderId = placed[1] ?? '';
   const altered = { _id: `${orderId}:2` };
@@ -235,7 +235,7 @@ test('an order whose journal tells another story is named, and nothing of it is 
   expect(exceptions?.orderIds).toContain(orderId);
 });
 
-test('an order whose history is no log is named, and keeps no other from coming back', async () => {
+test('an order whose history is not a log is named, and does not hold up other orders', async () => {
   const { db } = api.mongo;
   const orderId = randomUUID();
   await continued(
@@ -255,7 +255,7 @@ test('an order whose history is no log is named, and keeps no other from coming 
   for (const other of placed) expect(await storedView(other)).toEqual(await stateOf(other));
 });
 
-test('an order of which no event is left comes back as its last run took it over', async () => {
+test('an order without events is restored as its last run took it over', async () => {
   const { db } = api.mongo;
   const orderId = randomUUID();
   await continued(orderId, []);
@@ -291,7 +291,7 @@ describe('an order whose first events are lost, and that no longer remembers its
   const notesOf = async (orderId: string) =>
     (await readJournal(orderLog, api.mongo.db, orderId)).filter(({ type }) => type === 'NoteAdded');
 
-  test('knows a command that the journal still has, and goes on', async () => {
+  test('recognizes a command that the journal still has, and continues', async () => {
     const { orderId, version } = await withoutBeginning();
     expect((await note(orderId, 'K', { prefer: 'respond-async' })).status).toBe(202);
     expect(await note(orderId, 'L')).toMatchObject({ status: 200, body: { version: version + 1 } });
@@ -303,7 +303,7 @@ describe('an order whose first events are lost, and that no longer remembers its
     await until(async () => expect(await notesOf(orderId)).toHaveLength(2));
   });
 
-  test('answers when its workflow has ended, too', async () => {
+  test('answers also after its workflow has ended', async () => {
     const { orderId, version } = await withoutBeginning();
     await api.client.workflow.getHandle(workflowId(orderId)).terminate();
     expect(await note(orderId, 'K')).toMatchObject({

@@ -1,30 +1,33 @@
 import { randomUUID } from 'node:crypto';
 import { expect, test } from '@jest/globals';
-import { record } from '../../../src/log/journal/recording.js';
-import type { OrderEvent, EventDraft } from '../../../src/order/events.js';
-import { beginGeneration, feedGenerations } from '../../../src/log/feed/generations.js';
 import { feedHead } from '../../../src/log/feed/feed.js';
+import { Fenced } from '../../../src/log/feed/fencing.js';
+import { beginGeneration, feedGenerations } from '../../../src/log/feed/generations.js';
+import { runSequencer } from '../../../src/log/feed/sequencer.js';
 import { appendToJournal } from '../../../src/log/journal/append-to-journal.js';
 import { journal } from '../../../src/log/journal/journal.js';
-import { Fenced } from '../../../src/log/feed/fencing.js';
-import { runSequencer } from '../../../src/log/feed/sequencer.js';
-import { customers, findCustomer } from '../../../src/views/customers.js';
-import { type OrderDocument, orders, ordersVersion, toDocument } from '../../../src/views/orders.js';
+import { record } from '../../../src/log/journal/recording.js';
+import { buildsOf, rollBack } from '../../../src/log/views/feeding/view-builds.js';
 import {
   isStateViewOutdated,
   rebuildStateView,
 } from '../../../src/log/views/rebuilding/rebuild-state-view.js';
-import { rebuild } from '../../../src/log/views/rebuilding/rebuild.js';
-import { buildsOf, rollBack } from '../../../src/log/views/feeding/view-builds.js';
+import { rebuild } from '../../../src/log/views/rebuilding/rebuild-view.js';
 import { viewsStatus } from '../../../src/log/views/status.js';
 import { StoreRebuilder, storeRebuilds } from '../../../src/log/views/rebuilding/store-rebuild.js';
 import type { View } from '../../../src/log/views/view.js';
+import { orderLog } from '../../../src/order-log.js';
+import type { OrderEvent, EventDraft } from '../../../src/order/events.js';
 import { fold } from '../../../src/order/evolve.js';
+import type { Order } from '../../../src/order/order.js';
+import { customers, findCustomer } from '../../../src/views/customers.js';
+import { type OrderDocument, orders, ordersVersion, toDocument } from '../../../src/views/orders.js';
+import { views } from '../../../src/views/views.js';
 import { until } from '../../support/until.js';
 import {
   caughtUp,
   contentsOf,
-  foldedAnew,
+  expectedContents,
   interleaved,
   manyStates,
   newLogs,
@@ -33,9 +36,6 @@ import {
   pausedBefore,
   publish,
 } from './support.js';
-import { orderLog } from '../../../src/order-log.js';
-import { views } from '../../../src/views/views.js';
-import type { Order } from '../../../src/order/order.js';
 
 const { db, run, runners } = await openViews();
 
@@ -54,7 +54,7 @@ async function collectionsOf(view: View<Order, EventDraft>): Promise<readonly st
   return found.map(({ name }) => name).toSorted();
 }
 
-test('a view is built anew beside the one that is read, under live writes, and comes to the same', async () => {
+test('a view is rebuilt beside the current one during writes, and has the same contents', async () => {
   const logs = newLogs(...manyStates, ...manyStates, ...manyStates);
   const events = interleaved(...logs);
   run(customers);
@@ -68,14 +68,14 @@ test('a view is built anew beside the one that is read, under live writes, and c
   expect(await rebuild(orderLog, customers, rebuilding(rebuildId))).toBe(true);
   await stream;
   await caughtUp(db, customers);
-  expect(await contentsOf(db, customers)).toEqual(await foldedAnew(db, customers, logs));
+  expect(await contentsOf(db, customers)).toEqual(await expectedContents(db, customers, logs));
   const after = await buildsOf(db, customers.name);
   expect(after).toMatchObject({ rebuildId, previous: { collection: before?.collection } });
   expect(after).not.toHaveProperty('rebuilding');
   expect(runners).toHaveLength(1);
 });
 
-test('readers see no moment in which the view is less far, nor one without it', async () => {
+test('during rebuilds readers always have a view, and never an older one', async () => {
   const logs = newLogs(...manyStates);
   await publish(db, interleaved(...logs));
   run(customers);
@@ -95,7 +95,7 @@ test('readers see no moment in which the view is less far, nor one without it', 
   expect(seen).toEqual(seen.toSorted((a, b) => a - b));
 });
 
-test('a rebuild that ends half-way goes on where it was', async () => {
+test('a rebuild that ends half-way continues where it was', async () => {
   const logs = newLogs(...Array.from({ length: 40 }, () => manyStates).flat());
   const events = interleaved(...logs);
   await publish(db, events);
@@ -115,18 +115,18 @@ test('a rebuild that ends half-way goes on where it was', async () => {
   expect(status).toMatchObject({ rebuilding: { rebuildId, done: half?.position, total: events.length } });
 
   let first: number | undefined;
-  const goOn = rebuilding(rebuildId);
-  expect(await rebuild(orderLog, customers, { ...goOn, heartbeat: (position) => (first ??= position) })).toBe(
-    true,
-  );
+  const again = rebuilding(rebuildId);
+  expect(
+    await rebuild(orderLog, customers, { ...again, heartbeat: (position) => (first ??= position) }),
+  ).toBe(true);
   expect(first).toBe(half?.position);
-  expect(await contentsOf(db, customers)).toEqual(await foldedAnew(db, customers, logs));
+  expect(await contentsOf(db, customers)).toEqual(await expectedContents(db, customers, logs));
   // A retry after a lost answer: the rebuild does not begin again.
   expect(await rebuild(orderLog, customers, rebuilding(rebuildId))).toBe(true);
   expect(await buildsOf(db, customers.name)).toMatchObject({ collection: half?.collection });
 });
 
-test('of two that go on with one rebuild, the older is refused, and each event is in it once', async () => {
+test('of two processes with the same rebuild, the older is refused, and each event is applied once', async () => {
   const logs = newLogs(...Array.from({ length: 40 }, () => manyStates).flat());
   await publish(db, interleaved(...logs));
   const rebuildId = randomUUID();
@@ -138,10 +138,10 @@ test('of two that go on with one rebuild, the older is refused, and each event i
     if (outcome.status === 'rejected') expect(outcome.reason).toBeInstanceOf(Fenced);
   }
   expect(await rebuild(orderLog, customers, rebuilding(rebuildId))).toBe(true);
-  expect(await contentsOf(db, customers)).toEqual(await foldedAnew(db, customers, logs));
+  expect(await contentsOf(db, customers)).toEqual(await expectedContents(db, customers, logs));
 });
 
-test('a roll-back is at once what was before, and is brought up to date from there', async () => {
+test('a roll-back shows the previous build at once, and then catches up', async () => {
   const [first = [], second = []] = newLogs('completed', 'cancelled');
   await publish(db, first);
   const runner = run(customers);
@@ -158,7 +158,7 @@ test('a roll-back is at once what was before, and is brought up to date from the
     previous: { collection: rebuilt?.collection },
   });
   await caughtUp(db, customers);
-  expect(await contentsOf(db, customers)).toEqual(await foldedAnew(db, customers, [first, second]));
+  expect(await contentsOf(db, customers)).toEqual(await expectedContents(db, customers, [first, second]));
   expect(await rollBack(db, customers.name)).toMatchObject({ collection: rebuilt?.collection });
   expect(await rollBack(db, 'daily-stats')).toBeUndefined();
 });
@@ -173,7 +173,7 @@ test('only the build before the last is kept', async () => {
   expect(new Set(await collectionsOf(customers))).toEqual(expected);
 });
 
-test('a rebuild that nobody goes on with is given up for the next', async () => {
+test('an abandoned rebuild is replaced by the next', async () => {
   await publish(db, interleaved(...newLogs(...Array.from({ length: 40 }, () => manyStates).flat())));
   const crash = new AbortController();
   await rebuild(
@@ -187,7 +187,7 @@ test('a rebuild that nobody goes on with is given up for the next', async () => 
   expect(await collectionsOf(customers)).not.toContain(lost);
 });
 
-test('a new version is built while the old one is read, and takes over by itself', async () => {
+test('a new version is built while the old one is read, and then takes over', async () => {
   const logs = newLogs(...manyStates);
   await publish(db, interleaved(...logs));
   const old = run(customers);
@@ -210,10 +210,10 @@ test('a new version is built while the old one is read, and takes over by itself
   });
   await caughtUp(db, next);
   expect(await request).toBe(true);
-  expect(await contentsOf(db, next)).toEqual(await foldedAnew(db, next, logs));
+  expect(await contentsOf(db, next)).toEqual(await expectedContents(db, next, logs));
 
-  // Rolled back to the old version: the new code does not undo that, and leaves the view to the old
-  // code.
+  // The view is rolled back to the old version. The new code does not undo that, and leaves the
+  // view to the old code.
   await runners.at(-1)?.stop();
   await rollBack(db, customers.name);
   const asked: string[] = [];
@@ -226,10 +226,10 @@ test('a new version is built while the old one is read, and takes over by itself
   run(customers);
   await caughtUp(db, customers);
   expect(asked).toEqual([]);
-  expect(await contentsOf(db, customers)).toEqual(await foldedAnew(db, customers, [...logs, more]));
+  expect(await contentsOf(db, customers)).toEqual(await expectedContents(db, customers, [...logs, more]));
 });
 
-test('a view is built anew when its feed began anew in a journal that was restored', async () => {
+test('a view is rebuilt when its feed began again in a restored journal', async () => {
   await publish(db, interleaved(...newLogs(...manyStates)));
   let request: Promise<boolean> | undefined;
   let asked = 0;
@@ -249,10 +249,10 @@ test('a view is built anew when its feed began anew in a journal that was restor
     expect(await buildsOf(db, customers.name)).toMatchObject({ position: log.length });
   });
   expect(await request).toBe(true);
-  expect(await contentsOf(db, customers)).toEqual(await foldedAnew(db, customers, [log]));
+  expect(await contentsOf(db, customers)).toEqual(await expectedContents(db, customers, [log]));
 });
 
-test('a view is built anew when its feed began anew, however far that is by then', async () => {
+test('a view is rebuilt when its feed began again, even if that feed is already longer', async () => {
   await publish(db, interleaved(...newLogs('completed', 'cancelled')));
   let request: Promise<boolean> | undefined;
   const first = run(customers);
@@ -270,10 +270,10 @@ test('a view is built anew when its feed began anew, however far that is by then
     expect(await buildsOf(db, customers.name)).toMatchObject({ feed, position: head });
   });
   expect(await request).toBe(true);
-  expect(await contentsOf(db, customers)).toEqual(await foldedAnew(db, customers, logs));
+  expect(await contentsOf(db, customers)).toEqual(await expectedContents(db, customers, logs));
 });
 
-test('a view that has only what two generations have in common goes on in the next one', async () => {
+test('a view that has only what two generations have in common continues in the next one', async () => {
   const logs = newLogs(...manyStates);
   const head = await publish(db, interleaved(...logs));
   const asked: string[] = [];
@@ -288,10 +288,10 @@ test('a view that has only what two generations have in common goes on in the ne
   await caughtUp(db, customers);
   expect(await buildsOf(db, customers.name)).toMatchObject({ collection, feed });
   expect(asked).toEqual([]);
-  expect(await contentsOf(db, customers)).toEqual(await foldedAnew(db, customers, [...logs, more]));
+  expect(await contentsOf(db, customers)).toEqual(await expectedContents(db, customers, [...logs, more]));
 });
 
-test('events that were lost and come back are counted once, by a view that had counted them', async () => {
+test('events that were lost and come back are counted once by a view that had counted them', async () => {
   const logs = newLogs('completed', 'cancelled', 'refunded');
   const giving = new AbortController();
   const sequencing = runSequencer({ log: orderLog, db, signal: giving.signal, heartbeat: () => undefined });
@@ -317,7 +317,7 @@ test('events that were lost and come back are counted once, by a view that had c
         position: await feedHead(orderLog, db),
       });
     });
-    expect(await contentsOf(db, customers)).toEqual(await foldedAnew(db, customers, logs));
+    expect(await contentsOf(db, customers)).toEqual(await expectedContents(db, customers, logs));
   } finally {
     giving.abort();
     await sequencing;
@@ -344,10 +344,10 @@ test('a rebuild that has more than the generations have in common begins again',
     position: head,
   });
   expect(collection).not.toBe(first);
-  expect(await contentsOf(db, customers)).toEqual(await foldedAnew(db, customers, logs.slice(1)));
+  expect(await contentsOf(db, customers)).toEqual(await expectedContents(db, customers, logs.slice(1)));
 });
 
-test('where events were lost, views and rebuilds go on behind them, up to the head', async () => {
+test('views and rebuilds continue after lost events, up to the head', async () => {
   const [lost = [], ...logs] = newLogs('completed', ...manyStates);
   const [first = [], ...others] = logs;
   const events = [...interleaved(lost.slice(0, -1), ...logs), ...lost.slice(-1)];
@@ -355,25 +355,25 @@ test('where events were lost, views and rebuilds go on behind them, up to the he
   await journal(orderLog, db).deleteMany({ orderId: lost[0]?.orderId ?? '' });
   run(customers);
   await caughtUp(db, customers);
-  expect(await contentsOf(db, customers)).toEqual(await foldedAnew(db, customers, logs));
+  expect(await contentsOf(db, customers)).toEqual(await expectedContents(db, customers, logs));
   expect(await rebuild(orderLog, customers, rebuilding())).toBe(true);
   await until(async () => expect(await buildsOf(db, customers.name)).toMatchObject({ position: head }));
-  expect(await contentsOf(db, customers)).toEqual(await foldedAnew(db, customers, logs));
+  expect(await contentsOf(db, customers)).toEqual(await expectedContents(db, customers, logs));
 
   // Restored events have other positions than before. A rebuild has each once.
   await journal(orderLog, db).deleteMany({ orderId: first[0]?.orderId ?? '' });
   await publish(db, first);
   expect(await rebuild(orderLog, customers, rebuilding())).toBe(true);
-  expect(await contentsOf(db, customers)).toEqual(await foldedAnew(db, customers, [first, ...others]));
+  expect(await contentsOf(db, customers)).toEqual(await expectedContents(db, customers, [first, ...others]));
 });
 
-test('an older version does not touch what a newer one has built', async () => {
+test('an older version does not change what a newer one has built', async () => {
   await publish(db, interleaved(...newLogs('completed')));
   await rebuild(orderLog, { ...customers, version: customers.version + 1 }, rebuilding());
   expect(await run(customers).ended).toBeInstanceOf(Fenced);
 });
 
-test('what a view could not apply is tried again by a rebuild, and is of that build alone', async () => {
+test('a rebuild retries parked events, and parked events belong to one build', async () => {
   const [log = []] = newLogs('completed');
   const broken: View<Order, EventDraft> = {
     ...customers,
@@ -388,7 +388,7 @@ test('what a view could not apply is tried again by a rebuild, and is of that bu
   const mended = { ...customers, version: customers.version + 1 };
   await rebuild(orderLog, mended, rebuilding());
   expect(await parkedOf(db, mended)).toEqual([]);
-  expect(await contentsOf(db, mended)).toEqual(await foldedAnew(db, mended, [log]));
+  expect(await contentsOf(db, mended)).toEqual(await expectedContents(db, mended, [log]));
   await rollBack(db, customers.name);
   expect(await parkedOf(db, broken)).toHaveLength(log.length);
 });
@@ -414,12 +414,12 @@ async function storedOrders() {
     .toArray();
 }
 
-test('the view of orders is built anew while events are recorded, and none is lost', async () => {
+test('the view of orders is rebuilt while events are recorded, and none is lost', async () => {
   const logs = newLogs(...Array.from({ length: 40 }, () => manyStates).flat());
   const [under, later] = [newLogs(...manyStates), newLogs(...manyStates)];
   await publish(db, logs.flat());
   for (const log of under) await record(orderLog, db, log.slice(0, 2));
-  // A wrong view.
+  // Makes the view wrong.
   await orders(db).updateMany({}, { $set: { total: -1 } });
   const recorded = Promise.all([...under, ...later].map((log) => record(orderLog, db, log)));
   expect(await rebuildStateView(orderLog, rebuilding())).toBe(true);
@@ -428,7 +428,7 @@ test('the view of orders is built anew while events are recorded, and none is lo
   expect(await orders(db).indexExists('search_1_createdAt_1__id_1')).toBe(true);
 });
 
-test('a rebuild of the view of orders that ends anywhere goes on where it was', async () => {
+test('a rebuild of the view of orders that is ended at any point continues there', async () => {
   const logs = newLogs(...Array.from({ length: 60 }, () => manyStates).flat());
   await publish(db, logs.flat());
   const rebuildId = randomUUID();
@@ -445,7 +445,7 @@ test('a rebuild of the view of orders that ends anywhere goes on where it was', 
   expect(await rebuildStateView(orderLog, rebuilding(rebuildId))).toBe(true);
 });
 
-test('a crash between the swap and what was recorded since loses nothing', async () => {
+test('a crash after the swap loses nothing that was recorded meanwhile', async () => {
   const [one = [], other = []] = newLogs('completed', 'cancelled');
   await record(orderLog, db, one.slice(0, 3));
   const rebuildId = randomUUID();
@@ -460,7 +460,7 @@ test('a crash between the swap and what was recorded since loses nothing', async
   expect(await storedOrders()).toEqual(wholeOrders([one, other]));
 });
 
-/** A rebuild of the view `orders` that is stopped when it has some of them. */
+/** A rebuild of the view `orders` that is stopped when it has rebuilt some of the orders. */
 async function halfRebuild(rebuildId: string = randomUUID()): Promise<void> {
   const crash = new AbortController();
   expect(
@@ -471,31 +471,31 @@ async function halfRebuild(rebuildId: string = randomUUID()): Promise<void> {
   ).toBe(false);
 }
 
-test('a holder that froze before its swap does not put in place what the next rebuild has half built', async () => {
+test('a process that freezes before its swap does not swap in the next, half-built rebuild', async () => {
   const logs = newLogs(...Array.from({ length: 60 }, () => manyStates).flat());
   await publish(db, logs.flat());
   const rebuildId = randomUUID();
   const frozen = pausedBefore(db, 'rename');
   const late = rebuildStateView(orderLog, { ...rebuilding(rebuildId), db: frozen.db });
-  await frozen.isThere;
+  await frozen.reached;
   expect(await rebuildStateView(orderLog, rebuilding(rebuildId))).toBe(true);
   await halfRebuild();
-  frozen.goOn();
+  frozen.resume();
   await expect(late).rejects.toThrow();
   expect(await storedOrders()).toEqual(wholeOrders(logs));
 });
 
-test('what a holder that froze before a write leaves behind the swap is not put in place either, and removed', async () => {
+test('a late write of a frozen process is not swapped in either, and is removed', async () => {
   const logs = newLogs(...Array.from({ length: 60 }, () => manyStates).flat());
   await publish(db, logs.flat());
   const rebuildId = randomUUID();
   const frozen = pausedBefore(db, 'bulkWrite');
   const late = rebuildStateView(orderLog, { ...rebuilding(rebuildId), db: frozen.db });
-  await frozen.isThere;
+  await frozen.reached;
   expect(await rebuildStateView(orderLog, rebuilding(rebuildId))).toBe(true);
-  // Simulates that the holder ended right after its swap.
+  // Simulates that the process ended right after its swap.
   await storeRebuilds(db).updateOne({ _id: 'orders' }, { $set: { phase: 'swapping' } });
-  frozen.goOn();
+  frozen.resume();
   await expect(late).rejects.toThrow(Fenced);
   expect(await rebuildStateView(orderLog, rebuilding(rebuildId))).toBe(true);
   expect(await storedOrders()).toEqual(wholeOrders(logs));
@@ -506,7 +506,7 @@ test('what a holder that froze before a write leaves behind the swap is not put 
   expect(left).toEqual([]);
 });
 
-test('who has seen an order in the view that is replaced writes nothing from it into the new one', async () => {
+test('a recorder that has read the replaced view writes nothing of it into the new one', async () => {
   const [log = []] = newLogs('completed');
   const orderId = log[0]?.orderId ?? '';
   await record(orderLog, db, log.slice(0, 2));
@@ -515,20 +515,20 @@ test('who has seen an order in the view that is replaced writes nothing from it 
   const swap = pausedBefore(db, 'rename');
   const last = pausedBefore(swap.db, 'replaceOne', 'orders');
   const rebuilt = rebuildStateView(orderLog, { ...rebuilding(), db: last.db });
-  await swap.isThere;
+  await swap.reached;
   const recorder = pausedBefore(db, 'replaceOne');
   const recorded = record(orderLog, recorder.db, log.slice(2));
-  await recorder.isThere;
-  swap.goOn();
-  await last.isThere;
-  recorder.goOn();
+  await recorder.reached;
+  swap.resume();
+  await last.reached;
+  recorder.resume();
   await recorded;
-  last.goOn();
+  last.resume();
   expect(await rebuilt).toBe(true);
   expect(await storedOrders()).toEqual(wholeOrders([log]));
 });
 
-test('of two that begin a rebuild of a store at once, one is refused', async () => {
+test('of two simultaneous rebuilds of a store, one is refused', async () => {
   const begin = async () => ({ since: 0, total: 0 });
   await StoreRebuilder.takeOver(db, 'orders', 'last', begin);
   const late = StoreRebuilder.takeOver(db, 'orders', 'late', async () => {
@@ -539,7 +539,7 @@ test('of two that begin a rebuild of a store at once, one is refused', async () 
   expect(await storeRebuilds(db).findOne({ _id: 'orders' })).toMatchObject({ rebuildId: 'next' });
 });
 
-test('an order that cannot be made from its first event on is taken over as it was', async () => {
+test('an order without its first event is copied as it was', async () => {
   const [whole = [], maimed = []] = newLogs('completed', 'completed');
   await record(orderLog, db, whole);
   await record(orderLog, db, maimed);
@@ -551,7 +551,7 @@ test('an order that cannot be made from its first event on is taken over as it w
   expect(stores[0]).toMatchObject({ name: 'orders', exceptions: { count: 1, orderIds: [orderId] } });
 });
 
-test('an order that the journal has nothing of is taken over as it was, too', async () => {
+test('an order without any event in the journal is copied as it was', async () => {
   const [whole = [], lost = []] = newLogs('completed', 'completed');
   await record(orderLog, db, whole);
   await record(orderLog, db, lost);
@@ -566,7 +566,7 @@ test('an order that the journal has nothing of is taken over as it was, too', as
   });
 });
 
-test('an order with an event that nobody can read is taken over as it was, and keeps nobody from the others', async () => {
+test('an order with an unreadable event is copied as it was, and does not hold up other orders', async () => {
   const logs = newLogs('completed', 'completed', 'cancelled');
   await publish(db, logs.flat());
   for (const log of logs) await record(orderLog, db, log);
@@ -587,7 +587,7 @@ test('an order with an event that nobody can read is taken over as it was, and k
   expect(stores[0]?.exceptions?.orderIds).toEqual(expect.arrayContaining([orderId, late[0]?.orderId]));
 });
 
-test('the view of orders is outdated until a rebuild to its version is begun; one that was never rebuilt is of version 1', async () => {
+test('the view of orders is outdated until a rebuild to its version has begun', async () => {
   const [log = []] = newLogs('completed');
   await record(orderLog, db, log);
   expect(await isStateViewOutdated(orderLog, db)).toBe(ordersVersion > 1);
@@ -604,7 +604,7 @@ test('the view of orders is outdated until a rebuild to its version is begun; on
 });
 
 test.each(['running', 'swapping', 'done'] as const)(
-  'a view of orders that an earlier version of the code has rolled back (%s) is rebuilt, and its kept build dropped',
+  'a view that an earlier version has rolled back (%s) is rebuilt, and its kept build is dropped',
   async (phase) => {
     const logs = newLogs(...manyStates);
     for (const log of logs) await record(orderLog, db, log);
@@ -639,7 +639,7 @@ test.each(['running', 'swapping', 'done'] as const)(
   },
 );
 
-test('the view of orders is of this version from the beginning, where there is no order yet', async () => {
+test('the view of orders has the current version from the beginning if there is no order yet', async () => {
   expect(await isStateViewOutdated(orderLog, db)).toBe(false);
   const [log = []] = newLogs('completed');
   await record(orderLog, db, log);
@@ -652,7 +652,7 @@ test('the view of orders is of this version from the beginning, where there is n
   expect((await viewsStatus(orderLog, db, views)).stores[0]).toMatchObject({ version: ordersVersion });
 });
 
-test('a rebuild of the view of orders to another version is left to those that have it', async () => {
+test('a rebuild of the view of orders to another version is left to processes of that version', async () => {
   const rebuildId = randomUUID();
   const ended = new AbortController();
   ended.abort();
@@ -663,7 +663,7 @@ test('a rebuild of the view of orders to another version is left to those that h
   await expect(rebuildStateView(orderLog, rebuilding(rebuildId))).rejects.toThrow(Fenced);
 });
 
-test('a rebuild of the view of orders to an older version ends, and one to this version takes its place', async () => {
+test('a rebuild of the view of orders to an older version ends, and one to this version replaces it', async () => {
   const rebuildId = randomUUID();
   const ended = new AbortController();
   ended.abort();
@@ -681,7 +681,7 @@ test('a rebuild of the view of orders to an older version ends, and one to this 
   expect(await storedOrders()).toEqual(wholeOrders(logs));
 });
 
-test('a rebuild of the view of orders whose collection was not noted goes on in it', async () => {
+test('a rebuild of the view of orders without a noted collection continues in the default one', async () => {
   const rebuildId = randomUUID();
   const ended = new AbortController();
   ended.abort();
@@ -695,7 +695,7 @@ test('a rebuild of the view of orders whose collection was not noted goes on in 
   expect(await db.listCollections({ name: /^orders_next/ }).toArray()).toEqual([]);
 });
 
-test('how far behind everything is, is told in events and in time', async () => {
+test('the status shows how far views lag, in events and in time', async () => {
   const [log = []] = newLogs('completed');
   await publish(db, log);
   const past = new Date(Date.now() - 60_000).toISOString();

@@ -1,18 +1,18 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { Db } from 'mongodb';
-import { createRecorder, record } from '../../../src/log/journal/recording.js';
-import type { OrderEvent } from '../../../src/order/events.js';
+import { stockOutside } from '../../../src/effects/inventory/stock-restore.js';
 import { forks } from '../../../src/log/journal/fork.js';
 import { ensureJournalIndexes, journal } from '../../../src/log/journal/journal.js';
 import { readJournal } from '../../../src/log/journal/read-journal.js';
+import { createRecorder, record } from '../../../src/log/journal/recording.js';
 import { orders, toDocument } from '../../../src/views/orders.js';
-import { restore } from '../../../src/log/views/rebuilding/restore.js';
+import { restoreEntities } from '../../../src/log/views/rebuilding/restore-entities.js';
 import { logOf, openDatabase } from '../../support/database.js';
 import { states } from '../../order/examples.js';
 import { keptOrder, orderOf } from './support.js';
 import { orderLog } from '../../../src/order-log.js';
-import { stockOutside } from '../../../src/effects/inventory/stock-restore.js';
+import type { OrderEvent } from '../../../src/order/events.js';
 
 const database = await openDatabase();
 const { db } = database;
@@ -24,7 +24,7 @@ function newLog(): readonly [OrderEvent, ...OrderEvent[]] {
 }
 
 async function restored(into: Db, ...logs: (readonly OrderEvent[])[]): Promise<readonly string[]> {
-  return await restore(
+  return await restoreEntities(
     orderLog,
     { db: into, outside: stockOutside },
     logs.map((log) => keptOrder(log)),
@@ -55,7 +55,7 @@ async function expectWhole(log: readonly [OrderEvent, ...OrderEvent[]]): Promise
   expect(view).toStrictEqual(toDocument(orderOf(log)));
 }
 
-test('orders come back, whether the journal has nothing of them, a part or all', async () => {
+test('orders are restored, whether the journal has nothing of them, a part or all', async () => {
   const [none, part, late, all] = [newLog(), newLog(), newLog(), newLog()];
   await record(orderLog, db, part.slice(0, 3));
   await record(orderLog, db, late.slice(3));
@@ -64,14 +64,14 @@ test('orders come back, whether the journal has nothing of them, a part or all',
   for (const log of [none, part, late, all]) await expectWhole(log);
 });
 
-test('a view that is there without a journal is brought up to it', async () => {
+test('a view without a journal is brought up to the history', async () => {
   const log = newLog();
   await orders(db).insertOne(toDocument(orderOf(log.slice(0, 4))));
   expect(await restored(db, log, newLog())).toEqual([]);
   await expectWhole(log);
 });
 
-test('what is recorded before the journal is written is in the view', async () => {
+test('events recorded before the journal is restored are in the view', async () => {
   const [log, other] = [newLog(), newLog()];
   const last = log.length - 1;
   const act = () => record(orderLog, db, log.slice(last));
@@ -80,7 +80,7 @@ test('what is recorded before the journal is written is in the view', async () =
   await expectWhole(other);
 });
 
-test('what is recorded ahead of its turn before the journal is written is not forgotten', async () => {
+test('events recorded early, before the journal is restored, are in the view in the end', async () => {
   const log = newLog();
   const read = log.length - 2;
   const remembering = createRecorder(orderLog, db);
@@ -92,7 +92,7 @@ test('what is recorded ahead of its turn before the journal is written is not fo
   await expectWhole(log);
 });
 
-test('what is recorded before the view is written is in the view', async () => {
+test('events recorded before the view is restored are in the view', async () => {
   const log = newLog();
   const last = log.length - 1;
   const act = () => record(orderLog, db, log.slice(last));
@@ -100,7 +100,7 @@ test('what is recorded before the view is written is in the view', async () => {
   await expectWhole(log);
 });
 
-test('events of the same order that are recorded meanwhile are the same events', async () => {
+test('events that an order records meanwhile are the same events', async () => {
   const [log, other] = [newLog(), newLog()];
   const act = () => record(orderLog, db, log.slice(0, 3));
   expect(await restored(meanwhile('order_events', act), other, log)).toEqual([]);
@@ -108,7 +108,7 @@ test('events of the same order that are recorded meanwhile are the same events',
   await expectWhole(other);
 });
 
-test('another event under the same version is a fork: noted, named, nothing written behind it, and no other order stays away', async () => {
+test('a different event under the same version is a fork, and other orders are restored', async () => {
   const [before, log, after] = [newLog(), newLog(), newLog()];
   const [{ orderId }, second] = log;
   if (second === undefined) throw new Error('Too short a log.');

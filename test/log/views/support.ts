@@ -1,29 +1,29 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeEach } from '@jest/globals';
 import type { Db } from 'mongodb';
-import type { OrderEvent, EventDraft } from '../../../src/order/events.js';
-import { fold } from '../../../src/order/evolve.js';
-import type { Order } from '../../../src/order/order.js';
 import { feedHead } from '../../../src/log/feed/feed.js';
-import { FeedTail } from '../../../src/log/feed/tail.js';
 import { feedState } from '../../../src/log/feed/generations.js';
+import { FeedTail } from '../../../src/log/feed/tail.js';
 import { ensureJournalIndexes, journal } from '../../../src/log/journal/journal.js';
+import { ensureStateViewIndexes } from '../../../src/log/journal/state-view.js';
+import { type FeedViewDeps, feedView } from '../../../src/log/views/feeding/feed-view.js';
 import { foldBatch } from '../../../src/log/views/feeding/fold-batch.js';
 import { parkedAudit } from '../../../src/log/views/feeding/interventions.js';
 import { ensureParkedEventIndexes, parkedEvents } from '../../../src/log/views/feeding/parked-events.js';
-import { type FeedViewDeps, feedView } from '../../../src/log/views/feeding/feed-view.js';
 import { viewBuilds, buildsOf } from '../../../src/log/views/feeding/view-builds.js';
 import { watchStates } from '../../../src/log/views/feeding/watch-states.js';
-import { ensureStateViewIndexes } from '../../../src/log/journal/state-view.js';
 import { orders } from '../../../src/views/orders.js';
-import type { Kept } from '../../../src/log/views/rebuilding/restore.js';
+import type { FromHistory } from '../../../src/log/views/rebuilding/restore-entities.js';
 import { storeRebuilds } from '../../../src/log/views/rebuilding/store-rebuild.js';
 import { documents, type EntityView, type View } from '../../../src/log/views/view.js';
-import { logOf, openDatabase } from '../../support/database.js';
-import { type StateName, states } from '../../order/examples.js';
-import { door } from '../../support/door.js';
-import { until } from '../../support/until.js';
 import { orderLog } from '../../../src/order-log.js';
+import type { OrderEvent, EventDraft } from '../../../src/order/events.js';
+import { fold } from '../../../src/order/evolve.js';
+import type { Order } from '../../../src/order/order.js';
+import { type StateName, states } from '../../order/examples.js';
+import { logOf, openDatabase } from '../../support/database.js';
+import { latch } from '../../support/latch.js';
+import { until } from '../../support/until.js';
 
 /** The logs of new orders, one in each of the named states. */
 export function newLogs(...names: readonly StateName[]): readonly (readonly [OrderEvent, ...OrderEvent[]])[] {
@@ -80,7 +80,7 @@ type RunnerOptions = Partial<Pick<FeedViewDeps<Order, EventDraft>, 'requestRebui
 
 function startRunner(db: Db, tail: FeedTail, view: View<Order, EventDraft>, more: RunnerOptions): Runner {
   const stopping = new AbortController();
-  const begun = door();
+  const begun = latch();
   const ended = feedView(orderLog, view, {
     db,
     tail,
@@ -96,7 +96,7 @@ function startRunner(db: Db, tail: FeedTail, view: View<Order, EventDraft>, more
     (error: unknown) => error,
   );
   return {
-    hasBegun: Promise.race([begun.passed, ended]),
+    hasBegun: Promise.race([begun.opened, ended]),
     ended,
     async stop() {
       stopping.abort();
@@ -181,12 +181,12 @@ export async function parkedOf(db: Db, view: View<Order, EventDraft>) {
  * The expected documents of a view after some logs, computed by its fold alone: one event and one
  * order at a time.
  */
-export async function foldedAnew(
+export async function expectedContents(
   db: Db,
   view: View<Order, EventDraft>,
   logs: readonly (readonly OrderEvent[])[],
 ): Promise<readonly object[]> {
-  if (view.keyedBy !== undefined) return foldedAlone(view, logs);
+  if (view.keyedBy !== undefined) return expectedByEntity(view, logs);
   const scratch = documents(db, `scratch_${randomUUID()}`);
   for (const log of logs) {
     for (const [index, event] of log.entries()) {
@@ -208,8 +208,8 @@ export async function foldedAnew(
   return contents;
 }
 
-/** `foldedAnew` for a view that is keyed by entity. */
-function foldedAlone(
+/** `expectedContents` for a view that is keyed by entity. */
+function expectedByEntity(
   view: EntityView<Order, EventDraft>,
   logs: readonly (readonly OrderEvent[])[],
 ): readonly object[] {
@@ -229,21 +229,21 @@ function foldedAlone(
  * lets it continue.
  */
 export function pausedBefore(db: Db, method: 'replaceOne' | 'bulkWrite' | 'rename', only?: string) {
-  const reached = door();
-  const opened = door();
+  const reached = latch();
+  const resumed = latch();
   const collection = (name: string) => {
     const real = db.collection(name);
     if (only !== undefined && only !== name) return real;
     const go: (...args: never[]) => unknown = real[method];
     const value = async (...args: unknown[]): Promise<unknown> => {
       reached.open();
-      await opened.passed;
+      await resumed.opened;
       return await Reflect.apply(go, real, args);
     };
     return Object.defineProperty(real, method, { value });
   };
   const paused: Db = Object.create(db, { collection: { value: collection } });
-  return { db: paused, isThere: reached.passed, goOn: opened.open };
+  return { db: paused, reached: reached.opened, resume: resumed.open };
 }
 
 /** The order that a log leads to. */
@@ -254,7 +254,7 @@ export function orderOf(log: readonly OrderEvent[]): Order {
 }
 
 /** An order as read from a history with these events. */
-export function keptOrder(events: readonly OrderEvent[], isOpen = true): Kept<Order, EventDraft> {
+export function keptOrder(events: readonly OrderEvent[], isOpen = true): FromHistory<Order, EventDraft> {
   const order = orderOf(events);
   const { orderId } = order;
   return {

@@ -19,7 +19,7 @@ const otherActions = [
   EventType.EVENT_TYPE_MARKER_RECORDED,
 ];
 
-test('the happy path stays within its budget of history, state transitions and billable actions', async () => {
+test('an order’s usual path stays within its budget of history, transitions and billable actions', async () => {
   const { order } = await orders.start();
   await order.until(
     ({ order: { status, owed }, unrecorded }) => status === 'confirmed' && owed.length + unrecorded === 0,

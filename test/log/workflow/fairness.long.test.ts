@@ -1,18 +1,16 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { NativeConnection, Worker } from '@temporalio/worker';
-import { workflowId, orderLog } from '../../../src/order-log.js';
-import { createActivities } from '../../../workers/roles/activities.js';
 import { ensureJournalIndexes } from '../../../src/log/journal/journal.js';
 import { ensureStateViewIndexes } from '../../../src/log/journal/state-view.js';
+import { workflowId, orderLog } from '../../../src/order-log.js';
 import { temporalConnectionOptions } from '../../../src/server/connections.js';
 import { createLogger } from '../../../src/server/logging/logger.js';
+import { createActivities } from '../../../workers/roles/activities.js';
 import { installRuntime } from '../../../workers/roles/worker.js';
 import { orderBody, startTestApi, type TestApi, workflowBundle } from '../../support/api.js';
 import { until } from '../../support/until.js';
 
-/**
- * Enough that chance does not decide: a poll looks at one of the four partitions of a task queue.
- */
+/** This many make chance unlikely: a poll looks at one of the four partitions of a task queue. */
 const imported = 150;
 
 let api: TestApi;
@@ -33,7 +31,7 @@ async function create(id: string, actor: string): Promise<void> {
   expect(status).toBe(201);
 }
 
-test('an order of the shop does not wait for all orders of an import that came before', async () => {
+test('an order of the shop does not wait for all orders of an earlier import', async () => {
   const ids = Array.from({ length: imported }, (_, index) => `import-${index}`);
   for (const id of ids) await create(id, 'import');
   await create('shop-0', 'shop');

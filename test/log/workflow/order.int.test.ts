@@ -1,20 +1,20 @@
-import { type ContinuedOrder, type FactMessage, orderWorkflow } from '../../../src/order-log.js';
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { ApplicationFailure as ActivityApplicationFailure } from '@temporalio/activity';
 import { WorkflowUpdateFailedError } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
 import { Worker } from '@temporalio/worker';
-import { limits } from '../../../src/order/commands.js';
-import { fold } from '../../../src/order/evolve.js';
 import type { RefusedUpdate } from '../../../src/log/workflow/messages.js';
 import { eventFork } from '../../../src/log/workflow/steps.js';
-import { door } from '../../support/door.js';
+import { type ContinuedOrder, type FactMessage, orderWorkflow } from '../../../src/order-log.js';
+import { limits } from '../../../src/order/commands.js';
+import { fold } from '../../../src/order/evolve.js';
+import { latch } from '../../support/latch.js';
 import { until } from '../../support/until.js';
 import {
   Orders,
   StartedOrder,
-  type World,
+  type ScriptedActivities,
   fastForward,
   messageOf,
   resumed,
@@ -23,12 +23,12 @@ import {
 } from './support.js';
 
 let orders: Orders;
-let world: World;
+let activities: ScriptedActivities;
 
-/** A separate world for each test, so that its scripted answers affect no other. */
+/** A separate worker for each test, so that its scripted answers affect no other. */
 async function fresh(): Promise<void> {
   orders = await Orders.open();
-  world = orders.world;
+  activities = orders.activities;
 }
 
 beforeAll(fresh);
@@ -36,7 +36,7 @@ afterAll(async () => {
   await orders.close();
 });
 
-async function withFreshWorld(run: () => Promise<void>): Promise<void> {
+async function withFreshOrders(run: () => Promise<void>): Promise<void> {
   await orders.close();
   await fresh();
   await run();
@@ -63,25 +63,25 @@ async function refusal(update: Promise<unknown>): Promise<RefusedUpdate & { type
 }
 
 describe('the log', () => {
-  test('holds every decided event once, in the inputs of activities, and folds to the state of the workflow', async () => {
-    await withFreshWorld(async () => {
+  test('has every decided event once, in the inputs of activities, and folds to the workflow’s state', async () => {
+    await withFreshOrders(async () => {
       const { order } = await confirmed();
       const { shipmentId = '' } = await order.update('CreateShipment', {});
       await order.update('DispatchShipment', { shipmentId, carrier: 'DHL', trackingNumber: '1' });
       await order.update('DeliverShipment', { shipmentId });
       const { order: state } = await order.until((now) => now.order.status === 'completed' && idle(now));
-      const events = world.recorded();
+      const events = activities.recorded();
       expect(events.map((event) => event.version)).toEqual(events.map((_, index) => index + 1));
       expect(fold(events)).toEqual(state);
     });
   });
 
   test('effects keep their keys: order, effect, and the version that made it owed', async () => {
-    await withFreshWorld(async () => {
+    await withFreshOrders(async () => {
       const { order, orderId } = await confirmed();
       await order.update('CancelOrder', { reason: 'changed my mind' });
       await order.handle.result();
-      expect(world.effects().toSorted()).toEqual(
+      expect(activities.effects().toSorted()).toEqual(
         [
           `${orderId}:reserve:1`,
           `${orderId}:authorize:2`,
@@ -93,12 +93,12 @@ describe('the log', () => {
   });
 });
 
-describe('cancel', () => {
-  test('while the reservation is in flight: it is awaited, then released; nothing is ever authorized', async () => {
-    await withFreshWorld(async () => {
-      const { open, passed } = door();
-      world.on('reserve', async () => {
-        await passed;
+describe('a cancellation', () => {
+  test('during the reservation waits for it, then releases it, and nothing is authorized', async () => {
+    await withFreshOrders(async () => {
+      const { open, opened } = latch();
+      activities.on('reserve', async () => {
+        await opened;
         return { type: 'reserved' };
       });
       const { order, orderId } = await orders.start();
@@ -107,15 +107,15 @@ describe('cancel', () => {
       expect(answer.status).toBe('cancelled');
       open();
       await order.handle.result();
-      expect(world.effects()).toEqual([`${orderId}:reserve:1`, `${orderId}:release:3`]);
+      expect(activities.effects()).toEqual([`${orderId}:reserve:1`, `${orderId}:release:3`]);
     });
   });
 
-  test('while the authorization is in flight: it is awaited, then voided', async () => {
-    await withFreshWorld(async () => {
-      const { open, passed } = door();
-      world.on('authorize', async () => {
-        await passed;
+  test('during the authorization waits for it, then voids it', async () => {
+    await withFreshOrders(async () => {
+      const { open, opened } = latch();
+      activities.on('authorize', async () => {
+        await opened;
         return { type: 'authorized', authorizationId: 'a-1' };
       });
       const { order } = await orders.start();
@@ -123,24 +123,24 @@ describe('cancel', () => {
       await order.update('CancelOrder', { reason: 'too slow' });
       open();
       await order.handle.result();
-      expect(world.recorded().map((event) => event.type)).toEqual(
+      expect(activities.recorded().map((event) => event.type)).toEqual(
         expect.arrayContaining(['PaymentAuthorized', 'AuthorizationVoided', 'StockReleased']),
       );
     });
   });
 
-  test('asked of Temporal instead of the order is the order’s own cancellation', async () => {
-    await withFreshWorld(async () => {
+  test('of the workflow in Temporal cancels the order', async () => {
+    await withFreshOrders(async () => {
       const { order } = await confirmed();
       await order.handle.cancel();
       expect(await order.handle.result()).toMatchObject({ status: 'cancelled' });
-      expect(world.recorded().find((event) => event.type === 'OrderCancelled')?.actor).toBe('temporal');
+      expect(activities.recorded().find((event) => event.type === 'OrderCancelled')?.actor).toBe('temporal');
     });
   });
 });
 
 describe('messages', () => {
-  test('the same command again has the first answer; the same key with another body is refused', async () => {
+  test('a repeated command has the first answer, and the same key with another body is refused', async () => {
     const { order } = await confirmed();
     const commandId = randomUUID();
     const first = await order.update('AddNote', { text: 'ring twice' }, { commandId });
@@ -152,16 +152,18 @@ describe('messages', () => {
     expect((await order.state()).order.notes).toHaveLength(1);
   });
 
-  test('the key that created the order is one of its commands’', async () => {
+  test('the key that created the order is a key of a command', async () => {
     const { order } = await confirmed();
-    const create = world.recorded().find(({ orderId }) => `order-${orderId}` === order.handle.workflowId);
+    const create = activities
+      .recorded()
+      .find(({ orderId }) => `order-${orderId}` === order.handle.workflowId);
     const { type } = await refusal(
       order.update('AddNote', { text: 'x' }, { commandId: create?.commandId ?? '', hash: 'other' }),
     );
     expect(type).toBe('key_reused');
   });
 
-  test('a command that does not fit is refused with what is allowed, and leaves no trace in the history', async () => {
+  test('a command that does not fit is refused with what is allowed, and adds nothing to the history', async () => {
     const { order } = await confirmed();
     const { events: before } = await order.history();
     const refused = await refusal(order.update('ReleaseOrder', {}));
@@ -170,14 +172,14 @@ describe('messages', () => {
     expect((await order.history()).events?.length).toBe(before?.length);
   });
 
-  test('a stale version is refused before the state is judged', async () => {
+  test('a stale version is refused before the state is checked', async () => {
     const { order } = await confirmed();
     const { type } = await refusal(order.update('ReleaseOrder', {}, { expectedVersion: 2 }));
     expect(type).toBe('stale_version');
   });
 
-  test('a signal that does not fit becomes an event; one that fits is decided; twice is once', async () => {
-    await withFreshWorld(async () => {
+  test('a signal is decided if it fits, becomes an event if it does not, and counts once', async () => {
+    await withFreshOrders(async () => {
       const { order } = await confirmed();
       await order.signal('ReleaseOrder', {});
       const twice = { commandId: 'twice' };
@@ -185,7 +187,7 @@ describe('messages', () => {
       await order.signal('HoldOrder', { reason: 'fraud check' }, twice);
       const { order: state } = await order.until((now) => now.order.holds.length > 0 && idle(now));
       expect(
-        world
+        activities
           .recorded()
           .slice(4)
           .map((event) => event.type),
@@ -204,7 +206,7 @@ describe('messages', () => {
     expect(events.map(({ type }) => type)).toEqual(['OrderReleased']);
   });
 
-  test('a signal with anything in it harms nothing', async () => {
+  test('a nonsensical signal does no harm', async () => {
     const { order } = await confirmed();
     for (const garbage of [undefined, null, 7, 'x', {}, { commandId: 1 }])
       await order.handle.signal('AddNote', garbage);
@@ -214,11 +216,11 @@ describe('messages', () => {
     expect(answer.events.at(-1)?.type).toBe('NoteAdded');
   });
 
-  test('the provider’s word may overtake its own answer: it counts once', async () => {
-    await withFreshWorld(async () => {
-      const { open, passed } = door();
-      world.on('authorize', async () => {
-        await passed;
+  test('a provider’s webhook that overtakes the provider’s own answer counts once', async () => {
+    await withFreshOrders(async () => {
+      const { open, opened } = latch();
+      activities.on('authorize', async () => {
+        await opened;
         return { type: 'pending', authorizationId: 'a-1' };
       });
       const { order, orderId } = await orders.start();
@@ -233,16 +235,16 @@ describe('messages', () => {
       open();
       const { order: state } = await order.until(idle);
       expect(state.authorizations).toMatchObject([{ authorizationId: 'a-1', status: 'authorized' }]);
-      expect(world.recorded().map((event) => event.type)).not.toContain('PaymentPending');
+      expect(activities.recorded().map((event) => event.type)).not.toContain('PaymentPending');
     });
   });
 });
 
 describe('continue-as-new', () => {
-  test('with the journal down carries events and effects over, and sends them again under the same keys', async () => {
-    await withFreshWorld(async () => {
+  test('while the journal is away carries over events and effects, and sends them again', async () => {
+    await withFreshOrders(async () => {
       let isDown = true;
-      world.record = async () => {
+      activities.record = async () => {
         if (isDown) throw new Error('the journal is down');
       };
       const { order, orderId } = await orders.start({}, { continueAsNewAfter: 25 });
@@ -251,13 +253,15 @@ describe('continue-as-new', () => {
       expect(await order.runId()).not.toBe(firstRun);
       isDown = false;
       const { order: state } = await order.until((now) => now.order.status === 'confirmed' && idle(now));
-      expect(fold(world.recorded())).toEqual(state);
-      expect(new Set(world.effects())).toEqual(new Set([`${orderId}:reserve:1`, world.effects().at(-1)]));
+      expect(fold(activities.recorded())).toEqual(state);
+      expect(new Set(activities.effects())).toEqual(
+        new Set([`${orderId}:reserve:1`, activities.effects().at(-1)]),
+      );
       expect(state.notes).toHaveLength(12);
     });
   });
 
-  test('remembers commands: a key answered in an earlier run has the same answer, and its search attributes stay', async () => {
+  test('remembers commands: a key of an earlier run has the same answer, and search attributes stay', async () => {
     const { order } = await confirmed({}, { continueAsNewAfter: 30 });
     const first = await order.update('AddNote', { text: 'first' }, { commandId: 'first' });
     const firstRun = await order.runId();
@@ -275,7 +279,7 @@ describe("Temporal's list", () => {
       (event) => event.upsertWorkflowSearchAttributesEventAttributes,
     ).length;
 
-  test('has what an order waits for, told with its status or by itself', async () => {
+  test('shows what an order waits for, with its status or apart', async () => {
     const { order } = await confirmed();
     expect(await listed(order)).toMatchObject({
       OrderStatus: ['confirmed'],
@@ -314,7 +318,7 @@ describe("Temporal's list", () => {
   });
 });
 
-test('an order too large to be handed on goes on in its run, until it is not', async () => {
+test('an order too large to be handed on stays in its run until it is smaller', async () => {
   const { order: small } = await confirmed();
   const { order: state } = await small.until(idle);
   const note = { text: 'n'.repeat(19_600), at: state.createdAt, actor: 'tester' };
@@ -342,7 +346,7 @@ test('an order too large to be handed on goes on in its run, until it is not', a
   expect((await order.until(idle)).order.version).toBe(state.version + 8);
 });
 
-test('a run that begins with nothing to do replays, whichever worker took its first command', async () => {
+test('a run without work replays, whichever worker took its first command', async () => {
   const before = await Orders.open();
   const { order: earlier } = await before.start();
   await earlier.until((now) => now.order.status === 'confirmed' && idle(now));
@@ -369,23 +373,23 @@ test('a run that begins with nothing to do replays, whichever worker took its fi
   }
 });
 
-test('a fork halts the order: no more effects, commands answered order_forked, the reason in the state', async () => {
-  await withFreshWorld(async () => {
-    world.on('reserve', async () => {
+test('a fork halts the order: no more effects, commands get order_forked, the state has the reason', async () => {
+  await withFreshOrders(async () => {
+    activities.on('reserve', async () => {
       throw ActivityApplicationFailure.nonRetryable('v1 is another event in the journal', eventFork);
     });
     const { order, orderId } = await orders.start();
     const { halted } = await order.until((state) => state.halted !== undefined);
     expect(halted?.message).toBe('v1 is another event in the journal');
     expect((await refusal(order.update('CancelOrder', { reason: 'x' }))).type).toBe('order_forked');
-    expect(world.effects()).toEqual([`${orderId}:reserve:1`]);
+    expect(activities.effects()).toEqual([`${orderId}:reserve:1`]);
   });
 });
 
-test('beyond 500 unrecorded events commands are refused until the journal has caught up', async () => {
-  await withFreshWorld(async () => {
+test('with 500 unrecorded events, commands are refused until the journal has caught up', async () => {
+  await withFreshOrders(async () => {
     let isDown = true;
-    world.record = async () => {
+    activities.record = async () => {
       if (isDown) throw new Error('the journal is down');
     };
     const { order } = await orders.start();
@@ -401,7 +405,7 @@ test('beyond 500 unrecorded events commands are refused until the journal has ca
   });
 });
 
-test('more signals than one activity can be given, while no worker is there, are all taken, in their order', async () => {
+test('signals that come while no worker runs are all taken in order, however many there are', async () => {
   const before = await Orders.open();
   const { order } = await before.start();
   await order.until((state) => state.order.status === 'confirmed' && idle(state));
@@ -418,28 +422,30 @@ test('more signals than one activity can be given, while no worker is there, are
     const again = new StartedOrder(after.client, after.client.workflow.getHandle(handle.workflowId));
     const all = await again.until((state) => state.order.version === 4 + texts.length && idle(state));
     expect(all.order.notes.map(({ text }) => text)).toEqual(texts.slice(-limits.notes));
-    expect(after.world.recorded().map(({ version }) => version)).toEqual(texts.map((_, index) => index + 5));
+    expect(after.activities.recorded().map(({ version }) => version)).toEqual(
+      texts.map((_, index) => index + 5),
+    );
   } finally {
     await after.close();
   }
 });
 
 describe('time', () => {
-  test('a payment that stays pending expires the order, and what it holds is given back', async () => {
-    await withFreshWorld(async () => {
-      world.on('authorize', async () => ({ type: 'pending', authorizationId: 'a-1' }));
+  test('expires an order whose payment stays pending, and what the order holds is released', async () => {
+    await withFreshOrders(async () => {
+      activities.on('authorize', async () => ({ type: 'pending', authorizationId: 'a-1' }));
       const { order, orderId } = await orders.start();
       await order.until((state) => state.order.authorizations.length === 1 && idle(state));
       await fastForward(order, terms.paymentDeadline + 1000);
       expect(await order.handle.result()).toMatchObject({ status: 'expired' });
-      expect(world.effects().slice(2).toSorted()).toEqual(
+      expect(activities.effects().slice(2).toSorted()).toEqual(
         [`${orderId}:release:5`, `${orderId}:void:4`].toSorted(),
       );
     });
   });
 
-  test('an authorization lapses; the next dispatch authorizes again before it captures', async () => {
-    await withFreshWorld(async () => {
+  test('lapses an authorization, and the next dispatch authorizes again before it captures', async () => {
+    await withFreshOrders(async () => {
       const { order } = await confirmed();
       await fastForward(order, terms.authorizationTtl + 1000);
       await order.until((state) => state.order.authorizations[0]?.status === 'expired' && idle(state));
@@ -453,8 +459,8 @@ describe('time', () => {
     });
   });
 
-  test('the return window closes the order and ends its workflow', async () => {
-    await withFreshWorld(async () => {
+  test('closes the order at the end of its return window, and ends its workflow', async () => {
+    await withFreshOrders(async () => {
       const { order } = await confirmed();
       const { shipmentId = '' } = await order.update('CreateShipment', {});
       await order.update('DispatchShipment', { shipmentId, carrier: 'DHL', trackingNumber: '1' });
@@ -462,7 +468,7 @@ describe('time', () => {
       await order.until((state) => state.order.status === 'completed' && idle(state));
       await fastForward(order, terms.returnWindow + 1000);
       expect(await order.handle.result()).toMatchObject({ status: 'completed' });
-      expect(world.recorded().at(-1)?.type).toBe('OrderClosed');
+      expect(activities.recorded().at(-1)?.type).toBe('OrderClosed');
     });
   });
 });

@@ -1,3 +1,11 @@
+import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
+import process from 'node:process';
+import { Client, Connection, type WorkflowHandle, isGrpcServiceError } from '@temporalio/client';
+import { google, type temporal } from '@temporalio/proto';
+import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
+import { type Message, messageId, stateQuery } from '../../../src/log/workflow/messages.js';
+import type { ResumptionActivities } from '../../../src/log/workflow/steps.js';
 import {
   type Answer,
   type NewOrder,
@@ -8,20 +16,12 @@ import {
   orderWorkflow,
   workflowId,
 } from '../../../src/order-log.js';
-import { randomUUID } from 'node:crypto';
-import { join } from 'node:path';
-import process from 'node:process';
-import { Client, Connection, type WorkflowHandle, isGrpcServiceError } from '@temporalio/client';
-import { google, type temporal } from '@temporalio/proto';
-import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import type { CommandData, FollowUpType } from '../../../src/order/commands.js';
 import type { EffectType } from '../../../src/order/effects.js';
 import type { OrderEvent } from '../../../src/order/events.js';
 import { rulesToday } from '../../../src/order/rules.js';
-import { until } from '../../support/until.js';
 import { upcast } from '../../../src/order/upcasters.js';
-import { type Message, messageId, stateQuery } from '../../../src/log/workflow/messages.js';
-import type { ResumptionActivities } from '../../../src/log/workflow/steps.js';
+import { until } from '../../support/until.js';
 
 const day = 24 * 60 * 60 * 1000;
 export const terms = { paymentDeadline: day, returnWindow: 30 * day, authorizationTtl: 7 * day };
@@ -50,10 +50,10 @@ export function messageOf<D>(data: D, more: Partial<Message> = {}): Message<D> {
 type Perform<T extends EffectType> = Steps[T];
 
 /**
- * The scripted outside of an order: it keeps every step, and a test sets the answer to each kind of
- * effect.
+ * Activities of an order with scripted answers. It keeps every step, and a test sets the answer to
+ * each kind of effect.
  */
-export class World {
+export class ScriptedActivities {
   readonly steps: Step[] = [];
   private readonly answers: { [T in EffectType]: Perform<T> } = {
     reserve: async () => ({ type: 'reserved' }),
@@ -90,7 +90,7 @@ export class World {
     return this.steps.flatMap((step) => (step.effect === undefined ? [] : [step.effect.key]));
   }
 
-  activities(): Steps & ResumptionActivities {
+  implementations(): Steps & ResumptionActivities {
     const kept =
       <T extends EffectType, R>(answer: () => (step: Step<T>) => Promise<R>) =>
       async (step: Step<T>): Promise<R> => {
@@ -124,9 +124,9 @@ Runtime.install({ logger: new DefaultLogger('ERROR') });
 /** The bundle of workflows that `npm test` has built. */
 export const workflowBundle = { codePath: join(process.cwd(), 'dist', 'workflow-bundle.js') };
 
-/** A separate worker on the shared server, with a scripted world. */
+/** A separate worker on the shared server, with scripted activities. */
 export class Orders {
-  readonly world: World;
+  readonly activities: ScriptedActivities;
   private readonly ending: Promise<void>;
 
   readonly client: Client;
@@ -138,13 +138,13 @@ export class Orders {
     client: Client,
     native: NativeConnection,
     worker: Worker,
-    world: World,
+    activities: ScriptedActivities,
     taskQueue: string,
   ) {
     this.client = client;
     this.native = native;
     this.worker = worker;
-    this.world = world;
+    this.activities = activities;
     this.taskQueue = taskQueue;
     this.ending = worker.run();
   }
@@ -157,19 +157,19 @@ export class Orders {
       NativeConnection.connect({ address }),
       Connection.connect({ address }),
     ]);
-    const world = new World();
+    const activities = new ScriptedActivities();
     const worker = await Worker.create({
       connection: native,
       taskQueue,
       workflowBundle,
-      activities: world.activities(),
+      activities: activities.implementations(),
       shutdownGraceTime: '1s',
       workerDeploymentOptions: {
         version: { deploymentName: 'orders', buildId: 'test' },
         useWorkerVersioning: false,
       },
     });
-    return new Orders(new Client({ connection }), native, worker, world, taskQueue);
+    return new Orders(new Client({ connection }), native, worker, activities, taskQueue);
   }
 
   async close(): Promise<void> {
@@ -193,7 +193,7 @@ export class Orders {
 }
 
 /**
- * Terminates the workflow of an unfinished order, and resumes it from what the world has recorded.
+ * Terminates the workflow of an unfinished order, and resumes it from what the activities have recorded.
  */
 export async function resumed(
   orders: Orders,
@@ -281,15 +281,13 @@ export class StartedOrder {
     return await this.current().query<OrderState>(stateQuery);
   }
 
-  /** Polls until the state is as wanted, and otherwise fails with the last state. */
-  async until(wanted: (state: OrderState) => boolean, seconds = 60): Promise<OrderState> {
-    const end = Date.now() + seconds * 1000;
-    for (;;) {
+  /** The state, once it is as wanted. @throws Error with the last state */
+  async until(isWanted: (state: OrderState) => boolean, seconds = 60): Promise<OrderState> {
+    return await until(async () => {
       const state = await this.state();
-      if (wanted(state)) return state;
-      if (Date.now() > end) throw new Error(`still ${JSON.stringify(state)}`);
-      await new Promise((resolve) => setTimeout(resolve, 100));
-    }
+      if (!isWanted(state)) throw new Error(`still ${JSON.stringify(state)}`);
+      return state;
+    }, seconds);
   }
 
   async history(): Promise<temporal.api.history.v1.IHistory> {
@@ -298,8 +296,8 @@ export class StartedOrder {
 }
 
 /**
- * Lets `milliseconds` pass for one order at once. The server's time skipping is a young API (raw
- * gRPC, a dynamic config value of the test server): it is used here and nowhere else.
+ * Lets `milliseconds` pass for one order immediately. The server's time skipping is a young API
+ * (raw gRPC, and a dynamic config value of the test server), so it is used only here.
  */
 export async function fastForward({ client, handle }: StartedOrder, milliseconds: number): Promise<void> {
   const id = randomUUID();

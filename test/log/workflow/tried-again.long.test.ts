@@ -4,7 +4,7 @@ import { Client, Connection } from '@temporalio/client';
 import { temporal } from '@temporalio/proto';
 import { NativeConnection, Worker } from '@temporalio/worker';
 import { until } from '../../support/until.js';
-import { Orders, terms, type World } from './support.js';
+import { Orders, terms, type ScriptedActivities } from './support.js';
 
 const { EVENT_TYPE_TIMER_FIRED: timerFired, EVENT_TYPE_ACTIVITY_TASK_COMPLETED: activityCompleted } =
   temporal.api.enums.v1.EventType;
@@ -25,25 +25,25 @@ afterAll(async () => {
 interface Waiting {
   readonly workflowId: string;
   readonly taskQueue: string;
-  readonly world: World;
+  readonly activities: ScriptedActivities;
 }
 
 /** An order that waits for a timer and for the stock of its amendment, while no worker runs. */
 async function amending(authorizationTtl: number): Promise<Waiting> {
   const taskQueue = `t-${randomUUID().slice(0, 8)}`;
   const orders = await Orders.open(taskQueue);
-  const { world } = orders;
+  const { activities } = orders;
   const { order } = await orders.start({ terms: { ...terms, authorizationTtl } });
   await order.until(
     ({ order: { status, owed }, unrecorded }) => status === 'confirmed' && owed.length + unrecorded === 0,
   );
-  world.on('reserve', async () => {
+  activities.on('reserve', async () => {
     throw new Error('away');
   });
   await order.update('AmendOrder', { lines: [{ sku: 'A-1', quantity: 3 }] });
-  await until(async () => expect(world.effects().at(-1)).toMatch(/:reserve:5$/));
+  await until(async () => expect(activities.effects().at(-1)).toMatch(/:reserve:5$/));
   await orders.close();
-  return { workflowId: order.handle.workflowId, taskQueue, world };
+  return { workflowId: order.handle.workflowId, taskQueue, activities };
 }
 
 async function happened({ workflowId }: Waiting): Promise<readonly unknown[]> {
@@ -57,14 +57,18 @@ test('a result that joins a task is decided before a timer that fired earlier', 
   let waiting = await amending(authorizationTtl);
   // The timer has to fire while no worker runs.
   while ((await happened(waiting)).includes(timerFired)) waiting = await amending((authorizationTtl *= 2));
-  const { world, taskQueue } = waiting;
+  const { activities, taskQueue } = waiting;
   await until(async () => expect(await happened(waiting)).toContain(timerFired));
 
   // A worker that runs only activities, so the result arrives after the timer, before any workflow
   // task has begun.
-  world.on('reserve', async () => ({ type: 'reserved' }));
-  const hands = await Worker.create({ connection: native, taskQueue, activities: world.activities() });
-  await hands.runUntil(
+  activities.on('reserve', async () => ({ type: 'reserved' }));
+  const activityWorker = await Worker.create({
+    connection: native,
+    taskQueue,
+    activities: activities.implementations(),
+  });
+  await activityWorker.runUntil(
     until(async () => {
       const types = await happened(waiting);
       expect(types.lastIndexOf(activityCompleted)).toBeGreaterThan(types.indexOf(timerFired));
@@ -72,7 +76,7 @@ test('a result that joins a task is decided before a timer that fired earlier', 
   );
 
   const orders = await Orders.open(taskQueue);
-  const decided = () => orders.world.recorded().map(({ version, type }) => `${version} ${type}`);
+  const decided = () => orders.activities.recorded().map(({ version, type }) => `${version} ${type}`);
   await until(async () => expect(decided()).toContain('7 AuthorizationExpired'));
   expect(decided()).toContain('6 StockReserved');
   await orders.close();

@@ -1,7 +1,7 @@
-import { afterAll, describe, expect, test } from '@jest/globals';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { afterAll, describe, expect, test } from '@jest/globals';
 import { Compile } from 'typebox/compile';
 import { settings } from '../../../src/api/schemas/endpoint.js';
 import { assertSandboxAllowed, readConfig } from '../../../src/server/config.js';
@@ -36,7 +36,7 @@ describe('without any variable', () => {
   });
 });
 
-test('a server whose address is given is not embedded', () => {
+test('a server with a given address is not embedded', () => {
   const config = readConfig({
     TEMPORAL_ADDRESS: 'temporal.example:7233',
     MONGODB_URI: 'mongodb://a,b/?replicaSet=r',
@@ -88,7 +88,7 @@ test.each([
   ['CONTINUE_AS_NEW_AFTER', '1'],
   ['LOG_LEVEL', 'loud'],
   ['TRACK_INTERVAL', '99ms'],
-])('%s=%s is refused in one line that names it and what was expected', (name, value) => {
+])('%s=%s is refused on one line that names it and what was expected', (name, value) => {
   const read = () => readConfig({ [name]: value });
   expect(read).toThrow(ConfigError);
   expect(read).toThrow(
@@ -111,17 +111,17 @@ describe('secrets', () => {
     CARRIERS_WEBHOOK_SECRET: webhookSecret,
   };
 
-  test.each(Object.keys(given))('%s must be set once others can reach the API', (name) => {
+  test.each(Object.keys(given))('%s must be set once the API is reachable by others', (name) => {
     expect(() => readConfig({ ...given, HTTP_HOST: '0.0.0.0', [name]: undefined })).toThrow(
       new RegExp(`^${name}(=on)? is missing`),
     );
   });
 
-  test('a process that serves no HTTP needs none', () => {
+  test('are not needed by a process that serves no HTTP', () => {
     expect(() => readConfig({ HTTP_HOST: '0.0.0.0', ROLES: 'worker' })).not.toThrow();
   });
 
-  test('given ones are used', () => {
+  test('are used if they are given', () => {
     expect(readConfig({ ...given, HTTP_HOST: '0.0.0.0' }).secrets).toEqual({
       cursor: [given.CURSOR_SECRET],
       paymentsWebhook: [webhookSecret],
@@ -129,7 +129,7 @@ describe('secrets', () => {
     });
   });
 
-  test('a list is for rotation: the first one signs', () => {
+  test('may be a list for rotation, of which the first one signs', () => {
     const other = `whsec_${Buffer.alloc(32, 8).toString('base64')}`;
     const { secrets } = readConfig({ PAYMENTS_WEBHOOK_SECRET: `${other}, ${webhookSecret}` });
     expect(secrets.paymentsWebhook).toEqual([other, webhookSecret]);
@@ -137,7 +137,7 @@ describe('secrets', () => {
     expect(() => readConfig({ CURSOR_SECRET: ' , ' })).toThrow('CURSOR_SECRET is an empty list');
   });
 
-  test('a short one is refused without being shown', () => {
+  test('that are too short are refused without being shown', () => {
     expect(() => readConfig({ CURSOR_SECRET: 'hush' })).toThrow(/^CURSOR_SECRET (?!.*hush)/);
     expect(() => readConfig({ PAYMENTS_WEBHOOK_SECRET: 'whsec_aHVzaA==' })).toThrow(
       /^PAYMENTS_WEBHOOK_SECRET (?!.*aHVzaA)/,
@@ -155,7 +155,7 @@ describe('the sandbox', () => {
     CARRIERS_WEBHOOK_SECRET: webhook,
   };
 
-  test('is allowed while all of the system is on this machine, unless it is switched off', () => {
+  test('is allowed while the whole system is on this machine, unless it is switched off', () => {
     expect(readConfig({}).sandbox).toBe(true);
     const local = { TEMPORAL_ADDRESS: '[::1]:7233', MONGODB_URI: 'mongodb://u:p@127.0.0.1:1,localhost/' };
     expect(readConfig(local).sandbox).toBe(true);
@@ -171,7 +171,7 @@ describe('the sandbox', () => {
   });
 
   test.each(['CURSOR_SECRET', 'PAYMENTS_WEBHOOK_SECRET', 'CARRIERS_WEBHOOK_SECRET'])(
-    'elsewhere its %s is refused, given or not, unless SANDBOX=on',
+    'cannot use its %s elsewhere, given or not, unless SANDBOX=on',
     (name) => {
       const [sandbox] = Object.entries(readConfig({}).secrets).flatMap(([key, [secret]]) =>
         name.toLowerCase().startsWith(key.toLowerCase().slice(0, 6)) ? [secret] : [],
@@ -184,7 +184,7 @@ describe('the sandbox', () => {
     },
   );
 
-  test('elsewhere a worker does not start with its payment provider, unless SANDBOX=on', () => {
+  test('cannot be the payment provider of a worker elsewhere, unless SANDBOX=on', () => {
     const worker = { TEMPORAL_ADDRESS: 'temporal.internal:7233', ROLES: 'worker' };
     for (const env of [worker, { HTTP_HOST: '0.0.0.0', ROLES: 'worker' }])
       expect(() => assertSandboxAllowed(readConfig(env))).toThrow(
@@ -199,8 +199,8 @@ describe('the sandbox', () => {
   });
 });
 
-describe('the edge', () => {
-  test('takes lists of host names and of origins', () => {
+describe('the HTTP settings', () => {
+  test('take lists of host names and of origins', () => {
     expect(readConfig({}).edge).toMatchObject({ hosts: [], origins: [] });
     const env = { ALLOWED_HOSTS: 'Orders.example, write', CORS_ORIGINS: 'https://a.example,http://b:81' };
     expect(readConfig(env).edge).toMatchObject({
@@ -215,7 +215,7 @@ describe('the edge', () => {
     ['CORS_ORIGINS', '*'],
     ['CORS_ORIGINS', 'a.example'],
     ['CORS_ORIGINS', 'https://a.example/'],
-  ])('%s=%s is refused', (name, value) => {
+  ])('refuse %s=%s', (name, value) => {
     expect(() => readConfig({ [name]: value })).toThrow(`${name}=${value} cannot be used: expected `);
   });
 });
@@ -223,7 +223,7 @@ describe('the edge', () => {
 describe('authentication', () => {
   const tokens = { AUTH_ISSUER: 'https://issuer.example', AUTH_AUDIENCE: 'orders' };
 
-  test('is off by default, where only this machine reaches the API', () => {
+  test('is off by default if only this machine reaches the API', () => {
     for (const HTTP_HOST of ['127.0.0.1', 'localhost', '::1'])
       expect(readConfig({ HTTP_HOST }).auth).toEqual({ isOn: false });
     expect(() => readConfig({ HTTP_HOST: '0.0.0.0', AUTH: 'off' })).toThrow(
@@ -276,7 +276,7 @@ describe('TLS towards Temporal', () => {
     });
   });
 
-  test('a client certificate needs its key', () => {
+  test('refuses a client certificate without its key', () => {
     expect(() => readConfig({ TEMPORAL_TLS_CLIENT_CERT_PATH: path })).toThrow(
       /^TEMPORAL_TLS_CLIENT_KEY_PATH is missing/,
     );
@@ -288,7 +288,7 @@ describe('Kafka', () => {
     readConfig({ KAFKA_BROKERS: 'kafka.example:9092', SANDBOX: 'on', ...env }).kafka;
   const login = { KAFKA_USERNAME: 'orders', KAFKA_PASSWORD: 'a-password' };
 
-  test('brokers are named, or have addresses of either kind', () => {
+  test('takes brokers by name or by address', () => {
     expect(kafka({ KAFKA_BROKERS: 'a.example:9092, 127.0.0.1:1,[::1]:65535' })?.brokers).toEqual([
       { host: 'a.example', port: 9092 },
       { host: '127.0.0.1', port: 1 },
@@ -296,7 +296,7 @@ describe('Kafka', () => {
     ]);
   });
 
-  test('a password is sent by TLS, unless it is said not to be', () => {
+  test('sends a password by TLS, unless that is switched off', () => {
     expect(kafka({})?.tls).toBeUndefined();
     expect(kafka(login)).toMatchObject({ tls: {}, sasl: { mechanism: 'SCRAM-SHA-512' } });
     expect(kafka({ ...login, KAFKA_TLS: 'false' })?.tls).toBeUndefined();
@@ -334,7 +334,7 @@ describe('Kafka', () => {
     [{ KAFKA_PASSWORD: 'a-password' }, 'KAFKA_USERNAME is missing'],
   ])('refuses %j', (env, message) => expect(() => kafka(env)).toThrow(message));
 
-  test('it is chosen what is published', () => {
+  test('takes the types, tags and customers to publish', () => {
     const env = {
       KAFKA_EVENTS: 'OrderConfirmed, OrderCancelled',
       KAFKA_CUSTOMERS: 'c-1',
@@ -361,7 +361,7 @@ describe('Kafka', () => {
     ['KAFKA_EVENTS', 'events', ['OrderCreated', 'Nope', 'constructor']],
     ['KAFKA_CUSTOMERS', 'customers', ['c-1', 'é', '-c', 'c'.repeat(65)]],
     ['KAFKA_TAGS', 'tags', ['🎁'.repeat(64), '🎁'.repeat(65), 'a\u0007b', '\u200b', '\ud800']],
-  ] as const)('%s takes what an endpoint of webhooks takes', (name, setting, items) => {
+  ] as const)('%s accepts what an endpoint of webhooks accepts', (name, setting, items) => {
     const schema = Compile(settings[setting]);
     const isTaken = (item: string) => {
       try {
@@ -374,7 +374,7 @@ describe('Kafka', () => {
     expect(items.map(isTaken)).toEqual(items.map((_, index) => index === 0));
   });
 
-  test('the role runs only if there are brokers, and then by default', () => {
+  test('runs its role by default if there are brokers, and only then', () => {
     expect(readConfig({}).roles.has('kafka')).toBe(false);
     const config = readConfig({ KAFKA_BROKERS: 'one:9092, two.example:9093', SANDBOX: 'on' });
     expect(config.roles.has('kafka')).toBe(true);
@@ -391,7 +391,7 @@ describe('Kafka', () => {
     expect(() => readConfig({ ROLES: 'kafka' })).toThrow('KAFKA_BROKERS is missing');
   });
 
-  test('brokers elsewhere end the sandbox', () => {
+  test('disables the sandbox if its brokers are not on this machine', () => {
     expect(readConfig({ KAFKA_BROKERS: 'localhost:9092' }).sandbox).toBe(true);
     const elsewhere = { KAFKA_BROKERS: 'kafka.example:9092', ROLES: 'worker' };
     expect(readConfig(elsewhere).sandbox).toBe(false);

@@ -1,13 +1,13 @@
-import { afterAll, describe, expect, test } from '@jest/globals';
 import { execFile, spawn } from 'node:child_process';
 import { chmodSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { promisify } from 'node:util';
+import { afterAll, describe, expect, test } from '@jest/globals';
 import { withoutSecrets } from '../../../src/redaction.js';
-import { ConfigError } from '../../../src/server/config/variables.js';
 import { readConfig } from '../../../src/server/config.js';
+import { ConfigError } from '../../../src/server/config/variables.js';
 import { connectMongo } from '../../../src/server/connections.js';
 import { startServers } from '../../../src/server/embedded/servers.js';
 import { shared } from '../../support/servers.js';
@@ -52,7 +52,7 @@ const variables = {
   CARRIERS_WEBHOOK_SECRET_FILE: fileWith('carriers', WEBHOOK),
 };
 
-describe('no output shows a secret:', () => {
+describe('a secret is not shown', () => {
   test.each([
     `mongo://ada:${PASSWORD}@${NOWHERE}/`,
     `mongodb://ada:${PASSWORD}@${NOWHERE}:x/`,
@@ -60,7 +60,7 @@ describe('no output shows a secret:', () => {
     `mongodb://ada:${PASSWORD}%@${NOWHERE}`,
     `mongodb://ada:${encodeURIComponent(PASSWORD)}@${NOWHERE}/?unknownOption=1`,
     `mongodb://ada:${PASSWORD}@[/`,
-  ])('not the refusal of a connection string such as %s', (uri) => {
+  ])('in the refusal of a connection string such as %s', (uri) => {
     let refusal: unknown;
     try {
       connectMongo(readConfig({ MONGODB_URI: uri, SANDBOX: 'on' }));
@@ -72,7 +72,7 @@ describe('no output shows a secret:', () => {
     expectNoSecret(String(refusal));
   });
 
-  test('not what a process logs while MongoDB fails, nor its answers', async () => {
+  test('in the log of a process while MongoDB fails, or in its answers', async () => {
     const child = spawn(process.execPath, [join('dist', 'workers', 'main.js')], {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...variables, ROLES: 'write,read' },
@@ -102,7 +102,7 @@ describe('no output shows a secret:', () => {
     expectNoSecret(`${output}${answers}`);
   });
 
-  test('not the help, nor the client scripts when they fail', async () => {
+  test('in the help, or by a client script that fails', async () => {
     const run = promisify(execFile);
     const { stdout } = await run(process.execPath, ['dist/workers/main.js', '--help'], { env: variables });
     expect(stdout).toContain('MONGODB_URI');
@@ -113,14 +113,14 @@ describe('no output shows a secret:', () => {
     expectNoSecret(`${stdout}${out}${complaint}`);
   });
 
-  test('not the password in any URL', () => {
+  test('if it is the password of a URL', () => {
     expect(withoutSecrets('https://ada:pw@shop.example/a and redis://:x@h')).toBe(
       'https://***@shop.example/a and redis://***@h',
     );
   });
 });
 
-test('the data folder is for its owner only, also if it was wider', async () => {
+test('the data folder is readable by its owner only, even if it was open before', async () => {
   for (const dataDir of [join(folder, 'new', 'data'), mkdtempSync(join(folder, 'wide-'))]) {
     if (dataDir.includes('wide-')) chmodSync(dataDir, 0o755);
     await (await startServers({ dataDir })).stop();

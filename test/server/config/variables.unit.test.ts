@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from '@jest/globals';
 import { withoutSecrets } from '../../../src/redaction.js';
-import { ConfigError } from '../../../src/server/config/variables.js';
 import { readConfig } from '../../../src/server/config.js';
+import { ConfigError } from '../../../src/server/config/variables.js';
 import { HELP } from '../../../workers/start/help.mjs';
 
 /** The variables that `readConfig` looks at. */
@@ -32,13 +32,13 @@ test.each(variablesRead())('%s is in the help of `npm start` and in the referenc
   expect(reference).toMatch(word);
 });
 
-test('the help names no variable that is not read', () => {
+test('the help names only variables that are read', () => {
   const named = HELP.match(/\b[A-Z]+(?:_[A-Z]+)+\b/g) ?? [];
   expect(named.length).toBeGreaterThan(20);
   expect(named.filter((name) => !variablesRead().includes(name))).toEqual([]);
 });
 
-describe('a secret may come from a file:', () => {
+describe('a secret may come from a file', () => {
   const folder = mkdtempSync(join(tmpdir(), 'orders-secrets-'));
   afterAll(() => rmSync(folder, { recursive: true }));
 
@@ -67,7 +67,7 @@ describe('a secret may come from a file:', () => {
     { name: 'KAFKA_PASSWORD', value: 'a-password-of-kafka', others: kafka },
   ];
 
-  test('there are these, and the master keys, which are always in a file', () => {
+  test('if it is one of these, or the master keys, which are always in a file', () => {
     const files = variablesRead().filter((name) => name.endsWith('_FILE'));
     const named = [...secrets.map(({ name }) => `${name}_FILE`), 'MASTER_KEY_FILE'];
     expect(files.toSorted()).toEqual(named.toSorted());
@@ -81,20 +81,23 @@ describe('a secret may come from a file:', () => {
     expect(JSON.stringify(fromFile)).toContain(value);
   });
 
-  test.each(secrets)('$name: not from two places, from none, or from nothing', ({ name, value, others }) => {
-    const read = (env: Readonly<Record<string, string>>) => () => readConfig({ ...others, ...env });
-    expect(read({ [name]: value, [`${name}_FILE`]: fileWith(value) })).toThrow(
-      `${name} and ${name}_FILE are both set: unset one of them.`,
-    );
-    expect(read({ [`${name}_FILE`]: fileWith('') })).toThrow(`${name}_FILE names an empty file`);
-    const missing = read({ [`${name}_FILE`]: '/no/such' });
-    expect(missing).toThrow(ConfigError);
-    expect(missing).toThrow(
-      `${name}_FILE=/no/such cannot be used: expected the path of a file that can be read.`,
-    );
-  });
+  test.each(secrets)(
+    'but not from two places, from none or from an empty one: $name',
+    ({ name, value, others }) => {
+      const read = (env: Readonly<Record<string, string>>) => () => readConfig({ ...others, ...env });
+      expect(read({ [name]: value, [`${name}_FILE`]: fileWith(value) })).toThrow(
+        `${name} and ${name}_FILE are both set: unset one of them.`,
+      );
+      expect(read({ [`${name}_FILE`]: fileWith('') })).toThrow(`${name}_FILE names an empty file`);
+      const missing = read({ [`${name}_FILE`]: '/no/such' });
+      expect(missing).toThrow(ConfigError);
+      expect(missing).toThrow(
+        `${name}_FILE=/no/such cannot be used: expected the path of a file that can be read.`,
+      );
+    },
+  );
 
-  test('a list for rotation has one a line', () => {
+  test('with one secret per line for a rotation', () => {
     const path = fileWith(`${webhook(13)}\n${webhook(14)}`);
     const { secrets: read } = readConfig({ PAYMENTS_WEBHOOK_SECRET_FILE: path });
     expect(read.paymentsWebhook).toEqual([webhook(13), webhook(14)]);

@@ -1,8 +1,8 @@
-import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { findProgram, MONGOD } from '../../../src/server/embedded/binaries.js';
 import { EmbeddedServer, type ServerKind } from '../../../src/server/embedded/server.js';
 
@@ -27,12 +27,12 @@ async function cachedProgram(): Promise<string> {
   return cached;
 }
 
-test('a program in the cache is taken without running it', async () => {
+test('a cached program is used without being run', async () => {
   const cached = await cachedProgram();
   await expect(findProgram(MONGOD, folder, () => undefined)).resolves.toBe(cached);
 });
 
-test('a cached program that cannot be run is named, with what to do', async () => {
+test('a cached program that cannot run is named, with a remedy', async () => {
   const kind: ServerKind = {
     name: 'mongodb',
     title: 'MongoDB',

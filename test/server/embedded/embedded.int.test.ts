@@ -1,12 +1,11 @@
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { type AddressInfo, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { setTimeout } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { Client, Connection } from '@temporalio/client';
 import { type Collection, MongoClient } from 'mongodb';
 import { MONGOD, TEMPORAL } from '../../../src/server/embedded/binaries.js';
@@ -14,6 +13,7 @@ import { freePort } from '../../../src/server/embedded/ports.js';
 import { isAlive, type ProcessId, processId } from '../../../src/server/embedded/process.js';
 import { type Servers, type ServersOptions, startServers } from '../../../src/server/embedded/servers.js';
 import { program } from '../../support/servers.js';
+import { until } from '../../support/until.js';
 
 const mongod = await program(MONGOD);
 const temporal = await program(TEMPORAL);
@@ -76,7 +76,7 @@ describe('MongoDB', () => {
     });
   });
 
-  test('is started again on its data and port when it is killed', async () => {
+  test('is restarted on its data and port when it is killed', async () => {
     const { uri, pid } = mongodbOf(await start(onlyMongodb));
     await withNotes(uri, (notes) =>
       notes.insertOne({ text: 'kept' }, { writeConcern: { w: 'majority', j: true } }),
@@ -84,7 +84,7 @@ describe('MongoDB', () => {
     const killed = pid();
     process.kill(killed, 'SIGKILL');
 
-    await eventually(() => expect(reports.at(-1)).toContain('MongoDB is back'));
+    await until(() => expect(reports.at(-1)).toContain('MongoDB is back'));
     expect(pid()).not.toBe(killed);
     expect(await withNotes(uri, (notes) => notes.countDocuments({ text: 'kept' }))).toBe(1);
   });
@@ -96,7 +96,7 @@ describe('Temporal', () => {
     await startWorkflow(address, 'kept');
     process.kill(pid(), 'SIGKILL');
 
-    await eventually(() => expect(reports.at(-1)).toContain('Temporal is back'));
+    await until(() => expect(reports.at(-1)).toContain('Temporal is back'));
     expect(await statusOf(address, 'kept')).toBe('RUNNING');
   });
 
@@ -107,10 +107,10 @@ describe('Temporal', () => {
   });
 });
 
-describe('a data folder whose path means something in a URI', () => {
+describe('a data folder whose path has characters with a meaning in URIs', () => {
   const NAME = 'a#b 50%41 c?d';
 
-  test('holds all that the servers write', async () => {
+  test('holds all files of the servers', async () => {
     const parent = dataDir;
     dataDir = join(parent, NAME);
     const { address } = temporalOf(await start({ ...onlyTemporal, ...onlyMongodb }));
@@ -123,7 +123,7 @@ describe('a data folder whose path means something in a URI', () => {
     dataDir = parent;
   });
 
-  test('is not used with an event log that an earlier version wrote outside of it', async () => {
+  test('is refused if an earlier version wrote an event log outside of it', async () => {
     const parent = dataDir;
     dataDir = join(parent, NAME);
     await writeFile(join(parent, 'a'), 'the log');
@@ -136,7 +136,7 @@ describe('a data folder whose path means something in a URI', () => {
   });
 });
 
-test('a data folder that cannot be used is named, with the remedy', async () => {
+test('a data folder that cannot be used is named, with a remedy', async () => {
   await writeFile(join(dataDir, 'a-file'), '');
   dataDir = join(dataDir, 'a-file');
   await expect(start(onlyMongodb)).rejects.toThrow(
@@ -158,10 +158,10 @@ describe('the users of a data folder', () => {
     expect(isAlive(server)).toBe(false);
   });
 
-  test('start a dead server again only once', async () => {
+  test('restart a dead server only once', async () => {
     const [first, second] = [await start(onlyMongodb), await start(onlyMongodb)];
     process.kill(mongodbOf(first).pid(), 'SIGKILL');
-    await eventually(() => expect(reports.filter((line) => line.includes('is back'))).not.toHaveLength(0));
+    await until(() => expect(reports.filter((line) => line.includes('is back'))).not.toHaveLength(0));
     expect(mongodbOf(second).pid()).toBe(mongodbOf(first).pid());
     await first.stop();
     expect(isAlive(processId(mongodbOf(second).pid()))).toBe(true);
@@ -263,15 +263,4 @@ async function statusOf(address: string, workflowId: string): Promise<string> {
     client.workflow.getHandle(workflowId).describe(),
   );
   return description.status.name;
-}
-
-async function eventually(check: () => void): Promise<void> {
-  for (const deadline = Date.now() + 60_000; ;) {
-    try {
-      return check();
-    } catch (error) {
-      if (Date.now() > deadline) throw error;
-      await setTimeout(50);
-    }
-  }
 }

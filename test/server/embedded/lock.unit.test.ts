@@ -1,9 +1,9 @@
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { withLock } from '../../../src/server/embedded/lock.js';
 import { endProcess, isAlive, processId } from '../../../src/server/embedded/process.js';
 
@@ -14,7 +14,7 @@ const sleeper = spawn('sleep', ['600']);
 beforeAll(() => once(sleeper, 'spawn'));
 afterAll(() => void sleeper.kill('SIGKILL'));
 
-test('the holders of a lock follow one another', async () => {
+test('a lock has one holder at a time', async () => {
   const lock = join(folder, 'contended');
   let [inside, most, done] = [0, 0, 0];
   const work = () =>
@@ -34,7 +34,7 @@ test('a lock is released when the work fails', async () => {
   await expect(withLock(lock, 30_000, async () => 'yes')).resolves.toBe('yes');
 });
 
-test('the lock of a living process is waited for, that of a dead one is not', async () => {
+test('the lock of a living process is waited for, and that of a dead one is not', async () => {
   const lock = join(folder, 'other');
   const other = processId(sleeper.pid ?? 0);
   mkdirSync(lock);
@@ -45,14 +45,14 @@ test('the lock of a living process is waited for, that of a dead one is not', as
   await expect(withLock(lock, 30_000, async () => 'mine')).resolves.toBe('mine');
 });
 
-test('a lock file that a power cut left empty is free', async () => {
+test('a lock file that a power cut left empty is taken', async () => {
   const lock = join(folder, 'cut-off');
   mkdirSync(lock);
   writeFileSync(join(lock, '7'), '');
   await expect(withLock(lock, 30_000, async () => 'mine')).resolves.toBe('mine');
 });
 
-test('who is waited for is told once', async () => {
+test('the holder that is waited for is reported once', async () => {
   const lock = join(folder, 'told');
   mkdirSync(lock);
   writeFileSync(join(lock, '1'), JSON.stringify({ heldBy: processId(sleeper.pid ?? 0) }));
@@ -67,14 +67,14 @@ test('who is waited for is told once', async () => {
   expect(told).toEqual([sleeper.pid]);
 });
 
-test('a lock in a folder that cannot be written is not waited for', async () => {
+test('a lock in a read-only folder fails at once', async () => {
   writeFileSync(join(folder, 'a-file'), '');
   await expect(withLock(join(folder, 'a-file', 'lock'), 60_000, async () => 'mine')).rejects.toThrow(
     'ENOTDIR',
   );
 });
 
-test('a process that is stopped lives, and can be asked to end', async () => {
+test('a stopped process is alive, and can be asked to end', async () => {
   const other = processId(sleeper.pid ?? 0);
   sleeper.kill('SIGSTOP');
   expect(isAlive(other)).toBe(true);

@@ -1,7 +1,7 @@
-import { afterAll, expect, test } from '@jest/globals';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
+import { afterAll, expect, test } from '@jest/globals';
 import { createSystem } from '../../support/system.js';
 import { until } from '../../support/until.js';
 
@@ -13,7 +13,7 @@ async function statusAt(address: string): Promise<unknown> {
   return { code: response.status, ...((await response.json()) as object) };
 }
 
-test('with HEALTH_PORT, a process without an API says that it is live, and nothing else', async () => {
+test('with HEALTH_PORT, a process without an API answers that it is live, and nothing else', async () => {
   const feed = await system.start('feed', { HEALTH_PORT: '0' });
   expect(feed.health).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/health\/live$/);
   expect(await statusAt(feed.health)).toEqual({ code: 200, status: 'live' });
@@ -21,7 +21,7 @@ test('with HEALTH_PORT, a process without an API says that it is live, and nothi
   expect(await statusAt(`${origin}/metrics`)).toEqual({ code: 404, status: 'not_found' });
 });
 
-test('an event loop that turns no more is told after a while, and once it turns again', async () => {
+test('a blocked event loop is reported after a while, and again once it runs', async () => {
   const beats = new Int32Array(new SharedArrayBuffer(4));
   const thread = new Worker(join(process.cwd(), 'dist', 'workers', 'liveness-thread.js'), {
     workerData: { host: '127.0.0.1', port: 0, beats, stalledMs: 2_000 },

@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals';
 import { pino } from 'pino';
 import { logChanges } from '../../../src/server/logging/log-changes.js';
 
-test('what is tried again and again is a line for each change', () => {
+test('repeated attempts are logged once for each change of their outcome', () => {
   const lines: string[] = [];
   const logger = pino({ base: null }, { write: (text: string) => void lines.push(JSON.parse(text).msg) });
   const changes = logChanges(logger, { fails: (problem) => `It fails: ${problem}`, works: 'It works.' });

@@ -1,17 +1,17 @@
-import { workflowId } from '../../../src/order-log.js';
 import { expect, test } from '@jest/globals';
 import { pino } from 'pino';
+import { workflowId } from '../../../src/order-log.js';
 import { format } from '../../../src/server/logging/logger.js';
 import { installRuntime, startOrderWorker } from '../../../workers/roles/worker.js';
 import { orderBody, startTestApi, workflowBundle } from '../../support/api.js';
 import { breakableMongodb } from '../../support/breakable-server.js';
-import { foundStock } from '../../support/stock.js';
+import { setUpStock } from '../../support/stock.js';
 import { until } from '../../support/until.js';
 
-test('an outage of MongoDB is one line for each order that waits for it, and one when it goes on', async () => {
+test('an outage of MongoDB is one line for each waiting order, and one when the order continues', async () => {
   const mongod = await breakableMongodb();
   const api = await startTestApi({ MONGODB_URI: mongod.address });
-  await until(() => foundStock(api.mongo.db));
+  await until(() => setUpStock(api.mongo.db));
   const lines: { readonly orderId?: string; readonly level: number }[] = [];
   const logger = pino(format, { write: (text: string) => void lines.push(JSON.parse(text)) });
   installRuntime(logger);

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
-import { ApplicationFailure } from '@temporalio/common';
 import type { Context } from '@temporalio/activity';
+import { ApplicationFailure } from '@temporalio/common';
 import { MongoNetworkError } from 'mongodb';
 import { pino } from 'pino';
 import { logFailures } from '../../../src/server/logging/log-failures.js';
@@ -33,7 +33,7 @@ function steps() {
   return { lines, tryWith, cancelled };
 }
 
-test('a step that fails is logged once, with its order, its correlation id, and what is wrong', async () => {
+test('a failing step is logged once, with its order, its correlation id and the error', async () => {
   const { lines, tryWith } = steps();
   for (const connection of [1, 2, 3])
     await tryWith(new MongoNetworkError(`connection ${connection} to 127.0.0.1:27017 closed`));
@@ -51,7 +51,7 @@ test('a step that fails is logged once, with its order, its correlation id, and 
   ]);
 });
 
-test('another error is logged once, too; and so is that the step is done after all', async () => {
+test('another error is logged once too, and so is the success in the end', async () => {
   const { lines, tryWith } = steps();
   const [away, full] = [new Error('away'), Object.assign(new Error('disk full'), { code: 'ENOSPC' })];
   for (const error of [away, full, away, full, undefined]) await tryWith(error);
@@ -62,7 +62,7 @@ test('another error is logged once, too; and so is that the step is done after a
   ]);
 });
 
-test('a step that is done at once is not logged, nor is one that the end of its worker breaks off', async () => {
+test('a step that succeeds at once is not logged, nor is one that a worker’s end interrupts', async () => {
   const { lines, tryWith, cancelled } = steps();
   await tryWith();
   cancelled.abort();
@@ -70,13 +70,13 @@ test('a step that is done at once is not logged, nor is one that the end of its 
   expect(lines).toEqual([]);
 });
 
-test('a step that is never tried again is logged as an error', async () => {
+test('a step that is not retried is logged as an error', async () => {
   const { lines, tryWith } = steps();
   await tryWith(ApplicationFailure.nonRetryable('two events', 'EventFork'));
   expect(lines).toEqual([expect.objectContaining({ level: 50, code: 'EventFork', orderId: 'o-1' })]);
 });
 
-test("an error that Temporal's SDK logs is told in words", () => {
+test("an error that Temporal's SDK logs is written in plain words", () => {
   const lines: string[] = [];
   pino(format, { write: (text: string) => void lines.push(text) }).warn(
     { error: new Error('why') },

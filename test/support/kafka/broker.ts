@@ -33,7 +33,7 @@ export interface Broker extends Node {
 }
 
 const READY_WITHIN_S = 180;
-/** A broker with a small heap needs these options, or it dies. */
+/** Without these options, a broker with a small heap does not survive. */
 const SMALL = ['-Xmx128m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1'];
 const run = promisify(execFile);
 
@@ -41,7 +41,7 @@ const run = promisify(execFile);
 export interface Secured {
   /** a file with the broker's key and certificate, for `127.0.0.1` */
   readonly identity: string;
-  /** has no right yet */
+  /** a user without any right at first */
   readonly user: { readonly name: string; readonly password: string };
 }
 
@@ -116,9 +116,9 @@ export async function startCluster(size: number): Promise<Cluster> {
 }
 
 /**
- * A node that is formatted, and not started yet.
+ * A node that is formatted, but not started yet.
  *
- * @param port on which it listens once it is ready
+ * @param port the port on which it listens once it is ready
  */
 async function prepareNode(
   port: number,

@@ -155,7 +155,7 @@ export async function uncommitted(settings: KafkaSettings): Promise<bigint> {
   }
 }
 
-/** Who takes which partitions of the commands: by member of the group. */
+/** The partitions of the commands that each member of the group takes. */
 export async function takersOf(settings: KafkaSettings): Promise<ReadonlyMap<string, readonly number[]>> {
   const { commands: topic } = topicsOf(settings);
   const admin = new Admin(clientOptions(settings));

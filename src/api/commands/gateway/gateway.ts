@@ -1,5 +1,5 @@
 import type { Client } from '@temporalio/client';
-import type { Remembered } from '../../../log/workflow/messages.js';
+import type { Remembered } from '../../../log/workflow/answer.js';
 import type { CommandAnswer } from '../../../order-log.js';
 import type { CommandData, Fact, FollowUpCommand, Terms } from '../../../order/commands.js';
 import type { OrderEvent } from '../../../order/events.js';

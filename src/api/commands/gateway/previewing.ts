@@ -8,7 +8,7 @@ import {
   type PreviewRequest,
   previewQuery,
 } from '../../../log/workflow/messages.js';
-import { eventsOf } from '../../../log/workflow/preview.js';
+import { previewEvents } from '../../../log/workflow/preview.js';
 import { orderLog, workflowId } from '../../../order-log.js';
 import type { FollowUpCommand, FollowUpType } from '../../../order/commands.js';
 import { orders } from '../../../order/entity.js';
@@ -152,7 +152,7 @@ async function previewInHistory(
     const { allowedCommands } = orders.allowed(order);
     return { kind: 'refused', refusal: decision.refusal, version, status, allowedCommands };
   }
-  const events = eventsOf(orders, order, type, message, at);
+  const events = previewEvents(orders, order, type, message, at);
   return { kind: 'previewed', preview: previewOf(order, events), replayed: false };
 }
 

@@ -1,6 +1,7 @@
 import { limits } from '../../../order/commands.js';
 import type { Order } from '../../../order/order.js';
-import { endedReason, wordOf } from '../../../log/journal/stops.js';
+import { endedReason } from '../../../log/journal/stops.js';
+import { statusInWords } from '../../../log/history/runs.js';
 import type { RefusedUpdate } from '../../../log/workflow/messages.js';
 import { orderLog } from '../../../order-log.js';
 
@@ -64,7 +65,7 @@ export function orderClosed(orderId: string): Refused {
 
 /** @param status Temporal's status of the order's last run; undefined if Temporal knows no run */
 export function workflowEnded(orderId: string, status: string | undefined): Refused {
-  const { code, detail, remedy } = endedReason(orderLog, orderId, status && wordOf(status));
+  const { code, detail, remedy } = endedReason(orderLog, orderId, status && statusInWords(status));
   return {
     kind: 'refused',
     refusal: { kind: 'halted', code, message: `${detail}: ${remedy}` },

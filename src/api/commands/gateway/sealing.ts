@@ -1,5 +1,5 @@
 import type { CustomerKey } from '../../../access/persons/sealing.js';
-import { searchAttributes } from '../../../log/workflow/search-attribute-names.js';
+import { customerAttribute } from '../../../order/listing.js';
 import type { FollowUpCommand } from '../../../order/commands.js';
 import { workflowId } from '../../../order-log.js';
 import { isMongoOutage } from '../../../outages/mongo-outage.js';
@@ -111,7 +111,7 @@ export function createSealing(context: GatewayContext) {
     try {
       const handle = client.workflow.getHandle(workflowId(orderId));
       const { searchAttributes: found } = await inTime(() => handle.describe());
-      const [customerId] = found[searchAttributes.customer] ?? [];
+      const [customerId] = found[customerAttribute] ?? [];
       if (customerId !== undefined) return String(customerId);
     } catch (error) {
       if (!(error instanceof WorkflowNotFoundError)) throw error;

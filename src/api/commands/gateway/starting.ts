@@ -11,10 +11,10 @@ import {
   type CommandAnswer,
   type CommandMessage,
   type NewOrder,
+  orderLog,
   orderWorkflow,
   workflowId,
 } from '../../../order-log.js';
-import { startOptionsOf } from '../../../views/order-start.js';
 import type { CommandMeta, CommandResult, OrderBody } from './gateway.js';
 import type { GatewayContext } from './context.js';
 import { derivedOrderId, hashOf, looksDerived } from './derived-ids.js';
@@ -164,7 +164,7 @@ export function createStarting(context: GatewayContext, { sealingKeyOf, keyNamed
       create: message,
       ...(continueAsNewAfter === undefined ? {} : { continueAsNewAfter }),
     };
-    const shown = startOptionsOf(order, message);
+    const shown = orderLog.startOptions(order, message);
     await client.workflow.start(orderWorkflow, {
       workflowId: workflowId(order.orderId),
       ...shown,

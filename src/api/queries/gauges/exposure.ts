@@ -5,7 +5,7 @@ import type { Db } from 'mongodb';
 import type { StepTally } from '../../../log/journal/step-tally.js';
 import { answering } from '../../../mongodb/durability.js';
 import { journal } from '../../../log/journal/journal.js';
-import { ageOf } from '../../../log/feed/lag.js';
+import { ageOf } from '../../../log/time.js';
 import { notBegun } from '../../../log/history/workflow-list.js';
 import { rebuildWorkflow, reconcileWorkflow } from '../../../log/workflow/upkeep-messages.js';
 import { withTimeout } from '../../../outages/timeout.js';

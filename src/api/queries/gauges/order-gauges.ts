@@ -1,7 +1,7 @@
 import type { Db } from 'mongodb';
 import { Counter, Gauge } from 'prom-client';
 import { committed } from '../../../mongodb/durability.js';
-import { ageOf } from '../../../log/feed/lag.js';
+import { ageOf } from '../../../log/time.js';
 import type { Instruments } from '../../operations/routes-metrics.js';
 import { withTimeout } from '../../../outages/timeout.js';
 import { orders } from '../../../views/orders.js';

@@ -3,7 +3,8 @@ import { inTransaction } from '../../../mongodb/transaction.js';
 import { committed, durable } from '../../../mongodb/durability.js';
 import type { PositionedEvent } from '../../feed/feed.js';
 import { foldBatch, type FoldedBatch } from './fold-batch.js';
-import { consecutive, EntityStates } from './entity-states.js';
+import { EntityStates } from './entity-states.js';
+import { consecutive } from './folding.js';
 import { parkedEvents } from './parked-events.js';
 import { type Build, viewBuilds } from './view-builds.js';
 import type { Draft, State } from '../../entity.js';
@@ -81,9 +82,9 @@ export class BuildFeeder<S extends State, D extends Draft> {
   }
 
   /** Moves the checkpoint to another generation of the feed. Returns as `apply` does. */
-  async enter(feed: number): Promise<boolean> {
-    const next: HeldBuild = { ...this.held, feed };
-    if (!(await this.advance(next, { feed }, durable))) return false;
+  async enterGeneration(generation: number): Promise<boolean> {
+    const next: HeldBuild = { ...this.held, feed: generation };
+    if (!(await this.advance(next, { feed: generation }, durable))) return false;
     this.held = next;
     return true;
   }

@@ -23,7 +23,7 @@ export interface FeedViewDeps<S extends State, D extends Draft> {
 }
 
 const batchSize = 500;
-const LOOK_AGAIN_MS = 1_000;
+const RELOAD_AFTER_MS = 1_000;
 /** A view waits until it is woken. This limits the wait in case a wake-up is lost. */
 const LONGEST_WAIT_MS = 10 * 60_000;
 /**
@@ -50,7 +50,7 @@ export async function feedView<S extends State, D extends Draft>(
   const { wakeCount } = deps.tail;
   // Before the take-over, so that a worker of another version disturbs no feeder.
   const found = await buildsOf(deps.db, view.name);
-  if (found !== undefined) requireVersion(found, view);
+  if (found !== undefined) assertVersion(found, view);
   const builds = await takeOverView(log, deps.db, view);
   await new ViewFeeder(log, view, deps, builds, wakeCount).run();
 }
@@ -83,7 +83,7 @@ class ViewFeeder<S extends State, D extends Draft> {
   async run(): Promise<void> {
     const { signal, heartbeat } = this.deps;
     while (!signal.aborted) {
-      requireVersion(this.builds, this.view);
+      assertVersion(this.builds, this.view);
       heartbeat(this.feeder.held.position);
       if (this.feeder.held.version === this.view.version) await this.feed();
       else await this.awaitRebuild();
@@ -93,8 +93,8 @@ class ViewFeeder<S extends State, D extends Draft> {
   private async awaitRebuild(): Promise<void> {
     const { tail, signal, requestRebuild } = this.deps;
     await requestRebuild(this.view);
-    await tail.waitBeyond(Infinity, signal, LOOK_AGAIN_MS, this.wakeCount);
-    await this.lookAgain();
+    await tail.waitBeyond(Infinity, signal, RELOAD_AFTER_MS, this.wakeCount);
+    await this.reload();
   }
 
   /** Waits for the next events, and applies them. */
@@ -105,49 +105,49 @@ class ViewFeeder<S extends State, D extends Draft> {
     this.waitMs = LONGEST_WAIT_MS;
     const beganAt = Date.now();
     const generation = generationOf(this.feeder.held);
-    const remembered = tail.remembered(generation, position, batchSize);
-    if (remembered !== undefined) return await this.apply(remembered, beganAt);
+    const recent = tail.recentEvents(generation, position, batchSize);
+    if (recent !== undefined) return await this.apply(recent, beganAt);
     const events = await tail.read(generation, position, batchSize);
     // Read after the events, so these belong to this generation or to an earlier one.
     const generations = await feedGenerations(this.log, db);
-    if (generations.current.generation !== generation) await this.enter(generations);
+    if (generations.current.generation !== generation) await this.changeGeneration(generations);
     else if (events !== undefined && events.length > 0) await this.apply(events, beganAt);
     else await this.skipLost(hasEvents);
   }
 
   private async apply(events: readonly PositionedEvent[], beganAt: number): Promise<void> {
-    if (!(await this.feeder.apply(events))) await this.lookAgain();
+    if (!(await this.feeder.apply(events))) await this.reload();
     if (events.length < batchSize) await pause(beganAt + PACE_MS - Date.now(), this.deps.signal);
   }
 
   /** Continues in the current generation, if the build has no event that it may lack. */
-  private async enter(generations: Generations): Promise<void> {
+  private async changeGeneration(generations: Generations): Promise<void> {
     const { signal, requestRebuild } = this.deps;
     const { held } = this.feeder;
     if (held.position <= generations.commonWith(generationOf(held))) {
-      await this.feeder.enter(generations.current.generation);
+      await this.feeder.enterGeneration(generations.current.generation);
     } else {
       await requestRebuild(this.view);
-      await pause(LOOK_AGAIN_MS, signal);
+      await pause(RELOAD_AFTER_MS, signal);
       // The rebuild is requested again until it is swapped in.
       this.waitMs = 0;
     }
-    await this.lookAgain();
+    await this.reload();
   }
 
   /** @param hasEvents the tail has announced events, and the read did not find them */
   private async skipLost(hasEvents: boolean): Promise<void> {
     const { db, signal } = this.deps;
-    await this.lookAgain();
+    await this.reload();
     const afterGap = await skipLostPositions(this.log, db, this.feeder.held.position);
     if (afterGap > this.feeder.held.position) await this.feeder.skipTo(afterGap);
-    else if (hasEvents) await pause(LOOK_AGAIN_MS, signal);
+    else if (hasEvents) await pause(RELOAD_AFTER_MS, signal);
   }
 
   /** Reads the builds again. The feeder continues from the active one, if that has changed. */
-  private async lookAgain(): Promise<void> {
+  private async reload(): Promise<void> {
     this.wakeCount = this.deps.tail.wakeCount;
-    this.builds = await stillMine(this.deps.db, this.view, this.builds.epoch);
+    this.builds = await readIfMine(this.deps.db, this.view, this.builds.epoch);
     const { collection, position, parked } = this.feeder.held;
     const isAsKnown =
       this.builds.collection === collection &&
@@ -161,12 +161,13 @@ class ViewFeeder<S extends State, D extends Draft> {
  * @throws Fenced if the active build is of another version. A version that is newer than the active
  *   build and than the build that was rolled back is accepted.
  */
-function requireVersion({ version, previous }: ViewBuilds, view: AnyView): void {
+function assertVersion({ version, previous }: ViewBuilds, view: AnyView): void {
   if (version === view.version || view.version > Math.max(version, previous?.version ?? 0)) return;
   throw new Fenced(`The view ${view.name} is of version ${version}; here is ${view.version}.`);
 }
 
-async function stillMine(db: Db, { name }: AnyView, epoch: number): Promise<ViewBuilds> {
+/** @throws Fenced if another process feeds the view */
+async function readIfMine(db: Db, { name }: AnyView, epoch: number): Promise<ViewBuilds> {
   const state = await buildsOf(db, name);
   if (state === undefined || state.epoch !== epoch) throw new Fenced(`Another feeds the view ${name}.`);
   return state;

@@ -4,7 +4,8 @@ import type { PositionedEvent } from '../../feed/feed.js';
 import type { EntityLog } from '../../journal/entity-log.js';
 import { MergedChanges } from '../merged-changes.js';
 import type { View, ViewDocument } from '../view.js';
-import { type BatchStart, documentAfter, type Folded, LostPast, stateAfter } from './entity-states.js';
+import type { BatchStart } from './entity-states.js';
+import { documentAfter, type Folded, LostPast, stateAfter } from './folding.js';
 import { type ParkedEvent, toParked } from './parked-events.js';
 
 /** The result of folding a batch of events into a view. */

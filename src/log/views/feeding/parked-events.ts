@@ -36,7 +36,8 @@ export async function ensureParkedEventIndexes(db: Db): Promise<void> {
 }
 
 /**
- * Parks an event: with its error, or without one if it waits for an earlier event of its entity.
+ * The record of a parked event: with its error, or without one if it waits for an earlier event of
+ * its entity.
  */
 export function toParked(
   view: string,

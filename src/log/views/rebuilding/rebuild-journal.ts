@@ -10,8 +10,8 @@ import type { OutsideRestore } from '../../history/outside-restore.js';
 import type { CheckDatabaseIdentity } from '../../history/check-database-identity.js';
 import { ensureStateViewIndexes } from '../../journal/state-view.js';
 import { countWorkflows, listWorkflows, type ListPage } from '../../history/workflow-list.js';
-import type { Rebuilding } from './rebuild.js';
-import { type Kept, restore } from './restore.js';
+import type { Rebuilding } from './rebuild-view.js';
+import { type FromHistory, restoreEntities } from './restore-entities.js';
 import { StoreRebuilder } from './store-rebuild.js';
 
 export interface JournalRebuilding<S extends State, D extends Draft> extends Rebuilding {
@@ -19,7 +19,7 @@ export interface JournalRebuilding<S extends State, D extends Draft> extends Reb
   /** the task queue of the entities' workflows */
   readonly taskQueue: string;
   readonly checkDatabaseIdentity: CheckDatabaseIdentity;
-  /** see `restore` */
+  /** see `restoreEntities` */
   readonly outside?: OutsideRestore<S, D> | undefined;
   /** entities between two checkpoints; by default a page of Temporal's list */
   readonly pageSize?: number;
@@ -72,9 +72,9 @@ async function restoreAll<S extends State, D extends Draft>(
   let exceptions: string[] = [];
 
   async function restoreBatch({ entities, page }: Batch<S, D>): Promise<void> {
-    const kept = entities.flatMap((one) => one.kept ?? []);
+    const read = entities.flatMap(({ fromHistory }) => fromHistory ?? []);
     const broken = entities.flatMap(({ orderId, isBroken }) => (isBroken ? [orderId] : []));
-    exceptions.push(...broken, ...(await restore(log, rebuilding, kept, alive)));
+    exceptions.push(...broken, ...(await restoreEntities(log, rebuilding, read, alive)));
     done += entities.length;
     alive();
     if (page === undefined) return;
@@ -102,16 +102,16 @@ async function restoreAll<S extends State, D extends Draft>(
 }
 
 /** An entity of Temporal's list. */
-interface Read<S extends State, D extends Draft> {
+interface ListedHistory<S extends State, D extends Draft> {
   readonly orderId: string;
   /** absent if the workflow has decided nothing yet: its events will be recorded as usual */
-  readonly kept?: Kept<S, D>;
+  readonly fromHistory?: FromHistory<S, D>;
   /** its history cannot be read as a log */
   readonly isBroken: boolean;
 }
 
 interface Batch<S extends State, D extends Draft> {
-  readonly entities: readonly Read<S, D>[];
+  readonly entities: readonly ListedHistory<S, D>[];
   /** the page of Temporal's list that this batch completes, if it does */
   readonly page?: ListPage;
 }
@@ -126,14 +126,14 @@ async function* readBatches<S extends State, D extends Draft>(
   // One limit for all entities together, because without a worker no task is ever decided.
   const giveUpAt = Date.now() + DECIDED_WITHIN_MS;
   for await (const page of listWorkflows(log, client, taskQueue, { from: place, pageSize })) {
-    let entities: Read<S, D>[] = [];
+    let entities: ListedHistory<S, D>[] = [];
     let events = 0;
-    for await (const read of mapInOrder(page.listed, historiesAtOnce, (one) =>
+    for await (const entity of mapInOrder(page.listed, historiesAtOnce, (one) =>
       readOne(log, client, one.orderId, { giveUpAt, alive }),
     )) {
       alive();
-      entities.push(read);
-      events += read.kept?.history.events.length ?? 0;
+      entities.push(entity);
+      events += entity.fromHistory?.history.events.length ?? 0;
       if (events < eventsAtATime) continue;
       yield { entities };
       entities = [];
@@ -148,16 +148,16 @@ async function readOne<S extends State, D extends Draft>(
   client: Client,
   orderId: string,
   waiting: { readonly giveUpAt: number; readonly alive: () => void },
-): Promise<Read<S, D>> {
+): Promise<ListedHistory<S, D>> {
   try {
-    let kept = await readKept(log, client, orderId);
+    let fromHistory = await readFromHistory(log, client, orderId);
     // An effect that the entity owes may be performed already. Its outcome becomes an event only
     // with the next workflow task.
-    if (kept !== undefined && log.entity.effects(kept.state).length > 0) {
+    if (fromHistory !== undefined && log.entity.effects(fromHistory.state).length > 0) {
       await untilDecided(log, client, orderId, waiting);
-      kept = await readKept(log, client, orderId);
+      fromHistory = await readFromHistory(log, client, orderId);
     }
-    return { orderId, isBroken: false, ...(kept && { kept }) };
+    return { orderId, isBroken: false, ...(fromHistory && { fromHistory }) };
   } catch (error) {
     if (isServerError(error) || error instanceof NewerEvent) throw error;
     return { orderId, isBroken: true };
@@ -165,11 +165,11 @@ async function readOne<S extends State, D extends Draft>(
 }
 
 /** @returns undefined if nothing is decided yet */
-async function readKept<S extends State, D extends Draft>(
+async function readFromHistory<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
   client: Client,
   orderId: string,
-): Promise<Kept<S, D> | undefined> {
+): Promise<FromHistory<S, D> | undefined> {
   const history = await readHistoryLog(log, client, orderId);
   const state = history === undefined || history.isForecast ? undefined : foldHistory(log, history);
   return history && state && { history, state };

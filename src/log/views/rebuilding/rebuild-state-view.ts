@@ -6,18 +6,14 @@ import { feedHead } from '../../feed/feed.js';
 import { Fenced } from '../../feed/fencing.js';
 import { prefetch } from '../../../concurrency/async-iterables.js';
 import { committed, durable, insertMissing } from '../../../mongodb/durability.js';
-import {
-  documentOf,
-  type AnyLog,
-  type EntityLog,
-  type StateDocument,
-  stateViews,
-} from '../../journal/entity-log.js';
+import type { AnyLog, EntityLog } from '../../journal/entity-log.js';
+import { documentOf, type StateDocument, stateViews } from '../../journal/state-document.js';
 import { type JournalDocument, journal } from '../../journal/journal.js';
 import { notJournaled, readJournals } from '../../journal/read-journal.js';
-import { updateStateView, stateViewIndexes, viewedIds } from '../../journal/state-view.js';
-import { Gap, stateAfter } from '../feeding/entity-states.js';
-import type { Rebuilding } from './rebuild.js';
+import { updateStateView, stateViewIndexes } from '../../journal/state-view.js';
+import { viewedIds } from '../../journal/viewed-ids.js';
+import { Gap, stateAfter } from '../feeding/folding.js';
+import type { Rebuilding } from './rebuild-view.js';
 import {
   type Exceptions,
   noteFirstVersion,
@@ -29,8 +25,8 @@ import {
 
 const entitiesAtATime = 200;
 /** Catching up ends when fewer entities than this were recorded meanwhile. The swap follows. */
-const almostThere = 100;
-const rounds = 10;
+const fewEntities = 100;
+const mostRounds = 10;
 
 /**
  * Rebuilds a state view from the journal, in a collection beside the one that is read and written,
@@ -52,7 +48,7 @@ export async function rebuildStateView<S extends State, D extends Draft>(
   const rebuilder = await takeOver(log, rebuilding);
   const { phase } = rebuilder.state;
   if (phase === 'done') return true;
-  refuseOtherVersion(log, versionBuilt(rebuilder.state));
+  assertVersion(log, versionBuilt(rebuilder.state));
   // An earlier version of the code did not store the collection's name, and always used this one.
   const collection = rebuilder.state.collection ?? `${name}_next`;
   await dropUnusedBuilds(log, db, rebuilder, collection);
@@ -83,7 +79,7 @@ export async function rebuildStateView<S extends State, D extends Draft>(
  * @throws Fenced for a newer version: a worker that has it continues. ApplicationFailure, not
  *   retried, for an older one: a rebuild to the version of this process takes its place.
  */
-function refuseOtherVersion({ view }: AnyLog, version: number): void {
+function assertVersion({ view }: AnyLog, version: number): void {
   const { collection: name, version: latest } = view;
   if (version > latest)
     throw new Fenced(`The view ${name} is rebuilt as version ${version}; here is ${latest}.`);
@@ -236,7 +232,7 @@ async function catchUp<S extends State, D extends Draft>(
   heartbeat: Rebuilding['heartbeat'],
 ): Promise<void> {
   const { log, db } = target;
-  for (let round = 0; round < rounds; round += 1) {
+  for (let round = 0; round < mostRounds; round += 1) {
     const head = await feedHead(log, db);
     let touched = 0;
     for await (const orderIds of touchedSince(log, db, rebuilder.state.since)) {
@@ -246,7 +242,7 @@ async function catchUp<S extends State, D extends Draft>(
       touched += orderIds.length;
     }
     await rebuilder.advance({ since: head });
-    if (touched < almostThere) break;
+    if (touched < fewEntities) break;
   }
 }
 
@@ -282,22 +278,22 @@ async function write<S extends State, D extends Draft>(
   { log, db, next, rebuildId }: Target<S, D>,
   batch: Batch<S>,
 ): Promise<readonly string[]> {
-  const kept = [...batch].flatMap(([id, state]) => (state instanceof Error ? [id] : []));
+  const unfoldable = [...batch].flatMap(([id, state]) => (state instanceof Error ? [id] : []));
   const taken =
-    kept.length === 0
+    unfoldable.length === 0
       ? []
       : await stateViews(log, db)
-          .find({ _id: { $in: kept } }, committed)
+          .find({ _id: { $in: unfoldable } }, committed)
           .toArray();
   const folded = [...batch.values()].flatMap((state) => (state instanceof Error ? [] : [state]));
   const made = await Promise.all(folded.map((state) => documentOf(log, db, state)));
   // A worker that has cached a state of the replaced view sees another `recorder`, even at the
   // same version, and reads it again.
   const documents = [...made, ...taken].map((document) => ({ ...document, recorder: rebuildId }));
-  if (documents.length === 0) return kept;
+  if (documents.length === 0) return unfoldable;
   const there = await insertMissing(next, documents);
   if (there.length > 0) await replaceOlder(next, there);
-  return kept;
+  return unfoldable;
 }
 
 async function replaceOlder(

@@ -1,14 +1,14 @@
 import { expect, test } from '@jest/globals';
 import { derivedOrderId, hashOf } from '../../../../src/api/commands/gateway/derived-ids.js';
 
-test('a hash does not depend on the order of keys, nor on members that are undefined', () => {
+test('a hash depends neither on the sequence of keys nor on undefined members', () => {
   const one = { a: 1, b: { c: [1, { d: 2, e: 3 }], f: undefined } };
   const other = { b: { c: [1, { e: 3, d: 2 }] }, a: 1 };
   expect(hashOf(one)).toMatch(/^[0-9a-f]{16}$/);
   expect(hashOf(other)).toBe(hashOf(one));
 });
 
-test('a hash depends on values and on the order of items', () => {
+test('a hash depends on values and on the sequence of items', () => {
   const hashes = [{ a: [1, 2] }, { a: [2, 1] }, { a: ['1', 2] }, { a: [1, 2], b: null }].map(hashOf);
   expect(new Set(hashes).size).toBe(hashes.length);
 });

@@ -31,7 +31,7 @@ test('a record is a command of the topic’s own principal, with a key of its ow
   });
 });
 
-test('a key of the client’s own, and for whom it is', () => {
+test('a record may have the client’s own key, and may name on whose behalf it acts', () => {
   const headers = {
     command: 'HoldOrder',
     'idempotency-key': 'k',
@@ -62,7 +62,7 @@ test.each([
   ],
   ['no JSON', record({ command: 'ReleaseOrder' }, '{')],
   ['no UTF-8', record({ command: 'ReleaseOrder' }, Buffer.from([0xff]))],
-])('%s: it can never be a command', (_what, given) => {
+])('%s: this can never be a command', (_what, given) => {
   expect(() => commandIn('t', given)).toThrow(HttpProblem);
 });
 
@@ -71,7 +71,7 @@ test('no command is on behalf of the system', () => {
   expect(() => commandIn('t', given)).toThrow('Payments is a name of the system');
 });
 
-test('headers that are not read may be anything', () => {
+test('headers that are not read may have any value', () => {
   const { command, meta } = commandIn(
     'orders.commands',
     record({ command: 'ReleaseOrder', schema: Buffer.from([0, 0xff]), constructor: Buffer.from([0xff]) }),

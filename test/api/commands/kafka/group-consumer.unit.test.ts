@@ -14,7 +14,7 @@ function answering(...errors: readonly (readonly [apiId: string, path: string])[
   return { seen, error };
 }
 
-test('partitions without a leader are no error of the topic', () => {
+test('partitions without a leader are not an error of the topic', () => {
   const { seen } = answering(
     ['LEADER_NOT_AVAILABLE', '/topics/0/partitions/1'],
     ['LEADER_NOT_AVAILABLE', '/topics/0/partitions/2'],
@@ -24,7 +24,7 @@ test('partitions without a leader are no error of the topic', () => {
 });
 
 test.each([[['UNKNOWN_TOPIC_OR_PARTITION', '/topics/0']], [['LEADER_NOT_AVAILABLE', '/topics/0']]] as const)(
-  'another error is one: %s',
+  'another error is an error of the topic: %s',
   (one) => {
     const { seen, error } = answering(['LEADER_NOT_AVAILABLE', '/topics/0/partitions/1'], one);
     expect(seen.mock.calls).toEqual([[error, undefined]]);

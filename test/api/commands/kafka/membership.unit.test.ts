@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
-import type { Consumer } from '@platformatic/kafka';
 import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
+import type { Consumer } from '@platformatic/kafka';
 import { Membership, SESSION_MS } from '../../../../src/api/commands/kafka/membership.js';
 
 /** Stands for the client, which reports changes of its group only by events. */
@@ -27,7 +27,7 @@ function answerHeartbeat(): void {
   client.emit('consumer:heartbeat:end', {});
 }
 
-test('partitions are held while heartbeats are answered', () => {
+test('partitions are held as long as heartbeats are answered', () => {
   for (let seconds = 0; seconds < 60; seconds += 2) {
     jest.advanceTimersByTime(2_000);
     answerHeartbeat();
@@ -36,7 +36,7 @@ test('partitions are held while heartbeats are answered', () => {
   expect(() => membership.check()).not.toThrow();
 });
 
-test('without an answer they are lost before the session is over', () => {
+test('without an answer, partitions are lost before the session times out', () => {
   const { held } = membership;
   jest.advanceTimersByTime(SESSION_MS - 1_000);
   expect(held.aborted).toBe(true);
@@ -54,7 +54,7 @@ test.each([
   expect(() => membership.check()).toThrow('not the coordinator');
 });
 
-test('at a rebalance they are given up at once, and are others after it', async () => {
+test('a rebalance takes partitions away at once, and assigns others afterwards', async () => {
   const { held } = membership;
   client.emit('consumer:group:rebalance', {});
   expect([held.aborted, membership.isHeld]).toEqual([true, false]);
@@ -65,7 +65,7 @@ test('at a rebalance they are given up at once, and are others after it', async 
   expect([held.aborted, membership.isHeld, membership.held.aborted]).toEqual([true, true, false]);
 });
 
-test('a group that is not joined again in time is left', async () => {
+test('a member leaves a group that it cannot rejoin in time', async () => {
   client.emit('consumer:group:rebalance', {});
   const rejoined = expect(membership.rejoined(new AbortController().signal)).rejects.toThrow(
     'not joined again',

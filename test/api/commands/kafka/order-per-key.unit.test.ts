@@ -1,9 +1,9 @@
 import { expect, test } from '@jest/globals';
+import { PartitionProgress } from '../../../../src/api/commands/kafka/partition-progress.js';
 import { KeyedQueue } from '../../../../src/concurrency/keyed-queue.js';
 import { createSemaphore } from '../../../../src/concurrency/semaphore.js';
-import { PartitionProgress } from '../../../../src/api/commands/kafka/partition-progress.js';
 
-test('an offset is done only when all before it are', () => {
+test('an offset is done only when all earlier offsets are done', () => {
   const progress = new PartitionProgress(0, 7n);
   for (const offset of [7n, 8n, 9n]) progress.begin(offset);
   progress.next = 12n;
@@ -12,11 +12,11 @@ test('an offset is done only when all before it are', () => {
   progress.end(7n);
   expect(progress.done).toBe(9n);
   progress.end(9n);
-  // What was read after it were records of aborted transactions.
+  // The offsets after it belong to records of aborted transactions.
   expect(progress.done).toBe(12n);
 });
 
-test('later records of a key wait for the earlier one, and other keys go on', async () => {
+test('later records of a key wait for the earlier record, and other keys continue', async () => {
   const byKey = new KeyedQueue();
   const seen: string[] = [];
   let release = (): void => undefined;
@@ -39,7 +39,7 @@ test('later records of a key wait for the earlier one, and other keys go on', as
   expect(seen).toEqual(['b1', 'a1', 'a2']);
 });
 
-test('no more than the most work at the same time, and each gets its turn', async () => {
+test('no more than the limit run at the same time, and each record gets its turn', async () => {
   const inTurn = createSemaphore(2);
   let [running, most, done] = [0, 0, 0];
   const work = async () => {

@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { PartitionProgress } from '../../../../src/api/commands/kafka/partition-progress.js';
 
-test('what is done is all before the lowest open record', () => {
+test('everything before the lowest open record is done', () => {
   const progress = new PartitionProgress(0, 5n);
   expect(progress.done).toBe(5n);
   for (const offset of [5n, 6n, 8n]) progress.begin(offset, 10);
@@ -14,7 +14,7 @@ test('what is done is all before the lowest open record', () => {
   expect([progress.done, progress.openCount, progress.openBytes]).toEqual([9n, 0, 0]);
 });
 
-test('a record waits since its first failure, for the reason of the last one', () => {
+test('a waiting record shows the time of its first failure and the reason of its last', () => {
   const progress = new PartitionProgress(0, 0n);
   progress.begin(0n);
   expect(progress.wait(0n, 'no answer')).toBe(true);

@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { keptHeaders } from '../../../../src/api/commands/kafka/refusal-topic.js';
 
-test('a refusal has the headers of the command first, and none that make it too large', () => {
+test('a refusal starts with the headers of the command, without those that would make it too large', () => {
   const many = Array.from({ length: 100 }, (_, index) => [`x-${index}`, 'x'.repeat(4_000)]);
   const kept = keptHeaders({
     headers: headersOf({

@@ -26,7 +26,7 @@ beforeAll(async () => {
 });
 afterAll(async () => await database?.close());
 
-test('refusals are those of a partition from an offset on, and are kept until it is committed', async () => {
+test('refusals are kept for a partition from an offset on, until that offset is committed', async () => {
   const of = { topicId: randomUUID(), partition: 1 };
   for (const offset of [9n, 10n, 100n]) await noteRefused(db, of, offset, `problem ${offset}`);
   await noteRefused(db, of, 9n, 'another problem');
@@ -46,7 +46,7 @@ test('refusals are those of a partition from an offset on, and are kept until it
   expect(await committedBefore(db, { ...of, partition: 2 })).toBeUndefined();
 });
 
-test('readiness tells why commands do not come', async () => {
+test('readiness says why no commands are read', async () => {
   const topic = 'b.commands';
   const of = { topicId: randomUUID(), partition: 0 };
   expect(await commandsConcern(db, topic)).toBeUndefined();

@@ -1,22 +1,21 @@
 import { randomUUID } from 'node:crypto';
 import { EventEmitter, once } from 'node:events';
-import { setTimeout } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { AbstractCursor, type Db } from 'mongodb';
+import { READERS_OF_A_CLIENT, readerRows } from '../../../../src/delivery/readers.js';
 import { feedHead } from '../../../../src/log/feed/feed.js';
 import { beginGeneration, feedGenerations, feedState } from '../../../../src/log/feed/generations.js';
+import { runSequencer } from '../../../../src/log/feed/sequencer.js';
 import { appendToJournal } from '../../../../src/log/journal/append-to-journal.js';
 import { ensureJournalIndexes, journal } from '../../../../src/log/journal/journal.js';
 import { readJournal, readStored } from '../../../../src/log/journal/read-journal.js';
-import { runSequencer } from '../../../../src/log/feed/sequencer.js';
 import { updateStateView } from '../../../../src/log/journal/state-view.js';
-import { READERS_OF_A_CLIENT, readerRows } from '../../../../src/delivery/readers.js';
-import { logOf } from '../../../support/database.js';
+import { orderLog } from '../../../../src/order-log.js';
 import { states } from '../../../order/examples.js';
 import { placedOrder, startTestApi, type TestApi } from '../../../support/api.js';
 import { breakableMongodb } from '../../../support/breakable-server.js';
+import { logOf } from '../../../support/database.js';
 import { until } from '../../../support/until.js';
-import { orderLog } from '../../../../src/order-log.js';
 
 let api: TestApi;
 let address: string;
@@ -53,7 +52,7 @@ async function recordOrder(more: object = {}): Promise<{ orderId: string; count:
 }
 
 /** Keeps the checkpoint of a named reader. */
-async function keep(reader: string, place: object, headers: Readonly<Record<string, string>> = {}) {
+async function keepCheckpoint(reader: string, place: object, headers: Readonly<Record<string, string>> = {}) {
   return await api.send('PUT', `/v1/readers/${reader}`, JSON.stringify(place), {
     'content-type': 'application/json',
     ...headers,
@@ -126,7 +125,7 @@ describe('the feed', () => {
     expect(positions.length).toBeGreaterThanOrEqual(count);
   });
 
-  test('is filtered by types, customers and tags, and says up to where it was read', async () => {
+  test('is filtered by types, customers and tags, and says up to which position it was read', async () => {
     const after = await feedHead(orderLog, api.mongo.db);
     const customer = { id: `c-${randomUUID()}`, name: 'Ada' };
     const [mine, tagged] = [
@@ -182,7 +181,7 @@ describe('the feed', () => {
     expect(await ordersBy('gift,"gift, wrapped"')).toEqual([both.orderId, gift.orderId]);
   });
 
-  test('comes as CloudEvents, with the payload that is asked for, as webhooks do', async () => {
+  test('comes as CloudEvents with the requested payload, as webhooks do', async () => {
     const after = await feedHead(orderLog, api.mongo.db);
     const { orderId, count } = await recordOrder();
     const as = async (payload: string) =>
@@ -216,14 +215,14 @@ describe('the feed', () => {
     await journal(orderLog, api.mongo.db).updateOne(unreadable, { $set: { type: stored?.type ?? '' } });
   });
 
-  test('continues for a named reader after the checkpoint that it keeps, and shows its lag', async () => {
+  test('continues for a named reader after its checkpoint, and shows the reader’s lag', async () => {
     await recordOrder();
     const head = await feedHead(orderLog, api.mongo.db);
     const read = (query: string) => api.get(`/v1/events?reader=erp&limit=3${query}`);
     expect((await read('')).body).toMatchObject({ upTo: 3 });
-    // It has handled nothing yet.
+    // The reader has kept no checkpoint yet.
     expect((await read('')).body).toMatchObject({ upTo: 3 });
-    expect(await keep('erp', { position: 3, generation: 1 })).toMatchObject({
+    expect(await keepCheckpoint('erp', { position: 3, generation: 1 })).toMatchObject({
       status: 200,
       body: { reader: 'erp', position: 3, generation: 1 },
     });
@@ -239,22 +238,24 @@ describe('the feed', () => {
     expect(data).toEqual([
       expect.objectContaining({ kind: 'reader', name: 'erp', position: 3, lag: head - 3, failures: 0 }),
     ]);
-    expect(await keep('erp', { position: 1, generation: 1 })).toMatchObject({ body: { position: 1 } });
-    expect(await keep('erp', { position: 2 })).toMatchObject({
+    expect(await keepCheckpoint('erp', { position: 1, generation: 1 })).toMatchObject({
+      body: { position: 1 },
+    });
+    expect(await keepCheckpoint('erp', { position: 2 })).toMatchObject({
       status: 400,
       body: { errors: [{ pointer: '/generation' }] },
     });
     expect((await read('')).body).toMatchObject({ upTo: 4 });
   });
 
-  test('keeps no checkpoint that cannot be one, and takes no other place beside a reader', async () => {
+  test('refuses an impossible checkpoint, and a reader together with a position', async () => {
     const head = await feedHead(orderLog, api.mongo.db);
     const before = await readerRows(api.mongo.db).find().toArray();
-    expect(await keep('erp', { position: head + 1, generation: 1 })).toMatchObject({
+    expect(await keepCheckpoint('erp', { position: head + 1, generation: 1 })).toMatchObject({
       status: 400,
       body: { code: 'position_unknown' },
     });
-    expect(await keep('erp', { position: 1, generation: 7 })).toMatchObject({
+    expect(await keepCheckpoint('erp', { position: 1, generation: 7 })).toMatchObject({
       status: 409,
       body: { code: 'feed_restored' },
     });
@@ -270,29 +271,29 @@ describe('the feed', () => {
     expect(await readerRows(api.mongo.db).find().toArray()).toEqual(before);
   });
 
-  test('keeps no checkpoint for a page of another origin, nor for more readers than a client may have', async () => {
+  test('refuses a checkpoint from a page of another origin, and more readers than a client may have', async () => {
     const { db } = api.mongo;
     const before = await readerRows(db).find().toArray();
     expect(
-      await keep('erp', { position: 1, generation: 1 }, { 'sec-fetch-site': 'cross-site' }),
+      await keepCheckpoint('erp', { position: 1, generation: 1 }, { 'sec-fetch-site': 'cross-site' }),
     ).toMatchObject({
       status: 403,
       body: { code: 'origin_not_allowed' },
     });
     expect(await readerRows(db).find().toArray()).toEqual(before);
-    expect((await keep('first', { position: 1, generation: 1 })).status).toBe(200);
+    expect((await keepCheckpoint('first', { position: 1, generation: 1 })).status).toBe(200);
     const { _id, ...row } = (await readerRows(db).findOne({ name: 'first' }))!;
     const others = Array.from({ length: READERS_OF_A_CLIENT }, (_, n) => ({ ...row, _id: `made-${n}` }));
     await readerRows(db).insertMany(others);
-    expect(await keep('one-more', { position: 1, generation: 1 })).toMatchObject({
+    expect(await keepCheckpoint('one-more', { position: 1, generation: 1 })).toMatchObject({
       status: 409,
       body: { code: 'too_many_readers' },
     });
-    expect((await keep('first', { position: 2, generation: 1 })).status).toBe(200);
+    expect((await keepCheckpoint('first', { position: 2, generation: 1 })).status).toBe(200);
     await readerRows(db).deleteMany({ name: 'first' });
   });
 
-  test('says where it is when all events are left out, so that a client resumes there', async () => {
+  test('reports its position when all events are filtered out, so that a client can resume there', async () => {
     const after = await feedHead(orderLog, api.mongo.db);
     const { count } = await recordOrder();
     const leaving = new AbortController();
@@ -307,7 +308,7 @@ describe('the feed', () => {
     expect(text).not.toContain('data:');
   });
 
-  test('refuses a filter that names nothing', async () => {
+  test('refuses an empty filter', async () => {
     for (const query of ['types=,', 'customers=,', 'tags=,', 'tags=%20,'])
       expect(await api.get(`/v1/events?${query}`)).toMatchObject({
         status: 400,
@@ -315,7 +316,7 @@ describe('the feed', () => {
       });
   });
 
-  test('refuses a tag that no order can have, and a quote that is not closed', async () => {
+  test('refuses a tag that no order can have, and an unclosed quote', async () => {
     for (const tag of ['a'.repeat(65), '"gift, wrapped'])
       expect(await api.get(`/v1/events?tags=${encodeURIComponent(tag)}`)).toMatchObject({
         status: 400,
@@ -329,7 +330,7 @@ describe('the feed', () => {
     expect(received.map(({ id }) => id)).toEqual(Array.from({ length: count - 2 }, (_, index) => index + 3));
   });
 
-  test('refuses a position that cannot be, with the one that is the last', async () => {
+  test('refuses an impossible position, and says which is the last', async () => {
     const head = await feedHead(orderLog, api.mongo.db);
     expect(await api.get(`/v1/events?after=${head + 1}`)).toMatchObject({
       status: 400,
@@ -359,8 +360,8 @@ describe('the feed', () => {
   });
 });
 
-describe('the live feed', () => {
-  test('goes on after Last-Event-ID, from the past into what is recorded later', async () => {
+describe('the feed as a stream', () => {
+  test('continues after Last-Event-ID, from past events to those recorded later', async () => {
     const { count } = await recordOrder();
     const head = await feedHead(orderLog, api.mongo.db);
     const receiving = receive('/v1/events/stream', count + 3, { 'last-event-id': String(head - 3) });
@@ -372,7 +373,7 @@ describe('the live feed', () => {
     expect(received.every(({ id, event }) => id === event.position)).toBe(true);
   });
 
-  test('has no HEAD: it would never be answered', async () => {
+  test('has no HEAD, which would never be answered', async () => {
     const { orderId } = await recordOrder();
     for (const path of ['/v1/events/stream', `/v1/orders/${orderId}/stream`]) {
       const { status, headers } = await fetch(address + path, {
@@ -383,7 +384,7 @@ describe('the live feed', () => {
     }
   });
 
-  test('begins with what comes next where nothing is asked for', async () => {
+  test('begins with the next event if the request names no position', async () => {
     await recordOrder();
     const head = await feedHead(orderLog, api.mongo.db);
     const opened = new EventEmitter();
@@ -404,7 +405,7 @@ describe('the live feed', () => {
     expect(await response.text()).toBe('retry: 1000\n\n');
   });
 
-  test('ends when the next generation begins: what has the next position there does not follow', async () => {
+  test('ends when the next generation begins, and sends none of its events', async () => {
     const own = await startTestApi();
     try {
       const { db } = own.mongo;
@@ -412,7 +413,7 @@ describe('the live feed', () => {
       const ownAddress = await own.app.listen({ host: '127.0.0.1', port: 0 });
       const record = async (log: ReturnType<typeof logOf>) => {
         await appendToJournal(orderLog, db, log);
-        await positioned(own, log[0]?.orderId ?? '');
+        await sequenceUntilPositioned(own, log[0]?.orderId ?? '');
       };
       const first = logOf(states.refunded, randomUUID());
       await record(first);
@@ -432,14 +433,16 @@ describe('the live feed', () => {
     }
   });
 
-  test('a reader that does not read costs no memory, and has every event in the end', async () => {
+  test('a client that reads late gets every event in the end', async () => {
     const head = await feedHead(orderLog, api.mongo.db);
     const stream = open('/v1/events/stream', { 'last-event-id': String(head) });
+    // The request for the first event opens the stream. Nothing is read until the last order is
+    // recorded.
+    const first = stream.next();
     const counts = [];
     for (let order = 0; order < 20; order += 1) counts.push((await recordOrder()).count);
     const total = counts.reduce((sum, count) => sum + count);
-    await setTimeout(0);
-    const ids: number[] = [];
+    const ids = [(await first).value?.id];
     for await (const { id } of stream) {
       ids.push(id);
       if (ids.length === total) break;
@@ -448,7 +451,7 @@ describe('the live feed', () => {
   });
 });
 
-test('a reader goes on behind events that were lost, in the next generation', async () => {
+test('a reader continues after lost events, in the next generation', async () => {
   const own = await startTestApi();
   const { db } = own.mongo;
   await ensureJournalIndexes(orderLog, db);
@@ -506,7 +509,7 @@ describe('a feed that was restored', () => {
     ownAddress = await own.app.listen({ host: '127.0.0.1', port: 0 });
     const record = async (log: ReturnType<typeof logOf>) => {
       await appendToJournal(orderLog, db, log);
-      await positioned(own, log[0]?.orderId ?? '');
+      await sequenceUntilPositioned(own, log[0]?.orderId ?? '');
     };
     await record(logOf(states.completed, randomUUID()));
     kept = await feedHead(orderLog, db);
@@ -538,7 +541,7 @@ describe('a feed that was restored', () => {
     return { status, place, id: /^id: (.*)$/m.exec(text)?.[1], text };
   }
 
-  test('refuses a checkpoint beyond what its generation has in common with this one', async () => {
+  test('refuses a checkpoint beyond what its generation and the current one have in common', async () => {
     const refused = {
       status: 409,
       headers: { 'content-type': expect.stringContaining('application/problem+json') },
@@ -552,7 +555,7 @@ describe('a feed that was restored', () => {
     });
   });
 
-  test('serves every other checkpoint, and says of which generation it is', async () => {
+  test('serves every other checkpoint, and names its generation', async () => {
     for (const query of [
       `after=${kept}&generation=1`,
       `after=${kept}&generation=${generation}`,
@@ -567,7 +570,7 @@ describe('a feed that was restored', () => {
     expect(await api.get('/v1/events?limit=1')).toMatchObject({ body: { generation: 1, commonUntil: 0 } });
   });
 
-  test('goes on for a named reader from what its generation has in common with this one', async () => {
+  test('continues for a named reader from what its generation and the current one have in common', async () => {
     const json = { 'content-type': 'application/json' };
     expect((await own.send('PUT', '/v1/readers/erp', '{"position":0,"generation":1}', json)).status).toBe(
       200,
@@ -582,7 +585,7 @@ describe('a feed that was restored', () => {
     await readerRows(own.mongo.db).deleteMany();
   });
 
-  test('does the same for streams, whose ids have the generation', async () => {
+  test('treats streams alike, whose ids have the generation', async () => {
     for (const [query, id] of [
       ['', String(given)],
       [`?after=${given}&generation=1`],
@@ -608,7 +611,7 @@ describe('a feed that was restored', () => {
     expect(await stream('', '1@x')).toMatchObject({ status: 400 });
   });
 
-  test('never has events of the next generation under the number of the one before', async () => {
+  test('never has events of the next generation under the number of the previous one', async () => {
     const { db } = own.mongo;
     // The next generation begins after the current one was read, and before its events are.
     const restored = async () => void (await beginGeneration(orderLog, db, { commonUntil }));
@@ -631,8 +634,8 @@ describe('a feed that was restored', () => {
   });
 });
 
-describe('the live log of an order', () => {
-  test('is its log from the first event on, and after a version where one is named', async () => {
+describe('the stream of an order’s log', () => {
+  test('begins with the first event, or after the version that the request names', async () => {
     const { orderId, count } = await recordOrder();
     const path = `/v1/orders/${orderId}/stream`;
     const all = await receive(path, count);
@@ -641,7 +644,7 @@ describe('the live log of an order', () => {
     expect(rest.map(({ event }) => event.version)).toEqual([count - 1, count]);
   });
 
-  test('goes on after an event that it sent, though the view has not come so far', async () => {
+  test('continues after an event that it sent, even if the view lags', async () => {
     const { db } = api.mongo;
     const orderId = randomUUID();
     const log = logOf(states.refunded, orderId);
@@ -653,7 +656,7 @@ describe('the live log of an order', () => {
     expect(received?.id).toBe(log.length);
   });
 
-  test('tells what is recorded later, and nothing of other orders', async () => {
+  test('sends events that are recorded later, and none of other orders', async () => {
     const { db } = api.mongo;
     const orderId = randomUUID();
     const log = logOf(states.refunded, orderId);
@@ -668,7 +671,7 @@ describe('the live log of an order', () => {
     );
   });
 
-  test('comes page after page, however long it is', async () => {
+  test('sends a long log page after page without a pause', async () => {
     const { db } = api.mongo;
     const orderId = randomUUID();
     const [first] = logOf(states.reserving, orderId);
@@ -682,7 +685,7 @@ describe('the live log of an order', () => {
     expect(received.at(-1)?.id).toBe(log.length);
   });
 
-  test('waits for a MongoDB that is away, and goes on', async () => {
+  test('waits while MongoDB is away, and then continues', async () => {
     const mongodb = await breakableMongodb();
     const own = await startTestApi({ MONGODB_URI: mongodb.address });
     try {
@@ -690,7 +693,7 @@ describe('the live log of an order', () => {
       await own.startWorker();
       const ownAddress = await own.app.listen({ host: '127.0.0.1', port: 0 });
       const orderId = await placedOrder(own);
-      await positioned(own, orderId);
+      await sequenceUntilPositioned(own, orderId);
       await mongodb.kill();
       const opened = async (path: string, headers = {}) => {
         const response = await fetch(`${ownAddress}${path}`, { headers });
@@ -725,7 +728,7 @@ describe('the live log of an order', () => {
     }
   });
 
-  test('is refused for an order that is not there, and a version it has not reached', async () => {
+  test('is refused for an unknown order, and after a version that the order has not reached', async () => {
     const { orderId, count } = await recordOrder();
     expect(await api.get(`/v1/orders/${randomUUID()}/stream`)).toMatchObject({ status: 404 });
     expect(
@@ -737,9 +740,9 @@ describe('the live log of an order', () => {
   });
 });
 
-describe('an event that was not written by this version of the code', () => {
+describe('an event of another version of the code', () => {
   /** The event as the feed's page and stream and the order's stream have it. */
-  async function told({ orderId }: { orderId: string }, version: number) {
+  async function asRead({ orderId }: { orderId: string }, version: number) {
     const { position = 0 } =
       (await readStored(orderLog, api.mongo.db, orderId, { from: version, limit: 1 }))[0] ?? {};
     const pages = await Promise.all([
@@ -754,7 +757,7 @@ describe('an event that was not written by this version of the code', () => {
     return [...pages.map(({ body }) => body.data[0]), ...received.map(([first]) => first?.event)];
   }
 
-  test('is told as one of today where an older one wrote it', async () => {
+  test('is upcast if an older version wrote it', async () => {
     const order = await recordOrder();
     const fees = { 'data.shippingFee': 490, 'data.tax': 0, 'data.discount': 0 };
     await journal(orderLog, api.mongo.db).updateOne(
@@ -762,18 +765,18 @@ describe('an event that was not written by this version of the code', () => {
       { $set: { schemaVersion: 1, ...fees }, $unset: { 'data.charges': '' } },
     );
     const today = { schemaVersion: 3, data: { charges: { shippingFee: 490, tax: 0, discount: 0 } } };
-    for (const event of await told(order, 1)) expect(event).toMatchObject(today);
+    for (const event of await asRead(order, 1)) expect(event).toMatchObject(today);
   });
 
   test.each([
-    ['a newer one wrote it', { $set: { schemaVersion: 99 } }],
-    ['it was altered to something that none has written', { $set: { type: 'Nonsense', schemaVersion: 0 } }],
+    ['a newer version wrote it', { $set: { schemaVersion: 99 } }],
+    ['it was altered to an unknown type', { $set: { type: 'Nonsense', schemaVersion: 0 } }],
     ['a part of it was removed', { $unset: { actor: '' as const } }],
-  ])('is told as it stands where %s, and the others as ever', async (_, change) => {
+  ])('is passed on as stored if %s, and the other events as usual', async (_, change) => {
     const order = await recordOrder();
     await journal(orderLog, api.mongo.db).updateOne({ _id: `${order.orderId}:2` }, change);
     const [stored] = await readStored(orderLog, api.mongo.db, order.orderId, { from: 2, limit: 1 });
-    for (const event of await told(order, 2)) expect(event).toEqual(stored);
+    for (const event of await asRead(order, 2)) expect(event).toEqual(stored);
     const { body } = await api.get(`/v1/orders/${order.orderId}/events`);
     expect(body.data).toHaveLength(order.count);
   });
@@ -807,7 +810,7 @@ async function untilPositioned(db: Db, orderId: string): Promise<void> {
 }
 
 /** Waits until the events of an order have positions, and stops the sequencer. */
-async function positioned({ mongo: { db } }: TestApi, orderId: string): Promise<void> {
+async function sequenceUntilPositioned({ mongo: { db } }: TestApi, orderId: string): Promise<void> {
   const done = new AbortController();
   const sequenced = runSequencer({ log: orderLog, db, signal: done.signal, heartbeat: () => undefined });
   await untilPositioned(db, orderId);

@@ -2,7 +2,8 @@ import type { Db } from 'mongodb';
 import { isServerError } from '../../../outages/server-error.js';
 import { type Draft, NewerEvent, type State } from '../../entity.js';
 import { committed, durable, insertMissing, isDuplicateKey } from '../../../mongodb/durability.js';
-import { documentOf, type AnyLog, type EntityLog, stateViews } from '../../journal/entity-log.js';
+import type { AnyLog, EntityLog } from '../../journal/entity-log.js';
+import { documentOf, stateViews } from '../../journal/state-document.js';
 import type { HistoryLog } from '../../history/history.js';
 import { insertIntoJournal } from '../../journal/append-to-journal.js';
 import { journal } from '../../journal/journal.js';
@@ -12,7 +13,7 @@ import type { OutsideRestore } from '../../history/outside-restore.js';
 import { updateStateView } from '../../journal/state-view.js';
 
 /** An entity, read from its history. */
-export interface Kept<S extends State, D extends Draft> {
+export interface FromHistory<S extends State, D extends Draft> {
   readonly history: HistoryLog<S, D>;
   /** the fold of the history */
   readonly state: S;
@@ -31,28 +32,28 @@ const atOnce = 8;
  *   differs from their history
  * @throws errors of MongoDB
  */
-export async function restore<S extends State, D extends Draft>(
+export async function restoreEntities<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
   { db, outside }: { readonly db: Db; readonly outside?: OutsideRestore<S, D> | undefined },
-  kept: readonly Kept<S, D>[],
+  entities: readonly FromHistory<S, D>[],
   heartbeat: () => void,
 ): Promise<readonly string[]> {
   // Restored before the journal. As soon as the journal is complete, the entities' next effects
   // rely on what is outside.
   await outside?.restore(
     db,
-    kept.map(({ history }) => history),
+    entities.map(({ history }) => history),
   );
   heartbeat();
   const known = await journaled(
     log,
     db,
-    kept.map(({ history }) => history.orderId),
+    entities.map(({ history }) => history.orderId),
   );
-  const fresh = kept.filter(({ history }) => history.isComplete && !known.has(history.orderId));
+  const fresh = entities.filter(({ history }) => history.isComplete && !known.has(history.orderId));
   const isWritten = await insertAll(log, db, fresh);
   heartbeat();
-  const others = isWritten ? kept.filter((one) => !fresh.includes(one)) : kept;
+  const others = isWritten ? entities.filter((one) => !fresh.includes(one)) : entities;
   const exceptions: string[] = [];
   for (let from = 0; from < others.length; from += atOnce) {
     const some = others.slice(from, from + atOnce);
@@ -72,7 +73,7 @@ export async function restore<S extends State, D extends Draft>(
 async function insertAll<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
   db: Db,
-  fresh: readonly Kept<S, D>[],
+  fresh: readonly FromHistory<S, D>[],
 ): Promise<boolean> {
   if (fresh.length === 0) return true;
   const areInserted = await insertIntoJournal(
@@ -93,7 +94,7 @@ async function insertAll<S extends State, D extends Draft>(
 async function insertFreshViews<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
   db: Db,
-  fresh: readonly Kept<S, D>[],
+  fresh: readonly FromHistory<S, D>[],
 ): Promise<readonly string[]> {
   const documents = await Promise.all(fresh.map(({ state }) => documentOf(log, db, state)));
   return (await insertMissing(stateViews(log, db), documents)).map(({ _id }) => _id);
@@ -103,7 +104,7 @@ async function insertFreshViews<S extends State, D extends Draft>(
 async function withLaterEvents<S extends State, D extends Draft>(
   log: AnyLog,
   db: Db,
-  fresh: readonly Kept<S, D>[],
+  fresh: readonly FromHistory<S, D>[],
 ): Promise<readonly string[]> {
   const open = new Map(
     fresh.filter(({ history }) => history.isOpen).map(({ state }) => [state.orderId, state.version]),
@@ -125,7 +126,7 @@ async function withLaterEvents<S extends State, D extends Draft>(
 async function restoreOne<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
   db: Db,
-  { history, state }: Kept<S, D>,
+  { history, state }: FromHistory<S, D>,
 ): Promise<boolean> {
   try {
     await restoreLog(log, db, history.events);

@@ -2,22 +2,25 @@ import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import type { Db } from 'mongodb';
 import { isServerError } from '../../outages/server-error.js';
 import type { Draft, State } from '../entity.js';
+import { later } from '../time.js';
 import { batches } from '../../concurrency/async-iterables.js';
 import { committed } from '../../mongodb/durability.js';
-import { type AnyLog, type EntityLog, type StateDocument, stateViews } from '../journal/entity-log.js';
+import type { AnyLog, EntityLog } from '../journal/entity-log.js';
+import { type StateDocument, stateViews } from '../journal/state-document.js';
 import { forks } from '../journal/fork.js';
 import { readHistoryLog } from '../history/history.js';
 import { journal } from '../journal/journal.js';
 import { restoreLog } from '../journal/truncated-log.js';
 import type { OutsideRestore } from '../history/outside-restore.js';
 import type { CheckDatabaseIdentity } from '../history/check-database-identity.js';
-import { updateStateView, unfinishedIds } from '../journal/state-view.js';
+import { updateStateView } from '../journal/state-view.js';
+import { latestChangedIds, unfinishedIds } from '../journal/viewed-ids.js';
 import { clearStopped, forkedReason, markStopped } from '../journal/stops.js';
 import { type ListedEntity, listWorkflows } from '../history/workflow-list.js';
 import { endedUnrecorded } from '../resume/resume-all.js';
 import { type Comparison, compareEntity } from './comparison.js';
 import type { Discrepancy } from './discrepancy.js';
-import { keepReconciliation, latestReconciliations, type Reconciliation } from './reconciliations.js';
+import { keepReconciliation, latestReconciliations, type Reconciliation } from './reconciliation-reports.js';
 
 export interface ReconcileDeps<S extends State, D extends Draft> {
   readonly client: Client;
@@ -26,7 +29,7 @@ export interface ReconcileDeps<S extends State, D extends Draft> {
   readonly taskQueue: string;
   /** absent if that was done just before */
   readonly checkDatabaseIdentity?: CheckDatabaseIdentity;
-  /** see `restore` */
+  /** see `restoreEntities` */
   readonly outside?: OutsideRestore<S, D> | undefined;
   /** how many entities without visible problems are compared event by event; 200 by default */
   readonly rotationLimit?: number;
@@ -44,8 +47,8 @@ const reportedAtMost = 100;
  * Temporal's list lags by a moment, so entities that closed just before the last run are listed
  * again.
  */
-const overlapMs = 10 * 60_000;
-const firstLookBackMs = 24 * 60 * 60_000;
+const OVERLAP_MS = 10 * 60_000;
+const FIRST_LOOK_BACK_MS = 24 * 60 * 60_000;
 
 /**
  * Compares entities that are open, or were closed since the last run, with their journal and views.
@@ -62,20 +65,21 @@ const firstLookBackMs = 24 * 60 * 60_000;
  * An entity that is not finished is reported with a remedy if its workflow is not running or was
  * restored to an older state. Its view is marked until the workflow continues.
  *
- * @param by the workflow run under which the report is stored
+ * @param run of the workflow; the report is stored under it
  * @param heartbeat called with the number of entities that were checked
  */
 export async function reconcile<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
   deps: ReconcileDeps<S, D>,
-  by: Pick<Reconciliation, 'runId' | 'workflowId'>,
+  run: Pick<Reconciliation, 'runId' | 'workflowId'>,
   heartbeat: (done: number) => void,
 ): Promise<Reconciliation> {
   const { client, db, taskQueue, checkDatabaseIdentity, rotationLimit = 200, recentLimit = 200 } = deps;
   const startedAt = new Date().toISOString();
   await checkDatabaseIdentity?.({ client, db, taskQueue });
   const [last] = await latestReconciliations(log, db, 1);
-  const since = last === undefined ? later(startedAt, -firstLookBackMs) : later(last.startedAt, -overlapMs);
+  const since =
+    last === undefined ? later(startedAt, -FIRST_LOOK_BACK_MS) : later(last.startedAt, -OVERLAP_MS);
   const comparing = new Comparing(log, deps, heartbeat);
   const { report } = comparing;
   let rotation: readonly string[] = [];
@@ -84,22 +88,22 @@ export async function reconcile<S extends State, D extends Draft>(
   for await (const { listed } of listWorkflows(log, client, taskQueue, { filter })) {
     report.orders += listed.length;
     for (const { orderId, isOpen } of listed) if (isOpen) running.add(orderId);
-    const suspects = await suspectsOf(log, db, listed);
-    const well = listed.map(({ orderId }) => orderId).filter((orderId) => !suspects.has(orderId));
-    rotation = inRotation([...rotation, ...well], last?.cursor).slice(0, rotationLimit);
-    await comparing.compareAll([...suspects]);
+    const mismatched = await mismatchedOf(log, db, listed);
+    const matching = listed.map(({ orderId }) => orderId).filter((orderId) => !mismatched.has(orderId));
+    rotation = inRotation([...rotation, ...matching], last?.cursor).slice(0, rotationLimit);
+    await comparing.compareAll([...mismatched]);
     heartbeat(report.orders);
   }
   await comparing.compareAll(notIn(running, unfinishedIds(log, db)));
   await comparing.compareAll(endedUnrecorded(log, { client, db, taskQueue }));
-  await comparing.compareAll(await changedSince(log, db, since, recentLimit));
+  await comparing.compareAll(await latestChangedIds(log, db, since, recentLimit));
   const lostSince = await temporalLostSince(log, client, db);
   if (lostSince !== undefined) await comparing.compareAll(unfinishedIds(log, db, lostSince));
   await comparing.compareAll(rotation);
   await markForks(log, db);
   const cursor = rotation.at(-1) ?? last?.cursor;
   const reconciliation = {
-    ...by,
+    ...run,
     startedAt,
     finishedAt: new Date().toISOString(),
     ...report,
@@ -159,27 +163,18 @@ async function* notIn(
   for await (const orderId of orderIds) if (!running.has(orderId)) yield orderId;
 }
 
-/** Entities that are not finished and have changed since a time; the latest ones. */
-async function changedSince(log: AnyLog, db: Db, since: string, limit: number): Promise<readonly string[]> {
-  if (limit === 0) return [];
-  return await stateViews(log, db)
-    .find({ updatedAt: { $gte: since }, finished: false }, { ...committed, projection: { _id: 1 } })
-    .sort({ updatedAt: -1 })
-    .limit(limit)
-    .map(({ _id }) => _id)
-    .toArray();
-}
-
 /**
  * Checks whether Temporal still knows the workflows of earlier reconciliations. If it does not know
  * the latest one, Temporal was restored or replaced.
  *
- * @returns the time since which Temporal may have lost data; undefined if it has lost none
+ * @returns the time since which Temporal may have lost data (ISO-8601 UTC), or '' if it knows none of
+ *   them, so anything may be lost; undefined if it has lost none
  */
 async function temporalLostSince(log: AnyLog, client: Client, db: Db): Promise<string | undefined> {
   const [latest, ...earlier] = await latestReconciliations(log, db, 100);
   if (latest?.workflowId === undefined || (await isKnown(client, latest))) return undefined;
-  for (const report of earlier) if (await isKnown(client, report)) return later(report.startedAt, -overlapMs);
+  for (const report of earlier)
+    if (await isKnown(client, report)) return later(report.startedAt, -OVERLAP_MS);
   return '';
 }
 
@@ -209,7 +204,7 @@ async function markForks(log: AnyLog, db: Db): Promise<void> {
  * Entities whose journal, view and entry in Temporal's list do not match. May include some in
  * progress.
  */
-async function suspectsOf<S extends State, D extends Draft>(
+async function mismatchedOf<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
   db: Db,
   listed: readonly ListedEntity[],
@@ -234,7 +229,7 @@ async function suspectsOf<S extends State, D extends Draft>(
   ]);
   const lastOf = new Map(logs.map(({ _id: orderId, ...last }) => [orderId, last]));
   const viewOf = new Map(views.map(({ _id: orderId, ...view }) => [orderId, view]));
-  const isWell = ({ orderId, isOpen, status }: ListedEntity): boolean => {
+  const matches = ({ orderId, isOpen, status }: ListedEntity): boolean => {
     const [recorded, view] = [lastOf.get(orderId), viewOf.get(orderId)];
     return (
       recorded !== undefined &&
@@ -245,7 +240,7 @@ async function suspectsOf<S extends State, D extends Draft>(
       isOpen !== log.entity.isFinished(view.state)
     );
   };
-  return new Set(listed.filter((one) => !isWell(one)).map(({ orderId }) => orderId));
+  return new Set(listed.filter((one) => !matches(one)).map(({ orderId }) => orderId));
 }
 
 interface Outcome extends Pick<Comparison, 'discrepancies'> {
@@ -313,9 +308,4 @@ async function repair<S extends State, D extends Draft>(
 function inRotation(orderIds: readonly string[], cursor: string | undefined): readonly string[] {
   const isInNextRound = (orderId: string) => cursor !== undefined && orderId >= cursor;
   return orderIds.toSorted((a, b) => Number(isInNextRound(a)) - Number(isInNextRound(b)) || (a < b ? 1 : -1));
-}
-
-/** `iso` plus `milliseconds`. */
-function later(iso: string, milliseconds: number): string {
-  return new Date(Date.parse(iso) + milliseconds).toISOString();
 }

@@ -1,12 +1,13 @@
 import { createHash } from 'node:crypto';
 import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
-import type { Creation, StartOptions } from '../log/journal/entity-log.js';
-import { searchAttributes } from '../log/workflow/search-attribute-names.js';
-import { formatMoney } from '../order/money.js';
-import type { Order } from '../order/order.js';
+import type { Creation, StartOptions } from './log/journal/entity-log.js';
+import { searchAttributes } from './log/workflow/search-attribute-names.js';
+import { customerAttribute } from './order/listing.js';
+import { formatMoney } from './order/money.js';
+import type { Order } from './order/order.js';
 
-const statusAttribute = defineSearchAttributeKey(searchAttributes.status, SearchAttributeType.KEYWORD);
-const customerAttribute = defineSearchAttributeKey(searchAttributes.customer, SearchAttributeType.KEYWORD);
+const statusKey = defineSearchAttributeKey(searchAttributes.status, SearchAttributeType.KEYWORD);
+const customerKey = defineSearchAttributeKey(customerAttribute, SearchAttributeType.KEYWORD);
 
 /**
  * Search attributes, memo and priority of each run of an order's workflow. They contain no personal
@@ -17,8 +18,8 @@ export function startOptionsOf(order: Order, { commandId, hash, actor, onBehalfO
   return {
     priority: { fairnessKey: fairnessKeyOf(actor) },
     typedSearchAttributes: [
-      { key: statusAttribute, value: status },
-      { key: customerAttribute, value: customer.id },
+      { key: statusKey, value: status },
+      { key: customerKey, value: customer.id },
     ],
     memo: { hash, commandId },
     staticSummary: `${customer.id} · ${formatMoney(total, currency)}`,

@@ -6,8 +6,9 @@ import type { RunInput } from '../workflow/inputs.js';
 import type { EntityStep } from '../workflow/steps.js';
 import { isMessage, type Signal } from '../workflow/messages.js';
 
-/** What Temporal keeps of an entity's workflow besides its log. */
-export interface LastRun {
+/** What Temporal keeps of the runs of an entity's workflow, besides its log. */
+export interface KeptRuns {
+  /** of the latest run; so is `isRunning` */
   readonly runId: string;
   readonly isRunning: boolean;
   /** start argument of the oldest kept run */
@@ -19,22 +20,22 @@ export interface LastRun {
 }
 
 /** @returns undefined if Temporal knows no workflow of the entity */
-export async function readLastRun(
+export async function readKeptRuns(
   log: AnyLog,
   client: Client,
   orderId: string,
-): Promise<LastRun | undefined> {
+): Promise<KeptRuns | undefined> {
   const id = workflowIdOf(log, orderId);
   const latest = await latestRun(client, id);
   if (latest === undefined) return undefined;
   const recorded = new Set<number>();
   const messages: Signal[] = [];
-  let start: LastRun['start'] | undefined;
+  let start: KeptRuns['start'] | undefined;
   for await (const run of runsOf(client, { workflowId: id, runId: latest.runId })) {
     const argument = await startArgument(client, run);
     if (argument === undefined) break;
     // The workflow is only ever started with one of these.
-    start = argument as LastRun['start'];
+    start = argument as KeptRuns['start'];
     messages.unshift(
       ...('resume' in start ? start.resume.messages : []),
       ...(await messagesIn(client, run.events)),
@@ -48,7 +49,7 @@ export async function readLastRun(
 export async function latestRun(
   client: Client,
   id: string,
-): Promise<Pick<LastRun, 'runId' | 'isRunning'> | undefined> {
+): Promise<Pick<KeptRuns, 'runId' | 'isRunning'> | undefined> {
   try {
     const { runId, status } = await client.workflow.getHandle(id).describe();
     return { runId, isRunning: status.name === 'RUNNING' };

@@ -49,7 +49,7 @@ export async function rebuild<S extends State, D extends Draft>(
     await dropUnusedBuilds(db, view.name);
     return true;
   }
-  assertSameVersion(view, state.rebuilding);
+  assertVersion(view, state.rebuilding);
   await dropUnusedBuilds(db, view.name);
   const feeder = new BuildFeeder(log, db, view, 'rebuilding', state.rebuilding);
   const began = { at: Date.now(), position: feeder.held.position };
@@ -104,7 +104,7 @@ function fenced({ name }: AnyView): Fenced {
   return new Fenced(`Another rebuilds the view ${name}.`);
 }
 
-function assertSameVersion({ name, version }: AnyView, rebuilding: Rebuild): void {
+function assertVersion({ name, version }: AnyView, rebuilding: Rebuild): void {
   if (rebuilding.version !== version)
     throw new Fenced(`The view ${name} is rebuilt as version ${rebuilding.version}; here is ${version}.`);
 }

@@ -1,0 +1,32 @@
+import { type JournalDocument, eventOf } from '../journal/journal.js';
+import type { PositionedEvent } from './feed.js';
+import type { Position } from './journal-changes.js';
+
+export interface GivenPosition extends Position {
+  /** the recorded event, if known, so that readers need not load it */
+  readonly event?: JournalDocument | undefined;
+}
+
+const rememberedEvents = 500;
+
+/** The last events that this process gave positions in a generation, without gaps. */
+export class RecentEvents {
+  private events: PositionedEvent[] = [];
+
+  add({ position, event }: GivenPosition): void {
+    if (event === undefined || position !== (this.events.at(-1)?.position ?? 0) + 1) this.clear();
+    if (event === undefined) return;
+    this.events.push({ ...eventOf(event), position });
+    if (this.events.length > 2 * rememberedEvents) this.events = this.events.slice(-rememberedEvents);
+  }
+
+  /** The events after a position; undefined if they are not among the last ones. */
+  after(position: number, limit: number): readonly PositionedEvent[] | undefined {
+    const from = position + 1 - (this.events[0]?.position ?? Infinity);
+    return from < 0 || from >= this.events.length ? undefined : this.events.slice(from, from + limit);
+  }
+
+  clear(): void {
+    this.events = [];
+  }
+}

@@ -1,0 +1,69 @@
+import type { Db, IndexDescription } from 'mongodb';
+import type { State } from '../entity.js';
+
+/** The view that recording keeps: one document for each entity, with its state. */
+export interface StateView<S extends State> {
+  /** the collection; persisted */
+  readonly collection: string;
+  /**
+   * Raise it with every change of `toDocument`, the state or `evolve`: the view is then rebuilt
+   * beside the old one.
+   */
+  readonly version: number;
+  readonly indexes: readonly IndexDescription[];
+  readonly toDocument: (state: S) => StateDocument<S>;
+  /**
+   * members that are not computed from the state alone, such as hashes made with a key; absent if
+   * there are none
+   */
+  readonly extra?: ExtraMembers<S>;
+}
+
+/** Members of a document beside those of `toDocument`. `verify` does not compare them. */
+export interface ExtraMembers<S> {
+  readonly members: readonly string[];
+  /** Reads the database, so it may fail in an outage. The document is then written by a retry. */
+  readonly compute: (db: Db, state: S) => Promise<object>;
+}
+
+/** The document of a state, with its extra members. */
+export async function documentOf<S extends State>(
+  { view }: { readonly view: StateView<S> },
+  db: Db,
+  state: S,
+): Promise<StateDocument<S>> {
+  return { ...view.toDocument(state), ...(await view.extra?.compute(db, state)) };
+}
+
+/** The members that every document of a state view has. A view may add others. */
+export interface StateDocument<S extends State> extends Pick<S, 'version' | 'status' | 'updatedAt'> {
+  /** the entity's id */
+  readonly _id: string;
+  /** its workflow has nothing more to do; if false, a workflow must be running */
+  readonly finished: boolean;
+  /** the state into which the next event is folded */
+  readonly state: S;
+  /** the highest recorded version after a gap; absent if there is no gap */
+  readonly ahead?: number;
+  /** why the entity does not continue by itself; the next event that is folded removes it */
+  readonly stopped?: Stopped;
+  /**
+   * the recorder or rebuild that wrote the document last. If it is the caller itself, its cached
+   * state is current.
+   */
+  readonly recorder?: string;
+}
+
+/** Why an entity does not continue by itself. */
+export interface Stopped {
+  /** `<entity>_forked` if its journal and its history differ */
+  readonly code: 'workflow_ended' | 'workflow_rewound' | `${string}_forked`;
+  /** ISO-8601 UTC, when that was found */
+  readonly since: string;
+  readonly detail: string;
+  readonly remedy: string;
+}
+
+export function stateViews({ view }: { readonly view: Pick<StateView<never>, 'collection'> }, db: Db) {
+  return db.collection<StateDocument<State>>(view.collection);
+}

@@ -1,0 +1,71 @@
+import type { Db } from 'mongodb';
+import { committed } from '../../mongodb/durability.js';
+import type { AnyLog } from './entity-log.js';
+import { stateViews } from './state-document.js';
+
+/* Ids of entities, by their views. */
+
+/** The ids of all entities that have a view, ascending. */
+export function viewedIds(log: AnyLog, db: Db): AsyncIterable<string> {
+  return stateViews(log, db)
+    .find({}, { ...committed, projection: { _id: 1 } })
+    .sort({ _id: 1 })
+    .map(({ _id }) => _id);
+}
+
+const idsInPage = 500;
+
+/**
+ * The ids of entities that must have a running workflow, by their views, ascending. Read page by
+ * page, so that the caller may take its time with each.
+ *
+ * @param changedSince ISO-8601 UTC: leaves out those whose last event is older; all by default
+ */
+export async function* unfinishedIds(log: AnyLog, db: Db, changedSince = ''): AsyncGenerator<string, void> {
+  let page: readonly string[];
+  let after = '';
+  do {
+    page = await stateViews(log, db)
+      .find(
+        { finished: false, _id: { $gt: after }, updatedAt: { $gte: changedSince } },
+        { ...committed, projection: { _id: 1 } },
+      )
+      .sort({ _id: 1 })
+      .limit(idsInPage)
+      .map(({ _id }) => _id)
+      .toArray();
+    yield* page;
+    after = page.at(-1) ?? '';
+  } while (page.length === idsInPage);
+}
+
+/**
+ * The ids of entities that are not finished and have changed since a time (ISO-8601 UTC), the latest
+ * first, at most `limit`.
+ */
+export async function latestChangedIds(
+  log: AnyLog,
+  db: Db,
+  since: string,
+  limit: number,
+): Promise<readonly string[]> {
+  if (limit === 0) return [];
+  return await stateViews(log, db)
+    .find({ updatedAt: { $gte: since }, finished: false }, { ...committed, projection: { _id: 1 } })
+    .sort({ updatedAt: -1 })
+    .limit(limit)
+    .map(({ _id }) => _id)
+    .toArray();
+}
+
+/** Which of these entities have no view. */
+export async function notViewed(
+  log: AnyLog,
+  db: Db,
+  orderIds: readonly string[],
+): Promise<readonly string[]> {
+  const viewed = new Set(
+    await stateViews(log, db).distinct('_id', { _id: { $in: [...orderIds] } }, committed),
+  );
+  return orderIds.filter((orderId) => !viewed.has(orderId));
+}

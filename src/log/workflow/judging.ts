@@ -1,0 +1,54 @@
+import { ApplicationFailure } from '@temporalio/workflow';
+import type { Decision, Draft, Effect, Entity, FactJudgement, Facts, Refused, State } from '../entity.js';
+import type { Message } from './messages.js';
+
+/** Runs `decide`; data of the wrong shape is refused. */
+export function judge<S extends State, D extends Draft, F extends Effect>(
+  { decide }: Entity<S, D, F>,
+  state: S,
+  type: string,
+  { data }: Message,
+  now: string,
+): Decision<D> {
+  return safely(type, () => decide(state, type, data, now));
+}
+
+/** Runs `facts.judge`; data of the wrong shape is refused. */
+export function judgeFact<S, D>(
+  facts: Facts<S, D>,
+  state: S,
+  type: string,
+  { data }: Message,
+  now: string,
+): FactJudgement<D> | Refused {
+  return safely(type, () => facts.judge(state, type, data, now));
+}
+
+/**
+ * The API checks the shape of data. If a message comes another way, an error in `decide` is a
+ * refusal.
+ */
+function safely<T>(type: string, decide: () => T): T | Refused {
+  try {
+    return decide();
+  } catch (error) {
+    const message = `${type} has data of the wrong shape: ${String(error)}`;
+    return { refusal: { kind: 'invalid', code: 'malformed', message } };
+  }
+}
+
+/**
+ * The first decision of an entity.
+ *
+ * @throws ApplicationFailure if the start argument is refused: the workflow fails. The API never
+ *   promised this entity.
+ */
+export function judgeNew<S extends State, D extends Draft, F extends Effect>(
+  { decide, creation }: Entity<S, D, F>,
+  { data }: Message,
+  now: string,
+): readonly D[] {
+  const decision = decide(undefined, creation, data, now);
+  if ('events' in decision) return decision.events;
+  throw ApplicationFailure.nonRetryable(decision.refusal.message, decision.refusal.code);
+}
