@@ -8,7 +8,7 @@ import { ensureDeliveryIndexes } from '../src/delivery/webhooks/rows.js';
 import { setUpSandboxLabels } from '../src/effects/carriers/sandbox-carriers.js';
 import { checkDatabaseIdentity } from '../src/effects/database/database-identity.js';
 import { ensureStockIndexes } from '../src/effects/inventory/stock.js';
-import { setUpSandbox } from '../src/effects/payments/sandbox-ledger.js';
+import { setUpSandbox } from '../src/effects/payments/sandbox-set-up.js';
 import type { Providers } from '../src/effects/provider-modules.js';
 import { ensureForgettingIndexes } from '../src/forgetting/forgettings.js';
 import { destroyBeforeUse, ensureTombstoneIndex } from '../src/forgetting/tombstones.js';

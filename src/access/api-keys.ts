@@ -18,12 +18,14 @@ export interface KeyDocument {
   readonly lastUsedAt?: Date;
 }
 
+export const keyStatuses = ['active', 'expired', 'revoked'] as const;
+
 /** A key without its hash, for display. Times are ISO-8601 UTC. */
 export interface KeySummary {
   readonly keyId: string;
   readonly client: string;
   readonly scopes: readonly Scope[];
-  readonly status: 'active' | 'expired' | 'revoked';
+  readonly status: (typeof keyStatuses)[number];
   readonly createdAt: string;
   readonly expiresAt?: string;
   readonly revokedAt?: string;

@@ -4,7 +4,6 @@ import type { Principal } from './principal.js';
 import { AccessUnavailable, NotAuthenticated } from './refusals.js';
 import { type Scope, scopesIn } from './scopes.js';
 
-/** Which tokens are accepted. */
 export interface TokenSettings {
   /** URL of the OpenID issuer: `iss` of its tokens */
   readonly issuer: string;
@@ -182,10 +181,7 @@ async function fetchKeys(issuer: string): Promise<JSONWebKeySet> {
 }
 
 async function fetchJson(address: string): Promise<Readonly<Record<string, unknown>>> {
-  const response = await fetch(address, {
-    redirect: 'error',
-    signal: AbortSignal.timeout(ANSWER_WITHIN_MS),
-  });
+  const response = await fetch(address, { redirect: 'error', signal: AbortSignal.timeout(ANSWER_WITHIN_MS) });
   if (!response.ok) throw new Error(`${address} answers ${response.status}`);
   const found: unknown = await response.json();
   if (typeof found !== 'object' || found === null) throw new Error(`${address} is no JSON object`);

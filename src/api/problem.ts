@@ -1,7 +1,6 @@
 import { STATUS_CODES } from 'node:http';
 import { Type } from 'typebox';
 
-/** One error in a request. */
 export interface RequestError {
   /** JSON pointer into the part of the request that `in` names */
   readonly pointer: string;
@@ -111,7 +110,6 @@ export function pathOf(url: string): string {
   return url.split('?', 1)[0] ?? url;
 }
 
-/** The JSON body of a problem. */
 export function problemBody(
   { status, code, message, members }: HttpProblem,
   correlationId: string,
@@ -131,7 +129,7 @@ export function problemBody(
 }
 
 /** The headers and the body of a problem, for an answer that Fastify does not send. */
-export function rawProblem(found: HttpProblem, correlationId: string, instance?: string) {
+export function encodedProblem(found: HttpProblem, correlationId: string, instance?: string) {
   const body = JSON.stringify(problemBody(found, correlationId, instance));
   const headers = {
     'content-type': 'application/problem+json',

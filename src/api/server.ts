@@ -33,7 +33,6 @@ const CLOSE_WITHIN_MS = 1_500;
  */
 const PATH_PART_LIMIT = 2_000;
 
-/** Limits of an HTTP application. */
 export interface HttpLimits {
   readonly admission?: Admission;
   /** absent with AUTH=off */

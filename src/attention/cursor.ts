@@ -14,7 +14,7 @@ export interface SourceRow {
   readonly row: AttentionRow;
 }
 
-/** The first `limit` of them, in the sequence of the list. */
+/** The first `limit` of these rows, in the sequence of the list. */
 export function oldest(found: readonly SourceRow[], limit: number): readonly SourceRow[] {
   return found.toSorted((one, other) => (sortKeyOf(one) < sortKeyOf(other) ? -1 : 1)).slice(0, limit);
 }
@@ -33,10 +33,10 @@ export function pageFilter<D extends { readonly _id: string }>(
   after: AttentionCursor | undefined,
   further: object = {},
 ): Filter<D> {
-  const place =
+  const beyond =
     after === undefined
       ? {}
       : { $or: [{ [field]: { $gt: after.since } }, { [field]: after.since, _id: { $gt: after.id } }] };
   const range = { [field]: { $gte: after?.since ?? '', $lte: before } };
-  return { ...further, ...range, ...place } as Filter<D>;
+  return { ...further, ...range, ...beyond } as Filter<D>;
 }

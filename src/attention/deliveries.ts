@@ -1,5 +1,5 @@
 import { endpointViews, enabledEndpoints } from '../delivery/webhooks/endpoints.js';
-import { waitingCommands } from '../delivery/kafka/command-rows.js';
+import { waitingCommands } from '../delivery/kafka/commands-status.js';
 import { kafkaRows } from '../delivery/kafka/publishing-progress.js';
 import { subscriptionRows, waitingRows } from '../delivery/webhooks/rows.js';
 import { byRequest } from '../endpoint/endpoint.js';

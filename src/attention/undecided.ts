@@ -90,8 +90,8 @@ async function longestWaiting(client: Client, taskQueue: string, before: string)
 }
 
 /**
- * An age, in ms, that `most` workflows have reached at most, and at least one if there are any. If
- * the oldest began within the same second, more than `most` may have reached it.
+ * An age in ms: at least one workflow is that old, if there are any, and at most `most` are. There
+ * may be more if the oldest began within the same second.
  *
  * The step grows until no workflow is that old. Then it is halved down to a second, and is added
  * whenever some workflow is still as old.

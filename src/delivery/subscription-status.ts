@@ -18,7 +18,7 @@ export interface SubscriptionStatus {
   readonly kind: 'webhook' | 'kafka' | 'reader';
   /** the URL, the topic, or the client that reads */
   readonly to: string;
-  readonly status: 'enabled' | 'disabled' | 'deleted';
+  readonly status: Endpoint['status'];
   readonly generation: number;
   /** every event up to it was delivered or is waiting */
   readonly position: number;

@@ -44,7 +44,7 @@ export class CallQueue {
 
   private leave(): void {
     const next = this.waiting.shift();
-    // The next call takes over the place, so `running` does not change.
+    // The next call takes over the slot, so `running` does not change.
     if (next === undefined) this.running -= 1;
     else next();
   }

@@ -7,10 +7,9 @@ const PAUSE_MS = 5_000;
 const MOST_FAILED = 1_000;
 
 /**
- * Delays calls and never decides an outcome. After five effects in a row
- * have failed, for five seconds only one call is made at a time, and none for an effect that has
- * failed. So a provider that is down is not flooded, and an order whose own calls fail does not
- * delay other orders.
+ * Delays calls and never decides an outcome. After five effects in a row have failed, only one call
+ * is made at a time for five seconds, and none for an effect that has failed. So a provider that is
+ * down is not flooded, and an order whose own calls fail does not delay other orders.
  */
 export class CircuitBreaker {
   /** keys of the effects that have failed since the last success */

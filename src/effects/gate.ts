@@ -5,9 +5,9 @@ import type { Limits } from './port.js';
 import { RateLimiter } from './rate-limiter.js';
 
 /** Lets calls to one provider through. */
-export interface Gate {
+export interface ProviderGate {
   /**
-   * Makes a call when a place is free, and waits for its answer until the timeout.
+   * Makes a call when a slot is free, and waits for its answer until the timeout.
    *
    * @param key the effect's key
    * @throws ProviderBusy if the call was not made
@@ -24,7 +24,7 @@ export interface Gate {
  *
  * @param name the provider's name, for messages
  */
-export function createGate(name: string, { concurrency, perSecond, timeoutMs }: Limits): Gate {
+export function createGate(name: string, { concurrency, perSecond, timeoutMs }: Limits): ProviderGate {
   const queue = new CallQueue(name, concurrency);
   const rate = new RateLimiter(name, perSecond);
   const breaker = new CircuitBreaker(name);

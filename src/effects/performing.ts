@@ -24,42 +24,30 @@ export class OutcomeUnknown extends Error {
 }
 
 export function paymentEffects(provider: Provider<PaymentProvider>): EffectFunctions<PaymentType> {
-  const { port } = provider;
-  const call = createCall(provider);
-  return {
-    authorize: (effect, mayBeRepeated) =>
-      call('authorize', effect.key, (options) => port.authorize(effect, options), mayBeRepeated),
-    capture: (effect, mayBeRepeated) =>
-      call('capture', effect.key, (options) => port.capture(effect, options), mayBeRepeated),
-    void: (effect, mayBeRepeated) =>
-      call('void', effect.key, (options) => port.void(effect, options), mayBeRepeated),
-    refund: (effect, mayBeRepeated) =>
-      call('refund', effect.key, (options) => port.refund(effect, options), mayBeRepeated),
-  };
+  const of = functionsOf<PaymentType>(provider);
+  return { authorize: of('authorize'), capture: of('capture'), void: of('void'), refund: of('refund') };
 }
 
 export function inventoryEffects(provider: Provider<InventoryProvider>): EffectFunctions<StockEffect> {
-  const { port } = provider;
-  const call = createCall(provider);
-  return {
-    reserve: (effect, mayBeRepeated) =>
-      call('reserve', effect.key, (options) => port.reserve(effect, options), mayBeRepeated),
-    release: (effect, mayBeRepeated) =>
-      call('release', effect.key, (options) => port.release(effect, options), mayBeRepeated),
-    deduct: (effect, mayBeRepeated) =>
-      call('deduct', effect.key, (options) => port.deduct(effect, options), mayBeRepeated),
-    restock: (effect, mayBeRepeated) =>
-      call('restock', effect.key, (options) => port.restock(effect, options), mayBeRepeated),
-  };
+  const of = functionsOf<StockEffect>(provider);
+  return { reserve: of('reserve'), release: of('release'), deduct: of('deduct'), restock: of('restock') };
 }
 
 export function carrierEffects(provider: Provider<LabelProvider>): EffectFunctions<'book'> {
-  const { port } = provider;
+  return { book: functionsOf<'book'>(provider)('book') };
+}
+
+/** The functions of a port that perform effects. */
+type Performing<T extends EffectType> = {
+  readonly [K in T]: (effect: EffectOf<K>, options: CallOptions) => Promise<unknown>;
+};
+
+function functionsOf<T extends EffectType>(provider: Provider<Performing<T> & AnyPort>) {
+  const port: Performing<T> = provider.port;
   const call = createCall(provider);
-  return {
-    book: (effect, mayBeRepeated) =>
-      call('book', effect.key, (options) => port.book(effect, options), mayBeRepeated),
-  };
+  return <K extends T>(type: K): EffectFunctions<T>[K] =>
+    (effect, mayBeRepeated) =>
+      call(type, effect.key, (options) => port[type](effect, options), mayBeRepeated);
 }
 
 /** Maximum length of an error's text, because Temporal stores it with the failed activity. */

@@ -3,9 +3,11 @@ import { refuse, withoutEffects } from '../log/entity.js';
 import type { FeedPlace } from '../log/feed/place.js';
 import { defaults, type EndpointSettings, settingNames } from './settings.js';
 
+export const endpointStatuses = ['enabled', 'disabled', 'deleted'] as const;
+
 /** A webhook endpoint: the URL to which a subscriber's events are delivered. */
 export interface Endpoint extends EndpointSettings, State {
-  readonly status: 'enabled' | 'disabled' | 'deleted';
+  readonly status: (typeof endpointStatuses)[number];
   /** deliveries begin after it; absent for the beginning of the feed */
   readonly after?: FeedPlace;
   /** why it was disabled; absent if it never was, or was enabled since. It stays if it is deleted. */

@@ -1,3 +1,6 @@
+/** What an endpoint gets of an event: ids alone, the event, or the event with the order after it. */
+export const payloads = ['thin', 'event', 'order'] as const;
+
 /** What is delivered to an endpoint, and how. */
 export interface EndpointSettings {
   /** absolute, https unless private addresses are allowed */
@@ -8,8 +11,7 @@ export interface EndpointSettings {
   readonly customers: readonly string[];
   /** only orders that have at least one of these tags; empty for all */
   readonly tags: readonly string[];
-  /** ids alone, the event, or the event with the order after it */
-  readonly payload: 'thin' | 'event' | 'order';
+  readonly payload: (typeof payloads)[number];
   readonly description?: string;
   /** deliveries a second, at most; absent: no limit */
   readonly perSecond?: number;

@@ -11,7 +11,6 @@ import { orderLog } from '../order-log.js';
 import { ordersOf, type Stores } from './customer-orders.js';
 import { forgettings } from './forgettings.js';
 
-/** What an export is read from. */
 export interface ExportDeps {
   readonly stores: Stores;
   readonly attention: AttentionDeps;

@@ -7,7 +7,8 @@ import type { Forgetting, OpenOrders } from './messages.js';
  * Status of a forgetting. `refused`: an order was open, and the request did not allow waiting for
  * it.
  */
-export type ForgettingStatus = 'forgetting' | 'waiting' | 'refused' | 'forgotten';
+export const forgettingStatuses = ['forgetting', 'waiting', 'refused', 'forgotten'] as const;
+export type ForgettingStatus = (typeof forgettingStatuses)[number];
 
 /** A forgetting, and its certificate once it is done. */
 export interface ForgettingRow extends Omit<Forgetting, 'id' | 'keyInUseMs'> {
@@ -53,7 +54,6 @@ export async function noteStatus(
   }
 }
 
-/** The last forgetting of a customer. */
 export async function latestForgetting(db: Db, customerId: string): Promise<ForgettingRow | undefined> {
   const found = await forgettings(db)
     .find({ customerId }, committed)

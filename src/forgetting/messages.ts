@@ -1,4 +1,3 @@
-/** Name of the workflow type that forgets a person. */
 export const forgetWorkflow = 'forgetPerson';
 
 /** One id for each customer: the same person is never forgotten twice at a time. */
@@ -71,6 +70,6 @@ export interface ForgettingActivities {
   destroyKeys(asked: ForgettingWithKeys): Promise<void>;
   /** Appends `PersonForgotten` to each of the person's orders that has something under the keys. */
   forgetInOrders(asked: ForgettingWithKeys): Promise<void>;
-  /** Checks every place that held the values, and signs the certificate. */
+  /** See `clearAndCheckPlaces`; then signs the certificate. */
   certify(asked: ForgettingWithKeys): Promise<void>;
 }

@@ -41,14 +41,6 @@ interface CursorReply<C> {
 
 const BATCH_SIZE = 500;
 
-/**
- * A cursor's id as `getMore` takes it. The driver turns an id below 2^53, about one in a thousand,
- * into a number, and would send it as a double. The server refuses a double.
- */
-export function asLong(id: Long | number): Long {
-  return typeof id === 'number' ? Long.fromNumber(id) : id;
-}
-
 /** The stream was invalidated: the collection or the database was dropped, or renamed. */
 export class ChangeStreamEnded extends Error {
   override readonly name = 'ChangeStreamEnded';
@@ -117,4 +109,12 @@ export async function openChangeStream<C>(
     await endSession();
     throw error;
   }
+}
+
+/**
+ * A cursor's id as `getMore` takes it. The driver turns an id below 2^53, about one in a thousand,
+ * into a number, and would send it as a double. The server refuses a double.
+ */
+export function asLong(id: Long | number): Long {
+  return typeof id === 'number' ? Long.fromNumber(id) : id;
 }

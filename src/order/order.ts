@@ -176,9 +176,11 @@ export interface RefundPart {
   readonly amount: number;
 }
 
+export const shipmentStatuses = ['created', 'dispatched', 'delivered', 'cancelled'] as const;
+
 export interface Shipment {
   readonly shipmentId: string;
-  readonly status: 'created' | 'dispatched' | 'delivered' | 'cancelled';
+  readonly status: (typeof shipmentStatuses)[number];
   readonly lines: readonly LineQuantity[];
   /** absent if none was requested */
   readonly label?: Label;
@@ -199,10 +201,12 @@ export type Label =
   | ({ readonly status: 'booked'; readonly labelUrl?: string } & Parcel)
   | { readonly status: 'refused'; readonly carrier?: string; readonly code: string };
 
+export const chargeStatuses = ['due', 'captured', 'declined', 'written_off'] as const;
+
 export interface ShipmentCharge {
   readonly amount: number;
   readonly captured: number;
-  readonly status: 'due' | 'captured' | 'declined' | 'written_off';
+  readonly status: (typeof chargeStatuses)[number];
   /** its split over the shipment's lines; absent under rules 1 */
   readonly lines?: readonly ChargedLine[];
 }
@@ -219,9 +223,11 @@ export interface ChargedLine extends LineQuantity {
   readonly returned: number;
 }
 
+export const returnStatuses = ['requested', 'received'] as const;
+
 export interface Return {
   readonly returnId: string;
-  readonly status: 'requested' | 'received';
+  readonly status: (typeof returnStatuses)[number];
   readonly lines: readonly LineQuantity[];
   readonly reason: string;
   readonly restocked: boolean;

@@ -5,7 +5,8 @@ import { buildsOf } from '../log/views/feeding/view-builds.js';
 import { requestRebuild } from '../log/views/rebuilding/request-rebuild.js';
 import { storeRebuilds, storesOf } from '../log/views/rebuilding/store-rebuild.js';
 import { logs } from '../logs.js';
-import type { Deployment, EndedRebuild, Stranded } from './own-workflows.js';
+import type { EndedRebuild, Stranded } from './own-workflows.js';
+import type { Deployment } from './schedule-state.js';
 
 /**
  * Restarts a rebuild whose workflow was ended from outside before it was done.

@@ -1,13 +1,6 @@
-import type { Client } from '@temporalio/client';
 import proto from '@temporalio/proto';
-import { feedTaskQueue, rebuildWorkflow, reconcileScheduleId } from '../log/workflow/upkeep-messages.js';
-
-/** A client for one deployment. */
-export interface Deployment {
-  readonly client: Client;
-  /** the task queue of the orders */
-  readonly taskQueue: string;
-}
+import { feedTaskQueue, rebuildWorkflow } from '../log/workflow/upkeep-messages.js';
+import { type Deployment, type ScheduleState, scheduleState } from './schedule-state.js';
 
 /** A rebuild that was ended from outside. */
 export interface EndedRebuild {
@@ -35,11 +28,6 @@ export interface OwnWorkflows {
   readonly schedule: ScheduleState;
 }
 
-/**
- * State of the reconciliation's schedule; `pausedFor` is the note that was left when it was paused.
- */
-export type ScheduleState = 'running' | 'gone' | { readonly pausedFor: string };
-
 const { WORKFLOW_EXECUTION_STATUS_RUNNING: RUNNING } = proto.temporal.api.enums.v1.WorkflowExecutionStatus;
 const MOST_LISTED = 200;
 /** The types of rebuilds: of this version, and of an earlier one. */
@@ -47,8 +35,9 @@ const rebuilds = `'${rebuildWorkflow}', 'rebuild'`;
 const endedFromOutside = `'Terminated', 'Canceled', 'TimedOut'`;
 
 /**
- * Lists rebuilds that were ended from outside, stranded workflows, and the state of the schedule. It takes two requests to Temporal, and lists at most 200 workflows: once
- * stranded ones were ended, the next call lists others.
+ * Lists rebuilds that were ended from outside, stranded workflows, and the state of the schedule. It
+ * takes two requests to Temporal, and lists at most 200 workflows: once stranded ones were ended,
+ * the next call lists others.
  *
  * @param since ISO-8601 UTC; rebuilds that ended earlier are left out
  */
@@ -80,15 +69,4 @@ export async function listOwnWorkflows(deployment: Deployment, since: string): P
     ),
     schedule,
   };
-}
-
-export async function scheduleState({ client, taskQueue }: Deployment): Promise<ScheduleState> {
-  const { schedules } = await client.workflowService.listSchedules({
-    namespace: client.options.namespace,
-    query: `ScheduleId = ${JSON.stringify(reconcileScheduleId(taskQueue))}`,
-    maximumPageSize: 1,
-  });
-  const [found] = schedules;
-  if (found === undefined) return 'gone';
-  return found.info?.paused === true ? { pausedFor: found.info.notes ?? '' } : 'running';
 }

@@ -3,17 +3,12 @@ import type { AttentionRow } from '../api/queries/schemas.js';
 import type { OrderEvent } from '../order/events.js';
 import type { OrderView } from '../order/view.js';
 
-export type {
-  Movement,
-  Next,
-  ParkedEvent,
-  Progress,
-  Projections,
-  Proof,
-  Readiness,
-  Session,
-  ViewStatus,
-} from '../api/schemas/answers.js';
+export type { Movement } from '../api/schemas/movement.js';
+export type { Next } from '../api/schemas/next.js';
+export type { ParkedEvent, Progress, Projections, ViewStatus } from '../api/schemas/projections.js';
+export type { Proof } from '../api/schemas/proof.js';
+export type { Readiness } from '../api/schemas/readiness.js';
+export type { Session } from '../api/schemas/session.js';
 export type { Stock } from '../api/schemas/values.js';
 export type { AttentionRow };
 

@@ -5,7 +5,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { stockOutside } from '../../src/effects/inventory/stock-restore.js';
-import { setUpSandbox } from '../../src/effects/payments/sandbox-ledger.js';
+import { setUpSandbox } from '../../src/effects/payments/sandbox-set-up.js';
 import { type Steps, orderLog } from '../../src/order-log.js';
 import type { Effect, Outcome } from '../../src/order/effects.js';
 import { createActivities } from '../../workers/roles/activities.js';

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { BSON, type Db } from 'mongodb';
-import { sandboxDatabase } from '../../src/effects/payments/sandbox-ledger.js';
+import { sandboxDatabase } from '../../src/effects/sandbox-database.js';
 import { verifyOrders } from '../../src/effects/proof/verify-orders.js';
 import { readFeed } from '../../src/log/feed/feed.js';
 import { isStateViewOutdated } from '../../src/log/views/rebuilding/rebuild-state-view.js';

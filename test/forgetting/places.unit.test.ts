@@ -34,7 +34,7 @@ const collections: Readonly<Record<string, string>> = {
   "'stock_state'": 'no person: counts of goods',
   "'stock_movements'": 'no person: goods, and keys of effects',
   // The database of the sandbox provider, which stands for the payment provider.
-  collectionName: 'no place: what the payment provider was given is not reached',
+  LEDGER: 'no place: what the payment provider was given is not reached',
   "'sandbox_labels'": 'no person: answers of the sandbox of carriers, and hashes of requests',
   "'tracked_parcels'": 'no person: orders, shipments, carriers and tracking numbers',
   "'forgettings'": 'no person: the forgetting itself, with its certificate',

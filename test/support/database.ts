@@ -1,5 +1,5 @@
 import type { Db } from 'mongodb';
-import { sandboxDatabase } from '../../src/effects/payments/sandbox-ledger.js';
+import { sandboxDatabase } from '../../src/effects/sandbox-database.js';
 import type { OrderEvent } from '../../src/order/events.js';
 import { readConfig } from '../../src/server/config.js';
 import { connectMongo, type Mongo } from '../../src/server/connections.js';

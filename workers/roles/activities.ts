@@ -1,11 +1,11 @@
 import { asyncLocalStorage } from '@temporalio/activity';
 import type { Db } from 'mongodb';
 import { keysOfDatabase } from '../../src/access/persons/key-store-of.js';
-import { openingReceivers } from '../../src/effects/carriers/open-receivers.js';
+import { withPlainReceivers } from '../../src/effects/carriers/open-receivers.js';
 import type { CarrierProvider } from '../../src/effects/carriers/port.js';
 import { sandboxCarriers } from '../../src/effects/carriers/sandbox-carriers.js';
 import { stockInventory } from '../../src/effects/inventory/inventory.js';
-import { openingMethods } from '../../src/effects/payments/open-methods.js';
+import { withPlainMethods } from '../../src/effects/payments/open-methods.js';
 import { sandboxPayments } from '../../src/effects/payments/sandbox-payments.js';
 import {
   carrierEffects,
@@ -76,9 +76,9 @@ export function createActivities({
     limits: sandboxLimits,
   };
   const keys = keysOfDatabase(db);
-  const payments = paymentEffects({ name, port: openingMethods(keys, port), limits });
+  const payments = paymentEffects({ name, port: withPlainMethods(keys, port), limits });
   const provider = carriersOf(db, providers);
-  const carriers = carrierEffects({ ...provider, port: openingReceivers(keys, provider.port) });
+  const carriers = carrierEffects({ ...provider, port: withPlainReceivers(keys, provider.port) });
   // The built-in inventory shares the database that steps record in, so it needs no separate limit.
   const inventory = providers.inventory ? inventoryEffects(providers.inventory) : stockInventory(db);
   /** by the name of the entity, which is its workflow type */

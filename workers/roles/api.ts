@@ -7,7 +7,7 @@ import { registerKeys } from '../../src/api/access/routes-keys.js';
 import { registerSession } from '../../src/api/access/routes-session.js';
 import { createEndpointGateway } from '../../src/api/commands/endpoint-gateway.js';
 import type { GatewayOptions } from '../../src/api/commands/gateway/gateway.js';
-import { registerCommands } from '../../src/api/commands/routes.js';
+import { registerCommands, registerViewRepairs } from '../../src/api/commands/routes.js';
 import type { Edge } from '../../src/api/edge/edge.js';
 import { listenForOperations } from '../../src/api/edge/ports.js';
 import type { Http } from '../../src/api/http.js';
@@ -120,6 +120,7 @@ export async function buildApi(context: ApiContext, limits: ApiLimits = {}): Pro
     serveReads(app, context, { client, views, reader, persons });
     await registerPage(app, page, { reader, persons });
   } else redirectToReference(app);
+  registerViewRepairs(app, { client, db, taskQueue: temporal.taskQueue });
   registerSystem(app, config, connection, keys);
   registerKeys(app, db);
   registerSession(app);

@@ -2,7 +2,7 @@ import type { Client } from '@temporalio/client';
 import type { Db } from 'mongodb';
 import type { Dependency } from '../../src/api/operations/routes-health.js';
 import { exposureConcern, type ExposureDeps } from '../../src/api/queries/gauges/exposure.js';
-import { commandsConcern } from '../../src/delivery/kafka/command-rows.js';
+import { commandsConcern } from '../../src/delivery/kafka/commands-status.js';
 import { kafkaConcern } from '../../src/delivery/kafka/publishing-concern.js';
 import { topicsOf } from '../../src/delivery/kafka/settings.js';
 import { concernOfStock, stockState } from '../../src/effects/inventory/stock-state.js';

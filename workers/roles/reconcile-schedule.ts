@@ -1,6 +1,6 @@
 import { ScheduleAlreadyRunning, ScheduleOverlapPolicy } from '@temporalio/client';
 import { reconcileScheduleId, reconcileWorkflow } from '../../src/log/workflow/upkeep-messages.js';
-import type { Deployment } from '../../src/upkeep/own-workflows.js';
+import type { Deployment } from '../../src/upkeep/schedule-state.js';
 
 export interface ReconcileScheduleOptions extends Deployment {
   readonly everyMs: number;

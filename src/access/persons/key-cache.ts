@@ -23,12 +23,10 @@ export class KeyCache {
     return this.sealing.get(customerId);
   }
 
-  /** The key with this id. */
   openingWith(keyId: string): Known<Buffer> | undefined {
     return this.opening.get(keyId);
   }
 
-  /** Keeps the key that seals for the customer. */
   keepSealing(customerId: string, key: CustomerKey): CustomerKey {
     keep(this.sealing, customerId, key);
     this.keepOpening(key.keyId, key.key);

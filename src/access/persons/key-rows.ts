@@ -11,7 +11,6 @@ export interface Destruction {
   readonly at: string;
 }
 
-/** Keys of a customer that are to be destroyed. */
 export interface KeysToDestroy {
   readonly customerId: string;
   readonly keyIds: readonly string[];
@@ -42,7 +41,6 @@ export const keyRows = (db: Db): Collection<KeyRow> => db.collection<KeyRow>('cu
 export class KeyRows {
   private readonly rows: Collection<KeyRow>;
   private indexes: Promise<unknown> | undefined;
-  /** Finds the row of a key. */
   readonly find = createBatcher(
     { size: 100, concurrency: 4 },
     async (keyIds: readonly string[]) => await this.findAll(keyIds),
@@ -57,7 +55,6 @@ export class KeyRows {
     this.rows = keyRows(db);
   }
 
-  /** Finds the rows of keys, by id. */
   async findAll(keyIds: readonly string[]): Promise<ReadonlyMap<string, KeyRow>> {
     const found = await this.rows.find({ _id: { $in: keyIds } }, committed).toArray();
     return new Map(

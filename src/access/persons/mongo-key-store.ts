@@ -3,7 +3,7 @@ import type { Db } from 'mongodb';
 import { pause } from '../../concurrency/pause.js';
 import { createSingleFlight } from '../../concurrency/single-flight.js';
 import { isDuplicateKey } from '../../mongodb/durability.js';
-import { isMongoOutage } from '../../outages/mongo-outage.js';
+import { isMongoOutage, undefinedInOutage } from '../../outages/mongo-outage.js';
 import { withTimeout } from '../../outages/timeout.js';
 import { ANSWER_WITHIN_MS, createBoundedQuery } from './bounded-query.js';
 import { newCustomerKey, toWrappedRow } from './customer-key.js';
@@ -56,8 +56,6 @@ class MongoKeyStore implements KeyStore {
     this.spares = new SpareKeys({ rows: this.rows, system: this.system, masterKeys, kept, ask });
   }
 
-  // --- sealing ---
-
   /** Concurrent callers for one customer get one key. */
   async sealingKey(customerId: string): Promise<CustomerKey> {
     const known = this.cache.sealingOf(customerId);
@@ -77,10 +75,7 @@ class MongoKeyStore implements KeyStore {
     const { cache, rows, spares } = this;
     const known = cache.sealingOf(customerId);
     const withinMs = known === undefined ? SEALS_WITHIN_MS : CONFIRMS_WITHIN_MS;
-    const stored = await this.ask(() => rows.findSealing(customerId), withinMs).catch((error: unknown) => {
-      if (!isMongoOutage(error)) throw error;
-      return undefined;
-    });
+    const stored = await undefinedInOutage(this.ask(() => rows.findSealing(customerId), withinMs));
     const row = stored?.get(customerId);
     if (row !== undefined && (await this.isReady())) return cache.keepSealing(customerId, this.keyIn(row));
     // A key assigned during an outage, or just now, and not claimed yet: used unless it was
@@ -134,8 +129,6 @@ class MongoKeyStore implements KeyStore {
     void claim.finally(() => this.claims.delete(claim));
   }
 
-  // --- opening ---
-
   async opening(keyId: string, customerId?: string): Promise<FoundKey> {
     return await this.open(keyId, customerId, this.rows.find);
   }
@@ -185,8 +178,6 @@ class MongoKeyStore implements KeyStore {
     }
   }
 
-  // --- retiring and destroying ---
-
   async keysOf(customerId: string): Promise<readonly string[]> {
     return await this.rows.keysOf(customerId);
   }
@@ -221,8 +212,6 @@ class MongoKeyStore implements KeyStore {
       () => false,
     );
   }
-
-  // --- the system's keys, and the store itself ---
 
   async searchKey(): Promise<Buffer> {
     return await this.system.search();

@@ -1,9 +1,9 @@
 import { ShortMemory } from '../../concurrency/short-memory.js';
-import { open, type Place } from './sealing.js';
+import { open, type SealedAt } from './sealing.js';
 
 interface OpenedText {
   readonly key: Buffer;
-  readonly place: Place;
+  readonly at: SealedAt;
   readonly text: string;
 }
 
@@ -14,19 +14,19 @@ interface OpenedText {
 const opened = new ShortMemory<OpenedText>({ forMs: 60_000, most: 20_000 });
 
 /**
- * Like `open`, but decrypts each text once for each key and place, because the same pages are read
+ * Like `open`, but decrypts each text once for each key and field, because the same pages are read
  * again and again. The caller has the key, so it was not destroyed.
  *
  * @throws Error as `open`
  */
-export function openCached(key: Buffer, place: Place, sealed: string): string {
+export function openCached(key: Buffer, at: SealedAt, sealed: string): string {
   const known = opened.get(sealed);
-  if (known?.key === key && isSame(known.place, place)) return known.text;
-  const text = open(key, place, sealed);
-  opened.keep(sealed, { key, place, text });
+  if (known?.key === key && isSame(known.at, at)) return known.text;
+  const text = open(key, at, sealed);
+  opened.keep(sealed, { key, at, text });
   return text;
 }
 
-function isSame(a: Place, b: Place): boolean {
+function isSame(a: SealedAt, b: SealedAt): boolean {
   return a.orderId === b.orderId && a.field === b.field;
 }

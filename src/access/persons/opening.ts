@@ -106,8 +106,8 @@ interface Location {
 }
 
 /**
- * The value with other texts. Objects without a sealed text are not copied; most of a page has
- * none.
+ * The value, in which `show` replaces the sealed texts. Objects without such a text are not copied;
+ * most of a page has none.
  */
 function withTextsReplaced(
   value: unknown,

@@ -7,8 +7,8 @@ export interface CustomerKey {
   readonly key: Buffer;
 }
 
-/** Where a value belongs. A value that was moved to another place does not open. */
-export interface Place {
+/** Where a value is sealed. A value that was moved elsewhere does not open. */
+export interface SealedAt {
   readonly orderId: string;
   /** see `fieldOf` */
   readonly field: string;
@@ -24,12 +24,12 @@ const SEALED = 'sealed:';
 /**
  * Seals a text: `sealed:1:<key id>:<nonce, ciphertext and tag in base64url>`, by AES-256-GCM. Order
  * and field are authenticated with it. The nonce is the beginning of an HMAC-SHA256 of order, field
- * and text under the customer's key, so equal texts at one place give equal values, and two texts
- * share a nonce only if 96 bits of an HMAC collide.
+ * and text under the customer's key, so equal texts in one field of an order give equal values, and
+ * two texts share a nonce only if 96 bits of an HMAC collide.
  */
-export function seal({ keyId, key }: CustomerKey, place: Place, text: string): string {
+export function seal({ keyId, key }: CustomerKey, at: SealedAt, text: string): string {
   const { cipherKey, nonceKey } = subkeysOf(key);
-  const context = contextOf(place);
+  const context = contextOf(at);
   const nonce = createHmac('sha256', nonceKey).update(context).update(text).digest().subarray(0, NONCE_BYTES);
   const cipher = createCipheriv('aes-256-gcm', cipherKey, nonce).setAAD(context);
   const sealed = Buffer.concat([nonce, cipher.update(text, 'utf8'), cipher.final(), cipher.getAuthTag()]);
@@ -53,12 +53,12 @@ export function isSealed(text: string): boolean {
 /**
  * Opens a sealed value.
  *
- * @throws Error if it is not sealed under this key for this place, or was changed
+ * @throws Error if it is not sealed under this key for this order and field, or was changed
  */
-export function open(key: Buffer, place: Place, sealed: string): string {
+export function open(key: Buffer, at: SealedAt, sealed: string): string {
   const bytes = Buffer.from(pattern.exec(sealed)?.[2] ?? '', 'base64url');
   const decipher = createDecipheriv('aes-256-gcm', subkeysOf(key).cipherKey, bytes.subarray(0, NONCE_BYTES))
-    .setAAD(contextOf(place))
+    .setAAD(contextOf(at))
     .setAuthTag(bytes.subarray(-TAG_BYTES));
   const text = decipher.update(bytes.subarray(NONCE_BYTES, -TAG_BYTES));
   return Buffer.concat([text, decipher.final()]).toString('utf8');
@@ -81,7 +81,7 @@ function subkeysOf(key: Buffer): Subkeys {
   return subkeys;
 }
 
-/** An order id and a field have no line break, so no two places have the same bytes. */
-function contextOf({ orderId, field }: Place): Buffer {
+/** An order id and a field have no line break, so no two pairs have the same bytes. */
+function contextOf({ orderId, field }: SealedAt): Buffer {
   return Buffer.from(`${orderId}\n${field}\n`);
 }

@@ -1,46 +1,24 @@
-import type { FastifyReply, FastifyRequest, RouteOptions } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Authenticate } from '../../access/authenticate.js';
 import type { Principal } from '../../access/principal.js';
 import type { Scope } from '../../access/scopes.js';
 import type { CountRefused } from '../edge/rates.js';
 import type { Http } from '../http.js';
-import { HttpProblem, problem } from '../problem.js';
+import { HttpProblem } from '../problem.js';
 import { claimed, forWhom, principalBy, proven, scopeMissing, unidentified } from './principals.js';
-
-/**
- * Who may use a route: a caller with this scope, every caller, or a sender whose body is signed,
- * which the route itself checks.
- */
-export type Access = Scope | 'open' | 'signed';
-
-/** A route, and who may use it. */
-export interface RouteAccess {
-  readonly method: string;
-  readonly url: string;
-  readonly access: Access;
-}
+import { listRoutes } from './route-access.js';
 
 declare module 'fastify' {
   interface FastifyRequest {
     principal: Principal;
   }
-  interface FastifyContextConfig {
-    /** The application does not start if a route lacks it. */
-    readonly access?: Access;
-  }
   interface FastifyInstance {
-    /** every route, once the application is ready */
-    readonly routeAccess: readonly RouteAccess[];
     /** false with AUTH=off */
     readonly isAuthenticating: boolean;
     /** The principal of a request to an open route; undefined without valid credentials. */
     readonly whoIs: (request: FastifyRequest) => Promise<Principal | undefined>;
     /** The principal that has a key. @throws HttpProblem 401 */
     readonly signIn: (request: FastifyRequest, key: string) => Promise<Principal>;
-  }
-  interface FastifySchema {
-    /** the scope that a caller needs, in OpenAPI */
-    'x-scope'?: string;
   }
 }
 
@@ -132,38 +110,4 @@ function endOnceRefused({ raw }: FastifyReply, check: () => Promise<unknown>, ev
     });
   }, everyMs).unref();
   raw.once('close', () => clearInterval(timer));
-}
-
-/** Collects the routes and adds their access to OpenAPI. Throws if a route has no access. */
-function listRoutes(app: Http): void {
-  const routes: RouteOptions[] = [];
-  const table: RouteAccess[] = [];
-  app.decorate('routeAccess', table);
-  app.addHook('onRoute', (route) => {
-    routes.push(route);
-    if (route.config?.access !== undefined) describe(route, route.config.access);
-  });
-  app.addHook('onReady', async () => {
-    for (const { method, url, config } of routes) {
-      const access = config?.access;
-      if (access === undefined)
-        throw new TypeError(`The route ${url} must say who may use it: config.access.`);
-      table.push(...[method].flat().map((one) => ({ method: one, url, access })));
-    }
-  });
-}
-
-function describe(route: RouteOptions, access: Access): void {
-  const { schema } = route;
-  if (schema === undefined || schema.hide === true || access === 'signed') return;
-  if (access === 'open') {
-    route.schema = { ...schema, security: [] };
-    return;
-  }
-  route.schema = {
-    ...schema,
-    'x-scope': access,
-    security: [{ bearer: [access] }],
-    response: { 401: problem(401), 403: problem(403), ...Object(schema.response) },
-  };
 }

@@ -1,20 +1,21 @@
 import type { Db } from 'mongodb';
 import { Type } from 'typebox';
-import { addKey, type KeySummary, listKeys, revokeKey } from '../../access/api-keys.js';
+import { addKey, type KeySummary, keyStatuses, listKeys, revokeKey } from '../../access/api-keys.js';
 import { type Scope, scopes } from '../../access/scopes.js';
 import { durationMs } from '../../server/config/variables.js';
 import { HttpProblem, problem, problemsOf } from '../problem.js';
+import { Instant } from '../schemas/order.js';
 import { closed, Duration, Id } from '../schemas/values.js';
 import type { Http } from '../http.js';
 
-const OptionalInstant = Type.Optional(Type.String({ description: 'ISO-8601 UTC' }));
+const OptionalInstant = Type.Optional(Instant);
 const Scopes = Type.Unsafe<readonly Scope[]>(Type.Array(Type.Enum([...scopes]), { minItems: 1 }));
 
 const ApiKey = closed({
   keyId: Type.String(),
   client: Type.String(),
   scopes: Scopes,
-  status: Type.Enum(['active', 'expired', 'revoked']),
+  status: Type.Enum([...keyStatuses]),
   createdAt: Type.String(),
   expiresAt: OptionalInstant,
   revokedAt: OptionalInstant,

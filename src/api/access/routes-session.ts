@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Principal } from '../../access/principal.js';
-import { Session } from '../schemas/answers.js';
+import { Session } from '../schemas/session.js';
 import { problem, problemsOf } from '../problem.js';
 import { closed, Credential } from '../schemas/values.js';
 import type { Http } from '../http.js';

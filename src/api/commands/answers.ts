@@ -43,7 +43,7 @@ export async function answer(
   }
   let body: CommandAnswer & { readonly reached?: Reached } = result.answer;
   if (waitSeconds !== undefined || projected) {
-    // A request that only waits gives its place to another.
+    // A request that only waits gives its slot to another.
     reply.request.leave();
     const hasEvents = ({ version }: OrderProgress) => version >= result.answer.version;
     const isSettled = (progress: OrderProgress) => hasEvents(progress) && progress.settled;

@@ -20,7 +20,6 @@ export interface EndpointDeps {
 
 export const webhooksWrite = { access: 'webhooks:write' } as const;
 export const endpointsPath = '/v1/webhook-endpoints';
-/** The path of one endpoint. */
 export const endpointPath = `${endpointsPath}/:endpointId`;
 export const endpointRefusals = problemsOf(400, 404, 409, 412, 413, 415, 422, 503);
 

@@ -49,7 +49,7 @@ function testRoute(app: Http, { db, endpoints }: EndpointDeps): void {
         secretIds,
       } = await existingEndpoint(endpoints, request.params.endpointId);
       const receiver = { endpointId, url, secrets: await secrets.read(secretIds) };
-      // Frees the request's place, because all that remains is waiting.
+      // Frees the request's slot, because all that remains is waiting.
       request.leave();
       return await reply.send(deliveryAnswer(await sendTest(db, sender, receiver)));
     },
@@ -81,8 +81,8 @@ function replayRoute(app: Http, { db, endpoints }: EndpointDeps): void {
       const { generations, head } = await feedEnd(orderLog, db, answering);
       refuseAfterHead(after, head);
       const endpoint = await existingEndpoint(endpoints, request.params.endpointId);
-      const place = after ?? { from: new Date(from ?? '').toISOString(), head };
-      const position = await replayFrom(db, endpoint, generations, place);
+      const start = after ?? { from: new Date(from ?? '').toISOString(), head };
+      const position = await replayFrom(db, endpoint, generations, start);
       const { generation } = generations.current;
       return await reply.send({ endpointId: endpoint.orderId, generation, after: position });
     },

@@ -46,7 +46,7 @@ function registerCreate(app: Http, { gateway, views }: OrderCommandDeps): void {
       const { id, ...order } = request.body as OrderBody & { readonly id?: string };
       const create = wantsPreview(request) ? 'previewCreate' : 'create';
       const result = await gateway[create](id, order, metaOf(request));
-      const projected = isProjected(request.query);
+      const projected = request.query.consistency === 'projected';
       return await answer(views, reply, 201, result, { ...preferences, projected });
     },
   );
@@ -81,7 +81,7 @@ function registerFollowUp(app: Http, type: FollowUpType, { gateway, views }: Ord
       const sent = preferences.respondAsync ? 'signal' : 'execute';
       const send = wantsPreview(request) ? 'preview' : sent;
       const result = await gateway[send](orderId, command, metaOf(request));
-      const projected = isProjected(request.query);
+      const projected = request.query.consistency === 'projected';
       return await answer(views, reply, 200, result, { ...preferences, projected });
     },
   );
@@ -92,10 +92,6 @@ const paths = {
   shipment: closed({ orderId: Id, shipmentId: Id }),
   return: closed({ orderId: Id, returnId: Id }),
 };
-
-function isProjected({ consistency }: { readonly consistency?: 'projected' }): boolean {
-  return consistency === 'projected';
-}
 
 /**
  * A preview shows the whole order, as a read does.
@@ -120,6 +116,4 @@ function operation({ summary, description }: CommandEntry) {
   };
 }
 
-const refusals = {
-  ...problemsOf(400, 409, 413, 415, 422, 503),
-};
+const refusals = problemsOf(400, 409, 413, 415, 422, 503);

@@ -69,7 +69,7 @@ export function registerPersonCommands(app: Http, { db, startForgetting }: Perso
         ...(onBehalfOf !== undefined && { onBehalfOf }),
       });
       if (requested.kind !== 'accepted') throw problemOf(requested, customerId, key);
-      // A request that only waits gives its place to another.
+      // A request that only waits gives its slot to another.
       if (waitSeconds > 0) request.leave();
       const row = await settled(db, requested.row, waitSeconds * 1_000);
       if (row.status === 'refused') throw openOrdersProblem(row.open);

@@ -7,7 +7,6 @@ import { Type } from 'typebox';
 import { metaOf } from './request.js';
 
 export interface StockCommandDeps {
-  /** where the stock is */
   readonly db: Db;
   /** called after each count */
   readonly noteCounts: () => void;

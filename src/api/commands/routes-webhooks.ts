@@ -93,12 +93,7 @@ const SignedEvent = Type.Object({
 /** Open: senders may add members, so only those that are used are required. */
 const PaymentEvent = Type.Object({
   type: Name,
-  data: Type.Object({
-    orderId: Id,
-    reference: Key,
-    authorizationId: Key,
-    code: Type.Optional(Name),
-  }),
+  data: Type.Object({ orderId: Id, reference: Key, authorizationId: Key, code: Type.Optional(Name) }),
 });
 
 const CarrierEvent = Type.Object({
@@ -120,10 +115,7 @@ const webhook = {
     'webhook-signature': Type.String(),
   }),
   body: SignedEvent,
-  response: {
-    202: closed({}),
-    ...problemsOf(400, 401, 404, 413, 415, 503),
-  },
+  response: { 202: closed({}), ...problemsOf(400, 401, 404, 413, 415, 503) },
 };
 
 const paymentOutcomes: ReadonlyMap<string, 'authorized' | 'declined'> = new Map([

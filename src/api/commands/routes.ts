@@ -5,6 +5,8 @@ import type { EndpointDeps } from './endpoint-requests.js';
 import { registerEndpoints } from './routes-endpoints.js';
 import { type OrderCommandDeps, registerOrderCommands } from './routes-orders.js';
 import { type PersonCommandDeps, registerPersonCommands } from './routes-persons.js';
+import { registerParkedCommands } from './routes-parked.js';
+import { type ProjectionCommandDeps, registerProjectionCommands } from './routes-projections.js';
 import { registerResume, type ResumeDeps } from './routes-resume.js';
 import { registerStockCommands, type StockCommandDeps } from './routes-stock.js';
 import { registerWebhooks, type WebhookDeps } from './routes-webhooks.js';
@@ -28,4 +30,10 @@ export function registerCommands(app: Http, deps: CommandDeps): void {
     registerDeliveries(scope, deps);
   });
   registerWebhooks(app, deps);
+}
+
+/** Repairs of views. They read and write what queries do, so both roles serve them. */
+export function registerViewRepairs(app: Http, deps: ProjectionCommandDeps): void {
+  registerProjectionCommands(app, deps);
+  registerParkedCommands(app, deps.db);
 }

@@ -1,6 +1,7 @@
 import { Type } from 'typebox';
 import { orderStatuses } from '../../order/order.js';
-import { UpcomingDeadline, effectMembers } from '../schemas/upcoming.js';
+import { UpcomingDeadline } from '../schemas/deadline.js';
+import { ShownEffect } from '../schemas/effect.js';
 import { Commands, Event, Minor, Order } from '../schemas/order.js';
 import { Actors, closed, IfMatch, Key } from '../schemas/values.js';
 
@@ -65,7 +66,7 @@ export const Preview = closed(
         'of the order now, as in `ETag`: the command sent with it as `If-Match` does just this, or is answered 412; 0 for a create',
     }),
     events: Type.Array(Event),
-    effects: Type.Array(closed(effectMembers), {
+    effects: Type.Array(ShownEffect, {
       description: 'what the order would owe the outside world because of it',
     }),
     money: closed(

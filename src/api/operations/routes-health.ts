@@ -1,6 +1,6 @@
 import { Type } from 'typebox';
 import type { Http } from '../http.js';
-import { Readiness } from '../schemas/answers.js';
+import { Readiness } from '../schemas/readiness.js';
 import { closed } from '../schemas/values.js';
 import { messageOf } from '../../outages/message-of.js';
 import { isMongoOutage } from '../../outages/mongo-outage.js';
@@ -45,9 +45,7 @@ export function registerHealth(
       config: { access: 'open', work: 'none' },
       schema: { ...live, response: { 200: closed({ status: Type.Literal('live') }) } },
     },
-    () => ({
-      status: 'live' as const,
-    }),
+    () => ({ status: 'live' as const }),
   );
 
   const ready = { summary: 'What this process can do now, and what is missing', tags: ['operations'] };

@@ -3,40 +3,30 @@ import { Type, type Static } from 'typebox';
 import type { KeyStore } from '../../access/persons/key-store.js';
 import { withTimeout } from '../../outages/timeout.js';
 import type { Config } from '../../server/config.js';
-
-const closed = { additionalProperties: false } as const;
+import { closed } from '../schemas/values.js';
 
 /**
  * The Temporal, the database and the key store that a process works with: the answer of `GET
  * /v1/system`.
  */
-export const System = Type.Object(
-  {
-    temporal: Type.Object(
-      {
-        address: Type.String(),
-        namespace: Type.String(),
-        namespaceId: Type.Optional(
-          Type.String({ description: 'unique to this Temporal; absent when Temporal does not answer' }),
-        ),
-        taskQueue: Type.String(),
-        uiUrl: Type.Optional(Type.String({ description: 'the address of its Web UI, if it is known' })),
-      },
-      closed,
+export const System = closed({
+  temporal: closed({
+    address: Type.String(),
+    namespace: Type.String(),
+    namespaceId: Type.Optional(
+      Type.String({ description: 'unique to this Temporal; absent when Temporal does not answer' }),
     ),
-    mongodb: Type.Object({ db: Type.String() }, closed),
-    keys: Type.Object(
-      {
-        db: Type.String(),
-        id: Type.Optional(
-          Type.String({ description: 'unique to this key store; absent when it does not answer' }),
-        ),
-      },
-      closed,
+    taskQueue: Type.String(),
+    uiUrl: Type.Optional(Type.String({ description: 'the address of its Web UI, if it is known' })),
+  }),
+  mongodb: closed({ db: Type.String() }),
+  keys: closed({
+    db: Type.String(),
+    id: Type.Optional(
+      Type.String({ description: 'unique to this key store; absent when it does not answer' }),
     ),
-  },
-  closed,
-);
+  }),
+});
 export type System = Static<typeof System>;
 
 /** Ids that distinguish servers with the same name; absent if the server does not answer. */

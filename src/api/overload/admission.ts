@@ -16,7 +16,7 @@ export interface Bound {
   readonly least?: number;
   /** the limit shrinks when a request takes longer */
   readonly targetMs?: number;
-  /** how many requests may wait for a place; further ones are refused at once */
+  /** how many requests may wait for a slot; further ones are refused at once */
   readonly waiting: number;
   /** how long a request may wait before it is refused */
   readonly waitMs: number;
@@ -27,7 +27,7 @@ export type Bounds = Readonly<Record<WorkKind, Bound>>;
 /**
  * Creates and lists have an adaptive limit, because their duration shows how busy the servers are.
  * A command also waits for a worker, so its duration shows little. Messages (signals) do not wait
- * for workers, so they have places of their own.
+ * for workers, so they have slots of their own.
  */
 export const defaultBounds: Bounds = {
   create: { least: 4, most: 64, targetMs: 250, waiting: 8, waitMs: 250 },
@@ -45,7 +45,7 @@ const priorityKinds: ReadonlySet<WorkKind> = new Set(['read', 'message']);
 const LATE_MS = 500;
 const SHRINK = 0.5;
 
-/** Frees the place. May be called again. */
+/** Frees the slot. May be called again. */
 export type Leave = () => void;
 
 /** Decides which requests are admitted, before work on them starts. */
@@ -53,10 +53,10 @@ export interface Admission {
   /** True if `enter` would refuse at once. */
   refuses(kind: WorkKind): boolean;
   /**
-   * Takes a place, perhaps after a short wait; undefined if there is none: do not start the work.
+   * Takes a slot, perhaps after a short wait; undefined if there is none: do not start the work.
    */
   enter(kind: WorkKind): Promise<Leave | undefined>;
-  /** For metrics and tests. */
+  /** The current numbers, for metrics and tests. */
   state(kind: WorkKind): GateState;
 }
 
@@ -98,7 +98,7 @@ interface Waiting {
 }
 
 /**
- * The places of one kind. The limit is adaptive as in TCP: additive increase while all places are
+ * The slots of one kind. The limit is adaptive as in TCP: additive increase while all slots are
  * used and requests take at most `targetMs`, multiplicative decrease when one takes longer.
  */
 class Gate {

@@ -2,7 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Gauge } from 'prom-client';
 import type { Instruments } from '../operations/routes-metrics.js';
 import { type Admission, type WorkKind, workKinds, type Leave } from './admission.js';
-import { HttpProblem, pathOf, rawProblem } from '../problem.js';
+import { HttpProblem, pathOf, encodedProblem } from '../problem.js';
 import type { Http } from '../http.js';
 import type { Logger } from '../../server/logging/logger.js';
 
@@ -15,13 +15,13 @@ declare module 'fastify' {
     readonly work?: WorkKind | 'none' | ((request: FastifyRequest) => WorkKind);
   }
   interface FastifyRequest {
-    /** Frees the request's place before the answer is sent, when all that remains is waiting. */
+    /** Frees the request's slot before the answer is sent, when all that remains is waiting. */
     leave: Leave;
   }
 }
 
 /**
- * How long an answer that is being sent keeps its place: it takes memory until the client has read
+ * How long an answer that is being sent keeps its slot: it takes memory until the client has read
  * it.
  */
 const SENDING_MS = 1_000;
@@ -30,7 +30,7 @@ const LOG_EVERY_MS = 10_000;
 
 /**
  * Refuses requests with 503 `overloaded` and `Retry-After` while too many of their kind are in
- * flight. A refused request's body is not read. A body that arrives slowly holds no place: a
+ * flight. A refused request's body is not read. A body that arrives slowly holds no slot: a
  * request is admitted when it is complete.
  */
 export function admitRequests(app: Http, admission: Admission, logger: Logger): void {
@@ -50,7 +50,7 @@ export function admitRequests(app: Http, admission: Admission, logger: Logger): 
     const kind = kindOf(request);
     if (kind === undefined || !admission.refuses(kind)) return done();
     const problem = refuse(kind);
-    const { headers, body } = rawProblem(problem, request.id, pathOf(request.url));
+    const { headers, body } = encodedProblem(problem, request.id, pathOf(request.url));
     // Under overload this is the most frequent answer, so it bypasses Fastify.
     reply.hijack();
     reply.raw.writeHead(problem.status, { ...headersOf(reply), ...headers }).end(body);

@@ -14,9 +14,10 @@ import {
 } from '../../views/orders.js';
 import { queryWords } from '../../views/search-words.js';
 import type { Cursors } from './cursor.js';
+import { pageOf } from './paging.js';
 import { toInstant } from './query-parameters.js';
 
-/** What a list may be sorted by; `-` is for the last first. */
+/** What a list may be sorted by; `-` is for descending. */
 export const sorts = ['createdAt', '-createdAt', 'updatedAt', '-updatedAt', 'total', '-total'] as const;
 export const bounds = ['gt', 'gte', 'lt', 'lte'] as const;
 
@@ -78,10 +79,8 @@ export async function listOrders(
     .project<ViewAndStopped>(viewAndStopped)
     .map(withoutCommandsIfStopped);
   const found = await withTimeout(WITHIN_MS, matching.toArray());
-  const data = found.slice(0, limit);
-  const last = data.at(-1);
-  if (found.length <= limit || last === undefined) return { data };
-  return { data, nextCursor: cursors.write(list, [last[field], last.orderId]) };
+  const { data, last } = pageOf(found, limit);
+  return { data, ...(last && { nextCursor: cursors.write(list, [last[field], last.orderId]) }) };
 }
 
 /**

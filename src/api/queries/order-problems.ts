@@ -1,7 +1,6 @@
 import { messageOf } from '../../outages/message-of.js';
 import { HttpProblem } from '../problem.js';
 
-/** No order has this id. */
 export function orderNotFound(orderId: string): HttpProblem {
   return new HttpProblem(404, 'order_not_found', `There is no order ${orderId}.`);
 }

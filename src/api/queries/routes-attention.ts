@@ -9,7 +9,8 @@ import { closed, Duration } from '../schemas/values.js';
 import type { Http } from '../http.js';
 import { withTimeout } from '../../outages/timeout.js';
 import type { Cursors } from './cursor.js';
-import { AttentionRow, page } from './schemas.js';
+import { CursorParameter, page } from './paging.js';
+import { AttentionRow } from './schemas.js';
 
 const WITHIN_MS = 6_000;
 
@@ -31,7 +32,7 @@ export function registerAttention(
           code: Type.Optional(Type.Enum([...attentionCodes])),
           olderThan: Type.Optional(Duration),
           limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 200, default: 50 })),
-          cursor: Type.Optional(Type.String({ maxLength: 500 })),
+          cursor: CursorParameter,
         }),
         response: { 200: page(AttentionRow), ...problemsOf(400, 503) },
       },

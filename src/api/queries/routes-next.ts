@@ -9,8 +9,9 @@ import { orderLog, workflowId } from '../../order-log.js';
 import { undefinedInOutage } from '../../outages/mongo-outage.js';
 import { isTemporalOutage } from '../../outages/temporal-outage.js';
 import { type OrderDocument, orders } from '../../views/orders.js';
-import { Next } from '../schemas/answers.js';
-import { deadlinesOf, shownEffectOf } from '../schemas/upcoming.js';
+import { deadlinesOf } from '../schemas/deadline.js';
+import { shownEffectOf } from '../schemas/effect.js';
+import { Next } from '../schemas/next.js';
 import { problemsOf } from '../problem.js';
 import { OrderPath } from '../schemas/values.js';
 import type { Http } from '../http.js';
@@ -96,8 +97,8 @@ function effectsOf({ owed, updatedAt }: Order, run: OrderRun | undefined) {
   return owed.map(({ since = updatedAt, ...effect }) => {
     const alike = owed.filter(({ type }) => type === effect.type);
     const steps = run?.pendingSteps.filter(({ type }) => type === effect.type) ?? [];
-    const place = alike.findIndex(({ key }) => key === effect.key);
-    const { type: _, ...pendingSteps } = (steps.length === alike.length && steps[place]) || {};
+    const index = alike.findIndex(({ key }) => key === effect.key);
+    const { type: _, ...pendingSteps } = (steps.length === alike.length && steps[index]) || {};
     return { ...shownEffectOf(effect), since, ...pendingSteps };
   });
 }

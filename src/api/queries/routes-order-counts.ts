@@ -6,9 +6,9 @@ import { orders } from '../../views/orders.js';
 import { Instant, Order } from '../schemas/order.js';
 import { problem } from '../problem.js';
 import { closed } from '../schemas/values.js';
+import { COUNTED_WITHIN_MS, countByStatus } from './count-by-status.js';
 import type { Http } from '../http.js';
 
-const WITHIN_MS = 2_000;
 /** Counting takes time in a large collection, so the counts may be this old. */
 const COUNTED_EVERY_MS = 10_000;
 
@@ -63,22 +63,8 @@ async function count(db: Db): Promise<Counted> {
     countByStatus(db),
     orders(db).countDocuments(
       { held: true },
-      { ...committed, hint: { held: 1, createdAt: 1, _id: 1 }, maxTimeMS: WITHIN_MS },
+      { ...committed, hint: { held: 1, createdAt: 1, _id: 1 }, maxTimeMS: COUNTED_WITHIN_MS },
     ),
   ]);
   return { data, held, countedAt };
-}
-
-/** Reads only the index of statuses. */
-export async function countByStatus(db: Db) {
-  return await orders(db)
-    .aggregate<{ status: OrderStatus; count: number }>(
-      [
-        { $group: { _id: '$status', count: { $sum: 1 } } },
-        { $sort: { _id: 1 } },
-        { $project: { _id: 0, status: '$_id', count: 1 } },
-      ],
-      { ...committed, hint: { status: 1, createdAt: 1, _id: 1 }, maxTimeMS: WITHIN_MS },
-    )
-    .toArray();
 }

@@ -18,7 +18,7 @@ import { logUnreadable, orderNotFound } from './order-problems.js';
 import type { OrderReader } from './order-reader.js';
 import { isAskedFor } from './query-parameters.js';
 import { refuseUnknownVersion, refuseVersionBeyond } from './refuse-unknown.js';
-import { page } from './schemas.js';
+import { page, pageOf } from './paging.js';
 
 export interface OrderEventsDeps {
   readonly db: Db;
@@ -57,13 +57,12 @@ export function registerOrderEvents(app: Http, deps: OrderEventsDeps): void {
     async (request, reply) => {
       const { orderId } = request.params;
       const { source = 'journal', after = 0, limit = 200 } = request.query;
-      const events =
+      const events: readonly { readonly version: number }[] =
         source === 'journal'
           ? await journalAfter(deps, orderId, after, limit + 1)
           : await historyAfter(reader, orderId, after);
-      const data = events.slice(0, limit);
-      const isLastPage = events.length <= limit;
-      return await sendEvents(reply, data, isLastPage ? undefined : data.at(-1)?.version, {
+      const { data, last } = pageOf(events, limit);
+      return await sendEvents(reply, data, last?.version, {
         open: (json) => persons.json(request, reply, json),
       });
     },

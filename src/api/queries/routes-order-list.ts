@@ -10,7 +10,7 @@ import { Order } from '../schemas/order.js';
 import { Amount, closed, Id, Name, Sku, Tag, Time } from '../schemas/values.js';
 import type { Cursors } from './cursor.js';
 import { listOrders, sorts } from './list-orders.js';
-import { page } from './schemas.js';
+import { CursorParameter, page } from './paging.js';
 
 export interface OrderListDeps {
   readonly db: Db;
@@ -52,7 +52,7 @@ const OrderListParameters = closed({
   'total[lte]': Type.Optional(Amount),
   sort: Type.Optional(Type.Enum([...sorts], { default: '-createdAt' })),
   limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 200, default: 50 })),
-  cursor: Type.Optional(Type.String({ maxLength: 500 })),
+  cursor: CursorParameter,
 });
 
 /** Orders, filtered and sorted. */

@@ -1,33 +1,19 @@
 import type { Db } from 'mongodb';
 import { Type } from 'typebox';
 import { feedHead } from '../../log/feed/feed.js';
-import { intervene, listParked, type NotIntervened } from '../../log/views/feeding/interventions.js';
-import type { AnyView } from '../../log/views/view.js';
+import { listParked } from '../../log/views/feeding/interventions.js';
 import { answering } from '../../mongodb/durability.js';
-import { unreachable } from '../../order/unreachable.js';
 import { orderLog } from '../../order-log.js';
 import type { Http } from '../http.js';
-import { HttpProblem, problemsOf } from '../problem.js';
-import { ParkedEvent } from '../schemas/answers.js';
-import { Actors, closed, Id, Text, Version } from '../schemas/values.js';
+import { problemsOf } from '../problem.js';
+import { existingView, NamePath } from '../schemas/projection-path.js';
+import { ParkedEvent } from '../schemas/projections.js';
+import { closed, Id } from '../schemas/values.js';
+import { page, pageOf } from './paging.js';
 import { refusePositionBeyond } from './refuse-unknown.js';
-import { existingView, NamePath, projectionRefusals, tags } from './projection-parameters.js';
-import { page } from './schemas.js';
 
-const Intervened = closed({
-  applied: Type.Integer({ description: 'how many events of the order were applied' }),
-  remaining: Type.Integer({ description: 'events of the order that are still parked' }),
-  parked: Type.Optional(closed({ version: Type.Integer(), error: Type.String() })),
-});
-
-/** The events that a view could not apply, and what an operator does with them. */
+/** The events that a view could not apply. */
 export function registerParked(app: Http, db: Db): void {
-  parkedRoute(app, db);
-  interveneRoute(app, db, 'retry');
-  interveneRoute(app, db, 'skip');
-}
-
-function parkedRoute(app: Http, db: Db): void {
   app.get(
     '/v1/projections/:name/parked',
     {
@@ -35,7 +21,7 @@ function parkedRoute(app: Http, db: Db): void {
       schema: {
         summary: 'Events that a view could not apply, and later ones that wait for them',
         description: 'By position. Pass `nextCursor` on as `after`.',
-        tags,
+        tags: ['operations'],
         params: NamePath,
         querystring: closed({
           orderId: Type.Optional(Id),
@@ -52,7 +38,8 @@ function parkedRoute(app: Http, db: Db): void {
       const { after = 0 } = query;
       if (found.length === 0 && after > 0)
         refusePositionBeyond(after, await feedHead(orderLog, db, answering));
-      const data = found.slice(0, limit).map(({ orderId, version, type, position, status, error, at }) => ({
+      const { data: rows, last } = pageOf(found, limit);
+      const data = rows.map(({ orderId, version, type, position, status, error, at }) => ({
         orderId,
         version,
         type,
@@ -61,68 +48,7 @@ function parkedRoute(app: Http, db: Db): void {
         ...(error === undefined ? {} : { error }),
         at,
       }));
-      const last = data.at(-1);
-      const isLastPage = found.length <= limit || last === undefined;
-      return await reply.send({ data, ...(isLastPage ? {} : { nextCursor: String(last.position) }) });
+      return await reply.send({ data, ...(last && { nextCursor: String(last.position) }) });
     },
   );
-}
-
-/** Retries or skips a parked event. */
-function interveneRoute(app: Http, db: Db, action: 'retry' | 'skip'): void {
-  app.post(
-    `/v1/projections/:name/parked/:orderId/${action}`,
-    {
-      config: { access: 'ops' },
-      schema: {
-        summary: summaries[action],
-        description:
-          'Takes the first parked event of the order, which must be of `version` if that is given. Then the events that wait for it are applied, up to the next one that fails. The audit log records it.',
-        tags,
-        params: closed({ ...NamePath.properties, orderId: Id }),
-        headers: Actors,
-        body: closed({ reason: Text, version: Type.Optional(Version) }),
-        response: { 200: Intervened, ...projectionRefusals },
-      },
-    },
-    async (request, reply) => {
-      const { name, orderId } = request.params;
-      const view = existingView(name);
-      const { reason, version } = request.body;
-      const { actor, onBehalfOf } = request.principal;
-      const done = await intervene(orderLog, db, view, {
-        action,
-        orderId,
-        actor,
-        ...(onBehalfOf === undefined ? {} : { onBehalfOf }),
-        reason,
-        ...(version === undefined ? {} : { version }),
-      });
-      if (done.kind !== 'done') throw refused(view, orderId, done);
-      const { kind: _, ...answer } = done;
-      return await reply.send(answer);
-    },
-  );
-}
-
-const summaries = {
-  retry: 'Retry the event of an order that a view could not apply',
-  skip: 'Skip the event of an order that a view could not apply',
-};
-
-function refused({ name, version }: AnyView, orderId: string, reason: NotIntervened): HttpProblem {
-  switch (reason.kind) {
-    case 'nothing_parked':
-      return new HttpProblem(404, 'nothing_parked', `${name} has no parked event of order ${orderId}.`);
-    case 'other_version': {
-      const detail = `The first parked event of order ${orderId} in ${name} is version ${reason.version}.`;
-      return new HttpProblem(409, 'other_version_parked', detail, { version: reason.version });
-    }
-    case 'other_view_version': {
-      const detail = `${name} was built by version ${reason.version} of its fold, this process has version ${version}: rebuild it first.`;
-      return new HttpProblem(409, 'other_view_version', detail);
-    }
-    default:
-      return unreachable(reason);
-  }
 }

@@ -7,7 +7,7 @@ import { answering } from '../../mongodb/durability.js';
 import { journal } from '../../log/journal/journal.js';
 import type { Discrepancy } from '../../log/proof/discrepancy.js';
 import { orderLog } from '../../order-log.js';
-import { Proof } from '../schemas/answers.js';
+import { Proof } from '../schemas/proof.js';
 import { problemsOf } from '../problem.js';
 import { OrderPath } from '../schemas/values.js';
 import type { Http } from '../http.js';

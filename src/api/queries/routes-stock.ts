@@ -1,12 +1,12 @@
 import type { Db } from 'mongodb';
 import { Type } from 'typebox';
 import { getStock, latestMovements, listStock, type StockMovement } from '../../effects/inventory/stock.js';
-import { Movement } from '../schemas/answers.js';
+import { Movement } from '../schemas/movement.js';
 import { problemsOf } from '../problem.js';
 import { closed, Stock, StockPath } from '../schemas/values.js';
 import type { Http } from '../http.js';
 import type { Cursors } from './cursor.js';
-import { page } from './schemas.js';
+import { CursorParameter, page, pageOf } from './paging.js';
 
 const tags = ['stock'];
 
@@ -32,7 +32,7 @@ function listRoute(app: Http, { db, cursors }: StockQueryDeps): void {
         tags,
         querystring: closed({
           limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000, default: 200 })),
-          cursor: Type.Optional(Type.String({ maxLength: 500 })),
+          cursor: CursorParameter,
         }),
         response: { 200: page(Stock), ...problemsOf(400, 503) },
       },
@@ -41,13 +41,8 @@ function listRoute(app: Http, { db, cursors }: StockQueryDeps): void {
       const { limit = 200, cursor } = request.query;
       const after = cursor === undefined ? undefined : String(cursors.read('stock', cursor)[0]);
       const found = await listStock(db, { limit: limit + 1, ...(after === undefined ? {} : { after }) });
-      const data = found.slice(0, limit);
-      const last = data.at(-1);
-      const isLastPage = found.length <= limit || last === undefined;
-      return await reply.send({
-        data,
-        ...(isLastPage ? {} : { nextCursor: cursors.write('stock', [last.sku]) }),
-      });
+      const { data, last } = pageOf(found, limit);
+      return await reply.send({ data, ...(last && { nextCursor: cursors.write('stock', [last.sku]) }) });
     },
   );
 }

@@ -6,6 +6,7 @@ import type { Http } from '../http.js';
 import { BadParameter, Instant, type ParameterKind, type ViewQuery } from '../../views/query.js';
 import { views } from '../../views/views.js';
 import type { Cursors } from './cursor.js';
+import { CursorParameter, NextCursor } from './paging.js';
 import { badQuery } from './query-parameters.js';
 
 const AsOf = closed({
@@ -47,18 +48,13 @@ function register(
         ...(keys === undefined && {
           querystring: closed({
             ...optional(schemasOf(filters)),
-            ...(limits && {
-              limit: Type.Optional(Type.Integer(limits)),
-              cursor: Type.Optional(Type.String({ maxLength: 500 })),
-            }),
+            ...(limits && { limit: Type.Optional(Type.Integer(limits)), cursor: CursorParameter }),
           }),
         }),
         response: {
           200: closed({
             ...body,
-            ...(limits && {
-              nextCursor: Type.Optional(Type.String({ description: 'absent on the last page' })),
-            }),
+            ...(limits && { nextCursor: NextCursor }),
             asOf: AsOf,
           }),
           400: problem(400),

@@ -42,7 +42,6 @@ export interface QueryDeps {
   readonly providers: Providers;
   /** an effect or a payment that is open for longer than this needs a person */
   readonly attentionAfterMs: number;
-  /** the secrets of the cursors of lists */
   readonly cursorSecrets: Secrets;
   /** undefined without Kafka */
   readonly kafka: KafkaTopics | undefined;
@@ -92,6 +91,6 @@ export function registerQueries(
     attention,
     open: (value) => persons.open(value),
   });
-  registerProjections(app, { db, client, taskQueue });
+  registerProjections(app, db);
   registerParked(app, db);
 }

@@ -1,7 +1,8 @@
-import { type Static, type TSchema, Type } from 'typebox';
+import { type Static, Type } from 'typebox';
 import { attentionCodes } from '../../attention/rows.js';
 import { Event, Instant, Order } from '../schemas/order.js';
 import { closed } from '../schemas/values.js';
+import { page } from './paging.js';
 
 const optional = Type.Optional;
 
@@ -16,14 +17,6 @@ export const Generation = Type.Integer({
   ...generations,
   description: `${ofPosition}; by default, the current one`,
 });
-
-/** A page of a collection. */
-export function page<T extends TSchema>(item: T) {
-  return closed({
-    data: Type.Array(item),
-    nextCursor: optional(Type.String({ description: 'absent on the last page' })),
-  });
-}
 
 /** An event as webhooks have it. */
 const CloudEvent = Type.Object(
@@ -43,7 +36,6 @@ const CloudEvent = Type.Object(
   { description: 'an event as a CloudEvent 1.0, if the request has `payload`' },
 );
 
-/** A page of the feed. */
 export const FeedPage = closed({
   generation: Type.Integer({ description: 'the generation of the feed, to which the positions belong' }),
   commonUntil: Type.Integer({

@@ -10,7 +10,7 @@ export function acceptOnlyJson(app: Http): void {
     if (body.length === 0) done(null, {});
     else void parse(request, textOf(request, body), done);
   });
-  // Any other media type, or none. A chunked body may be empty and have no media type.
+  // For bodies of another media type, and without one: a chunked body without any may be empty.
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body: Buffer, done) => {
     if (body.length > 0) throw unsupported('Send JSON, as Content-Type: application/json.');
     done(null);

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
-import { HttpProblem, rawProblem } from '../problem.js';
+import { HttpProblem, encodedProblem } from '../problem.js';
 import type { Logger } from '../../server/logging/logger.js';
 
 /**
@@ -18,7 +18,7 @@ export function answerUnreadable(logger: Logger) {
     // The error itself has the whole request, with its key and its persons.
     logger.debug({ code: error.code, correlationId }, 'unreadable request');
     const problem = problemOf(error);
-    const { headers, body } = rawProblem(problem, correlationId);
+    const { headers, body } = encodedProblem(problem, correlationId);
     const head = [
       `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}`,
       'connection: close',

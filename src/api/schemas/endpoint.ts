@@ -1,4 +1,6 @@
 import { type Static, Type } from 'typebox';
+import { endpointStatuses } from '../../endpoint/endpoint.js';
+import { payloads } from '../../endpoint/settings.js';
 import { schemaVersions } from '../../order/events.js';
 import { Instant } from './order.js';
 import { closed, Id, Tag, Text } from './values.js';
@@ -23,7 +25,7 @@ export const settings = {
     }),
   ),
   payload: optional(
-    Type.Enum(['thin', 'event', 'order'], {
+    Type.Enum([...payloads], {
       description: 'ids alone, the event (by default), or the event with the order after it',
     }),
   ),
@@ -41,13 +43,13 @@ export const Url = Type.String({
 export const EndpointAnswer = closed({
   endpointId: Type.String(),
   version: Type.Integer(),
-  status: Type.Enum(['enabled', 'disabled', 'deleted']),
+  status: Type.Enum([...endpointStatuses]),
   disabledBecause: optional(Type.String()),
   url: Type.String(),
   events: Type.Array(Type.String()),
   customers: Type.Array(Type.String()),
   tags: Type.Array(Type.String()),
-  payload: Type.Enum(['thin', 'event', 'order']),
+  payload: Type.Enum([...payloads]),
   description: optional(Type.String()),
   perSecond: optional(Type.Integer()),
   updatedAt: Instant,
@@ -84,7 +86,7 @@ export const Subscription = closed({
   name: Type.String({ description: "the endpoint's id, `kafka`, or the name of a reader" }),
   kind: Type.Enum(['webhook', 'kafka', 'reader']),
   to: Type.String({ description: 'the URL, the topic, or the client that reads' }),
-  status: Type.Enum(['enabled', 'disabled', 'deleted']),
+  status: Type.Enum([...endpointStatuses]),
   generation: Type.Integer(),
   position: Type.Integer({ description: 'everything up to it was delivered or handled, or waits' }),
   lag: Type.Integer({ description: 'events of the feed after the position' }),

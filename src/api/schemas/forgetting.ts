@@ -1,9 +1,9 @@
 import { type Static, Type } from 'typebox';
-import type { ForgettingRow } from '../../forgetting/forgettings.js';
+import { type ForgettingRow, forgettingStatuses } from '../../forgetting/forgettings.js';
 import { HttpProblem } from '../problem.js';
+import { Instant } from './order.js';
 import { closed } from './values.js';
 
-const Instant = Type.String({ description: 'ISO-8601 UTC' });
 const Texts = Type.Array(Type.String());
 
 const Certificate = closed(
@@ -40,7 +40,7 @@ const Certificate = closed(
 export const ForgettingAnswer = closed({
   forgettingId: Type.String(),
   customerId: Type.String(),
-  status: Type.Enum(['forgetting', 'waiting', 'refused', 'forgotten'], {
+  status: Type.Enum([...forgettingStatuses], {
     description: '`waiting`: for open orders; `refused`: because of them',
   }),
   reason: Type.String(),

@@ -1,5 +1,11 @@
 import { Type } from 'typebox';
-import { orderStatuses } from '../../order/order.js';
+import {
+  chargeStatuses,
+  type Label as OrderLabel,
+  orderStatuses,
+  returnStatuses,
+  shipmentStatuses,
+} from '../../order/order.js';
 import { fulfillmentStatuses, paymentStatuses } from '../../order/view.js';
 import { closed } from './values.js';
 
@@ -11,7 +17,7 @@ const optional = Type.Optional;
 const LineQuantities = Type.Array(closed({ sku: Type.String(), quantity: Type.Integer() }));
 /** The state of a shipment's label; absent if none was requested. */
 const Label = closed({
-  status: Type.Enum(['requested', 'booked', 'refused']),
+  status: Type.Enum(['requested', 'booked', 'refused'] satisfies OrderLabel['status'][]),
   carrier: optional(Type.String()),
   trackingNumber: optional(Type.String({ description: 'once it is booked' })),
   labelUrl: optional(
@@ -76,20 +82,20 @@ export const Order = closed({
   shipments: Type.Array(
     closed({
       shipmentId: Type.String(),
-      status: Type.Enum(['created', 'dispatched', 'delivered', 'cancelled']),
+      status: Type.Enum([...shipmentStatuses]),
       lines: LineQuantities,
       label: optional(Label),
       carrier: optional(Type.String()),
       trackingNumber: optional(Type.String()),
       amount: optional(Minor),
-      charge: optional(Type.Enum(['due', 'captured', 'declined', 'written_off'])),
+      charge: optional(Type.Enum([...chargeStatuses])),
       allowedCommands: Commands,
     }),
   ),
   returns: Type.Array(
     closed({
       returnId: Type.String(),
-      status: Type.Enum(['requested', 'received']),
+      status: Type.Enum([...returnStatuses]),
       lines: LineQuantities,
       reason: Type.String(),
       allowedCommands: Commands,

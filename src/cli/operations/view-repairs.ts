@@ -1,9 +1,11 @@
 import process from 'node:process';
 import { setTimeout } from 'node:timers/promises';
 import { type Command, Option } from 'commander';
+import type { Readiness } from '../../api/schemas/readiness.js';
 import type { Intervened, ParkedAudit } from '../../log/views/feeding/interventions.js';
 import type { ParkedEvent } from '../../log/views/feeding/parked-events.js';
 import type { ViewsStatus, ViewStatus, StoreStatus } from '../../log/views/status.js';
+import { noWorkerPolls } from '../../server/health/no-worker.js';
 import { type Api, at, operationsApiOf } from '../connections/api.js';
 import { actorHeader, positive } from '../script/options.js';
 import {
@@ -15,7 +17,7 @@ import {
   type Session,
   usageFailure,
 } from '../script/script.js';
-import { type Cell, type Column, progressBar, table } from '../script/terminal.js';
+import { type Cell, type Column, progressBar, table, type Terminal } from '../script/terminal.js';
 
 /** Scripts that repair views: `rebuild`, and `parked` for events that a view could not apply. */
 
@@ -26,6 +28,8 @@ interface RebuildOptions extends CommonOptions {
 }
 
 const LOOK_EVERY_MS = 300;
+/** After so many looks without progress, and again after as many, the script asks why. */
+const ASK_WHY_EVERY = 10;
 
 /** Adds `rebuild`: rebuilds views from the journal, or the journal from the histories. */
 export function addRebuild(program: Command, session: Session): void {
@@ -61,12 +65,14 @@ export function addRebuild(program: Command, session: Session): void {
       return;
     }
     if (!options.wait) {
+      const missing = await missingWorkers(api);
+      if (missing !== undefined) session.terminal.complain(waitsFor(name, missing));
       report(session, options, answer, () => [
         `the rebuild of ${name} is under way: see \`orders projections\``,
       ]);
       return;
     }
-    const done = await watch(api, name, answer.rebuildId);
+    const done = await watch(api, answer, session.terminal.complain);
     report(session, options, done, () => doneLines(done));
   });
 }
@@ -97,10 +103,16 @@ type Rebuilt = ViewStatus | StoreStatus;
  *
  * @throws Failure if a later rebuild replaced this one, so that its outcome is unknown
  */
-async function watch(api: Api, name: string, rebuildId: string): Promise<Rebuilt> {
+async function watch(
+  api: Api,
+  { name, rebuildId }: Requested,
+  complain: Terminal['complain'],
+): Promise<Rebuilt> {
   const bar = progressBar(process.stderr);
   let isBegun = false;
   let first: Rebuilt | undefined;
+  let [doneBefore, looksWithoutProgress] = [0, 0];
+  let told: string | undefined;
   try {
     for (;;) {
       const status = await look(api, name);
@@ -113,11 +125,37 @@ async function watch(api: Api, name: string, rebuildId: string): Promise<Rebuilt
       }
       const { done = 0, total = 0, perSecond = 0 } = status?.rebuilding ?? {};
       bar.show({ what: name, done, total, perSecond });
+      looksWithoutProgress = done === doneBefore ? looksWithoutProgress + 1 : 0;
+      doneBefore = done;
+      if (looksWithoutProgress % ASK_WHY_EVERY === ASK_WHY_EVERY - 1) {
+        const missing = await missingWorkers(api);
+        if (missing !== undefined && missing !== told) {
+          bar.end();
+          complain(waitsFor(name, missing));
+        }
+        told = missing;
+      }
       await setTimeout(LOOK_EVERY_MS);
     }
   } finally {
     bar.end();
   }
+}
+
+/** Which workers of a rebuild are missing; undefined if none is, or the API does not know. */
+async function missingWorkers(api: Api): Promise<string | undefined> {
+  try {
+    const { dependencies } = await api.get<Readiness>('/health/ready');
+    const details = dependencies.flatMap(({ detail = '' }) => detail.split('; '));
+    return details.filter((detail) => detail.startsWith(noWorkerPolls)).join(', ') || undefined;
+  } catch (error) {
+    if (error instanceof Failure) return undefined;
+    throw error;
+  }
+}
+
+function waitsFor(name: string, missing: string): string {
+  return `the rebuild of ${name} waits: ${missing}. Start the roles worker and feed.`;
 }
 
 function overtaken(name: string, rebuildId: string): Failure {

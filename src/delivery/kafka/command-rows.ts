@@ -4,7 +4,6 @@
  * API.
  */
 import type { Db } from 'mongodb';
-import { answering } from '../../mongodb/durability.js';
 
 /** How far the commands of a partition are taken. The process that has the partition writes it. */
 export interface PartitionRow {
@@ -50,92 +49,7 @@ export async function ensureCommandIndexes(db: Db): Promise<void> {
 
 /** Older rows are ignored, because they do not show the present state. */
 const SEEN_WITHIN_MS = 60_000;
-/** A command that waits for longer is reported. */
-const WAITS_LONG_MS = 30_000;
-const LOSS_SHOWN_MS = 86_400_000;
-
-/** How far commands are taken from their topic. Times are ISO-8601 UTC. */
-export interface CommandsStatus {
-  readonly topic: string;
-  /** records that are not done, of all partitions */
-  readonly lag: number;
-  /** why commands are not taken now */
-  readonly failure?: string;
-  readonly failingSince?: string;
-  readonly partitions: readonly {
-    readonly partition: number;
-    /** the offset of the first command that may not be done; absent before one was committed */
-    readonly position?: number;
-    /** number of records from `position` on, when the process last counted them */
-    readonly lag: number;
-    /** why it cannot be read */
-    readonly failure?: string;
-    readonly waiting?: WaitingCommand;
-    readonly seenAt?: string;
-  }[];
-}
-
-export async function commandsStatus(db: Db, topic: string): Promise<CommandsStatus> {
-  const { failed, rows } = await rowsOf(db, topic);
-  const [latest] = rows.toSorted((a, b) => (b.seenAt?.getTime() ?? 0) - (a.seenAt?.getTime() ?? 0));
-  // A topic that was deleted and made again has another id, and other rows.
-  const current = rows.filter((row) => topicIdOf(row) === (latest && topicIdOf(latest)));
-  const partitions = current.map(({ _id, committed, lag = 0, failure, waiting, seenAt }) => ({
-    partition: Number(_id.slice(_id.lastIndexOf(':') + 1)),
-    ...(committed !== undefined && { position: Number(committed) }),
-    lag,
-    ...(failure && { failure }),
-    ...(waiting && { waiting }),
-    ...(seenAt && { seenAt: seenAt.toISOString() }),
-  }));
-  return {
-    topic,
-    lag: partitions.reduce((sum, { lag }) => sum + lag, 0),
-    ...(failed && { failure: failed.failure, failingSince: failed.failingSince.toISOString() }),
-    partitions: partitions.toSorted((a, b) => a.partition - b.partition),
-  };
-}
-
-/** Why commands do not come from Kafka now; undefined if they do. */
-export async function commandsConcern(db: Db, topic: string): Promise<string | undefined> {
-  const { failed, rows } = await rowsOf(db, topic);
-  if (failed)
-    return `taking commands from ${topic} fails since ${failed.failingSince.toISOString()}: ${failed.failure}`;
-  const lost = rows.find(({ lostAt }) => lostAt && Date.now() - lostAt.getTime() < LOSS_SHOWN_MS);
-  if (lost !== undefined)
-    return `records of ${topic} were deleted before they were read, seen at ${lost.lostAt?.toISOString()}`;
-  const seen = rows.filter(isSeen);
-  const unread = seen.find(({ failure }) => failure);
-  if (unread !== undefined) return `a partition of ${topic} cannot be read: ${unread.failure}`;
-  const [first] = waitingIn(seen).filter(({ since }) => Date.now() - Date.parse(since) >= WAITS_LONG_MS);
-  return first && `the command ${first.record} waits since ${first.since}: ${first.why}`;
-}
-
-/** The longest-waiting command of each partition; the one that has waited longest comes first. */
-export async function waitingCommands(db: Db, topic: string): Promise<readonly WaitingCommand[]> {
-  return waitingIn((await rowsOf(db, topic)).rows.filter(isSeen));
-}
-
-async function rowsOf(db: Db, topic: string) {
-  const [failed, rows] = await Promise.all([
-    failureRows(db).findOne({ _id: topic }, answering),
-    partitionRows(db).find({ topic }, answering).sort({ _id: 1 }).toArray(),
-  ]);
-  return { failed: failed && isRecent(failed.failedAt) ? failed : undefined, rows };
-}
-
-function waitingIn(rows: readonly PartitionRow[]): readonly WaitingCommand[] {
-  return rows.flatMap(({ waiting }) => waiting ?? []).toSorted((a, b) => (a.since < b.since ? -1 : 1));
-}
-
-function isSeen({ seenAt }: PartitionRow): boolean {
-  return seenAt !== undefined && isRecent(seenAt);
-}
 
 export function isRecent(at: Date): boolean {
   return Date.now() - at.getTime() < SEEN_WITHIN_MS;
-}
-
-function topicIdOf({ _id }: PartitionRow): string {
-  return _id.slice(0, _id.lastIndexOf(':'));
 }

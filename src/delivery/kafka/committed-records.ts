@@ -39,7 +39,7 @@ const MOST_BYTES = 4 * 1_048_576;
 const MIN_BYTES = 1;
 /** Each request names its partitions; the broker remembers none. */
 const NO_SESSION = { id: 0, epoch: 0, forgotten: [] };
-/** The leader is asked, and no nearer replica. */
+/** Without a rack, no broker names a nearer replica than the leader. */
 const NO_RACK = '';
 
 /**

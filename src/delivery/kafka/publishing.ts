@@ -28,7 +28,6 @@ const PAGE = 2_000;
 const PAGE_WITH_ORDERS = 200;
 const LOOK_EVERY_MS = 10_000;
 
-/** The task that publishes the feed to Kafka. */
 export function publishFeed(deps: PublishingDeps): LeasedTask {
   const { db, settings, system } = deps;
   const { events: topic } = topicsOf(settings);

@@ -38,7 +38,6 @@ const LOOK_WITHOUT_ENDPOINTS_MS = 60_000;
 const DISABLE_WITHIN_MS = 5_000;
 const END_WITHIN_MS = 5_000;
 
-/** Name of the leased task. */
 export const deliveringWebhooks = 'deliver-webhooks';
 
 /** The task that delivers the feed to the endpoints of webhooks. */

@@ -10,7 +10,6 @@ import { type DeliveryRow, deliveryRows, subscriptionRows, waitingRows } from '.
 import type { Sender } from './sender.js';
 import { subscriptionOf } from './subscription.js';
 
-/** The type of a test message. */
 export const testEventType = 'webhook.test.v1';
 
 /** Sends a test message, once. */
@@ -41,9 +40,9 @@ export async function replayFrom(
   db: Db,
   endpoint: Endpoint,
   generations: Generations,
-  place: number | { readonly from: string; readonly head: number },
+  start: number | { readonly from: string; readonly head: number },
 ): Promise<number> {
-  const position = typeof place === 'number' ? place : await positionBefore(db, place.from, place.head);
+  const position = typeof start === 'number' ? start : await positionBefore(db, start.from, start.head);
   const { _id } = await subscriptionOf(db, endpoint, generations);
   const { generation } = generations.current;
   await subscriptionRows(db).updateOne(

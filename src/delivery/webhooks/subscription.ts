@@ -30,16 +30,20 @@ export async function subscriptionOf(
   const place = placeIn(generations, row);
   const isChanged = row.endpointVersion !== endpointVersion;
   if (!isChanged && place.generation === row.generation) return row;
+  // A replay may move the checkpoint meanwhile: it is changed only if it is still the one read.
+  if (place.generation !== row.generation) {
+    const { generation, position } = row;
+    await rows.updateOne({ _id, generation, position }, { $set: place }, durable);
+  }
   if (isChanged) {
     await waitingRows(db).updateMany(
       { endpointId: _id, nextTryAt: { $exists: true } },
       { $set: { nextTryAt: new Date() }, $unset: { failingSince: 1 } },
       durable,
     );
+    await rows.updateOne({ _id }, { $set: { endpointVersion, health: healthy } }, durable);
   }
-  const change = { ...place, endpointVersion, health: isChanged ? healthy : row.health };
-  await rows.updateOne({ _id }, { $set: change }, durable);
-  return { ...row, ...change };
+  return (await rows.findOne({ _id }, committed)) ?? row;
 }
 
 /** Where the subscription of an endpoint begins. */

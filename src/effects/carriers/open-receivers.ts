@@ -23,7 +23,10 @@ export const refusalsOfSystem: ReadonlySet<string> = new Set([receiverForgotten.
  * are sealed. If their key was destroyed, they cannot be read, and the label is refused, unless one
  * was booked before. The receiver is removed from errors of `book`; `lookUp` gets no receiver.
  */
-export function openingReceivers(keys: Pick<KeyStore, 'opening'>, provider: CarrierProvider): LabelProvider {
+export function withPlainReceivers(
+  keys: Pick<KeyStore, 'opening'>,
+  provider: CarrierProvider,
+): LabelProvider {
   return {
     lookUp: (key, options) => provider.lookUp(key, options),
     async book(effect, options) {
@@ -60,7 +63,7 @@ async function opened(
   { key, customer, shippingAddress }: EffectOf<'book'>,
 ): Promise<Receiver | undefined> {
   const orderId = orderOf(key);
-  // A sealed text opens only at the place that it was sealed for.
+  // A sealed text opens only in the order and the field that it was sealed for.
   const open = async (owner: string, name: string, text: string) =>
     await openOne(keys, { orderId, path: [owner, name] }, text);
   const members = personalMembers.shippingAddress.filter((name) => shippingAddress[name] !== undefined);

@@ -33,7 +33,6 @@ export interface BookRequest {
   readonly receiver: Receiver;
 }
 
-/** A person and an address. */
 export interface Receiver extends Address {
   readonly name: string;
 }

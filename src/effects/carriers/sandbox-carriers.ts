@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
 import type { Collection, Db } from 'mongodb';
 import { committed, durable } from '../../mongodb/durability.js';
-import { sandboxDatabase } from '../payments/sandbox-ledger.js';
+import { sandboxDatabase } from '../sandbox-database.js';
 import type { Known } from '../port.js';
 import {
   type BookAnswer,

@@ -3,7 +3,7 @@ import { pause } from '../../concurrency/pause.js';
 import { ago } from '../../log/time.js';
 import { messageOf } from '../../outages/message-of.js';
 import { shapeOf } from '../answers.js';
-import { createGate, type Gate } from '../gate.js';
+import { createGate, type ProviderGate } from '../gate.js';
 import type { Provider } from '../port.js';
 import { ProviderBusy } from '../provider-busy.js';
 import { type ParcelOnItsWay, parcelsOnTheirWay } from './parcels.js';
@@ -55,10 +55,11 @@ export async function trackParcels(tracking: Tracking): Promise<void> {
 }
 
 /**
- * Asks about all parcels once. @throws the last error that is not a carrier's; the round continues
- * after such an error
+ * Asks about all parcels once.
+ *
+ * @throws the last error that is not a carrier's; the round continues after such an error
  */
-async function askAboutAll(tracking: Tracking, gate: Gate): Promise<void> {
+async function askAboutAll(tracking: Tracking, gate: ProviderGate): Promise<void> {
   const { db, everyMs, signal } = tracking;
   const dueBy = ago(everyMs);
   const parcels = parcelsOnTheirWay(db);
@@ -80,7 +81,7 @@ async function askAboutAll(tracking: Tracking, gate: Gate): Promise<void> {
 
 async function askAbout(
   { db, provider, everyMs, delivered, signal }: Tracking,
-  gate: Gate,
+  gate: ProviderGate,
   parcel: ParcelOnItsWay,
   dueBy: string,
 ): Promise<void> {
@@ -102,7 +103,7 @@ async function askAbout(
 /** The carrier's answer, or what is wrong with it, in words. */
 async function trackedBy(
   { name, port }: Provider<CarrierProvider>,
-  gate: Gate,
+  gate: ProviderGate,
   parcel: ParcelOnItsWay,
   stopping: AbortSignal,
 ): Promise<Tracked | string> {

@@ -169,7 +169,7 @@ export class Bench {
   }
 }
 
-/** What the system gives the call: the request of a label has no type. */
+/** The argument of the call. That of `book` has no member `type`. */
 function argumentOf(request: Request): unknown {
   if (request.type !== 'book') return request;
   const { type: _, ...given } = request;

@@ -21,7 +21,7 @@ const receiver: Receiver = {
 };
 const lines = [{ sku: 'certify', quantity: 1, name: 'a test' }];
 
-/** What carriers are certified by. */
+/** The cases that certify carriers. */
 export function carrierCases({ about }: Bench): readonly Case[] {
   const carriers = { ...sandboxTestCarriers, ...(about.testCarriers as Partial<TestCarriers> | undefined) };
   const once = (

@@ -4,7 +4,6 @@ import type { Outcome } from '../../order/effects.js';
 /** What a caller learns from a call. `error`: it gave no business answer, like `unknown`. */
 export type Learned = Outcome | { readonly type: 'error' | 'none' | 'unknown' };
 
-/** A case has failed. */
 export class CaseFailed extends Error {
   override readonly name = 'CaseFailed';
   /** what the failure would cost in production */

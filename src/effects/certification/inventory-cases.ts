@@ -8,7 +8,7 @@ import { CaseFailed, expectSame, expectType, risks } from './expectations.js';
 
 const correlationId = 'certification';
 
-/** What an inventory is certified by. */
+/** The cases that certify an inventory. */
 export function inventoryCases(): readonly Case[] {
   const repeated: Readonly<Record<StockEffect, Prepare>> = {
     reserve: async (bench) => await new Goods(bench).reserveTrial(),
@@ -127,8 +127,6 @@ class Goods {
       twice,
     );
   }
-
-  // --- trials ---
 
   async reserveTrial(): Promise<Trial> {
     await this.stockUp(10);

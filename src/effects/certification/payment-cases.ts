@@ -10,7 +10,7 @@ const currency = 'EUR';
 const correlationId = 'certification';
 const HOUR_MS = 3_600_000;
 
-/** What a payment provider is certified by. */
+/** The cases that certify a payment provider. */
 export function paymentCases({ about }: Bench): readonly Case[] {
   const methods = { ...sandboxMethods, ...(about.testMethods as Partial<TestMethods> | undefined) };
   const payment = (bench: Bench) => new Payment(bench, methods);
@@ -249,8 +249,6 @@ class Payment {
     const { held, captured, refunded } = (await this.bench.use('balance', this.order.orderId)) as Balance;
     return { held, captured, refunded };
   }
-
-  // --- trials ---
 
   authorizeTrial(isSlow: boolean): Trial {
     const request = this.authorizeRequest(1_000, isSlow ? this.methods.slow : this.methods.approved);

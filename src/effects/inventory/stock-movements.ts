@@ -1,10 +1,10 @@
 import type { Effect } from '../../order/effects.js';
 import type { OrderEvent } from '../../order/events.js';
-import { effectsOf, type Log } from '../proof/settled-effects.js';
+import { effectsOf, type LogPart } from '../proof/settled-effects.js';
 import { done, movesGoods, type StockEffect, type StockMovement } from './stock.js';
 
 /** The movements that an order's log proves. */
-export function movementsOf(log: Log): readonly StockMovement[] {
+export function movementsOf(log: LogPart): readonly StockMovement[] {
   const settled = effectsOf(log)?.settled ?? [];
   return settled.flatMap(({ effect, event }) => movementOf(effect, event) ?? []);
 }

@@ -6,7 +6,7 @@ import { committed, durable, isDuplicateKey } from '../../mongodb/durability.js'
 import type { OutsideRestore } from '../../log/history/outside-restore.js';
 import { journal } from '../../log/journal/journal.js';
 import { entriesOfOrder } from '../proof/entries-of-order.js';
-import type { Log } from '../proof/settled-effects.js';
+import type { LogPart } from '../proof/settled-effects.js';
 import { type Outdated, stockState, stockStates } from './stock-state.js';
 import { done, initialStock, movements, stock, type StockDocument, type StockMovement } from './stock.js';
 import { type Change, changesOf, movementsOf } from './stock-movements.js';
@@ -27,7 +27,7 @@ export const stockOutside: OutsideRestore<Order, EventDraft> = {
  * afterwards, the SKU has to be counted. Call it before the same events are written to the journal:
  * once they are there, the next effects of the orders rely on the stock.
  */
-export async function restoreStock(db: Db, logs: readonly Log[]): Promise<void> {
+export async function restoreStock(db: Db, logs: readonly LogPart[]): Promise<void> {
   const moved = logs.flatMap(movementsOf);
   while (moved.length > 0) {
     const keys = moved.map(({ _id }) => _id);
@@ -105,7 +105,7 @@ function addChanges(sku: string, changes: readonly Change[]): AnyBulkWriteOperat
  * that Temporal keeps. The difference to the recorded movements becomes a movement `carried`, and
  * the SKUs have to be counted, because it is unknown whether goods were shipped or released.
  */
-async function carryOver(db: Db, log: Log): Promise<void> {
+async function carryOver(db: Db, log: LogPart): Promise<void> {
   const { base } = log;
   if (base === undefined) return;
   const { orderId, version } = base;

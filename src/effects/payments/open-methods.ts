@@ -14,12 +14,15 @@ const methodForgotten: Answer = { type: 'declined', code: 'payment_method_forgot
  * sealed. If its key was destroyed, the method cannot be read, and the payment is declined, unless
  * it was authorized before. The method is removed from the provider's errors.
  */
-export function openingMethods(keys: Pick<KeyStore, 'opening'>, provider: PaymentProvider): PaymentProvider {
+export function withPlainMethods(
+  keys: Pick<KeyStore, 'opening'>,
+  provider: PaymentProvider,
+): PaymentProvider {
   return {
     ...provider,
     async authorize(request, options) {
-      const place = { orderId: orderOf(request.key), path: ['payment', 'method'] };
-      const method = await openOne(keys, place, request.method);
+      const at = { orderId: orderOf(request.key), path: ['payment', 'method'] };
+      const method = await openOne(keys, at, request.method);
       if (method === undefined) {
         const known = await provider.lookUp(request.key, options);
         // The key belongs to an authorization. The caller refuses an answer of another type.

@@ -28,19 +28,19 @@ export async function answer<T extends PaymentType>(
 }
 
 /** Stores the answer in one transaction with the other entries it changes. */
-export async function keepAll<T extends PaymentType>(
+export async function storeAnswerInTransaction<T extends PaymentType>(
   db: Db,
   key: string,
   make: (session: ClientSession) => Promise<Answer<T>>,
 ): Promise<OutcomeOf<T>> {
-  return await inTransaction(db, async (session) => await keep(db, key, await make(session), session));
+  return await inTransaction(db, async (session) => await storeAnswer(db, key, await make(session), session));
 }
 
 /**
  * Stores the answer to a key. If a concurrent call has stored one first, the transaction is rolled
  * back, and that answer is returned.
  */
-export async function keep<T extends PaymentType>(
+export async function storeAnswer<T extends PaymentType>(
   db: Db,
   key: string,
   made: Answer<T>,

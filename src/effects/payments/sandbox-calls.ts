@@ -6,7 +6,7 @@ import type { PaymentFact } from '../../order/commands.js';
 import { type EffectOf, type OutcomeOf, orderOf } from '../../order/effects.js';
 import { later } from '../../order/time.js';
 import { orderLog } from '../../order-log.js';
-import { type Answer, keep } from './sandbox-answers.js';
+import { type Answer, storeAnswer } from './sandbox-answers.js';
 import {
   type Authorization,
   type AuthorizationEntry,
@@ -20,7 +20,7 @@ import {
 /** Payment methods that fail at first, take long, or are declined because of what came before. */
 const specialMethods = ['tok_flaky', 'tok_slow', 'tok_capture_declined'];
 
-/** Whether a call with this method does nothing special. */
+/** Whether the method is not one of the special ones. */
 export function isPlain(method: string): boolean {
   return !specialMethods.includes(method);
 }
@@ -77,7 +77,7 @@ export async function captureAtOnce(
     { $inc: { 'authorization.captured': amount }, $push: { 'authorization.captures': key } },
     { returnDocument: 'after', ...durable },
   );
-  return entry?.authorization && (await keep<'capture'>(db, key, captureOf(key, entry.authorization)));
+  return entry?.authorization && (await storeAnswer<'capture'>(db, key, captureOf(key, entry.authorization)));
 }
 
 function captureOf(key: string, { method }: Authorization): Answer<'capture'> {

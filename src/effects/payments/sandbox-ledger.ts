@@ -1,7 +1,7 @@
 import type { ClientSession, Collection, Db } from 'mongodb';
-import { batches } from '../../concurrency/async-iterables.js';
-import { committed, insertMissing } from '../../mongodb/durability.js';
+import { committed } from '../../mongodb/durability.js';
 import type { EffectOf, OutcomeOf } from '../../order/effects.js';
+import { sandboxDatabase } from '../sandbox-database.js';
 import type { PaymentType } from './port.js';
 
 /** One document per idempotency key: the request, the answer and the number of calls. */
@@ -43,64 +43,12 @@ export interface Capture {
   readonly refunded: number;
 }
 
-const collectionName = 'sandbox_payments';
-
-/**
- * The provider's own database. It stands for another company's system, so it is not part of our
- * backups.
- */
-export function sandboxDatabase(db: Db): Db {
-  return db.client.db(`${db.databaseName}_sandbox`);
-}
+export const LEDGER = 'sandbox_payments';
 
 export function sandboxLedger(db: Db): Collection<LedgerEntry> {
-  return sandboxDatabase(db).collection<LedgerEntry>(collectionName);
+  return sandboxDatabase(db).collection<LedgerEntry>(LEDGER);
 }
 
-const MOVE_BATCH_SIZE = 500;
-
-/**
- * Creates the ledger's indexes, and moves entries that an earlier version kept in the orders'
- * database. Several processes may do this at once, and each may die half-way: entries are only
- * added, and the old ledger is dropped after all of them were copied. Stop processes of the earlier
- * version first.
- *
- * @param db the database of the orders
- */
-export async function setUpSandbox(db: Db): Promise<void> {
-  const ledger = sandboxLedger(db);
-  await ledger.createIndexes([
-    { key: { orderId: 1, type: 1 } },
-    { key: { 'authorization.id': 1 }, unique: true, sparse: true },
-    { key: { 'capture.id': 1 }, unique: true, sparse: true },
-  ]);
-  if (await hasOldLedger(db)) {
-    const old = db.collection<LedgerEntry>(collectionName);
-    for await (const entries of batches(old.find({}, committed), MOVE_BATCH_SIZE)) {
-      await insertMissing(ledger, entries);
-    }
-    await old.drop();
-  }
-  migrated.add(db);
-}
-
-const migrated = new WeakSet<Db>();
-
-/**
- * Moves an old ledger if set-up has not done so yet; resolves when all entries are in the new one.
- */
-export async function ensureLedgerInPlace(db: Db): Promise<void> {
-  if (migrated.has(db)) return;
-  if (await hasOldLedger(db)) await setUpSandbox(db);
-  migrated.add(db);
-}
-
-/** True if an earlier version's ledger still has entries to move. */
-async function hasOldLedger(db: Db): Promise<boolean> {
-  return await db.listCollections({ name: collectionName }, { nameOnly: true }).hasNext();
-}
-
-/** An entry with an authorization. */
 export interface AuthorizationEntry {
   readonly _id: string;
   readonly amount: number;
@@ -108,7 +56,6 @@ export interface AuthorizationEntry {
   readonly authorization: Authorization;
 }
 
-/** An entry with a capture. */
 export interface CaptureEntry extends Omit<AuthorizationEntry, 'authorization'> {
   readonly capture: Capture;
 }

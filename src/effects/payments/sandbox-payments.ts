@@ -5,7 +5,7 @@ import type { PaymentFact } from '../../order/commands.js';
 import type { EffectOf, OutcomeOf } from '../../order/effects.js';
 import type { Known } from '../port.js';
 import type { Balance, PaymentProvider, PaymentType } from './port.js';
-import { answer, countCall, keep, keepAll } from './sandbox-answers.js';
+import { answer, countCall, storeAnswer, storeAnswerInTransaction } from './sandbox-answers.js';
 import {
   authorization,
   capture,
@@ -16,12 +16,12 @@ import {
   voidRest,
 } from './sandbox-calls.js';
 import {
-  ensureLedgerInPlace,
   findAuthorization,
   findCapture,
   type LedgerEntry,
   sandboxLedger as ledger,
 } from './sandbox-ledger.js';
+import { ensureLedgerInPlace } from './sandbox-set-up.js';
 
 export interface SandboxPayments extends PaymentProvider {
   authorize(request: EffectOf<'authorize'>): Promise<OutcomeOf<'authorize'>>;
@@ -55,7 +55,9 @@ export function sandboxPayments(db: Db, now = () => new Date().toISOString()): S
       await ensureLedgerInPlace(db);
       const { key, method } = request;
       const counted = await countCall(db, request, isPlain(method) ? authorization(request, now()) : {});
-      return await answer<'authorize'>(counted, method, () => keep(db, key, authorization(request, now())));
+      return await answer<'authorize'>(counted, method, () =>
+        storeAnswer(db, key, authorization(request, now())),
+      );
     },
     async capture(request) {
       await ensureLedgerInPlace(db);
@@ -64,21 +66,21 @@ export function sandboxPayments(db: Db, now = () => new Date().toISOString()): S
       if (captured !== undefined) return captured as OutcomeOf<'capture'>;
       const { method } = (await findAuthorization(db, request.authorizationId)).authorization;
       return await answer<'capture'>(counted, method, () =>
-        keepAll(db, request.key, (session) => capture(db, request, now(), session)),
+        storeAnswerInTransaction(db, request.key, (session) => capture(db, request, now(), session)),
       );
     },
     async void(request) {
       await ensureLedgerInPlace(db);
       const { method } = (await findAuthorization(db, request.authorizationId)).authorization;
       return await answer<'void'>(await countCall(db, request), method, () =>
-        keepAll(db, request.key, (session) => voidRest(db, request, now(), session)),
+        storeAnswerInTransaction(db, request.key, (session) => voidRest(db, request, now(), session)),
       );
     },
     async refund(request) {
       await ensureLedgerInPlace(db);
       const { method } = (await findCapture(db, request.captureId)).capture;
       return await answer<'refund'>(await countCall(db, request), method, () =>
-        keepAll(db, request.key, (session) => refund(db, request, session)),
+        storeAnswerInTransaction(db, request.key, (session) => refund(db, request, session)),
       );
     },
     async lookUp(key) {

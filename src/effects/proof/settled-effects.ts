@@ -4,7 +4,7 @@ import { evolve } from '../../order/evolve.js';
 import type { Order } from '../../order/order.js';
 
 /** An order's log, or its last part. */
-export interface Log {
+export interface LogPart {
   /** ascending, without gaps */
   readonly events: readonly OrderEvent[];
   /** the order at some version before or within these events; absent if they start at version 1 */
@@ -18,7 +18,7 @@ export interface SettledEffect {
 }
 
 /** What a log proves about an order's effects. */
-export interface Effects {
+export interface ProvedEffects {
   readonly settled: readonly SettledEffect[];
   /** keys of the effects that are still owed at the end of the log */
   readonly owed: ReadonlySet<string>;
@@ -28,7 +28,7 @@ export interface Effects {
  * The effects of an order, from its log; undefined if the log neither starts at version 1 nor has a
  * base.
  */
-export function effectsOf({ events, base }: Log): Effects | undefined {
+export function effectsOf({ events, base }: LogPart): ProvedEffects | undefined {
   const known = new Map<string, Effect>(base?.owed.map((effect) => [effect.key, effect]));
   const settled = new Map<string, SettledEffect>();
   let order = base;

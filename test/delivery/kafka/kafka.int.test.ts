@@ -7,7 +7,7 @@ import type { Gateway } from '../../../src/api/commands/gateway/gateway.js';
 import { consumeCommands } from '../../../src/api/commands/kafka/consume-commands.js';
 import { refusalRows } from '../../../src/api/commands/kafka/refusal-rows.js';
 import { readCheckpoint } from '../../../src/delivery/kafka/checkpoint.js';
-import { commandsStatus, waitingCommands } from '../../../src/delivery/kafka/command-rows.js';
+import { commandsStatus, waitingCommands } from '../../../src/delivery/kafka/commands-status.js';
 import { clientOptions } from '../../../src/delivery/kafka/connection.js';
 import { hangingPartitions, wasCommitted } from '../../../src/delivery/kafka/hanging-transactions.js';
 import {

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { expect, test } from '@jest/globals';
 import { seal } from '../../../src/access/persons/sealing.js';
 import { noCarriers } from '../../../src/effects/carriers/no-carriers.js';
-import { openingReceivers } from '../../../src/effects/carriers/open-receivers.js';
+import { withPlainReceivers } from '../../../src/effects/carriers/open-receivers.js';
 import type { BookRequest, CarrierProvider } from '../../../src/effects/carriers/port.js';
 import { carrierEffects } from '../../../src/effects/performing.js';
 import type { EffectOf } from '../../../src/order/effects.js';
@@ -38,7 +38,7 @@ function opening(
   // Nothing else of it is called.
   const lookUp = () => Promise.resolve(known);
   const its: Partial<CarrierProvider> = { book, lookUp };
-  const port = openingReceivers(keys, its as CarrierProvider);
+  const port = withPlainReceivers(keys, its as CarrierProvider);
   return { port, call: (name?: string) => port.book(effect(name), { signal }) };
 }
 
@@ -118,7 +118,7 @@ test('an error of the carrier is passed on without the receiver, also in capital
 
 test('without carriers, a label is refused on the first try and on any later one', async () => {
   const keys = { opening: () => Promise.resolve(customerKey.key) };
-  const port = openingReceivers(keys, noCarriers);
+  const port = withPlainReceivers(keys, noCarriers);
   const { book } = carrierEffects({ name: 'none', port, limits: { concurrency: 1, timeoutMs: 60_000 } });
   const refused = { type: 'refused', code: 'no_carriers' };
   expect([await book(effect(), false), await book(effect(), true)]).toEqual([refused, refused]);

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { expect, test } from '@jest/globals';
 import { seal } from '../../../src/access/persons/sealing.js';
-import { openingMethods } from '../../../src/effects/payments/open-methods.js';
+import { withPlainMethods } from '../../../src/effects/payments/open-methods.js';
 import type { PaymentProvider } from '../../../src/effects/payments/port.js';
 import { paymentEffects } from '../../../src/effects/performing.js';
 
@@ -28,7 +28,7 @@ function opening(
   const lookUp = () => Promise.resolve(known);
   // No other function of the provider is called.
   const its: Partial<PaymentProvider> = { authorize, lookUp };
-  const port = openingMethods(keys, its as PaymentProvider);
+  const port = withPlainMethods(keys, its as PaymentProvider);
   return { port, call: () => port.authorize(request, { signal }) };
 }
 

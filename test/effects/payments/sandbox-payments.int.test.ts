@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, expect, test } from '@jest/globals';
-import { sandboxLedger, setUpSandbox } from '../../../src/effects/payments/sandbox-ledger.js';
+import { sandboxLedger } from '../../../src/effects/payments/sandbox-ledger.js';
+import { setUpSandbox } from '../../../src/effects/payments/sandbox-set-up.js';
 import { sandboxPayments } from '../../../src/effects/payments/sandbox-payments.js';
 import type { EffectOf, OutcomeOf } from '../../../src/order/effects.js';
 import { later } from '../../../src/order/time.js';

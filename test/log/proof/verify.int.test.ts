@@ -3,8 +3,9 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { Client } from '@temporalio/client';
 import type { Collection, Db, UpdateFilter } from 'mongodb';
 import { done, movements, stock } from '../../../src/effects/inventory/stock.js';
-import { sandboxDatabase, sandboxLedger } from '../../../src/effects/payments/sandbox-ledger.js';
+import { sandboxLedger } from '../../../src/effects/payments/sandbox-ledger.js';
 import { verifyOrders } from '../../../src/effects/proof/verify-orders.js';
+import { sandboxDatabase } from '../../../src/effects/sandbox-database.js';
 import { feedHead } from '../../../src/log/feed/feed.js';
 import { feedState } from '../../../src/log/feed/generations.js';
 import { journal, type JournalDocument } from '../../../src/log/journal/journal.js';

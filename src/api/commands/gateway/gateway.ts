@@ -102,6 +102,6 @@ export interface GatewayOptions {
   readonly logger: Logger;
   /** how long to wait for an answer of Temporal and the workers; 5 s by default */
   readonly answerWithinMs?: number | undefined;
-  /** how long to wait for what may fail; 300 ms by default */
+  /** how long to wait for a read that may fail; 300 ms by default */
   readonly journalWithinMs?: number | undefined;
 }

@@ -3,12 +3,8 @@ import type { OrderEvent } from '../../../order/events.js';
 import { fold } from '../../../order/evolve.js';
 import type { Order } from '../../../order/order.js';
 import { type OrderView, type PaymentStatus, toView } from '../../../order/view.js';
-import {
-  type UpcomingDeadline,
-  deadlinesOf,
-  type ShownEffect,
-  shownEffectOf,
-} from '../../schemas/upcoming.js';
+import { deadlinesOf, type UpcomingDeadline } from '../../schemas/deadline.js';
+import { type ShownEffect, shownEffectOf } from '../../schemas/effect.js';
 
 /** What a command would do. */
 export interface Preview {

@@ -33,8 +33,8 @@ export function hasPersons({ type, data }: Omit<Plain<unknown>, 'orderId'>): boo
 /** The data with every personal text sealed. */
 export function sealed<D>({ orderId, type, data }: Plain<D>, key: CustomerKey): D {
   return membersOf(type).reduce((changed, path) => {
-    const place = { orderId, field: fieldOf(path) };
-    return changedAt(changed, path, (text) => seal(key, place, text));
+    const at = { orderId, field: fieldOf(path) };
+    return changedAt(changed, path, (text) => seal(key, at, text));
   }, data);
 }
 
@@ -45,9 +45,9 @@ export function sealed<D>({ orderId, type, data }: Plain<D>, key: CustomerKey): 
 export async function otherKeys(
   keys: SealingKeys,
   customerId: string,
-  than: CustomerKey,
+  except: CustomerKey,
 ): Promise<readonly CustomerKey[]> {
-  const ids = (await keys.keysOf(customerId)).filter((keyId) => keyId !== than.keyId);
+  const ids = (await keys.keysOf(customerId)).filter((keyId) => keyId !== except.keyId);
   const found = await Promise.all(ids.map(async (keyId) => ({ keyId, key: await keys.opening(keyId) })));
   return found.flatMap(({ keyId, key }) => (typeof key === 'string' ? [] : [{ keyId, key }]));
 }

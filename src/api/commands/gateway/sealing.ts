@@ -2,7 +2,7 @@ import type { CustomerKey } from '../../../access/persons/sealing.js';
 import { customerAttribute } from '../../../order/listing.js';
 import type { FollowUpCommand } from '../../../order/commands.js';
 import { workflowId } from '../../../order-log.js';
-import { isMongoOutage } from '../../../outages/mongo-outage.js';
+import { isMongoOutage, undefinedInOutage } from '../../../outages/mongo-outage.js';
 import { withTimeout } from '../../../outages/timeout.js';
 import { WorkflowNotFoundError } from '@temporalio/client';
 import type { CommandMeta, CommandResult } from './gateway.js';
@@ -39,14 +39,9 @@ export function createSealing(context: GatewayContext) {
    * @returns undefined if the key store is unavailable, or lacks the key
    */
   async function keyNamed(keyId: string): Promise<readonly CustomerKey[] | undefined> {
-    try {
-      const found = await withTimeout(answerWithinMs, keys.opening(keyId));
-      if (found === 'destroyed') return [];
-      return found === 'unknown' ? undefined : [{ keyId, key: found }];
-    } catch (error) {
-      if (!isMongoOutage(error)) throw error;
-      return undefined;
-    }
+    const found = await undefinedInOutage(withTimeout(answerWithinMs, keys.opening(keyId)));
+    if (found === 'destroyed') return [];
+    return found === undefined || found === 'unknown' ? undefined : [{ keyId, key: found }];
   }
 
   /** Undefined while the key store is unavailable. */
@@ -54,12 +49,7 @@ export function createSealing(context: GatewayContext) {
     customerId: string,
     except: CustomerKey,
   ): Promise<readonly CustomerKey[] | undefined> {
-    try {
-      return await withTimeout(journalWithinMs, otherKeys(keys, customerId, except));
-    } catch (error) {
-      if (!isMongoOutage(error)) throw error;
-      return undefined;
-    }
+    return await undefinedInOutage(withTimeout(journalWithinMs, otherKeys(keys, customerId, except)));
   }
 
   /**

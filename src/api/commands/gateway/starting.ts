@@ -185,7 +185,7 @@ export interface PendingCreate {
   readonly events: readonly OrderEvent[];
   /** the key under which its persons are sealed */
   readonly key: CustomerKey;
-  /** only an order that exists may have its id */
+  /** the id is accepted only if its order exists already */
   readonly isReserved: boolean;
   /** The answer if the journal has the order already. */
   readonly answerFromJournal: () => Promise<CommandResult | undefined>;

@@ -8,14 +8,14 @@ import {
 import { kafkaProblem } from '../../../delivery/kafka/kafka-problem.js';
 import { withTimeout } from '../../../outages/timeout.js';
 import { type Assignment, type AssignmentDeps, assignmentOf, checkAssignment, endOf } from './assignment.js';
-import { stopWith } from './membership.js';
+import { type Membership, stopWith } from './membership.js';
 import type { PartitionProgress } from './partition-progress.js';
 import { createRunUntilDone, type RunDeps } from './run-until-done.js';
 import { notePartition } from './store-progress.js';
 
 export interface AssignmentRunDeps extends AssignmentDeps, RunDeps {
-  /** the topic of the commands */
   readonly topic: string;
+  readonly membership: Membership;
   /** the signal of the process */
   readonly signal: AbortSignal;
   /** called after each pass over the partitions */
@@ -180,8 +180,7 @@ function beginSome(
 }
 
 function unreadableOf(topic: string, { partition, next }: PartitionProgress, reason: unknown): string {
-  const place = `${topic}:${partition}:${next}`;
-  return `${place} cannot be read: ${kafkaProblem(reason)} If the producer compresses in a way that is not known here, set compression.type=uncompressed for the topic, and send those records again.`;
+  return `${topic}:${partition}:${next} cannot be read: ${kafkaProblem(reason)} If the producer compresses in a way that is not known here, set compression.type=uncompressed for the topic, and send those records again.`;
 }
 
 function openBytesOf({ partitions }: Assignment): number {

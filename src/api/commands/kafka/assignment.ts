@@ -18,7 +18,6 @@ export interface Assignment {
   readonly topic: string;
   /** the topic's id; a topic that is deleted and created again has another one */
   readonly topicId: string;
-  /** the number of partitions of the topic */
   readonly partitionsCount: number;
   /** the partitions of this member that can be read now */
   readonly partitions: ReadonlyMap<number, PartitionProgress>;

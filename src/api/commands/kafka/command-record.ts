@@ -21,10 +21,7 @@ export interface AskedCommand {
 const types: readonly string[] = Object.keys(commands);
 
 /** Records may have other headers as well, whose values need not be text. */
-const Headers = Type.Object({
-  command: Type.Enum(types),
-  ...optionalHeaders,
-});
+const Headers = Type.Object({ command: Type.Enum(types), ...optionalHeaders });
 
 /** The headers that are read. */
 export const headerNames: ReadonlySet<string> = new Set([...Object.keys(Headers.properties), 'traceparent']);
@@ -32,7 +29,7 @@ export const headerNames: ReadonlySet<string> = new Set([...Object.keys(Headers.
 const KeyOfRecord = Type.Object({ key: Id });
 
 /** `<topic>:<partition>:<offset>` */
-export function placeOf(topic: string, { partition, offset }: CommittedRecord): string {
+export function recordIdOf(topic: string, { partition, offset }: CommittedRecord): string {
   return `${topic}:${partition}:${offset}`;
 }
 
@@ -42,7 +39,7 @@ export function placeOf(topic: string, { partition, offset }: CommittedRecord): 
  */
 export function correlationIdOf(topic: string, record: CommittedRecord): string {
   const given = record.headers.get('x-correlation-id')?.toString('utf8');
-  return given !== undefined && isKey(given) ? given : placeOf(topic, record);
+  return given !== undefined && isKey(given) ? given : recordIdOf(topic, record);
 }
 
 /**
@@ -67,7 +64,7 @@ export function commandIn(topic: string, record: CommittedRecord): AskedCommand 
   const traceId = traceIdOf(record.headers.get('traceparent')?.toString('latin1'));
   const meta: CommandMeta = {
     issuer: actor,
-    key: headers['idempotency-key'] ?? placeOf(topic, record),
+    key: headers['idempotency-key'] ?? recordIdOf(topic, record),
     actor,
     ...(onBehalfOf !== undefined && { onBehalfOf }),
     correlationId: correlationIdOf(topic, record),

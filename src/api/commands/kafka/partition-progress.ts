@@ -22,7 +22,10 @@ export class PartitionProgress {
   unreadable: string | undefined;
   /** the size, in bytes, of the records that are not done */
   openBytes = 0;
-  /** the refused commands from `committed` on, by their offsets */
+  /**
+   * refused commands by their offsets: those of earlier runs from `committed` on, and of this run
+   * those that are not done, so that the texts are bounded by the number of open records
+   */
   readonly refused: Map<bigint, Refusal>;
   /** the offsets that are not done, the lowest first, and their bytes */
   private readonly open = new Map<bigint, number>();

@@ -5,18 +5,17 @@ import { committed, durable } from '../../../mongodb/durability.js';
  * A refused command. The row is written before the topic of refusals, and deleted once the offset
  * is committed. Without it, a record that is read again would be decided on a later state.
  */
-interface RefusalRow extends Refusal {
+interface RefusalRow {
   /** `<topic id>:<partition>:<offset>`, the offset with 19 digits */
   readonly _id: string;
-}
-
-/** Why a command is refused. */
-export interface Refusal {
   /** the value for the topic of refusals */
   readonly problem: string;
   /** whether the problem is in the topic of refusals; otherwise it is written there again */
   readonly isWritten?: boolean;
 }
+
+/** A refusal that is in the topic of refusals, or the problem that has to be written there. */
+export type Refusal = 'written' | { readonly problem: string };
 
 /** A partition of a topic. A topic that is deleted and created again has another id. */
 export interface PartitionId {
@@ -34,8 +33,8 @@ export async function refusalsFrom(
 ): Promise<Map<bigint, Refusal>> {
   const ids = { $gte: idOf({ topicId, partition }, offset), $lt: `${topicId}:${partition};` };
   const found = new Map<bigint, Refusal>();
-  for await (const { _id, problem, isWritten = false } of refusalRows(db).find({ _id: ids }, committed))
-    found.set(BigInt(_id.slice(_id.lastIndexOf(':') + 1)), { problem, isWritten });
+  for await (const { _id, problem, isWritten } of refusalRows(db).find({ _id: ids }, committed))
+    found.set(BigInt(_id.slice(_id.lastIndexOf(':') + 1)), isWritten ? 'written' : { problem });
   return found;
 }
 

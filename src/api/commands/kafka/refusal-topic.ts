@@ -24,12 +24,12 @@ export class RefusalTopic {
    * Writes a problem, with the key and the headers of the record. The record's value is left out,
    * because it may contain personal data.
    */
-  async write(record: CommittedRecord, place: string, problem: string): Promise<void> {
+  async write(record: CommittedRecord, recordId: string, problem: string): Promise<void> {
     const { key } = record;
     const { producer } = this;
     const headers = new Map([
       ...keptHeaders(record).map(([name, value]) => [Buffer.from(name), value] as const),
-      [Buffer.from('refused-record'), Buffer.from(place)],
+      [Buffer.from('refused-record'), Buffer.from(recordId)],
     ]);
     const isKeyKept = key !== undefined && key.length <= MOST_KEY_BYTES;
     try {

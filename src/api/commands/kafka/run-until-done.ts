@@ -5,9 +5,9 @@ import { createSemaphore } from '../../../concurrency/semaphore.js';
 import type { CommittedRecord } from '../../../delivery/kafka/committed-records.js';
 import { kafkaProblem } from '../../../delivery/kafka/kafka-problem.js';
 import type { Logger } from '../../../server/logging/logger.js';
-import { HttpProblem, rawProblem } from '../../problem.js';
+import { HttpProblem, encodedProblem } from '../../problem.js';
 import type { Gateway } from '../gateway/gateway.js';
-import { correlationIdOf, placeOf } from './command-record.js';
+import { correlationIdOf, recordIdOf } from './command-record.js';
 import { attemptCommand } from './attempt-command.js';
 import type { Membership } from './membership.js';
 import type { PartitionProgress } from './partition-progress.js';
@@ -18,8 +18,8 @@ export interface RunDeps {
   readonly db: Db;
   readonly gateway: Gateway;
   readonly logger: Logger;
-  readonly membership: Membership;
-  readonly refusals: RefusalTopic;
+  readonly membership: Pick<Membership, 'isHeld'>;
+  readonly refusals: Pick<RefusalTopic, 'write'>;
 }
 
 /** Delays after an attempt without an answer, for commands and for clients. */
@@ -48,7 +48,7 @@ export function createRunUntilDone(
   function wait(record: CommittedRecord, progress: PartitionProgress, why: string): void {
     if (!progress.wait(record.offset, why)) return;
     const correlationId = correlationIdOf(topic, record);
-    const about = { record: placeOf(topic, record), correlationId, why };
+    const about = { record: recordIdOf(topic, record), correlationId, why };
     logger.warn(about, 'a command of Kafka waits, and later ones with its key wait for it');
   }
 
@@ -57,10 +57,10 @@ export function createRunUntilDone(
     const { errors, ...members } = found.members;
     const shown = { ...members, ...(errors && { errors: errors.slice(0, MOST_ERRORS) }) };
     const { status, code, message } = found;
-    const place = placeOf(topic, record);
+    const recordId = recordIdOf(topic, record);
     const correlationId = correlationIdOf(topic, record);
-    logger.warn({ record: place, correlationId, code }, `a command of Kafka is refused: ${message}`);
-    return rawProblem(new HttpProblem(status, code, message, shown), correlationId, place).body;
+    logger.warn({ record: recordId, correlationId, code }, `a command of Kafka is refused: ${message}`);
+    return encodedProblem(new HttpProblem(status, code, message, shown), correlationId, recordId).body;
   }
 
   /**
@@ -79,21 +79,21 @@ export function createRunUntilDone(
       if (!refused.has(record.offset)) await noteRefused(db, of, record.offset, problem);
       refused.set(record.offset, { problem });
       if (!membership.isHeld) return false;
-      await refusals.write(record, placeOf(topic, record), problem);
+      await refusals.write(record, recordIdOf(topic, record), problem);
     } catch (error) {
       wait(record, progress, `the refusal cannot be written: ${kafkaProblem(error)}`);
       return false;
     }
     // If this fails, a record that is read again is written to the topic of refusals again.
     await noteWritten(db, of, record.offset).catch(() => undefined);
-    refused.set(record.offset, { problem, isWritten: true });
+    refused.delete(record.offset);
     return true;
   }
 
   return async (record, progress) => {
     const { offset } = record;
     const earlier = progress.refused.get(offset);
-    if (earlier?.isWritten) return true;
+    if (earlier === 'written') return true;
     let problem = earlier?.problem;
     for (let attempt = 1; !ending.aborted; attempt += 1) {
       const isDone = await inTurn(async () => {

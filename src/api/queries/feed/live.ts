@@ -1,68 +1,16 @@
-import type { FastifyReply } from 'fastify';
 import { pause } from '../../../concurrency/pause.js';
 import { undefinedInOutage } from '../../../outages/mongo-outage.js';
-import { isTemporalOutage } from '../../../outages/temporal-outage.js';
-import { type StreamPage, keepAlive, sendStream } from './stream.js';
+import { type StreamPage, keepAlive } from './stream.js';
 
 /** How many items are read at a time, at most. */
 export const PAGE = 200;
 /** How often a stream without items sends a keep-alive. */
 export const KEEP_ALIVE_MS = 15_000;
 /** How often to try again in an outage. */
-const LOOK_AGAIN_MS = 1_000;
+export const LOOK_AGAIN_MS = 1_000;
 
 /** What a stream sends: pages of items, and keep-alives in between. */
 export type Items = AsyncGenerator<StreamPage | typeof keepAlive>;
-
-/**
- * Streams the items that `open` gives. In an outage the stream is opened and waits, because a
- * browser that gets 503 does not connect again by itself. If it turns out later that the stream
- * cannot be resumed, it ends, and the client gets the refusal when it connects again.
- */
-export async function sendOnceReachable(
-  reply: FastifyReply,
-  closing: AbortSignal,
-  open: (signal: AbortSignal) => Promise<Items>,
-): Promise<void> {
-  const signal = untilGone(reply, closing);
-  const items = await unlessUnreachable(open(signal));
-  await sendStream(reply, items ?? onceReachable(() => open(signal), signal), signal);
-}
-
-/** Aborts when the client disconnects or this process stops. */
-function untilGone({ raw }: FastifyReply, closing: AbortSignal): AbortSignal {
-  const gone = new AbortController();
-  const end = (): void => {
-    closing.removeEventListener('abort', end);
-    gone.abort();
-  };
-  closing.addEventListener('abort', end);
-  raw.once('close', end);
-  if (raw.destroyed || closing.aborted) end();
-  return gone.signal;
-}
-
-async function* onceReachable(open: () => Promise<Items>, signal: AbortSignal): Items {
-  while (!signal.aborted) {
-    const items = await unlessUnreachable(open());
-    if (items !== undefined) {
-      yield* items;
-      break;
-    }
-    yield keepAlive;
-    await pause(LOOK_AGAIN_MS, signal);
-  }
-}
-
-/** The result; undefined in an outage of MongoDB or Temporal. */
-async function unlessUnreachable<T>(asked: Promise<T>): Promise<T | undefined> {
-  try {
-    return await undefinedInOutage(asked);
-  } catch (error) {
-    if (isTemporalOutage(error)) return undefined;
-    throw error;
-  }
-}
 
 /** What a stream reads, page by page. */
 interface LiveSource {

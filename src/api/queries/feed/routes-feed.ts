@@ -16,7 +16,7 @@ import { continuesAfter, ReaderParameter, refuseTwoPlaces } from './reader-param
 import { selected, selectionIn, selectionParameters } from './selection.js';
 
 /**
- * The feed, in pages: all events of all orders in one order without gaps. The positions of an
+ * The feed, in pages: all events of all orders in one sequence without gaps. The positions of an
  * order's events follow their versions.
  */
 export function registerFeed(app: Http, db: Db): void {

@@ -14,7 +14,7 @@ import { closed, OrderPath, Position } from '../../schemas/values.js';
 import type { OrderReader } from '../order-reader.js';
 import { refuseOtherGeneration, refusePositionBeyond, refuseUnknownVersion } from '../refuse-unknown.js';
 import { Generation } from '../schemas.js';
-import { sendOnceReachable } from './live.js';
+import { sendOnceReachable } from './open-stream.js';
 import { continuesAfter, ReaderParameter, refuseTwoPlaces } from './reader-parameter.js';
 import { selectionIn, selectionParameters } from './selection.js';
 import { feedFrom, orderFrom, type StreamedPage } from './streamed-events.js';

@@ -1,6 +1,6 @@
 import type { Db } from 'mongodb';
 import { Type } from 'typebox';
-import { type CommandsStatus, commandsStatus } from '../../../delivery/kafka/command-rows.js';
+import { type CommandsStatus, commandsStatus } from '../../../delivery/kafka/commands-status.js';
 import type { KafkaTopics } from '../../../delivery/kafka/settings.js';
 import { type SubscriptionStatus, subscriptionsStatus } from '../../../delivery/subscription-status.js';
 import type { Http } from '../../http.js';

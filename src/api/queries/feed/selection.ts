@@ -2,7 +2,7 @@ import type { Db } from 'mongodb';
 import { type TOptional, type TString, Type } from 'typebox';
 import { cloudEventOf } from '../../../delivery/cloud-events.js';
 import { chosenEvents, type EventFilter } from '../../../delivery/chosen-events.js';
-import type { EndpointSettings } from '../../../endpoint/settings.js';
+import { type EndpointSettings, payloads } from '../../../endpoint/settings.js';
 import type { PositionedEvent } from '../../../log/feed/feed.js';
 import { answering } from '../../../mongodb/durability.js';
 import { schemaVersions } from '../../../order/events.js';
@@ -18,7 +18,7 @@ export const selectionParameters = {
   customers: list(Ids, 'only events of the orders of these customers, by their ids'),
   tags: list(Tags, 'only events of orders with one of these tags; one that has a comma is in double quotes'),
   payload: Type.Optional(
-    Type.Enum(['thin', 'event', 'order'], {
+    Type.Enum([...payloads], {
       description:
         'as CloudEvents 1.0, as webhooks are: with ids alone, the event, or the event and the order after it',
     }),

@@ -5,7 +5,7 @@ import { ageOf } from '../../../log/time.js';
 import type { Instruments } from '../../operations/routes-metrics.js';
 import { withTimeout } from '../../../outages/timeout.js';
 import { orders } from '../../../views/orders.js';
-import { countByStatus } from '../routes-order-counts.js';
+import { countByStatus } from '../count-by-status.js';
 import { type Exposure, type ExposureDeps, unrecordedOrders } from './exposure.js';
 
 const WITHIN_MS = 2_000;

@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { Db } from 'mongodb';
+import { pino } from 'pino';
 import { PartitionProgress } from '../../../../src/api/commands/kafka/partition-progress.js';
+import { createRunUntilDone, type RunDeps } from '../../../../src/api/commands/kafka/run-until-done.js';
 import {
   noteRefused,
   noteWritten,
@@ -15,7 +17,8 @@ import {
   noteConsumingFailed,
   noteConsumingWorks,
 } from '../../../../src/api/commands/kafka/store-progress.js';
-import { commandsConcern } from '../../../../src/delivery/kafka/command-rows.js';
+import type { CommittedRecord } from '../../../../src/delivery/kafka/committed-records.js';
+import { commandsConcern } from '../../../../src/delivery/kafka/commands-status.js';
 import { type Database, openDatabase } from '../../../support/database.js';
 
 let database: Database;
@@ -35,15 +38,48 @@ test('refusals are kept for a partition from an offset on, until that offset is 
   await noteWritten(db, of, 100n);
   const all = await refusalsFrom(db, of, 0n);
   expect([...all]).toEqual([
-    [9n, { problem: 'problem 9', isWritten: false }],
-    [10n, { problem: 'problem 10', isWritten: false }],
-    [100n, { problem: 'problem 100', isWritten: true }],
+    [9n, { problem: 'problem 9' }],
+    [10n, { problem: 'problem 10' }],
+    [100n, 'written'],
   ]);
   await notePartition(db, 'a.commands', of, new PartitionProgress(1, 10n), 120n);
   expect([...(await refusalsFrom(db, of, 0n)).keys()]).toEqual([10n, 100n]);
   expect(await refusalRows(db).countDocuments()).toBe(4);
   expect(await committedBefore(db, of)).toBe(10n);
   expect(await committedBefore(db, { ...of, partition: 2 })).toBeUndefined();
+});
+
+test('the problems of refused records leave the memory while an earlier record waits', async () => {
+  const topicId = randomUUID();
+  const written: bigint[] = [];
+  const deps = {
+    db,
+    logger: pino({ level: 'silent' }),
+    membership: { isHeld: true },
+    refusals: { write: async ({ offset }: CommittedRecord) => void written.push(offset) },
+  };
+  const signal = new AbortController().signal;
+  // The records are refused because they have no key, so no gateway is asked.
+  const run = createRunUntilDone(
+    { ...deps, gateway: {} as RunDeps['gateway'] },
+    { topic: 't', topicId },
+    signal,
+  );
+  const progress = new PartitionProgress(0, 0n);
+  progress.begin(0n);
+  for (const offset of [1n, 2n, 3n]) {
+    progress.begin(offset);
+    const record = { partition: 0, offset, key: undefined, value: undefined, headers: new Map() };
+    expect(await run(record, progress)).toBe(true);
+    progress.end(offset);
+  }
+  expect(written).toEqual([1n, 2n, 3n]);
+  expect([progress.done, progress.refused.size]).toEqual([0n, 0]);
+  expect([...(await refusalsFrom(db, { topicId, partition: 0 }, 0n)).values()]).toEqual([
+    'written',
+    'written',
+    'written',
+  ]);
 });
 
 test('readiness says why no commands are read', async () => {

@@ -1,0 +1,21 @@
+import { type TSchema, Type } from 'typebox';
+import { closed } from '../schemas/values.js';
+
+/** The query parameter that continues a list. */
+export const CursorParameter = Type.Optional(Type.String({ maxLength: 500 }));
+
+export const NextCursor = Type.Optional(Type.String({ description: 'absent on the last page' }));
+
+export function page<T extends TSchema>(item: T) {
+  return closed({ data: Type.Array(item), nextCursor: NextCursor });
+}
+
+/**
+ * The items of a page, and its last one if there are more.
+ *
+ * @param found up to `limit + 1` items
+ */
+export function pageOf<T>(found: readonly T[], limit: number) {
+  const data = found.slice(0, limit);
+  return { data, last: found.length > limit ? data.at(-1) : undefined };
+}

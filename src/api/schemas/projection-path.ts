@@ -1,0 +1,20 @@
+import { Type } from 'typebox';
+import { storesOf } from '../../log/views/rebuilding/store-rebuild.js';
+import { logs } from '../../logs.js';
+import type { ViewOfOrders } from '../../views/view.js';
+import { viewNamed, views } from '../../views/views.js';
+import { HttpProblem } from '../problem.js';
+import { closed } from './values.js';
+
+export const NamePath = closed({ name: Type.String({ maxLength: 64 }) });
+
+/** What is rebuilt, but is no view across orders. */
+export const storeNames = logs.flatMap(storesOf);
+
+/** @throws HttpProblem 404 */
+export function existingView(name: string): ViewOfOrders {
+  const view = viewNamed(name);
+  if (view !== undefined) return view;
+  const names = views.map((known) => known.name).join(', ');
+  throw new HttpProblem(404, 'projection_not_found', `There is no view ${name}. There are ${names}.`);
+}

@@ -1,0 +1,21 @@
+import { type Static, Type } from 'typebox';
+import { closed } from './values.js';
+
+const optional = Type.Optional;
+
+/** What the roles of a process can do now. */
+export const Readiness = closed({
+  status: Type.Enum(['ready', 'degraded', 'unavailable']),
+  roles: Type.Record(Type.String(), Type.Enum(['ready', 'unavailable'])),
+  dependencies: Type.Array(
+    closed({
+      name: Type.String(),
+      status: Type.Enum(['up', 'degraded', 'down', 'unknown'], {
+        description: 'unknown: the server to ask is down',
+      }),
+      detail: optional(Type.String()),
+      cost: optional(Type.String({ description: 'what does not work meanwhile' })),
+    }),
+  ),
+});
+export type Readiness = Static<typeof Readiness>;

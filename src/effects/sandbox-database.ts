@@ -1,0 +1,9 @@
+import type { Db } from 'mongodb';
+
+/**
+ * The database of the sandbox's providers. It stands for other companies' systems, so it is not part
+ * of our backups.
+ */
+export function sandboxDatabase(db: Db): Db {
+  return db.client.db(`${db.databaseName}_sandbox`);
+}
