@@ -1,6 +1,6 @@
 /**
  * Starts an order's workflow and sends it commands with the Temporal client alone, without the API.
- * This is how a service sends commands that has access to Temporal: a create needs no MongoDB, no
+ * A service that has access to Temporal can send commands in this way. A create needs no MongoDB, no
  * API and no worker.
  *
  *     node examples/temporal-client.mjs

@@ -10,7 +10,7 @@ export interface Endpoint extends EndpointSettings, State {
   readonly status: (typeof endpointStatuses)[number];
   /** deliveries begin after it; absent for the beginning of the feed */
   readonly after?: FeedPlace;
-  /** why it was disabled; absent if it never was, or was enabled since. It stays if it is deleted. */
+  /** why it was disabled last; absent if it was enabled since. A deleted endpoint keeps it. */
   readonly disabledBecause?: string;
   /** ids of its signing secrets, the newest first. A secret itself never enters the log. */
   readonly secretIds: readonly string[];
@@ -50,12 +50,12 @@ export type EndpointCommands = {
   [T in keyof typeof commands]: Data[(typeof commands)[T]['event']] & { readonly allowHttp?: true };
 };
 
-/** What an event takes from its command's data. A message may have more: it is left out. */
+/** The members that an event takes from its command's data; all others are left out. */
 const members: readonly string[] = [...settingNames, 'secretId', 'after', 'reason'];
 
 /** The reason of an endpoint that a person has disabled. */
 export const byRequest = 'by request';
-/** How many secrets sign: the old one, too, until the next rotation, so receivers can change. */
+/** How many of the newest secrets sign. A receiver has until the next rotation to change. */
 const secretsKept = 2;
 const rejectionsKept = 50;
 

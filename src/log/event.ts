@@ -12,9 +12,7 @@ export interface Cause {
   readonly commandId: string;
   /** the same for everything that one request leads to */
   readonly correlationId: string;
-  /**
-   * `<commandId>.<hash of its body>` of a message, the key of an effect, or the id of a deadline
-   */
+  /** `<commandId>.<hash of its body>` of a message, an effect's key, or a deadline's id */
   readonly causationId: string;
   readonly actor: string;
   /** for whom the actor did it; absent if for itself */

@@ -25,10 +25,7 @@ export interface Facts<S, D> {
   ) => FactJudgement<D> | Refused | undefined;
 }
 
-/**
- * `settles`: the key of the effect that the fact settles. `reflected`: the state has the fact
- * already.
- */
+/** `settles`: the key of the effect that it settles. `reflected`: the state has it already. */
 export type FactJudgement<D> =
   | { readonly kind: 'applies'; readonly events: readonly D[]; readonly settles?: string }
   | { readonly kind: 'reflected' }

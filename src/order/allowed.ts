@@ -22,8 +22,8 @@ import {
 } from './order.js';
 
 /**
- * The reason why each command is not allowed now, or `undefined` if it is. `decide` checks it first,
- * and a view shows it in `allowedCommands` and `blockedCommands`.
+ * The reason why each command is not allowed now, or `undefined` if it is. `decide` checks it
+ * first, and a view shows it in `allowedCommands` and `blockedCommands`.
  */
 const reasonsAgainst: Readonly<Record<FollowUpType, (order: Order) => string | undefined>> = {
   HoldOrder: (order) =>

@@ -30,9 +30,7 @@ export interface NewLine extends LineQuantity {
   readonly name?: string;
 }
 
-/**
- * A line after an amendment. A SKU that the order has already keeps its price and name by default.
- */
+/** A line after an amendment. A SKU of the order keeps its price and name by default. */
 export interface AmendedLine extends LineQuantity {
   readonly unitPrice?: number;
   readonly name?: string;
@@ -102,9 +100,7 @@ export type CommandOf<T extends CommandType> = {
 /** What stays of a person in the log; it must not name the person. */
 export interface ForgottenPerson {
   readonly customerId: string;
-  /**
-   * ids of the destroyed keys; a key store that was restored from a backup destroys them again
-   */
+  /** ids of the destroyed keys; a restored key store destroys them again */
   readonly keys: readonly string[];
   readonly reason: string;
   /** such as `GDPR Art. 17` */
@@ -159,7 +155,7 @@ export interface DispatchFact extends DeliveryFact {
   readonly trackingNumber: string;
 }
 
-export type FactType = keyof FactData;
+export type FactType = 'PaymentSettled' | 'ShipmentDispatched' | 'ShipmentDelivered';
 export type Fact = { [T in FactType]: { readonly type: T; readonly data: FactData[T] } }[FactType];
 
 export const factTypes = [

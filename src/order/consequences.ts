@@ -25,9 +25,8 @@ function ofPending(order: Order): EventDraft | undefined {
       .join('; ');
     return { type: 'OrderRejected', data: { reason: 'out_of_stock', detail } };
   }
-  if (order.declined !== undefined) {
+  if (order.declined !== undefined)
     return { type: 'OrderRejected', data: { reason: 'payment_declined', detail: order.declined } };
-  }
   if (order.timedOut) return { type: 'OrderExpired', data: {} };
   return isSecured(order, order.total) ? { type: 'OrderConfirmed', data: {} } : undefined;
 }
@@ -55,12 +54,10 @@ function ofCapture(order: Order): EventDraft | undefined {
 }
 
 function ofCompletion(order: Order, now: string): EventDraft | undefined {
-  if (isComplete(order)) {
+  if (isComplete(order))
     return { type: 'OrderCompleted', data: { returnsUntil: later(now, order.terms.returnWindow) } };
-  }
-  if (isReadyToClose(order) && order.returnsUntil !== undefined && dueAt(order, order.returnsUntil) <= now) {
+  if (isReadyToClose(order) && order.returnsUntil !== undefined && dueAt(order, order.returnsUntil) <= now)
     return { type: 'OrderClosed', data: {} };
-  }
   return undefined;
 }
 

@@ -109,23 +109,22 @@ function notAllowed(reason: string): Refused {
   return refuse('not_allowed', 'not_allowed', reason);
 }
 
+/** The refusal of data that no state of the order would accept. */
+function invalid(code: string, message: string, pointer?: string): Refused {
+  return refuse('invalid', code, message, pointer);
+}
+
 function create(data: CommandData['CreateOrder']): Decision {
   const { shippingFee = 0, tax = 0, discount = 0, tags = [], rules = 1, ...given } = data;
   const { currency, lines } = given;
   if (rules > rulesToday)
     throw new TypeError(`rules ${rules} are newer than this code, which knows ${rulesToday}`);
   const charges = { shippingFee, tax, discount };
-  if (!isCurrency(currency)) {
-    return refuse(
-      'invalid',
-      'unknown_currency',
-      `${currency} is no ISO-4217 currency, such as EUR`,
-      '/currency',
-    );
-  }
+  if (!isCurrency(currency))
+    return invalid('unknown_currency', `${currency} is no ISO-4217 currency, such as EUR`, '/currency');
   for (const [name, amount] of Object.entries(charges)) {
     if (!isAmount(amount))
-      return refuse('invalid', 'invalid_amount', `${amount} is no amount in minor units`, `/${name}`);
+      return invalid('invalid_amount', `${amount} is no amount in minor units`, `/${name}`);
   }
   const wrong = wrongLines(lines) ?? wrongPrices(lines);
   if (wrong !== undefined) return wrong;
@@ -135,9 +134,8 @@ function create(data: CommandData['CreateOrder']): Decision {
 }
 
 function amend(order: Order, { lines, shippingAddress }: CommandData['AmendOrder']): Decision {
-  if (lines === undefined && shippingAddress === undefined) {
-    return refuse('invalid', 'nothing_to_amend', 'give lines, shippingAddress or both');
-  }
+  if (lines === undefined && shippingAddress === undefined)
+    return invalid('nothing_to_amend', 'give lines, shippingAddress or both');
   const address = shippingAddress === undefined ? {} : { shippingAddress };
   if (lines === undefined) return decided({ type: 'AmendmentRequested', data: address });
   const wrong = wrongLines(lines);
@@ -146,14 +144,8 @@ function amend(order: Order, { lines, shippingAddress }: CommandData['AmendOrder
   for (const [index, { sku, quantity, unitPrice, name }] of lines.entries()) {
     const old = order.lines.find((line) => line.sku === sku);
     const price = unitPrice ?? old?.unitPrice;
-    if (price === undefined) {
-      return refuse(
-        'invalid',
-        'price_missing',
-        `${sku} is new in this order: give its unitPrice`,
-        `/lines/${index}`,
-      );
-    }
+    if (price === undefined)
+      return invalid('price_missing', `${sku} is new in this order: give its unitPrice`, `/lines/${index}`);
     const known = name ?? old?.name;
     amended.push({ sku, quantity, unitPrice: price, ...(known === undefined ? {} : { name: known }) });
   }
@@ -209,12 +201,12 @@ function parcelOf({ label }: Shipment, data: Partial<Parcel>): Parcel | Refused 
     return notAllowed('the label is not booked yet: wait for it, or give carrier and trackingNumber');
   const message = 'give carrier and trackingNumber, or neither once a label is booked';
   const missing = carrier === undefined ? '/carrier' : '/trackingNumber';
-  return refuse('invalid', 'parcel_unknown', message, missing);
+  return invalid('parcel_unknown', message, missing);
 }
 
 function requestReturn(order: Order, { lines, reason }: CommandData['RequestReturn'], now: string): Decision {
   if (order.returnsUntil !== undefined && dueAt(order, order.returnsUntil) <= now)
-    return refuse('invalid', 'return_window_passed', `returns were accepted until ${order.returnsUntil}`);
+    return invalid('return_window_passed', `returns were accepted until ${order.returnsUntil}`);
   const wrong =
     wrongLines(lines) ??
     beyondLines(order, lines, (line) => line.delivered - line.returned, 'delivered and not returned');
@@ -225,9 +217,7 @@ function requestReturn(order: Order, { lines, reason }: CommandData['RequestRetu
   });
 }
 
-/**
- * The goods have come back. They will be restocked, and what was paid for them will be refunded.
- */
+/** The goods are back: they will be restocked, and what was paid for them will be refunded. */
 function receive(order: Order, { returnId }: CommandData['ReceiveReturn']): Decision {
   const returned = order.returns.find((entry) => entry.returnId === returnId);
   if (returned === undefined)
@@ -247,18 +237,11 @@ function receive(order: Order, { returnId }: CommandData['ReceiveReturn']): Deci
 }
 
 function refund(order: Order, { amount, reason }: CommandData['RefundPayment']): Decision {
-  if (!isAmount(amount) || amount === 0) {
-    return refuse('invalid', 'invalid_amount', 'a refund is a positive number of minor units', '/amount');
-  }
+  if (!isAmount(amount) || amount === 0)
+    return invalid('invalid_amount', 'a refund is a positive number of minor units', '/amount');
   const most = refundable(order);
-  if (amount > most) {
-    return refuse(
-      'invalid',
-      'refund_too_large',
-      `at most ${most} is captured and not refunded yet`,
-      '/amount',
-    );
-  }
+  if (amount > most)
+    return invalid('refund_too_large', `at most ${most} is captured and not refunded yet`, '/amount');
   return decided({ type: 'RefundRequested', data: { refundId: nextRefundId(order), amount, reason } });
 }
 
@@ -273,28 +256,16 @@ function isAmount(amount: number): boolean {
 }
 
 function wrongLines(lines: readonly LineQuantity[]): Refused | undefined {
-  if (lines.length === 0 || lines.length > limits.lines) {
-    return refuse(
-      'invalid',
-      'invalid_lines',
-      `give 1 to ${limits.lines} lines, not ${lines.length}`,
-      '/lines',
-    );
-  }
+  if (lines.length === 0 || lines.length > limits.lines)
+    return invalid('invalid_lines', `give 1 to ${limits.lines} lines, not ${lines.length}`, '/lines');
   const seen = new Set<string>();
   for (const [index, { sku, quantity }] of lines.entries()) {
-    if (seen.has(sku)) {
-      return refuse(
-        'invalid',
-        'duplicate_sku',
-        `${sku} is there twice: add the quantities up`,
-        `/lines/${index}/sku`,
-      );
-    }
+    if (seen.has(sku))
+      return invalid('duplicate_sku', `${sku} is there twice: add the quantities up`, `/lines/${index}/sku`);
     seen.add(sku);
     if (!Number.isInteger(quantity) || quantity < 1 || quantity > limits.quantity) {
       const message = `a quantity is a whole number from 1 to ${limits.quantity}, not ${quantity}`;
-      return refuse('invalid', 'invalid_quantity', message, `/lines/${index}/quantity`);
+      return invalid('invalid_quantity', message, `/lines/${index}/quantity`);
     }
   }
   return undefined;
@@ -304,20 +275,14 @@ function wrongPrices(lines: readonly NewLine[]): Refused | undefined {
   const index = lines.findIndex((line) => !isAmount(line.unitPrice));
   if (index === -1) return undefined;
   const message = 'a price is a whole number of minor units, 0 or more';
-  return refuse('invalid', 'invalid_amount', message, `/lines/${index}/unitPrice`);
+  return invalid('invalid_amount', message, `/lines/${index}/unitPrice`);
 }
 
 function positiveTotal(charges: Parameters<typeof orderTotal>[0]): number | Refused {
   const total = orderTotal(charges);
-  if (total === undefined)
-    return refuse('invalid', 'total_too_large', `the total is over ${limits.amount}`, '/lines');
+  if (total === undefined) return invalid('total_too_large', `the total is over ${limits.amount}`, '/lines');
   if (total > 0) return total;
-  return refuse(
-    'invalid',
-    'total_not_positive',
-    `goods + fee + tax - discount is ${total}: it must be positive`,
-    '',
-  );
+  return invalid('total_not_positive', `goods + fee + tax - discount is ${total}: it must be positive`, '');
 }
 
 function beyondLines(
@@ -329,16 +294,10 @@ function beyondLines(
   for (const [index, { sku, quantity }] of lines.entries()) {
     const line = order.lines.find((entry) => entry.sku === sku);
     if (line === undefined)
-      return refuse('invalid', 'unknown_sku', `${sku} is not in the order`, `/lines/${index}/sku`);
+      return invalid('unknown_sku', `${sku} is not in the order`, `/lines/${index}/sku`);
     const most = available(line);
-    if (quantity > most) {
-      return refuse(
-        'invalid',
-        'quantity_too_large',
-        `${most} of ${sku} are ${what}`,
-        `/lines/${index}/quantity`,
-      );
-    }
+    if (quantity > most)
+      return invalid('quantity_too_large', `${most} of ${sku} are ${what}`, `/lines/${index}/quantity`);
   }
   return undefined;
 }

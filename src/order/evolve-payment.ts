@@ -55,9 +55,7 @@ export function retire(
   };
 }
 
-/**
- * The payment failed. What waited for it fails too: a charge, an amendment, or the order itself.
- */
+/** The payment failed, and with it what waited: a charge, an amendment, or the order itself. */
 export function refusePayment(
   order: Order,
   reason: 'payment_declined' | 'payment_timed_out',
@@ -65,9 +63,8 @@ export function refusePayment(
 ): Order {
   const charged = order.shipments.find(isChargeInTurn);
   if (charged !== undefined) return withCharge(order, charged.shipmentId, () => ({ status: 'declined' }));
-  if (order.amendment !== undefined) {
+  if (order.amendment !== undefined)
     return { ...order, amendment: { ...order.amendment, refusal: { reason, detail } } };
-  }
   return reason === 'payment_timed_out' ? { ...order, timedOut: true } : { ...order, declined: detail };
 }
 

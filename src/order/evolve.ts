@@ -71,9 +71,8 @@ export function fold(events: Iterable<OrderEvent>, order?: Order): Order | undef
 function apply(before: Order | undefined, event: OrderEvent): Order {
   if (event.type === 'OrderCreated') return created(event);
   const order = event.type === 'CommandRejected' ? before : withoutRepeatedRefusals(before);
-  if (order === undefined) {
+  if (order === undefined)
     throw new TypeError(`The log of ${event.orderId} starts with ${event.type}, not with OrderCreated.`);
-  }
   switch (event.type) {
     case 'StockReserved':
       return { ...order, reserved: plus(order.reserved, event.data.lines) };
@@ -328,9 +327,7 @@ function rejected(order: Order, data: EventData['CommandRejected']): Order {
   return { ...order, rejections: { total: total + 1, unchanged: known } };
 }
 
-/**
- * After any other event a refused command may fit, so earlier refusals do not count as repeated.
- */
+/** After another event a refused command may fit, so the same refusal is written again. */
 function withoutRepeatedRefusals(order: Order | undefined): Order | undefined {
   if (order?.rejections === undefined) return order;
   return { ...order, rejections: { ...order.rejections, unchanged: [] } };

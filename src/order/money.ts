@@ -29,9 +29,7 @@ export function isCurrency(code: string): boolean {
   return currencies.has(code);
 }
 
-/**
- * `formatMoney(3998, 'EUR')` is `EUR 39.98`. It uses no locale data, so it is the same everywhere.
- */
+/** `formatMoney(3998, 'EUR')` is `EUR 39.98`, everywhere: it uses no locale data. */
 export function formatMoney(amount: number | bigint, currency: string): string {
   const digits = minorUnits[currency] ?? 2;
   const text = String(amount)

@@ -25,9 +25,7 @@ export const orderStatuses = [
 ] as const;
 export type OrderStatus = (typeof orderStatuses)[number];
 
-/**
- * The state of an order: the fold of its events. Plain data, so it can be stored and sent as it is.
- */
+/** The state of an order, the fold of its events: plain data, stored and sent as it is. */
 export interface Order {
   readonly orderId: string;
   /** version of the last event that was folded in */
@@ -138,9 +136,7 @@ export interface Note {
   readonly actor: string;
 }
 
-/**
- * captured ≤ amount. A retired authorization is not captured any more; the rest of it is voided.
- */
+/** captured ≤ amount. A retired authorization is not captured any more; its rest is voided. */
 export interface Authorization {
   readonly authorizationId: string;
   /** key of the effect that asked for it */
@@ -166,7 +162,7 @@ export interface Refund {
   readonly amount: number;
   readonly refunded: number;
   readonly reason: string;
-  /** paid one after the other; their sum is `amount`; absent under rules 1 */
+  /** they are paid one after the other, and add up to `amount`; absent under rules 1 */
   readonly parts?: readonly RefundPart[];
 }
 

@@ -2,9 +2,7 @@ import type { LineQuantity } from './commands.js';
 import { share } from './money.js';
 import { type Line, type Order, quantityOf, sum } from './order.js';
 
-/**
- * The weight of one unit when money is spread over goods: its price, or 1 if all goods are free.
- */
+/** The weight of a unit when money is spread over goods: its price, or 1 if all are free. */
 export function unitWeight(order: Order): (line: Line) => bigint {
   const free = order.lines.every((line) => line.unitPrice === 0);
   return (line) => BigInt(free ? 1 : line.unitPrice);
@@ -35,9 +33,7 @@ export function shipmentCharge(order: Order, shipped: readonly LineQuantity[]): 
   return target - sum(order.shipments, (shipment) => shipment.charge?.amount ?? 0);
 }
 
-/**
- * Rules 1: the refund for `returned`. `limit` is what was captured and is not promised back yet.
- */
+/** Rules 1: the refund for `returned`. `limit`: what was captured and not promised back yet. */
 export function returnRefund(order: Order, returned: readonly LineQuantity[], limit: number): number {
   const before = sum(order.refunds, (refund) => (refund.returnId === undefined ? 0 : refund.amount));
   const received = order.returns

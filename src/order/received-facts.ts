@@ -3,7 +3,7 @@ import type { EventData, EventDraft } from './events.js';
 import type { Authorization, Order, ReceivedFact } from './order.js';
 import { later } from './time.js';
 
-/* The facts that an order keeps because they do not fit yet, and those that it reflects already. */
+/* The facts that an order has received and that wait, and whether it reflects a fact already. */
 
 /** How long a fact may wait before it is reported to a person. */
 const UNMATCHED_AFTER_MS = 24 * 60 * 60 * 1000;

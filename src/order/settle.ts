@@ -23,9 +23,8 @@ function draftsOf(order: Order, settlement: Settlement, now: string): EventDraft
       : { type: 'StockRefused', data: { missing: outcome.missing } };
   }
   if (is(settlement, 'release')) return { type: 'StockReleased', data: { lines: settlement.effect.lines } };
-  if (is(settlement, 'deduct')) {
+  if (is(settlement, 'deduct'))
     return { type: 'StockDeducted', data: { shipmentId: settlement.effect.shipmentId } };
-  }
   if (is(settlement, 'restock'))
     return { type: 'StockRestocked', data: { returnId: settlement.effect.returnId } };
   if (is(settlement, 'authorize')) return authorization(order, settlement, now);

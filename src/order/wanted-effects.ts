@@ -36,7 +36,7 @@ export function wantedEffects(order: Order): readonly WantedEffect[] {
 
 // --- goods ---
 
-/** Reserves what the order needs and does not hold, or releases what it holds and does not need. */
+/** Reserves what is needed and not reserved yet, or releases what is reserved and not needed. */
 function wantedStock(order: Order): WantedEffect | undefined {
   if (owes(order, 'reserve') || owes(order, 'release')) return undefined;
   const needed = neededStock(order);
@@ -126,9 +126,8 @@ function isUndeducted({ status, deducted }: Shipment): boolean {
 function wantedPayment(order: Order): WantedEffect | undefined {
   if (owes(order, 'authorize') || owes(order, 'capture') || isDead(order)) return undefined;
   if (order.authorizations.some((entry) => entry.status === 'pending' && !entry.retired)) return undefined;
-  if (order.status === 'pending') {
+  if (order.status === 'pending')
     return isStockSecured(order) && !isPaymentRefused(order) ? authorizeUpTo(order, order.total) : undefined;
-  }
   if (order.amendment !== undefined) {
     const { total, refusal } = order.amendment;
     return isStockSecured(order) && refusal === undefined ? authorizeUpTo(order, total) : undefined;
@@ -178,9 +177,7 @@ function wantedCapture(order: Order): WantedEffect | undefined {
   );
 }
 
-/**
- * Whether the shipment's charge is due and its goods have left the stock, so it can be captured.
- */
+/** Whether the charge is due and the goods have left the stock, so it can be captured. */
 export function isChargeInTurn({ charge, deducted }: Shipment): boolean {
   return deducted && charge?.status === 'due';
 }

@@ -55,9 +55,7 @@ export const viewAndStopped = {
 /** A projection to the `OrderView` of an `OrderDocument`. */
 export const onlyView = { ...viewAndStopped, stopped: 0 } as const;
 
-/**
- * Each index ends with `_id`, so that lists have a total order, and a cursor identifies one place.
- */
+/** Each index ends with `_id`, for a total order in which a cursor identifies one place. */
 const orderIndexes: readonly IndexDescription[] = [
   { key: { createdAt: 1, _id: 1 } },
   { key: { updatedAt: 1, _id: 1 } },

@@ -37,10 +37,7 @@ export async function personWords(keys: KeyStore, order: Order): Promise<readonl
 
 type Hashes = ShortMemory<readonly string[]>;
 
-/**
- * Recent hashes, by key store. Every step of an order writes its words again, mostly within
- * seconds.
- */
+/** Recent hashes, by key store: steps of an order that follow soon write the same words again. */
 const madeBefore = new WeakMap<KeyStore, Hashes>();
 
 function madeWith(keys: KeyStore): Hashes {

@@ -27,7 +27,7 @@ function wordOf(runs: readonly string[]): string {
   return word.length <= longestWord ? word : Array.from(word).slice(0, longestWord).join('');
 }
 
-/** The pieces between spaces, each as its runs; a piece without a run is left out. */
+/** The pieces between spaces, each as the list of its runs; those without a run are left out. */
 function chunksOf(text: string): string[][] {
   return text
     .split(/\s+/u)

@@ -11,7 +11,7 @@ export interface Resource<T> {
 
 const TRY_AGAIN_MS = 1_500;
 
-/** The problems of reads that fail state, by path; the banner shows them. */
+/** The problems of reads that fail now, by path; the banner shows them. */
 export const failing = signal<ReadonlyMap<string, Problem>>(new Map());
 
 /** Adds a path to those that fail, or removes it without a problem. */

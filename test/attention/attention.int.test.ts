@@ -17,8 +17,8 @@ import { type TrackingRow, trackingRows } from '../../src/effects/carriers/track
 import { defaultLimits } from '../../src/effects/provider-modules.js';
 import type { Endpoint } from '../../src/endpoint/endpoint.js';
 import { byRequest } from '../../src/endpoint/endpoint.js';
-import type { StateDocument } from '../../src/log/journal/state-document.js';
 import { forks } from '../../src/log/journal/fork.js';
+import type { StateDocument } from '../../src/log/journal/state-document.js';
 import { ensureStateViewIndexes } from '../../src/log/journal/state-view.js';
 import { parkedEvents } from '../../src/log/views/feeding/parked-events.js';
 import { viewBuilds } from '../../src/log/views/feeding/view-builds.js';

@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { BSON, type Db } from 'mongodb';
-import { sandboxDatabase } from '../../src/effects/sandbox-database.js';
 import { verifyOrders } from '../../src/effects/proof/verify-orders.js';
+import { sandboxDatabase } from '../../src/effects/sandbox-database.js';
 import { readFeed } from '../../src/log/feed/feed.js';
 import { isStateViewOutdated } from '../../src/log/views/rebuilding/rebuild-state-view.js';
 import { orderLog } from '../../src/order-log.js';

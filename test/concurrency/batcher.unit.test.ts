@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { createBatcher } from '../../src/concurrency/batcher.js';
 
-/** Work that ends when the test says so. */
+/** Work that the test ends. */
 function workshop() {
   const groups: { readonly items: readonly number[]; readonly end: (error?: Error) => void }[] = [];
   const work = (items: readonly number[]) =>

@@ -55,6 +55,7 @@ test.each<[string, readonly (readonly [string, object])[], Partial<Endpoint>]>([
 test.each<[string, readonly (readonly [string, object])[], string, object, string]>([
   ['http', [], 'ChangeEndpoint', { url: 'http://shop.example' }, 'invalid_url'],
   ['no secret', [], 'RotateSecret', {}, 'malformed'],
+  ['no reason', [], 'DisableEndpoint', {}, 'malformed'],
   ['enabled already', [], 'EnableEndpoint', {}, 'not_allowed'],
   [
     'disabled already',
@@ -68,6 +69,17 @@ test.each<[string, readonly (readonly [string, object])[], string, object, strin
   expect(endpoints.decide(after(...commands), type, data, cause.occurredAt)).toMatchObject({
     refusal: { code },
   });
+});
+
+test('an event has nothing that its command may not have', () => {
+  const data = { tags: ['gift'], status: 'deleted', version: 7, allowHttp: true };
+  expect(endpoints.decide(after(), 'ChangeEndpoint', data, cause.occurredAt)).toEqual({
+    events: [{ type: 'EndpointChanged', data: { tags: ['gift'] } }],
+  });
+});
+
+test.each(['ForgetEndpoint', 'toString'])('%s is no command', (type) => {
+  expect(() => endpoints.decide(after(), type, {}, cause.occurredAt)).toThrow(TypeError);
 });
 
 test('refused signals are noted in the log, fifty at most', () => {

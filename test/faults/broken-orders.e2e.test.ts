@@ -124,8 +124,8 @@ describe('an order that cannot continue', () => {
     'waits while its view is damaged, until the view is repaired',
     async () => {
       const order = await api.place();
-      // With another recorder, so that the worker reads the damaged view; it would overwrite a view
-      // of its own.
+      // Names another recorder, so that the worker reads the damaged view. It would overwrite a
+      // view that it has recorded itself.
       const damage = { 'state.lines': 'damaged', recorder: 'somebody' };
       await orders(system.db).updateOne({ _id: order.id }, { $set: damage });
       const { body } = await order.tell('shipments', {}, noWait);

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
 
-/** By collection, as the source names it: its place in a certificate, or why it has none. */
+/** For each collection, as the source names it, its place in a certificate or why it has none. */
 const collections: Readonly<Record<string, string>> = {
   "'customer_keys'": 'place: key store',
   "'orders'": 'place: view orders, with its search words',

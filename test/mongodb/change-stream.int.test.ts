@@ -3,7 +3,7 @@ import { openChangeStream } from '../../src/mongodb/change-stream.js';
 import { type Database, openDatabase } from '../support/database.js';
 
 const waitMs = 30_000;
-/** Longer than any test. */
+/** This is longer than any test. */
 const paceMs = 3_600_000;
 
 let database: Database;

@@ -17,6 +17,7 @@ import { decide } from '../../src/order/decide.js';
 import type { Effect, Outcome, Settlement } from '../../src/order/effects.js';
 import type { EventDraft, OrderEvent } from '../../src/order/events.js';
 import { evolve, fold } from '../../src/order/evolve.js';
+import { decidePayment } from '../../src/order/facts.js';
 import {
   type Order,
   type RefundPart,
@@ -28,7 +29,6 @@ import {
   undispatched,
 } from '../../src/order/order.js';
 import { followsRules } from '../../src/order/rules.js';
-import { decidePayment } from '../../src/order/facts.js';
 import { settle } from '../../src/order/settle.js';
 import { later } from '../../src/order/time.js';
 import { unreachable } from '../../src/order/unreachable.js';
@@ -80,7 +80,7 @@ const aStep: fc.Arbitrary<Step> = fc.oneof(
     arbitrary: fc.record({
       kind: fc.constantFrom('perform', 'answer', 'settle', 'settle', 'settle', 'webhook'),
       which: fc.nat(7),
-      // Mostly successful, so that enough orders get far.
+      // Outcomes are mostly good, so that enough orders get far.
       choice: mostlyGood,
     }),
   },

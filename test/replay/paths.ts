@@ -247,7 +247,7 @@ export const paths: Readonly<Record<string, (orders: Orders) => Promise<StartedO
     return await idle(next);
   },
 
-  /** More commands than a run hands to the next. */
+  /** The order has more commands than a run hands to the next. */
   'continued as new after 510 commands': continuedAfterManyCommands,
 };
 

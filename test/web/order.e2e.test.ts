@@ -121,7 +121,7 @@ describe('an order', () => {
     // The events that were expected then, not those that are expected now.
     await page.getByRole('list', { name: 'What was to come after version 2' }).waitFor();
     await page.locator('.ahead').getByText('Authorize payment, owed').waitFor();
-    await page.locator('.line .ghost.effect').waitFor();
+    await page.locator('.line .expected.effect').waitFor();
   });
 
   test('does not move under the pointer while events arrive', async () => {
@@ -151,7 +151,7 @@ describe('an order', () => {
     await ahead.getByText('Return window closes').waitFor();
     expect(await ahead.locator('time').getAttribute('datetime')).toBe(closing[0].at);
     await page
-      .locator('.line .ghost.deadline small')
+      .locator('.line .expected.deadline small')
       .getByText(/^Return window closes \w{3} \d+ \w{3} \d\d:\d\d$/)
       .waitFor();
     const { id } = await api.place({ id: 'expiring' });
@@ -164,7 +164,7 @@ describe('an order', () => {
     // The expected event is to the right of the present, which is to the right of the last event.
     const left = async (what: string) => (await page.locator(`.line ${what}`).last().boundingBox())!.x;
     expect(await left('.dot')).toBeLessThan(await left('.now'));
-    expect(await left('.now')).toBeLessThan(await left('.ghost'));
+    expect(await left('.now')).toBeLessThan(await left('.expected'));
   });
 
   test('shows its money and goods after each version', async () => {
@@ -248,7 +248,7 @@ describe('an order', () => {
     await own.goto(`${site.server.address}/orders/delivered`);
     const badge = own.locator('.proof');
     await badge.getByText('not checked yet').waitFor();
-    await own.locator('.line .ghost.deadline').waitFor();
+    await own.locator('.line .expected.deadline').waitFor();
     await badge.getByRole('button', { name: 'Check again' }).click();
     await badge.getByText('history = journal = view').waitFor();
     expect(asked.filter((path) => path.endsWith('/proof'))).toHaveLength(1);
@@ -289,7 +289,7 @@ describe('an order', () => {
     await inShort.getByText(/Owes authorize EUR 39\.98, try \d+, again (in \d+ s|now)/).waitFor();
     // The next attempt is to the right of the present, on the timeline and in the list.
     const again = /^Authorize payment, tried again (in \d+ s|now)$/;
-    await page.locator('.line .ghost.effect small').getByText(again).waitFor();
+    await page.locator('.line .expected.effect small').getByText(again).waitFor();
     await page
       .getByRole('list', { name: 'What is to come' })
       .getByText('Authorize payment, tried again')
@@ -327,7 +327,7 @@ describe('an order', () => {
     await page.getByRole('textbox', { name: 'why' }).fill('changed their mind');
     await press('Preview');
     await shows('As it would be');
-    await page.locator('.line .ghost.preview').first().waitFor();
+    await page.locator('.line .expected.preview').first().waitFor();
     await expectAccessibleInBothThemes(page);
     expect(await order.view()).toMatchObject({ status: 'confirmed', version: 4 });
     expect(await page.locator('.typed-lines code').allInnerTexts()).toEqual([

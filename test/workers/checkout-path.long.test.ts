@@ -8,7 +8,10 @@ const run = promisify(execFile);
 const NAME = 'a#b 50%41 c?d';
 const LIMIT_MS = 300_000;
 
-/** On the file system of the checkout, so that packages can be linked instead of copied. */
+/**
+ * The folder is on the file system of the checkout, so that packages can be linked instead of
+ * copied.
+ */
 let parent: string;
 let checkout: string;
 

@@ -8,7 +8,7 @@ interface GatewayDeps extends Pick<RoleContext, 'config' | 'mongo' | 'logger'> {
   readonly client: Client;
 }
 
-/** The gateway of this process, whichever way commands come. */
+/** The gateway of this process, for commands from HTTP and from Kafka. */
 export function gatewayOf(
   { client, config, mongo, logger }: GatewayDeps,
   waits: Pick<GatewayOptions, 'answerWithinMs' | 'journalWithinMs'> = {},

@@ -20,7 +20,7 @@ import { views as viewsOfOrders } from '../../src/views/views.js';
 
 const CHECK_WITHIN_MS = 1_000;
 const LAG_LIMIT_MS = 30_000;
-/** Age of unrecorded events from which readiness reports them. */
+/** The age from which readiness reports unrecorded events. */
 const EXPOSURE_LIMIT_MS = 10_000;
 
 export interface ReadinessDeps {

@@ -4,7 +4,7 @@ import { logChanges } from '../../src/server/logging/log-changes.js';
 import { carriersOf } from './activities.js';
 import type { RoleContext, RunningRole } from './role.js';
 
-/** Asks carriers about parcels that are on their way, beside the workers. */
+/** Asks carriers about parcels that are on their way. It is part of the role `worker`. */
 export function startTracking(context: RoleContext): RunningRole {
   const { config, logger, mongo, temporal: connection, providers } = context;
   const stopping = new AbortController();

@@ -31,7 +31,10 @@ export interface OpenGateway {
   readonly close: () => Promise<void>;
 }
 
+/** For the API, when it is asked which system it serves. */
 const ANSWER_WITHIN_MS = 2_000;
+/** For Temporal. Its client would try for much longer. */
+const REACHED_WITHIN_MS = 3_000;
 
 /**
  * Opens the gateway. If commands go to Temporal, it checks that the API serves the same system; if
@@ -179,8 +182,6 @@ export interface Stores {
   readonly client: Client;
   readonly db: Db;
 }
-
-const REACHED_WITHIN_MS = 3_000;
 
 /**
  * Runs `work` with connections to Temporal and MongoDB.

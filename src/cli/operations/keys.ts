@@ -38,7 +38,8 @@ export function addKeys(program: Command, session: Session): void {
   addCreate(keys, session);
   addList(keys, session);
   addRevoke(keys, session);
-  addCustomerKeys(keys, session);
+  addRewrap(keys, session);
+  addGiveUp(keys, session);
 }
 
 function addCreate(keys: Command, session: Session): void {
@@ -155,12 +156,6 @@ function withDatabase<T>(session: Session, work: (db: Db) => Promise<T>): Promis
       message: `MongoDB, which has the keys, cannot be reached: ${messageOf(error)}; start it with \`npm start\`, or set MONGODB_URI`,
     }),
   );
-}
-
-/** Adds `keys rewrap` and `keys give-up`: operations on the key store of customers. */
-function addCustomerKeys(keys: Command, session: Session): void {
-  addRewrap(keys, session);
-  addGiveUp(keys, session);
 }
 
 /** Adds `keys rewrap`, which connects to the key store directly. */

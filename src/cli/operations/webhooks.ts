@@ -60,7 +60,10 @@ export function addWebhooks(program: Command, session: Session): void {
     'make a new secret; the old one signs too until the next rotation',
     (api, id, headers) => api.post(at`/v1/webhook-endpoints/${id}/rotate-secret`, {}, headers),
   );
-  addDeliveries(webhooks, session);
+  addTest(webhooks, session);
+  addDeliveryList(webhooks, session);
+  addRetry(webhooks, session);
+  addReplay(webhooks, session);
 }
 
 /** Adds the options for an endpoint's settings. */
@@ -193,14 +196,6 @@ interface DeliveryOptions extends RequestOptions {
   readonly from?: string;
   readonly event?: string;
   readonly limit?: number;
-}
-
-/** Adds `test`, `deliveries`, `retry` and `replay` to `webhooks`. */
-function addDeliveries(webhooks: Command, session: Session): void {
-  addTest(webhooks, session);
-  addDeliveryList(webhooks, session);
-  addRetry(webhooks, session);
-  addReplay(webhooks, session);
 }
 
 function addTest(webhooks: Command, session: Session): void {

@@ -50,7 +50,7 @@ export interface StockMovement {
   readonly outcome: OutcomeOf<StockEffect>;
   /** ISO-8601 UTC */
   readonly at: string;
-  /** only for `set`: the other members of its answer */
+  /** the reserved units and the version after a count; only for `set` */
   readonly after?: { readonly reserved: number; readonly version: number };
 }
 

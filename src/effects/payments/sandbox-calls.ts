@@ -57,7 +57,7 @@ export function authorization(request: EffectOf<'authorize'>, now: string): Answ
  * stores the key, so a call that dies before its answer is stored gets the same answer when it is
  * repeated.
  *
- * @returns undefined if nothing was captured, or was before: `capture` finds out why
+ * @returns undefined if this call captured nothing: `capture` finds out why
  */
 export async function captureAtOnce(
   db: Db,

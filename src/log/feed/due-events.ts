@@ -50,7 +50,7 @@ export class DueEvents {
     for (const { orderId, version, unsequenced } of inserts) {
       const entity = this.known.get(orderId) ?? { last: 0, waiting: new Set(), hasGaps: false };
       this.known.set(orderId, entity);
-      // An event that was inserted by hand, with a position.
+      // An event that is inserted by hand may have a position already.
       if (!unsequenced) entity.last = Math.max(entity.last, version);
       else if (version > entity.last) entity.waiting.add(version);
       for (const next of takeDue(entity)) due.push({ orderId, version: next });
@@ -109,9 +109,9 @@ interface EntityInJournal {
   readonly last: number | null;
   /** the greatest position of an event */
   readonly lastPosition: number | null;
-  /** how many events have one */
+  /** number of events that have a position */
   readonly positions: number;
-  /** versions without one */
+  /** versions without a position */
   readonly waiting: readonly number[];
 }
 

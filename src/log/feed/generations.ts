@@ -61,8 +61,8 @@ export class Generations {
   }
 
   /**
-   * The last position of a generation that the current one has, too; Infinity for the current one;
-   * 0 for an unknown generation, such as one that began after the backup was made.
+   * The position up to which a generation and the current one have the same events; Infinity for
+   * the current one; 0 for an unknown generation, such as one that began after the backup was made.
    */
   commonWith(generation: number): number {
     const index = this.all.findIndex((one) => one.generation === generation);

@@ -4,8 +4,8 @@ import type { AnyLog } from '../journal/entity-log.js';
 import { type JournalDocument, journalName } from '../journal/journal.js';
 
 /**
- * An event was inserted; or an event was marked as the first of its entity's log, and then there are
- * only `orderId` and `begins`.
+ * An event was inserted; or an event was marked as the first of its entity's log, and then there
+ * are only `orderId` and `begins`.
  */
 export interface JournalChange {
   readonly orderId: string;

@@ -176,10 +176,7 @@ function updateOf(position: number): Document[] {
   ];
 }
 
-/**
- * True if the leader has to restart: the position is taken, the event already has one, or it is
- * gone.
- */
+/** True if the leader has to restart: the position is taken, or the event has one or is gone. */
 export function needsRestart(error: unknown): boolean {
   if (error instanceof LeaderOutdated || error instanceof ChangeStreamEnded || isDuplicateKey(error))
     return true;

@@ -104,9 +104,7 @@ export class FeedTail {
     };
   }
 
-  /**
-   * For the sequencer in this process: what it publishes arrives sooner than by a change stream.
-   */
+  /** For the sequencer in this process. What it publishes arrives before the change stream's. */
   publishLocally(): LocalPublisher {
     this.localPublishers += 1;
     return {

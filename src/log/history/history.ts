@@ -34,9 +34,7 @@ export interface HistoryLog<S extends State, D extends Draft> {
   readonly isOpen: boolean;
   /** how the workflow ended, in a word; absent if it is running */
   readonly ending?: string;
-  /**
-   * the workflow was resumed and has not yet loaded its log from the journal, which has more events
-   */
+  /** the workflow was resumed, and has not loaded its whole log from the journal yet */
   readonly isResuming: boolean;
 }
 
@@ -161,9 +159,8 @@ function deduplicated<S extends State, D extends Draft>(
     const known = events[event.version - first];
     if (known !== undefined && !isSameEvent(log, known, event)) throw forkFailure(log, known, event);
     if (known !== undefined) continue;
-    if (event.version !== first + events.length) {
+    if (event.version !== first + events.length)
       throw new Error(`the history of ${name} ${event.orderId} lacks version ${first + events.length}`);
-    }
     events.push(upcast(event));
   }
   return events;
@@ -180,10 +177,7 @@ function forecast<S extends State, D extends Draft>(
   return append(entity, orderId, undefined, decision.events, causeOf(create, occurredAt)).events;
 }
 
-/**
- * The time of an entity's creation is when its workflow was accepted, even if a worker decides it
- * later.
- */
+/** An entity is created when its workflow is accepted, even if a worker decides it later. */
 function acceptedAt({ first }: Run): string {
   return new Date(requiredTsToMs(first.eventTime, 'eventTime')).toISOString();
 }

@@ -7,14 +7,12 @@ import type { HistoryLog } from './history.js';
  * compares it.
  */
 export interface OutsideRestore<S extends State, D extends Draft> {
-  /**
-   * Until `endRestore`, effects are not refused for what may not be restored yet, such as stock.
-   */
+  /** Until `endRestore`, no effect is refused for what may not be restored yet, such as stock. */
   readonly beginRestore: (db: Db) => Promise<void>;
   readonly endRestore: (db: Db) => Promise<void>;
   /**
-   * Restores what the outside lacks and these logs prove. Idempotent. Called before their events
-   * are written to the journal.
+   * Restores what these logs prove and the stores outside lack. Idempotent. Called before the
+   * events are written to the journal.
    */
   readonly restore: (db: Db, logs: readonly HistoryLog<S, D>[]) => Promise<void>;
 }

@@ -44,9 +44,7 @@ export function commandIn<S extends State, D extends Draft>(
   };
 }
 
-/**
- * False for the events of outcomes and deadlines, whose `commandId` and `causationId` are the same.
- */
+/** False for events of outcomes and deadlines: their `commandId` is their `causationId`. */
 function isCausedBy(event: Envelope, commandId: string): boolean {
   return isSameCommand(event.commandId, commandId) && event.causationId !== event.commandId;
 }

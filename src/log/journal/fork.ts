@@ -6,10 +6,7 @@ import { durable } from '../../mongodb/durability.js';
 import type { AnyLog } from './entity-log.js';
 import { forkedReason, markStopped } from './stops.js';
 
-/**
- * An entity for which the journal and the workflow have different events under one version. One per
- * entity.
- */
+/** An entity whose journal and workflow have different events under one version; one per entity. */
 export interface Fork {
   /** the entity's id */
   readonly _id: string;

@@ -28,9 +28,7 @@ export type JournalDocument = StoredRecord & {
   readonly begins?: true;
 };
 
-/**
- * The journal lacks earlier events of the entity. They are on their way, or have to be restored.
- */
+/** The journal lacks earlier events of the entity; they will be recorded, or restored. */
 export class LogIncomplete extends Error {
   override readonly name = 'LogIncomplete';
 }

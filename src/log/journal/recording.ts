@@ -11,10 +11,7 @@ import { isMongoOutage } from '../../outages/mongo-outage.js';
 import { RecentStates } from './recent-states.js';
 import { type Replacement, foldFollowing, insertViews, updateStateView, replaceViews } from './state-view.js';
 
-/**
- * As many as a worker's workflow cache holds, so a single worker has all of its active entities
- * here.
- */
+/** As many as a worker's workflow cache holds, so one worker has all its active entities here. */
 const rememberedStates = 1_000;
 const batchSize = 50;
 
@@ -144,10 +141,7 @@ export function createRecorder<S extends State, D extends Draft>(log: EntityLog<
   };
 }
 
-/**
- * If a batch fails because of one of its items, returns undefined, so that each is recorded by
- * itself.
- */
+/** Undefined if one item makes a batch fail, so that each item is recorded by itself. */
 async function tryBatch<T>(batch: readonly unknown[], write: () => Promise<T>): Promise<T | undefined> {
   try {
     return await write();

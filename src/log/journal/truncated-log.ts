@@ -34,9 +34,7 @@ export async function restoreLog(log: AnyLog, db: Db, events: readonly StoredEve
     );
 }
 
-/**
- * For each of these entities that has lost events everywhere: the version after the last lost one.
- */
+/** Of each entity that has lost events everywhere: the version after the last lost one. */
 export async function truncationPoints(
   log: AnyLog,
   db: Db,

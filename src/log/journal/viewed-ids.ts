@@ -40,8 +40,8 @@ export async function* unfinishedIds(log: AnyLog, db: Db, changedSince = ''): As
 }
 
 /**
- * The ids of entities that are not finished and have changed since a time (ISO-8601 UTC), the latest
- * first, at most `limit`.
+ * The ids of entities that are not finished and have changed since a time (ISO-8601 UTC), the
+ * latest first, at most `limit`.
  */
 export async function latestChangedIds(
   log: AnyLog,

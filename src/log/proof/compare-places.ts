@@ -28,12 +28,10 @@ export function compareJournalWithHistory<S extends State, D extends Draft>(
     return lost(recorded, lastInJournal);
   }
   if (history.isResuming && history.isOpen)
-    return [finding('behind', 'history', undefined, 'its workflow is loading its log from the journal')];
+    return [behind('history', undefined, 'its workflow is loading its log from the journal')];
   if (history.isForecast) {
     const [first] = journal;
-    return first === undefined
-      ? []
-      : [finding('differs', 'history', first.version, 'it has decided nothing yet')];
+    return first === undefined ? [] : [differs('history', first.version, 'it has decided nothing yet')];
   }
   const lastInHistory = history.firstVersion - 1 + history.events.length;
   const missing = history.events.filter(({ version }) => !recorded.has(version));
@@ -42,25 +40,20 @@ export function compareJournalWithHistory<S extends State, D extends Draft>(
     ...lost(recorded, history.firstVersion - 1),
     ...(first === undefined
       ? []
-      : [finding('behind', 'journal', first.version, `it lacks ${missing.length} of the history's events`)]),
+      : [behind('journal', first.version, `it lacks ${missing.length} of the history's events`)]),
     ...history.events.flatMap((event) => {
       const known = recorded.get(event.version);
       if (known === undefined || isSameEvent(log, known, event)) return [];
-      return [
-        finding('differs', 'journal', event.version, `${known.type} is not the history's ${event.type}`),
-      ];
+      return [differs('journal', event.version, `${known.type} is not the history's ${event.type}`)];
     }),
     ...journal
       .filter(({ version }) => version > lastInHistory)
-      .map(({ version, type }) => finding('differs', 'journal', version, `the history has no such ${type}`)),
+      .map(({ version, type }) => differs('journal', version, `the history has no such ${type}`)),
     ...compareBaseWithFold(log, journal, history),
   ];
 }
 
-/**
- * Finds entities that are not finished, and have no running workflow, or one that is behind the
- * journal.
- */
+/** Finds unfinished entities without a running workflow, or with one that lacks recorded events. */
 export function compareWorkflowWithJournal<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
   journal: readonly RecordedEvent<D>[],
@@ -93,13 +86,10 @@ function lost(recorded: ReadonlyMap<number, unknown>, upTo: number): readonly Fi
   const versions = Array.from({ length: upTo }, (_, index) => index + 1);
   return versions
     .filter((version) => !recorded.has(version))
-    .map((version) => finding('differs', 'journal', version, 'it is missing, and no history has it'));
+    .map((version) => differs('journal', version, 'it is missing, and no history has it'));
 }
 
-/**
- * The state with which the oldest kept run started must equal the fold of the journal up to its
- * version.
- */
+/** The oldest kept run's first state must equal the fold of the journal up to its version. */
 function compareBaseWithFold<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
   journal: readonly RecordedEvent<D>[],
@@ -111,14 +101,7 @@ function compareBaseWithFold<S extends State, D extends Draft>(
   const reduced = reducedTo(state, base);
   const fields = isObject(reduced) ? differing(reduced, base) : 'everything';
   if (fields === '') return [];
-  return [
-    finding(
-      'differs',
-      'history',
-      base.version,
-      `the run started with other ${fields} than the journal's fold`,
-    ),
-  ];
+  return [differs('history', base.version, `the run started with other ${fields} than the journal's fold`)];
 }
 
 /** Compares the view with the fold of the journal up to the view's version. */
@@ -129,19 +112,17 @@ export function compareViewWithFold<S extends State, D extends Draft>(
 ): readonly Finding[] {
   const events = eventsUntil(journal, { version: journal.length });
   if (view === undefined)
-    return events.length === 0 ? [] : [finding('behind', 'view', 1, `the ${log.entity.name} has no view`)];
+    return events.length === 0 ? [] : [behind('view', 1, `the ${log.entity.name} has no view`)];
   if (view.version > events.length)
-    return [finding('differs', 'view', view.version, `the journal goes to version ${events.length}`)];
+    return [differs('view', view.version, `the journal goes to version ${events.length}`)];
   const state = stateAt(log, events, view);
   const extra = new Set(log.view.extra?.members);
   const kept = Object.fromEntries(Object.entries(view).filter(([name]) => !extra.has(name)));
   const fields = state === undefined ? 'everything' : differing(kept, log.view.toDocument(state));
   return [
-    ...(fields === ''
-      ? []
-      : [finding('differs', 'view', view.version, `other ${fields} than the journal's fold`)]),
+    ...(fields === '' ? [] : [differs('view', view.version, `other ${fields} than the journal's fold`)]),
     ...(view.version < events.length
-      ? [finding('behind', 'view', view.version + 1, `the journal goes to version ${events.length}`)]
+      ? [behind('view', view.version + 1, `the journal goes to version ${events.length}`)]
       : []),
   ];
 }
@@ -153,18 +134,14 @@ export function compareWorkflowWithHistory<S extends State, D extends Draft>(
   state: EntityState<S> | string | undefined,
 ): readonly Finding[] {
   if (typeof state === 'string') return [{ where: 'workflow', kind: 'unanswered', detail: state }];
-  if (state === undefined) return [finding('behind', 'workflow', undefined, 'it has just ended')];
+  if (state === undefined) return [behind('workflow', undefined, 'it has just ended')];
   const { order, halted } = state;
-  if (halted !== undefined)
-    return [finding('differs', 'workflow', undefined, `it is halted: ${halted.message}`)];
+  if (halted !== undefined) return [differs('workflow', undefined, `it is halted: ${halted.message}`)];
   const folded = foldHistory(log, history);
   const version = folded?.version ?? 0;
-  if (order.version > version)
-    return [finding('behind', 'history', version + 1, 'the workflow has just continued')];
+  if (order.version > version) return [behind('history', version + 1, 'the workflow has just continued')];
   const fields = folded === undefined ? 'everything' : differing(order, folded);
-  return fields === ''
-    ? []
-    : [finding('differs', 'workflow', order.version, `other ${fields} than the history's fold`)];
+  return fields === '' ? [] : [differs('workflow', order.version, `other ${fields} than the history's fold`)];
 }
 
 /** Within an entity, positions must ascend with versions. */
@@ -175,8 +152,7 @@ export function comparePositionsWithVersions(journal: readonly RecordedEvent<Dra
     if (before.position !== undefined && before.position < position) return [];
     const other = before.position === undefined ? 'none' : String(before.position);
     return [
-      finding(
-        'differs',
+      differs(
         'positions',
         version,
         `it has position ${position}, and version ${before.version} has ${other}`,
@@ -194,8 +170,7 @@ export function lackedPositions(
   const [first] = without;
   if (first === undefined) return [];
   return [
-    finding(
-      'behind',
+    behind(
       'positions',
       first.version,
       `${without.length} of its events, recorded before ${before}, have no position`,
@@ -223,11 +198,12 @@ function differing(one: object, other: object): string {
     .join(', ');
 }
 
-export function finding(
-  kind: 'differs' | 'behind',
-  where: Discrepancy['where'],
-  version: number | undefined,
-  detail: string,
-): Finding {
-  return { where, kind, detail, ...(version === undefined ? {} : { version }) };
+/** Two places disagree. */
+export function differs(where: Discrepancy['where'], version: number | undefined, detail: string): Finding {
+  return { where, kind: 'differs', detail, ...(version !== undefined && { version }) };
+}
+
+/** One place lacks what another has already. */
+function behind(where: Discrepancy['where'], version: number | undefined, detail: string): Finding {
+  return { where, kind: 'behind', detail, ...(version !== undefined && { version }) };
 }

@@ -17,8 +17,8 @@ import {
   compareViewWithFold,
   compareWorkflowWithHistory,
   compareWorkflowWithJournal,
+  differs,
   type Finding,
-  finding,
   lackedPositions,
 } from './compare-places.js';
 import type { Discrepancy } from './discrepancy.js';
@@ -46,9 +46,7 @@ export interface CompareDeps {
    * checked: those of events that were restored do not follow the versions.
    */
   readonly positionedBefore?: string;
-  /**
-   * the longest pause between two comparisons of an entity that only lags; 1,600 by default
-   */
+  /** the longest pause between two comparisons of an entity that lags; 1,600 by default */
   readonly longestPauseMs?: number | undefined;
 }
 
@@ -127,7 +125,7 @@ async function compareOnce<S extends State, D extends Draft>(
     return [
       ...ifReadable(() => compareViewWithFold(log, view ?? undefined, journal)),
       ...(typeof history === 'string'
-        ? [finding('differs', 'history', undefined, history)]
+        ? [differs('history', undefined, history)]
         : [
             ...compareJournalWithHistory(log, journal, history),
             ...ifReadable(() => compareWorkflowWithJournal(log, journal, history)),
@@ -154,7 +152,7 @@ function ifReadable(compare: () => readonly Finding[]): readonly Finding[] {
   try {
     return compare();
   } catch (error) {
-    return [finding('differs', 'journal', undefined, messageOf(error))];
+    return [differs('journal', undefined, messageOf(error))];
   }
 }
 

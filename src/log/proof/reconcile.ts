@@ -43,10 +43,7 @@ export interface ReconcileDeps<S extends State, D extends Draft> {
 const concurrency = 4;
 const reportedAtMost = 100;
 
-/**
- * Temporal's list lags by a moment, so entities that closed just before the last run are listed
- * again.
- */
+/** Temporal's list lags, so entities that closed just before the last run are listed again. */
 const OVERLAP_MS = 10 * 60_000;
 const FIRST_LOOK_BACK_MS = 24 * 60 * 60_000;
 
@@ -167,8 +164,8 @@ async function* notIn(
  * Checks whether Temporal still knows the workflows of earlier reconciliations. If it does not know
  * the latest one, Temporal was restored or replaced.
  *
- * @returns the time since which Temporal may have lost data (ISO-8601 UTC), or '' if it knows none of
- *   them, so anything may be lost; undefined if it has lost none
+ * @returns the time since which Temporal may have lost data (ISO-8601 UTC), or '' if it knows none
+ *   of them, so anything may be lost; undefined if it has lost none
  */
 async function temporalLostSince(log: AnyLog, client: Client, db: Db): Promise<string | undefined> {
   const [latest, ...earlier] = await latestReconciliations(log, db, 100);
@@ -200,10 +197,7 @@ async function markForks(log: AnyLog, db: Db): Promise<void> {
     );
 }
 
-/**
- * Entities whose journal, view and entry in Temporal's list do not match. May include some in
- * progress.
- */
+/** Entities whose journal, view and entry in Temporal's list differ; some may be in progress. */
 async function mismatchedOf<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
   db: Db,

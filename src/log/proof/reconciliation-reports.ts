@@ -64,9 +64,7 @@ export async function keepReconciliation(log: AnyLog, db: Db, report: Reconcilia
     await reconciliations(log, db).deleteMany({ startedAt: { $lt: oldestKept.startedAt } }, durable);
 }
 
-/**
- * How many runs may be missing before that is a concern: one run may take longer than the interval.
- */
+/** How many runs may be missing without concern: one run may take longer than the interval. */
 const maxMissed = 3;
 
 /**

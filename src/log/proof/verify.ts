@@ -60,7 +60,7 @@ export const reportedAtMost = 1_000;
 
 const concurrency = 8;
 const progressEvery = 1_000;
-/** Events that have waited longer for a position when `verify` starts are reported. */
+/** An event that has waited longer than this for a position when `verify` starts is reported. */
 const POSITIONED_WITHIN_MS = 10_000;
 
 /**

@@ -56,9 +56,7 @@ export interface ResumeReport {
   }[];
 }
 
-const noChanges = { recorded: [], setAside: [], messages: [] } as const;
-
-/** The report of a plan. */
+/** The report of a plan, before it is carried out. */
 export function reportOf(
   log: AnyLog,
   orderId: string,
@@ -66,53 +64,38 @@ export function reportOf(
   journal: readonly StoredEvent[],
   command: ResumeCommand,
 ): ResumeReport {
+  const { name } = log.entity;
+  const report = (outcome: ResumeReport['outcome'], detail: string, more: Partial<ResumeReport> = {}) => {
+    return { orderId, outcome, detail, recorded: [], setAside: [], messages: [], ...more };
+  };
   const isDone = journal.some(
     ({ type, commandId }) => type === resumptionType(log) && commandId === command.commandId,
   );
-  if (isDone || plan.kind === 'resuming')
-    return { orderId, outcome: 'already_resumed', detail: 'it was resumed already', ...noChanges };
-  const { name } = log.entity;
+  if (isDone || plan.kind === 'resuming') return report('already_resumed', 'it was resumed already');
   switch (plan.kind) {
     case 'unknown':
-      return {
-        orderId,
-        outcome: 'unknown',
-        detail: `neither Temporal nor the journal knows the ${name}`,
-        ...noChanges,
-      };
+      return report('unknown', `neither Temporal nor the journal knows the ${name}`);
     case 'incomplete':
-      return {
-        orderId,
-        outcome: 'incomplete',
-        detail: plan.detail,
+      return report('incomplete', plan.detail, {
         remedy: `restore a backup that has these events, then resume the ${name} again`,
-        ...noChanges,
-      };
+      });
     case 'contradiction': {
       const { message } = forkFailure(log, plan.journal, plan.history);
-      return {
-        orderId,
-        outcome: 'contradiction',
-        detail: `${message}; both were recorded`,
-        remedy: `${comparedByHand(log, orderId)}, and decide which one is true`,
-        ...noChanges,
-      };
+      const remedy = `${comparedByHand(log, orderId)}, and decide which one is true`;
+      return report('contradiction', `${message}; both were recorded`, { remedy });
     }
     case 'restart':
-      return { orderId, outcome: 'restarted', detail: 'it starts from its create command', ...noChanges };
+      return report('restarted', 'it starts from its create command');
     case 'running':
+      return report('running', 'its workflow runs', repairsOf(plan));
     case 'ended':
-      return {
-        orderId,
-        outcome: plan.kind,
-        detail: plan.kind === 'running' ? 'its workflow runs' : `the ${name} is finished`,
-        ...repairsOf(plan),
-        messages: [],
-      };
+      return report('ended', `the ${name} is finished`, repairsOf(plan));
     case 'resume': {
       const { version } = plan.state;
-      const detail = `its workflow starts from version ${version}`;
-      return { orderId, outcome: 'resumed', version, detail, ...repairsOf(plan), messages: [] };
+      return report('resumed', `its workflow starts from version ${version}`, {
+        version,
+        ...repairsOf(plan),
+      });
     }
     default:
       return plan satisfies never;
@@ -124,9 +107,7 @@ function repairsOf({ record, setAside: beyond }: Repairs) {
   return { recorded: versions(record), setAside: versions(beyond) };
 }
 
-/**
- * Adds to the report which messages were refused, as soon as the new run has handled all of them.
- */
+/** Adds the refused messages to the report, once the new run has handled all messages. */
 export async function withRefusals(
   log: AnyLog,
   { client, db }: { readonly client: Client; readonly db: Db },

@@ -32,9 +32,7 @@ export interface ResumeDeps {
 export interface ResumeOptions {
   /** only report what would be done */
   readonly isDryRun?: boolean;
-  /**
-   * how long to wait for the new run, to report which messages it refused; not at all by default
-   */
+  /** how long to wait for the new run, to report what it refused; not at all by default */
   readonly answerWithinMs?: number;
 }
 
@@ -177,9 +175,9 @@ async function repair<S extends State, D extends Draft>(
 }
 
 /**
- * Messages without a decision, or whose decision the journal lacks. Messages are handled in order:
- * a command without an event, before one with an event, was refused, and is left out. Facts are
- * never refused, so they are kept.
+ * Messages without a decision, or whose decision the journal lacks. Messages are handled in order,
+ * so a command without an event that came before a command with one was refused: it is left out.
+ * Facts are never refused, so they are kept.
  */
 function unrecordedMessages<S extends State, D extends Draft>(
   { entity }: EntityLog<S, D>,

@@ -42,10 +42,7 @@ export interface FeedTasksDeps<S extends State, D extends Draft> {
   readonly outside?: OutsideRestore<S, D>;
 }
 
-/**
- * Well below the `startToCloseTimeout` of these activities, so that one ends before the next
- * starts.
- */
+/** Well below their `startToCloseTimeout`, so that an activity ends before the next starts. */
 const ACTIVITY_MS = 50 * 60_000;
 /** A limit for calls to Temporal: a task that hangs would keep its lease. */
 const TEMPORAL_TIMEOUT_MS = 5_000;

@@ -17,10 +17,7 @@ export function sumOf(stored: StoredSum | undefined): Sum {
   return Number.isSafeInteger(Number(exact)) ? Number(exact) : exact;
 }
 
-/**
- * How a count is stored: a 64-bit integer. The driver would store a large number of JavaScript as a
- * double.
- */
+/** How a count is stored: as a 64-bit integer. The driver would store a large one as a double. */
 export function storedCount(value: bigint): Long {
   return Long.fromBigInt(value);
 }

@@ -5,9 +5,7 @@ import type { Answer } from './messages.js';
 /** A command that was answered. */
 export interface Remembered {
   readonly commandId: string;
-  /**
-   * the hash of its body; absent if the journal does not have it: then any body counts as the same
-   */
+  /** the hash of its body; absent if the journal lacks it: any body counts as the same then */
   readonly hash?: string;
   readonly answer: Answer;
 }

@@ -6,9 +6,7 @@ export function commandIdOf(issuer: string, key: string): string {
   return `${issuer} ${key}`;
 }
 
-/**
- * Whether the id names its issuer. Ids stored by an early version of this code are the key alone.
- */
+/** Whether the id names its issuer. An early version of this code stored the key alone. */
 export function hasIssuer(commandId: string): boolean {
   return commandId.includes(' ');
 }
@@ -18,9 +16,7 @@ export function keyOf(commandId: string): string {
   return commandId.slice(commandId.lastIndexOf(' ') + 1);
 }
 
-/**
- * Whether a stored id is that of this command: a stored id without an issuer matches any issuer.
- */
+/** Whether a stored id is this command's; a stored id without an issuer matches any issuer. */
 export function isSameCommand(stored: string, commandId: string): boolean {
   return stored === commandId || stored === keyOf(commandId);
 }

@@ -75,18 +75,13 @@ export class Inbox<S extends State, D extends Draft, F extends Effect> {
       setHandler(defineSignal<[Message]>(type), (message) => this.receive({ name: type, message }));
   }
 
-  /**
-   * Handles messages of earlier runs that were not decided, or not recorded, before any new
-   * message.
-   */
+  /** Handles messages that earlier runs did not decide, or not record, before any new message. */
   handleAgain(messages: readonly Signal[]): void {
     this.writer.applyFacts();
     for (const message of messages) this.receive(message);
   }
 
-  /**
-   * A cancellation of the workflow is a command to the entity, judged by the entity's own rules.
-   */
+  /** A cancellation of the workflow is a command to the entity, judged by its own rules. */
   requestCancellation(): void {
     const { runId } = workflowInfo();
     const { type: name, data, hasIssuer: isIssued } = this.entity.cancel(this.writer.state);
@@ -138,10 +133,7 @@ export class Inbox<S extends State, D extends Draft, F extends Effect> {
     }
   }
 
-  /**
-   * Asks the journal which commands of the waiting signals are known. Then these signals can be
-   * handled.
-   */
+  /** Asks the journal which of the waiting commands it knows. Then their signals can be handled. */
   private async recall(): Promise<void> {
     if (this.isRecalling) return;
     this.isRecalling = true;

@@ -11,10 +11,7 @@ export interface NewEntity<C = unknown> {
   readonly create: Message<C>;
   /** signals to an earlier run that ended before it decided anything */
   readonly messages?: readonly Signal[];
-  /**
-   * for tests: continue as new after this many history events, even if the server does not suggest
-   * it yet
-   */
+  /** for tests: continue as new after this many events, before the server suggests it */
   readonly continueAsNewAfter?: number;
 }
 
@@ -60,15 +57,9 @@ export interface ResumeRequest extends Pick<
   readonly reason: string;
   /** the run that this one replaces; absent if Temporal has none */
   readonly previousRunId?: string;
-  /**
-   * messages to earlier runs that are not in the journal, in the order they came: judged again, as
-   * signals
-   */
+  /** messages to earlier runs that the journal lacks, in their order: judged again, as signals */
   readonly messages: readonly Signal[];
-  /**
-   * signals that came while earlier runs of this resumption loaded the log; absent if there were
-   * none
-   */
+  /** signals that came while earlier runs loaded the log; absent if there were none */
   readonly arrived?: readonly Signal[];
 }
 

@@ -24,10 +24,7 @@ export function judgeFact<S, D>(
   return safely(type, () => facts.judge(state, type, data, now));
 }
 
-/**
- * The API checks the shape of data. If a message comes another way, an error in `decide` is a
- * refusal.
- */
+/** The API checks the shape of data. For any other message, an error in `decide` is a refusal. */
 function safely<T>(type: string, decide: () => T): T | Refused {
   try {
     return decide();

@@ -6,9 +6,7 @@ import type { Cause, Refusal, StoredEvent } from '../entity.js';
  */
 export interface Message<D = unknown> {
   readonly data: D;
-  /**
-   * its issuer and key (`commandIdOf`); the key alone in messages of an early version of this code
-   */
+  /** its issuer and key (`commandIdOf`); an early version of this code sent the key alone */
   readonly commandId: string;
   /** the hash of the body: another body under the same key is refused */
   readonly hash: string;
@@ -29,10 +27,7 @@ export interface Message<D = unknown> {
   readonly absentUpTo?: number;
 }
 
-/**
- * Checks a signal's payload, which may be anything: anyone with access to Temporal can send a
- * signal.
- */
+/** Checks a signal's payload: anyone with access to Temporal can send a signal with anything. */
 export function isMessage(message: unknown): message is Message {
   return (
     typeof message === 'object' &&
@@ -119,10 +114,7 @@ export interface Signal {
   readonly message: Message;
 }
 
-/**
- * Why an entity is halted: the journal has a different event under one of its versions
- * (`EventFork`).
- */
+/** Why an entity is halted: the journal has another event under a version (`EventFork`). */
 export interface Halt {
   readonly code: string;
   readonly message: string;

@@ -42,9 +42,7 @@ export function forgottenCommand(
   };
 }
 
-/**
- * The refusal of a message that expects another version; undefined if it expects this one or none.
- */
+/** The refusal of a message that expects another version; undefined if it does not. */
 export function versionConflict(
   { name }: { readonly name: string },
   { expectedVersion }: Message,

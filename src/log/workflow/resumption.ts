@@ -112,10 +112,7 @@ async function claim<S extends State, D extends Draft, F extends Effect>(
   return resumption !== undefined && (await claimResumption({ resumption })) ? resumed : undefined;
 }
 
-/**
- * Until the entity is taken over, keeps signals, and refuses updates with `busy`: the caller tries
- * again.
- */
+/** Until the entity is taken over, keeps signals, and refuses updates with `busy`: try again. */
 export function keepUntilTakenOver<S extends State, D extends Draft, F extends Effect>(
   { name: entityName, commands, facts }: Entity<S, D, F>,
   { orderId }: ResumedEntity<S>,

@@ -63,7 +63,7 @@ export class Signals<S extends State, D extends Draft, F extends Effect> {
     return facts?.types.includes(name) === true ? facts : undefined;
   }
 
-  /** Whether the signal is a repetition. A fact that did nothing is judged again: it may fit now. */
+  /** Whether it is a repetition. A fact that did nothing is judged again: it may fit now. */
   private isHandled(name: string, message: Message): boolean {
     const known = this.writer.memory.find(message);
     if (known === undefined || !isSameBody(known, message)) return false;
@@ -71,10 +71,7 @@ export class Signals<S extends State, D extends Draft, F extends Effect> {
     return !(mayFitNow && didNothing(known));
   }
 
-  /**
-   * A fact cannot be refused. If it does not fit yet, it waits in the log and is applied when it
-   * fits.
-   */
+  /** A fact is never refused: if it does not fit yet, it waits in the log until it fits. */
   private handleFact(facts: Facts<S, D>, type: string, message: Message): void {
     const { writer } = this;
     if (!hasIssuer(message.commandId)) return this.handleFactWithoutIssuer(facts, type, message);

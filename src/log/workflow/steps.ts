@@ -58,9 +58,7 @@ export interface ResumptionActivities {
   claimResumption: (asked: { readonly resumption: StoredEvent }) => Promise<boolean>;
 }
 
-/**
- * Failure type of an activity that found a different event under the same version. Never retried.
- */
+/** Type of the failure by which an activity reports a fork. Never retried. */
 export const eventFork = 'EventFork';
 
 /**

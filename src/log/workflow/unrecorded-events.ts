@@ -10,9 +10,7 @@ const limit = { events: 500, characters: 256 * 1024 };
 export class UnrecordedEvents {
   /** not yet in the input of an activity */
   private queued: readonly StoredEvent[];
-  /**
-   * the events of each activity that has not ended; several effects of one decision share events
-   */
+  /** the events of each activity under way; several effects of one decision share events */
   private readonly recording = new Set<readonly StoredEvent[]>();
   private readonly characters = new WeakMap<StoredEvent, number>();
 

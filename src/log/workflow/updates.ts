@@ -28,10 +28,7 @@ export class Updates<S extends State, D extends Draft, F extends Effect> {
     this.unavailable = unavailable;
   }
 
-  /**
-   * Returns if the update is accepted and throws if it is refused; a refused update is not in the
-   * history.
-   */
+  /** Returns if the update is accepted, and throws if not: then it is not in the history. */
   validate(type: string, message: Message): void {
     const refused = this.refusalOf(type, message, now());
     if (refused === undefined) return;

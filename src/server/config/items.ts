@@ -1,9 +1,9 @@
 import { longestTag } from '../../order/patterns.js';
 
 /**
- * The items of a list that may have commas in an item (`list` in `variables.ts` is for lists without
- * them). Items are separated by commas. Spaces around an item do not belong to it. An
- * item that has a comma is in double quotes, in which `""` is a quote.
+ * The items of a list, separated by commas. An item that has a comma itself is in double quotes, in
+ * which `""` is a quote. Spaces around an item do not belong to it. (`list` in `variables.ts` is for
+ * lists whose items have no commas.)
  *
  * @returns undefined if an item begins with a double quote that is not closed
  */

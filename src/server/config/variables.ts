@@ -52,7 +52,7 @@ export function matching(
   return given;
 }
 
-/** A list whose items are separated by commas, and have none (`itemsIn` takes quoted items). */
+/** A list whose items are separated by commas and contain none (`itemsIn` takes quoted items). */
 export function list(
   env: Env,
   name: string,

@@ -28,7 +28,7 @@ export function masterKeysOf(config: Config): MasterKeys {
 }
 
 /**
- * Checks before the start that the master keys which must be given are there; creates nothing.
+ * Checks, before the start, that the master key file exists if it has to. Creates nothing.
  *
  * @throws ConfigError as `masterKeysOf`
  */

@@ -9,9 +9,7 @@ export type OrderProgress = Pick<OrderDocument, 'version' | 'status' | 'settled'
 export interface OrderChangeListener {
   /** The view of an order was written, or removed: then `progress` is undefined. */
   changed(orderId: string, progress: OrderProgress | undefined): void;
-  /**
-   * Changes may have been missed: when a stream has just opened, and when the collection is gone.
-   */
+  /** Changes may have been missed: a stream has just opened, or the collection is gone. */
   lost(): void;
 }
 

@@ -44,17 +44,11 @@ export interface OrderViews {
 const READ_WITHIN_MS = 1_500;
 /** Shorter than `READ_WITHIN_MS`, so that a slow query fails as slow and not as an outage. */
 const withTimeLimit = { ...committed, maxTimeMS: 1_000 } as const;
-/**
- * Reads that arrive together share one query; four may run, so that a slow one does not block the
- * rest.
- */
+/** Reads that arrive together share one query; four may run, so that a slow one blocks none. */
 const READ_BATCHES = { size: 100, concurrency: 4 };
 /** Minimum time for a query, even if the caller's time is already up. */
 const SHORTEST_POLL_MS = 100;
-/**
- * Pause between two polls of an awaited view. While the change stream is live, it wakes the waiter
- * earlier.
- */
+/** Pause between two polls of an awaited view, unless the change stream wakes the waiter. */
 const LIVE_PAUSE_MS = 1_000;
 const FIRST_BLIND_PAUSE_MS = 10;
 const LONGEST_BLIND_PAUSE_MS = 250;

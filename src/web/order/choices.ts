@@ -17,8 +17,8 @@ export interface Choice {
 }
 
 /**
- * All commands in the same sequence whatever the order's state, so no button moves; then those to
- * its shipments and returns.
+ * All commands, always in the same sequence, so that no button moves. Those to shipments and returns
+ * come last.
  */
 export function choicesOf(view: OrderView): readonly Choice[] {
   return [

@@ -72,7 +72,7 @@ function Expected({ expected, then }: ExpectedProps) {
     >
       {then !== undefined && <li class="label">Then to come:</li>}
       {expected.map((one) => (
-        <li key={one.key} class={`ghost-row ${one.kind}`}>
+        <li key={one.key} class={`expected-row ${one.kind}`}>
           <span class="mark" />
           <span class="what">{one.title}</span>
           <span class="who">{one.at === undefined ? 'at any moment' : whenOf(one.at)}</span>

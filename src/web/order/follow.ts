@@ -6,7 +6,7 @@ import type { OrderNow, Page, RecordedEvent } from '../shapes.js';
 import { useStream } from '../stream.js';
 import { type Step, stepsOf } from './steps.js';
 
-/** An order and its events, as they are state. */
+/** An order and its events, as they are now. */
 export interface Followed {
   readonly order?: OrderNow;
   readonly steps: readonly Step[];

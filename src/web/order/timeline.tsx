@@ -184,7 +184,12 @@ function Marks({ steps, expected, shown, positions }: MarksProps) {
       {expected.map((one, index) => {
         const at = ahead[index] ?? 1;
         return (
-          <span key={one.key} class={`ghost ${one.kind}`} style={{ left: percent(at) }} title={titleOf(one)}>
+          <span
+            key={one.key}
+            class={`expected ${one.kind}`}
+            style={{ left: percent(at) }}
+            title={titleOf(one)}
+          >
             {expected.length <= LABELLED_EXPECTED && <ExpectedLabel of={one} />}
           </span>
         );

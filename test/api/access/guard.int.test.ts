@@ -197,7 +197,7 @@ describe('a page with a session', () => {
     expect(await write({ origin: 'http://localhost:9090' })).toMatchObject(refused);
     expect(await write({ 'sec-fetch-site': 'none' })).toMatchObject(refused);
     expect((await write({ 'sec-fetch-site': 'same-origin' })).status).toBe(404);
-    // Behind a proxy that changes Host.
+    // The request comes through a proxy that changes Host.
     const proxied = { origin: 'http://shop.example', 'sec-fetch-site': 'same-origin' };
     expect((await write(proxied)).status).toBe(404);
     expect(await write({ ...proxied, 'sec-fetch-site': 'same-site' })).toMatchObject(refused);

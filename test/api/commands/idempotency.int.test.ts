@@ -69,7 +69,7 @@ describe('a key is known for as long as its order is', () => {
     const again = await refund(1_000, 'refund-K1');
     expect(again).toMatchObject({ status: 200, headers: { 'idempotent-replayed': 'true' } });
     expect(again.body).toEqual(first.body);
-    // The same as a signal: the order searches the journal in a separate step.
+    // The same command as a signal, for which the order searches the journal in a separate step.
     await refund(100, 'refund-K2', { prefer: 'respond-async' });
     expect(await refund(2_000, 'refund-K1')).toMatchObject({ status: 422, body: { code: 'key_reused' } });
     // A key that the order must still know is handled without the journal.

@@ -48,7 +48,7 @@ describe('a request beyond the limit', () => {
   let ends: (() => void)[] = [];
   let begun = 0;
 
-  /** `POST /held` answers when the test says so. */
+  /** Serves `POST /held`, which is answered once the test calls its function in `ends`. */
   async function listen(bounds: Partial<Bounds>): Promise<Admission> {
     [ends, begun] = [[], 0];
     const admission = createAdmission({ ...defaultBounds, ...bounds });

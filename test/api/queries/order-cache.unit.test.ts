@@ -3,7 +3,7 @@ import { createOrderCache, type StoredView } from '../../../src/views/cache/orde
 
 const view = (version: number, json = 'x'): StoredView => ({ version, json });
 
-/** A reading that ends when the test says so. */
+/** A read that the test ends. */
 function slowRead() {
   const ends: ((read: StoredView | undefined) => void)[] = [];
   return {

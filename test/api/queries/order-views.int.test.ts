@@ -22,7 +22,7 @@ afterAll(async () => {
   await database.close();
 });
 
-/** Long enough that a stream is not given up just because the machine is busy. */
+/** So long that no stream is given up only because the machine is busy. */
 const patientMs = 60_000;
 
 /** The views of a separate process. */

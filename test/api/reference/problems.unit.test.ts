@@ -20,6 +20,7 @@ const sources = readdirSync('src', { withFileTypes: true, recursive: true })
 const ways = [
   /new HttpProblem\(\s*\d+,\s*'(\w+)'/g,
   /\brefuse\(\s*'\w+',\s*'(\w+)'/g,
+  /\binvalid\(\s*'(\w+)'/g,
   /new (?:NotAuthenticated|CountRefused)\(\s*'(\w+)'/g,
   /\[\s*[45]\d\d,\s*'(\w+)'/g,
   /kind: '\w+',\s*code: '(\w+)'/g,

@@ -15,7 +15,9 @@ const taskQueue = mongo === undefined ? 'bare' : 'bare-durable';
 
 Runtime.install({ logger: new DefaultLogger('ERROR'), shutdownSignals: [] });
 
-/** By workflow: the number of activities that have run, and the number that a caller waits for. */
+/**
+ * For each workflow, the number of activities that have run and the number that a caller waits for.
+ */
 const done = new Map<string, { count: number; wanted: number; tell: () => void }>();
 
 function watch(workflowId: string): void {

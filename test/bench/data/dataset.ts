@@ -2,11 +2,11 @@ import type { Db } from 'mongodb';
 import { feedState } from '../../../src/log/feed/generations.js';
 import { ensureJournalIndexes, type JournalDocument, journal } from '../../../src/log/journal/journal.js';
 import { ensureStateViewIndexes } from '../../../src/log/journal/state-view.js';
+import { rebuild } from '../../../src/log/views/rebuilding/rebuild-view.js';
 import { noteFirstVersion } from '../../../src/log/views/rebuilding/store-rebuild.js';
 import { orderLog } from '../../../src/order-log.js';
 import type { OrderEvent } from '../../../src/order/events.js';
 import { type OrderDocument, orders, ordersVersion, toDocument } from '../../../src/views/orders.js';
-import { rebuild } from '../../../src/log/views/rebuilding/rebuild-view.js';
 import { views } from '../../../src/views/views.js';
 import { create, deliver, dispatch, hold, release, ship, Story } from './story.js';
 

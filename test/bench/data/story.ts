@@ -135,5 +135,5 @@ export const deliver: Command = { type: 'DeliverShipment', data: { shipmentId: '
 export const hold: Command = { type: 'HoldOrder', data: { reason: 'check the address' } };
 export const release: Command = { type: 'ReleaseOrder', data: {} };
 
-/** From create to completed. */
+/** The commands of an order from create to completed. */
 export const happyPath: (n: number) => readonly Command[] = (n) => [create(n), ship, dispatch, deliver];

@@ -66,7 +66,7 @@ export function series(blocks: readonly Block[]): Series {
   };
 }
 
-/** By the nearest rank, so the result is one of the values. */
+/** Takes the nearest rank, so the result is one of the values. */
 export function percentileOf(values: readonly number[]): (share: number) => number {
   const ascending = values.toSorted((a, b) => a - b);
   return (share) => ascending[Math.max(0, Math.ceil(share * ascending.length) - 1)] ?? Number.NaN;

@@ -7,8 +7,8 @@ import { single } from '../harness/result.js';
 import { commandsSent, cpuOf } from '../harness/usage.js';
 
 /**
- * The product is not idle right after its start: V8 still compiles, and the product expects
- * requests for a while.
+ * The product is not idle right after its start. V8 still compiles, and the product checks more
+ * often, because it expects requests.
  */
 const SETTLES_WITHIN_MS = 30_000;
 const HOUR_MS = 3_600_000;

@@ -20,7 +20,7 @@ import { until } from '../../support/until.js';
 import type { Bench, Measurement } from '../harness/bench.js';
 import { type Block, interleave, rate } from '../harness/interleave.js';
 
-/** As many as the client sends at once to a broker with Kafka's default limit of a megabyte. */
+/** The client sends this many at once to a broker with Kafka's default limit of a megabyte. */
 const AT_ONCE = 1_000;
 /** Records in one transaction, as the product has them. */
 const TRANSACTION = 2_000;

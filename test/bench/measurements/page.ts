@@ -33,7 +33,7 @@ export const page: Measurement = {
   },
 };
 
-/** From the end of the HTML until the frame after the one that shows the order. */
+/** Measures from the end of the HTML until the frame after the one that shows the order. */
 const noticeOrder = `globalThis.seen = new Promise((resolve) => {
   const look = () => {
     if (document.querySelector('.order-head') === null) return requestAnimationFrame(look);

@@ -136,7 +136,7 @@ describe('verify and reconcile', () => {
     if (before !== null) await journal(orderLog, api.mongo.db).replaceOne({ _id: `${orderId}:2` }, before);
   });
 
-  test('reconcile shows what was found of endpoints, too, and ends with 1', async () => {
+  test('reconcile prints what was found of endpoints, too, and ends with 1', async () => {
     const made = await orders('webhooks create https://shop.example/hooks --json');
     const { endpointId } = JSON.parse(made.out);
     const events = journal(endpointLog, api.mongo.db);

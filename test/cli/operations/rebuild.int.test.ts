@@ -41,7 +41,7 @@ async function orders(line: string, complain: (text: string) => void): Promise<n
   });
 }
 
-test('a rebuild that no worker takes says so, and goes on when one is started', async () => {
+test('the rebuild script reports that no worker runs, and continues once one does', async () => {
   const missing = `no worker polls the task queue ${feedTaskQueue(api.config.temporal.taskQueue)}`;
   const said: string[] = [];
   expect(await orders('rebuild customers --no-wait', (text) => said.push(text))).toBe(0);

@@ -111,7 +111,7 @@ test.each([
   ['FactReceived', 'yellow'],
   ['LabelRefused', 'red'],
   ['FactUnmatched', 'red'],
-])('%s is %s, as it is in the page', (type, format) => {
+])('%s is %s in the terminal, as on the page', (type, format) => {
   const [event] = confirmed.log;
   const [, , name] = eventRow({ ...event, schemaVersion: 0, type } as never, 'EUR');
   expect(name).toEqual({ text: type, format });

@@ -99,7 +99,7 @@ test.each([
   });
 });
 
-test('a subscription of an earlier generation goes back to the last position that both have', async () => {
+test('a subscription of an earlier generation returns to the last position in common', async () => {
   const endpoint = await subscribed();
   const place = { generation: 2, position: 7 };
   expect(await subscriptionOf(db, endpoint, restored)).toMatchObject(place);

@@ -1,15 +1,15 @@
 import { expect, test } from '@jest/globals';
 import { NamedQueue } from '../../../src/effects/inventory/named-queue.js';
 
-/** Work that ends when the test says so. */
+/** Work that the test ends. */
 function work(name: string, log: string[]) {
   let finish = () => {};
-  const told = new Promise<void>((resolve) => {
+  const finished = new Promise<void>((resolve) => {
     finish = resolve;
   });
   const run = async () => {
     log.push(`${name} starts`);
-    await told;
+    await finished;
     log.push(`${name} ends`);
     return name;
   };

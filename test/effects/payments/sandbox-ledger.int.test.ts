@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import type { Document } from 'mongodb';
 import { sandboxLedger } from '../../../src/effects/payments/sandbox-ledger.js';
-import { setUpSandbox } from '../../../src/effects/payments/sandbox-set-up.js';
 import { sandboxPayments } from '../../../src/effects/payments/sandbox-payments.js';
+import { setUpSandbox } from '../../../src/effects/payments/sandbox-set-up.js';
 import { openDatabase, type Database } from '../../support/database.js';
 
 let database: Database;

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, expect, test } from '@jest/globals';
 import { sandboxLedger } from '../../../src/effects/payments/sandbox-ledger.js';
-import { setUpSandbox } from '../../../src/effects/payments/sandbox-set-up.js';
 import { sandboxPayments } from '../../../src/effects/payments/sandbox-payments.js';
+import { setUpSandbox } from '../../../src/effects/payments/sandbox-set-up.js';
 import type { EffectOf, OutcomeOf } from '../../../src/order/effects.js';
 import { later } from '../../../src/order/time.js';
 import { isMongoOutage } from '../../../src/outages/mongo-outage.js';

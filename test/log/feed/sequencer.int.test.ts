@@ -220,7 +220,7 @@ test('an event recorded while the first leader starts gets a position', async ()
   for (let round = 0; round < 20; round += 1) {
     await Promise.all([journal(orderLog, db).deleteMany({}), feedState(db).deleteMany({})]);
     const leader = lead();
-    // Only varies the moment: the check has to hold for each.
+    // This only varies the moment. The check has to pass at each moment.
     await setTimeout(round % 10);
     await record(...newOrder().slice(0, 1));
     await expectSound(1);
@@ -257,7 +257,7 @@ describe('a change of the journal by hand', () => {
     await journal(orderLog, db).deleteMany({ version: { $in: [2, 3] } });
     await record(...log.slice(1, 2));
     await isLast(2, 7);
-    // Also for an order whose gap the leader has seen.
+    // The same happens in an order whose gap the leader has seen.
     await record(...log.slice(6));
     await isLast(count, count + 1);
     await record(...log.slice(2, 3));
@@ -542,7 +542,7 @@ test('a leader counts an event that another leader gave a position first', async
   await until(async () => expect((await feedState(db).findOne())?.position).toBe(log.length));
   const [first] = newOrder();
   const position = log.length + 1;
-  // In one transaction, so that this leader only ever sees the event with a position.
+  // Both writes are in one transaction, so this leader only ever sees the event with a position.
   await db.client.withSession(async (session) => {
     await session.withTransaction(async () => {
       const id = `${first.orderId}:1`;

@@ -9,10 +9,10 @@ import { journal, type JournalDocument } from '../../../src/log/journal/journal.
 import { updateStateView } from '../../../src/log/journal/state-view.js';
 import { endedReason, markStopped } from '../../../src/log/journal/stops.js';
 import { latestReconciliations, reconciliations } from '../../../src/log/proof/reconciliation-reports.js';
-import { orders } from '../../../src/views/orders.js';
 import { reconcileScheduleId } from '../../../src/log/workflow/upkeep-messages.js';
 import { orderLog } from '../../../src/order-log.js';
 import { createLogger } from '../../../src/server/logging/logger.js';
+import { orders } from '../../../src/views/orders.js';
 import { startFeed } from '../../../workers/roles/feed.js';
 import { placedOrder, startTestApi, terminateWhenRecorded, type TestApi } from '../../support/api.js';
 import { deleteHistory } from '../../support/retention.js';

@@ -70,7 +70,7 @@ test('sums of money are exact at any size', async () => {
   const small = logOf(paid.do(refund(2)).settleAll(), randomUUID());
   run(customers);
   run(dailyStats);
-  // In one batch and in another one.
+  // Publishes some events in one batch, and one log in another.
   await publish(db, interleaved(...logs));
   await caughtUp(db, customers);
   await publish(db, small);

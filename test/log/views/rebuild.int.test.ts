@@ -13,8 +13,8 @@ import {
   rebuildStateView,
 } from '../../../src/log/views/rebuilding/rebuild-state-view.js';
 import { rebuild } from '../../../src/log/views/rebuilding/rebuild-view.js';
-import { viewsStatus } from '../../../src/log/views/status.js';
 import { StoreRebuilder, storeRebuilds } from '../../../src/log/views/rebuilding/store-rebuild.js';
+import { viewsStatus } from '../../../src/log/views/status.js';
 import type { View } from '../../../src/log/views/view.js';
 import { orderLog } from '../../../src/order-log.js';
 import type { OrderEvent, EventDraft } from '../../../src/order/events.js';

@@ -340,7 +340,7 @@ test('an order too large to be handed on stays in its run until it is smaller', 
   const firstRun = await order.runId();
   for (let count = 0; count < 3; count += 1) await order.update('AddNote', { text: 'short' });
   expect(await order.runId()).toBe(firstRun);
-  // So many notes that the state drops the oldest.
+  // The state drops the oldest of this many notes.
   for (let count = 0; count < 5; count += 1) await order.update('AddNote', { text: 'short' });
   expect(await order.runId()).not.toBe(firstRun);
   expect((await order.until(idle)).order.version).toBe(state.version + 8);
@@ -412,8 +412,8 @@ test('signals that come while no worker runs are all taken in order, however man
   await before.close();
 
   const handle = orders.client.workflow.getHandle(order.handle.workflowId);
-  // More characters than the input of one activity may have. The number of events is limited as
-  // well, see above.
+  // Together they have more characters than the input of one activity may have. The number of
+  // events is limited as well, as above.
   const texts = Array.from({ length: 150 }, (_, index) => String(index).padEnd(8_000, 'ü'));
   for (const text of texts) await handle.signal('AddNote', messageOf({ text }));
 

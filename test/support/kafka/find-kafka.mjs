@@ -46,8 +46,10 @@ export async function findKafka(cacheDir, report) {
 }
 
 /**
- * Another process may do the same: the folder appears whole. @param {string} folder @param {string}
- * cacheDir
+ * Resolves in a new folder and renames it, because another process may do the same.
+ *
+ * @param {string} folder
+ * @param {string} cacheDir
  */
 async function resolveTo(folder, cacheDir) {
   await mkdir(cacheDir, { recursive: true });

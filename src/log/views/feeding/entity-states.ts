@@ -42,10 +42,7 @@ export interface BatchStart<S extends State> {
   readonly refolded: ReadonlySet<string>;
 }
 
-/**
- * Finds the state of each entity before its next events: in memory, otherwise by folding the
- * journal.
- */
+/** Finds the state of each entity before its next events, in memory or by folding the journal. */
 export class EntityStates<S extends State, D extends Draft> {
   private readonly log: EntityLog<S, D>;
   private readonly db: Db;

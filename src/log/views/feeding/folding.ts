@@ -15,9 +15,7 @@ export class Gap extends Error {
   override readonly name = 'Gap';
 }
 
-/**
- * Earlier events of an entity are lost for good, so no view can compute what a later event changes.
- */
+/** Earlier events of an entity are lost for good, so no view can fold the later ones. */
 export class LostPast extends Error {
   override readonly name = 'LostPast';
 }
@@ -43,9 +41,7 @@ export function stateAfter<S extends State, D extends Draft>(
   }
 }
 
-/**
- * The state after an event that the view has applied: if its fold throws, the event was skipped.
- */
+/** The state after an event that the view has. If the fold throws, the view has skipped it. */
 export function refold<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
   view: View<S, D>,

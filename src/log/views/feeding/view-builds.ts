@@ -11,9 +11,7 @@ export interface Build {
   readonly collection: string;
   /** the version of the fold that built it */
   readonly version: number;
-  /**
-   * the checkpoint: every event up to this position is applied, parked or lost; 0 before the first
-   */
+  /** the checkpoint: all events up to this position are applied, parked or lost; 0 at first */
   readonly position: number;
   /**
    * the generation of the feed that the position belongs to; absent for the first one; the name is
@@ -78,10 +76,7 @@ export async function takeOverView(log: AnyLog, db: Db, view: AnyView): Promise<
   }
 }
 
-/**
- * Takes over the rebuild with this id, and begins it if needed; a rebuild with another id is
- * abandoned.
- */
+/** Takes over the rebuild with this id, or begins it; a rebuild with another id is abandoned. */
 export async function takeOverRebuild(
   log: AnyLog,
   db: Db,

@@ -1,32 +1,22 @@
 import { ApplicationFailure } from '@temporalio/common';
-import { type Collection, type Db, type Filter, MongoNetworkTimeoutError } from 'mongodb';
+import { type Db, MongoNetworkTimeoutError } from 'mongodb';
+import { committed } from '../../../mongodb/durability.js';
 import { isServerError } from '../../../outages/server-error.js';
 import type { Draft, State } from '../../entity.js';
 import { feedHead } from '../../feed/feed.js';
 import { Fenced } from '../../feed/fencing.js';
-import { prefetch } from '../../../concurrency/async-iterables.js';
-import { committed, durable, insertMissing } from '../../../mongodb/durability.js';
 import type { AnyLog, EntityLog } from '../../journal/entity-log.js';
-import { documentOf, type StateDocument, stateViews } from '../../journal/state-document.js';
-import { type JournalDocument, journal } from '../../journal/journal.js';
-import { notJournaled, readJournals } from '../../journal/read-journal.js';
-import { updateStateView, stateViewIndexes } from '../../journal/state-view.js';
-import { viewedIds } from '../../journal/viewed-ids.js';
-import { Gap, stateAfter } from '../feeding/folding.js';
+import { stateViews } from '../../journal/state-document.js';
+import { stateViewIndexes, updateStateView } from '../../journal/state-view.js';
+import { catchUp, fill, takeOverUnjournaled, type Target, touchedSince } from './fill-state-view.js';
 import type { Rebuilding } from './rebuild-view.js';
 import {
-  type Exceptions,
   noteFirstVersion,
   StoreRebuilder,
   storeRebuilds,
   versionBuilt,
   versionRead,
 } from './store-rebuild.js';
-
-const entitiesAtATime = 200;
-/** Catching up ends when fewer entities than this were recorded meanwhile. The swap follows. */
-const fewEntities = 100;
-const mostRounds = 10;
 
 /**
  * Rebuilds a state view from the journal, in a collection beside the one that is read and written,
@@ -117,17 +107,6 @@ async function takeOver(log: AnyLog, { db, rebuildId }: Rebuilding): Promise<Sto
   }));
 }
 
-/** Where a rebuild writes, and under which name. */
-interface Target<S extends State, D extends Draft> {
-  readonly log: EntityLog<S, D>;
-  readonly db: Db;
-  /**
-   * Its name is unique to this rebuild, so that a late holder of another rebuild cannot swap it in.
-   */
-  readonly next: Collection<StateDocument<State>>;
-  readonly rebuildId: string;
-}
-
 /**
  * An entity with a broken log does not stop the others. Its document stays unchanged, or waits for
  * the entity's own steps.
@@ -142,9 +121,7 @@ async function identityOf(db: Db, name: string): Promise<string | undefined> {
   return found?.info?.uuid?.toString('hex');
 }
 
-/**
- * Drops what other rebuilds have left, `<view>_before_…` of earlier versions of this code included.
- */
+/** Drops what other rebuilds have left; earlier versions of this code left `<view>_before_…`. */
 async function dropUnusedBuilds(
   { view }: AnyLog,
   db: Db,
@@ -157,47 +134,6 @@ async function dropUnusedBuilds(
   // over later is not in the list.
   await rebuilder.advance({});
   for (const { name } of found) if (name !== collection) await db.dropCollection(name);
-}
-
-/** Writes every entity, by id, from the rebuild's checkpoint on. */
-async function fill<S extends State, D extends Draft>(
-  target: Target<S, D>,
-  rebuilder: StoreRebuilder,
-  { db, signal, heartbeat }: Rebuilding,
-): Promise<boolean> {
-  const { place } = rebuilder.state;
-  for await (const batch of prefetch(
-    foldedStates(target.log, db, place === undefined ? {} : { orderId: { $gt: place } }),
-  )) {
-    if (signal.aborted) return false;
-    const exceptions = rebuilder.exceptionsWith(await write(target, batch));
-    const done = rebuilder.state.done + batch.size;
-    await rebuilder.advance({ place: [...batch.keys()].at(-1) ?? '', done, exceptions });
-    heartbeat(done);
-  }
-  return true;
-}
-
-/**
- * Copies from the replaced view the entities of which the journal has no event: the journal lost
- * them, and their histories have expired.
- *
- * @returns the exceptions, with these entities among them
- */
-async function takeOverUnjournaled<S extends State, D extends Draft>(
-  target: Target<S, D>,
-  rebuilder: StoreRebuilder,
-  heartbeat: Rebuilding['heartbeat'],
-): Promise<Exceptions> {
-  const { log, db } = target;
-  const unjournaled: string[] = [];
-  for await (const taken of notJournaled(log, db, viewedIds(log, db))) {
-    const none = new Error('The journal has no event of it.');
-    if (taken.length > 0) await write(target, new Map(taken.map((orderId) => [orderId, none])));
-    unjournaled.push(...taken);
-    heartbeat(rebuilder.state.done);
-  }
-  return rebuilder.exceptionsWith(unjournaled);
 }
 
 /**
@@ -222,108 +158,5 @@ async function buildIndexes<S extends State, D extends Draft>(
       if (signal.aborted) return false;
     }
     heartbeat(state.done);
-  }
-}
-
-/** Folds what was recorded since the rebuild began, until few entities are left. */
-async function catchUp<S extends State, D extends Draft>(
-  target: Target<S, D>,
-  rebuilder: StoreRebuilder,
-  heartbeat: Rebuilding['heartbeat'],
-): Promise<void> {
-  const { log, db } = target;
-  for (let round = 0; round < mostRounds; round += 1) {
-    const head = await feedHead(log, db);
-    let touched = 0;
-    for await (const orderIds of touchedSince(log, db, rebuilder.state.since)) {
-      for await (const batch of foldedStates(log, db, { orderId: { $in: orderIds } }))
-        await write(target, batch);
-      heartbeat(rebuilder.state.done);
-      touched += orderIds.length;
-    }
-    await rebuilder.advance({ since: head });
-    if (touched < fewEntities) break;
-  }
-}
-
-/** Entities by id, each folded, or the error of folding it. */
-type Batch<S extends State> = ReadonlyMap<string, S | Error>;
-
-/** The entities of the events that match, each as far as its log goes. */
-async function* foldedStates<S extends State, D extends Draft>(
-  log: EntityLog<S, D>,
-  db: Db,
-  filter: Filter<JournalDocument>,
-): AsyncGenerator<Batch<S>, void> {
-  let batch = new Map<string, S | Error>();
-  for await (const event of readJournals(log, db, filter)) {
-    const before = batch.get(event.orderId);
-    if (before === undefined && batch.size === entitiesAtATime) {
-      yield batch;
-      batch = new Map();
-    }
-    const after = before instanceof Error ? before : stateAfter(log, before, event);
-    // Up to a gap, as recording does: the view does not have the events after it yet.
-    batch.set(event.orderId, after instanceof Gap && before !== undefined ? before : after);
-  }
-  if (batch.size > 0) yield batch;
-}
-
-/**
- * Writes documents, unless a newer one is there.
- *
- * @returns ids of the entities that were taken over from the view that is replaced
- */
-async function write<S extends State, D extends Draft>(
-  { log, db, next, rebuildId }: Target<S, D>,
-  batch: Batch<S>,
-): Promise<readonly string[]> {
-  const unfoldable = [...batch].flatMap(([id, state]) => (state instanceof Error ? [id] : []));
-  const taken =
-    unfoldable.length === 0
-      ? []
-      : await stateViews(log, db)
-          .find({ _id: { $in: unfoldable } }, committed)
-          .toArray();
-  const folded = [...batch.values()].flatMap((state) => (state instanceof Error ? [] : [state]));
-  const made = await Promise.all(folded.map((state) => documentOf(log, db, state)));
-  // A worker that has cached a state of the replaced view sees another `recorder`, even at the
-  // same version, and reads it again.
-  const documents = [...made, ...taken].map((document) => ({ ...document, recorder: rebuildId }));
-  if (documents.length === 0) return unfoldable;
-  const there = await insertMissing(next, documents);
-  if (there.length > 0) await replaceOlder(next, there);
-  return unfoldable;
-}
-
-async function replaceOlder(
-  next: Collection<StateDocument<State>>,
-  documents: readonly StateDocument<State>[],
-): Promise<void> {
-  await next.bulkWrite(
-    documents.map(({ _id, ...replacement }) => ({
-      replaceOne: { filter: { _id, version: { $lt: replacement.version } }, replacement },
-    })),
-    { ordered: false, ...durable },
-  );
-}
-
-/**
- * Entities with events that have no position yet, or one after `since`. In this sequence: the
- * second look finds an event that gets its position during the first.
- */
-async function* touchedSince(log: AnyLog, db: Db, since: number): AsyncGenerator<readonly string[], void> {
-  for (const filter of [{ unsequenced: true } as const, { position: { $gt: since } }]) {
-    let touched = new Set<string>();
-    const found = journal(log, db)
-      .find(filter, committed)
-      .project<{ orderId: string }>({ _id: 0, orderId: 1 });
-    for await (const { orderId } of found) {
-      touched.add(orderId);
-      if (touched.size < entitiesAtATime) continue;
-      yield [...touched];
-      touched = new Set();
-    }
-    if (touched.size > 0) yield [...touched];
   }
 }

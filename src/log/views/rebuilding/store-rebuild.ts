@@ -38,19 +38,13 @@ export interface StoreRebuild {
   readonly identity?: string | undefined;
 }
 
-/**
- * Entities that could not be rebuilt from their first event on: their number, and the first hundred
- * ids.
- */
+/** The entities that could not be rebuilt from their first event on; the first hundred by id. */
 export interface Exceptions {
   readonly count: number;
   readonly orderIds: readonly string[];
 }
 
-/**
- * The rebuild id of a store that was never rebuilt, because it was created with its present
- * version.
- */
+/** The rebuild id of a store that was created with its present version, and never rebuilt. */
 export const neverRebuilt = 'none';
 
 const namedExceptions = 100;

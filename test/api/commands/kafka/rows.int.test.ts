@@ -3,13 +3,13 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { Db } from 'mongodb';
 import { pino } from 'pino';
 import { PartitionProgress } from '../../../../src/api/commands/kafka/partition-progress.js';
-import { createRunUntilDone, type RunDeps } from '../../../../src/api/commands/kafka/run-until-done.js';
 import {
   noteRefused,
   noteWritten,
   refusalRows,
   refusalsFrom,
 } from '../../../../src/api/commands/kafka/refusal-rows.js';
+import { createRunUntilDone, type RunDeps } from '../../../../src/api/commands/kafka/run-until-done.js';
 import {
   committedBefore,
   noteLost,
@@ -17,8 +17,8 @@ import {
   noteConsumingFailed,
   noteConsumingWorks,
 } from '../../../../src/api/commands/kafka/store-progress.js';
-import type { CommittedRecord } from '../../../../src/delivery/kafka/committed-records.js';
 import { commandsConcern } from '../../../../src/delivery/kafka/commands-status.js';
+import type { CommittedRecord } from '../../../../src/delivery/kafka/committed-records.js';
 import { type Database, openDatabase } from '../../../support/database.js';
 
 let database: Database;
