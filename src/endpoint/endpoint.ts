@@ -1,7 +1,7 @@
 import type { Decision, Effect, Entity, Envelope, State } from '../log/entity.js';
 import { refuse, withoutEffects } from '../log/entity.js';
 import type { FeedPlace } from '../log/feed/place.js';
-import { defaults, type EndpointSettings, settingNames } from './settings.js';
+import { defaults, type EndpointSettings, allSettings } from './settings.js';
 
 export const endpointStatuses = ['enabled', 'disabled', 'deleted'] as const;
 
@@ -51,7 +51,7 @@ export type EndpointCommands = {
 };
 
 /** The members that an event takes from its command's data; all others are left out. */
-const members: readonly string[] = [...settingNames, 'secretId', 'after', 'reason'];
+const members: readonly string[] = [...Object.keys(allSettings), 'secretId', 'after', 'reason'];
 
 /** The reason of an endpoint that a person has disabled. */
 export const byRequest = 'by request';
@@ -101,6 +101,7 @@ function evolve(before: Endpoint | undefined, event: EndpointEvent & Envelope): 
   }
   if (before === undefined) throw new TypeError(`The log of ${orderId} does not start with EndpointCreated.`);
   const endpoint = { ...before, version, updatedAt };
+  const { disabledBecause: _, ...withoutReason } = endpoint;
   switch (event.type) {
     case 'EndpointChanged':
       return { ...endpoint, ...event.data };
@@ -108,10 +109,8 @@ function evolve(before: Endpoint | undefined, event: EndpointEvent & Envelope): 
       return { ...endpoint, secretIds: [event.data.secretId, ...before.secretIds].slice(0, secretsKept) };
     case 'EndpointDisabled':
       return { ...endpoint, status: 'disabled', disabledBecause: event.data.reason };
-    case 'EndpointEnabled': {
-      const { disabledBecause: _, ...others } = endpoint;
-      return { ...others, status: 'enabled' };
-    }
+    case 'EndpointEnabled':
+      return { ...withoutReason, status: 'enabled' };
     case 'EndpointDeleted':
       return { ...endpoint, status: 'deleted' };
     case 'EndpointResumed':
