@@ -1,9 +1,7 @@
 import type { Decision, Effect, Entity, Envelope, State } from '../log/entity.js';
 import { refuse, withoutEffects } from '../log/entity.js';
 import type { FeedPlace } from '../log/feed/place.js';
-import { defaults, type EndpointSettings, allSettings } from './settings.js';
-
-export const endpointStatuses = ['enabled', 'disabled', 'deleted'] as const;
+import { defaults, type EndpointSettings, settingNames } from './settings.js';
 
 /** A webhook endpoint: the URL to which a subscriber's events are delivered. */
 export interface Endpoint extends EndpointSettings, State {
@@ -51,8 +49,9 @@ export type EndpointCommands = {
 };
 
 /** The members that an event takes from its command's data; all others are left out. */
-const members: readonly string[] = [...Object.keys(allSettings), 'secretId', 'after', 'reason'];
+const members: readonly string[] = [...settingNames, 'secretId', 'after', 'reason'];
 
+export const endpointStatuses = ['enabled', 'disabled', 'deleted'] as const;
 /** The reason of an endpoint that a person has disabled. */
 export const byRequest = 'by request';
 /** How many of the newest secrets sign. A receiver has until the next rotation to change. */
@@ -100,8 +99,8 @@ function evolve(before: Endpoint | undefined, event: EndpointEvent & Envelope): 
     return { ...defaults, ...given, orderId, version, updatedAt, ...created };
   }
   if (before === undefined) throw new TypeError(`The log of ${orderId} does not start with EndpointCreated.`);
+  const { disabledBecause: _, ...withoutReason } = before;
   const endpoint = { ...before, version, updatedAt };
-  const { disabledBecause: _, ...withoutReason } = endpoint;
   switch (event.type) {
     case 'EndpointChanged':
       return { ...endpoint, ...event.data };
@@ -110,7 +109,7 @@ function evolve(before: Endpoint | undefined, event: EndpointEvent & Envelope): 
     case 'EndpointDisabled':
       return { ...endpoint, status: 'disabled', disabledBecause: event.data.reason };
     case 'EndpointEnabled':
-      return { ...withoutReason, status: 'enabled' };
+      return { ...withoutReason, version, updatedAt, status: 'enabled' };
     case 'EndpointDeleted':
       return { ...endpoint, status: 'deleted' };
     case 'EndpointResumed':
