@@ -3,14 +3,15 @@ import process from 'node:process';
 import { Context } from '@temporalio/activity';
 import { Client, Connection, type WorkflowHandle } from '@temporalio/client';
 import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
-import { MongoClient } from 'mongodb';
+import type { MongoClient } from 'mongodb';
 import { block } from '../harness/interleave.js';
 import { offer } from '../harness/remote.js';
 import type { BareOrders, Phase } from './bare-messages.js';
 
 const { TEMPORAL_ADDRESS: address = '', BUNDLE: codePath = '', MONGODB_URI: mongodbUri } = process.env;
-/** Activities write only if a MongoDB is given. */
-const mongo = mongodbUri === undefined ? undefined : await MongoClient.connect(mongodbUri);
+/** Activities write only if a MongoDB is given. Without one, the driver takes no memory here. */
+const mongo =
+  mongodbUri === undefined ? undefined : await (await import('mongodb')).MongoClient.connect(mongodbUri);
 const taskQueue = mongo === undefined ? 'bare' : 'bare-durable';
 
 Runtime.install({ logger: new DefaultLogger('ERROR'), shutdownSignals: [] });
