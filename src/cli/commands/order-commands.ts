@@ -72,7 +72,8 @@ function addCreate(program: Command, session: Session): void {
       return async (gateway, meta) => {
         if (options.preview === true) return await gateway.previewCreate(order.id, order.body, meta);
         const result = await gateway.create(order.id, order.body, meta);
-        // A start is answered as soon as it is durable: `--async` has nothing to skip.
+        // A new order is answered as soon as it is durable, so `--async` cannot make the answer
+        // faster.
         return options.async === true && result.kind === 'answered'
           ? { kind: 'accepted', orderId: result.answer.orderId, replayed: result.replayed }
           : result;
@@ -107,7 +108,7 @@ function idOfPart(type: FollowUpType): Fields {
   return { [`${part}Id`]: { flags: `<${part}Id>`, description: `the ${part}, such as ${part.charAt(0)}1` } };
 }
 
-/** A field of the table, added to a script. */
+/** A field of the table of commands, as an option or argument of a script. */
 interface Input {
   /** the member of the command's data */
   readonly member: string;
@@ -157,7 +158,7 @@ function parserOf({ parser }: Field): Reader {
   return parser === undefined ? (text) => text : parsers[parser];
 }
 
-/** A new order, and its id if one was given. */
+/** Checks a new order, and separates its id, if one was given, from its body. */
 async function newOrder(given: unknown): Promise<{ readonly id?: string; readonly body: OrderBody }> {
   await check(({ bodyParts }) => commands.CreateOrder.body(bodyParts), given);
   // The line above checked the shape.
@@ -165,10 +166,7 @@ async function newOrder(given: unknown): Promise<{ readonly id?: string; readonl
   return { ...(id === undefined ? {} : { id }), body };
 }
 
-/**
- * A command to an existing order. Whether it is allowed depends on the order's state, so it is not
- * checked here.
- */
+/** Checks a command to an existing order, but not whether the order's state allows it. */
 async function followUp(
   orderId: string,
   type: FollowUpType,
@@ -184,7 +182,8 @@ async function followUp(
 }
 
 /**
- * Checks the key and the names of who sends a command, which the HTTP API takes as headers.
+ * Checks what the HTTP API takes as headers: the command's key, its actor, and on whose behalf it
+ * is sent.
  *
  * @throws Failure if one of them is not allowed
  */
@@ -218,7 +217,9 @@ async function check(schemaOf: (from: Schemas) => TSchema, value: unknown): Prom
 
 type Schemas = Awaited<ReturnType<typeof schemas>>;
 
-/** Queries and help need no schemas, and start in half the time without them. */
+/**
+ * Loads the schemas when a command needs them. Queries and help do not, and start in half the time.
+ */
 async function schemas() {
   const [parts, problems, values, validation] = await Promise.all([
     import('../../api/commands/body-parts.js'),
