@@ -8,7 +8,7 @@ export interface Choice {
   readonly type: FollowUpType;
   readonly title: string;
   readonly summary: string;
-  /** after `/v1/orders/<id>/` */
+  /** the path after `/v1/orders/<id>/` */
   readonly path: string;
   /** the id of the shipment or return that it goes to */
   readonly part?: string;
