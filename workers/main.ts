@@ -46,7 +46,10 @@ if (problem !== undefined) {
 }
 process.exit();
 
-/** A worker calls providers, and `verify` over HTTP looks up their keys. */
+/**
+ * Whether a role needs the providers. A worker calls them, and the role `read` asks them for
+ * proofs.
+ */
 function needsProviders({ roles }: Config): boolean {
   return roles.has('worker') || roles.has('read');
 }

@@ -114,7 +114,7 @@ function onFeed(db: Db, presence: WorkerPresence, taskQueue: string): Dependency
   };
 }
 
-/** If Temporal is unavailable, the dependency `temporal` reports it. */
+/** Ignores that Temporal is unavailable, because the dependency `temporal` reports it. */
 function unknown(error: unknown): undefined {
   if (!isTemporalOutage(error)) throw error;
 }
