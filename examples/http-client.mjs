@@ -26,8 +26,8 @@ const TRIES = 5;
 
 /**
  * Sends a command, and again with the same `Idempotency-Key` while its outcome is unknown. The key
- * makes that safe: the command takes effect at most once, and each answer to the key is the first
- * one.
+ * makes that safe: the command takes effect at most once, and every answer to the key repeats the
+ * first answer.
  *
  * @param {string} path
  * @param {object} body

@@ -54,7 +54,7 @@ function needsProviders({ roles }: Config): boolean {
   return roles.has('worker') || roles.has('read');
 }
 
-/** Starts everything in the order of dependencies; it is closed in reverse. */
+/** Starts everything in the order of dependencies. Everything is closed in the reverse order. */
 async function start(given: Config, providers: Providers): Promise<Started> {
   const { http, roles } = given;
   if (roles.has('write') || roles.has('read')) {

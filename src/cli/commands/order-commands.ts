@@ -115,7 +115,7 @@ interface Input {
   readonly field: Field;
   /** the name of the option, as commander knows it */
   readonly name: string;
-  /** Returns what was typed; call it when the script runs. */
+  /** Returns what was typed. The value is known only while the script runs. */
   readonly value: () => unknown;
 }
 
@@ -218,7 +218,8 @@ async function check(schemaOf: (from: Schemas) => TSchema, value: unknown): Prom
 type Schemas = Awaited<ReturnType<typeof schemas>>;
 
 /**
- * Loads the schemas when a command needs them. Queries and help do not, and start in half the time.
+ * Loads the schemas when a command needs them. Queries and help do not need them, and start in half
+ * the time without them.
  */
 async function schemas() {
   const [parts, problems, values, validation] = await Promise.all([
@@ -318,8 +319,8 @@ async function outcomeOf(gateway: Omit<Gateway, 'fact'>, meta: CommandMeta, send
 }
 
 /**
- * Waits until the order is at rest, or the time is up. The command was sent already, so an API that
- * does not answer only adds a message.
+ * Waits until the order is at rest, or the time is up. If the API does not answer, this only prints
+ * a message, because the command was sent already.
  */
 async function waitUntilAtRest({ terminal }: Session, api: Api, sent: Sent, seconds: number): Promise<Sent> {
   try {

@@ -121,8 +121,8 @@ async function startProcess({ roles, folder, running, note }: Starting) {
   const inherited = Object.entries(process.env).filter(([name]) => INHERITED.test(name));
   const ports = ['HTTP_PORT', 'TEMPORAL_PORT', 'TEMPORAL_UI_PORT', 'MONGODB_PORT'];
   const child = spawn(process.execPath, [MAIN], {
-    // In a separate process group: Ctrl-C reaches only this script, which stops everything in
-    // order.
+    // The process is in a separate group, so Ctrl-C reaches only this script, which stops all
+    // processes in order.
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
     env: {

@@ -142,7 +142,10 @@ export class EmbeddedServer {
     });
   }
 
-  /** If the server has died, starts it again on its data and ports, and returns true. */
+  /**
+   * If the server has died, starts it again on its data and ports, and returns true. Otherwise
+   * returns false.
+   */
   async revive(): Promise<boolean> {
     return this.locked(async () => {
       if (this.isAlive()) return false;

@@ -17,8 +17,8 @@ export interface Choice {
 }
 
 /**
- * All commands, always in the same sequence, so that no button moves. Those to shipments and returns
- * come last.
+ * All commands, always in the same sequence, so that no button moves. Commands to shipments and
+ * returns come last.
  */
 export function choicesOf(view: OrderView): readonly Choice[] {
   return [

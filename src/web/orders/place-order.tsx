@@ -136,7 +136,7 @@ function Inputs({ typed, onType }: InputsProps) {
   );
 }
 
-/** Shows and hides the form above the list. */
+/** The button that shows and hides the form above the list. */
 export function NewOrder({ isOpen }: { readonly isOpen: Signal<boolean> }) {
   if (!may('orders:write')) return null;
   return (
