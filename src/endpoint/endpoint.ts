@@ -83,8 +83,8 @@ function decide(endpoint: Endpoint | undefined, type: string, given: unknown): D
   const data = Object.fromEntries(Object.entries(sent).filter(([name]) => members.includes(name)));
   if (endpoint !== undefined && ['deleted', command.status].includes(endpoint.status))
     return refuse('not_allowed', 'not_allowed', `it is ${endpoint.status} already`);
-  const https = allowHttp ? sent.url?.replace(/^http:/, 'https:') : sent.url;
-  if (https !== undefined && !/^https:\/\/[^\s/?#]+\S*$/.test(https))
+  const asHttps = allowHttp ? sent.url?.replace(/^http:/, 'https:') : sent.url;
+  if (asHttps !== undefined && !/^https:\/\/[^\s/?#]+\S*$/.test(asHttps))
     return refuse('invalid', 'invalid_url', `${sent.url} is no absolute https URL`, '/url');
   const missing = command.needs.find((name) => !(name in data));
   if (missing !== undefined) return refuse('invalid', 'malformed', `${missing} is missing`);
