@@ -93,8 +93,10 @@ function words(event: OrderEvent, currency: string): string {
       return event.data.text;
     case 'FactReceived':
       return `${event.data.fact} waits: ${event.data.reason}`;
-    case 'FactUnmatched':
-      return `${event.data.fact} could never be applied`;
+    case 'FactUnmatched': {
+      const { fact, reason } = event.data;
+      return `${fact} ${reason === 'order_ended' ? 'did not fit before the order ended' : 'has not fit for a day'}`;
+    }
     case 'CommandRejected':
       return `${event.data.command}: ${event.data.message}`;
     case 'OrderResumed':

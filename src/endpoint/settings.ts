@@ -1,6 +1,6 @@
 /** What is delivered to an endpoint, and how. */
 export interface EndpointSettings {
-  /** absolute, https unless private addresses are allowed */
+  /** absolute; https, unless the configuration allows http */
   readonly url: string;
   /** the event types to deliver; empty for all */
   readonly eventTypes: readonly string[];

@@ -10,7 +10,7 @@ export type { FactJudgement, Facts, FittingFact } from './facts.js';
 
 /**
  * A kind of entity, such as the order: its decider, and its effects. All functions are pure. This
- * is the only interface between `log/` and what is kept in it.
+ * is all that `log/` knows of an entity; `EntityLog` adds where its log is kept.
  */
 export interface Entity<S extends State, D extends Draft, F extends Effect> extends Decider<S, D> {
   /** the effects that are owed; each stays in the list, under its key, until it is settled */

@@ -108,8 +108,8 @@ export interface ForgottenPerson {
 }
 
 /**
- * The system's own command, which no client may send: `forget-person` does, after it has destroyed
- * the keys.
+ * The system's own command. `forget-person` sends it after it has destroyed the keys; no client may
+ * send it.
  */
 export interface ForgetPerson {
   readonly type: 'ForgetPerson';
@@ -155,7 +155,7 @@ export interface DispatchFact extends DeliveryFact {
   readonly trackingNumber: string;
 }
 
-export type FactType = 'PaymentSettled' | 'ShipmentDispatched' | 'ShipmentDelivered';
+export type FactType = keyof FactData;
 export type Fact = { [T in FactType]: { readonly type: T; readonly data: FactData[T] } }[FactType];
 
 export const factTypes = [

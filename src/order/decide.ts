@@ -109,7 +109,7 @@ function notAllowed(reason: string): Refused {
   return refuse('not_allowed', 'not_allowed', reason);
 }
 
-/** The refusal of data that no state of the order would accept. */
+/** The refusal of data that is wrong or breaks a rule, such as a quantity that is too large. */
 function invalid(code: string, message: string, pointer?: string): Refused {
   return refuse('invalid', code, message, pointer);
 }
@@ -249,7 +249,7 @@ function nextRefundId(order: Order): EventData['RefundRequested']['refundId'] {
   return `f${order.refunds.length + 1}`;
 }
 
-// --- checks of lines and amounts that do not depend on the order's state ---
+// --- checks of lines and amounts ---
 
 function isAmount(amount: number): boolean {
   return Number.isSafeInteger(amount) && amount >= 0;

@@ -1,6 +1,6 @@
 import type { Charges } from './events.js';
 
-/**
+/*
  * Money is an integer number of minor units (cents for EUR, yen for JPY) in one ISO-4217 currency
  * per order. No function here returns a fraction, or a number larger than
  * `Number.MAX_SAFE_INTEGER`.
@@ -44,7 +44,10 @@ interface Priced extends Charges {
   readonly lines: readonly { readonly quantity: number; readonly unitPrice: number }[];
 }
 
-/** Goods + shipping fee + tax − discount; `undefined` if the exact sum is not a safe integer. */
+/**
+ * Goods + shipping fee + tax − discount; `undefined` if the sum before the discount is not a safe
+ * integer.
+ */
 export function orderTotal({ lines, shippingFee, tax, discount }: Priced): number | undefined {
   const goods = lines.reduce((sum, line) => sum + BigInt(line.quantity) * BigInt(line.unitPrice), 0n);
   const gross = goods + BigInt(shippingFee) + BigInt(tax);

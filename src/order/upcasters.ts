@@ -41,7 +41,7 @@ export function upcast<E extends StoredEvent>(stored: E): OrderEvent & Omit<E, k
   return { ...stored, schemaVersion, data } as unknown as OrderEvent & Omit<E, keyof StoredEvent>;
 }
 
-/** Like `upcast`, but returns an event that cannot be upcast as it was written. */
+/** Like `upcast`, but an event that cannot be upcast is returned as it was written. */
 export function upcastIfKnown<E extends StoredEvent>(stored: E): E | ReturnType<typeof upcast<E>> {
   try {
     return upcast(stored);

@@ -17,8 +17,8 @@ import {
 
 /**
  * The effects that should become owed next, from the state alone (level-triggered): what should be
- * reserved, authorized, captured … is compared with what is. It never contains a type that is owed
- * already. Of labels, it never contains one whose booking is owed already.
+ * reserved, authorized, captured … is compared with what is. It contains no type that is owed
+ * already, except `book`, which may be owed for several shipments, once for each.
  */
 export function wantedEffects(order: Order): readonly WantedEffect[] {
   const wanted = [

@@ -100,14 +100,14 @@ export async function hasRoomForFactsInView(db: Db, orderId: string): Promise<bo
   return view === null || hasRoomForFacts(view.state);
 }
 
-/** The customer of an order, by its view; undefined if it has none. */
+/** The customer of an order, by its view; undefined if there is no view. */
 export async function customerInView(db: Db, orderId: string): Promise<string | undefined> {
   const projection = { _id: 0, 'customer.id': 1 };
   const view = await orders(db).findOne<Pick<OrderDocument, 'customer'>>({ _id: orderId }, { projection });
   return view?.customer.id;
 }
 
-/** The order in its view, which may lag; undefined if it has none. */
+/** The order in its view, which may lag; undefined if there is no view. */
 export async function orderInView(db: Db, orderId: string): Promise<Order | undefined> {
   const projection = { _id: 0, state: 1 };
   return (await orders(db).findOne<Pick<OrderDocument, 'state'>>({ _id: orderId }, { projection }))?.state;

@@ -60,11 +60,11 @@ export interface ViewQuery<
 }
 
 /** An answer with these members, as its schemas describe them. */
-export type Body<B extends TProperties> = Unchanged<Static<TObject<B>>>;
-type Unchanged<T> = T extends readonly (infer I)[]
-  ? readonly Unchanged<I>[]
+export type Body<B extends TProperties> = DeepReadonly<Static<TObject<B>>>;
+type DeepReadonly<T> = T extends readonly (infer I)[]
+  ? readonly DeepReadonly<I>[]
   : T extends object
-    ? { readonly [N in keyof T]: Unchanged<T[N]> }
+    ? { readonly [N in keyof T]: DeepReadonly<T[N]> }
     : T;
 
 /** Returns the query; the compiler checks its answer against its schema. */

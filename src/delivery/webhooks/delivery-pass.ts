@@ -1,7 +1,7 @@
 import type { Db } from 'mongodb';
 import type { WebhookSecrets } from '../../access/webhook-secrets.js';
 import type { Endpoint } from '../../endpoint/endpoint.js';
-import { type PositionedEvent, skipLostPositions } from '../../log/feed/feed.js';
+import { type PositionedEvent, positionAfterLost } from '../../log/feed/feed.js';
 import { feedGenerations, type Generations } from '../../log/feed/generations.js';
 import type { FeedTail } from '../../log/feed/tail.js';
 import { committed, durable } from '../../mongodb/durability.js';
@@ -206,7 +206,7 @@ class DeliveryPass {
     const { generation, position } = this.subscription;
     const events = await tail.read(generation, position, PAGE);
     if (events === undefined) return false;
-    const last = events.at(-1)?.position ?? (await skipLostPositions(orderLog, db, position));
+    const last = events.at(-1)?.position ?? (await positionAfterLost(orderLog, db, position));
     if (last === position) return false;
     const wanted = await matching(db, this.endpoint, events);
     const waiting = await this.deliverEvents(wanted);

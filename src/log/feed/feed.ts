@@ -82,7 +82,7 @@ export async function readPageOf(
  * The position from which a reader that found nothing after `after` continues: the head if every
  * event up to it is lost, otherwise `after`.
  */
-export async function skipLostPositions(
+export async function positionAfterLost(
   log: AnyLog,
   db: Db,
   after: number,

@@ -19,7 +19,10 @@ export interface JournalChange {
   readonly event?: JournalDocument;
 }
 
-/** An event was deleted, which only a person does: what is known of the journal may be wrong. */
+/**
+ * An event was deleted, by hand or because a resumption set it aside: what is known of the journal
+ * may be wrong.
+ */
 export interface JournalDelete {
   readonly operationType: 'delete';
 }

@@ -58,7 +58,7 @@ export async function runSequencer(deps: SequencerDeps): Promise<void> {
     } catch (error) {
       if (!needsRestart(error)) throw error;
       if (deps.signal.aborted) return;
-      // Another leader gave positions at the same time, or someone changed the journal by hand.
+      // Another leader gave positions at the same time, or events were changed or deleted.
       leader = await leader.restarted();
     }
   }

@@ -56,8 +56,8 @@ export class FeedTail {
 
   /**
    * Resolves with the head: when it is beyond `position`, when the next generation begins, when
-   * readers were woken since `wakeCount` was read, when time is up or when `signal` aborts. Read
-   * `wakeCount`, look, then wait with it: so no wake-up between looking and waiting is missed.
+   * readers were woken since `wakeCount` was read, when time is up or when `signal` aborts. If a
+   * reader reads `wakeCount` before it reads the feed, it misses no wake-up before it waits.
    */
   async waitBeyond(
     position: number,
@@ -201,7 +201,7 @@ export class FeedTail {
 
   private async onChanges(changes: readonly (Position | JournalDelete)[]): Promise<void> {
     const next = this.head + 1;
-    // False if a position was seen twice, or someone changed the journal by hand.
+    // False if a position was seen twice, or an event was changed by hand or deleted.
     const areNext =
       noneDeleted<Position>(changes) && changes.every(({ position }, index) => position === next + index);
     if (areNext) this.advance(changes);

@@ -37,7 +37,6 @@ export async function record<S extends State, D extends Draft>(
   // A causally consistent session: the view's transaction sees the journal's write, even after a
   // failover.
   return await db.client.withSession({ causalConsistency: true }, async (session) => {
-    // A replaced run is refused even if the journal has nothing under its versions yet.
     await refuseReplacedRun(log, db, events, resumption, { session });
     await appendToJournal(log, db, events, { session });
     return await updateStateView(log, db, first.orderId, {
@@ -70,7 +69,7 @@ export interface Recorder {
 /**
  * `record` with a cache of recent states, for a worker. Events that directly follow a cached state
  * take two writes and no read, and share these writes with other entities (micro-batches). The
- * first events of entities share their commands, too. In every other case they are recorded by
+ * first events of entities share their writes, too. In every other case they are recorded by
  * `record`.
  */
 export function createRecorder<S extends State, D extends Draft>(log: EntityLog<S, D>, db: Db): Recorder {

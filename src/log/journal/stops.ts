@@ -3,7 +3,7 @@ import { durable } from '../../mongodb/durability.js';
 import type { AnyLog } from './entity-log.js';
 import { stateViews, type Stopped } from './state-document.js';
 
-/** Why an entity that is not finished takes no commands; without the time when that was found. */
+/** Why an entity does not continue by itself; without the time when that was found. */
 export type StopReason = Omit<Stopped, 'since'>;
 
 /** The history and the journal have different events under one version. */

@@ -162,7 +162,7 @@ export function comparePositionsWithVersions(journal: readonly RecordedEvent<Dra
 }
 
 /** Finds events without a position that were recorded before a time (ISO-8601 UTC). */
-export function lackedPositions(
+export function eventsWithoutPosition(
   journal: readonly RecordedEvent<Draft>[],
   before: string,
 ): readonly Finding[] {

@@ -8,8 +8,9 @@ import { isMessage, type Signal } from '../workflow/messages.js';
 
 /** What Temporal keeps of the runs of an entity's workflow, besides its log. */
 export interface KeptRuns {
-  /** of the latest run; so is `isRunning` */
+  /** of the latest run */
   readonly runId: string;
+  /** whether the latest run is running */
   readonly isRunning: boolean;
   /** start argument of the oldest kept run */
   readonly start: RunInput<unknown>;

@@ -120,6 +120,7 @@ export class Inbox<S extends State, D extends Draft, F extends Effect> {
     return this.waiting.length > 0 || this.writer.unrecorded.isOverLimit();
   }
 
+  /** If the entity is halted, each waiting signal is ignored with a warning. */
   private handleInOrder(): void {
     while (this.writer.halted !== undefined || !this.writer.unrecorded.isOverLimit()) {
       const [next] = this.waiting;

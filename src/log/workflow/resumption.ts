@@ -143,7 +143,7 @@ function foldLoaded<S extends State, D extends Draft, F extends Effect>(
   for (const stored of loaded) {
     const event = upcast(stored);
     order = evolve(order, event);
-    // The event of an outcome or a deadline has the same id as both: no command led to it.
+    // The event of an outcome or a deadline: no command led to it.
     if (event.causationId === event.commandId) continue;
     remembered = remember(remembered, event, answerOf(order, [event], answerFields));
     const [oldest] = remembered;

@@ -15,7 +15,7 @@ export class ListedAttributes {
     this.isComplete = isComplete;
   }
 
-  /** A new workflow is started with the status `pending`, and with no other attribute of these. */
+  /** A new workflow counts as listed with the status `pending` alone; any other is upserted. */
   static ofNew(attributes: readonly Attribute[]): ListedAttributes {
     return new ListedAttributes(valuesOf(attributes).set(searchAttributes.status, 'pending'), false);
   }

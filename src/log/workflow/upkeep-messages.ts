@@ -39,7 +39,7 @@ export interface RebuildActivities {
 }
 
 export interface ReconcileActivities {
-  /** Compares orders and endpoints with their journal and their views, and repairs views. */
+  /** Compares histories, journals and views, and records what journals and views lack. */
   reconcile(): Promise<ReconcileSummary>;
 }
 

@@ -56,7 +56,10 @@ export class Writer<S extends State, D extends Draft, F extends Effect> {
     return this.halt;
   }
 
-  /** From now on, the entity decides nothing. */
+  /**
+   * From now on, the entity accepts no message and issues no effect. The outcomes of effects under
+   * way are still appended.
+   */
   stop(halt: Halt): void {
     this.halt = halt;
   }

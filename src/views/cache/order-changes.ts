@@ -16,8 +16,8 @@ export interface OrderChangeListener {
 export interface OrderChanges {
   /**
    * True if all changes up to a moment ago were reported. False while the stream is closed, lagging
-   * or silent. Between calls of `isLive`, the server is asked less often, so the first call after a
-   * pause may answer false although the stream is live.
+   * or silent. If `isLive` is not called for ten seconds, the server is asked less often. So the
+   * first call after that may answer false although the stream is live.
    */
   isLive(): boolean;
   stop(): Promise<void>;

@@ -50,6 +50,7 @@ const READ_BATCHES = { size: 100, concurrency: 4 };
 const SHORTEST_POLL_MS = 100;
 /** Pause between two polls of an awaited view, unless the change stream wakes the waiter. */
 const LIVE_PAUSE_MS = 1_000;
+/** While the stream is not live, the pause grows from the first of these to the second. */
 const FIRST_BLIND_PAUSE_MS = 10;
 const LONGEST_BLIND_PAUSE_MS = 250;
 

@@ -1,7 +1,7 @@
 import type { Db } from 'mongodb';
 import type { BackgroundTurns } from '../../../concurrency/background-turns.js';
 import type { createSingleFlight } from '../../../concurrency/single-flight.js';
-import { type PositionedEvent, skipLostPositions } from '../../../log/feed/feed.js';
+import { type PositionedEvent, positionAfterLost } from '../../../log/feed/feed.js';
 import { firstGeneration } from '../../../log/feed/generations.js';
 import type { FeedTail } from '../../../log/feed/tail.js';
 import { readStored } from '../../../log/journal/read-journal.js';
@@ -72,7 +72,7 @@ export function feedFrom(
       read,
       waitForMore,
       isOver,
-      skipLost: (position) => skipLostPositions(orderLog, db, position, answering),
+      skipLost: (position) => positionAfterLost(orderLog, db, position, answering),
     },
     signal,
   );

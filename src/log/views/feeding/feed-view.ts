@@ -1,6 +1,6 @@
 import type { Db } from 'mongodb';
 import { pause } from '../../../concurrency/pause.js';
-import { type PositionedEvent, skipLostPositions } from '../../feed/feed.js';
+import { type PositionedEvent, positionAfterLost } from '../../feed/feed.js';
 import type { FeedTail } from '../../feed/tail.js';
 import { feedGenerations, type Generations } from '../../feed/generations.js';
 import { Fenced } from '../../feed/fencing.js';
@@ -139,7 +139,7 @@ class ViewFeeder<S extends State, D extends Draft> {
   private async skipLost(hasEvents: boolean): Promise<void> {
     const { db, signal } = this.deps;
     await this.reload();
-    const afterGap = await skipLostPositions(this.log, db, this.feeder.held.position);
+    const afterGap = await positionAfterLost(this.log, db, this.feeder.held.position);
     if (afterGap > this.feeder.held.position) await this.feeder.skipTo(afterGap);
     else if (hasEvents) await pause(RELOAD_AFTER_MS, signal);
   }

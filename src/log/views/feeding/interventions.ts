@@ -107,7 +107,7 @@ export async function intervene<S extends State, D extends Draft>(
 ): Promise<Intervened | NotIntervened> {
   let step = await untilUncontended(log, db, view, intervention);
   let applied = 0;
-  // More events than one transaction takes.
+  // An entity may have more events than one transaction takes.
   while (step.kind === 'done' && step.parked === undefined && step.remaining > 0) {
     applied += step.applied;
     const { version: _, ...rest } = intervention;
@@ -161,6 +161,7 @@ async function attempt<S extends State, D extends Draft>(
   const folded = foldBatch(log, view, collection, events, start, new Set());
   const applied = events.length - folded.parked.length;
   const gone = parked.slice(0, parked.length - tried.length + applied).map(({ _id }) => _id);
+  // The first event that the journal no longer has.
   const lost = tried[events.length];
   const stuck =
     folded.parked[0] ?? (lost && toParked(view.name, collection, lost, lacking(log, orderId, lost.version)));

@@ -23,7 +23,7 @@ const mostRounds = 10;
 export interface Target<S extends State, D extends Draft> {
   readonly log: EntityLog<S, D>;
   readonly db: Db;
-  /** Its name is of this rebuild alone, so that a late holder of another cannot swap it in. */
+  /** Its name has the rebuild's id, so that a late worker of another rebuild cannot swap it in. */
   readonly next: Collection<StateDocument<State>>;
   readonly rebuildId: string;
 }

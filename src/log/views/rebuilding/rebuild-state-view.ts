@@ -130,8 +130,8 @@ async function dropUnusedBuilds(
 ): Promise<void> {
   const left = { $regex: `^${view.collection}_(next|before)` };
   const found = await db.listCollections({ name: left }, { nameOnly: true }).toArray();
-  // Checks, after the list was read, that no other rebuild has taken over. A rebuild that takes
-  // over later is not in the list.
+  // Fails if another rebuild has taken over. If one takes over later, its collection is not in the
+  // list.
   await rebuilder.advance({});
   for (const { name } of found) if (name !== collection) await db.dropCollection(name);
 }

@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 import type { Db } from 'mongodb';
-import { feedHead, skipLostPositions, readFeed } from '../../feed/feed.js';
+import { feedHead, positionAfterLost, readFeed } from '../../feed/feed.js';
 import { Fenced } from '../../feed/fencing.js';
 import { feedGenerations } from '../../feed/generations.js';
 import { BuildFeeder, type HeldBuild } from '../feeding/build-feeder.js';
@@ -65,7 +65,7 @@ export async function rebuild<S extends State, D extends Draft>(
       if (!(await feeder.apply(events, { eventsPerSecond }))) throw fenced(view);
       continue;
     }
-    const position = await skipLostPositions(log, db, feeder.held.position);
+    const position = await positionAfterLost(log, db, feeder.held.position);
     if (position > feeder.held.position && !(await feeder.skipTo(position))) throw fenced(view);
     if (feeder.held.position > (await feedGenerations(log, db)).commonWith(generationOf(feeder.held))) {
       // The build has events that the feed may have lost.

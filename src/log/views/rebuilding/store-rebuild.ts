@@ -38,7 +38,7 @@ export interface StoreRebuild {
   readonly identity?: string | undefined;
 }
 
-/** The entities that could not be rebuilt from their first event on; the first hundred by id. */
+/** The entities that could not be rebuilt from their first event on; ids of the first hundred. */
 export interface Exceptions {
   readonly count: number;
   readonly orderIds: readonly string[];
@@ -162,7 +162,7 @@ export class StoreRebuilder {
     this.state = { ...this.state, ...changes };
   }
 
-  /** The exceptions so far, and these orders. */
+  /** The exceptions so far, and these entities. */
   exceptionsWith(orderIds: readonly string[]): Exceptions {
     const { count, orderIds: named } = this.state.exceptions;
     return { count: count + orderIds.length, orderIds: [...named, ...orderIds].slice(0, namedExceptions) };
