@@ -30,8 +30,8 @@ export interface Forgetting {
   /** ISO-8601 UTC */
   readonly requestedAt: string;
   /**
-   * how long after a key was taken out of use a process may still use it: until its last order has
-   * started
+   * after keys were taken out of use, the time in which a process may still start orders that it has
+   * sealed under them
    */
   readonly keyInUseMs: number;
 }
