@@ -68,7 +68,7 @@ export interface ForgettingActivities {
   /** Takes the person's keys out of use; returns their ids. */
   retireKeys(forgetting: Forgetting): Promise<readonly string[]>;
   destroyKeys(asked: ForgettingWithKeys): Promise<void>;
-  /** Appends `PersonForgotten` to each of the person's orders that has something under the keys. */
+  /** Appends `PersonForgotten` to each of the person's orders that has a value under the keys. */
   forgetInOrders(asked: ForgettingWithKeys): Promise<void>;
   /** See `clearAndCheckPlaces`; then signs the certificate. */
   certify(asked: ForgettingWithKeys): Promise<void>;
