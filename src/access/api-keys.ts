@@ -14,7 +14,7 @@ export interface KeyDocument {
   readonly createdAt: Date;
   readonly expiresAt?: Date;
   readonly revokedAt?: Date;
-  /** at most a minute old */
+  /** written once a minute at most */
   readonly lastUsedAt?: Date;
 }
 

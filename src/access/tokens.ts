@@ -152,7 +152,7 @@ export function openTokens(
         throw error;
       }
       const actor = actorOfSubject(payload.sub ?? '');
-      if (actor === undefined) throw invalid('"sub" is empty or too long');
+      if (actor === undefined) throw invalid('"sub" is empty, too long or not well-formed Unicode');
       const principal = { actor, issuer: actor, scopes: scopesOf(payload[scopesClaim]) };
       remember(token, principal, payload);
       return principal;

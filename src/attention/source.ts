@@ -15,7 +15,7 @@ export interface AttentionDeps {
   readonly kafka?: KafkaTopics | undefined;
 }
 
-/** What the rows of a code are asked for. */
+/** A query for the rows of one code. */
 export interface SourceQuery extends AttentionDeps {
   /** ISO-8601 UTC; rows with a later `since` are left out */
   readonly before: string;

@@ -1,4 +1,4 @@
-/** Called when something has changed that a waiter may wait for. */
+/** Functions that are called when something has changed that a waiter may wait for. */
 export type Waiters = Set<() => void>;
 
 export function notifyWaiters(waiters: Waiters): void {

@@ -94,7 +94,10 @@ function isText(value: unknown): value is string {
   return !/[\p{Cc}\p{Cs}]/u.test(value);
 }
 
-/** The page links to it, so it must not be a script. Every reader of the order gets it. */
+/**
+ * The page links to it, so it must not be a script. Every reader of the order gets it, so it must
+ * not have a password.
+ */
 function isWebAddress(value: unknown): value is string {
   if (typeof value !== 'string' || value.length > LONGEST_URL || !URL.canParse(value)) return false;
   const { protocol, username, password } = new URL(value);

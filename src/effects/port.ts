@@ -1,6 +1,6 @@
 import type { EffectType, OutcomeOf } from '../order/effects.js';
 
-/**
+/*
  * What the ports to outside systems have in common. Contract of every implementation:
  *
  * - The effect's `key` is the idempotency key. A call that is repeated with it, after any failure,

@@ -25,13 +25,17 @@ export interface Certificate {
   readonly customerId: string;
   readonly reason: string;
   readonly lawfulBasis?: string;
-  /** who asked for it, for whom, and when (ISO-8601 UTC) */
+  /** who asked for it */
   readonly actor: string;
+  /** for whom the actor asked; absent if for itself */
   readonly onBehalfOf?: string;
+  /** ISO-8601 UTC */
   readonly requestedAt: string;
+  /** ISO-8601 UTC */
   readonly forgottenAt: string;
   /** ids of the destroyed keys */
   readonly keys: readonly string[];
+  /** number of orders whose person is forgotten */
   readonly orders: number;
   readonly places: readonly CheckedPlace[];
   readonly notReached: readonly NotReached[];

@@ -30,8 +30,8 @@ export interface Forgetting {
   /** ISO-8601 UTC */
   readonly requestedAt: string;
   /**
-   * how long after a key was taken out of use a process may still use it: until its last order has
-   * started
+   * after keys were taken out of use, the time in which a process may still start orders that it has
+   * sealed under them
    */
   readonly keyInUseMs: number;
 }
@@ -68,7 +68,7 @@ export interface ForgettingActivities {
   /** Takes the person's keys out of use; returns their ids. */
   retireKeys(forgetting: Forgetting): Promise<readonly string[]>;
   destroyKeys(asked: ForgettingWithKeys): Promise<void>;
-  /** Appends `PersonForgotten` to each of the person's orders that has something under the keys. */
+  /** Appends `PersonForgotten` to each of the person's orders that has a value under the keys. */
   forgetInOrders(asked: ForgettingWithKeys): Promise<void>;
   /** See `clearAndCheckPlaces`; then signs the certificate. */
   certify(asked: ForgettingWithKeys): Promise<void>;

@@ -109,7 +109,7 @@ function historiesPlace({ histories, runs }: LogFindings): CheckedPlace {
     place: 'Temporal histories',
     finding: histories.finding(),
     checked: `every payload of all ${runs} kept runs of the orders was decoded`,
-    count: histories.looked,
+    count: histories.count,
   };
 }
 
@@ -118,7 +118,7 @@ function journalPlace({ journals }: LogFindings): CheckedPlace {
     place: 'journal',
     finding: journals.finding(),
     checked: 'every event of the orders was read',
-    count: journals.looked,
+    count: journals.count,
   };
 }
 
@@ -135,7 +135,7 @@ function setAsidePlace({ aside }: LogFindings): CheckedPlace {
     place: 'events set aside by a resumption',
     finding: aside.finding(),
     checked: 'every event of the orders was read',
-    count: aside.looked,
+    count: aside.count,
   };
 }
 

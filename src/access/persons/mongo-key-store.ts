@@ -26,7 +26,7 @@ const READ_TRIES = 100;
 
 /**
  * @param db the key store's database
- * @param masterKeys called when the first key is wrapped or unwrapped
+ * @param masterKeys called for each key that is wrapped or unwrapped, so it keeps its result
  */
 export function openKeyStore(db: Db, masterKeys: () => MasterKeys, kept: KeptKeys): KeyStore {
   return new MongoKeyStore(db, masterKeys, kept);
@@ -115,7 +115,7 @@ class MongoKeyStore implements KeyStore {
         if (row !== undefined) return cache.keepSealing(customerId, this.keyIn(row));
         await pause(READ_AGAIN_MS);
       }
-      throw new Error(`The key of customer ${customerId} changes.`, { cause: error });
+      throw new Error(`The key that seals for customer ${customerId} cannot be read.`, { cause: error });
     }
   }
 

@@ -79,8 +79,8 @@ const statusOf = {
 } as const satisfies Record<Refused['refusal']['kind'], number>;
 
 /**
- * Codes that are answered with 400, as for an invalid body: the body lacks a member, and the order
- * has no value for it.
+ * Codes that are answered with 400, as for an invalid body: a member is missing in the body, and the
+ * order has no value to use instead.
  */
 const incomplete: ReadonlySet<string> = new Set(['parcel_unknown']);
 

@@ -1,7 +1,8 @@
 import type { Db } from 'mongodb';
 import { CountRefused, countStock } from '../../effects/inventory/stock-counts.js';
 import { HttpProblem, problemsOf } from '../problem.js';
-import { Actors, closed, IfMatch, Key, Stock, StockPath, StockCount } from '../schemas/values.js';
+import { Stock, StockCount, StockPath } from '../schemas/stock.js';
+import { Actors, closed, IfMatch, Key } from '../schemas/values.js';
 import type { Http } from '../http.js';
 import { Type } from 'typebox';
 import { metaOf } from './request.js';

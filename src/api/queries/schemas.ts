@@ -12,7 +12,7 @@ const ofPosition = 'the generation of the feed in which the position was receive
 
 export const FeedGeneration = Type.Integer({ ...generations, description: ofPosition });
 
-/** The same, for a request that may leave it out. */
+/** `FeedGeneration` for a request that may leave it out. */
 export const Generation = Type.Integer({
   ...generations,
   description: `${ofPosition}; by default, the current one`,

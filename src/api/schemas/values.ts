@@ -1,4 +1,4 @@
-import { type Static, Type } from 'typebox';
+import { Type } from 'typebox';
 import { limits } from '../../order/commands.js';
 import { idPattern, linePattern, longestTag, textPattern } from '../../order/patterns.js';
 
@@ -87,8 +87,6 @@ export const Day = matching('date');
 export const Amount = Type.Integer({ minimum: 0, maximum: limits.amount });
 export const PositiveAmount = Type.Integer({ minimum: 1, maximum: limits.amount });
 export const Quantity = Type.Integer({ minimum: 1, maximum: limits.quantity });
-/** Units on hand. */
-export const StockCount = Type.Integer({ minimum: 0, maximum: 1_000_000_000 });
 /** A position in the feed. */
 export const Position = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER - 1_000 });
 export const Version = Type.Integer({ minimum: 1, maximum: limits.amount });
@@ -119,19 +117,3 @@ export function versionIn(ifMatch: string): number | undefined {
 export function isKey(value: string): boolean {
   return keyPattern.test(value);
 }
-
-/** The stock of a SKU in the answers of commands and queries. */
-export const Stock = closed({
-  sku: Type.String(),
-  onHand: Type.Integer(),
-  reserved: Type.Integer({ description: 'units on hand that are reserved for orders' }),
-  updatedAt: Type.Optional(Type.String({ description: 'absent if nothing has changed it yet' })),
-  toBeCounted: Type.Optional(
-    Type.Literal(true, {
-      description: 'the number on hand was lost with a database: reservations wait until it is counted (PUT)',
-    }),
-  ),
-});
-export type Stock = Static<typeof Stock>;
-
-export const StockPath = closed({ sku: Sku });

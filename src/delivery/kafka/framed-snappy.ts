@@ -9,9 +9,9 @@ const HEAD_BYTES = MAGIC.length + 8;
 type Decompress = (data: Buffer) => Buffer;
 
 /**
- * Makes the client, in all of this process, read what Java's clients compress by snappy. They write
- * blocks in a framing (xerial), each after its length; the client reads the whole value as one
- * block, and fails.
+ * Patches the client for this whole process, so that it can read what Java's clients compress with
+ * snappy. They write blocks in a framing (xerial), each after its length. Without the patch, the
+ * client takes the whole value for one block, and fails.
  */
 export function patchSnappy(): void {
   const { snappy } = compressionsAlgorithms as { readonly snappy: { decompressSync: Decompress } };

@@ -20,7 +20,7 @@ import { forgetEndpoint } from './forget-endpoint.js';
 import { subscriptionRows, waitingRows } from './rows.js';
 import { createSender, type SenderOptions } from './sender.js';
 
-export interface WebhookDeps extends SenderOptions {
+export interface WebhookDeliveryDeps extends SenderOptions {
   readonly db: Db;
   readonly client: Client;
   /** the tail of the feed of orders; woken when an endpoint was changed */
@@ -41,7 +41,7 @@ const END_WITHIN_MS = 5_000;
 export const deliveringWebhooks = 'deliver-webhooks';
 
 /** The task that delivers the feed to the endpoints of webhooks. */
-export function deliverWebhooks(deps: WebhookDeps): LeasedTask {
+export function deliverWebhooks(deps: WebhookDeliveryDeps): LeasedTask {
   return {
     name: deliveringWebhooks,
     work: (signal, heartbeat) => deliverUntilAborted(deps, signal, heartbeat),
@@ -53,7 +53,7 @@ export function deliverWebhooks(deps: WebhookDeps): LeasedTask {
  * others.
  */
 async function deliverUntilAborted(
-  deps: WebhookDeps,
+  deps: WebhookDeliveryDeps,
   signal: AbortSignal,
   heartbeat: () => void,
 ): Promise<void> {
@@ -106,7 +106,10 @@ async function deliverUntilAborted(
 }
 
 /** Finishes deletions that were interrupted. */
-async function forgetDeleted({ db, secrets, failed }: WebhookDeps, signal: AbortSignal): Promise<void> {
+async function forgetDeleted(
+  { db, secrets, failed }: WebhookDeliveryDeps,
+  signal: AbortSignal,
+): Promise<void> {
   const deleted = endpointViews(db).find({ finished: true }, committed).project<{ _id: string }>({ _id: 1 });
   for await (const { _id } of deleted) {
     if (signal.aborted) return;

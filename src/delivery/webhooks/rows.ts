@@ -36,7 +36,9 @@ export interface WaitingRow {
   readonly position: number;
   readonly type: string;
   readonly attempts: number;
-  /** absent while it is parked, or an earlier event of its order waits */
+  /**
+   * absent while it is parked; while an earlier event of its order waits, when that is checked again
+   */
   readonly nextTryAt?: Date;
   /** ISO-8601 UTC, of the first attempt that failed; absent if it was not tried */
   readonly failingSince?: string;

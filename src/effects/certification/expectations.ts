@@ -50,8 +50,8 @@ function riskOf(learned: Learned, risk: string): string {
 }
 
 /**
- * An answer in a few words. Ids of payments are long and differ at their ends, so their ends are
- * shown.
+ * An answer in a few words. Of a long id it shows the last characters, in which ids of payments
+ * differ.
  */
 function shown(learned: Learned): string {
   const { type } = learned;

@@ -89,8 +89,8 @@ async function updateMark(stores: Stores): Promise<void> {
 }
 
 /**
- * Reads the counts again after writing: if several processes write at once, the last one has seen
- * them all.
+ * Reads the counts again after writing, and writes again if they have changed. So if several
+ * processes write at once, the last mark has the counts of all.
  */
 async function writeCurrentMark(
   stores: Stores,

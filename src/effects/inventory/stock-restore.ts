@@ -47,7 +47,7 @@ async function putBack(db: Db, missing: readonly StockMovement[]): Promise<boole
   const skus = [...new Set(changes.map(({ sku }) => sku))].toSorted();
   const { outdated, restoringSince } = (await stockState(db)) ?? {};
   const writes = skus.flatMap((sku) => [
-    upsertStock(sku, outdated),
+    upsertLostStock(sku, outdated),
     addChanges(
       sku,
       changes.filter((change) => change.sku === sku),
@@ -77,7 +77,7 @@ const markToBeCounted = { $set: { toBeCounted: true } } as const;
  * Creates the stock of a SKU unless it exists. If the SKU had been counted before the loss, it
  * starts at 0 and has to be counted; otherwise it starts with its initial stock.
  */
-function upsertStock(
+function upsertLostStock(
   sku: string,
   outdated: Pick<Outdated, 'counts'> | undefined,
 ): AnyBulkWriteOperation<StockDocument> {
@@ -171,7 +171,7 @@ async function markUncounted(db: Db, { cause, counts }: Outdated): Promise<void>
     const outdated = { _id: sku, $or: [{ counts: { $exists: false } }, { counts: { $lt: times } }] };
     await stock(db).bulkWrite(
       [
-        upsertStock(sku, { counts }),
+        upsertLostStock(sku, { counts }),
         { updateOne: { filter: outdated, update: { $set: { toBeCounted: true, counts: times } } } },
       ],
       durable,

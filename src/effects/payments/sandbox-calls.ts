@@ -187,6 +187,7 @@ export async function refund(
   return { outcome: { type: 'refunded' } };
 }
 
+/** Settles a pending payment in the ledger. See `SandboxPayments.settlePending`. */
 export async function settlePending(
   db: Db,
   reference: string,

@@ -57,7 +57,8 @@ export function settles(
 export function answeredWith(outcome: Outcome): Answered {
   return {
     outcome,
-    // The webhook may have said later that the customer declined.
+    // `lookUp` still answers `pending` after the webhook has reported that the customer declined, so
+    // `PaymentDeclined` must agree with a pending outcome, too.
     ...('authorizationId' in outcome && {
       authorization: {
         id: outcome.authorizationId,

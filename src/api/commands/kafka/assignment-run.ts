@@ -53,7 +53,7 @@ export class AssignmentRun {
   constructor(deps: AssignmentRunDeps) {
     this.deps = deps;
     this.ending = this.stopping.signal;
-    this.removeListeners = stopWith(this.stopping, [deps.signal, deps.membership.held]);
+    this.removeListeners = stopWith(this.stopping, [deps.signal, deps.membership.whileHeld]);
   }
 
   /** Takes commands until the group rebalances or the process stops. */

@@ -71,7 +71,7 @@ async function consumeUntilFailure(deps: ConsumeDeps, onProgress: () => void): P
     consumer.topics.track(commands);
     await orAborted(consumer.joinGroup(), signal);
     while (!signal.aborted) {
-      if (membership.held.aborted) await membership.rejoined(signal);
+      if (membership.whileHeld.aborted) await membership.rejoined(signal);
       else {
         run = new AssignmentRun({ ...deps, topic: commands, consumer, membership, refusals, onProgress });
         await run.work();

@@ -49,7 +49,7 @@ export class Membership {
   }
 
   /** Aborts when the group rebalances, or this member is no longer in it. */
-  get held(): AbortSignal {
+  get whileHeld(): AbortSignal {
     return this.term.signal;
   }
 
