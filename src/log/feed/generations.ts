@@ -34,7 +34,9 @@ export interface FeedState {
   readonly resumeToken?: unknown;
   /** when a leader last started by reading the journal */
   readonly begunAt?: Date;
-  /** the last ones, oldest first; absent if an earlier version of the code wrote the state */
+  /**
+   * the last generations, oldest first; absent if an earlier version of the code wrote the state
+   */
   readonly generations?: readonly Generation[];
   /** the number of the generation, as an earlier version of the code wrote it */
   readonly begunAnew?: number;
@@ -76,7 +78,8 @@ export async function feedGenerations(log: AnyLog, db: Db, time: QueryTime = {})
 }
 
 /**
- * Begins the next generation. A leader of the sequencer has to take over again.
+ * Begins the next generation. From then on, a leader of the sequencer is refused until it takes
+ * over again; a leader that calls this continues with the returned state.
  *
  * @param begins `position`: the feed's new last position, if it goes back; `lost`: by default that
  *   of the current generation
