@@ -11,7 +11,9 @@ import { isMongoOutage } from '../../outages/mongo-outage.js';
 import { RecentStates } from './recent-states.js';
 import { type Replacement, foldFollowing, insertViews, updateStateView, replaceViews } from './state-view.js';
 
-/** As many as a worker's workflow cache holds, so one worker has all its active entities here. */
+/**
+ * The number of workflows that a worker caches, so all its active entities have their states here.
+ */
 const rememberedStates = 1_000;
 const batchSize = 50;
 
@@ -141,7 +143,7 @@ export function createRecorder<S extends State, D extends Draft>(log: EntityLog<
   };
 }
 
-/** Undefined if one item makes a batch fail, so that each item is recorded by itself. */
+/** Undefined if one item makes a batch fail. The caller then records each item by itself. */
 async function tryBatch<T>(batch: readonly unknown[], write: () => Promise<T>): Promise<T | undefined> {
   try {
     return await write();
