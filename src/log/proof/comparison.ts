@@ -42,8 +42,8 @@ export interface CompareDeps {
   /** also query the running workflow for its state, which takes a worker */
   readonly asksWorkflow: boolean;
   /**
-   * ISO-8601 UTC: events recorded before must have a position. If absent, positions are not
-   * checked: those of events that were restored do not follow the versions.
+   * ISO-8601 UTC: events recorded before this time must have a position. If it is absent, positions
+   * are not checked, because positions of restored events are not in the order of versions.
    */
   readonly positionedBefore?: string;
   /** the longest pause between two comparisons of an entity that lags; 1,600 by default */

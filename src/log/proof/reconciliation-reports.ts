@@ -5,7 +5,7 @@ import type { AnyLog } from '../journal/entity-log.js';
 
 /** The report of one reconciliation: a comparison of Temporal with the journal and the views. */
 export interface Reconciliation {
-  /** run of the workflow that made it */
+  /** run id of the workflow that made the report */
   readonly runId: string;
   readonly workflowId?: string;
   /** ISO-8601 UTC */
