@@ -38,7 +38,7 @@ export type Plan<S> =
   | ({ readonly kind: 'resume'; readonly state: S } & Repairs)
   /** journal and history hold different recorded events under one version */
   | { readonly kind: 'contradiction'; readonly journal: StoredEvent; readonly history: StoredEvent }
-  /** events are missing in both */
+  /** events are missing in both journal and history */
   | { readonly kind: 'incomplete'; readonly detail: string };
 
 export interface Repairs {

@@ -22,7 +22,7 @@ interface Resumption<S> {
   /** the run that is replaced; undefined if Temporal has none */
   readonly run: KeptRuns | undefined;
   readonly journal: readonly StoredEvent[];
-  /** handled again, in this sequence */
+  /** the messages that the run handles again, in this order */
   readonly messages: readonly Signal[];
 }
 
