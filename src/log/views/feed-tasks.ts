@@ -42,7 +42,10 @@ export interface FeedTasksDeps<S extends State, D extends Draft> {
   readonly outside?: OutsideRestore<S, D>;
 }
 
-/** Well below their `startToCloseTimeout`, so that an activity ends before the next starts. */
+/**
+ * The time limit of an activity. It is well below the `startToCloseTimeout`, so that an activity
+ * ends before the next one starts.
+ */
 const ACTIVITY_MS = 50 * 60_000;
 /** A limit for calls to Temporal: a task that hangs would keep its lease. */
 const TEMPORAL_TIMEOUT_MS = 5_000;

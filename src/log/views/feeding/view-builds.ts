@@ -37,8 +37,8 @@ export interface Rebuild extends Build {
 }
 
 /**
- * The builds of a view. The active one is at the top level: it is read, and written in one
- * transaction with the documents in it.
+ * The builds of a view. The fields of the active build are at the top level. Readers read that
+ * build, and its checkpoint is written in one transaction with its documents.
  */
 export interface ViewBuilds extends Build {
   /** the view's name */
@@ -152,9 +152,9 @@ function isNamespaceTaken(error: unknown): boolean {
 }
 
 /**
- * Makes the build of a rebuild the active one, for all readers and the feeder at once. Refused
- * while the build lags the active one, so that no reader sees an older state; unless the feed
- * itself has restarted.
+ * Makes the build of a rebuild the active one, for all readers and the feeder at once. It does
+ * nothing while the build lags the active one, so that no reader sees an older state. If the feed
+ * now ends before the active build, the build only has to reach that end.
  *
  * @param head the last position of the feed
  * @returns false if the build lags, or was abandoned

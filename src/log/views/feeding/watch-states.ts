@@ -16,7 +16,7 @@ const besidesProgress = ['epoch', 'collection', 'parked'].map((field) => ({
  * Calls `onChange` when the builds of a view or the state of a feed have changed, other than by
  * progress: the active build was swapped, an event was parked or tried again, another process took
  * over, the next generation began. Also calls it for any change of the `others`, and when changes
- * may have been missed. Until `signal` aborts.
+ * may have been missed. Runs until `signal` aborts.
  *
  * @param others names of collections
  */
@@ -58,8 +58,8 @@ async function watch(
   try {
     onChange();
     await stream.next(AWAIT_MS, signal);
-    // A second time: what a majority did not have yet when the stream opened may be missing from
-    // both the stream and what was read.
+    // Called a second time: a change that a majority did not have yet when the stream opened may be
+    // missing from the stream and from what the first call led to read.
     onChange();
     while (!signal.aborted) if ((await stream.next(AWAIT_MS, signal)).changes.length > 0) onChange();
   } finally {

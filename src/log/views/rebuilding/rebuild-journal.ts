@@ -27,7 +27,10 @@ export interface JournalRebuilding<S extends State, D extends Draft> extends Reb
 
 const historiesAtOnce = 8;
 const LOOK_AGAIN_MS = 500;
-/** Longer than the 10 s after which Temporal gives the task of a killed worker to another. */
+/**
+ * How long to wait for workflow tasks: longer than the 10 s after which Temporal gives the task of
+ * a killed worker to another.
+ */
 const DECIDED_WITHIN_MS = 20_000;
 const eventsAtATime = 500;
 
@@ -38,11 +41,12 @@ const eventsAtATime = 500;
  *
  * If Temporal no longer has an entity's first runs, its later events are restored, and its view
  * from the state that its oldest run took over. Such entities are counted and named as exceptions,
- * and so are those whose journal differs from the history, or whose history is not a log.
+ * and so are those whose journal differs from the history, or whose history cannot be read as a
+ * log.
  *
  * @returns false if `signal` ended it before it was done
- * @throws Fenced if another worker has taken it over; and any error of the servers: call it
- *   again, it continues from its checkpoint
+ * @throws Fenced if another worker has taken the rebuild over; and any error of the servers.
+ *   Another call continues from the checkpoint.
  */
 export async function rebuildJournal<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
@@ -116,7 +120,7 @@ interface Batch<S extends State, D extends Draft> {
   readonly page?: ListPage;
 }
 
-/** @param place the checkpoint of an earlier attempt in Temporal's list */
+/** @param place the place in Temporal's list that an earlier attempt reached */
 async function* readBatches<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
   { client, taskQueue, pageSize }: JournalRebuilding<S, D>,
