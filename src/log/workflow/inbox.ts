@@ -37,7 +37,7 @@ export class Inbox<S extends State, D extends Draft, F extends Effect> {
   private isRecalling = false;
   private arrivals = 0;
 
-  /** @param deferred of an earlier run */
+  /** @param deferred the facts that an earlier run has deferred */
   constructor(entity: Entity<S, D, F>, writer: Writer<S, D, F>, deferred?: readonly Signal[]) {
     this.entity = entity;
     this.writer = writer;
@@ -55,7 +55,7 @@ export class Inbox<S extends State, D extends Draft, F extends Effect> {
     return this.waiting.length === 0;
   }
 
-  /** What the next run must take. */
+  /** The part of the input of the next run that the inbox has. */
   handedOn(): Pick<ContinuedEntity<never>, 'crowded'> {
     return this.signals.handedOn();
   }

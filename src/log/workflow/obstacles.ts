@@ -3,7 +3,7 @@ import { keyOf } from './command-id.js';
 import type { Message, RefusedUpdate } from './messages.js';
 import type { RememberedCommands } from './remembered-commands.js';
 
-/** Why a message is not judged by the entity: its key, its version, or a lack of the journal. */
+/** Why a message is refused before the entity judges it, such as a key that is used again. */
 export type Obstacle = RefusedUpdate['refusal'];
 
 /** The refusal of a message whose key was used with another body; undefined if it was not. */

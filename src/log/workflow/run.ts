@@ -221,7 +221,8 @@ class Run<S extends State, D extends Draft, F extends Effect> {
 
   /**
    * Whether to continue as new. If the state is too large for the input of the next run, this run
-   * continues: Temporal's limit for a history is about ten times what it suggests.
+   * goes on: Temporal's limit for a history is about ten times the size at which it suggests to
+   * continue as new.
    */
   private mustContinueAsNew(): boolean {
     if (!this.inbox.isEmpty) return false;
@@ -231,8 +232,8 @@ class Run<S extends State, D extends Draft, F extends Effect> {
   }
 
   /**
-   * No handler is under way, because handlers never wait. The state has the owed effects; the next
-   * run issues them again.
+   * Starts the next run. No handler is under way, because handlers never wait. The state has the
+   * owed effects; the next run issues them again.
    */
   private async continueAsNew(): Promise<never> {
     return await continueAsNew<(input: ContinuedEntity<S>) => Promise<EntityEnd>>(this.handedOn());

@@ -15,7 +15,7 @@ export class ListedAttributes {
     this.isComplete = isComplete;
   }
 
-  /** A new workflow is started with the status `pending`, and with no other attribute of these. */
+  /** A new workflow is started with the status `pending`, and with no other attribute. */
   static ofNew(attributes: readonly Attribute[]): ListedAttributes {
     return new ListedAttributes(valuesOf(attributes).set(searchAttributes.status, 'pending'), false);
   }
@@ -30,7 +30,10 @@ export class ListedAttributes {
     return new ListedAttributes(new Map([[searchAttributes.status, status]]), false);
   }
 
-  /** Upserts what has changed, if it must be at once. Each upsert is an event in the history. */
+  /**
+   * Upserts all changes if one of them must be made at once. Each upsert is an event in the
+   * history.
+   */
   update(attributes: readonly Attribute[]): void {
     const { listed } = this;
     const changed = attributes.filter(({ name, value }) => listed.get(name) !== value);

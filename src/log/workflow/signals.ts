@@ -16,7 +16,7 @@ export class Signals<S extends State, D extends Draft, F extends Effect> {
   /** facts that came while the log had no room for more waiting facts */
   private deferred: readonly Signal[];
 
-  /** @param deferred of an earlier run */
+  /** @param deferred the facts that an earlier run has deferred */
   constructor(entity: Entity<S, D, F>, writer: Writer<S, D, F>, deferred: readonly Signal[] = []) {
     this.entity = entity;
     this.writer = writer;
@@ -52,7 +52,7 @@ export class Signals<S extends State, D extends Draft, F extends Effect> {
     for (const signal of deferred) this.handle(signal);
   }
 
-  /** What the next run must take. */
+  /** The part of the input of the next run that the signals have. */
   handedOn(): Pick<ContinuedEntity<never>, 'crowded'> {
     return this.deferred.length === 0 ? {} : { crowded: this.deferred };
   }

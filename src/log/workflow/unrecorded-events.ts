@@ -8,7 +8,7 @@ const limit = { events: 500, characters: 256 * 1024 };
 
 /** Events that were decided, and that the journal may lack. */
 export class UnrecordedEvents {
-  /** not yet in the input of an activity */
+  /** events that are not in the input of an activity yet */
   private queued: readonly StoredEvent[];
   /** the events of each activity under way; several effects of one decision share events */
   private readonly recording = new Set<readonly StoredEvent[]>();
