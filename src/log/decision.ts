@@ -5,8 +5,8 @@ export type Refused = { readonly refusal: Refusal };
 /** Why a command is refused. */
 export interface Refusal {
   /**
-   * `invalid`: refused in every state; `not_found`: names a part that does not exist;
-   * `not_allowed`: refused in this state
+   * `invalid`: the command is refused in every state; `not_found`: the command names a part that
+   * does not exist; `not_allowed`: the command is refused in this state
    */
   readonly kind: 'invalid' | 'not_found' | 'not_allowed';
   readonly code: string;
