@@ -73,7 +73,7 @@ export class FeedTail {
     return this.head;
   }
 
-  /** Wakes the readers: something else has changed that they may depend on. */
+  /** Wakes the readers, because something else that they may depend on has changed. */
   wake(): void {
     this.wakes += 1;
     notifyWaiters(this.waiting);

@@ -6,7 +6,7 @@ import { documentOf, type StateDocument, stateViews } from './state-document.js'
 import { contiguous, fold } from './fold.js';
 import { readJournal, readJournals, upcastRecord } from './read-journal.js';
 
-/* The view that recording keeps (`StateView`): how it follows the journal. */
+/* How the view that recording keeps (`StateView`) follows the journal. */
 
 export async function ensureStateViewIndexes(log: AnyLog, db: Db): Promise<void> {
   await stateViews(log, db).createIndexes([...stateViewIndexes(log)]);

@@ -231,7 +231,7 @@ async function mismatchedOf<S extends State, D extends Draft>(
       recorded.last === recorded.events &&
       recorded.last === view?.version &&
       (status === undefined || status === view.status) &&
-      // Finished but running: it is about to end, or was restored to an older state.
+      // A finished entity whose workflow runs is about to end, or was restored to an older state.
       isOpen !== log.entity.isFinished(view.state)
     );
   };

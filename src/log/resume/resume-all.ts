@@ -46,8 +46,8 @@ async function* candidates(log: AnyLog, deps: ResumeDeps): AsyncGenerator<string
 }
 
 /**
- * Entities that are finished by their views, but have a running workflow. The workflow was restored
- * to an earlier state, or is about to end.
+ * Entities that are finished according to their views, but have a running workflow. The workflow
+ * was restored to an earlier state, or is about to end.
  */
 async function* runningFinished(
   log: AnyLog,

@@ -88,7 +88,7 @@ export function planResumption<S extends State, D extends Draft>(
  * The plan if the history agrees with the journal and is at least as long.
  *
  * @param seen the events of the journal up to its first gap
- * @param beyond those after the gap
+ * @param beyond the events of the journal after that gap
  */
 function fromBoth<S extends State, D extends Draft>(
   log: EntityLog<S, D>,

@@ -146,7 +146,7 @@ export interface PreviewRequest {
 export type EntityPreview<S> =
   | { readonly refused: RefusedUpdate }
   | {
-      /** before the command */
+      /** the state before the command */
       readonly order: S;
       readonly events: readonly StoredEvent[];
       /** the entity had the command before, so it would do nothing */

@@ -147,7 +147,7 @@ function foldLoaded<S extends State, D extends Draft, F extends Effect>(
   for (const stored of loaded) {
     const event = upcast(stored);
     order = evolve(order, event);
-    // No command led to the event of an outcome or a deadline. Such an event has the same id twice.
+    // No command led to this event: only for an outcome or a deadline, these two ids are the same.
     if (event.causationId === event.commandId) continue;
     remembered = remember(remembered, event, answerOf(order, [event], answerFields));
     const [oldest] = remembered;

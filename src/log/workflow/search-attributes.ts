@@ -15,7 +15,7 @@ export class ListedAttributes {
     this.isComplete = isComplete;
   }
 
-  /** A new workflow is started with the status `pending`, and with no other attribute. */
+  /** A new workflow is started with the status `pending`, and with none of the other attributes. */
   static ofNew(attributes: readonly Attribute[]): ListedAttributes {
     return new ListedAttributes(valuesOf(attributes).set(searchAttributes.status, 'pending'), false);
   }
@@ -25,7 +25,10 @@ export class ListedAttributes {
     return new ListedAttributes(valuesOf(attributes), true);
   }
 
-  /** A workflow that takes an entity over is started with the entity's status alone. */
+  /**
+   * A workflow that takes an entity over is started with the entity's status, and with none of the
+   * others.
+   */
   static ofResumed(status: string): ListedAttributes {
     return new ListedAttributes(new Map([[searchAttributes.status, status]]), false);
   }
@@ -48,7 +51,7 @@ export class ListedAttributes {
   }
 }
 
-/** The status, and what the entity lists besides. A halted entity needs attention. */
+/** The status, and the attributes of the entity's `listing`. A halted entity needs attention. */
 export function attributesOf<S extends State, D extends Draft, F extends Effect>(
   { listing }: Entity<S, D, F>,
   state: S,

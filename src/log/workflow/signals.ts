@@ -52,7 +52,7 @@ export class Signals<S extends State, D extends Draft, F extends Effect> {
     for (const signal of deferred) this.handle(signal);
   }
 
-  /** The part of the input of the next run that the signals have. */
+  /** What the next run gets of the signals. */
   handedOn(): Pick<ContinuedEntity<never>, 'crowded'> {
     return this.deferred.length === 0 ? {} : { crowded: this.deferred };
   }
@@ -63,7 +63,7 @@ export class Signals<S extends State, D extends Draft, F extends Effect> {
     return facts?.types.includes(name) === true ? facts : undefined;
   }
 
-  /** Whether it is a repetition. A fact that did nothing is judged again: it may fit now. */
+  /** Whether a message is a repetition. A fact that did nothing is judged again: it may fit now. */
   private isHandled(name: string, message: Message): boolean {
     const known = this.writer.memory.find(message);
     if (known === undefined || !isSameBody(known, message)) return false;

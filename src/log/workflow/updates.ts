@@ -28,7 +28,10 @@ export class Updates<S extends State, D extends Draft, F extends Effect> {
     this.unavailable = unavailable;
   }
 
-  /** Returns if the update is accepted, and throws if not: then it is not in the history. */
+  /**
+   * Returns if the update is accepted. Otherwise it throws, and the history does not get the
+   * update.
+   */
   validate(type: string, message: Message): void {
     const refused = this.refusalOf(type, message, now());
     if (refused === undefined) return;

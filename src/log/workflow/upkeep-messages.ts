@@ -39,7 +39,7 @@ export interface RebuildActivities {
 }
 
 export interface ReconcileActivities {
-  /** Compares orders and endpoints with their journal and their views, and repairs views. */
+  /** Compares entities of every kind with their journal and their views, and records what lags. */
   reconcile(): Promise<ReconcileSummary>;
 }
 

@@ -98,7 +98,7 @@ export class Writer<S extends State, D extends Draft, F extends Effect> {
     }
   }
 
-  /** The part of the input of the next run that the writer has. */
+  /** What the next run gets from the writer. */
   handedOn(): Omit<ContinuedEntity<S>, 'crowded' | 'continueAsNewAfter'> {
     const { current, halt } = this;
     return {

@@ -38,7 +38,8 @@ const PACE_MS = 500;
  * the new build is swapped in.
  *
  * @throws Fenced if another feeder has taken over, if a newer version of the fold has built the
- *   view, or if the view was rolled back; and any error of MongoDB. Another call continues.
+ *   view, or if the view was rolled back from the version of this process; and any error of
+ *   MongoDB. Another call continues.
  */
 export async function feedView<S extends State, D extends Draft>(
   log: EntityLog<S, D>,

@@ -29,7 +29,9 @@ export interface Build {
 /** A build that is being made to replace the active one. */
 export interface Rebuild extends Build {
   readonly rebuildId: string;
-  /** the epoch of the worker that may continue it; an older one is refused */
+  /**
+   * the epoch of the worker that may continue the rebuild; a worker with an older epoch is refused
+   */
   readonly epoch: number;
   readonly startedAt: string;
   /** average since the current worker took over */
@@ -43,7 +45,9 @@ export interface Rebuild extends Build {
 export interface ViewBuilds extends Build {
   /** the view's name */
   readonly _id: string;
-  /** the epoch of the worker that may feed the active build; an older one is refused */
+  /**
+   * the epoch of the worker that may feed the active build; a worker with an older one is refused
+   */
   readonly epoch: number;
   /** how many builds were ever begun */
   readonly builds: number;

@@ -58,8 +58,8 @@ async function watch(
   try {
     onChange();
     await stream.next(AWAIT_MS, signal);
-    // Called a second time: a change that a majority did not have yet when the stream opened may be
-    // missing from the stream and from what the first call led to read.
+    // A change that a majority did not have yet when the stream opened may be missing from the
+    // stream, and from what was read after the first call.
     onChange();
     while (!signal.aborted) if ((await stream.next(AWAIT_MS, signal)).changes.length > 0) onChange();
   } finally {

@@ -21,7 +21,7 @@ export interface JournalRebuilding<S extends State, D extends Draft> extends Reb
   readonly checkDatabaseIdentity: CheckDatabaseIdentity;
   /** see `restoreEntities` */
   readonly outside?: OutsideRestore<S, D> | undefined;
-  /** entities between two checkpoints; by default a page of Temporal's list */
+  /** number of entities between two checkpoints; by default a page of Temporal's list */
   readonly pageSize?: number;
 }
 
@@ -116,7 +116,7 @@ interface ListedHistory<S extends State, D extends Draft> {
 
 interface Batch<S extends State, D extends Draft> {
   readonly entities: readonly ListedHistory<S, D>[];
-  /** the page of Temporal's list that this batch completes, if it does */
+  /** the page of Temporal's list that this batch completes; absent if it completes none */
   readonly page?: ListPage;
 }
 

@@ -54,7 +54,8 @@ export async function rebuildStateView<S extends State, D extends Draft>(
   // If an earlier holder ended right after its swap, the collection is renamed already.
   if ((await identityOf(db, name)) !== rebuilder.state.identity)
     await target.next.rename(name, { dropTarget: true });
-  // Events that were recorded just before the swap were only in the collection that is gone.
+  // Events that were recorded just before the swap may be folded only into the collection that is
+  // gone.
   for await (const orderIds of touchedSince(log, db, rebuilder.state.since)) {
     for (const orderId of orderIds)
       await updateStateView(log, db, orderId, { recorder: rebuildId }).catch(rethrowServerError);
@@ -82,8 +83,8 @@ function assertVersion({ view }: AnyLog, version: number): void {
 }
 
 /**
- * Whether both the view and a rebuild under way have an older version than this process. A view
- * without any document gets the version of this process.
+ * Whether the view, and a rebuild that is under way, have an older version than this process. A
+ * view without any document gets the version of this process.
  */
 export async function isStateViewOutdated(log: AnyLog, db: Db): Promise<boolean> {
   const { collection, version } = log.view;
