@@ -22,7 +22,7 @@ export interface SequencerDeps extends LeaderDeps {
   readonly onLead?: LocalPublisher['lead'] | undefined;
 }
 
-/** How long to wait for changes. Less than the idle time after which the driver closes a socket. */
+/** How long to wait for changes: less than the idle time after which the driver closes a socket. */
 const WAIT_MS = 3_000;
 const backlogBatch = 500;
 

@@ -17,9 +17,10 @@ const AWAIT_MS = 300;
 
 /**
  * Notifies the readers of a process when the feed grows. All readers share one change stream, which
- * opens for the first one. If it fails, the head is polled every second until a new stream is open.
- * While this process gives the positions itself, it needs no stream. While its sequencer has begun
- * but does not lead yet, the head is polled, because another leader may still give positions.
+ * opens for the first one. If the stream fails, the head is polled every second until a new stream
+ * is open. While this process gives the positions itself, it needs no stream. While its sequencer
+ * has begun but does not lead yet, the head is polled, because another leader may still give
+ * positions.
  */
 export class FeedTail {
   private readonly log: AnyLog;

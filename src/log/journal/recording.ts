@@ -36,8 +36,8 @@ export async function record<S extends State, D extends Draft>(
   const [first] = events;
   const last = events.at(-1);
   if (first === undefined || last === undefined) return undefined;
-  // A causally consistent session: the view's transaction sees the journal's write, even after a
-  // failover.
+  // The session is causally consistent, so that the view's transaction sees the journal's write,
+  // even after a failover.
   return await db.client.withSession({ causalConsistency: true }, async (session) => {
     // A replaced run is refused even if the journal has nothing under its versions yet.
     await refuseReplacedRun(log, db, events, resumption, { session });

@@ -170,7 +170,7 @@ async function* wrongPositions(
 
   const beyond = journal(log, db).find({ position: { $gt: head } }, committed);
   for await (const { orderId, version, position = 0 } of beyond.sort({ position: -1 }).limit(1)) {
-    // Positions may have been given since the head was read, so read it again.
+    // Positions may have been given since the head was read, so the head is read again.
     const headNow = await feedHead(log, db);
     if (position > headNow)
       yield { ...wrongPosition(log, `${position} is beyond the head, ${headNow}`), orderId, version };

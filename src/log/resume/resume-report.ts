@@ -20,12 +20,12 @@ export type ResumeCommand = Omit<ResumeRequest, 'previousRunId' | 'messages' | '
 export interface ResumeReport {
   readonly orderId: string;
   /**
-   * `running`: the workflow is running and agrees with the journal; `resumed`: started again from
-   * the journal; `restarted`: the workflow had ended before it decided anything, and starts from
-   * its create command; `already_resumed`: another resumption came first; `ended`: the entity and
-   * its workflow are finished; `contradiction`: history and journal hold different recorded events;
-   * `incomplete`: events are missing in both; `unknown`: neither Temporal nor the journal knows the
-   * entity
+   * `running`: the workflow is running and agrees with the journal; `resumed`: the workflow was
+   * started again from the journal; `restarted`: the workflow had ended before it decided anything,
+   * and starts from its create command; `already_resumed`: another resumption came first; `ended`:
+   * the entity and its workflow are finished; `contradiction`: history and journal hold different
+   * recorded events; `incomplete`: events are missing in both; `unknown`: neither Temporal nor the
+   * journal knows the entity
    */
   readonly outcome:
     | 'running'

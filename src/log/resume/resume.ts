@@ -41,8 +41,8 @@ const maxAttempts = 4;
 
 /**
  * Resumes an entity whose workflow ended before the entity was finished, or was restored to an
- * earlier state. The journal decides what happened (see `planResumption`). A history that agrees
- * with it and is longer is recorded first. The new run loads the log from the journal by itself
+ * earlier state. The journal decides what happened (see `planResumption`). A longer history that
+ * agrees with the journal is recorded first. The new run loads the log from the journal by itself
  * (`takeOver` in `log/workflow/resumption.ts`), by activities that also write the resumption to the
  * journal (`log/journal/resumption-activities.ts`).
  *
@@ -118,7 +118,7 @@ interface Action<S> {
   readonly planned: ResumeReport;
 }
 
-/** @returns undefined if the situation has changed: inspect the entity again */
+/** @returns undefined if the situation has changed, so that the entity has to be inspected again */
 async function carryOut<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
   deps: ResumeDeps,

@@ -114,7 +114,7 @@ export function createFeedTasks<S extends State, D extends Draft>(
 function activityLifetime() {
   const context = Context.current();
   return {
-    // oxlint-disable-next-line no-restricted-properties -- one of each for an activity
+    // oxlint-disable-next-line no-restricted-properties -- an activity makes only one of each
     signal: AbortSignal.any([context.cancellationSignal, AbortSignal.timeout(ACTIVITY_MS)]),
     heartbeat: (done: number) => context.heartbeat(done),
   };

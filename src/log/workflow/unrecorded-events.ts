@@ -30,7 +30,7 @@ export class UnrecordedEvents {
     return queued;
   }
 
-  /** An activity begins that records these events; there may be none. */
+  /** An activity that records these events begins. There may be no events. */
   begin(events: readonly StoredEvent[]): void {
     this.recording.add(events);
   }

@@ -16,7 +16,7 @@ export interface FeedViewDeps<S extends State, D extends Draft> {
   readonly tail: FeedTail;
   /** aborted when another process should continue */
   readonly signal: AbortSignal;
-  /** called while all is well: when it begins, and each time it is woken */
+  /** called while all is well: when feeding begins, and each time that the feeder is woken */
   readonly heartbeat: (position: number) => void;
   /** asks for a rebuild of the view; called repeatedly until it is done */
   readonly requestRebuild: (view: View<S, D>) => Promise<void>;
@@ -34,8 +34,8 @@ const PACE_MS = 500;
 
 /**
  * Feeds a view until `signal` aborts. If the view was built by an older version of its fold, or the
- * view has events that the feed's generation may not have, it requests a rebuild and waits until
- * the new build is swapped in.
+ * view has events that the feed's generation may not have, the feeder requests a rebuild and waits
+ * until the new build is swapped in.
  *
  * @throws Fenced if another feeder has taken over, if a newer version of the fold has built the
  *   view, or if the view was rolled back from the version of this process; and any error of
@@ -120,7 +120,9 @@ class ViewFeeder<S extends State, D extends Draft> {
     if (events.length < batchSize) await pause(beganAt + PACE_MS - Date.now(), this.deps.signal);
   }
 
-  /** Continues in the current generation, if the build has no event that it may lack. */
+  /**
+   * Continues in the current generation, if the build has no event that this generation may lack.
+   */
   private async changeGeneration(generations: Generations): Promise<void> {
     const { signal, requestRebuild } = this.deps;
     const { held } = this.feeder;

@@ -15,7 +15,7 @@ import type { Exceptions, StoreRebuilder } from './store-rebuild.js';
 /* The documents of a state view that is being rebuilt: folded from the journal, and written. */
 
 const entitiesAtATime = 200;
-/** Catching up ends when fewer entities than this were recorded meanwhile. The swap follows. */
+/** Catching up ends when a round finds fewer entities than this. The swap follows. */
 const fewEntities = 100;
 const mostRounds = 10;
 

@@ -39,10 +39,10 @@ const eventsAtATime = 500;
  * workflow histories, while entities are recorded as usual. What exists is left as it is. Positions
  * and views follow as for any recorded event.
  *
- * If Temporal no longer has an entity's first runs, its later events are restored, and its view
- * from the state that its oldest run took over. Such entities are counted and named as exceptions,
- * and so are those whose journal differs from the history, or whose history cannot be read as a
- * log.
+ * If Temporal no longer has an entity's first runs, its later events are restored. Its view is
+ * restored from the state that its oldest run took over. Such entities are counted and named as
+ * exceptions, and so are those whose journal differs from the history, or whose history cannot be
+ * read as a log.
  *
  * @returns false if `signal` ended it before it was done
  * @throws Fenced if another worker has taken the rebuild over; and any error of the servers.

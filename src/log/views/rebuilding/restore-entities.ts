@@ -26,7 +26,7 @@ const atOnce = 8;
  * workflows may write the same meanwhile. Entities without events in the journal are written
  * together. For every other entity, what exists is compared and left as it is.
  *
- * @param outside absent if the effects of the entity move nothing that a log can restore
+ * @param outside absent if the effects of the entity change nothing outside that a log can restore
  * @param heartbeat called after every write
  * @returns ids of entities that could not be restored from their first event on, or whose journal
  *   differs from their history
