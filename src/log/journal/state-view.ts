@@ -58,7 +58,7 @@ async function readSeen<S extends State>(
   );
 }
 
-/** One attempt. @returns undefined if the view has changed since it was read */
+/** One attempt of `updateStateView`; undefined if the view has changed since it was read. */
 async function advance<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
   db: Db,

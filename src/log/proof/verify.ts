@@ -143,7 +143,7 @@ async function* each(groups: AsyncIterable<readonly string[]>): AsyncGenerator<s
   for await (const orderIds of groups) yield* orderIds;
 }
 
-/** Gaps and duplicates up to the head, and positions after it. */
+/** Finds gaps and duplicates up to the head, and positions after it. */
 async function* wrongPositions(
   log: AnyLog,
   db: Db,

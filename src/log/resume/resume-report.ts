@@ -16,7 +16,7 @@ const POLL_EVERY_MS = 100;
 /** Who resumes the entity, and why. The command id makes the command idempotent. */
 export type ResumeCommand = Omit<ResumeRequest, 'previousRunId' | 'messages' | 'arrived'>;
 
-/** What was done with an entity; in a dry run, what would be. */
+/** What was done with an entity; in a dry run, what would be done. */
 export interface ResumeReport {
   readonly orderId: string;
   /**

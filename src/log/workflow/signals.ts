@@ -23,7 +23,10 @@ export class Signals<S extends State, D extends Draft, F extends Effect> {
     this.deferred = deferred;
   }
 
-  /** Judges a signal. What it leads to is appended, and so is the refusal of a command. */
+  /**
+   * Judges a signal. Appends the events that it leads to. The refusal of a command is appended as
+   * an event, too.
+   */
   handle({ name, message }: Signal): void {
     const { entity, writer } = this;
     const { halted, state } = writer;

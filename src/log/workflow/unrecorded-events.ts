@@ -59,7 +59,7 @@ export class UnrecordedEvents {
     return characters > limit.characters;
   }
 
-  /** Cached for each event, because every message asks for it. */
+  /** The length of an event as JSON. It is cached, because every message asks for it. */
   private charactersOf(event: StoredEvent): number {
     const known = this.characters.get(event);
     if (known !== undefined) return known;

@@ -65,7 +65,7 @@ export class Updates<S extends State, D extends Draft, F extends Effect> {
 
   /**
    * A repetition is accepted. For any other update, the first reason to refuse it counts; the
-   * entity's own comes last.
+   * entity's own reason comes last.
    */
   private refusalOf(type: string, message: Message, at: string): RefusedUpdate | undefined {
     const { entity, writer } = this;

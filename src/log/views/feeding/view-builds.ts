@@ -18,7 +18,7 @@ export interface Build {
    * persisted
    */
   readonly feed?: number;
-  /** how many events are parked for it */
+  /** how many events are parked for this build */
   readonly parked: number;
   /** ISO-8601 UTC, when `position` last changed */
   readonly at: string;

@@ -77,14 +77,14 @@ export async function rebuild<S extends State, D extends Draft>(
       return true;
     }
     await assertStillMine(db, view, feeder.held);
-    // The active build has just received further events: wait, and read them.
+    // The active build has just received further events. The rebuild waits, and reads them.
     await setTimeout(PAUSE_MS);
     ahead = read(log, db, feeder.held.position);
   }
   return false;
 }
 
-/** Reads a batch ahead. If the caller no longer awaits it, its failure is ignored. */
+/** Reads a batch ahead. If the caller no longer awaits the batch, a failure is ignored. */
 function read(log: AnyLog, db: Db, position: number) {
   const events = readFeed(log, db, position, batchSize);
   events.catch(() => undefined);
