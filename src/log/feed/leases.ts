@@ -12,7 +12,7 @@ export interface Lease {
   readonly until: Date;
 }
 
-/** The leases of all tasks, by task. One document, so that one command renews them. */
+/** The leases of all tasks, by task. They are in one document, so that one command renews them. */
 interface Leases {
   readonly _id: 'feed';
   readonly tasks: Readonly<Record<string, Lease>>;

@@ -21,7 +21,7 @@ export interface AnyLog {
   readonly view: Pick<StateView<never>, 'collection' | 'version' | 'indexes'>;
   /** the collection of the reports of its reconciliations; persisted */
   readonly reconciliations: string;
-  /** command lines, for the remedies that are shown to people */
+  /** the command lines in the remedies that are shown to people */
   readonly commands: {
     readonly resume: (id: string) => string;
     readonly verify: (id: string) => string;
@@ -84,7 +84,7 @@ export function namedLog<S extends State, D extends Draft>(
   };
 }
 
-/** Facts about the command that created an entity. */
+/** What is kept of the command that created an entity. */
 export interface Creation {
   readonly commandId: string;
   /** the hash of the command's body */
@@ -102,7 +102,7 @@ export function workflowIdOf({ entity }: Pick<AnyLog, 'entity'>, id: string): st
   return `${entity.name}-${id}`;
 }
 
-/** How a person compares the journal of an entity with its history; for remedies. */
+/** A remedy: how a person compares the journal of an entity with its history. */
 export function comparedByHand({ commands }: AnyLog, id: string): string {
   const events = commands.events?.(id);
   return events === undefined

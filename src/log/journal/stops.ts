@@ -32,7 +32,10 @@ export function rewoundReason({ entity, commands }: AnyLog, id: string, version:
   return { code: 'workflow_rewound', detail, remedy: commands.resume(id) };
 }
 
-/** Marks the view of an entity as stopped. With the same code, it keeps its `since`. */
+/**
+ * Marks the view of an entity as stopped. A view that is stopped with the same code already keeps
+ * its `since`.
+ */
 export async function markStopped(
   log: AnyLog,
   db: Db,

@@ -55,8 +55,8 @@ const LONGEST_PAUSE_MS = 1_600;
 const QUERY_WITHIN_MS = 2_000;
 
 /**
- * Compares all that is known of an entity. If something only lags, which is normal while an
- * entity is being processed, it is compared again for about three seconds; missing positions are
+ * Compares all that is known of an entity. If something only lags, which is normal while an entity
+ * is being processed, the entity is compared again for about three seconds. Missing positions are
  * not waited for. If reading fails for this entity alone, while both servers answer, the result is
  * `unanswered`, so that one entity does not keep the others from being compared.
  *

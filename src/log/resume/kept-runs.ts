@@ -16,7 +16,7 @@ export interface KeptRuns {
   readonly start: RunInput<unknown>;
   /** versions of the events whose step has completed, so they were in the journal at that time */
   readonly recorded: ReadonlySet<number>;
-  /** all messages that its kept runs received, in that order */
+  /** all messages that the kept runs received, in the order of arrival */
   readonly messages: readonly Signal[];
 }
 
@@ -35,7 +35,7 @@ export async function readKeptRuns(
   for await (const run of runsOf(client, { workflowId: id, runId: latest.runId })) {
     const argument = await startArgument(client, run);
     if (argument === undefined) break;
-    // The workflow is only ever started with one of these.
+    // An entity's workflow is only ever started with a `RunInput`.
     start = argument as KeptRuns['start'];
     messages.unshift(
       ...('resume' in start ? start.resume.messages : []),

@@ -37,7 +37,7 @@ export interface RecallStep {
  */
 export interface LogActivities {
   record: (step: EntityStep) => Promise<void>;
-  /** @returns those of the commands that the journal has */
+  /** @returns the commands that the journal has, with their answers */
   recall: (step: RecallStep) => Promise<readonly Remembered[]>;
 }
 

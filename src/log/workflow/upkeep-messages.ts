@@ -45,7 +45,7 @@ export interface ReconcileActivities {
 
 /** The result that the Web UI shows; the stored report has the details. */
 export interface ReconcileSummary {
-  /** how many orders were compared */
+  /** how many orders were open, or closed since the last run */
   readonly orders: number;
   readonly repaired: number;
   /** how many discrepancies need a person */
