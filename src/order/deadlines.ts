@@ -29,8 +29,8 @@ export function deadlines(order: Order): readonly Deadline[] {
 }
 
 /**
- * The events of all deadlines that have passed at `now` (ISO-8601 UTC), except the return window:
- * `consequence` closes the order after that.
+ * The events of all deadlines that have passed at `now` (ISO-8601 UTC). The return window has no
+ * event here: `consequence` closes the order once the window has passed.
  */
 export function expire(order: Order, now: string): readonly EventDraft[] {
   const lapsed = expiring(order)

@@ -88,7 +88,7 @@ export interface Order {
 
 /** The order's person was forgotten (`PersonForgotten`). */
 export interface Forgotten {
-  /** ISO-8601 UTC, the last time */
+  /** when it happened last, ISO-8601 UTC */
   readonly at: string;
   /** ids of all keys that were destroyed */
   readonly keys: readonly string[];
@@ -251,7 +251,7 @@ export function isDead(order: Order): boolean {
   return order.status === 'rejected' || order.status === 'cancelled' || order.status === 'expired';
 }
 
-/** The order is over, and owes nothing: no event will ever follow. */
+/** The order is over, and owes nothing. From then on, it takes no command but `ForgetPerson`. */
 export function isFinished(order: Order): boolean {
   return (isDead(order) || order.closed) && order.owed.length === 0;
 }
@@ -309,7 +309,7 @@ export function quantityOf(lines: readonly LineQuantity[], sku: string): number 
   return lines.find((line) => line.sku === sku)?.quantity ?? 0;
 }
 
-/** What was captured and is not promised back yet. */
+/** The amount that was captured and is not promised back yet. */
 export function refundable(order: Order): number {
   return sum(order.captures, (capture) => capture.amount) - sum(order.refunds, (refund) => refund.amount);
 }

@@ -46,8 +46,8 @@ export function reflects(order: Order, fact: Fact): boolean {
   if (fact.type === 'PaymentSettled') return reflectsPayment(order, fact.data);
   const shipment = order.shipments.find((entry) => entry.shipmentId === fact.data.shipmentId);
   if (fact.type === 'ShipmentDelivered') return shipment?.status === 'delivered';
-  // A cancelled or undispatched shipment has neither. A fact with another tracking number is
-  // not reflected: it waits, and a person must look at it.
+  // A cancelled or undispatched shipment has no carrier and no tracking number. A fact with another
+  // tracking number is not reflected: it waits, and a person must look at it.
   return shipment?.carrier === fact.data.carrier && shipment.trackingNumber === fact.data.trackingNumber;
 }
 

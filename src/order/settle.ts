@@ -104,7 +104,7 @@ function capture(
       );
       if (lapsedEarly.length < lapsedEarlyAtMost) return expired;
       const code = 'authorization_expired';
-      // In this sequence, because an expiry while the capture is due would start another
+      // The decline comes first, because an expiry while the capture is due would start another
       // authorization.
       return [{ type: 'CaptureDeclined', data: { shipmentId, amount, code } }, expired];
     }
