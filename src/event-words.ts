@@ -105,7 +105,7 @@ function words(event: OrderEvent, currency: string): string {
   }
 }
 
-/** The data of an event that has no description above. */
+/** The data of an event that has no case above. */
 function membersInShort(data: object): string {
   return Object.entries(data)
     .map(([name, value]) => `${name} ${typeof value === 'string' ? value : JSON.stringify(value)}`)
@@ -130,7 +130,7 @@ export function linesInShort(lines: readonly LineQuantity[]): string {
   return lines.map(({ sku, quantity }) => `${quantity} × ${sku}`).join(', ');
 }
 
-/** Whether an event is good news; it determines the colour. */
+/** Whether an event is good or bad news. The tone determines the event's colour. */
 export type EventTone = 'good' | 'warn' | 'bad' | 'plain';
 
 const tones: Readonly<Partial<Record<EventType, EventTone>>> = {

@@ -14,7 +14,8 @@ export function logNamed(name: string): AnyLog {
 }
 
 /**
- * A log for functions of any entity. It is given only states and events that it has made itself.
+ * The log, typed for functions that work on any entity. They pass the log only states and events
+ * that it has made itself.
  */
 export function ofAnyEntity(log: AnyLog): EntityLog<State, Draft> {
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- each of `logs` is an `EntityLog`

@@ -3,8 +3,8 @@ import type { Order, ReceivedFact } from '../order/order.js';
 import { later } from '../order/time.js';
 
 /**
- * Since when (ISO-8601 UTC) an order waits for something that may need an operator. Absent if it
- * does not wait.
+ * The times (ISO-8601 UTC) since which an order waits for something that may need an operator. A
+ * member is absent if the order does not wait for it.
  */
 export interface Concerns {
   /** the oldest effect that is owed */
@@ -15,7 +15,7 @@ export interface Concerns {
   readonly unmatchedSince?: string;
 }
 
-/** Sparse: most orders have none of these fields. */
+/** They are sparse, because most orders have none of these fields. */
 export const concernIndexes: readonly IndexDescription[] = [
   { key: { owedSince: 1, _id: 1 }, sparse: true },
   { key: { pendingSince: 1, _id: 1 }, sparse: true },

@@ -11,7 +11,10 @@ const demand = {
   sku: Type.String(),
   orders: Type.Integer({ description: 'orders with the product, whatever their status' }),
   ordered: Type.Integer({ description: 'units; so are the others' }),
-  /** with the order, or with its undispatched rest; rejected and expired orders do not count */
+  /**
+   * units cancelled with the order, or with its undispatched rest; rejected and expired orders do
+   * not count
+   */
   cancelled: Count,
   shipped: Count,
   /** sent back, or to be sent back */

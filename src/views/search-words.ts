@@ -19,7 +19,7 @@ export function wholeWords(text: string): string[] {
   return [...new Set(chunksOf(text).flatMap((runs) => [wordOf(runs), ...runs.map((run) => wordOf([run]))]))];
 }
 
-/** A longer word is cut. This bounds the index entries of a text with many runs and no spaces. */
+/** A longer word is cut, to bound the index entries of a text with many runs and no spaces. */
 const longestWord = 64;
 
 function wordOf(runs: readonly string[]): string {
@@ -27,7 +27,7 @@ function wordOf(runs: readonly string[]): string {
   return word.length <= longestWord ? word : Array.from(word).slice(0, longestWord).join('');
 }
 
-/** The pieces between spaces, each as the list of its runs; those without a run are left out. */
+/** The pieces between spaces, each as the list of its runs. Pieces without a run are left out. */
 function chunksOf(text: string): string[][] {
   return text
     .split(/\s+/u)
@@ -42,7 +42,7 @@ function folded(text: string): string {
   if (isAscii.test(text)) return text.toLowerCase();
   return (
     text
-      // Via upper case, which turns ß into ss.
+      // It is converted via upper case, which turns ß into ss.
       .toLowerCase()
       .toUpperCase()
       .toLowerCase()

@@ -5,7 +5,7 @@ import type { OrderDocument } from '../orders.js';
 export interface StoredView {
   readonly version: number;
   readonly json: string;
-  /** absent if there are none */
+  /** absent if the order has none, and has not stopped */
   readonly concerns?: Concerns & Pick<OrderDocument, 'stopped'>;
 }
 
