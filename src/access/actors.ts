@@ -13,10 +13,13 @@ export const systemActors: ReadonlySet<string> = new Set([
 
 /** Prefixes of names that credentials prove. */
 const withCredentials = /^(key|user):/;
-/** Those, and prefixes of names that the system assigns. */
+/** Prefixes of names that credentials prove, and of names that the system assigns. */
 const provenPrefix = /^(key|user|temporal|webhook|kafka):/i;
 
-/** Whether only an authenticated caller has the name. Any other may claim a new one each time. */
+/**
+ * Whether only an authenticated caller can have the name. Other callers may claim a new name each
+ * time.
+ */
 export function hasCredentials(actor: string): boolean {
   return withCredentials.test(actor);
 }

@@ -8,7 +8,7 @@ import { keyIdIn, mayBeSealed, open } from './sealing.js';
 export type Shown =
   /** all are in plain text, or there are none */
   | 'open'
-  /** at least one is still sealed: its key store is unavailable, or lacks the key */
+  /** at least one is still sealed, because it could not be opened */
   | 'sealed';
 
 export interface Opened<T> {
@@ -106,8 +106,8 @@ interface Location {
 }
 
 /**
- * The value, in which `show` replaces the sealed texts. Objects without such a text are not copied;
- * most of a page has none.
+ * The value, with its sealed texts replaced by `show`. An object without a sealed text is not
+ * copied, because most objects on a page have none.
  */
 function withTextsReplaced(
   value: unknown,

@@ -7,7 +7,7 @@ export interface CustomerKey {
   readonly key: Buffer;
 }
 
-/** Where a value is sealed. A value that was moved elsewhere does not open. */
+/** Where a value is sealed. A value that was moved elsewhere cannot be opened. */
 export interface SealedAt {
   readonly orderId: string;
   /** see `fieldOf` */
