@@ -90,7 +90,9 @@ export async function failingSubscriptions({
   return oldest([...ofTopics, ...ofEndpoints], limit);
 }
 
-/** Commands of Kafka for which there is no answer for too long. Later ones of their orders wait. */
+/**
+ * Commands from Kafka that have had no answer for too long. Later commands with the same key wait.
+ */
 export async function commandsWaiting({
   db,
   kafka,

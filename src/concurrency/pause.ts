@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 
-/** The longest time of a timer: one that is longer would end at once. */
+/** The longest time of a timer. A longer timer would end at once. */
 const LONGEST_MS = 2 ** 31 - 1;
 
 /**

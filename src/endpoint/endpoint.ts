@@ -61,9 +61,7 @@ export type EndpointCommands = {
 export const endpointStatuses = ['enabled', 'disabled', 'deleted'] as const;
 /** The `disabledBecause` of an endpoint that a person has disabled. */
 export const byRequest = 'by request';
-/**
- * How many of the newest secrets sign. A receiver may use an old secret until the next rotation.
- */
+/** How many of the newest secrets sign. An old secret still signs until the next rotation. */
 const secretsKept = 2;
 const rejectionsKept = 50;
 

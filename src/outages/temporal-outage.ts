@@ -21,8 +21,8 @@ const outageCodes = new Set([
 ]);
 
 /**
- * True if Temporal could not be reached or did not answer in time. For an update or a query, also
- * if no worker answered in time. The request may have taken effect.
+ * True if Temporal could not be reached or did not answer in time, or if no worker answered an
+ * update or a query in time. The request may have taken effect.
  */
 export function isTemporalOutage(error: unknown): boolean {
   if (error instanceof WorkflowUpdateRPCTimeoutOrCancelledError) return true;

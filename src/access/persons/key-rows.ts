@@ -4,7 +4,7 @@ import { committed, durable, isDuplicateKey } from '../../mongodb/durability.js'
 
 /** Why keys were destroyed. It is kept with their ids. */
 export interface Destruction {
-  /** why it was asked for, such as a law or a person's request */
+  /** the reason in words, such as a law or a person's request */
   readonly reason: string;
   readonly actor: string;
   /** ISO-8601 UTC */
