@@ -4,8 +4,8 @@ import { formatMoney } from './order/money.js';
 import type { Label } from './order/order.js';
 
 /**
- * Describes an event in a few words. Empty if its name is enough, or if it could not be upcast to
- * the current shape.
+ * Describes an event in a few words. The text is empty if the event's name is enough, or if the
+ * event could not be upcast to the current shape.
  */
 export function inShort(event: OrderEvent, currency: string): string {
   return schemaVersions[event.type] === event.schemaVersion ? words(event, currency) : '';
@@ -105,7 +105,7 @@ function words(event: OrderEvent, currency: string): string {
   }
 }
 
-/** The data of an event that has no case above. */
+/** Describes the data of an event that has no case above. */
 function membersInShort(data: object): string {
   return Object.entries(data)
     .map(([name, value]) => `${name} ${typeof value === 'string' ? value : JSON.stringify(value)}`)

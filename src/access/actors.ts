@@ -17,8 +17,8 @@ const withCredentials = /^(key|user):/;
 const provenPrefix = /^(key|user|temporal|webhook|kafka):/i;
 
 /**
- * Whether only an authenticated caller can have the name. Other callers may claim a new name each
- * time.
+ * Whether only an authenticated caller can have the name. A caller without credentials may claim a
+ * new name each time.
  */
 export function hasCredentials(actor: string): boolean {
   return withCredentials.test(actor);

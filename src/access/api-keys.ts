@@ -14,7 +14,7 @@ export interface KeyDocument {
   readonly createdAt: Date;
   readonly expiresAt?: Date;
   readonly revokedAt?: Date;
-  /** written at most once a minute, so the key may have been used since */
+  /** the last use of the key, written at most once a minute */
   readonly lastUsedAt?: Date;
 }
 

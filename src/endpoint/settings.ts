@@ -14,12 +14,10 @@ export interface EndpointSettings {
   readonly perSecond?: number;
 }
 
-/**
- * What a delivery contains: ids alone, the event, or the event and the order as it was after it.
- */
+/** What a delivery contains: ids alone, the event, or the event and the order after that event. */
 export const payloads = ['thin', 'event', 'order'] as const;
 /** The settings of a new endpoint, if the command gives no others. */
 export const defaults = { eventTypes: [], customers: [], tags: [], payload: 'event' } as const;
-/** Has every setting: the compiler rejects it if one is missing. */
+/** This object has every setting: if one is missing, it does not compile. */
 const all: Required<EndpointSettings> = { ...defaults, url: '', description: '', perSecond: 0 };
 export const settingNames = Object.keys(all);

@@ -65,7 +65,7 @@ async function* forgottenKeys(db: Db): AsyncGenerator<KeysToDestroy, void> {
       data: 1,
     })
     .sort({ orderId: 1, version: 1 });
-  // The orders of one customer name the same keys.
+  // The orders of one customer name the same keys, and each key is destroyed once.
   const done = new Set<string>();
   for await (const { actor, occurredAt: at, data } of found) {
     const keyIds = data.keys.filter((keyId) => !done.has(keyId));

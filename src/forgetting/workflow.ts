@@ -18,7 +18,8 @@ const { forgetInOrders, certify } = proxyActivities<ForgettingActivities>({
 const betweenLooks: BackOff = { firstRetryMs: 1_000, longestRetryMs: 5 * 60_000 };
 
 /**
- * Forgets a person. It survives any outage, since each step is repeated until it succeeds.
+ * Forgets a person. The workflow survives any outage, because each step is repeated until it
+ * succeeds.
  *
  * First, the person's keys are taken out of use. The orders are checked again once no process can
  * use these keys. An order that is created in between is either found by that check, or sealed

@@ -48,8 +48,8 @@ export class ChangeStreamEnded extends Error {
 
 /**
  * Opens a change stream with the server commands `aggregate` and `getMore`. The driver's own stream
- * gives one change at a time and resumes after errors without notice; this one gives a batch with
- * its resume token, and every error reaches the caller.
+ * gives one change at a time and resumes after errors without notice. This stream gives batches,
+ * each with its resume token, and every error reaches the caller.
  *
  * @throws MongoServerError, ChangeStreamEnded; after an error, here or from `next`, the stream is
  *   closed

@@ -90,7 +90,7 @@ export function blocked(order: Order, type: FollowUpType): string | undefined {
   return first(reasonsAgainst[type](order), isFinished(order) && 'the order is closed');
 }
 
-/** The status in which a shipment takes each command. */
+/** For each command to a shipment, the status that the shipment must have. */
 const shipmentStatus: Readonly<Record<ShipmentCommandType, Shipment['status']>> = {
   RequestLabel: 'created',
   DispatchShipment: 'created',

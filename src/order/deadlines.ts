@@ -45,7 +45,10 @@ export function expire(order: Order, now: string): readonly EventDraft[] {
   return [...lapsed, ...unmatched];
 }
 
-/** While a capture is in flight no authorization expires, because the provider's answer decides. */
+/**
+ * The authorizations that may expire. While a capture is owed there are none, because the
+ * provider's answer decides.
+ */
 function expiring(order: Order): readonly Authorization[] {
   if (owes(order, 'capture')) return [];
   return order.authorizations.filter((entry) => isNeeded(order, entry));

@@ -169,8 +169,8 @@ function ship(order: Order, { lines }: CommandData['CreateShipment']): Decision 
 }
 
 /**
- * Decides a command to one shipment. Refuses it if there is no such shipment, or its status forbids
- * the command.
+ * Decides a command to one shipment. Refuses it if there is no such shipment, or if the command is
+ * not allowed for it now.
  */
 function ofShipment(
   order: Order,

@@ -162,7 +162,7 @@ export interface Refund {
   readonly amount: number;
   readonly refunded: number;
   readonly reason: string;
-  /** they are paid one after the other, and add up to `amount`; absent under rules 1 */
+  /** the parts, which are paid one after the other and add up to `amount`; absent under rules 1 */
   readonly parts?: readonly RefundPart[];
 }
 
@@ -227,7 +227,7 @@ export interface Return {
   readonly lines: readonly LineQuantity[];
   readonly reason: string;
   readonly restocked: boolean;
-  /** the refund it is entitled to; absent until it is received, and under rules 1 */
+  /** the refund that the return is entitled to; absent until it is received, and under rules 1 */
   readonly entitled?: readonly RefundPart[];
 }
 

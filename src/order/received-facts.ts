@@ -3,7 +3,7 @@ import type { EventData, EventDraft } from './events.js';
 import type { Authorization, Order, ReceivedFact } from './order.js';
 import { later } from './time.js';
 
-/* The facts that an order has received and that wait, and whether it reflects a fact already. */
+/* Facts that wait in an order, and facts that the order reflects already. */
 
 /** How long a fact may wait before it is reported to a person. */
 const UNMATCHED_AFTER_MS = 24 * 60 * 60 * 1000;
@@ -18,7 +18,10 @@ export function waitingFacts(order: Order): readonly ReceivedFact[] {
   return factsOf(order).filter(({ unmatched }) => unmatched === undefined);
 }
 
-/** Whether the order accepts one more waiting fact. If not, one must first fit or be reported. */
+/**
+ * Whether the order accepts one more waiting fact. If not, another fact must first fit or be
+ * reported.
+ */
 export function hasRoomForFacts(order: Order): boolean {
   return waitingFacts(order).length < limits.facts;
 }

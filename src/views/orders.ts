@@ -10,8 +10,8 @@ import { hasSealedPersons, personWords } from './person-words.js';
 import { searchWords } from './search-words.js';
 
 /**
- * It is raised with every change of `OrderDocument`, `Order` or `evolve`. The view is then rebuilt
- * beside the old one.
+ * This version is raised with every change of `OrderDocument`, `Order` or `evolve`. The view is
+ * then rebuilt beside the old one.
  */
 export const ordersVersion = 2;
 
@@ -76,8 +76,8 @@ const orderIndexes: readonly IndexDescription[] = [
   { key: { held: 1, createdAt: 1, _id: 1 }, partialFilterExpression: { held: true } },
   ...concernIndexes,
   { key: { finished: 1, _id: 1 }, partialFilterExpression: { finished: false } },
-  // For parcels with a booked label that are on their way. It is partial, because most orders have
-  // no label.
+  // This index finds parcels with a booked label that are on their way. It is partial, because most
+  // orders have no label.
   {
     key: { 'state.shipments.label.status': 1, 'state.shipments.status': 1, _id: 1 },
     partialFilterExpression: { 'state.shipments.label.status': 'booked' },

@@ -95,7 +95,7 @@ async function findProduct(
   });
 }
 
-/** Products by SKU, after `after`, `limit` at most. */
+/** At most `limit` products by SKU, beginning after the SKU `after`. */
 async function listProducts(
   db: Db,
   { after = '', limit }: { readonly after?: string; readonly limit: number },

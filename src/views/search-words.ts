@@ -1,8 +1,8 @@
 /**
  * The words under which texts are found. Case, accents, compatibility forms and punctuation are
  * ignored: `muller`, `LUDENSCHEIDT`, `mullerlud` and `müller-l` all find `Müller-Lüdenscheidt`. A
- * run is a sequence of letters, digits or symbols. Each run gives a word: its text up to the next
- * space. A query word matches any word that begins with it.
+ * run is a sequence of letters, digits or symbols. Each run gives a word, which begins with the run
+ * and goes on to the next space. A query word matches any word that begins with it.
  */
 export function searchWords(texts: readonly (string | undefined)[]): string[] {
   const chunks = texts.flatMap((text) => chunksOf(text ?? ''));
@@ -42,7 +42,7 @@ function folded(text: string): string {
   if (isAscii.test(text)) return text.toLowerCase();
   return (
     text
-      // It is converted via upper case, which turns ß into ss.
+      // The text is converted via upper case, which turns ß into ss.
       .toLowerCase()
       .toUpperCase()
       .toLowerCase()

@@ -10,7 +10,7 @@ export interface MasterKeys {
 }
 
 interface MasterKey {
-  /** the beginning of its SHA-256; it is stored with each key that it wraps */
+  /** the beginning of the key's SHA-256, which is stored with everything that the key wraps */
   readonly id: string;
   readonly key: Buffer;
 }

@@ -67,7 +67,7 @@ class MongoKeyStore implements KeyStore {
    * Looks for a customer's key in these places, in this order:
    *
    * 1. the store's row of the customer;
-   * 2. the cache, if the store does not answer, or has not got the row of that key yet;
+   * 2. the cache, if the store does not answer, or does not have the row of that key yet;
    * 3. a spare key: the store has it already, and the customer claims it;
    * 4. a new key: in the store, or on this machine's disk while the store is unavailable.
    */

@@ -52,7 +52,7 @@ export function hasSealed(json: string): boolean {
 }
 
 /**
- * Opens one text of an order, which need not be sealed.
+ * Opens one text of an order. A text that is not sealed is returned as it is.
  *
  * @returns undefined if its key was destroyed
  * @throws Error if the store lacks the key, or the text was moved; MongoError if the store is
@@ -136,7 +136,8 @@ function withTextsReplaced(
 
 function orderIdIn(value: object): string | undefined {
   if ('orderId' in value && typeof value.orderId === 'string') return value.orderId;
-  // A document of the view `customers` has the name from its last order.
+  // A document of the view `customers` has the name from its last order, under whose id it was
+  // sealed.
   const last = 'lastOrder' in value ? value.lastOrder : undefined;
   return typeof last === 'object' && last !== null ? orderIdIn(last) : undefined;
 }

@@ -50,7 +50,7 @@ export class SpareKeys {
     return spare;
   }
 
-  /** The customer's key that waits on this machine; a new one if it has none. */
+  /** The customer's key that waits on this machine; a new key if none waits. */
   keepOnMachine(customerId: string): WrappedKeyRow {
     const { masterKeys, kept } = this.deps;
     const key = newCustomerKey();

@@ -13,7 +13,8 @@ interface SystemKeyRow {
 export const systemKeyRows = (db: Db): Collection<SystemKeyRow> => db.collection<SystemKeyRow>('system_keys');
 
 /**
- * The keys of the system. Each is made by the first process that needs it. A process reads it once.
+ * The keys of the system. The first process that needs a key makes it. A process reads each key
+ * once.
  */
 export class SystemKeys {
   private readonly rows: Collection<SystemKeyRow>;

@@ -68,7 +68,7 @@ export function followOrders(db: Db, listener: OrderChangeListener, liveForMs = 
 
   async function keepFollowing(): Promise<void> {
     while (!stopping.signal.aborted) {
-      // It fails if MongoDB is unavailable, or if the collection was dropped.
+      // The stream fails if MongoDB is unavailable, or if the collection was dropped.
       await follow().catch(() => undefined);
       upToDateAt = Number.NEGATIVE_INFINITY;
       await pause(OPEN_AGAIN_MS, stopping.signal);

@@ -15,7 +15,8 @@ import { followOrders, type OrderChangeListener, type OrderProgress } from './or
  */
 export interface OrderViews {
   /**
-   * @param atLeast a version the view is known to have; a cached older one is not used
+   * @param atLeast a version that the view is known to have; a cached view with an older one is not
+   *   used
    * @returns undefined if there is no view
    * @throws DeadlineExceeded after 1.5 s, or MongoError before
    */
@@ -53,7 +54,7 @@ const READ_BATCHES = { size: 100, concurrency: 4 };
 const SHORTEST_POLL_MS = 100;
 /** Pause between two polls of an awaited view, unless the change stream wakes the waiter. */
 const LIVE_PAUSE_MS = 1_000;
-/** While the change stream is not live, this pause is used first; it grows up to the longest. */
+/** The first and the longest pause between two polls while the change stream is not live. */
 const FIRST_BLIND_PAUSE_MS = 10;
 const LONGEST_BLIND_PAUSE_MS = 250;
 
