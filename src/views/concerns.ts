@@ -11,7 +11,7 @@ export interface Concerns {
   readonly owedSince?: string;
   /** since when the oldest payment is pending at the provider */
   readonly pendingSince?: string;
-  /** when the oldest fact from outside arrived that was given up as unmatched */
+  /** when the oldest unmatched fact from outside arrived */
   readonly unmatchedSince?: string;
 }
 
