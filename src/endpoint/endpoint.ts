@@ -32,9 +32,9 @@ export type EndpointEvent = { [T in keyof Data]: { readonly type: T; readonly da
 
 /**
  * Each command leads to one event with the command's data. `needs` are the members without which
- * the data is malformed. `takes` are further members of the event; all others are left out. `status`
- * is the endpoint's status after the command. An endpoint that already has this status refuses the
- * command.
+ * the data is malformed. `takes` are further members of the event; all others are left out.
+ * `status` is the endpoint's status after the command. An endpoint that already has this status
+ * refuses the command.
  */
 const commands = {
   CreateEndpoint: {
@@ -100,7 +100,7 @@ function decide(endpoint: Endpoint | undefined, type: string, given: unknown): D
 }
 
 /**
- * If http is allowed, an http URL has to pass the same check as an https URL.
+ * Whether the URL is absolute and https. If http is allowed, an http URL passes as well.
  *
  * @param url may be of any type, because anyone with access to Temporal can send a command
  */
