@@ -8,7 +8,7 @@ export const RUN_WITHIN_MS = 1_500;
 /** The state of an order's latest workflow run in Temporal. */
 export interface OrderRun {
   readonly runId: string;
-  /** Temporal's name of the status, such as `RUNNING` */
+  /** Temporal's name for the status, such as `RUNNING` */
   readonly status: string;
   /** its steps that have not ended, in the order in which they began */
   readonly pendingSteps: readonly PendingStep[];

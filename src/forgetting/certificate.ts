@@ -15,7 +15,7 @@ export interface CheckedPlace {
 export interface NotReached {
   readonly what: string;
   readonly why: string;
-  /** ids of the orders that have the data; absent if it is not data of orders */
+  /** ids of the orders that have the data; absent if it belongs to no order */
   readonly orders?: readonly string[];
 }
 

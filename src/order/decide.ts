@@ -110,7 +110,7 @@ function notAllowed(reason: string): Refused {
   return refuse('not_allowed', 'not_allowed', reason);
 }
 
-/** Refuses a command whose data is wrong, or asks for more than the order has. */
+/** Refuses a command whose data is wrong, or asks for what the order cannot give. */
 function invalid(code: string, message: string, pointer?: string): Refused {
   return refuse('invalid', code, message, pointer);
 }

@@ -88,7 +88,7 @@ export interface Order {
 
 /** The order's person was forgotten (`PersonForgotten`). */
 export interface Forgotten {
-  /** when it happened last, ISO-8601 UTC */
+  /** when the person was forgotten last, ISO-8601 UTC */
   readonly at: string;
   /** ids of all keys that were destroyed */
   readonly keys: readonly string[];

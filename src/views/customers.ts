@@ -76,7 +76,7 @@ function ordered(order: Order): ViewChange {
   };
 }
 
-/** Names the customer after this order, if it is the customer's last one. */
+/** Sets the customer's name, if this order is the customer's last one. */
 function named({ customer, orderId, createdAt }: Order, name: string): ViewChange {
   return { id: customer.id, max: { lastOrder: { createdAt, orderId, name } } };
 }

@@ -13,8 +13,8 @@ import { wholeWords } from './search-words.js';
  * person in plain text has no such words, but is found by `searchWords`. A person whose key was
  * destroyed has none either.
  *
- * The words of a sealed text are remembered for ten seconds. So they may still be written after its
- * key was destroyed. The order's `PersonForgotten` follows, and leaves no sealed text.
+ * The words of a sealed text are remembered for up to ten seconds, so they may still be written
+ * after its key was destroyed. The order's `PersonForgotten` follows, and leaves no sealed text.
  *
  * @throws MongoError if the key store is unavailable
  */
