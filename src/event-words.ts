@@ -4,8 +4,8 @@ import { formatMoney } from './order/money.js';
 import type { Label } from './order/order.js';
 
 /**
- * Describes an event in a few words. Empty if its name is enough, or if it could not be upcast to
- * the current shape.
+ * Describes an event in a few words. The text is empty if the event's name is enough, or if the
+ * event could not be upcast to the current shape.
  */
 export function inShort(event: OrderEvent, currency: string): string {
   return schemaVersions[event.type] === event.schemaVersion ? words(event, currency) : '';
@@ -107,7 +107,7 @@ function words(event: OrderEvent, currency: string): string {
   }
 }
 
-/** The data of an event that has no description above. */
+/** Describes the data of an event that has no case above. */
 function membersInShort(data: object): string {
   return Object.entries(data)
     .map(([name, value]) => `${name} ${typeof value === 'string' ? value : JSON.stringify(value)}`)
@@ -132,7 +132,7 @@ export function linesInShort(lines: readonly LineQuantity[]): string {
   return lines.map(({ sku, quantity }) => `${quantity} × ${sku}`).join(', ');
 }
 
-/** Whether an event is good news; it determines the colour. */
+/** Whether an event is good or bad news. The tone determines the event's colour. */
 export type EventTone = 'good' | 'warn' | 'bad' | 'plain';
 
 const tones: Readonly<Partial<Record<EventType, EventTone>>> = {

@@ -30,7 +30,7 @@ export async function parkedDeliveries({
   }));
 }
 
-/** Endpoints that were disabled, and not by a person. */
+/** Endpoints that were disabled for another reason than a person's request. */
 export async function disabledEndpoints({
   db,
   before,

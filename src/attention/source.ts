@@ -11,7 +11,7 @@ export interface AttentionDeps {
   readonly taskQueue: string;
   /** age, in ms, from which an owed effect or a pending payment is listed */
   readonly attentionAfterMs: number;
-  /** undefined without Kafka */
+  /** undefined if Kafka is not used */
   readonly kafka?: KafkaTopics | undefined;
 }
 

@@ -41,7 +41,7 @@ interface InspectionRequest {
  * Checks every place that held values of a customer, and removes copies that are not needed: kept
  * builds of views that have a value in plain text, and what receivers of webhooks answered.
  *
- * @throws Error if a view has not caught up yet, or a key still exists: call it again
+ * @throws Error if a view has not caught up yet, or a key still exists; the caller tries again
  */
 export async function clearAndCheckPlaces(asked: InspectionRequest): Promise<Inspection> {
   const { stores, keyStore, customerId, keys, heartbeat } = asked;
@@ -168,7 +168,7 @@ const cachesPlace: CheckedPlace = {
   count: 0,
 };
 
-/** Removes what receivers have answered. */
+/** Removes the answers of webhook receivers. */
 async function clearWebhookAnswers(db: Db, orderIds: readonly string[]): Promise<CheckedPlace> {
   return {
     place: 'webhook deliveries',

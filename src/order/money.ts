@@ -29,7 +29,7 @@ export function isCurrency(code: string): boolean {
   return currencies.has(code);
 }
 
-/** `formatMoney(3998, 'EUR')` is `EUR 39.98`, everywhere: it uses no locale data. */
+/** `formatMoney(3998, 'EUR')` is `EUR 39.98` on every machine, because it uses no locale data. */
 export function formatMoney(amount: number | bigint, currency: string): string {
   const digits = minorUnits[currency] ?? 2;
   const text = String(amount)
@@ -56,8 +56,8 @@ export function orderTotal({ lines, shippingFee, tax, discount }: Priced): numbe
 }
 
 /**
- * `amount` × `part` / `whole`, rounded down. To split an amount exactly, take the share of the
- * *running* part and subtract what was taken before: no minor unit is lost or added.
+ * `amount` × `part` / `whole`, rounded down. To split an amount exactly, a caller takes the share
+ * of all parts so far and subtracts the shares taken before. No minor unit is lost or added.
  */
 export function share(amount: number, part: bigint, whole: bigint): number {
   return Number((BigInt(amount) * part) / whole);

@@ -122,7 +122,10 @@ function isUndeducted({ status, deducted }: Shipment): boolean {
 
 // --- money ---
 
-/** Goods first, then money: authorize once stock is reserved, capture once the goods have left. */
+/**
+ * Goods come first, then money: the payment is authorized once stock is reserved, and captured once
+ * the goods have left the stock.
+ */
 function wantedPayment(order: Order): WantedEffect | undefined {
   if (owes(order, 'authorize') || owes(order, 'capture') || isDead(order)) return undefined;
   if (order.authorizations.some((entry) => entry.status === 'pending' && !entry.retired)) return undefined;

@@ -38,7 +38,9 @@ export async function personWords(keys: KeyStore, order: Order): Promise<readonl
 
 type Hashes = ShortMemory<readonly string[]>;
 
-/** Recent hashes, by key store: steps of an order that follow soon write the same words again. */
+/**
+ * Recent hashes, by key store. Steps of an order that follow each other soon write the same words.
+ */
 const madeBefore = new WeakMap<KeyStore, Hashes>();
 
 function madeWith(keys: KeyStore): Hashes {
@@ -62,7 +64,7 @@ export async function hashedWords(keys: KeyStore, words: readonly string[]): Pro
 /** Long enough that two words do not collide. */
 const HASH_BYTES = 15;
 
-/** Undefined if the text is not sealed, or if it can no longer be opened. */
+/** The plain text; undefined if the text is not sealed, or can no longer be opened. */
 async function opened(
   keys: KeyStore,
   place: Parameters<typeof openOne>[1],
