@@ -27,9 +27,7 @@ export interface CloudEvent {
 
 export const cloudEventsType = 'application/cloudevents+json; charset=utf-8';
 
-/**
- * @param order after the event; for the payload `order`
- */
+/** @param order the order after the event; only for the payload `order` */
 export function cloudEventOf(
   event: PositionedEvent,
   generation: number,

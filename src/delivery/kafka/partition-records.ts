@@ -8,7 +8,7 @@ export const LATEST = -1n;
 /** How long the broker may wait for a record. */
 export const WAIT_MS = 500;
 /**
- * The last records of a partition that are searched first. One of them is committed, unless many
+ * How many of a partition's last records are searched first. One of them is committed, unless many
  * transactions were aborted in sequence.
  */
 const FIRST_LOOK = 100n;

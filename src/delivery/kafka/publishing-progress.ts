@@ -4,8 +4,8 @@ import { durable } from '../../mongodb/durability.js';
 import { type Health, healthy, succeeded } from '../health.js';
 
 /**
- * The progress of publishing, for operators; the checkpoint itself is in Kafka. Written after each
- * transaction, so it may lag by one.
+ * The progress of publishing, for operators; the checkpoint itself is in Kafka. The row is written
+ * after each transaction, so it may lag by one.
  */
 export interface KafkaRow extends FeedPlace {
   /** the topic */

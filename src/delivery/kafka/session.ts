@@ -13,13 +13,13 @@ import { anyProducer, type Transaction, TransactionalProducer } from './transact
 
 /** The exclusive right to publish. It ends when another session begins. */
 export interface Session {
-  /** the last one that was committed */
+  /** the last checkpoint that was committed */
   readonly checkpoint: Checkpoint;
   /**
    * Publishes records together with the checkpoint after them, in one transaction.
    *
-   * @throws Error if the transaction may not have been committed; the session cannot be used any
-   *   more
+   * @throws Error if the transaction may not have been committed; then the session cannot be used
+   *   any more
    */
   publish(records: readonly EncodedRecord[], place: FeedPlace): Promise<void>;
   close(): Promise<void>;
@@ -40,9 +40,9 @@ const END_WITHIN_MS = 1_000;
 const TRANSACTION_MS = 30_000;
 
 /**
- * Opens a session. The transactions of earlier sessions have ended then, committed or aborted.
+ * Opens a session. When it is open, all transactions of earlier sessions are committed or aborted.
  *
- * @throws Error if the topic has the events of another system, whose session continues
+ * @throws Error if the topic has the events of another system; that system's session continues
  */
 export async function openSession(options: SessionOptions): Promise<Session> {
   const { settings, signal } = options;
@@ -120,7 +120,11 @@ class OpenSession implements Session {
     this.checkpoint = checkpoint;
   }
 
-  /** @throws Error if the topic was deleted and made again, because records are sent by its name */
+  /**
+   * Records are sent by the topic's name, so a topic that was made again would get them.
+   *
+   * @throws Error if the topic was deleted and made again
+   */
   private async checkTopic(): Promise<void> {
     const { events } = this.topics;
     const { topics } = await this.producer.metadata({ topics: [events], forceUpdate: true });

@@ -65,7 +65,8 @@ async function deliverUntilAborted(
   const disable = (endpoint: Endpoint, reason: string) =>
     disableEndpoint(client, endpoint, reason).catch((error: unknown) => deps.failed(endpoint.orderId, error));
   const ending = new AbortController();
-  // Connections that are broken by this do not count as failures of the receiver.
+  // This breaks open connections, and the abort keeps them from counting as failures of the
+  // receiver.
   const end = () => {
     ending.abort();
     sender.close();
@@ -99,8 +100,7 @@ async function deliverUntilAborted(
   } finally {
     signal.removeEventListener('abort', end);
     end();
-    // Give up a pass that hangs: this process must be able to work again, and the pass can send
-    // nothing more.
+    // A pass that hangs is given up, so that the task can end. Such a pass can send nothing more.
     await withTimeout(END_WITHIN_MS, Promise.all([forgetting, ...running.values()])).catch(() => undefined);
   }
 }
