@@ -169,7 +169,7 @@ export class Bench {
   }
 }
 
-/** The argument of the call. That of `book` has no member `type`. */
+/** The argument of the call: the request, for `book` without its member `type`. */
 function argumentOf(request: Request): unknown {
   if (request.type !== 'book') return request;
   const { type: _, ...given } = request;

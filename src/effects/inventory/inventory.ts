@@ -56,8 +56,9 @@ export async function restock(db: Db, effect: EffectOf<'restock'>): Promise<Outc
 }
 
 /**
- * Performs a movement that, by the order's log, cannot lack stock. If it does, MongoDB was restored
- * and has lost the reservation: the order's movements are restored, then it is tried again.
+ * Performs a movement that, by the order's log, cannot lack stock. If stock is missing
+ * nevertheless, MongoDB was restored and has lost the reservation. Then this function restores the
+ * order's movements, and tries again.
  *
  * @throws Error if someone changed the stock by hand; a retry succeeds once that is corrected
  */
@@ -182,13 +183,13 @@ async function refuseReservation(
   }
 }
 
-/** @throws StockUnknown if no known SKU lacks units, and some have to be counted first */
+/** @throws StockUnknown if some SKUs have to be counted first, and no other SKU lacks units */
 async function missingStock(db: Db, lines: readonly LineQuantity[]): Promise<readonly MissingStock[]> {
   const skus = lines.map((line) => line.sku);
   const found = await stock(db)
     .find({ _id: { $in: skus } }, committed)
     .toArray();
-  // Read after the stock: a restore that started before may still put units back.
+  // The state is read after the stock, because a restore that began before may still add units.
   const state = await stockState(db);
   assertWhole(state);
   if (state.restoringSince !== undefined)
@@ -213,9 +214,10 @@ function uncounted(skus: readonly string[]): StockUnknown {
 }
 
 /**
- * Linearizable, so that an outcome that is returned cannot be rolled back.
+ * The outcome of an earlier call with the key. The read is linearizable, so that an outcome that is
+ * returned cannot be rolled back.
  *
- * @throws Error if the key was used for other lines
+ * @throws Error if there is no such call, or it was for other lines
  */
 async function earlierOutcome<T extends StockEffect>(
   db: Db,

@@ -55,7 +55,8 @@ export function concernOfStock(state: StockState | undefined): string | undefine
 }
 
 /**
- * Thrown while stock is unknown: the reservation is retried. Never a reason to answer out of stock.
+ * Thrown while the stock is unknown. The reservation is then retried, and never answered with
+ * `out_of_stock`.
  */
 export class StockUnknown extends Error {
   override readonly name = 'StockUnknown';

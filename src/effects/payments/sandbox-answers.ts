@@ -58,7 +58,7 @@ export async function storeAnswer<T extends PaymentType>(
   return earlier.outcome as OutcomeOf<T>;
 }
 
-/** @param made stored with the key if this is its first call */
+/** @param made the answer that is stored with the key if this is the first call with it */
 export async function countCall(
   db: Db,
   request: EffectOf<PaymentType>,

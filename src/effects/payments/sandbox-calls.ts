@@ -17,7 +17,7 @@ import {
   setStatus,
 } from './sandbox-ledger.js';
 
-/** Payment methods that fail at first, take long, or are declined because of what came before. */
+/** Payment methods that fail at first, answer late, or decline the first capture. */
 const specialMethods = ['tok_flaky', 'tok_slow', 'tok_capture_declined'];
 
 /** Whether the method is not one of the special ones. */
@@ -209,7 +209,7 @@ export async function settlePending(
   return outcome === 'declined' ? { ...fact, code: 'customer_declined' } : fact;
 }
 
-/** Opaque to callers, and the same for each retry. */
+/** An id that tells callers nothing, and is the same for each retry. */
 function newId(prefix: string, key: string): string {
   return `${prefix}_${createHash('sha256').update(key).digest('hex').slice(0, 20)}`;
 }
