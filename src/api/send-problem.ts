@@ -5,7 +5,10 @@ import { DeadlineExceeded } from '../outages/timeout.js';
 import { loopDelay } from '../server/health/event-loop-delay.js';
 import { HttpProblem, pathOf, problemBody } from './problem.js';
 
-/** If the event loop was that late, an answer may have arrived in time, but was read too late. */
+/**
+ * If the event loop was late by this much, an answer may have arrived in time, but was read too
+ * late.
+ */
 const STALLED_MS = 1_000;
 
 /**

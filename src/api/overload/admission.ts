@@ -53,7 +53,8 @@ export interface Admission {
   /** True if `enter` would refuse at once. */
   refuses(kind: WorkKind): boolean;
   /**
-   * Takes a slot, perhaps after a short wait; undefined if there is none: do not start the work.
+   * Takes a slot, perhaps after a short wait; undefined if there is none, and then the work must
+   * not start.
    */
   enter(kind: WorkKind): Promise<Leave | undefined>;
   /** The current numbers, for metrics and tests. */

@@ -92,8 +92,8 @@ function keptCards(): KeptCards {
 }
 
 /**
- * The order as a browser without JavaScript shows it; empty if it cannot be read, or not by this
- * client. What the client may not see is not in it.
+ * The order as a browser without JavaScript shows it; empty if it cannot be read, or the client may
+ * not read orders. It has no persons that the client may not read.
  */
 async function readCard(
   app: Http,

@@ -15,7 +15,7 @@ import { stateQuery } from '../../log/workflow/messages.js';
 /** An order as JSON, and who answered. */
 export interface FoundOrder extends StoredView {
   readonly servedBy: 'view' | 'workflow' | 'history' | 'journal';
-  /** the entry of the cache that it comes from */
+  /** the entry of the cache that the order comes from */
   readonly cached?: StoredView;
 }
 

@@ -89,9 +89,10 @@ export function registerNext(app: Http, { client, db, reader, uiUrl }: NextDeps)
 }
 
 /**
- * The owed effects, each with the tries of its step, which is found by its type. Several effects of
- * one type are owed only if they book labels: their steps begin in the order of the effects. While
- * the view lags the steps, their numbers may differ. Then no tries are shown for this type.
+ * The owed effects, each with the tries of its step. A step is found by its type. If several
+ * effects of a type are owed, such as labels, their steps begin in the order of the effects. If
+ * there are more or fewer steps than effects, because the view lags, no tries are shown for that
+ * type.
  */
 function effectsOf({ owed, updatedAt }: Order, run: OrderRun | undefined) {
   return owed.map(({ since = updatedAt, ...effect }) => {

@@ -69,7 +69,9 @@ export function registerOrderEvents(app: Http, deps: OrderEventsDeps): void {
   );
 }
 
-/** The events after a version up to a gap, which later events may fill. */
+/**
+ * The events after a version, up to the first gap in the journal. Missing events may still come.
+ */
 async function journalAfter(
   { db, reader, views }: Omit<OrderEventsDeps, 'persons'>,
   orderId: string,

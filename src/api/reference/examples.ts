@@ -1,6 +1,6 @@
 /**
- * What the reference sends at the first click: a request of each operation that takes one. They
- * work in this order on a new system with the sandbox, each for the ids below; a test sends them.
+ * The example requests of the reference, one for each operation that takes a request. Sent in this
+ * order and with the ids below, they work on a new system with the sandbox. A test sends them.
  */
 
 /** Example ids in paths, by the name of the parameter. */

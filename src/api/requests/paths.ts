@@ -3,7 +3,7 @@ import type { isServedHere } from '../edge/ports.js';
 import type { Http } from '../http.js';
 import { HttpProblem, pathOf } from '../problem.js';
 
-/** A URL is ASCII (RFC 3986), and its percent-encoding must be UTF-8. */
+/** Refuses a URL that is not ASCII (RFC 3986), or whose query is not percent-encoded UTF-8. */
 export function refuseWrongUrl(url: string): void {
   const start = url.indexOf('?');
   if (isDecodable(start === -1 ? '' : url.slice(start + 1)) && /^[!-~]*$/.test(url)) return;

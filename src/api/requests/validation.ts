@@ -30,7 +30,7 @@ export const validatorCompiler: FastifySchemaCompiler<TSchema> = ({ schema, http
 const validators = new Map<TSchema, (given: unknown) => unknown>();
 
 /**
- * Checks a value that did not come as the body or the headers of a request of HTTP, as if it had.
+ * Checks a value as if it were the body or the headers of an HTTP request.
  *
  * @returns the value
  * @throws HttpProblem 400 that lists every error
@@ -81,7 +81,7 @@ function toRequestErrors(error: TLocalizedValidationError, part: RequestError['i
   }
 }
 
-/** RFC 6901 */
+/** Escapes a name for a JSON pointer (RFC 6901). */
 function escape(name: string): string {
   return name.replaceAll('~', '~0').replaceAll('/', '~1');
 }

@@ -31,12 +31,12 @@ const MOST_OPEN_BYTES = 32 * 1_048_576;
 const NOTE_EVERY_MS = 5_000;
 /** How long until partitions that could not be read are tried again. */
 const LOOK_AGAIN_MS = 5_000;
-/** Less than the time that a role has to stop. */
+/** How long a stopping process waits for commands in flight; less than a role has to stop. */
 const DONE_WITHIN_MS = 1_000;
 const COMMIT_WITHIN_MS = 400;
 
 /**
- * The time during which this process has the same partitions of the topic. It reads their records,
+ * One period in which this process has the same partitions of the topic. It reads their records,
  * runs the commands of different keys at the same time, and commits offsets.
  */
 export class AssignmentRun {

@@ -55,7 +55,8 @@ export async function assignmentOf(deps: AssignmentDeps, topic: string): Promise
  * Checks which partitions have a leader.
  *
  * @param forceUpdate asks a broker, instead of what the client remembers
- * @throws Error if the topic was created again or has more partitions; then another client joins
+ * @throws Error if the topic was created again or has more partitions; then a new client has to
+ *   join
  */
 export async function checkAssignment(
   consumer: Consumer,

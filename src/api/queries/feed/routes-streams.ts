@@ -125,8 +125,8 @@ function orderStreamRoute(app: Http, { db, reader, tail }: StreamDeps, closing: 
 }
 
 /**
- * Where a stream resumes. An id without a generation is one of the first generation; `after` is a
- * position of the current one unless the client names another.
+ * Where a stream resumes. An id without a generation is of the one in the query, or else of the
+ * first one. Without an id, `after` is of the generation in the query, or else of the current one.
  */
 function checkpointOf(
   lastEventId: string | undefined,
