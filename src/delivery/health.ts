@@ -21,8 +21,8 @@ export interface Health {
 /** Delays between attempts, and when to give up. Tests use shorter times. */
 export interface Patience extends BackOff {
   /**
-   * after this time of failures an event is parked, and an endpoint without any success is
-   * disabled; both only after `DOWN_AFTER` attempts
+   * after failing for this time, an event is parked, and an endpoint without any success is
+   * disabled; both need at least `DOWN_AFTER` attempts
    */
   readonly giveUpAfterMs: number;
 }

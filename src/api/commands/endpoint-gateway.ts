@@ -33,7 +33,7 @@ type Types = keyof EndpointCommands;
 export interface EndpointGateway {
   /**
    * @param body what the client sent; the same key with another body is refused
-   * @throws HttpProblem 404 if it was created before, and deleted since
+   * @throws HttpProblem 404 if the endpoint was created before, and deleted since
    */
   create(
     endpointId: string,

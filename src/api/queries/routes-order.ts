@@ -81,7 +81,8 @@ export function registerOrder(app: Http, { views, reader, past, attention, perso
 }
 
 /**
- * Adds what needs a person. It is looked up only if the view says that there may be something.
+ * Adds what about the order needs a person. It is looked up only if the view says that there may be
+ * something.
  */
 async function withAttention(
   attention: AttentionDeps,

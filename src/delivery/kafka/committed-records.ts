@@ -48,7 +48,7 @@ const NO_RACK = '';
  * records and keeps aborted ones.
  *
  * @param waitMs how long the broker may wait for a record
- * @throws Error if no leader answers; if only some do, the other partitions are left out
+ * @throws Error if no partition can be read; otherwise, `failed` has those that cannot
  */
 export async function fetchCommitted(
   consumer: Consumer,

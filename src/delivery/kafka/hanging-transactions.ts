@@ -62,8 +62,8 @@ export async function hangingPartitions(consumer: Consumer, topic: string): Prom
 
 /**
  * Whether the transaction that has not ended in some partitions was committed in the others. It was
- * if the last committed checkpoint includes its first record, or if the topic has committed records
- * after that checkpoint.
+ * committed if the last committed checkpoint includes its first record, or if the topic has
+ * committed records after that checkpoint.
  */
 export async function wasCommitted(
   consumer: Consumer,

@@ -28,7 +28,10 @@ export async function hasRecords(consumer: Consumer, topic: string): Promise<boo
   }
 }
 
-/** The offset of each partition at this time; `LATEST` is before the first open transaction. */
+/**
+ * The offset of each partition at this time. With `LATEST`, it is where the first open transaction
+ * begins, if there is one.
+ */
 async function offsetsAt(consumer: Consumer, topic: string, timestamp: bigint): Promise<readonly bigint[]> {
   return (await consumer.listOffsets({ topics: [topic], timestamp })).get(topic) ?? [];
 }

@@ -49,7 +49,7 @@ export function deliverWebhooks(deps: WebhookDeps): LeasedTask {
 }
 
 /**
- * Runs a delivery pass for each endpoint, at the same time, so a slow one does not delay the
+ * Runs the delivery passes of all endpoints at the same time, so a slow endpoint does not delay the
  * others.
  */
 async function deliverUntilAborted(
@@ -77,7 +77,8 @@ async function deliverUntilAborted(
   const delivering = { db, tail, secrets, sender, patience, disable, nextSlots, signal: ending.signal };
   try {
     while (!signal.aborted) {
-      // Read before the endpoints, so that a later change of one ends the wait below.
+      // The count is read before the endpoints, so that a later change of an endpoint ends the wait
+      // below.
       const { wakeCount } = tail;
       const endpoints = await enabled(db);
       heartbeat();

@@ -42,8 +42,8 @@ const AFTER_PARKED_MS = 3_600_000;
 
 /**
  * Delivers everything that is due to an endpoint: first its waiting events, then the feed to its
- * end. Delivery is at least once, and in order within each order, whichever process is killed: the
- * checkpoint moves after the answers.
+ * end. The checkpoint moves only after the answers. So, even if a process is killed, each event is
+ * delivered at least once, and the events of an order in sequence.
  */
 export async function deliverDue(
   deps: DeliveryPassDeps,
@@ -258,7 +258,7 @@ class DeliveryPass {
       for (const orderId of queue) await deliver(orderId);
     };
     const workers = Array.from({ length: isDown(this.sending.health) ? 1 : CONCURRENCY }, work);
-    // Wait for all workers before throwing a failure, so that none of them overlaps the next pass.
+    // All workers end before a failure is thrown, so that none of them overlaps the next pass.
     await Promise.allSettled(workers);
     await Promise.all(workers);
   }

@@ -53,7 +53,9 @@ export async function checkDatabaseIdentity(stores: Stores): Promise<StockState>
   return state;
 }
 
-/** Records that this database is a backup if it was compared less often than the mark says. */
+/**
+ * Records that this database is an older backup, if it was compared fewer times than the mark says.
+ */
 async function noteIfOlder(db: Db, found: StockState, mark: DatabaseMark): Promise<void> {
   const { database, comparisons, outdated: earlier } = found;
   if (mark.database !== database || mark.comparisons <= comparisons || earlier !== undefined) return;

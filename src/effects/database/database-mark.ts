@@ -18,7 +18,10 @@ export interface DatabaseMark {
   readonly counts: Counts;
 }
 
-/** For each SKU that was ever counted, how often; `many` if there are too many SKUs to store. */
+/**
+ * The number of counts of each SKU that was ever counted; `many` if there are too many SKUs to
+ * store.
+ */
 export type Counts = readonly (readonly [sku: string, counts: number])[] | 'many';
 
 interface Deployment {

@@ -54,8 +54,8 @@ export function authorization(request: EffectOf<'authorize'>, now: string): Answ
 
 /**
  * Captures by one guarded update of the authorization, without a transaction. The update also
- * stores the key, so a call that dies before its answer is stored gets the same answer when it is
- * repeated.
+ * stores the key. So a repeated call gets the same answer, even if the process died before the
+ * answer was stored.
  *
  * @returns undefined if this call captured nothing: `capture` finds out why
  */

@@ -108,7 +108,7 @@ export async function* orderFrom(
   }
 }
 
-/** The same array for the same events, so that streams that send it share its bytes. */
+/** Returns the same array for the same events, so that all streams that send it share its bytes. */
 function pageOf(events: readonly PositionedEvent[], generation: number): StreamPage {
   const known = pages.get(events);
   if (known !== undefined) return known;
