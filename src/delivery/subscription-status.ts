@@ -24,7 +24,7 @@ export interface SubscriptionStatus {
   readonly position: number;
   /** events of the feed after the position */
   readonly lag: number;
-  /** events that will be tried again, and later ones of their orders */
+  /** events that will be tried again, and later events of their orders */
   readonly waiting: number;
   /** events that are tried again only if an operator requests it */
   readonly parked: number;

@@ -68,7 +68,8 @@ function createCall({ name, port, limits }: Provider<AnyPort>) {
     try {
       return await call();
     } catch (error) {
-      // Without the `cause`: a module may have put anything into it, and Temporal would keep it.
+      // The error has no `cause`: a module may have put anything into it, and Temporal would keep
+      // it.
       throw new OutcomeUnknown(`${name}: ${what} failed: ${messageOf(error).slice(0, LONGEST_PROBLEM)}`);
     }
   }

@@ -92,8 +92,8 @@ function isRefusal({ status }: HttpProblem): boolean {
 }
 
 /**
- * Refuses a request whose principal lacks `scope`. Called for a request that needs it in addition
- * to the scope of its route.
+ * Refuses a request whose principal lacks `scope`. This is for requests that need `scope` in
+ * addition to the scope of their route.
  *
  * @throws HttpProblem 403
  */

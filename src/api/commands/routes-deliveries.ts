@@ -18,7 +18,7 @@ import {
 } from './endpoint-requests.js';
 import { CreateHeaders } from './schemas.js';
 
-/** What an endpoint gets beside the feed: a test, the feed again, or one event again. */
+/** What an endpoint gets besides the feed: a test, the feed again, or one event again. */
 export function registerDeliveries(app: Http, deps: EndpointDeps): void {
   testRoute(app, deps);
   replayRoute(app, deps);

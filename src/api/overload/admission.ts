@@ -112,8 +112,8 @@ class Gate {
   constructor(bound: Bound) {
     this.bound = bound;
     const { least = bound.most, most } = bound;
-    // Start in the middle, so that neither a burst nor slow requests are refused for long after the
-    // start.
+    // The limit starts in the middle, so that neither a burst nor slow requests are refused for
+    // long after the start.
     this.limit = Math.ceil(Math.sqrt(least * most));
   }
 

@@ -61,7 +61,7 @@ export const AttentionRow = closed({
 });
 export type AttentionRow = Static<typeof AttentionRow>;
 
-/** An order as it is now, with what about it needs a person. */
+/** An order as it is now, with the list of what needs a person. */
 export const OrderWithAttention = closed({
   ...Order.properties,
   attention: optional(Type.Array(AttentionRow, { description: 'absent if nothing needs a person' })),

@@ -14,7 +14,8 @@ Settings.Set({ maxErrors: 100 });
  * that integers in a query string are parsed. Throws a 400 that lists every error.
  */
 export const validatorCompiler: FastifySchemaCompiler<TSchema> = ({ schema, httpPart }) => {
-  // Compiled when it is first used, so that a start does not wait for hundreds of schemas.
+  // The schema is compiled when it is first used, so that a start does not wait for hundreds of
+  // schemas.
   let validator: ReturnType<typeof Compile<TSchema>> | undefined;
   const part = parts[httpPart ?? ''] ?? 'body';
   const numbers = httpPart === 'querystring' ? integerNames(schema) : [];

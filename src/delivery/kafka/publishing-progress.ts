@@ -11,7 +11,7 @@ export interface KafkaRow extends FeedPlace {
   /** the topic */
   readonly _id: string;
   readonly health: Health & { readonly failure?: string };
-  /** events that were published */
+  /** number of events that were published */
   readonly delivered: number;
 }
 

@@ -50,7 +50,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
   await ensureTopics(settings, [{ name: events }, { name: checkpoints, isCompacted: true }], signal);
   const reader = new Consumer({ ...clientOptions(settings), groupId: events });
   return await withClient(reader, signal, async (consumer) => {
-    // Checked first, so that the session of another system is not ended.
+    // The checkpoint is checked first, so that the session of another system is not ended.
     await startingCheckpoint(consumer, options);
     return await beginSession(consumer, options);
   });
@@ -76,7 +76,8 @@ async function beginSession(consumer: Consumer, options: SessionOptions): Promis
     const first = await endHanging(producer, consumer, settings, begun);
     const { checkpoint, isNew } = await startingCheckpoint(consumer, options);
     const session = new OpenSession(producer, first, { checkpoint, events, checkpoints });
-    // Written before the first record, so that a topic with records always has a checkpoint.
+    // The checkpoint is written before the first record, so that a topic with records always has a
+    // checkpoint.
     if (isNew) await session.publish([], checkpoint);
     return session;
   } catch (error) {

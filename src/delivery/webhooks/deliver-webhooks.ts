@@ -155,7 +155,10 @@ async function withWork(
   });
 }
 
-/** Idempotent: the command has one id for each version of the endpoint. */
+/**
+ * Sends the command to disable an endpoint. Idempotent: the command has one id for each version of
+ * the endpoint.
+ */
 async function disableEndpoint(
   client: Client,
   { orderId, version }: Endpoint,

@@ -34,7 +34,7 @@ export interface SandboxCarriers extends CarrierProvider {
   track(parcel: Parcel): Promise<Tracked>;
   labels(orderId: string): Promise<number>;
   /**
-   * Delivers the parcel without a webhook, as if that were lost. May be repeated.
+   * Delivers the parcel without a webhook, as if the webhook were lost. May be repeated.
    *
    * @throws Error for a parcel without a label of the sandbox
    */

@@ -15,8 +15,8 @@ export interface Booking extends BookRequest {
 }
 
 /**
- * How long an effect may take to get an outcome. Long, because a database may keep the locks of a
- * killed process: MongoDB ends its transaction after 60 s.
+ * How long an effect may take to get an outcome. The time is long, because a database may keep the
+ * locks of a killed process: MongoDB ends its transaction after 60 s.
  */
 const SETTLED_WITHIN_MS = 90_000;
 const LOOK_EVERY_MS = 100;

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Outcome } from '../../order/effects.js';
 
 /**
- * What a caller learns from a call. `error`: the call gave no answer, so its outcome is as unknown
+ * What a caller learns from a call. `error`: the call gave no answer, so its outcome is not known,
  * as with `unknown`.
  */
 export type Learned = Outcome | { readonly type: 'error' | 'none' | 'unknown' };

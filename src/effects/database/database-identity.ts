@@ -140,7 +140,7 @@ async function setUpState(db: Db, lostCounts: Counts | undefined): Promise<Stock
   }
 }
 
-/** Adds the number of counts to stock of an earlier version, which kept only their movements. */
+/** Adds the number of counts to the stock of an earlier version, which kept only the movements. */
 async function countEarlierCounts(db: Db): Promise<void> {
   const counted = movements(db).aggregate<{ _id: string; counts: number }>(
     [

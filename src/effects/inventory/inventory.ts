@@ -110,7 +110,7 @@ async function moveInTransaction(
   const changes = lines
     .toSorted((a, b) => (a.sku < b.sku ? -1 : 1))
     .flatMap((line) => [upsertStock(line.sku, at), guardedUpdate(type, line, at)]);
-  // Read in parallel with the transaction, so that it adds no latency.
+  // The state is read in parallel with the transaction, so that the read adds no latency.
   const state = type === 'reserve' ? stockState(db) : undefined;
   state?.catch(() => undefined);
   return await inTransaction(db, async (session) => {
@@ -189,7 +189,8 @@ async function missingStock(db: Db, lines: readonly LineQuantity[]): Promise<rea
   const found = await stock(db)
     .find({ _id: { $in: skus } }, committed)
     .toArray();
-  // The state is read after the stock, because a restore that began before may still add units.
+  // The state is read after the stock, because a restore that began before that read may still add
+  // units.
   const state = await stockState(db);
   assertWhole(state);
   if (state.restoringSince !== undefined)

@@ -17,7 +17,7 @@ import { inTransaction } from '../../mongodb/transaction.js';
 export interface Count {
   readonly sku: string;
   readonly onHand: number;
-  /** principal that sent the key; neither has spaces */
+  /** the principal that sent the key; neither the principal nor the key has spaces */
   readonly issuer: string;
   /** idempotency key: the same count again gets the first answer */
   readonly key: string;

@@ -20,7 +20,7 @@ export interface Preview {
   readonly deadlines: readonly UpcomingDeadline[];
   readonly allowedCommands: readonly string[];
   readonly blockedCommands: Readonly<Record<string, string>>;
-  /** the order as it would be */
+  /** the order as it would be after the command */
   readonly order: OrderView;
 }
 

@@ -196,7 +196,7 @@ export interface PendingCreate {
   readonly answerFromTemporal: () => Promise<CommandResult | undefined>;
 }
 
-/** A create as it is compared with the one of an order that exists. */
+/** A create, as it is compared with the create of an order that exists. */
 interface AskedCreate {
   readonly plain: Plain<OrderBody>;
   /** the hash of the request, sealed under `key` */

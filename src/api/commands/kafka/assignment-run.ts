@@ -95,8 +95,8 @@ export class AssignmentRun {
       else {
         const offsets = new Map(from.map(({ partition, next }) => [partition, next]));
         const fetched = await fetchCommitted(consumer, topic, offsets, FETCH_WAIT_MS);
-        // Checked before a record is started, because a topic that was created again has other
-        // records.
+        // The assignment is checked before a record is started, because a topic that was created
+        // again has other records.
         await checkAssignment(consumer, assignment);
         if (ending.aborted) return;
         for (const { partition } of from) {
@@ -147,7 +147,10 @@ export class AssignmentRun {
     }
   }
 
-  /** Waits for the commands in flight, so that no command of an order overtakes an earlier one. */
+  /**
+   * Waits for the commands in flight, so that no command of an order overtakes an earlier one. Then
+   * commits and stores the progress.
+   */
   private async end(assignment: Assignment | undefined): Promise<void> {
     const { membership, signal } = this.deps;
     if (signal.aborted) await withTimeout(DONE_WITHIN_MS, this.allDone()).catch(() => undefined);
