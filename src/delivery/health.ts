@@ -39,7 +39,7 @@ export const healthy: Health = { failures: 0 };
 export const DOWN_AFTER = 10;
 const LONGEST_REST_MS = 10 * 60_000;
 
-/** An endpoint that seems to be down gets one event at a time, until it takes one. */
+/** An endpoint that seems to be down gets one event at a time, until it accepts one. */
 export function isDown({ failures }: Health): boolean {
   return failures >= DOWN_AFTER;
 }

@@ -11,8 +11,8 @@ import type { CallOptions, Provider } from './port.js';
 /**
  * Functions that perform effects. Each throws if there is no business answer; then the effect stays
  * owed. `mayBeRepeated`: the key is looked up first, because the effect may have been tried before.
- * Without it, a call may still repeat one of an earlier run of the workflow; the idempotency key
- * makes that harmless.
+ * If it is false, a call may still repeat a call of an earlier run of the workflow, but the
+ * idempotency key makes that harmless.
  */
 export type EffectFunctions<T extends EffectType> = {
   readonly [K in T]: (effect: EffectOf<K>, mayBeRepeated: boolean) => Promise<OutcomeOf<K>>;

@@ -28,8 +28,8 @@ interface GuardOptions {
 }
 
 /**
- * Lets a request through if its principal has the scope of its route. Registered after admission,
- * so that a refusal under overload is cheap, and before the body is read.
+ * Lets a request through if its principal has the scope of its route. The guard runs after
+ * admission, so that a refusal under overload is cheap, and before the body is read.
  *
  * @param authenticate absent with AUTH=off: then a caller has the name in `X-Actor`, and may do
  *   everything

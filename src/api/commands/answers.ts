@@ -13,7 +13,7 @@ export interface AnswerOptions extends Preferences {
   readonly projected: boolean;
 }
 
-/** Used if the client does not say how long to wait. */
+/** How long to wait for the view if the client does not say. */
 const PROJECTED_WITHIN_MS = 5_000;
 
 /**

@@ -46,7 +46,7 @@ export async function registerPage(app: Http, folder: string, orders: OrdersOfPa
       );
     const [before = '', after = ''] = html.split(PLACE);
     const cards = keptCards();
-    // The script of the page reports an invalid id.
+    // An invalid id is not refused here, because the page's script reports it.
     const ofOrder = { ...hidden, schema: { hide: true, params: OrderPath }, attachValidation: true } as const;
     page.get('/orders/:orderId', ofOrder, async (request, reply) => {
       const { orderId } = request.params;

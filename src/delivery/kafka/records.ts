@@ -55,7 +55,7 @@ export function textRecordOf(
   return { topic, key: event.orderId, value: JSON.stringify(data), headers };
 }
 
-/** Shared by all records, because encoding is synchronous. */
+/** One buffer for all records, because encoding is synchronous. */
 const bytes = new WireBytes(65_536);
 
 export function encoded({ topic, key, value, headers = [] }: TextRecord): EncodedRecord {

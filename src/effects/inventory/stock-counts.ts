@@ -65,7 +65,10 @@ export async function countStock(db: Db, count: Count): Promise<Counted> {
   }
 }
 
-/** Unique: effect keys, issuers and idempotency keys have no spaces. */
+/**
+ * The id of a count's movement. It is unique, because effect keys, issuers and idempotency keys
+ * have no spaces.
+ */
 function movementId({ issuer, key }: Count): string {
   return `set ${issuer} ${key}`;
 }

@@ -58,7 +58,7 @@ export function createStarting(context: GatewayContext, { sealingKeyOf, keyNamed
     const orderId = id ?? derived;
     // If the id looks derived, but not from this key, the order must exist already.
     const isReserved = orderId !== derived && looksDerived(orderId);
-    // Read in parallel with the decision below.
+    // The journal is read in parallel with the decision below.
     const recorded = id === undefined && meta.fresh === true ? undefined : firstRecorded(orderId);
     const plain = { orderId, type: 'CreateOrder', data: body } as const;
     const key = await keyFor(body.customer.id);
