@@ -9,7 +9,7 @@ import { backOffMs, type BackOff } from '../concurrency/back-off.js';
  * long is parked. An answer 429 or 503 with `Retry-After` makes the endpoint rest at once.
  */
 export interface Health {
-  /** attempts in a row that failed, for events of any orders */
+  /** attempts in a row that failed, over all orders */
   readonly failures: number;
   /** the time of the first of these failures; absent if there are none */
   readonly failingSince?: string;

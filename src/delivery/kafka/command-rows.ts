@@ -12,7 +12,7 @@ export interface PartitionRow {
   readonly topic: string;
   /** the offset after the last committed command; used if Kafka forgets the offset of the group */
   readonly committed?: string;
-  /** number of records from the first one that is not done */
+  /** number of records after those that are done */
   readonly lag?: number;
   readonly waiting?: WaitingCommand | null;
   /** why the partition cannot be read */

@@ -11,7 +11,7 @@ import type { KafkaSettings } from './settings.js';
 const RETRIES = 7;
 /**
  * The first pauses are short, because two errors last only a moment. A broker refuses a transaction
- * while it still ends the last one. Nor does it know a topic that was created just now.
+ * while it still ends the last one. It also does not know a topic that was created just now.
  */
 const retrying: BackOff = { firstRetryMs: 10, longestRetryMs: 640 };
 const CLOSE_WITHIN_MS = 1_500;

@@ -29,8 +29,8 @@ export async function hasRecords(consumer: Consumer, topic: string): Promise<boo
 }
 
 /**
- * The offset of each partition at this time. With `LATEST`, it is where the first open transaction
- * begins, if there is one.
+ * The offset of each partition at this time. With `LATEST`, it is the beginning of the first open
+ * transaction, or else the end.
  */
 async function offsetsAt(consumer: Consumer, topic: string, timestamp: bigint): Promise<readonly bigint[]> {
   return (await consumer.listOffsets({ topics: [topic], timestamp })).get(topic) ?? [];

@@ -65,7 +65,7 @@ async function deliverUntilAborted(
   const disable = (endpoint: Endpoint, reason: string) =>
     disableEndpoint(client, endpoint, reason).catch((error: unknown) => deps.failed(endpoint.orderId, error));
   const ending = new AbortController();
-  // This breaks open connections, and the abort keeps them from counting as failures of the
+  // Closing breaks open connections. After the abort, these do not count as failures of the
   // receiver.
   const end = () => {
     ending.abort();

@@ -36,7 +36,7 @@ export function isAcknowledged({ status = 0 }: Sent): boolean {
   return status >= 200 && status < 300;
 }
 
-/** Separates the beginning of a text of `failureOf` from the receiver's answer. */
+/** In a text of `failureOf`, separates the failure from the receiver's answer. */
 const BEFORE_ANSWER = ': ';
 
 /** What went wrong, in words. A receiver's answer comes last, for `failureWithoutAnswer`. */

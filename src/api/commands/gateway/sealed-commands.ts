@@ -41,7 +41,7 @@ export function sealed<D>({ orderId, type, data }: Plain<D>, key: CustomerKey): 
 /**
  * The customer's further keys. A customer has several if two processes each made one while the key
  * store was unavailable. A command that was sealed under one key may be sent again to the process
- * with the other.
+ * that has the other key.
  */
 export async function otherKeys(
   keys: SealingKeys,

@@ -58,7 +58,7 @@ export function createSealing(context: GatewayContext) {
   /**
    * Seals the persons in a command, and sends it. If its idempotency key was used with another
    * content, the command may be a repetition that was sealed under another key of the customer. So
-   * it is sent again under each of these.
+   * the command is sent again under each other key.
    */
   async function sendSealed(
     orderId: string,

@@ -64,8 +64,8 @@ export function createRunUntilDone(
   }
 
   /**
-   * Stores a refusal, then writes it to the topic of refusals; false if either failed. If another
-   * member may have the partition by now, that member decides the command.
+   * Stores a refusal, then writes it to the topic of refusals. False if either failed, or if
+   * another member may have the partition by now. That member then decides the command.
    */
   async function isRefused(
     record: CommittedRecord,

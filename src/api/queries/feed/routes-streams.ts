@@ -125,8 +125,9 @@ function orderStreamRoute(app: Http, { db, reader, tail }: StreamDeps, closing: 
 }
 
 /**
- * Where a stream resumes. An id without a generation is of the one in the query, or else of the
- * first one. Without an id, `after` is of the generation in the query, or else of the current one.
+ * Where a stream resumes. An id without a generation belongs to the generation in the query, or
+ * else to the first one. Without an id, `after` belongs to the generation in the query, or else to
+ * the current one.
  */
 function checkpointOf(
   lastEventId: string | undefined,
