@@ -20,7 +20,7 @@ export const publishingTask = 'publish-kafka';
 
 export const kafkaRows = (db: Db) => db.collection<KafkaRow>('kafka_subscriptions');
 
-/** Notes where publishing continues. Whether it works is not known yet. */
+/** Notes where publishing continues. Whether publishing works is not known yet. */
 export async function notePlace(db: Db, _id: string, { generation, position }: FeedPlace): Promise<void> {
   const $setOnInsert = { health: healthy, delivered: 0 };
   await kafkaRows(db).updateOne({ _id }, { $set: { generation, position }, $setOnInsert }, { upsert: true });

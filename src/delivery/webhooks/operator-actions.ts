@@ -55,7 +55,7 @@ export async function replayFrom(
 
 /**
  * The last position before the first event that was recorded at or after this time. Positions
- * follow the time of recording approximately, so a binary search finds it.
+ * follow the time of recording closely enough for a binary search.
  */
 async function positionBefore(db: Db, from: string, head: number): Promise<number> {
   let [low, high] = [0, head];

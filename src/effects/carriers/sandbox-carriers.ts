@@ -41,7 +41,7 @@ export interface SandboxCarriers extends CarrierProvider {
   deliver(parcel: Parcel): Promise<void>;
 }
 
-/** Fails on the first three calls of a key. */
+/** The carrier that fails on the first three calls of a key. */
 const flaky = 'Flaky Post';
 const FLAKY_FAILURES = 3;
 const SLOW_MS = 2_000;

@@ -24,7 +24,9 @@ export interface ProviderProcess {
   kill(): void;
 }
 
-/** The provider cannot be certified, because it does not load. */
+/**
+ * The provider cannot be certified, because it does not load, or lacks what certification needs.
+ */
 export class Unusable extends Error {
   override readonly name = 'Unusable';
 }

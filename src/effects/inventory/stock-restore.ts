@@ -60,7 +60,8 @@ async function putBack(db: Db, missing: readonly StockMovement[]): Promise<boole
       inTransaction(db, async (session) => {
         await movements(db).insertMany([...missing], { session });
         if (writes.length > 0) await stock(db).bulkWrite(writes, { session, ordered: true });
-        // During a restore of all orders, movements of other orders may still add units.
+        // During a restore of all orders, movements of other orders may still add units. So SKUs
+        // that are short are marked only at its end.
         if (restoringSince !== undefined) return;
         await stock(db).updateMany({ _id: { $in: skus }, ...shortStock }, markToBeCounted, { session });
       }),

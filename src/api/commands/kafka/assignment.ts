@@ -90,7 +90,7 @@ async function progressOf(
     offsetAt(consumer, topic, partition, EARLIEST),
     endOf(consumer, topic, partition),
   ]);
-  // Kafka forgets the offsets of a group that was idle for a week.
+  // Kafka forgets the offsets of a group that was idle for a week. Then the row's offset is used.
   const at = committed >= 0n ? committed : ((await committedBefore(db, of)) ?? -1n);
   if (at >= 0n && at < first) {
     const lost = { partition, from: at, to: first };

@@ -86,7 +86,7 @@ async function consumeUntilFailure(deps: ConsumeDeps, onProgress: () => void): P
   }
 }
 
-/** @throws if `signal` aborts first */
+/** Waits for `pending`. @throws if `signal` aborts first */
 async function orAborted(pending: Promise<unknown>, signal: AbortSignal): Promise<void> {
   const ended = new AbortController();
   const aborted = once(signal, 'abort', { signal: ended.signal });

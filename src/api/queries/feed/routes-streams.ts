@@ -43,7 +43,7 @@ const stream = {
 /** The feed and the log of an order, live: as Server-Sent Events. */
 export function registerStreams(app: Http, deps: StreamDeps): void {
   const closing = new AbortController();
-  // Each open stream adds a listener: no limit.
+  // Each open stream adds a listener, so their number has no limit.
   setMaxListeners(0, closing.signal);
   app.addHook('preClose', async () => closing.abort());
   feedStreamRoute(app, deps, closing.signal);
