@@ -15,7 +15,7 @@ export interface StockState {
   /** movements are missing: reservations and counts wait for a restore */
   readonly outdated?: Outdated;
   /**
-   * when a restore began, ISO-8601 UTC; until it ends, no reservation is refused, and nothing can be
+   * when a restore began, ISO-8601 UTC; until it ends, no reservation is refused, and no SKU can be
    * counted
    */
   readonly restoringSince?: string;
