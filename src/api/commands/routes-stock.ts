@@ -13,7 +13,7 @@ export interface StockCommandDeps {
   readonly noteCounts: () => void;
 }
 
-/** Sets what is on hand. Stock is not event-sourced, so this goes to no workflow. */
+/** Sets the units on hand of a SKU. Stock is not event-sourced, so no workflow is involved. */
 export function registerStockCommands(app: Http, { db, noteCounts }: StockCommandDeps): void {
   app.put(
     '/v1/stock/:sku',

@@ -8,7 +8,7 @@ import { signingInWords } from './signing.js';
 
 const asyncApiDocument = asyncApi();
 
-/** What the document says beside the operations. */
+/** What the document says besides the operations. */
 const about: NonNullable<FastifyDynamicSwaggerOptions['openapi']> = {
   openapi: '3.1.0',
   info: {

@@ -32,7 +32,8 @@ function isDecodable(text: string): boolean {
 export function answerWrongPaths(app: Http, isServed: typeof isServedHere): void {
   const routes: KnownRoute[] = [];
   app.addHook('onRoute', ({ url, method, config = {} }) => {
-    // `*` is the route of preflight requests (CORS). It makes no path a known one.
+    // `*` is the route of preflight requests (CORS). It is left out, because it would match every
+    // path.
     if (url !== '*') routes.push({ path: pathPattern(url), methods: [method].flat(), config });
   });
   app.addHook('onRequest', async (request) => {

@@ -73,7 +73,7 @@ export function forgettingAnswer({
   open,
   certificate: signed,
 }: ForgettingRow): Static<typeof ForgettingAnswer> {
-  // Casts, because the arrays in the type of the schema are not readonly.
+  // The cast is needed because the arrays in the type of the schema are not readonly.
   return {
     forgettingId,
     customerId,

@@ -28,7 +28,8 @@ const patterns = {
     '^\\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\\d|3[01])(T([01]\\d|2[0-3]):[0-5]\\d(:[0-5]\\d(\\.\\d{1,9})?)?(Z|[+-]\\d\\d:\\d\\d))?$',
     'must be a time such as 2026-01-31T12:00:00Z, or a date',
   ],
-  // Limited, so that the present time plus or minus a duration is a valid `Date`.
+  // The number of digits is limited, so that the present time plus or minus a duration is a valid
+  // `Date`.
   duration: [
     '^(\\d{1,12}ms|\\d{1,9}s|\\d{1,7}m|\\d{1,5}h|\\d{1,4}d)$',
     'must be a duration such as 90s, 15m, 24h or 30d, of at most 9999d',
@@ -51,7 +52,8 @@ export const Id = matching('id');
 /** Several ids, or names of types, in a query: short enough for the headers that Node accepts. */
 export const Ids = matching('ids', { maxLength: 2_000 });
 /**
- * Several tags in a query. Short, because percent-encoding may turn one character into twelve.
+ * Several tags in a query. The limit is low, because percent-encoding may turn one character into
+ * twelve.
  */
 export const Tags = matching('line', { maxLength: 500 });
 export const Sku = matching('sku');

@@ -5,8 +5,8 @@ import { withTimeout } from '../../outages/timeout.js';
 import type { KafkaSettings } from './settings.js';
 
 /**
- * How often the client repeats a call, within about a second. If all fail, the caller starts its
- * work again.
+ * How often the client repeats a call, within about a second. If all attempts fail, the caller
+ * starts its work again.
  */
 const RETRIES = 7;
 /**
@@ -32,7 +32,7 @@ export function clientOptions({ brokers, tls, sasl }: KafkaSettings): BaseOption
 
 type Client = Pick<Base, 'connections' | 'on'> & { close(): Promise<void> };
 
-/** Runs `work` with a client. Closes the client at its end, or when `signal` aborts. */
+/** Runs `work` with a client. Closes the client when `work` ends, or when `signal` aborts. */
 export async function withClient<C extends Client, T>(
   client: C,
   signal: AbortSignal | undefined,

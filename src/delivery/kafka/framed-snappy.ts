@@ -1,7 +1,8 @@
 import { compressionsAlgorithms } from '@platformatic/kafka';
 
 /**
- * How the framing of Java's clients begins: a magic, its version, and the oldest compatible one.
+ * The framing of Java's clients begins with these bytes. Its version and the oldest compatible
+ * version follow.
  */
 const MAGIC = Buffer.from([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0x00]);
 const HEAD_BYTES = MAGIC.length + 8;

@@ -53,7 +53,7 @@ export function publishFeed(deps: PublishingDeps): LeasedTask {
 /** A page of the feed as records, and the generation that was current when it was read. */
 interface Page {
   readonly generation: number;
-  /** the position that the page begins after */
+  /** the position after which the page begins */
   readonly after: number;
   /** the records of the events that match the selection; maybe none */
   readonly records: readonly EncodedRecord[];

@@ -49,7 +49,7 @@ export function deliverWebhooks(deps: WebhookDeliveryDeps): LeasedTask {
 }
 
 /**
- * Runs a delivery pass for each endpoint, at the same time, so a slow one does not delay the
+ * Runs the delivery passes of all endpoints at the same time, so a slow endpoint does not delay the
  * others.
  */
 async function deliverUntilAborted(
@@ -65,7 +65,8 @@ async function deliverUntilAborted(
   const disable = (endpoint: Endpoint, reason: string) =>
     disableEndpoint(client, endpoint, reason).catch((error: unknown) => deps.failed(endpoint.orderId, error));
   const ending = new AbortController();
-  // Connections that are broken by this do not count as failures of the receiver.
+  // Closing breaks open connections. After the abort, these do not count as failures of the
+  // receiver.
   const end = () => {
     ending.abort();
     sender.close();
@@ -76,7 +77,8 @@ async function deliverUntilAborted(
   const delivering = { db, tail, secrets, sender, patience, disable, nextSlots, signal: ending.signal };
   try {
     while (!signal.aborted) {
-      // Read before the endpoints, so that a later change of one ends the wait below.
+      // The count is read before the endpoints, so that a later change of an endpoint ends the wait
+      // below.
       const { wakeCount } = tail;
       const endpoints = await enabled(db);
       heartbeat();
@@ -99,8 +101,7 @@ async function deliverUntilAborted(
   } finally {
     signal.removeEventListener('abort', end);
     end();
-    // Give up a pass that hangs: this process must be able to work again, and the pass can send
-    // nothing more.
+    // A pass that hangs is given up, so that the task can end. Such a pass can send nothing more.
     await withTimeout(END_WITHIN_MS, Promise.all([forgetting, ...running.values()])).catch(() => undefined);
   }
 }
@@ -157,7 +158,10 @@ async function withWork(
   });
 }
 
-/** Idempotent: the command has one id for each version of the endpoint. */
+/**
+ * Sends the command to disable an endpoint. Idempotent: the command has one id for each version of
+ * the endpoint.
+ */
 async function disableEndpoint(
   client: Client,
   { orderId, version }: Endpoint,

@@ -46,7 +46,7 @@ function storeOf(effect: Effect): OutsideStore {
 /** The providers to compare with. */
 interface AskedProviders {
   readonly providers: Providers;
-  /** ms since 1970 */
+  /** until when the providers are asked, in ms since 1970 */
   readonly askUntil: number;
 }
 
@@ -79,7 +79,7 @@ export async function verifyOrders(
   return await verify(orderLog, { ...deps, outside }, options);
 }
 
-/** `verify` for a kind of entity; for orders, their stock, payments and labels, too. */
+/** `verify` for a kind of entity. For orders, it also verifies their stock, payments and labels. */
 export async function verifyEntity(
   log: AnyLog,
   deps: Parameters<typeof verifyOrders>[0],
@@ -192,7 +192,10 @@ async function* effectsOfUnknownOrders(
 
 type AnyEntries = Collection<LedgerEntry> | Collection<StockMovement> | Collection<LabelEntry>;
 
-/** Whether an earlier pass has reported this order. */
+/**
+ * Whether one of these collections has entries of the order, so that an earlier pass has reported
+ * the order.
+ */
 async function isIn(collections: readonly AnyEntries[], orderId: string): Promise<boolean> {
   for (const collection of collections)
     if ((await collection.findOne(entriesOfOrder(orderId), committed)) !== null) return true;
