@@ -11,7 +11,7 @@ afterEach(() => {
 test('all rows that change at the same time are read again, however many they are', async () => {
   let version = 1;
   jest.spyOn(globalThis, 'fetch').mockImplementation(async (path) => {
-    const asked = orderIds.find((orderId) => String(path).endsWith(`/${orderId}`));
+    const asked = orderIds.find((orderId) => typeof path === 'string' && path.endsWith(`/${orderId}`));
     const rows = orderIds.map((orderId) => ({ orderId, version }));
     return Response.json(asked === undefined ? { data: rows } : { orderId: asked, version });
   });
