@@ -3,8 +3,6 @@ import { refuse, withoutEffects } from '../log/entity.js';
 import type { FeedPlace } from '../log/feed/place.js';
 import { defaults, type EndpointSettings, settingNames } from './settings.js';
 
-export const endpointStatuses = ['enabled', 'disabled', 'deleted'] as const;
-
 /** A webhook endpoint: the URL to which a subscriber's events are delivered. */
 export interface Endpoint extends EndpointSettings, State {
   readonly status: (typeof endpointStatuses)[number];
@@ -56,6 +54,7 @@ export type EndpointCommands = {
   [T in keyof typeof commands]: Data[(typeof commands)[T]['event']] & { readonly allowHttp?: true };
 };
 
+export const endpointStatuses = ['enabled', 'disabled', 'deleted'] as const;
 /** The reason of an endpoint that a person has disabled. */
 export const byRequest = 'by request';
 /** How many of the newest secrets sign. A receiver has until the next rotation to change. */
@@ -110,6 +109,7 @@ function evolve(before: Endpoint | undefined, event: EndpointEvent & Envelope): 
     return { ...defaults, ...given, orderId, version, updatedAt, ...created };
   }
   if (before === undefined) throw new TypeError(`The log of ${orderId} does not start with EndpointCreated.`);
+  const { disabledBecause: _, ...withoutReason } = before;
   const endpoint = { ...before, version, updatedAt };
   switch (event.type) {
     case 'EndpointChanged':
@@ -118,10 +118,8 @@ function evolve(before: Endpoint | undefined, event: EndpointEvent & Envelope): 
       return { ...endpoint, secretIds: [event.data.secretId, ...before.secretIds].slice(0, secretsKept) };
     case 'EndpointDisabled':
       return { ...endpoint, status: 'disabled', disabledBecause: event.data.reason };
-    case 'EndpointEnabled': {
-      const { disabledBecause: _, ...others } = endpoint;
-      return { ...others, status: 'enabled' };
-    }
+    case 'EndpointEnabled':
+      return { ...withoutReason, version, updatedAt, status: 'enabled' };
     case 'EndpointDeleted':
       return { ...endpoint, status: 'deleted' };
     case 'EndpointResumed':

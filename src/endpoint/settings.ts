@@ -1,6 +1,3 @@
-/** What an endpoint gets of an event: ids alone, the event, or the event with the order after it. */
-export const payloads = ['thin', 'event', 'order'] as const;
-
 /** What is delivered to an endpoint, and how. */
 export interface EndpointSettings {
   /** absolute, https unless private addresses are allowed */
@@ -17,6 +14,8 @@ export interface EndpointSettings {
   readonly perSecond?: number;
 }
 
+/** What an endpoint gets of an event: ids alone, the event, or the event with the order after it. */
+export const payloads = ['thin', 'event', 'order'] as const;
 /** The settings of a new endpoint, if the command gives no others. */
 export const defaults = { eventTypes: [], customers: [], tags: [], payload: 'event' } as const;
 /** Has every setting; a setting that is missing here does not compile. */

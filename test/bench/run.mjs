@@ -29,6 +29,7 @@ JSON object. Memory and times of start are of this machine: run it while nothing
   orders.accept.busy the same, 20 at a time                  the same, 20 at a time
   orders.confirm     POST /v1/orders → confirmed in the view the no-op workflow, as far
   orders.complete    POST /v1/orders → completed in the view the whole no-op workflow
+  orders.durable     no-op workflow with durable writes      the no-op workflow
   history.cost       what an order costs Temporal            the design's budget
   query.get          GET /v1/orders/{id}, 50 connections     fastify + findOne
   query.get.hot      the same 100 orders again and again     the same
@@ -37,8 +38,8 @@ JSON object. Memory and times of start are of this machine: run it while nothing
   page               an order and the list in a browser      200 ms, 50 ms, GET of the order
   record.batch       events recorded, in journal and view    the same writes
   record.long        the same in an order of 10,000 events   an order of 10 events
-  rebuild.journal    a view made anew from the journal       a cursor and bulk inserts
-  rebuild.history    the journal made anew from histories    a loop of fetchHistory
+  rebuild.journal    a view rebuilt from the journal         a cursor and bulk inserts
+  rebuild.history    the journal rebuilt from histories      a loop of fetchHistory
   seal               a customer's texts, sealed              a hash of them
   feed.lag           recorded → received over SSE            a change stream
   kafka.out          the feed published in a topic           a bare producer of the same records

@@ -13,9 +13,9 @@ const LOOK_EVERY_MS = 200;
 const PATIENCE_MS = 1_000;
 
 /**
- * Runs `work` while no other process holds the lock file. The holder touches the file regularly, so
- * it is recognized even if its process id was reused, or is of another machine. A holder with a
- * heartbeat is waited for, however long it takes; the file of a dead one is taken over.
+ * Runs `work` while no other process holds the lock file. The holder touches the file regularly,
+ * because its process id may have been reused, or may be of another machine. A caller waits for a
+ * holder with such a heartbeat, however long it takes, and takes over the file of a dead holder.
  *
  * @template T
  * @param {string} path

@@ -119,7 +119,7 @@ export function at(strings: TemplateStringsArray, ...parts: readonly string[]): 
 }
 
 async function jsonOf<T>(response: Response): Promise<T> {
-  // The shape is the contract's.
+  // The API answers with the shape of the contract.
   return parseExact(await response.text()) as T;
 }
 
@@ -193,7 +193,7 @@ function exitCodeOf(status: number): number {
   }
 }
 
-/** The API of `--url`, `ORDERS_URL`, or `HTTP_HOST` and `HTTP_PORT`. */
+/** The API at `--url`, or else at `ORDERS_URL`, or else at `HTTP_HOST` and `HTTP_PORT`. */
 export function apiOf(session: Session, options: CommonOptions): Api {
   const given = options.url ?? session.env['ORDERS_URL'];
   const key = keyOf(session, options);
@@ -207,8 +207,8 @@ export function apiOf(session: Session, options: CommonOptions): Api {
 }
 
 /**
- * The operations API: on the port `OPS_PORT` of `HTTP_HOST` if that variable is set, unless an
- * address is given.
+ * The operations API at `OPS_PORT` of `HTTP_HOST`. If an address is given, or `OPS_PORT` is not
+ * set, it is the same as `apiOf`.
  */
 export function operationsApiOf(session: Session, options: CommonOptions): Api {
   const { host, opsPort } = configOf(session).http;
@@ -218,8 +218,8 @@ export function operationsApiOf(session: Session, options: CommonOptions): Api {
 }
 
 /**
- * Sends commands to the API, with the key of `api`, whose owner is the actor. A refusal is thrown
- * as a `Failure` with the API's problem.
+ * Sends commands to the API with the key of `api`. The owner of the key is the actor. A refusal is
+ * thrown as a `Failure` with the API's problem.
  */
 export function httpGateway(api: Api): Omit<Gateway, 'fact'> {
   return {

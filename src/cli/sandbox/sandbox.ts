@@ -22,10 +22,7 @@ import {
 } from '../script/script.js';
 import { counted, type Paint, progressBar, table, untitled } from '../script/terminal.js';
 
-/**
- * Scripts for trying a system that has the sandbox's providers: `stock`, `settle` for a payment that
- * is pending, and `load`.
- */
+/** Scripts for a system that has the sandbox's providers: `stock`, `settle` and `load`. */
 
 interface StockItem {
   readonly sku: string;
@@ -74,7 +71,7 @@ interface StockPage {
   readonly nextCursor?: string;
 }
 
-/** Every item that was ever reserved or set, from as many pages as there are. */
+/** Every item that was ever reserved or set, from all pages. */
 async function allStock(api: Api): Promise<readonly StockItem[]> {
   const items: StockItem[] = [];
   let cursor: string | undefined;
@@ -134,7 +131,7 @@ export function addSettle(program: Command, session: Session): void {
     const fact = await settleInLedger(config, reference, outcome);
     const { outcome: _, ...data } = fact;
     const body = JSON.stringify({ type: `payment.${outcome}`, data: { orderId, ...data } });
-    // The id is the same if this is sent again, so the API recognizes a repetition.
+    // If the webhook is sent again, it has the same id, so the API recognizes the repetition.
     const headers = signature(config.secrets.paymentsWebhook[0], `settled:${reference}`, body);
     await api.postSigned('/v1/webhooks/payments', body, headers);
     report(session, options, fact, () => [
@@ -143,7 +140,7 @@ export function addSettle(program: Command, session: Session): void {
   });
 }
 
-/** The key of the authorization that is pending: the cause of its event. */
+/** The key of the pending authorization, which is the cause of its event. */
 function pendingReference(events: readonly OrderEvent[], orderId: string): string {
   const pending = events.findLast((event) => event.type === 'PaymentPending');
   if (pending !== undefined) return pending.causationId;
@@ -278,7 +275,7 @@ async function load(
   return loadOf(sent, times, failed, seconds());
 }
 
-/** Each customer has a few orders. */
+/** The order with this number. Each customer gets a few of the orders. */
 function orderOf(number: number, method: string) {
   const customer = number % 50;
   return {

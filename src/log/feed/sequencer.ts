@@ -23,7 +23,7 @@ export interface SequencerDeps extends LeaderDeps {
 }
 
 /** How long to wait for changes. Less than the idle time after which the driver closes a socket. */
-const WAIT_MS = 2_000;
+const WAIT_MS = 3_000;
 const backlogBatch = 500;
 
 /**

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { parentPort, workerData } from 'node:worker_threads';
 import type { LivenessThread } from './liveness.js';
 
-const LOOK_EVERY_MS = 250;
+const LOOK_EVERY_MS = 1_000;
 
 const { host, port, beats, stalledMs } = workerData as LivenessThread;
 let seen = Atomics.load(beats, 0);

@@ -11,7 +11,7 @@ export interface LivenessThread {
   readonly stalledMs: number;
 }
 
-const BEAT_EVERY_MS = 250;
+const BEAT_EVERY_MS = 1_000;
 /** Overload delays the event loop by a second or two. Only a fault blocks it this long. */
 const STALLED_MS = 30_000;
 

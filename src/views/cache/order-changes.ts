@@ -29,7 +29,7 @@ const ANSWER_EVERY_MS = 500;
  * The same interval while `isLive` is not called. It is shorter than the silence after which the
  * driver closes a socket.
  */
-const ANSWER_UNASKED_MS = 2_000;
+const ANSWER_UNASKED_MS = 3_000;
 const UNASKED_AFTER_MS = 10_000;
 const LIVE_FOR_MS = 1_500;
 /** Under load, changes that arrive within this time are reported together. */

@@ -3,12 +3,16 @@ import process from 'node:process';
 import { Context } from '@temporalio/activity';
 import { Client, Connection, type WorkflowHandle } from '@temporalio/client';
 import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
+import type { MongoClient } from 'mongodb';
 import { block } from '../harness/interleave.js';
 import { offer } from '../harness/remote.js';
 import type { BareOrders, Phase } from './bare-messages.js';
 
-const { TEMPORAL_ADDRESS: address = '', BUNDLE: codePath = '' } = process.env;
-const taskQueue = 'bare';
+const { TEMPORAL_ADDRESS: address = '', BUNDLE: codePath = '', MONGODB_URI: mongodbUri } = process.env;
+/** Activities write only if a MongoDB is given. Without one, the driver takes no memory here. */
+const mongo =
+  mongodbUri === undefined ? undefined : await (await import('mongodb')).MongoClient.connect(mongodbUri);
+const taskQueue = mongo === undefined ? 'bare' : 'bare-durable';
 
 Runtime.install({ logger: new DefaultLogger('ERROR'), shutdownSignals: [] });
 
@@ -30,10 +34,28 @@ function untilDone(workflowId: string, wanted: number): Promise<void> {
 }
 
 async function nothing(): Promise<void> {
-  const seen = done.get(Context.current().info.workflowExecution?.workflowId ?? '');
+  const workflowId = Context.current().info.workflowExecution?.workflowId ?? '';
+  if (mongo !== undefined) await writeStep(mongo, workflowId);
+  const seen = done.get(workflowId);
   if (seen === undefined) return;
   seen.count += 1;
   if (seen.count >= seen.wanted) seen.tell();
+}
+
+/** About the size of an event, and of a view. */
+const [event, view] = ['e'.repeat(600), 'v'.repeat(2_000)];
+
+/**
+ * The least that a step of an event-sourced entity writes: an event into a journal, and then the
+ * view that shows it. Both are acknowledged by a majority that has them on disk.
+ */
+async function writeStep(client: MongoClient, workflowId: string): Promise<void> {
+  const durable = { writeConcern: { w: 'majority', journal: true } } as const;
+  const db = client.db('bare');
+  await db.collection('journal').insertOne({ workflowId, event }, durable);
+  await db
+    .collection<{ _id: string }>('views')
+    .updateOne({ _id: workflowId }, { $inc: { version: 1 }, $set: { view } }, { upsert: true, ...durable });
 }
 
 const [native, connection] = await Promise.all([
@@ -91,5 +113,5 @@ const bareOrders: BareOrders = {
 offer(bareOrders, async () => {
   worker.shutdown();
   await ended;
-  await Promise.all([native.close(), connection.close()]);
+  await Promise.all([native.close(), connection.close(), mongo?.close()]);
 });

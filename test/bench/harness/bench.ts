@@ -60,6 +60,8 @@ export interface Bench extends BenchOptions {
   /** The shape of an order on the happy path. */
   orderShape(): Promise<readonly Phase[]>;
   bareOrders(): Promise<Remote<BareOrders>>;
+  /** The same, with two durable writes in each activity; it ends with the measurement. */
+  durableOrders(): Promise<Remote<BareOrders>>;
   /** @returns its address */
   bareApi(): Promise<string>;
   /** Another process, which ends with the measurement; see `startRemote`. */
@@ -95,6 +97,7 @@ export async function startBench(options: BenchOptions): Promise<BenchServers> {
   const connection = await Connection.connect({ address: temporalAddress });
   const mongo = await MongoClient.connect(mongodbUri);
   const db = mongo.db(DATABASE);
+  const bareEnv = { TEMPORAL_ADDRESS: temporalAddress, BUNDLE: bareBundle };
   let dataset: Dataset | undefined;
   let shape: Promise<readonly Phase[]> | undefined;
   let kept: { product?: RoleProcess; bareOrders?: Remote<BareOrders> } = {};
@@ -199,11 +202,12 @@ export async function startBench(options: BenchOptions): Promise<BenchServers> {
           return await orderShape(new Client({ connection }), api);
         })()),
       async bareOrders() {
-        const env = { TEMPORAL_ADDRESS: temporalAddress, BUNDLE: bareBundle };
         return (kept.bareOrders ??= await start(() =>
-          startRemote<BareOrders>('baselines/bare-orders.js', env),
+          startRemote<BareOrders>('baselines/bare-orders.js', bareEnv),
         ));
       },
+      durableOrders: () =>
+        remote<BareOrders>('baselines/bare-orders.js', { ...bareEnv, MONGODB_URI: mongodbUri }),
       async bareApi() {
         const env = { MONGODB_URI: mongodbUri, MONGODB_DB: DATABASE };
         const bare = await remote<BareApi>('baselines/bare-api.js', env);

@@ -7,6 +7,7 @@ import { kafkaOut } from './kafka-out.js';
 import { ordersAccept, ordersAcceptBusy } from './orders-accept.js';
 import { ordersComplete, ordersConfirm } from './orders-alone.js';
 import { ordersCpu } from './orders-cpu.js';
+import { ordersDurable } from './orders-durable.js';
 import { ordersMemory } from './orders-memory.js';
 import { ordersThroughput } from './orders-throughput.js';
 import { overload } from './overload.js';
@@ -30,6 +31,7 @@ export const measurements: readonly Measurement[] = [
   ordersAcceptBusy,
   ordersConfirm,
   ordersComplete,
+  ordersDurable,
   historyCosts,
   queryGet,
   queryGetHot,

@@ -5,7 +5,7 @@ import { feedState } from '../../feed/generations.js';
 import { viewBuilds } from './view-builds.js';
 
 /** How long to wait for changes. Less than the idle time after which the driver closes a socket. */
-const AWAIT_MS = 2_000;
+const AWAIT_MS = 3_000;
 const OPEN_AGAIN_MS = 1_000;
 /** Fields that a feeder, or a sequencer, does not write while it only makes progress. */
 const besidesProgress = ['epoch', 'collection', 'parked'].map((field) => ({
