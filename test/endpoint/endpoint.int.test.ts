@@ -147,6 +147,7 @@ test('an endpoint has a feed, a proof and a journal apart from those of orders',
   const proof = async () => await verify(endpointLog, deps);
   expect(await proof()).toMatchObject({ orders: 3, events, head: events, found: 0 });
   expect(JSON.parse((await script('verify --json')).out)).toMatchObject({ orders: 3, events, found: 0 });
+  expect((await script('verify')).out).toContain(`3 endpoints, ${events} events`);
   const { stores } = (await api.get('/v1/projections')).body;
   expect(stores).toEqual(expect.arrayContaining([{ name: 'endpoint-journal' }]));
   expect(stores.map(({ name }: { readonly name: string }) => name)).toContain('endpoints');
@@ -156,6 +157,7 @@ test('an endpoint has a feed, a proof and a journal apart from those of orders',
   });
   expect(await script(`verify --order ${one}`)).toMatchObject({
     exitCode: 1,
+    out: expect.stringContaining('ENDPOINT'),
     err: expect.stringContaining('rebuild endpoints'),
   });
 
@@ -226,6 +228,7 @@ test('an endpoint is resumed from its journal, and the replaced run records noth
     orderId: id,
     outcome: 'resumed',
   });
+  expect((await script(`resume ${id} --dry-run`)).out).toContain('ENDPOINT');
   const report = await resume(endpointLog, deps, id, asked, { answerWithinMs: 20_000 });
   expect(report).toMatchObject({ outcome: 'resumed', version: 2, messages: [], refused: [] });
   expect(await resume(endpointLog, deps, id, asked)).toMatchObject({ outcome: 'already_resumed' });

@@ -70,7 +70,7 @@ export function addVerify(program: Command, session: Session): void {
       const message = `there is no ${options.entity} ${options.order}`;
       throw new Failure(exitCodes.notFound, { code: 'order_not_found', message });
     }
-    report(session, options, verified, () => verifyLines(verified, session.terminal.paint));
+    report(session, options, verified, () => verifyLines(verified, session.terminal.paint, options.entity));
     if (verified.found > 0) throw discrepant('not_verified', 'in what was verified', verified);
   });
 }
@@ -95,9 +95,10 @@ async function verifierOf(entity: string, config: Config) {
 export function verifyLines(
   { orders, events, withoutHistory, head, found, discrepancies }: VerifyReport,
   paint: Paint,
+  entity = 'order',
 ): readonly string[] {
   const verified = [
-    counted(orders, 'order', 'orders'),
+    counted(orders, entity, `${entity}s`),
     counted(events, 'event', 'events'),
     ...(head === undefined ? [] : [`positions 1 to ${head.toLocaleString('en')}`]),
   ].join(', ');
@@ -105,13 +106,13 @@ export function verifyLines(
     withoutHistory === 0
       ? []
       : [
-          `${counted(withoutHistory, 'order is', 'orders are')} in the journal alone, since Temporal no longer keeps their histories`,
+          `${counted(withoutHistory, `${entity} is`, `${entity}s are`)} in the journal alone, since Temporal no longer keeps their histories`,
         ];
   if (found === 0) return [paint('green', `${verified}: all agree`), ...gone];
   const more = found - discrepancies.length;
   return [
     `${verified}:`,
-    ...discrepancyTable(discrepancies, paint),
+    ...discrepancyTable(discrepancies, paint, entity),
     ...(more === 0 ? [] : [`and ${more} more`]),
     ...gone,
   ];
@@ -131,7 +132,7 @@ function discrepant(
 function discrepancyTable(
   discrepancies: readonly Discrepancy[],
   paint: Paint,
-  entity = 'order',
+  entity: string,
 ): readonly string[] {
   const columns: readonly Column[] = [
     { title: entity.toUpperCase() },

@@ -17,7 +17,7 @@ import {
   type Session,
   usageFailure,
 } from '../script/script.js';
-import { type Column, counted, type Format, type Paint, progressBar, table } from '../script/terminal.js';
+import { counted, type Format, type Paint, progressBar, table } from '../script/terminal.js';
 
 interface ResumeCommandOptions extends CommonOptions {
   readonly all?: true;
@@ -54,11 +54,16 @@ export function addResume(program: Command, session: Session): void {
     const resumed = await resume(session, orderId, options);
     const [first] = resumed.orders;
     report(session, options, orderId === undefined ? resumed : first, () =>
-      resumeLines(resumed, { isDryRun: options.dryRun === true, paint: session.terminal.paint }),
+      resumeLines(resumed, {
+        entity: options.entity,
+        isDryRun: options.dryRun === true,
+        paint: session.terminal.paint,
+      }),
     );
     const left = resumed.orders.filter(({ remedy }) => remedy !== undefined);
     if (left.length > 0) {
-      const message = `${counted(left.length, 'order needs', 'orders need')} a person: ${left[0]?.remedy}`;
+      const { entity } = options;
+      const message = `${counted(left.length, `${entity} needs`, `${entity}s need`)} a person: ${left[0]?.remedy}`;
       throw new Failure(exitCodes.refused, { code: 'not_resumed', message });
     }
     if (orderId !== undefined && first?.outcome === 'unknown')
@@ -154,8 +159,6 @@ function isWell({ outcome, recorded, setAside }: ResumeReport): boolean {
   return (outcome === 'running' || outcome === 'ended') && recorded.length + setAside.length === 0;
 }
 
-const columns: readonly Column[] = [{ title: 'ORDER' }, { title: 'OUTCOME' }, { title: 'WHAT' }];
-
 const formats: Readonly<Record<ResumeReport['outcome'], Format>> = {
   running: 'green',
   resumed: 'green',
@@ -170,10 +173,10 @@ const formats: Readonly<Record<ResumeReport['outcome'], Format>> = {
 /** A report as readable text; orders that need an operator come first. */
 function resumeLines(
   { looked, orders }: Resumed,
-  { isDryRun, paint }: { readonly isDryRun: boolean; readonly paint: Paint },
+  { entity, isDryRun, paint }: { readonly entity: string; readonly isDryRun: boolean; readonly paint: Paint },
 ): readonly string[] {
   if (orders.length === 0)
-    return [paint('green', `${counted(looked, 'order', 'orders')} checked: nothing to resume`)];
+    return [paint('green', `${counted(looked, entity, `${entity}s`)} checked: nothing to resume`)];
   const left = orders.filter(({ remedy }) => remedy !== undefined);
   const others = orders.filter(({ remedy }) => remedy === undefined);
   const rows = [...left, ...others.slice(0, MAX_LISTED)].map((order) => [
@@ -184,7 +187,7 @@ function resumeLines(
   const more = others.length - MAX_LISTED;
   return [
     ...(isDryRun ? ['nothing was changed; this would be done:'] : []),
-    ...table(columns, rows, paint),
+    ...table([{ title: entity.toUpperCase() }, { title: 'OUTCOME' }, { title: 'WHAT' }], rows, paint),
     ...(more > 0 ? [`and ${more.toLocaleString('en')} more`] : []),
   ];
 }
