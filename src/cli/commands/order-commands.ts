@@ -60,7 +60,7 @@ function addCreate(program: Command, session: Session): void {
     '--file <path>',
     'the whole order as JSON, from a file, or from standard input with -',
   );
-  // Only `--id` may come with a file: it names the order of a file without an id.
+  // `--id` is the only other input that may come with a file: it gives the file's order its id.
   script.addOption(file.conflicts(inputs.map(({ name }) => name).filter((name) => name !== 'id')));
   addSendOptions(script);
   script.action(async () => {

@@ -16,7 +16,8 @@ import {
   type Session,
   type TemporalGateway,
 } from '../script/script.js';
-import { type Api, apiOf, httpGateway } from './api.js';
+import { type Api, apiOf } from './api.js';
+import { httpGateway } from './http-gateway.js';
 
 /**
  * Direct connections to Temporal and MongoDB: for commands that are sent without a key, and for

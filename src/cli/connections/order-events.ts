@@ -106,7 +106,9 @@ export interface UntilOptions {
 }
 
 /**
- * Follows an order until `holds`. Returns the order as last seen, and whether it got there in time.
+ * Follows an order until `holds` is true of it.
+ *
+ * @returns the order as it was last seen, and whether `holds` became true within `withinMs`
  */
 export async function until(
   api: Api,

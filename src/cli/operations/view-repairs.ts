@@ -28,7 +28,7 @@ interface RebuildOptions extends CommonOptions {
 }
 
 const LOOK_EVERY_MS = 300;
-/** After so many looks without progress, and again after as many, the script asks why. */
+/** The script asks why a rebuild makes no progress after each ten looks without any. */
 const ASK_WHY_EVERY = 10;
 
 /** Adds `rebuild`: rebuilds views from the journal, or the journal from the histories. */
