@@ -22,7 +22,8 @@ export type OrderNow = OrderView & { readonly attention?: readonly AttentionRow[
 /** An event of the journal, or of the history, which has no `recordedAt` and no `position`. */
 export type RecordedEvent = OrderEvent & { readonly recordedAt?: string; readonly position?: number };
 
-// The next two are of views, whose files import the driver of MongoDB: browsers have no such types.
+// These two repeat what `src/views` declares. Its files import the types of MongoDB's driver and of
+// Node, which are not known here.
 
 export interface Day {
   readonly day: string;
