@@ -43,13 +43,14 @@ async function handle({ orderId, data: { shipmentId } }) {
       headers: { ...authorization, 'content-type': 'application/json', 'idempotency-key': key },
       body: JSON.stringify(label),
     }).catch(() => undefined);
-    // The order was cancelled, or another one has dispatched it: nothing is left to do.
+    // 409: the shipment is dispatched already, or its order is cancelled, held, or being amended. A
+    // shipment that still waits is left to a person: `npx orders awaiting-dispatch` lists it.
     if (response !== undefined && (response.ok || response.status === 409)) {
       console.log(`${key} ${response.ok ? label.trackingNumber : 'is not dispatched'}`);
       return;
     }
     if (response !== undefined && isRefusal(response)) throw new Error(await response.text());
-    // It may have taken effect: the same key again.
+    // The dispatch may have taken effect, so it is sent again with the same key.
     await setTimeout(AGAIN_MS);
   }
 }
@@ -64,7 +65,8 @@ function isRefusal({ status }) {
 }
 
 /**
- * Says that everything up to there is handled. If this is lost, it is handled again.
+ * Keeps the position up to which every event is handled. If the request is lost, the events after
+ * the last checkpoint are handled again.
  *
  * @param {{ position: number, generation: number }} checkpoint
  */
