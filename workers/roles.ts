@@ -77,7 +77,7 @@ export async function startRoles({
   closers,
 }: RolesOptions): Promise<ApiAddresses | undefined> {
   const { roles } = config;
-  // Fail now: without master keys, the process would take orders that it cannot seal.
+  // Throws before anything starts: without master keys, the process could not seal an order.
   masterKeysOf(config);
   const context = connect({ config, providers, stopping, closers });
   installRuntime(context.logger);

@@ -39,9 +39,10 @@ export interface SetUpOptions {
 }
 
 /**
- * Prepares both servers for the roles: search attributes and retention (of the embedded Temporal
- * only), and indexes. Then compares the two servers, and logs how old a backup may be. Idempotent.
- * Resolves when all is done, however long a server is unavailable, or when it is aborted.
+ * Prepares both servers for the roles: Temporal's search attributes, the retention of an embedded
+ * Temporal, and MongoDB's indexes. Then compares the two servers, and logs how old a backup may be.
+ * Idempotent. Resolves when all is done, however long a server is unavailable, or when it is
+ * aborted.
  */
 export async function setUp({
   config,

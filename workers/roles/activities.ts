@@ -59,10 +59,10 @@ export function carriersOf(db: Db, { carriers }: Providers = {}): Provider<Carri
 /**
  * The activities of orders, and of endpoints, which have no effects. Those that are named after an
  * effect record their events. Then they perform the effect, provided that the journal holds the
- * order's log without a gap up to the event that made the effect owed. `record` only records, and
- * the other three serve a run that starts. All are idempotent and retried until they succeed.
- * Errors are outages, except `EventFork` and `Superseded` (see `appendToJournal`), which are not
- * retried.
+ * order's log without a gap up to the event that made the effect owed. `record` only records.
+ * `recall` looks up commands that the order no longer remembers. `loadLog` and `claimResumption`
+ * serve a run that resumes an order. All are idempotent and retried until they succeed. Errors are
+ * outages, except `EventFork` and `Superseded` (see `appendToJournal`), which are not retried.
  */
 export function createActivities({
   db,

@@ -17,7 +17,8 @@ export function startTracking(context: RoleContext): RunningRole {
       // Loaded on use: a worker sends no other messages.
       const { gatewayOf } = await import('./gateway.js');
       const key = `delivered:${shipmentId}`;
-      // The same id each time, so the order takes the fact once. No client can be this issuer.
+      // The id is the same each time, so the order takes the fact once. No client can have this
+      // issuer.
       const meta = {
         issuer: 'tracking carriers',
         key,

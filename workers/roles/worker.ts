@@ -37,11 +37,11 @@ const SLOTS_BESIDE_PROVIDERS = 100;
 const restarting: BackOff = { firstRetryMs: 250, longestRetryMs: 10_000 };
 const LOG_METHODS = { TRACE: 'trace', DEBUG: 'debug', INFO: 'info', WARN: 'warn', ERROR: 'error' } as const;
 
-/** What the SDK logs and an operator need not see. */
+/** Messages of the SDK that an operator does not need. */
 const LEFT_OUT: ReadonlySet<string> = new Set([
-  // For each attempt: `logFailures` logs changes instead.
+  // The SDK logs each failed attempt. `logFailures` logs only changes.
   'Activity failed',
-  // For the worker of the role `feed`, which has activities only.
+  // The worker of the role `feed` has activities only.
   'No workflows registered, not polling for workflow tasks',
 ]);
 
@@ -60,7 +60,7 @@ export function installRuntime(logger: Logger): void {
   });
 }
 
-/** The role `worker`: all workflows, and the orders' activities. */
+/** The role `worker`: all workflows, and all activities except those of the role `feed`. */
 export function startOrderWorker(
   context: WorkerContext & { readonly workflowBundle: WorkflowBundle },
 ): RunningWorker {

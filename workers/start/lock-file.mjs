@@ -1,5 +1,6 @@
 /**
- * A lock file. Imports only Node's own modules, because it is used before packages are installed.
+ * A lock file. Imports only Node's own modules, because it is used before packages are installed and
+ * before TypeScript is compiled. `src/server/embedded/lock.ts` is the lock of the compiled program.
  */
 import { randomUUID } from 'node:crypto';
 import { linkSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
@@ -13,9 +14,10 @@ const LOOK_EVERY_MS = 200;
 const PATIENCE_MS = 1_000;
 
 /**
- * Runs `work` while no other process holds the lock file. The holder touches the file regularly, so
- * it is recognized even if its process id was reused, or is of another machine. A holder with a
- * heartbeat is waited for, however long it takes; the file of a dead one is taken over.
+ * Runs `work` while no other process holds the lock file. The holder touches the file regularly. A
+ * holder with such a heartbeat is waited for, however long it takes; the file of a dead one is taken
+ * over. A process id alone would not tell the two apart, because it may be reused, or belong to
+ * another machine.
  *
  * @template T
  * @param {string} path

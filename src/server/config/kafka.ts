@@ -31,7 +31,7 @@ export interface KafkaConfig {
   readonly commandsTopic: string;
   /** the partitions of a topic that the system creates */
   readonly partitions: number;
-  /** which events are published, and in which form; a list is empty for all */
+  /** which events are published, and in which form; an empty list excludes none */
   readonly selection: {
     readonly eventTypes: readonly string[];
     readonly customers: readonly string[];

@@ -36,7 +36,7 @@ export const TEMPORAL: Program = {
   remedy: 'install the Temporal CLI 1.9 or newer on PATH, or set TEMPORAL_ADDRESS',
 };
 
-/** The wheel has MongoDB 6.0.5; it is made for a product of another name, and nothing else is used. */
+/** The wheel belongs to another product. Only its `mongod`, of version 6.0.5, is used. */
 export const MONGOD: Program = {
   name: 'mongod',
   title: 'MongoDB server',

@@ -76,7 +76,7 @@ function birthOnLinux(pid: number): string | undefined {
   return `${(boot ??= bootId())}/${startTime}`;
 }
 
-/** Stays the same for as long as this process lives. */
+/** The id of the machine's boot, read once: it does not change while this process lives. */
 let boot: string | undefined;
 
 function bootId(): string {
