@@ -85,8 +85,8 @@ export function addGiveUp(keys: Command, session: Session): void {
 }
 
 /**
- * Gives up only the keys that the operator has listed with `--yes`, because another key may be lost
- * since.
+ * Gives up only the keys that the operator has listed with `--yes`, because another key may have
+ * been lost since.
  *
  * @throws Failure if one is not lost
  */

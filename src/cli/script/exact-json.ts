@@ -2,7 +2,7 @@
 const MARK = '\u0000';
 const ESCAPED_MARK = String.raw`\u0000`;
 
-/** Strings, which stay as they are, and numbers. */
+/** The strings of a JSON text, which stay as they are, and its numbers. */
 const TOKENS = /"(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*/g;
 
 /**

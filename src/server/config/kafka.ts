@@ -27,7 +27,7 @@ export interface KafkaConfig {
   readonly brokers: readonly { readonly host: string; readonly port: number }[];
   /** the topic of events; also the transactional id */
   readonly topic: string;
-  /** also the consumer group */
+  /** the topic of commands; also the consumer group */
   readonly commandsTopic: string;
   /** the partitions of a topic that the system creates */
   readonly partitions: number;
