@@ -12,12 +12,9 @@ import {
   addCommandOptions,
   addSendOptions,
   type CommandOptions,
-  isOverHttp,
-  metaOf,
   type Reader,
   parsers,
   readJsonFile,
-  refuseActor,
 } from '../script/options.js';
 import { previewCard } from '../script/order-text.js';
 import {
@@ -30,6 +27,7 @@ import {
   type Session,
   usageFailure,
 } from '../script/script.js';
+import { isOverHttp, metaOf, refuseActor } from '../script/sender.js';
 
 /**
  * The scripts that send commands to orders, one for each command in the table. They check what was

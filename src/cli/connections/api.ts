@@ -1,7 +1,6 @@
 import { withoutSecrets } from '../../redaction.js';
 import { addressOf } from '../../server/config/addresses.js';
 import { parseExact } from '../script/exact-json.js';
-import { keyOf } from '../script/options.js';
 import {
   type CommonOptions,
   configOf,
@@ -10,6 +9,7 @@ import {
   type Session,
   usageFailure,
 } from '../script/script.js';
+import { keyOf } from '../script/sender.js';
 
 /** The part of the HTTP API that the scripts need. Its answers have the shape of the contract. */
 export interface Api {

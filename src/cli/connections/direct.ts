@@ -6,7 +6,6 @@ import type { System } from '../../api/operations/system.js';
 import { messageOf } from '../../outages/message-of.js';
 import type { Config } from '../../server/config.js';
 import type { Mongo } from '../../server/connections.js';
-import { isOverHttp } from '../script/options.js';
 import {
   type CommonOptions,
   configOf,
@@ -16,6 +15,7 @@ import {
   type Session,
   type TemporalGateway,
 } from '../script/script.js';
+import { isOverHttp } from '../script/sender.js';
 import { type Api, apiOf } from './api.js';
 import { httpGateway } from './http-gateway.js';
 

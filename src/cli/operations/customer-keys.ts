@@ -1,7 +1,6 @@
 import type { Command } from 'commander';
 import type { LostKey } from '../../forgetting/lost-keys.js';
 import { withMongo, withStores } from '../connections/direct.js';
-import { metaOf } from '../script/options.js';
 import {
   addScript,
   type CommonOptions,
@@ -11,6 +10,7 @@ import {
   report,
   type Session,
 } from '../script/script.js';
+import { metaOf } from '../script/sender.js';
 import { counted, visible } from '../script/terminal.js';
 
 /** Adds `keys rewrap`, which connects to the key store directly. */

@@ -2,8 +2,9 @@ import type { Command } from 'commander';
 import type { Intervened, ParkedAudit } from '../../log/views/feeding/interventions.js';
 import type { ParkedEvent } from '../../log/views/feeding/parked-events.js';
 import { at, operationsApiOf } from '../connections/api.js';
-import { actorHeader, positive } from '../script/options.js';
+import { positive } from '../script/options.js';
 import { addScript, type CommonOptions, report, type Session, usageFailure } from '../script/script.js';
+import { actorHeader } from '../script/sender.js';
 import { type Cell, type Column, table } from '../script/terminal.js';
 
 interface ListOptions extends CommonOptions {

@@ -1,15 +1,9 @@
 import { type Command, Option } from 'commander';
 import type { DeliveryAnswer, EndpointAnswer } from '../../api/schemas/endpoint.js';
 import { type Api, apiOf, at } from '../connections/api.js';
-import {
-  addRequestOptions,
-  positive,
-  requestHeaders,
-  type RequestOptions,
-  texts,
-  wholeNumber,
-} from '../script/options.js';
+import { addRequestOptions, positive, type RequestOptions, texts, wholeNumber } from '../script/options.js';
 import { addScript, type CommonOptions, report, type Session, usageFailure } from '../script/script.js';
+import { requestHeaders } from '../script/sender.js';
 import { type Cell, type Column, table, visible } from '../script/terminal.js';
 
 /** An endpoint as the API shows it. Its secret is in the answers that make one. */

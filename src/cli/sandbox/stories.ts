@@ -6,8 +6,8 @@ import { sendTo } from '../commands/order-commands.js';
 import type { Api } from '../connections/api.js';
 import { httpGateway } from '../connections/http-gateway.js';
 import { type Happened, isAtRest, until } from '../connections/order-events.js';
-import { metaOf } from '../script/options.js';
 import { exitCodes, Failure } from '../script/script.js';
+import { metaOf } from '../script/sender.js';
 
 /** The demo's stories: what they send, and how they are played and told. */
 

@@ -1,14 +1,14 @@
 import { ConfigError, type Env, file, oneOf, value } from './variables.js';
 
-/** TLS settings, as Temporal's SDK takes them. */
-export interface TemporalTls {
+/** TLS settings, with the names of Temporal's SDK. */
+export interface Tls {
   readonly serverRootCACertificate?: Buffer;
   readonly serverNameOverride?: string;
   readonly clientCertPair?: { readonly crt: Buffer; readonly key: Buffer };
 }
 
 /** Temporal's variables have the names that its own tools use; Kafka's follow the same pattern. */
-export function readTls(env: Env, of: 'TEMPORAL' | 'KAFKA', onByDefault: boolean): TemporalTls | undefined {
+export function readTls(env: Env, of: 'TEMPORAL' | 'KAFKA', onByDefault: boolean): Tls | undefined {
   const ca = file(env, `${of}_TLS_SERVER_CA_CERT_PATH`);
   const crt = file(env, `${of}_TLS_CLIENT_CERT_PATH`);
   const key = file(env, `${of}_TLS_CLIENT_KEY_PATH`);
