@@ -33,14 +33,14 @@ order='{
 id=$(post /v1/orders "$order" -H "idempotency-key: $key" | field orderId)
 echo "created $id"
 
-# The same key and body again: the same order, and not another one.
+# The same key and body give the same order, and do not make another one.
 echo "again $(post /v1/orders "$order" -H "idempotency-key: $key" | field orderId)"
 
 shipment=$(post "/v1/orders/$id/shipments" '{}' | field shipmentId)
 post "/v1/orders/$id/shipments/$shipment/dispatch" '{"carrier": "DHL", "trackingNumber": "00340434"}' >/dev/null
 post "/v1/orders/$id/shipments/$shipment/deliver" '{}' >/dev/null
 
-# The order (consistency=strong: never older than the commands above). Then its events as they
-# happened; -N shows a stream as it comes.
+# Reads the order; with consistency=strong it is never older than the commands above. Then reads its
+# events as they happened; with -N, curl shows a stream as it arrives.
 call "/v1/orders/$id?consistency=strong" | field status
 call "/v1/orders/$id/stream" -N --max-time 3 | grep '^id:' || true

@@ -4,13 +4,13 @@
  *
  *     node examples/feed-consumer.mjs [file]
  *
- * The file holds the sums and the checkpoint, and each write of it replaces both at once. So each
- * event counts exactly once, whenever this program is killed: the feed delivers at least once, and
- * what the checkpoint covers is passed over. A consumer with a database keeps its checkpoint there,
- * and writes it in the same transaction as the result.
+ * The feed delivers each event at least once. The file holds the sums and the checkpoint, and each
+ * write replaces both at once. Events that the checkpoint covers are ignored, so each event counts
+ * exactly once, whenever this program is killed. A consumer with a database keeps its checkpoint
+ * there, and writes it in the same transaction as the result.
  *
- * A checkpoint is a position and its generation of the feed. After a restore the feed may refuse
- * it. `ORDERS_KEY` is an API key.
+ * A checkpoint is a position in the feed and the generation of the feed. After a restore, the feed
+ * may refuse a checkpoint. `ORDERS_KEY` is an API key.
  */
 import { open, readFile, rename } from 'node:fs/promises';
 import process from 'node:process';
@@ -37,7 +37,7 @@ async function load() {
 }
 
 /**
- * Position 0 is served in any generation.
+ * Empty sums. The feed accepts position 0 in any generation.
  *
  * @param {number} generation
  * @returns {Sales}
@@ -64,7 +64,7 @@ async function save(sales) {
 }
 
 /**
- * The sums after one more event. Pure, and ignores an event that it has counted.
+ * The sums after one more event. An event that was already counted is ignored.
  *
  * @param {Sales} sales
  * @param {Received} received
@@ -83,7 +83,7 @@ function apply(sales, { generation, position, event: { type, data } }) {
 }
 
 /**
- * The events of a stream, in micro-batches: all that came in one piece of it.
+ * The events of a stream in micro-batches. A batch has the events that arrived in one piece.
  *
  * @param {ReadableStream<Uint8Array>} body
  * @returns {AsyncGenerator<Received[], void>}
@@ -94,7 +94,7 @@ async function* batchesOf(body) {
   for await (const bytes of body) {
     text += decoder.decode(bytes, { stream: true });
     const blocks = text.split('\n\n');
-    // What follows the last empty line is not complete yet.
+    // The text after the last empty line is not complete yet.
     text = blocks.pop() ?? '';
     const batch = blocks.flatMap(receivedFrom);
     if (batch.length > 0) yield batch;
@@ -114,25 +114,25 @@ function receivedFrom(block) {
   );
   const [id, data] = [fields.get('id'), fields.get('data')];
   if (id === undefined || data === undefined) return [];
-  // The first generation is not written.
+  // An id without a generation is of the first generation.
   const [position, generation = 1] = id.split('@').map(Number);
   return position === undefined ? [] : [{ generation, position, event: JSON.parse(data) }];
 }
 
 /**
- * Applies what follows the checkpoint, until the connection ends.
+ * Applies the events after the checkpoint, until the connection ends.
  *
  * @param {Sales} sales
- * @returns {Promise<Sales>} what is in the file then
+ * @returns {Promise<Sales>} the sums from which to continue
  */
 async function follow(sales) {
   const response = await fetch(`${api}/v1/events/stream`, {
     headers: { ...authorization, 'last-event-id': `${sales.position}@${sales.generation}` },
   });
   if (response.status === 409) {
-    // Events after `commonUntil` come again. A sum cannot take back what it added for them, so it
-    // begins again. A consumer that writes under an event's order and version continues after
-    // `commonUntil` instead.
+    // Events after `commonUntil` are delivered again. The sums cannot take back what they added for
+    // them, so they begin again at zero. A consumer that stores each event under its order and
+    // version can continue after `commonUntil` instead.
     const { generation, commonUntil } = /** @type {{ generation: number, commonUntil: number }} */ (
       await response.json()
     );
@@ -142,7 +142,7 @@ async function follow(sales) {
   let saved = sales;
   if (!response.ok || response.body === null) {
     const problem = `${response.status}: ${await response.text()}`;
-    // Such as a wrong key: a repetition would be refused, too.
+    // The request was refused, such as for a wrong key. A repetition would be refused, too.
     if (response.status < 500 && response.status !== 429) throw new Error(problem);
     console.error(problem);
     return saved;

@@ -4,7 +4,8 @@
  *
  *     node examples/http-client.mjs
  *
- * `ORDERS_URL` is the address of the API, and `ORDERS_KEY` an API key. Plain `fetch`, no packages.
+ * `ORDERS_URL` is the address of the API, and `ORDERS_KEY` an API key. The program uses plain
+ * `fetch` and no packages.
  */
 import { randomUUID } from 'node:crypto';
 import process from 'node:process';
@@ -12,7 +13,8 @@ import { setTimeout } from 'node:timers/promises';
 
 const { ORDERS_URL: api = 'http://127.0.0.1:8080', ORDERS_KEY: apiKey } = process.env;
 /**
- * Who sends a command: the owner of the key, or without a key the name that the client gives.
+ * The header that says who sends a command: the owner of the key, or without a key, the name that
+ * the client gives.
  *
  * @type {Record<string, string>}
  */
@@ -24,8 +26,8 @@ const TRIES = 5;
 
 /**
  * Sends a command, and again with the same `Idempotency-Key` while its outcome is unknown. The key
- * makes that safe: the command takes effect at most once, and each answer to the key is the first
- * one.
+ * makes that safe: the command takes effect at most once, and every answer to the key repeats the
+ * first answer.
  *
  * @param {string} path
  * @param {object} body
@@ -40,7 +42,7 @@ async function command(path, body, key) {
         'content-type': 'application/json',
         'idempotency-key': key,
         ...sender,
-        // Answer when the order has nothing left to do by itself, or after 10 s.
+        // The API answers when the order has nothing left to do by itself, or after 10 s.
         prefer: 'wait=10',
       },
       body: JSON.stringify(body),
@@ -63,7 +65,7 @@ async function command(path, body, key) {
 }
 
 /**
- * Reads an order as it was after a command, or later: `minVersion` is how a client reads its own
+ * Reads an order as it was after a command, or later. With `minVersion`, a client reads its own
  * writes.
  *
  * @param {Answer} written

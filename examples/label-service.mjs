@@ -1,13 +1,14 @@
 /**
- * Books a label for each new shipment, and dispatches it: a service of a shop, between the orders
- * and a carrier. It is for shops that book labels outside of this system; with a module for
- * carriers (`CARRIERS`), orders book them themselves.
+ * A shop's service between the orders and a carrier. It books a label for each new shipment, and
+ * dispatches the shipment. It is for shops that book labels outside of this system. With a module
+ * for carriers (`CARRIERS`), orders book their labels themselves.
  *
  *     node examples/label-service.mjs [reader]
  *
- * It follows the feed as a named reader: the API keeps how far it has come, so it needs no file.
- * Whenever it is killed, it goes on after what it has handled, and what it handles twice has the
- * same keys: one label, one dispatch. `ORDERS_KEY` is an API key.
+ * The service follows the feed as a named reader. The API keeps the reader's position, so the
+ * service needs no file. If it is killed, it continues after that position at its next start. It
+ * may then handle an event twice, but with the same key, so there is still one label and one
+ * dispatch. `ORDERS_KEY` is an API key.
  */
 import { createHash } from 'node:crypto';
 import process from 'node:process';
@@ -23,8 +24,8 @@ const AGAIN_MS = 1_000;
 /** @typedef {{ data: ShipmentCreated[], generation: number, upTo: number, nextCursor?: string }} Page */
 
 /**
- * Stands for a carrier, whose answer to a key is always the same. Ask a real one first what became
- * of the key.
+ * Stands for a carrier that always gives the same answer to a key. Before a real carrier is asked
+ * for a label, it should be asked whether it already has one for the key.
  *
  * @param {string} key
  */
@@ -65,8 +66,8 @@ function isRefusal({ status }) {
 }
 
 /**
- * Keeps the position up to which every event is handled. If the request is lost, the events after
- * the last checkpoint are handled again.
+ * Tells the API that all events up to the checkpoint are handled. If this fails, the API delivers
+ * these events again.
  *
  * @param {{ position: number, generation: number }} checkpoint
  */

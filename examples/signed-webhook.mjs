@@ -5,7 +5,8 @@
  *
  * Without arguments it first makes an order with a shipment. `CARRIERS_WEBHOOK_SECRET` is the
  * secret that the carrier and the API share, and `ORDERS_KEY` an API key for the order. Webhooks of
- * the payment provider work alike: `/v1/webhooks/payments`, and a secret of their own.
+ * the payment provider work in the same way, with the path `/v1/webhooks/payments` and a secret of
+ * their own.
  */
 import { randomUUID } from 'node:crypto';
 import process from 'node:process';

@@ -1,15 +1,15 @@
 /**
  * Starts an order's workflow and sends it commands with the Temporal client alone, without the API.
- * A service that has access to Temporal can send commands in this way. A create needs no MongoDB, no
- * API and no worker.
+ * A service that has access to Temporal can send commands in this way. A create needs no MongoDB,
+ * no API and no worker.
  *
  *     node examples/temporal-client.mjs
  *
  * `TEMPORAL_ADDRESS`, `TEMPORAL_NAMESPACE` and `TEMPORAL_TASK_QUEUE` are those of the system.
  *
- * The persons in these commands are stored in Temporal in plain text: the API seals them under a key
- * of their customer first (docs/security.md, "Persons"), and such a client does not. Send commands
- * with persons through the API.
+ * The persons in these commands are stored in Temporal in plain text. The API would first seal them
+ * under a key of their customer (docs/security.md, "Persons"), but this client does not. Commands
+ * with persons should be sent through the API.
  */
 import { createHash, randomUUID } from 'node:crypto';
 import process from 'node:process';
@@ -80,7 +80,7 @@ async function create(client, orderId, key) {
     lines: [{ sku: 'A-1', quantity: 2, unitPrice: 1999 }],
     payment: { method: 'tok_ok' },
     terms: { paymentDeadline: DAY_MS, returnWindow: 30 * DAY_MS, authorizationTtl: 7 * DAY_MS },
-    // `rulesToday` in src/order/rules.ts.
+    // This is `rulesToday` of src/order/rules.ts.
     rules: 2,
   };
   const message = messageTo('CreateOrder', orderId, key, data);
@@ -91,24 +91,24 @@ async function create(client, orderId, key) {
       workflowId: `order-${orderId}`,
       taskQueue,
       args: [newOrder],
-      // The default policy would start an order again that has ended.
+      // By default, Temporal would start an order again that has ended.
       workflowIdReusePolicy: 'REJECT_DUPLICATE',
       // Lists and the Web UI show these.
       typedSearchAttributes: [
         { key: defineSearchAttributeKey('OrderStatus', 'KEYWORD'), value: 'pending' },
         { key: defineSearchAttributeKey('CustomerId', 'KEYWORD'), value: data.customer.id },
       ],
-      // They distinguish a repeated create from another one.
+      // The API compares these with a later create, to tell whether it is a repetition.
       memo: { hash: message.hash, commandId: message.commandId },
     });
   } catch (error) {
-    // An earlier try has started it.
+    // An earlier try has started the order.
     if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
   }
 }
 
 /**
- * Sends a command as an update of its name, and waits for the answer.
+ * Sends a command as the update with the command's name, and waits for the answer.
  *
  * @template {FollowUpType} T
  * @param {Client} client
@@ -159,7 +159,7 @@ try {
   console.log(`same key, same answer: version ${again.version}`);
 
   await send(client, orderId, randomUUID(), 'ReleaseOrder', {}).catch((error) => {
-    // A command that does not fit is refused by the validator: nothing was changed.
+    // The validator refuses a command that the order does not allow. Then nothing was changed.
     if (!(error instanceof WorkflowUpdateFailedError) || !(error.cause instanceof ApplicationFailure))
       throw error;
     const refused = /** @type {RefusedUpdate | undefined} */ (error.cause.details?.[0]);

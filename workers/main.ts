@@ -46,12 +46,15 @@ if (problem !== undefined) {
 }
 process.exit();
 
-/** A worker calls providers, and `verify` over HTTP looks up their keys. */
+/**
+ * Whether a role needs the providers. A worker calls them, and the role `read` asks them for
+ * proofs.
+ */
 function needsProviders({ roles }: Config): boolean {
   return roles.has('worker') || roles.has('read');
 }
 
-/** Starts everything in the order of dependencies; it is closed in reverse. */
+/** Starts everything in the order of dependencies. Everything is closed in the reverse order. */
 async function start(given: Config, providers: Providers): Promise<Started> {
   const { http, roles } = given;
   if (roles.has('write') || roles.has('read')) {

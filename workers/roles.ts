@@ -35,7 +35,7 @@ import type { Closer } from './stop.js';
 const WORKFLOW_BUNDLE = { codePath: fileURLToPath(new URL('../workflow-bundle.js', import.meta.url)) };
 /** The page, as `workers/bundles/page.mjs` has built it. */
 const PAGE = fileURLToPath(new URL('../web', import.meta.url));
-/** What sets MongoDB up for the roles, all of it idempotent. */
+/** The steps that set MongoDB up for the roles. Each step is idempotent. */
 const SET_UP_STEPS = [
   ...logs.flatMap((log) => [
     (db: Db) => ensureJournalIndexes(log, db),
@@ -77,7 +77,8 @@ export async function startRoles({
   closers,
 }: RolesOptions): Promise<ApiAddresses | undefined> {
   const { roles } = config;
-  // Throws before anything starts: without master keys, the process could not seal an order.
+  // Throws if there are no master keys, because the process would take orders whose persons it
+  // cannot seal.
   masterKeysOf(config);
   const context = connect({ config, providers, stopping, closers });
   installRuntime(context.logger);

@@ -4,7 +4,7 @@ import { addScript, type Session } from './script/script.js';
 const shells = ['bash', 'zsh', 'fish'] as const;
 type Shell = (typeof shells)[number];
 
-/** Adds `completion`: prints a shell script that completes everything in `program`. */
+/** Adds `completion`, which prints a shell script that completes everything in `program`. */
 export function addCompletion(program: Command, { terminal: { print } }: Session): void {
   const script = addScript(program, 'completion', {
     summary: 'print the completion of these scripts, for a shell',
@@ -21,9 +21,9 @@ export function addCompletion(program: Command, { terminal: { print } }: Session
   script.action((shell: Shell) => print(printers[shell](wordsOf(program))));
 }
 
-/** The completions after the words of a script, such as `stock set`. */
+/** What can follow the names of a script, such as `stock set`. */
 interface Words {
-  /** empty for the program itself */
+  /** the names of the script; empty for the program itself */
   readonly path: string;
   readonly words: readonly Word[];
   /** the values of options that take one of a few values */
@@ -119,7 +119,10 @@ compdef _orders orders`,
     ].join('\n'),
 };
 
-/** Patterns of the `case` that adds a word to the path: `'stock/set'` for `orders stock set`. */
+/**
+ * Patterns of the `case` that adds a word to the path, such as `'stock/set'` for `orders stock
+ * set`.
+ */
 function pathsOf(all: readonly Words[]): string {
   return all
     .filter(({ path }) => path !== '')
@@ -143,7 +146,7 @@ function described({ word, says }: Word): string {
   return `'${word}:${quoted(says.replaceAll(':', String.raw`\\:`))}'`;
 }
 
-/** A text that can be within single quotes, in any of the shells. */
+/** Replaces single quotes, so that the text can stand within single quotes in any of the shells. */
 function quoted(text: string): string {
   return text.replaceAll(`'`, '’');
 }

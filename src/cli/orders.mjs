@@ -6,8 +6,8 @@ import { fileURLToPath } from 'node:url';
 
 const program = new URL('../../dist/src/cli/program.js', import.meta.url);
 const packages = new URL('../../node_modules/commander', import.meta.url);
-// The data folder of `npm start`, whichever folder the script is run in. It has the keys of
-// persons.
+// Scripts use the data folder of `npm start`, whichever folder they are run in, because it has the
+// master key.
 process.env['DATA_DIR'] ||= fileURLToPath(new URL('../../.data', import.meta.url));
 const isBuilt = existsSync(program) && existsSync(packages);
 if (!isBuilt && process.argv[2] === 'demo') {

@@ -32,24 +32,27 @@ export type EndpointEvent = { [T in keyof Data]: { readonly type: T; readonly da
 
 /**
  * Each command leads to one event with the command's data. `needs`: members without which the data
- * is malformed; `status`: the status after it. An endpoint that has this status refuses it.
+ * is malformed; `takes`: further members, all others are left out; `status`: the status after it. An
+ * endpoint that has this status refuses it.
  */
 const commands = {
-  CreateEndpoint: { event: 'EndpointCreated', needs: ['url', 'secretId'], status: 'enabled' },
-  ChangeEndpoint: { event: 'EndpointChanged', needs: [], status: undefined },
-  RotateSecret: { event: 'SecretRotated', needs: ['secretId'], status: undefined },
-  DisableEndpoint: { event: 'EndpointDisabled', needs: ['reason'], status: 'disabled' },
-  EnableEndpoint: { event: 'EndpointEnabled', needs: [], status: 'enabled' },
-  DeleteEndpoint: { event: 'EndpointDeleted', needs: [], status: 'deleted' },
+  CreateEndpoint: {
+    event: 'EndpointCreated',
+    needs: ['url', 'secretId'],
+    takes: [...settingNames, 'after'],
+    status: 'enabled',
+  },
+  ChangeEndpoint: { event: 'EndpointChanged', needs: [], takes: settingNames, status: undefined },
+  RotateSecret: { event: 'SecretRotated', needs: ['secretId'], takes: [], status: undefined },
+  DisableEndpoint: { event: 'EndpointDisabled', needs: ['reason'], takes: [], status: 'disabled' },
+  EnableEndpoint: { event: 'EndpointEnabled', needs: [], takes: [], status: 'enabled' },
+  DeleteEndpoint: { event: 'EndpointDeleted', needs: [], takes: [], status: 'deleted' },
 } as const;
 
 /** The data of each command. `allowHttp`: the configuration allowed http when it was sent. */
 export type EndpointCommands = {
   [T in keyof typeof commands]: Data[(typeof commands)[T]['event']] & { readonly allowHttp?: true };
 };
-
-/** The members that an event takes from its command's data; all others are left out. */
-const members: readonly string[] = [...settingNames, 'secretId', 'after', 'reason'];
 
 export const endpointStatuses = ['enabled', 'disabled', 'deleted'] as const;
 /** The reason of an endpoint that a person has disabled. */
@@ -80,15 +83,22 @@ function decide(endpoint: Endpoint | undefined, type: string, given: unknown): D
   const command = Object.entries(commands).find(([name]) => name === type)?.[1];
   if (command === undefined) throw new TypeError(`There is no command ${type}.`);
   const { allowHttp, ...sent } = given as Partial<EndpointCommands['CreateEndpoint']>;
+  const members: readonly string[] = [...command.needs, ...command.takes];
   const data = Object.fromEntries(Object.entries(sent).filter(([name]) => members.includes(name)));
   if (endpoint !== undefined && ['deleted', command.status].includes(endpoint.status))
     return refuse('not_allowed', 'not_allowed', `it is ${endpoint.status} already`);
-  const https = allowHttp ? sent.url?.replace(/^http:/, 'https:') : sent.url;
-  if (https !== undefined && !/^https:\/\/[^\s/?#]+\S*$/.test(https))
-    return refuse('invalid', 'invalid_url', `${sent.url} is no absolute https URL`, '/url');
+  const { url } = sent;
+  if (url !== undefined && !isAbsolute(url, allowHttp))
+    return refuse('invalid', 'invalid_url', `${url} is no absolute https URL`, '/url');
   const missing = command.needs.find((name) => !(name in data));
   if (missing !== undefined) return refuse('invalid', 'malformed', `${missing} is missing`);
   return { events: [{ type: command.event, data } as EndpointEvent] };
+}
+
+/** @param url of any type: the API checks it, and anyone with access to Temporal can send another */
+function isAbsolute(url: unknown, allowHttp = false): boolean {
+  if (typeof url !== 'string') return false;
+  return /^https:\/\/[^\s/?#]+\S*$/.test(allowHttp ? url.replace(/^http:/, 'https:') : url);
 }
 
 function evolve(before: Endpoint | undefined, event: EndpointEvent & Envelope): Endpoint {

@@ -25,7 +25,10 @@ export interface Config extends ServersConfig {
   };
   /** Who may use the API. */
   readonly auth: AuthConfig;
-  /** Lists, for rotation: the first one signs, and each verifies. */
+  /**
+   * Lists of secrets, so that they can be rotated. The first secret signs, and every secret
+   * verifies.
+   */
   readonly secrets: {
     /** secrets of the cursors of lists */
     readonly cursor: Secrets;
@@ -42,14 +45,17 @@ export interface Config extends ServersConfig {
   readonly providers: {
     readonly payments: string;
     readonly inventory: string;
-    /** absent if none is named; then it is the sandbox, or no carriers where that is not allowed */
+    /**
+     * absent if none is named: then the sandbox is used, or no carrier if the sandbox is not
+     * allowed
+     */
     readonly carriers?: string;
   };
   /** absent if no broker is given */
   readonly kafka?: KafkaConfig;
   /** age from which an owed effect or a pending payment is listed for attention */
   readonly attentionAfterMs: number;
-  /** whether webhooks go to private addresses too, and by http */
+  /** whether webhooks may also go to private addresses, and over http */
   readonly webhooksAllowPrivate: boolean;
   /** how often a carrier is asked about a parcel that is on its way */
   readonly trackEveryMs: number;
@@ -86,7 +92,7 @@ export function assertSandboxAllowed({ roles, sandbox, providers }: Config): voi
 
 /**
  * Reads the environment variables. An empty value counts as not set. A secret may come from the
- * file that `<NAME>_FILE` names. From then on, `withoutSecrets` hides it.
+ * file that `<NAME>_FILE` names. Once secrets are read, `withoutSecrets` hides them.
  *
  * @throws ConfigError for the first unusable value
  */

@@ -22,7 +22,10 @@ export function temporalConnectionOptions(
   return { address, ...(tls && { tls }), ...(apiKey !== undefined && { apiKey }) };
 }
 
-/** Well above the size of a page of a history; a single event may have 2 MB. */
+/**
+ * Maximum size of an answer in bytes, well above that of a page of a history. A single event may
+ * have 2 MB.
+ */
 const LARGEST_MESSAGE = 128 * 1024 * 1024;
 
 /**
@@ -133,8 +136,8 @@ function clientOf(variable: string, uri: string, options: MongoClientOptions): M
 }
 
 /**
- * The driver recovers from every outage except one: if the first connect fails, the client stays
- * closed.
+ * Repeats the first connect until it succeeds, because a client whose first connect fails stays
+ * closed. The driver recovers from every later outage by itself.
  */
 async function connectUntilDone(client: MongoClient, closed: AbortSignal): Promise<void> {
   await retryUntilDone(async () => await client.connect(), { signal: closed, pauseMs: RECONNECT_EVERY_MS });

@@ -39,10 +39,10 @@ export interface SetUpOptions {
 }
 
 /**
- * Prepares both servers for the roles: Temporal's search attributes, the retention of an embedded
- * Temporal, and MongoDB's indexes. Then compares the two servers, and logs how old a backup may be.
- * Idempotent. Resolves when all is done, however long a server is unavailable, or when it is
- * aborted.
+ * Prepares both servers for the roles. Temporal gets its search attributes and, if it is embedded,
+ * its retention; MongoDB gets its indexes. Then compares the two servers, and logs how old a backup
+ * may be. May be repeated. Resolves when all is done, however long a server is unavailable, or when
+ * it is aborted.
  */
 export async function setUp({
   config,
@@ -93,8 +93,8 @@ async function registerSearchAttributes({ operatorService }: Connection, namespa
 }
 
 /**
- * Temporal deletes closed workflows after the retention, so what an older backup lacks cannot be
- * recovered.
+ * Says how old a backup of MongoDB may be. Temporal deletes closed workflows after the retention,
+ * so events that an older backup lacks cannot be recovered.
  */
 async function oldestBackup({ workflowService }: Connection, namespace: string): Promise<string> {
   const { config } = await workflowService.describeNamespace({ namespace });

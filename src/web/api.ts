@@ -1,6 +1,6 @@
 import { signal } from '@preact/signals';
 
-/** A request that failed: with the problem that the API has sent, or because it did not answer. */
+/** A request failed: the API has sent a problem, or has not answered. */
 export class Problem extends Error {
   override readonly name = 'Problem';
   /** 0 if there was no answer */

@@ -11,7 +11,9 @@ import type { AttentionRow, Page } from './shapes.js';
 
 const LOOK_EVERY_MS = 5_000;
 
-/** What needs a person, the most serious first, each with what to do about it. */
+/**
+ * The page of everything that needs a person, the most serious first, with what to do about each.
+ */
 export function AttentionPage() {
   useTitle('Attention');
   const { query } = useLocation();

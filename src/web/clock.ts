@@ -1,6 +1,6 @@
 import { signal } from '@preact/signals';
 
-/** The time, by the second, in milliseconds. */
+/** The current time in milliseconds. It changes every second. */
 export const now = signal(Date.now());
 
 setInterval(() => {

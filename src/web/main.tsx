@@ -11,8 +11,8 @@ import { OrderPage } from './order/page.js';
 import { OrdersPage } from './orders/page.js';
 import { StockPage } from './stock.js';
 
-// Loaded when they are opened. The charts of the system page are a third of all code, and few
-// readers open the webhooks page.
+// These pages are loaded when they are opened. The charts of the system page are a third of all
+// code, and few readers open the webhooks page.
 const SystemPage = lazyPage(async () => (await import('./system/page.js')).SystemPage);
 const WebhooksPage = lazyPage(async () => (await import('./webhooks/page.js')).WebhooksPage);
 

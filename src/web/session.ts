@@ -15,7 +15,7 @@ export async function loadSession(): Promise<void> {
   try {
     take(await get<Session>('/v1/session'));
   } catch {
-    // Not an error here: each request reports a missing session itself.
+    // The failure is ignored, because each request reports a missing session itself.
   }
 }
 

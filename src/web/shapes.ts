@@ -1,4 +1,4 @@
-/** What the API answers: the types of its schemas, and of the domain for orders and events. */
+/** The shapes of the API's answers. Orders and events have the types of the domain. */
 import type { AttentionRow } from '../api/queries/schemas.js';
 import type { OrderEvent } from '../order/events.js';
 import type { OrderView } from '../order/view.js';
@@ -22,8 +22,8 @@ export type OrderNow = OrderView & { readonly attention?: readonly AttentionRow[
 /** An event of the journal, or of the history, which has no `recordedAt` and no `position`. */
 export type RecordedEvent = OrderEvent & { readonly recordedAt?: string; readonly position?: number };
 
-// These two repeat what `src/views` declares. Its files import the types of MongoDB's driver and of
-// Node, which are not known here.
+// The next two types are those of views. They are written again here, because the files of these
+// views import MongoDB's driver, which code for browsers cannot.
 
 export interface Day {
   readonly day: string;

@@ -8,7 +8,7 @@ import { may, session, signOut } from './session.js';
 import type { AttentionRow, Page } from './shapes.js';
 import { SignIn } from './sign-in.js';
 
-/** Path, name, and the scope without which it is not shown. */
+/** The path and the name of each page, and the scope that a reader needs to see it. */
 const pages = [
   ['/orders', 'Orders'],
   ['/attention', 'Attention'],

@@ -10,7 +10,7 @@ export interface News {
 
 const OPEN_AGAIN_MS = 5_000;
 
-/** Whether the stream of the page is open; undefined if it has none. */
+/** Whether the stream of the page is open; undefined if the page has none. */
 export const isLive = signal<boolean | undefined>(undefined);
 
 /**
@@ -29,7 +29,7 @@ export function useStream(path: string | undefined, onEvent: (event: News) => vo
       source.addEventListener('open', () => (isLive.value = true));
       source.addEventListener('error', () => {
         isLive.value = false;
-        // An answer that is no stream, such as 503, is final for the browser.
+        // After an answer that is no stream, such as 503, the browser does not try again.
         if (source.readyState === EventSource.CLOSED) timer = setTimeout(open, OPEN_AGAIN_MS);
       });
       source.addEventListener('message', ({ data }) => latest.current(JSON.parse(String(data)) as News));

@@ -54,6 +54,8 @@ test.each<[string, readonly (readonly [string, object])[], Partial<Endpoint>]>([
 
 test.each<[string, readonly (readonly [string, object])[], string, object, string]>([
   ['http', [], 'ChangeEndpoint', { url: 'http://shop.example' }, 'invalid_url'],
+  ['a null as URL', [], 'ChangeEndpoint', { url: null, allowHttp: true }, 'invalid_url'],
+  ['a list as URL', [], 'ChangeEndpoint', { url: [url] }, 'invalid_url'],
   ['no secret', [], 'RotateSecret', {}, 'malformed'],
   ['no reason', [], 'DisableEndpoint', {}, 'malformed'],
   ['enabled already', [], 'EnableEndpoint', {}, 'not_allowed'],
@@ -72,7 +74,8 @@ test.each<[string, readonly (readonly [string, object])[], string, object, strin
 });
 
 test('an event has nothing that its command may not have', () => {
-  const data = { tags: ['gift'], status: 'deleted', version: 7, allowHttp: true };
+  const ofOthers = { secretId: 'two', reason: 'x', after: { generation: 1, position: 0 } };
+  const data = { tags: ['gift'], status: 'deleted', version: 7, allowHttp: true, ...ofOthers };
   expect(endpoints.decide(after(), 'ChangeEndpoint', data, cause.occurredAt)).toEqual({
     events: [{ type: 'EndpointChanged', data: { tags: ['gift'] } }],
   });

@@ -3,7 +3,9 @@ import { join } from 'node:path';
 import { build } from 'vite';
 import { withPlainRoot } from './plain-root.mjs';
 
-/** Packages with hundreds of small files, which the bundle includes. It imports all others. */
+/**
+ * Packages with hundreds of small files. The bundle includes these, and imports all other packages.
+ */
 const bundled = ['typebox', 'jose'];
 
 /**
@@ -30,10 +32,10 @@ export async function bundleMain(outDir) {
         rolldownOptions: {
           input: {
             main: join(checkout, 'workers', 'main.ts'),
-            // Runs as a separate process. It is looked for in the folder of the file that starts
-            // it.
+            // This file runs as a separate process. The file that starts it looks for it in its own
+            // folder.
             download: join(checkout, 'src', 'server', 'embedded', 'download.ts'),
-            // Runs as a thread. It is looked for in the same way.
+            // This file runs as a thread. The file that starts it looks for it in the same way.
             'liveness-thread': join(checkout, 'src', 'server', 'health', 'liveness-thread.ts'),
           },
           // All files are in one folder, so a path relative to one file's URL is valid in every

@@ -23,7 +23,9 @@ export async function buildPage(outDir) {
 }
 
 /**
- * Each file gets a compressed one beside it, so that no request compresses. @param {string} folder
+ * Puts a compressed copy beside each file, so that no request has to compress it.
+ *
+ * @param {string} folder
  */
 function compress(folder) {
   for (const name of readdirSync(folder)) {

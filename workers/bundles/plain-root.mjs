@@ -4,8 +4,9 @@ import { join, resolve } from 'node:path';
 import { root } from '../start/checkout.mjs';
 
 /**
- * Calls `work` with a path of the checkout that has no character that is special to bundlers: the
- * checkout's own, or a symbolic link, which must then not be resolved.
+ * Calls `work` with a path to the checkout that has no characters with a meaning for bundlers. If
+ * the checkout's own path has such characters, this is the path of a symbolic link, which must not
+ * be resolved.
  *
  * @param {(checkout: string, isLink: boolean) => Promise<void>} work
  */

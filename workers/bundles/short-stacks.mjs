@@ -1,6 +1,6 @@
 /**
  * Preloaded into the sandbox of workflows. The SDK takes a stack trace for each promise there,
- * which is a fifth of what a workflow costs its thread. Two frames still show where an error comes
- * from.
+ * which takes a fifth of the time that a workflow costs its thread. Two frames still show where an
+ * error comes from.
  */
 Error.stackTraceLimit = 2;

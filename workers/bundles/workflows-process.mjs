@@ -1,6 +1,6 @@
 /**
- * Run by `bundle` as `workflows-process.mjs <workflows> <out>`. All paths start with the path by
- * which this file was reached, which may be a symbolic link.
+ * The function `bundle` runs this file as `workflows-process.mjs <workflows> <out>`. All paths
+ * start with the path by which this file was reached, which may be a symbolic link.
  */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -13,7 +13,8 @@ const symlinks = !process.execArgv.includes('--preserve-symlinks');
 const workflowsPath = join(root, workflows);
 const { code } = await bundleWorkflowCode({
   workflowsPath,
-  // Loaded once and frozen, not once for each workflow: none of these modules has state of its own.
+  // These modules are loaded once and frozen, not once for each workflow. None of them has state of
+  // its own.
   preloadModules: [join(root, 'workers', 'bundles', 'short-stacks.mjs'), workflowsPath],
   logger: new DefaultLogger('WARN'),
   webpackConfigHook: (config) => ({

@@ -32,7 +32,7 @@ import {
 
 export interface ActivityDeps {
   readonly db: Db;
-  /** by default, the built-in ones */
+  /** the external systems; by default, the built-in ones */
   readonly providers?: Providers;
   /** counts steps that are not recorded yet */
   readonly tally?: StepTally;
@@ -57,12 +57,12 @@ export function carriersOf(db: Db, { carriers }: Providers = {}): Provider<Carri
 }
 
 /**
- * The activities of orders, and of endpoints, which have no effects. Those that are named after an
- * effect record their events. Then they perform the effect, provided that the journal holds the
- * order's log without a gap up to the event that made the effect owed. `record` only records.
- * `recall` looks up commands that the order no longer remembers. `loadLog` and `claimResumption`
- * serve a run that resumes an order. All are idempotent and retried until they succeed. Errors are
- * outages, except `EventFork` and `Superseded` (see `appendToJournal`), which are not retried.
+ * The activities of orders and of endpoints. An activity that is named after an effect first
+ * records the events of its step. Then it performs the effect, provided that the journal holds the
+ * order's log without a gap up to the event that made the effect owed. `record` only records
+ * events. `recall` finds earlier commands, and `loadLog` and `claimResumption` resume an entity.
+ * All are idempotent and retried until they succeed. Their errors are outages, except `EventFork`
+ * and `Superseded` (see `appendToJournal`), which are not retried.
  */
 export function createActivities({
   db,
@@ -87,8 +87,8 @@ export function createActivities({
     [endpointLog.entity.name]: createLogActivities(endpointLog, { db, tally }),
   };
   /**
-   * The activities of the entity whose workflow runs this one; outside of an activity, those of
-   * orders.
+   * The activities for the entity whose workflow runs the current activity. Outside of an activity,
+   * these are the activities for orders.
    */
   const current = () => {
     const entity = asyncLocalStorage.getStore()?.info.workflowType ?? orderLog.entity.name;
@@ -126,8 +126,8 @@ export function createActivities({
 }
 
 /**
- * An effect as a provider gets it, without its trace: a retry by an older worker would send a request
- * without one, and a key must always have the same request.
+ * An effect as a provider gets it, without its trace id. A key must always have the same request,
+ * and a retry by an older worker would send no trace id.
  */
 function requestOf<T extends EffectType>(effect: EffectOf<T>): EffectOf<T> {
   const { traceId: _, ...request } = effect;

@@ -41,11 +41,14 @@ import { gatewayOf } from './gateway.js';
 import { dependencies } from './readiness.js';
 import type { RoleContext, RunningRole } from './role.js';
 
-/** For how long a key is used without asking the store. */
+/** How long a key is used before the key store is asked again. */
 const KEY_REMEMBERED_MS = 1_000;
 /** How long an order may take to start. */
 const START_WITHIN_MS = 10_000;
-/** For how long a key may be in use after it was forgotten, with a reserve. See `Forgetting`. */
+/**
+ * How long a process may still use a key after it was taken out of use, with a reserve. See
+ * `Forgetting`.
+ */
 const KEY_IN_USE_MS = KEY_REMEMBERED_MS + START_WITHIN_MS + 4_000;
 /** How long to wait for the new run of a resumed order. */
 const RESUMED_WITHIN_MS = 3_000;
@@ -215,12 +218,12 @@ function serveReads(
   });
 }
 
-/** `HTTP_HOST` is a name of the API if it is no address. */
+/** The requests that the API accepts. `HTTP_HOST` is one of the host names, since it may be a name. */
 function edgeOf({ http, edge }: Config): Edge {
   return { ...edge, hosts: [http.host.toLowerCase(), ...edge.hosts] };
 }
 
-/** Undefined with AUTH=off. */
+/** How callers are authenticated; undefined with AUTH=off. */
 async function authenticateBy({ auth }: Config, db: Db): Promise<Authenticate | undefined> {
   if (!auth.isOn) return undefined;
   const keys = openKnownKeys(db);

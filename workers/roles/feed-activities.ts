@@ -37,7 +37,8 @@ export function createFeedWork({ db, client, tail, taskQueue }: FeedDeps): FeedW
   });
   const tasks = [ofOrders, ofEndpoints];
   /**
-   * @throws Error if there is no such view or store here: a worker of a newer version may have it
+   * @throws Error if this version has no such view or store; a worker of a newer version may have
+   *   it
    */
   const rebuild = async (name: string, rebuildId: string) => {
     const rebuildOne = tasks.find((some) => Object.hasOwn(some.rebuild, name))?.rebuild[name];

@@ -25,13 +25,14 @@ const QUERY_TIMEOUT_MS = 1_000;
 const REBUILD_TIMEOUT_MS = 10_000;
 /** How often Temporal is asked whether the system's own workflows are running. */
 const CHECK_EVERY_MS = 10_000;
-/** Covers the lag of Temporal's list and the difference of clocks. */
+/** Each check looks back this much further, because Temporal's list lags and clocks differ. */
 const OVERLAP_MS = 5 * 60_000;
 const FIRST_LOOK_BACK_MS = 7 * 86_400_000;
 
 /**
  * The role `feed`: gives positions to events, updates the views across orders, and delivers
- * webhooks. Any number of processes may run: one is active, the others stand by.
+ * webhooks. Any number of processes may run. Usually one of them does all of this, and the others
+ * stand by.
  */
 export function startFeed(context: RoleContext): RunningWorker {
   const { taskQueue } = context.config.temporal;
@@ -81,7 +82,8 @@ async function startSchedule({ config, logger }: RoleContext, deployment: Deploy
 }
 
 /**
- * Starts again what was ended from outside: the reconciliation's schedule, and rebuilds. A paused
+ * Starts again what was ended from outside: the reconciliation's schedule, and rebuilds. Also ends
+ * stranded workflows that an earlier version has started, and replaces their rebuilds. A paused
  * schedule stays paused, because a person has paused it; readiness reports that.
  */
 async function restartEnded(
@@ -115,8 +117,9 @@ async function restartEnded(
 }
 
 /**
- * Requests a rebuild of each state view, such as `orders`, until one to this version has started.
- * The views across orders start their own rebuilds.
+ * Requests a rebuild of each state view, such as `orders`, that was built by an earlier version.
+ * Repeats the request until a rebuild to this version has started. The views across orders start
+ * their own rebuilds.
  */
 async function rebuildOutdated(
   { mongo, logger }: RoleContext,

@@ -10,7 +10,8 @@ import type { RoleContext, RunningRole } from './role.js';
 
 /**
  * The role `kafka`: publishes the feed to Kafka, and takes commands from it. Any number of
- * processes may run: one publishes while the others stand by; all take commands.
+ * processes may run. One of them publishes while the others stand by, and all of them take
+ * commands.
  */
 export function startKafka(context: RoleContext, settings: KafkaSettings): RunningRole {
   const { config, logger, mongo, tail, temporal: connection } = context;
@@ -21,7 +22,8 @@ export function startKafka(context: RoleContext, settings: KafkaSettings): Runni
   const healthOf = healthIn(logger);
   const client = new Client({ connection, namespace });
   mongo.keys.keepSpares();
-  // While Temporal is unavailable, the id is unknown, and publishing continues.
+  // While Temporal is unavailable, the system's id is unknown, and publishing continues without the
+  // id.
   const system = async () => {
     const id = await namespaceIdOf(connection, namespace, 2_000).catch(() => undefined);
     return id && `${id}/${config.mongodb.db}`;

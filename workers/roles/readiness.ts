@@ -33,7 +33,7 @@ export interface ReadinessDeps {
 /** Calls Temporal, and fails if it does not answer in a second. */
 type InTime = <R>(call: () => Promise<R>) => Promise<R>;
 
-/** What readiness checks, and what it costs when it fails. */
+/** The dependencies that readiness checks, each with what does not work while it fails. */
 export function dependencies({ client, config, db, exposure }: ReadinessDeps): Dependency[] {
   const { connection } = client;
   const { namespace, taskQueue } = config.temporal;
@@ -114,7 +114,7 @@ function onFeed(db: Db, presence: WorkerPresence, taskQueue: string): Dependency
   };
 }
 
-/** If Temporal is unavailable, the dependency `temporal` reports it. */
+/** Ignores that Temporal is unavailable, because the dependency `temporal` reports it. */
 function unknown(error: unknown): undefined {
   if (!isTemporalOutage(error)) throw error;
 }

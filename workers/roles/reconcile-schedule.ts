@@ -7,8 +7,8 @@ export interface ReconcileScheduleOptions extends Deployment {
 }
 
 /**
- * Creates the schedule. If it exists, updates its interval, and what an earlier version has
- * scheduled. Runs do not overlap, and missed ones are not made up for.
+ * Creates the schedule. If it exists with another interval, or with the workflow of an earlier
+ * version, updates it. Runs do not overlap, and missed runs are not made up for.
  */
 export async function ensureReconcileSchedule({
   client,

@@ -14,11 +14,11 @@ export function startTracking(context: RoleContext): RunningRole {
     provider: carriersOf(mongo.db, providers),
     everyMs: config.trackEveryMs,
     async delivered({ orderId, shipmentId }) {
-      // Loaded on use: a worker sends no other messages.
+      // The gateway is loaded on use, because a worker sends no other messages.
       const { gatewayOf } = await import('./gateway.js');
       const key = `delivered:${shipmentId}`;
-      // The id is the same each time, so the order takes the fact once. No client can have this
-      // issuer.
+      // Each attempt has the same issuer and key, so the order takes the fact once. No client can
+      // have this issuer.
       const meta = {
         issuer: 'tracking carriers',
         key,

@@ -21,7 +21,7 @@ export type WorkflowBundle = { readonly codePath: string } | { readonly code: st
 export interface Work {
   readonly taskQueue: string;
   readonly activities: object;
-  /** absent if it runs activities only; then it needs no thread for workflows */
+  /** absent if the worker runs only activities; then it needs no thread for workflows */
   readonly workflowBundle?: WorkflowBundle;
   /** activities at a time; `SLOTS_BESIDE_PROVIDERS` by default */
   readonly slots?: number;
@@ -32,22 +32,22 @@ export interface RunningWorker extends RunningRole {
   readonly ready: Promise<void>;
 }
 
-/** Steps can still record while all slots for providers are in use. */
+/** Slots that calls to providers leave free, so that steps can always record their events. */
 const SLOTS_BESIDE_PROVIDERS = 100;
 const restarting: BackOff = { firstRetryMs: 250, longestRetryMs: 10_000 };
 const LOG_METHODS = { TRACE: 'trace', DEBUG: 'debug', INFO: 'info', WARN: 'warn', ERROR: 'error' } as const;
 
-/** Messages of the SDK that an operator does not need. */
+/** Messages of the SDK that are not logged, because an operator does not need them. */
 const LEFT_OUT: ReadonlySet<string> = new Set([
-  // The SDK logs each failed attempt. `logFailures` logs only changes.
+  // The SDK logs this for each attempt. `logFailures` logs only changes.
   'Activity failed',
-  // The worker of the role `feed` has activities only.
+  // The SDK logs this for the worker of the role `feed`, which has only activities.
   'No workflows registered, not polling for workflow tasks',
 ]);
 
 /**
- * Call this once per process, before any worker starts: the SDK uses our logger and does not handle
- * signals.
+ * Makes the SDK use our logger and leave signals to the process. Must be called once per process,
+ * before any worker starts.
  */
 export function installRuntime(logger: Logger): void {
   Runtime.install({
@@ -60,7 +60,9 @@ export function installRuntime(logger: Logger): void {
   });
 }
 
-/** The role `worker`: all workflows, and all activities except those of the role `feed`. */
+/**
+ * The role `worker`: runs all workflows, and the activities of orders, endpoints and forgettings.
+ */
 export function startOrderWorker(
   context: WorkerContext & { readonly workflowBundle: WorkflowBundle },
 ): RunningWorker {

@@ -14,10 +14,9 @@ const LOOK_EVERY_MS = 200;
 const PATIENCE_MS = 1_000;
 
 /**
- * Runs `work` while no other process holds the lock file. The holder touches the file regularly. A
- * holder with such a heartbeat is waited for, however long it takes; the file of a dead one is taken
- * over. A process id alone would not tell the two apart, because it may be reused, or belong to
- * another machine.
+ * Runs `work` while no other process holds the lock file. The holder touches the file regularly,
+ * because its process id may have been reused, or may be of another machine. A caller waits for a
+ * holder with such a heartbeat, however long it takes, and takes over the file of a dead holder.
  *
  * @template T
  * @param {string} path

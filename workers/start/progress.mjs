@@ -4,8 +4,8 @@ const FRAMES = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '
 const FRAME_MS = 100;
 
 /**
- * Shows the progress of one stage of work: in a terminal a line that is updated, otherwise a line
- * at the start; at the end a line with the time it took.
+ * Shows the progress of one stage of work: in a terminal, on a line that is updated; otherwise,
+ * with a line at the start. A line at the end says how long the stage took.
  *
  * @template T
  * @param {string} title

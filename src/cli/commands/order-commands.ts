@@ -70,7 +70,8 @@ function addCreate(program: Command, session: Session): void {
       return async (gateway, meta) => {
         if (options.preview === true) return await gateway.previewCreate(order.id, order.body, meta);
         const result = await gateway.create(order.id, order.body, meta);
-        // A start is answered as soon as it is durable: `--async` has nothing to skip.
+        // A new order is answered as soon as it is durable, so `--async` cannot make the answer
+        // faster.
         return options.async === true && result.kind === 'answered'
           ? { kind: 'accepted', orderId: result.answer.orderId, replayed: result.replayed }
           : result;
@@ -105,14 +106,14 @@ function idOfPart(type: FollowUpType): Fields {
   return { [`${part}Id`]: { flags: `<${part}Id>`, description: `the ${part}, such as ${part.charAt(0)}1` } };
 }
 
-/** A field of the table, added to a script. */
+/** A field of the table of commands, as an option or argument of a script. */
 interface Input {
   /** the member of the command's data */
   readonly member: string;
   readonly field: Field;
   /** the name of the option, as commander knows it */
   readonly name: string;
-  /** Returns what was typed; call it when the script runs. */
+  /** Returns what was typed. The value is known only while the script runs. */
   readonly value: () => unknown;
 }
 
@@ -155,7 +156,7 @@ function parserOf({ parser }: Field): Reader {
   return parser === undefined ? (text) => text : parsers[parser];
 }
 
-/** A new order, and its id if one was given. */
+/** Checks a new order, and separates its id, if one was given, from its body. */
 async function newOrder(given: unknown): Promise<{ readonly id?: string; readonly body: OrderBody }> {
   await check(({ bodyParts }) => commands.CreateOrder.body(bodyParts), given);
   // The line above checked the shape.
@@ -163,10 +164,7 @@ async function newOrder(given: unknown): Promise<{ readonly id?: string; readonl
   return { ...(id === undefined ? {} : { id }), body };
 }
 
-/**
- * A command to an existing order. Whether it is allowed depends on the order's state, so it is not
- * checked here.
- */
+/** Checks a command to an existing order, but not whether the order's state allows it. */
 async function followUp(
   orderId: string,
   type: FollowUpType,
@@ -182,7 +180,8 @@ async function followUp(
 }
 
 /**
- * Checks the key and the names of who sends a command, which the HTTP API takes as headers.
+ * Checks what the HTTP API takes as headers: the command's key, its actor, and on whose behalf it
+ * is sent.
  *
  * @throws Failure if one of them is not allowed
  */
@@ -216,7 +215,10 @@ async function check(schemaOf: (from: Schemas) => TSchema, value: unknown): Prom
 
 type Schemas = Awaited<ReturnType<typeof schemas>>;
 
-/** Queries and help need no schemas, and start in half the time without them. */
+/**
+ * Loads the schemas when a command needs them. Queries and help do not need them, and start in half
+ * the time without them.
+ */
 async function schemas() {
   const [parts, problems, values, validation] = await Promise.all([
     import('../../api/commands/body-parts.js'),
@@ -315,8 +317,8 @@ async function outcomeOf(gateway: Omit<Gateway, 'fact'>, meta: CommandMeta, send
 }
 
 /**
- * Waits until the order is at rest, or the time is up. The command was sent already, so an API that
- * does not answer only adds a message.
+ * Waits until the order is at rest, or the time is up. If the API does not answer, this only prints
+ * a message, because the command was sent already.
  */
 async function waitUntilAtRest({ terminal }: Session, api: Api, sent: Sent, seconds: number): Promise<Sent> {
   try {

@@ -15,11 +15,11 @@ import { keyOf } from '../script/sender.js';
 export interface Api {
   /** such as `http://127.0.0.1:8080`, without user name and password */
   readonly url: string;
-  /** A `GET` that fails if it is not answered within `withinMs`. */
+  /** A `GET` with its own time limit. */
   getSoon(path: string, withinMs: number): Promise<unknown>;
-  /** A `GET`. Members of the query that are undefined are left out. */
+  /** Leaves out members of the query that are undefined. */
   get<T>(path: string, query?: Query): Promise<T>;
-  // `put`, `post`, `patch` and `delete` return the body of the answer.
+  /** Each of these returns the body of the answer. */
   put<T>(path: string, body: unknown, headers?: Headers): Promise<T>;
   post<T>(path: string, body: unknown, headers?: Headers): Promise<T>;
   patch<T>(path: string, body: unknown, headers?: Headers): Promise<T>;
@@ -114,7 +114,7 @@ export function at(strings: TemplateStringsArray, ...parts: readonly string[]): 
 }
 
 async function jsonOf<T>(response: Response): Promise<T> {
-  // The shape is the contract's.
+  // The API answers with the shape of the contract.
   return parseExact(await response.text()) as T;
 }
 
@@ -188,7 +188,7 @@ function exitCodeOf(status: number): number {
   }
 }
 
-/** The API of `--url`, `ORDERS_URL`, or `HTTP_HOST` and `HTTP_PORT`. */
+/** The API at `--url`, or else at `ORDERS_URL`, or else at `HTTP_HOST` and `HTTP_PORT`. */
 export function apiOf(session: Session, options: CommonOptions): Api {
   const given = options.url ?? session.env['ORDERS_URL'];
   const key = keyOf(session, options);
@@ -202,8 +202,8 @@ export function apiOf(session: Session, options: CommonOptions): Api {
 }
 
 /**
- * The operations API: on the port `OPS_PORT` of `HTTP_HOST` if that variable is set, unless an
- * address is given.
+ * The operations API at `OPS_PORT` of `HTTP_HOST`. If an address is given, or `OPS_PORT` is not
+ * set, it is the same as `apiOf`.
  */
 export function operationsApiOf(session: Session, options: CommonOptions): Api {
   const { host, opsPort } = configOf(session).http;

@@ -32,14 +32,14 @@ export interface OpenGateway {
   readonly close: () => Promise<void>;
 }
 
-/** For the API, when it is asked which system it serves. */
+/** How long the API may take to say which system it serves. */
 const ANSWER_WITHIN_MS = 2_000;
-/** For Temporal. Its client would try for much longer. */
+/** How long Temporal may take to answer. Its client would try for much longer. */
 const REACHED_WITHIN_MS = 3_000;
 
 /**
- * Opens the gateway. If commands go to Temporal, it checks that the API serves the same system; if
- * the API does not answer, they can still be sent.
+ * Opens the gateway. If commands go to Temporal, checks that the API serves the same system. If the
+ * API does not answer, commands can still be sent.
  *
  * @throws Failure before anything is sent: `other_system` if the API serves another system, or
  *   `temporal_unreachable`
@@ -112,7 +112,7 @@ function inBrackets(id: string | undefined): string {
 
 /** How long to wait for the key store. A command without persons does not need it. */
 const KEYS_ASKED_FOR_MS = 1_000;
-/** gRPC's code. */
+/** A status code of gRPC. */
 const NOT_FOUND = 5;
 
 /**
@@ -239,7 +239,7 @@ export async function withMongo<T>(
   }
 }
 
-/** What connects to the stores, and recognizes their outages. */
+/** Loads what connects to the stores and recognizes their outages. */
 async function clients() {
   const [{ Client: TemporalClient, isGrpcServiceError }, connections, mongo, temporal] = await Promise.all([
     import('@temporalio/client'),

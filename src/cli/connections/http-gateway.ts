@@ -7,8 +7,8 @@ import { exitCodes, Failure } from '../script/script.js';
 import type { Answered, Api } from './api.js';
 
 /**
- * Sends commands to the API, with the key of `api`, whose owner is the actor. A refusal is thrown
- * as a `Failure` with the API's problem.
+ * Sends commands to the API with the key of `api`. The owner of the key is the actor. A refusal is
+ * thrown as a `Failure` with the API's problem.
  */
 export function httpGateway(api: Api): Omit<Gateway, 'fact'> {
   return {

@@ -8,7 +8,10 @@ import { isFinished, isReadyToClose, type Order } from '../../order/order.js';
 import { exitCodes, Failure } from '../script/script.js';
 import { type Api, at } from './api.js';
 
-/** Events as they arrive: of one order by polling its log, of all orders by the feed's stream. */
+/**
+ * Reads events as they arrive: polls the log of one order, or follows the feed's stream of all
+ * orders.
+ */
 
 /** Pauses between two polls: short while events arrive, longer while none do. */
 const POLL_MS = { shortest: 150, longest: 2_000 };
@@ -27,7 +30,10 @@ export function isAtRest(order: Order): boolean {
   return order.owed.length === 0 && consequence(order, order.updatedAt) === undefined;
 }
 
-/** Whether the order is over, except for returns: it changes only after a command. */
+/**
+ * Whether the order is over, except for returns. It can then change only by a command or by
+ * closing.
+ */
 export function isOver(order: Order): boolean {
   return isFinished(order) || isReadyToClose(order);
 }
@@ -42,7 +48,7 @@ export interface FollowOptions {
 }
 
 /**
- * The events of an order from the first on, as they arrive. Ends only by `signal`.
+ * Yields the events of an order as they arrive, until `signal` aborts.
  *
  * @throws Failure if the first poll fails, such as for an unknown order
  */
@@ -106,9 +112,8 @@ export interface UntilOptions {
 }
 
 /**
- * Follows an order until `holds` is true of it.
- *
- * @returns the order as it was last seen, and whether `holds` became true within `withinMs`
+ * Follows an order until `holds` returns true or the time is up. Returns the order as last seen,
+ * and whether `holds` returned true.
  */
 export async function until(
   api: Api,
@@ -131,8 +136,8 @@ const RECONNECT_MS = 1_000;
 const REMEMBERED = 10_000;
 
 /**
- * The events of all orders, from now on, in the order of the feed and each once. When the
- * connection breaks, it continues after the last event.
+ * Yields the events of all orders from now on, each once and in the sequence of the feed. When the
+ * connection breaks, it is opened again and continues after the last event.
  *
  * @param onTrouble called when the API stops answering
  * @throws Failure if the first connection fails, or the feed cannot be resumed
@@ -164,7 +169,7 @@ export async function* followFeed(
   }
 }
 
-/** Yields events until the connection ends, whether or not with an error. */
+/** Yields bytes until the connection ends or breaks. */
 async function* untilBroken(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void> {
   try {
     yield* body;
@@ -196,8 +201,8 @@ export async function* serverSent(body: AsyncIterable<Uint8Array>): AsyncGenerat
 }
 
 /**
- * The currency of an event's order: from its first event, or else from the API; empty if the API
- * does not answer.
+ * Finds the currency of an event's order, in the order's first event or by asking the API. The
+ * currency is empty if the API cannot give it.
  */
 export function currencies(api: Api): (event: OrderEvent) => Promise<string> {
   const known = new Map<string, string>();

@@ -85,10 +85,10 @@ export function addGiveUp(keys: Command, session: Session): void {
 }
 
 /**
- * Gives up only the keys that the operator has listed with `--yes`, because another key may have
- * been lost since.
+ * The keys that the operator has listed with `--yes`. Only these are given up, because more keys
+ * may have been lost since the operator looked.
  *
- * @throws Failure if one is not lost
+ * @throws Failure if one of them is not lost
  */
 function chosenOf(lost: readonly LostKey[], named: readonly string[]): readonly LostKey[] {
   return named.map((id) => {

@@ -64,7 +64,7 @@ function addForget(program: Command, session: Session): void {
       ...(whenFinished && { whenFinished }),
     };
     const headers = requestHeaders(session, options);
-    // Sending the same command again returns the current status, and needs only the write side.
+    // Sending the same command again returns the current status. It needs only the role `write`.
     const ask = () => api.post<Forgetting>(path, body, headers);
     let forgetting = await ask();
     while (forgetting.status === 'forgetting') {

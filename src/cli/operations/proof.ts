@@ -78,7 +78,7 @@ function isUnknown({ orders, events, withoutHistory, found }: VerifyReport): boo
   return orders === 1 && events === 0 && withoutHistory === 1 && found === 0;
 }
 
-/** `verify` for a kind of entity. */
+/** The function that verifies entities of a kind. */
 async function verifierOf(entity: string, config: Config) {
   const [{ verifyEntity }, { loadProviders }] = await Promise.all([
     import('../../effects/proof/verify-orders.js'),
@@ -212,7 +212,8 @@ async function reportsOf(
 }
 
 /**
- * Starts a comparison, after one that is running, and waits for its end while it makes progress.
+ * Starts a comparison, and waits for its end as long as it makes progress. If another comparison is
+ * running, this one starts after it.
  */
 async function reconcileNow(stores: Stores, config: Config): Promise<readonly EntityReport[]> {
   const { client, db } = stores;
@@ -254,7 +255,9 @@ async function reconcileNow(stores: Stores, config: Config): Promise<readonly En
   }
 }
 
-/** How many orders a run has examined, by its last heartbeat; undefined before the first. */
+/**
+ * How many orders a run has examined, by its last heartbeat; undefined before its first heartbeat.
+ */
 async function lookedAt(
   client: Client,
   { workflowId, firstExecutionRunId: runId }: { workflowId: string; firstExecutionRunId: string },

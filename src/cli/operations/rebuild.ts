@@ -23,7 +23,9 @@ interface RebuildOptions extends CommonOptions {
 }
 
 const LOOK_EVERY_MS = 300;
-/** The script asks why a rebuild makes no progress after each ten looks without any. */
+/**
+ * The script asks for the reason each time that it has looked this often without seeing progress.
+ */
 const ASK_WHY_EVERY = 10;
 
 /** Adds `rebuild`: rebuilds views from the journal, or the journal from the histories. */
@@ -94,7 +96,8 @@ function nameOf(view: string | undefined, { from }: RebuildOptions): string {
 type Rebuilt = ViewStatus | StoreStatus;
 
 /**
- * Waits until the rebuild is done, even while the API is unavailable: the rebuild does not need it.
+ * Waits until the rebuild is done, even while the API is unavailable: the rebuild does not need the
+ * API.
  *
  * @throws Failure if a later rebuild replaced this one, so that its outcome is unknown
  */

@@ -74,7 +74,7 @@ export function addResume(program: Command, session: Session): void {
 export interface Resumed {
   readonly looked: number;
   readonly counts: Readonly<Partial<Record<ResumeReport['outcome'], number>>>;
-  /** orders without a problem are left out; at most 10,000 */
+  /** at most 10,000 reports; orders without a problem are left out */
   readonly orders: readonly ResumeReport[];
 }
 

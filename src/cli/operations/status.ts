@@ -139,7 +139,10 @@ const subscriptionColumns: readonly Column[] = [
   { title: 'TO' },
 ];
 
-/** Adds `subscriptions`: shows how far the feed is delivered, and commands from Kafka are taken. */
+/**
+ * Adds `subscriptions`: shows how far the feed is delivered, and how far commands from Kafka are
+ * taken.
+ */
 export function addSubscriptions(program: Command, session: Session): void {
   const command = addScript(program, 'subscriptions', {
     summary: 'show how far each subscription of the feed has come: position, lag and failures',

@@ -6,7 +6,7 @@ import { addScript, type CommonOptions, report, type Session, usageFailure } fro
 import { requestHeaders } from '../script/sender.js';
 import { type Cell, type Column, table, visible } from '../script/terminal.js';
 
-/** An endpoint as the API shows it. Its secret is in the answers that make one. */
+/** An endpoint as the API shows it. An answer has the secret only if the request has made it. */
 type Endpoint = EndpointAnswer & { readonly secret?: string };
 
 interface SettingsOptions extends RequestOptions {

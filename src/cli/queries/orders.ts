@@ -241,7 +241,7 @@ async function watch(session: Session, api: Api, orderId: string, options: Watch
   }
 }
 
-/** Prints the events of all orders as they are recorded. Ends only by a failure. */
+/** Prints the events of all orders as they are recorded. Only a failure ends it. */
 async function watchAll(session: Session, api: Api, { json }: WatchOptions): Promise<void> {
   const { print, complain } = session.terminal;
   const lines = liveLines(session, [{ title: 'ORDER'.padEnd(36) }]);
@@ -254,7 +254,7 @@ async function watchAll(session: Session, api: Api, { json }: WatchOptions): Pro
 }
 
 /**
- * Formats events that arrive one by one as rows; the first has the heading above it.
+ * Formats events that arrive one by one as rows. The first row has the heading above it.
  *
  * @param before columns before those of an event
  */

@@ -229,7 +229,7 @@ interface Score {
   };
 }
 
-/** Reads the ledgers: histories and journal through the API, and the provider's in its database. */
+/** Reads histories and journals through the API, and the provider's ledger from its database. */
 async function readLedgers(api: Api, { db }: Stores, orderIds: readonly string[]): Promise<Ledgers> {
   const { sandboxLedger } = await import('../../effects/payments/sandbox-ledger.js');
   const logs = async (source: string) => {
@@ -268,7 +268,8 @@ export function scoreOf({ histories, journals, payments }: Ledgers): Score {
 }
 
 /**
- * How many events of a history the journal lacks; an order without any event has lost its first.
+ * How many events of a history the journal lacks. If neither has an event, the order's first event
+ * is lost, so the result is 1.
  */
 function missing(history: readonly OrderEvent[], journal: readonly OrderEvent[]): number {
   const versions = new Set(journal.map(({ version }) => version));

@@ -35,8 +35,8 @@ export async function killWorker(
 }
 
 /**
- * Stops MongoDB, places orders meanwhile, and resumes MongoDB, after which all of them are
- * confirmed.
+ * Stops MongoDB, places orders meanwhile, and resumes MongoDB. Resolves when all of these orders
+ * are confirmed.
  */
 export async function stopMongodb(
   { mongodb }: Stack,

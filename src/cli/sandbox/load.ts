@@ -101,7 +101,7 @@ async function load(
   return loadOf(sent, times, failed, seconds());
 }
 
-/** Each customer has a few orders. */
+/** The order with this number. Each customer gets a few of the orders. */
 function orderOf(number: number, method: string) {
   const customer = number % 50;
   return {

@@ -45,7 +45,7 @@ export function addSettle(program: Command, session: Session): void {
     const fact = await settleInLedger(config, reference, outcome);
     const { outcome: _, ...data } = fact;
     const body = JSON.stringify({ type: `payment.${outcome}`, data: { orderId, ...data } });
-    // The id is the same if this is sent again, so the API recognizes a repetition.
+    // If the webhook is sent again, it has the same id, so the API recognizes the repetition.
     const headers = signature(config.secrets.paymentsWebhook[0], `settled:${reference}`, body);
     await api.postSigned('/v1/webhooks/payments', body, headers);
     report(session, options, fact, () => [
@@ -54,7 +54,7 @@ export function addSettle(program: Command, session: Session): void {
   });
 }
 
-/** The key of the authorization that is pending: the cause of its event. */
+/** The key of the pending authorization, which is the cause of its event. */
 function pendingReference(events: readonly OrderEvent[], orderId: string): string {
   const pending = events.findLast((event) => event.type === 'PaymentPending');
   if (pending !== undefined) return pending.causationId;

@@ -44,13 +44,16 @@ export interface Pausable {
 
 const MAIN = fileURLToPath(new URL('../../../workers/main.js', import.meta.url));
 /**
- * The caller's variables that the programs and their download need; none of them configures
- * anything.
+ * The caller's variables that the programs and their download need. None of them configures the
+ * system.
  */
 const INHERITED = /^(PATH|HOME|TMPDIR|LANG|PIP_\w+|SSL_CERT_\w+|\w*proxy)$/i;
 const STOP_WITHIN_MS = 20_000;
 
-/** The folder of a stack; it can be ended at any time, even during its start. */
+/**
+ * A stack that has a folder, but may not be started yet. It can be ended at any time, even during
+ * its start.
+ */
 export interface StackFolder {
   readonly folder: string;
   /** @param note called with what is being done */
@@ -97,23 +100,23 @@ export async function newStack(): Promise<StackFolder> {
 interface Starting {
   readonly roles: string;
   readonly folder: string;
-  /** has the process until it ends */
+  /** contains the process until the process ends */
   readonly running: Set<ChildProcess>;
   /** called with each stage that the process prints */
   readonly note: (text: string) => void;
 }
 
 /**
- * Starts a process of the system, and resolves when it is ready, with what it printed.
+ * Starts a process of the system. When the process is ready, resolves with what it has printed.
  *
- * @throws Failure if it ends before
+ * @throws Failure if the process ends before it is ready
  */
 async function startProcess({ roles, folder, running, note }: Starting) {
   const inherited = Object.entries(process.env).filter(([name]) => INHERITED.test(name));
   const ports = ['HTTP_PORT', 'TEMPORAL_PORT', 'TEMPORAL_UI_PORT', 'MONGODB_PORT'];
   const child = spawn(process.execPath, [MAIN], {
-    // In a separate process group: Ctrl-C reaches only this script, which stops everything in
-    // order.
+    // The process is in a separate group, so Ctrl-C reaches only this script, which stops all
+    // processes in order.
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
     env: {
@@ -162,7 +165,7 @@ function workerOf(first: ChildProcess, startOne: () => Promise<ChildProcess>): W
   };
 }
 
-// These two only read the state of a server from the folder. They start nothing.
+// The next two functions only read the state of a server from the folder. They start nothing.
 
 function temporalIn(folder: string): EmbeddedServer {
   const none = { binary: '', port: 0, uiPort: 0, namespace: '', searchAttributes: {} };

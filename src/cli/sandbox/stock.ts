@@ -51,7 +51,7 @@ interface StockPage {
   readonly nextCursor?: string;
 }
 
-/** Every item that was ever reserved or set, from as many pages as there are. */
+/** Every item that was ever reserved or set, from all pages. */
 async function allStock(api: Api): Promise<readonly StockItem[]> {
   const items: StockItem[] = [];
   let cursor: string | undefined;

@@ -97,8 +97,8 @@ export const stories: readonly Story[] = [
 ];
 
 /**
- * The commands of a shipment from creation to delivery; of all remaining units, if no lines are
- * given.
+ * The commands of a shipment from its creation to its delivery. Without lines, the shipment has all
+ * remaining units.
  */
 function shipped(
   shipmentId: string,
@@ -122,7 +122,10 @@ export interface End {
   readonly status?: OrderStatus;
 }
 
-/** Prints what happens, as it happens; nothing with `--json`, which prints one value at the end. */
+/**
+ * Prints what happens as it happens. With `--json` it prints nothing, because the demo then prints
+ * one value at its end.
+ */
 export interface Narrator {
   readonly title: (text: string, says: string) => void;
   readonly say: (text: string) => void;

@@ -2,7 +2,7 @@
 const MARK = '\u0000';
 const ESCAPED_MARK = String.raw`\u0000`;
 
-/** The strings of a JSON text, which stay as they are, and its numbers. */
+/** Matches strings, which stay as they are, and numbers. */
 const TOKENS = /"(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*/g;
 
 /**

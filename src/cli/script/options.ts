@@ -8,7 +8,7 @@ import type { Terminal } from './terminal.js';
 
 /** The options that several scripts share, and the readers of what is typed. */
 
-// Readers only parse: whether a value is allowed, the command's schema and the order decide. A
+// Readers only parse. The command's schema and the order decide whether a value is allowed. A
 // reader throws an `InvalidArgumentError` with one sentence. The readers with a second parameter
 // serve options that may be repeated: they add to the values read before.
 
@@ -33,14 +33,14 @@ export function positive(text: string): number {
   return number;
 }
 
-/** `--wait`: as `Prefer: wait`, 0 to 30 seconds. */
+/** The value of `--wait`: 0 to 30 seconds, as in the header `Prefer: wait`. */
 export function seconds(text: string): number {
   const number = wholeNumber(text);
   if (number > 30) throw new InvalidArgumentError('Expected 0 to 30 seconds.');
   return number;
 }
 
-/** `A-1:2:1999` or `A-1:2:1999:Green mug`. */
+/** A line of an order, such as `A-1:2:1999` or `A-1:2:1999:Green mug`. */
 export function newLines(text: string, before: readonly NewLine[] = []): readonly NewLine[] {
   const [sku = '', quantity = '', unitPrice = '', ...name] = text.split(':');
   if (sku === '' || quantity === '' || unitPrice === '')
@@ -56,7 +56,7 @@ export function newLines(text: string, before: readonly NewLine[] = []): readonl
   ];
 }
 
-/** `A-1:2`. */
+/** A quantity of a SKU, such as `A-1:2`. */
 export function quantities(text: string, before: readonly LineQuantity[] = []): readonly LineQuantity[] {
   const [, sku, quantity] = /^(.+):(\d+)$/.exec(text) ?? [];
   if (sku === undefined || quantity === undefined)
@@ -64,7 +64,7 @@ export function quantities(text: string, before: readonly LineQuantity[] = []): 
   return [...before, { sku, quantity: wholeNumber(quantity) }];
 }
 
-/** `A-1:2`, or `B-7:1:500` for a SKU that is new in the order. */
+/** A line of an amendment, such as `A-1:2`, or `B-7:1:500` for a SKU that is new in the order. */
 export function amendedLines(text: string, before: readonly AmendedLine[] = []): readonly AmendedLine[] {
   const added = text.split(':').length > 2 ? newLines(text) : quantities(text);
   return [...before, ...added];
@@ -122,8 +122,8 @@ function textOf(bytes: Uint8Array, source: string): string {
 }
 
 /**
- * `before` is what the same reader returned for the option's earlier occurrences. It is the type of
- * a method, so that readers with a narrower `before` fit.
+ * A reader of what was typed. `before` is what the same reader returned for the option's earlier
+ * occurrences. The type is taken from a method, so that readers with a narrower `before` fit.
  */
 export type Reader = { read(text: string, before?: unknown): unknown }['read'];
 
@@ -137,13 +137,15 @@ export const parsers: Readonly<Record<NonNullable<Field['parser']>, Reader>> = {
   quantities,
 };
 
-/** The kind of entity whose id is meant. */
+/** The option `--entity`, which says of which kind the entity with the given id is. */
 export function entityOption(): Option {
   const names = logs.map(({ entity }) => entity.name);
   return new Option('--entity <name>', 'the kind of entity').choices(names).default('order');
 }
 
-/** What `addCommandOptions` and, without `ifMatch`, `addSendOptions` add. */
+/**
+ * The options that `addCommandOptions` adds. `addSendOptions` adds all of them except `ifMatch`.
+ */
 export interface CommandOptions extends CommonOptions {
   readonly key?: string;
   readonly ifMatch?: number;
@@ -163,7 +165,7 @@ export function addCommandOptions(command: Command): Command {
   );
 }
 
-/** Adds the options of a script that sends a command, `create` too. */
+/** Adds the options of every script that sends a command, including `create`. */
 export function addSendOptions(command: Command): Command {
   return command
     .option('--key <key>', 'Idempotency-Key: the same key and command again give the same answer')
@@ -178,7 +180,7 @@ export function addSendOptions(command: Command): Command {
     );
 }
 
-/** What `addRequestOptions` adds. */
+/** The options that `addRequestOptions` adds. */
 export interface RequestOptions extends CommonOptions {
   readonly key?: string;
   readonly actor?: string;

@@ -64,7 +64,7 @@ export function orderCard(
   ];
 }
 
-/** Formats a part of a card under its title; nothing without lines. */
+/** Formats a part of a card under its title. A part without lines is left out. */
 function sectionIn(paint: Paint): (title: string, lines: readonly string[]) => readonly string[] {
   return (title, lines) =>
     lines.length === 0 ? [] : ['', paint('bold', title), ...lines.map((line) => `  ${line}`)];
@@ -271,7 +271,7 @@ export function whoDid({ actor, onBehalfOf }: Pick<OrderEvent, 'actor' | 'onBeha
 
 /**
  * Columns with fixed widths for `watch`, which prints each row as it arrives and cannot measure the
- * others.
+ * rows to come.
  */
 export const liveColumns: readonly Column[] = [
   { title: 'VERSION', align: 'right' },

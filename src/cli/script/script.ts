@@ -42,8 +42,8 @@ export interface CommonOptions {
 }
 
 /**
- * The configuration from the environment. A script serves nothing, so it needs no secrets of a
- * server; only `settle` signs, with that of the sandbox.
+ * The configuration from the environment, as that of a worker, so that no secrets of the API are
+ * needed. Only `settle` signs: with the sandbox's secret, unless another one is set.
  */
 export function configOf({ env }: Session): Config {
   return readConfig({ ...env, ROLES: 'worker' });
@@ -100,7 +100,7 @@ export interface FailureDetails {
   readonly message: string;
   /** JSON pointer into the command's data */
   readonly pointer?: string;
-  /** path segments of the contract */
+  /** the commands that are allowed, as path segments of the contract */
   readonly allowedCommands?: readonly string[];
 }
 

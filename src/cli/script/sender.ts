@@ -48,9 +48,9 @@ export function isOverHttp(session: Session, options: CommonOptions): boolean {
 }
 
 /**
- * The actor of a request, as a header; none if a key identifies it.
+ * The header that names the actor of a request; none if a key identifies the actor.
  *
- * @throws Failure if both are given
+ * @throws Failure if an actor is given together with a key
  */
 export function actorHeader(
   session: Session,
@@ -70,8 +70,9 @@ export function refuseActor({ actor }: { readonly actor?: string }): void {
 }
 
 /**
- * The actor, key and expected version of a command that is sent to Temporal directly. The issuer
- * keeps its older name (`cli:…`), because the ids of stored commands contain it.
+ * The actor, key and expected version of a command that is sent to Temporal directly. Without an
+ * actor, the issuer keeps its older name (`cli:…`), because the ids of stored commands contain that
+ * name.
  */
 export function metaOf({ key, ifMatch, actor, onBehalfOf }: CommandOptions): CommandMeta {
   return {
@@ -87,7 +88,7 @@ export function metaOf({ key, ifMatch, actor, onBehalfOf }: CommandOptions): Com
 
 function userName(): string {
   try {
-    // An actor is visible ASCII without spaces, as a header is.
+    // An actor may also be sent as a header, so it has only visible ASCII characters.
     return userInfo().username.replaceAll(/[^\u0021-\u007e]/g, '_');
   } catch {
     // A container's user may have no name.

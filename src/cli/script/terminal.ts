@@ -17,7 +17,7 @@ export interface Terminal {
 }
 
 /**
- * The terminal of this process. Has colours if standard output is a terminal and NO_COLOR is not
+ * The terminal of this process. It has colours if standard output is a terminal and NO_COLOR is not
  * set.
  */
 export const processTerminal: Terminal = {
@@ -47,7 +47,7 @@ export function counted(count: number, one: string, several: string): string {
   return `${count.toLocaleString('en')} ${count === 1 ? one : several}`;
 }
 
-/** How to see the next page, below a list; nothing after the last one. */
+/** The line below a list that says how to see the next page; none after the last page. */
 export function moreLines(nextCursor: string | undefined): readonly string[] {
   return nextCursor === undefined ? [] : [`there are more: --cursor ${nextCursor}`];
 }

@@ -4,7 +4,7 @@ import { bad, ConfigError, type Env, oneOf, text, value } from './variables.js';
 
 /** Who may use the API. */
 export interface AuthConfig {
-  /** off: every caller may do everything, which is possible on a loopback address only */
+  /** false: every caller may do everything, which is allowed only on a loopback address */
   readonly isOn: boolean;
   /** absent without an OpenID issuer */
   readonly tokens?: {
@@ -17,7 +17,10 @@ export interface AuthConfig {
   };
 }
 
-/** @throws ConfigError if the API would be open to more than this machine */
+/**
+ * @throws ConfigError if the API would be open to more than this machine, or a variable cannot be
+ *   used
+ */
 export function readAuth(env: Env, host: string, roles: ReadonlySet<Role>): AuthConfig {
   const isOn = oneOf(env, 'AUTH', ['on', 'off'], 'off') === 'on';
   const issuer = value(env, 'AUTH_ISSUER');

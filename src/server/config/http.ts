@@ -7,7 +7,7 @@ export interface HttpConfig {
   readonly port: number;
   /** maximum number of open event streams */
   readonly maxStreams: number;
-  /** port of the operations API, which no other port then serves; 0 for any free port */
+  /** port of the operations API, absent if `port` serves it; 0 for any free port */
   readonly opsPort?: number;
   /** port of the liveness check, which a separate thread answers; 0 for any free port */
   readonly healthPort?: number;
@@ -36,7 +36,9 @@ export function readHttp(env: Env): HttpConfig {
   };
 }
 
-/** Absent unless it is set. Unless it is 0, it must differ from the other ports. */
+/**
+ * A port that is absent unless the variable is set. It must be 0 or differ from the other ports.
+ */
 function optionalPort(
   env: Env,
   name: string,
@@ -49,7 +51,9 @@ function optionalPort(
   return found;
 }
 
-/** @param isAuthOn with AUTH=off, all callers are on this machine: there is no limit by default */
+/**
+ * @param isAuthOn if false, there is no limit by default, because all callers are on this machine
+ */
 export function readEdge(env: Env, isAuthOn: boolean): EdgeConfig {
   const isUnlimited = text(env, 'RATE_LIMIT', isAuthOn ? '' : 'off') === 'off';
   return {

@@ -2,8 +2,8 @@ import { longestTag } from '../../order/patterns.js';
 
 /**
  * The items of a list, separated by commas. An item that has a comma itself is in double quotes, in
- * which `""` is a quote. Spaces around an item do not belong to it. (`list` in `variables.ts` is for
- * lists whose items have no commas.)
+ * which `""` stands for one quote. Spaces around an item do not belong to it. (`list` in
+ * `variables.ts` is for lists whose items have no commas.)
  *
  * @returns undefined if an item begins with a double quote that is not closed
  */

@@ -25,13 +25,13 @@ const PAYLOADS = ['thin', 'event', 'order'] as const;
 /** Kafka, as this system uses it. */
 export interface KafkaConfig {
   readonly brokers: readonly { readonly host: string; readonly port: number }[];
-  /** the topic of events; also the transactional id */
+  /** the topic of events; its name is also the transactional id */
   readonly topic: string;
-  /** the topic of commands; also the consumer group */
+  /** the topic of commands; its name is also the consumer group */
   readonly commandsTopic: string;
-  /** the partitions of a topic that the system creates */
+  /** number of partitions of a topic that the system creates */
   readonly partitions: number;
-  /** which events are published, and in which form; an empty list excludes none */
+  /** which events are published, and in which form; an empty list chooses all */
   readonly selection: {
     readonly eventTypes: readonly string[];
     readonly customers: readonly string[];
@@ -72,7 +72,8 @@ const KAFKA_NAMES = [
 ];
 
 /**
- * @throws ConfigError if there is no broker and one is needed, or a password would be sent in clear
+ * @throws ConfigError if there is no broker and one is needed, if both uses of Kafka need the same
+ *   topic, or if a password would be sent unencrypted
  */
 export function readKafka(env: Env, roles: ReadonlySet<Role>): KafkaConfig | undefined {
   const brokers = list(env, 'KAFKA_BROKERS', (item) => brokerOf(item) !== undefined, 'host:port').flatMap(
@@ -86,7 +87,7 @@ export function readKafka(env: Env, roles: ReadonlySet<Role>): KafkaConfig | und
   }
   const topic = topicIn(env, 'KAFKA_TOPIC', 'orders.events');
   const commandsTopic = topicIn(env, 'KAFKA_COMMANDS_TOPIC', 'orders.commands');
-  // The same names as `topicsOf` derives.
+  // `topicsOf` derives the same names.
   const taken = [commandsTopic, `${commandsTopic}.refused`];
   const shared = [topic, `${topic}.checkpoints`].find((name) => taken.includes(name));
   if (shared !== undefined)
@@ -138,7 +139,7 @@ function readSelection(env: Env): KafkaConfig['selection'] {
   };
 }
 
-/** @throws ConfigError for a list without items: it would choose everything */
+/** @throws ConfigError for a list without items, because it would choose everything */
 function chosenItems(
   env: Env,
   name: string,

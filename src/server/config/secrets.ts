@@ -5,8 +5,8 @@ import { ConfigError, type Env, secret } from './variables.js';
 export type Secrets = readonly [string, ...string[]];
 
 /**
- * Public secrets, accepted only while all servers are on a loopback interface, or with
- * `SANDBOX=on`.
+ * Secrets that everyone can know, accepted only while all servers are on a loopback interface, or
+ * with `SANDBOX=on`.
  */
 const SANDBOX_SECRETS = {
   CURSOR_SECRET: 'sandbox-cursor-secret',

@@ -22,10 +22,10 @@ export interface ServersConfig {
   };
   /** The keys of customers, under which persons are sealed. */
   readonly keys: {
-    /** connection string; by default, they are on the server of the orders */
+    /** connection string of their server; absent if it is the server of the orders */
     readonly uri?: string;
     readonly db: string;
-    /** the file of the master keys; absent for one in the data folder (`masterKeysOf`) */
+    /** the file with the master keys; absent if it is in the data folder (see `masterKeysOf`) */
     readonly masterKeyFile?: string;
   };
   /** The embedded servers. A server whose address is given is absent. */

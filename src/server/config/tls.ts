@@ -7,7 +7,10 @@ export interface Tls {
   readonly clientCertPair?: { readonly crt: Buffer; readonly key: Buffer };
 }
 
-/** Temporal's variables have the names that its own tools use; Kafka's follow the same pattern. */
+/**
+ * Reads the TLS settings of Temporal or Kafka. Temporal's variables have the names that Temporal's
+ * own tools use, and Kafka's variables follow the same pattern.
+ */
 export function readTls(env: Env, of: 'TEMPORAL' | 'KAFKA', onByDefault: boolean): Tls | undefined {
   const ca = file(env, `${of}_TLS_SERVER_CA_CERT_PATH`);
   const crt = file(env, `${of}_TLS_CLIENT_CERT_PATH`);

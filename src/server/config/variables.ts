@@ -52,7 +52,10 @@ export function matching(
   return given;
 }
 
-/** A list whose items are separated by commas and contain none (`itemsIn` takes quoted items). */
+/**
+ * A list whose items are separated by commas. An item cannot contain a comma; `itemsIn` is for
+ * lists whose items can.
+ */
 export function list(
   env: Env,
   name: string,

@@ -36,7 +36,7 @@ export const TEMPORAL: Program = {
   remedy: 'install the Temporal CLI 1.9 or newer on PATH, or set TEMPORAL_ADDRESS',
 };
 
-/** The wheel belongs to another product. Only its `mongod`, of version 6.0.5, is used. */
+/** The wheel is part of another product. It contains MongoDB 6.0.5, and only that is used. */
 export const MONGOD: Program = {
   name: 'mongod',
   title: 'MongoDB server',
@@ -144,8 +144,8 @@ async function fetchWheel(
 
 /**
  * Puts the program into the cache atomically, because another process may do the same. This process
- * must not write the file itself: while a child process inherits the open file, it cannot be run
- * (`ETXTBSY`).
+ * only renames the file. If it wrote the file, a child process could inherit the open file, and the
+ * program could not be run meanwhile (`ETXTBSY`).
  */
 async function install(fetched: string, cached: string): Promise<void> {
   await chmod(fetched, 0o755);

@@ -13,7 +13,10 @@ function isHolder(content: unknown): content is Holder {
   return isObject(content) && (content['heldBy'] === undefined || isProcessId(content['heldBy']));
 }
 
-/** Listing a folder is not atomic. With this many files kept, no listing can miss all of them. */
+/**
+ * The number of old files that are kept. Listing a folder is not atomic, but with so many files no
+ * listing can miss all of them.
+ */
 const KEPT = 10;
 const PATIENCE_MS = 2_000;
 
@@ -25,7 +28,7 @@ const PATIENCE_MS = 2_000;
  * next number takes the lock, and only one process can succeed. The highest number is never
  * deleted, so a slow contender sees that the number it created is outdated.
  *
- * @param onWait called once, with the holder's pid, if it takes a while
+ * @param onWait called once, with the holder's pid, if the lock is not free after a while
  * @throws Error if the lock is not free within `timeoutMs`, or the folder cannot be written
  */
 export async function withLock<T>(

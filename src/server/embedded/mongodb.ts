@@ -25,10 +25,10 @@ export function mongodbServer(options: MongodbOptions): ServerKind {
       '--bind_ip=127.0.0.1',
       `--port=${port}`,
       `--replSet=${REPLICA_SET}`,
-      // There is no other node to take over, so do not wait for one at shutdown.
+      // At shutdown, the server need not wait for another node to take over, because there is none.
       '--setParameter=shutdownTimeoutMillisForSignaledShutdown=100',
-      // Ends transactions of processes that died, which hold locks. No transaction here takes
-      // longer.
+      // Ends the transactions of processes that died, because they hold locks. No other transaction
+      // takes as long as this.
       '--setParameter=transactionLifetimeLimitSeconds=10',
       '--wiredTigerCacheSizeGB=1',
       '--nounixsocket',
@@ -51,10 +51,10 @@ export function mongodbServer(options: MongodbOptions): ServerKind {
 }
 
 /**
- * Makes the node primary. If its port changed, the replica set still has its old address, which is
- * updated.
+ * Makes the node primary. If the node's port has changed, updates the address that the replica set
+ * has stored.
  *
- * @throws Error if the node is not primary yet; then call it again
+ * @throws Error if the node is not primary yet; the caller then tries again
  */
 async function becomePrimary(admin: mongodb.Db, host: string): Promise<void> {
   const hello = await admin.command({ hello: 1 });

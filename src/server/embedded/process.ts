@@ -68,15 +68,15 @@ function birthOnLinux(pid: number): string | undefined {
   } catch {
     return undefined;
   }
-  // proc(5): the name in parentheses may contain anything; then follow state (3rd field) …
-  // starttime (22nd).
+  // See proc(5): the 2nd field, the name in parentheses, may contain anything. The state is the 3rd
+  // field, and the start time is the 22nd.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   const [state, startTime] = [fields[0], fields[19]];
   if (state === 'Z' || state === 'X' || startTime === undefined) return undefined;
   return `${(boot ??= bootId())}/${startTime}`;
 }
 
-/** The id of the machine's boot, read once: it does not change while this process lives. */
+/** The id of the machine's boot. It stays the same for as long as this process lives. */
 let boot: string | undefined;
 
 function bootId(): string {

@@ -70,8 +70,8 @@ const LARGEST_LOG_BYTES = 16 * 1024 * 1024;
 
 /**
  * A server that belongs to a data folder, not to the process that started it. The folder records
- * the server's process and ports, and the processes that use it. Both change only under the
- * server's lock.
+ * the server's process and ports, and the processes that use it. These records change only under
+ * the server's lock.
  */
 export class EmbeddedServer {
   private readonly kind: ServerKind;
@@ -142,7 +142,10 @@ export class EmbeddedServer {
     });
   }
 
-  /** Starts the server again on its data and ports if it has died; returns true if it had. */
+  /**
+   * If the server has died, starts it again on its data and ports, and returns true. Otherwise
+   * returns false.
+   */
   async revive(): Promise<boolean> {
     return this.locked(async () => {
       if (this.isAlive()) return false;
@@ -210,7 +213,10 @@ export class EmbeddedServer {
     );
   }
 
-  /** Removes users that died without leaving. */
+  /**
+   * Whether a living process uses the server. Removes the records of users that died without
+   * leaving.
+   */
   private hasUsers(): boolean {
     for (const name of readdirSync(this.users)) {
       const user = readJson(isProcessId, join(this.users, name));
@@ -236,7 +242,7 @@ export class EmbeddedServer {
     });
     closeSync(log);
     child.unref();
-    // An error is reported below: then there is no process id.
+    // After an error there is no process id, which is reported below.
     child.once('error', () => undefined);
     if (child.pid === undefined)
       throw new Error(

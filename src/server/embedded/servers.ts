@@ -36,8 +36,9 @@ const looking: BackOff = { firstRetryMs: 1_000, longestRetryMs: 10_000 };
 
 /**
  * Starts the servers of a data folder, or joins those that are running, on their current ports.
- * Does not wait until they are ready. Once they are, each user process watches them until it
- * leaves, and restarts one that died, on its data and ports. A stopped one (SIGSTOP) is left alone.
+ * Does not wait until they are ready. Once they are ready, each process that uses them watches them
+ * until it leaves. It restarts a server that died, on the server's data and ports. It leaves a
+ * stopped server (SIGSTOP) alone.
  *
  * @throws PortInUseError before any server starts; Error with a one-line message if one cannot be
  *   started, or the folder cannot be used
@@ -108,7 +109,8 @@ async function joinServers(options: ServersOptions): Promise<Servers> {
 }
 
 /**
- * Creates the folder for its owner only. If it exists and is ours, others lose all rights to it.
+ * Creates the folder for its owner only. If this user owns an existing folder, all other users lose
+ * their rights to it.
  */
 function makePrivate(dataDir: string): void {
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });

@@ -32,7 +32,10 @@ function measure(): IntervalHistogram {
   return measured;
 }
 
-/** The mean of an empty histogram is NaN, and every sample includes the resolution. */
+/**
+ * A delay from the histogram, in milliseconds. The mean of an empty histogram is NaN, and every
+ * sample includes the resolution.
+ */
 function inMs(ns: number): number {
   return Math.max(0, (ns || 0) / NS_PER_MS - RESOLUTION_MS);
 }

@@ -12,20 +12,20 @@ export const HEARTBEAT_EVERY_MS = 3_000;
 /** Checks whether a worker polls a task queue. One instance per process. */
 export interface WorkerPresence {
   /**
-   * What is wrong if no worker polls the task queue; undefined if one does. Fails while Temporal is
-   * unavailable.
+   * A text that says that no worker polls the task queue; undefined if one does. Fails while
+   * Temporal is unavailable.
    */
   missing(taskQueue: string): Promise<string | undefined>;
 }
 
 /**
- * Heartbeats that may be missing before a worker counts as gone: three late or lost, and some clock
- * skew.
+ * How many heartbeats may be missing before a worker counts as gone. This allows for three
+ * heartbeats that are late or lost, and for some clock skew.
  */
 const SILENT_HEARTBEATS = 4.5;
 /**
- * For a Temporal without worker heartbeats: a worker polls at least once a minute, and stays listed
- * for five.
+ * How old a worker's last poll may be, for a Temporal without worker heartbeats. A worker polls at
+ * least once a minute, and stays listed for five minutes.
  */
 const POLLS_WITHIN_MS = 75_000;
 const MAX_LISTED = 200;

@@ -9,8 +9,8 @@ import { createFile } from '../embedded/files.js';
 const expected = 'one key a line, 32 bytes in base64: `openssl rand -base64 32` makes one';
 
 /**
- * The master keys of `MASTER_KEY_FILE`. Without it, a system that is on this machine alone has a
- * key in `DATA_DIR`, which is made at the first call.
+ * The master keys of `MASTER_KEY_FILE`. Without that variable, a system that is on this machine
+ * alone has a key in `DATA_DIR`. The first call makes this key.
  *
  * @throws ConfigError if the file cannot be used, or is missing
  */
@@ -30,7 +30,7 @@ export function masterKeysOf(config: Config): MasterKeys {
 /**
  * Checks, before the start, that the master key file exists if it has to. Creates nothing.
  *
- * @throws ConfigError as `masterKeysOf`
+ * @throws ConfigError as `masterKeysOf` does
  */
 export function assertMasterKeys(config: Config): void {
   if (config.keys.masterKeyFile !== undefined || !isLocal(config)) masterKeysOf(config);

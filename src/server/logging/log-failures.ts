@@ -7,8 +7,8 @@ import type { Logger } from './logger.js';
 
 /**
  * Logs when an activity starts to fail, when it fails with a different error, and when it succeeds
- * after all. One line per change, not per attempt, with the order, the correlation id and the
- * error's code.
+ * after all. It logs one line per change, not per attempt. A line has the order, the correlation id
+ * and the error's code.
  */
 export function logFailures(logger: Logger): ActivityInterceptorsFactory {
   const failing = new FailingActivities();
@@ -43,7 +43,10 @@ export function logFailures(logger: Logger): ActivityInterceptorsFactory {
 
 const MAX_REMEMBERED = 10_000;
 
-/** The errors of failing activities that this process has seen; bounded. */
+/**
+ * The errors of failing activities that this process has seen. It forgets the oldest when there are
+ * too many.
+ */
 class FailingActivities {
   private readonly errors = new Map<string, Set<string>>();
 
@@ -81,15 +84,15 @@ function isStep(input: unknown): input is Step {
 function codeOf(error: unknown): string {
   if (error instanceof ApplicationFailure && error.type) return error.type;
   if (!(error instanceof Error)) return 'unknown';
-  // The error that ended a bulk write.
+  // The error of a bulk write contains the error that ended it.
   if ('errorResponse' in error && error.errorResponse instanceof Error) return codeOf(error.errorResponse);
   const code = 'code' in error ? error.code : undefined;
   return typeof code === 'string' || typeof code === 'number' ? String(code) : error.name;
 }
 
 /**
- * Removes numbers: ports, connection numbers and times differ between attempts that fail with the
- * same error.
+ * Replaces all numbers, because ports, connection numbers and times differ between attempts that
+ * fail with the same error.
  */
 function withoutNumbers(text: string): string {
   return text.replaceAll(/\d+/g, '0');

@@ -8,7 +8,7 @@ export interface Choice {
   readonly type: FollowUpType;
   readonly title: string;
   readonly summary: string;
-  /** after `/v1/orders/<id>/` */
+  /** the path after `/v1/orders/<id>/` */
   readonly path: string;
   /** the id of the shipment or return that it goes to */
   readonly part?: string;
@@ -17,8 +17,8 @@ export interface Choice {
 }
 
 /**
- * All commands, always in the same sequence, so that no button moves. Those to shipments and returns
- * come last.
+ * All commands, always in the same sequence, so that no button moves. Commands to shipments and
+ * returns come last.
  */
 export function choicesOf(view: OrderView): readonly Choice[] {
   return [

@@ -26,11 +26,11 @@ interface FormProps {
  */
 export function CommandForm({ order, choice, previewed, onClose, onDone }: FormProps) {
   const { orderId, version } = order;
-  // Made once: what is typed stays, whatever happens to the order meanwhile.
+  // The inputs are made once, so that what is typed stays when the order changes.
   const inputs = useMemo(() => inputsOf(choice.type, order), []);
   const typed = useSignal<TypedTexts>({});
   const { isBusy, problem, act } = useActing(inWords);
-  /** The body of the preview. It is sent even if the inputs have changed since. */
+  /** The body that was previewed, and the key with which it is sent. */
   const sent = useRef({ body: {}, key: '' });
   const form = useRef<HTMLFormElement>(null);
   const body = bodyOf(choice.type, inputs, typed.value, order);

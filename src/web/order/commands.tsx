@@ -10,13 +10,13 @@ import { CommandForm } from './command-form.js';
 interface CommandsProps {
   /** the order as it is now */
   readonly order: OrderView;
-  /** the version that is shown, if it is not the last one */
+  /** the order at the version that is shown; undefined if that is the last version */
   readonly past: OrderView | undefined;
   readonly previewed: Signal<Preview | undefined>;
   readonly onDone: () => void;
 }
 
-/** Buttons for what is allowed; the others say why they are not. */
+/** A button for each command. If a command is not allowed, its button says why. */
 export function Commands({ order, past, previewed, onDone }: CommandsProps) {
   const chosen = useSignal<string | undefined>(undefined);
   const opener = useRef<string | undefined>(undefined);

@@ -64,7 +64,7 @@ export function Events({ steps, expected, shown, onShow }: EventsProps) {
 
 interface ExpectedProps {
   readonly expected: readonly ExpectedEvent[];
-  /** the past event whose expectations are shown; absent for the present */
+  /** the past event after which these events were expected; undefined if they are expected now */
   readonly then: RecordedEvent | undefined;
 }
 

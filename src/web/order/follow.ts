@@ -24,7 +24,10 @@ export interface Following {
 
 const LIMIT = 1_000;
 const TRY_AGAIN_MS = 1_500;
-/** Polls as well, because the stream sends nothing if no process gives positions. */
+/**
+ * The order is also polled, because the stream sends nothing while no process gives positions to
+ * events.
+ */
 const LOOK_EVERY_MS = 10_000;
 
 /** Follows an order. The stream announces events, which are then read. */
@@ -37,7 +40,7 @@ export function useOrder(orderId: string): Following {
   const { steps, order } = following.state.value;
   const isThere = order !== undefined;
   const base = `/v1/orders/${encodeURIComponent(orderId)}`;
-  // The stream starts after what was read first; later reads must not open it again.
+  // The stream starts after the events of the first read. Later reads must not open it again.
   const first = useMemo(() => steps.length, [base, isThere]);
   useStream(isThere ? pathOf(`${base}/stream`, { after: first }) : undefined, ({ version }) => {
     if (version > following.state.value.steps.length) following.reload();

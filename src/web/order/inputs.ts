@@ -7,7 +7,9 @@ import { parseAmount } from '../format.js';
 
 /** A field of the form of a command, made from the command's entry in the table. */
 export interface Input {
-  /** member of the body, and part of it if there are several */
+  /**
+   * name of the member of the body; if several inputs make the member, a dot and its part follow
+   */
   readonly name: string;
   readonly label: string;
   readonly kind: 'text' | 'amount' | 'units';
@@ -63,7 +65,10 @@ function isRequired({ required, flags }: Field): boolean {
   return required === true || flags.startsWith('<');
 }
 
-/** The units that can be returned or shipped; undefined if the command sets the number. */
+/**
+ * The units that can still be returned, or shipped or cancelled; undefined for an amendment, which
+ * may set any number.
+ */
 function freeUnits(
   type: FollowUpType,
   line: OrderView['lines'][number],

@@ -27,7 +27,7 @@ export function OrderAtVersion({ step, before }: VersionProps) {
   );
 }
 
-/** Is in colour if this version changed what `pick` returns. */
+/** Content that is in colour if this version changed what `pick` returns. */
 function Highlighted({
   of: { step, before },
   pick,

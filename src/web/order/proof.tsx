@@ -4,7 +4,9 @@ import { get, Problem, type Sent } from '../api.js';
 import { Ago } from '../parts/time.js';
 import type { Proof } from '../shapes.js';
 
-/** A longer history takes seconds to read: it is checked on a click only. */
+/**
+ * Up to this version, an order is checked without a click. A longer history takes seconds to read.
+ */
 const CHECKED_UNASKED = 1_000;
 /**
  * The check waits for an idle moment of the browser, but no longer than this, so that the page is
@@ -79,7 +81,10 @@ export function ProofBadge({ orderId, version }: ProofBadgeProps) {
   );
 }
 
-/** A proof of an older version says nothing of this one. */
+/**
+ * The colour of a proof. A proof of an older version says nothing about this version, so it is
+ * plain.
+ */
 function toneOf(proof: Proof | undefined, version: number): string {
   if (proof === undefined) return 'plain';
   if (!proof.agrees) return 'bad';
@@ -91,7 +96,7 @@ function inWords({ agrees, hasHistory, differences }: Proof): string {
   return `${hasHistory ? 'history = journal' : 'journal'} = view`;
 }
 
-/** Calls `act` when the browser is idle. @returns a function that cancels this */
+/** Calls `act` when the browser is idle. @returns a function that cancels the call */
 function whenIdle(act: () => void): () => void {
   if (!('requestIdleCallback' in globalThis)) {
     const timer = setTimeout(act, IDLE_WITHIN_MS);

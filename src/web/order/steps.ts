@@ -83,7 +83,9 @@ export const verbs: Readonly<Record<OwedEffect['type'], string>> = {
   book: 'Book label',
 };
 
-/** The index of the step at a time; the first one if the order did not exist yet. */
+/**
+ * The index of the last step up to a time; that of the first step if the order did not exist yet.
+ */
 export function indexAt(steps: readonly Step[], time: string): number {
   const after = steps.findIndex(({ event }) => Date.parse(event.occurredAt) > Date.parse(time));
   return after === -1 ? steps.length - 1 : Math.max(0, after - 1);

@@ -199,7 +199,7 @@ function Marks({ steps, expected, shown, positions }: MarksProps) {
   );
 }
 
-/** Drawn every second, unlike the line. */
+/** The label of an expected event. Unlike the line, it is drawn again every second. */
 function ExpectedLabel({ of }: { readonly of: ExpectedEvent }) {
   const { kind, title, at } = of;
   return (

@@ -6,7 +6,7 @@ import { shortly } from './events.js';
 interface WhyProps {
   readonly event: RecordedEvent;
   readonly currency: string;
-  /** in the Temporal Web UI, if its address is known */
+  /** link to the order in the Temporal Web UI; undefined if the address of that UI is unknown */
   readonly workflowUrl: string | undefined;
 }
 

@@ -10,7 +10,7 @@ export function FilterBar({
   counts,
 }: {
   readonly filters: Filters;
-  /** by status; absent until they are known, since a number would move what is after it */
+  /** numbers of orders by status; undefined until they are known */
   readonly counts: ReadonlyMap<string, number> | undefined;
 }) {
   return (

@@ -9,7 +9,7 @@ import { curlOf, quoted } from '../order/as-typed.js';
 import { Copied } from '../parts/copied.js';
 import { may } from '../session.js';
 
-/** Payment methods of the sandbox, by the outcome that each leads to. */
+/** Payment methods of the sandbox, each with the outcome that it leads to. */
 const payments = [
   ['tok_ok', 'is authorized'],
   ['tok_slow', 'is authorized after 2 s'],
@@ -31,7 +31,7 @@ export function PlaceOrder() {
   const { route } = useLocation();
   const typed = useSignal<OrderDraft>({ sku: 'A-1', quantity: '2', price: '19.99', method: 'tok_ok' });
   const { isBusy, problem, act } = useActing();
-  /** the same for each attempt, so that it is placed once */
+  /** the same key for each attempt, so that the order is placed once */
   const key = useRef(newKey());
   if (!may('orders:write')) return null;
   const body = bodyOf(typed.value);
@@ -136,7 +136,7 @@ function Inputs({ typed, onType }: InputsProps) {
   );
 }
 
-/** Shows and hides the form above the list. */
+/** The button that shows and hides the form above the list. */
 export function NewOrder({ isOpen }: { readonly isOpen: Signal<boolean> }) {
   if (!may('orders:write')) return null;
   return (

@@ -8,7 +8,10 @@ const PAGE = 100;
 const TRY_AGAIN_MS = 1_500;
 /** Changed rows are collected for this time, and read together. */
 const GATHER_MS = 400;
-/** If more rows than this have changed, they are read when the reader scrolls, not at once. */
+/**
+ * Maximum number of changed rows that are read together. If more rows have changed, the rest keep
+ * what they show until they change again.
+ */
 const REFRESHED_AT_ONCE = 20;
 
 /** The rows of the list that were read so far. */
@@ -28,7 +31,9 @@ export interface RowList {
   readonly more: () => void;
   /** Reads from the first page. */
   readonly restart: () => void;
-  /** Called when an order has changed: its row is read again, and stays in its place. */
+  /**
+   * Says that an order has changed. If the list has its row, the row is read again in its place.
+   */
   readonly changed: (orderId: string, isCreated: boolean) => void;
   readonly close: () => void;
 }

@@ -23,7 +23,7 @@ const columns = [
   'Fulfilment',
   'Created',
 ] as const;
-/** What the list can be sorted by. */
+/** The columns by which the list can be sorted, with their names in the API. */
 const sorted: Readonly<Record<string, string>> = { Total: 'total', Created: 'createdAt' };
 const byDefault = '-createdAt';
 const OVERSCAN = 8;
@@ -39,7 +39,7 @@ interface TableProps {
   readonly more: () => void;
 }
 
-/** Any number of orders; only the rows in sight are in the document. */
+/** A table of any number of orders. Only the rows in sight are in the document. */
 export function OrderTable({ filters, rows, isComplete, more }: TableProps) {
   const scroller = useRef<HTMLDivElement>(null);
   const virtual = useVirtualizer(rows.length, () => scroller.current);

@@ -7,8 +7,8 @@ import { Empty, Skeleton } from './states.js';
 export function lazyPage(load: () => Promise<ComponentType>): ComponentType {
   let loaded: ComponentType | undefined;
   return function LazyPage() {
-    // The state is an object, because the setter of a state calls a function that it is given, and
-    // a component is one.
+    // The state is an object, because a component is a function, and a state's setter calls each
+    // function that it is given.
     const [{ Page }, show] = useState({ Page: loaded });
     useEffect(() => {
       if (loaded !== undefined) return undefined;
@@ -44,7 +44,8 @@ function Unloaded() {
 }
 
 /**
- * Whether the page was reloaded already. If the script is still missing, it is not reloaded again.
+ * Whether the page was reloaded already. If its script is still missing then, the page is not
+ * reloaded again.
  */
 function isReloaded(): boolean {
   const [entry] = performance.getEntriesByType('navigation');

@@ -73,7 +73,7 @@ export function Together({
   return isShown.current ? <>{children()}</> : <Skeleton lines={14} />;
 }
 
-/** The page of a path that there is not. */
+/** The page for a path that does not exist. */
 export function NotFound() {
   return (
     <>

@@ -18,7 +18,10 @@ const purposes: Readonly<Record<string, string>> = {
   stock: 'every change of stock is known',
 };
 
-/** A process that is not ready answers 503, with its readiness as the body. */
+/**
+ * The readiness of the process. A process that is not ready answers 503, with its readiness as the
+ * body.
+ */
 export function useReadiness(): Resource<Readiness> {
   const { data, problem } = useResource<Readiness>('/health/ready', LOOK_EVERY_MS).state.value;
   if (problem !== undefined && 'dependencies' in problem.body)

@@ -13,7 +13,7 @@ export interface Chart {
 
 const DAY_MS = 86_400_000;
 
-/** Charts of all days from one to another; days on which nothing happened count as 0. */
+/** Charts of all days from `from` to `to`, including days on which nothing happened. */
 export function chartsOf(from: string, to: string, found: readonly Day[]): readonly Chart[] {
   const days: string[] = [];
   for (let time = Date.parse(from); time <= Date.parse(to); time += DAY_MS)

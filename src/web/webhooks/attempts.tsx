@@ -98,8 +98,8 @@ function EventLink({ of }: { readonly of: Attempt }) {
 }
 
 /**
- * The result of an attempt: acknowledged, or the beginning of the answer, or the reason why there
- * is none.
+ * The result of an attempt: whether it was delivered, and the beginning of the answer or the reason
+ * why there is no answer.
  */
 export function Outcome({ of: { isDelivered, status, error, answer = '' } }: { readonly of: Attempt }) {
   return (

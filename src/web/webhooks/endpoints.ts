@@ -6,7 +6,7 @@ export type Endpoint = EndpointAnswer;
 export type Attempt = DeliveryAnswer;
 export type { Subscription } from '../../api/schemas/endpoint.js';
 
-/** What a person sets of an endpoint. */
+/** The settings of an endpoint that a person can change. */
 export type Settings = Pick<
   Endpoint,
   'url' | 'events' | 'customers' | 'tags' | 'payload' | 'description' | 'perSecond'
@@ -15,7 +15,7 @@ export type Settings = Pick<
 export const root = '/v1/webhook-endpoints';
 export const pathOf = (endpointId: string) => `${root}/${encodeURIComponent(endpointId)}`;
 
-/** @throws Problem, as all functions below do */
+/** @throws Problem, as all functions below do that send a request */
 export async function create(settings: object, key: string): Promise<EndpointWithSecret> {
   return (await post<EndpointWithSecret>(root, settings, { 'idempotency-key': key })).body;
 }

@@ -8,7 +8,7 @@ interface FormProps {
   readonly title: string;
   /** absent for a new endpoint */
   readonly endpoint?: Endpoint;
-  /** @param key the same for each attempt, so that the endpoint is made or changed once */
+  /** @param key the same for each attempt, so that the endpoint is created or changed once */
   readonly onSend: (settings: object, key: string) => Promise<void>;
   readonly onClose: () => void;
 }
@@ -24,7 +24,8 @@ export function SettingsForm({ title, endpoint, onSend, onClose }: FormProps) {
   const { isBusy, problem, act } = useActing(inWords);
   const form = useRef<HTMLFormElement>(null);
   const key = useMemo(newKey, []);
-  // Kept from the first drawing, so that inputs keep what was typed when the endpoint changes.
+  // The endpoint as the form first showed it, so that inputs keep what was typed when the endpoint
+  // changes.
   const first = useMemo(() => endpoint, []);
   useEffect(() => form.current?.querySelector('input')?.focus(), []);
   const onSubmit = (event: SubmitEvent): void => {
