@@ -44,7 +44,8 @@ async function handle({ orderId, data: { shipmentId } }) {
       headers: { ...authorization, 'content-type': 'application/json', 'idempotency-key': key },
       body: JSON.stringify(label),
     }).catch(() => undefined);
-    // 409: the order was cancelled, or the shipment was already dispatched. Nothing is left to do.
+    // 409: the shipment is dispatched already, or its order is cancelled, held, or being amended. A
+    // shipment that still waits is left to a person: `npx orders awaiting-dispatch` lists it.
     if (response !== undefined && (response.ok || response.status === 409)) {
       console.log(`${key} ${response.ok ? label.trackingNumber : 'is not dispatched'}`);
       return;

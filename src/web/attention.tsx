@@ -1,7 +1,7 @@
 import { useLocation } from 'preact-iso';
 import { pathOf } from './api.js';
 import { now } from './clock.js';
-import { countdown, withTimes, words } from './format.js';
+import { count, countdown, withTimes, words } from './format.js';
 import { Copied } from './parts/copied.js';
 import { Empty, Shown } from './parts/states.js';
 import { Ago } from './parts/time.js';
@@ -75,7 +75,7 @@ export function AttentionRows({
             )}
             <span class="quiet">
               since <Ago at={row.since} />
-              {row.attempts !== undefined && `, tried ${row.attempts} times`}
+              {row.attempts !== undefined && `, tried ${count(row.attempts, 'time')}`}
               {row.nextTryAt !== undefined && `, again ${countdown(row.nextTryAt, now.value)}`}
             </span>
           </header>

@@ -72,7 +72,7 @@ export function dayOf(time: string): string {
 }
 
 /** `Sat 28 Nov 18:20` */
-export function soon(time: string): string {
+export function dayAndMinute(time: string): string {
   return `${dayOf(time)} ${minutes.format(new Date(time))}`;
 }
 
@@ -89,13 +89,16 @@ export function eventName(type: string): string {
 
 /** A text with its times as people read them. */
 export function withTimes(text: string): string {
-  return text.replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, soon);
+  return text.replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, dayAndMinute);
 }
 
-/** A personal value, or `(not for this key)` if the reader may not see it. */
+/** What stands for a sealed value, which the reader may not see. */
+export const notForThisKey = '(not for this key)';
+
+/** A personal value, or `notForThisKey` if it is sealed. */
 export function person(value: string | undefined): string {
   if (value === undefined) return '';
-  return value.startsWith('sealed:') ? '(not for this key)' : value;
+  return value.startsWith('sealed:') ? notForThisKey : value;
 }
 
 /** Made once, because making one for each row takes a tenth of the time of scrolling. */

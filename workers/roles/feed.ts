@@ -56,6 +56,7 @@ export function startFeed(context: RoleContext): RunningWorker {
   const deployment = { client, taskQueue };
   const { signal } = stopping;
   const leasing = runLeasedTasks({ db, tasks: [...leased, webhooks], signal, healthOf: healthIn(logger) });
+  // What reads the tail is woken by changes of a build, of a feed's state or of an endpoint, too.
   const watching = watchStates(db, [endpointLog.view.collection], signal, () => tail.wake());
   const scheduling = startSchedule(context, deployment, signal);
   const restarting = scheduling.then(() => restartEnded(context, deployment, signal));

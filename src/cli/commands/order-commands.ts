@@ -12,12 +12,9 @@ import {
   addCommandOptions,
   addSendOptions,
   type CommandOptions,
-  isOverHttp,
-  metaOf,
   type Reader,
   parsers,
   readJsonFile,
-  refuseActor,
 } from '../script/options.js';
 import { previewCard } from '../script/order-text.js';
 import {
@@ -30,6 +27,7 @@ import {
   type Session,
   usageFailure,
 } from '../script/script.js';
+import { isOverHttp, metaOf, refuseActor } from '../script/sender.js';
 
 /**
  * The scripts that send commands to orders, one for each command in the table. They check what was
@@ -60,7 +58,7 @@ function addCreate(program: Command, session: Session): void {
     '--file <path>',
     'the whole order as JSON, from a file, or from standard input with -',
   );
-  // Only `--id` may come with a file: it names the order of a file without an id.
+  // `--id` is the only other input that may come with a file: it gives the file's order its id.
   script.addOption(file.conflicts(inputs.map(({ name }) => name).filter((name) => name !== 'id')));
   addSendOptions(script);
   script.action(async () => {

@@ -6,7 +6,6 @@ import type { System } from '../../api/operations/system.js';
 import { messageOf } from '../../outages/message-of.js';
 import type { Config } from '../../server/config.js';
 import type { Mongo } from '../../server/connections.js';
-import { isOverHttp } from '../script/options.js';
 import {
   type CommonOptions,
   configOf,
@@ -16,7 +15,9 @@ import {
   type Session,
   type TemporalGateway,
 } from '../script/script.js';
-import { type Api, apiOf, httpGateway } from './api.js';
+import { isOverHttp } from '../script/sender.js';
+import { type Api, apiOf } from './api.js';
+import { httpGateway } from './http-gateway.js';
 
 /**
  * Direct connections to Temporal and MongoDB: for commands that are sent without a key, and for

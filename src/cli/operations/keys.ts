@@ -2,12 +2,10 @@ import { type Command, InvalidArgumentError } from 'commander';
 import type { Db } from 'mongodb';
 import type { KeySummary } from '../../access/api-keys.js';
 import { type Scope, scopes } from '../../access/scopes.js';
-import type { LostKey } from '../../forgetting/lost-keys.js';
 import { idPattern } from '../../order/patterns.js';
 import { messageOf } from '../../outages/message-of.js';
 import { durationMs, LONGEST_MS } from '../../server/config/variables.js';
-import { withMongo, withStores } from '../connections/direct.js';
-import { metaOf } from '../script/options.js';
+import { withMongo } from '../connections/direct.js';
 import {
   addScript,
   type CommonOptions,
@@ -18,7 +16,8 @@ import {
   type Session,
   usageFailure,
 } from '../script/script.js';
-import { type Cell, type Column, counted, table, visible } from '../script/terminal.js';
+import { type Cell, type Column, table } from '../script/terminal.js';
+import { addGiveUp, addRewrap } from './customer-keys.js';
 
 interface CreateOptions extends CommonOptions {
   readonly name: string;
@@ -27,11 +26,12 @@ interface CreateOptions extends CommonOptions {
 }
 
 /**
- * Adds `keys create`, `list`, `revoke`, `rewrap` and `give-up`, which connect to MongoDB directly.
+ * Adds `keys create`, `list` and `revoke`, for API keys of clients, and `rewrap` and `give-up`, for
+ * the keys of customers. All of them connect to MongoDB directly.
  */
 export function addKeys(program: Command, session: Session): void {
   const keys = addScript(program, 'keys', {
-    summary: 'give clients API keys, list them, and revoke them',
+    summary: 'give clients API keys, list and revoke them; wrap or give up the keys of customers',
     details: 'Connects to MongoDB (MONGODB_URI, MONGODB_DB) directly: access to it is enough to make keys.',
     examples: ['keys create --name shop --scopes orders:read,orders:write', 'keys list'],
   });
@@ -156,107 +156,4 @@ function withDatabase<T>(session: Session, work: (db: Db) => Promise<T>): Promis
       message: `MongoDB, which has the keys, cannot be reached: ${messageOf(error)}; start it with \`npm start\`, or set MONGODB_URI`,
     }),
   );
-}
-
-/** Adds `keys rewrap`, which connects to the key store directly. */
-function addRewrap(keys: Command, session: Session): void {
-  const command = addScript(keys, 'rewrap', {
-    summary: 'wrap the keys of customers with the first key of MASTER_KEY_FILE',
-    details:
-      'To replace a master key: add the new one below the old one, and restart all processes. Put it on the first line, ' +
-      'restart all processes again, run this, and take the old one out.',
-    examples: ['keys rewrap'],
-  });
-  command.action(async () => {
-    const options = command.optsWithGlobals<CommonOptions>();
-    const rewrapped = await withMongo(
-      configOf(session),
-      ({ keys: store }) => store.rewrap(),
-      () => ({
-        code: 'keys_unavailable',
-        message: 'the key store does not answer: see KEYS_MONGODB_URI and MONGODB_URI',
-      }),
-    );
-    report(session, options, { rewrapped }, () => [
-      `${rewrapped} keys were wrapped with the first master key`,
-    ]);
-  });
-}
-
-interface GiveUpOptions extends CommonOptions {
-  readonly reason: string;
-  /** ids of keys */
-  readonly yes?: readonly string[];
-  readonly actor?: string;
-}
-
-/** Adds `keys give-up`, which connects to Temporal and MongoDB directly. */
-function addGiveUp(keys: Command, session: Session): void {
-  const command = addScript(keys, 'give-up', {
-    summary: "give up a customer's keys that the key store has lost",
-    details:
-      'Without --yes it only says which keys are lost. A key that is given up cannot come back: its values are shown as ' +
-      'forgotten, and a payment that waits for it is declined. First restore the key store from its backup, and start the ' +
-      'processes of each machine that served the role write, since a key may still wait on its disk.',
-    examples: [
-      "keys give-up c-1 --reason 'no backup of the key store'",
-      "keys give-up c-1 --reason 'no backup of the key store' --yes k-1,k-2",
-    ],
-  })
-    .argument('<customerId>', 'whose keys')
-    .requiredOption('--reason <text>', 'why; it is kept with the ids of the keys')
-    .option('--yes <keyIds>', 'give up these lost keys, with commas between', (ids) => ids.split(','))
-    .option('--actor <name>', 'who does it (default: temporal:<your user name>)');
-  command.action(async (customerId: string) => {
-    const options = command.optsWithGlobals<GiveUpOptions>();
-    const { reason, yes: named } = options;
-    const [{ keysOfDatabase }, { giveUpKeys, lostKeys }] = await Promise.all([
-      import('../../access/persons/key-store-of.js'),
-      import('../../forgetting/lost-keys.js'),
-    ]);
-    const config = configOf(session);
-    const lost = await withStores(config, async (stores) => {
-      const keyStore = keysOfDatabase(stores.db);
-      const found = await lostKeys({ ...stores, taskQueue: config.temporal.taskQueue }, keyStore, customerId);
-      if (named === undefined) return found;
-      const chosen = chosenOf(found, named);
-      const why = { reason, actor: metaOf(options).actor, at: new Date().toISOString() };
-      await giveUpKeys(keyStore, customerId, chosen, why);
-      return chosen;
-    });
-    const givenUp = named !== undefined;
-    report(session, options, { customerId, lost, givenUp }, () => linesOf(customerId, lost, givenUp));
-  });
-}
-
-/**
- * The keys that the operator has listed with `--yes`. Only these are given up, because more keys
- * may have been lost since the operator looked.
- *
- * @throws Failure if one of them is not lost
- */
-function chosenOf(lost: readonly LostKey[], named: readonly string[]): readonly LostKey[] {
-  return named.map((id) => {
-    const chosen = lost.find(({ keyId }) => keyId === id);
-    if (chosen !== undefined) return chosen;
-    const message = `key ${visible(id)} of this customer is not lost, so no key was given up: look again without --yes`;
-    throw new Failure(exitCodes.refused, { code: 'key_not_lost', message });
-  });
-}
-
-const MAX_LISTED = 10;
-
-function linesOf(customerId: string, lost: readonly LostKey[], givenUp: boolean): readonly string[] {
-  if (lost.length === 0) return [`no key of customer ${visible(customerId)} is lost`];
-  return [
-    ...lost.map(({ keyId, orderIds }) => {
-      const more = orderIds.length > MAX_LISTED ? ', …' : '';
-      const listed = visible(orderIds.slice(0, MAX_LISTED).join(', '));
-      return `key ${keyId} is lost: ${counted(orderIds.length, 'order', 'orders')} (${listed}${more})`;
-    }),
-    givenUp
-      ? `customer ${visible(customerId)} · ${counted(lost.length, 'key', 'keys')} given up`
-      : `With --yes ${lost.map(({ keyId }) => keyId).join(',')}, their values are shown as forgotten from then on, ` +
-        'and payments that wait for them are declined. Nothing was changed.',
-  ];
 }

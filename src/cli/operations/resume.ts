@@ -6,7 +6,7 @@ import { commandIdOf } from '../../log/workflow/command-id.js';
 import { logNamed, ofAnyEntity } from '../../logs.js';
 import { at, operationsApiOf } from '../connections/api.js';
 import { reachTemporal, withStores } from '../connections/direct.js';
-import { entityOption, isOverHttp, metaOf, refuseActor } from '../script/options.js';
+import { entityOption } from '../script/options.js';
 import {
   addScript,
   type CommonOptions,

@@ -1,15 +1,9 @@
 import { type Command, Option } from 'commander';
 import type { DeliveryAnswer, EndpointAnswer } from '../../api/schemas/endpoint.js';
 import { type Api, apiOf, at } from '../connections/api.js';
-import {
-  addRequestOptions,
-  positive,
-  requestHeaders,
-  type RequestOptions,
-  texts,
-  wholeNumber,
-} from '../script/options.js';
+import { addRequestOptions, positive, type RequestOptions, texts, wholeNumber } from '../script/options.js';
 import { addScript, type CommonOptions, report, type Session, usageFailure } from '../script/script.js';
+import { requestHeaders } from '../script/sender.js';
 import { type Cell, type Column, table, visible } from '../script/terminal.js';
 
 /** An endpoint as the API shows it. An answer has the secret only if the request has made it. */
@@ -37,15 +31,13 @@ export function addWebhooks(program: Command, session: Session): void {
   addCreate(webhooks, session);
   addList(webhooks, session);
   addChange(webhooks, session);
-  for (const is of [true, false]) {
-    const verb = is ? 'enable' : 'disable';
-    const summary = is
-      ? 'deliver to an endpoint again: what waits comes first'
-      : 'stop delivering; the feed waits';
-    addAction(webhooks, session, verb, summary, (api, id, headers) =>
-      api.patch(at`/v1/webhook-endpoints/${id}`, { enabled: is }, headers),
-    );
-  }
+  const setEnabled =
+    (enabled: boolean): Act =>
+    (api, id, headers) =>
+      api.patch(at`/v1/webhook-endpoints/${id}`, { enabled }, headers);
+  const enableSummary = 'deliver to an endpoint again: what waits comes first';
+  addAction(webhooks, session, 'enable', enableSummary, setEnabled(true));
+  addAction(webhooks, session, 'disable', 'stop delivering; the feed waits', setEnabled(false));
   addAction(
     webhooks,
     session,
@@ -140,14 +132,10 @@ function addChange(webhooks: Command, session: Session): void {
   });
 }
 
+type Act = (api: Api, endpointId: string, headers: Readonly<Record<string, string>>) => Promise<Endpoint>;
+
 /** Adds a script that changes an endpoint. */
-function addAction(
-  webhooks: Command,
-  session: Session,
-  verb: string,
-  summary: string,
-  act: (api: Api, endpointId: string, headers: Readonly<Record<string, string>>) => Promise<Endpoint>,
-): void {
+function addAction(webhooks: Command, session: Session, verb: string, summary: string, act: Act): void {
   const command = addRequestOptions(
     addScript(webhooks, verb, { summary, examples: [`webhooks ${verb} 018f…`] }).argument(
       '<endpointId>',

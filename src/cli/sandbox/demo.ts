@@ -79,7 +79,7 @@ async function wholeStory(
   const ours = { ...session, env: stack.env };
   const api = apiOf(ours, {});
   const told = await tell(ours, {}, narrate);
-  const { killWorker, stopMongodb } = await import('./stack.js');
+  const { killWorker, stopMongodb } = await import('./faults.js');
   const killed = await killWorker(stack, teller(api, narrate), narrate);
   const away = await stopMongodb(stack, api, teller(api, narrate), narrate);
   const orders = [...told, killed, ...away];

@@ -3,10 +3,11 @@ import { commands } from '../../api/commands/table.js';
 import type { FollowUpCommand, NewLine } from '../../order/commands.js';
 import type { Order, OrderStatus } from '../../order/order.js';
 import { sendTo } from '../commands/order-commands.js';
-import { type Api, httpGateway } from '../connections/api.js';
+import type { Api } from '../connections/api.js';
+import { httpGateway } from '../connections/http-gateway.js';
 import { type Happened, isAtRest, until } from '../connections/order-events.js';
-import { metaOf } from '../script/options.js';
 import { exitCodes, Failure } from '../script/script.js';
+import { metaOf } from '../script/sender.js';
 
 /** The demo's stories: what they send, and how they are played and told. */
 

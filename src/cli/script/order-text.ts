@@ -5,7 +5,16 @@ import type { OrderEvent } from '../../order/events.js';
 import { formatMoney } from '../../order/money.js';
 import type { OrderView } from '../../order/view.js';
 import { verbOf } from './script.js';
-import { type Cell, type Column, type Format, type Paint, table, untitled, visible } from './terminal.js';
+import {
+  type Cell,
+  type Column,
+  counted,
+  type Format,
+  type Paint,
+  table,
+  untitled,
+  visible,
+} from './terminal.js';
 
 /** An order as readable text: its card, a preview of it, its events, and what needs a person. */
 
@@ -285,7 +294,7 @@ export function attentionLines(
   paint: Paint,
 ): readonly string[] {
   const tries = [
-    ...(attempts === undefined ? [] : [`tried ${attempts} times`]),
+    ...(attempts === undefined ? [] : [`tried ${counted(attempts, 'time', 'times')}`]),
     ...(nextTryAt === undefined ? [] : [`next at ${nextTryAt}`]),
   ];
   return [

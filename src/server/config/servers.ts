@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { hideConnectionString, hideSecret } from '../../redaction.js';
-import { readTls, type TemporalTls } from './tls.js';
+import { readTls, type Tls } from './tls.js';
 import { bad, type Env, matching, port, readFileNamed, secret, text, value } from './variables.js';
 
 /** How Temporal and MongoDB are reached, and which of them are embedded. */
@@ -12,7 +12,7 @@ export interface ServersConfig {
     readonly taskQueue: string;
     /** the address of its Web UI, for links; absent if there is none, or it is not known */
     readonly uiUrl?: string;
-    readonly tls?: TemporalTls;
+    readonly tls?: Tls;
     readonly apiKey?: string;
   };
   readonly mongodb: {

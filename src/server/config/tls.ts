@@ -1,7 +1,7 @@
 import { ConfigError, type Env, file, oneOf, value } from './variables.js';
 
-/** TLS settings, as Temporal's SDK takes them. */
-export interface TemporalTls {
+/** TLS settings, with the names of Temporal's SDK. */
+export interface Tls {
   readonly serverRootCACertificate?: Buffer;
   readonly serverNameOverride?: string;
   readonly clientCertPair?: { readonly crt: Buffer; readonly key: Buffer };
@@ -11,7 +11,7 @@ export interface TemporalTls {
  * Reads the TLS settings of Temporal or Kafka. Temporal's variables have the names that Temporal's
  * own tools use, and Kafka's variables follow the same pattern.
  */
-export function readTls(env: Env, of: 'TEMPORAL' | 'KAFKA', onByDefault: boolean): TemporalTls | undefined {
+export function readTls(env: Env, of: 'TEMPORAL' | 'KAFKA', onByDefault: boolean): Tls | undefined {
   const ca = file(env, `${of}_TLS_SERVER_CA_CERT_PATH`);
   const crt = file(env, `${of}_TLS_CLIENT_CERT_PATH`);
   const key = file(env, `${of}_TLS_CLIENT_KEY_PATH`);

@@ -17,7 +17,7 @@ export interface ServersOptions {
   readonly report?: (line: string) => void;
 }
 
-/** The embedded servers, from the point of view of one user process. */
+/** The embedded servers, as a process uses them. */
 export interface Servers {
   readonly temporal?: { readonly address: string; readonly uiUrl: string; readonly pid: () => number };
   readonly mongodb?: { readonly uri: string; readonly pid: () => number };

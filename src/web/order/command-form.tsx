@@ -2,6 +2,7 @@ import { type Signal, useSignal } from '@preact/signals';
 import { useEffect, useMemo, useRef } from 'preact/hooks';
 import type { Preview } from '../../api/commands/gateway/preview.js';
 import type { OrderView } from '../../order/view.js';
+import { useActing } from '../acting.js';
 import { Problem } from '../api.js';
 import { newKey } from '../idempotency-key.js';
 import { Copied } from '../parts/copied.js';
@@ -28,8 +29,7 @@ export function CommandForm({ order, choice, previewed, onClose, onDone }: FormP
   // The inputs are made once, so that what is typed stays when the order changes.
   const inputs = useMemo(() => inputsOf(choice.type, order), []);
   const typed = useSignal<TypedTexts>({});
-  const problem = useSignal('');
-  const isBusy = useSignal(false);
+  const { isBusy, problem, act } = useActing(inWords);
   /** The body that was previewed, and the key with which it is sent. */
   const sent = useRef({ body: {}, key: '' });
   const form = useRef<HTMLFormElement>(null);
@@ -44,37 +44,27 @@ export function CommandForm({ order, choice, previewed, onClose, onDone }: FormP
     previewed.value = undefined;
     problem.value = '';
   };
-  const attempt = async (act: (body: object) => Promise<void>): Promise<void> => {
-    if (typeof body === 'string') {
-      problem.value = body;
-      return;
-    }
-    isBusy.value = true;
-    problem.value = '';
+  const previewIt = async (given: object): Promise<void> => {
+    const answer = await preview(orderId, choice, given);
+    // Another form may be open by now.
+    if (form.current === null) return;
+    sent.current = { body: given, key: newKey() };
+    previewed.value = answer;
+  };
+  const sendIt = async (previewedVersion: number): Promise<void> => {
+    const { body: shown, key } = sent.current;
     try {
-      await act(body);
+      await send(orderId, choice, shown, { version: previewedVersion, key });
     } catch (error) {
-      problem.value = error instanceof Problem ? inWords(error) : String(error);
       if (error instanceof Problem && error.status === 412) previewed.value = undefined;
-    } finally {
-      isBusy.value = false;
+      throw error;
     }
+    onDone();
   };
   const onSubmit = (event: Event): void => {
     event.preventDefault();
-    void attempt(async (given) => {
-      if (found === undefined) {
-        const answer = await preview(orderId, choice, given);
-        // The form may have been closed meanwhile.
-        if (form.current === null) return;
-        sent.current = { body: given, key: newKey() };
-        previewed.value = answer;
-      } else {
-        const { body: shown, key } = sent.current;
-        await send(orderId, choice, shown, { version: found.version, key });
-        onDone();
-      }
-    });
+    if (typeof body === 'string') problem.value = body;
+    else void act(() => (found === undefined ? previewIt(body) : sendIt(found.version)));
   };
   const target = { orderId, version: found?.version ?? version };
   return (

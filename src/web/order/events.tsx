@@ -1,6 +1,15 @@
 import { inShort, toneOf } from '../../event-words.js';
 import { now } from '../clock.js';
-import { countdown, dayOf, duration, eventName, person, soon, timeOfDay, withTimes } from '../format.js';
+import {
+  countdown,
+  dayAndMinute,
+  dayOf,
+  duration,
+  eventName,
+  notForThisKey,
+  timeOfDay,
+  withTimes,
+} from '../format.js';
 import type { RecordedEvent } from '../shapes.js';
 import type { ExpectedEvent, Step } from './steps.js';
 
@@ -76,7 +85,7 @@ function Expected({ expected, then }: ExpectedProps) {
           <span class="mark" />
           <span class="what">{one.title}</span>
           <span class="who">{one.at === undefined ? 'at any moment' : whenOf(one.at)}</span>
-          {one.at !== undefined && <time dateTime={one.at}>{soon(one.at)}</time>}
+          {one.at !== undefined && <time dateTime={one.at}>{dayAndMinute(one.at)}</time>}
         </li>
       ))}
     </ol>
@@ -85,5 +94,5 @@ function Expected({ expected, then }: ExpectedProps) {
 
 /** An event in a few words, without sealed values, and with times as people read them. */
 export function shortly(event: RecordedEvent, currency: string): string {
-  return withTimes(inShort(event, currency)).replaceAll(/sealed:[\w.:+/=-]+/g, person('sealed:'));
+  return withTimes(inShort(event, currency)).replaceAll(/sealed:[\w.:+/=-]+/g, notForThisKey);
 }

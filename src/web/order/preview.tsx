@@ -1,6 +1,6 @@
 import type { Preview } from '../../api/commands/gateway/preview.js';
 import type { OrderView } from '../../order/view.js';
-import { eventName, money, soon, words } from '../format.js';
+import { dayAndMinute, eventName, money, words } from '../format.js';
 import { shortly } from './events.js';
 
 const amounts = ['authorized', 'captured', 'refunded'] as const;
@@ -40,7 +40,7 @@ export function PreviewedResult({
         ))}
         {deadlines.map(({ what, at }) => (
           <li key={what} class="quiet">
-            {words(what)}: {soon(at)}
+            {words(what)}: {dayAndMinute(at)}
           </li>
         ))}
         {gained.length > 0 && <li class="quiet">then allowed: {gained.join(', ')}</li>}

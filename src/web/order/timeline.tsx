@@ -2,7 +2,7 @@ import { type Signal, useSignal } from '@preact/signals';
 import { useRef } from 'preact/hooks';
 import { toneOf } from '../../event-words.js';
 import { now } from '../clock.js';
-import { countdown, dayAndTime, duration, eventName, soon } from '../format.js';
+import { countdown, dayAndMinute, dayAndTime, duration, eventName } from '../format.js';
 import {
   nearest,
   type Positions,
@@ -210,7 +210,7 @@ function ExpectedLabel({ of }: { readonly of: ExpectedEvent }) {
 }
 
 function titleOf({ title, at }: ExpectedEvent): string {
-  return at === undefined ? title : `${title} ${soon(at)}`;
+  return at === undefined ? title : `${title} ${dayAndMinute(at)}`;
 }
 
 function percent(share: number): string {

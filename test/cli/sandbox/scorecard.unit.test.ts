@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import { type Ledgers, scoreOf } from '../../../src/cli/sandbox/demo.js';
-import { loadOf } from '../../../src/cli/sandbox/sandbox.js';
+import { loadOf } from '../../../src/cli/sandbox/load.js';
 import type { LedgerEntry } from '../../../src/effects/payments/sandbox-ledger.js';
 import { states } from '../../order/examples.js';
 

@@ -91,29 +91,28 @@ export class ScriptedActivities {
   }
 
   implementations(): Steps & ResumptionActivities {
-    const kept =
-      <T extends EffectType, R>(answer: () => (step: Step<T>) => Promise<R>) =>
-      async (step: Step<T>): Promise<R> => {
-        // each step has one of the types that `Step` unites
-        const any = step as unknown as Step;
-        this.steps.push(any);
-        await this.record(any);
-        return await answer()(step);
-      };
+    const keep = async <T extends EffectType, R>(step: Step<T>, answer: () => Promise<R>): Promise<R> => {
+      // Each step has one of the types that `Step` unites.
+      const any = step as unknown as Step;
+      this.steps.push(any);
+      await this.record(any);
+      return await answer();
+    };
+    const { answers } = this;
     return {
-      record: async (step) => await kept(() => async () => {})(step as Step),
+      record: async (step) => await keep(step as Step, async () => {}),
       recall: async (step) => await this.recall(step),
       loadLog: async ({ after }) => this.recorded().filter(({ version }) => version > after),
       claimResumption: async () => true,
-      reserve: kept(() => this.answers.reserve),
-      release: kept(() => this.answers.release),
-      deduct: kept(() => this.answers.deduct),
-      restock: kept(() => this.answers.restock),
-      authorize: kept(() => this.answers.authorize),
-      capture: kept(() => this.answers.capture),
-      void: kept(() => this.answers.void),
-      refund: kept(() => this.answers.refund),
-      book: kept(() => this.answers.book),
+      reserve: async (step) => await keep(step, () => answers.reserve(step)),
+      release: async (step) => await keep(step, () => answers.release(step)),
+      deduct: async (step) => await keep(step, () => answers.deduct(step)),
+      restock: async (step) => await keep(step, () => answers.restock(step)),
+      authorize: async (step) => await keep(step, () => answers.authorize(step)),
+      capture: async (step) => await keep(step, () => answers.capture(step)),
+      void: async (step) => await keep(step, () => answers.void(step)),
+      refund: async (step) => await keep(step, () => answers.refund(step)),
+      book: async (step) => await keep(step, () => answers.book(step)),
     };
   }
 }

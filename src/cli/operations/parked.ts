@@ -1,0 +1,124 @@
+import type { Command } from 'commander';
+import type { Intervened, ParkedAudit } from '../../log/views/feeding/interventions.js';
+import type { ParkedEvent } from '../../log/views/feeding/parked-events.js';
+import { at, operationsApiOf } from '../connections/api.js';
+import { positive } from '../script/options.js';
+import { addScript, type CommonOptions, report, type Session, usageFailure } from '../script/script.js';
+import { actorHeader } from '../script/sender.js';
+import { type Cell, type Column, table } from '../script/terminal.js';
+
+interface ListOptions extends CommonOptions {
+  readonly order?: string;
+  readonly limit?: number;
+}
+
+interface InterveneOptions extends CommonOptions {
+  readonly reason: string;
+  readonly actor?: string;
+}
+
+interface ParkedPage {
+  readonly data: readonly ParkedEvent[];
+  readonly nextCursor?: string;
+}
+
+/** Adds `parked list`, `parked retry` and `parked skip`. */
+export function addParked(program: Command, session: Session): void {
+  const parked = addScript(program, 'parked', {
+    summary: 'list events that a view could not apply, retry or skip them',
+    examples: ['parked list customers', 'parked retry customers 018f… --reason "mended in version 2"'],
+  });
+  addList(parked, session);
+  addIntervention(parked, session, 'retry', 'retry the first parked event of an order');
+  addIntervention(parked, session, 'skip', 'skip the first parked event of an order');
+}
+
+const parkedColumns: readonly Column[] = [
+  { title: 'ORDER' },
+  { title: 'VERSION', align: 'right' },
+  { title: 'EVENT' },
+  { title: 'POSITION', align: 'right' },
+  { title: 'STATUS' },
+  { title: 'SINCE' },
+  { title: 'ERROR' },
+];
+
+function addList(parked: Command, session: Session): void {
+  const command = addScript(parked, 'list', {
+    summary: 'list the parked events of a view, in the order of the feed',
+    examples: ['parked list customers', 'parked list customers --order 018f…'],
+  })
+    .argument('<view>', 'the view')
+    .option('--order <orderId>', 'only of this order')
+    .option('--limit <number>', 'how many at most, up to 1000', positive);
+  command.action(async (view: string) => {
+    const options = command.optsWithGlobals<ListOptions>();
+    const page = await operationsApiOf(session, options).get<ParkedPage>(at`/v1/projections/${view}/parked`, {
+      orderId: options.order,
+      limit: options.limit,
+    });
+    report(session, options, page, () => listLines(page, session));
+  });
+}
+
+function listLines({ data, nextCursor }: ParkedPage, { terminal: { paint } }: Session): readonly string[] {
+  if (data.length === 0) return ['nothing is parked'];
+  const rows = data.map(({ orderId, version, type, position, status, at: since, error = '' }): Cell[] => [
+    orderId,
+    String(version),
+    type,
+    String(position),
+    { text: status, format: status === 'parked' ? 'red' : 'yellow' },
+    since,
+    error,
+  ]);
+  return [
+    ...table(parkedColumns, rows, paint),
+    ...(nextCursor === undefined ? [] : ['', 'there are more: --limit']),
+  ];
+}
+
+function addIntervention(
+  parked: Command,
+  session: Session,
+  action: ParkedAudit['action'],
+  summary: string,
+): void {
+  const command = addScript(parked, action, {
+    summary,
+    details:
+      'Then the waiting events after it are applied, up to the next that fails. Who did it, and why, is recorded.',
+    examples: [`parked ${action} customers 018f… --reason "looked into it"`],
+  })
+    .argument('<view>', 'the view')
+    .argument('<event>', 'the order, or ORDER:VERSION: then only if that event is the first parked one')
+    .requiredOption('--reason <text>', 'why')
+    .option('--actor <name>', 'who does it, without a key (default: cli:<your user name>)');
+  command.action(async (view: string, event: string) => {
+    const options = command.optsWithGlobals<InterveneOptions>();
+    const { orderId, version } = parse(event);
+    const done = await operationsApiOf(session, options).post<Omit<Intervened, 'kind'>>(
+      at`/v1/projections/${view}/parked/${orderId}/${action}`,
+      { reason: options.reason, ...(version === undefined ? {} : { version }) },
+      actorHeader(session, options),
+    );
+    report(session, options, done, () => intervenedLines(done, orderId));
+  });
+}
+
+function parse(event: string): { readonly orderId: string; readonly version?: number } {
+  const [, orderId, version] = /^([^:]+)(?::([1-9]\d{0,14}))?$/.exec(event) ?? [];
+  if (orderId === undefined) throw usageFailure(`${event} is no event: expected ORDER or ORDER:VERSION`);
+  return { orderId, ...(version === undefined ? {} : { version: Number(version) }) };
+}
+
+function intervenedLines(
+  { applied, remaining, parked }: Omit<Intervened, 'kind'>,
+  orderId: string,
+): readonly string[] {
+  const rest = remaining === 0 ? 'none is parked any more' : `${remaining} are still parked`;
+  return [
+    `order ${orderId} · ${applied} events applied, ${rest}`,
+    ...(parked === undefined ? [] : [`version ${parked.version} cannot be applied: ${parked.error}`]),
+  ];
+}

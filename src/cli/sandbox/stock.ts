@@ -1,0 +1,84 @@
+import type { Command } from 'commander';
+import { type Api, apiOf, at } from '../connections/api.js';
+import { wholeNumber } from '../script/options.js';
+import { addScript, type CommonOptions, report, type Session } from '../script/script.js';
+import { table } from '../script/terminal.js';
+
+interface StockItem {
+  readonly sku: string;
+  readonly onHand: number;
+  readonly reserved: number;
+  readonly toBeCounted?: true;
+}
+
+/** Adds `stock` and `stock set`. */
+export function addStock(program: Command, session: Session): void {
+  const stock = addScript(program, 'stock', {
+    summary: 'show the stock, or set what is on hand',
+    details: 'An item that was never set has 1,000 on hand in the sandbox.',
+    examples: ['stock', 'stock A-1', 'stock set A-1 250'],
+  }).argument('[sku]', 'one item');
+  stock.action(async (sku: string | undefined) => {
+    const options = stock.optsWithGlobals<CommonOptions>();
+    const api = apiOf(session, options);
+    if (sku === undefined) {
+      const items = await allStock(api);
+      report(session, options, items, () => stockLines(items, session));
+    } else {
+      const item = await api.get<StockItem>(at`/v1/stock/${sku}`);
+      report(session, options, item, () => stockLines([item], session));
+    }
+  });
+
+  const set = addScript(stock, 'set', {
+    summary: 'set what is on hand of an item',
+    details: 'With --key, a repetition counts once.',
+    examples: ['stock set A-1 250', 'stock set A-1 250 --key count-2026-11'],
+  })
+    .argument('<sku>', 'the item')
+    .argument('<onHand>', 'how many there are, reserved ones included', wholeNumber)
+    .option('--key <key>', 'the Idempotency-Key; a new one by default');
+  set.action(async (sku: string, onHand: number) => {
+    const options = set.optsWithGlobals<CommonOptions & { readonly key?: string }>();
+    const headers = options.key === undefined ? {} : { 'idempotency-key': options.key };
+    const item = await apiOf(session, options).put<StockItem>(at`/v1/stock/${sku}`, { onHand }, headers);
+    report(session, options, item, () => stockLines([item], session));
+  });
+}
+
+interface StockPage {
+  readonly data: readonly StockItem[];
+  readonly nextCursor?: string;
+}
+
+/** Every item that was ever reserved or set, from all pages. */
+async function allStock(api: Api): Promise<readonly StockItem[]> {
+  const items: StockItem[] = [];
+  let cursor: string | undefined;
+  do {
+    const page: StockPage = await api.get('/v1/stock', { limit: 1_000, cursor });
+    items.push(...page.data);
+    cursor = page.nextCursor;
+  } while (cursor !== undefined);
+  return items;
+}
+
+function stockLines(items: readonly StockItem[], { terminal: { paint } }: Session): readonly string[] {
+  if (items.length === 0) return ['nothing was ever reserved or set'];
+  const rows = items.map(({ sku, onHand, reserved, toBeCounted }) => [
+    sku,
+    String(onHand),
+    String(reserved),
+    toBeCounted ? 'to be counted' : String(onHand - reserved),
+  ]);
+  return table(
+    [
+      { title: 'SKU' },
+      { title: 'ON HAND', align: 'right' },
+      { title: 'RESERVED', align: 'right' },
+      { title: 'AVAILABLE', align: 'right' },
+    ],
+    rows,
+    paint,
+  );
+}
