@@ -4,8 +4,8 @@ import { formatMoney } from './order/money.js';
 import type { Label } from './order/order.js';
 
 /**
- * Describes an event in a few words. Empty if its name is enough, or if it could not be upcast to
- * the current shape.
+ * Describes an event in a few words. The text is empty if the event's name is enough, or if the
+ * event could not be upcast to the current shape.
  */
 export function inShort(event: OrderEvent, currency: string): string {
   return schemaVersions[event.type] === event.schemaVersion ? words(event, currency) : '';
@@ -93,8 +93,10 @@ function words(event: OrderEvent, currency: string): string {
       return event.data.text;
     case 'FactReceived':
       return `${event.data.fact} waits: ${event.data.reason}`;
-    case 'FactUnmatched':
-      return `${event.data.fact} could never be applied`;
+    case 'FactUnmatched': {
+      const { fact, reason } = event.data;
+      return `${fact} ${reason === 'order_ended' ? 'did not fit before the order ended' : 'has not fit for a day'}`;
+    }
     case 'CommandRejected':
       return `${event.data.command}: ${event.data.message}`;
     case 'OrderResumed':
@@ -105,7 +107,7 @@ function words(event: OrderEvent, currency: string): string {
   }
 }
 
-/** The data of an event that has no description above. */
+/** Describes the data of an event that has no case above. */
 function membersInShort(data: object): string {
   return Object.entries(data)
     .map(([name, value]) => `${name} ${typeof value === 'string' ? value : JSON.stringify(value)}`)
@@ -130,7 +132,7 @@ export function linesInShort(lines: readonly LineQuantity[]): string {
   return lines.map(({ sku, quantity }) => `${quantity} × ${sku}`).join(', ');
 }
 
-/** Whether an event is good news; it determines the colour. */
+/** Whether an event is good or bad news. The tone determines the event's colour. */
 export type EventTone = 'good' | 'warn' | 'bad' | 'plain';
 
 const tones: Readonly<Partial<Record<EventType, EventTone>>> = {

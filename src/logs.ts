@@ -14,7 +14,8 @@ export function logNamed(name: string): AnyLog {
 }
 
 /**
- * A log for functions of any entity. It is given only states and events that it has made itself.
+ * The log as functions for any entity take it. The caller hands them only states and events of this
+ * log.
  */
 export function ofAnyEntity(log: AnyLog): EntityLog<State, Draft> {
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- each of `logs` is an `EntityLog`

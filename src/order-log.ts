@@ -31,7 +31,7 @@ export const orderLog: EntityLog<Order, EventDraft> = {
   },
 };
 
-/** An order's log, from Temporal's histories. */
+/** An order's log, as it was read from Temporal's histories. */
 export type OrderHistory = HistoryLog<Order, EventDraft>;
 
 /** Name of the workflow type; an order's workflow id is `order-<orderId>`. */
@@ -50,7 +50,9 @@ export type ResumedOrder = ResumedEntity<Order>;
 /** The answer to the query `state`. */
 export type OrderState = EntityState<Order>;
 
-/** The answer to a command. `shipmentId`, `returnId`: the part that it has created. */
+/**
+ * The answer to a command. `shipmentId` or `returnId` names the part that the command has created.
+ */
 export interface CommandAnswer extends Omit<EntityAnswer, 'requestId'> {
   readonly status: OrderStatus;
   readonly events: readonly { readonly version: number; readonly type: EventType }[];
@@ -70,7 +72,7 @@ export type Step<T extends EffectType = EffectType> = EntityStep<EffectOf<T>>;
 /** The activities of an order. Each effect's activity is named after its type. */
 export type Steps = LogActivities & { [T in EffectType]: (step: Step<T>) => Promise<OutcomeOf<T>> };
 
-/** `append` for an order. */
+/** Appends events to an order: `append` of `log/`, with the types of an order. */
 export function append(
   orderId: string,
   before: Order | undefined,

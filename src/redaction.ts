@@ -1,4 +1,4 @@
-/** A shorter secret may be a common word, and hiding it would make output unreadable. */
+/** A shorter secret is not hidden: it may be a common word, and output would become unreadable. */
 const SHORTEST = 8;
 
 const hidden = new Set<string>();

@@ -11,12 +11,15 @@ export const systemActors: ReadonlySet<string> = new Set([
   'webhooks',
 ]);
 
-/** Prefixes of names that credentials prove. */
+/** Begins a name that credentials prove. */
 const withCredentials = /^(key|user):/;
-/** Those, and prefixes of names that the system assigns. */
-const provenPrefix = /^(key|user|temporal|webhook|kafka):/i;
+/** Begins a name that credentials prove or that the system assigns. */
+const reservedPrefix = /^(key|user|temporal|webhook|kafka):/i;
 
-/** Whether only an authenticated caller has the name. Any other may claim a new one each time. */
+/**
+ * Whether credentials have proved the name. A caller without them may claim another name in each
+ * request.
+ */
 export function hasCredentials(actor: string): boolean {
   return withCredentials.test(actor);
 }
@@ -28,7 +31,7 @@ export function isSystemName(name: string): boolean {
 
 /** Whether a caller may not take the name. */
 export function isReserved(name: string): boolean {
-  return isSystemName(name) || provenPrefix.test(name);
+  return isSystemName(name) || reservedPrefix.test(name);
 }
 
 /** Maximum length of an actor. It is the same as for an actor that a client claims in a header. */

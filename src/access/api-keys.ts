@@ -14,7 +14,7 @@ export interface KeyDocument {
   readonly createdAt: Date;
   readonly expiresAt?: Date;
   readonly revokedAt?: Date;
-  /** at most a minute old */
+  /** written once a minute at most */
   readonly lastUsedAt?: Date;
 }
 
@@ -46,8 +46,8 @@ export function apiKeys(db: Db): Collection<KeyDocument> {
 }
 
 /**
- * Creates a key for a client. Its other keys stay valid, so a key can be replaced without an
- * outage: create, deploy, revoke the old one.
+ * Creates a key for a client. The client's other keys stay valid, so a key can be replaced without
+ * an outage: create, deploy, revoke the old one.
  *
  * @returns the summary and the key itself, which cannot be read again later
  */
@@ -77,7 +77,7 @@ export async function listKeys(db: Db): Promise<readonly KeySummary[]> {
   return found.map(summaryOf);
 }
 
-/** Revokes a key for good. Undefined if there is none with this id. */
+/** Revokes a key for good. Returns undefined if there is no key with this id. */
 export async function revokeKey(db: Db, keyId: string): Promise<KeySummary | undefined> {
   const keys = apiKeys(db);
   await keys.updateOne({ _id: keyId, revokedAt: { $exists: false } }, { $set: { revokedAt: new Date() } });

@@ -14,8 +14,8 @@ export interface KnownKeys {
    * The client that has the key.
    *
    * @throws NotAuthenticated if the key is unknown, revoked or expired
-   * @throws AccessUnavailable if MongoDB is unavailable, and this process has not seen the key
-   *   before
+   * @throws AccessUnavailable if MongoDB is unavailable, and this process has not read the key
+   *   lately; or if too many unknown keys are being read
    */
   check(key: string): Promise<Principal>;
 }
@@ -51,7 +51,10 @@ export function openKnownKeys(db: Db, options: KnownKeysOptions = {}): KnownKeys
   /** Has only keys that exist, so it is no larger than the collection. */
   const entries = new Map<string, Entry>();
   const reading = new Map<string, Promise<Entry | undefined>>();
-  /** Whether the last read failed. Then known keys do not wait for the next one. */
+  /**
+   * Whether MongoDB was unavailable at the last read. If so, known keys do not wait for the next
+   * read.
+   */
   let isMongoDown = false;
 
   const findKeys = createBatcher(READ_BATCHES, async (keyIds: readonly string[]) => {
@@ -95,7 +98,7 @@ export function openKnownKeys(db: Db, options: KnownKeysOptions = {}): KnownKeys
       throw new AccessUnavailable('Too many unknown keys are being looked up. Try again soon.');
     const asked = readOnce(keyId);
     if (age < staleMs || (isMongoDown && age < keptMs)) {
-      // A failure is reported when the entry is stale.
+      // If this read fails, the entry stays in use until it is too old.
       asked.catch(() => undefined);
       return entry;
     }

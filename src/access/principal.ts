@@ -4,10 +4,11 @@ import type { Scope } from './scopes.js';
 export interface Principal {
   /** recorded with each event, such as `key:shop` or `user:ada` */
   readonly actor: string;
-  /** on whose behalf the actor acts, from `On-Behalf-Of`; absent if on its own */
+  /** on whose behalf the actor acts, from `On-Behalf-Of`; absent if the actor acts for itself */
   readonly onBehalfOf?: string;
   /**
-   * who issued the idempotency keys: the same key of two issuers names two commands, and two orders
+   * who issued the idempotency keys: the same key from two issuers stands for two different
+   * commands
    */
   readonly issuer: string;
   readonly scopes: ReadonlySet<Scope>;

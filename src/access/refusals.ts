@@ -1,7 +1,7 @@
 /** The credentials of a request are missing or not valid. */
 export class NotAuthenticated extends Error {
   override readonly name = 'NotAuthenticated';
-  /** `unauthenticated` if the request has none */
+  /** `unauthenticated` if the request has no credentials */
   readonly code: 'unauthenticated' | 'invalid_key' | 'invalid_token';
 
   /** @param message what is wrong, and what to do */

@@ -9,7 +9,7 @@ export interface TokenSettings {
   readonly issuer: string;
   /** this API's name at the issuer: `aud` of the tokens */
   readonly audience: string;
-  /** the claim that has the scopes: separated by spaces, or an array */
+  /** the claim that lists the scopes, as an array or as a text with spaces between them */
   readonly scopesClaim: string;
 }
 
@@ -36,7 +36,7 @@ export interface TokensOptions {
 
 /** Only algorithms with a private key: not `none`, and none with a shared secret. */
 const algorithms = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA'];
-/** Tolerated difference between the issuer's clock and ours. */
+/** Tolerated difference between the issuer's clock and the clock of this machine. */
 const CLOCKS_DIFFER_S = 5;
 const ANSWER_WITHIN_MS = 3_000;
 /** How long the result of a token's check is reused. */
@@ -75,7 +75,8 @@ export function openTokens(
   async function load(): Promise<Loaded> {
     try {
       const keys = createLocalJWKSet(await fetchKeys(issuer));
-      // Forget checked tokens too, because the issuer may have withdrawn the key that signed them.
+      // Checked tokens are forgotten too, because the issuer may have withdrawn the key that signed
+      // them.
       checked = new Map();
       failure = undefined;
       loaded = { keys, at: performance.now() };
@@ -152,7 +153,7 @@ export function openTokens(
         throw error;
       }
       const actor = actorOfSubject(payload.sub ?? '');
-      if (actor === undefined) throw invalid('"sub" is empty or too long');
+      if (actor === undefined) throw invalid('"sub" is empty, too long or not well-formed Unicode');
       const principal = { actor, issuer: actor, scopes: scopesOf(payload[scopesClaim]) };
       remember(token, principal, payload);
       return principal;

@@ -8,8 +8,8 @@ import { type MasterKeys, unwrap, wrap } from './persons/master-keys.js';
  */
 export interface WebhookSecrets {
   /**
-   * Creates a secret in the format of Standard Webhooks: `whsec_` and base64. The same id again
-   * returns the same one.
+   * Creates a secret in the format of Standard Webhooks: `whsec_` and base64. A second call with
+   * the same id returns the same secret.
    *
    * @param secretId the endpoint's id, a dot, and a suffix that is unique among its secrets
    */
@@ -57,7 +57,8 @@ export function openWebhookSecrets(db: Db, masterKeys: () => MasterKeys): Webhoo
       });
     },
     async removeAll(endpointId) {
-      // Ids compare byte by byte, and "/" follows ".".
+      // Ids compare byte by byte, and "/" follows ".". So this range has all secrets of the
+      // endpoint.
       await rows.deleteMany({ _id: { $gt: `${endpointId}.`, $lt: `${endpointId}/` } }, durable);
     },
   };

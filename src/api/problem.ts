@@ -17,11 +17,9 @@ export interface ProblemMembers {
   readonly orderStatus?: string;
   /** last position of the feed */
   readonly head?: number;
-  /**
-   * the generation of the feed, and the last position that an older generation has in common with
-   * it
-   */
+  /** the generation of the feed */
   readonly generation?: number;
+  /** last position that an older generation has in common with `generation` */
   readonly commonUntil?: number;
   /** what the caller must be allowed to do */
   readonly scope?: string;

@@ -5,7 +5,10 @@ import { DeadlineExceeded } from '../outages/timeout.js';
 import { loopDelay } from '../server/health/event-loop-delay.js';
 import { HttpProblem, pathOf, problemBody } from './problem.js';
 
-/** If the event loop was that late, an answer may have arrived in time, but was read too late. */
+/**
+ * If the event loop was late by this much, an answer may have arrived in time, but was read too
+ * late.
+ */
 const STALLED_MS = 1_000;
 
 /**
@@ -30,8 +33,8 @@ export async function sendProblem(
 
 function toProblem(error: unknown, request: FastifyRequest): HttpProblem {
   if (error instanceof HttpProblem) return error;
-  // The client's connection failed. The error has the same codes as one of our own connections to
-  // MongoDB.
+  // The client's connection failed. This is checked first, because the error has the same codes as
+  // a failed connection to MongoDB.
   if (request.raw.errored !== null && request.raw.errored === error) {
     return new HttpProblem(400, 'request_aborted', 'The request ended before all of it had arrived.');
   }

@@ -33,7 +33,7 @@ const CLOSE_WITHIN_MS = 1_500;
  */
 const PATH_PART_LIMIT = 2_000;
 
-export interface HttpLimits {
+export interface HttpOptions {
   readonly admission?: Admission;
   /** absent with AUTH=off */
   readonly authenticate?: Authenticate;
@@ -59,7 +59,7 @@ export interface HttpLimits {
  * every error, a correlation id for each request (`X-Correlation-Id`, else the message's own id) in
  * the answer and in every log line, admission control before work starts, and the scopes of routes.
  */
-export async function createHttp(logger: Logger, limits: HttpLimits = {}): Promise<Http> {
+export async function createHttp(logger: Logger, limits: HttpOptions = {}): Promise<Http> {
   const {
     admission = createAdmission(),
     authenticate,

@@ -19,7 +19,7 @@ export function oldest(found: readonly SourceRow[], limit: number): readonly Sou
   return found.toSorted((one, other) => (sortKeyOf(one) < sortKeyOf(other) ? -1 : 1)).slice(0, limit);
 }
 
-/** What sorts rows of the same code. */
+/** The key by which rows of one code are sorted. */
 export function sortKeyOf({ id, row }: SourceRow): string {
   return `${row.since} ${id}`;
 }

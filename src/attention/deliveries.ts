@@ -1,10 +1,9 @@
 import { endpointViews, enabledEndpoints } from '../delivery/webhooks/endpoints.js';
-import { waitingCommands } from '../delivery/kafka/commands-status.js';
 import { kafkaRows } from '../delivery/kafka/publishing-progress.js';
 import { subscriptionRows, waitingRows } from '../delivery/webhooks/rows.js';
 import { byRequest } from '../endpoint/endpoint.js';
 import { answering } from '../mongodb/durability.js';
-import { oldest, pageFilter, sortKeyOf, type SourceRow } from './cursor.js';
+import { oldest, pageFilter, type SourceRow } from './cursor.js';
 import type { SourceQuery } from './source.js';
 
 /** Events that a webhook endpoint has refused for three days. */
@@ -31,7 +30,7 @@ export async function parkedDeliveries({
   }));
 }
 
-/** Endpoints that were disabled, and not by a person. */
+/** Endpoints that were disabled for another reason than a person's request. */
 export async function disabledEndpoints({
   db,
   before,
@@ -88,25 +87,4 @@ export async function failingSubscriptions({
       return { id, row: { code: 'subscription_failing', since: failingSince, detail, remedy } };
     });
   return oldest([...ofTopics, ...ofEndpoints], limit);
-}
-
-/** Commands of Kafka for which there is no answer for too long. Later ones of their orders wait. */
-export async function commandsWaiting({
-  db,
-  kafka,
-  owedBy,
-  after,
-  limit,
-}: SourceQuery): Promise<readonly SourceRow[]> {
-  if (kafka === undefined) return [];
-  const found = (await waitingCommands(db, kafka.commandsTopic)).map(({ record, since, why }): SourceRow => {
-    const detail = `the command ${record} of Kafka waits, and later ones with its key: ${why}`;
-    const remedy = 'it is retried automatically; GET /health/ready shows what is down';
-    return { id: record, row: { code: 'command_waiting', since, detail, remedy } };
-  });
-  const from = after === undefined ? '' : `${after.since} ${after.id}`;
-  return oldest(
-    found.filter((one) => one.row.since <= owedBy && sortKeyOf(one) > from),
-    limit,
-  );
 }

@@ -6,7 +6,7 @@ import { forks } from '../log/journal/fork.js';
 import { parkedEvents } from '../log/views/feeding/parked-events.js';
 import { logs } from '../logs.js';
 
-/** Creates the indexes that only these queries need. */
+/** Creates the indexes that only the list of attention needs. */
 export async function ensureAttentionIndexes(db: Db): Promise<void> {
   await Promise.all([
     ...logs.map((log) => forks(log, db).createIndex({ detectedAt: 1, _id: 1 })),

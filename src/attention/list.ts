@@ -2,7 +2,8 @@ import { ago } from '../log/time.js';
 import { answering } from '../mongodb/durability.js';
 import { orders } from '../views/orders.js';
 import { withAttempts } from './attempts.js';
-import { commandsWaiting, disabledEndpoints, failingSubscriptions, parkedDeliveries } from './deliveries.js';
+import { commandsWaiting } from './commands.js';
+import { disabledEndpoints, failingSubscriptions, parkedDeliveries } from './deliveries.js';
 import { type OrderWithStop, ordersWith, rowsOf } from './orders.js';
 import type { AttentionCursor, SourceRow } from './cursor.js';
 import type { AttentionDeps, SourceQuery } from './source.js';
@@ -25,8 +26,8 @@ export interface AttentionQuery {
 /**
  * Lists what needs a person: code by code in the order of `attentionCodes`, the oldest row first.
  * Each code is read by indexed queries, one for each kind of entity or collection that it is about.
- * They return at most `limit` documents each, except for subscriptions that fail and for commands
- * of Kafka: these are as many as there are endpoints and partitions.
+ * A query returns at most `limit` documents. Subscriptions that fail and commands from Kafka have
+ * no such limit: there are at most as many as endpoints and partitions.
  *
  * @returns `next` is the cursor of the next page; absent on the last page
  */

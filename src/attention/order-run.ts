@@ -8,13 +8,13 @@ export const RUN_WITHIN_MS = 1_500;
 /** The state of an order's latest workflow run in Temporal. */
 export interface OrderRun {
   readonly runId: string;
-  /** Temporal's name of the status, such as `RUNNING` */
+  /** Temporal's name for the status, such as `RUNNING` */
   readonly status: string;
   /** its steps that have not ended, in the order in which they began */
   readonly pendingSteps: readonly PendingStep[];
 }
 
-/** A step that has not ended: its effect is performed, or it records if it has no effect. */
+/** A step that has not ended. It performs an effect, or records events if it has no effect. */
 export interface PendingStep {
   /** the type of the effect, or `record` */
   readonly type: string;
@@ -37,7 +37,7 @@ export async function runOf(
   try {
     const handle = client.workflow.getHandle(workflowId(orderId));
     const { raw, runId, status } = await client.connection.withDeadline(giveUpAt, () => handle.describe());
-    // The SDK numbers the activities of a run.
+    // The ids of activities are numbers, which the SDK counts up in each run.
     const pendingInOrder = (raw.pendingActivities ?? []).toSorted(
       (one, other) => Number(one.activityId) - Number(other.activityId),
     );

@@ -77,8 +77,8 @@ function codeOf({ code }: Stopped): AttentionCode {
 }
 
 /**
- * The row of the effect that has been owed longest; its detail also names the others. A stopped
- * order gets no such row: it cannot perform effects.
+ * The row of the effect that has been owed longest; its detail also names the other effects. A
+ * stopped order gets no such row, because it cannot perform effects.
  */
 function effectRow({ orderId, owed, currency, updatedAt }: Order, owedBy: string): readonly AttentionRow[] {
   const [oldest, ...others] = owed

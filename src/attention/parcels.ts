@@ -16,7 +16,8 @@ export async function untrackedParcels({
       [
         { $match: pageFilter<TrackingRow>('failingSince', owedBy, after) },
         { $sort: { failingSince: 1, _id: 1 } },
-        // The carrier's webhook may have reported the delivery since.
+        // Keeps only parcels that are still on their way. A webhook may have reported a delivery
+        // since.
         {
           $lookup: {
             from: orders(db).collectionName,

@@ -11,11 +11,11 @@ export interface AttentionDeps {
   readonly taskQueue: string;
   /** age, in ms, from which an owed effect or a pending payment is listed */
   readonly attentionAfterMs: number;
-  /** undefined without Kafka */
+  /** undefined if Kafka is not used */
   readonly kafka?: KafkaTopics | undefined;
 }
 
-/** What the rows of a code are asked for. */
+/** A query for the rows of one code. */
 export interface SourceQuery extends AttentionDeps {
   /** ISO-8601 UTC; rows with a later `since` are left out */
   readonly before: string;

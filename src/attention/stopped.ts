@@ -9,7 +9,7 @@ import { oldest, pageFilter, type SourceRow } from './cursor.js';
 import type { SourceQuery } from './source.js';
 import type { AttentionCode, AttentionRow } from './rows.js';
 
-/** Entities of every kind that are stopped for this reason. */
+/** Entities of every kind that have stopped with this code. */
 export async function stoppedEntities(
   query: SourceQuery,
   code: AttentionCode,
@@ -30,7 +30,10 @@ export async function stoppedEntities(
   });
 }
 
-/** Reads `<entity>_forks`, which is written before the view is marked. */
+/**
+ * Entities that were halted because of a fork. They are read from `<entity>_forks`, which is
+ * written before the view is marked.
+ */
 export async function forkedEntities({
   db,
   before,

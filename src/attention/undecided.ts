@@ -34,8 +34,8 @@ export async function oldestUndecidedOrder({
 
 /**
  * Finds the oldest order that was accepted and that no worker has decided yet: its workflow is
- * running, and the journal has no event of it. Temporal lists the newest first, so if there are
- * many, the age of the oldest is found by counting, to a second.
+ * running, and the journal has no event of it. Temporal lists the newest first. If there are many,
+ * the age of the oldest is found by counting, to within a second.
  *
  * @param before ISO-8601 UTC; orders accepted later are left out
  * @returns one row, or none
@@ -71,7 +71,10 @@ async function rowOfOldest(
   ];
 }
 
-/** The workflows that no worker has begun, `MOST_LISTED` at most: the oldest, to a second. */
+/**
+ * The oldest workflows that no worker has begun, at most `MOST_LISTED`. Among workflows that
+ * started within the same second, any may be left out.
+ */
 async function longestWaiting(client: Client, taskQueue: string, before: string) {
   const { namespace } = client.options;
   const undecidedFilter = notBegun([orderWorkflow], taskQueue);
@@ -90,11 +93,11 @@ async function longestWaiting(client: Client, taskQueue: string, before: string)
 }
 
 /**
- * An age in ms: at least one workflow is that old, if there are any, and at most `most` are. There
- * may be more if the oldest began within the same second.
+ * An age in ms that at least one workflow has reached, if there are any, and at most `most` have.
+ * More may have reached it if the oldest ones began within the same second.
  *
- * The step grows until no workflow is that old. Then it is halved down to a second, and is added
- * whenever some workflow is still as old.
+ * The step grows until no workflow is that old. Then it is halved down to a second. After each
+ * halving, it is added to the age if some workflow is at least as old as the sum.
  */
 async function ageOfFew(countOlder: (age: number) => Promise<number>, most: number): Promise<number> {
   let age = 0;

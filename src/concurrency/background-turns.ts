@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 
-/** Runs work after the work before it has ended. */
+/** Runs a piece of work after the pieces before it have ended. */
 export type BackgroundTurns = <T>(work: () => Promise<T>) => Promise<T>;
 
 /**

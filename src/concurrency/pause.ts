@@ -1,11 +1,11 @@
 import { setTimeout } from 'node:timers/promises';
 
-/** The longest time of a timer: one that is longer would end at once. */
+/** The longest time of a timer. A longer timer would end at once. */
 const LONGEST_MS = 2 ** 31 - 1;
 
 /**
- * Waits until `ms` have passed or `signal` aborts. It never fails. If `ms` is 0 or less, it does
- * not wait, and it waits for 24 days at most.
+ * Waits until `ms` have passed or `signal` aborts. It never fails. It waits for 24 days at most,
+ * and does not wait if `ms` is 0 or less.
  */
 export async function pause(ms: number, signal?: AbortSignal): Promise<void> {
   if (ms > 0)

@@ -5,9 +5,9 @@ import { pause } from './pause.js';
 export interface Retrying {
   /** stops the retries */
   readonly signal: AbortSignal;
-  /** before the second attempt; twice as long before each further one */
+  /** the pause before the second attempt; it doubles before each further attempt */
   readonly pauseMs: number;
-  /** by default, each pause is `pauseMs` */
+  /** the longest pause; by default, each pause is `pauseMs` */
   readonly longestPauseMs?: number;
   /** called after each attempt */
   readonly health?: { failed(error: unknown): void; worked(): void };

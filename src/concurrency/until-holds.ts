@@ -1,4 +1,4 @@
-/** Called when something has changed that a waiter may wait for. */
+/** Functions that are called when something has changed that a waiter may wait for. */
 export type Waiters = Set<() => void>;
 
 export function notifyWaiters(waiters: Waiters): void {
@@ -7,7 +7,7 @@ export function notifyWaiters(waiters: Waiters): void {
 
 /**
  * Resolves when `holds` is true, when time is up or when `signal` aborts. `holds` is checked at the
- * call and each time that the waiters are notified. Leaves no listener on `signal`.
+ * call and each time that the waiters are notified. No listener is left on `signal`.
  */
 export async function untilHolds(
   waiters: Waiters,

@@ -20,8 +20,8 @@ export interface ChosenEvent {
 }
 
 /**
- * The events that a filter lets through, with what their payload needs. Reads the log of an order
- * once.
+ * The events that a filter lets through, with what their payload needs. The log of each order is
+ * read once.
  *
  * @param events a part of the feed, in which the events of an order are in sequence
  */
@@ -46,7 +46,10 @@ export async function chosenEvents(
   return chosen;
 }
 
-/** An order that cannot be folded does not keep the other events from the subscriber. */
+/**
+ * Throws if a server fails. Ignores other errors: the subscriber gets an event even if its order
+ * cannot be folded.
+ */
 function unlessServerFails(error: unknown): undefined {
   if (isServerError(error)) throw error;
 }

@@ -14,7 +14,7 @@ export interface CloudEvent {
   readonly time: string;
   /** the position in the feed, as text (CloudEvents' extension `sequence`) */
   readonly sequence: string;
-  /** the generation of the feed, to which the position belongs */
+  /** the generation of the feed to which the position belongs */
   readonly generation: number;
   /**
    * the event as a span of the trace of its command (CloudEvents' extension for distributed
@@ -27,9 +27,7 @@ export interface CloudEvent {
 
 export const cloudEventsType = 'application/cloudevents+json; charset=utf-8';
 
-/**
- * @param order after the event; for the payload `order`
- */
+/** @param order the order after the event; only for the payload `order` */
 export function cloudEventOf(
   event: PositionedEvent,
   generation: number,

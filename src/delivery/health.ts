@@ -5,11 +5,11 @@ import { backOffMs, type BackOff } from '../concurrency/back-off.js';
  *
  * For example, an endpoint answers 500 from noon on. After ten attempts it is *down*: it gets one
  * event at a time, and *rests* in between, ten minutes at most. One success makes it healthy. After
- * three days without any it is *given up*, and is disabled; an event that has failed for so long is
- * parked. An answer 429 or 503 with `Retry-After` makes the endpoint rest at once.
+ * three days without a success it is *given up*, and is disabled; an event that has failed for so
+ * long is parked. An answer 429 or 503 with `Retry-After` makes the endpoint rest at once.
  */
 export interface Health {
-  /** attempts in a row that failed, whatever their orders */
+  /** attempts in a row that failed, over all orders */
   readonly failures: number;
   /** the time of the first of these failures; absent if there are none */
   readonly failingSince?: string;
@@ -21,8 +21,8 @@ export interface Health {
 /** Delays between attempts, and when to give up. Tests use shorter times. */
 export interface Patience extends BackOff {
   /**
-   * after this time of failures an event is parked, and an endpoint without any success is
-   * disabled; both only after `DOWN_AFTER` attempts
+   * after failing for this time, an event is parked, and an endpoint without any success is
+   * disabled; both need at least `DOWN_AFTER` attempts
    */
   readonly giveUpAfterMs: number;
 }
@@ -39,7 +39,7 @@ export const healthy: Health = { failures: 0 };
 export const DOWN_AFTER = 10;
 const LONGEST_REST_MS = 10 * 60_000;
 
-/** An endpoint that seems to be down gets one event at a time, until it takes one. */
+/** An endpoint that seems to be down gets one event at a time, until it accepts one. */
 export function isDown({ failures }: Health): boolean {
   return failures >= DOWN_AFTER;
 }

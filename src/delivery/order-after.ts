@@ -32,7 +32,7 @@ export function foldOrder(
     const before = order?.version ?? 0;
     for (const stored of ahead) {
       if (stored.version > version) break;
-      // Folded already, by a call that failed at a later event.
+      // An earlier call has folded this event, and then failed at a later one.
       if (stored.version <= before) continue;
       order = fold(orderLog, [orderLog.entity.upcast(stored)], order);
     }

@@ -5,8 +5,8 @@ import { firstGeneration, type Generations } from '../log/feed/generations.js';
 export const beforeFirst: FeedPlace = { generation: firstGeneration.generation, position: 0 };
 
 /**
- * The place in the current generation. If the checkpoint is of an older one, it moves back to the
- * last position that both have in common.
+ * A checkpoint as a place in the current generation. A checkpoint of an older generation moves back
+ * to the last position that both generations have in common, if it is after that position.
  */
 export function placeIn(generations: Generations, { generation, position }: FeedPlace): FeedPlace {
   const { current } = generations;

@@ -13,12 +13,14 @@ export interface Reader {
 export interface ReaderRow extends FeedPlace, Reader {
   /** `<client> <name>` */
   readonly _id: string;
-  /** when the checkpoint was kept last; it is forgotten some time later */
+  /** when the reader last stored its checkpoint; MongoDB deletes the row some time later */
   readonly askedAt: Date;
 }
 
 const KEPT_S = 30 * 86_400;
-/** How many readers a client may have, so that a name made up for each request is noticed. */
+/**
+ * Maximum number of readers of a client, so that a client cannot use a new name for each request.
+ */
 export const READERS_OF_A_CLIENT = 100;
 
 export const readerRows = (db: Db) => db.collection<ReaderRow>('feed_readers');

@@ -20,11 +20,11 @@ export interface SubscriptionStatus {
   readonly to: string;
   readonly status: Endpoint['status'];
   readonly generation: number;
-  /** every event up to it was delivered or is waiting */
+  /** every event up to this position was delivered, was left out, or is waiting */
   readonly position: number;
   /** events of the feed after the position */
   readonly lag: number;
-  /** events that will be tried again, and later ones of their orders */
+  /** events that will be tried again, and later events of their orders */
   readonly waiting: number;
   /** events that are tried again only if an operator requests it */
   readonly parked: number;
@@ -80,7 +80,7 @@ export async function subscriptionsStatus(
   ];
 }
 
-/** What is known of a subscription without the feed. */
+/** The members that do not depend on the feed. */
 type WithoutPlace = Omit<SubscriptionStatus, 'generation' | 'position' | 'lag'>;
 
 function webhookStatus(

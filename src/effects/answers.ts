@@ -9,7 +9,7 @@ type Answer = Readonly<Record<string, unknown>>;
 
 /**
  * Reads a provider's answer as an outcome of the effect, with that outcome's own fields only.
- * Undefined if it is not one: a provider may answer anything.
+ * Undefined if the answer is no such outcome: a provider may answer anything.
  */
 export function outcomeIn<T extends EffectType>(type: T, answer: unknown): OutcomeOf<T> | undefined {
   if (typeof answer !== 'object' || answer === null) return undefined;
@@ -23,8 +23,8 @@ export function expectedOf(type: EffectType): string {
 }
 
 /**
- * An answer's type and the names of its members, for a message: `{ type: 'odd', holder }`. Its
- * other values may be personal, and not every reader of messages may see those.
+ * An answer's type and the names of its members, for a message: `{ type: 'odd', holder }`. All
+ * other values are left out, because they may be personal.
  */
 export function shapeOf(answer: unknown): string {
   if (typeof answer !== 'object' || answer === null) return answer === null ? 'null' : typeof answer;
@@ -87,14 +87,17 @@ function doneIn({ type }: Answer): Outcome | undefined {
   return type === 'done' ? { type } : undefined;
 }
 
-/** Text that each store keeps as it is, on one line. */
+/** Whether the value is one line of text that every store keeps unchanged. */
 function isText(value: unknown): value is string {
   if (typeof value !== 'string' || value === '' || value.length > LONGEST_TEXT) return false;
   // No control characters, and no half of a surrogate pair.
   return !/[\p{Cc}\p{Cs}]/u.test(value);
 }
 
-/** The page links to it, so it must not be a script. Every reader of the order gets it. */
+/**
+ * The page links to it, so it must not be a script. Every reader of the order gets it, so it must
+ * not have a password.
+ */
 function isWebAddress(value: unknown): value is string {
   if (typeof value !== 'string' || value.length > LONGEST_URL || !URL.canParse(value)) return false;
   const { protocol, username, password } = new URL(value);

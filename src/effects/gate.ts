@@ -32,7 +32,8 @@ export function createGate(name: string, { concurrency, perSecond, timeoutMs }: 
   async function inTime<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const aborting = new AbortController();
     try {
-      // Wrapped in a promise, because a module's function may throw before it returns one.
+      // The call is wrapped in an async function, because a module's function may throw before it
+      // returns one.
       return await withTimeout(timeoutMs, (async () => await work(aborting.signal))());
     } catch (error) {
       throw error instanceof DeadlineExceeded

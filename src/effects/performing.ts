@@ -11,8 +11,8 @@ import type { CallOptions, Provider } from './port.js';
 /**
  * Functions that perform effects. Each throws if there is no business answer; then the effect stays
  * owed. `mayBeRepeated`: the key is looked up first, because the effect may have been tried before.
- * Without it, a call may still repeat one of an earlier run of the workflow; the idempotency key
- * makes that harmless.
+ * If it is false, a call may still repeat a call of an earlier run of the workflow, but the
+ * idempotency key makes that harmless.
  */
 export type EffectFunctions<T extends EffectType> = {
   readonly [K in T]: (effect: EffectOf<K>, mayBeRepeated: boolean) => Promise<OutcomeOf<K>>;
@@ -68,7 +68,8 @@ function createCall({ name, port, limits }: Provider<AnyPort>) {
     try {
       return await call();
     } catch (error) {
-      // Without the `cause`: a module may have put anything into it, and Temporal would keep it.
+      // The error has no `cause`: a module may have put anything into it, and Temporal would keep
+      // it.
       throw new OutcomeUnknown(`${name}: ${what} failed: ${messageOf(error).slice(0, LONGEST_PROBLEM)}`);
     }
   }

@@ -1,11 +1,11 @@
 import type { EffectType, OutcomeOf } from '../order/effects.js';
 
-/**
+/*
  * What the ports to outside systems have in common. Contract of every implementation:
  *
  * - The effect's `key` is the idempotency key. A call that is repeated with it, after any failure,
- *   concurrently, or from another process, takes effect once, and every answer is the first. With
- *   other parameters, the key is refused by an error, without effect.
+ *   concurrently, or from another process, takes effect once, and every call gets the first answer.
+ *   A call with the key and other parameters fails with an error, and has no effect.
  * - An answer is a business answer, final for its key. After a time-out or a lost connection there
  *   is no business answer: throw, or answer `unknown`. The key is then looked up, and the call is
  *   repeated if nothing took effect. So `unknown` and errors delay an order and decide nothing.

@@ -28,8 +28,8 @@ const variables = { payments: 'PAYMENTS', inventory: 'INVENTORY', carriers: 'CAR
 
 export const defaultLimits: Limits = { concurrency: 50, timeoutMs: 5_000 };
 /**
- * A step's activity has 10 s, which include a second each for the queue and for the rate limit, and
- * the recording.
+ * A timeout is 7 s at most, because a step's activity has 10 s. Of these 10 s, the queue and the
+ * rate limit may take a second each, and recording the outcome takes time, too.
  */
 const limitRanges = { concurrency: [1, 1_000], perSecond: [0.01, 100_000], timeoutMs: [100, 7_000] } as const;
 

@@ -18,7 +18,7 @@ export class RateLimiter {
     const now = Date.now();
     const start = Math.max(now, this.nextStart);
     if (start - now > LONGEST_WAIT_MS)
-      throw new ProviderBusy(`${this.name} is asked ${this.perSecond} times a second, and no more`);
+      throw new ProviderBusy(`${this.name} may be asked only ${this.perSecond} times a second`);
     this.nextStart = start + 1_000 / this.perSecond;
     await pause(start - now);
   }

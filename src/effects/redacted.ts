@@ -9,7 +9,7 @@ export function redacted(error: unknown, texts: readonly string[]): Error {
   const forms = texts
     .filter((text) => text !== '')
     .flatMap((text) => [text, encodeURIComponent(text), encodeURIComponent(text).replaceAll('%20', '+')])
-    // The longest first, because one text may be a part of another.
+    // The longest text comes first, because one text may be a part of another.
     .toSorted((one, other) => other.length - one.length)
     .map((text) => text.replaceAll(/[\\^$.*+?()[\]{}|]/g, String.raw`\$&`));
   const message = messageOf(error);

@@ -6,7 +6,7 @@ import { defaults, type EndpointSettings, settingNames } from './settings.js';
 /** A webhook endpoint: the URL to which a subscriber's events are delivered. */
 export interface Endpoint extends EndpointSettings, State {
   readonly status: (typeof endpointStatuses)[number];
-  /** deliveries begin after it; absent for the beginning of the feed */
+  /** deliveries begin after this place of the feed; absent if they begin at its start */
   readonly after?: FeedPlace;
   /** why it was disabled last; absent if it was enabled since. A deleted endpoint keeps it. */
   readonly disabledBecause?: string;
@@ -31,9 +31,10 @@ interface Data {
 export type EndpointEvent = { [T in keyof Data]: { readonly type: T; readonly data: Data[T] } }[keyof Data];
 
 /**
- * Each command leads to one event with the command's data. `needs`: members without which the data
- * is malformed; `takes`: further members, all others are left out; `status`: the status after it. An
- * endpoint that has this status refuses it.
+ * Each command leads to one event with the command's data. `needs` are the members without which
+ * the data is malformed. `takes` are further members of the event; all others are left out.
+ * `status` is the endpoint's status after the command. An endpoint that already has this status
+ * refuses the command.
  */
 const commands = {
   CreateEndpoint: {
@@ -49,15 +50,18 @@ const commands = {
   DeleteEndpoint: { event: 'EndpointDeleted', needs: [], takes: [], status: 'deleted' },
 } as const;
 
-/** The data of each command. `allowHttp`: the configuration allowed http when it was sent. */
+/**
+ * The data of each command. `allowHttp` is set if the configuration allowed http when the command
+ * was sent.
+ */
 export type EndpointCommands = {
   [T in keyof typeof commands]: Data[(typeof commands)[T]['event']] & { readonly allowHttp?: true };
 };
 
 export const endpointStatuses = ['enabled', 'disabled', 'deleted'] as const;
-/** The reason of an endpoint that a person has disabled. */
+/** The `disabledBecause` of an endpoint that a person has disabled. */
 export const byRequest = 'by request';
-/** How many of the newest secrets sign. A receiver has until the next rotation to change. */
+/** How many of the newest secrets sign. An old secret still signs until the next rotation. */
 const secretsKept = 2;
 const rejectionsKept = 50;
 
@@ -95,7 +99,11 @@ function decide(endpoint: Endpoint | undefined, type: string, given: unknown): D
   return { events: [{ type: command.event, data } as EndpointEvent] };
 }
 
-/** @param url of any type: the API checks it, and anyone with access to Temporal can send another */
+/**
+ * Whether the URL is absolute and https. If http is allowed, an http URL passes as well.
+ *
+ * @param url may be of any type, because anyone with access to Temporal can send a command
+ */
 function isAbsolute(url: unknown, allowHttp = false): boolean {
   if (typeof url !== 'string') return false;
   return /^https:\/\/[^\s/?#]+\S*$/.test(allowHttp ? url.replace(/^http:/, 'https:') : url);

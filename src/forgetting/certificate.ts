@@ -15,23 +15,27 @@ export interface CheckedPlace {
 export interface NotReached {
   readonly what: string;
   readonly why: string;
-  /** ids of the orders; absent if it is not about orders */
+  /** ids of the orders that have the data; absent if it belongs to no order */
   readonly orders?: readonly string[];
 }
 
-/** What was forgotten, because of whom, and how every place was checked. */
+/** Certifies that a person was forgotten: who asked for it, and how every place was checked. */
 export interface Certificate {
   readonly forgettingId: string;
   readonly customerId: string;
   readonly reason: string;
   readonly lawfulBasis?: string;
-  /** who asked for it, for whom, and when (ISO-8601 UTC) */
+  /** who asked for it */
   readonly actor: string;
+  /** for whom the actor asked; absent if for itself */
   readonly onBehalfOf?: string;
+  /** ISO-8601 UTC */
   readonly requestedAt: string;
+  /** ISO-8601 UTC */
   readonly forgottenAt: string;
   /** ids of the destroyed keys */
   readonly keys: readonly string[];
+  /** number of orders whose person is forgotten */
   readonly orders: number;
   readonly places: readonly CheckedPlace[];
   readonly notReached: readonly NotReached[];
@@ -40,9 +44,9 @@ export interface Certificate {
 /** A certificate, and the same as a JWS, which can be checked with the public key. */
 export interface SignedCertificate {
   readonly certificate: Certificate;
-  /** compact JWS (RFC 7515, RFC 8037), of which the payload is the certificate */
+  /** compact JWS (RFC 7515, RFC 8037) whose payload is the certificate */
   readonly jws: string;
-  /** the public key as a JWK: compare it with the one that was published before */
+  /** the public key as a JWK; the reader compares it with the one that was published before */
   readonly publicKey: JsonWebKey;
 }
 
@@ -59,7 +63,7 @@ export function signCertificate(certificate: Certificate, key: KeyObject): Signe
   };
 }
 
-/** The certificate in a JWS; undefined if its signature is not of this key. */
+/** The certificate in a JWS; undefined if it was not signed with this key. */
 export function openCertificate(jws: string, publicKey: JsonWebKey): Certificate | undefined {
   const [head = '', payload = '', signature = ''] = jws.split('.');
   const key = createPublicKey({ key: publicKey, format: 'jwk' });

@@ -37,7 +37,7 @@ export async function* ordersOf(
     const known = new Set(await orders(db).distinct('_id', { _id: { $in: orderIds } }, committed));
     for (const orderId of orderIds.filter((id) => !known.has(id))) {
       const log = await readHistoryLog(orderLog, client, orderId);
-      // Undefined if the start command was refused: then no order exists.
+      // There is no order if the command that started the workflow was refused.
       const order = log && foldHistory(orderLog, log);
       if (order !== undefined) yield order;
     }

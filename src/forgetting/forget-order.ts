@@ -19,7 +19,7 @@ import { upcast } from '../order/upcasters.js';
 import { type CommandAnswer, orderLog, type ResumedOrder, workflowId } from '../order-log.js';
 import type { Stores } from './customer-orders.js';
 
-/** The command to an order. */
+/** The command `ForgetPerson` to an order. */
 export type ForgetMessage = Message<ForgetPerson['data']>;
 
 const ANSWER_WITHIN_MS = 5_000;
@@ -29,10 +29,10 @@ const LOOK_EVERY_MS = 50;
 /**
  * Makes an order forget its person. A running workflow takes the command. An order whose workflow
  * has ended gets a new run, which takes it over from the journal. When this resolves, the journal
- * has the event. Idempotent.
+ * has the event. A repeated call changes nothing.
  *
- * @returns false if the journal lacks the first events of an ended order: no run can take it over
- * @throws Error if it is not done yet: call it again
+ * @returns false if no run can take over an ended order, because the journal lacks its first events
+ * @throws Error if it is not done yet; the caller tries again
  */
 export async function forgetInOrder(
   stores: Stores,
@@ -81,8 +81,8 @@ async function update(
 }
 
 /**
- * Starts a run that takes the order over from its journal, and forgets. If another run was started
- * meanwhile, the next attempt finds that one.
+ * Starts a run that takes the order over from its journal, and forgets the person. If another run
+ * was started meanwhile, the next attempt finds it.
  */
 async function takeOver(
   { client, taskQueue }: Stores,
@@ -96,8 +96,8 @@ async function takeOver(
   const resumed: ResumedOrder = {
     orderId,
     resume: {
-      // Differs from the id of the forgetting. A run that finds that id in its log takes the
-      // message for a repetition.
+      // This id differs from the id of the message. If the new run found the message's id in its
+      // log, it would take the message for a repetition.
       commandId: `${commandId}.resume`,
       hash,
       correlationId,

@@ -4,8 +4,8 @@ import type { SignedCertificate } from './certificate.js';
 import type { Forgetting, OpenOrders } from './messages.js';
 
 /**
- * Status of a forgetting. `refused`: an order was open, and the request did not allow waiting for
- * it.
+ * Status of a forgetting. It is `refused` if an order was open, and the request did not allow
+ * waiting for the order.
  */
 export const forgettingStatuses = ['forgetting', 'waiting', 'refused', 'forgotten'] as const;
 export type ForgettingStatus = (typeof forgettingStatuses)[number];

@@ -3,8 +3,8 @@ import { keysInJournal } from './keys-in-journal.js';
 
 /**
  * All keys under which values in the journals of a customer's orders are sealed, each with the ids
- * of these orders. The key store may not know yet that a key is the customer's, if it was assigned
- * during an outage.
+ * of the orders that have such a value. The key store may not know yet that a key is the
+ * customer's, if it was assigned during an outage.
  */
 export async function keysNamedBy(
   stores: Stores,

@@ -10,8 +10,8 @@ export interface LostKey {
 }
 
 /**
- * The keys of a customer that the key store lacks. One may still be on the disk of a machine that
- * made it during an outage of the store (`KeptKeys`).
+ * The keys of a customer that the key store lacks. Such a key may still be on the disk of a machine
+ * that made it during an outage of the store (`KeptKeys`).
  *
  * @throws errors of MongoDB and Temporal during an outage
  */
@@ -28,7 +28,7 @@ export async function lostKeys(
 
 /**
  * Gives lost keys up for good: from then on they count as destroyed. Their values are shown as
- * forgotten, a payment that needs one is declined, and the person can be forgotten.
+ * forgotten, a payment that needs such a value is declined, and the person can be forgotten.
  */
 export async function giveUpKeys(
   keyStore: KeyStore,

@@ -1,6 +1,6 @@
 export const forgetWorkflow = 'forgetPerson';
 
-/** One id for each customer: the same person is never forgotten twice at a time. */
+/** Each customer has one id, so no two workflows forget the same person at a time. */
 export function forgetWorkflowId(customerId: string, taskQueue: string): string {
   return `forget-${customerId}@${taskQueue}`;
 }
@@ -10,14 +10,15 @@ export function forgetWorkflowId(customerId: string, taskQueue: string): string 
  * person.
  */
 export interface Forgetting {
-  /** the id of this forgetting; it follows from the command */
+  /** the id of this forgetting, derived from the id of the command */
   readonly id: string;
   readonly customerId: string;
   readonly reason: string;
   /** such as `GDPR Art. 17` */
   readonly lawfulBasis?: string;
   /**
-   * wait until each of the person's orders is finished; otherwise an open one ends the forgetting
+   * whether to wait until all orders of the person are finished; if false, an open order ends the
+   * forgetting
    */
   readonly whenFinished: boolean;
   readonly commandId: string;
@@ -25,13 +26,13 @@ export interface Forgetting {
   readonly hash: string;
   readonly correlationId: string;
   readonly actor: string;
-  /** on whose behalf the actor did it; absent if on its own */
+  /** on whose behalf the actor acts; absent if the actor acts for itself */
   readonly onBehalfOf?: string;
   /** ISO-8601 UTC */
   readonly requestedAt: string;
   /**
-   * how long after a key was taken out of use a process may still use it: until its last order has
-   * started
+   * after keys were taken out of use, the time in which a process may still start orders that it has
+   * sealed under them
    */
   readonly keyInUseMs: number;
 }
@@ -39,7 +40,7 @@ export interface Forgetting {
 /** Orders that keep a person from being forgotten. */
 export interface OpenOrders {
   readonly count: number;
-  /** the first of them */
+  /** ids of the first of these orders */
   readonly orderIds: readonly string[];
 }
 
@@ -52,8 +53,8 @@ interface ForgettingWithKeys {
 /** Each activity is idempotent, and retried until it succeeds. */
 export interface ForgettingActivities {
   /**
-   * The person's orders that are not finished. With `keys`, those that a forgetting of these keys
-   * does not concern (`needsForgetting`) are left out: they began later.
+   * The person's orders that are not finished. With `keys`, orders that a forgetting of these keys
+   * does not concern (`needsForgetting`) are left out, because they began later.
    */
   findOpenOrders(asked: {
     readonly forgetting: Forgetting;
@@ -68,8 +69,8 @@ export interface ForgettingActivities {
   /** Takes the person's keys out of use; returns their ids. */
   retireKeys(forgetting: Forgetting): Promise<readonly string[]>;
   destroyKeys(asked: ForgettingWithKeys): Promise<void>;
-  /** Appends `PersonForgotten` to each of the person's orders that has something under the keys. */
+  /** Appends `PersonForgotten` to each of the person's orders that has a value under the keys. */
   forgetInOrders(asked: ForgettingWithKeys): Promise<void>;
-  /** See `clearAndCheckPlaces`; then signs the certificate. */
+  /** Checks every place (`clearAndCheckPlaces`), signs the certificate and stores it. */
   certify(asked: ForgettingWithKeys): Promise<void>;
 }

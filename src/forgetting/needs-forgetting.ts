@@ -16,9 +16,10 @@ export function holdsPersonUnder(order: Order, keys: readonly string[]): boolean
 }
 
 /**
- * Whether a forgetting of these keys concerns the order: it has values under these keys, or its
- * person was forgotten before, and its journal has a value under a key that was not destroyed then.
- * Such a value was added during the earlier forgetting, and its key needs a tombstone as well.
+ * Whether a forgetting of these keys concerns the order. It does if the order has a personal value
+ * in plain text or under one of these keys. It also does if the person was forgotten before, but
+ * the journal has a value under one of these keys that was not destroyed then. Such a value was
+ * added during the earlier forgetting, and its key needs a tombstone as well.
  */
 export async function needsForgetting(db: Db, order: Order, keys: readonly string[]): Promise<boolean> {
   if (holdsPersonUnder(order, keys)) return true;

@@ -1,17 +1,17 @@
 import type { NotReached } from './certificate.js';
 import type { PlaceFindings } from './place-findings.js';
 
-/** What the copies of the forgotten orders' logs have of the person. */
+/** The person's values that were found in the copies of the forgotten orders' logs. */
 export interface LogFindings {
   readonly orderIds: readonly string[];
-  /** number of runs that Temporal keeps of them */
+  /** number of runs that Temporal keeps of these orders */
   readonly runs: number;
   readonly histories: PlaceFindings;
   readonly journals: PlaceFindings;
   readonly aside: PlaceFindings;
 }
 
-/** What a forgetting does not reach, as its certificate says. */
+/** The data that a forgetting does not reach, for its certificate. */
 export function notReached({ histories, journals, aside }: LogFindings): readonly NotReached[] {
   const all = [histories, journals, aside];
   const plain = new Set(all.flatMap((tally) => [...tally.plain]));

@@ -3,7 +3,7 @@ import { addPersons, noPersons, type Persons } from './persons-in.js';
 
 /** The personal values that one place has. */
 export class PlaceFindings {
-  private lookedAt = 0;
+  private added = 0;
   private unreadable = 0;
   /** ids of orders that have values in plain text */
   readonly plain = new Set<string>();
@@ -17,14 +17,14 @@ export class PlaceFindings {
   }
 
   /** number of values that were added */
-  get looked(): number {
-    return this.lookedAt;
+  get count(): number {
+    return this.added;
   }
 
   async add(orderId: string, value: unknown): Promise<void> {
     const found: Persons = noPersons();
     addPersons(found, value);
-    this.lookedAt += 1;
+    this.added += 1;
     if (found.plain > 0) this.plain.add(orderId);
     for (const [keyId, count] of found.sealed) {
       if (await this.isKeyDestroyed(keyId)) this.unreadable += count;

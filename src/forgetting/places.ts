@@ -41,7 +41,7 @@ interface InspectionRequest {
  * Checks every place that held values of a customer, and removes copies that are not needed: kept
  * builds of views that have a value in plain text, and what receivers of webhooks answered.
  *
- * @throws Error if a view has not caught up yet, or a key still exists: call it again
+ * @throws Error if a view has not caught up yet, or a key still exists; the caller tries again
  */
 export async function clearAndCheckPlaces(asked: InspectionRequest): Promise<Inspection> {
   const { stores, keyStore, customerId, keys, heartbeat } = asked;
@@ -109,7 +109,7 @@ function historiesPlace({ histories, runs }: LogFindings): CheckedPlace {
     place: 'Temporal histories',
     finding: histories.finding(),
     checked: `every payload of all ${runs} kept runs of the orders was decoded`,
-    count: histories.looked,
+    count: histories.count,
   };
 }
 
@@ -118,7 +118,7 @@ function journalPlace({ journals }: LogFindings): CheckedPlace {
     place: 'journal',
     finding: journals.finding(),
     checked: 'every event of the orders was read',
-    count: journals.looked,
+    count: journals.count,
   };
 }
 
@@ -135,7 +135,7 @@ function setAsidePlace({ aside }: LogFindings): CheckedPlace {
     place: 'events set aside by a resumption',
     finding: aside.finding(),
     checked: 'every event of the orders was read',
-    count: aside.looked,
+    count: aside.count,
   };
 }
 
@@ -168,7 +168,7 @@ const cachesPlace: CheckedPlace = {
   count: 0,
 };
 
-/** Removes what receivers have answered. */
+/** Removes the answers of webhook receivers. */
 async function clearWebhookAnswers(db: Db, orderIds: readonly string[]): Promise<CheckedPlace> {
   return {
     place: 'webhook deliveries',

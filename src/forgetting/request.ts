@@ -10,13 +10,17 @@ import { type Forgetting, forgetWorkflow, forgetWorkflowId, type OpenOrders } fr
 export type ForgetRequest = Omit<Forgetting, 'id' | 'requestedAt'>;
 
 export type Requested =
-  /** it has begun, or is done (its row has the status); `replayed`: this command began it before */
+  /**
+   * the forgetting has begun or is done, as its row says; `replayed` if this command began it
+   * before
+   */
   | { readonly kind: 'accepted'; readonly row: ForgettingRow; readonly replayed?: true }
   /** the customer has open orders, and the request does not allow waiting for them */
   | { readonly kind: 'open'; readonly open: OpenOrders }
   | { readonly kind: 'unknown_customer' }
   /**
-   * another forgetting of the customer is done, but its workflow has not ended yet: ask again soon
+   * another forgetting of the customer is done, but its workflow has not ended yet; a later request
+   * can succeed
    */
   | { readonly kind: 'another_ends' }
   /** the command's key was used with another body */
@@ -54,7 +58,7 @@ const TRIES = 50;
 /**
  * Starts the workflow of a forgetting.
  *
- * @returns what to answer instead, if another one is running; otherwise undefined
+ * @returns undefined if it was started; the answer to the request if another one is running
  */
 async function start(
   { client, db, taskQueue }: Stores,

@@ -9,8 +9,8 @@ import type { EventData } from '../order/events.js';
 import { orderLog } from '../order-log.js';
 
 /**
- * A tombstone is a `PersonForgotten` event. It names keys that were destroyed, and it outlives
- * them: if a backup of the key store brings a key back, the event has it destroyed again.
+ * A tombstone is a `PersonForgotten` event. It names keys that were destroyed. If a backup of the
+ * key store brings such a key back, the key is destroyed again because of the event.
  */
 const type = 'PersonForgotten';
 
@@ -38,8 +38,8 @@ async function untilDone(work: () => Promise<void>, stopping: AbortSignal): Prom
       await work();
       return;
     } catch {
-      // MongoDB is unavailable, which readiness reports. This timer keeps no process running, but
-      // that of `retryUntilDone` would.
+      // MongoDB is unavailable, which readiness reports. The timer of `retryUntilDone` would keep
+      // the process running; this one does not.
       await setTimeout(AGAIN_MS, undefined, { signal: stopping, ref: false }).catch(() => undefined);
     }
   }
@@ -65,7 +65,7 @@ async function* forgottenKeys(db: Db): AsyncGenerator<KeysToDestroy, void> {
       data: 1,
     })
     .sort({ orderId: 1, version: 1 });
-  // The orders of one customer name the same keys.
+  // The orders of one customer name the same keys, and each key is destroyed once.
   const done = new Set<string>();
   for await (const { actor, occurredAt: at, data } of found) {
     const keyIds = data.keys.filter((keyId) => !done.has(keyId));

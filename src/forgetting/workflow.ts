@@ -18,7 +18,8 @@ const { forgetInOrders, certify } = proxyActivities<ForgettingActivities>({
 const betweenLooks: BackOff = { firstRetryMs: 1_000, longestRetryMs: 5 * 60_000 };
 
 /**
- * Forgets a person. It survives any outage, since each step is repeated until it succeeds.
+ * Forgets a person. The workflow survives any outage, because each step is repeated until it
+ * succeeds.
  *
  * First, the person's keys are taken out of use. The orders are checked again once no process can
  * use these keys. An order that is created in between is either found by that check, or sealed
@@ -47,7 +48,7 @@ async function keysWhenFinished(forgetting: Forgetting): Promise<readonly string
   return (await isPrevented(forgetting, await findOpenOrders({ forgetting, keys }))) ? undefined : keys;
 }
 
-/** Whether open orders prevent it, which its row then says. */
+/** Whether open orders prevent the forgetting. If they do, the row of the forgetting says so. */
 async function isPrevented(forgetting: Forgetting, open: OpenOrders): Promise<boolean> {
   if (open.count === 0) return false;
   await noteForgetting({ forgetting, status: forgetting.whenFinished ? 'waiting' : 'refused', open });

@@ -5,8 +5,8 @@ export type Refused = { readonly refusal: Refusal };
 /** Why a command is refused. */
 export interface Refusal {
   /**
-   * `invalid`: refused in every state; `not_found`: names a part that does not exist;
-   * `not_allowed`: refused in this state
+   * `invalid`: the data is wrong or breaks a rule; `not_found`: names a part that does not exist;
+   * `not_allowed`: the command is refused in this state
    */
   readonly kind: 'invalid' | 'not_found' | 'not_allowed';
   readonly code: string;
@@ -20,6 +20,7 @@ export function refuse(kind: Refusal['kind'], code: string, message: string, poi
   return { refusal: { kind, code, message, ...(pointer !== undefined && { pointer }) } };
 }
 
+/** A time at which an entity changes without a message. */
 export interface Deadline {
   readonly name: string;
   /** ISO-8601 UTC */

@@ -10,7 +10,7 @@ export type { FactJudgement, Facts, FittingFact } from './facts.js';
 
 /**
  * A kind of entity, such as the order: its decider, and its effects. All functions are pure. This
- * is the only interface between `log/` and what is kept in it.
+ * is all that `log/` knows of an entity; `EntityLog` adds where its log is kept.
  */
 export interface Entity<S extends State, D extends Draft, F extends Effect> extends Decider<S, D> {
   /** the effects that are owed; each stays in the list, under its key, until it is settled */
@@ -22,7 +22,9 @@ export interface Entity<S extends State, D extends Draft, F extends Effect> exte
   readonly summary: (effect: F) => string;
 }
 
-/** The members of an entity without effects, deadlines, and further fields in its answers. */
+/**
+ * Members for an entity that has no effects, no deadlines, and no further fields in its answers.
+ */
 export const withoutEffects = {
   consequence: () => undefined,
   effects: () => [],
@@ -40,9 +42,9 @@ export interface Decider<S extends State, D extends Draft> {
   readonly name: string;
   /** the command that creates an entity */
   readonly creation: string;
-  /** all other commands; each is an update and a signal of this name */
+  /** all other commands; each is the name of an update and of a signal */
   readonly commands: readonly string[];
-  /** the schema version in which each event type is written; absent for 1 */
+  /** the schema version in which each event type is written; 1 for a type that is absent */
   readonly schemaVersions: Readonly<Partial<Record<D['type'], number>>>;
   /** the event in its current shape, with its envelope; throws `NewerEvent` or another TypeError */
   readonly upcast: (stored: StoredEvent) => D & Envelope;
@@ -90,7 +92,7 @@ export interface Decider<S extends State, D extends Draft> {
 export interface Attribute {
   readonly name: string;
   readonly value: string | boolean | number;
-  /** a change is upserted at once; otherwise with the next upsert, such as that of the status */
+  /** true if a change is upserted at once; false if it waits for the next upsert */
   readonly atOnce: boolean;
 }
 

@@ -8,14 +8,17 @@ export interface Draft {
 export interface Cause {
   /** ISO-8601 UTC, the workflow's clock */
   readonly occurredAt: string;
-  /** the command's issuer and key; for an outcome or a deadline, the same as `causationId` */
+  /** the issuer and key of the command; for an outcome or a deadline, the same as `causationId` */
   readonly commandId: string;
   /** the same for everything that one request leads to */
   readonly correlationId: string;
-  /** `<commandId>.<hash of its body>` of a message, an effect's key, or a deadline's id */
+  /**
+   * for a message `<commandId>.<hash of its body>`, for an outcome the key of the effect, for a
+   * deadline its id
+   */
   readonly causationId: string;
   readonly actor: string;
-  /** for whom the actor did it; absent if for itself */
+  /** for whom the actor acted; absent if the actor acted for itself */
   readonly onBehalfOf?: string;
   /**
    * 32 hex digits: the recorded trace that the command belongs to (W3C Trace Context); absent if

@@ -25,13 +25,16 @@ export interface Facts<S, D> {
   ) => FactJudgement<D> | Refused | undefined;
 }
 
-/** `settles`: the key of the effect that it settles. `reflected`: the state has it already. */
+/**
+ * `settles` is the key of the effect that the fact settles. `reflected` means that the state has
+ * the fact already.
+ */
 export type FactJudgement<D> =
   | { readonly kind: 'applies'; readonly events: readonly D[]; readonly settles?: string }
   | { readonly kind: 'reflected' }
   | { readonly kind: 'waits'; readonly reason: string };
 
-/** A waiting fact that fits now. `fact`: the ids with which it was received. */
+/** A waiting fact that fits now. `fact` has the ids with which it was received. */
 export interface FittingFact<D> {
   readonly fact: Pick<Cause, 'commandId' | 'causationId'>;
   readonly events: readonly D[];

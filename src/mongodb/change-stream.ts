@@ -21,11 +21,11 @@ export interface ChangeStreamQuery {
   readonly collection?: string;
   /** stages after `$changeStream`; they determine the shape `C` */
   readonly pipeline: readonly Document[];
-  /** where to start; if absent, with the next change */
+  /** the stream starts after this token; if absent, with the next change */
   readonly resumeToken?: unknown;
   /**
-   * minimum time from one batch with changes to the next, so that under load a batch has many; none
-   * by default
+   * minimum time from one batch with changes to the next, so that a batch has many changes under
+   * load; none by default
    */
   readonly paceMs?: number;
 }
@@ -48,8 +48,8 @@ export class ChangeStreamEnded extends Error {
 
 /**
  * Opens a change stream with the server commands `aggregate` and `getMore`. The driver's own stream
- * gives one change at a time and resumes after errors without notice; this one gives a batch with
- * its resume token, and every error reaches the caller.
+ * gives one change at a time and resumes after errors without notice. This stream gives batches,
+ * each with its resume token, and every error reaches the caller.
  *
  * @throws MongoServerError, ChangeStreamEnded; after an error, here or from `next`, the stream is
  *   closed
@@ -58,7 +58,7 @@ export async function openChangeStream<C>(
   db: Db,
   { collection, pipeline, resumeToken, paceMs = 0 }: ChangeStreamQuery,
 ): Promise<ChangeBatch<C> & ChangeStream<C>> {
-  // The server's name of the cursors of a whole database.
+  // The server has this name for the cursors of a whole database.
   const cursors = collection ?? '$cmd.aggregate';
   const session = db.client.startSession();
   const endSession = async (): Promise<void> => await session.endSession().catch(() => undefined);

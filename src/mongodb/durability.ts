@@ -33,7 +33,7 @@ export function isDuplicateKey(error: unknown): boolean {
  * failed.
  */
 export function duplicatesIn(error: unknown): readonly number[] | undefined {
-  // An outage is reported as this error, too, but without a failed write.
+  // The driver throws this error in an outage as well, but then it has no failed write.
   if (!(error instanceof MongoBulkWriteError) || !isDuplicateKey(error)) return undefined;
   if (error.result.getWriteConcernError() !== undefined) return undefined;
   const failed = [error.writeErrors].flat();

@@ -7,8 +7,8 @@ const GIVE_UP_AFTER_MS = 5_000;
 
 /**
  * Runs `work` in a transaction, and runs it again after a write conflict. When this resolves, the
- * writes are durable. When it rejects they may be durable, too, so `work` has to write something
- * that shows the next attempt that it is done.
+ * writes are durable. When it rejects they may be durable, too. So `work` has to write something
+ * that shows the next attempt that the work is done.
  *
  * @throws MongoError during an outage; DeadlineExceeded after 5 s
  */

@@ -22,8 +22,8 @@ import {
 } from './order.js';
 
 /**
- * The reason why each command is not allowed now, or `undefined` if it is. `decide` checks it
- * first, and a view shows it in `allowedCommands` and `blockedCommands`.
+ * For each command, why the order does not allow it now; `undefined` if the order allows it.
+ * `decide` refuses a command for this reason, and the order's view shows it in `blockedCommands`.
  */
 const reasonsAgainst: Readonly<Record<FollowUpType, (order: Order) => string | undefined>> = {
   HoldOrder: (order) =>
@@ -90,7 +90,7 @@ export function blocked(order: Order, type: FollowUpType): string | undefined {
   return first(reasonsAgainst[type](order), isFinished(order) && 'the order is closed');
 }
 
-/** The status in which a shipment or a return takes a command. */
+/** For each command to a shipment, the status that the shipment must have. */
 const shipmentStatus: Readonly<Record<ShipmentCommandType, Shipment['status']>> = {
   RequestLabel: 'created',
   DispatchShipment: 'created',
@@ -129,7 +129,9 @@ export interface Allowed {
   readonly blockedCommands: Readonly<Record<string, string>>;
 }
 
-/** The commands to the whole order. Each shipment and return lists its own (`toView`). */
+/**
+ * The commands to the whole order. Each shipment and each return lists its own commands (`toView`).
+ */
 export function allowedCommands(order: Order): Allowed {
   const allowed: string[] = [];
   const reasons: Record<string, string> = {};

@@ -24,7 +24,7 @@ export interface LineQuantity {
   readonly quantity: number;
 }
 
-/** `unitPrice` in minor units of the order's currency. */
+/** `unitPrice` is in minor units of the order's currency. */
 export interface NewLine extends LineQuantity {
   readonly unitPrice: number;
   readonly name?: string;
@@ -97,10 +97,10 @@ export type CommandOf<T extends CommandType> = {
   [K in T]: { readonly type: K; readonly data: CommandData[K] };
 }[T];
 
-/** What stays of a person in the log; it must not name the person. */
+/** What the log keeps of a forgotten person; it must not name the person. */
 export interface ForgottenPerson {
   readonly customerId: string;
-  /** ids of the destroyed keys; a restored key store destroys them again */
+  /** ids of the destroyed keys; a key that a restored backup brings back is destroyed again */
   readonly keys: readonly string[];
   readonly reason: string;
   /** such as `GDPR Art. 17` */
@@ -108,8 +108,8 @@ export interface ForgottenPerson {
 }
 
 /**
- * The system's own command, which no client may send: `forget-person` does, after it has destroyed
- * the keys.
+ * The system's own command. `forget-person` sends it after it has destroyed the keys; no client may
+ * send it.
  */
 export interface ForgetPerson {
   readonly type: 'ForgetPerson';
@@ -155,7 +155,7 @@ export interface DispatchFact extends DeliveryFact {
   readonly trackingNumber: string;
 }
 
-export type FactType = 'PaymentSettled' | 'ShipmentDispatched' | 'ShipmentDelivered';
+export type FactType = keyof FactData;
 export type Fact = { [T in FactType]: { readonly type: T; readonly data: FactData[T] } }[FactType];
 
 export const factTypes = [
@@ -189,9 +189,9 @@ type NamingType<Id extends object> = {
   [T in FollowUpType]: CommandData[T] extends Id ? T : never;
 }[FollowUpType];
 
-/** Commands to one shipment, which their data names. */
+/** Commands to one shipment: their data has its `shipmentId`. */
 export type ShipmentCommandType = NamingType<{ readonly shipmentId: string }>;
-/** Commands to one return, which their data names. */
+/** Commands to one return: their data has its `returnId`. */
 export type ReturnCommandType = NamingType<{ readonly returnId: string }>;
 
 const parts: Readonly<Partial<Record<FollowUpType, 'shipment' | 'return'>>> = {
@@ -216,7 +216,7 @@ export const returnCommandTypes = followUpTypes.filter(
   (type): type is ReturnCommandType => partOf(type) === 'return',
 );
 
-/** What bounds the size of an order. */
+/** Limits on the size of an order. */
 export const limits = {
   lines: 200,
   quantity: 1_000_000,

@@ -5,9 +5,10 @@ import { isPaymentSecured, isStockSecured } from './wanted-effects.js';
 import { later } from './time.js';
 
 /**
- * The next event that follows from the state alone, without a command: the order is confirmed once
- * stock and payment are secured, completed once delivered and paid, and closed once the return
- * window has passed. Call it again after each event, until it returns `undefined`.
+ * The next event that follows from the state alone, without a command. For example, the order is
+ * confirmed once stock and payment are secured, completed once delivered and paid, and closed once
+ * the return window has passed. Callers repeat the call after each event, until it returns
+ * `undefined`.
  *
  * @param now ISO-8601 UTC
  */
@@ -48,7 +49,7 @@ function ofCapture(order: Order): EventDraft | undefined {
   const isDeclined = order.shipments.some((shipment) => shipment.charge?.status === 'declined');
   if (isDeclined && !isHeld)
     return { type: 'OrderHeld', data: { cause, reason: 'the capture was declined' } };
-  // While a capture is tried again, the hold stays until the money is captured.
+  // While a capture is tried again, the hold stays until the charge is captured or written off.
   if (isHeld && !order.shipments.some(isUnpaid)) return { type: 'OrderReleased', data: { cause } };
   return undefined;
 }
@@ -67,7 +68,7 @@ function ofFacts(order: Order): EventDraft | undefined {
   return fact && unmatchedDraft(fact, 'order_ended');
 }
 
-/** Everything that was not cancelled is delivered, and its charge is captured or written off. */
+/** Whether everything not cancelled is delivered, and every charge is captured or written off. */
 function isComplete(order: Order): boolean {
   const kept = sum(order.lines, (line) => line.quantity - line.cancelled);
   const delivered = sum(order.lines, (line) => line.delivered);

@@ -29,8 +29,8 @@ export function deadlines(order: Order): readonly Deadline[] {
 }
 
 /**
- * The events of all deadlines that have passed at `now` (ISO-8601 UTC), except the return window:
- * `consequence` closes the order after that.
+ * The events of all deadlines that have passed at `now` (ISO-8601 UTC). The return window has no
+ * event here: `consequence` closes the order once the window has passed.
  */
 export function expire(order: Order, now: string): readonly EventDraft[] {
   const lapsed = expiring(order)
@@ -45,7 +45,10 @@ export function expire(order: Order, now: string): readonly EventDraft[] {
   return [...lapsed, ...unmatched];
 }
 
-/** While a capture is in flight no authorization expires, because the provider's answer decides. */
+/**
+ * The authorizations that may expire. While a capture is owed there are none, because the
+ * provider's answer decides.
+ */
 function expiring(order: Order): readonly Authorization[] {
   if (owes(order, 'capture')) return [];
   return order.authorizations.filter((entry) => isNeeded(order, entry));

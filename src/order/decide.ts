@@ -31,7 +31,8 @@ import { followsRules, rulesToday } from './rules.js';
 
 /**
  * Decides a command against the current order: the events it leads to, or the reason why it is
- * refused. Pure: the API (before it starts an order), the workflow and the tests all call it.
+ * refused. The function is pure. The API (before it starts an order), the workflow and the tests
+ * all call it.
  *
  * @param now ISO-8601 UTC
  */
@@ -109,7 +110,7 @@ function notAllowed(reason: string): Refused {
   return refuse('not_allowed', 'not_allowed', reason);
 }
 
-/** The refusal of data that no state of the order would accept. */
+/** The refusal of data that is wrong or breaks a rule, such as a quantity that is too large. */
 function invalid(code: string, message: string, pointer?: string): Refused {
   return refuse('invalid', code, message, pointer);
 }
@@ -167,7 +168,10 @@ function ship(order: Order, { lines }: CommandData['CreateShipment']): Decision 
   });
 }
 
-/** Decides a command to one shipment, if the shipment exists and takes the command. */
+/**
+ * Decides a command to one shipment. Refuses it if there is no such shipment, or if the command is
+ * not allowed for it now.
+ */
 function ofShipment(
   order: Order,
   { type, data: { shipmentId } }: CommandOf<ShipmentCommandType>,
@@ -190,7 +194,9 @@ function dispatch(order: Order, shipment: Shipment, data: CommandData['DispatchS
   });
 }
 
-/** The parcel that the command names, or that of the booked label; never a mixture of both. */
+/**
+ * The parcel that the command names, or the parcel of the booked label; never a mixture of both.
+ */
 function parcelOf({ label }: Shipment, data: Partial<Parcel>): Parcel | Refused {
   const { carrier, trackingNumber } = data;
   if (carrier !== undefined && trackingNumber !== undefined) return { carrier, trackingNumber };
@@ -249,7 +255,7 @@ function nextRefundId(order: Order): EventData['RefundRequested']['refundId'] {
   return `f${order.refunds.length + 1}`;
 }
 
-// --- checks of lines and amounts that do not depend on the order's state ---
+// --- checks of lines and amounts ---
 
 function isAmount(amount: number): boolean {
   return Number.isSafeInteger(amount) && amount >= 0;

@@ -6,8 +6,8 @@ export { versionInKey } from '../log/entity.js';
 /**
  * A change outside that an order owes. `key` is the idempotency key that the outside system gets:
  * `<orderId>:<type>:<version that made it owed>`. An order owes at most one `book` for each
- * shipment, and at most one effect of any other type: the next one becomes owed when this one is
- * settled.
+ * shipment, and at most one effect of any other type. The next effect of a type becomes owed when
+ * the one before is settled.
  */
 export type Effect = { [T in EffectType]: Owed & { readonly type: T } & EffectData[T] }[EffectType];
 
@@ -43,7 +43,7 @@ export interface EffectData {
   capture: Charge & { readonly authorizationId: string; readonly shipmentId: string };
   void: { readonly authorizationId: string };
   refund: Charge & { readonly captureId: string; readonly refundId: string };
-  /** The label of a shipment. Names are as they are in the order, because they may be sealed. */
+  /** Books the label of a shipment. Names are copied from the order, where they may be sealed. */
   book: {
     readonly shipmentId: string;
     readonly carrier?: string;
@@ -88,7 +88,7 @@ export interface Outcomes {
     | { readonly type: 'refused'; readonly code: string };
 }
 
-/** A parcel, as its label names it. */
+/** What identifies a parcel at its carrier. */
 export interface Parcel {
   readonly carrier: string;
   readonly trackingNumber: string;

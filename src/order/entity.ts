@@ -95,7 +95,7 @@ const performers: Readonly<Record<EffectType, string>> = {
   book: 'carriers',
 };
 
-/** Ids that a command's answer adds: of the shipment or the return that it has created. */
+/** For a command's answer: the id of the shipment or the return that the command has created. */
 export function partsCreated(events: readonly OrderEvent[]): {
   readonly shipmentId?: string;
   readonly returnId?: string;

@@ -66,7 +66,7 @@ export interface EventData {
   OrderExpired: Empty;
   OrderHeld: { readonly cause: HoldCause; readonly reason: string };
   OrderReleased: { readonly cause: HoldCause };
-  /** Cancels everything that is not dispatched; that is what `lines` contains. */
+  /** Everything that was not dispatched is cancelled; `lines` has these units. */
   OrderCancelled: { readonly reason: string; readonly lines: readonly LineQuantity[] };
   AmendmentRequested: {
     readonly lines?: readonly NewLine[];
@@ -86,7 +86,7 @@ export interface EventData {
     readonly trackingNumber: string;
     readonly labelUrl?: string;
   };
-  /** There is no label; another one may be requested. */
+  /** The label was refused; another one may be requested. */
   LabelRefused: { readonly shipmentId: string; readonly code: string };
   /** `amount` is what will be captured for this shipment. */
   ShipmentDispatched: {
@@ -159,7 +159,7 @@ export type HoldCause = 'command' | 'capture_declined';
 
 export type EventType = keyof EventData;
 
-/** An event without its envelope: before it is appended to the log. */
+/** An event before it is appended to the log: it has no envelope yet. */
 export type EventDraft = { [T in EventType]: { readonly type: T; readonly data: EventData[T] } }[EventType];
 
 /** One event of an order's log, in its current shape. */
@@ -217,7 +217,7 @@ export const schemaVersions: Readonly<Record<EventType, number>> = {
   FactUnmatched: 1,
 };
 
-/** When each event happens, in a sentence. */
+/** What each event means, in a sentence. */
 export const eventMeanings: Readonly<Record<EventType, string>> = {
   OrderCreated: 'An order was accepted; its first event.',
   StockReserved: 'The stock of the lines is reserved.',

@@ -55,7 +55,10 @@ export function retire(
   };
 }
 
-/** The payment failed, and with it what waited: a charge, an amendment, or the order itself. */
+/**
+ * The order after its payment failed. What waited for the payment fails as well: a charge, an
+ * amendment, or the order itself.
+ */
 export function refusePayment(
   order: Order,
   reason: 'payment_declined' | 'payment_timed_out',

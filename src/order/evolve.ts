@@ -40,9 +40,10 @@ import { wantedEffects } from './wanted-effects.js';
 const GRACE_AFTER_RESUMPTION_MS = 15 * 60 * 1000;
 
 /**
- * Folds one event into the order. State changes only here. It accepts every event of an order's
- * log. An event whose cause is an effect settles that effect. Then every effect that the new state
- * wants and does not owe yet (`wantedEffects`) becomes owed, with this event's version in its key.
+ * Folds one event into the order. State changes only here. Every event of an order's log is
+ * accepted. An event whose cause is an effect settles that effect. Then every effect that the new
+ * state wants and does not owe yet (`wantedEffects`) becomes owed, with this event's version in its
+ * key.
  *
  * @throws TypeError if the log does not start with `OrderCreated`
  */
@@ -327,7 +328,9 @@ function rejected(order: Order, data: EventData['CommandRejected']): Order {
   return { ...order, rejections: { total: total + 1, unchanged: known } };
 }
 
-/** After another event a refused command may fit, so the same refusal is written again. */
+/**
+ * After any other event, a refused command may fit. If it does not, its refusal is written again.
+ */
 function withoutRepeatedRefusals(order: Order | undefined): Order | undefined {
   if (order?.rejections === undefined) return order;
   return { ...order, rejections: { ...order.rejections, unchanged: [] } };

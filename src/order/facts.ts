@@ -45,7 +45,7 @@ function decideOn(order: Order, fact: Fact, now: string): Decision {
 
 /**
  * Decides on the provider's webhook about a payment that was pending. If the webhook arrives before
- * the outcome of the authorize effect is known, it is taken as that outcome.
+ * the outcome of the authorize effect is known, the webhook counts as that outcome.
  */
 export function decidePayment(order: Order, fact: PaymentFact, now: string): Decision {
   const { reference, authorizationId, outcome } = fact;

@@ -7,8 +7,8 @@ import { type Decision, refuse } from './refusal.js';
 export const FORGOTTEN = 'forgotten';
 
 /**
- * The personal members of an order, by the member that has them. The schemas of commands mark the
- * same members, and a test compares them.
+ * The personal members of an order, by the member of the order that contains them. The schemas of
+ * commands mark the same members, and a test compares them.
  */
 export const personalMembers = {
   customer: ['name', 'email'],
@@ -25,7 +25,10 @@ export function mayForget(order: Order): boolean {
   return isFinished(order) || isReadyToClose(order);
 }
 
-/** Decides no events if the person is forgotten already, and nothing personal was added since. */
+/**
+ * Decides `PersonForgotten`. There is no event if the person is forgotten already, the order knows
+ * all these keys, and nothing personal was added since.
+ */
 export function forget(order: Order, data: ForgetPerson['data']): Decision {
   if (data.customerId !== order.customer.id)
     return refuse(

@@ -5,7 +5,7 @@ import { type FulfillmentStatus, fulfillmentStatus, type PaymentStatus, paymentS
 /** The search attribute that has the customer's id; set at the workflow's start. */
 export const customerAttribute = 'CustomerId';
 
-/** Search attributes of an order's workflow, besides its status, and their types in Temporal. */
+/** Further search attributes of an order's workflow, and their types in Temporal. */
 export const listedAttributes = {
   PaymentStatus: 'Keyword',
   FulfillmentStatus: 'Keyword',
@@ -26,7 +26,7 @@ const passing: ReadonlySet<PaymentStatus | FulfillmentStatus> = new Set([
   'delivered',
 ]);
 
-/** How an order is found in Temporal's list. */
+/** The values by which an order is found in Temporal's list. */
 export function listing(order: Order): readonly Attribute[] {
   const payment = paymentStatus(order);
   const fulfillment = fulfillmentStatus(order);

@@ -1,6 +1,6 @@
 import type { Charges } from './events.js';
 
-/**
+/*
  * Money is an integer number of minor units (cents for EUR, yen for JPY) in one ISO-4217 currency
  * per order. No function here returns a fraction, or a number larger than
  * `Number.MAX_SAFE_INTEGER`.
@@ -29,7 +29,7 @@ export function isCurrency(code: string): boolean {
   return currencies.has(code);
 }
 
-/** `formatMoney(3998, 'EUR')` is `EUR 39.98`, everywhere: it uses no locale data. */
+/** `formatMoney(3998, 'EUR')` is `EUR 39.98` on every machine, because it uses no locale data. */
 export function formatMoney(amount: number | bigint, currency: string): string {
   const digits = minorUnits[currency] ?? 2;
   const text = String(amount)
@@ -44,7 +44,10 @@ interface Priced extends Charges {
   readonly lines: readonly { readonly quantity: number; readonly unitPrice: number }[];
 }
 
-/** Goods + shipping fee + tax − discount; `undefined` if the exact sum is not a safe integer. */
+/**
+ * Goods + shipping fee + tax − discount; `undefined` if the sum before the discount is not a safe
+ * integer.
+ */
 export function orderTotal({ lines, shippingFee, tax, discount }: Priced): number | undefined {
   const goods = lines.reduce((sum, line) => sum + BigInt(line.quantity) * BigInt(line.unitPrice), 0n);
   const gross = goods + BigInt(shippingFee) + BigInt(tax);
@@ -53,8 +56,8 @@ export function orderTotal({ lines, shippingFee, tax, discount }: Priced): numbe
 }
 
 /**
- * `amount` × `part` / `whole`, rounded down. To split an amount exactly, take the share of the
- * *running* part and subtract what was taken before: no minor unit is lost or added.
+ * `amount` × `part` / `whole`, rounded down. To split an amount exactly, a caller takes the share
+ * of all parts so far and subtracts the shares taken before. No minor unit is lost or added.
  */
 export function share(amount: number, part: bigint, whole: bigint): number {
   return Number((BigInt(amount) * part) / whole);

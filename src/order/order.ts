@@ -88,7 +88,7 @@ export interface Order {
 
 /** The order's person was forgotten (`PersonForgotten`). */
 export interface Forgotten {
-  /** ISO-8601 UTC, the last time */
+  /** when the person was forgotten last, ISO-8601 UTC */
   readonly at: string;
   /** ids of all keys that were destroyed */
   readonly keys: readonly string[];
@@ -162,7 +162,7 @@ export interface Refund {
   readonly amount: number;
   readonly refunded: number;
   readonly reason: string;
-  /** they are paid one after the other, and add up to `amount`; absent under rules 1 */
+  /** the parts, which are paid one after the other and add up to `amount`; absent under rules 1 */
   readonly parts?: readonly RefundPart[];
 }
 
@@ -227,7 +227,7 @@ export interface Return {
   readonly lines: readonly LineQuantity[];
   readonly reason: string;
   readonly restocked: boolean;
-  /** the refund it is entitled to; absent until it is received, and under rules 1 */
+  /** the refund that the return is entitled to; absent until it is received, and under rules 1 */
   readonly entitled?: readonly RefundPart[];
 }
 
@@ -251,7 +251,7 @@ export function isDead(order: Order): boolean {
   return order.status === 'rejected' || order.status === 'cancelled' || order.status === 'expired';
 }
 
-/** The order is over, and owes nothing: no event will ever follow. */
+/** The order is over, and owes nothing. From then on, it takes no command but `ForgetPerson`. */
 export function isFinished(order: Order): boolean {
   return (isDead(order) || order.closed) && order.owed.length === 0;
 }
@@ -309,7 +309,7 @@ export function quantityOf(lines: readonly LineQuantity[], sku: string): number 
   return lines.find((line) => line.sku === sku)?.quantity ?? 0;
 }
 
-/** What was captured and is not promised back yet. */
+/** The amount that was captured and is not promised back yet. */
 export function refundable(order: Order): number {
   return sum(order.captures, (capture) => capture.amount) - sum(order.refunds, (refund) => refund.amount);
 }

@@ -7,7 +7,7 @@ export const idPattern = '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$';
 /** One line of text, such as a tag. */
 export const linePattern = `^${visible}[^\\u0000-\\u001f\\u007f-\\u009f\\u2028\\u2029\\ud800-\\udfff]*$`;
 
-/** How many characters a tag may have; it is one line. */
+/** The greatest length of a tag, in characters. */
 export const longestTag = 64;
 
 /** Text of several lines, such as a note. */

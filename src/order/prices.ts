@@ -2,7 +2,7 @@ import type { LineQuantity } from './commands.js';
 import { share } from './money.js';
 import { type Line, type Order, quantityOf, sum } from './order.js';
 
-/** The weight of a unit when money is spread over goods: its price, or 1 if all are free. */
+/** The weight of a unit when money is spread over goods: its price, or 1 if all goods are free. */
 export function unitWeight(order: Order): (line: Line) => bigint {
   const free = order.lines.every((line) => line.unitPrice === 0);
   return (line) => BigInt(free ? 1 : line.unitPrice);
@@ -33,7 +33,10 @@ export function shipmentCharge(order: Order, shipped: readonly LineQuantity[]): 
   return target - sum(order.shipments, (shipment) => shipment.charge?.amount ?? 0);
 }
 
-/** Rules 1: the refund for `returned`. `limit`: what was captured and not promised back yet. */
+/**
+ * The refund for `returned` under rules 1. It is at most `limit`, the amount that was captured and
+ * is not promised back yet.
+ */
 export function returnRefund(order: Order, returned: readonly LineQuantity[], limit: number): number {
   const before = sum(order.refunds, (refund) => (refund.returnId === undefined ? 0 : refund.amount));
   const received = order.returns
@@ -45,7 +48,7 @@ export function returnRefund(order: Order, returned: readonly LineQuantity[], li
   return Math.min(target - before, limit);
 }
 
-/** The price of everything that is not cancelled. */
+/** The share of the order's total for everything that is not cancelled. */
 export function amountDue(order: Order): number {
   return worth(order, (line) => line.quantity - line.cancelled);
 }

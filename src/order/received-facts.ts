@@ -3,7 +3,7 @@ import type { EventData, EventDraft } from './events.js';
 import type { Authorization, Order, ReceivedFact } from './order.js';
 import { later } from './time.js';
 
-/* The facts that an order has received and that wait, and whether it reflects a fact already. */
+/* Facts that wait in an order, and facts that the order reflects already. */
 
 /** How long a fact may wait before it is reported to a person. */
 const UNMATCHED_AFTER_MS = 24 * 60 * 60 * 1000;
@@ -18,7 +18,10 @@ export function waitingFacts(order: Order): readonly ReceivedFact[] {
   return factsOf(order).filter(({ unmatched }) => unmatched === undefined);
 }
 
-/** Whether the order accepts one more waiting fact. If not, one must first fit or be reported. */
+/**
+ * Whether the order accepts one more waiting fact. If not, another fact must first fit or be
+ * reported.
+ */
 export function hasRoomForFacts(order: Order): boolean {
   return waitingFacts(order).length < limits.facts;
 }
@@ -46,8 +49,8 @@ export function reflects(order: Order, fact: Fact): boolean {
   if (fact.type === 'PaymentSettled') return reflectsPayment(order, fact.data);
   const shipment = order.shipments.find((entry) => entry.shipmentId === fact.data.shipmentId);
   if (fact.type === 'ShipmentDelivered') return shipment?.status === 'delivered';
-  // A cancelled or undispatched shipment has neither. A fact with another tracking number is
-  // not reflected: it waits, and a person must look at it.
+  // A cancelled or undispatched shipment has no carrier and no tracking number. A fact with another
+  // tracking number is not reflected: it waits, and a person must look at it.
   return shipment?.carrier === fact.data.carrier && shipment.trackingNumber === fact.data.trackingNumber;
 }
 

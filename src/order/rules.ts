@@ -2,8 +2,8 @@ import type { Order } from './order.js';
 
 /**
  * The rules by which new orders are decided. An order keeps its rules to its end, because a replay
- * decides again what was decided before and must reach the same result. So a decision that changes
- * must ask `followsRules`.
+ * decides again what was decided before and must reach the same result. So code that decides in a
+ * new way must ask `followsRules`.
  *
  * | rules | what changed                                                 |
  * | ----- | ------------------------------------------------------------ |

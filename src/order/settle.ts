@@ -6,7 +6,7 @@ import { unreachable } from './unreachable.js';
 
 /**
  * The events for the outcome of an effect. If the effect is not owed, or no longer owed, there are
- * none, so an outcome that arrives twice is harmless.
+ * no events, so an outcome that arrives twice is harmless.
  *
  * @param now ISO-8601 UTC; payment deadlines and the life of authorizations begin then
  */
@@ -104,7 +104,7 @@ function capture(
       );
       if (lapsedEarly.length < lapsedEarlyAtMost) return expired;
       const code = 'authorization_expired';
-      // In this sequence, because an expiry while the capture is due would start another
+      // The decline comes first, because an expiry while the capture is due would start another
       // authorization.
       return [{ type: 'CaptureDeclined', data: { shipmentId, amount, code } }, expired];
     }

@@ -1,7 +1,7 @@
 import { NewerEvent } from '../log/entity.js';
 import { type EventType, type OrderEvent, type StoredEvent, schemaVersions } from './events.js';
 
-/** Turns the data of one schema version into that of the next. */
+/** Turns the data of one schema version into the data of the next version. */
 type Upcaster = (data: Data) => Data;
 type Data = Readonly<Record<string, unknown>>;
 
@@ -13,8 +13,8 @@ const upcasters: Readonly<Record<string, Upcaster>> = {
     charges: { shippingFee, tax, discount },
   }),
   /**
-   * Version 3 has the order's rules; older orders are under rules 1. Workers of version 2 copied
-   * `rules` from a newer gateway's command without knowing it, so data may have it already.
+   * Version 3 has the order's rules; older orders are under rules 1. Workers that wrote version 2
+   * copied `rules` from a newer gateway's command without knowing it, so data may have it already.
    */
   'OrderCreated@2': (data) => ({ rules: 1, ...data }),
 };
@@ -23,7 +23,8 @@ const upcasters: Readonly<Record<string, Upcaster>> = {
  * Converts a stored event of any version to the current shape. Fields that a store has added stay
  * as they are.
  *
- * @throws NewerEvent; TypeError if its type or version is unknown, or its data cannot be converted
+ * @throws NewerEvent if newer code wrote the event; TypeError if its type or version is unknown, or
+ *   its data cannot be converted
  */
 export function upcast<E extends StoredEvent>(stored: E): OrderEvent & Omit<E, keyof StoredEvent> {
   const { type } = stored;
@@ -41,7 +42,7 @@ export function upcast<E extends StoredEvent>(stored: E): OrderEvent & Omit<E, k
   return { ...stored, schemaVersion, data } as unknown as OrderEvent & Omit<E, keyof StoredEvent>;
 }
 
-/** Like `upcast`, but returns an event that cannot be upcast as it was written. */
+/** Like `upcast`, but an event that cannot be upcast is returned as it was written. */
 export function upcastIfKnown<E extends StoredEvent>(stored: E): E | ReturnType<typeof upcast<E>> {
   try {
     return upcast(stored);
@@ -60,7 +61,7 @@ function unknownEvent({ orderId, version, type, schemaVersion }: StoredEvent): T
     : new TypeError(message);
 }
 
-/** An own property, because a stored type may be any string, such as `toString`. */
+/** Only own properties count, because a stored type may be any string, such as `toString`. */
 function isKnown(type: string): type is EventType {
   return Object.hasOwn(schemaVersions, type);
 }

@@ -125,8 +125,8 @@ function toRefund({ refundId, amount, reason, refunded, returnId }: Refund) {
 }
 
 /**
- * What was captured or still can be. Of an expired, voided or retired authorization, only what was
- * captured from it counts.
+ * The amount that was captured or can still be captured. An expired, voided or retired
+ * authorization counts only with what was captured from it.
  */
 export function authorizedAmount(order: Order): number {
   return sum(order.authorizations, (entry) => entry.captured + capturable(entry));
@@ -140,7 +140,7 @@ export function refundedAmount(order: Order): number {
   return sum(order.captures, (entry) => entry.refunded);
 }
 
-/** Derived from authorizations, captures and refunds; not stored. */
+/** Derived from authorizations, captures and refunds; no part of the order's state. */
 export function paymentStatus(order: Order): PaymentStatus {
   const captured = capturedAmount(order);
   const refunded = refundedAmount(order);

@@ -17,8 +17,8 @@ import {
 
 /**
  * The effects that should become owed next, from the state alone (level-triggered): what should be
- * reserved, authorized, captured … is compared with what is. It never contains a type that is owed
- * already. Of labels, it never contains one whose booking is owed already.
+ * reserved, authorized, captured … is compared with what is. It contains no type that is owed
+ * already, except `book`, which may be owed for several shipments, once for each.
  */
 export function wantedEffects(order: Order): readonly WantedEffect[] {
   const wanted = [
@@ -122,7 +122,10 @@ function isUndeducted({ status, deducted }: Shipment): boolean {
 
 // --- money ---
 
-/** Goods first, then money: authorize once stock is reserved, capture once the goods have left. */
+/**
+ * Goods come first, then money: the payment is authorized once stock is reserved, and captured once
+ * the goods have left the stock.
+ */
 function wantedPayment(order: Order): WantedEffect | undefined {
   if (owes(order, 'authorize') || owes(order, 'capture') || isDead(order)) return undefined;
   if (order.authorizations.some((entry) => entry.status === 'pending' && !entry.retired)) return undefined;

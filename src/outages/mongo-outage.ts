@@ -14,10 +14,10 @@ import {
 import { DeadlineExceeded } from './timeout.js';
 
 /**
- * True if MongoDB could not be reached, has no primary or did not answer in time (`withTimeout`).
- * False for a mistake in the request, such as a document that is too large, and for errors that are
- * not MongoDB's. True as well for a query that exceeded its `maxTimeMS`: a caller that answers that
- * in another way asks `isQueryTooSlow` first.
+ * True if MongoDB could not be reached, has no primary, did not answer in time (`withTimeout`), or
+ * gave a query up after its `maxTimeMS`. A caller that handles the last case in another way asks
+ * `isQueryTooSlow` first. False for a mistake in the request, such as a document that is too large,
+ * and for errors that are not MongoDB's.
  */
 export function isMongoOutage(error: unknown): boolean {
   if (error instanceof DeadlineExceeded || isBrokenSocket(error)) return true;
@@ -30,7 +30,7 @@ export function isMongoOutage(error: unknown): boolean {
       interruptions.has(Number(error.code))
     );
   }
-  // A complete answer that could not be parsed has the parser's error as its cause: no outage.
+  // The cause is set if a complete answer could not be parsed, which is no outage.
   if (error instanceof MongoUnexpectedServerResponseError) return error.cause === undefined;
   return (
     outages.some((outage) => error instanceof outage) ||
@@ -58,8 +58,8 @@ const outages = [
 const unexportedOutages = new Set(['MongoPoolClosedError', 'MongoWaitQueueTimeoutError']);
 
 /**
- * True if MongoDB answered, but gave the query up because it exceeded its `maxTimeMS`. That is one
- * of the errors of `isMongoOutage`, so ask this first.
+ * True if MongoDB answered, but gave the query up because it exceeded its `maxTimeMS`.
+ * `isMongoOutage` is true for this error as well, so callers ask this first.
  */
 export function isQueryTooSlow(error: unknown): boolean {
   return error instanceof MongoServerError && error.code === MAX_TIME_EXPIRED;

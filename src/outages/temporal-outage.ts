@@ -21,8 +21,8 @@ const outageCodes = new Set([
 ]);
 
 /**
- * True if Temporal could not be reached or did not answer in time. For an update or a query, also
- * if no worker answered in time. The request may have taken effect.
+ * True if Temporal could not be reached or did not answer in time, or if no worker answered an
+ * update or a query in time. The request may have taken effect.
  */
 export function isTemporalOutage(error: unknown): boolean {
   if (error instanceof WorkflowUpdateRPCTimeoutOrCancelledError) return true;
@@ -39,9 +39,9 @@ export function isTooLarge({ code, details }: GrpcStatus): boolean {
 }
 
 /**
- * True if the workflow task that should have handled an update failed, which happens if the
- * workflow continues as new when the update arrives (`UnhandledCommand`). The update had no effect:
- * the same id can be sent again.
+ * True if the workflow task that should have handled an update failed. This happens if the workflow
+ * continues as new when the update arrives (`UnhandledCommand`). The update had no effect, so it
+ * can be sent again with the same id.
  */
 export function isTaskFailure(error: unknown): boolean {
   return grpcStatusIn(error)?.code === FAILED_PRECONDITION;

@@ -4,8 +4,8 @@ export class DeadlineExceeded extends Error {
 }
 
 /**
- * Awaits a promise for at most `ms`. Needed because a server that hangs enforces no timeout of its
- * own.
+ * Awaits a promise for at most `ms`. It is needed because a server that hangs enforces no timeout
+ * of its own.
  *
  * @throws DeadlineExceeded after `ms`; what the promise settles to later is ignored
  */

@@ -17,7 +17,7 @@ const leasedTasks = [
 
 /**
  * Which leased tasks no process holds, and since when; undefined if all are held. The delivery of
- * webhooks counts only if there are endpoints.
+ * webhooks counts only if an endpoint is enabled.
  */
 export async function unheldTaskConcern(db: Db): Promise<string | undefined> {
   const endpoint = await endpointViews(db).findOne(enabledEndpoints, {

@@ -11,7 +11,8 @@ import type { Deployment } from './schedule-state.js';
 /**
  * Restarts a rebuild whose workflow was ended from outside before it was done.
  *
- * @returns false if nothing is left to do: it was done, replaced by another one, or had not begun
+ * @returns false if nothing is left to do: the rebuild was done, replaced by another one, or had
+ *   not begun
  */
 export async function restartEndedRebuild(
   db: Db,
@@ -22,8 +23,8 @@ export async function restartEndedRebuild(
 }
 
 /**
- * Ends a stranded workflow. If it is a rebuild, a new one takes its place at once, whether it had
- * begun or not.
+ * Ends a stranded workflow. If it is a rebuild, a new one takes its place at once, whether the old
+ * one had begun or not.
  */
 export async function replaceStranded(
   deployment: Deployment,

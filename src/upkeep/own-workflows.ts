@@ -17,7 +17,7 @@ export interface Stranded {
   readonly rebuilds?: string;
 }
 
-/** The system's own workflows as Temporal's list shows them, which lags by a moment. */
+/** The system's own workflows, as Temporal's list shows them. The list lags by a moment. */
 export interface OwnWorkflows {
   readonly endedRebuilds: readonly EndedRebuild[];
   /**
@@ -35,9 +35,9 @@ const rebuilds = `'${rebuildWorkflow}', 'rebuild'`;
 const endedFromOutside = `'Terminated', 'Canceled', 'TimedOut'`;
 
 /**
- * Lists rebuilds that were ended from outside, stranded workflows, and the state of the schedule. It
- * takes two requests to Temporal, and lists at most 200 workflows: once stranded ones were ended,
- * the next call lists others.
+ * Lists rebuilds that were ended from outside, stranded workflows, and the state of the schedule.
+ * It takes two requests to Temporal, and lists at most 200 workflows. Once the stranded ones are
+ * ended, the next call lists others.
  *
  * @param since ISO-8601 UTC; rebuilds that ended earlier are left out
  */

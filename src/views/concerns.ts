@@ -3,19 +3,19 @@ import type { Order, ReceivedFact } from '../order/order.js';
 import { later } from '../order/time.js';
 
 /**
- * Since when (ISO-8601 UTC) an order waits for something that may need an operator. Absent if it
- * does not wait.
+ * The times (ISO-8601 UTC) since which an order waits for something that may need an operator. A
+ * time is absent if the order does not wait for such a thing.
  */
 export interface Concerns {
-  /** the oldest effect that is owed */
+  /** since when the oldest effect is owed */
   readonly owedSince?: string;
-  /** the oldest payment that the provider has not settled */
+  /** since when the oldest payment is pending at the provider */
   readonly pendingSince?: string;
-  /** the oldest fact from outside that was given up as unmatched */
+  /** when the oldest unmatched fact from outside arrived */
   readonly unmatchedSince?: string;
 }
 
-/** Sparse: most orders have none of these fields. */
+/** The indexes are sparse, because most orders have none of these fields. */
 export const concernIndexes: readonly IndexDescription[] = [
   { key: { owedSince: 1, _id: 1 }, sparse: true },
   { key: { pendingSince: 1, _id: 1 }, sparse: true },

@@ -76,7 +76,7 @@ function ordered(order: Order): ViewChange {
   };
 }
 
-/** The name of the customer in this order, if it is the customer's last order. */
+/** Sets the customer's name, if this order is the customer's last one. */
 function named({ customer, orderId, createdAt }: Order, name: string): ViewChange {
   return { id: customer.id, max: { lastOrder: { createdAt, orderId, name } } };
 }

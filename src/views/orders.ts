@@ -10,8 +10,8 @@ import { hasSealedPersons, personWords } from './person-words.js';
 import { searchWords } from './search-words.js';
 
 /**
- * Raise it with every change of `OrderDocument`, `Order` or `evolve`: the view is then rebuilt
- * beside the old one.
+ * This version is raised with every change of `OrderDocument`, `Order` or `evolve`. The view is
+ * then rebuilt beside the old one.
  */
 export const ordersVersion = 2;
 
@@ -31,7 +31,10 @@ export type OrderDocument = OrderView &
     readonly persons?: readonly string[];
   };
 
-/** A projection to the `OrderView` of an `OrderDocument`, and the fields of its `Concerns`. */
+/**
+ * A projection to the `OrderView` of an `OrderDocument`, the fields of its `Concerns`, and
+ * `stopped`.
+ */
 export const viewAndConcerns = {
   _id: 0,
   settled: 0,
@@ -73,14 +76,15 @@ const orderIndexes: readonly IndexDescription[] = [
   { key: { held: 1, createdAt: 1, _id: 1 }, partialFilterExpression: { held: true } },
   ...concernIndexes,
   { key: { finished: 1, _id: 1 }, partialFilterExpression: { finished: false } },
-  // Parcels with a booked label that are on their way; most orders have no label.
+  // This index finds parcels with a booked label that are on their way. It is partial, because most
+  // orders have no label.
   {
     key: { 'state.shipments.label.status': 1, 'state.shipments.status': 1, _id: 1 },
     partialFilterExpression: { 'state.shipments.label.status': 'booked' },
   },
 ];
 
-/** The view `orders`, which recording keeps. */
+/** The view `orders`, which is written whenever events are recorded. */
 export const ordersView: StateView<Order> = {
   collection: 'orders',
   version: ordersVersion,
@@ -93,21 +97,23 @@ export function orders(db: Db) {
   return db.collection<OrderDocument>('orders');
 }
 
-/** Whether an order takes one more fact that does not fit yet, by its view, which may lag. */
+/**
+ * Whether an order takes one more fact that does not fit yet, according to its view, which may lag.
+ */
 export async function hasRoomForFactsInView(db: Db, orderId: string): Promise<boolean> {
   const projection = { _id: 0, 'state.facts': 1 };
   const view = await orders(db).findOne<Pick<OrderDocument, 'state'>>({ _id: orderId }, { projection });
   return view === null || hasRoomForFacts(view.state);
 }
 
-/** The customer of an order, by its view; undefined if it has none. */
+/** The customer of an order, by its view; undefined if there is no view. */
 export async function customerInView(db: Db, orderId: string): Promise<string | undefined> {
   const projection = { _id: 0, 'customer.id': 1 };
   const view = await orders(db).findOne<Pick<OrderDocument, 'customer'>>({ _id: orderId }, { projection });
   return view?.customer.id;
 }
 
-/** The order in its view, which may lag; undefined if it has none. */
+/** The order in its view, which may lag; undefined if there is no view. */
 export async function orderInView(db: Db, orderId: string): Promise<Order | undefined> {
   const projection = { _id: 0, state: 1 };
   return (await orders(db).findOne<Pick<OrderDocument, 'state'>>({ _id: orderId }, { projection }))?.state;

@@ -9,11 +9,12 @@ import { wholeWords } from './search-words.js';
 
 /**
  * The words by which the sealed name and e-mail address of an order's customer are found: an HMAC
- * of each whole word. They say nothing without the search key, and are found by whole words only.
- * There are none for a person whose key was destroyed, and none for one in plain text, which is
- * found by `searchWords`. Those of the same sealed texts are made once in ten seconds, so a step
- * may still write them after their key was destroyed. The order's event of forgetting follows, and
- * leaves no sealed text.
+ * of each whole word. They say nothing without the search key, and only whole words find them.
+ * There are none if the customer's key was destroyed, or if the texts are not sealed
+ * (`searchWords`).
+ *
+ * They are kept in memory for ten seconds, so a step may still write them after the key was
+ * destroyed. The order's `PersonForgotten` follows, and leaves no sealed text.
  *
  * @throws MongoError if the key store is unavailable
  */
@@ -37,7 +38,9 @@ export async function personWords(keys: KeyStore, order: Order): Promise<readonl
 
 type Hashes = ShortMemory<readonly string[]>;
 
-/** Recent hashes, by key store: steps of an order that follow soon write the same words again. */
+/**
+ * Recent hashes, by key store. Steps of an order that follow each other soon write the same words.
+ */
 const madeBefore = new WeakMap<KeyStore, Hashes>();
 
 function madeWith(keys: KeyStore): Hashes {
@@ -61,7 +64,7 @@ export async function hashedWords(keys: KeyStore, words: readonly string[]): Pro
 /** Long enough that two words do not collide. */
 const HASH_BYTES = 15;
 
-/** Undefined if the text is not sealed, or if it can no longer be opened. */
+/** The plain text; undefined if the text is not sealed, or can no longer be opened. */
 async function opened(
   keys: KeyStore,
   place: Parameters<typeof openOne>[1],

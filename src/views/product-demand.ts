@@ -11,7 +11,10 @@ const demand = {
   sku: Type.String(),
   orders: Type.Integer({ description: 'orders with the product, whatever their status' }),
   ordered: Type.Integer({ description: 'units; so are the others' }),
-  /** with the order, or with its undispatched rest; rejected and expired orders do not count */
+  /**
+   * units cancelled with the order, or with its undispatched rest; rejected and expired orders do
+   * not count
+   */
   cancelled: Count,
   shipped: Count,
   /** sent back, or to be sent back */
@@ -92,7 +95,7 @@ async function findProduct(
   });
 }
 
-/** Products by SKU, after `after`, `limit` at most. */
+/** At most `limit` products by SKU, beginning after the SKU `after`. */
 async function listProducts(
   db: Db,
   { after = '', limit }: { readonly after?: string; readonly limit: number },

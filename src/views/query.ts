@@ -2,12 +2,12 @@ import type { Db } from 'mongodb';
 import { type Static, type TObject, type TProperties, Type } from 'typebox';
 import type { AsOf } from '../log/views/feeding/read-view.js';
 
-/** The kinds of parameters; a flag is `true` or `false`. Each arrives as text. */
+/** The kinds of parameters; a flag is `true` or `false`. Every parameter arrives as text. */
 export type ParameterKind = 'id' | 'sku' | 'day' | 'currency' | 'flag';
 
 /**
- * The place of an item in a list: the values that the list is sorted by. A page's last item gives
- * the cursor.
+ * The place of an item in a list: the values that the list is sorted by. The place of a page's last
+ * item is the cursor of the next page.
  */
 export type Place = readonly (string | number)[];
 
@@ -60,11 +60,11 @@ export interface ViewQuery<
 }
 
 /** An answer with these members, as its schemas describe them. */
-export type Body<B extends TProperties> = Unchanged<Static<TObject<B>>>;
-type Unchanged<T> = T extends readonly (infer I)[]
-  ? readonly Unchanged<I>[]
+export type Body<B extends TProperties> = DeepReadonly<Static<TObject<B>>>;
+type DeepReadonly<T> = T extends readonly (infer I)[]
+  ? readonly DeepReadonly<I>[]
   : T extends object
-    ? { readonly [N in keyof T]: Unchanged<T[N]> }
+    ? { readonly [N in keyof T]: DeepReadonly<T[N]> }
     : T;
 
 /** Returns the query; the compiler checks its answer against its schema. */
@@ -74,7 +74,7 @@ export function viewQuery<K extends string, F extends string, B extends TPropert
   return query;
 }
 
-/** A parameter that matches its schema but makes no sense. Answered with 400. */
+/** A parameter that matches its schema but makes no sense. It is answered with 400. */
 export class BadParameter extends Error {
   override readonly name = 'BadParameter';
   readonly parameter: string;

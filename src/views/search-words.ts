@@ -1,8 +1,8 @@
 /**
  * The words under which texts are found. Case, accents, compatibility forms and punctuation are
  * ignored: `muller`, `LUDENSCHEIDT`, `mullerlud` and `müller-l` all find `Müller-Lüdenscheidt`. A
- * run is a sequence of letters, digits or symbols. Each run gives a word: its text up to the next
- * space. A query word matches any word that begins with it.
+ * run is a sequence of letters, digits or symbols. Each run gives a word, which begins with the run
+ * and goes on to the next space. A query word matches any word that begins with it.
  */
 export function searchWords(texts: readonly (string | undefined)[]): string[] {
   const chunks = texts.flatMap((text) => chunksOf(text ?? ''));
@@ -19,7 +19,7 @@ export function wholeWords(text: string): string[] {
   return [...new Set(chunksOf(text).flatMap((runs) => [wordOf(runs), ...runs.map((run) => wordOf([run]))]))];
 }
 
-/** A longer word is cut. This bounds the index entries of a text with many runs and no spaces. */
+/** A longer word is cut, to bound the index entries of a text with many runs and no spaces. */
 const longestWord = 64;
 
 function wordOf(runs: readonly string[]): string {
@@ -27,7 +27,7 @@ function wordOf(runs: readonly string[]): string {
   return word.length <= longestWord ? word : Array.from(word).slice(0, longestWord).join('');
 }
 
-/** The pieces between spaces, each as the list of its runs; those without a run are left out. */
+/** The pieces between spaces, each as the list of its runs. Pieces without a run are left out. */
 function chunksOf(text: string): string[][] {
   return text
     .split(/\s+/u)
@@ -42,7 +42,7 @@ function folded(text: string): string {
   if (isAscii.test(text)) return text.toLowerCase();
   return (
     text
-      // Via upper case, which turns ß into ss.
+      // The text is converted via upper case, which turns ß into ss.
       .toLowerCase()
       .toUpperCase()
       .toLowerCase()

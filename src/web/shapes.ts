@@ -9,7 +9,7 @@ export type { ParkedEvent, Progress, Projections, ViewStatus } from '../api/sche
 export type { Proof } from '../api/schemas/proof.js';
 export type { Readiness } from '../api/schemas/readiness.js';
 export type { Session } from '../api/schemas/session.js';
-export type { Stock } from '../api/schemas/values.js';
+export type { Stock } from '../api/schemas/stock.js';
 export type { AttentionRow };
 
 export interface Page<T> {

@@ -231,6 +231,7 @@ test('an endpoint is resumed from its journal, and the replaced run records noth
   expect(await resume(endpointLog, deps, id, asked)).toMatchObject({ outcome: 'already_resumed' });
   expect(JSON.parse((await script(`resume ${id} --json`)).out)).toMatchObject({ outcome: 'running' });
   const resumed = api.client.workflow.getHandle(`endpoint-${id}`);
+  expect((await resumed.describe()).searchAttributes).toMatchObject({ OrderStatus: ['enabled'] });
   const view = { version: 3, secretIds: ['two', 'one'], resumed: { version: 3 } };
   await until(async () => expect(await views().findOne({ _id: id })).toMatchObject(view));
   // The new run knows a command of the earlier run.

@@ -1,5 +1,6 @@
 import { expect, test } from '@jest/globals';
 import { type Endpoint, endpoints } from '../../src/endpoint/endpoint.js';
+import { endpointLog } from '../../src/endpoint/endpoint-log.js';
 import { append } from '../../src/log/append.js';
 
 const url = 'https://shop.example/hooks';
@@ -104,4 +105,12 @@ test('a log that does not start with its creation is refused', () => {
     schemaVersion: 1,
   } as const;
   expect(() => endpoints.evolve(undefined, event)).toThrow(TypeError);
+});
+
+test('each run of an endpoint’s workflow starts with its status as a search attribute', () => {
+  const disabled = after(['DisableEndpoint', { reason: 'it answers 410' }]);
+  const { typedSearchAttributes } = endpointLog.startOptions(disabled, { ...cause, hash: '0' });
+  expect(typedSearchAttributes).toEqual([
+    { key: { name: 'OrderStatus', type: 'KEYWORD' }, value: 'disabled' },
+  ]);
 });

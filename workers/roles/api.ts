@@ -29,7 +29,7 @@ import { createOrderReader } from '../../src/api/queries/order-reader.js';
 import { type QueryDeps, registerQueries } from '../../src/api/queries/routes.js';
 import { registerDocs } from '../../src/api/reference/docs.js';
 import { redirectToReference } from '../../src/api/reference/scalar-page.js';
-import { createHttp, type HttpLimits } from '../../src/api/server.js';
+import { createHttp, type HttpOptions } from '../../src/api/server.js';
 import { createSender } from '../../src/delivery/webhooks/sender.js';
 import { createMarkUpdates } from '../../src/effects/database/database-identity.js';
 import { requestForgetting } from '../../src/forgetting/request.js';
@@ -87,7 +87,7 @@ export async function startApi(context: ApiContext): Promise<RunningApi> {
 /** Limits that tests may override. */
 export interface ApiLimits
   extends
-    Omit<HttpLimits, 'admission' | 'authenticate' | 'edge' | 'isSplit'>,
+    Omit<HttpOptions, 'admission' | 'authenticate' | 'edge' | 'isSplit'>,
     Pick<GatewayOptions, 'answerWithinMs' | 'journalWithinMs'> {
   readonly bounds?: Partial<Bounds>;
   /** see `Forgetting` */
@@ -143,7 +143,7 @@ function admissionOf({ http }: Config, { bounds, isBehind }: ApiLimits): Admissi
   return createAdmission({ ...defaultBounds, stream, ...bounds }, isBehind);
 }
 
-async function createApp({ config, mongo, logger }: ApiContext, limits: HttpLimits): Promise<Http> {
+async function createApp({ config, mongo, logger }: ApiContext, limits: HttpOptions): Promise<Http> {
   const authenticate = await authenticateBy(config, mongo.db);
   return await createHttp(logger, {
     ...limits,

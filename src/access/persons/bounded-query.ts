@@ -12,8 +12,8 @@ const RESTING_WITHIN_MS = 50;
 export type BoundedQuery = <T>(query: () => Promise<T>, withinMs?: number) => Promise<T>;
 
 /**
- * Creates a `BoundedQuery` that has a short timeout for two seconds after a failure, so that
- * callers in an outage do not wait long each.
+ * Creates a `BoundedQuery` that has a short timeout for two seconds after a failure, so that no
+ * caller waits long during an outage.
  */
 export function createBoundedQuery(): BoundedQuery {
   let restUntil = 0;

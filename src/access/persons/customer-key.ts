@@ -8,7 +8,7 @@ export function newCustomerKey(): CustomerKey {
   return { keyId: randomBytes(9).toString('base64url'), key: randomBytes(32) };
 }
 
-/** A key as the store has it. */
+/** The row that the key store has for a key: the key is wrapped. */
 export function toWrappedRow({ keyId, key }: CustomerKey, masterKeys: MasterKeys): WrappedKeyRow {
   return { _id: keyId, wrapped: wrap(masterKeys, keyId, key) };
 }

@@ -36,7 +36,8 @@ const renamed = new Map([
 /**
  * The personal members of a schema.
  *
- * @throws TypeError if an entry of a list is personal: no command has such a member
+ * @throws TypeError if a list has personal entries, or entries with personal members: no command
+ *   has such a list
  */
 export function personalPathsIn(schema: unknown, path: Path = []): readonly Path[] {
   if (typeof schema !== 'object' || schema === null) return [];
@@ -48,7 +49,7 @@ export function personalPathsIn(schema: unknown, path: Path = []): readonly Path
   return Object.entries(properties).flatMap(([name, member]) => personalPathsIn(member, [...path, name]));
 }
 
-/** A copy of `value` whose text at `path` is changed; the value itself if it has none there. */
+/** A copy of `value` whose text at `path` is changed; `value` itself if it has no text there. */
 export function changedAt<T>(value: T, [name, ...rest]: Path, change: (text: string) => string): T {
   if (name === undefined) return (typeof value === 'string' ? change(value) : value) as T;
   if (typeof value !== 'object' || value === null || !(name in value)) return value;

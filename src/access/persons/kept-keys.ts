@@ -7,9 +7,9 @@ export interface KeptKey {
 }
 
 /**
- * Keys that a process made while the key store was unavailable and it had no spare key. They stay
- * on this machine's disk until a process on it reaches the store. Each customer has at most one,
- * whichever processes make it.
+ * Keys that a process made while the key store was unavailable and the process had no spare key.
+ * They stay on this machine's disk until one of its processes reaches the store. Each customer has
+ * at most one such key, even if several processes make one.
  */
 export interface KeptKeys {
   /** Returns the customer's key on the disk, after storing `made` if there is none yet. */

@@ -4,7 +4,7 @@ import { committed, durable, isDuplicateKey } from '../../mongodb/durability.js'
 
 /** Why keys were destroyed. It is kept with their ids. */
 export interface Destruction {
-  /** the law or the person that asked for it */
+  /** the reason in words, such as a law or a person's request */
   readonly reason: string;
   readonly actor: string;
   /** ISO-8601 UTC */
@@ -24,7 +24,10 @@ export interface KeyRow {
   readonly wrapped?: string;
   /** absent while the key is a spare one */
   readonly customerId?: string;
-  /** new values of the customer are sealed under this key; one key of each customer has it */
+  /**
+   * new values of the customer are sealed under this key; at most one key of a customer has this
+   * mark
+   */
   readonly sealing?: true;
   /** it seals no new values, because its person is to be forgotten */
   readonly retired?: true;
@@ -34,10 +37,10 @@ export interface KeyRow {
 /** A key that can be used. */
 export type WrappedKeyRow = Pick<KeyRow, '_id'> & { readonly wrapped: string };
 
-/** The collection, for set-up and tests. */
+/** The collection of these rows, in a key store's database. */
 export const keyRows = (db: Db): Collection<KeyRow> => db.collection<KeyRow>('customer_keys');
 
-/** The keys of customers in MongoDB. Its methods fail as MongoDB does. */
+/** The keys of customers in MongoDB. The methods pass MongoDB's errors on. */
 export class KeyRows {
   private readonly rows: Collection<KeyRow>;
   private indexes: Promise<unknown> | undefined;
@@ -99,18 +102,20 @@ export class KeyRows {
     await this.rows.deleteMany({ _id: { $in: [...keyIds] }, customerId: { $exists: false } });
   }
 
-  /** Inserts the key that seals for a customer. Fails with a duplicate key if it has one. */
+  /**
+   * Inserts the key that seals for a customer. Fails with a duplicate key if the customer has one.
+   */
   async insertSealing(key: WrappedKeyRow, customerId: string): Promise<void> {
     await this.rows.insertOne({ ...key, customerId, sealing: true }, durable);
   }
 
-  /** Inserts the key of a customer, unless it is there, and claims it. */
+  /** Inserts a customer's key, unless the store has it already, and claims it for the customer. */
   async store(keyId: string, customerId: string, wrapped: string): Promise<void> {
     await this.rows.updateOne({ _id: keyId }, { $setOnInsert: { wrapped } }, { upsert: true, ...durable });
     await this.claim(keyId, customerId);
   }
 
-  /** Makes a key the customer's, unless it is a customer's already. */
+  /** Assigns a key to a customer, unless the key belongs to a customer already. */
   async claim(keyId: string, customerId: string): Promise<void> {
     await this.ensureIndexes();
     const spare = { _id: keyId, customerId: { $exists: false } };

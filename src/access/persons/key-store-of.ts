@@ -2,8 +2,8 @@ import type { Db } from 'mongodb';
 import type { KeyStore } from './key-store.js';
 
 /**
- * The key store of each database. It is no argument, because what reads a view or a log gets a
- * database alone: the projection of the view `orders` is one such reader.
+ * The key store of each database. It is not passed as an argument, because functions that read a
+ * view or a log get only a database. The projection of the view `orders` is one such function.
  */
 const stores = new WeakMap<Db, KeyStore>();
 

@@ -2,7 +2,10 @@ import type { KeyObject } from 'node:crypto';
 import type { KeysToDestroy } from './key-rows.js';
 import type { CustomerKey } from './sealing.js';
 
-/** A key that opens values; `destroyed`, or `unknown` if the store has no such key. */
+/**
+ * A key that opens values. It is `destroyed` if the key was destroyed, and `unknown` if the store
+ * has no such key.
+ */
 export type FoundKey = Buffer | 'destroyed' | 'unknown';
 
 /**
@@ -21,31 +24,31 @@ export interface KeyStore {
    * The key with this id, to open the values that it has sealed.
    *
    * @param customerId the customer of the order that names the key. If the key belongs to no
-   *   customer yet, because it was given out while the store was unavailable, it becomes this
-   *   customer's.
+   *   customer yet, because it was given out while the store was unavailable, it is assigned to
+   *   this customer.
    * @throws MongoError or DeadlineExceeded if the store is unavailable and the key is unknown here
    */
   opening(keyId: string, customerId?: string): Promise<FoundKey>;
   /**
-   * `opening` for many keys, with one query. A key is also `unknown` if it cannot be read: the
-   * store is unavailable, or another master key wraps it.
+   * `opening` for many keys, with one query. A key is also `unknown` if the store is unavailable,
+   * or if this process lacks the master key that wraps the key.
    */
   openingAll(keyIds: ReadonlySet<string>): Promise<ReadonlyMap<string, FoundKey>>;
-  /** The ids of the customer's keys that are not destroyed, the one that seals first. */
+  /** The ids of the customer's keys that are not destroyed. The key that seals comes first. */
   keysOf(customerId: string): Promise<readonly string[]>;
   /**
-   * Takes all keys of a customer out of use for new values, which get another key from then on.
-   * What they have sealed can still be opened.
+   * Takes all keys of a customer out of use. From then on, new values are sealed under another key.
+   * Values that were sealed before can still be opened.
    *
-   * @param also further key ids that the customer's orders name; those of another customer are left
-   *   alone, since an order may name any key
-   * @returns the ids of all keys of the customer that are not destroyed, and those of `also` that
-   *   are destroyed, or not in the store
+   * @param also further key ids that the customer's orders name. A key of another customer is left
+   *   alone, because an order may name any key.
+   * @returns the ids of all keys of the customer that are not destroyed, and those in `also` that
+   *   are destroyed or not in the store
    */
   retire(customerId: string, also?: readonly string[]): Promise<readonly string[]>;
   /**
-   * Destroys keys, and leaves a row without key material for each. They need not be in the store,
-   * and may be destroyed already; a key of another customer is left alone.
+   * Destroys keys, and leaves a row without key material for each. A key need not be in the store,
+   * and may be destroyed already. A key of another customer is left alone.
    */
   destroy(...all: readonly KeysToDestroy[]): Promise<void>;
   /**
@@ -59,8 +62,8 @@ export interface KeyStore {
   /** The key of the hashes by which persons are searched. */
   searchKey(): Promise<Buffer>;
   /**
-   * An id that no other system's store has. It reveals nothing about the keys. `empty` while the
-   * store has no key.
+   * An id that no other system's store has. It reveals nothing about the keys. It is `empty` while
+   * the store has no key.
    *
    * @throws MongoError or DeadlineExceeded if the store is unavailable
    */
@@ -68,7 +71,7 @@ export interface KeyStore {
   /**
    * Wraps every key with the first master key.
    *
-   * @returns how many keys were wrapped by another one before
+   * @returns how many keys were wrapped by another master key before
    */
   rewrap(): Promise<number>;
   /**

@@ -1,8 +1,8 @@
 import { createCipheriv, createDecipheriv, createHash, randomBytes } from 'node:crypto';
 
 /**
- * A key that wraps the keys of customers. Several may be in use during a rotation: the first wraps,
- * all unwrap.
+ * The master keys, which wrap all other keys of the key store. Several may be in use during a
+ * rotation: the first wraps, all unwrap.
  */
 export interface MasterKeys {
   readonly first: MasterKey;
@@ -10,7 +10,7 @@ export interface MasterKeys {
 }
 
 interface MasterKey {
-  /** the beginning of its SHA-256; it is stored with each key that it wraps */
+  /** the beginning of the key's SHA-256, which is stored with everything that the key wraps */
   readonly id: string;
   readonly key: Buffer;
 }
@@ -33,7 +33,7 @@ export function newMasterKey(): string {
  * The master keys of a file: one a line, 32 bytes in base64. Empty lines, and lines that begin with
  * `#`, are ignored.
  *
- * @returns undefined if a line is not such a key, or there is none
+ * @returns undefined if a line is not such a key, or the file has no key
  */
 export function readMasterKeys(file: string): MasterKeys | undefined {
   const lines = file
@@ -66,7 +66,7 @@ export function wrap({ first }: MasterKeys, name: string, key: Buffer): string {
 /**
  * The key that was wrapped under this name.
  *
- * @throws MasterKeyMissing if its master key is not given; Error if it was changed
+ * @throws MasterKeyMissing if this process lacks the master key; Error if the text was changed
  */
 export function unwrap({ byId }: MasterKeys, name: string, wrapped: string): Buffer {
   const [id = '', sealed = ''] = wrapped.split(':', 2);
@@ -82,7 +82,7 @@ export function unwrap({ byId }: MasterKeys, name: string, wrapped: string): Buf
   return Buffer.concat([decipher.update(bytes.subarray(NONCE_BYTES, -TAG_BYTES)), decipher.final()]);
 }
 
-/** True if the first master key wraps it. */
+/** Whether the first master key wraps the key. */
 export function isWrappedByFirst({ first }: MasterKeys, wrapped: string): boolean {
   return wrapped.startsWith(`${first.id}:`);
 }

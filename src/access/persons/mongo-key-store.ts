@@ -26,7 +26,7 @@ const READ_TRIES = 100;
 
 /**
  * @param db the key store's database
- * @param masterKeys called when the first key is wrapped or unwrapped
+ * @param masterKeys called for each key that is wrapped or unwrapped, so it keeps its result
  */
 export function openKeyStore(db: Db, masterKeys: () => MasterKeys, kept: KeptKeys): KeyStore {
   return new MongoKeyStore(db, masterKeys, kept);
@@ -56,7 +56,7 @@ class MongoKeyStore implements KeyStore {
     this.spares = new SpareKeys({ rows: this.rows, system: this.system, masterKeys, kept, ask });
   }
 
-  /** Concurrent callers for one customer get one key. */
+  /** Concurrent callers for one customer get the same key. */
   async sealingKey(customerId: string): Promise<CustomerKey> {
     const known = this.cache.sealingOf(customerId);
     if (known !== undefined && isFresh(known)) return known.key;
@@ -67,7 +67,7 @@ class MongoKeyStore implements KeyStore {
    * Looks for a customer's key in these places, in this order:
    *
    * 1. the store's row of the customer;
-   * 2. the cache, if the store does not answer, or has not got the row of that key yet;
+   * 2. the cache, if the store does not answer, or does not have the row of that key yet;
    * 3. a spare key: the store has it already, and the customer claims it;
    * 4. a new key: in the store, or on this machine's disk while the store is unavailable.
    */
@@ -78,8 +78,8 @@ class MongoKeyStore implements KeyStore {
     const stored = await undefinedInOutage(this.ask(() => rows.findSealing(customerId), withinMs));
     const row = stored?.get(customerId);
     if (row !== undefined && (await this.isReady())) return cache.keepSealing(customerId, this.keyIn(row));
-    // A key assigned during an outage, or just now, and not claimed yet: used unless it was
-    // destroyed.
+    // A key that was assigned during an outage, or just now, may have no row of this customer yet.
+    // It is used unless it was destroyed or taken out of use.
     if (known !== undefined && (stored === undefined || (await this.isUsable(known.key.keyId))))
       return cache.keepSealing(customerId, known.key);
     if (stored !== undefined) await this.system.proveMasterKeys();
@@ -115,7 +115,7 @@ class MongoKeyStore implements KeyStore {
         if (row !== undefined) return cache.keepSealing(customerId, this.keyIn(row));
         await pause(READ_AGAIN_MS);
       }
-      throw new Error(`The key of customer ${customerId} changes.`, { cause: error });
+      throw new Error(`The key that seals for customer ${customerId} cannot be read.`, { cause: error });
     }
   }
 
@@ -149,7 +149,7 @@ class MongoKeyStore implements KeyStore {
     return new Map(keys);
   }
 
-  /** @param find reads the rows of this key and perhaps others */
+  /** @param find reads the row of this key, and perhaps those of other keys */
   private async open(
     keyId: string,
     customerId: string | undefined,

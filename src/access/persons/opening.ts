@@ -8,7 +8,7 @@ import { keyIdIn, mayBeSealed, open } from './sealing.js';
 export type Shown =
   /** all are in plain text, or there are none */
   | 'open'
-  /** at least one is still sealed: its key store is unavailable, or lacks the key */
+  /** at least one is still sealed, because it could not be opened */
   | 'sealed';
 
 export interface Opened<T> {
@@ -52,7 +52,7 @@ export function hasSealed(json: string): boolean {
 }
 
 /**
- * Opens one text of an order, which need not be sealed.
+ * Opens one text of an order. A text that is not sealed is returned as it is.
  *
  * @returns undefined if its key was destroyed
  * @throws Error if the store lacks the key, or the text was moved; MongoError if the store is
@@ -106,8 +106,8 @@ interface Location {
 }
 
 /**
- * The value, in which `show` replaces the sealed texts. Objects without such a text are not copied;
- * most of a page has none.
+ * The value, with its sealed texts replaced by `show`. An object without a sealed text is not
+ * copied, because most objects on a page have none.
  */
 function withTextsReplaced(
   value: unknown,
@@ -136,7 +136,8 @@ function withTextsReplaced(
 
 function orderIdIn(value: object): string | undefined {
   if ('orderId' in value && typeof value.orderId === 'string') return value.orderId;
-  // A document of the view `customers` has the name from its last order.
+  // A document of the view `customers` has the name from its last order, under whose id it was
+  // sealed.
   const last = 'lastOrder' in value ? value.lastOrder : undefined;
   return typeof last === 'object' && last !== null ? orderIdIn(last) : undefined;
 }

@@ -21,7 +21,7 @@ export async function rewrapAll(db: Db, masterKeys: () => MasterKeys): Promise<n
     for await (const { _id, wrapped: text } of collection.find({ wrapped: { $exists: true } }, committed)) {
       if (isWrappedByFirst(masterKeys(), text)) continue;
       const key = unwrap(masterKeys(), _id, text);
-      // Guarded, because the key may be destroyed meanwhile.
+      // The filter has the old text, so a key that was destroyed meanwhile stays destroyed.
       const change = { $set: { wrapped: wrap(masterKeys(), _id, key) } };
       count += (await collection.updateOne({ _id, wrapped: text }, change, durable)).modifiedCount;
     }

@@ -7,7 +7,7 @@ export interface CustomerKey {
   readonly key: Buffer;
 }
 
-/** Where a value is sealed. A value that was moved elsewhere does not open. */
+/** Where a value is sealed. A value that was moved elsewhere cannot be opened. */
 export interface SealedAt {
   readonly orderId: string;
   /** see `fieldOf` */
@@ -22,10 +22,10 @@ const pattern = /^sealed:1:([A-Za-z0-9_-]{12}):([A-Za-z0-9_-]{38,})$/;
 const SEALED = 'sealed:';
 
 /**
- * Seals a text: `sealed:1:<key id>:<nonce, ciphertext and tag in base64url>`, by AES-256-GCM. Order
- * and field are authenticated with it. The nonce is the beginning of an HMAC-SHA256 of order, field
- * and text under the customer's key, so equal texts in one field of an order give equal values, and
- * two texts share a nonce only if 96 bits of an HMAC collide.
+ * Seals a text: `sealed:1:<key id>:<nonce, ciphertext and tag in base64url>`, by AES-256-GCM. The
+ * order and the field are authenticated as well. The nonce is the beginning of an HMAC-SHA256 of
+ * order, field and text under the customer's key. So equal texts in one field of an order give
+ * equal values, and two texts share a nonce only if 96 bits of an HMAC collide.
  */
 export function seal({ keyId, key }: CustomerKey, at: SealedAt, text: string): string {
   const { cipherKey, nonceKey } = subkeysOf(key);

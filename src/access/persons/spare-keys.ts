@@ -19,8 +19,8 @@ export interface SpareKeysDeps {
 }
 
 /**
- * Keys for new customers while the store is unavailable: spare keys, which are in the store and
- * belong to no customer yet; or, if none is left, keys that wait on this machine until the store is
+ * Keys for new customers while the store is unavailable. Spare keys are in the store already, and
+ * belong to no customer yet. If none is left, a new key waits on this machine until the store is
  * reached.
  */
 export class SpareKeys {
@@ -50,7 +50,7 @@ export class SpareKeys {
     return spare;
   }
 
-  /** The customer's key that waits on this machine; a new one if it has none. */
+  /** The customer's key that waits on this machine; a new key if none waits. */
   keepOnMachine(customerId: string): WrappedKeyRow {
     const { masterKeys, kept } = this.deps;
     const key = newCustomerKey();
@@ -61,7 +61,9 @@ export class SpareKeys {
     return { _id: found.keyId, wrapped: found.wrapped };
   }
 
-  /** The row of a key that waited on this machine until now; undefined if it did not. */
+  /**
+   * Stores a key that waits on this machine, and returns its row; undefined if no such key waits.
+   */
   async storedFromMachine(keyId: string): Promise<KeyRow | undefined> {
     const { rows, kept, ask } = this.deps;
     const waiting = kept.all().filter((one) => one.keyId === keyId);
@@ -101,7 +103,7 @@ export class SpareKeys {
       this.spares.push(...fresh);
     } catch {
       this.hasKept = true;
-      // While the store answers, no caller needs a spare key, so the failure is only retried.
+      // The failure is only retried, because callers get a new key if there is no spare key.
       if (!this.isClosed)
         void setTimeout(REFILL_AGAIN_MS, undefined, { ref: false }).then(() => this.refill());
     }

@@ -12,7 +12,10 @@ interface SystemKeyRow {
 
 export const systemKeyRows = (db: Db): Collection<SystemKeyRow> => db.collection<SystemKeyRow>('system_keys');
 
-/** The keys of the system. Each is made by the first process that needs it, and read once. */
+/**
+ * The keys of the system. The first process that needs a key makes it. A process reads each key
+ * once.
+ */
 export class SystemKeys {
   private readonly rows: Collection<SystemKeyRow>;
   private readonly masterKeys: () => MasterKeys;
@@ -26,10 +29,10 @@ export class SystemKeys {
   }
 
   /**
-   * Proves that this process has the store's master keys, by reading a key that they wrap.
-   * Otherwise it would create keys that the other processes cannot unwrap.
+   * Proves that this process has the store's master keys, by reading a key that they wrap. A
+   * process with other master keys would create keys that the rest of the system cannot unwrap.
    *
-   * @throws MasterKeyMissing if it has others
+   * @throws MasterKeyMissing if this process has other master keys
    */
   async proveMasterKeys(): Promise<void> {
     await this.search();
@@ -76,7 +79,7 @@ export class SystemKeys {
     try {
       await this.rows.insertOne({ _id: name, wrapped: wrap(this.masterKeys(), name, make()) }, durable);
     } catch (error) {
-      // Another process was faster.
+      // Another process has inserted the key first.
       if (!isDuplicateKey(error)) throw error;
     }
     return await this.read(name, make);

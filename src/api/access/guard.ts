@@ -28,8 +28,8 @@ interface GuardOptions {
 }
 
 /**
- * Lets a request through if its principal has the scope of its route. Registered after admission,
- * so that a refusal under overload is cheap, and before the body is read.
+ * Lets a request through if its principal has the scope of its route. The guard runs after
+ * admission, so that a refusal under overload is cheap, and before the body is read.
  *
  * @param authenticate absent with AUTH=off: then a caller has the name in `X-Actor`, and may do
  *   everything
@@ -92,8 +92,8 @@ function isRefusal({ status }: HttpProblem): boolean {
 }
 
 /**
- * Refuses a request whose principal lacks `scope`. Called for a request that needs it in addition
- * to the scope of its route.
+ * Refuses a request whose principal lacks `scope`. This is for requests that need `scope` in
+ * addition to the scope of their route.
  *
  * @throws HttpProblem 403
  */

@@ -21,7 +21,7 @@ const anonymous: Principal = { ...unidentified, scopes: new Set(scopes) };
  */
 export function claimed({ headers }: FastifyRequest): Principal {
   const name = headers['x-actor'];
-  // An invalid name: commands refuse it by their schema, and other routes do not use it.
+  // The schema of commands refuses an invalid name, and other routes do not use it.
   if (typeof name !== 'string' || !isKey(name)) return anonymous;
   if (isReserved(name)) {
     const detail = 'is a name that only the system gives: choose another';

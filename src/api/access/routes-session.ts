@@ -14,12 +14,12 @@ const COOKIE = 'orders_session';
 const SECURE_COOKIE = `__Host-${COOKIE}`;
 const LASTS_S = 12 * 60 * 60;
 const tags = ['operations'];
-/** Signing out works under overload, too. */
+/** The work counts as a read, so that signing out works under overload, too. */
 const config = { access: 'open', work: 'read' } as const;
 
 /**
- * Signs a page in by a cookie that scripts cannot read, so that it need not keep the key. The
- * cookie has the key itself: it ends when the key is revoked or expires.
+ * Signs a page in by a cookie that scripts cannot read, so that the page need not keep the key. The
+ * cookie has the key itself: the session ends when the key is revoked or expires.
  */
 export function registerSession(app: Http): void {
   sessionRoute(app);

@@ -13,7 +13,7 @@ export interface AnswerOptions extends Preferences {
   readonly projected: boolean;
 }
 
-/** Used if the client does not say how long to wait. */
+/** How long to wait for the view if the client does not say. */
 const PROJECTED_WITHIN_MS = 5_000;
 
 /**
@@ -64,7 +64,7 @@ export async function answer(
   return await reply.code(status).send(body);
 }
 
-/** The order after the wait. Only this differs if the same command is sent again. */
+/** The order after the wait. Only these members may differ if the same command is sent again. */
 type Reached = Pick<OrderProgress, 'version' | 'status'>;
 
 const statusOf = {
@@ -79,12 +79,12 @@ const statusOf = {
 } as const satisfies Record<Refused['refusal']['kind'], number>;
 
 /**
- * Codes that are answered with 400, as for an invalid body: the body lacks a member, and the order
- * has no value for it.
+ * Codes that are answered with 400, as for an invalid body: a member is missing in the body, and the
+ * order has no value to use instead.
  */
 const incomplete: ReadonlySet<string> = new Set(['parcel_unknown']);
 
-/** Neither success nor refusal came in time. */
+/** The problem if neither success nor refusal came in time. */
 export function outcomeUnknown(): HttpProblem {
   const detail =
     'There was no answer in time. The outcome is unknown: it may still take effect. Send it again with the same Idempotency-Key.';

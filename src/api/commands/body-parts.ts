@@ -36,8 +36,8 @@ const someLines = { minItems: 1, maxItems: limits.lines };
 
 /**
  * The schemas from which the table of commands makes its bodies. A member that is marked `personal`
- * is sealed before its command is sent. A reason is not: it says why staff decided as they did, and
- * stays when a person is forgotten.
+ * is sealed before its command is sent. A reason is not sealed: it says why staff decided as they
+ * did, and stays when a person is forgotten.
  */
 export const bodyParts = {
   closed,

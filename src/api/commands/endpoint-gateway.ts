@@ -32,8 +32,8 @@ type Types = keyof EndpointCommands;
  */
 export interface EndpointGateway {
   /**
-   * @param body what the client sent: the same key with another one is refused
-   * @throws HttpProblem 404 if it was created before, and deleted since
+   * @param body what the client sent; the same key with another body is refused
+   * @throws HttpProblem 404 if the endpoint was created before, and deleted since
    */
   create(
     endpointId: string,
@@ -51,9 +51,7 @@ export interface EndpointGateway {
   read(endpointId: string): Promise<Endpoint | undefined>;
 }
 
-/**
- * The endpoint after a command. If the command is repeated, the endpoint as in the first answer.
- */
+/** The endpoint after a command. A repeated command gets the endpoint of the first answer. */
 export interface EndpointResult {
   readonly endpoint: Endpoint;
   readonly replayed: boolean;

@@ -36,5 +36,6 @@ export async function existingEndpoint(
 /** Refuses a position that the feed has not reached. @throws HttpProblem 422 */
 export function refuseAfterHead(after: number | undefined, head: number): void {
   if (after === undefined || after <= head) return;
-  throw new HttpProblem(422, 'position_unknown', `The feed ends at position ${head}, before ${after}.`);
+  const detail = `The feed ends at position ${head}, before ${after}.`;
+  throw new HttpProblem(422, 'position_unknown', detail, { head });
 }

@@ -30,7 +30,7 @@ export interface Field {
   readonly required?: true;
   /** the value becomes this member of an object, such as `method` of `payment` */
   readonly member?: string;
-  /** the default of `create`, as a text; all of them together are a valid order for the sandbox */
+  /** the default of `create`, as a text; all defaults together are a valid order for the sandbox */
   readonly defaultText?: string;
 }
 

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { FastifyRequest } from 'fastify';
-import { HttpProblem } from '../problem.js';
+import { refusedHeader } from '../problem.js';
 import { isKey, versionIn } from '../schemas/values.js';
 import type { Http } from '../http.js';
 import type { CommandMeta } from './gateway/gateway.js';
@@ -73,8 +73,7 @@ export function preferencesOf(request: FastifyRequest): Preferences {
   if (wait === undefined) return { respondAsync };
   if (!/^\d{1,2}$/.test(wait) || Number(wait) > LONGEST_WAIT_S) {
     const detail = `wait must be a whole number of seconds from 0 to ${LONGEST_WAIT_S}`;
-    const errors = [{ pointer: '/prefer', in: 'header' as const, detail }];
-    throw new HttpProblem(400, 'invalid_request', `header prefer: ${detail}.`, { errors });
+    throw refusedHeader('prefer', 'invalid_request', detail);
   }
   return { respondAsync, waitSeconds: Number(wait) };
 }

@@ -18,7 +18,7 @@ import {
 } from './endpoint-requests.js';
 import { CreateHeaders } from './schemas.js';
 
-/** What an endpoint gets beside the feed: a test, the feed again, or one event again. */
+/** Deliveries that an operator requests: a test message, the feed again, or one event again. */
 export function registerDeliveries(app: Http, deps: EndpointDeps): void {
   testRoute(app, deps);
   replayRoute(app, deps);

@@ -33,7 +33,7 @@ import { derivedOrderId, hashOf } from './gateway/derived-ids.js';
 import { metaOf } from './request.js';
 import { CommandHeaders, CreateHeaders } from './schemas.js';
 
-/** Endpoints, the receivers of webhooks: created, changed, deleted, and their secrets rotated. */
+/** Creates, changes and deletes endpoints, the receivers of webhooks, and rotates their secrets. */
 export function registerEndpoints(app: Http, deps: EndpointDeps): void {
   createRoute(app, deps);
   changeRoute(app, deps);
@@ -188,7 +188,7 @@ function rotateSecretRoute(app: Http, { endpoints }: EndpointDeps): void {
   );
 }
 
-/** The id follows from the request, so that a repeated request gets the same secret. */
+/** The id of a secret follows from the request, so that a repeated request gets the same secret. */
 function secretIdOf(endpointId: string, key: string): string {
   return `${endpointId}.${hashOf(key)}`;
 }

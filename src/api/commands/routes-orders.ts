@@ -16,7 +16,7 @@ import { commands, pathOf } from './table.js';
 
 export interface OrderCommandDeps {
   readonly gateway: Gateway;
-  /** views that a command waits for; it does not write them */
+  /** the views that an answer may wait for */
   readonly views: Pick<OrderViews, 'reach'>;
 }
 

@@ -15,7 +15,7 @@ const Intervened = closed({
   parked: Type.Optional(closed({ version: Type.Integer(), error: Type.String() })),
 });
 
-/** What an operator does with the events that a view could not apply. */
+/** Retries or skips events that a view could not apply, for an operator. */
 export function registerParkedCommands(app: Http, db: Db): void {
   interveneRoute(app, db, 'retry');
   interveneRoute(app, db, 'skip');

@@ -79,7 +79,7 @@ export function registerPersonCommands(app: Http, { db, startForgetting }: Perso
   );
 }
 
-/** Waits until the forgetting is done or refused, or the time is up, and returns it. */
+/** Waits until the forgetting is done or refused, or the time is up. Returns its row. */
 async function settled(db: Db, row: ForgettingRow, withinMs: number): Promise<ForgettingRow> {
   const giveUpAt = Date.now() + withinMs;
   let latest = row;

@@ -9,7 +9,7 @@ import { metaOf } from './request.js';
 import { CreateHeaders } from './schemas.js';
 
 export interface ResumeDeps {
-  /** see the function of this name; needs Temporal and MongoDB */
+  /** restarts the workflow of an order; needs Temporal and MongoDB */
   readonly resume: (orderId: string, asked: ResumeCommand) => Promise<ResumeReport>;
 }
 

@@ -1,7 +1,8 @@
 import type { Db } from 'mongodb';
 import { CountRefused, countStock } from '../../effects/inventory/stock-counts.js';
 import { HttpProblem, problemsOf } from '../problem.js';
-import { Actors, closed, IfMatch, Key, Stock, StockPath, StockCount } from '../schemas/values.js';
+import { Stock, StockCount, StockPath } from '../schemas/stock.js';
+import { Actors, closed, IfMatch, Key } from '../schemas/values.js';
 import type { Http } from '../http.js';
 import { Type } from 'typebox';
 import { metaOf } from './request.js';
@@ -12,7 +13,7 @@ export interface StockCommandDeps {
   readonly noteCounts: () => void;
 }
 
-/** Sets what is on hand. Stock is not event-sourced, so this goes to no workflow. */
+/** Sets the units on hand of a SKU. Stock is not event-sourced, so no workflow is involved. */
 export function registerStockCommands(app: Http, { db, noteCounts }: StockCommandDeps): void {
   app.put(
     '/v1/stock/:sku',

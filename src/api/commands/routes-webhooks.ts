@@ -90,7 +90,7 @@ const SignedEvent = Type.Object({
   data: Type.Optional(Type.Unknown({ description: 'by its type: of an order, a payment or a shipment' })),
 });
 
-/** Open: senders may add members, so only those that are used are required. */
+/** Senders may add members, so the schema is open, and requires only the members that are used. */
 const PaymentEvent = Type.Object({
   type: Name,
   data: Type.Object({ orderId: Id, reference: Key, authorizationId: Key, code: Type.Optional(Name) }),

@@ -18,7 +18,7 @@ export type CommandDeps = OrderCommandDeps &
   StockCommandDeps &
   EndpointDeps;
 
-/** The write side. */
+/** Registers the routes of the write side. */
 export function registerCommands(app: Http, deps: CommandDeps): void {
   void app.register(async (scope: Http) => {
     keyRequests(scope);
@@ -32,7 +32,10 @@ export function registerCommands(app: Http, deps: CommandDeps): void {
   registerWebhooks(app, deps);
 }
 
-/** Repairs of views. They read and write what queries do, so both roles serve them. */
+/**
+ * Registers repairs of views. Commands and queries share the views, so both roles serve these
+ * routes.
+ */
 export function registerViewRepairs(app: Http, deps: ProjectionCommandDeps): void {
   registerProjectionCommands(app, deps);
   registerParkedCommands(app, deps.db);

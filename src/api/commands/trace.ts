@@ -1,6 +1,6 @@
 /**
- * The trace that a `traceparent` names (W3C Trace Context), if it is sampled. One that is malformed
- * is ignored, as the standard asks.
+ * The trace that a `traceparent` names (W3C Trace Context), if it is sampled. A malformed
+ * `traceparent` is ignored, as the standard asks.
  */
 export function traceIdOf(traceparent = ''): string | undefined {
   const [, version, traceId, spanId, flags = ''] =

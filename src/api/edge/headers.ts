@@ -47,7 +47,7 @@ export async function setHeadersOfPages(app: Http): Promise<void> {
         frameAncestors: ["'none'"],
       },
     },
-    // Only for this host: the other hosts of its domain may not be ours.
+    // The header is for this host only, because the other hosts of its domain may not be ours.
     strictTransportSecurity: { includeSubDomains: false },
   });
   // Pages without a nonce all have the same headers. Helmet would build them for each request, so

@@ -6,8 +6,8 @@ const LOOPBACK = 'localhost';
 
 /**
  * Refuses requests for another host name, because a page of another site can let its own name lead
- * to this address (DNS rebinding). A name cannot be an IP address, so a health check by address
- * passes.
+ * to this address (DNS rebinding). Requests by IP address, such as health checks, pass, because the
+ * name of a site cannot be an address.
  *
  * @param names the host names of this API, in lower case, besides `localhost`
  */

@@ -60,7 +60,7 @@ function isAllowed({ headers }: FastifyRequest, allowed: ReadonlySet<string>): b
 
 /**
  * Whether a browser says that a page of this origin has sent the request. No script can set
- * `Sec-Fetch-Site`, and it holds behind a proxy that changes `Host`.
+ * `Sec-Fetch-Site`, and it is right even after a proxy has changed `Host`.
  */
 export function isOwnPage({ origin, host, 'sec-fetch-site': site }: IncomingHttpHeaders): boolean {
   if (site === 'same-origin') return true;

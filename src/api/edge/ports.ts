@@ -26,8 +26,13 @@ export function isServedHere(
   return (access === 'ops' || access === 'admin') === toOperations.has(raw.socket);
 }
 
-/** Whether a route, named as in OpenAPI, is served on the port that a request came to. */
-export function listServedRoutes(
+/**
+ * Collects the routes that are registered from now on.
+ *
+ * @returns a function that says whether a route, named as in OpenAPI, is served on the port that a
+ *   request came to
+ */
+export function collectServedRoutes(
   app: Http,
 ): (method: string, path: string, request: Pick<FastifyRequest, 'raw'>) => boolean {
   const routes = new Map<string, FastifyContextConfig>();

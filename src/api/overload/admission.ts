@@ -53,7 +53,8 @@ export interface Admission {
   /** True if `enter` would refuse at once. */
   refuses(kind: WorkKind): boolean;
   /**
-   * Takes a slot, perhaps after a short wait; undefined if there is none: do not start the work.
+   * Takes a slot, perhaps after a short wait; undefined if there is none, and then the work must
+   * not start.
    */
   enter(kind: WorkKind): Promise<Leave | undefined>;
   /** The current numbers, for metrics and tests. */
@@ -111,8 +112,8 @@ class Gate {
   constructor(bound: Bound) {
     this.bound = bound;
     const { least = bound.most, most } = bound;
-    // Start in the middle, so that neither a burst nor slow requests are refused for long after the
-    // start.
+    // The limit starts in the middle, so that neither a burst nor slow requests are refused for
+    // long after the start.
     this.limit = Math.ceil(Math.sqrt(least * most));
   }
 

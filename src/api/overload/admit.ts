@@ -63,7 +63,7 @@ export function admitRequests(app: Http, admission: Admission, logger: Logger): 
     if (leave === undefined) throw refuse(kind);
     request.leave = leave;
     if (kind === 'stream') reply.raw.once('close', leave);
-    // The client has disconnected while it waited: do not start the work.
+    // The client has disconnected while it waited, so the work is not started.
     if (request.raw.socket.destroyed) {
       leave();
       throw refuse(kind);
@@ -92,7 +92,7 @@ function kindOf(request: FastifyRequest): WorkKind | undefined {
   const { work = method === 'GET' || method === 'HEAD' ? 'read' : 'command' } = config;
   if (work === 'none') return undefined;
   const kind = typeof work === 'function' ? work(request) : work;
-  // A signal, which no worker answers.
+  // An asynchronous command is sent as a signal, so it waits for no worker.
   return kind === 'command' && isAsync(request) ? 'message' : kind;
 }
 

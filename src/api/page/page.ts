@@ -46,7 +46,7 @@ export async function registerPage(app: Http, folder: string, orders: OrdersOfPa
       );
     const [before = '', after = ''] = html.split(PLACE);
     const cards = keptCards();
-    // The script of the page reports an invalid id.
+    // An invalid id is not refused here, because the page's script reports it.
     const ofOrder = { ...hidden, schema: { hide: true, params: OrderPath }, attachValidation: true } as const;
     page.get('/orders/:orderId', ofOrder, async (request, reply) => {
       const { orderId } = request.params;
@@ -92,8 +92,8 @@ function keptCards(): KeptCards {
 }
 
 /**
- * The order as a browser without JavaScript shows it; empty if it cannot be read, or not by this
- * client. What the client may not see is not in it.
+ * The order as a browser without JavaScript shows it; empty if it cannot be read, or the client may
+ * not read orders. It has no persons that the client may not read.
  */
 async function readCard(
   app: Http,

@@ -5,7 +5,7 @@ import { orders } from '../../views/orders.js';
 
 export const COUNTED_WITHIN_MS = 2_000;
 
-/** Reads only the index of statuses. */
+/** The number of orders by status. Reads only the index of statuses. */
 export async function countByStatus(db: Db) {
   return await orders(db)
     .aggregate<{ status: OrderStatus; count: number }>(

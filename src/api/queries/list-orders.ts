@@ -49,7 +49,7 @@ export interface OrderList {
   readonly nextCursor?: string;
 }
 
-/** Words, and their hashes (`personWords`). */
+/** The hash of each word (`personWords`). */
 type Hashes = ReadonlyMap<string, string>;
 
 const DEFAULT_LIMIT = 50;

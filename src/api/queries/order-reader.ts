@@ -12,10 +12,10 @@ import type { OrderViews } from '../../views/cache/order-views.js';
 import { withoutCommands } from '../../views/orders.js';
 import { stateQuery } from '../../log/workflow/messages.js';
 
-/** An order as JSON, and who answered. */
+/** An order as JSON, and where it was read. */
 export interface FoundOrder extends StoredView {
   readonly servedBy: 'view' | 'workflow' | 'history' | 'journal';
-  /** the entry of the cache that it comes from */
+  /** the entry of the cache that the order comes from */
   readonly cached?: StoredView;
 }
 

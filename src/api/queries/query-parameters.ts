@@ -30,7 +30,7 @@ export function badQuery(name: string, detail: string): HttpProblem {
 /**
  * Whether a request has a query parameter, before the schema has checked it.
  *
- * @param value only with this value
+ * @param value if given, the parameter must have this value
  */
 export function isAskedFor({ query }: FastifyRequest, name: string, value?: string): boolean {
   const [, given] = Object.entries(query ?? {}).find(([one]) => one === name) ?? [];

@@ -90,15 +90,16 @@ export function registerNext(app: Http, { client, db, reader, uiUrl }: NextDeps)
 
 /**
  * The owed effects, each with the tries of its step, which is found by its type. Several effects of
- * one type are owed only if they book labels: their steps begin in the order of the effects. While
- * the view lags the steps, their numbers may differ. Then no tries are shown for this type.
+ * one type are owed only if they book labels: their steps begin in the order of the effects. The
+ * view may lag, so there may be more or fewer steps than effects. Then no tries are shown for this
+ * type.
  */
 function effectsOf({ owed, updatedAt }: Order, run: OrderRun | undefined) {
   return owed.map(({ since = updatedAt, ...effect }) => {
     const alike = owed.filter(({ type }) => type === effect.type);
     const steps = run?.pendingSteps.filter(({ type }) => type === effect.type) ?? [];
     const index = alike.findIndex(({ key }) => key === effect.key);
-    const { type: _, ...pendingSteps } = (steps.length === alike.length && steps[index]) || {};
-    return { ...shownEffectOf(effect), since, ...pendingSteps };
+    const { type: _, ...tries } = (steps.length === alike.length && steps[index]) || {};
+    return { ...shownEffectOf(effect), since, ...tries };
   });
 }

@@ -69,7 +69,9 @@ export function registerOrderEvents(app: Http, deps: OrderEventsDeps): void {
   );
 }
 
-/** The events after a version up to a gap, which later events may fill. */
+/**
+ * The events after a version, up to the first gap in the journal. Missing events may still come.
+ */
 async function journalAfter(
   { db, reader, views }: Omit<OrderEventsDeps, 'persons'>,
   orderId: string,
@@ -84,9 +86,9 @@ async function journalAfter(
   if (events.length === 0) await refuseUnknownVersion({ db, reader }, orderId, after);
   const first = events[0]?.version ?? 1;
   if (after > 0 || first === 1) return contiguous(events, after);
-  // If the view has a version beyond the gap, the missing events have come since the first read,
-  // or never will: the journal was rebuilt from a history that had lost its first runs, and
-  // begins later than version 1.
+  // If the view is before the gap, the missing events may still come. Otherwise they have come
+  // since the first read, or they are lost: the journal was rebuilt from a history that had lost
+  // its first runs.
   if (((await views.read(orderId))?.version ?? 0) < first) return [];
   const known = await read();
   return contiguous(known, (known[0]?.version ?? 1) - 1);

@@ -81,7 +81,8 @@ export function registerOrder(app: Http, { views, reader, past, attention, perso
 }
 
 /**
- * Adds what needs a person. It is looked up only if the view says that there may be something.
+ * Adds the list of what needs a person. The list is read only if the view says that the order may
+ * be in it.
  */
 async function withAttention(
   attention: AttentionDeps,
@@ -118,7 +119,8 @@ function hasTag(ifNoneMatch: string | undefined, etag: string): boolean {
 }
 
 /**
- * For answers that never change. A year is the longest lifetime a cache may be given (RFC 9111).
+ * The caching of answers that never change. A year is the longest lifetime a cache may be given
+ * (RFC 9111).
  */
 const forGood = 'private, max-age=31536000, immutable';
 

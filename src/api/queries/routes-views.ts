@@ -24,7 +24,10 @@ const kinds = { id: Id, sku: Sku, day: Day, currency: Currency, flag: Flag } sat
 const tags = ['views across orders'];
 const prefix = '/v1/';
 
-/** The queries of the views across orders. Each answer says up to which position its view was. */
+/**
+ * The queries of the views across orders. Each answer says up to which position of the feed its
+ * view was.
+ */
 export function registerViewQueries(app: Http, deps: { readonly db: Db; readonly cursors: Cursors }): void {
   for (const { queries } of views) for (const query of queries) register(app, query, deps);
 }

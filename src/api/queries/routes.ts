@@ -49,7 +49,7 @@ export interface QueryDeps {
   readonly uiUrl: string | undefined;
 }
 
-/** The read side. */
+/** Registers the routes of the read side. */
 export function registerQueries(
   app: Http,
   {

@@ -6,13 +6,13 @@ import { page } from './paging.js';
 
 const optional = Type.Optional;
 
-/** The generation of the feed to which a position belongs. */
+/** The limits of the number of a generation of the feed. */
 const generations = { minimum: 1, maximum: Number.MAX_SAFE_INTEGER };
 const ofPosition = 'the generation of the feed in which the position was received';
 
 export const FeedGeneration = Type.Integer({ ...generations, description: ofPosition });
 
-/** The same, for a request that may leave it out. */
+/** `FeedGeneration` for a request that may leave it out. */
 export const Generation = Type.Integer({
   ...generations,
   description: `${ofPosition}; by default, the current one`,
@@ -61,7 +61,7 @@ export const AttentionRow = closed({
 });
 export type AttentionRow = Static<typeof AttentionRow>;
 
-/** An order as it is now, with what about it needs a person. */
+/** An order as it is now, with the list of what needs a person. */
 export const OrderWithAttention = closed({
   ...Order.properties,
   attention: optional(Type.Array(AttentionRow, { description: 'absent if nothing needs a person' })),

@@ -4,7 +4,7 @@ import { bodyParts } from '../commands/body-parts.js';
 import { optionalHeaders } from '../commands/kafka/command-headers.js';
 import { commands } from '../commands/table.js';
 
-/** Some channels of the document, and what is sent or received there. */
+/** Some channels of the document, and what is sent or received on them. */
 export interface AsyncChannels {
   readonly channels: Readonly<Record<string, object>>;
   readonly operations: Readonly<Record<string, object>>;

@@ -1,5 +1,5 @@
 import swagger, { type FastifyDynamicSwaggerOptions } from '@fastify/swagger';
-import { listServedRoutes } from '../edge/ports.js';
+import { collectServedRoutes } from '../edge/ports.js';
 import type { Http } from '../http.js';
 import { asyncApi } from './asyncapi.js';
 import { completeDocument } from './complete-document.js';
@@ -8,7 +8,7 @@ import { signingInWords } from './signing.js';
 
 const asyncApiDocument = asyncApi();
 
-/** What the document says beside the operations. */
+/** What the document says besides the operations. */
 const about: NonNullable<FastifyDynamicSwaggerOptions['openapi']> = {
   openapi: '3.1.0',
   info: {
@@ -64,7 +64,7 @@ export async function registerDocs(app: Http, isSplit = false): Promise<void> {
     },
   });
   const open = { config: { access: 'open' }, schema: { hide: true } } as const;
-  const served = isSplit ? listServedRoutes(app) : undefined;
+  const served = isSplit ? collectServedRoutes(app) : undefined;
   app.get('/openapi.json', open, (request) => {
     const document = app.swagger();
     if (served === undefined) return document;

@@ -1,4 +1,4 @@
-/**
+/*
  * What the reference sends at the first click: a request of each operation that takes one. They
  * work in this order on a new system with the sandbox, each for the ids below; a test sends them.
  */

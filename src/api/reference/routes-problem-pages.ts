@@ -62,7 +62,7 @@ dt { margin-top: 1rem; font-family: ui-monospace, monospace; }
 dd { margin: 0; }
 `;
 
-/** Markup for text of this project: `code` in backquotes. */
+/** A text of this project as HTML, with `code` for what is in backquotes. */
 function marked(text: string): string {
   return escapeHtml(text).replaceAll(/`([^`]+)`/g, '<code>$1</code>');
 }

@@ -1,4 +1,4 @@
-/** How a sender signs a webhook, by language. Tests run each against a system. */
+/** Code with which a sender signs a webhook, by language. Tests run each example. */
 export const signing = {
   ts: `import { createHmac, randomUUID } from 'node:crypto';
 

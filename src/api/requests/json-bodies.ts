@@ -10,7 +10,8 @@ export function acceptOnlyJson(app: Http): void {
     if (body.length === 0) done(null, {});
     else void parse(request, textOf(request, body), done);
   });
-  // For bodies of another media type, and without one: a chunked body without any may be empty.
+  // This is for bodies of another media type or of none. A chunked body without a media type may be
+  // empty.
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body: Buffer, done) => {
     if (body.length > 0) throw unsupported('Send JSON, as Content-Type: application/json.');
     done(null);

@@ -3,7 +3,10 @@ import type { isServedHere } from '../edge/ports.js';
 import type { Http } from '../http.js';
 import { HttpProblem, pathOf } from '../problem.js';
 
-/** A URL is ASCII (RFC 3986), and its percent-encoding must be UTF-8. */
+/**
+ * Refuses a URL that is not ASCII (RFC 3986), or whose query is not percent-encoded UTF-8. The router
+ * refuses such a path by itself.
+ */
 export function refuseWrongUrl(url: string): void {
   const start = url.indexOf('?');
   if (isDecodable(start === -1 ? '' : url.slice(start + 1)) && /^[!-~]*$/.test(url)) return;
@@ -29,7 +32,8 @@ function isDecodable(text: string): boolean {
 export function answerWrongPaths(app: Http, isServed: typeof isServedHere): void {
   const routes: KnownRoute[] = [];
   app.addHook('onRoute', ({ url, method, config = {} }) => {
-    // `*` is the route of preflight requests (CORS). It makes no path a known one.
+    // `*` is the route of preflight requests (CORS). It is left out, because it would match every
+    // path.
     if (url !== '*') routes.push({ path: pathPattern(url), methods: [method].flat(), config });
   });
   app.addHook('onRequest', async (request) => {

@@ -14,7 +14,8 @@ Settings.Set({ maxErrors: 100 });
  * that integers in a query string are parsed. Throws a 400 that lists every error.
  */
 export const validatorCompiler: FastifySchemaCompiler<TSchema> = ({ schema, httpPart }) => {
-  // Compiled when it is first used, so that a start does not wait for hundreds of schemas.
+  // The schema is compiled when it is first used, so that a start does not wait for hundreds of
+  // schemas.
   let validator: ReturnType<typeof Compile<TSchema>> | undefined;
   const part = parts[httpPart ?? ''] ?? 'body';
   const numbers = httpPart === 'querystring' ? integerNames(schema) : [];
@@ -30,7 +31,7 @@ export const validatorCompiler: FastifySchemaCompiler<TSchema> = ({ schema, http
 const validators = new Map<TSchema, (given: unknown) => unknown>();
 
 /**
- * Checks a value that did not come as the body or the headers of a request of HTTP, as if it had.
+ * Checks a value as if it were the body or the headers of an HTTP request.
  *
  * @returns the value
  * @throws HttpProblem 400 that lists every error
@@ -81,7 +82,7 @@ function toRequestErrors(error: TLocalizedValidationError, part: RequestError['i
   }
 }
 
-/** RFC 6901 */
+/** Escapes a name for a JSON pointer (RFC 6901). */
 function escape(name: string): string {
   return name.replaceAll('~', '~0').replaceAll('/', '~1');
 }

@@ -19,7 +19,7 @@ const Certificate = closed(
     keys: Type.Unsafe<readonly string[]>(
       Type.Array(Type.String(), { description: 'ids of the destroyed keys' }),
     ),
-    orders: Type.Integer({ description: 'how many orders were the customer’s' }),
+    orders: Type.Integer({ description: 'number of orders whose person is forgotten' }),
     places: Type.Array(
       closed({
         place: Type.String({ description: 'a place that held the values' }),
@@ -73,7 +73,7 @@ export function forgettingAnswer({
   open,
   certificate: signed,
 }: ForgettingRow): Static<typeof ForgettingAnswer> {
-  // Casts, because the arrays in the type of the schema are not readonly.
+  // The cast is needed because the arrays in the type of the schema are not readonly.
   return {
     forgettingId,
     customerId,

@@ -8,7 +8,7 @@ import { closed } from './values.js';
 
 export const NamePath = closed({ name: Type.String({ maxLength: 64 }) });
 
-/** What is rebuilt, but is no view across orders. */
+/** The stores that can be rebuilt, but are no views across orders. */
 export const storeNames = logs.flatMap(storesOf);
 
 /** @throws HttpProblem 404 */

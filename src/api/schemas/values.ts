@@ -1,4 +1,4 @@
-import { type Static, Type } from 'typebox';
+import { Type } from 'typebox';
 import { limits } from '../../order/commands.js';
 import { idPattern, linePattern, longestTag, textPattern } from '../../order/patterns.js';
 
@@ -28,7 +28,8 @@ const patterns = {
     '^\\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\\d|3[01])(T([01]\\d|2[0-3]):[0-5]\\d(:[0-5]\\d(\\.\\d{1,9})?)?(Z|[+-]\\d\\d:\\d\\d))?$',
     'must be a time such as 2026-01-31T12:00:00Z, or a date',
   ],
-  // Limited, so that the present time plus or minus a duration is a valid `Date`.
+  // The number of digits is limited, so that the present time plus or minus a duration is a valid
+  // `Date`.
   duration: [
     '^(\\d{1,12}ms|\\d{1,9}s|\\d{1,7}m|\\d{1,5}h|\\d{1,4}d)$',
     'must be a duration such as 90s, 15m, 24h or 30d, of at most 9999d',
@@ -51,7 +52,8 @@ export const Id = matching('id');
 /** Several ids, or names of types, in a query: short enough for the headers that Node accepts. */
 export const Ids = matching('ids', { maxLength: 2_000 });
 /**
- * Several tags in a query. Short, because percent-encoding may turn one character into twelve.
+ * Several tags in a query. The limit is low, because percent-encoding may turn one character into
+ * twelve.
  */
 export const Tags = matching('line', { maxLength: 500 });
 export const Sku = matching('sku');
@@ -87,8 +89,6 @@ export const Day = matching('date');
 export const Amount = Type.Integer({ minimum: 0, maximum: limits.amount });
 export const PositiveAmount = Type.Integer({ minimum: 1, maximum: limits.amount });
 export const Quantity = Type.Integer({ minimum: 1, maximum: limits.quantity });
-/** Units on hand. */
-export const StockCount = Type.Integer({ minimum: 0, maximum: 1_000_000_000 });
 /** A position in the feed. */
 export const Position = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER - 1_000 });
 export const Version = Type.Integer({ minimum: 1, maximum: limits.amount });
@@ -119,19 +119,3 @@ export function versionIn(ifMatch: string): number | undefined {
 export function isKey(value: string): boolean {
   return keyPattern.test(value);
 }
-
-/** The stock of a SKU in the answers of commands and queries. */
-export const Stock = closed({
-  sku: Type.String(),
-  onHand: Type.Integer(),
-  reserved: Type.Integer({ description: 'units on hand that are reserved for orders' }),
-  updatedAt: Type.Optional(Type.String({ description: 'absent if nothing has changed it yet' })),
-  toBeCounted: Type.Optional(
-    Type.Literal(true, {
-      description: 'the number on hand was lost with a database: reservations wait until it is counted (PUT)',
-    }),
-  ),
-});
-export type Stock = Static<typeof Stock>;
-
-export const StockPath = closed({ sku: Sku });

@@ -4,7 +4,7 @@ import { lastRecords } from './partition-records.js';
 
 /** The checkpoint of a topic: all events up to a place in the feed are published. */
 export interface Checkpoint extends FeedPlace {
-  /** id of the topic; one that was deleted and created again has another id, and no events */
+  /** id of the topic; a topic that is deleted and created again has another id, and no events */
   readonly topicId: string;
   /** the system whose feed is published; absent if it was never known */
   readonly system?: string;

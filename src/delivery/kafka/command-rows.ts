@@ -10,19 +10,19 @@ export interface PartitionRow {
   /** `<topic id>:<partition>` */
   readonly _id: string;
   readonly topic: string;
-  /** the offset after the last command that was committed; it is used if Kafka forgets its own */
+  /** the offset after the last committed command; used if Kafka forgets the offset of the group */
   readonly committed?: string;
-  /** records after the last one that is done */
+  /** number of records after those that are done */
   readonly lag?: number;
   readonly waiting?: WaitingCommand | null;
-  /** why it cannot be read */
+  /** why the partition cannot be read */
   readonly failure?: string | null;
   readonly seenAt?: Date;
   /** when Kafka was last found to have deleted records before they were read */
   readonly lostAt?: Date;
 }
 
-/** The command of a partition that waits for the longest time. */
+/** The command of a partition that has waited longest. */
 export interface WaitingCommand {
   /** `<topic>:<partition>:<offset>` */
   readonly record: string;
@@ -31,7 +31,7 @@ export interface WaitingCommand {
   readonly why: string;
 }
 
-/** Why no process, or one of them, takes commands. */
+/** Why a process, or all of them, cannot take commands from a topic. */
 export interface FailureRow {
   /** the topic */
   readonly _id: string;

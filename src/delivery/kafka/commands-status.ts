@@ -22,11 +22,11 @@ export interface CommandsStatus {
   readonly failingSince?: string;
   readonly partitions: readonly {
     readonly partition: number;
-    /** the offset of the first command that may not be done; absent before one was committed */
+    /** the offset of the first command that may not be done; absent before the first commit */
     readonly position?: number;
     /** number of records from `position` on, when the process last counted them */
     readonly lag: number;
-    /** why it cannot be read */
+    /** why the partition cannot be read */
     readonly failure?: string;
     readonly waiting?: WaitingCommand;
     readonly seenAt?: string;

@@ -10,8 +10,8 @@ import {
 } from '@platformatic/kafka';
 import { patchSnappy } from './framed-snappy.js';
 
-// The client offers no other way to replace a decompression. All that reads records imports this
-// file.
+// The client offers no other way to replace a decompression. Every module that reads records
+// imports this file.
 patchSnappy();
 
 /** A record that is committed, or was sent without a transaction. */
@@ -28,7 +28,7 @@ export interface Fetched {
   readonly records: readonly CommittedRecord[];
   /** the next offset to read, by partition; absent for partitions without new records */
   readonly next: ReadonlyMap<number, bigint>;
-  /** by partition, why it could not be read; all other partitions were read */
+  /** why a partition could not be read, by partition; all other partitions were read */
   readonly failed: ReadonlyMap<number, unknown>;
 }
 
@@ -48,7 +48,7 @@ const NO_RACK = '';
  * records and keeps aborted ones.
  *
  * @param waitMs how long the broker may wait for a record
- * @throws Error if no leader answers; if only some do, the other partitions are left out
+ * @throws Error if no partition can be read; otherwise, `failed` has those that cannot
  */
 export async function fetchCommitted(
   consumer: Consumer,
@@ -152,8 +152,8 @@ async function askLeaders(
     if (outcome.status === 'fulfilled') continue;
     // The leaders may have changed.
     consumer.clearMetadata();
-    // A batch of one partition may not be decodable. So each partition is read alone, because one
-    // must not hold up the others.
+    // One batch that cannot be decoded fails the answer for all partitions of the leader. So each
+    // partition is then read alone.
     const alone =
       offsets.length === 1 ? [outcome] : await Promise.allSettled(offsets.map((one) => ask(node, [one], 0)));
     for (const [index, one] of alone.entries()) {
@@ -179,7 +179,7 @@ function partitionToFetch([partition, fetchOffset]: Offset) {
 type FetchApi = typeof fetchV17.api;
 
 /**
- * The highest version that client and broker support. The versions that name topics by id have the
+ * The highest version that client and broker support. All versions that name topics by id have the
  * same shape.
  */
 async function fetchApi(consumer: Consumer): Promise<FetchApi> {

@@ -5,13 +5,13 @@ import { withTimeout } from '../../outages/timeout.js';
 import type { KafkaSettings } from './settings.js';
 
 /**
- * How often the client repeats a call, within about a second. If all fail, the caller starts its
- * work again.
+ * How often the client repeats a call, within about a second. If all attempts fail, the caller
+ * starts its work again.
  */
 const RETRIES = 7;
 /**
- * Short at first: for a moment, a broker that still ends the last transaction refuses the next, and
- * does not know a topic that was just created.
+ * The first pauses are short, because some failures last only a moment: a broker refuses the next
+ * transaction while it still ends the last one, and does not know a topic that was just created.
  */
 const retrying: BackOff = { firstRetryMs: 10, longestRetryMs: 640 };
 const CLOSE_WITHIN_MS = 1_500;
@@ -23,6 +23,8 @@ export function clientOptions({ brokers, tls, sasl }: KafkaSettings): BaseOption
     bootstrapBrokers: brokers.map((broker) => ({ ...broker })),
     retries: RETRIES,
     retryDelay: (_client, _operation, attempt) => backOffMs(attempt, retrying),
+    // `tlsServerName: true` stands for each broker's own host name. An IP address cannot be a server
+    // name (SNI).
     ...(tls && { tls: files, tlsServerName: serverName ?? brokers.every(({ host }) => isIP(host) === 0) }),
     ...(sasl && { sasl }),
   };
@@ -30,7 +32,7 @@ export function clientOptions({ brokers, tls, sasl }: KafkaSettings): BaseOption
 
 type Client = Pick<Base, 'connections' | 'on'> & { close(): Promise<void> };
 
-/** Runs `work` with a client. Closes the client at its end, or when `signal` aborts. */
+/** Runs `work` with a client. Closes the client when `work` ends, or when `signal` aborts. */
 export async function withClient<C extends Client, T>(
   client: C,
   signal: AbortSignal | undefined,

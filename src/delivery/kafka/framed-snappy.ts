@@ -1,7 +1,8 @@
 import { compressionsAlgorithms } from '@platformatic/kafka';
 
 /**
- * How the framing of Java's clients begins: a magic, its version, and the oldest compatible one.
+ * The framing of Java's clients begins with these bytes. Its version and the oldest compatible
+ * version follow.
  */
 const MAGIC = Buffer.from([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0x00]);
 const HEAD_BYTES = MAGIC.length + 8;
@@ -9,9 +10,9 @@ const HEAD_BYTES = MAGIC.length + 8;
 type Decompress = (data: Buffer) => Buffer;
 
 /**
- * Makes the client, in all of this process, read what Java's clients compress by snappy. They write
- * blocks in a framing (xerial), each after its length; the client reads the whole value as one
- * block, and fails.
+ * Patches the client for this whole process, so that it can read what Java's clients compress with
+ * snappy. They write blocks in a framing (xerial), each after its length. Without the patch, the
+ * client takes the whole value for one block, and fails.
  */
 export function patchSnappy(): void {
   const { snappy } = compressionsAlgorithms as { readonly snappy: { decompressSync: Decompress } };

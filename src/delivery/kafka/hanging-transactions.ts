@@ -10,8 +10,8 @@ import { anyProducer, type Transaction, type TransactionalProducer } from './tra
 /**
  * Ends a transaction that is still open in some partitions. If a broker dies while it ends a
  * transaction, it may come back without the markers that end it in each partition (seen with Kafka
- * 4.4). The next marker of this producer would then commit those records. So the open transaction
- * is ended here in the way in which it ended in its other partitions.
+ * 4.4). The next marker of this producer would then commit the records of the open transaction. So
+ * this function ends the open transaction as it has ended in its other partitions.
  *
  * @param begun an empty transaction of this producer
  * @returns an empty transaction
@@ -62,8 +62,8 @@ export async function hangingPartitions(consumer: Consumer, topic: string): Prom
 
 /**
  * Whether the transaction that has not ended in some partitions was committed in the others. It was
- * if the last committed checkpoint includes its first record, or if the topic has committed records
- * after that checkpoint.
+ * committed if the last committed checkpoint includes its first record, or if the topic has
+ * committed records after that checkpoint.
  */
 export async function wasCommitted(
   consumer: Consumer,
@@ -77,7 +77,7 @@ export async function wasCommitted(
   return found.some((one) => one !== undefined && isBeyond(placeOfRecord(one), last));
 }
 
-/** Places of a later generation are beyond all of an earlier one. */
+/** Every place of a later generation is beyond all places of an earlier one. */
 function isBeyond(one: FeedPlace, other: FeedPlace): boolean {
   if (one.generation !== other.generation) return one.generation > other.generation;
   return one.position > other.position;

@@ -8,7 +8,7 @@ export const LATEST = -1n;
 /** How long the broker may wait for a record. */
 export const WAIT_MS = 500;
 /**
- * The last records of a partition that are searched first. One of them is committed, unless many
+ * How many of a partition's last records are searched first. One of them is committed, unless many
  * transactions were aborted in sequence.
  */
 const FIRST_LOOK = 100n;
@@ -28,7 +28,10 @@ export async function hasRecords(consumer: Consumer, topic: string): Promise<boo
   }
 }
 
-/** The offset of each partition at this time; `LATEST` is before the first open transaction. */
+/**
+ * The offset of each partition at this time. With `LATEST`, it is the beginning of the first open
+ * transaction, or else the end.
+ */
 async function offsetsAt(consumer: Consumer, topic: string, timestamp: bigint): Promise<readonly bigint[]> {
   return (await consumer.listOffsets({ topics: [topic], timestamp })).get(topic) ?? [];
 }

@@ -15,7 +15,7 @@ type ProduceApi = API<Parameters<typeof produceV11.createRequest>, boolean | pro
 /**
  * Kafka's produce request, for records that are encoded already (`EncodedRecord`).
  *
- * @param version 9 or later, which all have the same shape
+ * @param version 9 or later; these versions all have the same shape
  */
 export function produceEncoded(version: number): ProduceApi {
   return createAPI(PRODUCE, version, createRequest, produceV11.parseResponse);
@@ -52,9 +52,8 @@ interface BatchOptions {
 }
 
 /**
- * Where the members of a batch begin, in the sequence of `RecordBatch` in Kafka's documentation of
- * its message format. Before `length` is the base offset, which the broker sets, and before `magic`
- * the leader's epoch.
+ * Where the members of a batch begin, in bytes, as Kafka's documentation of `RecordBatch` says. Two
+ * members are left out: the base offset at 0, which the broker sets, and the leader's epoch at 12.
  */
 const AT = {
   length: 8,

@@ -4,14 +4,14 @@ import { durable } from '../../mongodb/durability.js';
 import { type Health, healthy, succeeded } from '../health.js';
 
 /**
- * The progress of publishing, for operators; the checkpoint itself is in Kafka. Written after each
- * transaction, so it may lag by one.
+ * The progress of publishing, for operators; the checkpoint itself is in Kafka. The row is written
+ * after each transaction, so it may lag by one.
  */
 export interface KafkaRow extends FeedPlace {
   /** the topic */
   readonly _id: string;
   readonly health: Health & { readonly failure?: string };
-  /** events that were published */
+  /** number of events that were published */
   readonly delivered: number;
 }
 
@@ -20,7 +20,7 @@ export const publishingTask = 'publish-kafka';
 
 export const kafkaRows = (db: Db) => db.collection<KafkaRow>('kafka_subscriptions');
 
-/** Notes where publishing continues. Whether it works is not known yet. */
+/** Notes where publishing continues. Whether publishing works is not known yet. */
 export async function notePlace(db: Db, _id: string, { generation, position }: FeedPlace): Promise<void> {
   const $setOnInsert = { health: healthy, delivered: 0 };
   await kafkaRows(db).updateOne({ _id }, { $set: { generation, position }, $setOnInsert }, { upsert: true });

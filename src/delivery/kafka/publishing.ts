@@ -1,6 +1,6 @@
 import type { Db } from 'mongodb';
 import type { FeedPlace } from '../../log/feed/place.js';
-import { readFeed, skipLostPositions } from '../../log/feed/feed.js';
+import { readFeed, positionAfterLost } from '../../log/feed/feed.js';
 import { feedGenerations } from '../../log/feed/generations.js';
 import type { LeasedTask } from '../../log/feed/leased-tasks.js';
 import type { FeedTail } from '../../log/feed/tail.js';
@@ -53,7 +53,7 @@ export function publishFeed(deps: PublishingDeps): LeasedTask {
 /** A page of the feed as records, and the generation that was current when it was read. */
 interface Page {
   readonly generation: number;
-  /** the position that the page begins after */
+  /** the position after which the page begins */
   readonly after: number;
   /** the records of the events that match the selection; maybe none */
   readonly records: readonly EncodedRecord[];
@@ -82,7 +82,7 @@ async function publish(
     for (;;) {
       const { generation, position } = placeIn(generations, checkpoint);
       const events = await readFeed(orderLog, db, position, most);
-      const last = events.at(-1)?.position ?? (await skipLostPositions(orderLog, db, position));
+      const last = events.at(-1)?.position ?? (await positionAfterLost(orderLog, db, position));
       // Read after the events: if the generation is still the same, the events belong to it.
       generations = await feedGenerations(orderLog, db);
       if (generations.current.generation !== generation) continue;

@@ -20,7 +20,7 @@ export interface EncodedRecord {
   readonly topic: string;
   /** determines the partition */
   readonly key: Buffer;
-  /** replaces the choice by key */
+  /** the partition, if the key does not determine it */
   readonly partition?: number;
   /** the bytes that follow the offset in a batch: key, value and headers */
   readonly value: Buffer;
@@ -37,7 +37,7 @@ export interface RecordForm {
  * An event as a record: the binary form of CloudEvents for Kafka, in which each attribute is a
  * header, and the value is the data. Persons are sealed in it, as they are in the log.
  *
- * @param order after the event; for the payload `order`
+ * @param order the order after the event; only for the payload `order`
  */
 export function recordOf(form: RecordForm, event: PositionedEvent, order?: object): EncodedRecord {
   return encoded(textRecordOf(form, event, order));
@@ -55,7 +55,7 @@ export function textRecordOf(
   return { topic, key: event.orderId, value: JSON.stringify(data), headers };
 }
 
-/** Shared by all records, because encoding is synchronous. */
+/** One buffer for all records, because encoding is synchronous. */
 const bytes = new WireBytes(65_536);
 
 export function encoded({ topic, key, value, headers = [] }: TextRecord): EncodedRecord {

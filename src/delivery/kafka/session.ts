@@ -13,13 +13,13 @@ import { anyProducer, type Transaction, TransactionalProducer } from './transact
 
 /** The exclusive right to publish. It ends when another session begins. */
 export interface Session {
-  /** the last one that was committed */
+  /** the last checkpoint that was committed */
   readonly checkpoint: Checkpoint;
   /**
    * Publishes records together with the checkpoint after them, in one transaction.
    *
-   * @throws Error if the transaction may not have been committed; the session cannot be used any
-   *   more
+   * @throws Error if the transaction may not have been committed; then the session cannot be used
+   *   any more
    */
   publish(records: readonly EncodedRecord[], place: FeedPlace): Promise<void>;
   close(): Promise<void>;
@@ -40,9 +40,9 @@ const END_WITHIN_MS = 1_000;
 const TRANSACTION_MS = 30_000;
 
 /**
- * Opens a session. The transactions of earlier sessions have ended then, committed or aborted.
+ * Opens a session. When it is open, all transactions of earlier sessions are committed or aborted.
  *
- * @throws Error if the topic has the events of another system, whose session continues
+ * @throws Error if the topic has the events of another system; that system's session continues
  */
 export async function openSession(options: SessionOptions): Promise<Session> {
   const { settings, signal } = options;
@@ -50,7 +50,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
   await ensureTopics(settings, [{ name: events }, { name: checkpoints, isCompacted: true }], signal);
   const reader = new Consumer({ ...clientOptions(settings), groupId: events });
   return await withClient(reader, signal, async (consumer) => {
-    // Checked first, so that the session of another system is not ended.
+    // The checkpoint is checked first, so that the session of another system is not ended.
     await startingCheckpoint(consumer, options);
     return await beginSession(consumer, options);
   });
@@ -76,7 +76,8 @@ async function beginSession(consumer: Consumer, options: SessionOptions): Promis
     const first = await endHanging(producer, consumer, settings, begun);
     const { checkpoint, isNew } = await startingCheckpoint(consumer, options);
     const session = new OpenSession(producer, first, { checkpoint, events, checkpoints });
-    // Written before the first record, so that a topic with records always has a checkpoint.
+    // The checkpoint is written before the first record, so that a topic with records always has a
+    // checkpoint.
     if (isNew) await session.publish([], checkpoint);
     return session;
   } catch (error) {
@@ -120,7 +121,11 @@ class OpenSession implements Session {
     this.checkpoint = checkpoint;
   }
 
-  /** @throws Error if the topic was deleted and made again, because records are sent by its name */
+  /**
+   * Records are sent by the topic's name, so a topic that was made again would get them.
+   *
+   * @throws Error if the topic was deleted and made again
+   */
   private async checkTopic(): Promise<void> {
     const { events } = this.topics;
     const { topics } = await this.producer.metadata({ topics: [events], forceUpdate: true });

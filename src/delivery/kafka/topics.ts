@@ -13,8 +13,8 @@ interface TopicToMake {
   readonly name: string;
   readonly isCompacted?: true;
   /**
-   * whether brokers decompress its records. Producers choose the compression, and this client does
-   * not know every one; and a small batch may be huge once it is decompressed.
+   * whether brokers store its records decompressed. Producers choose the compression, but this
+   * client does not know all of them, and a small compressed batch may become huge.
    */
   readonly isDecompressed?: true;
 }
@@ -42,7 +42,7 @@ export async function ensureTopics(
           ],
         })
         .catch((error: unknown) => {
-          // Another process has just made it.
+          // Another process has just created the topic.
           if (!hasCode(error, 'TOPIC_ALREADY_EXISTS')) throw error;
         });
     }

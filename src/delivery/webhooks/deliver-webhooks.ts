@@ -20,7 +20,7 @@ import { forgetEndpoint } from './forget-endpoint.js';
 import { subscriptionRows, waitingRows } from './rows.js';
 import { createSender, type SenderOptions } from './sender.js';
 
-export interface WebhookDeps extends SenderOptions {
+export interface WebhookDeliveryDeps extends SenderOptions {
   readonly db: Db;
   readonly client: Client;
   /** the tail of the feed of orders; woken when an endpoint was changed */
@@ -41,7 +41,7 @@ const END_WITHIN_MS = 5_000;
 export const deliveringWebhooks = 'deliver-webhooks';
 
 /** The task that delivers the feed to the endpoints of webhooks. */
-export function deliverWebhooks(deps: WebhookDeps): LeasedTask {
+export function deliverWebhooks(deps: WebhookDeliveryDeps): LeasedTask {
   return {
     name: deliveringWebhooks,
     work: (signal, heartbeat) => deliverUntilAborted(deps, signal, heartbeat),
@@ -49,11 +49,11 @@ export function deliverWebhooks(deps: WebhookDeps): LeasedTask {
 }
 
 /**
- * Runs a delivery pass for each endpoint, at the same time, so a slow one does not delay the
+ * Runs the delivery passes of all endpoints at the same time, so a slow endpoint does not delay the
  * others.
  */
 async function deliverUntilAborted(
-  deps: WebhookDeps,
+  deps: WebhookDeliveryDeps,
   signal: AbortSignal,
   heartbeat: () => void,
 ): Promise<void> {
@@ -65,7 +65,8 @@ async function deliverUntilAborted(
   const disable = (endpoint: Endpoint, reason: string) =>
     disableEndpoint(client, endpoint, reason).catch((error: unknown) => deps.failed(endpoint.orderId, error));
   const ending = new AbortController();
-  // Connections that are broken by this do not count as failures of the receiver.
+  // Closing breaks open connections. After the abort, these do not count as failures of the
+  // receiver.
   const end = () => {
     ending.abort();
     sender.close();
@@ -76,7 +77,8 @@ async function deliverUntilAborted(
   const delivering = { db, tail, secrets, sender, patience, disable, nextSlots, signal: ending.signal };
   try {
     while (!signal.aborted) {
-      // Read before the endpoints, so that a later change of one ends the wait below.
+      // The count is read before the endpoints, so that a later change of an endpoint ends the wait
+      // below.
       const { wakeCount } = tail;
       const endpoints = await enabled(db);
       heartbeat();
@@ -99,14 +101,16 @@ async function deliverUntilAborted(
   } finally {
     signal.removeEventListener('abort', end);
     end();
-    // Give up a pass that hangs: this process must be able to work again, and the pass can send
-    // nothing more.
+    // A pass that hangs is given up, so that the task can end. Such a pass can send nothing more.
     await withTimeout(END_WITHIN_MS, Promise.all([forgetting, ...running.values()])).catch(() => undefined);
   }
 }
 
 /** Finishes deletions that were interrupted. */
-async function forgetDeleted({ db, secrets, failed }: WebhookDeps, signal: AbortSignal): Promise<void> {
+async function forgetDeleted(
+  { db, secrets, failed }: WebhookDeliveryDeps,
+  signal: AbortSignal,
+): Promise<void> {
   const deleted = endpointViews(db).find({ finished: true }, committed).project<{ _id: string }>({ _id: 1 });
   for await (const { _id } of deleted) {
     if (signal.aborted) return;
@@ -154,7 +158,10 @@ async function withWork(
   });
 }
 
-/** Idempotent: the command has one id for each version of the endpoint. */
+/**
+ * Sends the command to disable an endpoint. Idempotent: the command has one id for each version of
+ * the endpoint.
+ */
 async function disableEndpoint(
   client: Client,
   { orderId, version }: Endpoint,

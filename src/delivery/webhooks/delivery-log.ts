@@ -31,7 +31,7 @@ export async function listDeliveries(
     .toArray();
 }
 
-/** An attempt as it is shown. */
+/** An attempt as the API shows it. */
 export function deliveryAnswer(row: DeliveryRow) {
   const { _id: _, endpointId: _endpoint, at, ...shown } = row;
   return { ...shown, at: at.toISOString() };

@@ -1,7 +1,7 @@
 import type { Db } from 'mongodb';
 import type { WebhookSecrets } from '../../access/webhook-secrets.js';
 import type { Endpoint } from '../../endpoint/endpoint.js';
-import { type PositionedEvent, skipLostPositions } from '../../log/feed/feed.js';
+import { type PositionedEvent, positionAfterLost } from '../../log/feed/feed.js';
 import { feedGenerations, type Generations } from '../../log/feed/generations.js';
 import type { FeedTail } from '../../log/feed/tail.js';
 import { committed, durable } from '../../mongodb/durability.js';
@@ -35,15 +35,15 @@ const CONCURRENCY = 8;
 /** Maximum number of waiting orders; from then on, no further events are read. */
 const MOST_WAITING = 100;
 /**
- * How long an event that follows a parked one waits before it is checked again. A retry of the
- * parked one sends it at once.
+ * How long an event that follows a parked one waits before it is checked again. It is sent at once
+ * if the parked event is delivered by a retry.
  */
 const AFTER_PARKED_MS = 3_600_000;
 
 /**
  * Delivers everything that is due to an endpoint: first its waiting events, then the feed to its
- * end. Delivery is at least once, and in order within each order, whichever process is killed: the
- * checkpoint moves after the answers.
+ * end. The checkpoint moves only after the answers. So, even if a process is killed, each event is
+ * delivered at least once, and the events of an order in sequence.
  */
 export async function deliverDue(
   deps: DeliveryPassDeps,
@@ -78,7 +78,7 @@ class DeliveryPass {
 
   async run(): Promise<void> {
     // An endpoint may seem to be down only because it refuses certain events. Another event shows
-    // whether it is.
+    // whether it really is down.
     if (isDown(this.sending.health) && (await this.mayReadOn())) await this.deliverPage();
     if (this.sending.maySend() && (await this.isCurrent())) await this.deliverWaiting();
     while (this.sending.maySend() && (await this.mayReadOn())) {
@@ -151,7 +151,7 @@ class DeliveryPass {
     return { endpointId: this.endpoint.orderId, orderId };
   }
 
-  /** Lets the later events of an order wait for one that is not due, or parked. */
+  /** Makes the later events of an order wait for an earlier one that is not due or is parked. */
   private async postponeFollowing({ orderId, version, nextTryAt }: WaitingRow): Promise<void> {
     const now = Date.now();
     const followers = { version: { $gt: version }, nextTryAt: { $lte: new Date(now) } };
@@ -206,7 +206,7 @@ class DeliveryPass {
     const { generation, position } = this.subscription;
     const events = await tail.read(generation, position, PAGE);
     if (events === undefined) return false;
-    const last = events.at(-1)?.position ?? (await skipLostPositions(orderLog, db, position));
+    const last = events.at(-1)?.position ?? (await positionAfterLost(orderLog, db, position));
     if (last === position) return false;
     const wanted = await matching(db, this.endpoint, events);
     const waiting = await this.deliverEvents(wanted);
@@ -258,7 +258,7 @@ class DeliveryPass {
       for (const orderId of queue) await deliver(orderId);
     };
     const workers = Array.from({ length: isDown(this.sending.health) ? 1 : CONCURRENCY }, work);
-    // Wait for all workers before throwing a failure, so that none of them overlaps the next pass.
+    // All workers end before a failure is thrown, so that none of them overlaps the next pass.
     await Promise.allSettled(workers);
     await Promise.all(workers);
   }

@@ -16,7 +16,7 @@ export interface SendingDeps {
   readonly patience: Patience;
   /** Sends the command to disable the endpoint to its workflow. Never fails. */
   readonly disable: (endpoint: Endpoint, reason: string) => Promise<void>;
-  /** the time from which an endpoint with a rate may be sent the next event, in ms */
+  /** for each endpoint with a rate, when the next event may be sent, in ms since 1970 */
   readonly nextSlots: Map<string, number>;
   readonly signal: AbortSignal;
 }

@@ -36,7 +36,7 @@ export function isAcknowledged({ status = 0 }: Sent): boolean {
   return status >= 200 && status < 300;
 }
 
-/** Ends what `failureOf` says of its own; the receiver's answer follows. */
+/** In a text of `failureOf`, it separates our own words from the receiver's answer after them. */
 const BEFORE_ANSWER = ': ';
 
 /** What went wrong, in words. A receiver's answer comes last, for `failureWithoutAnswer`. */

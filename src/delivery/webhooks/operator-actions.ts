@@ -55,7 +55,7 @@ export async function replayFrom(
 
 /**
  * The last position before the first event that was recorded at or after this time. Positions
- * follow the time of recording approximately, so a binary search finds it.
+ * follow the time of recording closely enough for a binary search.
  */
 async function positionBefore(db: Db, from: string, head: number): Promise<number> {
   let [low, high] = [0, head];
@@ -72,8 +72,8 @@ async function positionBefore(db: Db, from: string, head: number): Promise<numbe
 }
 
 /**
- * Requests another delivery of an event, whatever the result of earlier ones. An event after the
- * checkpoint is delivered with the feed, after the earlier ones of its order.
+ * Requests another delivery of an event, whatever the results of earlier deliveries. An event after
+ * the checkpoint is delivered with the feed, after the earlier events of its order.
  *
  * @returns false if the feed does not have the event
  */

@@ -20,7 +20,8 @@ for (const [net, bits] of [
   ['224.0.0.0', 3],
 ] as const)
   special.addSubnet(net, bits, 'ipv4');
-// Teredo and other protocols, documentation, and 6to4, which leads to an IPv4 address.
+// These are addresses of Teredo and other protocols, of documentation, and of 6to4, which leads to
+// an IPv4 address.
 for (const [net, bits] of [
   ['2001::', 23],
   ['2001:db8::', 32],
@@ -83,8 +84,8 @@ export const lookupPublic: LookupFunction = (hostname, options, callback) => {
 };
 
 /**
- * @throws NotPublic for another scheme than https, and for an address as the host, which is not
- *   looked up
+ * @throws NotPublic if the scheme is not https, or the host is an address that is not public. An
+ *   address is not looked up, so `lookupPublic` does not check it.
  */
 export function refusePrivate({ protocol, hostname }: URL): void {
   if (protocol !== 'https:') throw new NotPublic('it is not https');
@@ -93,8 +94,8 @@ export function refusePrivate({ protocol, hostname }: URL): void {
 }
 
 /**
- * The address, if a URL's host name is an address that is not public. Undefined for a name, which
- * has to be looked up.
+ * The host of a URL, if it is an address that is not public. Undefined for a public address, and
+ * for a name, which has to be looked up.
  */
 export function privateAddressIn(hostname: string): string | undefined {
   const host = hostname.replace(/^\[(.*)\]$/, '$1');

@@ -15,8 +15,8 @@ export interface SubscriptionRow extends FeedPlace {
   readonly endpointVersion: number;
   readonly health: Health;
   /**
-   * how often an operator has moved the checkpoint, so that a pass notices it even if the position
-   * is the one it began at; absent if never
+   * how often an operator has moved the checkpoint, so that a pass notices the move even if the
+   * position is the same as before; absent if never
    */
   readonly replays?: number;
   /** how many deliveries were acknowledged */
@@ -36,7 +36,9 @@ export interface WaitingRow {
   readonly position: number;
   readonly type: string;
   readonly attempts: number;
-  /** absent while it is parked, or an earlier event of its order waits */
+  /**
+   * absent while it is parked; while an earlier event of its order waits, when that is checked again
+   */
   readonly nextTryAt?: Date;
   /** ISO-8601 UTC, of the first attempt that failed; absent if it was not tried */
   readonly failingSince?: string;

@@ -41,7 +41,7 @@ interface FailedAttempt extends Failure {
   readonly failingSince: string | undefined;
 }
 
-/** When the event is tried again, or that it is parked. */
+/** The new values of a waiting event's row: when it is tried again, or that it is parked. */
 export function afterFailure(
   { failure, retryAfterMs, attempts, failingSince: since }: FailedAttempt,
   now: number,

@@ -25,7 +25,7 @@ export const withParcels: Filter<OrderDocument> = {
 export async function* parcelsOnTheirWay(db: Db): AsyncGenerator<ParcelOnItsWay, void> {
   let last = '';
   for (;;) {
-    // Page by page: a cursor would time out while a carrier is slow.
+    // The orders are read page by page, because a cursor would time out while a carrier is slow.
     const page = await orders(db)
       .find({ ...withParcels, _id: { $gt: last } }, committed)
       .sort({ _id: 1 })

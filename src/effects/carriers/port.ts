@@ -8,7 +8,7 @@ export type { Parcel } from '../../order/effects.js';
  * The port to carriers. The contract of all ports (`port.ts`) holds for `book`, and:
  *
  * - A key leads to one label at most, whatever is called.
- * - `track` changes nothing. It may be asked at any time, and asked again.
+ * - `track` changes nothing. It may be called at any time, and more than once.
  */
 export interface CarrierProvider {
   /** Books the label of a shipment. `refused`: there will be no label under this key. */

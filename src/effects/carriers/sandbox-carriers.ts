@@ -34,14 +34,14 @@ export interface SandboxCarriers extends CarrierProvider {
   track(parcel: Parcel): Promise<Tracked>;
   labels(orderId: string): Promise<number>;
   /**
-   * Delivers the parcel without a webhook, as if that were lost. May be repeated.
+   * Delivers the parcel without a webhook, as if the webhook were lost. May be repeated.
    *
    * @throws Error for a parcel without a label of the sandbox
    */
   deliver(parcel: Parcel): Promise<void>;
 }
 
-/** Fails on the first three calls of a key. */
+/** The carrier that fails on the first three calls of a key. */
 const flaky = 'Flaky Post';
 const FLAKY_FAILURES = 3;
 const SLOW_MS = 2_000;

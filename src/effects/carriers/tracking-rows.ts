@@ -7,7 +7,7 @@ import type { ParcelOnItsWay } from './parcels.js';
 export interface TrackingRow extends ParcelOnItsWay {
   /** `<orderId>:<shipmentId>` */
   readonly _id: string;
-  /** ISO-8601 UTC, the last time */
+  /** when the carrier was last asked, ISO-8601 UTC */
   readonly askedAt: string;
   /**
    * when the first failure since the last answer happened, ISO-8601 UTC; absent if the last attempt

@@ -30,13 +30,13 @@ const utc = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?Z$/;
 const expected = "{ type: 'in_transit' }, { type: 'delivered', deliveredAt } or { type: 'unknown' }";
 
 /**
- * Asks carriers about parcels that are on their way, until `signal` aborts, so that a lost webhook
- * is made up for. Any number of processes may do this: a parcel is claimed before a carrier is
- * asked, so each is asked about once in `everyMs`. A process that dies has claimed a few parcels,
- * which are asked about in the next round.
+ * Asks carriers about parcels that are on their way, until `signal` aborts. So a delivery is
+ * noticed even if its webhook was lost. Any number of processes may do this: a parcel is claimed
+ * before a carrier is asked, so each is asked about once in `everyMs`. A process that dies has
+ * claimed a few parcels, which are asked about in the next round.
  *
- * Calls have a gate of their own: a carrier that hangs here delays no booking, and other parcels by
- * its timeout at most.
+ * Calls have a gate of their own, so a carrier that hangs here delays no booking. It delays other
+ * parcels by its timeout at most.
  */
 export async function trackParcels(tracking: Tracking): Promise<void> {
   const { provider, everyMs, health, signal } = tracking;
@@ -75,7 +75,7 @@ async function askAboutAll(tracking: Tracking, gate: ProviderGate): Promise<void
   await Promise.all(Array.from({ length: PARCELS_AT_ONCE }, askInTurn));
   if (problem !== undefined) throw problem;
   // Parcels that are still on their way were claimed in this round, by this process or another. So
-  // older rows are of other parcels.
+  // an older row is of a parcel that is no longer on its way.
   if (!signal.aborted) await forgetTracked(db, dueBy);
 }
 
@@ -125,7 +125,7 @@ async function trackedBy(
   return { type: 'unknown' };
 }
 
-/** Reads a carrier's answer; undefined if it is none: a provider may answer anything. */
+/** Reads a carrier's answer; undefined if it is not valid: a provider may answer anything. */
 export function trackedIn(answer: unknown): Tracked | undefined {
   if (typeof answer !== 'object' || answer === null || !('type' in answer)) return undefined;
   const { type } = answer;

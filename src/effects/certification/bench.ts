@@ -15,8 +15,8 @@ export interface Booking extends BookRequest {
 }
 
 /**
- * How long an effect may take to get an outcome. Long, because a database may keep the locks of a
- * killed process: MongoDB ends its transaction after 60 s.
+ * How long an effect may take to get an outcome. The time is long, because a database may keep the
+ * locks of a killed process: MongoDB ends its transaction after 60 s.
  */
 const SETTLED_WITHIN_MS = 90_000;
 const LOOK_EVERY_MS = 100;
@@ -169,7 +169,7 @@ export class Bench {
   }
 }
 
-/** The argument of the call. That of `book` has no member `type`. */
+/** The argument of the call: the request, for `book` without its member `type`. */
 function argumentOf(request: Request): unknown {
   if (request.type !== 'book') return request;
   const { type: _, ...given } = request;

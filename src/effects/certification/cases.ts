@@ -145,7 +145,7 @@ export function casesOf(type: EffectType, prepare: Prepare): readonly Case[] {
  * Makes these calls at once from one process, so that their answers may come in another order, and
  * compares each answer with what is looked up.
  *
- * @throws CaseFailed if a call has the answer to another one, or none of this type
+ * @throws CaseFailed if a call gets the answer to another call, or an answer of another type
  */
 export async function expectOwnAnswers(
   bench: Bench,

@@ -1,7 +1,10 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Outcome } from '../../order/effects.js';
 
-/** What a caller learns from a call. `error`: it gave no business answer, like `unknown`. */
+/**
+ * What a caller learns from a call. `error`: the call gave no answer, so its outcome is not known,
+ * as with `unknown`.
+ */
 export type Learned = Outcome | { readonly type: 'error' | 'none' | 'unknown' };
 
 export class CaseFailed extends Error {
@@ -44,14 +47,17 @@ export function expectSame(what: string, learned: Learned, first: Learned, risk:
     throw new CaseFailed(`${what}: ${shown(learned)}, after ${shown(first)}`, riskOf(learned, risk));
 }
 
-/** The risk of an answer. An unknown outcome decides nothing, because it is looked up again. */
+/**
+ * The risk of an answer. The answer `unknown` only delays an order, because the key is looked up
+ * again.
+ */
 function riskOf(learned: Learned, risk: string): string {
   return learned.type === 'unknown' ? risks.waits : risk;
 }
 
 /**
- * An answer in a few words. Ids of payments are long and differ at their ends, so their ends are
- * shown.
+ * An answer in a few words. Of a long id it shows the last characters, in which ids of payments
+ * differ.
  */
 function shown(learned: Learned): string {
   const { type } = learned;

@@ -187,7 +187,7 @@ class Goods {
         await this.expectUnits(after, risk.twice);
         await this.expectLeft(onHand - reserved);
       },
-      // Then all that is on hand is reserved.
+      // By now, `prove` has reserved all units that were left.
       proveAgain: async () => await this.expectUnits({ onHand, reserved: onHand }, risk.twice),
     };
   }

@@ -20,11 +20,11 @@ export interface CallSettings {
 export interface ProviderProcess {
   readonly about: Ready;
   call(name: string, argument: unknown, settings?: CallSettings): Promise<Reply>;
-  /** Ends it at once (SIGKILL). */
+  /** Ends the process at once (SIGKILL). */
   kill(): void;
 }
 
-/** The provider cannot be certified, because it does not load. */
+/** The provider cannot be certified: it does not load, or lacks what certification needs. */
 export class Unusable extends Error {
   override readonly name = 'Unusable';
 }

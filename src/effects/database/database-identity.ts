@@ -34,7 +34,7 @@ const WRITE_ATTEMPTS = 20;
 export async function checkDatabaseIdentity(stores: Stores): Promise<StockState> {
   const { db } = stores;
   // The mark is read first, because it is written after a database was set up: so a mark proves
-  // that one existed.
+  // that a database existed.
   const mark = await readMark(stores);
   const found = (await stockState(db)) ?? (await setUpState(db, mark?.counts));
   const isAsNoted =
@@ -53,7 +53,9 @@ export async function checkDatabaseIdentity(stores: Stores): Promise<StockState>
   return state;
 }
 
-/** Records that this database is a backup if it was compared less often than the mark says. */
+/**
+ * Records that this database is an older backup, if it was compared fewer times than the mark says.
+ */
 async function noteIfOlder(db: Db, found: StockState, mark: DatabaseMark): Promise<void> {
   const { database, comparisons, outdated: earlier } = found;
   if (mark.database !== database || mark.comparisons <= comparisons || earlier !== undefined) return;
@@ -89,8 +91,8 @@ async function updateMark(stores: Stores): Promise<void> {
 }
 
 /**
- * Reads the counts again after writing: if several processes write at once, the last one has seen
- * them all.
+ * Reads the counts again after writing, and writes again if they have changed. So if several
+ * processes write at once, the last mark has the counts of all.
  */
 async function writeCurrentMark(
   stores: Stores,
@@ -115,7 +117,10 @@ async function countsIn(db: Db): Promise<Counts> {
     : counted.map(({ _id: sku, counts = 0 }) => [sku, counts]);
 }
 
-/** @param lostCounts the mark's counts if there is a mark; then this database was lost */
+/**
+ * @param lostCounts the counts of the mark, if there is one: a mark means that the earlier database
+ *   was lost
+ */
 async function setUpState(db: Db, lostCounts: Counts | undefined): Promise<StockState> {
   const since = new Date().toISOString();
   const state: StockState = {
@@ -135,7 +140,7 @@ async function setUpState(db: Db, lostCounts: Counts | undefined): Promise<Stock
   }
 }
 
-/** An earlier version kept the movements of counts, but not their number. */
+/** Adds the number of counts to the stock of an earlier version, which kept only the movements. */
 async function countEarlierCounts(db: Db): Promise<void> {
   const counted = movements(db).aggregate<{ _id: string; counts: number }>(
     [

@@ -7,8 +7,8 @@ import { reconcileWorkflow } from '../../log/workflow/upkeep-messages.js';
  * It is stored as the argument of a Schedule that stays paused. (If a person triggers it, it only
  * makes one more reconciliation.) A Schedule is not subject to retention, needs no worker, and
  * needs no permission beyond that for the reconciliation's Schedule. The alternatives do not fit:
- * namespace data needs an operator's permission, and a workflow's memo is deleted with its
- * retention.
+ * namespace data needs an operator's permission, and a workflow's memo is deleted when its
+ * retention ends.
  */
 export interface DatabaseMark {
   /** random id, made when the database was first set up */
@@ -18,7 +18,10 @@ export interface DatabaseMark {
   readonly counts: Counts;
 }
 
-/** For each SKU that was ever counted, how often; `many` if there are too many SKUs to store. */
+/**
+ * The number of counts of each SKU that was ever counted; `many` if there are too many SKUs to
+ * store.
+ */
 export type Counts = readonly (readonly [sku: string, counts: number])[] | 'many';
 
 interface Deployment {

@@ -56,8 +56,9 @@ export async function restock(db: Db, effect: EffectOf<'restock'>): Promise<Outc
 }
 
 /**
- * Performs a movement that, by the order's log, cannot lack stock. If it does, MongoDB was restored
- * and has lost the reservation: the order's movements are restored, then it is tried again.
+ * Performs a movement that, by the order's log, cannot lack stock. If stock is missing
+ * nevertheless, MongoDB was restored and has lost the reservation. Then this function restores the
+ * order's movements, and tries again.
  *
  * @throws Error if someone changed the stock by hand; a retry succeeds once that is corrected
  */
@@ -109,7 +110,7 @@ async function moveInTransaction(
   const changes = lines
     .toSorted((a, b) => (a.sku < b.sku ? -1 : 1))
     .flatMap((line) => [upsertStock(line.sku, at), guardedUpdate(type, line, at)]);
-  // Read in parallel with the transaction, so that it adds no latency.
+  // The state is read in parallel with the transaction, so that the read adds no latency.
   const state = type === 'reserve' ? stockState(db) : undefined;
   state?.catch(() => undefined);
   return await inTransaction(db, async (session) => {
@@ -182,13 +183,14 @@ async function refuseReservation(
   }
 }
 
-/** @throws StockUnknown if no known SKU lacks units, and some have to be counted first */
+/** @throws StockUnknown if some SKUs have to be counted first, and no other SKU lacks units */
 async function missingStock(db: Db, lines: readonly LineQuantity[]): Promise<readonly MissingStock[]> {
   const skus = lines.map((line) => line.sku);
   const found = await stock(db)
     .find({ _id: { $in: skus } }, committed)
     .toArray();
-  // Read after the stock: a restore that started before may still put units back.
+  // The state is read after the stock, because a restore that began before that read may still add
+  // units.
   const state = await stockState(db);
   assertWhole(state);
   if (state.restoringSince !== undefined)
@@ -213,9 +215,10 @@ function uncounted(skus: readonly string[]): StockUnknown {
 }
 
 /**
- * Linearizable, so that an outcome that is returned cannot be rolled back.
+ * The outcome of an earlier call with the key. The read is linearizable, so that an outcome that is
+ * returned cannot be rolled back.
  *
- * @throws Error if the key was used for other lines
+ * @throws Error if there is no such call, or it was for other lines
  */
 async function earlierOutcome<T extends StockEffect>(
   db: Db,

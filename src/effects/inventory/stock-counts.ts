@@ -17,7 +17,7 @@ import { inTransaction } from '../../mongodb/transaction.js';
 export interface Count {
   readonly sku: string;
   readonly onHand: number;
-  /** principal that sent the key; neither has spaces */
+  /** the principal that sent the key; neither the principal nor the key has spaces */
   readonly issuer: string;
   /** idempotency key: the same count again gets the first answer */
   readonly key: string;
@@ -65,7 +65,10 @@ export async function countStock(db: Db, count: Count): Promise<Counted> {
   }
 }
 
-/** Unique: effect keys, issuers and idempotency keys have no spaces. */
+/**
+ * The id of a count's movement. It is unique, because effect keys, issuers and idempotency keys
+ * have no spaces.
+ */
 function movementId({ issuer, key }: Count): string {
   return `set ${issuer} ${key}`;
 }

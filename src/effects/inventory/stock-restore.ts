@@ -14,7 +14,9 @@ import { skuQueue } from './named-queue.js';
 import { inTransaction } from '../../mongodb/transaction.js';
 import { orderLog } from '../../order-log.js';
 
-/** Stock, for the log's rebuild and reconciliation: the outside system that logs can restore. */
+/**
+ * The stock as an outside system that logs can restore. The rebuild and the reconciliation use it.
+ */
 export const stockOutside: OutsideRestore<Order, EventDraft> = {
   beginRestore,
   endRestore,
@@ -25,7 +27,7 @@ export const stockOutside: OutsideRestore<Order, EventDraft> = {
  * Restores the movements that the logs of orders prove and the stock lacks: reserve, release,
  * deduct and restock. Idempotent by the key of each movement. If more is reserved than on hand
  * afterwards, the SKU has to be counted. Call it before the same events are written to the journal:
- * once they are there, the next effects of the orders rely on the stock.
+ * once the journal has them, the next effects of the orders rely on the stock.
  */
 export async function restoreStock(db: Db, logs: readonly LogPart[]): Promise<void> {
   const moved = logs.flatMap(movementsOf);
@@ -47,7 +49,7 @@ async function putBack(db: Db, missing: readonly StockMovement[]): Promise<boole
   const skus = [...new Set(changes.map(({ sku }) => sku))].toSorted();
   const { outdated, restoringSince } = (await stockState(db)) ?? {};
   const writes = skus.flatMap((sku) => [
-    upsertStock(sku, outdated),
+    upsertLostStock(sku, outdated),
     addChanges(
       sku,
       changes.filter((change) => change.sku === sku),
@@ -58,7 +60,8 @@ async function putBack(db: Db, missing: readonly StockMovement[]): Promise<boole
       inTransaction(db, async (session) => {
         await movements(db).insertMany([...missing], { session });
         if (writes.length > 0) await stock(db).bulkWrite(writes, { session, ordered: true });
-        // During a restore of all orders, movements of other orders may still add units.
+        // During a restore of all orders, movements of other orders may still add units. So SKUs
+        // that are short are marked only at its end.
         if (restoringSince !== undefined) return;
         await stock(db).updateMany({ _id: { $in: skus }, ...shortStock }, markToBeCounted, { session });
       }),
@@ -77,7 +80,7 @@ const markToBeCounted = { $set: { toBeCounted: true } } as const;
  * Creates the stock of a SKU unless it exists. If the SKU had been counted before the loss, it
  * starts at 0 and has to be counted; otherwise it starts with its initial stock.
  */
-function upsertStock(
+function upsertLostStock(
   sku: string,
   outdated: Pick<Outdated, 'counts'> | undefined,
 ): AnyBulkWriteOperation<StockDocument> {
@@ -171,7 +174,7 @@ async function markUncounted(db: Db, { cause, counts }: Outdated): Promise<void>
     const outdated = { _id: sku, $or: [{ counts: { $exists: false } }, { counts: { $lt: times } }] };
     await stock(db).bulkWrite(
       [
-        upsertStock(sku, { counts }),
+        upsertLostStock(sku, { counts }),
         { updateOne: { filter: outdated, update: { $set: { toBeCounted: true, counts: times } } } },
       ],
       durable,

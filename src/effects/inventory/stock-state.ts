@@ -15,7 +15,7 @@ export interface StockState {
   /** movements are missing: reservations and counts wait for a restore */
   readonly outdated?: Outdated;
   /**
-   * when a restore began, ISO-8601 UTC; until it ends, no reservation is refused, and nothing can be
+   * when a restore began, ISO-8601 UTC; until it ends, no reservation is refused, and no SKU can be
    * counted
    */
   readonly restoringSince?: string;
@@ -55,7 +55,8 @@ export function concernOfStock(state: StockState | undefined): string | undefine
 }
 
 /**
- * Thrown while stock is unknown: the reservation is retried. Never a reason to answer out of stock.
+ * Thrown while the stock is unknown. The reservation is then retried, and never answered with
+ * `out_of_stock`.
  */
 export class StockUnknown extends Error {
   override readonly name = 'StockUnknown';

@@ -5,8 +5,8 @@ import { answering } from '../../mongodb/durability.js';
 import { stockState } from './stock-state.js';
 
 /**
- * Units of one SKU: 0 ≤ reserved ≤ onHand. If it has to be counted, `reserved` is right and
- * `onHand` is only what is known.
+ * Units of one SKU: 0 ≤ reserved ≤ onHand. If the SKU has to be counted, `reserved` is right, but
+ * `onHand` may be wrong.
  */
 export interface Stock {
   readonly sku: string;

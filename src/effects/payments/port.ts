@@ -28,7 +28,7 @@ export interface PaymentProvider {
    * captured from it afterwards.
    */
   void(request: EffectOf<'void'>, options: CallOptions): Promise<OutcomeOf<'void'> | Unknown>;
-  /** Gives back part of a capture. More than was captured is refused by an error. */
+  /** Gives back part of a capture. A refund of more than was captured is refused by an error. */
   refund(request: EffectOf<'refund'>, options: CallOptions): Promise<OutcomeOf<'refund'> | Unknown>;
   /** The answer to the call with this key, even if it never reached a caller. */
   lookUp(key: string, options: CallOptions): Promise<Known<PaymentType>>;

@@ -58,7 +58,13 @@ export async function storeAnswer<T extends PaymentType>(
   return earlier.outcome as OutcomeOf<T>;
 }
 
-/** @param made stored with the key if this is its first call */
+/**
+ * Counts the call in the ledger.
+ *
+ * @param made stored with the key if this is its first call
+ * @returns the entry of the key after the call
+ * @throws Error if the key was used with other parameters
+ */
 export async function countCall(
   db: Db,
   request: EffectOf<PaymentType>,

@@ -17,7 +17,7 @@ import {
   setStatus,
 } from './sandbox-ledger.js';
 
-/** Payment methods that fail at first, take long, or are declined because of what came before. */
+/** Payment methods that fail at first, answer late, or decline the first capture. */
 const specialMethods = ['tok_flaky', 'tok_slow', 'tok_capture_declined'];
 
 /** Whether the method is not one of the special ones. */
@@ -54,8 +54,8 @@ export function authorization(request: EffectOf<'authorize'>, now: string): Answ
 
 /**
  * Captures by one guarded update of the authorization, without a transaction. The update also
- * stores the key, so a call that dies before its answer is stored gets the same answer when it is
- * repeated.
+ * stores the key. So a repeated call gets the same answer, even if the process died before the
+ * answer was stored.
  *
  * @returns undefined if this call captured nothing: `capture` finds out why
  */
@@ -187,6 +187,7 @@ export async function refund(
   return { outcome: { type: 'refunded' } };
 }
 
+/** Settles a pending payment in the ledger. See `SandboxPayments.settlePending`. */
 export async function settlePending(
   db: Db,
   reference: string,
@@ -209,7 +210,7 @@ export async function settlePending(
   return outcome === 'declined' ? { ...fact, code: 'customer_declined' } : fact;
 }
 
-/** Opaque to callers, and the same for each retry. */
+/** An id that tells callers nothing, and is the same for each retry. */
 function newId(prefix: string, key: string): string {
   return `${prefix}_${createHash('sha256').update(key).digest('hex').slice(0, 20)}`;
 }

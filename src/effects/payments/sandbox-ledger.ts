@@ -31,7 +31,7 @@ export interface Authorization {
   readonly expiresAt?: string;
   /** minor units; at most the entry's amount */
   readonly captured: number;
-  /** keys of captures that `captured` has; their own entries may have no answer yet */
+  /** keys of the captures that `captured` includes; their own entries may have no answer yet */
   readonly captures?: readonly string[];
 }
 

@@ -2,14 +2,14 @@ import type { Outcome } from '../../order/effects.js';
 import type { Authorization, Capture } from '../payments/sandbox-ledger.js';
 import type { SettledEffect } from './settled-effects.js';
 
-/** What a provider says of a key. */
+/** What a provider answers about a key. */
 export interface Answered {
   readonly outcome?: Outcome;
   readonly authorization?: Pick<Authorization, 'id' | 'status'>;
   readonly capture?: Pick<Capture, 'id'>;
 }
 
-/** Whether an answer is the one that settled the effect, by the event that the log has of it. */
+/** Whether an answer agrees with the event by which the log has settled the effect. */
 export function settles(
   { outcome, authorization, capture }: Answered,
   event: SettledEffect['event'],
@@ -57,7 +57,8 @@ export function settles(
 export function answeredWith(outcome: Outcome): Answered {
   return {
     outcome,
-    // The webhook may have said later that the customer declined.
+    // `lookUp` still answers `pending` after the webhook has reported that the customer declined, so
+    // `PaymentDeclined` must agree with a pending outcome, too.
     ...('authorizationId' in outcome && {
       authorization: {
         id: outcome.authorizationId,

@@ -9,7 +9,7 @@ import type { Order } from '../../order/order.js';
 import { checkDatabaseIdentity } from '../database/database-identity.js';
 import { stockOutside } from '../inventory/stock-restore.js';
 
-/** `reconcile` for every kind of entity; for orders, their stock, too. */
+/** `reconcile` for every kind of entity, and for the stock of the orders. */
 export async function reconcileAll(
   given: Pick<ReconcileDeps<State, Draft>, 'client' | 'db' | 'taskQueue'>,
   by: Pick<Reconciliation, 'runId' | 'workflowId'>,
@@ -26,7 +26,7 @@ export async function reconcileAll(
   return reports;
 }
 
-/** `reconcile` for orders, and their stock. */
+/** `reconcile` for orders and their stock. */
 export async function reconcileOrders(
   given: Omit<ReconcileDeps<Order, EventDraft>, 'checkDatabaseIdentity' | 'outside'>,
   by: Pick<Reconciliation, 'runId' | 'workflowId'>,

@@ -25,8 +25,8 @@ import { answeredWith, settles } from './proved-outcome.js';
 import type { Providers } from '../provider-modules.js';
 import { effectsOf, type SettledEffect } from './settled-effects.js';
 
-/** What an effect changes, and what to do if that is not as the log says. */
-interface Side {
+/** A store that effects change, and the remedy if it is not as the log says. */
+interface OutsideStore {
   readonly where: 'stock' | 'payments' | 'carriers';
   readonly remedy: string;
   /** the name of its port in `Providers` */
@@ -34,19 +34,19 @@ interface Side {
 }
 
 const askInventory = 'compare with the inventory, and correct by hand what it has of these goods';
-const inventorySide: Side = { where: 'stock', remedy: askInventory, port: 'inventory' };
-const paymentSide: Side = { where: 'payments', remedy: askProvider, port: 'payments' };
-const carrierSide: Side = { where: 'carriers', remedy: askCarriers, port: 'carriers' };
+const inventoryStore: OutsideStore = { where: 'stock', remedy: askInventory, port: 'inventory' };
+const paymentStore: OutsideStore = { where: 'payments', remedy: askProvider, port: 'payments' };
+const carrierStore: OutsideStore = { where: 'carriers', remedy: askCarriers, port: 'carriers' };
 
-function sideOf(effect: Effect): Side {
-  if (movesGoods(effect)) return inventorySide;
-  return effect.type === 'book' ? carrierSide : paymentSide;
+function storeOf(effect: Effect): OutsideStore {
+  if (movesGoods(effect)) return inventoryStore;
+  return effect.type === 'book' ? carrierStore : paymentStore;
 }
 
 /** The providers to compare with. */
 interface AskedProviders {
   readonly providers: Providers;
-  /** ms since 1970 */
+  /** until when the providers are asked, in ms since 1970 */
   readonly askUntil: number;
 }
 
@@ -79,7 +79,7 @@ export async function verifyOrders(
   return await verify(orderLog, { ...deps, outside }, options);
 }
 
-/** `verify` for a kind of entity; for orders, their stock, payments and labels, too. */
+/** `verify` for a kind of entity. For orders, it also verifies their stock, payments and labels. */
 export async function verifyEntity(
   log: AnyLog,
   deps: Parameters<typeof verifyOrders>[0],
@@ -108,12 +108,14 @@ async function compareOutside(
   if (effects === undefined) return [];
   const { settled, owed } = effects;
   const keys = new Set([...settled.map(({ effect }) => effect.key), ...owed]);
-  const atBuiltIn = (side: Side) =>
-    asked.providers[side.port] === undefined ? settled.filter(({ effect }) => sideOf(effect) === side) : [];
+  const atBuiltIn = (store: OutsideStore) =>
+    asked.providers[store.port] === undefined
+      ? settled.filter(({ effect }) => storeOf(effect) === store)
+      : [];
   const found = await Promise.all([
-    compareMovements(db, moved, atBuiltIn(inventorySide), keys),
-    compareLedger(db, paid, atBuiltIn(paymentSide), keys),
-    compareLabels(db, booked, atBuiltIn(carrierSide), keys),
+    compareMovements(db, moved, atBuiltIn(inventoryStore), keys),
+    compareLedger(db, paid, atBuiltIn(paymentStore), keys),
+    compareLabels(db, booked, atBuiltIn(carrierStore), keys),
   ]);
   return [
     ...found.flat().map((one) => ({ orderId, kind: 'differs' as const, ...one })),
@@ -129,7 +131,7 @@ async function compareWithCustom(
 ): Promise<readonly Discrepancy[]> {
   const found: Discrepancy[] = [];
   for (const { effect, event } of settled) {
-    const { where, remedy, port: portName } = sideOf(effect);
+    const { where, remedy, port: portName } = storeOf(effect);
     const custom = providers[portName];
     if (custom === undefined) continue;
     const { key, type } = effect;
@@ -190,7 +192,10 @@ async function* effectsOfUnknownOrders(
 
 type AnyEntries = Collection<LedgerEntry> | Collection<StockMovement> | Collection<LabelEntry>;
 
-/** Whether an earlier pass has reported this order. */
+/**
+ * Whether one of these collections has entries of the order, so that an earlier pass has reported
+ * the order.
+ */
 async function isIn(collections: readonly AnyEntries[], orderId: string): Promise<boolean> {
   for (const collection of collections)
     if ((await collection.findOne(entriesOfOrder(orderId), committed)) !== null) return true;

@@ -6,7 +6,9 @@ import type { JournalChange } from './journal-changes.js';
 
 const rememberedEntities = 50_000;
 
-/** What this leader knows of the journal is wrong: it has to restart from the journal. */
+/**
+ * What this leader knows of the journal is wrong, so the leader has to restart from the journal.
+ */
 export class LeaderOutdated extends Error {
   override readonly name = 'LeaderOutdated';
 }
@@ -19,13 +21,13 @@ interface KnownEntity {
   last: number;
   /** versions without a position */
   readonly waiting: Set<number>;
-  /** earlier versions are missing and may be restored */
+  /** true if earlier versions are missing; they may be restored */
   readonly hasGaps: boolean;
 }
 
 /**
  * Finds the events whose turn it is to get a position: an event waits until the version before it
- * is recorded, unless that one is lost for good.
+ * is recorded, unless that version is lost for good.
  */
 export class DueEvents {
   private readonly log: AnyLog;
@@ -38,10 +40,10 @@ export class DueEvents {
   }
 
   /**
-   * The inserted events that are due, and those that were waiting for them: in the order of the
-   * inserts, and of the versions within an entity.
+   * The inserted events that are due, and those that were waiting for them. They are in the order
+   * of the inserts; within an entity, in the order of versions.
    *
-   * @param position the last one that the leader has given
+   * @param position the last position that the leader has given
    * @throws LeaderOutdated
    */
   async after(inserts: readonly JournalChange[], position: number): Promise<readonly DueEvent[]> {
@@ -60,11 +62,11 @@ export class DueEvents {
 
   /**
    * Loads from the journal the entities of these events that are not known yet. The stream also
-   * repeats events that got their positions from the backlog; only the journal distinguishes those
-   * from events that were restored late.
+   * repeats events that already got their positions when the leader caught up. Only the journal
+   * distinguishes them from events that were restored late.
    *
-   * @throws LeaderOutdated if another leader has given one of them a position: readers here would
-   *   miss it
+   * @throws LeaderOutdated if another leader has given one of these entities a later position,
+   *   which the readers of this process would miss
    */
   private async loadUnknown(inserts: readonly JournalChange[], position: number): Promise<void> {
     if (this.known.size > rememberedEntities) this.known.clear();

@@ -5,7 +5,9 @@ import { committed, type QueryTime } from '../../mongodb/durability.js';
 import type { AnyLog } from '../journal/entity-log.js';
 import { type StoredRecord, journal, onlyEvent } from '../journal/journal.js';
 
-/** An event as it was written, with its position in the feed: the one order of all events. */
+/**
+ * An event as it was written, with its position in the feed. The feed has all events in one order.
+ */
 export type PositionedEvent = StoredRecord & { readonly position: number };
 
 /**
@@ -43,8 +45,8 @@ async function lastWithoutGap(log: AnyLog, db: Db, checkpoint: number, time: Que
 
 /**
  * Up to `limit` events after position `after`, in order. Positions have no gaps, unless events were
- * lost after they had positions. Nothing is ever added before the last event returned. Fewer than
- * `limit` means that the feed ends there.
+ * lost after they had positions. Nothing is ever added before the last event returned. If there are
+ * fewer than `limit`, the feed ends with them.
  */
 export async function readFeed(
   log: AnyLog,
@@ -61,9 +63,9 @@ export async function readFeed(
 }
 
 /**
- * A page of the place's generation: `readFeed` after the place. Also returns the generation that is
- * current after the read. If that is another one, `events` is undefined, because the events that
- * were read may belong to it.
+ * The events after a place (`readFeed`), and the generation that is current after the read. If that
+ * is not the generation of the place, `events` is undefined: what was read may belong to the new
+ * generation.
  */
 export async function readPageOf(
   log: AnyLog,
@@ -82,7 +84,7 @@ export async function readPageOf(
  * The position from which a reader that found nothing after `after` continues: the head if every
  * event up to it is lost, otherwise `after`.
  */
-export async function skipLostPositions(
+export async function positionAfterLost(
   log: AnyLog,
   db: Db,
   after: number,
@@ -109,7 +111,7 @@ async function readBetween(
     .project<PositionedEvent>(onlyEvent)
     .sort({ position: 1 })
     .limit(limit)
-    // Asks for all of them in one answer; by default the driver's first batch has 101 documents.
+    // Asks for all events in one answer. By default, the driver's first batch has 101 documents.
     .batchSize(limit + 1)
     .toArray();
 }

@@ -9,8 +9,8 @@ import type { AnyLog } from '../journal/entity-log.js';
  */
 export interface Generation {
   /**
-   * 1 for the first. A later one is numbered by the second in which it began, so that a backup that
-   * is restored twice does not lead to the same number twice.
+   * 1 for the first generation. A later one has the Unix time of its beginning, in seconds, so that
+   * two restores of the same backup lead to different numbers.
    */
   readonly generation: number;
   /** up to this position, the feed is the same as in the generation before */
@@ -20,21 +20,23 @@ export interface Generation {
 }
 
 /**
- * The sequencer's checkpoint, from which the next leader continues. One document, written now and
- * then, always after the positions that it covers.
+ * The sequencer's checkpoint, from which the next leader continues. It is one document, which is
+ * written now and then, always after the positions that it covers.
  */
 export interface FeedState {
   /** `EntityLog.feedId` */
   readonly _id: string;
   /** fencing token: incremented by each new leader, and with each new generation */
   readonly epoch: number;
-  /** all positions up to this one are given, and maybe later ones; 0 before the first */
+  /** all positions up to this one are given, and maybe some later ones; 0 if none is given */
   readonly position: number;
   /** resumes the change stream; absent if a leader has to start by reading the journal */
   readonly resumeToken?: unknown;
   /** when a leader last started by reading the journal */
   readonly begunAt?: Date;
-  /** the last ones, oldest first; absent if an earlier version of the code wrote the state */
+  /**
+   * the last generations, oldest first; absent if an earlier version of the code wrote the state
+   */
   readonly generations?: readonly Generation[];
   /** the number of the generation, as an earlier version of the code wrote it */
   readonly begunAnew?: number;
@@ -76,7 +78,8 @@ export async function feedGenerations(log: AnyLog, db: Db, time: QueryTime = {})
 }
 
 /**
- * Begins the next generation. A leader of the sequencer has to take over again.
+ * Begins the next generation. From then on, a leader of the sequencer is refused until it takes
+ * over again; a leader that calls this continues with the returned state.
  *
  * @param begins `position`: the feed's new last position, if it goes back; `lost`: by default that
  *   of the current generation

@@ -4,8 +4,8 @@ import type { AnyLog } from '../journal/entity-log.js';
 import { type JournalDocument, journalName } from '../journal/journal.js';
 
 /**
- * An event was inserted; or an event was marked as the first of its entity's log, and then there
- * are only `orderId` and `begins`.
+ * An event was inserted, or was marked (`begins`) as the first of its entity's log. If it was only
+ * marked, `event` is absent.
  */
 export interface JournalChange {
   readonly orderId: string;
@@ -19,7 +19,10 @@ export interface JournalChange {
   readonly event?: JournalDocument;
 }
 
-/** An event was deleted, which only a person does: what is known of the journal may be wrong. */
+/**
+ * An event was deleted, by hand or because a resumption set it aside: what is known of the journal
+ * may be wrong.
+ */
 export interface JournalDelete {
   readonly operationType: 'delete';
 }
@@ -99,8 +102,8 @@ export async function openPositions(log: AnyLog, db: Db) {
 
 /**
  * True if the server cannot resume at the token: the oplog no longer reaches back that far
- * (`ChangeStreamHistoryLost`), or the token is of another collection. The server labels transient
- * errors.
+ * (`ChangeStreamHistoryLost`), or the token is of another collection. False for transient errors,
+ * which have a label.
  */
 export function isLostToken(error: unknown): boolean {
   return error instanceof MongoServerError && !error.hasErrorLabel('ResumableChangeStreamError');

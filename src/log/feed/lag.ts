@@ -14,7 +14,7 @@ export interface FeedLag {
   readonly commonUntil: number;
   /** number of events without a position; counted up to 100,000 */
   readonly unsequenced: number;
-  /** age of the oldest of them; 0 if there is none */
+  /** age of the oldest event without a position; 0 if there is none */
   readonly behindMs: number;
 }
 

@@ -64,7 +64,8 @@ export class Leader {
     this.onPositions = onPositions;
     this.epoch = state.epoch;
     this.generations = new Generations(state);
-    // An earlier version of the code wrote no generations, and did not check for loss.
+    // An earlier version of the code wrote no generations, and did not check for loss. Without a
+    // token, this leader starts by reading the journal.
     this.resumeToken = state.generations === undefined ? undefined : state.resumeToken;
     this.checkpoint = state.position;
     this.position = position;
@@ -97,8 +98,8 @@ export class Leader {
   }
 
   /**
-   * Stores the checkpoint from which the next leader continues, at most every `CHECKPOINT_MS`:
-   * everything inserted before `resumeToken` has its position. Without a token the next leader
+   * Stores the checkpoint from which the next leader continues, at most every `CHECKPOINT_MS`.
+   * Everything inserted before `resumeToken` has its position. Without a token, the next leader
    * starts by reading the journal.
    */
   async saveCheckpoint(resumeToken?: unknown): Promise<void> {
@@ -109,8 +110,8 @@ export class Leader {
   }
 
   /**
-   * A write with majority concern: once it is acknowledged, a majority has every earlier write as
-   * well. So the reads that follow see all that was written before the stream opened.
+   * Writes with majority concern. Once this write is acknowledged, a majority has every earlier
+   * write as well. So the reads that follow see all that was written before the stream opened.
    */
   async markStart(): Promise<void> {
     await this.update({ $currentDate: { begunAt: true } });
@@ -118,8 +119,8 @@ export class Leader {
 
   /**
    * Begins the next generation if events were lost since this one began. Events that are restored
-   * get new positions, so readers go back to before the first lost event. Call it when the change
-   * stream is open, which reports later losses.
+   * get new positions, so readers go back to before the first lost event. The change stream must be
+   * open already: it reports later losses.
    */
   async checkForLoss(heartbeat: (position: number) => void): Promise<void> {
     const { count, first } = await lostPositions(this.log, this.db, this.position, () =>
@@ -143,7 +144,7 @@ export class Leader {
 
   /**
    * Restarts from the journal, unless another leader has taken over. A position is not given twice,
-   * even if its event is lost. Only if the journal has lost all positions do they start at 1 again.
+   * even if its event is lost. Positions start at 1 again only if the journal has lost all of them.
    */
   async restarted(): Promise<Leader> {
     await this.update({

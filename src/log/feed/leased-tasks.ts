@@ -10,7 +10,7 @@ export interface LeasedTask {
   /**
    * Works until `signal` aborts. If it fails, it is called again, in this process or another.
    *
-   * @param heartbeat called once the work has begun, and as often as it likes while all is well
+   * @param heartbeat the work calls it when it has begun, and again at any time while all is well
    */
   readonly work: (signal: AbortSignal, heartbeat: () => void) => Promise<void>;
 }
@@ -40,15 +40,16 @@ const WELL_AFTER_MS = 5_000;
 const FIRST_REST_MS = 200;
 const LONGEST_REST_MS = 1_600;
 /**
- * How long this process does not ask for a lease that it gave up, so that another one can take it.
- * Longer than a lease lasts, and than the interval at which processes look for free leases.
+ * How long this process does not ask for a lease that it gave up, so that another process can take
+ * it. This is longer than a lease lasts, and longer than the interval at which processes look for
+ * free leases.
  */
 const GIVEN_UP_MS = 5_000;
 
 /**
  * Does each task for as long as this process has its lease, until `signal` aborts. If the process
- * dies, another one has its tasks within five seconds. All leases are taken at once, so one process
- * usually has all of them.
+ * dies, another process has its tasks within five seconds. All leases are taken at once, so one
+ * process usually has all of them.
  */
 export async function runLeasedTasks({ db, tasks, signal, healthOf }: LeasedTasks): Promise<void> {
   const holder = randomUUID();
@@ -118,7 +119,7 @@ class LeaseTerm {
 
   /**
    * Works, and begins again after a failure, until it has failed several times in a row. Then this
-   * process gives the lease up: one of another version may be able to do the task.
+   * process gives the lease up: a process of another version may be able to do the task.
    */
   private async retryUntilGivenUp(signal: AbortSignal): Promise<void> {
     let restMs = FIRST_REST_MS;

@@ -12,7 +12,7 @@ export interface Lease {
   readonly until: Date;
 }
 
-/** The leases of all tasks, by task. One document, so that one command renews them. */
+/** The leases of all tasks, by task. They are in one document, so that one command renews them. */
 interface Leases {
   readonly _id: 'feed';
   readonly tasks: Readonly<Record<string, Lease>>;
@@ -27,8 +27,10 @@ function leases(db: Db) {
 }
 
 /**
- * Whether a lease has expired. A lease with more time left than any lease gets has expired as well:
- * it was given before MongoDB's clock was set back.
+ * An expression: whether a lease has expired. A lease with more time left than any lease gets has
+ * expired as well: it was given before MongoDB's clock was set back.
+ *
+ * @param until path of the field with its end
  */
 function hasRunOut(until: string) {
   return { $or: [{ $lte: [until, '$$NOW'] }, { $gt: [until, { $add: ['$$NOW', LEASE_MS] }] }] };

@@ -20,7 +20,7 @@ export class RecentEvents {
     if (this.events.length > 2 * rememberedEvents) this.events = this.events.slice(-rememberedEvents);
   }
 
-  /** The events after a position; undefined if they are not among the last ones. */
+  /** The events after a position; undefined if they are not kept here. */
   after(position: number, limit: number): readonly PositionedEvent[] | undefined {
     const from = position + 1 - (this.events[0]?.position ?? Infinity);
     return from < 0 || from >= this.events.length ? undefined : this.events.slice(from, from + limit);

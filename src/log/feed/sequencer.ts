@@ -18,30 +18,30 @@ export interface SequencerDeps extends LeaderDeps {
   readonly signal: AbortSignal;
   /** called at least every `WAIT_MS` while all is well */
   readonly heartbeat: (position: number) => void;
-  /** called when it leads and has caught up, with its last position and the generation */
+  /** called when this process leads and has caught up, with the last position and the generation */
   readonly onLead?: LocalPublisher['lead'] | undefined;
 }
 
-/** How long to wait for changes. Less than the idle time after which the driver closes a socket. */
+/** How long to wait for changes: less than the idle time after which the driver closes a socket. */
 const WAIT_MS = 3_000;
 const backlogBatch = 500;
 
 /**
  * Gives each event of the journal its position in the feed: 1, 2, 3 … without gaps, in the order of
  * commits, and within an entity in the order of versions. An event waits until the version before
- * it is recorded, unless that one is lost for good. A lost event that is restored after later ones
- * of its entity does not wait.
+ * it is recorded, unless that version is lost for good. A lost event that is restored after later
+ * ones of its entity does not wait.
  *
  * The contract of the feed rests on three rules:
  *
- * - One event per position. A leader gives positions one by one in one ordered bulk write,
- *   starting after the last one that it gave, or found when it started. If the position is taken,
- *   or the event already has one, the write stops there, and the leader restarts or ends. So two
- *   leaders produce neither a duplicate nor a gap.
+ * - One event per position. A leader gives positions one by one in one ordered bulk write, starting
+ *   after the last one that it gave, or found when it started. If the position is taken, or the
+ *   event already has one, the write stops there, and the leader restarts or ends. So two leaders
+ *   produce neither a duplicate nor a gap.
  * - After commit. An event gets its position only after a majority has it.
- * - Nothing is skipped. A resume token is stored only after everything before it has its
- *   position. If the server no longer knows the token, a new stream is opened before the journal is
- *   searched for events without a position.
+ * - Nothing is skipped. A resume token is stored only after everything before it has its position.
+ *   If the server no longer knows the token, a new stream is opened before the journal is searched
+ *   for events without a position.
  *
  * If events were lost that had positions, the next generation of the feed begins
  * (`Leader.checkForLoss`).
@@ -58,7 +58,7 @@ export async function runSequencer(deps: SequencerDeps): Promise<void> {
     } catch (error) {
       if (!needsRestart(error)) throw error;
       if (deps.signal.aborted) return;
-      // Another leader gave positions at the same time, or someone changed the journal by hand.
+      // Another leader gave positions at the same time, or events were changed or deleted.
       leader = await leader.restarted();
     }
   }
@@ -79,7 +79,8 @@ async function lead(leader: Leader, { log, db, signal, heartbeat, onLead }: Sequ
       await leader.givePositions(insertsOf(changes));
       heartbeat(leader.position);
       await saving;
-      // Stored while the next changes arrive and get their positions, so it adds no latency.
+      // The checkpoint is stored while the next changes arrive and get their positions, so it adds
+      // no latency.
       saving = leader.saveCheckpoint(resumeToken);
       saving.catch(() => undefined);
       ({ changes, resumeToken } = await stream.next(WAIT_MS, signal));

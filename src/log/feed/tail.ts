@@ -17,9 +17,10 @@ const AWAIT_MS = 300;
 
 /**
  * Notifies the readers of a process when the feed grows. All readers share one change stream, which
- * opens for the first one. If it fails, the head is polled every second until a new stream is open.
- * While this process gives the positions itself, it needs no stream. Until it does, the head is
- * polled, because another leader may still give some.
+ * opens for the first one. If the stream fails, the head is polled every second until a new stream
+ * is open. While this process gives the positions itself, it needs no stream. While its sequencer
+ * has begun but does not lead yet, the head is polled, because another leader may still give
+ * positions.
  */
 export class FeedTail {
   private readonly log: AnyLog;
@@ -34,7 +35,7 @@ export class FeedTail {
   private localPublishers = 0;
   /** a local publisher gives the positions, and no other process does */
   private isLeading = false;
-  /** of the current generation */
+  /** the last events of the current generation */
   private readonly recent = new RecentEvents();
   private readonly waiting: Waiters = new Set();
   private readonly listeners = new Map<string, Set<() => void>>();
@@ -56,8 +57,8 @@ export class FeedTail {
 
   /**
    * Resolves with the head: when it is beyond `position`, when the next generation begins, when
-   * readers were woken since `wakeCount` was read, when time is up or when `signal` aborts. Read
-   * `wakeCount`, look, then wait with it: so no wake-up between looking and waiting is missed.
+   * readers were woken since `wakeCount` was read, when time is up or when `signal` aborts. If a
+   * reader reads `wakeCount` before it reads the feed, it misses no wake-up before it waits.
    */
   async waitBeyond(
     position: number,
@@ -73,7 +74,7 @@ export class FeedTail {
     return this.head;
   }
 
-  /** Wakes the readers: something else has changed that they may depend on. */
+  /** Wakes the readers, because something else that they may depend on has changed. */
   wake(): void {
     this.wakes += 1;
     notifyWaiters(this.waiting);
@@ -104,7 +105,10 @@ export class FeedTail {
     };
   }
 
-  /** For the sequencer in this process. What it publishes arrives before the change stream's. */
+  /**
+   * The publisher for the sequencer of this process. Readers get its positions sooner than from the
+   * change stream.
+   */
   publishLocally(): LocalPublisher {
     this.localPublishers += 1;
     return {
@@ -137,9 +141,9 @@ export class FeedTail {
   }
 
   /**
-   * `readFeed` for a reader of a generation, from memory if this process gave the positions just
-   * now; then more events may follow even if fewer than `limit` are returned. Concurrent reads of
-   * one page are shared; different pages are read one after the other.
+   * `readFeed` for a reader of a generation, but from memory if this process gave the positions
+   * just now. Then more events may follow even if fewer than `limit` are returned. Concurrent reads
+   * of one page are shared; different pages are read one after the other.
    *
    * @returns undefined if the feed is of another generation
    */
@@ -201,7 +205,7 @@ export class FeedTail {
 
   private async onChanges(changes: readonly (Position | JournalDelete)[]): Promise<void> {
     const next = this.head + 1;
-    // False if a position was seen twice, or someone changed the journal by hand.
+    // False if a position was seen twice, or an event was changed by hand or deleted.
     const areNext =
       noneDeleted<Position>(changes) && changes.every(({ position }, index) => position === next + index);
     if (areNext) this.advance(changes);
@@ -219,12 +223,12 @@ export class FeedTail {
     for (const orderId of orderIds) this.notify(orderId);
   }
 
-  /** Something may have been missed: wakes every reader. */
+  /** Reads the end of the feed, and wakes every reader, because a position may have been missed. */
   private async poll(): Promise<void> {
     const known = this.head;
     const { generations, head } = await feedEnd(this.log, this.db);
     this.setGeneration(generations.current.generation);
-    // A local publisher has already advanced the head, or nothing was missed.
+    // Nothing was missed, or the head was advanced during the read.
     if (this.head !== known || (this.localPublishers > 0 && head === known)) return;
     this.setHead(head);
     this.notifyAll();

@@ -3,7 +3,7 @@ import type { Db } from 'mongodb';
 
 /**
  * Checks that MongoDB holds the database that was used with this Temporal, and that it was not
- * restored to an older state. Call it before relying on either.
+ * restored to an older state. It must be called before either is relied on.
  */
 export type CheckDatabaseIdentity = (stores: {
   readonly client: Client;

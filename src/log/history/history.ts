@@ -40,8 +40,8 @@ export interface HistoryLog<S extends State, D extends Draft> {
 
 /**
  * Reads an entity's log from the inputs of the activities in its histories, over all of its runs.
- * It needs no worker and replays no decision. Only if no worker has processed the entity yet is the
- * first decision computed here.
+ * It needs no worker and replays no decision. The first decision is computed here if no worker has
+ * processed the entity yet.
  *
  * @returns undefined if Temporal does not know the entity
  * @throws ApplicationFailure of type `EventFork` if two different events have one version; Error if
@@ -134,7 +134,7 @@ async function readRuns(
 
 async function startOf<S>(client: Client, run: Run): Promise<RunInput<S>> {
   const start = await startArgument(client, run);
-  // The workflow is only ever started with one of these.
+  // An entity's workflow is only ever started with a `RunInput`.
   return start as RunInput<S>;
 }
 
@@ -142,8 +142,8 @@ async function loggedEvents(client: Client, runs: readonly Run[]): Promise<reado
   const inputs = await Promise.all(
     runs.flatMap(({ steps }) => steps.map((payloads) => decoded(client, payloads))),
   );
-  // Every activity of an entity has events in its input, except those that load a resumed one's
-  // log.
+  // Every activity of an entity has events in its input, except those that load the log of a
+  // resumed entity.
   return inputs.flatMap(([step]) => (step as Partial<EntityStep>).events ?? []);
 }
 

@@ -4,14 +4,17 @@ import type { HistoryLog } from './history.js';
 
 /**
  * Restores what effects change outside of the log, such as stock, from the log. `OutsideProof`
- * compares it.
+ * compares the two.
  */
 export interface OutsideRestore<S extends State, D extends Draft> {
-  /** Until `endRestore`, no effect is refused for what may not be restored yet, such as stock. */
+  /**
+   * Until `endRestore`, no effect is refused for a lack of what may not be restored yet, such as
+   * stock.
+   */
   readonly beginRestore: (db: Db) => Promise<void>;
   readonly endRestore: (db: Db) => Promise<void>;
   /**
-   * Restores what these logs prove and the stores outside lack. Idempotent. Called before the
+   * Adds to the stores outside what they lack and these logs prove. Idempotent. Called before the
    * events are written to the journal.
    */
   readonly restore: (db: Db, logs: readonly HistoryLog<S, D>[]) => Promise<void>;

@@ -11,8 +11,8 @@ export interface RunHistory {
 }
 
 /**
- * A run and those that it was continued from, latest first, as far as Temporal keeps them. The runs
- * before a workflow was started again are not linked to the later ones, so they are not found.
+ * A run and the runs that it was continued from, latest first, as far as Temporal keeps them. The
+ * runs before a workflow was started again are not linked to the later ones, so they are not found.
  *
  * @param latest the run to begin with; the workflow's latest if it has no run id
  */

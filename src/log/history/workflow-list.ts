@@ -10,7 +10,7 @@ import { type AnyLog, workflowIdOf } from '../journal/entity-log.js';
 export interface ListedEntity {
   readonly orderId: string;
   readonly isOpen: boolean;
-  /** the status of the entity, by its search attribute */
+  /** the status of the entity, as its search attribute has it */
   readonly status?: string;
 }
 

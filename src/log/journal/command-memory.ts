@@ -17,9 +17,9 @@ const unknownStatus = 'unknown';
 /**
  * The answer to a command, reconstructed from the events that it caused.
  *
- * @param recorded the events of the entity, ascending, to at least the last event of the command
- * @param status the entity's current status. The answer has it if earlier events are lost, because
- *   the status after the command cannot be computed then.
+ * @param recorded the events of the entity, ascending, at least up to the command's last event
+ * @param status the entity's current status. The answer has this status if earlier events are lost,
+ *   because the status after the command cannot be computed then.
  * @returns undefined if the command caused no event
  */
 export function commandIn<S extends State, D extends Draft>(

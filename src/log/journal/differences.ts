@@ -1,10 +1,10 @@
 import { isDeepStrictEqual } from 'node:util';
 
 /**
- * One difference in the public shape of an entity. `path` is a JSON pointer. Entries of a list are
- * named by their own id, as in `/lines/A-1/shipped` and `/shipments/s1/status`; for entries without
- * an id, `path` is that of their list. Without `before`, the value was added; without `after`, it
- * was removed.
+ * One difference in the public shape of an entity. `path` is a JSON pointer. It names an entry of a
+ * list by the id of the entry, as in `/lines/A-1/shipped` and `/shipments/s1/status`. For an entry
+ * without an id, it is the path of the list. Without `before`, the value was added; without
+ * `after`, it was removed.
  */
 export interface StateDifference {
   readonly path: string;
@@ -16,7 +16,7 @@ export interface StateDifference {
 export interface Shape<S> {
   /** the public shape of a state */
   readonly of: (state: S) => object;
-  /** members that name an entry in its list */
+  /** names of the members that identify an entry in its list */
   readonly ids: readonly string[];
 }
 
@@ -30,8 +30,8 @@ export function differencesBetween<S>(
 }
 
 /**
- * Not reported: members that every event changes, and the allowed commands, which follow from the
- * rest.
+ * Members that are not reported: every event changes the first two, and the commands follow from
+ * the rest of the state.
  */
 const leftOut = new Set(['version', 'updatedAt', 'allowedCommands', 'blockedCommands']);
 

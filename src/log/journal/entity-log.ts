@@ -1,7 +1,11 @@
 import type { WorkflowStartOptions } from '@temporalio/client';
+import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
 import type { Decider, Draft, Effect, Entity, State } from '../entity.js';
 import type { Shape } from './differences.js';
 import type { StateView } from './state-document.js';
+import { searchAttributes } from '../workflow/search-attribute-names.js';
+
+const statusKey = defineSearchAttributeKey(searchAttributes.status, SearchAttributeType.KEYWORD);
 
 /**
  * The log of any kind of entity, without the types of its state and events. Its collections have
@@ -10,14 +14,14 @@ import type { StateView } from './state-document.js';
  */
 export interface AnyLog {
   readonly entity: Pick<Decider<never, Draft>, 'name' | 'upcast' | 'resumption'>;
-  /** the id of its feed's state, and the name of the task that gives its positions; persisted */
+  /** the id of its feed's state; the name of the task that gives positions has it; persisted */
   readonly feedId: string;
   /** the name under which its journal is rebuilt from the histories; persisted */
   readonly journalRebuild: string;
   readonly view: Pick<StateView<never>, 'collection' | 'version' | 'indexes'>;
   /** the collection of the reports of its reconciliations; persisted */
   readonly reconciliations: string;
-  /** command lines, for the remedies that are shown to people */
+  /** the command lines in the remedies that are shown to people */
   readonly commands: {
     readonly resume: (id: string) => string;
     readonly verify: (id: string) => string;
@@ -68,7 +72,11 @@ export function namedLog<S extends State, D extends Draft>(
       }),
     },
     shape: { of: (state) => state, ids: [] },
-    startOptions: (state, { commandId, hash }) => ({ memo: { hash, commandId }, ...startOptions(state) }),
+    startOptions: (state, { commandId, hash }) => ({
+      typedSearchAttributes: [{ key: statusKey, value: state.status }],
+      memo: { hash, commandId },
+      ...startOptions(state),
+    }),
     commands: {
       resume: (id) => `npx orders resume ${id} --entity ${name}`,
       verify: (id) => `npx orders verify --order ${id} --entity ${name}`,
@@ -76,7 +84,7 @@ export function namedLog<S extends State, D extends Draft>(
   };
 }
 
-/** Facts about the command that created an entity. */
+/** What is kept of the command that created an entity. */
 export interface Creation {
   readonly commandId: string;
   /** the hash of the command's body */
@@ -94,7 +102,7 @@ export function workflowIdOf({ entity }: Pick<AnyLog, 'entity'>, id: string): st
   return `${entity.name}-${id}`;
 }
 
-/** How a person compares the journal of an entity with its history; for remedies. */
+/** A remedy: how a person compares the journal of an entity with its history. */
 export function comparedByHand({ commands }: AnyLog, id: string): string {
   const events = commands.events?.(id);
   return events === undefined

@@ -6,7 +6,7 @@ import { durable } from '../../mongodb/durability.js';
 import type { AnyLog } from './entity-log.js';
 import { forkedReason, markStopped } from './stops.js';
 
-/** An entity whose journal and workflow have different events under one version; one per entity. */
+/** The journal and the workflow of an entity have different events under one version. */
 export interface Fork {
   /** the entity's id */
   readonly _id: string;

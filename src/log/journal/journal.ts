@@ -14,7 +14,7 @@ export interface Recorded {
 export type RecordedEvent<D extends Draft> = D & Envelope & Recorded;
 
 /**
- * An event read from the journal as it was written. For readers that must not fail on an event that
+ * An event read from the journal as it was written, for readers that must not fail on an event that
  * cannot be upcast.
  */
 export type StoredRecord = StoredEvent & Recorded;

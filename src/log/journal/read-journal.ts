@@ -69,7 +69,7 @@ export async function* readJournals(
     .sort({ orderId: 1, version: 1 });
 }
 
-/** `readJournals` for several entities, for each only the versions below the one given for it. */
+/** `readJournals` for several entities, each with only the versions below the one given for it. */
 export async function* readJournalsBefore(
   log: AnyLog,
   db: Db,

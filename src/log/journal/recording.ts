@@ -11,7 +11,9 @@ import { isMongoOutage } from '../../outages/mongo-outage.js';
 import { RecentStates } from './recent-states.js';
 import { type Replacement, foldFollowing, insertViews, updateStateView, replaceViews } from './state-view.js';
 
-/** As many as a worker's workflow cache holds, so one worker has all its active entities here. */
+/**
+ * The number of workflows that a worker caches, so all its active entities have their states here.
+ */
 const rememberedStates = 1_000;
 const batchSize = 50;
 
@@ -34,10 +36,9 @@ export async function record<S extends State, D extends Draft>(
   const [first] = events;
   const last = events.at(-1);
   if (first === undefined || last === undefined) return undefined;
-  // A causally consistent session: the view's transaction sees the journal's write, even after a
-  // failover.
+  // The session is causally consistent, so that the view's transaction sees the journal's write,
+  // even after a failover.
   return await db.client.withSession({ causalConsistency: true }, async (session) => {
-    // A replaced run is refused even if the journal has nothing under its versions yet.
     await refuseReplacedRun(log, db, events, resumption, { session });
     await appendToJournal(log, db, events, { session });
     return await updateStateView(log, db, first.orderId, {
@@ -70,7 +71,7 @@ export interface Recorder {
 /**
  * `record` with a cache of recent states, for a worker. Events that directly follow a cached state
  * take two writes and no read, and share these writes with other entities (micro-batches). The
- * first events of entities share their commands, too. In every other case they are recorded by
+ * first events of entities share their writes, too. In every other case they are recorded by
  * `record`.
  */
 export function createRecorder<S extends State, D extends Draft>(log: EntityLog<S, D>, db: Db): Recorder {
@@ -141,7 +142,7 @@ export function createRecorder<S extends State, D extends Draft>(log: EntityLog<
   };
 }
 
-/** Undefined if one item makes a batch fail, so that each item is recorded by itself. */
+/** Undefined if one item makes a batch fail. The caller then records each item by itself. */
 async function tryBatch<T>(batch: readonly unknown[], write: () => Promise<T>): Promise<T | undefined> {
   try {
     return await write();

@@ -10,8 +10,8 @@ import { setAside } from './set-aside.js';
 import type { ResumptionActivities } from '../workflow/steps.js';
 
 /**
- * The limits of a page. It is an activity's result and the next activity's input, so the history
- * stores it twice.
+ * The limits of a page of the log. A page is the result of an activity and the input of the next
+ * one, so the history stores it twice.
  */
 const page = { events: 200, characters: 128 * 1024 };
 

@@ -4,9 +4,9 @@ import { asStored } from '../../mongodb/durability.js';
 import type { AnyLog } from './entity-log.js';
 
 /**
- * True if two events have the same content. Ignored are the order of keys, the journal's own
- * fields, the schema version, and the trace: a worker that replays an older worker's decision makes
- * the event in its own schema version, and with a trace that the older one did not know.
+ * True if two events have the same content. The order of keys, the journal's own fields, the schema
+ * version, and the trace do not count. A worker that replays an older worker's decision makes the
+ * event in its own schema version, and with a trace that the older worker did not know.
  */
 export function isSameEvent(
   { entity }: Pick<AnyLog, 'entity'>,

@@ -20,7 +20,7 @@ export function eventsSetAside({ entity }: AnyLog, db: Db) {
 /** Moves events out of the journal, and keeps them for inspection. Idempotent. */
 export async function setAside(log: AnyLog, db: Db, events: readonly StoredEvent[]): Promise<void> {
   for (const { orderId, version, occurredAt, causationId, type } of events) {
-    // Matches this event only: another one may have taken its version meanwhile.
+    // Matches this event only: another event may have taken its version meanwhile.
     const filter = { _id: eventId({ orderId, version }), occurredAt, causationId, type };
     const found = await journal(log, db).findOne(filter, committed);
     if (found === null) continue;

@@ -6,8 +6,8 @@ export interface StateView<S extends State> {
   /** the collection; persisted */
   readonly collection: string;
   /**
-   * Raise it with every change of `toDocument`, the state or `evolve`: the view is then rebuilt
-   * beside the old one.
+   * It must be raised with every change of `toDocument`, of the state, or of `evolve`. The view is
+   * then rebuilt beside the old one.
    */
   readonly version: number;
   readonly indexes: readonly IndexDescription[];
@@ -48,8 +48,8 @@ export interface StateDocument<S extends State> extends Pick<S, 'version' | 'sta
   /** why the entity does not continue by itself; the next event that is folded removes it */
   readonly stopped?: Stopped;
   /**
-   * the recorder or rebuild that wrote the document last. If it is the caller itself, its cached
-   * state is current.
+   * the recorder or rebuild that wrote the document last. A recorder that finds its own id here
+   * knows that its cached state is current.
    */
   readonly recorder?: string;
 }

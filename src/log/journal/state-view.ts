@@ -6,7 +6,7 @@ import { documentOf, type StateDocument, stateViews } from './state-document.js'
 import { contiguous, fold } from './fold.js';
 import { readJournal, readJournals, upcastRecord } from './read-journal.js';
 
-/* The view that recording keeps (`StateView`): how it follows the journal. */
+/* How the view that recording keeps (`StateView`) follows the journal. */
 
 export async function ensureStateViewIndexes(log: AnyLog, db: Db): Promise<void> {
   await stateViews(log, db).createIndexes([...stateViewIndexes(log)]);
@@ -23,7 +23,7 @@ export function stateViewIndexes({ view }: AnyLog): readonly IndexDescription[] 
  * event that the journal held at the call.
  *
  * @param recorder name of the caller, if it remembers the state that is returned
- * @param isNew probably there is no view yet: try to insert one without reading first
+ * @param isNew true if there is probably no view yet, so that one is inserted without a read
  * @returns the state as it is in the view; undefined if the journal lacks the first event
  */
 export async function updateStateView<S extends State, D extends Draft>(
@@ -58,7 +58,7 @@ async function readSeen<S extends State>(
   );
 }
 
-/** One attempt. @returns undefined if the view has changed since it was read */
+/** One attempt of `updateStateView`; undefined if the view has changed since it was read. */
 async function advance<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
   db: Db,
@@ -80,10 +80,11 @@ async function advance<S extends State, D extends Draft>(
 }
 
 /**
- * Inserts the views of entities whose first events were just recorded: of all that their journals
- * have without a gap.
+ * Inserts the views of entities whose first events were just recorded. Each view has the events of
+ * the journal up to the first gap.
  *
- * @returns the states; undefined if there was a view already: call `updateStateView` for each
+ * @returns the states; undefined if one of the entities had a view already. The caller then needs
+ *   `updateStateView`.
  */
 export async function insertViews<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
@@ -135,11 +136,11 @@ export interface Replacement<S extends State> {
 
 /**
  * Brings views up to states whose last events were just recorded, without reading view or journal.
- * That works if the same recorder wrote each view last. A recorder that found a gap has set
- * `ahead`, and a rebuild has written its own name: then the guard refuses the write.
+ * That works if the same recorder wrote each view last. The guard refuses the write if a recorder
+ * has found a gap, and so has set `ahead`, or if a rebuild has written its own name.
  *
- * @returns false if a guard refused, or a view has another version: call `updateStateView` for
- *   each
+ * @returns false if a guard refused, or a view has another version. The caller then needs
+ *   `updateStateView`.
  */
 export async function replaceViews<S extends State, D extends Draft>(
   log: EntityLog<S, D>,

@@ -3,7 +3,7 @@ import { durable } from '../../mongodb/durability.js';
 import type { AnyLog } from './entity-log.js';
 import { stateViews, type Stopped } from './state-document.js';
 
-/** Why an entity that is not finished takes no commands; without the time when that was found. */
+/** Why an entity does not continue by itself; without the time when that was found. */
 export type StopReason = Omit<Stopped, 'since'>;
 
 /** The history and the journal have different events under one version. */
@@ -32,7 +32,10 @@ export function rewoundReason({ entity, commands }: AnyLog, id: string, version:
   return { code: 'workflow_rewound', detail, remedy: commands.resume(id) };
 }
 
-/** Marks the view of an entity as stopped. With the same code, it keeps its `since`. */
+/**
+ * Marks the view of an entity as stopped. A view that is stopped with the same code already keeps
+ * its `since`.
+ */
 export async function markStopped(
   log: AnyLog,
   db: Db,

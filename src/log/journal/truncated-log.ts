@@ -7,14 +7,14 @@ import { journal } from './journal.js';
 
 /*
  * A log is truncated if events of it are lost everywhere: neither the journal nor a history that
- * Temporal keeps has them. `restoreLog` finds that out when it writes what a history still has, and
- * marks the event after the last lost one: the persisted field `begins`. That event's version is
- * the truncation point. From there on the log is whole, and nothing waits for what is lost.
+ * Temporal keeps has them. `restoreLog` finds that out when it writes what a history still has. It
+ * marks the event after the last lost one with the persisted field `begins`. That event's version
+ * is the truncation point. From there on the log is whole, and nothing waits for what is lost.
  */
 
 /**
  * Writes an entity's log, as far as its history has it, to the journal (see `appendToJournal`).
- * What the journal lacks then is lost everywhere: the event after it is marked with `begins`.
+ * What the journal then still lacks is lost everywhere. The event after it is marked with `begins`.
  */
 export async function restoreLog(log: AnyLog, db: Db, events: readonly StoredEvent[]): Promise<void> {
   await appendToJournal(log, db, events);
@@ -34,7 +34,7 @@ export async function restoreLog(log: AnyLog, db: Db, events: readonly StoredEve
     );
 }
 
-/** Of each entity that has lost events everywhere: the version after the last lost one. */
+/** The truncation points of these entities, by id. An entity whose log is whole has none. */
 export async function truncationPoints(
   log: AnyLog,
   db: Db,

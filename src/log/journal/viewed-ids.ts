@@ -3,7 +3,7 @@ import { committed } from '../../mongodb/durability.js';
 import type { AnyLog } from './entity-log.js';
 import { stateViews } from './state-document.js';
 
-/* Ids of entities, by their views. */
+/* Ids of entities, as the state view has them. */
 
 /** The ids of all entities that have a view, ascending. */
 export function viewedIds(log: AnyLog, db: Db): AsyncIterable<string> {
@@ -16,8 +16,8 @@ export function viewedIds(log: AnyLog, db: Db): AsyncIterable<string> {
 const idsInPage = 500;
 
 /**
- * The ids of entities that must have a running workflow, by their views, ascending. Read page by
- * page, so that the caller may take its time with each.
+ * The ids of entities that must have a running workflow, according to their views, ascending. They
+ * are read page by page, so the caller may take its time with each page.
  *
  * @param changedSince ISO-8601 UTC: leaves out those whose last event is older; all by default
  */

@@ -15,7 +15,7 @@ import type { Discrepancy } from './discrepancy.js';
 /** What a comparison of two places finds about an entity. The functions here only compute. */
 export type Finding = Omit<Discrepancy, 'orderId'>;
 
-/** Finds events that only one of the two has, and events that differ. */
+/** Finds events that only the journal or only the history has, and events that differ. */
 export function compareJournalWithHistory<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
   journal: readonly RecordedEvent<D>[],
@@ -127,7 +127,10 @@ export function compareViewWithFold<S extends State, D extends Draft>(
   ];
 }
 
-/** @param state the workflow's answer; a text if it failed; undefined if the workflow has ended */
+/**
+ * @param state the workflow's answer to the query for its state; a text if the query failed;
+ *   undefined if the workflow has ended
+ */
 export function compareWorkflowWithHistory<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
   history: HistoryLog<S, D>,
@@ -162,7 +165,7 @@ export function comparePositionsWithVersions(journal: readonly RecordedEvent<Dra
 }
 
 /** Finds events without a position that were recorded before a time (ISO-8601 UTC). */
-export function lackedPositions(
+export function eventsWithoutPosition(
   journal: readonly RecordedEvent<Draft>[],
   before: string,
 ): readonly Finding[] {

@@ -19,7 +19,7 @@ import {
   compareWorkflowWithJournal,
   differs,
   type Finding,
-  lackedPositions,
+  eventsWithoutPosition,
 } from './compare-places.js';
 import type { Discrepancy } from './discrepancy.js';
 import { remedyOf } from './remedies.js';
@@ -43,7 +43,7 @@ export interface CompareDeps {
   readonly asksWorkflow: boolean;
   /**
    * ISO-8601 UTC: events recorded before must have a position. If absent, positions are not
-   * checked: those of events that were restored do not follow the versions.
+   * checked, because an event that was restored has a later position than the versions after it.
    */
   readonly positionedBefore?: string;
   /** the longest pause between two comparisons of an entity that lags; 1,600 by default */
@@ -55,8 +55,8 @@ const LONGEST_PAUSE_MS = 1_600;
 const QUERY_WITHIN_MS = 2_000;
 
 /**
- * Compares all that is known of an entity. If something only lags, which is normal while an
- * entity is being processed, it is compared again for about three seconds; missing positions are
+ * Compares all that is known of an entity. If something only lags, which is normal while an entity
+ * is being processed, the entity is compared again for about three seconds. Missing positions are
  * not waited for. If reading fails for this entity alone, while both servers answer, the result is
  * `unanswered`, so that one entity does not keep the others from being compared.
  *
@@ -133,7 +133,7 @@ async function compareOnce<S extends State, D extends Draft>(
       ...(isAsked ? compareWorkflowWithHistory(log, history, state) : []),
       ...(positionedBefore === undefined
         ? []
-        : [...comparePositionsWithVersions(journal), ...lackedPositions(journal, positionedBefore)]),
+        : [...comparePositionsWithVersions(journal), ...eventsWithoutPosition(journal, positionedBefore)]),
     ];
   });
   return {

@@ -27,7 +27,7 @@ export interface ReconcileDeps<S extends State, D extends Draft> {
   readonly db: Db;
   /** the task queue of the entities' workflows */
   readonly taskQueue: string;
-  /** absent if that was done just before */
+  /** absent if the caller has just made this check */
   readonly checkDatabaseIdentity?: CheckDatabaseIdentity;
   /** see `restoreEntities` */
   readonly outside?: OutsideRestore<S, D> | undefined;
@@ -49,20 +49,20 @@ const FIRST_LOOK_BACK_MS = 24 * 60 * 60_000;
 
 /**
  * Compares entities that are open, or were closed since the last run, with their journal and views.
- * What lags is recorded from the history, which is safe at any time. What differs is reported
- * and never overwritten.
+ * What lags is recorded from the history, which is safe at any time. What differs is reported and
+ * never overwritten.
  *
  * An entity without visible problems may lack its last events in both journal and view. So each run
  * also compares some of these event by event, in rotation: it continues after the entity with which
- * the last run stopped, so every entity is covered and the cost of a run is bounded. Also compared
- * are the entities that changed recently; and if Temporal has lost data since an earlier run, all
- * entities that changed since that run, because their workflows may have been restored to an older
- * state.
+ * the last run stopped, so every entity is covered and the cost of a run is bounded. Each run also
+ * compares the entities that changed recently. If Temporal has lost data since an earlier run, it
+ * compares all entities that changed since that run, because their workflows may have been restored
+ * to an older state.
  *
  * An entity that is not finished is reported with a remedy if its workflow is not running or was
  * restored to an older state. Its view is marked until the workflow continues.
  *
- * @param run of the workflow; the report is stored under it
+ * @param run the run of the reconciling workflow; the report is stored under its id
  * @param heartbeat called with the number of entities that were checked
  */
 export async function reconcile<S extends State, D extends Draft>(
@@ -164,8 +164,9 @@ async function* notIn(
  * Checks whether Temporal still knows the workflows of earlier reconciliations. If it does not know
  * the latest one, Temporal was restored or replaced.
  *
- * @returns the time since which Temporal may have lost data (ISO-8601 UTC), or '' if it knows none
- *   of them, so anything may be lost; undefined if it has lost none
+ * @returns undefined if Temporal has lost no data; otherwise the time since which it may have lost
+ *   data (ISO-8601 UTC). The time is '' if Temporal knows none of these workflows: then any data
+ *   may be lost.
  */
 async function temporalLostSince(log: AnyLog, client: Client, db: Db): Promise<string | undefined> {
   const [latest, ...earlier] = await latestReconciliations(log, db, 100);
@@ -230,7 +231,7 @@ async function mismatchedOf<S extends State, D extends Draft>(
       recorded.last === recorded.events &&
       recorded.last === view?.version &&
       (status === undefined || status === view.status) &&
-      // Finished but running: it is about to end, or was restored to an older state.
+      // A finished entity whose workflow runs is about to end, or was restored to an older state.
       isOpen !== log.entity.isFinished(view.state)
     );
   };

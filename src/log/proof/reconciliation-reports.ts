@@ -5,7 +5,7 @@ import type { AnyLog } from '../journal/entity-log.js';
 
 /** The report of one reconciliation: a comparison of Temporal with the journal and the views. */
 export interface Reconciliation {
-  /** run of the workflow that made it */
+  /** run id of the workflow that made the report */
   readonly runId: string;
   readonly workflowId?: string;
   /** ISO-8601 UTC */
@@ -17,11 +17,11 @@ export interface Reconciliation {
   readonly compared: number;
   /** entities that lagged and were repaired */
   readonly repaired: number;
-  /** the first of them */
+  /** ids of the first repaired entities */
   readonly repairedOrders: readonly string[];
   /** discrepancies that only a person can resolve */
   readonly found: number;
-  /** the first of them */
+  /** the first of these discrepancies */
   readonly discrepancies: readonly Discrepancy[];
   /** id of the entity with which the rotation stopped; the next run continues after it */
   readonly cursor?: string;

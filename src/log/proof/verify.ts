@@ -21,7 +21,7 @@ export interface VerifyDeps {
   readonly db: Db;
   /** the task queue of the entities' workflows */
   readonly taskQueue: string;
-  /** absent if the effects of the entity move nothing that a log proves */
+  /** absent if the effects of the entity change nothing that its log could prove */
   readonly outside?: OutsideProof;
 }
 
@@ -64,9 +64,9 @@ const progressEvery = 1_000;
 const POSITIONED_WITHIN_MS = 10_000;
 
 /**
- * Checks, entity by entity, that history, journal, fold, view and workflow agree; that what effects
- * have moved outside is what the logs prove; and that positions are 1, 2, 3 … without gaps, except
- * for events of the last seconds. Only reads, with bounded memory.
+ * Checks, entity by entity, that history, journal, fold, view and workflow agree; that effects have
+ * changed outside exactly what the logs prove; and that positions are 1, 2, 3 … without gaps,
+ * except for events of the last seconds. It only reads, and its memory is bounded.
  *
  * @throws errors of MongoDB and Temporal during an outage
  */
@@ -143,7 +143,7 @@ async function* each(groups: AsyncIterable<readonly string[]>): AsyncGenerator<s
   for await (const orderIds of groups) yield* orderIds;
 }
 
-/** Gaps and duplicates up to the head, and positions after it. */
+/** Finds gaps and duplicates up to the head, and positions after it. */
 async function* wrongPositions(
   log: AnyLog,
   db: Db,
@@ -170,7 +170,7 @@ async function* wrongPositions(
 
   const beyond = journal(log, db).find({ position: { $gt: head } }, committed);
   for await (const { orderId, version, position = 0 } of beyond.sort({ position: -1 }).limit(1)) {
-    // Positions may have been given since the head was read, so read it again.
+    // Positions may have been given since the head was read, so the head is read again.
     const headNow = await feedHead(log, db);
     if (position > headNow)
       yield { ...wrongPosition(log, `${position} is beyond the head, ${headNow}`), orderId, version };

@@ -8,14 +8,15 @@ import { isMessage, type Signal } from '../workflow/messages.js';
 
 /** What Temporal keeps of the runs of an entity's workflow, besides its log. */
 export interface KeptRuns {
-  /** of the latest run; so is `isRunning` */
+  /** of the latest run */
   readonly runId: string;
+  /** whether the latest run is running */
   readonly isRunning: boolean;
   /** start argument of the oldest kept run */
   readonly start: RunInput<unknown>;
   /** versions of the events whose step has completed, so they were in the journal at that time */
   readonly recorded: ReadonlySet<number>;
-  /** all messages that its kept runs received, in that order */
+  /** all messages that the kept runs received, in the order of arrival */
   readonly messages: readonly Signal[];
 }
 
@@ -34,7 +35,7 @@ export async function readKeptRuns(
   for await (const run of runsOf(client, { workflowId: id, runId: latest.runId })) {
     const argument = await startArgument(client, run);
     if (argument === undefined) break;
-    // The workflow is only ever started with one of these.
+    // An entity's workflow is only ever started with a `RunInput`.
     start = argument as KeptRuns['start'];
     messages.unshift(
       ...('resume' in start ? start.resume.messages : []),

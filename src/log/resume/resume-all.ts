@@ -13,9 +13,9 @@ const concurrency = 8;
 const lookupBatchSize = 500;
 
 /**
- * Resumes every entity that needs it; one report for each that was checked: those that are not
- * finished or have no view; those that are finished but have a running workflow; and those whose
- * workflow ended before anything was recorded.
+ * Resumes every entity that needs it, and yields a report for each that it checks. It checks the
+ * entities that are not finished or have no view, those that are finished but have a running
+ * workflow, and those whose workflow ended before anything was recorded.
  *
  * @throws errors of MongoDB and Temporal; it may be run again
  */
@@ -29,7 +29,7 @@ export async function* resumeAll<S extends State, D extends Draft>(
   for await (const batch of batches(candidates(log, deps), concurrency)) {
     const each = { ...options, answerWithinMs };
     const reports = await Promise.all(batch.map((orderId) => resume(log, deps, orderId, command, each)));
-    // No new run answered, so there may be no worker: later ones are not waited for.
+    // No new run answered, so there may be no worker. Later runs are not waited for.
     if (reports.some(({ outcome, refused }) => outcome === 'resumed' && refused === undefined))
       answerWithinMs = 0;
     yield* reports;
@@ -46,8 +46,8 @@ async function* candidates(log: AnyLog, deps: ResumeDeps): AsyncGenerator<string
 }
 
 /**
- * Entities that are finished by their views, but have a running workflow: it was restored to an
- * earlier state, or is about to end.
+ * Entities that are finished according to their views, but have a running workflow. The workflow
+ * was restored to an earlier state, or is about to end.
  */
 async function* runningFinished(
   log: AnyLog,

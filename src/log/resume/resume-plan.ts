@@ -38,7 +38,7 @@ export type Plan<S> =
   | ({ readonly kind: 'resume'; readonly state: S } & Repairs)
   /** journal and history hold different recorded events under one version */
   | { readonly kind: 'contradiction'; readonly journal: StoredEvent; readonly history: StoredEvent }
-  /** events are missing in both */
+  /** events are missing in both journal and history */
   | { readonly kind: 'incomplete'; readonly detail: string };
 
 export interface Repairs {
@@ -88,7 +88,7 @@ export function planResumption<S extends State, D extends Draft>(
  * The plan if the history agrees with the journal and is at least as long.
  *
  * @param seen the events of the journal up to its first gap
- * @param beyond those after the gap
+ * @param beyond the events of the journal after that gap
  */
 function fromBoth<S extends State, D extends Draft>(
   log: EntityLog<S, D>,

@@ -13,19 +13,19 @@ import type { Plan, Repairs } from './resume-plan.js';
 
 const POLL_EVERY_MS = 100;
 
-/** Who resumes the entity, and why. Idempotent by its command id. */
+/** Who resumes the entity, and why. The command id makes the command idempotent. */
 export type ResumeCommand = Omit<ResumeRequest, 'previousRunId' | 'messages' | 'arrived'>;
 
-/** What was done with an entity; in a dry run, what would be. */
+/** What was done with an entity; in a dry run, what would be done. */
 export interface ResumeReport {
   readonly orderId: string;
   /**
-   * `running`: the workflow is running and agrees with the journal; `resumed`: started again from
-   * the journal; `restarted`: the workflow had ended before it decided anything, and starts from
-   * its create command; `already_resumed`: another resumption came first; `ended`: the entity and
-   * its workflow are finished; `contradiction`: history and journal hold different recorded events;
-   * `incomplete`: events are missing in both; `unknown`: neither Temporal nor the journal knows the
-   * entity
+   * `running`: the workflow is running and agrees with the journal; `resumed`: the workflow was
+   * started again from the journal; `restarted`: the workflow had ended before it decided anything,
+   * and starts from its create command; `already_resumed`: another resumption came first; `ended`:
+   * the entity and its workflow are finished; `contradiction`: history and journal hold different
+   * recorded events; `incomplete`: events are missing in both; `unknown`: neither Temporal nor the
+   * journal knows the entity
    */
   readonly outcome:
     | 'running'
@@ -48,7 +48,9 @@ export interface ResumeReport {
   readonly setAside: readonly number[];
   /** ids of commands and facts that earlier runs received and the new run handles again */
   readonly messages: readonly string[];
-  /** those that the new run has refused; absent if it was not waited for, or did not answer */
+  /**
+   * the messages that the new run has refused; absent if it was not waited for, or did not answer
+   */
   readonly refused?: readonly {
     readonly commandId: string;
     readonly code: string;
@@ -122,7 +124,7 @@ export async function withRefusals(
       .withDeadline(giveUpAt, () =>
         client.workflow.getHandle(workflowIdOf(log, orderId)).query<EntityState<State>>(stateQuery),
       )
-      // The run is still loading its log, or there is no worker.
+      // The query fails while the run is loading its log, or if there is no worker.
       .catch(() => undefined);
     if (state === undefined || state.unrecorded > 0) continue;
     const events = await readStored(log, db, orderId, { from: version + 1 });

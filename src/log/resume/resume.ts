@@ -41,10 +41,10 @@ const maxAttempts = 4;
 
 /**
  * Resumes an entity whose workflow ended before the entity was finished, or was restored to an
- * earlier state. The journal decides what happened (see `planResumption`). A history that agrees
- * with it and is longer is recorded first. The new run loads the log from the journal by itself
- * (`takeOver` in `log/workflow/resumption.ts`), by activities that also write the resumption to it
- * (`log/journal/resumption-activities.ts`).
+ * earlier state. The journal decides what happened (see `planResumption`). A longer history that
+ * agrees with the journal is recorded first. The new run loads the log from the journal by itself
+ * (`takeOver` in `log/workflow/resumption.ts`), by activities that also write the resumption to the
+ * journal (`log/journal/resumption-activities.ts`).
  *
  * @throws errors of MongoDB and Temporal
  */
@@ -118,7 +118,7 @@ interface Action<S> {
   readonly planned: ResumeReport;
 }
 
-/** @returns undefined if the situation has changed: inspect the entity again */
+/** @returns undefined if the situation has changed, so that the entity has to be inspected again */
 async function carryOut<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
   deps: ResumeDeps,
@@ -175,9 +175,9 @@ async function repair<S extends State, D extends Draft>(
 }
 
 /**
- * Messages without a decision, or whose decision the journal lacks. Messages are handled in order,
- * so a command without an event that came before a command with one was refused: it is left out.
- * Facts are never refused, so they are kept.
+ * The messages that must be handled again, because they have no event in the journal. Messages are
+ * handled in order. So a command that has no event, but came before a message that has one, was
+ * refused: it is left out. Facts are never refused, so they are kept.
  */
 function unrecordedMessages<S extends State, D extends Draft>(
   { entity }: EntityLog<S, D>,

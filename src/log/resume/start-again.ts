@@ -6,7 +6,7 @@ import { hashIn, type Message, type Signal } from '../workflow/messages.js';
 import type { KeptRuns } from './kept-runs.js';
 import type { ResumeCommand } from './resume-report.js';
 
-/** Temporal limits a start argument to 2 MiB; messages beyond that are sent as signals. */
+/** Temporal limits a start argument to 2 MiB. Messages beyond this length are sent as signals. */
 const maxCarriedCharacters = 500_000;
 
 interface StartDeps {
@@ -22,7 +22,7 @@ interface Resumption<S> {
   /** the run that is replaced; undefined if Temporal has none */
   readonly run: KeptRuns | undefined;
   readonly journal: readonly StoredEvent[];
-  /** handled again, in this sequence */
+  /** the messages that the run handles again, in this order */
   readonly messages: readonly Signal[];
 }
 

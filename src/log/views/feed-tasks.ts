@@ -42,7 +42,10 @@ export interface FeedTasksDeps<S extends State, D extends Draft> {
   readonly outside?: OutsideRestore<S, D>;
 }
 
-/** Well below their `startToCloseTimeout`, so that an activity ends before the next starts. */
+/**
+ * The time limit of an activity. It is well below the `startToCloseTimeout`, so that an activity
+ * ends before the next one starts.
+ */
 const ACTIVITY_MS = 50 * 60_000;
 /** A limit for calls to Temporal: a task that hangs would keep its lease. */
 const TEMPORAL_TIMEOUT_MS = 5_000;
@@ -111,7 +114,7 @@ export function createFeedTasks<S extends State, D extends Draft>(
 function activityLifetime() {
   const context = Context.current();
   return {
-    // oxlint-disable-next-line no-restricted-properties -- one of each for an activity
+    // oxlint-disable-next-line no-restricted-properties -- an activity makes only one of each
     signal: AbortSignal.any([context.cancellationSignal, AbortSignal.timeout(ACTIVITY_MS)]),
     heartbeat: (done: number) => context.heartbeat(done),
   };

@@ -2,9 +2,9 @@ import type { Db, IndexDescription } from 'mongodb';
 import type { Draft, Envelope, State } from '../entity.js';
 
 type Scalar = string | number;
-/** A whole number; a sum of money is a bigint, since it may exceed `Number.MAX_SAFE_INTEGER`. */
+/** Whole numbers. A sum of money is a bigint, since it may exceed `Number.MAX_SAFE_INTEGER`. */
 type Sums = { readonly [name: string]: number | bigint | Sums };
-/** Compared member by member, so two of them must have the same members in the same order. */
+/** Objects are compared member by member, so two must have the same members in the same order. */
 export type Comparable = Scalar | { readonly [name: string]: Scalar };
 type Bounds = { readonly [name: string]: Comparable };
 
@@ -16,18 +16,20 @@ type Bounds = { readonly [name: string]: Comparable };
 export interface ViewChange {
   /** the id of the document, which need not exist */
   readonly id: string;
-  /** added to its numbers, which start at 0; exact, however large they become */
+  /**
+   * numbers that are added to those of the document, which start at 0; the sums are always exact
+   */
   readonly add?: Sums;
-  /** replaces the document's value if it is smaller, or if the document has none */
+  /** each replaces the document's value if it is smaller, or if the document has none */
   readonly min?: Bounds;
-  /** replaces the document's value if it is greater, or if the document has none */
+  /** each replaces the document's value if it is greater, or if the document has none */
   readonly max?: Bounds;
 }
 
 /** A view, without its fold. */
 export interface AnyView {
   readonly name: string;
-  /** Raise it with every change of `fold`: the view is then rebuilt beside the old one. */
+  /** It must be raised with every change of `fold`. The view is then rebuilt beside the old one. */
   readonly version: number;
   readonly indexes: readonly IndexDescription[];
 }
@@ -39,7 +41,7 @@ export interface AnyView {
 export interface SummaryView<S extends State, D extends Draft> extends AnyView {
   readonly keyedBy?: undefined;
   /**
-   * Pure. `before` and `after` are the entity of the event, before and after it. If it throws, the
+   * Pure. `before` and `after` are the entity before and after the event. If `fold` throws, the
    * event is parked, and later events of that entity wait for it.
    */
   readonly fold: (event: D & Envelope, before: S | undefined, after: S) => readonly ViewChange[];
@@ -56,9 +58,9 @@ export interface EntityView<
 > extends AnyView {
   readonly keyedBy: 'entity';
   /**
-   * Pure. The document after an event; undefined deletes it. The feeder sees to it that each event
-   * is folded once, in the sequence of versions. If it throws, the event is parked, and later
-   * events of that entity wait for it; one that is skipped leaves the document as it was.
+   * Pure. The document after an event; undefined deletes it. The feeder folds each event once, in
+   * the order of versions. If `fold` throws, the event is parked, and later events of that entity
+   * wait for it. An event that is skipped leaves the document as it was.
    *
    * @param state the entity after the event
    */
@@ -66,8 +68,7 @@ export interface EntityView<
 }
 
 /**
- * A view that is built from the feed by its fold alone. One file holds all of it: fold, indexes and
- * queries.
+ * A view that is built from the feed by its fold alone. One file has its fold, indexes and queries.
  */
 export type View<S extends State, D extends Draft> = SummaryView<S, D> | EntityView<S, D>;
 

@@ -2,8 +2,8 @@ import { type ActivityOptions, proxyActivities } from '@temporalio/workflow';
 import { type EntityStep, eventFork, type LogActivities } from './steps.js';
 
 /**
- * An outage only delays an activity: it is retried without limit. Only a fork of the log is final,
- * because no retry can repair it.
+ * An outage only delays an activity: it is retried without limit. Only a fork of the log, and a run
+ * that was replaced (`superseded`), are final, because no retry can repair them.
  */
 export const untilDone: ActivityOptions = {
   startToCloseTimeout: '10s',

@@ -37,7 +37,7 @@ export class Inbox<S extends State, D extends Draft, F extends Effect> {
   private isRecalling = false;
   private arrivals = 0;
 
-  /** @param deferred of an earlier run */
+  /** @param deferred the facts that an earlier run has deferred */
   constructor(entity: Entity<S, D, F>, writer: Writer<S, D, F>, deferred?: readonly Signal[]) {
     this.entity = entity;
     this.writer = writer;
@@ -55,7 +55,7 @@ export class Inbox<S extends State, D extends Draft, F extends Effect> {
     return this.waiting.length === 0;
   }
 
-  /** What the next run must take. */
+  /** What the next run gets from the inbox. */
   handedOn(): Pick<ContinuedEntity<never>, 'crowded'> {
     return this.signals.handedOn();
   }
@@ -115,11 +115,15 @@ export class Inbox<S extends State, D extends Draft, F extends Effect> {
     }
   }
 
-  /** Whether a new signal must wait: it must not overtake one that waits. */
+  /**
+   * Whether a new signal must wait. It must not overtake another one, nor add to too many
+   * unrecorded events.
+   */
   private mustWait(): boolean {
     return this.waiting.length > 0 || this.writer.unrecorded.isOverLimit();
   }
 
+  /** If the entity is halted, each waiting signal is ignored with a warning. */
   private handleInOrder(): void {
     while (this.writer.halted !== undefined || !this.writer.unrecorded.isOverLimit()) {
       const [next] = this.waiting;

@@ -24,7 +24,10 @@ export function judgeFact<S, D>(
   return safely(type, () => facts.judge(state, type, data, now));
 }
 
-/** The API checks the shape of data. For any other message, an error in `decide` is a refusal. */
+/**
+ * The API checks the shape of data, but other senders may not. So an error in `decide` is a
+ * refusal.
+ */
 function safely<T>(type: string, decide: () => T): T | Refused {
   try {
     return decide();
@@ -37,8 +40,8 @@ function safely<T>(type: string, decide: () => T): T | Refused {
 /**
  * The first decision of an entity.
  *
- * @throws ApplicationFailure if the start argument is refused: the workflow fails. The API never
- *   promised this entity.
+ * @throws ApplicationFailure if the command that creates the entity is refused. The workflow then
+ *   fails. The API starts no such workflow.
  */
 export function judgeNew<S extends State, D extends Draft, F extends Effect>(
   { decide, creation }: Entity<S, D, F>,

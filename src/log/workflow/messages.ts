@@ -16,7 +16,7 @@ export interface Message<D = unknown> {
   readonly onBehalfOf?: string;
   /** the id of the trace it belongs to (`Cause.traceId`); no part of the command's id or hash */
   readonly traceId?: string;
-  /** refused unless the entity is at this version (`If-Match`) */
+  /** the message is refused unless the entity is at this version (`If-Match`) */
   readonly expectedVersion?: number;
   /** new for each try; an answer with another request id was made for an earlier try */
   readonly requestId: string;
@@ -146,7 +146,7 @@ export interface PreviewRequest {
 export type EntityPreview<S> =
   | { readonly refused: RefusedUpdate }
   | {
-      /** before the command */
+      /** the state before the command */
       readonly order: S;
       readonly events: readonly StoredEvent[];
       /** the entity had the command before, so it would do nothing */

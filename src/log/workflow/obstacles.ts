@@ -3,7 +3,10 @@ import { keyOf } from './command-id.js';
 import type { Message, RefusedUpdate } from './messages.js';
 import type { RememberedCommands } from './remembered-commands.js';
 
-/** Why a message is not judged by the entity: its key, its version, or a lack of the journal. */
+/**
+ * Why a message does not lead to a decision: the entity is halted or busy, the key was used with
+ * another body, another version was expected, or only the journal knows whether the command is new.
+ */
 export type Obstacle = RefusedUpdate['refusal'];
 
 /** The refusal of a message whose key was used with another body; undefined if it was not. */

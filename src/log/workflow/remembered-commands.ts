@@ -41,7 +41,8 @@ export class RememberedCommands {
   }
 
   /**
-   * Adds the newest command, and drops the oldest beyond the limit that are in the journal.
+   * Adds the newest command. Drops the oldest commands beyond the limit, as far as the journal has
+   * them.
    *
    * @param recorded the journal has every event up to this version
    */

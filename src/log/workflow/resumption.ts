@@ -37,10 +37,11 @@ export interface TakenOver<S> {
 /**
  * Takes an entity over from the journal, before its run handles any message. The loaded events are
  * recorded again, so that the history of the run has the whole log; this changes nothing in the
- * journal. The resumption becomes the next event. It is written to the journal at once: if an
- * earlier run has written another event of that version, the earlier run's event is loaded first.
+ * journal. The resumption becomes the next event. It is written to the journal at once. If an
+ * earlier run has already written another event of that version, that event is loaded, and the
+ * resumption follows it.
  *
- * @param arriving signals that come meanwhile; the caller adds to it
+ * @param arriving the list to which the caller adds the signals that come meanwhile
  * @throws ApplicationFailure if the journal has no event of the entity, or a later run has taken it
  *   over
  */
@@ -112,7 +113,10 @@ async function claim<S extends State, D extends Draft, F extends Effect>(
   return resumption !== undefined && (await claimResumption({ resumption })) ? resumed : undefined;
 }
 
-/** Until the entity is taken over, keeps signals, and refuses updates with `busy`: try again. */
+/**
+ * Until the entity is taken over, keeps signals, and refuses updates with `busy`, so that callers
+ * try again.
+ */
 export function keepUntilTakenOver<S extends State, D extends Draft, F extends Effect>(
   { name: entityName, commands, facts }: Entity<S, D, F>,
   { orderId }: ResumedEntity<S>,
@@ -143,7 +147,7 @@ function foldLoaded<S extends State, D extends Draft, F extends Effect>(
   for (const stored of loaded) {
     const event = upcast(stored);
     order = evolve(order, event);
-    // The event of an outcome or a deadline has the same id as both: no command led to it.
+    // The event of an outcome or a deadline: no command led to it.
     if (event.causationId === event.commandId) continue;
     remembered = remember(remembered, event, answerOf(order, [event], answerFields));
     const [oldest] = remembered;

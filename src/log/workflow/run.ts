@@ -94,8 +94,8 @@ class Run<S extends State, D extends Draft, F extends Effect> {
   }
 
   /**
-   * A resumed workflow was started with the status as its only search attribute, so the others have
-   * to be upserted.
+   * A resumed workflow was started with the status, and with none of the other search attributes
+   * that change, so those have to be upserted.
    */
   relist(): void {
     this.listed = ListedAttributes.ofResumed(this.writer.state.status);
@@ -130,9 +130,9 @@ class Run<S extends State, D extends Draft, F extends Effect> {
 
   /**
    * Schedules activities for all that this workflow task has decided, before the task ends, even if
-   * others are under way. The first new effect goes with all new events. Each other effect has a
-   * step of its own, with the events up to the one that made it owed: they are in the journal
-   * before the effect is performed.
+   * other activities are under way. The first new effect goes with all new events. Each other
+   * effect has a step of its own, with the events up to the one that made it owed: they are in the
+   * journal before the effect is performed.
    */
   private issueSteps(): void {
     const owed = this.writer.halted === undefined ? this.entity.effects(this.writer.state) : [];
@@ -221,7 +221,8 @@ class Run<S extends State, D extends Draft, F extends Effect> {
 
   /**
    * Whether to continue as new. If the state is too large for the input of the next run, this run
-   * continues: Temporal's limit for a history is about ten times what it suggests.
+   * goes on: Temporal's limit for a history is about ten times the size at which it suggests to
+   * continue as new.
    */
   private mustContinueAsNew(): boolean {
     if (!this.inbox.isEmpty) return false;
@@ -231,8 +232,8 @@ class Run<S extends State, D extends Draft, F extends Effect> {
   }
 
   /**
-   * No handler is under way, because handlers never wait. The state has the owed effects; the next
-   * run issues them again.
+   * Starts the next run. No handler is under way, because handlers never wait. The state has the
+   * owed effects; the next run issues them again.
    */
   private async continueAsNew(): Promise<never> {
     return await continueAsNew<(input: ContinuedEntity<S>) => Promise<EntityEnd>>(this.handedOn());

@@ -15,7 +15,7 @@ export class ListedAttributes {
     this.isComplete = isComplete;
   }
 
-  /** A new workflow is started with the status `pending`, and with no other attribute of these. */
+  /** A new workflow counts as listed with the status `pending` alone; any other is upserted. */
   static ofNew(attributes: readonly Attribute[]): ListedAttributes {
     return new ListedAttributes(valuesOf(attributes).set(searchAttributes.status, 'pending'), false);
   }
@@ -25,12 +25,18 @@ export class ListedAttributes {
     return new ListedAttributes(valuesOf(attributes), true);
   }
 
-  /** A workflow that takes an entity over is started with the entity's status alone. */
+  /**
+   * A workflow that takes an entity over is started with the entity's status, and with none of the
+   * others.
+   */
   static ofResumed(status: string): ListedAttributes {
     return new ListedAttributes(new Map([[searchAttributes.status, status]]), false);
   }
 
-  /** Upserts what has changed, if it must be at once. Each upsert is an event in the history. */
+  /**
+   * Upserts all changes if one of them must be made at once. Each upsert is an event in the
+   * history.
+   */
   update(attributes: readonly Attribute[]): void {
     const { listed } = this;
     const changed = attributes.filter(({ name, value }) => listed.get(name) !== value);
@@ -45,7 +51,7 @@ export class ListedAttributes {
   }
 }
 
-/** The status, and what the entity lists besides. A halted entity needs attention. */
+/** The status, and the attributes of the entity's `listing`. A halted entity needs attention. */
 export function attributesOf<S extends State, D extends Draft, F extends Effect>(
   { listing }: Entity<S, D, F>,
   state: S,

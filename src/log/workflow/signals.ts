@@ -16,14 +16,17 @@ export class Signals<S extends State, D extends Draft, F extends Effect> {
   /** facts that came while the log had no room for more waiting facts */
   private deferred: readonly Signal[];
 
-  /** @param deferred of an earlier run */
+  /** @param deferred the facts that an earlier run has deferred */
   constructor(entity: Entity<S, D, F>, writer: Writer<S, D, F>, deferred: readonly Signal[] = []) {
     this.entity = entity;
     this.writer = writer;
     this.deferred = deferred;
   }
 
-  /** Judges a signal. What it leads to is appended, and so is the refusal of a command. */
+  /**
+   * Judges a signal. Appends the events that it leads to. The refusal of a command is appended as
+   * an event, too.
+   */
   handle({ name, message }: Signal): void {
     const { entity, writer } = this;
     const { halted, state } = writer;
@@ -52,7 +55,7 @@ export class Signals<S extends State, D extends Draft, F extends Effect> {
     for (const signal of deferred) this.handle(signal);
   }
 
-  /** What the next run must take. */
+  /** What the next run gets of the signals. */
   handedOn(): Pick<ContinuedEntity<never>, 'crowded'> {
     return this.deferred.length === 0 ? {} : { crowded: this.deferred };
   }
@@ -63,7 +66,7 @@ export class Signals<S extends State, D extends Draft, F extends Effect> {
     return facts?.types.includes(name) === true ? facts : undefined;
   }
 
-  /** Whether it is a repetition. A fact that did nothing is judged again: it may fit now. */
+  /** Whether a message is a repetition. A fact that did nothing is judged again: it may fit now. */
   private isHandled(name: string, message: Message): boolean {
     const known = this.writer.memory.find(message);
     if (known === undefined || !isSameBody(known, message)) return false;

@@ -2,8 +2,8 @@ import type { State, StoredEvent } from '../entity.js';
 import type { Remembered } from './answer.js';
 
 /**
- * Input of every activity, one activity per step: record the events, then perform the effect if
- * there is one. The `events` of all steps, in history order, are the entity's log.
+ * The input of a step's activity, which records the events, and then performs the effect if there
+ * is one. The `events` of all steps, in history order, are the entity's log.
  */
 export interface EntityStep<F = unknown> {
   readonly events: readonly StoredEvent[];
@@ -37,7 +37,7 @@ export interface RecallStep {
  */
 export interface LogActivities {
   record: (step: EntityStep) => Promise<void>;
-  /** @returns those of the commands that the journal has */
+  /** @returns the commands that the journal has, with their answers */
   recall: (step: RecallStep) => Promise<readonly Remembered[]>;
 }
 

@@ -8,7 +8,7 @@ const limit = { events: 500, characters: 256 * 1024 };
 
 /** Events that were decided, and that the journal may lack. */
 export class UnrecordedEvents {
-  /** not yet in the input of an activity */
+  /** events that are not in the input of an activity yet */
   private queued: readonly StoredEvent[];
   /** the events of each activity under way; several effects of one decision share events */
   private readonly recording = new Set<readonly StoredEvent[]>();
@@ -30,7 +30,7 @@ export class UnrecordedEvents {
     return queued;
   }
 
-  /** An activity begins that records these events; there may be none. */
+  /** An activity that records these events begins. There may be no events. */
   begin(events: readonly StoredEvent[]): void {
     this.recording.add(events);
   }
@@ -59,7 +59,7 @@ export class UnrecordedEvents {
     return characters > limit.characters;
   }
 
-  /** Cached for each event, because every message asks for it. */
+  /** The length of an event as JSON. It is cached, because every message asks for it. */
   private charactersOf(event: StoredEvent): number {
     const known = this.characters.get(event);
     if (known !== undefined) return known;

@@ -28,7 +28,10 @@ export class Updates<S extends State, D extends Draft, F extends Effect> {
     this.unavailable = unavailable;
   }
 
-  /** Returns if the update is accepted, and throws if not: then it is not in the history. */
+  /**
+   * Returns if the update is accepted. Otherwise it throws, and the history does not get the
+   * update.
+   */
   validate(type: string, message: Message): void {
     const refused = this.refusalOf(type, message, now());
     if (refused === undefined) return;
@@ -62,7 +65,7 @@ export class Updates<S extends State, D extends Draft, F extends Effect> {
 
   /**
    * A repetition is accepted. For any other update, the first reason to refuse it counts; the
-   * entity's own comes last.
+   * entity's own reason comes last.
    */
   private refusalOf(type: string, message: Message, at: string): RefusedUpdate | undefined {
     const { entity, writer } = this;

@@ -39,13 +39,13 @@ export interface RebuildActivities {
 }
 
 export interface ReconcileActivities {
-  /** Compares orders and endpoints with their journal and their views, and repairs views. */
+  /** Compares histories, journals and views, and records what journals and views lack. */
   reconcile(): Promise<ReconcileSummary>;
 }
 
 /** The result that the Web UI shows; the stored report has the details. */
 export interface ReconcileSummary {
-  /** how many orders were compared */
+  /** how many orders were open, or closed since the last run */
   readonly orders: number;
   readonly repaired: number;
   /** how many discrepancies need a person */

@@ -22,8 +22,8 @@ export async function rebuildData(name: string): Promise<void> {
 }
 
 /**
- * Compares open and recently closed orders with the journal and the views, once. A schedule starts
- * it every few minutes, so a comparison that fails is retried for an hour at most.
+ * Compares open and recently closed entities of every kind with the journal and the views, once. A
+ * schedule starts it every few minutes, so a comparison that fails is retried for an hour at most.
  */
 export async function reconcileAll(): Promise<ReconcileSummary> {
   const { reconcile } = proxyActivities<ReconcileActivities>({

@@ -31,7 +31,7 @@ export class Writer<S extends State, D extends Draft, F extends Effect> {
       return;
     }
     const { orderId, create } = input;
-    // The time at which the API accepted it, even if a worker came much later.
+    // The time at which the API accepted the command, even if a worker came much later.
     const occurredAt = workflowInfo().startTime.toISOString();
     const cause = causeOf(create, occurredAt);
     const created = append(entity, orderId, undefined, judgeNew(entity, create, occurredAt), cause);
@@ -56,7 +56,10 @@ export class Writer<S extends State, D extends Draft, F extends Effect> {
     return this.halt;
   }
 
-  /** From now on, the entity decides nothing. */
+  /**
+   * From now on, the entity accepts no message and issues no effect. The outcomes of effects under
+   * way are still appended.
+   */
   stop(halt: Halt): void {
     this.halt = halt;
   }
@@ -98,7 +101,7 @@ export class Writer<S extends State, D extends Draft, F extends Effect> {
     }
   }
 
-  /** What the next run must know of the log. */
+  /** What the next run gets from the writer. */
   handedOn(): Omit<ContinuedEntity<S>, 'crowded' | 'continueAsNewAfter'> {
     const { current, halt } = this;
     return {

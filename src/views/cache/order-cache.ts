@@ -5,7 +5,7 @@ import type { OrderDocument } from '../orders.js';
 export interface StoredView {
   readonly version: number;
   readonly json: string;
-  /** absent if there are none */
+  /** absent if the order has none, and has not stopped */
   readonly concerns?: Concerns & Pick<OrderDocument, 'stopped'>;
 }
 
@@ -19,7 +19,7 @@ export interface OrderCache {
   load(orderId: string, read: () => Promise<StoredView | undefined>): Promise<StoredView | undefined>;
   /** The view has changed: drops it, and discards a read that is in progress. */
   invalidate(orderId: string): void;
-  /** The view has at least this version: drops an older one, and a read in progress. */
+  /** The view has at least this version: drops an older view, and discards a read in progress. */
   dropOlder(orderId: string, version: number): void;
   clear(): void;
 }

@@ -7,7 +7,7 @@ import type { OrderDocument } from '../orders.js';
 export type OrderProgress = Pick<OrderDocument, 'version' | 'status' | 'settled'>;
 
 export interface OrderChangeListener {
-  /** The view of an order was written, or removed: then `progress` is undefined. */
+  /** The view of an order was written. If it was removed, `progress` is undefined. */
   changed(orderId: string, progress: OrderProgress | undefined): void;
   /** Changes may have been missed: a stream has just opened, or the collection is gone. */
   lost(): void;
@@ -16,8 +16,8 @@ export interface OrderChangeListener {
 export interface OrderChanges {
   /**
    * True if all changes up to a moment ago were reported. False while the stream is closed, lagging
-   * or silent. Between calls of `isLive`, the server is asked less often, so the first call after a
-   * pause may answer false although the stream is live.
+   * or silent. If `isLive` is not called for ten seconds, the server is asked less often. So the
+   * first call after that may answer false although the stream is live.
    */
   isLive(): boolean;
   stop(): Promise<void>;
@@ -26,8 +26,8 @@ export interface OrderChanges {
 /** How often the server answers if nothing changes. */
 const ANSWER_EVERY_MS = 500;
 /**
- * The same interval while `isLive` is not called. It is shorter than the silence after which the
- * driver closes a socket.
+ * How often the server answers if `isLive` was not called for `UNASKED_AFTER_MS`. It is shorter
+ * than the silence after which the driver closes a socket.
  */
 const ANSWER_UNASKED_MS = 3_000;
 const UNASKED_AFTER_MS = 10_000;
@@ -68,7 +68,7 @@ export function followOrders(db: Db, listener: OrderChangeListener, liveForMs = 
 
   async function keepFollowing(): Promise<void> {
     while (!stopping.signal.aborted) {
-      // MongoDB is unavailable, or the stream ended because the collection was dropped.
+      // The stream fails if MongoDB is unavailable, or if the collection was dropped.
       await follow().catch(() => undefined);
       upToDateAt = Number.NEGATIVE_INFINITY;
       await pause(OPEN_AGAIN_MS, stopping.signal);
@@ -82,8 +82,8 @@ export function followOrders(db: Db, listener: OrderChangeListener, liveForMs = 
       paceMs: PACE_MS,
     });
     try {
-      // A write that no majority had when the stream opened is not in the stream and may be missing
-      // from earlier reads. The first batch comes later than that, so clear after it.
+      // A write that no majority had when the stream opened is not in the stream, and earlier reads
+      // may lack it. By the first batch, a majority has it, so the cache is cleared then.
       let askedAt = Date.now();
       let batch = await stream.next(ANSWER_EVERY_MS);
       listener.lost();

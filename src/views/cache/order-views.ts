@@ -15,7 +15,8 @@ import { followOrders, type OrderChangeListener, type OrderProgress } from './or
  */
 export interface OrderViews {
   /**
-   * @param atLeast a version the view is known to have; a cached older one is not used
+   * @param atLeast a version that the view is known to have; a cached view with an older one is not
+   *   used
    * @returns undefined if there is no view
    * @throws DeadlineExceeded after 1.5 s, or MongoError before
    */
@@ -32,8 +33,8 @@ export interface OrderViews {
     withinMs: number,
   ): Promise<OrderProgress | undefined>;
   /**
-   * Reports that a client has seen this version elsewhere, for example in a list: older ones are
-   * not returned from now on.
+   * Reports that a client has seen this version elsewhere, for example in a list. From now on,
+   * older versions are not returned.
    */
   seen(orderId: string, version: number): void;
   /** How reads were answered so far: for diagnosis and tests. */
@@ -44,12 +45,16 @@ export interface OrderViews {
 const READ_WITHIN_MS = 1_500;
 /** Shorter than `READ_WITHIN_MS`, so that a slow query fails as slow and not as an outage. */
 const withTimeLimit = { ...committed, maxTimeMS: 1_000 } as const;
-/** Reads that arrive together share one query; four may run, so that a slow one blocks none. */
+/**
+ * Reads that arrive together share one query. Four queries may run at a time, so that a slow one
+ * does not block the others.
+ */
 const READ_BATCHES = { size: 100, concurrency: 4 };
 /** Minimum time for a query, even if the caller's time is already up. */
 const SHORTEST_POLL_MS = 100;
 /** Pause between two polls of an awaited view, unless the change stream wakes the waiter. */
 const LIVE_PAUSE_MS = 1_000;
+/** While the stream is not live, the pause grows from the first of these to the second. */
 const FIRST_BLIND_PAUSE_MS = 10;
 const LONGEST_BLIND_PAUSE_MS = 250;
 

@@ -8,10 +8,7 @@ const PAGE = 100;
 const TRY_AGAIN_MS = 1_500;
 /** Changed rows are collected for this time, and read together. */
 const GATHER_MS = 400;
-/**
- * Maximum number of changed rows that are read together. If more rows have changed, the rest keep
- * what they show until they change again.
- */
+/** Maximum number of changed rows that are read together. The others are read afterwards. */
 const REFRESHED_AT_ONCE = 20;
 
 /** The rows of the list that were read so far. */
@@ -76,9 +73,9 @@ export function listRows(filters: Filters): RowList {
   }
 
   async function refresh(): Promise<void> {
-    gathering = undefined;
     const ids = [...stale].slice(0, REFRESHED_AT_ONCE);
-    stale.clear();
+    for (const id of ids) stale.delete(id);
+    gathering = stale.size === 0 ? undefined : setTimeout(() => void refresh(), GATHER_MS);
     const found = await Promise.all(
       ids.map((id) => get<OrderNow>(`/v1/orders/${encodeURIComponent(id)}`).catch(() => undefined)),
     );

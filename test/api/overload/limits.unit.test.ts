@@ -9,7 +9,7 @@ import {
   defaultBounds,
 } from '../../../src/api/overload/admission.js';
 import { sendStream, type StreamPage } from '../../../src/api/queries/feed/stream.js';
-import { createHttp, type HttpLimits } from '../../../src/api/server.js';
+import { createHttp, type HttpOptions } from '../../../src/api/server.js';
 import { createLogger } from '../../../src/server/logging/logger.js';
 import { until } from '../../support/until.js';
 
@@ -21,7 +21,7 @@ afterEach(async () => {
   await app.close();
 });
 
-async function appWith(limits: HttpLimits = {}): Promise<void> {
+async function appWith(limits: HttpOptions = {}): Promise<void> {
   app = await createHttp(createLogger('silent'), limits);
 }
 
@@ -143,7 +143,7 @@ describe('a stream that its client does not read', () => {
   const page: StreamPage = [{ id: 1, data: { text: 'x'.repeat(100_000) } }];
   let sent = 0;
 
-  async function listen(limits: HttpLimits, onSend = () => {}): Promise<Socket> {
+  async function listen(limits: HttpOptions, onSend = () => {}): Promise<Socket> {
     sent = 0;
     async function* endless(): AsyncGenerator<StreamPage> {
       for (;;) {

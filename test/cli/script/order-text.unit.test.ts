@@ -96,6 +96,16 @@ test('an event in short is one line with its essential data', () => {
   ]);
 });
 
+test.each([
+  ['waited_too_long', 'ShipmentDelivered has not fit for a day'],
+  ['order_ended', 'ShipmentDelivered did not fit before the order ended'],
+] as const)('an unmatched fact is shown with its reason: %s', (reason, text) => {
+  const [event] = confirmed.log;
+  if (event === undefined) throw new Error('There is none.');
+  const data = { factId: 'carrier e-1', fact: 'ShipmentDelivered', reason } as const;
+  expect(inShort({ ...event, type: 'FactUnmatched', schemaVersion: 1, data }, 'EUR')).toBe(text);
+});
+
 test('an event of an unknown shape is shown by its type alone', () => {
   const [event] = confirmed.log;
   if (event === undefined) throw new Error('There is none.');

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { getEventListeners } from 'node:events';
 import { setTimeout } from 'node:timers/promises';
 import { afterAll, afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { feedHead, skipLostPositions, readFeed } from '../../../src/log/feed/feed.js';
+import { feedHead, positionAfterLost, readFeed } from '../../../src/log/feed/feed.js';
 import { Fenced } from '../../../src/log/feed/fencing.js';
 import {
   beginGeneration,
@@ -373,13 +373,13 @@ describe('a change of the journal by hand', () => {
     const left = Array.from({ length: last }, (_, index) => index + 1).filter((n) => n !== 4 && n !== 5);
     expect((await readFeed(orderLog, db, 0, 100)).map(({ position }) => position)).toEqual(left);
     expect((await readFeed(orderLog, db, 3, 2)).map(({ position }) => position)).toEqual([6, 7]);
-    expect(await skipLostPositions(orderLog, db, 3)).toBe(3);
+    expect(await positionAfterLost(orderLog, db, 3)).toBe(3);
     expect((await feedGenerations(orderLog, db)).all).toEqual([
       { generation: 1, commonUntil: 0, lost: 0 },
       { generation: expect.any(Number), commonUntil: 3, lost: 2 },
     ]);
     await journal(orderLog, db).deleteMany({ position: { $gt: 6 } });
-    expect(await skipLostPositions(orderLog, db, 6)).toBe(last);
+    expect(await positionAfterLost(orderLog, db, 6)).toBe(last);
   });
 
   test('that leaves a gap hides the events after it until all positions before are known', async () => {

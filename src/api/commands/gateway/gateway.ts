@@ -27,7 +27,10 @@ export interface Gateway {
    * `CommandRejected` event.
    */
   signal(orderId: string, command: FollowUpCommand, meta: CommandMeta): Promise<CommandResult>;
-  /** What `create` would do, without doing any of it: no key is taken, and none is made. */
+  /**
+   * Says what `create` would do, and does none of it. It uses up no idempotency key, and makes no
+   * key for the customer.
+   */
   previewCreate(id: string | undefined, order: OrderBody, meta: CommandMeta): Promise<CommandResult>;
   /**
    * What `execute` would do, or why it would be refused. The workflow is asked; if no worker

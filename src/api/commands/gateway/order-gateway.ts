@@ -34,8 +34,8 @@ export function gatewaySettings({
 }
 
 /**
- * A run ended before it handled the update, such as by continue-as-new: the next run takes it under
- * the same id.
+ * Types of errors which say that a run ended before it handled an update, such as by
+ * continue-as-new. The next run takes the update under the same id.
  */
 const unprocessed = new Set(['UnprocessedUpdate', 'AcceptedUpdateCompletedWorkflow']);
 

@@ -12,15 +12,15 @@ export interface Preview {
   /** the version of the order now, before the command; 0 if it would create the order */
   readonly version: number;
   readonly events: readonly OrderEvent[];
-  /** what the order would owe the outside world because of it */
+  /** what the order would owe the outside world because of the command */
   readonly effects: readonly ShownEffect[];
   /** `after`: with the events, and before any effect is performed */
   readonly money: { readonly before: Money; readonly after: Money };
-  /** the deadlines that the order would have then */
+  /** the deadlines that the order would have after the command */
   readonly deadlines: readonly UpcomingDeadline[];
   readonly allowedCommands: readonly string[];
   readonly blockedCommands: Readonly<Record<string, string>>;
-  /** the order as it would be */
+  /** the order as it would be after the command */
   readonly order: OrderView;
 }
 

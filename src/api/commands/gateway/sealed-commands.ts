@@ -39,8 +39,9 @@ export function sealed<D>({ orderId, type, data }: Plain<D>, key: CustomerKey): 
 }
 
 /**
- * The customer's further keys. It has some if two processes gave it one each while the key store
- * was unavailable: a command that was sealed under one may be sent again to the other process.
+ * The customer's further keys. A customer has several if two processes each made one while the key
+ * store was unavailable. A command that was sealed under one key may be sent again to the process
+ * that has the other key.
  */
 export async function otherKeys(
   keys: SealingKeys,
@@ -52,7 +53,7 @@ export async function otherKeys(
   return found.flatMap(({ keyId, key }) => (typeof key === 'string' ? [] : [{ keyId, key }]));
 }
 
-/** Seals what a preview sends. It is kept nowhere. */
+/** The key that seals what a preview sends. It is stored nowhere. */
 export const previewKey: CustomerKey = { keyId: 'preview-only', key: randomBytes(32) };
 
 /** Opens what `previewKey` has sealed: the caller's own words. */

@@ -19,7 +19,10 @@ export function createSealing(context: GatewayContext) {
     context;
   const customerInViewIfUp = whileAvailable(customerInView, journalWithinMs);
 
-  /** Undefined if the key store is unavailable, and this process has no key for the customer. */
+  /**
+   * The key for new texts; undefined if the key store is unavailable and this process has no key
+   * for the customer.
+   */
   async function sealingKeyOf(
     customerId: string,
     { correlationId }: CommandMeta,
@@ -34,7 +37,7 @@ export function createSealing(context: GatewayContext) {
   }
 
   /**
-   * The key that an order names; none if it was destroyed.
+   * The key that an order names; an empty list if it was destroyed.
    *
    * @returns undefined if the key store is unavailable, or lacks the key
    */
@@ -44,7 +47,7 @@ export function createSealing(context: GatewayContext) {
     return found === undefined || found === 'unknown' ? undefined : [{ keyId, key: found }];
   }
 
-  /** Undefined while the key store is unavailable. */
+  /** The other keys of the customer; undefined while the key store is unavailable. */
   async function furtherKeys(
     customerId: string,
     except: CustomerKey,
@@ -53,8 +56,9 @@ export function createSealing(context: GatewayContext) {
   }
 
   /**
-   * Seals the persons in a command, and sends it. If it is refused because its key was used with
-   * another content, it may be a repetition that was sealed under another key of the customer.
+   * Seals the persons in a command, and sends it. If its idempotency key was used with another
+   * content, the command may be a repetition that was sealed under another key of the customer. So
+   * the command is sent again under each other key.
    */
   async function sendSealed(
     orderId: string,

@@ -47,7 +47,7 @@ export function createStarting(context: GatewayContext, { sealingKeyOf, keyNamed
     journalWithinMs,
   );
 
-  /** The first decision of a new order, and whether there is one already. Sends nothing. */
+  /** Decides a new order, and returns functions that look for an existing one. Sends nothing. */
   async function newOrder(
     id: string | undefined,
     body: OrderBody,
@@ -58,7 +58,7 @@ export function createStarting(context: GatewayContext, { sealingKeyOf, keyNamed
     const orderId = id ?? derived;
     // If the id looks derived, but not from this key, the order must exist already.
     const isReserved = orderId !== derived && looksDerived(orderId);
-    // Read in parallel with the decision below.
+    // The journal is read in parallel with the decision below.
     const recorded = id === undefined && meta.fresh === true ? undefined : firstRecorded(orderId);
     const plain = { orderId, type: 'CreateOrder', data: body } as const;
     const key = await keyFor(body.customer.id);
@@ -98,7 +98,10 @@ export function createStarting(context: GatewayContext, { sealingKeyOf, keyNamed
     };
   }
 
-  /** The first answer if the order that exists was created by the same request. */
+  /**
+   * The first answer, if the order that exists was created by the same request; otherwise
+   * `different`.
+   */
   async function answerIfSame(
     existing: Created,
     asked: AskedCreate,
@@ -187,16 +190,16 @@ export interface PendingCreate {
   readonly key: CustomerKey;
   /** the id is accepted only if its order exists already */
   readonly isReserved: boolean;
-  /** The answer if the journal has the order already. */
+  /** The answer if the journal has the order already; undefined if not. */
   readonly answerFromJournal: () => Promise<CommandResult | undefined>;
-  /** The answer if Temporal has it already. */
+  /** The answer if Temporal has the order already; undefined if not. */
   readonly answerFromTemporal: () => Promise<CommandResult | undefined>;
 }
 
-/** A create as it is compared with the one of an order that exists. */
+/** A create, as it is compared with the create of an order that exists. */
 interface AskedCreate {
   readonly plain: Plain<OrderBody>;
-  /** of the request as it is sealed under `key` */
+  /** the hash of the request, sealed under `key` */
   readonly hash: string;
   readonly key: CustomerKey;
   readonly answer: CommandAnswer;
@@ -206,7 +209,10 @@ interface AskedCreate {
 interface Created {
   /** undefined if it is not known */
   readonly hash?: string | undefined;
-  /** the key that its persons are sealed under; undefined if they are not, or it is not known */
+  /**
+   * the id of the key that seals its persons; undefined if they are not sealed, or the id is not
+   * known
+   */
   readonly keyId?: string | undefined;
 }
 

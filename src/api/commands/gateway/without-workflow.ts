@@ -70,7 +70,10 @@ async function statusOf(context: GatewayContext, orderId: string): Promise<strin
   }
 }
 
-/** The order's latest state: from its history, or from its journal if Temporal has deleted that. */
+/**
+ * The order's latest state: from its history, or from its journal if Temporal has deleted the
+ * history.
+ */
 export async function latestOrder(context: GatewayContext, orderId: string): Promise<Order | undefined> {
   const { client, inTime } = context;
   const log = await inTime(() => readHistoryLog(orderLog, client, orderId));

@@ -31,12 +31,12 @@ const MOST_OPEN_BYTES = 32 * 1_048_576;
 const NOTE_EVERY_MS = 5_000;
 /** How long until partitions that could not be read are tried again. */
 const LOOK_AGAIN_MS = 5_000;
-/** Less than the time that a role has to stop. */
+/** How long a stopping process waits for commands in flight; less than a role has to stop. */
 const DONE_WITHIN_MS = 1_000;
 const COMMIT_WITHIN_MS = 400;
 
 /**
- * The time during which this process has the same partitions of the topic. It reads their records,
+ * One period in which this process has the same partitions of the topic. It reads their records,
  * runs the commands of different keys at the same time, and commits offsets.
  */
 export class AssignmentRun {
@@ -53,7 +53,7 @@ export class AssignmentRun {
   constructor(deps: AssignmentRunDeps) {
     this.deps = deps;
     this.ending = this.stopping.signal;
-    this.removeListeners = stopWith(this.stopping, [deps.signal, deps.membership.held]);
+    this.removeListeners = stopWith(this.stopping, [deps.signal, deps.membership.whileHeld]);
   }
 
   /** Takes commands until the group rebalances or the process stops. */
@@ -95,8 +95,8 @@ export class AssignmentRun {
       else {
         const offsets = new Map(from.map(({ partition, next }) => [partition, next]));
         const fetched = await fetchCommitted(consumer, topic, offsets, FETCH_WAIT_MS);
-        // Checked before a record is started, because a topic that was created again has other
-        // records.
+        // The assignment is checked before a record is started, because a topic that was created
+        // again has other records.
         await checkAssignment(consumer, assignment);
         if (ending.aborted) return;
         for (const { partition } of from) {
@@ -106,8 +106,8 @@ export class AssignmentRun {
             progress.unreadable = reason === undefined ? undefined : unreadableOf(topic, progress, reason);
         }
         beginSome(fetched, assignment, begin);
-        // Without this pause, a partition that cannot be read would be fetched again at once,
-        // because its broker does not wait: it has records to return.
+        // Without this pause, a partition that cannot be read would be fetched again at once: its
+        // broker has records to return, so it does not wait.
         if (fetched.failed.size > 0) await pause(FETCH_WAIT_MS, ending);
       }
       await this.commit(assignment);
@@ -147,7 +147,10 @@ export class AssignmentRun {
     }
   }
 
-  /** Waits for the commands in flight, so that no command of an order overtakes an earlier one. */
+  /**
+   * Waits for the commands in flight, so that no command of an order overtakes an earlier one. Then
+   * commits and stores the progress.
+   */
   private async end(assignment: Assignment | undefined): Promise<void> {
     const { membership, signal } = this.deps;
     if (signal.aborted) await withTimeout(DONE_WITHIN_MS, this.allDone()).catch(() => undefined);

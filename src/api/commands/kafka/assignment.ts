@@ -55,7 +55,8 @@ export async function assignmentOf(deps: AssignmentDeps, topic: string): Promise
  * Checks which partitions have a leader.
  *
  * @param forceUpdate asks a broker, instead of what the client remembers
- * @throws Error if the topic was created again or has more partitions; then another client joins
+ * @throws Error if the topic was created again or has more partitions; then a new client has to
+ *   join
  */
 export async function checkAssignment(
   consumer: Consumer,
@@ -89,7 +90,7 @@ async function progressOf(
     offsetAt(consumer, topic, partition, EARLIEST),
     endOf(consumer, topic, partition),
   ]);
-  // Kafka forgets the offsets of a group that was idle for a week.
+  // Kafka forgets the offsets of a group that was idle for a week. Then the row's offset is used.
   const at = committed >= 0n ? committed : ((await committedBefore(db, of)) ?? -1n);
   if (at >= 0n && at < first) {
     const lost = { partition, from: at, to: first };

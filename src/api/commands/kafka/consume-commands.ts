@@ -26,8 +26,9 @@ export interface ConsumeDeps {
 
 /**
  * Takes commands from their topic until `signal` aborts. Several processes share its partitions. An
- * offset is committed when each command before it is durable, or its refusal is. After a failure
- * records are read again: an accepted command has the same key, and a refused one stays refused.
+ * offset is committed when each command before it is durable, or its refusal is. After a failure,
+ * records are read again. An accepted command takes no effect again, because its key is the same,
+ * and a refused one stays refused.
  */
 export async function consumeCommands(deps: ConsumeDeps): Promise<void> {
   const { db, health, settings, signal } = deps;
@@ -71,7 +72,7 @@ async function consumeUntilFailure(deps: ConsumeDeps, onProgress: () => void): P
     consumer.topics.track(commands);
     await orAborted(consumer.joinGroup(), signal);
     while (!signal.aborted) {
-      if (membership.held.aborted) await membership.rejoined(signal);
+      if (membership.whileHeld.aborted) await membership.rejoined(signal);
       else {
         run = new AssignmentRun({ ...deps, topic: commands, consumer, membership, refusals, onProgress });
         await run.work();
@@ -85,7 +86,7 @@ async function consumeUntilFailure(deps: ConsumeDeps, onProgress: () => void): P
   }
 }
 
-/** @throws if `signal` aborts first */
+/** Waits for `pending`. @throws if `signal` aborts first */
 async function orAborted(pending: Promise<unknown>, signal: AbortSignal): Promise<void> {
   const ended = new AbortController();
   const aborted = once(signal, 'abort', { signal: ended.signal });

@@ -14,7 +14,7 @@ const REJOIN_WITHIN_MS = 3 * SESSION_MS;
 
 /**
  * Knows whether this member still has its partitions. After a failed heartbeat, the client sends no
- * further one, and reports only by events that it joins the group again.
+ * further heartbeat. Only its events tell that it joins the group again.
  */
 export class Membership {
   private readonly consumer: Consumer;
@@ -49,7 +49,7 @@ export class Membership {
   }
 
   /** Aborts when the group rebalances, or this member is no longer in it. */
-  get held(): AbortSignal {
+  get whileHeld(): AbortSignal {
     return this.term.signal;
   }
 
@@ -74,7 +74,7 @@ export class Membership {
     }
   }
 
-  /** @throws the reason why the membership is lost, if it is; then another client has to join */
+  /** @throws the reason why the membership is lost, if it is lost; then a new client has to join */
   check(): void {
     if (this.lost.signal.aborted) throw this.lost.signal.reason;
   }

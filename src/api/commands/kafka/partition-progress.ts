@@ -23,8 +23,8 @@ export class PartitionProgress {
   /** the size, in bytes, of the records that are not done */
   openBytes = 0;
   /**
-   * refused commands by their offsets: those of earlier runs from `committed` on, and of this run
-   * those that are not done, so that the texts are bounded by the number of open records
+   * refused commands by their offsets. It has those of earlier runs from `committed` on, and those
+   * of this run that are not done; so in this run it grows no larger than the number of open records
    */
   readonly refused: Map<bigint, Refusal>;
   /** the offsets that are not done, the lowest first, and their bytes */

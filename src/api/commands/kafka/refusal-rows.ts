@@ -2,8 +2,9 @@ import type { Db } from 'mongodb';
 import { committed, durable } from '../../../mongodb/durability.js';
 
 /**
- * A refused command. The row is written before the topic of refusals, and deleted once the offset
- * is committed. Without it, a record that is read again would be decided on a later state.
+ * A refused command. The row is written before the problem is sent to the topic of refusals, and
+ * deleted once the offset is committed. Without the row, a record that is read again would be
+ * decided on a later state of its order.
  */
 interface RefusalRow {
   /** `<topic id>:<partition>:<offset>`, the offset with 19 digits */

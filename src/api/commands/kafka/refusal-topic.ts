@@ -53,7 +53,8 @@ export class RefusalTopic {
   }
 
   private open(): Producer {
-    // Not idempotent: concurrent sends would get the same sequence numbers, and one would be lost.
+    // The producer is not idempotent. Otherwise, concurrent sends would get the same sequence
+    // numbers, and one would be lost.
     const producer = new Producer(clientOptions(this.settings));
     // A failed call rejects its promise; without a listener, the event would end the process.
     producer.on('error', () => undefined);

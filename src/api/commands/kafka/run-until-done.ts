@@ -66,8 +66,10 @@ export function createRunUntilDone(
   /**
    * Stores a refusal, then writes it to the topic of refusals. If another member may have the
    * partition by now, that member decides the command.
+   *
+   * @returns whether the record is done
    */
-  async function isRefused(
+  async function refuse(
     record: CommittedRecord,
     progress: PartitionProgress,
     problem: string,
@@ -107,7 +109,7 @@ export function createRunUntilDone(
           }
           problem = problemIn(record, outcome);
         }
-        return await isRefused(record, progress, problem);
+        return await refuse(record, progress, problem);
       });
       if (isDone) return true;
       await pause(backOffMs(attempt, retries), ending);

@@ -27,8 +27,8 @@ export async function notePartition(
     seenAt: new Date(),
   };
   await partitionRows(db).updateOne({ _id: rowOf(of) }, { $set }, { upsert: true, ...durable });
-  // Last, because the row replaces the offset if Kafka forgets it. Refusals before that offset are
-  // no longer needed.
+  // Refusals are deleted last, when the row above has the committed offset. Even if Kafka forgets
+  // its offset, no record before this one is read again.
   await forgetRefusals(db, of, committed);
 }
 

@@ -43,7 +43,7 @@ const stream = {
 /** The feed and the log of an order, live: as Server-Sent Events. */
 export function registerStreams(app: Http, deps: StreamDeps): void {
   const closing = new AbortController();
-  // Each open stream adds a listener: no limit.
+  // Each open stream adds a listener, so their number has no limit.
   setMaxListeners(0, closing.signal);
   app.addHook('preClose', async () => closing.abort());
   feedStreamRoute(app, deps, closing.signal);
@@ -125,8 +125,9 @@ function orderStreamRoute(app: Http, { db, reader, tail }: StreamDeps, closing: 
 }
 
 /**
- * Where a stream resumes. An id without a generation is one of the first generation; `after` is a
- * position of the current one unless the client names another.
+ * Where a stream resumes. An id without a generation belongs to the generation in the query, or
+ * else to the first one. Without an id, `after` belongs to the generation in the query, or else to
+ * the current one.
  */
 function checkpointOf(
   lastEventId: string | undefined,

@@ -12,7 +12,10 @@ import { isLongerThanTag, itemsIn } from '../../../server/config/items.js';
 import { Ids, Tags } from '../../schemas/values.js';
 import { badQuery } from '../query-parameters.js';
 
-/** Parameters that select events of the feed, and their form. Webhook endpoints have the same. */
+/**
+ * Parameters that select events of the feed, and their form. Webhook endpoints have the same
+ * settings.
+ */
 export const selectionParameters = {
   types: list(Ids, 'types of events, such as `OrderConfirmed,OrderCancelled`'),
   customers: list(Ids, 'only events of the orders of these customers, by their ids'),
@@ -31,7 +34,7 @@ function list(schema: TString, description: string): TOptional<TString> {
 
 /** Which events a reader of the feed gets, and in which form. */
 export interface Selection extends EventFilter {
-  /** undefined for events as they are, without an envelope */
+  /** undefined: events are sent as they are, without an envelope */
   readonly payload: EndpointSettings['payload'] | undefined;
 }
 
@@ -44,7 +47,7 @@ interface Given {
 }
 
 /**
- * @returns undefined for all events as they are
+ * @returns undefined if the reader gets all events as they are
  * @throws HttpProblem 400 for an unknown type of events, a tag that is too long, or a list without
  *   items or with an open quote
  */
@@ -65,7 +68,10 @@ export function selectionIn({ types, customers, tags, payload }: Given): Selecti
   };
 }
 
-/** Empty only if the parameter is absent: a list without items would let everything through. */
+/**
+ * The items of a parameter; none if it is absent. A list without items is refused, because it would
+ * let everything through.
+ */
 function chosenBy(parameter: string, text: string | undefined): readonly string[] {
   const items = itemsIn(text ?? '');
   if (items === undefined) throw badQuery(parameter, 'a double quote is not closed');

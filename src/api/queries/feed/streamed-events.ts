@@ -1,7 +1,7 @@
 import type { Db } from 'mongodb';
 import type { BackgroundTurns } from '../../../concurrency/background-turns.js';
 import type { createSingleFlight } from '../../../concurrency/single-flight.js';
-import { type PositionedEvent, skipLostPositions } from '../../../log/feed/feed.js';
+import { type PositionedEvent, positionAfterLost } from '../../../log/feed/feed.js';
 import { firstGeneration } from '../../../log/feed/generations.js';
 import type { FeedTail } from '../../../log/feed/tail.js';
 import { readStored } from '../../../log/journal/read-journal.js';
@@ -23,7 +23,7 @@ export interface FeedPart {
   /** a position of the generation */
   readonly after: number;
   readonly generation: number;
-  /** undefined for all events as they are */
+  /** undefined: all events are sent as they are */
   readonly selection: Selection | undefined;
 }
 
@@ -34,13 +34,13 @@ export interface StreamedPage {
 }
 
 interface SharedSource extends Source {
-  /** among streams at the same position with the same selection */
+  /** lets streams at the same position with the same selection share a read */
   readonly singleFlight: ReturnType<typeof createSingleFlight<StreamedPage>>;
 }
 
 /**
- * The events of the feed. Ends when the next generation begins: there, the next positions may
- * belong to other events.
+ * The events of the feed. Ends when the next generation begins, because the next positions may
+ * belong to other events in it.
  */
 export function feedFrom(
   { db, tail, singleFlight }: SharedSource,
@@ -51,7 +51,8 @@ export function feedFrom(
     const events = (await tail.read(generation, position, PAGE)) ?? [];
     const items = (await selected(db, chosen, events, generation)).map((one) => itemOf(one, generation));
     const last = events.at(-1)?.position;
-    // A client that reconnects does not read again what was left out.
+    // A page ends with the id of its last event, even if that event was left out. So a client that
+    // reconnects does not read the same events again.
     const isMarked = last === undefined || items.at(-1)?.id === idOf(last, generation);
     return { items: isMarked ? items : [...items, { id: idOf(last, generation) }], last };
   };
@@ -72,7 +73,7 @@ export function feedFrom(
       read,
       waitForMore,
       isOver,
-      skipLost: (position) => skipLostPositions(orderLog, db, position, answering),
+      skipLost: (position) => positionAfterLost(orderLog, db, position, answering),
     },
     signal,
   );
@@ -107,7 +108,7 @@ export async function* orderFrom(
   }
 }
 
-/** The same array for the same events, so that streams that send it share its bytes. */
+/** Returns the same array for the same events, so that all streams that send it share its bytes. */
 function pageOf(events: readonly PositionedEvent[], generation: number): StreamPage {
   const known = pages.get(events);
   if (known !== undefined) return known;

@@ -34,9 +34,9 @@ const MOST_LOOKED_UP = 1_000;
 const { TASK_QUEUE_TYPE_WORKFLOW: ofWorkflows } = proto.temporal.api.enums.v1.TaskQueueType;
 
 /**
- * Orders with a message that no worker has decided yet. It counts the workflow tasks that wait in
- * the orders' task queue: an order has one at most, however many messages wait. Rebuilds and
- * reconciliations that wait there for their first task are not counted. Temporal's count is
+ * Orders with a message that no worker has decided yet. Counts the workflow tasks that wait in the
+ * orders' task queue. An order has one at most, however many messages wait. Rebuilds and
+ * reconciliations that wait in the queue for their first task are not counted. Temporal's count is
  * approximate.
  */
 export async function undecidedOrders(

@@ -11,7 +11,7 @@ import { type Exposure, type ExposureDeps, unrecordedOrders } from './exposure.j
 const WITHIN_MS = 2_000;
 /** Counting every order takes time, so the counts may be this old. */
 const COUNTED_EVERY_MS = 60_000;
-/** How many orders are read, the ones that have owed something for longest first. */
+/** Maximum number of orders that are read; those that have owed something longest come first. */
 const MOST_LOOKED_AT = 1_000;
 
 /** Gauges of the orders in MongoDB. They are unset while MongoDB does not answer. */

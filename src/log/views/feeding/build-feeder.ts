@@ -43,7 +43,8 @@ export class BuildFeeder<S extends State, D extends Draft> {
    * Applies the events that follow the build's position.
    *
    * @param more fields of the build to set as well
-   * @returns false if the build is not as this feeder knows it: read it again
+   * @returns false if the build is not as this feeder knows it, so that the caller has to read it
+   *   again
    */
   async apply(
     events: readonly PositionedEvent[],

@@ -24,15 +24,15 @@ const onlyPlace = { _id: 0, orderId: 1, version: 1, position: 1 } as const;
  */
 export interface BatchStart<S extends State> {
   /**
-   * By id, each entity of the batch as it was before the batch. Undefined if its version 1 is in
-   * the batch. An error if the log has a gap or cannot be folded; a `LostPast` if the gap will
-   * never be filled.
+   * By id, each entity of the batch as it was before the batch. The value is undefined if the
+   * entity's version 1 is in the batch. It is an error if the log has a gap or cannot be folded,
+   * and a `LostPast` if the gap will never be filled.
    */
   readonly states: ReadonlyMap<string, Folded<S> | Error | undefined>;
   /**
    * Positions of events that come after a later version of their entity in the feed. An entity's
-   * document has them already, because it is folded from the journal. Empty for a view that is not
-   * keyed by entity.
+   * document has them already, because it is folded from the journal. The set is empty for a view
+   * that is not keyed by entity.
    */
   readonly overtaken: ReadonlySet<number>;
   /**
@@ -57,7 +57,8 @@ export class EntityStates<S extends State, D extends Draft> {
 
   /**
    * @param events the versions of each entity are consecutive (`consecutive`)
-   * @param parked positions of events that no document has yet, so they have overtaken none
+   * @param parked positions of parked events. No document has them yet, so they have overtaken no
+   *   event.
    * @throws NewerEvent
    */
   async before(

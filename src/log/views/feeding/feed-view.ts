@@ -1,6 +1,6 @@
 import type { Db } from 'mongodb';
 import { pause } from '../../../concurrency/pause.js';
-import { type PositionedEvent, skipLostPositions } from '../../feed/feed.js';
+import { type PositionedEvent, positionAfterLost } from '../../feed/feed.js';
 import type { FeedTail } from '../../feed/tail.js';
 import { feedGenerations, type Generations } from '../../feed/generations.js';
 import { Fenced } from '../../feed/fencing.js';
@@ -16,7 +16,7 @@ export interface FeedViewDeps<S extends State, D extends Draft> {
   readonly tail: FeedTail;
   /** aborted when another process should continue */
   readonly signal: AbortSignal;
-  /** called while all is well: when it begins, and each time it is woken */
+  /** called while all is well: when feeding begins, and each time that the feeder is woken */
   readonly heartbeat: (position: number) => void;
   /** asks for a rebuild of the view; called repeatedly until it is done */
   readonly requestRebuild: (view: View<S, D>) => Promise<void>;
@@ -24,7 +24,7 @@ export interface FeedViewDeps<S extends State, D extends Draft> {
 
 const batchSize = 500;
 const RELOAD_AFTER_MS = 1_000;
-/** A view waits until it is woken. This limits the wait in case a wake-up is lost. */
+/** A view waits until it is woken. This is the longest wait, in case a wake-up is lost. */
 const LONGEST_WAIT_MS = 10 * 60_000;
 /**
  * Minimum time from a micro-batch that was not full to the next one, so that under load a batch has
@@ -34,12 +34,12 @@ const PACE_MS = 500;
 
 /**
  * Feeds a view until `signal` aborts. If the view was built by an older version of its fold, or the
- * view has events that the feed's generation may not have, it requests a rebuild and waits until
- * that is swapped in.
+ * view has events that the feed's generation may not have, the feeder requests a rebuild and waits
+ * until the new build is swapped in.
  *
- * @throws Fenced if another feeder has taken over, or the view belongs to another version: a
- *   newer one has built it, or it is rolled back; and any error of MongoDB: call it again, it
- *   continues
+ * @throws Fenced if another feeder has taken over, if a newer version of the fold has built the
+ *   view, or if the view was rolled back from the version of this process; and any error of
+ *   MongoDB. Another call continues.
  */
 export async function feedView<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
@@ -48,7 +48,7 @@ export async function feedView<S extends State, D extends Draft>(
 ): Promise<void> {
   // Read before the builds, so that no change is missed.
   const { wakeCount } = deps.tail;
-  // Before the take-over, so that a worker of another version disturbs no feeder.
+  // Checked before the take-over, so that a worker of another version disturbs no feeder.
   const found = await buildsOf(deps.db, view.name);
   if (found !== undefined) assertVersion(found, view);
   const builds = await takeOverView(log, deps.db, view);
@@ -120,7 +120,9 @@ class ViewFeeder<S extends State, D extends Draft> {
     if (events.length < batchSize) await pause(beganAt + PACE_MS - Date.now(), this.deps.signal);
   }
 
-  /** Continues in the current generation, if the build has no event that it may lack. */
+  /**
+   * Continues in the current generation, if the build has no event that this generation may lack.
+   */
   private async changeGeneration(generations: Generations): Promise<void> {
     const { signal, requestRebuild } = this.deps;
     const { held } = this.feeder;
@@ -129,17 +131,18 @@ class ViewFeeder<S extends State, D extends Draft> {
     } else {
       await requestRebuild(this.view);
       await pause(RELOAD_AFTER_MS, signal);
-      // The rebuild is requested again until it is swapped in.
+      // The feeder does not wait for events now: it requests the rebuild until the new build is
+      // active.
       this.waitMs = 0;
     }
     await this.reload();
   }
 
-  /** @param hasEvents the tail has announced events, and the read did not find them */
+  /** @param hasEvents true if the tail has announced events that the read did not find */
   private async skipLost(hasEvents: boolean): Promise<void> {
     const { db, signal } = this.deps;
     await this.reload();
-    const afterGap = await skipLostPositions(this.log, db, this.feeder.held.position);
+    const afterGap = await positionAfterLost(this.log, db, this.feeder.held.position);
     if (afterGap > this.feeder.held.position) await this.feeder.skipTo(afterGap);
     else if (hasEvents) await pause(RELOAD_AFTER_MS, signal);
   }

@@ -18,8 +18,8 @@ export interface FoldedBatch<S extends State> {
 }
 
 /**
- * Folds a batch into writes. An event that fails is parked, and later ones of its entity wait
- * for it; all others are applied. Events of an entity whose past is lost are left out.
+ * Folds a batch into writes. An event that fails is parked, and later events of its entity wait for
+ * it. All other events are applied. Events of an entity whose past is lost are left out.
  *
  * @param blocked ids of entities that have a parked event already
  * @throws NewerEvent

@@ -41,7 +41,9 @@ export function stateAfter<S extends State, D extends Draft>(
   }
 }
 
-/** The state after an event that the view has. If the fold throws, the view has skipped it. */
+/**
+ * The state after an event that the view has. If the fold throws, the view has skipped the event.
+ */
 export function refold<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
   view: View<S, D>,

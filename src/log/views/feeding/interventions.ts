@@ -21,7 +21,7 @@ export interface ParkedAudit {
   readonly version: number;
   readonly action: 'retry' | 'skip';
   readonly actor: string;
-  /** for whom the actor did it; absent if for itself */
+  /** for whom the actor acted; absent if the actor acted for itself */
   readonly onBehalfOf?: string;
   readonly reason: string;
   /** ISO-8601 UTC */
@@ -38,7 +38,7 @@ export interface Intervention {
   /** the version that is meant; by default the entity's first parked event */
   readonly version?: number;
   readonly actor: string;
-  /** for whom the actor did it; absent if for itself */
+  /** for whom the actor acted; absent if the actor acted for itself */
   readonly onBehalfOf?: string;
   readonly reason: string;
 }
@@ -94,10 +94,10 @@ export async function listParked(
 }
 
 /**
- * Retries or skips the first parked event of an entity, then applies those that wait for it, up to
- * the next that fails. Documents, parked events and the audit are written in one transaction, which
- * also lowers the count of the active build: a feeder that runs at the same time notices that, and
- * reads the build again.
+ * Retries or skips the first parked event of an entity, then applies the events that wait for it,
+ * up to the next one that fails. Documents, parked events and the audit are written in one
+ * transaction, which also lowers the active build's count of parked events. A feeder that runs at
+ * the same time notices that, and reads the build again.
  */
 export async function intervene<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
@@ -107,7 +107,7 @@ export async function intervene<S extends State, D extends Draft>(
 ): Promise<Intervened | NotIntervened> {
   let step = await untilUncontended(log, db, view, intervention);
   let applied = 0;
-  // More events than one transaction takes.
+  // An entity may have more events than one transaction takes.
   while (step.kind === 'done' && step.parked === undefined && step.remaining > 0) {
     applied += step.applied;
     const { version: _, ...rest } = intervention;
@@ -161,6 +161,7 @@ async function attempt<S extends State, D extends Draft>(
   const folded = foldBatch(log, view, collection, events, start, new Set());
   const applied = events.length - folded.parked.length;
   const gone = parked.slice(0, parked.length - tried.length + applied).map(({ _id }) => _id);
+  // The first event that the journal no longer has.
   const lost = tried[events.length];
   const stuck =
     folded.parked[0] ?? (lost && toParked(view.name, collection, lost, lacking(log, orderId, lost.version)));
@@ -200,7 +201,7 @@ async function save(
   const { orderId, applied } = audit;
   return await inTransaction(db, async (session) => {
     const guard = { _id: view.name, collection, version: view.version, parked: { $gte: gone.length } };
-    // The feeder writes the same document, so the later of the two finds it changed.
+    // The feeder writes the same document. Whichever of the two writes later finds it changed.
     const { matchedCount } = await viewBuilds(db).updateOne(
       guard,
       { $inc: { parked: -gone.length } },

@@ -4,8 +4,8 @@ import type { PositionedEvent } from '../../feed/feed.js';
 import { messageOf } from '../../../outages/message-of.js';
 
 /**
- * A dead letter: an event that a view could not apply, or a later one of its entity, which waits. A
- * reference, not a copy.
+ * A dead letter: an event that a view could not apply, or a later event of the same entity, which
+ * waits. It only refers to the event, and is no copy.
  */
 export interface ParkedEvent {
   /** `<collection>:<orderId>:<version>` */
@@ -18,7 +18,7 @@ export interface ParkedEvent {
   readonly type: string;
   readonly position: number;
   readonly status: 'parked' | 'waiting';
-  /** why a `parked` one failed */
+  /** why the event failed; absent if it waits */
   readonly error?: string;
   /** ISO-8601 UTC */
   readonly at: string;

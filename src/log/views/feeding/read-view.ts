@@ -23,8 +23,8 @@ export interface Reading<D extends ViewDocument> {
 }
 
 /**
- * Reads documents of a view and how far it is, both at one point in time, even if it is written or
- * swapped meanwhile.
+ * Reads documents of a view, and the position of the view, at one point in time, even if the view
+ * is written or swapped meanwhile.
  */
 export async function readView<D extends ViewDocument, T>(
   db: Db,

@@ -18,7 +18,7 @@ export interface Build {
    * persisted
    */
   readonly feed?: number;
-  /** how many events are parked for it */
+  /** how many events are parked for this build */
   readonly parked: number;
   /** ISO-8601 UTC, when `position` last changed */
   readonly at: string;
@@ -29,7 +29,9 @@ export interface Build {
 /** A build that is being made to replace the active one. */
 export interface Rebuild extends Build {
   readonly rebuildId: string;
-  /** the epoch of the worker that may continue it; an older one is refused */
+  /**
+   * the epoch of the worker that may continue the rebuild; a worker with an older epoch is refused
+   */
   readonly epoch: number;
   readonly startedAt: string;
   /** average since the current worker took over */
@@ -37,13 +39,15 @@ export interface Rebuild extends Build {
 }
 
 /**
- * The builds of a view. The active one is at the top level: it is read, and written in one
- * transaction with the documents in it.
+ * The builds of a view. The fields of the active build are at the top level. Readers read that
+ * build, and its checkpoint is written in one transaction with its documents.
  */
 export interface ViewBuilds extends Build {
   /** the view's name */
   readonly _id: string;
-  /** the epoch of the worker that may feed the active build; an older one is refused */
+  /**
+   * the epoch of the worker that may feed the active build; a worker with an older one is refused
+   */
   readonly epoch: number;
   /** how many builds were ever begun */
   readonly builds: number;
@@ -152,9 +156,9 @@ function isNamespaceTaken(error: unknown): boolean {
 }
 
 /**
- * Makes the build of a rebuild the active one, for all readers and the feeder at once. Refused
- * while the build lags the active one, so that no reader sees an older state; unless the feed
- * itself has restarted.
+ * Makes the build of a rebuild the active one, for all readers and the feeder at once. It does
+ * nothing while the build lags the active one, so that no reader sees an older state. If the feed
+ * now ends before the active build, the build only has to reach that end.
  *
  * @param head the last position of the feed
  * @returns false if the build lags, or was abandoned

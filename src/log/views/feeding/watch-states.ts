@@ -4,7 +4,7 @@ import { pause } from '../../../concurrency/pause.js';
 import { feedState } from '../../feed/generations.js';
 import { viewBuilds } from './view-builds.js';
 
-/** How long to wait for changes. Less than the idle time after which the driver closes a socket. */
+/** How long to wait for changes: less than the idle time after which the driver closes a socket. */
 const AWAIT_MS = 3_000;
 const OPEN_AGAIN_MS = 1_000;
 /** Fields that a feeder, or a sequencer, does not write while it only makes progress. */
@@ -16,7 +16,7 @@ const besidesProgress = ['epoch', 'collection', 'parked'].map((field) => ({
  * Calls `onChange` when the builds of a view or the state of a feed have changed, other than by
  * progress: the active build was swapped, an event was parked or tried again, another process took
  * over, the next generation began. Also calls it for any change of the `others`, and when changes
- * may have been missed. Until `signal` aborts.
+ * may have been missed. Runs until `signal` aborts.
  *
  * @param others names of collections
  */
@@ -58,8 +58,8 @@ async function watch(
   try {
     onChange();
     await stream.next(AWAIT_MS, signal);
-    // A second time: what a majority did not have yet when the stream opened may be missing from
-    // both the stream and what was read.
+    // A change that a majority did not have yet when the stream opened may be missing from the
+    // stream, and from what was read after the first call.
     onChange();
     while (!signal.aborted) if ((await stream.next(AWAIT_MS, signal)).changes.length > 0) onChange();
   } finally {

@@ -15,7 +15,7 @@ import type { Exceptions, StoreRebuilder } from './store-rebuild.js';
 /* The documents of a state view that is being rebuilt: folded from the journal, and written. */
 
 const entitiesAtATime = 200;
-/** Catching up ends when fewer entities than this were recorded meanwhile. The swap follows. */
+/** Catching up ends when a round finds fewer entities than this. The swap follows. */
 const fewEntities = 100;
 const mostRounds = 10;
 
@@ -23,7 +23,7 @@ const mostRounds = 10;
 export interface Target<S extends State, D extends Draft> {
   readonly log: EntityLog<S, D>;
   readonly db: Db;
-  /** Its name is of this rebuild alone, so that a late holder of another cannot swap it in. */
+  /** Its name has the rebuild's id, so that a late worker of another rebuild cannot swap it in. */
   readonly next: Collection<StateDocument<State>>;
   readonly rebuildId: string;
 }
@@ -90,10 +90,10 @@ export async function catchUp<S extends State, D extends Draft>(
   }
 }
 
-/** Entities by id, each folded, or the error of folding it. */
+/** By id, the state of each entity, or the error if it cannot be folded. */
 type Batch<S extends State> = ReadonlyMap<string, S | Error>;
 
-/** The entities of the events that match, each as far as its log goes. */
+/** The entities of the events that match, each folded up to the first gap in its log. */
 async function* foldedStates<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
   db: Db,
@@ -107,7 +107,7 @@ async function* foldedStates<S extends State, D extends Draft>(
       batch = new Map();
     }
     const after = before instanceof Error ? before : stateAfter(log, before, event);
-    // Up to a gap, as recording does: the view does not have the events after it yet.
+    // Folds up to a gap, as recording does: the view does not have the events after the gap yet.
     batch.set(event.orderId, after instanceof Gap && before !== undefined ? before : after);
   }
   if (batch.size > 0) yield batch;
@@ -116,7 +116,8 @@ async function* foldedStates<S extends State, D extends Draft>(
 /**
  * Writes documents, unless a newer one is there.
  *
- * @returns ids of the entities that were taken over from the view that is replaced
+ * @returns ids of the entities that could not be folded. Their documents are copied from the view
+ *   that is replaced.
  */
 async function write<S extends State, D extends Draft>(
   { log, db, next, rebuildId }: Target<S, D>,
@@ -153,8 +154,8 @@ async function replaceOlder(
 }
 
 /**
- * Entities with events that have no position yet, or one after `since`. In this sequence: the
- * second look finds an event that gets its position during the first.
+ * Entities with events that have no position yet, then those with events that have a position after
+ * `since`. In this order, the second query finds an event that gets its position during the first.
  */
 export async function* touchedSince(
   log: AnyLog,

@@ -21,13 +21,16 @@ export interface JournalRebuilding<S extends State, D extends Draft> extends Reb
   readonly checkDatabaseIdentity: CheckDatabaseIdentity;
   /** see `restoreEntities` */
   readonly outside?: OutsideRestore<S, D> | undefined;
-  /** entities between two checkpoints; by default a page of Temporal's list */
+  /** number of entities between two checkpoints; by default a page of Temporal's list */
   readonly pageSize?: number;
 }
 
 const historiesAtOnce = 8;
 const LOOK_AGAIN_MS = 500;
-/** Longer than the 10 s after which Temporal gives the task of a killed worker to another. */
+/**
+ * How long to wait for workflow tasks: longer than the 10 s after which Temporal gives the task of
+ * a killed worker to another.
+ */
 const DECIDED_WITHIN_MS = 20_000;
 const eventsAtATime = 500;
 
@@ -36,13 +39,14 @@ const eventsAtATime = 500;
  * workflow histories, while entities are recorded as usual. What exists is left as it is. Positions
  * and views follow as for any recorded event.
  *
- * If Temporal no longer has an entity's first runs, its later events are restored, and its view
- * from the state that its oldest run took over. Such entities are counted and named as exceptions,
- * and so are those whose journal differs from the history, or whose history is not a log.
+ * If Temporal no longer has an entity's first runs, its later events are restored. Its view is
+ * restored from the state that its oldest run took over. Such entities are counted and named as
+ * exceptions, and so are those whose journal differs from the history, or whose history cannot be
+ * read as a log.
  *
  * @returns false if `signal` ended it before it was done
- * @throws Fenced if another worker has taken it over; and any error of the servers: call it
- *   again, it continues from its checkpoint
+ * @throws Fenced if another worker has taken the rebuild over; and any error of the servers.
+ *   Another call continues from the checkpoint.
  */
 export async function rebuildJournal<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
@@ -112,11 +116,11 @@ interface ListedHistory<S extends State, D extends Draft> {
 
 interface Batch<S extends State, D extends Draft> {
   readonly entities: readonly ListedHistory<S, D>[];
-  /** the page of Temporal's list that this batch completes, if it does */
+  /** the page of Temporal's list that this batch completes; absent if it completes none */
   readonly page?: ListPage;
 }
 
-/** @param place the checkpoint of an earlier attempt in Temporal's list */
+/** @param place the place in Temporal's list that an earlier attempt reached */
 async function* readBatches<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
   { client, taskQueue, pageSize }: JournalRebuilding<S, D>,

@@ -21,13 +21,13 @@ import {
 /**
  * Rebuilds a state view from the journal, in a collection beside the one that is read and written,
  * then renames it to the view's name. Entities that are recorded during the rebuild are folded
- * again, before and once more after the swap. One whose log cannot be folded from its first event
- * on, or is gone, is taken over as it was.
+ * again, before and once more after the swap. An entity whose log is gone, or cannot be folded from
+ * its first event on, keeps its old document.
  *
  * @returns false if `signal` ended it before it was done
- * @throws Fenced if another holder has taken it over, or its version is newer than the one of
- *   this process; and any error of MongoDB: call it again, it continues. ApplicationFailure, which
- *   is not retried, if its version is older.
+ * @throws Fenced if another holder has taken the rebuild over, or the rebuild makes a newer version
+ *   than this process has; ApplicationFailure, which is not retried, if it makes an older version;
+ *   and any error of MongoDB. Another call continues.
  */
 export async function rebuildStateView<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
@@ -54,7 +54,8 @@ export async function rebuildStateView<S extends State, D extends Draft>(
   // If an earlier holder ended right after its swap, the collection is renamed already.
   if ((await identityOf(db, name)) !== rebuilder.state.identity)
     await target.next.rename(name, { dropTarget: true });
-  // What was recorded just before the swap is in the collection that is gone.
+  // Events that were recorded just before the swap may be folded only into the collection that is
+  // gone.
   for await (const orderIds of touchedSince(log, db, rebuilder.state.since)) {
     for (const orderId of orderIds)
       await updateStateView(log, db, orderId, { recorder: rebuildId }).catch(rethrowServerError);
@@ -66,8 +67,9 @@ export async function rebuildStateView<S extends State, D extends Draft>(
 }
 
 /**
- * @throws Fenced for a newer version: a worker that has it continues. ApplicationFailure, not
- *   retried, for an older one: a rebuild to the version of this process takes its place.
+ * @throws Fenced for a newer version: a worker that has this version continues. ApplicationFailure,
+ *   which is not retried, for an older version: a rebuild to the version of this process takes
+ *   over.
  */
 function assertVersion({ view }: AnyLog, version: number): void {
   const { collection: name, version: latest } = view;
@@ -81,8 +83,8 @@ function assertVersion({ view }: AnyLog, version: number): void {
 }
 
 /**
- * Whether neither the view nor a rebuild under way has the version of this process yet. A view
- * without any document has that version from now on.
+ * Whether the view, and a rebuild that is under way, have an older version than this process. A
+ * view without any document gets the version of this process.
  */
 export async function isStateViewOutdated(log: AnyLog, db: Db): Promise<boolean> {
   const { collection, version } = log.view;
@@ -108,8 +110,8 @@ async function takeOver(log: AnyLog, { db, rebuildId }: Rebuilding): Promise<Sto
 }
 
 /**
- * An entity with a broken log does not stop the others. Its document stays unchanged, or waits for
- * the entity's own steps.
+ * An entity with a broken log does not stop the others. Its document stays unchanged, or is written
+ * later by the entity's own steps.
  */
 function rethrowServerError(error: unknown): void {
   if (isServerError(error)) throw error;
@@ -130,8 +132,8 @@ async function dropUnusedBuilds(
 ): Promise<void> {
   const left = { $regex: `^${view.collection}_(next|before)` };
   const found = await db.listCollections({ name: left }, { nameOnly: true }).toArray();
-  // Checks, after the list was read, that no other rebuild has taken over. A rebuild that takes
-  // over later is not in the list.
+  // Fails if another rebuild has taken over. If one takes over later, its collection is not in the
+  // list.
   await rebuilder.advance({});
   for (const { name } of found) if (name !== collection) await db.dropCollection(name);
 }
@@ -152,8 +154,8 @@ async function buildIndexes<S extends State, D extends Draft>(
       await next.createIndexes([...stateViewIndexes(log)]);
       return true;
     } catch (error) {
-      // The connection timed out on a long build. If it is asked again, MongoDB answers when that
-      // build is done.
+      // The connection timed out on a long build. MongoDB answers the next request when that build
+      // is done.
       if (!(error instanceof MongoNetworkTimeoutError)) throw error;
       if (signal.aborted) return false;
     }

@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 import type { Db } from 'mongodb';
-import { feedHead, skipLostPositions, readFeed } from '../../feed/feed.js';
+import { feedHead, positionAfterLost, readFeed } from '../../feed/feed.js';
 import { Fenced } from '../../feed/fencing.js';
 import { feedGenerations } from '../../feed/generations.js';
 import { BuildFeeder, type HeldBuild } from '../feeding/build-feeder.js';
@@ -35,8 +35,8 @@ const PAUSE_MS = 10;
  * caught up. The build that is replaced is kept for a roll-back; older ones are dropped.
  *
  * @returns false if `signal` ended it before it was done
- * @throws Fenced if another worker has taken it over; and any error of MongoDB: call it again,
- *   it continues from its checkpoint
+ * @throws Fenced if another worker has taken the rebuild over; and any error of MongoDB. Another
+ *   call continues from the checkpoint.
  */
 export async function rebuild<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
@@ -65,10 +65,10 @@ export async function rebuild<S extends State, D extends Draft>(
       if (!(await feeder.apply(events, { eventsPerSecond }))) throw fenced(view);
       continue;
     }
-    const position = await skipLostPositions(log, db, feeder.held.position);
+    const position = await positionAfterLost(log, db, feeder.held.position);
     if (position > feeder.held.position && !(await feeder.skipTo(position))) throw fenced(view);
     if (feeder.held.position > (await feedGenerations(log, db)).commonWith(generationOf(feeder.held))) {
-      // The build has events that the feed may have lost.
+      // The build has events that the feed may have lost, so it is made anew.
       await abandonRebuild(db, view.name, rebuildId);
       return await rebuild(log, view, rebuilding);
     }
@@ -77,14 +77,14 @@ export async function rebuild<S extends State, D extends Draft>(
       return true;
     }
     await assertStillMine(db, view, feeder.held);
-    // The active build has just received further events: wait, and read them.
+    // The active build has just received further events. The rebuild waits, and reads them.
     await setTimeout(PAUSE_MS);
     ahead = read(log, db, feeder.held.position);
   }
   return false;
 }
 
-/** Reads a batch ahead. If the caller no longer awaits it, its failure is ignored. */
+/** Reads a batch ahead. If the caller no longer awaits the batch, a failure is ignored. */
 function read(log: AnyLog, db: Db, position: number) {
   const events = readFeed(log, db, position, batchSize);
   events.catch(() => undefined);

@@ -22,8 +22,8 @@ const ENDS_WITHIN_MS = 5_000;
 /**
  * Starts the workflow that rebuilds a view or a store.
  *
- * @param options `endsRunning`: if one is under way, this one takes its place
- * @returns the id of the rebuild; undefined if one is under way already
+ * @param options `endsRunning`: if a rebuild is under way, the new one takes its place
+ * @returns the id of the rebuild; undefined if another one is under way already
  */
 export async function requestRebuild(
   { client, taskQueue }: Starting,

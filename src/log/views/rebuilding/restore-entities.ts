@@ -24,9 +24,9 @@ const atOnce = 8;
 /**
  * Restores what the journal, the view, and stores outside of the log lack of these entities. Their
  * workflows may write the same meanwhile. Entities without events in the journal are written
- * together. For any other, what exists is compared and left as it is.
+ * together. For every other entity, what exists is compared and left as it is.
  *
- * @param outside absent if the effects of the entity move nothing that a log can restore
+ * @param outside absent if the effects of the entity change nothing outside that a log can restore
  * @param heartbeat called after every write
  * @returns ids of entities that could not be restored from their first event on, or whose journal
  *   differs from their history

@@ -28,17 +28,20 @@ export interface StoreRebuild {
   /** a position of the feed; the rebuild has everything that was recorded before it */
   readonly since: number;
   readonly exceptions: Exceptions;
-  /** version of the fold that it builds by; absent stands for 1, or for a store without versions */
+  /**
+   * version of the fold that builds the store; absent for version 1, and for a store without
+   * versions
+   */
   readonly version?: number;
-  /** version of the store that is read until the swap; absent stands for 1 */
+  /** version of the store that is read until the swap; absent for version 1 */
   readonly replaces?: number;
-  /** the collection it is built in, if that is not the one that is read */
+  /** the collection that the store is built in; absent if it is the one that is read */
   readonly collection?: string;
   /** UUID of that collection, which a rename keeps; set before the swap */
   readonly identity?: string | undefined;
 }
 
-/** The entities that could not be rebuilt from their first event on; the first hundred by id. */
+/** The entities that could not be rebuilt from their first event on; ids of the first hundred. */
 export interface Exceptions {
   readonly count: number;
   readonly orderIds: readonly string[];
@@ -102,7 +105,7 @@ export class StoreRebuilder {
   /**
    * Starts the rebuild with this id, or continues it. A rebuild with another id is abandoned.
    *
-   * @throws Fenced if another rebuild began at the same moment: call it again
+   * @throws Fenced if another rebuild began at the same moment; another call may succeed
    */
   static async takeOver(
     db: Db,
@@ -141,8 +144,8 @@ export class StoreRebuilder {
   }
 
   /**
-   * @throws Fenced if another worker has taken it over, or another rebuild of this store has
-   *   begun
+   * @throws Fenced if another worker has taken this rebuild over, or another rebuild of this store
+   *   has begun
    */
   async advance(
     more: Partial<
@@ -162,7 +165,7 @@ export class StoreRebuilder {
     this.state = { ...this.state, ...changes };
   }
 
-  /** The exceptions so far, and these orders. */
+  /** The exceptions so far, and these entities. */
   exceptionsWith(orderIds: readonly string[]): Exceptions {
     const { count, orderIds: named } = this.state.exceptions;
     return { count: count + orderIds.length, orderIds: [...named, ...orderIds].slice(0, namedExceptions) };

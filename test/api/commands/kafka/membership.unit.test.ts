@@ -37,7 +37,7 @@ test('partitions are held as long as heartbeats are answered', () => {
 });
 
 test('without an answer, partitions are lost before the session times out', () => {
-  const { held } = membership;
+  const { whileHeld: held } = membership;
   jest.advanceTimersByTime(SESSION_MS - 1_000);
   expect(held.aborted).toBe(true);
   expect(membership.isHeld).toBe(false);
@@ -48,21 +48,21 @@ test.each([
   ['consumer:heartbeat:error', { error: new Error('not the coordinator') }],
   ['error', new Error('not the coordinator')],
 ])('%s ends the membership', (event, given) => {
-  const { held } = membership;
+  const { whileHeld: held } = membership;
   client.emit(event, given);
   expect(held.aborted).toBe(true);
   expect(() => membership.check()).toThrow('not the coordinator');
 });
 
 test('a rebalance takes partitions away at once, and assigns others afterwards', async () => {
-  const { held } = membership;
+  const { whileHeld: held } = membership;
   client.emit('consumer:group:rebalance', {});
   expect([held.aborted, membership.isHeld]).toEqual([true, false]);
   expect(client.clearMetadata).toHaveBeenCalled();
   const rejoined = membership.rejoined(new AbortController().signal);
   client.emit('consumer:group:join', {});
   await rejoined;
-  expect([held.aborted, membership.isHeld, membership.held.aborted]).toEqual([true, true, false]);
+  expect([held.aborted, membership.isHeld, membership.whileHeld.aborted]).toEqual([true, true, false]);
 });
 
 test('a member leaves a group that it cannot rejoin in time', async () => {

@@ -1,0 +1,24 @@
+import { waitingCommands } from '../delivery/kafka/commands-status.js';
+import { oldest, sortKeyOf, type SourceRow } from './cursor.js';
+import type { SourceQuery } from './source.js';
+
+/** Commands of Kafka for which there is no answer for too long. Later ones of their orders wait. */
+export async function commandsWaiting({
+  db,
+  kafka,
+  owedBy,
+  after,
+  limit,
+}: SourceQuery): Promise<readonly SourceRow[]> {
+  if (kafka === undefined) return [];
+  const found = (await waitingCommands(db, kafka.commandsTopic)).map(({ record, since, why }): SourceRow => {
+    const detail = `the command ${record} of Kafka waits, and later ones with its key: ${why}`;
+    const remedy = 'it is retried automatically; GET /health/ready shows what is down';
+    return { id: record, row: { code: 'command_waiting', since, detail, remedy } };
+  });
+  const from = after === undefined ? '' : `${after.since} ${after.id}`;
+  return oldest(
+    found.filter((one) => one.row.since <= owedBy && sortKeyOf(one) > from),
+    limit,
+  );
+}

@@ -1,0 +1,26 @@
+import { afterEach, expect, jest, test } from '@jest/globals';
+import { listRows } from '../../../src/web/orders/rows.js';
+import { until } from '../../support/until.js';
+
+const orderIds = Array.from({ length: 50 }, (_, index) => `order-${index}`);
+
+afterEach(() => {
+  jest.restoreAllMocks();
+});
+
+test('all rows that change at the same time are read again, however many they are', async () => {
+  let version = 1;
+  jest.spyOn(globalThis, 'fetch').mockImplementation(async (path) => {
+    const asked = orderIds.find((orderId) => typeof path === 'string' && path.endsWith(`/${orderId}`));
+    const rows = orderIds.map((orderId) => ({ orderId, version }));
+    return Response.json(asked === undefined ? { data: rows } : { orderId: asked, version });
+  });
+  const list = listRows({});
+  const versions = () => new Set(list.state.value?.rows.map((row) => row.version));
+  list.more();
+  await until(() => expect(versions()).toEqual(new Set([1])));
+  version = 2;
+  for (const orderId of orderIds) list.changed(orderId, false);
+  await until(() => expect(versions()).toEqual(new Set([2])));
+  list.close();
+});
