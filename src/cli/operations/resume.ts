@@ -17,6 +17,7 @@ import {
   type Session,
   usageFailure,
 } from '../script/script.js';
+import { isOverHttp, metaOf, refuseActor } from '../script/sender.js';
 import { counted, type Format, type Paint, progressBar, table } from '../script/terminal.js';
 
 interface ResumeCommandOptions extends CommonOptions {
