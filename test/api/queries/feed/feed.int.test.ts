@@ -697,7 +697,11 @@ describe('the stream of an order’s log', () => {
       await mongodb.kill();
       const opened = async (path: string, headers = {}) => {
         const response = await fetch(`${ownAddress}${path}`, { headers });
-        expect(response.status).toBe(200);
+        expect({
+          path,
+          status: response.status,
+          body: response.status === 200 ? '' : await response.text(),
+        }).toMatchObject({ status: 200 });
         const chunks = response.body?.pipeThrough(new TextDecoderStream()).values();
         let text = '';
         return {
