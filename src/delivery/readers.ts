@@ -4,7 +4,7 @@ import { answering, durable } from '../mongodb/durability.js';
 
 /** A client that reads pages or streams of the feed, by the name that it gives itself. */
 export interface Reader {
-  /** the issuer of its keys */
+  /** the client, as the issuer in the ids of its commands */
   readonly client: string;
   readonly name: string;
 }

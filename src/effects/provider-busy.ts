@@ -1,4 +1,7 @@
-/** The call was not made, because too many others are in flight. It is retried later. */
+/**
+ * The call was not made: too many others are in flight, the rate is used up, or the provider rests
+ * after failures. It is retried later.
+ */
 export class ProviderBusy extends Error {
   override readonly name = 'ProviderBusy';
 }

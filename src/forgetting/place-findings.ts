@@ -1,16 +1,19 @@
 import type { KeyStore } from '../access/persons/key-store.js';
 import { addPersons, noPersons, type Persons } from './persons-in.js';
 
+type Opening = Awaited<ReturnType<KeyStore['opening']>>;
+
 /** The personal values that one place has. */
 export class PlaceFindings {
   private added = 0;
-  private unreadable = 0;
+  /** number of values by what became of their key */
+  private readonly unreadable = { destroyed: 0, unknown: 0 };
   /** ids of orders that have values in plain text */
   readonly plain = new Set<string>();
   /** ids of orders that have values under a key that is not destroyed */
   readonly readable = new Set<string>();
   private readonly keyStore: KeyStore;
-  private readonly knownDestroyed = new Map<string, boolean>();
+  private readonly known = new Map<string, Opening>();
 
   constructor(keyStore: KeyStore) {
     this.keyStore = keyStore;
@@ -27,21 +30,22 @@ export class PlaceFindings {
     this.added += 1;
     if (found.plain > 0) this.plain.add(orderId);
     for (const [keyId, count] of found.sealed) {
-      if (await this.isKeyDestroyed(keyId)) this.unreadable += count;
+      const key = await this.opening(keyId);
+      if (typeof key === 'string') this.unreadable[key] += count;
       else this.readable.add(orderId);
     }
   }
 
-  private async isKeyDestroyed(keyId: string): Promise<boolean> {
-    const known = this.knownDestroyed.get(keyId);
-    if (known !== undefined) return known;
-    const isDestroyed = typeof (await this.keyStore.opening(keyId)) === 'string';
-    this.knownDestroyed.set(keyId, isDestroyed);
-    return isDestroyed;
+  private async opening(keyId: string): Promise<Opening> {
+    const known = this.known.get(keyId) ?? (await this.keyStore.opening(keyId));
+    this.known.set(keyId, known);
+    return known;
   }
 
   finding(): string {
-    const sealed = `${this.unreadable} values are sealed under destroyed keys`;
+    const { destroyed, unknown } = this.unreadable;
+    const lost = unknown === 0 ? '' : `; ${unknown} are sealed under keys that the store does not have`;
+    const sealed = `${destroyed} values are sealed under destroyed keys${lost}`;
     const plain = this.plain.size === 0 ? '' : `; ${this.plain.size} orders have values in plain text`;
     return `${sealed}${plain}`;
   }

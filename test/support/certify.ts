@@ -16,7 +16,7 @@ export async function certify(
   provider: string,
   env: Readonly<Record<string, string>>,
 ): Promise<Certified> {
-  const script = join(process.cwd(), 'dist', 'src', 'cli', 'main.js');
+  const script = join(process.cwd(), 'src', 'cli', 'orders.mjs');
   const { exitCode, stdout } = await new Promise<{ exitCode: number; stdout: string }>((resolve) => {
     const options = { env: { PATH: process.env['PATH'], ...env } };
     const child = execFile(

@@ -76,7 +76,7 @@ export class KeyRows {
       )
       .sort({ customerId: 1, sealing: 1, _id: -1 })
       .toArray();
-    // The map keeps a customer's last row: the key that seals.
+    // Of several rows of a customer, the map keeps the last one. By the sort, that is the sealing key.
     return new Map(found.map((row) => [row.customerId, row]));
   }
 

@@ -32,7 +32,7 @@ export interface PersonsAtEdge {
 
 /**
  * Opens the persons in every answer that is sent as an object. A route that sends JSON as text
- * calls `json`; the feed does not, because its readers keep what they get. Clients without
+ * calls `json`. The feed leaves its events sealed, because readers keep copies of them. Clients without
  * `persons:read` get the sealed values.
  */
 export function openPersons(app: Http, keys: KeyStore): PersonsAtEdge {

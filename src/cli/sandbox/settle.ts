@@ -38,7 +38,8 @@ export function addSettle(program: Command, session: Session): void {
     if (outcome === 'declined' && options.declined !== true)
       throw usageFailure('say how it ends: --authorized or --declined');
     const config = configOf(session);
-    // The script writes the ledger and the API takes the webhook: they must belong to one system.
+    // The script writes the ledger and the API takes the webhook. Without a key, this checks that both
+    // belong to one system. With a key, the ledger of another system has no such payment.
     const { api, close } = await openGateway(session, options);
     await close();
     const reference = pendingReference(await eventsOf(api, orderId), orderId);

@@ -60,8 +60,7 @@ async function deliverUntilAborted(
   const { db, client, tail, secrets, patience = usualPatience, lookEveryMs } = deps;
   const sender = createSender(deps);
   const running = new Map<string, Promise<void>>();
-  // While Temporal is unavailable, nothing is sent to the endpoint; it is disabled after its next
-  // failure.
+  // This needs Temporal. If it fails, the next failed delivery of the endpoint tries it again.
   const disable = (endpoint: Endpoint, reason: string) =>
     disableEndpoint(client, endpoint, reason).catch((error: unknown) => deps.failed(endpoint.orderId, error));
   const ending = new AbortController();

@@ -41,7 +41,8 @@ export class DueEvents {
 
   /**
    * The inserted events that are due, and those that were waiting for them. They are in the order
-   * of the inserts; within an entity, in the order of versions.
+   * of the inserts; within an entity, in the order of versions, except for events that are restored
+   * late.
    *
    * @param position the last position that the leader has given
    * @throws LeaderOutdated
@@ -52,7 +53,8 @@ export class DueEvents {
     for (const { orderId, version, unsequenced } of inserts) {
       const entity = this.known.get(orderId) ?? { last: 0, waiting: new Set(), hasGaps: false };
       this.known.set(orderId, entity);
-      // An event that is inserted by hand may have a position already.
+      // An event that is inserted by hand may have a position already. A mark has version 0, so it
+      // changes nothing here.
       if (!unsequenced) entity.last = Math.max(entity.last, version);
       else if (version > entity.last) entity.waiting.add(version);
       for (const next of takeDue(entity)) due.push({ orderId, version: next });
@@ -120,7 +122,10 @@ interface EntityInJournal {
 /** The last version that is lost for good, if the event begins a truncated log. */
 const lastLostVersion = { $cond: ['$begins', { $subtract: ['$version', 1] }, null] };
 
-/** Takes the versions that are due, in order. Restored versions before `last` need not wait. */
+/**
+ * Takes the versions that are due: first the restored ones before `last`, which need not wait, as
+ * they were inserted; then the next ones in order.
+ */
 function* takeDue(entity: KnownEntity): Generator<number, void> {
   for (const version of entity.waiting) {
     if (version < entity.last && entity.waiting.delete(version)) yield version;

@@ -57,8 +57,8 @@ export class FeedTail {
 
   /**
    * Resolves with the head: when it is beyond `position`, when the next generation begins, when
-   * readers were woken since `wakeCount` was read, when time is up or when `signal` aborts. If a
-   * reader reads `wakeCount` before it reads the feed, it misses no wake-up before it waits.
+   * readers were woken since `wakeCount` was read, when time is up or when `signal` aborts. A
+   * reader that reads `wakeCount` first, then the feed, and then waits, misses no wake-up.
    */
   async waitBeyond(
     position: number,

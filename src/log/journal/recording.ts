@@ -11,9 +11,7 @@ import { isMongoOutage } from '../../outages/mongo-outage.js';
 import { RecentStates } from './recent-states.js';
 import { type Replacement, foldFollowing, insertViews, updateStateView, replaceViews } from './state-view.js';
 
-/**
- * The number of workflows that a worker caches, so all its active entities have their states here.
- */
+/** About the number of workflows that a worker caches with a heap of 2 GB. */
 const rememberedStates = 1_000;
 const batchSize = 50;
 

@@ -130,7 +130,11 @@ async function carryOut<S extends State, D extends Draft>(
     case 'resuming':
       return planned;
     case 'incomplete':
-      await markStopped(log, db, orderId, { ...endedReason(log, orderId, undefined), detail: plan.detail });
+      await markStopped(log, db, orderId, {
+        ...endedReason(log, orderId, undefined),
+        detail: plan.detail,
+        ...(planned.remedy !== undefined && { remedy: planned.remedy }),
+      });
       return planned;
     case 'contradiction':
       await noteFork(log, db, plan.journal, plan.history);

@@ -158,6 +158,7 @@ class Run<S extends State, D extends Draft, F extends Effect> {
     } catch (error) {
       if (!(error instanceof ActivityFailure)) throw error;
       this.replaced ??= supersededBy(error);
+      // A run that was replaced stops in the same way, although nothing is wrong with its entity.
       const halt = { code: eventFork, message: error.cause?.message ?? error.message };
       this.writer.stop(halt);
       if (this.replaced === undefined) log.error(`The ${this.entity.name} is halted`, { ...halt });

@@ -75,9 +75,10 @@ export function WaitingForInShort({ order, last, next }: WaitingForProps) {
   );
 }
 
-function idle({ allowedCommands, status }: OrderNow): string {
+function idle({ allowedCommands, status, returns }: OrderNow): string {
   if (allowedCommands.length === 0) return 'Waits for nothing: the order is over.';
   if (status === 'pending') return 'Waits for an answer from outside.';
+  if (returns.some((one) => one.status === 'requested')) return 'Waits for returned goods.';
   return status === 'confirmed'
     ? 'Waits for a command.'
     : 'Waits for nothing: only the return window keeps it open.';

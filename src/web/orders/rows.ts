@@ -56,9 +56,13 @@ export function listRows(filters: Filters): RowList {
         cursor === undefined ? path : `${path}&cursor=${encodeURIComponent(cursor)}`,
         { signal: mine.signal },
       );
-      const before = cursor === undefined ? [] : (state.value?.rows ?? []);
+      const before = cursor === undefined ? undefined : state.value;
       cursor = page.nextCursor;
-      state.value = { rows: [...before, ...page.data], isComplete: cursor === undefined, created: 0 };
+      state.value = {
+        rows: [...(before?.rows ?? []), ...page.data],
+        isComplete: cursor === undefined,
+        created: before?.created ?? 0,
+      };
       setFailing(path, undefined);
       reading = undefined;
     } catch (error) {

@@ -24,3 +24,19 @@ test('all rows that change at the same time are read again, however many they ar
   await until(() => expect(versions()).toEqual(new Set([2])));
   list.close();
 });
+
+test('a further page keeps the number of orders that were created since the list was read', async () => {
+  let pages = 0;
+  jest.spyOn(globalThis, 'fetch').mockImplementation(async () => {
+    pages += 1;
+    return Response.json({ data: [{ orderId: `order-${pages}`, version: 1 }], nextCursor: `${pages}` });
+  });
+  const list = listRows({});
+  list.more();
+  await until(() => expect(list.state.value).toMatchObject({ created: 0 }));
+  list.changed('order-9', true);
+  list.more();
+  await until(() => expect(list.state.value?.rows).toHaveLength(2));
+  expect(list.state.value).toMatchObject({ created: 1 });
+  list.close();
+});

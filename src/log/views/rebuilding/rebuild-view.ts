@@ -101,7 +101,7 @@ async function assertStillMine(db: Db, view: AnyView, { epoch, collection }: Hel
 }
 
 function fenced({ name }: AnyView): Fenced {
-  return new Fenced(`Another rebuilds the view ${name}.`);
+  return new Fenced(`Another worker rebuilds the view ${name}.`);
 }
 
 function assertVersion({ name, version }: AnyView, rebuilding: Rebuild): void {

@@ -133,7 +133,7 @@ export class StoreRebuilder {
       exceptions: { count: 0, orderIds: [] },
       ...(await begin(last)),
     };
-    if (!(await replaceLast(db, last, fresh))) throw new Fenced(`Another rebuilds ${name}.`);
+    if (!(await replaceLast(db, last, fresh))) throw new Fenced(`Another worker rebuilds ${name}.`);
     return new StoreRebuilder(db, fresh);
   }
 
@@ -161,7 +161,7 @@ export class StoreRebuilder {
       { $set: changes },
       durable,
     );
-    if (matchedCount === 0) throw new Fenced(`Another rebuilds ${_id}.`);
+    if (matchedCount === 0) throw new Fenced(`Another worker rebuilds ${_id}.`);
     this.state = { ...this.state, ...changes };
   }
 
