@@ -155,14 +155,15 @@ export interface DispatchFact extends DeliveryFact {
   readonly trackingNumber: string;
 }
 
-export type FactType = keyof FactData;
+/** Written out, because the shapes of events are read from these declarations (`test/golden`). */
+export type FactType = 'PaymentSettled' | 'ShipmentDispatched' | 'ShipmentDelivered';
 export type Fact = { [T in FactType]: { readonly type: T; readonly data: FactData[T] } }[FactType];
 
 export const factTypes = [
   'PaymentSettled',
   'ShipmentDispatched',
   'ShipmentDelivered',
-] as const satisfies readonly FactType[];
+] as const satisfies readonly (keyof FactData)[];
 
 /**
  * The last segment of a command's path, and its name in `allowedCommands`. The rest of what clients
