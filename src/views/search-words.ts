@@ -20,11 +20,11 @@ export function wholeWords(text: string): string[] {
 }
 
 /** A longer word is cut, to bound the index entries of a text with many runs and no spaces. */
-const longestWord = 64;
+const LONGEST_WORD = 64;
 
 function wordOf(runs: readonly string[]): string {
   const word = runs.join('');
-  return word.length <= longestWord ? word : Array.from(word).slice(0, longestWord).join('');
+  return word.length <= LONGEST_WORD ? word : Array.from(word).slice(0, LONGEST_WORD).join('');
 }
 
 /** The pieces between spaces, each as the list of its runs. Pieces without a run are left out. */

@@ -18,7 +18,7 @@ export interface FeedLag {
   readonly behindMs: number;
 }
 
-const maxCounted = 100_000;
+const MAX_COUNTED = 100_000;
 
 export async function feedLag(log: AnyLog, db: Db): Promise<FeedLag> {
   const unsequenced = { unsequenced: true, recordedAt: { $gt: '' } } as const;
@@ -29,7 +29,7 @@ export async function feedLag(log: AnyLog, db: Db): Promise<FeedLag> {
       projection: { _id: 0, recordedAt: 1 },
       sort: { recordedAt: 1 },
     }),
-    journal(log, db).countDocuments(unsequenced, { ...answering, limit: maxCounted }),
+    journal(log, db).countDocuments(unsequenced, { ...answering, limit: MAX_COUNTED }),
   ]);
   const { generation, commonUntil } = generations.current;
   return { head, generation, commonUntil, unsequenced: count, behindMs: ageOf(oldest?.recordedAt) };

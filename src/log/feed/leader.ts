@@ -12,7 +12,7 @@ import { lostPositions } from './lost-positions.js';
 import type { LocalPublisher } from './tail.js';
 
 const CHECKPOINT_MS = 250;
-const conversionFailure = 241;
+const CONVERSION_FAILURE = 241;
 
 export interface LeaderDeps {
   readonly log: AnyLog;
@@ -181,7 +181,7 @@ function updateOf(position: number): Document[] {
 export function needsRestart(error: unknown): boolean {
   if (error instanceof LeaderOutdated || error instanceof ChangeStreamEnded || isDuplicateKey(error))
     return true;
-  return error instanceof MongoServerError && error.code === conversionFailure;
+  return error instanceof MongoServerError && error.code === CONVERSION_FAILURE;
 }
 
 function fenced(epoch: number): Fenced {

@@ -7,7 +7,7 @@ export interface GivenPosition extends Position {
   readonly event?: JournalDocument | undefined;
 }
 
-const rememberedEvents = 500;
+const REMEMBERED_EVENTS = 500;
 
 /** The last events that this process gave positions in a generation, without gaps. */
 export class RecentEvents {
@@ -17,7 +17,7 @@ export class RecentEvents {
     if (event === undefined || position !== (this.events.at(-1)?.position ?? 0) + 1) this.clear();
     if (event === undefined) return;
     this.events.push({ ...eventOf(event), position });
-    if (this.events.length > 2 * rememberedEvents) this.events = this.events.slice(-rememberedEvents);
+    if (this.events.length > 2 * REMEMBERED_EVENTS) this.events = this.events.slice(-REMEMBERED_EVENTS);
   }
 
   /** The events after a position; undefined if they are not kept here. */

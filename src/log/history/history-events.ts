@@ -12,11 +12,11 @@ export interface ReadOptions {
 }
 
 /** gRPC status codes. */
-const notFound = 5;
-const dataLoss = 15;
+const NOT_FOUND = 5;
+const DATA_LOSS = 15;
 
 /** Temporal's default page size. */
-const usualPage = 256;
+const USUAL_PAGE = 256;
 
 /**
  * The events of a run, page by page; none if Temporal does not keep the run. If a page is too large
@@ -30,7 +30,7 @@ export async function* historyEvents(
   { pageWithinMs }: ReadOptions = {},
 ): AsyncGenerator<HistoryEvent, void> {
   const { namespace } = client.options;
-  let maximumPageSize = usualPage;
+  let maximumPageSize = USUAL_PAGE;
   let nextPageToken: Uint8Array | undefined;
   while (nextPageToken === undefined || nextPageToken.length > 0) {
     const request = { namespace, execution, maximumPageSize, ...(nextPageToken && { nextPageToken }) };
@@ -44,8 +44,8 @@ export async function* historyEvents(
     } catch (error) {
       if (!isGrpcServiceError(error)) throw error;
       const code = error.code.valueOf();
-      if (code === notFound && nextPageToken === undefined) return;
-      if (code === dataLoss) throw unreadable('is lost', error);
+      if (code === NOT_FOUND && nextPageToken === undefined) return;
+      if (code === DATA_LOSS) throw unreadable('is lost', error);
       if (!isTooLarge(error)) throw error;
       if (maximumPageSize === 1) throw unreadable('has an event that is too large to be read', error);
       maximumPageSize = Math.ceil(maximumPageSize / 4);

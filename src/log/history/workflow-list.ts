@@ -29,7 +29,7 @@ export interface ListOptions {
   readonly pageSize?: number | undefined;
 }
 
-const usualPageSize = 500;
+const USUAL_PAGE_SIZE = 500;
 /** By default, Temporal allows all clients of a namespace together ten list calls per second. */
 const BETWEEN_PAGES_MS = 250;
 
@@ -44,7 +44,7 @@ export async function* listWorkflows(
   log: AnyLog,
   client: Client,
   taskQueue: string,
-  { filter, from, pageSize = usualPageSize }: ListOptions = {},
+  { filter, from, pageSize = USUAL_PAGE_SIZE }: ListOptions = {},
 ): AsyncGenerator<ListPage, void> {
   const { namespace } = client.options;
   const query = queryOf(log, taskQueue, filter);

@@ -100,7 +100,7 @@ export async function journaled(
   return new Set(await journal(log, db).distinct('orderId', { orderId: { $in: [...orderIds] } }, committed));
 }
 
-const lookupBatchSize = 500;
+const LOOKUP_BATCH_SIZE = 500;
 
 /** The ids among these that have no event in the journal, in batches; a batch may be empty. */
 export async function* notJournaled(
@@ -108,7 +108,7 @@ export async function* notJournaled(
   db: Db,
   orderIds: AsyncIterable<string>,
 ): AsyncGenerator<readonly string[], void> {
-  for await (const batch of batches(orderIds, lookupBatchSize)) {
+  for await (const batch of batches(orderIds, LOOKUP_BATCH_SIZE)) {
     const known = await journaled(log, db, batch);
     yield batch.filter((orderId) => !known.has(orderId));
   }

@@ -12,8 +12,8 @@ import { RecentStates } from './recent-states.js';
 import { type Replacement, foldFollowing, insertViews, updateStateView, replaceViews } from './state-view.js';
 
 /** About the number of workflows that a worker caches with a heap of 2 GB. */
-const rememberedStates = 1_000;
-const batchSize = 50;
+const REMEMBERED_STATES = 1_000;
+const BATCH_SIZE = 50;
 
 /**
  * Records events of one entity, ascending: first in the journal, then in the view. Idempotent, also
@@ -74,15 +74,16 @@ export interface Recorder {
  */
 export function createRecorder<S extends State, D extends Draft>(log: EntityLog<S, D>, db: Db): Recorder {
   const recorderId = randomUUID();
-  const recent = new RecentStates<S>(rememberedStates);
-  const insertEvents = createBatcher({ size: batchSize }, (steps: readonly (readonly StoredEvent[])[]) =>
+  const recent = new RecentStates<S>(REMEMBERED_STATES);
+  const insertEvents = createBatcher({ size: BATCH_SIZE }, (steps: readonly (readonly StoredEvent[])[]) =>
     tryBatch(steps, () => insertIntoJournal(log, db, steps.flat())),
   );
-  const replaceStates = createBatcher({ size: batchSize }, (replacements: readonly Replacement<S>[]) =>
+  const replaceStates = createBatcher({ size: BATCH_SIZE }, (replacements: readonly Replacement<S>[]) =>
     tryBatch(replacements, () => replaceViews(log, db, replacements, recorderId)),
   );
-  const beginLogsTogether = createBatcher({ size: batchSize }, (steps: readonly (readonly StoredEvent[])[]) =>
-    tryBatch(steps, () => beginLogs(steps.flat())),
+  const beginLogsTogether = createBatcher(
+    { size: BATCH_SIZE },
+    (steps: readonly (readonly StoredEvent[])[]) => tryBatch(steps, () => beginLogs(steps.flat())),
   );
 
   /** @returns the states by id; undefined if some of the events or views existed already */

@@ -40,8 +40,8 @@ export interface ReconcileDeps<S extends State, D extends Draft> {
 }
 
 /** Entities compared concurrently: each takes several requests to Temporal. */
-const concurrency = 4;
-const reportedAtMost = 100;
+const CONCURRENCY = 4;
+const REPORTED_AT_MOST = 100;
 
 /** Temporal's list lags, so entities that closed just before the last run are listed again. */
 const OVERLAP_MS = 10 * 60_000;
@@ -132,7 +132,7 @@ class Comparing<S extends State, D extends Draft> {
   }
 
   async compareAll(orderIds: AsyncIterable<string> | Iterable<string>): Promise<void> {
-    for await (const some of batches(orderIds, concurrency)) {
+    for await (const some of batches(orderIds, CONCURRENCY)) {
       const batch = some.filter((orderId) => !this.compared.has(orderId));
       for (const orderId of batch) this.compared.add(orderId);
       const compared = batch.map((orderId) => compareAndRepair(this.log, this.deps, orderId));
@@ -146,10 +146,10 @@ class Comparing<S extends State, D extends Draft> {
     report.compared += 1;
     if (wasRepaired) {
       report.repaired += 1;
-      if (report.repairedOrders.length < reportedAtMost) report.repairedOrders.push(orderId);
+      if (report.repairedOrders.length < REPORTED_AT_MOST) report.repairedOrders.push(orderId);
     }
     report.found += discrepancies.length;
-    report.discrepancies.push(...discrepancies.slice(0, reportedAtMost - report.discrepancies.length));
+    report.discrepancies.push(...discrepancies.slice(0, REPORTED_AT_MOST - report.discrepancies.length));
   }
 }
 

@@ -27,7 +27,7 @@ export interface Reconciliation {
   readonly cursor?: string;
 }
 
-const maxKept = 100;
+const MAX_KEPT = 100;
 
 export function reconciliations(log: AnyLog, db: Db) {
   return db.collection<Reconciliation & { readonly _id: string }>(log.reconciliations);
@@ -59,13 +59,13 @@ export async function reconciliationOf(
 /** Stores a report, replacing that of an earlier attempt of the same run; deletes old reports. */
 export async function keepReconciliation(log: AnyLog, db: Db, report: Reconciliation): Promise<void> {
   await reconciliations(log, db).replaceOne({ _id: report.runId }, report, { upsert: true, ...durable });
-  const [oldestKept] = (await latestReconciliations(log, db, maxKept)).slice(maxKept - 1);
+  const [oldestKept] = (await latestReconciliations(log, db, MAX_KEPT)).slice(MAX_KEPT - 1);
   if (oldestKept !== undefined)
     await reconciliations(log, db).deleteMany({ startedAt: { $lt: oldestKept.startedAt } }, durable);
 }
 
 /** How many runs may be missing without concern: one run may take longer than the interval. */
-const maxMissed = 3;
+const MAX_MISSED = 3;
 
 /**
  * What operators should know from the latest report; undefined if nothing.
@@ -75,7 +75,7 @@ const maxMissed = 3;
 export function concernOf(latest: Reconciliation | undefined, everyMs: number): string | undefined {
   if (latest === undefined) return undefined;
   const minutes = Math.round((Date.now() - Date.parse(latest.finishedAt)) / 60_000);
-  if (minutes * 60_000 > maxMissed * everyMs + 60_000) return `the last one was ${minutes} minutes ago`;
+  if (minutes * 60_000 > MAX_MISSED * everyMs + 60_000) return `the last one was ${minutes} minutes ago`;
   const [first] = latest.discrepancies;
   if (first === undefined) return undefined;
   const { orderId, version, where, detail, remedy } = first;

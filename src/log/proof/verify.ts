@@ -52,14 +52,14 @@ export interface VerifyReport {
   readonly head?: number;
   /** number of discrepancies */
   readonly found: number;
-  /** at most the first `reportedAtMost` */
+  /** at most the first `REPORTED_AT_MOST` */
   readonly discrepancies: readonly Discrepancy[];
 }
 
-export const reportedAtMost = 1_000;
+export const REPORTED_AT_MOST = 1_000;
 
-const concurrency = 8;
-const progressEvery = 1_000;
+const CONCURRENCY = 8;
+const PROGRESS_EVERY = 1_000;
 /** An event that has waited longer than this for a position when `verify` starts is reported. */
 const POSITIONED_WITHIN_MS = 10_000;
 
@@ -80,7 +80,7 @@ export async function verify<S extends State, D extends Draft>(
   const report = { orders: 0, events: 0, withoutHistory: 0, found: 0, discrepancies: [] as Discrepancy[] };
   const note = (discrepancies: readonly Discrepancy[]): void => {
     report.found += discrepancies.length;
-    report.discrepancies.push(...discrepancies.slice(0, reportedAtMost - report.discrepancies.length));
+    report.discrepancies.push(...discrepancies.slice(0, REPORTED_AT_MOST - report.discrepancies.length));
   };
   const total = orderId === undefined ? (sample ?? (await stateViews(log, db).estimatedDocumentCount())) : 1;
 
@@ -98,7 +98,7 @@ export async function verify<S extends State, D extends Draft>(
   }
 
   async function verifyAll(orderIds: AsyncIterable<string> | Iterable<string>): Promise<void> {
-    for await (const batch of batches(orderIds, concurrency)) {
+    for await (const batch of batches(orderIds, CONCURRENCY)) {
       for (const one of await Promise.all(batch.map(compareWithOutside))) {
         report.orders += 1;
         report.events += one.events;
@@ -164,7 +164,7 @@ async function* wrongPositions(
     if (position === last) yield { ...wrongPosition(log, `${position} is given twice`), orderId, version };
     else if (position !== last + 1) yield missingPositions(log, last + 1, position - 1);
     last = position;
-    if (position % progressEvery === 0) onProgress?.({ what: 'positions', done: position, total: head });
+    if (position % PROGRESS_EVERY === 0) onProgress?.({ what: 'positions', done: position, total: head });
   }
   if (last < head) yield missingPositions(log, last + 1, head);
 

@@ -9,8 +9,8 @@ import { listedIds, listWorkflows } from '../history/workflow-list.js';
 import type { ResumeCommand, ResumeReport } from './resume-report.js';
 import { resume, type ResumeOptions, type ResumeDeps } from './resume.js';
 
-const concurrency = 8;
-const lookupBatchSize = 500;
+const CONCURRENCY = 8;
+const LOOKUP_BATCH_SIZE = 500;
 
 /**
  * Resumes every entity that needs it, and yields a report for each that it checks. It checks the
@@ -26,7 +26,7 @@ export async function* resumeAll<S extends State, D extends Draft>(
   options: ResumeOptions = {},
 ): AsyncGenerator<ResumeReport, void> {
   let { answerWithinMs = 0 } = options;
-  for await (const batch of batches(candidates(log, deps), concurrency)) {
+  for await (const batch of batches(candidates(log, deps), CONCURRENCY)) {
     const each = { ...options, answerWithinMs };
     const reports = await Promise.all(batch.map((orderId) => resume(log, deps, orderId, command, each)));
     // No new run answered, so there may be no worker. Later runs are not waited for.
@@ -39,7 +39,7 @@ export async function* resumeAll<S extends State, D extends Draft>(
 async function* candidates(log: AnyLog, deps: ResumeDeps): AsyncGenerator<string, void> {
   const { db } = deps;
   yield* unfinishedIds(log, db);
-  for await (const batch of batches(journaledIds(log, db), lookupBatchSize))
+  for await (const batch of batches(journaledIds(log, db), LOOKUP_BATCH_SIZE))
     yield* await notViewed(log, db, batch);
   yield* runningFinished(log, deps);
   yield* endedUnrecorded(log, deps);

@@ -37,7 +37,7 @@ export interface ResumeOptions {
 }
 
 /** Maximum number of attempts while other resumptions or runs interfere. */
-const maxAttempts = 4;
+const MAX_ATTEMPTS = 4;
 
 /**
  * Resumes an entity whose workflow ended before the entity was finished, or was restored to an
@@ -64,7 +64,7 @@ export async function resume<S extends State, D extends Draft>(
     if (report !== undefined) return await withRefusals(log, deps, report, command, answerWithinMs);
     // The run was terminated, so the next plan must start another one.
     isReplaced ||= plan.kind === 'resume' && run?.isRunning === true;
-    if (attempt === maxAttempts)
+    if (attempt === MAX_ATTEMPTS)
       return { ...planned, outcome: 'already_resumed', detail: 'another resumption came first' };
   }
 }

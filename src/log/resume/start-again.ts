@@ -7,7 +7,7 @@ import type { KeptRuns } from './kept-runs.js';
 import type { ResumeCommand } from './resume-report.js';
 
 /** Temporal limits a start argument to 2 MiB. Messages beyond this length are sent as signals. */
-const maxCarriedCharacters = 500_000;
+const MAX_CARRIED_CHARACTERS = 500_000;
 
 interface StartDeps {
   readonly client: Client;
@@ -56,7 +56,9 @@ export async function startResumed<S extends State, D extends Draft>(
 /** How many messages, counted from the first, fit into the start argument. */
 function countThatFit(messages: readonly Signal[]): number {
   let characters = 0;
-  const end = messages.findIndex((one) => (characters += JSON.stringify(one).length) > maxCarriedCharacters);
+  const end = messages.findIndex(
+    (one) => (characters += JSON.stringify(one).length) > MAX_CARRIED_CHARACTERS,
+  );
   return end === -1 ? messages.length : end;
 }
 

@@ -29,7 +29,7 @@ import { Writer } from './writer.js';
  * Temporal's limit for the input of the next run is 2 MiB. A workflow task that exceeds it fails on
  * every try.
  */
-const handedOnBytes = 1_900_000;
+const HANDED_ON_BYTES = 1_900_000;
 
 /** The workflow of one entity, from creation to end. Its events are decided nowhere else. */
 export async function run<S extends State, D extends Draft, F extends Effect>(
@@ -229,7 +229,7 @@ class Run<S extends State, D extends Draft, F extends Effect> {
     if (!this.inbox.isEmpty) return false;
     const { continueAsNewSuggested, historyLength } = workflowInfo();
     if (!continueAsNewSuggested && historyLength <= (this.continueAsNewAfter ?? Infinity)) return false;
-    return new TextEncoder().encode(JSON.stringify(this.handedOn())).length <= handedOnBytes;
+    return new TextEncoder().encode(JSON.stringify(this.handedOn())).length <= HANDED_ON_BYTES;
   }
 
   /**

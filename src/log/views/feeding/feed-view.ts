@@ -22,7 +22,7 @@ export interface FeedViewDeps<S extends State, D extends Draft> {
   readonly requestRebuild: (view: View<S, D>) => Promise<void>;
 }
 
-const batchSize = 500;
+const BATCH_SIZE = 500;
 const RELOAD_AFTER_MS = 1_000;
 /** A view waits until it is woken. This is the longest wait, in case a wake-up is lost. */
 const LONGEST_WAIT_MS = 10 * 60_000;
@@ -105,9 +105,9 @@ class ViewFeeder<S extends State, D extends Draft> {
     this.waitMs = LONGEST_WAIT_MS;
     const beganAt = Date.now();
     const generation = generationOf(this.feeder.held);
-    const recent = tail.recentEvents(generation, position, batchSize);
+    const recent = tail.recentEvents(generation, position, BATCH_SIZE);
     if (recent !== undefined) return await this.apply(recent, beganAt);
-    const events = await tail.read(generation, position, batchSize);
+    const events = await tail.read(generation, position, BATCH_SIZE);
     // Read after the events, so these belong to this generation or to an earlier one.
     const generations = await feedGenerations(this.log, db);
     if (generations.current.generation !== generation) await this.changeGeneration(generations);
@@ -117,7 +117,7 @@ class ViewFeeder<S extends State, D extends Draft> {
 
   private async apply(events: readonly PositionedEvent[], beganAt: number): Promise<void> {
     if (!(await this.feeder.apply(events))) await this.reload();
-    if (events.length < batchSize) await pause(beganAt + PACE_MS - Date.now(), this.deps.signal);
+    if (events.length < BATCH_SIZE) await pause(beganAt + PACE_MS - Date.now(), this.deps.signal);
   }
 
   /**

@@ -66,7 +66,7 @@ export type NotIntervened =
  * Maximum number of events in one transaction. If an entity has more, or versions with a gap
  * between them, several transactions are used.
  */
-const batchSize = 500;
+const BATCH_SIZE = 500;
 
 export function parkedAudit(db: Db) {
   return db.collection<ParkedAudit>('parked_audit');
@@ -144,7 +144,7 @@ async function attempt<S extends State, D extends Draft>(
   const found = await parkedEvents(db)
     .find({ collection, orderId }, committed)
     .sort({ version: 1 })
-    .limit(batchSize)
+    .limit(BATCH_SIZE)
     .toArray();
   const [parked = []] = consecutive(found);
   const [first] = parked;

@@ -14,10 +14,10 @@ import type { Exceptions, StoreRebuilder } from './store-rebuild.js';
 
 /* The documents of a state view that is being rebuilt: folded from the journal, and written. */
 
-const entitiesAtATime = 200;
+const ENTITIES_AT_A_TIME = 200;
 /** Catching up ends when a round finds fewer entities than this. The swap follows. */
-const fewEntities = 100;
-const mostRounds = 10;
+const FEW_ENTITIES = 100;
+const MOST_ROUNDS = 10;
 
 /** Where a rebuild writes, and under which name. */
 export interface Target<S extends State, D extends Draft> {
@@ -76,7 +76,7 @@ export async function catchUp<S extends State, D extends Draft>(
   heartbeat: Rebuilding['heartbeat'],
 ): Promise<void> {
   const { log, db } = target;
-  for (let round = 0; round < mostRounds; round += 1) {
+  for (let round = 0; round < MOST_ROUNDS; round += 1) {
     const head = await feedHead(log, db);
     let touched = 0;
     for await (const orderIds of touchedSince(log, db, rebuilder.state.since)) {
@@ -86,7 +86,7 @@ export async function catchUp<S extends State, D extends Draft>(
       touched += orderIds.length;
     }
     await rebuilder.advance({ since: head });
-    if (touched < fewEntities) break;
+    if (touched < FEW_ENTITIES) break;
   }
 }
 
@@ -102,7 +102,7 @@ async function* foldedStates<S extends State, D extends Draft>(
   let batch = new Map<string, S | Error>();
   for await (const event of readJournals(log, db, filter)) {
     const before = batch.get(event.orderId);
-    if (before === undefined && batch.size === entitiesAtATime) {
+    if (before === undefined && batch.size === ENTITIES_AT_A_TIME) {
       yield batch;
       batch = new Map();
     }
@@ -169,7 +169,7 @@ export async function* touchedSince(
       .project<{ orderId: string }>({ _id: 0, orderId: 1 });
     for await (const { orderId } of found) {
       touched.add(orderId);
-      if (touched.size < entitiesAtATime) continue;
+      if (touched.size < ENTITIES_AT_A_TIME) continue;
       yield [...touched];
       touched = new Set();
     }

@@ -25,14 +25,14 @@ export interface JournalRebuilding<S extends State, D extends Draft> extends Reb
   readonly pageSize?: number;
 }
 
-const historiesAtOnce = 8;
+const HISTORIES_AT_ONCE = 8;
 const LOOK_AGAIN_MS = 500;
 /**
  * How long to wait for workflow tasks: longer than the 10 s after which Temporal gives the task of
  * a killed worker to another.
  */
 const DECIDED_WITHIN_MS = 20_000;
-const eventsAtATime = 500;
+const EVENTS_AT_A_TIME = 500;
 
 /**
  * Restores the journal, the state view, and what is outside of the log, such as stock, from the
@@ -132,13 +132,13 @@ async function* readBatches<S extends State, D extends Draft>(
   for await (const page of listWorkflows(log, client, taskQueue, { from: place, pageSize })) {
     let entities: ListedHistory<S, D>[] = [];
     let events = 0;
-    for await (const entity of mapInOrder(page.listed, historiesAtOnce, (one) =>
+    for await (const entity of mapInOrder(page.listed, HISTORIES_AT_ONCE, (one) =>
       readOne(log, client, one.orderId, { giveUpAt, alive }),
     )) {
       alive();
       entities.push(entity);
       events += entity.fromHistory?.history.events.length ?? 0;
-      if (events < eventsAtATime) continue;
+      if (events < EVENTS_AT_A_TIME) continue;
       yield { entities };
       entities = [];
       events = 0;

@@ -27,7 +27,7 @@ export interface Rebuilding {
   readonly rebuildId: string;
 }
 
-const batchSize = 2_000;
+const BATCH_SIZE = 2_000;
 const PAUSE_MS = 10;
 
 /**
@@ -86,7 +86,7 @@ export async function rebuild<S extends State, D extends Draft>(
 
 /** Reads a batch ahead. If the caller no longer awaits the batch, a failure is ignored. */
 function read(log: AnyLog, db: Db, position: number) {
-  const events = readFeed(log, db, position, batchSize);
+  const events = readFeed(log, db, position, BATCH_SIZE);
   events.catch(() => undefined);
   return events;
 }
