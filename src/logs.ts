@@ -14,8 +14,8 @@ export function logNamed(name: string): AnyLog {
 }
 
 /**
- * The log as functions for any entity take it. The caller hands them only states and events of this
- * log.
+ * The log with the type that functions for any entity take. The caller makes sure that they get only
+ * states and events of this log.
  */
 export function ofAnyEntity(log: AnyLog): EntityLog<State, Draft> {
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- each of `logs` is an `EntityLog`

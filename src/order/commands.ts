@@ -108,8 +108,8 @@ export interface ForgottenPerson {
 }
 
 /**
- * The system's own command. `forget-person` sends it after it has destroyed the keys; no client may
- * send it.
+ * The system's own command. The workflow `forgetPerson` sends it after it has destroyed the keys; no
+ * client may send it.
  */
 export interface ForgetPerson {
   readonly type: 'ForgetPerson';

@@ -14,7 +14,7 @@ const TRY_AGAIN_MS = 1_500;
 /** The problems of reads that fail now, by path; the banner shows them. */
 export const failing = signal<ReadonlyMap<string, Problem>>(new Map());
 
-/** Adds a path to those that fail. Without a problem, removes the path. */
+/** @param problem why reads of the path fail now; undefined if they work again */
 export function setFailing(path: string, problem: Problem | undefined): void {
   if (problem === undefined && !failing.value.has(path)) return;
   const next = new Map(failing.value);

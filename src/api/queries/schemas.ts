@@ -6,7 +6,7 @@ import { page } from './paging.js';
 
 const optional = Type.Optional;
 
-/** The limits of the number of a generation of the feed. */
+/** The smallest and the greatest number that a generation of the feed may have. */
 const generations = { minimum: 1, maximum: Number.MAX_SAFE_INTEGER };
 const ofPosition = 'the generation of the feed in which the position was received';
 

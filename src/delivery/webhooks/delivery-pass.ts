@@ -42,7 +42,7 @@ const AFTER_PARKED_MS = 3_600_000;
 
 /**
  * Delivers everything that is due to an endpoint: first its waiting events, then the feed to its
- * end. The checkpoint moves only after the answers. So, even if a process is killed, each event is
+ * end. An endpoint that is down gets a page of the feed first (`run`). The checkpoint moves only after the answers. So, even if a process is killed, each event is
  * delivered at least once, and the events of an order in sequence.
  */
 export async function deliverDue(

@@ -4,7 +4,7 @@ import type { Shipment } from '../../order/order.js';
 import { type OrderDocument, orders } from '../../views/orders.js';
 import type { Parcel } from './port.js';
 
-/** A shipment that left under a label of the port, and is not reported as delivered. */
+/** A shipment that left under the label that its carrier booked, and is not delivered yet. */
 export interface ParcelOnItsWay extends Parcel {
   readonly orderId: string;
   readonly shipmentId: string;

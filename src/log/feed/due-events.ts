@@ -53,8 +53,8 @@ export class DueEvents {
     for (const { orderId, version, unsequenced } of inserts) {
       const entity = this.known.get(orderId) ?? { last: 0, waiting: new Set(), hasGaps: false };
       this.known.set(orderId, entity);
-      // An event that is inserted by hand may have a position already. A mark has version 0, so it
-      // changes nothing here.
+      // An event that is inserted by hand may have a position already. A change that only sets
+      // `begins` has version 0, so it changes nothing here.
       if (!unsequenced) entity.last = Math.max(entity.last, version);
       else if (version > entity.last) entity.waiting.add(version);
       for (const next of takeDue(entity)) due.push({ orderId, version: next });
@@ -123,8 +123,8 @@ interface EntityInJournal {
 const lastLostVersion = { $cond: ['$begins', { $subtract: ['$version', 1] }, null] };
 
 /**
- * Takes the versions that are due: first the restored ones before `last`, which need not wait, as
- * they were inserted; then the next ones in order.
+ * Takes the versions that are due: first the restored ones before `last`, which need not wait, in
+ * the sequence of their insertion; then the next ones in order.
  */
 function* takeDue(entity: KnownEntity): Generator<number, void> {
   for (const version of entity.waiting) {

@@ -29,7 +29,7 @@ export async function* resumeAll<S extends State, D extends Draft>(
   for await (const batch of batches(candidates(log, deps), CONCURRENCY)) {
     const each = { ...options, answerWithinMs };
     const reports = await Promise.all(batch.map((orderId) => resume(log, deps, orderId, command, each)));
-    // No new run answered, so there may be no worker. Later runs are not waited for.
+    // A new run did not answer, so there may be no worker. Later runs are not waited for.
     if (reports.some(({ outcome, refused }) => outcome === 'resumed' && refused === undefined))
       answerWithinMs = 0;
     yield* reports;

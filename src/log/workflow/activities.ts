@@ -3,7 +3,8 @@ import { type EntityStep, eventFork, type LogActivities } from './steps.js';
 
 /**
  * An outage only delays an activity: it is retried without limit. Only a fork of the log, and a run
- * that was replaced (`superseded`), are final, because no retry can repair them.
+ * that was replaced, are final, because no retry can repair them. The failure of a replaced run says
+ * itself that it is not retried (`supersededFailure`).
  */
 export const untilDone: ActivityOptions = {
   startToCloseTimeout: '10s',
