@@ -1,12 +1,11 @@
 import { createHash } from 'node:crypto';
 import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
 import type { Creation, StartOptions } from './log/journal/entity-log.js';
-import { searchAttributes } from './log/workflow/search-attribute-names.js';
+import { statusKey } from './log/workflow/search-attribute-names.js';
 import { customerAttribute } from './order/listing.js';
 import { formatMoney } from './order/money.js';
 import type { Order } from './order/order.js';
 
-const statusKey = defineSearchAttributeKey(searchAttributes.status, SearchAttributeType.KEYWORD);
 const customerKey = defineSearchAttributeKey(customerAttribute, SearchAttributeType.KEYWORD);
 
 /**

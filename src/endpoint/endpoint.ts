@@ -88,7 +88,9 @@ function decide(endpoint: Endpoint | undefined, type: string, given: unknown): D
   if (command === undefined) throw new TypeError(`There is no command ${type}.`);
   const { allowHttp, ...sent } = given as Partial<EndpointCommands['CreateEndpoint']>;
   const members: readonly string[] = [...command.needs, ...command.takes];
-  const data = Object.fromEntries(Object.entries(sent).filter(([name]) => members.includes(name)));
+  const data = Object.fromEntries(
+    Object.entries(sent).filter(([name, value]) => members.includes(name) && value !== undefined),
+  );
   if (endpoint !== undefined && ['deleted', command.status].includes(endpoint.status))
     return refuse('not_allowed', 'not_allowed', `it is ${endpoint.status} already`);
   const { url } = sent;

@@ -1,7 +1,8 @@
-import type { KeyStore } from '../access/persons/key-store.js';
+import type { FoundKey, KeyStore } from '../access/persons/key-store.js';
 import { addPersons, noPersons, type Persons } from './persons-in.js';
 
-type Opening = Awaited<ReturnType<KeyStore['opening']>>;
+/** What is known of a key. The key itself is not kept. */
+type KeyState = Extract<FoundKey, string> | 'readable';
 
 /** The personal values that one place has. */
 export class PlaceFindings {
@@ -13,7 +14,7 @@ export class PlaceFindings {
   /** ids of orders that have values under a key that is not destroyed */
   readonly readable = new Set<string>();
   private readonly keyStore: KeyStore;
-  private readonly known = new Map<string, Opening>();
+  private readonly known = new Map<string, KeyState>();
 
   constructor(keyStore: KeyStore) {
     this.keyStore = keyStore;
@@ -30,16 +31,19 @@ export class PlaceFindings {
     this.added += 1;
     if (found.plain > 0) this.plain.add(orderId);
     for (const [keyId, count] of found.sealed) {
-      const key = await this.opening(keyId);
-      if (typeof key === 'string') this.unreadable[key] += count;
-      else this.readable.add(orderId);
+      const state = await this.stateOf(keyId);
+      if (state === 'readable') this.readable.add(orderId);
+      else this.unreadable[state] += count;
     }
   }
 
-  private async opening(keyId: string): Promise<Opening> {
-    const known = this.known.get(keyId) ?? (await this.keyStore.opening(keyId));
-    this.known.set(keyId, known);
-    return known;
+  private async stateOf(keyId: string): Promise<KeyState> {
+    const known = this.known.get(keyId);
+    if (known !== undefined) return known;
+    const found = await this.keyStore.opening(keyId);
+    const state = typeof found === 'string' ? found : 'readable';
+    this.known.set(keyId, state);
+    return state;
   }
 
   finding(): string {

@@ -136,7 +136,7 @@ export interface Note {
   readonly actor: string;
 }
 
-/** captured ≤ amount. A retired authorization is not captured any more; its rest is voided. */
+/** captured ≤ amount. A retired authorization is no longer captured, and its rest is voided. */
 export interface Authorization {
   readonly authorizationId: string;
   /** key of the effect that asked for it */

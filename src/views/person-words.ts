@@ -9,7 +9,7 @@ import { wholeWords } from './search-words.js';
 
 /**
  * The words by which the sealed name and e-mail address of an order's customer are found: an HMAC
- * of each whole word. Without the search key, nobody can read them. A search finds whole words only.
+ * of each whole word. They cannot be read without the search key. A search finds whole words only.
  * There are none if the customer's key was destroyed, or if the texts are not sealed
  * (`searchWords`).
  *

@@ -58,6 +58,7 @@ test.each<[string, readonly (readonly [string, object])[], string, object, strin
   ['a null as URL', [], 'ChangeEndpoint', { url: null, allowHttp: true }, 'invalid_url'],
   ['a list as URL', [], 'ChangeEndpoint', { url: [url] }, 'invalid_url'],
   ['no secret', [], 'RotateSecret', {}, 'malformed'],
+  ['an undefined secret', [], 'RotateSecret', { secretId: undefined }, 'malformed'],
   ['no reason', [], 'DisableEndpoint', {}, 'malformed'],
   ['enabled already', [], 'EnableEndpoint', {}, 'not_allowed'],
   [
@@ -72,6 +73,10 @@ test.each<[string, readonly (readonly [string, object])[], string, object, strin
   expect(endpoints.decide(after(...commands), type, data, cause.occurredAt)).toMatchObject({
     refusal: { code },
   });
+});
+
+test('a setting that is undefined stays as it is', () => {
+  expect(after(['ChangeEndpoint', { payload: undefined }])).toMatchObject({ payload: 'event' });
 });
 
 test('an event has nothing that its command may not have', () => {

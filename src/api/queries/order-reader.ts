@@ -12,7 +12,7 @@ import type { OrderViews } from '../../views/cache/order-views.js';
 import { withoutCommands } from '../../views/orders.js';
 import { stateQuery } from '../../log/workflow/messages.js';
 
-/** An order as JSON, and where it was read. */
+/** An order as JSON, and the source that it was read from. */
 export interface FoundOrder extends StoredView {
   readonly servedBy: 'view' | 'workflow' | 'history' | 'journal';
   /** the entry of the cache that the order comes from */

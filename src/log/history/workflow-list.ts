@@ -1,9 +1,8 @@
 import { setTimeout } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
-import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
 import { decodeTypedSearchAttributes } from '@temporalio/common/lib/converter/payload-search-attributes.js';
 import proto, { type temporal } from '@temporalio/proto';
-import { searchAttributes } from '../workflow/search-attribute-names.js';
+import { statusKey } from '../workflow/search-attribute-names.js';
 import { type AnyLog, workflowIdOf } from '../journal/entity-log.js';
 
 /** An entity's workflow in Temporal's list, which lags by a moment. */
@@ -34,7 +33,6 @@ const USUAL_PAGE_SIZE = 500;
 const BETWEEN_PAGES_MS = 250;
 
 const { WORKFLOW_EXECUTION_STATUS_RUNNING: running } = proto.temporal.api.enums.v1.WorkflowExecutionStatus;
-const statusAttribute = defineSearchAttributeKey(searchAttributes.status, SearchAttributeType.KEYWORD);
 
 /**
  * The entities that Temporal knows, each once, in no particular order; at least one page. Pages are
@@ -102,7 +100,7 @@ export function notBegun(types: readonly string[], taskQueue: string): string {
 }
 
 function toListed(found: temporal.api.workflow.v1.IWorkflowExecutionInfo, prefix: string): ListedEntity {
-  const status = decodeTypedSearchAttributes(found.searchAttributes?.indexedFields).get(statusAttribute);
+  const status = decodeTypedSearchAttributes(found.searchAttributes?.indexedFields).get(statusKey);
   return {
     orderId: (found.execution?.workflowId ?? '').slice(prefix.length),
     isOpen: found.status === running,

@@ -1,11 +1,8 @@
 import type { WorkflowStartOptions } from '@temporalio/client';
-import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
 import type { Decider, Draft, Effect, Entity, State } from '../entity.js';
 import type { Shape } from './differences.js';
 import type { StateView } from './state-document.js';
-import { searchAttributes } from '../workflow/search-attribute-names.js';
-
-const statusKey = defineSearchAttributeKey(searchAttributes.status, SearchAttributeType.KEYWORD);
+import { statusKey } from '../workflow/search-attribute-names.js';
 
 /**
  * The log of any kind of entity, without the types of its state and events. Its collections have

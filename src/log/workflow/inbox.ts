@@ -102,7 +102,7 @@ export class Inbox<S extends State, D extends Draft, F extends Effect> {
     });
   }
 
-  /** Handles the signals that need not wait any more, and the facts that have room now. */
+  /** Handles the signals that can be judged now, and the facts for which there is room now. */
   handleWaiting(): void {
     this.handleInOrder();
     this.signals.handleDeferred();

@@ -1,5 +1,6 @@
 import { ApplicationFailure } from '@temporalio/workflow';
 import type { Decision, Draft, Effect, Entity, FactJudgement, Facts, Refused, State } from '../entity.js';
+import { refuse } from '../entity.js';
 import type { Message } from './messages.js';
 
 /** Runs `decide`; data of the wrong shape is refused. */
@@ -33,7 +34,7 @@ function safely<T>(type: string, decide: () => T): T | Refused {
     return decide();
   } catch (error) {
     const message = `${type} has data of the wrong shape: ${String(error)}`;
-    return { refusal: { kind: 'invalid', code: 'malformed', message } };
+    return refuse('invalid', 'malformed', message);
   }
 }
 

@@ -14,7 +14,7 @@ const REJOIN_WITHIN_MS = 3 * SESSION_MS;
 
 /**
  * Knows whether this member still has its partitions. After a failed heartbeat, the client sends no
- * further heartbeat. Only its events tell that it joins the group again.
+ * further heartbeat. Its events then say when it has joined the group again.
  */
 export class Membership {
   private readonly consumer: Consumer;

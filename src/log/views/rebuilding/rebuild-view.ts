@@ -68,7 +68,7 @@ export async function rebuild<S extends State, D extends Draft>(
     const position = await positionAfterLost(log, db, feeder.held.position);
     if (position > feeder.held.position && !(await feeder.skipTo(position))) throw fenced(view);
     if (feeder.held.position > (await feedGenerations(log, db)).commonWith(generationOf(feeder.held))) {
-      // The build has events that the feed may have lost, so it is made anew.
+      // The build has events that the feed may have lost, so it is abandoned, and built again.
       await abandonRebuild(db, view.name, rebuildId);
       return await rebuild(log, view, rebuilding);
     }
