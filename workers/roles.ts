@@ -53,7 +53,7 @@ const SET_UP_STEPS = [
   setUpSandboxLabels,
 ];
 /** How long to wait for a server before the start continues without it. */
-const PATIENCE_MS = 10_000;
+const SERVER_WAIT_MS = 10_000;
 
 export interface RolesOptions {
   readonly config: Config;
@@ -147,10 +147,10 @@ async function serveApi(
   return api;
 }
 
-/** True if all of the work is done within `PATIENCE_MS`. The work continues in any case. */
+/** True if all of the work is done within `SERVER_WAIT_MS`. The work continues in any case. */
 async function isDoneSoon(work: readonly Promise<void>[], stopping: AbortSignal): Promise<boolean> {
   return Promise.race([
     Promise.all(work).then(() => true),
-    setTimeout(PATIENCE_MS, false, { signal: stopping, ref: false }).catch(() => false),
+    setTimeout(SERVER_WAIT_MS, false, { signal: stopping, ref: false }).catch(() => false),
   ]);
 }

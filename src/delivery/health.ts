@@ -29,7 +29,7 @@ export interface Patience extends BackOff {
 
 export const patience: Patience = {
   firstRetryMs: 5_000,
-  longestRetryMs: 3_600_000,
+  maxRetryMs: 3_600_000,
   giveUpAfterMs: 3 * 86_400_000,
 };
 
@@ -37,7 +37,7 @@ export const healthy: Health = { failures: 0 };
 
 /** After this many failures in a row, the endpoint itself counts as down. */
 export const DOWN_AFTER = 10;
-const LONGEST_REST_MS = 10 * 60_000;
+const MAX_REST_MS = 10 * 60_000;
 
 /** An endpoint that seems to be down gets one event at a time, until it accepts one. */
 export function isDown({ failures }: Health): boolean {
@@ -56,7 +56,7 @@ export function succeeded(now: number): Health {
 export function failed(health: Health, now: number, { firstRetryMs }: Patience, restMs = 0): Health {
   const failures = health.failures + 1;
   const rests = failures - DOWN_AFTER + 1;
-  const downMs = rests < 1 ? 0 : backOffMs(rests, { firstRetryMs, longestRetryMs: LONGEST_REST_MS });
+  const downMs = rests < 1 ? 0 : backOffMs(rests, { firstRetryMs, maxRetryMs: MAX_REST_MS });
   const rest = Math.max(restMs, downMs);
   return {
     ...health,

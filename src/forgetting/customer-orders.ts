@@ -44,7 +44,7 @@ export async function* ordersOf(
   }
 }
 
-const MOST_NAMED = 100;
+const MAX_NAMED = 100;
 
 /**
  * The customer's orders that are not finished.
@@ -64,7 +64,7 @@ export async function openOrders(
     if (mayForget(order) || (keys !== undefined && !(await needsForgetting(stores.db, order, keys))))
       continue;
     count += 1;
-    if (orderIds.length < MOST_NAMED) orderIds.push(order.orderId);
+    if (orderIds.length < MAX_NAMED) orderIds.push(order.orderId);
   }
   return { count, orderIds };
 }

@@ -1,6 +1,6 @@
 import { keyIdIn } from '../access/persons/sealing.js';
 import { FORGOTTEN, personalMembers } from '../order/forget.js';
-import { GREATEST_NAME } from '../views/customers.js';
+import { AFTER_EVERY_NAME } from '../views/customers.js';
 
 /** The personal values in some data. */
 export interface Persons {
@@ -44,7 +44,7 @@ export function addPersons(found: Persons, value: unknown, name = '', owner = ''
  * names.
  */
 function isForgotten(text: string): boolean {
-  return text === FORGOTTEN || text === GREATEST_NAME;
+  return text === FORGOTTEN || text === AFTER_EVERY_NAME;
 }
 
 function isPersonal(name: string, owner: string): boolean {

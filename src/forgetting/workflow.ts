@@ -15,7 +15,7 @@ const { forgetInOrders, certify } = proxyActivities<ForgettingActivities>({
   startToCloseTimeout: '24 hours',
 });
 
-const betweenLooks: BackOff = { firstRetryMs: 1_000, longestRetryMs: 5 * 60_000 };
+const betweenLooks: BackOff = { firstRetryMs: 1_000, maxRetryMs: 5 * 60_000 };
 
 /**
  * Forgets a person. The workflow survives any outage, because each step is repeated until it

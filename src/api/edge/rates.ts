@@ -9,7 +9,7 @@ const MINUTE_MS = 60_000;
  * Maximum number of callers that are counted. The one that was seen least recently is forgotten
  * first.
  */
-const MOST_CALLERS = 10_000;
+const MAX_CALLERS = 10_000;
 
 /** The share of an address's requests that may fail to authenticate: one in this many. */
 const FAILING_ONE_IN = 100;
@@ -40,7 +40,7 @@ export async function limitRates(app: Http, perMinute: number): Promise<CountRef
     hook: 'preParsing',
     max: perMinute,
     timeWindow: MINUTE_MS,
-    cache: MOST_CALLERS,
+    cache: MAX_CALLERS,
     enableDraftSpec: true,
     keyGenerator: callerOf,
     errorResponseBuilder: () => tooMany(`More than ${perMinute} requests in a minute.`),

@@ -1,6 +1,6 @@
 import { Type } from 'typebox';
 import { limits } from '../../order/commands.js';
-import { idPattern, linePattern, LONGEST_TAG, textPattern } from '../../order/patterns.js';
+import { idPattern, linePattern, MAX_TAG_LENGTH, textPattern } from '../../order/patterns.js';
 
 /** The API's patterns, and what the error message says if a value does not match. */
 const patterns = {
@@ -61,7 +61,7 @@ export const Sku = matching('sku');
 export const Name = matching('line', { maxLength: 200 });
 /** Text of several lines, such as a note or a reason. */
 export const Text = matching('text', { maxLength: 2_000 });
-export const Tag = matching('line', { maxLength: LONGEST_TAG });
+export const Tag = matching('line', { maxLength: MAX_TAG_LENGTH });
 export const Currency = matching('currency');
 export const Country = matching('country');
 export const Email = matching('email', { maxLength: 254 });

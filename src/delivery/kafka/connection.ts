@@ -13,7 +13,7 @@ const RETRIES = 7;
  * The first pauses are short, because some failures last only a moment: a broker refuses the next
  * transaction while it still ends the last one, and does not know a topic that was just created.
  */
-const retrying: BackOff = { firstRetryMs: 10, longestRetryMs: 640 };
+const retrying: BackOff = { firstRetryMs: 10, maxRetryMs: 640 };
 const CLOSE_WITHIN_MS = 1_500;
 
 export function clientOptions({ brokers, tls, sasl }: KafkaSettings): BaseOptions {

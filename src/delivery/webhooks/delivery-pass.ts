@@ -33,7 +33,7 @@ const PAGE = 100;
 /** Maximum number of orders that are delivered at the same time. */
 const CONCURRENCY = 8;
 /** Maximum number of waiting orders; from then on, no further events are read. */
-const MOST_WAITING = 100;
+const MAX_WAITING = 100;
 /**
  * How long an event that follows a parked one waits before it is checked again. It is sent at once
  * if the parked event is delivered by a retry.
@@ -106,7 +106,7 @@ class DeliveryPass {
     const parked = await rows.distinct('orderId', { endpointId, parkedAt: { $exists: true } }, committed);
     const others = { endpointId, nextTryAt: { $exists: true }, orderId: { $nin: parked } };
     const waiting = await rows.distinct('orderId', others, committed);
-    return waiting.length < MOST_WAITING;
+    return waiting.length < MAX_WAITING;
   }
 
   private async deliverWaiting(): Promise<void> {

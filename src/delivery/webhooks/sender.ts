@@ -33,7 +33,7 @@ export interface SenderOptions {
 const ANSWER_WITHIN_MS = 10_000;
 const ANSWER_READ = 64 * 1024;
 const ANSWER_KEPT = 1_024;
-const LONGEST_RETRY_AFTER_MS = 3_600_000;
+const MAX_RETRY_AFTER_MS = 3_600_000;
 
 export function createSender({ allowPrivate, answerWithinMs = ANSWER_WITHIN_MS }: SenderOptions): Sender {
   const options = { keepAlive: true, ...(!allowPrivate && { lookup: lookupPublic }) };
@@ -105,5 +105,5 @@ async function beginningOf(answer: IncomingMessage): Promise<string> {
 export function retryAfter(value: string | undefined, now: number): number | undefined {
   if (value === undefined) return undefined;
   const ms = /^\d+$/.test(value) ? Number(value) * 1_000 : Date.parse(value) - now;
-  return Number.isNaN(ms) ? undefined : Math.min(LONGEST_RETRY_AFTER_MS, Math.max(0, ms));
+  return Number.isNaN(ms) ? undefined : Math.min(MAX_RETRY_AFTER_MS, Math.max(0, ms));
 }

@@ -17,7 +17,7 @@ export interface TrackingRow extends ParcelOnItsWay {
   readonly failure?: string;
 }
 
-const LONGEST_PROBLEM = 500;
+const MAX_PROBLEM_LENGTH = 500;
 
 export function trackingRows(db: Db): Collection<TrackingRow> {
   return db.collection<TrackingRow>('tracked_parcels');
@@ -25,7 +25,7 @@ export function trackingRows(db: Db): Collection<TrackingRow> {
 
 /** @param id of the row */
 export async function noteFailure(db: Db, id: string, failure: string): Promise<void> {
-  const text = { $literal: failure.slice(0, LONGEST_PROBLEM) };
+  const text = { $literal: failure.slice(0, MAX_PROBLEM_LENGTH) };
   await trackingRows(db).updateOne(
     { _id: id },
     [{ $set: { failure: text, failingSince: { $ifNull: ['$failingSince', ago(0)] } } }],

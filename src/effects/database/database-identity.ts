@@ -21,7 +21,7 @@ export interface Stores {
 }
 
 /** The SKUs that a mark lists must fit into Temporal's limit for a Schedule. */
-const MOST_LISTED_SKUS = 2_000;
+const MAX_LISTED_SKUS = 2_000;
 const BETWEEN_WRITES_MS = 500;
 const WRITE_ATTEMPTS = 20;
 
@@ -109,12 +109,10 @@ async function writeCurrentMark(
 
 async function countsIn(db: Db): Promise<Counts> {
   const counted = await stock(db)
-    .find({ counts: { $gt: 0 } }, { ...committed, projection: { counts: 1 }, limit: MOST_LISTED_SKUS + 1 })
+    .find({ counts: { $gt: 0 } }, { ...committed, projection: { counts: 1 }, limit: MAX_LISTED_SKUS + 1 })
     .sort({ _id: 1 })
     .toArray();
-  return counted.length > MOST_LISTED_SKUS
-    ? 'many'
-    : counted.map(({ _id: sku, counts = 0 }) => [sku, counts]);
+  return counted.length > MAX_LISTED_SKUS ? 'many' : counted.map(({ _id: sku, counts = 0 }) => [sku, counts]);
 }
 
 /**

@@ -11,7 +11,7 @@ import { type GivenPosition, RecentEvents } from './recent-events.js';
 
 const POLL_EVERY_MS = 1_000;
 /** After this time the feed is polled once, and the wait begins again. */
-const LONGEST_WAIT_MS = 86_400_000;
+const MAX_WAIT_MS = 86_400_000;
 /** The longest time that `stop` waits for the change stream. */
 const AWAIT_MS = 300;
 
@@ -177,7 +177,7 @@ export class FeedTail {
     const { signal } = this.stopping;
     while (!signal.aborted) {
       if (this.localPublishers === 0) await this.watch(signal).catch(() => undefined);
-      await untilHolds(this.waiting, () => !this.isLeading, signal, LONGEST_WAIT_MS);
+      await untilHolds(this.waiting, () => !this.isLeading, signal, MAX_WAIT_MS);
       if (signal.aborted) return;
       await this.poll().catch(() => undefined);
       await pause(POLL_EVERY_MS, signal);

@@ -36,12 +36,12 @@ export interface ReconcileDeps<S extends State, D extends Draft> {
   /** how many of the most recently changed entities are compared, too; 200 by default */
   readonly recentLimit?: number;
   /** see `CompareDeps` */
-  readonly longestPauseMs?: number;
+  readonly maxPauseMs?: number;
 }
 
 /** Entities compared concurrently: each takes several requests to Temporal. */
 const CONCURRENCY = 4;
-const REPORTED_AT_MOST = 100;
+const MAX_REPORTED = 100;
 
 /** Temporal's list lags, so entities that closed just before the last run are listed again. */
 const OVERLAP_MS = 10 * 60_000;
@@ -146,10 +146,10 @@ class Comparing<S extends State, D extends Draft> {
     report.compared += 1;
     if (wasRepaired) {
       report.repaired += 1;
-      if (report.repairedOrders.length < REPORTED_AT_MOST) report.repairedOrders.push(orderId);
+      if (report.repairedOrders.length < MAX_REPORTED) report.repairedOrders.push(orderId);
     }
     report.found += discrepancies.length;
-    report.discrepancies.push(...discrepancies.slice(0, REPORTED_AT_MOST - report.discrepancies.length));
+    report.discrepancies.push(...discrepancies.slice(0, MAX_REPORTED - report.discrepancies.length));
   }
 }
 
@@ -248,8 +248,8 @@ async function compareAndRepair<S extends State, D extends Draft>(
   deps: ReconcileDeps<S, D>,
   orderId: string,
 ): Promise<Outcome> {
-  const { client, db, longestPauseMs } = deps;
-  const compareDeps = { client, db, asksWorkflow: false, longestPauseMs };
+  const { client, db, maxPauseMs } = deps;
+  const compareDeps = { client, db, asksWorkflow: false, maxPauseMs };
   const before = await compareEntity(log, compareDeps, orderId);
   const behind = before.discrepancies.filter(({ kind }) => kind === 'behind');
   if (behind.length === 0) {

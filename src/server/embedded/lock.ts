@@ -18,7 +18,7 @@ function isHolder(content: unknown): content is Holder {
  * listing can miss all of them.
  */
 const KEPT = 10;
-const PATIENCE_MS = 2_000;
+const TELL_AFTER_MS = 2_000;
 
 /**
  * Runs `work` while no other caller, in this or another process, holds the lock of this folder. The
@@ -48,7 +48,7 @@ export async function withLock<T>(
       throw new Error(
         `${pid === undefined ? 'Another process' : `Process ${pid}`} holds ${folder} for too long: end it and try again.`,
       );
-    if (!isTold && pid !== undefined && waited > PATIENCE_MS) {
+    if (!isTold && pid !== undefined && waited > TELL_AFTER_MS) {
       isTold = true;
       onWait(pid);
     }

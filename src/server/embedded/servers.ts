@@ -32,7 +32,7 @@ export interface Servers {
   stop(): Promise<void>;
 }
 
-const looking: BackOff = { firstRetryMs: 1_000, longestRetryMs: 10_000 };
+const looking: BackOff = { firstRetryMs: 1_000, maxRetryMs: 10_000 };
 
 /**
  * Starts the servers of a data folder, or joins those that are running, on their current ports.

@@ -29,7 +29,7 @@ export interface ExposureDeps {
 }
 
 const WITHIN_MS = 1_000;
-const MOST_LOOKED_UP = 1_000;
+const MAX_LOOKED_UP = 1_000;
 
 const { TASK_QUEUE_TYPE_WORKFLOW: ofWorkflows } = proto.temporal.api.enums.v1.TaskQueueType;
 
@@ -69,7 +69,7 @@ export async function undecidedOrders(
 export async function unrecordedOrders(db: Db, tally: StepTally): Promise<Exposure> {
   const open = tally.unrecorded();
   if (open.length === 0) return { count: 0, oldestMs: 0 };
-  const ids = open.slice(0, MOST_LOOKED_UP).map(({ id }) => id);
+  const ids = open.slice(0, MAX_LOOKED_UP).map(({ id }) => id);
   const found = await withTimeout(
     WITHIN_MS,
     journal(orderLog, db)

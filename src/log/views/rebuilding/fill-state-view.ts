@@ -17,7 +17,7 @@ import type { Exceptions, StoreRebuilder } from './store-rebuild.js';
 const ENTITIES_AT_A_TIME = 200;
 /** Catching up ends when a round finds fewer entities than this. The swap follows. */
 const FEW_ENTITIES = 100;
-const MOST_ROUNDS = 10;
+const MAX_ROUNDS = 10;
 
 /** Where a rebuild writes, and under which name. */
 export interface Target<S extends State, D extends Draft> {
@@ -76,7 +76,7 @@ export async function catchUp<S extends State, D extends Draft>(
   heartbeat: Rebuilding['heartbeat'],
 ): Promise<void> {
   const { log, db } = target;
-  for (let round = 0; round < MOST_ROUNDS; round += 1) {
+  for (let round = 0; round < MAX_ROUNDS; round += 1) {
     const head = await feedHead(log, db);
     let touched = 0;
     for await (const orderIds of touchedSince(log, db, rebuilder.state.since)) {
