@@ -21,7 +21,7 @@ import { rebuildJournal } from '../../src/log/views/rebuilding/rebuild-journal.j
 import { rebuildStateView } from '../../src/log/views/rebuilding/rebuild-state-view.js';
 import { rebuild } from '../../src/log/views/rebuilding/rebuild-view.js';
 import { type NewOrder, orderLog, orderWorkflow, workflowId } from '../../src/order-log.js';
-import { rulesToday } from '../../src/order/rules.js';
+import { RULES_TODAY } from '../../src/order/rules.js';
 import { connectMongo } from '../../src/server/connections.js';
 import { createLogger } from '../../src/server/logging/logger.js';
 import { customers, findCustomer } from '../../src/views/customers.js';
@@ -538,7 +538,7 @@ test(
     const start: NewOrder = {
       orderId,
       create: {
-        data: { ...orderBody(), ...order, terms, rules: rulesToday },
+        data: { ...orderBody(), ...order, terms, rules: RULES_TODAY },
         commandId: `tester ${orderId}`,
         hash: '0',
         correlationId: orderId,

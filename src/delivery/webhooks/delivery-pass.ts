@@ -167,7 +167,7 @@ class DeliveryPass {
     failure: Failure,
   ): Promise<void> {
     const failing = { ...failure, attempts: attempts + 1, failingSince };
-    const change = afterFailure(failing, Date.now(), this.deps.patience);
+    const change = afterFailure(failing, Date.now(), this.deps.retryPolicy);
     const isParked = change.parkedAt !== undefined;
     // `nextTryAt` guards the update: an operator may have asked for a retry meanwhile.
     await waitingRows(this.deps.db).updateOne(
@@ -227,7 +227,7 @@ class DeliveryPass {
     const byOrder = new Map<string, PositionedEvent[]>();
     for (const event of events) byOrder.set(event.orderId, [...(byOrder.get(event.orderId) ?? []), event]);
     const { orderId: endpointId } = this.endpoint;
-    const { patience } = this.deps;
+    const { retryPolicy } = this.deps;
     const blocked = await waitingRows(this.deps.db).distinct(
       'orderId',
       { endpointId, orderId: { $in: [...byOrder.keys()] } },
@@ -242,7 +242,7 @@ class DeliveryPass {
         const outcome = waits.has(orderId) ? 'later' : await this.sending.send(event, orderAfter);
         if (outcome === 'delivered') continue;
         waits.add(orderId);
-        waiting.push(waitingRow(endpointId, event, outcome, Date.now(), patience));
+        waiting.push(waitingRow(endpointId, event, outcome, Date.now(), retryPolicy));
       }
     });
     return waiting;

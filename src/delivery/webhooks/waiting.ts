@@ -1,6 +1,6 @@
 import { backOffMs } from '../../concurrency/back-off.js';
 import type { PositionedEvent } from '../../log/feed/feed.js';
-import { isGivenUp, type Patience } from '../health.js';
+import { isGivenUp, type RetryPolicy } from '../health.js';
 import type { WaitingRow } from './rows.js';
 
 /** What became of an event. `later`: it was not sent, or this process ends. */
@@ -19,7 +19,7 @@ export function waitingRow(
   { orderId, version, position, type }: PositionedEvent,
   outcome: Exclude<Outcome, 'delivered'>,
   now: number,
-  patience: Patience,
+  retryPolicy: RetryPolicy,
 ): WaitingRow {
   return {
     _id: `${endpointId}/${orderId}:${version}`,
@@ -30,7 +30,7 @@ export function waitingRow(
     type,
     ...(outcome === 'later'
       ? { attempts: 0, nextTryAt: new Date(now) }
-      : afterFailure({ ...outcome, attempts: 1, failingSince: undefined }, now, patience)),
+      : afterFailure({ ...outcome, attempts: 1, failingSince: undefined }, now, retryPolicy)),
   };
 }
 
@@ -45,15 +45,15 @@ interface FailedAttempt extends Failure {
 export function afterFailure(
   { failure, retryAfterMs, attempts, failingSince: since }: FailedAttempt,
   now: number,
-  patience: Patience,
+  retryPolicy: RetryPolicy,
 ): Pick<WaitingRow, 'attempts' | 'failure' | 'failingSince' | 'nextTryAt' | 'parkedAt'> {
   const failingSince = since ?? new Date(now).toISOString();
-  const inMs = Math.max(retryAfterMs, backOffMs(attempts, patience));
+  const inMs = Math.max(retryAfterMs, backOffMs(attempts, retryPolicy));
   return {
     attempts,
     failure,
     failingSince,
-    ...(isGivenUp(attempts, since, now, patience)
+    ...(isGivenUp(attempts, since, now, retryPolicy)
       ? { parkedAt: new Date(now).toISOString() }
       : { nextTryAt: new Date(now + inMs) }),
   };

@@ -21,7 +21,7 @@ import type { OrderEvent, EventDraft } from '../../../src/order/events.js';
 import { fold } from '../../../src/order/evolve.js';
 import type { Order } from '../../../src/order/order.js';
 import { customers, findCustomer } from '../../../src/views/customers.js';
-import { type OrderDocument, orders, ordersVersion, toDocument } from '../../../src/views/orders.js';
+import { type OrderDocument, orders, ORDERS_VERSION, toDocument } from '../../../src/views/orders.js';
 import { views } from '../../../src/views/views.js';
 import { until } from '../../support/until.js';
 import {
@@ -590,7 +590,7 @@ test('an order with an unreadable event is copied as it was, and does not hold u
 test('the view of orders is outdated until a rebuild to its version has begun', async () => {
   const [log = []] = newLogs('completed');
   await record(orderLog, db, log);
-  expect(await isStateViewOutdated(orderLog, db)).toBe(ordersVersion > 1);
+  expect(await isStateViewOutdated(orderLog, db)).toBe(ORDERS_VERSION > 1);
   await rebuildStateView(orderLog, rebuilding());
   await storeRebuilds(db).updateOne({ _id: 'orders' }, { $set: { version: 0 } });
   expect(await isStateViewOutdated(orderLog, db)).toBe(true);
@@ -626,12 +626,12 @@ test.each(['running', 'swapping', 'done'] as const)(
       since: 0,
       exceptions: { count: 0, orderIds: [] },
       version: 1,
-      replaces: ordersVersion,
+      replaces: ORDERS_VERSION,
       collection: 'orders_next_back',
-      previous: { collection: 'orders_before_back', version: ordersVersion },
+      previous: { collection: 'orders_before_back', version: ORDERS_VERSION },
     };
     await storeRebuilds(db).replaceOne({ _id: 'orders' }, rolledBack, { upsert: true });
-    expect(await isStateViewOutdated(orderLog, db)).toBe(phase !== 'running' && ordersVersion > 1);
+    expect(await isStateViewOutdated(orderLog, db)).toBe(phase !== 'running' && ORDERS_VERSION > 1);
     expect(await rebuildStateView(orderLog, rebuilding())).toBe(true);
     expect(await storedOrders()).toEqual(wholeOrders(logs));
     expect(await isStateViewOutdated(orderLog, db)).toBe(false);
@@ -646,10 +646,10 @@ test('the view of orders has the current version from the beginning if there is 
   expect(await isStateViewOutdated(orderLog, db)).toBe(false);
   expect((await viewsStatus(orderLog, db, views)).stores[0]).toEqual({
     name: 'orders',
-    version: ordersVersion,
+    version: ORDERS_VERSION,
   });
   await rebuildStateView(orderLog, rebuilding());
-  expect((await viewsStatus(orderLog, db, views)).stores[0]).toMatchObject({ version: ordersVersion });
+  expect((await viewsStatus(orderLog, db, views)).stores[0]).toMatchObject({ version: ORDERS_VERSION });
 });
 
 test('a rebuild of the view of orders to another version is left to processes of that version', async () => {
@@ -659,7 +659,7 @@ test('a rebuild of the view of orders to another version is left to processes of
   const [log = []] = newLogs('completed');
   await publish(db, log);
   expect(await rebuildStateView(orderLog, rebuilding(rebuildId, ended.signal))).toBe(false);
-  await storeRebuilds(db).updateOne({ _id: 'orders' }, { $set: { version: ordersVersion + 1 } });
+  await storeRebuilds(db).updateOne({ _id: 'orders' }, { $set: { version: ORDERS_VERSION + 1 } });
   await expect(rebuildStateView(orderLog, rebuilding(rebuildId))).rejects.toThrow(Fenced);
 });
 
@@ -670,11 +670,11 @@ test('a rebuild of the view of orders to an older version ends, and one to this 
   const logs = newLogs('completed', 'cancelled');
   for (const log of logs) await record(orderLog, db, log);
   expect(await rebuildStateView(orderLog, rebuilding(rebuildId, ended.signal))).toBe(false);
-  const older = { $set: { version: ordersVersion - 1 } };
+  const older = { $set: { version: ORDERS_VERSION - 1 } };
   await storeRebuilds(db).updateOne({ _id: 'orders' }, older);
   await expect(rebuildStateView(orderLog, rebuilding(rebuildId))).rejects.toMatchObject({
     nonRetryable: true,
-    message: expect.stringContaining(`which version ${ordersVersion} replaces`),
+    message: expect.stringContaining(`which version ${ORDERS_VERSION} replaces`),
   });
   expect(await isStateViewOutdated(orderLog, db)).toBe(true);
   expect(await rebuildStateView(orderLog, rebuilding())).toBe(true);

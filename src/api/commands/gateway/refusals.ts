@@ -1,4 +1,4 @@
-import { limits } from '../../../order/commands.js';
+import { LIMITS } from '../../../order/commands.js';
 import type { Order } from '../../../order/order.js';
 import { endedReason } from '../../../log/journal/stops.js';
 import { statusInWords } from '../../../log/history/runs.js';
@@ -40,7 +40,7 @@ export function keysUnavailable(): Refused {
 }
 
 export function tooManyFacts(orderId: string): Refused {
-  const message = `${limits.facts} facts wait to fit order ${orderId}: send it again later, and see \`npx orders attention\``;
+  const message = `${LIMITS.facts} facts wait to fit order ${orderId}: send it again later, and see \`npx orders attention\``;
   return { kind: 'refused', refusal: { kind: 'busy', code: 'facts_waiting', message } };
 }
 

@@ -4,7 +4,7 @@ import { causeOf, hashIn } from '../../../log/workflow/messages.js';
 import { decide } from '../../../order/decide.js';
 import type { OrderEvent } from '../../../order/events.js';
 import type { Order } from '../../../order/order.js';
-import { rulesToday } from '../../../order/rules.js';
+import { RULES_TODAY } from '../../../order/rules.js';
 import {
   answerOf,
   append,
@@ -66,7 +66,7 @@ export function createStarting(context: GatewayContext, { sealingKeyOf, keyNamed
     const data = sealed(plain, key);
     const message: CommandMessage<'CreateOrder'> = {
       ...messageTo(orderId, 'CreateOrder', data, meta),
-      data: { ...data, terms, rules: rulesToday },
+      data: { ...data, terms, rules: RULES_TODAY },
     };
     const now = new Date().toISOString();
     const decision = decide(undefined, { type: 'CreateOrder', data: message.data }, now);

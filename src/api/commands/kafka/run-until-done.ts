@@ -23,7 +23,7 @@ export interface RunDeps {
 }
 
 /** Delays after an attempt without an answer, for commands and for clients. */
-export const retries: BackOff = { firstRetryMs: 100, maxRetryMs: 10_000 };
+export const RETRY_BACK_OFF: BackOff = { firstRetryMs: 100, maxRetryMs: 10_000 };
 /** Maximum number of commands in flight. */
 const AT_ONCE = 32;
 /** Maximum number of errors in a problem that is written to the topic of refusals. */
@@ -112,7 +112,7 @@ export function createRunUntilDone(
         return await refuse(record, progress, problem);
       });
       if (isDone) return true;
-      await pause(backOffMs(attempt, retries), ending);
+      await pause(backOffMs(attempt, RETRY_BACK_OFF), ending);
     }
     return false;
   };
