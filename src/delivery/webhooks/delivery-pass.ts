@@ -20,7 +20,7 @@ import {
   waitingRows,
 } from './rows.js';
 import { subscriptionOf } from './subscription.js';
-import { afterFailure, type Failure, type Outcome, waitingRow } from './waiting.js';
+import { afterFailure, type DeliveryFailure, type DeliveryResult, waitingRow } from './waiting.js';
 
 export interface DeliveryPassDeps extends SendingDeps {
   readonly db: Db;
@@ -164,7 +164,7 @@ class DeliveryPass {
 
   private async noteFailure(
     { _id, nextTryAt, attempts, failingSince }: WaitingRow & { readonly nextTryAt: Date },
-    failure: Failure,
+    failure: DeliveryFailure,
   ): Promise<void> {
     const failing = { ...failure, attempts: attempts + 1, failingSince };
     const change = afterFailure(failing, Date.now(), this.deps.retryPolicy);
@@ -190,7 +190,7 @@ class DeliveryPass {
   private async sendAgain(
     { orderId, version, position }: WaitingRow,
     orderAfter: OrderAfter,
-  ): Promise<Outcome> {
+  ): Promise<DeliveryResult> {
     const stored = await journal(orderLog, this.deps.db).findOne({ _id: `${orderId}:${version}` }, committed);
     // The feed was restored and no longer has the event.
     if (stored === null) return 'delivered';
