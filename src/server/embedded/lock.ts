@@ -17,7 +17,7 @@ function isHolder(content: unknown): content is Holder {
  * The number of old files that are kept. Listing a folder is not atomic, but with so many files no
  * listing can miss all of them.
  */
-const KEPT = 10;
+const KEPT_FILES = 10;
 const TELL_AFTER_MS = 2_000;
 
 /**
@@ -77,7 +77,7 @@ function tryAcquire(folder: string): Tried {
   const holder: Holder = { heldBy: processId(process.pid) };
   if (!createFile(join(folder, String(next)), JSON.stringify(holder))) return {};
   const now = numbersTaken(folder);
-  const passed = Math.max(...now) > next ? [next] : now.filter((number) => number < next - KEPT);
+  const passed = Math.max(...now) > next ? [next] : now.filter((number) => number < next - KEPT_FILES);
   for (const number of passed) rmSync(join(folder, String(number)), { force: true });
   return passed.includes(next) ? {} : { taken: next };
 }
