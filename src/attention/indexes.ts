@@ -3,7 +3,7 @@ import { subscriptionRows } from '../delivery/webhooks/rows.js';
 import { trackingRows } from '../effects/carriers/tracking-rows.js';
 import { stock } from '../effects/inventory/stock.js';
 import { forks } from '../log/journal/fork.js';
-import { parkedEvents } from '../log/views/feeding/parked-events.js';
+import { parkedEvents } from '../log/views/parked-events.js';
 import { logs } from '../logs.js';
 
 /** Creates the indexes that only the list of attention needs. */

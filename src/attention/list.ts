@@ -2,17 +2,17 @@ import { ago } from '../log/time.js';
 import { answering } from '../mongodb/durability.js';
 import { orders } from '../views/orders.js';
 import { withAttempts } from './attempts.js';
-import { commandsWaiting } from './commands.js';
-import { disabledEndpoints, failingSubscriptions, parkedDeliveries } from './deliveries.js';
-import { type OrderWithStop, ordersWith, rowsOf } from './orders.js';
+import { commandsWaiting } from './sources/commands.js';
+import { disabledEndpoints, failingSubscriptions, parkedDeliveries } from './sources/deliveries.js';
+import { type OrderWithStop, ordersWith, rowsOf } from './sources/orders.js';
 import type { AttentionCursor, SourceRow } from './cursor.js';
 import type { AttentionDeps, SourceQuery } from './source.js';
 import { type AttentionCode, attentionCodes, type AttentionRow } from './rows.js';
-import { skusToBeCounted } from './stock.js';
-import { forkedEntities, stoppedEntities } from './stopped.js';
-import { untrackedParcels } from './parcels.js';
-import { oldestUndecidedOrder } from './undecided.js';
-import { parkedEventsOfViews } from './views.js';
+import { skusToBeCounted } from './sources/stock.js';
+import { forkedEntities, stoppedEntities } from './sources/stopped.js';
+import { untrackedParcels } from './sources/parcels.js';
+import { oldestUndecidedOrder } from './sources/undecided.js';
+import { parkedEventsOfViews } from './sources/parked-events.js';
 
 /** Which part of the list is asked for. */
 export interface AttentionQuery {
@@ -38,7 +38,7 @@ export async function listAttention(
   const query = {
     ...deps,
     before: ago(olderThanMs),
-    owedBy: ago(Math.max(olderThanMs, deps.attentionAfterMs)),
+    overdueBefore: ago(Math.max(olderThanMs, deps.attentionAfterMs)),
   };
   const codes = attentionCodes.slice(after === undefined ? 0 : attentionCodes.indexOf(after.code));
   const found: SourceRow[] = [];
@@ -75,8 +75,8 @@ const sources: Readonly<Record<AttentionCode, (query: SourceQuery) => Promise<re
   workflow_ended: (query) => stoppedEntities(query, 'workflow_ended'),
   workflow_rewound: (query) => stoppedEntities(query, 'workflow_rewound'),
   effect_owed: (query) =>
-    ordersWith(query, 'effect_owed', 'owedSince', query.owedBy, { stopped: { $exists: false } }),
-  payment_pending: (query) => ordersWith(query, 'payment_pending', 'pendingSince', query.owedBy),
+    ordersWith(query, 'effect_owed', 'owedSince', query.overdueBefore, { stopped: { $exists: false } }),
+  payment_pending: (query) => ordersWith(query, 'payment_pending', 'pendingSince', query.overdueBefore),
   fact_unmatched: (query) => ordersWith(query, 'fact_unmatched', 'unmatchedSince', query.before),
   tracking_failing: untrackedParcels,
   order_undecided: oldestUndecidedOrder,

@@ -1,13 +1,13 @@
 import type { Client } from '@temporalio/client';
 import type { Db } from 'mongodb';
-import type { KafkaTopics } from '../delivery/kafka/settings.js';
+import type { KafkaTopics } from '../kafka/settings.js';
 import type { AttentionCursor } from './cursor.js';
 
 /** What the list of attention is read from. */
 export interface AttentionDeps {
   readonly client: Client;
   readonly db: Db;
-  /** the task queue of the orders */
+  /** the task queue of the workflows */
   readonly taskQueue: string;
   /** age, in ms, from which an owed effect or a pending payment is listed */
   readonly attentionAfterMs: number;
@@ -19,8 +19,8 @@ export interface AttentionDeps {
 export interface SourceQuery extends AttentionDeps {
   /** ISO-8601 UTC; rows with a later `since` are left out */
   readonly before: string;
-  /** like `before`, for rows that are listed only after `attentionAfterMs` */
-  readonly owedBy: string;
+  /** like `before`, for what is listed only once it is older than `attentionAfterMs` */
+  readonly overdueBefore: string;
   readonly after: AttentionCursor | undefined;
   readonly limit: number;
 }

@@ -31,7 +31,7 @@ export async function chosenEvents(
   events: readonly PositionedEvent[],
   time: QueryTime = {},
 ): Promise<readonly ChosenEvent[]> {
-  const wanted = await matching(db, selection, events, time);
+  const wanted = await matchingEvents(db, selection, events, time);
   if (selection.payload !== 'order') return wanted.map((event) => ({ event }));
   const lastOf = new Map(wanted.map(({ orderId, version }) => [orderId, version]));
   const orders = new Map<string, OrderAfter>();
@@ -55,7 +55,7 @@ function unlessServerFails(error: unknown): undefined {
 }
 
 /** The events that the filter lets through. */
-export async function matching<E extends StoredEvent>(
+export async function matchingEvents<E extends StoredEvent>(
   db: Db,
   filter: EventFilter,
   events: readonly E[],
@@ -69,7 +69,7 @@ export async function matching<E extends StoredEvent>(
   return ofType.filter(({ orderId }) => chosen.has(orderId));
 }
 
-/** The ids of the orders, among these, that have one of the customers and one of the tags. */
+/** The ids of those of the orders that have one of the customers and one of the tags. */
 async function ordersFor(
   db: Db,
   { customers, tags }: EventFilter,

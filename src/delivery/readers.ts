@@ -33,16 +33,16 @@ export async function ensureReaderIndexes(db: Db): Promise<void> {
 }
 
 /** The checkpoint of a reader; undefined if it has kept none here. */
-export async function placeOfReader(db: Db, reader: Reader): Promise<FeedPlace | undefined> {
+export async function readerCheckpoint(db: Db, reader: Reader): Promise<FeedPlace | undefined> {
   return (await readerRows(db).findOne({ _id: idOf(reader) }, answering)) ?? undefined;
 }
 
 /**
- * Moves the checkpoint of a reader, also back.
+ * Moves the checkpoint of a reader, forward or back.
  *
  * @returns false if the client has too many readers for a new one
  */
-export async function noteReader(db: Db, reader: Reader, place: FeedPlace): Promise<boolean> {
+export async function saveReaderCheckpoint(db: Db, reader: Reader, place: FeedPlace): Promise<boolean> {
   const { generation, position } = place;
   const rows = readerRows(db);
   const [byId, $set] = [{ _id: idOf(reader) }, { ...reader, generation, position, askedAt: new Date() }];

@@ -9,7 +9,6 @@ import { healthy } from './health.js';
 import { type KafkaRow, kafkaRows } from './kafka/publishing-progress.js';
 import { type ReaderRow, readerRows } from './readers.js';
 import { type SubscriptionRow, subscriptionRows, waitingRows } from './webhooks/rows.js';
-import { placeIn } from './place.js';
 import { beginOf } from './webhooks/subscription.js';
 
 /** How far a subscription has come. Times are ISO-8601 UTC. */
@@ -28,7 +27,7 @@ export interface SubscriptionStatus {
   readonly waiting: number;
   /** events that are tried again only if an operator requests it */
   readonly parked: number;
-  /** deliveries that were acknowledged */
+  /** deliveries that were acknowledged; for a reader, its position */
   readonly delivered: number;
   /** attempts in a row that failed */
   readonly failures: number;
@@ -65,7 +64,7 @@ export async function subscriptionsStatus(
     readerRows(db).find({}, answering).sort({ askedAt: -1 }).limit(MAX_LISTED).toArray(),
   ]);
   const reached = (place: FeedPlace) => {
-    const { generation, position } = placeIn(generations, place);
+    const { generation, position } = generations.inCurrent(place);
     return { generation, position, lag: Math.max(0, head - position) };
   };
   const byId = new Map(rows.map(({ _id, ...row }) => [_id, row]));

@@ -4,7 +4,7 @@ import { forgetAnswers } from '../delivery/webhooks/forget-answers.js';
 import { committed, durable } from '../mongodb/durability.js';
 import { readStored } from '../log/journal/read-journal.js';
 import { eventsSetAside } from '../log/journal/set-aside.js';
-import { dropUnusedBuilds, viewBuilds, buildsOf } from '../log/views/feeding/view-builds.js';
+import { dropUnusedBuilds, viewBuilds, buildsOf } from '../log/views/view-builds.js';
 import { documents } from '../log/views/view.js';
 import { orderLog } from '../order-log.js';
 import { orders } from '../views/orders.js';

@@ -31,7 +31,7 @@ export interface OwnWorkflows {
 const { WORKFLOW_EXECUTION_STATUS_RUNNING: RUNNING } = proto.temporal.api.enums.v1.WorkflowExecutionStatus;
 const MAX_LISTED = 200;
 /** The types of rebuilds: of this version, and of an earlier one. */
-const rebuilds = `'${rebuildWorkflow}', 'rebuild'`;
+const rebuildTypes = `'${rebuildWorkflow}', 'rebuild'`;
 const endedFromOutside = `'Terminated', 'Canceled', 'TimedOut'`;
 
 /**
@@ -45,7 +45,7 @@ export async function listOwnWorkflows(deployment: Deployment, since: string): P
   const { client, taskQueue } = deployment;
   const { namespace } = client.options;
   const [own, ofFeed] = [taskQueue, feedTaskQueue(taskQueue)].map((queue) => JSON.stringify(queue));
-  const ended = `TaskQueue IN (${own}, ${ofFeed}) AND WorkflowType IN (${rebuilds}) AND ExecutionStatus IN (${endedFromOutside}) AND CloseTime >= '${since}'`;
+  const ended = `TaskQueue IN (${own}, ${ofFeed}) AND WorkflowType IN (${rebuildTypes}) AND ExecutionStatus IN (${endedFromOutside}) AND CloseTime >= '${since}'`;
   const stranded = `TaskQueue = ${ofFeed} AND ExecutionStatus = 'Running'`;
   const [{ executions }, schedule] = await Promise.all([
     client.workflowService.listWorkflowExecutions({

@@ -4,7 +4,7 @@ import { reconcileScheduleId } from '../log/workflow/upkeep-messages.js';
 /** A client for one deployment. */
 export interface Deployment {
   readonly client: Client;
-  /** the task queue of the orders */
+  /** the task queue of the workflows */
   readonly taskQueue: string;
 }
 

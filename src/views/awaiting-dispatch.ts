@@ -1,6 +1,6 @@
 import type { Db } from 'mongodb';
 import { Type } from 'typebox';
-import { type AsOf, readView } from '../log/views/feeding/read-view.js';
+import { type AsOf, readView } from '../log/views/read-view.js';
 import { type Body, closed, Instant, type Page, pageOf, type ViewQuery, viewQuery } from './query.js';
 import type { ViewPerOrder } from './view.js';
 

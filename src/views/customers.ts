@@ -4,7 +4,7 @@ import { FORGOTTEN } from '../order/forget.js';
 import type { Order } from '../order/order.js';
 import { capturedAmount, refundedAmount } from '../order/view.js';
 import { type StoredSum, sumOf } from '../log/views/stored-numbers.js';
-import { type AsOf, readView } from '../log/views/feeding/read-view.js';
+import { type AsOf, readView } from '../log/views/read-view.js';
 import type { ViewChange } from '../log/views/view.js';
 import { type Body, closed, Count, Instant, Money, type ViewQuery, viewQuery } from './query.js';
 import type { OrdersSummary } from './view.js';

@@ -4,7 +4,7 @@ import type { OrderEvent } from '../order/events.js';
 import type { Order } from '../order/order.js';
 import { capturedAmount, refundedAmount } from '../order/view.js';
 import { type StoredSum, sumOf } from '../log/views/stored-numbers.js';
-import { type AsOf, readView } from '../log/views/feeding/read-view.js';
+import { type AsOf, readView } from '../log/views/read-view.js';
 import type { ViewChange } from '../log/views/view.js';
 import { BadParameter, type Body, closed, Count, Money, type ViewQuery, viewQuery } from './query.js';
 import type { OrdersSummary } from './view.js';

@@ -55,9 +55,6 @@ export const viewAndStopped = {
   unmatchedSince: 0,
 } as const;
 
-/** A projection to the `OrderView` of an `OrderDocument`. */
-export const onlyView = { ...viewAndStopped, stopped: 0 } as const;
-
 /** Each index ends with `_id`, for a total order in which a cursor identifies one place. */
 const orderIndexes: readonly IndexDescription[] = [
   { key: { createdAt: 1, _id: 1 } },

@@ -10,8 +10,8 @@ import { wholeWords } from './search-words.js';
 /**
  * The words by which the sealed name and e-mail address of an order's customer are found: an HMAC
  * of each whole word. They cannot be read without the search key. A search finds whole words only.
- * There are none if the customer's key was destroyed, or if the texts are not sealed
- * (`searchWords`).
+ * The list is empty if the customer's key was destroyed, or if the texts are not sealed:
+ * `searchWords` has the words of plain texts.
  *
  * They are kept in memory for ten seconds, so a step may still write them after the key was
  * destroyed. The order's `PersonForgotten` follows, and leaves no sealed text.
@@ -21,9 +21,9 @@ import { wholeWords } from './search-words.js';
 export async function personWords(keys: KeyStore, order: Order): Promise<readonly string[]> {
   const { orderId, customer } = order;
   const { id: customerId, name, email = '' } = customer;
-  const made = madeWith(keys);
+  const recent = recentHashesOf(keys);
   const sealedTexts = `${orderId} ${name} ${email}`;
-  const known = made.get(sealedTexts);
+  const known = recent.get(sealedTexts);
   if (known !== undefined) return known;
   const texts = await Promise.all([
     opened(keys, { orderId, customerId, path: ['customer', 'name'] }, name),
@@ -32,21 +32,19 @@ export async function personWords(keys: KeyStore, order: Order): Promise<readonl
   const words = [...new Set(texts.flatMap((text) => wholeWords(text ?? '')))];
   if (words.length === 0) return [];
   const hashed = await hashedWords(keys, words);
-  made.keep(sealedTexts, hashed);
+  recent.keep(sealedTexts, hashed);
   return hashed;
 }
 
 type Hashes = ShortMemory<readonly string[]>;
 
-/**
- * Recent hashes, by key store. Steps of an order that follow each other soon write the same words.
- */
-const madeBefore = new WeakMap<KeyStore, Hashes>();
+/** By key store. Steps of an order that follow each other soon write the same words. */
+const recentHashes = new WeakMap<KeyStore, Hashes>();
 
-function madeWith(keys: KeyStore): Hashes {
-  const made: Hashes = madeBefore.get(keys) ?? new ShortMemory({ forMs: 10_000, most: 10_000 });
-  madeBefore.set(keys, made);
-  return made;
+function recentHashesOf(keys: KeyStore): Hashes {
+  const recent: Hashes = recentHashes.get(keys) ?? new ShortMemory({ forMs: 10_000, most: 10_000 });
+  recentHashes.set(keys, recent);
+  return recent;
 }
 
 export function hasSealedPersons({ customer: { name, email } }: Order): boolean {

@@ -1,7 +1,7 @@
 import type { Db } from 'mongodb';
 import { Type } from 'typebox';
 import type { Line, Order } from '../order/order.js';
-import { type AsOf, readView } from '../log/views/feeding/read-view.js';
+import { type AsOf, readView } from '../log/views/read-view.js';
 import type { ViewChange } from '../log/views/view.js';
 import { type Body, closed, Count, pageOf, type ViewQuery, viewQuery } from './query.js';
 import type { OrdersSummary } from './view.js';
@@ -10,7 +10,7 @@ import type { OrdersSummary } from './view.js';
 const demand = {
   sku: Type.String(),
   orders: Type.Integer({ description: 'orders with the product, whatever their status' }),
-  ordered: Type.Integer({ description: 'units; so are the others' }),
+  ordered: Type.Integer({ description: 'units, as the members below' }),
   /**
    * units cancelled with the order, or with its undispatched rest; rejected and expired orders do
    * not count
@@ -67,9 +67,9 @@ function lineOf(order: Order | undefined, sku: string): Line | undefined {
 }
 
 function changeOf(id: string, before: Line | undefined, after: Line | undefined): readonly ViewChange[] {
-  const then = unitsOf(before);
+  const unitsBefore = unitsOf(before);
   const changed = Object.entries(unitsOf(after))
-    .map(([name, units]) => [name, units - then[name as keyof typeof then]] as const)
+    .map(([name, units]) => [name, units - unitsBefore[name as keyof typeof unitsBefore]] as const)
     .filter(([, difference]) => difference !== 0);
   return changed.length === 0 ? [] : [{ id, add: Object.fromEntries(changed) }];
 }

@@ -1,6 +1,6 @@
 import type { Db } from 'mongodb';
 import { type Static, type TObject, type TProperties, Type } from 'typebox';
-import type { AsOf } from '../log/views/feeding/read-view.js';
+import type { AsOf } from '../log/views/read-view.js';
 
 /** The kinds of parameters; a flag is `true` or `false`. Every parameter arrives as text. */
 export type ParameterKind = 'id' | 'sku' | 'day' | 'currency' | 'flag';
@@ -52,7 +52,7 @@ export interface ViewQuery<
   readonly pageSize?: { readonly byDefault: number; readonly atMost: number };
   /** schemas of the answer's members */
   readonly body: B;
-  /** the 404 if nothing is found */
+  /** the answer 404, if nothing is found */
   readonly notFound?: { readonly code: string; detail(keys: Readonly<Record<K, string>>): string };
   /** @throws BadParameter */
   run(db: Db, asked: Asked<K, F>): Promise<Outcome<T>>;

@@ -5,11 +5,7 @@ import { ensureAttentionIndexes } from '../../src/attention/indexes.js';
 import type { AttentionRow } from '../../src/attention/rows.js';
 import { run } from '../../src/cli/program.js';
 import type { Session } from '../../src/cli/script/script.js';
-import {
-  ensureCommandIndexes,
-  type PartitionRow,
-  partitionRows,
-} from '../../src/delivery/kafka/command-rows.js';
+import { ensureCommandIndexes, type PartitionRow, partitionRows } from '../../src/kafka/command-rows.js';
 import { kafkaRows } from '../../src/delivery/kafka/publishing-progress.js';
 import { endpointViews } from '../../src/delivery/webhooks/endpoints.js';
 import { ensureDeliveryIndexes, subscriptionRows } from '../../src/delivery/webhooks/rows.js';
@@ -20,8 +16,8 @@ import { byRequest } from '../../src/endpoint/endpoint.js';
 import { forks } from '../../src/log/journal/fork.js';
 import type { StateDocument } from '../../src/log/journal/state-document.js';
 import { ensureStateViewIndexes } from '../../src/log/journal/state-view.js';
-import { parkedEvents } from '../../src/log/views/feeding/parked-events.js';
-import { viewBuilds } from '../../src/log/views/feeding/view-builds.js';
+import { parkedEvents } from '../../src/log/views/parked-events.js';
+import { viewBuilds } from '../../src/log/views/view-builds.js';
 import { logs } from '../../src/logs.js';
 import { append, orderLog } from '../../src/order-log.js';
 import { decide } from '../../src/order/decide.js';

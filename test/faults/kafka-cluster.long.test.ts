@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { openAll } from '../../src/access/persons/opening.js';
-import { commandsConcern } from '../../src/delivery/kafka/commands-status.js';
+import { commandsConcern } from '../../src/kafka/commands-status.js';
 import { journal } from '../../src/log/journal/journal.js';
 import { orderLog } from '../../src/order-log.js';
 import { orderBody } from '../support/api.js';

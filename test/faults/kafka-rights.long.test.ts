@@ -10,7 +10,7 @@ import {
   ResourcePatternTypes,
   ResourceTypes,
 } from '@platformatic/kafka';
-import { clientOptions } from '../../src/delivery/kafka/connection.js';
+import { clientOptions } from '../../src/kafka/connection.js';
 import { feedHead } from '../../src/log/feed/feed.js';
 import { journal } from '../../src/log/journal/journal.js';
 import { orderLog } from '../../src/order-log.js';

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { Consumer } from '@platformatic/kafka';
 import { openAll } from '../../src/access/persons/opening.js';
 import { readCheckpoint } from '../../src/delivery/kafka/checkpoint.js';
-import { clientOptions, closeClient } from '../../src/delivery/kafka/connection.js';
+import { clientOptions, closeClient } from '../../src/kafka/connection.js';
 import { encoded } from '../../src/delivery/kafka/records.js';
 import { openSession } from '../../src/delivery/kafka/session.js';
 import { TransactionalProducer } from '../../src/delivery/kafka/transactional-producer.js';

@@ -16,7 +16,7 @@ import { journal } from '../../src/log/journal/journal.js';
 import { readJournal } from '../../src/log/journal/read-journal.js';
 import { verify } from '../../src/log/proof/verify.js';
 import { resume } from '../../src/log/resume/resume.js';
-import { buildsOf, rollBack } from '../../src/log/views/feeding/view-builds.js';
+import { buildsOf, rollBack } from '../../src/log/views/view-builds.js';
 import { rebuildJournal } from '../../src/log/views/rebuilding/rebuild-journal.js';
 import { rebuildStateView } from '../../src/log/views/rebuilding/rebuild-state-view.js';
 import { rebuildView } from '../../src/log/views/rebuilding/rebuild-view.js';

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
 import { journal } from '../../src/log/journal/journal.js';
 import { intervene } from '../../src/log/views/feeding/interventions.js';
-import { buildsOf, rollBack } from '../../src/log/views/feeding/view-builds.js';
+import { buildsOf, rollBack } from '../../src/log/views/view-builds.js';
 import { rebuildView } from '../../src/log/views/rebuilding/rebuild-view.js';
 import type { EntityView } from '../../src/log/views/view.js';
 import { orderLog } from '../../src/order-log.js';

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { MergedChanges } from '../../src/log/views/merged-changes.js';
+import { MergedChanges } from '../../src/log/views/feeding/merged-changes.js';
 import { evolve } from '../../src/order/evolve.js';
 import type { Order } from '../../src/order/order.js';
 import { customers } from '../../src/views/customers.js';

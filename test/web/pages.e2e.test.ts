@@ -1,8 +1,8 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import type { BrowserContext, Page } from 'playwright-core';
 import type { PositionedEvent } from '../../src/log/feed/feed.js';
-import { parkedEvents, toParked } from '../../src/log/views/feeding/parked-events.js';
-import { viewBuilds } from '../../src/log/views/feeding/view-builds.js';
+import { parkedEvents, toParked } from '../../src/log/views/parked-events.js';
+import { viewBuilds } from '../../src/log/views/view-builds.js';
 import { startReceiver } from '../delivery/webhooks/receiver.js';
 import { type Api, byDhl, paidWith, type PlacedOrder } from '../support/orders-over-http.js';
 import type { System } from '../support/system.js';

@@ -2,7 +2,7 @@ import { Client } from '@temporalio/client';
 import { consumeCommands } from '../../src/api/commands/kafka/consume-commands.js';
 import { namespaceIdOf } from '../../src/api/operations/system.js';
 import { publishFeed } from '../../src/delivery/kafka/publishing.js';
-import type { KafkaSettings } from '../../src/delivery/kafka/settings.js';
+import type { KafkaSettings } from '../../src/kafka/settings.js';
 import { runLeasedTasks } from '../../src/log/feed/leased-tasks.js';
 import { healthIn } from '../../src/server/logging/log-changes.js';
 import { gatewayOf } from './gateway.js';

@@ -1,7 +1,7 @@
 import type { Client } from '@temporalio/client';
 import type { Db } from 'mongodb';
 import { Type } from 'typebox';
-import { rollBack } from '../../log/views/feeding/view-builds.js';
+import { rollBack } from '../../log/views/view-builds.js';
 import { requestAnotherRebuild } from '../../log/views/rebuilding/request-rebuild.js';
 import type { Http } from '../http.js';
 import { HttpProblem, problemsOf } from '../problem.js';

@@ -1,7 +1,7 @@
 import type { Db, Filter } from 'mongodb';
 import type { OrderStatus } from '../../order/order.js';
 import type { FulfillmentStatus, OrderView, PaymentStatus } from '../../order/view.js';
-import { attentionFilters } from '../../attention/orders.js';
+import { attentionFilters } from '../../attention/sources/orders.js';
 import { ago } from '../../log/time.js';
 import { answering } from '../../mongodb/durability.js';
 import { withTimeout } from '../../outages/timeout.js';
@@ -132,7 +132,7 @@ function toConditions(
     q,
     ...ranges
   }: Omit<OrderListQuery, 'sort' | 'limit' | 'cursor'>,
-  owedBy: string,
+  overdueBefore: string,
   hashes: Hashes,
 ): Filter<OrderDocument>[] {
   return [
@@ -142,7 +142,7 @@ function toConditions(
     ...(held === undefined ? [] : [{ held: held === 'true' }]),
     ...(attention === undefined
       ? []
-      : [{ [attention === 'true' ? '$or' : '$nor']: attentionFilters(owedBy) }]),
+      : [{ [attention === 'true' ? '$or' : '$nor']: attentionFilters(overdueBefore) }]),
     ...(customerId === undefined ? [] : [{ 'customer.id': customerId }]),
     ...(sku === undefined ? [] : [{ skus: sku }]),
     ...(tag === undefined ? [] : [{ tags: tag }]),

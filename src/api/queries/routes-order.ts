@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import { attentionOf } from '../../attention/list.js';
-import { needsAttention } from '../../attention/orders.js';
+import { needsAttention } from '../../attention/sources/orders.js';
 import type { AttentionDeps } from '../../attention/source.js';
 import { ago } from '../../log/time.js';
 import type { Moment } from '../../log/journal/time-travel.js';
@@ -89,8 +89,8 @@ async function withAttention(
   orderId: string,
   found: FoundOrder,
 ): Promise<FoundOrder & MaybeWithAttention> {
-  const owedBy = ago(attention.attentionAfterMs);
-  if (!needsAttention(found.concerns ?? {}, owedBy)) return found;
+  const overdueBefore = ago(attention.attentionAfterMs);
+  if (!needsAttention(found.concerns ?? {}, overdueBefore)) return found;
   const rows = await attentionOf(attention, orderId).catch((error: unknown) => {
     if (isServerError(error)) return [];
     throw error;

@@ -1,7 +1,7 @@
 import type { Db } from 'mongodb';
 import { Type } from 'typebox';
 import { feedHead } from '../../log/feed/feed.js';
-import { listParked } from '../../log/views/feeding/interventions.js';
+import { listParked } from '../../log/views/list-parked.js';
 import { answering } from '../../mongodb/durability.js';
 import { orderLog } from '../../order-log.js';
 import type { Http } from '../http.js';

@@ -1,7 +1,7 @@
 import type { Client } from '@temporalio/client';
 import type { Db } from 'mongodb';
 import type { Secrets } from '../../server/config/secrets.js';
-import type { KafkaTopics } from '../../delivery/kafka/settings.js';
+import type { KafkaTopics } from '../../kafka/settings.js';
 import type { Providers } from '../../effects/provider-modules.js';
 import type { FeedTail } from '../../log/feed/tail.js';
 import type { PersonsAtEdge } from '../access/persons.js';

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { Intervened, ParkedAudit } from '../../log/views/feeding/interventions.js';
-import type { ParkedEvent } from '../../log/views/feeding/parked-events.js';
+import type { ParkedEvent } from '../../log/views/parked-events.js';
 import { at, operationsApiOf } from '../connections/api.js';
 import { positive } from '../script/options.js';
 import { addScript, type CommonOptions, report, type Session, usageFailure } from '../script/script.js';

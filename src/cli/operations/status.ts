@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander';
 import type { Subscription } from '../../api/schemas/endpoint.js';
 import { type AttentionCode, attentionCodes, type AttentionRow } from '../../attention/rows.js';
-import type { CommandsStatus } from '../../delivery/kafka/commands-status.js';
+import type { CommandsStatus } from '../../kafka/commands-status.js';
 import type { RebuildProgress, ViewsStatus, ViewStatus } from '../../log/views/status.js';
 import { apiOf, operationsApiOf } from '../connections/api.js';
 import { positive } from '../script/options.js';

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { AsOf } from '../../log/views/feeding/read-view.js';
+import type { AsOf } from '../../log/views/read-view.js';
 import { formatMoney } from '../../order/money.js';
 import type { AwaitingShipment } from '../../views/awaiting-dispatch.js';
 import type { CustomerSummary } from '../../views/customers.js';

@@ -1,6 +1,6 @@
 import type { Consumer } from '@platformatic/kafka';
 import type { FeedPlace } from '../../log/feed/place.js';
-import { lastRecords } from './partition-records.js';
+import { lastRecords } from '../../kafka/partition-records.js';
 
 /** The checkpoint of a topic: all events up to a place in the feed are published. */
 export interface Checkpoint extends FeedPlace {

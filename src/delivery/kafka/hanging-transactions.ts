@@ -1,10 +1,10 @@
 import { type Consumer, FetchIsolationLevels } from '@platformatic/kafka';
 import type { FeedPlace } from '../../log/feed/place.js';
-import { beforeFirst } from '../place.js';
+import { beforeFirst } from '../../log/feed/generations.js';
 import { readCheckpoint } from './checkpoint.js';
-import { type CommittedRecord, fetchAnyRecord } from './committed-records.js';
-import { lastRecords, LATEST, WAIT_MS } from './partition-records.js';
-import { type KafkaSettings, topicsOf } from './settings.js';
+import { type CommittedRecord, fetchAnyRecord } from '../../kafka/committed-records.js';
+import { lastRecords, LATEST, WAIT_MS } from '../../kafka/partition-records.js';
+import { type KafkaSettings, topicsOf } from '../../kafka/settings.js';
 import { anyProducer, type Transaction, type TransactionalProducer } from './transactional-producer.js';
 
 /**

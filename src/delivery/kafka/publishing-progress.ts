@@ -1,6 +1,8 @@
 import type { Db } from 'mongodb';
 import type { FeedPlace } from '../../log/feed/place.js';
-import { durable } from '../../mongodb/durability.js';
+import { describeUnheld, unheldTasks } from '../../log/feed/leases.js';
+import { type KafkaSettings, topicsOf } from '../../kafka/settings.js';
+import { answering, durable } from '../../mongodb/durability.js';
 import { type Health, healthy, succeeded } from '../health.js';
 
 /**
@@ -64,4 +66,13 @@ export async function noteFailed(db: Db, _id: string, failure: string): Promise<
     ],
     { upsert: true, ...durable },
   );
+}
+
+/** Why the feed is not published to Kafka now; undefined if it is. */
+export async function kafkaConcern(db: Db, settings: KafkaSettings): Promise<string | undefined> {
+  const { events: topic } = topicsOf(settings);
+  const row = await kafkaRows(db).findOne({ _id: topic }, answering);
+  const { failures = 0, failingSince, failure } = row?.health ?? {};
+  if (failures > 0) return `publishing in ${topic} fails since ${failingSince}: ${failure}`;
+  return describeUnheld(await unheldTasks(db, [publishingTask]), 'kafka');
 }

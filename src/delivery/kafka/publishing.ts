@@ -6,12 +6,11 @@ import type { LeasedTask } from '../../log/feed/leased-tasks.js';
 import type { FeedTail } from '../../log/feed/tail.js';
 import { orderLog } from '../../order-log.js';
 import { chosenEvents } from '../chosen-events.js';
-import { placeIn } from '../place.js';
-import { kafkaProblem } from './kafka-problem.js';
+import { kafkaProblem } from '../../kafka/kafka-problem.js';
 import { type EncodedRecord, recordOf } from './records.js';
 import { noteDone, noteFailed, notePlace, notePublished, publishingTask } from './publishing-progress.js';
 import { openSession, type Session } from './session.js';
-import { type KafkaSettings, topicsOf } from './settings.js';
+import { type KafkaSettings, topicsOf } from '../../kafka/settings.js';
 
 export interface PublishingDeps {
   readonly db: Db;
@@ -80,7 +79,7 @@ async function publish(
   let generations = await feedGenerations(orderLog, db);
   const read = async (checkpoint: FeedPlace): Promise<Page> => {
     for (;;) {
-      const { generation, position } = placeIn(generations, checkpoint);
+      const { generation, position } = generations.inCurrent(checkpoint);
       const events = await readFeed(orderLog, db, position, most);
       const last = events.at(-1)?.position ?? (await positionAfterLost(orderLog, db, position));
       // Read after the events: if the generation is still the same, the events belong to it.

@@ -1,14 +1,14 @@
 import { Consumer } from '@platformatic/kafka';
 import type { FeedPlace } from '../../log/feed/place.js';
 import { withTimeout } from '../../outages/timeout.js';
-import { beforeFirst } from '../place.js';
+import { beforeFirst } from '../../log/feed/generations.js';
 import { type Checkpoint, CHECKPOINT_PARTITION, checkpointText, readCheckpoint } from './checkpoint.js';
-import { clientOptions, closeClient, withClient } from './connection.js';
-import { ensureTopics } from './topics.js';
+import { clientOptions, closeClient, withClient } from '../../kafka/connection.js';
+import { ensureTopics } from '../../kafka/topics.js';
 import { endHanging } from './hanging-transactions.js';
-import { hasRecords } from './partition-records.js';
+import { hasRecords } from '../../kafka/partition-records.js';
 import { encoded, type EncodedRecord, groups } from './records.js';
-import { type KafkaSettings, topicsOf } from './settings.js';
+import { type KafkaSettings, topicsOf } from '../../kafka/settings.js';
 import { anyProducer, type Transaction, TransactionalProducer } from './transactional-producer.js';
 
 /** The exclusive right to publish. It ends when another session begins. */
@@ -164,7 +164,7 @@ function ofSystem(found: Checkpoint, system: string | undefined, events: string)
   if (system === undefined) return found;
   if (found.system !== undefined && found.system !== system)
     throw new Error(
-      `The topic ${events} has the events of another system (${found.system}): set KAFKA_TOPIC to one of this one's own (${system}).`,
+      `The topic ${events} has the events of another system (${found.system}): set KAFKA_TOPIC to a topic of this system (${system}).`,
     );
   return { ...found, system };
 }

@@ -60,11 +60,11 @@ async function deliverUntilAborted(
   const { db, client, tail, secrets, retryPolicy = RETRY_POLICY, lookEveryMs } = deps;
   const sender = createSender(deps);
   const running = new Map<string, Promise<void>>();
-  // This needs Temporal. If it fails, the next failed delivery of the endpoint tries it again.
+  // Disabling needs Temporal. If it fails, the next failed delivery of the endpoint tries it again.
   const disable = (endpoint: Endpoint, reason: string) =>
     disableEndpoint(client, endpoint, reason).catch((error: unknown) => deps.failed(endpoint.orderId, error));
   const ending = new AbortController();
-  // Closing breaks open connections. After the abort, these do not count as failures of the
+  // Closing breaks open connections. After the abort, that does not count as a failure of the
   // receiver.
   const end = () => {
     ending.abort();
@@ -131,8 +131,9 @@ async function enabled(db: Db): Promise<readonly Endpoint[]> {
 }
 
 /**
- * The endpoints whose checkpoint is before the head of the feed, or that have a waiting event which
- * is due.
+ * The endpoints that do not rest, and whose checkpoint is before the head of the feed, or that have
+ * a waiting event which is due. Also those that are new or changed, or whose checkpoint is of another
+ * generation: a pass updates their subscription first.
  */
 async function withWork(
   db: Db,

@@ -10,7 +10,7 @@ import { orderLog } from '../../order-log.js';
 import { EndpointSending, type SendingDeps } from './endpoint-sending.js';
 import { endpointViews } from './endpoints.js';
 import { isDown, isResting } from '../health.js';
-import { matching } from '../chosen-events.js';
+import { matchingEvents } from '../chosen-events.js';
 import { foldOrder, type OrderAfter } from '../order-after.js';
 import {
   deliveryRows,
@@ -41,9 +41,10 @@ const MAX_WAITING = 100;
 const AFTER_PARKED_MS = 3_600_000;
 
 /**
- * Delivers everything that is due to an endpoint: first its waiting events, then the feed to its
- * end. An endpoint that is down gets a page of the feed first (`run`). The checkpoint moves only after the answers. So, even if a process is killed, each event is
- * delivered at least once, and the events of an order in sequence.
+ * Delivers everything that is due to an endpoint: its waiting events, then the feed to its end. An
+ * endpoint that is down gets a page of the feed before its waiting events (`run`). The checkpoint
+ * moves only after the answers. So, even if a process is killed, each event is delivered at least
+ * once, and the events of an order in sequence.
  */
 export async function deliverDue(
   deps: DeliveryPassDeps,
@@ -208,7 +209,7 @@ class DeliveryPass {
     if (events === undefined) return false;
     const last = events.at(-1)?.position ?? (await positionAfterLost(orderLog, db, position));
     if (last === position) return false;
-    const wanted = await matching(db, this.endpoint, events);
+    const wanted = await matchingEvents(db, this.endpoint, events);
     const waiting = await this.deliverEvents(wanted);
     if (waiting.length > 0) {
       await waitingRows(db).bulkWrite(

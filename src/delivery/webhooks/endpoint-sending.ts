@@ -56,7 +56,7 @@ export class EndpointSending {
 
   /** Sends an event, once. The answer counts towards the health of the endpoint. */
   async send(event: PositionedEvent, orderAfter: OrderAfter): Promise<DeliveryResult> {
-    if (!(await this.slot())) return 'later';
+    if (!(await this.awaitSlot())) return 'later';
     const { orderId: endpointId, url, payload } = this.endpoint;
     const { sender, retryPolicy, signal } = this.deps;
     const { version, position, type } = event;
@@ -100,7 +100,7 @@ export class EndpointSending {
   }
 
   /** Waits until the endpoint's rate allows the next request. False if nothing may be sent now. */
-  private async slot(): Promise<boolean> {
+  private async awaitSlot(): Promise<boolean> {
     const { perSecond, orderId } = this.endpoint;
     const { nextSlots, signal } = this.deps;
     if (perSecond !== undefined) {

@@ -37,7 +37,8 @@ export interface WaitingRow {
   readonly type: string;
   readonly attempts: number;
   /**
-   * absent while it is parked; while an earlier event of its order waits, when that is checked again
+   * when it is tried next, or when it is next checked whether an earlier event of its order still
+   * waits; absent while it is parked
    */
   readonly nextTryAt?: Date;
   /** ISO-8601 UTC, of the first attempt that failed; absent if it was not tried */

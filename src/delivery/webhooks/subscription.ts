@@ -1,10 +1,9 @@
 import type { Db } from 'mongodb';
 import type { Endpoint } from '../../endpoint/endpoint.js';
 import type { FeedPlace } from '../../log/feed/place.js';
-import type { Generations } from '../../log/feed/generations.js';
+import { beforeFirst, type Generations } from '../../log/feed/generations.js';
 import { committed, durable } from '../../mongodb/durability.js';
 import { healthy } from '../health.js';
-import { beforeFirst, placeIn } from '../place.js';
 import { type SubscriptionRow, subscriptionRows, waitingRows } from './rows.js';
 
 /**
@@ -27,7 +26,7 @@ export async function subscriptionOf(
       { upsert: true, returnDocument: 'after', ...durable },
     ));
   const row = found ?? { _id, ...fresh };
-  const place = placeIn(generations, row);
+  const place = generations.inCurrent(row);
   const isChanged = row.endpointVersion !== endpointVersion;
   if (!isChanged && place.generation === row.generation) return row;
   // A replay may move the checkpoint meanwhile: it is changed only if it is still the one read.

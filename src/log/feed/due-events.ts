@@ -6,9 +6,7 @@ import type { JournalChange } from './journal-changes.js';
 
 const REMEMBERED_ENTITIES = 50_000;
 
-/**
- * What this leader knows of the journal is wrong, so the leader has to restart from the journal.
- */
+/** The leader's knowledge of the journal is outdated: it has to start again from the journal. */
 export class LeaderOutdated extends Error {
   override readonly name = 'LeaderOutdated';
 }
@@ -40,15 +38,15 @@ export class DueEvents {
   }
 
   /**
-   * The inserted events that are due, and those that were waiting for them. They are in the order
-   * of the inserts; within an entity, in the order of versions, except for events that are restored
-   * late.
+   * Takes in inserted events. Returns those that are due now, and earlier ones that waited for them,
+   * in the sequence of the inserts. Within an entity they are in the order of versions, except for
+   * events that are restored late.
    *
-   * @param position the last position that the leader has given
+   * @param lastPosition the last position that the leader has given
    * @throws LeaderOutdated
    */
-  async after(inserts: readonly JournalChange[], position: number): Promise<readonly DueEvent[]> {
-    await this.loadUnknown(inserts, position);
+  async add(inserts: readonly JournalChange[], lastPosition: number): Promise<readonly DueEvent[]> {
+    await this.loadUnknown(inserts, lastPosition);
     const due: DueEvent[] = [];
     for (const { orderId, version, unsequenced } of inserts) {
       const entity = this.known.get(orderId) ?? { last: 0, waiting: new Set(), hasGaps: false };
@@ -70,7 +68,7 @@ export class DueEvents {
    * @throws LeaderOutdated if another leader has given one of these entities a later position,
    *   which the readers of this process would miss
    */
-  private async loadUnknown(inserts: readonly JournalChange[], position: number): Promise<void> {
+  private async loadUnknown(inserts: readonly JournalChange[], lastPosition: number): Promise<void> {
     if (this.known.size > REMEMBERED_ENTITIES) this.known.clear();
     const isKnown = ({ orderId, version, begins }: JournalChange): boolean => {
       const entity = this.known.get(orderId);
@@ -78,8 +76,8 @@ export class DueEvents {
     };
     const unknown = new Set(inserts.filter((insert) => !isKnown(insert)).map(({ orderId }) => orderId));
     if (unknown.size === 0) return;
-    for (const { _id, last, lastPosition, positions, waiting } of await this.load([...unknown])) {
-      if ((lastPosition ?? 0) > position)
+    for (const { _id, last, greatestPosition, positions, waiting } of await this.load([...unknown])) {
+      if ((greatestPosition ?? 0) > lastPosition)
         throw new LeaderOutdated('Another leader has given a later position.');
       this.known.set(_id, { last: last ?? 0, waiting: new Set(waiting), hasGaps: positions < (last ?? 0) });
     }
@@ -94,7 +92,7 @@ export class DueEvents {
             $group: {
               _id: '$orderId',
               last: { $max: { $cond: [{ $gt: ['$position', 0] }, '$version', lastLostVersion] } },
-              lastPosition: { $max: '$position' },
+              greatestPosition: { $max: '$position' },
               positions: { $sum: { $cond: [{ $gt: ['$position', 0] }, 1, 0] } },
               waiting: { $push: { $cond: ['$unsequenced', '$version', '$$REMOVE'] } },
             },
@@ -111,8 +109,7 @@ interface EntityInJournal {
   readonly _id: string;
   /** as in `KnownEntity` */
   readonly last: number | null;
-  /** the greatest position of an event */
-  readonly lastPosition: number | null;
+  readonly greatestPosition: number | null;
   /** number of events that have a position */
   readonly positions: number;
   /** versions without a position */

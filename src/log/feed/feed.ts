@@ -67,7 +67,7 @@ export async function readFeed(
  * is not the generation of the place, `events` is undefined: what was read may belong to the new
  * generation.
  */
-export async function readPageOf(
+export async function readFeedInGeneration(
   log: AnyLog,
   db: Db,
   { generation, position }: FeedPlace,

@@ -1,6 +1,7 @@
 import type { Db } from 'mongodb';
 import { committed, durable, isDuplicateKey, type QueryTime } from '../../mongodb/durability.js';
 import type { AnyLog } from '../journal/entity-log.js';
+import type { FeedPlace } from './place.js';
 
 /**
  * A generation of the feed: as long as it lasts, a position belongs to one event. The next one
@@ -51,6 +52,9 @@ export function feedState(db: Db) {
 
 export const firstGeneration: Generation = { generation: 1, commonUntil: 0, lost: 0 };
 
+/** The place before the first event. */
+export const beforeFirst: FeedPlace = { generation: firstGeneration.generation, position: 0 };
+
 /** The generations that are known, oldest first. */
 export class Generations {
   readonly all: readonly Generation[];
@@ -70,6 +74,14 @@ export class Generations {
     const index = this.all.findIndex((one) => one.generation === generation);
     if (index === -1) return 0;
     return Math.min(Infinity, ...this.all.slice(index + 1).map(({ commonUntil }) => commonUntil));
+  }
+
+  /**
+   * A checkpoint as a place in the current generation. A checkpoint of an older generation moves
+   * back to the last position that both have in common, if it is after that position.
+   */
+  inCurrent({ generation, position }: FeedPlace): FeedPlace {
+    return { generation: this.current.generation, position: Math.min(position, this.commonWith(generation)) };
   }
 }
 

@@ -4,16 +4,15 @@ import type { AnyLog } from '../journal/entity-log.js';
 import { type JournalDocument, journalName } from '../journal/journal.js';
 
 /**
- * An event was inserted, or was marked (`begins`) as the first of its entity's log. If it was only
- * marked, `event` is absent.
+ * An event was inserted. Or the field `begins` of an event was set, because the entity's log begins
+ * with it; then `event` is absent.
  */
 export interface JournalChange {
   readonly orderId: string;
-  /** 0 if the event was only marked */
+  /** 0 if only `begins` was set */
   readonly version: number;
   /** the event has no position yet */
   readonly unsequenced?: true;
-  /** the event was marked */
   readonly begins?: true;
   /** the inserted document */
   readonly event?: JournalDocument;

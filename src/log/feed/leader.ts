@@ -45,12 +45,10 @@ export async function becomeLeader(deps: LeaderDeps): Promise<Leader> {
 
 /** The process that gives the positions, until another one takes over. */
 export class Leader {
-  readonly log: AnyLog;
-  readonly db: Db;
-  readonly onPositions: LeaderDeps['onPositions'];
   readonly resumeToken: unknown;
   /** the last position given */
   position: number;
+  private readonly deps: LeaderDeps;
   private epoch: number;
   private generations: Generations;
   private savedAt = 0;
@@ -58,10 +56,8 @@ export class Leader {
   private checkpoint: number;
   private readonly dueEvents: DueEvents;
 
-  constructor({ log, db, onPositions }: LeaderDeps, state: FeedState, position: number) {
-    this.log = log;
-    this.db = db;
-    this.onPositions = onPositions;
+  constructor(deps: LeaderDeps, state: FeedState, position: number) {
+    this.deps = deps;
     this.epoch = state.epoch;
     this.generations = new Generations(state);
     // An earlier version of the code wrote no generations, and did not check for loss. Without a
@@ -69,7 +65,7 @@ export class Leader {
     this.resumeToken = state.generations === undefined ? undefined : state.resumeToken;
     this.checkpoint = state.position;
     this.position = position;
-    this.dueEvents = new DueEvents(log, db);
+    this.dueEvents = new DueEvents(deps.log, deps.db);
   }
 
   get generation(): number {
@@ -78,7 +74,8 @@ export class Leader {
 
   /** Gives positions to the inserted events, and to those that were waiting for them. */
   async givePositions(inserts: readonly JournalChange[]): Promise<void> {
-    const due = await this.dueEvents.after(inserts, this.position);
+    const { log, db, onPositions } = this.deps;
+    const due = await this.dueEvents.add(inserts, this.position);
     if (due.length === 0) return;
     const events = new Map(inserts.map((insert) => [eventId(insert), insert.event]));
     const given = due.map((event, index) => {
@@ -86,15 +83,15 @@ export class Leader {
       const { orderId } = event;
       return { id, orderId, position: this.position + index + 1, event: events.get(id) };
     });
-    await journal(this.log, this.db).bulkWrite(
+    await journal(log, db).bulkWrite(
       given.map(({ id, position }) => ({
         // The upsert makes the update fail if the event does not exist.
-        updateOne: { filter: { _id: id }, update: updateOf(position), upsert: true },
+        updateOne: { filter: { _id: id }, update: positionUpdate(position), upsert: true },
       })),
       { ordered: true, ...durable },
     );
     this.position += due.length;
-    this.onPositions?.(given, this.generation);
+    onPositions?.(given, this.generation);
   }
 
   /**
@@ -123,20 +120,14 @@ export class Leader {
    * open already: it reports later losses.
    */
   async checkForLoss(heartbeat: (position: number) => void): Promise<void> {
-    const { count, first } = await lostPositions(this.log, this.db, this.position, () =>
-      heartbeat(this.position),
-    );
+    const { log, db } = this.deps;
+    const { count, first } = await lostPositions(log, db, this.position, () => heartbeat(this.position));
     const { all, current } = this.generations;
     if (first === undefined || count <= current.lost) {
       const generations = [...all.slice(0, -1), { ...current, lost: count }];
       return await this.update({ $set: { generations }, $unset: { begunAnew: '' } });
     }
-    const begun = await beginGeneration(
-      this.log,
-      this.db,
-      { commonUntil: first - 1, lost: count },
-      this.epoch,
-    );
+    const begun = await beginGeneration(log, db, { commonUntil: first - 1, lost: count }, this.epoch);
     if (begun === undefined) throw fenced(this.epoch);
     this.epoch = begun.epoch;
     this.generations = new Generations(begun);
@@ -145,20 +136,22 @@ export class Leader {
   /**
    * Restarts from the journal, unless another leader has taken over. A position is not given twice,
    * even if its event is lost. Positions start at 1 again only if the journal has lost all of them.
+   *
+   * @returns the leader that continues
    */
-  async restarted(): Promise<Leader> {
+  async restart(): Promise<Leader> {
     await this.update({
       $inc: { epoch: 1 },
       $max: { position: this.position },
       $unset: { resumeToken: '' },
     });
-    return await becomeLeader(this);
+    return await becomeLeader(this.deps);
   }
 
   private async update(change: UpdateFilter<FeedState>): Promise<void> {
-    const { epoch } = this;
-    const { matchedCount } = await feedState(this.db).updateOne(
-      { _id: this.log.feedId, epoch },
+    const { deps, epoch } = this;
+    const { matchedCount } = await feedState(deps.db).updateOne(
+      { _id: deps.log.feedId, epoch },
       change,
       durable,
     );
@@ -170,7 +163,7 @@ export class Leader {
  * The update that gives a position to an event that has none yet. For an event that already has
  * one, or does not exist, it fails on purpose: `$toInt` cannot convert an event's id.
  */
-function updateOf(position: number): Document[] {
+function positionUpdate(position: number): Document[] {
   return [
     { $set: { position: { $cond: ['$unsequenced', position, { $toInt: '$_id' }] } } },
     { $unset: 'unsequenced' },

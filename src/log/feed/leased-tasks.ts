@@ -6,6 +6,7 @@ import { LEASE_MS, releaseLease, RENEW_EVERY_MS, acquireLeases } from './leases.
 
 /** Work that never ends, done by one process at a time. */
 export interface LeasedTask {
+  /** persisted, as the key of its lease */
   readonly name: string;
   /**
    * Works until `signal` aborts. If it fails, it is called again, in this process or another.
@@ -14,11 +15,6 @@ export interface LeasedTask {
    */
   readonly work: (signal: AbortSignal, heartbeat: () => void) => Promise<void>;
 }
-
-/** The name of the task that gives the positions of a feed; persisted. */
-export const sequencerTask = (feedId: string): string => `sequence-${feedId}`;
-/** The name of the task that feeds a view; persisted. */
-export const viewTask = (view: string): string => `project-${view}`;
 
 /** Whether a task works in this process, as its runner reports it. */
 export interface TaskHealth {

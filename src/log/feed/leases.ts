@@ -18,7 +18,7 @@ interface Leases {
   readonly tasks: Readonly<Record<string, Lease>>;
 }
 
-/** A lease that is not renewed for this long has run out. */
+/** A lease that is not renewed for this long has expired. */
 export const LEASE_MS = 3_000;
 export const RENEW_EVERY_MS = 1_500;
 
@@ -32,12 +32,12 @@ function leases(db: Db) {
  *
  * @param until path of the field with its end
  */
-function hasRunOut(until: string) {
+function hasExpired(until: string) {
   return { $or: [{ $lte: [until, '$$NOW'] }, { $gt: [until, { $add: ['$$NOW', LEASE_MS] }] }] };
 }
 
 /**
- * Takes the leases of these tasks that have run out, and renews those that `holder` has.
+ * Takes the leases of these tasks that have expired, and renews those that `holder` has.
  *
  * @returns the tasks that `holder` has now
  */
@@ -49,7 +49,7 @@ export async function acquireLeases(
   if (tasks.length === 0) return new Set();
   const mine = { holder, until: { $add: ['$$NOW', LEASE_MS] } };
   const taken = (task: string) => {
-    const mayTake = [{ $eq: [`$tasks.${task}.holder`, holder] }, hasRunOut(`$tasks.${task}.until`)];
+    const mayTake = [{ $eq: [`$tasks.${task}.holder`, holder] }, hasExpired(`$tasks.${task}.until`)];
     return { $cond: [{ $or: mayTake }, mine, `$tasks.${task}`] };
   };
   const state = await leases(db).findOneAndUpdate(

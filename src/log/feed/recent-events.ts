@@ -9,7 +9,7 @@ export interface GivenPosition extends EventPosition {
 
 const REMEMBERED_EVENTS = 500;
 
-/** The last events that this process gave positions in a generation, without gaps. */
+/** The last events to which this process gave positions, in one generation and without gaps. */
 export class RecentEvents {
   private events: PositionedEvent[] = [];
 

@@ -22,6 +22,9 @@ export interface SequencerDeps extends LeaderDeps {
   readonly onLead?: LocalPublisher['lead'] | undefined;
 }
 
+/** The name of the task that gives the positions of a feed; persisted. */
+export const sequencerTask = (feedId: string): string => `sequence-${feedId}`;
+
 /** How long to wait for changes: less than the idle time after which the driver closes a socket. */
 const WAIT_MS = 3_000;
 const BACKLOG_BATCH = 500;
@@ -59,18 +62,19 @@ export async function runSequencer(deps: SequencerDeps): Promise<void> {
       if (!needsRestart(error)) throw error;
       if (deps.signal.aborted) return;
       // Another leader gave positions at the same time, or events were changed or deleted.
-      leader = await leader.restarted();
+      leader = await leader.restart();
     }
   }
 }
 
-async function lead(leader: Leader, { log, db, signal, heartbeat, onLead }: SequencerDeps): Promise<void> {
+async function lead(leader: Leader, deps: SequencerDeps): Promise<void> {
+  const { log, db, signal, heartbeat, onLead } = deps;
   const { stream, resumed } = await open(log, db, leader.resumeToken);
   try {
     if (!resumed) {
       await leader.markStart();
       await leader.checkForLoss(heartbeat);
-      await catchUp(leader, signal, heartbeat);
+      await catchUp(leader, deps);
     }
     onLead?.(leader.position, leader.generation);
     let { changes, resumeToken } = stream;
@@ -111,8 +115,8 @@ async function open(log: AnyLog, db: Db, resumeToken: unknown) {
  * Gives positions to all events that have none, oldest first. Events that are recorded meanwhile
  * are in the stream, which is already open.
  */
-async function catchUp(leader: Leader, signal: AbortSignal, heartbeat: SequencerDeps['heartbeat']) {
-  const unsequenced = journal(leader.log, leader.db)
+async function catchUp(leader: Leader, { log, db, signal, heartbeat }: SequencerDeps) {
+  const unsequenced = journal(log, db)
     .find({ unsequenced: true }, committed)
     .project<JournalChange>({ _id: 0, orderId: 1, version: 1, unsequenced: 1 })
     .sort({ recordedAt: 1 })

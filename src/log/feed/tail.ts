@@ -5,7 +5,7 @@ import { createSingleFlight } from '../../concurrency/single-flight.js';
 import { notifyWaiters, untilHolds, type Waiters } from '../../concurrency/until-holds.js';
 import { answering } from '../../mongodb/durability.js';
 import type { AnyLog } from '../journal/entity-log.js';
-import { feedEnd, type PositionedEvent, readPageOf } from './feed.js';
+import { feedEnd, type PositionedEvent, readFeedInGeneration } from './feed.js';
 import { type JournalDelete, type EventPosition, noneDeleted, openPositions } from './journal-changes.js';
 import { type GivenPosition, RecentEvents } from './recent-events.js';
 
@@ -154,7 +154,7 @@ export class FeedTail {
   ): Promise<readonly PositionedEvent[] | undefined> {
     const readPage = async (): Promise<readonly PositionedEvent[] | undefined> => {
       const place = { generation, position: after };
-      const { current, events } = await readPageOf(this.log, this.db, place, limit, answering);
+      const { current, events } = await readFeedInGeneration(this.log, this.db, place, limit, answering);
       this.setGeneration(current);
       return events;
     };

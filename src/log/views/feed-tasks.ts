@@ -4,12 +4,12 @@ import type { Db } from 'mongodb';
 import { withTimeout } from '../../outages/timeout.js';
 import type { Draft, State } from '../entity.js';
 import type { FeedTail } from '../feed/tail.js';
-import { runSequencer } from '../feed/sequencer.js';
-import { viewTask, sequencerTask, type LeasedTask } from '../feed/leased-tasks.js';
+import { runSequencer, sequencerTask } from '../feed/sequencer.js';
+import type { LeasedTask } from '../feed/leased-tasks.js';
 import type { EntityLog } from '../journal/entity-log.js';
 import type { OutsideRestore } from '../history/outside-restore.js';
 import type { CheckDatabaseIdentity } from '../history/check-database-identity.js';
-import { feedView } from './feeding/feed-view.js';
+import { feedView, viewTask } from './feeding/feed-view.js';
 import { rebuildJournal } from './rebuilding/rebuild-journal.js';
 import { rebuildStateView } from './rebuilding/rebuild-state-view.js';
 import { rebuildView } from './rebuilding/rebuild-view.js';
@@ -68,7 +68,7 @@ export function createFeedTasks<S extends State, D extends Draft>(
       onPositions: publisher.publish,
     }).finally(() => publisher.close());
   };
-  const starting = { client, taskQueue };
+  const deployment = { client, taskQueue };
   const feed = async (view: View<S, D>, signal: AbortSignal, heartbeat: () => void) =>
     await feedView(log, view, {
       db,
@@ -76,9 +76,9 @@ export function createFeedTasks<S extends State, D extends Draft>(
       signal,
       heartbeat,
       requestRebuild: async () =>
-        void (await withTimeout(TEMPORAL_TIMEOUT_MS, requestRebuild(starting, view.name))),
+        void (await withTimeout(TEMPORAL_TIMEOUT_MS, requestRebuild(deployment, view.name))),
     });
-  const rebuilding = (rebuildId: string) => ({ db, rebuildId, ...activityLifetime() });
+  const attempt = (rebuildId: string) => ({ db, rebuildId, ...activityLifetime() });
   return {
     leased: [
       { name: sequencerTask(log.feedId), work: sequenceFeed },
@@ -91,13 +91,13 @@ export function createFeedTasks<S extends State, D extends Draft>(
       ...Object.fromEntries(
         views.map((view) => [
           view.name,
-          async (rebuildId: string) => await rebuildView(log, view, rebuilding(rebuildId)),
+          async (rebuildId: string) => await rebuildView(log, view, attempt(rebuildId)),
         ]),
       ),
-      [log.view.collection]: async (rebuildId) => await rebuildStateView(log, rebuilding(rebuildId)),
+      [log.view.collection]: async (rebuildId) => await rebuildStateView(log, attempt(rebuildId)),
       [log.journalRebuild]: async (rebuildId) =>
         await rebuildJournal(log, {
-          ...rebuilding(rebuildId),
+          ...attempt(rebuildId),
           client,
           taskQueue,
           checkDatabaseIdentity,

@@ -3,7 +3,7 @@ import { answering } from '../../mongodb/durability.js';
 import { journal } from '../journal/journal.js';
 import { type FeedLag, feedLag } from '../feed/lag.js';
 import { ageOf } from '../time.js';
-import { type ViewBuilds, viewBuilds, type Rebuild } from './feeding/view-builds.js';
+import { type ViewBuilds, viewBuilds, type Rebuild } from './view-builds.js';
 import {
   type Exceptions,
   neverRebuilt,

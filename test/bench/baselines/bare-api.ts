@@ -1,7 +1,7 @@
 import process from 'node:process';
 import fastify from 'fastify';
 import { MongoClient } from 'mongodb';
-import { onlyView, type OrderDocument } from '../../../src/views/orders.js';
+import { type OrderDocument, viewAndStopped } from '../../../src/views/orders.js';
 import { offer } from '../harness/remote.js';
 
 const client = new MongoClient(process.env['MONGODB_URI'] ?? '');
@@ -9,12 +9,12 @@ const orders = client.db(process.env['MONGODB_DB']).collection<OrderDocument>('o
 const app = fastify();
 
 app.get<{ Params: { orderId: string } }>('/v1/orders/:orderId', async ({ params }) =>
-  orders.findOne({ _id: params.orderId }, { projection: onlyView }),
+  orders.findOne({ _id: params.orderId }, { projection: viewAndStopped }),
 );
 
 app.get<{ Querystring: { status: OrderDocument['status'] } }>('/v1/orders', async ({ query }) => ({
   data: await orders
-    .find({ status: query.status }, { projection: onlyView })
+    .find({ status: query.status }, { projection: viewAndStopped })
     .sort({ createdAt: -1, _id: -1 })
     .limit(50)
     .toArray(),

@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { Producer, stringSerializers } from '@platformatic/kafka';
 import type { Db } from 'mongodb';
-import { clientOptions } from '../../../src/delivery/kafka/connection.js';
+import { clientOptions } from '../../../src/kafka/connection.js';
 import { kafkaRows } from '../../../src/delivery/kafka/publishing-progress.js';
 import { publishFeed } from '../../../src/delivery/kafka/publishing.js';
 import { textRecordOf } from '../../../src/delivery/kafka/records.js';
-import { topicsOf } from '../../../src/delivery/kafka/settings.js';
-import { ensureTopics } from '../../../src/delivery/kafka/topics.js';
+import { topicsOf } from '../../../src/kafka/settings.js';
+import { ensureTopics } from '../../../src/kafka/topics.js';
 import { readFeed } from '../../../src/log/feed/feed.js';
 import { FeedTail } from '../../../src/log/feed/tail.js';
 import { ensureJournalIndexes } from '../../../src/log/journal/journal.js';

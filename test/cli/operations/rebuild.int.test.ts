@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { run } from '../../../src/cli/program.js';
-import { ensureParkedEventIndexes } from '../../../src/log/views/feeding/parked-events.js';
+import { ensureParkedEventIndexes } from '../../../src/log/views/parked-events.js';
 import { feedTaskQueue, reconcileScheduleId } from '../../../src/log/workflow/upkeep-messages.js';
 import { createLogger } from '../../../src/server/logging/logger.js';
 import { startFeed } from '../../../workers/roles/feed.js';

@@ -7,8 +7,8 @@ import type { Gateway } from '../../../src/api/commands/gateway/gateway.js';
 import { consumeCommands } from '../../../src/api/commands/kafka/consume-commands.js';
 import { refusalRows } from '../../../src/api/commands/kafka/refusal-rows.js';
 import { readCheckpoint } from '../../../src/delivery/kafka/checkpoint.js';
-import { commandsStatus, waitingCommands } from '../../../src/delivery/kafka/commands-status.js';
-import { clientOptions } from '../../../src/delivery/kafka/connection.js';
+import { commandsStatus, waitingCommands } from '../../../src/kafka/commands-status.js';
+import { clientOptions } from '../../../src/kafka/connection.js';
 import { hangingPartitions, wasCommitted } from '../../../src/delivery/kafka/hanging-transactions.js';
 import {
   kafkaRows,
@@ -19,8 +19,8 @@ import {
 import { publishFeed } from '../../../src/delivery/kafka/publishing.js';
 import { encoded } from '../../../src/delivery/kafka/records.js';
 import { openSession } from '../../../src/delivery/kafka/session.js';
-import { type KafkaSettings, topicsOf } from '../../../src/delivery/kafka/settings.js';
-import { ensureTopics } from '../../../src/delivery/kafka/topics.js';
+import { type KafkaSettings, topicsOf } from '../../../src/kafka/settings.js';
+import { ensureTopics } from '../../../src/kafka/topics.js';
 import { TransactionalProducer } from '../../../src/delivery/kafka/transactional-producer.js';
 import { subscriptionsStatus } from '../../../src/delivery/subscription-status.js';
 import { defaults } from '../../../src/endpoint/settings.js';

@@ -12,7 +12,7 @@ import { orderLog } from '../../../src/order-log.js';
 import type { OrderEvent } from '../../../src/order/events.js';
 import { fold } from '../../../src/order/evolve.js';
 import { toView } from '../../../src/order/view.js';
-import { onlyView, orders } from '../../../src/views/orders.js';
+import { orders, viewAndStopped } from '../../../src/views/orders.js';
 import { states } from '../../order/examples.js';
 import { logOf, openDatabase } from '../../support/database.js';
 
@@ -44,7 +44,9 @@ async function expectRecorded(log: readonly OrderEvent[]): Promise<void> {
   if (order === undefined) throw new Error('the log is empty');
   expect(await journaled(orderId)).toStrictEqual(log);
   expect(await stateInView(orderId)).toStrictEqual(order);
-  expect(await orders(db).findOne({ _id: orderId }, { projection: onlyView })).toStrictEqual(toView(order));
+  expect(await orders(db).findOne({ _id: orderId }, { projection: viewAndStopped })).toStrictEqual(
+    toView(order),
+  );
 }
 
 function nth(log: readonly OrderEvent[], index: number): OrderEvent {

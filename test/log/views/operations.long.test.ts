@@ -8,7 +8,7 @@ import { journal } from '../../../src/log/journal/journal.js';
 import { readJournal } from '../../../src/log/journal/read-journal.js';
 import { latestReconciliations } from '../../../src/log/proof/reconciliation-reports.js';
 import { parkedAudit } from '../../../src/log/views/feeding/interventions.js';
-import { parkedEvents } from '../../../src/log/views/feeding/parked-events.js';
+import { parkedEvents } from '../../../src/log/views/parked-events.js';
 import { storeRebuilds } from '../../../src/log/views/rebuilding/store-rebuild.js';
 import type { ViewStatus, StoreStatus } from '../../../src/log/views/status.js';
 import { orderLog } from '../../../src/order-log.js';

@@ -23,7 +23,7 @@ import {
 import { fold } from '../../../src/order/evolve.js';
 import { upcast } from '../../../src/order/upcasters.js';
 import { toView } from '../../../src/order/view.js';
-import { onlyView, orders } from '../../../src/views/orders.js';
+import { orders, viewAndStopped } from '../../../src/views/orders.js';
 import { views } from '../../../src/views/views.js';
 import { states } from '../../order/examples.js';
 import { placedOrder, startTestApi, type TestApi } from '../../support/api.js';
@@ -67,7 +67,7 @@ async function stateOf(orderId: string, of = api) {
 }
 
 async function storedView(orderId: string, of = api) {
-  return await orders(of.mongo.db).findOne({ _id: orderId }, { projection: onlyView });
+  return await orders(of.mongo.db).findOne({ _id: orderId }, { projection: viewAndStopped });
 }
 
 let placed: readonly string[] = [];

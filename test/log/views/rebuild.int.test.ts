@@ -7,7 +7,7 @@ import { runSequencer } from '../../../src/log/feed/sequencer.js';
 import { appendToJournal } from '../../../src/log/journal/append-to-journal.js';
 import { journal } from '../../../src/log/journal/journal.js';
 import { record } from '../../../src/log/journal/recording.js';
-import { buildsOf, rollBack } from '../../../src/log/views/feeding/view-builds.js';
+import { buildsOf, rollBack } from '../../../src/log/views/view-builds.js';
 import {
   isStateViewOutdated,
   rebuildStateView,

@@ -2,9 +2,9 @@ import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { Admin, Consumer, FetchIsolationLevels, Producer } from '@platformatic/kafka';
-import { type CommittedRecord, fetchCommitted } from '../../../src/delivery/kafka/committed-records.js';
-import { clientOptions } from '../../../src/delivery/kafka/connection.js';
-import { type KafkaSettings, topicsOf } from '../../../src/delivery/kafka/settings.js';
+import { type CommittedRecord, fetchCommitted } from '../../../src/kafka/committed-records.js';
+import { clientOptions } from '../../../src/kafka/connection.js';
+import { type KafkaSettings, topicsOf } from '../../../src/kafka/settings.js';
 import { defaults } from '../../../src/endpoint/settings.js';
 import type { Broker } from './broker.js';
 

@@ -1,11 +1,7 @@
 import { KeyedQueue } from '../../../concurrency/keyed-queue.js';
 import { pause } from '../../../concurrency/pause.js';
-import {
-  type CommittedRecord,
-  type Fetched,
-  fetchCommitted,
-} from '../../../delivery/kafka/committed-records.js';
-import { kafkaProblem } from '../../../delivery/kafka/kafka-problem.js';
+import { type CommittedRecord, type Fetched, fetchCommitted } from '../../../kafka/committed-records.js';
+import { kafkaProblem } from '../../../kafka/kafka-problem.js';
 import { withTimeout } from '../../../outages/timeout.js';
 import { type Assignment, type AssignmentDeps, assignmentOf, checkAssignment, endOf } from './assignment.js';
 import { type Membership, stopWith } from './membership.js';

@@ -1,7 +1,7 @@
 import type { Consumer } from '@platformatic/kafka';
 import type { Db } from 'mongodb';
-import { kafkaProblem } from '../../../delivery/kafka/kafka-problem.js';
-import { EARLIEST, LATEST } from '../../../delivery/kafka/partition-records.js';
+import { kafkaProblem } from '../../../kafka/kafka-problem.js';
+import { EARLIEST, LATEST } from '../../../kafka/partition-records.js';
 import type { Logger } from '../../../server/logging/logger.js';
 import { PartitionProgress } from './partition-progress.js';
 import { refusalsFrom } from './refusal-rows.js';

@@ -1,4 +1,4 @@
-import type { CommittedRecord } from '../../../delivery/kafka/committed-records.js';
+import type { CommittedRecord } from '../../../kafka/committed-records.js';
 import { messageOf } from '../../../outages/message-of.js';
 import { grpcStatusIn, isTooLarge } from '../../../outages/temporal-outage.js';
 import { HttpProblem } from '../../problem.js';

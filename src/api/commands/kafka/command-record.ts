@@ -1,5 +1,5 @@
 import { Type, type TSchema } from 'typebox';
-import type { CommittedRecord } from '../../../delivery/kafka/committed-records.js';
+import type { CommittedRecord } from '../../../kafka/committed-records.js';
 import { type CommandType, type FollowUpCommand, partOf } from '../../../order/commands.js';
 import { refuseSystemName } from '../../access/on-behalf-of.js';
 import { HttpProblem } from '../../problem.js';

@@ -1,7 +1,7 @@
 import { ProduceAcks, Producer } from '@platformatic/kafka';
-import type { CommittedRecord } from '../../../delivery/kafka/committed-records.js';
-import { clientOptions, closeClient } from '../../../delivery/kafka/connection.js';
-import type { KafkaSettings } from '../../../delivery/kafka/settings.js';
+import type { CommittedRecord } from '../../../kafka/committed-records.js';
+import { clientOptions, closeClient } from '../../../kafka/connection.js';
+import type { KafkaSettings } from '../../../kafka/settings.js';
 import { headerNames } from './command-record.js';
 
 const MAX_KEY_BYTES = 1_024;

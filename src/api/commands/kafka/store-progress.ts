@@ -2,7 +2,7 @@
  * Stores how far commands are taken: for operators, and in case Kafka forgets the group's offsets.
  */
 import type { Db } from 'mongodb';
-import { failureRows, isRecent, partitionRows } from '../../../delivery/kafka/command-rows.js';
+import { failureRows, isRecent, partitionRows } from '../../../kafka/command-rows.js';
 import { durable } from '../../../mongodb/durability.js';
 import type { PartitionProgress } from './partition-progress.js';
 import { forgetRefusals, type PartitionId } from './refusal-rows.js';

@@ -1,7 +1,6 @@
 import type { Db } from 'mongodb';
 import { Type } from 'typebox';
-import { placeIn } from '../../../delivery/place.js';
-import { placeOfReader, type Reader } from '../../../delivery/readers.js';
+import { readerCheckpoint, type Reader } from '../../../delivery/readers.js';
 import type { Generations } from '../../../log/feed/generations.js';
 import { Id } from '../../schemas/values.js';
 import { badQuery } from '../query-parameters.js';
@@ -36,6 +35,6 @@ export function refuseTwoPlaces({
  * checkpoint.
  */
 export async function continuesAfter(db: Db, reader: Reader, generations: Generations): Promise<number> {
-  const kept = await placeOfReader(db, reader);
-  return kept === undefined ? 0 : placeIn(generations, kept).position;
+  const kept = await readerCheckpoint(db, reader);
+  return kept === undefined ? 0 : generations.inCurrent(kept).position;
 }

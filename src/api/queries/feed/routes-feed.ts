@@ -1,6 +1,6 @@
 import type { Db } from 'mongodb';
 import { Type } from 'typebox';
-import { feedHead, readPageOf } from '../../../log/feed/feed.js';
+import { feedHead, readFeedInGeneration } from '../../../log/feed/feed.js';
 import { feedGenerations, type Generations } from '../../../log/feed/generations.js';
 import { answering } from '../../../mongodb/durability.js';
 import { orderLog } from '../../../order-log.js';
@@ -82,7 +82,7 @@ async function readPage(db: Db, begin: (generations: Generations) => Promise<num
     const generations = await feedGenerations(orderLog, db, answering);
     const after = await begin(generations);
     const place = { generation: generations.current.generation, position: after };
-    const { events } = await readPageOf(orderLog, db, place, limit, answering);
+    const { events } = await readFeedInGeneration(orderLog, db, place, limit, answering);
     if (events !== undefined) return { generations, after, events };
   }
 }

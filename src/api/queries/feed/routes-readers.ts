@@ -1,6 +1,6 @@
 import type { Db } from 'mongodb';
 import { Type } from 'typebox';
-import { noteReader, type Reader, READERS_OF_A_CLIENT } from '../../../delivery/readers.js';
+import { saveReaderCheckpoint, type Reader, READERS_OF_A_CLIENT } from '../../../delivery/readers.js';
 import { feedEnd } from '../../../log/feed/feed.js';
 import { answering } from '../../../mongodb/durability.js';
 import { orderLog } from '../../../order-log.js';
@@ -39,7 +39,7 @@ export function registerReaders(app: Http, db: Db): void {
       refusePositionBeyond(position, head);
       const place = { position, generation: generations.current.generation };
       const reader = { client: request.principal.issuer, name: request.params.reader };
-      if (!(await noteReader(db, reader, place))) throw tooManyReaders(reader);
+      if (!(await saveReaderCheckpoint(db, reader, place))) throw tooManyReaders(reader);
       return await reply.send({ reader: reader.name, ...place });
     },
   );

@@ -1,7 +1,7 @@
 import type { Db } from 'mongodb';
 import { Type } from 'typebox';
-import { type CommandsStatus, commandsStatus } from '../../../delivery/kafka/commands-status.js';
-import type { KafkaTopics } from '../../../delivery/kafka/settings.js';
+import { type CommandsStatus, commandsStatus } from '../../../kafka/commands-status.js';
+import type { KafkaTopics } from '../../../kafka/settings.js';
 import { type SubscriptionStatus, subscriptionsStatus } from '../../../delivery/subscription-status.js';
 import type { Http } from '../../http.js';
 import { problem } from '../../problem.js';

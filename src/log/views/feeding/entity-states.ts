@@ -8,7 +8,7 @@ import { readJournalsBefore } from '../../journal/read-journal.js';
 import { truncationPoints } from '../../journal/truncated-log.js';
 import { RecentStates } from '../../journal/recent-states.js';
 import type { View } from '../view.js';
-import { type Folded, lacking, LostPast, refold } from './folding.js';
+import { type Folded, gapAt, LostPast, refold } from './folding.js';
 
 const REMEMBERED_STATES = 5_000;
 const onlyPlace = { _id: 0, orderId: 1, version: 1, position: 1 } as const;
@@ -83,7 +83,7 @@ export class EntityStates<S extends State, D extends Draft> {
     for (const [orderId, version] of missing) {
       const state = states.get(orderId);
       if (!(state instanceof Error) && state?.version !== version - 1)
-        states.set(orderId, lacking(this.log, orderId, (state?.version ?? 0) + 1));
+        states.set(orderId, gapAt(this.log, orderId, (state?.version ?? 0) + 1));
     }
     const broken = [...missing.keys()].filter((orderId) => states.get(orderId) instanceof Error);
     for (const [orderId, version] of await truncationPoints(this.log, this.db, broken)) {

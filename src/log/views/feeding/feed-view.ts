@@ -5,7 +5,7 @@ import type { FeedTail } from '../../feed/tail.js';
 import { feedGenerations, type Generations } from '../../feed/generations.js';
 import { Fenced } from '../../feed/fencing.js';
 import { BuildFeeder } from './build-feeder.js';
-import { generationOf, type ViewBuilds, buildsOf, takeOverView } from './view-builds.js';
+import { generationOf, type ViewBuilds, buildsOf, takeOverView } from '../view-builds.js';
 import type { Draft, State } from '../../entity.js';
 import type { EntityLog } from '../../journal/entity-log.js';
 import type { AnyView, View } from '../view.js';
@@ -21,6 +21,9 @@ export interface FeedViewDeps<S extends State, D extends Draft> {
   /** asks for a rebuild of the view; called repeatedly until it is done */
   readonly requestRebuild: (view: View<S, D>) => Promise<void>;
 }
+
+/** The name of the task that feeds a view; persisted. */
+export const viewTask = (view: string): string => `project-${view}`;
 
 const BATCH_SIZE = 500;
 const RELOAD_AFTER_MS = 1_000;
@@ -172,6 +175,7 @@ function assertVersion({ version, previous }: ViewBuilds, view: AnyView): void {
 /** @throws Fenced if another process feeds the view */
 async function readIfMine(db: Db, { name }: AnyView, epoch: number): Promise<ViewBuilds> {
   const state = await buildsOf(db, name);
-  if (state === undefined || state.epoch !== epoch) throw new Fenced(`Another feeds the view ${name}.`);
+  if (state === undefined || state.epoch !== epoch)
+    throw new Fenced(`Another process feeds the view ${name}.`);
   return state;
 }

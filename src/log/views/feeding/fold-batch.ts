@@ -2,11 +2,11 @@ import type { AnyBulkWriteOperation } from 'mongodb';
 import { type Draft, NewerEvent, type State } from '../../entity.js';
 import type { PositionedEvent } from '../../feed/feed.js';
 import type { EntityLog } from '../../journal/entity-log.js';
-import { MergedChanges } from '../merged-changes.js';
+import { MergedChanges } from './merged-changes.js';
 import type { View, ViewDocument } from '../view.js';
 import type { BatchStart } from './entity-states.js';
 import { documentAfter, type Folded, LostPast, stateAfter } from './folding.js';
-import { type ParkedEvent, toParked } from './parked-events.js';
+import { type ParkedEvent, toParked } from '../parked-events.js';
 
 /** The result of folding a batch of events into a view. */
 export interface FoldedBatch<S extends State> {

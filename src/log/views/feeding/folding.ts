@@ -32,7 +32,7 @@ export function stateAfter<S extends State, D extends Draft>(
   event: StoredEvent,
 ): S | Error {
   const version = (before?.version ?? 0) + 1;
-  if (event.version !== version) return lacking(log, event.orderId, version);
+  if (event.version !== version) return gapAt(log, event.orderId, version);
   try {
     return log.entity.evolve(before, log.entity.upcast(event));
   } catch (error) {
@@ -71,8 +71,7 @@ export function documentAfter<S extends State, D extends Draft>(
   return view.keyedBy === undefined ? undefined : view.fold(before?.document, entity.upcast(event), state);
 }
 
-/** The error about an event that the journal lacks. */
-export function lacking({ entity }: Pick<AnyLog, 'entity'>, id: string, version: number): Gap {
+export function gapAt({ entity }: Pick<AnyLog, 'entity'>, id: string, version: number): Gap {
   return new Gap(`The journal of ${entity.name} ${id} lacks version ${version}.`);
 }
 

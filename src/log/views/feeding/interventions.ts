@@ -1,13 +1,13 @@
 import type { ClientSession, Db } from 'mongodb';
 import { inTransaction } from '../../../mongodb/transaction.js';
-import { answering, committed } from '../../../mongodb/durability.js';
+import { committed } from '../../../mongodb/durability.js';
 import type { PositionedEvent } from '../../feed/feed.js';
 import { readStored } from '../../journal/read-journal.js';
 import { foldBatch, type FoldedBatch } from './fold-batch.js';
 import { EntityStates } from './entity-states.js';
-import { consecutive, lacking } from './folding.js';
-import { type ParkedEvent, parkedEvents, toParked } from './parked-events.js';
-import { viewBuilds } from './view-builds.js';
+import { consecutive, gapAt } from './folding.js';
+import { type ParkedEvent, parkedEvents, toParked } from '../parked-events.js';
+import { viewBuilds } from '../view-builds.js';
 import type { Draft, State } from '../../entity.js';
 import type { AnyLog, EntityLog } from '../../journal/entity-log.js';
 import { type AnyView, documents, type View } from '../view.js';
@@ -72,27 +72,6 @@ export function parkedAudit(db: Db) {
   return db.collection<ParkedAudit>('parked_audit');
 }
 
-/** The parked events of the active build, by position, after position `after`, `limit` at most. */
-export async function listParked(
-  db: Db,
-  { name }: AnyView,
-  {
-    after = 0,
-    limit,
-    orderId,
-  }: { readonly after?: number; readonly limit: number; readonly orderId?: string },
-): Promise<readonly ParkedEvent[]> {
-  const state = await viewBuilds(db).findOne({ _id: name }, answering);
-  if (state === null) return [];
-  const { collection } = state;
-  const ofOrder = orderId === undefined ? {} : { orderId };
-  return await parkedEvents(db)
-    .find({ collection, ...ofOrder, position: { $gt: after } }, answering)
-    .sort({ position: 1 })
-    .limit(limit)
-    .toArray();
-}
-
 /**
  * Retries or skips the first parked event of an entity, then applies the events that wait for it,
  * up to the next one that fails. Documents, parked events and the audit are written in one
@@ -117,7 +96,7 @@ export async function intervene<S extends State, D extends Draft>(
   return step.kind === 'done' ? { ...step, applied: applied + step.applied } : step;
 }
 
-/** Attempts again for as long as something else changes the active build meanwhile. */
+/** Attempts the intervention until nothing else changes the active build meanwhile. */
 async function untilUncontended<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
   db: Db,
@@ -164,7 +143,7 @@ async function attempt<S extends State, D extends Draft>(
   // The first event that the journal no longer has.
   const lost = tried[events.length];
   const stuck =
-    folded.parked[0] ?? (lost && toParked(view.name, collection, lost, lacking(log, orderId, lost.version)));
+    folded.parked[0] ?? (lost && toParked(view.name, collection, lost, gapAt(log, orderId, lost.version)));
   const audit: ParkedAudit = {
     view: view.name,
     collection,

@@ -2,7 +2,7 @@ import type { Db } from 'mongodb';
 import { openChangeStream } from '../../../mongodb/change-stream.js';
 import { pause } from '../../../concurrency/pause.js';
 import { feedState } from '../../feed/generations.js';
-import { viewBuilds } from './view-builds.js';
+import { viewBuilds } from '../view-builds.js';
 
 /** How long to wait for changes: less than the idle time after which the driver closes a socket. */
 const AWAIT_MS = 3_000;

@@ -9,7 +9,7 @@ import { notJournaled, readJournals } from '../../journal/read-journal.js';
 import { documentOf, type StateDocument, stateViews } from '../../journal/state-document.js';
 import { viewedIds } from '../../journal/viewed-ids.js';
 import { Gap, stateAfter } from '../feeding/folding.js';
-import type { Rebuilding } from './rebuild-view.js';
+import type { RebuildAttempt } from './rebuild-attempt.js';
 import type { Exceptions, StoreRebuilder } from './store-rebuild.js';
 
 /* The documents of a state view that is being rebuilt: folded from the journal, and written. */
@@ -32,7 +32,7 @@ export interface RebuildTarget<S extends State, D extends Draft> {
 export async function fill<S extends State, D extends Draft>(
   target: RebuildTarget<S, D>,
   rebuilder: StoreRebuilder,
-  { db, signal, heartbeat }: Rebuilding,
+  { db, signal, heartbeat }: RebuildAttempt,
 ): Promise<boolean> {
   const { place } = rebuilder.state;
   for await (const batch of prefetch(
@@ -53,17 +53,17 @@ export async function fill<S extends State, D extends Draft>(
  *
  * @returns the exceptions, with these entities among them
  */
-export async function takeOverUnjournaled<S extends State, D extends Draft>(
+export async function copyUnjournaled<S extends State, D extends Draft>(
   target: RebuildTarget<S, D>,
   rebuilder: StoreRebuilder,
-  heartbeat: Rebuilding['heartbeat'],
+  heartbeat: RebuildAttempt['heartbeat'],
 ): Promise<Exceptions> {
   const { log, db } = target;
   const unjournaled: string[] = [];
-  for await (const taken of notJournaled(log, db, viewedIds(log, db))) {
+  for await (const orderIds of notJournaled(log, db, viewedIds(log, db))) {
     const none = new Error('The journal has no event of it.');
-    if (taken.length > 0) await write(target, new Map(taken.map((orderId) => [orderId, none])));
-    unjournaled.push(...taken);
+    if (orderIds.length > 0) await write(target, new Map(orderIds.map((orderId) => [orderId, none])));
+    unjournaled.push(...orderIds);
     heartbeat(rebuilder.state.done);
   }
   return rebuilder.exceptionsWith(unjournaled);
@@ -73,13 +73,13 @@ export async function takeOverUnjournaled<S extends State, D extends Draft>(
 export async function catchUp<S extends State, D extends Draft>(
   target: RebuildTarget<S, D>,
   rebuilder: StoreRebuilder,
-  heartbeat: Rebuilding['heartbeat'],
+  heartbeat: RebuildAttempt['heartbeat'],
 ): Promise<void> {
   const { log, db } = target;
   for (let round = 0; round < MAX_ROUNDS; round += 1) {
     const head = await feedHead(log, db);
     let touched = 0;
-    for await (const orderIds of touchedSince(log, db, rebuilder.state.since)) {
+    for await (const orderIds of touchedAfter(log, db, rebuilder.state.since)) {
       for await (const batch of foldedStates(log, db, { orderId: { $in: orderIds } }))
         await write(target, batch);
       heartbeat(rebuilder.state.done);
@@ -124,7 +124,7 @@ async function write<S extends State, D extends Draft>(
   batch: Batch<S>,
 ): Promise<readonly string[]> {
   const unfoldable = [...batch].flatMap(([id, state]) => (state instanceof Error ? [id] : []));
-  const taken =
+  const copied =
     unfoldable.length === 0
       ? []
       : await stateViews(log, db)
@@ -134,7 +134,7 @@ async function write<S extends State, D extends Draft>(
   const made = await Promise.all(folded.map((state) => documentOf(log, db, state)));
   // A worker that has cached a state of the replaced view sees another `recorder`, even at the
   // same version, and reads it again.
-  const documents = [...made, ...taken].map((document) => ({ ...document, recorder: rebuildId }));
+  const documents = [...made, ...copied].map((document) => ({ ...document, recorder: rebuildId }));
   if (documents.length === 0) return unfoldable;
   const there = await insertMissing(next, documents);
   if (there.length > 0) await replaceOlder(next, there);
@@ -154,15 +154,15 @@ async function replaceOlder(
 }
 
 /**
- * Entities with events that have no position yet, then those with events that have a position after
- * `since`. In this order, the second query finds an event that gets its position during the first.
+ * Entities with events that have no position yet, then those with events after `position`. In this
+ * order, the second query finds an event that gets its position during the first.
  */
-export async function* touchedSince(
+export async function* touchedAfter(
   log: AnyLog,
   db: Db,
-  since: number,
+  position: number,
 ): AsyncGenerator<readonly string[], void> {
-  for (const filter of [{ unsequenced: true } as const, { position: { $gt: since } }]) {
+  for (const filter of [{ unsequenced: true } as const, { position: { $gt: position } }]) {
     let touched = new Set<string>();
     const found = journal(log, db)
       .find(filter, committed)

@@ -10,11 +10,11 @@ import type { OutsideRestore } from '../../history/outside-restore.js';
 import type { CheckDatabaseIdentity } from '../../history/check-database-identity.js';
 import { ensureStateViewIndexes } from '../../journal/state-view.js';
 import { countWorkflows, listWorkflows, type ListPage } from '../../history/workflow-list.js';
-import type { Rebuilding } from './rebuild-view.js';
+import type { RebuildAttempt } from './rebuild-attempt.js';
 import { type FromHistory, restoreEntities } from './restore-entities.js';
 import { StoreRebuilder } from './store-rebuild.js';
 
-export interface JournalRebuilding<S extends State, D extends Draft> extends Rebuilding {
+export interface JournalRebuildAttempt<S extends State, D extends Draft> extends RebuildAttempt {
   readonly client: Client;
   /** the task queue of the entities' workflows */
   readonly taskQueue: string;
@@ -50,21 +50,21 @@ const EVENTS_AT_A_TIME = 500;
  */
 export async function rebuildJournal<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
-  rebuilding: JournalRebuilding<S, D>,
+  attempt: JournalRebuildAttempt<S, D>,
 ): Promise<boolean> {
-  const { db, client, taskQueue, checkDatabaseIdentity, outside } = rebuilding;
+  const { db, client, taskQueue, checkDatabaseIdentity, outside } = attempt;
   await checkDatabaseIdentity({ db, client, taskQueue });
   await outside?.beginRestore(db);
-  if (!(await restoreAll(log, rebuilding))) return false;
+  if (!(await restoreAll(log, attempt))) return false;
   await outside?.endRestore(db);
   return true;
 }
 
 async function restoreAll<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
-  rebuilding: JournalRebuilding<S, D>,
+  attempt: JournalRebuildAttempt<S, D>,
 ): Promise<boolean> {
-  const { db, client, taskQueue, signal, heartbeat, rebuildId } = rebuilding;
+  const { db, client, taskQueue, signal, heartbeat, rebuildId } = attempt;
   await Promise.all([ensureJournalIndexes(log, db), ensureStateViewIndexes(log, db)]);
   const rebuilder = await StoreRebuilder.takeOver(db, log.journalRebuild, rebuildId, async () => ({
     since: 0,
@@ -78,7 +78,7 @@ async function restoreAll<S extends State, D extends Draft>(
   async function restoreBatch({ entities, page }: Batch<S, D>): Promise<void> {
     const read = entities.flatMap(({ fromHistory }) => fromHistory ?? []);
     const broken = entities.flatMap(({ orderId, isBroken }) => (isBroken ? [orderId] : []));
-    exceptions.push(...broken, ...(await restoreEntities(log, rebuilding, read, alive)));
+    exceptions.push(...broken, ...(await restoreEntities(log, attempt, read, alive)));
     done += entities.length;
     alive();
     if (page === undefined) return;
@@ -92,7 +92,7 @@ async function restoreAll<S extends State, D extends Draft>(
 
   let restoring = Promise.resolve();
   try {
-    for await (const batch of readBatches(log, rebuilding, rebuilder.state.place, alive)) {
+    for await (const batch of readBatches(log, attempt, rebuilder.state.place, alive)) {
       await restoring;
       if (signal.aborted) return false;
       // Reads the next batch while this one is written.
@@ -123,11 +123,11 @@ interface Batch<S extends State, D extends Draft> {
 /** @param from token of the page of Temporal's list that an earlier attempt reached */
 async function* readBatches<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
-  { client, taskQueue, pageSize }: JournalRebuilding<S, D>,
+  { client, taskQueue, pageSize }: JournalRebuildAttempt<S, D>,
   from: string | undefined,
   alive: () => void,
 ): AsyncGenerator<Batch<S, D>, void> {
-  // One limit for all entities together, because without a worker no task is ever decided.
+  // All entities share one limit, because without a worker no task is ever decided.
   const giveUpAt = Date.now() + DECIDED_WITHIN_MS;
   for await (const page of listWorkflows(log, client, taskQueue, { from, pageSize })) {
     let entities: ListedHistory<S, D>[] = [];

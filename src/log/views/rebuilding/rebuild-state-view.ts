@@ -8,8 +8,8 @@ import { Fenced } from '../../feed/fencing.js';
 import type { AnyLog, EntityLog } from '../../journal/entity-log.js';
 import { stateViews } from '../../journal/state-document.js';
 import { stateViewIndexes, updateStateView } from '../../journal/state-view.js';
-import { catchUp, fill, takeOverUnjournaled, type RebuildTarget, touchedSince } from './fill-state-view.js';
-import type { Rebuilding } from './rebuild-view.js';
+import { catchUp, fill, copyUnjournaled, type RebuildTarget, touchedAfter } from './fill-state-view.js';
+import type { RebuildAttempt } from './rebuild-attempt.js';
 import {
   noteFirstVersion,
   StoreRebuilder,
@@ -31,11 +31,11 @@ import {
  */
 export async function rebuildStateView<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
-  rebuilding: Rebuilding,
+  attempt: RebuildAttempt,
 ): Promise<boolean> {
-  const { db, heartbeat, rebuildId } = rebuilding;
+  const { db, heartbeat, rebuildId } = attempt;
   const { collection: name } = log.view;
-  const rebuilder = await takeOver(log, rebuilding);
+  const rebuilder = await takeOver(log, attempt);
   const { phase } = rebuilder.state;
   if (phase === 'done') return true;
   assertVersion(log, versionBuilt(rebuilder.state));
@@ -44,9 +44,9 @@ export async function rebuildStateView<S extends State, D extends Draft>(
   await dropLeftCollections(log, db, rebuilder, collection);
   const target: RebuildTarget<S, D> = { log, db, next: db.collection(collection), rebuildId };
   if (phase === 'running') {
-    if (!(await fill(target, rebuilder, rebuilding))) return false;
-    const exceptions = await takeOverUnjournaled(target, rebuilder, heartbeat);
-    if (!(await buildIndexes(target, rebuilder, rebuilding))) return false;
+    if (!(await fill(target, rebuilder, attempt))) return false;
+    const exceptions = await copyUnjournaled(target, rebuilder, heartbeat);
+    if (!(await buildIndexes(target, rebuilder, attempt))) return false;
     await catchUp(target, rebuilder, heartbeat);
     const identity = await identityOf(db, collection);
     await rebuilder.advance({ phase: 'swapping', identity, exceptions });
@@ -56,7 +56,7 @@ export async function rebuildStateView<S extends State, D extends Draft>(
     await target.next.rename(name, { dropTarget: true });
   // Events that were recorded just before the swap may be folded only into the collection that is
   // gone.
-  for await (const orderIds of touchedSince(log, db, rebuilder.state.since)) {
+  for await (const orderIds of touchedAfter(log, db, rebuilder.state.since)) {
     for (const orderId of orderIds)
       await updateStateView(log, db, orderId, { recorderId: rebuildId }).catch(rethrowServerError);
     heartbeat(rebuilder.state.done);
@@ -98,7 +98,7 @@ export async function isStateViewOutdated(log: AnyLog, db: Db): Promise<boolean>
   return Math.max(versionBuilt(rebuild), versionRead(rebuild)) < version;
 }
 
-async function takeOver(log: AnyLog, { db, rebuildId }: Rebuilding): Promise<StoreRebuilder> {
+async function takeOver(log: AnyLog, { db, rebuildId }: RebuildAttempt): Promise<StoreRebuilder> {
   const { collection, version } = log.view;
   return await StoreRebuilder.takeOver(db, collection, rebuildId, async (last) => ({
     since: await feedHead(log, db),
@@ -123,7 +123,10 @@ async function identityOf(db: Db, name: string): Promise<string | undefined> {
   return found?.info?.uuid?.toString('hex');
 }
 
-/** Drops what other rebuilds have left; earlier versions of this code left `<view>_before_…`. */
+/**
+ * Drops the collections that other rebuilds have left. Earlier versions of the code left
+ * `<view>_before_…`.
+ */
 async function dropLeftCollections(
   { view }: AnyLog,
   db: Db,
@@ -147,7 +150,7 @@ async function dropLeftCollections(
 async function buildIndexes<S extends State, D extends Draft>(
   { log, next }: RebuildTarget<S, D>,
   { state }: StoreRebuilder,
-  { signal, heartbeat }: Rebuilding,
+  { signal, heartbeat }: RebuildAttempt,
 ): Promise<boolean> {
   for (;;) {
     try {

@@ -12,20 +12,11 @@ import {
   type Rebuild,
   swap,
   takeOverRebuild,
-} from '../feeding/view-builds.js';
+} from '../view-builds.js';
 import type { Draft, State } from '../../entity.js';
 import type { AnyLog, EntityLog } from '../../journal/entity-log.js';
 import type { AnyView, View } from '../view.js';
-
-export interface Rebuilding {
-  readonly db: Db;
-  /** aborted when another worker should continue */
-  readonly signal: AbortSignal;
-  /** called after every batch */
-  readonly heartbeat: (position: number) => void;
-  /** the same for all attempts of one rebuild: each continues where the last one was */
-  readonly rebuildId: string;
-}
+import type { RebuildAttempt } from './rebuild-attempt.js';
 
 const BATCH_SIZE = 2_000;
 const PAUSE_MS = 10;
@@ -41,9 +32,9 @@ const PAUSE_MS = 10;
 export async function rebuildView<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
   view: View<S, D>,
-  rebuilding: Rebuilding,
+  attempt: RebuildAttempt,
 ): Promise<boolean> {
-  const { db, signal, heartbeat, rebuildId } = rebuilding;
+  const { db, signal, heartbeat, rebuildId } = attempt;
   const state = await takeOverRebuild(log, db, view, rebuildId);
   if (state.rebuilding === undefined || state.rebuildId === rebuildId) {
     await dropUnusedBuilds(db, view.name);
@@ -70,7 +61,7 @@ export async function rebuildView<S extends State, D extends Draft>(
     if (feeder.held.position > (await feedGenerations(log, db)).commonWith(generationOf(feeder.held))) {
       // The build has events that the feed may have lost, so it is abandoned, and built again.
       await abandonRebuild(db, view.name, rebuildId);
-      return await rebuildView(log, view, rebuilding);
+      return await rebuildView(log, view, attempt);
     }
     if (await swap(db, view.name, rebuildId, await feedHead(log, db))) {
       await dropUnusedBuilds(db, view.name);

@@ -3,17 +3,13 @@ import type { Db } from 'mongodb';
 import { committed } from '../../../mongodb/durability.js';
 import { withTimeout } from '../../../outages/timeout.js';
 import { rebuildWorkflow, rebuildWorkflowId } from '../../workflow/upkeep-messages.js';
-import { buildsOf } from '../feeding/view-builds.js';
+import { buildsOf } from '../view-builds.js';
 import { storeRebuilds } from './store-rebuild.js';
 
-interface Starting {
+interface Deployment {
   readonly client: Client;
-  /** the task queue of the orders */
+  /** the task queue of the entities' workflows */
   readonly taskQueue: string;
-}
-
-interface Requesting extends Starting {
-  readonly db: Db;
 }
 
 /** How long the workflow of a rebuild may take to end once its work is done. */
@@ -26,7 +22,7 @@ const ENDS_WITHIN_MS = 5_000;
  * @returns the id of the rebuild; undefined if another one is under way already
  */
 export async function requestRebuild(
-  { client, taskQueue }: Starting,
+  { client, taskQueue }: Deployment,
   name: string,
   { endsRunning = false }: { readonly endsRunning?: boolean } = {},
 ): Promise<string | undefined> {
@@ -50,11 +46,11 @@ export async function requestRebuild(
  * until that rebuild's workflow has ended.
  */
 export async function requestAnotherRebuild(
-  { db, client, taskQueue }: Requesting,
+  { db, ...deployment }: Deployment & { readonly db: Db },
   name: string,
 ): Promise<string | undefined> {
-  const starting = { client, taskQueue };
-  const rebuildId = await requestRebuild(starting, name);
+  const { client, taskQueue } = deployment;
+  const rebuildId = await requestRebuild(deployment, name);
   if (rebuildId !== undefined) return rebuildId;
   const workflowId = rebuildWorkflowId(name, taskQueue);
   const { runId } = await client.workflow.getHandle(workflowId).describe();
@@ -62,7 +58,7 @@ export async function requestAnotherRebuild(
   await withTimeout(ENDS_WITHIN_MS, client.workflow.getHandle(workflowId, runId).result()).catch(
     () => undefined,
   );
-  return await requestRebuild(starting, name);
+  return await requestRebuild(deployment, name);
 }
 
 async function isDone(db: Db, name: string, rebuildId: string): Promise<boolean> {

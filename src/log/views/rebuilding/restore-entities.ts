@@ -38,8 +38,8 @@ export async function restoreEntities<S extends State, D extends Draft>(
   entities: readonly FromHistory<S, D>[],
   heartbeat: () => void,
 ): Promise<readonly string[]> {
-  // Restored before the journal. As soon as the journal is complete, the entities' next effects
-  // rely on what is outside.
+  // What is outside is restored before the journal. As soon as the journal is complete, the entities'
+  // next effects rely on it.
   await outside?.restore(
     db,
     entities.map(({ history }) => history),
@@ -83,8 +83,8 @@ async function insertAll<S extends State, D extends Draft>(
   );
   if (!areInserted) return false;
   const viewed = await insertFreshViews(log, db, fresh);
-  // Checked after the views are written: an event that is recorded later finds a view to continue
-  // from.
+  // This is read after the views are written. An event that is recorded later finds a view to
+  // continue from.
   const later = await withLaterEvents(log, db, fresh);
   for (const orderId of new Set([...viewed, ...later])) await updateStateView(log, db, orderId);
   return true;
@@ -130,8 +130,8 @@ async function restoreOne<S extends State, D extends Draft>(
 ): Promise<boolean> {
   try {
     await restoreLog(log, db, history.events);
-    const projected = await updateStateView(log, db, history.orderId);
-    if ((projected?.version ?? 0) >= state.version) return true;
+    const view = await updateStateView(log, db, history.orderId);
+    if ((view?.version ?? 0) >= state.version) return true;
     await writeViewOfHistory(log, db, state);
     return false;
   } catch (error) {

@@ -25,7 +25,7 @@ export interface StoreRebuild {
   readonly perSecond: number;
   /** the checkpoint: an entity's id, or the token of a page; absent at the beginning */
   readonly place?: string;
-  /** a position of the feed; the rebuild has everything that was recorded before it */
+  /** a position of the feed: the rebuild has every event up to it; the name is persisted */
   readonly since: number;
   readonly exceptions: Exceptions;
   /**
@@ -84,7 +84,7 @@ export async function noteFirstVersion(db: Db, name: string, version: number): P
 }
 
 /** The fields that only a rebuild in a new collection has. */
-type Made = 'version' | 'replaces' | 'collection';
+type OfCollection = 'version' | 'replaces' | 'collection';
 
 /** The version that a rebuild makes; 1 for a store that was never rebuilt. */
 export function versionBuilt(rebuild: StoreRebuild | null): number {
@@ -111,7 +111,7 @@ export class StoreRebuilder {
     db: Db,
     name: string,
     rebuildId: string,
-    begin: (last: StoreRebuild | null) => Promise<Pick<StoreRebuild, 'since' | 'total' | Made>>,
+    begin: (last: StoreRebuild | null) => Promise<Pick<StoreRebuild, 'since' | 'total' | OfCollection>>,
   ): Promise<StoreRebuilder> {
     const known = await storeRebuilds(db).findOneAndUpdate(
       { _id: name, rebuildId },

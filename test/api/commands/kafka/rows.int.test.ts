@@ -17,8 +17,8 @@ import {
   noteConsumingFailed,
   noteConsumingWorks,
 } from '../../../../src/api/commands/kafka/store-progress.js';
-import { commandsConcern } from '../../../../src/delivery/kafka/commands-status.js';
-import type { CommittedRecord } from '../../../../src/delivery/kafka/committed-records.js';
+import { commandsConcern } from '../../../../src/kafka/commands-status.js';
+import type { CommittedRecord } from '../../../../src/kafka/committed-records.js';
 import { type Database, openDatabase } from '../../../support/database.js';
 
 let database: Database;

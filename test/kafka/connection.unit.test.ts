@@ -2,7 +2,7 @@ import { EventEmitter } from 'node:events';
 import { Socket } from 'node:net';
 import { expect, test } from '@jest/globals';
 import { Producer } from '@platformatic/kafka';
-import { closeClient, withClient } from '../../../src/delivery/kafka/connection.js';
+import { closeClient, withClient } from '../../src/kafka/connection.js';
 
 /** A client whose broker hangs, so that closing the client would wait forever. */
 function hangingClient() {

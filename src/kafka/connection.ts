@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
 import type { Base, BaseOptions } from '@platformatic/kafka';
-import { type BackOff, backOffMs } from '../../concurrency/back-off.js';
-import { withTimeout } from '../../outages/timeout.js';
+import { type BackOff, backOffMs } from '../concurrency/back-off.js';
+import { withTimeout } from '../outages/timeout.js';
 import type { KafkaSettings } from './settings.js';
 
 /**

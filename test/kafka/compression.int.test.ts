@@ -2,11 +2,11 @@ import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { compressionsAlgorithms, Consumer } from '@platformatic/kafka';
-import { fetchCommitted } from '../../../src/delivery/kafka/committed-records.js';
-import { clientOptions } from '../../../src/delivery/kafka/connection.js';
-import { ensureTopics } from '../../../src/delivery/kafka/topics.js';
-import { type Broker, startBroker } from '../../support/kafka/broker.js';
-import { readTopic, send, settingsOf } from '../../support/kafka/topics.js';
+import { fetchCommitted } from '../../src/kafka/committed-records.js';
+import { clientOptions } from '../../src/kafka/connection.js';
+import { ensureTopics } from '../../src/kafka/topics.js';
+import { type Broker, startBroker } from '../support/kafka/broker.js';
+import { readTopic, send, settingsOf } from '../support/kafka/topics.js';
 
 let broker: Broker;
 beforeAll(async () => {

@@ -1,8 +1,8 @@
 import type { AggregationCursor, Db, Document, Filter, FindCursor, WithId } from 'mongodb';
-import { answering } from '../../../mongodb/durability.js';
+import { answering } from '../../mongodb/durability.js';
 import { type Build, viewBuilds } from './view-builds.js';
-import { type AnyView, documents, type ViewDocument } from '../view.js';
-import { withTimeout } from '../../../outages/timeout.js';
+import { type AnyView, documents, type ViewDocument } from './view.js';
+import { withTimeout } from '../../outages/timeout.js';
 
 /** How far a view was when it was read. */
 export interface AsOf {

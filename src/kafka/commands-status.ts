@@ -1,5 +1,5 @@
 import type { Db } from 'mongodb';
-import { answering } from '../../mongodb/durability.js';
+import { answering } from '../mongodb/durability.js';
 import {
   failureRows,
   isRecent,

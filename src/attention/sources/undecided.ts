@@ -1,14 +1,14 @@
 import type { Client } from '@temporalio/client';
 import { optionalTsToMs } from '@temporalio/common/lib/time.js';
-import { orderWorkflow, workflowId, orderLog } from '../order-log.js';
-import { eventId } from '../log/entity.js';
-import { notBegun } from '../log/history/workflow-list.js';
-import { answering } from '../mongodb/durability.js';
-import { journal } from '../log/journal/journal.js';
-import { isTemporalOutage } from '../outages/temporal-outage.js';
-import type { SourceRow } from './cursor.js';
-import type { AttentionDeps, SourceQuery } from './source.js';
-import type { AttentionRow } from './rows.js';
+import { orderWorkflow, workflowId, orderLog } from '../../order-log.js';
+import { eventId } from '../../log/entity.js';
+import { notBegun } from '../../log/history/workflow-list.js';
+import { answering } from '../../mongodb/durability.js';
+import { journal } from '../../log/journal/journal.js';
+import { isTemporalOutage } from '../../outages/temporal-outage.js';
+import type { SourceRow } from '../cursor.js';
+import type { AttentionDeps, SourceQuery } from '../source.js';
+import type { AttentionRow } from '../rows.js';
 
 const TIMEOUT_MS = 2_500;
 const MAX_LISTED = 100;
@@ -19,12 +19,12 @@ export async function oldestUndecidedOrder({
   client,
   db,
   taskQueue,
-  owedBy,
+  overdueBefore,
   after,
 }: SourceQuery): Promise<readonly SourceRow[]> {
   if (after !== undefined) return [];
   try {
-    const rows = await rowOfOldest({ client, db, taskQueue }, owedBy);
+    const rows = await rowOfOldest({ client, db, taskQueue }, overdueBefore);
     return rows.map((row) => ({ id: row.orderId ?? '', row }));
   } catch (error) {
     if (isTemporalOutage(error)) return [];

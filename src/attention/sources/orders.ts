@@ -1,14 +1,14 @@
 import type { Filter, Sort } from 'mongodb';
-import type { Stopped } from '../log/journal/state-document.js';
-import { answering } from '../mongodb/durability.js';
-import type { Effect } from '../order/effects.js';
-import { formatMoney } from '../order/money.js';
-import { isFinished, type Order } from '../order/order.js';
-import { type Concerns, pendingAuthorizations, unmatchedFacts } from '../views/concerns.js';
-import { type OrderDocument, orders } from '../views/orders.js';
-import { pageFilter, type SourceRow } from './cursor.js';
-import type { SourceQuery } from './source.js';
-import type { AttentionCode, AttentionRow } from './rows.js';
+import type { Stopped } from '../../log/journal/state-document.js';
+import { answering } from '../../mongodb/durability.js';
+import type { Effect } from '../../order/effects.js';
+import { formatMoney } from '../../order/money.js';
+import { isFinished, type Order } from '../../order/order.js';
+import { type Concerns, pendingAuthorizations, unmatchedFacts } from '../../views/concerns.js';
+import { type OrderDocument, orders } from '../../views/orders.js';
+import { pageFilter, type SourceRow } from '../cursor.js';
+import type { SourceQuery } from '../source.js';
+import type { AttentionCode, AttentionRow } from '../rows.js';
 
 /** Orders whose time in `field` is not later than `before`. */
 export async function ordersWith(
@@ -39,12 +39,12 @@ export interface OrderWithStop {
 
 /**
  * Filter for orders that have rows. Owed effects and pending payments count only if they are older
- * than `owedBy`; everything else counts at once.
+ * than `overdueBefore`; everything else counts at once.
  */
-export function attentionFilters(owedBy: string): Filter<OrderDocument>[] {
+export function attentionFilters(overdueBefore: string): Filter<OrderDocument>[] {
   return [
-    { owedSince: { $lte: owedBy } },
-    { pendingSince: { $lte: owedBy } },
+    { owedSince: { $lte: overdueBefore } },
+    { pendingSince: { $lte: overdueBefore } },
     { unmatchedSince: { $gt: '' } },
     { 'stopped.since': { $gt: '' } },
   ];
@@ -53,21 +53,21 @@ export function attentionFilters(owedBy: string): Filter<OrderDocument>[] {
 /** `attentionFilters` for a view that is already in memory. */
 export function needsAttention(
   { owedSince, pendingSince, unmatchedSince, stopped }: Concerns & { readonly stopped?: Stopped },
-  owedBy: string,
+  overdueBefore: string,
 ): boolean {
-  const isLong = (since: string | undefined) => since !== undefined && since <= owedBy;
+  const isLong = (since: string | undefined) => since !== undefined && since <= overdueBefore;
   return isLong(owedSince) || isLong(pendingSince) || unmatchedSince !== undefined || stopped !== undefined;
 }
 
 /** The rows of an order, at most one of each code. */
-export function rowsOf(order: OrderWithStop, owedBy: string): readonly AttentionRow[] {
+export function rowsOf(order: OrderWithStop, overdueBefore: string): readonly AttentionRow[] {
   const { stopped } = order;
   const { orderId } = order.state;
   return [
     ...(stopped === undefined
-      ? effectRow(order.state, owedBy)
+      ? effectRow(order.state, overdueBefore)
       : [{ orderId, ...stopped, code: codeOf(stopped) }]),
-    ...paymentRow(order.state, owedBy),
+    ...paymentRow(order.state, overdueBefore),
     ...factRow(order.state),
   ];
 }
@@ -80,11 +80,14 @@ function codeOf({ code }: Stopped): AttentionCode {
  * The row of the effect that has been owed longest; its detail also names the other effects. A
  * stopped order gets no such row, because it cannot perform effects.
  */
-function effectRow({ orderId, owed, currency, updatedAt }: Order, owedBy: string): readonly AttentionRow[] {
+function effectRow(
+  { orderId, owed, currency, updatedAt }: Order,
+  overdueBefore: string,
+): readonly AttentionRow[] {
   const [oldest, ...others] = owed
     .map(({ since = updatedAt, ...effect }) => ({ effect, since }))
     .toSorted((one, other) => (one.since < other.since ? -1 : 1));
-  if (oldest === undefined || oldest.since > owedBy) return [];
+  if (oldest === undefined || oldest.since > overdueBefore) return [];
   const also = others.length === 0 ? '' : `; also ${others.map(({ effect }) => effect.type).join(', ')}`;
   return [
     {
@@ -102,9 +105,9 @@ function inWords(effect: Effect, currency: string): string {
   return `${effect.type}${amount} (key ${effect.key})`;
 }
 
-function paymentRow(order: Order, owedBy: string): readonly AttentionRow[] {
+function paymentRow(order: Order, overdueBefore: string): readonly AttentionRow[] {
   const [oldest] = pendingAuthorizations(order).toSorted((one, other) => (one.since < other.since ? -1 : 1));
-  if (oldest === undefined || oldest.since > owedBy) return [];
+  if (oldest === undefined || oldest.since > overdueBefore) return [];
   const { orderId, currency } = order;
   const { amount, authorizationId, since, until } = oldest;
   return [

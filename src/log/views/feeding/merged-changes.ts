@@ -1,6 +1,6 @@
 import type { AnyBulkWriteOperation, Decimal128, Long, UpdateFilter } from 'mongodb';
-import { storedCount, storedSum } from './stored-numbers.js';
-import type { ViewChange, Comparable, ViewDocument } from './view.js';
+import { storedCount, storedSum } from '../stored-numbers.js';
+import type { ViewChange, Comparable, ViewDocument } from '../view.js';
 
 /** What a batch of events changes in one document, by field path. */
 interface Merged {

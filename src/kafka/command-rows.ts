@@ -1,9 +1,6 @@
-/**
- * How far commands are taken from Kafka. `api/commands/kafka` writes these rows. They are here
- * because the list of attention and the status of subscriptions read them, and may not import the
- * API.
- */
 import type { Db } from 'mongodb';
+
+/* How far commands are taken from Kafka. `src/api/commands/kafka` writes these rows. */
 
 /** How far the commands of a partition are taken. The process that has the partition writes it. */
 export interface PartitionRow {
@@ -31,7 +28,7 @@ export interface WaitingCommand {
   readonly why: string;
 }
 
-/** Why a process, or all of them, cannot take commands from a topic. */
+/** Why at least one process cannot take commands from a topic. */
 export interface FailureRow {
   /** the topic */
   readonly _id: string;

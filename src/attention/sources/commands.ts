@@ -1,12 +1,12 @@
-import { waitingCommands } from '../delivery/kafka/commands-status.js';
-import { oldest, sortKeyOf, type SourceRow } from './cursor.js';
-import type { SourceQuery } from './source.js';
+import { waitingCommands } from '../../kafka/commands-status.js';
+import { oldest, sortKeyOf, type SourceRow } from '../cursor.js';
+import type { SourceQuery } from '../source.js';
 
 /** Commands of Kafka for which there is no answer for too long. Later ones of their orders wait. */
 export async function commandsWaiting({
   db,
   kafka,
-  owedBy,
+  overdueBefore,
   after,
   limit,
 }: SourceQuery): Promise<readonly SourceRow[]> {
@@ -18,7 +18,7 @@ export async function commandsWaiting({
   });
   const from = after === undefined ? '' : `${after.since} ${after.id}`;
   return oldest(
-    found.filter((one) => one.row.since <= owedBy && sortKeyOf(one) > from),
+    found.filter((one) => one.row.since <= overdueBefore && sortKeyOf(one) > from),
     limit,
   );
 }

@@ -1,8 +1,8 @@
-import { parkedEvents } from '../log/views/feeding/parked-events.js';
-import { viewBuilds } from '../log/views/feeding/view-builds.js';
-import { answering } from '../mongodb/durability.js';
-import { pageFilter, type SourceRow } from './cursor.js';
-import type { SourceQuery } from './source.js';
+import { parkedEvents } from '../../log/views/parked-events.js';
+import { viewBuilds } from '../../log/views/view-builds.js';
+import { answering } from '../../mongodb/durability.js';
+import { pageFilter, type SourceRow } from '../cursor.js';
+import type { SourceQuery } from '../source.js';
 
 /**
  * Events that a view in use could not apply. Later events of the same order wait for them and are

@@ -1,7 +1,7 @@
 import type { Db } from 'mongodb';
-import { eventId } from '../../entity.js';
-import type { PositionedEvent } from '../../feed/feed.js';
-import { messageOf } from '../../../outages/message-of.js';
+import { eventId } from '../entity.js';
+import type { PositionedEvent } from '../feed/feed.js';
+import { messageOf } from '../../outages/message-of.js';
 
 /**
  * A dead letter: an event that a view could not apply, or a later event of the same entity, which

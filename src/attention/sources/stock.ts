@@ -1,7 +1,7 @@
-import { stock } from '../effects/inventory/stock.js';
-import { answering } from '../mongodb/durability.js';
-import { pageFilter, type SourceRow } from './cursor.js';
-import type { SourceQuery } from './source.js';
+import { stock } from '../../effects/inventory/stock.js';
+import { answering } from '../../mongodb/durability.js';
+import { pageFilter, type SourceRow } from '../cursor.js';
+import type { SourceQuery } from '../source.js';
 
 /** SKUs with fewer units on hand than are reserved. */
 export async function skusToBeCounted({

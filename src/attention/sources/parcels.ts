@@ -1,20 +1,20 @@
-import { type TrackingRow, trackingRows } from '../effects/carriers/tracking-rows.js';
-import { answering } from '../mongodb/durability.js';
-import { orders } from '../views/orders.js';
-import { pageFilter, type SourceRow } from './cursor.js';
-import type { SourceQuery } from './source.js';
+import { type TrackingRow, trackingRows } from '../../effects/carriers/tracking-rows.js';
+import { answering } from '../../mongodb/durability.js';
+import { orders } from '../../views/orders.js';
+import { pageFilter, type SourceRow } from '../cursor.js';
+import type { SourceQuery } from '../source.js';
 
 /** Parcels that are on their way, and about which a carrier has failed to answer for too long. */
 export async function untrackedParcels({
   db,
-  owedBy,
+  overdueBefore,
   after,
   limit,
 }: SourceQuery): Promise<readonly SourceRow[]> {
   const found = await trackingRows(db)
     .aggregate<TrackingRow>(
       [
-        { $match: pageFilter<TrackingRow>('failingSince', owedBy, after) },
+        { $match: pageFilter<TrackingRow>('failingSince', overdueBefore, after) },
         { $sort: { failingSince: 1, _id: 1 } },
         // Keeps only parcels that are still on their way. A webhook may have reported a delivery
         // since.

@@ -1,4 +1,4 @@
-import { messageOf } from '../../outages/message-of.js';
+import { messageOf } from '../outages/message-of.js';
 
 /** Whether the error is, or contains, this error of Kafka's protocol. */
 export function hasCode(error: unknown, apiId: string): boolean {

@@ -1,10 +1,10 @@
-import { endpointViews, enabledEndpoints } from '../delivery/webhooks/endpoints.js';
-import { kafkaRows } from '../delivery/kafka/publishing-progress.js';
-import { subscriptionRows, waitingRows } from '../delivery/webhooks/rows.js';
-import { byRequest } from '../endpoint/endpoint.js';
-import { answering } from '../mongodb/durability.js';
-import { oldest, pageFilter, type SourceRow } from './cursor.js';
-import type { SourceQuery } from './source.js';
+import { endpointViews, enabledEndpoints } from '../../delivery/webhooks/endpoints.js';
+import { kafkaRows } from '../../delivery/kafka/publishing-progress.js';
+import { subscriptionRows, waitingRows } from '../../delivery/webhooks/rows.js';
+import { byRequest } from '../../endpoint/endpoint.js';
+import { answering } from '../../mongodb/durability.js';
+import { oldest, pageFilter, type SourceRow } from '../cursor.js';
+import type { SourceQuery } from '../source.js';
 
 /** Events that a webhook endpoint has refused for three days. */
 export async function parkedDeliveries({
@@ -37,9 +37,9 @@ export async function disabledEndpoints({
   after,
   limit,
 }: SourceQuery): Promise<readonly SourceRow[]> {
-  const given = { finished: false, status: 'disabled', disabledBecause: { $ne: byRequest } };
+  const filter = { finished: false, status: 'disabled', disabledBecause: { $ne: byRequest } };
   const found = await endpointViews(db)
-    .find(pageFilter('updatedAt', before, after, given), answering)
+    .find(pageFilter('updatedAt', before, after, filter), answering)
     .sort({ updatedAt: 1, _id: 1 })
     .limit(limit)
     .toArray();
@@ -58,7 +58,7 @@ export async function disabledEndpoints({
 export async function failingSubscriptions({
   db,
   kafka,
-  owedBy,
+  overdueBefore,
   after,
   limit,
 }: SourceQuery): Promise<readonly SourceRow[]> {
@@ -66,10 +66,10 @@ export async function failingSubscriptions({
     kafka === undefined
       ? []
       : kafkaRows(db)
-          .find(pageFilter('health.failingSince', owedBy, after, { _id: kafka.topic }), answering)
+          .find(pageFilter('health.failingSince', overdueBefore, after, { _id: kafka.topic }), answering)
           .toArray(),
     subscriptionRows(db)
-      .find(pageFilter('health.failingSince', owedBy, after), answering)
+      .find(pageFilter('health.failingSince', overdueBefore, after), answering)
       .sort({ 'health.failingSince': 1, _id: 1 })
       .toArray(),
   ]);

@@ -1,9 +1,9 @@
 import { type Db, MongoServerError, type UpdateFilter } from 'mongodb';
-import { committed, durable, isDuplicateKey } from '../../../mongodb/durability.js';
-import { feedGenerations, firstGeneration } from '../../feed/generations.js';
+import { committed, durable, isDuplicateKey } from '../../mongodb/durability.js';
+import { feedGenerations, firstGeneration } from '../feed/generations.js';
 import { parkedEvents } from './parked-events.js';
-import type { AnyLog } from '../../journal/entity-log.js';
-import { type AnyView, documents } from '../view.js';
+import type { AnyLog } from '../journal/entity-log.js';
+import { type AnyView, documents } from './view.js';
 
 /** A collection that a view was built in, and its checkpoint. */
 export interface Build {

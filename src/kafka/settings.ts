@@ -1,4 +1,4 @@
-import type { Config } from '../../server/config.js';
+import type { Config } from '../server/config.js';
 
 /** The connection to Kafka, and the names of topics. */
 export type KafkaSettings = NonNullable<Config['kafka']>;

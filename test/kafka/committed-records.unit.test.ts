@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import { Consumer, kGetApi, type RecordsBatch } from '@platformatic/kafka';
-import { fetchCommitted } from '../../../src/delivery/kafka/committed-records.js';
+import { fetchCommitted } from '../../src/kafka/committed-records.js';
 
 const [P, Q] = [7n, 8n];
 const [ABORT, COMMIT] = [0, 1];

@@ -1,13 +1,13 @@
-import { forks } from '../log/journal/fork.js';
-import type { State } from '../log/entity.js';
-import type { AnyLog } from '../log/journal/entity-log.js';
-import { type StateDocument, stateViews } from '../log/journal/state-document.js';
-import { logs } from '../logs.js';
-import { answering } from '../mongodb/durability.js';
-import { orderLog } from '../order-log.js';
-import { oldest, pageFilter, type SourceRow } from './cursor.js';
-import type { SourceQuery } from './source.js';
-import type { AttentionCode, AttentionRow } from './rows.js';
+import { forks } from '../../log/journal/fork.js';
+import type { State } from '../../log/entity.js';
+import type { AnyLog } from '../../log/journal/entity-log.js';
+import { type StateDocument, stateViews } from '../../log/journal/state-document.js';
+import { logs } from '../../logs.js';
+import { answering } from '../../mongodb/durability.js';
+import { orderLog } from '../../order-log.js';
+import { oldest, pageFilter, type SourceRow } from '../cursor.js';
+import type { SourceQuery } from '../source.js';
+import type { AttentionCode, AttentionRow } from '../rows.js';
 
 /** Entities of every kind that have stopped with this code. */
 export async function stoppedEntities(
@@ -32,7 +32,7 @@ export async function stoppedEntities(
 
 /**
  * Entities that were halted because of a fork. They are read from `<entity>_forks`, which is
- * written before the view is marked.
+ * written before the view is marked as stopped.
  */
 export async function forkedEntities({
   db,

@@ -1,0 +1,26 @@
+import type { Db } from 'mongodb';
+import { answering } from '../../mongodb/durability.js';
+import { type ParkedEvent, parkedEvents } from './parked-events.js';
+import type { AnyView } from './view.js';
+import { viewBuilds } from './view-builds.js';
+
+/** The parked events of the active build, by position, after position `after`, `limit` at most. */
+export async function listParked(
+  db: Db,
+  { name }: AnyView,
+  {
+    after = 0,
+    limit,
+    orderId,
+  }: { readonly after?: number; readonly limit: number; readonly orderId?: string },
+): Promise<readonly ParkedEvent[]> {
+  const state = await viewBuilds(db).findOne({ _id: name }, answering);
+  if (state === null) return [];
+  const { collection } = state;
+  const ofOrder = orderId === undefined ? {} : { orderId };
+  return await parkedEvents(db)
+    .find({ collection, ...ofOrder, position: { $gt: after } }, answering)
+    .sort({ position: 1 })
+    .limit(limit)
+    .toArray();
+}
