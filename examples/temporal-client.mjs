@@ -80,7 +80,7 @@ async function create(client, orderId, key) {
     lines: [{ sku: 'A-1', quantity: 2, unitPrice: 1999 }],
     payment: { method: 'tok_ok' },
     terms: { paymentDeadline: DAY_MS, returnWindow: 30 * DAY_MS, authorizationTtl: 7 * DAY_MS },
-    // This is `rulesToday` of src/order/rules.ts.
+    // This is `RULES_TODAY` of src/order/rules.ts.
     rules: 2,
   };
   const message = messageTo('CreateOrder', orderId, key, data);

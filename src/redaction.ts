@@ -1,11 +1,11 @@
 /** A shorter secret is not hidden: it may be a common word, and output would become unreadable. */
-const SHORTEST = 8;
+const MIN_SECRET_LENGTH = 8;
 
 const hidden = new Set<string>();
 
 /** From now on, `withoutSecrets` hides this value. */
 export function hideSecret(value: string): void {
-  if (value.length < SHORTEST) return;
+  if (value.length < MIN_SECRET_LENGTH) return;
   hidden.add(value);
   // the secret as it appears within JSON
   hidden.add(JSON.stringify(value).slice(1, -1));

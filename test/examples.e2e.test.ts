@@ -13,7 +13,7 @@ import { signing } from '../src/api/reference/signing.js';
 import type { PositionedEvent } from '../src/log/feed/feed.js';
 import { parkedEvents, toParked } from '../src/log/views/feeding/parked-events.js';
 import { viewBuilds } from '../src/log/views/feeding/view-builds.js';
-import { rulesToday } from '../src/order/rules.js';
+import { RULES_TODAY } from '../src/order/rules.js';
 import { readConfig } from '../src/server/config.js';
 import { type Api, apiAt, byDhl, type PlacedOrder } from './support/orders-over-http.js';
 import { shared } from './support/servers.js';
@@ -76,7 +76,7 @@ test('the HTTP client takes an order through its life, and a second run gets the
 });
 
 test('the examples use the system’s own rules for a new order, and the sandbox’s secret', async () => {
-  expect(await readFile('examples/temporal-client.mjs', 'utf8')).toContain(`rules: ${rulesToday},`);
+  expect(await readFile('examples/temporal-client.mjs', 'utf8')).toContain(`rules: ${RULES_TODAY},`);
   const secret = Buffer.from('sandbox-carriers-webhook-secret');
   expect(await readFile('examples/signed-webhook.mjs', 'utf8')).toContain(`'${secret.toString()}'`);
   expect(readConfig({}).secrets.carriersWebhook).toEqual([`whsec_${secret.toString('base64')}`]);

@@ -15,7 +15,7 @@ import { findKafka } from './support/kafka/find-kafka.mjs';
 
 const SECOND_TRY = '--second-try';
 /** If more files fail than this, it is not by chance, so there is no second try. */
-const MOST_UNSTEADY = 3;
+const MAX_FAILED_FILES = 3;
 
 const began = Date.now();
 const [first, ...rest] = process.argv.slice(2);
@@ -67,7 +67,7 @@ for (const args of isLong || asked.length > 0 ? [[...asked, ...chosen]] : everyt
 }
 const failedFiles = counts.flatMap((counted) => counted?.failedFiles ?? []);
 const isWorthATry =
-  secondTry && failedFiles.length > 0 && failedFiles.length <= MOST_UNSTEADY && !failedOtherwise;
+  secondTry && failedFiles.length > 0 && failedFiles.length <= MAX_FAILED_FILES && !failedOtherwise;
 if (isWorthATry) {
   process.stdout.write(`A second try of ${failedFiles.join(', ')}\n`);
   process.exitCode = await jest(['--runInBand', '--runTestsByPath', ...failedFiles]);

@@ -34,7 +34,7 @@ import type { Closer } from './stop.js';
 
 const WORKFLOW_BUNDLE = { codePath: fileURLToPath(new URL('../workflow-bundle.js', import.meta.url)) };
 /** The page, as `workers/bundles/page.mjs` has built it. */
-const PAGE = fileURLToPath(new URL('../web', import.meta.url));
+const PAGE_FOLDER = fileURLToPath(new URL('../web', import.meta.url));
 /** The steps that set MongoDB up for the roles. Each step is idempotent. */
 const SET_UP_STEPS = [
   ...logs.flatMap((log) => [
@@ -53,7 +53,7 @@ const SET_UP_STEPS = [
   setUpSandboxLabels,
 ];
 /** How long to wait for a server before the start continues without it. */
-const PATIENCE_MS = 10_000;
+const SERVER_WAIT_MS = 10_000;
 
 export interface RolesOptions {
   readonly config: Config;
@@ -142,15 +142,15 @@ async function serveApi(
   const mongo = connectMongo(context.config);
   destroyBeforeUse(mongo, stopping);
   closers.push({ limitMs: 500, close: () => mongo.close() });
-  const api = await startApi({ ...context, mongo, page: PAGE });
+  const api = await startApi({ ...context, mongo, page: PAGE_FOLDER });
   closers.push({ limitMs: 2_500, close: () => api.stop() });
   return api;
 }
 
-/** True if all of the work is done within `PATIENCE_MS`. The work continues in any case. */
+/** True if all of the work is done within `SERVER_WAIT_MS`. The work continues in any case. */
 async function isDoneSoon(work: readonly Promise<void>[], stopping: AbortSignal): Promise<boolean> {
   return Promise.race([
     Promise.all(work).then(() => true),
-    setTimeout(PATIENCE_MS, false, { signal: stopping, ref: false }).catch(() => false),
+    setTimeout(SERVER_WAIT_MS, false, { signal: stopping, ref: false }).catch(() => false),
   ]);
 }

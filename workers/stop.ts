@@ -8,7 +8,7 @@ export interface Closer {
 }
 
 /** After this long, another signal exits at once. */
-const PATIENCE_MS = 10_000;
+const IGNORE_SIGNALS_MS = 10_000;
 
 /**
  * A signal that is aborted by the first SIGINT, SIGTERM or SIGHUP. Further ones are ignored while
@@ -21,7 +21,7 @@ export function stopSignal(): AbortSignal {
     if (!stopping.signal.aborted) {
       since = Date.now();
       stopping.abort();
-    } else if (Date.now() - since > PATIENCE_MS) {
+    } else if (Date.now() - since > IGNORE_SIGNALS_MS) {
       process.exit(1);
     }
   };

@@ -35,7 +35,7 @@ export function isReserved(name: string): boolean {
 }
 
 /** Maximum length of an actor. It is the same as for an actor that a client claims in a header. */
-const LONGEST_ACTOR = 200;
+const MAX_ACTOR_LENGTH = 200;
 
 /**
  * The actor of a user of the OpenID issuer: `user:<sub>`. Characters other than visible ASCII are
@@ -46,5 +46,5 @@ const LONGEST_ACTOR = 200;
 export function actorOfSubject(subject: string): string | undefined {
   if (subject === '' || /\p{Surrogate}/u.test(subject)) return undefined;
   const actor = `user:${subject.replaceAll(/[^!-$&-~]/gu, encodeURIComponent)}`;
-  return actor.length > LONGEST_ACTOR ? undefined : actor;
+  return actor.length > MAX_ACTOR_LENGTH ? undefined : actor;
 }

@@ -37,7 +37,7 @@ export interface KnownKeysOptions {
 /** A limit, so that guessed keys do not use up the connections to MongoDB. */
 const READ_BATCHES = { size: 100, concurrency: 2 };
 /** Maximum number of unknown keys that are being read; further ones are refused meanwhile. */
-const READING_AT_MOST = 1_000;
+const MAX_READING = 1_000;
 
 interface Entry {
   readonly document: KeyDocument;
@@ -94,7 +94,7 @@ export function openKnownKeys(db: Db, options: KnownKeysOptions = {}): KnownKeys
     const entry = entries.get(keyId);
     const age = entry === undefined ? Number.POSITIVE_INFINITY : performance.now() - entry.readAt;
     if (age < freshMs) return entry;
-    if (entry === undefined && !reading.has(keyId) && reading.size >= READING_AT_MOST)
+    if (entry === undefined && !reading.has(keyId) && reading.size >= MAX_READING)
       throw new AccessUnavailable('Too many unknown keys are being looked up. Try again soon.');
     const asked = readOnce(keyId);
     if (age < staleMs || (isMongoDown && age < keptMs)) {

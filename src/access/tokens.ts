@@ -41,7 +41,7 @@ const CLOCKS_DIFFER_S = 5;
 const ANSWER_WITHIN_MS = 3_000;
 /** How long the result of a token's check is reused. */
 const CHECKED_FOR_MS = 60_000;
-const CHECKED_AT_MOST = 10_000;
+const MAX_CHECKED = 10_000;
 
 type KeySet = ReturnType<typeof createLocalJWKSet>;
 
@@ -136,7 +136,7 @@ export function openTokens(
   function remember(token: string, principal: Principal, { exp = 0 }: JWTPayload): void {
     const leftMs = exp * 1_000 - Date.now();
     const [oldest] = checked.keys();
-    if (checked.size >= CHECKED_AT_MOST && oldest !== undefined) checked.delete(oldest);
+    if (checked.size >= MAX_CHECKED && oldest !== undefined) checked.delete(oldest);
     checked.set(token, { principal, until: performance.now() + Math.min(leftMs, CHECKED_FOR_MS) });
   }
 

@@ -19,7 +19,7 @@ import { NoQuery, validatorCompiler } from './requests/validation.js';
 import type { Authenticate } from '../access/authenticate.js';
 import type { Logger } from '../server/logging/logger.js';
 
-const BODY_LIMIT = 1024 * 1024;
+const MAX_BODY_BYTES = 1024 * 1024;
 /**
  * How often requests that arrive too slowly are looked for; Node's default of 30 s would add to the
  * limit.
@@ -31,7 +31,7 @@ const CLOSE_WITHIN_MS = 1_500;
  * Longer than any valid id, so that an id that is too long is refused as such, and not as an
  * unknown path.
  */
-const PATH_PART_LIMIT = 2_000;
+const MAX_PATH_PART_LENGTH = 2_000;
 
 export interface HttpOptions {
   readonly admission?: Admission;
@@ -71,11 +71,11 @@ export async function createHttp(logger: Logger, limits: HttpOptions = {}): Prom
   } = limits;
   const app: Http = fastify({
     loggerInstance: logger,
-    bodyLimit: BODY_LIMIT,
+    bodyLimit: MAX_BODY_BYTES,
     requestTimeout: arrivesWithinMs,
     connectionTimeout: movesWithinMs,
     http: { headersTimeout: arrivesWithinMs, connectionsCheckingInterval: LOOK_FOR_LATE_MS },
-    routerOptions: { maxParamLength: PATH_PART_LIMIT },
+    routerOptions: { maxParamLength: MAX_PATH_PART_LENGTH },
     genReqId: correlationId,
     schemaController: { compilersFactory: { buildSerializer } },
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'correlationId' }),

@@ -11,7 +11,7 @@ import type { AttentionDeps, SourceQuery } from './source.js';
 import type { AttentionRow } from './rows.js';
 
 const TIMEOUT_MS = 2_500;
-const MOST_LISTED = 100;
+const MAX_LISTED = 100;
 const AGE_PRECISION_MS = 1_000;
 
 /** The oldest order that no worker has decided yet. Empty while Temporal is unavailable. */
@@ -72,7 +72,7 @@ async function rowOfOldest(
 }
 
 /**
- * The oldest workflows that no worker has begun, at most `MOST_LISTED`. Among workflows that
+ * The oldest workflows that no worker has begun, at most `MAX_LISTED`. Among workflows that
  * started within the same second, any may be left out.
  */
 async function longestWaiting(client: Client, taskQueue: string, before: string) {
@@ -82,11 +82,11 @@ async function longestWaiting(client: Client, taskQueue: string, before: string)
   return await client.connection.withDeadline(Date.now() + TIMEOUT_MS, async () => {
     const latest = Date.parse(before);
     const countOlder = async (age: number) => (await client.workflow.count(until(latest - age))).count;
-    const age = await ageOfFew(countOlder, MOST_LISTED);
+    const age = await ageOfFew(countOlder, MAX_LISTED);
     const { executions } = await client.workflowService.listWorkflowExecutions({
       namespace,
       query: until(latest - age),
-      pageSize: MOST_LISTED,
+      pageSize: MAX_LISTED,
     });
     return executions;
   });

@@ -2,7 +2,7 @@
 export interface BackOff {
   /** the pause after the first failure; it doubles with each further failure */
   readonly firstRetryMs: number;
-  readonly longestRetryMs: number;
+  readonly maxRetryMs: number;
 }
 
 /**
@@ -10,6 +10,6 @@ export interface BackOff {
  *
  * @param failures the number of failures in a row, from 1 on
  */
-export function backOffMs(failures: number, { firstRetryMs, longestRetryMs }: BackOff): number {
-  return Math.min(longestRetryMs, firstRetryMs * 2 ** (failures - 1));
+export function backOffMs(failures: number, { firstRetryMs, maxRetryMs }: BackOff): number {
+  return Math.min(maxRetryMs, firstRetryMs * 2 ** (failures - 1));
 }

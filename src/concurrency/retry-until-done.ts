@@ -8,7 +8,7 @@ export interface Retrying {
   /** the pause before the second attempt; it doubles before each further attempt */
   readonly pauseMs: number;
   /** the longest pause; by default, each pause is `pauseMs` */
-  readonly longestPauseMs?: number;
+  readonly maxPauseMs?: number;
   /** called after each attempt */
   readonly health?: { failed(error: unknown): void; worked(): void };
 }
@@ -16,9 +16,9 @@ export interface Retrying {
 /** Attempts the work until it succeeds, or `signal` aborts. It never fails. */
 export async function retryUntilDone(
   work: () => Promise<unknown>,
-  { signal, pauseMs, longestPauseMs = pauseMs, health }: Retrying,
+  { signal, pauseMs, maxPauseMs = pauseMs, health }: Retrying,
 ): Promise<void> {
-  const backOff = { firstRetryMs: pauseMs, longestRetryMs: longestPauseMs };
+  const backOff = { firstRetryMs: pauseMs, maxRetryMs: maxPauseMs };
   for (let failures = 1; !signal.aborted; failures += 1) {
     try {
       await work();

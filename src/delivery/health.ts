@@ -19,7 +19,7 @@ export interface Health {
 }
 
 /** Delays between attempts, and when to give up. Tests use shorter times. */
-export interface Patience extends BackOff {
+export interface RetryPolicy extends BackOff {
   /**
    * after failing for this time, an event is parked, and an endpoint without any success is
    * disabled; both need at least `DOWN_AFTER` attempts
@@ -27,9 +27,9 @@ export interface Patience extends BackOff {
   readonly giveUpAfterMs: number;
 }
 
-export const patience: Patience = {
+export const RETRY_POLICY: RetryPolicy = {
   firstRetryMs: 5_000,
-  longestRetryMs: 3_600_000,
+  maxRetryMs: 3_600_000,
   giveUpAfterMs: 3 * 86_400_000,
 };
 
@@ -37,7 +37,7 @@ export const healthy: Health = { failures: 0 };
 
 /** After this many failures in a row, the endpoint itself counts as down. */
 export const DOWN_AFTER = 10;
-const LONGEST_REST_MS = 10 * 60_000;
+const MAX_REST_MS = 10 * 60_000;
 
 /** An endpoint that seems to be down gets one event at a time, until it accepts one. */
 export function isDown({ failures }: Health): boolean {
@@ -53,10 +53,10 @@ export function succeeded(now: number): Health {
 }
 
 /** @param restMs for how long the receiver asked to be left alone (`Retry-After`) */
-export function failed(health: Health, now: number, { firstRetryMs }: Patience, restMs = 0): Health {
+export function failed(health: Health, now: number, { firstRetryMs }: RetryPolicy, restMs = 0): Health {
   const failures = health.failures + 1;
   const rests = failures - DOWN_AFTER + 1;
-  const downMs = rests < 1 ? 0 : backOffMs(rests, { firstRetryMs, longestRetryMs: LONGEST_REST_MS });
+  const downMs = rests < 1 ? 0 : backOffMs(rests, { firstRetryMs, maxRetryMs: MAX_REST_MS });
   const rest = Math.max(restMs, downMs);
   return {
     ...health,
@@ -75,7 +75,7 @@ export function isGivenUp(
   failures: number,
   since: string | undefined,
   now: number,
-  { giveUpAfterMs }: Patience,
+  { giveUpAfterMs }: RetryPolicy,
 ): boolean {
   return failures >= DOWN_AFTER && since !== undefined && now - Date.parse(since) >= giveUpAfterMs;
 }

@@ -38,7 +38,7 @@ export interface SubscriptionStatus {
   readonly restUntil?: string;
 }
 
-const MOST = 1_000;
+const MAX_LISTED = 1_000;
 
 /**
  * The subscriptions of all endpoints that are not deleted, of Kafka, and of named readers.
@@ -52,7 +52,7 @@ export async function subscriptionsStatus(
   const endpoints = await endpointViews(db)
     .find({ finished: false }, answering)
     .sort({ _id: 1 })
-    .limit(MOST)
+    .limit(MAX_LISTED)
     .toArray();
   const ids = endpoints.map(({ _id }) => _id);
   const [{ generations, head }, rows, counts, topics, readers] = await Promise.all([
@@ -62,7 +62,7 @@ export async function subscriptionsStatus(
       .toArray(),
     countWaiting(db, ids),
     kafkaTopic === undefined ? [] : kafkaRows(db).find({ _id: kafkaTopic }, answering).toArray(),
-    readerRows(db).find({}, answering).sort({ askedAt: -1 }).limit(MOST).toArray(),
+    readerRows(db).find({}, answering).sort({ askedAt: -1 }).limit(MAX_LISTED).toArray(),
   ]);
   const reached = (place: FeedPlace) => {
     const { generation, position } = placeIn(generations, place);

@@ -2,8 +2,8 @@ import type { EffectType, Outcome, OutcomeOf } from '../order/effects.js';
 import type { MissingStock } from '../order/events.js';
 
 /** Limits the ids and codes of an answer, because they are stored in the order's log. */
-const LONGEST_TEXT = 500;
-const LONGEST_URL = 2_000;
+const MAX_TEXT_LENGTH = 500;
+const MAX_URL_LENGTH = 2_000;
 
 type Answer = Readonly<Record<string, unknown>>;
 
@@ -89,7 +89,7 @@ function doneIn({ type }: Answer): Outcome | undefined {
 
 /** Whether the value is one line of text that every store keeps unchanged. */
 function isText(value: unknown): value is string {
-  if (typeof value !== 'string' || value === '' || value.length > LONGEST_TEXT) return false;
+  if (typeof value !== 'string' || value === '' || value.length > MAX_TEXT_LENGTH) return false;
   // No control characters, and no half of a surrogate pair.
   return !/[\p{Cc}\p{Cs}]/u.test(value);
 }
@@ -99,7 +99,7 @@ function isText(value: unknown): value is string {
  * not have a password.
  */
 function isWebAddress(value: unknown): value is string {
-  if (typeof value !== 'string' || value.length > LONGEST_URL || !URL.canParse(value)) return false;
+  if (typeof value !== 'string' || value.length > MAX_URL_LENGTH || !URL.canParse(value)) return false;
   const { protocol, username, password } = new URL(value);
   return ['http:', 'https:'].includes(protocol) && username === '' && password === '';
 }

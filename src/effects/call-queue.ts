@@ -1,4 +1,4 @@
-import { LONGEST_WAIT_MS, ProviderBusy } from './provider-busy.js';
+import { MAX_WAIT_MS, ProviderBusy } from './provider-busy.js';
 
 /** A queue that limits the calls in flight. It holds as many waiting calls as may be in flight. */
 export class CallQueue {
@@ -37,7 +37,7 @@ export class CallQueue {
       const timer = setTimeout(() => {
         this.waiting.splice(this.waiting.indexOf(proceed), 1);
         reject(new ProviderBusy(`${full}, and none ended in a second`));
-      }, LONGEST_WAIT_MS);
+      }, MAX_WAIT_MS);
       this.waiting.push(proceed);
     });
   }

@@ -4,7 +4,7 @@ import { ProviderBusy } from './provider-busy.js';
 /** How many effects have to fail in a row before calls to the provider are paused. */
 const FAILURES_BEFORE_PAUSE = 5;
 const PAUSE_MS = 5_000;
-const MOST_FAILED = 1_000;
+const MAX_FAILED = 1_000;
 
 /**
  * Delays calls and never decides an outcome. After five effects in a row have failed, only one call
@@ -66,7 +66,7 @@ export class CircuitBreaker {
     this.lastProblem = messageOf(error);
     this.failed.add(key);
     const [oldest] = this.failed;
-    if (this.failed.size > MOST_FAILED && oldest !== undefined) this.failed.delete(oldest);
+    if (this.failed.size > MAX_FAILED && oldest !== undefined) this.failed.delete(oldest);
     if (this.failed.size >= FAILURES_BEFORE_PAUSE) this.pausedUntil = Date.now() + PAUSE_MS;
   }
 }

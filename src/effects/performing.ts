@@ -51,7 +51,7 @@ function functionsOf<T extends EffectType>(provider: Provider<Performing<T> & An
 }
 
 /** Maximum length of an error's text, because Temporal stores it with the failed activity. */
-const LONGEST_PROBLEM = 500;
+const MAX_PROBLEM_LENGTH = 500;
 
 interface AnyPort {
   lookUp(key: string, options: CallOptions): Promise<unknown>;
@@ -70,7 +70,7 @@ function createCall({ name, port, limits }: Provider<AnyPort>) {
     } catch (error) {
       // The error has no `cause`: a module may have put anything into it, and Temporal would keep
       // it.
-      throw new OutcomeUnknown(`${name}: ${what} failed: ${messageOf(error).slice(0, LONGEST_PROBLEM)}`);
+      throw new OutcomeUnknown(`${name}: ${what} failed: ${messageOf(error).slice(0, MAX_PROBLEM_LENGTH)}`);
     }
   }
 

@@ -10,4 +10,4 @@ export class ProviderBusy extends Error {
  * How long a call may wait in the queue. This and a call's timeout together are shorter than a
  * step's timeout.
  */
-export const LONGEST_WAIT_MS = 1_000;
+export const MAX_WAIT_MS = 1_000;

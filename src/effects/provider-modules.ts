@@ -26,12 +26,16 @@ const functions = {
 } as const;
 const variables = { payments: 'PAYMENTS', inventory: 'INVENTORY', carriers: 'CARRIERS' } as const;
 
-export const defaultLimits: Limits = { concurrency: 50, timeoutMs: 5_000 };
+export const DEFAULT_LIMITS: Limits = { concurrency: 50, timeoutMs: 5_000 };
 /**
  * A timeout is 7 s at most, because a step's activity has 10 s. Of these 10 s, the queue and the
  * rate limit may take a second each, and recording the outcome takes time, too.
  */
-const limitRanges = { concurrency: [1, 1_000], perSecond: [0.01, 100_000], timeoutMs: [100, 7_000] } as const;
+const LIMIT_RANGES = {
+  concurrency: [1, 1_000],
+  perSecond: [0.01, 100_000],
+  timeoutMs: [100, 7_000],
+} as const;
 
 /**
  * Loads the modules that `PAYMENTS`, `INVENTORY` and `CARRIERS` name.
@@ -58,7 +62,7 @@ async function loadCarriers(
   sandbox: boolean,
 ): Promise<Provider<CarrierModule> | undefined> {
   if (given !== undefined && given !== builtIn) return await loadProvider('carriers', given);
-  return sandbox ? undefined : { name: 'carriers (none)', port: noCarriers, limits: defaultLimits };
+  return sandbox ? undefined : { name: 'carriers (none)', port: noCarriers, limits: DEFAULT_LIMITS };
 }
 
 interface Modules {
@@ -92,7 +96,7 @@ export async function loadProvider<K extends keyof Modules>(
     name: `${kind} (${path})`,
     // The module has the functions of the port. Their answers are checked at each call.
     port: loaded as unknown as Modules[K],
-    limits: { ...defaultLimits, ...limitsIn(loaded['limits'], refuse) },
+    limits: { ...DEFAULT_LIMITS, ...limitsIn(loaded['limits'], refuse) },
   };
 }
 
@@ -104,7 +108,7 @@ function limitsIn(given: unknown, refuse: (problem: string) => never): Partial<L
   if (given === undefined) return {};
   if (typeof given !== 'object' || given === null) return refuse('its `limits` is no object');
   for (const [name, value] of Object.entries(given)) {
-    const range = name in limitRanges ? limitRanges[name as keyof typeof limitRanges] : undefined;
+    const range = name in LIMIT_RANGES ? LIMIT_RANGES[name as keyof typeof LIMIT_RANGES] : undefined;
     if (range === undefined) return refuse(`there is no limit ${name}`);
     const [least, most] = range;
     if (typeof value !== 'number' || !(value >= least && value <= most))

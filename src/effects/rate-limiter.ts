@@ -1,5 +1,5 @@
 import { pause } from '../concurrency/pause.js';
-import { LONGEST_WAIT_MS, ProviderBusy } from './provider-busy.js';
+import { MAX_WAIT_MS, ProviderBusy } from './provider-busy.js';
 
 /** Spaces the starts of calls, if the provider limits them. */
 export class RateLimiter {
@@ -17,7 +17,7 @@ export class RateLimiter {
     if (this.perSecond === undefined) return;
     const now = Date.now();
     const start = Math.max(now, this.nextStart);
-    if (start - now > LONGEST_WAIT_MS)
+    if (start - now > MAX_WAIT_MS)
       throw new ProviderBusy(`${this.name} may be asked only ${this.perSecond} times a second`);
     this.nextStart = start + 1_000 / this.perSecond;
     await pause(start - now);

@@ -15,7 +15,7 @@ const { forgetInOrders, certify } = proxyActivities<ForgettingActivities>({
   startToCloseTimeout: '24 hours',
 });
 
-const betweenLooks: BackOff = { firstRetryMs: 1_000, longestRetryMs: 5 * 60_000 };
+const LOOK_BACK_OFF: BackOff = { firstRetryMs: 1_000, maxRetryMs: 5 * 60_000 };
 
 /**
  * Forgets a person. The workflow survives any outage, because each step is repeated until it
@@ -35,7 +35,7 @@ export async function forgetPersonWorkflow(forgetting: Forgetting): Promise<void
       return;
     }
     if (!forgetting.whenFinished) return;
-    await sleep(backOffMs(attempt, betweenLooks));
+    await sleep(backOffMs(attempt, LOOK_BACK_OFF));
     if (workflowInfo().continueAsNewSuggested) await continueAsNew<typeof forgetPersonWorkflow>(forgetting);
   }
 }

@@ -1,7 +1,7 @@
 import {
   type FollowUpType,
   followUpTypes,
-  limits,
+  LIMITS,
   partOf,
   type ReturnCommandType,
   segments,
@@ -175,12 +175,12 @@ function noDeclinedCapture(order: Order): string | undefined {
 
 /** Continue-as-new hands the whole order to the next run, so its size must be bounded. */
 function tooMany(parts: readonly unknown[], name: 'shipments' | 'returns' | 'refunds'): string | false {
-  return parts.length >= limits[name] && `the order has ${parts.length} ${name}: it takes no more`;
+  return parts.length >= LIMITS[name] && `the order has ${parts.length} ${name}: it takes no more`;
 }
 
 function tooManyLines({ shipments, returns }: Order): string | false {
   const lines = sum([...shipments, ...returns], (part) => part.lines.length);
-  return lines >= limits.partLines && `its shipments and returns have ${lines} lines: it takes no more`;
+  return lines >= LIMITS.partLines && `its shipments and returns have ${lines} lines: it takes no more`;
 }
 
 /** A refused label may be requested again. */

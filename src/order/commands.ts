@@ -65,7 +65,7 @@ export interface CommandData {
     readonly note?: string;
     readonly tags?: readonly string[];
     readonly terms: Terms;
-    /** `rulesToday` of the gateway that accepts the order; absent in commands older than rules 2 */
+    /** `RULES_TODAY` of the gateway that accepts the order; absent in commands older than rules 2 */
     readonly rules?: number;
   };
   HoldOrder: { readonly reason: string };
@@ -218,7 +218,7 @@ export const returnCommandTypes = followUpTypes.filter(
 );
 
 /** Limits on the size of an order. */
-export const limits = {
+export const LIMITS = {
   lines: 200,
   quantity: 1_000_000,
   amount: Number.MAX_SAFE_INTEGER,

@@ -8,7 +8,7 @@ import {
   type NewLine,
   type ReturnCommandType,
   type ShipmentCommandType,
-  limits,
+  LIMITS,
 } from './commands.js';
 import type { Parcel } from './effects.js';
 import { entitlement } from './entitlement.js';
@@ -27,7 +27,7 @@ import {
 } from './order.js';
 import { returnRefund, shipmentCharge } from './prices.js';
 import { type Decision, refuse, type Refused } from './refusal.js';
-import { followsRules, rulesToday } from './rules.js';
+import { followsRules, RULES_TODAY } from './rules.js';
 
 /**
  * Decides a command against the current order: the events it leads to, or the reason why it is
@@ -118,8 +118,8 @@ function invalid(code: string, message: string, pointer?: string): Refused {
 function create(data: CommandData['CreateOrder']): Decision {
   const { shippingFee = 0, tax = 0, discount = 0, tags = [], rules = 1, ...given } = data;
   const { currency, lines } = given;
-  if (rules > rulesToday)
-    throw new TypeError(`rules ${rules} are newer than this code, which knows ${rulesToday}`);
+  if (rules > RULES_TODAY)
+    throw new TypeError(`rules ${rules} are newer than this code, which knows ${RULES_TODAY}`);
   const charges = { shippingFee, tax, discount };
   if (!isCurrency(currency))
     return invalid('unknown_currency', `${currency} is no ISO-4217 currency, such as EUR`, '/currency');
@@ -262,15 +262,15 @@ function isAmount(amount: number): boolean {
 }
 
 function wrongLines(lines: readonly LineQuantity[]): Refused | undefined {
-  if (lines.length === 0 || lines.length > limits.lines)
-    return invalid('invalid_lines', `give 1 to ${limits.lines} lines, not ${lines.length}`, '/lines');
+  if (lines.length === 0 || lines.length > LIMITS.lines)
+    return invalid('invalid_lines', `give 1 to ${LIMITS.lines} lines, not ${lines.length}`, '/lines');
   const seen = new Set<string>();
   for (const [index, { sku, quantity }] of lines.entries()) {
     if (seen.has(sku))
       return invalid('duplicate_sku', `${sku} is there twice: add the quantities up`, `/lines/${index}/sku`);
     seen.add(sku);
-    if (!Number.isInteger(quantity) || quantity < 1 || quantity > limits.quantity) {
-      const message = `a quantity is a whole number from 1 to ${limits.quantity}, not ${quantity}`;
+    if (!Number.isInteger(quantity) || quantity < 1 || quantity > LIMITS.quantity) {
+      const message = `a quantity is a whole number from 1 to ${LIMITS.quantity}, not ${quantity}`;
       return invalid('invalid_quantity', message, `/lines/${index}/quantity`);
     }
   }
@@ -286,7 +286,7 @@ function wrongPrices(lines: readonly NewLine[]): Refused | undefined {
 
 function positiveTotal(charges: Parameters<typeof orderTotal>[0]): number | Refused {
   const total = orderTotal(charges);
-  if (total === undefined) return invalid('total_too_large', `the total is over ${limits.amount}`, '/lines');
+  if (total === undefined) return invalid('total_too_large', `the total is over ${LIMITS.amount}`, '/lines');
   if (total > 0) return total;
   return invalid('total_not_positive', `goods + fee + tax - discount is ${total}: it must be positive`, '');
 }

@@ -1,4 +1,4 @@
-import { type LineQuantity, type NewLine, limits } from './commands.js';
+import { type LineQuantity, type NewLine, LIMITS } from './commands.js';
 import { afterClaims, chargedLines, entitlement, partsOf } from './entitlement.js';
 import type { EventData, EventOf, OrderEvent } from './events.js';
 import {
@@ -189,7 +189,7 @@ function apply(before: Order | undefined, event: OrderEvent): Order {
 
     case 'NoteAdded': {
       const note = { text: event.data.text, at: event.occurredAt, actor: event.actor };
-      return { ...order, notes: [...order.notes, note].slice(-limits.notes) };
+      return { ...order, notes: [...order.notes, note].slice(-LIMITS.notes) };
     }
     case 'CommandRejected':
       return rejected(order, event.data);
@@ -324,7 +324,7 @@ function amended(order: Order): Order {
 
 function rejected(order: Order, data: EventData['CommandRejected']): Order {
   const { total, unchanged } = order.rejections ?? { total: 0, unchanged: [] };
-  const known = [...unchanged, rejectionKey(data)].slice(-limits.rejections);
+  const known = [...unchanged, rejectionKey(data)].slice(-LIMITS.rejections);
   return { ...order, rejections: { total: total + 1, unchanged: known } };
 }
 
@@ -343,12 +343,12 @@ function received(order: Order, event: EventOf<'FactReceived'>): Order {
   return { ...order, facts: [...factsOf(order), fact] };
 }
 
-/** Keeps the latest `limits.facts` of the unmatched facts; the log has all of them. */
+/** Keeps the latest `LIMITS.facts` of the unmatched facts; the log has all of them. */
 function unmatched(order: Order, { factId }: EventData['FactUnmatched']): Order {
   const facts = factsOf(order).map((fact) =>
     fact.commandId === factId ? { ...fact, unmatched: true as const } : fact,
   );
-  const surplus = facts.filter((fact) => fact.unmatched).length - limits.facts;
+  const surplus = facts.filter((fact) => fact.unmatched).length - LIMITS.facts;
   return withFacts(order, surplus > 0 ? facts.filter((fact) => fact !== oldestUnmatched(facts)) : facts);
 }
 

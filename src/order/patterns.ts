@@ -8,7 +8,7 @@ export const idPattern = '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$';
 export const linePattern = `^${visible}[^\\u0000-\\u001f\\u007f-\\u009f\\u2028\\u2029\\ud800-\\udfff]*$`;
 
 /** The greatest length of a tag, in characters. */
-export const LONGEST_TAG = 64;
+export const MAX_TAG_LENGTH = 64;
 
 /** Text of several lines, such as a note. */
 export const textPattern = `^${visible}[^\\u0000-\\u0008\\u000b\\u000c\\u000e-\\u001f\\u007f-\\u009f\\ud800-\\udfff]*$`;

@@ -1,4 +1,4 @@
-import { type Fact, limits, type PaymentFact } from './commands.js';
+import { type Fact, LIMITS, type PaymentFact } from './commands.js';
 import type { EventData, EventDraft } from './events.js';
 import type { Authorization, Order, ReceivedFact } from './order.js';
 import { later } from './time.js';
@@ -23,7 +23,7 @@ export function waitingFacts(order: Order): readonly ReceivedFact[] {
  * reported.
  */
 export function hasRoomForFacts(order: Order): boolean {
-  return waitingFacts(order).length < limits.facts;
+  return waitingFacts(order).length < LIMITS.facts;
 }
 
 /** When a waiting fact is reported to a person; ISO-8601 UTC. */

@@ -1,4 +1,4 @@
-import { limits } from './commands.js';
+import { LIMITS } from './commands.js';
 import type { EventData, EventDraft } from './events.js';
 import type { Order } from './order.js';
 import type { Refusal } from './refusal.js';
@@ -7,7 +7,7 @@ import { followsRules } from './rules.js';
 /**
  * The event for a refused command whose caller does not wait for an answer. To bound the log, an
  * identical refusal in an unchanged order is written once, and no order has more than
- * `limits.rejections` of them.
+ * `LIMITS.rejections` of them.
  */
 export function rejectionOf(
   order: Order,
@@ -17,7 +17,7 @@ export function rejectionOf(
   const rejection = { command, code, message };
   const known = order.rejections;
   if (followsRules(order, 2) && known !== undefined) {
-    if (known.total >= limits.rejections || known.unchanged.includes(rejectionKey(rejection))) return [];
+    if (known.total >= LIMITS.rejections || known.unchanged.includes(rejectionKey(rejection))) return [];
   }
   return [{ type: 'CommandRejected', data: rejection }];
 }

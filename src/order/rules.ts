@@ -10,7 +10,7 @@ import type { Order } from './order.js';
  * | 2     | money belongs to the shipment line that it was paid for;     |
  * |       | an identical refusal in an unchanged order is written once   |
  */
-export const rulesToday = 2;
+export const RULES_TODAY = 2;
 
 /**
  * Whether the order is decided by `rules` or newer ones. `Order.rules` is absent in orders under

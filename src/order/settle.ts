@@ -81,7 +81,7 @@ function authorization(
  * How many times an authorization that expired before its time is replaced. After that the capture
  * counts as declined, and an operator decides.
  */
-const LAPSED_EARLY_AT_MOST = 3;
+const MAX_LAPSED_EARLY = 3;
 
 function capture(
   order: Order,
@@ -102,7 +102,7 @@ function capture(
       const lapsedEarly = order.authorizations.filter(
         ({ status, until }) => status === 'expired' && until > now,
       );
-      if (lapsedEarly.length < LAPSED_EARLY_AT_MOST) return expired;
+      if (lapsedEarly.length < MAX_LAPSED_EARLY) return expired;
       const code = 'authorization_expired';
       // The decline comes first, because an expiry while the capture is due would start another
       // authorization.

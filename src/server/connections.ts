@@ -26,21 +26,21 @@ export function temporalConnectionOptions(
  * Maximum size of an answer in bytes, well above that of a page of a history. A single event may
  * have 2 MB.
  */
-const LARGEST_MESSAGE = 128 * 1024 * 1024;
+const MAX_MESSAGE_BYTES = 128 * 1024 * 1024;
 
 /**
  * A connection for clients. It connects lazily and reconnects after outages: while Temporal is
  * unavailable, calls fail. Workers need a `NativeConnection` of their own.
  *
- * @param largestMessage maximum size of an answer in bytes; a larger one fails at once, without
+ * @param maxMessageBytes maximum size of an answer in bytes; a larger one fails at once, without
  *   retries
  */
-export function connectTemporal(config: Config, largestMessage = LARGEST_MESSAGE): Connection {
+export function connectTemporal(config: Config, maxMessageBytes = MAX_MESSAGE_BYTES): Connection {
   const retries = defaultGrpcRetryOptions();
   return Connection.lazy({
     ...temporalConnectionOptions(config),
     // The SDK intends to raise gRPC's limit of 4 MiB, but misspells the option.
-    channelArgs: { 'grpc.max_receive_message_length': largestMessage },
+    channelArgs: { 'grpc.max_receive_message_length': maxMessageBytes },
     interceptors: [
       makeGrpcRetryInterceptor({
         ...retries,

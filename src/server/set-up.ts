@@ -13,7 +13,7 @@ const DAY_MS = 86_400_000;
 /** Retention of the embedded server for closed workflows. */
 const RETENTION_MS = 90 * DAY_MS;
 const FIRST_BACK_OFF_MS = 250;
-const LONGEST_BACK_OFF_MS = 10_000;
+const MAX_BACK_OFF_MS = 10_000;
 
 const { IndexedValueType } = proto.temporal.api.enums.v1;
 const indexedTypes = {
@@ -62,7 +62,7 @@ export async function setUp({
     await retryUntilDone(work, {
       signal: abort,
       pauseMs: FIRST_BACK_OFF_MS,
-      longestPauseMs: LONGEST_BACK_OFF_MS,
+      maxPauseMs: MAX_BACK_OFF_MS,
       health,
     });
   };

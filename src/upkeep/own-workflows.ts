@@ -29,7 +29,7 @@ export interface OwnWorkflows {
 }
 
 const { WORKFLOW_EXECUTION_STATUS_RUNNING: RUNNING } = proto.temporal.api.enums.v1.WorkflowExecutionStatus;
-const MOST_LISTED = 200;
+const MAX_LISTED = 200;
 /** The types of rebuilds: of this version, and of an earlier one. */
 const rebuilds = `'${rebuildWorkflow}', 'rebuild'`;
 const endedFromOutside = `'Terminated', 'Canceled', 'TimedOut'`;
@@ -51,7 +51,7 @@ export async function listOwnWorkflows(deployment: Deployment, since: string): P
     client.workflowService.listWorkflowExecutions({
       namespace,
       query: `(${ended}) OR (${stranded})`,
-      pageSize: MOST_LISTED,
+      pageSize: MAX_LISTED,
     }),
     scheduleState(deployment),
   ]);

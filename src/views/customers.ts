@@ -57,7 +57,7 @@ export const customers: OrdersSummary = {
     const open = openOrders(after) - openOrders(before);
     const value = lifetimeValue(after) - lifetimeValue(before);
     if (before === undefined) changes.push(ordered(after));
-    if (event.type === 'PersonForgotten') changes.push(named(after, GREATEST_NAME));
+    if (event.type === 'PersonForgotten') changes.push(named(after, AFTER_EVERY_NAME));
     if (open !== 0) changes.push({ id: after.customer.id, add: { openOrders: open } });
     if (value !== 0)
       changes.push({ id: after.customer.id, add: { lifetimeValue: { [after.currency]: BigInt(value) } } });
@@ -66,7 +66,7 @@ export const customers: OrdersSummary = {
 };
 
 /** Replaces a forgotten name. It sorts after every name, so that `max` keeps it. */
-export const GREATEST_NAME = '\u{10FFFF}';
+export const AFTER_EVERY_NAME = '\u{10FFFF}';
 
 function ordered(order: Order): ViewChange {
   return {
@@ -108,6 +108,6 @@ function toSummary({
 }: CustomerDocument): CustomerSummary {
   const { name, orderId, createdAt } = lastOrder;
   const sums = Object.fromEntries(Object.entries(value).map(([currency, sum]) => [currency, sumOf(sum)]));
-  const shown = name === GREATEST_NAME ? FORGOTTEN : name;
+  const shown = name === AFTER_EVERY_NAME ? FORGOTTEN : name;
   return { customerId: _id, name: shown, ...counts, lifetimeValue: sums, lastOrder: { orderId, createdAt } };
 }

@@ -170,7 +170,7 @@ function toStats(document: DayDocument): DailyStats {
   };
 }
 
-const LONGEST_RANGE_DAYS = 366;
+const MAX_RANGE_DAYS = 366;
 const DEFAULT_RANGE_DAYS = 30;
 const DAY_MS = 86_400_000;
 
@@ -183,10 +183,10 @@ function rangeOf(query: { readonly from?: string; readonly to?: string }): { fro
   const to = lastDay ?? Math.max(today, firstDay ?? 0);
   const from = firstDay ?? to - span;
   if (from > to) throw new BadParameter('from', 'must not be after to');
-  if (to - from >= LONGEST_RANGE_DAYS * DAY_MS) {
+  if (to - from >= MAX_RANGE_DAYS * DAY_MS) {
     throw new BadParameter(
       'from',
-      `must not be more than ${LONGEST_RANGE_DAYS} days before to, which is ${textOf(to)}`,
+      `must not be more than ${MAX_RANGE_DAYS} days before to, which is ${textOf(to)}`,
     );
   }
   return { from: textOf(from), to: textOf(to) };

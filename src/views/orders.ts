@@ -13,7 +13,7 @@ import { searchWords } from './search-words.js';
  * This version is raised with every change of `OrderDocument`, `Order` or `evolve`. The view is
  * then rebuilt beside the old one.
  */
-export const ordersVersion = 2;
+export const ORDERS_VERSION = 2;
 
 /**
  * An order in the view: its public shape, the fields that lists filter by, and the state that the
@@ -87,7 +87,7 @@ const orderIndexes: readonly IndexDescription[] = [
 /** The view `orders`, which is written whenever events are recorded. */
 export const ordersView: StateView<Order> = {
   collection: 'orders',
-  version: ordersVersion,
+  version: ORDERS_VERSION,
   indexes: orderIndexes,
   toDocument,
   extra: { members: ['persons'], compute: wordsOfPersons },

@@ -20,11 +20,11 @@ export function wholeWords(text: string): string[] {
 }
 
 /** A longer word is cut, to bound the index entries of a text with many runs and no spaces. */
-const LONGEST_WORD = 64;
+const MAX_WORD_LENGTH = 64;
 
 function wordOf(runs: readonly string[]): string {
   const word = runs.join('');
-  return word.length <= LONGEST_WORD ? word : Array.from(word).slice(0, LONGEST_WORD).join('');
+  return word.length <= MAX_WORD_LENGTH ? word : Array.from(word).slice(0, MAX_WORD_LENGTH).join('');
 }
 
 /** The pieces between spaces, each as the list of its runs. Pieces without a run are left out. */

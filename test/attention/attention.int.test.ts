@@ -14,7 +14,7 @@ import { kafkaRows } from '../../src/delivery/kafka/publishing-progress.js';
 import { endpointViews } from '../../src/delivery/webhooks/endpoints.js';
 import { ensureDeliveryIndexes, subscriptionRows } from '../../src/delivery/webhooks/rows.js';
 import { type TrackingRow, trackingRows } from '../../src/effects/carriers/tracking-rows.js';
-import { defaultLimits } from '../../src/effects/provider-modules.js';
+import { DEFAULT_LIMITS } from '../../src/effects/provider-modules.js';
 import type { Endpoint } from '../../src/endpoint/endpoint.js';
 import { byRequest } from '../../src/endpoint/endpoint.js';
 import { forks } from '../../src/log/journal/fork.js';
@@ -70,7 +70,7 @@ describe('an effect that has been owed for long', () => {
     const { config, mongo } = api;
     const context = { config, mongo, logger: createLogger('silent') };
     const port = { authorize: fails, capture: fails, void: fails, refund: fails, lookUp: fails };
-    const payments = { name: 'payments (test)', port, limits: defaultLimits };
+    const payments = { name: 'payments (test)', port, limits: DEFAULT_LIMITS };
     const activities = createActivities({ db: mongo.db, providers: { payments } });
     const { taskQueue } = config.temporal;
     const worker = startWorker(context, { taskQueue, workflowBundle, activities });

@@ -3,10 +3,10 @@ import { fieldOf, type Path, personalPathsIn } from '../../src/access/persons/fi
 import { seal } from '../../src/access/persons/sealing.js';
 import { bodyParts } from '../../src/api/commands/body-parts.js';
 import { commands } from '../../src/api/commands/table.js';
-import { addPersons, noPersons } from '../../src/forgetting/persons-in.js';
+import { collectPersons, noPersons } from '../../src/forgetting/persons-in.js';
 import { followUpTypes } from '../../src/order/commands.js';
 import { personalMembers as ofOrder, personalTexts, withoutPerson } from '../../src/order/forget.js';
-import { GREATEST_NAME } from '../../src/views/customers.js';
+import { AFTER_EVERY_NAME } from '../../src/views/customers.js';
 import { create, states } from '../order/examples.js';
 import { Scenario } from '../order/specification.js';
 
@@ -15,7 +15,7 @@ const sealed = seal(key, { orderId: 'o-1', field: 'customer.name' }, 'Ada');
 
 function personsIn(value: unknown) {
   const found = noPersons();
-  addPersons(found, value);
+  collectPersons(found, value);
   return { plain: found.plain, sealed: Object.fromEntries(found.sealed) };
 }
 
@@ -28,7 +28,7 @@ test.each([
   ['a name in the view of customers', { lastOrder: { orderId: 'o-1', name: 'Ada' } }, 1],
   ['what is not personal', { lines: [{ sku: 'A', name: 'Anvil' }], reason: 'late', tags: ['a'] }, 0],
   ['what is forgotten', { customer: { id: 'c-1', name: 'forgotten' } }, 0],
-  ['what is forgotten in the view of customers', { lastOrder: { name: GREATEST_NAME } }, 0],
+  ['what is forgotten in the view of customers', { lastOrder: { name: AFTER_EVERY_NAME } }, 0],
 ])('values in plain text are counted: %s', (_, value, plain) => {
   expect(personsIn(value)).toEqual({ plain, sealed: {} });
 });

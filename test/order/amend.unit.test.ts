@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { limits } from '../../src/order/commands.js';
+import { LIMITS } from '../../src/order/commands.js';
 import { toView } from '../../src/order/view.js';
 import { amend, create, day, dispatch, oneOfA, oneOfB, ship, states, total } from './examples.js';
 import { Scenario, eventTypes, given, owedTypes } from './specification.js';
@@ -47,7 +47,7 @@ describe('the requested amendment', () => {
     ['no lines', { lines: [] }, 'invalid_lines'],
     ['a new SKU without a price', { lines: [{ sku: 'NEW', quantity: 1 }] }, 'price_missing'],
     ['a bad price', { lines: [{ ...oneOfA, unitPrice: -1 }] }, 'invalid_amount'],
-    ['a total too large', { lines: [{ ...oneOfA, unitPrice: limits.amount }] }, 'total_too_large'],
+    ['a total too large', { lines: [{ ...oneOfA, unitPrice: LIMITS.amount }] }, 'total_too_large'],
   ])('may be invalid: %s', (_, data, code) =>
     given(states.confirmed).when({ type: 'AmendOrder', data }).thenRefused({ kind: 'invalid', code }),
   );

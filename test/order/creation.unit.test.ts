@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { append } from '../../src/order-log.js';
-import { type CommandData, limits } from '../../src/order/commands.js';
+import { type CommandData, LIMITS } from '../../src/order/commands.js';
 import { evolve } from '../../src/order/evolve.js';
 import { create, hold, orderData, states, terms, total } from './examples.js';
 import { Scenario, given, owedTypes } from './specification.js';
@@ -95,14 +95,14 @@ test('an order whose payment is declined is rejected, and its stock is released'
 });
 
 describe('an order is refused with', () => {
-  const many = Array.from({ length: limits.lines + 1 }, (_, index) => ({ ...line, sku: `S-${index}` }));
+  const many = Array.from({ length: LIMITS.lines + 1 }, (_, index) => ({ ...line, sku: `S-${index}` }));
   const wrong: readonly [string, Partial<CommandData['CreateOrder']>, string, string][] = [
     ['an unknown currency', { currency: 'EURO' }, 'unknown_currency', '/currency'],
     ['a name every object has as its currency', { currency: 'constructor' }, 'unknown_currency', '/currency'],
     ['no lines', { lines: [] }, 'invalid_lines', '/lines'],
     ['too many lines', { lines: many }, 'invalid_lines', '/lines'],
     ['a SKU twice', { lines: [line, line] }, 'duplicate_sku', '/lines/1/sku'],
-    ...[0, -1, 1.5, limits.quantity + 1, Number.NaN, Number.POSITIVE_INFINITY]
+    ...[0, -1, 1.5, LIMITS.quantity + 1, Number.NaN, Number.POSITIVE_INFINITY]
       .map(
         (quantity) =>
           [
@@ -126,10 +126,10 @@ describe('an order is refused with', () => {
         [`the discount ${amount}`, { discount: amount }, 'invalid_amount', '/discount'],
       ],
     ),
-    ['a total beyond exact numbers', { tax: limits.amount }, 'total_too_large', '/lines'],
+    ['a total beyond exact numbers', { tax: LIMITS.amount }, 'total_too_large', '/lines'],
     [
       'a product beyond exact numbers',
-      { lines: [{ sku: 'A', quantity: 1e6, unitPrice: limits.amount }] },
+      { lines: [{ sku: 'A', quantity: 1e6, unitPrice: LIMITS.amount }] },
       'total_too_large',
       '/lines',
     ],
@@ -139,7 +139,7 @@ describe('an order is refused with', () => {
       'total_not_positive',
       '',
     ],
-    ['a negative total', { discount: limits.amount }, 'total_not_positive', ''],
+    ['a negative total', { discount: LIMITS.amount }, 'total_not_positive', ''],
   ];
   test.each(wrong)('%s', (_, changes, code, pointer) =>
     given(Scenario.empty).when(create(changes)).thenRefused({ kind: 'invalid', code, pointer }),
@@ -147,7 +147,7 @@ describe('an order is refused with', () => {
 
   test('the largest possible order reaches every limit at once', () => {
     const data = {
-      lines: [{ sku: 'A', quantity: 1, unitPrice: limits.amount }],
+      lines: [{ sku: 'A', quantity: 1, unitPrice: LIMITS.amount }],
       shippingFee: 0,
       tax: 0,
       discount: 0,

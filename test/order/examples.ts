@@ -8,7 +8,7 @@ import type {
   LineQuantity,
   Terms,
 } from '../../src/order/commands.js';
-import { rulesToday } from '../../src/order/rules.js';
+import { RULES_TODAY } from '../../src/order/rules.js';
 import { Scenario } from './specification.js';
 
 export const hour = 3_600_000;
@@ -29,7 +29,7 @@ export const orderData: CommandData['CreateOrder'] = {
   discount: 100,
   payment: { method: 'tok_ok' },
   terms,
-  rules: rulesToday,
+  rules: RULES_TODAY,
 };
 
 export const total = 5221;

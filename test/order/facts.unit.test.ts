@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { type Fact, limits, type PaymentFact } from '../../src/order/commands.js';
+import { type Fact, LIMITS, type PaymentFact } from '../../src/order/commands.js';
 import { fold } from '../../src/order/evolve.js';
 import { judgeFact } from '../../src/order/facts.js';
 import { hasRoomForFacts, waitingFacts } from '../../src/order/received-facts.js';
@@ -80,16 +80,16 @@ describe('a fact that does not fit yet', () => {
 
   test('counts towards a limit, and of the reported facts the latest are kept', () => {
     let full: Scenario = states.confirmed;
-    for (let n = 1; n <= limits.facts; n += 1) {
+    for (let n = 1; n <= LIMITS.facts; n += 1) {
       expect(hasRoomForFacts(full.order)).toBe(true);
       full = full.take({ type: 'ShipmentDelivered', data: { shipmentId: `s${n + 1}` } }, `d${n}`);
     }
     expect(hasRoomForFacts(full.order)).toBe(false);
     const told = full.wait(day);
     expect(hasRoomForFacts(told.order)).toBe(true);
-    expect(told.order.facts).toHaveLength(limits.facts);
+    expect(told.order.facts).toHaveLength(LIMITS.facts);
     const more = told.take(deliveredFact, 'latest').wait(day);
-    expect(more.order.facts).toHaveLength(limits.facts);
+    expect(more.order.facts).toHaveLength(LIMITS.facts);
     expect(more.order.facts?.at(-1)).toMatchObject({ commandId: 'latest', unmatched: true });
   });
 });
@@ -152,10 +152,10 @@ describe('a command with respond-async that does not fit', () => {
 
   test('is noted a limited number of times in the life of an order', () => {
     let order: Scenario = states.confirmed;
-    for (let n = 0; n < limits.rejections + 10; n += 1)
+    for (let n = 0; n < LIMITS.rejections + 10; n += 1)
       order = order.do({ type: 'AddNote', data: { text: `${n}` } }).signal(release);
     const rejections = order.log.filter(({ type }) => type === 'CommandRejected');
-    expect(rejections).toHaveLength(limits.rejections);
+    expect(rejections).toHaveLength(LIMITS.rejections);
   });
 
   test('is noted every time in an order of rules 1', () => {

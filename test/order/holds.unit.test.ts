@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { limits } from '../../src/order/commands.js';
+import { LIMITS } from '../../src/order/commands.js';
 import { toView } from '../../src/order/view.js';
 import { dispatch, hold, note, release, ship, states } from './examples.js';
 import { Scenario, given } from './specification.js';
@@ -25,11 +25,11 @@ test('notes are kept, up to the latest of a large number', () => {
   given(states.confirmed)
     .when(note)
     .thenEvents({ type: 'NoteAdded', data: { text: 'rings twice' } });
-  const many = Array.from({ length: limits.notes + 1 }, (_, index) => ({
+  const many = Array.from({ length: LIMITS.notes + 1 }, (_, index) => ({
     type: 'AddNote' as const,
     data: { text: `note ${index}` },
   }));
   const { notes } = states.confirmed.do(...many).order;
-  expect(notes).toHaveLength(limits.notes);
+  expect(notes).toHaveLength(LIMITS.notes);
   expect(notes[0]).toMatchObject({ text: 'note 1', actor: 'tester', at: Scenario.empty.now });
 });

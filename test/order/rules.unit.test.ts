@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { blocked } from '../../src/order/allowed.js';
-import { limits } from '../../src/order/commands.js';
+import { LIMITS } from '../../src/order/commands.js';
 import { isFinished } from '../../src/order/order.js';
 import { toView } from '../../src/order/view.js';
 import {
@@ -174,17 +174,17 @@ test.each([
   const parts = { shipments: order.shipments, returns: order.returns, refunds: order.refunds }[name];
   const full = {
     ...order,
-    [name]: Array.from({ length: limits[name] }, () => parts[0] ?? { lines: [], amount: 0, refunded: 0 }),
+    [name]: Array.from({ length: LIMITS[name] }, () => parts[0] ?? { lines: [], amount: 0, refunded: 0 }),
   };
   expect(blocked({ ...full, [name]: full[name].slice(1) }, type)).toBeUndefined();
-  expect(blocked(full, type)).toBe(`the order has ${limits[name]} ${name}: it takes no more`);
+  expect(blocked(full, type)).toBe(`the order has ${LIMITS[name]} ${name}: it takes no more`);
 });
 
 test.each([
   ['CreateShipment', states.confirmed, 'shipments'],
   ['RequestReturn', states.completed, 'returns'],
 ] as const)('%s: shipments and returns take this many lines and no more', (type, { order }, name) => {
-  const lines = Array.from({ length: limits.partLines / 10 }, () => ({ sku: 'A', quantity: 1 }));
+  const lines = Array.from({ length: LIMITS.partLines / 10 }, () => ({ sku: 'A', quantity: 1 }));
   const parts = Array.from({ length: 10 }, () => ({ lines })) as never;
   expect(blocked({ ...order, [name]: [] }, type)).toBeUndefined();
   expect(blocked({ ...order, [name]: parts }, type)).toMatch(

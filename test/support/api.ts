@@ -5,7 +5,7 @@ import { expect } from '@jest/globals';
 import { Client, type Connection } from '@temporalio/client';
 import { pino } from 'pino';
 import type { Http } from '../../src/api/http.js';
-import { defaultBounds, workKinds } from '../../src/api/overload/admission.js';
+import { DEFAULT_BOUNDS, workKinds } from '../../src/api/overload/admission.js';
 import { problems } from '../../src/api/reference/problems.js';
 import { loadProviders } from '../../src/effects/provider-modules.js';
 import { FeedTail } from '../../src/log/feed/tail.js';
@@ -67,7 +67,7 @@ const patient: ApiLimits = {
   bounds: Object.fromEntries(
     workKinds
       .filter((kind) => kind !== 'stream')
-      .map((kind) => [kind, { most: defaultBounds[kind].most, waiting: 10_000, waitMs: 60_000 }]),
+      .map((kind) => [kind, { most: DEFAULT_BOUNDS[kind].most, waiting: 10_000, waitMs: 60_000 }]),
   ),
   isBehind: () => false,
   answerWithinMs: 30_000,

@@ -1,8 +1,8 @@
 import { personalMembers } from '../../src/order/forget.js';
 
 /** Shorter texts, such as a country, may be in a log by chance. */
-const SHORTEST = 8;
-const FEWEST = 5;
+const MIN_TEXT_LENGTH = 8;
+const MIN_DISTINCT_CHARACTERS = 5;
 const personal = new Set<string>([...Object.values(personalMembers).flat(), 'note']);
 
 /** The personal values in the bodies that this test file has sent. */
@@ -11,7 +11,8 @@ const sent = new Set<string>();
 /** Remembers the personal values in a body that is sent to the API. */
 export function rememberPersons(body: unknown, name = ''): void {
   if (typeof body === 'string') {
-    if (personal.has(name) && body.length >= SHORTEST && new Set(body).size >= FEWEST) sent.add(body);
+    if (personal.has(name) && body.length >= MIN_TEXT_LENGTH && new Set(body).size >= MIN_DISTINCT_CHARACTERS)
+      sent.add(body);
   } else if (Array.isArray(body)) {
     for (const entry of body) rememberPersons(entry, name);
   } else if (typeof body === 'object' && body !== null) {

@@ -25,7 +25,7 @@ import { orderLog, type Step, type Steps } from '../../src/order-log.js';
 import {
   type EffectOf,
   type EffectType,
-  orderOf,
+  orderIdOf,
   type OutcomeOf,
   versionInKey,
 } from '../../src/order/effects.js';
@@ -38,13 +38,13 @@ export interface ActivityDeps {
   readonly tally?: StepTally;
 }
 
-const sandboxLimits: Limits = { concurrency: 100, timeoutMs: 8_000 };
+const SANDBOX_LIMITS: Limits = { concurrency: 100, timeoutMs: 8_000 };
 const sandboxCarrierLimits: Limits = { concurrency: 20, timeoutMs: 8_000 };
 
 /** The maximum number of calls to providers that are in flight or queued. */
 export function slotsOfProviders({ payments, inventory, carriers }: Providers = {}): number {
   const limits = [
-    payments?.limits ?? sandboxLimits,
+    payments?.limits ?? SANDBOX_LIMITS,
     inventory?.limits,
     carriers?.limits ?? sandboxCarrierLimits,
   ];
@@ -73,7 +73,7 @@ export function createActivities({
   const { name, port, limits } = providers.payments ?? {
     name: 'payments (sandbox)',
     port: sandboxPayments(db),
-    limits: sandboxLimits,
+    limits: SANDBOX_LIMITS,
   };
   const keys = keysOfDatabase(db);
   const payments = paymentEffects({ name, port: withPlainMethods(keys, port), limits });
@@ -102,7 +102,7 @@ export function createActivities({
         throw new TypeError('A step without an effect has to use the activity `record`.');
       return await tally.attempt(type, async () => {
         await tally.recording(events, () =>
-          recorder.recordUpTo(orderOf(effect.key), versionInKey(effect.key), events, resumption),
+          recorder.recordUpTo(orderIdOf(effect.key), versionInKey(effect.key), events, resumption),
         );
         return await perform(requestOf(effect), attempt() > 1 || resumption !== undefined);
       });

@@ -18,7 +18,7 @@ import {
   type Admission,
   type Bounds,
   createAdmission,
-  defaultBounds,
+  DEFAULT_BOUNDS,
 } from '../../src/api/overload/admission.js';
 import { admissionMetrics } from '../../src/api/overload/admit.js';
 import { registerPage } from '../../src/api/page/page.js';
@@ -139,8 +139,8 @@ const servedRoles = [
 ] as const satisfies readonly ServedRole[];
 
 function admissionOf({ http }: Config, { bounds, isBehind }: ApiLimits): Admission {
-  const stream = { ...defaultBounds.stream, most: http.maxStreams };
-  return createAdmission({ ...defaultBounds, stream, ...bounds }, isBehind);
+  const stream = { ...DEFAULT_BOUNDS.stream, most: http.maxStreams };
+  return createAdmission({ ...DEFAULT_BOUNDS, stream, ...bounds }, isBehind);
 }
 
 async function createApp({ config, mongo, logger }: ApiContext, limits: HttpOptions): Promise<Http> {

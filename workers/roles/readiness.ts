@@ -19,9 +19,9 @@ import { scheduleConcern, unheldTaskConcern } from '../../src/upkeep/concern.js'
 import { views as viewsOfOrders } from '../../src/views/views.js';
 
 const CHECK_WITHIN_MS = 1_000;
-const LAG_LIMIT_MS = 30_000;
+const MAX_LAG_MS = 30_000;
 /** The age from which readiness reports unrecorded events. */
-const EXPOSURE_LIMIT_MS = 10_000;
+const MAX_UNRECORDED_MS = 10_000;
 
 export interface ReadinessDeps {
   readonly client: Client;
@@ -92,7 +92,7 @@ function onRecording(exposure: ExposureDeps): Dependency {
     name: 'recording',
     cost: 'events that are acknowledged but not recorded are in Temporal only, and would be lost with it',
     checkedThrough: 'temporal',
-    check: () => exposureConcern(exposure, EXPOSURE_LIMIT_MS),
+    check: () => exposureConcern(exposure, MAX_UNRECORDED_MS),
   };
 }
 
@@ -107,7 +107,7 @@ function onFeed(db: Db, presence: WorkerPresence, taskQueue: string): Dependency
         unheldTaskConcern(db),
         presence.missing(taskQueue).catch(unknown),
       ]);
-      const late = lag.map((status) => lagBeyond(status, LAG_LIMIT_MS));
+      const late = lag.map((status) => lagBeyond(status, MAX_LAG_MS));
       const concerns = [...others, ...late].filter((concern) => concern !== undefined);
       return concerns.length === 0 ? undefined : concerns.join('; ');
     },

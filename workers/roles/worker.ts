@@ -34,7 +34,7 @@ export interface RunningWorker extends RunningRole {
 
 /** Slots that calls to providers leave free, so that steps can always record their events. */
 const SLOTS_BESIDE_PROVIDERS = 100;
-const restarting: BackOff = { firstRetryMs: 250, longestRetryMs: 10_000 };
+const RESTART_BACK_OFF: BackOff = { firstRetryMs: 250, maxRetryMs: 10_000 };
 const LOG_METHODS = { TRACE: 'trace', DEBUG: 'debug', INFO: 'info', WARN: 'warn', ERROR: 'error' } as const;
 
 /** Messages of the SDK that are not logged, because an operator does not need them. */
@@ -121,7 +121,7 @@ async function keepWorking(
       if (stopping.aborted) return;
       changes.failed(error);
       failures += 1;
-      await pause(backOffMs(failures, restarting), stopping);
+      await pause(backOffMs(failures, RESTART_BACK_OFF), stopping);
     }
   }
 }

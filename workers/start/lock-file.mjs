@@ -11,7 +11,7 @@ const HEARTBEAT_MS = 500;
 /** A holder without a heartbeat for this long is dead or stopped. */
 const SILENT_MS = 4_000;
 const LOOK_EVERY_MS = 200;
-const PATIENCE_MS = 1_000;
+const TELL_AFTER_MS = 1_000;
 
 /**
  * Runs `work` while no other process holds the lock file. The holder touches the file regularly,
@@ -70,7 +70,7 @@ async function take(path, mine, report) {
       takeAway(path, sign.text);
       continue;
     }
-    if (!isTold && now - began > PATIENCE_MS) {
+    if (!isTold && now - began > TELL_AFTER_MS) {
       isTold = true;
       report(`Waiting for another process that prepares this checkout (${path}).`);
     }

@@ -2,7 +2,7 @@ import type { CustomerKey } from './sealing.js';
 
 /** How long a key is used without asking the store. */
 export const FRESH_MS = 1_000;
-const LARGEST_CACHE = 10_000;
+const MAX_CACHED = 10_000;
 
 /** A key, and when the store was asked about it. */
 interface Known<K> {
@@ -55,5 +55,5 @@ export function isFresh({ checkedAt }: Pick<Known<unknown>, 'checkedAt'>): boole
 function keep<K>(cache: Map<string, Known<K>>, name: string, key: K): void {
   cache.delete(name);
   cache.set(name, { key, checkedAt: Date.now() });
-  if (cache.size > LARGEST_CACHE) cache.delete(cache.keys().next().value ?? '');
+  if (cache.size > MAX_CACHED) cache.delete(cache.keys().next().value ?? '');
 }

@@ -1,6 +1,6 @@
 import { Type } from 'typebox';
 import { personal } from '../../access/persons/fields.js';
-import { limits } from '../../order/commands.js';
+import { LIMITS } from '../../order/commands.js';
 import {
   Amount,
   closed,
@@ -32,7 +32,7 @@ const Address = closed({
   country: personal(Country),
 });
 
-const someLines = { minItems: 1, maxItems: limits.lines };
+const someLines = { minItems: 1, maxItems: LIMITS.lines };
 
 /**
  * The schemas from which the table of commands makes its bodies. A member that is marked `personal`
@@ -60,7 +60,7 @@ export const bodyParts = {
   Note: personal(Text),
   Payment: closed({ method: personal(Key) }),
   PositiveAmount,
-  Tags: Type.Array(Tag, { maxItems: limits.tags }),
+  Tags: Type.Array(Tag, { maxItems: LIMITS.tags }),
   Text,
 };
 

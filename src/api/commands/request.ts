@@ -55,7 +55,7 @@ export interface Preferences {
   readonly waitSeconds?: number;
 }
 
-const LONGEST_WAIT_S = 30;
+const MAX_WAIT_S = 30;
 
 /**
  * Ignores unknown preferences, as RFC 7240 requires. Refuses a `wait` that is not a number of
@@ -71,8 +71,8 @@ export function preferencesOf(request: FastifyRequest): Preferences {
   const respondAsync = preferences.has('respond-async');
   const wait = preferences.get('wait');
   if (wait === undefined) return { respondAsync };
-  if (!/^\d{1,2}$/.test(wait) || Number(wait) > LONGEST_WAIT_S) {
-    const detail = `wait must be a whole number of seconds from 0 to ${LONGEST_WAIT_S}`;
+  if (!/^\d{1,2}$/.test(wait) || Number(wait) > MAX_WAIT_S) {
+    const detail = `wait must be a whole number of seconds from 0 to ${MAX_WAIT_S}`;
     throw refusedHeader('prefer', 'invalid_request', detail);
   }
   return { respondAsync, waitSeconds: Number(wait) };

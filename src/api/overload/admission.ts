@@ -29,7 +29,7 @@ export type Bounds = Readonly<Record<WorkKind, Bound>>;
  * A command also waits for a worker, so its duration shows little. Messages (signals) do not wait
  * for workers, so they have slots of their own.
  */
-export const defaultBounds: Bounds = {
+export const DEFAULT_BOUNDS: Bounds = {
   create: { least: 4, most: 64, targetMs: 250, waiting: 8, waitMs: 250 },
   command: { most: 64, waiting: 128, waitMs: 500 },
   message: { most: 64, waiting: 128, waitMs: 500 },
@@ -70,7 +70,7 @@ export interface GateState {
 
 /** @param isLate whether the event loop cannot keep up */
 export function createAdmission(
-  bounds: Bounds = defaultBounds,
+  bounds: Bounds = DEFAULT_BOUNDS,
   isLate: () => boolean = () => loopDelay().mean > LATE_MS,
 ): Admission {
   const gates = new Map(workKinds.map((kind) => [kind, new Gate(bounds[kind])]));

@@ -11,7 +11,7 @@ import type { Http } from '../http.js';
 
 const optional = Type.Optional;
 const config = { access: 'webhooks:write' } as const;
-const LARGEST_PAGE = 200;
+const MAX_PAGE = 200;
 
 /** Endpoints of webhooks, and their deliveries. */
 export function registerEndpointQueries(app: Http, db: Db): void {
@@ -71,7 +71,7 @@ function deliveriesRoute(app: Http, db: Db): void {
         querystring: closed({
           event: optional(Type.String({ maxLength: 100, description: '`<orderId>:<version>`' })),
           before: optional(Time),
-          limit: optional(Type.Integer({ minimum: 1, maximum: LARGEST_PAGE, default: 50 })),
+          limit: optional(Type.Integer({ minimum: 1, maximum: MAX_PAGE, default: 50 })),
         }),
         response: { 200: closed({ data: Type.Array(DeliveryAnswer) }), ...problemsOf(400, 503) },
       },

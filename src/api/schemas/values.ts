@@ -1,6 +1,6 @@
 import { Type } from 'typebox';
-import { limits } from '../../order/commands.js';
-import { idPattern, linePattern, LONGEST_TAG, textPattern } from '../../order/patterns.js';
+import { LIMITS } from '../../order/commands.js';
+import { idPattern, linePattern, MAX_TAG_LENGTH, textPattern } from '../../order/patterns.js';
 
 /** The API's patterns, and what the error message says if a value does not match. */
 const patterns = {
@@ -61,7 +61,7 @@ export const Sku = matching('sku');
 export const Name = matching('line', { maxLength: 200 });
 /** Text of several lines, such as a note or a reason. */
 export const Text = matching('text', { maxLength: 2_000 });
-export const Tag = matching('line', { maxLength: LONGEST_TAG });
+export const Tag = matching('line', { maxLength: MAX_TAG_LENGTH });
 export const Currency = matching('currency');
 export const Country = matching('country');
 export const Email = matching('email', { maxLength: 254 });
@@ -86,12 +86,12 @@ export const Duration = matching('duration');
 /** A day in UTC. */
 export const Day = matching('date');
 /** Minor units of a currency. */
-export const Amount = Type.Integer({ minimum: 0, maximum: limits.amount });
-export const PositiveAmount = Type.Integer({ minimum: 1, maximum: limits.amount });
-export const Quantity = Type.Integer({ minimum: 1, maximum: limits.quantity });
+export const Amount = Type.Integer({ minimum: 0, maximum: LIMITS.amount });
+export const PositiveAmount = Type.Integer({ minimum: 1, maximum: LIMITS.amount });
+export const Quantity = Type.Integer({ minimum: 1, maximum: LIMITS.quantity });
 /** A position in the feed. */
 export const Position = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER - 1_000 });
-export const Version = Type.Integer({ minimum: 1, maximum: limits.amount });
+export const Version = Type.Integer({ minimum: 1, maximum: LIMITS.amount });
 
 /** An object schema that allows no other members. */
 export function closed<P extends Parameters<typeof Type.Object>[0]>(

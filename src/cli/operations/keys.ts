@@ -4,7 +4,7 @@ import type { KeySummary } from '../../access/api-keys.js';
 import { type Scope, scopes } from '../../access/scopes.js';
 import { idPattern } from '../../order/patterns.js';
 import { messageOf } from '../../outages/message-of.js';
-import { durationMs, LONGEST_MS } from '../../server/config/variables.js';
+import { durationMs, MAX_DURATION_MS } from '../../server/config/variables.js';
 import { withMongo } from '../connections/direct.js';
 import {
   addScript,
@@ -142,7 +142,7 @@ function scopesOf(text: string): readonly Scope[] {
 
 function expiry(text: string): number {
   const ms = durationMs(text);
-  if (!(ms > 0 && ms <= LONGEST_MS))
+  if (!(ms > 0 && ms <= MAX_DURATION_MS))
     throw new InvalidArgumentError('Expected a duration of up to ten years, such as 12h or 90d.');
   return ms;
 }

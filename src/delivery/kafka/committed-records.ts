@@ -34,9 +34,9 @@ export interface Fetched {
 
 const IS_TRANSACTIONAL = 0x10;
 const IS_CONTROL = 0x20;
-const MOST_BYTES = 4 * 1_048_576;
+const MAX_RESPONSE_BYTES = 4 * 1_048_576;
 /** A broker answers as soon as it has any record. */
-const MIN_BYTES = 1;
+const MIN_RESPONSE_BYTES = 1;
 /** Each request names its partitions; the broker remembers none. */
 const NO_SESSION = { id: 0, epoch: 0, forgotten: [] };
 /** Without a rack, no broker names a nearer replica than the leader. */
@@ -133,8 +133,8 @@ async function askLeaders(
     return await api.async(
       connection,
       forMs,
-      MIN_BYTES,
-      MOST_BYTES,
+      MIN_RESPONSE_BYTES,
+      MAX_RESPONSE_BYTES,
       isolationLevel,
       id,
       epoch,
@@ -170,7 +170,7 @@ function partitionToFetch([partition, fetchOffset]: Offset) {
   return {
     partition,
     fetchOffset,
-    partitionMaxBytes: MOST_BYTES,
+    partitionMaxBytes: MAX_RESPONSE_BYTES,
     currentLeaderEpoch: -1,
     lastFetchedEpoch: -1,
   };

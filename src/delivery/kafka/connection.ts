@@ -13,7 +13,7 @@ const RETRIES = 7;
  * The first pauses are short, because some failures last only a moment: a broker refuses the next
  * transaction while it still ends the last one, and does not know a topic that was just created.
  */
-const retrying: BackOff = { firstRetryMs: 10, longestRetryMs: 640 };
+const RETRY_BACK_OFF: BackOff = { firstRetryMs: 10, maxRetryMs: 640 };
 const CLOSE_WITHIN_MS = 1_500;
 
 export function clientOptions({ brokers, tls, sasl }: KafkaSettings): BaseOptions {
@@ -22,7 +22,7 @@ export function clientOptions({ brokers, tls, sasl }: KafkaSettings): BaseOption
     clientId: 'orders',
     bootstrapBrokers: brokers.map((broker) => ({ ...broker })),
     retries: RETRIES,
-    retryDelay: (_client, _operation, attempt) => backOffMs(attempt, retrying),
+    retryDelay: (_client, _operation, attempt) => backOffMs(attempt, RETRY_BACK_OFF),
     // `tlsServerName: true` stands for each broker's own host name. An IP address cannot be a server
     // name (SNI).
     ...(tls && { tls: files, tlsServerName: serverName ?? brokers.every(({ host }) => isIP(host) === 0) }),

@@ -79,7 +79,7 @@ export function batchOf(
   records: readonly Uint8Array[],
   { producerId, producerEpoch, sequence }: BatchOptions,
 ): Buffer {
-  const size = records.reduce<number>((sum, { length }) => sum + length + MOST_PREFIX_BYTES, AT.records);
+  const size = records.reduce<number>((sum, { length }) => sum + length + MAX_PREFIX_BYTES, AT.records);
   const wire = new WireBytes(size);
   wire.bytes(new Uint8Array(AT.records));
   for (const [offset, record] of records.entries()) {
@@ -107,4 +107,4 @@ export function batchOf(
 }
 
 /** Maximum size of a record's length, attributes, time and offset together. */
-const MOST_PREFIX_BYTES = 12;
+const MAX_PREFIX_BYTES = 12;

@@ -78,7 +78,7 @@ export function* groups(records: readonly EncodedRecord[]): Generator<EncodedRec
   let size = 0;
   for (const record of records) {
     const more = record.value.length + RECORD_BYTES;
-    if (group.length > 0 && size + more > MOST_BYTES) {
+    if (group.length > 0 && size + more > MAX_BATCH_BYTES) {
       yield group;
       [group, size] = [[], 0];
     }
@@ -88,6 +88,6 @@ export function* groups(records: readonly EncodedRecord[]): Generator<EncodedRec
   if (group.length > 0) yield group;
 }
 
-const MOST_BYTES = 900_000;
+const MAX_BATCH_BYTES = 900_000;
 /** Maximum number of bytes that a batch adds to a record. */
 const RECORD_BYTES = 20;

@@ -7,7 +7,7 @@ import type { KafkaSettings } from './settings.js';
  * Maximum size of an event: what a request of one megabyte contains, a third more for sealed
  * persons, and what the domain adds.
  */
-const MOST_RECORD_BYTES = 4 * 1_048_576;
+const MAX_RECORD_BYTES = 4 * 1_048_576;
 
 interface TopicToMake {
   readonly name: string;
@@ -37,7 +37,7 @@ export async function ensureTopics(
           configs: [
             isCompacted
               ? { name: 'cleanup.policy', value: 'compact' }
-              : { name: 'max.message.bytes', value: String(MOST_RECORD_BYTES) },
+              : { name: 'max.message.bytes', value: String(MAX_RECORD_BYTES) },
             ...(isDecompressed ? [{ name: 'compression.type', value: 'uncompressed' }] : []),
           ],
         })

@@ -10,7 +10,7 @@ export class WireBytes {
 
   /** Writes a whole number, 0 to 2^30 - 1, in as few bytes as it needs. */
   varInt(value: number): void {
-    this.makeRoom(MOST_VAR_INT_BYTES);
+    this.makeRoom(MAX_VAR_INT_BYTES);
     let left = value << 1;
     while (left >= 0x80) {
       this.buffer[this.at++] = (left & 0x7f) | 0x80;
@@ -53,7 +53,7 @@ export class WireBytes {
   }
 }
 
-const MOST_VAR_INT_BYTES = 5;
+const MAX_VAR_INT_BYTES = 5;
 
 /** How many bytes `WireBytes.varInt` writes. */
 export function varIntLength(value: number): number {

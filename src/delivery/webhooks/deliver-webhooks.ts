@@ -15,7 +15,7 @@ import { orderLog } from '../../order-log.js';
 import { withTimeout } from '../../outages/timeout.js';
 import { deliverDue } from './delivery-pass.js';
 import { endpointViews, enabledEndpoints } from './endpoints.js';
-import { isResting, type Patience, patience as usualPatience } from '../health.js';
+import { isResting, type RetryPolicy, RETRY_POLICY } from '../health.js';
 import { forgetEndpoint } from './forget-endpoint.js';
 import { subscriptionRows, waitingRows } from './rows.js';
 import { createSender, type SenderOptions } from './sender.js';
@@ -28,7 +28,7 @@ export interface WebhookDeliveryDeps extends SenderOptions {
   readonly secrets: WebhookSecrets;
   /** Called with a failure that concerns one endpoint and is not the receiver's. */
   readonly failed: (endpointId: string, error: unknown) => void;
-  readonly patience?: Patience;
+  readonly retryPolicy?: RetryPolicy;
   /** how often to look for what is due; by default every 2 s, or every minute without endpoints */
   readonly lookEveryMs?: number;
 }
@@ -57,7 +57,7 @@ async function deliverUntilAborted(
   signal: AbortSignal,
   heartbeat: () => void,
 ): Promise<void> {
-  const { db, client, tail, secrets, patience = usualPatience, lookEveryMs } = deps;
+  const { db, client, tail, secrets, retryPolicy = RETRY_POLICY, lookEveryMs } = deps;
   const sender = createSender(deps);
   const running = new Map<string, Promise<void>>();
   // This needs Temporal. If it fails, the next failed delivery of the endpoint tries it again.
@@ -73,7 +73,7 @@ async function deliverUntilAborted(
   signal.addEventListener('abort', end, { once: true });
   const forgetting = forgetDeleted(deps, ending.signal).catch(() => undefined);
   const nextSlots = new Map<string, number>();
-  const delivering = { db, tail, secrets, sender, patience, disable, nextSlots, signal: ending.signal };
+  const delivering = { db, tail, secrets, sender, retryPolicy, disable, nextSlots, signal: ending.signal };
   try {
     while (!signal.aborted) {
       // The count is read before the endpoints, so that a later change of an endpoint ends the wait

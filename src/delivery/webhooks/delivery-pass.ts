@@ -20,7 +20,7 @@ import {
   waitingRows,
 } from './rows.js';
 import { subscriptionOf } from './subscription.js';
-import { afterFailure, type Failure, type Outcome, waitingRow } from './waiting.js';
+import { afterFailure, type DeliveryFailure, type DeliveryResult, waitingRow } from './waiting.js';
 
 export interface DeliveryPassDeps extends SendingDeps {
   readonly db: Db;
@@ -29,11 +29,11 @@ export interface DeliveryPassDeps extends SendingDeps {
   readonly secrets: WebhookSecrets;
 }
 
-const PAGE = 100;
+const PAGE_SIZE = 100;
 /** Maximum number of orders that are delivered at the same time. */
 const CONCURRENCY = 8;
 /** Maximum number of waiting orders; from then on, no further events are read. */
-const MOST_WAITING = 100;
+const MAX_WAITING = 100;
 /**
  * How long an event that follows a parked one waits before it is checked again. It is sent at once
  * if the parked event is delivered by a retry.
@@ -106,14 +106,14 @@ class DeliveryPass {
     const parked = await rows.distinct('orderId', { endpointId, parkedAt: { $exists: true } }, committed);
     const others = { endpointId, nextTryAt: { $exists: true }, orderId: { $nin: parked } };
     const waiting = await rows.distinct('orderId', others, committed);
-    return waiting.length < MOST_WAITING;
+    return waiting.length < MAX_WAITING;
   }
 
   private async deliverWaiting(): Promise<void> {
     const due = await waitingRows(this.deps.db)
       .find({ endpointId: this.endpoint.orderId, nextTryAt: { $lte: new Date() } }, committed)
       .sort({ nextTryAt: 1, position: 1 })
-      .limit(PAGE)
+      .limit(PAGE_SIZE)
       .toArray();
     if (due.length === 0) return;
     const orderIds = [...new Set(due.map(({ orderId }) => orderId))];
@@ -164,10 +164,10 @@ class DeliveryPass {
 
   private async noteFailure(
     { _id, nextTryAt, attempts, failingSince }: WaitingRow & { readonly nextTryAt: Date },
-    failure: Failure,
+    failure: DeliveryFailure,
   ): Promise<void> {
     const failing = { ...failure, attempts: attempts + 1, failingSince };
-    const change = afterFailure(failing, Date.now(), this.deps.patience);
+    const change = afterFailure(failing, Date.now(), this.deps.retryPolicy);
     const isParked = change.parkedAt !== undefined;
     // `nextTryAt` guards the update: an operator may have asked for a retry meanwhile.
     await waitingRows(this.deps.db).updateOne(
@@ -190,7 +190,7 @@ class DeliveryPass {
   private async sendAgain(
     { orderId, version, position }: WaitingRow,
     orderAfter: OrderAfter,
-  ): Promise<Outcome> {
+  ): Promise<DeliveryResult> {
     const stored = await journal(orderLog, this.deps.db).findOne({ _id: `${orderId}:${version}` }, committed);
     // The feed was restored and no longer has the event.
     if (stored === null) return 'delivered';
@@ -204,7 +204,7 @@ class DeliveryPass {
   private async deliverPage(): Promise<boolean> {
     const { db, tail } = this.deps;
     const { generation, position } = this.subscription;
-    const events = await tail.read(generation, position, PAGE);
+    const events = await tail.read(generation, position, PAGE_SIZE);
     if (events === undefined) return false;
     const last = events.at(-1)?.position ?? (await positionAfterLost(orderLog, db, position));
     if (last === position) return false;
@@ -227,7 +227,7 @@ class DeliveryPass {
     const byOrder = new Map<string, PositionedEvent[]>();
     for (const event of events) byOrder.set(event.orderId, [...(byOrder.get(event.orderId) ?? []), event]);
     const { orderId: endpointId } = this.endpoint;
-    const { patience } = this.deps;
+    const { retryPolicy } = this.deps;
     const blocked = await waitingRows(this.deps.db).distinct(
       'orderId',
       { endpointId, orderId: { $in: [...byOrder.keys()] } },
@@ -242,7 +242,7 @@ class DeliveryPass {
         const outcome = waits.has(orderId) ? 'later' : await this.sending.send(event, orderAfter);
         if (outcome === 'delivered') continue;
         waits.add(orderId);
-        waiting.push(waitingRow(endpointId, event, outcome, Date.now(), patience));
+        waiting.push(waitingRow(endpointId, event, outcome, Date.now(), retryPolicy));
       }
     });
     return waiting;

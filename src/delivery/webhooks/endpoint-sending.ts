@@ -4,16 +4,16 @@ import type { PositionedEvent } from '../../log/feed/feed.js';
 import { upcastIfKnown } from '../../order/upcasters.js';
 import { messageOf } from '../../outages/message-of.js';
 import { cloudEventOf } from '../cloud-events.js';
-import { failed, type Health, isGivenUp, isResting, type Patience, succeeded } from '../health.js';
+import { failed, type Health, isGivenUp, isResting, type RetryPolicy, succeeded } from '../health.js';
 import type { OrderAfter } from '../order-after.js';
 import { deliveryRow, failureOf, isAcknowledged, postSigned } from './message.js';
 import type { DeliveryRow, SubscriptionRow } from './rows.js';
 import type { Sender } from './sender.js';
-import type { Outcome } from './waiting.js';
+import type { DeliveryResult } from './waiting.js';
 
 export interface SendingDeps {
   readonly sender: Sender;
-  readonly patience: Patience;
+  readonly retryPolicy: RetryPolicy;
   /** Sends the command to disable the endpoint to its workflow. Never fails. */
   readonly disable: (endpoint: Endpoint, reason: string) => Promise<void>;
   /** for each endpoint with a rate, when the next event may be sent, in ms since 1970 */
@@ -55,10 +55,10 @@ export class EndpointSending {
   }
 
   /** Sends an event, once. The answer counts towards the health of the endpoint. */
-  async send(event: PositionedEvent, orderAfter: OrderAfter): Promise<Outcome> {
+  async send(event: PositionedEvent, orderAfter: OrderAfter): Promise<DeliveryResult> {
     if (!(await this.slot())) return 'later';
     const { orderId: endpointId, url, payload } = this.endpoint;
-    const { sender, patience, signal } = this.deps;
+    const { sender, retryPolicy, signal } = this.deps;
     const { version, position, type } = event;
     let order: object | undefined;
     try {
@@ -82,9 +82,9 @@ export class EndpointSending {
     // An event log is never erased, so the receiver's text must not enter the endpoint's log.
     const { answer: _, ...withoutAnswer } = sent;
     const { status, retryAfterMs = 0 } = sent;
-    this.health = failed(this.health, now, patience, status === 429 || status === 503 ? retryAfterMs : 0);
+    this.health = failed(this.health, now, retryPolicy, status === 429 || status === 503 ? retryAfterMs : 0);
     if (status === 410) await this.disable('it answered 410 Gone');
-    else if (isGivenUp(this.health.failures, this.health.failingSince, now, patience))
+    else if (isGivenUp(this.health.failures, this.health.failingSince, now, retryPolicy))
       await this.disable(
         `nothing was delivered since ${this.health.failingSince}: ${failureOf(withoutAnswer)}`,
       );

@@ -4,7 +4,7 @@ import { messageOf } from '../../outages/message-of.js';
 import { lookupPublic, refusePrivate } from './public-addresses.js';
 
 /** The result of a request. */
-export interface Sent {
+export interface SendResult {
   readonly ms: number;
   /** absent without an answer */
   readonly status?: number;
@@ -19,7 +19,7 @@ export interface Sent {
 /** Posts to receivers, which may be slow, broken or hostile. Redirects are not followed. */
 export interface Sender {
   /** Never fails: errors are in the result. */
-  post(url: string, body: string, headers: Readonly<Record<string, string>>): Promise<Sent>;
+  post(url: string, body: string, headers: Readonly<Record<string, string>>): Promise<SendResult>;
   close(): void;
 }
 
@@ -33,7 +33,7 @@ export interface SenderOptions {
 const ANSWER_WITHIN_MS = 10_000;
 const ANSWER_READ = 64 * 1024;
 const ANSWER_KEPT = 1_024;
-const LONGEST_RETRY_AFTER_MS = 3_600_000;
+const MAX_RETRY_AFTER_MS = 3_600_000;
 
 export function createSender({ allowPrivate, answerWithinMs = ANSWER_WITHIN_MS }: SenderOptions): Sender {
   const options = { keepAlive: true, ...(!allowPrivate && { lookup: lookupPublic }) };
@@ -43,7 +43,7 @@ export function createSender({ allowPrivate, answerWithinMs = ANSWER_WITHIN_MS }
     url: URL,
     body: string,
     headers: Readonly<Record<string, string>>,
-  ): Promise<Omit<Sent, 'ms'>> {
+  ): Promise<Omit<SendResult, 'ms'>> {
     if (!allowPrivate) refusePrivate(url);
     const isHttps = url.protocol === 'https:';
     const [request, agent] = isHttps ? [httpsRequest, agents.https] : [httpRequest, agents.http];
@@ -105,5 +105,5 @@ async function beginningOf(answer: IncomingMessage): Promise<string> {
 export function retryAfter(value: string | undefined, now: number): number | undefined {
   if (value === undefined) return undefined;
   const ms = /^\d+$/.test(value) ? Number(value) * 1_000 : Date.parse(value) - now;
-  return Number.isNaN(ms) ? undefined : Math.min(LONGEST_RETRY_AFTER_MS, Math.max(0, ms));
+  return Number.isNaN(ms) ? undefined : Math.min(MAX_RETRY_AFTER_MS, Math.max(0, ms));
 }

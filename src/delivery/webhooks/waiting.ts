@@ -1,13 +1,13 @@
 import { backOffMs } from '../../concurrency/back-off.js';
 import type { PositionedEvent } from '../../log/feed/feed.js';
-import { isGivenUp, type Patience } from '../health.js';
+import { isGivenUp, type RetryPolicy } from '../health.js';
 import type { WaitingRow } from './rows.js';
 
 /** What became of an event. `later`: it was not sent, or this process ends. */
-export type Outcome = 'delivered' | 'later' | Failure;
+export type DeliveryResult = 'delivered' | 'later' | DeliveryFailure;
 
 /** Why an event was not delivered. */
-export interface Failure {
+export interface DeliveryFailure {
   readonly failure: string;
   /** for how long the receiver asked to be left alone */
   readonly retryAfterMs: number;
@@ -17,9 +17,9 @@ export interface Failure {
 export function waitingRow(
   endpointId: string,
   { orderId, version, position, type }: PositionedEvent,
-  outcome: Exclude<Outcome, 'delivered'>,
+  outcome: Exclude<DeliveryResult, 'delivered'>,
   now: number,
-  patience: Patience,
+  retryPolicy: RetryPolicy,
 ): WaitingRow {
   return {
     _id: `${endpointId}/${orderId}:${version}`,
@@ -30,12 +30,12 @@ export function waitingRow(
     type,
     ...(outcome === 'later'
       ? { attempts: 0, nextTryAt: new Date(now) }
-      : afterFailure({ ...outcome, attempts: 1, failingSince: undefined }, now, patience)),
+      : afterFailure({ ...outcome, attempts: 1, failingSince: undefined }, now, retryPolicy)),
   };
 }
 
 /** An attempt that failed, with the number of attempts, and when the first one failed. */
-interface FailedAttempt extends Failure {
+interface FailedAttempt extends DeliveryFailure {
   readonly attempts: number;
   /** ISO-8601 UTC; undefined if this is the first one */
   readonly failingSince: string | undefined;
@@ -45,15 +45,15 @@ interface FailedAttempt extends Failure {
 export function afterFailure(
   { failure, retryAfterMs, attempts, failingSince: since }: FailedAttempt,
   now: number,
-  patience: Patience,
+  retryPolicy: RetryPolicy,
 ): Pick<WaitingRow, 'attempts' | 'failure' | 'failingSince' | 'nextTryAt' | 'parkedAt'> {
   const failingSince = since ?? new Date(now).toISOString();
-  const inMs = Math.max(retryAfterMs, backOffMs(attempts, patience));
+  const inMs = Math.max(retryAfterMs, backOffMs(attempts, retryPolicy));
   return {
     attempts,
     failure,
     failingSince,
-    ...(isGivenUp(attempts, since, now, patience)
+    ...(isGivenUp(attempts, since, now, retryPolicy)
       ? { parkedAt: new Date(now).toISOString() }
       : { nextTryAt: new Date(now + inMs) }),
   };

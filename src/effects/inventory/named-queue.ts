@@ -6,17 +6,17 @@ import { setTimeout } from 'node:timers/promises';
  * only an optimization: other processes do not take part in it.
  */
 export class NamedQueue {
-  private readonly longestWaitMs: number;
+  private readonly maxWaitMs: number;
   private readonly last = new Map<string, Promise<unknown>>();
 
-  constructor(longestWaitMs: number) {
-    this.longestWaitMs = longestWaitMs;
+  constructor(maxWaitMs: number) {
+    this.maxWaitMs = maxWaitMs;
   }
 
   /**
    * Runs `work` after all earlier callers that share a name with this one are done.
    *
-   * @throws Error if that takes longer than `longestWaitMs`; `work` was not run
+   * @throws Error if that takes longer than `maxWaitMs`; `work` was not run
    */
   async run<T>(names: readonly string[], work: () => Promise<T>): Promise<T> {
     const earlier = names.map((name) => this.last.get(name)).filter((one) => one !== undefined);
@@ -37,8 +37,8 @@ export class NamedQueue {
   }
 
   private async timeout(waited: AbortSignal): Promise<never> {
-    await setTimeout(this.longestWaitMs, undefined, { signal: waited });
-    throw new Error(`Earlier calls are still running after ${this.longestWaitMs} ms.`);
+    await setTimeout(this.maxWaitMs, undefined, { signal: waited });
+    throw new Error(`Earlier calls are still running after ${this.maxWaitMs} ms.`);
   }
 
   private async forget(names: readonly string[], done: Promise<unknown>): Promise<void> {

@@ -38,7 +38,7 @@ const RENEWING = 'renew-leases';
 /** Work counts as healthy once it has run for this long without a failure. */
 const WELL_AFTER_MS = 5_000;
 const FIRST_REST_MS = 200;
-const LONGEST_REST_MS = 1_600;
+const MAX_REST_MS = 1_600;
 /**
  * How long this process does not ask for a lease that it gave up, so that another process can take
  * it. This is longer than a lease lasts, and longer than the interval at which processes look for
@@ -127,7 +127,7 @@ class LeaseTerm {
       restMs = FIRST_REST_MS;
       this.health.worked();
     };
-    while (!signal.aborted && restMs <= LONGEST_REST_MS) {
+    while (!signal.aborted && restMs <= MAX_REST_MS) {
       let timer: NodeJS.Timeout | undefined;
       try {
         await this.task.work(signal, () => void (timer ??= globalThis.setTimeout(reportWell, WELL_AFTER_MS)));

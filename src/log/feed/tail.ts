@@ -6,12 +6,12 @@ import { notifyWaiters, untilHolds, type Waiters } from '../../concurrency/until
 import { answering } from '../../mongodb/durability.js';
 import type { AnyLog } from '../journal/entity-log.js';
 import { feedEnd, type PositionedEvent, readPageOf } from './feed.js';
-import { type JournalDelete, type Position, noneDeleted, openPositions } from './journal-changes.js';
+import { type JournalDelete, type EventPosition, noneDeleted, openPositions } from './journal-changes.js';
 import { type GivenPosition, RecentEvents } from './recent-events.js';
 
 const POLL_EVERY_MS = 1_000;
 /** After this time the feed is polled once, and the wait begins again. */
-const LONGEST_WAIT_MS = 86_400_000;
+const MAX_WAIT_MS = 86_400_000;
 /** The longest time that `stop` waits for the change stream. */
 const AWAIT_MS = 300;
 
@@ -177,7 +177,7 @@ export class FeedTail {
     const { signal } = this.stopping;
     while (!signal.aborted) {
       if (this.localPublishers === 0) await this.watch(signal).catch(() => undefined);
-      await untilHolds(this.waiting, () => !this.isLeading, signal, LONGEST_WAIT_MS);
+      await untilHolds(this.waiting, () => !this.isLeading, signal, MAX_WAIT_MS);
       if (signal.aborted) return;
       await this.poll().catch(() => undefined);
       await pause(POLL_EVERY_MS, signal);
@@ -203,16 +203,17 @@ export class FeedTail {
     }
   }
 
-  private async onChanges(changes: readonly (Position | JournalDelete)[]): Promise<void> {
+  private async onChanges(changes: readonly (EventPosition | JournalDelete)[]): Promise<void> {
     const next = this.head + 1;
     // False if a position was seen twice, or an event was changed by hand or deleted.
     const areNext =
-      noneDeleted<Position>(changes) && changes.every(({ position }, index) => position === next + index);
+      noneDeleted<EventPosition>(changes) &&
+      changes.every(({ position }, index) => position === next + index);
     if (areNext) this.advance(changes);
     else await this.poll();
   }
 
-  private advance(positions: readonly Position[]): void {
+  private advance(positions: readonly EventPosition[]): void {
     const [first, last] = [positions[0], positions.at(-1)];
     if (first === undefined || last === undefined) return;
     // Another leader may have given positions in between, to entities that are not known here.

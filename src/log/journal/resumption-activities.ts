@@ -13,18 +13,18 @@ import type { ResumptionActivities } from '../workflow/steps.js';
  * The limits of a page of the log. A page is the result of an activity and the input of the next
  * one, so the history stores it twice.
  */
-const page = { events: 200, characters: 128 * 1024 };
+const MAX_PAGE = { events: 200, characters: 128 * 1024 };
 
 /** The activities with which a resumed run loads its entity from the journal. */
 export function createResumptionActivities(log: AnyLog, db: Db): ResumptionActivities {
   return {
     async loadLog({ orderId, after }) {
-      const stored = await readStored(log, db, orderId, { from: after + 1, limit: page.events });
+      const stored = await readStored(log, db, orderId, { from: after + 1, limit: MAX_PAGE.events });
       const events = contiguous(stored, after).map(asDecided);
       let characters = 0;
       const end = events.findIndex((event, index) => {
         characters += JSON.stringify(event).length;
-        return index > 0 && characters > page.characters;
+        return index > 0 && characters > MAX_PAGE.characters;
       });
       return end === -1 ? events : events.slice(0, end);
     },

@@ -20,7 +20,7 @@ import {
   differs,
   type Finding,
   eventsWithoutPosition,
-} from './compare-places.js';
+} from './find-discrepancies.js';
 import type { Discrepancy } from './discrepancy.js';
 import { remedyOf } from './remedies.js';
 
@@ -47,11 +47,11 @@ export interface CompareDeps {
    */
   readonly positionedBefore?: string;
   /** the longest pause between two comparisons of an entity that lags; 1,600 by default */
-  readonly longestPauseMs?: number | undefined;
+  readonly maxPauseMs?: number | undefined;
 }
 
 const FIRST_PAUSE_MS = 100;
-const LONGEST_PAUSE_MS = 1_600;
+const MAX_PAUSE_MS = 1_600;
 const QUERY_WITHIN_MS = 2_000;
 
 /**
@@ -67,7 +67,7 @@ export async function compareEntity<S extends State, D extends Draft>(
   deps: CompareDeps,
   orderId: string,
 ): Promise<Comparison> {
-  const { longestPauseMs = LONGEST_PAUSE_MS } = deps;
+  const { maxPauseMs = MAX_PAUSE_MS } = deps;
   for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs *= 2) {
     const comparison = await compareOnce(log, deps, orderId).catch(async (error: unknown) => {
       await rethrowInOutage(deps, error);
@@ -75,7 +75,7 @@ export async function compareEntity<S extends State, D extends Draft>(
     });
     const { discrepancies, isProven = true } = comparison;
     const isUnderWay = discrepancies.some(({ kind, where }) => kind === 'behind' && where !== 'positions');
-    if ((isProven && !isUnderWay) || pauseMs > longestPauseMs) return comparison;
+    if ((isProven && !isUnderWay) || pauseMs > maxPauseMs) return comparison;
     await setTimeout(pauseMs);
   }
 }

@@ -36,12 +36,12 @@ export interface ReconcileDeps<S extends State, D extends Draft> {
   /** how many of the most recently changed entities are compared, too; 200 by default */
   readonly recentLimit?: number;
   /** see `CompareDeps` */
-  readonly longestPauseMs?: number;
+  readonly maxPauseMs?: number;
 }
 
 /** Entities compared concurrently: each takes several requests to Temporal. */
 const CONCURRENCY = 4;
-const REPORTED_AT_MOST = 100;
+const MAX_REPORTED = 100;
 
 /** Temporal's list lags, so entities that closed just before the last run are listed again. */
 const OVERLAP_MS = 10 * 60_000;
@@ -141,15 +141,15 @@ class Comparing<S extends State, D extends Draft> {
     }
   }
 
-  private add({ orderId, wasRepaired, discrepancies }: Outcome): void {
+  private add({ orderId, wasRepaired, discrepancies }: Compared): void {
     const { report } = this;
     report.compared += 1;
     if (wasRepaired) {
       report.repaired += 1;
-      if (report.repairedOrders.length < REPORTED_AT_MOST) report.repairedOrders.push(orderId);
+      if (report.repairedOrders.length < MAX_REPORTED) report.repairedOrders.push(orderId);
     }
     report.found += discrepancies.length;
-    report.discrepancies.push(...discrepancies.slice(0, REPORTED_AT_MOST - report.discrepancies.length));
+    report.discrepancies.push(...discrepancies.slice(0, MAX_REPORTED - report.discrepancies.length));
   }
 }
 
@@ -238,7 +238,7 @@ async function mismatchedOf<S extends State, D extends Draft>(
   return new Set(listed.filter((one) => !matches(one)).map(({ orderId }) => orderId));
 }
 
-interface Outcome extends Pick<Comparison, 'discrepancies'> {
+interface Compared extends Pick<Comparison, 'discrepancies'> {
   readonly orderId: string;
   readonly wasRepaired: boolean;
 }
@@ -247,24 +247,24 @@ async function compareAndRepair<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
   deps: ReconcileDeps<S, D>,
   orderId: string,
-): Promise<Outcome> {
-  const { client, db, longestPauseMs } = deps;
-  const compareDeps = { client, db, asksWorkflow: false, longestPauseMs };
+): Promise<Compared> {
+  const { client, db, maxPauseMs } = deps;
+  const compareDeps = { client, db, asksWorkflow: false, maxPauseMs };
   const before = await compareEntity(log, compareDeps, orderId);
   const behind = before.discrepancies.filter(({ kind }) => kind === 'behind');
   if (behind.length === 0) {
-    await mark(log, db, orderId, before.discrepancies);
+    await noteStop(log, db, orderId, before.discrepancies);
     return { orderId, wasRepaired: false, discrepancies: before.discrepancies };
   }
   await repair(log, deps, orderId);
   const { discrepancies } = await compareEntity(log, compareDeps, orderId);
-  await mark(log, db, orderId, discrepancies);
+  await noteStop(log, db, orderId, discrepancies);
   const wasRepaired = discrepancies.length < before.discrepancies.length;
   return { orderId, wasRepaired, discrepancies };
 }
 
 /** Marks the view of an entity that cannot continue, and removes a mark that no longer applies. */
-async function mark(
+async function noteStop(
   log: AnyLog,
   db: Db,
   orderId: string,

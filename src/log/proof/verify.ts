@@ -31,11 +31,11 @@ export interface VerifyOptions {
   /** number of entities to draw at random; all by default */
   readonly sample?: number;
   /** see `CompareDeps` */
-  readonly longestPauseMs?: number | undefined;
-  readonly onProgress?: (progress: Progress) => void;
+  readonly maxPauseMs?: number | undefined;
+  readonly onProgress?: (progress: VerifyProgress) => void;
 }
 
-export interface Progress {
+export interface VerifyProgress {
   readonly what: 'orders' | 'positions' | 'movements';
   readonly done: number;
   /** an estimate; absent if unknown */
@@ -52,11 +52,11 @@ export interface VerifyReport {
   readonly head?: number;
   /** number of discrepancies */
   readonly found: number;
-  /** at most the first `REPORTED_AT_MOST` */
+  /** at most the first `MAX_REPORTED` */
   readonly discrepancies: readonly Discrepancy[];
 }
 
-export const REPORTED_AT_MOST = 1_000;
+export const MAX_REPORTED = 1_000;
 
 const CONCURRENCY = 8;
 const PROGRESS_EVERY = 1_000;
@@ -75,17 +75,17 @@ export async function verify<S extends State, D extends Draft>(
   deps: VerifyDeps,
   options: VerifyOptions = {},
 ): Promise<VerifyReport> {
-  const { orderId, sample, longestPauseMs, onProgress } = options;
+  const { orderId, sample, maxPauseMs, onProgress } = options;
   const { client, db, taskQueue, outside } = deps;
   const report = { orders: 0, events: 0, withoutHistory: 0, found: 0, discrepancies: [] as Discrepancy[] };
   const note = (discrepancies: readonly Discrepancy[]): void => {
     report.found += discrepancies.length;
-    report.discrepancies.push(...discrepancies.slice(0, REPORTED_AT_MOST - report.discrepancies.length));
+    report.discrepancies.push(...discrepancies.slice(0, MAX_REPORTED - report.discrepancies.length));
   };
   const total = orderId === undefined ? (sample ?? (await stateViews(log, db).estimatedDocumentCount())) : 1;
 
   const positionedBefore = ago(POSITIONED_WITHIN_MS);
-  const compareDeps = { client, db, asksWorkflow: true, positionedBefore, longestPauseMs };
+  const compareDeps = { client, db, asksWorkflow: true, positionedBefore, maxPauseMs };
 
   async function compareWithOutside(id: string): Promise<Comparison> {
     const comparison = await compareEntity(log, compareDeps, id);

@@ -7,7 +7,7 @@ import type { Message } from './messages.js';
  * A workflow remembers at least this many answered commands; the journal has the earlier ones.
  * Temporal itself knows only the update ids of the current run.
  */
-export const REMEMBERED_AT_LEAST = 500;
+export const MIN_REMEMBERED = 500;
 
 /**
  * The last commands of an entity, with their answers, as its run has them. The journal has the
@@ -48,7 +48,7 @@ export class RememberedCommands {
    */
   add(command: Remembered, recorded: number): void {
     this.commands = [...this.commands, command];
-    const surplus = this.commands.length - REMEMBERED_AT_LEAST;
+    const surplus = this.commands.length - MIN_REMEMBERED;
     if (surplus <= 0) return;
     const dropped = this.commands.slice(0, surplus).filter(({ answer }) => answer.version <= recorded);
     this.commands = this.commands.slice(dropped.length);
@@ -67,9 +67,9 @@ export class RememberedCommands {
 
 /**
  * The value for `from` if an older version of this code handed the run on. That version kept at
- * most `REMEMBERED_AT_LEAST` commands. If it kept fewer, none were dropped.
+ * most `MIN_REMEMBERED` commands. If it kept fewer, none were dropped.
  */
 function oldestVersion(commands: readonly Remembered[]): number {
-  const [oldest] = commands.length < REMEMBERED_AT_LEAST ? [] : commands;
+  const [oldest] = commands.length < MIN_REMEMBERED ? [] : commands;
   return oldest?.answer.version ?? 0;
 }

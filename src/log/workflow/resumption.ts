@@ -23,7 +23,7 @@ import {
   type Signal,
 } from './messages.js';
 import type { ContinuedEntity, EntityEnd, ResumedEntity, ResumeRequest } from './inputs.js';
-import { REMEMBERED_AT_LEAST } from './remembered-commands.js';
+import { MIN_REMEMBERED } from './remembered-commands.js';
 import { stepOf, type ResumptionActivities } from './steps.js';
 
 const { loadLog, claimResumption } = proxyActivities<ResumptionActivities>(untilDone);
@@ -151,7 +151,7 @@ function foldLoaded<S extends State, D extends Draft, F extends Effect>(
     if (event.causationId === event.commandId) continue;
     remembered = remember(remembered, event, answerOf(order, [event], answerFields));
     const [oldest] = remembered;
-    if (oldest === undefined || remembered.length <= REMEMBERED_AT_LEAST) continue;
+    if (oldest === undefined || remembered.length <= MIN_REMEMBERED) continue;
     memoryFrom = oldest.answer.version;
     remembered = remembered.slice(1);
   }

@@ -4,7 +4,7 @@ import type { StoredEvent } from '../event.js';
  * If more than this is unrecorded, updates are refused and signals wait until the journal has
  * caught up, because the input of an activity, and of the next run, has a size limit.
  */
-const limit = { events: 500, characters: 256 * 1024 };
+const MAX_UNRECORDED = { events: 500, characters: 256 * 1024 };
 
 /** Events that were decided, and that the journal may lack. */
 export class UnrecordedEvents {
@@ -53,10 +53,10 @@ export class UnrecordedEvents {
 
   isOverLimit(): boolean {
     const events = this.all();
-    if (events.length > limit.events) return true;
+    if (events.length > MAX_UNRECORDED.events) return true;
     // The length of the events as a JSON array, with brackets and commas.
     const characters = events.reduce((sum, event) => sum + this.charactersOf(event) + 1, 1);
-    return characters > limit.characters;
+    return characters > MAX_UNRECORDED.characters;
   }
 
   /** The length of an event as JSON. It is cached, because every message asks for it. */

@@ -1,7 +1,7 @@
 import type { Draft, Effect, Entity, State, StoredEvent } from '../entity.js';
 import type { Halt } from './messages.js';
 
-const SUMMARY_LIMIT = 200;
+const MAX_SUMMARY_LENGTH = 200;
 
 /**
  * One line for an activity's row in the Web UI: `v2 StockReserved → authorize EUR 39.98`. At most
@@ -15,7 +15,7 @@ export function stepSummary<S extends State, D extends Draft, F extends Effect>(
   const recorded = events.map(({ version, type }) => `v${version} ${type}`).join(', ');
   const performed = effect === undefined ? '' : `→ ${entity.summary(effect)}`;
   const summary = `${recorded} ${performed}`.trim();
-  return summary.length <= SUMMARY_LIMIT ? summary : `${summary.slice(0, SUMMARY_LIMIT - 1)}…`;
+  return summary.length <= MAX_SUMMARY_LENGTH ? summary : `${summary.slice(0, MAX_SUMMARY_LENGTH - 1)}…`;
 }
 
 /** The workflow's current details in the Web UI: a summary of the state, as Markdown. */

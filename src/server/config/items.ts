@@ -1,4 +1,4 @@
-import { LONGEST_TAG } from '../../order/patterns.js';
+import { MAX_TAG_LENGTH } from '../../order/patterns.js';
 
 /**
  * The items of a list, separated by commas. An item that has a comma itself is in double quotes, in
@@ -22,5 +22,5 @@ function isOpen(item: string): boolean {
 
 /** Whether a text has more characters than a tag may have. */
 export function isLongerThanTag(text: string): boolean {
-  return Array.from(text).length > LONGEST_TAG;
+  return Array.from(text).length > MAX_TAG_LENGTH;
 }

@@ -1,5 +1,5 @@
 import { schemaVersions } from '../../order/events.js';
-import { idPattern, linePattern, LONGEST_TAG } from '../../order/patterns.js';
+import { idPattern, linePattern, MAX_TAG_LENGTH } from '../../order/patterns.js';
 import { hideSecret } from '../../redaction.js';
 import { isLoopback } from './addresses.js';
 import { isLongerThanTag, itemsIn } from './items.js';
@@ -129,7 +129,7 @@ function readSelection(env: Env): KafkaConfig['selection'] {
   const known = Object.keys(schemaVersions);
   const [id, line] = [new RegExp(idPattern, 'u'), new RegExp(linePattern, 'u')];
   const isTag = (item: string) => line.test(item) && !isLongerThanTag(item);
-  const expectedTags = `tags of at most ${LONGEST_TAG} characters, one that has a comma in double quotes`;
+  const expectedTags = `tags of at most ${MAX_TAG_LENGTH} characters, one that has a comma in double quotes`;
   const types = `types of events, of ${known.join(', ')}`;
   return {
     eventTypes: chosenItems(env, 'KAFKA_EVENTS', (item) => known.includes(item), types),

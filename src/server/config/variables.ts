@@ -97,13 +97,13 @@ const UNIT_MS = new Map([
   ['h', 3_600_000],
   ['d', 86_400_000],
 ]);
-export const LONGEST_MS = 3_650 * 86_400_000;
+export const MAX_DURATION_MS = 3_650 * 86_400_000;
 
 /** Milliseconds of a duration, from `atLeastMs` to ten years. */
 export function duration(env: Env, name: string, byDefault: string, atLeastMs = 1): number {
   const given = text(env, name, byDefault);
   const ms = durationMs(given);
-  if (!(ms >= atLeastMs && ms <= LONGEST_MS)) {
+  if (!(ms >= atLeastMs && ms <= MAX_DURATION_MS)) {
     const least = atLeastMs === 1 ? 'above zero' : `of ${atLeastMs}ms or more`;
     throw bad(name, given, `a duration ${least} and up to ten years, such as 500ms, 90s, 15m, 24h or 30d`);
   }

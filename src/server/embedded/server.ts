@@ -63,10 +63,10 @@ function isRunningServer(content: unknown): content is RunningServer {
 }
 
 const READY_WITHIN_MS = 30_000;
-const AGAIN_MS = 10;
+const LOOK_AGAIN_MS = 10;
 const STOP_GRACE_MS = 3_000;
 const LOCK_TIMEOUT_MS = 20_000;
-const LARGEST_LOG_BYTES = 16 * 1024 * 1024;
+const MAX_LOG_BYTES = 16 * 1024 * 1024;
 
 /**
  * A server that belongs to a data folder, not to the process that started it. The folder records
@@ -192,7 +192,7 @@ export class EmbeddedServer {
             { cause: error },
           );
         }
-        await setTimeout(AGAIN_MS);
+        await setTimeout(LOOK_AGAIN_MS);
       }
     }
   }
@@ -230,7 +230,7 @@ export class EmbeddedServer {
    * Starts the server in a separate process group, so that Ctrl-C in a terminal does not reach it.
    */
   private spawn(ports: Ports): void {
-    if ((statSync(this.log, { throwIfNoEntry: false })?.size ?? 0) > LARGEST_LOG_BYTES) {
+    if ((statSync(this.log, { throwIfNoEntry: false })?.size ?? 0) > MAX_LOG_BYTES) {
       renameSync(this.log, `${this.log}.1`);
     }
     const log = openSync(this.log, 'a');

@@ -32,7 +32,7 @@ export interface Servers {
   stop(): Promise<void>;
 }
 
-const looking: BackOff = { firstRetryMs: 1_000, longestRetryMs: 10_000 };
+const LOOK_BACK_OFF: BackOff = { firstRetryMs: 1_000, maxRetryMs: 10_000 };
 
 /**
  * Starts the servers of a data folder, or joins those that are running, on their current ports.
@@ -125,7 +125,7 @@ async function watch(
 ): Promise<void> {
   let failures = 0;
   while (!leaving.aborted) {
-    await pause(backOffMs(failures + 1, looking), leaving);
+    await pause(backOffMs(failures + 1, LOOK_BACK_OFF), leaving);
     if (leaving.aborted || server.isAlive()) continue;
     report(`${server.title} is gone; starting it again on its data.`);
     try {
@@ -136,7 +136,7 @@ async function watch(
     } catch (error) {
       if (leaving.aborted) return;
       failures += 1;
-      report(`${messageOf(error)}; trying again in ${backOffMs(failures + 1, looking) / 1_000} s.`);
+      report(`${messageOf(error)}; trying again in ${backOffMs(failures + 1, LOOK_BACK_OFF) / 1_000} s.`);
     }
   }
 }

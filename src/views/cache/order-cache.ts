@@ -30,7 +30,7 @@ export interface CacheBounds {
   readonly bytes: number;
 }
 
-const defaultBounds: CacheBounds = { entries: 10_000, bytes: 64 * 1024 * 1024 };
+const DEFAULT_BOUNDS: CacheBounds = { entries: 10_000, bytes: 64 * 1024 * 1024 };
 
 /** A read in progress. */
 interface Reading {
@@ -40,7 +40,7 @@ interface Reading {
 }
 
 /** An LRU cache. */
-export function createOrderCache({ entries, bytes }: CacheBounds = defaultBounds): OrderCache {
+export function createOrderCache({ entries, bytes }: CacheBounds = DEFAULT_BOUNDS): OrderCache {
   // A Map keeps insertion order, so its first entry is the least recently used.
   const kept = new Map<string, StoredView>();
   const readings = new Map<string, Reading>();

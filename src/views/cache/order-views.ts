@@ -51,12 +51,12 @@ const withTimeLimit = { ...committed, maxTimeMS: 1_000 } as const;
  */
 const READ_BATCHES = { size: 100, concurrency: 4 };
 /** Minimum time for a query, even if the caller's time is already up. */
-const SHORTEST_POLL_MS = 100;
+const MIN_POLL_MS = 100;
 /** Pause between two polls of an awaited view, unless the change stream wakes the waiter. */
 const LIVE_PAUSE_MS = 1_000;
 /** While the stream is not live, the pause grows from the first of these to the second. */
 const FIRST_BLIND_PAUSE_MS = 10;
-const LONGEST_BLIND_PAUSE_MS = 250;
+const MAX_BLIND_PAUSE_MS = 250;
 
 /** @param liveForMs see `followOrders` */
 export function openOrderViews(db: Db, liveForMs?: number): OrderViews {
@@ -90,7 +90,7 @@ export function openOrderViews(db: Db, liveForMs?: number): OrderViews {
     const projection = { _id: 0, version: 1, status: 1, settled: 1 };
     const found = await undefinedInOutage(
       withTimeout(
-        Math.max(SHORTEST_POLL_MS, giveUpAt - Date.now()),
+        Math.max(MIN_POLL_MS, giveUpAt - Date.now()),
         orders(db).findOne({ _id: orderId }, { ...withTimeLimit, projection }),
       ),
     );
@@ -131,11 +131,7 @@ export function openOrderViews(db: Db, liveForMs?: number): OrderViews {
       const others = waiting.get(orderId) ?? new Set<(progress: OrderProgress) => void>();
       waiting.set(orderId, others.add(tell));
       try {
-        for (
-          let blindMs = FIRST_BLIND_PAUSE_MS;
-          ;
-          blindMs = Math.min(blindMs * 1.5, LONGEST_BLIND_PAUSE_MS)
-        ) {
+        for (let blindMs = FIRST_BLIND_PAUSE_MS; ; blindMs = Math.min(blindMs * 1.5, MAX_BLIND_PAUSE_MS)) {
           see(await poll(orderId, giveUpAt));
           if (seen !== undefined && isEnough(seen)) return seen;
           const pauseMs = Math.min(stream.isLive() ? LIVE_PAUSE_MS : blindMs, giveUpAt - Date.now());

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globa
 import {
   type Bound,
   createAdmission,
-  defaultBounds,
+  DEFAULT_BOUNDS,
   workKinds,
   type Leave,
 } from '../../../src/api/overload/admission.js';
@@ -17,7 +17,7 @@ afterEach(() => {
 const keepsUp = () => false;
 
 function admissionOf(create: Bound, isBehind = keepsUp) {
-  return createAdmission({ ...defaultBounds, create }, isBehind);
+  return createAdmission({ ...DEFAULT_BOUNDS, create }, isBehind);
 }
 
 async function entered(asked: Promise<Leave | undefined>): Promise<Leave> {

@@ -6,7 +6,7 @@ import {
   type Admission,
   type Bounds,
   createAdmission,
-  defaultBounds,
+  DEFAULT_BOUNDS,
 } from '../../../src/api/overload/admission.js';
 import { sendStream, type StreamPage } from '../../../src/api/queries/feed/stream.js';
 import { createHttp, type HttpOptions } from '../../../src/api/server.js';
@@ -51,7 +51,7 @@ describe('a request beyond the limit', () => {
   /** Serves `POST /held`, which is answered once the test calls its function in `ends`. */
   async function listen(bounds: Partial<Bounds>): Promise<Admission> {
     [ends, begun] = [[], 0];
-    const admission = createAdmission({ ...defaultBounds, ...bounds });
+    const admission = createAdmission({ ...DEFAULT_BOUNDS, ...bounds });
     await appWith({ admission });
     app.post('/held', { config: { access: 'open', work: 'create' } }, async ({ headers }) => {
       begun += 1;
@@ -177,7 +177,7 @@ describe('a stream that its client does not read', () => {
   }
 
   test('is cut, and its place goes to another stream', async () => {
-    const admission = createAdmission({ ...defaultBounds, stream: { most: 1, waiting: 0, waitMs: 0 } });
+    const admission = createAdmission({ ...DEFAULT_BOUNDS, stream: { most: 1, waiting: 0, waitMs: 0 } });
     const whileSent: number[] = [];
     await listen({ admission, movesWithinMs: 1_000 }, () =>
       whileSent.push(admission.state('stream').inFlight),
@@ -197,7 +197,7 @@ describe('a stream that its client does not read', () => {
 
   test('is one of a limited number, beyond which further streams are refused', async () => {
     await listen({
-      admission: createAdmission({ ...defaultBounds, stream: { most: 1, waiting: 0, waitMs: 0 } }),
+      admission: createAdmission({ ...DEFAULT_BOUNDS, stream: { most: 1, waiting: 0, waitMs: 0 } }),
     });
     await untilStuck();
     const another = await connected();

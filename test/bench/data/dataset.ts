@@ -2,11 +2,11 @@ import type { Db } from 'mongodb';
 import { feedState } from '../../../src/log/feed/generations.js';
 import { ensureJournalIndexes, type JournalDocument, journal } from '../../../src/log/journal/journal.js';
 import { ensureStateViewIndexes } from '../../../src/log/journal/state-view.js';
-import { rebuild } from '../../../src/log/views/rebuilding/rebuild-view.js';
+import { rebuildView } from '../../../src/log/views/rebuilding/rebuild-view.js';
 import { noteFirstVersion } from '../../../src/log/views/rebuilding/store-rebuild.js';
 import { orderLog } from '../../../src/order-log.js';
 import type { OrderEvent } from '../../../src/order/events.js';
-import { type OrderDocument, orders, ordersVersion, toDocument } from '../../../src/views/orders.js';
+import { type OrderDocument, orders, ORDERS_VERSION, toDocument } from '../../../src/views/orders.js';
 import { views } from '../../../src/views/views.js';
 import { create, deliver, dispatch, hold, release, ship, Story } from './story.js';
 
@@ -47,13 +47,13 @@ export async function fill(db: Db, count: number, note: (text: string) => void):
     if ((from + batchSize) % 10_000 === 0) note(`${from + documents.length} of ${count} orders`);
   }
   await feedState(db).insertOne({ _id: 'feed', epoch: 0, position: events });
-  await noteFirstVersion(db, 'orders', ordersVersion);
+  await noteFirstVersion(db, 'orders', ORDERS_VERSION);
   note('indexes');
   await Promise.all([ensureStateViewIndexes(orderLog, db), ensureJournalIndexes(orderLog, db)]);
   for (const view of views) {
     note(view.name);
     const { signal } = new AbortController();
-    await rebuild(orderLog, view, { db, signal, rebuildId: 'bench', heartbeat: () => undefined });
+    await rebuildView(orderLog, view, { db, signal, rebuildId: 'bench', heartbeat: () => undefined });
   }
   return { orderIds, completed, events };
 }

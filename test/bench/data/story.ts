@@ -4,7 +4,7 @@ import { decide } from '../../../src/order/decide.js';
 import type { Effect, Outcome, Settlement } from '../../../src/order/effects.js';
 import type { Cause, EventDraft, OrderEvent } from '../../../src/order/events.js';
 import type { Order } from '../../../src/order/order.js';
-import { rulesToday } from '../../../src/order/rules.js';
+import { RULES_TODAY } from '../../../src/order/rules.js';
 import { settle } from '../../../src/order/settle.js';
 
 /** The input of one step of an order: the new events, and the effect that became owed. */
@@ -125,7 +125,7 @@ export function orderBody(n: number): Omit<CommandData['CreateOrder'], 'terms' |
 
 export function create(n: number): Command {
   const terms = { paymentDeadline: day, returnWindow: 30 * day, authorizationTtl: 7 * day };
-  return { type: 'CreateOrder', data: { ...orderBody(n), terms, rules: rulesToday } };
+  return { type: 'CreateOrder', data: { ...orderBody(n), terms, rules: RULES_TODAY } };
 }
 
 export const delivery = { carrier: 'DHL', trackingNumber: '00340434161094042557' };

@@ -10,11 +10,11 @@ import {
   isDown,
   isGivenUp,
   isResting,
-  patience,
+  RETRY_POLICY,
   succeeded,
 } from '../../../src/delivery/health.js';
 import { isPublic, refusePrivate } from '../../../src/delivery/webhooks/public-addresses.js';
-import { createSender, retryAfter, type Sent } from '../../../src/delivery/webhooks/sender.js';
+import { createSender, retryAfter, type SendResult } from '../../../src/delivery/webhooks/sender.js';
 import { type Receiver, startReceiver } from './receiver.js';
 
 let receiver: Receiver;
@@ -101,7 +101,7 @@ test('an answer is read up to 64 kB, and waited for up to 10 s', async () => {
   jest.useFakeTimers({ doNotFake: ['setImmediate', 'nextTick', 'queueMicrotask', 'performance'] });
   try {
     expect(await sender.post(`${receiver.url}/more`, '{}', {})).toMatchObject({ status: 200 });
-    let sent: Sent | undefined;
+    let sent: SendResult | undefined;
     const waiting = sender.post(`${receiver.url}/less`, '{}', {}).then((one) => (sent = one));
     await Promise.all([more, less]);
     jest.advanceTimersByTime(9_999);
@@ -153,8 +153,8 @@ test('an answer that switches protocols is a failure at once', async () => {
 
 test('an event tried only a few times is not given up, however long that took', () => {
   const [since, now] = ['2026-01-01T00:00:00Z', Date.parse('2026-01-04T00:00:00Z')];
-  const givenUp = [isGivenUp(2, since, now, patience), isGivenUp(DOWN_AFTER, since, now, patience)];
-  expect([...givenUp, isGivenUp(DOWN_AFTER, since, now - 1, patience)]).toEqual([false, true, false]);
+  const givenUp = [isGivenUp(2, since, now, RETRY_POLICY), isGivenUp(DOWN_AFTER, since, now, RETRY_POLICY)];
+  expect([...givenUp, isGivenUp(DOWN_AFTER, since, now - 1, RETRY_POLICY)]).toEqual([false, true, false]);
 });
 
 test('Retry-After is seconds or a date, and an hour at most', () => {
@@ -179,19 +179,19 @@ test('Retry-After is seconds or a date, and an hour at most', () => {
 
 test('pauses after failures grow, and an endpoint that is down is left alone for a while', () => {
   const now = Date.parse('2026-01-01T00:00:00Z');
-  expect([1, 2, 3, 30].map((attempts) => backOffMs(attempts, patience))).toEqual([
+  expect([1, 2, 3, 30].map((attempts) => backOffMs(attempts, RETRY_POLICY))).toEqual([
     5_000, 10_000, 20_000, 3_600_000,
   ]);
-  let health = failed(healthy, now, patience);
+  let health = failed(healthy, now, RETRY_POLICY);
   expect(health).toEqual({ failures: 1, failingSince: '2026-01-01T00:00:00.000Z' });
-  for (let count = 1; count < DOWN_AFTER; count += 1) health = failed(health, now + count, patience);
+  for (let count = 1; count < DOWN_AFTER; count += 1) health = failed(health, now + count, RETRY_POLICY);
   expect(health).toMatchObject({ failingSince: '2026-01-01T00:00:00.000Z' });
   expect([isDown(health), isResting(health, now), isResting(health, now + 3_600_000)]).toEqual([
     true,
     true,
     false,
   ]);
-  expect(isResting(failed(healthy, now, patience, 1_000), now + 999)).toBe(true);
+  expect(isResting(failed(healthy, now, RETRY_POLICY, 1_000), now + 999)).toBe(true);
   expect(succeeded(now)).toEqual({ failures: 0, lastSuccessAt: '2026-01-01T00:00:00.000Z' });
 });
 

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { DOWN_AFTER, patience } from '../../../src/delivery/health.js';
+import { DOWN_AFTER, RETRY_POLICY } from '../../../src/delivery/health.js';
 import { afterFailure, waitingRow } from '../../../src/delivery/webhooks/waiting.js';
 import type { PositionedEvent } from '../../../src/log/feed/feed.js';
 
@@ -9,7 +9,7 @@ const event = { orderId: 'o1', version: 3, position: 7, type: 'OrderCreated' } a
 const failed = { failure: 'HTTP 500', retryAfterMs: 0, attempts: 1, failingSince: undefined };
 
 test('an event that was not sent is tried at once', () => {
-  expect(waitingRow('e1', event, 'later', now, patience)).toEqual({
+  expect(waitingRow('e1', event, 'later', now, RETRY_POLICY)).toEqual({
     _id: 'e1/o1:3',
     endpointId: 'e1',
     orderId: 'o1',
@@ -22,32 +22,32 @@ test('an event that was not sent is tried at once', () => {
 });
 
 test('an event that failed waits, and the time of the first failure is kept', () => {
-  const row = waitingRow('e1', event, { failure: 'HTTP 500', retryAfterMs: 0 }, now, patience);
+  const row = waitingRow('e1', event, { failure: 'HTTP 500', retryAfterMs: 0 }, now, RETRY_POLICY);
   expect(row).toMatchObject({ attempts: 1, failure: 'HTTP 500', failingSince: later(0).toISOString() });
-  expect(row.nextTryAt).toEqual(later(patience.firstRetryMs));
+  expect(row.nextTryAt).toEqual(later(RETRY_POLICY.firstRetryMs));
 });
 
 test('the pause doubles, and is as long as the receiver asks', () => {
   const failingSince = later(-1_000).toISOString();
   const third = { ...failed, attempts: 3, failingSince };
-  expect(afterFailure(third, now, patience)).toEqual({
+  expect(afterFailure(third, now, RETRY_POLICY)).toEqual({
     attempts: 3,
     failure: 'HTTP 500',
     failingSince,
-    nextTryAt: later(4 * patience.firstRetryMs),
+    nextTryAt: later(4 * RETRY_POLICY.firstRetryMs),
   });
-  const asked = afterFailure({ ...third, retryAfterMs: 3_000_000 }, now, patience);
+  const asked = afterFailure({ ...third, retryAfterMs: 3_000_000 }, now, RETRY_POLICY);
   expect(asked.nextTryAt).toEqual(later(3_000_000));
 });
 
 test('an event is parked only after many attempts and a long time', () => {
-  const old = later(-patience.giveUpAfterMs).toISOString();
-  const parked = afterFailure({ ...failed, attempts: DOWN_AFTER, failingSince: old }, now, patience);
+  const old = later(-RETRY_POLICY.giveUpAfterMs).toISOString();
+  const parked = afterFailure({ ...failed, attempts: DOWN_AFTER, failingSince: old }, now, RETRY_POLICY);
   expect(parked).toMatchObject({ parkedAt: later(0).toISOString() });
   expect(parked.nextTryAt).toBeUndefined();
-  const tooFew = afterFailure({ ...failed, attempts: DOWN_AFTER - 1, failingSince: old }, now, patience);
+  const tooFew = afterFailure({ ...failed, attempts: DOWN_AFTER - 1, failingSince: old }, now, RETRY_POLICY);
   expect(tooFew.parkedAt).toBeUndefined();
   const recent = later(-1_000).toISOString();
-  const tooSoon = afterFailure({ ...failed, attempts: DOWN_AFTER, failingSince: recent }, now, patience);
+  const tooSoon = afterFailure({ ...failed, attempts: DOWN_AFTER, failingSince: recent }, now, RETRY_POLICY);
   expect(tooSoon.parkedAt).toBeUndefined();
 });

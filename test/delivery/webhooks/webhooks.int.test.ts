@@ -64,7 +64,7 @@ function startDelivering(): () => Promise<void> {
     allowPrivate: true,
     answerWithinMs: 1_500,
     failed: (_endpointId, error) => failures.push(error),
-    patience: { firstRetryMs: 30, longestRetryMs: 100, giveUpAfterMs: 86_400_000 },
+    retryPolicy: { firstRetryMs: 30, maxRetryMs: 100, giveUpAfterMs: 86_400_000 },
     lookEveryMs: 50,
   });
   const done = work(stopping.signal, () => undefined);

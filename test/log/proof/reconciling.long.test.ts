@@ -36,7 +36,7 @@ async function reconciled(rotationLimit?: number) {
       client,
       db,
       taskQueue: config.temporal.taskQueue,
-      longestPauseMs: 0,
+      maxPauseMs: 0,
       ...(rotationLimit !== undefined && { rotationLimit, recentLimit: 0 }),
     },
     { runId: randomUUID() },
@@ -85,7 +85,7 @@ async function place(more: Readonly<Record<string, unknown>> = {}): Promise<stri
 async function proven(orderId: string) {
   const { discrepancies } = await verifyOrders(
     { client: api.client, db, taskQueue: api.config.temporal.taskQueue },
-    { orderId, longestPauseMs: 0 },
+    { orderId, maxPauseMs: 0 },
   );
   return discrepancies.every(({ where }) => where === 'positions');
 }

@@ -47,7 +47,7 @@ afterAll(async () => {
 async function verified(options: VerifyOptions = {}) {
   const these = { client: api.client, db, taskQueue: api.config.temporal.taskQueue };
   return await until(async () => {
-    const report = await verifyOrders(these, { longestPauseMs: 0, ...options });
+    const report = await verifyOrders(these, { maxPauseMs: 0, ...options });
     expect(report.discrepancies.filter(({ kind }) => kind === 'unanswered')).toEqual([]);
     return report;
   });
@@ -76,7 +76,7 @@ test('orders are the same in history, journal and view', async () => {
 
 test('verify waits for orders under way', async () => {
   const { body } = await api.post('/v1/orders', { body: orderBody({ payment: { method: 'tok_slow' } }) });
-  const report = await verified({ orderId: body.orderId, longestPauseMs: undefined });
+  const report = await verified({ orderId: body.orderId, maxPauseMs: undefined });
   expect(report).toMatchObject({ orders: 1, found: 0 });
 });
 

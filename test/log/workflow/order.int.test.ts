@@ -7,7 +7,7 @@ import { Worker } from '@temporalio/worker';
 import type { RefusedUpdate } from '../../../src/log/workflow/messages.js';
 import { eventFork } from '../../../src/log/workflow/steps.js';
 import { type ContinuedOrder, type FactMessage, orderWorkflow } from '../../../src/order-log.js';
-import { limits } from '../../../src/order/commands.js';
+import { LIMITS } from '../../../src/order/commands.js';
 import { fold } from '../../../src/order/evolve.js';
 import { latch } from '../../support/latch.js';
 import { until } from '../../support/until.js';
@@ -421,7 +421,7 @@ test('signals that come while no worker runs are all taken in order, however man
   try {
     const again = new StartedOrder(after.client, after.client.workflow.getHandle(handle.workflowId));
     const all = await again.until((state) => state.order.version === 4 + texts.length && idle(state));
-    expect(all.order.notes.map(({ text }) => text)).toEqual(texts.slice(-limits.notes));
+    expect(all.order.notes.map(({ text }) => text)).toEqual(texts.slice(-LIMITS.notes));
     expect(after.activities.recorded().map(({ version }) => version)).toEqual(
       texts.map((_, index) => index + 5),
     );

@@ -19,7 +19,7 @@ import {
 import type { CommandData, FollowUpType } from '../../../src/order/commands.js';
 import type { EffectType } from '../../../src/order/effects.js';
 import type { OrderEvent } from '../../../src/order/events.js';
-import { rulesToday } from '../../../src/order/rules.js';
+import { RULES_TODAY } from '../../../src/order/rules.js';
 import { upcast } from '../../../src/order/upcasters.js';
 import { until } from '../../support/until.js';
 
@@ -32,7 +32,7 @@ export const newOrder: CommandData['CreateOrder'] = {
   lines: [{ sku: 'A-1', quantity: 2, unitPrice: 1999, name: 'Lamp' }],
   payment: { method: 'tok_ok' },
   terms,
-  rules: rulesToday,
+  rules: RULES_TODAY,
 };
 
 export function messageOf<D>(data: D, more: Partial<Message> = {}): Message<D> {

@@ -25,9 +25,9 @@ export interface AssignmentRunDeps extends AssignmentDeps, RunDeps {
 /** How long the broker may wait for a record. */
 const FETCH_WAIT_MS = 500;
 /** Maximum number of records of a partition that are read and not done. */
-const MOST_OPEN = 1_000;
+const MAX_OPEN = 1_000;
 /** Maximum number of bytes of such records, over all partitions. */
-const MOST_OPEN_BYTES = 32 * 1_048_576;
+const MAX_OPEN_BYTES = 32 * 1_048_576;
 const NOTE_EVERY_MS = 5_000;
 /** How long until partitions that could not be read are tried again. */
 const LOOK_AGAIN_MS = 5_000;
@@ -89,9 +89,9 @@ export class AssignmentRun {
     };
     while (!ending.aborted) {
       const from = [...partitions.values()].filter(
-        ({ openCount, failure }) => openCount < MOST_OPEN && failure === undefined,
+        ({ openCount, failure }) => openCount < MAX_OPEN && failure === undefined,
       );
-      if (from.length === 0 || openBytesOf(assignment) >= MOST_OPEN_BYTES) await pause(FETCH_WAIT_MS, ending);
+      if (from.length === 0 || openBytesOf(assignment) >= MAX_OPEN_BYTES) await pause(FETCH_WAIT_MS, ending);
       else {
         const offsets = new Map(from.map(({ partition, next }) => [partition, next]));
         const fetched = await fetchCommitted(consumer, topic, offsets, FETCH_WAIT_MS);
@@ -172,7 +172,7 @@ function beginSome(
   for (const record of records) {
     const progress = partitions.get(record.partition);
     if (progress === undefined || full.has(record.partition)) continue;
-    if (progress.openCount >= MOST_OPEN || openBytesOf(assignment) >= MOST_OPEN_BYTES)
+    if (progress.openCount >= MAX_OPEN || openBytesOf(assignment) >= MAX_OPEN_BYTES)
       full.add(record.partition);
     else begin(owned(record), progress);
   }

@@ -11,7 +11,7 @@ import type { Gateway } from '../gateway/gateway.js';
 import { GroupConsumer } from './group-consumer.js';
 import { HEARTBEAT_MS, Membership, SESSION_MS } from './membership.js';
 import { RefusalTopic } from './refusal-topic.js';
-import { retries } from './run-until-done.js';
+import { RETRY_BACK_OFF } from './run-until-done.js';
 import { noteConsumingFailed, noteConsumingWorks } from './store-progress.js';
 import { AssignmentRun } from './assignment-run.js';
 
@@ -48,7 +48,7 @@ export async function consumeCommands(deps: ConsumeDeps): Promise<void> {
       health.failed(new Error(problem, { cause: error }));
       void noteConsumingFailed(db, topic, problem).catch(() => undefined);
     }
-    await pause(backOffMs(failures + 1, retries), signal);
+    await pause(backOffMs(failures + 1, RETRY_BACK_OFF), signal);
   }
 }
 

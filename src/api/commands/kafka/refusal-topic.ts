@@ -4,9 +4,9 @@ import { clientOptions, closeClient } from '../../../delivery/kafka/connection.j
 import type { KafkaSettings } from '../../../delivery/kafka/settings.js';
 import { headerNames } from './command-record.js';
 
-const MOST_KEY_BYTES = 1_024;
-const MOST_HEADER_BYTES = 4_096;
-const MOST_HEADERS_BYTES = 65_536;
+const MAX_KEY_BYTES = 1_024;
+const MAX_HEADER_BYTES = 4_096;
+const MAX_HEADERS_BYTES = 65_536;
 
 /** The topic that gets the problem of each refused command. */
 export class RefusalTopic {
@@ -31,7 +31,7 @@ export class RefusalTopic {
       ...keptHeaders(record).map(([name, value]) => [Buffer.from(name), value] as const),
       [Buffer.from('refused-record'), Buffer.from(recordId)],
     ]);
-    const isKeyKept = key !== undefined && key.length <= MOST_KEY_BYTES;
+    const isKeyKept = key !== undefined && key.length <= MAX_KEY_BYTES;
     try {
       await producer.send({
         acks: ProduceAcks.ALL,
@@ -72,7 +72,7 @@ export function keptHeaders({
     .toSorted(([a], [b]) => Number(headerNames.has(b)) - Number(headerNames.has(a)))
     .filter(([name, value]) => {
       const more = Buffer.byteLength(name) + value.length;
-      if (more > MOST_HEADER_BYTES || bytes + more > MOST_HEADERS_BYTES) return false;
+      if (more > MAX_HEADER_BYTES || bytes + more > MAX_HEADERS_BYTES) return false;
       bytes += more;
       return true;
     });

@@ -23,11 +23,11 @@ export interface RunDeps {
 }
 
 /** Delays after an attempt without an answer, for commands and for clients. */
-export const retries: BackOff = { firstRetryMs: 100, longestRetryMs: 10_000 };
+export const RETRY_BACK_OFF: BackOff = { firstRetryMs: 100, maxRetryMs: 10_000 };
 /** Maximum number of commands in flight. */
 const AT_ONCE = 32;
 /** Maximum number of errors in a problem that is written to the topic of refusals. */
-const MOST_ERRORS = 20;
+const MAX_ERRORS = 20;
 
 /**
  * Runs commands until each is durable, or refused. A command without an answer is tried again
@@ -55,7 +55,7 @@ export function createRunUntilDone(
   /** The problem, as the topic of refusals has it. */
   function problemIn(record: CommittedRecord, found: HttpProblem): string {
     const { errors, ...members } = found.members;
-    const shown = { ...members, ...(errors && { errors: errors.slice(0, MOST_ERRORS) }) };
+    const shown = { ...members, ...(errors && { errors: errors.slice(0, MAX_ERRORS) }) };
     const { status, code, message } = found;
     const recordId = recordIdOf(topic, record);
     const correlationId = correlationIdOf(topic, record);
@@ -112,7 +112,7 @@ export function createRunUntilDone(
         return await refuse(record, progress, problem);
       });
       if (isDone) return true;
-      await pause(backOffMs(attempt, retries), ending);
+      await pause(backOffMs(attempt, RETRY_BACK_OFF), ending);
     }
     return false;
   };

@@ -6,7 +6,7 @@ import { type EndpointSettings, payloads } from '../../../endpoint/settings.js';
 import type { PositionedEvent } from '../../../log/feed/feed.js';
 import { answering } from '../../../mongodb/durability.js';
 import { schemaVersions } from '../../../order/events.js';
-import { LONGEST_TAG } from '../../../order/patterns.js';
+import { MAX_TAG_LENGTH } from '../../../order/patterns.js';
 import { upcastIfKnown } from '../../../order/upcasters.js';
 import { isLongerThanTag, itemsIn } from '../../../server/config/items.js';
 import { Ids, Tags } from '../../schemas/values.js';
@@ -59,7 +59,8 @@ export function selectionIn({ types, customers, tags, payload }: Given): Selecti
   if (unknown !== undefined)
     throw badQuery('types', `${unknown} is no type of events; there are ${known.join(', ')}`);
   const chosenTags = chosenBy('tags', tags);
-  if (chosenTags.some(isLongerThanTag)) throw badQuery('tags', `a tag has at most ${LONGEST_TAG} characters`);
+  if (chosenTags.some(isLongerThanTag))
+    throw badQuery('tags', `a tag has at most ${MAX_TAG_LENGTH} characters`);
   return {
     eventTypes,
     customers: chosenBy('customers', customers),

@@ -25,7 +25,7 @@ export interface FeedViewDeps<S extends State, D extends Draft> {
 const BATCH_SIZE = 500;
 const RELOAD_AFTER_MS = 1_000;
 /** A view waits until it is woken. This is the longest wait, in case a wake-up is lost. */
-const LONGEST_WAIT_MS = 10 * 60_000;
+const MAX_WAIT_MS = 10 * 60_000;
 /**
  * Minimum time from a micro-batch that was not full to the next one, so that under load a batch has
  * many events.
@@ -63,7 +63,7 @@ class ViewFeeder<S extends State, D extends Draft> {
   private readonly feeder: BuildFeeder<S, D>;
   private builds: ViewBuilds;
   private wakeCount: number;
-  private waitMs = LONGEST_WAIT_MS;
+  private waitMs = MAX_WAIT_MS;
 
   constructor(
     log: EntityLog<S, D>,
@@ -102,7 +102,7 @@ class ViewFeeder<S extends State, D extends Draft> {
     const { db, tail, signal } = this.deps;
     const { position } = this.feeder.held;
     const hasEvents = (await tail.waitBeyond(position, signal, this.waitMs, this.wakeCount)) > position;
-    this.waitMs = LONGEST_WAIT_MS;
+    this.waitMs = MAX_WAIT_MS;
     const beganAt = Date.now();
     const generation = generationOf(this.feeder.held);
     const recent = tail.recentEvents(generation, position, BATCH_SIZE);
