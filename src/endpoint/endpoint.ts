@@ -12,7 +12,7 @@ export interface Endpoint extends EndpointSettings, State {
   readonly disabledBecause?: string;
   /** ids of its signing secrets, the newest first. A secret itself never enters the log. */
   readonly secretIds: readonly string[];
-  /** number of `CommandRejected` events in the log, at most `REJECTIONS_KEPT` */
+  /** number of `CommandRejected` events in the log, at most `MAX_REJECTIONS` */
   readonly rejections: number;
 }
 
@@ -62,8 +62,8 @@ export const endpointStatuses = ['enabled', 'disabled', 'deleted'] as const;
 /** The `disabledBecause` of an endpoint that a person has disabled. */
 export const byRequest = 'by request';
 /** How many of the newest secrets sign. An old secret still signs until the next rotation. */
-const SECRETS_KEPT = 2;
-const REJECTIONS_KEPT = 50;
+const MAX_SIGNING_SECRETS = 2;
+const MAX_REJECTIONS = 50;
 
 export const endpoints: Entity<Endpoint, EndpointEvent, Effect> = {
   ...withoutEffects,
@@ -75,7 +75,7 @@ export const endpoints: Entity<Endpoint, EndpointEvent, Effect> = {
   decide,
   evolve,
   rejection: ({ rejections }, command, { code, message }) =>
-    rejections < REJECTIONS_KEPT ? [{ type: 'CommandRejected', data: { command, code, message } }] : [],
+    rejections < MAX_REJECTIONS ? [{ type: 'CommandRejected', data: { command, code, message } }] : [],
   cancel: () => ({ type: 'DeleteEndpoint', data: {}, hasIssuer: true }),
   isFinished: ({ status }) => status === 'deleted',
   resumption: (data) => ({ type: 'EndpointResumed', data }),
@@ -125,7 +125,10 @@ function evolve(before: Endpoint | undefined, event: EndpointEvent & Envelope): 
     case 'EndpointChanged':
       return { ...endpoint, ...event.data };
     case 'SecretRotated':
-      return { ...endpoint, secretIds: [event.data.secretId, ...before.secretIds].slice(0, SECRETS_KEPT) };
+      return {
+        ...endpoint,
+        secretIds: [event.data.secretId, ...before.secretIds].slice(0, MAX_SIGNING_SECRETS),
+      };
     case 'EndpointDisabled':
       return { ...endpoint, status: 'disabled', disabledBecause: event.data.reason };
     case 'EndpointEnabled':
