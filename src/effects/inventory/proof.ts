@@ -1,7 +1,8 @@
 import { isDeepStrictEqual } from 'node:util';
 import { type Db, MongoServerError } from 'mongodb';
 import type { Discrepancy } from '../../log/proof/discrepancy.js';
-import { asStored, committed } from '../../mongodb/durability.js';
+import { asStored } from '../../mongodb/as-stored.js';
+import { committed } from '../../mongodb/durability.js';
 import { compareEntries, type Entries } from '../proof/compare-entries.js';
 import type { SettledEffect } from '../proof/settled-effects.js';
 import { changesOf, movementOf } from './stock-movements.js';

@@ -1,7 +1,8 @@
 import { ApplicationFailure } from '@temporalio/common';
 import type { ClientSession, Db } from 'mongodb';
 import { eventId, type StoredEvent } from '../entity.js';
-import { committed, durable, isDuplicateKey } from '../../mongodb/durability.js';
+import { isDuplicateKey } from '../../mongodb/duplicates.js';
+import { committed, durable } from '../../mongodb/durability.js';
 import { superseded } from '../workflow/steps.js';
 import type { AnyLog } from './entity-log.js';
 import { forkFailure, noteFork } from './fork.js';

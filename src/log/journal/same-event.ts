@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { StoredEvent } from '../entity.js';
-import { asStored } from '../../mongodb/durability.js';
+import { asStored } from '../../mongodb/as-stored.js';
 import type { AnyLog } from './entity-log.js';
 
 /**

@@ -1,6 +1,7 @@
 import type { ClientSession, Db, IndexDescription } from 'mongodb';
 import type { Draft, Envelope, State, StoredEvent } from '../entity.js';
-import { committed, durable, isDuplicateKey } from '../../mongodb/durability.js';
+import { isDuplicateKey } from '../../mongodb/duplicates.js';
+import { committed, durable } from '../../mongodb/durability.js';
 import type { AnyLog, EntityLog } from './entity-log.js';
 import { documentOf, type StateDocument, stateViews } from './state-document.js';
 import { contiguous, fold } from './fold.js';

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { asStored } from '../../mongodb/durability.js';
+import { asStored } from '../../mongodb/as-stored.js';
 import type { Draft, State } from '../entity.js';
 import { foldHistory, type HistoryLog } from '../history/history.js';
 import { isObject } from '../journal/differences.js';

@@ -1,6 +1,7 @@
 import type { Collection, Db, Filter } from 'mongodb';
 import { prefetch } from '../../../concurrency/async-iterables.js';
-import { committed, durable, insertMissing } from '../../../mongodb/durability.js';
+import { insertMissing } from '../../../mongodb/duplicates.js';
+import { committed, durable } from '../../../mongodb/durability.js';
 import type { Draft, State } from '../../entity.js';
 import { feedHead } from '../../feed/feed.js';
 import type { AnyLog, EntityLog } from '../../journal/entity-log.js';

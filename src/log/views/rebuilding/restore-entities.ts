@@ -1,7 +1,8 @@
 import type { Db } from 'mongodb';
 import { isServerError } from '../../../outages/server-error.js';
 import { type Draft, NewerEvent, type State } from '../../entity.js';
-import { committed, durable, insertMissing, isDuplicateKey } from '../../../mongodb/durability.js';
+import { insertMissing, isDuplicateKey } from '../../../mongodb/duplicates.js';
+import { committed, durable } from '../../../mongodb/durability.js';
 import type { AnyLog, EntityLog } from '../../journal/entity-log.js';
 import { documentOf, stateViews } from '../../journal/state-document.js';
 import type { HistoryLog } from '../../history/history.js';
