@@ -12,7 +12,6 @@ import { readHistoryLog } from '../history/history.js';
 import { journal } from '../journal/journal.js';
 import { restoreLog } from '../journal/truncated-log.js';
 import type { OutsideRestore } from '../history/outside-restore.js';
-import type { CheckDatabaseIdentity } from '../history/check-database-identity.js';
 import { updateStateView } from '../journal/state-view.js';
 import { latestChangedIds, unfinishedIds } from '../journal/viewed-ids.js';
 import { clearStopped, forkedReason, markStopped } from '../journal/stops.js';
@@ -27,8 +26,6 @@ export interface ReconcileDeps<S extends State, D extends Draft> {
   readonly db: Db;
   /** the task queue of the entities' workflows */
   readonly taskQueue: string;
-  /** absent if the caller has just made this check */
-  readonly checkDatabaseIdentity?: CheckDatabaseIdentity;
   /** see `restoreEntities` */
   readonly outside?: OutsideRestore<S, D> | undefined;
   /** how many entities without visible problems are compared event by event; 200 by default */
@@ -71,9 +68,8 @@ export async function reconcile<S extends State, D extends Draft>(
   run: Pick<Reconciliation, 'runId' | 'workflowId'>,
   heartbeat: (done: number) => void,
 ): Promise<Reconciliation> {
-  const { client, db, taskQueue, checkDatabaseIdentity, rotationLimit = 200, recentLimit = 200 } = deps;
+  const { client, db, taskQueue, rotationLimit = 200, recentLimit = 200 } = deps;
   const startedAt = new Date().toISOString();
-  await checkDatabaseIdentity?.({ client, db, taskQueue });
   const [last] = await latestReconciliations(log, db, 1);
   const since =
     last === undefined ? later(startedAt, -FIRST_LOOK_BACK_MS) : later(last.startedAt, -OVERLAP_MS);

@@ -7,7 +7,7 @@ import { type AnyLog, type EntityLog, workflowIdOf } from '../../journal/entity-
 import { foldHistory, readHistoryLog } from '../../history/history.js';
 import { ensureJournalIndexes } from '../../journal/journal.js';
 import type { OutsideRestore } from '../../history/outside-restore.js';
-import type { CheckDatabaseIdentity } from '../../history/check-database-identity.js';
+import type { CheckDatabaseIdentity } from '../check-database-identity.js';
 import { ensureStateViewIndexes } from '../../journal/state-view.js';
 import { countWorkflows, listWorkflows, type ListPage } from '../../history/workflow-list.js';
 import type { Rebuilding } from './rebuild-view.js';
