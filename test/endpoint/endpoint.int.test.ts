@@ -12,7 +12,7 @@ import { record } from '../../src/log/journal/recording.js';
 import { stateViews } from '../../src/log/journal/state-document.js';
 import { stateAt } from '../../src/log/journal/time-travel.js';
 import { reconcile } from '../../src/log/proof/reconcile.js';
-import { verify } from '../../src/log/proof/verify.js';
+import { verify, type VerifyProgress } from '../../src/log/proof/verify.js';
 import { resume } from '../../src/log/resume/resume.js';
 import { rebuildJournal } from '../../src/log/views/rebuilding/rebuild-journal.js';
 import { rebuildStateView } from '../../src/log/views/rebuilding/rebuild-state-view.js';
@@ -144,8 +144,11 @@ test('an endpoint has a feed, a proof and a journal apart from those of orders',
   expect((await api.get('/v1/events')).body).toMatchObject({ data: [] });
 
   // The proof: history, journal, view, workflow and positions.
-  const proof = async () => await verify(endpointLog, deps);
+  const counted = new Set<string>();
+  const onProgress = ({ what }: VerifyProgress) => void counted.add(what);
+  const proof = async () => await verify(endpointLog, deps, { onProgress });
   expect(await proof()).toMatchObject({ orders: 3, events, head: events, found: 0 });
+  expect([...counted]).toEqual(['endpoints']);
   expect(JSON.parse((await script('verify --json')).out)).toMatchObject({ orders: 3, events, found: 0 });
   expect((await script('verify')).out).toContain(`3 endpoints, ${events} events`);
   const { stores } = (await api.get('/v1/projections')).body;

@@ -25,13 +25,13 @@ import type { Discrepancy } from './discrepancy.js';
 import { remedyOf } from './remedies.js';
 
 /** What the comparison of one entity has found. */
-export interface Comparison {
+export interface Comparison<W extends string = never> {
   /** number of events in the journal */
   readonly events: number;
   /** true if Temporal keeps the entity's history, or a part of it */
   readonly hasHistory: boolean;
   /** empty if history, journal, fold, view and workflow agree */
-  readonly discrepancies: readonly Discrepancy[];
+  readonly discrepancies: readonly Discrepancy<W>[];
   /** false if the entity could not be read */
   readonly isProven?: false;
 }

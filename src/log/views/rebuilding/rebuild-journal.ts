@@ -35,8 +35,8 @@ const DECIDED_WITHIN_MS = 20_000;
 const EVENTS_AT_A_TIME = 500;
 
 /**
- * Restores the journal, the state view, and what is outside of the log, such as stock, from the
- * workflow histories, while entities are recorded as usual. What exists is left as it is. Positions
+ * Restores the journal, the state view, and what is outside of the log from the workflow histories,
+ * while entities are recorded as usual. What exists is left as it is. Positions
  * and views follow as for any recorded event.
  *
  * If Temporal no longer has an entity's first runs, its later events are restored. Its view is
