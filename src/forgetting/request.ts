@@ -52,7 +52,7 @@ export async function requestForgetting(databases: Databases, asked: ForgetReque
   return { kind: 'accepted', row: { _id, ...row } };
 }
 
-const AGAIN_MS = 100;
+const TRY_AGAIN_MS = 100;
 const TRIES = 50;
 
 /**
@@ -81,7 +81,7 @@ async function start(
     if (row !== undefined && row.status !== 'forgotten') return { kind: 'accepted', row };
     // The other forgetting has its certificate and its workflow is about to end, or it has no row
     // yet.
-    if (left > 1) await setTimeout(AGAIN_MS);
+    if (left > 1) await setTimeout(TRY_AGAIN_MS);
   }
   return { kind: 'another_ends' };
 }

@@ -261,7 +261,7 @@ async function sendAndReport(
   await checkSender(meta);
   const send = await prepare();
   const { api, gateway, close } = await openGateway(session, options);
-  let outcome: Outcome;
+  let outcome: Accepted;
   try {
     outcome = await outcomeOf(gateway, meta, send);
   } finally {
@@ -292,16 +292,16 @@ export async function sendTo(
   return sentOf(outcome);
 }
 
-type Outcome = Exclude<CommandResult, { readonly kind: 'refused' | 'unknown-outcome' }>;
+type Accepted = Exclude<CommandResult, { readonly kind: 'refused' | 'unknown-outcome' }>;
 
-function sentOf(outcome: Exclude<Outcome, { readonly kind: 'previewed' }>): SentCommand {
+function sentOf(outcome: Exclude<Accepted, { readonly kind: 'previewed' }>): SentCommand {
   const { replayed } = outcome;
   return outcome.kind === 'answered'
     ? { ...outcome.answer, replayed }
     : { orderId: outcome.orderId, replayed };
 }
 
-async function outcomeOf(gateway: Omit<Gateway, 'fact'>, meta: CommandMeta, send: Send): Promise<Outcome> {
+async function outcomeOf(gateway: Omit<Gateway, 'fact'>, meta: CommandMeta, send: Send): Promise<Accepted> {
   const result = await send(gateway, meta);
   switch (result.kind) {
     case 'answered':

@@ -29,7 +29,7 @@ export interface DeliveryPassDeps extends SendingDeps {
   readonly secrets: WebhookSecrets;
 }
 
-const PAGE = 100;
+const PAGE_SIZE = 100;
 /** Maximum number of orders that are delivered at the same time. */
 const CONCURRENCY = 8;
 /** Maximum number of waiting orders; from then on, no further events are read. */
@@ -113,7 +113,7 @@ class DeliveryPass {
     const due = await waitingRows(this.deps.db)
       .find({ endpointId: this.endpoint.orderId, nextTryAt: { $lte: new Date() } }, committed)
       .sort({ nextTryAt: 1, position: 1 })
-      .limit(PAGE)
+      .limit(PAGE_SIZE)
       .toArray();
     if (due.length === 0) return;
     const orderIds = [...new Set(due.map(({ orderId }) => orderId))];
@@ -204,7 +204,7 @@ class DeliveryPass {
   private async deliverPage(): Promise<boolean> {
     const { db, tail } = this.deps;
     const { generation, position } = this.subscription;
-    const events = await tail.read(generation, position, PAGE);
+    const events = await tail.read(generation, position, PAGE_SIZE);
     if (events === undefined) return false;
     const last = events.at(-1)?.position ?? (await positionAfterLost(orderLog, db, position));
     if (last === position) return false;

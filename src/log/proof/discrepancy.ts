@@ -14,7 +14,7 @@ export interface Discrepancy<W extends string = never> {
   /** the effect's key, or the id of an entry, in a store outside; absent if it is about the log */
   readonly key?: string;
   /**
-   * `differs`: two places disagree; `behind`: one lacks what another has already; `stopped`: the
+   * `differs`: two of them disagree; `behind`: one lacks what another has already; `stopped`: the
    * entity cannot continue on its own; `unanswered`: it could not be checked
    */
   readonly kind: 'differs' | 'behind' | 'stopped' | 'unanswered';

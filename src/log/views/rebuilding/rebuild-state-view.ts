@@ -58,7 +58,7 @@ export async function rebuildStateView<S extends State, D extends Draft>(
   // gone.
   for await (const orderIds of touchedSince(log, db, rebuilder.state.since)) {
     for (const orderId of orderIds)
-      await updateStateView(log, db, orderId, { recorder: rebuildId }).catch(rethrowServerError);
+      await updateStateView(log, db, orderId, { recorderId: rebuildId }).catch(rethrowServerError);
     heartbeat(rebuilder.state.done);
   }
   await rebuilder.advance({ phase: 'done' });
