@@ -9,7 +9,7 @@ import { diff } from '../../src/log/journal/diff.js';
 import { journal, ensureJournalIndexes } from '../../src/log/journal/journal.js';
 import { readJournal } from '../../src/log/journal/read-journal.js';
 import { record } from '../../src/log/journal/recording.js';
-import { stateViews } from '../../src/log/journal/state-document.js';
+import { stateViews } from '../../src/log/journal/state-view.js';
 import { stateAt } from '../../src/log/journal/time-travel.js';
 import { reconcile } from '../../src/log/proof/reconcile.js';
 import { verify, type VerifyProgress } from '../../src/log/proof/verify.js';

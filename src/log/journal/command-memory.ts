@@ -5,7 +5,7 @@ import { isSameCommand, keyOf } from '../workflow/command-id.js';
 import { hashIn } from '../workflow/messages.js';
 import { committed } from '../../mongodb/durability.js';
 import type { EntityLog } from './entity-log.js';
-import { stateViews } from './state-document.js';
+import { stateViews } from './state-view.js';
 import { journal, LogIncomplete } from './journal.js';
 import { readJournal } from './read-journal.js';
 import { truncationPoints } from './truncated-log.js';

@@ -1,7 +1,7 @@
 import type { WorkflowStartOptions } from '@temporalio/client';
 import type { Decider, Draft, Effect, Entity, State } from '../entity.js';
 import type { Shape } from './differences.js';
-import type { StateView } from './state-document.js';
+import type { StateView } from './state-view.js';
 import { statusKey } from '../workflow/search-attribute-names.js';
 
 /**

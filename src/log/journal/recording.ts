@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Db } from 'mongodb';
 import type { Draft, State, StoredEvent } from '../entity.js';
-import type { EntityStep } from '../workflow/steps.js';
 import type { EntityLog } from './entity-log.js';
 import { appendToJournal, insertIntoJournal, refuseReplacedRun } from './append-to-journal.js';
 import { LogIncomplete } from './journal.js';
@@ -9,7 +8,13 @@ import { holdsTruncatedLog } from './truncated-log.js';
 import { createBatcher } from '../../concurrency/batcher.js';
 import { isMongoOutage } from '../../outages/mongo-outage.js';
 import { RecentStates } from './recent-states.js';
-import { type Replacement, foldFollowing, insertViews, updateStateView, replaceViews } from './state-view.js';
+import {
+  type Replacement,
+  foldFollowing,
+  insertViews,
+  updateStateView,
+  replaceViews,
+} from './update-state-view.js';
 
 /** About the number of workflows that a worker caches with a heap of 2 GB. */
 const REMEMBERED_STATES = 1_000;
@@ -29,7 +34,10 @@ export async function record<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
   db: Db,
   events: readonly StoredEvent[],
-  { recorderId, resumption = 0 }: { readonly recorderId?: string; readonly resumption?: Resumption } = {},
+  {
+    recorderId,
+    resumption = 0,
+  }: { readonly recorderId?: string; readonly resumption?: number | undefined } = {},
 ): Promise<S | undefined> {
   const [first] = events;
   const last = events.at(-1);
@@ -42,16 +50,14 @@ export async function record<S extends State, D extends Draft>(
     return await updateStateView(log, db, first.orderId, {
       session,
       isNew: first.version === 1,
-      ...(recorderId !== undefined && { recorderId }),
+      ...(recorderId !== undefined && { writerId: recorderId }),
     });
   });
 }
 
-type Resumption = EntityStep['resumption'];
-
 export interface Recorder {
   /** See the function `record`. */
-  readonly record: (events: readonly StoredEvent[], resumption?: Resumption) => Promise<void>;
+  readonly record: (events: readonly StoredEvent[], resumption?: number) => Promise<void>;
   /**
    * Like `record`, but resolves only if the journal holds the entity's log without a gap up to
    * `version`.
@@ -62,7 +68,7 @@ export interface Recorder {
     id: string,
     version: number,
     events: readonly StoredEvent[],
-    resumption?: Resumption,
+    resumption?: number,
   ) => Promise<void>;
 }
 
@@ -91,7 +97,7 @@ export function createRecorder<S extends State, D extends Draft>(log: EntityLog<
     const ids = [...new Set(events.map(({ orderId }) => orderId))];
     return await db.client.withSession({ causalConsistency: true }, async (session) =>
       (await insertIntoJournal(log, db, events, { session }))
-        ? await insertViews(log, db, ids, { session, recorderId })
+        ? await insertViews(log, db, ids, { session, writerId: recorderId })
         : undefined,
     );
   }
@@ -104,7 +110,7 @@ export function createRecorder<S extends State, D extends Draft>(log: EntityLog<
   async function recordNext(
     known: S,
     events: readonly StoredEvent[],
-    resumption: Resumption,
+    resumption: number | undefined,
   ): Promise<S | undefined> {
     if (events[0]?.version !== known.version + 1 || known.resumed?.version !== resumption) return undefined;
     if (!(await insertEvents(events))) return undefined;
@@ -115,7 +121,7 @@ export function createRecorder<S extends State, D extends Draft>(log: EntityLog<
   /** @returns the state as the view has it now */
   async function recordAndRemember(
     events: readonly StoredEvent[],
-    resumption: Resumption,
+    resumption: number | undefined,
   ): Promise<S | undefined> {
     const known = events[0] && recent.get(events[0].orderId);
     const state =
@@ -131,7 +137,8 @@ export function createRecorder<S extends State, D extends Draft>(log: EntityLog<
     },
     async recordUpTo(id, version, events, resumption) {
       const state =
-        (await recordAndRemember(events, resumption)) ?? (await updateStateView(log, db, id, { recorderId }));
+        (await recordAndRemember(events, resumption)) ??
+        (await updateStateView(log, db, id, { writerId: recorderId }));
       if (state !== undefined && state.version >= version) return;
       if (await holdsTruncatedLog(log, db, id, version)) return;
       const { name } = log.entity;

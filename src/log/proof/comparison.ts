@@ -7,7 +7,7 @@ import { isServerError } from '../../outages/server-error.js';
 import type { Draft, State } from '../entity.js';
 import { committed } from '../../mongodb/durability.js';
 import { type AnyLog, type EntityLog, workflowIdOf } from '../journal/entity-log.js';
-import { type StateDocument, stateViews } from '../journal/state-document.js';
+import { type StateDocument, stateViews } from '../journal/state-view.js';
 import { type HistoryLog, readHistoryLog } from '../history/history.js';
 import { readStored, upcastRecord } from '../journal/read-journal.js';
 import { type EntityState, stateQuery } from '../workflow/messages.js';

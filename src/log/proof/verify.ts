@@ -6,7 +6,7 @@ import { feedHead } from '../feed/feed.js';
 import { batches } from '../../concurrency/async-iterables.js';
 import { committed } from '../../mongodb/durability.js';
 import type { AnyLog, EntityLog } from '../journal/entity-log.js';
-import { stateViews } from '../journal/state-document.js';
+import { stateViews } from '../journal/state-view.js';
 import { journal } from '../journal/journal.js';
 import { journaledIds, notJournaled } from '../journal/read-journal.js';
 import { viewedIds } from '../journal/viewed-ids.js';

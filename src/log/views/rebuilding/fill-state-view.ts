@@ -7,7 +7,7 @@ import { feedHead } from '../../feed/feed.js';
 import type { AnyLog, EntityLog } from '../../journal/entity-log.js';
 import { type JournalDocument, journal } from '../../journal/journal.js';
 import { notJournaled, readJournals } from '../../journal/read-journal.js';
-import { documentOf, type StateDocument, stateViews } from '../../journal/state-document.js';
+import { documentOf, type StateDocument, stateViews } from '../../journal/state-view.js';
 import { viewedIds } from '../../journal/viewed-ids.js';
 import { Gap, stateAfter } from '../feeding/folding.js';
 import type { Rebuilding } from './rebuild-view.js';
