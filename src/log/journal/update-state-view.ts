@@ -120,32 +120,31 @@ export function foldFollowing<S extends State, D extends Draft>(
   return after?.version === state.version + events.length ? after : undefined;
 }
 
-/** A state, and the version that its view must have. */
 export interface Replacement<S extends State> {
   readonly state: S;
+  /** the version that its view must have */
   readonly seen: number;
 }
 
 /**
  * Brings views up to states whose last events were just recorded, without reading view or journal.
- * That works if the same recorder wrote each view last. The guard refuses the write if a recorder
- * has found a gap, and so has set `ahead`, or if a rebuild has written its own id.
+ * A view is only replaced if this recorder wrote it last, it has the version `seen`, and the journal
+ * had no gap then (`ahead`).
  *
- * @returns false if a guard refused, or a view has another version. The caller then needs
- *   `updateStateView`.
+ * @returns false if a view was not replaced. The caller then needs `updateStateView`.
  */
 export async function replaceViews<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
   db: Db,
   replacements: readonly Replacement<S>[],
-  writerId: string,
+  recorderId: string,
 ): Promise<boolean> {
   const documents = await Promise.all(replacements.map(({ state }) => documentOf(log, db, state)));
   const { matchedCount } = await stateViews(log, db).bulkWrite(
     replacements.map(({ state, seen }, index) => ({
       replaceOne: {
-        filter: guardOf(state.orderId, { version: seen, recorder: writerId }),
-        replacement: { ...(documents[index] ?? log.view.toDocument(state)), recorder: writerId },
+        filter: guardOf(state.orderId, { version: seen, recorder: recorderId }),
+        replacement: { ...(documents[index] ?? log.view.toDocument(state)), recorder: recorderId },
       },
     })),
     { ...durable, ordered: false },

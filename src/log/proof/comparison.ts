@@ -42,8 +42,8 @@ export interface CompareDeps {
   /** also query the running workflow for its state, which takes a worker */
   readonly asksWorkflow: boolean;
   /**
-   * ISO-8601 UTC: events recorded before must have a position. If absent, positions are not
-   * checked, because an event that was restored has a later position than the versions after it.
+   * ISO-8601 UTC: events recorded before must have a position. Absent in a reconciliation, which
+   * checks no positions: those of the events that it restores do not ascend with the versions.
    */
   readonly positionedBefore?: string;
   /** the longest pause between two comparisons of an entity that lags; 1,600 by default */

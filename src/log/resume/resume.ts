@@ -12,7 +12,7 @@ import { readStored } from '../journal/read-journal.js';
 import { restoreLog } from '../journal/truncated-log.js';
 import { setAside } from '../journal/set-aside.js';
 import { updateStateView } from '../journal/update-state-view.js';
-import { clearStopped, endedReason, markStopped } from '../journal/stops.js';
+import { clearStopped, markStopped } from '../journal/stops.js';
 import { keyOf } from '../workflow/command-id.js';
 import type { Signal } from '../workflow/messages.js';
 import { type KeptRuns, readKeptRuns } from './kept-runs.js';
@@ -129,13 +129,11 @@ async function carryOut<S extends State, D extends Draft>(
     case 'unknown':
     case 'resuming':
       return planned;
-    case 'incomplete':
-      await markStopped(log, db, orderId, {
-        ...endedReason(log, orderId, undefined),
-        detail: plan.detail,
-        ...(planned.remedy !== undefined && { remedy: planned.remedy }),
-      });
+    case 'incomplete': {
+      const { detail, remedy = log.commands.resume(orderId) } = planned;
+      await markStopped(log, db, orderId, { code: 'workflow_ended', detail, remedy });
       return planned;
+    }
     case 'contradiction':
       await noteFork(log, db, plan.journal, plan.history);
       return planned;
