@@ -86,14 +86,11 @@ async function lastResumption(
   orderId: string,
   options: InSession,
 ): Promise<StoredEvent | undefined> {
-  const type = resumptionType(log);
-  const found = await journal(log, db)
-    .find({ orderId, type }, { ...options, ...committed })
-    .project<StoredRecord>(onlyEvent)
-    .sort({ version: -1 })
-    .limit(1)
-    .toArray();
-  return found[0];
+  const found = await journal(log, db).findOne<StoredRecord>(
+    { orderId, type: resumptionType(log) },
+    { ...options, ...committed, projection: onlyEvent, sort: { version: -1 } },
+  );
+  return found ?? undefined;
 }
 
 /**

@@ -25,8 +25,7 @@ const BATCH_SIZE = 50;
  * if calls overlap or arrive out of order. When it resolves, the journal has the events, and so has
  * the view, unless an earlier event is still missing.
  *
- * @param options `recorderId`: id of the recorder that will remember the result (see
- *   `createRecorder`); `resumption`: see `EntityStep`
+ * @param options `writerId`: id of the recorder that calls; `resumption`: see `EntityStep`
  * @returns the state as the view has it; undefined if there is no view
  * @throws ApplicationFailure of type `EventFork` or `Superseded` (see `appendToJournal`)
  */
@@ -34,23 +33,20 @@ export async function record<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
   db: Db,
   events: readonly StoredEvent[],
-  {
-    recorderId,
-    resumption = 0,
-  }: { readonly recorderId?: string; readonly resumption?: number | undefined } = {},
+  { resumption = 0, ...writer }: { readonly writerId?: string; readonly resumption?: number | undefined } = {},
 ): Promise<S | undefined> {
   const [first] = events;
   const last = events.at(-1);
   if (first === undefined || last === undefined) return undefined;
-  // The session is causally consistent, so that the view's transaction sees the journal's write,
-  // even after a failover.
+  // The session is causally consistent, so that the view is updated from the journal as it was just
+  // written, even after a failover.
   return await db.client.withSession({ causalConsistency: true }, async (session) => {
     await refuseReplacedRun(log, db, events, resumption, { session });
     await appendToJournal(log, db, events, { session });
     return await updateStateView(log, db, first.orderId, {
       session,
       isNew: first.version === 1,
-      ...(recorderId !== undefined && { writerId: recorderId }),
+      ...writer,
     });
   });
 }
@@ -126,7 +122,7 @@ export function createRecorder<S extends State, D extends Draft>(log: EntityLog<
     const known = events[0] && recent.get(events[0].orderId);
     const state =
       (await (known ? recordNext(known, events, resumption) : recordFirst(events))) ??
-      (await record(log, db, events, { recorderId, resumption }));
+      (await record(log, db, events, { writerId: recorderId, resumption }));
     if (state !== undefined) recent.keep(state);
     return state;
   }
