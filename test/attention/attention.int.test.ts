@@ -14,7 +14,7 @@ import { DEFAULT_LIMITS } from '../../src/effects/provider-modules.js';
 import type { Endpoint } from '../../src/endpoint/endpoint.js';
 import { byRequest } from '../../src/endpoint/endpoint.js';
 import { forks } from '../../src/log/journal/fork.js';
-import type { StateDocument } from '../../src/log/journal/state-document.js';
+import type { StateDocument } from '../../src/log/journal/state-view.js';
 import { ensureStateViewIndexes } from '../../src/log/journal/state-view.js';
 import { parkedEvents } from '../../src/log/views/parked-events.js';
 import { viewBuilds } from '../../src/log/views/view-builds.js';

@@ -1,11 +1,11 @@
 import type { Client } from '@temporalio/client';
 import type { Db } from 'mongodb';
 import { createSingleFlight } from '../../concurrency/single-flight.js';
+import type { OrderDiscrepancy } from '../../effects/proof/compare-entries.js';
 import { verifyOrders } from '../../effects/proof/verify-orders.js';
 import type { Providers } from '../../effects/provider-modules.js';
 import { answering } from '../../mongodb/durability.js';
 import { journal } from '../../log/journal/journal.js';
-import type { Discrepancy } from '../../log/proof/discrepancy.js';
 import { orderLog } from '../../order-log.js';
 import { Proof } from '../schemas/proof.js';
 import { problemsOf } from '../problem.js';
@@ -76,7 +76,7 @@ export function registerProof(app: Http, { client, db, taskQueue, providers }: P
   }
 }
 
-function differenceOf({ where, kind, version, key, detail, remedy }: Discrepancy) {
+function differenceOf({ where, kind, version, key, detail, remedy }: OrderDiscrepancy) {
   return {
     where,
     kind,

@@ -74,7 +74,7 @@ export function addVerify(program: Command, session: Session): void {
 }
 
 /** Whether one entity was asked for, and no store has anything of it. */
-function isUnknown({ orders, events, withoutHistory, found }: VerifyReport): boolean {
+function isUnknown({ orders, events, withoutHistory, found }: VerifyReport<string>): boolean {
   return orders === 1 && events === 0 && withoutHistory === 1 && found === 0;
 }
 
@@ -91,7 +91,7 @@ async function verifierOf(entity: string, config: Config) {
 
 /** A report of `verify` as readable text. */
 export function verifyLines(
-  { orders, events, withoutHistory, head, found, discrepancies }: VerifyReport,
+  { orders, events, withoutHistory, head, found, discrepancies }: VerifyReport<string>,
   paint: Paint,
   entity = 'order',
 ): readonly string[] {
@@ -119,7 +119,7 @@ export function verifyLines(
 function discrepant(
   code: string,
   which: string,
-  { found, discrepancies }: Pick<VerifyReport, 'found' | 'discrepancies'>,
+  { found, discrepancies }: Pick<VerifyReport<string>, 'found' | 'discrepancies'>,
 ): Failure {
   const remedy = discrepancies[0]?.remedy ?? 'see each of them';
   const message = `${counted(found, 'discrepancy', 'discrepancies')} ${which}; for the first: ${remedy}`;
@@ -128,7 +128,7 @@ function discrepant(
 
 /** Discrepancies as a table, with what to do about each. */
 function discrepancyTable(
-  discrepancies: readonly Discrepancy[],
+  discrepancies: readonly Discrepancy<string>[],
   paint: Paint,
   entity: string,
 ): readonly string[] {

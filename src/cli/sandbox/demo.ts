@@ -297,7 +297,7 @@ const plain: Paint = (_, text) => text;
 function scoreLines(
   { orders, events, charges }: Score,
   { workersKilled, mongodbAwayMs }: Crashes,
-  verified: VerifyReport,
+  verified: VerifyReport<string>,
   paint: Paint,
 ): readonly string[] {
   const nothing = (count: number) =>

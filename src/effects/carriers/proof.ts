@@ -1,7 +1,6 @@
 import type { Db } from 'mongodb';
-import type { Discrepancy } from '../../log/proof/discrepancy.js';
 import { committed } from '../../mongodb/durability.js';
-import { compareEntries, type Entries } from '../proof/compare-entries.js';
+import { compareEntries, type Entries, type OrderDiscrepancy } from '../proof/compare-entries.js';
 import { settles } from '../proof/proved-outcome.js';
 import type { SettledEffect } from '../proof/settled-effects.js';
 import { refusalsOfSystem } from './open-receivers.js';
@@ -25,7 +24,7 @@ export async function compareLabels(
   booked: readonly LabelEntry[],
   settled: readonly SettledEffect[],
   keys: ReadonlySet<string>,
-): Promise<readonly Omit<Discrepancy, 'orderId' | 'kind'>[]> {
+): Promise<readonly Omit<OrderDiscrepancy, 'orderId' | 'kind'>[]> {
   const ofLabels: Entries<LabelEntry> = {
     where: 'carriers',
     seen: booked,

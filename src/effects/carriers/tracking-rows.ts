@@ -1,6 +1,7 @@
 import type { Collection, Db } from 'mongodb';
 import { ago } from '../../log/time.js';
-import { durable, isDuplicateKey } from '../../mongodb/durability.js';
+import { isDuplicateKey } from '../../mongodb/duplicates.js';
+import { durable } from '../../mongodb/durability.js';
 import type { ParcelOnItsWay } from './parcels.js';
 
 /** When a carrier was asked about a parcel, and whether it could answer. */

@@ -1,7 +1,6 @@
 import type { Db } from 'mongodb';
-import type { Discrepancy } from '../../log/proof/discrepancy.js';
 import { committed } from '../../mongodb/durability.js';
-import { compareEntries, type Entries } from '../proof/compare-entries.js';
+import { compareEntries, type Entries, type OrderDiscrepancy } from '../proof/compare-entries.js';
 import { settles } from '../proof/proved-outcome.js';
 import type { SettledEffect } from '../proof/settled-effects.js';
 import { type LedgerEntry, sandboxLedger } from './sandbox-ledger.js';
@@ -20,7 +19,7 @@ export async function compareLedger(
   paid: readonly LedgerEntry[],
   settled: readonly SettledEffect[],
   keys: ReadonlySet<string>,
-): Promise<readonly Omit<Discrepancy, 'orderId' | 'kind'>[]> {
+): Promise<readonly Omit<OrderDiscrepancy, 'orderId' | 'kind'>[]> {
   const ofLedger: Entries<LedgerEntry> = {
     where: 'payments',
     seen: paid,

@@ -1,9 +1,14 @@
 import type { Discrepancy } from '../../log/proof/discrepancy.js';
 import type { SettledEffect } from './settled-effects.js';
 
+/** The stores outside of the log of orders, as a discrepancy names them; public. */
+export type OutsideName = 'stock' | 'payments' | 'carriers';
+
+export type OrderDiscrepancy = Discrepancy<OutsideName>;
+
 /** What an outside store has of an order, entry by entry; the id of an entry is an effect's key. */
 export interface Entries<T> {
-  readonly where: Discrepancy['where'];
+  readonly where: OutsideName;
   /** the entries, read before the log */
   readonly seen: readonly T[];
   readonly find: (keys: string[]) => Promise<readonly T[]>;
@@ -27,7 +32,7 @@ export async function compareEntries<T extends { readonly _id: string }>(
   { where, seen, find, isDone, wrong, unexplained }: Entries<T>,
   settled: readonly SettledEffect[],
   keys: ReadonlySet<string>,
-): Promise<readonly Omit<Discrepancy, 'orderId' | 'kind'>[]> {
+): Promise<readonly Omit<OrderDiscrepancy, 'orderId' | 'kind'>[]> {
   const entryOf = byKey(seen);
   const missing = settled
     .map(({ effect }) => effect.key)

@@ -8,7 +8,6 @@ import { committed } from '../../mongodb/durability.js';
 import { readHistoryLog } from '../../log/history/history.js';
 import type { AnyLog } from '../../log/journal/entity-log.js';
 import { notJournaled, readJournal } from '../../log/journal/read-journal.js';
-import type { Discrepancy } from '../../log/proof/discrepancy.js';
 import type { OutsideProof } from '../../log/proof/outside-proof.js';
 import { verify, type VerifyDeps, type VerifyOptions, type VerifyReport } from '../../log/proof/verify.js';
 import { ofAnyEntity } from '../../logs.js';
@@ -20,6 +19,7 @@ import { compareMovements, wrongStock } from '../inventory/proof.js';
 import { movements, movesGoods, type StockMovement } from '../inventory/stock.js';
 import { askProvider, compareLedger } from '../payments/proof.js';
 import { type LedgerEntry, sandboxLedger } from '../payments/sandbox-ledger.js';
+import type { OrderDiscrepancy, OutsideName } from './compare-entries.js';
 import { entriesOfOrder } from './entries-of-order.js';
 import { answeredWith, settles } from './proved-outcome.js';
 import type { Providers } from '../provider-modules.js';
@@ -27,7 +27,7 @@ import { effectsOf, type SettledEffect } from './settled-effects.js';
 
 /** A store that effects change, and the remedy if it is not as the log says. */
 interface OutsideStore {
-  readonly where: 'stock' | 'payments' | 'carriers';
+  readonly where: OutsideName;
   readonly remedy: string;
   /** the name of its port in `Providers` */
   readonly port: keyof Providers;
@@ -54,7 +54,7 @@ interface AskedProviders {
  * Proves the stock, the payments and the labels of orders. Built-in providers are read as a whole.
  * A custom provider is asked for the key of each effect.
  */
-function proofOfEffects(asked: AskedProviders): OutsideProof {
+function proofOfEffects(asked: AskedProviders): OutsideProof<OutsideName> {
   const { providers } = asked;
   return {
     compare: (db, orderId) => compareOutside(db, orderId, asked),
@@ -74,7 +74,7 @@ function proofOfEffects(asked: AskedProviders): OutsideProof {
 export async function verifyOrders(
   { providers = {}, askUntil = Infinity, ...deps }: Omit<VerifyDeps, 'outside'> & Partial<AskedProviders>,
   options?: VerifyOptions,
-): Promise<VerifyReport> {
+): Promise<VerifyReport<OutsideName>> {
   const outside = proofOfEffects({ providers, askUntil });
   return await verify(orderLog, { ...deps, outside }, options);
 }
@@ -84,7 +84,7 @@ export async function verifyEntity(
   log: AnyLog,
   deps: Parameters<typeof verifyOrders>[0],
   options?: VerifyOptions,
-): Promise<VerifyReport> {
+): Promise<VerifyReport<OutsideName>> {
   return log === orderLog ? await verifyOrders(deps, options) : await verify(ofAnyEntity(log), deps, options);
 }
 
@@ -98,7 +98,7 @@ async function compareOutside(
   db: Db,
   orderId: string,
   asked: AskedProviders,
-): Promise<readonly Discrepancy[]> {
+): Promise<readonly OrderDiscrepancy[]> {
   const [moved, paid, booked] = await Promise.all([
     movements(db).find(entriesOfOrder(orderId), committed).toArray(),
     sandboxLedger(db).find(entriesOfOrder(orderId), committed).toArray(),
@@ -128,8 +128,8 @@ async function compareWithCustom(
   orderId: string,
   settled: readonly SettledEffect[],
   { providers, askUntil }: AskedProviders,
-): Promise<readonly Discrepancy[]> {
-  const found: Discrepancy[] = [];
+): Promise<readonly OrderDiscrepancy[]> {
+  const found: OrderDiscrepancy[] = [];
   for (const { effect, event } of settled) {
     const { where, remedy, port: portName } = storeOf(effect);
     const custom = providers[portName];
@@ -174,7 +174,7 @@ async function* effectsOfUnknownOrders(
   db: Db,
   client: Client,
   asked: AskedProviders,
-): AsyncGenerator<Discrepancy, void> {
+): AsyncGenerator<OrderDiscrepancy, void> {
   for (const [collection, ...earlier] of [
     [movements(db)],
     [sandboxLedger(db), movements(db)],
