@@ -1,11 +1,11 @@
-import type { Deadline, Decision, Effect, Refusal } from './decision.js';
+import type { Decision, Refusal } from './decision.js';
+import type { Effect } from './effect.js';
 import type { Draft, Envelope, StoredEvent } from './event.js';
 import type { Facts } from './facts.js';
 
-export { refuse, versionInKey } from './decision.js';
-export { eventId, NewerEvent } from './event.js';
-export type { Deadline, Decision, Effect, Refusal, Refused } from './decision.js';
-export type { Cause, Draft, Envelope, StoredEvent } from './event.js';
+export { type Decision, type Refusal, refuse, type Refused } from './decision.js';
+export { type Effect, versionInKey } from './effect.js';
+export { type Cause, type Draft, type Envelope, eventId, NewerEvent, type StoredEvent } from './event.js';
 export type { FactJudgement, Facts, FittingFact } from './facts.js';
 
 /**
@@ -88,6 +88,13 @@ export interface Decider<S extends State, D extends Draft> {
   readonly details: (state: S) => string;
   /** search attributes of the workflow, besides its status; absent if there are none */
   readonly listing?: (state: S) => readonly Attribute[];
+}
+
+/** A time at which an entity changes without a message. */
+export interface Deadline {
+  readonly name: string;
+  /** ISO-8601 UTC */
+  readonly at: string;
 }
 
 /** A search attribute of a workflow, by which Temporal's list finds it. */

@@ -23,7 +23,8 @@ import { ensureStateViewIndexes } from '../../src/log/journal/state-view.js';
 import { parkedEvents } from '../../src/log/views/feeding/parked-events.js';
 import { viewBuilds } from '../../src/log/views/feeding/view-builds.js';
 import { logs } from '../../src/logs.js';
-import { append, orderLog } from '../../src/order-log.js';
+import { append } from '../../src/log/append.js';
+import { orderLog } from '../../src/order-log.js';
 import { decide } from '../../src/order/decide.js';
 import type { Order } from '../../src/order/order.js';
 import { createLogger } from '../../src/server/logging/logger.js';
@@ -537,7 +538,11 @@ function orderOf(orderId: string, change: Partial<Order> = {}): Order {
   );
   if ('refusal' in decision) throw new Error(decision.refusal.message);
   const cause = { occurredAt, commandId: 'k', correlationId: 'k', causationId: 'k.0', actor: 'test' };
-  return { ...append(orderId, undefined, decision.events, cause).order, owed: [], ...change };
+  return {
+    ...append(orderLog.entity, orderId, undefined, decision.events, cause).state,
+    owed: [],
+    ...change,
+  };
 }
 
 function owed(orderId: string, hours: number): Order['owed'][number] {

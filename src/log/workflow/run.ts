@@ -11,8 +11,8 @@ import {
   setHandler,
   workflowInfo,
 } from '@temporalio/workflow';
-import { versionInKey } from '../decision.js';
 import type { Attribute, Deadline, Draft, Effect, Entity, State, StoredEvent } from '../entity.js';
+import { versionInKey } from '../entity.js';
 import { performers, record } from './activities.js';
 import { now } from './clock.js';
 import { DeadlineTimer } from './deadline-timer.js';
