@@ -34,7 +34,7 @@ import type { Closer } from './stop.js';
 
 const WORKFLOW_BUNDLE = { codePath: fileURLToPath(new URL('../workflow-bundle.js', import.meta.url)) };
 /** The page, as `workers/bundles/page.mjs` has built it. */
-const PAGE = fileURLToPath(new URL('../web', import.meta.url));
+const PAGE_FOLDER = fileURLToPath(new URL('../web', import.meta.url));
 /** The steps that set MongoDB up for the roles. Each step is idempotent. */
 const SET_UP_STEPS = [
   ...logs.flatMap((log) => [
@@ -142,7 +142,7 @@ async function serveApi(
   const mongo = connectMongo(context.config);
   destroyBeforeUse(mongo, stopping);
   closers.push({ limitMs: 500, close: () => mongo.close() });
-  const api = await startApi({ ...context, mongo, page: PAGE });
+  const api = await startApi({ ...context, mongo, page: PAGE_FOLDER });
   closers.push({ limitMs: 2_500, close: () => api.stop() });
   return api;
 }

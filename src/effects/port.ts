@@ -23,7 +23,7 @@ export interface NotDone {
 }
 
 /** What a look-up answers. `unknown`: the provider cannot say yet, so it is asked again. */
-export type Known<T extends EffectType> = OutcomeOf<T> | NotDone | Unknown;
+export type LookUpAnswer<T extends EffectType> = OutcomeOf<T> | NotDone | Unknown;
 
 export interface CallOptions {
   /** aborted when the system no longer waits for the answer */

@@ -5,7 +5,7 @@ import { batches } from '../concurrency/async-iterables.js';
 import { commandIdOf } from '../log/workflow/command-id.js';
 import type { ForgetPerson } from '../order/commands.js';
 import { signCertificate } from './certificate.js';
-import { openOrders, ordersOf, type Stores } from './customer-orders.js';
+import { openOrders, ordersOf, type Databases } from './customer-orders.js';
 import { needsForgetting } from './needs-forgetting.js';
 import { type ForgetMessage, forgetInOrder } from './forget-order.js';
 import { noteStatus } from './forgettings.js';
@@ -24,39 +24,39 @@ const CONCURRENCY = 8;
 
 /** The activities of `forgetPerson`. */
 export function createForgetting({ db, keyStore, taskQueue }: ForgettingDeps): ForgettingActivities {
-  const storesNow = (): Stores => ({ client: getClient(), db, taskQueue });
+  const databasesNow = (): Databases => ({ client: getClient(), db, taskQueue });
   const heartbeat = () => Context.current().heartbeat();
   return {
     async findOpenOrders({ forgetting, keys }) {
       await noteStatus(db, forgetting, 'forgetting');
-      return await openOrders(storesNow(), forgetting.customerId, keys, heartbeat);
+      return await openOrders(databasesNow(), forgetting.customerId, keys, heartbeat);
     },
     async noteForgetting({ forgetting, status, open }) {
       await noteStatus(db, forgetting, status, { open });
     },
     async retireKeys({ customerId }) {
-      const named = await keysNamedBy(storesNow(), customerId, heartbeat);
+      const named = await keysNamedBy(databasesNow(), customerId, heartbeat);
       return (await keyStore.retire(customerId, [...named.keys()])).toSorted();
     },
     async destroyKeys({ forgetting: { customerId, reason, actor, requestedAt: at }, keys }) {
       await keyStore.destroy({ customerId, keyIds: keys, why: { reason, actor, at } });
     },
     async forgetInOrders({ forgetting, keys }) {
-      const stores = storesNow();
+      const databases = databasesNow();
       const message = messageTo(forgetting, keys);
       const concerned = async function* () {
-        for await (const order of ordersOf(stores, forgetting.customerId))
+        for await (const order of ordersOf(databases, forgetting.customerId))
           if (await needsForgetting(db, order, keys)) yield order.orderId;
       };
       for await (const orderIds of batches(concerned(), CONCURRENCY)) {
         heartbeat();
-        await Promise.all(orderIds.map((orderId) => forgetInOrder(stores, orderId, message)));
+        await Promise.all(orderIds.map((orderId) => forgetInOrder(databases, orderId, message)));
       }
     },
     async certify({ forgetting, keys }) {
       const { id, customerId, reason, lawfulBasis, actor, onBehalfOf, requestedAt } = forgetting;
       const inspection = await clearAndCheckPlaces({
-        stores: storesNow(),
+        databases: databasesNow(),
         keyStore,
         customerId,
         keys,

@@ -12,7 +12,7 @@ import type { OpenOrders } from './messages.js';
 import { needsForgetting } from './needs-forgetting.js';
 
 /** Where the orders of a customer are: Temporal, and MongoDB. */
-export interface Stores {
+export interface Databases {
   readonly client: Client;
   readonly db: Db;
   /** the task queue of the orders */
@@ -23,7 +23,7 @@ export interface Stores {
  * The orders of a customer: first those in the view `orders`, then those that only Temporal has.
  */
 export async function* ordersOf(
-  { client, db, taskQueue }: Stores,
+  { client, db, taskQueue }: Databases,
   customerId: string,
 ): AsyncGenerator<Order, void> {
   const viewed = orders(db).find(
@@ -52,16 +52,16 @@ const MAX_NAMED = 100;
  * @param keys see `ForgettingActivities.findOpenOrders`
  */
 export async function openOrders(
-  stores: Stores,
+  databases: Databases,
   customerId: string,
   keys?: readonly string[],
   heartbeat: () => void = () => undefined,
 ): Promise<OpenOrders> {
   let count = 0;
   const orderIds: string[] = [];
-  for await (const order of ordersOf(stores, customerId)) {
+  for await (const order of ordersOf(databases, customerId)) {
     heartbeat();
-    if (mayForget(order) || (keys !== undefined && !(await needsForgetting(stores.db, order, keys))))
+    if (mayForget(order) || (keys !== undefined && !(await needsForgetting(databases.db, order, keys))))
       continue;
     count += 1;
     if (orderIds.length < MAX_NAMED) orderIds.push(order.orderId);

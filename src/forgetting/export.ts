@@ -8,11 +8,11 @@ import { eventsSetAside } from '../log/journal/set-aside.js';
 import type { Order } from '../order/order.js';
 import { toView } from '../order/view.js';
 import { orderLog } from '../order-log.js';
-import { ordersOf, type Stores } from './customer-orders.js';
+import { ordersOf, type Databases } from './customer-orders.js';
 import { forgettings } from './forgettings.js';
 
 export interface ExportDeps {
-  readonly stores: Stores;
+  readonly databases: Databases;
   readonly attention: AttentionDeps;
   /** opens the sealed values in plain data */
   readonly open: (value: object) => Promise<Opened<unknown>>;
@@ -24,21 +24,21 @@ export interface ExportDeps {
  * have a value which could not be opened, because the key store is unavailable or lacks its key.
  */
 export async function* exportPerson(
-  { stores, attention, open }: ExportDeps,
+  { databases, attention, open }: ExportDeps,
   customerId: string,
 ): AsyncGenerator<string, void> {
   let separator = '';
   const sealedOrders: string[] = [];
-  for await (const order of ordersOf(stores, customerId)) {
+  for await (const order of ordersOf(databases, customerId)) {
     if (separator === '')
       yield `{"customerId":${JSON.stringify(customerId)},"exportedAt":"${new Date().toISOString()}","orders":[`;
-    const { value, persons } = await open(await exportedOrder(stores, attention, order));
+    const { value, persons } = await open(await exportedOrder(databases, attention, order));
     if (persons === 'sealed') sealedOrders.push(order.orderId);
     yield separator + JSON.stringify(value);
     separator = ',';
   }
   if (separator === '') return;
-  const rows = await forgettings(stores.db)
+  const rows = await forgettings(databases.db)
     .find({ customerId }, committed)
     .sort({ requestedAt: 1 })
     .toArray();
@@ -47,7 +47,7 @@ export async function* exportPerson(
 
 /** The order in its public shape, its whole log, and its rows in the attention list. */
 async function exportedOrder(
-  { client, db }: Stores,
+  { client, db }: Databases,
   attention: AttentionDeps,
   order: Order,
 ): Promise<object> {

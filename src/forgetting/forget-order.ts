@@ -17,7 +17,7 @@ import { forget, withoutPerson } from '../order/forget.js';
 import type { Order } from '../order/order.js';
 import { upcast } from '../order/upcasters.js';
 import { type CommandAnswer, orderLog, type ResumedOrder, workflowId } from '../order-log.js';
-import type { Stores } from './customer-orders.js';
+import type { Databases } from './customer-orders.js';
 
 /** The command `ForgetPerson` to an order. */
 export type ForgetMessage = Message<ForgetPerson['data']>;
@@ -35,12 +35,12 @@ const LOOK_EVERY_MS = 50;
  * @throws Error if it is not done yet; the caller tries again
  */
 export async function forgetInOrder(
-  stores: Stores,
+  databases: Databases,
   orderId: string,
   message: ForgetMessage,
 ): Promise<boolean> {
-  const { db } = stores;
-  const answer = await update(stores, orderId, message);
+  const { db } = databases;
+  const answer = await update(databases, orderId, message);
   if (answer === 'ended') {
     const log = contiguous(await readStored(orderLog, db, orderId)).map((event) => upcast(event));
     const order = fold(log);
@@ -49,7 +49,7 @@ export async function forgetInOrder(
     const decision = forget(order, message.data);
     if ('refusal' in decision) throw new Error(`order ${orderId}: ${decision.refusal.message}`);
     if (decision.events.length === 0) return true;
-    await takeOver(stores, created, order, message);
+    await takeOver(databases, created, order, message);
   } else if (answer.events.length === 0) return true;
   await untilRecorded(db, orderId, message);
   return true;
@@ -57,7 +57,7 @@ export async function forgetInOrder(
 
 /** The workflow's answer, or `ended` if no workflow of the order is running. */
 async function update(
-  { client, db }: Pick<Stores, 'client' | 'db'>,
+  { client, db }: Pick<Databases, 'client' | 'db'>,
   orderId: string,
   message: ForgetMessage,
 ): Promise<Pick<CommandAnswer, 'events'> | 'ended'> {
@@ -85,7 +85,7 @@ async function update(
  * was started meanwhile, the next attempt finds it.
  */
 async function takeOver(
-  { client, taskQueue }: Stores,
+  { client, taskQueue }: Databases,
   created: OrderEvent,
   order: Order,
   message: ForgetMessage,

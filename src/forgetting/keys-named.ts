@@ -1,4 +1,4 @@
-import { ordersOf, type Stores } from './customer-orders.js';
+import { ordersOf, type Databases } from './customer-orders.js';
 import { keysInJournal } from './keys-in-journal.js';
 
 /**
@@ -7,14 +7,14 @@ import { keysInJournal } from './keys-in-journal.js';
  * customer's, if it was assigned during an outage.
  */
 export async function keysNamedBy(
-  stores: Stores,
+  databases: Databases,
   customerId: string,
   heartbeat: () => void = () => undefined,
 ): Promise<ReadonlyMap<string, readonly string[]>> {
   const orderIds = new Map<string, string[]>();
-  for await (const { orderId } of ordersOf(stores, customerId)) {
+  for await (const { orderId } of ordersOf(databases, customerId)) {
     heartbeat();
-    for (const keyId of await keysInJournal(stores.db, orderId))
+    for (const keyId of await keysInJournal(databases.db, orderId))
       orderIds.set(keyId, [...(orderIds.get(keyId) ?? []), orderId]);
   }
   return orderIds;

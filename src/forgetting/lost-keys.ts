@@ -1,6 +1,6 @@
 import type { Destruction } from '../access/persons/key-rows.js';
 import type { KeyStore } from '../access/persons/key-store.js';
-import type { Stores } from './customer-orders.js';
+import type { Databases } from './customer-orders.js';
 import { keysNamedBy } from './keys-named.js';
 
 /** A key that is not in the key store, though orders have values under it. */
@@ -16,12 +16,12 @@ export interface LostKey {
  * @throws errors of MongoDB and Temporal during an outage
  */
 export async function lostKeys(
-  stores: Stores,
+  databases: Databases,
   keyStore: KeyStore,
   customerId: string,
 ): Promise<readonly LostKey[]> {
   const lost: LostKey[] = [];
-  for (const [keyId, orderIds] of await keysNamedBy(stores, customerId))
+  for (const [keyId, orderIds] of await keysNamedBy(databases, customerId))
     if ((await keyStore.opening(keyId)) === 'unknown') lost.push({ keyId, orderIds });
   return lost;
 }

@@ -24,7 +24,7 @@ const personalAnywhere: readonly string[] = ['note', ...personalMembers.notes, .
 /**
  * Counts the personal values of an event, a message or a document, and adds the counts to `found`.
  */
-export function addPersons(found: Persons, value: unknown, name = '', owner = ''): void {
+export function collectPersons(found: Persons, value: unknown, name = '', owner = ''): void {
   if (typeof value === 'string') {
     const keyId = keyIdIn(value);
     // A sealed value in any other member, such as a tag, is a copied text. Its key may be another
@@ -33,9 +33,9 @@ export function addPersons(found: Persons, value: unknown, name = '', owner = ''
     if (keyId !== undefined) found.sealed.set(keyId, (found.sealed.get(keyId) ?? 0) + 1);
     else if (!isForgotten(value) && isPersonal(name, owner)) found.plain += 1;
   } else if (Array.isArray(value)) {
-    for (const entry of value) addPersons(found, entry, name, owner);
+    for (const entry of value) collectPersons(found, entry, name, owner);
   } else if (typeof value === 'object' && value !== null) {
-    for (const [member, inner] of Object.entries(value)) addPersons(found, inner, member, name);
+    for (const [member, inner] of Object.entries(value)) collectPersons(found, inner, member, name);
   }
 }
 

@@ -1,5 +1,5 @@
 import type { FoundKey, KeyStore } from '../access/persons/key-store.js';
-import { addPersons, noPersons, type Persons } from './persons-in.js';
+import { collectPersons, noPersons, type Persons } from './persons-in.js';
 
 /** What is known of a key. The key itself is not kept. */
 type KeyState = Extract<FoundKey, string> | 'readable';
@@ -27,7 +27,7 @@ export class PlaceFindings {
 
   async add(orderId: string, value: unknown): Promise<void> {
     const found: Persons = noPersons();
-    addPersons(found, value);
+    collectPersons(found, value);
     this.added += 1;
     if (found.plain > 0) this.plain.add(orderId);
     for (const [keyId, count] of found.sealed) {

@@ -10,11 +10,11 @@ import { orderLog } from '../order-log.js';
 import { orders } from '../views/orders.js';
 import { views } from '../views/views.js';
 import type { CheckedPlace, NotReached } from './certificate.js';
-import { ordersOf, type Stores } from './customer-orders.js';
+import { ordersOf, type Databases } from './customer-orders.js';
 import { holdsPersonUnder } from './needs-forgetting.js';
-import { keptRuns } from './kept-runs.js';
+import { decodedRuns } from './decoded-runs.js';
 import { type LogFindings, notReached } from './not-reached.js';
-import { addPersons, noPersons } from './persons-in.js';
+import { collectPersons, noPersons } from './persons-in.js';
 import { PlaceFindings } from './place-findings.js';
 
 /** How many documents of a view are read by one query. */
@@ -29,7 +29,7 @@ export interface Inspection {
 }
 
 interface InspectionRequest {
-  readonly stores: Stores;
+  readonly databases: Databases;
   readonly keyStore: KeyStore;
   readonly customerId: string;
   /** ids of the destroyed keys */
@@ -44,8 +44,8 @@ interface InspectionRequest {
  * @throws Error if a view has not caught up yet, or a key still exists; the caller tries again
  */
 export async function clearAndCheckPlaces(asked: InspectionRequest): Promise<Inspection> {
-  const { stores, keyStore, customerId, keys, heartbeat } = asked;
-  const { db } = stores;
+  const { databases, keyStore, customerId, keys, heartbeat } = asked;
+  const { db } = databases;
   const logs = await inspectLogs(asked);
   const { orderIds } = logs;
   const places: readonly CheckedPlace[] = [
@@ -63,19 +63,19 @@ export async function clearAndCheckPlaces(asked: InspectionRequest): Promise<Ins
 }
 
 async function inspectLogs({
-  stores,
+  databases,
   keyStore,
   customerId,
   keys,
   heartbeat,
 }: InspectionRequest): Promise<LogFindings> {
-  const { client, db } = stores;
+  const { client, db } = databases;
   const histories = new PlaceFindings(keyStore);
   const journals = new PlaceFindings(keyStore);
   const aside = new PlaceFindings(keyStore);
   const orderIds: string[] = [];
   let runs = 0;
-  for await (const order of ordersOf(stores, customerId)) {
+  for await (const order of ordersOf(databases, customerId)) {
     heartbeat();
     if (holdsPersonUnder(order, keys))
       throw new Error(`order ${order.orderId} still has its person: its view lags`);
@@ -85,7 +85,7 @@ async function inspectLogs({
     for (const { data } of await readStored(orderLog, db, orderId)) await journals.add(orderId, data);
     for await (const { data } of eventsSetAside(orderLog, db).find({ orderId }, committed))
       await aside.add(orderId, data);
-    for await (const { values } of keptRuns(client, orderId)) {
+    for await (const { values } of decodedRuns(client, orderId)) {
       runs += 1;
       for (const value of values) await histories.add(orderId, value);
     }
@@ -200,7 +200,7 @@ async function clearBuilds(
         const some = { _id: { $in: ids.slice(from, from + IDS_AT_A_TIME) } };
         for await (const document of documents(db, build.collection).find(some, committed)) {
           looked += 1;
-          addPersons(found, document);
+          collectPersons(found, document);
         }
       }
       if (found.plain === 0) continue;

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
 import { committed, durable } from '../mongodb/durability.js';
-import { openOrders, ordersOf, type Stores } from './customer-orders.js';
+import { openOrders, ordersOf, type Databases } from './customer-orders.js';
 import { forgettings, type ForgettingRow, latestForgetting } from './forgettings.js';
 import { type Forgetting, forgetWorkflow, forgetWorkflowId, type OpenOrders } from './messages.js';
 
@@ -32,27 +32,27 @@ export type Requested =
  *
  * @throws errors of MongoDB and Temporal during an outage
  */
-export async function requestForgetting(stores: Stores, asked: ForgetRequest): Promise<Requested> {
-  const { db } = stores;
+export async function requestForgetting(databases: Databases, asked: ForgetRequest): Promise<Requested> {
+  const { db } = databases;
   const { customerId, whenFinished, commandId, hash } = asked;
   const id = createHash('sha256').update(commandId).digest('hex').slice(0, 32);
   const known = await forgettings(db).findOne({ _id: id }, committed);
   if (known !== null && known.hash !== hash) return { kind: 'key_reused' };
   if (known !== null && known.status !== 'refused') return { kind: 'accepted', row: known, replayed: true };
-  if (!(await hasOrders(stores, customerId))) return { kind: 'unknown_customer' };
+  if (!(await hasOrders(databases, customerId))) return { kind: 'unknown_customer' };
   if (!whenFinished) {
-    const open = await openOrders(stores, customerId);
+    const open = await openOrders(databases, customerId);
     if (open.count > 0) return { kind: 'open', open };
   }
   const forgetting: Forgetting = { ...asked, id, requestedAt: new Date().toISOString() };
-  const instead = await start(stores, forgetting);
+  const instead = await start(databases, forgetting);
   if (instead !== undefined) return instead;
   const { id: _id, keyInUseMs: _, ...row } = { ...forgetting, status: 'forgetting' as const };
   await forgettings(db).updateOne({ _id }, { $setOnInsert: row }, { ...durable, upsert: true });
   return { kind: 'accepted', row: { _id, ...row } };
 }
 
-const AGAIN_MS = 100;
+const TRY_AGAIN_MS = 100;
 const TRIES = 50;
 
 /**
@@ -61,7 +61,7 @@ const TRIES = 50;
  * @returns undefined if it was started; the answer to the request if another one is running
  */
 async function start(
-  { client, db, taskQueue }: Stores,
+  { client, db, taskQueue }: Databases,
   forgetting: Forgetting,
 ): Promise<Requested | undefined> {
   const { customerId } = forgetting;
@@ -81,12 +81,12 @@ async function start(
     if (row !== undefined && row.status !== 'forgotten') return { kind: 'accepted', row };
     // The other forgetting has its certificate and its workflow is about to end, or it has no row
     // yet.
-    if (left > 1) await setTimeout(AGAIN_MS);
+    if (left > 1) await setTimeout(TRY_AGAIN_MS);
   }
   return { kind: 'another_ends' };
 }
 
-async function hasOrders(stores: Stores, customerId: string): Promise<boolean> {
-  for await (const _ of ordersOf(stores, customerId)) return true;
+async function hasOrders(databases: Databases, customerId: string): Promise<boolean> {
+  for await (const _ of ordersOf(databases, customerId)) return true;
   return false;
 }

@@ -22,7 +22,7 @@ export async function ensureTombstoneIndex(db: Db): Promise<void> {
 }
 
 const BATCH_SIZE = 1_000;
-const AGAIN_MS = 1_000;
+const TRY_AGAIN_MS = 1_000;
 
 /** Lets no key of the store be used before `destroyForgottenKeys` has succeeded. */
 export function destroyBeforeUse(
@@ -40,7 +40,7 @@ async function untilDone(work: () => Promise<void>, stopping: AbortSignal): Prom
     } catch {
       // MongoDB is unavailable, which readiness reports. The timer of `retryUntilDone` would keep
       // the process running; this one does not.
-      await setTimeout(AGAIN_MS, undefined, { signal: stopping, ref: false }).catch(() => undefined);
+      await setTimeout(TRY_AGAIN_MS, undefined, { signal: stopping, ref: false }).catch(() => undefined);
     }
   }
   // The process is stopping. It must not use a key after this, so the promise never resolves.

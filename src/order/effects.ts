@@ -18,7 +18,7 @@ export type OwedEffect = Effect & {
 };
 
 /** The id of the order that an effect's key belongs to. */
-export function orderOf(key: string): string {
+export function orderIdOf(key: string): string {
   return key.split(':').slice(0, -2).join(':');
 }
 

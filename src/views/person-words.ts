@@ -67,12 +67,12 @@ const HASH_BYTES = 15;
 /** The plain text; undefined if the text is not sealed, or can no longer be opened. */
 async function opened(
   keys: KeyStore,
-  place: Parameters<typeof openOne>[1],
+  at: Parameters<typeof openOne>[1],
   text: string,
 ): Promise<string | undefined> {
   if (!isSealed(text)) return undefined;
   try {
-    return await openOne(keys, place, text);
+    return await openOne(keys, at, text);
   } catch (error) {
     if (isMongoOutage(error)) throw error;
     return undefined;

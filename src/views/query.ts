@@ -6,16 +6,15 @@ import type { AsOf } from '../log/views/feeding/read-view.js';
 export type ParameterKind = 'id' | 'sku' | 'day' | 'currency' | 'flag';
 
 /**
- * The place of an item in a list: the values that the list is sorted by. The place of a page's last
- * item is the cursor of the next page.
+ * The values of an item that its list is sorted by. A cursor holds those of the last item of a page.
  */
-export type Place = readonly (string | number)[];
+export type SortKey = readonly (string | number)[];
 
 /** The requested part of a list. */
 export interface Page {
   readonly limit: number;
-  /** the place of the last item of the page before; absent for the first page */
-  readonly after?: Place;
+  /** the sort key of the last item of the page before; absent for the first page */
+  readonly after?: SortKey;
 }
 
 /** The arguments of a query. */
@@ -31,7 +30,7 @@ export interface Asked<K extends string, F extends string> {
  */
 interface Outcome<T> {
   readonly found: T | undefined;
-  readonly next?: Place;
+  readonly next?: SortKey;
   readonly asOf: AsOf;
 }
 
@@ -89,16 +88,16 @@ export class BadParameter extends Error {
  * The page of a list.
  *
  * @param found the page, and one item more if there is one
- * @param placeOf gives an item's place in the list
+ * @param sortKeyOf gives an item's sort key
  */
 export function pageOf<T>(
   found: readonly T[],
   { limit }: Page,
-  placeOf: (item: T) => Place,
-): { readonly data: readonly T[]; readonly next?: Place } {
+  sortKeyOf: (item: T) => SortKey,
+): { readonly data: readonly T[]; readonly next?: SortKey } {
   const data = found.slice(0, limit);
   const last = data.at(-1);
-  return found.length > limit && last !== undefined ? { data, next: placeOf(last) } : { data };
+  return found.length > limit && last !== undefined ? { data, next: sortKeyOf(last) } : { data };
 }
 
 // --- parts of answers ---

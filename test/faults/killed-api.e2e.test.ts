@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { derivedOrderId } from '../../src/api/commands/gateway/derived-ids.js';
+import { derivedId } from '../../src/api/commands/gateway/derived-ids.js';
 import { readJournal } from '../../src/log/journal/read-journal.js';
 import { workflowId, orderLog } from '../../src/order-log.js';
 import { audit } from '../support/audit.js';
@@ -29,7 +29,7 @@ test(
     const sent = key('create-1');
     const answer = apiAt(first.address).post('/v1/orders', orderOf(), { ...sent, ...slowly });
     const lost = expect(answer).rejects.toThrow();
-    const orderId = derivedOrderId('anonymous', 'create-1');
+    const orderId = derivedId('anonymous', 'create-1');
     await until(() => system.client.workflow.getHandle(workflowId(orderId)).describe());
     await first.kill();
     await lost;

@@ -19,7 +19,7 @@ import { resume } from '../../src/log/resume/resume.js';
 import { buildsOf, rollBack } from '../../src/log/views/feeding/view-builds.js';
 import { rebuildJournal } from '../../src/log/views/rebuilding/rebuild-journal.js';
 import { rebuildStateView } from '../../src/log/views/rebuilding/rebuild-state-view.js';
-import { rebuild } from '../../src/log/views/rebuilding/rebuild-view.js';
+import { rebuildView } from '../../src/log/views/rebuilding/rebuild-view.js';
 import { type NewOrder, orderLog, orderWorkflow, workflowId } from '../../src/order-log.js';
 import { RULES_TODAY } from '../../src/order/rules.js';
 import { connectMongo } from '../../src/server/connections.js';
@@ -165,8 +165,8 @@ test(
       expect(await journal(orderLog, db).countDocuments({ unsequenced: true })).toBe(0),
     );
     // Rebuilds twice, so that the view has a kept build.
-    await rebuild(orderLog, customers, rebuilding());
-    await rebuild(orderLog, customers, rebuilding());
+    await rebuildView(orderLog, customers, rebuilding());
+    await rebuildView(orderLog, customers, rebuilding());
     for (const secret of secrets) expect(await readable(customerId, orderIds)).toContain(secret);
     const { email } = order.customer;
     const search = async () => {
@@ -277,7 +277,7 @@ test(
     await until(async () =>
       expect(await journal(orderLog, db).countDocuments({ unsequenced: true })).toBe(0),
     );
-    await rebuild(orderLog, customers, rebuilding());
+    await rebuildView(orderLog, customers, rebuilding());
     await everything();
     await Promise.all([
       journal(orderLog, db).deleteMany({ orderId: { $in: orderIds } }),
@@ -557,7 +557,7 @@ test(
     await until(async () =>
       expect(await journal(orderLog, db).countDocuments({ unsequenced: true })).toBe(0),
     );
-    await rebuild(orderLog, customers, rebuilding());
+    await rebuildView(orderLog, customers, rebuilding());
     expect((await findCustomer(db, customerId)).found).toMatchObject({ name });
 
     const { body } = await forget(customerId, {}, { prefer: 'wait=0' });
@@ -571,7 +571,7 @@ test(
     // The build that the next one replaces is kept, until the certificate is made.
     const kept = (await buildsOf(db, customers.name))?.collection;
     expect(kept).toBeDefined();
-    await rebuild(orderLog, customers, rebuilding());
+    await rebuildView(orderLog, customers, rebuilding());
     await until(async () =>
       expect((await api.get(`/v1/customers/${customerId}/forget`)).body).toMatchObject({
         status: 'forgotten',

@@ -3,7 +3,7 @@ import { fieldOf, type Path, personalPathsIn } from '../../src/access/persons/fi
 import { seal } from '../../src/access/persons/sealing.js';
 import { bodyParts } from '../../src/api/commands/body-parts.js';
 import { commands } from '../../src/api/commands/table.js';
-import { addPersons, noPersons } from '../../src/forgetting/persons-in.js';
+import { collectPersons, noPersons } from '../../src/forgetting/persons-in.js';
 import { followUpTypes } from '../../src/order/commands.js';
 import { personalMembers as ofOrder, personalTexts, withoutPerson } from '../../src/order/forget.js';
 import { AFTER_EVERY_NAME } from '../../src/views/customers.js';
@@ -15,7 +15,7 @@ const sealed = seal(key, { orderId: 'o-1', field: 'customer.name' }, 'Ada');
 
 function personsIn(value: unknown) {
   const found = noPersons();
-  addPersons(found, value);
+  collectPersons(found, value);
   return { plain: found.plain, sealed: Object.fromEntries(found.sealed) };
 }
 

@@ -1,18 +1,18 @@
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import process from 'node:process';
-import type { Certificate } from '../../src/effects/certification/certify.js';
+import type { CertificationResult } from '../../src/effects/certification/certify.js';
 
 export interface Certified {
   readonly exitCode: number;
-  readonly certificate: Certificate;
+  readonly certificate: CertificationResult;
   /** names of the cases that failed, with what it would cost */
   readonly failed: readonly string[];
 }
 
 /** Runs `orders certify` as a user does. */
 export async function certify(
-  kind: Certificate['kind'],
+  kind: CertificationResult['kind'],
   provider: string,
   env: Readonly<Record<string, string>>,
 ): Promise<Certified> {
@@ -26,7 +26,7 @@ export async function certify(
       (_, out) => resolve({ exitCode: child.exitCode ?? -1, stdout: out }),
     );
   });
-  const certificate: Certificate = JSON.parse(stdout);
+  const certificate: CertificationResult = JSON.parse(stdout);
   const failed = certificate.cases
     .filter(({ passed }) => !passed)
     .map(({ case: name, risk }) => `${name}: ${risk}`);

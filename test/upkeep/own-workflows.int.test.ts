@@ -7,7 +7,7 @@ import { latestReconciliations } from '../../src/log/proof/reconciliation-report
 import { ensureParkedEventIndexes } from '../../src/log/views/feeding/parked-events.js';
 import { buildsOf } from '../../src/log/views/feeding/view-builds.js';
 import { rebuildStateView } from '../../src/log/views/rebuilding/rebuild-state-view.js';
-import { rebuild } from '../../src/log/views/rebuilding/rebuild-view.js';
+import { rebuildView } from '../../src/log/views/rebuilding/rebuild-view.js';
 import { requestRebuild } from '../../src/log/views/rebuilding/request-rebuild.js';
 import { storeRebuilds } from '../../src/log/views/rebuilding/store-rebuild.js';
 import {
@@ -206,7 +206,7 @@ test.each([
       const rebuildId = handle.firstExecutionRunId;
       if (hasBegun && name === 'orders')
         expect(await rebuildStateView(orderLog, { ...ended, rebuildId })).toBe(false);
-      else if (hasBegun) expect(await rebuild(orderLog, customers, { ...ended, rebuildId })).toBe(false);
+      else if (hasBegun) expect(await rebuildView(orderLog, customers, { ...ended, rebuildId })).toBe(false);
       if (isOwn) await handle.terminate('by mistake');
       return rebuildId;
     }),

@@ -25,7 +25,7 @@ import { orderLog, type Step, type Steps } from '../../src/order-log.js';
 import {
   type EffectOf,
   type EffectType,
-  orderOf,
+  orderIdOf,
   type OutcomeOf,
   versionInKey,
 } from '../../src/order/effects.js';
@@ -102,7 +102,7 @@ export function createActivities({
         throw new TypeError('A step without an effect has to use the activity `record`.');
       return await tally.attempt(type, async () => {
         await tally.recording(events, () =>
-          recorder.recordUpTo(orderOf(effect.key), versionInKey(effect.key), events, resumption),
+          recorder.recordUpTo(orderIdOf(effect.key), versionInKey(effect.key), events, resumption),
         );
         return await perform(requestOf(effect), attempt() > 1 || resumption !== undefined);
       });

@@ -2,7 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Authenticate } from '../../access/authenticate.js';
 import type { Principal } from '../../access/principal.js';
 import type { Scope } from '../../access/scopes.js';
-import type { CountRefused } from '../edge/rates.js';
+import type { RefusalCounter } from '../edge/rates.js';
 import type { Http } from '../http.js';
 import { HttpProblem } from '../problem.js';
 import { claimed, forWhom, principalBy, proven, scopeMissing, unidentified } from './principals.js';
@@ -24,7 +24,7 @@ declare module 'fastify' {
 
 interface GuardOptions {
   readonly checkStreamsEveryMs?: number;
-  readonly countRefused?: CountRefused;
+  readonly countRefused?: RefusalCounter;
 }
 
 /**

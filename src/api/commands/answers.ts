@@ -4,7 +4,7 @@ import { HttpProblem } from '../problem.js';
 import type { OrderProgress } from '../../views/cache/order-changes.js';
 import type { OrderViews } from '../../views/cache/order-views.js';
 import type { CommandResult } from './gateway/gateway.js';
-import type { Refused } from './gateway/refusals.js';
+import type { RefusedCommand } from './gateway/refusals.js';
 import type { Preferences } from './request.js';
 
 /** How a client wants a command answered. */
@@ -76,7 +76,7 @@ const statusOf = {
   not_found: 404,
   busy: 503,
   memory_from: 503,
-} as const satisfies Record<Refused['refusal']['kind'], number>;
+} as const satisfies Record<RefusedCommand['refusal']['kind'], number>;
 
 /**
  * Codes that are answered with 400, as for an invalid body: a member is missing in the body, and the

@@ -28,7 +28,7 @@ import {
   refuseAfterHead,
   webhooksWrite,
 } from './endpoint-requests.js';
-import { derivedOrderId, hashOf } from './gateway/derived-ids.js';
+import { derivedId, hashOf } from './gateway/derived-ids.js';
 import { metaOf } from './request.js';
 import { CommandHeaders, CreateHeaders } from './schemas.js';
 
@@ -64,7 +64,7 @@ function createRoute(app: Http, { db, endpoints }: EndpointDeps): void {
       const { generations, head } = await feedEnd(orderLog, db, answering);
       refuseAfterHead(after, head);
       const meta = metaOf(request);
-      const endpointId = derivedOrderId(`${meta.issuer} endpoint`, meta.key);
+      const endpointId = derivedId(`${meta.issuer} endpoint`, meta.key);
       const secretId = secretIdOf(endpointId, meta.key);
       const secret = await secrets.make(secretId);
       const data = {

@@ -8,7 +8,7 @@ import { hashOf } from './gateway/derived-ids.js';
 import { metaOf } from './request.js';
 import { CreateHeaders } from './schemas.js';
 
-export interface ResumeDeps {
+export interface ResumeRouteDeps {
   /** restarts the workflow of an order; needs Temporal and MongoDB */
   readonly resume: (orderId: string, asked: ResumeCommand) => Promise<ResumeReport>;
 }
@@ -38,7 +38,7 @@ const Resumed = closed({
  * Restarts the workflow of an order if it ended before the order did, or was restored to an earlier
  * state.
  */
-export function registerResume(app: Http, { resume }: ResumeDeps): void {
+export function registerResume(app: Http, { resume }: ResumeRouteDeps): void {
   app.post(
     '/v1/orders/:orderId/resume',
     {

@@ -7,13 +7,13 @@ import { type OrderCommandDeps, registerOrderCommands } from './routes-orders.js
 import { type PersonCommandDeps, registerPersonCommands } from './routes-persons.js';
 import { registerParkedCommands } from './routes-parked.js';
 import { type ProjectionCommandDeps, registerProjectionCommands } from './routes-projections.js';
-import { registerResume, type ResumeDeps } from './routes-resume.js';
+import { registerResume, type ResumeRouteDeps } from './routes-resume.js';
 import { registerStockCommands, type StockCommandDeps } from './routes-stock.js';
 import { registerWebhooks, type WebhookDeps } from './routes-webhooks.js';
 
 export type CommandDeps = OrderCommandDeps &
   PersonCommandDeps &
-  ResumeDeps &
+  ResumeRouteDeps &
   WebhookDeps &
   StockCommandDeps &
   EndpointDeps;

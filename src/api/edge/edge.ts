@@ -2,7 +2,7 @@ import { problem } from '../problem.js';
 import type { Http } from '../http.js';
 import { setHeadersOfData } from './headers.js';
 import { refuseOtherHosts } from './hosts.js';
-import { type CountRefused, limitRates } from './rates.js';
+import { type RefusalCounter, limitRates } from './rates.js';
 import { isSafe, refuseOtherOrigins } from './origins.js';
 
 /** Which requests an application accepts: by host, origin and rate. */
@@ -24,7 +24,7 @@ export interface Edge {
 export async function guardEdge(
   app: Http,
   { hosts, origins, perMinute }: Edge,
-): Promise<CountRefused | undefined> {
+): Promise<RefusalCounter | undefined> {
   describeRefusals(app);
   setHeadersOfData(app);
   refuseOtherHosts(app, hosts);

@@ -19,7 +19,7 @@ const FAILING_ONE_IN = 100;
  *
  * @throws HttpProblem 429, if there were too many
  */
-export type CountRefused = (request: FastifyRequest) => Promise<void>;
+export type RefusalCounter = (request: FastifyRequest) => Promise<void>;
 
 /**
  * Refuses the requests of a caller beyond `perMinute` in one minute. A caller is a proven client or
@@ -29,7 +29,7 @@ export type CountRefused = (request: FastifyRequest) => Promise<void>;
  *   requests; any other caller's count by address, against a lower limit, so that guessed keys do
  *   not use up the requests of others at that address
  */
-export async function limitRates(app: Http, perMinute: number): Promise<CountRefused> {
+export async function limitRates(app: Http, perMinute: number): Promise<RefusalCounter> {
   app.addHook('onRoute', (route) => {
     if (route.config?.work === 'none') route.config = { ...route.config, rateLimit: false };
     else if (route.schema !== undefined && route.schema.hide !== true)

@@ -1,9 +1,7 @@
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
 import type { Secrets } from '../../server/config/secrets.js';
+import type { SortKey } from '../../views/query.js';
 import { HttpProblem } from '../problem.js';
-
-/** Where a page ends: the values of its last item in the fields that the list is sorted by. */
-export type SortKey = readonly (string | number)[];
 
 export interface Cursors {
   /** A cursor that continues after `sortKey`, in this list only. */

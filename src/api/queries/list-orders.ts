@@ -53,7 +53,7 @@ export interface OrderList {
 type Hashes = ReadonlyMap<string, string>;
 
 const DEFAULT_LIMIT = 50;
-const WITHIN_MS = 4_000;
+const READ_WITHIN_MS = 4_000;
 
 /**
  * One page of the orders that match, in the given sort and then by id.
@@ -78,7 +78,7 @@ export async function listOrders(
     .batchSize(limit + 2)
     .project<ViewAndStopped>(viewAndStopped)
     .map(withoutCommandsIfStopped);
-  const found = await withTimeout(WITHIN_MS, matching.toArray());
+  const found = await withTimeout(READ_WITHIN_MS, matching.toArray());
   const { data, last } = pageOf(found, limit);
   return { data, ...(last && { nextCursor: cursors.write(list, [last[field], last.orderId]) }) };
 }

@@ -6,7 +6,7 @@ export function orderNotFound(orderId: string): HttpProblem {
 }
 
 /** @param error the error of reading or folding an event */
-export function logUnreadable(orderId: string, error: unknown): HttpProblem {
+export function unreadableLog(orderId: string, error: unknown): HttpProblem {
   const detail = `The log of order ${orderId} cannot be read up to there: ${messageOf(error).replace(/\.?$/, '.')} GET /v1/orders/${orderId}/events shows it as it is stored.`;
   return new HttpProblem(404, 'log_unreadable', detail);
 }

@@ -11,7 +11,7 @@ import { eventsUntil, type Moment } from '../../log/journal/time-travel.js';
 import { HttpProblem } from '../problem.js';
 import { badQuery } from './query-parameters.js';
 import type { OrderReader } from './order-reader.js';
-import { logUnreadable, orderNotFound } from './order-problems.js';
+import { unreadableLog, orderNotFound } from './order-problems.js';
 import { orderLog } from '../../order-log.js';
 
 const { maxTimeMS } = answering;
@@ -94,7 +94,7 @@ function orUnreadable<T>(orderId: string, compute: () => T): T {
   try {
     return compute();
   } catch (error) {
-    throw logUnreadable(orderId, error);
+    throw unreadableLog(orderId, error);
   }
 }
 

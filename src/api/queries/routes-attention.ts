@@ -12,7 +12,7 @@ import type { Cursors } from './cursor.js';
 import { CursorParameter, page } from './paging.js';
 import { AttentionRow } from './schemas.js';
 
-const WITHIN_MS = 6_000;
+const READ_WITHIN_MS = 6_000;
 
 /** The list of what needs a person. */
 export function registerAttention(
@@ -41,7 +41,7 @@ export function registerAttention(
       const { code, olderThan = '0s', limit = 50, cursor } = request.query;
       const list = ['attention', code ?? '', olderThan];
       const { rows, next } = await withTimeout(
-        WITHIN_MS,
+        READ_WITHIN_MS,
         listAttention(deps, {
           limit,
           olderThanMs: durationMs(olderThan),

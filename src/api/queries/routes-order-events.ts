@@ -14,7 +14,7 @@ import { HttpProblem, problemsOf } from '../problem.js';
 import { Event } from '../schemas/order.js';
 import { closed, OrderPath } from '../schemas/values.js';
 import { sendEvents } from './event-page.js';
-import { logUnreadable, orderNotFound } from './order-problems.js';
+import { unreadableLog, orderNotFound } from './order-problems.js';
 import type { OrderReader } from './order-reader.js';
 import { isAskedFor } from './query-parameters.js';
 import { refuseUnknownVersion, refuseVersionBeyond } from './refuse-unknown.js';
@@ -96,7 +96,7 @@ async function journalAfter(
 
 async function historyAfter(reader: OrderReader, orderId: string, after: number) {
   const log = await reader.readHistory(orderId).catch((error: unknown) => {
-    throw isServerError(error) ? error : logUnreadable(orderId, error);
+    throw isServerError(error) ? error : unreadableLog(orderId, error);
   });
   if (log !== undefined) {
     const events = log.isForecast ? [] : log.events.filter(({ version }) => version > after);

@@ -87,7 +87,7 @@ export function registerQueries(
   registerViewQueries(app, { db, cursors });
   registerPersonQueries(app, {
     db,
-    stores: { client, db, taskQueue },
+    databases: { client, db, taskQueue },
     attention,
     open: (value) => persons.open(value),
   });

@@ -230,7 +230,7 @@ async function schemas() {
 }
 
 /** The outcome of a command, as `--json` prints it. */
-export interface Sent {
+export interface SentCommand {
   readonly orderId: string;
   /** absent with `--async`, which waits for no answer */
   readonly version?: number;
@@ -261,7 +261,7 @@ async function sendAndReport(
   await checkSender(meta);
   const send = await prepare();
   const { api, gateway, close } = await openGateway(session, options);
-  let outcome: Outcome;
+  let outcome: Accepted;
   try {
     outcome = await outcomeOf(gateway, meta, send);
   } finally {
@@ -282,22 +282,26 @@ async function sendAndReport(
  *
  * @throws Failure if the command was refused, or its outcome is unknown
  */
-export async function sendTo(gateway: Omit<Gateway, 'fact'>, meta: CommandMeta, send: Send): Promise<Sent> {
+export async function sendTo(
+  gateway: Omit<Gateway, 'fact'>,
+  meta: CommandMeta,
+  send: Send,
+): Promise<SentCommand> {
   const outcome = await outcomeOf(gateway, meta, send);
   if (outcome.kind === 'previewed') throw new TypeError('A preview sends nothing.');
   return sentOf(outcome);
 }
 
-type Outcome = Exclude<CommandResult, { readonly kind: 'refused' | 'unknown-outcome' }>;
+type Accepted = Exclude<CommandResult, { readonly kind: 'refused' | 'unknown-outcome' }>;
 
-function sentOf(outcome: Exclude<Outcome, { readonly kind: 'previewed' }>): Sent {
+function sentOf(outcome: Exclude<Accepted, { readonly kind: 'previewed' }>): SentCommand {
   const { replayed } = outcome;
   return outcome.kind === 'answered'
     ? { ...outcome.answer, replayed }
     : { orderId: outcome.orderId, replayed };
 }
 
-async function outcomeOf(gateway: Omit<Gateway, 'fact'>, meta: CommandMeta, send: Send): Promise<Outcome> {
+async function outcomeOf(gateway: Omit<Gateway, 'fact'>, meta: CommandMeta, send: Send): Promise<Accepted> {
   const result = await send(gateway, meta);
   switch (result.kind) {
     case 'answered':
@@ -320,7 +324,12 @@ async function outcomeOf(gateway: Omit<Gateway, 'fact'>, meta: CommandMeta, send
  * Waits until the order is at rest, or the time is up. If the API does not answer, this only prints
  * a message, because the command was sent already.
  */
-async function waitUntilAtRest({ terminal }: Session, api: Api, sent: Sent, seconds: number): Promise<Sent> {
+async function waitUntilAtRest(
+  { terminal }: Session,
+  api: Api,
+  sent: SentCommand,
+  seconds: number,
+): Promise<SentCommand> {
   try {
     const { order, reached } = await until(
       api,
@@ -338,7 +347,7 @@ async function waitUntilAtRest({ terminal }: Session, api: Api, sent: Sent, seco
 }
 
 /** The outcome of a command on one line. */
-function sentLine({ orderId, version, status, events, shipmentId, returnId, ...sent }: Sent): string {
+function sentLine({ orderId, version, status, events, shipmentId, returnId, ...sent }: SentCommand): string {
   return [
     `order ${orderId}`,
     ...(version === undefined || status === undefined ? ['accepted'] : [`${status} at version ${version}`]),

@@ -9,7 +9,7 @@ import {
   type Session,
   usageFailure,
 } from '../script/script.js';
-import { keyOf } from '../script/sender.js';
+import { apiKeyOf } from '../script/sender.js';
 
 /** The part of the HTTP API that the scripts need. Its answers have the shape of the contract. */
 export interface Api {
@@ -191,7 +191,7 @@ function exitCodeOf(status: number): number {
 /** The API at `--url`, or else at `ORDERS_URL`, or else at `HTTP_HOST` and `HTTP_PORT`. */
 export function apiOf(session: Session, options: CommonOptions): Api {
   const given = options.url ?? session.env['ORDERS_URL'];
-  const key = keyOf(session, options);
+  const key = apiKeyOf(session, options);
   if (given !== undefined && given !== '') {
     if (!/^https?:$/.test(URL.canParse(given) ? new URL(given).protocol : ''))
       throw usageFailure(`${withoutSecrets(given)} is no URL of the API: expected http://host:port`);

@@ -131,13 +131,13 @@ export async function openTemporalGateway(config: Config): Promise<TemporalGatew
     ]);
   const connection = connectTemporal(config);
   let mongo: Mongo | undefined;
-  const stores = () => (mongo ??= connectMongo(config));
+  const mongoNow = () => (mongo ??= connectMongo(config));
   const close = async () => {
     await Promise.all([mongo?.close(), connection.close()]);
   };
   let system: System;
   try {
-    system = await reach(connection, config, stores().keys);
+    system = await reach(connection, config, mongoNow().keys);
   } catch (error) {
     await close();
     throw error;
@@ -145,11 +145,11 @@ export async function openTemporalGateway(config: Config): Promise<TemporalGatew
   const gateway = gateways.createGateway({
     client: new Client({ connection, namespace: config.temporal.namespace }),
     ...gateways.gatewaySettings(config),
-    ...gatewayReads(() => stores().db),
+    ...gatewayReads(() => mongoNow().db),
     keys: {
-      sealingKey: (customerId) => stores().keys.sealingKey(customerId),
-      keysOf: (customerId) => stores().keys.keysOf(customerId),
-      opening: (keyId) => stores().keys.opening(keyId),
+      sealingKey: (customerId) => mongoNow().keys.sealingKey(customerId),
+      keysOf: (customerId) => mongoNow().keys.keysOf(customerId),
+      opening: (keyId) => mongoNow().keys.opening(keyId),
     },
     logger: createLogger('silent'),
   });
@@ -179,7 +179,7 @@ async function reach(connection: Connection, config: Config, keys: KeyStore): Pr
   }
 }
 
-export interface Stores {
+export interface Databases {
   readonly client: Client;
   readonly db: Db;
 }
@@ -189,7 +189,10 @@ export interface Stores {
  *
  * @throws Failure `unavailable` if one of them cannot be reached
  */
-export async function withStores<T>(config: Config, work: (stores: Stores) => Promise<T>): Promise<T> {
+export async function withDatabases<T>(
+  config: Config,
+  work: (databases: Databases) => Promise<T>,
+): Promise<T> {
   const { Client, connectMongo, connectTemporal, isMongoOutage, isTemporalOutage } = await clients();
   const connection = connectTemporal(config);
   const mongo = connectMongo(config);
@@ -206,7 +209,7 @@ export async function withStores<T>(config: Config, work: (stores: Stores) => Pr
 }
 
 /** Fails within seconds if Temporal does not answer; its client would retry for much longer. */
-export async function reachTemporal({ client: { connection } }: Stores): Promise<void> {
+export async function reachTemporal({ client: { connection } }: Databases): Promise<void> {
   await connection.withDeadline(Date.now() + REACHED_WITHIN_MS, () =>
     connection.workflowService.getSystemInfo({}),
   );
@@ -239,7 +242,7 @@ export async function withMongo<T>(
   }
 }
 
-/** Loads what connects to the stores and recognizes their outages. */
+/** Loads what connects to the databases and recognizes their outages. */
 async function clients() {
   const [{ Client: TemporalClient, isGrpcServiceError }, connections, mongo, temporal] = await Promise.all([
     import('@temporalio/client'),

@@ -1,6 +1,6 @@
 import process from 'node:process';
 import { Argument, type Command } from 'commander';
-import type { Certificate } from '../../effects/certification/certify.js';
+import type { CertificationResult } from '../../effects/certification/certify.js';
 import { kinds } from '../../effects/certification/messages.js';
 import { addScript, type CommonOptions, exitCodes, Failure, report, type Session } from '../script/script.js';
 import { type Column, counted, type Paint, progressBar, table } from '../script/terminal.js';
@@ -22,7 +22,7 @@ export function addCertify(program: Command, session: Session): void {
   })
     .addArgument(new Argument('<kind>', 'of provider').choices(kinds))
     .argument('<provider>', 'path of the module');
-  command.action(async (kind: Certificate['kind'], provider: string) => {
+  command.action(async (kind: CertificationResult['kind'], provider: string) => {
     const options = command.optsWithGlobals<CommonOptions>();
     const [{ certify }, { Unusable }] = await Promise.all([
       import('../../effects/certification/certify.js'),
@@ -54,7 +54,10 @@ const caseColumns: readonly Column[] = [
 ];
 
 /** A certificate as readable text. */
-function certificateLines({ kind, provider, passed, cases }: Certificate, paint: Paint): readonly string[] {
+function certificateLines(
+  { kind, provider, passed, cases }: CertificationResult,
+  paint: Paint,
+): readonly string[] {
   const rows = cases.map(({ case: name, expected, happened, risk, passed: isGood }) => [
     isGood ? { text: 'ok', format: 'green' as const } : { text: 'FAIL', format: 'red' as const },
     name,

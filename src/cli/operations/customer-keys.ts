@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { LostKey } from '../../forgetting/lost-keys.js';
-import { withMongo, withStores } from '../connections/direct.js';
+import { withMongo, withDatabases } from '../connections/direct.js';
 import {
   addScript,
   type CommonOptions,
@@ -70,9 +70,13 @@ export function addGiveUp(keys: Command, session: Session): void {
       import('../../forgetting/lost-keys.js'),
     ]);
     const config = configOf(session);
-    const lost = await withStores(config, async (stores) => {
-      const keyStore = keysOfDatabase(stores.db);
-      const found = await lostKeys({ ...stores, taskQueue: config.temporal.taskQueue }, keyStore, customerId);
+    const lost = await withDatabases(config, async (databases) => {
+      const keyStore = keysOfDatabase(databases.db);
+      const found = await lostKeys(
+        { ...databases, taskQueue: config.temporal.taskQueue },
+        keyStore,
+        customerId,
+      );
       if (named === undefined) return found;
       const chosen = chosenOf(found, named);
       const why = { reason, actor: metaOf(options).actor, at: new Date().toISOString() };

@@ -8,7 +8,7 @@ import type { VerifyDeps, VerifyOptions, VerifyReport } from '../../log/proof/ve
 import type { AnyLog } from '../../log/journal/entity-log.js';
 import { logNamed, logs } from '../../logs.js';
 import type { Config } from '../../server/config.js';
-import { reachTemporal, type Stores, withStores } from '../connections/direct.js';
+import { reachTemporal, type Databases, withDatabases } from '../connections/direct.js';
 import { entityOption, positive } from '../script/options.js';
 import {
   addScript,
@@ -22,7 +22,7 @@ import {
 import { type Column, counted, type Paint, progressBar, table } from '../script/terminal.js';
 
 /**
- * Scripts that compare the stores: `verify` on demand, and `reconcile`, which shows the scheduled
+ * Scripts that compare the databases: `verify` on demand, and `reconcile`, which shows the scheduled
  * comparison. Each ends with exit code 1 if something differs.
  */
 
@@ -32,7 +32,7 @@ interface VerifyCommandOptions extends CommonOptions {
   readonly entity: string;
 }
 
-/** Adds `verify`: proves that all stores agree on every order. */
+/** Adds `verify`: proves that history, journal, views and outside systems agree on every order. */
 export function addVerify(program: Command, session: Session): void {
   const command = addScript(program, 'verify', {
     summary: 'prove that history, journal, fold, view and workflow agree on every order',
@@ -49,11 +49,11 @@ export function addVerify(program: Command, session: Session): void {
     const config = configOf(session);
     const verifyEntity = await verifierOf(options.entity, config);
     const bar = progressBar(process.stderr);
-    const verified = await withStores(config, async (stores) => {
-      await reachTemporal(stores);
+    const verified = await withDatabases(config, async (databases) => {
+      await reachTemporal(databases);
       try {
         return await verifyEntity(
-          { ...stores, taskQueue: config.temporal.taskQueue },
+          { ...databases, taskQueue: config.temporal.taskQueue },
           {
             ...(options.sample === undefined ? {} : { sample: options.sample }),
             ...(options.order === undefined ? {} : { orderId: options.order }),
@@ -171,8 +171,8 @@ export function addReconcile(program: Command, session: Session): void {
   command.action(async () => {
     const options = command.optsWithGlobals<ReconcileOptions>();
     const config = configOf(session);
-    const reports = await withStores(config, (stores) =>
-      options.now === true ? reconcileNow(stores, config) : latestReports(stores),
+    const reports = await withDatabases(config, (databases) =>
+      options.now === true ? reconcileNow(databases, config) : latestReports(databases),
     );
     const [ofOrders, ...others] = reports;
     if (ofOrders === undefined) throw nothingCompared();
@@ -195,7 +195,7 @@ interface EntityReport extends Reconciliation {
 }
 
 /** The latest report of each kind of entity that was compared, orders first. */
-async function latestReports({ db }: Stores): Promise<readonly EntityReport[]> {
+async function latestReports({ db }: Databases): Promise<readonly EntityReport[]> {
   const { latestReconciliations } = await import('../../log/proof/reconciliation-reports.js');
   return await reportsOf(async (log) => (await latestReconciliations(log, db, 1))[0]);
 }
@@ -216,14 +216,14 @@ async function reportsOf(
  * Starts a comparison, and waits for its end as long as it makes progress. If another comparison is
  * running, this one starts after it.
  */
-async function reconcileNow(stores: Stores, config: Config): Promise<readonly EntityReport[]> {
-  const { client, db } = stores;
+async function reconcileNow(databases: Databases, config: Config): Promise<readonly EntityReport[]> {
+  const { client, db } = databases;
   const [{ reconciliationOf }, { reconcileScheduleId }, { ScheduleNotFoundError }] = await Promise.all([
     import('../../log/proof/reconciliation-reports.js'),
     import('../../log/workflow/upkeep-messages.js'),
     import('@temporalio/client'),
   ]);
-  await reachTemporal(stores);
+  await reachTemporal(databases);
   const schedule = client.schedule.getHandle(reconcileScheduleId(config.temporal.taskQueue));
   const runs = async () =>
     (await schedule.describe()).info.recentActions.map(({ action }) => action.workflow);

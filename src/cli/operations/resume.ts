@@ -5,7 +5,7 @@ import type { ResumeReport } from '../../log/resume/resume-report.js';
 import { commandIdOf } from '../../log/workflow/command-id.js';
 import { logNamed, ofAnyEntity } from '../../logs.js';
 import { at, operationsApiOf } from '../connections/api.js';
-import { reachTemporal, withStores } from '../connections/direct.js';
+import { reachTemporal, withDatabases } from '../connections/direct.js';
 import { entityOption } from '../script/options.js';
 import {
   addScript,
@@ -107,11 +107,11 @@ async function resume(
     actor: who,
     reason,
   };
-  return await withStores(config, async (stores) => {
-    await reachTemporal(stores);
+  return await withDatabases(config, async (databases) => {
+    await reachTemporal(databases);
     const { continueAsNewAfter, temporal } = config;
     const resuming = {
-      ...stores,
+      ...databases,
       taskQueue: temporal.taskQueue,
       ...(continueAsNewAfter === undefined ? {} : { continueAsNewAfter }),
     };

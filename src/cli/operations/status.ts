@@ -2,7 +2,7 @@ import { type Command, Option } from 'commander';
 import type { Subscription } from '../../api/schemas/endpoint.js';
 import { type AttentionCode, attentionCodes, type AttentionRow } from '../../attention/rows.js';
 import type { CommandsStatus } from '../../delivery/kafka/commands-status.js';
-import type { Progress, ViewsStatus, ViewStatus } from '../../log/views/status.js';
+import type { RebuildProgress, ViewsStatus, ViewStatus } from '../../log/views/status.js';
 import { apiOf, operationsApiOf } from '../connections/api.js';
 import { positive } from '../script/options.js';
 import { attentionLines } from '../script/order-text.js';
@@ -118,7 +118,7 @@ function viewRow(view: ViewStatus): readonly Cell[] {
   ];
 }
 
-function progressText({ done, total, perSecond, secondsLeft }: Progress): string {
+function progressText({ done, total, perSecond, secondsLeft }: RebuildProgress): string {
   const left = secondsLeft === undefined ? '' : `, ${secondsLeft} s left`;
   return `${done.toLocaleString('en')} of ${total.toLocaleString('en')}, ${perSecond.toLocaleString('en')}/s${left}`;
 }

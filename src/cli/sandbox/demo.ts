@@ -10,7 +10,7 @@ import type { OrderEvent } from '../../order/events.js';
 import { formatMoney } from '../../order/money.js';
 import { sum } from '../../order/order.js';
 import { type Api, apiOf } from '../connections/api.js';
-import { type Stores, withStores } from '../connections/direct.js';
+import { type Databases, withDatabases } from '../connections/direct.js';
 import { eventsOf } from '../connections/order-events.js';
 import { verifyLines } from '../operations/proof.js';
 import {
@@ -190,10 +190,10 @@ function plainly(event: OrderEvent, currency: string): string {
 async function readScorecard(session: Session, stack: Stack, orders: readonly End[]) {
   const { verifyOrders } = await import('../../effects/proof/verify-orders.js');
   const config = configOf(session);
-  return await withStores(config, async (stores) => {
+  return await withDatabases(config, async (databases) => {
     const ids = orders.map(({ orderId }) => orderId);
-    const counts = scoreOf(await readLedgers(apiOf(session, {}), stores, ids));
-    const verified = await verifyOrders({ ...stores, taskQueue: config.temporal.taskQueue }, {});
+    const counts = scoreOf(await readLedgers(apiOf(session, {}), databases, ids));
+    const verified = await verifyOrders({ ...databases, taskQueue: config.temporal.taskQueue }, {});
     const crashes = { workersKilled: stack.worker.killed(), mongodbAwayMs: stack.mongodb.pausedMs() };
     return {
       score: counts,
@@ -204,7 +204,7 @@ async function readScorecard(session: Session, stack: Stack, orders: readonly En
   });
 }
 
-/** The records of the demo's orders in all stores. */
+/** What each system has of the demo's orders. */
 export interface Ledgers {
   /** histories in Temporal, of each order that was accepted */
   readonly histories: ReadonlyMap<string, readonly OrderEvent[]>;
@@ -230,7 +230,7 @@ interface Score {
 }
 
 /** Reads histories and journals through the API, and the provider's ledger from its database. */
-async function readLedgers(api: Api, { db }: Stores, orderIds: readonly string[]): Promise<Ledgers> {
+async function readLedgers(api: Api, { db }: Databases, orderIds: readonly string[]): Promise<Ledgers> {
   const { sandboxLedger } = await import('../../effects/payments/sandbox-ledger.js');
   const logs = async (source: string) => {
     const events = new Map<string, readonly OrderEvent[]>();

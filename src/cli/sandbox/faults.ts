@@ -3,7 +3,7 @@ import type { Order } from '../../order/order.js';
 import { type Api, at } from '../connections/api.js';
 import { exitCodes, Failure } from '../script/script.js';
 import type { Stack } from './stack.js';
-import { atRestAs, authorizing, type End, type Narrator, orderOf, type Teller } from './stories.js';
+import { atRestAs, authorizing, type End, type Narrator, orderBody, type Teller } from './stories.js';
 
 /** The faults that the demo causes in its own system. */
 
@@ -23,7 +23,7 @@ export async function killWorker(
   const title = 'A worker is killed in the middle of an order';
   narrate.title(title, 'The worker asks the bank, and is killed before the answer.');
   narrate.command('create --payment tok_slow');
-  const orderId = await create(orderOf('tok_slow'));
+  const orderId = await create(orderBody('tok_slow'));
   const asked = await reach(orderId, undefined, authorizing);
   narrate.command(`kill -9 ${worker.pid()}`);
   await worker.kill();
@@ -56,7 +56,7 @@ export async function stopMongodb(
       const end = performance.now() + MONGODB_AWAY_MS;
       while (performance.now() < end) {
         const began = performance.now();
-        placed.push(await create(orderOf('tok_ok')));
+        placed.push(await create(orderBody('tok_ok')));
         const took = performance.now() - began;
         note(`order ${placed.length} accepted in ${Math.round(took)} ms`);
         await pause(Math.max(0, Math.min(ORDER_EVERY_MS - took, end - performance.now())));

@@ -17,10 +17,10 @@ export interface Story {
   /** what the story shows */
   readonly says: string;
   readonly order: OrderBody;
-  readonly steps: readonly Step[];
+  readonly steps: readonly StoryStep[];
 }
 
-export type Step = FollowUpCommand | Reached;
+export type StoryStep = FollowUpCommand | Reached;
 
 export interface Reached {
   readonly what: string;
@@ -30,7 +30,7 @@ export interface Reached {
 const mugs: NewLine = { sku: 'A-1', quantity: 2, unitPrice: 1999, name: 'Green mug' };
 const tray: NewLine = { sku: 'B-7', quantity: 1, unitPrice: 500, name: 'Tray' };
 
-export function orderOf(method: string, lines: readonly NewLine[] = [mugs]): OrderBody {
+export function orderBody(method: string, lines: readonly NewLine[] = [mugs]): OrderBody {
   return {
     customer: { id: 'c-1', name: 'Ada Example' },
     currency: 'EUR',
@@ -55,25 +55,25 @@ export const stories: readonly Story[] = [
   {
     title: 'A happy order',
     says: 'Stock is reserved, then the payment is authorized; it is charged when the goods leave.',
-    order: orderOf('tok_ok'),
+    order: orderBody('tok_ok'),
     steps: [atRestAs('confirmed'), ...shipped('s1'), atRestAs('completed')],
   },
   {
     title: 'A declined payment',
     says: 'The stock was reserved already, so it is given back.',
-    order: orderOf('tok_declined'),
+    order: orderBody('tok_declined'),
     steps: [atRestAs('rejected')],
   },
   {
     title: 'Out of stock',
     says: 'There is nothing to reserve, so the bank is never asked.',
-    order: orderOf('tok_ok', [{ ...mugs, sku: 'OUT-1' }]),
+    order: orderBody('tok_ok', [{ ...mugs, sku: 'OUT-1' }]),
     steps: [atRestAs('rejected')],
   },
   {
     title: 'A cancellation in flight',
     says: 'The bank is slow, and the customer cancels meanwhile. What the bank then promises is undone.',
-    order: orderOf('tok_slow'),
+    order: orderBody('tok_slow'),
     steps: [
       authorizing,
       { type: 'CancelOrder', data: { reason: 'the customer changed their mind' } },
@@ -83,7 +83,7 @@ export const stories: readonly Story[] = [
   {
     title: 'Two shipments and a return',
     says: 'Each shipment is charged by itself, to the cent; what comes back is paid back.',
-    order: orderOf('tok_ok', [mugs, tray]),
+    order: orderBody('tok_ok', [mugs, tray]),
     steps: [
       atRestAs('confirmed'),
       ...shipped('s1', [{ sku: 'B-7', quantity: 1 }]),
@@ -103,7 +103,7 @@ export const stories: readonly Story[] = [
 function shipped(
   shipmentId: string,
   lines?: readonly { readonly sku: string; readonly quantity: number }[],
-): readonly Step[] {
+): readonly StoryStep[] {
   return [
     { type: 'CreateShipment', data: lines === undefined ? {} : { lines } },
     {

@@ -1,7 +1,7 @@
 import process from 'node:process';
 import type { Command } from 'commander';
 import type { Gateway } from '../../api/commands/gateway/gateway.js';
-import type { Refused } from '../../api/commands/gateway/refusals.js';
+import type { RefusedCommand } from '../../api/commands/gateway/refusals.js';
 import { commands } from '../../api/commands/table.js';
 import type { System } from '../../api/operations/system.js';
 import { followUpTypes, segments } from '../../order/commands.js';
@@ -117,7 +117,7 @@ export class Failure extends Error {
   }
 }
 
-const exitCodeOfRefusal: Readonly<Record<Refused['refusal']['kind'], number>> = {
+const exitCodeOfRefusal: Readonly<Record<RefusedCommand['refusal']['kind'], number>> = {
   invalid: exitCodes.refused,
   not_allowed: exitCodes.refused,
   key_reused: exitCodes.refused,
@@ -128,7 +128,7 @@ const exitCodeOfRefusal: Readonly<Record<Refused['refusal']['kind'], number>> = 
   memory_from: exitCodes.unavailable,
 };
 
-export function failureOfRefusal({ refusal, allowedCommands }: Refused): Failure {
+export function failureOfRefusal({ refusal, allowedCommands }: RefusedCommand): Failure {
   const { kind, code, message, pointer } = refusal;
   return new Failure(exitCodeOfRefusal[kind], {
     code,

@@ -15,7 +15,7 @@ export function requestHeaders(session: Session, options: RequestOptions): Reado
 }
 
 /** The API key of `--key-file` or `ORDERS_KEY`; undefined if there is none. */
-export function keyOf({ env }: Session, { keyFile }: CommonOptions): string | undefined {
+export function apiKeyOf({ env }: Session, { keyFile }: CommonOptions): string | undefined {
   const given = (keyFile === undefined ? env['ORDERS_KEY'] : readKey(keyFile))?.trim() ?? '';
   if (given === '' && keyFile === undefined) return undefined;
   if (!/^[!-~]+$/.test(given))
@@ -40,7 +40,7 @@ function readKey(path: string): string {
  */
 export function isOverHttp(session: Session, options: CommonOptions): boolean {
   if (options.direct === true) return false;
-  if (keyOf(session, options) !== undefined) return true;
+  if (apiKeyOf(session, options) !== undefined) return true;
   if (session.env['AUTH'] !== 'on') return false;
   const message =
     'authentication is on (AUTH=on): set ORDERS_KEY or --key-file, or send commands to Temporal itself with --direct';
@@ -56,7 +56,7 @@ export function actorHeader(
   session: Session,
   options: CommonOptions & { readonly actor?: string },
 ): Readonly<Record<string, string>> {
-  if (keyOf(session, options) === undefined) return { 'x-actor': options.actor ?? `cli:${userName()}` };
+  if (apiKeyOf(session, options) === undefined) return { 'x-actor': options.actor ?? `cli:${userName()}` };
   refuseActor(options);
   return {};
 }

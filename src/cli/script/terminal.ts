@@ -98,7 +98,7 @@ function textOf(cell: Cell): string {
   return visible(typeof cell === 'string' ? cell : cell.text);
 }
 
-export interface Step {
+export interface ProgressLine {
   readonly what: string;
   readonly done: number;
   readonly total?: number;
@@ -109,7 +109,7 @@ export interface Step {
 }
 
 export interface ProgressBar {
-  show(step: Step): void;
+  show(step: ProgressLine): void;
   /** Removes the bar from the terminal. */
   end(): void;
 }
@@ -142,7 +142,10 @@ export function progressBar(stream: Pick<WriteStream, 'isTTY' | 'write'>, now = 
 }
 
 /** `orders  ██████░░░░  1,200 of 4,800  25 %  310/s  12 s left` */
-export function barLine({ what, done, total, perSecond: known, note }: Step, seconds: number): string {
+export function barLine(
+  { what, done, total, perSecond: known, note }: ProgressLine,
+  seconds: number,
+): string {
   const rate = known ?? (seconds > 0 ? done / seconds : 0);
   const perSecond = `${Math.round(rate).toLocaleString('en')}/s`;
   if (total === undefined || total === 0) return `${what}  ${done.toLocaleString('en')}  ${perSecond}`;

@@ -20,7 +20,7 @@ import {
   waitingRows,
 } from './rows.js';
 import { subscriptionOf } from './subscription.js';
-import { afterFailure, type Failure, type Outcome, waitingRow } from './waiting.js';
+import { afterFailure, type DeliveryFailure, type DeliveryResult, waitingRow } from './waiting.js';
 
 export interface DeliveryPassDeps extends SendingDeps {
   readonly db: Db;
@@ -29,7 +29,7 @@ export interface DeliveryPassDeps extends SendingDeps {
   readonly secrets: WebhookSecrets;
 }
 
-const PAGE = 100;
+const PAGE_SIZE = 100;
 /** Maximum number of orders that are delivered at the same time. */
 const CONCURRENCY = 8;
 /** Maximum number of waiting orders; from then on, no further events are read. */
@@ -113,7 +113,7 @@ class DeliveryPass {
     const due = await waitingRows(this.deps.db)
       .find({ endpointId: this.endpoint.orderId, nextTryAt: { $lte: new Date() } }, committed)
       .sort({ nextTryAt: 1, position: 1 })
-      .limit(PAGE)
+      .limit(PAGE_SIZE)
       .toArray();
     if (due.length === 0) return;
     const orderIds = [...new Set(due.map(({ orderId }) => orderId))];
@@ -164,7 +164,7 @@ class DeliveryPass {
 
   private async noteFailure(
     { _id, nextTryAt, attempts, failingSince }: WaitingRow & { readonly nextTryAt: Date },
-    failure: Failure,
+    failure: DeliveryFailure,
   ): Promise<void> {
     const failing = { ...failure, attempts: attempts + 1, failingSince };
     const change = afterFailure(failing, Date.now(), this.deps.retryPolicy);
@@ -190,7 +190,7 @@ class DeliveryPass {
   private async sendAgain(
     { orderId, version, position }: WaitingRow,
     orderAfter: OrderAfter,
-  ): Promise<Outcome> {
+  ): Promise<DeliveryResult> {
     const stored = await journal(orderLog, this.deps.db).findOne({ _id: `${orderId}:${version}` }, committed);
     // The feed was restored and no longer has the event.
     if (stored === null) return 'delivered';
@@ -204,7 +204,7 @@ class DeliveryPass {
   private async deliverPage(): Promise<boolean> {
     const { db, tail } = this.deps;
     const { generation, position } = this.subscription;
-    const events = await tail.read(generation, position, PAGE);
+    const events = await tail.read(generation, position, PAGE_SIZE);
     if (events === undefined) return false;
     const last = events.at(-1)?.position ?? (await positionAfterLost(orderLog, db, position));
     if (last === position) return false;

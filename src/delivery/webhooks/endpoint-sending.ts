@@ -9,7 +9,7 @@ import type { OrderAfter } from '../order-after.js';
 import { deliveryRow, failureOf, isAcknowledged, postSigned } from './message.js';
 import type { DeliveryRow, SubscriptionRow } from './rows.js';
 import type { Sender } from './sender.js';
-import type { Outcome } from './waiting.js';
+import type { DeliveryResult } from './waiting.js';
 
 export interface SendingDeps {
   readonly sender: Sender;
@@ -55,7 +55,7 @@ export class EndpointSending {
   }
 
   /** Sends an event, once. The answer counts towards the health of the endpoint. */
-  async send(event: PositionedEvent, orderAfter: OrderAfter): Promise<Outcome> {
+  async send(event: PositionedEvent, orderAfter: OrderAfter): Promise<DeliveryResult> {
     if (!(await this.slot())) return 'later';
     const { orderId: endpointId, url, payload } = this.endpoint;
     const { sender, retryPolicy, signal } = this.deps;

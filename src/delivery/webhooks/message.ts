@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { Webhook } from 'standardwebhooks';
 import { type CloudEvent, cloudEventsType } from '../cloud-events.js';
 import type { DeliveryRow } from './rows.js';
-import type { Sender, Sent } from './sender.js';
+import type { Sender, SendResult } from './sender.js';
 
 /** Where a message is sent, and what signs it. */
 export interface Receiver {
@@ -20,7 +20,7 @@ export async function postSigned(
   sender: Sender,
   { url, secrets }: Receiver,
   event: WebhookMessage,
-): Promise<Sent> {
+): Promise<SendResult> {
   const body = JSON.stringify(event);
   const now = new Date();
   return await sender.post(url, body, {
@@ -32,7 +32,7 @@ export async function postSigned(
   });
 }
 
-export function isAcknowledged({ status = 0 }: Sent): boolean {
+export function isAcknowledged({ status = 0 }: SendResult): boolean {
   return status >= 200 && status < 300;
 }
 
@@ -40,7 +40,7 @@ export function isAcknowledged({ status = 0 }: Sent): boolean {
 const BEFORE_ANSWER = ': ';
 
 /** What went wrong, in words. A receiver's answer comes last, for `failureWithoutAnswer`. */
-export function failureOf({ status, error, answer = '' }: Sent): string {
+export function failureOf({ status, error, answer = '' }: SendResult): string {
   if (status === undefined) return error ?? 'no answer';
   const moved = status >= 300 && status < 400 ? ', and redirects are not followed' : '';
   return `HTTP ${status}${moved}${answer === '' ? '' : `${BEFORE_ANSWER}${answer.slice(0, 200)}`}`;
@@ -53,7 +53,7 @@ export const failureWithoutAnswer = { $arrayElemAt: [{ $split: ['$failure', BEFO
 export function deliveryRow(
   { endpointId }: Pick<Receiver, 'endpointId'>,
   event: { readonly id: string; readonly type: string; readonly position?: number },
-  sent: Sent,
+  sent: SendResult,
 ): DeliveryRow {
   const { ms, status, error, answer } = sent;
   return {

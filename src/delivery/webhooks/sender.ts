@@ -4,7 +4,7 @@ import { messageOf } from '../../outages/message-of.js';
 import { lookupPublic, refusePrivate } from './public-addresses.js';
 
 /** The result of a request. */
-export interface Sent {
+export interface SendResult {
   readonly ms: number;
   /** absent without an answer */
   readonly status?: number;
@@ -19,7 +19,7 @@ export interface Sent {
 /** Posts to receivers, which may be slow, broken or hostile. Redirects are not followed. */
 export interface Sender {
   /** Never fails: errors are in the result. */
-  post(url: string, body: string, headers: Readonly<Record<string, string>>): Promise<Sent>;
+  post(url: string, body: string, headers: Readonly<Record<string, string>>): Promise<SendResult>;
   close(): void;
 }
 
@@ -43,7 +43,7 @@ export function createSender({ allowPrivate, answerWithinMs = ANSWER_WITHIN_MS }
     url: URL,
     body: string,
     headers: Readonly<Record<string, string>>,
-  ): Promise<Omit<Sent, 'ms'>> {
+  ): Promise<Omit<SendResult, 'ms'>> {
     if (!allowPrivate) refusePrivate(url);
     const isHttps = url.protocol === 'https:';
     const [request, agent] = isHttps ? [httpsRequest, agents.https] : [httpRequest, agents.http];

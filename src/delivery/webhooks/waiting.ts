@@ -4,10 +4,10 @@ import { isGivenUp, type RetryPolicy } from '../health.js';
 import type { WaitingRow } from './rows.js';
 
 /** What became of an event. `later`: it was not sent, or this process ends. */
-export type Outcome = 'delivered' | 'later' | Failure;
+export type DeliveryResult = 'delivered' | 'later' | DeliveryFailure;
 
 /** Why an event was not delivered. */
-export interface Failure {
+export interface DeliveryFailure {
   readonly failure: string;
   /** for how long the receiver asked to be left alone */
   readonly retryAfterMs: number;
@@ -17,7 +17,7 @@ export interface Failure {
 export function waitingRow(
   endpointId: string,
   { orderId, version, position, type }: PositionedEvent,
-  outcome: Exclude<Outcome, 'delivered'>,
+  outcome: Exclude<DeliveryResult, 'delivered'>,
   now: number,
   retryPolicy: RetryPolicy,
 ): WaitingRow {
@@ -35,7 +35,7 @@ export function waitingRow(
 }
 
 /** An attempt that failed, with the number of attempts, and when the first one failed. */
-interface FailedAttempt extends Failure {
+interface FailedAttempt extends DeliveryFailure {
   readonly attempts: number;
   /** ISO-8601 UTC; undefined if this is the first one */
   readonly failingSince: string | undefined;

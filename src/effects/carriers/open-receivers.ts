@@ -1,7 +1,7 @@
 import type { KeyStore } from '../../access/persons/key-store.js';
 import { openOne } from '../../access/persons/opening.js';
 import { FORGOTTEN, personalMembers } from '../../order/forget.js';
-import { type EffectOf, orderOf } from '../../order/effects.js';
+import { type EffectOf, orderIdOf } from '../../order/effects.js';
 import type { CallOptions } from '../port.js';
 import { redacted } from '../redacted.js';
 import { noCarriersCode } from './no-carriers.js';
@@ -37,7 +37,7 @@ export function withPlainReceivers(
       }
       options.signal.throwIfAborted();
       const { key, shipmentId, carrier, lines } = effect;
-      const orderId = orderOf(key);
+      const orderId = orderIdOf(key);
       const request: BookRequest = {
         key,
         orderId,
@@ -62,7 +62,7 @@ async function opened(
   keys: Pick<KeyStore, 'opening'>,
   { key, customer, shippingAddress }: EffectOf<'book'>,
 ): Promise<Receiver | undefined> {
-  const orderId = orderOf(key);
+  const orderId = orderIdOf(key);
   // A sealed text opens only in the order and the field that it was sealed for.
   const open = async (owner: string, name: string, text: string) =>
     await openOne(keys, { orderId, path: [owner, name] }, text);

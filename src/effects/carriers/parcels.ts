@@ -10,7 +10,7 @@ export interface ParcelOnItsWay extends Parcel {
   readonly shipmentId: string;
 }
 
-const PAGE = 100;
+const PAGE_SIZE = 100;
 
 /** A filter that uses the view's index of orders with a booked label. */
 export const withParcels: Filter<OrderDocument> = {
@@ -29,7 +29,7 @@ export async function* parcelsOnTheirWay(db: Db): AsyncGenerator<ParcelOnItsWay,
     const page = await orders(db)
       .find({ ...withParcels, _id: { $gt: last } }, committed)
       .sort({ _id: 1 })
-      .limit(PAGE)
+      .limit(PAGE_SIZE)
       .project<{ readonly _id: string; readonly state: { readonly shipments: readonly Shipment[] } }>({
         'state.shipments': 1,
       })
@@ -39,7 +39,7 @@ export async function* parcelsOnTheirWay(db: Db): AsyncGenerator<ParcelOnItsWay,
         const parcel = parcelOf(shipment);
         if (parcel !== undefined) yield { orderId, shipmentId: shipment.shipmentId, ...parcel };
       }
-    if (page.length < PAGE) return;
+    if (page.length < PAGE_SIZE) return;
     last = page.at(-1)?.['_id'] ?? last;
   }
 }

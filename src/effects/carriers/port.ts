@@ -1,6 +1,6 @@
 import type { Address } from '../../order/commands.js';
 import type { EffectOf, OutcomeOf, Parcel } from '../../order/effects.js';
-import type { CallOptions, Known, Limits, Unknown } from '../port.js';
+import type { CallOptions, LookUpAnswer, Limits, Unknown } from '../port.js';
 
 export type { Parcel } from '../../order/effects.js';
 
@@ -14,7 +14,7 @@ export interface CarrierProvider {
   /** Books the label of a shipment. `refused`: there will be no label under this key. */
   book(request: BookRequest, options: CallOptions): Promise<BookAnswer | Unknown>;
   /** The answer to the call with this key, even if it never reached a caller. */
-  lookUp(key: string, options: CallOptions): Promise<Known<'book'>>;
+  lookUp(key: string, options: CallOptions): Promise<LookUpAnswer<'book'>>;
   /** Where a parcel is. `unknown`: the provider cannot say now, so the system asks again later. */
   track(parcel: Parcel, options: CallOptions): Promise<Tracked>;
 }

@@ -3,7 +3,7 @@ import { setTimeout } from 'node:timers/promises';
 import type { Collection, Db } from 'mongodb';
 import { committed, durable } from '../../mongodb/durability.js';
 import { sandboxDatabase } from '../sandbox-database.js';
-import type { Known } from '../port.js';
+import type { LookUpAnswer } from '../port.js';
 import {
   type BookAnswer,
   type BookRequest,
@@ -30,7 +30,7 @@ export interface LabelEntry {
 
 export interface SandboxCarriers extends CarrierProvider {
   book(request: BookRequest): Promise<BookAnswer>;
-  lookUp(key: string): Promise<Known<'book'>>;
+  lookUp(key: string): Promise<LookUpAnswer<'book'>>;
   track(parcel: Parcel): Promise<Tracked>;
   labels(orderId: string): Promise<number>;
   /**

@@ -45,7 +45,7 @@ export async function noteAnswer(db: Db, id: string): Promise<void> {
 export async function claim(db: Db, parcel: ParcelOnItsWay, dueBy: string): Promise<boolean> {
   try {
     await trackingRows(db).updateOne(
-      { _id: keyOf(parcel), askedAt: { $lte: dueBy } },
+      { _id: rowIdOf(parcel), askedAt: { $lte: dueBy } },
       { $set: { ...parcel, askedAt: ago(0) } },
       { upsert: true, ...durable },
     );
@@ -58,7 +58,7 @@ export async function claim(db: Db, parcel: ParcelOnItsWay, dueBy: string): Prom
 
 /** Gives up a claim, so that the next round asks about the parcel again. */
 export async function unclaim(db: Db, parcel: ParcelOnItsWay, everyMs: number): Promise<void> {
-  await trackingRows(db).updateOne({ _id: keyOf(parcel) }, { $set: { askedAt: ago(everyMs) } }, durable);
+  await trackingRows(db).updateOne({ _id: rowIdOf(parcel) }, { $set: { askedAt: ago(everyMs) } }, durable);
 }
 
 /**
@@ -70,6 +70,6 @@ export async function forgetTracked(db: Db, dueBy: string): Promise<void> {
 }
 
 /** The id of a parcel's row. */
-export function keyOf({ orderId, shipmentId }: ParcelOnItsWay): string {
+export function rowIdOf({ orderId, shipmentId }: ParcelOnItsWay): string {
   return `${orderId}:${shipmentId}`;
 }

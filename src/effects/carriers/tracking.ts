@@ -8,7 +8,7 @@ import type { Provider } from '../port.js';
 import { ProviderBusy } from '../provider-busy.js';
 import { type ParcelOnItsWay, parcelsOnTheirWay } from './parcels.js';
 import type { CarrierProvider, Tracked } from './port.js';
-import { claim, forgetTracked, keyOf, noteAnswer, noteFailure, unclaim } from './tracking-rows.js';
+import { claim, forgetTracked, rowIdOf, noteAnswer, noteFailure, unclaim } from './tracking-rows.js';
 
 export interface Tracking {
   readonly db: Db;
@@ -85,7 +85,7 @@ async function askAbout(
   parcel: ParcelOnItsWay,
   dueBy: string,
 ): Promise<void> {
-  const id = keyOf(parcel);
+  const id = rowIdOf(parcel);
   if (!(await claim(db, parcel, dueBy))) return;
   const answer = await trackedBy(provider, gate, parcel, signal);
   if (signal.aborted) return;
@@ -110,7 +110,7 @@ async function trackedBy(
   const { carrier, trackingNumber } = parcel;
   const ask = async (): Promise<unknown> =>
     await gate.call(
-      keyOf(parcel),
+      rowIdOf(parcel),
       async (signal) => await port.track({ carrier, trackingNumber }, { signal }),
     );
   while (!stopping.aborted) {

@@ -7,7 +7,7 @@ import { paymentCases } from './payment-cases.js';
 import { Unusable } from './provider-process.js';
 
 /** The result of each case. */
-export interface Certificate {
+export interface CertificationResult {
   readonly kind: Kind;
   /** the path of the module, or the name of a built-in provider */
   readonly provider: string;
@@ -33,7 +33,7 @@ export async function certify(
   kind: Kind,
   provider: string,
   onProgress: (done: number, total: number) => void,
-): Promise<Certificate> {
+): Promise<CertificationResult> {
   const bench = await Bench.open(kind, provider);
   try {
     if (kind === 'inventory' && !bench.has('stockUp'))

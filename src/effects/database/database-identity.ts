@@ -13,7 +13,7 @@ import { movements, stock } from '../inventory/stock.js';
 import { logs } from '../../logs.js';
 
 /** Temporal, and the MongoDB that belongs to it. */
-export interface Stores {
+export interface Databases {
   readonly client: Client;
   readonly db: Db;
   /** the task queue of the orders */
@@ -31,11 +31,11 @@ const WRITE_ATTEMPTS = 20;
  * is recorded as outdated: reservations and counts wait until it is restored. The next generation
  * of the feed begins as well.
  */
-export async function checkDatabaseIdentity(stores: Stores): Promise<StockState> {
-  const { db } = stores;
+export async function checkDatabaseIdentity(databases: Databases): Promise<StockState> {
+  const { db } = databases;
   // The mark is read first, because it is written after a database was set up: so a mark proves
   // that a database existed.
-  const mark = await readMark(stores);
+  const mark = await readMark(databases);
   const found = (await stockState(db)) ?? (await setUpState(db, mark?.counts));
   const isAsNoted =
     mark === undefined || (mark.database === found.database && mark.comparisons <= found.comparisons);
@@ -49,7 +49,7 @@ export async function checkDatabaseIdentity(stores: Stores): Promise<StockState>
     { returnDocument: 'after', ...durable },
   );
   if (state === null) throw new Error('The stock state is gone: MongoDB was emptied.');
-  await writeCurrentMark(stores, state);
+  await writeCurrentMark(databases, state);
   return state;
 }
 
@@ -71,10 +71,10 @@ async function noteIfOlder(db: Db, found: StockState, mark: DatabaseMark): Promi
  * Returns a function that has the counts written to the mark soon; calls are batched. If Temporal
  * stays unavailable, the next comparison writes them.
  */
-export function createMarkUpdates(stores: Stores): () => void {
+export function createMarkUpdates(databases: Databases): () => void {
   const updateInBatches = createBatcher({ size: 10_000 }, async () => {
     for (let attempt = 1; attempt <= WRITE_ATTEMPTS; attempt += 1) {
-      const isWritten = await updateMark(stores).then(
+      const isWritten = await updateMark(databases).then(
         () => true,
         () => false,
       );
@@ -85,9 +85,9 @@ export function createMarkUpdates(stores: Stores): () => void {
   return () => void updateInBatches(undefined).catch(() => undefined);
 }
 
-async function updateMark(stores: Stores): Promise<void> {
-  const state = await stockState(stores.db);
-  if (state !== undefined) await writeCurrentMark(stores, state);
+async function updateMark(databases: Databases): Promise<void> {
+  const state = await stockState(databases.db);
+  if (state !== undefined) await writeCurrentMark(databases, state);
 }
 
 /**
@@ -95,13 +95,13 @@ async function updateMark(stores: Stores): Promise<void> {
  * processes write at once, the last mark has the counts of all.
  */
 async function writeCurrentMark(
-  stores: Stores,
+  databases: Databases,
   { database, comparisons, outdated }: StockState,
 ): Promise<void> {
-  let counts = outdated?.counts ?? (await countsIn(stores.db));
+  let counts = outdated?.counts ?? (await countsIn(databases.db));
   for (;;) {
-    await writeMark(stores, { database, comparisons, counts });
-    const now = outdated?.counts ?? (await countsIn(stores.db));
+    await writeMark(databases, { database, comparisons, counts });
+    const now = outdated?.counts ?? (await countsIn(databases.db));
     if (isDeepStrictEqual(now, counts)) return;
     counts = now;
   }

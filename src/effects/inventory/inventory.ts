@@ -1,13 +1,13 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { AnyBulkWriteOperation, Db } from 'mongodb';
 import type { LineQuantity } from '../../order/commands.js';
-import { type EffectOf, type OutcomeOf, orderOf } from '../../order/effects.js';
+import { type EffectOf, type OutcomeOf, orderIdOf } from '../../order/effects.js';
 import type { MissingStock } from '../../order/events.js';
 import { asStored, committed, durable, isDuplicateKey } from '../../mongodb/durability.js';
 import { readJournal } from '../../log/journal/read-journal.js';
 import { restoreStock } from './stock-restore.js';
 import { assertWhole, stockState, StockUnknown } from './stock-state.js';
-import type { Known } from '../port.js';
+import type { LookUpAnswer } from '../port.js';
 import type { InventoryProvider } from './port.js';
 import { done, movements, stock, type StockDocument, type StockEffect, initialStock } from './stock.js';
 import { skuQueue } from './named-queue.js';
@@ -24,7 +24,7 @@ export function stockInventory(db: Db) {
     release: (effect: EffectOf<'release'>) => release(db, effect),
     deduct: (effect: EffectOf<'deduct'>) => deduct(db, effect),
     restock: (effect: EffectOf<'restock'>) => restock(db, effect),
-    async lookUp(key: string): Promise<Known<StockEffect>> {
+    async lookUp(key: string): Promise<LookUpAnswer<StockEffect>> {
       const movement = await movements(db).findOne({ _id: key }, committed);
       return movement?.outcome ?? { type: 'none' };
     },
@@ -69,7 +69,7 @@ async function moveOrRestore<T extends 'release' | 'deduct' | 'restock'>(
   const first = await move<T>(db, effect, done);
   if (first !== undefined) return first;
   const { key, lines } = effect;
-  await restoreStock(db, [{ events: await readJournal(orderLog, db, orderOf(key)) }]);
+  await restoreStock(db, [{ events: await readJournal(orderLog, db, orderIdOf(key)) }]);
   const second = await move<T>(db, effect, done);
   if (second !== undefined) return second;
   throw new Error(`${key}: fewer units are in stock than were reserved: ${JSON.stringify(lines)}`);
@@ -114,7 +114,10 @@ async function moveInTransaction(
   const state = type === 'reserve' ? stockState(db) : undefined;
   state?.catch(() => undefined);
   return await inTransaction(db, async (session) => {
-    await movements(db).insertOne({ _id: key, orderId: orderOf(key), type, lines, outcome, at }, { session });
+    await movements(db).insertOne(
+      { _id: key, orderId: orderIdOf(key), type, lines, outcome, at },
+      { session },
+    );
     const { modifiedCount, upsertedCount } = await stock(db).bulkWrite(changes, { session, ordered: true });
     const isMoved = modifiedCount === lines.length;
     if (!isMoved) await session.abortTransaction();
@@ -173,7 +176,7 @@ async function refuseReservation(
   const missing = await missingStock(db, lines);
   if (missing.length === 0) throw changedConcurrently(key);
   const outcome = { type: 'out_of_stock', missing } as const;
-  const movement = { _id: key, orderId: orderOf(key), type, lines, outcome, at: new Date().toISOString() };
+  const movement = { _id: key, orderId: orderIdOf(key), type, lines, outcome, at: new Date().toISOString() };
   try {
     await movements(db).insertOne(movement, durable);
     return outcome;

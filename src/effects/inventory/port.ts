@@ -1,5 +1,5 @@
 import type { EffectOf, OutcomeOf } from '../../order/effects.js';
-import type { CallOptions, Known, Limits, Unknown } from '../port.js';
+import type { CallOptions, LookUpAnswer, Limits, Unknown } from '../port.js';
 import type { StockEffect } from './stock.js';
 
 /**
@@ -16,7 +16,7 @@ export interface InventoryProvider {
   /** Puts returned units back on hand. */
   restock(request: EffectOf<'restock'>, options: CallOptions): Promise<OutcomeOf<'restock'> | Unknown>;
   /** The answer to the call with this key, even if it never reached a caller. */
-  lookUp(key: string, options: CallOptions): Promise<Known<StockEffect>>;
+  lookUp(key: string, options: CallOptions): Promise<LookUpAnswer<StockEffect>>;
 }
 
 /** A module that `INVENTORY` may name: the port's functions are its exports. */

@@ -14,7 +14,7 @@ import { skuQueue } from './named-queue.js';
 import { inTransaction } from '../../mongodb/transaction.js';
 
 /** The number of units on hand of a SKU, from a count or a delivery. */
-export interface Count {
+export interface StockCount {
   readonly sku: string;
   readonly onHand: number;
   /** the principal that sent the key; neither the principal nor the key has spaces */
@@ -50,7 +50,7 @@ export class CountRefused extends Error {
  * @throws CountRefused; checked in the sequence `key_reused`, `stock_restoring`, `stale_version`,
  *   `stock_reserved`
  */
-export async function countStock(db: Db, count: Count): Promise<Counted> {
+export async function countStock(db: Db, count: StockCount): Promise<Counted> {
   const { sku } = count;
   const earlier = await earlierCount(db, count);
   if (earlier !== undefined) return earlier;
@@ -69,11 +69,11 @@ export async function countStock(db: Db, count: Count): Promise<Counted> {
  * The id of a count's movement. It is unique, because effect keys, issuers and idempotency keys
  * have no spaces.
  */
-function movementId({ issuer, key }: Count): string {
+function movementId({ issuer, key }: StockCount): string {
   return `set ${issuer} ${key}`;
 }
 
-async function earlierCount(db: Db, count: Count): Promise<Counted | undefined> {
+async function earlierCount(db: Db, count: StockCount): Promise<Counted | undefined> {
   const movement = await movements(db).findOne(
     { _id: movementId(count) },
     { readConcern: { level: 'linearizable' } },
@@ -81,7 +81,7 @@ async function earlierCount(db: Db, count: Count): Promise<Counted | undefined> 
   return movement === null ? undefined : replay(movement, count);
 }
 
-function replay({ lines: [line], at, after }: StockMovement, { sku, onHand, key }: Count): Counted {
+function replay({ lines: [line], at, after }: StockMovement, { sku, onHand, key }: StockCount): Counted {
   if (line === undefined || after === undefined || line.sku !== sku || line.quantity !== onHand) {
     throw new CountRefused(
       'key_reused',
@@ -92,7 +92,7 @@ function replay({ lines: [line], at, after }: StockMovement, { sku, onHand, key 
   return { stock: { sku, onHand, reserved, updatedAt: at }, version, isReplayed: true };
 }
 
-async function countInTransaction(db: Db, count: Count, session: ClientSession): Promise<Counted> {
+async function countInTransaction(db: Db, count: StockCount, session: ClientSession): Promise<Counted> {
   const { sku, onHand, expectedVersion } = count;
   const at = new Date().toISOString();
   await assertCountable(db, session);

@@ -1,6 +1,6 @@
 import type { KeyStore } from '../../access/persons/key-store.js';
 import { openOne } from '../../access/persons/opening.js';
-import { orderOf, type OutcomeOf } from '../../order/effects.js';
+import { orderIdOf, type OutcomeOf } from '../../order/effects.js';
 import type { Unknown } from '../port.js';
 import { redacted } from '../redacted.js';
 import type { PaymentProvider } from './port.js';
@@ -21,7 +21,7 @@ export function withPlainMethods(
   return {
     ...provider,
     async authorize(request, options) {
-      const at = { orderId: orderOf(request.key), path: ['payment', 'method'] };
+      const at = { orderId: orderIdOf(request.key), path: ['payment', 'method'] };
       const method = await openOne(keys, at, request.method);
       if (method === undefined) {
         const known = await provider.lookUp(request.key, options);

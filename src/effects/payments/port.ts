@@ -1,5 +1,5 @@
 import type { EffectOf, OutcomeOf } from '../../order/effects.js';
-import type { CallOptions, Known, Limits, Unknown } from '../port.js';
+import type { CallOptions, LookUpAnswer, Limits, Unknown } from '../port.js';
 
 export type PaymentType = 'authorize' | 'capture' | 'void' | 'refund';
 
@@ -31,7 +31,7 @@ export interface PaymentProvider {
   /** Gives back part of a capture. A refund of more than was captured is refused by an error. */
   refund(request: EffectOf<'refund'>, options: CallOptions): Promise<OutcomeOf<'refund'> | Unknown>;
   /** The answer to the call with this key, even if it never reached a caller. */
-  lookUp(key: string, options: CallOptions): Promise<Known<PaymentType>>;
+  lookUp(key: string, options: CallOptions): Promise<LookUpAnswer<PaymentType>>;
 }
 
 /** A module that `PAYMENTS` may name: the port's functions are its exports. */

@@ -3,12 +3,12 @@ import { isDeepStrictEqual } from 'node:util';
 import type { ClientSession, Db } from 'mongodb';
 import { asStored, committed, durable } from '../../mongodb/durability.js';
 import { inTransaction } from '../../mongodb/transaction.js';
-import { type EffectOf, type OutcomeOf, orderOf } from '../../order/effects.js';
+import { type EffectOf, type OutcomeOf, orderIdOf } from '../../order/effects.js';
 import type { PaymentType } from './port.js';
 import { type LedgerEntry, sandboxLedger as ledger } from './sandbox-ledger.js';
 
 /** An answer of the sandbox, and the state that the key's entry stores with it. */
-export type Answer<T extends PaymentType> = { readonly outcome: OutcomeOf<T> } & Pick<
+export type SandboxAnswer<T extends PaymentType> = { readonly outcome: OutcomeOf<T> } & Pick<
   LedgerEntry,
   'authorization' | 'capture'
 >;
@@ -31,7 +31,7 @@ export async function answer<T extends PaymentType>(
 export async function storeAnswerInTransaction<T extends PaymentType>(
   db: Db,
   key: string,
-  make: (session: ClientSession) => Promise<Answer<T>>,
+  make: (session: ClientSession) => Promise<SandboxAnswer<T>>,
 ): Promise<OutcomeOf<T>> {
   return await inTransaction(db, async (session) => await storeAnswer(db, key, await make(session), session));
 }
@@ -43,7 +43,7 @@ export async function storeAnswerInTransaction<T extends PaymentType>(
 export async function storeAnswer<T extends PaymentType>(
   db: Db,
   key: string,
-  made: Answer<T>,
+  made: SandboxAnswer<T>,
   session?: ClientSession,
 ): Promise<OutcomeOf<T>> {
   const { matchedCount } = await ledger(db).updateOne(
@@ -68,13 +68,13 @@ export async function storeAnswer<T extends PaymentType>(
 export async function countCall(
   db: Db,
   request: EffectOf<PaymentType>,
-  made: Partial<Answer<PaymentType>> = {},
+  made: Partial<SandboxAnswer<PaymentType>> = {},
 ): Promise<LedgerEntry> {
   const { key, type } = request;
   const money = 'amount' in request ? { amount: request.amount, currency: request.currency } : {};
   const entry = await ledger(db).findOneAndUpdate(
     { _id: key },
-    { $inc: { calls: 1 }, $setOnInsert: { orderId: orderOf(key), type, ...money, request, ...made } },
+    { $inc: { calls: 1 }, $setOnInsert: { orderId: orderIdOf(key), type, ...money, request, ...made } },
     { upsert: true, returnDocument: 'after', ...durable },
   );
   if (entry === null || !isDeepStrictEqual(entry.request, asStored(request))) {

@@ -3,10 +3,10 @@ import type { ClientSession, Db } from 'mongodb';
 import { readJournal } from '../../log/journal/read-journal.js';
 import { durable } from '../../mongodb/durability.js';
 import type { PaymentFact } from '../../order/commands.js';
-import { type EffectOf, type OutcomeOf, orderOf } from '../../order/effects.js';
+import { type EffectOf, type OutcomeOf, orderIdOf } from '../../order/effects.js';
 import { later } from '../../order/time.js';
 import { orderLog } from '../../order-log.js';
-import { type Answer, storeAnswer } from './sandbox-answers.js';
+import { type SandboxAnswer, storeAnswer } from './sandbox-answers.js';
 import {
   type Authorization,
   type AuthorizationEntry,
@@ -26,7 +26,7 @@ export function isPlain(method: string): boolean {
 }
 
 /** What `authorize` answers, and the authorization that it makes. */
-export function authorization(request: EffectOf<'authorize'>, now: string): Answer<'authorize'> {
+export function authorization(request: EffectOf<'authorize'>, now: string): SandboxAnswer<'authorize'> {
   const { key, method, ttl } = request;
   const id = newId('auth', key);
   switch (method) {
@@ -80,7 +80,7 @@ export async function captureAtOnce(
   return entry?.authorization && (await storeAnswer<'capture'>(db, key, captureOf(key, entry.authorization)));
 }
 
-function captureOf(key: string, { method }: Authorization): Answer<'capture'> {
+function captureOf(key: string, { method }: Authorization): SandboxAnswer<'capture'> {
   const id = newId('cap', key);
   return { outcome: { type: 'captured', captureId: id }, capture: { id, method, refunded: 0 } };
 }
@@ -91,7 +91,7 @@ export async function capture(
   request: EffectOf<'capture'>,
   now: string,
   session: ClientSession,
-): Promise<Answer<'capture'>> {
+): Promise<SandboxAnswer<'capture'>> {
   const { key, amount } = request;
   const found = await findAuthorization(db, request.authorizationId, session);
   const entry = await settledByWebhook(db, found, session);
@@ -114,7 +114,7 @@ async function settledByWebhook(
 ): Promise<AuthorizationEntry> {
   const { _id, authorization: current } = entry;
   if (current.status !== 'pending') return entry;
-  for (const event of await readJournal(orderLog, db, orderOf(_id))) {
+  for (const event of await readJournal(orderLog, db, orderIdOf(_id))) {
     if (event.type !== 'PaymentAuthorized' || event.data.authorizationId !== current.id) continue;
     const settled = { status: 'authorized', expiresAt: event.data.expiresAt } as const;
     await setStatus(db, { _id }, settled, session);
@@ -146,7 +146,7 @@ async function declineFirst(
   if (method !== 'tok_capture_declined') return undefined;
   const earlier = await ledger(db).findOne(
     {
-      orderId: orderOf(key),
+      orderId: orderIdOf(key),
       type: 'capture',
       'request.shipmentId': shipmentId,
       outcome: { $exists: true },
@@ -162,7 +162,7 @@ export async function voidRest(
   { authorizationId }: EffectOf<'void'>,
   now: string,
   session: ClientSession,
-): Promise<Answer<'void'>> {
+): Promise<SandboxAnswer<'void'>> {
   const entry = await findAuthorization(db, authorizationId, session);
   const { status } = entry.authorization;
   if (status === 'authorized' && isExpired(entry, now)) return { outcome: { type: 'expired' } };
@@ -175,7 +175,7 @@ export async function refund(
   db: Db,
   { captureId, amount, currency }: EffectOf<'refund'>,
   session: ClientSession,
-): Promise<Answer<'refund'>> {
+): Promise<SandboxAnswer<'refund'>> {
   const { _id, capture: captured, ...entry } = await findCapture(db, captureId, session);
   const left = entry.amount - captured.refunded;
   if (amount > left || currency !== entry.currency) {

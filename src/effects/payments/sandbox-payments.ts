@@ -3,7 +3,7 @@ import { committed } from '../../mongodb/durability.js';
 import { inTransaction } from '../../mongodb/transaction.js';
 import type { PaymentFact } from '../../order/commands.js';
 import type { EffectOf, OutcomeOf } from '../../order/effects.js';
-import type { Known } from '../port.js';
+import type { LookUpAnswer } from '../port.js';
 import type { Balance, PaymentProvider, PaymentType } from './port.js';
 import { answer, countCall, storeAnswer, storeAnswerInTransaction } from './sandbox-answers.js';
 import {
@@ -28,7 +28,7 @@ export interface SandboxPayments extends PaymentProvider {
   capture(request: EffectOf<'capture'>): Promise<OutcomeOf<'capture'>>;
   void(request: EffectOf<'void'>): Promise<OutcomeOf<'void'>>;
   refund(request: EffectOf<'refund'>): Promise<OutcomeOf<'refund'>>;
-  lookUp(key: string): Promise<Known<PaymentType>>;
+  lookUp(key: string): Promise<LookUpAnswer<PaymentType>>;
   balance(orderId: string): Promise<Balance>;
   /**
    * The customer accepts or declines a pending payment. May be repeated.

@@ -10,12 +10,12 @@ export interface Entries<T> {
   /** False for an entry whose effect may still be under way. */
   readonly isDone: (entry: T) => boolean;
   /** What is wrong with the entry of a settled effect; undefined if nothing is. */
-  readonly wrong: (entry: T | undefined, settled: SettledEffect) => Finding | undefined;
+  readonly wrong: (entry: T | undefined, settled: SettledEffect) => EntryFinding | undefined;
   /** What is wrong with an entry of no effect; undefined if nothing is. */
-  readonly unexplained: (entry: T) => Finding | undefined;
+  readonly unexplained: (entry: T) => EntryFinding | undefined;
 }
 
-export type Finding = Pick<Discrepancy, 'detail' | 'remedy'>;
+export type EntryFinding = Pick<Discrepancy, 'detail' | 'remedy'>;
 
 /**
  * Compares the entries of an outside store with the effects that an order's log proves.

@@ -3,7 +3,7 @@ import type { Authorization, Capture } from '../payments/sandbox-ledger.js';
 import type { SettledEffect } from './settled-effects.js';
 
 /** What a provider answers about a key. */
-export interface Answered {
+export interface ProviderAnswer {
   readonly outcome?: Outcome;
   readonly authorization?: Pick<Authorization, 'id' | 'status'>;
   readonly capture?: Pick<Capture, 'id'>;
@@ -11,7 +11,7 @@ export interface Answered {
 
 /** Whether an answer agrees with the event by which the log has settled the effect. */
 export function settles(
-  { outcome, authorization, capture }: Answered,
+  { outcome, authorization, capture }: ProviderAnswer,
   event: SettledEffect['event'],
 ): boolean {
   switch (event.type) {
@@ -54,7 +54,7 @@ export function settles(
 }
 
 /** An outcome, in the form in which the sandbox's ledger has it. */
-export function answeredWith(outcome: Outcome): Answered {
+export function answeredWith(outcome: Outcome): ProviderAnswer {
   return {
     outcome,
     // `lookUp` still answers `pending` after the webhook has reported that the customer declined, so

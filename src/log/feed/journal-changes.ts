@@ -70,7 +70,7 @@ export async function openJournalInserts(log: AnyLog, db: Db, resumeToken?: unkn
 }
 
 /** The position that an event was given. */
-export interface Position {
+export interface EventPosition {
   readonly orderId: string;
   readonly position: number;
 }
@@ -81,7 +81,7 @@ export interface Position {
  */
 export async function openPositions(log: AnyLog, db: Db) {
   const position = { $ifNull: ['$updateDescription.updatedFields.position', '$fullDocument.position'] };
-  return await openChangeStream<Position | JournalDelete>(db, {
+  return await openChangeStream<EventPosition | JournalDelete>(db, {
     collection: journalName(log),
     pipeline: [
       {

@@ -1,8 +1,8 @@
 import { type JournalDocument, eventOf } from '../journal/journal.js';
 import type { PositionedEvent } from './feed.js';
-import type { Position } from './journal-changes.js';
+import type { EventPosition } from './journal-changes.js';
 
-export interface GivenPosition extends Position {
+export interface GivenPosition extends EventPosition {
   /** the recorded event, if known, so that readers need not load it */
   readonly event?: JournalDocument | undefined;
 }

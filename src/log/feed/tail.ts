@@ -6,7 +6,7 @@ import { notifyWaiters, untilHolds, type Waiters } from '../../concurrency/until
 import { answering } from '../../mongodb/durability.js';
 import type { AnyLog } from '../journal/entity-log.js';
 import { feedEnd, type PositionedEvent, readPageOf } from './feed.js';
-import { type JournalDelete, type Position, noneDeleted, openPositions } from './journal-changes.js';
+import { type JournalDelete, type EventPosition, noneDeleted, openPositions } from './journal-changes.js';
 import { type GivenPosition, RecentEvents } from './recent-events.js';
 
 const POLL_EVERY_MS = 1_000;
@@ -203,16 +203,17 @@ export class FeedTail {
     }
   }
 
-  private async onChanges(changes: readonly (Position | JournalDelete)[]): Promise<void> {
+  private async onChanges(changes: readonly (EventPosition | JournalDelete)[]): Promise<void> {
     const next = this.head + 1;
     // False if a position was seen twice, or an event was changed by hand or deleted.
     const areNext =
-      noneDeleted<Position>(changes) && changes.every(({ position }, index) => position === next + index);
+      noneDeleted<EventPosition>(changes) &&
+      changes.every(({ position }, index) => position === next + index);
     if (areNext) this.advance(changes);
     else await this.poll();
   }
 
-  private advance(positions: readonly Position[]): void {
+  private advance(positions: readonly EventPosition[]): void {
     const [first, last] = [positions[0], positions.at(-1)];
     if (first === undefined || last === undefined) return;
     // Another leader may have given positions in between, to entities that are not known here.

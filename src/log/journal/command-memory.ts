@@ -22,7 +22,7 @@ const unknownStatus = 'unknown';
  *   because the status after the command cannot be computed then.
  * @returns undefined if the command caused no event
  */
-export function commandIn<S extends State, D extends Draft>(
+export function findCommand<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
   recorded: readonly (D & Envelope)[],
   commandId: string,
@@ -77,5 +77,5 @@ export async function recallCommands<S extends State, D extends Draft>(
   if (last === null) return [];
   const recorded = await readJournal(log, db, orderId, { limit: last.version });
   const status = (await stateViews(log, db).findOne({ _id: orderId }, committed))?.status ?? unknownStatus;
-  return commandIds.flatMap((commandId) => commandIn(log, recorded, commandId, status) ?? []);
+  return commandIds.flatMap((commandId) => findCommand(log, recorded, commandId, status) ?? []);
 }

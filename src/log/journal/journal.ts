@@ -6,7 +6,7 @@ import type { AnyLog } from './entity-log.js';
 export interface Recorded {
   /** ISO-8601 UTC, the recorder's clock */
   readonly recordedAt: string;
-  /** place in the feed; set some time after the event was recorded */
+  /** position in the feed; set some time after the event was recorded */
   readonly position?: number;
 }
 

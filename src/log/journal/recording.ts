@@ -20,7 +20,7 @@ const BATCH_SIZE = 50;
  * if calls overlap or arrive out of order. When it resolves, the journal has the events, and so has
  * the view, unless an earlier event is still missing.
  *
- * @param options `recorder`: id of the recorder that will remember the result (see
+ * @param options `recorderId`: id of the recorder that will remember the result (see
  *   `createRecorder`); `resumption`: see `EntityStep`
  * @returns the state as the view has it; undefined if there is no view
  * @throws ApplicationFailure of type `EventFork` or `Superseded` (see `appendToJournal`)
@@ -29,7 +29,7 @@ export async function record<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
   db: Db,
   events: readonly StoredEvent[],
-  { recorder, resumption = 0 }: { readonly recorder?: string; readonly resumption?: Resumption } = {},
+  { recorderId, resumption = 0 }: { readonly recorderId?: string; readonly resumption?: Resumption } = {},
 ): Promise<S | undefined> {
   const [first] = events;
   const last = events.at(-1);
@@ -42,7 +42,7 @@ export async function record<S extends State, D extends Draft>(
     return await updateStateView(log, db, first.orderId, {
       session,
       isNew: first.version === 1,
-      ...(recorder !== undefined && { recorder }),
+      ...(recorderId !== undefined && { recorderId }),
     });
   });
 }
@@ -91,7 +91,7 @@ export function createRecorder<S extends State, D extends Draft>(log: EntityLog<
     const ids = [...new Set(events.map(({ orderId }) => orderId))];
     return await db.client.withSession({ causalConsistency: true }, async (session) =>
       (await insertIntoJournal(log, db, events, { session }))
-        ? await insertViews(log, db, ids, { session, recorder: recorderId })
+        ? await insertViews(log, db, ids, { session, recorderId })
         : undefined,
     );
   }
@@ -120,7 +120,7 @@ export function createRecorder<S extends State, D extends Draft>(log: EntityLog<
     const known = events[0] && recent.get(events[0].orderId);
     const state =
       (await (known ? recordNext(known, events, resumption) : recordFirst(events))) ??
-      (await record(log, db, events, { recorder: recorderId, resumption }));
+      (await record(log, db, events, { recorderId, resumption }));
     if (state !== undefined) recent.keep(state);
     return state;
   }
@@ -131,8 +131,7 @@ export function createRecorder<S extends State, D extends Draft>(log: EntityLog<
     },
     async recordUpTo(id, version, events, resumption) {
       const state =
-        (await recordAndRemember(events, resumption)) ??
-        (await updateStateView(log, db, id, { recorder: recorderId }));
+        (await recordAndRemember(events, resumption)) ?? (await updateStateView(log, db, id, { recorderId }));
       if (state !== undefined && state.version >= version) return;
       if (await holdsTruncatedLog(log, db, id, version)) return;
       const { name } = log.entity;

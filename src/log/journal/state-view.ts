@@ -22,7 +22,7 @@ export function stateViewIndexes({ view }: AnyLog): readonly IndexDescription[] 
  * has. Any number of callers may do so at once. When it resolves, the view has every contiguous
  * event that the journal held at the call.
  *
- * @param recorder name of the caller, if it remembers the state that is returned
+ * @param recorderId id of the caller, if it remembers the state that is returned
  * @param isNew true if there is probably no view yet, so that one is inserted without a read
  * @returns the state as it is in the view; undefined if the journal lacks the first event
  */
@@ -41,7 +41,7 @@ export async function updateStateView<S extends State, D extends Draft>(
 }
 
 interface WriteOptions {
-  readonly recorder?: string;
+  readonly recorderId?: string;
   readonly session?: ClientSession;
 }
 
@@ -64,14 +64,14 @@ async function advance<S extends State, D extends Draft>(
   db: Db,
   id: string,
   view: Known<S> | null,
-  { recorder, ...options }: WriteOptions,
+  { recorderId, ...options }: WriteOptions,
 ): Promise<{ readonly state: S | undefined } | undefined> {
   const seen = view?.version ?? 0;
   const recorded = await readJournal(log, db, id, { ...options, from: seen + 1 });
   const { state, ahead } = folded(log, view?.state, recorded);
   if (state === undefined) return { state };
   if (state.version === seen && ahead === view?.ahead) return { state };
-  const document = await documentWith(log, db, state, { ahead, recorder });
+  const document = await documentWith(log, db, state, { ahead, recorderId });
   const isWritten =
     view === null
       ? await insert(log, db, document, options)
@@ -90,7 +90,7 @@ export async function insertViews<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
   db: Db,
   ids: readonly string[],
-  { recorder, ...options }: WriteOptions,
+  { recorderId, ...options }: WriteOptions,
 ): Promise<ReadonlyMap<string, S> | undefined> {
   const recorded = new Map<string, (D & Envelope)[]>();
   for await (const event of readJournals(log, db, { orderId: { $in: [...ids] } }, options)) {
@@ -102,7 +102,7 @@ export async function insertViews<S extends State, D extends Draft>(
     const { state, ahead } = folded(log, undefined, events);
     if (state === undefined) throw new Error(`The journal of ${id} cannot be read yet.`);
     states.set(id, state);
-    return await documentWith(log, db, state, { ahead, recorder });
+    return await documentWith(log, db, state, { ahead, recorderId });
   });
   try {
     await stateViews(log, db).insertMany(await Promise.all(views), {
@@ -137,7 +137,7 @@ export interface Replacement<S extends State> {
 /**
  * Brings views up to states whose last events were just recorded, without reading view or journal.
  * That works if the same recorder wrote each view last. The guard refuses the write if a recorder
- * has found a gap, and so has set `ahead`, or if a rebuild has written its own name.
+ * has found a gap, and so has set `ahead`, or if a rebuild has written its own id.
  *
  * @returns false if a guard refused, or a view has another version. The caller then needs
  *   `updateStateView`.
@@ -146,14 +146,14 @@ export async function replaceViews<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
   db: Db,
   replacements: readonly Replacement<S>[],
-  recorder: string,
+  recorderId: string,
 ): Promise<boolean> {
   const documents = await Promise.all(replacements.map(({ state }) => documentOf(log, db, state)));
   const { matchedCount } = await stateViews(log, db).bulkWrite(
     replacements.map(({ state, seen }, index) => ({
       replaceOne: {
-        filter: guardOf(state.orderId, { version: seen, recorder }),
-        replacement: { ...(documents[index] ?? log.view.toDocument(state)), recorder },
+        filter: guardOf(state.orderId, { version: seen, recorder: recorderId }),
+        replacement: { ...(documents[index] ?? log.view.toDocument(state)), recorder: recorderId },
       },
     })),
     { ...durable, ordered: false },
@@ -177,12 +177,12 @@ async function documentWith<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
   db: Db,
   state: S,
-  { ahead, recorder }: { readonly ahead: number | undefined; readonly recorder: string | undefined },
+  { ahead, recorderId }: { readonly ahead: number | undefined; readonly recorderId: string | undefined },
 ): Promise<StateDocument<S>> {
   return {
     ...(await documentOf(log, db, state)),
     ...(ahead !== undefined && { ahead }),
-    ...(recorder !== undefined && { recorder }),
+    ...(recorderId !== undefined && { recorder: recorderId }),
   };
 }
 

@@ -20,7 +20,7 @@ import {
   differs,
   type Finding,
   eventsWithoutPosition,
-} from './compare-places.js';
+} from './find-discrepancies.js';
 import type { Discrepancy } from './discrepancy.js';
 import { remedyOf } from './remedies.js';
 

@@ -12,7 +12,7 @@ export interface Discrepancy {
   /** the effect's key, or the SKU, if it is about one */
   readonly key?: string;
   /**
-   * `differs`: two places disagree; `behind`: one lacks what another has already; `stopped`: the
+   * `differs`: two of them disagree; `behind`: one lacks what another has already; `stopped`: the
    * entity cannot continue on its own; `unanswered`: it could not be checked
    */
   readonly kind: 'differs' | 'behind' | 'stopped' | 'unanswered';

@@ -141,7 +141,7 @@ class Comparing<S extends State, D extends Draft> {
     }
   }
 
-  private add({ orderId, wasRepaired, discrepancies }: Outcome): void {
+  private add({ orderId, wasRepaired, discrepancies }: Compared): void {
     const { report } = this;
     report.compared += 1;
     if (wasRepaired) {
@@ -238,7 +238,7 @@ async function mismatchedOf<S extends State, D extends Draft>(
   return new Set(listed.filter((one) => !matches(one)).map(({ orderId }) => orderId));
 }
 
-interface Outcome extends Pick<Comparison, 'discrepancies'> {
+interface Compared extends Pick<Comparison, 'discrepancies'> {
   readonly orderId: string;
   readonly wasRepaired: boolean;
 }
@@ -247,24 +247,24 @@ async function compareAndRepair<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
   deps: ReconcileDeps<S, D>,
   orderId: string,
-): Promise<Outcome> {
+): Promise<Compared> {
   const { client, db, maxPauseMs } = deps;
   const compareDeps = { client, db, asksWorkflow: false, maxPauseMs };
   const before = await compareEntity(log, compareDeps, orderId);
   const behind = before.discrepancies.filter(({ kind }) => kind === 'behind');
   if (behind.length === 0) {
-    await mark(log, db, orderId, before.discrepancies);
+    await noteStop(log, db, orderId, before.discrepancies);
     return { orderId, wasRepaired: false, discrepancies: before.discrepancies };
   }
   await repair(log, deps, orderId);
   const { discrepancies } = await compareEntity(log, compareDeps, orderId);
-  await mark(log, db, orderId, discrepancies);
+  await noteStop(log, db, orderId, discrepancies);
   const wasRepaired = discrepancies.length < before.discrepancies.length;
   return { orderId, wasRepaired, discrepancies };
 }
 
 /** Marks the view of an entity that cannot continue, and removes a mark that no longer applies. */
-async function mark(
+async function noteStop(
   log: AnyLog,
   db: Db,
   orderId: string,

@@ -79,8 +79,8 @@ export function concernOf(latest: Reconciliation | undefined, everyMs: number): 
   const [first] = latest.discrepancies;
   if (first === undefined) return undefined;
   const { orderId, version, where, detail, remedy } = first;
-  const place = [orderId, version === undefined ? undefined : `version ${version}`, where];
-  return `${latest.found} found, the first: ${place.filter((part) => part !== undefined).join(', ')}: ${withRemedy(detail, remedy)}`;
+  const parts = [orderId, version === undefined ? undefined : `version ${version}`, where];
+  return `${latest.found} found, the first: ${parts.filter((part) => part !== undefined).join(', ')}: ${withRemedy(detail, remedy)}`;
 }
 
 /** What was found, followed by what to do. */

@@ -32,10 +32,10 @@ export interface VerifyOptions {
   readonly sample?: number;
   /** see `CompareDeps` */
   readonly maxPauseMs?: number | undefined;
-  readonly onProgress?: (progress: Progress) => void;
+  readonly onProgress?: (progress: VerifyProgress) => void;
 }
 
-export interface Progress {
+export interface VerifyProgress {
   readonly what: 'orders' | 'positions' | 'movements';
   readonly done: number;
   /** an estimate; absent if unknown */

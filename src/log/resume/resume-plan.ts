@@ -5,7 +5,7 @@ import type { HistoryLog } from '../history/history.js';
 import { isSameEvent } from '../journal/same-event.js';
 
 /** What is known of an entity. The fields have to be read in this order. */
-export interface Known<S extends State, D extends Draft> {
+export interface KnownLog<S extends State, D extends Draft> {
   /** version of its view; 0 if there is none */
   readonly viewed: number;
   /** ascending; there may be gaps */
@@ -56,7 +56,7 @@ export interface Repairs {
  */
 export function planResumption<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
-  { viewed, journal, history, recorded, isHalted, isReplaced = false }: Known<S, D>,
+  { viewed, journal, history, recorded, isHalted, isReplaced = false }: KnownLog<S, D>,
 ): Plan<S> {
   const seen = contiguous(journal);
   const beyond = journal.slice(seen.length);
@@ -98,7 +98,7 @@ function fromBoth<S extends State, D extends Draft>(
     history,
     decided,
     isHalted,
-  }: Pick<Known<S, D>, 'isHalted'> & {
+  }: Pick<KnownLog<S, D>, 'isHalted'> & {
     readonly history: HistoryLog<S, D>;
     readonly decided: readonly (D & Envelope)[];
   },
@@ -129,7 +129,7 @@ function fromJournal<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
   seen: readonly StoredEvent[],
   beyond: readonly StoredEvent[],
-  { viewed, needsRun }: Pick<Known<S, D>, 'viewed'> & { readonly needsRun: boolean },
+  { viewed, needsRun }: Pick<KnownLog<S, D>, 'viewed'> & { readonly needsRun: boolean },
 ): Plan<S> {
   if (seen.length === 0 || viewed > seen.length) {
     const missing = seen.length + 1;

@@ -12,7 +12,7 @@ import type { CheckDatabaseIdentity } from '../history/check-database-identity.j
 import { feedView } from './feeding/feed-view.js';
 import { rebuildJournal } from './rebuilding/rebuild-journal.js';
 import { rebuildStateView } from './rebuilding/rebuild-state-view.js';
-import { rebuild } from './rebuilding/rebuild-view.js';
+import { rebuildView } from './rebuilding/rebuild-view.js';
 import { requestRebuild } from './rebuilding/request-rebuild.js';
 import type { View } from './view.js';
 
@@ -91,7 +91,7 @@ export function createFeedTasks<S extends State, D extends Draft>(
       ...Object.fromEntries(
         views.map((view) => [
           view.name,
-          async (rebuildId: string) => await rebuild(log, view, rebuilding(rebuildId)),
+          async (rebuildId: string) => await rebuildView(log, view, rebuilding(rebuildId)),
         ]),
       ),
       [log.view.collection]: async (rebuildId) => await rebuildStateView(log, rebuilding(rebuildId)),

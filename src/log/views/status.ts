@@ -36,7 +36,7 @@ export interface ViewStatus {
   readonly rebuildId?: string;
   /** the build that a roll-back returns to */
   readonly previous?: { readonly version: number; readonly position: number };
-  readonly rebuilding?: Progress;
+  readonly rebuilding?: RebuildProgress;
 }
 
 /** A store that is not built from the feed, and its last rebuild. */
@@ -52,11 +52,11 @@ export interface StoreStatus {
   readonly at?: string;
   /** entities that this rebuild could not fold from their first event on */
   readonly exceptions?: Exceptions;
-  readonly rebuilding?: Progress;
+  readonly rebuilding?: RebuildProgress;
 }
 
 /** The progress of a rebuild: in events, or in entities for a store. */
-export interface Progress {
+export interface RebuildProgress {
   readonly rebuildId: string;
   readonly startedAt: string;
   readonly done: number;
@@ -172,11 +172,11 @@ function toStoreStatus(name: string, rebuild: StoreRebuild | undefined): StoreSt
 function progressOfRebuild(
   { rebuildId, startedAt, position, eventsPerSecond }: Rebuild,
   head: number,
-): Progress {
+): RebuildProgress {
   const left = timeLeft(head - position, eventsPerSecond);
   return { rebuildId, startedAt, done: position, total: head, perSecond: eventsPerSecond, ...left };
 }
 
-function timeLeft(left: number, perSecond: number): Pick<Progress, 'secondsLeft'> {
+function timeLeft(left: number, perSecond: number): Pick<RebuildProgress, 'secondsLeft'> {
   return perSecond > 0 ? { secondsLeft: Math.ceil(Math.max(0, left) / perSecond) } : {};
 }

@@ -17,7 +17,7 @@ function isHolder(content: unknown): content is Holder {
  * The number of old files that are kept. Listing a folder is not atomic, but with so many files no
  * listing can miss all of them.
  */
-const KEPT = 10;
+const KEPT_FILES = 10;
 const TELL_AFTER_MS = 2_000;
 
 /**
@@ -69,20 +69,20 @@ interface Tried extends Holder {
 }
 
 function tryAcquire(folder: string): Tried {
-  const highest = Math.max(0, ...generations(folder));
+  const highest = Math.max(0, ...numbersTaken(folder));
   const { heldBy } = readJson(isHolder, join(folder, String(highest))) ?? {};
   if (heldBy !== undefined && isAlive(heldBy)) return { heldBy };
 
   const next = highest + 1;
   const holder: Holder = { heldBy: processId(process.pid) };
   if (!createFile(join(folder, String(next)), JSON.stringify(holder))) return {};
-  const now = generations(folder);
-  const passed = Math.max(...now) > next ? [next] : now.filter((generation) => generation < next - KEPT);
-  for (const generation of passed) rmSync(join(folder, String(generation)), { force: true });
+  const now = numbersTaken(folder);
+  const passed = Math.max(...now) > next ? [next] : now.filter((number) => number < next - KEPT_FILES);
+  for (const number of passed) rmSync(join(folder, String(number)), { force: true });
   return passed.includes(next) ? {} : { taken: next };
 }
 
-function generations(folder: string): number[] {
+function numbersTaken(folder: string): number[] {
   return readdirSync(folder)
     .filter((name) => /^\d+$/.test(name))
     .map(Number);

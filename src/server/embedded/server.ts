@@ -63,7 +63,7 @@ function isRunningServer(content: unknown): content is RunningServer {
 }
 
 const READY_WITHIN_MS = 30_000;
-const AGAIN_MS = 10;
+const LOOK_AGAIN_MS = 10;
 const STOP_GRACE_MS = 3_000;
 const LOCK_TIMEOUT_MS = 20_000;
 const MAX_LOG_BYTES = 16 * 1024 * 1024;
@@ -192,7 +192,7 @@ export class EmbeddedServer {
             { cause: error },
           );
         }
-        await setTimeout(AGAIN_MS);
+        await setTimeout(LOOK_AGAIN_MS);
       }
     }
   }

@@ -22,7 +22,7 @@ export interface Following {
   readonly reload: () => void;
 }
 
-const PAGE = 1_000;
+const PAGE_SIZE = 1_000;
 const TRY_AGAIN_MS = 1_500;
 /**
  * The order is also polled, because the stream sends nothing while no process gives positions to
@@ -59,7 +59,7 @@ function follow(orderId: string): Following & { readonly close: () => void } {
   async function readEvents(): Promise<readonly RecordedEvent[]> {
     const known = state.value.steps.map(({ event }) => event);
     for (;;) {
-      const path = pathOf(`${base}/events`, { after: known.length, limit: PAGE });
+      const path = pathOf(`${base}/events`, { after: known.length, limit: PAGE_SIZE });
       const { data, nextCursor } = await get<Page<RecordedEvent>>(path).catch((error: unknown) => {
         // MongoDB is unavailable, so the events are read from Temporal.
         if (error instanceof Problem && error.status === 503)

@@ -4,7 +4,7 @@ import { setFailing } from '../resource.js';
 import type { OrderNow, Page } from '../shapes.js';
 import { asQuery, type Filters } from './filters.js';
 
-const PAGE = 100;
+const PAGE_SIZE = 100;
 const TRY_AGAIN_MS = 1_500;
 /** Changed rows are collected for this time, and read together. */
 const GATHER_MS = 400;
@@ -37,7 +37,7 @@ export interface RowList {
 
 export function listRows(filters: Filters): RowList {
   const state = signal<Rows | undefined>(undefined);
-  const path = pathOf('/v1/orders', { ...asQuery(filters), limit: PAGE });
+  const path = pathOf('/v1/orders', { ...asQuery(filters), limit: PAGE_SIZE });
   let cursor: string | undefined;
   let reading: AbortController | undefined;
   let timer: ReturnType<typeof setTimeout> | undefined;

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { addKey, revokeKey } from '../../../src/access/api-keys.js';
 import { type Scope, scopes } from '../../../src/access/scopes.js';
-import { derivedOrderId } from '../../../src/api/commands/gateway/derived-ids.js';
+import { derivedId } from '../../../src/api/commands/gateway/derived-ids.js';
 import { createHttp } from '../../../src/api/server.js';
 import { createLogger } from '../../../src/server/logging/logger.js';
 import { orderBody, type Reply, startTestApi, type TestApi } from '../../support/api.js';
@@ -298,7 +298,7 @@ describe('the actor', () => {
 
   test("has order ids of its own: no client can take the id that another client's key leads to", async () => {
     const other = await addKey(api.mongo.db, { client: 'rival', scopes: ['orders:write'] });
-    const id = derivedOrderId('key:shop', 'k-3');
+    const id = derivedId('key:shop', 'k-3');
     const taken = await api.post('/v1/orders', { body: orderBody({ id }), headers: bearer(other.key) });
     expect(taken).toMatchObject({ status: 422, body: { code: 'id_reserved', errors: [{ pointer: '/id' }] } });
     const headers = { 'idempotency-key': 'k-3', ...bearer() };

@@ -2,7 +2,7 @@ import type { Db } from 'mongodb';
 import { feedState } from '../../../src/log/feed/generations.js';
 import { ensureJournalIndexes, type JournalDocument, journal } from '../../../src/log/journal/journal.js';
 import { ensureStateViewIndexes } from '../../../src/log/journal/state-view.js';
-import { rebuild } from '../../../src/log/views/rebuilding/rebuild-view.js';
+import { rebuildView } from '../../../src/log/views/rebuilding/rebuild-view.js';
 import { noteFirstVersion } from '../../../src/log/views/rebuilding/store-rebuild.js';
 import { orderLog } from '../../../src/order-log.js';
 import type { OrderEvent } from '../../../src/order/events.js';
@@ -53,7 +53,7 @@ export async function fill(db: Db, count: number, note: (text: string) => void):
   for (const view of views) {
     note(view.name);
     const { signal } = new AbortController();
-    await rebuild(orderLog, view, { db, signal, rebuildId: 'bench', heartbeat: () => undefined });
+    await rebuildView(orderLog, view, { db, signal, rebuildId: 'bench', heartbeat: () => undefined });
   }
   return { orderIds, completed, events };
 }

@@ -14,7 +14,7 @@ import {
   succeeded,
 } from '../../../src/delivery/health.js';
 import { isPublic, refusePrivate } from '../../../src/delivery/webhooks/public-addresses.js';
-import { createSender, retryAfter, type Sent } from '../../../src/delivery/webhooks/sender.js';
+import { createSender, retryAfter, type SendResult } from '../../../src/delivery/webhooks/sender.js';
 import { type Receiver, startReceiver } from './receiver.js';
 
 let receiver: Receiver;
@@ -101,7 +101,7 @@ test('an answer is read up to 64 kB, and waited for up to 10 s', async () => {
   jest.useFakeTimers({ doNotFake: ['setImmediate', 'nextTick', 'queueMicrotask', 'performance'] });
   try {
     expect(await sender.post(`${receiver.url}/more`, '{}', {})).toMatchObject({ status: 200 });
-    let sent: Sent | undefined;
+    let sent: SendResult | undefined;
     const waiting = sender.post(`${receiver.url}/less`, '{}', {}).then((one) => (sent = one));
     await Promise.all([more, less]);
     jest.advanceTimersByTime(9_999);

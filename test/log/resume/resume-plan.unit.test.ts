@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { type Known, planResumption } from '../../../src/log/resume/resume-plan.js';
+import { type KnownLog, planResumption } from '../../../src/log/resume/resume-plan.js';
 import { type OrderHistory, orderLog } from '../../../src/order-log.js';
 import type { EventDraft, StoredEvent } from '../../../src/order/events.js';
 import type { Order } from '../../../src/order/order.js';
@@ -22,7 +22,7 @@ function history(events: OrderHistory['events'], more: Partial<OrderHistory> = {
   };
 }
 
-function plan(known: Partial<Known<Order, EventDraft>>) {
+function plan(known: Partial<KnownLog<Order, EventDraft>>) {
   return planResumption(orderLog, {
     viewed: 0,
     journal: log,

@@ -12,7 +12,7 @@ import {
   isStateViewOutdated,
   rebuildStateView,
 } from '../../../src/log/views/rebuilding/rebuild-state-view.js';
-import { rebuild } from '../../../src/log/views/rebuilding/rebuild-view.js';
+import { rebuildView } from '../../../src/log/views/rebuilding/rebuild-view.js';
 import { StoreRebuilder, storeRebuilds } from '../../../src/log/views/rebuilding/store-rebuild.js';
 import { viewsStatus } from '../../../src/log/views/status.js';
 import type { View } from '../../../src/log/views/view.js';
@@ -65,7 +65,7 @@ test('a view is rebuilt beside the current one during writes, and has the same c
     for (let from = 100; from < events.length; from += 5) await publish(db, events.slice(from, from + 5));
   })();
   const rebuildId = randomUUID();
-  expect(await rebuild(orderLog, customers, rebuilding(rebuildId))).toBe(true);
+  expect(await rebuildView(orderLog, customers, rebuilding(rebuildId))).toBe(true);
   await stream;
   await caughtUp(db, customers);
   expect(await contentsOf(db, customers)).toEqual(await expectedContents(db, customers, logs));
@@ -89,7 +89,7 @@ test('during rebuilds readers always have a view, and never an older one', async
       seen.push(asOf.position);
     }
   })();
-  for (let times = 0; times < 3; times += 1) await rebuild(orderLog, customers, rebuilding());
+  for (let times = 0; times < 3; times += 1) await rebuildView(orderLog, customers, rebuilding());
   over.abort();
   await reader;
   expect(seen).toEqual(seen.toSorted((a, b) => a - b));
@@ -102,7 +102,7 @@ test('a rebuild that ends half-way continues where it was', async () => {
   const rebuildId = randomUUID();
   const crash = new AbortController();
   expect(
-    await rebuild(
+    await rebuildView(
       orderLog,
       customers,
       rebuilding(rebuildId, crash.signal, () => crash.abort()),
@@ -117,12 +117,12 @@ test('a rebuild that ends half-way continues where it was', async () => {
   let first: number | undefined;
   const again = rebuilding(rebuildId);
   expect(
-    await rebuild(orderLog, customers, { ...again, heartbeat: (position) => (first ??= position) }),
+    await rebuildView(orderLog, customers, { ...again, heartbeat: (position) => (first ??= position) }),
   ).toBe(true);
   expect(first).toBe(half?.position);
   expect(await contentsOf(db, customers)).toEqual(await expectedContents(db, customers, logs));
   // A retry after a lost answer: the rebuild does not begin again.
-  expect(await rebuild(orderLog, customers, rebuilding(rebuildId))).toBe(true);
+  expect(await rebuildView(orderLog, customers, rebuilding(rebuildId))).toBe(true);
   expect(await buildsOf(db, customers.name)).toMatchObject({ collection: half?.collection });
 });
 
@@ -131,13 +131,13 @@ test('of two processes with the same rebuild, the older is refused, and each eve
   await publish(db, interleaved(...logs));
   const rebuildId = randomUUID();
   const outcomes = await Promise.allSettled([
-    rebuild(orderLog, customers, rebuilding(rebuildId)),
-    rebuild(orderLog, customers, rebuilding(rebuildId)),
+    rebuildView(orderLog, customers, rebuilding(rebuildId)),
+    rebuildView(orderLog, customers, rebuilding(rebuildId)),
   ]);
   for (const outcome of outcomes) {
     if (outcome.status === 'rejected') expect(outcome.reason).toBeInstanceOf(Fenced);
   }
-  expect(await rebuild(orderLog, customers, rebuilding(rebuildId))).toBe(true);
+  expect(await rebuildView(orderLog, customers, rebuilding(rebuildId))).toBe(true);
   expect(await contentsOf(db, customers)).toEqual(await expectedContents(db, customers, logs));
 });
 
@@ -147,7 +147,7 @@ test('a roll-back shows the previous build at once, and then catches up', async 
   const runner = run(customers);
   await caughtUp(db, customers);
   await runner.stop();
-  await rebuild(orderLog, customers, rebuilding());
+  await rebuildView(orderLog, customers, rebuilding());
   const rebuilt = await buildsOf(db, customers.name);
   run(customers);
   await publish(db, second);
@@ -167,7 +167,7 @@ test('only the build before the last is kept', async () => {
   const [log = []] = newLogs('completed');
   await publish(db, log);
   const expected = new Set<string | undefined>();
-  for (let times = 0; times < 4; times += 1) await rebuild(orderLog, customers, rebuilding());
+  for (let times = 0; times < 4; times += 1) await rebuildView(orderLog, customers, rebuilding());
   const state = await buildsOf(db, customers.name);
   expected.add(state?.collection).add(state?.previous?.collection);
   expect(new Set(await collectionsOf(customers))).toEqual(expected);
@@ -176,13 +176,13 @@ test('only the build before the last is kept', async () => {
 test('an abandoned rebuild is replaced by the next', async () => {
   await publish(db, interleaved(...newLogs(...Array.from({ length: 40 }, () => manyStates).flat())));
   const crash = new AbortController();
-  await rebuild(
+  await rebuildView(
     orderLog,
     customers,
     rebuilding('lost', crash.signal, () => crash.abort()),
   );
   const lost = (await buildsOf(db, customers.name))?.rebuilding?.collection;
-  expect(await rebuild(orderLog, customers, rebuilding('next'))).toBe(true);
+  expect(await rebuildView(orderLog, customers, rebuilding('next'))).toBe(true);
   expect(await buildsOf(db, customers.name)).toMatchObject({ rebuildId: 'next' });
   expect(await collectionsOf(customers)).not.toContain(lost);
 });
@@ -205,7 +205,7 @@ test('a new version is built while the old one is read, and then takes over', as
   run(next, {
     requestRebuild: async (view) => {
       expect((await findCustomer(db, 'c-1')).found?.orders).toBe(logs.length);
-      request ??= rebuild(orderLog, view, rebuilding());
+      request ??= rebuildView(orderLog, view, rebuilding());
     },
   });
   await caughtUp(db, next);
@@ -237,7 +237,7 @@ test('a view is rebuilt when its feed began again in a restored journal', async 
     requestRebuild: async (view) => {
       asked += 1;
       // The first request is lost.
-      if (asked > 1) request ??= rebuild(orderLog, view, rebuilding());
+      if (asked > 1) request ??= rebuildView(orderLog, view, rebuilding());
     },
   });
   await caughtUp(db, customers);
@@ -263,7 +263,7 @@ test('a view is rebuilt when its feed began again, even if that feed is already 
   const logs = newLogs(...manyStates);
   const head = await publish(db, interleaved(...logs));
   run(customers, {
-    requestRebuild: async (view) => void (request ??= rebuild(orderLog, view, rebuilding())),
+    requestRebuild: async (view) => void (request ??= rebuildView(orderLog, view, rebuilding())),
   });
   await until(async () => {
     const { generation: feed } = (await feedGenerations(orderLog, db)).current;
@@ -297,7 +297,7 @@ test('events that were lost and come back are counted once by a view that had co
   const sequencing = runSequencer({ log: orderLog, db, signal: giving.signal, heartbeat: () => undefined });
   const options = {
     requestRebuild: async (view: View<Order, EventDraft>) =>
-      void (await rebuild(orderLog, view, rebuilding('after the loss'))),
+      void (await rebuildView(orderLog, view, rebuilding('after the loss'))),
   };
   try {
     for (const log of logs) await appendToJournal(orderLog, db, log);
@@ -328,7 +328,7 @@ test('a rebuild that has more than the generations have in common begins again',
   const logs = newLogs(...manyStates);
   await publish(db, interleaved(...logs));
   const crash = new AbortController();
-  await rebuild(
+  await rebuildView(
     orderLog,
     customers,
     rebuilding('begun', crash.signal, () => crash.abort()),
@@ -337,7 +337,7 @@ test('a rebuild that has more than the generations have in common begins again',
   await journal(orderLog, db).deleteMany({});
   await beginGeneration(orderLog, db, { commonUntil: 0, position: 0 });
   const head = await publish(db, interleaved(...logs.slice(1)));
-  expect(await rebuild(orderLog, customers, rebuilding('begun'))).toBe(true);
+  expect(await rebuildView(orderLog, customers, rebuilding('begun'))).toBe(true);
   const { collection, feed, position } = (await buildsOf(db, customers.name)) ?? {};
   expect({ feed, position }).toEqual({
     feed: (await feedGenerations(orderLog, db)).current.generation,
@@ -356,20 +356,20 @@ test('views and rebuilds continue after lost events, up to the head', async () =
   run(customers);
   await caughtUp(db, customers);
   expect(await contentsOf(db, customers)).toEqual(await expectedContents(db, customers, logs));
-  expect(await rebuild(orderLog, customers, rebuilding())).toBe(true);
+  expect(await rebuildView(orderLog, customers, rebuilding())).toBe(true);
   await until(async () => expect(await buildsOf(db, customers.name)).toMatchObject({ position: head }));
   expect(await contentsOf(db, customers)).toEqual(await expectedContents(db, customers, logs));
 
   // Restored events have other positions than before. A rebuild has each once.
   await journal(orderLog, db).deleteMany({ orderId: first[0]?.orderId ?? '' });
   await publish(db, first);
-  expect(await rebuild(orderLog, customers, rebuilding())).toBe(true);
+  expect(await rebuildView(orderLog, customers, rebuilding())).toBe(true);
   expect(await contentsOf(db, customers)).toEqual(await expectedContents(db, customers, [first, ...others]));
 });
 
 test('an older version does not change what a newer one has built', async () => {
   await publish(db, interleaved(...newLogs('completed')));
-  await rebuild(orderLog, { ...customers, version: customers.version + 1 }, rebuilding());
+  await rebuildView(orderLog, { ...customers, version: customers.version + 1 }, rebuilding());
   expect(await run(customers).ended).toBeInstanceOf(Fenced);
 });
 
@@ -386,7 +386,7 @@ test('a rebuild retries parked events, and parked events belong to one build', a
   await caughtUp(db, broken);
   expect(await parkedOf(db, broken)).toHaveLength(log.length);
   const mended = { ...customers, version: customers.version + 1 };
-  await rebuild(orderLog, mended, rebuilding());
+  await rebuildView(orderLog, mended, rebuilding());
   expect(await parkedOf(db, mended)).toEqual([]);
   expect(await contentsOf(db, mended)).toEqual(await expectedContents(db, mended, [log]));
   await rollBack(db, customers.name);

@@ -9,7 +9,7 @@ export function hashOf(value: unknown): string {
  * The order id for a create that names none. The same principal and key always give the same id: a
  * UUID of version 8 (RFC 9562: vendor-specific, here SHA-256).
  */
-export function derivedOrderId(principal: string, key: string): string {
+export function derivedId(principal: string, key: string): string {
   const bytes = sha256(`${principal}\n${key}`).subarray(0, 16);
   bytes.writeUInt8((bytes.readUInt8(6) & 0x0f) | 0x80, 6);
   bytes.writeUInt8((bytes.readUInt8(8) & 0x3f) | 0x80, 8);

@@ -6,7 +6,7 @@ import type { OrderEvent } from '../../../order/events.js';
 import type { Order } from '../../../order/order.js';
 import type { Logger } from '../../../server/logging/logger.js';
 import type { Preview } from './preview.js';
-import type { Refused } from './refusals.js';
+import type { RefusedCommand } from './refusals.js';
 import type { SealingKeys } from './sealed-commands.js';
 
 /**
@@ -67,7 +67,7 @@ export type CommandResult =
   | { readonly kind: 'accepted'; readonly orderId: string; readonly replayed: boolean }
   /** nothing was done; `replayed`: the command was answered before, so it would do nothing */
   | { readonly kind: 'previewed'; readonly preview: Preview; readonly replayed: boolean }
-  | Refused
+  | RefusedCommand
   /** No answer in time: the command may still take effect. The caller retries with the same key. */
   | { readonly kind: 'unknown-outcome'; readonly orderId: string };
 

@@ -1,7 +1,7 @@
 import { WorkflowNotFoundError } from '@temporalio/client';
 import type { CustomerKey } from '../../../access/persons/sealing.js';
 import { foldHistory, readHistoryLog } from '../../../log/history/history.js';
-import { commandIn } from '../../../log/journal/command-memory.js';
+import { findCommand } from '../../../log/journal/command-memory.js';
 import {
   type EntityPreview,
   type Message,
@@ -130,7 +130,7 @@ async function previewInHistory(
   if (log === undefined || order === undefined || !log.isOpen)
     return await withoutWorkflow(context, orderId, message, 'update');
   if (log.isResuming) return { kind: 'unknown-outcome', orderId };
-  const known = commandIn(orderLog, log.events, message.commandId, order.status);
+  const known = findCommand(orderLog, log.events, message.commandId, order.status);
   const repeated = known && repeatedOf(known, message);
   if (repeated !== undefined) return repeated;
   if (!log.isComplete) {

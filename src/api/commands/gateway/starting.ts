@@ -17,9 +17,9 @@ import {
 } from '../../../order-log.js';
 import type { CommandMeta, CommandResult, OrderBody } from './gateway.js';
 import type { GatewayContext } from './context.js';
-import { derivedOrderId, hashOf, looksDerived } from './derived-ids.js';
+import { derivedId, hashOf, looksDerived } from './derived-ids.js';
 import { messageTo } from './message.js';
-import { idReserved, keyReused, keysUnavailable, orderExists, type Refused } from './refusals.js';
+import { idReserved, keyReused, keysUnavailable, orderExists, type RefusedCommand } from './refusals.js';
 import { type Plain, sealed } from './sealed-commands.js';
 import type { Sealing } from './sealing.js';
 import { whileAvailable } from './while-available.js';
@@ -53,8 +53,8 @@ export function createStarting(context: GatewayContext, { sealingKeyOf, keyNamed
     body: OrderBody,
     meta: CommandMeta,
     keyFor: (customerId: string) => Promise<CustomerKey | undefined>,
-  ): Promise<PendingCreate | Refused> {
-    const derived = derivedOrderId(meta.issuer, meta.key);
+  ): Promise<PendingCreate | RefusedCommand> {
+    const derived = derivedId(meta.issuer, meta.key);
     const orderId = id ?? derived;
     // If the id looks derived, but not from this key, the order must exist already.
     const isReserved = orderId !== derived && looksDerived(orderId);
@@ -111,7 +111,7 @@ export function createStarting(context: GatewayContext, { sealingKeyOf, keyNamed
   async function answerIfSame(
     existing: Created,
     asked: AskedCreate,
-    different: Refused,
+    different: RefusedCommand,
   ): Promise<CommandResult> {
     const isSame = await isSameCreate(existing, asked);
     // The existing create may be the same one, sealed under a key that cannot be read now.

@@ -1,5 +1,5 @@
 import { WorkflowNotFoundError } from '@temporalio/client';
-import { commandIn } from '../../../log/journal/command-memory.js';
+import { findCommand } from '../../../log/journal/command-memory.js';
 import { foldHistory, readHistoryLog } from '../../../log/history/history.js';
 import { didNothing } from '../../../log/workflow/answer.js';
 import { keyOf } from '../../../log/workflow/command-id.js';
@@ -44,7 +44,7 @@ export async function withoutWorkflow(
     // A run fails by itself only if its start has no valid order.
     return isOver || status === 'FAILED' ? orderClosed(orderId) : workflowEnded(orderId, status);
   }
-  const known = commandIn(orderLog, events, message.commandId, order.status);
+  const known = findCommand(orderLog, events, message.commandId, order.status);
   const repeated = known && repeatedOf(known, message);
   if (repeated?.kind === 'refused') return repeated;
   if (sent === 'signal' && known !== undefined) return { kind: 'accepted', orderId, replayed: true };

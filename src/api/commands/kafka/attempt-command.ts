@@ -10,7 +10,7 @@ import { type AskedCommand, commandIn } from './command-record.js';
  * `durable`: Temporal has the command. A problem: the command is refused. `again`: its outcome is
  * unknown, so it is tried again.
  */
-export type Outcome = 'durable' | HttpProblem | { readonly again: string };
+export type AttemptResult = 'durable' | HttpProblem | { readonly again: string };
 
 /**
  * After this many attempts without an answer, a command is sent as a signal, which needs no worker.
@@ -28,7 +28,7 @@ export async function attemptCommand(
   topic: string,
   record: CommittedRecord,
   attempt: number,
-): Promise<Outcome> {
+): Promise<AttemptResult> {
   try {
     return outcomeOf(await send(gateway, commandIn(topic, record), attempt));
   } catch (error) {
@@ -50,7 +50,7 @@ async function send(
   return await gateway.execute(orderId, command, meta);
 }
 
-function outcomeOf(result: CommandResult): Outcome {
+function outcomeOf(result: CommandResult): AttemptResult {
   if (result.kind !== 'refused' && result.kind !== 'unknown-outcome') return 'durable';
   const problem = problemOf(result);
   return problem.status === 503 ? { again: `${problem.code}: ${problem.message}` } : problem;

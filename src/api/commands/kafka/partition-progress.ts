@@ -1,4 +1,4 @@
-import type { Refusal } from './refusal-rows.js';
+import type { RefusalState } from './refusal-rows.js';
 
 /** Why a record is not done yet. */
 export interface Waiting {
@@ -26,12 +26,12 @@ export class PartitionProgress {
    * refused commands by their offsets. It has those of earlier runs from `committed` on, and those
    * of this run that are not done; so in this run it grows no larger than the number of open records
    */
-  readonly refused: Map<bigint, Refusal>;
+  readonly refused: Map<bigint, RefusalState>;
   /** the offsets that are not done, the lowest first, and their bytes */
   private readonly open = new Map<bigint, number>();
   private readonly waiting = new Map<bigint, Waiting>();
 
-  constructor(partition: number, from: bigint, refused = new Map<bigint, Refusal>()) {
+  constructor(partition: number, from: bigint, refused = new Map<bigint, RefusalState>()) {
     this.partition = partition;
     this.next = from;
     this.committed = from;

@@ -16,7 +16,7 @@ interface RefusalRow {
 }
 
 /** A refusal that is in the topic of refusals, or the problem that has to be written there. */
-export type Refusal = 'written' | { readonly problem: string };
+export type RefusalState = 'written' | { readonly problem: string };
 
 /** A partition of a topic. A topic that is deleted and created again has another id. */
 export interface PartitionId {
@@ -31,9 +31,9 @@ export async function refusalsFrom(
   db: Db,
   { topicId, partition }: PartitionId,
   offset: bigint,
-): Promise<Map<bigint, Refusal>> {
+): Promise<Map<bigint, RefusalState>> {
   const ids = { $gte: idOf({ topicId, partition }, offset), $lt: `${topicId}:${partition};` };
-  const found = new Map<bigint, Refusal>();
+  const found = new Map<bigint, RefusalState>();
   for await (const { _id, problem, isWritten } of refusalRows(db).find({ _id: ids }, committed))
     found.set(BigInt(_id.slice(_id.lastIndexOf(':') + 1)), isWritten ? 'written' : { problem });
   return found;

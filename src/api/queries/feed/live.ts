@@ -3,7 +3,7 @@ import { undefinedInOutage } from '../../../outages/mongo-outage.js';
 import { type StreamPage, keepAlive } from './stream.js';
 
 /** How many items are read at a time, at most. */
-export const PAGE = 200;
+export const PAGE_SIZE = 200;
 /** How often a stream without items sends a keep-alive. */
 export const KEEP_ALIVE_MS = 15_000;
 /** How often to try again in an outage. */
@@ -14,7 +14,7 @@ export type Items = AsyncGenerator<StreamPage | typeof keepAlive>;
 
 /** What a stream reads, page by page. */
 interface LiveSource {
-  /** The items after a place, `PAGE` at most, and the place of the last one. */
+  /** The items after the number `after`, `PAGE_SIZE` at most, and the number of the last one. */
   readonly read: (
     after: number,
   ) => Promise<{ readonly items: StreamPage; readonly last: number | undefined }>;
@@ -48,7 +48,7 @@ export async function* live(
     last = found.last ?? last;
     if (found.last === undefined && isAnnounced && skipLost !== undefined)
       last = (await undefinedInOutage(skipLost(last))) ?? last;
-    if (items.length === PAGE) continue;
+    if (items.length === PAGE_SIZE) continue;
     isAnnounced = await waitForMore(last);
     if (!isAnnounced) yield keepAlive;
   }

@@ -11,7 +11,7 @@ import { closed, Position } from '../../schemas/values.js';
 import { sendEvents } from '../event-page.js';
 import { refuseOtherGeneration, refusePositionBeyond } from '../refuse-unknown.js';
 import { FeedPage, Generation } from '../schemas.js';
-import { PAGE } from './live.js';
+import { PAGE_SIZE } from './live.js';
 import { continuesAfter, ReaderParameter, refuseTwoPlaces } from './reader-parameter.js';
 import { selected, selectionIn, selectionParameters } from './selection.js';
 
@@ -37,7 +37,7 @@ export function registerFeed(app: Http, db: Db): void {
         querystring: closed({
           after: Type.Optional(Position),
           generation: Type.Optional(Generation),
-          limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000, default: PAGE })),
+          limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000, default: PAGE_SIZE })),
           ...selectionParameters,
           reader: ReaderParameter,
         }),
@@ -45,10 +45,10 @@ export function registerFeed(app: Http, db: Db): void {
       },
     },
     async (request, reply) => {
-      const { generation, limit = PAGE, reader: name, ...chosen } = request.query;
+      const { generation, limit = PAGE_SIZE, reader: name, ...chosen } = request.query;
       const selection = selectionIn(chosen);
       refuseTwoPlaces(request.query);
-      const most = selection?.payload === 'order' ? Math.min(limit, PAGE) : limit;
+      const most = selection?.payload === 'order' ? Math.min(limit, PAGE_SIZE) : limit;
       const reader = name === undefined ? undefined : { client: request.principal.issuer, name };
       const begin = async (generations: Generations) => {
         const after = request.query.after ?? (reader ? await continuesAfter(db, reader, generations) : 0);

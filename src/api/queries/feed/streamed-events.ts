@@ -8,7 +8,7 @@ import { readStored } from '../../../log/journal/read-journal.js';
 import { answering } from '../../../mongodb/durability.js';
 import { orderLog } from '../../../order-log.js';
 import { upcastIfKnown } from '../../../order/upcasters.js';
-import { type Items, KEEP_ALIVE_MS, live, PAGE } from './live.js';
+import { type Items, KEEP_ALIVE_MS, live, PAGE_SIZE } from './live.js';
 import { type ReaderSelection, type Selected, selected } from './selection.js';
 import type { StreamItem, StreamPage } from './stream.js';
 
@@ -48,7 +48,7 @@ export function feedFrom(
   signal: AbortSignal,
 ): Items {
   const readChosen = async (position: number, chosen: ReaderSelection): Promise<StreamedPage> => {
-    const events = (await tail.read(generation, position, PAGE)) ?? [];
+    const events = (await tail.read(generation, position, PAGE_SIZE)) ?? [];
     const items = (await selected(db, chosen, events, generation)).map((one) => itemOf(one, generation));
     const last = events.at(-1)?.position;
     // A page ends with the id of its last event, even if that event was left out. So a client that
@@ -61,7 +61,7 @@ export function feedFrom(
       const key = JSON.stringify([generation, position, selection]);
       return await singleFlight(key, () => readChosen(position, selection));
     }
-    const events = (await tail.read(generation, position, PAGE)) ?? [];
+    const events = (await tail.read(generation, position, PAGE_SIZE)) ?? [];
     return { items: pageOf(events, generation), last: events.at(-1)?.position };
   };
   const waitForMore = async (position: number) =>
@@ -92,10 +92,14 @@ export async function* orderFrom(
   const news = tail.listenTo(orderId);
   const read = async (version: number) => {
     const events = await turn(() =>
-      readStored(orderLog, db, orderId, { from: version + 1, limit: PAGE, maxTimeMS: answering.maxTimeMS }),
+      readStored(orderLog, db, orderId, {
+        from: version + 1,
+        limit: PAGE_SIZE,
+        maxTimeMS: answering.maxTimeMS,
+      }),
     );
     const end = events.findIndex(({ position }) => position === undefined);
-    const given = events.slice(0, end === -1 ? PAGE : end);
+    const given = events.slice(0, end === -1 ? PAGE_SIZE : end);
     return {
       items: given.map((event) => ({ id: event.version, data: upcastIfKnown(event) })),
       last: given.at(-1)?.version,

@@ -28,7 +28,7 @@ export interface ExposureDeps {
   readonly undecided: () => Promise<Exposure>;
 }
 
-const WITHIN_MS = 1_000;
+const READ_WITHIN_MS = 1_000;
 const MAX_LOOKED_UP = 1_000;
 
 const { TASK_QUEUE_TYPE_WORKFLOW: ofWorkflows } = proto.temporal.api.enums.v1.TaskQueueType;
@@ -44,7 +44,7 @@ export async function undecidedOrders(
   namespace: string,
   taskQueue: string,
 ): Promise<Exposure> {
-  const { stats } = await connection.withDeadline(Date.now() + WITHIN_MS, () =>
+  const { stats } = await connection.withDeadline(Date.now() + READ_WITHIN_MS, () =>
     connection.workflowService.describeTaskQueue({
       namespace,
       taskQueue: { name: taskQueue },
@@ -55,7 +55,7 @@ export async function undecidedOrders(
   const waiting = Number(stats?.approximateBacklogCount ?? 0);
   if (waiting === 0) return { count: 0, oldestMs: 0 };
   const query = notBegun([rebuildWorkflow, reconcileWorkflow], taskQueue);
-  const others = await connection.withDeadline(Date.now() + WITHIN_MS, () =>
+  const others = await connection.withDeadline(Date.now() + READ_WITHIN_MS, () =>
     connection.workflowService.countWorkflowExecutions({ namespace, query }),
   );
   const count = Math.max(0, waiting - Number(others.count));
@@ -71,7 +71,7 @@ export async function unrecordedOrders(db: Db, tally: StepTally): Promise<Exposu
   if (open.length === 0) return { count: 0, oldestMs: 0 };
   const ids = open.slice(0, MAX_LOOKED_UP).map(({ id }) => id);
   const found = await withTimeout(
-    WITHIN_MS,
+    READ_WITHIN_MS,
     journal(orderLog, db)
       .find({ _id: { $in: ids } }, { ...answering, projection: { _id: 1 } })
       .toArray(),

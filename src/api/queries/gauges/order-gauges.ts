@@ -8,7 +8,7 @@ import { orders } from '../../../views/orders.js';
 import { countByStatus } from '../count-by-status.js';
 import { type Exposure, type ExposureDeps, unrecordedOrders } from './exposure.js';
 
-const WITHIN_MS = 2_000;
+const READ_WITHIN_MS = 2_000;
 /** Counting every order takes time, so the counts may be this old. */
 const COUNTED_EVERY_MS = 60_000;
 /** Maximum number of orders that are read; those that have owed something longest come first. */
@@ -35,7 +35,7 @@ export function orderGauges(db: Db): Instruments {
       const isDue = Date.now() - countedAt > COUNTED_EVERY_MS;
       try {
         const [counts, oldest] = await withTimeout(
-          WITHIN_MS,
+          READ_WITHIN_MS,
           Promise.all([isDue ? countByStatus(db) : undefined, oldestOwed(db)]),
         );
         for (const { _id: effect, since } of oldest) owed.set({ effect }, ageOf(since) / 1_000);
@@ -61,7 +61,7 @@ async function oldestOwed(db: Db) {
         { $unwind: '$state.owed' },
         { $group: { _id: '$state.owed.type', since: { $min: '$state.owed.since' } } },
       ],
-      { ...committed, maxTimeMS: WITHIN_MS },
+      { ...committed, maxTimeMS: READ_WITHIN_MS },
     )
     .toArray();
 }

@@ -6,7 +6,7 @@ import { viewsStatus } from '../../../log/views/status.js';
 import { orderLog } from '../../../order-log.js';
 import { views } from '../../../views/views.js';
 
-const WITHIN_MS = 1_000;
+const READ_WITHIN_MS = 1_000;
 
 /** Position and lag of the feed and of each view. Unset while MongoDB does not answer. */
 export function projectionGauges(db: Db): Instruments {
@@ -24,7 +24,7 @@ export function projectionGauges(db: Db): Instruments {
       for (const ofFeed of [head, unsequenced, feedLag]) ofFeed.remove();
       for (const ofViews of [position, events, lag, parked]) ofViews.reset();
       try {
-        const { feed, views: fed } = await withTimeout(WITHIN_MS, viewsStatus(orderLog, db, views));
+        const { feed, views: fed } = await withTimeout(READ_WITHIN_MS, viewsStatus(orderLog, db, views));
         head.set(feed.head);
         unsequenced.set(feed.unsequenced);
         feedLag.set(feed.behindMs / 1_000);

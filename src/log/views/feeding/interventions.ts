@@ -182,7 +182,7 @@ async function attempt<S extends State, D extends Draft>(
 }
 
 /** What an intervention writes. */
-interface Outcome {
+interface InterventionWrites {
   readonly audit: ParkedAudit;
   /** ids of the parked events that were applied or skipped */
   readonly gone: readonly string[];
@@ -196,7 +196,7 @@ interface Outcome {
 async function save(
   db: Db,
   view: AnyView,
-  { audit, gone, stuck, writes, collection }: Outcome,
+  { audit, gone, stuck, writes, collection }: InterventionWrites,
 ): Promise<Intervened | undefined> {
   const { orderId, applied } = audit;
   return await inTransaction(db, async (session) => {

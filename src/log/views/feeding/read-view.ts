@@ -12,7 +12,7 @@ export interface AsOf {
   readonly at?: string;
 }
 
-const WITHIN_MS = 4_000;
+const READ_WITHIN_MS = 4_000;
 /** Only the time limit of `answering`, because a snapshot session sets the read concern. */
 const { maxTimeMS } = answering;
 
@@ -43,5 +43,5 @@ export async function readView<D extends ViewDocument, T>(
     });
     return { found, asOf: build === null ? { position: 0 } : { position: build.position, at: build.at } };
   });
-  return await withTimeout(WITHIN_MS, reading);
+  return await withTimeout(READ_WITHIN_MS, reading);
 }

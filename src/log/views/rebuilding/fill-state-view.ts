@@ -20,7 +20,7 @@ const FEW_ENTITIES = 100;
 const MAX_ROUNDS = 10;
 
 /** Where a rebuild writes, and under which name. */
-export interface Target<S extends State, D extends Draft> {
+export interface RebuildTarget<S extends State, D extends Draft> {
   readonly log: EntityLog<S, D>;
   readonly db: Db;
   /** Its name has the rebuild's id, so that a late worker of another rebuild cannot swap it in. */
@@ -30,7 +30,7 @@ export interface Target<S extends State, D extends Draft> {
 
 /** Writes every entity, by id, from the rebuild's checkpoint on. */
 export async function fill<S extends State, D extends Draft>(
-  target: Target<S, D>,
+  target: RebuildTarget<S, D>,
   rebuilder: StoreRebuilder,
   { db, signal, heartbeat }: Rebuilding,
 ): Promise<boolean> {
@@ -54,7 +54,7 @@ export async function fill<S extends State, D extends Draft>(
  * @returns the exceptions, with these entities among them
  */
 export async function takeOverUnjournaled<S extends State, D extends Draft>(
-  target: Target<S, D>,
+  target: RebuildTarget<S, D>,
   rebuilder: StoreRebuilder,
   heartbeat: Rebuilding['heartbeat'],
 ): Promise<Exceptions> {
@@ -71,7 +71,7 @@ export async function takeOverUnjournaled<S extends State, D extends Draft>(
 
 /** Folds what was recorded since the rebuild began, until few entities are left. */
 export async function catchUp<S extends State, D extends Draft>(
-  target: Target<S, D>,
+  target: RebuildTarget<S, D>,
   rebuilder: StoreRebuilder,
   heartbeat: Rebuilding['heartbeat'],
 ): Promise<void> {
@@ -120,7 +120,7 @@ async function* foldedStates<S extends State, D extends Draft>(
  *   that is replaced.
  */
 async function write<S extends State, D extends Draft>(
-  { log, db, next, rebuildId }: Target<S, D>,
+  { log, db, next, rebuildId }: RebuildTarget<S, D>,
   batch: Batch<S>,
 ): Promise<readonly string[]> {
   const unfoldable = [...batch].flatMap(([id, state]) => (state instanceof Error ? [id] : []));

@@ -120,16 +120,16 @@ interface Batch<S extends State, D extends Draft> {
   readonly page?: ListPage;
 }
 
-/** @param place the place in Temporal's list that an earlier attempt reached */
+/** @param from token of the page of Temporal's list that an earlier attempt reached */
 async function* readBatches<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
   { client, taskQueue, pageSize }: JournalRebuilding<S, D>,
-  place: string | undefined,
+  from: string | undefined,
   alive: () => void,
 ): AsyncGenerator<Batch<S, D>, void> {
   // One limit for all entities together, because without a worker no task is ever decided.
   const giveUpAt = Date.now() + DECIDED_WITHIN_MS;
-  for await (const page of listWorkflows(log, client, taskQueue, { from: place, pageSize })) {
+  for await (const page of listWorkflows(log, client, taskQueue, { from, pageSize })) {
     let entities: ListedHistory<S, D>[] = [];
     let events = 0;
     for await (const entity of mapInOrder(page.listed, HISTORIES_AT_ONCE, (one) =>

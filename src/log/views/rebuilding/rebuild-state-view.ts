@@ -8,7 +8,7 @@ import { Fenced } from '../../feed/fencing.js';
 import type { AnyLog, EntityLog } from '../../journal/entity-log.js';
 import { stateViews } from '../../journal/state-document.js';
 import { stateViewIndexes, updateStateView } from '../../journal/state-view.js';
-import { catchUp, fill, takeOverUnjournaled, type Target, touchedSince } from './fill-state-view.js';
+import { catchUp, fill, takeOverUnjournaled, type RebuildTarget, touchedSince } from './fill-state-view.js';
 import type { Rebuilding } from './rebuild-view.js';
 import {
   noteFirstVersion,
@@ -41,8 +41,8 @@ export async function rebuildStateView<S extends State, D extends Draft>(
   assertVersion(log, versionBuilt(rebuilder.state));
   // An earlier version of the code did not store the collection's name, and always used this one.
   const collection = rebuilder.state.collection ?? `${name}_next`;
-  await dropUnusedBuilds(log, db, rebuilder, collection);
-  const target: Target<S, D> = { log, db, next: db.collection(collection), rebuildId };
+  await dropLeftCollections(log, db, rebuilder, collection);
+  const target: RebuildTarget<S, D> = { log, db, next: db.collection(collection), rebuildId };
   if (phase === 'running') {
     if (!(await fill(target, rebuilder, rebuilding))) return false;
     const exceptions = await takeOverUnjournaled(target, rebuilder, heartbeat);
@@ -58,11 +58,11 @@ export async function rebuildStateView<S extends State, D extends Draft>(
   // gone.
   for await (const orderIds of touchedSince(log, db, rebuilder.state.since)) {
     for (const orderId of orderIds)
-      await updateStateView(log, db, orderId, { recorder: rebuildId }).catch(rethrowServerError);
+      await updateStateView(log, db, orderId, { recorderId: rebuildId }).catch(rethrowServerError);
     heartbeat(rebuilder.state.done);
   }
   await rebuilder.advance({ phase: 'done' });
-  await dropUnusedBuilds(log, db, rebuilder, collection);
+  await dropLeftCollections(log, db, rebuilder, collection);
   return true;
 }
 
@@ -124,7 +124,7 @@ async function identityOf(db: Db, name: string): Promise<string | undefined> {
 }
 
 /** Drops what other rebuilds have left; earlier versions of this code left `<view>_before_…`. */
-async function dropUnusedBuilds(
+async function dropLeftCollections(
   { view }: AnyLog,
   db: Db,
   rebuilder: StoreRebuilder,
@@ -145,7 +145,7 @@ async function dropUnusedBuilds(
  * @returns false if `signal` ended it before it was done
  */
 async function buildIndexes<S extends State, D extends Draft>(
-  { log, next }: Target<S, D>,
+  { log, next }: RebuildTarget<S, D>,
   { state }: StoreRebuilder,
   { signal, heartbeat }: Rebuilding,
 ): Promise<boolean> {

@@ -38,7 +38,7 @@ const PAUSE_MS = 10;
  * @throws Fenced if another worker has taken the rebuild over; and any error of MongoDB. Another
  *   call continues from the checkpoint.
  */
-export async function rebuild<S extends State, D extends Draft>(
+export async function rebuildView<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
   view: View<S, D>,
   rebuilding: Rebuilding,
@@ -70,7 +70,7 @@ export async function rebuild<S extends State, D extends Draft>(
     if (feeder.held.position > (await feedGenerations(log, db)).commonWith(generationOf(feeder.held))) {
       // The build has events that the feed may have lost, so it is abandoned, and built again.
       await abandonRebuild(db, view.name, rebuildId);
-      return await rebuild(log, view, rebuilding);
+      return await rebuildView(log, view, rebuilding);
     }
     if (await swap(db, view.name, rebuildId, await feedHead(log, db))) {
       await dropUnusedBuilds(db, view.name);

@@ -12,7 +12,7 @@ import { eventsUntil, stateAt } from '../journal/time-travel.js';
 import type { EntityState } from '../workflow/messages.js';
 import type { Discrepancy } from './discrepancy.js';
 
-/** What a comparison of two places finds about an entity. The functions here only compute. */
+/** A discrepancy of an entity. The functions here are pure: they compare what was read. */
 export type Finding = Omit<Discrepancy, 'orderId'>;
 
 /** Finds events that only the journal or only the history has, and events that differ. */
@@ -201,12 +201,12 @@ function differing(one: object, other: object): string {
     .join(', ');
 }
 
-/** Two places disagree. */
+/** Two of history, journal and view disagree. */
 export function differs(where: Discrepancy['where'], version: number | undefined, detail: string): Finding {
   return { where, kind: 'differs', detail, ...(version !== undefined && { version }) };
 }
 
-/** One place lacks what another has already. */
+/** One of history, journal and view lacks what another has already. */
 function behind(where: Discrepancy['where'], version: number | undefined, detail: string): Finding {
   return { where, kind: 'behind', detail, ...(version !== undefined && { version }) };
 }

@@ -7,7 +7,7 @@ import { workflowId } from '../order-log.js';
 type Payload = temporal.api.common.v1.IPayload;
 
 /** Everything that Temporal keeps of one run of an order, decoded. */
-export interface KeptRun {
+export interface DecodedRun {
   readonly runId: string;
   readonly values: readonly unknown[];
 }
@@ -16,7 +16,7 @@ export interface KeptRun {
  * All runs of an order that Temporal keeps. They are found by Temporal's list, because a run that
  * started the workflow again has no link to the runs before it.
  */
-export async function* keptRuns(client: Client, orderId: string): AsyncGenerator<KeptRun, void> {
+export async function* decodedRuns(client: Client, orderId: string): AsyncGenerator<DecodedRun, void> {
   const id = workflowId(orderId);
   for await (const { runId } of client.workflow.list({ query: `WorkflowId = ${JSON.stringify(id)}` })) {
     const values: unknown[] = [];
