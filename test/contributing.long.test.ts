@@ -21,17 +21,21 @@ const COPIED = [
   'examples',
 ];
 
-/** A block of CONTRIBUTING.md that changes a file of the project, or is one. */
+/** The pages with recipes, in the order in which their blocks are applied. */
+const RECIPES = ['own-command', 'own-event', 'own-view', 'own-entity'].map(
+  (name) => `docs/guides/${name}.md`,
+);
+
+/** A block of a recipe that changes a file of the project, or is one. */
 interface Block {
   readonly language: 'ts' | 'diff';
   readonly file: string;
   readonly lines: readonly string[];
-  /** the heading above the block */
+  /** the page that has the block */
   readonly recipe: string;
 }
 
-const contributing = await readFile('CONTRIBUTING.md', 'utf8');
-const blocks = blocksOf(contributing);
+const blocks = (await Promise.all(RECIPES.map(blocksOf))).flat();
 const files = [...new Set(blocks.map(({ file }) => file))];
 /** All tests except the random walks, which take long. */
 const tests = files.filter((file) => file.endsWith('.test.ts') && !file.includes('properties'));
@@ -49,10 +53,8 @@ afterAll(async () => {
 });
 
 test('each recipe has blocks, and a test', () => {
-  const recipes = [...contributing.matchAll(/^## (Add a .*|Change an .*)$/gm)].map(([, name = '']) => name);
-  expect(recipes.length).toBeGreaterThan(2);
   const tested = blocks.filter(({ file }) => file.endsWith('.test.ts')).map(({ recipe }) => recipe);
-  for (const recipe of recipes) expect(tested).toContain(recipe);
+  for (const recipe of RECIPES) expect(tested).toContain(recipe);
 });
 
 test(
@@ -60,7 +62,7 @@ test(
   async () => {
     await tool('tsc', '--noEmit', '-p', 'tsconfig.json');
     await tool('oxlint', '--type-aware', '--deny-warnings', ...files);
-    // A whole file in CONTRIBUTING.md is formatted with the shorter lines of that page.
+    // A whole file in a recipe is formatted with the shorter lines of that page.
     const changed = blocks.filter(({ language }) => language === 'diff').map(({ file }) => file);
     await tool('prettier', '--check', ...new Set(changed));
   },
@@ -77,12 +79,11 @@ test(
   LIMIT_MS,
 );
 
-function blocksOf(markdown: string): readonly Block[] {
+async function blocksOf(recipe: string): Promise<readonly Block[]> {
   const found: Block[] = [];
-  let recipe = '';
   let indent: number | undefined;
   let lines: string[] = [];
-  for (const line of markdown.split('\n')) {
+  for (const line of (await readFile(recipe, 'utf8')).split('\n')) {
     const fence = /^( *)```(?:(ts|diff) file=(\S+))?/.exec(line);
     if (fence !== null && indent === undefined) {
       const [, spaces = '', language, file] = fence;
@@ -92,7 +93,6 @@ function blocksOf(markdown: string): readonly Block[] {
         found.push({ language: language === 'ts' ? 'ts' : 'diff', file, lines, recipe });
     } else if (fence !== null) indent = undefined;
     else if (indent !== undefined) lines.push(line.slice(indent));
-    else if (line.startsWith('## ')) recipe = line.slice(3);
   }
   return found;
 }
@@ -117,7 +117,7 @@ async function apply({ language, file, lines, recipe }: Block): Promise<void> {
     const parts = `\n${text}`.split(`\n${before}`);
     if (parts.length !== 2)
       throw new Error(
-        `CONTRIBUTING.md, ${recipe}: ${parts.length - 1} places in ${file} are\n${before}There must be one: mend the recipe.`,
+        `${recipe}: ${parts.length - 1} places in ${file} are\n${before}There must be one: mend the recipe.`,
       );
     text = parts.join(`\n${after}`).slice(1);
   }

@@ -21,7 +21,7 @@ const KEPT_S = 30 * 86_400;
 /**
  * Maximum number of readers of a client, so that a client cannot use a new name for each request.
  */
-export const READERS_OF_A_CLIENT = 100;
+export const MAX_READERS = 100;
 
 export const readerRows = (db: Db) => db.collection<ReaderRow>('feed_readers');
 
@@ -49,10 +49,7 @@ export async function noteReader(db: Db, reader: Reader, place: FeedPlace): Prom
   const { matchedCount } = await rows.updateOne(byId, { $set }, durable);
   if (matchedCount > 0) return true;
   const { client } = reader;
-  if (
-    (await rows.countDocuments({ client }, { ...answering, limit: READERS_OF_A_CLIENT })) ===
-    READERS_OF_A_CLIENT
-  )
+  if ((await rows.countDocuments({ client }, { ...answering, limit: MAX_READERS })) === MAX_READERS)
     return false;
   await rows.updateOne(byId, { $set }, { upsert: true, ...durable });
   return true;

@@ -18,7 +18,7 @@ import { collectPersons, noPersons } from './persons-in.js';
 import { PlaceFindings } from './place-findings.js';
 
 /** How many documents of a view are read by one query. */
-const IDS_AT_A_TIME = 500;
+const BATCH_SIZE = 500;
 
 /** The findings for all places. */
 export interface Inspection {
@@ -195,9 +195,9 @@ async function clearBuilds(
     for (const build of [state.previous, state.rebuilding, state]) {
       if (build === undefined) continue;
       const found = noPersons();
-      for (let from = 0; from < ids.length; from += IDS_AT_A_TIME) {
+      for (let from = 0; from < ids.length; from += BATCH_SIZE) {
         heartbeat();
-        const some = { _id: { $in: ids.slice(from, from + IDS_AT_A_TIME) } };
+        const some = { _id: { $in: ids.slice(from, from + BATCH_SIZE) } };
         for await (const document of documents(db, build.collection).find(some, committed)) {
           looked += 1;
           collectPersons(found, document);

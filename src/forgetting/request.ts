@@ -53,7 +53,7 @@ export async function requestForgetting(databases: Databases, asked: ForgetReque
 }
 
 const TRY_AGAIN_MS = 100;
-const TRIES = 50;
+const MAX_ATTEMPTS = 50;
 
 /**
  * Starts the workflow of a forgetting.
@@ -65,7 +65,7 @@ async function start(
   forgetting: Forgetting,
 ): Promise<Requested | undefined> {
   const { customerId } = forgetting;
-  for (let left = TRIES; left > 0; left -= 1) {
+  for (let left = MAX_ATTEMPTS; left > 0; left -= 1) {
     try {
       await client.workflow.start(forgetWorkflow, {
         workflowId: forgetWorkflowId(customerId, taskQueue),

@@ -22,7 +22,7 @@ const SEALS_WITHIN_MS = 300;
 /** Short, because a known key is used if the store does not answer. */
 const CONFIRMS_WITHIN_MS = 100;
 const READ_AGAIN_MS = 20;
-const READ_TRIES = 100;
+const MAX_READ_ATTEMPTS = 100;
 
 /**
  * @param db the key store's database
@@ -110,7 +110,7 @@ class MongoKeyStore implements KeyStore {
     } catch (error) {
       if (!isDuplicateKey(error)) throw error;
       // Another process has stored its key. It can be read once a majority has it.
-      for (let tries = 0; tries < READ_TRIES; tries += 1) {
+      for (let tries = 0; tries < MAX_READ_ATTEMPTS; tries += 1) {
         const row = (await rows.findSealing(customerId)).get(customerId);
         if (row !== undefined) return cache.keepSealing(customerId, this.keyIn(row));
         await pause(READ_AGAIN_MS);

@@ -7,7 +7,7 @@ import { type MasterKeys, wrap } from './master-keys.js';
 import type { CustomerKey } from './sealing.js';
 import type { SystemKeys } from './system-keys.js';
 
-const SPARES = 200;
+const MAX_SPARES = 200;
 const REFILL_AGAIN_MS = 1_000;
 
 export interface SpareKeysDeps {
@@ -83,7 +83,7 @@ export class SpareKeys {
   }
 
   private refill(): void {
-    const isEnough = this.spares.length > SPARES / 2 && !this.hasKept;
+    const isEnough = this.spares.length > MAX_SPARES / 2 && !this.hasKept;
     if (this.isClosed || this.filling !== undefined || isEnough) return;
     this.filling = this.fill().finally(() => {
       this.filling = undefined;
@@ -97,7 +97,7 @@ export class SpareKeys {
       await system.proveMasterKeys();
       this.hasKept = false;
       await this.store(kept.all());
-      const fresh = Array.from({ length: SPARES - this.spares.length }, newCustomerKey);
+      const fresh = Array.from({ length: MAX_SPARES - this.spares.length }, newCustomerKey);
       if (fresh.length === 0) return;
       await rows.insertSpares(fresh.map((key) => toWrappedRow(key, masterKeys())));
       this.spares.push(...fresh);

@@ -36,7 +36,7 @@ export const problems: Readonly<Record<string, ProblemPage>> = {
   },
   unknown_path: {
     cause: 'There is no such route in a process of this role.',
-    remedy: 'Look it up in /docs; with OPS_PORT, operations are on their own port.',
+    remedy: 'Look it up in /docs; with OPS_PORT, operations are on a port of their own.',
   },
   method_not_allowed: {
     cause: 'The route exists, and takes other methods.',
@@ -48,7 +48,7 @@ export const problems: Readonly<Record<string, ProblemPage>> = {
   },
   invalid_json: {
     cause: 'The body is not valid JSON in UTF-8, or has a member `__proto__` or `constructor.prototype`.',
-    remedy: 'Print the body with a JSON library, not by hand; no schema has such members.',
+    remedy: 'Make the body with a JSON library, not by hand; no schema has such members.',
   },
   invalid_utf8: {
     cause: 'The body is not encoded in UTF-8.',
@@ -61,7 +61,7 @@ export const problems: Readonly<Record<string, ProblemPage>> = {
   body_too_large: { cause: 'The body is larger than 1 MiB.', remedy: 'Send less in one request.' },
   url_too_long: {
     cause: 'A part of the path is longer than 2,000 characters. No id is longer than 64.',
-    remedy: 'Check how the path is put together.',
+    remedy: 'Check the ids in the path.',
   },
   bad_request: { cause: 'HTTP itself does not allow this request.', remedy: 'Read `detail`.' },
   invalid_request: {
@@ -130,7 +130,8 @@ export const problems: Readonly<Record<string, ProblemPage>> = {
   },
   temporal_unavailable: { cause: 'Temporal does not answer.', remedy: later },
   journal_unavailable: {
-    cause: 'The order is so old that MongoDB must say whether the key was used, and it is unavailable.',
+    cause:
+      'The order has so many commands that only MongoDB knows whether the key was used, and it is unavailable.',
     remedy: sameKey,
   },
   keys_unavailable: {
@@ -196,7 +197,7 @@ export const problems: Readonly<Record<string, ProblemPage>> = {
     remedy: 'Finish or cancel them, or send `whenFinished`.',
   },
   order_forked: {
-    cause: 'The journal and the history of the order contradict each other: it was stopped.',
+    cause: 'The journal and the history of the order contradict each other, so the order is halted.',
     remedy: 'An operator compares them (`npx orders verify --order`), and resumes it.',
   },
   workflow_ended: {
@@ -208,15 +209,16 @@ export const problems: Readonly<Record<string, ProblemPage>> = {
     remedy: 'An operator resumes it: `npx orders resume`. Then send the command again.',
   },
   log_incomplete: {
-    cause: 'Events of the order were lost with a database, so this part of it is not known.',
-    remedy: 'Ask for a later version, or restore the older store from a backup.',
+    cause:
+      'Events of the order were lost with a database: its earlier states are unknown, or it cannot be resumed.',
+    remedy: 'Ask for a later version, or restore a backup that has these events.',
   },
   log_unreadable: {
     cause: 'An event of the order is of a newer version than this process knows, or is damaged.',
     remedy: 'Deploy the newer version here too. The events themselves can still be read.',
   },
   history_not_kept: {
-    cause: 'Temporal has deleted the history of this order, which ended long ago.',
+    cause: 'Temporal no longer has the history of this order, which ended long ago.',
     remedy: 'Leave `source` out: the journal has all of it.',
   },
   not_recorded_yet: {
@@ -277,8 +279,8 @@ export const problems: Readonly<Record<string, ProblemPage>> = {
   // --- reading the past, and the feed ---
   version_not_found: { cause: 'The order has no such version yet.', remedy: '`version` is its latest.' },
   version_unknown: {
-    cause: 'The order has no such version to resume after.',
-    remedy: 'Resume after `version`.',
+    cause: 'The order has no such version, so a stream cannot continue after it.',
+    remedy: 'Continue after `version`, its latest.',
   },
   version_not_reached: {
     cause: 'The view of the order did not reach `minVersion` in time.',
@@ -322,7 +324,7 @@ export const problems: Readonly<Record<string, ProblemPage>> = {
   },
   other_customer: {
     cause: 'A person is to be forgotten in an order of another customer.',
-    remedy: 'Nothing, if the workflow that forgets sent it: it passes the order over.',
+    remedy: 'Nothing, if `npx orders forget` led to it: the order is skipped. Check the id otherwise.',
   },
   forgetting_ends: { cause: 'An earlier forgetting of this customer is about to end.', remedy: later },
   forgetting_not_found: { cause: 'This customer was not forgotten.', remedy: 'Check the id.' },
@@ -358,8 +360,8 @@ export const problems: Readonly<Record<string, ProblemPage>> = {
     remedy: 'Name it by its order and version, as the message had it.',
   },
   replay_place: {
-    cause: 'A replay was asked for from two places, or from none.',
-    remedy: 'Say either `after` or `from`.',
+    cause: 'A replay names both a position and a time to begin at, or neither.',
+    remedy: 'Give either `after` or `from`.',
   },
   key_not_found: { cause: 'There is no such API key.', remedy: 'List them: `npx orders keys list`.' },
 };

@@ -133,7 +133,7 @@ export async function until(
 
 const RECONNECT_MS = 1_000;
 /** Maximum number of orders whose currency is remembered. */
-const REMEMBERED = 10_000;
+const MAX_REMEMBERED = 10_000;
 
 /**
  * Yields the events of all orders from now on, each once and in the sequence of the feed. When the
@@ -218,7 +218,7 @@ export function currencies(api: Api): (event: OrderEvent) => Promise<string> {
     known.delete(orderId);
     known.set(orderId, currency);
     const [oldest] = known.keys();
-    if (known.size > REMEMBERED && oldest !== undefined) known.delete(oldest);
+    if (known.size > MAX_REMEMBERED && oldest !== undefined) known.delete(oldest);
     return currency;
   };
 }

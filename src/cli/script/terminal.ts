@@ -114,7 +114,7 @@ export interface ProgressBar {
   end(): void;
 }
 
-const WIDTH = 24;
+const BAR_WIDTH = 24;
 const REDRAW_MS = 100;
 /** How often a line is printed if the output is not a terminal. */
 const LINE_EVERY_MS = 5_000;
@@ -150,11 +150,11 @@ export function barLine(
   const perSecond = `${Math.round(rate).toLocaleString('en')}/s`;
   if (total === undefined || total === 0) return `${what}  ${done.toLocaleString('en')}  ${perSecond}`;
   const share = Math.min(1, done / total);
-  const full = Math.round(share * WIDTH);
+  const full = Math.round(share * BAR_WIDTH);
   const left = rate > 0 ? `  ${Math.ceil((total - done) / rate)} s left` : '';
   return [
     what,
-    `${'█'.repeat(full)}${'░'.repeat(WIDTH - full)}`,
+    `${'█'.repeat(full)}${'░'.repeat(BAR_WIDTH - full)}`,
     `${done.toLocaleString('en')} of ${total.toLocaleString('en')}`,
     `${Math.floor(share * 100)} %`,
     `${perSecond}${left}`,

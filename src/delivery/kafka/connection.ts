@@ -8,7 +8,7 @@ import type { KafkaSettings } from './settings.js';
  * How often the client repeats a call, within about a second. If all attempts fail, the caller
  * starts its work again.
  */
-const RETRIES = 7;
+const MAX_RETRIES = 7;
 /**
  * The first pauses are short, because some failures last only a moment: a broker refuses the next
  * transaction while it still ends the last one, and does not know a topic that was just created.
@@ -21,7 +21,7 @@ export function clientOptions({ brokers, tls, sasl }: KafkaSettings): BaseOption
   return {
     clientId: 'orders',
     bootstrapBrokers: brokers.map((broker) => ({ ...broker })),
-    retries: RETRIES,
+    retries: MAX_RETRIES,
     retryDelay: (_client, _operation, attempt) => backOffMs(attempt, RETRY_BACK_OFF),
     // `tlsServerName: true` stands for each broker's own host name. An IP address cannot be a server
     // name (SNI).

@@ -25,7 +25,7 @@ export interface PublishingDeps {
 /** Maximum number of events in a transaction. */
 const MAX_EVENTS = 2_000;
 /** The same maximum for the payload `order`, which adds the order after each event. */
-const PAGE_WITH_ORDERS = 200;
+const MAX_EVENTS_WITH_ORDERS = 200;
 const LOOK_EVERY_MS = 10_000;
 
 export function publishFeed(deps: PublishingDeps): LeasedTask {
@@ -75,7 +75,7 @@ async function publish(
   const { events: topic } = topicsOf(settings);
   const { selection } = settings;
   const { payload } = selection;
-  const most = payload === 'order' ? PAGE_WITH_ORDERS : MAX_EVENTS;
+  const most = payload === 'order' ? MAX_EVENTS_WITH_ORDERS : MAX_EVENTS;
   await notePlace(db, topic, session.checkpoint);
   let generations = await feedGenerations(orderLog, db);
   const read = async (checkpoint: FeedPlace): Promise<Page> => {

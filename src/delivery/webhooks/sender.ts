@@ -31,8 +31,8 @@ export interface SenderOptions {
 }
 
 const ANSWER_WITHIN_MS = 10_000;
-const ANSWER_READ = 64 * 1024;
-const ANSWER_KEPT = 1_024;
+const MAX_READ_BYTES = 64 * 1024;
+const MAX_KEPT_BYTES = 1_024;
 const MAX_RETRY_AFTER_MS = 3_600_000;
 
 export function createSender({ allowPrivate, answerWithinMs = ANSWER_WITHIN_MS }: SenderOptions): Sender {
@@ -86,17 +86,17 @@ export function createSender({ allowPrivate, answerWithinMs = ANSWER_WITHIN_MS }
 }
 
 /**
- * Reads up to `ANSWER_READ` bytes of an answer and returns the beginning; the rest is discarded.
+ * Reads up to `MAX_READ_BYTES` of an answer and returns the beginning; the rest is discarded.
  */
 async function beginningOf(answer: IncomingMessage): Promise<string> {
   const kept: Buffer[] = [];
   let [size, read] = [0, 0];
   for await (const chunk of answer as AsyncIterable<Buffer>) {
-    if (size < ANSWER_KEPT) kept.push(chunk.subarray(0, ANSWER_KEPT - size));
-    size = Math.min(ANSWER_KEPT, size + chunk.length);
+    if (size < MAX_KEPT_BYTES) kept.push(chunk.subarray(0, MAX_KEPT_BYTES - size));
+    size = Math.min(MAX_KEPT_BYTES, size + chunk.length);
     read += chunk.length;
     // Leaving the loop destroys the connection.
-    if (read > ANSWER_READ) break;
+    if (read > MAX_READ_BYTES) break;
   }
   return Buffer.concat(kept).toString('utf8');
 }

@@ -21,7 +21,7 @@ export interface Tracking {
   readonly signal: AbortSignal;
 }
 
-const PARCELS_AT_ONCE = 4;
+const CONCURRENCY = 4;
 const BUSY_MS = 1_000;
 /** The pause after a round in which MongoDB or Temporal was unavailable. */
 const RETRY_MS = 10_000;
@@ -72,7 +72,7 @@ async function askAboutAll(tracking: Tracking, gate: ProviderGate): Promise<void
       });
     }
   };
-  await Promise.all(Array.from({ length: PARCELS_AT_ONCE }, askInTurn));
+  await Promise.all(Array.from({ length: CONCURRENCY }, askInTurn));
   if (problem !== undefined) throw problem;
   // Parcels that are still on their way were claimed in this round, by this process or another. So
   // an older row is of a parcel that is no longer on its way.

@@ -23,7 +23,7 @@ export interface Databases {
 /** The SKUs that a mark lists must fit into Temporal's limit for a Schedule. */
 const MAX_LISTED_SKUS = 2_000;
 const BETWEEN_WRITES_MS = 500;
-const WRITE_ATTEMPTS = 20;
+const MAX_WRITE_ATTEMPTS = 20;
 
 /**
  * Compares MongoDB with the mark in Temporal, then updates the mark. Runs at set-up, in each
@@ -73,7 +73,7 @@ async function noteIfOlder(db: Db, found: StockState, mark: DatabaseMark): Promi
  */
 export function createMarkUpdates(databases: Databases): () => void {
   const updateInBatches = createBatcher({ size: 10_000 }, async () => {
-    for (let attempt = 1; attempt <= WRITE_ATTEMPTS; attempt += 1) {
+    for (let attempt = 1; attempt <= MAX_WRITE_ATTEMPTS; attempt += 1) {
       const isWritten = await updateMark(databases).then(
         () => true,
         () => false,

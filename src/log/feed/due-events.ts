@@ -4,7 +4,7 @@ import type { AnyLog } from '../journal/entity-log.js';
 import { journal } from '../journal/journal.js';
 import type { JournalChange } from './journal-changes.js';
 
-const REMEMBERED_ENTITIES = 50_000;
+const MAX_REMEMBERED = 50_000;
 
 /**
  * What this leader knows of the journal is wrong, so the leader has to restart from the journal.
@@ -71,7 +71,7 @@ export class DueEvents {
    *   which the readers of this process would miss
    */
   private async loadUnknown(inserts: readonly JournalChange[], position: number): Promise<void> {
-    if (this.known.size > REMEMBERED_ENTITIES) this.known.clear();
+    if (this.known.size > MAX_REMEMBERED) this.known.clear();
     const isKnown = ({ orderId, version, begins }: JournalChange): boolean => {
       const entity = this.known.get(orderId);
       return entity !== undefined && !begins && !(entity.hasGaps && version < entity.last);

@@ -43,7 +43,7 @@ export interface FeedState {
 }
 
 /** How many generations are kept. A checkpoint of an older one cannot be continued. */
-const REMEMBERED_GENERATIONS = 100;
+const MAX_REMEMBERED = 100;
 
 export function feedState(db: Db) {
   return db.collection<FeedState>('feed');
@@ -98,7 +98,7 @@ export async function beginGeneration(
     const { all, current } = new Generations(state);
     const { commonUntil, lost = current.lost, position } = begins;
     const generation = Math.max(Math.floor(Date.now() / 1_000), current.generation + 1);
-    const generations = [...all, { generation, commonUntil, lost }].slice(-REMEMBERED_GENERATIONS);
+    const generations = [...all, { generation, commonUntil, lost }].slice(-MAX_REMEMBERED);
     try {
       const begun = await feedState(db).findOneAndUpdate(
         // Matches nothing if a leader has taken over or another generation has begun since the

@@ -7,7 +7,7 @@ export interface GivenPosition extends EventPosition {
   readonly event?: JournalDocument | undefined;
 }
 
-const REMEMBERED_EVENTS = 500;
+const MAX_REMEMBERED = 500;
 
 /** The last events that this process gave positions in a generation, without gaps. */
 export class RecentEvents {
@@ -17,7 +17,7 @@ export class RecentEvents {
     if (event === undefined || position !== (this.events.at(-1)?.position ?? 0) + 1) this.clear();
     if (event === undefined) return;
     this.events.push({ ...eventOf(event), position });
-    if (this.events.length > 2 * REMEMBERED_EVENTS) this.events = this.events.slice(-REMEMBERED_EVENTS);
+    if (this.events.length > 2 * MAX_REMEMBERED) this.events = this.events.slice(-MAX_REMEMBERED);
   }
 
   /** The events after a position; undefined if they are not kept here. */

@@ -24,7 +24,7 @@ export interface SequencerDeps extends LeaderDeps {
 
 /** How long to wait for changes: less than the idle time after which the driver closes a socket. */
 const WAIT_MS = 3_000;
-const BACKLOG_BATCH = 500;
+const BACKLOG_BATCH_SIZE = 500;
 
 /**
  * Gives each event of the journal its position in the feed: 1, 2, 3 … without gaps, in the order of
@@ -116,11 +116,11 @@ async function catchUp(leader: Leader, signal: AbortSignal, heartbeat: Sequencer
     .find({ unsequenced: true }, committed)
     .project<JournalChange>({ _id: 0, orderId: 1, version: 1, unsequenced: 1 })
     .sort({ recordedAt: 1 })
-    .batchSize(BACKLOG_BATCH);
+    .batchSize(BACKLOG_BATCH_SIZE);
   let inserts: JournalChange[] = [];
   for await (const event of unsequenced) {
     inserts.push(event);
-    if (inserts.length < BACKLOG_BATCH) continue;
+    if (inserts.length < BACKLOG_BATCH_SIZE) continue;
     await leader.givePositions(inserts);
     await leader.saveCheckpoint();
     heartbeat(leader.position);

@@ -16,7 +16,7 @@ const NOT_FOUND = 5;
 const DATA_LOSS = 15;
 
 /** Temporal's default page size. */
-const USUAL_PAGE = 256;
+const USUAL_PAGE_SIZE = 256;
 
 /**
  * The events of a run, page by page; none if Temporal does not keep the run. If a page is too large
@@ -30,7 +30,7 @@ export async function* historyEvents(
   { pageWithinMs }: ReadOptions = {},
 ): AsyncGenerator<HistoryEvent, void> {
   const { namespace } = client.options;
-  let maximumPageSize = USUAL_PAGE;
+  let maximumPageSize = USUAL_PAGE_SIZE;
   let nextPageToken: Uint8Array | undefined;
   while (nextPageToken === undefined || nextPageToken.length > 0) {
     const request = { namespace, execution, maximumPageSize, ...(nextPageToken && { nextPageToken }) };

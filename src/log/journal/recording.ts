@@ -12,7 +12,7 @@ import { RecentStates } from './recent-states.js';
 import { type Replacement, foldFollowing, insertViews, updateStateView, replaceViews } from './state-view.js';
 
 /** About the number of workflows that a worker caches with a heap of 2 GB. */
-const REMEMBERED_STATES = 1_000;
+const MAX_REMEMBERED = 1_000;
 const BATCH_SIZE = 50;
 
 /**
@@ -74,7 +74,7 @@ export interface Recorder {
  */
 export function createRecorder<S extends State, D extends Draft>(log: EntityLog<S, D>, db: Db): Recorder {
   const recorderId = randomUUID();
-  const recent = new RecentStates<S>(REMEMBERED_STATES);
+  const recent = new RecentStates<S>(MAX_REMEMBERED);
   const insertEvents = createBatcher({ size: BATCH_SIZE }, (steps: readonly (readonly StoredEvent[])[]) =>
     tryBatch(steps, () => insertIntoJournal(log, db, steps.flat())),
   );

@@ -13,7 +13,7 @@ export function viewedIds(log: AnyLog, db: Db): AsyncIterable<string> {
     .map(({ _id }) => _id);
 }
 
-const IDS_IN_PAGE = 500;
+const PAGE_SIZE = 500;
 
 /**
  * The ids of entities that must have a running workflow, according to their views, ascending. They
@@ -31,12 +31,12 @@ export async function* unfinishedIds(log: AnyLog, db: Db, changedSince = ''): As
         { ...committed, projection: { _id: 1 } },
       )
       .sort({ _id: 1 })
-      .limit(IDS_IN_PAGE)
+      .limit(PAGE_SIZE)
       .map(({ _id }) => _id)
       .toArray();
     yield* page;
     after = page.at(-1) ?? '';
-  } while (page.length === IDS_IN_PAGE);
+  } while (page.length === PAGE_SIZE);
 }
 
 /**

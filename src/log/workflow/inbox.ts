@@ -18,7 +18,7 @@ import { Signals } from './signals.js';
 import { Updates } from './updates.js';
 import type { Writer } from './writer.js';
 
-const RECALLED_AT_ONCE = 100;
+const MAX_RECALLED = 100;
 
 /**
  * The messages to an entity: updates, which get an answer, and signals, which get none. They are
@@ -151,7 +151,7 @@ export class Inbox<S extends State, D extends Draft, F extends Effect> {
     const { orderId } = this.writer.state;
     const asked = this.waiting
       .filter(({ message }) => this.writer.memory.needsJournal(message))
-      .slice(0, RECALLED_AT_ONCE);
+      .slice(0, MAX_RECALLED);
     const commandIds = asked.map(({ message }) => message.commandId);
     const upTo = this.writer.memory.memoryFrom;
     const summary = `are ${commandIds.length} messages repetitions?`;

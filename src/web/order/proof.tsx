@@ -7,7 +7,7 @@ import type { Proof } from '../shapes.js';
 /**
  * Up to this version, an order is checked without a click. A longer history takes seconds to read.
  */
-const CHECKED_UNASKED = 1_000;
+const MAX_CHECKED_UNASKED = 1_000;
 /**
  * The check waits for an idle moment of the browser, but no longer than this, so that the page is
  * drawn first.
@@ -40,7 +40,7 @@ export function ProofBadge({ orderId, version }: ProofBadgeProps) {
     isBusy.value = false;
   };
   useEffect(() => {
-    if (version > CHECKED_UNASKED) return undefined;
+    if (version > MAX_CHECKED_UNASKED) return undefined;
     const left = new AbortController();
     const cancel = whenIdle(() => void check({ priority: 'low', signal: left.signal }));
     return () => {

@@ -9,7 +9,7 @@ const TRY_AGAIN_MS = 1_500;
 /** Changed rows are collected for this time, and read together. */
 const GATHER_MS = 400;
 /** Maximum number of changed rows that are read together. The others are read afterwards. */
-const REFRESHED_AT_ONCE = 20;
+const MAX_REFRESHED = 20;
 
 /** The rows of the list that were read so far. */
 export interface Rows {
@@ -77,7 +77,7 @@ export function listRows(filters: Filters): RowList {
   }
 
   async function refresh(): Promise<void> {
-    const ids = [...stale].slice(0, REFRESHED_AT_ONCE);
+    const ids = [...stale].slice(0, MAX_REFRESHED);
     for (const id of ids) stale.delete(id);
     gathering = stale.size === 0 ? undefined : setTimeout(() => void refresh(), GATHER_MS);
     const found = await Promise.all(

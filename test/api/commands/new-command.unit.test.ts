@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 
 /**
- * Changes a copy of the sources as docs/reference/commands.md says: adds a command with its event,
+ * Changes a copy of the sources as docs/guides/own-command.md says: adds a command with its event,
  * and an optional member of another command. The compiler must name every file that is then to be
  * changed.
  */

@@ -25,7 +25,7 @@ export interface RunDeps {
 /** Delays after an attempt without an answer, for commands and for clients. */
 export const RETRY_BACK_OFF: BackOff = { firstRetryMs: 100, maxRetryMs: 10_000 };
 /** Maximum number of commands in flight. */
-const AT_ONCE = 32;
+const CONCURRENCY = 32;
 /** Maximum number of errors in a problem that is written to the topic of refusals. */
 const MAX_ERRORS = 20;
 
@@ -43,7 +43,7 @@ export function createRunUntilDone(
   ending: AbortSignal,
 ): (record: CommittedRecord, progress: PartitionProgress) => Promise<boolean> {
   const { db, gateway, logger, membership, refusals } = deps;
-  const inTurn = createSemaphore(AT_ONCE);
+  const inTurn = createSemaphore(CONCURRENCY);
 
   function wait(record: CommittedRecord, progress: PartitionProgress, why: string): void {
     if (!progress.wait(record.offset, why)) return;

@@ -1,6 +1,6 @@
 import type { Db } from 'mongodb';
 import { Type } from 'typebox';
-import { noteReader, type Reader, READERS_OF_A_CLIENT } from '../../../delivery/readers.js';
+import { noteReader, type Reader, MAX_READERS } from '../../../delivery/readers.js';
 import { feedEnd } from '../../../log/feed/feed.js';
 import { answering } from '../../../mongodb/durability.js';
 import { orderLog } from '../../../order-log.js';
@@ -46,6 +46,6 @@ export function registerReaders(app: Http, db: Db): void {
 }
 
 function tooManyReaders({ client, name }: Reader): HttpProblem {
-  const detail = `${client} has ${READERS_OF_A_CLIENT} readers, and ${name} would be one more: use a name again.`;
+  const detail = `${client} has ${MAX_READERS} readers, and ${name} would be one more: use a name again.`;
   return new HttpProblem(409, 'too_many_readers', detail);
 }

@@ -17,7 +17,7 @@ export const keepAlive = Symbol('keep-alive');
 
 const RECONNECT_MS = 1_000;
 /** Bytes written at once. */
-const CHUNK = 64 * 1024;
+const CHUNK_BYTES = 64 * 1024;
 /**
  * Lets one stream of the process write a chunk of a large page at a time. Otherwise each socket
  * could buffer megabytes at once, even if its client does not read.
@@ -48,9 +48,9 @@ export async function sendStream(
   try {
     for await (const page of pages) {
       const bytes = page === keepAlive ? Buffer.from(': keep-alive\n\n') : bytesOf(page);
-      for (let start = 0; start < bytes.length && !signal.aborted; start += CHUNK) {
-        const chunk = bytes.subarray(start, start + CHUNK);
-        if (bytes.length < CHUNK) raw.write(chunk);
+      for (let start = 0; start < bytes.length && !signal.aborted; start += CHUNK_BYTES) {
+        const chunk = bytes.subarray(start, start + CHUNK_BYTES);
+        if (bytes.length < CHUNK_BYTES) raw.write(chunk);
         else await oneAtATime(async () => raw.write(chunk));
         if (raw.writableNeedDrain) await once(raw, 'drain', { signal });
       }

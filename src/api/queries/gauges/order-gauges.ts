@@ -12,7 +12,7 @@ const READ_WITHIN_MS = 2_000;
 /** Counting every order takes time, so the counts may be this old. */
 const COUNTED_EVERY_MS = 60_000;
 /** Maximum number of orders that are read; those that have owed something longest come first. */
-const MAX_LOOKED_AT = 1_000;
+const MAX_READ = 1_000;
 
 /** Gauges of the orders in MongoDB. They are unset while MongoDB does not answer. */
 export function orderGauges(db: Db): Instruments {
@@ -57,7 +57,7 @@ async function oldestOwed(db: Db) {
       [
         { $match: { owedSince: { $gt: '' } } },
         { $sort: { owedSince: 1, _id: 1 } },
-        { $limit: MAX_LOOKED_AT },
+        { $limit: MAX_READ },
         { $unwind: '$state.owed' },
         { $group: { _id: '$state.owed.type', since: { $min: '$state.owed.since' } } },
       ],

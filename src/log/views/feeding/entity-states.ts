@@ -10,7 +10,7 @@ import { RecentStates } from '../../journal/recent-states.js';
 import type { View } from '../view.js';
 import { type Folded, lacking, LostPast, refold } from './folding.js';
 
-const REMEMBERED_STATES = 5_000;
+const MAX_REMEMBERED = 5_000;
 const onlyPlace = { _id: 0, orderId: 1, version: 1, position: 1 } as const;
 
 /**
@@ -47,7 +47,7 @@ export class EntityStates<S extends State, D extends Draft> {
   private readonly log: EntityLog<S, D>;
   private readonly db: Db;
   private readonly view: View<S, D>;
-  private readonly recent = new RecentStates<Folded<S>>(REMEMBERED_STATES);
+  private readonly recent = new RecentStates<Folded<S>>(MAX_REMEMBERED);
 
   constructor(log: EntityLog<S, D>, db: Db, view: View<S, D>) {
     this.log = log;

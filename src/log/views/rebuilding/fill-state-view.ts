@@ -14,7 +14,7 @@ import type { Exceptions, StoreRebuilder } from './store-rebuild.js';
 
 /* The documents of a state view that is being rebuilt: folded from the journal, and written. */
 
-const ENTITIES_AT_A_TIME = 200;
+const BATCH_SIZE = 200;
 /** Catching up ends when a round finds fewer entities than this. The swap follows. */
 const FEW_ENTITIES = 100;
 const MAX_ROUNDS = 10;
@@ -102,7 +102,7 @@ async function* foldedStates<S extends State, D extends Draft>(
   let batch = new Map<string, S | Error>();
   for await (const event of readJournals(log, db, filter)) {
     const before = batch.get(event.orderId);
-    if (before === undefined && batch.size === ENTITIES_AT_A_TIME) {
+    if (before === undefined && batch.size === BATCH_SIZE) {
       yield batch;
       batch = new Map();
     }
@@ -169,7 +169,7 @@ export async function* touchedSince(
       .project<{ orderId: string }>({ _id: 0, orderId: 1 });
     for await (const { orderId } of found) {
       touched.add(orderId);
-      if (touched.size < ENTITIES_AT_A_TIME) continue;
+      if (touched.size < BATCH_SIZE) continue;
       yield [...touched];
       touched = new Set();
     }

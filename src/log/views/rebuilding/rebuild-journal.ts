@@ -25,14 +25,14 @@ export interface JournalRebuilding<S extends State, D extends Draft> extends Reb
   readonly pageSize?: number;
 }
 
-const HISTORIES_AT_ONCE = 8;
+const CONCURRENCY = 8;
 const LOOK_AGAIN_MS = 500;
 /**
  * How long to wait for workflow tasks: longer than the 10 s after which Temporal gives the task of
  * a killed worker to another.
  */
 const DECIDED_WITHIN_MS = 20_000;
-const EVENTS_AT_A_TIME = 500;
+const BATCH_SIZE = 500;
 
 /**
  * Restores the journal, the state view, and what is outside of the log, such as stock, from the
@@ -132,13 +132,13 @@ async function* readBatches<S extends State, D extends Draft>(
   for await (const page of listWorkflows(log, client, taskQueue, { from, pageSize })) {
     let entities: ListedHistory<S, D>[] = [];
     let events = 0;
-    for await (const entity of mapInOrder(page.listed, HISTORIES_AT_ONCE, (one) =>
+    for await (const entity of mapInOrder(page.listed, CONCURRENCY, (one) =>
       readOne(log, client, one.orderId, { giveUpAt, alive }),
     )) {
       alive();
       entities.push(entity);
       events += entity.fromHistory?.history.events.length ?? 0;
-      if (events < EVENTS_AT_A_TIME) continue;
+      if (events < BATCH_SIZE) continue;
       yield { entities };
       entities = [];
       events = 0;

@@ -19,7 +19,7 @@ export interface FromHistory<S extends State, D extends Draft> {
   readonly state: S;
 }
 
-const AT_ONCE = 8;
+const CONCURRENCY = 8;
 
 /**
  * Restores what the journal, the view, and stores outside of the log lack of these entities. Their
@@ -55,8 +55,8 @@ export async function restoreEntities<S extends State, D extends Draft>(
   heartbeat();
   const others = isWritten ? entities.filter((one) => !fresh.includes(one)) : entities;
   const exceptions: string[] = [];
-  for (let from = 0; from < others.length; from += AT_ONCE) {
-    const some = others.slice(from, from + AT_ONCE);
+  for (let from = 0; from < others.length; from += CONCURRENCY) {
+    const some = others.slice(from, from + CONCURRENCY);
     const restored = await Promise.all(some.map((one) => restoreOne(log, db, one)));
     exceptions.push(
       ...some.flatMap(({ history }, index) => (restored[index] === true ? [] : [history.orderId])),

@@ -50,7 +50,7 @@ export interface Exceptions {
 /** The rebuild id of a store that was created with its present version, and never rebuilt. */
 export const neverRebuilt = 'none';
 
-const NAMED_EXCEPTIONS = 100;
+const MAX_NAMED = 100;
 
 /** The stores of a log: its state view, and its journal. */
 export function storesOf({
@@ -168,7 +168,7 @@ export class StoreRebuilder {
   /** The exceptions so far, and these entities. */
   exceptionsWith(orderIds: readonly string[]): Exceptions {
     const { count, orderIds: named } = this.state.exceptions;
-    return { count: count + orderIds.length, orderIds: [...named, ...orderIds].slice(0, NAMED_EXCEPTIONS) };
+    return { count: count + orderIds.length, orderIds: [...named, ...orderIds].slice(0, MAX_NAMED) };
   }
 }
 

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { EventEmitter, once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { AbstractCursor, type Db } from 'mongodb';
-import { READERS_OF_A_CLIENT, readerRows } from '../../../../src/delivery/readers.js';
+import { MAX_READERS, readerRows } from '../../../../src/delivery/readers.js';
 import { feedHead } from '../../../../src/log/feed/feed.js';
 import { beginGeneration, feedGenerations, feedState } from '../../../../src/log/feed/generations.js';
 import { runSequencer } from '../../../../src/log/feed/sequencer.js';
@@ -283,7 +283,7 @@ describe('the feed', () => {
     expect(await readerRows(db).find().toArray()).toEqual(before);
     expect((await keepCheckpoint('first', { position: 1, generation: 1 })).status).toBe(200);
     const { _id, ...row } = (await readerRows(db).findOne({ name: 'first' }))!;
-    const others = Array.from({ length: READERS_OF_A_CLIENT }, (_, n) => ({ ...row, _id: `made-${n}` }));
+    const others = Array.from({ length: MAX_READERS }, (_, n) => ({ ...row, _id: `made-${n}` }));
     await readerRows(db).insertMany(others);
     expect(await keepCheckpoint('one-more', { position: 1, generation: 1 })).toMatchObject({
       status: 409,
