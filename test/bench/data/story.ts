@@ -1,7 +1,8 @@
-import { append } from '../../../src/order-log.js';
+import { append } from '../../../src/log/append.js';
 import type { Command, CommandData } from '../../../src/order/commands.js';
 import { decide } from '../../../src/order/decide.js';
 import type { Effect, Outcome, Settlement } from '../../../src/order/effects.js';
+import { orders } from '../../../src/order/entity.js';
 import type { Cause, EventDraft, OrderEvent } from '../../../src/order/events.js';
 import type { Order } from '../../../src/order/order.js';
 import { RULES_TODAY } from '../../../src/order/rules.js';
@@ -72,7 +73,7 @@ export class Story {
   #accept(drafts: readonly EventDraft[], by: Pick<Cause, 'commandId' | 'causationId' | 'actor'>): StoryStep {
     const correlationId = `${this.orderId}-request`;
     const cause = { ...by, occurredAt: new Date(this.#now).toISOString(), correlationId };
-    const { order, events } = append(this.orderId, this.#order, drafts, cause);
+    const { state: order, events } = append(orders, this.orderId, this.#order, drafts, cause);
     this.#order = order;
     this.events.push(...events);
     const effect = order.owed.find(({ key }) => !this.#issued.has(key));

@@ -1,5 +1,6 @@
 import { WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from '@temporalio/client';
 import { type CustomerKey, keyIdIn } from '../../../access/persons/sealing.js';
+import { append } from '../../../log/append.js';
 import { causeOf, hashIn } from '../../../log/workflow/messages.js';
 import { decide } from '../../../order/decide.js';
 import type { OrderEvent } from '../../../order/events.js';
@@ -7,7 +8,6 @@ import type { Order } from '../../../order/order.js';
 import { RULES_TODAY } from '../../../order/rules.js';
 import {
   answerOf,
-  append,
   type CommandAnswer,
   type CommandMessage,
   type NewOrder,
@@ -72,7 +72,13 @@ export function createStarting(context: GatewayContext, { sealingKeyOf, keyNamed
     const decision = decide(undefined, { type: 'CreateOrder', data: message.data }, now);
     if ('refusal' in decision) return { kind: 'refused', refusal: decision.refusal };
     // These events only give the answer. The workflow decides the events that are stored.
-    const { order, events } = append(orderId, undefined, decision.events, causeOf(message, now));
+    const { state: order, events } = append(
+      orderLog.entity,
+      orderId,
+      undefined,
+      decision.events,
+      causeOf(message, now),
+    );
     const asked = { plain, hash: message.hash, key, answer: answerOf(order, events) };
     const different = id === undefined ? keyReused(meta.key) : orderExists(orderId);
     return {

@@ -9,7 +9,7 @@ import { answering } from '../../../mongodb/durability.js';
 import { orderLog } from '../../../order-log.js';
 import { upcastIfKnown } from '../../../order/upcasters.js';
 import { type Items, KEEP_ALIVE_MS, live, PAGE_SIZE } from './live.js';
-import { type Selected, selected, type Selection } from './selection.js';
+import { type ReaderSelection, type Selected, selected } from './selection.js';
 import type { StreamItem, StreamPage } from './stream.js';
 
 /** Where the events are read. */
@@ -24,7 +24,7 @@ export interface FeedPart {
   readonly after: number;
   readonly generation: number;
   /** undefined: all events are sent as they are */
-  readonly selection: Selection | undefined;
+  readonly selection: ReaderSelection | undefined;
 }
 
 /** What a stream sends, and the position after which it continues; undefined at the end. */
@@ -47,7 +47,7 @@ export function feedFrom(
   { after, generation, selection }: FeedPart,
   signal: AbortSignal,
 ): Items {
-  const readChosen = async (position: number, chosen: Selection): Promise<StreamedPage> => {
+  const readChosen = async (position: number, chosen: ReaderSelection): Promise<StreamedPage> => {
     const events = (await tail.read(generation, position, PAGE_SIZE)) ?? [];
     const items = (await selected(db, chosen, events, generation)).map((one) => itemOf(one, generation));
     const last = events.at(-1)?.position;
