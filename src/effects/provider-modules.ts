@@ -8,8 +8,7 @@ import { noCarriers } from './carriers/no-carriers.js';
 import type { CarrierModule } from './carriers/port.js';
 import type { InventoryModule } from './inventory/port.js';
 import type { PaymentModule } from './payments/port.js';
-import type { Provider } from './port.js';
-import type { Limits } from './port.js';
+import type { Provider, Limits } from './port.js';
 
 /** The loaded modules. If one is absent, the built-in provider is used. */
 export interface Providers {

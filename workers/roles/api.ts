@@ -93,7 +93,7 @@ export interface ApiLimits
   /** see `Forgetting` */
   readonly keyInUseMs?: number;
   /** see `createAdmission` */
-  readonly isBehind?: () => boolean;
+  readonly isLate?: () => boolean;
   /** see `openOrderViews` */
   readonly liveForMs?: number | undefined;
 }
@@ -138,9 +138,9 @@ const servedRoles = [
   { name: 'read', needsAnyOf: ['mongodb', 'temporal'] },
 ] as const satisfies readonly ServedRole[];
 
-function admissionOf({ http }: Config, { bounds, isBehind }: ApiLimits): Admission {
+function admissionOf({ http }: Config, { bounds, isLate }: ApiLimits): Admission {
   const stream = { ...DEFAULT_BOUNDS.stream, most: http.maxStreams };
-  return createAdmission({ ...DEFAULT_BOUNDS, stream, ...bounds }, isBehind);
+  return createAdmission({ ...DEFAULT_BOUNDS, stream, ...bounds }, isLate);
 }
 
 async function createApp({ config, mongo, logger }: ApiContext, limits: HttpOptions): Promise<Http> {

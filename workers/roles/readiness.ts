@@ -105,7 +105,7 @@ function onFeed(db: Db, presence: WorkerPresence, taskQueue: string): Dependency
       const [lag, ...others] = await Promise.all([
         Promise.all(logs.map((log) => viewsStatus(log, db, log === orderLog ? viewsOfOrders : []))),
         unheldTaskConcern(db),
-        presence.missing(taskQueue).catch(unknown),
+        presence.missing(taskQueue).catch(ignoreTemporalOutage),
       ]);
       const late = lag.map((status) => lagBeyond(status, MAX_LAG_MS));
       const concerns = [...others, ...late].filter((concern) => concern !== undefined);
@@ -114,8 +114,8 @@ function onFeed(db: Db, presence: WorkerPresence, taskQueue: string): Dependency
   };
 }
 
-/** Ignores that Temporal is unavailable, because the dependency `temporal` reports it. */
-function unknown(error: unknown): undefined {
+/** The dependency `temporal` reports that Temporal is unavailable. */
+function ignoreTemporalOutage(error: unknown): undefined {
   if (!isTemporalOutage(error)) throw error;
 }
 

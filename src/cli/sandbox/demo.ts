@@ -10,7 +10,7 @@ import type { OrderEvent } from '../../order/events.js';
 import { formatMoney } from '../../order/money.js';
 import { sum } from '../../order/order.js';
 import { type Api, apiOf } from '../connections/api.js';
-import { type Databases, withDatabases } from '../connections/direct.js';
+import { type Databases, withDatabases } from '../connections/databases.js';
 import { eventsOf } from '../connections/order-events.js';
 import { verifyLines } from '../operations/proof.js';
 import {
