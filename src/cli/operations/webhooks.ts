@@ -94,7 +94,7 @@ function addCreate(webhooks: Command, session: Session): void {
       addScript(webhooks, 'create', {
         summary: 'deliver events to a URL',
         details:
-          'From what happens from now on, unless --after says otherwise. The secret is shown this once.',
+          'Delivers what happens from now on, unless --after says otherwise. The secret is shown this once.',
         examples: [
           'webhooks create https://shop.example/hooks',
           'webhooks create https://shop.example/hooks --events OrderConfirmed --payload order --after 0',
@@ -115,7 +115,7 @@ function addChange(webhooks: Command, session: Session): void {
   const command = addRequestOptions(
     withSettings(
       addScript(webhooks, 'change', {
-        summary: 'change what an endpoint gets, or where',
+        summary: 'change what is delivered to an endpoint, or its URL',
         examples: ['webhooks change 018f… --to https://shop.example/other --per-second 20'],
       }).argument('<endpointId>', 'as in the list'),
     ),
