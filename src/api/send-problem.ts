@@ -92,7 +92,7 @@ const frameworkProblems: Readonly<Record<string, [status: number, code: string, 
   FST_ERR_BAD_URL: [
     400,
     'invalid_url',
-    'The URL is not encoded correctly: a % starts two hexadecimal digits.',
+    'The URL is not encoded correctly: two hexadecimal digits follow each %.',
   ],
 };
 

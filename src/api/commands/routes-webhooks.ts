@@ -40,9 +40,9 @@ function paymentsRoute(payments: Http, gateway: Gateway): void {
         summary: 'The payment provider settles a pending payment',
         ...webhook,
         description:
-          '`payment.authorized`, or `payment.declined` with a `code` that says why. `reference` is the key that the ' +
-          'order asked under, `<orderId>:authorize:<version>`, as the provider was given it: it names the one of the ' +
-          'order’s payments that is meant. `authorizationId` is the provider’s own name for it. ' +
+          '`payment.authorized`, or `payment.declined` with a `code` that says why. `reference` is the ' +
+          'idempotency key of the authorization, `<orderId>:authorize:<version>`: it identifies one of the order’s ' +
+          'payments. `authorizationId` is the provider’s own id of it. ' +
           webhook.description,
       },
     },

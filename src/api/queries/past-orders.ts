@@ -67,7 +67,7 @@ export function createPast(db: Db, reader: OrderReader): Past {
         throw noVersion(orderId, moment.version, log.length);
       const order = orUnreadable(orderId, () => fold(eventsUntil(log, moment).map((event) => upcast(event))));
       if (order === undefined) {
-        const detail = `Order ${orderId} was created at ${log[0]?.occurredAt}: at that time there was none.`;
+        const detail = `Order ${orderId} was created later, at ${log[0]?.occurredAt}.`;
         throw new HttpProblem(404, 'order_not_created_yet', detail);
       }
       return { order, isFinal: 'version' in moment || order.version < log.length };

@@ -13,7 +13,7 @@ export function refuseWrongUrl(url: string): void {
   throw new HttpProblem(
     400,
     'invalid_url',
-    'The URL is not encoded correctly: a % starts two hexadecimal digits, and these encode UTF-8.',
+    'The URL is not encoded correctly: two hexadecimal digits of UTF-8 follow each %.',
   );
 }
 

@@ -88,7 +88,7 @@ function addIntervention(
   const command = addScript(parked, action, {
     summary,
     details:
-      'Then the waiting events after it are applied, up to the next that fails. Who did it, and why, is recorded.',
+      'After that, the later events of the order are applied, up to the next that fails. Who did it, and why, is recorded.',
     examples: [`parked ${action} customers 018f… --reason "looked into it"`],
   })
     .argument('<view>', 'the view')

@@ -79,7 +79,8 @@ function settingsOf({ events, customer, tag, payload, description, perSecond }: 
 function addCreate(webhooks: Command, session: Session): void {
   const command = addScript(webhooks, 'create', {
     summary: 'deliver events to a URL',
-    details: 'From what happens from now on, unless --after says otherwise. The secret is shown this once.',
+    details:
+      'Delivers what happens from now on, unless --after says otherwise. The secret is shown this once.',
     examples: [
       'webhooks create https://shop.example/hooks',
       'webhooks create https://shop.example/hooks --events OrderConfirmed --payload order --after 0',
@@ -101,7 +102,7 @@ function addCreate(webhooks: Command, session: Session): void {
 
 function addChange(webhooks: Command, session: Session): void {
   const command = addEndpointScript(webhooks, 'change', {
-    summary: 'change what an endpoint gets, or where',
+    summary: 'change what is delivered to an endpoint, or its URL',
     examples: ['webhooks change 018f… --to https://shop.example/other --per-second 20'],
   });
   addRequestOptions(addSettings(command)).option('--to <url>', 'another URL');

@@ -212,7 +212,7 @@ function addWatch(program: Command, session: Session): void {
     summary: "follow an order's events live, or those of all orders",
     details:
       'It ends when the order is completed, rejected, cancelled or expired and nothing is under way. Without an ' +
-      'order it shows what happens to any, from now on, until interrupted.',
+      'order, it shows the new events of all orders, until it is interrupted.',
     examples: ['watch', 'watch 018f…', 'watch 018f… --follow --json | jq .type'],
   })
     .argument('[orderId]', 'the order; all of them by default')
