@@ -19,7 +19,7 @@ export interface AttentionDeps {
 export interface SourceQuery extends AttentionDeps {
   /** ISO-8601 UTC; rows with a later `since` are left out */
   readonly before: string;
-  /** like `before`, for what is listed only once it is older than `attentionAfterMs` */
+  /** like `before`, for rows that are listed only if they are older than `attentionAfterMs` */
   readonly overdueBefore: string;
   readonly after: AttentionCursor | undefined;
   readonly limit: number;
