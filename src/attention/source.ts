@@ -1,7 +1,7 @@
 import type { Client } from '@temporalio/client';
 import type { Db } from 'mongodb';
 import type { KafkaTopics } from '../kafka/settings.js';
-import type { AttentionCursor } from './cursor.js';
+import type { AttentionCursor, SourceRow } from './cursor.js';
 
 /** What the list of attention is read from. */
 export interface AttentionDeps {
@@ -24,3 +24,6 @@ export interface SourceQuery extends AttentionDeps {
   readonly after: AttentionCursor | undefined;
   readonly limit: number;
 }
+
+/** Reads the rows of one code, the oldest first. */
+export type Source = (query: SourceQuery) => Promise<readonly SourceRow[]>;

@@ -147,9 +147,7 @@ function toStatus(
     parked: state?.parked ?? 0,
     ...(at === undefined ? {} : { at }),
     ...(rebuildId === undefined ? {} : { rebuildId }),
-    ...(previous === undefined
-      ? {}
-      : { previous: { version: previous.version, position: previous.position } }),
+    ...(previous && { previous: { version: previous.version, position: previous.position } }),
     ...(rebuilding === undefined ? {} : { rebuilding: progressOfRebuild(rebuilding, head) }),
   };
 }
