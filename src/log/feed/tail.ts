@@ -210,7 +210,7 @@ export class FeedTail {
     const known = this.head;
     const { generations, head } = await feedEnd(this.log, this.db);
     this.setGeneration(generations.current.generation);
-    // Nothing was missed, or the head was advanced during the read.
+    // The head was advanced during the read, or nothing was missed.
     if (this.head !== known || (this.localPublishers > 0 && head === known)) return;
     this.setHead(head);
     this.listeners.notifyAll();

@@ -15,7 +15,6 @@ import {
 import type { AnyLog } from '../journal/entity-log.js';
 import type { AnyView } from './view.js';
 
-/** The state of a view. */
 export interface ViewStatus {
   readonly name: string;
   /** the version of the fold that built the active build; 0 if the view was never fed */

@@ -32,7 +32,6 @@ export interface CacheBounds {
 
 const DEFAULT_BOUNDS: CacheBounds = { entries: 10_000, bytes: 64 * 1024 * 1024 };
 
-/** A read in progress. */
 interface Reading {
   /** Marks the result as possibly stale, so that it is read again. */
   readonly discard: () => void;

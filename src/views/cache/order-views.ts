@@ -54,7 +54,7 @@ const READ_BATCHES = { size: 100, concurrency: 4 };
 const MIN_POLL_MS = 100;
 /** Pause between two polls of an awaited view, unless the change stream wakes the waiter. */
 const LIVE_PAUSE_MS = 1_000;
-/** While the stream is not live, the pause grows from the first of these to the second. */
+/** The pause while the stream is not live grows from this time to `MAX_BLIND_PAUSE_MS`. */
 const FIRST_BLIND_PAUSE_MS = 10;
 const MAX_BLIND_PAUSE_MS = 250;
 

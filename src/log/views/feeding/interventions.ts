@@ -160,7 +160,6 @@ async function attempt<S extends State, D extends Draft>(
   return await save(db, view, { audit, gone, stuck, writes: folded.writes, collection });
 }
 
-/** What an intervention writes. */
 interface InterventionWrites {
   readonly audit: ParkedAudit;
   /** ids of the parked events that were applied or skipped */
