@@ -1,12 +1,12 @@
-import type { Concerns } from '../concerns.js';
+import type { AttentionTimes } from '../attention-times.js';
 import type { OrderDocument } from '../orders.js';
 
 /** The view of an order, serialized as it is sent. */
 export interface StoredView {
   readonly version: number;
   readonly json: string;
-  /** absent if the order has none, and has not stopped */
-  readonly concerns?: Concerns & Pick<OrderDocument, 'stopped'>;
+  /** absent if none of the times is set, and the order has not stopped */
+  readonly attention?: AttentionTimes & Pick<OrderDocument, 'stopped'>;
 }
 
 /** The most recently read views, within `CacheBounds`. Loading them is up to the caller. */

@@ -4,7 +4,7 @@ import { committed } from '../../mongodb/durability.js';
 import { undefinedInOutage } from '../../outages/mongo-outage.js';
 import { createBatcher } from '../../concurrency/batcher.js';
 import { withTimeout } from '../../outages/timeout.js';
-import { type OrderDocument, orders, viewAndConcerns, withoutCommands } from '../orders.js';
+import { type OrderDocument, orders, viewAndAttention, withoutCommands } from '../orders.js';
 import { type StoredView, createOrderCache } from './order-cache.js';
 import { followOrders, type OrderChangeListener, type OrderProgress } from './order-changes.js';
 
@@ -76,7 +76,7 @@ export function openOrderViews(db: Db, liveForMs?: number): OrderViews {
     const found = await withTimeout(
       READ_WITHIN_MS,
       orders(db)
-        .find({ _id: { $in: orderIds } }, { ...withTimeLimit, projection: viewAndConcerns })
+        .find({ _id: { $in: orderIds } }, { ...withTimeLimit, projection: viewAndAttention })
         .toArray(),
     );
     return new Map(found.map((document) => [document.orderId, toStored(document)]));
@@ -150,13 +150,13 @@ export function openOrderViews(db: Db, liveForMs?: number): OrderViews {
 }
 
 function toStored({ owedSince, pendingSince, unmatchedSince, stopped, ...view }: OrderDocument): StoredView {
-  const concerns = {
+  const attention = {
     ...(owedSince !== undefined && { owedSince }),
     ...(pendingSince !== undefined && { pendingSince }),
     ...(unmatchedSince !== undefined && { unmatchedSince }),
     ...(stopped !== undefined && { stopped }),
   };
-  const hasNone = Object.keys(concerns).length === 0;
+  const hasNone = Object.keys(attention).length === 0;
   const shownView = stopped === undefined ? view : withoutCommands(view, stopped);
-  return { version: view.version, json: JSON.stringify(shownView), ...(hasNone ? {} : { concerns }) };
+  return { version: view.version, json: JSON.stringify(shownView), ...(hasNone ? {} : { attention }) };
 }
