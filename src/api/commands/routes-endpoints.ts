@@ -1,7 +1,7 @@
 import type { FastifyReply } from 'fastify';
 import { Type } from 'typebox';
 import { privateAddressIn } from '../../delivery/webhooks/public-addresses.js';
-import { forgetEndpoint } from '../../delivery/webhooks/forget-endpoint.js';
+import { forgetSubscription } from '../../delivery/webhooks/subscription.js';
 import { byRequest } from '../../endpoint/endpoint.js';
 import type { EndpointSettings } from '../../endpoint/settings.js';
 import { feedEnd } from '../../log/feed/feed.js';
@@ -152,7 +152,7 @@ function deleteRoute(app: Http, { db, endpoints }: EndpointDeps): void {
       const { gateway, secrets } = endpoints;
       const result = await gateway.execute(endpointId, 'DeleteEndpoint', {}, metaOf(request));
       await secrets.removeAll(endpointId);
-      await forgetEndpoint(db, endpointId);
+      await forgetSubscription(db, endpointId);
       return await sendEndpoint(reply, result);
     },
   );
