@@ -112,8 +112,8 @@ class ViewFeeder<S extends State, D extends Draft> {
     const recent = tail.recentEvents(generation, position, BATCH_SIZE);
     if (recent !== undefined) return await this.apply(recent, beganAt);
     const events = await tail.read(generation, position, BATCH_SIZE);
-    // The generations are read after the events, so these belong to the current one or to an earlier
-    // one.
+    // The generations are read after the events, so these belong to the current one or to an
+    // earlier one.
     const generations = await feedGenerations(this.log, db);
     if (generations.current.generation !== generation) await this.changeGeneration(generations);
     else if (events !== undefined && events.length > 0) await this.apply(events, beganAt);
