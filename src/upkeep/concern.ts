@@ -8,7 +8,7 @@ import { answering } from '../mongodb/durability.js';
 import { logs } from '../logs.js';
 import { isTemporalOutage } from '../outages/temporal-outage.js';
 import { views } from '../views/views.js';
-import { scheduleState, type Deployment } from './schedule-state.js';
+import { scheduleState, type Deployment } from './reconcile-schedule.js';
 
 /** The leased tasks that some process of the role `feed` must always hold. */
 const leasedTasks = [
