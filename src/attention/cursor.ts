@@ -24,7 +24,7 @@ export function sortKeyOf({ id, row }: SourceRow): string {
   return `${row.since} ${id}`;
 }
 
-/** Matches documents whose `field` is not later than `before`, and that follow the cursor `after`. */
+/** Matches documents whose `field` is not after `before`, and that follow the cursor `after`. */
 export function pageFilter<D extends { readonly _id: string }>(
   field: string,
   before: string,

@@ -6,7 +6,7 @@ import { commandsWaiting } from './sources/commands.js';
 import { disabledEndpoints, failingSubscriptions, parkedDeliveries } from './sources/deliveries.js';
 import { type OrderWithStop, ordersWith, rowsOf } from './sources/orders.js';
 import type { AttentionCursor, SourceRow } from './cursor.js';
-import type { AttentionDeps, SourceQuery } from './source.js';
+import type { AttentionDeps, Source } from './source.js';
 import { type AttentionCode, attentionCodes, type AttentionRow } from './rows.js';
 import { skusToBeCounted } from './sources/stock.js';
 import { forkedEntities, stoppedEntities } from './sources/stopped.js';
@@ -70,7 +70,7 @@ export async function attentionOf(deps: AttentionDeps, orderId: string): Promise
   return await withAttempts(deps.client, rowsOf(found, ago(deps.attentionAfterMs)));
 }
 
-const sources: Readonly<Record<AttentionCode, (query: SourceQuery) => Promise<readonly SourceRow[]>>> = {
+const sources: Readonly<Record<AttentionCode, Source>> = {
   order_forked: forkedEntities,
   workflow_ended: (query) => stoppedEntities(query, 'workflow_ended'),
   workflow_rewound: (query) => stoppedEntities(query, 'workflow_rewound'),

@@ -1,7 +1,7 @@
 import type { Client } from '@temporalio/client';
 import type { Db } from 'mongodb';
 import type { KafkaTopics } from '../kafka/settings.js';
-import type { AttentionCursor } from './cursor.js';
+import type { AttentionCursor, SourceRow } from './cursor.js';
 
 /** What the list of attention is read from. */
 export interface AttentionDeps {
@@ -19,8 +19,11 @@ export interface AttentionDeps {
 export interface SourceQuery extends AttentionDeps {
   /** ISO-8601 UTC; rows with a later `since` are left out */
   readonly before: string;
-  /** like `before`, for what is listed only once it is older than `attentionAfterMs` */
+  /** like `before`, for rows that are listed only if they are older than `attentionAfterMs` */
   readonly overdueBefore: string;
   readonly after: AttentionCursor | undefined;
   readonly limit: number;
 }
+
+/** Reads the rows of one code, the oldest first. */
+export type Source = (query: SourceQuery) => Promise<readonly SourceRow[]>;

@@ -69,7 +69,7 @@ export async function matchingEvents<E extends StoredEvent>(
   return ofType.filter(({ orderId }) => chosen.has(orderId));
 }
 
-/** The ids of those of the orders that have one of the customers and one of the tags. */
+/** Of these orders, the ids of those that have one of the customers and one of the tags. */
 async function ordersFor(
   db: Db,
   { customers, tags }: EventFilter,

@@ -9,7 +9,7 @@ export interface PartitionRow {
   readonly topic: string;
   /** the offset after the last committed command; used if Kafka forgets the offset of the group */
   readonly committed?: string;
-  /** number of records after those that are done */
+  /** number of records from the first one that may not be done */
   readonly lag?: number;
   readonly waiting?: WaitingCommand | null;
   /** why the partition cannot be read */

@@ -43,9 +43,9 @@ const NO_SESSION = { id: 0, epoch: 0, forgotten: [] };
 const NO_RACK = '';
 
 /**
- * Reads records from these offsets on. Aborted records are left out here, because the client's filter
- * is wrong if an answer has aborted and committed transactions of one producer: it drops committed
- * records and keeps aborted ones.
+ * Reads records from these offsets on. Aborted records are left out here, because the client's
+ * filter is wrong if an answer has aborted and committed transactions of one producer: it drops
+ * committed records and keeps aborted ones.
  *
  * @param waitMs how long the broker may wait for a record
  * @throws Error if no partition can be read; otherwise, `failed` has those that cannot

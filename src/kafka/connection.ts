@@ -23,8 +23,8 @@ export function clientOptions({ brokers, tls, sasl }: KafkaSettings): BaseOption
     bootstrapBrokers: brokers.map((broker) => ({ ...broker })),
     retries: MAX_RETRIES,
     retryDelay: (_client, _operation, attempt) => backOffMs(attempt, RETRY_BACK_OFF),
-    // `tlsServerName: true` stands for each broker's own host name. An IP address cannot be a server
-    // name (SNI).
+    // `tlsServerName: true` stands for each broker's own host name. An IP address cannot be a
+    // server name (SNI).
     ...(tls && { tls: files, tlsServerName: serverName ?? brokers.every(({ host }) => isIP(host) === 0) }),
     ...(sasl && { sasl }),
   };

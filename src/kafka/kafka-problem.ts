@@ -12,7 +12,7 @@ function reasonsOf(error: unknown): readonly unknown[] {
   return isList ? error.errors.flatMap(reasonsOf) : [error];
 }
 
-/** The rights that the guide names, by the resource in Kafka's message. */
+/** The rights that `docs/guides/kafka.md` lists, by the resource in Kafka's message. */
 const rights = {
   Topic:
     'read and write the topic of the events and the one of its checkpoints, read the topic of the commands, and write the one of the refused commands',

@@ -1,6 +1,6 @@
 import type { Db } from 'mongodb';
 import { endpointViews, enabledEndpoints } from '../delivery/webhooks/endpoints.js';
-import { deliveringWebhooks } from '../delivery/webhooks/deliver-webhooks.js';
+import { webhookTask } from '../delivery/webhooks/deliver-webhooks.js';
 import { describeUnheld, unheldTasks } from '../log/feed/leases.js';
 import { sequencerTask } from '../log/feed/sequencer.js';
 import { viewTask } from '../log/views/feeding/feed-view.js';
@@ -8,7 +8,7 @@ import { answering } from '../mongodb/durability.js';
 import { logs } from '../logs.js';
 import { isTemporalOutage } from '../outages/temporal-outage.js';
 import { views } from '../views/views.js';
-import { scheduleState, type Deployment } from './schedule-state.js';
+import { scheduleState, type Deployment } from './reconcile-schedule.js';
 
 /** The leased tasks that some process of the role `feed` must always hold. */
 const leasedTasks = [
@@ -25,7 +25,7 @@ export async function unheldTaskConcern(db: Db): Promise<string | undefined> {
     ...answering,
     projection: { _id: 1 },
   });
-  const needed = endpoint === null ? leasedTasks : [...leasedTasks, deliveringWebhooks];
+  const needed = endpoint === null ? leasedTasks : [...leasedTasks, webhookTask];
   return describeUnheld(await unheldTasks(db, needed), 'feed');
 }
 

@@ -6,7 +6,7 @@ import { requestRebuild } from '../log/views/rebuilding/request-rebuild.js';
 import { storeRebuilds, storesOf } from '../log/views/rebuilding/store-rebuild.js';
 import { logs } from '../logs.js';
 import type { EndedRebuild, Stranded } from './own-workflows.js';
-import type { Deployment } from './schedule-state.js';
+import type { Deployment } from './reconcile-schedule.js';
 
 /**
  * Restarts a rebuild whose workflow was ended from outside before it was done.

@@ -1,6 +1,6 @@
 import proto from '@temporalio/proto';
 import { feedTaskQueue, rebuildWorkflow } from '../log/workflow/upkeep-messages.js';
-import { type Deployment, type ScheduleState, scheduleState } from './schedule-state.js';
+import { type Deployment, type ScheduleState, scheduleState } from './reconcile-schedule.js';
 
 /** A rebuild that was ended from outside. */
 export interface EndedRebuild {

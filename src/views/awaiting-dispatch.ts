@@ -2,7 +2,7 @@ import type { Db } from 'mongodb';
 import { Type } from 'typebox';
 import { type AsOf, readView } from '../log/views/read-view.js';
 import { type Body, closed, Instant, type Page, pageOf, type ViewQuery, viewQuery } from './query.js';
-import type { ViewPerOrder } from './view.js';
+import type { ViewPerOrder } from './view-of-orders.js';
 
 /** A shipment that was created, and is not dispatched yet. */
 const awaiting = {

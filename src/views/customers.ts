@@ -7,7 +7,7 @@ import { type StoredSum, sumOf } from '../log/views/stored-numbers.js';
 import { type AsOf, readView } from '../log/views/read-view.js';
 import type { ViewChange } from '../log/views/view.js';
 import { type Body, closed, Count, Instant, Money, type ViewQuery, viewQuery } from './query.js';
-import type { OrdersSummary } from './view.js';
+import type { OrdersSummary } from './view-of-orders.js';
 
 /** A customer, summarized from its orders. */
 const summary = {

@@ -7,7 +7,7 @@ import { type StoredSum, sumOf } from '../log/views/stored-numbers.js';
 import { type AsOf, readView } from '../log/views/read-view.js';
 import type { ViewChange } from '../log/views/view.js';
 import { BadParameter, type Body, closed, Count, Money, type ViewQuery, viewQuery } from './query.js';
-import type { OrdersSummary } from './view.js';
+import type { OrdersSummary } from './view-of-orders.js';
 
 const Milliseconds = Type.Integer({ description: 'milliseconds' });
 

@@ -5,7 +5,7 @@ import { hasRoomForFacts } from '../order/received-facts.js';
 import { type Order, isFinished } from '../order/order.js';
 import { type OrderView, toView } from '../order/view.js';
 import type { StateDocument, StateView, Stopped } from '../log/journal/state-view.js';
-import { type Concerns, concernIndexes, concernsOf } from './concerns.js';
+import { type AttentionTimes, attentionIndexes, attentionTimesOf } from './attention-times.js';
 import { hasSealedPersons, personWords } from './person-words.js';
 import { searchWords } from './search-words.js';
 
@@ -20,7 +20,7 @@ export const ORDERS_VERSION = 2;
  * next event is folded into.
  */
 export type OrderDocument = OrderView &
-  Concerns &
+  AttentionTimes &
   StateDocument<Order> & {
     /** no effect is owed */
     readonly settled: boolean;
@@ -32,10 +32,10 @@ export type OrderDocument = OrderView &
   };
 
 /**
- * A projection to the `OrderView` of an `OrderDocument`, the fields of its `Concerns`, and
+ * A projection to the `OrderView` of an `OrderDocument`, the fields of its `AttentionTimes`, and
  * `stopped`.
  */
-export const viewAndConcerns = {
+export const viewAndAttention = {
   _id: 0,
   settled: 0,
   skus: 0,
@@ -49,13 +49,13 @@ export const viewAndConcerns = {
 
 /** A projection to the argument of `withoutCommandsIfStopped`. */
 export const viewAndStopped = {
-  ...viewAndConcerns,
+  ...viewAndAttention,
   owedSince: 0,
   pendingSince: 0,
   unmatchedSince: 0,
 } as const;
 
-/** Each index ends with `_id`, for a total order in which a cursor identifies one place. */
+/** Each index ends with `_id`, for a total order in which a cursor identifies one order. */
 const orderIndexes: readonly IndexDescription[] = [
   { key: { createdAt: 1, _id: 1 } },
   { key: { updatedAt: 1, _id: 1 } },
@@ -71,7 +71,7 @@ const orderIndexes: readonly IndexDescription[] = [
   { key: { paymentStatus: 1, createdAt: 1, _id: 1 } },
   { key: { fulfillmentStatus: 1, createdAt: 1, _id: 1 } },
   { key: { held: 1, createdAt: 1, _id: 1 }, partialFilterExpression: { held: true } },
-  ...concernIndexes,
+  ...attentionIndexes,
   { key: { finished: 1, _id: 1 }, partialFilterExpression: { finished: false } },
   // This index finds parcels with a booked label that are on their way. It is partial, because most
   // orders have no label.
@@ -159,7 +159,7 @@ export function toDocument(order: Order): OrderDocument {
   return {
     ...toView(order),
     _id: orderId,
-    ...concernsOf(order),
+    ...attentionTimesOf(order),
     settled: order.owed.length === 0,
     finished: isFinished(order),
     skus: lines.map((line) => line.sku),

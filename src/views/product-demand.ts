@@ -4,7 +4,7 @@ import type { Line, Order } from '../order/order.js';
 import { type AsOf, readView } from '../log/views/read-view.js';
 import type { ViewChange } from '../log/views/view.js';
 import { type Body, closed, Count, pageOf, type ViewQuery, viewQuery } from './query.js';
-import type { OrdersSummary } from './view.js';
+import type { OrdersSummary } from './view-of-orders.js';
 
 /** Units of a product in all orders, by what happened to them. */
 const demand = {

@@ -6,7 +6,8 @@ import type { AsOf } from '../log/views/read-view.js';
 export type ParameterKind = 'id' | 'sku' | 'day' | 'currency' | 'flag';
 
 /**
- * The values of an item that its list is sorted by. A cursor holds those of the last item of a page.
+ * The values of an item that its list is sorted by. A cursor holds those of the last item of a
+ * page.
  */
 export type SortKey = readonly (string | number)[];
 

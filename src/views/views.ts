@@ -2,7 +2,7 @@ import { awaitingDispatch } from './awaiting-dispatch.js';
 import { customers } from './customers.js';
 import { dailyStats } from './daily-stats.js';
 import { productDemand } from './product-demand.js';
-import type { ViewOfOrders } from './view.js';
+import type { ViewOfOrders } from './view-of-orders.js';
 
 /** Every view that is built from the feed. To add one, write its file and list it here. */
 export const views: readonly ViewOfOrders[] = [customers, dailyStats, productDemand, awaitingDispatch];

@@ -14,9 +14,8 @@ import { withTimeout } from '../../src/outages/timeout.js';
 import { healthIn, logChanges } from '../../src/server/logging/log-changes.js';
 import { replaceStranded, restartEndedRebuild } from '../../src/upkeep/ended-rebuilds.js';
 import { listOwnWorkflows } from '../../src/upkeep/own-workflows.js';
-import type { Deployment } from '../../src/upkeep/schedule-state.js';
+import { type Deployment, ensureReconcileSchedule } from '../../src/upkeep/reconcile-schedule.js';
 import { createFeedWork } from './feed-activities.js';
-import { ensureReconcileSchedule } from './reconcile-schedule.js';
 import type { RoleContext } from './role.js';
 import { type RunningWorker, startWorker } from './worker.js';
 

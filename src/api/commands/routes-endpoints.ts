@@ -1,8 +1,8 @@
 import type { FastifyReply } from 'fastify';
 import { Type } from 'typebox';
 import { privateAddressIn } from '../../delivery/webhooks/public-addresses.js';
-import { forgetEndpoint } from '../../delivery/webhooks/forget-endpoint.js';
 import { byRequest, type EndpointSettings } from '../../endpoint/endpoint.js';
+import { forgetSubscription } from '../../delivery/webhooks/subscription.js';
 import { feedEnd } from '../../log/feed/feed.js';
 import { answering } from '../../mongodb/durability.js';
 import { orderLog } from '../../order-log.js';
@@ -151,7 +151,7 @@ function deleteRoute(app: Http, { db, endpoints }: EndpointDeps): void {
       const { gateway, secrets } = endpoints;
       const result = await gateway.execute(endpointId, 'DeleteEndpoint', {}, metaOf(request));
       await secrets.removeAll(endpointId);
-      await forgetEndpoint(db, endpointId);
+      await forgetSubscription(db, endpointId);
       return await sendEndpoint(reply, result);
     },
   );

@@ -6,7 +6,7 @@ import { foldHistory, readHistoryLog } from '../../log/history/history.js';
 import { type StopReason, endedReason, forkedReason } from '../../log/journal/stops.js';
 import { statusInWords } from '../../log/history/runs.js';
 import { isMongoOutage } from '../../outages/mongo-outage.js';
-import { concernsOf } from '../../views/concerns.js';
+import { attentionTimesOf } from '../../views/attention-times.js';
 import type { StoredView } from '../../views/cache/order-cache.js';
 import type { OrderViews } from '../../views/cache/order-views.js';
 import { withoutCommands } from '../../views/orders.js';
@@ -110,7 +110,7 @@ function unlessFinished(order: Order, isRunning: boolean, status?: string): Stop
 function stored(order: Order, stop: StopReason | undefined): StoredView {
   const { version, updatedAt } = order;
   const view = toView(order);
-  if (stop === undefined) return { version, json: JSON.stringify(view), concerns: concernsOf(order) };
-  const concerns = { ...concernsOf(order), stopped: { ...stop, since: updatedAt } };
-  return { version, json: JSON.stringify(withoutCommands(view, stop)), concerns };
+  if (stop === undefined) return { version, json: JSON.stringify(view), attention: attentionTimesOf(order) };
+  const attention = { ...attentionTimesOf(order), stopped: { ...stop, since: updatedAt } };
+  return { version, json: JSON.stringify(withoutCommands(view, stop)), attention };
 }

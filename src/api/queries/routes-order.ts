@@ -90,7 +90,7 @@ async function withAttention(
   found: FoundOrder,
 ): Promise<FoundOrder & MaybeWithAttention> {
   const overdueBefore = ago(attention.attentionAfterMs);
-  if (!needsAttention(found.concerns ?? {}, overdueBefore)) return found;
+  if (!needsAttention(found.attention ?? {}, overdueBefore)) return found;
   const rows = await attentionOf(attention, orderId).catch((error: unknown) => {
     if (isServerError(error)) return [];
     throw error;

@@ -1,7 +1,7 @@
 import { Type } from 'typebox';
 import { storesOf } from '../../log/views/rebuilding/store-rebuild.js';
 import { logs } from '../../logs.js';
-import type { ViewOfOrders } from '../../views/view.js';
+import type { ViewOfOrders } from '../../views/view-of-orders.js';
 import { viewNamed, views } from '../../views/views.js';
 import { HttpProblem } from '../problem.js';
 import { closed } from './values.js';

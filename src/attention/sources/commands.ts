@@ -1,15 +1,9 @@
 import { waitingCommands } from '../../kafka/commands-status.js';
 import { oldest, sortKeyOf, type SourceRow } from '../cursor.js';
-import type { SourceQuery } from '../source.js';
+import type { Source } from '../source.js';
 
 /** Commands of Kafka for which there is no answer for too long. Later ones of their orders wait. */
-export async function commandsWaiting({
-  db,
-  kafka,
-  overdueBefore,
-  after,
-  limit,
-}: SourceQuery): Promise<readonly SourceRow[]> {
+export const commandsWaiting: Source = async ({ db, kafka, overdueBefore, after, limit }) => {
   if (kafka === undefined) return [];
   const found = (await waitingCommands(db, kafka.commandsTopic)).map(({ record, since, why }): SourceRow => {
     const detail = `the command ${record} of Kafka waits, and later ones with its key: ${why}`;
@@ -21,4 +15,4 @@ export async function commandsWaiting({
     found.filter((one) => one.row.since <= overdueBefore && sortKeyOf(one) > from),
     limit,
   );
-}
+};

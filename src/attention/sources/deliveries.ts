@@ -4,15 +4,10 @@ import { subscriptionRows, waitingRows } from '../../delivery/webhooks/rows.js';
 import { byRequest } from '../../endpoint/endpoint.js';
 import { answering } from '../../mongodb/durability.js';
 import { oldest, pageFilter, type SourceRow } from '../cursor.js';
-import type { SourceQuery } from '../source.js';
+import type { Source } from '../source.js';
 
 /** Events that a webhook endpoint has refused for three days. */
-export async function parkedDeliveries({
-  db,
-  before,
-  after,
-  limit,
-}: SourceQuery): Promise<readonly SourceRow[]> {
+export const parkedDeliveries: Source = async ({ db, before, after, limit }) => {
   const found = await waitingRows(db)
     .find(pageFilter('parkedAt', before, after), answering)
     .sort({ parkedAt: 1, _id: 1 })
@@ -28,15 +23,10 @@ export async function parkedDeliveries({
       remedy: `npx orders webhooks retry ${endpointId} ${orderId}:${version}, once the receiver takes it`,
     },
   }));
-}
+};
 
 /** Endpoints that were disabled for another reason than a person's request. */
-export async function disabledEndpoints({
-  db,
-  before,
-  after,
-  limit,
-}: SourceQuery): Promise<readonly SourceRow[]> {
+export const disabledEndpoints: Source = async ({ db, before, after, limit }) => {
   const filter = { finished: false, status: 'disabled', disabledBecause: { $ne: byRequest } };
   const found = await endpointViews(db)
     .find(pageFilter('updatedAt', before, after, filter), answering)
@@ -52,16 +42,10 @@ export async function disabledEndpoints({
       remedy: `npx orders webhooks enable ${id}, once the receiver takes events; or npx orders webhooks delete ${id}`,
     },
   }));
-}
+};
 
 /** Endpoints, and the topic of Kafka, to which nothing could be delivered for too long. */
-export async function failingSubscriptions({
-  db,
-  kafka,
-  overdueBefore,
-  after,
-  limit,
-}: SourceQuery): Promise<readonly SourceRow[]> {
+export const failingSubscriptions: Source = async ({ db, kafka, overdueBefore, after, limit }) => {
   const [topics, endpoints] = await Promise.all([
     kafka === undefined
       ? []
@@ -87,4 +71,4 @@ export async function failingSubscriptions({
       return { id, row: { code: 'subscription_failing', since: failingSince, detail, remedy } };
     });
   return oldest([...ofTopics, ...ofEndpoints], limit);
-}
+};

@@ -4,7 +4,7 @@ import { answering } from '../../mongodb/durability.js';
 import type { Effect } from '../../order/effects.js';
 import { formatMoney } from '../../order/money.js';
 import { isFinished, type Order } from '../../order/order.js';
-import { type Concerns, pendingAuthorizations, unmatchedFacts } from '../../views/concerns.js';
+import { type AttentionTimes, pendingAuthorizations, unmatchedFacts } from '../../views/attention-times.js';
 import { type OrderDocument, orders } from '../../views/orders.js';
 import { pageFilter, type SourceRow } from '../cursor.js';
 import type { SourceQuery } from '../source.js';
@@ -52,7 +52,7 @@ export function attentionFilters(overdueBefore: string): Filter<OrderDocument>[]
 
 /** `attentionFilters` for a view that is already in memory. */
 export function needsAttention(
-  { owedSince, pendingSince, unmatchedSince, stopped }: Concerns & { readonly stopped?: Stopped },
+  { owedSince, pendingSince, unmatchedSince, stopped }: AttentionTimes & { readonly stopped?: Stopped },
   overdueBefore: string,
 ): boolean {
   const isLong = (since: string | undefined) => since !== undefined && since <= overdueBefore;

@@ -1,16 +1,11 @@
 import { type TrackingRow, trackingRows } from '../../effects/carriers/tracking-rows.js';
 import { answering } from '../../mongodb/durability.js';
 import { orders } from '../../views/orders.js';
-import { pageFilter, type SourceRow } from '../cursor.js';
-import type { SourceQuery } from '../source.js';
+import { pageFilter } from '../cursor.js';
+import type { Source } from '../source.js';
 
 /** Parcels that are on their way, and about which a carrier has failed to answer for too long. */
-export async function untrackedParcels({
-  db,
-  overdueBefore,
-  after,
-  limit,
-}: SourceQuery): Promise<readonly SourceRow[]> {
+export const untrackedParcels: Source = async ({ db, overdueBefore, after, limit }) => {
   const found = await trackingRows(db)
     .aggregate<TrackingRow>(
       [
@@ -51,4 +46,4 @@ export async function untrackedParcels({
       },
     }),
   );
-}
+};

@@ -1,19 +1,14 @@
 import { parkedEvents } from '../../log/views/parked-events.js';
 import { viewBuilds } from '../../log/views/view-builds.js';
 import { answering } from '../../mongodb/durability.js';
-import { pageFilter, type SourceRow } from '../cursor.js';
-import type { SourceQuery } from '../source.js';
+import { pageFilter } from '../cursor.js';
+import type { Source } from '../source.js';
 
 /**
  * Events that a view in use could not apply. Later events of the same order wait for them and are
  * not listed.
  */
-export async function parkedEventsOfViews({
-  db,
-  before,
-  after,
-  limit,
-}: SourceQuery): Promise<readonly SourceRow[]> {
+export const parkedEventsOfViews: Source = async ({ db, before, after, limit }) => {
   const built = await viewBuilds(db)
     .find({ parked: { $gt: 0 } }, { ...answering, projection: { collection: 1 } })
     .toArray();
@@ -34,4 +29,4 @@ export async function parkedEventsOfViews({
       remedy: `npx orders parked retry ${view} ${orderId}:${version} --reason "…", once the cause is fixed`,
     },
   }));
-}
+};

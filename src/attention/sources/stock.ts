@@ -1,15 +1,10 @@
 import { stock } from '../../effects/inventory/stock.js';
 import { answering } from '../../mongodb/durability.js';
-import { pageFilter, type SourceRow } from '../cursor.js';
-import type { SourceQuery } from '../source.js';
+import { pageFilter } from '../cursor.js';
+import type { Source } from '../source.js';
 
 /** SKUs with fewer units on hand than are reserved. */
-export async function skusToBeCounted({
-  db,
-  before,
-  after,
-  limit,
-}: SourceQuery): Promise<readonly SourceRow[]> {
+export const skusToBeCounted: Source = async ({ db, before, after, limit }) => {
   const found = await stock(db)
     .find(pageFilter('updatedAt', before, after, { toBeCounted: true }), answering)
     .sort({ updatedAt: 1, _id: 1 })
@@ -24,4 +19,4 @@ export async function skusToBeCounted({
       remedy: `count it, then: npx orders stock set ${sku} <onHand>`,
     },
   }));
-}
+};

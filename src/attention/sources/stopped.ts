@@ -6,7 +6,7 @@ import { logs } from '../../logs.js';
 import { answering } from '../../mongodb/durability.js';
 import { orderLog } from '../../order-log.js';
 import { oldest, pageFilter, type SourceRow } from '../cursor.js';
-import type { SourceQuery } from '../source.js';
+import type { Source, SourceQuery } from '../source.js';
 import type { AttentionCode, AttentionRow } from '../rows.js';
 
 /** Entities of every kind that have stopped with this code. */
@@ -34,12 +34,7 @@ export async function stoppedEntities(
  * Entities that were halted because of a fork. They are read from `<entity>_forks`, which is
  * written before the view is marked as stopped.
  */
-export async function forkedEntities({
-  db,
-  before,
-  after,
-  limit,
-}: SourceQuery): Promise<readonly SourceRow[]> {
+export const forkedEntities: Source = async ({ db, before, after, limit }) => {
   return await ofEveryLog(limit, async (log) => {
     const found = await forks(log, db)
       .find(pageFilter('detectedAt', before, after), answering)
@@ -60,7 +55,7 @@ export async function forkedEntities({
       },
     }));
   });
-}
+};
 
 /** The oldest `limit` rows of all kinds of entities. */
 async function ofEveryLog(

@@ -6,8 +6,7 @@ import { notBegun } from '../../log/history/workflow-list.js';
 import { answering } from '../../mongodb/durability.js';
 import { journal } from '../../log/journal/journal.js';
 import { isTemporalOutage } from '../../outages/temporal-outage.js';
-import type { SourceRow } from '../cursor.js';
-import type { AttentionDeps, SourceQuery } from '../source.js';
+import type { AttentionDeps, Source } from '../source.js';
 import type { AttentionRow } from '../rows.js';
 
 const TIMEOUT_MS = 2_500;
@@ -15,13 +14,7 @@ const MAX_LISTED = 100;
 const AGE_PRECISION_MS = 1_000;
 
 /** The oldest order that no worker has decided yet. Empty while Temporal is unavailable. */
-export async function oldestUndecidedOrder({
-  client,
-  db,
-  taskQueue,
-  overdueBefore,
-  after,
-}: SourceQuery): Promise<readonly SourceRow[]> {
+export const oldestUndecidedOrder: Source = async ({ client, db, taskQueue, overdueBefore, after }) => {
   if (after !== undefined) return [];
   try {
     const rows = await rowOfOldest({ client, db, taskQueue }, overdueBefore);
@@ -30,7 +23,7 @@ export async function oldestUndecidedOrder({
     if (isTemporalOutage(error)) return [];
     throw error;
   }
-}
+};
 
 /**
  * Finds the oldest order that was accepted and that no worker has decided yet: its workflow is

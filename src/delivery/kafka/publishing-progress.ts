@@ -17,7 +17,7 @@ export interface KafkaRow extends FeedPlace {
   readonly delivered: number;
 }
 
-/** The leased task that publishes. */
+/** The name of the task that publishes; persisted. */
 export const publishingTask = 'publish-kafka';
 
 export const kafkaRows = (db: Db) => db.collection<KafkaRow>('kafka_subscriptions');

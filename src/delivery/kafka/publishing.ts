@@ -82,7 +82,8 @@ async function publish(
       const { generation, position } = generations.inCurrent(checkpoint);
       const events = await readFeed(orderLog, db, position, most);
       const last = events.at(-1)?.position ?? (await positionAfterLost(orderLog, db, position));
-      // Read after the events: if the generation is still the same, the events belong to it.
+      // The generations are read after the events: if the current one is the same as before, the
+      // events belong to it.
       generations = await feedGenerations(orderLog, db);
       if (generations.current.generation !== generation) continue;
       const form = { topic, generation, payload };

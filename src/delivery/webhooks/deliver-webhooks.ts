@@ -16,9 +16,9 @@ import { withTimeout } from '../../outages/timeout.js';
 import { deliverDue } from './delivery-pass.js';
 import { endpointViews, enabledEndpoints } from './endpoints.js';
 import { isResting, type RetryPolicy, RETRY_POLICY } from '../health.js';
-import { forgetEndpoint } from './forget-endpoint.js';
 import { subscriptionRows, waitingRows } from './rows.js';
 import { createSender, type SenderOptions } from './sender.js';
+import { forgetSubscription } from './subscription.js';
 
 export interface WebhookDeliveryDeps extends SenderOptions {
   readonly db: Db;
@@ -38,12 +38,13 @@ const LOOK_WITHOUT_ENDPOINTS_MS = 60_000;
 const DISABLE_WITHIN_MS = 5_000;
 const END_WITHIN_MS = 5_000;
 
-export const deliveringWebhooks = 'deliver-webhooks';
+/** The name of the task that delivers webhooks; persisted. */
+export const webhookTask = 'deliver-webhooks';
 
 /** The task that delivers the feed to the endpoints of webhooks. */
 export function deliverWebhooks(deps: WebhookDeliveryDeps): LeasedTask {
   return {
-    name: deliveringWebhooks,
+    name: webhookTask,
     work: (signal, heartbeat) => deliverUntilAborted(deps, signal, heartbeat),
   };
 }
@@ -115,7 +116,7 @@ async function forgetDeleted(
     if (signal.aborted) return;
     try {
       await secrets.removeAll(_id);
-      await forgetEndpoint(db, _id);
+      await forgetSubscription(db, _id);
     } catch (error) {
       failed(_id, error);
     }
@@ -131,9 +132,9 @@ async function enabled(db: Db): Promise<readonly Endpoint[]> {
 }
 
 /**
- * The endpoints that do not rest, and whose checkpoint is before the head of the feed, or that have
- * a waiting event which is due. Also those that are new or changed, or whose checkpoint is of another
- * generation: a pass updates their subscription first.
+ * The endpoints that do not rest, and that have a waiting event which is due, or a checkpoint
+ * before the head of the feed. Also the endpoints that are new or changed, and those whose
+ * checkpoint is of another generation: a pass updates their subscriptions.
  */
 async function withWork(
   db: Db,

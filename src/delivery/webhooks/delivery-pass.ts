@@ -20,7 +20,15 @@ import {
   waitingRows,
 } from './rows.js';
 import { subscriptionOf } from './subscription.js';
-import { afterFailure, type DeliveryFailure, type DeliveryResult, waitingRow } from './waiting.js';
+import {
+  addWaiting,
+  countWaitingOrders,
+  type DeliveryResult,
+  makeNextDue,
+  noteFailure,
+  postponeFollowing,
+  waitingRow,
+} from './waiting.js';
 
 export interface DeliveryPassDeps extends SendingDeps {
   readonly db: Db;
@@ -34,11 +42,6 @@ const PAGE_SIZE = 100;
 const CONCURRENCY = 8;
 /** Maximum number of waiting orders; from then on, no further events are read. */
 const MAX_WAITING = 100;
-/**
- * How long an event that follows a parked one waits before it is checked again. It is sent at once
- * if the parked event is delivered by a retry.
- */
-const AFTER_PARKED_MS = 3_600_000;
 
 /**
  * Delivers everything that is due to an endpoint: its waiting events, then the feed to its end. An
@@ -101,13 +104,7 @@ class DeliveryPass {
 
   private async mayReadOn(): Promise<boolean> {
     if (!(await this.isCurrent())) return false;
-    const { orderId: endpointId } = this.endpoint;
-    const rows = waitingRows(this.deps.db);
-    // Orders with a parked event wait for an operator, so they do not count towards the limit.
-    const parked = await rows.distinct('orderId', { endpointId, parkedAt: { $exists: true } }, committed);
-    const others = { endpointId, nextTryAt: { $exists: true }, orderId: { $nin: parked } };
-    const waiting = await rows.distinct('orderId', others, committed);
-    return waiting.length < MAX_WAITING;
+    return (await countWaitingOrders(this.deps.db, this.endpoint.orderId)) < MAX_WAITING;
   }
 
   private async deliverWaiting(): Promise<void> {
@@ -127,65 +124,25 @@ class DeliveryPass {
     const { db } = this.deps;
     const orderAfter = foldOrder(db, orderId);
     for (;;) {
-      const first = await waitingRows(db).findOne(this.waitingOf(orderId), {
-        ...committed,
-        sort: { version: 1 },
-      });
+      const first = await waitingRows(db).findOne(
+        { endpointId: this.endpoint.orderId, orderId },
+        { ...committed, sort: { version: 1 } },
+      );
       if (first === null) return;
       const { _id, nextTryAt } = first;
       if (nextTryAt === undefined || nextTryAt.getTime() > Date.now()) {
-        await this.postponeFollowing(first);
+        await postponeFollowing(db, first);
         return;
       }
       const outcome = await this.sendAgain(first, orderAfter);
       if (outcome === 'later') return;
       if (outcome !== 'delivered') {
-        await this.noteFailure({ ...first, nextTryAt }, outcome);
+        await noteFailure(db, { ...first, nextTryAt }, outcome, this.deps.retryPolicy);
         return;
       }
-      await this.makeNextDue(first);
+      await makeNextDue(db, first);
       await waitingRows(db).deleteOne({ _id }, durable);
     }
-  }
-
-  private waitingOf(orderId: string) {
-    return { endpointId: this.endpoint.orderId, orderId };
-  }
-
-  /** Makes the later events of an order wait for an earlier one that is not due or is parked. */
-  private async postponeFollowing({ orderId, version, nextTryAt }: WaitingRow): Promise<void> {
-    const now = Date.now();
-    const followers = { version: { $gt: version }, nextTryAt: { $lte: new Date(now) } };
-    await waitingRows(this.deps.db).updateMany(
-      { ...this.waitingOf(orderId), ...followers },
-      { $set: { nextTryAt: nextTryAt ?? new Date(now + AFTER_PARKED_MS) } },
-      durable,
-    );
-  }
-
-  private async noteFailure(
-    { _id, nextTryAt, attempts, failingSince }: WaitingRow & { readonly nextTryAt: Date },
-    failure: DeliveryFailure,
-  ): Promise<void> {
-    const failing = { ...failure, attempts: attempts + 1, failingSince };
-    const change = afterFailure(failing, Date.now(), this.deps.retryPolicy);
-    const isParked = change.parkedAt !== undefined;
-    // `nextTryAt` guards the update: an operator may have asked for a retry meanwhile.
-    await waitingRows(this.deps.db).updateOne(
-      { _id, nextTryAt },
-      { $set: change, ...(isParked && { $unset: { nextTryAt: 1 } }) },
-      durable,
-    );
-  }
-
-  /** Makes the next event of an order due, unless it is parked. */
-  private async makeNextDue({ orderId, version }: WaitingRow): Promise<void> {
-    const next = { ...this.waitingOf(orderId), version: { $gt: version }, parkedAt: { $exists: false } };
-    await waitingRows(this.deps.db).findOneAndUpdate(
-      next,
-      { $set: { nextTryAt: new Date() } },
-      { sort: { version: 1 }, ...durable },
-    );
   }
 
   private async sendAgain(
@@ -211,14 +168,7 @@ class DeliveryPass {
     if (last === position) return false;
     const wanted = await matchingEvents(db, this.endpoint, events);
     const waiting = await this.deliverEvents(wanted);
-    if (waiting.length > 0) {
-      await waitingRows(db).bulkWrite(
-        waiting.map(({ _id, ...row }) => ({
-          updateOne: { filter: { _id }, update: { $setOnInsert: row }, upsert: true },
-        })),
-        { ordered: false, ...durable },
-      );
-    }
+    await addWaiting(db, waiting);
     return await this.saveProgress({ position: last });
   }
 

@@ -36,7 +36,7 @@ export function isAcknowledged({ status = 0 }: SendResult): boolean {
   return status >= 200 && status < 300;
 }
 
-/** In a text of `failureOf`, it separates our own words from the receiver's answer after them. */
+/** Separates our own words from the receiver's answer, in a text of `failureOf`. */
 const BEFORE_ANSWER = ': ';
 
 /** What went wrong, in words. A receiver's answer comes last, for `failureWithoutAnswer`. */

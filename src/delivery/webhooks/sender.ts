@@ -3,7 +3,6 @@ import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { messageOf } from '../../outages/message-of.js';
 import { lookupPublic, refusePrivate } from './public-addresses.js';
 
-/** The result of a request. */
 export interface SendResult {
   readonly ms: number;
   /** absent without an answer */

@@ -49,3 +49,9 @@ export async function subscriptionOf(
 export function beginOf({ after }: Endpoint): FeedPlace {
   return after ?? beforeFirst;
 }
+
+/** Removes the data of a deleted endpoint, except the log of its attempts, which expires. */
+export async function forgetSubscription(db: Db, endpointId: string): Promise<void> {
+  await waitingRows(db).deleteMany({ endpointId }, durable);
+  await subscriptionRows(db).deleteOne({ _id: endpointId }, durable);
+}

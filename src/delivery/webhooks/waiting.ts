@@ -1,7 +1,15 @@
+import type { Db } from 'mongodb';
 import { backOffMs } from '../../concurrency/back-off.js';
 import type { PositionedEvent } from '../../log/feed/feed.js';
+import { committed, durable } from '../../mongodb/durability.js';
 import { isGivenUp, type RetryPolicy } from '../health.js';
-import type { WaitingRow } from './rows.js';
+import { type WaitingRow, waitingRows } from './rows.js';
+
+/**
+ * How long an event that follows a parked one waits before it is checked again. It is sent at once
+ * if the parked event is delivered by a retry.
+ */
+const AFTER_PARKED_MS = 3_600_000;
 
 /** What became of an event. `later`: it was not sent, or this process ends. */
 export type DeliveryResult = 'delivered' | 'later' | DeliveryFailure;
@@ -57,4 +65,61 @@ export function afterFailure(
       ? { parkedAt: new Date(now).toISOString() }
       : { nextTryAt: new Date(now + inMs) }),
   };
+}
+
+export async function addWaiting(db: Db, rows: readonly WaitingRow[]): Promise<void> {
+  if (rows.length === 0) return;
+  await waitingRows(db).bulkWrite(
+    rows.map(({ _id, ...row }) => ({
+      updateOne: { filter: { _id }, update: { $setOnInsert: row }, upsert: true },
+    })),
+    { ordered: false, ...durable },
+  );
+}
+
+/** How many orders wait. Orders with a parked event wait for an operator, and do not count. */
+export async function countWaitingOrders(db: Db, endpointId: string): Promise<number> {
+  const rows = waitingRows(db);
+  const parked = await rows.distinct('orderId', { endpointId, parkedAt: { $exists: true } }, committed);
+  const others = { endpointId, nextTryAt: { $exists: true }, orderId: { $nin: parked } };
+  return (await rows.distinct('orderId', others, committed)).length;
+}
+
+/** Makes the later events of an order wait for an earlier one that is not due or is parked. */
+export async function postponeFollowing(
+  db: Db,
+  { endpointId, orderId, version, nextTryAt }: WaitingRow,
+): Promise<void> {
+  const now = Date.now();
+  await waitingRows(db).updateMany(
+    { endpointId, orderId, version: { $gt: version }, nextTryAt: { $lte: new Date(now) } },
+    { $set: { nextTryAt: nextTryAt ?? new Date(now + AFTER_PARKED_MS) } },
+    durable,
+  );
+}
+
+export async function noteFailure(
+  db: Db,
+  { _id, nextTryAt, attempts, failingSince }: WaitingRow & { readonly nextTryAt: Date },
+  failure: DeliveryFailure,
+  retryPolicy: RetryPolicy,
+): Promise<void> {
+  const failing = { ...failure, attempts: attempts + 1, failingSince };
+  const change = afterFailure(failing, Date.now(), retryPolicy);
+  const isParked = change.parkedAt !== undefined;
+  // `nextTryAt` guards the update: an operator may have asked for a retry meanwhile.
+  await waitingRows(db).updateOne(
+    { _id, nextTryAt },
+    { $set: change, ...(isParked && { $unset: { nextTryAt: 1 } }) },
+    durable,
+  );
+}
+
+/** Makes the next event of an order due, unless it is parked. */
+export async function makeNextDue(db: Db, { endpointId, orderId, version }: WaitingRow): Promise<void> {
+  await waitingRows(db).findOneAndUpdate(
+    { endpointId, orderId, version: { $gt: version }, parkedAt: { $exists: false } },
+    { $set: { nextTryAt: new Date() } },
+    { sort: { version: 1 }, ...durable },
+  );
 }

@@ -38,9 +38,9 @@ export class DueEvents {
   }
 
   /**
-   * Takes in inserted events. Returns those that are due now, and earlier ones that waited for them,
-   * in the sequence of the inserts. Within an entity they are in the order of versions, except for
-   * events that are restored late.
+   * Takes in inserted events. Returns those that are due now, and earlier ones that waited for
+   * them, in the sequence of the inserts. Within an entity they are in the order of versions,
+   * except for events that are restored late.
    *
    * @param lastPosition the last position that the leader has given
    * @throws LeaderOutdated

@@ -30,7 +30,7 @@ export interface FeedState {
   readonly _id: string;
   /** fencing token: incremented by each new leader, and with each new generation */
   readonly epoch: number;
-  /** all positions up to this one are given, and maybe some later ones; 0 if none is given */
+  /** all positions up to this one are given, and later ones may be; 0 if none is given */
   readonly position: number;
   /** resumes the change stream; absent if a leader has to start by reading the journal */
   readonly resumeToken?: unknown;

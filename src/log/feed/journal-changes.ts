@@ -19,8 +19,8 @@ export interface JournalChange {
 }
 
 /**
- * An event was deleted, by hand or because a resumption set it aside: what is known of the journal
- * may be wrong.
+ * An event was deleted, by hand or because a resumption set it aside. What a process knows of the
+ * journal may be outdated.
  */
 export interface JournalDelete {
   readonly operationType: 'delete';

@@ -5,6 +5,7 @@ import { createSingleFlight } from '../../concurrency/single-flight.js';
 import { notifyWaiters, untilHolds, type Waiters } from '../../concurrency/until-holds.js';
 import { answering } from '../../mongodb/durability.js';
 import type { AnyLog } from '../journal/entity-log.js';
+import { type EntityListener, EntityListeners } from './entity-listeners.js';
 import { feedEnd, type PositionedEvent, readFeedInGeneration } from './feed.js';
 import { type JournalDelete, type EventPosition, noneDeleted, openPositions } from './journal-changes.js';
 import { type GivenPosition, RecentEvents } from './recent-events.js';
@@ -38,7 +39,7 @@ export class FeedTail {
   /** the last events of the current generation */
   private readonly recent = new RecentEvents();
   private readonly waiting: Waiters = new Set();
-  private readonly listeners = new Map<string, Set<() => void>>();
+  private readonly listeners = new EntityListeners();
 
   constructor(log: AnyLog, db: Db) {
     this.log = log;
@@ -83,26 +84,7 @@ export class FeedTail {
   /** Starts to listen for events of one entity. */
   listenTo(orderId: string): EntityListener {
     this.follow();
-    const waiters: Waiters = new Set();
-    let hasNews = false;
-    const notify = (): void => {
-      hasNews = true;
-      notifyWaiters(waiters);
-    };
-    const all = this.listeners.get(orderId) ?? new Set();
-    this.listeners.set(orderId, all.add(notify));
-    return {
-      async next(signal, withinMs) {
-        await untilHolds(waiters, () => hasNews, signal, withinMs);
-        const was = hasNews;
-        hasNews = false;
-        return was;
-      },
-      close: () => {
-        all.delete(notify);
-        if (all.size === 0) this.listeners.delete(orderId);
-      },
-    };
+    return this.listeners.add(orderId);
   }
 
   /**
@@ -116,7 +98,7 @@ export class FeedTail {
         this.isLeading = true;
         this.setGeneration(generation);
         this.setHead(position);
-        this.notifyAll();
+        this.listeners.notifyAll();
       },
       publish: (given, generation) => {
         this.setGeneration(generation);
@@ -219,9 +201,8 @@ export class FeedTail {
     // Another leader may have given positions in between, to entities that are not known here.
     const areNext = first.position === this.head + 1;
     this.setHead(last.position);
-    if (this.listeners.size === 0) return;
-    const orderIds = areNext ? new Set(positions.map(({ orderId }) => orderId)) : this.listeners.keys();
-    for (const orderId of orderIds) this.notify(orderId);
+    if (areNext) this.listeners.notify(positions);
+    else this.listeners.notifyAll();
   }
 
   /** Reads the end of the feed, and wakes every reader, because a position may have been missed. */
@@ -229,14 +210,10 @@ export class FeedTail {
     const known = this.head;
     const { generations, head } = await feedEnd(this.log, this.db);
     this.setGeneration(generations.current.generation);
-    // Nothing was missed, or the head was advanced during the read.
+    // The head was advanced during the read, or nothing was missed.
     if (this.head !== known || (this.localPublishers > 0 && head === known)) return;
     this.setHead(head);
-    this.notifyAll();
-  }
-
-  private notifyAll(): void {
-    for (const orderId of this.listeners.keys()) this.notify(orderId);
+    this.listeners.notifyAll();
   }
 
   /** Wakes every reader if the feed is of another generation than before. */
@@ -252,10 +229,6 @@ export class FeedTail {
     this.head = head;
     notifyWaiters(this.waiting);
   }
-
-  private notify(orderId: string): void {
-    for (const notify of this.listeners.get(orderId) ?? []) notify();
-  }
 }
 
 export interface LocalPublisher {
@@ -264,10 +237,4 @@ export interface LocalPublisher {
   /** These positions were given in a generation, in this sequence, and a majority has them. */
   readonly publish: (given: readonly GivenPosition[], generation: number) => void;
   readonly close: () => void;
-}
-
-export interface EntityListener {
-  /** True if the entity may have new events; false if time is up or `signal` aborts first. */
-  next(signal: AbortSignal, withinMs: number): Promise<boolean>;
-  close(): void;
 }

@@ -23,7 +23,7 @@ export interface FeedTasks {
    * The rebuilds, by name of the view or store. Each is called in an activity, and runs until it is
    * done or cancelled, or its time is up.
    *
-   * @returns false if the rebuild is not complete and this must be called again
+   * @returns false if the rebuild is not complete and has to be called again
    */
   readonly rebuild: Readonly<Record<string, (rebuildId: string) => Promise<boolean>>>;
 }

@@ -4,8 +4,8 @@ import type { PositionedEvent } from '../feed/feed.js';
 import { messageOf } from '../../outages/message-of.js';
 
 /**
- * A dead letter: an event that a view could not apply, or a later event of the same entity, which
- * waits. It only refers to the event, and is no copy.
+ * A dead letter: an event that a view could not apply, or a later event of its entity, which waits
+ * for it. It refers to the event, and has no copy of it.
  */
 export interface ParkedEvent {
   /** `<collection>:<orderId>:<version>` */

@@ -15,7 +15,6 @@ import {
 import type { AnyLog } from '../journal/entity-log.js';
 import type { AnyView } from './view.js';
 
-/** The state of a view. */
 export interface ViewStatus {
   readonly name: string;
   /** the version of the fold that built the active build; 0 if the view was never fed */
@@ -147,9 +146,7 @@ function toStatus(
     parked: state?.parked ?? 0,
     ...(at === undefined ? {} : { at }),
     ...(rebuildId === undefined ? {} : { rebuildId }),
-    ...(previous === undefined
-      ? {}
-      : { previous: { version: previous.version, position: previous.position } }),
+    ...(previous && { previous: { version: previous.version, position: previous.position } }),
     ...(rebuilding === undefined ? {} : { rebuilding: progressOfRebuild(rebuilding, head) }),
   };
 }

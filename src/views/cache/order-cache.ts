@@ -1,12 +1,12 @@
-import type { Concerns } from '../concerns.js';
+import type { AttentionTimes } from '../attention-times.js';
 import type { OrderDocument } from '../orders.js';
 
 /** The view of an order, serialized as it is sent. */
 export interface StoredView {
   readonly version: number;
   readonly json: string;
-  /** absent if the order has none, and has not stopped */
-  readonly concerns?: Concerns & Pick<OrderDocument, 'stopped'>;
+  /** absent if none of the times is set, and the order has not stopped */
+  readonly attention?: AttentionTimes & Pick<OrderDocument, 'stopped'>;
 }
 
 /** The most recently read views, within `CacheBounds`. Loading them is up to the caller. */
@@ -32,7 +32,6 @@ export interface CacheBounds {
 
 const DEFAULT_BOUNDS: CacheBounds = { entries: 10_000, bytes: 64 * 1024 * 1024 };
 
-/** A read in progress. */
 interface Reading {
   /** Marks the result as possibly stale, so that it is read again. */
   readonly discard: () => void;

@@ -4,7 +4,7 @@ import { committed } from '../../mongodb/durability.js';
 import { undefinedInOutage } from '../../outages/mongo-outage.js';
 import { createBatcher } from '../../concurrency/batcher.js';
 import { withTimeout } from '../../outages/timeout.js';
-import { type OrderDocument, orders, viewAndConcerns, withoutCommands } from '../orders.js';
+import { type OrderDocument, orders, viewAndAttention, withoutCommands } from '../orders.js';
 import { type StoredView, createOrderCache } from './order-cache.js';
 import { followOrders, type OrderChangeListener, type OrderProgress } from './order-changes.js';
 
@@ -54,7 +54,7 @@ const READ_BATCHES = { size: 100, concurrency: 4 };
 const MIN_POLL_MS = 100;
 /** Pause between two polls of an awaited view, unless the change stream wakes the waiter. */
 const LIVE_PAUSE_MS = 1_000;
-/** While the stream is not live, the pause grows from the first of these to the second. */
+/** The pause while the stream is not live grows from this time to `MAX_BLIND_PAUSE_MS`. */
 const FIRST_BLIND_PAUSE_MS = 10;
 const MAX_BLIND_PAUSE_MS = 250;
 
@@ -76,7 +76,7 @@ export function openOrderViews(db: Db, liveForMs?: number): OrderViews {
     const found = await withTimeout(
       READ_WITHIN_MS,
       orders(db)
-        .find({ _id: { $in: orderIds } }, { ...withTimeLimit, projection: viewAndConcerns })
+        .find({ _id: { $in: orderIds } }, { ...withTimeLimit, projection: viewAndAttention })
         .toArray(),
     );
     return new Map(found.map((document) => [document.orderId, toStored(document)]));
@@ -150,13 +150,13 @@ export function openOrderViews(db: Db, liveForMs?: number): OrderViews {
 }
 
 function toStored({ owedSince, pendingSince, unmatchedSince, stopped, ...view }: OrderDocument): StoredView {
-  const concerns = {
+  const attention = {
     ...(owedSince !== undefined && { owedSince }),
     ...(pendingSince !== undefined && { pendingSince }),
     ...(unmatchedSince !== undefined && { unmatchedSince }),
     ...(stopped !== undefined && { stopped }),
   };
-  const hasNone = Object.keys(concerns).length === 0;
+  const hasNone = Object.keys(attention).length === 0;
   const shownView = stopped === undefined ? view : withoutCommands(view, stopped);
-  return { version: view.version, json: JSON.stringify(shownView), ...(hasNone ? {} : { concerns }) };
+  return { version: view.version, json: JSON.stringify(shownView), ...(hasNone ? {} : { attention }) };
 }

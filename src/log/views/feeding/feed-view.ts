@@ -49,9 +49,10 @@ export async function feedView<S extends State, D extends Draft>(
   view: View<S, D>,
   deps: FeedViewDeps<S, D>,
 ): Promise<void> {
-  // Read before the builds, so that no change is missed.
+  // The count is read before the builds, so that no change is missed.
   const { wakeCount } = deps.tail;
-  // Checked before the take-over, so that a worker of another version disturbs no feeder.
+  // The version is checked before the take-over, so that a worker of another version disturbs no
+  // feeder.
   const found = await buildsOf(deps.db, view.name);
   if (found !== undefined) assertVersion(found, view);
   const builds = await takeOverView(log, deps.db, view);
@@ -111,7 +112,8 @@ class ViewFeeder<S extends State, D extends Draft> {
     const recent = tail.recentEvents(generation, position, BATCH_SIZE);
     if (recent !== undefined) return await this.apply(recent, beganAt);
     const events = await tail.read(generation, position, BATCH_SIZE);
-    // Read after the events, so these belong to this generation or to an earlier one.
+    // The generations are read after the events, so these belong to the current one or to an
+    // earlier one.
     const generations = await feedGenerations(this.log, db);
     if (generations.current.generation !== generation) await this.changeGeneration(generations);
     else if (events !== undefined && events.length > 0) await this.apply(events, beganAt);

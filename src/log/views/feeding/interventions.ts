@@ -96,7 +96,7 @@ export async function intervene<S extends State, D extends Draft>(
   return step.kind === 'done' ? { ...step, applied: applied + step.applied } : step;
 }
 
-/** Attempts the intervention until nothing else changes the active build meanwhile. */
+/** Attempts the intervention, and again if the active build has changed during the attempt. */
 async function untilUncontended<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
   db: Db,
@@ -160,7 +160,6 @@ async function attempt<S extends State, D extends Draft>(
   return await save(db, view, { audit, gone, stuck, writes: folded.writes, collection });
 }
 
-/** What an intervention writes. */
 interface InterventionWrites {
   readonly audit: ParkedAudit;
   /** ids of the parked events that were applied or skipped */
@@ -180,7 +179,7 @@ async function save(
   const { orderId, applied } = audit;
   return await inTransaction(db, async (session) => {
     const guard = { _id: view.name, collection, version: view.version, parked: { $gte: gone.length } };
-    // The feeder writes the same document. Whichever of the two writes later finds it changed.
+    // The feeder writes the same document, so the later of the two writes finds it changed.
     const { matchedCount } = await viewBuilds(db).updateOne(
       guard,
       { $inc: { parked: -gone.length } },

@@ -95,7 +95,7 @@ async function restoreAll<S extends State, D extends Draft>(
     for await (const batch of readBatches(log, attempt, rebuilder.state.place, alive)) {
       await restoring;
       if (signal.aborted) return false;
-      // Reads the next batch while this one is written.
+      // This batch is written while the next one is read.
       restoring = restoreBatch(batch);
       restoring.catch(() => undefined);
     }

@@ -39,8 +39,8 @@ export async function restoreEntities<S extends State, D extends Draft>(
   entities: readonly FromHistory<S, D>[],
   heartbeat: () => void,
 ): Promise<readonly string[]> {
-  // What is outside is restored before the journal. As soon as the journal is complete, the entities'
-  // next effects rely on it.
+  // What is outside is restored before the journal, because the entities' next effects rely on it
+  // as soon as the journal is complete.
   await outside?.restore(
     db,
     entities.map(({ history }) => history),

@@ -6,7 +6,7 @@ import { later } from '../order/time.js';
  * The times (ISO-8601 UTC) since which an order waits for something that may need an operator. A
  * time is absent if the order does not wait for such a thing.
  */
-export interface Concerns {
+export interface AttentionTimes {
   /** since when the oldest effect is owed */
   readonly owedSince?: string;
   /** since when the oldest payment is pending at the provider */
@@ -16,13 +16,13 @@ export interface Concerns {
 }
 
 /** The indexes are sparse, because most orders have none of these fields. */
-export const concernIndexes: readonly IndexDescription[] = [
+export const attentionIndexes: readonly IndexDescription[] = [
   { key: { owedSince: 1, _id: 1 }, sparse: true },
   { key: { pendingSince: 1, _id: 1 }, sparse: true },
   { key: { unmatchedSince: 1, _id: 1 }, sparse: true },
 ];
 
-export function concernsOf(order: Order): Concerns {
+export function attentionTimesOf(order: Order): AttentionTimes {
   const owedSince = earliest(order.owed.map(({ since }) => since ?? order.updatedAt));
   const pendingSince = earliest(pendingAuthorizations(order).map(({ since }) => since));
   const unmatchedSince = earliest(unmatchedFacts(order).map(({ receivedAt }) => receivedAt));
