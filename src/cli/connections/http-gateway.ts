@@ -1,6 +1,6 @@
 import type { CommandMeta, CommandResult, Gateway } from '../../api/commands/gateway/gateway.js';
 import type { Preview } from '../../api/commands/gateway/preview.js';
-import { pathOf } from '../../api/commands/table.js';
+import { routeOf } from '../../api/commands/table.js';
 import type { CommandAnswer } from '../../order-log.js';
 import { type FollowUpCommand, partOf } from '../../order/commands.js';
 import { exitCodes, Failure } from '../script/script.js';
@@ -14,11 +14,11 @@ export function httpGateway(api: Api): Omit<Gateway, 'fact'> {
   return {
     async create(id, order, meta) {
       const body = id === undefined ? order : { id, ...order };
-      return await sendCommand(api, pathOf('CreateOrder'), body, meta);
+      return await sendCommand(api, routeOf('CreateOrder'), body, meta);
     },
     async previewCreate(id, order, meta) {
       const body = id === undefined ? order : { id, ...order };
-      return await previewCommand(api, pathOf('CreateOrder'), body, meta);
+      return await previewCommand(api, routeOf('CreateOrder'), body, meta);
     },
     async preview(orderId, command, meta) {
       const { path, body } = requestOf(orderId, command);
@@ -46,7 +46,7 @@ function requestOf(orderId: string, { type, data }: FollowUpCommand) {
   const name = part === undefined ? undefined : `${part}Id`;
   const members = Object.entries(data);
   const ids = new Map([['orderId', orderId], ...members.filter(([member]) => member === name)]);
-  const path = pathOf(type).replaceAll(/:(\w+)/g, (_, id: string) => encodeURIComponent(ids.get(id) ?? ''));
+  const path = routeOf(type).replaceAll(/:(\w+)/g, (_, id: string) => encodeURIComponent(ids.get(id) ?? ''));
   return { path, body: Object.fromEntries(members.filter(([member]) => member !== name)) };
 }
 
