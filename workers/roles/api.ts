@@ -26,7 +26,7 @@ import { type ExposureDeps, undecidedOrders } from '../../src/api/queries/gauges
 import { exposureGauges, orderGauges } from '../../src/api/queries/gauges/order-gauges.js';
 import { projectionGauges } from '../../src/api/queries/gauges/projection-gauges.js';
 import { createOrderReader } from '../../src/api/queries/order-reader.js';
-import { type QueryDeps, registerQueries } from '../../src/api/queries/routes.js';
+import { type QueryDeps, registerQueries, registerViewStates } from '../../src/api/queries/routes.js';
 import { registerDocs } from '../../src/api/reference/docs.js';
 import { redirectToReference } from '../../src/api/reference/scalar-page.js';
 import { createHttp, type HttpOptions } from '../../src/api/server.js';
@@ -123,6 +123,7 @@ export async function buildApi(context: ApiContext, limits: ApiLimits = {}): Pro
     serveReads(app, context, { client, views, reader, persons });
     await registerPage(app, page, { reader, persons });
   } else redirectToReference(app);
+  registerViewStates(app, db);
   registerViewRepairs(app, { client, db, taskQueue: temporal.taskQueue });
   registerSystem(app, config, connection, keys);
   registerKeys(app, db);

@@ -214,11 +214,11 @@ class MongoKeyStore implements KeyStore {
   }
 
   async searchKey(): Promise<Buffer> {
-    return await this.system.search();
+    return await this.system.searchKey();
   }
 
   async signingKey(): Promise<KeyObject> {
-    return await this.system.certificates();
+    return await this.system.signingKey();
   }
 
   async identity(): Promise<string> {

@@ -248,7 +248,7 @@ const table = {
 export const commands: Readonly<Record<CommandType, CommandEntry>> = table satisfies Agreeing<typeof table>;
 
 /** The route of a command, as Fastify writes it. */
-export function pathOf(type: CommandType): string {
+export function routeOf(type: CommandType): string {
   if (type === 'CreateOrder') return '/v1/orders';
   const part = partOf(type);
   const inPart = part === undefined ? '' : `${part}s/:${part}Id/`;

@@ -21,8 +21,8 @@ export interface Past {
   /**
    * @returns the order, and whether the answer is final: an answer for a time is final if a later
    *   event exists
-   * @throws HttpProblem 404 if there is no such order or version, or the order did not exist at that
-   *   time; 404 if the log up to then has lost events or cannot be read; 400 for a time in the future
+   * @throws HttpProblem 404 if there is no such order or version, the order did not exist at that
+   *   time, or its log up to then has lost events or cannot be read; 400 for a time in the future
    */
   orderAt(orderId: string, moment: Moment): Promise<{ readonly order: Order; readonly isFinal: boolean }>;
   /**

@@ -2,7 +2,7 @@ import type { Connection } from '@temporalio/client';
 import type { KeyStore } from '../../access/persons/key-store.js';
 import type { CommandMeta, CommandResult, Gateway } from '../../api/commands/gateway/gateway.js';
 import type { Preview } from '../../api/commands/gateway/preview.js';
-import { pathOf } from '../../api/commands/table.js';
+import { routeOf } from '../../api/commands/table.js';
 import type { System } from '../../api/operations/system.js';
 import type { CommandAnswer } from '../../order-log.js';
 import { type FollowUpCommand, partOf } from '../../order/commands.js';
@@ -112,7 +112,7 @@ function inBrackets(id: string | undefined): string {
  */
 export function httpGateway(api: Api): CommandGateway {
   const creation = (id: string | undefined, order: object): Request => ({
-    path: pathOf('CreateOrder'),
+    path: routeOf('CreateOrder'),
     body: id === undefined ? order : { id, ...order },
   });
   return {
@@ -135,7 +135,7 @@ function requestOf(orderId: string, { type, data }: FollowUpCommand): Request {
   const name = part === undefined ? undefined : `${part}Id`;
   const members = Object.entries(data);
   const ids = new Map([['orderId', orderId], ...members.filter(([member]) => member === name)]);
-  const path = pathOf(type).replaceAll(/:(\w+)/g, (_, id: string) => encodeURIComponent(ids.get(id) ?? ''));
+  const path = routeOf(type).replaceAll(/:(\w+)/g, (_, id: string) => encodeURIComponent(ids.get(id) ?? ''));
   return { path, body: Object.fromEntries(members.filter(([member]) => member !== name)) };
 }
 

@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import type { Subscription } from '../../api/schemas/endpoint.js';
+import type { Subscription } from '../../api/schemas/subscription.js';
 import { type AttentionCode, attentionCodes, type AttentionRow } from '../../attention/rows.js';
 import type { CommandsStatus } from '../../kafka/commands-status.js';
 import type { RebuildProgress, ViewsStatus, ViewStatus } from '../../log/views/status.js';

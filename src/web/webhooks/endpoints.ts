@@ -4,7 +4,7 @@ import { type Answer, post, type Problem, send } from '../api.js';
 export type Endpoint = EndpointAnswer;
 /** An attempt to deliver an event. */
 export type Attempt = DeliveryAnswer;
-export type { Subscription } from '../../api/schemas/endpoint.js';
+export type { Subscription } from '../../api/schemas/subscription.js';
 
 /** The settings of an endpoint that a person can change. */
 export type Settings = Pick<

@@ -30,7 +30,7 @@ const START_WAIT_FACTOR = 2;
 export type Starting = ReturnType<typeof createStarting>;
 
 /** Decides new orders, and starts their workflows. */
-export function createStarting(context: GatewayContext, { sealingKeyOf, keyNamed, furtherKeys }: Sealing) {
+export function createStarting(context: GatewayContext, { sealingKeyOf, keyNamed, otherKeysOf }: Sealing) {
   const {
     client,
     taskQueue,
@@ -132,7 +132,7 @@ export function createStarting(context: GatewayContext, { sealingKeyOf, keyNamed
     const { orderId, data } = plain;
     const otherKeys =
       existing.keyId === undefined
-        ? await furtherKeys(data.customer.id, key)
+        ? await otherKeysOf(data.customer.id, key)
         : await keyNamed(existing.keyId);
     if (otherKeys === undefined) return undefined;
     // An order from before persons were sealed has the hash of the plain body.

@@ -42,7 +42,6 @@ interface Given {
   readonly types?: string;
   readonly customers?: string;
   readonly tags?: string;
-  // The schema has these values only.
   readonly payload?: string;
 }
 
@@ -53,18 +52,19 @@ interface Given {
  */
 export function selectionIn({ types, customers, tags, payload }: Given): ReaderSelection | undefined {
   if ([types, customers, tags, payload].every((given) => given === undefined)) return undefined;
-  const eventTypes = chosenBy('types', types);
+  const eventTypes = itemsOfParameter('types', types);
   const known = Object.keys(schemaVersions);
   const unknown = eventTypes.find((type) => !known.includes(type));
   if (unknown !== undefined)
     throw badQuery('types', `${unknown} is no type of events; there are ${known.join(', ')}`);
-  const chosenTags = chosenBy('tags', tags);
+  const chosenTags = itemsOfParameter('tags', tags);
   if (chosenTags.some(isLongerThanTag))
     throw badQuery('tags', `a tag has at most ${MAX_TAG_LENGTH} characters`);
   return {
     eventTypes,
-    customers: chosenBy('customers', customers),
+    customers: itemsOfParameter('customers', customers),
     tags: chosenTags,
+    // The schema of the parameter allows only these values.
     payload: payload as Payload | undefined,
   };
 }
@@ -73,7 +73,7 @@ export function selectionIn({ types, customers, tags, payload }: Given): ReaderS
  * The items of a parameter; none if it is absent. A list without items is refused, because it would
  * let everything through.
  */
-function chosenBy(parameter: string, text: string | undefined): readonly string[] {
+function itemsOfParameter(parameter: string, text: string | undefined): readonly string[] {
   const items = itemsIn(text ?? '');
   if (items === undefined) throw badQuery(parameter, 'a double quote is not closed');
   if (text !== undefined && items.length === 0)

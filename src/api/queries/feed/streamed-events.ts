@@ -8,7 +8,7 @@ import { readStored } from '../../../log/journal/read-journal.js';
 import { answering } from '../../../mongodb/durability.js';
 import { orderLog } from '../../../order-log.js';
 import { upcastIfKnown } from '../../../order/upcasters.js';
-import { type Items, KEEP_ALIVE_MS, live, PAGE_SIZE } from './live.js';
+import { type Items, KEEP_ALIVE_MS, live, PAGE_SIZE, type StreamedPage } from './live.js';
 import { type ReaderSelection, type Selected, selected } from './selection.js';
 import type { StreamItem, StreamPage } from './stream.js';
 
@@ -25,12 +25,6 @@ export interface FeedPart {
   readonly generation: number;
   /** undefined: all events are sent as they are */
   readonly selection: ReaderSelection | undefined;
-}
-
-/** What a stream sends, and the position after which it continues; undefined at the end. */
-export interface StreamedPage {
-  readonly items: StreamPage;
-  readonly last: number | undefined;
 }
 
 interface SharedSource extends Source {
@@ -62,7 +56,7 @@ export function feedFrom(
       return await singleFlight(key, () => readChosen(position, selection));
     }
     const events = (await tail.read(generation, position, PAGE_SIZE)) ?? [];
-    return { items: pageOf(events, generation), last: events.at(-1)?.position };
+    return { items: itemsOf(events, generation), last: events.at(-1)?.position };
   };
   const waitForMore = async (position: number) =>
     (await tail.waitBeyond(position, signal, KEEP_ALIVE_MS)) > position;
@@ -113,7 +107,7 @@ export async function* orderFrom(
 }
 
 /** Returns the same array for the same events, so that all streams that send it share its bytes. */
-function pageOf(events: readonly PositionedEvent[], generation: number): StreamPage {
+function itemsOf(events: readonly PositionedEvent[], generation: number): StreamPage {
   const known = pages.get(events);
   if (known !== undefined) return known;
   const items = events.map((event) =>
