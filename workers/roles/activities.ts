@@ -1,11 +1,11 @@
 import { asyncLocalStorage } from '@temporalio/activity';
 import type { Db } from 'mongodb';
 import { keysOfDatabase } from '../../src/access/persons/key-store-of.js';
-import { withPlainReceivers } from '../../src/effects/carriers/open-receivers.js';
+import { withPlainReceivers } from '../../src/effects/carriers/plain-receivers.js';
 import type { CarrierProvider } from '../../src/effects/carriers/port.js';
 import { sandboxCarriers } from '../../src/effects/carriers/sandbox-carriers.js';
 import { stockInventory } from '../../src/effects/inventory/inventory.js';
-import { withPlainMethods } from '../../src/effects/payments/open-methods.js';
+import { withPlainMethods } from '../../src/effects/payments/plain-methods.js';
 import { sandboxPayments } from '../../src/effects/payments/sandbox-payments.js';
 import {
   carrierEffects,

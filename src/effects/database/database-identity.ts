@@ -128,7 +128,7 @@ async function setUpState(db: Db, lostCounts: Counts | undefined): Promise<Stock
     comparisons: 0,
     ...(lostCounts !== undefined && { outdated: { cause: 'lost', since, counts: lostCounts } }),
   };
-  await countEarlierCounts(db);
+  await addMissingCounts(db);
   try {
     await stockStates(db).insertOne(state, durable);
     return state;
@@ -139,8 +139,8 @@ async function setUpState(db: Db, lostCounts: Counts | undefined): Promise<Stock
   }
 }
 
-/** Adds the number of counts to the stock of an earlier version, which kept only the movements. */
-async function countEarlierCounts(db: Db): Promise<void> {
+/** Stores how often each SKU was counted; an earlier version kept only the movements. */
+async function addMissingCounts(db: Db): Promise<void> {
   const counted = movements(db).aggregate<{ _id: string; counts: number }>(
     [
       { $match: { type: 'set' } },

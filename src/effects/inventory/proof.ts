@@ -7,8 +7,8 @@ import type { SettledEffect } from '../proof/settled-effects.js';
 import { changesOf, movementOf } from './stock-movements.js';
 import { movements, stock, type StockMovement } from './stock.js';
 
-const putBack = 'restore it with `npx orders rebuild --from history`';
-const countAgain = 'find out what wrote it, then count these goods: `npx orders stock set <sku> <onHand>`';
+const restoreRemedy = 'restore it with `npx orders rebuild --from history`';
+const countRemedy = 'find out what wrote it, then count these goods: `npx orders stock set <sku> <onHand>`';
 
 /**
  * Compares movements of an order with the effects that its log proves.
@@ -34,13 +34,13 @@ export async function compareMovements(
       if (wanted === undefined || (movement !== undefined && isSameMovement(movement, wanted)))
         return undefined;
       return movement === undefined
-        ? { detail: `no movement ${effect.key}`, remedy: putBack }
-        : { detail: `the movement ${effect.key} is not what ${event.type} says`, remedy: countAgain };
+        ? { detail: `no movement ${effect.key}`, remedy: restoreRemedy }
+        : { detail: `the movement ${effect.key} is not what ${event.type} says`, remedy: countRemedy };
     },
     unexplained({ _id: key, type }) {
       // Such a movement comes from lost events, so the log has no effect for it.
       if (type === 'carried') return undefined;
-      return { detail: `the log has no effect for the movement ${key} (${type})`, remedy: countAgain };
+      return { detail: `the log has no effect for the movement ${key} (${type})`, remedy: countRemedy };
     },
   };
   return await compareEntries(ofMovements, settled, keys);

@@ -1,12 +1,12 @@
 import type { Discrepancy } from '../../log/proof/discrepancy.js';
 import type { SettledEffect } from './settled-effects.js';
 
-/** The stores outside of the log of orders, as a discrepancy names them; public. */
+/** The systems outside of the log of orders, as a discrepancy names them; public. */
 export type OutsideName = 'stock' | 'payments' | 'carriers';
 
 export type OrderDiscrepancy = Discrepancy<OutsideName>;
 
-/** What an outside store has of an order, entry by entry; the id of an entry is an effect's key. */
+/** What an outside system has of an order, entry by entry; the id of an entry is an effect's key. */
 export interface Entries<T> {
   readonly where: OutsideName;
   /** the entries, read before the log */
@@ -23,9 +23,9 @@ export interface Entries<T> {
 export type EntryFinding = Pick<Discrepancy, 'detail' | 'remedy'>;
 
 /**
- * Compares the entries of an outside store with the effects that an order's log proves.
+ * Compares the entries of an outside system with the effects that an order's log proves.
  *
- * @param settled the effects of the order that changed this store
+ * @param settled the effects of the order that this system performs
  * @param keys the keys of all effects of the order, settled or owed
  */
 export async function compareEntries<T extends { readonly _id: string }>(
@@ -40,7 +40,7 @@ export async function compareEntries<T extends { readonly _id: string }>(
       const entry = entryOf.get(key);
       return entry === undefined || !isDone(entry);
     });
-  // The effect may have changed the store after the entries were read.
+  // The effect may have been performed after the entries were read.
   const later = missing.length === 0 ? [] : await find(missing);
   for (const [key, entry] of byKey(later)) entryOf.set(key, entry);
   const ofEffects = settled.flatMap((one) => {
