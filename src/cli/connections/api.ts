@@ -65,7 +65,7 @@ export function connectApi(baseUrl: string, key?: string): Api {
   async function request(
     path: string,
     query: Query,
-    init: Pick<RequestInit, 'method' | 'headers' | 'body'>,
+    init: Pick<RequestInit, 'method' | 'body'> & { readonly headers?: Headers },
     withinMs = ANSWER_WITHIN_MS,
   ): Promise<Response> {
     const url = new URL(path.slice(1), base);
