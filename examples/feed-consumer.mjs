@@ -1,4 +1,4 @@
-/**
+/*
  * Follows the feed of all events over Server-Sent Events, and keeps a sum in a file: the value of
  * all orders, by currency.
  *

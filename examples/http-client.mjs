@@ -1,4 +1,4 @@
-/**
+/*
  * Takes one order through its life over HTTP: create, ship, dispatch, read, and send a command
  * twice.
  *

@@ -1,4 +1,4 @@
-/**
+/*
  * A shop's service between the orders and a carrier. It books a label for each new shipment, and
  * dispatches the shipment. It is for shops that book labels outside of this system. With a module
  * for carriers (`CARRIERS`), orders book their labels themselves.

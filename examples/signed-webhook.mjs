@@ -1,4 +1,4 @@
-/**
+/*
  * Plays a carrier: sends signed webhooks that say that a shipment has left and has arrived.
  *
  *     node examples/signed-webhook.mjs [orderId shipmentId]

@@ -1,4 +1,4 @@
-/**
+/*
  * Starts an order's workflow and sends it commands with the Temporal client alone, without the API.
  * A service that has access to Temporal can send commands in this way. A create needs no MongoDB,
  * no API and no worker.

@@ -1,5 +1,3 @@
-import { append as appendTo } from './log/append.js';
-import type { Cause } from './log/entity.js';
 import { type EntityLog, workflowIdOf } from './log/journal/entity-log.js';
 import type { HistoryLog } from './log/history/history.js';
 import { answerOf as answerTo } from './log/workflow/answer.js';
@@ -8,7 +6,7 @@ import type { ContinuedEntity, NewEntity, ResumedEntity } from './log/workflow/i
 import type { EntityStep, LogActivities } from './log/workflow/steps.js';
 import type { CommandData, CommandType, FactData, FactType } from './order/commands.js';
 import type { EffectOf, EffectType, OutcomeOf } from './order/effects.js';
-import { orders, partsCreated } from './order/entity.js';
+import { orders } from './order/entity.js';
 import type { EventDraft, EventType, OrderEvent } from './order/events.js';
 import type { Order, OrderStatus } from './order/order.js';
 import { toView } from './order/view.js';
@@ -72,17 +70,6 @@ export type Step<T extends EffectType = EffectType> = EntityStep<EffectOf<T>>;
 /** The activities of an order. Each effect's activity is named after its type. */
 export type Steps = LogActivities & { [T in EffectType]: (step: Step<T>) => Promise<OutcomeOf<T>> };
 
-/** Appends events to an order: `append` of `log/`, with the types of an order. */
-export function append(
-  orderId: string,
-  before: Order | undefined,
-  drafts: readonly EventDraft[],
-  cause: Cause,
-): { readonly order: Order; readonly events: readonly OrderEvent[] } {
-  const { state, events } = appendTo(orders, orderId, before, drafts, cause);
-  return { order: state, events };
-}
-
 export function answerOf(order: Order, events: readonly OrderEvent[]): CommandAnswer {
-  return asOrderAnswer(answerTo(order, events, partsCreated));
+  return asOrderAnswer(answerTo(order, events, orders.answerFields));
 }

@@ -1,4 +1,4 @@
-/**
+/*
  * Compiles `src` and `workers` to `dist`, and bundles the workflows, the page and the main module
  * there.
  */

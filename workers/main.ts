@@ -1,4 +1,4 @@
-/**
+/*
  * The main module of a process. It imports no packages: the servers start first, and packages load
  * meanwhile.
  */

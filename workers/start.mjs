@@ -1,4 +1,4 @@
-/** `npm start`: prepares a fresh checkout and starts the system. */
+/* `npm start`: prepares a fresh checkout and starts the system. */
 import module from 'node:module';
 import { join } from 'node:path';
 import process from 'node:process';

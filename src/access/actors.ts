@@ -11,9 +11,9 @@ export const systemActors: ReadonlySet<string> = new Set([
   'webhooks',
 ]);
 
-/** Begins a name that credentials prove. */
+/** The beginning of a name that credentials prove. */
 const withCredentials = /^(key|user):/;
-/** Begins a name that credentials prove or that the system assigns. */
+/** The beginning of a name that credentials prove or that the system assigns. */
 const reservedPrefix = /^(key|user|temporal|webhook|kafka):/i;
 
 /**

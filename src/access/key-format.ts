@@ -1,6 +1,6 @@
 import { hash, randomBytes, timingSafeEqual } from 'node:crypto';
 
-/** Begins every API key, so that a scanner for leaked secrets recognizes it. */
+/** The beginning of every API key, by which a scanner for leaked secrets recognizes it. */
 export const KEY_PREFIX = 'ordk_';
 
 /** A new key, which its client sees only once: `ordk_<id>_<secret>`. Only its hash is stored. */

@@ -21,23 +21,27 @@ export interface KnownKeys {
 }
 
 export interface KnownKeysOptions {
-  /** older entries are read again in the background, while the request continues */
+  /**
+   * how long after it was read a key is used without another read; then it is read again in the
+   * background, and the request does not wait
+   */
   readonly freshMs?: number;
   /**
-   * older entries are read again before the request continues, so a revocation takes effect within
-   * this time
+   * how long after it was read a key is used at most, while MongoDB answers; then a request waits
+   * until it is read again. So a revocation takes effect within this time
    */
   readonly staleMs?: number;
-  /** how long after its last reading a key still works while MongoDB is unavailable */
+  /** how long after it was read a key is used while MongoDB is unavailable */
   readonly keptMs?: number;
-  /** how often the last use of a key is written */
-  readonly usedEveryMs?: number;
 }
 
 /** A limit, so that guessed keys do not use up the connections to MongoDB. */
 const READ_BATCHES = { size: 100, concurrency: 2 };
 /** Maximum number of unknown keys that are being read; further ones are refused meanwhile. */
 const MAX_READING = 1_000;
+
+/** Minimum time between two writes of a key's last use. */
+const WRITE_USE_EVERY_MS = 60_000;
 
 interface Entry {
   readonly document: KeyDocument;
@@ -47,7 +51,7 @@ interface Entry {
 }
 
 export function openKnownKeys(db: Db, options: KnownKeysOptions = {}): KnownKeys {
-  const { freshMs = 1_000, staleMs = 3_000, keptMs = 15 * 60_000, usedEveryMs = 60_000 } = options;
+  const { freshMs = 1_000, staleMs = 3_000, keptMs = 15 * 60_000 } = options;
   /** Has only keys that exist, so it is no larger than the collection. */
   const entries = new Map<string, Entry>();
   const reading = new Map<string, Promise<Entry | undefined>>();
@@ -117,7 +121,7 @@ export function openKnownKeys(db: Db, options: KnownKeysOptions = {}): KnownKeys
    */
   function noteUse(keyId: string, entry: Entry): void {
     const now = performance.now();
-    if (now - entry.usedAt < usedEveryMs) return;
+    if (now - entry.usedAt < WRITE_USE_EVERY_MS) return;
     entry.usedAt = now;
     apiKeys(db)
       .updateOne({ _id: keyId }, { $max: { lastUsedAt: new Date() } })

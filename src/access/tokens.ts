@@ -26,9 +26,12 @@ export interface Tokens {
 }
 
 export interface TokensOptions {
-  /** older signing keys are loaded again in the background, while the request continues */
+  /**
+   * how long after they were loaded the signing keys are used without another load; then they are
+   * loaded again in the background, and the request does not wait
+   */
   readonly freshMs?: number;
-  /** how long signing keys are used while the issuer is unavailable */
+  /** how long after they were loaded the signing keys are used while the issuer is unavailable */
   readonly keptMs?: number;
   /** minimum time between two attempts to load them */
   readonly restMs?: number;

@@ -8,20 +8,15 @@ export interface RequestError {
   readonly detail: string;
 }
 
-/** Members of a problem besides its code and detail. */
+/** Members of a problem besides its code and detail; `Problem` says what they mean. */
 export interface ProblemMembers {
   readonly errors?: readonly RequestError[];
   readonly allowedCommands?: readonly string[];
-  /** current version of the order */
   readonly version?: number;
   readonly orderStatus?: string;
-  /** last position of the feed */
   readonly head?: number;
-  /** the generation of the feed */
   readonly generation?: number;
-  /** last position that an older generation has in common with `generation` */
   readonly commonUntil?: number;
-  /** what the caller must be allowed to do */
   readonly scope?: string;
 }
 
@@ -78,7 +73,9 @@ export const Problem = Type.Object(
       ),
     ),
     allowedCommands: Type.Optional(Type.Array(Type.String())),
-    version: Type.Optional(Type.Integer()),
+    version: Type.Optional(
+      Type.Integer({ description: 'a version for the next request, such as the current one of the order' }),
+    ),
     orderStatus: Type.Optional(Type.String()),
     head: Type.Optional(Type.Integer({ description: 'the last position of the feed' })),
     generation: Type.Optional(Type.Integer({ description: 'the generation of the feed' })),
@@ -90,18 +87,17 @@ export const Problem = Type.Object(
   { $id: 'Problem', description: 'RFC 9457 problem details' },
 );
 
-/** The response schema of an error status. */
-export function problem(status: number) {
+/** The response schemas of these error statuses. */
+export function problemResponses<S extends number>(...statuses: readonly S[]) {
+  const schemas = statuses.map((status) => [status, problemResponse(status)] as const);
+  return Object.fromEntries(schemas) as Readonly<Record<S, ReturnType<typeof problemResponse>>>;
+}
+
+function problemResponse(status: number) {
   return {
     description: STATUS_CODES[status] ?? '',
     content: { 'application/problem+json': { schema: Type.Ref('Problem#') } },
   };
-}
-
-/** The response schemas of these error statuses. */
-export function problemsOf<S extends number>(...statuses: readonly S[]) {
-  const schemas = statuses.map((status) => [status, problem(status)] as const);
-  return Object.fromEntries(schemas) as Readonly<Record<S, ReturnType<typeof problem>>>;
 }
 
 export function pathOf(url: string): string {

@@ -5,10 +5,7 @@ import { DeadlineExceeded } from '../outages/timeout.js';
 import { loopDelay } from '../server/health/event-loop-delay.js';
 import { HttpProblem, pathOf, problemBody } from './problem.js';
 
-/**
- * If the event loop was late by this much, an answer may have arrived in time, but was read too
- * late.
- */
+/** With this delay of the event loop, an answer may have arrived in time and been read too late. */
 const STALLED_MS = 1_000;
 
 /**
@@ -92,7 +89,7 @@ const frameworkProblems: Readonly<Record<string, [status: number, code: string, 
   FST_ERR_BAD_URL: [
     400,
     'invalid_url',
-    'The URL is not encoded correctly: a % starts two hexadecimal digits.',
+    'The URL is not encoded correctly: two hexadecimal digits follow each %.',
   ],
 };
 

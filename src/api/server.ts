@@ -47,7 +47,7 @@ export interface HttpOptions {
    * how long a connection may have no traffic before it is closed, for example because a client
    * does not read its answer or stream; 45 s by default, longer than any answer or keep-alive takes
    */
-  readonly movesWithinMs?: number;
+  readonly closesIdleAfterMs?: number;
   /** which requests are accepted; all by default */
   readonly edge?: Edge;
   /** whether operations are served on a port of their own (`listenForOperations`) */
@@ -56,10 +56,10 @@ export interface HttpOptions {
 
 /**
  * An application without routes, with what all routes share: strict validation, problem+json for
- * every error, a correlation id for each request (`X-Correlation-Id`, else the message's own id) in
- * the answer and in every log line, admission control before work starts, and the scopes of routes.
+ * every error, a correlation id for each request in the answer and in every log line, admission
+ * control before work starts, and the scopes of routes.
  */
-export async function createHttp(logger: Logger, limits: HttpOptions = {}): Promise<Http> {
+export async function createHttp(logger: Logger, options: HttpOptions = {}): Promise<Http> {
   const {
     admission = createAdmission(),
     authenticate,
@@ -67,13 +67,13 @@ export async function createHttp(logger: Logger, limits: HttpOptions = {}): Prom
     edge,
     isSplit = false,
     arrivesWithinMs = 15_000,
-    movesWithinMs = 45_000,
-  } = limits;
+    closesIdleAfterMs = 45_000,
+  } = options;
   const app: Http = fastify({
     loggerInstance: logger,
     bodyLimit: MAX_BODY_BYTES,
     requestTimeout: arrivesWithinMs,
-    connectionTimeout: movesWithinMs,
+    connectionTimeout: closesIdleAfterMs,
     http: { headersTimeout: arrivesWithinMs, connectionsCheckingInterval: LOOK_FOR_LATE_MS },
     routerOptions: { maxParamLength: MAX_PATH_PART_LENGTH },
     genReqId: correlationId,
@@ -109,6 +109,7 @@ export async function createHttp(logger: Logger, limits: HttpOptions = {}): Prom
   return app;
 }
 
+/** The first of these ids that the request has; a new one if that is invalid, or there is none. */
 function correlationId({ headers }: IncomingMessage): string {
   const given = headers['x-correlation-id'] ?? headers['idempotency-key'] ?? headers['webhook-id'];
   return typeof given === 'string' && isKey(given) ? given : randomUUID();

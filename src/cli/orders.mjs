@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-/** `npx orders`: runs the built client scripts. */
+/* `npx orders`: runs the built client scripts. */
 import { existsSync } from 'node:fs';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';

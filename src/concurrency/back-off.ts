@@ -1,6 +1,5 @@
-/** Pauses that double with each failure, up to the longest. */
+/** Pauses that double with each failure in a row, from the first to the longest. */
 export interface BackOff {
-  /** the pause after the first failure; it doubles with each further failure */
   readonly firstRetryMs: number;
   readonly maxRetryMs: number;
 }

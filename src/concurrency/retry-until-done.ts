@@ -1,14 +1,11 @@
-import { backOffMs } from './back-off.js';
+import { type BackOff, backOffMs } from './back-off.js';
 import { pause } from './pause.js';
 
 /** How work is attempted again. */
 export interface Retrying {
   /** stops the retries */
   readonly signal: AbortSignal;
-  /** the pause before the second attempt; it doubles before each further attempt */
-  readonly pauseMs: number;
-  /** the longest pause; by default, each pause is `pauseMs` */
-  readonly maxPauseMs?: number;
+  readonly backOff: BackOff;
   /** called after each attempt */
   readonly health?: { failed(error: unknown): void; worked(): void };
 }
@@ -16,9 +13,8 @@ export interface Retrying {
 /** Attempts the work until it succeeds, or `signal` aborts. It never fails. */
 export async function retryUntilDone(
   work: () => Promise<unknown>,
-  { signal, pauseMs, maxPauseMs = pauseMs, health }: Retrying,
+  { signal, backOff, health }: Retrying,
 ): Promise<void> {
-  const backOff = { firstRetryMs: pauseMs, maxRetryMs: maxPauseMs };
   for (let failures = 1; !signal.aborted; failures += 1) {
     try {
       await work();

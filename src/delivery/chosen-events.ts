@@ -1,16 +1,16 @@
 import type { Db } from 'mongodb';
-import type { EndpointSettings } from '../endpoint/settings.js';
 import type { PositionedEvent } from '../log/feed/feed.js';
 import { journal } from '../log/journal/journal.js';
 import { committed, type QueryTime } from '../mongodb/durability.js';
 import type { StoredEvent } from '../order/events.js';
+import type { Payload, Selection } from '../order/selection.js';
 import { upcastIfKnown } from '../order/upcasters.js';
 import { orderLog } from '../order-log.js';
 import { isServerError } from '../outages/server-error.js';
 import { foldOrder, type OrderAfter } from './order-after.js';
 
-/** Which events a subscriber gets. An event has to match each list; an empty list matches all. */
-export type EventFilter = Pick<EndpointSettings, 'eventTypes' | 'customers' | 'tags'>;
+/** Which events a subscriber gets, in whichever form. */
+export type EventFilter = Omit<Selection, 'payload'>;
 
 /** An event that a subscriber gets. */
 export interface ChosenEvent {
@@ -27,7 +27,7 @@ export interface ChosenEvent {
  */
 export async function chosenEvents(
   db: Db,
-  selection: EventFilter & { readonly payload?: EndpointSettings['payload'] | undefined },
+  selection: EventFilter & { readonly payload?: Payload | undefined },
   events: readonly PositionedEvent[],
   time: QueryTime = {},
 ): Promise<readonly ChosenEvent[]> {

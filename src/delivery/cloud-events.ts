@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import type { EndpointSettings } from '../endpoint/settings.js';
 import type { PositionedEvent } from '../log/feed/feed.js';
+import type { Payload } from '../order/selection.js';
 
 /** An event in the JSON format of CloudEvents 1.0. */
 export interface CloudEvent {
@@ -31,7 +31,7 @@ export const cloudEventsType = 'application/cloudevents+json; charset=utf-8';
 export function cloudEventOf(
   event: PositionedEvent,
   generation: number,
-  payload: EndpointSettings['payload'],
+  payload: Payload,
   order?: object,
 ): CloudEvent {
   const { orderId, version, type, schemaVersion, occurredAt, position, traceId } = event;

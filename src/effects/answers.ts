@@ -35,7 +35,7 @@ export function shapeOf(answer: unknown): string {
 }
 
 /** Whether an answer says that it is of this type. */
-export function saysType(answer: unknown, type: 'none' | 'unknown'): boolean {
+export function hasType(answer: unknown, type: 'none' | 'unknown'): boolean {
   return typeof answer === 'object' && answer !== null && 'type' in answer && answer.type === type;
 }
 

@@ -31,12 +31,12 @@ export class CircuitBreaker {
    */
   async guard<T>(
     key: string,
-    work: (watched: (call: () => Promise<T>) => Promise<T>) => Promise<T>,
+    work: (observe: (call: () => Promise<T>) => Promise<T>) => Promise<T>,
   ): Promise<T> {
     const isTrial = this.admit(key);
     this.isTrying ||= isTrial;
     try {
-      return await work((call) => this.watched(key, call));
+      return await work((call) => this.observe(key, call));
     } finally {
       if (isTrial) this.isTrying = false;
     }
@@ -50,7 +50,7 @@ export class CircuitBreaker {
     return true;
   }
 
-  private async watched<T>(key: string, call: () => Promise<T>): Promise<T> {
+  private async observe<T>(key: string, call: () => Promise<T>): Promise<T> {
     try {
       const answer = await call();
       this.failed.clear();

@@ -46,10 +46,10 @@ export function createGate(name: string, { concurrency, perSecond, timeoutMs }: 
 
   return {
     call: (key, work) =>
-      breaker.guard(key, (watched) =>
+      breaker.guard(key, (observe) =>
         queue.inTurn(async () => {
           await rate.wait();
-          return await watched(() => inTime(work));
+          return await observe(() => inTime(work));
         }),
       ),
   };

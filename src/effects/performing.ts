@@ -1,7 +1,7 @@
 import type { EffectOf, EffectType, OutcomeOf } from '../order/effects.js';
 import { messageOf } from '../outages/message-of.js';
-import { expectedOf, outcomeIn, saysType, shapeOf } from './answers.js';
-import type { LabelProvider } from './carriers/open-receivers.js';
+import { expectedOf, outcomeIn, hasType, shapeOf } from './answers.js';
+import type { LabelProvider } from './carriers/plain-receivers.js';
 import { createGate } from './gate.js';
 import type { InventoryProvider } from './inventory/port.js';
 import type { StockEffect } from './inventory/stock.js';
@@ -37,13 +37,13 @@ export function carrierEffects(provider: Provider<LabelProvider>): EffectFunctio
   return { book: functionsOf<'book'>(provider)('book') };
 }
 
-/** The functions of a port that perform effects. */
-type Performing<T extends EffectType> = {
+/** The part of a port that performs effects: a function for each type. */
+type EffectPort<T extends EffectType> = {
   readonly [K in T]: (effect: EffectOf<K>, options: CallOptions) => Promise<unknown>;
 };
 
-function functionsOf<T extends EffectType>(provider: Provider<Performing<T> & AnyPort>) {
-  const port: Performing<T> = provider.port;
+function functionsOf<T extends EffectType>(provider: Provider<EffectPort<T> & AnyPort>) {
+  const port: EffectPort<T> = provider.port;
   const call = createCall(provider);
   return <K extends T>(type: K): EffectFunctions<T>[K] =>
     (effect, mayBeRepeated) =>
@@ -75,7 +75,7 @@ function createCall({ name, port, limits }: Provider<AnyPort>) {
   }
 
   function outcome<T extends EffectType>(type: T, answer: unknown, asked: string): OutcomeOf<T> {
-    if (saysType(answer, 'unknown'))
+    if (hasType(answer, 'unknown'))
       throw new OutcomeUnknown(`${name}: ${asked}: the outcome is not known yet`);
     const found = outcomeIn(type, answer);
     if (found !== undefined) return found;
@@ -91,7 +91,7 @@ function createCall({ name, port, limits }: Provider<AnyPort>) {
     await gate.call(key, async (signal) => {
       if (mayBeRepeated) {
         const known = await ask('lookUp', () => port.lookUp(key, { signal }));
-        if (!saysType(known, 'none')) return outcome(type, known, 'lookUp');
+        if (!hasType(known, 'none')) return outcome(type, known, 'lookUp');
         // After the timeout, another attempt may have begun, so this one makes no further call.
         signal.throwIfAborted();
       }

@@ -8,8 +8,7 @@ import { noCarriers } from './carriers/no-carriers.js';
 import type { CarrierModule } from './carriers/port.js';
 import type { InventoryModule } from './inventory/port.js';
 import type { PaymentModule } from './payments/port.js';
-import type { Provider } from './port.js';
-import type { Limits } from './port.js';
+import type { Limits, Provider } from './port.js';
 
 /** The loaded modules. If one is absent, the built-in provider is used. */
 export interface Providers {
@@ -55,7 +54,7 @@ export async function loadProviders({
 }
 
 /**
- * Without a module, the sandbox books labels if it may be used. Otherwise every label is refused.
+ * Without a module, the sandbox books labels. If the sandbox may not be used, every label is refused.
  */
 async function loadCarriers(
   given: string | undefined,

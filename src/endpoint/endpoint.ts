@@ -1,7 +1,20 @@
 import type { Decision, Effect, Entity, Envelope, State } from '../log/entity.js';
-import { refuse, withoutEffects } from '../log/entity.js';
+import { NewerEvent, refuse, withoutEffects } from '../log/entity.js';
 import type { FeedPlace } from '../log/feed/place.js';
-import { defaults, type EndpointSettings, settingNames } from './settings.js';
+import { everyEvent, type Selection } from '../order/selection.js';
+
+/** What is delivered to an endpoint, and how. */
+export interface EndpointSettings extends Selection {
+  /** absolute; https, unless the configuration allows http */
+  readonly url: string;
+  readonly description?: string;
+  /** maximum number of deliveries a second; absent if there is no limit */
+  readonly perSecond?: number;
+}
+
+/** This object has every setting: if one is missing, it does not compile. */
+const allSettings: Required<EndpointSettings> = { ...everyEvent, url: '', description: '', perSecond: 0 };
+const settings = Object.keys(allSettings);
 
 /** A webhook endpoint: the URL to which a subscriber's events are delivered. */
 export interface Endpoint extends EndpointSettings, State {
@@ -15,6 +28,13 @@ export interface Endpoint extends EndpointSettings, State {
   /** number of `CommandRejected` events in the log, at most `MAX_REJECTIONS` */
   readonly rejections: number;
 }
+
+export const endpointStatuses = ['enabled', 'disabled', 'deleted'] as const;
+/** The `disabledBecause` of an endpoint that a person has disabled. */
+export const byRequest = 'by request';
+/** How many of the newest secrets sign. An old secret still signs until the next rotation. */
+const MAX_SECRETS = 2;
+const MAX_REJECTIONS = 50;
 
 /** The persisted data of each event. */
 interface Data {
@@ -30,47 +50,36 @@ interface Data {
 
 export type EndpointEvent = { [T in keyof Data]: { readonly type: T; readonly data: Data[T] } }[keyof Data];
 
-/**
- * Each command leads to one event with the command's data. `needs` are the members without which
- * the data is malformed. `takes` are further members of the event; all others are left out.
- * `status` is the endpoint's status after the command. An endpoint that already has this status
- * refuses the command.
- */
-const commands = {
-  CreateEndpoint: {
-    event: 'EndpointCreated',
-    needs: ['url', 'secretId'],
-    takes: [...settingNames, 'after'],
-    status: 'enabled',
-  },
-  ChangeEndpoint: { event: 'EndpointChanged', needs: [], takes: settingNames, status: undefined },
-  RotateSecret: { event: 'SecretRotated', needs: ['secretId'], takes: [], status: undefined },
-  DisableEndpoint: { event: 'EndpointDisabled', needs: ['reason'], takes: [], status: 'disabled' },
-  EnableEndpoint: { event: 'EndpointEnabled', needs: [], takes: [], status: 'enabled' },
-  DeleteEndpoint: { event: 'EndpointDeleted', needs: [], takes: [], status: 'deleted' },
-} as const;
+/** A command leads to one event, with members of the command's data. */
+interface Command {
+  readonly event: keyof Data;
+  /** members without which the data is malformed */
+  readonly needs?: readonly string[];
+  /** further members of the event; all others are left out */
+  readonly takes?: readonly string[];
+  /** the status after the command; an endpoint that already has it refuses the command */
+  readonly status?: Endpoint['status'];
+}
 
-/**
- * The data of each command. `allowHttp` is set if the configuration allowed http when the command
- * was sent.
- */
+const commands = {
+  CreateEndpoint: { event: 'EndpointCreated', needs: ['url', 'secretId'], takes: [...settings, 'after'] },
+  ChangeEndpoint: { event: 'EndpointChanged', takes: settings },
+  RotateSecret: { event: 'SecretRotated', needs: ['secretId'] },
+  DisableEndpoint: { event: 'EndpointDisabled', needs: ['reason'], status: 'disabled' },
+  EnableEndpoint: { event: 'EndpointEnabled', status: 'enabled' },
+  DeleteEndpoint: { event: 'EndpointDeleted', status: 'deleted' },
+} as const satisfies Record<string, Command>;
+
+/** The data of each command. `allowHttp` is set if the configuration allowed http at that time. */
 export type EndpointCommands = {
   [T in keyof typeof commands]: Data[(typeof commands)[T]['event']] & { readonly allowHttp?: true };
 };
-
-export const endpointStatuses = ['enabled', 'disabled', 'deleted'] as const;
-/** The `disabledBecause` of an endpoint that a person has disabled. */
-export const byRequest = 'by request';
-/** How many of the newest secrets sign. An old secret still signs until the next rotation. */
-const MAX_SIGNING_SECRETS = 2;
-const MAX_REJECTIONS = 50;
 
 export const endpoints: Entity<Endpoint, EndpointEvent, Effect> = {
   ...withoutEffects,
   name: 'endpoint',
   creation: 'CreateEndpoint',
   commands: Object.keys(commands).filter((type) => type !== 'CreateEndpoint'),
-  schemaVersions: {},
   upcast: (stored) => stored as EndpointEvent & Envelope,
   decide,
   evolve,
@@ -83,40 +92,34 @@ export const endpoints: Entity<Endpoint, EndpointEvent, Effect> = {
   details: ({ status, url, version }) => `**${status}** · ${url} · version ${version}`,
 };
 
-function decide(endpoint: Endpoint | undefined, type: string, given: unknown): Decision<EndpointEvent> {
-  const command = Object.entries(commands).find(([name]) => name === type)?.[1];
+function decide(endpoint: Endpoint | undefined, type: string, data: unknown): Decision<EndpointEvent> {
+  const command: Command | undefined = Object.entries(commands).find(([name]) => name === type)?.[1];
   if (command === undefined) throw new TypeError(`There is no command ${type}.`);
-  const { allowHttp, ...sent } = given as Partial<EndpointCommands['CreateEndpoint']>;
-  const members: readonly string[] = [...command.needs, ...command.takes];
-  const data = Object.fromEntries(
-    Object.entries(sent).filter(([name, value]) => members.includes(name) && value !== undefined),
-  );
-  if (endpoint !== undefined && ['deleted', command.status].includes(endpoint.status))
+  const { event, needs = [], takes = [], status } = command;
+  const { allowHttp, ...sent } = data as Partial<EndpointCommands['CreateEndpoint']>;
+  if (endpoint !== undefined && ['deleted', status].includes(endpoint.status))
     return refuse('not_allowed', 'not_allowed', `it is ${endpoint.status} already`);
-  const { url } = sent;
-  if (url !== undefined && !isAbsolute(url, allowHttp))
-    return refuse('invalid', 'invalid_url', `${url} is no absolute https URL`, '/url');
-  const missing = command.needs.find((name) => !(name in data));
+  if (sent.url !== undefined && !isAbsolute(sent.url, allowHttp))
+    return refuse('invalid', 'invalid_url', `${sent.url} is no absolute https URL`, '/url');
+  const given = Object.entries(sent).filter(([, value]) => value !== undefined);
+  const missing = needs.find((name) => !given.some(([known]) => known === name));
   if (missing !== undefined) return refuse('invalid', 'malformed', `${missing} is missing`);
-  return { events: [{ type: command.event, data } as EndpointEvent] };
+  const taken = given.filter(([name]) => [...needs, ...takes].includes(name));
+  return { events: [{ type: event, data: Object.fromEntries(taken) } as EndpointEvent] };
 }
 
-/**
- * Whether the URL is absolute and https. If http is allowed, an http URL passes as well.
- *
- * @param url may be of any type, because anyone with access to Temporal can send a command
- */
+/** @param url may be of any type, because anyone with access to Temporal can send a command */
 function isAbsolute(url: unknown, allowHttp = false): boolean {
-  if (typeof url !== 'string') return false;
-  return /^https:\/\/[^\s/?#]+\S*$/.test(allowHttp ? url.replace(/^http:/, 'https:') : url);
+  const scheme = typeof url === 'string' ? /^(https?):\/\/[^\s/?#]+\S*$/.exec(url)?.[1] : undefined;
+  return scheme === 'https' || (scheme === 'http' && allowHttp);
 }
 
 function evolve(before: Endpoint | undefined, event: EndpointEvent & Envelope): Endpoint {
   const { orderId, version, occurredAt: updatedAt } = event;
   if (event.type === 'EndpointCreated') {
     const { secretId, ...given } = event.data;
-    const created = { status: 'enabled', secretIds: [secretId], rejections: 0 } as const;
-    return { ...defaults, ...given, orderId, version, updatedAt, ...created };
+    const created = { ...everyEvent, ...given, orderId, version, updatedAt };
+    return { ...created, status: 'enabled', secretIds: [secretId], rejections: 0 };
   }
   if (before === undefined) throw new TypeError(`The log of ${orderId} does not start with EndpointCreated.`);
   const { disabledBecause: _, ...withoutReason } = before;
@@ -125,10 +128,7 @@ function evolve(before: Endpoint | undefined, event: EndpointEvent & Envelope): 
     case 'EndpointChanged':
       return { ...endpoint, ...event.data };
     case 'SecretRotated':
-      return {
-        ...endpoint,
-        secretIds: [event.data.secretId, ...before.secretIds].slice(0, MAX_SIGNING_SECRETS),
-      };
+      return { ...endpoint, secretIds: [event.data.secretId, ...before.secretIds].slice(0, MAX_SECRETS) };
     case 'EndpointDisabled':
       return { ...endpoint, status: 'disabled', disabledBecause: event.data.reason };
     case 'EndpointEnabled':
@@ -140,6 +140,6 @@ function evolve(before: Endpoint | undefined, event: EndpointEvent & Envelope): 
     case 'CommandRejected':
       return { ...endpoint, rejections: before.rejections + 1 };
     default:
-      return event satisfies never;
+      throw new NewerEvent(`Not known to this version: ${JSON.stringify(event satisfies never)}`);
   }
 }

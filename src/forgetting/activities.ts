@@ -9,9 +9,9 @@ import { openOrders, ordersOf, type Databases } from './customer-orders.js';
 import { needsForgetting } from './needs-forgetting.js';
 import { type ForgetMessage, forgetInOrder } from './forget-order.js';
 import { noteStatus } from './forgettings.js';
-import { keysNamedBy } from './keys-named.js';
+import { keysOfCustomer } from './customer-keys.js';
 import type { Forgetting, ForgettingActivities } from './messages.js';
-import { clearAndCheckPlaces } from './places.js';
+import { clearAndInspect } from './inspection.js';
 
 export interface ForgettingDeps {
   readonly db: Db;
@@ -35,7 +35,7 @@ export function createForgetting({ db, keyStore, taskQueue }: ForgettingDeps): F
       await noteStatus(db, forgetting, status, { open });
     },
     async retireKeys({ customerId }) {
-      const named = await keysNamedBy(databasesNow(), customerId, heartbeat);
+      const named = await keysOfCustomer(databasesNow(), customerId, heartbeat);
       return (await keyStore.retire(customerId, [...named.keys()])).toSorted();
     },
     async destroyKeys({ forgetting: { customerId, reason, actor, requestedAt: at }, keys }) {
@@ -55,7 +55,7 @@ export function createForgetting({ db, keyStore, taskQueue }: ForgettingDeps): F
     },
     async certify({ forgetting, keys }) {
       const { id, customerId, reason, lawfulBasis, actor, onBehalfOf, requestedAt } = forgetting;
-      const inspection = await clearAndCheckPlaces({
+      const inspection = await clearAndInspect({
         databases: databasesNow(),
         keyStore,
         customerId,

@@ -1,7 +1,8 @@
 import { createPublicKey, type JsonWebKey, type KeyObject, sign, verify } from 'node:crypto';
 
-/** A place that held the person's values, and how it was checked. */
-export interface CheckedPlace {
+/** A location that held the person's values, and how it was checked. */
+export interface CheckedLocation {
+  /** its name; called a place in public */
   readonly place: string;
   /** what it holds now, in words */
   readonly finding: string;
@@ -19,7 +20,7 @@ export interface NotReached {
   readonly orders?: readonly string[];
 }
 
-/** Certifies that a person was forgotten: who asked for it, and how every place was checked. */
+/** Certifies that a person was forgotten: who asked for it, and how every location was checked. */
 export interface Certificate {
   readonly forgettingId: string;
   readonly customerId: string;
@@ -37,7 +38,7 @@ export interface Certificate {
   readonly keys: readonly string[];
   /** number of orders whose person is forgotten */
   readonly orders: number;
-  readonly places: readonly CheckedPlace[];
+  readonly places: readonly CheckedLocation[];
   readonly notReached: readonly NotReached[];
 }
 

@@ -6,24 +6,21 @@ import { workflowId } from '../order-log.js';
 
 type Payload = temporal.api.common.v1.IPayload;
 
-/** Everything that Temporal keeps of one run of an order, decoded. */
-export interface DecodedRun {
-  readonly runId: string;
-  readonly values: readonly unknown[];
-}
-
 /**
- * All runs of an order that Temporal keeps. They are found by Temporal's list, because a run that
- * started the workflow again has no link to the runs before it.
+ * All runs of an order that Temporal keeps: the decoded payloads of each. They are found by Temporal's
+ * list, because a run that started the workflow again has no link to the runs before it.
  */
-export async function* decodedRuns(client: Client, orderId: string): AsyncGenerator<DecodedRun, void> {
+export async function* decodedRuns(
+  client: Client,
+  orderId: string,
+): AsyncGenerator<readonly unknown[], void> {
   const id = workflowId(orderId);
   for await (const { runId } of client.workflow.list({ query: `WorkflowId = ${JSON.stringify(id)}` })) {
     const values: unknown[] = [];
     for await (const event of historyEvents(client, { workflowId: id, runId })) {
       values.push(...(await decoded(client, payloadsIn(event))));
     }
-    yield { runId, values };
+    yield values;
   }
 }
 

@@ -29,30 +29,29 @@ const LOOK_EVERY_MS = 50;
 /**
  * Makes an order forget its person. A running workflow takes the command. An order whose workflow
  * has ended gets a new run, which takes it over from the journal. When this resolves, the journal
- * has the event. A repeated call changes nothing.
+ * has the event. A repeated call changes nothing. Nor does a call for an ended order whose first
+ * events the journal lacks: no run can take it over.
  *
- * @returns false if no run can take over an ended order, because the journal lacks its first events
  * @throws Error if it is not done yet; the caller tries again
  */
 export async function forgetInOrder(
   databases: Databases,
   orderId: string,
   message: ForgetMessage,
-): Promise<boolean> {
+): Promise<void> {
   const { db } = databases;
   const answer = await update(databases, orderId, message);
   if (answer === 'ended') {
     const log = contiguous(await readStored(orderLog, db, orderId)).map((event) => upcast(event));
     const order = fold(log);
     const [created] = log;
-    if (order === undefined || created === undefined) return false;
+    if (order === undefined || created === undefined) return;
     const decision = forget(order, message.data);
     if ('refusal' in decision) throw new Error(`order ${orderId}: ${decision.refusal.message}`);
-    if (decision.events.length === 0) return true;
+    if (decision.events.length === 0) return;
     await takeOver(databases, created, order, message);
-  } else if (answer.events.length === 0) return true;
+  } else if (answer.events.length === 0) return;
   await untilRecorded(db, orderId, message);
-  return true;
 }
 
 /** The workflow's answer, or `ended` if no workflow of the order is running. */

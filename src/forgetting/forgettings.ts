@@ -1,5 +1,6 @@
 import type { Db } from 'mongodb';
-import { committed, durable, isDuplicateKey } from '../mongodb/durability.js';
+import { isDuplicateKey } from '../mongodb/duplicates.js';
+import { committed, durable } from '../mongodb/durability.js';
 import type { SignedCertificate } from './certificate.js';
 import type { Forgetting, OpenOrders } from './messages.js';
 

@@ -1,7 +1,7 @@
 import type { Destruction } from '../access/persons/key-rows.js';
 import type { KeyStore } from '../access/persons/key-store.js';
 import type { Databases } from './customer-orders.js';
-import { keysNamedBy } from './keys-named.js';
+import { keysOfCustomer } from './customer-keys.js';
 
 /** A key that is not in the key store, though orders have values under it. */
 export interface LostKey {
@@ -21,7 +21,7 @@ export async function lostKeys(
   customerId: string,
 ): Promise<readonly LostKey[]> {
   const lost: LostKey[] = [];
-  for (const [keyId, orderIds] of await keysNamedBy(databases, customerId))
+  for (const [keyId, orderIds] of await keysOfCustomer(databases, customerId))
     if ((await keyStore.opening(keyId)) === 'unknown') lost.push({ keyId, orderIds });
   return lost;
 }

@@ -54,7 +54,8 @@ interface ForgettingWithKeys {
 export interface ForgettingActivities {
   /**
    * The person's orders that are not finished. With `keys`, orders that a forgetting of these keys
-   * does not concern (`needsForgetting`) are left out, because they began later.
+   * does not concern (`needsForgetting`) are left out, because they began later. Also sets the
+   * status of the forgetting to `forgetting`.
    */
   findOpenOrders(asked: {
     readonly forgetting: Forgetting;
@@ -71,6 +72,6 @@ export interface ForgettingActivities {
   destroyKeys(asked: ForgettingWithKeys): Promise<void>;
   /** Appends `PersonForgotten` to each of the person's orders that has a value under the keys. */
   forgetInOrders(asked: ForgettingWithKeys): Promise<void>;
-  /** Checks every place (`clearAndCheckPlaces`), signs the certificate and stores it. */
+  /** Checks every location of personal values (`clearAndInspect`), signs the certificate and stores it. */
   certify(asked: ForgettingWithKeys): Promise<void>;
 }

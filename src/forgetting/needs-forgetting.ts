@@ -7,7 +7,7 @@ import { keysInJournal } from './keys-in-journal.js';
 /**
  * Whether the order has a personal value that is in plain text, or sealed under one of the keys.
  */
-export function holdsPersonUnder(order: Order, keys: readonly string[]): boolean {
+export function hasPersonUnder(order: Order, keys: readonly string[]): boolean {
   return personalTexts(order).some((text) => {
     if (text === FORGOTTEN) return false;
     const keyId = keyIdIn(text);
@@ -22,7 +22,7 @@ export function holdsPersonUnder(order: Order, keys: readonly string[]): boolean
  * added during the earlier forgetting, and its key needs a tombstone as well.
  */
 export async function needsForgetting(db: Db, order: Order, keys: readonly string[]): Promise<boolean> {
-  if (holdsPersonUnder(order, keys)) return true;
+  if (hasPersonUnder(order, keys)) return true;
   const { forgotten, orderId } = order;
   const others = keys.filter((keyId) => forgotten !== undefined && !forgotten.keys.includes(keyId));
   if (others.length === 0) return false;

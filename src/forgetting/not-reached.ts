@@ -1,40 +1,32 @@
 import type { NotReached } from './certificate.js';
-import type { PlaceFindings } from './place-findings.js';
+import type { FoundValues } from './found-values.js';
 
 /** The person's values that were found in the copies of the forgotten orders' logs. */
 export interface LogFindings {
   readonly orderIds: readonly string[];
   /** number of runs that Temporal keeps of these orders */
   readonly runs: number;
-  readonly histories: PlaceFindings;
-  readonly journals: PlaceFindings;
-  readonly aside: PlaceFindings;
+  readonly histories: FoundValues;
+  readonly journal: FoundValues;
+  readonly aside: FoundValues;
 }
 
 /** The data that a forgetting does not reach, for its certificate. */
-export function notReached({ histories, journals, aside }: LogFindings): readonly NotReached[] {
-  const all = [histories, journals, aside];
+export function notReached({ histories, journal, aside }: LogFindings): readonly NotReached[] {
+  const all = [histories, journal, aside];
   const plain = new Set(all.flatMap((tally) => [...tally.plain]));
   const readable = new Set(all.flatMap((tally) => [...tally.readable]));
   return [
-    ...(plain.size === 0
-      ? []
-      : [
-          {
-            what: 'values in plain text, in the journal and the histories of these orders, and in backups',
-            why: 'they were written before persons were sealed',
-            orders: [...plain],
-          },
-        ]),
-    ...(readable.size === 0
-      ? []
-      : [
-          {
-            what: 'values of these orders under a key that is not destroyed',
-            why: 'they were added while the person was being forgotten: forget the person again',
-            orders: [...readable],
-          },
-        ]),
+    {
+      what: 'values in plain text, in the journal and the histories of these orders, and in backups',
+      why: 'they were written before persons were sealed',
+      orders: [...plain],
+    },
+    {
+      what: 'values of these orders under a key that is not destroyed',
+      why: 'they were added while the person was being forgotten: forget the person again',
+      orders: [...readable],
+    },
     {
       what: 'backups of the key store',
       why: 'a key that is restored from one is destroyed again at the next start; destroy the backups in their time',
@@ -51,5 +43,5 @@ export function notReached({ histories, journals, aside }: LogFindings): readonl
       what: 'receivers of webhooks and readers of the feed, and what receivers answer from now on',
       why: 'events have the ids of customer and order in plain text, by which they may have looked the person up: ask them; answers are kept for 30 days',
     },
-  ];
+  ].filter(({ orders }) => orders?.length !== 0);
 }

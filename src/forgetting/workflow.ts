@@ -9,7 +9,7 @@ const options = {
 } as const;
 const { findOpenOrders, noteForgetting, retireKeys, destroyKeys } =
   proxyActivities<ForgettingActivities>(options);
-/** These two activities visit every order of the customer, and send heartbeats meanwhile. */
+/** These two activities may take hours if the customer has many orders. */
 const { forgetInOrders, certify } = proxyActivities<ForgettingActivities>({
   ...options,
   startToCloseTimeout: '24 hours',

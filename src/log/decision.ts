@@ -19,25 +19,3 @@ export interface Refusal {
 export function refuse(kind: Refusal['kind'], code: string, message: string, pointer?: string): Refused {
   return { refusal: { kind, code, message, ...(pointer !== undefined && { pointer }) } };
 }
-
-/** A time at which an entity changes without a message. */
-export interface Deadline {
-  readonly name: string;
-  /** ISO-8601 UTC */
-  readonly at: string;
-}
-
-/** Something that an entity owes the outside world, such as a payment to capture. */
-export interface Effect {
-  readonly type: string;
-  /** the idempotency key that providers get: `<id>:<type>:<version that made it owed>` */
-  readonly key: string;
-  /** the correlation id of the event that made it owed */
-  readonly correlationId: string;
-  readonly traceId?: string;
-}
-
-/** The version of the event that made the effect with this key owed. */
-export function versionInKey(key: string): number {
-  return Number(key.slice(key.lastIndexOf(':') + 1));
-}

@@ -1,11 +1,11 @@
-import type { Deadline, Decision, Effect, Refusal } from './decision.js';
+import type { Decision, Refusal } from './decision.js';
+import type { Effect } from './effect.js';
 import type { Draft, Envelope, StoredEvent } from './event.js';
 import type { Facts } from './facts.js';
 
-export { refuse, versionInKey } from './decision.js';
-export { eventId, NewerEvent } from './event.js';
-export type { Deadline, Decision, Effect, Refusal, Refused } from './decision.js';
-export type { Cause, Draft, Envelope, StoredEvent } from './event.js';
+export { type Decision, type Refusal, refuse, type Refused } from './decision.js';
+export { type Effect, versionInKey } from './effect.js';
+export { type Cause, type Draft, type Envelope, eventId, NewerEvent, type StoredEvent } from './event.js';
 export type { FactJudgement, Facts, FittingFact } from './facts.js';
 
 /**
@@ -23,9 +23,11 @@ export interface Entity<S extends State, D extends Draft, F extends Effect> exte
 }
 
 /**
- * Members for an entity that has no effects, no deadlines, and no further fields in its answers.
+ * Members for an entity that has no effects, no deadlines, no older versions of its events, and no
+ * further fields in its answers.
  */
 export const withoutEffects = {
+  schemaVersions: {},
   consequence: () => undefined,
   effects: () => [],
   settle: () => [],
@@ -40,7 +42,7 @@ export const withoutEffects = {
 export interface Decider<S extends State, D extends Draft> {
   /** the workflow type; the id of an entity's workflow is `<name>-<id>` */
   readonly name: string;
-  /** the command that creates an entity */
+  /** the command that creates an entity: the only one that is decided without a state */
   readonly creation: string;
   /** all other commands; each is the name of an update and of a signal */
   readonly commands: readonly string[];
@@ -55,8 +57,8 @@ export interface Decider<S extends State, D extends Draft> {
   /** the next event that follows from the state alone; undefined if there is none */
   readonly consequence: (state: S, now: string) => D | undefined;
   /**
-   * the events that record a refused command whose sender gets no answer; none if the log has the
-   * same refusal already
+   * the events that record a refused command whose sender gets no answer; none once the log has
+   * enough of them, so that refusals cannot make it grow without bound
    */
   readonly rejection: (state: S, command: string, refusal: Pick<Refusal, 'code' | 'message'>) => readonly D[];
   /** absent if there are no facts about such an entity */
@@ -86,6 +88,13 @@ export interface Decider<S extends State, D extends Draft> {
   readonly details: (state: S) => string;
   /** search attributes of the workflow, besides its status; absent if there are none */
   readonly listing?: (state: S) => readonly Attribute[];
+}
+
+/** A time at which an entity changes without a message. */
+export interface Deadline {
+  readonly name: string;
+  /** ISO-8601 UTC */
+  readonly at: string;
 }
 
 /** A search attribute of a workflow, by which Temporal's list finds it. */

@@ -55,7 +55,7 @@ export const FACT_RECEIVED = 'FactReceived';
 
 /**
  * A newer version of the code wrote the event, so a process of that version has to handle it.
- * `Entity.upcast` throws it.
+ * `upcast` or `evolve` of the entity throws it.
  */
 export class NewerEvent extends TypeError {
   override readonly name = 'NewerEvent';

@@ -9,10 +9,9 @@ export interface Facts<S, D> {
   /** the types of facts; each is the name of a signal */
   readonly types: readonly string[];
   readonly judge: (state: S, type: string, data: unknown, now: string) => FactJudgement<D> | Refused;
-  /** the event that stores a fact which does not fit yet */
-  readonly received: (type: string, data: unknown, reason: string) => D;
   /** whether a fact with this command id is waiting */
   readonly isWaiting: (state: S, commandId: string) => boolean;
+  /** whether one more fact may wait */
   readonly hasRoom: (state: S) => boolean;
   /** the first waiting fact that fits now; undefined if there is none */
   readonly fitting: (state: S, now: string) => FittingFact<D> | undefined;
@@ -27,12 +26,12 @@ export interface Facts<S, D> {
 
 /**
  * `settles` is the key of the effect that the fact settles. `reflected` means that the state has
- * the fact already.
+ * the fact already. `received` is the event that stores a fact which does not fit yet.
  */
 export type FactJudgement<D> =
   | { readonly kind: 'applies'; readonly events: readonly D[]; readonly settles?: string }
   | { readonly kind: 'reflected' }
-  | { readonly kind: 'waits'; readonly reason: string };
+  | { readonly kind: 'waits'; readonly received: D };
 
 /** A waiting fact that fits now. `fact` has the ids with which it was received. */
 export interface FittingFact<D> {

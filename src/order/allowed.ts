@@ -62,7 +62,7 @@ const reasonsAgainst: Readonly<Record<FollowUpType, (order: Order) => string | u
   DispatchShipment: (order) =>
     first(
       notShippable(order),
-      !order.shipments.some((entry) => entry.status === 'created') && 'no shipment waits for it',
+      !order.shipments.some((entry) => entry.status === 'created') && 'no shipment waits for dispatch',
     ),
   DeliverShipment: (order) =>
     order.shipments.some((entry) => entry.status === 'dispatched') ? undefined : 'no shipment is on its way',

@@ -186,14 +186,14 @@ export const segments = {
   AddNote: 'notes',
 } as const satisfies Record<FollowUpType, string>;
 
-type NamingType<Id extends object> = {
+type CommandTypeWith<Id extends object> = {
   [T in FollowUpType]: CommandData[T] extends Id ? T : never;
 }[FollowUpType];
 
 /** Commands to one shipment: their data has its `shipmentId`. */
-export type ShipmentCommandType = NamingType<{ readonly shipmentId: string }>;
+export type ShipmentCommandType = CommandTypeWith<{ readonly shipmentId: string }>;
 /** Commands to one return: their data has its `returnId`. */
-export type ReturnCommandType = NamingType<{ readonly returnId: string }>;
+export type ReturnCommandType = CommandTypeWith<{ readonly returnId: string }>;
 
 const parts: Readonly<Partial<Record<FollowUpType, 'shipment' | 'return'>>> = {
   RequestLabel: 'shipment',

@@ -1,22 +1,15 @@
 import type { Address, LineQuantity } from './commands.js';
 import type { MissingStock } from './events.js';
+import type { Effect as AnyEffect } from '../log/entity.js';
 
 export { versionInKey } from '../log/entity.js';
 
 /**
- * A change outside that an order owes. `key` is the idempotency key that the outside system gets:
- * `<orderId>:<type>:<version that made it owed>`. An order owes at most one `book` for each
- * shipment, and at most one effect of any other type. The next effect of a type becomes owed when
- * the one before is settled.
+ * A change outside that an order owes. An order owes at most one `book` for each shipment, and at
+ * most one effect of any other type. The next effect of a type becomes owed when the one before is
+ * settled.
  */
-export type Effect = { [T in EffectType]: Owed & { readonly type: T } & EffectData[T] }[EffectType];
-
-interface Owed {
-  readonly key: string;
-  /** the correlation id of the event that made it owed; `traceId` is copied in the same way */
-  readonly correlationId: string;
-  readonly traceId?: string;
-}
+export type Effect = { [T in EffectType]: AnyEffect & { readonly type: T } & EffectData[T] }[EffectType];
 
 /** An effect as the order's state keeps it. */
 export type OwedEffect = Effect & {

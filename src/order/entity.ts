@@ -1,24 +1,15 @@
 import type { Entity } from '../log/entity.js';
 import { allowedCommands } from './allowed.js';
-import {
-  type Command,
-  type Fact,
-  type FactType,
-  factTypes,
-  followUpTypes,
-  forgetPerson,
-} from './commands.js';
+import { type Command, followUpTypes, forgetPerson } from './commands.js';
 import { consequence } from './consequences.js';
 import { expire, nextDeadline } from './deadlines.js';
 import { decide } from './decide.js';
 import type { Effect, EffectType, Settlement } from './effects.js';
 import { type EventDraft, type OrderEvent, schemaVersions } from './events.js';
 import { evolve } from './evolve.js';
-import { decideFact, fittingFact, judgeFact, parseFact } from './facts.js';
+import { facts } from './facts.js';
 import { listing } from './listing.js';
 import { isFinished, type Order, owedEffects } from './order.js';
-import { hasRoomForFacts } from './received-facts.js';
-import { refuse } from './refusal.js';
 import { rejectionOf } from './rejection.js';
 import { followsRules } from './rules.js';
 import { settle } from './settle.js';
@@ -39,26 +30,7 @@ export const orders: Entity<Order, EventDraft, Effect> = {
   evolve,
   consequence,
   rejection: rejectionOf,
-  facts: {
-    types: factTypes,
-    judge(order, type, data, now) {
-      const fact = parseFact(type, data);
-      return fact === undefined ? malformed(type) : judgeFact(order, fact, now);
-    },
-    received: (fact, data, reason) => ({
-      type: 'FactReceived',
-      // `judge` has checked the shape.
-      data: { fact: fact as FactType, data: data as Fact['data'], reason },
-    }),
-    isWaiting: ({ facts = [] }, commandId) => facts.some((waiting) => waiting.commandId === commandId),
-    hasRoom: hasRoomForFacts,
-    fitting: fittingFact,
-    judgeWithoutIssuer(order, type, data, now) {
-      if (type !== 'PaymentSettled') return undefined;
-      const fact = parseFact(type, data);
-      return fact === undefined ? malformed(type) : decideFact(order, fact, now);
-    },
-  },
+  facts,
   cancel: (order) => ({
     type: 'CancelOrder',
     data: { reason: 'cancellation requested in Temporal' },
@@ -96,7 +68,7 @@ const performers: Readonly<Record<EffectType, string>> = {
 };
 
 /** For a command's answer: the id of the shipment or the return that the command has created. */
-export function partsCreated(events: readonly OrderEvent[]): {
+function partsCreated(events: readonly OrderEvent[]): {
   readonly shipmentId?: string;
   readonly returnId?: string;
 } {
@@ -106,8 +78,4 @@ export function partsCreated(events: readonly OrderEvent[]): {
     ...(shipment !== undefined && { shipmentId: shipment.data.shipmentId }),
     ...(returned !== undefined && { returnId: returned.data.returnId }),
   };
-}
-
-function malformed(type: string) {
-  return refuse('invalid', 'malformed', `${type} has data of the wrong shape`);
 }

@@ -1,14 +1,31 @@
-import type { FactJudgement, FittingFact } from '../log/entity.js';
+import type { FactJudgement, Facts, FittingFact } from '../log/entity.js';
 import { type Fact, type FactType, factTypes, type PaymentFact } from './commands.js';
 import { decide } from './decide.js';
 import type { EventDraft } from './events.js';
 import { type Order, isDead } from './order.js';
-import { factOf, factsOf, reflects } from './received-facts.js';
+import { factOf, factsOf, hasRoomForFacts, reflects } from './received-facts.js';
 import { type Decision, refuse, type Refused } from './refusal.js';
 import { settle } from './settle.js';
 import { later } from './time.js';
 
 type Judgement = FactJudgement<EventDraft>;
+
+/** Facts about an order, as the log takes them: their data may be anything. */
+export const facts: Facts<Order, EventDraft> = {
+  types: factTypes,
+  judge(order, type, data, now) {
+    const fact = parseFact(type, data);
+    return fact === undefined ? malformed(type) : judgeFact(order, fact, now);
+  },
+  isWaiting: (order, commandId) => factsOf(order).some((waiting) => waiting.commandId === commandId),
+  hasRoom: hasRoomForFacts,
+  fitting: fittingFact,
+  judgeWithoutIssuer(order, type, data, now) {
+    if (type !== 'PaymentSettled') return undefined;
+    const fact = parseFact(type, data);
+    return fact === undefined ? malformed(type) : decideFact(order, fact, now);
+  },
+};
 
 /**
  * Judges a fact against the current order. The fact leads to events, or the order reflects it
@@ -19,11 +36,13 @@ type Judgement = FactJudgement<EventDraft>;
 export function judgeFact(order: Order, fact: Fact, now: string): Judgement {
   if (reflects(order, fact)) return { kind: 'reflected' };
   const judgement = decideFact(order, fact, now);
-  return 'refusal' in judgement ? { kind: 'waits', reason: judgement.refusal.message } : judgement;
+  if (!('refusal' in judgement)) return judgement;
+  const data = { fact: fact.type, data: fact.data, reason: judgement.refusal.message };
+  return { kind: 'waits', received: { type: 'FactReceived', data } };
 }
 
 /** The events that a fact leads to, or why it does not fit. */
-export function decideFact(order: Order, fact: Fact, now: string): Judgement | Refused {
+function decideFact(order: Order, fact: Fact, now: string): Judgement | Refused {
   const decision = decideOn(order, fact, now);
   if ('refusal' in decision) return decision;
   const settles = fact.type === 'PaymentSettled' ? settledBy(order, fact.data) : undefined;
@@ -107,6 +126,10 @@ export function fittingFact(order: Order, now: string): FittingFact<EventDraft> 
   return undefined;
 }
 
+function malformed(type: string): Refused {
+  return refuse('invalid', 'malformed', `${type} has data of the wrong shape`);
+}
+
 const textsOf: Readonly<Record<FactType, readonly string[]>> = {
   PaymentSettled: ['reference', 'authorizationId'],
   ShipmentDispatched: ['shipmentId', 'carrier', 'trackingNumber'],
@@ -117,7 +140,7 @@ const textsOf: Readonly<Record<FactType, readonly string[]>> = {
  * Parses a fact; undefined if its data has the wrong shape. Anyone with access to Temporal can send
  * a signal, so the data may be anything.
  */
-export function parseFact(name: string, data: unknown): Fact | undefined {
+function parseFact(name: string, data: unknown): Fact | undefined {
   const type = factTypes.find((one) => one === name);
   if (type === undefined || typeof data !== 'object' || data === null) return undefined;
   if (!textsOf[type].every((key) => typeof Reflect.get(data, key) === 'string')) return undefined;

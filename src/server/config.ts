@@ -77,16 +77,16 @@ export const builtIn = 'sandbox';
  */
 export function assertSandboxAllowed({ roles, sandbox, providers }: Config): void {
   if (!roles.has('worker') || sandbox) return;
-  const without =
+  const remedy =
     'or SANDBOX=on if nothing here is real. ' +
     'Without it, a worker starts only if HTTP_HOST, TEMPORAL_ADDRESS, MONGODB_URI, KEYS_MONGODB_URI and KAFKA_BROKERS are loopback addresses.';
   if (providers.payments === builtIn)
     throw new ConfigError(
-      `The payment provider is the sandbox, which charges nobody: set PAYMENTS to your own, ${without}`,
+      `The payment provider is the sandbox, which charges nobody: set PAYMENTS to your own, ${remedy}`,
     );
   if (providers.carriers === builtIn)
     throw new ConfigError(
-      `CARRIERS=sandbox books labels that no carrier knows: set it to your own, unset it to refuse every label, ${without}`,
+      `CARRIERS=sandbox books labels that no carrier knows: set it to your own, unset it to refuse every label, ${remedy}`,
     );
 }
 

@@ -63,7 +63,7 @@ export interface Mongo {
 
 const SELECT_SERVER_MS = 2_000;
 const SILENT_SOCKET_MS = 5_000;
-const RECONNECT_EVERY_MS = 250;
+const RECONNECT_MS = 250;
 
 /**
  * A MongoDB client that can be made while MongoDB is unavailable. During an outage, every operation
@@ -140,7 +140,8 @@ function clientOf(variable: string, uri: string, options: MongoClientOptions): M
  * closed. The driver recovers from every later outage by itself.
  */
 async function connectUntilDone(client: MongoClient, closed: AbortSignal): Promise<void> {
-  await retryUntilDone(async () => await client.connect(), { signal: closed, pauseMs: RECONNECT_EVERY_MS });
+  const backOff = { firstRetryMs: RECONNECT_MS, maxRetryMs: RECONNECT_MS };
+  await retryUntilDone(async () => await client.connect(), { signal: closed, backOff });
 }
 
 /** The variables that decide how a server is reached by TLS. */

@@ -2,6 +2,7 @@ import { Client, type Connection } from '@temporalio/client';
 import { msToTs, optionalTsToMs } from '@temporalio/common/lib/time.js';
 import proto from '@temporalio/proto';
 import type { Db } from 'mongodb';
+import type { BackOff } from '../concurrency/back-off.js';
 import { retryUntilDone } from '../concurrency/retry-until-done.js';
 import type { Config } from './config.js';
 import { type Mongo, tlsAdvice } from './connections.js';
@@ -12,8 +13,7 @@ import { SEARCH_ATTRIBUTES } from './search-attributes.js';
 const DAY_MS = 86_400_000;
 /** Retention of the embedded server for closed workflows. */
 const RETENTION_MS = 90 * DAY_MS;
-const FIRST_BACK_OFF_MS = 250;
-const MAX_BACK_OFF_MS = 10_000;
+const BACK_OFF: BackOff = { firstRetryMs: 250, maxRetryMs: 10_000 };
 
 const { IndexedValueType } = proto.temporal.api.enums.v1;
 const indexedTypes = {
@@ -59,12 +59,7 @@ export async function setUp({
       fails: (problem) => `${title} is not ${done} yet: ${problem}${tlsAdvice(title, problem)}`,
       works: `${title} is ${done}.`,
     });
-    await retryUntilDone(work, {
-      signal: abort,
-      pauseMs: FIRST_BACK_OFF_MS,
-      maxPauseMs: MAX_BACK_OFF_MS,
-      health,
-    });
+    await retryUntilDone(work, { signal: abort, backOff: BACK_OFF, health });
   };
   await Promise.all([
     untilDone('Temporal', 'set up', async () => {

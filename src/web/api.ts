@@ -20,24 +20,29 @@ export class Problem extends Error {
   }
 }
 
+/** A `Problem` as it is; any other error as a problem with the code `unreadable`. */
+export function problemOf(error: unknown): Problem {
+  return error instanceof Problem ? error : new Problem(0, 'unreadable', String(error));
+}
+
 export interface Answer<T> {
   readonly status: number;
   readonly body: T;
   readonly headers: Headers;
 }
 
-/** Whether the last request was refused for lack of a key. */
+/** Whether the reader has to sign in: the API has refused a request without a valid key. */
 export const isSignInNeeded = signal(false);
 
-export interface Sent extends Omit<RequestInit, 'headers'> {
+export interface RequestOptions extends Omit<RequestInit, 'headers'> {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
 /** @throws Problem */
-export async function request<T>(path: string, init: Sent = {}): Promise<Answer<T>> {
+export async function request<T>(path: string, options: RequestOptions = {}): Promise<Answer<T>> {
   let response: Response;
   try {
-    response = await fetch(path, { ...init, headers: { accept: 'application/json', ...init.headers } });
+    response = await fetch(path, { ...options, headers: { accept: 'application/json', ...options.headers } });
   } catch (error) {
     if (error instanceof DOMException && error.name === 'AbortError') throw error;
     throw new Problem(0, 'unreachable', 'The API does not answer.');
@@ -59,8 +64,8 @@ export async function request<T>(path: string, init: Sent = {}): Promise<Answer<
 }
 
 /** @throws Problem */
-export async function get<T>(path: string, how: Pick<Sent, 'signal' | 'priority'> = {}): Promise<T> {
-  return (await request<T>(path, how)).body;
+export async function get<T>(path: string, options: RequestOptions = {}): Promise<T> {
+  return (await request<T>(path, options)).body;
 }
 
 /** @throws Problem */
@@ -86,8 +91,11 @@ export async function send<T>(
   });
 }
 
-/** A path with the parameters that have a value. */
-export function pathOf(path: string, query: Readonly<Record<string, string | number | undefined>>): string {
+/** The path with those query parameters that have a value. */
+export function withQuery(
+  path: string,
+  query: Readonly<Record<string, string | number | undefined>>,
+): string {
   const given = Object.entries(query).filter(([, value]) => value !== undefined && value !== '');
   const text = new URLSearchParams(given.map(([name, value]) => [name, String(value)])).toString();
   return text === '' ? path : `${path}?${text}`;

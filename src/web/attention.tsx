@@ -1,8 +1,8 @@
 import { useLocation } from 'preact-iso';
-import { pathOf } from './api.js';
+import { withQuery } from './api.js';
 import { now } from './clock.js';
 import { count, countdown, withTimes, words } from './format.js';
-import { Copied } from './parts/copied.js';
+import { Copyable } from './parts/copyable.js';
 import { Empty, Shown } from './parts/states.js';
 import { Ago } from './parts/time.js';
 import { useTitle } from './parts/title.js';
@@ -19,7 +19,7 @@ export function AttentionPage() {
   const { query } = useLocation();
   const { code, cursor } = query;
   const found = useResource<Page<AttentionRow>>(
-    pathOf('/v1/attention', { code, cursor, limit: 100 }),
+    withQuery('/v1/attention', { code, cursor, limit: 100 }),
     LOOK_EVERY_MS,
   );
   return (
@@ -43,7 +43,7 @@ export function AttentionPage() {
               <AttentionRows rows={data} />
               {nextCursor !== undefined && (
                 <p>
-                  <a href={pathOf('/attention', { code, cursor: nextCursor })}>Next page</a>
+                  <a href={withQuery('/attention', { code, cursor: nextCursor })}>Next page</a>
                 </p>
               )}
             </>
@@ -67,7 +67,7 @@ export function AttentionRows({
       {rows.map((row) => (
         <li key={`${row.orderId}${row.code}${row.since}`}>
           <header>
-            <a class="status bad" href={pathOf('/attention', { code: row.code })}>
+            <a class="status bad" href={withQuery('/attention', { code: row.code })}>
               {words(row.code)}
             </a>
             {!ofOrder && row.orderId !== undefined && (
@@ -93,7 +93,7 @@ function Remedy({ text }: { readonly text: string }) {
   return (
     <>
       <p class="remedy">{line === undefined ? text : text.slice(0, -line.length)}</p>
-      {line !== undefined && <Copied text={line} />}
+      {line !== undefined && <Copyable text={line} />}
     </>
   );
 }

@@ -1,5 +1,5 @@
 import { useRoute } from 'preact-iso';
-import { pathOf } from './api.js';
+import { withQuery } from './api.js';
 import { dayAndTime, money, person, words } from './format.js';
 import { Figures } from './parts/figures.js';
 import { Shown, Together } from './parts/states.js';
@@ -19,7 +19,10 @@ export function CustomerPage() {
     `/v1/customers/${encodeURIComponent(customerId)}`,
     LOOK_EVERY_MS,
   );
-  const orders = useResource<Page<OrderNow>>(pathOf('/v1/orders', { customerId, limit: 50 }), LOOK_EVERY_MS);
+  const orders = useResource<Page<OrderNow>>(
+    withQuery('/v1/orders', { customerId, limit: 50 }),
+    LOOK_EVERY_MS,
+  );
   return (
     <section class="reading">
       {customer.state.value.data === undefined && <h1 class="hidden">Customer {customerId}</h1>}
@@ -53,7 +56,7 @@ export function CustomerPage() {
                     <OrderTable orders={data} />
                     {nextCursor !== undefined && (
                       <p>
-                        <a href={pathOf('/orders', { customerId })}>All of them</a>
+                        <a href={withQuery('/orders', { customerId })}>All of them</a>
                       </p>
                     )}
                   </>

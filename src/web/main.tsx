@@ -36,6 +36,6 @@ function App() {
   );
 }
 
-const place = document.querySelector('#app');
-if (place !== null) render(<App />, place);
+const root = document.querySelector('#app');
+if (root !== null) render(<App />, root);
 void loadSession();

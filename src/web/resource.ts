@@ -1,6 +1,6 @@
 import { type ReadonlySignal, signal } from '@preact/signals';
 import { useEffect, useMemo } from 'preact/hooks';
-import { get, Problem } from './api.js';
+import { get, type Problem, problemOf } from './api.js';
 
 /** Data from the API. The last data stay while a new read fails. */
 export interface Resource<T> {
@@ -9,12 +9,16 @@ export interface Resource<T> {
   readonly problem?: Problem;
 }
 
-const TRY_AGAIN_MS = 1_500;
+export const TRY_AGAIN_MS = 1_500;
 
 /** The problems of reads that fail now, by path; the banner shows them. */
 export const failing = signal<ReadonlyMap<string, Problem>>(new Map());
 
-/** @param problem why reads of the path fail now; undefined if they work again */
+/**
+ * Notes for the banner whether reads of a path fail.
+ *
+ * @param problem why they fail; undefined if they work again
+ */
 export function setFailing(path: string, problem: Problem | undefined): void {
   if (problem === undefined && !failing.value.has(path)) return;
   const next = new Map(failing.value);
@@ -60,7 +64,7 @@ function load<T>(path: string | undefined, everyMs: number | undefined): Loaded<
       if (everyMs !== undefined) timer = setTimeout(reload, everyMs);
     } catch (error) {
       if (aborted.aborted) return;
-      const problem = error instanceof Problem ? error : new Problem(0, 'unreadable', String(error));
+      const problem = problemOf(error);
       state.value = { ...state.value, problem };
       if (!problem.isOutage) return setFailing(path, undefined);
       setFailing(path, problem);

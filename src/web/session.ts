@@ -5,7 +5,7 @@ import type { Session } from './shapes.js';
 /** Who the reader is; undefined until it is known. */
 export const session = signal<Session | undefined>(undefined);
 
-/** Whether the reader has this scope. With AUTH=off, every reader has. */
+/** Whether the reader has this scope. With AUTH=off, and until the session is known, it is true. */
 export function may(scope: Session['scopes'][number]): boolean {
   const { value } = session;
   return value === undefined || value.authentication === 'off' || value.scopes.includes(scope);
@@ -13,7 +13,7 @@ export function may(scope: Session['scopes'][number]): boolean {
 
 export async function loadSession(): Promise<void> {
   try {
-    take(await get<Session>('/v1/session'));
+    setSession(await get<Session>('/v1/session'));
   } catch {
     // The failure is ignored, because each request reports a missing session itself.
   }
@@ -22,7 +22,7 @@ export async function loadSession(): Promise<void> {
 /** The key stays in a cookie that no script can read. @throws Problem */
 export async function signIn(key: string): Promise<void> {
   const { body } = await post<Session>('/v1/session', { key });
-  take(body);
+  setSession(body);
 }
 
 /** @throws Problem if the sign-out failed; the cookie is then still there */
@@ -31,7 +31,7 @@ export async function signOut(): Promise<void> {
   location.assign('/orders');
 }
 
-function take(found: Session): void {
+function setSession(found: Session): void {
   session.value = found;
   isSignInNeeded.value = found.authentication === 'on' && found.actor === undefined;
 }

@@ -1,4 +1,4 @@
-/** The shapes of the API's answers. Orders and events have the types of the domain. */
+/* The shapes of the API's answers. Orders and events have the types of the domain. */
 import type { AttentionRow } from '../api/queries/schemas.js';
 import type { OrderEvent } from '../order/events.js';
 import type { OrderView } from '../order/view.js';

@@ -1,7 +1,7 @@
 import { useSignal } from '@preact/signals';
 import type { ComponentChildren } from 'preact';
 import { useLocation } from 'preact-iso';
-import { isSignInNeeded, Problem } from './api.js';
+import { isSignInNeeded, problemOf } from './api.js';
 import { Banner } from './parts/banner.js';
 import { useResource } from './resource.js';
 import { may, session, signOut } from './session.js';
@@ -79,7 +79,7 @@ function Reader() {
     try {
       await signOut();
     } catch (error) {
-      problem.value = `Still signed in: ${error instanceof Problem ? error.message : String(error)}`;
+      problem.value = `Still signed in: ${problemOf(error).message}`;
     }
   };
   if (value?.authentication !== 'on' || value.actor === undefined) return null;

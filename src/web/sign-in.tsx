@@ -1,14 +1,14 @@
-import { useActing } from './acting.js';
+import { useAction } from './action.js';
 import { signIn } from './session.js';
 
 /** The form that signs a reader in by an API key. */
 export function SignIn() {
-  const { problem, act } = useActing();
+  const { problem, run } = useAction();
   const onSubmit = async (event: SubmitEvent): Promise<void> => {
     event.preventDefault();
     if (!(event.currentTarget instanceof HTMLFormElement)) return;
     const key = new FormData(event.currentTarget).get('key');
-    await act(() => signIn(typeof key === 'string' ? key.trim() : ''));
+    await run(() => signIn(typeof key === 'string' ? key.trim() : ''));
   };
   return (
     <form class="sign-in panel" onSubmit={(event) => void onSubmit(event)}>

@@ -1,5 +1,5 @@
 import { useLocation } from 'preact-iso';
-import { pathOf } from './api.js';
+import { withQuery } from './api.js';
 import { Bar } from './parts/bar.js';
 import { Empty, Shown, Together } from './parts/states.js';
 import { Ago } from './parts/time.js';
@@ -14,7 +14,7 @@ export function StockPage() {
   useTitle('Stock');
   const { query } = useLocation();
   const { sku, cursor } = query;
-  const found = useResource<Page<Stock>>(pathOf('/v1/stock', { cursor, limit: 100 }), LOOK_EVERY_MS);
+  const found = useResource<Page<Stock>>(withQuery('/v1/stock', { cursor, limit: 100 }), LOOK_EVERY_MS);
   const moved = useMovements(sku);
   return (
     <section class="reading wide">
@@ -33,7 +33,7 @@ export function StockPage() {
                     <StockTable rows={data} chosen={sku} />
                     {nextCursor !== undefined && (
                       <p>
-                        <a href={pathOf('/stock', { cursor: nextCursor })}>Next page</a>
+                        <a href={withQuery('/stock', { cursor: nextCursor })}>Next page</a>
                       </p>
                     )}
                   </div>
@@ -71,7 +71,7 @@ function StockTable({
         {rows.map(({ sku, onHand, reserved, updatedAt, toBeCounted }) => (
           <tr key={sku} class={sku === chosen ? 'chosen' : ''}>
             <td>
-              <a href={pathOf('/stock', { sku })}>{sku}</a>
+              <a href={withQuery('/stock', { sku })}>{sku}</a>
               {toBeCounted && <span class="status warn">to be counted</span>}
             </td>
             <td class="number">{onHand.toLocaleString('en')}</td>

@@ -2,7 +2,7 @@ import { signal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 
 /** What the page reads of an event that a stream sends. */
-export interface News {
+export interface StreamedEvent {
   readonly orderId: string;
   readonly version: number;
   readonly type: string;
@@ -17,7 +17,7 @@ export const isLive = signal<boolean | undefined>(undefined);
  * Follows a stream while the component is mounted. The browser opens it again after an outage, and
  * continues after the last event.
  */
-export function useStream(path: string | undefined, onEvent: (event: News) => void): void {
+export function useStream(path: string | undefined, onEvent: (event: StreamedEvent) => void): void {
   const latest = useRef(onEvent);
   latest.current = onEvent;
   useEffect(() => {
@@ -32,7 +32,9 @@ export function useStream(path: string | undefined, onEvent: (event: News) => vo
         // After an answer that is no stream, such as 503, the browser does not try again.
         if (source.readyState === EventSource.CLOSED) timer = setTimeout(open, OPEN_AGAIN_MS);
       });
-      source.addEventListener('message', ({ data }) => latest.current(JSON.parse(String(data)) as News));
+      source.addEventListener('message', ({ data }) =>
+        latest.current(JSON.parse(String(data)) as StreamedEvent),
+      );
     };
     isLive.value = false;
     open();

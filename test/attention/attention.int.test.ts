@@ -14,12 +14,12 @@ import { DEFAULT_LIMITS } from '../../src/effects/provider-modules.js';
 import type { Endpoint } from '../../src/endpoint/endpoint.js';
 import { byRequest } from '../../src/endpoint/endpoint.js';
 import { forks } from '../../src/log/journal/fork.js';
-import type { StateDocument } from '../../src/log/journal/state-document.js';
-import { ensureStateViewIndexes } from '../../src/log/journal/state-view.js';
+import { ensureStateViewIndexes, type StateDocument } from '../../src/log/journal/state-view.js';
 import { parkedEvents } from '../../src/log/views/parked-events.js';
 import { viewBuilds } from '../../src/log/views/view-builds.js';
 import { logs } from '../../src/logs.js';
-import { append, orderLog } from '../../src/order-log.js';
+import { append } from '../../src/log/append.js';
+import { orderLog } from '../../src/order-log.js';
 import { decide } from '../../src/order/decide.js';
 import type { Order } from '../../src/order/order.js';
 import { createLogger } from '../../src/server/logging/logger.js';
@@ -533,7 +533,11 @@ function orderOf(orderId: string, change: Partial<Order> = {}): Order {
   );
   if ('refusal' in decision) throw new Error(decision.refusal.message);
   const cause = { occurredAt, commandId: 'k', correlationId: 'k', causationId: 'k.0', actor: 'test' };
-  return { ...append(orderId, undefined, decision.events, cause).order, owed: [], ...change };
+  return {
+    ...append(orderLog.entity, orderId, undefined, decision.events, cause).state,
+    owed: [],
+    ...change,
+  };
 }
 
 function owed(orderId: string, hours: number): Order['owed'][number] {

@@ -19,7 +19,7 @@ import { historyCost, untilAtRest } from './data/order-history.js';
 import { delivery, happyPath, Story, type StoryStep } from './data/story.js';
 import { examinedBy, type MongoCommands, watchCommands } from './mongo-commands.js';
 
-const orderCount = 300;
+const ORDERS = 300;
 
 let api: TestApi;
 let commands: MongoCommands;
@@ -27,7 +27,7 @@ beforeAll(async () => {
   api = await startTestApi({ MONGODB_URI: `${shared.mongodbUri}&monitorCommands=true` });
   await until(() => api.mongo.db.command({ ping: 1 }));
   commands = watchCommands(api.mongo.client);
-  await fill(api.mongo.db, orderCount, () => undefined);
+  await fill(api.mongo.db, ORDERS, () => undefined);
   await setUpSandbox(api.mongo.db);
   // Read once in a process.
   await api.mongo.keys.searchKey();

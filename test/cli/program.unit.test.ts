@@ -161,8 +161,13 @@ describe('each script sends its command', () => {
   });
 });
 
-test.each(['payments', 'key:shop', 'user:ada'])('%s cannot be chosen as an actor', async (name) => {
-  const { exitCode, err, taken } = await orders(`release o-1 --actor ${name}`);
+test.each(
+  ['payments', 'key:shop', 'user:ada'].flatMap((name) => [
+    `release o-1 --actor ${name}`,
+    `keys give-up c-1 --reason lost --actor ${name}`,
+  ]),
+)('an actor that only the system, or a key, gives is refused: %s', async (line) => {
+  const { exitCode, err, taken } = await orders(line);
   expect({ exitCode, taken }).toEqual({ exitCode: 2, taken: [] });
   expect(err).toContain('choose another');
 });

@@ -12,7 +12,8 @@ test('work is attempted until it succeeds, and each attempt is reported', async 
     attempts += 1;
     if (attempts < 3) throw attempts;
   };
-  await retryUntilDone(work, { signal: new AbortController().signal, pauseMs: 1, health });
+  const backOff = { firstRetryMs: 1, maxRetryMs: 1 };
+  await retryUntilDone(work, { signal: new AbortController().signal, backOff, health });
   expect(reports).toEqual([1, 2, 'worked']);
 });
 
@@ -24,6 +25,7 @@ test('retrying ends when it is aborted, also during a pause', async () => {
     stopping.abort();
     throw new Error('away');
   };
-  await retryUntilDone(work, { signal: stopping.signal, pauseMs: 3_600_000 });
+  const backOff = { firstRetryMs: 3_600_000, maxRetryMs: 3_600_000 };
+  await retryUntilDone(work, { signal: stopping.signal, backOff });
   expect(attempts).toBe(1);
 });

@@ -9,10 +9,10 @@ import { diff } from '../../src/log/journal/diff.js';
 import { journal, ensureJournalIndexes } from '../../src/log/journal/journal.js';
 import { readJournal } from '../../src/log/journal/read-journal.js';
 import { record } from '../../src/log/journal/recording.js';
-import { stateViews } from '../../src/log/journal/state-document.js';
+import { stateViews } from '../../src/log/journal/state-view.js';
 import { stateAt } from '../../src/log/journal/time-travel.js';
 import { reconcile } from '../../src/log/proof/reconcile.js';
-import { verify } from '../../src/log/proof/verify.js';
+import { verify, type VerifyProgress } from '../../src/log/proof/verify.js';
 import { resume } from '../../src/log/resume/resume.js';
 import { rebuildJournal } from '../../src/log/views/rebuilding/rebuild-journal.js';
 import { rebuildStateView } from '../../src/log/views/rebuilding/rebuild-state-view.js';
@@ -144,8 +144,11 @@ test('an endpoint has a feed, a proof and a journal apart from those of orders',
   expect((await api.get('/v1/events')).body).toMatchObject({ data: [] });
 
   // The proof: history, journal, view, workflow and positions.
-  const proof = async () => await verify(endpointLog, deps);
+  const counted = new Set<string>();
+  const onProgress = ({ what }: VerifyProgress) => void counted.add(what);
+  const proof = async () => await verify(endpointLog, deps, { onProgress });
   expect(await proof()).toMatchObject({ orders: 3, events, head: events, found: 0 });
+  expect([...counted]).toEqual(['endpoints']);
   expect(JSON.parse((await script('verify --json')).out)).toMatchObject({ orders: 3, events, found: 0 });
   expect((await script('verify')).out).toContain(`3 endpoints, ${events} events`);
   const { stores } = (await api.get('/v1/projections')).body;

@@ -2,6 +2,7 @@ import { expect, test } from '@jest/globals';
 import { type Endpoint, endpoints } from '../../src/endpoint/endpoint.js';
 import { endpointLog } from '../../src/endpoint/endpoint-log.js';
 import { append } from '../../src/log/append.js';
+import { NewerEvent } from '../../src/log/entity.js';
 
 const url = 'https://shop.example/hooks';
 const cause = {
@@ -110,6 +111,18 @@ test('a log that does not start with its creation is refused', () => {
     schemaVersion: 1,
   } as const;
   expect(() => endpoints.evolve(undefined, event)).toThrow(TypeError);
+});
+
+test('an event of a newer version of the code is refused, so that a worker of that version takes it', () => {
+  const event = {
+    ...cause,
+    type: 'EndpointArchived',
+    data: {},
+    orderId: 'ep-1',
+    version: 2,
+    schemaVersion: 1,
+  };
+  expect(() => endpoints.evolve(after(), event as never)).toThrow(NewerEvent);
 });
 
 test('each run of an endpoint’s workflow starts with its status as a search attribute', () => {

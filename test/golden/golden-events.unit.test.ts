@@ -1,7 +1,8 @@
 import { expect, test } from '@jest/globals';
 import { isSameEvent } from '../../src/log/journal/same-event.js';
 import { messageId } from '../../src/log/workflow/messages.js';
-import { append, orderLog } from '../../src/order-log.js';
+import { append } from '../../src/log/append.js';
+import { orderLog } from '../../src/order-log.js';
 import { decide } from '../../src/order/decide.js';
 import { type OrderEvent, type StoredEvent, schemaVersions } from '../../src/order/events.js';
 import { evolve, fold } from '../../src/order/evolve.js';
@@ -74,11 +75,11 @@ test('a replay of a stored run decides the order that was stored, under the same
     const decision = decide(undefined, { type: 'CreateOrder', data }, events[0].occurredAt);
     if ('refusal' in decision) throw new Error(decision.refusal.message);
     const cause = { ...command, causationId: messageId(command), occurredAt: events[0].occurredAt };
-    const decided = append(start.orderId, undefined, decision.events, cause);
+    const decided = append(orderLog.entity, start.orderId, undefined, decision.events, cause);
     expect(decided.events.map((event, at) => isSameEvent(orderLog, event, events[at] ?? event))).toEqual([
       true,
     ]);
-    expect(followsRules(decided.order, 2)).toBe((data.rules ?? 1) >= 2);
+    expect(followsRules(decided.state, 2)).toBe((data.rules ?? 1) >= 2);
   }
   expect(
     firsts.filter(({ start }) => 'create' in start && start.create.data.rules === undefined),

@@ -2,9 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, expect, test } from '@jest/globals';
 import { type CommandStartedEvent, MongoClient } from 'mongodb';
 import { record } from '../../src/log/journal/recording.js';
-import { duplicatesIn } from '../../src/mongodb/durability.js';
 import { orderLog } from '../../src/order-log.js';
-import { isMongoOutage } from '../../src/outages/mongo-outage.js';
 import { states } from '../order/examples.js';
 import { logOf } from '../support/database.js';
 import { shared, uniqueName } from '../support/servers.js';
@@ -35,20 +33,4 @@ test('an event is recorded when a majority has it on disk, whatever the connecti
   const reads = commands.filter(({ commandName }) => commandName === 'find');
   expect(reads.length).toBeGreaterThan(0);
   for (const { command } of reads) expect(command['readConcern']).toMatchObject({ level: 'majority' });
-});
-
-test('duplicate keys of a bulk insert are told apart from all other errors', async () => {
-  const things = db.collection<{ _id: number }>('things');
-  await things.insertOne({ _id: 2 });
-  const documents = [1, 2, 3].map((_id) => ({ _id }));
-  const insert = (into = things) => into.insertMany(documents, { ordered: false }).catch((error) => error);
-  expect(duplicatesIn(await insert())).toEqual([1]);
-
-  // In an outage the driver throws the same class of error, but without a failed write.
-  const nowhere = new MongoClient('mongodb://127.0.0.1:1', { serverSelectionTimeoutMS: 200 });
-  const away = await insert(nowhere.db().collection('things'));
-  expect(away).toBeInstanceOf(Error);
-  expect(duplicatesIn(away)).toBeUndefined();
-  expect(isMongoOutage(away)).toBe(true);
-  await nowhere.close();
 });

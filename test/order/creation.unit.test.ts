@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
-import { append } from '../../src/order-log.js';
+import { append } from '../../src/log/append.js';
 import { type CommandData, LIMITS } from '../../src/order/commands.js';
+import { orders } from '../../src/order/entity.js';
 import { evolve } from '../../src/order/evolve.js';
 import { create, hold, orderData, states, terms, total } from './examples.js';
 import { Scenario, given, owedTypes } from './specification.js';
@@ -166,5 +167,5 @@ test('a log that does not start with OrderCreated is refused', () => {
   const [, reserved] = states.authorizing.log;
   if (reserved === undefined) throw new Error('two events at least');
   expect(() => evolve(undefined, reserved)).toThrow('starts with StockReserved');
-  expect(() => append('o-1', undefined, [], reserved)).toThrow('o-1, which does not exist');
+  expect(() => append(orders, 'o-1', undefined, [], reserved)).toThrow('o-1, which does not exist');
 });

@@ -90,10 +90,12 @@ test('a command is decided, a workflow’s cancellation is one, and an answer na
 describe('a fact', () => {
   test('is judged, recorded, and recognized while it waits', () => {
     const { type, data } = deliveredFact;
-    expect(facts?.judge(confirmed, type, data, now)).toMatchObject({ kind: 'waits' });
-    expect(facts?.received(type, data, 'why')).toEqual({
-      type: 'FactReceived',
-      data: { fact: type, data, reason: 'why' },
+    expect(facts?.judge(confirmed, type, data, now)).toEqual({
+      kind: 'waits',
+      received: {
+        type: 'FactReceived',
+        data: { fact: type, data, reason: 'the order has no shipment s1' },
+      },
     });
     const waiting = states.confirmed.take(deliveredFact, 'd-1').order;
     expect(facts?.isWaiting(waiting, 'd-1')).toBe(true);

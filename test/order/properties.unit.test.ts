@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from '@jest/globals';
 import * as fc from 'fast-check';
-import { append } from '../../src/order-log.js';
+import { append } from '../../src/log/append.js';
 import { allowedCommands, blocked } from '../../src/order/allowed.js';
 import type { PaymentFact } from '../../src/order/commands.js';
 import {
@@ -15,6 +15,7 @@ import { consequence } from '../../src/order/consequences.js';
 import { expire, nextDeadline } from '../../src/order/deadlines.js';
 import { decide } from '../../src/order/decide.js';
 import type { Effect, Outcome, Settlement } from '../../src/order/effects.js';
+import { orders } from '../../src/order/entity.js';
 import type { EventDraft, OrderEvent } from '../../src/order/events.js';
 import { evolve, fold } from '../../src/order/evolve.js';
 import { decidePayment } from '../../src/order/facts.js';
@@ -346,7 +347,7 @@ class Walk {
       causationId,
       actor: 'walk',
     };
-    const { order, events } = append(orderId, before, drafts, cause);
+    const { state: order, events } = append(orders, orderId, before, drafts, cause);
     let state = this.folded;
     for (const event of events) {
       const next = evolve(state, event);
@@ -582,9 +583,9 @@ function checkDeadline(order: Order): void {
   if (deadline === undefined) return;
   const { at } = deadline;
   const cause = { occurredAt: at, commandId: 'd', correlationId: 'd', causationId: 'd', actor: 'clock' };
-  const passed = append(orderId, order, expire(order, at), cause);
+  const passed = append(orders, orderId, order, expire(order, at), cause);
   assert.ok(passed.events.length > 0, `${deadline.name} at ${at} changes nothing`);
-  const next = nextDeadline(passed.order);
+  const next = nextDeadline(passed.state);
   assert.ok(next === undefined || next.at > at, 'a deadline passes once');
 }
 

@@ -1,5 +1,5 @@
 import { expect } from '@jest/globals';
-import { append } from '../../src/order-log.js';
+import { append } from '../../src/log/append.js';
 import type { Command, Fact, FollowUpCommand, PaymentFact } from '../../src/order/commands.js';
 import { expire, nextDeadline } from '../../src/order/deadlines.js';
 import { decide } from '../../src/order/decide.js';
@@ -11,6 +11,7 @@ import type {
   Outcomes,
   Settlement,
 } from '../../src/order/effects.js';
+import { orders } from '../../src/order/entity.js';
 import type { Cause, EventDraft, OrderEvent } from '../../src/order/events.js';
 import { decidePayment, fittingFact, judgeFact } from '../../src/order/facts.js';
 import { type Order, owedEffects } from '../../src/order/order.js';
@@ -115,8 +116,7 @@ export class Scenario {
     if (judgement.kind === 'reflected') return this;
     if (judgement.kind === 'applies')
       return this.append(judgement.events, judgement.settles ?? `${id}.0`, id);
-    const data = { fact: fact.type, data: fact.data, reason: judgement.reason };
-    return this.append([{ type: 'FactReceived', data }], `${id}.0`, id);
+    return this.append([judgement.received], `${id}.0`, id);
   }
 
   /** A command whose caller does not wait for an answer. */
@@ -173,7 +173,7 @@ export class Scenario {
       causationId,
       actor: 'tester',
     };
-    const { order, events } = append(orderId, this.state, drafts, cause);
+    const { state: order, events } = append(orders, orderId, this.state, drafts, cause);
     for (const event of events) assertShape(event);
     const scenario = new Scenario([...this.log, ...events], order, this.now);
     const fitting = fittingFact(order, this.now);

@@ -69,7 +69,7 @@ const patient: ApiLimits = {
       .filter((kind) => kind !== 'stream')
       .map((kind) => [kind, { most: DEFAULT_BOUNDS[kind].most, waiting: 10_000, waitMs: 60_000 }]),
   ),
-  isBehind: () => false,
+  isLate: () => false,
   answerWithinMs: 30_000,
   journalWithinMs: 10_000,
   liveForMs: 60_000,

@@ -174,6 +174,7 @@ test('while no process of the role feed runs, readiness names what is not done, 
   );
   await until(async () =>
     expect(await readinessOf('feed')).toMatchObject({
+      code: 'no_worker',
       detail: expect.stringContaining(`no worker polls the task queue ${feedTaskQueue(taskQueue)}`),
     }),
   );

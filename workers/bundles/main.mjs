@@ -1,4 +1,4 @@
-/** Bundles what `workers/main.ts` loads. */
+/* Bundles what `workers/main.ts` loads. */
 import { join } from 'node:path';
 import { build } from 'vite';
 import { withPlainRoot } from './plain-root.mjs';

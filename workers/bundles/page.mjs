@@ -1,4 +1,4 @@
-/** Bundles the page, `src/web`, for browsers. */
+/* Bundles the page, `src/web`, for browsers. */
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';

@@ -1,11 +1,11 @@
 import { asyncLocalStorage } from '@temporalio/activity';
 import type { Db } from 'mongodb';
 import { keysOfDatabase } from '../../src/access/persons/key-store-of.js';
-import { withPlainReceivers } from '../../src/effects/carriers/open-receivers.js';
+import { withPlainReceivers } from '../../src/effects/carriers/plain-receivers.js';
 import type { CarrierProvider } from '../../src/effects/carriers/port.js';
 import { sandboxCarriers } from '../../src/effects/carriers/sandbox-carriers.js';
 import { stockInventory } from '../../src/effects/inventory/inventory.js';
-import { withPlainMethods } from '../../src/effects/payments/open-methods.js';
+import { withPlainMethods } from '../../src/effects/payments/plain-methods.js';
 import { sandboxPayments } from '../../src/effects/payments/sandbox-payments.js';
 import {
   carrierEffects,
@@ -13,8 +13,7 @@ import {
   paymentEffects,
   type EffectFunctions,
 } from '../../src/effects/performing.js';
-import type { Provider } from '../../src/effects/port.js';
-import type { Limits } from '../../src/effects/port.js';
+import type { Limits, Provider } from '../../src/effects/port.js';
 import type { Providers } from '../../src/effects/provider-modules.js';
 import { endpointLog } from '../../src/endpoint/endpoint-log.js';
 import { createLogActivities } from '../../src/log/journal/log-activities.js';
@@ -39,21 +38,23 @@ export interface ActivityDeps {
 }
 
 const SANDBOX_LIMITS: Limits = { concurrency: 100, timeoutMs: 8_000 };
-const sandboxCarrierLimits: Limits = { concurrency: 20, timeoutMs: 8_000 };
+const SANDBOX_CARRIER_LIMITS: Limits = { concurrency: 20, timeoutMs: 8_000 };
 
 /** The maximum number of calls to providers that are in flight or queued. */
 export function slotsOfProviders({ payments, inventory, carriers }: Providers = {}): number {
   const limits = [
     payments?.limits ?? SANDBOX_LIMITS,
     inventory?.limits,
-    carriers?.limits ?? sandboxCarrierLimits,
+    carriers?.limits ?? SANDBOX_CARRIER_LIMITS,
   ];
   return 2 * limits.reduce((sum, limit) => sum + (limit?.concurrency ?? 0), 0);
 }
 
 /** The module of `CARRIERS`, or the sandbox. */
 export function carriersOf(db: Db, { carriers }: Providers = {}): Provider<CarrierProvider> {
-  return carriers ?? { name: 'carriers (sandbox)', port: sandboxCarriers(db), limits: sandboxCarrierLimits };
+  return (
+    carriers ?? { name: 'carriers (sandbox)', port: sandboxCarriers(db), limits: SANDBOX_CARRIER_LIMITS }
+  );
 }
 
 /**

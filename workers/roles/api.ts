@@ -26,7 +26,7 @@ import { type ExposureDeps, undecidedOrders } from '../../src/api/queries/gauges
 import { exposureGauges, orderGauges } from '../../src/api/queries/gauges/order-gauges.js';
 import { projectionGauges } from '../../src/api/queries/gauges/projection-gauges.js';
 import { createOrderReader } from '../../src/api/queries/order-reader.js';
-import { type QueryDeps, registerQueries } from '../../src/api/queries/routes.js';
+import { type QueryDeps, registerQueries, registerViewStates } from '../../src/api/queries/routes.js';
 import { registerDocs } from '../../src/api/reference/docs.js';
 import { redirectToReference } from '../../src/api/reference/scalar-page.js';
 import { createHttp, type HttpOptions } from '../../src/api/server.js';
@@ -93,7 +93,7 @@ export interface ApiLimits
   /** see `Forgetting` */
   readonly keyInUseMs?: number;
   /** see `createAdmission` */
-  readonly isBehind?: () => boolean;
+  readonly isLate?: () => boolean;
   /** see `openOrderViews` */
   readonly liveForMs?: number | undefined;
 }
@@ -123,6 +123,7 @@ export async function buildApi(context: ApiContext, limits: ApiLimits = {}): Pro
     serveReads(app, context, { client, views, reader, persons });
     await registerPage(app, page, { reader, persons });
   } else redirectToReference(app);
+  registerViewStates(app, db);
   registerViewRepairs(app, { client, db, taskQueue: temporal.taskQueue });
   registerSystem(app, config, connection, keys);
   registerKeys(app, db);
@@ -138,9 +139,9 @@ const servedRoles = [
   { name: 'read', needsAnyOf: ['mongodb', 'temporal'] },
 ] as const satisfies readonly ServedRole[];
 
-function admissionOf({ http }: Config, { bounds, isBehind }: ApiLimits): Admission {
+function admissionOf({ http }: Config, { bounds, isLate }: ApiLimits): Admission {
   const stream = { ...DEFAULT_BOUNDS.stream, most: http.maxStreams };
-  return createAdmission({ ...DEFAULT_BOUNDS, stream, ...bounds }, isBehind);
+  return createAdmission({ ...DEFAULT_BOUNDS, stream, ...bounds }, isLate);
 }
 
 async function createApp({ config, mongo, logger }: ApiContext, limits: HttpOptions): Promise<Http> {

@@ -17,7 +17,7 @@ export interface FeedDeps {
   readonly client: Client;
   /** the tail of the feed of orders */
   readonly tail: FeedTail;
-  /** the task queue of the orders */
+  /** the task queue of the entities' workflows */
   readonly taskQueue: string;
 }
 

@@ -77,7 +77,8 @@ async function startSchedule({ config, logger }: RoleContext, deployment: Deploy
   });
   const ensure = async () =>
     await ensureReconcileSchedule({ ...deployment, everyMs: config.reconcileEveryMs });
-  await retryUntilDone(ensure, { signal: stopping, pauseMs: RETRY_MS, health });
+  const backOff = { firstRetryMs: RETRY_MS, maxRetryMs: RETRY_MS };
+  await retryUntilDone(ensure, { signal: stopping, backOff, health });
 }
 
 /**

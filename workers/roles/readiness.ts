@@ -30,6 +30,8 @@ export interface ReadinessDeps {
   readonly exposure: ExposureDeps;
 }
 
+const noWorker = { code: 'no_worker' } as const;
+
 /** Calls Temporal, and fails if it does not answer in a second. */
 type InTime = <R>(call: () => Promise<R>) => Promise<R>;
 
@@ -80,9 +82,8 @@ function onWorkers(presence: WorkerPresence, taskQueue: string): Dependency {
     cost: 'orders are accepted but not processed; other commands get no answer, and views are not updated',
     checkedThrough: 'temporal',
     check: async () => {
-      const missing = await presence.missing(taskQueue);
-      if (missing !== undefined) throw new Error(missing);
-      return undefined;
+      const detail = await presence.missing(taskQueue);
+      return detail === undefined ? undefined : { status: 'down', ...noWorker, detail };
     },
   };
 }
@@ -102,20 +103,22 @@ function onFeed(db: Db, presence: WorkerPresence, taskQueue: string): Dependency
     cost: 'the feed, the views across orders or webhooks lag; orders themselves do not',
     checkedThrough: 'mongodb',
     check: async () => {
-      const [lag, ...others] = await Promise.all([
+      const [lag, unheldTask, missing] = await Promise.all([
         Promise.all(logs.map((log) => viewsStatus(log, db, log === orderLog ? viewsOfOrders : []))),
         unheldTaskConcern(db),
-        presence.missing(taskQueue).catch(unknown),
+        presence.missing(taskQueue).catch(ignoreTemporalOutage),
       ]);
       const late = lag.map((status) => lagBeyond(status, MAX_LAG_MS));
-      const concerns = [...others, ...late].filter((concern) => concern !== undefined);
-      return concerns.length === 0 ? undefined : concerns.join('; ');
+      const concerns = [unheldTask, missing, ...late].filter((concern) => concern !== undefined);
+      if (concerns.length === 0) return undefined;
+      const code = missing === undefined ? {} : noWorker;
+      return { status: 'degraded', ...code, detail: concerns.join('; ') };
     },
   };
 }
 
-/** Ignores that Temporal is unavailable, because the dependency `temporal` reports it. */
-function unknown(error: unknown): undefined {
+/** The dependency `temporal` reports that Temporal is unavailable. */
+function ignoreTemporalOutage(error: unknown): undefined {
   if (!isTemporalOutage(error)) throw error;
 }
 

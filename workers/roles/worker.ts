@@ -74,7 +74,7 @@ export function startOrderWorker(
     slots: SLOTS_BESIDE_PROVIDERS + slotsOfProviders(providers),
     activities: {
       ...createActivities({ db: mongo.db, ...(providers && { providers }), ...(tally && { tally }) }),
-      ...createForgetting({ db: context.mongo.db, keyStore: mongo.keys, taskQueue }),
+      ...createForgetting({ db: mongo.db, keyStore: mongo.keys, taskQueue }),
     },
   });
 }
@@ -83,11 +83,11 @@ export function startOrderWorker(
  * Runs workflows and activities until stopped. A worker that fails, or cannot reach Temporal, is
  * replaced.
  */
-export function startWorker(context: WorkerContext, what: Work): RunningWorker {
+export function startWorker(context: WorkerContext, work: Work): RunningWorker {
   const stopping = new AbortController();
   let done = Promise.resolve();
   const ready = new Promise<void>((resolve) => {
-    done = keepWorking(context, what, stopping.signal, resolve);
+    done = keepWorking(context, work, stopping.signal, resolve);
   });
   return {
     ready,
@@ -100,7 +100,7 @@ export function startWorker(context: WorkerContext, what: Work): RunningWorker {
 
 async function keepWorking(
   context: WorkerContext,
-  what: Work,
+  work: Work,
   stopping: AbortSignal,
   onReady: () => void,
 ): Promise<void> {
@@ -112,7 +112,7 @@ async function keepWorking(
   });
   while (!stopping.aborted) {
     try {
-      await work(context, what, stopping, () => {
+      await runWorker(context, work, stopping, () => {
         failures = 0;
         changes.worked();
         onReady();
@@ -134,7 +134,7 @@ async function buildId(bundle: WorkflowBundle | undefined): Promise<string> {
 }
 
 /** Runs one worker until it is stopped or fails. */
-async function work(
+async function runWorker(
   { config, logger }: WorkerContext,
   { taskQueue, activities, workflowBundle, slots = SLOTS_BESIDE_PROVIDERS }: Work,
   stopping: AbortSignal,
@@ -156,6 +156,8 @@ async function work(
         useWorkerVersioning: false,
       },
       maxConcurrentActivityTaskExecutions: slots,
+      // All workflows run in one thread. Eight tasks keep it busy; further tasks would wait for it in
+      // this process while their time-out runs.
       maxConcurrentWorkflowTaskExecutions: 8,
       workflowTaskPollerBehavior: { type: 'autoscaling' },
       activityTaskPollerBehavior: { type: 'autoscaling' },

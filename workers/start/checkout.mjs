@@ -1,4 +1,4 @@
-/**
+/*
  * The checkout: its folders, and how it is made ready to run. Imports only Node's own modules,
  * because no packages may be installed yet.
  */

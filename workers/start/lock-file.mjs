@@ -1,4 +1,4 @@
-/**
+/*
  * A lock file. Imports only Node's own modules, because it is used before packages are installed and
  * before TypeScript is compiled. `src/server/embedded/lock.ts` is the lock of the compiled program.
  */

@@ -3,9 +3,8 @@ import { withTimeout } from '../../outages/timeout.js';
 
 /** How long the key store may take for an answer. */
 export const ANSWER_WITHIN_MS = 3_000;
-/** How long after a failure the shorter timeout applies. */
+/** How long after a failure the shorter timeout applies, and what it is. */
 const REST_MS = 2_000;
-/** The shorter timeout. */
 const RESTING_WITHIN_MS = 50;
 
 /** Asks the key store, and fails if it does not answer in time. */

@@ -1,6 +1,7 @@
 import type { AnyBulkWriteOperation, Collection, Db, Filter } from 'mongodb';
 import { createBatcher } from '../../concurrency/batcher.js';
-import { committed, durable, isDuplicateKey } from '../../mongodb/durability.js';
+import { isDuplicateKey } from '../../mongodb/duplicates.js';
+import { committed, durable } from '../../mongodb/durability.js';
 
 /** Why keys were destroyed. It is kept with their ids. */
 export interface Destruction {
@@ -76,7 +77,7 @@ export class KeyRows {
       )
       .sort({ customerId: 1, sealing: 1, _id: -1 })
       .toArray();
-    // Of several rows of a customer, the map keeps the last one. By the sort, that is the sealing key.
+    // The map keeps the last of several rows of a customer: by the sort, that of the sealing key.
     return new Map(found.map((row) => [row.customerId, row]));
   }
 
@@ -151,10 +152,12 @@ export class KeyRows {
     const ids = new Set([...known.keys(), ...also]);
     return [...ids].filter((id) => {
       const row = known.get(id);
-      // A key that was assigned to the customer just now is not retired, and stays in use.
       if (row === undefined) return true;
-      const isRetired = row.destroyed === undefined ? row.retired === true : also.includes(id);
-      return row.customerId === customerId && isRetired;
+      if (row.customerId !== customerId) return false;
+      if (row.destroyed !== undefined) return also.includes(id);
+      // A key that was assigned to the customer after the update above is not retired, and stays in
+      // use.
+      return row.retired === true;
     });
   }
 

@@ -2,7 +2,7 @@ import type { KeyObject } from 'node:crypto';
 import type { Db } from 'mongodb';
 import { pause } from '../../concurrency/pause.js';
 import { createSingleFlight } from '../../concurrency/single-flight.js';
-import { isDuplicateKey } from '../../mongodb/durability.js';
+import { isDuplicateKey } from '../../mongodb/duplicates.js';
 import { isMongoOutage, undefinedInOutage } from '../../outages/mongo-outage.js';
 import { withTimeout } from '../../outages/timeout.js';
 import { ANSWER_WITHIN_MS, createBoundedQuery } from './bounded-query.js';
@@ -214,11 +214,11 @@ class MongoKeyStore implements KeyStore {
   }
 
   async searchKey(): Promise<Buffer> {
-    return await this.system.search();
+    return await this.system.searchKey();
   }
 
   async signingKey(): Promise<KeyObject> {
-    return await this.system.certificates();
+    return await this.system.signingKey();
   }
 
   async identity(): Promise<string> {

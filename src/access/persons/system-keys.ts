@@ -1,6 +1,7 @@
 import { createHmac, createPrivateKey, generateKeyPairSync, type KeyObject, randomBytes } from 'node:crypto';
 import type { Collection, Db } from 'mongodb';
-import { committed, durable, isDuplicateKey } from '../../mongodb/durability.js';
+import { isDuplicateKey } from '../../mongodb/duplicates.js';
+import { committed, durable } from '../../mongodb/durability.js';
 import type { BoundedQuery } from './bounded-query.js';
 import { type MasterKeys, unwrap, wrap } from './master-keys.js';
 
@@ -35,16 +36,16 @@ export class SystemKeys {
    * @throws MasterKeyMissing if this process has other master keys
    */
   async proveMasterKeys(): Promise<void> {
-    await this.search();
+    await this.searchKey();
   }
 
   /** The key of the hashes by which persons are searched. */
-  search(): Promise<Buffer> {
+  searchKey(): Promise<Buffer> {
     return this.key('search', () => randomBytes(32));
   }
 
   /** The Ed25519 key that signs certificates. */
-  async certificates(): Promise<KeyObject> {
+  async signingKey(): Promise<KeyObject> {
     const der = await this.key('certificates', () =>
       generateKeyPairSync('ed25519').privateKey.export({ format: 'der', type: 'pkcs8' }),
     );
@@ -55,7 +56,7 @@ export class SystemKeys {
   async identity(): Promise<string> {
     const found = await this.ask(() => this.rows.findOne({ _id: 'search' }, committed));
     if (found === null) return 'empty';
-    return createHmac('sha256', await this.search())
+    return createHmac('sha256', await this.searchKey())
       .update('key store')
       .digest('hex')
       .slice(0, 16);

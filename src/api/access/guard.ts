@@ -5,8 +5,8 @@ import type { Scope } from '../../access/scopes.js';
 import type { RefusalCounter } from '../edge/rates.js';
 import type { Http } from '../http.js';
 import { HttpProblem } from '../problem.js';
-import { claimed, forWhom, principalBy, proven, scopeMissing, unidentified } from './principals.js';
-import { listRoutes } from './route-access.js';
+import { claimed, withOnBehalfOf, principalBy, proven, scopeMissing, unidentified } from './principals.js';
+import { collectRouteAccess } from './route-access.js';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -41,7 +41,7 @@ export function guardRoutes(
   authenticate?: Authenticate,
   { checkStreamsEveryMs = 5_000, countRefused }: GuardOptions = {},
 ): void {
-  listRoutes(app);
+  collectRouteAccess(app);
   app.decorateRequest('principal');
   const identify = async (request: FastifyRequest) =>
     authenticate ? await proven(request, authenticate) : claimed(request);
@@ -80,7 +80,7 @@ export function guardRoutes(
       const principal = await identify(request);
       request.principal = principal;
       if (!principal.scopes.has(access)) throw scopeMissing(access);
-      request.principal = forWhom(request, principal);
+      request.principal = withOnBehalfOf(request, principal);
     };
     await counted(request, check);
     if (authenticate && work === 'stream') endOnceRefused(reply, check, checkStreamsEveryMs);

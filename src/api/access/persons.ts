@@ -32,8 +32,8 @@ export interface PersonsAtEdge {
 
 /**
  * Opens the persons in every answer that is sent as an object. A route that sends JSON as text
- * calls `json`. The feed leaves its events sealed, because readers keep copies of them. Clients without
- * `persons:read` get the sealed values.
+ * calls `json`. The feed leaves its events sealed, because readers keep copies of them. Clients
+ * without `persons:read` get the sealed values.
  */
 export function openPersons(app: Http, keys: KeyStore): PersonsAtEdge {
   const known = new WeakMap<object, { readonly opened: Opened<string>; readonly at: number }>();

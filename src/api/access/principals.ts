@@ -72,7 +72,7 @@ export async function principalBy(
  *
  * @throws HttpProblem 403 without the scope `act-as`; 400 if the name is not allowed
  */
-export function forWhom({ headers }: FastifyRequest, principal: Principal): Principal {
+export function withOnBehalfOf({ headers }: FastifyRequest, principal: Principal): Principal {
   const name = headers['on-behalf-of'];
   if (name === undefined) return principal;
   if (!principal.scopes.has('act-as')) throw scopeMissing('act-as');

@@ -1,7 +1,7 @@
 import type { RouteOptions } from 'fastify';
 import type { Scope } from '../../access/scopes.js';
 import type { Http } from '../http.js';
-import { problem } from '../problem.js';
+import { problemResponses } from '../problem.js';
 
 /**
  * Who may use a route: a caller with this scope, every caller, or a sender whose body is signed,
@@ -31,7 +31,7 @@ declare module 'fastify' {
 }
 
 /** Collects the routes and adds their access to OpenAPI. Throws if a route has no access. */
-export function listRoutes(app: Http): void {
+export function collectRouteAccess(app: Http): void {
   const routes: RouteOptions[] = [];
   const table: RouteAccess[] = [];
   app.decorate('routeAccess', table);
@@ -60,6 +60,6 @@ function describe(route: RouteOptions, access: Access): void {
     ...schema,
     'x-scope': access,
     security: [{ bearer: [access] }],
-    response: { 401: problem(401), 403: problem(403), ...Object(schema.response) },
+    response: { ...problemResponses(401, 403), ...Object(schema.response) },
   };
 }

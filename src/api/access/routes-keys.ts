@@ -3,7 +3,7 @@ import { Type } from 'typebox';
 import { addKey, type KeySummary, keyStatuses, listKeys, revokeKey } from '../../access/api-keys.js';
 import { type Scope, scopes } from '../../access/scopes.js';
 import { durationMs } from '../../server/config/variables.js';
-import { HttpProblem, problem, problemsOf } from '../problem.js';
+import { HttpProblem, problemResponses } from '../problem.js';
 import { Instant } from '../schemas/order.js';
 import { closed, Duration, Id } from '../schemas/values.js';
 import type { Http } from '../http.js';
@@ -26,7 +26,10 @@ const NewKey = closed({ ...ApiKey.properties, key: Type.String({ description: 's
 const config = { access: 'admin' } as const;
 const tags = ['operations'];
 
-/** API keys of clients. A client that may make keys may do everything: a key may have any scope. */
+/**
+ * Lists, makes and revokes API keys. A client that may make keys may do everything, because a key
+ * may have any scope.
+ */
 export function registerKeys(app: Http, db: Db): void {
   listRoute(app, db);
   createRoute(app, db);
@@ -43,7 +46,7 @@ function listRoute(app: Http, db: Db): void {
         tags,
         response: {
           200: closed({ data: Type.Unsafe<readonly KeySummary[]>(Type.Array(ApiKey)) }),
-          503: problem(503),
+          ...problemResponses(503),
         },
       },
     },
@@ -62,7 +65,7 @@ function createRoute(app: Http, db: Db): void {
           'Its other keys stay valid. Not idempotent: after an unknown outcome, list the keys and revoke the extra one.',
         tags,
         body: closed({ client: Id, scopes: Scopes, expires: Type.Optional(Duration) }),
-        response: { 201: NewKey, ...problemsOf(400, 413, 415, 503) },
+        response: { 201: NewKey, ...problemResponses(400, 413, 415, 503) },
       },
     },
     async (request, reply) => {
@@ -84,7 +87,7 @@ function revokeRoute(app: Http, db: Db): void {
         tags,
         params: closed({ keyId: Id }),
         body: closed({}),
-        response: { 200: ApiKey, ...problemsOf(400, 404, 413, 415, 503) },
+        response: { 200: ApiKey, ...problemResponses(400, 404, 413, 415, 503) },
       },
     },
     async (request, reply) => {

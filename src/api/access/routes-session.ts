@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Principal } from '../../access/principal.js';
 import { Session } from '../schemas/session.js';
-import { problem, problemsOf } from '../problem.js';
+import { problemResponses } from '../problem.js';
 import { closed, Credential } from '../schemas/values.js';
 import type { Http } from '../http.js';
 
@@ -35,7 +35,7 @@ function sessionRoute(app: Http): void {
       schema: {
         summary: 'Who the caller is, and what it may do',
         tags,
-        response: { 200: Session, ...problemsOf(400, 503) },
+        response: { 200: Session, ...problemResponses(400, 503) },
       },
     },
     async (request, reply) => await answer(app, reply, await app.whoIs(request)),
@@ -53,7 +53,7 @@ function signInRoute(app: Http): void {
           'For a page of this origin: the cookie is `HttpOnly` and `SameSite=Strict`, lasts 12 hours, and authenticates as the key does. A request that changes something by it must name its origin. `Authorization` comes first.',
         tags,
         body: closed({ key: Credential }),
-        response: { 200: Session, ...problemsOf(400, 401, 413, 415, 503) },
+        response: { 200: Session, ...problemResponses(400, 401, 413, 415, 503) },
       },
     },
     async (request, reply) => {
@@ -73,7 +73,7 @@ function signOutRoute(app: Http): void {
       schema: {
         summary: 'Sign out',
         tags,
-        response: { 204: { description: 'No Content', type: 'null' }, 503: problem(503) },
+        response: { 204: { description: 'No Content', type: 'null' }, ...problemResponses(503) },
       },
     },
     async (request, reply) => {

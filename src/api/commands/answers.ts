@@ -64,7 +64,10 @@ export async function answer(
   return await reply.code(status).send(body);
 }
 
-/** The order after the wait. Only these members may differ if the same command is sent again. */
+/**
+ * The order after the wait. The answer to the same command, sent again, differs in these members
+ * only.
+ */
 type Reached = Pick<OrderProgress, 'version' | 'status'>;
 
 const statusOf = {
@@ -79,8 +82,8 @@ const statusOf = {
 } as const satisfies Record<RefusedCommand['refusal']['kind'], number>;
 
 /**
- * Codes that are answered with 400, as for an invalid body: a member is missing in the body, and the
- * order has no value to use instead.
+ * Codes that are answered with 400, as an invalid body is: the body lacks a member, and the order
+ * has no value to use instead.
  */
 const incomplete: ReadonlySet<string> = new Set(['parcel_unknown']);
 

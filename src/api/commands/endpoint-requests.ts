@@ -1,9 +1,9 @@
-/** What the routes of endpoints and of their deliveries have in common. */
+/* What the routes of endpoints and of their deliveries have in common. */
 import type { Db } from 'mongodb';
 import type { WebhookSecrets } from '../../access/webhook-secrets.js';
 import type { Sender } from '../../delivery/webhooks/sender.js';
 import type { Endpoint } from '../../endpoint/endpoint.js';
-import { HttpProblem, problemsOf } from '../problem.js';
+import { HttpProblem, problemResponses } from '../problem.js';
 import { noEndpoint } from '../schemas/endpoint-answer.js';
 import type { EndpointGateway } from './endpoint-gateway.js';
 
@@ -14,6 +14,7 @@ export interface EndpointDeps {
     readonly secrets: WebhookSecrets;
     /** for tests of an endpoint */
     readonly sender: Sender;
+    /** http and private addresses are allowed (WEBHOOKS_ALLOW_PRIVATE) */
     readonly allowHttp: boolean;
   };
 }
@@ -21,7 +22,7 @@ export interface EndpointDeps {
 export const webhooksWrite = { access: 'webhooks:write' } as const;
 export const endpointsPath = '/v1/webhook-endpoints';
 export const endpointPath = `${endpointsPath}/:endpointId`;
-export const endpointRefusals = problemsOf(400, 404, 409, 412, 413, 415, 422, 503);
+export const endpointRefusals = problemResponses(400, 404, 409, 412, 413, 415, 422, 503);
 
 /** @throws HttpProblem 404 */
 export async function existingEndpoint(

@@ -6,7 +6,7 @@ import { answering } from '../../mongodb/durability.js';
 import { orderLog } from '../../order-log.js';
 import type { Http } from '../http.js';
 import { HttpProblem } from '../problem.js';
-import { DeliveryAnswer, EndpointPath, tags } from '../schemas/endpoint.js';
+import { DeliveryAnswer, EndpointPath, endpointTags } from '../schemas/endpoint.js';
 import { closed, Id, Position, Time } from '../schemas/values.js';
 import {
   type EndpointDeps,
@@ -18,7 +18,7 @@ import {
 } from './endpoint-requests.js';
 import { CreateHeaders } from './schemas.js';
 
-/** Deliveries that an operator requests: a test message, the feed again, or one event again. */
+/** Delivers what an operator requests: a test message, the feed again, or one event again. */
 export function registerDeliveries(app: Http, deps: EndpointDeps): void {
   testRoute(app, deps);
   replayRoute(app, deps);
@@ -34,7 +34,7 @@ function testRoute(app: Http, { db, endpoints }: EndpointDeps): void {
         summary: 'Send an endpoint a test message now',
         description:
           'Of type `webhook.test.v1`, once, also to a disabled endpoint. The answer has the result.',
-        tags,
+        tags: endpointTags,
         headers: CreateHeaders,
         params: EndpointPath,
         body: closed({}),
@@ -64,7 +64,7 @@ function replayRoute(app: Http, { db, endpoints }: EndpointDeps): void {
       schema: {
         summary: 'Deliver the feed again, from a position or a time',
         description: 'Events after the position, or that were recorded at this time or later.',
-        tags,
+        tags: endpointTags,
         headers: CreateHeaders,
         params: EndpointPath,
         body: closed({ after: Type.Optional(Position), from: Type.Optional(Time) }),
@@ -96,7 +96,7 @@ function retryRoute(app: Http, { db, endpoints }: EndpointDeps): void {
       config: webhooksWrite,
       schema: {
         summary: 'Deliver one event now: one that waits, is parked, or was delivered before',
-        tags,
+        tags: endpointTags,
         headers: CreateHeaders,
         params: closed({
           endpointId: Id,

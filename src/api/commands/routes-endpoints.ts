@@ -1,9 +1,8 @@
 import type { FastifyReply } from 'fastify';
 import { Type } from 'typebox';
 import { privateAddressIn } from '../../delivery/webhooks/public-addresses.js';
+import { byRequest, type EndpointSettings } from '../../endpoint/endpoint.js';
 import { forgetSubscription } from '../../delivery/webhooks/subscription.js';
-import { byRequest } from '../../endpoint/endpoint.js';
-import type { EndpointSettings } from '../../endpoint/settings.js';
 import { feedEnd } from '../../log/feed/feed.js';
 import { answering } from '../../mongodb/durability.js';
 import { orderLog } from '../../order-log.js';
@@ -12,9 +11,9 @@ import {
   EndpointAnswer,
   EndpointPath,
   EndpointWithSecret,
-  settings,
-  tags,
-  Url,
+  endpointSettings,
+  endpointTags,
+  EndpointUrl,
 } from '../schemas/endpoint.js';
 import { HttpProblem } from '../problem.js';
 import { closed, Position } from '../schemas/values.js';
@@ -52,9 +51,9 @@ function createRoute(app: Http, { db, endpoints }: EndpointDeps): void {
           'Events are posted as CloudEvents 1.0, signed by the Standard Webhooks scheme, at least once and in ' +
           'order within each order. They begin after position `after` of the feed, by default with what happens ' +
           'from now on. The answer has the secret; the same request with the same key gives it again.',
-        tags,
+        tags: endpointTags,
         headers: CreateHeaders,
-        body: closed({ url: Url, ...settings, after: Type.Optional(Position) }),
+        body: closed({ url: EndpointUrl, ...endpointSettings, after: Type.Optional(Position) }),
         response: { 201: EndpointWithSecret, ...endpointRefusals },
       },
     },
@@ -101,10 +100,14 @@ function changeRoute(app: Http, { endpoints }: EndpointDeps): void {
       schema: {
         summary: 'Change an endpoint, disable it, or enable it again',
         description: 'After a change, everything that failed is tried again at once.',
-        tags,
+        tags: endpointTags,
         headers: CommandHeaders,
         params: EndpointPath,
-        body: closed({ url: Type.Optional(Url), ...settings, enabled: Type.Optional(Type.Boolean()) }),
+        body: closed({
+          url: Type.Optional(EndpointUrl),
+          ...endpointSettings,
+          enabled: Type.Optional(Type.Boolean()),
+        }),
         response: { 200: EndpointAnswer, ...endpointRefusals },
       },
     },
@@ -120,6 +123,8 @@ function changeRoute(app: Http, { endpoints }: EndpointDeps): void {
       if (enabled === undefined) return await sendEndpoint(reply, await change());
       const isChanged = Object.keys(changes).length > 0;
       if (isChanged) await change();
+      // The status is a second command, with a key of its own. After a change, it is not judged
+      // against `If-Match`, which names the version before the change.
       const { expectedVersion, ...further } = meta;
       const ofStatus = {
         ...further,
@@ -141,7 +146,7 @@ function deleteRoute(app: Http, { db, endpoints }: EndpointDeps): void {
       config: webhooksWrite,
       schema: {
         summary: 'Delete an endpoint, with its secrets and what waits for it',
-        tags,
+        tags: endpointTags,
         headers: CommandHeaders,
         params: EndpointPath,
         response: { 200: EndpointAnswer, ...endpointRefusals },
@@ -166,7 +171,7 @@ function rotateSecretRoute(app: Http, { endpoints }: EndpointDeps): void {
       schema: {
         summary: 'Give an endpoint a new secret',
         description: 'Until the next rotation, the old one signs too: each message has both signatures.',
-        tags,
+        tags: endpointTags,
         headers: CommandHeaders,
         params: EndpointPath,
         body: closed({}),

@@ -3,7 +3,7 @@ import { Type } from 'typebox';
 import { type FollowUpCommand, type FollowUpType, followUpTypes, partOf } from '../../order/commands.js';
 import type { OrderViews } from '../../views/cache/order-views.js';
 import { needScope } from '../access/guard.js';
-import { problemsOf } from '../problem.js';
+import { problemResponses } from '../problem.js';
 import { closed, Id, OrderPath } from '../schemas/values.js';
 import type { Http } from '../http.js';
 import { answer } from './answers.js';
@@ -12,7 +12,7 @@ import type { CommandEntry } from './entry.js';
 import type { Gateway, OrderBody } from './gateway/gateway.js';
 import { metaOf, preferencesOf } from './request.js';
 import * as schemas from './schemas.js';
-import { commands, pathOf } from './table.js';
+import { commands, routeOf } from './table.js';
 
 export interface OrderCommandDeps {
   readonly gateway: Gateway;
@@ -20,7 +20,7 @@ export interface OrderCommandDeps {
   readonly views: Pick<OrderViews, 'reach'>;
 }
 
-/** The route of every command in the table. */
+/** Registers a route for every command in the table. */
 export function registerOrderCommands(app: Http, deps: OrderCommandDeps): void {
   registerCreate(app, deps);
   for (const type of followUpTypes) registerFollowUp(app, type, deps);
@@ -29,7 +29,7 @@ export function registerOrderCommands(app: Http, deps: OrderCommandDeps): void {
 function registerCreate(app: Http, { gateway, views }: OrderCommandDeps): void {
   const entry = commands.CreateOrder;
   app.post(
-    pathOf('CreateOrder'),
+    routeOf('CreateOrder'),
     {
       config: { access: entry.scope, work: ({ query }) => (isPreview(query) ? 'history' : 'create') },
       schema: {
@@ -56,7 +56,7 @@ function registerCreate(app: Http, { gateway, views }: OrderCommandDeps): void {
 function registerFollowUp(app: Http, type: FollowUpType, { gateway, views }: OrderCommandDeps): void {
   const entry = commands[type];
   app.post(
-    pathOf(type),
+    routeOf(type),
     {
       config: { access: entry.scope, work: ({ query }) => (isPreview(query) ? 'history' : 'command') },
       schema: {
@@ -68,7 +68,7 @@ function registerFollowUp(app: Http, type: FollowUpType, { gateway, views }: Ord
         response: {
           200: Type.Union([schemas.CommandAnswer, schemas.Preview]),
           202: schemas.Accepted,
-          ...problemsOf(404, 412),
+          ...problemResponses(404, 412),
           ...refusals,
         },
       },
@@ -94,9 +94,9 @@ const paths = {
 };
 
 /**
- * A preview shows the whole order, as a read does.
+ * Whether a preview is asked for.
  *
- * @throws HttpProblem 403 without the scope of a read
+ * @throws HttpProblem 403 if it is, without the scope of a read: a preview shows the whole order
  */
 function wantsPreview(request: Pick<FastifyRequest, 'query' | 'principal'>): boolean {
   if (!isPreview(request.query)) return false;
@@ -116,4 +116,4 @@ function operation({ summary, description }: CommandEntry) {
   };
 }
 
-const refusals = problemsOf(400, 409, 413, 415, 422, 503);
+const refusals = problemResponses(400, 409, 413, 415, 422, 503);

@@ -5,7 +5,7 @@ import type { AnyView } from '../../log/views/view.js';
 import { unreachable } from '../../order/unreachable.js';
 import { orderLog } from '../../order-log.js';
 import type { Http } from '../http.js';
-import { HttpProblem, problemsOf } from '../problem.js';
+import { HttpProblem, problemResponses } from '../problem.js';
 import { existingView, NamePath } from '../schemas/projection-path.js';
 import { Actors, closed, Id, Text, Version } from '../schemas/values.js';
 
@@ -21,7 +21,6 @@ export function registerParkedCommands(app: Http, db: Db): void {
   interveneRoute(app, db, 'skip');
 }
 
-/** Retries or skips a parked event. */
 function interveneRoute(app: Http, db: Db, action: 'retry' | 'skip'): void {
   app.post(
     `/v1/projections/:name/parked/:orderId/${action}`,
@@ -35,7 +34,7 @@ function interveneRoute(app: Http, db: Db, action: 'retry' | 'skip'): void {
         params: closed({ ...NamePath.properties, orderId: Id }),
         headers: Actors,
         body: closed({ reason: Text, version: Type.Optional(Version) }),
-        response: { 200: Intervened, ...problemsOf(400, 404, 409, 503) },
+        response: { 200: Intervened, ...problemResponses(400, 404, 409, 503) },
       },
     },
     async (request, reply) => {

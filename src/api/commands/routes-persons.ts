@@ -6,7 +6,7 @@ import type { OpenOrders } from '../../forgetting/messages.js';
 import type { ForgetRequest, Requested } from '../../forgetting/request.js';
 import { commandIdOf } from '../../log/workflow/command-id.js';
 import { ForgettingAnswer, forgettingAnswer, noCustomer } from '../schemas/forgetting.js';
-import { HttpProblem, problemsOf } from '../problem.js';
+import { HttpProblem, problemResponses } from '../problem.js';
 import { closed, CustomerPath, Name, Text } from '../schemas/values.js';
 import type { Http } from '../http.js';
 import { hashOf } from './gateway/derived-ids.js';
@@ -47,7 +47,7 @@ export function registerPersonCommands(app: Http, { db, startForgetting }: Perso
         response: {
           200: ForgettingAnswer,
           202: ForgettingAnswer,
-          ...problemsOf(400, 404, 409, 413, 415, 422, 503),
+          ...problemResponses(400, 404, 409, 413, 415, 422, 503),
         },
       },
     },

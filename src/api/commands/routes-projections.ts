@@ -4,14 +4,14 @@ import { Type } from 'typebox';
 import { rollBack } from '../../log/views/view-builds.js';
 import { requestAnotherRebuild } from '../../log/views/rebuilding/request-rebuild.js';
 import type { Http } from '../http.js';
-import { HttpProblem, problemsOf } from '../problem.js';
+import { HttpProblem, problemResponses } from '../problem.js';
 import { existingView, NamePath, storeNames } from '../schemas/projection-path.js';
 import { closed } from '../schemas/values.js';
 
 export interface ProjectionCommandDeps {
   readonly db: Db;
   readonly client: Client;
-  /** the task queue of the orders */
+  /** the task queue of the entities' workflows */
   readonly taskQueue: string;
 }
 
@@ -19,9 +19,9 @@ const Count = Type.Integer();
 const Requested = closed({ name: Type.String(), rebuildId: Type.String() });
 const location = '/v1/projections';
 const tags = ['operations'];
-const refusals = problemsOf(400, 404, 409, 503);
+const refusals = problemResponses(400, 404, 409, 503);
 
-/** Rebuilds and roll-backs of views and stores. */
+/** Rebuilds views and stores, and rolls views back. */
 export function registerProjectionCommands(app: Http, deps: ProjectionCommandDeps): void {
   rebuildRoute(app, deps);
   rollBackRoute(app, deps);

@@ -1,6 +1,6 @@
 import { Type } from 'typebox';
 import type { ResumeCommand, ResumeReport } from '../../log/resume/resume-report.js';
-import { HttpProblem, problemsOf } from '../problem.js';
+import { HttpProblem, problemResponses } from '../problem.js';
 import { closed, OrderPath, Text } from '../schemas/values.js';
 import type { Http } from '../http.js';
 import { commandIdOf } from '../../log/workflow/command-id.js';
@@ -50,7 +50,7 @@ export function registerResume(app: Http, { resume }: ResumeRouteDeps): void {
         headers: CreateHeaders,
         params: OrderPath,
         body: closed({ reason: Type.Optional(Text) }),
-        response: { 200: Resumed, ...problemsOf(400, 404, 409, 413, 415, 503) },
+        response: { 200: Resumed, ...problemResponses(400, 404, 409, 413, 415, 503) },
       },
     },
     async (request, reply) => {

@@ -1,6 +1,6 @@
 import type { Db } from 'mongodb';
 import { CountRefused, countStock } from '../../effects/inventory/stock-counts.js';
-import { HttpProblem, problemsOf } from '../problem.js';
+import { HttpProblem, problemResponses } from '../problem.js';
 import { Stock, StockCount, StockPath } from '../schemas/stock.js';
 import { Actors, closed, IfMatch, Key } from '../schemas/values.js';
 import type { Http } from '../http.js';
@@ -9,7 +9,7 @@ import { metaOf } from './request.js';
 
 export interface StockCommandDeps {
   readonly db: Db;
-  /** called after each count */
+  /** called after each count that is not a repetition */
   readonly noteCounts: () => void;
 }
 
@@ -30,7 +30,7 @@ export function registerStockCommands(app: Http, { db, noteCounts }: StockComman
         }),
         params: StockPath,
         body: closed({ onHand: StockCount }),
-        response: { 200: Stock, ...problemsOf(400, 409, 412, 413, 415, 422, 503) },
+        response: { 200: Stock, ...problemResponses(400, 409, 412, 413, 415, 422, 503) },
       },
     },
     async (request, reply) => {

@@ -9,12 +9,12 @@ import { registerParkedCommands } from './routes-parked.js';
 import { type ProjectionCommandDeps, registerProjectionCommands } from './routes-projections.js';
 import { registerResume, type ResumeRouteDeps } from './routes-resume.js';
 import { registerStockCommands, type StockCommandDeps } from './routes-stock.js';
-import { registerWebhooks, type WebhookDeps } from './routes-webhooks.js';
+import { registerIncomingWebhooks, type IncomingWebhookDeps } from './routes-incoming-webhooks.js';
 
 export type CommandDeps = OrderCommandDeps &
   PersonCommandDeps &
   ResumeRouteDeps &
-  WebhookDeps &
+  IncomingWebhookDeps &
   StockCommandDeps &
   EndpointDeps;
 
@@ -29,13 +29,10 @@ export function registerCommands(app: Http, deps: CommandDeps): void {
     registerEndpoints(scope, deps);
     registerDeliveries(scope, deps);
   });
-  registerWebhooks(app, deps);
+  registerIncomingWebhooks(app, deps);
 }
 
-/**
- * Registers repairs of views. Commands and queries share the views, so both roles serve these
- * routes.
- */
+/** Registers repairs of views. Both roles serve these routes, since both use views. */
 export function registerViewRepairs(app: Http, deps: ProjectionCommandDeps): void {
   registerProjectionCommands(app, deps);
   registerParkedCommands(app, deps.db);

@@ -63,7 +63,7 @@ export const Preview = closed(
     orderId: Type.String(),
     version: Type.Integer({
       description:
-        'of the order now, as in `ETag`: the command sent with it as `If-Match` does just this, or is answered 412; 0 for a create',
+        'of the order now, as in `ETag`; 0 for a create. With it as `If-Match`, the command does just this, or is answered 412',
     }),
     events: Type.Array(Event),
     effects: Type.Array(ShownEffect, {
@@ -74,7 +74,7 @@ export const Preview = closed(
       { description: 'after the events, and before any effect is performed' },
     ),
     deadlines: Type.Array(UpcomingDeadline, {
-      description: 'all that would be ahead then, the earliest first',
+      description: 'those that would then be ahead, the earliest first',
     }),
     allowedCommands: Commands,
     blockedCommands: Order.properties.blockedCommands,

@@ -112,7 +112,7 @@ const table = {
       lines: {
         flags: '--line <SKU:QUANTITY[:UNITPRICE[:NAME]]>',
         description:
-          'a line as it shall be; repeat it for all lines of the order; unit price in minor units, for a new SKU',
+          'a line as it is to be; repeat it for each line that the order is to have; a new SKU needs a unit price, in minor units',
         parser: 'amendedLines',
       },
       shippingAddress: address,
@@ -248,7 +248,7 @@ const table = {
 export const commands: Readonly<Record<CommandType, CommandEntry>> = table satisfies Agreeing<typeof table>;
 
 /** The route of a command, as Fastify writes it. */
-export function pathOf(type: CommandType): string {
+export function routeOf(type: CommandType): string {
   if (type === 'CreateOrder') return '/v1/orders';
   const part = partOf(type);
   const inPart = part === undefined ? '' : `${part}s/:${part}Id/`;

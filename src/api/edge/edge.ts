@@ -1,4 +1,4 @@
-import { problem } from '../problem.js';
+import { problemResponses } from '../problem.js';
 import type { Http } from '../http.js';
 import { setHeadersOfData } from './headers.js';
 import { refuseOtherHosts } from './hosts.js';
@@ -32,12 +32,12 @@ export async function guardEdge(
   return perMinute === undefined ? undefined : await limitRates(app, perMinute);
 }
 
-/** Adds the answers of this check to each route in OpenAPI. */
+/** Adds the refusals of these checks to each route in OpenAPI. */
 function describeRefusals(app: Http): void {
   app.addHook('onRoute', (route) => {
     const { schema, method } = route;
     if (schema === undefined || schema.hide === true) return;
-    const refusals = { 421: problem(421), 431: problem(431), ...(!isSafe(method) && { 403: problem(403) }) };
+    const refusals = { ...problemResponses(421, 431), ...(!isSafe(method) && problemResponses(403)) };
     route.schema = { ...schema, response: { ...refusals, ...Object(schema.response) } };
   });
 }

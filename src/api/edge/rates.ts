@@ -1,7 +1,7 @@
 import rateLimit from '@fastify/rate-limit';
 import type { FastifyRequest } from 'fastify';
 import { hasCredentials } from '../../access/actors.js';
-import { HttpProblem, problem } from '../problem.js';
+import { HttpProblem, problemResponses } from '../problem.js';
 import type { Http } from '../http.js';
 
 const MINUTE_MS = 60_000;
@@ -25,15 +25,18 @@ export type RefusalCounter = (request: FastifyRequest) => Promise<void>;
  * Refuses the requests of a caller beyond `perMinute` in one minute. A caller is a proven client or
  * user, else an address. Health and metrics are never refused. Each process counts for itself.
  *
- * @returns a function that counts a refused request. A proven caller's count with its other
- *   requests; any other caller's count by address, against a lower limit, so that guessed keys do
- *   not use up the requests of others at that address
+ * @returns a function that counts a refused request. Refusals of a proven caller count as its other
+ *   requests do. Refusals of any other caller count by address, against a lower limit, so that
+ *   guessed keys do not use up the requests of others at that address
  */
 export async function limitRates(app: Http, perMinute: number): Promise<RefusalCounter> {
   app.addHook('onRoute', (route) => {
     if (route.config?.work === 'none') route.config = { ...route.config, rateLimit: false };
     else if (route.schema !== undefined && route.schema.hide !== true)
-      route.schema = { ...route.schema, response: { 429: problem(429), ...Object(route.schema.response) } };
+      route.schema = {
+        ...route.schema,
+        response: { ...problemResponses(429), ...Object(route.schema.response) },
+      };
   });
   await app.register(rateLimit, {
     // Runs after the guard of routes, which determines the caller.

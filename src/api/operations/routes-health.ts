@@ -14,9 +14,12 @@ export interface Dependency {
   readonly cost: string;
   /** name of the server that has to be asked: while it is unavailable, the status is unknown */
   readonly checkedThrough?: string;
-  /** Rejects if it is down; resolves with the problem if it is degraded. */
-  readonly check: () => Promise<string | undefined>;
+  /** Rejects if it is down. Resolves with undefined if it is up. */
+  readonly check: () => Promise<Concern | undefined>;
 }
+
+/** What is wrong with a dependency; if it is only a text, the dependency is degraded. */
+export type Concern = string | Pick<State, 'status' | 'code' | 'detail'>;
 
 /** A role of this process. It works if at least one of these dependencies is up. */
 export interface ServedRole {
@@ -29,9 +32,9 @@ const CHECK_WITHIN_MS = 1_500;
 type State = Readiness['dependencies'][number];
 
 /**
- * `/health/live`: the process is running. `/health/ready`: what its roles can do now; 503 if one of
- * them can do nothing. The state of other processes, such as workers, is reported, but does not
- * cause a 503.
+ * Serves `/health/live`, which says that the process runs, and `/health/ready`, which says what its
+ * roles can do now: 503 if one of them can do nothing. The state of other processes, such as
+ * workers, is reported, and causes no 503.
  */
 export function registerHealth(
   app: Http,
@@ -72,8 +75,11 @@ export function registerHealth(
 
 async function stateOf({ name, cost, checkedThrough, check }: Dependency): Promise<State> {
   try {
-    const detail = await withTimeout(CHECK_WITHIN_MS, check());
-    return detail === undefined ? { name, status: 'up' } : { name, status: 'degraded', detail, cost };
+    const found = await withTimeout(CHECK_WITHIN_MS, check());
+    if (found === undefined) return { name, status: 'up' };
+    return typeof found === 'string'
+      ? { name, status: 'degraded', detail: found, cost }
+      : { name, ...found, cost };
   } catch (error) {
     const isUnknown = checkedThrough !== undefined && (isMongoOutage(error) || isTemporalOutage(error));
     // The cost is left out while the status is unknown.

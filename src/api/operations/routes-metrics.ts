@@ -8,8 +8,8 @@ import type { Http } from '../http.js';
 export type Instruments = (registry: Registry) => () => Promise<void>;
 
 /**
- * `/metrics` for Prometheus: the process, the duration of requests by route and status, and
- * `instruments`.
+ * Serves `/metrics` for Prometheus: metrics of the process, the duration of requests by route and
+ * status, and the metrics of `instruments`.
  */
 export function registerMetrics(app: Http, instruments: readonly Instruments[] = []): void {
   const registry = new Registry();

@@ -7,8 +7,8 @@ import { keyStoreIdOf, namespaceIdOf, System, systemOf } from './system.js';
 const TIMEOUT_MS = 1_000;
 
 /**
- * `GET /v1/system`: which Temporal, namespace, task queue, database and key store this process
- * works with. Answers even if they are unavailable.
+ * Serves `GET /v1/system`: which Temporal, namespace, task queue, database and key store this
+ * process works with. It answers even if they are unavailable.
  */
 export function registerSystem(app: Http, config: Config, connection: Connection, keys: KeyStore): void {
   app.get(

@@ -15,7 +15,7 @@ declare module 'fastify' {
     readonly work?: WorkKind | 'none' | ((request: FastifyRequest) => WorkKind);
   }
   interface FastifyRequest {
-    /** Frees the request's slot before the answer is sent, when all that remains is waiting. */
+    /** Frees the request's slot. A route calls it early if all that remains to do is to wait. */
     leave: Leave;
   }
 }
@@ -30,8 +30,8 @@ const LOG_EVERY_MS = 10_000;
 
 /**
  * Refuses requests with 503 `overloaded` and `Retry-After` while too many of their kind are in
- * flight. A refused request's body is not read. A body that arrives slowly holds no slot: a
- * request is admitted when it is complete.
+ * flight, if possible before the body is read. A request takes its slot when its body is complete,
+ * so that a body which arrives slowly holds none.
  */
 export function admitRequests(app: Http, admission: Admission, logger: Logger): void {
   const refused = new Map<WorkKind, number>();

@@ -12,6 +12,7 @@ import { unknownPath } from '../requests/paths.js';
 import { orderCard } from './card.js';
 
 const hidden = { config: { access: 'open' }, schema: { hide: true } } as const;
+/** The paths of the page besides an order's. `src/web/main.tsx` has the component of each. */
 const paths = ['/', '/orders', '/attention', '/system', '/customers/:customerId', '/stock', '/webhooks'];
 /** Placeholder in `index.html`, which the order's card replaces for browsers without JavaScript. */
 const PLACE = '<!-- src/api/page puts the card of an order here -->';
@@ -45,13 +46,13 @@ export async function registerPage(app: Http, folder: string, orders: OrdersOfPa
         reply.type('text/html; charset=utf-8').header('cache-control', 'no-cache').send(html),
       );
     const [before = '', after = ''] = html.split(PLACE);
-    const cards = keptCards();
+    const cardOf = createCards();
     // An invalid id is not refused here, because the page's script reports it.
     const ofOrder = { ...hidden, schema: { hide: true, params: OrderPath }, attachValidation: true } as const;
     page.get('/orders/:orderId', ofOrder, async (request, reply) => {
       const { orderId } = request.params;
       const isId = request.validationError === undefined;
-      const card = isId ? await readCard(app, orders, cards, request, reply) : '';
+      const card = isId ? await readCard(app, orders, cardOf, request, reply) : '';
       return await reply
         .type('text/html; charset=utf-8')
         .header('cache-control', 'no-store')
@@ -73,13 +74,13 @@ function preloads(orderId: string): string {
 }
 
 /**
- * Makes the card of an order, which is given as JSON, or returns the kept one.
+ * The card of an order that is given as JSON.
  *
  * @param kept the entry of the cache that the order comes from: its card is kept with it
  */
-type KeptCards = (json: string, kept: object | undefined) => string;
+type CardOf = (json: string, kept: object | undefined) => string;
 
-function keptCards(): KeptCards {
+function createCards(): CardOf {
   const known = new WeakMap<object, { readonly json: string; readonly card: string }>();
   return (json, kept) => {
     const before = kept && known.get(kept);
@@ -98,7 +99,7 @@ function keptCards(): KeptCards {
 async function readCard(
   app: Http,
   { reader, persons }: OrdersOfPage,
-  cardOf: KeptCards,
+  cardOf: CardOf,
   request: FastifyRequest<{ Params: { orderId: string } }>,
   reply: FastifyReply,
 ): Promise<string> {

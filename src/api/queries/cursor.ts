@@ -33,11 +33,11 @@ export function createCursors(secrets: Secrets): Cursors {
       });
       if (!isOurs) throw badCursor('was not given by this API: use nextCursor as it is');
       // The signature proves that `write` made the content.
-      const [of, ...sortKey] = JSON.parse(Buffer.from(content, 'base64url').toString()) as [
+      const [digestOfList, ...sortKey] = JSON.parse(Buffer.from(content, 'base64url').toString()) as [
         string,
         ...SortKey,
       ];
-      if (of !== digest(list))
+      if (digestOfList !== digest(list))
         throw badCursor('belongs to other filters or another sort: start again without it');
       return sortKey;
     },

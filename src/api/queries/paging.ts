@@ -6,7 +6,7 @@ export const CursorParameter = Type.Optional(Type.String({ maxLength: 500 }));
 
 export const NextCursor = Type.Optional(Type.String({ description: 'absent on the last page' }));
 
-export function page<T extends TSchema>(item: T) {
+export function pageSchema<T extends TSchema>(item: T) {
   return closed({ data: Type.Array(item), nextCursor: NextCursor });
 }
 

@@ -21,8 +21,8 @@ export interface Past {
   /**
    * @returns the order, and whether the answer is final: an answer for a time is final if a later
    *   event exists
-   * @throws HttpProblem 404 if there is no such order or version, or the order did not exist at that
-   *   time; 404 if the log up to then has lost events or cannot be read; 400 for a time in the future
+   * @throws HttpProblem 404 if there is no such order or version, the order did not exist at that
+   *   time, or its log up to then has lost events or cannot be read; 400 for a time in the future
    */
   orderAt(orderId: string, moment: Moment): Promise<{ readonly order: Order; readonly isFinal: boolean }>;
   /**
@@ -67,7 +67,7 @@ export function createPast(db: Db, reader: OrderReader): Past {
         throw noVersion(orderId, moment.version, log.length);
       const order = orUnreadable(orderId, () => fold(eventsUntil(log, moment).map((event) => upcast(event))));
       if (order === undefined) {
-        const detail = `Order ${orderId} was created at ${log[0]?.occurredAt}: at that time there was none.`;
+        const detail = `Order ${orderId} was created later, at ${log[0]?.occurredAt}.`;
         throw new HttpProblem(404, 'order_not_created_yet', detail);
       }
       return { order, isFinal: 'version' in moment || order.version < log.length };

@@ -32,7 +32,7 @@ export function badQuery(name: string, detail: string): HttpProblem {
  *
  * @param value if given, the parameter must have this value
  */
-export function isAskedFor({ query }: FastifyRequest, name: string, value?: string): boolean {
+export function hasParameter({ query }: FastifyRequest, name: string, value?: string): boolean {
   const [, given] = Object.entries(query ?? {}).find(([one]) => one === name) ?? [];
   return value === undefined ? given !== undefined : given === value;
 }

@@ -38,8 +38,8 @@ export function refuseVersionBeyond(orderId: string, after: number, version: num
 }
 
 /**
- * @throws HttpProblem 409 if position `after` of a generation may be of another event in the
- *   current one
+ * @throws HttpProblem 409 if position `after` of a generation may belong to another event in the
+ *   current generation
  */
 export function refuseOtherGeneration(after: number, generation: number, generations: Generations): void {
   const commonUntil = generations.commonWith(generation);

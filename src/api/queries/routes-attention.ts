@@ -4,17 +4,17 @@ import type { AttentionCursor } from '../../attention/cursor.js';
 import type { AttentionDeps } from '../../attention/source.js';
 import { attentionCodes } from '../../attention/rows.js';
 import { durationMs } from '../../server/config/variables.js';
-import { problemsOf } from '../problem.js';
+import { problemResponses } from '../problem.js';
 import { closed, Duration } from '../schemas/values.js';
 import type { Http } from '../http.js';
 import { withTimeout } from '../../outages/timeout.js';
 import type { Cursors } from './cursor.js';
-import { CursorParameter, page } from './paging.js';
+import { CursorParameter, pageSchema } from './paging.js';
 import { AttentionRow } from './schemas.js';
 
 const READ_WITHIN_MS = 6_000;
 
-/** The list of what needs a person. */
+/** Serves the list of what needs a person. */
 export function registerAttention(
   app: Http,
   { cursors, ...deps }: AttentionDeps & { readonly cursors: Cursors },
@@ -34,7 +34,7 @@ export function registerAttention(
           limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 200, default: 50 })),
           cursor: CursorParameter,
         }),
-        response: { 200: page(AttentionRow), ...problemsOf(400, 503) },
+        response: { 200: pageSchema(AttentionRow), ...problemResponses(400, 503) },
       },
     },
     async (request, reply) => {

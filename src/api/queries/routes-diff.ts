@@ -1,5 +1,5 @@
 import { Type } from 'typebox';
-import { problemsOf } from '../problem.js';
+import { problemResponses } from '../problem.js';
 import { closed, OrderPath, Version } from '../schemas/values.js';
 import type { Http } from '../http.js';
 import type { Past } from './past-orders.js';
@@ -35,7 +35,7 @@ const Diff = closed({
   ),
 });
 
-/** What changed in an order between two versions. */
+/** Serves what changed in an order between two versions. */
 export function registerDiff(app: Http, past: Past): void {
   app.get(
     '/v1/orders/:orderId/diff',
@@ -52,7 +52,7 @@ export function registerDiff(app: Http, past: Past): void {
           from: Type.Optional({ ...Version, default: 1 }),
           to: Type.Optional({ ...Version, description: 'the latest by default' }),
         }),
-        response: { 200: Diff, ...problemsOf(400, 404, 503) },
+        response: { 200: Diff, ...problemResponses(400, 404, 503) },
       },
     },
     async (request, reply) => {

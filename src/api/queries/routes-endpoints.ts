@@ -4,8 +4,8 @@ import { deliveryAnswer, listDeliveries } from '../../delivery/webhooks/delivery
 import { endpointViews } from '../../delivery/webhooks/endpoints.js';
 import { answering } from '../../mongodb/durability.js';
 import { endpointAnswer, noEndpoint } from '../schemas/endpoint-answer.js';
-import { DeliveryAnswer, EndpointAnswer, EndpointPath, tags } from '../schemas/endpoint.js';
-import { problem, problemsOf } from '../problem.js';
+import { DeliveryAnswer, EndpointAnswer, EndpointPath, endpointTags } from '../schemas/endpoint.js';
+import { problemResponses } from '../problem.js';
 import { closed, Time } from '../schemas/values.js';
 import type { Http } from '../http.js';
 
@@ -13,7 +13,7 @@ const optional = Type.Optional;
 const config = { access: 'webhooks:write' } as const;
 const MAX_PAGE = 200;
 
-/** Endpoints of webhooks, and their deliveries. */
+/** Serves the endpoints of webhooks, and the attempts to deliver to them. */
 export function registerEndpointQueries(app: Http, db: Db): void {
   listRoute(app, db);
   endpointRoute(app, db);
@@ -27,8 +27,8 @@ function listRoute(app: Http, db: Db): void {
       config: { ...config, work: 'list' },
       schema: {
         summary: 'The webhook endpoints that are not deleted',
-        tags,
-        response: { 200: closed({ data: Type.Array(EndpointAnswer) }), 503: problem(503) },
+        tags: endpointTags,
+        response: { 200: closed({ data: Type.Array(EndpointAnswer) }), ...problemResponses(503) },
       },
     },
     async (_request, reply) => {
@@ -45,9 +45,9 @@ function endpointRoute(app: Http, db: Db): void {
       config,
       schema: {
         summary: 'A webhook endpoint',
-        tags,
+        tags: endpointTags,
         params: EndpointPath,
-        response: { 200: EndpointAnswer, ...problemsOf(400, 404, 503) },
+        response: { 200: EndpointAnswer, ...problemResponses(400, 404, 503) },
       },
     },
     async (request, reply) => {
@@ -66,14 +66,14 @@ function deliveriesRoute(app: Http, db: Db): void {
       config: { ...config, work: 'list' },
       schema: {
         summary: 'The attempts to deliver, of the last 30 days, the newest first',
-        tags,
+        tags: endpointTags,
         params: EndpointPath,
         querystring: closed({
           event: optional(Type.String({ maxLength: 100, description: '`<orderId>:<version>`' })),
           before: optional(Time),
           limit: optional(Type.Integer({ minimum: 1, maximum: MAX_PAGE, default: 50 })),
         }),
-        response: { 200: closed({ data: Type.Array(DeliveryAnswer) }), ...problemsOf(400, 503) },
+        response: { 200: closed({ data: Type.Array(DeliveryAnswer) }), ...problemResponses(400, 503) },
       },
     },
     async (request, reply) => {

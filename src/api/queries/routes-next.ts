@@ -12,7 +12,7 @@ import { type OrderDocument, orders } from '../../views/orders.js';
 import { deadlinesOf } from '../schemas/deadline.js';
 import { shownEffectOf } from '../schemas/effect.js';
 import { Next } from '../schemas/next.js';
-import { problemsOf } from '../problem.js';
+import { problemResponses } from '../problem.js';
 import { OrderPath } from '../schemas/values.js';
 import type { Http } from '../http.js';
 import type { OrderReader } from './order-reader.js';
@@ -26,7 +26,7 @@ export interface NextDeps {
   readonly uiUrl: string | undefined;
 }
 
-/** What an order waits for. */
+/** Serves what an order waits for. */
 export function registerNext(app: Http, { client, db, reader, uiUrl }: NextDeps): void {
   app.get(
     '/v1/orders/:orderId/next',
@@ -38,7 +38,7 @@ export function registerNext(app: Http, { client, db, reader, uiUrl }: NextDeps)
           'Deadlines ahead, effects that are owed with their tries, and its workflow. From the view and Temporal; if the view cannot be read, from the history.',
         tags: ['queries'],
         params: OrderPath,
-        response: { 200: Next, ...problemsOf(400, 404, 503) },
+        response: { 200: Next, ...problemResponses(400, 404, 503) },
       },
     },
     async (request, reply) => {

@@ -4,7 +4,7 @@ import { committed } from '../../mongodb/durability.js';
 import type { OrderStatus } from '../../order/order.js';
 import { orders } from '../../views/orders.js';
 import { Instant, Order } from '../schemas/order.js';
-import { problem } from '../problem.js';
+import { problemResponses } from '../problem.js';
 import { closed } from '../schemas/values.js';
 import { COUNTED_WITHIN_MS, countByStatus } from './count-by-status.js';
 import type { Http } from '../http.js';
@@ -26,7 +26,7 @@ interface Counted {
   readonly countedAt: string;
 }
 
-/** How many orders there are. */
+/** Serves the number of orders by status. */
 export function registerOrderCounts(app: Http, db: Db): void {
   let latest: Promise<Counted> | undefined;
   let countedAt = Number.NEGATIVE_INFINITY;
@@ -50,7 +50,7 @@ export function registerOrderCounts(app: Http, db: Db): void {
         description:
           'Counted every ten seconds at most, from the views. A status without orders is left out.',
         tags: ['queries'],
-        response: { 200: Counts, 503: problem(503) },
+        response: { 200: Counts, ...problemResponses(503) },
       },
     },
     async (_request, reply) => await reply.send(await counts()),

@@ -10,15 +10,15 @@ import { isServerError } from '../../outages/server-error.js';
 import type { OrderViews } from '../../views/cache/order-views.js';
 import type { PersonsAtEdge } from '../access/persons.js';
 import type { Http } from '../http.js';
-import { HttpProblem, problemsOf } from '../problem.js';
+import { HttpProblem, problemResponses } from '../problem.js';
 import { Event } from '../schemas/order.js';
 import { closed, OrderPath } from '../schemas/values.js';
 import { sendEvents } from './event-page.js';
 import { unreadableLog, orderNotFound } from './order-problems.js';
 import type { OrderReader } from './order-reader.js';
-import { isAskedFor } from './query-parameters.js';
+import { hasParameter } from './query-parameters.js';
 import { refuseUnknownVersion, refuseVersionBeyond } from './refuse-unknown.js';
-import { page, pageOf } from './paging.js';
+import { pageSchema, pageOf } from './paging.js';
 
 export interface OrderEventsDeps {
   readonly db: Db;
@@ -29,7 +29,7 @@ export interface OrderEventsDeps {
 
 const { maxTimeMS } = answering;
 
-/** The log of an order, from the journal or from its history. */
+/** Serves the log of an order, from the journal or from its history. */
 export function registerOrderEvents(app: Http, deps: OrderEventsDeps): void {
   const { reader, persons } = deps;
   app.get(
@@ -37,7 +37,7 @@ export function registerOrderEvents(app: Http, deps: OrderEventsDeps): void {
     {
       config: {
         access: 'events:read',
-        work: (request) => (isAskedFor(request, 'source', 'history') ? 'history' : 'list'),
+        work: (request) => (hasParameter(request, 'source', 'history') ? 'history' : 'list'),
       },
       schema: {
         summary: 'The log of an order',
@@ -51,7 +51,7 @@ export function registerOrderEvents(app: Http, deps: OrderEventsDeps): void {
           after: Type.Optional(Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER - 1 })),
           limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000, default: 200 })),
         }),
-        response: { 200: page(Event), ...problemsOf(400, 404, 503) },
+        response: { 200: pageSchema(Event), ...problemResponses(400, 404, 503) },
       },
     },
     async (request, reply) => {

@@ -5,12 +5,12 @@ import type { OrderViews } from '../../views/cache/order-views.js';
 import { queryWords } from '../../views/search-words.js';
 import type { PersonsAtEdge } from '../access/persons.js';
 import type { Http } from '../http.js';
-import { problemsOf } from '../problem.js';
+import { problemResponses } from '../problem.js';
 import { Order } from '../schemas/order.js';
 import { Amount, closed, Id, Name, Sku, Tag, Time } from '../schemas/values.js';
 import type { Cursors } from './cursor.js';
 import { listOrders, sorts } from './list-orders.js';
-import { CursorParameter, page } from './paging.js';
+import { CursorParameter, pageSchema } from './paging.js';
 
 export interface OrderListDeps {
   readonly db: Db;
@@ -55,7 +55,7 @@ const OrderListParameters = closed({
   cursor: CursorParameter,
 });
 
-/** Orders, filtered and sorted. */
+/** Serves lists of orders, filtered and sorted. */
 export function registerOrderList(
   app: Http,
   { db, views, cursors, attentionAfterMs, persons }: OrderListDeps,
@@ -70,7 +70,7 @@ export function registerOrderList(
           'Every filter that is given must hold. Pass `nextCursor` on as `cursor`, with the same filters and sort.',
         tags: ['queries'],
         querystring: OrderListParameters,
-        response: { 200: page(Order), ...problemsOf(400, 503) },
+        response: { 200: pageSchema(Order), ...problemResponses(400, 503) },
       },
     },
     async (request, reply) => {

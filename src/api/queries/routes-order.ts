@@ -11,9 +11,9 @@ import type { OrderViews } from '../../views/cache/order-views.js';
 import type { PersonsAtEdge } from '../access/persons.js';
 import type { Http } from '../http.js';
 import type { WorkKind } from '../overload/admission.js';
-import { HttpProblem, problemsOf } from '../problem.js';
+import { HttpProblem, problemResponses } from '../problem.js';
 import { closed, OrderPath, Time, Version } from '../schemas/values.js';
-import { badQuery, isAskedFor, toInstant } from './query-parameters.js';
+import { badQuery, hasParameter, toInstant } from './query-parameters.js';
 import { orderNotFound } from './order-problems.js';
 import type { FoundOrder, OrderReader } from './order-reader.js';
 import type { Past } from './past-orders.js';
@@ -29,7 +29,7 @@ export interface OrderQueryDeps {
 
 const VERSION_WITHIN_MS = 5_000;
 
-/** An order as it is, or as it was. */
+/** Serves an order as it is, or as it was. */
 export function registerOrder(app: Http, { views, reader, past, attention, persons }: OrderQueryDeps): void {
   app.get(
     '/v1/orders/:orderId',
@@ -52,7 +52,7 @@ export function registerOrder(app: Http, { views, reader, past, attention, perso
         response: {
           200: OrderWithAttention,
           304: { description: 'Not Modified', type: 'null' },
-          ...problemsOf(400, 404, 503),
+          ...problemResponses(400, 404, 503),
         },
       },
     },
@@ -103,8 +103,8 @@ async function withAttention(
 }
 
 function orderWork(request: FastifyRequest): WorkKind {
-  if (isAskedFor(request, 'consistency', 'strong')) return 'history';
-  return isAskedFor(request, 'version') || isAskedFor(request, 'at') ? 'list' : 'read';
+  if (hasParameter(request, 'consistency', 'strong')) return 'history';
+  return hasParameter(request, 'version') || hasParameter(request, 'at') ? 'list' : 'read';
 }
 
 function notReached({ version }: FoundOrder, minVersion: number): HttpProblem {

@@ -5,14 +5,14 @@ import { listParked } from '../../log/views/list-parked.js';
 import { answering } from '../../mongodb/durability.js';
 import { orderLog } from '../../order-log.js';
 import type { Http } from '../http.js';
-import { problemsOf } from '../problem.js';
+import { problemResponses } from '../problem.js';
 import { existingView, NamePath } from '../schemas/projection-path.js';
 import { ParkedEvent } from '../schemas/projections.js';
 import { closed, Id } from '../schemas/values.js';
-import { page, pageOf } from './paging.js';
+import { pageSchema, pageOf } from './paging.js';
 import { refusePositionBeyond } from './refuse-unknown.js';
 
-/** The events that a view could not apply. */
+/** Serves the events that a view could not apply. */
 export function registerParked(app: Http, db: Db): void {
   app.get(
     '/v1/projections/:name/parked',
@@ -28,7 +28,7 @@ export function registerParked(app: Http, db: Db): void {
           after: Type.Optional(Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER - 1 })),
           limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000, default: 200 })),
         }),
-        response: { 200: page(ParkedEvent), ...problemsOf(400, 404, 503) },
+        response: { 200: pageSchema(ParkedEvent), ...problemResponses(400, 404, 503) },
       },
     },
     async (request, reply) => {

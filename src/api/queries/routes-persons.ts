@@ -4,7 +4,7 @@ import { Type } from 'typebox';
 import { type ExportDeps, exportPerson } from '../../forgetting/export.js';
 import { latestForgetting } from '../../forgetting/forgettings.js';
 import { ForgettingAnswer, forgettingAnswer, noCustomer } from '../schemas/forgetting.js';
-import { HttpProblem, problemsOf } from '../problem.js';
+import { HttpProblem, problemResponses } from '../problem.js';
 import { CustomerPath } from '../schemas/values.js';
 import type { Http } from '../http.js';
 
@@ -48,7 +48,7 @@ function exportRoute(app: Http, exporting: ExportDeps): void {
               },
             },
           },
-          ...problemsOf(400, 404, 503),
+          ...problemResponses(400, 404, 503),
         },
       },
     },
@@ -74,7 +74,7 @@ function forgettingRoute(app: Http, { db }: PersonQueryDeps): void {
         summary: 'The last forgetting of a customer, with its certificate',
         tags: ['persons'],
         params: CustomerPath,
-        response: { 200: ForgettingAnswer, ...problemsOf(400, 404, 503) },
+        response: { 200: ForgettingAnswer, ...problemResponses(400, 404, 503) },
       },
     },
     async (request, reply) => {

@@ -1,14 +1,14 @@
 import type { Client } from '@temporalio/client';
 import type { Db } from 'mongodb';
 import { createSingleFlight } from '../../concurrency/single-flight.js';
+import type { OrderDiscrepancy } from '../../effects/proof/compare-entries.js';
 import { verifyOrders } from '../../effects/proof/verify-orders.js';
 import type { Providers } from '../../effects/provider-modules.js';
 import { answering } from '../../mongodb/durability.js';
 import { journal } from '../../log/journal/journal.js';
-import type { Discrepancy } from '../../log/proof/discrepancy.js';
 import { orderLog } from '../../order-log.js';
 import { Proof } from '../schemas/proof.js';
-import { problemsOf } from '../problem.js';
+import { problemResponses } from '../problem.js';
 import { OrderPath } from '../schemas/values.js';
 import type { Http } from '../http.js';
 import { orderNotFound } from './order-problems.js';
@@ -27,9 +27,9 @@ export interface ProofDeps {
  */
 const ASK_FOR_MS = 10_000;
 
-/** `npx orders verify --order`, over HTTP. */
+/** Serves what `npx orders verify --order` finds. */
 export function registerProof(app: Http, { client, db, taskQueue, providers }: ProofDeps): void {
-  // A provider is not asked twice at the same time.
+  // Concurrent requests for an order share a proof, so that no provider is asked twice.
   const singleFlight = createSingleFlight<Awaited<ReturnType<typeof prove>>>();
 
   app.get(
@@ -42,7 +42,7 @@ export function registerProof(app: Http, { client, db, taskQueue, providers }: P
           'Also whether stock and payments are what its log says. Only reads; waits up to three seconds for what is only behind. Requests at the same time share one proof.',
         tags: ['queries'],
         params: OrderPath,
-        response: { 200: Proof, ...problemsOf(400, 404, 503) },
+        response: { 200: Proof, ...problemResponses(400, 404, 503) },
       },
     },
     async (request, reply) => {
@@ -76,7 +76,7 @@ export function registerProof(app: Http, { client, db, taskQueue, providers }: P
   }
 }
 
-function differenceOf({ where, kind, version, key, detail, remedy }: Discrepancy) {
+function differenceOf({ where, kind, version, key, detail, remedy }: OrderDiscrepancy) {
   return {
     where,
     kind,

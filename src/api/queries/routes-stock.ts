@@ -2,12 +2,12 @@ import type { Db } from 'mongodb';
 import { Type } from 'typebox';
 import { getStock, latestMovements, listStock, type StockMovement } from '../../effects/inventory/stock.js';
 import { Movement } from '../schemas/movement.js';
-import { problemsOf } from '../problem.js';
+import { problemResponses } from '../problem.js';
 import { Stock, StockPath } from '../schemas/stock.js';
 import { closed } from '../schemas/values.js';
 import type { Http } from '../http.js';
 import type { Cursors } from './cursor.js';
-import { CursorParameter, page, pageOf } from './paging.js';
+import { CursorParameter, pageSchema, pageOf } from './paging.js';
 
 const tags = ['stock'];
 
@@ -16,7 +16,7 @@ interface StockQueryDeps {
   readonly cursors: Cursors;
 }
 
-/** The stock of SKUs, and what moved it. */
+/** Serves the stock of SKUs, and what moved it. */
 export function registerStockQueries(app: Http, deps: StockQueryDeps): void {
   listRoute(app, deps);
   skuRoute(app, deps);
@@ -35,7 +35,7 @@ function listRoute(app: Http, { db, cursors }: StockQueryDeps): void {
           limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000, default: 200 })),
           cursor: CursorParameter,
         }),
-        response: { 200: page(Stock), ...problemsOf(400, 503) },
+        response: { 200: pageSchema(Stock), ...problemResponses(400, 503) },
       },
     },
     async (request, reply) => {
@@ -57,7 +57,7 @@ function skuRoute(app: Http, { db }: StockQueryDeps): void {
         summary: 'Stock of one SKU',
         tags,
         params: StockPath,
-        response: { 200: Stock, ...problemsOf(400, 503) },
+        response: { 200: Stock, ...problemResponses(400, 503) },
       },
     },
     async (request, reply) => {
@@ -79,7 +79,7 @@ function movementsRoute(app: Http, { db }: StockQueryDeps): void {
         querystring: closed({
           limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 200, default: 50 })),
         }),
-        response: { 200: closed({ data: Type.Array(Movement) }), ...problemsOf(400, 503) },
+        response: { 200: closed({ data: Type.Array(Movement) }), ...problemResponses(400, 503) },
       },
     },
     async (request, reply) => {

@@ -1,6 +1,6 @@
 import type { Db } from 'mongodb';
 import { type TProperties, Type } from 'typebox';
-import { HttpProblem, problem } from '../problem.js';
+import { HttpProblem, problemResponses } from '../problem.js';
 import { closed, Currency, Day, Id, Sku } from '../schemas/values.js';
 import type { Http } from '../http.js';
 import { BadParameter, Instant, type ParameterKind, type ViewQuery } from '../../views/query.js';
@@ -25,8 +25,8 @@ const tags = ['views across orders'];
 const prefix = '/v1/';
 
 /**
- * The queries of the views across orders. Each answer says up to which position of the feed its
- * view was.
+ * Serves the queries of the views across orders. Each answer says up to which position of the feed
+ * its view was.
  */
 export function registerViewQueries(app: Http, deps: { readonly db: Db; readonly cursors: Cursors }): void {
   for (const { queries } of views) for (const query of queries) register(app, query, deps);
@@ -60,9 +60,8 @@ function register(
             ...(limits && { nextCursor: NextCursor }),
             asOf: AsOf,
           }),
-          400: problem(400),
-          ...(notFound !== undefined && { 404: problem(404) }),
-          503: problem(503),
+          ...problemResponses(400, 503),
+          ...(notFound !== undefined && problemResponses(404)),
         },
       },
     },

@@ -36,7 +36,7 @@ export interface QueryDeps {
   readonly views: OrderViews;
   readonly reader: OrderReader;
   readonly persons: PersonsAtEdge;
-  /** the task queue of the orders */
+  /** the task queue of the entities' workflows */
   readonly taskQueue: string;
   /** the providers of the workers */
   readonly providers: Providers;
@@ -50,38 +50,23 @@ export interface QueryDeps {
 }
 
 /** Registers the routes of the read side. */
-export function registerQueries(
-  app: Http,
-  {
-    client,
-    db,
-    tail,
-    views,
-    reader,
-    persons,
-    taskQueue,
-    providers,
-    attentionAfterMs,
-    cursorSecrets,
-    kafka,
-    uiUrl,
-  }: QueryDeps,
-): void {
-  const cursors = createCursors(cursorSecrets);
+export function registerQueries(app: Http, deps: QueryDeps): void {
+  const { client, db, reader, persons, taskQueue, attentionAfterMs, kafka } = deps;
+  const cursors = createCursors(deps.cursorSecrets);
   const past = createPast(db, reader);
   const attention = { client, db, taskQueue, attentionAfterMs, kafka };
-  registerOrder(app, { views, reader, past, attention, persons });
-  registerOrderList(app, { db, views, cursors, attentionAfterMs, persons });
-  registerOrderEvents(app, { db, views, reader, persons });
-  registerNext(app, { client, db, reader, uiUrl });
-  registerProof(app, { client, db, taskQueue, providers });
+  registerOrder(app, { ...deps, past, attention });
+  registerOrderList(app, { ...deps, cursors });
+  registerOrderEvents(app, deps);
+  registerNext(app, deps);
+  registerProof(app, deps);
   registerAttention(app, { ...attention, cursors });
   registerDiff(app, past);
   registerFeed(app, db);
-  registerStreams(app, { db, reader, tail });
+  registerStreams(app, deps);
   registerReaders(app, db);
   registerEndpointQueries(app, db);
-  registerSubscriptions(app, { db, kafka });
+  registerSubscriptions(app, deps);
   registerOrderCounts(app, db);
   registerStockQueries(app, { db, cursors });
   registerViewQueries(app, { db, cursors });
@@ -91,6 +76,13 @@ export function registerQueries(
     attention,
     open: (value) => persons.open(value),
   });
+}
+
+/**
+ * Registers what operators see of the views. As for the repairs of views, both roles serve these
+ * routes.
+ */
+export function registerViewStates(app: Http, db: Db): void {
   registerProjections(app, db);
   registerParked(app, db);
 }

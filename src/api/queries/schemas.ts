@@ -2,7 +2,7 @@ import { type Static, Type } from 'typebox';
 import { attentionCodes } from '../../attention/rows.js';
 import { Event, Instant, Order } from '../schemas/order.js';
 import { closed } from '../schemas/values.js';
-import { page } from './paging.js';
+import { pageSchema } from './paging.js';
 
 const optional = Type.Optional;
 
@@ -12,11 +12,10 @@ const ofPosition = 'the generation of the feed in which the position was receive
 
 export const FeedGeneration = Type.Integer({ ...generations, description: ofPosition });
 
-/** `FeedGeneration` for a request that may leave it out. */
-export const Generation = Type.Integer({
-  ...generations,
-  description: `${ofPosition}; by default, the current one`,
-});
+/** The query parameter with the generation of `after`. */
+export const GenerationParameter = optional(
+  Type.Integer({ ...generations, description: `${ofPosition}; by default, the current one` }),
+);
 
 /** An event as webhooks have it. */
 const CloudEvent = Type.Object(
@@ -44,7 +43,7 @@ export const FeedPage = closed({
   upTo: Type.Integer({
     description: 'the page has all chosen events up to this position: continue after it',
   }),
-  ...page(Type.Union([Event, CloudEvent])).properties,
+  ...pageSchema(Type.Union([Event, CloudEvent])).properties,
 });
 
 /** One thing that needs a person. */

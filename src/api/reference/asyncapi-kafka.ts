@@ -52,21 +52,21 @@ export function kafkaChannels(events: readonly (readonly [type: string, message:
         description:
           'A record for each event, in a transaction with the checkpoint, keyed by order. KAFKA_TOPIC gives it another name; ' +
           'KAFKA_EVENTS, KAFKA_CUSTOMERS and KAFKA_TAGS choose events, KAFKA_PAYLOAD the data.',
-        messages: named(ofEvents),
+        messages: messagesOf(ofEvents.map(([name]) => name)),
       },
       kafkaCommands: {
         address: 'orders.commands',
         title: 'Commands from Kafka',
         description:
           'The value is the body of the command, as over HTTP. KAFKA_COMMANDS_TOPIC gives it another name.',
-        messages: named(ofCommands),
+        messages: messagesOf(types),
       },
       kafkaRefused: {
         address: 'orders.commands.refused',
         title: 'Commands from Kafka that were refused',
         description:
           'The key and the headers of the record, with the problem of the API. It is named after the topic of commands.',
-        messages: named([['refused', undefined]]),
+        messages: messagesOf(['refused']),
       },
     },
     operations: {
@@ -81,8 +81,9 @@ export function kafkaChannels(events: readonly (readonly [type: string, message:
   };
 }
 
-function named(messages: readonly (readonly [name: string, message: unknown])[]): Record<string, object> {
-  return Object.fromEntries(messages.map(([name]) => [name, { $ref: `#/components/messages/${name}` }]));
+/** References to messages of the document. */
+export function messagesOf(names: readonly string[]): Readonly<Record<string, object>> {
+  return Object.fromEntries(names.map((name) => [name, { $ref: `#/components/messages/${name}` }]));
 }
 
 function commandMessage(type: CommandType): object {

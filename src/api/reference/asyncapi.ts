@@ -5,7 +5,7 @@ import { eventMeanings, type EventType, schemaVersions } from '../../order/event
 import { Event, Order } from '../schemas/order.js';
 import { closed } from '../schemas/values.js';
 import { Problem } from '../problem.js';
-import { type AsyncChannels, kafkaChannels } from './asyncapi-kafka.js';
+import { type AsyncChannels, kafkaChannels, messagesOf } from './asyncapi-kafka.js';
 import { eventSchemas } from './event-schemas.js';
 
 /**
@@ -24,7 +24,7 @@ export function asyncApi(): object {
       title: 'Orders',
       version: '1',
       description:
-        'The events of orders, by each way on which they leave: all have one position in the feed. Persons are sealed. ' +
+        'The events of orders, in each channel that delivers them. An event has the same position in each. Persons are sealed. ' +
         'Requests and their answers are in `/openapi.json`, where `/docs` has the meaning of each error.',
     },
     defaultContentType: 'application/json',
@@ -44,10 +44,6 @@ export function asyncApi(): object {
 
 // The keys of the catalogue are the types of events.
 const types = Object.keys(schemaVersions) as EventType[];
-
-function messagesOf(names: readonly string[]): Readonly<Record<string, object>> {
-  return Object.fromEntries(names.map((name) => [name, { $ref: `#/components/messages/${name}` }]));
-}
 
 function cloudTypeOf(type: EventType): string {
   return cloudEventType(type, schemaVersions[type]);
@@ -110,7 +106,7 @@ function cloudEventMessage(type: EventType): object {
 
 const testMessage = {
   name: testEventType,
-  title: 'A test, which a person asked for',
+  title: 'A test message, which a person has requested',
   contentType: 'application/cloudevents+json',
   payload: closed({ ...cloudEvent(testEventType, '/v1/webhook-endpoints'), data: closed({}) }),
 };

@@ -1,6 +1,6 @@
 /*
- * What the reference sends at the first click: a request of each operation that takes one. They
- * work in this order on a new system with the sandbox, each for the ids below; a test sends them.
+ * The requests that the reference page shows, ready to be sent. On a new system with the sandbox
+ * they work in this order, with the ids below; a test sends them.
  */
 
 /** Example ids in paths, by the name of the parameter. */

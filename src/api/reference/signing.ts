@@ -58,7 +58,7 @@ curl -s -o /dev/null -w '%{http_code}\\n' "$url/v1/webhooks/payments" \\
 /** How a sender signs a webhook, as Markdown. */
 export const signingInWords = `A message is signed by the scheme of [Standard Webhooks](https://www.standardwebhooks.com): HMAC-SHA256
 over \`<webhook-id>.<webhook-timestamp>.<body>\`, with the bytes of the secret after \`whsec_\`. The id
-names the message: sent again under it, it changes nothing. In TypeScript:
+identifies the message: one that is sent again with the same id changes nothing. In TypeScript:
 
 \`\`\`ts
 ${signing.ts}\`\`\`

@@ -4,8 +4,8 @@ import type { Http } from '../http.js';
 import { HttpProblem, pathOf } from '../problem.js';
 
 /**
- * Refuses a URL that is not ASCII (RFC 3986), or whose query is not percent-encoded UTF-8. The router
- * refuses such a path by itself.
+ * Refuses a URL that is not ASCII (RFC 3986), or whose query is not percent-encoded UTF-8. The
+ * router refuses such a path by itself.
  */
 export function refuseWrongUrl(url: string): void {
   const start = url.indexOf('?');
@@ -13,7 +13,7 @@ export function refuseWrongUrl(url: string): void {
   throw new HttpProblem(
     400,
     'invalid_url',
-    'The URL is not encoded correctly: a % starts two hexadecimal digits, and these encode UTF-8.',
+    'The URL is not encoded correctly: two hexadecimal digits of UTF-8 follow each %.',
   );
 }
 

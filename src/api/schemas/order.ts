@@ -9,7 +9,6 @@ import {
 import { fulfillmentStatuses, paymentStatuses } from '../../order/view.js';
 import { closed } from './values.js';
 
-/** Minor units of the order's currency. */
 export const Minor = Type.Integer({ description: 'minor units of the currency' });
 export const Instant = Type.String({ description: 'ISO-8601 UTC' });
 const optional = Type.Optional;
@@ -26,7 +25,6 @@ const Label = closed({
   code: optional(Type.String({ description: 'why it was refused' })),
 });
 
-/** Path segments of commands. */
 export const Commands = Type.Array(Type.String(), {
   description: 'path segments of commands that are allowed now',
 });

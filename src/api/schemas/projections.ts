@@ -48,7 +48,9 @@ const StoreStatus = closed({
   exceptions: optional(
     closed({
       count: Type.Integer({ description: 'orders that could not be rebuilt from their first event' }),
-      orderIds: Type.Array(Type.String(), { description: 'the first hundred' }),
+      orderIds: Type.Unsafe<readonly string[]>(
+        Type.Array(Type.String(), { description: 'the first hundred' }),
+      ),
     }),
   ),
   rebuilding: optional(Progress),
@@ -61,7 +63,7 @@ export const Projections = closed({
     generation: Count,
     commonUntil: Count,
     unsequenced: Count,
-    behindMs: Type.Integer({ description: 'milliseconds' }),
+    behindMs: Type.Integer({ description: 'age of the oldest event without a position, in milliseconds' }),
   }),
   views: Type.Array(ViewStatus),
   stores: Type.Array(StoreStatus),

@@ -13,6 +13,11 @@ export const Readiness = closed({
       status: Type.Enum(['up', 'degraded', 'down', 'unknown'], {
         description: 'unknown: the server to ask is down',
       }),
+      code: optional(
+        Type.Enum(['no_worker'], {
+          description: 'for programs; `no_worker`: no worker polls the task queue that `detail` names',
+        }),
+      ),
       detail: optional(Type.String()),
       cost: optional(Type.String({ description: 'what does not work meanwhile' })),
     }),

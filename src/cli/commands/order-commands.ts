@@ -1,18 +1,18 @@
 import { type Command, Option } from 'commander';
-import type { TSchema } from 'typebox';
-import { isReserved, isSystemName } from '../../access/actors.js';
 import type { CommandEntry, Field } from '../../api/commands/entry.js';
-import type { CommandMeta, CommandResult, Gateway, OrderBody } from '../../api/commands/gateway/gateway.js';
+import type { CommandMeta, CommandResult, OrderBody } from '../../api/commands/gateway/gateway.js';
 import { commands } from '../../api/commands/table.js';
 import { type FollowUpCommand, type FollowUpType, followUpTypes, partOf } from '../../order/commands.js';
 import type { Api } from '../connections/api.js';
-import { openGateway } from '../connections/direct.js';
+import { type CommandGateway, openGateway } from '../connections/gateway.js';
 import { isAtRest, until } from '../connections/order-events.js';
 import {
   addCommandOptions,
   addSendOptions,
+  check,
+  checkEach,
   type CommandOptions,
-  type Reader,
+  type Parser,
   parsers,
   readJsonFile,
 } from '../script/options.js';
@@ -25,11 +25,10 @@ import {
   failureOfRefusal,
   report,
   type Session,
-  usageFailure,
 } from '../script/script.js';
-import { isOverHttp, metaOf, refuseActor } from '../script/sender.js';
+import { checkSender, isOverHttp, metaOf, refuseActor } from '../script/sender.js';
 
-/**
+/*
  * The scripts that send commands to orders, one for each command in the table. They check what was
  * typed against the schemas of the HTTP API, send it, and print the outcome. A script refuses what
  * the API answers with 400, in the same words.
@@ -152,7 +151,7 @@ function dataOf(inputs: readonly Input[]): Readonly<Record<string, unknown>> {
   return data;
 }
 
-function parserOf({ parser }: Field): Reader {
+function parserOf({ parser }: Field): Parser {
   return parser === undefined ? (text) => text : parsers[parser];
 }
 
@@ -179,56 +178,6 @@ async function followUp(
   return { type, data } as FollowUpCommand;
 }
 
-/**
- * Checks what the HTTP API takes as headers: the command's key, its actor, and on whose behalf it
- * is sent.
- *
- * @throws Failure if one of them is not allowed
- */
-export async function checkSender({ key, actor, onBehalfOf }: CommandMeta): Promise<void> {
-  await checkEach('Key', { key, actor, ...(onBehalfOf === undefined ? {} : { onBehalfOf }) });
-  const isOwn = /^temporal:/i.test(actor);
-  if ((isReserved(actor) && !isOwn) || (onBehalfOf !== undefined && isSystemName(onBehalfOf)))
-    throw usageFailure('only the system, or a key, gives such a name: choose another for --actor');
-}
-
-async function checkEach(kind: 'Id' | 'Key', values: Readonly<Record<string, unknown>>): Promise<void> {
-  const names = Object.keys(values);
-  await check(
-    ({ closed, [kind]: one }) => closed(Object.fromEntries(names.map((name) => [name, one]))),
-    values,
-  );
-}
-
-async function check(schemaOf: (from: Schemas) => TSchema, value: unknown): Promise<void> {
-  const from = await schemas();
-  const { validatorCompiler, HttpProblem } = from;
-  try {
-    validatorCompiler({ schema: schemaOf(from), method: 'POST', url: '', httpPart: 'body' })(value);
-  } catch (error) {
-    if (!(error instanceof HttpProblem)) throw error;
-    const { errors = [] } = error.members;
-    const message = errors.map(({ pointer, detail }) => `${pointer || 'the body'} ${detail}`).join('; ');
-    throw new Failure(exitCodes.usage, { code: error.code, message: message || error.message });
-  }
-}
-
-type Schemas = Awaited<ReturnType<typeof schemas>>;
-
-/**
- * Loads the schemas when a command needs them. Queries and help do not need them, and start in half
- * the time without them.
- */
-async function schemas() {
-  const [parts, problems, values, validation] = await Promise.all([
-    import('../../api/commands/body-parts.js'),
-    import('../../api/problem.js'),
-    import('../../api/schemas/values.js'),
-    import('../../api/requests/validation.js'),
-  ]);
-  return { ...parts, ...problems, ...values, ...validation };
-}
-
 /** The outcome of a command, as `--json` prints it. */
 export interface SentCommand {
   readonly orderId: string;
@@ -243,7 +192,7 @@ export interface SentCommand {
   readonly settled?: boolean;
 }
 
-type Send = (gateway: Omit<Gateway, 'fact'>, meta: CommandMeta) => Promise<CommandResult>;
+type Send = (gateway: CommandGateway, meta: CommandMeta) => Promise<CommandResult>;
 
 /**
  * Sends one command, waits for the order if `--wait` asks for it, and prints the outcome.
@@ -282,11 +231,7 @@ async function sendAndReport(
  *
  * @throws Failure if the command was refused, or its outcome is unknown
  */
-export async function sendTo(
-  gateway: Omit<Gateway, 'fact'>,
-  meta: CommandMeta,
-  send: Send,
-): Promise<SentCommand> {
+export async function sendTo(gateway: CommandGateway, meta: CommandMeta, send: Send): Promise<SentCommand> {
   const outcome = await outcomeOf(gateway, meta, send);
   if (outcome.kind === 'previewed') throw new TypeError('A preview sends nothing.');
   return sentOf(outcome);
@@ -301,7 +246,7 @@ function sentOf(outcome: Exclude<Accepted, { readonly kind: 'previewed' }>): Sen
     : { orderId: outcome.orderId, replayed };
 }
 
-async function outcomeOf(gateway: Omit<Gateway, 'fact'>, meta: CommandMeta, send: Send): Promise<Accepted> {
+async function outcomeOf(gateway: CommandGateway, meta: CommandMeta, send: Send): Promise<Accepted> {
   const result = await send(gateway, meta);
   switch (result.kind) {
     case 'answered':

@@ -19,7 +19,7 @@ export interface Api {
   getSoon(path: string, withinMs: number): Promise<unknown>;
   /** Leaves out members of the query that are undefined. */
   get<T>(path: string, query?: Query): Promise<T>;
-  /** Each of these returns the body of the answer. */
+  // `put`, `post`, `patch` and `delete` send JSON, and return the body of the answer.
   put<T>(path: string, body: unknown, headers?: Headers): Promise<T>;
   post<T>(path: string, body: unknown, headers?: Headers): Promise<T>;
   patch<T>(path: string, body: unknown, headers?: Headers): Promise<T>;
@@ -33,10 +33,12 @@ export interface Api {
 }
 
 export type Query = Readonly<Record<string, string | number | undefined>>;
-interface Init {
-  readonly method?: string;
-  readonly headers?: Headers;
-  readonly body?: string;
+
+/** A page of a list. */
+export interface Page<T> {
+  readonly data: readonly T[];
+  /** absent after the last page */
+  readonly nextCursor?: string;
 }
 
 export interface Answered<T> {
@@ -63,7 +65,7 @@ export function connectApi(baseUrl: string, key?: string): Api {
   async function request(
     path: string,
     query: Query,
-    init: Init,
+    init: Pick<RequestInit, 'method' | 'body'> & { readonly headers?: Headers },
     withinMs = ANSWER_WITHIN_MS,
   ): Promise<Response> {
     const url = new URL(path.slice(1), base);
@@ -137,12 +139,7 @@ interface Problem {
   readonly code?: string;
   readonly title?: string;
   readonly detail?: string;
-  readonly pointer?: string;
-  readonly errors?: readonly {
-    readonly pointer?: string;
-    readonly detail?: string;
-    readonly message?: string;
-  }[];
+  readonly errors?: readonly { readonly pointer?: string }[];
   readonly allowedCommands?: readonly string[];
 }
 

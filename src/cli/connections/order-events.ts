@@ -6,9 +6,9 @@ import type { OrderEvent } from '../../order/events.js';
 import { evolve } from '../../order/evolve.js';
 import { isFinished, isReadyToClose, type Order } from '../../order/order.js';
 import { exitCodes, Failure } from '../script/script.js';
-import { type Api, at } from './api.js';
+import { type Api, at, type Page } from './api.js';
 
-/**
+/*
  * Reads events as they arrive: polls the log of one order, or follows the feed's stream of all
  * orders.
  */
@@ -48,7 +48,8 @@ export interface FollowOptions {
 }
 
 /**
- * Yields the events of an order as they arrive, until `signal` aborts.
+ * Yields the events of an order as they arrive, until `signal` aborts. It polls, because the order's
+ * stream sends nothing while no process gives positions to events.
  *
  * @throws Failure if the first poll fails, such as for an unknown order
  */
@@ -93,16 +94,12 @@ export async function eventsOf(
   const events: OrderEvent[] = [];
   let after: string | number | undefined = first;
   do {
-    const page: EventPage = await api.get(at`/v1/orders/${orderId}/events`, { source, after, limit: 1_000 });
+    const query = { source, after, limit: 1_000 };
+    const page: Page<OrderEvent> = await api.get(at`/v1/orders/${orderId}/events`, query);
     events.push(...page.data);
     after = page.nextCursor;
   } while (after !== undefined);
   return events;
-}
-
-interface EventPage {
-  readonly data: readonly OrderEvent[];
-  readonly nextCursor?: string;
 }
 
 export interface UntilOptions {

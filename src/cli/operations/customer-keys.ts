@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { LostKey } from '../../forgetting/lost-keys.js';
-import { withMongo, withDatabases } from '../connections/direct.js';
+import { withMongo, withDatabases } from '../connections/databases.js';
 import {
   addScript,
   type CommonOptions,
@@ -10,7 +10,7 @@ import {
   report,
   type Session,
 } from '../script/script.js';
-import { metaOf } from '../script/sender.js';
+import { checkSender, metaOf } from '../script/sender.js';
 import { counted, visible } from '../script/terminal.js';
 
 /** Adds `keys rewrap`, which connects to the key store directly. */
@@ -65,6 +65,8 @@ export function addGiveUp(keys: Command, session: Session): void {
   command.action(async (customerId: string) => {
     const options = command.optsWithGlobals<GiveUpOptions>();
     const { reason, yes: named } = options;
+    const meta = metaOf(options);
+    await checkSender(meta);
     const [{ keysOfDatabase }, { giveUpKeys, lostKeys }] = await Promise.all([
       import('../../access/persons/key-store-of.js'),
       import('../../forgetting/lost-keys.js'),
@@ -79,7 +81,7 @@ export function addGiveUp(keys: Command, session: Session): void {
       );
       if (named === undefined) return found;
       const chosen = chosenOf(found, named);
-      const why = { reason, actor: metaOf(options).actor, at: new Date().toISOString() };
+      const why = { reason, actor: meta.actor, at: new Date().toISOString() };
       await giveUpKeys(keyStore, customerId, chosen, why);
       return chosen;
     });

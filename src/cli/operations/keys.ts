@@ -5,7 +5,7 @@ import { type Scope, scopes } from '../../access/scopes.js';
 import { idPattern } from '../../order/patterns.js';
 import { messageOf } from '../../outages/message-of.js';
 import { durationMs, MAX_DURATION_MS } from '../../server/config/variables.js';
-import { withMongo } from '../connections/direct.js';
+import { withMongo } from '../connections/databases.js';
 import {
   addScript,
   type CommonOptions,

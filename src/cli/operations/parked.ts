@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { Intervened, ParkedAudit } from '../../log/views/feeding/interventions.js';
 import type { ParkedEvent } from '../../log/views/parked-events.js';
-import { at, operationsApiOf } from '../connections/api.js';
+import { at, operationsApiOf, type Page } from '../connections/api.js';
 import { positive } from '../script/options.js';
 import { addScript, type CommonOptions, report, type Session, usageFailure } from '../script/script.js';
 import { actorHeader } from '../script/sender.js';
@@ -15,11 +15,6 @@ interface ListOptions extends CommonOptions {
 interface InterveneOptions extends CommonOptions {
   readonly reason: string;
   readonly actor?: string;
-}
-
-interface ParkedPage {
-  readonly data: readonly ParkedEvent[];
-  readonly nextCursor?: string;
 }
 
 /** Adds `parked list`, `parked retry` and `parked skip`. */
@@ -53,15 +48,21 @@ function addList(parked: Command, session: Session): void {
     .option('--limit <number>', 'how many at most, up to 1000', positive);
   command.action(async (view: string) => {
     const options = command.optsWithGlobals<ListOptions>();
-    const page = await operationsApiOf(session, options).get<ParkedPage>(at`/v1/projections/${view}/parked`, {
-      orderId: options.order,
-      limit: options.limit,
-    });
+    const page = await operationsApiOf(session, options).get<Page<ParkedEvent>>(
+      at`/v1/projections/${view}/parked`,
+      {
+        orderId: options.order,
+        limit: options.limit,
+      },
+    );
     report(session, options, page, () => listLines(page, session));
   });
 }
 
-function listLines({ data, nextCursor }: ParkedPage, { terminal: { paint } }: Session): readonly string[] {
+function listLines(
+  { data, nextCursor }: Page<ParkedEvent>,
+  { terminal: { paint } }: Session,
+): readonly string[] {
   if (data.length === 0) return ['nothing is parked'];
   const rows = data.map(({ orderId, version, type, position, status, at: since, error = '' }): Cell[] => [
     orderId,
@@ -87,7 +88,7 @@ function addIntervention(
   const command = addScript(parked, action, {
     summary,
     details:
-      'Then the waiting events after it are applied, up to the next that fails. Who did it, and why, is recorded.',
+      'After that, the later events of the order are applied, up to the next that fails. Who did it, and why, is recorded.',
     examples: [`parked ${action} customers 018f… --reason "looked into it"`],
   })
     .argument('<view>', 'the view')

@@ -8,7 +8,7 @@ import type { VerifyDeps, VerifyOptions, VerifyReport } from '../../log/proof/ve
 import type { AnyLog } from '../../log/journal/entity-log.js';
 import { logNamed, logs } from '../../logs.js';
 import type { Config } from '../../server/config.js';
-import { reachTemporal, type Databases, withDatabases } from '../connections/direct.js';
+import { reachTemporal, type Databases, withDatabases } from '../connections/databases.js';
 import { entityOption, positive } from '../script/options.js';
 import {
   addScript,
@@ -21,7 +21,7 @@ import {
 } from '../script/script.js';
 import { type Column, counted, type Paint, progressBar, table } from '../script/terminal.js';
 
-/**
+/*
  * Scripts that compare the databases: `verify` on demand, and `reconcile`, which shows the scheduled
  * comparison. Each ends with exit code 1 if something differs.
  */
@@ -69,12 +69,12 @@ export function addVerify(program: Command, session: Session): void {
       throw new Failure(exitCodes.notFound, { code: 'order_not_found', message });
     }
     report(session, options, verified, () => verifyLines(verified, session.terminal.paint, options.entity));
-    if (verified.found > 0) throw discrepant('not_verified', 'in what was verified', verified);
+    if (verified.found > 0) throw discrepancyFailure('not_verified', 'in what was verified', verified);
   });
 }
 
-/** Whether one entity was asked for, and no store has anything of it. */
-function isUnknown({ orders, events, withoutHistory, found }: VerifyReport): boolean {
+/** Whether the one entity that was asked for is in no history, journal or view. */
+function isUnknown({ orders, events, withoutHistory, found }: VerifyReport<string>): boolean {
   return orders === 1 && events === 0 && withoutHistory === 1 && found === 0;
 }
 
@@ -91,7 +91,7 @@ async function verifierOf(entity: string, config: Config) {
 
 /** A report of `verify` as readable text. */
 export function verifyLines(
-  { orders, events, withoutHistory, head, found, discrepancies }: VerifyReport,
+  { orders, events, withoutHistory, head, found, discrepancies }: VerifyReport<string>,
   paint: Paint,
   entity = 'order',
 ): readonly string[] {
@@ -100,26 +100,26 @@ export function verifyLines(
     counted(events, 'event', 'events'),
     ...(head === undefined ? [] : [`positions 1 to ${head.toLocaleString('en')}`]),
   ].join(', ');
-  const gone =
+  const inJournalAlone =
     withoutHistory === 0
       ? []
       : [
           `${counted(withoutHistory, `${entity} is`, `${entity}s are`)} in the journal alone, since Temporal no longer keeps their histories`,
         ];
-  if (found === 0) return [paint('green', `${verified}: all agree`), ...gone];
+  if (found === 0) return [paint('green', `${verified}: all agree`), ...inJournalAlone];
   const more = found - discrepancies.length;
   return [
     `${verified}:`,
     ...discrepancyTable(discrepancies, paint, entity),
     ...(more === 0 ? [] : [`and ${more} more`]),
-    ...gone,
+    ...inJournalAlone,
   ];
 }
 
-function discrepant(
+function discrepancyFailure(
   code: string,
   which: string,
-  { found, discrepancies }: Pick<VerifyReport, 'found' | 'discrepancies'>,
+  { found, discrepancies }: Pick<VerifyReport<string>, 'found' | 'discrepancies'>,
 ): Failure {
   const remedy = discrepancies[0]?.remedy ?? 'see each of them';
   const message = `${counted(found, 'discrepancy', 'discrepancies')} ${which}; for the first: ${remedy}`;
@@ -128,7 +128,7 @@ function discrepant(
 
 /** Discrepancies as a table, with what to do about each. */
 function discrepancyTable(
-  discrepancies: readonly Discrepancy[],
+  discrepancies: readonly Discrepancy<string>[],
   paint: Paint,
   entity: string,
 ): readonly string[] {
@@ -154,7 +154,7 @@ interface ReconcileOptions extends CommonOptions {
 }
 
 /** How long the script waits without progress. */
-const NOTHING_FOR_MS = 60_000;
+const NO_PROGRESS_MS = 60_000;
 const LOOK_EVERY_MS = 250;
 
 /**
@@ -184,7 +184,8 @@ export function addReconcile(program: Command, session: Session): void {
     );
     const discrepancies = reports.flatMap((one) => one.discrepancies);
     const found = reports.reduce((sum, one) => sum + one.found, 0);
-    if (found > 0) throw discrepant('not_reconciled', 'that no retry repairs', { found, discrepancies });
+    if (found > 0)
+      throw discrepancyFailure('not_reconciled', 'that no retry repairs', { found, discrepancies });
   });
 }
 
@@ -231,21 +232,19 @@ async function reconcileNow(databases: Databases, config: Config): Promise<reado
   try {
     const known = new Set((await runs()).map(({ firstExecutionRunId }) => firstExecutionRunId));
     await schedule.trigger('BUFFER_ONE');
-    let waitedSince = Date.now();
-    let done = 0;
+    let progressAt = Date.now();
+    let compared = 0;
     for (;;) {
       const run = (await runs()).find(({ firstExecutionRunId }) => !known.has(firstExecutionRunId));
       if (run !== undefined) {
-        const made = await reportsOf((log) => reconciliationOf(log, db, run.firstExecutionRunId));
-        if (made.length === logs.length) return made;
+        const reports = await reportsOf((log) => reconciliationOf(log, db, run.firstExecutionRunId));
+        if (reports.length === logs.length) return reports;
+        const now = (await comparedBy(client, run)) ?? compared;
+        if (now !== compared) progressAt = Date.now();
+        compared = now;
       }
-      const looked = run === undefined ? undefined : await lookedAt(client, run);
-      if (looked !== undefined && looked !== done) {
-        waitedSince = Date.now();
-        done = looked;
-      }
-      if (Date.now() - waitedSince > NOTHING_FOR_MS) throw notDone();
-      bar.show({ what: 'orders', done });
+      if (Date.now() - progressAt > NO_PROGRESS_MS) throw notDone();
+      bar.show({ what: 'orders', done: compared });
       await setTimeout(LOOK_EVERY_MS);
     }
   } catch (error) {
@@ -257,17 +256,17 @@ async function reconcileNow(databases: Databases, config: Config): Promise<reado
 }
 
 /**
- * How many orders a run has examined, by its last heartbeat; undefined before its first heartbeat.
+ * How many orders a run has compared, by its last heartbeat; undefined before its first heartbeat.
  */
-async function lookedAt(
+async function comparedBy(
   client: Client,
   { workflowId, firstExecutionRunId: runId }: { workflowId: string; firstExecutionRunId: string },
 ): Promise<number | undefined> {
   const { raw } = await client.workflow.getHandle(workflowId, runId).describe();
   const beat = raw.pendingActivities?.[0]?.heartbeatDetails?.payloads;
   const { decodeArrayFromPayloads } = await import('@temporalio/common/lib/internal-non-workflow/index.js');
-  const [done] = await decodeArrayFromPayloads(client.options.loadedDataConverter, beat);
-  return typeof done === 'number' ? done : undefined;
+  const [compared] = await decodeArrayFromPayloads(client.options.loadedDataConverter, beat);
+  return typeof compared === 'number' ? compared : undefined;
 }
 
 function notDone(): Failure {

@@ -3,7 +3,6 @@ import { setTimeout } from 'node:timers/promises';
 import { type Command, Option } from 'commander';
 import type { Readiness } from '../../api/schemas/readiness.js';
 import type { StoreStatus, ViewsStatus, ViewStatus } from '../../log/views/status.js';
-import { noWorkerPolls } from '../../server/health/no-worker.js';
 import { type Api, at, operationsApiOf } from '../connections/api.js';
 import {
   addScript,
@@ -62,8 +61,8 @@ export function addRebuild(program: Command, session: Session): void {
       return;
     }
     if (!options.wait) {
-      const missing = await missingWorkers(api);
-      if (missing !== undefined) session.terminal.complain(waitsFor(name, missing));
+      const missing = await withoutWorker(api);
+      if (missing.length > 0) session.terminal.complain(waitsFor(name, missing));
       report(session, options, answer, () => [
         `the rebuild of ${name} is under way: see \`orders projections\``,
       ]);
@@ -126,12 +125,13 @@ async function watch(
       looksWithoutProgress = done === doneBefore ? looksWithoutProgress + 1 : 0;
       doneBefore = done;
       if (looksWithoutProgress % ASK_WHY_EVERY === ASK_WHY_EVERY - 1) {
-        const missing = await missingWorkers(api);
-        if (missing !== undefined && missing !== told) {
+        const missing = await withoutWorker(api);
+        const names = missing.map((dependency) => dependency.name).join();
+        if (missing.length > 0 && names !== told) {
           bar.end();
           complain(waitsFor(name, missing));
         }
-        told = missing;
+        told = names;
       }
       await setTimeout(LOOK_EVERY_MS);
     }
@@ -140,20 +140,22 @@ async function watch(
   }
 }
 
-/** Which workers of a rebuild are missing; undefined if none is, or the API does not know. */
-async function missingWorkers(api: Api): Promise<string | undefined> {
+type Dependencies = Readiness['dependencies'];
+
+/** The dependencies that no worker serves; none if the API does not know. */
+async function withoutWorker(api: Api): Promise<Dependencies> {
   try {
     const { dependencies } = await api.get<Readiness>('/health/ready');
-    const details = dependencies.flatMap(({ detail = '' }) => detail.split('; '));
-    return details.filter((detail) => detail.startsWith(noWorkerPolls)).join(', ') || undefined;
+    return dependencies.filter(({ code }) => code === 'no_worker');
   } catch (error) {
-    if (error instanceof Failure) return undefined;
+    if (error instanceof Failure) return [];
     throw error;
   }
 }
 
-function waitsFor(name: string, missing: string): string {
-  return `the rebuild of ${name} waits: ${missing}. Start the roles worker and feed.`;
+function waitsFor(name: string, missing: Dependencies): string {
+  const details = missing.map(({ detail = '' }) => detail).join('; ');
+  return `the rebuild of ${name} waits: ${details}. Start the roles worker and feed.`;
 }
 
 function overtaken(name: string, rebuildId: string): Failure {

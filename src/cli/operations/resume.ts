@@ -5,7 +5,7 @@ import type { ResumeReport } from '../../log/resume/resume-report.js';
 import { commandIdOf } from '../../log/workflow/command-id.js';
 import { logNamed, ofAnyEntity } from '../../logs.js';
 import { at, operationsApiOf } from '../connections/api.js';
-import { reachTemporal, withDatabases } from '../connections/direct.js';
+import { reachTemporal, withDatabases } from '../connections/databases.js';
 import { entityOption } from '../script/options.js';
 import {
   addScript,
@@ -17,7 +17,7 @@ import {
   type Session,
   usageFailure,
 } from '../script/script.js';
-import { isOverHttp, metaOf, refuseActor } from '../script/sender.js';
+import { checkSender, isOverHttp, metaOf, refuseActor } from '../script/sender.js';
 import { counted, type Format, type Paint, progressBar, table } from '../script/terminal.js';
 
 interface ResumeCommandOptions extends CommonOptions {
@@ -91,10 +91,9 @@ async function resume(
   const { reason, dryRun, actor, entity } = options;
   if (isOverHttp(session, options)) return await resumeOverHttp(session, orderId, options);
   const config = configOf(session);
-  const [one, { resumeAll }, { checkSender }] = await Promise.all([
+  const [one, { resumeAll }] = await Promise.all([
     import('../../log/resume/resume.js'),
     import('../../log/resume/resume-all.js'),
-    import('../commands/order-commands.js'),
   ]);
   const log = ofAnyEntity(logNamed(entity));
   const meta = metaOf(actor === undefined ? {} : { actor });
@@ -147,7 +146,7 @@ async function collected(reports: AsyncIterable<ResumeReport>): Promise<Resumed>
     for await (const order of reports) {
       looked += 1;
       counts[order.outcome] = (counts[order.outcome] ?? 0) + 1;
-      if (!isWell(order) && orders.length < MAX_KEPT) orders.push(order);
+      if (!isUnchanged(order) && orders.length < MAX_KEPT) orders.push(order);
       bar.show({ what: 'orders', done: looked });
     }
   } finally {
@@ -156,7 +155,7 @@ async function collected(reports: AsyncIterable<ResumeReport>): Promise<Resumed>
   return { looked, counts, orders };
 }
 
-function isWell({ outcome, recorded, setAside }: ResumeReport): boolean {
+function isUnchanged({ outcome, recorded, setAside }: ResumeReport): boolean {
   return (outcome === 'running' || outcome === 'ended') && recorded.length + setAside.length === 0;
 }
 

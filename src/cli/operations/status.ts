@@ -1,26 +1,19 @@
 import { type Command, Option } from 'commander';
-import type { Subscription } from '../../api/schemas/endpoint.js';
+import type { Subscription } from '../../api/schemas/subscription.js';
 import { type AttentionCode, attentionCodes, type AttentionRow } from '../../attention/rows.js';
 import type { CommandsStatus } from '../../kafka/commands-status.js';
 import type { RebuildProgress, ViewsStatus, ViewStatus } from '../../log/views/status.js';
-import { apiOf, operationsApiOf } from '../connections/api.js';
-import { positive } from '../script/options.js';
+import { apiOf, operationsApiOf, type Page } from '../connections/api.js';
+import { addPageOptions, type PageOptions } from '../script/options.js';
 import { attentionLines } from '../script/order-text.js';
 import { addScript, type CommonOptions, report, type Session } from '../script/script.js';
 import { type Cell, type Column, moreLines, type Paint, table, visible } from '../script/terminal.js';
 
-/** Scripts that show the state of the system: `attention`, `projections` and `subscriptions`. */
+/* Scripts that show the state of the system: `attention`, `projections` and `subscriptions`. */
 
-interface AttentionOptions extends CommonOptions {
+interface AttentionOptions extends PageOptions {
   readonly code?: AttentionCode;
   readonly olderThan?: string;
-  readonly limit?: number;
-  readonly cursor?: string;
-}
-
-interface AttentionPage {
-  readonly data: readonly AttentionRow[];
-  readonly nextCursor?: string;
 }
 
 /** Adds `attention`: lists what needs a person. */
@@ -28,18 +21,17 @@ export function addAttention(program: Command, session: Session): void {
   const command = addScript(program, 'attention', {
     summary: 'show what needs a person: since when, and what to do',
     details:
-      'The most serious first. What is owed, or a payment that is pending, is listed after ATTENTION_AFTER (5 minutes) of the API; ' +
-      'everything else at once.',
+      'The most serious comes first. An effect that is owed, and a payment that is pending, is listed after the ' +
+      'ATTENTION_AFTER of the API (5 minutes); everything else at once.',
     examples: ['attention', 'attention --code effect_owed --older-than 1h', 'attention --json'],
   })
     .addOption(new Option('--code <code>', 'only rows of this code').choices(attentionCodes))
-    .option('--older-than <duration>', 'only rows that are older, such as 30m or 2h')
-    .option('--limit <number>', 'how many at most, up to 200', positive)
-    .option('--cursor <cursor>', 'continue from the end of an earlier list');
+    .option('--older-than <duration>', 'only rows that are older, such as 30m or 2h');
+  addPageOptions(command, 200);
   command.action(async () => {
     const options = command.optsWithGlobals<AttentionOptions>();
     const { code, olderThan, limit, cursor } = options;
-    const page = await apiOf(session, options).get<AttentionPage>('/v1/attention', {
+    const page = await apiOf(session, options).get<Page<AttentionRow>>('/v1/attention', {
       code,
       olderThan,
       limit,
@@ -49,7 +41,7 @@ export function addAttention(program: Command, session: Session): void {
   });
 }
 
-function pageLines({ data, nextCursor }: AttentionPage, paint: Paint): readonly string[] {
+function pageLines({ data, nextCursor }: Page<AttentionRow>, paint: Paint): readonly string[] {
   if (data.length === 0) return [paint('green', 'nothing needs a person')];
   return [...data.flatMap((row) => [...attentionLines(row, paint), '']), ...moreLines(nextCursor)];
 }

@@ -5,9 +5,9 @@ import type { StateDifference } from '../../log/journal/differences.js';
 import type { OrderEvent } from '../../order/events.js';
 import { formatMoney } from '../../order/money.js';
 import type { OrderView } from '../../order/view.js';
-import { type Api, apiOf, at, type Query } from '../connections/api.js';
+import { type Api, apiOf, at, type Page, type Query } from '../connections/api.js';
 import { currencies, eventsOf, follow, followFeed, isOver } from '../connections/order-events.js';
-import { amount, positive } from '../script/options.js';
+import { addPageOptions, amount, type PageOptions, positive } from '../script/options.js';
 import {
   eventColumns,
   eventRow,
@@ -67,7 +67,7 @@ function addGet(program: Command, session: Session): void {
   });
 }
 
-interface ListOptions extends CommonOptions {
+interface ListOptions extends PageOptions {
   readonly status?: string;
   readonly payment?: string;
   readonly fulfillment?: string;
@@ -84,13 +84,6 @@ interface ListOptions extends CommonOptions {
   readonly minTotal?: number;
   readonly maxTotal?: number;
   readonly sort?: string;
-  readonly limit?: number;
-  readonly cursor?: string;
-}
-
-interface OrderPage {
-  readonly data: readonly OrderView[];
-  readonly nextCursor?: string;
 }
 
 function addList(program: Command, session: Session): void {
@@ -121,12 +114,11 @@ function addList(program: Command, session: Session): void {
     .option(
       '--sort <field>',
       'createdAt, updatedAt or total; with - in front: descending (default: -createdAt)',
-    )
-    .option('--limit <number>', 'how many at most, up to 200', positive)
-    .option('--cursor <cursor>', 'continue from the end of an earlier list');
+    );
+  addPageOptions(command, 200);
   command.action(async () => {
     const options = command.optsWithGlobals<ListOptions>();
-    const page = await apiOf(session, options).get<OrderPage>('/v1/orders', queryOf(options));
+    const page = await apiOf(session, options).get<Page<OrderView>>('/v1/orders', queryOf(options));
     report(session, options, page, () => orderList(page, session));
   });
 }
@@ -165,7 +157,10 @@ const orderColumns: readonly Column[] = [
   { title: 'CREATED' },
 ];
 
-function orderList({ data, nextCursor }: OrderPage, { terminal: { paint } }: Session): readonly string[] {
+function orderList(
+  { data, nextCursor }: Page<OrderView>,
+  { terminal: { paint } }: Session,
+): readonly string[] {
   if (data.length === 0) return ['no orders'];
   const rows = data.map((order): Cell[] => [
     order.orderId,
@@ -217,7 +212,7 @@ function addWatch(program: Command, session: Session): void {
     summary: "follow an order's events live, or those of all orders",
     details:
       'It ends when the order is completed, rejected, cancelled or expired and nothing is under way. Without an ' +
-      'order it shows what happens to any, from now on, until interrupted.',
+      'order, it shows the new events of all orders, until it is interrupted.',
     examples: ['watch', 'watch 018f…', 'watch 018f… --follow --json | jq .type'],
   })
     .argument('[orderId]', 'the order; all of them by default')

@@ -5,8 +5,8 @@ import type { AwaitingShipment } from '../../views/awaiting-dispatch.js';
 import type { CustomerSummary } from '../../views/customers.js';
 import type { DailyStats } from '../../views/daily-stats.js';
 import type { ProductDemand } from '../../views/product-demand.js';
-import { apiOf, at } from '../connections/api.js';
-import { positive } from '../script/options.js';
+import { apiOf, at, type Page } from '../connections/api.js';
+import { addPageOptions, type PageOptions } from '../script/options.js';
 import { addScript, type CommonOptions, report, type Session } from '../script/script.js';
 import { type Column, moreLines, table, untitled } from '../script/terminal.js';
 
@@ -112,15 +112,7 @@ function dayRow({ day, currency, ...stats }: DailyStats): readonly string[] {
   ];
 }
 
-interface DemandOptions extends CommonOptions {
-  readonly limit?: number;
-  readonly cursor?: string;
-}
-
-interface DemandPage extends Dated {
-  readonly data: readonly ProductDemand[];
-  readonly nextCursor?: string;
-}
+type DemandPage = Page<ProductDemand> & Dated;
 
 const productColumns: readonly Column[] = [
   { title: 'SKU' },
@@ -135,12 +127,10 @@ function addDemand(program: Command, session: Session): void {
   const command = addScript(program, 'demand', {
     summary: 'show the units of each product: ordered, shipped, cancelled and returned',
     examples: ['demand', 'demand A-1'],
-  })
-    .argument('[sku]', 'one product')
-    .option('--limit <number>', 'how many at most, up to 1000', positive)
-    .option('--cursor <cursor>', 'continue from the end of an earlier list');
+  }).argument('[sku]', 'one product');
+  addPageOptions(command, 1_000);
   command.action(async (sku: string | undefined) => {
-    const options = command.optsWithGlobals<DemandOptions>();
+    const options = command.optsWithGlobals<PageOptions>();
     const api = apiOf(session, options);
     if (sku !== undefined) {
       const product = await api.get<ProductDemand & Dated>(at`/v1/products/${sku}`);
@@ -168,16 +158,9 @@ function demandLines(
   ];
 }
 
-interface AwaitingOptions extends CommonOptions {
+interface AwaitingOptions extends PageOptions {
   readonly held?: true;
   readonly sku?: string;
-  readonly limit?: number;
-  readonly cursor?: string;
-}
-
-interface AwaitingPage extends Dated {
-  readonly data: readonly AwaitingShipment[];
-  readonly nextCursor?: string;
 }
 
 const awaitingColumns: readonly Column[] = [
@@ -195,18 +178,20 @@ function addAwaitingDispatch(program: Command, session: Session): void {
     examples: ['awaiting-dispatch', 'awaiting-dispatch --held', 'awaiting-dispatch --sku A-1'],
   })
     .option('--held', 'only of orders on hold')
-    .option('--sku <sku>', 'only with this product')
-    .option('--limit <number>', 'how many at most, up to 200', positive)
-    .option('--cursor <cursor>', 'continue from the end of an earlier list');
+    .option('--sku <sku>', 'only with this product');
+  addPageOptions(command, 200);
   command.action(async () => {
     const options = command.optsWithGlobals<AwaitingOptions>();
     const { held, sku, limit, cursor } = options;
-    const found = await apiOf(session, options).get<AwaitingPage>('/v1/views/awaiting-dispatch', {
-      held: held && 'true',
-      sku,
-      limit,
-      cursor,
-    });
+    const found = await apiOf(session, options).get<Page<AwaitingShipment> & Dated>(
+      '/v1/views/awaiting-dispatch',
+      {
+        held: held && 'true',
+        sku,
+        limit,
+        cursor,
+      },
+    );
     const { paint } = session.terminal;
     report(session, options, found, () => [
       ...(found.data.length === 0

@@ -10,7 +10,7 @@ import type { OrderEvent } from '../../order/events.js';
 import { formatMoney } from '../../order/money.js';
 import { sum } from '../../order/order.js';
 import { type Api, apiOf } from '../connections/api.js';
-import { type Databases, withDatabases } from '../connections/direct.js';
+import { type Databases, withDatabases } from '../connections/databases.js';
 import { eventsOf } from '../connections/order-events.js';
 import { verifyLines } from '../operations/proof.js';
 import {
@@ -297,7 +297,7 @@ const plain: Paint = (_, text) => text;
 function scoreLines(
   { orders, events, charges }: Score,
   { workersKilled, mongodbAwayMs }: Crashes,
-  verified: VerifyReport,
+  verified: VerifyReport<string>,
   paint: Paint,
 ): readonly string[] {
   const nothing = (count: number) =>

@@ -5,7 +5,7 @@ import { exitCodes, Failure } from '../script/script.js';
 import type { Stack } from './stack.js';
 import { atRestAs, authorizing, type End, type Narrator, orderBody, type Teller } from './stories.js';
 
-/** The faults that the demo causes in its own system. */
+/* The faults that the demo causes in its own system. */
 
 const MONGODB_AWAY_MS = 10_000;
 const ORDER_EVERY_MS = 1_000;

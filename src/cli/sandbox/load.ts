@@ -80,7 +80,7 @@ async function load(
   const place = async (number: number): Promise<void> => {
     const sentAt = performance.now();
     try {
-      await api.post('/v1/orders', orderOf(number, payment));
+      await api.post('/v1/orders', numberedOrder(number, payment));
       times.push(performance.now() - sentAt);
     } catch (error) {
       const { code } = asFailure(error).details;
@@ -101,8 +101,8 @@ async function load(
   return loadOf(sent, times, failed, seconds());
 }
 
-/** The order with this number. Each customer gets a few of the orders. */
-function orderOf(number: number, method: string) {
+/** The order with this number. Each customer has a few of the orders. */
+function numberedOrder(number: number, method: string) {
   const customer = number % 50;
   return {
     customer: { id: `load-${customer}`, name: `Customer ${customer}` },

@@ -3,7 +3,8 @@ import { Webhook } from 'standardwebhooks';
 import type { PaymentFact } from '../../order/commands.js';
 import type { OrderEvent } from '../../order/events.js';
 import type { Config } from '../../server/config.js';
-import { openGateway, withMongo } from '../connections/direct.js';
+import { withMongo } from '../connections/databases.js';
+import { openGateway } from '../connections/gateway.js';
 import { eventsOf } from '../connections/order-events.js';
 import {
   addScript,
@@ -38,8 +39,9 @@ export function addSettle(program: Command, session: Session): void {
     if (outcome === 'declined' && options.declined !== true)
       throw usageFailure('say how it ends: --authorized or --declined');
     const config = configOf(session);
-    // The script writes the ledger and the API takes the webhook. Without a key, this checks that both
-    // belong to one system. With a key, the ledger of another system has no such payment.
+    // The script writes to the ledger in MongoDB, and the API takes the webhook. Without a key,
+    // opening the gateway checks that both belong to one system. With a key, nothing is checked: the
+    // ledger of another system has no such payment. No command is sent.
     const { api, close } = await openGateway(session, options);
     await close();
     const reference = pendingReference(await eventsOf(api, orderId), orderId);

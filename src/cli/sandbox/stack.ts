@@ -165,13 +165,13 @@ function workerOf(first: ChildProcess, startOne: () => Promise<ChildProcess>): W
   };
 }
 
-// The next two functions only read the state of a server from the folder. They start nothing.
-
+/** The running Temporal server of the folder. */
 function temporalIn(folder: string): EmbeddedServer {
   const none = { binary: '', port: 0, uiPort: 0, namespace: '', searchAttributes: {} };
   return new EmbeddedServer(temporalServer(none), folder);
 }
 
+/** The running MongoDB server of the folder. */
 function pausable(folder: string): Pausable & { readonly port: number } {
   const server = new EmbeddedServer(mongodbServer({ binary: '', port: 0 }), folder);
   let since: number | undefined;

@@ -4,12 +4,12 @@ import type { FollowUpCommand, NewLine } from '../../order/commands.js';
 import type { Order, OrderStatus } from '../../order/order.js';
 import { sendTo } from '../commands/order-commands.js';
 import type { Api } from '../connections/api.js';
-import { httpGateway } from '../connections/http-gateway.js';
+import { httpGateway } from '../connections/gateway.js';
 import { type Happened, isAtRest, until } from '../connections/order-events.js';
 import { exitCodes, Failure } from '../script/script.js';
 import { metaOf } from '../script/sender.js';
 
-/** The demo's stories: what they send, and how they are played and told. */
+/* The demo's stories: what they send, and how they are played and told. */
 
 /** The life of an order: the commands that are sent, and the states that are awaited in between. */
 export interface Story {
@@ -20,9 +20,11 @@ export interface Story {
   readonly steps: readonly StoryStep[];
 }
 
-export type StoryStep = FollowUpCommand | Reached;
+export type StoryStep = FollowUpCommand | Condition;
 
-export interface Reached {
+/** A condition of an order that is awaited. */
+export interface Condition {
+  /** completes "the order did not come to …" */
   readonly what: string;
   readonly holds: (order: Order) => boolean;
 }
@@ -40,13 +42,13 @@ export function orderBody(method: string, lines: readonly NewLine[] = [mugs]): O
   };
 }
 
-/** The order has this status, and no effect is owed. */
-export function atRestAs(status: OrderStatus): Reached {
+/** The order has this status, and is at rest. */
+export function atRestAs(status: OrderStatus): Condition {
   return { what: status, holds: (order) => order.status === status && isAtRest(order) };
 }
 
 /** An authorization is in flight, which takes two seconds with `tok_slow`. */
-export const authorizing: Reached = {
+export const authorizing: Condition = {
   what: 'its authorization',
   holds: (order) => order.owed.some(({ type }) => type === 'authorize'),
 };
@@ -141,7 +143,7 @@ const REACHED_WITHIN_MS = 60_000;
 export interface Teller {
   readonly create: (order: OrderBody) => Promise<string>;
   /** @throws Failure if it takes too long */
-  readonly reach: (orderId: string, from: Order | undefined, until: Reached) => Promise<Order>;
+  readonly reach: (orderId: string, from: Order | undefined, until: Condition) => Promise<Order>;
   readonly play: (story: Story) => Promise<End>;
 }
 
@@ -154,7 +156,7 @@ export function teller(api: Api, narrate: Narrator): Teller {
     return orderId;
   }
 
-  async function reach(orderId: string, from: Order | undefined, { what, holds }: Reached): Promise<Order> {
+  async function reach(orderId: string, from: Order | undefined, { what, holds }: Condition): Promise<Order> {
     const { order, reached } = await until(api, orderId, holds, {
       from,
       withinMs: REACHED_WITHIN_MS,
@@ -179,7 +181,7 @@ export function teller(api: Api, narrate: Narrator): Teller {
         }
         narrate.command(commands[step.type].verb);
         const { version = 1 } = await sendTo(gateway, meta(), (to, sent) => to.execute(orderId, step, sent));
-        const sent: Reached = { what: `version ${version}`, holds: (seen) => seen.version >= version };
+        const sent: Condition = { what: `version ${version}`, holds: (seen) => seen.version >= version };
         order = await reach(orderId, order, sent);
       }
       return { orderId, title, ...(order && { version: order.version, status: order.status }) };

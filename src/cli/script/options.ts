@@ -1,16 +1,20 @@
 import { readFile } from 'node:fs/promises';
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import type { TSchema } from 'typebox';
 import type { Field } from '../../api/commands/entry.js';
 import { logs } from '../../logs.js';
 import type { AmendedLine, LineQuantity, NewLine } from '../../order/commands.js';
-import { type CommonOptions, usageFailure } from './script.js';
+import { type CommonOptions, exitCodes, Failure, usageFailure } from './script.js';
 import type { Terminal } from './terminal.js';
 
-/** The options that several scripts share, and the readers of what is typed. */
-
-// Readers only parse. The command's schema and the order decide whether a value is allowed. A
-// reader throws an `InvalidArgumentError` with one sentence. The readers with a second parameter
-// serve options that may be repeated: they add to the values read before.
+/*
+ * What is typed: its parsers, its check against the schemas of the HTTP API, and the options that
+ * several scripts share.
+ *
+ * A parser throws an `InvalidArgumentError` with one sentence. It does not decide whether a value is
+ * allowed: the schemas and the order do. A parser with a second parameter is for an option that may
+ * be repeated, and adds to the values before.
+ */
 
 /** A whole number, 0 or more. */
 export function wholeNumber(text: string): number {
@@ -122,13 +126,13 @@ function textOf(bytes: Uint8Array, source: string): string {
 }
 
 /**
- * A reader of what was typed. `before` is what the same reader returned for the option's earlier
- * occurrences. The type is taken from a method, so that readers with a narrower `before` fit.
+ * Parses what was typed. `before` is what the same parser returned for the option's earlier
+ * occurrences. The type is taken from a method, so that parsers with a narrower `before` fit.
  */
-export type Reader = { read(text: string, before?: unknown): unknown }['read'];
+export type Parser = { parse(text: string, before?: unknown): unknown }['parse'];
 
 /** The parsers that `Field.parser` names in the table of commands. */
-export const parsers: Readonly<Record<NonNullable<Field['parser']>, Reader>> = {
+export const parsers: Readonly<Record<NonNullable<Field['parser']>, Parser>> = {
   amount,
   json,
   texts,
@@ -136,6 +140,48 @@ export const parsers: Readonly<Record<NonNullable<Field['parser']>, Reader>> = {
   amendedLines,
   quantities,
 };
+
+/** Checks texts that are ids or keys. @throws Failure if one of them has a character that is not allowed */
+export async function checkEach(
+  kind: 'Id' | 'Key',
+  values: Readonly<Record<string, unknown>>,
+): Promise<void> {
+  const names = Object.keys(values);
+  await check(
+    ({ closed, [kind]: one }) => closed(Object.fromEntries(names.map((name) => [name, one]))),
+    values,
+  );
+}
+
+/** @throws Failure with the words in which the HTTP API would refuse the value */
+export async function check(schemaOf: (from: Schemas) => TSchema, value: unknown): Promise<void> {
+  const from = await schemas();
+  const { validatorCompiler, HttpProblem } = from;
+  try {
+    validatorCompiler({ schema: schemaOf(from), method: 'POST', url: '', httpPart: 'body' })(value);
+  } catch (error) {
+    if (!(error instanceof HttpProblem)) throw error;
+    const { errors = [] } = error.members;
+    const message = errors.map(({ pointer, detail }) => `${pointer || 'the body'} ${detail}`).join('; ');
+    throw new Failure(exitCodes.usage, { code: error.code, message: message || error.message });
+  }
+}
+
+type Schemas = Awaited<ReturnType<typeof schemas>>;
+
+/**
+ * Loads the schemas when a command needs them. Queries and help do not need them, and start in half
+ * the time without them.
+ */
+async function schemas() {
+  const [parts, problems, values, validation] = await Promise.all([
+    import('../../api/commands/body-parts.js'),
+    import('../../api/problem.js'),
+    import('../../api/schemas/values.js'),
+    import('../../api/requests/validation.js'),
+  ]);
+  return { ...parts, ...problems, ...values, ...validation };
+}
 
 /** The option `--entity`, which says of which kind the entity with the given id is. */
 export function entityOption(): Option {
@@ -178,6 +224,19 @@ export function addSendOptions(command: Command): Command {
     .addOption(
       new Option('--preview', 'show what it would do, and change nothing').conflicts(['async', 'wait']),
     );
+}
+
+/** The options that `addPageOptions` adds. */
+export interface PageOptions extends CommonOptions {
+  readonly limit?: number;
+  readonly cursor?: string;
+}
+
+/** Adds the options of a script that shows one page of a list, which has at most `most` rows. */
+export function addPageOptions(command: Command, most: number): Command {
+  return command
+    .option('--limit <number>', `how many at most, up to ${most}`, positive)
+    .option('--cursor <cursor>', 'continue from the end of an earlier list');
 }
 
 /** The options that `addRequestOptions` adds. */

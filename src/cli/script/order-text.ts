@@ -16,7 +16,7 @@ import {
   visible,
 } from './terminal.js';
 
-/** An order as readable text: its card, a preview of it, its events, and what needs a person. */
+/* An order as readable text: its card, a preview of it, its events, and what needs a person. */
 
 type Rows = readonly (readonly Cell[])[];
 
@@ -79,7 +79,7 @@ function summaryOf(order: OrderView, money: FormatMoney): Rows {
     value === undefined || value === '' ? [] : [[dim(name), value]];
   return [
     [dim('customer'), `${order.customer.name} (${order.customer.id})`],
-    [dim('total'), `${money(order.total)}${extras(order)}`],
+    [dim('total'), `${money(order.total)}${partsOfTotal(order)}`],
     [dim('payment'), `${order.paymentStatus}: ${payment}`],
     [dim('fulfillment'), order.fulfillmentStatus],
     ...optional('ship to', order.shippingAddress && addressLine(order.shippingAddress)),
@@ -125,12 +125,12 @@ function shipmentRow(shipment: OrderView['shipments'][number], money: FormatMone
   const words = label === undefined || isSentBy ? undefined : labelInShort(label);
   const sentBy = [carrier, trackingNumber, words].filter((part) => part !== undefined).join(' ');
   const charged = amount === undefined ? '' : `${money(amount)} ${charge}`;
-  return [shipmentId, status, linesInShort(lines), sentBy, charged, next(allowedCommands)];
+  return [shipmentId, status, linesInShort(lines), sentBy, charged, nextCommands(allowedCommands)];
 }
 
 function returnRow(entry: OrderView['returns'][number]): readonly Cell[] {
   const { returnId, status, lines, reason, allowedCommands } = entry;
-  return [returnId, status, linesInShort(lines), reason, next(allowedCommands)];
+  return [returnId, status, linesInShort(lines), reason, nextCommands(allowedCommands)];
 }
 
 function refundRow(refund: OrderView['refunds'][number], money: FormatMoney): readonly Cell[] {
@@ -166,11 +166,11 @@ function dim(text: string): Cell {
   return { text, format: 'dim' };
 }
 
-function next(commands: readonly string[]): Cell {
+function nextCommands(commands: readonly string[]): Cell {
   return commands.length === 0 ? '' : dim(`next: ${commands.map(verbOf).join(', ')}`);
 }
 
-function extras(order: OrderView): string {
+function partsOfTotal(order: OrderView): string {
   const parts = [
     ['shipping fee', order.shippingFee],
     ['tax', order.tax],

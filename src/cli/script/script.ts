@@ -11,7 +11,7 @@ import { ConfigError } from '../../server/config/variables.js';
 import { printExact } from './exact-json.js';
 import type { Terminal } from './terminal.js';
 
-/**
+/*
  * What every script has: its session, its help, how it prints a result, and how it fails.
  *
  * Temporal's SDK, MongoDB's driver and the schemas load slowly. Each script imports them with

@@ -1,13 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
+import { isReserved, isSystemName } from '../../access/actors.js';
 import type { CommandMeta } from '../../api/commands/gateway/gateway.js';
 import { messageOf } from '../../outages/message-of.js';
 import { hideSecret } from '../../redaction.js';
-import type { CommandOptions, RequestOptions } from './options.js';
+import { checkEach, type CommandOptions, type RequestOptions } from './options.js';
 import { type CommonOptions, exitCodes, Failure, type Session, usageFailure } from './script.js';
 
-/** Who sends a command or a request, and where a command goes. */
+/* Who sends a command or a request, and where a command goes. */
 
 /** The headers of a request with these options. */
 export function requestHeaders(session: Session, options: RequestOptions): Readonly<Record<string, string>> {
@@ -84,6 +85,19 @@ export function metaOf({ key, ifMatch, actor, onBehalfOf }: CommandOptions): Com
     correlationId: randomUUID(),
     ...(ifMatch === undefined ? {} : { expectedVersion: ifMatch }),
   };
+}
+
+/**
+ * Checks what the HTTP API takes as headers: the command's key, its actor, and on whose behalf it
+ * is sent.
+ *
+ * @throws Failure if one of them is not allowed
+ */
+export async function checkSender({ key, actor, onBehalfOf }: CommandMeta): Promise<void> {
+  await checkEach('Key', { key, actor, ...(onBehalfOf === undefined ? {} : { onBehalfOf }) });
+  const isOwn = /^temporal:/i.test(actor);
+  if ((isReserved(actor) && !isOwn) || (onBehalfOf !== undefined && isSystemName(onBehalfOf)))
+    throw usageFailure('only the system, or a key, gives such a name: choose another for --actor');
 }
 
 function userName(): string {

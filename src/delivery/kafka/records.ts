@@ -1,5 +1,5 @@
-import type { EndpointSettings } from '../../endpoint/settings.js';
 import type { PositionedEvent } from '../../log/feed/feed.js';
+import type { Payload } from '../../order/selection.js';
 import { upcastIfKnown } from '../../order/upcasters.js';
 import { cloudEventOf } from '../cloud-events.js';
 import { WireBytes } from './wire-bytes.js';
@@ -30,7 +30,7 @@ export interface EncodedRecord {
 export interface RecordForm {
   readonly topic: string;
   readonly generation: number;
-  readonly payload: EndpointSettings['payload'];
+  readonly payload: Payload;
 }
 
 /**

@@ -4,9 +4,9 @@ import type { CarrierProvider } from './port.js';
 export const noCarriersCode = 'no_carriers';
 
 /**
- * Stands for carriers if `CARRIERS` names none. Every label is refused, also one whose booking is
- * under way. If a carrier that was named earlier has booked that label, the proof reports it once
- * the carrier is named again.
+ * Stands for carriers if `CARRIERS` names none. Every label is refused, also one that an earlier
+ * carrier is booking. If that carrier books it nevertheless, the proof reports the label once
+ * `CARRIERS` names the carrier again.
  */
 export const noCarriers: CarrierProvider = {
   book: () => Promise.resolve({ type: 'refused', code: noCarriersCode }),

@@ -46,7 +46,7 @@ export async function* parcelsOnTheirWay(db: Db): AsyncGenerator<ParcelOnItsWay,
 
 /**
  * The parcel that a carrier is asked about. Undefined unless the shipment is on its way under its
- * booked label: another number may be of a carrier that the port does not know.
+ * booked label, because the port may not know the carrier of another tracking number.
  */
 function parcelOf({ status, label, carrier, trackingNumber }: Shipment): Parcel | undefined {
   if (status !== 'dispatched' || label?.status !== 'booked') return undefined;

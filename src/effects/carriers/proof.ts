@@ -1,19 +1,21 @@
 import type { Db } from 'mongodb';
-import type { Discrepancy } from '../../log/proof/discrepancy.js';
 import { committed } from '../../mongodb/durability.js';
-import { compareEntries, type Entries } from '../proof/compare-entries.js';
-import { settles } from '../proof/proved-outcome.js';
+import { compareEntries, type Entries, type OrderDiscrepancy } from '../proof/compare-entries.js';
+import { isSameOutcome } from '../proof/proved-outcome.js';
 import type { SettledEffect } from '../proof/settled-effects.js';
-import { refusalsOfSystem } from './open-receivers.js';
+import { noCarriersCode } from './no-carriers.js';
+import { receiverForgotten } from './plain-receivers.js';
 import { type LabelEntry, sandboxLabels } from './sandbox-carriers.js';
 
-/** Whether the system refused the label itself. Then no provider knows the effect's key. */
+const refusalsOfSystem: readonly string[] = [receiverForgotten.code, noCarriersCode];
+
+/** Whether the system refused the label without a call. Then no provider knows the effect's key. */
 export function isRefusalOfSystem(event: SettledEffect['event']): boolean {
-  return event.type === 'LabelRefused' && refusalsOfSystem.has(event.data.code);
+  return event.type === 'LabelRefused' && refusalsOfSystem.includes(event.data.code);
 }
 
 /** The remedy if the carrier has another label than the log. */
-export const askCarriers = 'compare with the carrier, and cancel there by hand what no shipment needs';
+export const carrierRemedy = 'compare with the carrier, and cancel there by hand what no shipment needs';
 
 /**
  * Compares labels of the sandbox with the effects that an order's log proves.
@@ -25,7 +27,7 @@ export async function compareLabels(
   booked: readonly LabelEntry[],
   settled: readonly SettledEffect[],
   keys: ReadonlySet<string>,
-): Promise<readonly Omit<Discrepancy, 'orderId' | 'kind'>[]> {
+): Promise<readonly Omit<OrderDiscrepancy, 'orderId' | 'kind'>[]> {
   const ofLabels: Entries<LabelEntry> = {
     where: 'carriers',
     seen: booked,
@@ -37,13 +39,13 @@ export async function compareLabels(
     wrong(entry, { effect, event }) {
       if (entry === undefined && isRefusalOfSystem(event)) return undefined;
       const { outcome } = entry ?? {};
-      if (outcome !== undefined && settles({ outcome }, event)) return undefined;
+      if (outcome !== undefined && isSameOutcome({ outcome }, event)) return undefined;
       const found = outcome === undefined ? 'has no answer' : `answered ${JSON.stringify(outcome)}`;
-      return { detail: `${event.type}: the carrier ${found} to ${effect.key}`, remedy: askCarriers };
+      return { detail: `${event.type}: the carrier ${found} to ${effect.key}`, remedy: carrierRemedy };
     },
     unexplained: ({ _id: key }) => ({
       detail: `the log has no effect for the carrier's label ${key}`,
-      remedy: askCarriers,
+      remedy: carrierRemedy,
     }),
   };
   return await compareEntries(ofLabels, settled, keys);

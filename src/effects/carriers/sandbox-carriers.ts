@@ -85,7 +85,7 @@ export function sandboxCarriers(db: Db, now = () => new Date().toISOString()): S
     return entry;
   }
 
-  /** The first stored answer counts, also if concurrent calls make one each. */
+  /** Stores the answer, unless a concurrent call has stored one. @returns the stored answer */
   async function keep(key: string, made: BookAnswer): Promise<BookAnswer> {
     const entry = await ledger.findOneAndUpdate(
       { _id: key },

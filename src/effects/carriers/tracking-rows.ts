@@ -1,6 +1,7 @@
 import type { Collection, Db } from 'mongodb';
 import { ago } from '../../log/time.js';
-import { durable, isDuplicateKey } from '../../mongodb/durability.js';
+import { isDuplicateKey } from '../../mongodb/duplicates.js';
+import { durable } from '../../mongodb/durability.js';
 import type { ParcelOnItsWay } from './parcels.js';
 
 /** When a carrier was asked about a parcel, and whether it could answer. */
@@ -65,11 +66,10 @@ export async function unclaim(db: Db, parcel: ParcelOnItsWay, everyMs: number): 
  * Deletes the rows that no round has claimed since `dueBy`: their parcels are no longer on their
  * way.
  */
-export async function forgetTracked(db: Db, dueBy: string): Promise<void> {
+export async function deleteOldRows(db: Db, dueBy: string): Promise<void> {
   await trackingRows(db).deleteMany({ askedAt: { $lte: dueBy } }, durable);
 }
 
-/** The id of a parcel's row. */
 export function rowIdOf({ orderId, shipmentId }: ParcelOnItsWay): string {
   return `${orderId}:${shipmentId}`;
 }

@@ -8,7 +8,7 @@ import type { Provider } from '../port.js';
 import { ProviderBusy } from '../provider-busy.js';
 import { type ParcelOnItsWay, parcelsOnTheirWay } from './parcels.js';
 import type { CarrierProvider, Tracked } from './port.js';
-import { claim, forgetTracked, rowIdOf, noteAnswer, noteFailure, unclaim } from './tracking-rows.js';
+import { claim, deleteOldRows, rowIdOf, noteAnswer, noteFailure, unclaim } from './tracking-rows.js';
 
 export interface Tracking {
   readonly db: Db;
@@ -76,7 +76,7 @@ async function askAboutAll(tracking: Tracking, gate: ProviderGate): Promise<void
   if (problem !== undefined) throw problem;
   // Parcels that are still on their way were claimed in this round, by this process or another. So
   // an older row is of a parcel that is no longer on its way.
-  if (!signal.aborted) await forgetTracked(db, dueBy);
+  if (!signal.aborted) await deleteOldRows(db, dueBy);
 }
 
 async function askAbout(
@@ -87,7 +87,7 @@ async function askAbout(
 ): Promise<void> {
   const id = rowIdOf(parcel);
   if (!(await claim(db, parcel, dueBy))) return;
-  const answer = await trackedBy(provider, gate, parcel, signal);
+  const answer = await askCarrier(provider, gate, parcel, signal);
   if (signal.aborted) return;
   if (typeof answer === 'string') return await noteFailure(db, id, answer);
   await noteAnswer(db, id);
@@ -101,7 +101,7 @@ async function askAbout(
 }
 
 /** The carrier's answer, or what is wrong with it, in words. */
-async function trackedBy(
+async function askCarrier(
   { name, port }: Provider<CarrierProvider>,
   gate: ProviderGate,
   parcel: ParcelOnItsWay,

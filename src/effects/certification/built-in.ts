@@ -11,6 +11,7 @@ import type { Kind } from './messages.js';
 
 /**
  * The built-in provider, with the MongoDB that the variables name.
+ *
  * @throws Error if MongoDB does not answer
  */
 export async function builtInProvider(kind: Kind) {

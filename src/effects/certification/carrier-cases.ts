@@ -7,7 +7,7 @@ import {
   type Tracked,
 } from '../carriers/port.js';
 import { trackedIn } from '../carriers/tracking.js';
-import type { Bench, Booking } from './bench.js';
+import type { Harness, Booking } from './harness.js';
 import { type Case, casesOf, expectOwnAnswers, newOrder, type Trial } from './cases.js';
 import { CaseFailed, expectSame, expectType, type Learned, risks } from './expectations.js';
 
@@ -22,64 +22,64 @@ const receiver: Receiver = {
 const lines = [{ sku: 'certify', quantity: 1, name: 'a test' }];
 
 /** The cases that certify carriers. */
-export function carrierCases({ about }: Bench): readonly Case[] {
+export function carrierCases({ about }: Harness): readonly Case[] {
   const carriers = { ...sandboxTestCarriers, ...(about.testCarriers as Partial<TestCarriers> | undefined) };
   const once = (
     name: string,
     expected: string,
-    run: (labels: Labels, bench: Bench) => Promise<void>,
+    run: (labels: Labels, harness: Harness) => Promise<void>,
   ): Case => ({
     name,
     expected,
-    run: async (bench) => await run(new Labels(bench), bench),
+    run: async (harness) => await run(new Labels(harness), harness),
   });
   return [
-    ...casesOf('book', async (bench, isSlow) => {
+    ...casesOf('book', async (harness, isSlow) => {
       const { slow, booked } = carriers;
-      return new Labels(bench).bookTrial(isSlow ? slow : booked);
+      return new Labels(harness).bookTrial(isSlow ? slow : booked);
     }),
-    once('refused', 'is refused for good, and looked up so', async (given, bench) => {
+    once('refused', 'is refused for good, and looked up so', async (given, harness) => {
       const request = given.bookRequest(carriers.refused);
-      const first = await bench.ask(request);
+      const first = await harness.ask(request);
       expectType('book', first, 'refused', risks.paysTwice);
-      await bench.crash();
-      expectSame('lookUp', await bench.lookUp(request), first, risks.paysTwice);
-      expectSame('book again', await bench.ask(request), first, risks.paysTwice);
+      await harness.crash();
+      expectSame('lookUp', await harness.lookUp(request), first, risks.paysTwice);
+      expectSame('book again', await harness.ask(request), first, risks.paysTwice);
       await given.expectLabels(0);
     }),
-    once('requested again after a refusal', 'is booked, under its own key', async (given, bench) => {
+    once('requested again after a refusal', 'is booked, under its own key', async (given, harness) => {
       const refused = given.bookRequest(carriers.refused);
-      expectType('book', await bench.ask(refused), 'refused', risks.paysTwice);
+      expectType('book', await harness.ask(refused), 'refused', risks.paysTwice);
       const request = given.bookRequest(carriers.booked);
-      expectType('book of another carrier', await bench.settle(request), 'booked', risks.losesLabel);
-      expectType('lookUp of the first key', await bench.lookUp(refused), 'refused', risks.paysTwice);
+      expectType('book of another carrier', await harness.settle(request), 'booked', risks.losesLabel);
+      expectType('lookUp of the first key', await harness.lookUp(refused), 'refused', risks.paysTwice);
       await given.expectLabels(1);
     }),
-    once('no carrier named', 'is booked with one that the provider chooses', async (given, bench) => {
+    once('no carrier named', 'is booked with one that the provider chooses', async (given, harness) => {
       const request = given.bookRequest(undefined);
-      expectType('book', await bench.settle(request), 'booked', risks.waits);
+      expectType('book', await harness.settle(request), 'booked', risks.waits);
       await given.expectLabels(1);
     }),
-    once('two shipments at once', 'each has a label of its own', async (given, bench) => {
+    once('two shipments at once', 'each has a label of its own', async (given, harness) => {
       const requests = [given.bookRequest(carriers.booked, 's1'), given.bookRequest(carriers.booked, 's2')];
-      await bench.askAtOnce([...requests, ...requests]);
+      await harness.askAtOnce([...requests, ...requests]);
       const numbers = [];
       for (const request of requests) numbers.push((await given.book(request)).trackingNumber);
       if (numbers[0] === numbers[1])
         throw new CaseFailed(`both have the number ${numbers[0]}`, risks.losesLabel);
       await given.expectLabels(2);
     }),
-    once('reordered answers', 'each key has its own answer', async (given, bench) => {
+    once('reordered answers', 'each key has its own answer', async (given, harness) => {
       const requests = [given.bookRequest(carriers.slow, 's1'), given.bookRequest(carriers.booked, 's2')];
-      await expectOwnAnswers(bench, requests, 'booked', risks.losesLabel);
+      await expectOwnAnswers(harness, requests, 'booked', risks.losesLabel);
       await given.expectLabels(2);
     }),
-    once('the receiver', 'is in no answer, because the log keeps it', async (given, bench) => {
+    once('the receiver', 'is in no answer, because the log keeps it', async (given, harness) => {
       for (const carrier of [carriers.booked, carriers.refused]) {
         const request = given.bookRequest(carrier);
-        await bench.settle(request);
-        expectNobody('lookUp', await bench.lookUp(request));
-        expectNobody('book', await bench.ask(request));
+        await harness.settle(request);
+        expectNobody('lookUp', await harness.lookUp(request));
+        expectNobody('book', await harness.ask(request));
       }
     }),
     once('tracked', 'is not delivered, and no label is booked by it', async (given) => {
@@ -88,10 +88,10 @@ export function carrierCases({ about }: Bench): readonly Case[] {
       await given.expectUndelivered(parcel);
       await given.expectLabels(1);
     }),
-    once('unknown parcel', 'is unknown, and never delivered', async (given, bench) => {
+    once('unknown parcel', 'is unknown, and never delivered', async (given, harness) => {
       const { carrier } = await given.book(given.bookRequest(carriers.booked));
       const trackingNumber = given.order.orderId;
-      const tracked = await trackedBy(bench, { carrier, trackingNumber });
+      const tracked = await track(harness, { carrier, trackingNumber });
       if (tracked.type !== 'unknown')
         throw new CaseFailed(
           `track: ${tracked.type}`,
@@ -100,17 +100,17 @@ export function carrierCases({ about }: Bench): readonly Case[] {
     }),
     ...(about.has.includes('deliver')
       ? [
-          once('delivered', 'since one time, and no other parcel is', async (given, bench) => {
+          once('delivered', 'since one time, and no other parcel is', async (given, harness) => {
             const parcel = await given.book(given.bookRequest(carriers.booked, 's1'));
             const other = await given.book(given.bookRequest(carriers.booked, 's2'));
             await given.expectUndelivered(parcel);
             const { carrier, trackingNumber } = parcel;
-            await bench.use('deliver', { carrier, trackingNumber });
-            const first = await trackedBy(bench, parcel);
+            await harness.use('deliver', { carrier, trackingNumber });
+            const first = await track(harness, parcel);
             if (first.type !== 'delivered') throw new CaseFailed(`track: ${first.type}`, risks.waits);
             await given.expectUndelivered(other);
-            await bench.crash();
-            const again = await trackedBy(bench, parcel);
+            await harness.crash();
+            const again = await track(harness, parcel);
             if (!isDeepStrictEqual(again, first))
               throw new CaseFailed(
                 `track: ${JSON.stringify(again)}, after ${JSON.stringify(first)}`,
@@ -125,10 +125,10 @@ export function carrierCases({ about }: Bench): readonly Case[] {
 /** The labels of one order. */
 class Labels {
   readonly order = newOrder();
-  private readonly bench: Bench;
+  private readonly harness: Harness;
 
-  constructor(bench: Bench) {
-    this.bench = bench;
+  constructor(harness: Harness) {
+    this.harness = harness;
   }
 
   bookRequest(carrier: string | undefined, shipmentId = 's1'): Booking {
@@ -138,15 +138,15 @@ class Labels {
   }
 
   async book(request: Booking): Promise<Parcel> {
-    const outcome = await this.bench.settle(request);
+    const outcome = await this.harness.settle(request);
     if (outcome.type === 'booked') return outcome;
     throw new CaseFailed(`book: ${outcome.type}`, risks.losesLabel);
   }
 
   /** Counts the order's labels, if the module has the function `labels`. */
   async expectLabels(expected: number): Promise<void> {
-    if (!this.bench.has('labels')) return;
-    const booked = await this.bench.use('labels', this.order.orderId);
+    if (!this.harness.has('labels')) return;
+    const booked = await this.harness.use('labels', this.order.orderId);
     if (typeof booked !== 'number') throw new CaseFailed(`labels: ${JSON.stringify(booked)}`, risks.waits);
     if (booked === expected) return;
     const risk = booked > expected ? risks.paysTwice : risks.losesLabel;
@@ -154,7 +154,7 @@ class Labels {
   }
 
   async expectUndelivered(parcel: Parcel): Promise<void> {
-    const tracked = await trackedBy(this.bench, parcel);
+    const tracked = await track(this.harness, parcel);
     if (tracked.type === 'delivered') throw new CaseFailed('track: delivered', risks.assumesDelivery);
   }
 
@@ -177,8 +177,8 @@ class Labels {
 }
 
 /** @throws CaseFailed if the answer has no known shape */
-async function trackedBy(bench: Bench, { carrier, trackingNumber }: Parcel): Promise<Tracked> {
-  const answer = await bench.use('track', { carrier, trackingNumber });
+async function track(harness: Harness, { carrier, trackingNumber }: Parcel): Promise<Tracked> {
+  const answer = await harness.use('track', { carrier, trackingNumber });
   const tracked = trackedIn(answer);
   if (tracked === undefined) throw new CaseFailed(`track answered ${JSON.stringify(answer)}`, risks.waits);
   return tracked;

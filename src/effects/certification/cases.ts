@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
 import type { EffectType, Outcome } from '../../order/effects.js';
-import type { Bench, Request } from './bench.js';
+import type { Harness, Request } from './harness.js';
 import { CaseFailed, expectSame, expectType, isOutcome, risks } from './expectations.js';
 
 /** One situation that a provider has to handle. */
@@ -9,7 +9,7 @@ export interface Case {
   readonly name: string;
   readonly expected: string;
   /** @throws CaseFailed */
-  run(bench: Bench): Promise<void>;
+  run(harness: Harness): Promise<void>;
 }
 
 /** An effect under test: a call that succeeds, and a proof that it took effect exactly once. */
@@ -29,78 +29,78 @@ export interface Trial {
 }
 
 /** Prepares a trial with a new key, making the calls that must come before it. */
-export type Prepare = (bench: Bench, isSlow: boolean) => Promise<Trial>;
+export type Prepare = (harness: Harness, isSlow: boolean) => Promise<Trial>;
 
 /** The cases that every effect is tested with. */
 export function casesOf(type: EffectType, prepare: Prepare): readonly Case[] {
   const trial = (
     name: string,
     expected: string,
-    run: (bench: Bench, trial: Trial) => Promise<void>,
+    run: (harness: Harness, trial: Trial) => Promise<void>,
     isSlow = false,
   ): Case => ({
     name: `${type}: ${name}`,
     expected,
-    run: async (bench) => await run(bench, await prepare(bench, isSlow)),
+    run: async (harness) => await run(harness, await prepare(harness, isSlow)),
   });
   return [
     trial(
       'repeated',
       'takes effect once, with one answer',
-      async (bench, { request, outcome, twice, prove }) => {
-        const first = await bench.ask(request);
+      async (harness, { request, outcome, twice, prove }) => {
+        const first = await harness.ask(request);
         expectType('the call', first, outcome, risks.waits);
-        expectSame('the call again', await bench.ask(request), first, twice);
+        expectSame('the call again', await harness.ask(request), first, twice);
         await prove();
       },
     ),
-    trial('at once, from two processes', 'takes effect once, with one answer', async (bench, given) => {
+    trial('at once, from two processes', 'takes effect once, with one answer', async (harness, given) => {
       const { request, outcome, twice, prove } = given;
-      const answers = await bench.askAtOnce([request, request, request, request]);
-      const settled = await bench.settle(request);
+      const answers = await harness.askAtOnce([request, request, request, request]);
+      const settled = await harness.settle(request);
       expectType('the call', settled, outcome, risks.waits);
       // A concurrent call may fail because of the others, so its key is looked up afterwards.
       for (const answer of answers.filter(isOutcome)) expectSame('one of four calls', answer, settled, twice);
       await prove();
     }),
-    trial('crash before the call', 'is not known, then takes effect', async (bench, given) => {
+    trial('crash before the call', 'is not known, then takes effect', async (harness, given) => {
       const { request, outcome, never, prove } = given;
-      await bench.crash();
-      expectType('lookUp', await bench.lookUp(request), 'none', never);
-      expectType('the call', await bench.settle(request), outcome, risks.waits);
+      await harness.crash();
+      expectType('lookUp', await harness.lookUp(request), 'none', never);
+      expectType('the call', await harness.settle(request), outcome, risks.waits);
       await prove();
     }),
-    trial('crash in the call', 'takes effect once, then or when tried again', async (bench, given) => {
+    trial('crash in the call', 'takes effect once, then or when tried again', async (harness, given) => {
       const { request, outcome, twice, prove } = given;
-      await bench.crashInCall(request);
-      const settled = await bench.settle(request);
+      await harness.crashInCall(request);
+      const settled = await harness.settle(request);
       expectType('the call', settled, outcome, twice);
-      expectSame('the call again', await bench.ask(request), settled, twice);
+      expectSame('the call again', await harness.ask(request), settled, twice);
       await prove();
     }),
-    trial('crash after the call', 'is looked up with its answer', async (bench, given) => {
+    trial('crash after the call', 'is looked up with its answer', async (harness, given) => {
       const { request, outcome, twice, prove } = given;
-      const first = await bench.ask(request);
+      const first = await harness.ask(request);
       expectType('the call', first, outcome, risks.waits);
-      await bench.crash();
-      expectSame('lookUp', await bench.lookUp(request), first, twice);
-      expectSame('the call again', await bench.ask(request), first, twice);
+      await harness.crash();
+      expectSame('lookUp', await harness.lookUp(request), first, twice);
+      expectSame('the call again', await harness.ask(request), first, twice);
       await prove();
     }),
-    trial('answer lost', 'is looked up with its answer', async (bench, { request, twice, prove }) => {
-      const first = await bench.ask(request);
-      expectSame('lookUp', await bench.lookUp(request), first, twice);
+    trial('answer lost', 'is looked up with its answer', async (harness, { request, twice, prove }) => {
+      const first = await harness.ask(request);
+      expectSame('lookUp', await harness.lookUp(request), first, twice);
       await prove();
     }),
     trial(
       'time-out that took effect',
       'no answer or the right one, and never a decision',
-      async (bench, { request, outcome, twice, prove }) => {
-        const answer = await bench.ask(request, {
+      async (harness, { request, outcome, twice, prove }) => {
+        const answer = await harness.ask(request, {
           abortAfterMs: type === 'authorize' || type === 'book' ? 300 : 1,
         });
         if (isOutcome(answer)) expectType('the call that was given up', answer, outcome, risks.decides);
-        const settled = await bench.settle(request);
+        const settled = await harness.settle(request);
         expectType('the call', settled, outcome, risks.decides);
         if (isOutcome(answer)) expectSame('lookUp', settled, answer, twice);
         await prove();
@@ -110,31 +110,31 @@ export function casesOf(type: EffectType, prepare: Prepare): readonly Case[] {
     trial(
       'late answer',
       'is what another process was told meanwhile',
-      async (bench, { request, outcome, twice, prove }) => {
-        const { late, settled } = await bench.askLate(request);
+      async (harness, { request, outcome, twice, prove }) => {
+        const { late, settled } = await harness.askLate(request);
         expectType('the call', settled, outcome, twice);
         if (isOutcome(late)) expectSame('the late answer', late, settled, twice);
         await prove();
       },
       true,
     ),
-    trial('duplicate that comes late', 'gets the first answer, without effect', async (bench, given) => {
+    trial('duplicate that comes late', 'gets the first answer, without effect', async (harness, given) => {
       const { request, twice, prove, proveAgain } = given;
-      const first = await bench.ask(request);
+      const first = await harness.ask(request);
       await prove();
-      expectSame('the late call', await bench.ask(request), first, twice);
-      expectSame('lookUp', await bench.lookUp(request), first, twice);
+      expectSame('the late call', await harness.ask(request), first, twice);
+      expectSame('lookUp', await harness.lookUp(request), first, twice);
       await proveAgain();
     }),
     trial(
       'other parameters under the key',
       'is refused by an error, without effect',
-      async (bench, given) => {
+      async (harness, given) => {
         const { request, other, twice, prove } = given;
-        const first = await bench.ask(request);
-        const answer = await bench.ask(other);
+        const first = await harness.ask(request);
+        const answer = await harness.ask(other);
         if (isOutcome(answer)) throw new CaseFailed(`the other call was answered ${answer.type}`, twice);
-        expectSame('the first call again', await bench.ask(request), first, twice);
+        expectSame('the first call again', await harness.ask(request), first, twice);
         await prove();
       },
     ),
@@ -148,14 +148,14 @@ export function casesOf(type: EffectType, prepare: Prepare): readonly Case[] {
  * @throws CaseFailed if a call gets the answer to another call, or an answer of another type
  */
 export async function expectOwnAnswers(
-  bench: Bench,
+  harness: Harness,
   requests: readonly Request[],
   outcome: Outcome['type'],
   risk: string,
 ): Promise<void> {
-  const answers = await Promise.all(requests.map(async (request) => await bench.ask(request)));
+  const answers = await Promise.all(requests.map(async (request) => await harness.ask(request)));
   for (const [index, request] of [...requests.entries()].toReversed()) {
-    const settled = await bench.settle(request);
+    const settled = await harness.settle(request);
     expectType(request.type, settled, outcome, risk);
     const answer = answers[index];
     if (answer !== undefined && isOutcome(answer)) expectSame(request.type, answer, settled, risk);
@@ -176,26 +176,26 @@ export interface CaseResult {
  * outcome, the rest is not tried.
  */
 export async function runCases(
-  bench: Bench,
+  harness: Harness,
   cases: readonly Case[],
   onProgress: (done: number) => void,
 ): Promise<readonly CaseResult[]> {
   const results: CaseResult[] = [];
   for (const one of cases) {
-    results.push(await runCase(bench, one));
+    results.push(await runCase(harness, one));
     onProgress(results.length);
     await setTimeout(0);
   }
   return results;
 }
 
-async function runCase(bench: Bench, given: Case): Promise<CaseResult> {
+async function runCase(harness: Harness, given: Case): Promise<CaseResult> {
   const about = { case: given.name, expected: given.expected };
-  const { givenUp } = bench;
+  const { givenUp } = harness;
   if (givenUp !== undefined)
     return { ...about, happened: `not tried: ${givenUp}`, passed: false, risk: risks.waits };
   try {
-    await given.run(bench);
+    await given.run(harness);
     return { ...about, happened: 'as expected', passed: true };
   } catch (error) {
     if (!(error instanceof CaseFailed)) throw error;

@@ -1,4 +1,4 @@
-import { Bench } from './bench.js';
+import { Harness } from './harness.js';
 import { carrierCases } from './carrier-cases.js';
 import { type Case, type CaseResult, runCases } from './cases.js';
 import { inventoryCases } from './inventory-cases.js';
@@ -6,7 +6,7 @@ import type { Kind } from './messages.js';
 import { paymentCases } from './payment-cases.js';
 import { Unusable } from './provider-process.js';
 
-/** The result of each case. */
+/** The result of certification: of each case, and of all. */
 export interface CertificationResult {
   readonly kind: Kind;
   /** the path of the module, or the name of a built-in provider */
@@ -15,7 +15,7 @@ export interface CertificationResult {
   readonly cases: readonly CaseResult[];
 }
 
-const casesFor: Readonly<Record<Kind, (bench: Bench) => readonly Case[]>> = {
+const casesFor: Readonly<Record<Kind, (harness: Harness) => readonly Case[]>> = {
   payments: paymentCases,
   inventory: inventoryCases,
   carriers: carrierCases,
@@ -34,16 +34,16 @@ export async function certify(
   provider: string,
   onProgress: (done: number, total: number) => void,
 ): Promise<CertificationResult> {
-  const bench = await Bench.open(kind, provider);
+  const harness = await Harness.open(kind, provider);
   try {
-    if (kind === 'inventory' && !bench.has('stockUp'))
+    if (kind === 'inventory' && !harness.has('stockUp'))
       throw new Unusable(
         'it does not export stockUp(sku, onHand), which sets the stock of a new SKU for a test',
       );
-    const cases = casesFor[kind](bench);
-    const results = await runCases(bench, cases, (done) => onProgress(done, cases.length));
+    const cases = casesFor[kind](harness);
+    const results = await runCases(harness, cases, (done) => onProgress(done, cases.length));
     return { kind, provider, passed: results.every(({ passed }) => passed), cases: results };
   } finally {
-    await bench.close();
+    await harness.close();
   }
 }

@@ -1,4 +1,4 @@
-/**
+/*
  * The process under test: it loads a provider and makes the calls that its parent requests. The
  * parent may kill it at any time.
  *

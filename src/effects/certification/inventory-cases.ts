@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { EffectOf, EffectType } from '../../order/effects.js';
 import type { Units } from '../inventory/port.js';
 import type { StockEffect } from '../inventory/stock.js';
-import type { Bench } from './bench.js';
+import type { Harness } from './harness.js';
 import { type Case, casesOf, expectOwnAnswers, newOrder, type Prepare, type Trial } from './cases.js';
 import { CaseFailed, expectSame, expectType, risks } from './expectations.js';
 
@@ -11,37 +11,37 @@ const correlationId = 'certification';
 /** The cases that certify an inventory. */
 export function inventoryCases(): readonly Case[] {
   const repeated: Readonly<Record<StockEffect, Prepare>> = {
-    reserve: async (bench) => await new Goods(bench).reserveTrial(),
-    release: async (bench) => await new Goods(bench).releaseTrial(),
-    deduct: async (bench) => await new Goods(bench).deductTrial(),
-    restock: async (bench) => await new Goods(bench).restockTrial(),
+    reserve: async (harness) => await new Goods(harness).reserveTrial(),
+    release: async (harness) => await new Goods(harness).releaseTrial(),
+    deduct: async (harness) => await new Goods(harness).deductTrial(),
+    restock: async (harness) => await new Goods(harness).restockTrial(),
   };
   return [
     ...Object.entries(repeated).flatMap(([type, prepare]) => casesOf(type as EffectType, prepare)),
     {
       name: 'out of stock',
       expected: 'is out of stock for good, and looked up so',
-      async run(bench) {
-        const goods = new Goods(bench);
+      async run(harness) {
+        const goods = new Goods(harness);
         await goods.stockUp(10);
         const request = goods.request('reserve', 11);
-        const first = await bench.ask(request);
+        const first = await harness.ask(request);
         expectType('reserve of 11 of 10', first, 'out_of_stock', risks.promisesTwice);
-        await bench.crash();
-        expectSame('lookUp', await bench.lookUp(request), first, risks.promisesTwice);
-        expectSame('reserve again', await bench.ask(request), first, risks.promisesTwice);
+        await harness.crash();
+        expectSame('lookUp', await harness.lookUp(request), first, risks.promisesTwice);
+        expectSame('reserve again', await harness.ask(request), first, risks.promisesTwice);
         await goods.expectLeft(10);
       },
     },
     {
       name: 'reordered answers',
       expected: 'each key has its own answer',
-      async run(bench) {
-        const [first, second] = [new Goods(bench), new Goods(bench)];
+      async run(harness) {
+        const [first, second] = [new Goods(harness), new Goods(harness)];
         await first.stockUp(3);
         await second.stockUp(4);
         const requests = [first.request('reserve', 4), second.request('reserve', 5)];
-        await expectOwnAnswers(bench, requests, 'out_of_stock', risks.promisesTwice);
+        await expectOwnAnswers(harness, requests, 'out_of_stock', risks.promisesTwice);
         await first.expectLeft(3);
         await second.expectLeft(4);
       },
@@ -49,13 +49,18 @@ export function inventoryCases(): readonly Case[] {
     {
       name: 'all lines or none',
       expected: 'one missing line leaves the others',
-      async run(bench) {
-        const [goods, scarce] = [new Goods(bench), new Goods(bench)];
+      async run(harness) {
+        const [goods, scarce] = [new Goods(harness), new Goods(harness)];
         await goods.stockUp(10);
         await scarce.stockUp(1);
         const request = goods.request('reserve', 5);
         const lines = [...request.lines, { sku: scarce.sku, quantity: 2 }];
-        expectType('reserve', await bench.settle({ ...request, lines }), 'out_of_stock', risks.promisesTwice);
+        expectType(
+          'reserve',
+          await harness.settle({ ...request, lines }),
+          'out_of_stock',
+          risks.promisesTwice,
+        );
         await goods.expectLeft(10);
         await scarce.expectLeft(1);
       },
@@ -63,13 +68,14 @@ export function inventoryCases(): readonly Case[] {
     {
       name: 'reservations at once',
       expected: 'never more than is on hand',
-      async run(bench) {
-        const goods = new Goods(bench);
+      async run(harness) {
+        const goods = new Goods(harness);
         await goods.stockUp(10);
         const requests = [4, 4, 4].map((quantity) => goods.request('reserve', quantity));
-        await bench.askAtOnce(requests);
+        await harness.askAtOnce(requests);
         let reserved = 0;
-        for (const request of requests) if ((await bench.settle(request)).type === 'reserved') reserved += 1;
+        for (const request of requests)
+          if ((await harness.settle(request)).type === 'reserved') reserved += 1;
         if (reserved !== 2)
           throw new CaseFailed(
             `${reserved} of 3 × 4 were reserved of 10`,
@@ -84,15 +90,15 @@ export function inventoryCases(): readonly Case[] {
 /** Calls about one SKU, for one order. */
 class Goods {
   readonly sku = `certify-${randomUUID()}`;
-  private readonly bench: Bench;
+  private readonly harness: Harness;
   private readonly order = newOrder();
 
-  constructor(bench: Bench) {
-    this.bench = bench;
+  constructor(harness: Harness) {
+    this.harness = harness;
   }
 
   async stockUp(onHand: number): Promise<void> {
-    await this.bench.use('stockUp', [this.sku, onHand]);
+    await this.harness.use('stockUp', [this.sku, onHand]);
   }
 
   request<T extends 'reserve' | 'release'>(type: T, quantity: number) {
@@ -101,9 +107,9 @@ class Goods {
 
   /** Checks that exactly this many units can still be reserved. */
   async expectLeft(quantity: number): Promise<void> {
-    const all = await this.bench.settle(this.request('reserve', quantity));
+    const all = await this.harness.settle(this.request('reserve', quantity));
     expectType(`reserve of ${quantity} that are left`, all, 'reserved', risks.losesUnits);
-    const more = await this.bench.settle(this.request('reserve', 1));
+    const more = await this.harness.settle(this.request('reserve', 1));
     expectType('reserve of 1 more', more, 'out_of_stock', risks.promisesTwice);
   }
 
@@ -111,7 +117,7 @@ class Goods {
     await this.stockUp(10);
     expectType(
       'reserve',
-      await this.bench.settle(this.request('reserve', quantity)),
+      await this.harness.settle(this.request('reserve', quantity)),
       'reserved',
       risks.waits,
     );
@@ -119,8 +125,8 @@ class Goods {
 
   /** Compares the units, if the module has the function `stock`. */
   private async expectUnits({ onHand, reserved }: Units, twice: string): Promise<void> {
-    if (!this.bench.has('stock')) return;
-    const found = (await this.bench.use('stock', this.sku)) as Units;
+    if (!this.harness.has('stock')) return;
+    const found = (await this.harness.use('stock', this.sku)) as Units;
     if (found.onHand === onHand && found.reserved === reserved) return;
     throw new CaseFailed(
       `the stock has ${found.onHand} on hand, ${found.reserved} reserved, not ${onHand} and ${reserved}`,

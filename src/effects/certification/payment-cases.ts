@@ -2,7 +2,7 @@ import { setTimeout } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import type { EffectOf, EffectType } from '../../order/effects.js';
 import { type Balance, sandboxMethods, type TestMethods } from '../payments/port.js';
-import type { Bench } from './bench.js';
+import type { Harness } from './harness.js';
 import { type Case, casesOf, expectOwnAnswers, newOrder, type Prepare, type Trial } from './cases.js';
 import { CaseFailed, expectSame, expectType, isOutcome, type Learned, risks } from './expectations.js';
 
@@ -11,58 +11,58 @@ const correlationId = 'certification';
 const HOUR_MS = 3_600_000;
 
 /** The cases that certify a payment provider. */
-export function paymentCases({ about }: Bench): readonly Case[] {
+export function paymentCases({ about }: Harness): readonly Case[] {
   const methods = { ...sandboxMethods, ...(about.testMethods as Partial<TestMethods> | undefined) };
-  const payment = (bench: Bench) => new Payment(bench, methods);
+  const payment = (harness: Harness) => new Payment(harness, methods);
   const repeated: Readonly<Record<'authorize' | 'capture' | 'void' | 'refund', Prepare>> = {
-    authorize: async (bench, isSlow) => payment(bench).authorizeTrial(isSlow),
-    capture: async (bench) => await payment(bench).captureTrial(),
-    void: async (bench) => await payment(bench).voidTrial(),
-    refund: async (bench) => await payment(bench).refundTrial(),
+    authorize: async (harness, isSlow) => payment(harness).authorizeTrial(isSlow),
+    capture: async (harness) => await payment(harness).captureTrial(),
+    void: async (harness) => await payment(harness).voidTrial(),
+    refund: async (harness) => await payment(harness).refundTrial(),
   };
   const once = (
     name: string,
     expected: string,
-    run: (payment: Payment, bench: Bench) => Promise<void>,
+    run: (payment: Payment, harness: Harness) => Promise<void>,
   ): Case => ({
     name,
     expected,
-    run: async (bench) => await run(payment(bench), bench),
+    run: async (harness) => await run(payment(harness), harness),
   });
   return [
     ...Object.entries(repeated).flatMap(([type, prepare]) => casesOf(type as EffectType, prepare)),
-    once('declined', 'is declined for good, and looked up so', async (given, bench) => {
+    once('declined', 'is declined for good, and looked up so', async (given, harness) => {
       const request = given.authorizeRequest(1_000, methods.declined);
-      const first = await bench.ask(request);
+      const first = await harness.ask(request);
       expectType('authorize', first, 'declined', risks.chargesTwice);
-      await bench.crash();
-      expectSame('lookUp', await bench.lookUp(request), first, risks.chargesTwice);
-      expectSame('authorize again', await bench.ask(request), first, risks.chargesTwice);
+      await harness.crash();
+      expectSame('lookUp', await harness.lookUp(request), first, risks.chargesTwice);
+      expectSame('authorize again', await harness.ask(request), first, risks.chargesTwice);
       await given.expectBalance({ held: 0, captured: 0, refunded: 0 }, risks.losesMoney);
     }),
-    once('pending', 'can be voided, and not captured before or after', async (given, bench) => {
+    once('pending', 'can be voided, and not captured before or after', async (given, harness) => {
       const request = given.authorizeRequest(1_000, methods.pending);
-      const first = await bench.ask(request);
+      const first = await harness.ask(request);
       expectType('authorize', first, 'pending', risks.waits);
-      expectSame('lookUp', await bench.lookUp(request), first, risks.waits);
+      expectSame('lookUp', await harness.lookUp(request), first, risks.waits);
       const id = authorizationIn(first);
-      expectType('capture', await bench.ask(given.captureRequest(id, 1)), 'declined', risks.losesMoney);
-      expectType('void', await bench.settle(given.voidRequest(id)), 'voided', risks.losesMoney);
+      expectType('capture', await harness.ask(given.captureRequest(id, 1)), 'declined', risks.losesMoney);
+      expectType('void', await harness.settle(given.voidRequest(id)), 'voided', risks.losesMoney);
       expectType(
         'capture after it',
-        await bench.ask(given.captureRequest(id, 1)),
+        await harness.ask(given.captureRequest(id, 1)),
         'declined',
         risks.losesMoney,
       );
     }),
-    once('expired', 'is not captured, and can be voided', async (given, bench) => {
+    once('expired', 'is not captured, and can be voided', async (given, harness) => {
       const id = await given.authorize(1_000, 1);
       await setTimeout(100);
       const request = given.captureRequest(id, 1);
-      const first = await bench.ask(request);
+      const first = await harness.ask(request);
       expectType('capture', first, 'expired', risks.losesMoney);
-      expectSame('lookUp', await bench.lookUp(request), first, risks.losesMoney);
-      const { type } = await bench.ask(given.voidRequest(id));
+      expectSame('lookUp', await harness.lookUp(request), first, risks.losesMoney);
+      const { type } = await harness.ask(given.voidRequest(id));
       if (type !== 'expired' && type !== 'voided') throw new CaseFailed(`void: ${type}`, risks.waits);
       await given.expectCaptured(0);
     }),
@@ -73,12 +73,12 @@ export function paymentCases({ about }: Bench): readonly Case[] {
       await given.expectNothingLeft(id);
       await given.expectCaptured(1_000);
     }),
-    once('captures at once', 'never more than was authorized', async (given, bench) => {
+    once('captures at once', 'never more than was authorized', async (given, harness) => {
       const id = await given.authorize();
       const requests = [400, 400, 400].map((amount) => given.captureRequest(id, amount));
-      await bench.askAtOnce(requests);
+      await harness.askAtOnce(requests);
       const outcomes = [];
-      for (const request of requests) outcomes.push(await bench.settle(request));
+      for (const request of requests) outcomes.push(await harness.settle(request));
       const taken = outcomes.filter(({ type }) => type === 'captured').length;
       if (taken !== 2)
         throw new CaseFailed(
@@ -88,39 +88,39 @@ export function paymentCases({ about }: Bench): readonly Case[] {
       await given.capture(id, 200);
       await given.expectNothingLeft(id);
     }),
-    once('reordered answers', 'each key has its own answer', async (given, bench) => {
+    once('reordered answers', 'each key has its own answer', async (given, harness) => {
       const requests = [
         given.authorizeRequest(300, methods.slow),
         given.authorizeRequest(400, methods.approved),
       ];
-      await expectOwnAnswers(bench, requests, 'authorized', risks.chargesTwice);
+      await expectOwnAnswers(harness, requests, 'authorized', risks.chargesTwice);
       for (const request of requests) {
-        const id = authorizationIn(await bench.lookUp(request));
+        const id = authorizationIn(await harness.lookUp(request));
         await given.capture(id, request.amount);
         await given.expectNothingLeft(id);
       }
     }),
-    once('void and capture at once', 'nothing is captured after the void', async (given, bench) => {
+    once('void and capture at once', 'nothing is captured after the void', async (given, harness) => {
       const id = await given.authorize();
       const [capture, release] = [given.captureRequest(id, 400), given.voidRequest(id)];
-      await bench.askAtOnce([capture, release]);
-      expectType('void', await bench.settle(release), 'voided', risks.losesMoney);
-      const { type } = await bench.settle(capture);
+      await harness.askAtOnce([capture, release]);
+      expectType('void', await harness.settle(release), 'voided', risks.losesMoney);
+      const { type } = await harness.settle(capture);
       await given.expectNothingLeft(id);
       await given.expectBalance(
         { held: 0, captured: type === 'captured' ? 400 : 0, refunded: 0 },
         risks.losesMoney,
       );
     }),
-    once('void after a partial capture', 'what was captured stays', async (given, bench) => {
+    once('void after a partial capture', 'what was captured stays', async (given, harness) => {
       const id = await given.authorize();
       const captureId = await given.capture(id, 400);
-      expectType('void', await bench.settle(given.voidRequest(id)), 'voided', risks.losesMoney);
+      expectType('void', await harness.settle(given.voidRequest(id)), 'voided', risks.losesMoney);
       await given.expectNothingLeft(id);
       await given.expectCaptured(400);
       expectType(
         'refund',
-        await bench.settle(given.refundRequest(captureId, 400)),
+        await harness.settle(given.refundRequest(captureId, 400)),
         'refunded',
         risks.chargesTwice,
       );
@@ -131,16 +131,16 @@ export function paymentCases({ about }: Bench): readonly Case[] {
       await given.refund(captureId, 400);
       await given.expectNothingToRefund(captureId);
     }),
-    once('refunds at once', 'never more than was captured', async (given, bench) => {
+    once('refunds at once', 'never more than was captured', async (given, harness) => {
       const captureId = await given.capture(await given.authorize(), 1_000);
       const requests = [400, 400, 400].map((amount) => given.refundRequest(captureId, amount));
-      await bench.askAtOnce(requests);
+      await harness.askAtOnce(requests);
       let refunded = 0;
       for (const request of requests) {
         // A refusal may be final, or only due to the concurrent calls: the same call again shows
         // which.
-        const known = await bench.lookUp(request);
-        const { type } = known.type === 'none' ? await bench.ask(request) : known;
+        const known = await harness.lookUp(request);
+        const { type } = known.type === 'none' ? await harness.ask(request) : known;
         if (type === 'refunded') refunded += 1;
       }
       if (refunded !== 2)
@@ -160,12 +160,12 @@ function authorizationIn(learned: Learned): string {
  * succeed, and `authorizeTrial` makes a trial. The other effects have the same three.
  */
 class Payment {
-  private readonly bench: Bench;
+  private readonly harness: Harness;
   private readonly methods: TestMethods;
   private readonly order = newOrder();
 
-  constructor(bench: Bench, methods: TestMethods) {
-    this.bench = bench;
+  constructor(harness: Harness, methods: TestMethods) {
+    this.harness = harness;
     this.methods = methods;
   }
 
@@ -197,34 +197,34 @@ class Payment {
 
   /** @returns the id of a new authorization */
   async authorize(amount = 1_000, ttl = HOUR_MS): Promise<string> {
-    const outcome = await this.bench.settle(this.authorizeRequest(amount, this.methods.approved, ttl));
+    const outcome = await this.harness.settle(this.authorizeRequest(amount, this.methods.approved, ttl));
     if (outcome.type === 'authorized') return outcome.authorizationId;
     throw new CaseFailed(`authorize: ${outcome.type}`, risks.waits);
   }
 
   /** @returns the id of a new capture */
   async capture(authorizationId: string, amount: number): Promise<string> {
-    const outcome = await this.bench.settle(this.captureRequest(authorizationId, amount));
+    const outcome = await this.harness.settle(this.captureRequest(authorizationId, amount));
     if (outcome.type === 'captured') return outcome.captureId;
     throw new CaseFailed(`capture of ${amount} that are left: ${outcome.type}`, risks.chargesTwice);
   }
 
   async refund(captureId: string, amount: number): Promise<void> {
     const request = this.refundRequest(captureId, amount);
-    const outcome = await this.bench.ask(request);
+    const outcome = await this.harness.ask(request);
     expectType(`refund of ${amount} that are left`, outcome, 'refunded', risks.losesMoney);
   }
 
   /** Checks that nothing more can be captured. */
   async expectNothingLeft(authorizationId: string): Promise<void> {
-    const outcome = await this.bench.ask(this.captureRequest(authorizationId, 1));
+    const outcome = await this.harness.ask(this.captureRequest(authorizationId, 1));
     if (outcome.type === 'captured') throw new CaseFailed('1 more could be captured', risks.chargesTwice);
     if (!isOutcome(outcome))
       throw new CaseFailed(`capture of 1 more: ${outcome.type}, not declined`, risks.waits);
   }
 
   async expectNothingToRefund(captureId: string): Promise<void> {
-    const outcome = await this.bench.ask(this.refundRequest(captureId, 1));
+    const outcome = await this.harness.ask(this.refundRequest(captureId, 1));
     if (isOutcome(outcome)) throw new CaseFailed('1 more could be refunded', risks.losesMoney);
   }
 
@@ -245,8 +245,8 @@ class Payment {
   }
 
   private async balance(): Promise<Balance | undefined> {
-    if (!this.bench.has('balance')) return undefined;
-    const { held, captured, refunded } = (await this.bench.use('balance', this.order.orderId)) as Balance;
+    if (!this.harness.has('balance')) return undefined;
+    const { held, captured, refunded } = (await this.harness.use('balance', this.order.orderId)) as Balance;
     return { held, captured, refunded };
   }
 
@@ -260,7 +260,7 @@ class Payment {
       never: risks.losesMoney,
       prove: async () => {
         await this.expectBalance({ held: 1_000, captured: 0, refunded: 0 }, risks.chargesTwice);
-        const id = authorizationIn(await this.bench.lookUp(request));
+        const id = authorizationIn(await this.harness.lookUp(request));
         await this.capture(id, 1_000);
         await this.expectNothingLeft(id);
         await this.expectBalance({ held: 0, captured: 1_000, refunded: 0 }, risks.chargesTwice);

@@ -3,7 +3,8 @@ import { setTimeout } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import type { Client } from '@temporalio/client';
 import type { Db } from 'mongodb';
-import { committed, durable, isDuplicateKey } from '../../mongodb/durability.js';
+import { isDuplicateKey } from '../../mongodb/duplicates.js';
+import { committed, durable } from '../../mongodb/durability.js';
 import { feedHead } from '../../log/feed/feed.js';
 import { beginGeneration } from '../../log/feed/generations.js';
 import { type Counts, type DatabaseMark, readMark, writeMark } from './database-mark.js';
@@ -127,7 +128,7 @@ async function setUpState(db: Db, lostCounts: Counts | undefined): Promise<Stock
     comparisons: 0,
     ...(lostCounts !== undefined && { outdated: { cause: 'lost', since, counts: lostCounts } }),
   };
-  await countEarlierCounts(db);
+  await addMissingCounts(db);
   try {
     await stockStates(db).insertOne(state, durable);
     return state;
@@ -138,8 +139,8 @@ async function setUpState(db: Db, lostCounts: Counts | undefined): Promise<Stock
   }
 }
 
-/** Adds the number of counts to the stock of an earlier version, which kept only the movements. */
-async function countEarlierCounts(db: Db): Promise<void> {
+/** Stores how often each SKU was counted; an earlier version kept only the movements. */
+async function addMissingCounts(db: Db): Promise<void> {
   const counted = movements(db).aggregate<{ _id: string; counts: number }>(
     [
       { $match: { type: 'set' } },

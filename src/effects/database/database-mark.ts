@@ -18,10 +18,7 @@ export interface DatabaseMark {
   readonly counts: Counts;
 }
 
-/**
- * The number of counts of each SKU that was ever counted; `many` if there are too many SKUs to
- * store.
- */
+/** How often each SKU was counted (`countStock`); `many` if there are too many SKUs to list. */
 export type Counts = readonly (readonly [sku: string, counts: number])[] | 'many';
 
 interface Deployment {

@@ -3,7 +3,9 @@ import type { AnyBulkWriteOperation, Db } from 'mongodb';
 import type { LineQuantity } from '../../order/commands.js';
 import { type EffectOf, type OutcomeOf, orderIdOf } from '../../order/effects.js';
 import type { MissingStock } from '../../order/events.js';
-import { asStored, committed, durable, isDuplicateKey } from '../../mongodb/durability.js';
+import { asStored } from '../../mongodb/as-stored.js';
+import { isDuplicateKey } from '../../mongodb/duplicates.js';
+import { committed, durable } from '../../mongodb/durability.js';
 import { readJournal } from '../../log/journal/read-journal.js';
 import { restoreStock } from './stock-restore.js';
 import { assertWhole, stockState, StockUnknown } from './stock-state.js';
@@ -21,9 +23,9 @@ import { orderLog } from '../../order-log.js';
 export function stockInventory(db: Db) {
   return {
     reserve: (effect: EffectOf<'reserve'>) => reserve(db, effect),
-    release: (effect: EffectOf<'release'>) => release(db, effect),
-    deduct: (effect: EffectOf<'deduct'>) => deduct(db, effect),
-    restock: (effect: EffectOf<'restock'>) => restock(db, effect),
+    release: (effect: EffectOf<'release'>) => moveOrRestore<'release'>(db, effect),
+    deduct: (effect: EffectOf<'deduct'>) => moveOrRestore<'deduct'>(db, effect),
+    restock: (effect: EffectOf<'restock'>) => moveOrRestore<'restock'>(db, effect),
     async lookUp(key: string): Promise<LookUpAnswer<StockEffect>> {
       const movement = await movements(db).findOne({ _id: key }, committed);
       return movement?.outcome ?? { type: 'none' };
@@ -36,23 +38,8 @@ export function stockInventory(db: Db) {
  *
  * @throws StockUnknown while a restore, or a count after it, is pending
  */
-export async function reserve(db: Db, effect: EffectOf<'reserve'>): Promise<OutcomeOf<'reserve'>> {
+async function reserve(db: Db, effect: EffectOf<'reserve'>): Promise<OutcomeOf<'reserve'>> {
   return (await move<'reserve'>(db, effect, { type: 'reserved' })) ?? (await refuseReservation(db, effect));
-}
-
-/** Releases reserved units; once per key. */
-export async function release(db: Db, effect: EffectOf<'release'>): Promise<OutcomeOf<'release'>> {
-  return await moveOrRestore<'release'>(db, effect);
-}
-
-/** Removes reserved units from the stock, because they were shipped; once per key. */
-export async function deduct(db: Db, effect: EffectOf<'deduct'>): Promise<OutcomeOf<'deduct'>> {
-  return await moveOrRestore<'deduct'>(db, effect);
-}
-
-/** Puts returned units back on hand; once per key. */
-export async function restock(db: Db, effect: EffectOf<'restock'>): Promise<OutcomeOf<'restock'>> {
-  return await moveOrRestore<'restock'>(db, effect);
 }
 
 /**

@@ -1,14 +1,14 @@
 import { isDeepStrictEqual } from 'node:util';
 import { type Db, MongoServerError } from 'mongodb';
-import type { Discrepancy } from '../../log/proof/discrepancy.js';
-import { asStored, committed } from '../../mongodb/durability.js';
-import { compareEntries, type Entries } from '../proof/compare-entries.js';
+import { asStored } from '../../mongodb/as-stored.js';
+import { committed } from '../../mongodb/durability.js';
+import { compareEntries, type Entries, type OrderDiscrepancy } from '../proof/compare-entries.js';
 import type { SettledEffect } from '../proof/settled-effects.js';
 import { changesOf, movementOf } from './stock-movements.js';
 import { movements, stock, type StockMovement } from './stock.js';
 
-const putBack = 'restore it with `npx orders rebuild --from history`';
-const countAgain = 'find out what wrote it, then count these goods: `npx orders stock set <sku> <onHand>`';
+const restoreRemedy = 'restore it with `npx orders rebuild --from history`';
+const countRemedy = 'find out what wrote it, then count these goods: `npx orders stock set <sku> <onHand>`';
 
 /**
  * Compares movements of an order with the effects that its log proves.
@@ -20,7 +20,7 @@ export async function compareMovements(
   moved: readonly StockMovement[],
   settled: readonly SettledEffect[],
   keys: ReadonlySet<string>,
-): Promise<readonly Omit<Discrepancy, 'orderId' | 'kind'>[]> {
+): Promise<readonly Omit<OrderDiscrepancy, 'orderId' | 'kind'>[]> {
   const ofMovements: Entries<StockMovement> = {
     where: 'stock',
     seen: moved,
@@ -34,13 +34,13 @@ export async function compareMovements(
       if (wanted === undefined || (movement !== undefined && isSameMovement(movement, wanted)))
         return undefined;
       return movement === undefined
-        ? { detail: `no movement ${effect.key}`, remedy: putBack }
-        : { detail: `the movement ${effect.key} is not what ${event.type} says`, remedy: countAgain };
+        ? { detail: `no movement ${effect.key}`, remedy: restoreRemedy }
+        : { detail: `the movement ${effect.key} is not what ${event.type} says`, remedy: countRemedy };
     },
     unexplained({ _id: key, type }) {
       // Such a movement comes from lost events, so the log has no effect for it.
       if (type === 'carried') return undefined;
-      return { detail: `the log has no effect for the movement ${key} (${type})`, remedy: countAgain };
+      return { detail: `the log has no effect for the movement ${key} (${type})`, remedy: countRemedy };
     },
   };
   return await compareEntries(ofMovements, settled, keys);
@@ -63,17 +63,21 @@ const SNAPSHOT_TOO_OLD = 239;
  */
 export async function* wrongStock(
   db: Db,
-  onProgress: (done: number) => void,
-): AsyncGenerator<Discrepancy, void> {
-  const found = await compareStock(db, onProgress);
+  onProgress: (what: string, done: number) => void,
+): AsyncGenerator<OrderDiscrepancy, void> {
+  const onMovements = (done: number) => onProgress('movements', done);
+  const found = await compareStock(db, onMovements);
   if (found.length === 0) return;
-  const again = await compareStock(db, onProgress);
+  const again = await compareStock(db, onMovements);
   const before = new Set(found.map(({ key }) => key));
   yield* again.filter(({ key }) => before.has(key));
 }
 
-async function compareStock(db: Db, onProgress: (done: number) => void): Promise<readonly Discrepancy[]> {
-  const found: Discrepancy[] = [];
+async function compareStock(
+  db: Db,
+  onProgress: (done: number) => void,
+): Promise<readonly OrderDiscrepancy[]> {
+  const found: OrderDiscrepancy[] = [];
   const session = db.client.startSession({ snapshot: true });
   try {
     const reserved = new Map<string, number>();
@@ -102,7 +106,7 @@ async function compareStock(db: Db, onProgress: (done: number) => void): Promise
   }
 }
 
-function wrongReservation(sku: string, is: number, wanted: number): Discrepancy {
+function wrongReservation(sku: string, is: number, wanted: number): OrderDiscrepancy {
   return {
     where: 'stock',
     kind: 'differs',

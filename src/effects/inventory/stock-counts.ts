@@ -1,5 +1,5 @@
 import type { ClientSession, Db } from 'mongodb';
-import { isDuplicateKey } from '../../mongodb/durability.js';
+import { isDuplicateKey } from '../../mongodb/duplicates.js';
 import { concernOfStock, stockState } from './stock-state.js';
 import {
   done,

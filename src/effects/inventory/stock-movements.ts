@@ -1,7 +1,7 @@
 import type { Effect } from '../../order/effects.js';
 import type { OrderEvent } from '../../order/events.js';
 import { effectsOf, type LogPart } from '../proof/settled-effects.js';
-import { done, movesGoods, type StockEffect, type StockMovement } from './stock.js';
+import { done, isStockEffect, type StockEffect, type StockMovement } from './stock.js';
 
 /** The movements that an order's log proves. */
 export function movementsOf(log: LogPart): readonly StockMovement[] {
@@ -12,7 +12,7 @@ export function movementsOf(log: LogPart): readonly StockMovement[] {
 /** The movement that an effect's outcome event proves; undefined if the effect moves no goods. */
 export function movementOf(effect: Effect, event: OrderEvent): StockMovement | undefined {
   const { causationId: _id, orderId, occurredAt: at } = event;
-  if (!movesGoods(effect)) return undefined;
+  if (!isStockEffect(effect)) return undefined;
   const movement = { _id, orderId, type: effect.type, lines: effect.lines, at };
   switch (event.type) {
     case 'StockReserved':

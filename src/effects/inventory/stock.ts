@@ -30,7 +30,7 @@ export type StockDocument = Stock & {
 
 export type StockEffect = 'reserve' | 'release' | 'deduct' | 'restock';
 
-export function movesGoods(effect: Effect): effect is EffectOf<StockEffect> {
+export function isStockEffect(effect: Effect): effect is EffectOf<StockEffect> {
   const { type } = effect;
   return type === 'reserve' || type === 'release' || type === 'deduct' || type === 'restock';
 }
@@ -38,8 +38,8 @@ export function movesGoods(effect: Effect): effect is EffectOf<StockEffect> {
 /** One change of the stock: immutable, and the proof that the effect was performed. */
 export interface StockMovement {
   /**
-   * an effect's key `<orderId>:<type>:<version>`, or `set <issuer> <key>`; only the latter has
-   * spaces
+   * an effect's key `<orderId>:<type>:<version>`, `<orderId>:carried:<version>`, or for a count
+   * `set <issuer> <key>`; only the last one has spaces
    */
   readonly _id: string;
   readonly orderId?: string;

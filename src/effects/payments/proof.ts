@@ -1,13 +1,12 @@
 import type { Db } from 'mongodb';
-import type { Discrepancy } from '../../log/proof/discrepancy.js';
 import { committed } from '../../mongodb/durability.js';
-import { compareEntries, type Entries } from '../proof/compare-entries.js';
-import { settles } from '../proof/proved-outcome.js';
+import { compareEntries, type Entries, type OrderDiscrepancy } from '../proof/compare-entries.js';
+import { isSameOutcome } from '../proof/proved-outcome.js';
 import type { SettledEffect } from '../proof/settled-effects.js';
 import { type LedgerEntry, sandboxLedger } from './sandbox-ledger.js';
 
 /** The remedy if the provider has another outcome than the log. */
-export const askProvider =
+export const paymentRemedy =
   'compare with the payment provider, and correct by hand what the customer was charged';
 
 /**
@@ -20,7 +19,7 @@ export async function compareLedger(
   paid: readonly LedgerEntry[],
   settled: readonly SettledEffect[],
   keys: ReadonlySet<string>,
-): Promise<readonly Omit<Discrepancy, 'orderId' | 'kind'>[]> {
+): Promise<readonly Omit<OrderDiscrepancy, 'orderId' | 'kind'>[]> {
   const ofLedger: Entries<LedgerEntry> = {
     where: 'payments',
     seen: paid,
@@ -32,11 +31,11 @@ export async function compareLedger(
     wrong(entry, one) {
       const found = wrongEntry(entry, one);
       if (found === undefined) return undefined;
-      return { detail: `${one.event.type}: ${found} ${one.effect.key}`, remedy: askProvider };
+      return { detail: `${one.event.type}: ${found} ${one.effect.key}`, remedy: paymentRemedy };
     },
     unexplained: ({ _id: key, type }) => ({
       detail: `the log has no effect for the provider's entry ${key} (${type})`,
-      remedy: askProvider,
+      remedy: paymentRemedy,
     }),
   };
   return await compareEntries(ofLedger, settled, keys);
@@ -50,5 +49,5 @@ function wrongEntry(entry: LedgerEntry | undefined, { effect, event }: SettledEf
   if ('amount' in effect && amount !== effect.amount)
     return `the provider has ${amount}, not ${effect.amount}, for`;
   if (outcome === undefined) return 'the provider has not answered';
-  return settles(entry, event) ? undefined : `the provider answered ${JSON.stringify(outcome)} to`;
+  return isSameOutcome(entry, event) ? undefined : `the provider answered ${JSON.stringify(outcome)} to`;
 }

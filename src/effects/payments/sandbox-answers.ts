@@ -1,7 +1,8 @@
 import { setTimeout } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import type { ClientSession, Db } from 'mongodb';
-import { asStored, committed, durable } from '../../mongodb/durability.js';
+import { asStored } from '../../mongodb/as-stored.js';
+import { committed, durable } from '../../mongodb/durability.js';
 import { inTransaction } from '../../mongodb/transaction.js';
 import { type EffectOf, type OutcomeOf, orderIdOf } from '../../order/effects.js';
 import type { PaymentType } from './port.js';

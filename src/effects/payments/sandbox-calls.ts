@@ -20,9 +20,8 @@ import {
 /** Payment methods that fail at first, answer late, or decline the first capture. */
 const specialMethods = ['tok_flaky', 'tok_slow', 'tok_capture_declined'];
 
-/** Whether the method is not one of the special ones. */
-export function isPlain(method: string): boolean {
-  return !specialMethods.includes(method);
+export function isSpecial(method: string): boolean {
+  return specialMethods.includes(method);
 }
 
 /** What `authorize` answers, and the authorization that it makes. */

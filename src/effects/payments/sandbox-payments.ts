@@ -10,7 +10,7 @@ import {
   authorization,
   capture,
   captureAtOnce,
-  isPlain,
+  isSpecial,
   refund,
   settlePending,
   voidRest,
@@ -54,7 +54,7 @@ export function sandboxPayments(db: Db, now = () => new Date().toISOString()): S
     async authorize(request) {
       await ensureLedgerInPlace(db);
       const { key, method } = request;
-      const counted = await countCall(db, request, isPlain(method) ? authorization(request, now()) : {});
+      const counted = await countCall(db, request, isSpecial(method) ? {} : authorization(request, now()));
       return await answer<'authorize'>(counted, method, () =>
         storeAnswer(db, key, authorization(request, now())),
       );

@@ -1,6 +1,7 @@
 import type { Db } from 'mongodb';
 import { batches } from '../../concurrency/async-iterables.js';
-import { committed, insertMissing } from '../../mongodb/durability.js';
+import { insertMissing } from '../../mongodb/duplicates.js';
+import { committed } from '../../mongodb/durability.js';
 import { LEDGER, type LedgerEntry, sandboxLedger } from './sandbox-ledger.js';
 
 const MOVE_BATCH_SIZE = 500;

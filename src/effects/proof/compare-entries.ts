@@ -1,9 +1,14 @@
 import type { Discrepancy } from '../../log/proof/discrepancy.js';
 import type { SettledEffect } from './settled-effects.js';
 
-/** What an outside store has of an order, entry by entry; the id of an entry is an effect's key. */
+/** The systems outside of the log of orders, as a discrepancy names them; public. */
+export type OutsideName = 'stock' | 'payments' | 'carriers';
+
+export type OrderDiscrepancy = Discrepancy<OutsideName>;
+
+/** What an outside system has of an order, entry by entry; the id of an entry is an effect's key. */
 export interface Entries<T> {
-  readonly where: Discrepancy['where'];
+  readonly where: OutsideName;
   /** the entries, read before the log */
   readonly seen: readonly T[];
   readonly find: (keys: string[]) => Promise<readonly T[]>;
@@ -18,16 +23,16 @@ export interface Entries<T> {
 export type EntryFinding = Pick<Discrepancy, 'detail' | 'remedy'>;
 
 /**
- * Compares the entries of an outside store with the effects that an order's log proves.
+ * Compares the entries of an outside system with the effects that an order's log proves.
  *
- * @param settled the effects of the order that changed this store
+ * @param settled the effects of the order that this system performs
  * @param keys the keys of all effects of the order, settled or owed
  */
 export async function compareEntries<T extends { readonly _id: string }>(
   { where, seen, find, isDone, wrong, unexplained }: Entries<T>,
   settled: readonly SettledEffect[],
   keys: ReadonlySet<string>,
-): Promise<readonly Omit<Discrepancy, 'orderId' | 'kind'>[]> {
+): Promise<readonly Omit<OrderDiscrepancy, 'orderId' | 'kind'>[]> {
   const entryOf = byKey(seen);
   const missing = settled
     .map(({ effect }) => effect.key)
@@ -35,7 +40,7 @@ export async function compareEntries<T extends { readonly _id: string }>(
       const entry = entryOf.get(key);
       return entry === undefined || !isDone(entry);
     });
-  // The effect may have changed the store after the entries were read.
+  // The effect may have been performed after the entries were read.
   const later = missing.length === 0 ? [] : await find(missing);
   for (const [key, entry] of byKey(later)) entryOf.set(key, entry);
   const ofEffects = settled.flatMap((one) => {

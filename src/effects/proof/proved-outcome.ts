@@ -10,7 +10,7 @@ export interface ProviderAnswer {
 }
 
 /** Whether an answer agrees with the event by which the log has settled the effect. */
-export function settles(
+export function isSameOutcome(
   { outcome, authorization, capture }: ProviderAnswer,
   event: SettledEffect['event'],
 ): boolean {

@@ -26,12 +26,12 @@ export async function reconcileAll(
   return reports;
 }
 
-/** `reconcile` for orders and their stock. */
+/** `reconcile` for orders and their stock, once the identity of the database is checked. */
 export async function reconcileOrders(
-  given: Omit<ReconcileDeps<Order, EventDraft>, 'checkDatabaseIdentity' | 'outside'>,
+  given: Omit<ReconcileDeps<Order, EventDraft>, 'outside'>,
   by: Pick<Reconciliation, 'runId' | 'workflowId'>,
   heartbeat: (done: number) => void,
 ): Promise<Reconciliation> {
-  const reconciled = { ...given, checkDatabaseIdentity, outside: stockOutside };
-  return await reconcile(orderLog, reconciled, by, heartbeat);
+  await checkDatabaseIdentity(given);
+  return await reconcile(orderLog, { ...given, outside: stockOutside }, by, heartbeat);
 }

@@ -8,39 +8,39 @@ import { committed } from '../../mongodb/durability.js';
 import { readHistoryLog } from '../../log/history/history.js';
 import type { AnyLog } from '../../log/journal/entity-log.js';
 import { notJournaled, readJournal } from '../../log/journal/read-journal.js';
-import type { Discrepancy } from '../../log/proof/discrepancy.js';
 import type { OutsideProof } from '../../log/proof/outside-proof.js';
 import { verify, type VerifyDeps, type VerifyOptions, type VerifyReport } from '../../log/proof/verify.js';
 import { ofAnyEntity } from '../../logs.js';
 import { orderLog } from '../../order-log.js';
-import { outcomeIn, saysType, shapeOf } from '../answers.js';
-import { askCarriers, compareLabels, isRefusalOfSystem } from '../carriers/proof.js';
+import { outcomeIn, hasType, shapeOf } from '../answers.js';
+import { carrierRemedy, compareLabels, isRefusalOfSystem } from '../carriers/proof.js';
 import { type LabelEntry, sandboxLabels } from '../carriers/sandbox-carriers.js';
 import { compareMovements, wrongStock } from '../inventory/proof.js';
-import { movements, movesGoods, type StockMovement } from '../inventory/stock.js';
-import { askProvider, compareLedger } from '../payments/proof.js';
+import { movements, isStockEffect, type StockMovement } from '../inventory/stock.js';
+import { paymentRemedy, compareLedger } from '../payments/proof.js';
 import { type LedgerEntry, sandboxLedger } from '../payments/sandbox-ledger.js';
+import type { OrderDiscrepancy, OutsideName } from './compare-entries.js';
 import { entriesOfOrder } from './entries-of-order.js';
-import { answeredWith, settles } from './proved-outcome.js';
+import { answeredWith, isSameOutcome } from './proved-outcome.js';
 import type { Providers } from '../provider-modules.js';
 import { effectsOf, type SettledEffect } from './settled-effects.js';
 
-/** A store that effects change, and the remedy if it is not as the log says. */
-interface OutsideStore {
-  readonly where: 'stock' | 'payments' | 'carriers';
+/** A system that effects change, and the remedy if it differs from the log. */
+interface OutsideSystem {
+  readonly where: OutsideName;
   readonly remedy: string;
   /** the name of its port in `Providers` */
   readonly port: keyof Providers;
 }
 
-const askInventory = 'compare with the inventory, and correct by hand what it has of these goods';
-const inventoryStore: OutsideStore = { where: 'stock', remedy: askInventory, port: 'inventory' };
-const paymentStore: OutsideStore = { where: 'payments', remedy: askProvider, port: 'payments' };
-const carrierStore: OutsideStore = { where: 'carriers', remedy: askCarriers, port: 'carriers' };
+const inventoryRemedy = 'compare with the inventory, and correct by hand what it has of these goods';
+const inventorySystem: OutsideSystem = { where: 'stock', remedy: inventoryRemedy, port: 'inventory' };
+const paymentSystem: OutsideSystem = { where: 'payments', remedy: paymentRemedy, port: 'payments' };
+const carrierSystem: OutsideSystem = { where: 'carriers', remedy: carrierRemedy, port: 'carriers' };
 
-function storeOf(effect: Effect): OutsideStore {
-  if (movesGoods(effect)) return inventoryStore;
-  return effect.type === 'book' ? carrierStore : paymentStore;
+function systemOf(effect: Effect): OutsideSystem {
+  if (isStockEffect(effect)) return inventorySystem;
+  return effect.type === 'book' ? carrierSystem : paymentSystem;
 }
 
 /** The providers to compare with. */
@@ -54,7 +54,7 @@ interface AskedProviders {
  * Proves the stock, the payments and the labels of orders. Built-in providers are read as a whole.
  * A custom provider is asked for the key of each effect.
  */
-function proofOfEffects(asked: AskedProviders): OutsideProof {
+function proofOfEffects(asked: AskedProviders): OutsideProof<OutsideName> {
   const { providers } = asked;
   return {
     compare: (db, orderId) => compareOutside(db, orderId, asked),
@@ -74,7 +74,7 @@ function proofOfEffects(asked: AskedProviders): OutsideProof {
 export async function verifyOrders(
   { providers = {}, askUntil = Infinity, ...deps }: Omit<VerifyDeps, 'outside'> & Partial<AskedProviders>,
   options?: VerifyOptions,
-): Promise<VerifyReport> {
+): Promise<VerifyReport<OutsideName>> {
   const outside = proofOfEffects({ providers, askUntil });
   return await verify(orderLog, { ...deps, outside }, options);
 }
@@ -84,7 +84,7 @@ export async function verifyEntity(
   log: AnyLog,
   deps: Parameters<typeof verifyOrders>[0],
   options?: VerifyOptions,
-): Promise<VerifyReport> {
+): Promise<VerifyReport<OutsideName>> {
   return log === orderLog ? await verifyOrders(deps, options) : await verify(ofAnyEntity(log), deps, options);
 }
 
@@ -98,7 +98,7 @@ async function compareOutside(
   db: Db,
   orderId: string,
   asked: AskedProviders,
-): Promise<readonly Discrepancy[]> {
+): Promise<readonly OrderDiscrepancy[]> {
   const [moved, paid, booked] = await Promise.all([
     movements(db).find(entriesOfOrder(orderId), committed).toArray(),
     sandboxLedger(db).find(entriesOfOrder(orderId), committed).toArray(),
@@ -108,14 +108,14 @@ async function compareOutside(
   if (effects === undefined) return [];
   const { settled, owed } = effects;
   const keys = new Set([...settled.map(({ effect }) => effect.key), ...owed]);
-  const atBuiltIn = (store: OutsideStore) =>
-    asked.providers[store.port] === undefined
-      ? settled.filter(({ effect }) => storeOf(effect) === store)
+  const atBuiltIn = (system: OutsideSystem) =>
+    asked.providers[system.port] === undefined
+      ? settled.filter(({ effect }) => systemOf(effect) === system)
       : [];
   const found = await Promise.all([
-    compareMovements(db, moved, atBuiltIn(inventoryStore), keys),
-    compareLedger(db, paid, atBuiltIn(paymentStore), keys),
-    compareLabels(db, booked, atBuiltIn(carrierStore), keys),
+    compareMovements(db, moved, atBuiltIn(inventorySystem), keys),
+    compareLedger(db, paid, atBuiltIn(paymentSystem), keys),
+    compareLabels(db, booked, atBuiltIn(carrierSystem), keys),
   ]);
   return [
     ...found.flat().map((one) => ({ orderId, kind: 'differs' as const, ...one })),
@@ -128,10 +128,10 @@ async function compareWithCustom(
   orderId: string,
   settled: readonly SettledEffect[],
   { providers, askUntil }: AskedProviders,
-): Promise<readonly Discrepancy[]> {
-  const found: Discrepancy[] = [];
+): Promise<readonly OrderDiscrepancy[]> {
+  const found: OrderDiscrepancy[] = [];
   for (const { effect, event } of settled) {
-    const { where, remedy, port: portName } = storeOf(effect);
+    const { where, remedy, port: portName } = systemOf(effect);
     const custom = providers[portName];
     if (custom === undefined) continue;
     const { key, type } = effect;
@@ -142,12 +142,12 @@ async function compareWithCustom(
       if (withinMs <= 0) throw new Error('there was no time left to ask');
       const asked: Promise<unknown> = port.lookUp(key, { signal: AbortSignal.timeout(withinMs) });
       const known = await withTimeout(withinMs, asked);
-      if (saysType(known, 'none') && isRefusalOfSystem(event)) continue;
+      if (hasType(known, 'none') && isRefusalOfSystem(event)) continue;
       const outcome = outcomeIn(type, known);
-      if (outcome !== undefined && settles(answeredWith(outcome), event)) continue;
+      if (outcome !== undefined && isSameOutcome(answeredWith(outcome), event)) continue;
       const said = outcome === undefined ? shapeOf(known) : JSON.stringify(outcome);
       const detail = `${event.type}: ${name} says ${said} of ${key}`;
-      found.push({ ...about, kind: saysType(known, 'unknown') ? 'unanswered' : 'differs', detail });
+      found.push({ ...about, kind: hasType(known, 'unknown') ? 'unanswered' : 'differs', detail });
     } catch (error) {
       found.push({ ...about, kind: 'unanswered', detail: `${name}: lookUp of ${key}: ${messageOf(error)}` });
     }
@@ -174,7 +174,7 @@ async function* effectsOfUnknownOrders(
   db: Db,
   client: Client,
   asked: AskedProviders,
-): AsyncGenerator<Discrepancy, void> {
+): AsyncGenerator<OrderDiscrepancy, void> {
   for (const [collection, ...earlier] of [
     [movements(db)],
     [sandboxLedger(db), movements(db)],

@@ -1,5 +1,6 @@
 import type { Db } from 'mongodb';
-import { committed, durable, isDuplicateKey, type QueryTime } from '../../mongodb/durability.js';
+import { isDuplicateKey } from '../../mongodb/duplicates.js';
+import { committed, durable, type QueryTime } from '../../mongodb/durability.js';
 import type { AnyLog } from '../journal/entity-log.js';
 import type { FeedPlace } from './place.js';
 

@@ -1,6 +1,7 @@
 import { type Db, type Document, MongoServerError, type UpdateFilter } from 'mongodb';
 import { ChangeStreamEnded } from '../../mongodb/change-stream.js';
-import { committed, durable, isDuplicateKey } from '../../mongodb/durability.js';
+import { isDuplicateKey } from '../../mongodb/duplicates.js';
+import { committed, durable } from '../../mongodb/durability.js';
 import { eventId } from '../entity.js';
 import type { AnyLog } from '../journal/entity-log.js';
 import { journal } from '../journal/journal.js';

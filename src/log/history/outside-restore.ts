@@ -3,14 +3,11 @@ import type { Draft, State } from '../entity.js';
 import type { HistoryLog } from './history.js';
 
 /**
- * Restores what effects change outside of the log, such as stock, from the log. `OutsideProof`
- * compares the two.
+ * Restores what effects change outside of the log from the histories. `OutsideProof` compares it
+ * with the log.
  */
 export interface OutsideRestore<S extends State, D extends Draft> {
-  /**
-   * Until `endRestore`, no effect is refused for a lack of what may not be restored yet, such as
-   * stock.
-   */
+  /** Until `endRestore`, no effect is refused for a lack of what may not be restored yet. */
   readonly beginRestore: (db: Db) => Promise<void>;
   readonly endRestore: (db: Db) => Promise<void>;
   /**

@@ -1,14 +1,15 @@
 import { ApplicationFailure } from '@temporalio/common';
 import type { ClientSession, Db } from 'mongodb';
 import { eventId, type StoredEvent } from '../entity.js';
-import { committed, durable, isDuplicateKey } from '../../mongodb/durability.js';
+import { isDuplicateKey } from '../../mongodb/duplicates.js';
+import { committed, durable } from '../../mongodb/durability.js';
 import { superseded } from '../workflow/steps.js';
 import type { AnyLog } from './entity-log.js';
 import { forkFailure, noteFork } from './fork.js';
 import { journal, onlyEvent, resumptionType, type StoredRecord } from './journal.js';
 import { isSameEvent } from './same-event.js';
 
-interface Writing {
+interface InSession {
   readonly session?: ClientSession;
 }
 
@@ -25,7 +26,7 @@ export async function appendToJournal(
   log: AnyLog,
   db: Db,
   events: readonly StoredEvent[],
-  options: Writing = {},
+  options: InSession = {},
 ): Promise<void> {
   let missing = events;
   while (missing.length > 0 && !(await insertIntoJournal(log, db, missing, options))) {
@@ -38,7 +39,7 @@ export async function insertIntoJournal(
   log: AnyLog,
   db: Db,
   events: readonly StoredEvent[],
-  options: Writing = {},
+  options: InSession = {},
 ): Promise<boolean> {
   const recordedAt = new Date().toISOString();
   const documents = events.map((event) => ({
@@ -68,10 +69,11 @@ export async function refuseReplacedRun(
   db: Db,
   events: readonly StoredEvent[],
   resumption: number,
-  options: Writing = {},
+  options: InSession = {},
 ): Promise<void> {
   const [first] = events;
   const last = events.at(-1);
+  // An entity's first events need no query: `appendToJournal` compares them with the journal.
   if (first === undefined || last === undefined || first.version === 1) return;
   const resumed = await lastResumption(log, db, first.orderId, options);
   if (resumed !== undefined && resumed.version > resumption && last.version > resumed.version)
@@ -82,16 +84,13 @@ async function lastResumption(
   log: AnyLog,
   db: Db,
   orderId: string,
-  options: Writing,
+  options: InSession,
 ): Promise<StoredEvent | undefined> {
-  const type = resumptionType(log);
-  const found = await journal(log, db)
-    .find({ orderId, type }, { ...options, ...committed })
-    .project<StoredRecord>(onlyEvent)
-    .sort({ version: -1 })
-    .limit(1)
-    .toArray();
-  return found[0];
+  const found = await journal(log, db).findOne<StoredRecord>(
+    { orderId, type: resumptionType(log) },
+    { ...options, ...committed, projection: onlyEvent, sort: { version: -1 } },
+  );
+  return found ?? undefined;
 }
 
 /**
@@ -103,29 +102,26 @@ async function withoutRecorded(
   log: AnyLog,
   db: Db,
   events: readonly StoredEvent[],
-  options: Writing,
+  options: InSession,
 ): Promise<readonly StoredEvent[]> {
-  const resumed = resumptionType(log);
   const ids = events.map(eventId);
   const found = await journal(log, db)
     .find({ _id: { $in: ids } }, { ...options, ...committed })
     .toArray();
   const recorded = new Map(found.map((event) => [event.version, event]));
+  // No majority has the events yet that the insert has found.
   if (recorded.size === 0) throw new Error(`The journal of ${ids[0]} cannot be read yet.`);
   for (const event of events) {
     const known = recorded.get(event.version);
     if (known === undefined || isSameEvent(log, known, event)) continue;
-    if (known.type === resumed) throw supersededFailure(log, known);
+    if (known.type === resumptionType(log)) throw supersededFailure(log, known);
     await noteFork(log, db, known, event);
     throw forkFailure(log, known, event);
   }
   return events.filter((event) => !recorded.has(event.version));
 }
 
-/**
- * The failure for a run that continues after its entity was resumed in another run. The run has to
- * end; the entity itself is fine.
- */
+/** The failure for a run whose entity was resumed in another run: the run ends, the entity does not. */
 function supersededFailure({ entity }: AnyLog, { orderId, version }: StoredEvent): ApplicationFailure {
   const message = `${entity.name} ${orderId} was resumed in another run, as version ${version}`;
   return ApplicationFailure.nonRetryable(message, superseded);

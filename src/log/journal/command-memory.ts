@@ -5,7 +5,7 @@ import { isSameCommand, keyOf } from '../workflow/command-id.js';
 import { hashIn } from '../workflow/messages.js';
 import { committed } from '../../mongodb/durability.js';
 import type { EntityLog } from './entity-log.js';
-import { stateViews } from './state-document.js';
+import { stateViews } from './state-view.js';
 import { journal, LogIncomplete } from './journal.js';
 import { readJournal } from './read-journal.js';
 import { truncationPoints } from './truncated-log.js';
@@ -64,9 +64,9 @@ export async function recallCommands<S extends State, D extends Draft>(
   upTo: number,
 ): Promise<readonly Remembered[]> {
   const { name } = log.entity;
-  const begins = (await truncationPoints(log, db, [orderId])).get(orderId) ?? 1;
-  const version = { $gte: begins, $lte: upTo };
-  const lacks = upTo - begins + 1 - (await journal(log, db).countDocuments({ orderId, version }, committed));
+  const first = (await truncationPoints(log, db, [orderId])).get(orderId) ?? 1;
+  const version = { $gte: first, $lte: upTo };
+  const lacks = upTo - first + 1 - (await journal(log, db).countDocuments({ orderId, version }, committed));
   if (lacks > 0)
     throw new LogIncomplete(`the journal lacks ${lacks} events of ${name} ${orderId} up to ${upTo}`);
   const ids = commandIds.flatMap((commandId) => [commandId, keyOf(commandId)]);

@@ -1,7 +1,7 @@
 import type { WorkflowStartOptions } from '@temporalio/client';
 import type { Decider, Draft, Effect, Entity, State } from '../entity.js';
 import type { Shape } from './differences.js';
-import type { StateView } from './state-document.js';
+import type { StateView } from './state-view.js';
 import { statusKey } from '../workflow/search-attribute-names.js';
 
 /**
@@ -11,7 +11,7 @@ import { statusKey } from '../workflow/search-attribute-names.js';
  */
 export interface AnyLog {
   readonly entity: Pick<Decider<never, Draft>, 'name' | 'upcast' | 'resumption'>;
-  /** the id of its feed's state; the name of the task that gives positions has it; persisted */
+  /** the id of its feed's state, also in the name of the task that gives positions; persisted */
   readonly feedId: string;
   /** the name under which its journal is rebuilt from the histories; persisted */
   readonly journalRebuild: string;

@@ -4,7 +4,7 @@ import type { AnyLog } from './entity-log.js';
 
 /** What the journal adds to an event. */
 export interface Recorded {
-  /** ISO-8601 UTC, the recorder's clock */
+  /** ISO-8601 UTC, the clock of the process that recorded it */
   readonly recordedAt: string;
   /** position in the feed; set some time after the event was recorded */
   readonly position?: number;

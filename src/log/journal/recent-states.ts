@@ -1,7 +1,7 @@
-/** The latest known states of entities. The least recently seen are dropped. */
+/** The latest known states of entities. The least recently kept are dropped. */
 export class RecentStates<S extends { readonly orderId: string; readonly version: number }> {
   private readonly limit: number;
-  /** in the sequence in which they were seen */
+  /** in the sequence in which they were last kept */
   private readonly states = new Map<string, S>();
 
   constructor(limit: number) {

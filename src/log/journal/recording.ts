@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Db } from 'mongodb';
 import type { Draft, State, StoredEvent } from '../entity.js';
-import type { EntityStep } from '../workflow/steps.js';
 import type { EntityLog } from './entity-log.js';
 import { appendToJournal, insertIntoJournal, refuseReplacedRun } from './append-to-journal.js';
 import { LogIncomplete } from './journal.js';
@@ -9,7 +8,13 @@ import { holdsTruncatedLog } from './truncated-log.js';
 import { createBatcher } from '../../concurrency/batcher.js';
 import { isMongoOutage } from '../../outages/mongo-outage.js';
 import { RecentStates } from './recent-states.js';
-import { type Replacement, foldFollowing, insertViews, updateStateView, replaceViews } from './state-view.js';
+import {
+  type Replacement,
+  foldFollowing,
+  insertViews,
+  updateStateView,
+  replaceViews,
+} from './update-state-view.js';
 
 /** About the number of workflows that a worker caches with a heap of 2 GB. */
 const MAX_REMEMBERED = 1_000;
@@ -20,8 +25,7 @@ const BATCH_SIZE = 50;
  * if calls overlap or arrive out of order. When it resolves, the journal has the events, and so has
  * the view, unless an earlier event is still missing.
  *
- * @param options `recorderId`: id of the recorder that will remember the result (see
- *   `createRecorder`); `resumption`: see `EntityStep`
+ * @param options `writerId`: id of the recorder that calls; `resumption`: see `EntityStep`
  * @returns the state as the view has it; undefined if there is no view
  * @throws ApplicationFailure of type `EventFork` or `Superseded` (see `appendToJournal`)
  */
@@ -29,29 +33,30 @@ export async function record<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
   db: Db,
   events: readonly StoredEvent[],
-  { recorderId, resumption = 0 }: { readonly recorderId?: string; readonly resumption?: Resumption } = {},
+  {
+    resumption = 0,
+    ...writer
+  }: { readonly writerId?: string; readonly resumption?: number | undefined } = {},
 ): Promise<S | undefined> {
   const [first] = events;
   const last = events.at(-1);
   if (first === undefined || last === undefined) return undefined;
-  // The session is causally consistent, so that the view's transaction sees the journal's write,
-  // even after a failover.
+  // The session is causally consistent, so that the view is updated from the journal as it was just
+  // written, even after a failover.
   return await db.client.withSession({ causalConsistency: true }, async (session) => {
     await refuseReplacedRun(log, db, events, resumption, { session });
     await appendToJournal(log, db, events, { session });
     return await updateStateView(log, db, first.orderId, {
       session,
       isNew: first.version === 1,
-      ...(recorderId !== undefined && { recorderId }),
+      ...writer,
     });
   });
 }
 
-type Resumption = EntityStep['resumption'];
-
 export interface Recorder {
   /** See the function `record`. */
-  readonly record: (events: readonly StoredEvent[], resumption?: Resumption) => Promise<void>;
+  readonly record: (events: readonly StoredEvent[], resumption?: number) => Promise<void>;
   /**
    * Like `record`, but resolves only if the journal holds the entity's log without a gap up to
    * `version`.
@@ -62,7 +67,7 @@ export interface Recorder {
     id: string,
     version: number,
     events: readonly StoredEvent[],
-    resumption?: Resumption,
+    resumption?: number,
   ) => Promise<void>;
 }
 
@@ -91,7 +96,7 @@ export function createRecorder<S extends State, D extends Draft>(log: EntityLog<
     const ids = [...new Set(events.map(({ orderId }) => orderId))];
     return await db.client.withSession({ causalConsistency: true }, async (session) =>
       (await insertIntoJournal(log, db, events, { session }))
-        ? await insertViews(log, db, ids, { session, recorderId })
+        ? await insertViews(log, db, ids, { session, writerId: recorderId })
         : undefined,
     );
   }
@@ -104,7 +109,7 @@ export function createRecorder<S extends State, D extends Draft>(log: EntityLog<
   async function recordNext(
     known: S,
     events: readonly StoredEvent[],
-    resumption: Resumption,
+    resumption: number | undefined,
   ): Promise<S | undefined> {
     if (events[0]?.version !== known.version + 1 || known.resumed?.version !== resumption) return undefined;
     if (!(await insertEvents(events))) return undefined;
@@ -115,12 +120,12 @@ export function createRecorder<S extends State, D extends Draft>(log: EntityLog<
   /** @returns the state as the view has it now */
   async function recordAndRemember(
     events: readonly StoredEvent[],
-    resumption: Resumption,
+    resumption: number | undefined,
   ): Promise<S | undefined> {
     const known = events[0] && recent.get(events[0].orderId);
     const state =
       (await (known ? recordNext(known, events, resumption) : recordFirst(events))) ??
-      (await record(log, db, events, { recorderId, resumption }));
+      (await record(log, db, events, { writerId: recorderId, resumption }));
     if (state !== undefined) recent.keep(state);
     return state;
   }
@@ -131,7 +136,8 @@ export function createRecorder<S extends State, D extends Draft>(log: EntityLog<
     },
     async recordUpTo(id, version, events, resumption) {
       const state =
-        (await recordAndRemember(events, resumption)) ?? (await updateStateView(log, db, id, { recorderId }));
+        (await recordAndRemember(events, resumption)) ??
+        (await updateStateView(log, db, id, { writerId: recorderId }));
       if (state !== undefined && state.version >= version) return;
       if (await holdsTruncatedLog(log, db, id, version)) return;
       const { name } = log.entity;

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { StoredEvent } from '../entity.js';
-import { asStored } from '../../mongodb/durability.js';
+import { asStored } from '../../mongodb/as-stored.js';
 import type { AnyLog } from './entity-log.js';
 
 /**
@@ -16,20 +16,21 @@ export function isSameEvent(
   return isDeepStrictEqual(content(entity, one), content(entity, other));
 }
 
+const CONTENT = [
+  'orderId',
+  'version',
+  'type',
+  'schemaVersion',
+  'data',
+  'occurredAt',
+  'commandId',
+  'correlationId',
+  'causationId',
+  'actor',
+  'onBehalfOf',
+] as const;
+
 function content(entity: AnyLog['entity'], stored: StoredEvent): unknown {
-  const { orderId, version, type, schemaVersion, data, ...event } = entity.upcast(stored);
-  const { occurredAt, commandId, correlationId, causationId, actor, onBehalfOf } = event;
-  const envelope = {
-    orderId,
-    version,
-    type,
-    schemaVersion,
-    occurredAt,
-    commandId,
-    correlationId,
-    causationId,
-    actor,
-    ...(onBehalfOf === undefined ? {} : { onBehalfOf }),
-  };
-  return asStored({ ...envelope, data });
+  const event = entity.upcast(stored);
+  return asStored(Object.fromEntries(CONTENT.map((name) => [name, event[name]])));
 }

@@ -1,7 +1,7 @@
 import type { Db } from 'mongodb';
 import { committed } from '../../mongodb/durability.js';
 import type { AnyLog } from './entity-log.js';
-import { stateViews } from './state-document.js';
+import { stateViews } from './state-view.js';
 
 /* Ids of entities, as the state view has them. */
 

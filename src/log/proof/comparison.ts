@@ -7,7 +7,7 @@ import { isServerError } from '../../outages/server-error.js';
 import type { Draft, State } from '../entity.js';
 import { committed } from '../../mongodb/durability.js';
 import { type AnyLog, type EntityLog, workflowIdOf } from '../journal/entity-log.js';
-import { type StateDocument, stateViews } from '../journal/state-document.js';
+import { type StateDocument, stateViews } from '../journal/state-view.js';
 import { type HistoryLog, readHistoryLog } from '../history/history.js';
 import { readStored, upcastRecord } from '../journal/read-journal.js';
 import { type EntityState, stateQuery } from '../workflow/messages.js';
@@ -25,13 +25,13 @@ import type { Discrepancy } from './discrepancy.js';
 import { remedyOf } from './remedies.js';
 
 /** What the comparison of one entity has found. */
-export interface Comparison {
+export interface Comparison<W extends string = never> {
   /** number of events in the journal */
   readonly events: number;
   /** true if Temporal keeps the entity's history, or a part of it */
   readonly hasHistory: boolean;
   /** empty if history, journal, fold, view and workflow agree */
-  readonly discrepancies: readonly Discrepancy[];
+  readonly discrepancies: readonly Discrepancy<W>[];
   /** false if the entity could not be read */
   readonly isProven?: false;
 }
@@ -42,8 +42,8 @@ export interface CompareDeps {
   /** also query the running workflow for its state, which takes a worker */
   readonly asksWorkflow: boolean;
   /**
-   * ISO-8601 UTC: events recorded before must have a position. If absent, positions are not
-   * checked, because an event that was restored has a later position than the versions after it.
+   * ISO-8601 UTC: events recorded before must have a position. Absent in a reconciliation, which
+   * checks no positions: those of the events that it restores do not ascend with the versions.
    */
   readonly positionedBefore?: string;
   /** the longest pause between two comparisons of an entity that lags; 1,600 by default */

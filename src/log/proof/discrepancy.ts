@@ -1,15 +1,17 @@
 import type { StopReason } from '../journal/stops.js';
 
-/** Something about an entity that is not the same everywhere. */
-export interface Discrepancy {
+/**
+ * Something about an entity that is not the same everywhere.
+ *
+ * @typeParam W names of the stores outside of the log that are compared (`OutsideProof`)
+ */
+export interface Discrepancy<W extends string = never> {
   /** absent if it is not about one entity */
   readonly orderId?: string;
   /** the first version that is affected; absent if it is about the entity as a whole */
   readonly version?: number;
-  /** `stock`, `payments` and `carriers` come from an `OutsideProof` */
-  readonly where:
-    'journal' | 'history' | 'view' | 'workflow' | 'positions' | 'stock' | 'payments' | 'carriers';
-  /** the effect's key, or the SKU, if it is about one */
+  readonly where: 'journal' | 'history' | 'view' | 'workflow' | 'positions' | W;
+  /** the effect's key, or the id of an entry, in a store outside; absent if it is about the log */
   readonly key?: string;
   /**
    * `differs`: two of them disagree; `behind`: one lacks what another has already; `stopped`: the

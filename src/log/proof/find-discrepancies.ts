@@ -1,10 +1,10 @@
 import { isDeepStrictEqual } from 'node:util';
-import { asStored } from '../../mongodb/durability.js';
+import { asStored } from '../../mongodb/as-stored.js';
 import type { Draft, State } from '../entity.js';
 import { foldHistory, type HistoryLog } from '../history/history.js';
 import { isObject } from '../journal/differences.js';
 import type { EntityLog } from '../journal/entity-log.js';
-import type { StateDocument } from '../journal/state-document.js';
+import type { StateDocument } from '../journal/state-view.js';
 import type { RecordedEvent } from '../journal/journal.js';
 import { isSameEvent } from '../journal/same-event.js';
 import { endedReason, rewoundReason, type StopReason } from '../journal/stops.js';

@@ -2,12 +2,23 @@ import type { Client } from '@temporalio/client';
 import type { Db } from 'mongodb';
 import type { Discrepancy } from './discrepancy.js';
 
-/** Compares what effects have changed outside of the log, such as stock, with the log. */
-export interface OutsideProof {
-  /** compares stock, money and labels of one entity with its log, which must be complete */
-  readonly compare: (db: Db, id: string) => Promise<readonly Discrepancy[]>;
-  /** finds stock, money and labels of entities that neither the journal nor Temporal knows */
-  readonly compareUnknown: (db: Db, client: Client) => AsyncIterable<Discrepancy>;
-  /** compares the sums over all entities */
-  readonly compareSums: (db: Db, onProgress: (done: number) => void) => AsyncIterable<Discrepancy>;
+/**
+ * Compares what effects have changed outside of the log with the log.
+ *
+ * @typeParam W names of the stores that are compared
+ */
+export interface OutsideProof<W extends string> {
+  /** compares what the effects of one entity changed with its log, which must be complete */
+  readonly compare: (db: Db, id: string) => Promise<readonly Discrepancy<W>[]>;
+  /** finds what is there of entities that neither the journal nor Temporal knows */
+  readonly compareUnknown: (db: Db, client: Client) => AsyncIterable<Discrepancy<W>>;
+  /**
+   * compares the sums over all entities
+   *
+   * @param onProgress called with what is counted, as a plural, and how many are done
+   */
+  readonly compareSums: (
+    db: Db,
+    onProgress: (what: string, done: number) => void,
+  ) => AsyncIterable<Discrepancy<W>>;
 }

@@ -1,42 +1,28 @@
-import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import type { Db } from 'mongodb';
-import { isServerError } from '../../outages/server-error.js';
 import type { Draft, State } from '../entity.js';
 import { later } from '../time.js';
 import { batches } from '../../concurrency/async-iterables.js';
 import { committed } from '../../mongodb/durability.js';
 import type { AnyLog, EntityLog } from '../journal/entity-log.js';
-import { type StateDocument, stateViews } from '../journal/state-document.js';
+import { type StateDocument, stateViews } from '../journal/state-view.js';
 import { forks } from '../journal/fork.js';
-import { readHistoryLog } from '../history/history.js';
 import { journal } from '../journal/journal.js';
-import { restoreLog } from '../journal/truncated-log.js';
-import type { OutsideRestore } from '../history/outside-restore.js';
-import type { CheckDatabaseIdentity } from '../history/check-database-identity.js';
-import { updateStateView } from '../journal/state-view.js';
 import { latestChangedIds, unfinishedIds } from '../journal/viewed-ids.js';
-import { clearStopped, forkedReason, markStopped } from '../journal/stops.js';
+import { forkedReason, markStopped } from '../journal/stops.js';
 import { type ListedEntity, listWorkflows } from '../history/workflow-list.js';
 import { endedUnrecorded } from '../resume/resume-all.js';
-import { type Comparison, compareEntity } from './comparison.js';
+import { compareAndRepair, type Compared, type RepairDeps } from './compare-and-repair.js';
 import type { Discrepancy } from './discrepancy.js';
 import { keepReconciliation, latestReconciliations, type Reconciliation } from './reconciliation-reports.js';
+import { temporalLostSince } from './temporal-loss.js';
 
-export interface ReconcileDeps<S extends State, D extends Draft> {
-  readonly client: Client;
-  readonly db: Db;
+export interface ReconcileDeps<S extends State, D extends Draft> extends RepairDeps<S, D> {
   /** the task queue of the entities' workflows */
   readonly taskQueue: string;
-  /** absent if the caller has just made this check */
-  readonly checkDatabaseIdentity?: CheckDatabaseIdentity;
-  /** see `restoreEntities` */
-  readonly outside?: OutsideRestore<S, D> | undefined;
   /** how many entities without visible problems are compared event by event; 200 by default */
   readonly rotationLimit?: number;
   /** how many of the most recently changed entities are compared, too; 200 by default */
   readonly recentLimit?: number;
-  /** see `CompareDeps` */
-  readonly maxPauseMs?: number;
 }
 
 /** Entities compared concurrently: each takes several requests to Temporal. */
@@ -63,7 +49,7 @@ const FIRST_LOOK_BACK_MS = 24 * 60 * 60_000;
  * restored to an older state. Its view is marked until the workflow continues.
  *
  * @param run the run of the reconciling workflow; the report is stored under its id
- * @param heartbeat called with the number of entities that were checked
+ * @param heartbeat called with the number of entities that were listed so far
  */
 export async function reconcile<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
@@ -71,9 +57,8 @@ export async function reconcile<S extends State, D extends Draft>(
   run: Pick<Reconciliation, 'runId' | 'workflowId'>,
   heartbeat: (done: number) => void,
 ): Promise<Reconciliation> {
-  const { client, db, taskQueue, checkDatabaseIdentity, rotationLimit = 200, recentLimit = 200 } = deps;
+  const { client, db, taskQueue, rotationLimit = 200, recentLimit = 200 } = deps;
   const startedAt = new Date().toISOString();
-  await checkDatabaseIdentity?.({ client, db, taskQueue });
   const [last] = await latestReconciliations(log, db, 1);
   const since =
     last === undefined ? later(startedAt, -FIRST_LOOK_BACK_MS) : later(last.startedAt, -OVERLAP_MS);
@@ -94,7 +79,7 @@ export async function reconcile<S extends State, D extends Draft>(
   await comparing.compareAll(notIn(running, unfinishedIds(log, db)));
   await comparing.compareAll(endedUnrecorded(log, { client, db, taskQueue }));
   await comparing.compareAll(await latestChangedIds(log, db, since, recentLimit));
-  const lostSince = await temporalLostSince(log, client, db);
+  const lostSince = await temporalLostSince(log, client, db, OVERLAP_MS);
   if (lostSince !== undefined) await comparing.compareAll(unfinishedIds(log, db, lostSince));
   await comparing.compareAll(rotation);
   await markForks(log, db);
@@ -160,33 +145,6 @@ async function* notIn(
   for await (const orderId of orderIds) if (!running.has(orderId)) yield orderId;
 }
 
-/**
- * Checks whether Temporal still knows the workflows of earlier reconciliations. If it does not know
- * the latest one, Temporal was restored or replaced.
- *
- * @returns undefined if Temporal has lost no data; otherwise the time since which it may have lost
- *   data (ISO-8601 UTC). The time is '' if Temporal knows none of these workflows: then any data
- *   may be lost.
- */
-async function temporalLostSince(log: AnyLog, client: Client, db: Db): Promise<string | undefined> {
-  const [latest, ...earlier] = await latestReconciliations(log, db, 100);
-  if (latest?.workflowId === undefined || (await isKnown(client, latest))) return undefined;
-  for (const report of earlier)
-    if (await isKnown(client, report)) return later(report.startedAt, -OVERLAP_MS);
-  return '';
-}
-
-async function isKnown(client: Client, { workflowId, runId }: Reconciliation): Promise<boolean> {
-  if (workflowId === undefined) return false;
-  try {
-    await client.workflow.getHandle(workflowId, runId).describe();
-    return true;
-  } catch (error) {
-    if (error instanceof WorkflowNotFoundError) return false;
-    throw error;
-  }
-}
-
 /** Marks the views of forked entities again, because a rebuilt view has no marks. */
 async function markForks(log: AnyLog, db: Db): Promise<void> {
   for await (const { _id: orderId, version } of forks(log, db).find({}, committed))
@@ -236,64 +194,6 @@ async function mismatchedOf<S extends State, D extends Draft>(
     );
   };
   return new Set(listed.filter((one) => !matches(one)).map(({ orderId }) => orderId));
-}
-
-interface Compared extends Pick<Comparison, 'discrepancies'> {
-  readonly orderId: string;
-  readonly wasRepaired: boolean;
-}
-
-async function compareAndRepair<S extends State, D extends Draft>(
-  log: EntityLog<S, D>,
-  deps: ReconcileDeps<S, D>,
-  orderId: string,
-): Promise<Compared> {
-  const { client, db, maxPauseMs } = deps;
-  const compareDeps = { client, db, asksWorkflow: false, maxPauseMs };
-  const before = await compareEntity(log, compareDeps, orderId);
-  const behind = before.discrepancies.filter(({ kind }) => kind === 'behind');
-  if (behind.length === 0) {
-    await noteStop(log, db, orderId, before.discrepancies);
-    return { orderId, wasRepaired: false, discrepancies: before.discrepancies };
-  }
-  await repair(log, deps, orderId);
-  const { discrepancies } = await compareEntity(log, compareDeps, orderId);
-  await noteStop(log, db, orderId, discrepancies);
-  const wasRepaired = discrepancies.length < before.discrepancies.length;
-  return { orderId, wasRepaired, discrepancies };
-}
-
-/** Marks the view of an entity that cannot continue, and removes a mark that no longer applies. */
-async function noteStop(
-  log: AnyLog,
-  db: Db,
-  orderId: string,
-  discrepancies: readonly Discrepancy[],
-): Promise<void> {
-  for (const { code, detail, remedy } of discrepancies)
-    if (code !== undefined && remedy !== undefined)
-      return await markStopped(log, db, orderId, { code, detail, remedy });
-  if ((await forks(log, db).findOne({ _id: orderId }, committed)) === null)
-    await clearStopped(log, db, orderId);
-}
-
-/** Records the history's events as the entity's workflow would; existing ones are left alone. */
-async function repair<S extends State, D extends Draft>(
-  log: EntityLog<S, D>,
-  { client, db, outside }: ReconcileDeps<S, D>,
-  orderId: string,
-): Promise<void> {
-  try {
-    const history = await readHistoryLog(log, client, orderId);
-    if (history !== undefined && !history.isForecast) {
-      await outside?.restore(db, [history]);
-      await restoreLog(log, db, history.events);
-    }
-    await updateStateView(log, db, orderId);
-  } catch (error) {
-    // Other errors are about this entity: the comparison that follows reports them.
-    if (isServerError(error)) throw error;
-  }
 }
 
 /**

@@ -27,7 +27,8 @@ export interface Reconciliation {
   readonly cursor?: string;
 }
 
-const MAX_KEPT = 100;
+/** Older reports are deleted. */
+export const MAX_KEPT = 100;
 
 export function reconciliations(log: AnyLog, db: Db) {
   return db.collection<Reconciliation & { readonly _id: string }>(log.reconciliations);

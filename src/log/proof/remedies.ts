@@ -7,7 +7,7 @@ export function remedyOf(
   { orderId, where, kind }: Pick<Discrepancy, 'orderId' | 'where' | 'kind'>,
 ): string {
   const { entity, view, commands } = log;
-  // The commands in the texts of this function are for all kinds of entities together.
+  // The commands that are written out here are for all kinds of entities together.
   const again = orderId === undefined ? '`npx orders verify`' : `\`${commands.verify(orderId)}\``;
   if (kind === 'unanswered' && where === 'workflow')
     return `start a process of the role \`worker\`, then ${again}`;

@@ -6,7 +6,7 @@ import { feedHead } from '../feed/feed.js';
 import { batches } from '../../concurrency/async-iterables.js';
 import { committed } from '../../mongodb/durability.js';
 import type { AnyLog, EntityLog } from '../journal/entity-log.js';
-import { stateViews } from '../journal/state-document.js';
+import { stateViews } from '../journal/state-view.js';
 import { journal } from '../journal/journal.js';
 import { journaledIds, notJournaled } from '../journal/read-journal.js';
 import { viewedIds } from '../journal/viewed-ids.js';
@@ -16,13 +16,14 @@ import type { Discrepancy } from './discrepancy.js';
 import type { OutsideProof } from './outside-proof.js';
 import { remedyOf } from './remedies.js';
 
-export interface VerifyDeps {
+/** `W`: see `OutsideProof`. */
+export interface VerifyDeps<W extends string = never> {
   readonly client: Client;
   readonly db: Db;
   /** the task queue of the entities' workflows */
   readonly taskQueue: string;
   /** absent if the effects of the entity change nothing that its log could prove */
-  readonly outside?: OutsideProof;
+  readonly outside?: OutsideProof<W>;
 }
 
 export interface VerifyOptions {
@@ -36,13 +37,14 @@ export interface VerifyOptions {
 }
 
 export interface VerifyProgress {
-  readonly what: 'orders' | 'positions' | 'movements';
+  /** what is counted, as a plural */
+  readonly what: string;
   readonly done: number;
   /** an estimate; absent if unknown */
   readonly total?: number;
 }
 
-export interface VerifyReport {
+export interface VerifyReport<W extends string = never> {
   /** number of entities; the field keeps this name, because it is public */
   readonly orders: number;
   readonly events: number;
@@ -53,7 +55,7 @@ export interface VerifyReport {
   /** number of discrepancies */
   readonly found: number;
   /** at most the first `MAX_REPORTED` */
-  readonly discrepancies: readonly Discrepancy[];
+  readonly discrepancies: readonly Discrepancy<W>[];
 }
 
 export const MAX_REPORTED = 1_000;
@@ -70,15 +72,16 @@ const POSITIONED_WITHIN_MS = 10_000;
  *
  * @throws errors of MongoDB and Temporal during an outage
  */
-export async function verify<S extends State, D extends Draft>(
+export async function verify<S extends State, D extends Draft, W extends string = never>(
   log: EntityLog<S, D>,
-  deps: VerifyDeps,
+  deps: VerifyDeps<W>,
   options: VerifyOptions = {},
-): Promise<VerifyReport> {
+): Promise<VerifyReport<W>> {
   const { orderId, sample, maxPauseMs, onProgress } = options;
   const { client, db, taskQueue, outside } = deps;
-  const report = { orders: 0, events: 0, withoutHistory: 0, found: 0, discrepancies: [] as Discrepancy[] };
-  const note = (discrepancies: readonly Discrepancy[]): void => {
+  const entities = `${log.entity.name}s`;
+  const report = { orders: 0, events: 0, withoutHistory: 0, found: 0, discrepancies: [] as Discrepancy<W>[] };
+  const note = (discrepancies: readonly Discrepancy<W>[]): void => {
     report.found += discrepancies.length;
     report.discrepancies.push(...discrepancies.slice(0, MAX_REPORTED - report.discrepancies.length));
   };
@@ -87,8 +90,8 @@ export async function verify<S extends State, D extends Draft>(
   const positionedBefore = ago(POSITIONED_WITHIN_MS);
   const compareDeps = { client, db, asksWorkflow: true, positionedBefore, maxPauseMs };
 
-  async function compareWithOutside(id: string): Promise<Comparison> {
-    const comparison = await compareEntity(log, compareDeps, id);
+  async function compareWithOutside(id: string): Promise<Comparison<W>> {
+    const comparison: Comparison<W> = await compareEntity(log, compareDeps, id);
     const isLogWhole = comparison.discrepancies.every(
       ({ where }) => where !== 'journal' && where !== 'history',
     );
@@ -105,7 +108,7 @@ export async function verify<S extends State, D extends Draft>(
         if (!one.hasHistory) report.withoutHistory += 1;
         note(one.discrepancies);
       }
-      onProgress?.({ what: 'orders', done: report.orders, total: Math.max(total, report.orders) });
+      onProgress?.({ what: entities, done: report.orders, total: Math.max(total, report.orders) });
     }
   }
 
@@ -121,8 +124,8 @@ export async function verify<S extends State, D extends Draft>(
     await verifyAll(each(notJournaled(log, db, listedIds(log, client, taskQueue))));
     for await (const discrepancy of outside?.compareUnknown(db, client) ?? []) note([discrepancy]);
   }
-  const onMovements = (done: number) => onProgress?.({ what: 'movements', done });
-  for await (const discrepancy of outside?.compareSums(db, onMovements) ?? []) note([discrepancy]);
+  const onSums = (what: string, done: number) => onProgress?.({ what, done });
+  for await (const discrepancy of outside?.compareSums(db, onSums) ?? []) note([discrepancy]);
   const head = await feedHead(log, db);
   for await (const discrepancy of wrongPositions(log, db, head, onProgress)) note([discrepancy]);
   return { ...report, head };

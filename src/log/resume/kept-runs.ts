@@ -34,6 +34,7 @@ export async function readKeptRuns(
   let start: KeptRuns['start'] | undefined;
   for await (const run of runsOf(client, { workflowId: id, runId: latest.runId })) {
     const argument = await startArgument(client, run);
+    // Another program has started this run.
     if (argument === undefined) break;
     // An entity's workflow is only ever started with a `RunInput`.
     start = argument as KeptRuns['start'];

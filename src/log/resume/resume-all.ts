@@ -2,7 +2,7 @@ import type { Draft, State } from '../entity.js';
 import { batches } from '../../concurrency/async-iterables.js';
 import { committed } from '../../mongodb/durability.js';
 import type { AnyLog, EntityLog } from '../journal/entity-log.js';
-import { stateViews } from '../journal/state-document.js';
+import { stateViews } from '../journal/state-view.js';
 import { journaledIds, notJournaled } from '../journal/read-journal.js';
 import { notViewed, unfinishedIds } from '../journal/viewed-ids.js';
 import { listedIds, listWorkflows } from '../history/workflow-list.js';

@@ -5,14 +5,14 @@ import { isServerError } from '../../outages/server-error.js';
 import type { Draft, State, StoredEvent } from '../entity.js';
 import { committed } from '../../mongodb/durability.js';
 import { type AnyLog, type EntityLog, workflowIdOf } from '../journal/entity-log.js';
-import { stateViews } from '../journal/state-document.js';
+import { stateViews } from '../journal/state-view.js';
 import { forks, noteFork } from '../journal/fork.js';
 import { readHistoryLog } from '../history/history.js';
 import { readStored } from '../journal/read-journal.js';
 import { restoreLog } from '../journal/truncated-log.js';
 import { setAside } from '../journal/set-aside.js';
-import { updateStateView } from '../journal/state-view.js';
-import { clearStopped, endedReason, markStopped } from '../journal/stops.js';
+import { updateStateView } from '../journal/update-state-view.js';
+import { clearStopped, markStopped } from '../journal/stops.js';
 import { keyOf } from '../workflow/command-id.js';
 import type { Signal } from '../workflow/messages.js';
 import { type KeptRuns, readKeptRuns } from './kept-runs.js';
@@ -129,13 +129,11 @@ async function carryOut<S extends State, D extends Draft>(
     case 'unknown':
     case 'resuming':
       return planned;
-    case 'incomplete':
-      await markStopped(log, db, orderId, {
-        ...endedReason(log, orderId, undefined),
-        detail: plan.detail,
-        ...(planned.remedy !== undefined && { remedy: planned.remedy }),
-      });
+    case 'incomplete': {
+      const { detail, remedy = log.commands.resume(orderId) } = planned;
+      await markStopped(log, db, orderId, { code: 'workflow_ended', detail, remedy });
       return planned;
+    }
     case 'contradiction':
       await noteFork(log, db, plan.journal, plan.history);
       return planned;

@@ -8,7 +8,7 @@ import { runSequencer, sequencerTask } from '../feed/sequencer.js';
 import type { LeasedTask } from '../feed/leased-tasks.js';
 import type { EntityLog } from '../journal/entity-log.js';
 import type { OutsideRestore } from '../history/outside-restore.js';
-import type { CheckDatabaseIdentity } from '../history/check-database-identity.js';
+import type { CheckDatabaseIdentity } from './check-database-identity.js';
 import { feedView, viewTask } from './feeding/feed-view.js';
 import { rebuildJournal } from './rebuilding/rebuild-journal.js';
 import { rebuildStateView } from './rebuilding/rebuild-state-view.js';

@@ -1,5 +1,6 @@
 import { type Db, MongoServerError, type UpdateFilter } from 'mongodb';
-import { committed, durable, isDuplicateKey } from '../../mongodb/durability.js';
+import { committed, durable } from '../../mongodb/durability.js';
+import { isDuplicateKey } from '../../mongodb/duplicates.js';
 import { feedGenerations, firstGeneration } from '../feed/generations.js';
 import { parkedEvents } from './parked-events.js';
 import type { AnyLog } from '../journal/entity-log.js';

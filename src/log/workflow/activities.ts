@@ -1,10 +1,9 @@
 import { type ActivityOptions, proxyActivities } from '@temporalio/workflow';
-import { type EntityStep, eventFork, type LogActivities } from './steps.js';
+import type { EntityStep, LogActivities } from './steps.js';
 
 /**
- * An outage only delays an activity: it is retried without limit. Only a fork of the log, and a run
- * that was replaced, are final, because no retry can repair them. The failure of a replaced run says
- * itself that it is not retried (`supersededFailure`).
+ * An outage only delays an activity: it is retried without limit. A fork of the log, and a run that
+ * was replaced, are final: their failures are thrown as not retryable.
  */
 export const untilDone: ActivityOptions = {
   startToCloseTimeout: '10s',
@@ -12,7 +11,6 @@ export const untilDone: ActivityOptions = {
     initialInterval: '200ms',
     backoffCoefficient: 2,
     maximumInterval: '10s',
-    nonRetryableErrorTypes: [eventFork],
   },
 };
 

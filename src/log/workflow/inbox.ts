@@ -79,7 +79,10 @@ export class Inbox<S extends State, D extends Draft, F extends Effect> {
       setHandler(defineSignal<[Message]>(type), (message) => this.receive({ name: type, message }));
   }
 
-  /** Handles messages that earlier runs did not decide, or not record, before any new message. */
+  /**
+   * Applies waiting facts that fit, and handles messages that earlier runs did not decide or did not
+   * record. The caller does this before it listens.
+   */
   handleAgain(messages: readonly Signal[]): void {
     this.writer.applyFacts();
     for (const message of messages) this.receive(message);

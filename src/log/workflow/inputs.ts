@@ -32,8 +32,8 @@ export interface ContinuedEntity<S> extends Omit<NewEntity, 'create'> {
    */
   readonly memoryFrom?: number;
   /**
-   * facts that came while the log had no room for more waiting facts, deferred by the inbox; absent
-   * if there are none; the name is persisted
+   * facts that came while the state had no room for more waiting facts; absent if there are none;
+   * the name is persisted
    */
   readonly crowded?: readonly Signal[];
   readonly halted?: Halt;

@@ -32,7 +32,7 @@ export function isRepetition(known: Remembered | undefined, message: Message): b
  * The refusal of a message if only the journal can say whether its command is new; undefined if the
  * memory can.
  */
-export function forgottenCommand(
+export function beyondMemory(
   { name }: { readonly name: string },
   message: Message,
   memory: RememberedCommands,

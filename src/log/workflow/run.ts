@@ -11,8 +11,8 @@ import {
   setHandler,
   workflowInfo,
 } from '@temporalio/workflow';
-import { versionInKey } from '../decision.js';
 import type { Attribute, Deadline, Draft, Effect, Entity, State, StoredEvent } from '../entity.js';
+import { versionInKey } from '../entity.js';
 import { performers, record } from './activities.js';
 import { now } from './clock.js';
 import { DeadlineTimer } from './deadline-timer.js';
@@ -26,8 +26,8 @@ import { details, stepSummary } from './web-ui.js';
 import { Writer } from './writer.js';
 
 /**
- * Temporal's limit for the input of the next run is 2 MiB. A workflow task that exceeds it fails on
- * every try.
+ * A run continues as new only if the input of the next run is not larger. Temporal's limit is 2 MiB:
+ * a workflow task that exceeds it fails on every try.
  */
 const HANDED_ON_BYTES = 1_900_000;
 

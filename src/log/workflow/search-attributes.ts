@@ -15,7 +15,10 @@ export class ListedAttributes {
     this.isComplete = isComplete;
   }
 
-  /** A new workflow counts as listed with the status `pending` alone; any other is upserted. */
+  /**
+   * A new workflow counts as listed with the status `pending`, so any other status is upserted at
+   * once. The first upsert has all attributes.
+   */
   static ofNew(attributes: readonly Attribute[]): ListedAttributes {
     return new ListedAttributes(valuesOf(attributes).set(searchAttributes.status, 'pending'), false);
   }

@@ -13,7 +13,7 @@ import type { Writer } from './writer.js';
 export class Signals<S extends State, D extends Draft, F extends Effect> {
   private readonly entity: Entity<S, D, F>;
   private readonly writer: Writer<S, D, F>;
-  /** facts that came while the log had no room for more waiting facts */
+  /** facts that came while the state had no room for more waiting facts */
   private deferred: readonly Signal[];
 
   /** @param deferred the facts that an earlier run has deferred */
@@ -45,7 +45,7 @@ export class Signals<S extends State, D extends Draft, F extends Effect> {
     writer.accept(message, decision.events, messageId(message));
   }
 
-  /** Handles the facts for which the log had no room, once it has room again. */
+  /** Handles the deferred facts once the state has room for them, or the entity is finished. */
   handleDeferred(): void {
     const { deferred, entity } = this;
     const { state } = this.writer;
@@ -84,8 +84,7 @@ export class Signals<S extends State, D extends Draft, F extends Effect> {
     const id = messageId(message);
     if (judgement.kind === 'applies') writer.accept(message, judgement.events, judgement.settles ?? id);
     if (judgement.kind !== 'waits') return;
-    if (facts.hasRoom(writer.state))
-      writer.accept(message, [facts.received(type, message.data, judgement.reason)], id);
+    if (facts.hasRoom(writer.state)) writer.accept(message, [judgement.received], id);
     else this.deferred = [...this.deferred, { name: type, message }];
   }
 

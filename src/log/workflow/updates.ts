@@ -11,7 +11,7 @@ import {
   type PreviewRequest,
   type RefusedUpdate,
 } from './messages.js';
-import { forgottenCommand, isRepetition, keyConflict, type Obstacle, versionConflict } from './obstacles.js';
+import { beyondMemory, isRepetition, keyConflict, type Obstacle, versionConflict } from './obstacles.js';
 import { previewEvents } from './preview.js';
 import type { Writer } from './writer.js';
 
@@ -76,7 +76,7 @@ export class Updates<S extends State, D extends Draft, F extends Effect> {
     const refusal =
       this.unavailable() ??
       keyConflict(message, known) ??
-      forgottenCommand(entity, message, writer.memory) ??
+      beyondMemory(entity, message, writer.memory) ??
       versionConflict(entity, message, version) ??
       ('refusal' in decision ? decision.refusal : undefined);
     if (refusal === undefined) return undefined;

@@ -1,6 +1,6 @@
 /**
  * The task queue of the activities of rebuilds and reconciliations, which the role `feed` polls.
- * Their workflows are on the task queue of the orders, and the role `worker` runs them.
+ * Their workflows are on the task queue of the entities' workflows, and the role `worker` runs them.
  */
 export function feedTaskQueue(taskQueue: string): string {
   return `${taskQueue}-feed`;
@@ -17,13 +17,13 @@ export const reconcileWorkflow = 'reconcileAll';
  * One id for each view or store: Temporal runs one workflow of an id at a time, so rebuilds of the
  * same name never overlap.
  *
- * @param taskQueue the task queue of the orders
+ * @param taskQueue the task queue of the entities' workflows
  */
 export function rebuildWorkflowId(name: string, taskQueue: string): string {
   return `rebuild-${name}@${feedTaskQueue(taskQueue)}`;
 }
 
-/** The schedule's id. Each deployment has its own, named after the task queue of its orders. */
+/** The schedule's id. Each deployment has its own schedule, named after its task queue. */
 export function reconcileScheduleId(taskQueue: string): string {
   return `${taskQueue}-reconcile`;
 }
@@ -45,7 +45,7 @@ export interface ReconcileActivities {
 
 /** The result that the Web UI shows; the stored report has the details. */
 export interface ReconcileSummary {
-  /** how many orders were open, or closed since the last run */
+  /** how many entities were open, or closed since the last run; the name is persisted */
   readonly orders: number;
   readonly repaired: number;
   /** how many discrepancies need a person */

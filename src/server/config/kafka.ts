@@ -1,5 +1,6 @@
 import { schemaVersions } from '../../order/events.js';
 import { idPattern, linePattern, MAX_TAG_LENGTH } from '../../order/patterns.js';
+import { payloads, type Selection } from '../../order/selection.js';
 import { hideSecret } from '../../redaction.js';
 import { isLoopback } from './addresses.js';
 import { isLongerThanTag, itemsIn } from './items.js';
@@ -20,8 +21,6 @@ import {
 
 const SASL_MECHANISMS = ['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512'] as const;
 
-const PAYLOADS = ['thin', 'event', 'order'] as const;
-
 /** Kafka, as this system uses it. */
 export interface KafkaConfig {
   readonly brokers: readonly { readonly host: string; readonly port: number }[];
@@ -31,13 +30,8 @@ export interface KafkaConfig {
   readonly commandsTopic: string;
   /** number of partitions of a topic that the system creates */
   readonly partitions: number;
-  /** which events are published, and in which form; an empty list chooses all */
-  readonly selection: {
-    readonly eventTypes: readonly string[];
-    readonly customers: readonly string[];
-    readonly tags: readonly string[];
-    readonly payload: (typeof PAYLOADS)[number];
-  };
+  /** which events are published, and in which form */
+  readonly selection: Selection;
   readonly tls?: {
     readonly ca?: Buffer;
     readonly cert?: Buffer;
@@ -125,7 +119,7 @@ export function readKafka(env: Env, roles: ReadonlySet<Role>): KafkaConfig | und
  * Which events are published. Types, ids and tags are checked as in the settings of a webhook
  * endpoint.
  */
-function readSelection(env: Env): KafkaConfig['selection'] {
+function readSelection(env: Env): Selection {
   const known = Object.keys(schemaVersions);
   const [id, line] = [new RegExp(idPattern, 'u'), new RegExp(linePattern, 'u')];
   const isTag = (item: string) => line.test(item) && !isLongerThanTag(item);
@@ -135,7 +129,7 @@ function readSelection(env: Env): KafkaConfig['selection'] {
     eventTypes: chosenItems(env, 'KAFKA_EVENTS', (item) => known.includes(item), types),
     customers: chosenItems(env, 'KAFKA_CUSTOMERS', (item) => id.test(item), 'ids of customers'),
     tags: chosenItems(env, 'KAFKA_TAGS', isTag, expectedTags),
-    payload: oneOf(env, 'KAFKA_PAYLOAD', PAYLOADS, 'event'),
+    payload: oneOf(env, 'KAFKA_PAYLOAD', payloads, 'event'),
   };
 }
 

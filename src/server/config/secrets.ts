@@ -16,11 +16,11 @@ const SANDBOX_SECRETS = {
 
 export type SecretName = keyof typeof SANDBOX_SECRETS;
 
-/** A list whose items are separated by commas or line ends. */
-export function readSecrets(env: Env, name: SecretName, maySandbox: boolean): Secrets {
+/** Reads a list whose items are separated by commas or line ends. */
+export function readSecrets(env: Env, name: SecretName, isSandboxAllowed: boolean): Secrets {
   const given = secret(env, name);
   if (given === undefined) {
-    if (maySandbox) return [SANDBOX_SECRETS[name]];
+    if (isSandboxAllowed) return [SANDBOX_SECRETS[name]];
     throw new ConfigError(
       `${name} is missing: set it or ${name}_FILE, or SANDBOX=on if nothing here is real.`,
     );
@@ -29,14 +29,14 @@ export function readSecrets(env: Env, name: SecretName, maySandbox: boolean): Se
     .split(/[,\n]/)
     .map((item) => item.trim())
     .filter((item) => item !== '')
-    .map((item) => readSecretItem(name, item, maySandbox));
+    .map((item) => readSecretItem(name, item, isSandboxAllowed));
   if (first === undefined) throw new ConfigError(`${name} is an empty list: expected at least one secret.`);
   return [first, ...others];
 }
 
-function readSecretItem(name: SecretName, item: string, maySandbox: boolean): string {
+function readSecretItem(name: SecretName, item: string, isSandboxAllowed: boolean): string {
   if (item === SANDBOX_SECRETS[name]) {
-    if (maySandbox) return item;
+    if (isSandboxAllowed) return item;
     throw new ConfigError(
       `${name} has the sandbox's secret, which is public: set another one, or SANDBOX=on if nothing here is real.`,
     );

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { withoutSecrets } from '../../redaction.js';
 
-/**
+/*
  * Readers of one environment variable each. A reader throws a `ConfigError` for an unusable value.
  */
 

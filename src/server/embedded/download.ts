@@ -1,4 +1,4 @@
-/**
+/*
  * Runs as a separate process, `download.js <temporal|mongod> <folder>`, so that a stalled download
  * can be killed. Downloads the program with its vendor's library and prints its path.
  */

@@ -1,4 +1,4 @@
-/** The thread that `startLiveness` starts. It answers while the process's event loop is busy. */
+/* The thread that `startLiveness` starts. It answers while the process's event loop is busy. */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { parentPort, workerData } from 'node:worker_threads';

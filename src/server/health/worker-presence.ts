@@ -1,7 +1,6 @@
 import type { ConnectionLike } from '@temporalio/client';
 import { optionalTsToMs, requiredTsToMs } from '@temporalio/common/lib/time.js';
 import proto from '@temporalio/proto';
-import { noWorkerPolls } from './no-worker.js';
 
 /**
  * How often each worker sends a heartbeat to Temporal. It adds no billable action and no history
@@ -84,7 +83,7 @@ export function createWorkerPresence(
     async missing(taskQueue) {
       keepsHeartbeats ??= await areHeartbeatsKept();
       const isThere = keepsHeartbeats ? await hasHeartbeat(taskQueue) : await isPolling(taskQueue);
-      return isThere ? undefined : `${noWorkerPolls} ${taskQueue}`;
+      return isThere ? undefined : `no worker polls the task queue ${taskQueue}`;
     },
   };
 }

@@ -10,7 +10,7 @@ const expected = 'one key a line, 32 bytes in base64: `openssl rand -base64 32` 
 
 /**
  * The master keys of `MASTER_KEY_FILE`. Without that variable, a system that is on this machine
- * alone has a key in `DATA_DIR`. The first call makes this key.
+ * alone has a key in `DATA_DIR`.
  *
  * @throws ConfigError if the file cannot be used, or is missing
  */
@@ -20,8 +20,8 @@ export function masterKeysOf(config: Config): MasterKeys {
     const detail = 'it must be set unless HTTP_HOST and MongoDB are on a loopback interface';
     throw new ConfigError(`MASTER_KEY_FILE is missing: ${detail}.`);
   }
-  const path = masterKeyFile ?? madeKeyFile(config.embedded.dataDir);
-  const keys = readMasterKeys(text(path));
+  const path = masterKeyFile ?? keyFileIn(config.embedded.dataDir);
+  const keys = readMasterKeys(readText(path));
   if (keys === undefined)
     throw new ConfigError(`MASTER_KEY_FILE=${path} cannot be used: expected ${expected}.`);
   return keys;
@@ -36,7 +36,7 @@ export function assertMasterKeys(config: Config): void {
   if (config.keys.masterKeyFile !== undefined || !isLocal(config)) masterKeysOf(config);
 }
 
-function text(path: string): string {
+function readText(path: string): string {
   try {
     return readFileSync(path, 'utf8');
   } catch {
@@ -44,7 +44,8 @@ function text(path: string): string {
   }
 }
 
-function madeKeyFile(dataDir: string): string {
+/** The key file of a data folder. The first call makes the key. */
+function keyFileIn(dataDir: string): string {
   const path = join(dataDir, 'master.key');
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
   createFile(path, `${newMasterKey()}\n`);

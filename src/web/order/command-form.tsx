@@ -2,11 +2,11 @@ import { type Signal, useSignal } from '@preact/signals';
 import { useEffect, useMemo, useRef } from 'preact/hooks';
 import type { Preview } from '../../api/commands/gateway/preview.js';
 import type { OrderView } from '../../order/view.js';
-import { useActing } from '../acting.js';
+import { useAction } from '../action.js';
 import { Problem } from '../api.js';
 import { newKey } from '../idempotency-key.js';
-import { Copied } from '../parts/copied.js';
-import { asCurl, asScript } from './as-typed.js';
+import { Copyable } from '../parts/copyable.js';
+import { curlOfCommand, scriptOfCommand } from './terminal-lines.js';
 import type { Choice } from './choices.js';
 import { bodyOf, type Input, inputsOf, type TypedTexts } from './inputs.js';
 import { PreviewedResult } from './preview.js';
@@ -29,17 +29,17 @@ export function CommandForm({ order, choice, previewed, onClose, onDone }: FormP
   // The inputs are made once, so that what is typed stays when the order changes.
   const inputs = useMemo(() => inputsOf(choice.type, order), []);
   const typed = useSignal<TypedTexts>({});
-  const { isBusy, problem, act } = useActing(inWords);
+  const { isBusy, problem, run } = useAction(inWords);
   /** The body that was previewed, and the key with which it is sent. */
-  const sent = useRef({ body: {}, key: '' });
+  const toSend = useRef({ body: {}, key: '' });
   const form = useRef<HTMLFormElement>(null);
   const body = bodyOf(choice.type, inputs, typed.value, order);
-  const found = previewed.value;
-  const isStale = found !== undefined && found.version !== version;
+  const shown = previewed.value;
+  const isStale = shown !== undefined && shown.version !== version;
 
   useEffect(() => form.current?.querySelector<HTMLElement>('input, button')?.focus(), []);
 
-  const type = (name: string, value: string): void => {
+  const onType = (name: string, value: string): void => {
     typed.value = { ...typed.value, [name]: value };
     previewed.value = undefined;
     problem.value = '';
@@ -48,13 +48,13 @@ export function CommandForm({ order, choice, previewed, onClose, onDone }: FormP
     const answer = await preview(orderId, choice, given);
     // Another form may be open by now.
     if (form.current === null) return;
-    sent.current = { body: given, key: newKey() };
+    toSend.current = { body: given, key: newKey() };
     previewed.value = answer;
   };
   const sendIt = async (previewedVersion: number): Promise<void> => {
-    const { body: shown, key } = sent.current;
+    const { body: given, key } = toSend.current;
     try {
-      await send(orderId, choice, shown, { version: previewedVersion, key });
+      await send(orderId, choice, given, { version: previewedVersion, key });
     } catch (error) {
       if (error instanceof Problem && error.status === 412) previewed.value = undefined;
       throw error;
@@ -64,9 +64,9 @@ export function CommandForm({ order, choice, previewed, onClose, onDone }: FormP
   const onSubmit = (event: Event): void => {
     event.preventDefault();
     if (typeof body === 'string') problem.value = body;
-    else void act(() => (found === undefined ? previewIt(body) : sendIt(found.version)));
+    else void run(() => (shown === undefined ? previewIt(body) : sendIt(shown.version)));
   };
-  const target = { orderId, version: found?.version ?? version };
+  const target = { orderId, version: shown?.version ?? version };
   return (
     <form
       ref={form}
@@ -79,17 +79,17 @@ export function CommandForm({ order, choice, previewed, onClose, onDone }: FormP
         {choice.title} <span class="quiet">{choice.summary}</span>
       </h2>
       {inputs.map((input) => (
-        <InputRow key={input.name} input={input} isFixed={isBusy.value} onType={type} />
+        <InputRow key={input.name} input={input} isFixed={isBusy.value} onType={onType} />
       ))}
       {choice.reason !== undefined && <p class="problem">Not allowed any more: {choice.reason}.</p>}
-      {found !== undefined && <PreviewedResult preview={found} before={order} />}
+      {shown !== undefined && <PreviewedResult preview={shown} before={order} />}
       {isStale && <p class="problem">The order has changed since: preview it again.</p>}
       <p class="problem" role="alert">
         {problem}
       </p>
       <p class="acts">
         <button type="submit" class="primary" disabled={isBusy.value}>
-          {found === undefined ? 'Preview' : `Confirm: ${choice.title.toLowerCase()}`}
+          {shown === undefined ? 'Preview' : `Confirm: ${choice.title.toLowerCase()}`}
         </button>
         <button type="button" onClick={onClose}>
           Back
@@ -97,8 +97,8 @@ export function CommandForm({ order, choice, previewed, onClose, onDone }: FormP
       </p>
       {typeof body !== 'string' && (
         <div class="typed-lines">
-          <Copied text={asCurl(choice, body, target)} />
-          <Copied text={asScript(choice, body, target)} />
+          <Copyable text={curlOfCommand(choice, body, target)} />
+          <Copyable text={scriptOfCommand(choice, body, target)} />
         </div>
       )}
     </form>

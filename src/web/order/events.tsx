@@ -21,7 +21,7 @@ interface EventsProps {
 }
 
 /**
- * All events, the oldest first, and then the expected ones. New events are added at the end, so no
+ * All events, the oldest first, and after them the expected ones. New events are added at the end, so no
  * row moves.
  */
 export function Events({ steps, expected, shown, onShow }: EventsProps) {
@@ -46,7 +46,7 @@ export function Events({ steps, expected, shown, onShow }: EventsProps) {
                 <span class="version">{event.version}</span>
                 <span class={`mark ${toneOf(event)}`} />
                 <span class="what">
-                  <b>{eventName(event.type)}</b> {shortly(event, currency)}
+                  <b>{eventName(event.type)}</b> {summaryOf(event, currency)}
                 </span>
                 <span class="who">{event.actor}</span>
                 <time dateTime={event.occurredAt}>{timeOfDay(event.occurredAt)}</time>
@@ -56,7 +56,10 @@ export function Events({ steps, expected, shown, onShow }: EventsProps) {
         })}
       </ol>
       {expected.length > 0 && (
-        <Expected expected={expected} then={shown < steps.length - 1 ? steps[shown]?.event : undefined} />
+        <Expected
+          expected={expected}
+          pastEvent={shown < steps.length - 1 ? steps[shown]?.event : undefined}
+        />
       )}
     </section>
   );
@@ -65,21 +68,23 @@ export function Events({ steps, expected, shown, onShow }: EventsProps) {
 interface ExpectedProps {
   readonly expected: readonly ExpectedEvent[];
   /** the past event after which these events were expected; undefined if they are expected now */
-  readonly then: RecordedEvent | undefined;
+  readonly pastEvent: RecordedEvent | undefined;
 }
 
 /** The expected events. Unlike the list of events, this part is drawn again every second. */
-function Expected({ expected, then }: ExpectedProps) {
+function Expected({ expected, pastEvent }: ExpectedProps) {
   const whenOf = (at: string) =>
-    then === undefined
+    pastEvent === undefined
       ? countdown(at, now.value)
-      : `${duration(Date.parse(at) - Date.parse(then.occurredAt))} later`;
+      : `${duration(Date.parse(at) - Date.parse(pastEvent.occurredAt))} later`;
   return (
     <ol
       class="ahead"
-      aria-label={then === undefined ? 'What is to come' : `What was to come after version ${then.version}`}
+      aria-label={
+        pastEvent === undefined ? 'What is to come' : `What was to come after version ${pastEvent.version}`
+      }
     >
-      {then !== undefined && <li class="label">Then to come:</li>}
+      {pastEvent !== undefined && <li class="label">Then to come:</li>}
       {expected.map((one) => (
         <li key={one.key} class={`expected-row ${one.kind}`}>
           <span class="mark" />
@@ -93,6 +98,6 @@ function Expected({ expected, then }: ExpectedProps) {
 }
 
 /** An event in a few words, without sealed values, and with times as people read them. */
-export function shortly(event: RecordedEvent, currency: string): string {
+export function summaryOf(event: RecordedEvent, currency: string): string {
   return withTimes(inShort(event, currency)).replaceAll(/sealed:[\w.:+/=-]+/g, notForThisKey);
 }

@@ -1,13 +1,13 @@
 import { type ReadonlySignal, signal } from '@preact/signals';
 import { useEffect, useMemo } from 'preact/hooks';
-import { get, pathOf, Problem, request } from '../api.js';
-import { setFailing } from '../resource.js';
+import { get, Problem, problemOf, request, withQuery } from '../api.js';
+import { setFailing, TRY_AGAIN_MS } from '../resource.js';
 import type { OrderNow, Page, RecordedEvent } from '../shapes.js';
 import { useStream } from '../stream.js';
 import { type Step, stepsOf } from './steps.js';
 
 /** An order and its events, as they are now. */
-export interface Followed {
+export interface FollowedOrder {
   readonly order?: OrderNow;
   readonly steps: readonly Step[];
   /** why the events cannot be shown; then the page has the present order only */
@@ -18,12 +18,11 @@ export interface Followed {
 }
 
 export interface Following {
-  readonly state: ReadonlySignal<Followed>;
+  readonly state: ReadonlySignal<FollowedOrder>;
   readonly reload: () => void;
 }
 
 const PAGE_SIZE = 1_000;
-const TRY_AGAIN_MS = 1_500;
 /**
  * The order is also polled, because the stream sends nothing while no process gives positions to
  * events.
@@ -42,14 +41,14 @@ export function useOrder(orderId: string): Following {
   const base = `/v1/orders/${encodeURIComponent(orderId)}`;
   // The stream starts after the events of the first read. Later reads must not open it again.
   const first = useMemo(() => steps.length, [base, isThere]);
-  useStream(isThere ? pathOf(`${base}/stream`, { after: first }) : undefined, ({ version }) => {
+  useStream(isThere ? withQuery(`${base}/stream`, { after: first }) : undefined, ({ version }) => {
     if (version > following.state.value.steps.length) following.reload();
   });
   return following;
 }
 
 function follow(orderId: string): Following & { readonly close: () => void } {
-  const state = signal<Followed>({ steps: [] });
+  const state = signal<FollowedOrder>({ steps: [] });
   const base = `/v1/orders/${encodeURIComponent(orderId)}`;
   let timer: ReturnType<typeof setTimeout> | undefined;
   let isReading = false;
@@ -59,7 +58,7 @@ function follow(orderId: string): Following & { readonly close: () => void } {
   async function readEvents(): Promise<readonly RecordedEvent[]> {
     const known = state.value.steps.map(({ event }) => event);
     for (;;) {
-      const path = pathOf(`${base}/events`, { after: known.length, limit: PAGE_SIZE });
+      const path = withQuery(`${base}/events`, { after: known.length, limit: PAGE_SIZE });
       const { data, nextCursor } = await get<Page<RecordedEvent>>(path).catch((error: unknown) => {
         // MongoDB is unavailable, so the events are read from Temporal.
         if (error instanceof Problem && error.status === 503)
@@ -85,7 +84,7 @@ function follow(orderId: string): Following & { readonly close: () => void } {
     state.value = { ...found, ...folded(events) };
   }
 
-  function folded(events: readonly RecordedEvent[]): Pick<Followed, 'steps' | 'eventsProblem'> {
+  function folded(events: readonly RecordedEvent[]): Pick<FollowedOrder, 'steps' | 'eventsProblem'> {
     try {
       if (events[0]?.version !== 1)
         return { steps: [], eventsProblem: 'Its first events are no longer kept.' };
@@ -105,9 +104,7 @@ function follow(orderId: string): Following & { readonly close: () => void } {
     void attempt();
   };
   async function attempt(): Promise<void> {
-    const problem = await read().catch((error: unknown) =>
-      error instanceof Problem ? error : new Problem(0, 'unreadable', String(error)),
-    );
+    const problem = await read().catch(problemOf);
     isReading = false;
     if (isClosed) return;
     const isOutage = problem?.isOutage === true;

@@ -15,7 +15,7 @@ interface HeadProps {
 }
 
 /** What the order is, what it waits for, and whether its copies agree. Its height never changes. */
-export function Head({ order, last, next, servedBy }: HeadProps) {
+export function OrderHead({ order, last, next, servedBy }: HeadProps) {
   const { orderId, status, held, total, currency, customer } = order;
   return (
     <header class="order-head">

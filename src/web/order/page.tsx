@@ -2,7 +2,7 @@ import { useComputed, useSignal } from '@preact/signals';
 import { useLocation, useRoute } from 'preact-iso';
 import { useEffect } from 'preact/hooks';
 import type { Preview } from '../../api/commands/gateway/preview.js';
-import { pathOf } from '../api.js';
+import { withQuery } from '../api.js';
 import { eventName, words } from '../format.js';
 import { Refused, Skeleton } from '../parts/states.js';
 import { useTitle } from '../parts/title.js';
@@ -10,8 +10,8 @@ import { useResource } from '../resource.js';
 import type { Next, OrderNow } from '../shapes.js';
 import { Commands } from './commands.js';
 import { Events } from './events.js';
-import { type Followed, type Following, useOrder } from './follow.js';
-import { Head } from './head.js';
+import { type FollowedOrder, type Following, useOrder } from './follow.js';
+import { OrderHead } from './head.js';
 import { OrderAtVersion } from './order-at-version.js';
 import { type ExpectedEvent, expectedAfter, indexAt, type Step, stepsOf } from './steps.js';
 import { Timeline } from './timeline.js';
@@ -54,14 +54,14 @@ function LoadedOrder({ following, order }: { readonly following: Following; read
   const last = steps.at(-1);
   const step = steps[shown];
   const isPast = step !== undefined && shown < steps.length - 1;
-  const then = useComputed(() => after(following.state.value, previewed.value));
+  const previewStep = useComputed(() => stepAfter(following.state.value, previewed.value));
   const next = useNext(order);
   const expected = isPast ? expectedAfter(step.state) : expectedNow(last, previewed.value, next);
-  const drawn = isPast ? undefined : then.value;
+  const shownPreview = isPast ? undefined : previewStep.value;
   useArrowKeys(shown, show, steps.length);
   return (
     <section class="order">
-      <Head order={order} last={last} next={next} servedBy={servedBy} />
+      <OrderHead order={order} last={last} next={next} servedBy={servedBy} />
       {eventsProblem !== undefined && <p class="notice">{eventsProblem}</p>}
       {step === undefined ? (
         <Commands order={order} past={undefined} previewed={previewed} onDone={following.reload} />
@@ -70,8 +70,8 @@ function LoadedOrder({ following, order }: { readonly following: Following; read
           <Timeline steps={steps} expected={expected} shown={shown} onShow={show} />
           <div class="columns">
             <div class="state">
-              <h2 class={`as-of ${isPast ? 'past' : ''} ${drawn ? 'preview' : ''}`}>
-                {drawn
+              <h2 class={`as-of ${isPast ? 'past' : ''} ${shownPreview ? 'preview' : ''}`}>
+                {shownPreview
                   ? 'As it would be'
                   : isPast
                     ? `As it was after version ${step.event.version}`
@@ -82,7 +82,7 @@ function LoadedOrder({ following, order }: { readonly following: Following; read
                   </button>
                 )}
               </h2>
-              <OrderAtVersion step={drawn ?? step} before={drawn ? last : steps[shown - 1]} />
+              <OrderAtVersion step={shownPreview ?? step} before={shownPreview ? last : steps[shown - 1]} />
             </div>
             <div class="story">
               <Why event={step.event} currency={order.currency} workflowUrl={next?.workflow?.url} />
@@ -119,7 +119,7 @@ function useShown(orderId: string, steps: readonly Step[]) {
   const show = (index: number): void => {
     const to = Math.max(0, Math.min(last, index));
     const path = `/orders/${encodeURIComponent(orderId)}`;
-    route(pathOf(path, { v: to === last ? undefined : to + 1 }), true);
+    route(withQuery(path, { v: to === last ? undefined : to + 1 }), true);
   };
   return { shown, show };
 }
@@ -151,7 +151,7 @@ function useNext({ orderId, version, attention }: OrderNow): Next | undefined {
 }
 
 /** The order as a previewed command would leave it. */
-function after({ steps }: Followed, preview: Preview | undefined): Step | undefined {
+function stepAfter({ steps }: FollowedOrder, preview: Preview | undefined): Step | undefined {
   if (preview === undefined || preview.version !== steps.length || preview.events.length === 0)
     return undefined;
   return stepsOf([...steps.map(({ event }) => event), ...preview.events], steps).at(-1);

@@ -1,7 +1,7 @@
 import type { Preview } from '../../api/commands/gateway/preview.js';
 import type { OrderView } from '../../order/view.js';
 import { dayAndMinute, eventName, money, words } from '../format.js';
-import { shortly } from './events.js';
+import { summaryOf } from './events.js';
 
 const amounts = ['authorized', 'captured', 'refunded'] as const;
 
@@ -24,7 +24,7 @@ export function PreviewedResult({
       <ul>
         {events.map((event) => (
           <li key={event.version}>
-            <b>{eventName(event.type)}</b> {shortly(event, currency)}
+            <b>{eventName(event.type)}</b> {summaryOf(event, currency)}
           </li>
         ))}
         {events.length === 0 && <li>change nothing</li>}

@@ -1,6 +1,6 @@
 import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
-import { get, Problem, type Sent } from '../api.js';
+import { get, problemOf, type RequestOptions } from '../api.js';
 import { Ago } from '../parts/time.js';
 import type { Proof } from '../shapes.js';
 
@@ -28,24 +28,24 @@ export function ProofBadge({ orderId, version }: ProofBadgeProps) {
   const found = useSignal<Proof | undefined>(undefined);
   const problem = useSignal('');
   const isBusy = useSignal(false);
-  const check = async (how: Pick<Sent, 'signal' | 'priority'> = {}): Promise<void> => {
+  const check = async (options: RequestOptions = {}): Promise<void> => {
     isBusy.value = true;
     problem.value = '';
     try {
-      found.value = await get<Proof>(`/v1/orders/${encodeURIComponent(orderId)}/proof`, how);
+      found.value = await get<Proof>(`/v1/orders/${encodeURIComponent(orderId)}/proof`, options);
     } catch (error) {
-      if (how.signal?.aborted === true) return;
-      problem.value = error instanceof Problem ? error.message : String(error);
+      if (options.signal?.aborted === true) return;
+      problem.value = problemOf(error).message;
     }
     isBusy.value = false;
   };
   useEffect(() => {
     if (version > MAX_CHECKED_UNASKED) return undefined;
-    const left = new AbortController();
-    const cancel = whenIdle(() => void check({ priority: 'low', signal: left.signal }));
+    const leaving = new AbortController();
+    const cancel = whenIdle(() => void check({ priority: 'low', signal: leaving.signal }));
     return () => {
       cancel();
-      left.abort();
+      leaving.abort();
     };
   }, [orderId]);
   const proof = found.value;

@@ -4,7 +4,7 @@ import type { Choice } from './choices.js';
 
 /** @throws Problem */
 export async function preview(orderId: string, choice: Choice, body: object): Promise<Preview> {
-  const { body: answer } = await post<Preview>(`${pathOf(orderId, choice)}?preview=true`, body);
+  const { body: answer } = await post<Preview>(`${commandPath(orderId, choice)}?preview=true`, body);
   return answer;
 }
 
@@ -21,9 +21,9 @@ export async function send(
   body: object,
   { version, key }: { readonly version: number; readonly key: string },
 ): Promise<void> {
-  await post(pathOf(orderId, choice), body, { 'if-match': `"${version}"`, 'idempotency-key': key });
+  await post(commandPath(orderId, choice), body, { 'if-match': `"${version}"`, 'idempotency-key': key });
 }
 
-function pathOf(orderId: string, { path }: Choice): string {
+function commandPath(orderId: string, { path }: Choice): string {
   return `/v1/orders/${encodeURIComponent(orderId)}/${path}`;
 }

@@ -1,4 +1,4 @@
-/** Positions of events on the timeline, from 0 at its start to 1 at its end. */
+/* Positions of events on the timeline, from 0 at its start to 1 at its end. */
 import type { Step } from './steps.js';
 
 export type Scale = 'versions' | 'clock';
@@ -22,7 +22,7 @@ export interface Positions {
  * Space for expected events. It is kept even if there are none, so that no event moves while the
  * reader steps through the versions.
  */
-const EXPECTED = 0.22;
+const EXPECTED_SHARE = 0.22;
 const MARGIN = 0.015;
 
 /** Idle time is compressed: the width of a gap grows with the logarithm of its length. */
@@ -37,7 +37,7 @@ export function positionsOf(steps: readonly Step[], scale: Scale, nowMs: number)
   const widths = spans.map((ms, index) =>
     scale === 'clock' ? widthOf(ms) : index === spans.length - 1 ? 0.6 : 1,
   );
-  const end = 1 - EXPECTED;
+  const end = 1 - EXPECTED_SHARE;
   const whole = widths.reduce((sum, width) => sum + width, 0) || 1;
   const length = end - MARGIN;
   const at: number[] = [];
@@ -54,8 +54,8 @@ export function positionsOf(steps: readonly Step[], scale: Scale, nowMs: number)
 
 /** The positions of this many expected events, after now. */
 export function positionsOfExpected(many: number): readonly number[] {
-  const apart = (EXPECTED - MARGIN * 2) / Math.max(1, many);
-  return Array.from({ length: many }, (_, index) => 1 - EXPECTED + apart * (index + 0.8));
+  const apart = (EXPECTED_SHARE - MARGIN * 2) / Math.max(1, many);
+  return Array.from({ length: many }, (_, index) => 1 - EXPECTED_SHARE + apart * (index + 0.8));
 }
 
 /** The index of the position that is nearest to `at`. */

@@ -33,21 +33,21 @@ const keys: Readonly<Record<string, (at: number, last: number) => number>> = {
 };
 
 /** Narrower gaps have no room for a label. */
-const LABELLED = 0.055;
+const MIN_LABELLED_SHARE = 0.055;
 /**
  * With more expected events than this, there is no room for labels. The list of events has the
  * text.
  */
-const LABELLED_EXPECTED = 2;
+const MAX_LABELLED_EXPECTED = 2;
 
 /** The timeline of the order's events and of expected ones. Its handle selects a version. */
 export function Timeline({ steps, expected, shown, onShow }: TimelineProps) {
   const scale = useSignal<Scale>('versions');
-  const held = useSignal<Positions | undefined>(undefined);
+  const frozen = useSignal<Positions | undefined>(undefined);
   const line = useRef<HTMLDivElement>(null);
   const current = positionsOf(steps, scale.value, scale.value === 'clock' ? now.value : 0);
   // Nothing moves under the pointer: new events are drawn when it has left the timeline.
-  const positions = held.value ?? current;
+  const positions = frozen.value ?? current;
   const last = steps.length - 1;
   const step = steps[shown];
   const show = (index: number) => onShow(Math.max(0, Math.min(last, index)));
@@ -63,7 +63,7 @@ export function Timeline({ steps, expected, shown, onShow }: TimelineProps) {
   };
   return (
     <section class="timeline" aria-label="Timeline">
-      <Head steps={steps} shown={shown} scale={scale} show={show} />
+      <TimelineHead steps={steps} shown={shown} scale={scale} show={show} />
       <div
         class="line"
         ref={line}
@@ -75,8 +75,8 @@ export function Timeline({ steps, expected, shown, onShow }: TimelineProps) {
         aria-valuenow={shown + 1}
         aria-valuetext={step && `Version ${shown + 1}: ${eventName(step.event.type)}`}
         onKeyDown={onKeyDown}
-        onPointerEnter={() => (held.value = current)}
-        onPointerLeave={() => (held.value = undefined)}
+        onPointerEnter={() => (frozen.value = current)}
+        onPointerLeave={() => (frozen.value = undefined)}
         onPointerDown={(event) => {
           line.current?.setPointerCapture(event.pointerId);
           showAt(event);
@@ -97,7 +97,7 @@ interface HeadProps extends Pick<TimelineProps, 'steps' | 'shown'> {
 }
 
 /** The version that is shown, buttons for the events before and after it, and the scale. */
-function Head({ steps, shown, scale, show }: HeadProps) {
+function TimelineHead({ steps, shown, scale, show }: HeadProps) {
   const step = steps[shown];
   return (
     <header>
@@ -159,7 +159,7 @@ function Marks({ steps, expected, shown, positions }: MarksProps) {
       <div class="past" style={{ width: percent(positions.now) }} />
       <div class="gone" style={{ width: percent(positions.steps[shown] ?? positions.now) }} />
       {positions.gaps.map(({ at, ms, share }, index) =>
-        share > LABELLED && ms >= 60_000 ? (
+        share > MIN_LABELLED_SHARE && ms >= 60_000 ? (
           <span key={index} class="gap" style={{ left: percent(at) }}>
             {duration(ms)}
           </span>
@@ -190,7 +190,7 @@ function Marks({ steps, expected, shown, positions }: MarksProps) {
             style={{ left: percent(at) }}
             title={titleOf(one)}
           >
-            {expected.length <= LABELLED_EXPECTED && <ExpectedLabel of={one} />}
+            {expected.length <= MAX_LABELLED_EXPECTED && <ExpectedLabel of={one} />}
           </span>
         );
       })}

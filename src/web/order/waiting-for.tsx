@@ -19,7 +19,7 @@ export function WaitingFor({ order, last, next }: WaitingForProps) {
   return (
     <section class="panel waits" id="waits" aria-label="What it waits for">
       <h2>What it waits for</h2>
-      {owed.length === 0 && attention.length === 0 && <p class="quiet">{idle(order)}</p>}
+      {owed.length === 0 && attention.length === 0 && <p class="quiet">{idleText(order)}</p>}
       {owed.length > 0 && (
         <ul class="rows">
           {owed.map((effect) => {
@@ -58,7 +58,7 @@ export function WaitingForInShort({ order, last, next }: WaitingForProps) {
       )}
       {effect === undefined ? (
         row === undefined ? (
-          idle(order)
+          idleText(order)
         ) : (
           words(row.code)
         )
@@ -75,7 +75,7 @@ export function WaitingForInShort({ order, last, next }: WaitingForProps) {
   );
 }
 
-function idle({ allowedCommands, status, returns }: OrderNow): string {
+function idleText({ allowedCommands, status, returns }: OrderNow): string {
   if (allowedCommands.length === 0) return 'Waits for nothing: the order is over.';
   if (status === 'pending') return 'Waits for an answer from outside.';
   if (returns.some((one) => one.status === 'requested')) return 'Waits for returned goods.';

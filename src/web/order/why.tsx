@@ -1,7 +1,7 @@
 import type { ComponentChildren } from 'preact';
 import { dayAndTime, duration, eventName } from '../format.js';
 import type { RecordedEvent } from '../shapes.js';
-import { shortly } from './events.js';
+import { summaryOf } from './events.js';
 
 interface WhyProps {
   readonly event: RecordedEvent;
@@ -32,7 +32,7 @@ export function Why({ event, currency, workflowUrl }: WhyProps) {
       <h2>
         <span class="version">{event.version}</span> {eventName(event.type)}
       </h2>
-      <p class="what">{shortly(event, currency) || ' '}</p>
+      <p class="what">{summaryOf(event, currency) || ' '}</p>
       <dl>
         {rows.map(([name, value]) => (
           <div key={name}>

@@ -1,8 +1,8 @@
 import { useSignal } from '@preact/signals';
 import { useLocation } from 'preact-iso';
-import { pathOf } from '../api.js';
+import { withQuery } from '../api.js';
 import { words } from '../format.js';
-import { choices, type Filters, flags, typed } from './filters.js';
+import { choiceFilters, type Filters, flagFilters, typedFilters } from './filters.js';
 
 /** The filters as links, so that each list has an address. Typed filters apply with Enter. */
 export function FilterBar({
@@ -17,16 +17,16 @@ export function FilterBar({
     <div class="filters">
       <TypedFilters filters={filters} />
       <div class={`choices ${counts === undefined ? 'uncounted' : ''}`}>
-        <FilterLinks filters={filters} of={choices[0]} counts={counts} />
+        <FilterLinks filters={filters} of={choiceFilters[0]} counts={counts} />
         <div class="choice" role="group" aria-label="Flags">
           <span class="label">Only</span>
-          {flags.map((name) => (
+          {flagFilters.map((name) => (
             <FilterLink key={name} filters={filters} name={name} value="true">
               {name === 'held' ? 'held' : 'needs attention'}
             </FilterLink>
           ))}
         </div>
-        {choices.slice(1).map((one) => (
+        {choiceFilters.slice(1).map((one) => (
           <FilterLinks key={one[0]} filters={filters} of={one} counts={counts} />
         ))}
       </div>
@@ -36,7 +36,7 @@ export function FilterBar({
 
 interface FilterLinksProps {
   readonly filters: Filters;
-  readonly of: (typeof choices)[number];
+  readonly of: (typeof choiceFilters)[number];
   readonly counts: ReadonlyMap<string, number> | undefined;
 }
 
@@ -70,7 +70,7 @@ function FilterLink({ filters, name, value, children }: FilterLinkProps) {
   return (
     <a
       class="chip"
-      href={pathOf('/orders', isChosen ? others : { ...filters, [name]: value })}
+      href={withQuery('/orders', isChosen ? others : { ...filters, [name]: value })}
       aria-current={isChosen ? 'true' : undefined}
     >
       {children}
@@ -87,9 +87,9 @@ function TypedFilters({ filters }: { readonly filters: Filters }) {
       name,
       typeof value === 'string' ? value.trim() : '',
     ]);
-    route(pathOf('/orders', { ...filters, ...Object.fromEntries(given) }));
+    route(withQuery('/orders', { ...filters, ...Object.fromEntries(given) }));
   };
-  const hasMore = typed.some(([name]) => name !== 'q' && filters[name] !== undefined);
+  const hasMore = typedFilters.some(([name]) => name !== 'q' && filters[name] !== undefined);
   const isOpen = useSignal(hasMore);
   const isAny = Object.keys(filters).some((name) => name !== 'sort');
   return (
@@ -99,7 +99,7 @@ function TypedFilters({ filters }: { readonly filters: Filters }) {
       onSubmit={apply}
       key={JSON.stringify(filters)}
     >
-      {typed.map(([name, label, type]) => (
+      {typedFilters.map(([name, label, type]) => (
         <label key={name} class={`field ${type === 'number' ? 'amount' : type}`}>
           <span>{label}</span>
           <input

@@ -5,16 +5,16 @@ import { fulfillmentStatuses, paymentStatuses } from '../../order/view.js';
 export type Filters = Readonly<Record<string, string>>;
 
 /** Filters with a fixed set of values, shown as links. */
-export const choices = [
+export const choiceFilters = [
   ['status', orderStatuses],
   ['paymentStatus', paymentStatuses],
   ['fulfillmentStatus', fulfillmentStatuses],
 ] as const;
 
-export const flags = ['held', 'attention'] as const;
+export const flagFilters = ['held', 'attention'] as const;
 
 /** Filters that the reader types; their values go to the API unchanged. */
-export const typed = [
+export const typedFilters = [
   ['q', 'Words', 'search'],
   ['createdAt[gte]', 'Created from', 'date'],
   ['createdAt[lt]', 'Created before', 'date'],
@@ -22,17 +22,19 @@ export const typed = [
   ['total[lte]', 'Total to', 'number'],
 ] as const;
 
-const others = ['customerId', 'sku', 'tag', 'sort'] as const;
-const known: ReadonlySet<string> = new Set([
-  ...choices.map(([name]) => name),
-  ...flags,
-  ...typed.map(([name]) => name),
-  ...others,
+const otherFilters = ['customerId', 'sku', 'tag', 'sort'] as const;
+const knownFilters: ReadonlySet<string> = new Set([
+  ...choiceFilters.map(([name]) => name),
+  ...flagFilters,
+  ...typedFilters.map(([name]) => name),
+  ...otherFilters,
 ]);
 
 /** The filters among the query parameters of the page's address. */
 export function filtersOf(query: Readonly<Record<string, string>>): Filters {
-  return Object.fromEntries(Object.entries(query).filter(([name, value]) => known.has(name) && value !== ''));
+  return Object.fromEntries(
+    Object.entries(query).filter(([name, value]) => knownFilters.has(name) && value !== ''),
+  );
 }
 
 /** The filters as the API takes them: a day becomes its first moment, in the reader's time zone. */

@@ -25,7 +25,7 @@ export function OrdersPage() {
     list.more();
     return list.close;
   }, [list]);
-  useStream('/v1/events/stream', (event) => list.changed(event.orderId, event.type === 'OrderCreated'));
+  useStream('/v1/events/stream', (event) => list.noteChange(event.orderId, event.type === 'OrderCreated'));
   const counted = useResource<{ readonly data: readonly { status: string; count: number }[] }>(
     '/v1/order-counts',
     COUNT_EVERY_MS,

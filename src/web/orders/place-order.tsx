@@ -1,16 +1,16 @@
 import { type Signal, useSignal } from '@preact/signals';
 import { useLocation } from 'preact-iso';
 import { useRef } from 'preact/hooks';
-import { useActing } from '../acting.js';
+import { useAction } from '../action.js';
 import { post } from '../api.js';
 import { parseAmount } from '../format.js';
 import { newKey } from '../idempotency-key.js';
-import { curlOf, quoted } from '../order/as-typed.js';
-import { Copied } from '../parts/copied.js';
+import { curlOf, quoted } from '../order/terminal-lines.js';
+import { Copyable } from '../parts/copyable.js';
 import { may } from '../session.js';
 
 /** Payment methods of the sandbox, each with the outcome that it leads to. */
-const payments = [
+const paymentMethods = [
   ['tok_ok', 'is authorized'],
   ['tok_slow', 'is authorized after 2 s'],
   ['tok_flaky', 'fails three times first'],
@@ -30,12 +30,12 @@ interface OrderDraft {
 export function PlaceOrder() {
   const { route } = useLocation();
   const typed = useSignal<OrderDraft>({ sku: 'A-1', quantity: '2', price: '19.99', method: 'tok_ok' });
-  const { isBusy, problem, act } = useActing();
+  const { isBusy, problem, run } = useAction();
   /** the same key for each attempt, so that the order is placed once */
   const key = useRef(newKey());
   if (!may('orders:write')) return null;
   const body = bodyOf(typed.value);
-  const type = (part: Partial<OrderDraft>): void => {
+  const onType = (part: Partial<OrderDraft>): void => {
     typed.value = { ...typed.value, ...part };
     problem.value = '';
     key.current = newKey();
@@ -45,7 +45,7 @@ export function PlaceOrder() {
       problem.value = body;
       return;
     }
-    await act(async () => {
+    await run(async () => {
       const placed = await post<{ readonly orderId: string }>('/v1/orders', body, {
         'idempotency-key': key.current,
       });
@@ -61,7 +61,7 @@ export function PlaceOrder() {
         void place();
       }}
     >
-      <Inputs typed={typed.value} onType={type} />
+      <Inputs typed={typed.value} onType={onType} />
       <button type="submit" class="primary" disabled={isBusy.value}>
         Place order
       </button>
@@ -74,8 +74,8 @@ export function PlaceOrder() {
       </p>
       {typeof body !== 'string' && (
         <div class="typed-lines">
-          <Copied text={curlOf('/v1/orders', body)} />
-          <Copied text={asScript(body)} />
+          <Copyable text={curlOf('/v1/orders', body)} />
+          <Copyable text={scriptOf(body)} />
         </div>
       )}
     </form>
@@ -125,9 +125,9 @@ function Inputs({ typed, onType }: InputsProps) {
           value={typed.method}
           onChange={({ currentTarget }) => onType({ method: currentTarget.value })}
         >
-          {payments.map(([token, says]) => (
+          {paymentMethods.map(([token, outcome]) => (
             <option key={token} value={token}>
-              {says}
+              {outcome}
             </option>
           ))}
         </select>
@@ -171,6 +171,6 @@ function bodyOf({ sku, quantity, price, method }: OrderDraft): Body | string {
   };
 }
 
-function asScript({ lines: [{ sku, quantity, unitPrice }], payment: { method } }: Body): string {
+function scriptOf({ lines: [{ sku, quantity, unitPrice }], payment: { method } }: Body): string {
   return `npx orders create --line ${quoted(`${sku}:${quantity}:${unitPrice}`)} --payment ${method}`;
 }

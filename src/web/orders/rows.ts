@@ -1,11 +1,10 @@
 import { type ReadonlySignal, signal } from '@preact/signals';
-import { get, pathOf, Problem } from '../api.js';
-import { setFailing } from '../resource.js';
+import { get, type Problem, problemOf, withQuery } from '../api.js';
+import { setFailing, TRY_AGAIN_MS } from '../resource.js';
 import type { OrderNow, Page } from '../shapes.js';
 import { asQuery, type Filters } from './filters.js';
 
 const PAGE_SIZE = 100;
-const TRY_AGAIN_MS = 1_500;
 /** Changed rows are collected for this time, and read together. */
 const GATHER_MS = 400;
 /** Maximum number of changed rows that are read together. The others are read afterwards. */
@@ -28,16 +27,14 @@ export interface RowList {
   readonly more: () => void;
   /** Reads from the first page. */
   readonly restart: () => void;
-  /**
-   * Says that an order has changed. If the list has its row, the row is read again in its place.
-   */
-  readonly changed: (orderId: string, isCreated: boolean) => void;
+  /** Notes that an order has changed. If the list has its row, the row is read again in its place. */
+  readonly noteChange: (orderId: string, isCreated: boolean) => void;
   readonly close: () => void;
 }
 
 export function listRows(filters: Filters): RowList {
   const state = signal<Rows | undefined>(undefined);
-  const path = pathOf('/v1/orders', { ...asQuery(filters), limit: PAGE_SIZE });
+  const path = withQuery('/v1/orders', { ...asQuery(filters), limit: PAGE_SIZE });
   let cursor: string | undefined;
   let reading: AbortController | undefined;
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -50,11 +47,11 @@ export function listRows(filters: Filters): RowList {
     void read(reading);
   };
 
-  async function read(mine: AbortController): Promise<void> {
+  async function read(aborting: AbortController): Promise<void> {
     try {
       const page = await get<Page<OrderNow>>(
         cursor === undefined ? path : `${path}&cursor=${encodeURIComponent(cursor)}`,
-        { signal: mine.signal },
+        { signal: aborting.signal },
       );
       const before = cursor === undefined ? undefined : state.value;
       cursor = page.nextCursor;
@@ -66,8 +63,8 @@ export function listRows(filters: Filters): RowList {
       setFailing(path, undefined);
       reading = undefined;
     } catch (error) {
-      if (mine.signal.aborted) return;
-      const problem = error instanceof Problem ? error : new Problem(0, 'unreadable', String(error));
+      if (aborting.signal.aborted) return;
+      const problem = problemOf(error);
       state.value = { ...(state.value ?? { rows: [], isComplete: false, created: 0 }), problem };
       reading = undefined;
       if (!problem.isOutage) return;
@@ -99,7 +96,7 @@ export function listRows(filters: Filters): RowList {
       state.value = state.value && { ...state.value, isComplete: false };
       more();
     },
-    changed(orderId, isCreated) {
+    noteChange(orderId, isCreated) {
       const { value } = state;
       if (value === undefined) return;
       if (value.rows.some((row) => row.orderId === orderId)) {

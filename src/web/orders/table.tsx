@@ -6,7 +6,7 @@ import {
   Virtualizer,
 } from '@tanstack/virtual-core';
 import { useEffect, useLayoutEffect, useReducer, useRef, useState } from 'preact/hooks';
-import { pathOf } from '../api.js';
+import { withQuery } from '../api.js';
 import { count, money, person, words } from '../format.js';
 import { Ago } from '../parts/time.js';
 import { Status } from '../parts/status.js';
@@ -23,14 +23,14 @@ const columns = [
   'Fulfilment',
   'Created',
 ] as const;
-/** The columns by which the list can be sorted, with their names in the API. */
-const sorted: Readonly<Record<string, string>> = { Total: 'total', Created: 'createdAt' };
-const byDefault = '-createdAt';
+/** The field in the API of each column that the list can be ordered by. */
+const sortFields: Readonly<Record<string, string>> = { Total: 'total', Created: 'createdAt' };
+const defaultSort = '-createdAt';
 const OVERSCAN = 8;
 /** The next page is requested when this many rows before the last one are in sight. */
 const ROWS_AHEAD = 40;
 const narrow = matchMedia('(max-width: 720px)');
-const heightOf = () => (narrow.matches ? 68 : 37);
+const rowHeight = () => (narrow.matches ? 68 : 37);
 
 interface TableProps {
   readonly filters: Filters;
@@ -76,14 +76,14 @@ export function OrderTable({ filters, rows, isComplete, more }: TableProps) {
   );
 }
 
-/** A column heading. Choosing the sorted column again reverses its order. */
+/** A column heading. Choosing the column of the sort again reverses it. */
 function Heading({ name, filters }: { readonly name: string; readonly filters: Filters }) {
-  const field = sorted[name];
+  const field = sortFields[name];
   if (field === undefined) return <>{name}</>;
-  const { sort = byDefault } = filters;
+  const { sort = defaultSort } = filters;
   const next = sort === `-${field}` ? field : `-${field}`;
   const mark = sort === field ? ' ↑' : sort === `-${field}` ? ' ↓' : '';
-  return <a href={pathOf('/orders', { ...filters, sort: next })}>{`${name}${mark}`}</a>;
+  return <a href={withQuery('/orders', { ...filters, sort: next })}>{`${name}${mark}`}</a>;
 }
 
 function Row({ order, item }: { readonly order: OrderNow; readonly item: VirtualItem }) {
@@ -136,7 +136,7 @@ function useVirtualizer(many: number, scroller: () => HTMLDivElement | null) {
   const options = {
     count: many,
     getScrollElement: scroller,
-    estimateSize: heightOf,
+    estimateSize: rowHeight,
     overscan: OVERSCAN,
     observeElementRect,
     observeElementOffset,

@@ -12,12 +12,12 @@ export function lazyPage(load: () => Promise<ComponentType>): ComponentType {
     const [{ Page }, show] = useState({ Page: loaded });
     useEffect(() => {
       if (loaded !== undefined) return undefined;
-      let isThere = true;
+      let isMounted = true;
       void load()
         .then((Found) => (loaded = Found))
-        .catch(() => Unloaded)
-        .then((Found) => isThere && show({ Page: Found }));
-      return () => (isThere = false);
+        .catch(() => LoadFailed)
+        .then((Found) => isMounted && show({ Page: Found }));
+      return () => (isMounted = false);
     }, []);
     return Page === undefined ? <Skeleton lines={14} /> : <Page />;
   };
@@ -27,7 +27,7 @@ export function lazyPage(load: () => Promise<ComponentType>): ComponentType {
  * Reloads the page when the API answers again, because a browser does not request a failed script
  * twice.
  */
-function Unloaded() {
+function LoadFailed() {
   const isUp = useResource('/health/live').state.value.data !== undefined;
   useEffect(() => {
     if (isUp && !isReloaded()) location.reload();

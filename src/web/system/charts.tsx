@@ -42,9 +42,9 @@ export function Charts({ found }: { readonly found: Resource<Stats> }) {
 }
 
 function Plot({ of }: { readonly of: Chart }) {
-  const place = useRef<HTMLDivElement>(null);
+  const target = useRef<HTMLDivElement>(null);
   useEffect(() => {
-    const { current } = place;
+    const { current } = target;
     if (current === null) return undefined;
     const plot = new uPlot(
       optionsOf(of, current),
@@ -58,7 +58,7 @@ function Plot({ of }: { readonly of: Chart }) {
       plot.destroy();
     };
   }, [of]);
-  const last = of.names.map((name, index) => `${name} ${of.shown(of.values[index]?.at(-1) ?? null)}`);
+  const last = of.names.map((name, index) => `${name} ${of.format(of.values[index]?.at(-1) ?? null)}`);
   return (
     <figure>
       <figcaption>
@@ -72,25 +72,25 @@ function Plot({ of }: { readonly of: Chart }) {
           today
         </span>
       </figcaption>
-      <div ref={place} class="plot" role="img" aria-label={`${of.title} by day; ${last.join(', ')} today`} />
+      <div ref={target} class="plot" role="img" aria-label={`${of.title} by day; ${last.join(', ')} today`} />
     </figure>
   );
 }
 
 const inks = ['--ink-busy', '--ink-warn', '--ink-bad'];
 
-function optionsOf(of: Chart, place: Element): uPlot.Options {
-  const ink = (name: string) => getComputedStyle(place).getPropertyValue(name).trim();
+function optionsOf(of: Chart, target: Element): uPlot.Options {
+  const ink = (name: string) => getComputedStyle(target).getPropertyValue(name).trim();
   const axis = { stroke: ink('--quiet'), grid: { stroke: ink('--line'), width: 1 }, ticks: { show: false } };
   return {
-    width: place.clientWidth,
+    width: target.clientWidth,
     height: HEIGHT,
     legend: { show: false },
     cursor: { show: false },
     scales: { y: { range: (_self, _min, max) => [0, Math.max(1, max * 1.1)] } },
     axes: [
       { ...axis, grid: { show: false }, values: '{D} {MMM}', space: 60, size: 30 },
-      { ...axis, size: 62, values: (_self, marks) => marks.map((mark) => of.shown(mark)) },
+      { ...axis, size: 62, values: (_self, marks) => marks.map((mark) => of.format(mark)) },
     ],
     series: [
       {},

@@ -1,6 +1,6 @@
 import { useComputed, useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
-import { useActing } from '../acting.js';
+import { useAction } from '../action.js';
 import { post } from '../api.js';
 import { count, duration } from '../format.js';
 import { Bar } from '../parts/bar.js';
@@ -78,7 +78,7 @@ function Views({ found }: { readonly found: Loaded<Projections> }) {
                       {rebuilding ? (
                         <RebuildProgress of={rebuilding} />
                       ) : (
-                        <Rebuild name={name} onDone={found.reload} />
+                        <RebuildButton name={name} onDone={found.reload} />
                       )}
                     </td>
                   </tr>
@@ -113,7 +113,9 @@ function ViewRow({ view, reload }: { readonly view: ViewStatus; readonly reload:
         )}
       </td>
       <td class="number">{parked === 0 ? <span class="quiet">0</span> : <b class="bad">{parked}</b>}</td>
-      <td>{rebuilding ? <RebuildProgress of={rebuilding} /> : <Rebuild name={name} onDone={reload} />}</td>
+      <td>
+        {rebuilding ? <RebuildProgress of={rebuilding} /> : <RebuildButton name={name} onDone={reload} />}
+      </td>
     </tr>
   );
 }
@@ -130,10 +132,10 @@ function RebuildProgress({ of }: { readonly of: Progress }) {
 }
 
 /** The button that rebuilds a view; absent for readers without the scope. */
-function Rebuild({ name, onDone }: { readonly name: string; readonly onDone: () => void }) {
-  const { problem, act } = useActing();
+function RebuildButton({ name, onDone }: { readonly name: string; readonly onDone: () => void }) {
+  const { problem, run } = useAction();
   const ask = () =>
-    act(async () => {
+    run(async () => {
       await post(`/v1/projections/${name}/rebuild`);
       onDone();
     });

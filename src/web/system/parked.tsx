@@ -1,4 +1,4 @@
-import { useActing } from '../acting.js';
+import { useAction } from '../action.js';
 import { post } from '../api.js';
 import { eventName } from '../format.js';
 import { Shown } from '../parts/states.js';
@@ -11,9 +11,9 @@ const LOOK_EVERY_MS = 5_000;
 /** Events that a view could not apply; each delays its own order only. */
 export function Parked({ view, onDone }: { readonly view: string; readonly onDone: () => void }) {
   const found = useResource<Page<ParkedEvent>>(`/v1/projections/${view}/parked?limit=50`, LOOK_EVERY_MS);
-  const { problem, act } = useActing();
+  const { problem, run } = useAction();
   const intervene = async (event: ParkedEvent, action: 'retry' | 'skip'): Promise<void> => {
-    await act(async () => {
+    await run(async () => {
       const path = `/v1/projections/${view}/parked/${encodeURIComponent(event.orderId)}/${action}`;
       await post(path, { reason: 'by the page', version: event.version });
     });

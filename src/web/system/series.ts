@@ -8,7 +8,7 @@ export interface Chart {
   readonly names: readonly string[];
   /** for each name, one value per day; null if there is none */
   readonly values: readonly (readonly (number | null)[])[];
-  readonly shown: (value: number | null) => string;
+  readonly format: (value: number | null) => string;
 }
 
 const DAY_MS = 86_400_000;
@@ -35,7 +35,7 @@ export function chartsOf(from: string, to: string, found: readonly Day[]): reado
         sums(({ cancelled }) => cancelled),
         sums(({ rejected, expired }) => rejected + expired),
       ],
-      shown: whole,
+      format: whole,
     },
     {
       title: `Revenue, ${currencies.join(', ')}`,
@@ -44,21 +44,21 @@ export function chartsOf(from: string, to: string, found: readonly Day[]): reado
       values: currencies.map((one) =>
         days.map((day) => Number(found.find((it) => it.day === day && it.currency === one)?.revenue ?? 0)),
       ),
-      shown: (value) => (value === null ? '–' : amountOf(Math.round(value), currency)),
+      format: (value) => (value === null ? '–' : amountOf(Math.round(value), currency)),
     },
     {
       title: 'Time to confirm',
       days: times,
       names: ['average'],
       values: [days.map((day) => ofMain(day)?.timeToConfirm?.average ?? null)],
-      shown: (value) => (value === null ? '–' : duration(value)),
+      format: (value) => (value === null ? '–' : duration(value)),
     },
     {
       title: 'Cancelled, of those created',
       days: times,
       names: ['share'],
       values: [days.map((day) => ofMain(day)?.cancellationRate ?? null)],
-      shown: (value) => (value === null ? '–' : `${Math.round(value * 100)} %`),
+      format: (value) => (value === null ? '–' : `${Math.round(value * 100)} %`),
     },
   ];
 }

@@ -1,24 +1,24 @@
 import { useSignal } from '@preact/signals';
-import { Problem } from '../api.js';
+import { problemOf } from '../api.js';
 import { Shown } from '../parts/states.js';
 import { Ago } from '../parts/time.js';
 import { useResource } from '../resource.js';
 import type { Page } from '../shapes.js';
-import { type Attempt, type Endpoint, pathOf, sendAgain } from './endpoints.js';
+import { type Attempt, type Endpoint, endpointPath, sendAgain } from './endpoints.js';
 
 const LOOK_EVERY_MS = 3_000;
 
 /** The latest attempts to deliver, the last one first. */
 export function Attempts({ endpoint }: { readonly endpoint: Endpoint }) {
-  const path = `${pathOf(endpoint.endpointId)}/deliveries?limit=50`;
+  const path = `${endpointPath(endpoint.endpointId)}/deliveries?limit=50`;
   const found = useResource<Page<Attempt>>(path, LOOK_EVERY_MS);
-  const said = useSignal('');
-  const again = async (eventId: string): Promise<void> => {
+  const message = useSignal('');
+  const resend = async (eventId: string): Promise<void> => {
     try {
       await sendAgain(endpoint, eventId);
-      said.value = `${eventId} is sent again soon.`;
+      message.value = `${eventId} is sent again soon.`;
     } catch (error) {
-      said.value = error instanceof Problem ? error.message : String(error);
+      message.value = problemOf(error).message;
     }
     found.reload();
   };
@@ -26,7 +26,7 @@ export function Attempts({ endpoint }: { readonly endpoint: Endpoint }) {
     <section>
       <h3>Attempts</h3>
       <p class="quiet" role="status">
-        {said}
+        {message}
       </p>
       <Shown of={found.state.value} lines={4}>
         {({ data }) =>
@@ -64,7 +64,7 @@ export function Attempts({ endpoint }: { readonly endpoint: Endpoint }) {
                           type="button"
                           class="small"
                           aria-label={`Send ${one.eventId} again`}
-                          onClick={() => void again(one.eventId)}
+                          onClick={() => void resend(one.eventId)}
                         >
                           Again
                         </button>

@@ -1,9 +1,9 @@
 import { useSignal } from '@preact/signals';
 import type { ComponentChildren } from 'preact';
 import { now } from '../clock.js';
-import { type Acting, useActing } from '../acting.js';
+import { type Action, useAction } from '../action.js';
 import { duration, words } from '../format.js';
-import { Copied } from '../parts/copied.js';
+import { Copyable } from '../parts/copyable.js';
 import { Figures } from '../parts/figures.js';
 import { Status } from '../parts/status.js';
 import { Attempts, Outcome } from './attempts.js';
@@ -33,12 +33,12 @@ type Open = 'change' | 'replay' | 'delete' | undefined;
 
 /** An endpoint: the state of its deliveries, its settings, and its actions. */
 export function EndpointPanel({ endpoint, subscription, secret, onSecret, onChange }: EndpointProps) {
-  const acting = useActing(inWords);
-  const { isBusy, problem, act } = acting;
+  const action = useAction(inWords);
+  const { isBusy, problem, run } = action;
   const open = useSignal<Open>(undefined);
-  const said = useSignal<ComponentChildren>(undefined);
-  const report = (what: ComponentChildren): void => {
-    said.value = what;
+  const message = useSignal<ComponentChildren>(undefined);
+  const report = (text: ComponentChildren): void => {
+    message.value = text;
     open.value = undefined;
   };
   const isEnabled = endpoint.status === 'enabled';
@@ -53,16 +53,16 @@ export function EndpointPanel({ endpoint, subscription, secret, onSecret, onChan
     report('Until the next rotation, the old secret signs too.');
   };
   const close = (): void => void (open.value = undefined);
-  const acts = (name: string, what: () => Promise<void>) => (
-    <button type="button" disabled={isBusy.value} onClick={() => void act(what)}>
+  const actionButton = (name: string, perform: () => Promise<void>) => (
+    <button type="button" disabled={isBusy.value} onClick={() => void run(perform)}>
       {name}
     </button>
   );
-  const opens = (name: string, what: Open) => (
+  const openButton = (name: string, part: Open) => (
     <button
       type="button"
-      aria-expanded={open.value === what}
-      onClick={() => (open.value = open.value === what ? undefined : what)}
+      aria-expanded={open.value === part}
+      onClick={() => (open.value = open.value === part ? undefined : part)}
     >
       {name}
     </button>
@@ -76,22 +76,22 @@ export function EndpointPanel({ endpoint, subscription, secret, onSecret, onChan
       {subscription !== undefined && <Health of={subscription} />}
       <WhatItGets of={endpoint} />
       <div class="acts">
-        {acts('Send a test', async () => report(<Tested of={await sendTest(endpoint)} />))}
-        {opens('Change', 'change')}
-        {acts(isEnabled ? 'Disable' : 'Enable', toggle)}
-        {acts('Rotate secret', rotate)}
-        {opens('Replay', 'replay')}
-        {opens('Delete', 'delete')}
+        {actionButton('Send a test', async () => report(<Tested of={await sendTest(endpoint)} />))}
+        {openButton('Change', 'change')}
+        {actionButton(isEnabled ? 'Disable' : 'Enable', toggle)}
+        {actionButton('Rotate secret', rotate)}
+        {openButton('Replay', 'replay')}
+        {openButton('Delete', 'delete')}
       </div>
       <p class="problem" role="alert">
         {problem}
       </p>
       <div role="status">
-        {said}
+        {message}
         {secret !== undefined && (
           <div class="notice">
             Its secret, which is shown this once:
-            <Copied text={secret} />
+            <Copyable text={secret} />
           </div>
         )}
       </div>
@@ -106,11 +106,11 @@ export function EndpointPanel({ endpoint, subscription, secret, onSecret, onChan
           }}
         />
       )}
-      {open.value === 'replay' && <ReplayForm endpoint={endpoint} acting={acting} onDone={report} />}
+      {open.value === 'replay' && <ReplayForm endpoint={endpoint} action={action} onDone={report} />}
       {open.value === 'delete' && (
         <p class="acts">
           Delete it, with its secrets and what waits for it?
-          {acts('Delete it', async () => onChange(await remove(endpoint)))}
+          {actionButton('Delete it', async () => onChange(await remove(endpoint)))}
           <button type="button" onClick={close}>
             Back
           </button>
@@ -184,12 +184,12 @@ function WhatItGets({
 
 interface ReplayProps {
   readonly endpoint: Endpoint;
-  readonly acting: Acting;
-  readonly onDone: (what: string) => void;
+  readonly action: Action;
+  readonly onDone: (message: string) => void;
 }
 
 /** Replays from a position or from a time. */
-function ReplayForm({ endpoint, acting: { isBusy, problem, act }, onDone }: ReplayProps) {
+function ReplayForm({ endpoint, action: { isBusy, problem, run }, onDone }: ReplayProps) {
   const onSubmit = (event: SubmitEvent): void => {
     event.preventDefault();
     if (!(event.currentTarget instanceof HTMLFormElement)) return;
@@ -200,9 +200,9 @@ function ReplayForm({ endpoint, acting: { isBusy, problem, act }, onDone }: Repl
     });
     if ((after === '') === (from === '')) problem.value = 'Say a position or a time.';
     else
-      void act(async () => {
-        const place = after === '' ? { from: new Date(from).toISOString() } : { after: Number(after) };
-        const position = await replay(endpoint, place);
+      void run(async () => {
+        const start = after === '' ? { from: new Date(from).toISOString() } : { after: Number(after) };
+        const position = await replay(endpoint, start);
         onDone(`What comes after position ${position.toLocaleString('en')} is delivered again.`);
       });
   };

@@ -1,10 +1,10 @@
 import type { DeliveryAnswer, EndpointAnswer, EndpointWithSecret } from '../../api/schemas/endpoint.js';
-import { type Answer, post, type Problem, send } from '../api.js';
+import { post, type Problem, send } from '../api.js';
 
 export type Endpoint = EndpointAnswer;
 /** An attempt to deliver an event. */
 export type Attempt = DeliveryAnswer;
-export type { Subscription } from '../../api/schemas/endpoint.js';
+export type { Subscription } from '../../api/schemas/subscription.js';
 
 /** The settings of an endpoint that a person can change. */
 export type Settings = Pick<
@@ -12,12 +12,12 @@ export type Settings = Pick<
   'url' | 'events' | 'customers' | 'tags' | 'payload' | 'description' | 'perSecond'
 >;
 
-export const root = '/v1/webhook-endpoints';
-export const pathOf = (endpointId: string) => `${root}/${encodeURIComponent(endpointId)}`;
+export const endpointsPath = '/v1/webhook-endpoints';
+export const endpointPath = (endpointId: string) => `${endpointsPath}/${encodeURIComponent(endpointId)}`;
 
 /** @throws Problem, as all functions below do that send a request */
 export async function create(settings: object, key: string): Promise<EndpointWithSecret> {
-  return (await post<EndpointWithSecret>(root, settings, { 'idempotency-key': key })).body;
+  return (await post<EndpointWithSecret>(endpointsPath, settings, { 'idempotency-key': key })).body;
 }
 
 /**
@@ -25,33 +25,33 @@ export async function create(settings: object, key: string): Promise<EndpointWit
  * since.
  */
 export async function change({ endpointId, version }: Endpoint, changes: object): Promise<Endpoint> {
-  return bodyOf(await send<Endpoint>('PATCH', pathOf(endpointId), changes, { 'if-match': `"${version}"` }));
+  return (await send<Endpoint>('PATCH', endpointPath(endpointId), changes, { 'if-match': `"${version}"` }))
+    .body;
 }
 
 export async function remove({ endpointId, version }: Endpoint): Promise<Endpoint> {
-  return bodyOf(await send<Endpoint>('DELETE', pathOf(endpointId), {}, { 'if-match': `"${version}"` }));
+  return (await send<Endpoint>('DELETE', endpointPath(endpointId), {}, { 'if-match': `"${version}"` })).body;
 }
 
 export async function rotateSecret({ endpointId, version }: Endpoint): Promise<EndpointWithSecret> {
-  const path = `${pathOf(endpointId)}/rotate-secret`;
-  return bodyOf(await post<EndpointWithSecret>(path, {}, { 'if-match': `"${version}"` }));
+  const path = `${endpointPath(endpointId)}/rotate-secret`;
+  return (await post<EndpointWithSecret>(path, {}, { 'if-match': `"${version}"` })).body;
 }
 
 export async function sendTest({ endpointId }: Endpoint): Promise<Attempt> {
-  return bodyOf(await post<Attempt>(`${pathOf(endpointId)}/test`));
+  return (await post<Attempt>(`${endpointPath(endpointId)}/test`)).body;
 }
 
 export async function sendAgain({ endpointId }: Endpoint, eventId: string): Promise<void> {
-  await post(`${pathOf(endpointId)}/deliveries/${encodeURIComponent(eventId)}/retry`);
+  await post(`${endpointPath(endpointId)}/deliveries/${encodeURIComponent(eventId)}/retry`);
 }
 
-/** @returns the position after which the feed is delivered again */
-export async function replay({ endpointId }: Endpoint, place: object): Promise<number> {
-  return bodyOf(await post<{ readonly after: number }>(`${pathOf(endpointId)}/replay`, place)).after;
-}
-
-function bodyOf<T>({ body }: Answer<T>): T {
-  return body;
+/**
+ * @param start a position, `after`, or a time, `from`
+ * @returns the position after which the feed is delivered again
+ */
+export async function replay({ endpointId }: Endpoint, start: object): Promise<number> {
+  return (await post<{ readonly after: number }>(`${endpointPath(endpointId)}/replay`, start)).body.after;
 }
 
 /** A problem of an action on an endpoint, in words. */

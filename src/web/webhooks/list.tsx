@@ -1,4 +1,4 @@
-import { pathOf } from '../api.js';
+import { withQuery } from '../api.js';
 import { Status } from '../parts/status.js';
 import { Ago } from '../parts/time.js';
 import type { Endpoint, Subscription } from './endpoints.js';
@@ -30,7 +30,7 @@ export function EndpointList({ endpoints, subscriptions, chosen }: ListProps) {
           return (
             <tr key={endpointId} class={endpointId === chosen ? 'chosen' : ''}>
               <td class="url">
-                <a href={pathOf('/webhooks', { endpoint: endpointId })}>{url}</a>
+                <a href={withQuery('/webhooks', { endpoint: endpointId })}>{url}</a>
                 {description !== undefined && <p class="quiet">{description}</p>}
               </td>
               <td>

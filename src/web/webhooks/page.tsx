@@ -2,14 +2,14 @@ import '../styles/webhooks.css';
 import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import { useLocation } from 'preact-iso';
-import { pathOf } from '../api.js';
+import { withQuery } from '../api.js';
 import { Empty, Shown } from '../parts/states.js';
 import { useTitle } from '../parts/title.js';
 import { useResource } from '../resource.js';
 import { may } from '../session.js';
 import type { Page } from '../shapes.js';
 import { EndpointPanel } from './endpoint.js';
-import { create, type Endpoint, root, type Subscription } from './endpoints.js';
+import { create, type Endpoint, endpointsPath, type Subscription } from './endpoints.js';
 import { EndpointList } from './list.js';
 import { SettingsForm } from './settings-form.js';
 
@@ -20,12 +20,12 @@ export function WebhooksPage() {
   useTitle('Webhooks');
   const { query, route } = useLocation();
   const { endpoint: chosen } = query;
-  const found = useResource<Page<Endpoint>>(root, LOOK_EVERY_MS);
+  const found = useResource<Page<Endpoint>>(endpointsPath, LOOK_EVERY_MS);
   const subscribed = useResource<Page<Subscription>>(
     may('events:read') ? '/v1/subscriptions' : undefined,
     LOOK_EVERY_MS,
   );
-  const isMaking = useSignal(false);
+  const isCreating = useSignal(false);
   /** Endpoints as the API returned them after a change, which the list may not show yet. */
   const answered = useSignal<ReadonlyMap<string, Endpoint>>(new Map());
   const secret = useSignal({ of: '', text: '' });
@@ -33,31 +33,31 @@ export function WebhooksPage() {
   useEffect(() => {
     if (secret.value.of !== chosen) secret.value = { of: '', text: '' };
   }, [chosen]);
-  const take = (endpoint: Endpoint): void => {
+  const showChange = (endpoint: Endpoint): void => {
     answered.value = new Map(answered.value).set(endpoint.endpointId, endpoint);
     found.reload();
     subscribed.reload();
   };
-  const make = async (settings: object, key: string): Promise<void> => {
+  const createIt = async (settings: object, key: string): Promise<void> => {
     const { secret: text, ...made } = await create(settings, key);
     secret.value = { of: made.endpointId, text };
-    isMaking.value = false;
-    take(made);
-    route(pathOf('/webhooks', { endpoint: made.endpointId }));
+    isCreating.value = false;
+    showChange(made);
+    route(withQuery('/webhooks', { endpoint: made.endpointId }));
   };
   const subscriptions = new Map(subscribed.state.value.data?.data.map((one) => [one.name, one]));
   return (
     <section class="webhooks">
       <header>
         <h1>Webhooks</h1>
-        {may('webhooks:write') && !isMaking.value && (
-          <button type="button" class="primary" onClick={() => (isMaking.value = true)}>
+        {may('webhooks:write') && !isCreating.value && (
+          <button type="button" class="primary" onClick={() => (isCreating.value = true)}>
             New endpoint
           </button>
         )}
       </header>
-      {isMaking.value && (
-        <SettingsForm title="A new endpoint" onSend={make} onClose={() => (isMaking.value = false)} />
+      {isCreating.value && (
+        <SettingsForm title="A new endpoint" onSend={createIt} onClose={() => (isCreating.value = false)} />
       )}
       <Shown of={found.state.value}>
         {({ data }) => {
@@ -82,7 +82,7 @@ export function WebhooksPage() {
                   subscription={subscriptions.get(open.endpointId)}
                   secret={secret.value.of === open.endpointId ? secret.value.text : undefined}
                   onSecret={(text) => (secret.value = { of: open.endpointId, text })}
-                  onChange={take}
+                  onChange={showChange}
                 />
               )}
             </div>

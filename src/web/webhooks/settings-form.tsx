@@ -1,6 +1,6 @@
 import { useEffect, useMemo, useRef } from 'preact/hooks';
 import { schemaVersions } from '../../order/events.js';
-import { useActing } from '../acting.js';
+import { useAction } from '../action.js';
 import { newKey } from '../idempotency-key.js';
 import { type Endpoint, inWords, type Settings } from './endpoints.js';
 
@@ -21,7 +21,7 @@ const payloads = [
 
 /** The form of an endpoint's settings. */
 export function SettingsForm({ title, endpoint, onSend, onClose }: FormProps) {
-  const { isBusy, problem, act } = useActing(inWords);
+  const { isBusy, problem, run } = useAction(inWords);
   const form = useRef<HTMLFormElement>(null);
   const key = useMemo(newKey, []);
   // The endpoint as the form first showed it, so that inputs keep what was typed when the endpoint
@@ -33,7 +33,7 @@ export function SettingsForm({ title, endpoint, onSend, onClose }: FormProps) {
     if (form.current === null) return;
     const given = settingsIn(new FormData(form.current));
     if (typeof given === 'string') problem.value = given;
-    else void act(() => onSend(given, key));
+    else void run(() => onSend(given, key));
   };
   return (
     <form

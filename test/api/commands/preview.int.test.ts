@@ -4,7 +4,7 @@ import { WorkflowNotFoundError } from '@temporalio/client';
 import { addKey } from '../../../src/access/api-keys.js';
 import { keyRows } from '../../../src/access/persons/key-rows.js';
 import type { Scope } from '../../../src/access/scopes.js';
-import { pathOf } from '../../../src/api/commands/table.js';
+import { routeOf } from '../../../src/api/commands/table.js';
 import { journal } from '../../../src/log/journal/journal.js';
 import { orderLog, workflowId } from '../../../src/order-log.js';
 import { type FollowUpType, followUpTypes } from '../../../src/order/commands.js';
@@ -38,7 +38,7 @@ const parts = { shipmentId: 's1', returnId: 'r1' };
 
 function path(orderId: string, type: FollowUpType): string {
   const ids = new Map(Object.entries({ orderId, ...parts }));
-  return pathOf(type).replaceAll(/:(\w+)/g, (_, name: string) => ids.get(name) ?? '');
+  return routeOf(type).replaceAll(/:(\w+)/g, (_, name: string) => ids.get(name) ?? '');
 }
 
 async function previewed(

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { CommandEntry } from '../../../src/api/commands/entry.js';
 import { type CommandDeps, registerCommands } from '../../../src/api/commands/routes.js';
-import { commands, pathOf } from '../../../src/api/commands/table.js';
+import { commands, routeOf } from '../../../src/api/commands/table.js';
 import type { Http } from '../../../src/api/http.js';
 import { registerDocs } from '../../../src/api/reference/docs.js';
 import { createHttp } from '../../../src/api/server.js';
@@ -50,7 +50,7 @@ test('every command of the order has one entry', () => {
 });
 
 test('commands have different paths, verbs and segments', () => {
-  expect(new Set(types.map(pathOf)).size).toBe(types.length);
+  expect(new Set(types.map(routeOf)).size).toBe(types.length);
   expect(new Set(entries.map(([, { verb }]) => verb)).size).toBe(types.length);
   expect(new Set(Object.values(segments)).size).toBe(followUpTypes.length);
 });
@@ -67,7 +67,7 @@ test('OpenAPI has no command that the table lacks', () => {
 
 describe.each(entries)('%s', (type, { summary, scope, verb, fields, examples }) => {
   test('has a route, and an operation in OpenAPI with the members of its body', () => {
-    expect(app.hasRoute({ method: 'POST', url: pathOf(type) })).toBe(true);
+    expect(app.hasRoute({ method: 'POST', url: routeOf(type) })).toBe(true);
     const operation = operations.get(openApiPath(type));
     expect(operation).toMatchObject({ summary, 'x-scope': scope });
     const body = operation?.requestBody.content['application/json']?.schema;
@@ -90,7 +90,7 @@ test('docs/reference/commands.md lists the commands as the table does', async ()
 });
 
 function openApiPath(type: CommandType): string {
-  return pathOf(type).replaceAll(/:(\w+)/g, '{$1}');
+  return routeOf(type).replaceAll(/:(\w+)/g, '{$1}');
 }
 
 async function helpOf(verb: string) {

@@ -179,7 +179,7 @@ describe('a stream that its client does not read', () => {
   test('is cut, and its place goes to another stream', async () => {
     const admission = createAdmission({ ...DEFAULT_BOUNDS, stream: { most: 1, waiting: 0, waitMs: 0 } });
     const whileSent: number[] = [];
-    await listen({ admission, movesWithinMs: 1_000 }, () =>
+    await listen({ admission, closesIdleAfterMs: 1_000 }, () =>
       whileSent.push(admission.state('stream').inFlight),
     );
     await until(async () => {
@@ -189,7 +189,7 @@ describe('a stream that its client does not read', () => {
   });
 
   test('does not keep the application from closing', async () => {
-    await listen({ movesWithinMs: 600_000 });
+    await listen({ closesIdleAfterMs: 600_000 });
     await untilStuck();
     await app.close();
     expect(app.server.listening).toBe(false);

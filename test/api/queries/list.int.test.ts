@@ -2,7 +2,8 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { createCursors } from '../../../src/api/queries/cursor.js';
 import { type OrderListQuery, toFind } from '../../../src/api/queries/list-orders.js';
 import { ensureStateViewIndexes } from '../../../src/log/journal/state-view.js';
-import { append, orderLog } from '../../../src/order-log.js';
+import { append } from '../../../src/log/append.js';
+import { orderLog } from '../../../src/order-log.js';
 import { decide } from '../../../src/order/decide.js';
 import type { OrderView } from '../../../src/order/view.js';
 import { orders, toDocument } from '../../../src/views/orders.js';
@@ -52,7 +53,7 @@ function documentOf(i: number) {
   );
   if ('refusal' in decision) throw new Error(decision.refusal.message);
   const cause = { occurredAt, commandId: 'k', correlationId: 'k', causationId: 'k.0', actor: 'test' };
-  const { order } = append(orderId, undefined, decision.events, cause);
+  const { state: order } = append(orderLog.entity, orderId, undefined, decision.events, cause);
   const status = statuses[i % statuses.length] ?? 'pending';
   const updatedAt = new Date(Date.parse(occurredAt) + (i % 50) * 3_600_000).toISOString();
   const holds = i % 7 === 0 ? [{ cause: 'command' as const, reason: 'check' }] : [];

@@ -276,7 +276,15 @@ describe('with no workers', () => {
     expect(await idle.post(path, sent)).toMatchObject({ status: 503, body: { code: 'outcome_unknown' } });
     expect((await idle.post(path, { ...sent, headers: { prefer: 'respond-async' } })).status).toBe(202);
     await until(async () =>
-      expect(await idle.get('/health/ready')).toMatchObject({ status: 200, body: { status: 'degraded' } }),
+      expect(await idle.get('/health/ready')).toMatchObject({
+        status: 200,
+        body: {
+          status: 'degraded',
+          dependencies: expect.arrayContaining([
+            expect.objectContaining({ name: 'workers', status: 'down', code: 'no_worker' }),
+          ]),
+        },
+      }),
     );
 
     await idle.startWorker();
@@ -286,6 +294,16 @@ describe('with no workers', () => {
     expect(strong.body.notes).toHaveLength(2);
     await idle.client.workflow.getHandle(workflowId(String(body.orderId))).describe();
   });
+});
+
+test('a process that only writes shows how far a rebuild is, where its answer says', async () => {
+  const writer = await apiWith({ ROLES: 'write' });
+  const requested = await writer.post('/v1/projections/customers/rebuild', { body: {} });
+  expect(requested.status).toBe(202);
+  const shown = await writer.get(String(requested.headers['location']));
+  expect(shown).toMatchObject({ status: 200, body: { feed: { generation: 1 } } });
+  const names = shown.body.views.map(({ name }: { name: string }) => name);
+  expect(names).toContain(requested.body.name);
 });
 
 test('a process that only writes takes commands and answers no queries', async () => {

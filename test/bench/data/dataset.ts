@@ -19,9 +19,9 @@ export interface Dataset {
   readonly events: number;
 }
 
-const batchSize = 500;
+const BATCH_SIZE = 500;
 const firstOrderAt = Date.UTC(2026, 0, 1);
-const apartMs = 60_000;
+const ORDER_EVERY_MS = 60_000;
 
 /**
  * Fills an empty database. Of five orders, four are completed after two holds (14 events), and one
@@ -30,10 +30,10 @@ const apartMs = 60_000;
 export async function fill(db: Db, count: number, note: (text: string) => void): Promise<Dataset> {
   const orderIds: string[] = [];
   let [events, completed] = [0, 0];
-  for (let from = 0; from < count; from += batchSize) {
+  for (let from = 0; from < count; from += BATCH_SIZE) {
     const documents: OrderDocument[] = [];
     const records: JournalDocument[] = [];
-    for (let n = from; n < Math.min(from + batchSize, count); n += 1) {
+    for (let n = from; n < Math.min(from + BATCH_SIZE, count); n += 1) {
       const story = storyOf(n);
       if (story.order.status === 'completed') completed += 1;
       orderIds.push(story.orderId);
@@ -44,7 +44,7 @@ export async function fill(db: Db, count: number, note: (text: string) => void):
       orders(db).insertMany(documents, { ordered: false, writeConcern: { w: 1 } }),
       journal(orderLog, db).insertMany(records, { ordered: false, writeConcern: { w: 1 } }),
     ]);
-    if ((from + batchSize) % 10_000 === 0) note(`${from + documents.length} of ${count} orders`);
+    if ((from + BATCH_SIZE) % 10_000 === 0) note(`${from + documents.length} of ${count} orders`);
   }
   await feedState(db).insertOne({ _id: 'feed', epoch: 0, position: events });
   await noteFirstVersion(db, 'orders', ORDERS_VERSION);
@@ -59,7 +59,7 @@ export async function fill(db: Db, count: number, note: (text: string) => void):
 }
 
 function storyOf(n: number): Story {
-  const story = new Story(`bench-${String(n).padStart(8, '0')}`, firstOrderAt + n * apartMs);
+  const story = new Story(`bench-${String(n).padStart(8, '0')}`, firstOrderAt + n * ORDER_EVERY_MS);
   story.tellAll(create(n));
   if (n % 5 === 0) return story;
   for (const command of [hold, release, hold, release, ship, dispatch, deliver]) story.tellAll(command);

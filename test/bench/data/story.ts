@@ -1,7 +1,8 @@
-import { append } from '../../../src/order-log.js';
+import { append } from '../../../src/log/append.js';
 import type { Command, CommandData } from '../../../src/order/commands.js';
 import { decide } from '../../../src/order/decide.js';
 import type { Effect, Outcome, Settlement } from '../../../src/order/effects.js';
+import { orders } from '../../../src/order/entity.js';
 import type { Cause, EventDraft, OrderEvent } from '../../../src/order/events.js';
 import type { Order } from '../../../src/order/order.js';
 import { RULES_TODAY } from '../../../src/order/rules.js';
@@ -13,8 +14,8 @@ export interface StoryStep {
   readonly effect?: Effect;
 }
 
-const day = 86_400_000;
-const stepMs = 1_000;
+const DAY_MS = 86_400_000;
+const STEP_MS = 1_000;
 
 /**
  * The life of an order, computed by the domain's functions as its workflow would, without a
@@ -65,14 +66,14 @@ export class Story {
   }
 
   #at(): string {
-    this.#now += stepMs;
+    this.#now += STEP_MS;
     return new Date(this.#now).toISOString();
   }
 
   #accept(drafts: readonly EventDraft[], by: Pick<Cause, 'commandId' | 'causationId' | 'actor'>): StoryStep {
     const correlationId = `${this.orderId}-request`;
     const cause = { ...by, occurredAt: new Date(this.#now).toISOString(), correlationId };
-    const { order, events } = append(this.orderId, this.#order, drafts, cause);
+    const { state: order, events } = append(orders, this.orderId, this.#order, drafts, cause);
     this.#order = order;
     this.events.push(...events);
     const effect = order.owed.find(({ key }) => !this.#issued.has(key));
@@ -105,17 +106,17 @@ function goodOutcome({ type, key }: Effect): Outcome {
   }
 }
 
-const skus = 1_000;
-const customers = 5_000;
+const SKUS = 1_000;
+const CUSTOMERS = 5_000;
 
 /** The body of a create over HTTP, which varies with `n`. */
 export function orderBody(n: number): Omit<CommandData['CreateOrder'], 'terms' | 'rules'> {
   return {
-    customer: { id: `c-${n % customers}`, name: 'Ada Example', email: `ada${n % customers}@example.com` },
+    customer: { id: `c-${n % CUSTOMERS}`, name: 'Ada Example', email: `ada${n % CUSTOMERS}@example.com` },
     currency: 'EUR',
     lines: [
-      { sku: `S-${n % skus}`, quantity: 1, unitPrice: 500 + (n % 97), name: 'Lamp' },
-      { sku: `S-${(n * 7 + 1) % skus}-B`, quantity: 2, unitPrice: 1_999, name: 'Bulb' },
+      { sku: `S-${n % SKUS}`, quantity: 1, unitPrice: 500 + (n % 97), name: 'Lamp' },
+      { sku: `S-${(n * 7 + 1) % SKUS}-B`, quantity: 2, unitPrice: 1_999, name: 'Bulb' },
     ],
     shippingAddress: { street: 'Way 1', city: 'Town', postalCode: '12345', country: 'DE' },
     payment: { method: 'tok_ok' },
@@ -124,7 +125,7 @@ export function orderBody(n: number): Omit<CommandData['CreateOrder'], 'terms' |
 }
 
 export function create(n: number): Command {
-  const terms = { paymentDeadline: day, returnWindow: 30 * day, authorizationTtl: 7 * day };
+  const terms = { paymentDeadline: DAY_MS, returnWindow: 30 * DAY_MS, authorizationTtl: 7 * DAY_MS };
   return { type: 'CreateOrder', data: { ...orderBody(n), terms, rules: RULES_TODAY } };
 }
 

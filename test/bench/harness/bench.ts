@@ -8,7 +8,7 @@ import type { BareApi, BareOrders, Phase } from '../baselines/bare-messages.js';
 import { type Dataset, fill } from '../data/dataset.js';
 import { orderShape } from '../data/order-history.js';
 import { HttpConnection } from './http-connection.js';
-import { type Offer, type Remote, startRemote } from './remote.js';
+import { type RemoteFunctions, type Remote, startRemote } from './remote.js';
 import type { Judged } from './result.js';
 
 /** What is measured: one subject with its baseline. */
@@ -56,7 +56,7 @@ export interface Bench extends BenchOptions {
    */
   productWith(env: Readonly<Record<string, string>>): Promise<RoleProcess>;
   /** A process of the product with further variables, in addition to the others. */
-  beside(env: Readonly<Record<string, string>>): Promise<RoleProcess>;
+  productBeside(env: Readonly<Record<string, string>>): Promise<RoleProcess>;
   /** The shape of an order on the happy path. */
   orderShape(): Promise<readonly Phase[]>;
   bareOrders(): Promise<Remote<BareOrders>>;
@@ -65,7 +65,10 @@ export interface Bench extends BenchOptions {
   /** @returns its address */
   bareApi(): Promise<string>;
   /** Another process, which ends with the measurement; see `startRemote`. */
-  remote<O extends Offer>(module: string, env?: Readonly<Record<string, string>>): Promise<Remote<O>>;
+  remote<O extends RemoteFunctions>(
+    module: string,
+    env?: Readonly<Record<string, string>>,
+  ): Promise<Remote<O>>;
   /** @param headers sent with every request */
   connect(
     address: string,
@@ -73,7 +76,7 @@ export interface Bench extends BenchOptions {
     headers?: Readonly<Record<string, string>>,
   ): Promise<readonly [HttpConnection, ...HttpConnection[]]>;
   /** Ends everything that runs from one measurement to the next, except the servers. */
-  alone(): Promise<void>;
+  endKept(): Promise<void>;
   /** Calls `end` when the measurement ends; the last one added is called first. */
   atEnd(end: () => void | Promise<void>): void;
 }
@@ -111,7 +114,7 @@ export async function startBench(options: BenchOptions): Promise<BenchServers> {
     for (const end of due) await end();
   }
 
-  async function alone(): Promise<void> {
+  async function endKept(): Promise<void> {
     const { product, bareOrders } = kept;
     kept = {};
     await product?.stop();
@@ -161,7 +164,10 @@ export async function startBench(options: BenchOptions): Promise<BenchServers> {
       return connections;
     }
 
-    async function remote<O extends Offer>(module: string, env: Readonly<Record<string, string>> = {}) {
+    async function remote<O extends RemoteFunctions>(
+      module: string,
+      env: Readonly<Record<string, string>> = {},
+    ) {
       const started = await start(() => startRemote<O>(module, env));
       atEnd(() => started.stop());
       return started;
@@ -180,17 +186,17 @@ export async function startBench(options: BenchOptions): Promise<BenchServers> {
         if (dataset === undefined) throw new Error('The database was not filled.');
         return dataset;
       },
-      alone,
+      endKept,
       product: async () => (await product()).address,
       pids: async () => ({ product: (await product()).pid, ...servers.pids() }),
       async productWith(env) {
-        await alone();
+        await endKept();
         note('starting the product');
         const started = await startProduct(env);
         atEnd(() => started.stop());
         return started;
       },
-      async beside(env) {
+      async productBeside(env) {
         note('starting another process');
         const started = await startProduct(env);
         atEnd(() => started.stop());

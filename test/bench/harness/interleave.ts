@@ -1,4 +1,4 @@
-import type { Goal, Judged } from './result.js';
+import { type Goal, type Judged, single } from './result.js';
 
 /** Some operations that were done in a row, or several at a time. */
 export interface Block {
@@ -9,7 +9,8 @@ export interface Block {
   readonly times: readonly number[];
 }
 
-export interface OpenGateway<T> {
+/** The two sides of a comparison. */
+export interface Sides<T> {
   readonly product: () => Promise<T>;
   readonly baseline: () => Promise<T>;
 }
@@ -28,7 +29,7 @@ export interface Measured {
 
 /** Measures blocks of both sides in turns; see `inTurns`. */
 export async function interleave(
-  sides: OpenGateway<Block>,
+  sides: Sides<Block>,
   blocks: number,
   note: (text: string) => void,
 ): Promise<Measured> {
@@ -41,7 +42,7 @@ export async function interleave(
  * turn of each side is the warm-up and is not counted.
  */
 export async function inTurns<T>(
-  { product, baseline }: OpenGateway<T>,
+  { product, baseline }: Sides<T>,
   turns: number,
   note: (text: string) => void,
 ): Promise<{ readonly product: readonly T[]; readonly baseline: readonly T[] }> {
@@ -80,6 +81,26 @@ export function rate(name: string, unit: string, { product, baseline }: Measured
 /** The median time of one operation. */
 export function duration(name: string, { product, baseline }: Measured, goal?: Goal): Judged {
   return judged(name, product.percentile(0.5), 'ms', baseline.percentile(0.5), product, goal);
+}
+
+/**
+ * The percentiles of times in milliseconds.
+ *
+ * @param share of the times that are within the value of the result, from 0 to 1
+ * @param baseline the same percentile of the baseline
+ */
+export function percentiles(
+  name: string,
+  times: readonly number[],
+  share: number,
+  { baseline, goal }: { readonly baseline?: number; readonly goal?: Goal } = {},
+): Judged {
+  const at = percentileOf(times);
+  const { result } = single(name, at(share), 'ms', baseline === undefined ? {} : { baseline });
+  return {
+    result: { ...result, p50: at(0.5), p95: at(0.95), p99: at(0.99) },
+    ...(goal && { goal }),
+  };
 }
 
 function judged(

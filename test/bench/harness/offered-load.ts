@@ -2,7 +2,7 @@ import { setTimeout } from 'node:timers/promises';
 import type { HttpAnswer, HttpConnection } from './http-connection.js';
 
 /** Requests of one kind that are sent at a rate, whether or not earlier ones are answered. */
-export interface Offer {
+export interface OfferedLoad {
   /** a request is sent on one that is free */
   readonly connections: readonly HttpConnection[];
   readonly perSecond: number;
@@ -24,7 +24,7 @@ export interface Served {
 const TICK_MS = 5;
 
 /** Sends requests for the given time, then waits for the remaining answers. */
-export async function offerLoad({ connections, perSecond, send }: Offer, ms: number): Promise<Served> {
+export async function offerLoad({ connections, perSecond, send }: OfferedLoad, ms: number): Promise<Served> {
   const free = [...connections];
   const answers: Promise<void>[] = [];
   const times: number[] = [];

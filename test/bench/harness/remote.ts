@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { messageOf } from '../../../src/outages/message-of.js';
 
 /** Functions that another process offers. Arguments and results are JSON. */
-export type Offer = Record<string, (...args: never[]) => Promise<unknown>>;
+export type RemoteFunctions = Record<string, (...args: never[]) => Promise<unknown>>;
 
 interface Call {
   readonly id: number;
@@ -19,7 +19,7 @@ interface Return {
 }
 
 /** A process that was started to be called. */
-export interface Remote<O extends Offer> {
+export interface Remote<O extends RemoteFunctions> {
   readonly pid: number;
   call<N extends keyof O & string>(name: N, ...args: Parameters<O[N]>): ReturnType<O[N]>;
   stop(): Promise<void>;
@@ -30,7 +30,7 @@ export interface Remote<O extends Offer> {
  *
  * @param module the module of the process, such as `baselines/bare-api.js`
  */
-export async function startRemote<O extends Offer>(
+export async function startRemote<O extends RemoteFunctions>(
   module: string,
   env: Readonly<Record<string, string>>,
 ): Promise<Remote<O>> {
@@ -72,7 +72,7 @@ export async function startRemote<O extends Offer>(
 }
 
 /** Offers functions to the parent process, and ends when the parent closes the connection. */
-export function offer(functions: Offer, close: () => Promise<void>): void {
+export function offer(functions: RemoteFunctions, close: () => Promise<void>): void {
   const offered = new Map<string, (...args: never[]) => Promise<unknown>>(
     Object.entries({ ...functions, ready: async () => undefined }),
   );

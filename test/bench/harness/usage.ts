@@ -4,7 +4,7 @@ import type { Db } from 'mongodb';
 export const MB = 1024 * 1024;
 
 /** The unit of `utime` and `stime` in `/proc/<pid>/stat`. */
-const msPerTick = 10;
+const TICK_MS = 10;
 
 /** The CPU that a process has used so far, in milliseconds. */
 export async function cpuOf(pid: number): Promise<number> {
@@ -14,7 +14,7 @@ export async function cpuOf(pid: number): Promise<number> {
     .split(' ')
     .slice(11, 13)
     .map(Number);
-  return (utime + stime) * msPerTick;
+  return (utime + stime) * TICK_MS;
 }
 
 /** The resident memory of a process, in bytes. */

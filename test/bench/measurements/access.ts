@@ -8,8 +8,8 @@ import { block, interleave, inTurns, percentileOf, rate } from '../harness/inter
 import { type Judged, single } from '../harness/result.js';
 import { cpuOf } from '../harness/usage.js';
 
-const connections = 50;
-const hotOrders = 100;
+const CONNECTIONS = 50;
+const HOT_ORDERS = 100;
 /** The goal for reads of cached orders, with a key against without. */
 const goal = { of: 'ratio', is: '≥', limit: 2 } as const;
 
@@ -22,10 +22,10 @@ export const access: Measurement = {
   async run(bench) {
     // The workers of the product process the orders of both.
     await bench.product();
-    const open = await bench.beside({ ROLES: 'write,read' });
+    const open = await bench.productBeside({ ROLES: 'write,read' });
     // Requests are counted, but the limit is never reached.
     const env = { ROLES: 'write,read', AUTH: 'on', RATE_LIMIT: '1000000000' };
-    const guarded = await bench.beside(env);
+    const guarded = await bench.productBeside(env);
     const headers = await keyWith(bench, ['orders:read', 'orders:write']);
     return [
       ...(await accepted(bench, open, guarded, headers)),
@@ -80,12 +80,12 @@ async function hot(
   guarded: RoleProcess,
   headers: Headers,
 ): Promise<Judged[]> {
-  const withKey = await bench.connect(guarded.address, connections, headers);
-  const orderIds = bench.dataset().orderIds.slice(0, hotOrders);
+  const withKey = await bench.connect(guarded.address, CONNECTIONS, headers);
+  const orderIds = bench.dataset().orderIds.slice(0, HOT_ORDERS);
   const ask = readsOf(bench, orderIds);
   const product = ask(withKey);
   const against = async (address: string) => {
-    const baseline = ask(await bench.connect(address, connections));
+    const baseline = ask(await bench.connect(address, CONNECTIONS));
     return await interleave({ product, baseline }, bench.pick(5, 2), bench.note);
   };
   const ofOpen = await against(open.address);
@@ -102,10 +102,10 @@ async function hot(
  */
 async function hotPersons(bench: Bench, guarded: RoleProcess): Promise<Judged> {
   const headers = await keyWith(bench, ['orders:read', 'orders:write', 'persons:read']);
-  const withKey = await bench.connect(guarded.address, connections, headers);
+  const withKey = await bench.connect(guarded.address, CONNECTIONS, headers);
   bench.note('creating orders');
   const orderIds: string[] = [];
-  await block(hotOrders, connections, async (lane) => {
+  await block(HOT_ORDERS, CONNECTIONS, async (lane) => {
     const api = withKey[lane] ?? withKey[0];
     const orderId = await accept(api);
     await untilConfirmed(api, orderId);
@@ -114,7 +114,7 @@ async function hotPersons(bench: Bench, guarded: RoleProcess): Promise<Judged> {
   const { body } = await withKey[0].get(`/v1/orders/${orderIds[0]}`);
   if (!body.includes('Ada Example')) throw new Error(`The person is not open: ${body.toString()}`);
   const ask = readsOf(bench, orderIds);
-  const bare = await bench.connect(await bench.bareApi(), connections);
+  const bare = await bench.connect(await bench.bareApi(), CONNECTIONS);
   const sides = { product: ask(withKey), baseline: ask(bare) };
   const reads = await interleave(sides, bench.pick(5, 2), bench.note);
   return rate('access.get.hot.persons', 'requests/s', reads, goal);

@@ -7,9 +7,9 @@ import { untilCaughtUp } from '../data/projections.js';
 import type { Bench, Measurement } from '../harness/bench.js';
 import { openEventStream } from '../harness/event-stream.js';
 import type { HttpConnection } from '../harness/http-connection.js';
-import { block, percentileOf } from '../harness/interleave.js';
+import { block, percentileOf, percentiles } from '../harness/interleave.js';
 
-const atOnce = 20;
+const CONCURRENCY = 20;
 
 /**
  * Measures the time from the recording of an event (`recordedAt`, taken before it is written) to
@@ -20,10 +20,10 @@ export const feedLag: Measurement = {
   name: 'feed.lag',
   async run(bench) {
     const address = await bench.product();
-    const connections = await bench.connect(address, atOnce);
+    const connections = await bench.connect(address, CONCURRENCY);
     await untilCaughtUp(connections[0]);
     bench.note('full load');
-    const full = await block(bench.pick(200, 20), atOnce, async (lane) => {
+    const full = await block(bench.pick(200, 20), CONCURRENCY, async (lane) => {
       await complete(connections[lane] ?? connections[0]);
     });
     await untilCaughtUp(connections[0]);
@@ -37,23 +37,11 @@ export const feedLag: Measurement = {
     bench.note(`half load: ${perSecond.toFixed(1)} orders/s`);
     await halfLoad(connections, perSecond, bench.pick(60, 5));
     await untilCaughtUp(connections[0]);
-    const [product, baseline] = [percentileOf(lags.product), percentileOf(lags.baseline)];
-    const [p50, p95, p99] = [product(0.5), product(0.95), product(0.99)];
-    const limit = baseline(0.99);
     return [
-      {
-        result: {
-          name: 'feed.lag',
-          value: p99,
-          unit: 'ms',
-          baseline: limit,
-          ratio: p99 / limit,
-          p50,
-          p95,
-          p99,
-        },
+      percentiles('feed.lag', lags.product, 0.99, {
+        baseline: percentileOf(lags.baseline)(0.99),
         goal: { of: 'p99', is: '≤', limit: 50 },
-      },
+      }),
     ];
   },
 };
@@ -77,11 +65,11 @@ async function halfLoad(
   await Promise.all(running);
 }
 
-async function receiveChanges(bench: Bench, tell: (lag: number) => void): Promise<void> {
+async function receiveChanges(bench: Bench, onLag: (lag: number) => void): Promise<void> {
   const stream = journal(orderLog, bench.db).watch([{ $match: { operationType: 'insert' } }]);
   bench.atEnd(() => stream.close());
   stream.on('change', (change) => {
-    if (change.operationType === 'insert') tell(lagOf(change.fullDocument));
+    if (change.operationType === 'insert') onLag(lagOf(change.fullDocument));
   });
   // The stream is open and has caught up.
   await once(stream, 'resumeTokenChanged');

@@ -9,21 +9,19 @@ import { topicsOf } from '../../../src/kafka/settings.js';
 import { ensureTopics } from '../../../src/kafka/topics.js';
 import { readFeed } from '../../../src/log/feed/feed.js';
 import { FeedTail } from '../../../src/log/feed/tail.js';
-import { ensureJournalIndexes } from '../../../src/log/journal/journal.js';
 import { orderLog } from '../../../src/order-log.js';
-import { readConfig } from '../../../src/server/config.js';
-import { connectMongo } from '../../../src/server/connections.js';
 import { startBroker } from '../../support/kafka/broker.js';
 import { fillFeed } from '../../support/kafka/fill-feed.js';
 import { settingsOf } from '../../support/kafka/topics.js';
 import { until } from '../../support/until.js';
+import { openDatabase } from '../data/empty-database.js';
 import type { Bench, Measurement } from '../harness/bench.js';
 import { type Block, interleave, rate } from '../harness/interleave.js';
 
 /** The client sends this many at once to a broker with Kafka's default limit of a megabyte. */
-const AT_ONCE = 1_000;
+const BATCH_SIZE = 1_000;
 /** Records in one transaction, as the product has them. */
-const TRANSACTION = 2_000;
+const TRANSACTION_SIZE = 2_000;
 
 /**
  * Publishes the feed from MongoDB to a topic, in transactions with their checkpoints. The baseline
@@ -44,7 +42,7 @@ export const kafkaOut: Measurement = {
     bench.atEnd(() => tail.stop());
     const settings = () => settingsOf(broker, `bench-${randomUUID()}`);
     const form = { topic: 'bare', generation: 1, payload: 'event' } as const;
-    const records = (await readFeed(orderLog, db, 0, AT_ONCE)).map((event) => textRecordOf(form, event));
+    const records = (await readFeed(orderLog, db, 0, BATCH_SIZE)).map((event) => textRecordOf(form, event));
     const product = async (): Promise<Block> => {
       const ofBlock = settings();
       const stopping = new AbortController();
@@ -77,9 +75,9 @@ export const kafkaOut: Measurement = {
         topic,
         headers: new Map(headers),
       }));
-      for (let sent = 0; sent < count; sent += TRANSACTION) {
+      for (let sent = 0; sent < count; sent += TRANSACTION_SIZE) {
         const transaction = await producer.beginTransaction();
-        for (let some = 0; some < TRANSACTION; some += AT_ONCE) await transaction.send({ messages });
+        for (let some = 0; some < TRANSACTION_SIZE; some += BATCH_SIZE) await transaction.send({ messages });
         await transaction.commit();
       }
       const ms = performance.now() - began;
@@ -92,12 +90,8 @@ export const kafkaOut: Measurement = {
 };
 
 async function openFeed(bench: Bench, count: number): Promise<Db> {
-  const mongo = connectMongo(
-    readConfig({ MONGODB_URI: bench.mongodbUri, MONGODB_DB: `kafka-${randomUUID().slice(0, 8)}` }),
-  );
-  bench.atEnd(() => mongo.close());
+  const db = await openDatabase(bench, 'kafka');
   bench.note('filling the feed');
-  await ensureJournalIndexes(orderLog, mongo.db);
-  await fillFeed(mongo.db, 1, count);
-  return mongo.db;
+  await fillFeed(db, 1, count);
+  return db;
 }

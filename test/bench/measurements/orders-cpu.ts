@@ -5,7 +5,7 @@ import { block, inTurns } from '../harness/interleave.js';
 import { single } from '../harness/result.js';
 import { commandsSent, cpuOf } from '../harness/usage.js';
 
-const atOnce = 20;
+const CONCURRENCY = 20;
 
 /** CPU by process. The application is the product, or the bare worker and client. */
 interface Processes {
@@ -24,7 +24,7 @@ export const ordersCpu: Measurement = {
   async run(bench) {
     const phases = await bench.orderShape();
     const bare = await bench.bareOrders();
-    const connections = await bench.connect(await bench.product(), atOnce);
+    const connections = await bench.connect(await bench.product(), CONCURRENCY);
     const orders = bench.pick(200, 40);
     const pids = await bench.pids();
     /** the commands in the product's last block */
@@ -34,14 +34,14 @@ export const ordersCpu: Measurement = {
         product: () =>
           used({ ...pids, application: pids.product }, async () => {
             const before = await commandsSent(bench.db);
-            await block(orders, atOnce, async (lane) => {
+            await block(orders, CONCURRENCY, async (lane) => {
               await complete(connections[lane] ?? connections[0]);
             });
             await untilCaughtUp(connections[0]);
             commands = (await commandsSent(bench.db)) - before;
           }),
         baseline: () =>
-          used({ ...pids, application: bare.pid }, () => bare.call('run', phases, orders, atOnce)),
+          used({ ...pids, application: bare.pid }, () => bare.call('run', phases, orders, CONCURRENCY)),
       },
       bench.pick(4, 1),
       bench.note,

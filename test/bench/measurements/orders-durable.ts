@@ -1,7 +1,7 @@
 import type { Measurement } from '../harness/bench.js';
 import { duration, interleave, rate } from '../harness/interleave.js';
 
-const atOnce = 20;
+const CONCURRENCY = 20;
 
 /**
  * What durability alone costs: the bare workflow with two durable writes in each activity, against
@@ -18,8 +18,8 @@ export const ordersDurable: Measurement = {
     const blocks = bench.pick(4, 1);
     const throughput = await interleave(
       {
-        product: () => durable.call('run', phases, together, atOnce),
-        baseline: () => bare.call('run', phases, together, atOnce),
+        product: () => durable.call('run', phases, together, CONCURRENCY),
+        baseline: () => bare.call('run', phases, together, CONCURRENCY),
       },
       blocks,
       bench.note,

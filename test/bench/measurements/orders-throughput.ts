@@ -2,7 +2,7 @@ import { complete } from '../data/order-over-http.js';
 import type { Measurement } from '../harness/bench.js';
 import { block, interleave, rate } from '../harness/interleave.js';
 
-const atOnce = 20;
+const CONCURRENCY = 20;
 
 /**
  * Measures orders from create to completed over HTTP, with all roles in one process. The baseline
@@ -14,14 +14,14 @@ export const ordersThroughput: Measurement = {
   async run(bench) {
     const phases = await bench.orderShape();
     const bare = await bench.bareOrders();
-    const connections = await bench.connect(await bench.product(), atOnce);
+    const connections = await bench.connect(await bench.product(), CONCURRENCY);
     const [first] = connections;
     const orders = bench.pick(200, 20);
     const measured = await interleave(
       {
         product: () =>
-          block(orders, atOnce, async (lane) => void (await complete(connections[lane] ?? first))),
-        baseline: () => bare.call('run', phases, orders, atOnce),
+          block(orders, CONCURRENCY, async (lane) => void (await complete(connections[lane] ?? first))),
+        baseline: () => bare.call('run', phases, orders, CONCURRENCY),
       },
       bench.pick(4, 1),
       bench.note,

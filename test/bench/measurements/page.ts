@@ -2,12 +2,12 @@ import { chromium, type Page } from 'playwright-core';
 import { findBrowser } from '../../support/browser.mjs';
 import type { Bench, Measurement } from '../harness/bench.js';
 import { askFor } from '../harness/http-connection.js';
-import { interleave, percentileOf, rate } from '../harness/interleave.js';
+import { interleave, percentiles, rate } from '../harness/interleave.js';
 import { type Judged, single } from '../harness/result.js';
 
-const connections = 20;
+const CONNECTIONS = 20;
 /** A longer task of the page delays its reader. */
-const longTask = 50;
+const LONG_TASK_MS = 50;
 
 /**
  * Measures the page in a browser: how soon an order is visible, and whether scrolling the list is
@@ -52,10 +52,7 @@ async function painting(bench: Bench, tab: Page, address: string): Promise<Judge
     times.push(await tab.evaluate<number>('globalThis.seen'));
   }
   // The first one fills the browser's cache.
-  const percentile = percentileOf(times.slice(1));
-  const [p50, p95, p99] = [percentile(0.5), percentile(0.95), percentile(0.99)];
-  const result = { name: 'page.paint', value: p50, unit: 'ms', baseline: null, ratio: null, p50, p95, p99 };
-  return { result, goal: { of: 'value', is: '≤', limit: 200 } };
+  return percentiles('page.paint', times.slice(1), 0.5, { goal: { of: 'value', is: '≤', limit: 200 } });
 }
 
 /** @returns the duration of the longest long task, in milliseconds; 0 if there was none */
@@ -79,12 +76,12 @@ async function scrolling(bench: Bench, tab: Page, address: string): Promise<Judg
   await tab.goto(`${address}/orders`);
   await tab.locator('.orders-space [role=row]').first().waitFor();
   const longest = await tab.evaluate<number>(scroll(bench.pick(1_200, 200)));
-  return single('page.scroll', longest, 'ms', { goal: { of: 'value', is: '≤', limit: longTask } });
+  return single('page.scroll', longest, 'ms', { goal: { of: 'value', is: '≤', limit: LONG_TASK_MS } });
 }
 
 /** Measures the page of an order, which contains the order. The baseline is the order alone. */
 async function answering(bench: Bench, address: string): Promise<Judged> {
-  const opened = await bench.connect(address, connections);
+  const opened = await bench.connect(address, CONNECTIONS);
   const { orderIds } = bench.dataset();
   const ms = bench.pick(4_000, 500);
   const asking = (path: string) => () =>

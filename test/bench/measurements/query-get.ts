@@ -3,8 +3,8 @@ import { askFor } from '../harness/http-connection.js';
 import { interleave, rate } from '../harness/interleave.js';
 import type { Goal, Judged } from '../harness/result.js';
 
-const connections = 50;
-const hotOrders = 100;
+const CONNECTIONS = 50;
+const HOT_ORDERS = 100;
 
 /**
  * Measures `GET /v1/orders/{id}` of any order, on 50 connections. The baseline is fastify with
@@ -28,7 +28,7 @@ export const queryGetHot: Measurement = {
   needsDataset: true,
   async run(bench) {
     const { orderIds } = bench.dataset();
-    const hot = orderIds.slice(0, hotOrders);
+    const hot = orderIds.slice(0, HOT_ORDERS);
     return [await measureGet(bench, 'query.get.hot', hot, { of: 'ratio', is: '≥', limit: 2 })];
   },
 };
@@ -40,8 +40,8 @@ async function measureGet(
   goal: Goal,
 ): Promise<Judged> {
   const address = await bench.product();
-  const product = await bench.connect(address, connections);
-  const baseline = await bench.connect(await bench.bareApi(), connections);
+  const product = await bench.connect(address, CONNECTIONS);
+  const baseline = await bench.connect(await bench.bareApi(), CONNECTIONS);
   const ms = bench.pick(4_000, 500);
   const path = () => `/v1/orders/${orderIds[Math.floor(Math.random() * orderIds.length)]}`;
   const measured = await interleave(

@@ -2,10 +2,10 @@ import type { Measurement } from '../harness/bench.js';
 import { askFor, type HttpConnection } from '../harness/http-connection.js';
 import { interleave, rate } from '../harness/interleave.js';
 
-const connections = 10;
-const pageSize = 50;
-const deepestPage = 1_000;
-const widestPage = 200;
+const CONNECTIONS = 10;
+const PAGE_SIZE = 50;
+const DEEPEST_PAGE = 1_000;
+const MAX_PAGE = 200;
 const list = '/v1/orders?status=completed&sort=-createdAt';
 
 /**
@@ -19,11 +19,11 @@ export const queryList: Measurement = {
   async run(bench) {
     const { completed } = bench.dataset();
     const address = await bench.product();
-    const product = await bench.connect(address, connections);
-    const baseline = await bench.connect(await bench.bareApi(), connections);
+    const product = await bench.connect(address, CONNECTIONS);
+    const baseline = await bench.connect(await bench.bareApi(), CONNECTIONS);
     const ms = bench.pick(4_000, 500);
     const blocks = bench.pick(5, 2);
-    const first = `${list}&limit=${pageSize}`;
+    const first = `${list}&limit=${PAGE_SIZE}`;
     const asking = (to: readonly HttpConnection[], path: string) => () =>
       askFor({ connections: to, ms, path: () => path });
     const firstPage = await interleave(
@@ -31,9 +31,9 @@ export const queryList: Measurement = {
       blocks,
       bench.note,
     );
-    const page = Math.min(deepestPage, Math.floor(completed / pageSize));
+    const page = Math.min(DEEPEST_PAGE, Math.floor(completed / PAGE_SIZE));
     bench.note(`turning to page ${page}`);
-    const deep = `${first}&cursor=${encodeURIComponent(await cursorBehind(product[0], (page - 1) * pageSize))}`;
+    const deep = `${first}&cursor=${encodeURIComponent(await cursorAfter(product[0], (page - 1) * PAGE_SIZE))}`;
     const deepPage = await interleave(
       { product: asking(product, deep), baseline: asking(product, first) },
       blocks,
@@ -47,10 +47,10 @@ export const queryList: Measurement = {
 };
 
 /** A cursor is bound to filters and sort, not to the size of a page. */
-async function cursorBehind(api: HttpConnection, count: number): Promise<string> {
+async function cursorAfter(api: HttpConnection, count: number): Promise<string> {
   let cursor = '';
   for (let seen = 0; seen < count;) {
-    const limit = Math.min(widestPage, count - seen);
+    const limit = Math.min(MAX_PAGE, count - seen);
     const from = cursor === '' ? '' : `&cursor=${encodeURIComponent(cursor)}`;
     const { body } = await api.get(`${list}&limit=${limit}${from}`);
     const page = JSON.parse(body.toString()) as { readonly nextCursor: string };

@@ -10,7 +10,7 @@ import { type Block, block, interleave } from '../harness/interleave.js';
 import { single } from '../harness/result.js';
 
 /** The product reads this many histories at the same time. */
-const atOnce = 8;
+const CONCURRENCY = 8;
 const LOOK_EVERY_MS = 100;
 
 /**
@@ -40,7 +40,7 @@ export const rebuildFromHistory: Measurement = {
         },
         async baseline() {
           let next = 0;
-          const fetched = await block(workflowIds.length, atOnce, async () => {
+          const fetched = await block(workflowIds.length, CONCURRENCY, async () => {
             await bench.temporal.workflow.getHandle(workflowIds[next++] ?? '').fetchHistory();
           });
           return { ...fetched, operations: events };

@@ -6,7 +6,7 @@ import type { Bench, Measurement } from '../harness/bench.js';
 import { type Block, interleave } from '../harness/interleave.js';
 import { single } from '../harness/result.js';
 
-const batchSize = 1_000;
+const BATCH_SIZE = 1_000;
 
 /**
  * Rebuilds views from the whole journal on requests over HTTP: `orders`, and those across orders.
@@ -51,7 +51,7 @@ async function copyJournal({ db }: Bench): Promise<Block> {
   };
   for await (const event of journal(orderLog, db).find().sort({ orderId: 1, version: 1 })) {
     batch.push(event);
-    if (batch.length === batchSize) await write();
+    if (batch.length === BATCH_SIZE) await write();
   }
   if (batch.length > 0) await write();
   const ms = performance.now() - start;

@@ -1,20 +1,18 @@
 import { randomUUID } from 'node:crypto';
 import type { Db } from 'mongodb';
-import { ensureJournalIndexes, type JournalDocument, journal } from '../../../src/log/journal/journal.js';
-import { ensureStateViewIndexes } from '../../../src/log/journal/state-view.js';
+import { type JournalDocument, journal } from '../../../src/log/journal/journal.js';
 import { orderLog } from '../../../src/order-log.js';
 import type { OrderEvent } from '../../../src/order/events.js';
 import { evolve } from '../../../src/order/evolve.js';
 import type { Order } from '../../../src/order/order.js';
-import { readConfig } from '../../../src/server/config.js';
-import { connectMongo } from '../../../src/server/connections.js';
 import { type OrderDocument, orders, toDocument } from '../../../src/views/orders.js';
 import { createActivities } from '../../../workers/roles/activities.js';
+import { openDatabase } from '../data/empty-database.js';
 import { happyPath, Story } from '../data/story.js';
-import type { Bench, Measurement } from '../harness/bench.js';
+import type { Measurement } from '../harness/bench.js';
 import { type Block, block, interleave, rate } from '../harness/interleave.js';
 
-const atOnce = 20;
+const CONCURRENCY = 20;
 const durable = { writeConcern: { w: 'majority', journal: true } } as const;
 
 /**
@@ -52,7 +50,7 @@ function stories(count: number): readonly Steps[] {
 }
 
 async function recordOrders(all: readonly Steps[], write: (events: readonly OrderEvent[]) => Promise<void>) {
-  return await timed(all.length, atOnce, async (n, time) => {
+  return await timed(all.length, CONCURRENCY, async (n, time) => {
     for (const events of all[n] ?? []) await time(() => write(events));
     return (all[n] ?? []).flat().length;
   });
@@ -67,7 +65,7 @@ async function writeOrders(db: Db, all: readonly Steps[]): Promise<Block> {
       return { records: events.map(toRecord), document: toDocument(order) };
     });
   });
-  return await timed(all.length, atOnce, async (n, time) => {
+  return await timed(all.length, CONCURRENCY, async (n, time) => {
     let seen: number | undefined;
     for (const { records, document } of prepared[n] ?? []) {
       await time(async () => {
@@ -107,16 +105,4 @@ async function timed(
     events += recorded;
   });
   return { operations: events, ms, times };
-}
-
-/** An empty database, connected to as the product does. */
-export async function openDatabase(bench: Bench, name: string): Promise<Db> {
-  const mongo = connectMongo(readConfig({ MONGODB_URI: bench.mongodbUri, MONGODB_DB: name }));
-  bench.atEnd(async () => {
-    await mongo.db.dropDatabase();
-    await mongo.close();
-  });
-  await mongo.client.connect();
-  await Promise.all([ensureJournalIndexes(orderLog, mongo.db), ensureStateViewIndexes(orderLog, mongo.db)]);
-  return mongo.db;
 }

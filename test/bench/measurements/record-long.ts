@@ -4,24 +4,24 @@ import { appendToJournal } from '../../../src/log/journal/append-to-journal.js';
 import { orderLog } from '../../../src/order-log.js';
 import { orders, toDocument } from '../../../src/views/orders.js';
 import { createActivities } from '../../../workers/roles/activities.js';
+import { openDatabase } from '../data/empty-database.js';
 import { create, hold, release, Story } from '../data/story.js';
 import type { Measurement } from '../harness/bench.js';
 import { type Block, block, duration, interleave } from '../harness/interleave.js';
-import { openDatabase } from './record-batch.js';
 
-const short = 10;
+const SHORT_LOG = 10;
 
 /** Records one more event in an order that has many. The baseline is an order that has ten. */
 export const recordLong: Measurement = {
   name: 'record.long',
   async run(bench) {
     const db = await openDatabase(bench, 'long');
-    const long = await orderOf(db, bench.pick(10_000, 1_000));
+    const long = await recordedOrder(db, bench.pick(10_000, 1_000));
     const count = bench.pick(200, 30);
     const measured = await interleave(
       {
         product: () => recordNext(db, long, count),
-        baseline: async () => recordNext(db, await orderOf(db, short), count),
+        baseline: async () => recordNext(db, await recordedOrder(db, SHORT_LOG), count),
       },
       bench.pick(4, 2),
       bench.note,
@@ -38,7 +38,7 @@ async function recordNext(db: Db, story: Story, count: number): Promise<Block> {
 }
 
 /** An order with this many events or one more, all of them recorded. */
-async function orderOf(db: Db, events: number): Promise<Story> {
+async function recordedOrder(db: Db, events: number): Promise<Story> {
   const story = new Story(randomUUID(), Date.now());
   story.tellAll(create(1));
   while (story.events.length < events) {

@@ -5,12 +5,12 @@ import { openKnownKeys } from '../../../src/access/known-keys.js';
 import { keysOfDatabase } from '../../../src/access/persons/key-store-of.js';
 import { hashOf } from '../../../src/api/commands/gateway/derived-ids.js';
 import { sealed } from '../../../src/api/commands/gateway/sealed-commands.js';
+import { openDatabase } from '../data/empty-database.js';
 import type { Measurement } from '../harness/bench.js';
 import { block, duration, interleave } from '../harness/interleave.js';
 import { single } from '../harness/result.js';
-import { openDatabase } from './record-batch.js';
 
-const customers = 100;
+const CUSTOMERS = 100;
 
 /**
  * Measures what sealing adds to an accepted order: the check of the client's key, the search for
@@ -43,7 +43,7 @@ export const seal: Measurement = {
         bench.note,
       );
     let next = 0;
-    const known = await of(() => `c-${(next += 1) % customers}`);
+    const known = await of(() => `c-${(next += 1) % CUSTOMERS}`);
     const fresh = await of(randomUUID);
     const added = known.product.percentile(0.5) - known.baseline.percentile(0.5);
     return [

@@ -27,8 +27,8 @@ export const streamMemory: Measurement = {
     const [api] = await bench.connect(address, 1);
     bench.note('waiting for the views across orders');
     await untilCaughtUp(api);
-    const before = await mostMemory(pid, () => read(bench, address, count / 5));
-    const all = await mostMemory(pid, () => read(bench, address, count));
+    const before = await maxMemory(pid, () => read(bench, address, count / 5));
+    const all = await maxMemory(pid, () => read(bench, address, count));
     return [
       single('stream.memory', Math.max(0, all.most - before.most) / MB, 'MB', {
         baseline: all.result / MB,
@@ -39,9 +39,9 @@ export const streamMemory: Measurement = {
 };
 
 /** The maximum memory of the product while some work runs. */
-async function mostMemory<R>(
+async function maxMemory<R>(
   pid: number,
-  goOn: () => Promise<R>,
+  work: () => Promise<R>,
 ): Promise<{ readonly most: number; readonly result: R }> {
   const ended = new AbortController();
   let most = await residentMemoryOf(pid);
@@ -51,7 +51,7 @@ async function mostMemory<R>(
       await setTimeout(LOOK_EVERY_MS);
     }
   })();
-  const result = await goOn().finally(() => ended.abort());
+  const result = await work().finally(() => ended.abort());
   await watching;
   return { most, result };
 }

@@ -4,9 +4,9 @@ import { block } from '../harness/interleave.js';
 import { single } from '../harness/result.js';
 import { MB, residentMemoryOf } from '../harness/usage.js';
 
-const atOnce = 20;
+const CONCURRENCY = 20;
 /** A worker caches a thousand workflows, including those of the warm-up. */
-const cached = 1_000;
+const MAX_CACHED = 1_000;
 
 /**
  * Measures the resident memory that a worker takes for each thousand orders that are confirmed,
@@ -17,7 +17,7 @@ export const workerMemory: Measurement = {
   name: 'worker.memory',
   async run(bench) {
     const warmUp = bench.pick(200, 10);
-    const orders = bench.pick(cached - warmUp, 40);
+    const orders = bench.pick(MAX_CACHED - warmUp, 40);
     const product = await productMemory(bench, warmUp, orders);
     const baseline = await bareMemory(bench, warmUp, orders);
     const perThousand = (bytes: number): number => (bytes / MB / orders) * 1_000;
@@ -33,9 +33,9 @@ export const workerMemory: Measurement = {
 async function productMemory(bench: Bench, warmUp: number, orders: number): Promise<number> {
   const worker = await bench.productWith({ ROLES: 'worker' });
   const writer = await bench.productWith({ ROLES: 'write' });
-  const connections = await bench.connect(writer.address, atOnce);
+  const connections = await bench.connect(writer.address, CONCURRENCY);
   const open = (count: number) =>
-    block(count, atOnce, async (lane) => void (await confirm(connections[lane] ?? connections[0])));
+    block(count, CONCURRENCY, async (lane) => void (await confirm(connections[lane] ?? connections[0])));
   bench.note('product');
   await open(warmUp);
   const before = await residentMemoryOf(worker.pid);
@@ -47,11 +47,11 @@ async function productMemory(bench: Bench, warmUp: number, orders: number): Prom
 
 async function bareMemory(bench: Bench, warmUp: number, orders: number): Promise<number> {
   const phases = await bench.orderShape();
-  await bench.alone();
+  await bench.endKept();
   bench.note('baseline');
   const bare = await bench.bareOrders();
-  await bare.call('open', phases, warmUp, atOnce);
+  await bare.call('open', phases, warmUp, CONCURRENCY);
   const before = await residentMemoryOf(bare.pid);
-  await bare.call('open', phases, orders, atOnce);
+  await bare.call('open', phases, orders, CONCURRENCY);
   return (await residentMemoryOf(bare.pid)) - before;
 }

@@ -23,7 +23,7 @@ import { type KafkaSettings, topicsOf } from '../../../src/kafka/settings.js';
 import { ensureTopics } from '../../../src/kafka/topics.js';
 import { TransactionalProducer } from '../../../src/delivery/kafka/transactional-producer.js';
 import { subscriptionsStatus } from '../../../src/delivery/subscription-status.js';
-import { defaults } from '../../../src/endpoint/settings.js';
+import { everyEvent } from '../../../src/order/selection.js';
 import { feedHead } from '../../../src/log/feed/feed.js';
 import { beginGeneration } from '../../../src/log/feed/generations.js';
 import { eventOf, journal } from '../../../src/log/journal/journal.js';
@@ -153,7 +153,7 @@ test('only chosen events are published; the checkpoint passes the rest, and the 
   const consumer = new Consumer({ ...clientOptions(all), groupId: 'test' });
   /** Publishes to the end of the feed. */
   const publishAll = async (chosen: Partial<KafkaSettings['selection']>) => {
-    const publishing = startPublishing({ ...all, selection: { ...defaults, ...chosen } });
+    const publishing = startPublishing({ ...all, selection: { ...everyEvent, ...chosen } });
     const head = await finalHead();
     await until(async () => {
       expect(await readCheckpoint(consumer, checkpoints)).toMatchObject({ generation: 1, position: head });
@@ -190,7 +190,10 @@ test('only chosen events are published; the checkpoint passes the rest, and the 
 });
 
 test('an unreadable order keeps no event from the topic', async () => {
-  const settings = { ...settingsOf(broker, 'unread'), selection: { ...defaults, payload: 'order' as const } };
+  const settings = {
+    ...settingsOf(broker, 'unread'),
+    selection: { ...everyEvent, payload: 'order' as const },
+  };
   const { events: topic } = topicsOf(settings);
   const [unreadable, other] = [await placedOrder(api), await placedOrder(api)];
   const head = await finalHead();

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, describe, expect, test } from '@jest/globals';
-import { deduct, release, reserve, restock } from '../../../src/effects/inventory/inventory.js';
+import { stockInventory } from '../../../src/effects/inventory/inventory.js';
 import { countStock } from '../../../src/effects/inventory/stock-counts.js';
 import { stockStates } from '../../../src/effects/inventory/stock-state.js';
 import {
@@ -17,6 +17,7 @@ import { until } from '../../support/until.js';
 
 const database = await openDatabase();
 const { db } = database;
+const { deduct, release, reserve, restock } = stockInventory(db);
 await setUpStock(db);
 afterAll(() => database.close());
 
@@ -55,11 +56,11 @@ async function countsOf(item: string) {
 test('a SKU that was never set has 1,000 on hand, and one that starts with OUT- has none', async () => {
   const [known, out] = [sku(), `OUT-${randomUUID()}`];
   expect((await getStock(db, known)).stock).toStrictEqual({ sku: known, onHand: 1_000, reserved: 0 });
-  expect(await reserve(db, effect('reserve', { sku: known, quantity: 2 }))).toStrictEqual({
+  expect(await reserve(effect('reserve', { sku: known, quantity: 2 }))).toStrictEqual({
     type: 'reserved',
   });
   expect((await getStock(db, known)).stock).toMatchObject({ sku: known, onHand: 1_000, reserved: 2 });
-  expect(await reserve(db, effect('reserve', { sku: out, quantity: 1 }))).toStrictEqual({
+  expect(await reserve(effect('reserve', { sku: out, quantity: 1 }))).toStrictEqual({
     type: 'out_of_stock',
     missing: [{ sku: out, requested: 1, available: 0 }],
   });
@@ -68,14 +69,14 @@ test('a SKU that was never set has 1,000 on hand, and one that starts with OUT- 
 test('goods are reserved, leave, and come back', async () => {
   const item = sku();
   const line = { sku: item, quantity: 3 };
-  await reserve(db, effect('reserve', line));
-  await release(db, effect('release', { sku: item, quantity: 1 }));
+  await reserve(effect('reserve', line));
+  await release(effect('release', { sku: item, quantity: 1 }));
   expect(await countsOf(item)).toStrictEqual({ onHand: 1_000, reserved: 2 });
-  await deduct(db, deduction({ sku: item, quantity: 2 }));
+  await deduct(deduction({ sku: item, quantity: 2 }));
   expect(await countsOf(item)).toStrictEqual({ onHand: 998, reserved: 0 });
   const key = `${randomUUID()}:restock:9`;
   const lines = [{ sku: item, quantity: 1 }];
-  await restock(db, { key, correlationId: 'test', type: 'restock', returnId: 'r1', lines });
+  await restock({ key, correlationId: 'test', type: 'restock', returnId: 'r1', lines });
   expect(await countsOf(item)).toStrictEqual({ onHand: 999, reserved: 0 });
   expect(await movements.findOne({ _id: key })).toMatchObject({
     orderId: key.split(':')[0],
@@ -91,7 +92,7 @@ test('all lines are reserved or none, and each line that is short is named', asy
     { sku: plenty, quantity: 1 },
     { sku: few, quantity: 3 },
   ];
-  expect(await reserve(db, effect('reserve', ...wanted))).toStrictEqual({
+  expect(await reserve(effect('reserve', ...wanted))).toStrictEqual({
     type: 'out_of_stock',
     missing: [
       { sku: none, requested: 1, available: 0 },
@@ -105,22 +106,22 @@ test('all lines are reserved or none, and each line that is short is named', asy
 test('one key has one effect for any number of simultaneous callers, with the same answer for all', async () => {
   const item = sku();
   const reserving = effect('reserve', { sku: item, quantity: 5 });
-  const answers = await times(20, () => reserve(db, reserving));
+  const answers = await times(20, () => reserve(reserving));
   expect(new Set(answers.map(({ type }) => type))).toStrictEqual(new Set(['reserved']));
   expect(await countsOf(item)).toStrictEqual({ onHand: 1_000, reserved: 5 });
 
   const deducting = deduction({ sku: item, quantity: 5 });
-  await times(20, () => deduct(db, deducting));
+  await times(20, () => deduct(deducting));
   expect(await countsOf(item)).toStrictEqual({ onHand: 995, reserved: 0 });
 });
 
 test('a key that was used for other lines is refused, and changes nothing', async () => {
   const item = sku();
   const reserving = effect('reserve', { sku: item, quantity: 5 });
-  await reserve(db, reserving);
+  await reserve(reserving);
   const other = { ...reserving, lines: [{ sku: item, quantity: 4 }] };
-  await expect(reserve(db, other)).rejects.toThrow('was used for other lines');
-  expect(await reserve(db, reserving)).toStrictEqual({ type: 'reserved' });
+  await expect(reserve(other)).rejects.toThrow('was used for other lines');
+  expect(await reserve(reserving)).toStrictEqual({ type: 'reserved' });
   expect(await countsOf(item)).toStrictEqual({ onHand: 1_000, reserved: 5 });
 });
 
@@ -128,9 +129,9 @@ test('a refusal stays the answer to its key, even when there is stock later', as
   const item = sku();
   await setStock(item, 1);
   const refused = effect('reserve', { sku: item, quantity: 2 });
-  const first = await times(20, () => reserve(db, refused));
+  const first = await times(20, () => reserve(refused));
   await setStock(item, 100);
-  const later = await reserve(db, refused);
+  const later = await reserve(refused);
   for (const answer of [...first, later]) {
     expect(answer).toStrictEqual({
       type: 'out_of_stock',
@@ -147,7 +148,7 @@ test('many orders for the last goods reserve exactly what there is', async () =>
   const reserving = Array.from({ length: 20 }, (_, index) =>
     effect('reserve', ...(index % 2 === 0 ? lines : lines.toReversed())),
   );
-  const answers = await Promise.all(reserving.map((one) => until(() => reserve(db, one))));
+  const answers = await Promise.all(reserving.map((one) => until(() => reserve(one))));
   expect(answers.filter(({ type }) => type === 'reserved')).toHaveLength(7);
   for (const item of items) expect(await countsOf(item)).toStrictEqual({ onHand: 7, reserved: 7 });
 });
@@ -155,7 +156,7 @@ test('many orders for the last goods reserve exactly what there is', async () =>
 test('a hundred orders for one SKU that was never set all get their goods', async () => {
   const item = sku();
   const reserving = Array.from({ length: 100 }, () => effect('reserve', { sku: item, quantity: 10 }));
-  const answers = await Promise.all(reserving.map((one) => until(() => reserve(db, one))));
+  const answers = await Promise.all(reserving.map((one) => until(() => reserve(one))));
   expect(answers.filter(({ type }) => type === 'reserved')).toHaveLength(100);
   expect(await countsOf(item)).toStrictEqual({ onHand: 1_000, reserved: 1_000 });
 });
@@ -163,18 +164,18 @@ test('a hundred orders for one SKU that was never set all get their goods', asyn
 test('goods that were not reserved can neither be released nor leave, and no number gets negative', async () => {
   const item = sku();
   const releasing = effect('release', { sku: item, quantity: 1 });
-  await expect(release(db, releasing)).rejects.toThrow('fewer units are in stock than were reserved');
-  await expect(deduct(db, deduction({ sku: item, quantity: 1 }))).rejects.toThrow('fewer units are in stock');
+  await expect(release(releasing)).rejects.toThrow('fewer units are in stock than were reserved');
+  await expect(deduct(deduction({ sku: item, quantity: 1 }))).rejects.toThrow('fewer units are in stock');
   expect(await countsOf(item)).toStrictEqual({ onHand: 1_000, reserved: 0 });
-  await reserve(db, effect('reserve', { sku: item, quantity: 1 }));
-  await release(db, releasing);
+  await reserve(effect('reserve', { sku: item, quantity: 1 }));
+  await release(releasing);
   expect(await countsOf(item)).toStrictEqual({ onHand: 1_000, reserved: 0 });
 });
 
 test('stock can be counted again, but not to less than what is reserved', async () => {
   const item = sku();
   expect(await setStock(item, 5)).toMatchObject({ sku: item, onHand: 5, reserved: 0 });
-  await reserve(db, effect('reserve', { sku: item, quantity: 4 }));
+  await reserve(effect('reserve', { sku: item, quantity: 4 }));
   await expect(setStock(item, 3)).rejects.toMatchObject({ code: 'stock_reserved' });
   expect(await setStock(item, 4)).toMatchObject({ onHand: 4, reserved: 4 });
   expect(await movements.countDocuments({ type: 'set', 'lines.sku': item })).toBe(2);
@@ -202,8 +203,8 @@ describe('a count', () => {
     const item = sku();
     const first = await count(item);
     expect(first).toMatchObject({ stock: { onHand: 10, reserved: 0 }, version: 2, isReplayed: false });
-    await reserve(db, effect('reserve', { sku: item, quantity: 7 }));
-    await deduct(db, deduction({ sku: item, quantity: 7 }));
+    await reserve(effect('reserve', { sku: item, quantity: 7 }));
+    await deduct(deduction({ sku: item, quantity: 7 }));
     const again = await times(10, () => count(item));
     for (const one of again) expect(one).toStrictEqual({ ...first, isReplayed: true });
     expect(await countsOf(item)).toStrictEqual({ onHand: 3, reserved: 0 });
@@ -230,7 +231,7 @@ describe('a count', () => {
     await count(item, { key: reserving.key });
     expect(await count(item, { issuer: 'bob', onHand: 20 })).toMatchObject({ isReplayed: false });
     expect(await count(item, { issuer: 'set', key: 'ada', onHand: 30 })).toMatchObject({ isReplayed: false });
-    expect(await reserve(db, reserving)).toStrictEqual({ type: 'reserved' });
+    expect(await reserve(reserving)).toStrictEqual({ type: 'reserved' });
     expect(await countsOf(item)).toStrictEqual({ onHand: 30, reserved: 1 });
   });
 
@@ -240,11 +241,11 @@ describe('a count', () => {
     const line = { sku: item, quantity: 2 };
     for (const change of [
       () => count(item, { expectedVersion: versions[0] }),
-      () => reserve(db, effect('reserve', line)),
-      () => release(db, effect('release', { sku: item, quantity: 1 })),
-      () => deduct(db, deduction({ sku: item, quantity: 1 })),
+      () => reserve(effect('reserve', line)),
+      () => release(effect('release', { sku: item, quantity: 1 })),
+      () => deduct(deduction({ sku: item, quantity: 1 })),
       () =>
-        restock(db, {
+        restock({
           key: `${randomUUID()}:restock:9`,
           correlationId: 'test',
           type: 'restock',
@@ -288,14 +289,14 @@ describe('reservations wait, and are not refused as out of stock,', () => {
     ];
     const state = await stockStates(db).findOne();
     await stockStates(db).deleteMany({});
-    for (const one of wanted) await expect(reserve(db, one)).rejects.toMatchObject(unknown);
+    for (const one of wanted) await expect(reserve(one)).rejects.toMatchObject(unknown);
     const outdated = { cause: 'lost', since: 'now', counts: [] } as const;
     await stockStates(db).insertOne({ ...state, _id: 'stock', database: 'x', comparisons: 1, outdated });
-    for (const one of wanted) await expect(reserve(db, one)).rejects.toMatchObject(unknown);
+    for (const one of wanted) await expect(reserve(one)).rejects.toMatchObject(unknown);
     expect((await getStock(db, sku())).stock).toMatchObject({ toBeCounted: true });
     expect(await countsOf(item)).toStrictEqual({ onHand: 5, reserved: 0 });
     await stockStates(db).updateOne({ _id: 'stock' }, { $unset: { outdated: '' } });
-    const answers = await Promise.all(wanted.map((one) => reserve(db, one)));
+    const answers = await Promise.all(wanted.map((one) => reserve(one)));
     expect(answers.map(({ type }) => type)).toEqual(['reserved', 'reserved', 'out_of_stock']);
   });
 
@@ -307,10 +308,10 @@ describe('reservations wait, and are not refused as out of stock,', () => {
       effect('reserve', { sku: item, quantity: 1 }),
       effect('reserve', { sku: item, quantity: 6 }),
     ];
-    expect(await reserve(db, few)).toStrictEqual({ type: 'reserved' });
-    await expect(reserve(db, many)).rejects.toMatchObject(unknown);
+    expect(await reserve(few)).toStrictEqual({ type: 'reserved' });
+    await expect(reserve(many)).rejects.toMatchObject(unknown);
     await stockStates(db).updateOne({ _id: 'stock' }, { $unset: { restoringSince: '' } });
-    expect(await reserve(db, many)).toMatchObject({ type: 'out_of_stock' });
+    expect(await reserve(many)).toMatchObject({ type: 'out_of_stock' });
   });
 
   test('until a SKU that has to be counted is counted', async () => {
@@ -318,25 +319,25 @@ describe('reservations wait, and are not refused as out of stock,', () => {
     await setStock(item, 5);
     await stock(db).updateOne({ _id: item }, { $set: { toBeCounted: true } });
     const wanted = effect('reserve', { sku: plenty, quantity: 1 }, { sku: item, quantity: 9 });
-    await expect(reserve(db, wanted)).rejects.toMatchObject(unknown);
+    await expect(reserve(wanted)).rejects.toMatchObject(unknown);
     expect((await getStock(db, item)).stock).toMatchObject({ toBeCounted: true });
     const without = effect('reserve', { sku: plenty, quantity: 9_999 }, { sku: item, quantity: 9 });
-    expect(await reserve(db, without)).toMatchObject({
+    expect(await reserve(without)).toMatchObject({
       type: 'out_of_stock',
       missing: [{ sku: plenty, requested: 9_999 }],
     });
     expect(await setStock(item, 9)).not.toHaveProperty('toBeCounted');
-    expect(await reserve(db, wanted)).toStrictEqual({ type: 'reserved' });
+    expect(await reserve(wanted)).toStrictEqual({ type: 'reserved' });
   });
 
   test('until a new SKU is counted, if more counts were lost than were noted', async () => {
     const [item, out] = [sku(), `OUT-${randomUUID()}`];
     await stockStates(db).updateOne({ _id: 'stock' }, { $set: { countsAreLost: true } });
     const wanted = effect('reserve', { sku: item, quantity: 1 });
-    await expect(reserve(db, wanted)).rejects.toMatchObject(unknown);
-    await expect(reserve(db, effect('reserve', { sku: out, quantity: 1 }))).rejects.toMatchObject(unknown);
+    await expect(reserve(wanted)).rejects.toMatchObject(unknown);
+    await expect(reserve(effect('reserve', { sku: out, quantity: 1 }))).rejects.toMatchObject(unknown);
     await setStock(item, 1);
-    expect(await reserve(db, wanted)).toStrictEqual({ type: 'reserved' });
+    expect(await reserve(wanted)).toStrictEqual({ type: 'reserved' });
     await stockStates(db).updateOne({ _id: 'stock' }, { $unset: { countsAreLost: '' } });
   });
 });

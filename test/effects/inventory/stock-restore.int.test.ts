@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeEach, expect, test } from '@jest/globals';
-import { deduct, release, reserve, restock } from '../../../src/effects/inventory/inventory.js';
+import { stockInventory } from '../../../src/effects/inventory/inventory.js';
 import { countStock } from '../../../src/effects/inventory/stock-counts.js';
 import { beginRestore, endRestore, restoreStock } from '../../../src/effects/inventory/stock-restore.js';
 import { stockState, stockStates } from '../../../src/effects/inventory/stock-state.js';
-import { movements, movesGoods, stock } from '../../../src/effects/inventory/stock.js';
+import { movements, isStockEffect, stock } from '../../../src/effects/inventory/stock.js';
 import { effectsOf } from '../../../src/effects/proof/settled-effects.js';
 import { insertIntoJournal } from '../../../src/log/journal/append-to-journal.js';
 import { journal } from '../../../src/log/journal/journal.js';
@@ -17,6 +17,7 @@ import { setUpStock } from '../../support/stock.js';
 
 const database = await openDatabase();
 const { db } = database;
+const { deduct, release, reserve, restock } = stockInventory(db);
 afterAll(() => database.close());
 beforeEach(async () => {
   await Promise.all(
@@ -30,12 +31,12 @@ const names = ['confirmed', 'rejected', 'cancelled', 'refunded', 'completed', 'r
 /** Performs the stock effects that the log proves, as the activities do. */
 async function perform(events: readonly OrderEvent[]): Promise<void> {
   for (const { effect, event } of effectsOf({ events })?.settled ?? []) {
-    if (!movesGoods(effect) || event.type === 'StockRefused') continue;
+    if (!isStockEffect(effect) || event.type === 'StockRefused') continue;
     const { type } = effect;
-    if (type === 'reserve') await reserve(db, effect);
-    if (type === 'release') await release(db, effect);
-    if (type === 'deduct') await deduct(db, effect);
-    if (type === 'restock') await restock(db, effect);
+    if (type === 'reserve') await reserve(effect);
+    if (type === 'release') await release(effect);
+    if (type === 'deduct') await deduct(effect);
+    if (type === 'restock') await restock(effect);
   }
 }
 
@@ -81,7 +82,7 @@ test('a refusal is restored, so its key keeps the same answer', async () => {
   const [first] = effectsOf({ events })?.settled ?? [];
   if (first?.effect.type !== 'reserve') throw new Error('It was not refused.');
   await restoreStock(db, [{ events }]);
-  expect(await reserve(db, first.effect)).toMatchObject({ type: 'out_of_stock' });
+  expect(await reserve(first.effect)).toMatchObject({ type: 'out_of_stock' });
   expect(await stock(db).countDocuments()).toBe(0);
 });
 
@@ -132,7 +133,7 @@ test('goods that only the log has reserved can still leave', async () => {
   const deducting = settled.map(({ effect }) => effect).find(({ type }) => type === 'deduct');
   if (deducting?.type !== 'deduct') throw new Error('Nothing was deducted.');
   await journal(orderLog, db).deleteMany({ version: { $gt: Number(deducting.key.split(':')[2]) } });
-  expect(await deduct(db, deducting)).toEqual({ type: 'done' });
+  expect(await deduct(deducting)).toEqual({ type: 'done' });
   for (const { reserved } of await stock(db).find().toArray()) expect(reserved).toBe(0);
 });
 

@@ -6,7 +6,7 @@ import { verifyOrders } from '../../../src/effects/proof/verify-orders.js';
 import { feedGenerations, feedState } from '../../../src/log/feed/generations.js';
 import { runSequencer } from '../../../src/log/feed/sequencer.js';
 import { journal, type JournalDocument } from '../../../src/log/journal/journal.js';
-import { updateStateView } from '../../../src/log/journal/state-view.js';
+import { updateStateView } from '../../../src/log/journal/update-state-view.js';
 import { endedReason, markStopped } from '../../../src/log/journal/stops.js';
 import { latestReconciliations, reconciliations } from '../../../src/log/proof/reconciliation-reports.js';
 import { reconcileScheduleId } from '../../../src/log/workflow/upkeep-messages.js';

@@ -9,7 +9,7 @@ import { forks } from '../../../src/log/journal/fork.js';
 import { journal } from '../../../src/log/journal/journal.js';
 import { readJournal } from '../../../src/log/journal/read-journal.js';
 import { eventsSetAside } from '../../../src/log/journal/set-aside.js';
-import { updateStateView } from '../../../src/log/journal/state-view.js';
+import { updateStateView } from '../../../src/log/journal/update-state-view.js';
 import type { ResumeReport } from '../../../src/log/resume/resume-report.js';
 import { resume, type ResumeOptions } from '../../../src/log/resume/resume.js';
 import { workflowId, orderLog } from '../../../src/order-log.js';

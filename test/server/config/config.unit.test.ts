@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, describe, expect, test } from '@jest/globals';
 import { Compile } from 'typebox/compile';
-import { settings } from '../../../src/api/schemas/endpoint.js';
+import { endpointSettings as settings } from '../../../src/api/schemas/endpoint.js';
 import { assertSandboxAllowed, readConfig } from '../../../src/server/config.js';
 import { ConfigError } from '../../../src/server/config/variables.js';
 

@@ -5,7 +5,7 @@ import { Admin, Consumer, FetchIsolationLevels, Producer } from '@platformatic/k
 import { type CommittedRecord, fetchCommitted } from '../../../src/kafka/committed-records.js';
 import { clientOptions } from '../../../src/kafka/connection.js';
 import { type KafkaSettings, topicsOf } from '../../../src/kafka/settings.js';
-import { defaults } from '../../../src/endpoint/settings.js';
+import { everyEvent } from '../../../src/order/selection.js';
 import type { Broker } from './broker.js';
 
 /** @param address `host:port`, or several with commas between */
@@ -15,7 +15,7 @@ export function settingsOf({ address }: Pick<Broker, 'address'>, prefix = 'order
     return { host, port: Number(port) };
   });
   const topics = { topic: `${prefix}.events`, commandsTopic: `${prefix}.commands` };
-  return { brokers, ...topics, partitions: 3, selection: defaults };
+  return { brokers, ...topics, partitions: 3, selection: everyEvent };
 }
 
 /** All records of a topic that are committed now, by partition and offset. */

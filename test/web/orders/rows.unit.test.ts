@@ -20,7 +20,7 @@ test('all rows that change at the same time are read again, however many they ar
   list.more();
   await until(() => expect(versions()).toEqual(new Set([1])));
   version = 2;
-  for (const orderId of orderIds) list.changed(orderId, false);
+  for (const orderId of orderIds) list.noteChange(orderId, false);
   await until(() => expect(versions()).toEqual(new Set([2])));
   list.close();
 });
@@ -34,7 +34,7 @@ test('a further page keeps the number of orders that were created since the list
   const list = listRows({});
   list.more();
   await until(() => expect(list.state.value).toMatchObject({ created: 0 }));
-  list.changed('order-9', true);
+  list.noteChange('order-9', true);
   list.more();
   await until(() => expect(list.state.value?.rows).toHaveLength(2));
   expect(list.state.value).toMatchObject({ created: 1 });

@@ -8,7 +8,7 @@ export interface GatewayContext extends GatewayOptions {
   readonly journalWithinMs: number;
   /** Calls Temporal, and fails if it does not answer in time. */
   readonly inTime: <R>(call: () => Promise<R>, withinMs?: number) => Promise<R>;
-  /** Runs `ask`, and turns an outage of Temporal into a value. */
+  /** Runs `ask`. In an outage of Temporal, the outcome is unknown. */
   readonly outcomeOf: (
     orderId: string,
     ids: Pick<Message, 'commandId' | 'correlationId'>,

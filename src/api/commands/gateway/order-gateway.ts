@@ -5,7 +5,7 @@ import { type Answer, workflowId } from '../../../order-log.js';
 import type { Fact, FollowUpCommand, FollowUpType } from '../../../order/commands.js';
 import { isTaskFailure } from '../../../outages/temporal-outage.js';
 import type { Config } from '../../../server/config.js';
-import { askAgain } from './ask-again.js';
+import { askRepeatedly } from './ask-repeatedly.js';
 import { createStarting } from './starting.js';
 import type { CommandMeta, CommandResult, Gateway, GatewayOptions } from './gateway.js';
 import { contextOf, type GatewayContext } from './context.js';
@@ -74,7 +74,7 @@ function executeSealed(
   { type, data }: FollowUpCommand,
   meta: CommandMeta,
 ): Promise<CommandResult> {
-  return askAgain(context, orderId, messageTo(orderId, type, data, meta), (message, giveUpAt) =>
+  return askRepeatedly(context, orderId, messageTo(orderId, type, data, meta), (message, giveUpAt) =>
     context.client.connection.withDeadline(giveUpAt, () => update(context, orderId, type, message)),
   );
 }

@@ -13,7 +13,7 @@ import { orderLog, workflowId } from '../../../order-log.js';
 import type { FollowUpCommand, FollowUpType } from '../../../order/commands.js';
 import { orders } from '../../../order/entity.js';
 import type { Order } from '../../../order/order.js';
-import { askAgain } from './ask-again.js';
+import { askRepeatedly } from './ask-repeatedly.js';
 import type { Starting } from './starting.js';
 import type { CommandMeta, CommandResult, Gateway, OrderBody } from './gateway.js';
 import type { GatewayContext } from './context.js';
@@ -57,7 +57,7 @@ export function createPreviews(
   ): Promise<CommandResult> {
     const ask = ({ type, data }: FollowUpCommand) => {
       const asked = messageTo<object>(orderId, type, data, meta);
-      return askAgain(context, orderId, asked, (message) => previewIn(context, orderId, type, message));
+      return askRepeatedly(context, orderId, asked, (message) => previewIn(context, orderId, type, message));
     };
     return await previewed(context, orderId, idsOf(meta), () =>
       sendSealed(orderId, command, meta, ask, keyOfPreviews),

@@ -18,30 +18,28 @@ export interface RefusedCommand {
 }
 
 export function keyReused(key: string): RefusedCommand {
-  const message = `${key} was the key of another command: use a new one for this`;
-  return { kind: 'refused', refusal: { kind: 'key_reused', code: 'key_reused', message } };
+  return refused('key_reused', 'key_reused', `${key} was the key of another command: use a new one for this`);
 }
 
 export function journalUnavailable(): RefusedCommand {
   const message =
     'the journal must be asked whether this key was used before, and MongoDB does not answer: try again with the same key';
-  return { kind: 'refused', refusal: { kind: 'busy', code: 'journal_unavailable', message } };
+  return refused('busy', 'journal_unavailable', message);
 }
 
 export function previewUnavailable(orderId: string): RefusedCommand {
-  const message = `order ${orderId} cannot preview the command now: try again`;
-  return { kind: 'refused', refusal: { kind: 'busy', code: 'preview_unavailable', message } };
+  return refused('busy', 'preview_unavailable', `order ${orderId} cannot preview the command now: try again`);
 }
 
 export function keysUnavailable(): RefusedCommand {
   const message =
     'the persons in this command cannot be sealed, because the key store does not answer: try again with the same key';
-  return { kind: 'refused', refusal: { kind: 'busy', code: 'keys_unavailable', message } };
+  return refused('busy', 'keys_unavailable', message);
 }
 
 export function tooManyFacts(orderId: string): RefusedCommand {
   const message = `${LIMITS.facts} facts wait to fit order ${orderId}: send it again later, and see \`npx orders attention\``;
-  return { kind: 'refused', refusal: { kind: 'busy', code: 'facts_waiting', message } };
+  return refused('busy', 'facts_waiting', message);
 }
 
 export function idReserved(orderId: string): RefusedCommand {
@@ -51,39 +49,29 @@ export function idReserved(orderId: string): RefusedCommand {
 
 export function orderExists(orderId: string): RefusedCommand {
   const message = `order ${orderId} exists with other content: choose another id, or none`;
-  return { kind: 'refused', refusal: { kind: 'not_allowed', code: 'order_exists', message } };
+  return refused('not_allowed', 'order_exists', message);
 }
 
 export function orderClosed(orderId: string): RefusedCommand {
   const message = `order ${orderId} is closed: it takes no command any more`;
-  return {
-    kind: 'refused',
-    refusal: { kind: 'not_allowed', code: 'order_closed', message },
-    allowedCommands: [],
-  };
+  return { ...refused('not_allowed', 'order_closed', message), allowedCommands: [] };
 }
 
 /** @param status Temporal's status of the order's last run; undefined if Temporal knows no run */
 export function workflowEnded(orderId: string, status: string | undefined): RefusedCommand {
   const { code, detail, remedy } = endedReason(orderLog, orderId, status && statusInWords(status));
-  return {
-    kind: 'refused',
-    refusal: { kind: 'halted', code, message: `${detail}: ${remedy}` },
-    allowedCommands: [],
-  };
+  return { ...refused('halted', code, `${detail}: ${remedy}`), allowedCommands: [] };
 }
 
 export function notFound(orderId: string): RefusedCommand {
-  const message = `there is no order ${orderId}`;
-  return { kind: 'refused', refusal: { kind: 'not_found', code: 'order_not_found', message } };
+  return refused('not_found', 'order_not_found', `there is no order ${orderId}`);
 }
 
 export function stale({ version, status }: Order, expectedVersion: number): RefusedCommand {
   const message = `the order is at version ${version}, not ${expectedVersion}: look at it again`;
-  return {
-    kind: 'refused',
-    refusal: { kind: 'stale_version', code: 'stale_version', message },
-    version,
-    status,
-  };
+  return { ...refused('stale_version', 'stale_version', message), version, status };
+}
+
+function refused(kind: RefusedUpdate['refusal']['kind'], code: string, message: string): RefusedCommand {
+  return { kind: 'refused', refusal: { kind, code, message } };
 }

@@ -38,21 +38,6 @@ export function sealed<D>({ orderId, type, data }: Plain<D>, key: CustomerKey): 
   }, data);
 }
 
-/**
- * The customer's further keys. A customer has several if two processes each made one while the key
- * store was unavailable. A command that was sealed under one key may be sent again to the process
- * that has the other key.
- */
-export async function otherKeys(
-  keys: SealingKeys,
-  customerId: string,
-  except: CustomerKey,
-): Promise<readonly CustomerKey[]> {
-  const ids = (await keys.keysOf(customerId)).filter((keyId) => keyId !== except.keyId);
-  const found = await Promise.all(ids.map(async (keyId) => ({ keyId, key: await keys.opening(keyId) })));
-  return found.flatMap(({ keyId, key }) => (typeof key === 'string' ? [] : [{ keyId, key }]));
-}
-
 /** The key that seals what a preview sends. It is stored nowhere. */
 export const previewKey: CustomerKey = { keyId: 'preview-only', key: randomBytes(32) };
 

@@ -8,7 +8,7 @@ import { WorkflowNotFoundError } from '@temporalio/client';
 import type { CommandMeta, CommandResult } from './gateway.js';
 import type { GatewayContext } from './context.js';
 import { journalUnavailable, keysUnavailable, notFound } from './refusals.js';
-import { hasPersons, otherKeys, sealed } from './sealed-commands.js';
+import { hasPersons, sealed } from './sealed-commands.js';
 import { whileAvailable } from './while-available.js';
 
 export type Sealing = ReturnType<typeof createSealing>;
@@ -47,12 +47,21 @@ export function createSealing(context: GatewayContext) {
     return found === undefined || found === 'unknown' ? undefined : [{ keyId, key: found }];
   }
 
-  /** The other keys of the customer; undefined while the key store is unavailable. */
-  async function furtherKeys(
+  /**
+   * The other keys of the customer; undefined while the key store is unavailable. A customer has
+   * several keys if two processes each made one while the key store was unavailable. A command that
+   * was sealed under one key may be sent again to the process that has the other key.
+   */
+  async function otherKeysOf(
     customerId: string,
     except: CustomerKey,
   ): Promise<readonly CustomerKey[] | undefined> {
-    return await undefinedInOutage(withTimeout(journalWithinMs, otherKeys(keys, customerId, except)));
+    const read = async () => {
+      const ids = (await keys.keysOf(customerId)).filter((keyId) => keyId !== except.keyId);
+      const found = await Promise.all(ids.map(async (keyId) => ({ keyId, key: await keys.opening(keyId) })));
+      return found.flatMap(({ keyId, key }) => (typeof key === 'string' ? [] : [{ keyId, key }]));
+    };
+    return await undefinedInOutage(withTimeout(journalWithinMs, read()));
   }
 
   /**
@@ -84,7 +93,7 @@ export function createSealing(context: GatewayContext) {
       ({ type, data: sealed<object>({ orderId, type, data }, one) }) as FollowUpCommand;
     const result = await ask(sealedUnder(key));
     if (meta.fresh === true || !isKeyReused(result)) return result;
-    const others = await furtherKeys(customerId, key);
+    const others = await otherKeysOf(customerId, key);
     if (others === undefined) return keysUnavailable();
     for (const other of others) {
       const again = await ask(sealedUnder(other));
@@ -114,7 +123,7 @@ export function createSealing(context: GatewayContext) {
     return first?.type === 'OrderCreated' ? first.data.customer.id : undefined;
   }
 
-  return { sealingKeyOf, keyNamed, furtherKeys, sendSealed };
+  return { sealingKeyOf, keyNamed, otherKeysOf, sendSealed };
 }
 
 function isKeyReused(result: CommandResult): boolean {

@@ -1,5 +1,6 @@
 import { WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from '@temporalio/client';
 import { type CustomerKey, keyIdIn } from '../../../access/persons/sealing.js';
+import { append } from '../../../log/append.js';
 import { causeOf, hashIn } from '../../../log/workflow/messages.js';
 import { decide } from '../../../order/decide.js';
 import type { OrderEvent } from '../../../order/events.js';
@@ -7,7 +8,6 @@ import type { Order } from '../../../order/order.js';
 import { RULES_TODAY } from '../../../order/rules.js';
 import {
   answerOf,
-  append,
   type CommandAnswer,
   type CommandMessage,
   type NewOrder,
@@ -30,7 +30,7 @@ const START_WAIT_FACTOR = 2;
 export type Starting = ReturnType<typeof createStarting>;
 
 /** Decides new orders, and starts their workflows. */
-export function createStarting(context: GatewayContext, { sealingKeyOf, keyNamed, furtherKeys }: Sealing) {
+export function createStarting(context: GatewayContext, { sealingKeyOf, keyNamed, otherKeysOf }: Sealing) {
   const {
     client,
     taskQueue,
@@ -72,7 +72,13 @@ export function createStarting(context: GatewayContext, { sealingKeyOf, keyNamed
     const decision = decide(undefined, { type: 'CreateOrder', data: message.data }, now);
     if ('refusal' in decision) return { kind: 'refused', refusal: decision.refusal };
     // These events only give the answer. The workflow decides the events that are stored.
-    const { order, events } = append(orderId, undefined, decision.events, causeOf(message, now));
+    const { state: order, events } = append(
+      orderLog.entity,
+      orderId,
+      undefined,
+      decision.events,
+      causeOf(message, now),
+    );
     const asked = { plain, hash: message.hash, key, answer: answerOf(order, events) };
     const different = id === undefined ? keyReused(meta.key) : orderExists(orderId);
     return {
@@ -126,7 +132,7 @@ export function createStarting(context: GatewayContext, { sealingKeyOf, keyNamed
     const { orderId, data } = plain;
     const otherKeys =
       existing.keyId === undefined
-        ? await furtherKeys(data.customer.id, key)
+        ? await otherKeysOf(data.customer.id, key)
         : await keyNamed(existing.keyId);
     if (otherKeys === undefined) return undefined;
     // An order from before persons were sealed has the hash of the plain body.

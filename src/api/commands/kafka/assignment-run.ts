@@ -12,7 +12,7 @@ import { notePartition } from './store-progress.js';
 export interface AssignmentRunDeps extends AssignmentDeps, RunDeps {
   readonly topic: string;
   readonly membership: Membership;
-  /** the signal of the process */
+  /** aborts when the process stops */
   readonly signal: AbortSignal;
   /** called after each pass over the partitions */
   readonly onProgress: () => void;

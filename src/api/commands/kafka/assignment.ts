@@ -4,7 +4,7 @@ import { kafkaProblem } from '../../../kafka/kafka-problem.js';
 import { EARLIEST, LATEST } from '../../../kafka/partition-records.js';
 import type { Logger } from '../../../server/logging/logger.js';
 import { PartitionProgress } from './partition-progress.js';
-import { refusalsFrom } from './refusal-rows.js';
+import { type PartitionId, refusalsFrom } from './refusal-rows.js';
 import { committedBefore, noteLost, noteUnread } from './store-progress.js';
 
 export interface AssignmentDeps {
@@ -37,14 +37,14 @@ export async function assignmentOf(deps: AssignmentDeps, topic: string): Promise
   const found = new Map<number, PartitionProgress>();
   const failed: unknown[] = [];
   for (const partition of mine) {
+    const id = { topicId, partition };
     try {
       if (!brokers.has(partitions[partition]?.leader ?? -1)) throw new Error('it has no leader');
-      const of = { topicId, partition };
-      found.set(partition, await progressOf(deps, topic, of, committed[partition] ?? -1n));
+      found.set(partition, await progressOf(deps, topic, id, committed[partition] ?? -1n));
     } catch (err) {
       failed.push(err);
       const failure = `${topic}:${partition}: ${kafkaProblem(err)}`;
-      await noteUnread(db, topic, { topicId, partition }, failure).catch(() => undefined);
+      await noteUnread(db, topic, id, failure).catch(() => undefined);
     }
   }
   if (found.size === 0) throw failed[0];
@@ -82,23 +82,23 @@ export async function endOf(consumer: Consumer, topic: string, partition: number
 async function progressOf(
   { consumer, db, logger }: AssignmentDeps,
   topic: string,
-  of: { readonly topicId: string; readonly partition: number },
+  id: PartitionId,
   committed: bigint,
 ): Promise<PartitionProgress> {
-  const { partition } = of;
+  const { partition } = id;
   const [first, end] = await Promise.all([
     offsetAt(consumer, topic, partition, EARLIEST),
     endOf(consumer, topic, partition),
   ]);
-  // Kafka forgets the offsets of a group that was idle for a week. Then the row's offset is used.
-  const at = committed >= 0n ? committed : ((await committedBefore(db, of)) ?? -1n);
+  // Kafka forgets the offsets of a group that was idle for a week. MongoDB keeps the offset, too.
+  const at = committed >= 0n ? committed : ((await committedBefore(db, id)) ?? -1n);
   if (at >= 0n && at < first) {
     const lost = { partition, from: at, to: first };
     logger.error(lost, `records of ${topic} were deleted before they were read`);
-    await noteLost(db, topic, of);
+    await noteLost(db, topic, id);
   }
   const from = at >= first && at <= end ? at : first;
-  return new PartitionProgress(partition, from, await refusalsFrom(db, of, from));
+  return new PartitionProgress(partition, from, await refusalsFrom(db, id, from));
 }
 
 async function offsetAt(

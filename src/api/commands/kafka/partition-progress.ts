@@ -23,8 +23,8 @@ export class PartitionProgress {
   /** the size, in bytes, of the records that are not done */
   openBytes = 0;
   /**
-   * refused commands by their offsets. It has those of earlier runs from `committed` on, and those
-   * of this run that are not done; so in this run it grows no larger than the number of open records
+   * refused commands by their offsets: those of earlier runs from `committed` on, and those of this
+   * run that are not done, so that their number does not grow
    */
   readonly refused: Map<bigint, RefusalState>;
   /** the offsets that are not done, the lowest first, and their bytes */

@@ -39,13 +39,13 @@ export async function refusalsFrom(
   return found;
 }
 
-export async function noteRefused(db: Db, of: PartitionId, offset: bigint, problem: string): Promise<void> {
+export async function noteRefused(db: Db, id: PartitionId, offset: bigint, problem: string): Promise<void> {
   const $setOnInsert = { problem };
-  await refusalRows(db).updateOne({ _id: idOf(of, offset) }, { $setOnInsert }, { upsert: true, ...durable });
+  await refusalRows(db).updateOne({ _id: idOf(id, offset) }, { $setOnInsert }, { upsert: true, ...durable });
 }
 
-export async function noteWritten(db: Db, of: PartitionId, offset: bigint): Promise<void> {
-  await refusalRows(db).updateOne({ _id: idOf(of, offset) }, { $set: { isWritten: true } });
+export async function noteWritten(db: Db, id: PartitionId, offset: bigint): Promise<void> {
+  await refusalRows(db).updateOne({ _id: idOf(id, offset) }, { $set: { isWritten: true } });
 }
 
 /** @param before a committed offset; records before it are not read again */

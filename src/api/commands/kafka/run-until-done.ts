@@ -75,10 +75,10 @@ export function createRunUntilDone(
     problem: string,
   ): Promise<boolean> {
     const { partition, refused } = progress;
-    const of: PartitionId = { topicId, partition };
+    const id: PartitionId = { topicId, partition };
     try {
       if (!membership.isHeld) return false;
-      if (!refused.has(record.offset)) await noteRefused(db, of, record.offset, problem);
+      if (!refused.has(record.offset)) await noteRefused(db, id, record.offset, problem);
       refused.set(record.offset, { problem });
       if (!membership.isHeld) return false;
       await refusals.write(record, recordIdOf(topic, record), problem);
@@ -87,7 +87,7 @@ export function createRunUntilDone(
       return false;
     }
     // If this fails, a record that is read again is written to the topic of refusals again.
-    await noteWritten(db, of, record.offset).catch(() => undefined);
+    await noteWritten(db, id, record.offset).catch(() => undefined);
     refused.delete(record.offset);
     return true;
   }

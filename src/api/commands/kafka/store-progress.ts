@@ -1,6 +1,4 @@
-/**
- * Stores how far commands are taken: for operators, and in case Kafka forgets the group's offsets.
- */
+/* Stores how far commands are taken, for operators, and in case Kafka forgets the offsets. */
 import type { Db } from 'mongodb';
 import { failureRows, isRecent, partitionRows } from '../../../kafka/command-rows.js';
 import { durable } from '../../../mongodb/durability.js';
@@ -11,7 +9,7 @@ import { forgetRefusals, type PartitionId } from './refusal-rows.js';
 export async function notePartition(
   db: Db,
   topic: string,
-  of: PartitionId,
+  id: PartitionId,
   progress: PartitionProgress,
   end: bigint,
 ): Promise<void> {
@@ -21,32 +19,32 @@ export async function notePartition(
     committed: String(committed),
     lag: Number(end - done),
     waiting: longest
-      ? { record: `${topic}:${of.partition}:${longest.offset}`, since: longest.since, why: longest.why }
+      ? { record: `${topic}:${id.partition}:${longest.offset}`, since: longest.since, why: longest.why }
       : null,
     failure,
     seenAt: new Date(),
   };
-  await partitionRows(db).updateOne({ _id: rowOf(of) }, { $set }, { upsert: true, ...durable });
+  await partitionRows(db).updateOne({ _id: rowOf(id) }, { $set }, { upsert: true, ...durable });
   // Refusals are deleted last, when the row above has the committed offset. Even if Kafka forgets
   // its offset, no record before this one is read again.
-  await forgetRefusals(db, of, committed);
+  await forgetRefusals(db, id, committed);
 }
 
-/** The offset that was last committed, by this system's own row. */
-export async function committedBefore(db: Db, of: PartitionId): Promise<bigint | undefined> {
-  const row = await partitionRows(db).findOne({ _id: rowOf(of) });
+/** The offset that was last committed, as `notePartition` has stored it. */
+export async function committedBefore(db: Db, id: PartitionId): Promise<bigint | undefined> {
+  const row = await partitionRows(db).findOne({ _id: rowOf(id) });
   return row?.committed === undefined ? undefined : BigInt(row.committed);
 }
 
 /** @param failure why the partition cannot be read */
-export async function noteUnread(db: Db, topic: string, of: PartitionId, failure: string): Promise<void> {
+export async function noteUnread(db: Db, topic: string, id: PartitionId, failure: string): Promise<void> {
   const $set = { topic, failure, waiting: null, seenAt: new Date() };
-  await partitionRows(db).updateOne({ _id: rowOf(of) }, { $set }, { upsert: true });
+  await partitionRows(db).updateOne({ _id: rowOf(id) }, { $set }, { upsert: true });
 }
 
-export async function noteLost(db: Db, topic: string, of: PartitionId): Promise<void> {
+export async function noteLost(db: Db, topic: string, id: PartitionId): Promise<void> {
   await partitionRows(db).updateOne(
-    { _id: rowOf(of) },
+    { _id: rowOf(id) },
     { $set: { topic, lostAt: new Date() } },
     { upsert: true },
   );

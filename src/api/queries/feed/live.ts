@@ -12,12 +12,17 @@ export const LOOK_AGAIN_MS = 1_000;
 /** What a stream sends: pages of items, and keep-alives in between. */
 export type Items = AsyncGenerator<StreamPage | typeof keepAlive>;
 
+/** What a stream reads and sends at a time. */
+export interface StreamedPage {
+  readonly items: StreamPage;
+  /** the number after which the stream continues; undefined if nothing was read */
+  readonly last: number | undefined;
+}
+
 /** What a stream reads, page by page. */
 interface LiveSource {
-  /** The items after the number `after`, `PAGE_SIZE` at most, and the number of the last one. */
-  readonly read: (
-    after: number,
-  ) => Promise<{ readonly items: StreamPage; readonly last: number | undefined }>;
+  /** The items after the number `after`, `PAGE_SIZE` at most. */
+  readonly read: (after: number) => Promise<StreamedPage>;
   /** Waits until more are announced; false if `KEEP_ALIVE_MS` pass without any. */
   readonly waitForMore: (after: number) => Promise<boolean>;
   /** Whether the source has ended, so that no further item may follow those already read. */

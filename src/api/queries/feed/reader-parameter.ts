@@ -34,7 +34,7 @@ export function refuseTwoPlaces({
  * The position, in the current generation, after which a reader continues: 0 if it has no
  * checkpoint.
  */
-export async function continuesAfter(db: Db, reader: Reader, generations: Generations): Promise<number> {
+export async function positionOfReader(db: Db, reader: Reader, generations: Generations): Promise<number> {
   const kept = await readerCheckpoint(db, reader);
   return kept === undefined ? 0 : generations.inCurrent(kept).position;
 }

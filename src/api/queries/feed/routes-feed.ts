@@ -6,18 +6,18 @@ import { answering } from '../../../mongodb/durability.js';
 import { orderLog } from '../../../order-log.js';
 import { upcastIfKnown } from '../../../order/upcasters.js';
 import type { Http } from '../../http.js';
-import { problemsOf } from '../../problem.js';
+import { problemResponses } from '../../problem.js';
 import { closed, Position } from '../../schemas/values.js';
 import { sendEvents } from '../event-page.js';
 import { refuseOtherGeneration, refusePositionBeyond } from '../refuse-unknown.js';
-import { FeedPage, Generation } from '../schemas.js';
+import { FeedPage, GenerationParameter } from '../schemas.js';
 import { PAGE_SIZE } from './live.js';
-import { continuesAfter, ReaderParameter, refuseTwoPlaces } from './reader-parameter.js';
+import { positionOfReader, ReaderParameter, refuseTwoPlaces } from './reader-parameter.js';
 import { selected, selectionIn, selectionParameters } from './selection.js';
 
 /**
- * The feed, in pages: all events of all orders in one sequence without gaps. The positions of an
- * order's events follow their versions.
+ * Serves the feed in pages: all events of all orders in one sequence without gaps. The positions of
+ * an order's events follow their versions.
  */
 export function registerFeed(app: Http, db: Db): void {
   app.get(
@@ -36,12 +36,12 @@ export function registerFeed(app: Http, db: Db): void {
         tags: ['feed'],
         querystring: closed({
           after: Type.Optional(Position),
-          generation: Type.Optional(Generation),
+          generation: GenerationParameter,
           limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000, default: PAGE_SIZE })),
           ...selectionParameters,
           reader: ReaderParameter,
         }),
-        response: { 200: FeedPage, ...problemsOf(400, 409, 503) },
+        response: { 200: FeedPage, ...problemResponses(400, 409, 503) },
       },
     },
     async (request, reply) => {
@@ -51,7 +51,7 @@ export function registerFeed(app: Http, db: Db): void {
       const most = selection?.payload === 'order' ? Math.min(limit, PAGE_SIZE) : limit;
       const reader = name === undefined ? undefined : { client: request.principal.issuer, name };
       const begin = async (generations: Generations) => {
-        const after = request.query.after ?? (reader ? await continuesAfter(db, reader, generations) : 0);
+        const after = request.query.after ?? (reader ? await positionOfReader(db, reader, generations) : 0);
         if (generation !== undefined) refuseOtherGeneration(after, generation, generations);
         return after;
       };

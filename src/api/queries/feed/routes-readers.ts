@@ -4,7 +4,7 @@ import { saveReaderCheckpoint, type Reader, MAX_READERS } from '../../../deliver
 import { feedEnd } from '../../../log/feed/feed.js';
 import { answering } from '../../../mongodb/durability.js';
 import { orderLog } from '../../../order-log.js';
-import { HttpProblem, problemsOf } from '../../problem.js';
+import { HttpProblem, problemResponses } from '../../problem.js';
 import { closed, Id, Position } from '../../schemas/values.js';
 import type { Http } from '../../http.js';
 import { refuseOtherGeneration, refusePositionBeyond } from '../refuse-unknown.js';
@@ -28,7 +28,7 @@ export function registerReaders(app: Http, db: Db): void {
         body: closed({ position: Position, generation: FeedGeneration }),
         response: {
           200: closed({ reader: Type.String(), position: Type.Integer(), generation: Type.Integer() }),
-          ...problemsOf(400, 409, 413, 415, 503),
+          ...problemResponses(400, 409, 413, 415, 503),
         },
       },
     },

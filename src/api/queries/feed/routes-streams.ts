@@ -9,15 +9,16 @@ import type { FeedTail } from '../../../log/feed/tail.js';
 import { answering } from '../../../mongodb/durability.js';
 import { orderLog } from '../../../order-log.js';
 import type { Http } from '../../http.js';
-import { problem, problemsOf } from '../../problem.js';
+import { problemResponses } from '../../problem.js';
 import { closed, OrderPath, Position } from '../../schemas/values.js';
 import type { OrderReader } from '../order-reader.js';
 import { refuseOtherGeneration, refusePositionBeyond, refuseUnknownVersion } from '../refuse-unknown.js';
-import { Generation } from '../schemas.js';
-import { sendOnceReachable } from './open-stream.js';
-import { continuesAfter, ReaderParameter, refuseTwoPlaces } from './reader-parameter.js';
+import { GenerationParameter } from '../schemas.js';
+import type { StreamedPage } from './live.js';
+import { sendOnceReachable } from './send-once-reachable.js';
+import { positionOfReader, ReaderParameter, refuseTwoPlaces } from './reader-parameter.js';
 import { selectionIn, selectionParameters } from './selection.js';
-import { feedFrom, orderFrom, type StreamedPage } from './streamed-events.js';
+import { feedFrom, orderFrom } from './streamed-events.js';
 
 export interface StreamDeps {
   readonly db: Db;
@@ -37,10 +38,10 @@ const stream = {
     description: 'Server-Sent Events: `id` to resume after, `data` an event',
     content: { 'text/event-stream': { schema: Type.String() } },
   },
-  ...problemsOf(400, 404, 503),
+  ...problemResponses(400, 404, 503),
 };
 
-/** The feed and the log of an order, live: as Server-Sent Events. */
+/** Serves the feed and the log of an order live, as Server-Sent Events. */
 export function registerStreams(app: Http, deps: StreamDeps): void {
   const closing = new AbortController();
   // Each open stream adds a listener, so their number has no limit.
@@ -68,11 +69,11 @@ function feedStreamRoute(app: Http, { db, tail }: StreamDeps, closing: AbortSign
         headers: lastEventIdOf('^(0|[1-9]\\d{0,14})(@[1-9]\\d{0,14})?$'),
         querystring: closed({
           after: Type.Optional(Position),
-          generation: Type.Optional(Generation),
+          generation: GenerationParameter,
           ...selectionParameters,
           reader: ReaderParameter,
         }),
-        response: { ...stream, 409: problem(409) },
+        response: { ...stream, ...problemResponses(409) },
       },
     },
     async (request, reply) => {
@@ -84,7 +85,7 @@ function feedStreamRoute(app: Http, { db, tail }: StreamDeps, closing: AbortSign
       await sendOnceReachable(reply, closing, async (signal) => {
         const { generations, head } = await feedEnd(orderLog, db, answering);
         const { generation } = given;
-        const after = given.after ?? (reader ? await continuesAfter(db, reader, generations) : head);
+        const after = given.after ?? (reader ? await positionOfReader(db, reader, generations) : head);
         if (generation !== undefined) refuseOtherGeneration(after, generation, generations);
         refusePositionBeyond(after, head);
         const { generation: current, commonUntil } = generations.current;

@@ -4,8 +4,8 @@ import { type CommandsStatus, commandsStatus } from '../../../kafka/commands-sta
 import type { KafkaTopics } from '../../../kafka/settings.js';
 import { type SubscriptionStatus, subscriptionsStatus } from '../../../delivery/subscription-status.js';
 import type { Http } from '../../http.js';
-import { problem } from '../../problem.js';
-import { Subscription } from '../../schemas/endpoint.js';
+import { problemResponses } from '../../problem.js';
+import { Subscription } from '../../schemas/subscription.js';
 import { Instant } from '../../schemas/order.js';
 import { closed } from '../../schemas/values.js';
 
@@ -48,7 +48,7 @@ interface SubscriptionDeps {
   readonly kafka: KafkaTopics | undefined;
 }
 
-/** How far each subscription of the feed has come, and the commands of Kafka. */
+/** Serves how far each subscription of the feed has come, and how far the commands of Kafka. */
 export function registerSubscriptions(app: Http, { db, kafka }: SubscriptionDeps): void {
   app.get(
     '/v1/subscriptions',
@@ -64,7 +64,7 @@ export function registerSubscriptions(app: Http, { db, kafka }: SubscriptionDeps
             data: Type.Unsafe<readonly SubscriptionStatus[]>(Type.Array(Subscription)),
             commands: Type.Unsafe<CommandsStatus | undefined>(optional(Commands)),
           }),
-          503: problem(503),
+          ...problemResponses(503),
         },
       },
     },

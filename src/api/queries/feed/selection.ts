@@ -2,11 +2,11 @@ import type { Db } from 'mongodb';
 import { type TOptional, type TString, Type } from 'typebox';
 import { cloudEventOf } from '../../../delivery/cloud-events.js';
 import { chosenEvents, type EventFilter } from '../../../delivery/chosen-events.js';
-import { type EndpointSettings, payloads } from '../../../endpoint/settings.js';
 import type { PositionedEvent } from '../../../log/feed/feed.js';
 import { answering } from '../../../mongodb/durability.js';
 import { schemaVersions } from '../../../order/events.js';
 import { MAX_TAG_LENGTH } from '../../../order/patterns.js';
+import { type Payload, payloads } from '../../../order/selection.js';
 import { upcastIfKnown } from '../../../order/upcasters.js';
 import { isLongerThanTag, itemsIn } from '../../../server/config/items.js';
 import { Ids, Tags } from '../../schemas/values.js';
@@ -33,16 +33,15 @@ function list(schema: TString, description: string): TOptional<TString> {
 }
 
 /** Which events a reader of the feed gets, and in which form. */
-export interface Selection extends EventFilter {
+export interface ReaderSelection extends EventFilter {
   /** undefined: events are sent as they are, without an envelope */
-  readonly payload: EndpointSettings['payload'] | undefined;
+  readonly payload: Payload | undefined;
 }
 
 interface Given {
   readonly types?: string;
   readonly customers?: string;
   readonly tags?: string;
-  // The schema has these values only.
   readonly payload?: string;
 }
 
@@ -51,21 +50,22 @@ interface Given {
  * @throws HttpProblem 400 for an unknown type of events, a tag that is too long, or a list without
  *   items or with an open quote
  */
-export function selectionIn({ types, customers, tags, payload }: Given): Selection | undefined {
+export function selectionIn({ types, customers, tags, payload }: Given): ReaderSelection | undefined {
   if ([types, customers, tags, payload].every((given) => given === undefined)) return undefined;
-  const eventTypes = chosenBy('types', types);
+  const eventTypes = itemsOfParameter('types', types);
   const known = Object.keys(schemaVersions);
   const unknown = eventTypes.find((type) => !known.includes(type));
   if (unknown !== undefined)
     throw badQuery('types', `${unknown} is no type of events; there are ${known.join(', ')}`);
-  const chosenTags = chosenBy('tags', tags);
+  const chosenTags = itemsOfParameter('tags', tags);
   if (chosenTags.some(isLongerThanTag))
     throw badQuery('tags', `a tag has at most ${MAX_TAG_LENGTH} characters`);
   return {
     eventTypes,
-    customers: chosenBy('customers', customers),
+    customers: itemsOfParameter('customers', customers),
     tags: chosenTags,
-    payload: payload as Selection['payload'],
+    // The schema of the parameter allows only these values.
+    payload: payload as Payload | undefined,
   };
 }
 
@@ -73,7 +73,7 @@ export function selectionIn({ types, customers, tags, payload }: Given): Selecti
  * The items of a parameter; none if it is absent. A list without items is refused, because it would
  * let everything through.
  */
-function chosenBy(parameter: string, text: string | undefined): readonly string[] {
+function itemsOfParameter(parameter: string, text: string | undefined): readonly string[] {
   const items = itemsIn(text ?? '');
   if (items === undefined) throw badQuery(parameter, 'a double quote is not closed');
   if (text !== undefined && items.length === 0)
@@ -90,7 +90,7 @@ export interface Selected {
 /** The events that match the selection, in the form that it asks for. */
 export async function selected(
   db: Db,
-  selection: Selection,
+  selection: ReaderSelection,
   events: readonly PositionedEvent[],
   generation: number,
 ): Promise<readonly Selected[]> {

@@ -28,7 +28,7 @@ const oneAtATime = createBackgroundTurns();
  * Sends pages of items as Server-Sent Events until they end or fail, or until the client
  * disconnects (then `signal` aborts). The next page is requested when the last one was sent, so a
  * slow reader needs no more memory than one page. The server closes the connection of a client that
- * stops reading (`HttpOptions.movesWithinMs`).
+ * stops reading (`HttpOptions.closesIdleAfterMs`).
  */
 export async function sendStream(
   reply: FastifyReply,

@@ -8,8 +8,8 @@ import { readStored } from '../../../log/journal/read-journal.js';
 import { answering } from '../../../mongodb/durability.js';
 import { orderLog } from '../../../order-log.js';
 import { upcastIfKnown } from '../../../order/upcasters.js';
-import { type Items, KEEP_ALIVE_MS, live, PAGE_SIZE } from './live.js';
-import { type Selected, selected, type Selection } from './selection.js';
+import { type Items, KEEP_ALIVE_MS, live, PAGE_SIZE, type StreamedPage } from './live.js';
+import { type ReaderSelection, type Selected, selected } from './selection.js';
 import type { StreamItem, StreamPage } from './stream.js';
 
 /** Where the events are read. */
@@ -24,13 +24,7 @@ export interface FeedPart {
   readonly after: number;
   readonly generation: number;
   /** undefined: all events are sent as they are */
-  readonly selection: Selection | undefined;
-}
-
-/** What a stream sends, and the position after which it continues; undefined at the end. */
-export interface StreamedPage {
-  readonly items: StreamPage;
-  readonly last: number | undefined;
+  readonly selection: ReaderSelection | undefined;
 }
 
 interface SharedSource extends Source {
@@ -47,7 +41,7 @@ export function feedFrom(
   { after, generation, selection }: FeedPart,
   signal: AbortSignal,
 ): Items {
-  const readChosen = async (position: number, chosen: Selection): Promise<StreamedPage> => {
+  const readChosen = async (position: number, chosen: ReaderSelection): Promise<StreamedPage> => {
     const events = (await tail.read(generation, position, PAGE_SIZE)) ?? [];
     const items = (await selected(db, chosen, events, generation)).map((one) => itemOf(one, generation));
     const last = events.at(-1)?.position;
@@ -62,7 +56,7 @@ export function feedFrom(
       return await singleFlight(key, () => readChosen(position, selection));
     }
     const events = (await tail.read(generation, position, PAGE_SIZE)) ?? [];
-    return { items: pageOf(events, generation), last: events.at(-1)?.position };
+    return { items: itemsOf(events, generation), last: events.at(-1)?.position };
   };
   const waitForMore = async (position: number) =>
     (await tail.waitBeyond(position, signal, KEEP_ALIVE_MS)) > position;
@@ -113,7 +107,7 @@ export async function* orderFrom(
 }
 
 /** Returns the same array for the same events, so that all streams that send it share its bytes. */
-function pageOf(events: readonly PositionedEvent[], generation: number): StreamPage {
+function itemsOf(events: readonly PositionedEvent[], generation: number): StreamPage {
   const known = pages.get(events);
   if (known !== undefined) return known;
   const items = events.map((event) =>

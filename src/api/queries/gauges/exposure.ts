@@ -35,9 +35,9 @@ const { TASK_QUEUE_TYPE_WORKFLOW: ofWorkflows } = proto.temporal.api.enums.v1.Ta
 
 /**
  * Orders with a message that no worker has decided yet. Counts the workflow tasks that wait in the
- * orders' task queue. An order has one at most, however many messages wait. Rebuilds and
- * reconciliations that wait in the queue for their first task are not counted. Temporal's count is
- * approximate.
+ * entities' task queue, so endpoints are counted, too. An order has one such task at most, however
+ * many messages wait. Rebuilds and reconciliations that wait for their first task are not counted.
+ * Temporal's count is approximate.
  */
 export async function undecidedOrders(
   connection: ConnectionLike,

@@ -7,7 +7,7 @@ import { type AnyLog, type EntityLog, workflowIdOf } from '../../journal/entity-
 import { foldHistory, readHistoryLog } from '../../history/history.js';
 import { ensureJournalIndexes } from '../../journal/journal.js';
 import type { OutsideRestore } from '../../history/outside-restore.js';
-import type { CheckDatabaseIdentity } from '../../history/check-database-identity.js';
+import type { CheckDatabaseIdentity } from '../check-database-identity.js';
 import { ensureStateViewIndexes } from '../../journal/state-view.js';
 import { countWorkflows, listWorkflows, type ListPage } from '../../history/workflow-list.js';
 import type { RebuildAttempt } from './rebuild-attempt.js';
@@ -35,8 +35,8 @@ const DECIDED_WITHIN_MS = 20_000;
 const BATCH_SIZE = 500;
 
 /**
- * Restores the journal, the state view, and what is outside of the log, such as stock, from the
- * workflow histories, while entities are recorded as usual. What exists is left as it is. Positions
+ * Restores the journal, the state view, and what is outside of the log from the workflow histories,
+ * while entities are recorded as usual. What exists is left as it is. Positions
  * and views follow as for any recorded event.
  *
  * If Temporal no longer has an entity's first runs, its later events are restored. Its view is

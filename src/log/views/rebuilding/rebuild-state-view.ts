@@ -6,8 +6,8 @@ import type { Draft, State } from '../../entity.js';
 import { feedHead } from '../../feed/feed.js';
 import { Fenced } from '../../feed/fencing.js';
 import type { AnyLog, EntityLog } from '../../journal/entity-log.js';
-import { stateViews } from '../../journal/state-document.js';
-import { stateViewIndexes, updateStateView } from '../../journal/state-view.js';
+import { stateViewIndexes, stateViews } from '../../journal/state-view.js';
+import { updateStateView } from '../../journal/update-state-view.js';
 import { catchUp, fill, copyUnjournaled, type RebuildTarget, touchedAfter } from './fill-state-view.js';
 import type { RebuildAttempt } from './rebuild-attempt.js';
 import {
@@ -58,7 +58,7 @@ export async function rebuildStateView<S extends State, D extends Draft>(
   // gone.
   for await (const orderIds of touchedAfter(log, db, rebuilder.state.since)) {
     for (const orderId of orderIds)
-      await updateStateView(log, db, orderId, { recorderId: rebuildId }).catch(rethrowServerError);
+      await updateStateView(log, db, orderId, { writerId: rebuildId }).catch(rethrowServerError);
     heartbeat(rebuilder.state.done);
   }
   await rebuilder.advance({ phase: 'done' });

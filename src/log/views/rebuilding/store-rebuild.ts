@@ -1,5 +1,6 @@
 import type { Db } from 'mongodb';
-import { committed, durable, isDuplicateKey } from '../../../mongodb/durability.js';
+import { isDuplicateKey } from '../../../mongodb/duplicates.js';
+import { committed, durable } from '../../../mongodb/durability.js';
 import type { AnyLog } from '../../journal/entity-log.js';
 import { Fenced } from '../../feed/fencing.js';
 

@@ -9,7 +9,7 @@ import { runSequencer } from '../../../../src/log/feed/sequencer.js';
 import { appendToJournal } from '../../../../src/log/journal/append-to-journal.js';
 import { ensureJournalIndexes, journal } from '../../../../src/log/journal/journal.js';
 import { readJournal, readStored } from '../../../../src/log/journal/read-journal.js';
-import { updateStateView } from '../../../../src/log/journal/state-view.js';
+import { updateStateView } from '../../../../src/log/journal/update-state-view.js';
 import { orderLog } from '../../../../src/order-log.js';
 import { states } from '../../../order/examples.js';
 import { placedOrder, startTestApi, type TestApi } from '../../../support/api.js';

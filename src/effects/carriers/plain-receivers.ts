@@ -4,7 +4,6 @@ import { FORGOTTEN, personalMembers } from '../../order/forget.js';
 import { type EffectOf, orderIdOf } from '../../order/effects.js';
 import type { CallOptions } from '../port.js';
 import { redacted } from '../redacted.js';
-import { noCarriersCode } from './no-carriers.js';
 import type { BookRequest, CarrierProvider, Receiver } from './port.js';
 
 /** Books labels for steps. It gets the effect as the log has it, so its persons may be sealed. */
@@ -13,10 +12,7 @@ export interface LabelProvider {
   lookUp: CarrierProvider['lookUp'];
 }
 
-const receiverForgotten = { type: 'refused', code: 'receiver_forgotten' } as const;
-
-/** The codes of refusals for which no provider is asked, so none knows of them. */
-export const refusalsOfSystem: ReadonlySet<string> = new Set([receiverForgotten.code, noCarriersCode]);
+export const receiverForgotten = { type: 'refused', code: 'receiver_forgotten' } as const;
 
 /**
  * Wraps a provider so that it gets the receiver in plain text; until this call, name and address
@@ -30,7 +26,7 @@ export function withPlainReceivers(
   return {
     lookUp: (key, options) => provider.lookUp(key, options),
     async book(effect, options) {
-      const receiver = await opened(keys, effect);
+      const receiver = await openReceiver(keys, effect);
       if (receiver === undefined) {
         const known = await provider.lookUp(effect.key, options);
         return known.type === 'none' ? receiverForgotten : known;
@@ -58,7 +54,7 @@ export function withPlainReceivers(
 }
 
 /** The receiver in plain text; undefined if the person is forgotten. */
-async function opened(
+async function openReceiver(
   keys: Pick<KeyStore, 'opening'>,
   { key, customer, shippingAddress }: EffectOf<'book'>,
 ): Promise<Receiver | undefined> {

@@ -4,7 +4,7 @@ import { useSignal } from '@preact/signals';
  * A line for a terminal, with a button that copies it. On a page that came by plain HTTP from
  * another host, browsers offer no clipboard, so it has no button.
  */
-export function Copied({ text }: { readonly text: string }) {
+export function Copyable({ text }: { readonly text: string }) {
   const isDone = useSignal(false);
   const copy = (): void => {
     void navigator.clipboard.writeText(text).then(() => (isDone.value = true));

@@ -9,22 +9,22 @@ import { documents } from '../log/views/view.js';
 import { orderLog } from '../order-log.js';
 import { orders } from '../views/orders.js';
 import { views } from '../views/views.js';
-import type { CheckedPlace, NotReached } from './certificate.js';
+import type { CheckedLocation, NotReached } from './certificate.js';
 import { ordersOf, type Databases } from './customer-orders.js';
-import { holdsPersonUnder } from './needs-forgetting.js';
+import { hasPersonUnder } from './needs-forgetting.js';
 import { decodedRuns } from './decoded-runs.js';
 import { type LogFindings, notReached } from './not-reached.js';
-import { collectPersons, noPersons } from './persons-in.js';
-import { PlaceFindings } from './place-findings.js';
+import { countPersonalValues, noPersonalValues } from './personal-values.js';
+import { FoundValues } from './found-values.js';
 
 /** How many documents of a view are read by one query. */
 const BATCH_SIZE = 500;
 
-/** The findings for all places. */
+/** The findings for all locations of personal values. */
 export interface Inspection {
   /** number of orders whose person is forgotten */
   readonly orders: number;
-  readonly places: readonly CheckedPlace[];
+  readonly places: readonly CheckedLocation[];
   readonly notReached: readonly NotReached[];
 }
 
@@ -38,25 +38,25 @@ interface InspectionRequest {
 }
 
 /**
- * Checks every place that held values of a customer, and removes copies that are not needed: kept
- * builds of views that have a value in plain text, and what receivers of webhooks answered.
+ * Checks every location that held values of a customer, and removes copies that are not needed:
+ * kept builds of views that have a value in plain text, and what receivers of webhooks answered.
  *
  * @throws Error if a view has not caught up yet, or a key still exists; the caller tries again
  */
-export async function clearAndCheckPlaces(asked: InspectionRequest): Promise<Inspection> {
+export async function clearAndInspect(asked: InspectionRequest): Promise<Inspection> {
   const { databases, keyStore, customerId, keys, heartbeat } = asked;
   const { db } = databases;
   const logs = await inspectLogs(asked);
   const { orderIds } = logs;
-  const places: readonly CheckedPlace[] = [
-    await keyStorePlace(keyStore, keys),
-    historiesPlace(logs),
-    journalPlace(logs),
-    feedPlace,
-    setAsidePlace(logs),
-    await orderViewPlace(db, customerId),
-    await viewsPlace(db, [customerId, ...orderIds], heartbeat),
-    cachesPlace,
+  const places: readonly CheckedLocation[] = [
+    await checkKeyStore(keyStore, keys),
+    inHistories(logs),
+    inJournal(logs),
+    inFeed,
+    amongEventsSetAside(logs),
+    await checkOrderView(db, customerId),
+    await clearViews(db, [customerId, ...orderIds], heartbeat),
+    inCaches,
     await clearWebhookAnswers(db, orderIds),
   ];
   return { orders: orderIds.length, places, notReached: notReached(logs) };
@@ -70,30 +70,30 @@ async function inspectLogs({
   heartbeat,
 }: InspectionRequest): Promise<LogFindings> {
   const { client, db } = databases;
-  const histories = new PlaceFindings(keyStore);
-  const journals = new PlaceFindings(keyStore);
-  const aside = new PlaceFindings(keyStore);
+  const histories = new FoundValues(keyStore);
+  const journal = new FoundValues(keyStore);
+  const aside = new FoundValues(keyStore);
   const orderIds: string[] = [];
   let runs = 0;
   for await (const order of ordersOf(databases, customerId)) {
     heartbeat();
-    if (holdsPersonUnder(order, keys))
+    if (hasPersonUnder(order, keys))
       throw new Error(`order ${order.orderId} still has its person: its view lags`);
     if (order.forgotten === undefined) continue;
     const { orderId } = order;
     orderIds.push(orderId);
-    for (const { data } of await readStored(orderLog, db, orderId)) await journals.add(orderId, data);
+    for (const { data } of await readStored(orderLog, db, orderId)) await journal.search(orderId, data);
     for await (const { data } of eventsSetAside(orderLog, db).find({ orderId }, committed))
-      await aside.add(orderId, data);
-    for await (const { values } of decodedRuns(client, orderId)) {
+      await aside.search(orderId, data);
+    for await (const values of decodedRuns(client, orderId)) {
       runs += 1;
-      for (const value of values) await histories.add(orderId, value);
+      for (const value of values) await histories.search(orderId, value);
     }
   }
-  return { orderIds, runs, histories, journals, aside };
+  return { orderIds, runs, histories, journal, aside };
 }
 
-async function keyStorePlace(keyStore: KeyStore, keys: readonly string[]): Promise<CheckedPlace> {
+async function checkKeyStore(keyStore: KeyStore, keys: readonly string[]): Promise<CheckedLocation> {
   for (const keyId of keys)
     if ((await keyStore.opening(keyId)) !== 'destroyed') throw new Error(`the key ${keyId} is not destroyed`);
   return {
@@ -104,25 +104,25 @@ async function keyStorePlace(keyStore: KeyStore, keys: readonly string[]): Promi
   };
 }
 
-function historiesPlace({ histories, runs }: LogFindings): CheckedPlace {
+function inHistories({ histories, runs }: LogFindings): CheckedLocation {
   return {
     place: 'Temporal histories',
     finding: histories.finding(),
     checked: `every payload of all ${runs} kept runs of the orders was decoded`,
-    count: histories.count,
+    count: histories.searched,
   };
 }
 
-function journalPlace({ journals }: LogFindings): CheckedPlace {
+function inJournal({ journal }: LogFindings): CheckedLocation {
   return {
     place: 'journal',
-    finding: journals.finding(),
+    finding: journal.finding(),
     checked: 'every event of the orders was read',
-    count: journals.count,
+    count: journal.searched,
   };
 }
 
-const feedPlace: CheckedPlace = {
+const inFeed: CheckedLocation = {
   place: 'feed and event streams',
   finding:
     'they have no copy: they read the journal; a topic of Kafka has events as the feed does, sealed under the destroyed keys',
@@ -130,16 +130,16 @@ const feedPlace: CheckedPlace = {
   count: 0,
 };
 
-function setAsidePlace({ aside }: LogFindings): CheckedPlace {
+function amongEventsSetAside({ aside }: LogFindings): CheckedLocation {
   return {
     place: 'events set aside by a resumption',
     finding: aside.finding(),
     checked: 'every event of the orders was read',
-    count: aside.count,
+    count: aside.searched,
   };
 }
 
-async function orderViewPlace(db: Db, customerId: string): Promise<CheckedPlace> {
+async function checkOrderView(db: Db, customerId: string): Promise<CheckedLocation> {
   const forgotten = { 'customer.id': customerId, 'state.forgotten': { $exists: true } };
   return {
     place: 'view orders, with its search words',
@@ -149,7 +149,7 @@ async function orderViewPlace(db: Db, customerId: string): Promise<CheckedPlace>
   };
 }
 
-async function viewsPlace(db: Db, ids: readonly string[], heartbeat: () => void): Promise<CheckedPlace> {
+async function clearViews(db: Db, ids: readonly string[], heartbeat: () => void): Promise<CheckedLocation> {
   const { looked, dropped } = await clearBuilds(db, ids, heartbeat);
   const clean = 'no document has a personal value in plain text';
   return {
@@ -160,7 +160,7 @@ async function viewsPlace(db: Db, ids: readonly string[], heartbeat: () => void)
   };
 }
 
-const cachesPlace: CheckedPlace = {
+const inCaches: CheckedLocation = {
   place: 'caches of the API',
   finding:
     'they have documents of the view orders, and follow it; an opened value is kept for a minute at most, and shown only while its key is known',
@@ -169,7 +169,7 @@ const cachesPlace: CheckedPlace = {
 };
 
 /** Removes the answers of webhook receivers. */
-async function clearWebhookAnswers(db: Db, orderIds: readonly string[]): Promise<CheckedPlace> {
+async function clearWebhookAnswers(db: Db, orderIds: readonly string[]): Promise<CheckedLocation> {
   return {
     place: 'webhook deliveries',
     finding: 'what receivers have answered was removed; values were sent sealed, and no body is kept',
@@ -194,13 +194,13 @@ async function clearBuilds(
     if (state === undefined) continue;
     for (const build of [state.previous, state.rebuilding, state]) {
       if (build === undefined) continue;
-      const found = noPersons();
+      const found = noPersonalValues();
       for (let from = 0; from < ids.length; from += BATCH_SIZE) {
         heartbeat();
         const some = { _id: { $in: ids.slice(from, from + BATCH_SIZE) } };
         for await (const document of documents(db, build.collection).find(some, committed)) {
           looked += 1;
-          collectPersons(found, document);
+          countPersonalValues(found, document);
         }
       }
       if (found.plain === 0) continue;

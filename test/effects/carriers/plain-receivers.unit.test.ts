@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { expect, test } from '@jest/globals';
 import { seal } from '../../../src/access/persons/sealing.js';
 import { noCarriers } from '../../../src/effects/carriers/no-carriers.js';
-import { withPlainReceivers } from '../../../src/effects/carriers/open-receivers.js';
+import { withPlainReceivers } from '../../../src/effects/carriers/plain-receivers.js';
 import type { BookRequest, CarrierProvider } from '../../../src/effects/carriers/port.js';
 import { carrierEffects } from '../../../src/effects/performing.js';
 import type { EffectOf } from '../../../src/order/effects.js';

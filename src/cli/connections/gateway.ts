@@ -1,41 +1,37 @@
-import type { Client, Connection } from '@temporalio/client';
-import type { Db } from 'mongodb';
+import type { Connection } from '@temporalio/client';
 import type { KeyStore } from '../../access/persons/key-store.js';
-import type { Gateway } from '../../api/commands/gateway/gateway.js';
+import type { CommandMeta, CommandResult, Gateway } from '../../api/commands/gateway/gateway.js';
+import type { Preview } from '../../api/commands/gateway/preview.js';
+import { routeOf } from '../../api/commands/table.js';
 import type { System } from '../../api/operations/system.js';
-import { messageOf } from '../../outages/message-of.js';
+import type { CommandAnswer } from '../../order-log.js';
+import { type FollowUpCommand, partOf } from '../../order/commands.js';
 import type { Config } from '../../server/config.js';
-import type { Mongo } from '../../server/connections.js';
 import {
   type CommonOptions,
   configOf,
   exitCodes,
   Failure,
-  type FailureDetails,
   type Session,
   type TemporalGateway,
 } from '../script/script.js';
 import { isOverHttp } from '../script/sender.js';
-import { type Api, apiOf } from './api.js';
-import { httpGateway } from './http-gateway.js';
+import { type Answered, type Api, apiOf } from './api.js';
+import { loadClients, TEMPORAL_WITHIN_MS } from './databases.js';
 
-/**
- * Direct connections to Temporal and MongoDB: for commands that are sent without a key, and for
- * scripts that the API cannot serve.
- */
+/* How a script sends commands: to the API if there is a key, otherwise to Temporal. */
 
-/** Where a script sends commands: to the API if there is a key, otherwise to Temporal. */
+export type CommandGateway = Omit<Gateway, 'fact'>;
+
 export interface OpenGateway {
   /** the API of the same system, for queries */
   readonly api: Api;
-  readonly gateway: Omit<Gateway, 'fact'>;
+  readonly gateway: CommandGateway;
   readonly close: () => Promise<void>;
 }
 
 /** How long the API may take to say which system it serves. */
-const ANSWER_WITHIN_MS = 2_000;
-/** How long Temporal may take to answer. Its client would try for much longer. */
-const REACHED_WITHIN_MS = 3_000;
+const SYSTEM_WITHIN_MS = 2_000;
 
 /**
  * Opens the gateway. If commands go to Temporal, checks that the API serves the same system. If the
@@ -65,7 +61,7 @@ async function checkSystem(api: Api, sentTo: System): Promise<void> {
   ]);
   let served: unknown;
   try {
-    served = await api.getSoon('/v1/system', ANSWER_WITHIN_MS);
+    served = await api.getSoon('/v1/system', SYSTEM_WITHIN_MS);
   } catch (error) {
     if (!(error instanceof Failure)) throw unknownSystem(api);
     if (error.exitCode === exitCodes.unavailable || isRefusal(error)) return;
@@ -110,8 +106,77 @@ function inBrackets(id: string | undefined): string {
   return id === undefined ? '' : ` (${id})`;
 }
 
+/**
+ * Sends commands to the API with the key of `api`. The owner of the key is the actor. A refusal is
+ * thrown as a `Failure` with the API's problem.
+ */
+export function httpGateway(api: Api): CommandGateway {
+  const creation = (id: string | undefined, order: object): Request => ({
+    path: routeOf('CreateOrder'),
+    body: id === undefined ? order : { id, ...order },
+  });
+  return {
+    create: async (id, order, meta) => await send(api, creation(id, order), meta),
+    previewCreate: async (id, order, meta) => await preview(api, creation(id, order), meta),
+    preview: async (orderId, command, meta) => await preview(api, requestOf(orderId, command), meta),
+    execute: async (orderId, command, meta) => await send(api, requestOf(orderId, command), meta),
+    signal: async (orderId, command, meta) =>
+      await send(api, requestOf(orderId, command), meta, { prefer: 'respond-async' }),
+  };
+}
+
+interface Request {
+  readonly path: string;
+  readonly body: object;
+}
+
+function requestOf(orderId: string, { type, data }: FollowUpCommand): Request {
+  const part = partOf(type);
+  const name = part === undefined ? undefined : `${part}Id`;
+  const members = Object.entries(data);
+  const ids = new Map([['orderId', orderId], ...members.filter(([member]) => member === name)]);
+  const path = routeOf(type).replaceAll(/:(\w+)/g, (_, id: string) => encodeURIComponent(ids.get(id) ?? ''));
+  return { path, body: Object.fromEntries(members.filter(([member]) => member !== name)) };
+}
+
+async function preview(api: Api, { path, body }: Request, meta: CommandMeta): Promise<CommandResult> {
+  const answer = await api.postForAnswer<Preview>(`${path}?preview=true`, body, headersOf(meta));
+  return { kind: 'previewed', preview: answer.body, replayed: isReplayed(answer) };
+}
+
+async function send(
+  api: Api,
+  { path, body }: Request,
+  meta: CommandMeta,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<CommandResult> {
+  try {
+    const answer = await api.postForAnswer<CommandAnswer>(path, body, { ...headers, ...headersOf(meta) });
+    const replayed = isReplayed(answer);
+    if (answer.status === 202) return { kind: 'accepted', orderId: answer.body.orderId, replayed };
+    return { kind: 'answered', answer: answer.body, replayed };
+  } catch (error) {
+    if (!(error instanceof Failure) || error.exitCode !== exitCodes.unavailable) throw error;
+    const message = `${error.details.message.replace(/\.$/, '')}; to try again, add --key ${meta.key}`;
+    throw new Failure(error.exitCode, { ...error.details, message });
+  }
+}
+
+function headersOf({ key, correlationId, expectedVersion, onBehalfOf }: CommandMeta) {
+  return {
+    'idempotency-key': key,
+    'x-correlation-id': correlationId,
+    ...(expectedVersion === undefined ? {} : { 'if-match': `"${expectedVersion}"` }),
+    ...(onBehalfOf === undefined ? {} : { 'on-behalf-of': onBehalfOf }),
+  };
+}
+
+function isReplayed({ headers }: Answered<unknown>): boolean {
+  return headers.get('idempotent-replayed') === 'true';
+}
+
 /** How long to wait for the key store. A command without persons does not need it. */
-const KEYS_ASKED_FOR_MS = 1_000;
+const KEY_STORE_WITHIN_MS = 1_000;
 /** A status code of gRPC. */
 const NOT_FOUND = 5;
 
@@ -122,47 +187,45 @@ const NOT_FOUND = 5;
  * @throws Failure `temporal_unreachable` before anything is sent
  */
 export async function openTemporalGateway(config: Config): Promise<TemporalGateway> {
-  const [{ Client, connectMongo, connectTemporal }, { gatewayReads }, gateways, { createLogger }] =
-    await Promise.all([
-      clients(),
-      import('../../api/commands/gateway/reads.js'),
-      import('../../api/commands/gateway/order-gateway.js'),
-      import('../../server/logging/logger.js'),
-    ]);
+  const [
+    { Client, connectMongo, connectTemporal },
+    { gatewayReads },
+    { createGateway, gatewaySettings },
+    { createLogger },
+  ] = await Promise.all([
+    loadClients(),
+    import('../../api/commands/gateway/reads.js'),
+    import('../../api/commands/gateway/order-gateway.js'),
+    import('../../server/logging/logger.js'),
+  ]);
+  const mongo = connectMongo(config);
   const connection = connectTemporal(config);
-  let mongo: Mongo | undefined;
-  const mongoNow = () => (mongo ??= connectMongo(config));
   const close = async () => {
-    await Promise.all([mongo?.close(), connection.close()]);
+    await Promise.all([mongo.close(), connection.close()]);
   };
-  let system: System;
   try {
-    system = await reach(connection, config, mongoNow().keys);
+    const system = await reach(connection, config, mongo.keys);
+    const gateway = createGateway({
+      client: new Client({ connection, namespace: config.temporal.namespace }),
+      ...gatewaySettings(config),
+      ...gatewayReads(() => mongo.db),
+      keys: mongo.keys,
+      logger: createLogger('silent'),
+    });
+    return { gateway, system, close };
   } catch (error) {
     await close();
     throw error;
   }
-  const gateway = gateways.createGateway({
-    client: new Client({ connection, namespace: config.temporal.namespace }),
-    ...gateways.gatewaySettings(config),
-    ...gatewayReads(() => mongoNow().db),
-    keys: {
-      sealingKey: (customerId) => mongoNow().keys.sealingKey(customerId),
-      keysOf: (customerId) => mongoNow().keys.keysOf(customerId),
-      opening: (keyId) => mongoNow().keys.opening(keyId),
-    },
-    logger: createLogger('silent'),
-  });
-  return { gateway, system, close };
 }
 
 async function reach(connection: Connection, config: Config, keys: KeyStore): Promise<System> {
   const [{ isGrpcServiceError, isTemporalOutage }, { keyStoreIdOf, namespaceIdOf, systemOf }] =
-    await Promise.all([clients(), import('../../api/operations/system.js')]);
+    await Promise.all([loadClients(), import('../../api/operations/system.js')]);
   const { address, namespace } = config.temporal;
-  const keyStore = keyStoreIdOf(keys, KEYS_ASKED_FOR_MS);
+  const keyStore = keyStoreIdOf(keys, KEY_STORE_WITHIN_MS);
   try {
-    const namespaceId = await namespaceIdOf(connection, namespace, REACHED_WITHIN_MS);
+    const namespaceId = await namespaceIdOf(connection, namespace, TEMPORAL_WITHIN_MS);
     return systemOf(config, { namespaceId, keyStoreId: await keyStore });
   } catch (error) {
     if (isGrpcServiceError(error) && error.code.valueOf() === NOT_FOUND) {
@@ -177,78 +240,4 @@ async function reach(connection: Connection, config: Config, keys: KeyStore): Pr
       message: `Temporal at ${address} cannot be reached, nothing was sent: start it with \`npm start\`, or set TEMPORAL_ADDRESS`,
     });
   }
-}
-
-export interface Databases {
-  readonly client: Client;
-  readonly db: Db;
-}
-
-/**
- * Runs `work` with connections to Temporal and MongoDB.
- *
- * @throws Failure `unavailable` if one of them cannot be reached
- */
-export async function withDatabases<T>(
-  config: Config,
-  work: (databases: Databases) => Promise<T>,
-): Promise<T> {
-  const { Client, connectMongo, connectTemporal, isMongoOutage, isTemporalOutage } = await clients();
-  const connection = connectTemporal(config);
-  const mongo = connectMongo(config);
-  try {
-    const client = new Client({ connection, namespace: config.temporal.namespace });
-    return await work({ client, db: mongo.db });
-  } catch (error) {
-    if (isTemporalOutage(error)) throw unavailable('Temporal', config.temporal.address, error);
-    if (isMongoOutage(error)) throw unavailable('MongoDB', 'MONGODB_URI', error);
-    throw error;
-  } finally {
-    await Promise.all([mongo.close(), connection.close()]);
-  }
-}
-
-/** Fails within seconds if Temporal does not answer; its client would retry for much longer. */
-export async function reachTemporal({ client: { connection } }: Databases): Promise<void> {
-  await connection.withDeadline(Date.now() + REACHED_WITHIN_MS, () =>
-    connection.workflowService.getSystemInfo({}),
-  );
-}
-
-function unavailable(server: string, address: string, error: unknown): Failure {
-  const message = `${server} (${address}) does not answer: ${messageOf(error)}; start it with \`npm start\``;
-  return new Failure(exitCodes.unavailable, { code: 'unavailable', message });
-}
-
-/**
- * Runs `work` with a connection to MongoDB.
- *
- * @throws Failure `unavailable` with the message of `unreachable`, if MongoDB cannot be reached
- */
-export async function withMongo<T>(
-  config: Config,
-  work: (mongo: Mongo) => Promise<T>,
-  unreachable: (error: unknown) => FailureDetails,
-): Promise<T> {
-  const { connectMongo, isMongoOutage } = await clients();
-  const mongo = connectMongo(config);
-  try {
-    return await work(mongo);
-  } catch (error) {
-    if (!isMongoOutage(error)) throw error;
-    throw new Failure(exitCodes.unavailable, unreachable(error));
-  } finally {
-    await mongo.close();
-  }
-}
-
-/** Loads what connects to the databases and recognizes their outages. */
-async function clients() {
-  const [{ Client: TemporalClient, isGrpcServiceError }, connections, mongo, temporal] = await Promise.all([
-    import('@temporalio/client'),
-    import('../../server/connections.js'),
-    import('../../outages/mongo-outage.js'),
-    import('../../outages/temporal-outage.js'),
-  ]);
-  return { Client: TemporalClient, isGrpcServiceError, ...connections, ...mongo, ...temporal };
 }

@@ -6,7 +6,7 @@ import { keysInJournal } from './keys-in-journal.js';
  * of the orders that have such a value. The key store may not know yet that a key is the
  * customer's, if it was assigned during an outage.
  */
-export async function keysNamedBy(
+export async function keysOfCustomer(
   databases: Databases,
   customerId: string,
   heartbeat: () => void = () => undefined,

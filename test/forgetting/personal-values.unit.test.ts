@@ -3,7 +3,7 @@ import { fieldOf, type Path, personalPathsIn } from '../../src/access/persons/fi
 import { seal } from '../../src/access/persons/sealing.js';
 import { bodyParts } from '../../src/api/commands/body-parts.js';
 import { commands } from '../../src/api/commands/table.js';
-import { collectPersons, noPersons } from '../../src/forgetting/persons-in.js';
+import { countPersonalValues, noPersonalValues } from '../../src/forgetting/personal-values.js';
 import { followUpTypes } from '../../src/order/commands.js';
 import { personalMembers as ofOrder, personalTexts, withoutPerson } from '../../src/order/forget.js';
 import { AFTER_EVERY_NAME } from '../../src/views/customers.js';
@@ -14,8 +14,8 @@ const key = { keyId: 'AAAAAAAAAAAA', key: Buffer.alloc(32, 1) };
 const sealed = seal(key, { orderId: 'o-1', field: 'customer.name' }, 'Ada');
 
 function personsIn(value: unknown) {
-  const found = noPersons();
-  collectPersons(found, value);
+  const found = noPersonalValues();
+  countPersonalValues(found, value);
   return { plain: found.plain, sealed: Object.fromEntries(found.sealed) };
 }
 

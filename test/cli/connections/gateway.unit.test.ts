@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { afterEach, expect, test } from '@jest/globals';
 import type { CommandResult, Gateway } from '../../../src/api/commands/gateway/gateway.js';
 import { type System, systemOf } from '../../../src/api/operations/system.js';
-import { openGateway } from '../../../src/cli/connections/direct.js';
+import { openGateway } from '../../../src/cli/connections/gateway.js';
 import type { Session } from '../../../src/cli/script/script.js';
 import { readConfig } from '../../../src/server/config.js';
 

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { expect, test } from '@jest/globals';
 import { seal } from '../../../src/access/persons/sealing.js';
-import { withPlainMethods } from '../../../src/effects/payments/open-methods.js';
+import { withPlainMethods } from '../../../src/effects/payments/plain-methods.js';
 import type { PaymentProvider } from '../../../src/effects/payments/port.js';
 import { paymentEffects } from '../../../src/effects/performing.js';
 

@@ -1,13 +1,14 @@
 import type { FoundKey, KeyStore } from '../access/persons/key-store.js';
-import { collectPersons, noPersons, type Persons } from './persons-in.js';
+import { countPersonalValues, noPersonalValues, type PersonalValues } from './personal-values.js';
 
 /** What is known of a key. The key itself is not kept. */
 type KeyState = Extract<FoundKey, string> | 'readable';
 
-/** The personal values that one place has. */
-export class PlaceFindings {
-  private added = 0;
-  /** number of values by what became of their key */
+/** The personal values that were found in one location. */
+export class FoundValues {
+  /** number of events or payloads that were searched */
+  searched = 0;
+  /** number of personal values by what became of their key */
   private readonly unreadable = { destroyed: 0, unknown: 0 };
   /** ids of orders that have values in plain text */
   readonly plain = new Set<string>();
@@ -20,15 +21,11 @@ export class PlaceFindings {
     this.keyStore = keyStore;
   }
 
-  /** number of values that were added */
-  get count(): number {
-    return this.added;
-  }
-
-  async add(orderId: string, value: unknown): Promise<void> {
-    const found: Persons = noPersons();
-    collectPersons(found, value);
-    this.added += 1;
+  /** @param data an event's data, or a payload */
+  async search(orderId: string, data: unknown): Promise<void> {
+    const found: PersonalValues = noPersonalValues();
+    countPersonalValues(found, data);
+    this.searched += 1;
     if (found.plain > 0) this.plain.add(orderId);
     for (const [keyId, count] of found.sealed) {
       const state = await this.stateOf(keyId);

@@ -7,10 +7,10 @@ import { fromJournal } from './without-workflow.js';
 const RESEND_AFTER_MS = 100;
 
 /**
- * Asks again while the order is busy. If the order no longer remembers whether it had the command,
- * the journal is asked.
+ * Asks, and asks again while the order is busy. If the order no longer remembers whether it had the
+ * command, the journal is asked.
  */
-export function askAgain(
+export function askRepeatedly(
   context: GatewayContext,
   orderId: string,
   first: Message,

@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 import type { EffectOf, EffectType, Outcome } from '../../order/effects.js';
-import { outcomeIn, saysType } from '../answers.js';
+import { outcomeIn, hasType } from '../answers.js';
 import type { BookRequest } from '../carriers/port.js';
 import { CaseFailed, isOutcome, type Learned, risks } from './expectations.js';
 import type { Kind, Ready } from './messages.js';
@@ -27,7 +27,7 @@ const SILENCES_BEFORE_GIVING_UP = 3;
 const UNSETTLED_BEFORE_GIVING_UP = 2;
 
 /** Two processes with the provider under test. One that is killed is replaced. */
-export class Bench {
+export class Harness {
   readonly about: Ready;
   private readonly start: () => Promise<ProviderProcess>;
   private first: ProviderProcess;
@@ -49,9 +49,9 @@ export class Bench {
   }
 
   /** @throws Unusable */
-  static async open(kind: Kind, path: string): Promise<Bench> {
+  static async open(kind: Kind, path: string): Promise<Harness> {
     const start = () => startProvider(kind, path);
-    return new Bench(start, await Promise.all([start(), start()]));
+    return new Harness(start, await Promise.all([start(), start()]));
   }
 
   async close(): Promise<void> {
@@ -91,7 +91,7 @@ export class Bench {
   }
 
   /**
-   * Makes the call, and settles it from another process while it is under way.
+   * Makes the call, and isSameOutcome it from another process while it is under way.
    *
    * @returns its answer, and the outcome that the other process has found
    */
@@ -154,15 +154,15 @@ export class Bench {
     this.silences = 0;
     if (!('answer' in reply)) return { type: 'error' };
     const { answer } = reply;
-    if (saysType(answer, 'unknown')) return { type: 'unknown' };
-    if (asked === 'lookUp' && saysType(answer, 'none')) return { type: 'none' };
+    if (hasType(answer, 'unknown')) return { type: 'unknown' };
+    if (asked === 'lookUp' && hasType(answer, 'none')) return { type: 'none' };
     const outcome = outcomeIn(type, answer);
     if (outcome === undefined)
       throw new CaseFailed(`${asked} answered ${JSON.stringify(answer)}`, risks.waits);
     return outcome;
   }
 
-  /** Why no further cases are run; undefined while they are. */
+  /** Why the remaining cases are not run; undefined if they are run. */
   get givenUp(): string | undefined {
     if (this.silences >= SILENCES_BEFORE_GIVING_UP) return 'nothing is answered';
     return this.unsettled >= UNSETTLED_BEFORE_GIVING_UP ? 'no effect has an outcome' : undefined;

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { type Api, apiOf, at } from '../connections/api.js';
+import { type Api, apiOf, at, type Page } from '../connections/api.js';
 import { wholeNumber } from '../script/options.js';
 import { addScript, type CommonOptions, report, type Session } from '../script/script.js';
 import { table } from '../script/terminal.js';
@@ -46,17 +46,12 @@ export function addStock(program: Command, session: Session): void {
   });
 }
 
-interface StockPage {
-  readonly data: readonly StockItem[];
-  readonly nextCursor?: string;
-}
-
 /** Every item that was ever reserved or set, from all pages. */
 async function allStock(api: Api): Promise<readonly StockItem[]> {
   const items: StockItem[] = [];
   let cursor: string | undefined;
   do {
-    const page: StockPage = await api.get('/v1/stock', { limit: 1_000, cursor });
+    const page: Page<StockItem> = await api.get('/v1/stock', { limit: 1_000, cursor });
     items.push(...page.data);
     cursor = page.nextCursor;
   } while (cursor !== undefined);

@@ -1,7 +1,7 @@
 import { type Static, type TSchema, Type } from 'typebox';
 import type { Fact } from '../../order/commands.js';
 import type { Secrets } from '../../server/config/secrets.js';
-import { HttpProblem, problemsOf } from '../problem.js';
+import { HttpProblem, problemResponses } from '../problem.js';
 import { closed, Id, Key, Name } from '../schemas/values.js';
 import { verifySignatures } from '../requests/signed-bodies.js';
 import { checkAgainst } from '../requests/validation.js';
@@ -9,18 +9,18 @@ import type { Http } from '../http.js';
 import { problemOf } from './answers.js';
 import type { CommandMeta, CommandResult, Gateway } from './gateway/gateway.js';
 
-export interface WebhookDeps {
+export interface IncomingWebhookDeps {
   readonly gateway: Gateway;
   /** Standard Webhooks secrets, `whsec_` and base64; a signature of any of them is accepted */
   readonly secrets: { readonly payments: Secrets; readonly carriers: Secrets };
 }
 
 /**
- * Webhooks of the payment provider and of carriers, signed by the Standard Webhooks scheme
+ * Receives webhooks of the payment provider and of carriers, signed by the Standard Webhooks scheme
  * (standardwebhooks.com). The id of a message becomes the command id, so a repeated delivery
  * changes nothing. An acknowledged message is durable as a signal.
  */
-export function registerWebhooks(app: Http, { gateway, secrets }: WebhookDeps): void {
+export function registerIncomingWebhooks(app: Http, { gateway, secrets }: IncomingWebhookDeps): void {
   void app.register(async (payments: Http) => {
     verifySignatures(payments, secrets.payments);
     paymentsRoute(payments, gateway);
@@ -40,9 +40,9 @@ function paymentsRoute(payments: Http, gateway: Gateway): void {
         summary: 'The payment provider settles a pending payment',
         ...webhook,
         description:
-          '`payment.authorized`, or `payment.declined` with a `code` that says why. `reference` is the key that the ' +
-          'order asked under, `<orderId>:authorize:<version>`, as the provider was given it: it names the one of the ' +
-          'order’s payments that is meant. `authorizationId` is the provider’s own name for it. ' +
+          '`payment.authorized`, or `payment.declined` with a `code` that says why. `reference` is the ' +
+          'idempotency key of the authorization, `<orderId>:authorize:<version>`: it identifies one of the order’s ' +
+          'payments. `authorizationId` is the provider’s own id of it. ' +
           webhook.description,
       },
     },
@@ -52,7 +52,7 @@ function paymentsRoute(payments: Http, gateway: Gateway): void {
         const { orderId, reference, authorizationId, code } = read(PaymentEvent, request.body).data;
         const data = { reference, authorizationId, outcome, ...(code === undefined ? {} : { code }) };
         const fact = { type: 'PaymentSettled', data } as const;
-        acknowledge(await gateway.fact(orderId, fact, metaOfWebhook(request, 'payments')));
+        refuseUnlessTaken(await gateway.fact(orderId, fact, metaOfWebhook(request, 'payments')));
       }
       return await reply.code(202).send({});
     },
@@ -77,7 +77,7 @@ function carriersRoute(carriers: Http, gateway: Gateway): void {
       if (carrierTypes.has(type)) {
         const { data } = read(CarrierEvent, request.body);
         const fact = carrierFact(type, data);
-        acknowledge(await gateway.fact(data.orderId, fact, metaOfWebhook(request, 'carriers')));
+        refuseUnlessTaken(await gateway.fact(data.orderId, fact, metaOfWebhook(request, 'carriers')));
       }
       return await reply.code(202).send({});
     },
@@ -115,7 +115,7 @@ const webhook = {
     'webhook-signature': Type.String(),
   }),
   body: SignedEvent,
-  response: { 202: closed({}), ...problemsOf(400, 401, 404, 413, 415, 503) },
+  response: { 202: closed({}), ...problemResponses(400, 401, 404, 413, 415, 503) },
 };
 
 const paymentOutcomes: ReadonlyMap<string, 'authorized' | 'declined'> = new Map([
@@ -155,15 +155,16 @@ function read<T extends TSchema>(schema: T, message: unknown): Static<T> {
 }
 
 /**
- * Acknowledges a fact for a closed order: to send it again would not help. A fact for an order
- * whose workflow ended too early must be sent again, because the order can be resumed.
+ * Throws if the sender has to send the fact again, or the order is unknown. A fact for an order
+ * whose workflow ended too early has to be sent again, because the order can be resumed. Any other
+ * refused fact, such as one for a closed order, is acknowledged: it would be refused again.
  */
-function acknowledge(result: CommandResult): void {
-  if (result.kind === 'refused' && result.refusal.code === 'workflow_ended')
-    throw new HttpProblem(503, result.refusal.code, result.refusal.message);
+function refuseUnlessTaken(result: CommandResult): void {
   if (result.kind === 'unknown-outcome') throw problemOf(result);
-  if (result.kind === 'refused' && ['not_found', 'busy'].includes(result.refusal.kind))
-    throw problemOf(result);
+  if (result.kind !== 'refused') return;
+  const { kind, code, message } = result.refusal;
+  if (code === 'workflow_ended') throw new HttpProblem(503, code, message);
+  if (kind === 'not_found' || kind === 'busy') throw problemOf(result);
 }
 
 function metaOfWebhook(

@@ -1,11 +1,11 @@
 import { type Signal, useSignal } from '@preact/signals';
 import { Problem } from './api.js';
 
-export interface Acting {
+export interface Action {
   readonly isBusy: Signal<boolean>;
   readonly problem: Signal<string>;
-  /** Runs an action. If it fails, `problem` says why. */
-  readonly act: (what: () => Promise<void>) => Promise<void>;
+  /** Runs the action. If it fails, `problem` says why. */
+  readonly run: (action: () => Promise<void>) => Promise<void>;
 }
 
 /**
@@ -13,19 +13,19 @@ export interface Acting {
  *
  * @param inWords describes a problem; by default, in the API's words
  */
-export function useActing(inWords = ({ message }: Problem): string => message): Acting {
+export function useAction(inWords = ({ message }: Problem): string => message): Action {
   const isBusy = useSignal(false);
   const problem = useSignal('');
-  const act: Acting['act'] = async (what) => {
+  const run: Action['run'] = async (action) => {
     isBusy.value = true;
     problem.value = '';
     try {
-      await what();
+      await action();
     } catch (error) {
       problem.value = error instanceof Problem ? inWords(error) : String(error);
     } finally {
       isBusy.value = false;
     }
   };
-  return { isBusy, problem, act };
+  return { isBusy, problem, run };
 }

@@ -3,7 +3,7 @@ import { FORGOTTEN, personalMembers } from '../order/forget.js';
 import { AFTER_EVERY_NAME } from '../views/customers.js';
 
 /** The personal values in some data. */
-export interface Persons {
+export interface PersonalValues {
   /** number of values by the id of the key that they are sealed under */
   readonly sealed: Map<string, number>;
   /** number of values in plain text */
@@ -24,7 +24,7 @@ const personalAnywhere: readonly string[] = ['note', ...personalMembers.notes, .
 /**
  * Counts the personal values of an event, a message or a document, and adds the counts to `found`.
  */
-export function collectPersons(found: Persons, value: unknown, name = '', owner = ''): void {
+export function countPersonalValues(found: PersonalValues, value: unknown, name = '', owner = ''): void {
   if (typeof value === 'string') {
     const keyId = keyIdIn(value);
     // A sealed value in any other member, such as a tag, is a copied text. Its key may be another
@@ -33,9 +33,9 @@ export function collectPersons(found: Persons, value: unknown, name = '', owner 
     if (keyId !== undefined) found.sealed.set(keyId, (found.sealed.get(keyId) ?? 0) + 1);
     else if (!isForgotten(value) && isPersonal(name, owner)) found.plain += 1;
   } else if (Array.isArray(value)) {
-    for (const entry of value) collectPersons(found, entry, name, owner);
+    for (const entry of value) countPersonalValues(found, entry, name, owner);
   } else if (typeof value === 'object' && value !== null) {
-    for (const [member, inner] of Object.entries(value)) collectPersons(found, inner, member, name);
+    for (const [member, inner] of Object.entries(value)) countPersonalValues(found, inner, member, name);
   }
 }
 
@@ -51,6 +51,6 @@ function isPersonal(name: string, owner: string): boolean {
   return personalAnywhere.includes(name) || (personal[owner]?.includes(name) ?? false);
 }
 
-export function noPersons(): Persons {
+export function noPersonalValues(): PersonalValues {
   return { sealed: new Map(), plain: 0 };
 }

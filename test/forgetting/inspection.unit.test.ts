@@ -56,7 +56,7 @@ test('each collection is a place of the certificate, or has a reason why it is n
 });
 
 test('each place is in the certificate', () => {
-  const certified = readFileSync('src/forgetting/places.ts', 'utf8');
+  const certified = readFileSync('src/forgetting/inspection.ts', 'utf8');
   for (const what of Object.values(collections)) {
     const [, place] = /^place: (.+)$/.exec(what) ?? [];
     if (place !== undefined) expect(certified).toContain(`place: '${place}'`);

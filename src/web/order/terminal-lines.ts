@@ -1,4 +1,4 @@
-/** A command as people type it in a terminal. */
+/* Commands as people type them in a terminal. */
 import type { Field } from '../../api/commands/entry.js';
 import { commands } from '../../api/commands/table.js';
 import type { Choice } from './choices.js';
@@ -8,7 +8,7 @@ export interface Target {
   readonly version: number;
 }
 
-export function asCurl({ path }: Choice, body: object, { orderId, version }: Target): string {
+export function curlOfCommand({ path }: Choice, body: object, { orderId, version }: Target): string {
   return curlOf(`/v1/orders/${encodeURIComponent(orderId)}/${path}`, body, `-H 'If-Match: "${version}"'`);
 }
 
@@ -22,7 +22,7 @@ export function curlOf(path: string, body: object, ...options: readonly string[]
   ].join(' ');
 }
 
-export function asScript({ type, part }: Choice, body: object, { orderId, version }: Target): string {
+export function scriptOfCommand({ type, part }: Choice, body: object, { orderId, version }: Target): string {
   const { verb, fields } = commands[type];
   const given = Object.entries(fields).flatMap(([member, all]) => {
     const value: unknown = Object.entries(body).find(([name]) => name === member)?.[1];
