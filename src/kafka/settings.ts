@@ -3,7 +3,7 @@ import type { Config } from '../server/config.js';
 /** The connection to Kafka, and the names of topics. */
 export type KafkaSettings = NonNullable<Config['kafka']>;
 
-/** The names from which all other names are derived. */
+/** The names of two topics, from which those of the others are derived (`topicsOf`). */
 export type KafkaTopics = Pick<KafkaSettings, 'topic' | 'commandsTopic'>;
 
 export function topicsOf({ topic, commandsTopic }: KafkaTopics) {

@@ -6,7 +6,7 @@ import type { JournalChange } from './journal-changes.js';
 
 const MAX_REMEMBERED = 50_000;
 
-/** The leader's knowledge of the journal is outdated: it has to start again from the journal. */
+/** What a leader knows of the journal is outdated, so it has to start again from the journal. */
 export class LeaderOutdated extends Error {
   override readonly name = 'LeaderOutdated';
 }
