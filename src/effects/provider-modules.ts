@@ -54,7 +54,8 @@ export async function loadProviders({
 }
 
 /**
- * Without a module, the sandbox books labels. If the sandbox may not be used, every label is refused.
+ * Without a module, the sandbox books labels. If the sandbox may not be used, every label is
+ * refused.
  */
 async function loadCarriers(
   given: string | undefined,

@@ -1,8 +1,8 @@
 import type { Db } from 'mongodb';
 
 /**
- * The database of the sandbox's providers. It stands for other companies' systems, so it is not part
- * of our backups.
+ * The database of the sandbox's providers. It stands for systems of other companies, so it is not
+ * part of our backups.
  */
 export function sandboxDatabase(db: Db): Db {
   return db.client.db(`${db.databaseName}_sandbox`);

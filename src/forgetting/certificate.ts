@@ -2,7 +2,7 @@ import { createPublicKey, type JsonWebKey, type KeyObject, sign, verify } from '
 
 /** A location that held the person's values, and how it was checked. */
 export interface CheckedLocation {
-  /** its name; called a place in public */
+  /** the name of the location; a place in public texts */
   readonly place: string;
   /** what it holds now, in words */
   readonly finding: string;
@@ -28,7 +28,7 @@ export interface Certificate {
   readonly lawfulBasis?: string;
   /** who asked for it */
   readonly actor: string;
-  /** for whom the actor asked; absent if for itself */
+  /** for whom the actor asked; absent if the actor asked for itself */
   readonly onBehalfOf?: string;
   /** ISO-8601 UTC */
   readonly requestedAt: string;

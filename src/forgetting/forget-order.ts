@@ -29,8 +29,8 @@ const LOOK_EVERY_MS = 50;
 /**
  * Makes an order forget its person. A running workflow takes the command. An order whose workflow
  * has ended gets a new run, which takes it over from the journal. When this resolves, the journal
- * has the event. A repeated call changes nothing. Nor does a call for an ended order whose first
- * events the journal lacks: no run can take it over.
+ * has the event. A repeated call changes nothing. If the order has ended and the journal lacks its
+ * first events, no run can take it over, and nothing changes.
  *
  * @throws Error if it is not done yet; the caller tries again
  */

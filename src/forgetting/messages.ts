@@ -31,8 +31,8 @@ export interface Forgetting {
   /** ISO-8601 UTC */
   readonly requestedAt: string;
   /**
-   * after keys were taken out of use, the time in which a process may still start orders that it has
-   * sealed under them
+   * after keys were taken out of use, the time in which a process may still start orders that it
+   * has sealed under them
    */
   readonly keyInUseMs: number;
 }
@@ -72,6 +72,6 @@ export interface ForgettingActivities {
   destroyKeys(asked: ForgettingWithKeys): Promise<void>;
   /** Appends `PersonForgotten` to each of the person's orders that has a value under the keys. */
   forgetInOrders(asked: ForgettingWithKeys): Promise<void>;
-  /** Checks every location of personal values (`clearAndInspect`), signs the certificate and stores it. */
+  /** Checks every location (`clearAndInspect`), signs the certificate and stores it. */
   certify(asked: ForgettingWithKeys): Promise<void>;
 }

@@ -58,7 +58,7 @@ const MAX_ATTEMPTS = 50;
 /**
  * Starts the workflow of a forgetting.
  *
- * @returns undefined if it was started; the answer to the request if another one is running
+ * @returns undefined if it was started; otherwise the answer to the request
  */
 async function start(
   { client, db, taskQueue }: Databases,

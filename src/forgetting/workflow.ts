@@ -9,7 +9,7 @@ const options = {
 } as const;
 const { findOpenOrders, noteForgetting, retireKeys, destroyKeys } =
   proxyActivities<ForgettingActivities>(options);
-/** These two activities may take hours if the customer has many orders. */
+/** These two activities may take hours if a customer has many orders. */
 const { forgetInOrders, certify } = proxyActivities<ForgettingActivities>({
   ...options,
   startToCloseTimeout: '24 hours',

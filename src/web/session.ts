@@ -5,7 +5,7 @@ import type { Session } from './shapes.js';
 /** Who the reader is; undefined until it is known. */
 export const session = signal<Session | undefined>(undefined);
 
-/** Whether the reader has this scope. With AUTH=off, and until the session is known, it is true. */
+/** Whether the reader has this scope. True with AUTH=off, and until the session is known. */
 export function may(scope: Session['scopes'][number]): boolean {
   const { value } = session;
   return value === undefined || value.authentication === 'off' || value.scopes.includes(scope);

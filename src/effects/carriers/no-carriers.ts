@@ -4,8 +4,8 @@ import type { CarrierProvider } from './port.js';
 export const noCarriersCode = 'no_carriers';
 
 /**
- * Stands for carriers if `CARRIERS` names none. Every label is refused, also one that an earlier
- * carrier is booking. If that carrier books it nevertheless, the proof reports the label once
+ * Stands for carriers if `CARRIERS` names none. Every label is refused, even if a carrier that was
+ * named earlier is booking it. If that carrier has booked it, the proof reports the label once
  * `CARRIERS` names the carrier again.
  */
 export const noCarriers: CarrierProvider = {

@@ -9,7 +9,7 @@ import { type LabelEntry, sandboxLabels } from './sandbox-carriers.js';
 
 const refusalsOfSystem: readonly string[] = [receiverForgotten.code, noCarriersCode];
 
-/** Whether the system refused the label without a call. Then no provider knows the effect's key. */
+/** Whether the system refused the label itself, so that no provider knows the effect's key. */
 export function isRefusalOfSystem(event: SettledEffect['event']): boolean {
   return event.type === 'LabelRefused' && refusalsOfSystem.includes(event.data.code);
 }

@@ -22,7 +22,7 @@ const SETTLED_WITHIN_MS = 90_000;
 const LOOK_EVERY_MS = 100;
 const SILENCES_BEFORE_GIVING_UP = 3;
 /**
- * Number of effects without an outcome after which the run stops. Each takes `SETTLED_WITHIN_MS`.
+ * After so many effects without an outcome, certification stops. Each takes `SETTLED_WITHIN_MS`.
  */
 const UNSETTLED_BEFORE_GIVING_UP = 2;
 
@@ -91,9 +91,9 @@ export class Harness {
   }
 
   /**
-   * Makes the call, and isSameOutcome it from another process while it is under way.
+   * Makes the call, and settles it from another process while it is under way.
    *
-   * @returns its answer, and the outcome that the other process has found
+   * @returns the answer of the call, and the outcome that the other process has found
    */
   async askLate(request: Request): Promise<{ readonly late: Learned; readonly settled: Outcome }> {
     let late: Promise<Learned> | undefined;

@@ -9,8 +9,8 @@ import type { Counts } from '../database/database-mark.js';
 export interface StockState {
   readonly _id: 'stock';
   /**
-   * id of this database, which Temporal's mark has, too; it is here, because only the stock waits if
-   * the two differ
+   * id of this database, as Temporal's mark has it; it is kept with the stock, because only the
+   * stock waits if the two differ
    */
   readonly database: string;
   /** how often it was compared with the mark in Temporal: a backup has a lower number */
@@ -65,7 +65,7 @@ export class StockUnknown extends Error {
   override readonly name = 'StockUnknown';
 }
 
-/** @throws StockUnknown if movements are missing, or the database was not compared yet */
+/** @throws StockUnknown if movements are missing, or MongoDB was not compared yet */
 export function assertWhole(state: StockState | undefined): asserts state is StockState {
   if (state !== undefined && state.outdated === undefined) return;
   throw new StockUnknown(`Reservations wait: ${concernOfStock(state)}.`);

@@ -57,8 +57,8 @@ export function isSameOutcome(
 export function answeredWith(outcome: Outcome): ProviderAnswer {
   return {
     outcome,
-    // `lookUp` still answers `pending` after the webhook has reported that the customer declined, so
-    // `PaymentDeclined` must agree with a pending outcome, too.
+    // `lookUp` still answers `pending` after the webhook has reported that the customer declined.
+    // So `PaymentDeclined` must agree with a pending outcome, too.
     ...('authorizationId' in outcome && {
       authorization: {
         id: outcome.authorizationId,

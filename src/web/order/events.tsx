@@ -21,8 +21,8 @@ interface EventsProps {
 }
 
 /**
- * All events, the oldest first, and after them the expected ones. New events are added at the end, so no
- * row moves.
+ * All events, the oldest first, and after them the expected ones. New events are added at the end,
+ * so no row moves.
  */
 export function Events({ steps, expected, shown, onShow }: EventsProps) {
   const currency = steps[0]?.view.currency ?? '';

@@ -8,7 +8,7 @@ import { parseAmount } from '../format.js';
 /** A field of the form of a command, made from the command's entry in the table. */
 export interface Input {
   /**
-   * name of the member of the body; if several inputs make the member, a dot and its part follow
+   * the member of the body; if the member has several inputs, a dot and the part follow
    */
   readonly name: string;
   readonly label: string;

@@ -13,7 +13,7 @@ export const choiceFilters = [
 
 export const flagFilters = ['held', 'attention'] as const;
 
-/** Filters that the reader types; their values go to the API unchanged. */
+/** Filters that the reader types: name, label and kind of input. */
 export const typedFilters = [
   ['q', 'Words', 'search'],
   ['createdAt[gte]', 'Created from', 'date'],

@@ -27,7 +27,7 @@ export interface RowList {
   readonly more: () => void;
   /** Reads from the first page. */
   readonly restart: () => void;
-  /** Notes that an order has changed. If the list has its row, the row is read again in its place. */
+  /** Notes that an order has changed. If the list has its row, the row is read again. */
   readonly noteChange: (orderId: string, isCreated: boolean) => void;
   readonly close: () => void;
 }

@@ -23,7 +23,7 @@ const columns = [
   'Fulfilment',
   'Created',
 ] as const;
-/** The field in the API of each column that the list can be ordered by. */
+/** The columns by which the list can be sorted, each with its field in the API. */
 const sortFields: Readonly<Record<string, string>> = { Total: 'total', Created: 'createdAt' };
 const defaultSort = '-createdAt';
 const OVERSCAN = 8;
@@ -76,7 +76,7 @@ export function OrderTable({ filters, rows, isComplete, more }: TableProps) {
   );
 }
 
-/** A column heading. Choosing the column of the sort again reverses it. */
+/** A column heading. A click on the column that is sorted by reverses the sequence. */
 function Heading({ name, filters }: { readonly name: string; readonly filters: Filters }) {
   const field = sortFields[name];
   if (field === undefined) return <>{name}</>;

@@ -3,7 +3,7 @@ import type { Day } from '../shapes.js';
 
 export interface Chart {
   readonly title: string;
-  /** the start of each day, in milliseconds */
+  /** the start of each day, in ms since 1970 */
   readonly days: readonly number[];
   readonly names: readonly string[];
   /** for each name, one value per day; null if there is none */
