@@ -1,6 +1,6 @@
 import { signal } from '@preact/signals';
 
-/** The current time in milliseconds. It changes every second. */
+/** The current time, in ms since 1970. It changes every second. */
 export const now = signal(Date.now());
 
 setInterval(() => {

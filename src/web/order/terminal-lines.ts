@@ -12,7 +12,7 @@ export function curlOfCommand({ path }: Choice, body: object, { orderId, version
   return curlOf(`/v1/orders/${encodeURIComponent(orderId)}/${path}`, body, `-H 'If-Match: "${version}"'`);
 }
 
-/** A POST of JSON. */
+/** The `curl` command for a POST of JSON. */
 export function curlOf(path: string, body: object, ...options: readonly string[]): string {
   return [
     `curl -s ${location.origin}${path}`,
