@@ -26,7 +26,7 @@ const MAX_READ_ATTEMPTS = 100;
 
 /**
  * @param db the key store's database
- * @param masterKeys called for each key that is wrapped or unwrapped, so it keeps its result
+ * @param masterKeys is called for each key that is wrapped or unwrapped, so it has to be fast
  */
 export function openKeyStore(db: Db, masterKeys: () => MasterKeys, kept: KeptKeys): KeyStore {
   return new MongoKeyStore(db, masterKeys, kept);

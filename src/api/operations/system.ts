@@ -64,8 +64,8 @@ export async function keyStoreIdOf(
 }
 
 /**
- * The id that Temporal gave to the namespace at its creation. It identifies a Temporal, which may
- * have several addresses; names do not, because many Temporals have a namespace of the same name.
+ * The id that Temporal gave to the namespace at its creation. It identifies a Temporal, which
+ * its address and the namespace's name do not: it may have several addresses, and others the name.
  *
  * @throws errors of the connection if Temporal does not answer in time, or has no such namespace
  */
