@@ -4,6 +4,11 @@ export interface BackOff {
   readonly maxRetryMs: number;
 }
 
+/** Pauses that stay the same. */
+export function constantBackOff(ms: number): BackOff {
+  return { firstRetryMs: ms, maxRetryMs: ms };
+}
+
 /**
  * How long to wait before what has failed is tried again.
  *

@@ -51,9 +51,9 @@ export async function clearAndInspect(asked: InspectionRequest): Promise<Inspect
   const places: readonly CheckedLocation[] = [
     await checkKeyStore(keyStore, keys),
     inHistories(logs),
-    inJournal(logs),
+    { place: 'journal', ...inEvents(logs.journal) },
     inFeed,
-    amongEventsSetAside(logs),
+    { place: 'events set aside by a resumption', ...inEvents(logs.aside) },
     await checkOrderView(db, customerId),
     await clearViews(db, [customerId, ...orderIds], heartbeat),
     inCaches,
@@ -113,12 +113,11 @@ function inHistories({ histories, runs }: LogFindings): CheckedLocation {
   };
 }
 
-function inJournal({ journal }: LogFindings): CheckedLocation {
+function inEvents(found: FoundValues): Omit<CheckedLocation, 'place'> {
   return {
-    place: 'journal',
-    finding: journal.finding(),
+    finding: found.finding(),
     checked: 'every event of the orders was read',
-    count: journal.searched,
+    count: found.searched,
   };
 }
 
@@ -129,15 +128,6 @@ const inFeed: CheckedLocation = {
   checked: 'by construction',
   count: 0,
 };
-
-function amongEventsSetAside({ aside }: LogFindings): CheckedLocation {
-  return {
-    place: 'events set aside by a resumption',
-    finding: aside.finding(),
-    checked: 'every event of the orders was read',
-    count: aside.searched,
-  };
-}
 
 async function checkOrderView(db: Db, customerId: string): Promise<CheckedLocation> {
   const forgotten = { 'customer.id': customerId, 'state.forgotten': { $exists: true } };

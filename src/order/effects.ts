@@ -2,8 +2,6 @@ import type { Address, LineQuantity } from './commands.js';
 import type { MissingStock } from './events.js';
 import type { Effect as AnyEffect } from '../log/entity.js';
 
-export { versionInKey } from '../log/entity.js';
-
 /**
  * A change outside that an order owes. An order owes at most one `book` for each shipment, and at
  * most one effect of any other type. The next effect of a type becomes owed when the one before is

@@ -82,11 +82,11 @@ export function assertSandboxAllowed({ roles, sandbox, providers }: Config): voi
     'Without it, a worker starts only if HTTP_HOST, TEMPORAL_ADDRESS, MONGODB_URI, KEYS_MONGODB_URI and KAFKA_BROKERS are loopback addresses.';
   if (providers.payments === builtIn)
     throw new ConfigError(
-      `The payment provider is the sandbox, which charges nobody: set PAYMENTS to your own, ${remedy}`,
+      `The payment provider is the sandbox, which charges nobody: set PAYMENTS to a provider of your own, ${remedy}`,
     );
   if (providers.carriers === builtIn)
     throw new ConfigError(
-      `CARRIERS=sandbox books labels that no carrier knows: set it to your own, unset it to refuse every label, ${remedy}`,
+      `CARRIERS=sandbox books labels that no carrier knows: set it to a provider of your own, unset it to refuse every label, ${remedy}`,
     );
 }
 

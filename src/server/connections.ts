@@ -5,6 +5,7 @@ import type { KeyStore } from '../access/persons/key-store.js';
 import { openKeyStore } from '../access/persons/mongo-key-store.js';
 import type { MasterKeys } from '../access/persons/master-keys.js';
 import { bindKeys } from '../access/persons/key-store-of.js';
+import { constantBackOff } from '../concurrency/back-off.js';
 import { openWebhookSecrets, type WebhookSecrets } from '../access/webhook-secrets.js';
 import { retryUntilDone } from '../concurrency/retry-until-done.js';
 import { messageOf } from '../outages/message-of.js';
@@ -140,7 +141,7 @@ function clientOf(variable: string, uri: string, options: MongoClientOptions): M
  * closed. The driver recovers from every later outage by itself.
  */
 async function connectUntilDone(client: MongoClient, closed: AbortSignal): Promise<void> {
-  const backOff = { firstRetryMs: RECONNECT_MS, maxRetryMs: RECONNECT_MS };
+  const backOff = constantBackOff(RECONNECT_MS);
   await retryUntilDone(async () => await client.connect(), { signal: closed, backOff });
 }
 

@@ -1,4 +1,5 @@
 import type { Db } from 'mongodb';
+import type { Deployment } from '../log/views/rebuilding/request-rebuild.js';
 import { endpointViews, enabledEndpoints } from '../delivery/webhooks/endpoints.js';
 import { webhookTask } from '../delivery/webhooks/deliver-webhooks.js';
 import { describeUnheld, unheldTasks } from '../log/feed/leases.js';
@@ -8,7 +9,7 @@ import { answering } from '../mongodb/durability.js';
 import { logs } from '../logs.js';
 import { isTemporalOutage } from '../outages/temporal-outage.js';
 import { views } from '../views/views.js';
-import { scheduleState, type Deployment } from './reconcile-schedule.js';
+import { scheduleState } from './reconcile-schedule.js';
 
 /** The leased tasks that some process of the role `feed` must always hold. */
 const leasedTasks = [

@@ -2,11 +2,10 @@ import { WorkflowNotFoundError } from '@temporalio/client';
 import type { Db } from 'mongodb';
 import { committed } from '../mongodb/durability.js';
 import { buildsOf } from '../log/views/view-builds.js';
-import { requestRebuild } from '../log/views/rebuilding/request-rebuild.js';
+import { type Deployment, requestRebuild } from '../log/views/rebuilding/request-rebuild.js';
 import { storeRebuilds, storesOf } from '../log/views/rebuilding/store-rebuild.js';
 import { logs } from '../logs.js';
 import type { EndedRebuild, Stranded } from './own-workflows.js';
-import type { Deployment } from './reconcile-schedule.js';
 
 /**
  * Restarts a rebuild whose workflow was ended from outside before it was done.

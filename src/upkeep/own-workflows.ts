@@ -1,6 +1,7 @@
 import proto from '@temporalio/proto';
+import type { Deployment } from '../log/views/rebuilding/request-rebuild.js';
 import { feedTaskQueue, rebuildWorkflow } from '../log/workflow/upkeep-messages.js';
-import { type Deployment, type ScheduleState, scheduleState } from './reconcile-schedule.js';
+import { type ScheduleState, scheduleState } from './reconcile-schedule.js';
 
 /** A rebuild that was ended from outside. */
 export interface EndedRebuild {

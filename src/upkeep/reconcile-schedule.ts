@@ -1,12 +1,6 @@
-import { type Client, ScheduleAlreadyRunning, ScheduleOverlapPolicy } from '@temporalio/client';
+import { ScheduleAlreadyRunning, ScheduleOverlapPolicy } from '@temporalio/client';
+import type { Deployment } from '../log/views/rebuilding/request-rebuild.js';
 import { reconcileScheduleId, reconcileWorkflow } from '../log/workflow/upkeep-messages.js';
-
-/** A client for one deployment. */
-export interface Deployment {
-  readonly client: Client;
-  /** the task queue of the workflows */
-  readonly taskQueue: string;
-}
 
 /**
  * State of the reconciliation's schedule; `pausedFor` is the note that was left when it was paused.

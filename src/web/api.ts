@@ -38,6 +38,8 @@ export interface RequestOptions extends Omit<RequestInit, 'headers'> {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
+export type GetOptions = Pick<RequestOptions, 'signal' | 'priority'>;
+
 /** @throws Problem */
 export async function request<T>(path: string, options: RequestOptions = {}): Promise<Answer<T>> {
   let response: Response;
@@ -64,7 +66,7 @@ export async function request<T>(path: string, options: RequestOptions = {}): Pr
 }
 
 /** @throws Problem */
-export async function get<T>(path: string, options: RequestOptions = {}): Promise<T> {
+export async function get<T>(path: string, options: GetOptions = {}): Promise<T> {
   return (await request<T>(path, options)).body;
 }
 

@@ -13,6 +13,9 @@ const cause = {
   actor: 'shop',
 };
 
+/** What each stored event of these tests has, besides its type and version. */
+const envelope = { ...cause, data: {}, orderId: 'ep-1', schemaVersion: 1 };
+
 function after(...commands: readonly (readonly [string, object])[]): Endpoint {
   const all = [['CreateEndpoint', { url, secretId: 'one' }] as const, ...commands];
   let state: Endpoint | undefined;
@@ -102,26 +105,12 @@ test('refused signals are noted in the log, fifty at most', () => {
 });
 
 test('a log that does not start with its creation is refused', () => {
-  const event = {
-    ...cause,
-    type: 'EndpointDeleted',
-    data: {},
-    orderId: 'ep-1',
-    version: 1,
-    schemaVersion: 1,
-  } as const;
+  const event = { ...envelope, type: 'EndpointDeleted', version: 1 } as const;
   expect(() => endpoints.evolve(undefined, event)).toThrow(TypeError);
 });
 
 test('an event of a newer version of the code is refused, so that a worker of that version takes it', () => {
-  const event = {
-    ...cause,
-    type: 'EndpointArchived',
-    data: {},
-    orderId: 'ep-1',
-    version: 2,
-    schemaVersion: 1,
-  };
+  const event = { ...envelope, type: 'EndpointArchived', version: 2 };
   expect(() => endpoints.evolve(after(), event as never)).toThrow(NewerEvent);
 });
 

@@ -17,17 +17,12 @@ import type { Limits, Provider } from '../../src/effects/port.js';
 import type { Providers } from '../../src/effects/provider-modules.js';
 import { endpointLog } from '../../src/endpoint/endpoint-log.js';
 import { createLogActivities } from '../../src/log/journal/log-activities.js';
+import { versionInKey } from '../../src/log/entity.js';
 import { createRecorder } from '../../src/log/journal/recording.js';
 import { createStepTally, type StepTally } from '../../src/log/journal/step-tally.js';
 import type { LogActivities, ResumptionActivities } from '../../src/log/workflow/steps.js';
 import { orderLog, type Step, type Steps } from '../../src/order-log.js';
-import {
-  type EffectOf,
-  type EffectType,
-  orderIdOf,
-  type OutcomeOf,
-  versionInKey,
-} from '../../src/order/effects.js';
+import { type EffectOf, type EffectType, orderIdOf, type OutcomeOf } from '../../src/order/effects.js';
 
 export interface ActivityDeps {
   readonly db: Db;

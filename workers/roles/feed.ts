@@ -1,4 +1,5 @@
 import { Client } from '@temporalio/client';
+import { constantBackOff } from '../../src/concurrency/back-off.js';
 import { pause } from '../../src/concurrency/pause.js';
 import { retryUntilDone } from '../../src/concurrency/retry-until-done.js';
 import { deliverWebhooks } from '../../src/delivery/webhooks/deliver-webhooks.js';
@@ -6,7 +7,7 @@ import { endpointLog } from '../../src/endpoint/endpoint-log.js';
 import { runLeasedTasks } from '../../src/log/feed/leased-tasks.js';
 import { watchStates } from '../../src/log/views/feeding/watch-states.js';
 import { isStateViewOutdated } from '../../src/log/views/rebuilding/rebuild-state-view.js';
-import { requestRebuild } from '../../src/log/views/rebuilding/request-rebuild.js';
+import { type Deployment, requestRebuild } from '../../src/log/views/rebuilding/request-rebuild.js';
 import { feedTaskQueue } from '../../src/log/workflow/upkeep-messages.js';
 import { logs } from '../../src/logs.js';
 import { messageOf } from '../../src/outages/message-of.js';
@@ -14,7 +15,7 @@ import { withTimeout } from '../../src/outages/timeout.js';
 import { healthIn, logChanges } from '../../src/server/logging/log-changes.js';
 import { replaceStranded, restartEndedRebuild } from '../../src/upkeep/ended-rebuilds.js';
 import { listOwnWorkflows } from '../../src/upkeep/own-workflows.js';
-import { type Deployment, ensureReconcileSchedule } from '../../src/upkeep/reconcile-schedule.js';
+import { ensureReconcileSchedule } from '../../src/upkeep/reconcile-schedule.js';
 import { createFeedWork } from './feed-activities.js';
 import type { RoleContext } from './role.js';
 import { type RunningWorker, startWorker } from './worker.js';
@@ -77,7 +78,7 @@ async function startSchedule({ config, logger }: RoleContext, deployment: Deploy
   });
   const ensure = async () =>
     await ensureReconcileSchedule({ ...deployment, everyMs: config.reconcileEveryMs });
-  const backOff = { firstRetryMs: RETRY_MS, maxRetryMs: RETRY_MS };
+  const backOff = constantBackOff(RETRY_MS);
   await retryUntilDone(ensure, { signal: stopping, backOff, health });
 }
 

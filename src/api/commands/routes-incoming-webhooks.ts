@@ -21,67 +21,66 @@ export interface IncomingWebhookDeps {
  * changes nothing. An acknowledged message is durable as a signal.
  */
 export function registerIncomingWebhooks(app: Http, { gateway, secrets }: IncomingWebhookDeps): void {
-  void app.register(async (payments: Http) => {
-    verifySignatures(payments, secrets.payments);
-    paymentsRoute(payments, gateway);
+  registerWebhook(app, gateway, {
+    sender: 'payments',
+    secrets: secrets.payments,
+    summary: 'The payment provider settles a pending payment',
+    types:
+      '`payment.authorized`, or `payment.declined` with a `code` that says why. `reference` is the ' +
+      'idempotency key of the authorization, `<orderId>:authorize:<version>`: it identifies one of the order’s ' +
+      'payments. `authorizationId` is the provider’s own id of it.',
+    factIn: paymentFact,
   });
-  void app.register(async (carriers: Http) => {
-    verifySignatures(carriers, secrets.carriers);
-    carriersRoute(carriers, gateway);
+  registerWebhook(app, gateway, {
+    sender: 'carriers',
+    secrets: secrets.carriers,
+    summary: 'A carrier tracks a shipment',
+    types: '`shipment.dispatched`, with `carrier` and `trackingNumber`, or `shipment.delivered`.',
+    factIn: carrierFact,
   });
 }
 
-function paymentsRoute(payments: Http, gateway: Gateway): void {
-  payments.post(
-    '/v1/webhooks/payments',
-    {
-      config: { access: 'signed', work: 'message' },
-      schema: {
-        summary: 'The payment provider settles a pending payment',
-        ...webhook,
-        description:
-          '`payment.authorized`, or `payment.declined` with a `code` that says why. `reference` is the ' +
-          'idempotency key of the authorization, `<orderId>:authorize:<version>`: it identifies one of the order’s ' +
-          'payments. `authorizationId` is the provider’s own id of it. ' +
-          webhook.description,
-      },
-    },
-    async (request, reply) => {
-      const outcome = paymentOutcomes.get(request.body.type);
-      if (outcome !== undefined) {
-        const { orderId, reference, authorizationId, code } = read(PaymentEvent, request.body).data;
-        const data = { reference, authorizationId, outcome, ...(code === undefined ? {} : { code }) };
-        const fact = { type: 'PaymentSettled', data } as const;
-        refuseUnlessTaken(await gateway.fact(orderId, fact, metaOfWebhook(request, 'payments')));
-      }
-      return await reply.code(202).send({});
-    },
-  );
+interface Webhook {
+  /** the actor, and the last part of the path */
+  readonly sender: 'payments' | 'carriers';
+  readonly secrets: Secrets;
+  readonly summary: string;
+  /** describes the types of messages that are known */
+  readonly types: string;
+  /**
+   * The fact in a message; undefined for a message of an unknown type.
+   *
+   * @throws HttpProblem 400 if the message does not have the shape of its type
+   */
+  readonly factIn: (message: Static<typeof SignedEvent>) => FactOfOrder | undefined;
 }
 
-function carriersRoute(carriers: Http, gateway: Gateway): void {
-  carriers.post(
-    '/v1/webhooks/carriers',
-    {
-      config: { access: 'signed', work: 'message' },
-      schema: {
-        summary: 'A carrier tracks a shipment',
-        ...webhook,
-        description:
-          '`shipment.dispatched`, with `carrier` and `trackingNumber`, or `shipment.delivered`. ' +
-          webhook.description,
+interface FactOfOrder {
+  readonly orderId: string;
+  readonly fact: Fact;
+}
+
+function registerWebhook(
+  app: Http,
+  gateway: Gateway,
+  { sender, secrets, summary, types, factIn }: Webhook,
+): void {
+  void app.register(async (scope: Http) => {
+    verifySignatures(scope, secrets);
+    scope.post(
+      `/v1/webhooks/${sender}`,
+      {
+        config: { access: 'signed', work: 'message' },
+        schema: { summary, ...webhook, description: `${types} ${webhook.description}` },
       },
-    },
-    async (request, reply) => {
-      const { type } = request.body;
-      if (carrierTypes.has(type)) {
-        const { data } = read(CarrierEvent, request.body);
-        const fact = carrierFact(type, data);
-        refuseUnlessTaken(await gateway.fact(data.orderId, fact, metaOfWebhook(request, 'carriers')));
-      }
-      return await reply.code(202).send({});
-    },
-  );
+      async (request, reply) => {
+        const found = factIn(request.body);
+        if (found !== undefined)
+          refuseUnlessTaken(await gateway.fact(found.orderId, found.fact, metaOfWebhook(request, sender)));
+        return await reply.code(202).send({});
+      },
+    );
+  });
 }
 
 /** What all messages have in common. Nothing else is known about a message of an unknown type. */
@@ -123,18 +122,24 @@ const paymentOutcomes: ReadonlyMap<string, 'authorized' | 'declined'> = new Map(
   ['payment.declined', 'declined'],
 ]);
 
+function paymentFact(message: Static<typeof SignedEvent>): FactOfOrder | undefined {
+  const outcome = paymentOutcomes.get(message.type);
+  if (outcome === undefined) return undefined;
+  const { orderId, reference, authorizationId, code } = read(PaymentEvent, message).data;
+  const data = { reference, authorizationId, outcome, ...(code === undefined ? {} : { code }) };
+  return { orderId, fact: { type: 'PaymentSettled', data } };
+}
+
 const delivered = 'shipment.delivered';
 const carrierTypes: ReadonlySet<string> = new Set(['shipment.dispatched', delivered]);
 
-/** @param type one of `carrierTypes` */
-function carrierFact(
-  type: string,
-  data: { readonly shipmentId: string; readonly carrier?: string; readonly trackingNumber?: string },
-): Fact {
-  const { shipmentId, carrier, trackingNumber } = data;
-  if (type === delivered) return { type: 'ShipmentDelivered', data: { shipmentId } };
+function carrierFact(message: Static<typeof SignedEvent>): FactOfOrder | undefined {
+  const { type } = message;
+  if (!carrierTypes.has(type)) return undefined;
+  const { orderId, shipmentId, carrier, trackingNumber } = read(CarrierEvent, message).data;
+  if (type === delivered) return { orderId, fact: { type: 'ShipmentDelivered', data: { shipmentId } } };
   if (carrier !== undefined && trackingNumber !== undefined) {
-    return { type: 'ShipmentDispatched', data: { shipmentId, carrier, trackingNumber } };
+    return { orderId, fact: { type: 'ShipmentDispatched', data: { shipmentId, carrier, trackingNumber } } };
   }
   const missing = Object.entries({ carrier, trackingNumber }).filter(([, value]) => value === undefined);
   const errors = missing.map(([name]) => ({

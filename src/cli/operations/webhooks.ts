@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander';
 import type { DeliveryAnswer, EndpointAnswer } from '../../api/schemas/endpoint.js';
+import { payloads } from '../../order/selection.js';
 import { apiOf, at, type Page } from '../connections/api.js';
 import { addRequestOptions, positive, type RequestOptions, texts, wholeNumber } from '../script/options.js';
 import {
@@ -55,11 +56,7 @@ function addSettings(command: Command): Command {
     .option('--customer <id>', 'only events of their orders; may be repeated', texts)
     .option('--tag <tag>', 'only orders with one of them; may be repeated', texts)
     .addOption(
-      new Option('--payload <form>', 'ids, the event, or the event and the order after it').choices([
-        'thin',
-        'event',
-        'order',
-      ]),
+      new Option('--payload <form>', 'ids, the event, or the event and the order after it').choices(payloads),
     )
     .option('--description <text>', 'for people')
     .option('--per-second <number>', 'deliveries a second, at most', positive);

@@ -1,4 +1,5 @@
-import { type Client, ScheduleAlreadyRunning, ScheduleNotFoundError } from '@temporalio/client';
+import { ScheduleAlreadyRunning, ScheduleNotFoundError } from '@temporalio/client';
+import type { Deployment } from '../../log/views/rebuilding/request-rebuild.js';
 import { reconcileWorkflow } from '../../log/workflow/upkeep-messages.js';
 
 /**
@@ -20,12 +21,6 @@ export interface DatabaseMark {
 
 /** How often each SKU was counted (`countStock`); `many` if there are too many SKUs to list. */
 export type Counts = readonly (readonly [sku: string, counts: number])[] | 'many';
-
-interface Deployment {
-  readonly client: Client;
-  /** task queue of the order workflows, which names the deployment */
-  readonly taskQueue: string;
-}
 
 function scheduleId(taskQueue: string): string {
   return `${taskQueue}-database`;

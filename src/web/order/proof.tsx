@@ -1,6 +1,6 @@
 import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
-import { get, problemOf, type RequestOptions } from '../api.js';
+import { get, problemOf, type GetOptions } from '../api.js';
 import { Ago } from '../parts/time.js';
 import type { Proof } from '../shapes.js';
 
@@ -28,7 +28,7 @@ export function ProofBadge({ orderId, version }: ProofBadgeProps) {
   const found = useSignal<Proof | undefined>(undefined);
   const problem = useSignal('');
   const isBusy = useSignal(false);
-  const check = async (options: RequestOptions = {}): Promise<void> => {
+  const check = async (options: GetOptions = {}): Promise<void> => {
     isBusy.value = true;
     problem.value = '';
     try {

@@ -6,7 +6,8 @@ import { rebuildWorkflow, rebuildWorkflowId } from '../../workflow/upkeep-messag
 import { buildsOf } from '../view-builds.js';
 import { storeRebuilds } from './store-rebuild.js';
 
-interface Deployment {
+/** A client for one deployment. */
+export interface Deployment {
   readonly client: Client;
   /** the task queue of the entities' workflows */
   readonly taskQueue: string;
