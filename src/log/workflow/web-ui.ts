@@ -21,7 +21,7 @@ export function asDetails(text: string): string {
 function cutOff(text: string, maxBytes: number): string {
   const bytes = (part: string) => new TextEncoder().encode(JSON.stringify(part)).length;
   if (bytes(text) <= maxBytes) return text;
-  const characters = [...text];
+  const characters = Array.from(text);
   let left = maxBytes - bytes('…');
   const end = characters.findIndex((character) => (left -= bytes(character) - bytes('')) < 0);
   return `${characters.slice(0, end).join('')}…`;

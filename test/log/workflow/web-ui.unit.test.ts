@@ -36,7 +36,12 @@ test('the summary of an endpoint with a long URL fits', () => {
   const url = `https://shop.example/${'a'.repeat(1979)}`;
   const state = {
     ...everyEvent,
-    ...{ orderId: 'ep-1', version: 1, updatedAt: '', rejections: 0, secretIds: [], url },
+    orderId: 'ep-1',
+    version: 1,
+    updatedAt: '',
+    rejections: 0,
+    secretIds: [],
+    url,
     status: 'enabled' as const,
   };
   const { staticSummary } = endpointLog.startOptions(state, creation);
