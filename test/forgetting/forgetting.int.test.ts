@@ -515,6 +515,9 @@ describe.each([
       expect((await api.get(`/v1/orders/${orderId}`)).body.customer.name).toBe('forgotten');
       expect((await api.get(`/v1/orders?q=${encodeURIComponent(name)}`)).body.data).toEqual([]);
 
+      // So does the next certificate, although the keys are known to be destroyed.
+      expect(named((await forget(customerId)).body.certificate)).toEqual(named(body.certificate));
+
       await journal(orderLog, db).insertMany(lost);
       const again = await forget(customerId);
       expect(again).toMatchObject({ body: { status: 'forgotten', certificate: { orders: 2 } } });
