@@ -64,14 +64,13 @@ async function untilPublishing(): Promise<void> {
 }
 
 test('Kafka’s own consumer reads each of 100,000 positions once, whatever is killed', async () => {
-  const count = 100_000;
-  await fill(1, count);
+  const [count, batch] = [100_000, 20_000];
   let role = await startRole();
-  for (let kills = 0; kills < 4; kills += 1) {
+  for (let last = batch; last <= count; last += batch) {
     const before = await sentNow();
+    await fill(last - batch + 1, last);
     await until(async () => expect(await sentNow()).toBeGreaterThan(before), patience);
     await role.kill();
-    expect((await readTopic(settings(), topic)).length).toBeLessThan(count);
     role = await startRole();
   }
   await until(async () => expect(await sentNow()).toBeGreaterThanOrEqual(BigInt(count)), patience);

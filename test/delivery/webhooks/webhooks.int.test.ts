@@ -573,7 +573,9 @@ test('a deleted endpoint gets nothing more, and wrong requests are refused', asy
   const deleted = await api.send('DELETE', `${root}/${id}`);
   expect(deleted).toMatchObject({ status: 200, body: { status: 'deleted' } });
   expect((await api.post(`${root}/${id}/test`)).status).toBe(404);
-  await placedOrder(api);
+  const other = await endpoint();
+  const order = await placedOrder(api);
+  await until(() => arrived(other.path, [order]));
   expect(receiver.ids(path)).toEqual([]);
   const [created] = await journal(endpointLog, db).find({ orderId: id }).sort({ version: 1 }).toArray();
   if (created?.type !== 'EndpointCreated') throw new Error('Its log has no beginning.');
