@@ -37,7 +37,7 @@ import {
   type TestApi,
   workflowBundle,
 } from '../support/api.js';
-import { startSequencing } from '../support/sequencing.js';
+import { startSequencing, untilSequenced } from '../support/sequencing.js';
 import { until } from '../support/until.js';
 
 const LIMIT_MS = 120_000;
@@ -161,9 +161,7 @@ test(
     const { customerId, name, secrets, order } = newPerson();
     const [completed, ended] = await Promise.all([completedOrder(order), endedOrder(order)]);
     const orderIds = [completed, ended];
-    await until(async () =>
-      expect(await journal(orderLog, db).countDocuments({ unsequenced: true })).toBe(0),
-    );
+    await untilSequenced(db);
     // Rebuilds twice, so that the view has a kept build.
     await rebuildView(orderLog, customers, rebuilding());
     await rebuildView(orderLog, customers, rebuilding());
@@ -274,9 +272,7 @@ test(
     // Rebuilds show nothing of the person either.
     await rebuildStateView(orderLog, rebuilding());
     await everything();
-    await until(async () =>
-      expect(await journal(orderLog, db).countDocuments({ unsequenced: true })).toBe(0),
-    );
+    await untilSequenced(db);
     await rebuildView(orderLog, customers, rebuilding());
     await everything();
     await Promise.all([
@@ -554,9 +550,7 @@ test(
     });
     await until(async () => expect((await api.get(`/v1/orders/${orderId}`)).body.status).toBe('confirmed'));
     await tell(orderId, 'cancel', { reason: 'twice' });
-    await until(async () =>
-      expect(await journal(orderLog, db).countDocuments({ unsequenced: true })).toBe(0),
-    );
+    await untilSequenced(db);
     await rebuildView(orderLog, customers, rebuilding());
     expect((await findCustomer(db, customerId)).found).toMatchObject({ name });
 
@@ -565,9 +559,7 @@ test(
     await until(async () =>
       expect((await readJournal(orderLog, db, orderId)).at(-1)).toMatchObject({ type: 'PersonForgotten' }),
     );
-    await until(async () =>
-      expect(await journal(orderLog, db).countDocuments({ unsequenced: true })).toBe(0),
-    );
+    await untilSequenced(db);
     // The build that the next one replaces is kept, until the certificate is made.
     const kept = (await buildsOf(db, customers.name))?.collection;
     expect(kept).toBeDefined();

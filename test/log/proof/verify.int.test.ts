@@ -21,7 +21,7 @@ import {
   type TestApi,
 } from '../../support/api.js';
 import { continuedAsNew, deleteHistory } from '../../support/retention.js';
-import { startSequencing } from '../../support/sequencing.js';
+import { startSequencing, untilSequenced } from '../../support/sequencing.js';
 import { until } from '../../support/until.js';
 
 let api: TestApi;
@@ -56,9 +56,7 @@ async function verified(options: VerifyOptions = {}) {
 /** An order with no step in progress, and with all of its events in the feed. */
 async function order(more: Readonly<Record<string, unknown>> = {}): Promise<string> {
   const orderId = await placedOrder(api, more);
-  await until(async () =>
-    expect(await journal(orderLog, db).countDocuments({ orderId, unsequenced: true })).toBe(0),
-  );
+  await untilSequenced(db, { orderId });
   return orderId;
 }
 
@@ -500,9 +498,7 @@ describe('a history larger than one message', () => {
       );
       expect(replies.map(({ status }) => status)).toEqual(replies.map(() => 200));
     }
-    await until(async () =>
-      expect(await journal(orderLog, db).countDocuments({ orderId, unsequenced: true })).toBe(0),
-    );
+    await untilSequenced(db, { orderId });
     return orderId;
   }
 

@@ -3,7 +3,6 @@ import { expect, test } from '@jest/globals';
 import { feedHead } from '../../../src/log/feed/feed.js';
 import { Fenced } from '../../../src/log/feed/fencing.js';
 import { beginGeneration, feedGenerations } from '../../../src/log/feed/generations.js';
-import { runSequencer } from '../../../src/log/feed/sequencer.js';
 import { appendToJournal } from '../../../src/log/journal/append-to-journal.js';
 import { journal } from '../../../src/log/journal/journal.js';
 import { record } from '../../../src/log/journal/recording.js';
@@ -23,6 +22,7 @@ import type { Order } from '../../../src/order/order.js';
 import { customers, findCustomer } from '../../../src/views/customers.js';
 import { type OrderDocument, orders, ORDERS_VERSION, toDocument } from '../../../src/views/orders.js';
 import { views } from '../../../src/views/views.js';
+import { startSequencing, untilSequenced } from '../../support/sequencing.js';
 import { until } from '../../support/until.js';
 import {
   caughtUp,
@@ -293,8 +293,7 @@ test('a view that has only what two generations have in common continues in the 
 
 test('events that were lost and come back are counted once by a view that had counted them', async () => {
   const logs = newLogs('completed', 'cancelled', 'refunded');
-  const giving = new AbortController();
-  const sequencing = runSequencer({ log: orderLog, db, signal: giving.signal, heartbeat: () => undefined });
+  const stopSequencing = startSequencing(db);
   const options = {
     requestRebuild: async (view: View<Order, EventDraft>) =>
       void (await rebuildView(orderLog, view, rebuilding('after the loss'))),
@@ -307,9 +306,7 @@ test('events that were lost and come back are counted once by a view that had co
     const [lost = []] = logs;
     await journal(orderLog, db).deleteMany({ orderId: lost[0]?.orderId ?? '' });
     await appendToJournal(orderLog, db, lost);
-    await until(async () =>
-      expect(await journal(orderLog, db).countDocuments({ unsequenced: true })).toBe(0),
-    );
+    await untilSequenced(db);
     await until(async () => {
       const { generation: feed } = (await feedGenerations(orderLog, db)).current;
       expect(await buildsOf(db, customers.name)).toMatchObject({
@@ -319,8 +316,7 @@ test('events that were lost and come back are counted once by a view that had co
     });
     expect(await contentsOf(db, customers)).toEqual(await expectedContents(db, customers, logs));
   } finally {
-    giving.abort();
-    await sequencing;
+    await stopSequencing();
   }
 });
 
