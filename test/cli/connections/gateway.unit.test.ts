@@ -7,6 +7,7 @@ import { type System, systemOf } from '../../../src/api/operations/system.js';
 import { openGateway } from '../../../src/cli/connections/gateway.js';
 import type { Session } from '../../../src/cli/script/script.js';
 import { readConfig } from '../../../src/server/config.js';
+import { silentTerminal } from '../without-temporal.js';
 
 let server: Server | undefined;
 afterEach(() => {
@@ -42,12 +43,7 @@ const gateway: Gateway = {
 async function open(url: string, system: System) {
   let closed = 0;
   const session: Session = {
-    terminal: {
-      print() {},
-      complain() {},
-      paint: (_, text) => text,
-      readInput: async () => new Uint8Array(),
-    },
+    terminal: silentTerminal,
     env: { ORDERS_URL: url },
     openTemporalGateway: async () => ({ gateway, system, close: async () => void (closed += 1) }),
   };
