@@ -13,6 +13,7 @@ import { createLogger } from '../../../../src/server/logging/logger.js';
 import { gatewayOf } from '../../../../workers/roles/gateway.js';
 import { orderBody, placedOrder, startTestApi, type TestApi } from '../../../support/api.js';
 import { type Broker, startBroker } from '../../../support/kafka/broker.js';
+import { createRecord, noteRecord } from '../../../support/kafka/commands.js';
 import {
   deleteTopic,
   headersOf,
@@ -63,19 +64,12 @@ function startConsuming(
   };
 }
 
-/** The record of a create. */
-const create = (key: string) => ({
-  key,
-  headers: { command: 'CreateOrder' },
-  value: JSON.stringify(orderBody()),
-});
-
 test('records are commands, and an impossible command is refused without holding up others', async () => {
   const settings = settingsOf(broker, 'in');
   const consuming = startConsuming(settings);
   const [orderId, other] = [randomUUID(), randomUUID()];
   const hold = { command: 'HoldOrder', 'idempotency-key': 'hold-1', 'on-behalf-of': 'ada' };
-  await until(() => send(settings, 'in.commands', [create(orderId)]));
+  await until(() => send(settings, 'in.commands', [createRecord(orderId)]));
   const reason = JSON.stringify({ reason: 'looks wrong' });
   const bytes = Buffer.from([0xff, 0xfe]);
   const persons = [
@@ -100,7 +94,7 @@ test('records are commands, and an impossible command is refused without holding
     ...bad,
     { key: orderId, headers: hold, value: reason },
     // Half a megabyte that can be a command.
-    { ...create(other), value: `${' '.repeat(500_000)}${create(other).value}` },
+    { ...createRecord(other), value: `${' '.repeat(500_000)}${createRecord(other).value}` },
   ]);
   await send(settings, 'in.commands', [{ key: orderId, headers: hold, value: reason }]);
   await until(async () => {
@@ -148,12 +142,12 @@ test('no command is skipped when the topic is deleted and made again during a co
     },
   });
   const consuming = startConsuming(settings, slow);
-  await until(() => send(settings, commands, [{ ...create(before), partition: 0 }]));
+  await until(() => send(settings, commands, [{ ...createRecord(before), partition: 0 }]));
   await arrived.opened;
   await deleteTopic(settings, commands);
   await until(() => ensureTopics(settings, [{ name: commands, isDecompressed: true }]));
   await until(async () => expect(await sentTo(settings, commands)).toBe(0n));
-  await until(() => send(settings, commands, [{ ...create(after), partition: 0 }]));
+  await until(() => send(settings, commands, [{ ...createRecord(after), partition: 0 }]));
   released.open();
   for (const orderId of [before, after])
     await until(async () => expect((await api.get(`/v1/orders/${orderId}`)).status).toBe(200));
@@ -177,12 +171,7 @@ test('a command without an answer holds up its key and is reported, and other ke
     },
   });
   const consuming = startConsuming(settings, poisoned);
-  const note = (key: string, text: string) => ({
-    key,
-    headers: { command: 'AddNote' },
-    value: JSON.stringify({ text }),
-    partition: 0,
-  });
+  const note = (orderId: string, text: string) => ({ ...noteRecord(orderId, text), partition: 0 });
   const notesOf = (orderId: string) => journal(orderLog, db).countDocuments({ orderId, type: 'NoteAdded' });
   await until(() => send(settings, topic, [note(stuck, 'one'), note(stuck, 'two'), note(other, 'three')]));
   await until(async () => {
@@ -220,7 +209,7 @@ test('a command that was refused stays refused when it is read again in another 
   });
   const first = startConsuming(settings, busy);
   const release = { key: orderId, headers: { command: 'ReleaseOrder' }, value: '{}', partition: 0 };
-  await until(() => send(settings, 'again.commands', [{ ...create(held), partition: 0 }, release]));
+  await until(() => send(settings, 'again.commands', [{ ...createRecord(held), partition: 0 }, release]));
   await until(async () => expect(await refusalRows(db).countDocuments({ isWritten: true })).toBe(1));
   await first.stop();
   expect((await api.post(`/v1/orders/${orderId}/hold`, { body: { reason: 'looks wrong' } })).status).toBe(
