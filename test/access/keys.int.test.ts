@@ -1,5 +1,4 @@
-import { once } from 'node:events';
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { connect, createServer, type Socket } from 'node:net';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { Db } from 'mongodb';
 import { addKey, apiKeys, listKeys, revokeKey } from '../../src/access/api-keys.js';
@@ -8,6 +7,7 @@ import { type KnownKeysOptions, openKnownKeys } from '../../src/access/known-key
 import { readConfig } from '../../src/server/config.js';
 import { connectMongo, type Mongo } from '../../src/server/connections.js';
 import { type Database, openDatabase } from '../support/database.js';
+import { listen } from '../support/listen.js';
 import { shared } from '../support/servers.js';
 import { until } from '../support/until.js';
 
@@ -150,9 +150,8 @@ async function mongodbToCut(): Promise<{ mongo: Mongo; cut: () => void; close: (
       socket.on('error', () => undefined);
     }
     client.pipe(target).pipe(client);
-  }).listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port: proxyPort } = server.address() as AddressInfo;
+  });
+  const proxyPort = await listen(server);
   const cut = () => {
     isCut = true;
     for (const socket of sockets) socket.destroy();

@@ -1,7 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { once } from 'node:events';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Session } from '../../../src/cli/script/script.js';
 import { reconcileAll, reconcileOrders } from '../../../src/effects/proof/reconcile-orders.js';
@@ -10,6 +8,7 @@ import { journal } from '../../../src/log/journal/journal.js';
 import { orderLog } from '../../../src/order-log.js';
 import { orders as views } from '../../../src/views/orders.js';
 import { placedOrder, startTestApi, terminateWhenRecorded, type TestApi } from '../../support/api.js';
+import { listen } from '../../support/listen.js';
 import { startSequencing } from '../../support/sequencing.js';
 import { until } from '../../support/until.js';
 import { runWithoutTemporal } from '../without-temporal.js';
@@ -80,9 +79,8 @@ test('a rebuild that a later one has replaced is not waited for', async () => {
     if (request.method === 'POST')
       response.writeHead(202).end(JSON.stringify({ name: 'orders', rebuildId: 'r1' }));
     else response.end(JSON.stringify({ feed: {}, views: [], stores: [states[Math.min(2, looks++)]] }));
-  }).listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
+  });
+  const port = await listen(server);
   const ended = await orders('rebuild orders', { ORDERS_URL: `http://127.0.0.1:${port}` });
   expect(ended).toMatchObject({ exitCode: 1, err: expect.stringContaining('rebuild_overtaken') });
   server.closeAllConnections();

@@ -1,7 +1,8 @@
 import { once } from 'node:events';
-import { type AddressInfo, createServer } from 'node:net';
+import { createServer } from 'node:net';
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
 import { createSender, retryAfter, type SendResult } from '../../../src/delivery/webhooks/sender.js';
+import { listen } from '../../support/listen.js';
 import { type Receiver, startReceiver } from './receiver.js';
 
 let receiver: Receiver;
@@ -65,10 +66,7 @@ test('a missing receiver, and one whose answer is not HTTP, are failures', async
     socket.on('error', () => undefined);
     socket.once('data', () => socket.end('220 smtp.example ESMTP\r\n'));
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  // A server that listens on TCP has such an address.
-  const { port } = server.address() as AddressInfo;
+  const port = await listen(server);
   const sender = createSender({ allowPrivate: true });
   const sent = await sender.post(`http://127.0.0.1:${port}/`, '{}', {});
   expect(sent).toMatchObject({ error: expect.stringContaining('Parse Error') });
@@ -85,10 +83,7 @@ test('an answer that switches protocols is a failure at once', async () => {
     socket.on('error', () => undefined);
     socket.once('data', () => socket.write(switching));
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  // A server that listens on TCP has such an address.
-  const { port } = server.address() as AddressInfo;
+  const port = await listen(server);
   const sender = createSender({ allowPrivate: true });
   const sent = await sender.post(`http://127.0.0.1:${port}/`, '{}', {});
   expect(sent).toMatchObject({ error: 'the connection was closed without an answer' });
