@@ -566,11 +566,11 @@ test('the feed is delivered again from a position or a time, also by another pro
 });
 
 test('a deleted endpoint gets nothing more, and wrong requests are refused', async () => {
+  const other = await endpoint();
   const { path, id, key, body } = await endpoint();
   const deleted = await api.send('DELETE', `${root}/${id}`);
   expect(deleted).toMatchObject({ status: 200, body: { status: 'deleted' } });
   expect((await api.post(`${root}/${id}/test`)).status).toBe(404);
-  const other = await endpoint();
   const order = await placedOrder(api);
   await until(() => arrived(other.path, [order]));
   expect(receiver.ids(path)).toEqual([]);
