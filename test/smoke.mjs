@@ -25,8 +25,12 @@ async function smoke(note) {
   note('starting');
   const { address, stop } = await startSystem({ ...process.env, DATA_DIR: dataDir, LOG_LEVEL: 'warn' });
   note('placing an order');
-  await placeOrder(address).finally(stop);
-  const code = await stop();
+  let code;
+  try {
+    await placeOrder(address);
+  } finally {
+    code = await stop();
+  }
   if (code !== 0) throw new Error(`It was asked to stop, and ended with ${code}.`);
 }
 

@@ -8,7 +8,7 @@ const PORTS = { HTTP_PORT: '0', TEMPORAL_PORT: '0', TEMPORAL_UI_PORT: '0', MONGO
  * Starts the system as `npm start` does, on free ports, and waits until it is ready.
  *
  * @param {NodeJS.ProcessEnv} env
- * @returns {Promise<{ readonly address: string, stop(): Promise<number | null> }>} the address of the
+ * @returns {Promise<{ readonly address: string, stop: () => Promise<number | null> }>} the address of the
  *   API, and a function that stops the system and returns its exit code
  */
 export async function startSystem(env) {
