@@ -43,13 +43,15 @@ export type GetOptions = Pick<RequestOptions, 'signal' | 'priority'>;
 /** @throws Problem */
 export async function request<T>(path: string, options: RequestOptions = {}): Promise<Answer<T>> {
   let response: Response;
+  let text: string;
   try {
     response = await fetch(path, { ...options, headers: { accept: 'application/json', ...options.headers } });
+    text = await response.text();
   } catch (error) {
     if (error instanceof DOMException && error.name === 'AbortError') throw error;
     throw new Problem(0, 'unreachable', 'The API does not answer.');
   }
-  const body: unknown = await response.json().catch(() => undefined);
+  const body = parsed(text);
   if (response.ok) return { status: response.status, body: body as T, headers: response.headers };
   if (response.status === 401) isSignInNeeded.value = true;
   const {
@@ -63,6 +65,15 @@ export async function request<T>(path: string, options: RequestOptions = {}): Pr
     detail ?? title ?? `The API has answered ${response.status}.`,
     Object(body),
   );
+}
+
+/** Undefined if the answer has no body, or a proxy has answered with no JSON. */
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
 
 /** @throws Problem */
