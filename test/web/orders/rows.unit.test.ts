@@ -45,7 +45,8 @@ test('rows are still read again after the list was shown anew', async () => {
   let version = 1;
   jest.spyOn(globalThis, 'fetch').mockImplementation(async (path) => {
     const row = { orderId: 'order-1', version };
-    return Response.json(String(path).endsWith('/order-1') ? row : { data: [row] });
+    const isRow = typeof path === 'string' && path.endsWith('/order-1');
+    return Response.json(isRow ? row : { data: [row] });
   });
   const list = listRows({});
   const versions = () => list.state.value?.rows.map((row) => row.version);
