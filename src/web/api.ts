@@ -43,15 +43,14 @@ export type GetOptions = Pick<RequestOptions, 'signal' | 'priority'>;
 /** @throws Problem */
 export async function request<T>(path: string, options: RequestOptions = {}): Promise<Answer<T>> {
   let response: Response;
-  let text: string;
+  let body: unknown;
   try {
     response = await fetch(path, { ...options, headers: { accept: 'application/json', ...options.headers } });
-    text = await response.text();
+    body = await response.json().catch(noJson);
   } catch (error) {
     if (error instanceof DOMException && error.name === 'AbortError') throw error;
     throw new Problem(0, 'unreachable', 'The API does not answer.');
   }
-  const body = parsed(text);
   if (response.ok) return { status: response.status, body: body as T, headers: response.headers };
   if (response.status === 401) isSignInNeeded.value = true;
   const {
@@ -67,13 +66,9 @@ export async function request<T>(path: string, options: RequestOptions = {}): Pr
   );
 }
 
-/** Undefined if the answer has no body, or a proxy has answered with no JSON. */
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
+/** An answer may have no body, and a proxy may answer with no JSON. Any other error is passed on. */
+function noJson(error: unknown): undefined {
+  if (Object(error).name !== 'SyntaxError') throw error;
 }
 
 /** @throws Problem */
