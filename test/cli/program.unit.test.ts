@@ -356,7 +356,7 @@ describe('the result of a command is the exit code', () => {
       orderId: 'o-1',
     });
     expect(exitCode).toBe(4);
-    expect(err).toContain('try again with --key k-7');
+    expect(err).toContain('may still take effect; to try again, add --key k-7');
   });
 });
 

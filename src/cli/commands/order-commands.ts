@@ -213,6 +213,8 @@ async function sendAndReport(
   let outcome: Accepted;
   try {
     outcome = await outcomeOf(gateway, meta, send);
+  } catch (error) {
+    throw options.preview === true ? error : withKey(error, meta.key);
   } finally {
     await close();
   }
@@ -224,6 +226,13 @@ async function sendAndReport(
   if (options.wait !== undefined && options.wait > 0)
     sent = await waitUntilAtRest(session, api, sent, options.wait);
   report(session, options, sent, () => [sentLine(sent)]);
+}
+
+/** A failure without an answer, with the key under which the command can be sent again. */
+function withKey(error: unknown, key: string): unknown {
+  if (!(error instanceof Failure) || error.exitCode !== exitCodes.unavailable) return error;
+  const message = `${error.details.message.replace(/\.$/, '')}; to try again, add --key ${key}`;
+  return new Failure(error.exitCode, { ...error.details, message });
 }
 
 /**
@@ -258,7 +267,7 @@ async function outcomeOf(gateway: CommandGateway, meta: CommandMeta, send: Send)
     case 'unknown-outcome':
       throw new Failure(exitCodes.unavailable, {
         code: 'outcome_unknown',
-        message: `no answer about order ${result.orderId}: it may still take effect; try again with --key ${meta.key}`,
+        message: `no answer about order ${result.orderId}: it may still take effect`,
       });
     default:
       return result satisfies never;

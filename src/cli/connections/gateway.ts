@@ -63,9 +63,10 @@ async function checkSystem(api: Api, sentTo: System): Promise<void> {
   try {
     served = await api.getSoon('/v1/system', SYSTEM_WITHIN_MS);
   } catch (error) {
-    if (!(error instanceof Failure)) throw unknownSystem(api);
+    if (!(error instanceof Failure)) throw error;
     if (error.exitCode === exitCodes.unavailable || isRefusal(error)) return;
-    throw error.exitCode === exitCodes.notFound ? unknownSystem(api) : error;
+    const isNoApi = error.exitCode === exitCodes.notFound || error.details.code === 'no_api';
+    throw isNoApi ? unknownSystem(api) : error;
   }
   if (!Compile(schema).Check(served)) throw unknownSystem(api);
   if (!isSameSystem(sentTo, served)) throw otherSystem(sentTo, served, api);
@@ -150,16 +151,10 @@ async function send(
   meta: CommandMeta,
   headers: Readonly<Record<string, string>> = {},
 ): Promise<CommandResult> {
-  try {
-    const answer = await api.postForAnswer<CommandAnswer>(path, body, { ...headers, ...headersOf(meta) });
-    const replayed = isReplayed(answer);
-    if (answer.status === 202) return { kind: 'accepted', orderId: answer.body.orderId, replayed };
-    return { kind: 'answered', answer: answer.body, replayed };
-  } catch (error) {
-    if (!(error instanceof Failure) || error.exitCode !== exitCodes.unavailable) throw error;
-    const message = `${error.details.message.replace(/\.$/, '')}; to try again, add --key ${meta.key}`;
-    throw new Failure(error.exitCode, { ...error.details, message });
-  }
+  const answer = await api.postForAnswer<CommandAnswer>(path, body, { ...headers, ...headersOf(meta) });
+  const replayed = isReplayed(answer);
+  if (answer.status === 202) return { kind: 'accepted', orderId: answer.body.orderId, replayed };
+  return { kind: 'answered', answer: answer.body, replayed };
 }
 
 function headersOf({ key, correlationId, expectedVersion, onBehalfOf }: CommandMeta) {

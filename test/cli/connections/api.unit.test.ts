@@ -109,6 +109,23 @@ describe('a refusal of the API becomes an exit code', () => {
     expect(failure.message).toContain(address);
     expect(failure.message).toContain('npm start');
   });
+
+  test('for a connection that breaks during the answer: 4, because the command may have taken effect', async () => {
+    const api = await serving((_, response) => {
+      response.writeHead(200, { 'content-length': 100 }).write('{"orderId"', () => response.destroy());
+    });
+    expect(await failureOf(api.post('/', {}))).toMatchObject({
+      exitCode: 4,
+      details: { code: 'api_unreachable', message: expect.stringContaining('has broken off its answer') },
+    });
+  });
+
+  test('for a server that is not the API: 2, with its address and the option', async () => {
+    const api = await serving((_, response) => response.end('<html>'));
+    const failure = await failureOf(api.get('/'));
+    expect(failure).toMatchObject({ exitCode: 2, details: { code: 'no_api' } });
+    expect(failure.message).toContain(`${api.url} is not the API: say with --url`);
+  });
 });
 
 test('an id cannot lead to another path', () => {
