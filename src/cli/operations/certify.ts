@@ -20,7 +20,7 @@ export function addCertify(program: Command, session: Session): void {
       'certify payments sandbox',
     ],
   })
-    .addArgument(new Argument('<kind>', 'of provider').choices(kinds))
+    .addArgument(new Argument('<kind>', 'the kind of provider').choices(kinds))
     .argument('<provider>', 'path of the module');
   command.action(async (kind: CertificationResult['kind'], provider: string) => {
     const options = command.optsWithGlobals<CommonOptions>();

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import type { Intervened, ParkedAudit } from '../../log/views/feeding/interventions.js';
 import type { ParkedEvent } from '../../log/views/parked-events.js';
 import { at, operationsApiOf, type Page } from '../connections/api.js';
-import { positive } from '../script/options.js';
+import { numberFrom } from '../script/options.js';
 import { addScript, type CommonOptions, report, type Session, usageFailure } from '../script/script.js';
 import { actorHeader } from '../script/sender.js';
 import { type Cell, type Column, table } from '../script/terminal.js';
@@ -45,7 +45,7 @@ function addList(parked: Command, session: Session): void {
   })
     .argument('<view>', 'the view')
     .option('--order <orderId>', 'only of this order')
-    .option('--limit <number>', 'how many at most, up to 1000', positive);
+    .option('--limit <number>', 'how many at most, up to 1000', numberFrom(1, 1_000));
   command.action(async (view: string) => {
     const options = command.optsWithGlobals<ListOptions>();
     const page = await operationsApiOf(session, options).get<Page<ParkedEvent>>(

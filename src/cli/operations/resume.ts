@@ -6,7 +6,7 @@ import { commandIdOf } from '../../log/workflow/command-id.js';
 import { logNamed, ofAnyEntity } from '../../logs.js';
 import { at, operationsApiOf } from '../connections/api.js';
 import { reachTemporal, withDatabases } from '../connections/databases.js';
-import { entityOption } from '../script/options.js';
+import { check, entityOption } from '../script/options.js';
 import {
   addScript,
   type CommonOptions,
@@ -91,13 +91,14 @@ async function resume(
   const { reason, dryRun, actor, entity } = options;
   if (isOverHttp(session, options)) return await resumeOverHttp(session, orderId, options);
   const config = configOf(session);
+  const meta = metaOf(actor === undefined ? {} : { actor });
+  await checkSender(meta);
+  await check(({ closed, Text }) => closed({ reason: Text }), { reason });
   const [one, { resumeAll }] = await Promise.all([
     import('../../log/resume/resume.js'),
     import('../../log/resume/resume-all.js'),
   ]);
   const log = ofAnyEntity(logNamed(entity));
-  const meta = metaOf(actor === undefined ? {} : { actor });
-  await checkSender(meta);
   const { actor: who, correlationId } = meta;
   const asked = {
     commandId: commandIdOf(who, randomUUID()),

@@ -93,11 +93,11 @@ async function settleInLedger(
   const settling = withMongo(
     config,
     async ({ db }) => await sandboxPayments(db).settlePending(reference, outcome),
-    () => ({
+    {
       code: 'mongodb_unreachable',
       message:
         "MongoDB, which has the sandbox provider's ledger, cannot be reached: start it with `npm start`, or set MONGODB_URI",
-    }),
+    },
   );
   return await settling.catch((error: unknown) => {
     if (error instanceof Failure) throw error;

@@ -4,6 +4,7 @@ import type { TSchema } from 'typebox';
 import type { Field } from '../../api/commands/entry.js';
 import { logs } from '../../logs.js';
 import type { AmendedLine, LineQuantity, NewLine } from '../../order/commands.js';
+import { messageOf } from '../../outages/message-of.js';
 import { type CommonOptions, exitCodes, Failure, usageFailure } from './script.js';
 import type { Terminal } from './terminal.js';
 
@@ -16,13 +17,20 @@ import type { Terminal } from './terminal.js';
  * be repeated, and adds to the values before.
  */
 
-/** A whole number, 0 or more. */
-export function wholeNumber(text: string): number {
-  const number = Number(text);
-  if (!/^\d+$/.test(text) || !Number.isSafeInteger(number))
-    throw new InvalidArgumentError('Expected a whole number, 0 or more.');
-  return number;
+/** A whole number from `least` to `most`. */
+export function numberFrom(least: number, most = Number.MAX_SAFE_INTEGER): (text: string) => number {
+  return (text) => {
+    const number = Number(text);
+    if (!/^\d+$/.test(text) || number < least || number > most)
+      throw new InvalidArgumentError(`Expected a whole number from ${least} to ${most}.`);
+    return number;
+  };
 }
+
+export const wholeNumber = numberFrom(0);
+export const positive = numberFrom(1);
+/** The value of `--wait`, as in the header `Prefer: wait`. */
+export const seconds = numberFrom(0, 30);
 
 /** An amount in minor units. */
 export function amount(text: string): number {
@@ -31,33 +39,13 @@ export function amount(text: string): number {
   return wholeNumber(text);
 }
 
-export function positive(text: string): number {
-  const number = wholeNumber(text);
-  if (number === 0) throw new InvalidArgumentError('Expected a whole number, 1 or more.');
-  return number;
-}
-
-/** The value of `--wait`: 0 to 30 seconds, as in the header `Prefer: wait`. */
-export function seconds(text: string): number {
-  const number = wholeNumber(text);
-  if (number > 30) throw new InvalidArgumentError('Expected 0 to 30 seconds.');
-  return number;
-}
-
 /** A line of an order, such as `A-1:2:1999` or `A-1:2:1999:Green mug`. */
 export function newLines(text: string, before: readonly NewLine[] = []): readonly NewLine[] {
-  const [sku = '', quantity = '', unitPrice = '', ...name] = text.split(':');
-  if (sku === '' || quantity === '' || unitPrice === '')
+  const [, sku, quantity, unitPrice, name] = /^([^:]+):(\d+):([\d.,]+)(?::(.*))?$/s.exec(text) ?? [];
+  if (sku === undefined || quantity === undefined || unitPrice === undefined)
     throw new InvalidArgumentError('Expected SKU:QUANTITY:UNITPRICE[:NAME], such as A-1:2:1999.');
-  return [
-    ...before,
-    {
-      sku,
-      quantity: wholeNumber(quantity),
-      unitPrice: amount(unitPrice),
-      ...(name.length === 0 ? {} : { name: name.join(':') }),
-    },
-  ];
+  const line = { sku, quantity: wholeNumber(quantity), unitPrice: amount(unitPrice) };
+  return [...before, name === undefined ? line : { ...line, name }];
 }
 
 /** A quantity of a SKU, such as `A-1:2`. */
@@ -83,9 +71,7 @@ export function json(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
-    throw new InvalidArgumentError(
-      `Expected JSON (${error instanceof Error ? error.message : 'unreadable'}).`,
-    );
+    throw new InvalidArgumentError(`Expected JSON (${messageOf(error)}).`);
   }
 }
 
@@ -99,18 +85,18 @@ export async function readJsonFile(path: string, terminal: Terminal): Promise<ob
   try {
     bytes = path === '-' ? await terminal.readInput() : await readFile(path);
   } catch (error) {
-    throw usageFailure(`${path} cannot be read: ${error instanceof Error ? error.message : String(error)}`);
+    throw usageFailure(`${path} cannot be read: ${messageOf(error)}`);
   }
   const source = path === '-' ? 'standard input' : path;
   const text = textOf(bytes, source);
-  let order: unknown;
+  let value: unknown;
   try {
-    order = JSON.parse(text);
+    value = JSON.parse(text);
   } catch (error) {
-    throw usageFailure(`${source} is not JSON: ${error instanceof Error ? error.message : String(error)}`);
+    throw usageFailure(`${source} is not JSON: ${messageOf(error)}`);
   }
-  if (typeof order !== 'object' || order === null) throw usageFailure(`expected one order as a JSON object`);
-  return order;
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value;
+  throw usageFailure(`${source} has no order: expected one JSON object`);
 }
 
 /** Drops a byte order mark, and throws if the bytes are not UTF-8. */
@@ -235,7 +221,7 @@ export interface PageOptions extends CommonOptions {
 /** Adds the options of a script that shows one page of a list, which has at most `most` rows. */
 export function addPageOptions(command: Command, most: number): Command {
   return command
-    .option('--limit <number>', `how many at most, up to ${most}`, positive)
+    .option('--limit <number>', `how many at most, up to ${most}`, numberFrom(1, most))
     .option('--cursor <cursor>', 'continue from the end of an earlier list');
 }
 

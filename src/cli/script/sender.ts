@@ -96,8 +96,10 @@ export function metaOf({ key, ifMatch, actor, onBehalfOf }: CommandOptions): Com
 export async function checkSender({ key, actor, onBehalfOf }: CommandMeta): Promise<void> {
   await checkEach('Key', { key, actor, ...(onBehalfOf === undefined ? {} : { onBehalfOf }) });
   const isOwn = /^temporal:/i.test(actor);
-  if ((isReserved(actor) && !isOwn) || (onBehalfOf !== undefined && isSystemName(onBehalfOf)))
+  if (isReserved(actor) && !isOwn)
     throw usageFailure('only the system, or a key, gives such a name: choose another for --actor');
+  if (onBehalfOf !== undefined && isSystemName(onBehalfOf))
+    throw usageFailure('only the system has such a name: choose another for --on-behalf-of');
 }
 
 function userName(): string {
