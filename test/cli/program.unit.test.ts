@@ -13,7 +13,8 @@ import type {
 import { previewOf } from '../../src/api/commands/gateway/preview.js';
 import { systemOf } from '../../src/api/operations/system.js';
 import { run } from '../../src/cli/program.js';
-import { type Session, verbOf } from '../../src/cli/script/script.js';
+import type { Session } from '../../src/cli/script/script.js';
+import { verbOf } from '../../src/cli/script/verbs.js';
 import { endpoints } from '../../src/endpoint/endpoint.js';
 import { logs } from '../../src/logs.js';
 import type { FollowUpCommand } from '../../src/order/commands.js';

@@ -4,29 +4,17 @@ import type { CommandMeta, CommandResult, OrderBody } from '../../api/commands/g
 import { commands } from '../../api/commands/table.js';
 import { type FollowUpCommand, type FollowUpType, followUpTypes, partOf } from '../../order/commands.js';
 import type { Api } from '../connections/api.js';
-import { type CommandGateway, openGateway } from '../connections/gateway.js';
+import { openGateway } from '../connections/gateway.js';
+import type { CommandGateway } from '../connections/http-gateway.js';
 import { isAtRest, until } from '../connections/order-events.js';
-import {
-  addCommandOptions,
-  addSendOptions,
-  check,
-  checkEach,
-  type CommandOptions,
-  type Parser,
-  parsers,
-  readJsonFile,
-} from '../script/options.js';
-import { previewCard } from '../script/order-text.js';
-import {
-  addScript,
-  exitCodes,
-  Failure,
-  failureLine,
-  failureOfRefusal,
-  report,
-  type Session,
-} from '../script/script.js';
+import { check, checkEach } from '../script/check.js';
+import { exitCodes, Failure, failureLine, failureOfRefusal } from '../script/failure.js';
+import { addCommandOptions, addSendOptions, type CommandOptions } from '../script/options.js';
+import { previewCard } from '../script/order-card.js';
+import { type Parser, parsers } from '../script/parsers.js';
+import { addScript, report, type Session } from '../script/script.js';
 import { checkSender, isOverHttp, metaOf, refuseActor } from '../script/sender.js';
+import { readOrderFile } from './order-file.js';
 
 /*
  * The scripts that send commands to orders, one for each command in the table. They check what was
@@ -64,7 +52,7 @@ function addCreate(program: Command, session: Session): void {
     const options = script.optsWithGlobals<CreateOptions>();
     const { file: path, id } = options;
     await sendAndReport(session, options, async () => {
-      const given = path === undefined ? dataOf(inputs) : await readJsonFile(path, session.terminal);
+      const given = path === undefined ? dataOf(inputs) : await readOrderFile(path, session.terminal);
       const order = await newOrder(id === undefined ? given : { ...given, id });
       return async (gateway, meta) => {
         if (options.preview === true) return await gateway.previewCreate(order.id, order.body, meta);

@@ -1,14 +1,8 @@
 import { withoutSecrets } from '../../redaction.js';
 import { addressOf } from '../../server/config/addresses.js';
 import { parseExact } from '../script/exact-json.js';
-import {
-  type CommonOptions,
-  configOf,
-  exitCodes,
-  Failure,
-  type Session,
-  usageFailure,
-} from '../script/script.js';
+import { exitCodes, Failure, usageFailure } from '../script/failure.js';
+import { type CommonOptions, configOf, type Session } from '../script/script.js';
 import { apiKeyOf } from '../script/sender.js';
 
 /** The part of the HTTP API that the scripts need. Its answers have the shape of the contract. */

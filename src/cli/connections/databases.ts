@@ -2,7 +2,7 @@ import type { Client } from '@temporalio/client';
 import type { Db } from 'mongodb';
 import type { Config } from '../../server/config.js';
 import type { Mongo } from '../../server/connections.js';
-import { exitCodes, Failure, type FailureDetails } from '../script/script.js';
+import { exitCodes, Failure, type FailureDetails } from '../script/failure.js';
 
 /* Connections to Temporal and MongoDB, for scripts that the API cannot serve. */
 

@@ -5,7 +5,7 @@ import { consequence } from '../../order/consequences.js';
 import type { OrderEvent } from '../../order/events.js';
 import { evolve } from '../../order/evolve.js';
 import { isFinished, isReadyToClose, type Order } from '../../order/order.js';
-import { exitCodes, Failure } from '../script/script.js';
+import { exitCodes, Failure } from '../script/failure.js';
 import { type Api, at, type Page } from './api.js';
 
 /*

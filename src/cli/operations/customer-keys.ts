@@ -1,16 +1,9 @@
 import type { Command } from 'commander';
 import type { LostKey } from '../../forgetting/lost-keys.js';
-import { withMongo, withDatabases } from '../connections/databases.js';
-import {
-  addScript,
-  type CommonOptions,
-  configOf,
-  exitCodes,
-  Failure,
-  report,
-  type Session,
-} from '../script/script.js';
-import { check } from '../script/options.js';
+import { withDatabases, withMongo } from '../connections/databases.js';
+import { check } from '../script/check.js';
+import { exitCodes, Failure } from '../script/failure.js';
+import { addScript, type CommonOptions, configOf, report, type Session } from '../script/script.js';
 import { checkSender, metaOf } from '../script/sender.js';
 import { counted, visible } from '../script/terminal.js';
 

@@ -2,8 +2,9 @@ import type { Command } from 'commander';
 import type { Intervened, ParkedAudit } from '../../log/views/feeding/interventions.js';
 import type { ParkedEvent } from '../../log/views/parked-events.js';
 import { at, operationsApiOf, type Page } from '../connections/api.js';
-import { numberFrom } from '../script/options.js';
-import { addScript, type CommonOptions, report, type Session, usageFailure } from '../script/script.js';
+import { usageFailure } from '../script/failure.js';
+import { numberFrom } from '../script/parsers.js';
+import { addScript, type CommonOptions, report, type Session } from '../script/script.js';
 import { actorHeader } from '../script/sender.js';
 import { type Cell, type Column, table } from '../script/terminal.js';
 

@@ -4,15 +4,8 @@ import { type Command, Option } from 'commander';
 import type { Readiness } from '../../api/schemas/readiness.js';
 import type { StoreStatus, ViewsStatus, ViewStatus } from '../../log/views/status.js';
 import { type Api, at, operationsApiOf } from '../connections/api.js';
-import {
-  addScript,
-  type CommonOptions,
-  exitCodes,
-  Failure,
-  report,
-  type Session,
-  usageFailure,
-} from '../script/script.js';
+import { exitCodes, Failure, usageFailure } from '../script/failure.js';
+import { addScript, type CommonOptions, report, type Session } from '../script/script.js';
 import { progressBar, type Terminal } from '../script/terminal.js';
 
 interface RebuildOptions extends CommonOptions {

@@ -4,8 +4,8 @@ import { type AttentionCode, attentionCodes, type AttentionRow } from '../../att
 import type { CommandsStatus } from '../../kafka/commands-status.js';
 import type { RebuildProgress, ViewsStatus, ViewStatus } from '../../log/views/status.js';
 import { apiOf, operationsApiOf, type Page } from '../connections/api.js';
+import { attentionLines } from '../script/attention-lines.js';
 import { addPageOptions, type PageOptions } from '../script/options.js';
-import { attentionLines } from '../script/order-text.js';
 import { addScript, type CommonOptions, report, type Session } from '../script/script.js';
 import { type Cell, type Column, moreLines, type Paint, table, visible } from '../script/terminal.js';
 

@@ -2,22 +2,10 @@ import { type Command, Option } from 'commander';
 import type { DeliveryAnswer, EndpointAnswer } from '../../api/schemas/endpoint.js';
 import { payloads } from '../../order/selection.js';
 import { apiOf, at, type Page } from '../connections/api.js';
-import {
-  addRequestOptions,
-  numberFrom,
-  positive,
-  type RequestOptions,
-  texts,
-  wholeNumber,
-} from '../script/options.js';
-import {
-  addScript,
-  type CommonOptions,
-  type Help,
-  report,
-  type Session,
-  usageFailure,
-} from '../script/script.js';
+import { usageFailure } from '../script/failure.js';
+import { addRequestOptions, type RequestOptions } from '../script/options.js';
+import { numberFrom, positive, texts, wholeNumber } from '../script/parsers.js';
+import { addScript, type CommonOptions, type Help, report, type Session } from '../script/script.js';
 import { requestHeaders } from '../script/sender.js';
 import { type Cell, type Column, table, visible } from '../script/terminal.js';
 

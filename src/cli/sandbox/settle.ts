@@ -6,17 +6,8 @@ import type { Config } from '../../server/config.js';
 import { withMongo } from '../connections/databases.js';
 import { openGateway } from '../connections/gateway.js';
 import { eventsOf } from '../connections/order-events.js';
-import {
-  addScript,
-  asFailure,
-  type CommonOptions,
-  configOf,
-  exitCodes,
-  Failure,
-  report,
-  type Session,
-  usageFailure,
-} from '../script/script.js';
+import { asFailure, exitCodes, Failure, usageFailure } from '../script/failure.js';
+import { addScript, type CommonOptions, configOf, report, type Session } from '../script/script.js';
 
 interface SettleOptions extends CommonOptions {
   readonly authorized?: true;

@@ -5,8 +5,10 @@ import { isReserved, isSystemName } from '../../access/actors.js';
 import type { CommandMeta } from '../../api/commands/gateway/gateway.js';
 import { messageOf } from '../../outages/message-of.js';
 import { hideSecret } from '../../redaction.js';
-import { checkEach, type CommandOptions, type RequestOptions } from './options.js';
-import { type CommonOptions, exitCodes, Failure, type Session, usageFailure } from './script.js';
+import { checkEach } from './check.js';
+import { exitCodes, Failure, usageFailure } from './failure.js';
+import type { CommandOptions, RequestOptions } from './options.js';
+import type { CommonOptions, Session } from './script.js';
 
 /* Who sends a command or a request, and where a command goes. */
 

@@ -5,7 +5,7 @@ import { afterEach, describe, expect, test } from '@jest/globals';
 import { type Api, at, connectApi } from '../../../src/cli/connections/api.js';
 import { follow, until } from '../../../src/cli/connections/order-events.js';
 import { printExact } from '../../../src/cli/script/exact-json.js';
-import { Failure } from '../../../src/cli/script/script.js';
+import { Failure } from '../../../src/cli/script/failure.js';
 import { create } from '../../order/examples.js';
 import { Scenario } from '../../order/specification.js';
 

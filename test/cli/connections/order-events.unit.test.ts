@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { connectApi } from '../../../src/cli/connections/api.js';
 import { followFeed, serverSent } from '../../../src/cli/connections/order-events.js';
-import { Failure } from '../../../src/cli/script/script.js';
+import { Failure } from '../../../src/cli/script/failure.js';
 
 /** The id after which each connection resumed. */
 const resumed: (string | undefined)[] = [];
