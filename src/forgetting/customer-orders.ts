@@ -15,7 +15,7 @@ import { needsForgetting } from './needs-forgetting.js';
 export interface Databases {
   readonly client: Client;
   readonly db: Db;
-  /** the task queue of the orders */
+  /** the task queue of the order workflows */
   readonly taskQueue: string;
 }
 

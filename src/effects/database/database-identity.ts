@@ -17,7 +17,7 @@ import { logs } from '../../logs.js';
 export interface Databases {
   readonly client: Client;
   readonly db: Db;
-  /** the task queue of the orders */
+  /** the task queue of the order workflows */
   readonly taskQueue: string;
 }
 
