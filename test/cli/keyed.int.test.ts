@@ -96,6 +96,10 @@ test('webhooks: an endpoint is made, tried, changed, read, sent to again and del
       err: 'not_allowed: it is disabled already; allowed now: change, rotate-secret, enable, delete',
     });
     expect(await did(`webhooks enable ${id}`)).toContain('enabled');
+    expect(await orders(`webhooks retry ${id} x`, env)).toMatchObject({
+      exitCode: 2,
+      err: expect.stringContaining('path eventId must be the id of an event'),
+    });
     const { orderId } = JSON.parse(await did('create --json'));
     const again = `${orderId}:1`;
     await until(async () =>

@@ -1,7 +1,7 @@
 import type { CommandMeta, OrderBody } from '../../api/commands/gateway/gateway.js';
 import { commands } from '../../api/commands/table.js';
 import type { Order, OrderStatus } from '../../order/order.js';
-import { sendTo } from '../commands/order-commands.js';
+import { sendTo } from '../commands/send.js';
 import type { Api } from '../connections/api.js';
 import { httpGateway } from '../connections/http-gateway.js';
 import { until } from '../connections/order-events.js';

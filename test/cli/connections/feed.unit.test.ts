@@ -3,7 +3,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { connectApi } from '../../../src/cli/connections/api.js';
-import { followFeed, serverSent } from '../../../src/cli/connections/order-events.js';
+import { followFeed, serverSent } from '../../../src/cli/connections/feed.js';
 import { Failure } from '../../../src/cli/script/failure.js';
 
 /** The id after which each connection resumed. */
