@@ -23,7 +23,7 @@ export function addRewrap(keys: Command, session: Session): void {
       message: 'the key store cannot be reached: see KEYS_MONGODB_URI and MONGODB_URI',
     });
     report(session, options, { rewrapped }, () => [
-      `${rewrapped} keys were wrapped with the first master key`,
+      `${counted(rewrapped, 'key was', 'keys were')} wrapped with the first master key`,
     ]);
   });
 }

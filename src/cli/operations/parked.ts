@@ -6,7 +6,7 @@ import { usageFailure } from '../script/failure.js';
 import { numberFrom } from '../script/parsers.js';
 import { addScript, type CommonOptions, report, type Session } from '../script/script.js';
 import { actorHeader } from '../script/sender.js';
-import { type Cell, type Column, table } from '../script/terminal.js';
+import { type Cell, type Column, counted, table } from '../script/terminal.js';
 
 interface ListOptions extends CommonOptions {
   readonly order?: string;
@@ -118,9 +118,10 @@ function intervenedLines(
   { applied, remaining, parked }: Omit<Intervened, 'kind'>,
   orderId: string,
 ): readonly string[] {
-  const rest = remaining === 0 ? 'none is parked any more' : `${remaining} are still parked`;
+  const rest =
+    remaining === 0 ? 'none is parked any more' : `${counted(remaining, 'is', 'are')} still parked`;
   return [
-    `order ${orderId} · ${applied} events applied, ${rest}`,
+    `order ${orderId} · ${counted(applied, 'event', 'events')} applied, ${rest}`,
     ...(parked === undefined ? [] : [`version ${parked.version} cannot be applied: ${parked.error}`]),
   ];
 }

@@ -99,7 +99,7 @@ function addExport(program: Command, session: Session): void {
 }
 
 function openIn({ openOrders = { count: 0, orderIds: [] } }: Forgetting): string {
-  return `${openOrders.count} orders are not finished: ${openOrders.orderIds.join(', ')}`;
+  return `${counted(openOrders.count, 'order is', 'orders are')} not finished: ${openOrders.orderIds.join(', ')}`;
 }
 
 function linesOf(forgetting: Forgetting): readonly string[] {
@@ -108,7 +108,7 @@ function linesOf(forgetting: Forgetting): readonly string[] {
     return [`customer ${visible(customerId)} · waits: ${visible(openIn(forgetting))}`];
   const { orders, keys, places, notReached } = certificate;
   return [
-    `customer ${visible(customerId)} · forgotten in ${orders} orders, ${keys.length} keys destroyed`,
+    `customer ${visible(customerId)} · forgotten in ${counted(orders, 'order', 'orders')}, ${counted(keys.length, 'key', 'keys')} destroyed`,
     ...places.map(({ place, finding, checked }) => `  ${place}: ${finding} (${checked})`),
     'not reached:',
     ...notReached.map(
