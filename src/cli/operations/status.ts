@@ -71,7 +71,7 @@ const viewColumns: readonly Column[] = [
   { title: 'VIEW' },
   { title: 'VERSION', align: 'right' },
   { title: 'POSITION', align: 'right' },
-  { title: 'BEHIND', align: 'right' },
+  { title: 'LAG', align: 'right' },
   { title: 'FOR', align: 'right' },
   { title: 'PARKED', align: 'right' },
   { title: 'REBUILD' },

@@ -12,7 +12,7 @@ import { verbOf } from './verbs.js';
 
 type Rows = readonly (readonly Cell[])[];
 
-/** An order as readable text: its state, its events, and the commands that it allows. */
+/** An order as readable text: its state, its parts, what needs a person, and its commands. */
 export function orderCard(
   order: OrderView & { readonly attention?: readonly AttentionRow[] },
   paint: Paint,
