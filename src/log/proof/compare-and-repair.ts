@@ -52,18 +52,21 @@ export async function compareAndRepair<S extends State, D extends Draft>(
   return { orderId, wasRepaired, discrepancies };
 }
 
-/** Marks the view of an entity that cannot continue, and removes a mark that no longer applies. */
+/**
+ * Marks the view of an entity that cannot continue, and removes a mark that no longer applies. A
+ * forked entity keeps its mark, even if its workflow has ended, too.
+ */
 async function noteStop(
   log: AnyLog,
   db: Db,
   orderId: string,
   discrepancies: readonly Discrepancy[],
 ): Promise<void> {
+  if ((await forks(log, db).findOne({ _id: orderId }, committed)) !== null) return;
   for (const { code, detail, remedy } of discrepancies)
     if (code !== undefined && remedy !== undefined)
       return await markStopped(log, db, orderId, { code, detail, remedy });
-  if ((await forks(log, db).findOne({ _id: orderId }, committed)) === null)
-    await clearStopped(log, db, orderId);
+  await clearStopped(log, db, orderId);
 }
 
 /** Records the history's events as the entity's workflow would; existing ones are left alone. */
