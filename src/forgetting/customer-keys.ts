@@ -1,4 +1,5 @@
-import { ordersOf, type Databases } from './customer-orders.js';
+import type { Databases } from '../log/history/databases.js';
+import { ordersOf } from './customer-orders.js';
 import { keysInJournal } from './keys-in-journal.js';
 
 /**

@@ -6,6 +6,7 @@ import { recallCommands } from '../log/journal/command-memory.js';
 import { committed } from '../mongodb/durability.js';
 import { journal } from '../log/journal/journal.js';
 import { readStored } from '../log/journal/read-journal.js';
+import type { Databases } from '../log/history/databases.js';
 import { refusalIn } from '../log/history/refused-update.js';
 import { latestRun } from '../log/resume/kept-runs.js';
 import { startAgain, startOptionsAgain } from '../log/resume/start-again.js';
@@ -17,7 +18,6 @@ import { forget, withoutPerson } from '../order/forget.js';
 import type { Order } from '../order/order.js';
 import { upcast } from '../order/upcasters.js';
 import { type CommandAnswer, orderLog, type ResumedOrder, workflowId } from '../order-log.js';
-import type { Databases } from './customer-orders.js';
 
 /** The command `ForgetPerson` to an order. */
 export type ForgetMessage = Message<ForgetPerson['data']>;

@@ -1,6 +1,6 @@
 import type { Destruction } from '../access/persons/key-rows.js';
 import type { KeyStore } from '../access/persons/key-store.js';
-import type { Databases } from './customer-orders.js';
+import type { Databases } from '../log/history/databases.js';
 import { keysOfCustomer } from './customer-keys.js';
 
 /** A key that is not in the key store, though orders have values under it. */

@@ -2,13 +2,14 @@ import process from 'node:process';
 import { setTimeout } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
 import type { Command } from 'commander';
+import type { Databases } from '../../log/history/databases.js';
 import type { Discrepancy } from '../../log/proof/discrepancy.js';
 import { type Reconciliation, withRemedy } from '../../log/proof/reconciliation-reports.js';
 import type { VerifyDeps, VerifyOptions, VerifyReport } from '../../log/proof/verify.js';
 import type { AnyLog } from '../../log/journal/entity-log.js';
 import { logNamed, logs } from '../../logs.js';
 import type { Config } from '../../server/config.js';
-import { reachTemporal, type Databases, withDatabases } from '../connections/databases.js';
+import { reachTemporal, withDatabases } from '../connections/databases.js';
 import { entityOption, positive } from '../script/options.js';
 import {
   addScript,
@@ -52,14 +53,11 @@ export function addVerify(program: Command, session: Session): void {
     const verified = await withDatabases(config, async (databases) => {
       await reachTemporal(databases);
       try {
-        return await verifyEntity(
-          { ...databases, taskQueue: config.temporal.taskQueue },
-          {
-            ...(options.sample === undefined ? {} : { sample: options.sample }),
-            ...(options.order === undefined ? {} : { orderId: options.order }),
-            onProgress: (step) => bar.show(step),
-          },
-        );
+        return await verifyEntity(databases, {
+          ...(options.sample === undefined ? {} : { sample: options.sample }),
+          ...(options.order === undefined ? {} : { orderId: options.order }),
+          onProgress: (step) => bar.show(step),
+        });
       } finally {
         bar.end();
       }
@@ -170,9 +168,8 @@ export function addReconcile(program: Command, session: Session): void {
   }).option('--now', 'compare now, and wait for it');
   command.action(async () => {
     const options = command.optsWithGlobals<ReconcileOptions>();
-    const config = configOf(session);
-    const reports = await withDatabases(config, (databases) =>
-      options.now === true ? reconcileNow(databases, config) : latestReports(databases),
+    const reports = await withDatabases(configOf(session), (databases) =>
+      options.now === true ? reconcileNow(databases) : latestReports(databases),
     );
     const [ofOrders, ...others] = reports;
     if (ofOrders === undefined) throw nothingCompared();
@@ -217,15 +214,15 @@ async function reportsOf(
  * Starts a comparison, and waits for its end as long as it makes progress. If another comparison is
  * running, this one starts after it.
  */
-async function reconcileNow(databases: Databases, config: Config): Promise<readonly EntityReport[]> {
-  const { client, db } = databases;
+async function reconcileNow(databases: Databases): Promise<readonly EntityReport[]> {
+  const { client, db, taskQueue } = databases;
   const [{ reconciliationOf }, { reconcileScheduleId }, { ScheduleNotFoundError }] = await Promise.all([
     import('../../log/proof/reconciliation-reports.js'),
     import('../../log/workflow/upkeep-messages.js'),
     import('@temporalio/client'),
   ]);
   await reachTemporal(databases);
-  const schedule = client.schedule.getHandle(reconcileScheduleId(config.temporal.taskQueue));
+  const schedule = client.schedule.getHandle(reconcileScheduleId(taskQueue));
   const runs = async () =>
     (await schedule.describe()).info.recentActions.map(({ action }) => action.workflow);
   const bar = progressBar(process.stderr);

@@ -1,13 +1,14 @@
 import { setTimeout } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { type Client, WorkflowNotFoundError } from '@temporalio/client';
-import { type Db, MongoError } from 'mongodb';
+import { MongoError } from 'mongodb';
 import { messageOf } from '../../outages/message-of.js';
 import { isServerError } from '../../outages/server-error.js';
 import type { Draft, State } from '../entity.js';
 import { committed } from '../../mongodb/durability.js';
 import { type AnyLog, type EntityLog, workflowIdOf } from '../journal/entity-log.js';
 import { type StateDocument, stateViews } from '../journal/state-view.js';
+import type { Databases } from '../history/databases.js';
 import { type HistoryLog, readHistoryLog } from '../history/history.js';
 import { readStored, upcastRecord } from '../journal/read-journal.js';
 import { type EntityState, stateQuery } from '../workflow/messages.js';
@@ -36,9 +37,7 @@ export interface Comparison<W extends string = never> {
   readonly isProven?: false;
 }
 
-export interface CompareDeps {
-  readonly client: Client;
-  readonly db: Db;
+export interface CompareDeps extends Pick<Databases, 'client' | 'db'> {
   /** also query the running workflow for its state, which takes a worker */
   readonly asksWorkflow: boolean;
   /**

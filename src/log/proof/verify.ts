@@ -1,4 +1,3 @@
-import type { Client } from '@temporalio/client';
 import type { Db } from 'mongodb';
 import type { Draft, State } from '../entity.js';
 import { ago } from '../time.js';
@@ -10,6 +9,7 @@ import { stateViews } from '../journal/state-view.js';
 import { journal } from '../journal/journal.js';
 import { journaledIds, notJournaled } from '../journal/read-journal.js';
 import { viewedIds } from '../journal/viewed-ids.js';
+import type { Databases } from '../history/databases.js';
 import { listedIds } from '../history/workflow-list.js';
 import { compareEntity, type Comparison } from './comparison.js';
 import type { Discrepancy } from './discrepancy.js';
@@ -17,11 +17,7 @@ import type { OutsideProof } from './outside-proof.js';
 import { remedyOf } from './remedies.js';
 
 /** `W`: see `OutsideProof`. */
-export interface VerifyDeps<W extends string = never> {
-  readonly client: Client;
-  readonly db: Db;
-  /** the task queue of the entities' workflows */
-  readonly taskQueue: string;
+export interface VerifyDeps<W extends string = never> extends Databases {
   /** absent if the effects of the entity change nothing that its log could prove */
   readonly outside?: OutsideProof<W>;
 }
