@@ -33,8 +33,6 @@ export interface Comparison<W extends string = never> {
   readonly hasHistory: boolean;
   /** empty if history, journal, fold, view and workflow agree */
   readonly discrepancies: readonly Discrepancy<W>[];
-  /** false if the entity could not be read */
-  readonly isProven?: false;
 }
 
 export interface CompareDeps extends Pick<Databases, 'client' | 'db'> {
@@ -70,13 +68,16 @@ export async function compareEntity<S extends State, D extends Draft>(
   for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs *= 2) {
     const comparison = await compareOnce(log, deps, orderId).catch(async (error: unknown) => {
       await rethrowInOutage(deps, error);
-      return unproven(log, orderId, error);
+      return unreadable(log, orderId, error);
     });
-    const { discrepancies, isProven = true } = comparison;
-    const isUnderWay = discrepancies.some(({ kind, where }) => kind === 'behind' && where !== 'positions');
-    if ((isProven && !isUnderWay) || pauseMs > maxPauseMs) return comparison;
+    if (!comparison.discrepancies.some(mayPass) || pauseMs > maxPauseMs) return comparison;
     await setTimeout(pauseMs);
   }
+}
+
+/** Whether the discrepancy may be gone when the entity is compared again. */
+function mayPass({ kind, where }: Discrepancy): boolean {
+  return kind === 'behind' ? where !== 'positions' : kind === 'unanswered' && where !== 'workflow';
 }
 
 /** @throws `error` if one of the servers does not answer a simple request either */
@@ -91,13 +92,12 @@ async function rethrowInOutage({ client, db }: CompareDeps, error: unknown): Pro
   }
 }
 
-function unproven(log: AnyLog, orderId: string, error: unknown): Comparison {
+function unreadable(log: AnyLog, orderId: string, error: unknown): Comparison {
   const where = error instanceof MongoError ? 'journal' : 'history';
   const unanswered = { orderId, where, kind: 'unanswered' } as const;
   return {
     events: 0,
     hasHistory: true,
-    isProven: false,
     discrepancies: [{ ...unanswered, detail: messageOf(error), remedy: remedyOf(log, unanswered) }],
   };
 }
