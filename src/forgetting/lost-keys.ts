@@ -11,7 +11,7 @@ export interface LostKey {
 
 /**
  * The keys of a customer that the key store lacks. Such a key may still be on the disk of a machine
- * that made it during an outage of the store (`KeptKeys`).
+ * that made it during an outage of the store (`KeysToStore`).
  *
  * @throws errors of MongoDB and Temporal during an outage
  */
