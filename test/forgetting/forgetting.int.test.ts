@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
 import type { Db } from 'mongodb';
 import { keyRows } from '../../src/access/persons/key-rows.js';
@@ -7,7 +7,7 @@ import { deliveryRows, waitingRows } from '../../src/delivery/webhooks/rows.js';
 import { checkDatabaseIdentity } from '../../src/effects/database/database-identity.js';
 import { stockOutside } from '../../src/effects/inventory/stock-restore.js';
 import { createForgetting } from '../../src/forgetting/activities.js';
-import { openCertificate } from '../../src/forgetting/certificate.js';
+import { type Certificate, type CheckedLocation, openCertificate } from '../../src/forgetting/certificate.js';
 import { forgetInOrder } from '../../src/forgetting/forget-order.js';
 import { noteStatus } from '../../src/forgetting/forgettings.js';
 import { requestForgetting } from '../../src/forgetting/request.js';
@@ -37,6 +37,7 @@ import {
   type TestApi,
   workflowBundle,
 } from '../support/api.js';
+import { deleteHistory } from '../support/retention.js';
 import { startSequencing } from '../support/sequencing.js';
 import { until } from '../support/until.js';
 
@@ -93,6 +94,38 @@ async function completedOrder(more: object): Promise<string> {
 async function endedOrder(more: object): Promise<string> {
   const orderId = await placedOrder(api, { ...more });
   await tell(orderId, 'cancel', { reason: 'changed their mind' });
+  await api.client.workflow.getHandle(workflowId(orderId)).result();
+  return orderId;
+}
+
+/** An order that was placed before persons were sealed, and has ended. */
+async function plainOrder(more: object): Promise<string> {
+  const orderId = randomUUID();
+  const {
+    paymentDeadlineMs: paymentDeadline,
+    returnWindowMs: returnWindow,
+    authorizationTtlMs,
+  } = api.config.terms;
+  const terms = { paymentDeadline, returnWindow, authorizationTtl: authorizationTtlMs };
+  const start: NewOrder = {
+    orderId,
+    create: {
+      data: { ...orderBody(), ...more, terms, rules: RULES_TODAY },
+      commandId: `tester ${orderId}`,
+      hash: '0',
+      correlationId: orderId,
+      actor: 'tester',
+      requestId: orderId,
+    },
+  };
+  const { taskQueue } = api.config.temporal;
+  await api.client.workflow.start(orderWorkflow, {
+    workflowId: workflowId(orderId),
+    taskQueue,
+    args: [start],
+  });
+  await until(async () => expect((await api.get(`/v1/orders/${orderId}`)).body.status).toBe('confirmed'));
+  await tell(orderId, 'cancel', { reason: 'twice' });
   await api.client.workflow.getHandle(workflowId(orderId)).result();
   return orderId;
 }
@@ -409,10 +442,12 @@ test(
     await keys.destroy({ customerId, keyIds: first, why: { reason, actor: 'tester', at: '' } });
     const commandId = `system forget.${randomUUID()}`;
     const sent = { commandId, hash: '', correlationId: '', actor: 'tester', requestId: commandId };
-    await forgetInOrder({ client: api.client, db, taskQueue }, orderId, {
-      data: { customerId, keys: first, reason },
-      ...sent,
-    });
+    const { version } = (await api.get(`/v1/orders/${orderId}`)).body;
+    await forgetInOrder(
+      { client: api.client, db, taskQueue },
+      { orderId, version },
+      { data: { customerId, keys: first, reason }, ...sent },
+    );
 
     const { body } = await forget(customerId);
     expect(body).toMatchObject({ status: 'forgotten', certificate: { orders: 1 } });
@@ -427,6 +462,68 @@ test(
   },
   LIMIT_MS,
 );
+
+describe.each([
+  ['its first events', [1, 2]],
+  ['an event in between', [2]],
+  ['all events', Array.from({ length: 20 }, (_, index) => index + 1)],
+])('an order that has ended, and whose journal has lost %s,', (_, versions) => {
+  /** An order of a customer who has another, whole order. @returns its lost events as well */
+  async function withLoss() {
+    const person = newPerson();
+    const [orderId, whole] = await Promise.all([endedOrder(person.order), endedOrder(person.order)]);
+    const which = { orderId, version: { $in: versions } };
+    const lost = await journal(orderLog, db).find(which).toArray();
+    await journal(orderLog, db).deleteMany(which);
+    return { ...person, orderId, whole, lost };
+  }
+
+  const lastEvent = async (orderId: string) => (await readJournal(orderLog, db, orderId)).at(-1)?.type;
+  const named = (certificate: Certificate) => certificate.notReached.filter(({ orders: ids }) => ids);
+
+  test(
+    'is restored from its history, and forgotten',
+    async () => {
+      const { customerId, orderId, lost } = await withLoss();
+      const { body } = await forget(customerId);
+      expect(body).toMatchObject({ status: 'forgotten', certificate: { orders: 2 } });
+      expect(named(body.certificate)).toEqual([]);
+      const log = await readJournal(orderLog, db, orderId);
+      expect(log.map(({ version }) => version)).toEqual(log.map((__, index) => index + 1));
+      expect(log.length).toBeGreaterThan(lost.length);
+      expect(log.at(-1)).toMatchObject({ type: 'PersonForgotten' });
+    },
+    LIMIT_MS,
+  );
+
+  test(
+    'is named by the certificate if no history is kept, and forgotten once a backup is restored',
+    async () => {
+      const { customerId, name, orderId, whole, lost } = await withLoss();
+      await deleteHistory(api.client, orderId);
+      const { body } = await forget(customerId);
+      expect(body).toMatchObject({ status: 'forgotten', certificate: { orders: 1 } });
+      expect(named(body.certificate)).toEqual([
+        expect.objectContaining({
+          orders: [orderId],
+          why: expect.stringMatching(/restore a backup .* forget the person again/),
+        }),
+      ]);
+      expect(await lastEvent(orderId)).not.toBe('PersonForgotten');
+      expect(await lastEvent(whole)).toBe('PersonForgotten');
+      // Its values are sealed under a destroyed key, and no search finds it by them.
+      expect((await api.get(`/v1/orders/${orderId}`)).body.customer.name).toBe('forgotten');
+      expect((await api.get(`/v1/orders?q=${encodeURIComponent(name)}`)).body.data).toEqual([]);
+
+      await journal(orderLog, db).insertMany(lost);
+      const again = await forget(customerId);
+      expect(again).toMatchObject({ body: { status: 'forgotten', certificate: { orders: 2 } } });
+      expect(named(again.body.certificate)).toEqual([]);
+      expect(await lastEvent(orderId)).toBe('PersonForgotten');
+    },
+    LIMIT_MS,
+  );
+});
 
 test('a request is accepted while an earlier forgetting has its certificate but has not ended', async () => {
   const { customerId, order } = newPerson();
@@ -528,32 +625,7 @@ test(
   'an order from before persons were sealed is forgotten, and the certificate lists what remains',
   async () => {
     const { customerId, name, order } = newPerson();
-    const orderId = randomUUID();
-    const {
-      paymentDeadlineMs: paymentDeadline,
-      returnWindowMs: returnWindow,
-      authorizationTtlMs,
-    } = api.config.terms;
-    const terms = { paymentDeadline, returnWindow, authorizationTtl: authorizationTtlMs };
-    const start: NewOrder = {
-      orderId,
-      create: {
-        data: { ...orderBody(), ...order, terms, rules: RULES_TODAY },
-        commandId: `tester ${orderId}`,
-        hash: '0',
-        correlationId: orderId,
-        actor: 'tester',
-        requestId: orderId,
-      },
-    };
-    const { taskQueue } = api.config.temporal;
-    await api.client.workflow.start(orderWorkflow, {
-      workflowId: workflowId(orderId),
-      taskQueue,
-      args: [start],
-    });
-    await until(async () => expect((await api.get(`/v1/orders/${orderId}`)).body.status).toBe('confirmed'));
-    await tell(orderId, 'cancel', { reason: 'twice' });
+    const orderId = await plainOrder(order);
     await until(async () =>
       expect(await journal(orderLog, db).countDocuments({ unsequenced: true })).toBe(0),
     );
@@ -581,6 +653,29 @@ test(
     expect((await api.get(`/v1/orders/${orderId}`)).body.customer.name).toBe('forgotten');
     expect((await findCustomer(db, customerId)).found).toMatchObject({ name: 'forgotten' });
     expect(await db.listCollections({ name: kept }).toArray()).toEqual([]);
+  },
+  LIMIT_MS,
+);
+
+test(
+  'an order from before persons were sealed whose events are lost does not stop a forgetting',
+  async () => {
+    const { customerId, name, order } = newPerson();
+    const orderId = await plainOrder(order);
+    await until(async () =>
+      expect(await journal(orderLog, db).countDocuments({ unsequenced: true })).toBe(0),
+    );
+    await rebuildView(orderLog, customers, rebuilding());
+    expect((await findCustomer(db, customerId)).found).toMatchObject({ name });
+    await journal(orderLog, db).deleteOne({ orderId, version: 2 });
+    await deleteHistory(api.client, orderId);
+    const { body } = await forget(customerId);
+    expect(body).toMatchObject({ status: 'forgotten', certificate: { orders: 0 } });
+    const finding = expect.stringContaining('except for orders that have lost events (1)');
+    const ofViews = body.certificate.places.filter(({ place }: CheckedLocation) => place.startsWith('view'));
+    expect(ofViews).toEqual([expect.objectContaining({ finding }), expect.objectContaining({ finding })]);
+    const why = expect.stringContaining('values in plain text stay in the views');
+    expect(body.certificate.notReached).toContainEqual(expect.objectContaining({ why, orders: [orderId] }));
   },
   LIMIT_MS,
 );

@@ -569,11 +569,13 @@ test('the feed is delivered again from a position or a time, also by another pro
 });
 
 test('a deleted endpoint gets nothing more, and wrong requests are refused', async () => {
+  const other = await endpoint();
   const { path, id, key, body } = await endpoint();
   const deleted = await api.send('DELETE', `${root}/${id}`);
   expect(deleted).toMatchObject({ status: 200, body: { status: 'deleted' } });
   expect((await api.post(`${root}/${id}/test`)).status).toBe(404);
-  await placedOrder(api);
+  const order = await placedOrder(api);
+  await until(() => arrived(other.path, [order]));
   expect(receiver.ids(path)).toEqual([]);
   const [created] = await journal(endpointLog, db).find({ orderId: id }).sort({ version: 1 }).toArray();
   if (created?.type !== 'EndpointCreated') throw new Error('Its log has no beginning.');
