@@ -1,5 +1,4 @@
-import type { Client } from '@temporalio/client';
-import type { Db } from 'mongodb';
+import type { Databases } from '../../log/history/databases.js';
 import type { Config } from '../../server/config.js';
 import type { Mongo } from '../../server/connections.js';
 import { exitCodes, Failure, type FailureDetails } from '../script/failure.js';
@@ -8,11 +7,6 @@ import { exitCodes, Failure, type FailureDetails } from '../script/failure.js';
 
 /** How long Temporal may take to answer. Its client would try for much longer. */
 export const TEMPORAL_WITHIN_MS = 3_000;
-
-export interface Databases {
-  readonly client: Client;
-  readonly db: Db;
-}
 
 /**
  * Runs `work` with connections to Temporal and MongoDB.
@@ -28,7 +22,7 @@ export async function withDatabases<T>(
   const mongo = connectMongo(config);
   try {
     const client = new Client({ connection, namespace: config.temporal.namespace });
-    return await work({ client, db: mongo.db });
+    return await work({ client, taskQueue: config.temporal.taskQueue, db: mongo.db });
   } catch (error) {
     if (isTemporalOutage(error))
       throw unavailable(`Temporal at ${config.temporal.address}`, 'TEMPORAL_ADDRESS');

@@ -65,11 +65,7 @@ export function addGiveUp(keys: Command, session: Session): void {
     const config = configOf(session);
     const lost = await withDatabases(config, async (databases) => {
       const keyStore = keysOfDatabase(databases.db);
-      const found = await lostKeys(
-        { ...databases, taskQueue: config.temporal.taskQueue },
-        keyStore,
-        customerId,
-      );
+      const found = await lostKeys(databases, keyStore, customerId);
       if (named === undefined) return found;
       const chosen = chosenOf(found, named);
       const why = { reason, actor: meta.actor, at: new Date().toISOString() };

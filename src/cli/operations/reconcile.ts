@@ -3,10 +3,10 @@ import { setTimeout } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
 import type { Command } from 'commander';
 import type { AnyLog } from '../../log/journal/entity-log.js';
+import type { Databases } from '../../log/history/databases.js';
 import type { Reconciliation } from '../../log/proof/reconciliation-reports.js';
 import { logs } from '../../logs.js';
-import type { Config } from '../../server/config.js';
-import { type Databases, reachTemporal, withDatabases } from '../connections/databases.js';
+import { reachTemporal, withDatabases } from '../connections/databases.js';
 import { exitCodes, Failure } from '../script/failure.js';
 import { addScript, type CommonOptions, configOf, report, type Session } from '../script/script.js';
 import { counted, type Paint, progressBar } from '../script/terminal.js';
@@ -33,9 +33,8 @@ export function addReconcile(program: Command, session: Session): void {
   }).option('--now', 'compare now, and wait for it');
   command.action(async () => {
     const options = command.optsWithGlobals<ReconcileOptions>();
-    const config = configOf(session);
-    const reports = await withDatabases(config, (databases) =>
-      options.now === true ? reconcileNow(databases, config) : latestReports(databases),
+    const reports = await withDatabases(configOf(session), (databases) =>
+      options.now === true ? reconcileNow(databases) : latestReports(databases),
     );
     const [ofOrders, ...others] = reports;
     if (ofOrders === undefined) throw nothingCompared();
@@ -80,15 +79,15 @@ async function reportsOf(
  * Starts a comparison, and waits for its end as long as it makes progress. If another comparison is
  * running, this one starts after it.
  */
-async function reconcileNow(databases: Databases, config: Config): Promise<readonly EntityReport[]> {
-  const { client, db } = databases;
+async function reconcileNow(databases: Databases): Promise<readonly EntityReport[]> {
+  const { client, db, taskQueue } = databases;
   const [{ reconciliationOf }, { reconcileScheduleId }, { ScheduleNotFoundError }] = await Promise.all([
     import('../../log/proof/reconciliation-reports.js'),
     import('../../log/workflow/upkeep-messages.js'),
     import('@temporalio/client'),
   ]);
   await reachTemporal(databases);
-  const schedule = client.schedule.getHandle(reconcileScheduleId(config.temporal.taskQueue));
+  const schedule = client.schedule.getHandle(reconcileScheduleId(taskQueue));
   const runs = async () =>
     (await schedule.describe()).info.recentActions.map(({ action }) => action.workflow);
   const bar = progressBar(process.stderr);

@@ -102,10 +102,9 @@ async function resume(
   };
   return await withDatabases(config, async (databases) => {
     await reachTemporal(databases);
-    const { continueAsNewAfter, temporal } = config;
+    const { continueAsNewAfter } = config;
     const resuming = {
       ...databases,
-      taskQueue: temporal.taskQueue,
       ...(continueAsNewAfter === undefined ? {} : { continueAsNewAfter }),
     };
     const how = { isDryRun: dryRun === true, answerWithinMs: ANSWER_WITHIN_MS };

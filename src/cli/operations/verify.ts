@@ -37,14 +37,11 @@ export function addVerify(program: Command, session: Session): void {
     const verified = await withDatabases(config, async (databases) => {
       await reachTemporal(databases);
       try {
-        return await verifyEntity(
-          { ...databases, taskQueue: config.temporal.taskQueue },
-          {
-            ...(options.sample === undefined ? {} : { sample: options.sample }),
-            ...(options.order === undefined ? {} : { orderId: options.order }),
-            onProgress: (step) => bar.show(step),
-          },
-        );
+        return await verifyEntity(databases, {
+          ...(options.sample === undefined ? {} : { sample: options.sample }),
+          ...(options.order === undefined ? {} : { orderId: options.order }),
+          onProgress: (step) => bar.show(step),
+        });
       } finally {
         bar.end();
       }

@@ -1,10 +1,11 @@
 import type { LedgerEntry } from '../../effects/payments/sandbox-ledger.js';
+import type { Databases } from '../../log/history/databases.js';
 import type { VerifyReport } from '../../log/proof/verify.js';
 import type { OrderEvent } from '../../order/events.js';
 import { formatMoney } from '../../order/money.js';
 import { sum } from '../../order/order.js';
 import { type Api, apiOf } from '../connections/api.js';
-import { type Databases, withDatabases } from '../connections/databases.js';
+import { withDatabases } from '../connections/databases.js';
 import { eventsOf } from '../connections/order-events.js';
 import { verifyLines } from '../operations/verify.js';
 import { configOf, type Session } from '../script/script.js';
@@ -19,7 +20,7 @@ export async function readScorecard(session: Session, stack: Stack, orders: read
   return await withDatabases(config, async (databases) => {
     const ids = orders.map(({ orderId }) => orderId);
     const counts = scoreOf(await readLedgers(apiOf(session, {}), databases, ids));
-    const verified = await verifyOrders({ ...databases, taskQueue: config.temporal.taskQueue }, {});
+    const verified = await verifyOrders(databases, {});
     const crashes = { workersKilled: stack.worker.killed(), mongodbAwayMs: stack.mongodb.pausedMs() };
     return {
       score: counts,

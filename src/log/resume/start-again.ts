@@ -1,6 +1,7 @@
-import { type Client, WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
+import { WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
 import type { Draft, State, StoredEvent } from '../entity.js';
 import { type AnyLog, type EntityLog, type StartOptions, workflowIdOf } from '../journal/entity-log.js';
+import type { Deployment } from '../history/databases.js';
 import type { NewEntity, ResumedEntity } from '../workflow/inputs.js';
 import { hashIn, type Message, type Signal } from '../workflow/messages.js';
 import type { KeptRuns } from './kept-runs.js';
@@ -8,11 +9,6 @@ import type { ResumeCommand } from './resume-report.js';
 
 /** Temporal limits a start argument to 2 MiB. Messages beyond this length are sent as signals. */
 const MAX_CARRIED_CHARACTERS = 500_000;
-
-interface StartDeps {
-  readonly client: Client;
-  readonly taskQueue: string;
-}
 
 /** What a resumed run starts from. */
 interface Resumption<S> {
@@ -33,7 +29,7 @@ interface Resumption<S> {
  */
 export async function startResumed<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
-  { client, taskQueue, continueAsNewAfter }: StartDeps & Pick<ResumedEntity<S>, 'continueAsNewAfter'>,
+  { client, taskQueue, continueAsNewAfter }: Deployment & Pick<ResumedEntity<S>, 'continueAsNewAfter'>,
   { orderId, command, state, run, journal, messages }: Resumption<S>,
 ): Promise<boolean> {
   const [created] = journal;
@@ -68,7 +64,7 @@ function countThatFit(messages: readonly Signal[]): number {
  */
 export async function restart(
   log: AnyLog,
-  { client, taskQueue }: StartDeps,
+  { client, taskQueue }: Deployment,
   orderId: string,
   run: KeptRuns | undefined,
 ): Promise<boolean> {
@@ -90,7 +86,7 @@ export async function restart(
  */
 export async function startAgain(
   log: AnyLog,
-  { client, taskQueue }: StartDeps,
+  { client, taskQueue }: Deployment,
   start: NewEntity | ResumedEntity<unknown>,
   options: StartOptions,
 ): Promise<boolean> {
