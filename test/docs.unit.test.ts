@@ -46,6 +46,10 @@ test('the pages are found', () => {
   expect(pages).toEqual(expect.arrayContaining(['README.md', 'docs/design.md', 'docs/feed.md']));
 });
 
+test('the glossary fits on a screen', () => {
+  expect(textOf('docs/glossary.md').split('\n').length).toBeLessThan(60);
+});
+
 describe.each(pages)('%s', (page) => {
   test('each file that it names exists', () => {
     const named = matches(proseOf(page), /`([\w.@-]+(?:\/[\w.@-]+)+\/?)`/g).filter(
@@ -57,6 +61,22 @@ describe.each(pages)('%s', (page) => {
         !created.includes(path) && !['.', 'src', 'test'].some((folder) => existsSync(join(folder, path))),
     );
     expect(missing).toEqual([]);
+  });
+
+  test('each row of a table has as many cells as its head', () => {
+    const cells = (row: string) => row.replaceAll('\\|', '').split('|').length;
+    const tables = matches(textOf(page), /((?:^ *\|.*\n)+)/gm).map((table) => table.trimEnd().split('\n'));
+    expect(
+      tables.flatMap(([head = '', ...rows]) => rows.filter((row) => cells(row) !== cells(head))),
+    ).toEqual([]);
+  });
+
+  test('each test that it quotes exists', () => {
+    const quoted = [...proseOf(page).matchAll(/`([\w./-]+\.test\.ts)`,\s+_([^_]+)_/g)];
+    const missing = quoted.filter(
+      ([, file = '', name = '']) => !textOf(join('test', file)).includes(`'${name.replaceAll(/\s+/g, ' ')}`),
+    );
+    expect(missing.map(([quote]) => quote)).toEqual([]);
   });
 
   test('each relative link leads to a page or a heading', () => {

@@ -35,7 +35,8 @@ export async function breakableMongodb(): Promise<BreakableServer> {
   return await start(kind, embeddedMongodbUri);
 }
 
-export async function breakableTemporal(): Promise<BreakableServer> {
+/** @param args further arguments of the Temporal server */
+export async function breakableTemporal(args: readonly string[] = []): Promise<BreakableServer> {
   const kind = temporalServer({
     binary: await program(TEMPORAL),
     port: 0,
@@ -43,6 +44,7 @@ export async function breakableTemporal(): Promise<BreakableServer> {
     namespace: 'default',
     searchAttributes: SEARCH_ATTRIBUTES,
     fast: true,
+    args,
   });
   return await start(kind, (port) => `127.0.0.1:${port}`);
 }

@@ -1,3 +1,5 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Http } from '../../../src/api/http.js';
 import { registerDocs } from '../../../src/api/reference/docs.js';
@@ -113,6 +115,26 @@ describe('a page of another origin', () => {
       expect(reply.headers['access-control-allow-origin']).toBe(PARTNER);
       expect(reply.headers['access-control-expose-headers']).toContain('ETag');
     }
+  });
+
+  test('can read every header that a route sets', async () => {
+    const reply = await get({ host: OWN, origin: PARTNER });
+    const exposed = String(reply.headers['access-control-expose-headers']).toLowerCase().split(', ');
+    const sources = readdirSync('src/api', { encoding: 'utf8', recursive: true }).filter((file) =>
+      file.endsWith('.ts'),
+    );
+    const set = sources.flatMap((file) =>
+      [...readFileSync(join('src/api', file), 'utf8').matchAll(/\.header\(\s*'([^']+)'/g)].map(
+        ([, name]) => name,
+      ),
+    );
+    expect(set).toContain('projected');
+    // Browsers show `cache-control` to any page and `set-cookie` to none; `accept-encoding` says what
+    // a body may be, which a page does not choose.
+    const others = new Set(['cache-control', 'set-cookie', 'accept-encoding']);
+    expect(set.filter((name) => name !== undefined && !others.has(name) && !exposed.includes(name))).toEqual(
+      [],
+    );
   });
 
   test('can read nothing if CORS_ORIGINS does not list it', async () => {

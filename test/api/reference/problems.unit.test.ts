@@ -69,8 +69,8 @@ test('the reference says for each event when it happens, and the docs have the s
     Object.entries(schemaVersions).map(([type, version]) => [
       `\`${type}\``,
       String(version),
-      membersOf(eventSchemas[type]),
       eventMeanings[type as EventType],
+      membersOf(eventSchemas[type]),
     ]),
   );
 });

@@ -8,15 +8,21 @@ import { createLogger } from '../../../src/server/logging/logger.js';
 import { createActivities } from '../../../workers/roles/activities.js';
 import { installRuntime } from '../../../workers/roles/worker.js';
 import { orderBody, startTestApi, type TestApi, workflowBundle } from '../../support/api.js';
+import { type BreakableServer, breakableTemporal } from '../../support/breakable-server.js';
 import { until } from '../../support/until.js';
 
-/** This many make chance unlikely: a poll looks at one of the four partitions of a task queue. */
-const imported = 150;
+const imported = 50;
 
+let temporal: BreakableServer;
 let api: TestApi;
 beforeAll(async () => {
   installRuntime(createLogger('silent'));
-  api = await startTestApi();
+  // Temporal is fair within a partition of a task queue, and serves partitions in an order of its own.
+  temporal = await breakableTemporal([
+    '--dynamic-config-value=matching.numTaskqueueReadPartitions=1',
+    '--dynamic-config-value=matching.numTaskqueueWritePartitions=1',
+  ]);
+  api = await startTestApi({ TEMPORAL_ADDRESS: temporal.address });
   await Promise.all([
     ensureJournalIndexes(orderLog, api.mongo.db),
     ensureStateViewIndexes(orderLog, api.mongo.db),
@@ -24,6 +30,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await api.close();
+  await temporal.end();
 });
 
 async function create(id: string, actor: string): Promise<void> {
