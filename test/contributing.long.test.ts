@@ -1,10 +1,12 @@
 import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import process from 'node:process';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { applied, type Block, RECIPES, recipeBlocks } from './support/recipes.js';
 
 const run = promisify(execFile);
 const LIMIT_MS = 600_000;
@@ -21,21 +23,7 @@ const COPIED = [
   'examples',
 ];
 
-/** The pages with recipes, in the order in which their blocks are applied. */
-const RECIPES = ['own-command', 'own-event', 'own-view', 'own-entity'].map(
-  (name) => `docs/guides/${name}.md`,
-);
-
-/** A block of a recipe that changes a file of the project, or is one. */
-interface Block {
-  readonly language: 'ts' | 'diff';
-  readonly file: string;
-  readonly lines: readonly string[];
-  /** the page that has the block */
-  readonly recipe: string;
-}
-
-const blocks = (await Promise.all(RECIPES.map(blocksOf))).flat();
+const blocks = await recipeBlocks();
 const files = [...new Set(blocks.map(({ file }) => file))];
 /** All tests except the random walks, which take long. */
 const tests = files.filter((file) => file.endsWith('.test.ts') && !file.includes('properties'));
@@ -79,49 +67,11 @@ test(
   LIMIT_MS,
 );
 
-async function blocksOf(recipe: string): Promise<readonly Block[]> {
-  const found: Block[] = [];
-  let indent: number | undefined;
-  let lines: string[] = [];
-  for (const line of (await readFile(recipe, 'utf8')).split('\n')) {
-    const fence = /^( *)```(?:(ts|diff) file=(\S+))?/.exec(line);
-    if (fence !== null && indent === undefined) {
-      const [, spaces = '', language, file] = fence;
-      indent = spaces.length;
-      lines = [];
-      if (file !== undefined)
-        found.push({ language: language === 'ts' ? 'ts' : 'diff', file, lines, recipe });
-    } else if (fence !== null) indent = undefined;
-    else if (indent !== undefined) lines.push(line.slice(indent));
-  }
-  return found;
-}
-
-/** @throws Error if a place that a block changes is not in its file exactly once */
-async function apply({ language, file, lines, recipe }: Block): Promise<void> {
-  const path = join(copy, file);
-  if (language === 'ts') {
-    await mkdir(dirname(path), { recursive: true });
-    await writeFile(path, `${lines.join('\n')}\n`, { flag: 'wx' });
-    return;
-  }
-  let text = await readFile(path, 'utf8');
-  for (const hunk of lines.join('\n').split('\n@@\n')) {
-    const marked = hunk.split('\n');
-    const [before, after] = ['-', '+'].map((mark) =>
-      marked
-        .filter((line) => line === '' || line.startsWith(' ') || line.startsWith(mark))
-        .map((line) => `${line.slice(1)}\n`)
-        .join(''),
-    );
-    const parts = `\n${text}`.split(`\n${before}`);
-    if (parts.length !== 2)
-      throw new Error(
-        `${recipe}: ${parts.length - 1} places in ${file} are\n${before}There must be one: mend the recipe.`,
-      );
-    text = parts.join(`\n${after}`).slice(1);
-  }
-  await writeFile(path, text);
+async function apply(block: Block): Promise<void> {
+  const path = join(copy, block.file);
+  const text = existsSync(path) ? await readFile(path, 'utf8') : undefined;
+  await mkdir(dirname(path), { recursive: true });
+  await writeFile(path, applied(block, text));
 }
 
 async function tool(name: string, ...args: readonly string[]) {
