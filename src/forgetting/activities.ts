@@ -5,7 +5,8 @@ import { batches } from '../concurrency/async-iterables.js';
 import { commandIdOf } from '../log/workflow/command-id.js';
 import type { ForgetPerson } from '../order/commands.js';
 import { signCertificate } from './certificate.js';
-import { openOrders, ordersOf, type Databases } from './customer-orders.js';
+import type { Databases } from '../log/history/databases.js';
+import { openOrders, ordersOf } from './customer-orders.js';
 import { needsForgetting } from './needs-forgetting.js';
 import { type ForgetMessage, forgetInOrder } from './forget-order.js';
 import { noteStatus } from './forgettings.js';
@@ -45,13 +46,13 @@ export function createForgetting({ db, keyStore, taskQueue }: ForgettingDeps): F
       const databases = databasesNow();
       const message = messageTo(forgetting, keys);
       const concerned = async function* () {
-        for await (const order of ordersOf(databases, forgetting.customerId))
-          if (await needsForgetting(db, order, keys)) yield order.orderId;
+        for await (const order of ordersOf(databases, forgetting.customerId)) {
+          heartbeat();
+          if (await needsForgetting(db, order, keys)) yield order;
+        }
       };
-      for await (const orderIds of batches(concerned(), CONCURRENCY)) {
-        heartbeat();
-        await Promise.all(orderIds.map((orderId) => forgetInOrder(databases, orderId, message)));
-      }
+      for await (const orders of batches(concerned(), CONCURRENCY))
+        await Promise.all(orders.map((order) => forgetInOrder(databases, order, message)));
     },
     async certify({ forgetting, keys }) {
       const { id, customerId, reason, lawfulBasis, actor, onBehalfOf, requestedAt } = forgetting;

@@ -6,6 +6,10 @@ import { recallCommands } from '../log/journal/command-memory.js';
 import { committed } from '../mongodb/durability.js';
 import { journal } from '../log/journal/journal.js';
 import { readStored } from '../log/journal/read-journal.js';
+import { restoreLog } from '../log/journal/truncated-log.js';
+import { NewerEvent } from '../log/entity.js';
+import type { Databases } from '../log/history/databases.js';
+import { readHistoryLog } from '../log/history/history.js';
 import { refusalIn } from '../log/history/refused-update.js';
 import { latestRun } from '../log/resume/kept-runs.js';
 import { startAgain, startOptionsAgain } from '../log/resume/start-again.js';
@@ -16,8 +20,8 @@ import { fold } from '../order/evolve.js';
 import { forget, withoutPerson } from '../order/forget.js';
 import type { Order } from '../order/order.js';
 import { upcast } from '../order/upcasters.js';
+import { isServerError } from '../outages/server-error.js';
 import { type CommandAnswer, orderLog, type ResumedOrder, workflowId } from '../order-log.js';
-import type { Databases } from './customer-orders.js';
 
 /** The command `ForgetPerson` to an order. */
 export type ForgetMessage = Message<ForgetPerson['data']>;
@@ -26,22 +30,27 @@ const ANSWER_WITHIN_MS = 5_000;
 const RECORDED_WITHIN_MS = 20_000;
 const LOOK_EVERY_MS = 50;
 
+/** What is known of an order: its version is that of its view, or of its history. */
+type KnownOrder = Pick<Order, 'orderId' | 'version'>;
+
 /**
  * Makes an order forget its person. A running workflow takes the command. An order whose workflow
  * has ended gets a new run, which takes it over from the journal. When this resolves, the journal
- * has the event. A repeated call changes nothing. If the order has ended and the journal lacks its
- * first events, no run can take it over, and nothing changes.
+ * has the event. A repeated call changes nothing. If the order has ended and events of it are lost,
+ * no run can take it over, and nothing changes (`hasLostEvents`).
  *
  * @throws Error if it is not done yet; the caller tries again
  */
 export async function forgetInOrder(
   databases: Databases,
-  orderId: string,
+  known: KnownOrder,
   message: ForgetMessage,
 ): Promise<void> {
   const { db } = databases;
+  const { orderId } = known;
   const answer = await update(databases, orderId, message);
   if (answer === 'ended') {
+    if ((await lacksEvents(db, known)) && !(await isRestored(databases, known))) return;
     const log = contiguous(await readStored(orderLog, db, orderId)).map((event) => upcast(event));
     const order = fold(log);
     const [created] = log;
@@ -52,6 +61,35 @@ export async function forgetInOrder(
     await takeOver(databases, created, order, message);
   } else if (answer.events.length === 0) return;
   await untilRecorded(db, orderId, message);
+}
+
+/**
+ * Whether no run can take the order over any more: its workflow has ended, and the journal lacks
+ * events even after `forgetInOrder` has restored those that a history still had.
+ */
+export async function hasLostEvents({ client, db }: Databases, known: KnownOrder): Promise<boolean> {
+  if (!(await lacksEvents(db, known))) return false;
+  return (await latestRun(client, workflowId(known.orderId)))?.isRunning !== true;
+}
+
+async function lacksEvents(db: Db, { orderId, version }: KnownOrder): Promise<boolean> {
+  return contiguous(await readStored(orderLog, db, orderId)).length < version;
+}
+
+/**
+ * Restores the events that the journal lacks from a history that is kept. False if it still lacks
+ * some, for example because the history cannot be read, or contradicts the journal.
+ */
+async function isRestored({ client, db }: Databases, known: KnownOrder): Promise<boolean> {
+  try {
+    const history = await readHistoryLog(orderLog, client, known.orderId);
+    if (history === undefined || history.isForecast) return false;
+    await restoreLog(orderLog, db, history.events);
+    return !(await lacksEvents(db, known));
+  } catch (error) {
+    if (isServerError(error) || error instanceof NewerEvent) throw error;
+    return false;
+  }
 }
 
 /** The workflow's answer, or `ended` if no workflow of the order is running. */

@@ -10,9 +10,11 @@ import { orderLog } from '../order-log.js';
 import { orders } from '../views/orders.js';
 import { views } from '../views/views.js';
 import type { CheckedLocation, NotReached } from './certificate.js';
-import { ordersOf, type Databases } from './customer-orders.js';
+import type { Databases } from '../log/history/databases.js';
+import { ordersOf } from './customer-orders.js';
 import { hasPersonUnder } from './needs-forgetting.js';
 import { decodedRuns } from './decoded-runs.js';
+import { hasLostEvents } from './forget-order.js';
 import { type LogFindings, notReached } from './not-reached.js';
 import { countPersonalValues, noPersonalValues } from './personal-values.js';
 import { FoundValues } from './found-values.js';
@@ -22,7 +24,7 @@ const BATCH_SIZE = 500;
 
 /** The findings for all locations of personal values. */
 export interface Inspection {
-  /** number of orders whose person is forgotten */
+  /** number of orders that have the event `PersonForgotten` */
   readonly orders: number;
   readonly places: readonly CheckedLocation[];
   readonly notReached: readonly NotReached[];
@@ -39,7 +41,8 @@ interface InspectionRequest {
 
 /**
  * Checks every location that held values of a customer, and removes copies that are not needed:
- * kept builds of views that have a value in plain text, and what receivers of webhooks answered.
+ * search words, kept builds of views that have a value in plain text, and what receivers of webhooks
+ * answered.
  *
  * @throws Error if a view has not caught up yet, or a key still exists; the caller tries again
  */
@@ -47,19 +50,19 @@ export async function clearAndInspect(asked: InspectionRequest): Promise<Inspect
   const { databases, keyStore, customerId, keys, heartbeat } = asked;
   const { db } = databases;
   const logs = await inspectLogs(asked);
-  const { orderIds } = logs;
+  const { orderIds, lost } = logs;
   const places: readonly CheckedLocation[] = [
     await checkKeyStore(keyStore, keys),
     inHistories(logs),
     { place: 'journal', ...inEvents(logs.journal) },
     inFeed,
     { place: 'events set aside by a resumption', ...inEvents(logs.aside) },
-    await checkOrderView(db, customerId),
-    await clearViews(db, [customerId, ...orderIds], heartbeat),
+    await clearOrderView(db, customerId, lost),
+    await clearViews(db, [customerId, ...orderIds], lost, heartbeat),
     inCaches,
-    await clearWebhookAnswers(db, orderIds),
+    await clearWebhookAnswers(db, orderIds, heartbeat),
   ];
-  return { orders: orderIds.length, places, notReached: notReached(logs) };
+  return { orders: orderIds.length - lost.length, places, notReached: notReached(logs) };
 }
 
 async function inspectLogs({
@@ -74,23 +77,27 @@ async function inspectLogs({
   const journal = new FoundValues(keyStore);
   const aside = new FoundValues(keyStore);
   const orderIds: string[] = [];
+  const lost: string[] = [];
   let runs = 0;
   for await (const order of ordersOf(databases, customerId)) {
     heartbeat();
-    if (hasPersonUnder(order, keys))
-      throw new Error(`order ${order.orderId} still has its person: its view lags`);
-    if (order.forgotten === undefined) continue;
     const { orderId } = order;
+    if (hasPersonUnder(order, keys)) {
+      if (!(await hasLostEvents(databases, order)))
+        throw new Error(`order ${orderId} still has its person: its view lags`);
+      lost.push(orderId);
+    } else if (order.forgotten === undefined) continue;
     orderIds.push(orderId);
     for (const { data } of await readStored(orderLog, db, orderId)) await journal.search(orderId, data);
     for await (const { data } of eventsSetAside(orderLog, db).find({ orderId }, committed))
       await aside.search(orderId, data);
     for await (const values of decodedRuns(client, orderId)) {
+      heartbeat();
       runs += 1;
       for (const value of values) await histories.search(orderId, value);
     }
   }
-  return { orderIds, runs, histories, journal, aside };
+  return { orderIds, lost, runs, histories, journal, aside };
 }
 
 async function checkKeyStore(keyStore: KeyStore, keys: readonly string[]): Promise<CheckedLocation> {
@@ -129,19 +136,31 @@ const inFeed: CheckedLocation = {
   count: 0,
 };
 
-async function checkOrderView(db: Db, customerId: string): Promise<CheckedLocation> {
+/** @param lost ids of orders that have lost events: no step will remove their search words */
+async function clearOrderView(db: Db, customerId: string, lost: readonly string[]): Promise<CheckedLocation> {
+  await orders(db).updateMany({ _id: { $in: lost } }, { $unset: { persons: true } }, durable);
   const forgotten = { 'customer.id': customerId, 'state.forgotten': { $exists: true } };
   return {
     place: 'view orders, with its search words',
-    finding: 'the orders show forgotten in the place of each personal value',
+    finding: `the orders show forgotten in the place of each personal value${butLost(lost)}`,
     checked: 'the document of each order was read',
     count: await orders(db).countDocuments(forgotten, committed),
   };
 }
 
-async function clearViews(db: Db, ids: readonly string[], heartbeat: () => void): Promise<CheckedLocation> {
-  const { looked, dropped } = await clearBuilds(db, ids, heartbeat);
-  const clean = 'no document has a personal value in plain text';
+/** What is said of the orders that have lost events, after what is said of all others. */
+function butLost(lost: readonly string[]): string {
+  return lost.length === 0 ? '' : `, except for orders that have lost events (${lost.length})`;
+}
+
+async function clearViews(
+  db: Db,
+  ids: readonly string[],
+  lost: readonly string[],
+  heartbeat: () => void,
+): Promise<CheckedLocation> {
+  const { looked, dropped } = await clearBuilds(db, ids, lost.length > 0, heartbeat);
+  const clean = `no document has a personal value in plain text${butLost(lost)}`;
   return {
     place: 'views across orders, with their kept builds',
     finding: dropped === 0 ? clean : `${clean}; ${dropped} kept builds that had one were dropped`,
@@ -159,22 +178,29 @@ const inCaches: CheckedLocation = {
 };
 
 /** Removes the answers of webhook receivers. */
-async function clearWebhookAnswers(db: Db, orderIds: readonly string[]): Promise<CheckedLocation> {
+async function clearWebhookAnswers(
+  db: Db,
+  orderIds: readonly string[],
+  heartbeat: () => void,
+): Promise<CheckedLocation> {
   return {
     place: 'webhook deliveries',
     finding: 'what receivers have answered was removed; values were sent sealed, and no body is kept',
     checked: 'every attempt and every waiting delivery of the orders was updated',
-    count: await forgetAnswers(db, orderIds),
+    count: await forgetAnswers(db, orderIds, heartbeat),
   };
 }
 
 /**
  * Reads the documents with these ids in every build of every view across orders. A kept build that
  * has a value in plain text is dropped; it is only needed for a roll-back.
+ *
+ * @param mayKeep other builds may have a value in plain text: of orders that have lost events
  */
 async function clearBuilds(
   db: Db,
   ids: readonly string[],
+  mayKeep: boolean,
   heartbeat: () => void,
 ): Promise<{ readonly looked: number; readonly dropped: number }> {
   let looked = 0;
@@ -193,8 +219,9 @@ async function clearBuilds(
           countPersonalValues(found, document);
         }
       }
-      if (found.plain === 0) continue;
-      if (build !== state.previous) throw new Error(`the view ${name} lags`);
+      const isKept = build === state.previous;
+      if (found.plain === 0 || (mayKeep && !isKept)) continue;
+      if (!isKept) throw new Error(`the view ${name} lags`);
       await viewBuilds(db).updateOne(
         { _id: name, 'previous.collection': build.collection },
         { $unset: { previous: true } },

@@ -1,9 +1,11 @@
 import type { NotReached } from './certificate.js';
 import type { FoundValues } from './found-values.js';
 
-/** The person's values that were found in the copies of the forgotten orders' logs. */
+/** The person's values that were found in the copies of the orders' logs. */
 export interface LogFindings {
   readonly orderIds: readonly string[];
+  /** those of them that cannot get `PersonForgotten` (`hasLostEvents`) */
+  readonly lost: readonly string[];
   /** number of runs that Temporal keeps of these orders */
   readonly runs: number;
   readonly histories: FoundValues;
@@ -12,7 +14,7 @@ export interface LogFindings {
 }
 
 /** The data that a forgetting does not reach, for its certificate. */
-export function notReached({ histories, journal, aside }: LogFindings): readonly NotReached[] {
+export function notReached({ histories, journal, aside, lost }: LogFindings): readonly NotReached[] {
   const all = [histories, journal, aside];
   const plain = new Set(all.flatMap((tally) => [...tally.plain]));
   const readable = new Set(all.flatMap((tally) => [...tally.readable]));
@@ -26,6 +28,11 @@ export function notReached({ histories, journal, aside }: LogFindings): readonly
       what: 'values of these orders under a key that is not destroyed',
       why: 'they were added while the person was being forgotten: forget the person again',
       orders: [...readable],
+    },
+    {
+      what: 'the logs of these orders, which have ended: they do not have the event PersonForgotten',
+      why: 'neither the journal nor a kept history has all of their events: restore a backup of the journal that has them, and forget the person again; until then, their values under the destroyed keys cannot be read, values in plain text stay in the views, and a key store that is restored from a backup can open them again',
+      orders: lost,
     },
     {
       what: 'backups of the key store',

@@ -1,13 +1,15 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
+import { MockActivityEnvironment } from '@temporalio/testing';
 import type { Db } from 'mongodb';
 import { keyRows } from '../../src/access/persons/key-rows.js';
 import { deliveryRows, waitingRows } from '../../src/delivery/webhooks/rows.js';
 import { checkDatabaseIdentity } from '../../src/effects/database/database-identity.js';
+import { verifyOrders } from '../../src/effects/proof/verify-orders.js';
 import { stockOutside } from '../../src/effects/inventory/stock-restore.js';
 import { createForgetting } from '../../src/forgetting/activities.js';
-import { openCertificate } from '../../src/forgetting/certificate.js';
+import { type Certificate, type CheckedLocation, openCertificate } from '../../src/forgetting/certificate.js';
 import { forgetInOrder } from '../../src/forgetting/forget-order.js';
 import { noteStatus } from '../../src/forgetting/forgettings.js';
 import { requestForgetting } from '../../src/forgetting/request.js';
@@ -25,10 +27,11 @@ import { RULES_TODAY } from '../../src/order/rules.js';
 import { connectMongo } from '../../src/server/connections.js';
 import { createLogger } from '../../src/server/logging/logger.js';
 import { customers, findCustomer } from '../../src/views/customers.js';
-import { orders } from '../../src/views/orders.js';
+import { orders, toDocument } from '../../src/views/orders.js';
 import { createActivities } from '../../workers/roles/activities.js';
 import { type RunningWorker, startWorker } from '../../workers/roles/worker.js';
 import { runWithoutTemporal } from '../cli/without-temporal.js';
+import { states } from '../order/examples.js';
 import {
   orderBody,
   placedOrder,
@@ -37,7 +40,8 @@ import {
   type TestApi,
   workflowBundle,
 } from '../support/api.js';
-import { startSequencing } from '../support/sequencing.js';
+import { deleteHistory } from '../support/retention.js';
+import { startSequencing, untilSequenced } from '../support/sequencing.js';
 import { until } from '../support/until.js';
 
 const LIMIT_MS = 120_000;
@@ -93,6 +97,38 @@ async function completedOrder(more: object): Promise<string> {
 async function endedOrder(more: object): Promise<string> {
   const orderId = await placedOrder(api, { ...more });
   await tell(orderId, 'cancel', { reason: 'changed their mind' });
+  await api.client.workflow.getHandle(workflowId(orderId)).result();
+  return orderId;
+}
+
+/** An order that was placed before persons were sealed, and has ended. */
+async function plainOrder(more: object): Promise<string> {
+  const orderId = randomUUID();
+  const {
+    paymentDeadlineMs: paymentDeadline,
+    returnWindowMs: returnWindow,
+    authorizationTtlMs,
+  } = api.config.terms;
+  const terms = { paymentDeadline, returnWindow, authorizationTtl: authorizationTtlMs };
+  const start: NewOrder = {
+    orderId,
+    create: {
+      data: { ...orderBody(), ...more, terms, rules: RULES_TODAY },
+      commandId: `tester ${orderId}`,
+      hash: '0',
+      correlationId: orderId,
+      actor: 'tester',
+      requestId: orderId,
+    },
+  };
+  const { taskQueue } = api.config.temporal;
+  await api.client.workflow.start(orderWorkflow, {
+    workflowId: workflowId(orderId),
+    taskQueue,
+    args: [start],
+  });
+  await until(async () => expect((await api.get(`/v1/orders/${orderId}`)).body.status).toBe('confirmed'));
+  await tell(orderId, 'cancel', { reason: 'twice' });
   await api.client.workflow.getHandle(workflowId(orderId)).result();
   return orderId;
 }
@@ -161,9 +197,7 @@ test(
     const { customerId, name, secrets, order } = newPerson();
     const [completed, ended] = await Promise.all([completedOrder(order), endedOrder(order)]);
     const orderIds = [completed, ended];
-    await until(async () =>
-      expect(await journal(orderLog, db).countDocuments({ unsequenced: true })).toBe(0),
-    );
+    await untilSequenced(db);
     // Rebuilds twice, so that the view has a kept build.
     await rebuildView(orderLog, customers, rebuilding());
     await rebuildView(orderLog, customers, rebuilding());
@@ -274,9 +308,7 @@ test(
     // Rebuilds show nothing of the person either.
     await rebuildStateView(orderLog, rebuilding());
     await everything();
-    await until(async () =>
-      expect(await journal(orderLog, db).countDocuments({ unsequenced: true })).toBe(0),
-    );
+    await untilSequenced(db);
     await rebuildView(orderLog, customers, rebuilding());
     await everything();
     await Promise.all([
@@ -409,10 +441,12 @@ test(
     await keys.destroy({ customerId, keyIds: first, why: { reason, actor: 'tester', at: '' } });
     const commandId = `system forget.${randomUUID()}`;
     const sent = { commandId, hash: '', correlationId: '', actor: 'tester', requestId: commandId };
-    await forgetInOrder({ client: api.client, db, taskQueue }, orderId, {
-      data: { customerId, keys: first, reason },
-      ...sent,
-    });
+    const { version } = (await api.get(`/v1/orders/${orderId}`)).body;
+    await forgetInOrder(
+      { client: api.client, db, taskQueue },
+      { orderId, version },
+      { data: { customerId, keys: first, reason }, ...sent },
+    );
 
     const { body } = await forget(customerId);
     expect(body).toMatchObject({ status: 'forgotten', certificate: { orders: 1 } });
@@ -427,6 +461,89 @@ test(
   },
   LIMIT_MS,
 );
+
+test('an activity that passes over orders that are forgotten already stays alive', async () => {
+  const { customerId } = newPerson();
+  const { order } = states.closedForgotten;
+  const customer = { ...order.customer, id: customerId };
+  const orderIds = Array.from({ length: 20 }, () => randomUUID());
+  await orders(db).insertMany(orderIds.map((orderId) => toDocument({ ...order, orderId, customer })));
+  const { taskQueue } = api.config.temporal;
+  const activities = createForgetting({ db, keyStore: api.mongo.keys, taskQueue });
+  const activity = new MockActivityEnvironment({}, { client: api.client });
+  let beats = 0;
+  activity.on('heartbeat', () => (beats += 1));
+  const asked = { customerId, reason: 'again', commandId: 'tester again', hash: '', correlationId: '' };
+  const forgetting = { ...asked, id: randomUUID(), actor: 'tester', requestedAt: '2026-01-01' };
+  const request = { forgetting: { ...forgetting, whenFinished: false, keyInUseMs: 0 }, keys: ['k-new'] };
+  await activity.run(() => activities.forgetInOrders(request));
+  expect(beats).toBe(orderIds.length);
+});
+
+describe.each([
+  ['its first events', [1, 2]],
+  ['an event in between', [2]],
+  ['all events', Array.from({ length: 20 }, (_, index) => index + 1)],
+])('an order that has ended, and whose journal has lost %s,', (_, versions) => {
+  /** An order of a customer who has another, whole order. @returns its lost events as well */
+  async function withLoss() {
+    const person = newPerson();
+    const [orderId, whole] = await Promise.all([endedOrder(person.order), endedOrder(person.order)]);
+    const which = { orderId, version: { $in: versions } };
+    const lost = await journal(orderLog, db).find(which).toArray();
+    await journal(orderLog, db).deleteMany(which);
+    return { ...person, orderId, whole, lost };
+  }
+
+  const lastEvent = async (orderId: string) => (await readJournal(orderLog, db, orderId)).at(-1)?.type;
+  const named = (certificate: Certificate) => certificate.notReached.filter(({ orders: ids }) => ids);
+
+  test(
+    'is restored from its history, and forgotten',
+    async () => {
+      const { customerId, orderId, lost } = await withLoss();
+      const { body } = await forget(customerId);
+      expect(body).toMatchObject({ status: 'forgotten', certificate: { orders: 2 } });
+      expect(named(body.certificate)).toEqual([]);
+      const log = await readJournal(orderLog, db, orderId);
+      expect(log.map(({ version }) => version)).toEqual(log.map((__, index) => index + 1));
+      expect(log.length).toBeGreaterThan(lost.length);
+      expect(log.at(-1)).toMatchObject({ type: 'PersonForgotten' });
+    },
+    LIMIT_MS,
+  );
+
+  test(
+    'is named by the certificate if no history is kept, and forgotten once a backup is restored',
+    async () => {
+      const { customerId, name, orderId, whole, lost } = await withLoss();
+      await deleteHistory(api.client, orderId);
+      const { body } = await forget(customerId);
+      expect(body).toMatchObject({ status: 'forgotten', certificate: { orders: 1 } });
+      expect(named(body.certificate)).toEqual([
+        expect.objectContaining({
+          orders: [orderId],
+          why: expect.stringMatching(/restore a backup .* forget the person again/),
+        }),
+      ]);
+      expect(await lastEvent(orderId)).not.toBe('PersonForgotten');
+      expect(await lastEvent(whole)).toBe('PersonForgotten');
+      // Its values are sealed under a destroyed key, and no search finds it by them.
+      expect((await api.get(`/v1/orders/${orderId}`)).body.customer.name).toBe('forgotten');
+      expect((await api.get(`/v1/orders?q=${encodeURIComponent(name)}`)).body.data).toEqual([]);
+
+      // So does the next certificate, although the keys are known to be destroyed.
+      expect(named((await forget(customerId)).body.certificate)).toEqual(named(body.certificate));
+
+      await journal(orderLog, db).insertMany(lost);
+      const again = await forget(customerId);
+      expect(again).toMatchObject({ body: { status: 'forgotten', certificate: { orders: 2 } } });
+      expect(named(again.body.certificate)).toEqual([]);
+      expect(await lastEvent(orderId)).toBe('PersonForgotten');
+    },
+    LIMIT_MS,
+  );
+});
 
 test('a request is accepted while an earlier forgetting has its certificate but has not ended', async () => {
   const { customerId, order } = newPerson();
@@ -516,6 +633,14 @@ test(
       ({ type }) => type === 'PaymentDeclined',
     );
     expect(declined).toMatchObject({ data: { code: 'payment_method_forgotten' } });
+    // No provider knows of this payment, and the proof expects none to.
+    const verifying = { client: api.client, db, taskQueue: temporal.taskQueue };
+    await until(async () =>
+      expect(await verifyOrders(verifying, { orderId: created.orderId, maxPauseMs: 0 })).toMatchObject({
+        found: 0,
+        discrepancies: [],
+      }),
+    );
     expect(await forget(customerId)).toMatchObject({
       status: 200,
       body: { status: 'forgotten', certificate: { keys: expect.arrayContaining([lost]) } },
@@ -528,35 +653,8 @@ test(
   'an order from before persons were sealed is forgotten, and the certificate lists what remains',
   async () => {
     const { customerId, name, order } = newPerson();
-    const orderId = randomUUID();
-    const {
-      paymentDeadlineMs: paymentDeadline,
-      returnWindowMs: returnWindow,
-      authorizationTtlMs,
-    } = api.config.terms;
-    const terms = { paymentDeadline, returnWindow, authorizationTtl: authorizationTtlMs };
-    const start: NewOrder = {
-      orderId,
-      create: {
-        data: { ...orderBody(), ...order, terms, rules: RULES_TODAY },
-        commandId: `tester ${orderId}`,
-        hash: '0',
-        correlationId: orderId,
-        actor: 'tester',
-        requestId: orderId,
-      },
-    };
-    const { taskQueue } = api.config.temporal;
-    await api.client.workflow.start(orderWorkflow, {
-      workflowId: workflowId(orderId),
-      taskQueue,
-      args: [start],
-    });
-    await until(async () => expect((await api.get(`/v1/orders/${orderId}`)).body.status).toBe('confirmed'));
-    await tell(orderId, 'cancel', { reason: 'twice' });
-    await until(async () =>
-      expect(await journal(orderLog, db).countDocuments({ unsequenced: true })).toBe(0),
-    );
+    const orderId = await plainOrder(order);
+    await untilSequenced(db);
     await rebuildView(orderLog, customers, rebuilding());
     expect((await findCustomer(db, customerId)).found).toMatchObject({ name });
 
@@ -565,9 +663,7 @@ test(
     await until(async () =>
       expect((await readJournal(orderLog, db, orderId)).at(-1)).toMatchObject({ type: 'PersonForgotten' }),
     );
-    await until(async () =>
-      expect(await journal(orderLog, db).countDocuments({ unsequenced: true })).toBe(0),
-    );
+    await untilSequenced(db);
     // The build that the next one replaces is kept, until the certificate is made.
     const kept = (await buildsOf(db, customers.name))?.collection;
     expect(kept).toBeDefined();
@@ -581,6 +677,27 @@ test(
     expect((await api.get(`/v1/orders/${orderId}`)).body.customer.name).toBe('forgotten');
     expect((await findCustomer(db, customerId)).found).toMatchObject({ name: 'forgotten' });
     expect(await db.listCollections({ name: kept }).toArray()).toEqual([]);
+  },
+  LIMIT_MS,
+);
+
+test(
+  'an order from before persons were sealed whose events are lost does not stop a forgetting',
+  async () => {
+    const { customerId, name, order } = newPerson();
+    const orderId = await plainOrder(order);
+    await untilSequenced(db);
+    await rebuildView(orderLog, customers, rebuilding());
+    expect((await findCustomer(db, customerId)).found).toMatchObject({ name });
+    await journal(orderLog, db).deleteOne({ orderId, version: 2 });
+    await deleteHistory(api.client, orderId);
+    const { body } = await forget(customerId);
+    expect(body).toMatchObject({ status: 'forgotten', certificate: { orders: 0 } });
+    const finding = expect.stringContaining('except for orders that have lost events (1)');
+    const ofViews = body.certificate.places.filter(({ place }: CheckedLocation) => place.startsWith('view'));
+    expect(ofViews).toEqual([expect.objectContaining({ finding }), expect.objectContaining({ finding })]);
+    const why = expect.stringContaining('values in plain text stay in the views');
+    expect(body.certificate.notReached).toContainEqual(expect.objectContaining({ why, orders: [orderId] }));
   },
   LIMIT_MS,
 );

@@ -7,11 +7,17 @@ import { deliveryRows, waitingRows } from './rows.js';
  * Removes receivers' answers to deliveries of these orders' events. An answer is a third party's
  * text, which may contain personal data.
  *
+ * @param heartbeat called for each order
  * @returns how many deliveries there are, attempted and waiting
  */
-export async function forgetAnswers(db: Db, orderIds: readonly string[]): Promise<number> {
+export async function forgetAnswers(
+  db: Db,
+  orderIds: readonly string[],
+  heartbeat: () => void,
+): Promise<number> {
   let looked = 0;
   for (const orderId of orderIds) {
+    heartbeat();
     // `;` follows `:`, so the range is that of the ids `<orderId>:<version>`.
     const attempted = { eventId: { $gte: `${orderId}:`, $lt: `${orderId};` } };
     const attempts = await deliveryRows(db).updateMany(attempted, { $unset: { answer: true } }, durable);

@@ -4,20 +4,17 @@ import { isServerError } from '../../../outages/server-error.js';
 import { type Draft, NewerEvent, type State } from '../../entity.js';
 import { mapInOrder } from '../../../concurrency/async-iterables.js';
 import { type AnyLog, type EntityLog, workflowIdOf } from '../../journal/entity-log.js';
+import type { CheckDatabaseIdentity, Deployment } from '../../history/databases.js';
 import { foldHistory, readHistoryLog } from '../../history/history.js';
 import { ensureJournalIndexes } from '../../journal/journal.js';
 import type { OutsideRestore } from '../../history/outside-restore.js';
-import type { CheckDatabaseIdentity } from '../check-database-identity.js';
 import { ensureStateViewIndexes } from '../../journal/state-view.js';
 import { countWorkflows, listWorkflows, type ListPage } from '../../history/workflow-list.js';
 import type { RebuildAttempt } from './rebuild-attempt.js';
 import { type FromHistory, restoreEntities } from './restore-entities.js';
 import { StoreRebuilder } from './store-rebuild.js';
 
-export interface JournalRebuildAttempt<S extends State, D extends Draft> extends RebuildAttempt {
-  readonly client: Client;
-  /** the task queue of the entities' workflows */
-  readonly taskQueue: string;
+export interface JournalRebuildAttempt<S extends State, D extends Draft> extends RebuildAttempt, Deployment {
   readonly checkDatabaseIdentity: CheckDatabaseIdentity;
   /** see `restoreEntities` */
   readonly outside?: OutsideRestore<S, D> | undefined;
@@ -36,8 +33,8 @@ const BATCH_SIZE = 500;
 
 /**
  * Restores the journal, the state view, and what is outside of the log from the workflow histories,
- * while entities are recorded as usual. What exists is left as it is. Positions
- * and views follow as for any recorded event.
+ * while entities are recorded as usual. What exists is left as it is. Positions and views follow as
+ * for any recorded event.
  *
  * If Temporal no longer has an entity's first runs, its later events are restored. Its view is
  * restored from the state that its oldest run took over. Such entities are counted and named as
