@@ -70,10 +70,10 @@ export async function restart(
 ): Promise<boolean> {
   if (run === undefined || !('create' in run.start)) return false;
   const start: NewEntity = { ...run.start, messages: [...(run.start.messages ?? []), ...run.messages] };
-  const { memo, typedSearchAttributes } = await client.workflow
-    .getHandle(workflowIdOf(log, orderId), run.runId)
-    .describe();
-  const options = { ...(memo === undefined ? {} : { memo }), typedSearchAttributes };
+  const ended = await client.workflow.getHandle(workflowIdOf(log, orderId), run.runId).describe();
+  const { memo = {}, priority = {}, typedSearchAttributes } = ended;
+  const [staticSummary = '', staticDetails = ''] = [await ended.staticSummary(), await ended.staticDetails()];
+  const options = { memo, priority, typedSearchAttributes, staticSummary, staticDetails };
   return await startAgain(log, { client, taskQueue }, start, options);
 }
 
@@ -81,7 +81,7 @@ export async function restart(
  * Starts a further run of an entity's workflow, which has ended.
  *
  * @param start how the run begins
- * @param options see `startOptionsAgain`
+ * @param options those of the first run
  * @returns false if another run was started meanwhile
  */
 export async function startAgain(

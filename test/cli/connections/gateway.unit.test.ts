@@ -1,12 +1,12 @@
-import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { afterEach, expect, test } from '@jest/globals';
 import type { CommandResult, Gateway } from '../../../src/api/commands/gateway/gateway.js';
 import { type System, systemOf } from '../../../src/api/operations/system.js';
 import { openGateway } from '../../../src/cli/connections/gateway.js';
 import type { Session } from '../../../src/cli/script/script.js';
 import { readConfig } from '../../../src/server/config.js';
+import { listen } from '../../support/listen.js';
+import { silentTerminal } from '../without-temporal.js';
 
 let server: Server | undefined;
 afterEach(() => {
@@ -15,15 +15,13 @@ afterEach(() => {
   server = undefined;
 });
 
-/** An API that answers every request with this body. */
+/** An API that answers every request with this body: a text, or a value as JSON. */
 async function apiThatAnswers(body: unknown, status = 200): Promise<string> {
   server = createServer((_request, response) => {
-    response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+    const text = typeof body === 'string' ? body : JSON.stringify(body);
+    response.writeHead(status, { 'content-type': 'application/json' }).end(text);
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- it listens on TCP
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return `http://127.0.0.1:${await listen(server)}`;
 }
 
 const nothing = async (): Promise<CommandResult> => {
@@ -42,12 +40,7 @@ const gateway: Gateway = {
 async function open(url: string, system: System) {
   let closed = 0;
   const session: Session = {
-    terminal: {
-      print() {},
-      complain() {},
-      paint: (_, text) => text,
-      readInput: async () => new Uint8Array(),
-    },
+    terminal: silentTerminal,
     env: { ORDERS_URL: url },
     openTemporalGateway: async () => ({ gateway, system, close: async () => void (closed += 1) }),
   };
@@ -121,6 +114,7 @@ test.each<[string, System, System, RegExp]>([
 test.each([
   ['knows no such path', { code: 'not_found' }, 404],
   ['answers something else', { hello: 'world' }, 200],
+  ['answers with a page', '<html>', 200],
 ])('a server that %s is not an API', async (_, body, status) => {
   const { outcome, closed } = await open(await apiThatAnswers(body, status), named());
   expect({ outcome, closed }).toMatchObject({
