@@ -3,6 +3,7 @@ import type { Db } from 'mongodb';
 import { pause } from '../../concurrency/pause.js';
 import { endpointViews } from '../../delivery/webhooks/endpoints.js';
 import { endpointLog } from '../../endpoint/endpoint-log.js';
+import type { Databases } from '../../log/history/databases.js';
 import { refusalIn } from '../../log/history/refused-update.js';
 import { recallCommands } from '../../log/journal/command-memory.js';
 import { workflowIdOf } from '../../log/journal/entity-log.js';
@@ -16,11 +17,6 @@ import { outcomeUnknown, problemOf } from './answers.js';
 import { journalUnavailable, keyReused, workflowEnded } from './gateway/refusals.js';
 import { isUnprocessed, RESEND_AFTER_MS } from './gateway/unprocessed.js';
 
-interface Databases {
-  readonly client: Client;
-  readonly db: Db;
-}
-
 /**
  * The endpoint's answer to a command. Sends the command again while no run has handled it. The
  * journal is asked for an earlier answer if the endpoint no longer remembers whether it had the
@@ -30,7 +26,7 @@ interface Databases {
  * @throws HttpProblem if the command is refused, or its outcome is unknown
  */
 export async function askEndpoint(
-  { client, db }: Databases,
+  { client, db }: Pick<Databases, 'client' | 'db'>,
   endpointId: string,
   type: string,
   first: Message,
@@ -62,7 +58,7 @@ export async function askEndpoint(
 
 /** The earlier answer to a command whose endpoint was deleted, or whose workflow ended too early. */
 async function withoutWorkflow(
-  { client, db }: Databases,
+  { client, db }: Pick<Databases, 'client' | 'db'>,
   endpointId: string,
   message: Message,
 ): Promise<Answer> {

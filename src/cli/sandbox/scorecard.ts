@@ -16,8 +16,7 @@ import type { End } from './player.js';
 /** Counts the demo's orders in every ledger, and verifies its whole system. */
 export async function readScorecard(session: Session, stack: Stack, orders: readonly End[]) {
   const { verifyOrders } = await import('../../effects/proof/verify-orders.js');
-  const config = configOf(session);
-  return await withDatabases(config, async (databases) => {
+  return await withDatabases(configOf(session), async (databases) => {
     const ids = orders.map(({ orderId }) => orderId);
     const counts = scoreOf(await readLedgers(apiOf(session, {}), databases, ids));
     const verified = await verifyOrders(databases, {});
