@@ -41,7 +41,7 @@ import {
   workflowBundle,
 } from '../support/api.js';
 import { deleteHistory } from '../support/retention.js';
-import { startSequencing } from '../support/sequencing.js';
+import { startSequencing, untilSequenced } from '../support/sequencing.js';
 import { until } from '../support/until.js';
 
 const LIMIT_MS = 120_000;
@@ -197,9 +197,7 @@ test(
     const { customerId, name, secrets, order } = newPerson();
     const [completed, ended] = await Promise.all([completedOrder(order), endedOrder(order)]);
     const orderIds = [completed, ended];
-    await until(async () =>
-      expect(await journal(orderLog, db).countDocuments({ unsequenced: true })).toBe(0),
-    );
+    await untilSequenced(db);
     // Rebuilds twice, so that the view has a kept build.
     await rebuildView(orderLog, customers, rebuilding());
     await rebuildView(orderLog, customers, rebuilding());
@@ -310,9 +308,7 @@ test(
     // Rebuilds show nothing of the person either.
     await rebuildStateView(orderLog, rebuilding());
     await everything();
-    await until(async () =>
-      expect(await journal(orderLog, db).countDocuments({ unsequenced: true })).toBe(0),
-    );
+    await untilSequenced(db);
     await rebuildView(orderLog, customers, rebuilding());
     await everything();
     await Promise.all([
@@ -670,9 +666,7 @@ test(
   async () => {
     const { customerId, name, order } = newPerson();
     const orderId = await plainOrder(order);
-    await until(async () =>
-      expect(await journal(orderLog, db).countDocuments({ unsequenced: true })).toBe(0),
-    );
+    await untilSequenced(db);
     await rebuildView(orderLog, customers, rebuilding());
     expect((await findCustomer(db, customerId)).found).toMatchObject({ name });
 
@@ -681,9 +675,7 @@ test(
     await until(async () =>
       expect((await readJournal(orderLog, db, orderId)).at(-1)).toMatchObject({ type: 'PersonForgotten' }),
     );
-    await until(async () =>
-      expect(await journal(orderLog, db).countDocuments({ unsequenced: true })).toBe(0),
-    );
+    await untilSequenced(db);
     // The build that the next one replaces is kept, until the certificate is made.
     const kept = (await buildsOf(db, customers.name))?.collection;
     expect(kept).toBeDefined();
@@ -706,9 +698,7 @@ test(
   async () => {
     const { customerId, name, order } = newPerson();
     const orderId = await plainOrder(order);
-    await until(async () =>
-      expect(await journal(orderLog, db).countDocuments({ unsequenced: true })).toBe(0),
-    );
+    await untilSequenced(db);
     await rebuildView(orderLog, customers, rebuilding());
     expect((await findCustomer(db, customerId)).found).toMatchObject({ name });
     await journal(orderLog, db).deleteOne({ orderId, version: 2 });
