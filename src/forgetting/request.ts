@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
+import { latestRun } from '../log/resume/kept-runs.js';
 import { committed, durable } from '../mongodb/durability.js';
+import { isTemporalOutage } from '../outages/temporal-outage.js';
 import type { Databases } from '../log/history/databases.js';
 import { openOrders, ordersOf } from './customer-orders.js';
 import { forgettings, type ForgettingRow, latestForgetting } from './forgettings.js';
@@ -29,7 +31,7 @@ export type Requested =
 
 /**
  * Starts the workflow that forgets a person, unless one is running for this customer. A repeated
- * command gets the same answer.
+ * command gets the same answer; if Temporal has lost the workflow, the command starts it again.
  *
  * @throws errors of MongoDB and Temporal during an outage
  */
@@ -39,18 +41,40 @@ export async function requestForgetting(databases: Databases, asked: ForgetReque
   const id = createHash('sha256').update(commandId).digest('hex').slice(0, 32);
   const known = await forgettings(db).findOne({ _id: id }, committed);
   if (known !== null && known.hash !== hash) return { kind: 'key_reused' };
-  if (known !== null && known.status !== 'refused') return { kind: 'accepted', row: known, replayed: true };
+  if (known !== null && (await continues(databases, known)))
+    return { kind: 'accepted', row: known, replayed: true };
   if (!(await hasOrders(databases, customerId))) return { kind: 'unknown_customer' };
   if (!whenFinished) {
     const open = await openOrders(databases, customerId);
     if (open.count > 0) return { kind: 'open', open };
   }
-  const forgetting: Forgetting = { ...asked, id, requestedAt: new Date().toISOString() };
+  const forgetting: Forgetting = {
+    ...asked,
+    id,
+    requestedAt: known?.requestedAt ?? new Date().toISOString(),
+  };
   const instead = await start(databases, forgetting);
   if (instead !== undefined) return instead;
   const { id: _id, keyInUseMs: _, ...row } = { ...forgetting, status: 'forgetting' as const };
   await forgettings(db).updateOne({ _id }, { $setOnInsert: row }, { ...durable, upsert: true });
   return { kind: 'accepted', row: { _id, ...row } };
+}
+
+/**
+ * Whether a forgetting is done or goes on by itself. False if it was refused, or if its workflow is
+ * not running: Temporal was restored, or a person has terminated it.
+ */
+async function continues(
+  { client, taskQueue }: Databases,
+  { status, customerId }: ForgettingRow,
+): Promise<boolean> {
+  if (status === 'forgotten' || status === 'refused') return status === 'forgotten';
+  try {
+    return (await latestRun(client, forgetWorkflowId(customerId, taskQueue)))?.isRunning === true;
+  } catch (error) {
+    if (isTemporalOutage(error)) return true;
+    throw error;
+  }
 }
 
 const TRY_AGAIN_MS = 100;

@@ -12,6 +12,7 @@ import { createForgetting } from '../../src/forgetting/activities.js';
 import { type Certificate, type CheckedLocation, openCertificate } from '../../src/forgetting/certificate.js';
 import { forgetInOrder } from '../../src/forgetting/forget-order.js';
 import { noteStatus } from '../../src/forgetting/forgettings.js';
+import { forgetWorkflowId } from '../../src/forgetting/messages.js';
 import { requestForgetting } from '../../src/forgetting/request.js';
 import { destroyBeforeUse, ensureTombstoneIndex } from '../../src/forgetting/tombstones.js';
 import { journal } from '../../src/log/journal/journal.js';
@@ -359,6 +360,26 @@ test(
     expect((await api.get(`/v1/orders?q=${encodeURIComponent(name)}`)).body.data).toMatchObject([
       { orderId: later },
     ]);
+  },
+  LIMIT_MS,
+);
+
+test(
+  'a forgetting whose workflow Temporal has lost begins again when its command is repeated',
+  async () => {
+    const { customerId, order } = newPerson();
+    const orderId = await placedOrder(api, order);
+    const headers = { 'idempotency-key': randomUUID(), prefer: 'wait=0' };
+    const ask = async () => (await forget(customerId, { whenFinished: true }, headers)).body;
+    await ask();
+    await until(async () => expect(await ask()).toMatchObject({ status: 'waiting' }));
+    const { requestedAt } = await ask();
+    const id = forgetWorkflowId(customerId, api.config.temporal.taskQueue);
+    await api.client.workflow.getHandle(id).terminate('Temporal was restored');
+    await tell(orderId, 'cancel', { reason: 'twice' });
+    await until(async () =>
+      expect(await ask()).toMatchObject({ status: 'forgotten', requestedAt, certificate: { requestedAt } }),
+    );
   },
   LIMIT_MS,
 );
