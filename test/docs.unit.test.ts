@@ -1,8 +1,8 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
-import { run } from '../src/cli/program.js';
 import { usageErrorOf } from './cli/command-line.js';
+import { runWithoutTemporal } from './cli/without-temporal.js';
 
 const pages = ['.', 'docs', 'docs/decisions', 'docs/guides', 'docs/reference', 'examples']
   .filter((folder) => existsSync(folder))
@@ -28,18 +28,8 @@ function anchorOf(heading: string): string {
 }
 
 async function verbs(): Promise<readonly string[]> {
-  let help = '';
-  await run(['--help'], {
-    terminal: {
-      print: (text) => void (help += text),
-      complain: () => undefined,
-      paint: (_, text) => text,
-      readInput: async () => Buffer.alloc(0),
-    },
-    env: {},
-    openTemporalGateway: () => Promise.reject(new Error('Help sends nothing.')),
-  });
-  return matches(help, /^ {2}([a-z][a-z-]*)/gm);
+  const help = await runWithoutTemporal('--help');
+  return matches(help.out, /^ {2}([a-z][a-z-]*)/gm);
 }
 
 test('the pages are found', () => {

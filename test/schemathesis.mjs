@@ -12,10 +12,8 @@ import process from 'node:process';
 import { promisify } from 'node:util';
 import { exitOf, fail, prepare, root } from '../workers/start/checkout.mjs';
 import { stage } from '../workers/start/progress.mjs';
+import { startSystem } from './support/start-system.mjs';
 
-/** @typedef {import('node:stream').Readable} Readable */
-
-const PORTS = { HTTP_PORT: '0', TEMPORAL_PORT: '0', TEMPORAL_UI_PORT: '0', MONGODB_PORT: '0' };
 const CHECKS = [
   'not_a_server_error',
   'status_code_conformance',
@@ -38,25 +36,18 @@ const CLIENTS = [
 /** By default the seed is fixed, so that CI fails because of a change and not by chance. */
 const [schemathesis = '', seed = '1'] = process.argv.slice(2);
 const dataDir = await mkdtemp(join(tmpdir(), 'orders-schemathesis-'));
-const env = { ...process.env, ...PORTS, DATA_DIR: dataDir, LOG_LEVEL: 'warn', AUTH: 'on', RATE_LIMIT: 'off' };
+const env = { ...process.env, DATA_DIR: dataDir, LOG_LEVEL: 'warn', AUTH: 'on', RATE_LIMIT: 'off' };
 const problem = await tryAll().catch((error) => error);
 await rm(dataDir, { recursive: true, force: true });
 if (problem !== undefined) fail(problem);
 
 async function tryAll() {
   await prepare();
-  const child = spawn(process.execPath, ['workers/start.mjs'], {
-    cwd: root,
-    env,
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  const ended = exitOf(child);
+  const { address, stop } = await stage('Starting', () => startSystem(env));
   try {
-    const address = await stage('Starting', () => addressOf(child, ended));
     for (const client of CLIENTS) await tryAs(client, address);
   } finally {
-    child.kill('SIGTERM');
-    await ended;
+    await stop();
   }
 }
 
@@ -119,26 +110,4 @@ async function createKey(name, scopes) {
     env: { ...env, MONGODB_PORT: String(ports.port) },
   });
   return JSON.parse(stdout).key;
-}
-
-/**
- * Waits until the process prints the address of its API.
- *
- * @param {import('node:child_process').ChildProcessByStdio<null, Readable, null>} child
- * @param {Promise<unknown>} ended
- * @returns {Promise<string>}
- */
-async function addressOf(child, ended) {
-  let output = '';
-  /** @type {Promise<string>} */
-  const found = new Promise((resolve) => {
-    child.stdout.setEncoding('utf8').on('data', (text) => {
-      output += text;
-      const [, address] = /\nReady in [^]*API +(http:\S+)/.exec(output) ?? [];
-      if (address !== undefined) resolve(address);
-    });
-  });
-  const address = await Promise.race([found, ended.then(() => undefined)]);
-  if (address === undefined) throw new Error(`It did not start:\n${output}`);
-  return address;
 }

@@ -1,6 +1,4 @@
-import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { exportJWK, exportSPKI, generateKeyPair, type JWK, SignJWT, UnsecuredJWT } from 'jose';
 import { createAuthenticate } from '../../src/access/authenticate.js';
@@ -9,6 +7,7 @@ import { NotAuthenticated } from '../../src/access/refusals.js';
 import { openTokens, type Tokens, type TokensOptions } from '../../src/access/tokens.js';
 import { createHttp } from '../../src/api/server.js';
 import { createLogger } from '../../src/server/logging/logger.js';
+import { listen } from '../support/listen.js';
 
 type Pair = Awaited<ReturnType<typeof generateKeyPair>>;
 
@@ -33,9 +32,8 @@ beforeAll(async () => {
     const about = { issuer, jwks_uri: `${issuer}/keys` };
     const body = url === '/keys' ? { keys: published } : about;
     return void response.writeHead(200, { connection: 'close' }).end(JSON.stringify(body));
-  }).listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  });
+  issuer = `http://127.0.0.1:${await listen(server)}`;
 });
 afterAll(() => void server.close());
 

@@ -3,8 +3,6 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Db } from 'mongodb';
 import { ensureAttentionIndexes } from '../../src/attention/indexes.js';
 import type { AttentionRow } from '../../src/attention/rows.js';
-import { run } from '../../src/cli/program.js';
-import type { Session } from '../../src/cli/script/script.js';
 import { ensureCommandIndexes, type PartitionRow, partitionRows } from '../../src/kafka/command-rows.js';
 import { kafkaRows } from '../../src/delivery/kafka/publishing-progress.js';
 import { endpointViews } from '../../src/delivery/webhooks/endpoints.js';
@@ -26,6 +24,7 @@ import { createLogger } from '../../src/server/logging/logger.js';
 import { orders, toDocument } from '../../src/views/orders.js';
 import { createActivities } from '../../workers/roles/activities.js';
 import { startWorker } from '../../workers/roles/worker.js';
+import { runWithoutTemporal } from '../cli/without-temporal.js';
 import { orderBody, startTestApi, type TestApi, workflowBundle } from '../support/api.js';
 import { until } from '../support/until.js';
 
@@ -464,21 +463,11 @@ describe('the list of what needs a person', () => {
 
   test('is printed by the script, with remedies', async () => {
     const address = await api.app.listen({ port: 0, host: '127.0.0.1' });
-    const lines: string[] = [];
-    const session: Session = {
-      terminal: {
-        print: (text) => lines.push(text),
-        complain: (text) => lines.push(text),
-        paint: (_, text) => text,
-        readInput: async () => new Uint8Array(),
-      },
-      env: {},
-      openTemporalGateway: () => Promise.reject(new Error('This script only reads.')),
-    };
-    const args = ['attention', '--url', address, '--code', 'stock_to_be_counted', '--limit', '1'];
-    expect(await run(args, session)).toBe(0);
-    expect(lines.join('\n')).toContain('npx orders stock set SKU-5 <onHand>');
-    expect(lines.join('\n')).toMatch(/there are more: --cursor \S+/);
+    const line = `attention --url ${address} --code stock_to_be_counted --limit 1`;
+    const { exitCode, out } = await runWithoutTemporal(line);
+    expect(exitCode).toBe(0);
+    expect(out).toContain('npx orders stock set SKU-5 <onHand>');
+    expect(out).toMatch(/there are more: --cursor \S+/);
   });
 });
 

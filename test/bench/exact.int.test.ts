@@ -7,15 +7,15 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { stockOutside } from '../../src/effects/inventory/stock-restore.js';
 import { setUpSandbox } from '../../src/effects/payments/sandbox-set-up.js';
 import { restoreEntities } from '../../src/log/views/rebuilding/restore-entities.js';
-import { type Steps, orderLog } from '../../src/order-log.js';
+import { type Steps, orderLog, workflowId } from '../../src/order-log.js';
 import type { Effect, Outcome } from '../../src/order/effects.js';
 import { createActivities } from '../../workers/roles/activities.js';
 import { keptOrder, manyStates, newLogs } from '../log/views/support.js';
 import { orderBody, startTestApi, type TestApi } from '../support/api.js';
 import { shared } from '../support/servers.js';
 import { until } from '../support/until.js';
+import { temporalCost, untilAtRest } from '../support/workflow-run.js';
 import { fill } from './data/dataset.js';
-import { historyCost, untilAtRest } from './data/order-history.js';
 import { delivery, happyPath, Story, type StoryStep } from './data/story.js';
 import { examinedBy, type MongoCommands, watchCommands } from './mongo-commands.js';
 
@@ -186,7 +186,7 @@ test('an order’s cost in Temporal, and the cost of its commands in MongoDB', a
     // The customer's key is in another database, and is cached for a second.
     const ofOrders = started.filter(({ databaseName }) => databaseName === api.mongo.db.databaseName);
     trips.push(ofOrders.map(({ commandName }) => commandName).join(' '));
-    await untilAtRest(api.client, answer['orderId'] ?? '');
+    await untilAtRest(api.client, workflowId(answer['orderId'] ?? ''));
     return answer;
   };
   const { orderId = '' } = await send('/v1/orders', orderBody(), 201);
@@ -197,7 +197,7 @@ test('an order’s cost in Temporal, and the cost of its commands in MongoDB', a
 
   // A create with a key looks it up in the journal; the other commands only ask the workflow.
   expect(trips).toEqual(['find', '', '', '']);
-  const { bytes, ...cost } = await historyCost(api.client, orderId);
+  const { bytes, ...cost } = await temporalCost(api.client, workflowId(orderId));
   expect(cost).toEqual({ events: 72, stateTransitions: 30, actions: 12, otherActions: 4 });
   expect(bytes).toBeLessThan(17_000);
 });

@@ -1,13 +1,9 @@
 import type { Command } from 'commander';
 import { createProgram } from '../../src/cli/program.js';
+import { silentTerminal } from './without-temporal.js';
 
 const program = createProgram({
-  terminal: {
-    print: () => undefined,
-    complain: () => undefined,
-    paint: (_, text) => text,
-    readInput: async () => Buffer.alloc(0),
-  },
+  terminal: silentTerminal,
   env: {},
   openTemporalGateway: () => Promise.reject(new Error('Nothing is sent.')),
 });

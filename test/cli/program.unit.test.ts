@@ -19,7 +19,7 @@ import type { FollowUpCommand } from '../../src/order/commands.js';
 import { readConfig } from '../../src/server/config.js';
 import { create } from '../order/examples.js';
 import { Scenario } from '../order/specification.js';
-import { runWithoutTemporal } from './without-temporal.js';
+import { runWithoutTemporal, silentTerminal } from './without-temporal.js';
 
 const execFile = promisify(execFileWithCallback);
 
@@ -60,9 +60,9 @@ async function orders(
   }
   const session: Session = {
     terminal: {
+      ...silentTerminal,
       print: (text) => out.push(text),
       complain: (text) => err.push(text),
-      paint: (_, text) => text,
       readInput: async () => Buffer.from(input),
     },
     // An address where nothing listens.

@@ -3,7 +3,6 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { endpointLog } from '../../src/endpoint/endpoint-log.js';
 import { type Endpoint, endpoints } from '../../src/endpoint/endpoint.js';
 import { feedHead, readFeed } from '../../src/log/feed/feed.js';
-import { runSequencer } from '../../src/log/feed/sequencer.js';
 import { foldHistory, readHistoryLog } from '../../src/log/history/history.js';
 import { diff } from '../../src/log/journal/diff.js';
 import { journal, ensureJournalIndexes } from '../../src/log/journal/journal.js';
@@ -27,6 +26,7 @@ import { orderLog } from '../../src/order-log.js';
 import type { RunningWorker } from '../../workers/roles/worker.js';
 import { runWithoutTemporal } from '../cli/without-temporal.js';
 import { startTestApi, type TestApi } from '../support/api.js';
+import { startSequencing } from '../support/sequencing.js';
 import { until } from '../support/until.js';
 
 let api: TestApi;
@@ -129,9 +129,7 @@ test('an endpoint has a feed, a proof and a journal apart from those of orders',
   await listed(3);
 
   // The feed.
-  const giving = new AbortController();
-  const sequencing = { log: endpointLog, db, signal: giving.signal, heartbeat: () => undefined };
-  const sequenced = runSequencer(sequencing);
+  const stopSequencing = startSequencing(db, endpointLog);
   const events = await journal(endpointLog, db).countDocuments();
   await until(async () => expect(await feedHead(endpointLog, db)).toBe(events));
   const fed = await readFeed(endpointLog, db, 0, 100);
@@ -165,7 +163,7 @@ test('an endpoint has a feed, a proof and a journal apart from those of orders',
   });
 
   // The view is rebuilt from the journal, beside the one that is read.
-  const rebuilding = { db, signal: giving.signal, heartbeat: () => undefined };
+  const rebuilding = { db, signal: new AbortController().signal, heartbeat: () => undefined };
   expect(await rebuildStateView(endpointLog, { ...rebuilding, rebuildId: 'r-1' })).toBe(true);
   expect(await proof()).toMatchObject({ found: 0 });
 
@@ -187,8 +185,7 @@ test('an endpoint has a feed, a proof and a journal apart from those of orders',
   const { discrepancies } = await proof();
   expect(discrepancies.filter(({ where }) => where !== 'positions')).toEqual([]);
   expect(await db.collection('orders').countDocuments()).toBe(0);
-  giving.abort();
-  await sequenced;
+  await stopSequencing();
   await Promise.all(handles.map((handle) => handle.terminate()));
 });
 

@@ -1,11 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import { openAll } from '../../src/access/persons/opening.js';
 import { commandsConcern } from '../../src/kafka/commands-status.js';
-import { journal } from '../../src/log/journal/journal.js';
-import { orderLog } from '../../src/order-log.js';
 import { orderBody } from '../support/api.js';
 import { type Cluster, type Node, startCluster } from '../support/kafka/broker.js';
+import { notesOf } from '../support/kafka/commands.js';
 import { fillFeed } from '../support/kafka/fill-feed.js';
 import {
   consoleConsumer,
@@ -80,15 +78,6 @@ function command(key: string, name: string, body: object, id: string): Sent {
   return { key, headers: { command: name, 'idempotency-key': id }, value: JSON.stringify(body) };
 }
 
-async function textsOf(orderId: string): Promise<readonly string[]> {
-  const stored = await journal(orderLog, system.db)
-    .find({ orderId, type: 'NoteAdded' })
-    .sort({ version: 1 })
-    .toArray();
-  const { value: opened } = await openAll(system.keys, stored);
-  return opened.map(({ data }) => (data as { text: string }).text);
-}
-
 test('each command takes effect once, in order, when the leaders of its topics and group are killed', async () => {
   const ids = Array.from({ length: 12 }, () => randomUUID());
   /**
@@ -118,7 +107,7 @@ test('each command takes effect once, in order, when the leaders of its topics a
   }
   await until(async () => {
     const concern = await commandsConcern(system.db, 'orders.commands');
-    for (const id of ids) expect({ concern, texts: await textsOf(id) }).toMatchObject({ texts });
+    for (const id of ids) expect({ concern, texts: await notesOf(system, id) }).toMatchObject({ texts });
   }, patience);
   await until(async () => expect(await uncommitted(settings())).toBe(0n), patience);
   const refused = await readTopic(settings(), 'orders.commands.refused');

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { type AddressInfo, connect } from 'node:net';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createServer, type Server } from 'node:tls';
@@ -10,6 +10,7 @@ import { type Db, MongoClient } from 'mongodb';
 import { MONGOD } from '../../src/server/embedded/binaries.js';
 import { freePort } from '../../src/server/embedded/ports.js';
 import { issueCertificates, services, shellOf } from '../support/certificates.js';
+import { listen } from '../support/listen.js';
 import { apiAt } from '../support/orders-over-http.js';
 import { type RoleProcess, startRoleProcess } from '../support/role-process.js';
 import { program, shared, uniqueName } from '../support/servers.js';
@@ -83,10 +84,9 @@ async function temporalBehindTls(identityFile = join(tls, 'temporal', 'identity.
       client.pipe(upstream).pipe(client);
     },
   );
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
+  const itsPort = await listen(server);
   ended.push(() => server.close());
-  return `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return `127.0.0.1:${itsPort}`;
 }
 
 async function stop(child: ChildProcess): Promise<void> {

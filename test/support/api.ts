@@ -23,6 +23,7 @@ import { assertNoPersons, personsIn, rememberPersons } from './persons.js';
 import { shared, uniqueName } from './servers.js';
 import { setUpStock } from './stock.js';
 import { until } from './until.js';
+import { untilAtRest } from './workflow-run.js';
 
 export interface Reply {
   readonly status: number;
@@ -230,20 +231,9 @@ export async function terminateWhenRecorded(
   { client }: Pick<TestApi, 'client'>,
   orderId: string,
 ): Promise<void> {
-  await untilNoStepRuns({ client }, orderId);
-  await client.workflow.getHandle(workflowId(orderId)).terminate();
-}
-
-/** Waits until no activity and no workflow task of an order is pending. */
-export async function untilNoStepRuns({ client }: Pick<TestApi, 'client'>, orderId: string): Promise<void> {
-  const workflow = client.workflow.getHandle(workflowId(orderId));
-  await until(async () => {
-    const { pendingActivities, pendingWorkflowTask } = (await workflow.describe()).raw;
-    expect({ activities: pendingActivities ?? [], task: pendingWorkflowTask ?? undefined }).toEqual({
-      activities: [],
-      task: undefined,
-    });
-  });
+  const id = workflowId(orderId);
+  await untilAtRest(client, id);
+  await client.workflow.getHandle(id).terminate();
 }
 
 /** The first event of this type in an order's journal, once it is recorded. */

@@ -9,9 +9,8 @@ import { scopes } from '../../../src/access/scopes.js';
 import { workflowId } from '../../../src/order-log.js';
 import { runWithoutTemporal } from '../../cli/without-temporal.js';
 import { orderBody, startTestApi, type TestApi } from '../../support/api.js';
-import { startSequencing } from '../../support/sequencing.js';
 import { shared } from '../../support/servers.js';
-import { until } from '../../support/until.js';
+import { startSequencing, untilSequenced } from '../../support/sequencing.js';
 
 /** A text that is in every personal value, and nowhere else. */
 const secret = `q${randomUUID().replaceAll('-', '')}`;
@@ -224,9 +223,7 @@ describe('an attacker sees nothing of a person', () => {
 
   test('(b) with a copy of MongoDB and the key store', async () => {
     const { db } = api.mongo;
-    await until(async () =>
-      expect(await db.collection('order_events').countDocuments({ unsequenced: true })).toBe(0),
-    );
+    await untilSequenced(db);
     const keys = db.client.db(`${db.databaseName}_keys`);
     for (const database of [db, keys]) {
       for (const { name } of await database.listCollections({}, { nameOnly: true }).toArray()) {

@@ -8,15 +8,9 @@ import { routeOf } from '../../../src/api/commands/table.js';
 import { journal } from '../../../src/log/journal/journal.js';
 import { orderLog, workflowId } from '../../../src/order-log.js';
 import { type FollowUpType, followUpTypes } from '../../../src/order/commands.js';
-import {
-  orderBody,
-  placedOrder,
-  type Reply,
-  startTestApi,
-  type TestApi,
-  untilNoStepRuns,
-} from '../../support/api.js';
+import { orderBody, placedOrder, type Reply, startTestApi, type TestApi } from '../../support/api.js';
 import { continuedAsNew, deleteHistory } from '../../support/retention.js';
+import { untilAtRest } from '../../support/workflow-run.js';
 
 let api: TestApi;
 /** an API with AUTH=on, for the same orders */
@@ -67,7 +61,7 @@ async function traces(orderId: string) {
 
 /** The counts when no step of the order is in progress. */
 async function tracesAtRest(orderId: string) {
-  await untilNoStepRuns(api, orderId);
+  await untilAtRest(api.client, workflowId(orderId));
   return await traces(orderId);
 }
 

@@ -6,10 +6,10 @@ import { commands, routeOf } from '../../../src/api/commands/table.js';
 import type { Http } from '../../../src/api/http.js';
 import { registerDocs } from '../../../src/api/reference/docs.js';
 import { createHttp } from '../../../src/api/server.js';
-import { run } from '../../../src/cli/program.js';
 import { type CommandType, followUpTypes, segments } from '../../../src/order/commands.js';
 import type { Secrets } from '../../../src/server/config/secrets.js';
 import { createLogger } from '../../../src/server/logging/logger.js';
+import { runWithoutTemporal } from '../../cli/without-temporal.js';
 
 const types: readonly CommandType[] = ['CreateOrder', ...followUpTypes];
 const entries = types.map((type): [CommandType, CommandEntry] => [type, commands[type]]);
@@ -76,11 +76,11 @@ describe.each(entries)('%s', (type, { summary, scope, verb, fields, examples }) 
   });
 
   test('has a script, whose help shows the summary, every field and the examples', async () => {
-    const { exitCode, text } = await helpOf(verb);
+    const { exitCode, out } = await runWithoutTemporal(`${verb} --help`);
     expect(exitCode).toBe(0);
-    for (const said of [summary, ...examples]) expect(text).toContain(said);
+    for (const said of [summary, ...examples]) expect(out).toContain(said);
     for (const { flags } of Object.values(fields).flat())
-      expect(text).toContain(flags.replace(/^<(.*)>$/, '$1'));
+      expect(out).toContain(flags.replace(/^<(.*)>$/, '$1'));
   });
 });
 
@@ -91,21 +91,6 @@ test('docs/reference/commands.md lists the commands as the table does', async ()
 
 function openApiPath(type: CommandType): string {
   return routeOf(type).replaceAll(/:(\w+)/g, '{$1}');
-}
-
-async function helpOf(verb: string) {
-  const lines: string[] = [];
-  const exitCode = await run([verb, '--help'], {
-    terminal: {
-      print: (line) => lines.push(line),
-      complain: () => {},
-      paint: (_, text) => text,
-      readInput: async () => new Uint8Array(),
-    },
-    env: {},
-    openTemporalGateway: () => Promise.reject(new Error('help sends nothing')),
-  });
-  return { exitCode, text: lines.join('\n') };
 }
 
 /** The table of docs/reference/commands.md, with its columns aligned as prettier aligns them. */

@@ -1,5 +1,4 @@
 import { expect, test } from '@jest/globals';
-import { commandIn } from '../../../src/api/commands/kafka/command-record.js';
 import { traceIdOf } from '../../../src/api/commands/trace.js';
 
 const trace = '4bf92f3577b34da6a3ce929d0e0e4736';
@@ -18,16 +17,4 @@ test.each([
   ['absent', undefined, undefined],
 ])('the trace id is read only from a valid, sampled traceparent: %s', (_, traceparent, traceId) => {
   expect(traceIdOf(traceparent)).toBe(traceId);
-});
-
-test('a command of Kafka belongs to the trace that its record names', () => {
-  const headers = { command: 'ReleaseOrder', traceparent: `00-${trace}-${span}-01` };
-  const record = {
-    partition: 0,
-    offset: 1n,
-    key: Buffer.from('o-1'),
-    value: undefined,
-    headers: new Map(Object.entries(headers).map(([name, value]) => [name, Buffer.from(value)])),
-  };
-  expect(commandIn('orders.commands', record).meta).toMatchObject({ traceId: trace });
 });

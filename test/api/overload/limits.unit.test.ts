@@ -103,7 +103,9 @@ describe('a request beyond the limit', () => {
 
   test('takes no place while its body is on its way', async () => {
     await listen({ create: { most: 1, waiting: 0, waitMs: 0 } });
+    const begins = once(app.server, 'request');
     await send(`${request('POST', '/held')}content-type: application/json\r\ncontent-length: 2\r\n\r\n{`);
+    await begins;
     await send(request('POST', '/held') + empty);
     await untilBegun(1);
   });

@@ -2,13 +2,12 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { openAll } from '../../../src/access/persons/opening.js';
 import { readFeed } from '../../../src/log/feed/feed.js';
-import { runSequencer } from '../../../src/log/feed/sequencer.js';
-import { journal } from '../../../src/log/journal/journal.js';
 import { workflowId, orderLog } from '../../../src/order-log.js';
 import { isFinished } from '../../../src/order/order.js';
 import { Orders } from '../../log/workflow/support.js';
 import { orderBody, type Reply, startTestApi, type TestApi } from '../../support/api.js';
 import { deleteHistory } from '../../support/retention.js';
+import { startSequencing, untilSequenced } from '../../support/sequencing.js';
 import { until } from '../../support/until.js';
 
 describe('an order', () => {
@@ -43,8 +42,7 @@ describe('an order', () => {
 
 describe('an order whose history is gone', () => {
   let api: TestApi;
-  let sequencing: Promise<void>;
-  const stopping = new AbortController();
+  let stopSequencing: () => Promise<void>;
   const key = randomUUID();
   const body = orderBody();
   const noteKey = randomUUID();
@@ -56,7 +54,7 @@ describe('an order whose history is gone', () => {
     api = await startTestApi({ RETURN_WINDOW: '1s' });
     const { db } = api.mongo;
     await api.startWorker();
-    sequencing = runSequencer({ log: orderLog, db, signal: stopping.signal, heartbeat: () => undefined });
+    stopSequencing = startSequencing(db);
     const headers = { 'idempotency-key': key, prefer: 'wait=20' };
     const created = await api.post('/v1/orders', { body, headers });
     orderId = created.body.orderId;
@@ -74,15 +72,12 @@ describe('an order whose history is gone', () => {
     await send('shipments/s1/dispatch', { carrier: 'DHL', trackingNumber: '1' });
     await send('shipments/s1/deliver', {});
     await api.client.workflow.getHandle(workflowId(orderId)).result();
-    await until(async () =>
-      expect(await journal(orderLog, db).countDocuments({ unsequenced: true })).toBe(0),
-    );
+    await untilSequenced(db);
     before = { order: await api.get(path), events: await api.get(`${path}/events`), created, noted };
     await deleteHistory(api.client, orderId);
   });
   afterAll(async () => {
-    stopping.abort();
-    await sequencing;
+    await stopSequencing();
     await api.close();
   });
 

@@ -7,7 +7,7 @@ import { connectMongo } from '../../../src/server/connections.js';
 import type { Bench } from '../harness/bench.js';
 
 /** An empty database, connected to as the product does. */
-export async function openDatabase(bench: Bench, name: string): Promise<Db> {
+export async function emptyDatabase(bench: Bench, name: string): Promise<Db> {
   const mongo = connectMongo(readConfig({ MONGODB_URI: bench.mongodbUri, MONGODB_DB: name }));
   bench.atEnd(async () => {
     await mongo.db.dropDatabase();

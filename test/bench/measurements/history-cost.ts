@@ -1,4 +1,6 @@
-import { completeAtRest, historyCost } from '../data/order-history.js';
+import { workflowId } from '../../../src/order-log.js';
+import { BUDGET, type TemporalCost, temporalCost } from '../../support/workflow-run.js';
+import { completeAtRest } from '../data/order-history.js';
 import type { Measurement } from '../harness/bench.js';
 import { type Judged, single } from '../harness/result.js';
 
@@ -11,15 +13,16 @@ export const historyCosts: Measurement = {
   async run(bench) {
     const address = await bench.product();
     const [api] = await bench.connect(address, 1);
-    const cost = await historyCost(bench.temporal, await completeAtRest(bench.temporal, api));
-    const within = (name: string, value: number, unit: string, budget: number): Judged =>
-      single(`history.cost.${name}`, value, unit, { goal: { of: 'value', is: '≤', limit: budget } });
+    const orderId = await completeAtRest(bench.temporal, api);
+    const cost = await temporalCost(bench.temporal, workflowId(orderId));
+    const within = (name: string, of: keyof TemporalCost, unit: string): Judged =>
+      single(`history.cost.${name}`, cost[of], unit, { goal: { of: 'value', is: '≤', limit: BUDGET[of] } });
     return [
-      within('events', cost.events, 'events', 76),
-      within('bytes', cost.bytes, 'bytes', 18 * 1024),
-      within('transitions', cost.stateTransitions, 'transitions', 30),
-      within('actions', cost.actions, 'actions', 13),
-      within('otherActions', cost.otherActions, 'actions', 4),
+      within('events', 'events', 'events'),
+      within('bytes', 'bytes', 'bytes'),
+      within('transitions', 'stateTransitions', 'transitions'),
+      within('actions', 'actions', 'actions'),
+      within('otherActions', 'otherActions', 'actions'),
     ];
   },
 };

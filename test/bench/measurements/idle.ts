@@ -1,7 +1,7 @@
 import { setTimeout } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
 import { reconcileScheduleId } from '../../../src/log/workflow/upkeep-messages.js';
-import { workflowCost } from '../data/order-history.js';
+import { temporalCost } from '../../support/workflow-run.js';
 import type { Measurement } from '../harness/bench.js';
 import { single } from '../harness/result.js';
 import { commandsSent, cpuOf } from '../harness/usage.js';
@@ -58,7 +58,7 @@ async function actionsAnHour(client: Client): Promise<number> {
     const { recentActions, runningActions } = (await schedule.describe()).info;
     const id = recentActions.at(-1)?.action.workflow.workflowId;
     if (id !== undefined && runningActions.length === 0) {
-      const { actions, otherActions } = await workflowCost(client, id);
+      const { actions, otherActions } = await temporalCost(client, id);
       return (HOUR_MS / interval.every) * (actions + otherActions + SCHEDULED_ACTIONS);
     }
     await setTimeout(LOOK_EVERY_MS);

@@ -14,7 +14,7 @@ import { startBroker } from '../../support/kafka/broker.js';
 import { fillFeed } from '../../support/kafka/fill-feed.js';
 import { settingsOf } from '../../support/kafka/topics.js';
 import { until } from '../../support/until.js';
-import { openDatabase } from '../data/empty-database.js';
+import { emptyDatabase } from '../data/empty-database.js';
 import type { Bench, Measurement } from '../harness/bench.js';
 import { type Block, interleave, rate } from '../harness/interleave.js';
 
@@ -90,7 +90,7 @@ export const kafkaOut: Measurement = {
 };
 
 async function openFeed(bench: Bench, count: number): Promise<Db> {
-  const db = await openDatabase(bench, 'kafka');
+  const db = await emptyDatabase(bench, 'kafka');
   bench.note('filling the feed');
   await fillFeed(db, 1, count);
   return db;

@@ -7,7 +7,7 @@ import { evolve } from '../../../src/order/evolve.js';
 import type { Order } from '../../../src/order/order.js';
 import { type OrderDocument, orders, toDocument } from '../../../src/views/orders.js';
 import { createActivities } from '../../../workers/roles/activities.js';
-import { openDatabase } from '../data/empty-database.js';
+import { emptyDatabase } from '../data/empty-database.js';
 import { happyPath, Story } from '../data/story.js';
 import type { Measurement } from '../harness/bench.js';
 import { type Block, block, interleave, rate } from '../harness/interleave.js';
@@ -23,7 +23,7 @@ const durable = { writeConcern: { w: 'majority', journal: true } } as const;
 export const recordBatch: Measurement = {
   name: 'record.batch',
   async run(bench) {
-    const [product, baseline] = [await openDatabase(bench, 'recorded'), await openDatabase(bench, 'bare')];
+    const [product, baseline] = [await emptyDatabase(bench, 'recorded'), await emptyDatabase(bench, 'bare')];
     const { record } = createActivities({ db: product });
     const count = bench.pick(1_000, 80);
     const measured = await interleave(

@@ -4,7 +4,7 @@ import { appendToJournal } from '../../../src/log/journal/append-to-journal.js';
 import { orderLog } from '../../../src/order-log.js';
 import { orders, toDocument } from '../../../src/views/orders.js';
 import { createActivities } from '../../../workers/roles/activities.js';
-import { openDatabase } from '../data/empty-database.js';
+import { emptyDatabase } from '../data/empty-database.js';
 import { create, hold, release, Story } from '../data/story.js';
 import type { Measurement } from '../harness/bench.js';
 import { type Block, block, duration, interleave } from '../harness/interleave.js';
@@ -15,7 +15,7 @@ const SHORT_LOG = 10;
 export const recordLong: Measurement = {
   name: 'record.long',
   async run(bench) {
-    const db = await openDatabase(bench, 'long');
+    const db = await emptyDatabase(bench, 'long');
     const long = await recordedOrder(db, bench.pick(10_000, 1_000));
     const count = bench.pick(200, 30);
     const measured = await interleave(

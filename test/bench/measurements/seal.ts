@@ -5,7 +5,7 @@ import { openKnownKeys } from '../../../src/access/known-keys.js';
 import { keysOfDatabase } from '../../../src/access/persons/key-store-of.js';
 import { hashOf } from '../../../src/api/commands/gateway/derived-ids.js';
 import { sealed } from '../../../src/api/commands/gateway/sealed-commands.js';
-import { openDatabase } from '../data/empty-database.js';
+import { emptyDatabase } from '../data/empty-database.js';
 import type { Measurement } from '../harness/bench.js';
 import { block, duration, interleave } from '../harness/interleave.js';
 import { single } from '../harness/result.js';
@@ -21,7 +21,7 @@ const CUSTOMERS = 100;
 export const seal: Measurement = {
   name: 'seal',
   async run(bench) {
-    const db = await openDatabase(bench, 'seal');
+    const db = await emptyDatabase(bench, 'seal');
     const keys = keysOfDatabase(db);
     keys.keepSpares();
     const { key: clientKey } = await addKey(db, { client: 'bench', scopes: ['orders:write'] });

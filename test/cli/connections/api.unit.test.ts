@@ -1,6 +1,4 @@
-import { once } from 'node:events';
 import { createServer, type RequestListener, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { type Api, at, connectApi } from '../../../src/cli/connections/api.js';
 import { follow, until } from '../../../src/cli/connections/order-events.js';
@@ -8,6 +6,7 @@ import { printExact } from '../../../src/cli/script/exact-json.js';
 import { Failure } from '../../../src/cli/script/script.js';
 import { create } from '../../order/examples.js';
 import { Scenario } from '../../order/specification.js';
+import { listen } from '../../support/listen.js';
 
 let server: Server | undefined;
 
@@ -17,9 +16,8 @@ async function serving(listener: RequestListener): Promise<Api> {
 }
 
 async function addressOf(listener: RequestListener): Promise<string> {
-  server = createServer(listener).listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  server = createServer(listener);
+  return `http://127.0.0.1:${await listen(server)}`;
 }
 
 afterEach(() => {

@@ -1,12 +1,12 @@
-import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { afterEach, expect, test } from '@jest/globals';
 import type { CommandResult, Gateway } from '../../../src/api/commands/gateway/gateway.js';
 import { type System, systemOf } from '../../../src/api/operations/system.js';
 import { openGateway } from '../../../src/cli/connections/gateway.js';
 import type { Session } from '../../../src/cli/script/script.js';
 import { readConfig } from '../../../src/server/config.js';
+import { listen } from '../../support/listen.js';
+import { silentTerminal } from '../without-temporal.js';
 
 let server: Server | undefined;
 afterEach(() => {
@@ -20,10 +20,7 @@ async function apiThatAnswers(body: unknown, status = 200): Promise<string> {
   server = createServer((_request, response) => {
     response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- it listens on TCP
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return `http://127.0.0.1:${await listen(server)}`;
 }
 
 const nothing = async (): Promise<CommandResult> => {
@@ -42,12 +39,7 @@ const gateway: Gateway = {
 async function open(url: string, system: System) {
   let closed = 0;
   const session: Session = {
-    terminal: {
-      print() {},
-      complain() {},
-      paint: (_, text) => text,
-      readInput: async () => new Uint8Array(),
-    },
+    terminal: silentTerminal,
     env: { ORDERS_URL: url },
     openTemporalGateway: async () => ({ gateway, system, close: async () => void (closed += 1) }),
   };

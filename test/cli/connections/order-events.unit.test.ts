@@ -1,10 +1,9 @@
-import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { connectApi } from '../../../src/cli/connections/api.js';
 import { followFeed, serverSent } from '../../../src/cli/connections/order-events.js';
 import { Failure } from '../../../src/cli/script/script.js';
+import { listen } from '../../support/listen.js';
 
 /** The id after which each connection resumed. */
 const resumed: (string | undefined)[] = [];
@@ -20,9 +19,8 @@ beforeAll(async () => {
     // The first connection breaks off, the second ends.
     if (id === 1) setImmediate(() => response.destroy());
     else response.end();
-  }).listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  });
+  url = `http://127.0.0.1:${await listen(server)}`;
 });
 afterAll(() => {
   server.close();

@@ -1,16 +1,14 @@
 import { randomUUID } from 'node:crypto';
-import { once } from 'node:events';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Session } from '../../../src/cli/script/script.js';
-import { barLine, progressBar } from '../../../src/cli/script/terminal.js';
 import { reconcileAll, reconcileOrders } from '../../../src/effects/proof/reconcile-orders.js';
 import { endpointLog } from '../../../src/endpoint/endpoint-log.js';
 import { journal } from '../../../src/log/journal/journal.js';
 import { orderLog } from '../../../src/order-log.js';
 import { orders as views } from '../../../src/views/orders.js';
 import { placedOrder, startTestApi, terminateWhenRecorded, type TestApi } from '../../support/api.js';
+import { listen } from '../../support/listen.js';
 import { startSequencing } from '../../support/sequencing.js';
 import { until } from '../../support/until.js';
 import { runWithoutTemporal } from '../without-temporal.js';
@@ -81,9 +79,8 @@ test('a rebuild that a later one has replaced is not waited for', async () => {
     if (request.method === 'POST')
       response.writeHead(202).end(JSON.stringify({ name: 'orders', rebuildId: 'r1' }));
     else response.end(JSON.stringify({ feed: {}, views: [], stores: [states[Math.min(2, looks++)]] }));
-  }).listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
+  });
+  const port = await listen(server);
   const ended = await orders('rebuild orders', { ORDERS_URL: `http://127.0.0.1:${port}` });
   expect(ended).toMatchObject({ exitCode: 1, err: expect.stringContaining('rebuild_overtaken') });
   server.closeAllConnections();
@@ -233,33 +230,5 @@ describe('resume', () => {
     expect(await orders(`resume ${randomUUID()}`)).toMatchObject({ exitCode: 3 });
     for (const line of ['resume', `resume ${broken} --all`])
       expect(await orders(line)).toMatchObject({ exitCode: 2 });
-  });
-});
-
-describe('a progress bar', () => {
-  test('shows progress, speed and the time left', () => {
-    expect(barLine({ what: 'orders', done: 1_200, total: 4_800 }, 4)).toBe(
-      `orders  ${'█'.repeat(6)}${'░'.repeat(18)}  1,200 of 4,800  25 %  300/s  12 s left`,
-    );
-    expect(barLine({ what: 'orders', done: 7 }, 0)).toBe('orders  7  0/s');
-  });
-
-  test('is redrawn in a terminal, and is a line every few seconds elsewhere', () => {
-    const written: string[] = [];
-    const write = (text: string | Uint8Array) => written.push(String(text)) > 0;
-    let seconds = 0;
-    const piped = progressBar({ isTTY: false, write }, () => seconds * 1_000);
-    for (; seconds < 12; seconds += 1) piped.show({ what: 'orders', done: seconds * 10, total: 120 });
-    piped.end();
-    expect(written).toEqual([
-      expect.stringMatching(/^orders .* 50 of 120 .* 10\/s {2}7 s left\n$/),
-      expect.stringMatching(/^orders .* 100 of 120 .*\n$/),
-    ]);
-    written.length = 0;
-    const watched = progressBar({ isTTY: true, write });
-    watched.show({ what: 'orders', done: 1 });
-    watched.end();
-    const clear = '\r\u001B[K';
-    expect(written).toEqual([expect.stringContaining(`${clear}orders  1  `), clear]);
   });
 });

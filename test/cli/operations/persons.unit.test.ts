@@ -1,7 +1,6 @@
-import { once } from 'node:events';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { expect, test } from '@jest/globals';
+import { listen } from '../../support/listen.js';
 import { runWithoutTemporal } from '../without-temporal.js';
 
 type Answer = readonly [status: number, body: object];
@@ -14,10 +13,9 @@ async function withApi(line: string, answers: readonly Answer[]) {
     asked.push([request.method, request.headers['idempotency-key']].flat().join(' ').trim());
     response.writeHead(status, { 'content-type': 'application/json', connection: 'close' });
     response.end(JSON.stringify(body));
-  }).listen(0, '127.0.0.1');
+  });
   try {
-    await once(server, 'listening');
-    const { port } = server.address() as AddressInfo;
+    const port = await listen(server);
     return { ...(await runWithoutTemporal(line, { ORDERS_URL: `http://127.0.0.1:${port}` })), asked };
   } finally {
     server.close();

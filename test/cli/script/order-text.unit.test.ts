@@ -1,43 +1,15 @@
 import { describe, expect, test } from '@jest/globals';
 import { previewOf } from '../../../src/api/commands/gateway/preview.js';
 import { eventRow, orderCard, previewCard } from '../../../src/cli/script/order-text.js';
-import { type Paint, table, visible } from '../../../src/cli/script/terminal.js';
+import type { Paint } from '../../../src/cli/script/terminal.js';
 import { inShort } from '../../../src/event-words.js';
 import { toView } from '../../../src/order/view.js';
 import { cancel, create, deliver, dispatch, hold, ship } from '../../order/examples.js';
 import { Scenario } from '../../order/specification.js';
 
 const plain: Paint = (_, text) => text;
-const marked: Paint = (format, text) => `<${format}>${text}</>`;
 
 const confirmed = Scenario.empty.do(create()).settle('reserve').settle('authorize');
-
-describe('a table', () => {
-  test('aligns its columns, numbers to the right, without trailing blanks', () => {
-    const columns = [{ title: 'SKU' }, { title: 'ON HAND', align: 'right' as const }, { title: 'NOTE' }];
-    const rows = [
-      ['A-1', '7', ''],
-      ['B-100', '1000', 'few'],
-    ];
-    expect(table(columns, rows, plain)).toEqual([
-      'SKU    ON HAND  NOTE',
-      'A-1          7',
-      'B-100     1000  few',
-    ]);
-  });
-
-  test('is as wide with colours as without', () => {
-    const rows = [
-      [{ text: 'ok', format: 'green' as const }, 'x'],
-      ['failed', 'y'],
-    ];
-    expect(table([{ title: '' }, { title: '' }], rows, marked)).toEqual(['<green>ok</>      x', 'failed  y']);
-  });
-});
-
-test('text from outside cannot control the terminal', () => {
-  expect(visible('a\u001b[31mb\nc\u202ed')).toBe('a\u{FFFD}[31mb c\u{FFFD}d');
-});
 
 test('the card of a preview shows what would happen, what the order would owe, and its money', () => {
   const { order } = confirmed;

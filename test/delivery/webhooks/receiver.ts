@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { Webhook } from 'standardwebhooks';
+import { listen } from '../../support/listen.js';
 
 /** A message as a receiver got it. */
 export interface Received {
@@ -45,10 +45,7 @@ export async function startReceiver(): Promise<Receiver> {
     if (how === undefined) response.writeHead(204).end();
     else how(message, response);
   }
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  // A server that listens on TCP has such an address.
-  const { port } = server.address() as AddressInfo;
+  const port = await listen(server);
   return {
     url: `http://127.0.0.1:${port}`,
     received,

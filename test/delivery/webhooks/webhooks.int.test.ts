@@ -24,6 +24,7 @@ import { placedOrder, startTestApi, type TestApi } from '../../support/api.js';
 import { logOf } from '../../support/database.js';
 import { startSequencing } from '../../support/sequencing.js';
 import { until } from '../../support/until.js';
+import { untilAtRest } from '../../support/workflow-run.js';
 import { isSignedBy, type Receiver, startReceiver } from './receiver.js';
 
 let api: TestApi;
@@ -166,19 +167,15 @@ test('each endpoint gets the events it asks for as signed CloudEvents, in order'
     data: { event: { type: 'OrderConfirmed' }, order: { orderId: vip, status: 'confirmed', tags: ['vip'] } },
   });
   // Deliveries add nothing to the endpoint's log, and cost Temporal nothing.
-  const runOf = api.client.workflow.getHandle(workflowIdOf(endpointLog, all.id));
-  const { historyLength } = await until(async () => {
-    const run = await runOf.describe();
-    const { pendingActivities, pendingWorkflowTask } = run.raw;
-    expect([pendingActivities ?? [], pendingWorkflowTask ?? null]).toEqual([[], null]);
-    return run;
-  });
+  const run = api.client.workflow.getHandle(workflowIdOf(endpointLog, all.id));
+  await untilAtRest(api.client, run.workflowId);
+  const { historyLength } = await run.describe();
   const more = await placedOrder(api);
   await until(() => arrived(all.path, [more]));
   await until(async () => expect(await statusOf(all.id)).toMatchObject({ lag: 0 }));
-  expect((await runOf.describe()).historyLength).toBe(historyLength);
+  expect((await run.describe()).historyLength).toBe(historyLength);
   // The workflow has no timer or activity either while there is nothing to deliver.
-  const { events: ofWorkflow } = await runOf.fetchHistory();
+  const { events: ofWorkflow } = await run.fetchHistory();
   expect(ofWorkflow?.filter(({ timerStartedEventAttributes: timer }) => timer)).toEqual([]);
   expect(await journal(endpointLog, db).countDocuments({ orderId: all.id })).toBe(1);
   expect(await deliveryRows(db).countDocuments({ endpointId: all.id })).toBeGreaterThan(ofVip.length);

@@ -19,6 +19,7 @@ import { orderLog } from '../../../src/order-log.js';
 import type { OrderEvent } from '../../../src/order/events.js';
 import { states } from '../../order/examples.js';
 import { logOf, openDatabase } from '../../support/database.js';
+import { untilSequenced } from '../../support/sequencing.js';
 import { until } from '../../support/until.js';
 
 const database = await openDatabase();
@@ -299,13 +300,9 @@ describe('a change of the journal by hand', () => {
       }
       await restoreLog(orderLog, db, log.slice(4, 7));
       if (!isLed) lead();
-      await until(async () =>
-        expect(await journal(orderLog, db).countDocuments({ unsequenced: true })).toBe(0),
-      );
+      await untilSequenced(db);
       await record(...log.slice(7));
-      await until(async () =>
-        expect(await journal(orderLog, db).countDocuments({ unsequenced: true })).toBe(0),
-      );
+      await untilSequenced(db);
       const feed = (await readFeed(orderLog, db, 0, 100)).filter(({ orderId }) => orderId === log[0].orderId);
       expect(feed.map(({ version }) => version)).toEqual(log.slice(4).map(({ version }) => version));
       expect(feed[0]).not.toHaveProperty('begins');
@@ -333,9 +330,7 @@ describe('a change of the journal by hand', () => {
     await journal(orderLog, db).drop();
     await ensureJournalIndexes(orderLog, db);
     await record(...after);
-    await until(async () =>
-      expect(await journal(orderLog, db).countDocuments({ unsequenced: true })).toBe(0),
-    );
+    await untilSequenced(db);
     await expectSound(after.length);
     const { current, all } = await feedGenerations(orderLog, db);
     expect(all.length).toBeGreaterThan(1);
@@ -351,9 +346,7 @@ describe('a change of the journal by hand', () => {
     await journal(orderLog, db).deleteMany({});
     await record(...after);
     lead();
-    await until(async () =>
-      expect(await journal(orderLog, db).countDocuments({ unsequenced: true })).toBe(0),
-    );
+    await untilSequenced(db);
     await expectSound(after.length);
   });
 

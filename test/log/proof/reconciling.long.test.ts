@@ -4,7 +4,6 @@ import type { Db, UpdateFilter } from 'mongodb';
 import { reconcileOrders } from '../../../src/effects/proof/reconcile-orders.js';
 import { verifyOrders } from '../../../src/effects/proof/verify-orders.js';
 import { feedGenerations, feedState } from '../../../src/log/feed/generations.js';
-import { runSequencer } from '../../../src/log/feed/sequencer.js';
 import { journal, type JournalDocument } from '../../../src/log/journal/journal.js';
 import { updateStateView } from '../../../src/log/journal/update-state-view.js';
 import { endedReason, markStopped } from '../../../src/log/journal/stops.js';
@@ -16,6 +15,7 @@ import { orders } from '../../../src/views/orders.js';
 import { startFeed } from '../../../workers/roles/feed.js';
 import { placedOrder, startTestApi, terminateWhenRecorded, type TestApi } from '../../support/api.js';
 import { deleteHistory } from '../../support/retention.js';
+import { startSequencing, untilSequenced } from '../../support/sequencing.js';
 import { until } from '../../support/until.js';
 
 let api: TestApi;
@@ -66,8 +66,8 @@ async function terminated(orderId: string): Promise<void> {
 
 /** Waits until every event has a position, and the sequencer has noted the last one. */
 async function positioned(): Promise<void> {
+  await untilSequenced(db);
   await until(async () => {
-    expect(await journal(orderLog, db).countDocuments({ unsequenced: true })).toBe(0);
     const [last] = await journal(orderLog, db).find().sort({ position: -1 }).limit(1).toArray();
     expect((await feedState(db).findOne())?.position).toBe(last?.position);
   });
@@ -155,13 +155,7 @@ describe('a reconciliation', () => {
     await journal(orderLog, db).deleteOne({ _id: `${orderId}:2` });
     expect(await reconciled()).toMatchObject({ repaired: 1, found: 0 });
 
-    const stopping = new AbortController();
-    const sequencing = runSequencer({
-      log: orderLog,
-      db,
-      signal: stopping.signal,
-      heartbeat: () => undefined,
-    });
+    const stopSequencing = startSequencing(db);
     await positioned();
     expect(await begun()).toBe(1);
     const lost = await journal(orderLog, db).findOneAndDelete({ _id: `${orderId}:2` });
@@ -174,8 +168,7 @@ describe('a reconciliation', () => {
     await positioned();
     expect(await reconciled()).toMatchObject({ repaired: 0, found: 0 });
     expect(await begun()).toBe(2);
-    stopping.abort();
-    await sequencing;
+    await stopSequencing();
   });
 
   test('reports differences, and overwrites nothing', async () => {

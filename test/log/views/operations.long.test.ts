@@ -1,7 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { run } from '../../../src/cli/program.js';
-import type { Session } from '../../../src/cli/script/script.js';
 import { endpointLog } from '../../../src/endpoint/endpoint-log.js';
 import { readFeed } from '../../../src/log/feed/feed.js';
 import { journal } from '../../../src/log/journal/journal.js';
@@ -15,6 +13,7 @@ import { orderLog } from '../../../src/order-log.js';
 import { customers } from '../../../src/views/customers.js';
 import { orders } from '../../../src/views/orders.js';
 import { views } from '../../../src/views/views.js';
+import { runWithoutTemporal } from '../../cli/without-temporal.js';
 import { type Api, apiAt } from '../../support/orders-over-http.js';
 import type { RoleProcess } from '../../support/role-process.js';
 import { shared } from '../../support/servers.js';
@@ -344,28 +343,13 @@ test('a comparison is made on request, and its findings are printed', async () =
 
 /** Runs a client script against the API. */
 async function script(line: string) {
-  const out: string[] = [];
-  const err: string[] = [];
-  const session: Session = {
-    terminal: {
-      print: (text) => void out.push(text),
-      complain: (text) => void err.push(text),
-      paint: (_format, text) => text,
-      readInput: async () => Buffer.alloc(0),
-    },
-    env: {
-      ORDERS_URL: address,
-      TEMPORAL_ADDRESS: shared.temporalAddress,
-      TEMPORAL_TASK_QUEUE: system.taskQueue,
-      MONGODB_URI: shared.mongodbUri,
-      MONGODB_DB: db.databaseName,
-    },
-    openTemporalGateway: async () => {
-      throw new Error('Nothing here sends a command.');
-    },
-  };
-  const exitCode = await run(line.split(' '), session);
-  return { exitCode, out: out.join('\n'), err: err.join('\n') };
+  return await runWithoutTemporal(line, {
+    ORDERS_URL: address,
+    TEMPORAL_ADDRESS: shared.temporalAddress,
+    TEMPORAL_TASK_QUEUE: system.taskQueue,
+    MONGODB_URI: shared.mongodbUri,
+    MONGODB_DB: db.databaseName,
+  });
 }
 
 test('the client scripts show, rebuild and roll back the views', async () => {

@@ -4,7 +4,6 @@ import { checkDatabaseIdentity } from '../../../src/effects/database/database-id
 import { stockOutside } from '../../../src/effects/inventory/stock-restore.js';
 import type { StoredEvent } from '../../../src/log/entity.js';
 import { feedGenerations } from '../../../src/log/feed/generations.js';
-import { runSequencer } from '../../../src/log/feed/sequencer.js';
 import { forks } from '../../../src/log/journal/fork.js';
 import { journal } from '../../../src/log/journal/journal.js';
 import { readJournal, readStored } from '../../../src/log/journal/read-journal.js';
@@ -29,6 +28,7 @@ import { states } from '../../order/examples.js';
 import { placedOrder, startTestApi, type TestApi } from '../../support/api.js';
 import { logOf } from '../../support/database.js';
 import { continuedAsNew, deleteHistory } from '../../support/retention.js';
+import { startSequencing, untilSequenced } from '../../support/sequencing.js';
 import { until } from '../../support/until.js';
 
 let api: TestApi;
@@ -165,9 +165,8 @@ test('orders that change while they are restored are whole in the end', async ()
 
 test('events that had positions are restored, and the feed begins a new generation', async () => {
   const { db } = api.mongo;
-  const stopping = new AbortController();
-  const sequencing = runSequencer({ log: orderLog, db, signal: stopping.signal, heartbeat: () => undefined });
-  await until(async () => expect(await journal(orderLog, db).countDocuments({ unsequenced: true })).toBe(0));
+  const stopSequencing = startSequencing(db);
+  await untilSequenced(db);
   const { generation } = (await feedGenerations(orderLog, db)).current;
   expect(await rebuildJournal(orderLog, rebuilding())).toBe(true);
   expect((await feedGenerations(orderLog, db)).current).toMatchObject({ generation });
@@ -177,10 +176,9 @@ test('events that had positions are restored, and the feed begins a new generati
   expect(await rebuildJournal(orderLog, rebuilding())).toBe(true);
   await until(async () => {
     expect((await feedGenerations(orderLog, db)).commonWith(generation)).toBe((first?.position ?? 0) - 1);
-    expect(await journal(orderLog, db).countDocuments({ unsequenced: true })).toBe(0);
   });
-  stopping.abort();
-  await sequencing;
+  await untilSequenced(db);
+  await stopSequencing();
 });
 
 test('an order without its first runs is restored to its state, with the events left, and is named', async () => {
@@ -204,16 +202,9 @@ test('an order without its first runs is restored to its state, with the events 
     status: 404,
     body: { code: 'log_incomplete', version: events[0]?.version },
   });
-  const sequencing = new AbortController();
-  const sequenced = runSequencer({
-    log: orderLog,
-    db,
-    signal: sequencing.signal,
-    heartbeat: () => undefined,
-  });
-  await until(async () => expect(await journal(orderLog, db).countDocuments({ unsequenced: true })).toBe(0));
-  sequencing.abort();
-  await sequenced;
+  const stopSequencing = startSequencing(db);
+  await untilSequenced(db);
+  await stopSequencing();
 
   // The order continues from there.
   const { status } = await api.post(`/v1/orders/${orderId}/notes?consistency=projected`, {

@@ -148,7 +148,12 @@ export async function openViews() {
     runners.push(runner);
     return runner;
   };
-  return { db, run, runners };
+  const rebuilding = (
+    rebuildId: string = randomUUID(),
+    signal = new AbortController().signal,
+    heartbeat: () => void = () => undefined,
+  ) => ({ db, rebuildId, signal, heartbeat });
+  return { db, run, runners, rebuilding };
 }
 
 /** Waits until the active build of a view is at the head of the feed. */

@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
-import process from 'node:process';
 import { Client, Connection, type WorkflowHandle, isGrpcServiceError } from '@temporalio/client';
 import { google, type temporal } from '@temporalio/proto';
 import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
@@ -21,6 +20,7 @@ import type { EffectType } from '../../../src/order/effects.js';
 import type { OrderEvent } from '../../../src/order/events.js';
 import { RULES_TODAY } from '../../../src/order/rules.js';
 import { upcast } from '../../../src/order/upcasters.js';
+import { shared, uniqueName } from '../../support/servers.js';
 import { until } from '../../support/until.js';
 
 const day = 24 * 60 * 60 * 1000;
@@ -149,9 +149,8 @@ export class Orders {
   }
 
   /** @param taskQueue by default a new one; that of a closed `Orders`, to continue its orders */
-  static async open(taskQueue = `t-${randomUUID().slice(0, 8)}`): Promise<Orders> {
-    const address = process.env['TEST_TEMPORAL_ADDRESS'];
-    if (address === undefined) throw new Error('TEST_TEMPORAL_ADDRESS is not set: run `npm test`');
+  static async open(taskQueue = uniqueName('orders')): Promise<Orders> {
+    const address = shared.temporalAddress;
     const [native, connection] = await Promise.all([
       NativeConnection.connect({ address }),
       Connection.connect({ address }),

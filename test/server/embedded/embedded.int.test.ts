@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
-import { type AddressInfo, createServer, type Server } from 'node:net';
+import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -12,6 +12,7 @@ import { MONGOD, TEMPORAL } from '../../../src/server/embedded/binaries.js';
 import { freePort } from '../../../src/server/embedded/ports.js';
 import { isAlive, type ProcessId, processId } from '../../../src/server/embedded/process.js';
 import { type Servers, type ServersOptions, startServers } from '../../../src/server/embedded/servers.js';
+import { listen } from '../../support/listen.js';
 import { program } from '../../support/servers.js';
 import { until } from '../../support/until.js';
 
@@ -205,9 +206,8 @@ describe('a port in use', () => {
   let occupied: Server;
   let port: number;
   beforeEach(async () => {
-    occupied = createServer().listen(0, '127.0.0.1');
-    await once(occupied, 'listening');
-    ({ port } = occupied.address() as AddressInfo);
+    occupied = createServer();
+    port = await listen(occupied);
   });
   afterEach(() => void occupied.close());
 

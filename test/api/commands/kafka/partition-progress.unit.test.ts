@@ -14,6 +14,15 @@ test('everything before the lowest open record is done', () => {
   expect([progress.done, progress.openCount, progress.openBytes]).toEqual([9n, 0, 0]);
 });
 
+test('offsets that hold no record, after the last record, are done with it', () => {
+  const progress = new PartitionProgress(0, 7n);
+  progress.begin(7n);
+  progress.next = 12n;
+  expect(progress.done).toBe(7n);
+  progress.end(7n);
+  expect(progress.done).toBe(12n);
+});
+
 test('a waiting record shows the time of its first failure and the reason of its last', () => {
   const progress = new PartitionProgress(0, 0n);
   progress.begin(0n);

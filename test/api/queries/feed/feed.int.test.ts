@@ -5,7 +5,6 @@ import { AbstractCursor, type Db } from 'mongodb';
 import { MAX_READERS, readerRows } from '../../../../src/delivery/readers.js';
 import { feedHead } from '../../../../src/log/feed/feed.js';
 import { beginGeneration, feedGenerations, feedState } from '../../../../src/log/feed/generations.js';
-import { runSequencer } from '../../../../src/log/feed/sequencer.js';
 import { appendToJournal } from '../../../../src/log/journal/append-to-journal.js';
 import { ensureJournalIndexes, journal } from '../../../../src/log/journal/journal.js';
 import { readJournal, readStored } from '../../../../src/log/journal/read-journal.js';
@@ -15,27 +14,21 @@ import { states } from '../../../order/examples.js';
 import { placedOrder, startTestApi, type TestApi } from '../../../support/api.js';
 import { breakableMongodb } from '../../../support/breakable-server.js';
 import { logOf } from '../../../support/database.js';
+import { startSequencing } from '../../../support/sequencing.js';
 import { until } from '../../../support/until.js';
 
 let api: TestApi;
 let address: string;
-const stopping = new AbortController();
-let sequencing: Promise<unknown>;
+let stopSequencing: () => Promise<void>;
 
 beforeAll(async () => {
   api = await startTestApi();
   await ensureJournalIndexes(orderLog, api.mongo.db);
   address = await api.app.listen({ host: '127.0.0.1', port: 0 });
-  sequencing = runSequencer({
-    log: orderLog,
-    db: api.mongo.db,
-    signal: stopping.signal,
-    heartbeat: () => undefined,
-  });
+  stopSequencing = startSequencing(api.mongo.db);
 });
 afterAll(async () => {
-  stopping.abort();
-  await sequencing;
+  await stopSequencing();
   await api.close();
 });
 
@@ -456,8 +449,7 @@ test('a reader continues after lost events, in the next generation', async () =>
   const { db } = own.mongo;
   await ensureJournalIndexes(orderLog, db);
   const ownAddress = await own.app.listen({ host: '127.0.0.1', port: 0 });
-  const done = new AbortController();
-  const giving = runSequencer({ log: orderLog, db, signal: done.signal, heartbeat: () => undefined });
+  const stopOwn = startSequencing(db);
   try {
     const record = async (log: ReturnType<typeof logOf>) => {
       await appendToJournal(orderLog, db, log);
@@ -489,8 +481,7 @@ test('a reader continues after lost events, in the next generation', async () =>
     const { body } = await own.get(`/v1/events?after=${kept.length}&limit=1`);
     expect(body).toMatchObject({ data: [{ position: head + 1 }], nextCursor: String(head + 1) });
   } finally {
-    done.abort();
-    await giving;
+    await stopOwn();
     await own.close();
   }
 });
@@ -815,9 +806,7 @@ async function untilPositioned(db: Db, orderId: string): Promise<void> {
 
 /** Waits until the events of an order have positions, and stops the sequencer. */
 async function sequenceUntilPositioned({ mongo: { db } }: TestApi, orderId: string): Promise<void> {
-  const done = new AbortController();
-  const sequenced = runSequencer({ log: orderLog, db, signal: done.signal, heartbeat: () => undefined });
+  const stop = startSequencing(db);
   await untilPositioned(db, orderId);
-  done.abort();
-  await sequenced;
+  await stop();
 }

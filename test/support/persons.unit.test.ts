@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { assertNoPersons, rememberPersons } from '../../support/persons.js';
+import { assertNoPersons, rememberPersons } from './persons.js';
 
 test('the tests search their logs and refusals for the personal values that they have sent', () => {
   const street = 'Nowhere Lane 12';

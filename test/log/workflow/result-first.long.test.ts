@@ -1,18 +1,18 @@
-import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { Client, Connection } from '@temporalio/client';
 import { temporal } from '@temporalio/proto';
 import { NativeConnection, Worker } from '@temporalio/worker';
+import { shared, uniqueName } from '../../support/servers.js';
 import { until } from '../../support/until.js';
 import { Orders, terms, type ScriptedActivities } from './support.js';
 
 const { EVENT_TYPE_TIMER_FIRED: timerFired, EVENT_TYPE_ACTIVITY_TASK_COMPLETED: activityCompleted } =
   temporal.api.enums.v1.EventType;
-const address = process.env['TEST_TEMPORAL_ADDRESS'] ?? '';
 
 let native: NativeConnection;
 let connection: Connection;
 beforeAll(async () => {
+  const address = shared.temporalAddress;
   [native, connection] = await Promise.all([
     NativeConnection.connect({ address }),
     Connection.connect({ address }),
@@ -30,7 +30,7 @@ interface Waiting {
 
 /** An order that waits for a timer and for the stock of its amendment, while no worker runs. */
 async function amending(authorizationTtl: number): Promise<Waiting> {
-  const taskQueue = `t-${randomUUID().slice(0, 8)}`;
+  const taskQueue = uniqueName('orders');
   const orders = await Orders.open(taskQueue);
   const { activities } = orders;
   const { order } = await orders.start({ terms: { ...terms, authorizationTtl } });

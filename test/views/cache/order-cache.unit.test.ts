@@ -14,7 +14,7 @@ function slowRead() {
 }
 
 /** Waits until `count` shows a second read. That takes only a few turns of the promise queue. */
-async function isReadAgain(count: () => number): Promise<void> {
+async function untilReadAgain(count: () => number): Promise<void> {
   for (let turn = 0; turn < 100 && count() < 2; turn++) await Promise.resolve();
   expect(count()).toBe(2);
 }
@@ -48,7 +48,7 @@ test.each([
     const answer = cache.load('o', read);
     race(cache);
     end(view(1));
-    await isReadAgain(count);
+    await untilReadAgain(count);
     expect(cache.get('o')).toBeUndefined();
     end(view(2));
     expect(await answer).toEqual(view(2));
@@ -66,7 +66,7 @@ test('simultaneous readers share a read, unless it was overtaken before they cam
   second.end(view(2));
   expect(await late).toEqual(view(2));
   first.end(view(1));
-  await isReadAgain(first.count);
+  await untilReadAgain(first.count);
   first.end(view(2));
   expect(await Promise.all(answers)).toEqual([view(2), view(2)]);
 });

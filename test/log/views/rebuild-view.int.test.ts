@@ -3,26 +3,18 @@ import { expect, test } from '@jest/globals';
 import { feedHead } from '../../../src/log/feed/feed.js';
 import { Fenced } from '../../../src/log/feed/fencing.js';
 import { beginGeneration, feedGenerations } from '../../../src/log/feed/generations.js';
-import { runSequencer } from '../../../src/log/feed/sequencer.js';
 import { appendToJournal } from '../../../src/log/journal/append-to-journal.js';
 import { journal } from '../../../src/log/journal/journal.js';
-import { record } from '../../../src/log/journal/recording.js';
 import { buildsOf, rollBack } from '../../../src/log/views/view-builds.js';
-import {
-  isStateViewOutdated,
-  rebuildStateView,
-} from '../../../src/log/views/rebuilding/rebuild-state-view.js';
 import { rebuildView } from '../../../src/log/views/rebuilding/rebuild-view.js';
-import { StoreRebuilder, storeRebuilds } from '../../../src/log/views/rebuilding/store-rebuild.js';
 import { viewsStatus } from '../../../src/log/views/status.js';
 import type { View } from '../../../src/log/views/view.js';
 import { orderLog } from '../../../src/order-log.js';
-import type { OrderEvent, EventDraft } from '../../../src/order/events.js';
-import { fold } from '../../../src/order/evolve.js';
+import type { EventDraft } from '../../../src/order/events.js';
 import type { Order } from '../../../src/order/order.js';
 import { customers, findCustomer } from '../../../src/views/customers.js';
-import { type OrderDocument, orders, ORDERS_VERSION, toDocument } from '../../../src/views/orders.js';
 import { views } from '../../../src/views/views.js';
+import { startSequencing, untilSequenced } from '../../support/sequencing.js';
 import { until } from '../../support/until.js';
 import {
   caughtUp,
@@ -33,19 +25,10 @@ import {
   newLogs,
   openViews,
   parkedOf,
-  pausedBefore,
   publish,
 } from './support.js';
 
-const { db, run, runners } = await openViews();
-
-function rebuilding(
-  rebuildId: string = randomUUID(),
-  signal = new AbortController().signal,
-  heartbeat: () => void = () => undefined,
-) {
-  return { db, rebuildId, signal, heartbeat };
-}
+const { db, rebuilding, run, runners } = await openViews();
 
 async function collectionsOf(view: View<Order, EventDraft>): Promise<readonly string[]> {
   const found = await db
@@ -293,8 +276,7 @@ test('a view that has only what two generations have in common continues in the 
 
 test('events that were lost and come back are counted once by a view that had counted them', async () => {
   const logs = newLogs('completed', 'cancelled', 'refunded');
-  const giving = new AbortController();
-  const sequencing = runSequencer({ log: orderLog, db, signal: giving.signal, heartbeat: () => undefined });
+  const stopSequencing = startSequencing(db);
   const options = {
     requestRebuild: async (view: View<Order, EventDraft>) =>
       void (await rebuildView(orderLog, view, rebuilding('after the loss'))),
@@ -307,9 +289,7 @@ test('events that were lost and come back are counted once by a view that had co
     const [lost = []] = logs;
     await journal(orderLog, db).deleteMany({ orderId: lost[0]?.orderId ?? '' });
     await appendToJournal(orderLog, db, lost);
-    await until(async () =>
-      expect(await journal(orderLog, db).countDocuments({ unsequenced: true })).toBe(0),
-    );
+    await untilSequenced(db);
     await until(async () => {
       const { generation: feed } = (await feedGenerations(orderLog, db)).current;
       expect(await buildsOf(db, customers.name)).toMatchObject({
@@ -319,8 +299,7 @@ test('events that were lost and come back are counted once by a view that had co
     });
     expect(await contentsOf(db, customers)).toEqual(await expectedContents(db, customers, logs));
   } finally {
-    giving.abort();
-    await sequencing;
+    await stopSequencing();
   }
 });
 
@@ -391,321 +370,4 @@ test('a rebuild retries parked events, and parked events belong to one build', a
   expect(await contentsOf(db, mended)).toEqual(await expectedContents(db, mended, [log]));
   await rollBack(db, customers.name);
   expect(await parkedOf(db, broken)).toHaveLength(log.length);
-});
-
-// --- the view that recording keeps ---
-
-function wholeOrders(logs: readonly (readonly OrderEvent[])[]) {
-  const documents = logs.flatMap((log) => {
-    const order = fold(log);
-    return order === undefined ? [] : [toDocument(order)];
-  });
-  return inOrder(documents);
-}
-
-function inOrder(documents: readonly OrderDocument[]) {
-  return documents.toSorted((a, b) => (a.orderId < b.orderId ? -1 : 1));
-}
-
-async function storedOrders() {
-  return await orders(db)
-    .find({}, { projection: { recorder: 0 } })
-    .sort({ _id: 1 })
-    .toArray();
-}
-
-test('the view of orders is rebuilt while events are recorded, and none is lost', async () => {
-  const logs = newLogs(...Array.from({ length: 40 }, () => manyStates).flat());
-  const [under, later] = [newLogs(...manyStates), newLogs(...manyStates)];
-  await publish(db, logs.flat());
-  for (const log of under) await record(orderLog, db, log.slice(0, 2));
-  // Makes the view wrong.
-  await orders(db).updateMany({}, { $set: { total: -1 } });
-  const recorded = Promise.all([...under, ...later].map((log) => record(orderLog, db, log)));
-  expect(await rebuildStateView(orderLog, rebuilding())).toBe(true);
-  await recorded;
-  expect(await storedOrders()).toEqual(wholeOrders([...logs, ...under, ...later]));
-  expect(await orders(db).indexExists('search_1_createdAt_1__id_1')).toBe(true);
-});
-
-test('a rebuild of the view of orders that is ended at any point continues there', async () => {
-  const logs = newLogs(...Array.from({ length: 60 }, () => manyStates).flat());
-  await publish(db, logs.flat());
-  const rebuildId = randomUUID();
-  let tries = 0;
-  for (let isDone = false; !isDone; tries += 1) {
-    const crash = new AbortController();
-    isDone = await rebuildStateView(
-      orderLog,
-      rebuilding(rebuildId, crash.signal, () => crash.abort()),
-    );
-  }
-  expect(tries).toBeGreaterThan(1);
-  expect(await storedOrders()).toEqual(wholeOrders(logs));
-  expect(await rebuildStateView(orderLog, rebuilding(rebuildId))).toBe(true);
-});
-
-test('a crash after the swap loses nothing that was recorded meanwhile', async () => {
-  const [one = [], other = []] = newLogs('completed', 'cancelled');
-  await record(orderLog, db, one.slice(0, 3));
-  const rebuildId = randomUUID();
-  await rebuildStateView(orderLog, rebuilding(rebuildId));
-  // The situation right after the swap: the order's last events are in the journal and in the
-  // replaced view only.
-  await record(orderLog, db, one);
-  await record(orderLog, db, other);
-  await orders(db).deleteMany({ _id: other[0]?.orderId ?? '' });
-  await storeRebuilds(db).updateOne({ _id: 'orders' }, { $set: { phase: 'swapping' } });
-  expect(await rebuildStateView(orderLog, rebuilding(rebuildId))).toBe(true);
-  expect(await storedOrders()).toEqual(wholeOrders([one, other]));
-});
-
-/** A rebuild of the view `orders` that is stopped when it has rebuilt some of the orders. */
-async function halfRebuild(rebuildId: string = randomUUID()): Promise<void> {
-  const crash = new AbortController();
-  expect(
-    await rebuildStateView(
-      orderLog,
-      rebuilding(rebuildId, crash.signal, () => crash.abort()),
-    ),
-  ).toBe(false);
-}
-
-test('a process that freezes before its swap does not swap in the next, half-built rebuild', async () => {
-  const logs = newLogs(...Array.from({ length: 60 }, () => manyStates).flat());
-  await publish(db, logs.flat());
-  const rebuildId = randomUUID();
-  const frozen = pausedBefore(db, 'rename');
-  const late = rebuildStateView(orderLog, { ...rebuilding(rebuildId), db: frozen.db });
-  await frozen.reached;
-  expect(await rebuildStateView(orderLog, rebuilding(rebuildId))).toBe(true);
-  await halfRebuild();
-  frozen.resume();
-  await expect(late).rejects.toThrow();
-  expect(await storedOrders()).toEqual(wholeOrders(logs));
-});
-
-test('a late write of a frozen process is not swapped in either, and is removed', async () => {
-  const logs = newLogs(...Array.from({ length: 60 }, () => manyStates).flat());
-  await publish(db, logs.flat());
-  const rebuildId = randomUUID();
-  const frozen = pausedBefore(db, 'bulkWrite');
-  const late = rebuildStateView(orderLog, { ...rebuilding(rebuildId), db: frozen.db });
-  await frozen.reached;
-  expect(await rebuildStateView(orderLog, rebuilding(rebuildId))).toBe(true);
-  // Simulates that the process ended right after its swap.
-  await storeRebuilds(db).updateOne({ _id: 'orders' }, { $set: { phase: 'swapping' } });
-  frozen.resume();
-  await expect(late).rejects.toThrow(Fenced);
-  expect(await rebuildStateView(orderLog, rebuilding(rebuildId))).toBe(true);
-  expect(await storedOrders()).toEqual(wholeOrders(logs));
-
-  await halfRebuild('given-up');
-  expect(await rebuildStateView(orderLog, rebuilding('last'))).toBe(true);
-  const left = await db.listCollections({ name: /^orders_/ }).toArray();
-  expect(left).toEqual([]);
-});
-
-test('a recorder that has read the replaced view writes nothing of it into the new one', async () => {
-  const [log = []] = newLogs('completed');
-  const orderId = log[0]?.orderId ?? '';
-  await record(orderLog, db, log.slice(0, 2));
-  // A view that an older version of the fold has written.
-  await orders(db).updateOne({ _id: orderId }, { $set: { 'state.tags': ['old'] } });
-  const swap = pausedBefore(db, 'rename');
-  const last = pausedBefore(swap.db, 'replaceOne', 'orders');
-  const rebuilt = rebuildStateView(orderLog, { ...rebuilding(), db: last.db });
-  await swap.reached;
-  const recorder = pausedBefore(db, 'replaceOne');
-  const recorded = record(orderLog, recorder.db, log.slice(2));
-  await recorder.reached;
-  swap.resume();
-  await last.reached;
-  recorder.resume();
-  await recorded;
-  last.resume();
-  expect(await rebuilt).toBe(true);
-  expect(await storedOrders()).toEqual(wholeOrders([log]));
-});
-
-test('of two simultaneous rebuilds of a store, one is refused', async () => {
-  const begin = async () => ({ since: 0, total: 0 });
-  await StoreRebuilder.takeOver(db, 'orders', 'last', begin);
-  const late = StoreRebuilder.takeOver(db, 'orders', 'late', async () => {
-    await StoreRebuilder.takeOver(db, 'orders', 'next', begin);
-    return await begin();
-  });
-  await expect(late).rejects.toThrow(Fenced);
-  expect(await storeRebuilds(db).findOne({ _id: 'orders' })).toMatchObject({ rebuildId: 'next' });
-});
-
-test('an order without its first event is copied as it was', async () => {
-  const [whole = [], maimed = []] = newLogs('completed', 'completed');
-  await record(orderLog, db, whole);
-  await record(orderLog, db, maimed);
-  const orderId = maimed[0]?.orderId ?? '';
-  await journal(orderLog, db).deleteOne({ orderId, version: 1 });
-  await rebuildStateView(orderLog, rebuilding());
-  expect(await storedOrders()).toEqual(wholeOrders([whole, maimed]));
-  const { stores } = await viewsStatus(orderLog, db, views);
-  expect(stores[0]).toMatchObject({ name: 'orders', exceptions: { count: 1, orderIds: [orderId] } });
-});
-
-test('an order without any event in the journal is copied as it was', async () => {
-  const [whole = [], lost = []] = newLogs('completed', 'completed');
-  await record(orderLog, db, whole);
-  await record(orderLog, db, lost);
-  const orderId = lost[0]?.orderId ?? '';
-  await journal(orderLog, db).deleteMany({ orderId });
-  await rebuildStateView(orderLog, rebuilding());
-  expect(await storedOrders()).toEqual(wholeOrders([whole, lost]));
-  const exceptions = { count: 1, orderIds: [orderId] };
-  expect((await viewsStatus(orderLog, db, views)).stores[0]).toMatchObject({
-    name: 'orders',
-    exceptions,
-  });
-});
-
-test('an order with an unreadable event is copied as it was, and does not hold up other orders', async () => {
-  const logs = newLogs('completed', 'completed', 'cancelled');
-  await publish(db, logs.flat());
-  for (const log of logs) await record(orderLog, db, log);
-  const orderId = logs[1]?.[0].orderId ?? '';
-  await journal(orderLog, db).updateOne({ _id: `${orderId}:3` }, { $set: { type: 'Nonsense' } });
-  // An order that is recorded just before the swap is folded again after it.
-  const [late = []] = newLogs('completed');
-  await record(orderLog, db, late);
-  await journal(orderLog, db).updateOne({ _id: `${late[0]?.orderId}:2` }, { $set: { type: 'Nonsense' } });
-  await orders(db).updateOne({ _id: late[0]?.orderId ?? '' }, { $set: { version: 1 } });
-  const lateOne = async () => (await storedOrders()).find(({ _id }) => _id === late[0]?.orderId);
-  const before = await lateOne();
-  expect(await rebuildStateView(orderLog, rebuilding())).toBe(true);
-  expect((await storedOrders()).find(({ _id }) => _id === orderId)).toEqual(wholeOrders(logs.slice(1, 2))[0]);
-  expect(await lateOne()).toEqual(before);
-  const { stores } = await viewsStatus(orderLog, db, views);
-  expect(stores[0]?.exceptions?.count).toBe(2);
-  expect(stores[0]?.exceptions?.orderIds).toEqual(expect.arrayContaining([orderId, late[0]?.orderId]));
-});
-
-test('the view of orders is outdated until a rebuild to its version has begun', async () => {
-  const [log = []] = newLogs('completed');
-  await record(orderLog, db, log);
-  expect(await isStateViewOutdated(orderLog, db)).toBe(ORDERS_VERSION > 1);
-  await rebuildStateView(orderLog, rebuilding());
-  await storeRebuilds(db).updateOne({ _id: 'orders' }, { $set: { version: 0 } });
-  expect(await isStateViewOutdated(orderLog, db)).toBe(true);
-  const rebuildId = randomUUID();
-  const ended = new AbortController();
-  ended.abort();
-  expect(await rebuildStateView(orderLog, rebuilding(rebuildId, ended.signal))).toBe(false);
-  expect(await isStateViewOutdated(orderLog, db)).toBe(false);
-  expect(await rebuildStateView(orderLog, rebuilding(rebuildId))).toBe(true);
-  expect(await isStateViewOutdated(orderLog, db)).toBe(false);
-});
-
-test.each(['running', 'swapping', 'done'] as const)(
-  'a view that an earlier version has rolled back (%s) is rebuilt, and its kept build is dropped',
-  async (phase) => {
-    const logs = newLogs(...manyStates);
-    for (const log of logs) await record(orderLog, db, log);
-    await orders(db).updateMany({}, { $set: { tags: ['old'], 'state.tags': ['old'] } });
-    await db.collection('orders_before_back').insertOne({ total: 1 });
-    await db.collection('orders_next_back').insertOne({ total: 1 });
-    const last = {
-      rebuildId: 'back',
-      epoch: 3,
-      phase,
-      startedAt: '',
-      at: '',
-      done: 1,
-      total: 1,
-      perSecond: 1,
-    };
-    const rolledBack = {
-      ...last,
-      since: 0,
-      exceptions: { count: 0, orderIds: [] },
-      version: 1,
-      replaces: ORDERS_VERSION,
-      collection: 'orders_next_back',
-      previous: { collection: 'orders_before_back', version: ORDERS_VERSION },
-    };
-    await storeRebuilds(db).replaceOne({ _id: 'orders' }, rolledBack, { upsert: true });
-    expect(await isStateViewOutdated(orderLog, db)).toBe(phase !== 'running' && ORDERS_VERSION > 1);
-    expect(await rebuildStateView(orderLog, rebuilding())).toBe(true);
-    expect(await storedOrders()).toEqual(wholeOrders(logs));
-    expect(await isStateViewOutdated(orderLog, db)).toBe(false);
-    expect(await db.listCollections({ name: /^orders_(next|before)/ }).toArray()).toEqual([]);
-  },
-);
-
-test('the view of orders has the current version from the beginning if there is no order yet', async () => {
-  expect(await isStateViewOutdated(orderLog, db)).toBe(false);
-  const [log = []] = newLogs('completed');
-  await record(orderLog, db, log);
-  expect(await isStateViewOutdated(orderLog, db)).toBe(false);
-  expect((await viewsStatus(orderLog, db, views)).stores[0]).toEqual({
-    name: 'orders',
-    version: ORDERS_VERSION,
-  });
-  await rebuildStateView(orderLog, rebuilding());
-  expect((await viewsStatus(orderLog, db, views)).stores[0]).toMatchObject({ version: ORDERS_VERSION });
-});
-
-test('a rebuild of the view of orders to another version is left to processes of that version', async () => {
-  const rebuildId = randomUUID();
-  const ended = new AbortController();
-  ended.abort();
-  const [log = []] = newLogs('completed');
-  await publish(db, log);
-  expect(await rebuildStateView(orderLog, rebuilding(rebuildId, ended.signal))).toBe(false);
-  await storeRebuilds(db).updateOne({ _id: 'orders' }, { $set: { version: ORDERS_VERSION + 1 } });
-  await expect(rebuildStateView(orderLog, rebuilding(rebuildId))).rejects.toThrow(Fenced);
-});
-
-test('a rebuild of the view of orders to an older version ends, and one to this version replaces it', async () => {
-  const rebuildId = randomUUID();
-  const ended = new AbortController();
-  ended.abort();
-  const logs = newLogs('completed', 'cancelled');
-  for (const log of logs) await record(orderLog, db, log);
-  expect(await rebuildStateView(orderLog, rebuilding(rebuildId, ended.signal))).toBe(false);
-  const older = { $set: { version: ORDERS_VERSION - 1 } };
-  await storeRebuilds(db).updateOne({ _id: 'orders' }, older);
-  await expect(rebuildStateView(orderLog, rebuilding(rebuildId))).rejects.toMatchObject({
-    nonRetryable: true,
-    message: expect.stringContaining(`which version ${ORDERS_VERSION} replaces`),
-  });
-  expect(await isStateViewOutdated(orderLog, db)).toBe(true);
-  expect(await rebuildStateView(orderLog, rebuilding())).toBe(true);
-  expect(await storedOrders()).toEqual(wholeOrders(logs));
-});
-
-test('a rebuild of the view of orders without a noted collection continues in the default one', async () => {
-  const rebuildId = randomUUID();
-  const ended = new AbortController();
-  ended.abort();
-  const logs = newLogs('completed', 'cancelled');
-  for (const log of logs) await record(orderLog, db, log);
-  expect(await rebuildStateView(orderLog, rebuilding(rebuildId, ended.signal))).toBe(false);
-  await db.createCollection('orders_next');
-  await storeRebuilds(db).updateOne({ _id: 'orders' }, { $unset: { collection: '' } });
-  expect(await rebuildStateView(orderLog, rebuilding(rebuildId))).toBe(true);
-  expect(await storedOrders()).toEqual(wholeOrders(logs));
-  expect(await db.listCollections({ name: /^orders_next/ }).toArray()).toEqual([]);
-});
-
-test('the status shows how far views lag, in events and in time', async () => {
-  const [log = []] = newLogs('completed');
-  await publish(db, log);
-  const past = new Date(Date.now() - 60_000).toISOString();
-  await journal(orderLog, db).updateOne({ position: 1 }, { $set: { recordedAt: past } });
-  const [late = []] = newLogs('completed');
-  await record(orderLog, db, late.slice(0, 2));
-  await until(async () => {
-    const { feed, views: fed } = await viewsStatus(orderLog, db, views);
-    expect(feed).toMatchObject({ head: log.length, unsequenced: 2 });
-    expect(fed[0]).toMatchObject({ name: 'customers', version: 0, position: 0, eventsBehind: log.length });
-    expect(fed[0]?.msBehind).toBeGreaterThanOrEqual(60_000);
-  });
 });
