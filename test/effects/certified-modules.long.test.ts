@@ -24,7 +24,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await neverKnows;
   await rm(folder, { recursive: true, force: true });
-});
+}, limitMs);
 
 async function certifyModule(kind: Kind, path: string): Promise<Certified> {
   return await certify(kind, path, { [ledgers[kind]]: join(folder, path.replaceAll('/', '-')) });

@@ -1,5 +1,6 @@
 import { useSignal } from '@preact/signals';
 import { problemOf } from '../api.js';
+import { eventName } from '../format.js';
 import { Shown } from '../parts/states.js';
 import { Ago } from '../parts/time.js';
 import { useResource } from '../resource.js';
@@ -90,7 +91,7 @@ function EventLink({ of }: { readonly of: Attempt }) {
   const [, orderId = '', version = ''] = /^(.*):(\d+)$/.exec(of.eventId) ?? [];
   return (
     <>
-      {of.type}
+      {eventName(of.type)}
       <br />
       <a href={`/orders/${encodeURIComponent(orderId)}?v=${version}`}>{of.eventId}</a>
     </>
