@@ -6,7 +6,6 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { Webhook } from 'standardwebhooks';
 import { addKey } from '../src/access/api-keys.js';
 import type { Scope } from '../src/access/scopes.js';
 import { signing } from '../src/api/reference/signing.js';
@@ -25,6 +24,7 @@ import {
   plain,
   shellBlocksOf,
 } from './support/shell-blocks.js';
+import { signed } from './support/signed.js';
 import { createSystem, type System, webhookSecrets } from './support/system.js';
 import { until } from './support/until.js';
 
@@ -471,15 +471,6 @@ async function request(
   gone.abort();
   const isJson = headers.get('content-type')?.includes('json') === true || isStream;
   return { status, body: isJson ? (JSON.parse(text) as unknown) : text };
-}
-
-function signed(secret: string, body: string): Readonly<Record<string, string>> {
-  const [id, now] = [randomUUID(), new Date()];
-  return {
-    'webhook-id': id,
-    'webhook-timestamp': String(Math.floor(now.getTime() / 1_000)),
-    'webhook-signature': new Webhook(secret).sign(id, now, body),
-  };
 }
 
 function exampleIs(status: string): Prepare {
