@@ -19,7 +19,7 @@ export interface Page {
 }
 
 /** The arguments of a query. */
-export interface Asked<K extends string, F extends string> {
+export interface QueryArguments<K extends string, F extends string> {
   readonly keys: Readonly<Record<K, string>>;
   readonly filters: Readonly<Partial<Record<F, string>>>;
   readonly page: Page;
@@ -29,7 +29,7 @@ export interface Asked<K extends string, F extends string> {
  * The result of a query, and the view's position. `found` is undefined if there is nothing; `next`
  * is set if there is another page.
  */
-interface Outcome<T> {
+interface QueryResult<T> {
   readonly found: T | undefined;
   readonly next?: SortKey;
   readonly asOf: AsOf;
@@ -56,7 +56,7 @@ export interface ViewQuery<
   /** the answer 404, if nothing is found */
   readonly notFound?: { readonly code: string; detail(keys: Readonly<Record<K, string>>): string };
   /** @throws BadParameter */
-  run(db: Db, asked: Asked<K, F>): Promise<Outcome<T>>;
+  run(db: Db, asked: QueryArguments<K, F>): Promise<QueryResult<T>>;
 }
 
 /** An answer with these members, as its schemas describe them. */

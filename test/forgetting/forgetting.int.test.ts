@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
+import { MockActivityEnvironment } from '@temporalio/testing';
 import type { Db } from 'mongodb';
 import { keyRows } from '../../src/access/persons/key-rows.js';
 import { deliveryRows, waitingRows } from '../../src/delivery/webhooks/rows.js';
@@ -25,10 +26,11 @@ import { RULES_TODAY } from '../../src/order/rules.js';
 import { connectMongo } from '../../src/server/connections.js';
 import { createLogger } from '../../src/server/logging/logger.js';
 import { customers, findCustomer } from '../../src/views/customers.js';
-import { orders } from '../../src/views/orders.js';
+import { orders, toDocument } from '../../src/views/orders.js';
 import { createActivities } from '../../workers/roles/activities.js';
 import { type RunningWorker, startWorker } from '../../workers/roles/worker.js';
 import { runWithoutTemporal } from '../cli/without-temporal.js';
+import { states } from '../order/examples.js';
 import {
   orderBody,
   placedOrder,
@@ -459,6 +461,24 @@ test(
   LIMIT_MS,
 );
 
+test('an activity that passes over orders that are forgotten already stays alive', async () => {
+  const { customerId } = newPerson();
+  const { order } = states.closedForgotten;
+  const customer = { ...order.customer, id: customerId };
+  const orderIds = Array.from({ length: 20 }, () => randomUUID());
+  await orders(db).insertMany(orderIds.map((orderId) => toDocument({ ...order, orderId, customer })));
+  const { taskQueue } = api.config.temporal;
+  const activities = createForgetting({ db, keyStore: api.mongo.keys, taskQueue });
+  const activity = new MockActivityEnvironment({}, { client: api.client });
+  let beats = 0;
+  activity.on('heartbeat', () => (beats += 1));
+  const asked = { customerId, reason: 'again', commandId: 'tester again', hash: '', correlationId: '' };
+  const forgetting = { ...asked, id: randomUUID(), actor: 'tester', requestedAt: '2026-01-01' };
+  const request = { forgetting: { ...forgetting, whenFinished: false, keyInUseMs: 0 }, keys: ['k-new'] };
+  await activity.run(() => activities.forgetInOrders(request));
+  expect(beats).toBe(orderIds.length);
+});
+
 describe.each([
   ['its first events', [1, 2]],
   ['an event in between', [2]],
@@ -510,6 +530,9 @@ describe.each([
       // Its values are sealed under a destroyed key, and no search finds it by them.
       expect((await api.get(`/v1/orders/${orderId}`)).body.customer.name).toBe('forgotten');
       expect((await api.get(`/v1/orders?q=${encodeURIComponent(name)}`)).body.data).toEqual([]);
+
+      // So does the next certificate, although the keys are known to be destroyed.
+      expect(named((await forget(customerId)).body.certificate)).toEqual(named(body.certificate));
 
       await journal(orderLog, db).insertMany(lost);
       const again = await forget(customerId);

@@ -1,25 +1,19 @@
 import { type Client, WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from '@temporalio/client';
 import type { Db } from 'mongodb';
+import { endpointViews } from '../../delivery/webhooks/endpoints.js';
 import { type Endpoint, type EndpointCommands, endpoints } from '../../endpoint/endpoint.js';
 import { endpointLog } from '../../endpoint/endpoint-log.js';
 import { append } from '../../log/append.js';
 import { workflowIdOf } from '../../log/journal/entity-log.js';
 import { contiguous, fold } from '../../log/journal/fold.js';
 import { readJournal } from '../../log/journal/read-journal.js';
-import { refusalIn } from '../../log/history/refused-update.js';
-import {
-  type Answer,
-  causeOf,
-  type EntityState,
-  type Message,
-  messageId,
-  stateQuery,
-} from '../../log/workflow/messages.js';
+import { causeOf, type EntityState, type Message, stateQuery } from '../../log/workflow/messages.js';
 import { answering } from '../../mongodb/durability.js';
 import { isTaskFailure, isTemporalOutage } from '../../outages/temporal-outage.js';
 import { noEndpoint } from '../schemas/endpoint-answer.js';
 import { HttpProblem } from '../problem.js';
 import { outcomeUnknown, problemOf } from './answers.js';
+import { askEndpoint } from './ask-endpoint.js';
 import type { CommandMeta } from './gateway/gateway.js';
 import { hashOf } from './gateway/derived-ids.js';
 import { messageWith } from './gateway/message.js';
@@ -47,7 +41,10 @@ export interface EndpointGateway {
     data: EndpointCommands[T],
     meta: CommandMeta,
   ): Promise<EndpointResult>;
-  /** The endpoint by its workflow; undefined if there is none. */
+  /**
+   * The endpoint by its workflow, or by its view if Temporal has no workflow of it; undefined if
+   * there is none.
+   */
   read(endpointId: string): Promise<Endpoint | undefined>;
 }
 
@@ -141,20 +138,11 @@ export function createEndpointGateway({
     execute: (endpointId, type, data, meta) =>
       inTime(async () => {
         const message = messageTo(endpointId, type, data, data, meta);
-        try {
-          const { requestId, version } = await workflow(endpointId).executeUpdate<Answer, [Message]>(type, {
-            args: [message],
-            updateId: messageId(message),
-          });
-          if (requestId === message.requestId)
-            return { endpoint: await stateOf(endpointId), replayed: false };
-          return { endpoint: await stateAfter(endpointId, version), replayed: true };
-        } catch (error) {
-          if (error instanceof WorkflowNotFoundError) throw noEndpoint(endpointId);
-          const refused = refusalIn(error);
-          if (refused === undefined) throw error;
-          throw problemOf({ kind: 'refused', ...refused });
-        }
+        const giveUpAt = Date.now() + answerWithinMs;
+        const { requestId, version } = await askEndpoint({ client, db }, endpointId, type, message, giveUpAt);
+        const replayed = requestId !== message.requestId;
+        const endpoint = await (replayed ? stateAfter(endpointId, version) : stateOf(endpointId));
+        return { endpoint, replayed };
       }),
 
     read: (endpointId) =>
@@ -162,8 +150,8 @@ export function createEndpointGateway({
         try {
           return await stateOf(endpointId);
         } catch (error) {
-          if (error instanceof WorkflowNotFoundError) return undefined;
-          throw error;
+          if (!(error instanceof WorkflowNotFoundError)) throw error;
+          return (await endpointViews(db).findOne({ _id: endpointId }, answering))?.state;
         }
       }),
   };

@@ -70,22 +70,22 @@ export function encoded({ topic, key, value, headers = [] }: TextRecord): Encode
 }
 
 /**
- * Groups records so that each group fits a broker's default limit of one megabyte. A record that
- * does not fit forms a group by itself.
+ * Divides records into batches that fit a broker's default limit of one megabyte. A record that does
+ * not fit is a batch by itself.
  */
-export function* groups(records: readonly EncodedRecord[]): Generator<EncodedRecord[]> {
-  let group: EncodedRecord[] = [];
+export function* batchesThatFit(records: readonly EncodedRecord[]): Generator<EncodedRecord[]> {
+  let batch: EncodedRecord[] = [];
   let size = 0;
   for (const record of records) {
     const more = record.value.length + RECORD_BYTES;
-    if (group.length > 0 && size + more > MAX_BATCH_BYTES) {
-      yield group;
-      [group, size] = [[], 0];
+    if (batch.length > 0 && size + more > MAX_BATCH_BYTES) {
+      yield batch;
+      [batch, size] = [[], 0];
     }
-    group.push(record);
+    batch.push(record);
     size += more;
   }
-  if (group.length > 0) yield group;
+  if (batch.length > 0) yield batch;
 }
 
 const MAX_BATCH_BYTES = 900_000;

@@ -7,7 +7,7 @@ import { clientOptions, closeClient, withClient } from '../../kafka/connection.j
 import { ensureTopics } from '../../kafka/topics.js';
 import { endHanging } from './hanging-transactions.js';
 import { hasRecords } from '../../kafka/partition-records.js';
-import { encoded, type EncodedRecord, groups } from './records.js';
+import { batchesThatFit, encoded, type EncodedRecord } from './records.js';
 import { type KafkaSettings, topicsOf } from '../../kafka/settings.js';
 import { anyProducer, type Transaction, TransactionalProducer } from './transactional-producer.js';
 
@@ -113,7 +113,7 @@ class OpenSession implements Session {
       (async () => {
         const transaction = this.begun ?? (await this.producer.beginTransaction(anyProducer));
         this.begun = undefined;
-        for (const messages of groups([noted, ...records])) await transaction.send({ messages });
+        for (const messages of batchesThatFit([noted, ...records])) await transaction.send({ messages });
         await this.checkTopic();
         await transaction.commit();
       })(),

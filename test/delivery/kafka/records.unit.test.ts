@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { crc32c, Reader, readRecordsBatch } from '@platformatic/kafka';
 import { batchOf } from '../../../src/delivery/kafka/produce.js';
-import { encoded, groups, type TextRecord } from '../../../src/delivery/kafka/records.js';
+import { batchesThatFit, encoded, type TextRecord } from '../../../src/delivery/kafka/records.js';
 
 /** The records as the client's own reader decodes them. */
 function readBack(records: readonly TextRecord[]) {
@@ -49,9 +49,9 @@ test('the client reads each batch as it was written, whatever the lengths', () =
   );
 });
 
-test('no group is larger than a broker takes, and a record that is larger goes alone', () => {
+test('no batch is larger than a broker takes, and a record that is larger goes alone', () => {
   const sizes = [400_000, 400_000, 400_000, 2_000_000, 10, 10];
   const records = sizes.map((size) => encoded({ topic: 't', key: 'k', value: 'x'.repeat(size) }));
-  const lengths = [...groups(records)].map((group) => group.length);
+  const lengths = [...batchesThatFit(records)].map((batch) => batch.length);
   expect(lengths).toEqual([2, 1, 1, 2]);
 });

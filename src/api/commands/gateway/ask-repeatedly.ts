@@ -2,9 +2,8 @@ import { pause } from '../../../concurrency/pause.js';
 import { type Message, messagesWaiting } from '../../../log/workflow/messages.js';
 import type { CommandResult } from './gateway.js';
 import type { GatewayContext } from './context.js';
+import { RESEND_AFTER_MS } from './unprocessed.js';
 import { fromJournal } from './without-workflow.js';
-
-const RESEND_AFTER_MS = 100;
 
 /**
  * Asks, and asks again while the order is busy. If the order no longer remembers whether it had the

@@ -1,9 +1,8 @@
-import { ApplicationFailure, WorkflowNotFoundError, WorkflowUpdateFailedError } from '@temporalio/client';
+import { WorkflowNotFoundError } from '@temporalio/client';
 import { refusalIn } from '../../../log/history/refused-update.js';
 import { type Message, messageId } from '../../../log/workflow/messages.js';
 import { type Answer, workflowId } from '../../../order-log.js';
 import type { Fact, FollowUpCommand, FollowUpType } from '../../../order/commands.js';
-import { isTaskFailure } from '../../../outages/temporal-outage.js';
 import type { Config } from '../../../server/config.js';
 import { askRepeatedly } from './ask-repeatedly.js';
 import { createStarting } from './starting.js';
@@ -13,6 +12,7 @@ import { idsOf, messageTo } from './message.js';
 import { createPreviews } from './previewing.js';
 import { tooManyFacts } from './refusals.js';
 import { createSealing } from './sealing.js';
+import { isUnprocessed } from './unprocessed.js';
 import { whileAvailable } from './while-available.js';
 import { withoutWorkflow } from './without-workflow.js';
 
@@ -32,12 +32,6 @@ export function gatewaySettings({
     ...(continueAsNewAfter === undefined ? {} : { continueAsNewAfter }),
   };
 }
-
-/**
- * Types of errors which say that a run ended before it handled an update, such as by
- * continue-as-new. The next run takes the update under the same id.
- */
-const unprocessed = new Set(['UnprocessedUpdate', 'AcceptedUpdateCompletedWorkflow']);
 
 export function createGateway(options: GatewayOptions): Gateway {
   const context = contextOf(options);
@@ -94,7 +88,6 @@ async function update(
     return { kind: 'answered', answer, replayed: requestId !== message.requestId };
   } catch (error) {
     if (error instanceof WorkflowNotFoundError) return withoutWorkflow(context, orderId, message, 'update');
-    if (isTaskFailure(error)) return 'unprocessed';
     if (isUnprocessed(error)) return 'unprocessed';
     const refused = refusalIn(error);
     if (refused === undefined) throw error;
@@ -118,10 +111,4 @@ function send(
       return withoutWorkflow(context, orderId, message, 'signal');
     }
   });
-}
-
-function isUnprocessed(error: unknown): boolean {
-  if (!(error instanceof WorkflowUpdateFailedError) || !(error.cause instanceof ApplicationFailure))
-    return false;
-  return unprocessed.has(error.cause.type ?? '');
 }

@@ -1,5 +1,6 @@
 import { LIMITS } from '../../../order/commands.js';
 import type { Order } from '../../../order/order.js';
+import type { AnyLog } from '../../../log/journal/entity-log.js';
 import { endedReason } from '../../../log/journal/stops.js';
 import { statusInWords } from '../../../log/history/runs.js';
 import type { RefusedUpdate } from '../../../log/workflow/messages.js';
@@ -57,9 +58,13 @@ export function orderClosed(orderId: string): RefusedCommand {
   return { ...refused('not_allowed', 'order_closed', message), allowedCommands: [] };
 }
 
-/** @param status Temporal's status of the order's last run; undefined if Temporal knows no run */
-export function workflowEnded(orderId: string, status: string | undefined): RefusedCommand {
-  const { code, detail, remedy } = endedReason(orderLog, orderId, status && statusInWords(status));
+/** @param status Temporal's status of the last run; undefined if Temporal knows no run */
+export function workflowEnded(
+  id: string,
+  status: string | undefined,
+  log: AnyLog = orderLog,
+): RefusedCommand {
+  const { code, detail, remedy } = endedReason(log, id, status && statusInWords(status));
   return { ...refused('halted', code, `${detail}: ${remedy}`), allowedCommands: [] };
 }
 
