@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
 import type { Creation, StartOptions } from './log/journal/entity-log.js';
 import { statusKey } from './log/workflow/search-attribute-names.js';
+import { asDetails } from './log/workflow/web-ui.js';
 import { customerAttribute } from './order/listing.js';
 import { formatMoney } from './order/money.js';
 import type { Order } from './order/order.js';
@@ -9,8 +10,7 @@ import type { Order } from './order/order.js';
 const customerKey = defineSearchAttributeKey(customerAttribute, SearchAttributeType.KEYWORD);
 
 /**
- * Search attributes, memo and priority of each run of an order's workflow. They contain no personal
- * data.
+ * How each run of an order's workflow is found and shown in Temporal. Nothing of it is personal data.
  */
 export function startOptionsOf(order: Order, { commandId, hash, actor, onBehalfOf }: Creation): StartOptions {
   const { orderId, status, customer, total, currency, lines } = order;
@@ -22,26 +22,28 @@ export function startOptionsOf(order: Order, { commandId, hash, actor, onBehalfO
     ],
     memo: { hash, commandId },
     staticSummary: `${customer.id} · ${formatMoney(total, currency)}`,
-    staticDetails: [
-      `Order **${orderId}** of customer ${customer.id}`,
-      '',
-      ...lines.map(
-        ({ sku, quantity, unitPrice }) => `- ${quantity} × ${sku} at ${formatMoney(unitPrice, currency)}`,
-      ),
-      '',
-      `Total **${formatMoney(total, currency)}**, placed by ${actor}${onBehalfOf === undefined ? '' : ` for ${onBehalfOf}`}`,
-    ].join('\n'),
+    staticDetails: asDetails(
+      [
+        `Order **${orderId}** of customer ${customer.id}`,
+        '',
+        ...lines.map(
+          ({ sku, quantity, unitPrice }) => `- ${quantity} × ${sku} at ${formatMoney(unitPrice, currency)}`,
+        ),
+        '',
+        `Total **${formatMoney(total, currency)}**, placed by ${actor}${onBehalfOf === undefined ? '' : ` for ${onBehalfOf}`}`,
+      ].join('\n'),
+    ),
   };
 }
 
 /** Temporal's limit for a fairness key; an issuer may be longer. */
-const FAIRNESS_KEY_BYTES = 64;
+const MAX_FAIRNESS_KEY_BYTES = 64;
 
 /**
  * The fairness key, by which Temporal divides its workers among issuers: the issuer, or its SHA-256
  * if the issuer is too long.
  */
 export function fairnessKeyOf(issuer: string): string {
-  if (Buffer.byteLength(issuer) <= FAIRNESS_KEY_BYTES) return issuer;
+  if (Buffer.byteLength(issuer) <= MAX_FAIRNESS_KEY_BYTES) return issuer;
   return createHash('sha256').update(issuer).digest('base64url');
 }

@@ -26,7 +26,9 @@ export function hideConnectionString(uri: string): void {
  */
 export function withoutSecrets(text: string): string {
   let shown = text.replaceAll(/(?<=:\/\/)[^\s/@]+@/g, '***@');
-  for (const secret of hidden) shown = shown.replaceAll(secret, '***');
+  // A secret may contain another one: the longest is replaced first.
+  for (const secret of [...hidden].toSorted((one, other) => other.length - one.length))
+    shown = shown.replaceAll(secret, '***');
   return shown;
 }
 

@@ -149,6 +149,11 @@ test('the shell script takes an order through its life', async () => {
   expect(streamed).toEqual(versions.slice(0, streamed.length));
 });
 
+test('the shell client stops at the first request that fails', async () => {
+  const env = { ...process.env, ORDERS_URL: 'http://127.0.0.1:1' };
+  await expect(execFile('sh', ['examples/curl.sh'], { env })).rejects.toMatchObject({ code: 7, stdout: '' });
+});
+
 describe('with AUTH=on', () => {
   let guarded: Readonly<Record<string, string>>;
   beforeAll(async () => {

@@ -1,14 +1,9 @@
-import type { Client } from '@temporalio/client';
-import type { Db } from 'mongodb';
 import type { KafkaTopics } from '../kafka/settings.js';
+import type { Databases } from '../log/history/databases.js';
 import type { AttentionCursor, SourceRow } from './cursor.js';
 
 /** What the list of attention is read from. */
-export interface AttentionDeps {
-  readonly client: Client;
-  readonly db: Db;
-  /** the task queue of the workflows */
-  readonly taskQueue: string;
+export interface AttentionDeps extends Databases {
   /** age, in ms, from which an owed effect or a pending payment is listed */
   readonly attentionAfterMs: number;
   /** undefined if Kafka is not used */

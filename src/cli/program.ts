@@ -2,23 +2,27 @@ import process from 'node:process';
 import { Command, CommanderError } from 'commander';
 import { addOrderCommands } from './commands/order-commands.js';
 import { addCompletion } from './completion.js';
-import { openTemporalGateway } from './connections/gateway.js';
+import { openTemporalGateway } from './connections/temporal-gateway.js';
 import { addCertify } from './operations/certify.js';
 import { addKeys } from './operations/keys.js';
 import { addParked } from './operations/parked.js';
 import { addPersons } from './operations/persons.js';
-import { addReconcile, addVerify } from './operations/proof.js';
 import { addRebuild } from './operations/rebuild.js';
+import { addReconcile } from './operations/reconcile.js';
 import { addResume } from './operations/resume.js';
 import { addAttention, addProjections, addSubscriptions } from './operations/status.js';
 import { addStock } from './operations/stock.js';
+import { addVerify } from './operations/verify.js';
 import { addWebhooks } from './operations/webhooks.js';
+import { addEventQueries } from './queries/events.js';
 import { addOrderQueries } from './queries/orders.js';
 import { addViewQueries } from './queries/views.js';
 import { addDemo } from './sandbox/demo.js';
 import { addLoad } from './sandbox/load.js';
 import { addSettle } from './sandbox/settle.js';
-import { asFailure, exitCodes, exitWhenInterrupted, failureLine, type Session } from './script/script.js';
+import { asFailure, exitCodes, failureLine } from './script/failure.js';
+import { exitWhenInterrupted } from './script/interrupt.js';
+import type { Session } from './script/script.js';
 import { processTerminal } from './script/terminal.js';
 
 /** Runs the process of `npx orders`. It ends when its connections are closed. */
@@ -75,6 +79,7 @@ export function createProgram(session: Session): Command {
   addOrderCommands(program, session);
   program.commandsGroup('Queries:');
   addOrderQueries(program, session);
+  addEventQueries(program, session);
   addViewQueries(program, session);
   program.commandsGroup('Operations:');
   addAttention(program, session);

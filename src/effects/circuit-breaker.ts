@@ -25,7 +25,7 @@ export class CircuitBreaker {
   }
 
   /**
-   * Runs `work`. Only the calls that it makes through `watched` count as a success or a failure.
+   * Runs `work`. Only the calls that it makes through `observe` count as a success or a failure.
    *
    * @throws ProviderBusy in a pause
    */

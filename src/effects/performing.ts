@@ -10,12 +10,11 @@ import type { CallOptions, Provider } from './port.js';
 
 /**
  * Functions that perform effects. Each throws if there is no business answer; then the effect stays
- * owed. `mayBeRepeated`: the key is looked up first, because the effect may have been tried before.
- * If it is false, a call may still repeat a call of an earlier run of the workflow, but the
- * idempotency key makes that harmless.
+ * owed. If `mayHaveBeenTried`, the key is looked up first. Otherwise a call may still repeat a call of
+ * an earlier run of the workflow, but the idempotency key makes that harmless.
  */
 export type EffectFunctions<T extends EffectType> = {
-  readonly [K in T]: (effect: EffectOf<K>, mayBeRepeated: boolean) => Promise<OutcomeOf<K>>;
+  readonly [K in T]: (effect: EffectOf<K>, mayHaveBeenTried: boolean) => Promise<OutcomeOf<K>>;
 };
 
 /** There is no business answer. The effect is looked up before it is tried again. */
@@ -46,8 +45,8 @@ function functionsOf<T extends EffectType>(provider: Provider<EffectPort<T> & An
   const port: EffectPort<T> = provider.port;
   const call = createCall(provider);
   return <K extends T>(type: K): EffectFunctions<T>[K] =>
-    (effect, mayBeRepeated) =>
-      call(type, effect.key, (options) => port[type](effect, options), mayBeRepeated);
+    (effect, mayHaveBeenTried) =>
+      call(type, effect.key, (options) => port[type](effect, options), mayHaveBeenTried);
 }
 
 /** Maximum length of an error's text, because Temporal stores it with the failed activity. */
@@ -86,10 +85,10 @@ function createCall({ name, port, limits }: Provider<AnyPort>) {
     type: T,
     key: string,
     make: (options: CallOptions) => Promise<unknown>,
-    mayBeRepeated: boolean,
+    mayHaveBeenTried: boolean,
   ): Promise<OutcomeOf<T>> =>
     await gate.call(key, async (signal) => {
-      if (mayBeRepeated) {
+      if (mayHaveBeenTried) {
         const known = await ask('lookUp', () => port.lookUp(key, { signal }));
         if (!hasType(known, 'none')) return outcome(type, known, 'lookUp');
         // After the timeout, another attempt may have begun, so this one makes no further call.

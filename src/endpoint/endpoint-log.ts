@@ -1,4 +1,7 @@
 import { namedLog } from '../log/journal/entity-log.js';
+import { asSummary } from '../log/workflow/web-ui.js';
 import { endpoints } from './endpoint.js';
 
-export const endpointLog = namedLog(endpoints, { version: 2 }, ({ url }) => ({ staticSummary: url }));
+export const endpointLog = namedLog(endpoints, { version: 2 }, ({ url }) => ({
+  staticSummary: asSummary(url),
+}));

@@ -69,6 +69,7 @@ const commands = {
   EnableEndpoint: { event: 'EndpointEnabled', status: 'enabled' },
   DeleteEndpoint: { event: 'EndpointDeleted', status: 'deleted' },
 } as const satisfies Record<string, Command>;
+const commandsByType = new Map<string, Command>(Object.entries(commands));
 
 /** The data of each command. `allowHttp` is set if the configuration allowed http at that time. */
 export type EndpointCommands = {
@@ -88,16 +89,19 @@ export const endpoints: Entity<Endpoint, EndpointEvent, Effect> = {
   cancel: () => ({ type: 'DeleteEndpoint', data: {}, hasIssuer: true }),
   isFinished: ({ status }) => status === 'deleted',
   resumption: (data) => ({ type: 'EndpointResumed', data }),
-  allowed: ({ status }) => ({ allowedCommands: status === 'deleted' ? [] : endpoints.commands }),
+  allowed: ({ status: now }) => ({
+    allowedCommands:
+      now === 'deleted' ? [] : endpoints.commands.filter((type) => commandsByType.get(type)?.status !== now),
+  }),
   details: ({ status, url, version }) => `**${status}** · ${url} · version ${version}`,
 };
 
 function decide(endpoint: Endpoint | undefined, type: string, data: unknown): Decision<EndpointEvent> {
-  const command: Command | undefined = Object.entries(commands).find(([name]) => name === type)?.[1];
+  const command = commandsByType.get(type);
   if (command === undefined) throw new TypeError(`There is no command ${type}.`);
-  const { event, needs = [], takes = [], status } = command;
+  const { event, needs = [], takes = [] } = command;
   const { allowHttp, ...sent } = data as Partial<EndpointCommands['CreateEndpoint']>;
-  if (endpoint !== undefined && ['deleted', status].includes(endpoint.status))
+  if (endpoint !== undefined && !endpoints.allowed(endpoint).allowedCommands.includes(type))
     return refuse('not_allowed', 'not_allowed', `it is ${endpoint.status} already`);
   if (sent.url !== undefined && !isAbsolute(sent.url, allowHttp))
     return refuse('invalid', 'invalid_url', `${sent.url} is no absolute https URL`, '/url');

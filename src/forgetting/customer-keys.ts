@@ -1,6 +1,7 @@
 import { keyIdIn } from '../access/persons/sealing.js';
+import type { Databases } from '../log/history/databases.js';
 import { personalTexts } from '../order/forget.js';
-import { ordersOf, type Databases } from './customer-orders.js';
+import { ordersOf } from './customer-orders.js';
 import { keysInJournal } from './keys-in-journal.js';
 
 /**

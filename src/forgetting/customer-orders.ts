@@ -1,6 +1,5 @@
-import type { Client } from '@temporalio/client';
-import type { Db } from 'mongodb';
 import { committed } from '../mongodb/durability.js';
+import type { Databases } from '../log/history/databases.js';
 import { foldHistory, readHistoryLog } from '../log/history/history.js';
 import { listWorkflows } from '../log/history/workflow-list.js';
 import { customerAttribute } from '../order/listing.js';
@@ -10,14 +9,6 @@ import { orderLog } from '../order-log.js';
 import { orders } from '../views/orders.js';
 import type { OpenOrders } from './messages.js';
 import { needsForgetting } from './needs-forgetting.js';
-
-/** Where the orders of a customer are: Temporal, and MongoDB. */
-export interface Databases {
-  readonly client: Client;
-  readonly db: Db;
-  /** the task queue of the order workflows */
-  readonly taskQueue: string;
-}
 
 /**
  * The orders of a customer: first those in the view `orders`, then those that only Temporal has.

@@ -8,7 +8,8 @@ import { eventsSetAside } from '../log/journal/set-aside.js';
 import type { Order } from '../order/order.js';
 import { toView } from '../order/view.js';
 import { orderLog } from '../order-log.js';
-import { ordersOf, type Databases } from './customer-orders.js';
+import type { Databases } from '../log/history/databases.js';
+import { ordersOf } from './customer-orders.js';
 import { forgettings } from './forgettings.js';
 
 export interface ExportDeps {

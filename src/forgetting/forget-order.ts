@@ -8,6 +8,7 @@ import { journal } from '../log/journal/journal.js';
 import { readStored } from '../log/journal/read-journal.js';
 import { restoreLog } from '../log/journal/truncated-log.js';
 import { NewerEvent } from '../log/entity.js';
+import type { Databases } from '../log/history/databases.js';
 import { readHistoryLog } from '../log/history/history.js';
 import { refusalIn } from '../log/history/refused-update.js';
 import { latestRun } from '../log/resume/kept-runs.js';
@@ -21,7 +22,6 @@ import type { Order } from '../order/order.js';
 import { upcast } from '../order/upcasters.js';
 import { isServerError } from '../outages/server-error.js';
 import { type CommandAnswer, orderLog, type ResumedOrder, workflowId } from '../order-log.js';
-import type { Databases } from './customer-orders.js';
 
 /** The command `ForgetPerson` to an order. */
 export type ForgetMessage = Message<ForgetPerson['data']>;

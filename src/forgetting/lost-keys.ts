@@ -1,6 +1,6 @@
 import type { Destruction } from '../access/persons/key-rows.js';
 import type { KeyStore } from '../access/persons/key-store.js';
-import type { Databases } from './customer-orders.js';
+import type { Databases } from '../log/history/databases.js';
 import { keysOfCustomer } from './customer-keys.js';
 
 /** A key that is not in the key store, though orders have values under it. */
@@ -11,7 +11,7 @@ export interface LostKey {
 
 /**
  * The keys of a customer that the key store lacks. Such a key may still be on the disk of a machine
- * that made it during an outage of the store (`KeptKeys`).
+ * that made it during an outage of the store (`KeysToStore`).
  *
  * @throws errors of MongoDB and Temporal during an outage
  */

@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
 import { committed, durable } from '../mongodb/durability.js';
-import { openOrders, ordersOf, type Databases } from './customer-orders.js';
+import type { Databases } from '../log/history/databases.js';
+import { openOrders, ordersOf } from './customer-orders.js';
 import { forgettings, type ForgettingRow, latestForgetting } from './forgettings.js';
 import { type Forgetting, forgetWorkflow, forgetWorkflowId, type OpenOrders } from './messages.js';
 

@@ -51,8 +51,8 @@ export class ChangeStreamEnded extends Error {
  * gives one change at a time and resumes after errors without notice. This stream gives batches,
  * each with its resume token, and every error reaches the caller.
  *
- * @throws MongoServerError, ChangeStreamEnded; after an error, here or from `next`, the stream is
- *   closed
+ * @throws MongoServerError, ChangeStreamEnded, here or from `next`; after an error of `next`, the
+ *   caller closes the stream
  */
 export async function openChangeStream<C>(
   db: Db,

@@ -24,8 +24,8 @@ export const orders: Entity<Order, EventDraft, Effect> = {
   schemaVersions,
   upcast,
 
-  // The API checks the shape of data. If a message comes another way, `decide` throws or refuses,
-  // and nothing changes.
+  // The API checks the shape of data. If a message comes another way, its data may be anything: the
+  // log refuses it if `decide` or `evolve` throws.
   decide: (order, type, data, now) => decide(order, { type, data } as Command, now),
   evolve,
   consequence,

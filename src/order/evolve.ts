@@ -23,7 +23,7 @@ import {
 } from './order.js';
 import {
   addToLines,
-  linesOf,
+  shippedLines,
   withCharge,
   withDeclinedCharges,
   withoutHold,
@@ -85,7 +85,7 @@ function apply(before: Order | undefined, event: OrderEvent): Order {
       const { shipmentId } = event.data;
       return {
         ...withShipment(order, shipmentId, () => ({ deducted: true })),
-        reserved: minus(order.reserved, linesOf(order, shipmentId)),
+        reserved: minus(order.reserved, shippedLines(order, shipmentId)),
       };
     }
     case 'StockRestocked':
@@ -135,7 +135,7 @@ function apply(before: Order | undefined, event: OrderEvent): Order {
     case 'OrderHeld':
       return { ...order, holds: [...order.holds, event.data] };
     case 'OrderReleased':
-      return { ...order, holds: withoutHold(order, event.data.cause) };
+      return withoutHold(order, event.data.cause);
     case 'OrderCancelled':
       return cancelled(order, event.data);
     case 'OrderCompleted':
@@ -176,7 +176,7 @@ function apply(before: Order | undefined, event: OrderEvent): Order {
     case 'ShipmentDelivered': {
       const { shipmentId } = event.data;
       const next = withShipment(order, shipmentId, () => ({ status: 'delivered' }));
-      return addToLines(next, linesOf(order, shipmentId), 'delivered');
+      return addToLines(next, shippedLines(order, shipmentId), 'delivered');
     }
     case 'ReturnRequested':
       return addToLines(
@@ -265,7 +265,7 @@ function stockRefused(order: Order, { missing }: EventData['StockRefused']): Ord
 
 function dispatched(order: Order, data: EventData['ShipmentDispatched']): Order {
   const { shipmentId, carrier, trackingNumber, amount } = data;
-  const lines = linesOf(order, shipmentId);
+  const lines = shippedLines(order, shipmentId);
   const charge: ShipmentCharge = {
     amount,
     captured: 0,
@@ -293,12 +293,11 @@ function returned(order: Order, { returnId }: EventData['ReturnReceived']): Orde
  * hold. If nothing was dispatched, the order itself is cancelled.
  */
 function cancelled(order: Order, { reason, lines }: EventData['OrderCancelled']): Order {
-  const { amendment: _, ...rest } = order;
+  const { amendment: _, ...rest } = withoutHold(order, 'command');
   return {
     ...rest,
     status: order.lines.some((line) => line.dispatched > 0) ? order.status : 'cancelled',
     cancelReason: reason,
-    holds: withoutHold(order, 'command'),
     lines: order.lines.map((line) => ({
       ...line,
       cancelled: line.cancelled + quantityOf(lines, line.sku),

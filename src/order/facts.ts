@@ -144,8 +144,12 @@ function parseFact(name: string, data: unknown): Fact | undefined {
   const type = factTypes.find((one) => one === name);
   if (type === undefined || typeof data !== 'object' || data === null) return undefined;
   if (!textsOf[type].every((key) => typeof Reflect.get(data, key) === 'string')) return undefined;
-  const outcome: unknown = Reflect.get(data, 'outcome');
-  if (type === 'PaymentSettled' && outcome !== 'authorized' && outcome !== 'declined') return undefined;
+  if (type === 'PaymentSettled' && !hasOutcome(data)) return undefined;
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- where facts are parsed
   return { type, data } as Fact;
+}
+
+function hasOutcome(data: object): boolean {
+  const { outcome, code = '' }: { readonly [K in keyof PaymentFact]?: unknown } = data;
+  return (outcome === 'authorized' || outcome === 'declined') && typeof code === 'string';
 }

@@ -15,7 +15,7 @@ export function addToLines(
   };
 }
 
-export function linesOf(order: Order, shipmentId: string): readonly LineQuantity[] {
+export function shippedLines(order: Order, shipmentId: string): readonly LineQuantity[] {
   return order.shipments.filter((entry) => entry.shipmentId === shipmentId).flatMap(({ lines }) => lines);
 }
 
@@ -60,6 +60,6 @@ export function withReturn(order: Order, returnId: string, change: Partial<Order
   };
 }
 
-export function withoutHold(order: Order, cause: HoldCause): Order['holds'] {
-  return order.holds.filter((hold) => hold.cause !== cause);
+export function withoutHold(order: Order, cause: HoldCause): Order {
+  return { ...order, holds: order.holds.filter((hold) => hold.cause !== cause) };
 }

@@ -12,7 +12,7 @@ import { messageOf } from '../outages/message-of.js';
 import { isTooLarge } from '../outages/temporal-outage.js';
 import type { Config } from './config.js';
 import { ConfigError } from './config/variables.js';
-import { keptKeys } from './keys/kept-keys-folder.js';
+import { keysToStoreIn } from './keys/keys-to-store-folder.js';
 import { masterKeysOf } from './keys/master-key-file.js';
 
 /** Options that the client's and the worker's connection to Temporal share. */
@@ -85,7 +85,7 @@ export function connectMongo(config: Config): Mongo {
   const keys = openKeyStore(
     keysDb,
     masterKeys,
-    keptKeys(join(config.embedded.dataDir, 'keys-to-store', config.keys.db)),
+    keysToStoreIn(join(config.embedded.dataDir, 'keys-to-store', config.keys.db)),
   );
   bindKeys(db, keys);
   return {

@@ -4,6 +4,7 @@ import proto from '@temporalio/proto';
 import type { Db } from 'mongodb';
 import type { BackOff } from '../concurrency/back-off.js';
 import { retryUntilDone } from '../concurrency/retry-until-done.js';
+import type { CheckDatabaseIdentity } from '../log/history/databases.js';
 import type { Config } from './config.js';
 import { type Mongo, tlsAdvice } from './connections.js';
 import { logChanges } from './logging/log-changes.js';
@@ -30,11 +31,7 @@ export interface SetUpOptions {
   /** Each prepares a part of MongoDB, such as the indexes of one view. */
   readonly setUpSteps: readonly ((db: Db) => Promise<unknown>)[];
   /** Compares MongoDB with Temporal, once both are set up. */
-  readonly checkDatabaseIdentity: (stores: {
-    readonly client: Client;
-    readonly db: Db;
-    readonly taskQueue: string;
-  }) => Promise<unknown>;
+  readonly checkDatabaseIdentity: CheckDatabaseIdentity;
   readonly abort: AbortSignal;
 }
 

@@ -1,5 +1,5 @@
 import { ScheduleAlreadyRunning, ScheduleOverlapPolicy } from '@temporalio/client';
-import type { Deployment } from '../log/views/rebuilding/request-rebuild.js';
+import type { Deployment } from '../log/history/databases.js';
 import { reconcileScheduleId, reconcileWorkflow } from '../log/workflow/upkeep-messages.js';
 
 /**

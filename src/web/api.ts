@@ -43,13 +43,14 @@ export type GetOptions = Pick<RequestOptions, 'signal' | 'priority'>;
 /** @throws Problem */
 export async function request<T>(path: string, options: RequestOptions = {}): Promise<Answer<T>> {
   let response: Response;
+  let body: unknown;
   try {
     response = await fetch(path, { ...options, headers: { accept: 'application/json', ...options.headers } });
+    body = await response.json().catch(noJson);
   } catch (error) {
     if (error instanceof DOMException && error.name === 'AbortError') throw error;
     throw new Problem(0, 'unreachable', 'The API does not answer.');
   }
-  const body: unknown = await response.json().catch(() => undefined);
   if (response.ok) return { status: response.status, body: body as T, headers: response.headers };
   if (response.status === 401) isSignInNeeded.value = true;
   const {
@@ -63,6 +64,11 @@ export async function request<T>(path: string, options: RequestOptions = {}): Pr
     detail ?? title ?? `The API has answered ${response.status}.`,
     Object(body),
   );
+}
+
+/** An answer may have no body, and a proxy may answer with no JSON. Any other error is passed on. */
+function noJson(error: unknown): undefined {
+  if (Object(error).name !== 'SyntaxError') throw error;
 }
 
 /** @throws Problem */

@@ -16,10 +16,15 @@ export function amountOf(amount: number | string, currency: string): string {
 
 /** Minor units from what a person typed, such as `19.99`; undefined if it is no amount. */
 export function parseAmount(text: string, currency: string): number | undefined {
-  const digits = formatMoney(0, currency).split('.')[1]?.length ?? 0;
+  const digits = digitsOf(currency);
   const [, units = '', fraction = ''] = /^(\d{1,12})(?:[.,](\d+))?$/.exec(text.trim()) ?? [];
   if (units === '' || fraction.length > digits) return undefined;
   return Number(units + fraction.padEnd(digits, '0'));
+}
+
+/** The digits of an amount after its decimal point. */
+export function digitsOf(currency: string): number {
+  return formatMoney(0, currency).split('.')[1]?.length ?? 0;
 }
 
 const units = [

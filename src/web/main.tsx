@@ -1,6 +1,7 @@
 import './styles/all.css';
-import { render } from 'preact';
+import { type ComponentType, render } from 'preact';
 import { LocationProvider, Route, Router } from 'preact-iso';
+import { type PagePath, pagePaths } from '../api/page/paths.js';
 import { Shell } from './shell.js';
 import { AttentionPage } from './attention.js';
 import { CustomerPage } from './customer.js';
@@ -16,19 +17,25 @@ import { StockPage } from './stock.js';
 const SystemPage = lazyPage(async () => (await import('./system/page.js')).SystemPage);
 const WebhooksPage = lazyPage(async () => (await import('./webhooks/page.js')).WebhooksPage);
 
+const pages: Readonly<Record<PagePath, ComponentType>> = {
+  '/': OrdersPage,
+  '/orders': OrdersPage,
+  '/orders/:orderId': OrderPage,
+  '/attention': AttentionPage,
+  '/customers/:customerId': CustomerPage,
+  '/stock': StockPage,
+  '/system': SystemPage,
+  '/webhooks': WebhooksPage,
+};
+
 function App() {
   return (
     <LocationProvider scope={/^\/(?!docs|openapi|asyncapi|v1|health|metrics)/}>
       <Shell>
         <Router>
-          <Route path="/" component={OrdersPage} />
-          <Route path="/orders" component={OrdersPage} />
-          <Route path="/orders/:orderId" component={OrderPage} />
-          <Route path="/attention" component={AttentionPage} />
-          <Route path="/system" component={SystemPage} />
-          <Route path="/customers/:customerId" component={CustomerPage} />
-          <Route path="/stock" component={StockPage} />
-          <Route path="/webhooks" component={WebhooksPage} />
+          {pagePaths.map((path) => (
+            <Route key={path} path={path} component={pages[path]} />
+          ))}
           <Route default component={NotFound} />
         </Router>
       </Shell>

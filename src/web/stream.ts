@@ -14,8 +14,8 @@ const OPEN_AGAIN_MS = 5_000;
 export const isLive = signal<boolean | undefined>(undefined);
 
 /**
- * Follows a stream while the component is mounted. The browser opens it again after an outage, and
- * continues after the last event.
+ * Follows a stream while the component is mounted. If the connection breaks, the browser continues
+ * after the last event. If the API refuses the stream, it is opened anew, as `path` says.
  */
 export function useStream(path: string | undefined, onEvent: (event: StreamedEvent) => void): void {
   const latest = useRef(onEvent);
@@ -29,7 +29,7 @@ export function useStream(path: string | undefined, onEvent: (event: StreamedEve
       source.addEventListener('open', () => (isLive.value = true));
       source.addEventListener('error', () => {
         isLive.value = false;
-        // After an answer that is no stream, such as 503, the browser does not try again.
+        // The browser does not try again after an answer that is no stream, such as 503.
         if (source.readyState === EventSource.CLOSED) timer = setTimeout(open, OPEN_AGAIN_MS);
       });
       source.addEventListener('message', ({ data }) =>

@@ -91,7 +91,15 @@ test('webhooks: an endpoint is made, tried, changed, read, sent to again and del
     expect(await did(`webhooks change ${id} --payload order --per-second 5`)).toContain('· order');
     expect(await did(`webhooks rotate-secret ${id}`)).toMatch(/\nwhsec_/);
     expect(await did(`webhooks disable ${id}`)).toContain('disabled');
+    expect(await orders(`webhooks disable ${id}`, env)).toMatchObject({
+      exitCode: 1,
+      err: 'not_allowed: it is disabled already; allowed now: change, rotate-secret, enable, delete',
+    });
     expect(await did(`webhooks enable ${id}`)).toContain('enabled');
+    expect(await orders(`webhooks retry ${id} x`, env)).toMatchObject({
+      exitCode: 2,
+      err: expect.stringContaining('path eventId must be the id of an event'),
+    });
     const { orderId } = JSON.parse(await did('create --json'));
     const eventId = `${orderId}:1`;
     await until(async () =>

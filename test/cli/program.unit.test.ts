@@ -14,6 +14,8 @@ import { previewOf } from '../../src/api/commands/gateway/preview.js';
 import { systemOf } from '../../src/api/operations/system.js';
 import { run } from '../../src/cli/program.js';
 import type { Session } from '../../src/cli/script/script.js';
+import { verbOf } from '../../src/cli/script/verbs.js';
+import { endpoints } from '../../src/endpoint/endpoint.js';
 import { logs } from '../../src/logs.js';
 import type { FollowUpCommand } from '../../src/order/commands.js';
 import { readConfig } from '../../src/server/config.js';
@@ -290,7 +292,7 @@ describe('create', () => {
     ['Latin-1', Buffer.from(JSON.stringify(order).replace('Linus', 'Zoë'), 'latin1'), 'is not UTF-8'],
     ['UTF-16', Buffer.from(`\uFEFF${JSON.stringify(order)}`, 'utf16le'), 'is not UTF-8'],
     ['no JSON', '{', 'standard input is not JSON'],
-    ['no order', '[]', 'the body must be object'],
+    ['no order', '[]', 'standard input has no order'],
     ['unknown fields', JSON.stringify({ ...order, price: 1 }), '/price is not known here'],
     ['text for numbers', JSON.stringify({ ...order, tax: '1' }), '/tax must be integer'],
   ])('refuses a file with %s before any connection', async (_, input, message) => {
@@ -314,13 +316,23 @@ describe('a usage error ends with 2, names the error and sends nothing', () => {
     ['refund o-1 --amount 5.00 --reason x', 'Amounts are in minor units'],
     ['amend o-1 --address {}', '/shippingAddress/street is required'],
     ['release o-1 --async --wait 3', 'cannot be used with'],
-    ['release o-1 --wait 31', 'Expected 0 to 30 seconds'],
+    ['release o-1 --wait 31', 'Expected a whole number from 0 to 30.'],
+    ['list --limit x', 'Expected a whole number from 1 to'],
+    ['parked list customers --limit 1001', 'Expected a whole number from 1 to 1000.'],
+    ['create --line A-1:x:1', 'Expected SKU:QUANTITY:UNITPRICE'],
+    ['release o-1 --on-behalf-of payments', 'choose another for --on-behalf-of'],
+    ['keys give-up c/1 --reason lost', '/customerId must be'],
+    ['resume o-1 --reason \u0007', '/reason must be'],
     ['settle o-1', '--authorized or --declined'],
     ['get o-1 --url localhost', 'is no URL of the API'],
   ])('%s', async (line, message) => {
     const { exitCode, out, err, taken } = await orders(line);
-    expect({ exitCode, out, taken }).toEqual({ exitCode: 2, out: '', taken: [] });
-    expect(err).toContain(message);
+    expect({ exitCode, out, taken, err }).toEqual({
+      exitCode: 2,
+      out: '',
+      taken: [],
+      err: expect.stringContaining(message),
+    });
   });
 });
 
@@ -350,13 +362,18 @@ describe('the result of a command is the exit code', () => {
     expect(err).toMatch(/; allowed now: ship, note$/);
   });
 
+  test('commands to a webhook endpoint have the names of the scripts of `webhooks`', async () => {
+    const { out } = await orders('webhooks --help');
+    for (const type of endpoints.commands) expect(out).toMatch(new RegExp(`^ +${verbOf(type)} `, 'm'));
+  });
+
   test('an unknown outcome: 4, with the key to try again with', async () => {
     const { exitCode, err } = await orders('release o-1 --key k-7', {
       kind: 'unknown-outcome',
       orderId: 'o-1',
     });
     expect(exitCode).toBe(4);
-    expect(err).toContain('try again with --key k-7');
+    expect(err).toContain('may still take effect; to try again, add --key k-7');
   });
 });
 

@@ -206,8 +206,16 @@ test('a load is accepted, and its duration is printed', async () => {
     failed: {},
     p50: expect.any(Number),
   });
-  const nobody = await orders('load --count 1 --url http://127.0.0.1:1');
-  expect(nobody).toMatchObject({ exitCode: 4, err: expect.stringContaining('no order was accepted') });
+  expect(await orders('load --count 1 --url http://127.0.0.1:1')).toMatchObject({
+    exitCode: 4,
+    err: expect.stringMatching(/^api_unreachable: no order was accepted: .*--url/),
+  });
+  expect(await orders('load --count 1 --payment ä')).toMatchObject({
+    exitCode: 2,
+    err: expect.stringMatching(
+      /^invalid_request \(at \/payment\/method\): no order was accepted: .* must be/,
+    ),
+  });
 });
 
 test('stock is set and shown', async () => {

@@ -1,6 +1,9 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import process from 'node:process';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { type Certified, certify } from '../support/certify.js';
 
@@ -135,3 +138,27 @@ test(
   },
   limitMs,
 );
+
+/** A module that can be loaded `times` times. As with an open connection, its processes stay. */
+const loadedTimes = (times: number) => `
+  import { appendFileSync, readFileSync } from 'node:fs';
+  const log = import.meta.filename + '.log';
+  appendFileSync(log, '.');
+  if (readFileSync(log, 'utf8').length > ${times}) throw new Error('no more accounts');
+  setInterval(() => undefined, 1_000);
+  const none = async () => ({ type: 'none' });
+  export { none as authorize, none as capture, none as void, none as refund, none as lookUp };`;
+
+test.each([
+  ['ends while it is loaded', 'process.exit(3);', 'its process ended while it was loaded'],
+  ['loads only once', loadedTimes(1), 'it does not load: no more accounts'],
+  ['loads only twice', loadedTimes(2), 'it does not load: no more accounts'],
+])('a provider that %s is refused at once, with the reason', async (name, code, reason) => {
+  const path = join(folder, `${name.replaceAll(' ', '-')}.mjs`);
+  await writeFile(path, code);
+  const { PATH } = process.env;
+  const args = [join('src', 'cli', 'orders.mjs'), 'certify', 'payments', path];
+  // If the script hangs, it is ended; then it has no exit code.
+  const certifying = promisify(execFile)(process.execPath, args, { env: { PATH }, timeout: 30_000 });
+  await expect(certifying).rejects.toMatchObject({ code: 2, stderr: expect.stringContaining(reason) });
+});

@@ -27,7 +27,7 @@ function provider(known: unknown, answer: unknown) {
     port,
     limits: { concurrency: 1, timeoutMs: 60_000 },
   });
-  return { asked, perform: (mayBeRepeated: boolean) => perform(request, mayBeRepeated) };
+  return { asked, perform: (mayHaveBeenTried: boolean) => perform(request, mayHaveBeenTried) };
 }
 
 test('a first attempt makes no look-up', async () => {

@@ -74,9 +74,9 @@ test.each<[string, readonly (readonly [string, object])[], string, object, strin
   ],
   ['deleted', [['DeleteEndpoint', {}]], 'ChangeEndpoint', { url }, 'not_allowed'],
 ])('%s is refused', (_name, commands, type, data, code) => {
-  expect(endpoints.decide(after(...commands), type, data, cause.occurredAt)).toMatchObject({
-    refusal: { code },
-  });
+  const endpoint = after(...commands);
+  expect(endpoints.decide(endpoint, type, data, cause.occurredAt)).toMatchObject({ refusal: { code } });
+  expect(endpoints.allowed(endpoint).allowedCommands.includes(type)).toBe(code !== 'not_allowed');
 });
 
 test('a setting that is undefined stays as it is', () => {

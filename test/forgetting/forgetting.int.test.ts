@@ -6,6 +6,7 @@ import type { Db } from 'mongodb';
 import { keyRows } from '../../src/access/persons/key-rows.js';
 import { deliveryRows, waitingRows } from '../../src/delivery/webhooks/rows.js';
 import { checkDatabaseIdentity } from '../../src/effects/database/database-identity.js';
+import { verifyOrders } from '../../src/effects/proof/verify-orders.js';
 import { stockOutside } from '../../src/effects/inventory/stock-restore.js';
 import { createForgetting } from '../../src/forgetting/activities.js';
 import { type Certificate, type CheckedLocation, openCertificate } from '../../src/forgetting/certificate.js';
@@ -632,6 +633,14 @@ test(
       ({ type }) => type === 'PaymentDeclined',
     );
     expect(declined).toMatchObject({ data: { code: 'payment_method_forgotten' } });
+    // No provider knows of this payment, and the proof expects none to.
+    const verifying = { client: api.client, db, taskQueue: temporal.taskQueue };
+    await until(async () =>
+      expect(await verifyOrders(verifying, { orderId: created.orderId, maxPauseMs: 0 })).toMatchObject({
+        found: 0,
+        discrepancies: [],
+      }),
+    );
     expect(await forget(customerId)).toMatchObject({
       status: 200,
       body: { status: 'forgotten', certificate: { keys: expect.arrayContaining([lost]) } },

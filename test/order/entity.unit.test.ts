@@ -109,6 +109,7 @@ describe('a fact', () => {
     [dispatchedFact.type, null],
     [dispatchedFact.type, { shipmentId: 's1', carrier: 7, trackingNumber: 't' }],
     ['PaymentSettled', paid('perhaps')],
+    ['PaymentSettled', { ...paid('declined'), code: 51 }],
   ])('%s with %j is malformed', (type, data) => {
     expect(facts?.judge(confirmed, type, data, now)).toMatchObject({
       refusal: { code: 'malformed', message: `${type} has data of the wrong shape` },

@@ -47,7 +47,7 @@ describe('an order', () => {
     await form.getByLabel('Units').fill('3');
     await form.getByLabel('Price in EUR').fill('five');
     await press('Place order');
-    await form.getByRole('alert').getByText('The price is missing').waitFor();
+    await form.getByRole('alert').getByText('Enter a price').waitFor();
     await form.getByLabel('Price in EUR').fill('5.00');
     await form.getByLabel('The payment').selectOption('is authorized after 2 s');
     expect(await form.locator('.typed-lines code').allInnerTexts()).toEqual([

@@ -124,7 +124,7 @@ describe('the list of orders', () => {
     await shows('2 orders');
     await page.getByLabel('Total to').fill('699');
     await press('Search');
-    await shows('No order is like this');
+    await shows('No order matches');
     await page.getByRole('link', { name: 'Clear' }).click();
     await until(async () => {
       const { data } = await read('/v1/order-counts');

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { addKey } from '../../src/access/api-keys.js';
 import { orderCard } from '../../src/api/page/card.js';
+import { pagePaths } from '../../src/api/page/paths.js';
 import type { OrderView } from '../../src/order/view.js';
 import { orderBody, startTestApi, type TestApi } from '../support/api.js';
 
@@ -17,16 +18,8 @@ afterAll(async () => {
 const html = { 'content-type': expect.stringContaining('text/html') };
 
 test('each path of the page serves the page, and other paths do not', async () => {
-  for (const path of [
-    '/',
-    '/orders',
-    '/orders?status=pending',
-    '/attention',
-    '/system',
-    '/customers/c-1',
-    '/stock',
-    '/webhooks',
-  ])
+  const paths = pagePaths.map((path) => path.replaceAll(/:\w+/g, 'x-1'));
+  for (const path of [...paths, '/orders?status=pending'])
     expect(await api.get(path)).toMatchObject({ status: 200, headers: html });
   expect(await api.get('/orders/o-1/x')).toMatchObject({ status: 404, body: { code: 'unknown_path' } });
   expect((await api.get('/docs/')).status).toBe(200);

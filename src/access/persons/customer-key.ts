@@ -1,7 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import type { WrappedKeyRow } from './key-rows.js';
 import { type MasterKeys, wrap } from './master-keys.js';
-import type { CustomerKey } from './sealing.js';
+
+/** A key of one customer, under which personal values are sealed. */
+export interface CustomerKey {
+  readonly keyId: string;
+  /** 256 bits */
+  readonly key: Buffer;
+}
 
 /** Makes a new random key, with an id of its own. */
 export function newCustomerKey(): CustomerKey {

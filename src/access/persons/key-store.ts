@@ -1,6 +1,6 @@
 import type { KeyObject } from 'node:crypto';
 import type { KeysToDestroy } from './key-rows.js';
-import type { CustomerKey } from './sealing.js';
+import type { CustomerKey } from './customer-key.js';
 
 /**
  * A key that opens values. It is `destroyed` if the key was destroyed, and `unknown` if the store
@@ -17,7 +17,7 @@ export interface KeyStore {
   /**
    * The key that seals new values of this customer. A new customer gets one of the spare keys of
    * this process. If the store is unavailable and none is left, the key is kept on this machine
-   * (see `KeptKeys`).
+   * (see `KeysToStore`).
    */
   sealingKey(customerId: string): Promise<CustomerKey>;
   /**

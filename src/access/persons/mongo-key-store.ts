@@ -6,14 +6,13 @@ import { isDuplicateKey } from '../../mongodb/duplicates.js';
 import { isMongoOutage, undefinedInOutage } from '../../outages/mongo-outage.js';
 import { withTimeout } from '../../outages/timeout.js';
 import { ANSWER_WITHIN_MS, createBoundedQuery } from './bounded-query.js';
-import { newCustomerKey, toWrappedRow } from './customer-key.js';
-import type { KeptKeys } from './kept-keys.js';
+import { type CustomerKey, newCustomerKey, toWrappedRow } from './customer-key.js';
 import { isFresh, KeyCache } from './key-cache.js';
 import { type KeysToDestroy, type KeyRow, KeyRows } from './key-rows.js';
 import type { FoundKey, KeyStore } from './key-store.js';
+import type { KeysToStore } from './keys-to-store.js';
 import { MasterKeyMissing, type MasterKeys, unwrap } from './master-keys.js';
 import { rewrapAll } from './rewrap.js';
-import type { CustomerKey } from './sealing.js';
 import { SpareKeys } from './spare-keys.js';
 import { SystemKeys } from './system-keys.js';
 
@@ -28,8 +27,8 @@ const MAX_READ_ATTEMPTS = 100;
  * @param db the key store's database
  * @param masterKeys is called for each key that is wrapped or unwrapped, so it has to be fast
  */
-export function openKeyStore(db: Db, masterKeys: () => MasterKeys, kept: KeptKeys): KeyStore {
-  return new MongoKeyStore(db, masterKeys, kept);
+export function openKeyStore(db: Db, masterKeys: () => MasterKeys, toStore: KeysToStore): KeyStore {
+  return new MongoKeyStore(db, masterKeys, toStore);
 }
 
 class MongoKeyStore implements KeyStore {
@@ -47,13 +46,13 @@ class MongoKeyStore implements KeyStore {
   /** see `holdUntil`; undefined if nothing is waited for */
   private held: Promise<unknown> | undefined;
 
-  constructor(db: Db, masterKeys: () => MasterKeys, kept: KeptKeys) {
+  constructor(db: Db, masterKeys: () => MasterKeys, toStore: KeysToStore) {
     const { ask } = this;
     this.db = db;
     this.masterKeys = masterKeys;
     this.rows = new KeyRows(db);
     this.system = new SystemKeys(db, masterKeys, ask);
-    this.spares = new SpareKeys({ rows: this.rows, system: this.system, masterKeys, kept, ask });
+    this.spares = new SpareKeys({ rows: this.rows, system: this.system, masterKeys, toStore, ask });
   }
 
   /** Concurrent callers for one customer get the same key. */
@@ -86,7 +85,7 @@ class MongoKeyStore implements KeyStore {
     const spare = spares.take();
     if (spare === undefined) {
       if (stored !== undefined) return await this.makeSealingKey(customerId);
-      return cache.keepSealing(customerId, this.keyIn(spares.keepOnMachine(customerId)));
+      return cache.keepSealing(customerId, this.keyIn(spares.keyOnMachine(customerId)));
     }
     // The claim is not awaited: if it fails, the first process that opens a value under the key
     // repeats it.
@@ -162,7 +161,7 @@ class MongoKeyStore implements KeyStore {
     try {
       if (this.held !== undefined) await withTimeout(withinMs, this.held);
       const stored = (await ask(() => find(keyId), withinMs)).get(keyId);
-      const row = stored ?? (await this.spares.storedFromMachine(keyId));
+      const row = stored ?? (await this.spares.storeFromMachine(keyId));
       if (row?.wrapped === undefined) {
         cache.dropOpening(keyId);
         return row === undefined ? 'unknown' : 'destroyed';

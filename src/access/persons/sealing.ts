@@ -1,11 +1,5 @@
 import { createCipheriv, createDecipheriv, createHmac } from 'node:crypto';
-
-/** A key of one customer, under which personal values are sealed. */
-export interface CustomerKey {
-  readonly keyId: string;
-  /** 256 bits */
-  readonly key: Buffer;
-}
+import type { CustomerKey } from './customer-key.js';
 
 /** Where a value is sealed. A value that was moved elsewhere cannot be opened. */
 export interface SealedAt {

@@ -1,10 +1,9 @@
 import { setTimeout } from 'node:timers/promises';
 import type { BoundedQuery } from './bounded-query.js';
-import { newCustomerKey, toWrappedRow } from './customer-key.js';
-import type { KeptKey, KeptKeys } from './kept-keys.js';
+import { type CustomerKey, newCustomerKey, toWrappedRow } from './customer-key.js';
 import type { KeyRow, KeyRows, WrappedKeyRow } from './key-rows.js';
-import { type MasterKeys, wrap } from './master-keys.js';
-import type { CustomerKey } from './sealing.js';
+import type { KeysToStore, KeyToStore } from './keys-to-store.js';
+import type { MasterKeys } from './master-keys.js';
 import type { SystemKeys } from './system-keys.js';
 
 const MAX_SPARES = 200;
@@ -14,7 +13,7 @@ export interface SpareKeysDeps {
   readonly rows: KeyRows;
   readonly system: SystemKeys;
   readonly masterKeys: () => MasterKeys;
-  readonly kept: KeptKeys;
+  readonly toStore: KeysToStore;
   readonly ask: BoundedQuery;
 }
 
@@ -27,7 +26,7 @@ export class SpareKeys {
   private readonly deps: SpareKeysDeps;
   private readonly spares: CustomerKey[] = [];
   /** whether keys on this machine may have to be stored */
-  private hasKept = true;
+  private mayHaveToStore = true;
   /** whether spare keys are kept ready: only in processes that run for long */
   private isKeeping = false;
   private isClosed = false;
@@ -51,12 +50,11 @@ export class SpareKeys {
   }
 
   /** The customer's key that waits on this machine; a new key if none waits. */
-  keepOnMachine(customerId: string): WrappedKeyRow {
-    const { masterKeys, kept } = this.deps;
-    const key = newCustomerKey();
-    const made = { keyId: key.keyId, customerId, wrapped: wrap(masterKeys(), key.keyId, key.key) };
-    const found = kept.keep(made);
-    this.hasKept = true;
+  keyOnMachine(customerId: string): WrappedKeyRow {
+    const { masterKeys, toStore } = this.deps;
+    const { _id: keyId, wrapped } = toWrappedRow(newCustomerKey(), masterKeys());
+    const found = toStore.add({ keyId, customerId, wrapped });
+    this.mayHaveToStore = true;
     if (this.isKeeping) this.refill();
     return { _id: found.keyId, wrapped: found.wrapped };
   }
@@ -64,9 +62,9 @@ export class SpareKeys {
   /**
    * Stores a key that waits on this machine, and returns its row; undefined if no such key waits.
    */
-  async storedFromMachine(keyId: string): Promise<KeyRow | undefined> {
-    const { rows, kept, ask } = this.deps;
-    const waiting = kept.all().filter((one) => one.keyId === keyId);
+  async storeFromMachine(keyId: string): Promise<KeyRow | undefined> {
+    const { rows, toStore, ask } = this.deps;
+    const waiting = toStore.all().filter((one) => one.keyId === keyId);
     if (waiting.length === 0) return undefined;
     await ask(() => this.store(waiting));
     return (await ask(() => rows.find(keyId))).get(keyId);
@@ -83,7 +81,7 @@ export class SpareKeys {
   }
 
   private refill(): void {
-    const isEnough = this.spares.length > MAX_SPARES / 2 && !this.hasKept;
+    const isEnough = this.spares.length > MAX_SPARES / 2 && !this.mayHaveToStore;
     if (this.isClosed || this.filling !== undefined || isEnough) return;
     this.filling = this.fill().finally(() => {
       this.filling = undefined;
@@ -91,18 +89,18 @@ export class SpareKeys {
   }
 
   private async fill(): Promise<void> {
-    const { rows, system, masterKeys, kept } = this.deps;
+    const { rows, system, masterKeys, toStore } = this.deps;
     try {
       await rows.ensureIndexes();
       await system.proveMasterKeys();
-      this.hasKept = false;
-      await this.store(kept.all());
+      this.mayHaveToStore = false;
+      await this.store(toStore.all());
       const fresh = Array.from({ length: MAX_SPARES - this.spares.length }, newCustomerKey);
       if (fresh.length === 0) return;
       await rows.insertSpares(fresh.map((key) => toWrappedRow(key, masterKeys())));
       this.spares.push(...fresh);
     } catch {
-      this.hasKept = true;
+      this.mayHaveToStore = true;
       // The failure is only retried, because callers get a new key if there is no spare key.
       if (!this.isClosed)
         void setTimeout(REFILL_AGAIN_MS, undefined, { ref: false }).then(() => this.refill());
@@ -110,10 +108,10 @@ export class SpareKeys {
   }
 
   /** Stores the keys that wait on this machine. */
-  private async store(keys: readonly KeptKey[]): Promise<void> {
+  private async store(keys: readonly KeyToStore[]): Promise<void> {
     for (const one of keys) {
       await this.deps.rows.store(one.keyId, one.customerId, one.wrapped);
-      this.deps.kept.remove(one);
+      this.deps.toStore.remove(one);
     }
   }
 }

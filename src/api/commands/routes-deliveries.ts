@@ -7,7 +7,7 @@ import { orderLog } from '../../order-log.js';
 import type { Http } from '../http.js';
 import { HttpProblem } from '../problem.js';
 import { DeliveryAnswer, EndpointPath, endpointTags } from '../schemas/endpoint.js';
-import { closed, Id, Position, Time } from '../schemas/values.js';
+import { closed, EventId, Id, Position, Time } from '../schemas/values.js';
 import {
   type EndpointDeps,
   endpointPath,
@@ -98,10 +98,7 @@ function retryRoute(app: Http, { db, endpoints }: EndpointDeps): void {
         summary: 'Deliver one event now: one that waits, is parked, or was delivered before',
         tags: endpointTags,
         headers: CreateHeaders,
-        params: closed({
-          endpointId: Id,
-          eventId: Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}:[1-9]\\d{0,8}$' }),
-        }),
+        params: closed({ endpointId: Id, eventId: EventId }),
         body: closed({}),
         response: { 202: closed({ endpointId: Type.String(), eventId: Type.String() }), ...endpointRefusals },
       },

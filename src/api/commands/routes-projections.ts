@@ -1,19 +1,11 @@
-import type { Client } from '@temporalio/client';
-import type { Db } from 'mongodb';
 import { Type } from 'typebox';
+import type { Databases } from '../../log/history/databases.js';
 import { rollBack } from '../../log/views/view-builds.js';
 import { requestAnotherRebuild } from '../../log/views/rebuilding/request-rebuild.js';
 import type { Http } from '../http.js';
 import { HttpProblem, problemResponses } from '../problem.js';
 import { existingView, NamePath, storeNames } from '../schemas/projection-path.js';
 import { closed } from '../schemas/values.js';
-
-export interface ProjectionCommandDeps {
-  readonly db: Db;
-  readonly client: Client;
-  /** the task queue of the entities' workflows */
-  readonly taskQueue: string;
-}
 
 const Count = Type.Integer();
 const Requested = closed({ name: Type.String(), rebuildId: Type.String() });
@@ -22,13 +14,12 @@ const tags = ['operations'];
 const refusals = problemResponses(400, 404, 409, 503);
 
 /** Rebuilds views and stores, and rolls views back. */
-export function registerProjectionCommands(app: Http, deps: ProjectionCommandDeps): void {
-  rebuildRoute(app, deps);
-  rollBackRoute(app, deps);
+export function registerProjectionCommands(app: Http, databases: Databases): void {
+  rebuildRoute(app, databases);
+  rollBackRoute(app, databases);
 }
 
-function rebuildRoute(app: Http, { db, client, taskQueue }: ProjectionCommandDeps): void {
-  const requesting = { db, client, taskQueue };
+function rebuildRoute(app: Http, databases: Databases): void {
   app.post(
     '/v1/projections/:name/rebuild',
     {
@@ -44,14 +35,14 @@ function rebuildRoute(app: Http, { db, client, taskQueue }: ProjectionCommandDep
     },
     async (request, reply) => {
       const name = rebuildable(request.params.name);
-      const rebuildId = await requestAnotherRebuild(requesting, name);
+      const rebuildId = await requestAnotherRebuild(databases, name);
       if (rebuildId === undefined) throw underWay(name);
       return await reply.code(202).header('location', location).send({ name, rebuildId });
     },
   );
 }
 
-function rollBackRoute(app: Http, { db }: ProjectionCommandDeps): void {
+function rollBackRoute(app: Http, { db }: Databases): void {
   app.post(
     '/v1/projections/:name/rollback',
     {

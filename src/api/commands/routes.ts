@@ -1,3 +1,4 @@
+import type { Databases } from '../../log/history/databases.js';
 import type { Http } from '../http.js';
 import { keyRequests } from './request.js';
 import { registerDeliveries } from './routes-deliveries.js';
@@ -6,7 +7,7 @@ import { registerEndpoints } from './routes-endpoints.js';
 import { type OrderCommandDeps, registerOrderCommands } from './routes-orders.js';
 import { type PersonCommandDeps, registerPersonCommands } from './routes-persons.js';
 import { registerParkedCommands } from './routes-parked.js';
-import { type ProjectionCommandDeps, registerProjectionCommands } from './routes-projections.js';
+import { registerProjectionCommands } from './routes-projections.js';
 import { registerResume, type ResumeRouteDeps } from './routes-resume.js';
 import { registerStockCommands, type StockCommandDeps } from './routes-stock.js';
 import { registerIncomingWebhooks, type IncomingWebhookDeps } from './routes-incoming-webhooks.js';
@@ -33,7 +34,7 @@ export function registerCommands(app: Http, deps: CommandDeps): void {
 }
 
 /** Registers repairs of views. Both roles serve these routes, since both use views. */
-export function registerViewRepairs(app: Http, deps: ProjectionCommandDeps): void {
-  registerProjectionCommands(app, deps);
-  registerParkedCommands(app, deps.db);
+export function registerViewRepairs(app: Http, databases: Databases): void {
+  registerProjectionCommands(app, databases);
+  registerParkedCommands(app, databases.db);
 }

@@ -10,10 +10,11 @@ import { OrderPath } from '../schemas/values.js';
 import type { Http } from '../http.js';
 import { unknownPath } from '../requests/paths.js';
 import { orderCard } from './card.js';
+import { type PagePath, pagePaths } from './paths.js';
 
 const hidden = { config: { access: 'open' }, schema: { hide: true } } as const;
-/** The paths of the page besides an order's. `src/web/main.tsx` has the component of each. */
-const paths = ['/', '/orders', '/attention', '/system', '/customers/:customerId', '/stock', '/webhooks'];
+/** The page of an order, which has the order's card. */
+const ORDER_PATH: PagePath = '/orders/:orderId';
 /** Placeholder in `index.html`, which the order's card replaces for browsers without JavaScript. */
 const PLACE = '<!-- src/api/page puts the card of an order here -->';
 
@@ -41,7 +42,7 @@ export async function registerPage(app: Http, folder: string, orders: OrdersOfPa
       if (!assets.has(name)) throw unknownPath(`/assets/${name}`);
       return reply.sendFile(`assets/${name}`, { maxAge: '365d', immutable: true });
     });
-    for (const path of paths)
+    for (const path of pagePaths.filter((one) => one !== ORDER_PATH))
       page.get(path, hidden, (_request, reply) =>
         reply.type('text/html; charset=utf-8').header('cache-control', 'no-cache').send(html),
       );
@@ -49,7 +50,7 @@ export async function registerPage(app: Http, folder: string, orders: OrdersOfPa
     const cardOf = createCards();
     // An invalid id is not refused here, because the page's script reports it.
     const ofOrder = { ...hidden, schema: { hide: true, params: OrderPath }, attachValidation: true } as const;
-    page.get('/orders/:orderId', ofOrder, async (request, reply) => {
+    page.get(ORDER_PATH, ofOrder, async (request, reply) => {
       const { orderId } = request.params;
       const isId = request.validationError === undefined;
       const card = isId ? await readCard(app, orders, cardOf, request, reply) : '';

@@ -1,10 +1,9 @@
-import type { Client } from '@temporalio/client';
-import type { Db } from 'mongodb';
 import { createSingleFlight } from '../../concurrency/single-flight.js';
 import type { OrderDiscrepancy } from '../../effects/proof/compare-entries.js';
 import { verifyOrders } from '../../effects/proof/verify-orders.js';
 import type { Providers } from '../../effects/provider-modules.js';
 import { answering } from '../../mongodb/durability.js';
+import type { Databases } from '../../log/history/databases.js';
 import { journal } from '../../log/journal/journal.js';
 import { orderLog } from '../../order-log.js';
 import { Proof } from '../schemas/proof.js';
@@ -13,10 +12,7 @@ import { OrderPath } from '../schemas/values.js';
 import type { Http } from '../http.js';
 import { orderNotFound } from './order-problems.js';
 
-export interface ProofDeps {
-  readonly client: Client;
-  readonly db: Db;
-  readonly taskQueue: string;
+export interface ProofDeps extends Databases {
   /** the providers that the workers use */
   readonly providers: Providers;
 }

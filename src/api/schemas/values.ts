@@ -5,6 +5,10 @@ import { idPattern, linePattern, MAX_TAG_LENGTH, textPattern } from '../../order
 /** The API's patterns, and what the error message says if a value does not match. */
 const patterns = {
   id: [idPattern, 'must be 1 to 64 letters, digits, ".", "_" or "-", the first one a letter or digit'],
+  eventId: [
+    '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}:[1-9]\\d{0,8}$',
+    'must be the id of an event: an order, a colon and a version, such as o-1:3',
+  ],
   ids: ['^[A-Za-z0-9._-]+(,[A-Za-z0-9._-]+)*$', 'must be ids or names, separated by commas'],
   sku: [
     '^[A-Za-z0-9][A-Za-z0-9._:+@#-]{0,63}$',
@@ -49,6 +53,7 @@ function matching(name: keyof typeof patterns, options: { maxLength?: number; de
 }
 
 export const Id = matching('id');
+export const EventId = matching('eventId');
 /** Several ids, or names of types, in a query: short enough for the headers that Node accepts. */
 export const Ids = matching('ids', { maxLength: 2_000 });
 /**

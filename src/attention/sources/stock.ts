@@ -3,7 +3,7 @@ import { answering } from '../../mongodb/durability.js';
 import { pageFilter } from '../cursor.js';
 import type { Source } from '../source.js';
 
-/** SKUs with fewer units on hand than are reserved. */
+/** SKUs whose units on hand are unknown after a restore. */
 export const skusToBeCounted: Source = async ({ db, before, after, limit }) => {
   const found = await stock(db)
     .find(pageFilter('updatedAt', before, after, { toBeCounted: true }), answering)
@@ -15,7 +15,7 @@ export const skusToBeCounted: Source = async ({ db, before, after, limit }) => {
     row: {
       code: 'stock_to_be_counted',
       since: updatedAt,
-      detail: `more of ${sku} is reserved than is on hand; new reservations wait`,
+      detail: `after a restore it is unknown how many of ${sku} are on hand; new reservations wait`,
       remedy: `count it, then: npx orders stock set ${sku} <onHand>`,
     },
   }));

@@ -2,11 +2,12 @@ import type { Client } from '@temporalio/client';
 import { optionalTsToMs } from '@temporalio/common/lib/time.js';
 import { orderWorkflow, workflowId, orderLog } from '../../order-log.js';
 import { eventId } from '../../log/entity.js';
+import type { Databases } from '../../log/history/databases.js';
 import { notBegun } from '../../log/history/workflow-list.js';
 import { answering } from '../../mongodb/durability.js';
 import { journal } from '../../log/journal/journal.js';
 import { isTemporalOutage } from '../../outages/temporal-outage.js';
-import type { AttentionDeps, Source } from '../source.js';
+import type { Source } from '../source.js';
 import type { AttentionRow } from '../rows.js';
 
 const TIMEOUT_MS = 2_500;
@@ -35,7 +36,7 @@ export const oldestUndecidedOrder: Source = async ({ client, db, taskQueue, over
  * @throws errors of Temporal
  */
 async function rowOfOldest(
-  { client, db, taskQueue }: Pick<AttentionDeps, 'client' | 'db' | 'taskQueue'>,
+  { client, db, taskQueue }: Databases,
   before: string,
 ): Promise<readonly AttentionRow[]> {
   const found = await longestWaiting(client, taskQueue, before);

@@ -1,32 +1,14 @@
 import { type Command, Option } from 'commander';
 import type { CommandEntry, Field } from '../../api/commands/entry.js';
-import type { CommandMeta, CommandResult, OrderBody } from '../../api/commands/gateway/gateway.js';
+import type { OrderBody } from '../../api/commands/gateway/gateway.js';
 import { commands } from '../../api/commands/table.js';
 import { type FollowUpCommand, type FollowUpType, followUpTypes, partOf } from '../../order/commands.js';
-import type { Api } from '../connections/api.js';
-import { type CommandGateway, openGateway } from '../connections/gateway.js';
-import { isAtRest, until } from '../connections/order-events.js';
-import {
-  addCommandOptions,
-  addSendOptions,
-  check,
-  checkEach,
-  type CommandOptions,
-  type Parser,
-  parsers,
-  readJsonFile,
-} from '../script/options.js';
-import { previewCard } from '../script/order-text.js';
-import {
-  addScript,
-  exitCodes,
-  Failure,
-  failureLine,
-  failureOfRefusal,
-  report,
-  type Session,
-} from '../script/script.js';
-import { checkSender, isOverHttp, metaOf, refuseActor } from '../script/sender.js';
+import { check, checkEach } from '../script/check.js';
+import { addCommandOptions, addSendOptions, type CommandOptions } from '../script/options.js';
+import { type Parser, parsers } from '../script/parsers.js';
+import { addScript, type Session } from '../script/script.js';
+import { readOrderFile } from './order-file.js';
+import { sendAndReport } from './send.js';
 
 /*
  * The scripts that send commands to orders, one for each command in the table. They check what was
@@ -64,7 +46,7 @@ function addCreate(program: Command, session: Session): void {
     const options = script.optsWithGlobals<CreateOptions>();
     const { file: path, id } = options;
     await sendAndReport(session, options, async () => {
-      const given = path === undefined ? dataOf(inputs) : await readJsonFile(path, session.terminal);
+      const given = path === undefined ? dataOf(inputs) : await readOrderFile(path, session.terminal);
       const order = await newOrder(id === undefined ? given : { ...given, id });
       return async (gateway, meta) => {
         if (options.preview === true) return await gateway.previewCreate(order.id, order.body, meta);
@@ -176,130 +158,4 @@ async function followUp(
   await check(({ bodyParts }) => commands[type].body(bodyParts), Object.fromEntries(body));
   // The lines above checked the shape.
   return { type, data } as FollowUpCommand;
-}
-
-/** The outcome of a command, as `--json` prints it. */
-export interface SentCommand {
-  readonly orderId: string;
-  /** absent with `--async`, which waits for no answer */
-  readonly version?: number;
-  readonly status?: string;
-  readonly events?: readonly { readonly version: number; readonly type: string }[];
-  readonly shipmentId?: string;
-  readonly returnId?: string;
-  readonly replayed: boolean;
-  /** with `--wait`: whether the order is at rest (`isAtRest`) */
-  readonly settled?: boolean;
-}
-
-type Send = (gateway: CommandGateway, meta: CommandMeta) => Promise<CommandResult>;
-
-/**
- * Sends one command, waits for the order if `--wait` asks for it, and prints the outcome.
- *
- * @param prepare checks what was typed, before anything is connected
- * @throws Failure if the command was refused, or its outcome is unknown
- */
-async function sendAndReport(
-  session: Session,
-  options: CommandOptions,
-  prepare: () => Promise<Send>,
-): Promise<void> {
-  const meta = metaOf(options);
-  if (isOverHttp(session, options)) refuseActor(options);
-  await checkSender(meta);
-  const send = await prepare();
-  const { api, gateway, close } = await openGateway(session, options);
-  let outcome: Accepted;
-  try {
-    outcome = await outcomeOf(gateway, meta, send);
-  } finally {
-    await close();
-  }
-  if (outcome.kind === 'previewed') {
-    const { preview } = outcome;
-    return report(session, options, preview, () => previewCard(preview, session.terminal.paint));
-  }
-  let sent = sentOf(outcome);
-  if (options.wait !== undefined && options.wait > 0)
-    sent = await waitUntilAtRest(session, api, sent, options.wait);
-  report(session, options, sent, () => [sentLine(sent)]);
-}
-
-/**
- * Sends one command.
- *
- * @throws Failure if the command was refused, or its outcome is unknown
- */
-export async function sendTo(gateway: CommandGateway, meta: CommandMeta, send: Send): Promise<SentCommand> {
-  const outcome = await outcomeOf(gateway, meta, send);
-  if (outcome.kind === 'previewed') throw new TypeError('A preview sends nothing.');
-  return sentOf(outcome);
-}
-
-type Accepted = Exclude<CommandResult, { readonly kind: 'refused' | 'unknown-outcome' }>;
-
-function sentOf(outcome: Exclude<Accepted, { readonly kind: 'previewed' }>): SentCommand {
-  const { replayed } = outcome;
-  return outcome.kind === 'answered'
-    ? { ...outcome.answer, replayed }
-    : { orderId: outcome.orderId, replayed };
-}
-
-async function outcomeOf(gateway: CommandGateway, meta: CommandMeta, send: Send): Promise<Accepted> {
-  const result = await send(gateway, meta);
-  switch (result.kind) {
-    case 'answered':
-    case 'accepted':
-    case 'previewed':
-      return result;
-    case 'refused':
-      throw failureOfRefusal(result);
-    case 'unknown-outcome':
-      throw new Failure(exitCodes.unavailable, {
-        code: 'outcome_unknown',
-        message: `no answer about order ${result.orderId}: it may still take effect; try again with --key ${meta.key}`,
-      });
-    default:
-      return result satisfies never;
-  }
-}
-
-/**
- * Waits until the order is at rest, or the time is up. If the API does not answer, this only prints
- * a message, because the command was sent already.
- */
-async function waitUntilAtRest(
-  { terminal }: Session,
-  api: Api,
-  sent: SentCommand,
-  seconds: number,
-): Promise<SentCommand> {
-  try {
-    const { order, reached } = await until(
-      api,
-      sent.orderId,
-      (seen) => seen.version >= (sent.version ?? 1) && isAtRest(seen),
-      { withinMs: seconds * 1_000 },
-    );
-    if (order === undefined) return { ...sent, settled: false };
-    return { ...sent, version: order.version, status: order.status, settled: reached };
-  } catch (error) {
-    if (!(error instanceof Failure)) throw error;
-    terminal.complain(failureLine(error));
-    return { ...sent, settled: false };
-  }
-}
-
-/** The outcome of a command on one line. */
-function sentLine({ orderId, version, status, events, shipmentId, returnId, ...sent }: SentCommand): string {
-  return [
-    `order ${orderId}`,
-    ...(version === undefined || status === undefined ? ['accepted'] : [`${status} at version ${version}`]),
-    ...(events === undefined || events.length === 0 ? [] : [events.map(({ type }) => type).join(', ')]),
-    ...(shipmentId === undefined ? [] : [`shipment ${shipmentId}`]),
-    ...(returnId === undefined ? [] : [`return ${returnId}`]),
-    ...(sent.replayed ? ['answered before'] : []),
-    ...(sent.settled === false ? ['not settled yet'] : []),
-  ].join(' · ');
 }

@@ -1,14 +1,8 @@
 import { withoutSecrets } from '../../redaction.js';
 import { addressOf } from '../../server/config/addresses.js';
 import { parseExact } from '../script/exact-json.js';
-import {
-  type CommonOptions,
-  configOf,
-  exitCodes,
-  Failure,
-  type Session,
-  usageFailure,
-} from '../script/script.js';
+import { exitCodes, Failure, usageFailure } from '../script/failure.js';
+import { type CommonOptions, configOf, type Session } from '../script/script.js';
 import { apiKeyOf } from '../script/sender.js';
 
 /** The part of the HTTP API that the scripts need. Its answers have the shape of the contract. */
@@ -48,6 +42,7 @@ export interface Answered<T> {
 }
 
 type Headers = Readonly<Record<string, string>>;
+type Sent = readonly [path: string, body: unknown, headers?: Headers];
 
 /** Longer than the API takes for any request. */
 const ANSWER_WITHIN_MS = 40_000;
@@ -62,6 +57,7 @@ const NO_LIMIT = Infinity;
 export function connectApi(baseUrl: string, key?: string): Api {
   const base = new URL(baseUrl);
   base.pathname = base.pathname.replace(/\/*$/, '/');
+  const address = shown(base);
   async function request(
     path: string,
     query: Query,
@@ -78,27 +74,29 @@ export function connectApi(baseUrl: string, key?: string): Api {
       const limit = withinMs === NO_LIMIT ? {} : { signal: AbortSignal.timeout(withinMs) };
       response = await fetch(url, { ...init, headers, ...limit });
     } catch (error) {
-      throw unreachable(shown(base), error);
+      const isLate = error instanceof Error && error.name === 'TimeoutError';
+      throw unreachable(address, isLate ? 'gives no answer' : 'cannot be reached');
     }
-    if (!response.ok) throw await failureOf(shown(base), response);
+    if (!response.ok) throw await failureOf(address, response);
     return response;
   }
-  async function sendJson(method: string, path: string, body: unknown, headers: Headers): Promise<Response> {
+  async function getJson<T>(path: string, query: Query, withinMs?: number): Promise<T> {
+    return await jsonOf(address, await request(path, query, {}, withinMs));
+  }
+  async function sendJson<T>(method: string, path: string, body: unknown, headers: Headers = {}) {
     const init = { method, headers: { ...headers, 'content-type': 'application/json' } };
-    return await request(path, {}, { ...init, body: JSON.stringify(body) });
+    const response = await request(path, {}, { ...init, body: JSON.stringify(body) });
+    return { status: response.status, headers: response.headers, body: await jsonOf<T>(address, response) };
   }
   return {
-    url: shown(base),
-    getSoon: async (path, withinMs) => await jsonOf(await request(path, {}, {}, withinMs)),
-    get: async (path, query = {}) => await jsonOf(await request(path, query, {})),
-    put: async (path, body, headers = {}) => await jsonOf(await sendJson('PUT', path, body, headers)),
-    post: async (path, body, headers = {}) => await jsonOf(await sendJson('POST', path, body, headers)),
-    patch: async (path, body, headers = {}) => await jsonOf(await sendJson('PATCH', path, body, headers)),
-    delete: async (path, body, headers = {}) => await jsonOf(await sendJson('DELETE', path, body, headers)),
-    async postForAnswer(path, body, headers) {
-      const response = await sendJson('POST', path, body, headers);
-      return { status: response.status, headers: response.headers, body: await jsonOf(response) };
-    },
+    url: address,
+    getSoon: async (path, withinMs) => await getJson(path, {}, withinMs),
+    get: async (path, query = {}) => await getJson(path, query),
+    put: async <T>(...sent: Sent) => (await sendJson<T>('PUT', ...sent)).body,
+    post: async <T>(...sent: Sent) => (await sendJson<T>('POST', ...sent)).body,
+    patch: async <T>(...sent: Sent) => (await sendJson<T>('PATCH', ...sent)).body,
+    delete: async <T>(...sent: Sent) => (await sendJson<T>('DELETE', ...sent)).body,
+    postForAnswer: async (...sent) => await sendJson('POST', ...sent),
     async open(path, headers) {
       const { body } = await request(path, {}, { headers }, NO_LIMIT);
       return body ?? (async function* nothing() {})();
@@ -115,9 +113,21 @@ export function at(strings: TemplateStringsArray, ...parts: readonly string[]): 
   return String.raw({ raw: strings }, ...parts.map(encodeURIComponent));
 }
 
-async function jsonOf<T>(response: Response): Promise<T> {
-  // The API answers with the shape of the contract.
-  return parseExact(await response.text()) as T;
+/** @throws Failure if the connection broke before the answer was complete, or it is not JSON */
+async function jsonOf<T>(address: string, response: Response): Promise<T> {
+  let text: string;
+  try {
+    text = await response.text();
+  } catch {
+    throw unreachable(address, 'has broken off its answer');
+  }
+  try {
+    // The API answers with the shape of the contract.
+    return parseExact(text) as T;
+  } catch {
+    const message = `what answers at ${address} is not the API: say with --url where it is`;
+    throw new Failure(exitCodes.usage, { code: 'no_api', message });
+  }
 }
 
 /** The address without user name, password and query, which may be secret. */
@@ -125,9 +135,7 @@ function shown({ origin, pathname }: URL): string {
   return `${origin}${pathname.replace(/\/$/, '')}`;
 }
 
-function unreachable(address: string, error: unknown): Failure {
-  const isLate = error instanceof Error && error.name === 'TimeoutError';
-  const wrong = isLate ? 'gives no answer' : 'cannot be reached';
+function unreachable(address: string, wrong: string): Failure {
   return new Failure(exitCodes.unavailable, {
     code: 'api_unreachable',
     message: `the API at ${address} ${wrong}: start it with \`npm start\`, or say with --url where it is`,
@@ -144,7 +152,7 @@ interface Problem {
 }
 
 async function failureOf(address: string, response: Response): Promise<Failure> {
-  const { code, detail, title, errors, allowedCommands } = await problemOf(response);
+  const { code, detail, title, errors, allowedCommands } = await problemOf(address, response);
   return new Failure(exitCodeOf(response.status), {
     code: code ?? `http_${response.status}`,
     message: `${detail ?? title ?? `the API at ${address} answered ${response.status}`}${remedyOf(code)}`,
@@ -158,9 +166,9 @@ function remedyOf(code = ''): string {
   return isWithoutKey ? ' The scripts take the key from ORDERS_KEY, or from the file of --key-file.' : '';
 }
 
-async function problemOf(response: Response): Promise<Problem> {
+async function problemOf(address: string, response: Response): Promise<Problem> {
   try {
-    return await jsonOf<Problem>(response);
+    return await jsonOf<Problem>(address, response);
   } catch {
     return {};
   }

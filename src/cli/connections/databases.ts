@@ -1,19 +1,12 @@
-import type { Client } from '@temporalio/client';
-import type { Db } from 'mongodb';
-import { messageOf } from '../../outages/message-of.js';
+import type { Databases } from '../../log/history/databases.js';
 import type { Config } from '../../server/config.js';
 import type { Mongo } from '../../server/connections.js';
-import { exitCodes, Failure, type FailureDetails } from '../script/script.js';
+import { exitCodes, Failure, type FailureDetails } from '../script/failure.js';
 
 /* Connections to Temporal and MongoDB, for scripts that the API cannot serve. */
 
 /** How long Temporal may take to answer. Its client would try for much longer. */
 export const TEMPORAL_WITHIN_MS = 3_000;
-
-export interface Databases {
-  readonly client: Client;
-  readonly db: Db;
-}
 
 /**
  * Runs `work` with connections to Temporal and MongoDB.
@@ -29,10 +22,11 @@ export async function withDatabases<T>(
   const mongo = connectMongo(config);
   try {
     const client = new Client({ connection, namespace: config.temporal.namespace });
-    return await work({ client, db: mongo.db });
+    return await work({ client, taskQueue: config.temporal.taskQueue, db: mongo.db });
   } catch (error) {
-    if (isTemporalOutage(error)) throw unavailable('Temporal', config.temporal.address, error);
-    if (isMongoOutage(error)) throw unavailable('MongoDB', 'MONGODB_URI', error);
+    if (isTemporalOutage(error))
+      throw unavailable(`Temporal at ${config.temporal.address}`, 'TEMPORAL_ADDRESS');
+    if (isMongoOutage(error)) throw unavailable('MongoDB', 'MONGODB_URI');
     throw error;
   } finally {
     await Promise.all([mongo.close(), connection.close()]);
@@ -46,20 +40,20 @@ export async function reachTemporal({ client: { connection } }: Databases): Prom
   );
 }
 
-function unavailable(server: string, address: string, error: unknown): Failure {
-  const message = `${server} (${address}) does not answer: ${messageOf(error)}; start it with \`npm start\``;
+function unavailable(server: string, variable: string): Failure {
+  const message = `${server} cannot be reached: start it with \`npm start\`, or set ${variable}`;
   return new Failure(exitCodes.unavailable, { code: 'unavailable', message });
 }
 
 /**
  * Runs `work` with a connection to MongoDB.
  *
- * @throws Failure `unavailable` with the message of `unreachable`, if MongoDB cannot be reached
+ * @throws Failure with the details `unreachable`, if MongoDB cannot be reached
  */
 export async function withMongo<T>(
   config: Config,
   work: (mongo: Mongo) => Promise<T>,
-  unreachable: (error: unknown) => FailureDetails,
+  unreachable: FailureDetails,
 ): Promise<T> {
   const { connectMongo, isMongoOutage } = await loadClients();
   const mongo = connectMongo(config);
@@ -67,7 +61,7 @@ export async function withMongo<T>(
     return await work(mongo);
   } catch (error) {
     if (!isMongoOutage(error)) throw error;
-    throw new Failure(exitCodes.unavailable, unreachable(error));
+    throw new Failure(exitCodes.unavailable, unreachable);
   } finally {
     await mongo.close();
   }

@@ -1,27 +1,11 @@
-import type { Connection } from '@temporalio/client';
-import type { KeyStore } from '../../access/persons/key-store.js';
-import type { CommandMeta, CommandResult, Gateway } from '../../api/commands/gateway/gateway.js';
-import type { Preview } from '../../api/commands/gateway/preview.js';
-import { routeOf } from '../../api/commands/table.js';
 import type { System } from '../../api/operations/system.js';
-import type { CommandAnswer } from '../../order-log.js';
-import { type FollowUpCommand, partOf } from '../../order/commands.js';
-import type { Config } from '../../server/config.js';
-import {
-  type CommonOptions,
-  configOf,
-  exitCodes,
-  Failure,
-  type Session,
-  type TemporalGateway,
-} from '../script/script.js';
+import { exitCodes, Failure } from '../script/failure.js';
+import { type CommonOptions, configOf, type Session } from '../script/script.js';
 import { isOverHttp } from '../script/sender.js';
-import { type Answered, type Api, apiOf } from './api.js';
-import { loadClients, TEMPORAL_WITHIN_MS } from './databases.js';
+import { type Api, apiOf } from './api.js';
+import { type CommandGateway, httpGateway } from './http-gateway.js';
 
-/* How a script sends commands: to the API if there is a key, otherwise to Temporal. */
-
-export type CommandGateway = Omit<Gateway, 'fact'>;
+/* Where a script sends commands: to the API if there is a key, otherwise to Temporal. */
 
 export interface OpenGateway {
   /** the API of the same system, for queries */
@@ -63,9 +47,10 @@ async function checkSystem(api: Api, sentTo: System): Promise<void> {
   try {
     served = await api.getSoon('/v1/system', SYSTEM_WITHIN_MS);
   } catch (error) {
-    if (!(error instanceof Failure)) throw unknownSystem(api);
+    if (!(error instanceof Failure)) throw error;
     if (error.exitCode === exitCodes.unavailable || isRefusal(error)) return;
-    throw error.exitCode === exitCodes.notFound ? unknownSystem(api) : error;
+    const isNoApi = error.exitCode === exitCodes.notFound || error.details.code === 'no_api';
+    throw isNoApi ? unknownSystem(api) : error;
   }
   if (!Compile(schema).Check(served)) throw unknownSystem(api);
   if (!isSameSystem(sentTo, served)) throw otherSystem(sentTo, served, api);
@@ -104,140 +89,4 @@ function textOf({ temporal, mongodb, keys }: System): string {
 
 function inBrackets(id: string | undefined): string {
   return id === undefined ? '' : ` (${id})`;
-}
-
-/**
- * Sends commands to the API with the key of `api`. The owner of the key is the actor. A refusal is
- * thrown as a `Failure` with the API's problem.
- */
-export function httpGateway(api: Api): CommandGateway {
-  const creation = (id: string | undefined, order: object): Request => ({
-    path: routeOf('CreateOrder'),
-    body: id === undefined ? order : { id, ...order },
-  });
-  return {
-    create: async (id, order, meta) => await send(api, creation(id, order), meta),
-    previewCreate: async (id, order, meta) => await preview(api, creation(id, order), meta),
-    preview: async (orderId, command, meta) => await preview(api, requestOf(orderId, command), meta),
-    execute: async (orderId, command, meta) => await send(api, requestOf(orderId, command), meta),
-    signal: async (orderId, command, meta) =>
-      await send(api, requestOf(orderId, command), meta, { prefer: 'respond-async' }),
-  };
-}
-
-interface Request {
-  readonly path: string;
-  readonly body: object;
-}
-
-function requestOf(orderId: string, { type, data }: FollowUpCommand): Request {
-  const part = partOf(type);
-  const name = part === undefined ? undefined : `${part}Id`;
-  const members = Object.entries(data);
-  const ids = new Map([['orderId', orderId], ...members.filter(([member]) => member === name)]);
-  const path = routeOf(type).replaceAll(/:(\w+)/g, (_, id: string) => encodeURIComponent(ids.get(id) ?? ''));
-  return { path, body: Object.fromEntries(members.filter(([member]) => member !== name)) };
-}
-
-async function preview(api: Api, { path, body }: Request, meta: CommandMeta): Promise<CommandResult> {
-  const answer = await api.postForAnswer<Preview>(`${path}?preview=true`, body, headersOf(meta));
-  return { kind: 'previewed', preview: answer.body, replayed: isReplayed(answer) };
-}
-
-async function send(
-  api: Api,
-  { path, body }: Request,
-  meta: CommandMeta,
-  headers: Readonly<Record<string, string>> = {},
-): Promise<CommandResult> {
-  try {
-    const answer = await api.postForAnswer<CommandAnswer>(path, body, { ...headers, ...headersOf(meta) });
-    const replayed = isReplayed(answer);
-    if (answer.status === 202) return { kind: 'accepted', orderId: answer.body.orderId, replayed };
-    return { kind: 'answered', answer: answer.body, replayed };
-  } catch (error) {
-    if (!(error instanceof Failure) || error.exitCode !== exitCodes.unavailable) throw error;
-    const message = `${error.details.message.replace(/\.$/, '')}; to try again, add --key ${meta.key}`;
-    throw new Failure(error.exitCode, { ...error.details, message });
-  }
-}
-
-function headersOf({ key, correlationId, expectedVersion, onBehalfOf }: CommandMeta) {
-  return {
-    'idempotency-key': key,
-    'x-correlation-id': correlationId,
-    ...(expectedVersion === undefined ? {} : { 'if-match': `"${expectedVersion}"` }),
-    ...(onBehalfOf === undefined ? {} : { 'on-behalf-of': onBehalfOf }),
-  };
-}
-
-function isReplayed({ headers }: Answered<unknown>): boolean {
-  return headers.get('idempotent-replayed') === 'true';
-}
-
-/** How long to wait for the key store. A command without persons does not need it. */
-const KEY_STORE_WITHIN_MS = 1_000;
-/** A status code of gRPC. */
-const NOT_FOUND = 5;
-
-/**
- * Connects the same gateway that the API uses. It asks MongoDB for the key that seals the persons
- * in a command, and reads the journal. Commands without persons work without MongoDB.
- *
- * @throws Failure `temporal_unreachable` before anything is sent
- */
-export async function openTemporalGateway(config: Config): Promise<TemporalGateway> {
-  const [
-    { Client, connectMongo, connectTemporal },
-    { gatewayReads },
-    { createGateway, gatewaySettings },
-    { createLogger },
-  ] = await Promise.all([
-    loadClients(),
-    import('../../api/commands/gateway/reads.js'),
-    import('../../api/commands/gateway/order-gateway.js'),
-    import('../../server/logging/logger.js'),
-  ]);
-  const mongo = connectMongo(config);
-  const connection = connectTemporal(config);
-  const close = async () => {
-    await Promise.all([mongo.close(), connection.close()]);
-  };
-  try {
-    const system = await reach(connection, config, mongo.keys);
-    const gateway = createGateway({
-      client: new Client({ connection, namespace: config.temporal.namespace }),
-      ...gatewaySettings(config),
-      ...gatewayReads(() => mongo.db),
-      keys: mongo.keys,
-      logger: createLogger('silent'),
-    });
-    return { gateway, system, close };
-  } catch (error) {
-    await close();
-    throw error;
-  }
-}
-
-async function reach(connection: Connection, config: Config, keys: KeyStore): Promise<System> {
-  const [{ isGrpcServiceError, isTemporalOutage }, { keyStoreIdOf, namespaceIdOf, systemOf }] =
-    await Promise.all([loadClients(), import('../../api/operations/system.js')]);
-  const { address, namespace } = config.temporal;
-  const keyStore = keyStoreIdOf(keys, KEY_STORE_WITHIN_MS);
-  try {
-    const namespaceId = await namespaceIdOf(connection, namespace, TEMPORAL_WITHIN_MS);
-    return systemOf(config, { namespaceId, keyStoreId: await keyStore });
-  } catch (error) {
-    if (isGrpcServiceError(error) && error.code.valueOf() === NOT_FOUND) {
-      throw new Failure(exitCodes.usage, {
-        code: 'no_such_namespace',
-        message: `Temporal at ${address} has no namespace ${namespace}, nothing was sent: set TEMPORAL_NAMESPACE`,
-      });
-    }
-    if (!isTemporalOutage(error)) return systemOf(config, { keyStoreId: await keyStore });
-    throw new Failure(exitCodes.unavailable, {
-      code: 'temporal_unreachable',
-      message: `Temporal at ${address} cannot be reached, nothing was sent: start it with \`npm start\`, or set TEMPORAL_ADDRESS`,
-    });
-  }
 }

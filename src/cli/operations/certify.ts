@@ -2,7 +2,8 @@ import process from 'node:process';
 import { Argument, type Command } from 'commander';
 import type { CertificationResult } from '../../effects/certification/certify.js';
 import { kinds } from '../../effects/certification/messages.js';
-import { addScript, type CommonOptions, exitCodes, Failure, report, type Session } from '../script/script.js';
+import { exitCodes, Failure } from '../script/failure.js';
+import { addScript, type CommonOptions, report, type Session } from '../script/script.js';
 import { type Column, counted, type Paint, progressBar, table } from '../script/terminal.js';
 
 /** Adds `certify`: tests a provider with crashes, duplicates and lost answers. */
@@ -20,7 +21,7 @@ export function addCertify(program: Command, session: Session): void {
       'certify payments sandbox',
     ],
   })
-    .addArgument(new Argument('<kind>', 'of provider').choices(kinds))
+    .addArgument(new Argument('<kind>', 'the kind of provider').choices(kinds))
     .argument('<provider>', 'path of the module');
   command.action(async (kind: CertificationResult['kind'], provider: string) => {
     const options = command.optsWithGlobals<CommonOptions>();

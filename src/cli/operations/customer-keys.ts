@@ -1,15 +1,9 @@
 import type { Command } from 'commander';
 import type { LostKey } from '../../forgetting/lost-keys.js';
-import { withMongo, withDatabases } from '../connections/databases.js';
-import {
-  addScript,
-  type CommonOptions,
-  configOf,
-  exitCodes,
-  Failure,
-  report,
-  type Session,
-} from '../script/script.js';
+import { withDatabases, withMongo } from '../connections/databases.js';
+import { check } from '../script/check.js';
+import { exitCodes, Failure } from '../script/failure.js';
+import { addScript, type CommonOptions, configOf, report, type Session } from '../script/script.js';
 import { checkSender, metaOf } from '../script/sender.js';
 import { counted, visible } from '../script/terminal.js';
 
@@ -24,16 +18,12 @@ export function addRewrap(keys: Command, session: Session): void {
   });
   command.action(async () => {
     const options = command.optsWithGlobals<CommonOptions>();
-    const rewrapped = await withMongo(
-      configOf(session),
-      ({ keys: store }) => store.rewrap(),
-      () => ({
-        code: 'keys_unavailable',
-        message: 'the key store does not answer: see KEYS_MONGODB_URI and MONGODB_URI',
-      }),
-    );
+    const rewrapped = await withMongo(configOf(session), ({ keys: store }) => store.rewrap(), {
+      code: 'keys_unavailable',
+      message: 'the key store cannot be reached: see KEYS_MONGODB_URI and MONGODB_URI',
+    });
     report(session, options, { rewrapped }, () => [
-      `${rewrapped} keys were wrapped with the first master key`,
+      `${counted(rewrapped, 'key was', 'keys were')} wrapped with the first master key`,
     ]);
   });
 }
@@ -67,6 +57,7 @@ export function addGiveUp(keys: Command, session: Session): void {
     const { reason, yes: named } = options;
     const meta = metaOf(options);
     await checkSender(meta);
+    await check(({ closed, Id, Text }) => closed({ customerId: Id, reason: Text }), { customerId, reason });
     const [{ keysOfDatabase }, { giveUpKeys, lostKeys }] = await Promise.all([
       import('../../access/persons/key-store-of.js'),
       import('../../forgetting/lost-keys.js'),
@@ -74,11 +65,7 @@ export function addGiveUp(keys: Command, session: Session): void {
     const config = configOf(session);
     const lost = await withDatabases(config, async (databases) => {
       const keyStore = keysOfDatabase(databases.db);
-      const found = await lostKeys(
-        { ...databases, taskQueue: config.temporal.taskQueue },
-        keyStore,
-        customerId,
-      );
+      const found = await lostKeys(databases, keyStore, customerId);
       if (named === undefined) return found;
       const chosen = chosenOf(found, named);
       const why = { reason, actor: meta.actor, at: new Date().toISOString() };

@@ -3,19 +3,10 @@ import type { Db } from 'mongodb';
 import type { KeySummary } from '../../access/api-keys.js';
 import { type Scope, scopes } from '../../access/scopes.js';
 import { idPattern } from '../../order/patterns.js';
-import { messageOf } from '../../outages/message-of.js';
 import { durationMs, MAX_DURATION_MS } from '../../server/config/variables.js';
 import { withMongo } from '../connections/databases.js';
-import {
-  addScript,
-  type CommonOptions,
-  configOf,
-  exitCodes,
-  Failure,
-  report,
-  type Session,
-  usageFailure,
-} from '../script/script.js';
+import { exitCodes, Failure } from '../script/failure.js';
+import { addScript, type CommonOptions, configOf, report, type Session } from '../script/script.js';
 import { type Cell, type Column, table } from '../script/terminal.js';
 import { addGiveUp, addRewrap } from './customer-keys.js';
 
@@ -51,16 +42,16 @@ function addCreate(keys: Command, session: Session): void {
       'keys create --name warehouse --scopes stock:write --json',
     ],
   })
-    .requiredOption('--name <client>', 'who gets it: key:<client> is the actor of all its commands')
+    .requiredOption(
+      '--name <client>',
+      'who gets it: key:<client> is the actor of all its commands',
+      clientName,
+    )
     .requiredOption('--scopes <scope,…>', 'what the key allows', scopesOf)
     .option('--expires <duration>', 'when it ends, such as 90d (default: never)', expiry);
   command.action(async () => {
     const options = command.optsWithGlobals<CreateOptions>();
     const { addKey } = await import('../../access/api-keys.js');
-    if (!new RegExp(idPattern).test(options.name))
-      throw usageFailure(
-        `${options.name} cannot be a client: expected 1 to 64 letters, digits, ".", "_" or "-", the first one a letter or digit`,
-      );
     const added = await withDatabase(session, (db) =>
       addKey(db, {
         client: options.name,
@@ -131,11 +122,18 @@ function addRevoke(keys: Command, session: Session): void {
   });
 }
 
+function clientName(text: string): string {
+  if (new RegExp(idPattern).test(text)) return text;
+  throw new InvalidArgumentError(
+    'Expected 1 to 64 letters, digits, ".", "_" or "-", the first one a letter or digit.',
+  );
+}
+
 function scopesOf(text: string): readonly Scope[] {
   return text.split(',').map((given) => {
     const found = scopes.find((scope) => scope === given.trim());
     if (found === undefined)
-      throw new InvalidArgumentError(`${given} is no scope: expected any of ${scopes.join(',')}.`);
+      throw new InvalidArgumentError(`"${given.trim()}" is no scope: expected any of ${scopes.join(',')}.`);
     return found;
   });
 }
@@ -148,12 +146,8 @@ function expiry(text: string): number {
 }
 
 function withDatabase<T>(session: Session, work: (db: Db) => Promise<T>): Promise<T> {
-  return withMongo(
-    configOf(session),
-    ({ db }) => work(db),
-    (error) => ({
-      code: 'mongodb_unreachable',
-      message: `MongoDB, which has the keys, cannot be reached: ${messageOf(error)}; start it with \`npm start\`, or set MONGODB_URI`,
-    }),
-  );
+  return withMongo(configOf(session), ({ db }) => work(db), {
+    code: 'mongodb_unreachable',
+    message: 'MongoDB, which has the keys, cannot be reached: start it with `npm start`, or set MONGODB_URI',
+  });
 }

@@ -2,10 +2,11 @@ import type { Command } from 'commander';
 import type { Intervened, ParkedAudit } from '../../log/views/feeding/interventions.js';
 import type { ParkedEvent } from '../../log/views/parked-events.js';
 import { at, operationsApiOf, type Page } from '../connections/api.js';
-import { positive } from '../script/options.js';
-import { addScript, type CommonOptions, report, type Session, usageFailure } from '../script/script.js';
+import { usageFailure } from '../script/failure.js';
+import { numberFrom } from '../script/parsers.js';
+import { addScript, type CommonOptions, report, type Session } from '../script/script.js';
 import { actorHeader } from '../script/sender.js';
-import { type Cell, type Column, table } from '../script/terminal.js';
+import { type Cell, type Column, counted, table } from '../script/terminal.js';
 
 interface ListOptions extends CommonOptions {
   readonly order?: string;
@@ -45,7 +46,7 @@ function addList(parked: Command, session: Session): void {
   })
     .argument('<view>', 'the view')
     .option('--order <orderId>', 'only of this order')
-    .option('--limit <number>', 'how many at most, up to 1000', positive);
+    .option('--limit <number>', 'how many at most, up to 1000', numberFrom(1, 1_000));
   command.action(async (view: string) => {
     const options = command.optsWithGlobals<ListOptions>();
     const page = await operationsApiOf(session, options).get<Page<ParkedEvent>>(
@@ -117,9 +118,10 @@ function intervenedLines(
   { applied, remaining, parked }: Omit<Intervened, 'kind'>,
   orderId: string,
 ): readonly string[] {
-  const rest = remaining === 0 ? 'none is parked any more' : `${remaining} are still parked`;
+  const rest =
+    remaining === 0 ? 'none is parked any more' : `${counted(remaining, 'is', 'are')} still parked`;
   return [
-    `order ${orderId} · ${applied} events applied, ${rest}`,
+    `order ${orderId} · ${counted(applied, 'event', 'events')} applied, ${rest}`,
     ...(parked === undefined ? [] : [`version ${parked.version} cannot be applied: ${parked.error}`]),
   ];
 }

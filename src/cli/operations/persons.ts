@@ -4,8 +4,9 @@ import type { Certificate } from '../../forgetting/certificate.js';
 import type { ForgettingStatus } from '../../forgetting/forgettings.js';
 import type { OpenOrders } from '../../forgetting/messages.js';
 import { apiOf, at } from '../connections/api.js';
+import { exitCodes, Failure } from '../script/failure.js';
 import { addRequestOptions, type RequestOptions } from '../script/options.js';
-import { addScript, type CommonOptions, exitCodes, Failure, report, type Session } from '../script/script.js';
+import { addScript, type CommonOptions, report, type Session } from '../script/script.js';
 import { requestHeaders } from '../script/sender.js';
 import { counted, visible } from '../script/terminal.js';
 
@@ -98,7 +99,7 @@ function addExport(program: Command, session: Session): void {
 }
 
 function openIn({ openOrders = { count: 0, orderIds: [] } }: Forgetting): string {
-  return `${openOrders.count} orders are not finished: ${openOrders.orderIds.join(', ')}`;
+  return `${counted(openOrders.count, 'order is', 'orders are')} not finished: ${openOrders.orderIds.join(', ')}`;
 }
 
 function linesOf(forgetting: Forgetting): readonly string[] {
@@ -107,7 +108,7 @@ function linesOf(forgetting: Forgetting): readonly string[] {
     return [`customer ${visible(customerId)} · waits: ${visible(openIn(forgetting))}`];
   const { orders, keys, places, notReached } = certificate;
   return [
-    `customer ${visible(customerId)} · forgotten in ${orders} orders, ${keys.length} keys destroyed`,
+    `customer ${visible(customerId)} · forgotten in ${counted(orders, 'order', 'orders')}, ${counted(keys.length, 'key', 'keys')} destroyed`,
     ...places.map(({ place, finding, checked }) => `  ${place}: ${finding} (${checked})`),
     'not reached:',
     ...notReached.map(

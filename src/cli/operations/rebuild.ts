@@ -4,16 +4,9 @@ import { type Command, Option } from 'commander';
 import type { Readiness } from '../../api/schemas/readiness.js';
 import type { StoreStatus, ViewsStatus, ViewStatus } from '../../log/views/status.js';
 import { type Api, at, operationsApiOf } from '../connections/api.js';
-import {
-  addScript,
-  type CommonOptions,
-  exitCodes,
-  Failure,
-  report,
-  type Session,
-  usageFailure,
-} from '../script/script.js';
-import { progressBar, type Terminal } from '../script/terminal.js';
+import { exitCodes, Failure, usageFailure } from '../script/failure.js';
+import { addScript, type CommonOptions, report, type Session } from '../script/script.js';
+import { counted, progressBar, type Terminal } from '../script/terminal.js';
 
 interface RebuildOptions extends CommonOptions {
   readonly from: 'journal' | 'history';
@@ -182,7 +175,7 @@ function doneLines(done: Rebuilt): readonly string[] {
   const { name, exceptions } = done;
   if (exceptions === undefined || exceptions.count === 0) return [`${name} is rebuilt`];
   return [
-    `${name} is rebuilt, except ${exceptions.count} orders that could not be folded from their first event on:`,
+    `${name} is rebuilt, except ${counted(exceptions.count, 'order', 'orders')} that could not be folded from their first event on:`,
     ...exceptions.orderIds.map((orderId) => `  ${orderId}`),
     'these are read as they were before, or from their last run: `npx orders verify --order <id>` says what each lacks, and what to do',
   ];

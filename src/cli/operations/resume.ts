@@ -6,17 +6,10 @@ import { commandIdOf } from '../../log/workflow/command-id.js';
 import { logNamed, ofAnyEntity } from '../../logs.js';
 import { at, operationsApiOf } from '../connections/api.js';
 import { reachTemporal, withDatabases } from '../connections/databases.js';
+import { check } from '../script/check.js';
+import { exitCodes, Failure, usageFailure } from '../script/failure.js';
 import { entityOption } from '../script/options.js';
-import {
-  addScript,
-  type CommonOptions,
-  configOf,
-  exitCodes,
-  Failure,
-  report,
-  type Session,
-  usageFailure,
-} from '../script/script.js';
+import { addScript, type CommonOptions, configOf, report, type Session } from '../script/script.js';
 import { checkSender, isOverHttp, metaOf, refuseActor } from '../script/sender.js';
 import { counted, type Format, type Paint, progressBar, table } from '../script/terminal.js';
 
@@ -91,13 +84,14 @@ async function resume(
   const { reason, dryRun, actor, entity } = options;
   if (isOverHttp(session, options)) return await resumeOverHttp(session, orderId, options);
   const config = configOf(session);
+  const meta = metaOf(actor === undefined ? {} : { actor });
+  await checkSender(meta);
+  await check(({ closed, Text }) => closed({ reason: Text }), { reason });
   const [one, { resumeAll }] = await Promise.all([
     import('../../log/resume/resume.js'),
     import('../../log/resume/resume-all.js'),
   ]);
   const log = ofAnyEntity(logNamed(entity));
-  const meta = metaOf(actor === undefined ? {} : { actor });
-  await checkSender(meta);
   const { actor: who, correlationId } = meta;
   const asked = {
     commandId: commandIdOf(who, randomUUID()),
@@ -108,10 +102,9 @@ async function resume(
   };
   return await withDatabases(config, async (databases) => {
     await reachTemporal(databases);
-    const { continueAsNewAfter, temporal } = config;
+    const { continueAsNewAfter } = config;
     const resuming = {
       ...databases,
-      taskQueue: temporal.taskQueue,
       ...(continueAsNewAfter === undefined ? {} : { continueAsNewAfter }),
     };
     const how = { isDryRun: dryRun === true, answerWithinMs: ANSWER_WITHIN_MS };

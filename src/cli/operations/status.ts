@@ -4,10 +4,18 @@ import { type AttentionCode, attentionCodes, type AttentionRow } from '../../att
 import type { CommandsStatus } from '../../kafka/commands-status.js';
 import type { RebuildProgress, ViewsStatus, ViewStatus } from '../../log/views/status.js';
 import { apiOf, operationsApiOf, type Page } from '../connections/api.js';
+import { attentionLines } from '../script/attention-lines.js';
 import { addPageOptions, type PageOptions } from '../script/options.js';
-import { attentionLines } from '../script/order-text.js';
 import { addScript, type CommonOptions, report, type Session } from '../script/script.js';
-import { type Cell, type Column, moreLines, type Paint, table, visible } from '../script/terminal.js';
+import {
+  type Cell,
+  type Column,
+  counted,
+  moreLines,
+  type Paint,
+  table,
+  visible,
+} from '../script/terminal.js';
 
 /* Scripts that show the state of the system: `attention`, `projections` and `subscriptions`. */
 
@@ -63,7 +71,7 @@ const viewColumns: readonly Column[] = [
   { title: 'VIEW' },
   { title: 'VERSION', align: 'right' },
   { title: 'POSITION', align: 'right' },
-  { title: 'BEHIND', align: 'right' },
+  { title: 'LAG', align: 'right' },
   { title: 'FOR', align: 'right' },
   { title: 'PARKED', align: 'right' },
   { title: 'REBUILD' },
@@ -74,13 +82,13 @@ function statusLines({ feed, views, stores }: ViewsStatus, paint: Paint): readon
   const waiting =
     feed.unsequenced === 0
       ? 'no event waits for one'
-      : `${feed.unsequenced.toLocaleString('en')} events wait for one, for ${seconds(feed.behindMs)}`;
+      : `${counted(feed.unsequenced, 'event waits', 'events wait')} for one, for ${seconds(feed.behindMs)}`;
   const others = stores.flatMap(({ name, rebuilding, exceptions }) => [
     ...(rebuilding === undefined ? [] : [`${name}: ${progressText(rebuilding)}`]),
     ...(exceptions === undefined || exceptions.count === 0
       ? []
       : [
-          `${name}: ${exceptions.count} orders could not be rebuilt from their first event on: ${exceptions.orderIds.join(', ')}`,
+          `${name}: ${counted(exceptions.count, 'order', 'orders')} could not be rebuilt from their first event on: ${exceptions.orderIds.join(', ')}`,
         ]),
   ]);
   const restored =

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { type Api, apiOf, at, type Page } from '../connections/api.js';
-import { wholeNumber } from '../script/options.js';
+import { wholeNumber } from '../script/parsers.js';
 import { addScript, type CommonOptions, report, type Session } from '../script/script.js';
 import { table } from '../script/terminal.js';
 

@@ -2,15 +2,10 @@ import { type Command, Option } from 'commander';
 import type { DeliveryAnswer, EndpointAnswer } from '../../api/schemas/endpoint.js';
 import { payloads } from '../../order/selection.js';
 import { apiOf, at, type Page } from '../connections/api.js';
-import { addRequestOptions, positive, type RequestOptions, texts, wholeNumber } from '../script/options.js';
-import {
-  addScript,
-  type CommonOptions,
-  type Help,
-  report,
-  type Session,
-  usageFailure,
-} from '../script/script.js';
+import { usageFailure } from '../script/failure.js';
+import { addRequestOptions, type RequestOptions } from '../script/options.js';
+import { numberFrom, positive, texts, wholeNumber } from '../script/parsers.js';
+import { addScript, type CommonOptions, type Help, report, type Session } from '../script/script.js';
 import { requestHeaders } from '../script/sender.js';
 import { type Cell, type Column, table, visible } from '../script/terminal.js';
 
@@ -53,8 +48,8 @@ function addSettings(command: Command): Command {
     .option('--events <type,…>', 'only these types, such as OrderConfirmed', (text: string) =>
       text.split(',').map((type) => type.trim()),
     )
-    .option('--customer <id>', 'only events of their orders; may be repeated', texts)
-    .option('--tag <tag>', 'only orders with one of them; may be repeated', texts)
+    .option('--customer <id>', "only events of this customer's orders; repeat it for several", texts)
+    .option('--tag <tag>', 'only events of orders with this tag; repeat it for several', texts)
     .addOption(
       new Option('--payload <form>', 'ids, the event, or the event and the order after it').choices(payloads),
     )
@@ -82,7 +77,7 @@ function addCreate(webhooks: Command, session: Session): void {
       'webhooks create https://shop.example/hooks',
       'webhooks create https://shop.example/hooks --events OrderConfirmed --payload order --after 0',
     ],
-  }).argument('<url>', 'https');
+  }).argument('<url>', 'an https URL');
   addRequestOptions(addSettings(command)).option(
     '--after <position>',
     'begin after this position of the feed',
@@ -230,7 +225,7 @@ function addDeliveryList(webhooks: Command, session: Session): void {
     examples: ['webhooks deliveries 018f…', 'webhooks deliveries 018f… --event 018e…:3'],
   })
     .option('--event <orderId:version>', 'only of this event')
-    .option('--limit <number>', 'how many at most, up to 200', positive);
+    .option('--limit <number>', 'how many at most, up to 200', numberFrom(1, 200));
   command.action(async (endpointId: string) => {
     const options = command.optsWithGlobals<DeliveryOptions>();
     const { event, limit } = options;
@@ -258,7 +253,7 @@ function addRetry(webhooks: Command, session: Session): void {
     const path = `${pathOf(endpointId)}${at`/deliveries/${eventId}/retry`}`;
     const asked = await sendRequest(session, options, 'post', path);
     report(session, options, asked, () => [
-      `${eventId} is delivered soon: see npx orders webhooks deliveries`,
+      `${eventId} is delivered soon: see \`npx orders webhooks deliveries ${endpointId}\``,
     ]);
   });
 }

@@ -1,9 +1,11 @@
 import { pause } from '../../concurrency/pause.js';
 import type { Order } from '../../order/order.js';
 import { type Api, at } from '../connections/api.js';
-import { exitCodes, Failure } from '../script/script.js';
+import { exitCodes, Failure } from '../script/failure.js';
+import type { Narrator } from './narrator.js';
 import type { Stack } from './stack.js';
-import { atRestAs, authorizing, type End, type Narrator, orderBody, type Teller } from './stories.js';
+import { atRestAs, authorizing, orderBody } from './stories.js';
+import type { End, Player } from './player.js';
 
 /* The faults that the demo causes in its own system. */
 
@@ -17,7 +19,7 @@ const LOOK_EVERY_MS = 200;
  */
 export async function killWorker(
   { worker }: Stack,
-  { create, reach }: Teller,
+  { create, reach }: Player,
   narrate: Narrator,
 ): Promise<End> {
   const title = 'A worker is killed in the middle of an order';
@@ -41,7 +43,7 @@ export async function killWorker(
 export async function stopMongodb(
   { mongodb }: Stack,
   api: Api,
-  { create }: Teller,
+  { create }: Player,
   narrate: Narrator,
 ): Promise<readonly End[]> {
   const title = 'MongoDB stops for ten seconds';

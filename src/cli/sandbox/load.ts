@@ -2,16 +2,9 @@ import process from 'node:process';
 import { setTimeout } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { type Api, apiOf } from '../connections/api.js';
-import { positive } from '../script/options.js';
-import {
-  addScript,
-  asFailure,
-  type CommonOptions,
-  exitCodes,
-  Failure,
-  report,
-  type Session,
-} from '../script/script.js';
+import { asFailure, Failure } from '../script/failure.js';
+import { positive } from '../script/parsers.js';
+import { addScript, type CommonOptions, report, type Session } from '../script/script.js';
 import { counted, type Paint, progressBar, untitled } from '../script/terminal.js';
 
 interface LoadOptions extends CommonOptions {
@@ -52,13 +45,13 @@ export function addLoad(program: Command, session: Session): void {
   command.action(async () => {
     const options = command.optsWithGlobals<LoadOptions>();
     const bar = progressBar(process.stderr);
-    const loaded = await load(apiOf(session, options), options, ({ accepted, ...times }) =>
+    const { loaded, firstFailure } = await load(apiOf(session, options), options, ({ accepted, ...times }) =>
       bar.show({ what: 'accepted', done: accepted, total: options.count, note: percentilesOf(times) }),
     ).finally(() => bar.end());
     report(session, options, loaded, () => loadLines(loaded, session.terminal.paint));
-    if (loaded.accepted === 0) {
-      const [code = ''] = Object.keys(loaded.failed);
-      throw new Failure(exitCodes.unavailable, { code, message: 'no order was accepted' });
+    if (loaded.accepted === 0 && firstFailure !== undefined) {
+      const message = `no order was accepted: ${firstFailure.message}`;
+      throw new Failure(firstFailure.exitCode, { ...firstFailure.details, message });
     }
   });
 }
@@ -71,11 +64,12 @@ async function load(
   api: Api,
   { rate, count, payment }: LoadOptions,
   onProgress: (load: Load) => void,
-): Promise<Load> {
+): Promise<{ readonly loaded: Load; readonly firstFailure: Failure | undefined }> {
   const began = performance.now();
   const seconds = () => (performance.now() - began) / 1_000;
   const times: number[] = [];
   const failed = new Map<string, number>();
+  let firstFailure: Failure | undefined;
   const answered = () => times.length + [...failed.values()].reduce((sum, one) => sum + one, 0);
   const place = async (number: number): Promise<void> => {
     const sentAt = performance.now();
@@ -83,7 +77,9 @@ async function load(
       await api.post('/v1/orders', numberedOrder(number, payment));
       times.push(performance.now() - sentAt);
     } catch (error) {
-      const { code } = asFailure(error).details;
+      const failure = asFailure(error);
+      firstFailure ??= failure;
+      const { code } = failure.details;
       failed.set(code, (failed.get(code) ?? 0) + 1);
     }
   };
@@ -98,7 +94,7 @@ async function load(
     }
     await setTimeout(TICK_MS);
   }
-  return loadOf(sent, times, failed, seconds());
+  return { loaded: loadOf(sent, times, failed, seconds()), firstFailure };
 }
 
 /** The order with this number. Each customer has a few of the orders. */

@@ -6,17 +6,8 @@ import type { Config } from '../../server/config.js';
 import { withMongo } from '../connections/databases.js';
 import { openGateway } from '../connections/gateway.js';
 import { eventsOf } from '../connections/order-events.js';
-import {
-  addScript,
-  asFailure,
-  type CommonOptions,
-  configOf,
-  exitCodes,
-  Failure,
-  report,
-  type Session,
-  usageFailure,
-} from '../script/script.js';
+import { asFailure, exitCodes, Failure, usageFailure } from '../script/failure.js';
+import { addScript, type CommonOptions, configOf, report, type Session } from '../script/script.js';
 
 interface SettleOptions extends CommonOptions {
   readonly authorized?: true;
@@ -93,11 +84,11 @@ async function settleInLedger(
   const settling = withMongo(
     config,
     async ({ db }) => await sandboxPayments(db).settlePending(reference, outcome),
-    () => ({
+    {
       code: 'mongodb_unreachable',
       message:
         "MongoDB, which has the sandbox provider's ledger, cannot be reached: start it with `npm start`, or set MONGODB_URI",
-    }),
+    },
   );
   return await settling.catch((error: unknown) => {
     if (error instanceof Failure) throw error;

@@ -9,7 +9,7 @@ import { embeddedMongodbUri } from '../../server/config/servers.js';
 import { mongodbServer } from '../../server/embedded/mongodb.js';
 import { EmbeddedServer } from '../../server/embedded/server.js';
 import { temporalServer } from '../../server/embedded/temporal.js';
-import { exitCodes, Failure } from '../script/script.js';
+import { exitCodes, Failure } from '../script/failure.js';
 
 /** A separate system: Temporal, MongoDB, an API and a worker, with all its data in one folder. */
 export interface Stack {

@@ -5,8 +5,10 @@ import { isReserved, isSystemName } from '../../access/actors.js';
 import type { CommandMeta } from '../../api/commands/gateway/gateway.js';
 import { messageOf } from '../../outages/message-of.js';
 import { hideSecret } from '../../redaction.js';
-import { checkEach, type CommandOptions, type RequestOptions } from './options.js';
-import { type CommonOptions, exitCodes, Failure, type Session, usageFailure } from './script.js';
+import { checkEach } from './check.js';
+import { exitCodes, Failure, usageFailure } from './failure.js';
+import type { CommandOptions, RequestOptions } from './options.js';
+import type { CommonOptions, Session } from './script.js';
 
 /* Who sends a command or a request, and where a command goes. */
 
@@ -96,8 +98,10 @@ export function metaOf({ key, ifMatch, actor, onBehalfOf }: CommandOptions): Com
 export async function checkSender({ key, actor, onBehalfOf }: CommandMeta): Promise<void> {
   await checkEach('Key', { key, actor, ...(onBehalfOf === undefined ? {} : { onBehalfOf }) });
   const isOwn = /^temporal:/i.test(actor);
-  if ((isReserved(actor) && !isOwn) || (onBehalfOf !== undefined && isSystemName(onBehalfOf)))
+  if (isReserved(actor) && !isOwn)
     throw usageFailure('only the system, or a key, gives such a name: choose another for --actor');
+  if (onBehalfOf !== undefined && isSystemName(onBehalfOf))
+    throw usageFailure('only the system has such a name: choose another for --on-behalf-of');
 }
 
 function userName(): string {

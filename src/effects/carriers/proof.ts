@@ -1,18 +1,10 @@
 import type { Db } from 'mongodb';
 import { committed } from '../../mongodb/durability.js';
 import { compareEntries, type Entries, type OrderDiscrepancy } from '../proof/compare-entries.js';
+import { isOwnRefusal } from '../proof/own-refusals.js';
 import { isSameOutcome } from '../proof/proved-outcome.js';
 import type { SettledEffect } from '../proof/settled-effects.js';
-import { noCarriersCode } from './no-carriers.js';
-import { receiverForgotten } from './plain-receivers.js';
 import { type LabelEntry, sandboxLabels } from './sandbox-carriers.js';
-
-const refusalsOfSystem: readonly string[] = [receiverForgotten.code, noCarriersCode];
-
-/** Whether the system refused the label itself, so that no provider knows the effect's key. */
-export function isRefusalOfSystem(event: SettledEffect['event']): boolean {
-  return event.type === 'LabelRefused' && refusalsOfSystem.includes(event.data.code);
-}
 
 /** The remedy if the carrier has another label than the log. */
 export const carrierRemedy = 'compare with the carrier, and cancel there by hand what no shipment needs';
@@ -37,7 +29,7 @@ export async function compareLabels(
         .toArray(),
     isDone: ({ outcome }) => outcome !== undefined,
     wrong(entry, { effect, event }) {
-      if (entry === undefined && isRefusalOfSystem(event)) return undefined;
+      if (entry === undefined && isOwnRefusal(event)) return undefined;
       const { outcome } = entry ?? {};
       if (outcome !== undefined && isSameOutcome({ outcome }, event)) return undefined;
       const found = outcome === undefined ? 'has no answer' : `answered ${JSON.stringify(outcome)}`;

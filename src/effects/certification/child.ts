@@ -20,6 +20,8 @@ try {
   const kind = kinds.find((one) => one === named);
   if (kind === undefined) throw new Error(`There is no kind ${named}.`);
   const provider = await load(kind);
+  // Otherwise the connections of the provider would keep this process alive without its parent.
+  process.on('disconnect', () => process.exit());
   process.on('message', (call: Call) => void perform(provider, call));
   const has = optional.filter((name) => typeof provider[name] === 'function');
   const { testMethods, testCarriers } = provider;

@@ -45,17 +45,27 @@ export class Harness {
     this.first = first;
     this.second = second;
     this.about = first.about;
-    this.spare = start();
+    this.spare = this.startSpare();
   }
 
   /** @throws Unusable */
   static async open(kind: Kind, path: string): Promise<Harness> {
     const start = () => startProvider(kind, path);
-    return new Harness(start, await Promise.all([start(), start()]));
+    const first = await start();
+    try {
+      return new Harness(start, [first, await start()]);
+    } catch (error) {
+      first.kill();
+      throw error;
+    }
   }
 
   async close(): Promise<void> {
-    for (const one of [this.first, this.second, await this.spare]) one.kill();
+    for (const one of [this.first, this.second]) one.kill();
+    await this.spare.then(
+      (spare) => spare.kill(),
+      () => undefined,
+    );
   }
 
   has(name: string): boolean {
@@ -66,7 +76,14 @@ export class Harness {
   async crash(): Promise<void> {
     this.first.kill();
     this.first = await this.spare;
-    this.spare = this.start();
+    this.spare = this.startSpare();
+  }
+
+  /** A failure to start is reported when the process is needed. */
+  private startSpare(): Promise<ProviderProcess> {
+    const spare = this.start();
+    spare.catch(() => undefined);
+    return spare;
   }
 
   /** Kills the first process as soon as the call has begun, and starts another one in its place. */

@@ -82,7 +82,10 @@ async function readyOf(child: ChildProcess): Promise<Ready> {
       child.kill('SIGKILL');
       reject(new Unusable('it does not load within a minute'));
     }, READY_WITHIN_MS);
-    child.once('exit', () => reject(new Unusable('its process ended while it was loaded')));
+    child.once('exit', () => {
+      clearTimeout(timer);
+      reject(new Unusable('its process ended while it was loaded'));
+    });
     child.once('message', (report: Report) => {
       clearTimeout(timer);
       if ('ready' in report) return resolve(report.ready);

@@ -1,25 +1,17 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
-import type { Client } from '@temporalio/client';
 import type { Db } from 'mongodb';
 import { isDuplicateKey } from '../../mongodb/duplicates.js';
 import { committed, durable } from '../../mongodb/durability.js';
 import { feedHead } from '../../log/feed/feed.js';
+import type { Databases } from '../../log/history/databases.js';
 import { beginGeneration } from '../../log/feed/generations.js';
 import { type Counts, type DatabaseMark, readMark, writeMark } from './database-mark.js';
 import { createBatcher } from '../../concurrency/batcher.js';
 import { type StockState, stockState, stockStates } from '../inventory/stock-state.js';
 import { movements, stock } from '../inventory/stock.js';
 import { logs } from '../../logs.js';
-
-/** Temporal, and the MongoDB that belongs to it. */
-export interface Databases {
-  readonly client: Client;
-  readonly db: Db;
-  /** the task queue of the order workflows */
-  readonly taskQueue: string;
-}
 
 /** The SKUs that a mark lists must fit into Temporal's limit for a Schedule. */
 const MAX_LISTED_SKUS = 2_000;

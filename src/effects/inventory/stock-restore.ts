@@ -8,7 +8,7 @@ import type { OutsideRestore } from '../../log/history/outside-restore.js';
 import { journal } from '../../log/journal/journal.js';
 import { entriesOfOrder } from '../proof/entries-of-order.js';
 import type { LogPart } from '../proof/settled-effects.js';
-import { type Outdated, stockState, stockStates } from './stock-state.js';
+import { type Outdated, type StockState, stockState, stockStates } from './stock-state.js';
 import { done, initialStock, movements, stock, type StockDocument, type StockMovement } from './stock.js';
 import { type Change, changesOf, movementsOf } from './stock-movements.js';
 import { skuQueue } from './named-queue.js';
@@ -48,9 +48,9 @@ export async function restoreStock(db: Db, logs: readonly LogPart[]): Promise<vo
 async function putBack(db: Db, missing: readonly StockMovement[]): Promise<boolean> {
   const changes = missing.flatMap(changesOf);
   const skus = [...new Set(changes.map(({ sku }) => sku))].toSorted();
-  const { outdated, restoringSince } = (await stockState(db)) ?? {};
+  const { restoringSince, ...lost } = (await stockState(db)) ?? {};
   const writes = skus.flatMap((sku) => [
-    upsertLostStock(sku, outdated),
+    upsertLostStock(sku, lost),
     addChanges(
       sku,
       changes.filter((change) => change.sku === sku),
@@ -77,23 +77,23 @@ async function putBack(db: Db, missing: readonly StockMovement[]): Promise<boole
 const shortStock = { $expr: { $gt: ['$reserved', '$onHand'] } };
 const markToBeCounted = { $set: { toBeCounted: true } } as const;
 
+type LostCounts = Pick<StockState, 'outdated' | 'countsAreLost'>;
+
 /**
  * Creates the stock of a SKU unless it exists. If the SKU had been counted before the loss, it
  * starts at 0 and has to be counted; otherwise it starts with its initial stock.
  */
-function upsertLostStock(
-  sku: string,
-  outdated: Pick<Outdated, 'counts'> | undefined,
-): AnyBulkWriteOperation<StockDocument> {
-  const document = wasCounted(sku, outdated)
-    ? { sku, onHand: 0, reserved: 0, toBeCounted: true as const }
+function upsertLostStock(sku: string, lost: LostCounts): AnyBulkWriteOperation<StockDocument> {
+  const uncounted = { sku, onHand: 0, reserved: 0, toBeCounted: true as const };
+  const document = mayHaveBeenCounted(sku, lost)
+    ? { ...uncounted, updatedAt: new Date().toISOString() }
     : initialStock(sku);
   return { updateOne: { filter: { _id: sku }, update: { $setOnInsert: document }, upsert: true } };
 }
 
-function wasCounted(sku: string, outdated: Pick<Outdated, 'counts'> | undefined): boolean {
-  if (outdated === undefined) return false;
-  return outdated.counts === 'many' || outdated.counts.some(([counted]) => counted === sku);
+function mayHaveBeenCounted(sku: string, { outdated, countsAreLost }: LostCounts): boolean {
+  if (countsAreLost === true || outdated?.counts === 'many') return true;
+  return outdated?.counts.some(([counted]) => counted === sku) ?? false;
 }
 
 function addChanges(sku: string, changes: readonly Change[]): AnyBulkWriteOperation<StockDocument> {
@@ -166,17 +166,18 @@ export async function endRestore(db: Db): Promise<void> {
 }
 
 /** Marks SKUs whose last count is not in this MongoDB. */
-async function markUncounted(db: Db, { cause, counts }: Outdated): Promise<void> {
+async function markUncounted(db: Db, outdated: Outdated): Promise<void> {
+  const { cause, counts } = outdated;
   if (counts === 'many') {
     if (cause === 'lost') await stock(db).updateMany({}, markToBeCounted, durable);
     return;
   }
   for (const [sku, times] of counts) {
-    const outdated = { _id: sku, $or: [{ counts: { $exists: false } }, { counts: { $lt: times } }] };
+    const older = { _id: sku, $or: [{ counts: { $exists: false } }, { counts: { $lt: times } }] };
     await stock(db).bulkWrite(
       [
-        upsertLostStock(sku, { counts }),
-        { updateOne: { filter: outdated, update: { $set: { toBeCounted: true, counts: times } } } },
+        upsertLostStock(sku, { outdated }),
+        { updateOne: { filter: older, update: { $set: { toBeCounted: true, counts: times } } } },
       ],
       durable,
     );

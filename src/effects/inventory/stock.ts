@@ -109,8 +109,9 @@ type StockVersion = Stock & Pick<StockDocument, 'version'>;
 export async function getStock(db: Db, sku: string): Promise<KnownStock> {
   const found = await stock(db).findOne({ _id: sku }, answering);
   if (found !== null) return withVersion(found);
-  const isOutdated = (await stockState(db))?.outdated !== undefined;
-  return withVersion({ ...initialStock(sku), ...(isOutdated && { toBeCounted: true as const }) });
+  const state = await stockState(db);
+  const isUncounted = state?.outdated !== undefined || state?.countsAreLost === true;
+  return withVersion({ ...initialStock(sku), ...(isUncounted && { toBeCounted: true as const }) });
 }
 
 /** SKUs with a stock document, ascending, starting after `after`. */

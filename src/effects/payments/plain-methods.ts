@@ -7,7 +7,7 @@ import type { PaymentProvider } from './port.js';
 
 type Answer = OutcomeOf<'authorize'> | Unknown;
 
-const methodForgotten: Answer = { type: 'declined', code: 'payment_method_forgotten' };
+export const methodForgotten = { type: 'declined', code: 'payment_method_forgotten' } as const;
 
 /**
  * Wraps a provider so that it gets the payment method in plain text; until this call, the method is

@@ -1,6 +1,7 @@
 import type { Db } from 'mongodb';
 import { committed } from '../../mongodb/durability.js';
 import { compareEntries, type Entries, type OrderDiscrepancy } from '../proof/compare-entries.js';
+import { isOwnRefusal } from '../proof/own-refusals.js';
 import { isSameOutcome } from '../proof/proved-outcome.js';
 import type { SettledEffect } from '../proof/settled-effects.js';
 import { type LedgerEntry, sandboxLedger } from './sandbox-ledger.js';
@@ -43,7 +44,7 @@ export async function compareLedger(
 
 /** What is wrong with the provider's entry for a settled effect; undefined if nothing. */
 function wrongEntry(entry: LedgerEntry | undefined, { effect, event }: SettledEffect): string | undefined {
-  if (entry === undefined) return 'the provider has no entry';
+  if (entry === undefined) return isOwnRefusal(event) ? undefined : 'the provider has no entry';
   const { type, amount, outcome } = entry;
   if (type !== effect.type) return `the provider has a ${type} as`;
   if ('amount' in effect && amount !== effect.amount)

@@ -5,7 +5,7 @@ import type { PaymentFact } from '../../order/commands.js';
 import type { EffectOf, OutcomeOf } from '../../order/effects.js';
 import type { LookUpAnswer } from '../port.js';
 import type { Balance, PaymentProvider, PaymentType } from './port.js';
-import { answer, countCall, storeAnswer, storeAnswerInTransaction } from './sandbox-answers.js';
+import { answer, countCall, storeAnswer, storeAnswerInTransaction } from './sandbox-idempotency.js';
 import {
   authorization,
   capture,
@@ -14,7 +14,7 @@ import {
   refund,
   settlePending,
   voidRest,
-} from './sandbox-calls.js';
+} from './sandbox-outcomes.js';
 import {
   findAuthorization,
   findCapture,

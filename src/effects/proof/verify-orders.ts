@@ -13,7 +13,7 @@ import { verify, type VerifyDeps, type VerifyOptions, type VerifyReport } from '
 import { ofAnyEntity } from '../../logs.js';
 import { orderLog } from '../../order-log.js';
 import { outcomeIn, hasType, shapeOf } from '../answers.js';
-import { carrierRemedy, compareLabels, isRefusalOfSystem } from '../carriers/proof.js';
+import { carrierRemedy, compareLabels } from '../carriers/proof.js';
 import { type LabelEntry, sandboxLabels } from '../carriers/sandbox-carriers.js';
 import { compareMovements, wrongStock } from '../inventory/proof.js';
 import { movements, isStockEffect, type StockMovement } from '../inventory/stock.js';
@@ -21,6 +21,7 @@ import { paymentRemedy, compareLedger } from '../payments/proof.js';
 import { type LedgerEntry, sandboxLedger } from '../payments/sandbox-ledger.js';
 import type { OrderDiscrepancy, OutsideName } from './compare-entries.js';
 import { entriesOfOrder } from './entries-of-order.js';
+import { isOwnRefusal } from './own-refusals.js';
 import { answeredWith, isSameOutcome } from './proved-outcome.js';
 import type { Providers } from '../provider-modules.js';
 import { effectsOf, type SettledEffect } from './settled-effects.js';
@@ -142,7 +143,7 @@ async function compareWithCustom(
       if (withinMs <= 0) throw new Error('there was no time left to ask');
       const asked: Promise<unknown> = port.lookUp(key, { signal: AbortSignal.timeout(withinMs) });
       const known = await withTimeout(withinMs, asked);
-      if (hasType(known, 'none') && isRefusalOfSystem(event)) continue;
+      if (hasType(known, 'none') && isOwnRefusal(event)) continue;
       const outcome = outcomeIn(type, known);
       if (outcome !== undefined && isSameOutcome(answeredWith(outcome), event)) continue;
       const said = outcome === undefined ? shapeOf(known) : JSON.stringify(outcome);

@@ -21,6 +21,7 @@ export interface FeedLag {
 const MAX_COUNTED = 100_000;
 
 export async function feedLag(log: AnyLog, db: Db): Promise<FeedLag> {
+  // With `recordedAt`, MongoDB uses the index of the events without a position.
   const unsequenced = { unsequenced: true, recordedAt: { $gt: '' } } as const;
   const [{ generations, head }, oldest, count] = await Promise.all([
     feedEnd(log, db, answering),

@@ -97,8 +97,8 @@ export class Leader {
 
   /**
    * Stores the checkpoint from which the next leader continues, at most every `CHECKPOINT_MS`.
-   * Everything inserted before `resumeToken` has its position. Without a token, the next leader
-   * starts by reading the journal.
+   * Every event inserted before `resumeToken` has its position, or waits for an earlier version.
+   * Without a token, the next leader starts by reading the journal.
    */
   async saveCheckpoint(resumeToken?: unknown): Promise<void> {
     const { position } = this;

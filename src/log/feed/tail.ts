@@ -33,9 +33,8 @@ export class FeedTail {
   private head = 0;
   private lastGeneration: number | undefined;
   private wakes = 0;
-  private localPublishers = 0;
-  /** a local publisher gives the positions, and no other process does */
-  private isLeading = false;
+  /** where positions are given; `starting`: here soon, and perhaps still elsewhere */
+  private sequencer: 'elsewhere' | 'starting' | 'here' = 'elsewhere';
   /** the last events of the current generation */
   private readonly recent = new RecentEvents();
   private readonly waiting: Waiters = new Set();
@@ -92,10 +91,10 @@ export class FeedTail {
    * change stream.
    */
   publishLocally(): LocalPublisher {
-    this.localPublishers += 1;
+    this.sequencer = 'starting';
     return {
       lead: (position, generation) => {
-        this.isLeading = true;
+        this.sequencer = 'here';
         this.setGeneration(generation);
         this.setHead(position);
         this.listeners.notifyAll();
@@ -106,8 +105,7 @@ export class FeedTail {
         this.advance(given);
       },
       close: () => {
-        this.localPublishers -= 1;
-        this.isLeading = false;
+        this.sequencer = 'elsewhere';
         this.recent.clear();
         this.wake();
       },
@@ -158,8 +156,8 @@ export class FeedTail {
   private async followUntilStopped(): Promise<void> {
     const { signal } = this.stopping;
     while (!signal.aborted) {
-      if (this.localPublishers === 0) await this.watch(signal).catch(() => undefined);
-      await untilHolds(this.waiting, () => !this.isLeading, signal, MAX_WAIT_MS);
+      if (this.sequencer === 'elsewhere') await this.watch(signal).catch(() => undefined);
+      await untilHolds(this.waiting, () => this.sequencer !== 'here', signal, MAX_WAIT_MS);
       if (signal.aborted) return;
       await this.poll().catch(() => undefined);
       await pause(POLL_EVERY_MS, signal);
@@ -176,7 +174,7 @@ export class FeedTail {
       // Polls a second time: a position that a majority did not have yet when the stream opened is
       // missing from both the stream and the first poll.
       await this.poll();
-      while (!signal.aborted && this.localPublishers === 0) {
+      while (!signal.aborted && this.sequencer === 'elsewhere') {
         if (changes.length > 0) await this.onChanges(changes);
         ({ changes } = await stream.next(AWAIT_MS));
       }
@@ -211,7 +209,7 @@ export class FeedTail {
     const { generations, head } = await feedEnd(this.log, this.db);
     this.setGeneration(generations.current.generation);
     // The head was advanced during the read, or nothing was missed.
-    if (this.head !== known || (this.localPublishers > 0 && head === known)) return;
+    if (this.head !== known || (this.sequencer !== 'elsewhere' && head === known)) return;
     this.setHead(head);
     this.listeners.notifyAll();
   }

@@ -42,12 +42,8 @@ export async function noteFork(
   };
   const { orderId } = decided;
   await forks(log, db).updateOne({ _id: orderId }, { $setOnInsert: fork }, { upsert: true, ...durable });
-  await markStopped(
-    log,
-    db,
-    orderId,
-    forkedReason(log, orderId, forkFailure(log, journaled, decided).message),
-  );
+  const { message } = forkFailure(log, journaled, decided);
+  await markStopped(log, db, orderId, forkedReason(log, orderId, message));
 }
 
 /** The failure for two different events under one version; it is not retryable. */

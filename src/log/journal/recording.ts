@@ -78,13 +78,13 @@ export interface Recorder {
  * `record`.
  */
 export function createRecorder<S extends State, D extends Draft>(log: EntityLog<S, D>, db: Db): Recorder {
-  const recorderId = randomUUID();
+  const writerId = randomUUID();
   const recent = new RecentStates<S>(MAX_REMEMBERED);
   const insertEvents = createBatcher({ size: BATCH_SIZE }, (steps: readonly (readonly StoredEvent[])[]) =>
     tryBatch(steps, () => insertIntoJournal(log, db, steps.flat())),
   );
   const replaceStates = createBatcher({ size: BATCH_SIZE }, (replacements: readonly Replacement<S>[]) =>
-    tryBatch(replacements, () => replaceViews(log, db, replacements, recorderId)),
+    tryBatch(replacements, () => replaceViews(log, db, replacements, writerId)),
   );
   const beginLogsTogether = createBatcher(
     { size: BATCH_SIZE },
@@ -96,7 +96,7 @@ export function createRecorder<S extends State, D extends Draft>(log: EntityLog<
     const ids = [...new Set(events.map(({ orderId }) => orderId))];
     return await db.client.withSession({ causalConsistency: true }, async (session) =>
       (await insertIntoJournal(log, db, events, { session }))
-        ? await insertViews(log, db, ids, { session, writerId: recorderId })
+        ? await insertViews(log, db, ids, { session, writerId })
         : undefined,
     );
   }
@@ -125,7 +125,7 @@ export function createRecorder<S extends State, D extends Draft>(log: EntityLog<
     const known = events[0] && recent.get(events[0].orderId);
     const state =
       (await (known ? recordNext(known, events, resumption) : recordFirst(events))) ??
-      (await record(log, db, events, { writerId: recorderId, resumption }));
+      (await record(log, db, events, { writerId, resumption }));
     if (state !== undefined) recent.keep(state);
     return state;
   }
@@ -136,8 +136,7 @@ export function createRecorder<S extends State, D extends Draft>(log: EntityLog<
     },
     async recordUpTo(id, version, events, resumption) {
       const state =
-        (await recordAndRemember(events, resumption)) ??
-        (await updateStateView(log, db, id, { writerId: recorderId }));
+        (await recordAndRemember(events, resumption)) ?? (await updateStateView(log, db, id, { writerId }));
       if (state !== undefined && state.version >= version) return;
       if (await holdsTruncatedLog(log, db, id, version)) return;
       const { name } = log.entity;

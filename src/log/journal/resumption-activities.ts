@@ -30,9 +30,10 @@ export function createResumptionActivities(log: AnyLog, db: Db): ResumptionActiv
     },
     async claimResumption({ resumption }) {
       const { orderId, version } = resumption;
-      const [next, ...others] = await readStored(log, db, orderId, { from: version });
+      const recorded = await readStored(log, db, orderId, { from: version });
+      const [next] = recorded;
       if (next?.version === version) return isSameEvent(log, next, resumption);
-      await setAside(log, db, next === undefined ? [] : [next, ...others]);
+      await setAside(log, db, recorded);
       return (await insertIntoJournal(log, db, [resumption])) || (await isRecorded(log, db, resumption));
     },
   };

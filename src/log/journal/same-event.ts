@@ -4,9 +4,10 @@ import { asStored } from '../../mongodb/as-stored.js';
 import type { AnyLog } from './entity-log.js';
 
 /**
- * True if two events have the same content. The order of keys, the journal's own fields, the schema
- * version, and the trace do not count. A worker that replays an older worker's decision makes the
- * event in its own schema version, and with a trace that the older worker did not know.
+ * True if two events have the same content in their current shape. The order of keys, the journal's
+ * own fields, the schema version in which each was written, and the trace do not count. A worker
+ * that replays an older worker's decision makes the event in its own schema version, and with a
+ * trace that the older worker did not know.
  */
 export function isSameEvent(
   { entity }: Pick<AnyLog, 'entity'>,
@@ -20,7 +21,6 @@ const CONTENT = [
   'orderId',
   'version',
   'type',
-  'schemaVersion',
   'data',
   'occurredAt',
   'commandId',

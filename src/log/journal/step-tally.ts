@@ -34,13 +34,12 @@ export function createStepTally(): StepTally {
   return {
     failures,
     async recording([first], record) {
-      const id = first && eventId(first);
-      if (first !== undefined && id !== undefined) {
-        const { orderId, occurredAt } = first;
-        open.set(id, { id, orderId, occurredAt, givenAt: Date.now() });
-      }
+      if (first === undefined) return await record();
+      const { orderId, occurredAt } = first;
+      const id = eventId(first);
+      open.set(id, { id, orderId, occurredAt, givenAt: Date.now() });
       await record();
-      if (id !== undefined) open.delete(id);
+      open.delete(id);
     },
     async attempt(activity, work) {
       try {

@@ -137,18 +137,18 @@ export async function replaceViews<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
   db: Db,
   replacements: readonly Replacement<S>[],
-  recorderId: string,
+  writerId: string,
 ): Promise<boolean> {
-  const documents = await Promise.all(replacements.map(({ state }) => documentOf(log, db, state)));
-  const { matchedCount } = await stateViews(log, db).bulkWrite(
-    replacements.map(({ state, seen }, index) => ({
-      replaceOne: {
-        filter: guardOf(state.orderId, { version: seen, recorder: recorderId }),
-        replacement: { ...(documents[index] ?? log.view.toDocument(state)), recorder: recorderId },
-      },
-    })),
-    { ...durable, ordered: false },
-  );
+  const writes = replacements.map(async ({ state, seen }) => ({
+    replaceOne: {
+      filter: guardOf(state.orderId, { version: seen, recorder: writerId }),
+      replacement: { ...(await documentOf(log, db, state)), recorder: writerId },
+    },
+  }));
+  const { matchedCount } = await stateViews(log, db).bulkWrite(await Promise.all(writes), {
+    ...durable,
+    ordered: false,
+  });
   return matchedCount === replacements.length;
 }
 

@@ -1,10 +1,10 @@
-import type { Client } from '@temporalio/client';
 import type { Db } from 'mongodb';
 import { isServerError } from '../../outages/server-error.js';
 import type { Draft, State } from '../entity.js';
 import { committed } from '../../mongodb/durability.js';
 import type { AnyLog, EntityLog } from '../journal/entity-log.js';
 import { forks } from '../journal/fork.js';
+import type { Databases } from '../history/databases.js';
 import { readHistoryLog } from '../history/history.js';
 import type { OutsideRestore } from '../history/outside-restore.js';
 import { restoreLog } from '../journal/truncated-log.js';
@@ -13,9 +13,7 @@ import { clearStopped, markStopped } from '../journal/stops.js';
 import { type Comparison, compareEntity } from './comparison.js';
 import type { Discrepancy } from './discrepancy.js';
 
-export interface RepairDeps<S extends State, D extends Draft> {
-  readonly client: Client;
-  readonly db: Db;
+export interface RepairDeps<S extends State, D extends Draft> extends Pick<Databases, 'client' | 'db'> {
   /** see `restoreEntities` */
   readonly outside?: OutsideRestore<S, D> | undefined;
   /** see `CompareDeps` */
@@ -52,18 +50,21 @@ export async function compareAndRepair<S extends State, D extends Draft>(
   return { orderId, wasRepaired, discrepancies };
 }
 
-/** Marks the view of an entity that cannot continue, and removes a mark that no longer applies. */
+/**
+ * Marks the view of an entity that cannot continue, and removes a mark that no longer applies. A
+ * forked entity keeps its mark, even if its workflow has ended, too.
+ */
 async function noteStop(
   log: AnyLog,
   db: Db,
   orderId: string,
   discrepancies: readonly Discrepancy[],
 ): Promise<void> {
+  if ((await forks(log, db).findOne({ _id: orderId }, committed)) !== null) return;
   for (const { code, detail, remedy } of discrepancies)
     if (code !== undefined && remedy !== undefined)
       return await markStopped(log, db, orderId, { code, detail, remedy });
-  if ((await forks(log, db).findOne({ _id: orderId }, committed)) === null)
-    await clearStopped(log, db, orderId);
+  await clearStopped(log, db, orderId);
 }
 
 /** Records the history's events as the entity's workflow would; existing ones are left alone. */

@@ -1,13 +1,14 @@
 import { setTimeout } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { type Client, WorkflowNotFoundError } from '@temporalio/client';
-import { type Db, MongoError } from 'mongodb';
+import { MongoError } from 'mongodb';
 import { messageOf } from '../../outages/message-of.js';
 import { isServerError } from '../../outages/server-error.js';
 import type { Draft, State } from '../entity.js';
 import { committed } from '../../mongodb/durability.js';
 import { type AnyLog, type EntityLog, workflowIdOf } from '../journal/entity-log.js';
 import { type StateDocument, stateViews } from '../journal/state-view.js';
+import type { Databases } from '../history/databases.js';
 import { type HistoryLog, readHistoryLog } from '../history/history.js';
 import { readStored, upcastRecord } from '../journal/read-journal.js';
 import { type EntityState, stateQuery } from '../workflow/messages.js';
@@ -32,13 +33,9 @@ export interface Comparison<W extends string = never> {
   readonly hasHistory: boolean;
   /** empty if history, journal, fold, view and workflow agree */
   readonly discrepancies: readonly Discrepancy<W>[];
-  /** false if the entity could not be read */
-  readonly isProven?: false;
 }
 
-export interface CompareDeps {
-  readonly client: Client;
-  readonly db: Db;
+export interface CompareDeps extends Pick<Databases, 'client' | 'db'> {
   /** also query the running workflow for its state, which takes a worker */
   readonly asksWorkflow: boolean;
   /**
@@ -71,13 +68,16 @@ export async function compareEntity<S extends State, D extends Draft>(
   for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs *= 2) {
     const comparison = await compareOnce(log, deps, orderId).catch(async (error: unknown) => {
       await rethrowInOutage(deps, error);
-      return unproven(log, orderId, error);
+      return unreadable(log, orderId, error);
     });
-    const { discrepancies, isProven = true } = comparison;
-    const isUnderWay = discrepancies.some(({ kind, where }) => kind === 'behind' && where !== 'positions');
-    if ((isProven && !isUnderWay) || pauseMs > maxPauseMs) return comparison;
+    if (!comparison.discrepancies.some(mayPass) || pauseMs > maxPauseMs) return comparison;
     await setTimeout(pauseMs);
   }
+}
+
+/** Whether the discrepancy may be gone when the entity is compared again. */
+function mayPass({ kind, where }: Discrepancy): boolean {
+  return kind === 'behind' ? where !== 'positions' : kind === 'unanswered' && where !== 'workflow';
 }
 
 /** @throws `error` if one of the servers does not answer a simple request either */
@@ -92,13 +92,12 @@ async function rethrowInOutage({ client, db }: CompareDeps, error: unknown): Pro
   }
 }
 
-function unproven(log: AnyLog, orderId: string, error: unknown): Comparison {
+function unreadable(log: AnyLog, orderId: string, error: unknown): Comparison {
   const where = error instanceof MongoError ? 'journal' : 'history';
   const unanswered = { orderId, where, kind: 'unanswered' } as const;
   return {
     events: 0,
     hasHistory: true,
-    isProven: false,
     discrepancies: [{ ...unanswered, detail: messageOf(error), remedy: remedyOf(log, unanswered) }],
   };
 }

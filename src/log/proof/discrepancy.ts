@@ -3,7 +3,7 @@ import type { StopReason } from '../journal/stops.js';
 /**
  * Something about an entity that is not the same everywhere.
  *
- * @typeParam W names of the stores outside of the log that are compared (`OutsideProof`)
+ * @typeParam W names of the outside systems that are compared (`OutsideProof`)
  */
 export interface Discrepancy<W extends string = never> {
   /** absent if it is not about one entity */
@@ -11,7 +11,7 @@ export interface Discrepancy<W extends string = never> {
   /** the first version that is affected; absent if it is about the entity as a whole */
   readonly version?: number;
   readonly where: 'journal' | 'history' | 'view' | 'workflow' | 'positions' | W;
-  /** the effect's key, or the id of an entry, in a store outside; absent if it is about the log */
+  /** the effect's key, or the id of an entry, in an outside system; absent if it is about the log */
   readonly key?: string;
   /**
    * `differs`: two of them disagree; `behind`: one lacks what another has already; `stopped`: the

@@ -4,11 +4,12 @@ import type { Draft, State } from '../entity.js';
 import { foldHistory, type HistoryLog } from '../history/history.js';
 import { isObject } from '../journal/differences.js';
 import type { EntityLog } from '../journal/entity-log.js';
+import { contiguous } from '../journal/fold.js';
 import type { StateDocument } from '../journal/state-view.js';
 import type { RecordedEvent } from '../journal/journal.js';
 import { isSameEvent } from '../journal/same-event.js';
 import { endedReason, rewoundReason, type StopReason } from '../journal/stops.js';
-import { eventsUntil, stateAt } from '../journal/time-travel.js';
+import { stateAt } from '../journal/time-travel.js';
 import type { EntityState } from '../workflow/messages.js';
 import type { Discrepancy } from './discrepancy.js';
 
@@ -110,7 +111,7 @@ export function compareViewWithFold<S extends State, D extends Draft>(
   view: StateDocument<S> | undefined,
   journal: readonly RecordedEvent<D>[],
 ): readonly Finding[] {
-  const events = eventsUntil(journal, { version: journal.length });
+  const events = contiguous(journal);
   if (view === undefined)
     return events.length === 0 ? [] : [behind('view', 1, `the ${log.entity.name} has no view`)];
   if (view.version > events.length)

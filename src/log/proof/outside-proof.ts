@@ -3,9 +3,9 @@ import type { Db } from 'mongodb';
 import type { Discrepancy } from './discrepancy.js';
 
 /**
- * Compares what effects have changed outside of the log with the log.
+ * Compares what effects have changed in outside systems with the log.
  *
- * @typeParam W names of the stores that are compared
+ * @typeParam W names of the outside systems that are compared
  */
 export interface OutsideProof<W extends string> {
   /** compares what the effects of one entity changed with its log, which must be complete */

@@ -9,6 +9,7 @@ import { forks } from '../journal/fork.js';
 import { journal } from '../journal/journal.js';
 import { latestChangedIds, unfinishedIds } from '../journal/viewed-ids.js';
 import { forkedReason, markStopped } from '../journal/stops.js';
+import type { Databases } from '../history/databases.js';
 import { type ListedEntity, listWorkflows } from '../history/workflow-list.js';
 import { endedUnrecorded } from '../resume/resume-all.js';
 import { compareAndRepair, type Compared, type RepairDeps } from './compare-and-repair.js';
@@ -16,9 +17,7 @@ import type { Discrepancy } from './discrepancy.js';
 import { keepReconciliation, latestReconciliations, type Reconciliation } from './reconciliation-reports.js';
 import { temporalLostSince } from './temporal-loss.js';
 
-export interface ReconcileDeps<S extends State, D extends Draft> extends RepairDeps<S, D> {
-  /** the task queue of the entities' workflows */
-  readonly taskQueue: string;
+export interface ReconcileDeps<S extends State, D extends Draft> extends Databases, RepairDeps<S, D> {
   /** how many entities without visible problems are compared event by event; 200 by default */
   readonly rotationLimit?: number;
   /** how many of the most recently changed entities are compared, too; 200 by default */

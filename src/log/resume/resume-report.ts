@@ -1,6 +1,5 @@
 import { setTimeout } from 'node:timers/promises';
-import type { Client } from '@temporalio/client';
-import type { Db } from 'mongodb';
+import type { Databases } from '../history/databases.js';
 import type { State, StoredEvent } from '../entity.js';
 import { COMMAND_REJECTED } from '../event.js';
 import { type AnyLog, comparedByHand, workflowIdOf } from '../journal/entity-log.js';
@@ -112,7 +111,7 @@ function repairsOf({ record, setAside: beyond }: Repairs) {
 /** Adds the refused messages to the report, once the new run has handled all messages. */
 export async function withRefusals(
   log: AnyLog,
-  { client, db }: { readonly client: Client; readonly db: Db },
+  { client, db }: Databases,
   report: ResumeReport,
   command: ResumeCommand,
   withinMs: number,

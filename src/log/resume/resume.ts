@@ -7,6 +7,7 @@ import { committed } from '../../mongodb/durability.js';
 import { type AnyLog, type EntityLog, workflowIdOf } from '../journal/entity-log.js';
 import { stateViews } from '../journal/state-view.js';
 import { forks, noteFork } from '../journal/fork.js';
+import type { Databases } from '../history/databases.js';
 import { readHistoryLog } from '../history/history.js';
 import { readStored } from '../journal/read-journal.js';
 import { restoreLog } from '../journal/truncated-log.js';
@@ -20,11 +21,7 @@ import { type Plan, planResumption, type Repairs } from './resume-plan.js';
 import { reportOf, type ResumeCommand, type ResumeReport, withRefusals } from './resume-report.js';
 import { restart, startResumed } from './start-again.js';
 
-export interface ResumeDeps {
-  readonly client: Client;
-  readonly db: Db;
-  /** the task queue of the entities' workflows */
-  readonly taskQueue: string;
+export interface ResumeDeps extends Databases {
   /** see `NewEntity` */
   readonly continueAsNewAfter?: number;
 }

@@ -1,6 +1,7 @@
-import { type Client, WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
+import { WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
 import type { Draft, State, StoredEvent } from '../entity.js';
 import { type AnyLog, type EntityLog, type StartOptions, workflowIdOf } from '../journal/entity-log.js';
+import type { Deployment } from '../history/databases.js';
 import type { NewEntity, ResumedEntity } from '../workflow/inputs.js';
 import { hashIn, type Message, type Signal } from '../workflow/messages.js';
 import type { KeptRuns } from './kept-runs.js';
@@ -8,11 +9,6 @@ import type { ResumeCommand } from './resume-report.js';
 
 /** Temporal limits a start argument to 2 MiB. Messages beyond this length are sent as signals. */
 const MAX_CARRIED_CHARACTERS = 500_000;
-
-interface StartDeps {
-  readonly client: Client;
-  readonly taskQueue: string;
-}
 
 /** What a resumed run starts from. */
 interface Resumption<S> {
@@ -33,7 +29,7 @@ interface Resumption<S> {
  */
 export async function startResumed<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
-  { client, taskQueue, continueAsNewAfter }: StartDeps & Pick<ResumedEntity<S>, 'continueAsNewAfter'>,
+  { client, taskQueue, continueAsNewAfter }: Deployment & Pick<ResumedEntity<S>, 'continueAsNewAfter'>,
   { orderId, command, state, run, journal, messages }: Resumption<S>,
 ): Promise<boolean> {
   const [created] = journal;
@@ -68,16 +64,16 @@ function countThatFit(messages: readonly Signal[]): number {
  */
 export async function restart(
   log: AnyLog,
-  { client, taskQueue }: StartDeps,
+  { client, taskQueue }: Deployment,
   orderId: string,
   run: KeptRuns | undefined,
 ): Promise<boolean> {
   if (run === undefined || !('create' in run.start)) return false;
   const start: NewEntity = { ...run.start, messages: [...(run.start.messages ?? []), ...run.messages] };
-  const { memo, typedSearchAttributes } = await client.workflow
-    .getHandle(workflowIdOf(log, orderId), run.runId)
-    .describe();
-  const options = { ...(memo === undefined ? {} : { memo }), typedSearchAttributes };
+  const ended = await client.workflow.getHandle(workflowIdOf(log, orderId), run.runId).describe();
+  const { memo = {}, priority = {}, typedSearchAttributes } = ended;
+  const [staticSummary = '', staticDetails = ''] = [await ended.staticSummary(), await ended.staticDetails()];
+  const options = { memo, priority, typedSearchAttributes, staticSummary, staticDetails };
   return await startAgain(log, { client, taskQueue }, start, options);
 }
 
@@ -85,12 +81,12 @@ export async function restart(
  * Starts a further run of an entity's workflow, which has ended.
  *
  * @param start how the run begins
- * @param options see `startOptionsAgain`
+ * @param options those of the first run
  * @returns false if another run was started meanwhile
  */
 export async function startAgain(
   log: AnyLog,
-  { client, taskQueue }: StartDeps,
+  { client, taskQueue }: Deployment,
   start: NewEntity | ResumedEntity<unknown>,
   options: StartOptions,
 ): Promise<boolean> {

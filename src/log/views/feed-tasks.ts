@@ -1,14 +1,12 @@
 import { Context } from '@temporalio/activity';
-import type { Client } from '@temporalio/client';
-import type { Db } from 'mongodb';
 import { withTimeout } from '../../outages/timeout.js';
 import type { Draft, State } from '../entity.js';
 import type { FeedTail } from '../feed/tail.js';
 import { runSequencer, sequencerTask } from '../feed/sequencer.js';
 import type { LeasedTask } from '../feed/leased-tasks.js';
 import type { EntityLog } from '../journal/entity-log.js';
+import type { CheckDatabaseIdentity, Databases } from '../history/databases.js';
 import type { OutsideRestore } from '../history/outside-restore.js';
-import type { CheckDatabaseIdentity } from './check-database-identity.js';
 import { feedView, viewTask } from './feeding/feed-view.js';
 import { rebuildJournal } from './rebuilding/rebuild-journal.js';
 import { rebuildStateView } from './rebuilding/rebuild-state-view.js';
@@ -28,15 +26,11 @@ export interface FeedTasks {
   readonly rebuild: Readonly<Record<string, (rebuildId: string) => Promise<boolean>>>;
 }
 
-export interface FeedTasksDeps<S extends State, D extends Draft> {
-  readonly db: Db;
-  readonly client: Client;
+export interface FeedTasksDeps<S extends State, D extends Draft> extends Databases {
   /** the tail of the entity's feed */
   readonly tail: FeedTail;
   /** the views that are built from the feed */
   readonly views: readonly View<S, D>[];
-  /** the task queue of the entities' workflows */
-  readonly taskQueue: string;
   readonly checkDatabaseIdentity: CheckDatabaseIdentity;
   /** see `restoreEntities` */
   readonly outside?: OutsideRestore<S, D>;

@@ -91,12 +91,12 @@ export class Inbox<S extends State, D extends Draft, F extends Effect> {
   /** A cancellation of the workflow is a command to the entity, judged by its own rules. */
   requestCancellation(): void {
     const { runId } = workflowInfo();
-    const { type: name, data, hasIssuer: isIssued } = this.entity.cancel(this.writer.state);
+    const { type: name, data, hasIssuer } = this.entity.cancel(this.writer.state);
     this.receive({
       name,
       message: {
         data,
-        commandId: isIssued ? commandIdOf('temporal', 'cancellation') : 'temporal-cancellation',
+        commandId: hasIssuer ? commandIdOf('temporal', 'cancellation') : 'temporal-cancellation',
         hash: runId,
         correlationId: runId,
         actor: 'temporal',

@@ -1,17 +1,25 @@
 import { ApplicationFailure } from '@temporalio/workflow';
+import { append } from '../append.js';
 import type { Decision, Draft, Effect, Entity, FactJudgement, Facts, Refused, State } from '../entity.js';
 import { refuse } from '../entity.js';
-import type { Message } from './messages.js';
+import { causeOf, type Message } from './messages.js';
 
-/** Runs `decide`; data of the wrong shape is refused. */
+/**
+ * Runs `decide`; data of the wrong shape is refused. Such data may pass `decide` and fail in
+ * `evolve`, so the events are folded as well.
+ */
 export function judge<S extends State, D extends Draft, F extends Effect>(
-  { decide }: Entity<S, D, F>,
+  entity: Entity<S, D, F>,
   state: S,
   type: string,
-  { data }: Message,
+  message: Message,
   now: string,
 ): Decision<D> {
-  return safely(type, () => decide(state, type, data, now));
+  return safely(type, () => {
+    const decision = entity.decide(state, type, message.data, now);
+    if ('events' in decision) append(entity, state.orderId, state, decision.events, causeOf(message, now));
+    return decision;
+  });
 }
 
 /** Runs `facts.judge`; data of the wrong shape is refused. */
@@ -26,8 +34,8 @@ export function judgeFact<S, D>(
 }
 
 /**
- * The API checks the shape of data, but other senders may not. So an error in `decide` is a
- * refusal.
+ * The API checks the shape of data, but other senders may not. So an error is a refusal. Thrown in a
+ * handler, it would fail the workflow task on every try.
  */
 function safely<T>(type: string, decide: () => T): T | Refused {
   try {

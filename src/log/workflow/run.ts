@@ -29,7 +29,7 @@ import { Writer } from './writer.js';
  * A run continues as new only if the input of the next run is not larger. Temporal's limit is 2 MiB:
  * a workflow task that exceeds it fails on every try.
  */
-const HANDED_ON_BYTES = 1_900_000;
+const MAX_HANDED_ON_BYTES = 1_900_000;
 
 /** The workflow of one entity, from creation to end. Its events are decided nowhere else. */
 export async function run<S extends State, D extends Draft, F extends Effect>(
@@ -229,7 +229,7 @@ class Run<S extends State, D extends Draft, F extends Effect> {
     if (!this.inbox.isEmpty) return false;
     const { continueAsNewSuggested, historyLength } = workflowInfo();
     if (!continueAsNewSuggested && historyLength <= (this.continueAsNewAfter ?? Infinity)) return false;
-    return new TextEncoder().encode(JSON.stringify(this.handedOn())).length <= HANDED_ON_BYTES;
+    return new TextEncoder().encode(JSON.stringify(this.handedOn())).length <= MAX_HANDED_ON_BYTES;
   }
 
   /**

@@ -1,12 +1,33 @@
 import type { Draft, Effect, Entity, State, StoredEvent } from '../entity.js';
 import type { Halt } from './messages.js';
 
-const MAX_SUMMARY_LENGTH = 200;
-
 /**
- * One line for an activity's row in the Web UI: `v2 StockReserved → authorize EUR 39.98`. At most
- * 200 characters.
+ * Limits of Temporal's `UserMetadata`, 400 and 20,000 bytes of JSON, less 40 bytes for the rest of
+ * the payload. Server 1.32 does not enforce them for workflows and activities; another one may.
  */
+const MAX_SUMMARY_BYTES = 360;
+const MAX_DETAILS_BYTES = 19_960;
+
+/** The text as a summary in the Web UI: cut off if it is too long for Temporal. */
+export function asSummary(text: string): string {
+  return cutOff(text, MAX_SUMMARY_BYTES);
+}
+
+/** The text as fixed details in the Web UI: cut off if it is too long for Temporal. */
+export function asDetails(text: string): string {
+  return cutOff(text, MAX_DETAILS_BYTES);
+}
+
+function cutOff(text: string, maxBytes: number): string {
+  const bytes = (part: string) => new TextEncoder().encode(JSON.stringify(part)).length;
+  if (bytes(text) <= maxBytes) return text;
+  const characters = Array.from(text);
+  let left = maxBytes - bytes('…');
+  const end = characters.findIndex((character) => (left -= bytes(character) - bytes('')) < 0);
+  return `${characters.slice(0, end).join('')}…`;
+}
+
+/** One line for an activity's row in the Web UI: `v2 StockReserved → authorize EUR 39.98`. */
 export function stepSummary<S extends State, D extends Draft, F extends Effect>(
   entity: Entity<S, D, F>,
   events: readonly StoredEvent[],
@@ -14,8 +35,7 @@ export function stepSummary<S extends State, D extends Draft, F extends Effect>(
 ): string {
   const recorded = events.map(({ version, type }) => `v${version} ${type}`).join(', ');
   const performed = effect === undefined ? '' : `→ ${entity.summary(effect)}`;
-  const summary = `${recorded} ${performed}`.trim();
-  return summary.length <= MAX_SUMMARY_LENGTH ? summary : `${summary.slice(0, MAX_SUMMARY_LENGTH - 1)}…`;
+  return asSummary(`${recorded} ${performed}`.trim());
 }
 
 /** The workflow's current details in the Web UI: a summary of the state, as Markdown. */

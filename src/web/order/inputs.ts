@@ -111,9 +111,7 @@ function valueOf(field: Field, inputs: readonly Input[], typed: TypedTexts, view
   switch (field.parser) {
     case 'amount': {
       const amount = parseAmount(text(first), view.currency);
-      return amount === undefined || amount === 0
-        ? new Error('The amount is missing, such as 5.00.')
-        : amount;
+      return amount === undefined || amount === 0 ? new Error('Enter an amount, such as 5.00.') : amount;
     }
     case 'json': {
       const parts = inputs.flatMap((input) =>
@@ -128,7 +126,7 @@ function valueOf(field: Field, inputs: readonly Input[], typed: TypedTexts, view
         return quantity > 0 ? [{ sku: input.sku ?? '', quantity }] : [];
       });
       if (inputs.every((input) => text(input) === input.initial) && field.required !== true) return undefined;
-      return lines.length === 0 ? new Error('No units are chosen.') : lines;
+      return lines.length === 0 ? new Error('Enter how many units.') : lines;
     }
     default: {
       const given = text(first);

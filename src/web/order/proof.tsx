@@ -1,4 +1,5 @@
 import { useSignal } from '@preact/signals';
+import type { ComponentChildren } from 'preact';
 import { useEffect } from 'preact/hooks';
 import { get, problemOf, type GetOptions } from '../api.js';
 import { Ago } from '../parts/time.js';
@@ -72,13 +73,18 @@ export function ProofBadge({ orderId, version }: ProofBadgeProps) {
         <ul class="differences">
           {proof.differences.map(({ where, detail, remedy }) => (
             <li key={where + detail}>
-              <b>{where}</b> {detail} <span class="quiet">{remedy}</span>
+              <b>{where}</b> {detail} <span class="quiet">{withCode(remedy)}</span>
             </li>
           ))}
         </ul>
       )}
     </>
   );
+}
+
+/** A text in which each part between backticks is code. */
+function withCode(text = ''): ComponentChildren {
+  return text.split('`').map((part, index) => (index % 2 === 1 ? <code key={index}>{part}</code> : part));
 }
 
 /**

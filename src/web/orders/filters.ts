@@ -37,17 +37,19 @@ export function filtersOf(query: Readonly<Record<string, string>>): Filters {
   );
 }
 
+const dayFilters: ReadonlySet<string> = new Set(
+  typedFilters.filter(([, , type]) => type === 'date').map(([name]) => name),
+);
+
 /** The filters as the API takes them: a day becomes its first moment, in the reader's time zone. */
 export function asQuery(filters: Filters): Filters {
   return Object.fromEntries(
-    Object.entries(filters).map(([name, value]) => [name, isDay(value) ? midnight(value) : value]),
+    Object.entries(filters).map(([name, value]) => [name, dayFilters.has(name) ? startOf(value) : value]),
   );
 }
 
-function isDay(value: string): boolean {
-  return /^\d{4}-\d{2}-\d{2}$/.test(value);
-}
-
-function midnight(day: string): string {
-  return new Date(`${day}T00:00:00`).toISOString();
+/** The first moment of a day; any other text as it is, because the API says what is wrong with it. */
+function startOf(day: string): string {
+  const time = new Date(`${day}T00:00:00`);
+  return Number.isNaN(time.getTime()) ? day : time.toISOString();
 }

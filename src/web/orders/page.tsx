@@ -61,7 +61,7 @@ function List({ list, filters, isFiltered }: ListProps) {
   if (rows.length === 0 && problem !== undefined) return <Refused problem={problem} />;
   if (rows.length === 0 && isComplete) {
     return isFiltered ? (
-      <Empty title="No order is like this">
+      <Empty title="No order matches">
         <p>
           <a href="/orders">All orders</a>
         </p>

@@ -162,7 +162,7 @@ interface Body {
 function bodyOf({ sku, quantity, price, method }: OrderDraft): Body | string {
   const currency = 'EUR';
   const unitPrice = parseAmount(price, currency);
-  if (unitPrice === undefined) return 'The price is missing, such as 19.99.';
+  if (unitPrice === undefined) return 'Enter a price, such as 19.99.';
   return {
     customer: { id: 'c-1', name: 'Ada Example' },
     currency,

@@ -78,7 +78,12 @@ export function listRows(filters: Filters): RowList {
     for (const id of ids) stale.delete(id);
     gathering = stale.size === 0 ? undefined : setTimeout(() => void refresh(), GATHER_MS);
     const found = await Promise.all(
-      ids.map((id) => get<OrderNow>(`/v1/orders/${encodeURIComponent(id)}`).catch(() => undefined)),
+      ids.map((id) =>
+        get<OrderNow>(`/v1/orders/${encodeURIComponent(id)}`).catch((error: unknown) => {
+          // The row is read again with the next change.
+          if (problemOf(error).isOutage) stale.add(id);
+        }),
+      ),
     );
     const fresh = new Map(found.flatMap((order) => (order === undefined ? [] : [[order.orderId, order]])));
     const { value } = state;
@@ -108,6 +113,8 @@ export function listRows(filters: Filters): RowList {
       reading?.abort();
       clearTimeout(timer);
       clearTimeout(gathering);
+      gathering = undefined;
+      stale.clear();
       setFailing(path, undefined);
     },
   };

@@ -58,7 +58,7 @@ function Plot({ of }: { readonly of: Chart }) {
       plot.destroy();
     };
   }, [of]);
-  const last = of.names.map((name, index) => `${name} ${of.format(of.values[index]?.at(-1) ?? null)}`);
+  const last = of.names.map((name, index) => `${name} ${of.format(of.values[index]?.at(-1) ?? null, name)}`);
   return (
     <figure>
       <figcaption>

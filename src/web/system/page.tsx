@@ -1,4 +1,4 @@
-import { useComputed, useSignal } from '@preact/signals';
+import { useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import { useAction } from '../action.js';
 import { post } from '../api.js';
@@ -7,7 +7,7 @@ import { Bar } from '../parts/bar.js';
 import { Figures } from '../parts/figures.js';
 import { Shown, Together } from '../parts/states.js';
 import { useTitle } from '../parts/title.js';
-import { type Loaded, useResource } from '../resource.js';
+import { type Loaded, type Resource, useResource } from '../resource.js';
 import type { Progress, Projections, ViewStatus } from '../shapes.js';
 import { Charts, useStats } from './charts.js';
 import { Dependencies, useReadiness } from './dependencies.js';
@@ -38,8 +38,7 @@ export function SystemPage() {
 }
 
 function Views({ found }: { readonly found: Loaded<Projections> }) {
-  const rate = useRate(found.state.value.data?.feed.head);
-  const lag = useComputed(() => found.state.value.data?.feed.behindMs ?? 0);
+  const rate = useRate(found.state.value);
   return (
     <section class="panel">
       <h2>Events and views</h2>
@@ -51,7 +50,7 @@ function Views({ found }: { readonly found: Loaded<Projections> }) {
                 ['Events', feed.head.toLocaleString('en')],
                 ['Events per second', rate.value === undefined ? '…' : rate.value.toFixed(1)],
                 ['Without a position yet', feed.unsequenced.toLocaleString('en')],
-                ['Feed behind', duration(lag.value)],
+                ['Lag of the feed', duration(feed.behindMs)],
               ]}
             />
             <table class="plain">
@@ -59,7 +58,7 @@ function Views({ found }: { readonly found: Loaded<Projections> }) {
                 <tr>
                   <th>View</th>
                   <th class="number wide-only">Version</th>
-                  <th class="number">Behind</th>
+                  <th class="number">Lag</th>
                   <th class="number">Parked</th>
                   <th>Rebuild</th>
                 </tr>
@@ -151,16 +150,17 @@ function RebuildButton({ name, onDone }: { readonly name: string; readonly onDon
 }
 
 /** Events per second between the last two reads; undefined after the first one. */
-function useRate(head: number | undefined) {
+function useRate(read: Resource<Projections>) {
   const rate = useSignal<number | undefined>(undefined);
   const last = useRef<{ readonly head: number; readonly at: number } | undefined>(undefined);
   useEffect(() => {
-    if (head === undefined) return;
+    if (read.data === undefined || read.problem !== undefined) return;
+    const { head } = read.data.feed;
     const at = Date.now();
     const before = last.current;
     if (before !== undefined && at > before.at)
       rate.value = Math.max(0, ((head - before.head) * 1_000) / (at - before.at));
     last.current = { head, at };
-  });
+  }, [read]);
   return rate;
 }

@@ -1,4 +1,4 @@
-import { amountOf, duration } from '../format.js';
+import { amountOf, digitsOf, duration } from '../format.js';
 import type { Day } from '../shapes.js';
 
 export interface Chart {
@@ -8,7 +8,8 @@ export interface Chart {
   readonly names: readonly string[];
   /** for each name, one value per day; null if there is none */
   readonly values: readonly (readonly (number | null)[])[];
-  readonly format: (value: number | null) => string;
+  /** A value as text; without a name, on the axis. */
+  readonly format: (value: number | null, name?: string) => string;
 }
 
 const DAY_MS = 86_400_000;
@@ -42,9 +43,13 @@ export function chartsOf(from: string, to: string, found: readonly Day[]): reado
       days: times,
       names: currencies,
       values: currencies.map((one) =>
-        days.map((day) => Number(found.find((it) => it.day === day && it.currency === one)?.revenue ?? 0)),
+        days.map((day) => {
+          const { revenue = 0 } = found.find((it) => it.day === day && it.currency === one) ?? {};
+          return Number(revenue) / 10 ** digitsOf(one);
+        }),
       ),
-      format: (value) => (value === null ? '–' : amountOf(Math.round(value), currency)),
+      format: (value, name = currency) =>
+        value === null ? '–' : amountOf(Math.round(value * 10 ** digitsOf(name)), name),
     },
     {
       title: 'Time to confirm',

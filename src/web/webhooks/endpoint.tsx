@@ -198,7 +198,7 @@ function ReplayForm({ endpoint, action: { isBusy, problem, run }, onDone }: Repl
       const value = given.get(name);
       return typeof value === 'string' ? value : '';
     });
-    if ((after === '') === (from === '')) problem.value = 'Say a position or a time.';
+    if ((after === '') === (from === '')) problem.value = 'Enter a position or a time, and not both.';
     else
       void run(async () => {
         const start = after === '' ? { from: new Date(from).toISOString() } : { after: Number(after) };

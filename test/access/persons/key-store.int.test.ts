@@ -15,7 +15,7 @@ import {
 import { openKeyStore } from '../../../src/access/persons/mongo-key-store.js';
 import { readConfig } from '../../../src/server/config.js';
 import { connectMongo, type Mongo } from '../../../src/server/connections.js';
-import { keptKeys } from '../../../src/server/keys/kept-keys-folder.js';
+import { keysToStoreIn } from '../../../src/server/keys/keys-to-store-folder.js';
 import { type Database, openDatabase } from '../../support/database.js';
 import { shared } from '../../support/servers.js';
 import { until } from '../../support/until.js';
@@ -31,7 +31,7 @@ const opened: KeyStore[] = [];
 beforeAll(async () => {
   database = await openDatabase();
   away = connectMongo(readConfig({ MONGODB_URI: 'mongodb://127.0.0.1:1/?directConnection=true' }));
-  folder = mkdtempSync(join(tmpdir(), 'kept-keys-'));
+  folder = mkdtempSync(join(tmpdir(), 'keys-to-store-'));
 });
 afterAll(async () => {
   for (const store of opened) await store.close();
@@ -48,7 +48,7 @@ function masterKeys(...lines: readonly string[]): MasterKeys {
 
 /** The key store of one process. */
 function storeOfProcess(db = database.db, masters = masterKeys(old)): KeyStore {
-  const store = openKeyStore(db, () => masters, keptKeys(folder));
+  const store = openKeyStore(db, () => masters, keysToStoreIn(folder));
   opened.push(store);
   return store;
 }
@@ -105,7 +105,7 @@ describe('the key of a customer', () => {
   test('is claimed by the order that names it, even if the customer has another key', async () => {
     const first = await storeOfProcess().sealingKey('c-two');
     const { keyId } = await storeOfProcess(away.db).sealingKey('c-two-away');
-    const file = keptKeys(folder).all()[0];
+    const file = keysToStoreIn(folder).all()[0];
     await keyRows(database.db).insertOne({ _id: keyId, wrapped: file?.wrapped ?? '' });
     await storeOfProcess().opening(keyId, 'c-two');
     expect(await storeOfProcess().keysOf('c-two')).toEqual([first.keyId, keyId]);

@@ -3,7 +3,7 @@ import { afterEach, describe, expect, test } from '@jest/globals';
 import { type Api, at, connectApi } from '../../../src/cli/connections/api.js';
 import { follow, until } from '../../../src/cli/connections/order-events.js';
 import { printExact } from '../../../src/cli/script/exact-json.js';
-import { Failure } from '../../../src/cli/script/script.js';
+import { Failure } from '../../../src/cli/script/failure.js';
 import { create } from '../../order/examples.js';
 import { Scenario } from '../../order/specification.js';
 import { listen } from '../../support/listen.js';
@@ -106,6 +106,23 @@ describe('a refusal of the API becomes an exit code', () => {
     expect(failure).toMatchObject({ exitCode: 4, details: { code: 'api_unreachable' } });
     expect(failure.message).toContain(address);
     expect(failure.message).toContain('npm start');
+  });
+
+  test('for a connection that breaks during the answer: 4, because the command may have taken effect', async () => {
+    const api = await serving((_, response) => {
+      response.writeHead(200, { 'content-length': 100 }).write('{"orderId"', () => response.destroy());
+    });
+    expect(await failureOf(api.post('/', {}))).toMatchObject({
+      exitCode: 4,
+      details: { code: 'api_unreachable', message: expect.stringContaining('has broken off its answer') },
+    });
+  });
+
+  test('for a server that is not the API: 2, with its address and the option', async () => {
+    const api = await serving((_, response) => response.end('<html>'));
+    const failure = await failureOf(api.get('/'));
+    expect(failure).toMatchObject({ exitCode: 2, details: { code: 'no_api' } });
+    expect(failure.message).toContain(`${api.url} is not the API: say with --url`);
   });
 });
 

@@ -15,10 +15,11 @@ afterEach(() => {
   server = undefined;
 });
 
-/** An API that answers every request with this body. */
+/** An API that answers every request with this body: a text, or a value as JSON. */
 async function apiThatAnswers(body: unknown, status = 200): Promise<string> {
   server = createServer((_request, response) => {
-    response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+    const text = typeof body === 'string' ? body : JSON.stringify(body);
+    response.writeHead(status, { 'content-type': 'application/json' }).end(text);
   });
   return `http://127.0.0.1:${await listen(server)}`;
 }
@@ -113,6 +114,7 @@ test.each<[string, System, System, RegExp]>([
 test.each([
   ['knows no such path', { code: 'not_found' }, 404],
   ['answers something else', { hello: 'world' }, 200],
+  ['answers with a page', '<html>', 200],
 ])('a server that %s is not an API', async (_, body, status) => {
   const { outcome, closed } = await open(await apiThatAnswers(body, status), named());
   expect({ outcome, closed }).toMatchObject({

@@ -29,7 +29,7 @@ test('forget asks only the write side for its progress, with the same key', asyn
     [200, { customerId: 'c-1', status: 'forgotten', certificate, jws: 'a.b.c' }],
   ]);
   expect({ exitCode, asked }).toEqual({ exitCode: 0, asked: ['POST k', 'POST k'] });
-  expect(out).toContain('customer c-1 · forgotten in 2 orders, 1 keys destroyed');
+  expect(out).toContain('customer c-1 · forgotten in 2 orders, 1 key destroyed');
 });
 
 test('export-person prints the person’s data, and fails if something could not be opened', async () => {

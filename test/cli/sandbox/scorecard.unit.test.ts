@@ -1,6 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { type Ledgers, scoreOf } from '../../../src/cli/sandbox/demo.js';
-import { loadOf } from '../../../src/cli/sandbox/load.js';
+import { type Ledgers, scoreOf } from '../../../src/cli/sandbox/scorecard.js';
 import type { LedgerEntry } from '../../../src/effects/payments/sandbox-ledger.js';
 import { states } from '../../order/examples.js';
 
@@ -42,19 +41,4 @@ test.each<[string, Ledgers, number, number]>([
   ['a second authorization that stands', { ...whole, payments: [authorization, authorization] }, 0, 1],
 ])('the scorecard counts %s', (_, ledgers, lost, double) => {
   expect(scoreOf(ledgers)).toMatchObject({ events: { lost }, charges: { double } });
-});
-
-test('a load counts only accepted orders, and only their times', () => {
-  const times = Array.from({ length: 100 }, (_, index) => 100 - index);
-  expect(loadOf(103, times, new Map([['overloaded', 3]]), 2)).toEqual({
-    sent: 103,
-    accepted: 100,
-    failed: { overloaded: 3 },
-    perSecond: 50,
-    p50: 50,
-    p95: 95,
-    p99: 99,
-    longest: 100,
-  });
-  expect(loadOf(1, [], new Map([['overloaded', 1]]), 1)).toMatchObject({ accepted: 0, p50: 0, longest: 0 });
 });

@@ -336,7 +336,9 @@ describe('reservations wait, and are not refused as out of stock,', () => {
     const wanted = effect('reserve', { sku: item, quantity: 1 });
     await expect(reserve(wanted)).rejects.toMatchObject(unknown);
     await expect(reserve(effect('reserve', { sku: out, quantity: 1 }))).rejects.toMatchObject(unknown);
+    expect((await getStock(db, item)).stock).toMatchObject({ toBeCounted: true });
     await setStock(item, 1);
+    expect((await getStock(db, item)).stock).not.toHaveProperty('toBeCounted');
     expect(await reserve(wanted)).toStrictEqual({ type: 'reserved' });
     await stockStates(db).updateOne({ _id: 'stock' }, { $unset: { countsAreLost: '' } });
   });

@@ -120,10 +120,20 @@ test('a SKU has to be counted again only if its count is lost', async () => {
   await endRestore(db);
   const uncounted = await stock(db).find({ toBeCounted: true }).sort({ _id: 1 }).toArray();
   expect(uncounted).toMatchObject([
-    { sku: 'lost', onHand: 0, counts: 1 },
-    { sku: 'older', onHand: 5, counts: 2 },
+    // The list of what needs a person is sorted by `updatedAt`.
+    { sku: 'lost', onHand: 0, counts: 1, updatedAt: expect.any(String) },
+    { sku: 'older', onHand: 5, counts: 2, updatedAt: expect.any(String) },
   ]);
   expect(await stockState(db)).not.toHaveProperty('outdated');
+});
+
+test('a SKU that is restored after more counts were lost than were noted has to be counted', async () => {
+  await stockStates(db).updateOne({ _id: 'stock' }, { $set: { countsAreLost: true } });
+  await restoreStock(db, [{ events: logOf(states.confirmed, randomUUID()) }]);
+  await stockStates(db).updateOne({ _id: 'stock' }, { $unset: { countsAreLost: '' } });
+  const restored = await stock(db).find().toArray();
+  expect(restored).not.toEqual([]);
+  for (const one of restored) expect(one).toMatchObject({ onHand: 0, toBeCounted: true });
 });
 
 test('goods that only the log has reserved can still leave', async () => {

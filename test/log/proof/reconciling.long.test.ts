@@ -4,7 +4,9 @@ import type { Db, UpdateFilter } from 'mongodb';
 import { reconcileOrders } from '../../../src/effects/proof/reconcile-orders.js';
 import { verifyOrders } from '../../../src/effects/proof/verify-orders.js';
 import { feedGenerations, feedState } from '../../../src/log/feed/generations.js';
+import { noteFork } from '../../../src/log/journal/fork.js';
 import { journal, type JournalDocument } from '../../../src/log/journal/journal.js';
+import { readStored } from '../../../src/log/journal/read-journal.js';
 import { updateStateView } from '../../../src/log/journal/update-state-view.js';
 import { endedReason, markStopped } from '../../../src/log/journal/stops.js';
 import { latestReconciliations, reconciliations } from '../../../src/log/proof/reconciliation-reports.js';
@@ -260,6 +262,26 @@ describe('a reconciliation', () => {
     await until(async () =>
       expect((await api.get(`/v1/orders/${orderId}`)).body.allowedCommands).toContain('cancel'),
     );
+  });
+
+  test('leaves the mark of a forked order as it is, though its workflow has ended too', async () => {
+    const orderId = await place();
+    const [event] = await readStored(orderLog, db, orderId);
+    if (event === undefined) throw new Error('the order has no events');
+    await noteFork(orderLog, db, event, event);
+    const markOf = async () => (await orders(db).findOne({ _id: orderId }))?.stopped;
+    const mark = await markOf();
+    expect(mark?.code).toBe('order_forked');
+    await terminated(orderId);
+    for (let count = 0; count < 2; count += 1) {
+      const { discrepancies } = await reconciled(0);
+      expect(discrepancies).toEqual([expect.objectContaining({ orderId, code: 'workflow_ended' })]);
+      expect(await markOf()).toEqual(mark);
+    }
+    expect((await api.post(`/v1/orders/${orderId}/resume`, { body: {} })).body.outcome).toBe('resumed');
+    await becomesProven(orderId);
+    await listed((placed += 1));
+    expect(await reconciled()).toMatchObject({ found: 0 });
   });
 
   test.each<[string, UpdateFilter<JournalDocument>]>([

@@ -66,6 +66,13 @@ async function resumed(
   return await resume(orderLog, resuming, orderId, asked, { isDryRun, answerWithinMs });
 }
 
+/** What Temporal shows of an order's workflow, and how it divides its workers. */
+async function shown(orderId: string) {
+  const described = await workflow(orderId).describe();
+  const texts = [await described.staticSummary(), await described.staticDetails()];
+  return [...texts, described.memo, described.priority, described.searchAttributes];
+}
+
 async function tell(orderId: string, command: string, body: object = {}): Promise<Reply> {
   const reply = await api.post(`/v1/orders/${orderId}/${command}`, { body, headers: { prefer: 'wait=20' } });
   expect(reply).toMatchObject({ status: 200 });
@@ -191,9 +198,11 @@ describe('an order whose workflow was terminated', () => {
       const orderId = String(body.orderId);
       const note = { body: { text: 'early' }, headers: { prefer: 'respond-async' } };
       await api.post(`/v1/orders/${orderId}/notes`, note);
+      const before = await shown(orderId);
       await workflow(orderId).terminate();
       expect((await api.post(`/v1/orders/${orderId}/notes`, note)).body.code).toBe('workflow_ended');
       expect((await resumed(orderId)).outcome).toBe('restarted');
+      expect(await shown(orderId)).toEqual(before);
       worker = await api.startWorker();
       await until(async () => {
         const view = await api.get(`/v1/orders/${orderId}`);

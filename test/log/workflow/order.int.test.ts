@@ -216,6 +216,21 @@ describe('messages', () => {
     expect(answer.events.at(-1)?.type).toBe('NoteAdded');
   });
 
+  test('a command that is decided, but cannot be folded, is refused', async () => {
+    await withFreshOrders(async () => {
+      activities.on('capture', async () => ({ type: 'declined', code: 'card_expired' }));
+      const { order } = await confirmed();
+      await order.update('CreateShipment', {});
+      await order.update('DispatchShipment', { shipmentId: 's1', carrier: 'DHL', trackingNumber: 't' });
+      await order.until((state) => state.order.holds.length > 0 && idle(state));
+      const unusable = () => messageOf({ payment: null });
+      await order.handle.signal('CapturePayment', unusable());
+      const update = order.handle.executeUpdate<unknown, [unknown]>('CapturePayment', { args: [unusable()] });
+      expect((await refusal(update)).type).toBe('malformed');
+      expect((await order.state()).order.rejections?.total).toBe(1);
+    });
+  });
+
   test('a provider’s webhook that overtakes the provider’s own answer counts once', async () => {
     await withFreshOrders(async () => {
       const { open, opened } = latch();

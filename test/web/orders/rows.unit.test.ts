@@ -40,3 +40,24 @@ test('a further page keeps the number of orders that were created since the list
   expect(list.state.value).toMatchObject({ created: 1 });
   list.close();
 });
+
+test('rows are still read again after the list was shown anew', async () => {
+  let version = 1;
+  jest.spyOn(globalThis, 'fetch').mockImplementation(async (path) => {
+    const row = { orderId: 'order-1', version };
+    const isRow = typeof path === 'string' && path.endsWith('/order-1');
+    return Response.json(isRow ? row : { data: [row] });
+  });
+  const list = listRows({});
+  const versions = () => list.state.value?.rows.map((row) => row.version);
+  list.more();
+  await until(() => expect(versions()).toEqual([1]));
+  list.noteChange('order-1', false);
+  version = 2;
+  list.restart();
+  await until(() => expect(versions()).toEqual([2]));
+  version = 3;
+  list.noteChange('order-1', false);
+  await until(() => expect(versions()).toEqual([3]), 5);
+  list.close();
+});

@@ -1,4 +1,4 @@
-import type { CustomerKey } from '../../../access/persons/sealing.js';
+import type { CustomerKey } from '../../../access/persons/customer-key.js';
 import { customerAttribute } from '../../../order/listing.js';
 import type { FollowUpCommand } from '../../../order/commands.js';
 import { workflowId } from '../../../order-log.js';

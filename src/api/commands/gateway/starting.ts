@@ -1,5 +1,6 @@
 import { WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from '@temporalio/client';
-import { type CustomerKey, keyIdIn } from '../../../access/persons/sealing.js';
+import type { CustomerKey } from '../../../access/persons/customer-key.js';
+import { keyIdIn } from '../../../access/persons/sealing.js';
 import { append } from '../../../log/append.js';
 import { causeOf, hashIn } from '../../../log/workflow/messages.js';
 import { decide } from '../../../order/decide.js';

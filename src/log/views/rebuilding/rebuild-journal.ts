@@ -4,20 +4,17 @@ import { isServerError } from '../../../outages/server-error.js';
 import { type Draft, NewerEvent, type State } from '../../entity.js';
 import { mapInOrder } from '../../../concurrency/async-iterables.js';
 import { type AnyLog, type EntityLog, workflowIdOf } from '../../journal/entity-log.js';
+import type { CheckDatabaseIdentity, Deployment } from '../../history/databases.js';
 import { foldHistory, readHistoryLog } from '../../history/history.js';
 import { ensureJournalIndexes } from '../../journal/journal.js';
 import type { OutsideRestore } from '../../history/outside-restore.js';
-import type { CheckDatabaseIdentity } from '../check-database-identity.js';
 import { ensureStateViewIndexes } from '../../journal/state-view.js';
 import { countWorkflows, listWorkflows, type ListPage } from '../../history/workflow-list.js';
 import type { RebuildAttempt } from './rebuild-attempt.js';
 import { type FromHistory, restoreEntities } from './restore-entities.js';
 import { StoreRebuilder } from './store-rebuild.js';
 
-export interface JournalRebuildAttempt<S extends State, D extends Draft> extends RebuildAttempt {
-  readonly client: Client;
-  /** the task queue of the entities' workflows */
-  readonly taskQueue: string;
+export interface JournalRebuildAttempt<S extends State, D extends Draft> extends RebuildAttempt, Deployment {
   readonly checkDatabaseIdentity: CheckDatabaseIdentity;
   /** see `restoreEntities` */
   readonly outside?: OutsideRestore<S, D> | undefined;

@@ -1,17 +1,11 @@
-import { type Client, WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
+import { WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
 import type { Db } from 'mongodb';
 import { committed } from '../../../mongodb/durability.js';
 import { withTimeout } from '../../../outages/timeout.js';
+import type { Databases, Deployment } from '../../history/databases.js';
 import { rebuildWorkflow, rebuildWorkflowId } from '../../workflow/upkeep-messages.js';
 import { buildsOf } from '../view-builds.js';
 import { storeRebuilds } from './store-rebuild.js';
-
-/** A client for one deployment. */
-export interface Deployment {
-  readonly client: Client;
-  /** the task queue of the entities' workflows */
-  readonly taskQueue: string;
-}
 
 /** How long the workflow of a rebuild may take to end once its work is done. */
 const ENDS_WITHIN_MS = 5_000;
@@ -47,7 +41,7 @@ export async function requestRebuild(
  * until that rebuild's workflow has ended.
  */
 export async function requestAnotherRebuild(
-  { db, ...deployment }: Deployment & { readonly db: Db },
+  { db, ...deployment }: Databases,
   name: string,
 ): Promise<string | undefined> {
   const { client, taskQueue } = deployment;

@@ -1,29 +1,29 @@
 import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import type { KeptKey, KeptKeys } from '../../access/persons/kept-keys.js';
+import type { KeysToStore, KeyToStore } from '../../access/persons/keys-to-store.js';
 import { codeOf, createFile, isObject, readJson } from '../embedded/files.js';
 
 /**
- * Keeps keys in a folder, one file for each customer.
+ * The keys to store in a folder, one file for each customer.
  *
- * @param folder is made when the first key is kept
+ * @param folder is made with the first key
  */
-export function keptKeys(folder: string): KeptKeys {
-  const pathOf = ({ customerId }: KeptKey) =>
+export function keysToStoreIn(folder: string): KeysToStore {
+  const pathOf = ({ customerId }: KeyToStore) =>
     join(folder, `${createHash('sha256').update(customerId).digest('hex')}.json`);
 
   return {
-    keep(made) {
+    add(made) {
       const path = pathOf(made);
       mkdirSync(folder, { recursive: true, mode: 0o700 });
       if (createFile(path, JSON.stringify(made))) return made;
-      return readJson(isKeptKey, path) ?? made;
+      return readJson(isKeyToStore, path) ?? made;
     },
     all() {
       try {
         const names = readdirSync(folder).filter((name) => name.endsWith('.json'));
-        return names.flatMap((name) => readJson(isKeptKey, join(folder, name)) ?? []);
+        return names.flatMap((name) => readJson(isKeyToStore, join(folder, name)) ?? []);
       } catch (error) {
         if (codeOf(error) === 'ENOENT') return [];
         throw error;
@@ -35,7 +35,7 @@ export function keptKeys(folder: string): KeptKeys {
   };
 }
 
-function isKeptKey(content: unknown): content is KeptKey {
+function isKeyToStore(content: unknown): content is KeyToStore {
   return (
     isObject(content) && ['keyId', 'customerId', 'wrapped'].every((name) => typeof content[name] === 'string')
   );

@@ -1,26 +1,18 @@
 import type { Money, Preview } from '../../api/commands/gateway/preview.js';
 import type { AttentionRow } from '../../attention/rows.js';
-import { type EventTone, inShort, labelInShort, linesInShort, toneOf } from '../../event-words.js';
-import type { OrderEvent } from '../../order/events.js';
+import { labelInShort, linesInShort } from '../../event-words.js';
 import { formatMoney } from '../../order/money.js';
 import type { OrderView } from '../../order/view.js';
-import { verbOf } from './script.js';
-import {
-  type Cell,
-  type Column,
-  counted,
-  type Format,
-  type Paint,
-  table,
-  untitled,
-  visible,
-} from './terminal.js';
+import { attentionLines } from './attention-lines.js';
+import { eventColumns, eventRow } from './event-rows.js';
+import { type Cell, type Column, type Format, type Paint, table, untitled, visible } from './terminal.js';
+import { verbOf } from './verbs.js';
 
-/* An order as readable text: its card, a preview of it, its events, and what needs a person. */
+/* An order as readable text, and what a preview would make of it. */
 
 type Rows = readonly (readonly Cell[])[];
 
-/** An order as readable text: its state, its events, and the commands that it allows. */
+/** An order as readable text: its state, its parts, what needs a person, and its commands. */
 export function orderCard(
   order: OrderView & { readonly attention?: readonly AttentionRow[] },
   paint: Paint,
@@ -240,69 +232,5 @@ export function previewCard(preview: Preview, paint: Paint): readonly string[] {
       ),
     ),
     ...section('Commands', [order.allowedCommands.map(verbOf).join(', ')]),
-  ];
-}
-
-export const eventColumns: readonly Column[] = [
-  { title: 'VERSION', align: 'right' },
-  { title: 'TIME' },
-  { title: 'EVENT' },
-  { title: 'ACTOR' },
-  { title: 'WHAT' },
-];
-
-/** An event as a row under `eventColumns`. */
-export function eventRow(event: OrderEvent, currency: string): readonly Cell[] {
-  const { version, occurredAt, type } = event;
-  const format = toneFormats[toneOf(event)];
-  return [
-    String(version),
-    occurredAt,
-    format === undefined ? type : { text: type, format },
-    whoDid(event),
-    inShort(event, currency),
-  ];
-}
-
-/** The actor of an event and, if there is one, the person or client on whose behalf it acted. */
-export function whoDid({ actor, onBehalfOf }: Pick<OrderEvent, 'actor' | 'onBehalfOf'>): string {
-  return onBehalfOf === undefined ? actor : `${actor} for ${onBehalfOf}`;
-}
-
-/**
- * Columns with fixed widths for `watch`, which prints each row as it arrives and cannot measure the
- * rows to come.
- */
-export const liveColumns: readonly Column[] = [
-  { title: 'VERSION', align: 'right' },
-  { title: 'TIME'.padEnd(24) },
-  { title: 'EVENT'.padEnd(20) },
-  { title: 'ACTOR'.padEnd(10) },
-  { title: 'WHAT' },
-];
-
-const toneFormats: Readonly<Record<EventTone, Format | undefined>> = {
-  good: 'green',
-  warn: 'yellow',
-  bad: 'red',
-  plain: undefined,
-};
-
-/** A row of the attention list as readable text, in a few lines. */
-export function attentionLines(
-  { orderId, code, since, detail, remedy, attempts, nextTryAt }: AttentionRow,
-  paint: Paint,
-): readonly string[] {
-  const tries = [
-    ...(attempts === undefined ? [] : [`tried ${counted(attempts, 'time', 'times')}`]),
-    ...(nextTryAt === undefined ? [] : [`next at ${nextTryAt}`]),
-  ];
-  return [
-    [paint('yellow', code), ...(orderId === undefined ? [] : [visible(orderId)]), `since ${since}`].join(
-      ' · ',
-    ),
-    `  ${visible(detail)}`,
-    ...(tries.length === 0 ? [] : [`  ${tries.join(', ')}`]),
-    `  → ${visible(remedy)}`,
   ];
 }

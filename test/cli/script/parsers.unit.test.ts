@@ -7,7 +7,7 @@ import {
   newLines,
   quantities,
   seconds,
-} from '../../../src/cli/script/options.js';
+} from '../../../src/cli/script/parsers.js';
 
 describe('a new line of an order', () => {
   test('is SKU, quantity and unit price in minor units', () => {

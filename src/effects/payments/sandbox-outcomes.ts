@@ -6,7 +6,7 @@ import type { PaymentFact } from '../../order/commands.js';
 import { type EffectOf, type OutcomeOf, orderIdOf } from '../../order/effects.js';
 import { later } from '../../order/time.js';
 import { orderLog } from '../../order-log.js';
-import { type SandboxAnswer, storeAnswer } from './sandbox-answers.js';
+import { type SandboxAnswer, storeAnswer } from './sandbox-idempotency.js';
 import {
   type Authorization,
   type AuthorizationEntry,

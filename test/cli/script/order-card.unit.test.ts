@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { previewOf } from '../../../src/api/commands/gateway/preview.js';
-import { eventRow, orderCard, previewCard } from '../../../src/cli/script/order-text.js';
+import { eventRow } from '../../../src/cli/script/event-rows.js';
+import { orderCard, previewCard } from '../../../src/cli/script/order-card.js';
 import type { Paint } from '../../../src/cli/script/terminal.js';
 import { inShort } from '../../../src/event-words.js';
 import { toView } from '../../../src/order/view.js';

@@ -1,8 +1,8 @@
 import { createServer, type Server } from 'node:http';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { connectApi } from '../../../src/cli/connections/api.js';
-import { followFeed, serverSent } from '../../../src/cli/connections/order-events.js';
-import { Failure } from '../../../src/cli/script/script.js';
+import { followFeed, serverSent } from '../../../src/cli/connections/feed.js';
+import { Failure } from '../../../src/cli/script/failure.js';
 import { listen } from '../../support/listen.js';
 
 /** The id after which each connection resumed. */

@@ -1,5 +1,5 @@
 /** A wrapped key that the key store does not have yet. */
-export interface KeptKey {
+export interface KeyToStore {
   readonly keyId: string;
   readonly customerId: string;
   /** the key as `wrap` returns it */
@@ -11,10 +11,10 @@ export interface KeptKey {
  * They stay on this machine's disk until one of its processes reaches the store. Each customer has
  * at most one such key, even if several processes make one.
  */
-export interface KeptKeys {
-  /** Returns the customer's key on the disk, after storing `made` if there is none yet. */
-  keep(made: KeptKey): KeptKey;
-  all(): readonly KeptKey[];
+export interface KeysToStore {
+  /** Returns the customer's key on the disk, after writing `made` if there is none yet. */
+  add(made: KeyToStore): KeyToStore;
+  all(): readonly KeyToStore[];
   /** Removes a key that the store has now. */
-  remove(key: KeptKey): void;
+  remove(key: KeyToStore): void;
 }

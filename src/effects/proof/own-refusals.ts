@@ -1,0 +1,12 @@
+import { noCarriersCode } from '../carriers/no-carriers.js';
+import { receiverForgotten } from '../carriers/plain-receivers.js';
+import { methodForgotten } from '../payments/plain-methods.js';
+import type { SettledEffect } from './settled-effects.js';
+
+const ownCodes: readonly string[] = [methodForgotten.code, receiverForgotten.code, noCarriersCode];
+
+/** Whether the system itself refused the effect, so that no provider knows the effect's key. */
+export function isOwnRefusal(event: SettledEffect['event']): boolean {
+  const isRefusal = event.type === 'PaymentDeclined' || event.type === 'LabelRefused';
+  return isRefusal && ownCodes.includes(event.data.code);
+}
