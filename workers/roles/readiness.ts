@@ -1,6 +1,6 @@
 import type { Client } from '@temporalio/client';
 import type { Db } from 'mongodb';
-import type { Dependency } from '../../src/api/operations/routes-health.js';
+import type { Concern, Dependency } from '../../src/api/operations/routes-health.js';
 import { exposureConcern, type ExposureDeps } from '../../src/api/queries/gauges/exposure.js';
 import { commandsConcern } from '../../src/kafka/commands-status.js';
 import { kafkaConcern } from '../../src/delivery/kafka/publishing-progress.js';
@@ -93,7 +93,7 @@ function onRecording(exposure: ExposureDeps): Dependency {
     name: 'recording',
     cost: 'events that are acknowledged but not recorded are in Temporal only, and would be lost with it',
     checkedThrough: 'temporal',
-    check: () => exposureConcern(exposure, MAX_UNRECORDED_MS),
+    check: async () => degraded(await exposureConcern(exposure, MAX_UNRECORDED_MS)),
   };
 }
 
@@ -109,10 +109,8 @@ function onFeed(db: Db, presence: WorkerPresence, taskQueue: string): Dependency
         presence.missing(taskQueue).catch(ignoreTemporalOutage),
       ]);
       const late = lag.map((status) => lagBeyond(status, MAX_LAG_MS));
-      const concerns = [unheldTask, missing, ...late].filter((concern) => concern !== undefined);
-      if (concerns.length === 0) return undefined;
-      const code = missing === undefined ? {} : noWorker;
-      return { status: 'degraded', ...code, detail: concerns.join('; ') };
+      const found = degraded(unheldTask, missing, ...late);
+      return found && { ...found, ...(missing !== undefined && noWorker) };
     },
   };
 }
@@ -128,7 +126,9 @@ function onKafka(db: Db, settings: NonNullable<Config['kafka']>): Dependency {
     cost: 'events do not reach Kafka, and no command comes from there; the rest continues',
     checkedThrough: 'mongodb',
     check: async () =>
-      (await kafkaConcern(db, settings)) ?? (await commandsConcern(db, topicsOf(settings).commands)),
+      degraded(
+        (await kafkaConcern(db, settings)) ?? (await commandsConcern(db, topicsOf(settings).commands)),
+      ),
   };
 }
 
@@ -142,7 +142,7 @@ function onForks(db: Db): Dependency {
         logs.map(async (log) => await forks(log, db).find({}, { limit: 10 }).toArray()),
       );
       const ids = found.flat().map(({ _id }) => _id);
-      return ids.length === 0 ? undefined : `forked: ${ids.join(', ')}`;
+      return degraded(ids.length === 0 ? undefined : `forked: ${ids.join(', ')}`);
     },
   };
 }
@@ -162,8 +162,7 @@ function onReconciliation(
         Promise.all(logs.map((log) => latestReconciliations(log, db, 1))),
         inTime(() => scheduleConcern(deployment)),
       ]);
-      const concerns = [...reports.map(([latest]) => concernOf(latest, config.reconcileEveryMs)), schedule];
-      return concerns.filter((concern) => concern !== undefined).join('; ') || undefined;
+      return degraded(...reports.map(([latest]) => concernOf(latest, config.reconcileEveryMs)), schedule);
     },
   };
 }
@@ -172,6 +171,12 @@ function onStock(db: Db): Dependency {
   return {
     name: 'stock',
     cost: 'orders wait for their reservations, and stock cannot be counted',
-    check: async () => concernOfStock(await stockState(db)),
+    check: async () => degraded(concernOfStock(await stockState(db))),
   };
+}
+
+/** What is wrong with a dependency that works in part; undefined if there is no such text. */
+function degraded(...details: readonly (string | undefined)[]): Concern | undefined {
+  const given = details.filter((detail) => detail !== undefined);
+  return given.length === 0 ? undefined : { status: 'degraded', detail: given.join('; ') };
 }

@@ -8,7 +8,7 @@ import { isOwnPage, isSafe, originNotAllowed } from '../edge/origins.js';
 import { HttpProblem, refusedHeader } from '../problem.js';
 import { isKey } from '../schemas/values.js';
 import { refuseSystemName } from './on-behalf-of.js';
-import { keyInCookie } from './routes-session.js';
+import { keyInCookie } from './session-cookie.js';
 
 /** The principal of a request that is not identified yet. */
 export const unidentified: Principal = { actor: 'anonymous', issuer: 'anonymous', scopes: new Set() };

@@ -24,7 +24,7 @@ export interface Field {
   /** an option such as `--reason <text>`, or an argument such as `<text>` */
   readonly flags: string;
   readonly description: string;
-  /** who parses the text (`cli/script/parsers.ts`); without one, the text is the value */
+  /** the parser of the text (`cli/script/parsers.ts`); without one, the text is the value */
   readonly parser?: 'amount' | 'json' | 'texts' | 'newLines' | 'amendedLines' | 'quantities';
   /** the script refuses to run without this option */
   readonly required?: true;

@@ -118,7 +118,7 @@ function problemOf(
 function openOrdersProblem({ count, orderIds }: OpenOrders = { count: 0, orderIds: [] }): HttpProblem {
   const more = count > orderIds.length ? ` and ${count - orderIds.length} more` : '';
   const detail =
-    `${count} orders are not finished: ${orderIds.join(', ')}${more}. ` +
+    `Orders that are not finished: ${orderIds.join(', ')}${more}. ` +
     'Finish or cancel them, or forget the person when they are finished (whenFinished).';
   return new HttpProblem(409, 'orders_open', detail);
 }

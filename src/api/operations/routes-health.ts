@@ -18,8 +18,8 @@ export interface Dependency {
   readonly check: () => Promise<Concern | undefined>;
 }
 
-/** What is wrong with a dependency; if it is only a text, the dependency is degraded. */
-export type Concern = string | Pick<State, 'status' | 'code' | 'detail'>;
+/** What is wrong with a dependency. */
+export type Concern = Pick<State, 'status' | 'code' | 'detail'>;
 
 /** A role of this process. It works if at least one of these dependencies is up. */
 export interface ServedRole {
@@ -76,10 +76,7 @@ export function registerHealth(
 async function stateOf({ name, cost, checkedThrough, check }: Dependency): Promise<State> {
   try {
     const found = await withTimeout(CHECK_WITHIN_MS, check());
-    if (found === undefined) return { name, status: 'up' };
-    return typeof found === 'string'
-      ? { name, status: 'degraded', detail: found, cost }
-      : { name, ...found, cost };
+    return found === undefined ? { name, status: 'up' } : { name, ...found, cost };
   } catch (error) {
     const isUnknown = checkedThrough !== undefined && (isMongoOutage(error) || isTemporalOutage(error));
     // The cost is left out while the status is unknown.

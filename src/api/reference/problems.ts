@@ -200,8 +200,12 @@ export const problems: Readonly<Record<string, ProblemPage>> = {
     cause: 'The journal and the history of the order contradict each other, so the order is halted.',
     remedy: 'An operator compares them (`npx orders verify --order`), and resumes it.',
   },
+  endpoint_forked: {
+    cause: 'The journal and the history of the webhook endpoint contradict each other, so it is halted.',
+    remedy: 'An operator compares them (`npx orders verify --order <id> --entity endpoint`), and resumes it.',
+  },
   workflow_ended: {
-    cause: 'The workflow of the order ended although the order has not.',
+    cause: 'The workflow ended although its order, or its webhook endpoint, has not.',
     remedy: 'An operator resumes it: `npx orders resume`. Then send the command again.',
   },
   workflow_rewound: {
@@ -211,7 +215,7 @@ export const problems: Readonly<Record<string, ProblemPage>> = {
   log_incomplete: {
     cause:
       'Events of the order were lost with a database: its earlier states are unknown, or it cannot be resumed.',
-    remedy: 'Ask for a later version, or restore a backup that has these events.',
+    remedy: 'Read the order as it is now, or restore a backup that has these events.',
   },
   log_unreadable: {
     cause: 'An event of the order is of a newer version than this process knows, or is damaged.',

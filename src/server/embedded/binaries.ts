@@ -86,7 +86,12 @@ export async function findProgram(
   throw new Error(`No ${program.title} could be fetched (${failures.join('; ')}): ${program.remedy}.`);
 }
 
-async function fetchDownload(program: Program, folder: string, report: Report): Promise<string> {
+async function fetchDownload(
+  program: Program,
+  folder: string,
+  report: Report,
+  abort?: AbortSignal,
+): Promise<string> {
   report(`Downloading the ${program.title} …`);
   const script = fileURLToPath(new URL('./download.js', import.meta.url));
   const child = spawn(process.execPath, [script, program.name, folder], {
@@ -96,20 +101,20 @@ async function fetchDownload(program: Program, folder: string, report: Report): 
   child.stdout.setEncoding('utf8').on('data', (text: string) => (path += text));
   const [code] = await Promise.all([
     new Promise((resolve) => child.once('close', resolve)),
-    killWhenStalled(child, folder),
+    killWhenStalled(child, folder, abort),
   ]);
   if (code !== 0) throw new Error('its download cannot be reached');
   return path.trim().split('\n').at(-1) ?? '';
 }
 
-/** Kills a download that makes no progress; a slow one may continue. */
-async function killWhenStalled(child: ChildProcess, folder: string): Promise<void> {
+/** Kills a download that makes no progress, or is aborted; a slow one may continue. */
+async function killWhenStalled(child: ChildProcess, folder: string, abort?: AbortSignal): Promise<void> {
   let [size, since] = [0, Date.now()];
   while (child.exitCode === null && child.signalCode === null) {
     await setTimeout(100);
     const now = await sizeOf(folder);
     if (now > size) [size, since] = [now, Date.now()];
-    else if (Date.now() - since > NO_PROGRESS_MS) child.kill('SIGKILL');
+    if (abort?.aborted || Date.now() - since > NO_PROGRESS_MS) child.kill('SIGKILL');
   }
 }
 

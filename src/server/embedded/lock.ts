@@ -46,7 +46,7 @@ export async function withLock<T>(
     const waited = Date.now() - began;
     if (waited > timeoutMs)
       throw new Error(
-        `${pid === undefined ? 'Another process' : `Process ${pid}`} holds ${folder} for too long: end it and try again.`,
+        `${pid === undefined ? 'Another process' : `Process ${pid}`} has held ${folder} for too long: end it and try again.`,
       );
     if (!isTold && pid !== undefined && waited > TELL_AFTER_MS) {
       isTold = true;

@@ -126,9 +126,9 @@ async function watch(
   let failures = 0;
   while (!leaving.aborted) {
     await pause(backOffMs(failures + 1, LOOK_BACK_OFF), leaving);
-    if (leaving.aborted || server.isAlive()) continue;
-    report(`${server.title} is gone; starting it again on its data.`);
     try {
+      if (leaving.aborted || server.isAlive()) continue;
+      report(`${server.title} is gone; starting it again on its data.`);
       await server.revive();
       await server.ready(leaving);
       report(`${server.title} is back (process ${server.pid}).`);

@@ -8,7 +8,7 @@ import {
   createAdmission,
   DEFAULT_BOUNDS,
 } from '../../../src/api/overload/admission.js';
-import { sendStream, type StreamPage } from '../../../src/api/queries/feed/stream.js';
+import { sendStream, type StreamPage } from '../../../src/api/queries/feed/server-sent-events.js';
 import { createHttp, type HttpOptions } from '../../../src/api/server.js';
 import { createLogger } from '../../../src/server/logging/logger.js';
 import { until } from '../../support/until.js';

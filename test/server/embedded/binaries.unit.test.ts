@@ -32,6 +32,22 @@ test('a cached program is used without being run', async () => {
   await expect(findProgram(MONGOD, folder, () => undefined)).resolves.toBe(cached);
 });
 
+test('an abort ends a download at once', async () => {
+  const { execPath } = process;
+  // The process that downloads hangs.
+  process.execPath = join(folder, 'node');
+  await writeFile(process.execPath, '#!/bin/sh\nexec sleep 60\n', { mode: 0o755 });
+  try {
+    const stopping = new AbortController();
+    const began = Date.now();
+    const stop = () => void setTimeout(() => stopping.abort(new Error('told to stop')), 200);
+    await expect(findProgram(MONGOD, folder, stop, stopping.signal)).rejects.toThrow('told to stop');
+    expect(Date.now() - began).toBeLessThan(3_000);
+  } finally {
+    process.execPath = execPath;
+  }
+});
+
 test('a cached program that cannot run is named, with a remedy', async () => {
   const kind: ServerKind = {
     name: 'mongodb',

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -144,6 +144,16 @@ test('a data folder that cannot be used is named, with a remedy', async () => {
     /^DATA_DIR=\S+a-file cannot be used \([^\n]+\): make it writable for this user, or set another one\.$/,
   );
   dataDir = dirname(dataDir);
+});
+
+test('a record of a server that cannot be read is reported, and ends nothing', async () => {
+  const servers = await start(onlyMongodb);
+  const record = join(dataDir, 'run', 'mongodb', 'server.json');
+  const content = await readFile(record, 'utf8');
+  await writeFile(record, '[]');
+  await until(() => expect(reports.at(-1)).toContain('was not written by this project'));
+  await writeFile(record, content);
+  await servers.stop();
 });
 
 describe('the users of a data folder', () => {

@@ -39,7 +39,7 @@ test('the lock of a living process is waited for, and that of a dead one is not'
   const other = processId(sleeper.pid ?? 0);
   mkdirSync(lock);
   writeFileSync(join(lock, '7'), JSON.stringify({ heldBy: other }));
-  await expect(withLock(lock, 100, async () => 'mine')).rejects.toThrow(`Process ${other.pid} holds`);
+  await expect(withLock(lock, 100, async () => 'mine')).rejects.toThrow(`Process ${other.pid} has held`);
 
   writeFileSync(join(lock, '7'), JSON.stringify({ heldBy: { ...other, born: 'long ago' } }));
   await expect(withLock(lock, 30_000, async () => 'mine')).resolves.toBe('mine');
@@ -63,7 +63,7 @@ test('the holder that is waited for is reported once', async () => {
     async () => 'mine',
     (pid) => told.push(pid),
   );
-  await expect(taken).rejects.toThrow(`Process ${sleeper.pid} holds`);
+  await expect(taken).rejects.toThrow(`Process ${sleeper.pid} has held`);
   expect(told).toEqual([sleeper.pid]);
 });
 

@@ -1,15 +1,13 @@
 import { WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from '@temporalio/client';
 import type { CustomerKey } from '../../../access/persons/customer-key.js';
-import { keyIdIn } from '../../../access/persons/sealing.js';
 import { append } from '../../../log/append.js';
-import { causeOf, hashIn } from '../../../log/workflow/messages.js';
+import { causeOf } from '../../../log/workflow/messages.js';
 import { decide } from '../../../order/decide.js';
 import type { OrderEvent } from '../../../order/events.js';
 import type { Order } from '../../../order/order.js';
 import { RULES_TODAY } from '../../../order/rules.js';
 import {
   answerOf,
-  type CommandAnswer,
   type CommandMessage,
   type NewOrder,
   orderLog,
@@ -18,10 +16,11 @@ import {
 } from '../../../order-log.js';
 import type { CommandMeta, CommandResult, OrderBody } from './gateway.js';
 import type { GatewayContext } from './context.js';
-import { derivedId, hashOf, looksDerived } from './derived-ids.js';
+import { derivedId, looksDerived } from './derived-ids.js';
+import { type Created, createdBy, isSameCreate, startedWith } from './existing-create.js';
 import { messageTo } from './message.js';
 import { idReserved, keyReused, keysUnavailable, orderExists, type RefusedCommand } from './refusals.js';
-import { type Plain, sealed } from './sealed-commands.js';
+import { sealed } from './sealed-commands.js';
 import type { Sealing } from './sealing.js';
 import { whileAvailable } from './while-available.js';
 
@@ -31,7 +30,7 @@ const START_WAIT_FACTOR = 2;
 export type Starting = ReturnType<typeof createStarting>;
 
 /** Decides new orders, and starts their workflows. */
-export function createStarting(context: GatewayContext, { sealingKeyOf, keyNamed, otherKeysOf }: Sealing) {
+export function createStarting(context: GatewayContext, sealing: Sealing) {
   const {
     client,
     taskQueue,
@@ -80,8 +79,15 @@ export function createStarting(context: GatewayContext, { sealingKeyOf, keyNamed
       decision.events,
       causeOf(message, now),
     );
-    const asked = { plain, hash: message.hash, key, answer: answerOf(order, events) };
-    const different = id === undefined ? keyReused(meta.key) : orderExists(orderId);
+    const asked = { plain, hash: message.hash, key };
+    /** The answer if an order exists: the first answer again, if the same request created it. */
+    const answerIfExists = async (existing: Created): Promise<CommandResult> => {
+      const isSame = await isSameCreate(existing, asked, sealing);
+      // The existing create may be the same one, sealed under a key that cannot be read now.
+      if (isSame === undefined) return keysUnavailable();
+      if (isSame) return { kind: 'answered', answer: answerOf(order, events), replayed: true };
+      return id === undefined ? keyReused(meta.key) : orderExists(orderId);
+    };
     return {
       message,
       order,
@@ -90,13 +96,12 @@ export function createStarting(context: GatewayContext, { sealingKeyOf, keyNamed
       isReserved,
       async answerFromJournal() {
         const first = await recorded;
-        return first && (await answerIfSame(createdBy(first), asked, different));
+        return first && (await answerIfExists(createdBy(first)));
       },
       async answerFromTemporal() {
         try {
           const handle = client.workflow.getHandle(workflowId(orderId));
-          const started = startedWith(await inTime(() => handle.describe()));
-          return await answerIfSame(started, asked, different);
+          return await answerIfExists(startedWith(await inTime(() => handle.describe())));
         } catch (error) {
           if (error instanceof WorkflowNotFoundError) return undefined;
           throw error;
@@ -105,45 +110,8 @@ export function createStarting(context: GatewayContext, { sealingKeyOf, keyNamed
     };
   }
 
-  /**
-   * The first answer, if the order that exists was created by the same request; otherwise
-   * `different`.
-   */
-  async function answerIfSame(
-    existing: Created,
-    asked: AskedCreate,
-    different: RefusedCommand,
-  ): Promise<CommandResult> {
-    const isSame = await isSameCreate(existing, asked);
-    // The existing create may be the same one, sealed under a key that cannot be read now.
-    if (isSame === undefined) return keysUnavailable();
-    return isSame ? { kind: 'answered', answer: asked.answer, replayed: true } : different;
-  }
-
-  /**
-   * Whether an order that exists was created by the same request, perhaps sealed under another key.
-   *
-   * @returns undefined if a key cannot be read now
-   */
-  async function isSameCreate(
-    existing: Created,
-    { plain, hash, key }: AskedCreate,
-  ): Promise<boolean | undefined> {
-    if (existing.hash === hash) return true;
-    const { orderId, data } = plain;
-    const otherKeys =
-      existing.keyId === undefined
-        ? await otherKeysOf(data.customer.id, key)
-        : await keyNamed(existing.keyId);
-    if (otherKeys === undefined) return undefined;
-    // An order from before persons were sealed has the hash of the plain body.
-    const sameContents = [data, ...otherKeys.map((other) => sealed(plain, other))];
-    const hashes = sameContents.map((content) => hashOf({ type: 'CreateOrder', orderId, data: content }));
-    return existing.hash !== undefined && hashes.includes(existing.hash);
-  }
-
   async function create(id: string | undefined, body: OrderBody, meta: CommandMeta): Promise<CommandResult> {
-    const pending = await newOrder(id, body, meta, (customerId) => sealingKeyOf(customerId, meta));
+    const pending = await newOrder(id, body, meta, (customerId) => sealing.sealingKeyOf(customerId, meta));
     if ('kind' in pending) return pending;
     const { message, order, events, key } = pending;
     const { orderId } = order;
@@ -201,34 +169,4 @@ export interface PendingCreate {
   readonly answerFromJournal: () => Promise<CommandResult | undefined>;
   /** The answer if Temporal has the order already; undefined if not. */
   readonly answerFromTemporal: () => Promise<CommandResult | undefined>;
-}
-
-/** A create, as it is compared with the create of an order that exists. */
-interface AskedCreate {
-  readonly plain: Plain<OrderBody>;
-  /** the hash of the request, sealed under `key` */
-  readonly hash: string;
-  readonly key: CustomerKey;
-  readonly answer: CommandAnswer;
-}
-
-/** What is known of the create of an order that exists. */
-interface Created {
-  /** undefined if it is not known */
-  readonly hash?: string | undefined;
-  /**
-   * the id of the key that seals its persons; undefined if they are not sealed, or the id is not
-   * known
-   */
-  readonly keyId?: string | undefined;
-}
-
-function createdBy(first: OrderEvent): Created {
-  const keyId = first.type === 'OrderCreated' ? keyIdIn(first.data.customer.name) : undefined;
-  return { hash: hashIn(first), keyId };
-}
-
-function startedWith({ memo }: { readonly memo?: Record<string, unknown> | undefined }): Created {
-  const text = (value: unknown) => (typeof value === 'string' ? value : undefined);
-  return { hash: text(memo?.['hash']), keyId: text(memo?.['keyId']) };
 }

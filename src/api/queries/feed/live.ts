@@ -1,6 +1,6 @@
 import { pause } from '../../../concurrency/pause.js';
 import { undefinedInOutage } from '../../../outages/mongo-outage.js';
-import { type StreamPage, keepAlive } from './stream.js';
+import { type StreamPage, keepAlive } from './server-sent-events.js';
 
 /** How many items are read at a time, at most. */
 export const PAGE_SIZE = 200;
@@ -12,17 +12,17 @@ export const LOOK_AGAIN_MS = 1_000;
 /** What a stream sends: pages of items, and keep-alives in between. */
 export type Items = AsyncGenerator<StreamPage | typeof keepAlive>;
 
-/** What a stream reads and sends at a time. */
-export interface StreamedPage {
+/** What a source gives at a time. */
+export interface SourcePage {
   readonly items: StreamPage;
   /** the number after which the stream continues; undefined if nothing was read */
   readonly last: number | undefined;
 }
 
-/** What a stream reads, page by page. */
+/** Where a stream reads its items, page by page. */
 interface LiveSource {
   /** The items after the number `after`, `PAGE_SIZE` at most. */
-  readonly read: (after: number) => Promise<StreamedPage>;
+  readonly read: (after: number) => Promise<SourcePage>;
   /** Waits until more are announced; false if `KEEP_ALIVE_MS` pass without any. */
   readonly waitForMore: (after: number) => Promise<boolean>;
   /** Whether the source has ended, so that no further item may follow those already read. */

@@ -14,7 +14,7 @@ import { closed, OrderPath, Position } from '../../schemas/values.js';
 import type { OrderReader } from '../order-reader.js';
 import { refuseOtherGeneration, refusePositionBeyond, refuseUnknownVersion } from '../refuse-unknown.js';
 import { GenerationParameter } from '../schemas.js';
-import type { StreamedPage } from './live.js';
+import type { SourcePage } from './live.js';
 import { sendOnceReachable } from './send-once-reachable.js';
 import { positionOfReader, ReaderParameter, refuseTwoPlaces } from './reader-parameter.js';
 import { selectionIn, selectionParameters } from './selection.js';
@@ -52,7 +52,7 @@ export function registerStreams(app: Http, deps: StreamDeps): void {
 }
 
 function feedStreamRoute(app: Http, { db, tail }: StreamDeps, closing: AbortSignal): void {
-  const singleFlight = createSingleFlight<StreamedPage>();
+  const singleFlight = createSingleFlight<SourcePage>();
   app.get(
     '/v1/events/stream',
     {

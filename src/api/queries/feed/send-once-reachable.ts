@@ -3,7 +3,7 @@ import { pause } from '../../../concurrency/pause.js';
 import { undefinedInOutage } from '../../../outages/mongo-outage.js';
 import { isTemporalOutage } from '../../../outages/temporal-outage.js';
 import { type Items, LOOK_AGAIN_MS } from './live.js';
-import { keepAlive, sendStream } from './stream.js';
+import { keepAlive, sendStream } from './server-sent-events.js';
 
 /**
  * Streams the items that `open` gives. In an outage the stream is opened and waits, because a

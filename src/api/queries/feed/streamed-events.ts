@@ -8,9 +8,9 @@ import { readStored } from '../../../log/journal/read-journal.js';
 import { answering } from '../../../mongodb/durability.js';
 import { orderLog } from '../../../order-log.js';
 import { upcastIfKnown } from '../../../order/upcasters.js';
-import { type Items, KEEP_ALIVE_MS, live, PAGE_SIZE, type StreamedPage } from './live.js';
+import { type Items, KEEP_ALIVE_MS, live, PAGE_SIZE, type SourcePage } from './live.js';
 import { type ReaderSelection, type Selected, selected } from './selection.js';
-import type { StreamItem, StreamPage } from './stream.js';
+import type { StreamItem, StreamPage } from './server-sent-events.js';
 
 /** Where the events are read. */
 interface Source {
@@ -29,7 +29,7 @@ export interface FeedPart {
 
 interface SharedSource extends Source {
   /** lets streams at the same position with the same selection share a read */
-  readonly singleFlight: ReturnType<typeof createSingleFlight<StreamedPage>>;
+  readonly singleFlight: ReturnType<typeof createSingleFlight<SourcePage>>;
 }
 
 /**
@@ -41,7 +41,7 @@ export function feedFrom(
   { after, generation, selection }: FeedPart,
   signal: AbortSignal,
 ): Items {
-  const readChosen = async (position: number, chosen: ReaderSelection): Promise<StreamedPage> => {
+  const readChosen = async (position: number, chosen: ReaderSelection): Promise<SourcePage> => {
     const events = (await tail.read(generation, position, PAGE_SIZE)) ?? [];
     const items = (await selected(db, chosen, events, generation)).map((one) => itemOf(one, generation));
     const last = events.at(-1)?.position;
@@ -50,7 +50,7 @@ export function feedFrom(
     const isMarked = last === undefined || items.at(-1)?.id === idOf(last, generation);
     return { items: isMarked ? items : [...items, { id: idOf(last, generation) }], last };
   };
-  const read = async (position: number): Promise<StreamedPage> => {
+  const read = async (position: number): Promise<SourcePage> => {
     if (selection !== undefined) {
       const key = JSON.stringify([generation, position, selection]);
       return await singleFlight(key, () => readChosen(position, selection));

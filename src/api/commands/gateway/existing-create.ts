@@ -1,0 +1,60 @@
+import type { CustomerKey } from '../../../access/persons/customer-key.js';
+import { keyIdIn } from '../../../access/persons/sealing.js';
+import { hashIn } from '../../../log/workflow/messages.js';
+import type { OrderEvent } from '../../../order/events.js';
+import { hashOf } from './derived-ids.js';
+import type { OrderBody } from './gateway.js';
+import { type Plain, sealed } from './sealed-commands.js';
+import type { Sealing } from './sealing.js';
+
+/** What is known of the create of an order that exists. */
+export interface Created {
+  /** undefined if it is not known */
+  readonly hash?: string | undefined;
+  /**
+   * the id of the key that seals its persons; undefined if they are not sealed, or the id is not
+   * known
+   */
+  readonly keyId?: string | undefined;
+}
+
+/** The create of an order, by its first event. */
+export function createdBy(first: OrderEvent): Created {
+  const keyId = first.type === 'OrderCreated' ? keyIdIn(first.data.customer.name) : undefined;
+  return { hash: hashIn(first), keyId };
+}
+
+/** The create of an order, by the description of its workflow. */
+export function startedWith({ memo }: { readonly memo?: Record<string, unknown> | undefined }): Created {
+  const text = (value: unknown) => (typeof value === 'string' ? value : undefined);
+  return { hash: text(memo?.['hash']), keyId: text(memo?.['keyId']) };
+}
+
+/** A create, as it is compared with the create of an order that exists. */
+interface AskedCreate {
+  readonly plain: Plain<OrderBody>;
+  /** the hash of the request, sealed under `key` */
+  readonly hash: string;
+  readonly key: CustomerKey;
+}
+
+/**
+ * Whether an order that exists was created by the same request, perhaps sealed under another key.
+ *
+ * @returns undefined if a key cannot be read now
+ */
+export async function isSameCreate(
+  existing: Created,
+  { plain, hash, key }: AskedCreate,
+  { keyNamed, otherKeysOf }: Pick<Sealing, 'keyNamed' | 'otherKeysOf'>,
+): Promise<boolean | undefined> {
+  if (existing.hash === hash) return true;
+  const { orderId, data } = plain;
+  const otherKeys =
+    existing.keyId === undefined ? await otherKeysOf(data.customer.id, key) : await keyNamed(existing.keyId);
+  if (otherKeys === undefined) return undefined;
+  // An order from before persons were sealed has the hash of the plain body.
+  const sameContents = [data, ...otherKeys.map((other) => sealed(plain, other))];
+  const hashes = sameContents.map((content) => hashOf({ type: 'CreateOrder', orderId, data: content }));
+  return existing.hash !== undefined && hashes.includes(existing.hash);
+}
