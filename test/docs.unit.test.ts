@@ -1,13 +1,9 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { usageErrorOf } from './cli/command-line.js';
 import { runWithoutTemporal } from './cli/without-temporal.js';
-
-const pages = ['.', 'docs', 'docs/decisions', 'docs/guides', 'docs/reference', 'examples']
-  .filter((folder) => existsSync(folder))
-  .flatMap((folder) => readdirSync(folder).map((name) => join(folder, name)))
-  .filter((path) => path.endsWith('.md'));
+import { PAGES } from './support/pages.js';
 
 const textOf = (page: string): string => readFileSync(page, 'utf8');
 
@@ -33,14 +29,14 @@ async function verbs(): Promise<readonly string[]> {
 }
 
 test('the pages are found', () => {
-  expect(pages).toEqual(expect.arrayContaining(['README.md', 'docs/design.md', 'docs/feed.md']));
+  expect(PAGES).toEqual(expect.arrayContaining(['README.md', 'docs/design.md', 'docs/feed.md']));
 });
 
 test('the glossary fits on a screen', () => {
   expect(textOf('docs/glossary.md').split('\n').length).toBeLessThan(60);
 });
 
-describe.each(pages)('%s', (page) => {
+describe.each(PAGES)('%s', (page) => {
   test('each file that it names exists', () => {
     const named = matches(proseOf(page), /`([\w.@-]+(?:\/[\w.@-]+)+\/?)`/g).filter(
       (path) => /^(?:src|test|workers|docs)\//.test(path) || /\.(?:ts|mjs|json|md)$/.test(path),

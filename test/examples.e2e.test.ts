@@ -6,25 +6,15 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { Webhook } from 'standardwebhooks';
 import { addKey } from '../src/access/api-keys.js';
 import type { Scope } from '../src/access/scopes.js';
 import { signing } from '../src/api/reference/signing.js';
-import type { PositionedEvent } from '../src/log/feed/feed.js';
-import { parkedEvents, toParked } from '../src/log/views/parked-events.js';
-import { viewBuilds } from '../src/log/views/view-builds.js';
 import { RULES_TODAY } from '../src/order/rules.js';
 import { readConfig } from '../src/server/config.js';
-import { type Api, apiAt, byDhl, type PlacedOrder } from './support/orders-over-http.js';
+import { type Api, apiAt, type PlacedOrder } from './support/orders-over-http.js';
+import { PAGES } from './support/pages.js';
 import { shared } from './support/servers.js';
-import {
-  dialogueOf,
-  openShell,
-  pagesWithBlocks,
-  patternOf,
-  plain,
-  shellBlocksOf,
-} from './support/shell-blocks.js';
+import { dialogueOf, openShell, patternOf, plain, shellBlocksOf } from './support/shell-blocks.js';
 import { createSystem, type System, webhookSecrets } from './support/system.js';
 import { until } from './support/until.js';
 
@@ -282,7 +272,8 @@ test('each shell block of the README and the docs does what it shows, or says wh
   });
   try {
     let ran = 0;
-    for (const page of await pagesWithBlocks()) {
+    // The first steps come first.
+    for (const page of new Set(['docs/start.md', ...PAGES])) {
       for (const { kind, text, notRun } of await shellBlocksOf(page)) {
         if (notRun !== undefined) continue;
         ran += 1;
@@ -298,233 +289,28 @@ test('each shell block of the README and the docs does what it shows, or says wh
   }
 }, 300_000);
 
-describe('the reference', () => {
-  test('has a request for every operation, and all succeed in this order', async () => {
-    const { paths } = await documentOf(address);
-    const documented = Object.entries(paths).flatMap(([path, operations]) =>
-      Object.keys(operations).map((method) => `${method.toUpperCase()} ${path}`),
-    );
-    expect(walk.map(([name]) => name).toSorted()).toEqual(documented.toSorted());
-    for (const [name, prepare] of walk) {
-      const [method = '', path = ''] = name.split(' ');
-      const operation = paths[path]?.[method.toLowerCase()];
-      if (operation === undefined) throw new Error(`${name} is not documented`);
-      const ids = (await prepare?.()) ?? {};
-      const answer = await until(async () => {
-        const answered = await request(method, path, operation, ids);
-        // The view may lag and a rebuild may still run, so the request is repeated.
-        if (!successesOf(operation).includes(answered.status))
-          throw new Error(`${name} was answered ${answered.status}: ${JSON.stringify(answered.body)}`);
-        return answered;
-      });
-      answers.set(name, answer.body);
-    }
-  });
-
-  test.each(Object.entries(signing))('signs a webhook in %s', async (language, code) => {
-    const folder = await mkdtemp(join(tmpdir(), 'orders-examples-'));
-    try {
-      // The webhook names the order that the reference creates.
-      if ((await api.get('/v1/orders/example')).status === 404) await api.place({ id: 'example' });
-      const file = join(folder, `sign.${language === 'ts' ? 'mjs' : language}`);
-      await writeFile(file, code);
-      const program = { ts: process.execPath, python: 'python3', sh: 'sh' }[language] ?? '';
-      const sign = async (secret: string) =>
-        await execFile(program, [file], {
-          env: { PATH: process.env['PATH'], ORDERS_URL: address, WEBHOOK_SECRET: secret },
-        }).then(
-          ({ stdout }) => stdout.trim(),
-          (error: Error & { readonly stderr?: string }) => error.stderr ?? error.message,
-        );
-      expect(await readFile('docs/guides/webhooks.md', 'utf8')).toContain(code);
-      expect(await sign(webhookSecrets.payments)).toBe('202');
-      expect(await sign(webhookSecrets.carriers)).toContain('401');
-    } finally {
-      await rm(folder, { recursive: true, force: true });
-    }
-  });
+test.each(Object.entries(signing))('the sample in %s signs a webhook', async (language, code) => {
+  const folder = await mkdtemp(join(tmpdir(), 'orders-examples-'));
+  try {
+    // The webhook names the order that the reference creates.
+    if ((await api.get('/v1/orders/example')).status === 404) await api.place({ id: 'example' });
+    const file = join(folder, `sign.${language === 'ts' ? 'mjs' : language}`);
+    await writeFile(file, code);
+    const program = { ts: process.execPath, python: 'python3', sh: 'sh' }[language] ?? '';
+    const sign = async (secret: string) =>
+      await execFile(program, [file], {
+        env: { PATH: process.env['PATH'], ORDERS_URL: address, WEBHOOK_SECRET: secret },
+      }).then(
+        ({ stdout }) => stdout.trim(),
+        (error: Error & { readonly stderr?: string }) => error.stderr ?? error.message,
+      );
+    expect(await readFile('docs/guides/webhooks.md', 'utf8')).toContain(code);
+    expect(await sign(webhookSecrets.payments)).toBe('202');
+    expect(await sign(webhookSecrets.carriers)).toContain('401');
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
 });
-
-interface Operation {
-  readonly parameters?: readonly { readonly in: string; readonly name: string; readonly example?: string }[];
-  readonly requestBody?: { readonly content: { readonly 'application/json': { readonly example: object } } };
-  readonly responses: Readonly<Record<string, unknown>>;
-}
-
-/** Prepares what an operation needs, and returns ids that replace those of the examples. */
-type Prepare = () => Promise<Readonly<Record<string, string>>>;
-
-const answers = new Map<string, unknown>();
-
-/** Every operation, in a sequence in which they work, each with its preparation. */
-const walk: readonly (readonly [name: string, prepare?: Prepare])[] = [
-  ['PUT /v1/stock/{sku}'],
-  ['POST /v1/orders'],
-  ['POST /v1/orders/{orderId}/hold', exampleIs('confirmed')],
-  ['POST /v1/orders/{orderId}/release'],
-  ['POST /v1/orders/{orderId}/amend'],
-  ['POST /v1/orders/{orderId}/notes'],
-  ['POST /v1/orders/{orderId}/shipments'],
-  ['POST /v1/orders/{orderId}/shipments/{shipmentId}/label'],
-  ['POST /v1/orders/{orderId}/shipments/{shipmentId}/dispatch'],
-  ['POST /v1/orders/{orderId}/shipments/{shipmentId}/deliver'],
-  ['POST /v1/orders/{orderId}/cancel'],
-  ['POST /v1/orders/{orderId}/returns', exampleIs('completed')],
-  ['POST /v1/orders/{orderId}/returns/{returnId}/receive'],
-  ['POST /v1/orders/{orderId}/refunds'],
-  ['POST /v1/orders/{orderId}/capture', declinedCapture],
-  ['POST /v1/orders/{orderId}/write-off', declinedCapture],
-  ['POST /v1/orders/{orderId}/resume'],
-  ['GET /v1/orders/{orderId}'],
-  ['GET /v1/orders/{orderId}/events'],
-  ['GET /v1/orders/{orderId}/diff'],
-  ['GET /v1/orders/{orderId}/next'],
-  ['GET /v1/orders/{orderId}/proof'],
-  ['GET /v1/orders/{orderId}/stream'],
-  ['GET /v1/orders'],
-  ['GET /v1/order-counts'],
-  ['GET /v1/events'],
-  ['GET /v1/events/stream'],
-  ['PUT /v1/readers/{reader}'],
-  ['GET /v1/attention'],
-  ['GET /v1/stock'],
-  ['GET /v1/stock/{sku}'],
-  ['GET /v1/stock/{sku}/movements'],
-  ['GET /v1/customers/{customerId}'],
-  ['GET /v1/customers/{customerId}/export'],
-  ['GET /v1/stats'],
-  ['GET /v1/products'],
-  ['GET /v1/products/{sku}'],
-  ['GET /v1/views/awaiting-dispatch'],
-  ['POST /v1/webhooks/payments'],
-  ['POST /v1/webhooks/carriers'],
-  ['GET /v1/projections'],
-  ['GET /v1/projections/{name}/parked'],
-  ['POST /v1/projections/{name}/parked/{orderId}/retry', parked],
-  ['POST /v1/projections/{name}/parked/{orderId}/skip', parked],
-  ['POST /v1/projections/{name}/rebuild'],
-  ['POST /v1/projections/{name}/rollback'],
-  ['GET /v1/system'],
-  ['POST /v1/session'],
-  ['GET /v1/session'],
-  ['DELETE /v1/session'],
-  ['POST /v1/keys'],
-  ['GET /v1/keys'],
-  [
-    'POST /v1/keys/{keyId}/revoke',
-    async () => ({ keyId: (answers.get('POST /v1/keys') as { keyId: string }).keyId }),
-  ],
-  ['POST /v1/webhook-endpoints'],
-  ['GET /v1/webhook-endpoints'],
-  ['GET /v1/webhook-endpoints/{endpointId}', endpoint],
-  ['PATCH /v1/webhook-endpoints/{endpointId}', endpoint],
-  ['POST /v1/webhook-endpoints/{endpointId}/rotate-secret', endpoint],
-  ['POST /v1/webhook-endpoints/{endpointId}/test', endpoint],
-  ['POST /v1/webhook-endpoints/{endpointId}/replay', endpoint],
-  ['GET /v1/webhook-endpoints/{endpointId}/deliveries', endpoint],
-  ['POST /v1/webhook-endpoints/{endpointId}/deliveries/{eventId}/retry', endpoint],
-  ['GET /v1/subscriptions'],
-  ['DELETE /v1/webhook-endpoints/{endpointId}', endpoint],
-  ['POST /v1/customers/{customerId}/forget'],
-  ['GET /v1/customers/{customerId}/forget'],
-  ['GET /metrics'],
-  ['GET /health/live'],
-  ['GET /health/ready'],
-];
-
-async function documentOf(base: string) {
-  const response = await fetch(`${base}/openapi.json`);
-  return (await response.json()) as {
-    readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
-  };
-}
-
-function successesOf({ responses }: Operation): readonly number[] {
-  return Object.keys(responses)
-    .map(Number)
-    .filter((status) => status < 300);
-}
-
-/**
- * Sends an operation's example, as the reference does at a click. Of a stream, only the head of the
- * answer is read.
- */
-async function request(
-  method: string,
-  path: string,
-  { parameters = [], requestBody }: Operation,
-  ids: Readonly<Record<string, string>>,
-) {
-  const examples = new Map(parameters.map(({ name, example }) => [name, example]));
-  const url = path.replaceAll(/\{(\w+)\}/g, (_, id: string) => ids[id] ?? examples.get(id) ?? '');
-  const body = requestBody && JSON.stringify(requestBody.content['application/json'].example);
-  const from = path.split('/v1/webhooks/')[1] as keyof typeof webhookSecrets | undefined;
-  const gone = new AbortController();
-  const response = await fetch(`${address}${url}`, {
-    method,
-    headers: {
-      prefer: 'wait=20',
-      ...(body !== undefined && { 'content-type': 'application/json' }),
-      ...(from !== undefined && body !== undefined && signed(webhookSecrets[from], body)),
-    },
-    signal: gone.signal,
-    ...(body !== undefined && { body }),
-  });
-  const { status, headers } = response;
-  const isStream = headers.get('content-type') === 'text/event-stream';
-  const text = isStream ? '"a stream"' : await response.text();
-  gone.abort();
-  const isJson = headers.get('content-type')?.includes('json') === true || isStream;
-  return { status, body: isJson ? (JSON.parse(text) as unknown) : text };
-}
-
-function signed(secret: string, body: string): Readonly<Record<string, string>> {
-  const [id, now] = [randomUUID(), new Date()];
-  return {
-    'webhook-id': id,
-    'webhook-timestamp': String(Math.floor(now.getTime() / 1_000)),
-    'webhook-signature': new Webhook(secret).sign(id, now, body),
-  };
-}
-
-function exampleIs(status: string): Prepare {
-  return async () => {
-    await api.order('example').becomes({ status });
-    return {};
-  };
-}
-
-/** The endpoint that an earlier operation created. */
-async function endpoint() {
-  return answers.get('POST /v1/webhook-endpoints') as { endpointId: string };
-}
-
-/** An order whose capture was declined. */
-async function declinedCapture() {
-  const order = await api.place({ payment: { method: 'tok_capture_declined' } });
-  const { body } = await order.tell('shipments');
-  await order.tell(`shipments/${body.shipmentId}/dispatch`, byDhl);
-  await order.becomes({ held: true });
-  return { orderId: order.id };
-}
-
-/** An order whose first event waits, as if the view had not been able to apply it. */
-async function parked() {
-  const { id: orderId } = await api.place();
-  const view = 'customers';
-  const event = await until(async () => {
-    const found = await system.db.collection('order_events').findOne({ orderId, version: 1 });
-    expect(found).toMatchObject({ position: expect.any(Number) });
-    return found;
-  });
-  const state = await viewBuilds(system.db).findOneAndUpdate({ _id: view }, { $inc: { parked: 1 } });
-  const { collection = '' } = state ?? {};
-  const positioned = event as unknown as PositionedEvent;
-  await parkedEvents(system.db).insertOne(
-    toParked(view, collection, positioned, new Error('it was not mended')),
-  );
-  return { orderId };
-}
 
 /** The result that the consumer should have, computed from the pages of the feed. */
 async function salesInFeed() {

@@ -43,7 +43,7 @@ const stockPutBack = 'distinct find insert update update commitTransaction';
 const authorizing = 'findAndModify';
 const capturing = 'findAndModify findAndModify update';
 
-test('round trips to MongoDB for each step of an order', async () => {
+test('each step of an order takes the same round trips to MongoDB', async () => {
   const activities = createActivities({ db: api.mongo.db });
   const story = new Story(randomUUID(), Date.now());
   const trips: string[][] = [];
@@ -173,7 +173,7 @@ describe('round trips of the API, and documents examined', () => {
   });
 });
 
-test('an order’s cost in Temporal, and the cost of its commands in MongoDB', async () => {
+test('an order always costs the same in Temporal, and its commands the same in MongoDB', async () => {
   const trips: string[] = [];
   const send = async (path: string, body: object, status: number): Promise<{ [name: string]: string }> => {
     let answer: { [name: string]: string } = {};

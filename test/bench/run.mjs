@@ -15,25 +15,29 @@ import { OPTIONS } from './options.mjs';
 
 const HELP = `Usage: npm run bench            (npm run bench -- --help for this text)
 
-Starts servers of its own, measures the product and a raw baseline in turns, and prints a table; the last line is one
-JSON object. Memory and times of start are of this machine: run it while nothing else does.
+Starts its own servers, measures the product and a baseline in turns, and prints a table. The last
+line is a JSON object. Run it while nothing else runs: memory and start times depend on the machine.
 
-  --quick            less of everything: under two minutes, figures rougher
-  --only <name>      only measurements whose name begins so, such as orders or query.get; may be repeated
-  --orders <n>       orders in the database for the queries, rebuilds and streams; 100000, quick 2000
-  --profile <folder> CPU profiles of the product's processes go there
+  --quick            measures less of everything, in under two minutes; the figures are rougher
+  --only <name>      only measurements whose names begin with this, such as orders or query.get;
+                     may be repeated
+  --orders <n>       orders in the database for the queries, rebuilds and streams; by default
+                     100000, with --quick 2000
+  --profile <folder> writes CPU profiles of the product's processes to this folder
+
+  measurement        what is measured                        what it is compared with
 
   orders.throughput  orders/s over HTTP, 20 at a time        a no-op workflow of the same shape, no HTTP, no MongoDB
   orders.cpu         CPU of an order, 20 at a time           the same no-op workflow
   orders.accept      POST /v1/orders → 201                   client.workflow.start alone
   orders.accept.busy the same, 20 at a time                  the same, 20 at a time
-  orders.confirm     POST /v1/orders → confirmed in the view the no-op workflow, as far
+  orders.confirm     POST /v1/orders → confirmed in the view the no-op workflow, to the same step
   orders.complete    POST /v1/orders → completed in the view the whole no-op workflow
   orders.durable     no-op workflow with durable writes      the no-op workflow
   history.cost       what an order costs Temporal            the design's budget
   query.get          GET /v1/orders/{id}, 50 connections     fastify + findOne
   query.get.hot      the same 100 orders again and again     the same
-  access             a create and a hot read with a key     the same without authentication
+  access             a create and a hot read with a key      the same without authentication
   query.list         a filtered, sorted page of 50           fastify + find on the same index
   page               an order and the list in a browser      200 ms, 50 ms, GET of the order
   record.batch       events recorded, in journal and view    the same writes

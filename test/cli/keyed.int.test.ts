@@ -101,13 +101,13 @@ test('webhooks: an endpoint is made, tried, changed, read, sent to again and del
       err: expect.stringContaining('path eventId must be the id of an event'),
     });
     const { orderId } = JSON.parse(await did('create --json'));
-    const again = `${orderId}:1`;
+    const eventId = `${orderId}:1`;
     await until(async () =>
-      expect(await did(`webhooks retry ${id} ${again}`)).toContain('is delivered soon'),
+      expect(await did(`webhooks retry ${id} ${eventId}`)).toContain('is delivered soon'),
     );
-    const again0 = 'events after position 0 are delivered again';
-    expect(await did(`webhooks replay ${id} --from 2026-01-01`)).toBe(again0);
-    expect(await did(`webhooks replay ${id} --after 0`)).toBe(again0);
+    const replayed = 'events after position 0 are delivered again';
+    expect(await did(`webhooks replay ${id} --from 2026-01-01`)).toBe(replayed);
+    expect(await did(`webhooks replay ${id} --after 0`)).toBe(replayed);
     const shown = JSON.parse(await did('subscriptions --json'));
     expect(shown).toMatchObject([{ name: id, status: 'enabled', position: 0, failures: 0, waiting: 1 }]);
     expect(shown[0].lag).toBeGreaterThan(0);

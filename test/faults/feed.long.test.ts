@@ -71,7 +71,7 @@ test('the feed has no gap, duplicate or skip when leaders are killed or frozen a
   }
 }, 300_000);
 
-/** The positions that a reader sees that polls all the time, during faults as well. */
+/** Reads the feed all the time, also during faults. @returns the ids of the events, in their order */
 async function follow({ db }: System, signal: AbortSignal): Promise<readonly string[]> {
   const seen: string[] = [];
   while (!signal.aborted) {

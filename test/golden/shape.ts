@@ -1,12 +1,9 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
 import { Compile, type Validator } from 'typebox/schema';
 import type { StoredEvent } from '../../src/order/events.js';
-import type { EventSchemas } from './event-schemas.js';
+import { readLock } from './lock.js';
 
-const locked: EventSchemas = JSON.parse(
-  readFileSync(new URL('./event-schemas.json', import.meta.url), 'utf8'),
-);
+const locked = await readLock();
 const validators = new Map<string, Validator>();
 
 /**

@@ -32,7 +32,7 @@ test('an order is found by its payment, fulfilment, hold and total, and by what 
   expect(listed(waiting.wait(2 * day))).toMatchObject({ NeedsAttention: true });
 });
 
-test('the usual steps are listed with the status, and others apart', () => {
+test('the statuses of the usual path are listed with the next change of the order, and others at once', () => {
   expect(atOnce(states.confirmed)).toEqual(always);
   expect(listed(states.onItsWay)).toMatchObject({ PaymentStatus: 'captured', FulfillmentStatus: 'shipped' });
   expect(atOnce(states.onItsWay)).toEqual(always);

@@ -15,7 +15,7 @@ import { ensureStateViewIndexes } from '../../src/log/journal/state-view.js';
 import { workflowId, orderLog } from '../../src/order-log.js';
 import { type Config, readConfig } from '../../src/server/config.js';
 import { connectMongo, connectTemporal, type Mongo } from '../../src/server/connections.js';
-import { format, type Logger } from '../../src/server/logging/logger.js';
+import { format } from '../../src/server/logging/logger.js';
 import { type ApiLimits, buildApi } from '../../workers/roles/api.js';
 import { installRuntime, type RunningWorker, startOrderWorker } from '../../workers/roles/worker.js';
 import { answering, dropDatabases } from './database.js';
@@ -138,7 +138,8 @@ export async function startTestApi(
         ensureStateViewIndexes(orderLog, db),
         setUpStock(db),
       ]);
-      runtime ??= install(logger);
+      if (!isRuntimeInstalled) installRuntime(logger);
+      isRuntimeInstalled = true;
       const worker = startOrderWorker({ ...context, workflowBundle });
       workers.push(worker);
       await worker.ready;
@@ -189,13 +190,8 @@ function requestsTo(app: Http): Pick<TestApi, 'send' | 'get' | 'post' | 'put'> {
   };
 }
 
-/** Set once the SDK's runtime is installed: a process has one for all of its workers. */
-let runtime: true | undefined;
-
-function install(logger: Logger): true {
-  installRuntime(logger);
-  return true;
-}
+/** A process has one runtime of the SDK for all of its workers. */
+let isRuntimeInstalled = false;
 
 /** The bundle of workflows that `npm test` has built. */
 export const workflowBundle = { codePath: join(process.cwd(), 'dist', 'workflow-bundle.js') };

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
 import { expect } from '@jest/globals';
-import { Webhook } from 'standardwebhooks';
 import type { OrderView } from '../../src/order/view.js';
 import type { Reply } from './api.js';
 import { assertNoPersons, rememberPersons } from './persons.js';
+import { signed } from './signed.js';
 import { webhookSecrets } from './system.js';
 import { until } from './until.js';
 
@@ -117,13 +117,8 @@ export function apiAt(base: string): Api {
     post: (path, body = {}, headers = {}) => send('POST', path, body, headers),
     put: (path, body) => send('PUT', path, body),
     async webhook(from, type, data) {
-      const [id, now, body] = [randomUUID(), new Date(), JSON.stringify({ type, data })];
-      const signature = new Webhook(webhookSecrets[from]).sign(id, now, body);
-      return await send('POST', `/v1/webhooks/${from}`, body, {
-        'webhook-id': id,
-        'webhook-timestamp': String(Math.floor(now.getTime() / 1_000)),
-        'webhook-signature': signature,
-      });
+      const body = JSON.stringify({ type, data });
+      return await send('POST', `/v1/webhooks/${from}`, body, signed(webhookSecrets[from], body));
     },
     async place(more = {}, headers = {}) {
       const created = await succeeds(persist('/v1/orders', orderOf(more), { ...settled, ...headers }), 201);

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import process from 'node:process';
@@ -11,17 +11,6 @@ export interface ShellBlock {
   readonly text: string;
   /** why the tests do not run it */
   readonly notRun?: string;
-}
-
-/** The pages that have blocks to be run, the first steps first. */
-export async function pagesWithBlocks(): Promise<readonly string[]> {
-  const folders = ['.', 'docs', 'docs/guides', 'docs/reference', 'docs/decisions', 'examples'];
-  const names = await Promise.all(
-    folders.map(async (folder) => (await readdir(folder)).map((name) => join(folder, name))),
-  );
-  const pages = names.flat().filter((name) => name.endsWith('.md'));
-  const first = 'docs/start.md';
-  return [first, ...pages.filter((page) => page !== first).toSorted()];
 }
 
 /** @throws Error for a block whose language, or whose reason not to be run, cannot be read */

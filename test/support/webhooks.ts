@@ -1,6 +1,5 @@
-import { randomUUID } from 'node:crypto';
-import { Webhook } from 'standardwebhooks';
 import type { Reply, TestApi } from './api.js';
+import { signed } from './signed.js';
 
 export interface Delivery {
   readonly id?: string;
@@ -17,12 +16,7 @@ export function deliver(
 ): Promise<Reply> {
   const { paymentsWebhook, carriersWebhook } = api.config.secrets;
   const ours = to === 'payments' ? paymentsWebhook : carriersWebhook;
-  const { id = randomUUID(), at = new Date(), secret = ours[0] } = delivery;
+  const { id, at, secret = ours[0] } = delivery;
   const body = typeof message === 'string' ? message : JSON.stringify(message);
-  return api.send('POST', `/v1/webhooks/${to}`, body, {
-    'content-type': 'application/json',
-    'webhook-id': id,
-    'webhook-timestamp': String(Math.floor(at.getTime() / 1_000)),
-    'webhook-signature': new Webhook(secret).sign(id, at, body),
-  });
+  return api.send('POST', `/v1/webhooks/${to}`, body, signed(secret, body, id, at));
 }

@@ -170,7 +170,7 @@ test('a repeated command is recognized although its values were sealed', async (
   });
 });
 
-/** As docs/security.md has it. */
+/** The attackers are those of docs/security.md. */
 describe('an attacker sees nothing of a person', () => {
   test('(a) with a key that may not read persons', async () => {
     for (const path of [...paths(), '/v1/events', '/v1/orders', '/v1/attention', '/metrics']) {

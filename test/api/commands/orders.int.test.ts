@@ -130,7 +130,7 @@ describe('a create', () => {
     expect(created).toMatchObject({ commandId: 'ada k-1', actor: 'ada', correlationId: 'r-1' });
   });
 
-  test('starts one workflow, which is legible in Temporal', async () => {
+  test('starts a workflow whose summary and details can be read in Temporal', async () => {
     const reply = await api.post('/v1/orders', { body: orderBody() });
     const description = await api.client.workflow
       .getHandle(workflowId(String(reply.body.orderId)))

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { Webhook } from 'standardwebhooks';
 import { readJournal } from '../../../src/log/journal/read-journal.js';
 import { workflowId, orderLog } from '../../../src/order-log.js';
 import { placedOrder, recordedEvent, startTestApi, type TestApi } from '../../support/api.js';
+import { signed } from '../../support/signed.js';
 import { deliver } from '../../support/webhooks.js';
 
 /** Two secrets, as during a rotation. */
@@ -92,20 +92,10 @@ describe('the payments webhook', () => {
   test('reads a body with a byte order mark, and refuses a signed body that is not UTF-8', async () => {
     const message = JSON.stringify({ type: 'payment.disputed' });
     expect(await deliver(api, 'payments', `\uFEFF${message}`)).toMatchObject({ status: 202 });
-    const at = new Date();
     const reply = await api.app.inject({
       method: 'POST',
       url: '/v1/webhooks/payments',
-      headers: {
-        'content-type': 'application/json',
-        'webhook-id': 'w-8',
-        'webhook-timestamp': String(Math.floor(at.getTime() / 1_000)),
-        'webhook-signature': new Webhook(api.config.secrets.paymentsWebhook[0]).sign(
-          'w-8',
-          at,
-          '{"type":"\uFFFD"}',
-        ),
-      },
+      headers: signed(api.config.secrets.paymentsWebhook[0], '{"type":"\uFFFD"}'),
       payload: Buffer.from('{"type":"\u00e9"}', 'latin1'),
     });
     expect(reply.json()).toMatchObject({ status: 400, code: 'invalid_utf8' });
@@ -202,13 +192,9 @@ describe('a webhook is refused with 401', () => {
 
   test('with a body that was changed on its way', async () => {
     const [secret] = api.config.secrets.carriersWebhook;
-    const at = new Date();
-    const reply = await api.send('POST', '/v1/webhooks/carriers', JSON.stringify({ ...message, more: 1 }), {
-      'content-type': 'application/json',
-      'webhook-id': 'w-1',
-      'webhook-timestamp': String(Math.floor(at.getTime() / 1_000)),
-      'webhook-signature': new Webhook(secret).sign('w-1', at, JSON.stringify(message)),
-    });
+    const altered = JSON.stringify({ ...message, more: 1 });
+    const headers = signed(secret, JSON.stringify(message));
+    const reply = await api.send('POST', '/v1/webhooks/carriers', altered, headers);
     expect(reply).toMatchObject(unauthorized);
   });
 });

@@ -5,6 +5,7 @@ import { createLogger } from '../../../src/server/logging/logger.js';
 import { startFeed } from '../../../workers/roles/feed.js';
 import type { RunningWorker } from '../../../workers/roles/worker.js';
 import { placedOrder, startTestApi, type TestApi } from '../../support/api.js';
+import { until } from '../../support/until.js';
 import { runWithoutTemporal } from '../without-temporal.js';
 
 let api: TestApi;
@@ -31,6 +32,8 @@ test('the rebuild script reports that no worker runs, and continues once one doe
   const missing = `no worker polls the task queue ${feedTaskQueue(api.config.temporal.taskQueue)}`;
   const reported = { exitCode: 0, err: expect.stringContaining(missing) };
   const env = { ORDERS_URL: url };
+  // Reports what `/health/ready` knows, which on a busy machine takes a while.
+  await until(async () => expect(JSON.stringify((await api.get('/health/ready')).body)).toContain(missing));
   expect(await runWithoutTemporal('rebuild customers --no-wait', env)).toMatchObject(reported);
 
   const { config, temporal, mongo, tail } = api;

@@ -32,7 +32,7 @@ const capturing = {
 } as const;
 
 /**
- * An order's entries as commit 7a1fcd8 wrote them, in the database of the orders, and many others.
+ * An order's entries, and many others, as they were when the ledger was in the database of the orders.
  */
 const written: readonly (Document & { readonly _id: string })[] = [
   {

@@ -294,7 +294,7 @@ describe("Temporal's list", () => {
       (event) => event.upsertWorkflowSearchAttributesEventAttributes,
     ).length;
 
-  test('shows what an order waits for, with its status or apart', async () => {
+  test('shows the statuses of an order, its total, and whether it is held', async () => {
     const { order } = await confirmed();
     expect(await listed(order)).toMatchObject({
       OrderStatus: ['confirmed'],
