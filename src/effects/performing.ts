@@ -10,8 +10,8 @@ import type { CallOptions, Provider } from './port.js';
 
 /**
  * Functions that perform effects. Each throws if there is no business answer; then the effect stays
- * owed. If `mayHaveBeenTried`, the key is looked up first. Otherwise a call may still repeat a call of
- * an earlier run of the workflow, but the idempotency key makes that harmless.
+ * owed. If `mayHaveBeenTried`, the key is looked up first. Otherwise a call may still repeat a call
+ * of an earlier run of the workflow, but the idempotency key makes that harmless.
  */
 export type EffectFunctions<T extends EffectType> = {
   readonly [K in T]: (effect: EffectOf<K>, mayHaveBeenTried: boolean) => Promise<OutcomeOf<K>>;

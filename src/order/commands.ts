@@ -65,7 +65,9 @@ export interface CommandData {
     readonly note?: string;
     readonly tags?: readonly string[];
     readonly terms: Terms;
-    /** `RULES_TODAY` of the gateway that accepts the order; absent in commands older than rules 2 */
+    /**
+     * `RULES_TODAY` of the gateway that accepts the order; absent in commands older than rules 2
+     */
     readonly rules?: number;
   };
   HoldOrder: { readonly reason: string };
@@ -108,8 +110,8 @@ export interface ForgottenPerson {
 }
 
 /**
- * The system's own command. The workflow `forgetPerson` sends it after it has destroyed the keys; no
- * client may send it.
+ * The system's own command. The workflow `forgetPerson` sends it after it has destroyed the keys;
+ * no client may send it.
  */
 export interface ForgetPerson {
   readonly type: 'ForgetPerson';

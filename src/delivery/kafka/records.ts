@@ -70,8 +70,8 @@ export function encoded({ topic, key, value, headers = [] }: TextRecord): Encode
 }
 
 /**
- * Divides records into batches that fit a broker's default limit of one megabyte. A record that does
- * not fit is a batch by itself.
+ * Divides records into batches that fit a broker's default limit of one megabyte. A record that
+ * does not fit is a batch by itself.
  */
 export function* batchesThatFit(records: readonly EncodedRecord[]): Generator<EncodedRecord[]> {
   let batch: EncodedRecord[] = [];

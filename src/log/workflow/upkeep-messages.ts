@@ -1,6 +1,7 @@
 /**
  * The task queue of the activities of rebuilds and reconciliations, which the role `feed` polls.
- * Their workflows are on the task queue of the entities' workflows, and the role `worker` runs them.
+ * Their workflows are on the task queue of the entities' workflows, and the role `worker` runs
+ * them.
  */
 export function feedTaskQueue(taskQueue: string): string {
   return `${taskQueue}-feed`;
