@@ -58,7 +58,7 @@ interface AnyPort {
 
 /**
  * Looks up an effect that may have been tried before, and calls it only if nothing took effect
- * under its key. An answer that is no outcome of the effect never counts as one.
+ * under its key. An answer that is not an outcome of the effect never counts as one.
  */
 function createCall({ name, port, limits }: Provider<AnyPort>) {
   const gate = createGate(name, limits);

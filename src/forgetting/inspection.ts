@@ -84,7 +84,7 @@ async function inspectLogs({
     const { orderId } = order;
     if (hasPersonUnder(order, keys)) {
       if (!(await hasLostEvents(databases, order)))
-        throw new Error(`order ${orderId} still has its person: its view lags`);
+        throw new Error(`order ${orderId} still has personal data: its view lags`);
       lost.push(orderId);
     } else if (order.forgotten === undefined) continue;
     orderIds.push(orderId);

@@ -99,7 +99,7 @@ export type CommandOf<T extends CommandType> = {
   [K in T]: { readonly type: K; readonly data: CommandData[K] };
 }[T];
 
-/** What the log keeps of a forgotten person; it must not name the person. */
+/** What the log keeps of a forgotten customer; it must have no personal data. */
 export interface ForgottenPerson {
   readonly customerId: string;
   /** ids of the destroyed keys; a key that a restored backup brings back is destroyed again */

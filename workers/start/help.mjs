@@ -38,7 +38,7 @@ A server is embedded unless its address is set.
   KEYS_MONGODB_URI         server of the keys of customers (MONGODB_URI)
   MASTER_KEY_FILE          wraps those keys: one key a line, 32 bytes in base64; the first wraps, all unwrap
                            (one in DATA_DIR while HTTP_HOST and MongoDB are on a loopback interface)
-  DATA_DIR                 folder of the embedded servers' files, and of the keys of persons (.data)
+  DATA_DIR                 folder of the embedded servers' files, and of the keys of customers (.data)
   PAYMENT_DEADLINE         how long a payment may stay pending (24h)
   RETURN_WINDOW            time from completion to the close of an order (30d)
   AUTHORIZATION_TTL        how long an authorization can be captured (7d)

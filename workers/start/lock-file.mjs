@@ -124,7 +124,7 @@ function heartbeat(path) {
   try {
     utimesSync(path, now, now);
   } catch {
-    // A person has deleted the file; the work continues.
+    // Somebody has deleted the file; the work continues.
   }
 }
 

@@ -35,7 +35,7 @@ export interface RecordForm {
 
 /**
  * An event as a record: the binary form of CloudEvents for Kafka, in which each attribute is a
- * header, and the value is the data. Persons are sealed in it, as they are in the log.
+ * header, and the value is the data. Personal data is sealed in it, as it is in the log.
  *
  * @param order the order after the event; only for the payload `order`
  */

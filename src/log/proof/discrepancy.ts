@@ -24,6 +24,6 @@ export interface Discrepancy<W extends string = never> {
   readonly detail: string;
   /** why the entity cannot continue; only for `stopped` */
   readonly code?: StopReason['code'];
-  /** what a person has to do */
+  /** what an operator has to do */
   readonly remedy?: string;
 }

@@ -160,8 +160,8 @@ export class Inbox<S extends State, D extends Draft, F extends Effect> {
     const isAbsent = (signal: Signal) =>
       asked.includes(signal) &&
       !known.some(({ commandId }) => isSameCommand(commandId, signal.message.commandId));
-    // The memory may drop a known command before its signal is handled. Then the journal is asked
-    // again.
+    // Only commands that the journal lacks are marked. One that it has is in memory now; if the
+    // memory drops it before its signal is handled, the journal is asked again.
     this.waiting = this.waiting.map((signal) =>
       isAbsent(signal) ? { ...signal, message: { ...signal.message, absentUpTo: upTo } } : signal,
     );
@@ -178,7 +178,7 @@ export class Inbox<S extends State, D extends Draft, F extends Effect> {
       return {
         kind: 'busy',
         code: 'journal_behind',
-        message: `${unrecorded.all().length} events wait for the journal, ${this.waiting.length} messages for them`,
+        message: `${unrecorded.all().length} events are not recorded yet, and ${this.waiting.length} messages wait until they are`,
       };
     }
     if (this.waiting.length === 0) return undefined;

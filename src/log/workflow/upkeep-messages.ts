@@ -49,6 +49,6 @@ export interface ReconcileSummary {
   /** how many entities were open, or closed since the last run; the name is persisted */
   readonly orders: number;
   readonly repaired: number;
-  /** how many discrepancies need a person */
+  /** how many discrepancies need an operator */
   readonly found: number;
 }
