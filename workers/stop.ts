@@ -29,7 +29,7 @@ export function stopSignal(): AbortSignal {
   return stopping.signal;
 }
 
-/** Closes all in reverse order, one after the other, even if some fail. */
+/** Closes all in reverse order, one after another, even if some fail. */
 export async function closeAll(closers: readonly Closer[]): Promise<void> {
   for (const { close, limitMs } of closers.toReversed()) {
     const closed = close().catch((error: unknown) => {

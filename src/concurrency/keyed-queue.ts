@@ -1,4 +1,4 @@
-/** Runs work one after the other for each key, and for different keys at the same time. */
+/** Runs work one after another for each key, and for different keys at the same time. */
 export class KeyedQueue {
   private readonly last = new Map<string, Promise<void>>();
 

@@ -39,7 +39,7 @@ export function append<S extends State, D extends Draft>(
   return { state, events };
 }
 
-/** Appends the waiting facts that fit, one after the other: each may make another one fit. */
+/** Appends the waiting facts that fit, one after another: each may make another one fit. */
 export function* appendFitting<S extends State, D extends Draft>(
   entity: Decider<S, D>,
   before: S,

@@ -4,10 +4,10 @@ import { type ChargedLine, type Line, type Order, type RefundPart, quantityOf } 
 import { unitWeight } from './prices.js';
 
 /*
- * Money belongs to what it was paid for (since rules 2). Each line of a shipment keeps three
- * amounts: what was charged for it, how much of that was captured, and how much of that was
- * promised back. What is left of a line is the captured amount minus the amount promised back.
- * Refunds can use all of it, and never exceed it.
+ * A refund is limited by what was captured for its own goods (since rules 2). Each line of a
+ * shipment keeps three amounts: what was charged for it, how much of that was captured, and how
+ * much of that was promised back. What is left of a line is the captured amount minus the amount
+ * promised back. Refunds can use all of it, and never exceed it.
  *
  * - A charge includes its share of fee, tax and discount. It is spread over the lines of its
  *   shipment by value.

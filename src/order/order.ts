@@ -162,7 +162,7 @@ export interface Refund {
   readonly amount: number;
   readonly refunded: number;
   readonly reason: string;
-  /** the parts, which are paid one after the other and add up to `amount`; absent under rules 1 */
+  /** the parts, which are paid one after another and add up to `amount`; absent under rules 1 */
   readonly parts?: readonly RefundPart[];
 }
 

@@ -220,7 +220,7 @@ function wantedRefund(order: Order): WantedEffect | undefined {
 }
 
 /**
- * The next payment of a refund. Its parts are paid one after the other, each out of the captures of
+ * The next payment of a refund. Its parts are paid one after another, each out of the captures of
  * its shipment.
  */
 function owedOf({ amount, refunded, parts = [] }: Refund): {

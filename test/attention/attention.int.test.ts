@@ -50,7 +50,7 @@ async function metricsOf(api: TestApi): Promise<string> {
   );
 }
 
-describe('an effect that has been owed for long', () => {
+describe('an effect that has been owed too long', () => {
   let api: TestApi;
   let stop: () => Promise<void>;
   let orderId: string;

@@ -40,7 +40,7 @@ function unpaid(order: Scenario, shipmentId: string, ...lines: readonly LineQuan
     .do(writeOff);
 }
 
-/** The refund of each of these returns, one after the other. */
+/** The refund of each of these returns, one after another. */
 function refundsOf(order: Scenario, ...returns: readonly (readonly LineQuantity[])[]): readonly number[] {
   let now = order;
   return returns.map((lines) => {

@@ -132,7 +132,7 @@ async function enabled(db: Db): Promise<readonly Endpoint[]> {
 }
 
 /**
- * The endpoints that do not rest, and that have a waiting event which is due, or a checkpoint
+ * The endpoints that are not paused, and that have a waiting event which is due, or a checkpoint
  * before the head of the feed. Also the endpoints that are new or changed, and those whose
  * checkpoint is of another generation: a pass updates their subscriptions.
  */

@@ -49,7 +49,7 @@ export class EndpointSending {
     this.generation = generation;
   }
 
-  /** False while the endpoint rests or is being disabled, and once the process stops. */
+  /** False while the endpoint is paused or is being disabled, and once the process stops. */
   maySend(): boolean {
     return !this.deps.signal.aborted && !this.isDisabled && !isResting(this.health, Date.now());
   }

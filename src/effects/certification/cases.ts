@@ -172,7 +172,7 @@ export interface CaseResult {
 }
 
 /**
- * Runs cases one after the other. After three calls without an answer, or two effects without an
+ * Runs cases one after another. After three calls without an answer, or two effects without an
  * outcome, the rest is not tried.
  */
 export async function runCases(

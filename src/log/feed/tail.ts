@@ -123,7 +123,7 @@ export class FeedTail {
   /**
    * `readFeed` for a reader of a generation, but from memory if this process gave the positions
    * just now. Then more events may follow even if fewer than `limit` are returned. Concurrent reads
-   * of one page are shared; different pages are read one after the other.
+   * of one page are shared; different pages are read one after another.
    *
    * @returns undefined if the feed is of another generation
    */

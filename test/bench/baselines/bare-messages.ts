@@ -2,7 +2,7 @@ import type { Block } from '../harness/interleave.js';
 
 /**
  * The activities that follow a start or an update. Each number is a group of so many activities at
- * the same time; the groups run one after the other.
+ * the same time; the groups run one after another.
  */
 export type Phase = readonly number[];
 

@@ -182,7 +182,7 @@ async function openUnread(address: string): Promise<Socket> {
 type Send = (connection: HttpConnection) => Promise<HttpAnswer>;
 
 /**
- * Milliseconds until requests are served again, one after the other. @throws Error after a minute
+ * Milliseconds until requests are served again, one after another. @throws Error after a minute
  */
 async function untilServed(api: HttpConnection, sends: readonly Send[]): Promise<number> {
   const start = performance.now();

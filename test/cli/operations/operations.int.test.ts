@@ -162,7 +162,7 @@ describe('verify and reconcile', () => {
     await reconcileAll(deps(), { runId: randomUUID() }, () => undefined);
   });
 
-  test('reconcile prints what it has mended', async () => {
+  test('reconcile prints what it has repaired', async () => {
     await views(api.mongo.db).deleteOne({ _id: orderId });
     await reconciled();
     expect(await orders('reconcile')).toMatchObject({

@@ -5,7 +5,7 @@ import { runWithoutTemporal } from '../without-temporal.js';
 
 type Answer = readonly [status: number, body: object];
 
-/** Runs a script with an API that gives these answers, one after the other. */
+/** Runs a script with an API that gives these answers, one after another. */
 async function withApi(line: string, answers: readonly Answer[]) {
   const asked: string[] = [];
   const server = createServer((request, response) => {

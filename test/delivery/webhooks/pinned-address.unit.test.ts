@@ -5,7 +5,7 @@ import { expect, jest, test } from '@jest/globals';
 
 type Answer = (error: null, addresses: readonly { readonly address: string; readonly family: 4 }[]) => void;
 
-/** The addresses that the name resolves to, one after the other. */
+/** The addresses that the name resolves to, one after another. */
 const leadsTo = ['8.8.8.8', '127.0.0.1'];
 let asked = 0;
 jest.unstable_mockModule('node:dns', () => ({

@@ -477,7 +477,7 @@ test('an endpoint that never succeeds is disabled in time; one that asks for a p
     const status = await statusOf(busy.id);
     expect(Date.parse(status.restUntil)).toBeGreaterThan(Date.now() + 1_000_000);
   });
-  // While the endpoint rests, it gets no event of any order.
+  // While the endpoint is paused, it gets no event of any order.
   const before = receiver.received.filter((one) => one.path === busy.path).length;
   const [meanwhile, well] = [await placedOrder(api), await endpoint({ after: 0 })];
   await until(() => arrived(well.path, [meanwhile]));

@@ -116,7 +116,7 @@ test('a write of a replaced feeder is refused, for the document and the position
   expect(await buildsOf(db, customers.name)).toMatchObject({ position: 0 });
 });
 
-test('an order that was not seen for long is folded from its journal', async () => {
+test('an order that was not seen for a long time is folded from its journal', async () => {
   const [log] = newLogs('refunded');
   const events = log ?? [];
   for (const event of events) {

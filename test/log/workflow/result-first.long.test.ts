@@ -51,7 +51,7 @@ async function happened({ workflowId }: Waiting): Promise<readonly unknown[]> {
   return (events ?? []).map(({ eventType }) => eventType);
 }
 
-// Decision 12 rests on this: without the result, the timer would have decided version 6.
+// Decision 12 depends on this: without the result, the timer would have decided version 6.
 test('a result that joins a task is decided before a timer that fired earlier', async () => {
   let authorizationTtl = 8_000;
   let waiting = await amending(authorizationTtl);

@@ -41,7 +41,7 @@ test('a further page keeps the number of orders that were created since the list
   list.close();
 });
 
-test('rows are still read again after the list was shown anew', async () => {
+test('rows are still read again after the list was shown again', async () => {
   let version = 1;
   jest.spyOn(globalThis, 'fetch').mockImplementation(async (path) => {
     const row = { orderId: 'order-1', version };

@@ -41,7 +41,7 @@ export class AssignmentRun {
   private readonly ending: AbortSignal;
   private readonly stopping = new AbortController();
   private readonly removeListeners: () => void;
-  /** Commands with the same key are run one after the other. */
+  /** Commands with the same key are run one after another. */
   private readonly byKey = new KeyedQueue();
   private noting: Promise<void> | undefined;
   private notedAt = performance.now();
