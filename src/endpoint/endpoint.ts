@@ -30,7 +30,7 @@ export interface Endpoint extends EndpointSettings, State {
 }
 
 export const endpointStatuses = ['enabled', 'disabled', 'deleted'] as const;
-/** The `disabledBecause` of an endpoint that a person has disabled. */
+/** The `disabledBecause` of an endpoint that an operator has disabled. */
 export const byRequest = 'by request';
 /** How many of the newest secrets sign. An old secret still signs until the next rotation. */
 const MAX_SECRETS = 2;
@@ -104,7 +104,7 @@ function decide(endpoint: Endpoint | undefined, type: string, data: unknown): De
   if (endpoint !== undefined && !endpoints.allowed(endpoint).allowedCommands.includes(type))
     return refuse('not_allowed', 'not_allowed', `it is ${endpoint.status} already`);
   if (sent.url !== undefined && !isAbsolute(sent.url, allowHttp))
-    return refuse('invalid', 'invalid_url', `${sent.url} is no absolute https URL`, '/url');
+    return refuse('invalid', 'invalid_url', `${sent.url} is not an absolute https URL`, '/url');
   const given = Object.entries(sent).filter(([, value]) => value !== undefined);
   const missing = needs.find((name) => !given.some(([known]) => known === name));
   if (missing !== undefined) return refuse('invalid', 'malformed', `${missing} is missing`);

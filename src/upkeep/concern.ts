@@ -41,5 +41,5 @@ export async function scheduleConcern(deployment: Deployment): Promise<string | 
   if (state === 'running' || state === 'unknown') return undefined;
   if (state === 'gone')
     return 'its schedule is gone: a process of the role feed makes it again within seconds';
-  return `its schedule is paused${state.pausedFor === '' ? '' : ` (${state.pausedFor})`}: it continues when a person unpauses it in Temporal`;
+  return `its schedule is paused${state.pausedFor === '' ? '' : ` (${state.pausedFor})`}: it continues when an operator unpauses it in Temporal`;
 }

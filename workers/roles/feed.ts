@@ -86,7 +86,7 @@ async function startSchedule({ config, logger }: RoleContext, deployment: Deploy
 /**
  * Starts again what was ended from outside: the reconciliation's schedule, and rebuilds. Also ends
  * stranded workflows that an earlier version has started, and replaces their rebuilds. A paused
- * schedule stays paused, because a person has paused it; readiness reports that.
+ * schedule stays paused, because an operator has paused it; readiness reports that.
  */
 async function restartEnded(
   { config, mongo, logger }: RoleContext,
