@@ -4,7 +4,7 @@ import type { PositionedEvent } from '../log/feed/feed.js';
 import { journal } from '../log/journal/journal.js';
 import { committed, type QueryTime } from '../mongodb/durability.js';
 import type { StoredEvent } from '../order/events.js';
-import type { Payload, Selection } from '../order/selection.js';
+import type { Payload, Selection } from '../selection.js';
 import { upcastIfKnown } from '../order/upcasters.js';
 import { orderLog } from '../order-log.js';
 import { isServerError } from '../outages/server-error.js';

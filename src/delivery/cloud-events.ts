@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { eventId } from '../log/event-id.js';
 import type { PositionedEvent } from '../log/feed/feed.js';
-import type { Payload } from '../order/selection.js';
+import type { Payload } from '../selection.js';
 
 /** An event in the JSON format of CloudEvents 1.0. */
 export interface CloudEvent {

@@ -1,7 +1,7 @@
 import type { Decision, Effect, Entity, Envelope, State } from '../log/entity.js';
 import { NewerEvent, refuse, withoutEffects } from '../log/entity.js';
 import { type FeedPlace, isFeedPlace } from '../log/feed/place.js';
-import { everyEvent, isText, type Selection, selectionShapes } from '../order/selection.js';
+import { everyEvent, isText, type Selection, selectionShapes } from '../selection.js';
 
 /** What is delivered to an endpoint, and how. */
 export interface EndpointSettings extends Selection {
