@@ -93,9 +93,8 @@ async function replaceIfSeen(
   seen: SeenView,
   options: { session?: ClientSession },
 ): Promise<boolean> {
-  const { matchedCount } = await stateViews(log, db).replaceOne(asSeen(document._id, seen), document, {
-    ...options,
-    ...durable,
-  });
+  const { _id: id } = document;
+  const before = asSeen(id, seen);
+  const { matchedCount } = await stateViews(log, db).replaceOne(before, document, { ...options, ...durable });
   return matchedCount === 1;
 }
