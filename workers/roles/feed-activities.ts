@@ -1,9 +1,9 @@
 import { Context } from '@temporalio/activity';
 import type { Client } from '@temporalio/client';
 import type { Db } from 'mongodb';
-import { checkDatabaseIdentity } from '../../src/effects/database/database-identity.js';
 import { stockOutside } from '../../src/effects/inventory/stock-restore.js';
 import { reconcileAll } from '../../src/effects/proof/reconcile-orders.js';
+import { checkDatabaseIdentity } from '../../src/identity/database-identity.js';
 import type { LeasedTask } from '../../src/log/leases/leased-tasks.js';
 import { FeedTail } from '../../src/log/feed/tail.js';
 import { createFeedTasks } from '../../src/log/views/feed-tasks.js';
@@ -52,6 +52,7 @@ export function createFeedWork({ db, client, tail, taskQueue }: FeedDeps): FeedW
         const by = { runId, ...(workflowId === undefined ? {} : { workflowId }) };
         const heartbeat = (done: number) => context.heartbeat(done);
         const given = { client, db, taskQueue };
+        await checkDatabaseIdentity(given);
         const reports = await reconcileAll(given, by, heartbeat);
         const sum = (field: 'repaired' | 'found') =>
           [...reports.values()].reduce((total, report) => total + report[field], 0);

@@ -163,7 +163,7 @@ class DeliveryPass {
   private async deliverPage(): Promise<boolean> {
     const { db, tail } = this.deps;
     const { generation, position } = this.subscription;
-    const events = await tail.read(generation, position, PAGE_SIZE);
+    const events = await tail.pages.read(generation, position, PAGE_SIZE);
     if (events === undefined) return false;
     const last = events.at(-1)?.position ?? (await positionAfterLost(orderLog, db, position));
     if (last === position) return false;

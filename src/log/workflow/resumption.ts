@@ -29,27 +29,27 @@ import { stepOf, type ResumptionActivities } from './steps.js';
 const { loadLog, claimResumption } = proxyActivities<ResumptionActivities>(untilDone);
 
 /** An entity as loaded from the journal, and the messages that are still to be judged. */
-export interface TakenOver<S> {
+export interface Loaded<S> {
   readonly continued: ContinuedEntity<S>;
   readonly messages: readonly Signal[];
 }
 
 /**
- * Takes an entity over from the journal, before its run handles any message. The loaded events are
+ * Loads an entity from the journal, before its run handles any message. The loaded events are
  * recorded again, so that the history of the run has the whole log; this changes nothing in the
  * journal. The resumption becomes the next event. It is written to the journal at once. If an
  * earlier run has already written another event of that version, that event is loaded, and the
  * resumption follows it.
  *
  * @param arriving the list to which the caller adds the signals that come meanwhile
- * @throws ApplicationFailure if the journal has no event of the entity, or a later run has taken it
- *   over
+ * @throws ApplicationFailure if the journal has no event of the entity, or a later run has resumed
+ *   it
  */
-export async function takeOver<S extends State, D extends Draft, F extends Effect>(
+export async function resumeFromJournal<S extends State, D extends Draft, F extends Effect>(
   entity: Entity<S, D, F>,
   input: ResumedEntity<S>,
   arriving: readonly Signal[],
-): Promise<TakenOver<S>> {
+): Promise<Loaded<S>> {
   const { orderId, resume, continueAsNewAfter } = input;
   let { taken } = input;
   let { messages } = resume;
@@ -114,10 +114,10 @@ async function claim<S extends State, D extends Draft, F extends Effect>(
 }
 
 /**
- * Until the entity is taken over, keeps signals, and refuses updates with `busy`, so that callers
- * try again.
+ * Until the entity is loaded, keeps signals, and refuses updates with `busy`, so that callers try
+ * again.
  */
-export function keepUntilTakenOver<S extends State, D extends Draft, F extends Effect>(
+export function keepUntilLoaded<S extends State, D extends Draft, F extends Effect>(
   { name: entityName, commands, facts }: Entity<S, D, F>,
   { orderId }: ResumedEntity<S>,
   arriving: Signal[],
@@ -136,7 +136,7 @@ export function keepUntilTakenOver<S extends State, D extends Draft, F extends E
 
 type Taken<S> = NonNullable<ResumedEntity<S>['taken']>;
 
-/** What was taken over, with the loaded events folded in and their commands remembered. */
+/** What earlier pages led to, with the loaded events folded in and their commands remembered. */
 function foldLoaded<S extends State, D extends Draft, F extends Effect>(
   { upcast, evolve, answerFields }: Entity<S, D, F>,
   taken: Taken<S> | undefined,
