@@ -2,21 +2,7 @@ import type { AnyBulkWriteOperation, Collection, Db, Filter } from 'mongodb';
 import { createBatcher } from '../../concurrency/batcher.js';
 import { isDuplicateKey } from '../../mongodb/duplicates.js';
 import { committed, durable } from '../../mongodb/durability.js';
-
-/** Why keys were destroyed. It is kept with their ids. */
-export interface Destruction {
-  /** the reason in words, such as a law or a person's request */
-  readonly reason: string;
-  readonly actor: string;
-  /** ISO-8601 UTC */
-  readonly at: string;
-}
-
-export interface KeysToDestroy {
-  readonly customerId: string;
-  readonly keyIds: readonly string[];
-  readonly why: Destruction;
-}
+import type { Destruction, KeysToDestroy } from './key-store.js';
 
 /** A key of a customer, or a spare one. The id of a destroyed key stays. */
 export interface KeyRow {
