@@ -2,7 +2,9 @@ import type { AnyBulkWriteOperation, Collection, Db, Filter } from 'mongodb';
 import { createBatcher } from '../../concurrency/batcher.js';
 import { isDuplicateKey } from '../../mongodb/duplicates.js';
 import { committed, durable } from '../../mongodb/durability.js';
+import type { CustomerKey } from './customer-key.js';
 import type { Destruction, KeysToDestroy } from './key-store.js';
+import { type MasterKeys, wrap } from './master-keys.js';
 
 /** A key of a customer, or a spare one. The id of a destroyed key stays. */
 export interface KeyRow {
@@ -23,6 +25,10 @@ export interface KeyRow {
 
 /** A key that can be used. */
 export type WrappedKeyRow = Pick<KeyRow, '_id'> & { readonly wrapped: string };
+
+export function toWrappedRow({ keyId, key }: CustomerKey, masterKeys: MasterKeys): WrappedKeyRow {
+  return { _id: keyId, wrapped: wrap(masterKeys, keyId, key) };
+}
 
 /** The collection of these rows, in a key store's database. */
 export const keyRows = (db: Db): Collection<KeyRow> => db.collection<KeyRow>('customer_keys');
