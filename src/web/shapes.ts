@@ -1,5 +1,5 @@
 /* The shapes of the API's answers. Orders and events have the types of the domain. */
-import type { AttentionRow } from '../api/queries/schemas.js';
+import type { AttentionRow } from '../api/schemas/attention.js';
 import type { OrderEvent } from '../order/events.js';
 import type { OrderView } from '../order/view.js';
 
