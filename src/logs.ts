@@ -18,6 +18,5 @@ export function logNamed(name: string): AnyLog {
  * states and events of this log.
  */
 export function ofAnyEntity(log: AnyLog): EntityLog<State, Draft> {
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- each of `logs` is an `EntityLog`
   return log as EntityLog<State, Draft>;
 }
