@@ -23,7 +23,8 @@ export type OrderNow = OrderView & { readonly attention?: readonly AttentionRow[
 export type RecordedEvent = OrderEvent & { readonly recordedAt?: string; readonly position?: number };
 
 // The next two types are those of views. They are written again here, because the files of these
-// views import MongoDB's driver, which code for browsers cannot.
+// views import MongoDB's driver, which code for browsers cannot. `test/web/shapes.ts` has the
+// compiler compare them.
 
 export interface Day {
   readonly day: string;
