@@ -22,11 +22,12 @@ test('the persons in each answer of a view can be opened', async () => {
   for (const view of views) run(view);
   await publish(db, log);
   const named: string[] = [];
-  for (const { name, queries, ...view } of views) {
-    await caughtUp(db, { name, ...view });
-    for (const { path, run: ask } of queries) {
+  for (const view of views) {
+    await caughtUp(db, view);
+    for (const query of view.queries) {
+      const { path } = query;
       const given = { customerId: 'c-1', sku: 'A-1' };
-      const { found } = await ask(db, { keys: given, filters: {}, page: { limit: 10 } });
+      const { found } = await query.run(db, { keys: given, filters: {}, page: { limit: 10 } });
       expect({ path, found }).toEqual({ path, found: expect.any(Object) });
       const { value, persons } = await openAll(keys, { ...Object(found) });
       expect({ path, persons }).toEqual({ path, persons: 'open' });
