@@ -1,7 +1,7 @@
 import { KEY_PREFIX } from './key-format.js';
 import type { KnownKeys } from './known-keys.js';
 import type { Principal } from './principal.js';
-import { NotAuthenticated } from './refusals.js';
+import { NotAuthenticated } from './authentication-errors.js';
 import type { Tokens } from './tokens.js';
 
 /** Identifies the sender of a request by its `Authorization` header. */

@@ -5,7 +5,7 @@ import { withTimeout } from '../outages/timeout.js';
 import { hasHash, apiKeyIdIn } from './key-format.js';
 import { apiKeys, KEY_QUERY_MS, type KeyDocument } from './api-keys.js';
 import type { Principal } from './principal.js';
-import { AccessUnavailable, NotAuthenticated } from './refusals.js';
+import { AccessUnavailable, NotAuthenticated } from './authentication-errors.js';
 import { scopesIn } from './scopes.js';
 
 /** This process's cache of the API keys in MongoDB. */

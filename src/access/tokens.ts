@@ -1,7 +1,7 @@
 import { createLocalJWKSet, errors, type JSONWebKeySet, type JWTPayload, jwtVerify } from 'jose';
 import { actorOfSubject } from './actors.js';
 import type { Principal } from './principal.js';
-import { AccessUnavailable, NotAuthenticated } from './refusals.js';
+import { AccessUnavailable, NotAuthenticated } from './authentication-errors.js';
 import { type Scope, scopesIn } from './scopes.js';
 
 export interface TokenSettings {

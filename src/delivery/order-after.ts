@@ -21,22 +21,25 @@ export function foldOrder(
   { last = 0, ...time }: QueryTime & { readonly last?: number } = {},
 ): OrderAfter {
   let order: Order | undefined;
-  let ahead: readonly StoredEvent[] = [];
+  let unfolded: readonly StoredEvent[] = [];
   return async (version) => {
-    if (order !== undefined && version < order.version) [order, ahead] = [undefined, []];
-    const known = ahead.at(-1)?.version ?? order?.version ?? 0;
+    if (order !== undefined && version < order.version) [order, unfolded] = [undefined, []];
+    const known = unfolded.at(-1)?.version ?? order?.version ?? 0;
     if (known < version) {
       const limit = Math.max(version, last) - known;
-      ahead = [...ahead, ...(await readStored(orderLog, db, orderId, { from: known + 1, limit, ...time }))];
+      unfolded = [
+        ...unfolded,
+        ...(await readStored(orderLog, db, orderId, { from: known + 1, limit, ...time })),
+      ];
     }
     const before = order?.version ?? 0;
-    for (const stored of ahead) {
+    for (const stored of unfolded) {
       if (stored.version > version) break;
       // An earlier call has folded this event, and then failed at a later one.
       if (stored.version <= before) continue;
       order = fold(orderLog, [orderLog.entity.upcast(stored)], order);
     }
-    ahead = ahead.filter((event) => event.version > version);
+    unfolded = unfolded.filter((event) => event.version > version);
     return order && orderLog.shape.of(order);
   };
 }

@@ -1,5 +1,4 @@
-import type { Destruction } from '../access/persons/key-rows.js';
-import type { KeyStore } from '../access/persons/key-store.js';
+import type { Destruction, KeyStore } from '../access/persons/key-store.js';
 import type { Databases } from '../log/history/databases.js';
 import { keysOfCustomer } from './customer-keys.js';
 

@@ -1,7 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 import type { Db } from 'mongodb';
-import type { KeysToDestroy } from '../access/persons/key-rows.js';
-import type { KeyStore } from '../access/persons/key-store.js';
+import type { KeysToDestroy, KeyStore } from '../access/persons/key-store.js';
 import { batches } from '../concurrency/async-iterables.js';
 import { committed } from '../mongodb/durability.js';
 import { journal } from '../log/journal/journal.js';

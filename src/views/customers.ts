@@ -1,5 +1,6 @@
 import type { Db } from 'mongodb';
 import { Type } from 'typebox';
+import { ORDER_OF_PERSONS, type PersonsOfOrder } from '../access/persons/opening.js';
 import { FORGOTTEN } from '../order/forget.js';
 import type { Order } from '../order/order.js';
 import { capturedAmount, refundedAmount } from '../order/view.js';
@@ -23,6 +24,9 @@ const summary = {
 };
 
 export type CustomerSummary = Body<typeof summary>;
+
+/** The name is the one in the last order, and sealed for it. */
+type FoundCustomer = CustomerSummary & PersonsOfOrder;
 
 interface CustomerDocument {
   readonly _id: string;
@@ -93,8 +97,8 @@ function lifetimeValue(order: Order | undefined): number {
 export async function findCustomer(
   db: Db,
   customerId: string,
-): Promise<{ readonly found: CustomerSummary | undefined; readonly asOf: AsOf }> {
-  return await readView<CustomerDocument, CustomerSummary | undefined>(db, customers, async ({ find }) => {
+): Promise<{ readonly found: FoundCustomer | undefined; readonly asOf: AsOf }> {
+  return await readView<CustomerDocument, FoundCustomer | undefined>(db, customers, async ({ find }) => {
     const [document] = await find({ _id: customerId }).toArray();
     return document && toSummary(document);
   });
@@ -105,9 +109,15 @@ function toSummary({
   lastOrder,
   lifetimeValue: value = {},
   ...counts
-}: CustomerDocument): CustomerSummary {
+}: CustomerDocument): FoundCustomer {
   const { name, orderId, createdAt } = lastOrder;
   const sums = Object.fromEntries(Object.entries(value).map(([currency, sum]) => [currency, sumOf(sum)]));
-  const shown = name === AFTER_EVERY_NAME ? FORGOTTEN : name;
-  return { customerId: _id, name: shown, ...counts, lifetimeValue: sums, lastOrder: { orderId, createdAt } };
+  return {
+    customerId: _id,
+    name: name === AFTER_EVERY_NAME ? FORGOTTEN : name,
+    ...counts,
+    lifetimeValue: sums,
+    lastOrder: { orderId, createdAt },
+    [ORDER_OF_PERSONS]: orderId,
+  };
 }

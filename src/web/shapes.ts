@@ -1,5 +1,5 @@
 /* The shapes of the API's answers. Orders and events have the types of the domain. */
-import type { AttentionRow } from '../api/queries/schemas.js';
+import type { AttentionRow } from '../api/schemas/attention.js';
 import type { OrderEvent } from '../order/events.js';
 import type { OrderView } from '../order/view.js';
 
@@ -23,7 +23,8 @@ export type OrderNow = OrderView & { readonly attention?: readonly AttentionRow[
 export type RecordedEvent = OrderEvent & { readonly recordedAt?: string; readonly position?: number };
 
 // The next two types are those of views. They are written again here, because the files of these
-// views import MongoDB's driver, which code for browsers cannot.
+// views import MongoDB's driver, which code for browsers cannot. `test/web/shapes.ts` has the
+// compiler compare them.
 
 export interface Day {
   readonly day: string;

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { exportJWK, exportSPKI, generateKeyPair, type JWK, SignJWT, UnsecuredJWT } from 'jose';
 import { createAuthenticate } from '../../src/access/authenticate.js';
 import type { KnownKeys } from '../../src/access/known-keys.js';
-import { NotAuthenticated } from '../../src/access/refusals.js';
+import { NotAuthenticated } from '../../src/access/authentication-errors.js';
 import { openTokens, type Tokens, type TokensOptions } from '../../src/access/tokens.js';
 import { createHttp } from '../../src/api/server.js';
 import { createLogger } from '../../src/server/logging/logger.js';

@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals';
 import { createSemaphore } from '../../src/concurrency/semaphore.js';
 
 test('no more than the limit run at the same time, and each gets its turn', async () => {
-  const inTurn = createSemaphore(2);
+  const limited = createSemaphore(2);
   let [running, most, done] = [0, 0, 0];
   const work = async () => {
     running += 1;
@@ -11,6 +11,6 @@ test('no more than the limit run at the same time, and each gets its turn', asyn
     running -= 1;
     done += 1;
   };
-  await Promise.all(Array.from({ length: 10 }, () => inTurn(work)));
+  await Promise.all(Array.from({ length: 10 }, () => limited(work)));
   expect({ most, done }).toEqual({ most: 2, done: 10 });
 });

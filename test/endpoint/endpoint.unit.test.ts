@@ -63,6 +63,13 @@ test.each<[string, readonly (readonly [string, object])[], string, object, strin
   ['a list as URL', [], 'ChangeEndpoint', { url: [url] }, 'invalid_url'],
   ['no secret', [], 'RotateSecret', {}, 'malformed'],
   ['an undefined secret', [], 'RotateSecret', { secretId: undefined }, 'malformed'],
+  ['a number as event types', [], 'ChangeEndpoint', { eventTypes: 5 }, 'malformed'],
+  ['a text as customers', [], 'ChangeEndpoint', { customers: 'c-1' }, 'malformed'],
+  ['a list of numbers as tags', [], 'ChangeEndpoint', { tags: [5] }, 'malformed'],
+  ['an unknown payload', [], 'ChangeEndpoint', { payload: 'thick' }, 'malformed'],
+  ['a null as description', [], 'ChangeEndpoint', { description: null }, 'malformed'],
+  ['a rate of zero', [], 'ChangeEndpoint', { perSecond: 0 }, 'malformed'],
+  ['a number as secret', [], 'RotateSecret', { secretId: 5 }, 'malformed'],
   ['no reason', [], 'DisableEndpoint', {}, 'malformed'],
   ['enabled already', [], 'EnableEndpoint', {}, 'not_allowed'],
   [
@@ -77,6 +84,13 @@ test.each<[string, readonly (readonly [string, object])[], string, object, strin
   const endpoint = after(...commands);
   expect(endpoints.decide(endpoint, type, data, cause.occurredAt)).toMatchObject({ refusal: { code } });
   expect(endpoints.allowed(endpoint).allowedCommands.includes(type)).toBe(code !== 'not_allowed');
+});
+
+test.each([5, null, {}, { generation: 1, position: '0' }])('%j is no place to begin after', (place) => {
+  const data = { url, secretId: 'one', after: place };
+  expect(endpoints.decide(undefined, 'CreateEndpoint', data, cause.occurredAt)).toMatchObject({
+    refusal: { code: 'malformed' },
+  });
 });
 
 test('a setting that is undefined stays as it is', () => {

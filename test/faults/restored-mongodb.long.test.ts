@@ -1,10 +1,10 @@
 import { cp, mkdir, rm } from 'node:fs/promises';
 import { expect, test } from '@jest/globals';
 import type { Collection, Db, Document } from 'mongodb';
-import { readMark } from '../../src/effects/database/database-mark.js';
 import { movements, stock } from '../../src/effects/inventory/stock.js';
 import { sandboxLedger } from '../../src/effects/payments/sandbox-ledger.js';
 import { verifyOrders } from '../../src/effects/proof/verify-orders.js';
+import { readMark } from '../../src/identity/database-mark.js';
 import { journal } from '../../src/log/journal/journal.js';
 import { orderLog } from '../../src/order-log.js';
 import { orders } from '../../src/views/orders.js';

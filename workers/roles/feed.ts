@@ -128,7 +128,7 @@ async function rebuildOutdated(
   deployment: Deployment,
   stopping: AbortSignal,
 ) {
-  const changes = logChanges(logger, {
+  const health = logChanges(logger, {
     fails: (problem) => `Cannot check yet whether the views of states have to be rebuilt: ${problem}`,
     works: 'The check whether the views of states have to be rebuilt works.',
   });
@@ -139,10 +139,10 @@ async function rebuildOutdated(
         if (await withTimeout(QUERY_TIMEOUT_MS, isStateViewOutdated(log, mongo.db)))
           outdated.push(log.view.collection);
       for (const name of outdated) await requestRebuild(deployment, name);
-      changes.worked();
+      health.worked();
       if (outdated.length === 0) return;
     } catch (error) {
-      changes.failed(error);
+      health.failed(error);
     }
     await pause(RETRY_MS, stopping);
   }

@@ -105,7 +105,7 @@ async function keepWorking(
   onReady: () => void,
 ): Promise<void> {
   let failures = 0;
-  const changes = logChanges(context.logger, {
+  const health = logChanges(context.logger, {
     fails: (problem) =>
       `The worker fails: ${problem}${tlsAdvice('Temporal', problem)}. It is restarted until it works.`,
     works: 'The worker works again.',
@@ -114,12 +114,12 @@ async function keepWorking(
     try {
       await runWorker(context, work, stopping, () => {
         failures = 0;
-        changes.worked();
+        health.worked();
         onReady();
       });
     } catch (error) {
       if (stopping.aborted) return;
-      changes.failed(error);
+      health.failed(error);
       failures += 1;
       await pause(backOffMs(failures, RESTART_BACK_OFF), stopping);
     }

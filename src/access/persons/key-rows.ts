@@ -2,21 +2,9 @@ import type { AnyBulkWriteOperation, Collection, Db, Filter } from 'mongodb';
 import { createBatcher } from '../../concurrency/batcher.js';
 import { isDuplicateKey } from '../../mongodb/duplicates.js';
 import { committed, durable } from '../../mongodb/durability.js';
-
-/** Why keys were destroyed. It is kept with their ids. */
-export interface Destruction {
-  /** the reason in words, such as a law or a customer's request */
-  readonly reason: string;
-  readonly actor: string;
-  /** ISO-8601 UTC */
-  readonly at: string;
-}
-
-export interface KeysToDestroy {
-  readonly customerId: string;
-  readonly keyIds: readonly string[];
-  readonly why: Destruction;
-}
+import type { CustomerKey } from './customer-key.js';
+import type { Destruction, KeysToDestroy } from './key-store.js';
+import { type MasterKeys, wrap } from './master-keys.js';
 
 /** A key of a customer, or a spare one. The id of a destroyed key stays. */
 export interface KeyRow {
@@ -37,6 +25,10 @@ export interface KeyRow {
 
 /** A key that can be used. */
 export type WrappedKeyRow = Pick<KeyRow, '_id'> & { readonly wrapped: string };
+
+export function toWrappedRow({ keyId, key }: CustomerKey, masterKeys: MasterKeys): WrappedKeyRow {
+  return { _id: keyId, wrapped: wrap(masterKeys, keyId, key) };
+}
 
 /** The collection of these rows, in a key store's database. */
 export const keyRows = (db: Db): Collection<KeyRow> => db.collection<KeyRow>('customer_keys');

@@ -1,5 +1,4 @@
 import type { KeyObject } from 'node:crypto';
-import type { KeysToDestroy } from './key-rows.js';
 import type { CustomerKey } from './customer-key.js';
 
 /**
@@ -7,6 +6,21 @@ import type { CustomerKey } from './customer-key.js';
  * has no such key.
  */
 export type FoundKey = Buffer | 'destroyed' | 'unknown';
+
+/** Why keys were destroyed. It is kept with their ids. */
+export interface Destruction {
+  /** the reason in words, such as a law or a customer's request */
+  readonly reason: string;
+  readonly actor: string;
+  /** ISO-8601 UTC */
+  readonly at: string;
+}
+
+export interface KeysToDestroy {
+  readonly customerId: string;
+  readonly keyIds: readonly string[];
+  readonly why: Destruction;
+}
 
 /**
  * The keys under which the personal data of orders is sealed, in a separate database. A key is used

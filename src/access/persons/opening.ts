@@ -17,11 +17,22 @@ export interface Opened<T> {
 }
 
 /**
+ * The member under which an object that has no `orderId` names the order that its persons are from.
+ * JSON leaves it out.
+ */
+export const ORDER_OF_PERSONS: unique symbol = Symbol('the order that the persons are from');
+
+export interface PersonsOfOrder {
+  readonly [ORDER_OF_PERSONS]: string;
+}
+
+/**
  * Opens every sealed text in plain data. A text whose key was destroyed becomes `FORGOTTEN`. A text
  * that cannot be opened stays as it is: the key store is unavailable or lacks its key, or the text
  * was moved here from another place.
  *
- * The order that a text belongs to is named by the nearest `orderId` around it.
+ * The order that a text belongs to is named by the nearest `orderId` or `ORDER_OF_PERSONS` around
+ * it.
  */
 export async function openAll<T>(keys: Pick<KeyStore, 'openingAll'>, value: T): Promise<Opened<T>> {
   const ids = new Set<string>();
@@ -125,7 +136,8 @@ function withTextsReplaced(
   let copy: Record<string, unknown> | undefined;
   for (const [name, inner] of Object.entries(value)) {
     if (typeof inner === 'string' ? !mayBeSealed(inner) : typeof inner !== 'object') continue;
-    const [owner, member] = changed !== undefined && changes.has(name) ? changed : [location.name, name];
+    const [owner, member] =
+      changed !== undefined && sidesOfAChange.has(name) ? changed : [location.name, name];
     const shown = withTextsReplaced(inner, { orderId, owner, name: member }, show);
     if (shown === inner) continue;
     copy ??= { ...value };
@@ -136,17 +148,16 @@ function withTextsReplaced(
 
 function orderIdIn(value: object): string | undefined {
   if ('orderId' in value && typeof value.orderId === 'string') return value.orderId;
-  // A document of the view `customers` has the name from its last order, under whose id it was
-  // sealed.
-  const last = 'lastOrder' in value ? value.lastOrder : undefined;
-  return typeof last === 'object' && last !== null ? orderIdIn(last) : undefined;
+  if (ORDER_OF_PERSONS in value && typeof value[ORDER_OF_PERSONS] === 'string')
+    return value[ORDER_OF_PERSONS];
+  return undefined;
 }
 
-const changes = new Set(['before', 'after']);
+const sidesOfAChange = new Set(['before', 'after']);
 
 /**
- * For a change of a member (`Diff`): the name of the object that has the member, and the member's
- * name. Undefined for anything else.
+ * For a change of a member (`StateDifference`): the name of the object that has the member, and the
+ * member's name. Undefined for anything else.
  */
 function changedPathIn(value: object): readonly [owner: string, name: string] | undefined {
   if (!('path' in value) || typeof value.path !== 'string') return undefined;

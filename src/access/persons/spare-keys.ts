@@ -1,7 +1,7 @@
 import { setTimeout } from 'node:timers/promises';
 import type { BoundedQuery } from './bounded-query.js';
-import { type CustomerKey, newCustomerKey, toWrappedRow } from './customer-key.js';
-import type { KeyRow, KeyRows, WrappedKeyRow } from './key-rows.js';
+import { type CustomerKey, newCustomerKey } from './customer-key.js';
+import { type KeyRow, type KeyRows, toWrappedRow, type WrappedKeyRow } from './key-rows.js';
 import type { KeysToStore, KeyToStore } from './keys-to-store.js';
 import type { MasterKeys } from './master-keys.js';
 import type { SystemKeys } from './system-keys.js';

@@ -2,7 +2,7 @@ import type { FastifyRequest } from 'fastify';
 import { isReserved } from '../../access/actors.js';
 import type { Authenticate } from '../../access/authenticate.js';
 import type { Principal } from '../../access/principal.js';
-import { AccessUnavailable, NotAuthenticated } from '../../access/refusals.js';
+import { AccessUnavailable, NotAuthenticated } from '../../access/authentication-errors.js';
 import { type Scope, scopes } from '../../access/scopes.js';
 import { isOwnPage, isSafe, originNotAllowed } from '../edge/origins.js';
 import { HttpProblem, refusedHeader } from '../problem.js';

@@ -6,6 +6,7 @@ import { answering } from '../../mongodb/durability.js';
 import { orderLog } from '../../order-log.js';
 import type { Http } from '../http.js';
 import { HttpProblem } from '../problem.js';
+import { CreateHeaders } from '../schemas/command.js';
 import { DeliveryAnswer, EndpointPath, endpointTags } from '../schemas/endpoint.js';
 import { closed, EventId, Id, Position, Time } from '../schemas/values.js';
 import {
@@ -16,7 +17,6 @@ import {
   refuseAfterHead,
   webhooksWrite,
 } from './endpoint-requests.js';
-import { CreateHeaders } from './schemas.js';
 
 /** Delivers what an operator requests: a test message, the feed again, or one event again. */
 export function registerDeliveries(app: Http, deps: EndpointDeps): void {

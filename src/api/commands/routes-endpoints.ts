@@ -6,6 +6,7 @@ import { forgetSubscription } from '../../delivery/webhooks/subscription.js';
 import { feedEnd } from '../../log/feed/feed.js';
 import { answering } from '../../mongodb/durability.js';
 import { orderLog } from '../../order-log.js';
+import { CommandHeaders, CreateHeaders } from '../schemas/command.js';
 import { endpointAnswer } from '../schemas/endpoint-answer.js';
 import {
   EndpointAnswer,
@@ -30,7 +31,6 @@ import {
 } from './endpoint-requests.js';
 import { derivedId, hashOf } from './gateway/derived-ids.js';
 import { metaOf } from './request.js';
-import { CommandHeaders, CreateHeaders } from './schemas.js';
 
 /** Creates, changes and deletes endpoints, the receivers of webhooks, and rotates their secrets. */
 export function registerEndpoints(app: Http, deps: EndpointDeps): void {

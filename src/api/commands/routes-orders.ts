@@ -4,6 +4,7 @@ import { type FollowUpCommand, type FollowUpType, followUpTypes, partOf } from '
 import type { OrderViews } from '../../views/cache/order-views.js';
 import { needScope } from '../access/guard.js';
 import { problemResponses } from '../problem.js';
+import * as schemas from '../schemas/command.js';
 import { closed, Id, OrderPath } from '../schemas/values.js';
 import type { Http } from '../http.js';
 import { answer } from './answers.js';
@@ -11,7 +12,6 @@ import { bodyParts } from './body-parts.js';
 import type { CommandEntry } from './entry.js';
 import type { Gateway, OrderBody } from './gateway/gateway.js';
 import { metaOf, preferencesOf } from './request.js';
-import * as schemas from './schemas.js';
 import { commands, routeOf } from './table.js';
 
 export interface OrderCommandDeps {

@@ -5,13 +5,13 @@ import { type ForgettingRow, latestForgetting } from '../../forgetting/forgettin
 import type { OpenOrders } from '../../forgetting/messages.js';
 import type { ForgetRequest, Requested } from '../../forgetting/request.js';
 import { commandIdOf } from '../../log/workflow/command-id.js';
+import { CreateHeaders } from '../schemas/command.js';
 import { ForgettingAnswer, forgettingAnswer, noCustomer } from '../schemas/forgetting.js';
 import { HttpProblem, problemResponses } from '../problem.js';
 import { closed, CustomerPath, Name, Text } from '../schemas/values.js';
 import type { Http } from '../http.js';
 import { hashOf } from './gateway/derived-ids.js';
 import { metaOf, preferencesOf } from './request.js';
-import { CreateHeaders } from './schemas.js';
 
 export interface PersonCommandDeps {
   readonly db: Db;

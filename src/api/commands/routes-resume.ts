@@ -1,12 +1,12 @@
 import { Type } from 'typebox';
 import type { ResumeCommand, ResumeReport } from '../../log/resume/resume-report.js';
 import { HttpProblem, problemResponses } from '../problem.js';
+import { CreateHeaders } from '../schemas/command.js';
 import { closed, OrderPath, Text } from '../schemas/values.js';
 import type { Http } from '../http.js';
 import { commandIdOf } from '../../log/workflow/command-id.js';
 import { hashOf } from './gateway/derived-ids.js';
 import { metaOf } from './request.js';
-import { CreateHeaders } from './schemas.js';
 
 export interface ResumeRouteDeps {
   /** restarts the workflow of an order; needs Temporal and MongoDB */

@@ -14,7 +14,7 @@ import {
 } from '../../views/orders.js';
 import { queryWords } from '../../views/search-words.js';
 import type { Cursors } from './cursor.js';
-import { pageOf } from './paging.js';
+import { pageOf } from '../schemas/paging.js';
 import { toInstant } from './query-parameters.js';
 
 /** What a list may be sorted by; `-` is for descending. */

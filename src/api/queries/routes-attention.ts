@@ -5,12 +5,12 @@ import type { AttentionDeps } from '../../attention/source.js';
 import { attentionCodes } from '../../attention/rows.js';
 import { durationMs } from '../../server/config/variables.js';
 import { problemResponses } from '../problem.js';
+import { AttentionRow } from '../schemas/attention.js';
+import { CursorParameter, pageSchema } from '../schemas/paging.js';
 import { closed, Duration } from '../schemas/values.js';
 import type { Http } from '../http.js';
 import { withTimeout } from '../../outages/timeout.js';
 import type { Cursors } from './cursor.js';
-import { CursorParameter, pageSchema } from './paging.js';
-import { AttentionRow } from './schemas.js';
 
 const READ_WITHIN_MS = 6_000;
 

@@ -12,13 +12,13 @@ import type { PersonsAtEdge } from '../access/persons.js';
 import type { Http } from '../http.js';
 import { HttpProblem, problemResponses } from '../problem.js';
 import { Event } from '../schemas/order.js';
+import { pageSchema, pageOf } from '../schemas/paging.js';
 import { closed, OrderPath } from '../schemas/values.js';
 import { sendEvents } from './event-page.js';
 import { unreadableLog, orderNotFound } from './order-problems.js';
 import type { OrderReader } from './order-reader.js';
 import { hasParameter } from './query-parameters.js';
 import { refuseUnknownVersion, refuseVersionBeyond } from './refuse-unknown.js';
-import { pageSchema, pageOf } from './paging.js';
 
 export interface OrderEventsDeps {
   readonly db: Db;

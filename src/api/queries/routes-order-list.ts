@@ -7,10 +7,10 @@ import type { PersonsAtEdge } from '../access/persons.js';
 import type { Http } from '../http.js';
 import { problemResponses } from '../problem.js';
 import { Order } from '../schemas/order.js';
+import { CursorParameter, pageSchema } from '../schemas/paging.js';
 import { Amount, closed, Id, Name, Sku, Tag, Time } from '../schemas/values.js';
 import type { Cursors } from './cursor.js';
 import { listOrders, sorts } from './list-orders.js';
-import { CursorParameter, pageSchema } from './paging.js';
 
 export interface OrderListDeps {
   readonly db: Db;

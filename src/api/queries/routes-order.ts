@@ -12,12 +12,12 @@ import type { PersonsAtEdge } from '../access/persons.js';
 import type { Http } from '../http.js';
 import type { WorkKind } from '../overload/admission.js';
 import { HttpProblem, problemResponses } from '../problem.js';
+import { OrderWithAttention } from '../schemas/attention.js';
 import { closed, OrderPath, Time, Version } from '../schemas/values.js';
 import { badQuery, hasParameter, toInstant } from './query-parameters.js';
 import { orderNotFound } from './order-problems.js';
 import type { FoundOrder, OrderReader } from './order-reader.js';
 import type { Past } from './past-orders.js';
-import { OrderWithAttention } from './schemas.js';
 
 export interface OrderQueryDeps {
   readonly views: Pick<OrderViews, 'reach'>;

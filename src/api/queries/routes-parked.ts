@@ -6,10 +6,10 @@ import { answering } from '../../mongodb/durability.js';
 import { orderLog } from '../../order-log.js';
 import type { Http } from '../http.js';
 import { problemResponses } from '../problem.js';
+import { pageSchema, pageOf } from '../schemas/paging.js';
 import { existingView, NamePath } from '../schemas/projection-path.js';
 import { ParkedEvent } from '../schemas/projections.js';
 import { closed, Id } from '../schemas/values.js';
-import { pageSchema, pageOf } from './paging.js';
 import { refusePositionBeyond } from './refuse-unknown.js';
 
 /** Serves the events that a view could not apply. */

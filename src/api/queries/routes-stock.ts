@@ -3,11 +3,11 @@ import { Type } from 'typebox';
 import { getStock, latestMovements, listStock, type StockMovement } from '../../effects/inventory/stock.js';
 import { Movement } from '../schemas/movement.js';
 import { problemResponses } from '../problem.js';
+import { CursorParameter, pageSchema, pageOf } from '../schemas/paging.js';
 import { Stock, StockPath } from '../schemas/stock.js';
 import { closed } from '../schemas/values.js';
 import type { Http } from '../http.js';
 import type { Cursors } from './cursor.js';
-import { CursorParameter, pageSchema, pageOf } from './paging.js';
 
 const tags = ['stock'];
 

@@ -1,12 +1,12 @@
 import type { Db } from 'mongodb';
 import { type TProperties, Type } from 'typebox';
 import { HttpProblem, problemResponses } from '../problem.js';
+import { CursorParameter, NextCursor } from '../schemas/paging.js';
 import { closed, Currency, Day, Id, Sku } from '../schemas/values.js';
 import type { Http } from '../http.js';
 import { BadParameter, Instant, type ParameterKind, type ViewQuery } from '../../views/query.js';
 import { views } from '../../views/views.js';
 import type { Cursors } from './cursor.js';
-import { CursorParameter, NextCursor } from './paging.js';
 import { badQuery } from './query-parameters.js';
 
 const AsOf = closed({

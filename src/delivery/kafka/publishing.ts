@@ -92,14 +92,14 @@ async function publish(
       return { generation, after: position, records, last, isFull: events.length === most };
     }
   };
-  let ahead: Promise<Page> | undefined;
+  let nextPage: Promise<Page> | undefined;
   while (!signal.aborted) {
     heartbeat();
-    const { generation, after, records, last, isFull }: Page = await (ahead ?? read(session.checkpoint));
+    const { generation, after, records, last, isFull }: Page = await (nextPage ?? read(session.checkpoint));
     // After a full page, the next one is read while this one is published.
-    ahead = isFull ? read({ generation, position: last }) : undefined;
+    nextPage = isFull ? read({ generation, position: last }) : undefined;
     // A failure is thrown when the page is awaited.
-    ahead?.catch(() => undefined);
+    nextPage?.catch(() => undefined);
     if (last > after) {
       // A transaction without records also moves the checkpoint past the events that are left out.
       const place = { generation, position: last };

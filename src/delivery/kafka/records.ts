@@ -1,5 +1,5 @@
 import type { PositionedEvent } from '../../log/feed/feed.js';
-import type { Payload } from '../../order/selection.js';
+import type { Payload } from '../../selection.js';
 import { upcastIfKnown } from '../../order/upcasters.js';
 import { cloudEventOf } from '../cloud-events.js';
 import { WireBytes } from './wire-bytes.js';

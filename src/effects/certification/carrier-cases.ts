@@ -51,13 +51,13 @@ export function carrierCases({ about }: Harness): readonly Case[] {
       const refused = given.bookRequest(carriers.refused);
       expectType('book', await harness.ask(refused), 'refused', risks.paysTwice);
       const request = given.bookRequest(carriers.booked);
-      expectType('book of another carrier', await harness.settle(request), 'booked', risks.losesLabel);
+      expectType('book of another carrier', await harness.untilOutcome(request), 'booked', risks.losesLabel);
       expectType('lookUp of the first key', await harness.lookUp(refused), 'refused', risks.paysTwice);
       await given.expectLabels(1);
     }),
     once('no carrier named', 'is booked with one that the provider chooses', async (given, harness) => {
       const request = given.bookRequest(undefined);
-      expectType('book', await harness.settle(request), 'booked', risks.waits);
+      expectType('book', await harness.untilOutcome(request), 'booked', risks.waits);
       await given.expectLabels(1);
     }),
     once('two shipments at once', 'each has a label of its own', async (given, harness) => {
@@ -77,7 +77,7 @@ export function carrierCases({ about }: Harness): readonly Case[] {
     once('the receiver', 'is in no answer, because the log keeps it', async (given, harness) => {
       for (const carrier of [carriers.booked, carriers.refused]) {
         const request = given.bookRequest(carrier);
-        await harness.settle(request);
+        await harness.untilOutcome(request);
         expectNobody('lookUp', await harness.lookUp(request));
         expectNobody('book', await harness.ask(request));
       }
@@ -138,7 +138,7 @@ class Labels {
   }
 
   async book(request: Booking): Promise<Parcel> {
-    const outcome = await this.harness.settle(request);
+    const outcome = await this.harness.untilOutcome(request);
     if (outcome.type === 'booked') return outcome;
     throw new CaseFailed(`book: ${outcome.type}`, risks.losesLabel);
   }

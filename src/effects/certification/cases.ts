@@ -57,25 +57,25 @@ export function casesOf(type: EffectType, prepare: Prepare): readonly Case[] {
     trial('at once, from two processes', 'takes effect once, with one answer', async (harness, given) => {
       const { request, outcome, twice, prove } = given;
       const answers = await harness.askAtOnce([request, request, request, request]);
-      const settled = await harness.settle(request);
-      expectType('the call', settled, outcome, risks.waits);
+      const found = await harness.untilOutcome(request);
+      expectType('the call', found, outcome, risks.waits);
       // A concurrent call may fail because of the others, so its key is looked up afterwards.
-      for (const answer of answers.filter(isOutcome)) expectSame('one of four calls', answer, settled, twice);
+      for (const answer of answers.filter(isOutcome)) expectSame('one of four calls', answer, found, twice);
       await prove();
     }),
     trial('crash before the call', 'is not known, then takes effect', async (harness, given) => {
       const { request, outcome, never, prove } = given;
       await harness.crash();
       expectType('lookUp', await harness.lookUp(request), 'none', never);
-      expectType('the call', await harness.settle(request), outcome, risks.waits);
+      expectType('the call', await harness.untilOutcome(request), outcome, risks.waits);
       await prove();
     }),
     trial('crash in the call', 'takes effect once, then or when tried again', async (harness, given) => {
       const { request, outcome, twice, prove } = given;
       await harness.crashInCall(request);
-      const settled = await harness.settle(request);
-      expectType('the call', settled, outcome, twice);
-      expectSame('the call again', await harness.ask(request), settled, twice);
+      const found = await harness.untilOutcome(request);
+      expectType('the call', found, outcome, twice);
+      expectSame('the call again', await harness.ask(request), found, twice);
       await prove();
     }),
     trial('crash after the call', 'is looked up with its answer', async (harness, given) => {
@@ -100,9 +100,9 @@ export function casesOf(type: EffectType, prepare: Prepare): readonly Case[] {
           abortAfterMs: type === 'authorize' || type === 'book' ? 300 : 1,
         });
         if (isOutcome(answer)) expectType('the call that was given up', answer, outcome, risks.decides);
-        const settled = await harness.settle(request);
-        expectType('the call', settled, outcome, risks.decides);
-        if (isOutcome(answer)) expectSame('lookUp', settled, answer, twice);
+        const found = await harness.untilOutcome(request);
+        expectType('the call', found, outcome, risks.decides);
+        if (isOutcome(answer)) expectSame('lookUp', found, answer, twice);
         await prove();
       },
       true,
@@ -111,9 +111,9 @@ export function casesOf(type: EffectType, prepare: Prepare): readonly Case[] {
       'late answer',
       'is what another process was told meanwhile',
       async (harness, { request, outcome, twice, prove }) => {
-        const { late, settled } = await harness.askLate(request);
-        expectType('the call', settled, outcome, twice);
-        if (isOutcome(late)) expectSame('the late answer', late, settled, twice);
+        const { late, found } = await harness.askLate(request);
+        expectType('the call', found, outcome, twice);
+        if (isOutcome(late)) expectSame('the late answer', late, found, twice);
         await prove();
       },
       true,
@@ -155,10 +155,10 @@ export async function expectOwnAnswers(
 ): Promise<void> {
   const answers = await Promise.all(requests.map(async (request) => await harness.ask(request)));
   for (const [index, request] of [...requests.entries()].toReversed()) {
-    const settled = await harness.settle(request);
-    expectType(request.type, settled, outcome, risk);
+    const found = await harness.untilOutcome(request);
+    expectType(request.type, found, outcome, risk);
     const answer = answers[index];
-    if (answer !== undefined && isOutcome(answer)) expectSame(request.type, answer, settled, risk);
+    if (answer !== undefined && isOutcome(answer)) expectSame(request.type, answer, found, risk);
   }
 }
 

@@ -18,13 +18,13 @@ export interface Booking extends BookRequest {
  * How long an effect may take to get an outcome. The time is long, because a database may keep the
  * locks of a killed process: MongoDB ends its transaction after 60 s.
  */
-const SETTLED_WITHIN_MS = 90_000;
+const OUTCOME_WITHIN_MS = 90_000;
 const LOOK_EVERY_MS = 100;
 const SILENCES_BEFORE_GIVING_UP = 3;
 /**
- * After so many effects without an outcome, certification stops. Each takes `SETTLED_WITHIN_MS`.
+ * After so many effects without an outcome, certification stops. Each takes `OUTCOME_WITHIN_MS`.
  */
-const UNSETTLED_BEFORE_GIVING_UP = 2;
+const WITHOUT_OUTCOME_BEFORE_GIVING_UP = 2;
 
 /** Two processes with the provider under test. One that is killed is replaced. */
 export class Harness {
@@ -35,7 +35,7 @@ export class Harness {
   private spare: Promise<ProviderProcess>;
   private silences = 0;
   /** effects in a row that had no outcome */
-  private unsettled = 0;
+  private withoutOutcome = 0;
 
   private constructor(
     start: () => Promise<ProviderProcess>,
@@ -108,18 +108,18 @@ export class Harness {
   }
 
   /**
-   * Makes the call, and settles it from another process while it is under way.
+   * Makes the call, and finds its outcome from another process while it is under way.
    *
    * @returns the answer of the call, and the outcome that the other process has found
    */
-  async askLate(request: Request): Promise<{ readonly late: Learned; readonly settled: Outcome }> {
+  async askLate(request: Request): Promise<{ readonly late: Learned; readonly found: Outcome }> {
     let late: Promise<Learned> | undefined;
     const begun = new Promise<void>((resolve) => {
       late = this.ask(request, { onBegun: resolve }).finally(resolve);
     });
-    const settling = begun.then(async () => await this.settle(request, this.second));
-    const [answer, settled] = await Promise.all([late, settling]);
-    return { late: answer ?? { type: 'error' }, settled };
+    const finding = begun.then(async () => await this.untilOutcome(request, this.second));
+    const [answer, found] = await Promise.all([late, finding]);
+    return { late: answer ?? { type: 'error' }, found };
   }
 
   async lookUp(request: Request, from = this.first): Promise<Learned> {
@@ -137,20 +137,20 @@ export class Harness {
    * Calls the provider as a worker does: looks the key up, calls if the answer is `none`, and
    * repeats both until there is an outcome.
    */
-  async settle(request: Request, from = this.first): Promise<Outcome> {
-    const giveUpAt = Date.now() + SETTLED_WITHIN_MS;
+  async untilOutcome(request: Request, from = this.first): Promise<Outcome> {
+    const giveUpAt = Date.now() + OUTCOME_WITHIN_MS;
     for (;;) {
       const known = await this.lookUp(request, from);
       const learned = known.type === 'none' ? await this.askFrom(from, request) : known;
       if (isOutcome(learned)) {
-        this.unsettled = 0;
+        this.withoutOutcome = 0;
         return learned;
       }
       if (Date.now() > giveUpAt) {
-        this.unsettled += 1;
+        this.withoutOutcome += 1;
         const last = `${known.type === 'none' ? request.type : 'lookUp'}: ${learned.type}`;
         throw new CaseFailed(
-          `${request.type} has no outcome in ${SETTLED_WITHIN_MS / 1_000} s; the last answer is ${last}`,
+          `${request.type} has no outcome in ${OUTCOME_WITHIN_MS / 1_000} s; the last answer is ${last}`,
           risks.waits,
         );
       }
@@ -182,7 +182,7 @@ export class Harness {
   /** Why the remaining cases are not run; undefined if they are run. */
   get givenUp(): string | undefined {
     if (this.silences >= SILENCES_BEFORE_GIVING_UP) return 'nothing is answered';
-    return this.unsettled >= UNSETTLED_BEFORE_GIVING_UP ? 'no effect has an outcome' : undefined;
+    return this.withoutOutcome >= WITHOUT_OUTCOME_BEFORE_GIVING_UP ? 'no effect has an outcome' : undefined;
   }
 }
 

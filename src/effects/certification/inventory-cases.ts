@@ -57,7 +57,7 @@ export function inventoryCases(): readonly Case[] {
         const lines = [...request.lines, { sku: scarce.sku, quantity: 2 }];
         expectType(
           'reserve',
-          await harness.settle({ ...request, lines }),
+          await harness.untilOutcome({ ...request, lines }),
           'out_of_stock',
           risks.promisesTwice,
         );
@@ -75,7 +75,7 @@ export function inventoryCases(): readonly Case[] {
         await harness.askAtOnce(requests);
         let reserved = 0;
         for (const request of requests)
-          if ((await harness.settle(request)).type === 'reserved') reserved += 1;
+          if ((await harness.untilOutcome(request)).type === 'reserved') reserved += 1;
         if (reserved !== 2)
           throw new CaseFailed(
             `${reserved} of 3 × 4 were reserved of 10`,
@@ -107,9 +107,9 @@ class Goods {
 
   /** Checks that exactly this many units can still be reserved. */
   async expectLeft(quantity: number): Promise<void> {
-    const all = await this.harness.settle(this.request('reserve', quantity));
+    const all = await this.harness.untilOutcome(this.request('reserve', quantity));
     expectType(`reserve of ${quantity} that are left`, all, 'reserved', risks.losesUnits);
-    const more = await this.harness.settle(this.request('reserve', 1));
+    const more = await this.harness.untilOutcome(this.request('reserve', 1));
     expectType('reserve of 1 more', more, 'out_of_stock', risks.promisesTwice);
   }
 
@@ -117,7 +117,7 @@ class Goods {
     await this.stockUp(10);
     expectType(
       'reserve',
-      await this.harness.settle(this.request('reserve', quantity)),
+      await this.harness.untilOutcome(this.request('reserve', quantity)),
       'reserved',
       risks.waits,
     );

@@ -47,7 +47,7 @@ export function paymentCases({ about }: Harness): readonly Case[] {
       expectSame('lookUp', await harness.lookUp(request), first, risks.waits);
       const id = authorizationIn(first);
       expectType('capture', await harness.ask(given.captureRequest(id, 1)), 'declined', risks.losesMoney);
-      expectType('void', await harness.settle(given.voidRequest(id)), 'voided', risks.losesMoney);
+      expectType('void', await harness.untilOutcome(given.voidRequest(id)), 'voided', risks.losesMoney);
       expectType(
         'capture after it',
         await harness.ask(given.captureRequest(id, 1)),
@@ -78,7 +78,7 @@ export function paymentCases({ about }: Harness): readonly Case[] {
       const requests = [400, 400, 400].map((amount) => given.captureRequest(id, amount));
       await harness.askAtOnce(requests);
       const outcomes = [];
-      for (const request of requests) outcomes.push(await harness.settle(request));
+      for (const request of requests) outcomes.push(await harness.untilOutcome(request));
       const taken = outcomes.filter(({ type }) => type === 'captured').length;
       if (taken !== 2)
         throw new CaseFailed(
@@ -104,8 +104,8 @@ export function paymentCases({ about }: Harness): readonly Case[] {
       const id = await given.authorize();
       const [capture, release] = [given.captureRequest(id, 400), given.voidRequest(id)];
       await harness.askAtOnce([capture, release]);
-      expectType('void', await harness.settle(release), 'voided', risks.losesMoney);
-      const { type } = await harness.settle(capture);
+      expectType('void', await harness.untilOutcome(release), 'voided', risks.losesMoney);
+      const { type } = await harness.untilOutcome(capture);
       await given.expectNothingLeft(id);
       await given.expectBalance(
         { held: 0, captured: type === 'captured' ? 400 : 0, refunded: 0 },
@@ -115,12 +115,12 @@ export function paymentCases({ about }: Harness): readonly Case[] {
     once('void after a partial capture', 'what was captured stays', async (given, harness) => {
       const id = await given.authorize();
       const captureId = await given.capture(id, 400);
-      expectType('void', await harness.settle(given.voidRequest(id)), 'voided', risks.losesMoney);
+      expectType('void', await harness.untilOutcome(given.voidRequest(id)), 'voided', risks.losesMoney);
       await given.expectNothingLeft(id);
       await given.expectCaptured(400);
       expectType(
         'refund',
-        await harness.settle(given.refundRequest(captureId, 400)),
+        await harness.untilOutcome(given.refundRequest(captureId, 400)),
         'refunded',
         risks.chargesTwice,
       );
@@ -197,14 +197,16 @@ class Payment {
 
   /** @returns the id of a new authorization */
   async authorize(amount = 1_000, ttl = HOUR_MS): Promise<string> {
-    const outcome = await this.harness.settle(this.authorizeRequest(amount, this.methods.approved, ttl));
+    const outcome = await this.harness.untilOutcome(
+      this.authorizeRequest(amount, this.methods.approved, ttl),
+    );
     if (outcome.type === 'authorized') return outcome.authorizationId;
     throw new CaseFailed(`authorize: ${outcome.type}`, risks.waits);
   }
 
   /** @returns the id of a new capture */
   async capture(authorizationId: string, amount: number): Promise<string> {
-    const outcome = await this.harness.settle(this.captureRequest(authorizationId, amount));
+    const outcome = await this.harness.untilOutcome(this.captureRequest(authorizationId, amount));
     if (outcome.type === 'captured') return outcome.captureId;
     throw new CaseFailed(`capture of ${amount} that are left: ${outcome.type}`, risks.chargesTwice);
   }

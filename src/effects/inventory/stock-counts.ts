@@ -1,6 +1,7 @@
 import type { ClientSession, Db } from 'mongodb';
 import { isDuplicateKey } from '../../mongodb/duplicates.js';
-import { concernOfStock, stockState } from './stock-state.js';
+import { committed } from '../../mongodb/durability.js';
+import { concernOfStock, type Counts, stockState } from './stock-state.js';
 import {
   done,
   initialStock,
@@ -12,6 +13,9 @@ import {
 } from './stock.js';
 import { skuQueue } from './named-queue.js';
 import { inTransaction } from '../../mongodb/transaction.js';
+
+/** The SKUs that Temporal's mark lists must fit into its limit for a Schedule. */
+const MAX_LISTED_SKUS = 2_000;
 
 /** The number of units on hand of a SKU, from a count or a delivery. */
 export interface StockCount {
@@ -125,6 +129,15 @@ async function countInTransaction(db: Db, count: StockCount, session: ClientSess
     { session },
   );
   return { stock: counted, version: version + 1, isReplayed: false };
+}
+
+/** How often each SKU was counted, as Temporal's mark of this database keeps it for a restore. */
+export async function timesCounted(db: Db): Promise<Counts> {
+  const counted = await stock(db)
+    .find({ counts: { $gt: 0 } }, { ...committed, projection: { counts: 1 }, limit: MAX_LISTED_SKUS + 1 })
+    .sort({ _id: 1 })
+    .toArray();
+  return counted.length > MAX_LISTED_SKUS ? 'many' : counted.map(({ _id: sku, counts = 0 }) => [sku, counts]);
 }
 
 /**

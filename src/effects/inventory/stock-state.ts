@@ -1,6 +1,5 @@
 import type { ClientSession, Db } from 'mongodb';
 import { committed } from '../../mongodb/durability.js';
-import type { Counts } from '../database/database-mark.js';
 
 /**
  * State of the stock as a whole; one document. Absent until set-up has compared MongoDB with
@@ -37,6 +36,9 @@ export interface Outdated {
   /** from Temporal's mark */
   readonly counts: Counts;
 }
+
+/** How often each SKU was counted (`countStock`); `many` if there are too many SKUs to list. */
+export type Counts = readonly (readonly [sku: string, counts: number])[] | 'many';
 
 export function stockStates(db: Db) {
   return db.collection<StockState>('stock_state');

@@ -6,7 +6,6 @@ import { logs, ofAnyEntity } from '../../logs.js';
 import { orderLog } from '../../order-log.js';
 import type { EventDraft } from '../../order/events.js';
 import type { Order } from '../../order/order.js';
-import { checkDatabaseIdentity } from '../database/database-identity.js';
 import { stockOutside } from '../inventory/stock-restore.js';
 
 /** `reconcile` for every kind of entity, and for the stock of the orders. */
@@ -26,12 +25,11 @@ export async function reconcileAll(
   return reports;
 }
 
-/** `reconcile` for orders and their stock, once the identity of the database is checked. */
+/** `reconcile` for orders and their stock. */
 export async function reconcileOrders(
   given: Omit<ReconcileDeps<Order, EventDraft>, 'outside'>,
   by: Pick<Reconciliation, 'runId' | 'workflowId'>,
   heartbeat: (done: number) => void,
 ): Promise<Reconciliation> {
-  await checkDatabaseIdentity(given);
   return await reconcile(orderLog, { ...given, outside: stockOutside }, by, heartbeat);
 }

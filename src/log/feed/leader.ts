@@ -2,7 +2,7 @@ import { type Db, type Document, MongoServerError, type UpdateFilter } from 'mon
 import { ChangeStreamEnded } from '../../mongodb/change-stream.js';
 import { isDuplicateKey } from '../../mongodb/duplicates.js';
 import { committed, durable } from '../../mongodb/durability.js';
-import { eventId } from '../entity.js';
+import { eventId } from '../event-id.js';
 import type { AnyLog } from '../journal/entity-log.js';
 import { journal } from '../journal/journal.js';
 import { Fenced } from '../leases/fencing.js';

@@ -11,7 +11,14 @@ const MAX_REMEMBERED = 500;
 
 /** The last events to which this process gave positions, in one generation and without gaps. */
 export class RecentEvents {
+  private generation: number | undefined;
   private events: PositionedEvent[] = [];
+
+  /** Keeps the events of this generation from now on, and of no other. */
+  begin(generation: number): void {
+    this.generation = generation;
+    this.clear();
+  }
 
   add({ position, event }: GivenPosition): void {
     if (event === undefined || position !== (this.events.at(-1)?.position ?? 0) + 1) this.clear();
@@ -21,7 +28,8 @@ export class RecentEvents {
   }
 
   /** The events after a position; undefined if they are not kept here. */
-  after(position: number, limit: number): readonly PositionedEvent[] | undefined {
+  after(generation: number, position: number, limit: number): readonly PositionedEvent[] | undefined {
+    if (generation !== this.generation) return undefined;
     const from = position + 1 - (this.events[0]?.position ?? Infinity);
     return from < 0 || from >= this.events.length ? undefined : this.events.slice(from, from + limit);
   }

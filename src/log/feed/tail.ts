@@ -1,12 +1,10 @@
 import type { Db } from 'mongodb';
-import { createBackgroundTurns } from '../../concurrency/background-turns.js';
 import { pause } from '../../concurrency/pause.js';
-import { createSingleFlight } from '../../concurrency/single-flight.js';
 import { notifyWaiters, untilHolds, type Waiters } from '../../concurrency/until-holds.js';
-import { answering } from '../../mongodb/durability.js';
 import type { AnyLog } from '../journal/entity-log.js';
 import { type EntityListener, EntityListeners } from './entity-listeners.js';
-import { feedEnd, type PositionedEvent, readFeedInGeneration } from './feed.js';
+import { feedEnd } from './feed.js';
+import { FeedPages } from './feed-pages.js';
 import { type JournalDelete, type EventPosition, noneDeleted, openPositions } from './journal-changes.js';
 import { type GivenPosition, RecentEvents } from './recent-events.js';
 
@@ -24,12 +22,12 @@ const AWAIT_MS = 300;
  * positions.
  */
 export class FeedTail {
+  /** reads the events that readers are notified of */
+  readonly pages: FeedPages;
   private readonly log: AnyLog;
   private readonly db: Db;
   private readonly stopping = new AbortController();
   private following: Promise<void> | undefined;
-  private readonly oneAtATime = createBackgroundTurns();
-  private readonly shared = createSingleFlight<readonly PositionedEvent[] | undefined>();
   private head = 0;
   private lastGeneration: number | undefined;
   private wakes = 0;
@@ -43,6 +41,7 @@ export class FeedTail {
   constructor(log: AnyLog, db: Db) {
     this.log = log;
     this.db = db;
+    this.pages = new FeedPages(log, db, this.recent, (generation) => this.setGeneration(generation));
   }
 
   /** the generation as it was seen last; undefined until it is known */
@@ -74,7 +73,10 @@ export class FeedTail {
     return this.head;
   }
 
-  /** Wakes the readers, because something else that they may depend on has changed. */
+  /**
+   * Wakes the readers although the feed may not have grown. The role `feed` does so when the builds
+   * of a view, the state of a feed or an endpoint have changed (`watchStates`).
+   */
   wake(): void {
     this.wakes += 1;
     notifyWaiters(this.waiting);
@@ -110,38 +112,6 @@ export class FeedTail {
         this.wake();
       },
     };
-  }
-
-  /**
-   * The events after a position, if this process gave them their positions just now, in this
-   * generation; undefined if it did not.
-   */
-  recentEvents(generation: number, after: number, limit: number): readonly PositionedEvent[] | undefined {
-    return generation === this.generation ? this.recent.after(after, limit) : undefined;
-  }
-
-  /**
-   * `readFeed` for a reader of a generation, but from memory if this process gave the positions
-   * just now. Then more events may follow even if fewer than `limit` are returned. Concurrent reads
-   * of one page are shared; different pages are read one after another.
-   *
-   * @returns undefined if the feed is of another generation
-   */
-  async read(
-    generation: number,
-    after: number,
-    limit: number,
-  ): Promise<readonly PositionedEvent[] | undefined> {
-    const readPage = async (): Promise<readonly PositionedEvent[] | undefined> => {
-      const place = { generation, position: after };
-      const { current, events } = await readFeedInGeneration(this.log, this.db, place, limit, answering);
-      this.setGeneration(current);
-      return events;
-    };
-    return (
-      this.recentEvents(generation, after, limit) ??
-      (await this.shared(`${generation} ${after} ${limit}`, () => this.oneAtATime(readPage)))
-    );
   }
 
   async stop(): Promise<void> {
@@ -217,7 +187,7 @@ export class FeedTail {
   /** Wakes every reader if the feed is of another generation than before. */
   private setGeneration(generation: number): void {
     if (generation === this.generation) return;
-    this.recent.clear();
+    this.recent.begin(generation);
     this.lastGeneration = generation;
     notifyWaiters(this.waiting);
   }

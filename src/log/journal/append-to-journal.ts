@@ -1,6 +1,7 @@
 import { ApplicationFailure } from '@temporalio/common';
 import type { ClientSession, Db } from 'mongodb';
-import { eventId, type StoredEvent } from '../entity.js';
+import type { StoredEvent } from '../entity.js';
+import { eventId } from '../event-id.js';
 import { isDuplicateKey } from '../../mongodb/duplicates.js';
 import { committed, durable } from '../../mongodb/durability.js';
 import { superseded } from '../workflow/steps.js';

@@ -24,3 +24,19 @@ export function contiguous<E extends Pick<Envelope, 'version'>>(
   const end = events.findIndex(({ version }, index) => version !== after + 1 + index);
   return end === -1 ? events : events.slice(0, end);
 }
+
+/**
+ * The state after these events up to the first gap, and the last version after the gap.
+ *
+ * @param events ascending
+ */
+export function foldToGap<S extends State, D extends Draft>(
+  log: EntityLog<S, D>,
+  events: readonly (D & Envelope)[],
+  before?: S,
+): { readonly state: S | undefined; readonly lastAfterGap: number | undefined } {
+  const state = fold(log, contiguous(events, before?.version), before);
+  const last = events.at(-1)?.version;
+  const hasGap = state !== undefined && last !== undefined && last > state.version;
+  return { state, lastAfterGap: hasGap ? last : undefined };
+}

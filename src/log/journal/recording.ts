@@ -8,13 +8,8 @@ import { holdsTruncatedLog } from './truncated-log.js';
 import { createBatcher } from '../../concurrency/batcher.js';
 import { isMongoOutage } from '../../outages/mongo-outage.js';
 import { RecentStates } from './recent-states.js';
-import {
-  type Replacement,
-  foldFollowing,
-  insertViews,
-  updateStateView,
-  replaceViews,
-} from './update-state-view.js';
+import { updateStateView } from './update-state-view.js';
+import { foldFollowing, insertViews, type Replacement, replaceViews } from './view-batches.js';
 
 /** About the number of workflows that a worker caches with a heap of 2 GB. */
 const MAX_REMEMBERED = 1_000;

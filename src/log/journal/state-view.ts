@@ -35,6 +35,25 @@ export async function documentOf<S extends State>(
   return { ...view.toDocument(state), ...(await view.extra?.compute(db, state)) };
 }
 
+interface Written {
+  readonly lastAfterGap?: number | undefined;
+  readonly writerId?: string | undefined;
+}
+
+/** The document as it is stored: `documentOf`, and what only the writer knows. */
+export async function storedDocument<S extends State>(
+  log: { readonly view: StateView<S> },
+  db: Db,
+  state: S,
+  { lastAfterGap, writerId }: Written,
+): Promise<StateDocument<S>> {
+  return {
+    ...(await documentOf(log, db, state)),
+    ...(lastAfterGap !== undefined && { ahead: lastAfterGap }),
+    ...(writerId !== undefined && { recorder: writerId }),
+  };
+}
+
 /** The members that every document of a state view has. A view may add others. */
 export interface StateDocument<S extends State> extends Pick<S, 'version' | 'status' | 'updatedAt'> {
   /** the entity's id */
@@ -43,7 +62,7 @@ export interface StateDocument<S extends State> extends Pick<S, 'version' | 'sta
   readonly finished: boolean;
   /** the state into which the next event is folded */
   readonly state: S;
-  /** the highest recorded version after a gap; absent if there is no gap */
+  /** the last recorded version after a gap; absent if there is no gap; the name is persisted */
   readonly ahead?: number;
   /** why the entity does not continue by itself; the next event that is folded removes it */
   readonly stopped?: Stopped;
@@ -62,6 +81,15 @@ export interface Stopped {
   readonly since: string;
   readonly detail: string;
   readonly remedy: string;
+}
+
+/** What identifies the last write of an entity's document. */
+export type SeenView = Pick<StateDocument<State>, 'version' | 'ahead' | 'recorder'>;
+
+/** A filter for an entity's document, if it was not written since it was seen. */
+export function asSeen(id: string, { version, ahead, recorder }: SeenView) {
+  const none = { $exists: false };
+  return { _id: id, version, ahead: ahead ?? none, recorder: recorder ?? none };
 }
 
 interface HasStateView {

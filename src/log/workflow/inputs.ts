@@ -40,12 +40,14 @@ export interface ContinuedEntity<S> extends Omit<NewEntity, 'create'> {
 }
 
 /**
- * What starts a workflow that takes its entity over from the journal, because the earlier workflow
+ * What starts a workflow that resumes its entity from the journal, because the earlier workflow
  * ended too early, or Temporal was restored from a backup.
  */
 export interface ResumedEntity<S> extends Omit<NewEntity, 'create'> {
   readonly resume: ResumeRequest;
-  /** what earlier runs of this resumption have loaded from the journal so far */
+  /**
+   * what earlier runs of this resumption have loaded from the journal so far; the name is persisted
+   */
   readonly taken?: Pick<ContinuedEntity<S>, 'order' | 'remembered'> & { readonly memoryFrom: number };
 }
 

@@ -29,27 +29,27 @@ import { stepOf, type ResumptionActivities } from './steps.js';
 const { loadLog, claimResumption } = proxyActivities<ResumptionActivities>(untilDone);
 
 /** An entity as loaded from the journal, and the messages that are still to be judged. */
-export interface TakenOver<S> {
+export interface Loaded<S> {
   readonly continued: ContinuedEntity<S>;
   readonly messages: readonly Signal[];
 }
 
 /**
- * Takes an entity over from the journal, before its run handles any message. The loaded events are
+ * Loads an entity from the journal, before its run handles any message. The loaded events are
  * recorded again, so that the history of the run has the whole log; this changes nothing in the
  * journal. The resumption becomes the next event. It is written to the journal at once. If an
  * earlier run has already written another event of that version, that event is loaded, and the
  * resumption follows it.
  *
  * @param arriving the list to which the caller adds the signals that come meanwhile
- * @throws ApplicationFailure if the journal has no event of the entity, or a later run has taken it
- *   over
+ * @throws ApplicationFailure if the journal has no event of the entity, or a later run has resumed
+ *   it
  */
-export async function takeOver<S extends State, D extends Draft, F extends Effect>(
+export async function resumeFromJournal<S extends State, D extends Draft, F extends Effect>(
   entity: Entity<S, D, F>,
   input: ResumedEntity<S>,
   arriving: readonly Signal[],
-): Promise<TakenOver<S>> {
+): Promise<Loaded<S>> {
   const { orderId, resume, continueAsNewAfter } = input;
   let { taken } = input;
   let { messages } = resume;
@@ -103,21 +103,21 @@ export async function takeOver<S extends State, D extends Draft, F extends Effec
  */
 async function claim<S extends State, D extends Draft, F extends Effect>(
   entity: Entity<S, D, F>,
-  order: S,
+  state: S,
   resume: ResumeRequest,
 ): Promise<Appended<S, D> | undefined> {
   const { reason, previousRunId } = resume;
   const draft = entity.resumption({ reason, ...(previousRunId !== undefined && { previousRunId }) });
-  const resumed = append(entity, order.orderId, order, [draft], causeOf(resume, now()));
+  const resumed = append(entity, state.orderId, state, [draft], causeOf(resume, now()));
   const [resumption] = resumed.events;
   return resumption !== undefined && (await claimResumption({ resumption })) ? resumed : undefined;
 }
 
 /**
- * Until the entity is taken over, keeps signals, and refuses updates with `busy`, so that callers
- * try again.
+ * Until the entity is loaded, keeps signals, and refuses updates with `busy`, so that callers try
+ * again.
  */
-export function keepUntilTakenOver<S extends State, D extends Draft, F extends Effect>(
+export function keepUntilLoaded<S extends State, D extends Draft, F extends Effect>(
   { name: entityName, commands, facts }: Entity<S, D, F>,
   { orderId }: ResumedEntity<S>,
   arriving: Signal[],
@@ -136,27 +136,27 @@ export function keepUntilTakenOver<S extends State, D extends Draft, F extends E
 
 type Taken<S> = NonNullable<ResumedEntity<S>['taken']>;
 
-/** What was taken over, with the loaded events folded in and their commands remembered. */
+/** What earlier pages led to, with the loaded events folded in and their commands remembered. */
 function foldLoaded<S extends State, D extends Draft, F extends Effect>(
   { upcast, evolve, answerFields }: Entity<S, D, F>,
   taken: Taken<S> | undefined,
   loaded: readonly StoredEvent[],
 ): Taken<S> {
   let { remembered, memoryFrom } = taken ?? { remembered: [], memoryFrom: 0 };
-  let order = taken?.order;
+  let state = taken?.order;
   for (const stored of loaded) {
     const event = upcast(stored);
-    order = evolve(order, event);
+    state = evolve(state, event);
     // The event of an outcome or a deadline: no command led to it.
     if (event.causationId === event.commandId) continue;
-    remembered = remember(remembered, event, answerOf(order, [event], answerFields));
+    remembered = remember(remembered, event, answerOf(state, [event], answerFields));
     const [oldest] = remembered;
     if (oldest === undefined || remembered.length <= MIN_REMEMBERED) continue;
     memoryFrom = oldest.answer.version;
     remembered = remembered.slice(1);
   }
-  if (order === undefined) throw new TypeError('Nothing was loaded.');
-  return { order, remembered, memoryFrom };
+  if (state === undefined) throw new TypeError('Nothing was loaded.');
+  return { order: state, remembered, memoryFrom };
 }
 
 /** Adds the command that led to the event, or adds the event to the answer of that command. */

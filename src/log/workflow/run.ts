@@ -19,7 +19,7 @@ import { DeadlineTimer } from './deadline-timer.js';
 import { Inbox } from './inbox.js';
 import type { ContinuedEntity, EntityEnd, NewEntity, ResumedEntity, RunInput } from './inputs.js';
 import { type EntityState, type Signal, stateQuery } from './messages.js';
-import { keepUntilTakenOver, takeOver } from './resumption.js';
+import { keepUntilLoaded, resumeFromJournal } from './resumption.js';
 import { attributesOf, ListedAttributes } from './search-attributes.js';
 import { eventFork, stepOf, superseded } from './steps.js';
 import { details, stepSummary } from './web-ui.js';
@@ -50,8 +50,8 @@ async function resumedRun<S extends State, D extends Draft, F extends Effect>(
   input: ResumedEntity<S>,
 ): Promise<Run<S, D, F>> {
   const arriving: Signal[] = [];
-  keepUntilTakenOver(entity, input, arriving);
-  const { continued, messages } = await takeOver(entity, input, arriving);
+  keepUntilLoaded(entity, input, arriving);
+  const { continued, messages } = await resumeFromJournal(entity, input, arriving);
   const resumed = new Run(entity, continued);
   resumed.relist();
   resumed.inbox.handleAgain(messages);

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { checkDatabaseIdentity } from '../../../src/effects/database/database-identity.js';
-import { readMark } from '../../../src/effects/database/database-mark.js';
 import { concernOfStock, stockState, stockStates } from '../../../src/effects/inventory/stock-state.js';
 import { stock } from '../../../src/effects/inventory/stock.js';
+import { checkDatabaseIdentity } from '../../../src/identity/database-identity.js';
+import { readMark } from '../../../src/identity/database-mark.js';
 import { feedGenerations } from '../../../src/log/feed/generations.js';
 import { orderLog } from '../../../src/order-log.js';
 import { type Reply, startTestApi, type TestApi } from '../../support/api.js';

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { NotAuthenticated } from '../../../src/access/refusals.js';
+import { NotAuthenticated } from '../../../src/access/authentication-errors.js';
 import { registerSession } from '../../../src/api/access/routes-session.js';
 import type { Http } from '../../../src/api/http.js';
 import { registerDocs } from '../../../src/api/reference/docs.js';

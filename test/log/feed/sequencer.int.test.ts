@@ -509,7 +509,7 @@ describe('a generation', () => {
       const first = lead((...given) => publisher.publish(...given));
       const [log, after] = [newOrder(), newOrder()];
       await record(...log);
-      await until(async () => expect(await tail.read(1, log.length - 1, 1)).toHaveLength(1));
+      await until(async () => expect(await tail.pages.read(1, log.length - 1, 1)).toHaveLength(1));
       const waiting = tail.waitBeyond(log.length, signal, 10_000);
       await beginGeneration(orderLog, db, { commonUntil: 2 });
       await record(...after);
@@ -518,9 +518,9 @@ describe('a generation', () => {
       await waiting;
       const { generation } = (await feedGenerations(orderLog, db)).current;
       await until(async () =>
-        expect(await tail.read(generation, log.length, 100)).toHaveLength(after.length),
+        expect(await tail.pages.read(generation, log.length, 100)).toHaveLength(after.length),
       );
-      expect(await tail.read(1, log.length, 100)).toBeUndefined();
+      expect(await tail.pages.read(1, log.length, 100)).toBeUndefined();
       expect(tail.generation).toBe(generation);
     } finally {
       await tail.stop();
@@ -572,16 +572,18 @@ test('readers in the leader’s process learn of its positions from it, and of a
       [2, 100],
       [ours.length, 100],
     ] as const)
-      expect(await tail.read(1, after, limit)).toEqual(await readFeed(orderLog, db, after, limit));
+      expect(await tail.pages.read(1, after, limit)).toEqual(await readFeed(orderLog, db, after, limit));
     // If the reader read MongoDB, it would see this change.
     await journal(orderLog, db).updateOne({ position: 3 }, { $set: { actor: 'somebody else' } });
-    expect((await tail.read(1, 2, 1))?.[0]?.actor).toBe(ours[2]?.actor);
+    expect((await tail.pages.read(1, 2, 1))?.[0]?.actor).toBe(ours[2]?.actor);
     await here.stop();
     // The local publisher does not know yet that another leader has taken over.
     const there = lead();
     await record(...theirs);
     expect(await tail.waitBeyond(ours.length + theirs.length - 1, ...soon)).toBe(ours.length + theirs.length);
-    expect(await tail.read(1, ours.length, 100)).toEqual(await readFeed(orderLog, db, ours.length, 100));
+    expect(await tail.pages.read(1, ours.length, 100)).toEqual(
+      await readFeed(orderLog, db, ours.length, 100),
+    );
     publisher.close();
     await record(...last);
     const all = ours.length + theirs.length + last.length;

@@ -5,7 +5,7 @@ import type { OrderEvent } from '../../../order/events.js';
 import { hashOf } from './derived-ids.js';
 import type { OrderBody } from './gateway.js';
 import { type Plain, sealed } from './sealed-commands.js';
-import type { Sealing } from './sealing.js';
+import type { Sealing } from './send-sealed.js';
 
 /** What is known of the create of an order that exists. */
 export interface Created {

@@ -21,7 +21,7 @@ import { type Created, createdBy, isSameCreate, startedWith } from './existing-c
 import { messageTo } from './message.js';
 import { idReserved, keyReused, keysUnavailable, orderExists, type RefusedCommand } from './refusals.js';
 import { sealed } from './sealed-commands.js';
-import type { Sealing } from './sealing.js';
+import type { Sealing } from './send-sealed.js';
 import { whileAvailable } from './while-available.js';
 
 /** How many times longer to wait for the answer to a start than to other commands. */

@@ -170,7 +170,7 @@ function beginSome(
     if (progress === undefined || full.has(record.partition)) continue;
     if (progress.openCount >= MAX_OPEN || openBytesOf(assignment) >= MAX_OPEN_BYTES)
       full.add(record.partition);
-    else begin(owned(record), progress);
+    else begin(copied(record), progress);
   }
   for (const [partition, offset] of next) {
     const progress = partitions.get(partition);
@@ -186,8 +186,8 @@ function openBytesOf({ partitions }: Assignment): number {
   return [...partitions.values()].reduce((sum, { openBytes }) => sum + openBytes, 0);
 }
 
-/** Copies a record. The client's record shares memory with the whole answer of the broker. */
-function owned({ key, value, headers, ...rest }: CommittedRecord): CommittedRecord {
+/** The client's record shares memory with the whole answer of the broker. */
+function copied({ key, value, headers, ...rest }: CommittedRecord): CommittedRecord {
   return {
     ...rest,
     key: key && Buffer.from(key),

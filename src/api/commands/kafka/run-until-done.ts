@@ -43,7 +43,7 @@ export function createRunUntilDone(
   ending: AbortSignal,
 ): (record: CommittedRecord, progress: PartitionProgress) => Promise<boolean> {
   const { db, gateway, logger, membership, refusals } = deps;
-  const inTurn = createSemaphore(CONCURRENCY);
+  const limited = createSemaphore(CONCURRENCY);
 
   function wait(record: CommittedRecord, progress: PartitionProgress, why: string): void {
     if (!progress.wait(record.offset, why)) return;
@@ -98,7 +98,7 @@ export function createRunUntilDone(
     if (earlier === 'written') return true;
     let problem = earlier?.problem;
     for (let attempt = 1; !ending.aborted; attempt += 1) {
-      const isDone = await inTurn(async () => {
+      const isDone = await limited(async () => {
         if (ending.aborted || !membership.isHeld) return false;
         if (problem === undefined) {
           const outcome = await attemptCommand(gateway, topic, record, attempt);

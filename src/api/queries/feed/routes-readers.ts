@@ -5,10 +5,10 @@ import { feedEnd } from '../../../log/feed/feed.js';
 import { answering } from '../../../mongodb/durability.js';
 import { orderLog } from '../../../order-log.js';
 import { HttpProblem, problemResponses } from '../../problem.js';
+import { FeedGeneration } from '../../schemas/feed.js';
 import { closed, Id, Position } from '../../schemas/values.js';
 import type { Http } from '../../http.js';
 import { refuseOtherGeneration, refusePositionBeyond } from '../refuse-unknown.js';
-import { FeedGeneration } from '../schemas.js';
 
 /** Stores the checkpoints of clients that cannot store them themselves. */
 export function registerReaders(app: Http, db: Db): void {

@@ -6,7 +6,7 @@ import type { PositionedEvent } from '../../../log/feed/feed.js';
 import { answering } from '../../../mongodb/durability.js';
 import { schemaVersions } from '../../../order/events.js';
 import { MAX_TAG_LENGTH } from '../../../order/patterns.js';
-import { type Payload, payloads } from '../../../order/selection.js';
+import { type Payload, payloads } from '../../../selection.js';
 import { upcastIfKnown } from '../../../order/upcasters.js';
 import { isLongerThanTag, itemsIn } from '../../../server/config/items.js';
 import { Ids, Tags } from '../../schemas/values.js';

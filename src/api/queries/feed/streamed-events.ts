@@ -42,7 +42,7 @@ export function feedFrom(
   signal: AbortSignal,
 ): Items {
   const readChosen = async (position: number, chosen: ReaderSelection): Promise<SourcePage> => {
-    const events = (await tail.read(generation, position, PAGE_SIZE)) ?? [];
+    const events = (await tail.pages.read(generation, position, PAGE_SIZE)) ?? [];
     const items = (await selected(db, chosen, events, generation)).map((one) => itemOf(one, generation));
     const last = events.at(-1)?.position;
     // A page ends with the id of its last event, even if that event was left out. So a client that
@@ -55,7 +55,7 @@ export function feedFrom(
       const key = JSON.stringify([generation, position, selection]);
       return await singleFlight(key, () => readChosen(position, selection));
     }
-    const events = (await tail.read(generation, position, PAGE_SIZE)) ?? [];
+    const events = (await tail.pages.read(generation, position, PAGE_SIZE)) ?? [];
     return { items: itemsOf(events, generation), last: events.at(-1)?.position };
   };
   const waitForMore = async (position: number) =>

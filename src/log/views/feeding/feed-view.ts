@@ -109,9 +109,9 @@ class ViewFeeder<S extends State, D extends Draft> {
     this.waitMs = MAX_WAIT_MS;
     const beganAt = Date.now();
     const generation = generationOf(this.feeder.held);
-    const recent = tail.recentEvents(generation, position, BATCH_SIZE);
+    const recent = tail.pages.recent(generation, position, BATCH_SIZE);
     if (recent !== undefined) return await this.apply(recent, beganAt);
-    const events = await tail.read(generation, position, BATCH_SIZE);
+    const events = await tail.pages.read(generation, position, BATCH_SIZE);
     // The generations are read after the events, so these belong to the current one or to an
     // earlier one.
     const generations = await feedGenerations(this.log, db);

@@ -35,9 +35,9 @@ export async function fill<S extends State, D extends Draft>(
   rebuilder: StoreRebuilder,
   { db, signal, heartbeat }: RebuildAttempt,
 ): Promise<boolean> {
-  const { place } = rebuilder.state;
+  const { place: after } = rebuilder.state;
   for await (const batch of prefetch(
-    foldedStates(target.log, db, place === undefined ? {} : { orderId: { $gt: place } }),
+    foldedStates(target.log, db, after === undefined ? {} : { orderId: { $gt: after } }),
   )) {
     if (signal.aborted) return false;
     const exceptions = rebuilder.exceptionsWith(await write(target, batch));

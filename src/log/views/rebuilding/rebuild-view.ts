@@ -44,14 +44,14 @@ export async function rebuildView<S extends State, D extends Draft>(
   await dropUnusedBuilds(db, view.name);
   const feeder = new BuildFeeder(log, db, view, 'rebuilding', state.rebuilding);
   const began = { at: Date.now(), position: feeder.held.position };
-  let ahead = read(log, db, feeder.held.position);
+  let nextBatch = readAhead(log, db, feeder.held.position);
   while (!signal.aborted) {
-    const events = await ahead;
+    const events = await nextBatch;
     heartbeat(feeder.held.position);
     const last = events.at(-1);
     if (last !== undefined) {
       // Reads the next batch while this one is applied.
-      ahead = read(log, db, last.position);
+      nextBatch = readAhead(log, db, last.position);
       const eventsPerSecond = rateSince(began, last.position);
       if (!(await feeder.apply(events, { eventsPerSecond }))) throw fenced(view);
       continue;
@@ -70,13 +70,13 @@ export async function rebuildView<S extends State, D extends Draft>(
     await assertStillMine(db, view, feeder.held);
     // The active build has just received further events. The rebuild waits, and reads them.
     await setTimeout(PAUSE_MS);
-    ahead = read(log, db, feeder.held.position);
+    nextBatch = readAhead(log, db, feeder.held.position);
   }
   return false;
 }
 
 /** Reads a batch ahead. If the caller no longer awaits the batch, a failure is ignored. */
-function read(log: AnyLog, db: Db, position: number) {
+function readAhead(log: AnyLog, db: Db, position: number) {
   const events = readFeed(log, db, position, BATCH_SIZE);
   events.catch(() => undefined);
   return events;

@@ -24,7 +24,10 @@ export interface StoreRebuild {
   readonly total: number;
   /** average since the current worker took over */
   readonly perSecond: number;
-  /** the checkpoint: an entity's id, or the token of a page; absent at the beginning */
+  /**
+   * the checkpoint: an entity's id, or the token of a page; absent at the beginning; the name is
+   * persisted
+   */
   readonly place?: string;
   /** a position of the feed: the rebuild has every event up to it; the name is persisted */
   readonly since: number;

@@ -620,7 +620,7 @@ describe('a feed that was restored', () => {
     }
     const { generation: last } = (await feedGenerations(orderLog, db)).current;
     const restore = beforeEventsAreRead(restored);
-    expect(await own.tail.read(last, commonUntil, 1)).toBeUndefined();
+    expect(await own.tail.pages.read(last, commonUntil, 1)).toBeUndefined();
     restore();
   });
 });

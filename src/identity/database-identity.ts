@@ -1,20 +1,17 @@
-import { randomUUID } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import type { Db } from 'mongodb';
-import { isDuplicateKey } from '../../mongodb/duplicates.js';
-import { committed, durable } from '../../mongodb/durability.js';
-import { feedHead } from '../../log/feed/feed.js';
-import type { Databases } from '../../log/history/databases.js';
-import { beginGeneration } from '../../log/feed/generations.js';
-import { type Counts, type DatabaseMark, readMark, writeMark } from './database-mark.js';
-import { createBatcher } from '../../concurrency/batcher.js';
-import { type StockState, stockState, stockStates } from '../inventory/stock-state.js';
-import { movements, stock } from '../inventory/stock.js';
-import { logs } from '../../logs.js';
+import { createBatcher } from '../concurrency/batcher.js';
+import { timesCounted } from '../effects/inventory/stock-counts.js';
+import { setUpStockState } from '../effects/inventory/stock-set-up.js';
+import { type StockState, stockState, stockStates } from '../effects/inventory/stock-state.js';
+import { feedHead } from '../log/feed/feed.js';
+import { beginGeneration } from '../log/feed/generations.js';
+import type { Databases } from '../log/history/databases.js';
+import { logs } from '../logs.js';
+import { durable } from '../mongodb/durability.js';
+import { type DatabaseMark, readMark, writeMark } from './database-mark.js';
 
-/** The SKUs that a mark lists must fit into Temporal's limit for a Schedule. */
-const MAX_LISTED_SKUS = 2_000;
 const BETWEEN_WRITES_MS = 500;
 const MAX_WRITE_ATTEMPTS = 20;
 
@@ -29,7 +26,7 @@ export async function checkDatabaseIdentity(databases: Databases): Promise<Stock
   // The mark is read first, because it is written after a database was set up: so a mark proves
   // that a database existed.
   const mark = await readMark(databases);
-  const found = (await stockState(db)) ?? (await setUpState(db, mark?.counts));
+  const found = (await stockState(db)) ?? (await setUpStockState(db, mark?.counts));
   const isAsNoted =
     mark === undefined || (mark.database === found.database && mark.comparisons <= found.comparisons);
   // Readers have seen positions that this database lacks, and that it will give to other events.
@@ -91,57 +88,11 @@ async function writeCurrentMark(
   databases: Databases,
   { database, comparisons, outdated }: StockState,
 ): Promise<void> {
-  let counts = outdated?.counts ?? (await countsIn(databases.db));
+  let counts = outdated?.counts ?? (await timesCounted(databases.db));
   for (;;) {
     await writeMark(databases, { database, comparisons, counts });
-    const now = outdated?.counts ?? (await countsIn(databases.db));
+    const now = outdated?.counts ?? (await timesCounted(databases.db));
     if (isDeepStrictEqual(now, counts)) return;
     counts = now;
-  }
-}
-
-async function countsIn(db: Db): Promise<Counts> {
-  const counted = await stock(db)
-    .find({ counts: { $gt: 0 } }, { ...committed, projection: { counts: 1 }, limit: MAX_LISTED_SKUS + 1 })
-    .sort({ _id: 1 })
-    .toArray();
-  return counted.length > MAX_LISTED_SKUS ? 'many' : counted.map(({ _id: sku, counts = 0 }) => [sku, counts]);
-}
-
-/**
- * @param lostCounts the counts of the mark, if there is one: a mark means that the earlier database
- *   was lost
- */
-async function setUpState(db: Db, lostCounts: Counts | undefined): Promise<StockState> {
-  const since = new Date().toISOString();
-  const state: StockState = {
-    _id: 'stock',
-    database: randomUUID(),
-    comparisons: 0,
-    ...(lostCounts !== undefined && { outdated: { cause: 'lost', since, counts: lostCounts } }),
-  };
-  await addMissingCounts(db);
-  try {
-    await stockStates(db).insertOne(state, durable);
-    return state;
-  } catch (error) {
-    const other = isDuplicateKey(error) ? await stockState(db) : undefined;
-    if (other === undefined) throw error;
-    return other;
-  }
-}
-
-/** Stores how often each SKU was counted; an earlier version kept only the movements. */
-async function addMissingCounts(db: Db): Promise<void> {
-  const counted = movements(db).aggregate<{ _id: string; counts: number }>(
-    [
-      { $match: { type: 'set' } },
-      { $unwind: '$lines' },
-      { $group: { _id: '$lines.sku', counts: { $sum: 1 } } },
-    ],
-    committed,
-  );
-  for await (const { _id: sku, counts } of counted) {
-    await stock(db).updateOne({ _id: sku, counts: { $exists: false } }, { $set: { counts } }, durable);
   }
 }

@@ -1,5 +1,5 @@
 import { type TSchema, Type } from 'typebox';
-import { closed } from '../schemas/values.js';
+import { closed } from './values.js';
 
 /** The query parameter that continues a list. */
 export const CursorParameter = Type.Optional(Type.String({ maxLength: 500 }));

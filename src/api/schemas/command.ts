@@ -1,9 +1,9 @@
 import { Type } from 'typebox';
 import { orderStatuses } from '../../order/order.js';
-import { UpcomingDeadline } from '../schemas/deadline.js';
-import { ShownEffect } from '../schemas/effect.js';
-import { Commands, Event, Minor, Order } from '../schemas/order.js';
-import { Actors, closed, IfMatch, Key } from '../schemas/values.js';
+import { UpcomingDeadline } from './deadline.js';
+import { ShownEffect } from './effect.js';
+import { Commands, Event, Minor, Order } from './order.js';
+import { Actors, closed, IfMatch, Key } from './values.js';
 
 /** Takes other headers too: every request has many that this API does not read. */
 export const CreateHeaders = Type.Object({

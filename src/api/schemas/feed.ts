@@ -1,8 +1,7 @@
-import { type Static, Type } from 'typebox';
-import { attentionCodes } from '../../attention/rows.js';
-import { Event, Instant, Order } from '../schemas/order.js';
-import { closed } from '../schemas/values.js';
+import { Type } from 'typebox';
+import { Event, Instant } from './order.js';
 import { pageSchema } from './paging.js';
+import { closed } from './values.js';
 
 const optional = Type.Optional;
 
@@ -44,24 +43,4 @@ export const FeedPage = closed({
     description: 'the page has all chosen events up to this position: continue after it',
   }),
   ...pageSchema(Type.Union([Event, CloudEvent])).properties,
-});
-
-/** One thing that needs an operator. */
-export const AttentionRow = closed({
-  orderId: optional(Type.String({ description: 'absent if it is not about a single order' })),
-  code: Type.Enum([...attentionCodes]),
-  since: Instant,
-  detail: Type.String({ description: 'what it is' }),
-  remedy: Type.String({ description: 'what to do about it' }),
-  attempts: optional(
-    Type.Integer({ description: 'how often an effect was tried; absent while Temporal cannot be asked' }),
-  ),
-  nextTryAt: optional(Instant),
-});
-export type AttentionRow = Static<typeof AttentionRow>;
-
-/** An order as it is now, with the list of what needs an operator. */
-export const OrderWithAttention = closed({
-  ...Order.properties,
-  attention: optional(Type.Array(AttentionRow, { description: 'absent if nothing needs an operator' })),
 });

@@ -21,7 +21,7 @@ import { idsOf, messageTo } from './message.js';
 import { previewOf } from './preview.js';
 import { idReserved, previewUnavailable, stale } from './refusals.js';
 import { previewKey, withoutPreviewKey } from './sealed-commands.js';
-import type { Sealing } from './sealing.js';
+import type { Sealing } from './send-sealed.js';
 import { fromJournal, latestOrder, repeatedOf, withoutWorkflow } from './without-workflow.js';
 
 /** How long to wait for a workflow's answer. After that, its history is read instead. */

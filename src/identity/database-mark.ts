@@ -1,6 +1,7 @@
 import { ScheduleAlreadyRunning, ScheduleNotFoundError } from '@temporalio/client';
-import type { Deployment } from '../../log/history/databases.js';
-import { reconcileWorkflow } from '../../log/workflow/upkeep-messages.js';
+import type { Counts } from '../effects/inventory/stock-state.js';
+import type { Deployment } from '../log/history/databases.js';
+import { reconcileWorkflow } from '../log/workflow/upkeep-messages.js';
 
 /**
  * What Temporal remembers about MongoDB, so that an empty MongoDB or an older backup is recognized.
@@ -18,9 +19,6 @@ export interface DatabaseMark {
   readonly comparisons: number;
   readonly counts: Counts;
 }
-
-/** How often each SKU was counted (`countStock`); `many` if there are too many SKUs to list. */
-export type Counts = readonly (readonly [sku: string, counts: number])[] | 'many';
 
 function scheduleId(taskQueue: string): string {
   return `${taskQueue}-database`;

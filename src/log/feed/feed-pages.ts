@@ -1,0 +1,59 @@
+import type { Db } from 'mongodb';
+import { createBackgroundTurns } from '../../concurrency/background-turns.js';
+import { createSingleFlight } from '../../concurrency/single-flight.js';
+import { answering } from '../../mongodb/durability.js';
+import type { AnyLog } from '../journal/entity-log.js';
+import { type PositionedEvent, readFeedInGeneration } from './feed.js';
+import type { RecentEvents } from './recent-events.js';
+
+/**
+ * Reads pages of the feed for all readers of a process. Concurrent reads of one page are shared;
+ * different pages are read one after the other.
+ */
+export class FeedPages {
+  private readonly log: AnyLog;
+  private readonly db: Db;
+  private readonly recentEvents: RecentEvents;
+  private readonly onGeneration: (generation: number) => void;
+  private readonly oneAtATime = createBackgroundTurns();
+  private readonly shared = createSingleFlight<readonly PositionedEvent[] | undefined>();
+
+  /** @param onGeneration called after each read, with the generation that is current then */
+  constructor(log: AnyLog, db: Db, recent: RecentEvents, onGeneration: (generation: number) => void) {
+    this.log = log;
+    this.db = db;
+    this.recentEvents = recent;
+    this.onGeneration = onGeneration;
+  }
+
+  /**
+   * The events after a position, if this process gave them their positions just now, in this
+   * generation; undefined if it did not.
+   */
+  recent(generation: number, after: number, limit: number): readonly PositionedEvent[] | undefined {
+    return this.recentEvents.after(generation, after, limit);
+  }
+
+  /**
+   * `readFeed` for a reader of a generation, but from memory if this process gave the positions
+   * just now. Then more events may follow even if fewer than `limit` are returned.
+   *
+   * @returns undefined if the feed is of another generation
+   */
+  async read(
+    generation: number,
+    after: number,
+    limit: number,
+  ): Promise<readonly PositionedEvent[] | undefined> {
+    const readPage = async (): Promise<readonly PositionedEvent[] | undefined> => {
+      const place = { generation, position: after };
+      const { current, events } = await readFeedInGeneration(this.log, this.db, place, limit, answering);
+      this.onGeneration(current);
+      return events;
+    };
+    return (
+      this.recent(generation, after, limit) ??
+      (await this.shared(`${generation} ${after} ${limit}`, () => this.oneAtATime(readPage)))
+    );
+  }
+}
