@@ -1,6 +1,13 @@
 import { expect, test } from '@jest/globals';
+import { Client, Connection } from '@temporalio/client';
+import { MongoClient } from 'mongodb';
 import { entityOption } from '../src/cli/script/options.js';
+import { FeedTail } from '../src/log/feed/tail.js';
+import { sequencerTask } from '../src/log/feed/sequencer.js';
 import { logNamed, logs } from '../src/logs.js';
+import { orderLog } from '../src/order-log.js';
+import * as workflows from '../src/workflows.js';
+import { createFeedWork } from '../workers/roles/feed-activities.js';
 import { usageErrorOf } from './cli/command-line.js';
 
 const byName = logs.map((log) => [log.entity.name, log] as const);
@@ -8,6 +15,17 @@ const byName = logs.map((log) => [log.entity.name, log] as const);
 test.each(byName)('scripts take --entity %s', (name, log) => {
   expect(entityOption().argChoices).toContain(name);
   expect(logNamed(name)).toBe(log);
+});
+
+test.each(byName)('a worker has the workflow %s', (name) => {
+  expect(Object.keys(workflows)).toContain(name);
+});
+
+test.each(byName)('the feed of the kind %s has a sequencer', (_name, { feedId }) => {
+  const db = new MongoClient('mongodb://127.0.0.1').db('none');
+  const client = new Client({ connection: Connection.lazy() });
+  const { leased } = createFeedWork({ db, client, tail: new FeedTail(orderLog, db), taskQueue: 'none' });
+  expect(leased.map(({ name }) => name)).toContain(sequencerTask(feedId));
 });
 
 test.each(byName)(

@@ -77,8 +77,8 @@ export async function startRoles({
   closers,
 }: RolesOptions): Promise<ApiAddresses | undefined> {
   const { roles } = config;
-  // Throws if there are no master keys, because the process would take orders whose persons it
-  // cannot seal.
+  // Throws if there are no master keys, because the process would take orders whose personal data
+  // it cannot seal.
   masterKeysOf(config);
   const context = connect({ config, providers, stopping, closers });
   installRuntime(context.logger);

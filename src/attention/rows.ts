@@ -1,4 +1,7 @@
-/** Codes of rows, the most serious first; the list is sorted in this order. */
+/**
+ * Codes of rows, the most serious first; the list is sorted in this order. `order_forked` stands for
+ * every kind of entity: of an endpoint, it is what its workflow answers as `endpoint_forked`.
+ */
 export const attentionCodes = [
   'order_forked',
   'workflow_ended',

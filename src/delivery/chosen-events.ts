@@ -1,9 +1,10 @@
 import type { Db } from 'mongodb';
+import { eventId } from '../log/event-id.js';
 import type { PositionedEvent } from '../log/feed/feed.js';
 import { journal } from '../log/journal/journal.js';
 import { committed, type QueryTime } from '../mongodb/durability.js';
 import type { StoredEvent } from '../order/events.js';
-import type { Payload, Selection } from '../order/selection.js';
+import type { Payload, Selection } from '../selection.js';
 import { upcastIfKnown } from '../order/upcasters.js';
 import { orderLog } from '../order-log.js';
 import { isServerError } from '../outages/server-error.js';
@@ -78,7 +79,10 @@ async function ordersFor(
 ): Promise<ReadonlySet<string>> {
   if (customers.length === 0 && tags.length === 0) return orderIds;
   const first = await journal(orderLog, db)
-    .find({ _id: { $in: [...orderIds].map((id) => `${id}:1`) } }, { ...committed, ...time })
+    .find(
+      { _id: { $in: [...orderIds].map((orderId) => eventId({ orderId, version: 1 })) } },
+      { ...committed, ...time },
+    )
     .toArray();
   const chosen = first.flatMap((stored) => {
     const event = upcastIfKnown(stored);

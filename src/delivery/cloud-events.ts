@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
+import { eventId } from '../log/event-id.js';
 import type { PositionedEvent } from '../log/feed/feed.js';
-import type { Payload } from '../order/selection.js';
+import type { Payload } from '../selection.js';
 
 /** An event in the JSON format of CloudEvents 1.0. */
 export interface CloudEvent {
@@ -35,7 +36,7 @@ export function cloudEventOf(
   order?: object,
 ): CloudEvent {
   const { orderId, version, type, schemaVersion, occurredAt, position, traceId } = event;
-  const id = `${orderId}:${version}`;
+  const id = eventId(event);
   const data = { thin: { orderId, version }, event, order: { event, order } }[payload];
   return {
     specversion: '1.0',

@@ -1,7 +1,7 @@
 import type { Decision, Effect, Entity, Envelope, State } from '../log/entity.js';
 import { NewerEvent, refuse, withoutEffects } from '../log/entity.js';
-import type { FeedPlace } from '../log/feed/place.js';
-import { everyEvent, type Selection } from '../order/selection.js';
+import { type FeedPlace, isFeedPlace } from '../log/feed/place.js';
+import { everyEvent, isText, type Selection, selectionShapes } from '../selection.js';
 
 /** What is delivered to an endpoint, and how. */
 export interface EndpointSettings extends Selection {
@@ -12,9 +12,12 @@ export interface EndpointSettings extends Selection {
   readonly perSecond?: number;
 }
 
-/** This object has every setting: if one is missing, it does not compile. */
-const allSettings: Required<EndpointSettings> = { ...everyEvent, url: '', description: '', perSecond: 0 };
-const settings = Object.keys(allSettings);
+/* The shapes of members. The API checks them, but anyone with access to Temporal can send a command. */
+const isRate = (value: unknown) => typeof value === 'number' && value > 0;
+const settings = { ...selectionShapes, url: isText, description: isText, perSecond: isRate };
+const settingNames = Object.keys(settings) as (keyof EndpointSettings)[];
+const shapes = { ...settings, after: isFeedPlace, secretId: isText, reason: isText };
+type Member = keyof typeof shapes;
 
 /** A webhook endpoint: the URL to which a subscriber's events are delivered. */
 export interface Endpoint extends EndpointSettings, State {
@@ -30,7 +33,7 @@ export interface Endpoint extends EndpointSettings, State {
 }
 
 export const endpointStatuses = ['enabled', 'disabled', 'deleted'] as const;
-/** The `disabledBecause` of an endpoint that a person has disabled. */
+/** The `disabledBecause` of an endpoint that an operator has disabled. */
 export const byRequest = 'by request';
 /** How many of the newest secrets sign. An old secret still signs until the next rotation. */
 const MAX_SECRETS = 2;
@@ -53,17 +56,17 @@ export type EndpointEvent = { [T in keyof Data]: { readonly type: T; readonly da
 /** A command leads to one event, with members of the command's data. */
 interface Command {
   readonly event: keyof Data;
-  /** members without which the data is malformed */
-  readonly needs?: readonly string[];
+  /** members without which the command is refused */
+  readonly needs?: readonly Member[];
   /** further members of the event; all others are left out */
-  readonly takes?: readonly string[];
+  readonly takes?: readonly Member[];
   /** the status after the command; an endpoint that already has it refuses the command */
   readonly status?: Endpoint['status'];
 }
 
 const commands = {
-  CreateEndpoint: { event: 'EndpointCreated', needs: ['url', 'secretId'], takes: [...settings, 'after'] },
-  ChangeEndpoint: { event: 'EndpointChanged', takes: settings },
+  CreateEndpoint: { event: 'EndpointCreated', needs: ['url', 'secretId'], takes: [...settingNames, 'after'] },
+  ChangeEndpoint: { event: 'EndpointChanged', takes: settingNames },
   RotateSecret: { event: 'SecretRotated', needs: ['secretId'] },
   DisableEndpoint: { event: 'EndpointDisabled', needs: ['reason'], status: 'disabled' },
   EnableEndpoint: { event: 'EndpointEnabled', status: 'enabled' },
@@ -100,22 +103,17 @@ function decide(endpoint: Endpoint | undefined, type: string, data: unknown): De
   const command = commandsByType.get(type);
   if (command === undefined) throw new TypeError(`There is no command ${type}.`);
   const { event, needs = [], takes = [] } = command;
-  const { allowHttp, ...sent } = data as Partial<EndpointCommands['CreateEndpoint']>;
+  const sent = data as { readonly [M in Member | 'allowHttp']?: unknown };
+  const absolute = sent.allowHttp === true ? /^https?:\/\/[^\s/?#]+\S*$/ : /^https:\/\/[^\s/?#]+\S*$/;
   if (endpoint !== undefined && !endpoints.allowed(endpoint).allowedCommands.includes(type))
     return refuse('not_allowed', 'not_allowed', `it is ${endpoint.status} already`);
-  if (sent.url !== undefined && !isAbsolute(sent.url, allowHttp))
-    return refuse('invalid', 'invalid_url', `${sent.url} is no absolute https URL`, '/url');
-  const given = Object.entries(sent).filter(([, value]) => value !== undefined);
-  const missing = needs.find((name) => !given.some(([known]) => known === name));
-  if (missing !== undefined) return refuse('invalid', 'malformed', `${missing} is missing`);
-  const taken = given.filter(([name]) => [...needs, ...takes].includes(name));
-  return { events: [{ type: event, data: Object.fromEntries(taken) } as EndpointEvent] };
-}
-
-/** @param url may be of any type, because anyone with access to Temporal can send a command */
-function isAbsolute(url: unknown, allowHttp = false): boolean {
-  const scheme = typeof url === 'string' ? /^(https?):\/\/[^\s/?#]+\S*$/.exec(url)?.[1] : undefined;
-  return scheme === 'https' || (scheme === 'http' && allowHttp);
+  if (sent.url !== undefined && !(isText(sent.url) && absolute.test(sent.url)))
+    return refuse('invalid', 'invalid_url', 'url is not an absolute https URL', '/url');
+  const members = [...needs, ...takes.filter((name) => sent[name] !== undefined)];
+  const malformed = members.find((name) => !shapes[name](sent[name]));
+  if (malformed !== undefined) return refuse('invalid', 'malformed', `${malformed} is missing or malformed`);
+  const given = Object.fromEntries(members.map((name) => [name, sent[name]]));
+  return { events: [{ type: event, data: given } as EndpointEvent] };
 }
 
 function evolve(before: Endpoint | undefined, event: EndpointEvent & Envelope): Endpoint {

@@ -12,7 +12,7 @@ import type { Databases } from '../log/history/databases.js';
 import { readHistoryLog } from '../log/history/history.js';
 import { refusalIn } from '../log/history/refused-update.js';
 import { latestRun } from '../log/resume/kept-runs.js';
-import { startAgain, startOptionsAgain } from '../log/resume/start-again.js';
+import { startResumed } from '../log/resume/start-again.js';
 import { type Message, messageId } from '../log/workflow/messages.js';
 import { forgetPerson, type ForgetPerson } from '../order/commands.js';
 import type { OrderEvent } from '../order/events.js';
@@ -21,7 +21,7 @@ import { forget, withoutPerson } from '../order/forget.js';
 import type { Order } from '../order/order.js';
 import { upcast } from '../order/upcasters.js';
 import { isServerError } from '../outages/server-error.js';
-import { type CommandAnswer, orderLog, type ResumedOrder, workflowId } from '../order-log.js';
+import { type CommandAnswer, orderLog, workflowId } from '../order-log.js';
 
 /** The command `ForgetPerson` to an order. */
 export type ForgetMessage = Message<ForgetPerson['data']>;
@@ -34,10 +34,10 @@ const LOOK_EVERY_MS = 50;
 type KnownOrder = Pick<Order, 'orderId' | 'version'>;
 
 /**
- * Makes an order forget its person. A running workflow takes the command. An order whose workflow
- * has ended gets a new run, which takes it over from the journal. When this resolves, the journal
- * has the event. A repeated call changes nothing. If the order has ended and events of it are lost,
- * no run can take it over, and nothing changes (`hasLostEvents`).
+ * Makes an order forget its personal data. A running workflow takes the command. An order whose
+ * workflow has ended gets a new run, which takes it over from the journal. When this resolves, the
+ * journal has the event. A repeated call changes nothing. If the order has ended and events of it
+ * are lost, no run can take it over, and nothing changes (`hasLostEvents`).
  *
  * @throws Error if it is not done yet; the caller tries again
  */
@@ -53,12 +53,11 @@ export async function forgetInOrder(
     if ((await lacksEvents(db, known)) && !(await isRestored(databases, known))) return;
     const log = contiguous(await readStored(orderLog, db, orderId)).map((event) => upcast(event));
     const order = fold(log);
-    const [created] = log;
-    if (order === undefined || created === undefined) return;
+    if (order === undefined) return;
     const decision = forget(order, message.data);
     if ('refusal' in decision) throw new Error(`order ${orderId}: ${decision.refusal.message}`);
     if (decision.events.length === 0) return;
-    await takeOver(databases, created, order, message);
+    await takeOver(databases, log, order, message);
   } else if (answer.events.length === 0) return;
   await untilRecorded(db, orderId, message);
 }
@@ -118,21 +117,20 @@ async function update(
 }
 
 /**
- * Starts a run that takes the order over from its journal, and forgets the person. If another run
- * was started meanwhile, the next attempt finds it.
+ * Starts a run that takes the order over from its journal, and forgets the personal data. If
+ * another run was started meanwhile, the next attempt finds it.
  */
 async function takeOver(
-  { client, taskQueue }: Databases,
-  created: OrderEvent,
+  databases: Databases,
+  log: readonly OrderEvent[],
   order: Order,
   message: ForgetMessage,
 ): Promise<void> {
-  const { orderId } = created;
+  const { orderId } = order;
   const { commandId, hash, correlationId, actor, onBehalfOf } = message;
-  const previousRunId = (await latestRun(client, workflowId(orderId)))?.runId;
-  const resumed: ResumedOrder = {
+  await startResumed(orderLog, databases, {
     orderId,
-    resume: {
+    command: {
       // This id differs from the id of the message. If the new run found the message's id in its
       // log, it would take the message for a repetition.
       commandId: `${commandId}.resume`,
@@ -140,13 +138,13 @@ async function takeOver(
       correlationId,
       actor,
       ...(onBehalfOf !== undefined && { onBehalfOf }),
-      reason: 'its person is forgotten',
-      ...(previousRunId !== undefined && { previousRunId }),
-      messages: [{ name: forgetPerson, message }],
+      reason: 'its personal data is forgotten',
     },
-  };
-  const options = startOptionsAgain(orderLog, withoutPerson(order), created);
-  await startAgain(orderLog, { client, taskQueue }, resumed, options);
+    state: withoutPerson(order),
+    run: await latestRun(databases.client, workflowId(orderId)),
+    journal: log,
+    messages: [{ name: forgetPerson, message }],
+  });
 }
 
 async function untilRecorded(db: Db, orderId: string, { commandId }: ForgetMessage): Promise<void> {

@@ -5,7 +5,7 @@ import type { Facts } from './facts.js';
 
 export { type Decision, type Refusal, refuse, type Refused } from './decision.js';
 export { type Effect, versionInKey } from './effect.js';
-export { type Cause, type Draft, type Envelope, eventId, NewerEvent, type StoredEvent } from './event.js';
+export { type Cause, type Draft, type Envelope, NewerEvent, type StoredEvent } from './event.js';
 export type { FactJudgement, Facts, FittingFact } from './facts.js';
 
 /**

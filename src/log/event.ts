@@ -35,11 +35,6 @@ export interface Envelope extends Cause {
   readonly schemaVersion: number;
 }
 
-/** The id of an event, in the journal and for receivers. */
-export function eventId({ orderId, version }: Pick<Envelope, 'orderId' | 'version'>): string {
-  return `${orderId}:${version}`;
-}
-
 /**
  * An event as it was written, in the current schema version or an older one. It is the same in the
  * workflow history and in the journal. `Entity.upcast` converts it to the current shape.

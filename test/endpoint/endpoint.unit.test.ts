@@ -63,6 +63,13 @@ test.each<[string, readonly (readonly [string, object])[], string, object, strin
   ['a list as URL', [], 'ChangeEndpoint', { url: [url] }, 'invalid_url'],
   ['no secret', [], 'RotateSecret', {}, 'malformed'],
   ['an undefined secret', [], 'RotateSecret', { secretId: undefined }, 'malformed'],
+  ['a number as event types', [], 'ChangeEndpoint', { eventTypes: 5 }, 'malformed'],
+  ['a text as customers', [], 'ChangeEndpoint', { customers: 'c-1' }, 'malformed'],
+  ['a list of numbers as tags', [], 'ChangeEndpoint', { tags: [5] }, 'malformed'],
+  ['an unknown payload', [], 'ChangeEndpoint', { payload: 'thick' }, 'malformed'],
+  ['a null as description', [], 'ChangeEndpoint', { description: null }, 'malformed'],
+  ['a rate of zero', [], 'ChangeEndpoint', { perSecond: 0 }, 'malformed'],
+  ['a number as secret', [], 'RotateSecret', { secretId: 5 }, 'malformed'],
   ['no reason', [], 'DisableEndpoint', {}, 'malformed'],
   ['enabled already', [], 'EnableEndpoint', {}, 'not_allowed'],
   [
@@ -79,6 +86,13 @@ test.each<[string, readonly (readonly [string, object])[], string, object, strin
   expect(endpoints.allowed(endpoint).allowedCommands.includes(type)).toBe(code !== 'not_allowed');
 });
 
+test.each([5, null, {}, { generation: 1, position: '0' }])('%j is no place to begin after', (place) => {
+  const data = { url, secretId: 'one', after: place };
+  expect(endpoints.decide(undefined, 'CreateEndpoint', data, cause.occurredAt)).toMatchObject({
+    refusal: { code: 'malformed' },
+  });
+});
+
 test('a setting that is undefined stays as it is', () => {
   expect(after(['ChangeEndpoint', { payload: undefined }])).toMatchObject({ payload: 'event' });
 });
@@ -91,7 +105,7 @@ test('an event has nothing that its command may not have', () => {
   });
 });
 
-test.each(['ForgetEndpoint', 'toString'])('%s is no command', (type) => {
+test.each(['ForgetEndpoint', 'toString'])('%s is not a command', (type) => {
   expect(() => endpoints.decide(after(), type, {}, cause.occurredAt)).toThrow(TypeError);
 });
 

@@ -15,12 +15,12 @@ import {
 } from '../../src/effects/performing.js';
 import type { Limits, Provider } from '../../src/effects/port.js';
 import type { Providers } from '../../src/effects/provider-modules.js';
-import { endpointLog } from '../../src/endpoint/endpoint-log.js';
 import { createLogActivities } from '../../src/log/journal/log-activities.js';
 import { versionInKey } from '../../src/log/entity.js';
 import { createRecorder } from '../../src/log/journal/recording.js';
 import { createStepTally, type StepTally } from '../../src/log/journal/step-tally.js';
-import type { LogActivities, ResumptionActivities } from '../../src/log/workflow/steps.js';
+import type { ResumptionActivities } from '../../src/log/workflow/steps.js';
+import { logs, ofAnyEntity } from '../../src/logs.js';
 import { orderLog, type Step, type Steps } from '../../src/order-log.js';
 import { type EffectOf, type EffectType, orderIdOf, type OutcomeOf } from '../../src/order/effects.js';
 
@@ -53,7 +53,7 @@ export function carriersOf(db: Db, { carriers }: Providers = {}): Provider<Carri
 }
 
 /**
- * The activities of orders and of endpoints. An activity that is named after an effect first
+ * The activities of all kinds of entities. An activity that is named after an effect first
  * records the events of its step. Then it performs the effect, provided that the journal holds the
  * order's log without a gap up to the event that made the effect owed. `record` only records
  * events. `recall` finds earlier commands, and `loadLog` and `claimResumption` resume an entity.
@@ -78,17 +78,19 @@ export function createActivities({
   // The built-in inventory shares the database that steps record in, so it needs no separate limit.
   const inventory = providers.inventory ? inventoryEffects(providers.inventory) : stockInventory(db);
   /** by the name of the entity, which is its workflow type */
-  const byEntity: Readonly<Record<string, LogActivities & ResumptionActivities>> = {
-    [orderLog.entity.name]: createLogActivities(orderLog, { db, tally, recorder }),
-    [endpointLog.entity.name]: createLogActivities(endpointLog, { db, tally }),
-  };
+  const byEntity = new Map(
+    logs.map((log) => {
+      const deps = { db, tally, ...(log === orderLog && { recorder }) };
+      return [log.entity.name, createLogActivities(ofAnyEntity(log), deps)];
+    }),
+  );
   /**
    * The activities for the entity whose workflow runs the current activity. Outside of an activity,
    * these are the activities for orders.
    */
   const current = () => {
     const entity = asyncLocalStorage.getStore()?.info.workflowType ?? orderLog.entity.name;
-    const found = byEntity[entity];
+    const found = byEntity.get(entity);
     if (found === undefined) throw new TypeError(`No activities are here for the entity ${entity}.`);
     return found;
   };

@@ -4,11 +4,11 @@ import type { Db } from 'mongodb';
 import { checkDatabaseIdentity } from '../../src/effects/database/database-identity.js';
 import { stockOutside } from '../../src/effects/inventory/stock-restore.js';
 import { reconcileAll } from '../../src/effects/proof/reconcile-orders.js';
-import { endpointLog } from '../../src/endpoint/endpoint-log.js';
-import type { LeasedTask } from '../../src/log/feed/leased-tasks.js';
+import type { LeasedTask } from '../../src/log/leases/leased-tasks.js';
 import { FeedTail } from '../../src/log/feed/tail.js';
 import { createFeedTasks } from '../../src/log/views/feed-tasks.js';
 import type { RebuildActivities, ReconcileActivities } from '../../src/log/workflow/upkeep-messages.js';
+import { logs, ofAnyEntity } from '../../src/logs.js';
 import { orderLog } from '../../src/order-log.js';
 import { views } from '../../src/views/views.js';
 
@@ -29,13 +29,11 @@ export interface FeedWork {
 
 export function createFeedWork({ db, client, tail, taskQueue }: FeedDeps): FeedWork {
   const deps = { db, client, taskQueue, checkDatabaseIdentity };
-  const ofOrders = createFeedTasks(orderLog, { ...deps, tail, views, outside: stockOutside });
-  const ofEndpoints = createFeedTasks(endpointLog, {
-    ...deps,
-    tail: new FeedTail(endpointLog, db),
-    views: [],
-  });
-  const tasks = [ofOrders, ofEndpoints];
+  const tasks = logs.map((log) =>
+    log === orderLog
+      ? createFeedTasks(orderLog, { ...deps, tail, views, outside: stockOutside })
+      : createFeedTasks(ofAnyEntity(log), { ...deps, tail: new FeedTail(log, db), views: [] }),
+  );
   /**
    * @throws Error if this version has no such view or store; a worker of a newer version may have
    *   it

@@ -18,7 +18,7 @@ export interface KeyRow {
    * mark
    */
   readonly sealing?: true;
-  /** it seals no new values, because its person is to be forgotten */
+  /** it seals no new values, because its customer is to be forgotten */
   readonly retired?: true;
   readonly destroyed?: Destruction;
 }

@@ -9,7 +9,7 @@ export type FoundKey = Buffer | 'destroyed' | 'unknown';
 
 /** Why keys were destroyed. It is kept with their ids. */
 export interface Destruction {
-  /** the reason in words, such as a law or a person's request */
+  /** the reason in words, such as a law or a customer's request */
   readonly reason: string;
   readonly actor: string;
   /** ISO-8601 UTC */
@@ -23,8 +23,8 @@ export interface KeysToDestroy {
 }
 
 /**
- * The keys under which the persons of orders are sealed, in a separate database. A key is used for
- * at most a second without asking the store whether it was destroyed. While the store is
+ * The keys under which the personal data of orders is sealed, in a separate database. A key is used
+ * for at most a second without asking the store whether it was destroyed. While the store is
  * unavailable, known keys stay in use.
  */
 export interface KeyStore {
@@ -73,7 +73,7 @@ export interface KeyStore {
   holdUntil(ready: Promise<unknown>): void;
   /** The Ed25519 key that signs certificates. */
   signingKey(): Promise<KeyObject>;
-  /** The key of the hashes by which persons are searched. */
+  /** The key of the hashes by which sealed values are searched. */
   searchKey(): Promise<Buffer>;
   /**
    * An id that no other system's store has. It reveals nothing about the keys. It is `empty` while

@@ -5,7 +5,7 @@ import { closed } from './values.js';
 
 const optional = Type.Optional;
 
-/** One thing that needs a person. */
+/** One thing that needs an operator. */
 export const AttentionRow = closed({
   orderId: optional(Type.String({ description: 'absent if it is not about a single order' })),
   code: Type.Enum([...attentionCodes]),
@@ -19,8 +19,8 @@ export const AttentionRow = closed({
 });
 export type AttentionRow = Static<typeof AttentionRow>;
 
-/** An order as it is now, with the list of what needs a person. */
+/** An order as it is now, with the list of what needs an operator. */
 export const OrderWithAttention = closed({
   ...Order.properties,
-  attention: optional(Type.Array(AttentionRow, { description: 'absent if nothing needs a person' })),
+  attention: optional(Type.Array(AttentionRow, { description: 'absent if nothing needs an operator' })),
 });

@@ -1,7 +1,7 @@
 import { type Static, Type } from 'typebox';
 import { endpointStatuses } from '../../endpoint/endpoint.js';
 import { schemaVersions } from '../../order/events.js';
-import { payloads } from '../../order/selection.js';
+import { payloads } from '../../selection.js';
 import { Instant } from './order.js';
 import { closed, Id, Tag, Text } from './values.js';
 

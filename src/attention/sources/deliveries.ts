@@ -2,6 +2,7 @@ import { endpointViews, enabledEndpoints } from '../../delivery/webhooks/endpoin
 import { kafkaRows } from '../../delivery/kafka/publishing-progress.js';
 import { subscriptionRows, waitingRows } from '../../delivery/webhooks/rows.js';
 import { byRequest } from '../../endpoint/endpoint.js';
+import { eventId } from '../../log/event-id.js';
 import { answering } from '../../mongodb/durability.js';
 import { oldest, pageFilter, type SourceRow } from '../cursor.js';
 import type { Source } from '../source.js';
@@ -20,12 +21,12 @@ export const parkedDeliveries: Source = async ({ db, before, after, limit }) => 
       code: 'delivery_parked',
       since: parkedAt ?? '',
       detail: `the webhook endpoint ${endpointId} did not take version ${version}, ${type}, in ${attempts} attempts: ${failure ?? ''}; later events of the order wait`,
-      remedy: `npx orders webhooks retry ${endpointId} ${orderId}:${version}, once the receiver takes it`,
+      remedy: `npx orders webhooks retry ${endpointId} ${eventId({ orderId, version })}, once the receiver takes it`,
     },
   }));
 };
 
-/** Endpoints that were disabled for another reason than a person's request. */
+/** Endpoints that were disabled for another reason than an operator's request. */
 export const disabledEndpoints: Source = async ({ db, before, after, limit }) => {
   const filter = { finished: false, status: 'disabled', disabledBecause: { $ne: byRequest } };
   const found = await endpointViews(db)

@@ -1,3 +1,4 @@
+import { eventId } from '../../log/event-id.js';
 import { parkedEvents } from '../../log/views/parked-events.js';
 import { viewBuilds } from '../../log/views/view-builds.js';
 import { answering } from '../../mongodb/durability.js';
@@ -26,7 +27,7 @@ export const parkedEventsOfViews: Source = async ({ db, before, after, limit }) 
       code: 'event_parked',
       since: at,
       detail: `the view ${view} could not apply version ${version}, ${type}: ${error}`,
-      remedy: `npx orders parked retry ${view} ${orderId}:${version} --reason "…", once the cause is fixed`,
+      remedy: `npx orders parked retry ${view} ${eventId({ orderId, version })} --reason "…", once the cause is fixed`,
     },
   }));
 };

@@ -11,10 +11,10 @@ interface AttentionOptions extends PageOptions {
   readonly olderThan?: string;
 }
 
-/** Adds `attention`: lists what needs a person. */
+/** Adds `attention`: lists what needs an operator. */
 export function addAttention(program: Command, session: Session): void {
   const command = addScript(program, 'attention', {
-    summary: 'show what needs a person: since when, and what to do',
+    summary: 'show what needs an operator: since when, and what to do',
     details:
       'The most serious comes first. An effect that is owed, and a payment that is pending, is listed after the ' +
       'ATTENTION_AFTER of the API (5 minutes); everything else at once.',
@@ -37,6 +37,6 @@ export function addAttention(program: Command, session: Session): void {
 }
 
 function pageLines({ data, nextCursor }: Page<AttentionRow>, paint: Paint): readonly string[] {
-  if (data.length === 0) return [paint('green', 'nothing needs a person')];
+  if (data.length === 0) return [paint('green', 'nothing needs an operator')];
   return [...data.flatMap((row) => [...attentionLines(row, paint), '']), ...moreLines(nextCursor)];
 }

@@ -126,8 +126,8 @@ async function comparedBy(
 ): Promise<number | undefined> {
   const { raw } = await client.workflow.getHandle(workflowId, runId).describe();
   const beat = raw.pendingActivities?.[0]?.heartbeatDetails?.payloads;
-  const { decodeArrayFromPayloads } = await import('@temporalio/common/lib/internal-non-workflow/index.js');
-  const [compared] = await decodeArrayFromPayloads(client.options.loadedDataConverter, beat);
+  const { decoded } = await import('../../log/history/runs.js');
+  const [compared] = await decoded(client, beat);
   return typeof compared === 'number' ? compared : undefined;
 }
 

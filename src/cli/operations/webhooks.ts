@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander';
 import type { DeliveryAnswer, EndpointAnswer } from '../../api/schemas/endpoint.js';
-import { payloads } from '../../order/selection.js';
+import { payloads } from '../../selection.js';
 import { apiOf, at, type Page } from '../connections/api.js';
 import { usageFailure } from '../script/failure.js';
 import { addRequestOptions, type RequestOptions } from '../script/options.js';

@@ -12,7 +12,7 @@ import { type Cell, type Column, type Format, type Paint, table, untitled, visib
 
 type Rows = readonly (readonly Cell[])[];
 
-/** An order as readable text: its state, its parts, what needs a person, and its commands. */
+/** An order as readable text: its state, its parts, what needs an operator, and its commands. */
 export function orderCard(
   order: OrderView & { readonly attention?: readonly AttentionRow[] },
   paint: Paint,

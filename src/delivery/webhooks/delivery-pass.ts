@@ -1,6 +1,7 @@
 import type { Db } from 'mongodb';
 import type { WebhookSecrets } from '../../access/webhook-secrets.js';
 import type { Endpoint } from '../../endpoint/endpoint.js';
+import { eventId } from '../../log/event-id.js';
 import { type PositionedEvent, positionAfterLost } from '../../log/feed/feed.js';
 import { feedGenerations, type Generations } from '../../log/feed/generations.js';
 import type { FeedTail } from '../../log/feed/tail.js';
@@ -145,14 +146,14 @@ class DeliveryPass {
     }
   }
 
-  private async sendAgain(
-    { orderId, version, position }: WaitingRow,
-    orderAfter: OrderAfter,
-  ): Promise<DeliveryResult> {
-    const stored = await journal(orderLog, this.deps.db).findOne({ _id: `${orderId}:${version}` }, committed);
+  private async sendAgain(waiting: WaitingRow, orderAfter: OrderAfter): Promise<DeliveryResult> {
+    const stored = await journal(orderLog, this.deps.db).findOne({ _id: eventId(waiting) }, committed);
     // The feed was restored and no longer has the event.
     if (stored === null) return 'delivered';
-    return await this.sending.send({ ...eventOf(stored), position: stored.position ?? position }, orderAfter);
+    return await this.sending.send(
+      { ...eventOf(stored), position: stored.position ?? waiting.position },
+      orderAfter,
+    );
   }
 
   /**

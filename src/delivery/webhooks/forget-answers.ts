@@ -1,4 +1,5 @@
 import type { Db } from 'mongodb';
+import { idsOfEntity } from '../../log/event-id.js';
 import { durable } from '../../mongodb/durability.js';
 import { failureWithoutAnswer } from './message.js';
 import { deliveryRows, waitingRows } from './rows.js';
@@ -18,8 +19,7 @@ export async function forgetAnswers(
   let looked = 0;
   for (const orderId of orderIds) {
     heartbeat();
-    // `;` follows `:`, so the range is that of the ids `<orderId>:<version>`.
-    const attempted = { eventId: { $gte: `${orderId}:`, $lt: `${orderId};` } };
+    const attempted = { eventId: idsOfEntity(orderId) };
     const attempts = await deliveryRows(db).updateMany(attempted, { $unset: { answer: true } }, durable);
     const waiting = await waitingRows(db).updateMany(
       { orderId, failure: { $exists: true } },

@@ -1,5 +1,6 @@
 import type { Db } from 'mongodb';
 import { backOffMs } from '../../concurrency/back-off.js';
+import { eventId } from '../../log/event-id.js';
 import type { PositionedEvent } from '../../log/feed/feed.js';
 import { committed, durable } from '../../mongodb/durability.js';
 import { isGivenUp, type RetryPolicy } from '../health.js';
@@ -24,13 +25,14 @@ export interface DeliveryFailure {
 /** The row of an event of the feed that was not delivered. */
 export function waitingRow(
   endpointId: string,
-  { orderId, version, position, type }: PositionedEvent,
+  event: PositionedEvent,
   outcome: Exclude<DeliveryResult, 'delivered'>,
   now: number,
   retryPolicy: RetryPolicy,
 ): WaitingRow {
+  const { orderId, version, position, type } = event;
   return {
-    _id: `${endpointId}/${orderId}:${version}`,
+    _id: `${endpointId}/${eventId(event)}`,
     endpointId,
     orderId,
     version,

@@ -5,8 +5,8 @@ import { type Order, quantityOf } from '../../order/order.js';
 import { isDuplicateKey } from '../../mongodb/duplicates.js';
 import { committed, durable } from '../../mongodb/durability.js';
 import type { OutsideRestore } from '../../log/history/outside-restore.js';
+import { idsOfEntity } from '../../log/event-id.js';
 import { journal } from '../../log/journal/journal.js';
-import { entriesOfOrder } from '../proof/entries-of-order.js';
 import type { LogPart } from '../proof/settled-effects.js';
 import { type Outdated, type StockState, stockState, stockStates } from './stock-state.js';
 import { done, initialStock, movements, stock, type StockDocument, type StockMovement } from './stock.js';
@@ -116,9 +116,11 @@ async function carryOver(db: Db, log: LogPart): Promise<void> {
   const earlier = { orderId, version: { $lte: version } };
   if ((await journal(orderLog, db).countDocuments(earlier, committed)) === version) return;
   const later = new Set([...movementsOf(log).map(({ _id }) => _id), ...base.owed.map(({ key }) => key)]);
-  const recorded = (await movements(db).find(entriesOfOrder(orderId), committed).toArray()).filter(
-    ({ _id }) => !later.has(_id),
-  );
+  const recorded = (
+    await movements(db)
+      .find({ _id: idsOfEntity(orderId) }, committed)
+      .toArray()
+  ).filter(({ _id }) => !later.has(_id));
   const held = recorded.flatMap(changesOf);
   const skus = new Set([...base.reserved, ...held].map(({ sku }) => sku));
   const lines = [...skus].flatMap((sku): LineQuantity[] => {

@@ -5,6 +5,7 @@ import { messageOf } from '../../outages/message-of.js';
 import { isServerError } from '../../outages/server-error.js';
 import { withTimeout } from '../../outages/timeout.js';
 import { committed } from '../../mongodb/durability.js';
+import { idsOfEntity } from '../../log/event-id.js';
 import { readHistoryLog } from '../../log/history/history.js';
 import type { AnyLog } from '../../log/journal/entity-log.js';
 import { notJournaled, readJournal } from '../../log/journal/read-journal.js';
@@ -20,7 +21,6 @@ import { movements, isStockEffect, type StockMovement } from '../inventory/stock
 import { paymentRemedy, compareLedger } from '../payments/proof.js';
 import { type LedgerEntry, sandboxLedger } from '../payments/sandbox-ledger.js';
 import type { OrderDiscrepancy, OutsideName } from './compare-entries.js';
-import { entriesOfOrder } from './entries-of-order.js';
 import { isOwnRefusal } from './own-refusals.js';
 import { answeredWith, isSameOutcome } from './proved-outcome.js';
 import type { Providers } from '../provider-modules.js';
@@ -100,10 +100,11 @@ async function compareOutside(
   orderId: string,
   asked: AskedProviders,
 ): Promise<readonly OrderDiscrepancy[]> {
+  const ofOrder = { _id: idsOfEntity(orderId) };
   const [moved, paid, booked] = await Promise.all([
-    movements(db).find(entriesOfOrder(orderId), committed).toArray(),
-    sandboxLedger(db).find(entriesOfOrder(orderId), committed).toArray(),
-    sandboxLabels(db).find(entriesOfOrder(orderId), committed).toArray(),
+    movements(db).find(ofOrder, committed).toArray(),
+    sandboxLedger(db).find(ofOrder, committed).toArray(),
+    sandboxLabels(db).find(ofOrder, committed).toArray(),
   ]);
   const effects = await recordedEffects(db, orderId);
   if (effects === undefined) return [];
@@ -199,7 +200,7 @@ type AnyEntries = Collection<LedgerEntry> | Collection<StockMovement> | Collecti
  */
 async function isIn(collections: readonly AnyEntries[], orderId: string): Promise<boolean> {
   for (const collection of collections)
-    if ((await collection.findOne(entriesOfOrder(orderId), committed)) !== null) return true;
+    if ((await collection.findOne({ _id: idsOfEntity(orderId) }, committed)) !== null) return true;
   return false;
 }
 

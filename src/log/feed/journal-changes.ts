@@ -1,5 +1,6 @@
 import { type Db, MongoServerError } from 'mongodb';
 import { openChangeStream } from '../../mongodb/change-stream.js';
+import { entityIdIn } from '../event-id.js';
 import type { AnyLog } from '../journal/entity-log.js';
 import { type JournalDocument, journalName } from '../journal/journal.js';
 
@@ -55,7 +56,7 @@ export async function openJournalInserts(log: AnyLog, db: Db, resumeToken?: unkn
       {
         $project: {
           operationType: 1,
-          orderId: { $first: { $split: ['$documentKey._id', ':'] } },
+          orderId: entityIdIn('$documentKey._id'),
           version: { $ifNull: ['$fullDocument.version', 0] },
           unsequenced: '$fullDocument.unsequenced',
           begins: '$updateDescription.updatedFields.begins',
@@ -93,7 +94,7 @@ export async function openPositions(log: AnyLog, db: Db) {
         },
       },
       {
-        $project: { operationType: 1, position, orderId: { $first: { $split: ['$documentKey._id', ':'] } } },
+        $project: { operationType: 1, position, orderId: entityIdIn('$documentKey._id') },
       },
     ],
   });

@@ -2,11 +2,11 @@ import { type Db, type Document, MongoServerError, type UpdateFilter } from 'mon
 import { ChangeStreamEnded } from '../../mongodb/change-stream.js';
 import { isDuplicateKey } from '../../mongodb/duplicates.js';
 import { committed, durable } from '../../mongodb/durability.js';
-import { eventId } from '../entity.js';
+import { eventId } from '../event-id.js';
 import type { AnyLog } from '../journal/entity-log.js';
 import { journal } from '../journal/journal.js';
+import { Fenced } from '../leases/fencing.js';
 import { DueEvents, LeaderOutdated } from './due-events.js';
-import { Fenced } from './fencing.js';
 import { beginGeneration, type FeedState, feedState, firstGeneration, Generations } from './generations.js';
 import type { JournalChange } from './journal-changes.js';
 import { lostPositions } from './lost-positions.js';

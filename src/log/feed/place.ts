@@ -3,3 +3,9 @@ export interface FeedPlace {
   readonly generation: number;
   readonly position: number;
 }
+
+/** @param value may be of any type */
+export function isFeedPlace(value: unknown): value is FeedPlace {
+  const { generation, position } = (value ?? {}) as Partial<FeedPlace>;
+  return Number.isSafeInteger(generation) && Number.isSafeInteger(position);
+}

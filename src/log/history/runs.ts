@@ -35,7 +35,10 @@ export async function* runsOf(
 
 export type Payloads = readonly temporal.api.common.v1.IPayload[] | null | undefined;
 
-/** Uses the client's data converter, so encrypted or compressed payloads can be read. */
+/**
+ * Uses the client's data converter, so encrypted or compressed payloads can be read. The SDK's public
+ * part has no function that does.
+ */
 export async function decoded(client: Client, payloads: Payloads): Promise<readonly unknown[]> {
   return await decodeArrayFromPayloads(client.options.loadedDataConverter, payloads && [...payloads]);
 }

@@ -99,7 +99,7 @@ export function workflowIdOf({ entity }: Pick<AnyLog, 'entity'>, id: string): st
   return `${entity.name}-${id}`;
 }
 
-/** A remedy: how a person compares the journal of an entity with its history. */
+/** A remedy: how an operator compares the journal of an entity with its history. */
 export function comparedByHand({ commands }: AnyLog, id: string): string {
   const events = commands.events?.(id);
   return events === undefined

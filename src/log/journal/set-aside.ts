@@ -1,5 +1,6 @@
 import type { Db } from 'mongodb';
-import { eventId, type StoredEvent } from '../entity.js';
+import type { StoredEvent } from '../entity.js';
+import { eventId } from '../event-id.js';
 import { committed, durable } from '../../mongodb/durability.js';
 import type { AnyLog } from './entity-log.js';
 import { journal, type JournalDocument } from './journal.js';

@@ -1,4 +1,5 @@
-import { eventId, type StoredEvent } from '../entity.js';
+import type { StoredEvent } from '../entity.js';
+import { eventId } from '../event-id.js';
 
 /**
  * Counts, for one process, the steps that its workers have not recorded yet and the attempts that

@@ -129,23 +129,23 @@ export function compareViewWithFold<S extends State, D extends Draft>(
 }
 
 /**
- * @param state the workflow's answer to the query for its state; a text if the query failed;
+ * @param answer the workflow's answer to the query for its state; a text if the query failed;
  *   undefined if the workflow has ended
  */
 export function compareWorkflowWithHistory<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
   history: HistoryLog<S, D>,
-  state: EntityState<S> | string | undefined,
+  answer: EntityState<S> | string | undefined,
 ): readonly Finding[] {
-  if (typeof state === 'string') return [{ where: 'workflow', kind: 'unanswered', detail: state }];
-  if (state === undefined) return [behind('workflow', undefined, 'it has just ended')];
-  const { order, halted } = state;
+  if (typeof answer === 'string') return [{ where: 'workflow', kind: 'unanswered', detail: answer }];
+  if (answer === undefined) return [behind('workflow', undefined, 'it has just ended')];
+  const { order: state, halted } = answer;
   if (halted !== undefined) return [differs('workflow', undefined, `it is halted: ${halted.message}`)];
   const folded = foldHistory(log, history);
   const version = folded?.version ?? 0;
-  if (order.version > version) return [behind('history', version + 1, 'the workflow has just continued')];
-  const fields = folded === undefined ? 'everything' : differing(order, folded);
-  return fields === '' ? [] : [differs('workflow', order.version, `other ${fields} than the history's fold`)];
+  if (state.version > version) return [behind('history', version + 1, 'the workflow has just continued')];
+  const fields = folded === undefined ? 'everything' : differing(state, folded);
+  return fields === '' ? [] : [differs('workflow', state.version, `other ${fields} than the history's fold`)];
 }
 
 /** Within an entity, positions must ascend with versions. */

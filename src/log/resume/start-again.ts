@@ -16,7 +16,7 @@ interface Resumption<S> {
   readonly command: ResumeCommand;
   readonly state: S;
   /** the run that is replaced; undefined if Temporal has none */
-  readonly run: KeptRuns | undefined;
+  readonly run: Pick<KeptRuns, 'runId'> | undefined;
   readonly journal: readonly StoredEvent[];
   /** the messages that the run handles again, in this order */
   readonly messages: readonly Signal[];
@@ -84,7 +84,7 @@ export async function restart(
  * @param options those of the first run
  * @returns false if another run was started meanwhile
  */
-export async function startAgain(
+async function startAgain(
   log: AnyLog,
   { client, taskQueue }: Deployment,
   start: NewEntity | ResumedEntity<unknown>,
@@ -111,7 +111,7 @@ export async function startAgain(
  *
  * @param created the entity's first event
  */
-export function startOptionsAgain<S extends State, D extends Draft>(
+function startOptionsAgain<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
   state: S,
   created: StoredEvent,

@@ -1,5 +1,5 @@
 import type { Db } from 'mongodb';
-import { eventId } from '../entity.js';
+import { eventId } from '../event-id.js';
 import type { PositionedEvent } from '../feed/feed.js';
 import { messageOf } from '../../outages/message-of.js';
 

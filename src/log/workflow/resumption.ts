@@ -103,12 +103,12 @@ export async function takeOver<S extends State, D extends Draft, F extends Effec
  */
 async function claim<S extends State, D extends Draft, F extends Effect>(
   entity: Entity<S, D, F>,
-  order: S,
+  state: S,
   resume: ResumeRequest,
 ): Promise<Appended<S, D> | undefined> {
   const { reason, previousRunId } = resume;
   const draft = entity.resumption({ reason, ...(previousRunId !== undefined && { previousRunId }) });
-  const resumed = append(entity, order.orderId, order, [draft], causeOf(resume, now()));
+  const resumed = append(entity, state.orderId, state, [draft], causeOf(resume, now()));
   const [resumption] = resumed.events;
   return resumption !== undefined && (await claimResumption({ resumption })) ? resumed : undefined;
 }
@@ -143,20 +143,20 @@ function foldLoaded<S extends State, D extends Draft, F extends Effect>(
   loaded: readonly StoredEvent[],
 ): Taken<S> {
   let { remembered, memoryFrom } = taken ?? { remembered: [], memoryFrom: 0 };
-  let order = taken?.order;
+  let state = taken?.order;
   for (const stored of loaded) {
     const event = upcast(stored);
-    order = evolve(order, event);
+    state = evolve(state, event);
     // The event of an outcome or a deadline: no command led to it.
     if (event.causationId === event.commandId) continue;
-    remembered = remember(remembered, event, answerOf(order, [event], answerFields));
+    remembered = remember(remembered, event, answerOf(state, [event], answerFields));
     const [oldest] = remembered;
     if (oldest === undefined || remembered.length <= MIN_REMEMBERED) continue;
     memoryFrom = oldest.answer.version;
     remembered = remembered.slice(1);
   }
-  if (order === undefined) throw new TypeError('Nothing was loaded.');
-  return { order, remembered, memoryFrom };
+  if (state === undefined) throw new TypeError('Nothing was loaded.');
+  return { order: state, remembered, memoryFrom };
 }
 
 /** Adds the command that led to the event, or adds the event to the answer of that command. */

@@ -58,9 +58,13 @@ export class Updates<S extends State, D extends Draft, F extends Effect> {
     const refused = this.refusalOf(type, message, at);
     if (refused !== undefined) return { refused };
     const { entity, writer } = this;
-    const order = writer.state;
+    const { state } = writer;
     const replayed = isRepetition(writer.memory.find(message), message);
-    return { order, events: replayed ? [] : previewEvents(entity, order, type, message, at), replayed };
+    return {
+      order: state,
+      events: replayed ? [] : previewEvents(entity, state, type, message, at),
+      replayed,
+    };
   }
 
   /**

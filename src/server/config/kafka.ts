@@ -1,6 +1,6 @@
 import { schemaVersions } from '../../order/events.js';
 import { idPattern, linePattern, MAX_TAG_LENGTH } from '../../order/patterns.js';
-import { payloads, type Selection } from '../../order/selection.js';
+import { payloads, type Selection } from '../../selection.js';
 import { hideSecret } from '../../redaction.js';
 import { isLoopback } from './addresses.js';
 import { isLongerThanTag, itemsIn } from './items.js';

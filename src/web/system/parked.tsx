@@ -1,3 +1,4 @@
+import { eventId } from '../../log/event-id.js';
 import { useAction } from '../action.js';
 import { post } from '../api.js';
 import { eventName } from '../format.js';
@@ -30,7 +31,7 @@ export function Parked({ view, onDone }: { readonly view: string; readonly onDon
         {({ data }) => (
           <ul class="rows">
             {data.map((event) => (
-              <li key={`${event.orderId}:${event.version}`}>
+              <li key={eventId(event)}>
                 <a href={`/orders/${encodeURIComponent(event.orderId)}?v=${event.version}`}>
                   {event.orderId}
                 </a>{' '}

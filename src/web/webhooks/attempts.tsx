@@ -1,4 +1,5 @@
 import { useSignal } from '@preact/signals';
+import { eventOfId } from '../../log/event-id.js';
 import { problemOf } from '../api.js';
 import { eventName } from '../format.js';
 import { Shown } from '../parts/states.js';
@@ -83,17 +84,17 @@ export function Attempts({ endpoint }: { readonly endpoint: Endpoint }) {
 }
 
 function isTest({ eventId }: Attempt): boolean {
-  return eventId.startsWith('test:');
+  return eventOfId(eventId) === undefined;
 }
 
 function EventLink({ of }: { readonly of: Attempt }) {
-  if (isTest(of)) return <>a test</>;
-  const [, orderId = '', version = ''] = /^(.*):(\d+)$/.exec(of.eventId) ?? [];
+  const event = eventOfId(of.eventId);
+  if (event === undefined) return <>a test</>;
   return (
     <>
       {eventName(of.type)}
       <br />
-      <a href={`/orders/${encodeURIComponent(orderId)}?v=${version}`}>{of.eventId}</a>
+      <a href={`/orders/${encodeURIComponent(event.orderId)}?v=${event.version}`}>{of.eventId}</a>
     </>
   );
 }

@@ -17,7 +17,7 @@ import { type KafkaSettings, topicsOf } from '../../../src/kafka/settings.js';
 import { ensureTopics } from '../../../src/kafka/topics.js';
 import { TransactionalProducer } from '../../../src/delivery/kafka/transactional-producer.js';
 import { subscriptionsStatus } from '../../../src/delivery/subscription-status.js';
-import { everyEvent } from '../../../src/order/selection.js';
+import { everyEvent } from '../../../src/selection.js';
 import { feedHead } from '../../../src/log/feed/feed.js';
 import { beginGeneration } from '../../../src/log/feed/generations.js';
 import { eventOf, journal } from '../../../src/log/journal/journal.js';

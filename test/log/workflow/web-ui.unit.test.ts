@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import { endpointLog } from '../../../src/endpoint/endpoint-log.js';
-import { everyEvent } from '../../../src/order/selection.js';
+import { everyEvent } from '../../../src/selection.js';
 import { orders } from '../../../src/order/entity.js';
 import { LIMITS } from '../../../src/order/commands.js';
 import { orderLog } from '../../../src/order-log.js';

@@ -5,7 +5,7 @@ import { Admin, Consumer, FetchIsolationLevels, Producer } from '@platformatic/k
 import { type CommittedRecord, fetchCommitted } from '../../../src/kafka/committed-records.js';
 import { clientOptions } from '../../../src/kafka/connection.js';
 import { type KafkaSettings, topicsOf } from '../../../src/kafka/settings.js';
-import { everyEvent } from '../../../src/order/selection.js';
+import { everyEvent } from '../../../src/selection.js';
 import type { Broker } from './broker.js';
 
 /** @param address `host:port`, or several with commas between */

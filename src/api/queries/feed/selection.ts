@@ -6,7 +6,7 @@ import type { PositionedEvent } from '../../../log/feed/feed.js';
 import { answering } from '../../../mongodb/durability.js';
 import { schemaVersions } from '../../../order/events.js';
 import { MAX_TAG_LENGTH } from '../../../order/patterns.js';
-import { type Payload, payloads } from '../../../order/selection.js';
+import { type Payload, payloads } from '../../../selection.js';
 import { upcastIfKnown } from '../../../order/upcasters.js';
 import { isLongerThanTag, itemsIn } from '../../../server/config/items.js';
 import { Ids, Tags } from '../../schemas/values.js';
@@ -56,7 +56,7 @@ export function selectionIn({ types, customers, tags, payload }: Given): ReaderS
   const known = Object.keys(schemaVersions);
   const unknown = eventTypes.find((type) => !known.includes(type));
   if (unknown !== undefined)
-    throw badQuery('types', `${unknown} is no type of events; there are ${known.join(', ')}`);
+    throw badQuery('types', `${unknown} is not a type of events; there are ${known.join(', ')}`);
   const chosenTags = itemsOfParameter('tags', tags);
   if (chosenTags.some(isLongerThanTag))
     throw badQuery('tags', `a tag has at most ${MAX_TAG_LENGTH} characters`);

@@ -22,3 +22,14 @@ export const everyEvent = {
   tags: [],
   payload: 'event',
 } as const satisfies Selection;
+
+export const isText = (value: unknown): value is string => typeof value === 'string';
+const isTexts = (value: unknown) => Array.isArray(value) && value.every(isText);
+
+/** For each member of a selection, whether a value, which may be of any type, has its shape. */
+export const selectionShapes = {
+  eventTypes: isTexts,
+  customers: isTexts,
+  tags: isTexts,
+  payload: (value) => payloads.some((payload) => payload === value),
+} as const satisfies { readonly [K in keyof Selection]: (value: unknown) => boolean };
