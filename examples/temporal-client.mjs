@@ -7,9 +7,9 @@
  *
  * `TEMPORAL_ADDRESS`, `TEMPORAL_NAMESPACE` and `TEMPORAL_TASK_QUEUE` are those of the system.
  *
- * The persons in these commands are stored in Temporal in plain text. The API would first seal them
- * under a key of their customer (docs/security.md, "Persons"), but this client does not. Commands
- * with persons should be sent through the API.
+ * The personal data in these commands is stored in Temporal in plain text. The API would first seal
+ * it under a key of its customer (docs/security.md, "Personal data"), but this client does not.
+ * Commands with personal data should be sent through the API.
  */
 import { createHash, randomUUID } from 'node:crypto';
 import process from 'node:process';

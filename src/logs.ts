@@ -14,10 +14,9 @@ export function logNamed(name: string): AnyLog {
 }
 
 /**
- * The log with the type that functions for any entity take. The caller makes sure that they get only
- * states and events of this log.
+ * The log with the type that functions for any entity take. The caller makes sure that they get
+ * only states and events of this log.
  */
 export function ofAnyEntity(log: AnyLog): EntityLog<State, Draft> {
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- each of `logs` is an `EntityLog`
   return log as EntityLog<State, Draft>;
 }

@@ -57,7 +57,6 @@ export interface CommandAnswer extends Omit<EntityAnswer, 'requestId'> {
 
 /** Gives an answer of the log the types of an order. */
 export function asOrderAnswer(answer: Omit<EntityAnswer, 'requestId'>): CommandAnswer {
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- an order's own `decide` and `answerFields` made it
   return answer as CommandAnswer;
 }
 

@@ -41,6 +41,10 @@ test('each file is in a room of each picture that covers it', () => {
   }
 });
 
+test('no file of src imports a file outside of src', () => {
+  expect(imports.filter(({ to }) => !to.startsWith('src/'))).toEqual([]);
+});
+
 test('no file imports itself through others, types included', () => {
   expect(circlesOf(imports)).toEqual([]);
 });

@@ -11,7 +11,7 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { promisify } from 'node:util';
 import { exitOf, fail, prepare, root } from '../workers/start/checkout.mjs';
-import { stage } from '../workers/start/progress.mjs';
+import { stage } from '../src/cli/script/progress.mjs';
 import { startSystem } from './support/start-system.mjs';
 
 const CHECKS = [

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 import { fail, prepare, run } from '../workers/start/checkout.mjs';
-import { stage } from '../workers/start/progress.mjs';
+import { stage } from '../src/cli/script/progress.mjs';
 import { startSystem } from './support/start-system.mjs';
 
 const LIMIT_MS = 120_000;

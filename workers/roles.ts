@@ -29,7 +29,7 @@ import { startFeed } from './roles/feed.js';
 import type { RoleContext } from './roles/role.js';
 import { startTracking } from './roles/tracking.js';
 import { installRuntime, startOrderWorker } from './roles/worker.js';
-import { stage } from './start/progress.mjs';
+import { stage } from '../src/cli/script/progress.mjs';
 import type { Closer } from './stop.js';
 
 const WORKFLOW_BUNDLE = { codePath: fileURLToPath(new URL('../workflow-bundle.js', import.meta.url)) };
@@ -77,8 +77,8 @@ export async function startRoles({
   closers,
 }: RolesOptions): Promise<ApiAddresses | undefined> {
   const { roles } = config;
-  // Throws if there are no master keys, because the process would take orders whose persons it
-  // cannot seal.
+  // Throws if there are no master keys, because the process would take orders whose personal data
+  // it cannot seal.
   masterKeysOf(config);
   const context = connect({ config, providers, stopping, closers });
   installRuntime(context.logger);

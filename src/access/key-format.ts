@@ -16,7 +16,7 @@ export function createKey(): NewKey {
   return { keyId, key, hash: hashOfKey(key) };
 }
 
-/** The id in a key; undefined if the text is no key. */
+/** The id in a key; undefined if the text is not a key. */
 export function apiKeyIdIn(key: string): string | undefined {
   return /^ordk_([0-9a-f]{16})_[\w-]{43}$/.exec(key)?.[1];
 }

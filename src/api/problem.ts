@@ -28,7 +28,7 @@ export class HttpProblem extends Error {
   readonly members: ProblemMembers;
   readonly headers: Readonly<Record<string, string>>;
 
-  /** @param detail one or two sentences for a person: what is wrong, and what to do instead */
+  /** @param detail one or two sentences in plain words: what is wrong, and what to do instead */
   constructor(
     status: number,
     code: string,

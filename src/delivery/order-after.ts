@@ -6,7 +6,7 @@ import type { QueryTime } from '../mongodb/durability.js';
 import type { StoredEvent } from '../order/events.js';
 import type { Order } from '../order/order.js';
 
-/** An order after a version, in its public shape; persons are sealed. */
+/** An order after a version, in its public shape; personal data is sealed. */
 export type OrderAfter = (version: number) => Promise<object | undefined>;
 
 /**

@@ -9,7 +9,7 @@ type Answer = Readonly<Record<string, unknown>>;
 
 /**
  * Reads a provider's answer as an outcome of the effect, with that outcome's own fields only.
- * Undefined if the answer is no such outcome: a provider may answer anything.
+ * Undefined if the answer is not such an outcome: a provider may answer anything.
  */
 export function outcomeIn<T extends EffectType>(type: T, answer: unknown): OutcomeOf<T> | undefined {
   if (typeof answer !== 'object' || answer === null) return undefined;

@@ -10,8 +10,8 @@ import type { CallOptions, Provider } from './port.js';
 
 /**
  * Functions that perform effects. Each throws if there is no business answer; then the effect stays
- * owed. If `mayHaveBeenTried`, the key is looked up first. Otherwise a call may still repeat a call of
- * an earlier run of the workflow, but the idempotency key makes that harmless.
+ * owed. If `mayHaveBeenTried`, the key is looked up first. Otherwise a call may still repeat a call
+ * of an earlier run of the workflow, but the idempotency key makes that harmless.
  */
 export type EffectFunctions<T extends EffectType> = {
   readonly [K in T]: (effect: EffectOf<K>, mayHaveBeenTried: boolean) => Promise<OutcomeOf<K>>;
@@ -58,7 +58,7 @@ interface AnyPort {
 
 /**
  * Looks up an effect that may have been tried before, and calls it only if nothing took effect
- * under its key. An answer that is no outcome of the effect never counts as one.
+ * under its key. An answer that is not an outcome of the effect never counts as one.
  */
 function createCall({ name, port, limits }: Provider<AnyPort>) {
   const gate = createGate(name, limits);

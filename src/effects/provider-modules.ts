@@ -106,7 +106,7 @@ async function load(file: string): Promise<Readonly<Record<string, unknown>>> {
 
 function limitsIn(given: unknown, refuse: (problem: string) => never): Partial<Limits> {
   if (given === undefined) return {};
-  if (typeof given !== 'object' || given === null) return refuse('its `limits` is no object');
+  if (typeof given !== 'object' || given === null) return refuse('its `limits` is not an object');
   for (const [name, value] of Object.entries(given)) {
     const range = name in LIMIT_RANGES ? LIMIT_RANGES[name as keyof typeof LIMIT_RANGES] : undefined;
     if (range === undefined) return refuse(`there is no limit ${name}`);

@@ -33,7 +33,7 @@ export interface Endpoint extends EndpointSettings, State {
 }
 
 export const endpointStatuses = ['enabled', 'disabled', 'deleted'] as const;
-/** The `disabledBecause` of an endpoint that a person has disabled. */
+/** The `disabledBecause` of an endpoint that an operator has disabled. */
 export const byRequest = 'by request';
 /** How many of the newest secrets sign. An old secret still signs until the next rotation. */
 const MAX_SECRETS = 2;
@@ -108,7 +108,7 @@ function decide(endpoint: Endpoint | undefined, type: string, data: unknown): De
   if (endpoint !== undefined && !endpoints.allowed(endpoint).allowedCommands.includes(type))
     return refuse('not_allowed', 'not_allowed', `it is ${endpoint.status} already`);
   if (sent.url !== undefined && !(isText(sent.url) && absolute.test(sent.url)))
-    return refuse('invalid', 'invalid_url', 'url is no absolute https URL', '/url');
+    return refuse('invalid', 'invalid_url', 'url is not an absolute https URL', '/url');
   const members = [...needs, ...takes.filter((name) => sent[name] !== undefined)];
   const malformed = members.find((name) => !shapes[name](sent[name]));
   if (malformed !== undefined) return refuse('invalid', 'malformed', `${malformed} is missing or malformed`);

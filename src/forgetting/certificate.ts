@@ -1,6 +1,6 @@
 import { createPublicKey, type JsonWebKey, type KeyObject, sign, verify } from 'node:crypto';
 
-/** A location that held the person's values, and how it was checked. */
+/** A location that held the customer's values, and how it was checked. */
 export interface CheckedLocation {
   /** the name of the location; a place in public texts */
   readonly place: string;
@@ -20,7 +20,9 @@ export interface NotReached {
   readonly orders?: readonly string[];
 }
 
-/** Certifies that a person was forgotten: who asked for it, and how every location was checked. */
+/**
+ * Certifies that a customer was forgotten: who asked for it, and how every location was checked.
+ */
 export interface Certificate {
   readonly forgettingId: string;
   readonly customerId: string;
@@ -36,7 +38,7 @@ export interface Certificate {
   readonly forgottenAt: string;
   /** ids of the destroyed keys */
   readonly keys: readonly string[];
-  /** number of orders whose person is forgotten */
+  /** number of orders whose personal data is forgotten */
   readonly orders: number;
   readonly places: readonly CheckedLocation[];
   readonly notReached: readonly NotReached[];

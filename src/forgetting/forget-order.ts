@@ -34,10 +34,10 @@ const LOOK_EVERY_MS = 50;
 type KnownOrder = Pick<Order, 'orderId' | 'version'>;
 
 /**
- * Makes an order forget its person. A running workflow takes the command. An order whose workflow
- * has ended gets a new run, which takes it over from the journal. When this resolves, the journal
- * has the event. A repeated call changes nothing. If the order has ended and events of it are lost,
- * no run can take it over, and nothing changes (`hasLostEvents`).
+ * Makes an order forget its personal data. A running workflow takes the command. An order whose
+ * workflow has ended gets a new run, which takes it over from the journal. When this resolves, the
+ * journal has the event. A repeated call changes nothing. If the order has ended and events of it
+ * are lost, no run can take it over, and nothing changes (`hasLostEvents`).
  *
  * @throws Error if it is not done yet; the caller tries again
  */
@@ -117,8 +117,8 @@ async function update(
 }
 
 /**
- * Starts a run that takes the order over from its journal, and forgets the person. If another run
- * was started meanwhile, the next attempt finds it.
+ * Starts a run that takes the order over from its journal, and forgets the personal data. If
+ * another run was started meanwhile, the next attempt finds it.
  */
 async function takeOver(
   databases: Databases,
@@ -138,7 +138,7 @@ async function takeOver(
       correlationId,
       actor,
       ...(onBehalfOf !== undefined && { onBehalfOf }),
-      reason: 'its person is forgotten',
+      reason: 'its personal data is forgotten',
     },
     state: withoutPerson(order),
     run: await latestRun(databases.client, workflowId(orderId)),

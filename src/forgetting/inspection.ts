@@ -41,8 +41,8 @@ interface InspectionRequest {
 
 /**
  * Checks every location that held values of a customer, and removes copies that are not needed:
- * search words, kept builds of views that have a value in plain text, and what receivers of webhooks
- * answered.
+ * search words, kept builds of views that have a value in plain text, and what receivers of
+ * webhooks answered.
  *
  * @throws Error if a view has not caught up yet, or a key still exists; the caller tries again
  */
@@ -84,7 +84,7 @@ async function inspectLogs({
     const { orderId } = order;
     if (hasPersonUnder(order, keys)) {
       if (!(await hasLostEvents(databases, order)))
-        throw new Error(`order ${orderId} still has its person: its view lags`);
+        throw new Error(`order ${orderId} still has personal data: its view lags`);
       lost.push(orderId);
     } else if (order.forgotten === undefined) continue;
     orderIds.push(orderId);

@@ -28,7 +28,7 @@ export async function lostKeys(
 
 /**
  * Gives lost keys up for good: from then on they count as destroyed. Their values are shown as
- * forgotten, a payment that needs such a value is declined, and the person can be forgotten.
+ * forgotten, a payment that needs such a value is declined, and the customer can be forgotten.
  */
 export async function giveUpKeys(
   keyStore: KeyStore,

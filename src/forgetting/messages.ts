@@ -1,13 +1,13 @@
 export const forgetWorkflow = 'forgetPerson';
 
-/** Each customer has one id, so no two workflows forget the same person at a time. */
+/** Each customer has one id, so no two workflows forget the same customer at a time. */
 export function forgetWorkflowId(customerId: string, taskQueue: string): string {
   return `forget-${customerId}@${taskQueue}`;
 }
 
 /**
- * A request to forget a person: the argument of the workflow. It is kept, so it does not name the
- * person.
+ * A request to forget a customer: the argument of the workflow. It is kept, so it has no personal
+ * data.
  */
 export interface Forgetting {
   /** the id of this forgetting, derived from the id of the command */
@@ -17,7 +17,7 @@ export interface Forgetting {
   /** such as `GDPR Art. 17` */
   readonly lawfulBasis?: string;
   /**
-   * whether to wait until all orders of the person are finished; if false, an open order ends the
+   * whether to wait until all orders of the customer are finished; if false, an open order ends the
    * forgetting
    */
   readonly whenFinished: boolean;
@@ -37,7 +37,7 @@ export interface Forgetting {
   readonly keyInUseMs: number;
 }
 
-/** Orders that keep a person from being forgotten. */
+/** Orders that keep a customer from being forgotten. */
 export interface OpenOrders {
   readonly count: number;
   /** ids of the first of these orders */
@@ -53,8 +53,8 @@ interface ForgettingWithKeys {
 /** Each activity is idempotent, and retried until it succeeds. */
 export interface ForgettingActivities {
   /**
-   * The person's orders that are not finished. With `keys`, orders that a forgetting of these keys
-   * does not concern (`needsForgetting`) are left out, because they began later. Also sets the
+   * The customer's orders that are not finished. With `keys`, orders that a forgetting of these
+   * keys does not concern (`needsForgetting`) are left out, because they began later. Also sets the
    * status of the forgetting to `forgetting`.
    */
   findOpenOrders(asked: {
@@ -67,10 +67,10 @@ export interface ForgettingActivities {
     readonly status: 'waiting' | 'refused';
     readonly open: OpenOrders;
   }): Promise<void>;
-  /** Takes the person's keys out of use; returns their ids. */
+  /** Takes the customer's keys out of use; returns their ids. */
   retireKeys(forgetting: Forgetting): Promise<readonly string[]>;
   destroyKeys(asked: ForgettingWithKeys): Promise<void>;
-  /** Appends `PersonForgotten` to each of the person's orders that has a value under the keys. */
+  /** Appends `PersonForgotten` to each of the customer's orders that has a value under the keys. */
   forgetInOrders(asked: ForgettingWithKeys): Promise<void>;
   /** Checks every location (`clearAndInspect`), signs the certificate and stores it. */
   certify(asked: ForgettingWithKeys): Promise<void>;

@@ -17,7 +17,7 @@ export function hasPersonUnder(order: Order, keys: readonly string[]): boolean {
 
 /**
  * Whether a forgetting of these keys concerns the order. It does if the order has a personal value
- * in plain text or under one of these keys. It also does if the person was forgotten before, but
+ * in plain text or under one of these keys. It also does if the customer was forgotten before, but
  * the journal has a value under one of these keys that was not destroyed then. Such a value was
  * added during the earlier forgetting, and its key needs a tombstone as well.
  */

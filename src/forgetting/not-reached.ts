@@ -1,7 +1,7 @@
 import type { NotReached } from './certificate.js';
 import type { FoundValues } from './found-values.js';
 
-/** The person's values that were found in the copies of the orders' logs. */
+/** The customer's values that were found in the copies of the orders' logs. */
 export interface LogFindings {
   readonly orderIds: readonly string[];
   /** those of them that cannot get `PersonForgotten` (`hasLostEvents`) */
@@ -21,17 +21,17 @@ export function notReached({ histories, journal, aside, lost }: LogFindings): re
   return [
     {
       what: 'values in plain text, in the journal and the histories of these orders, and in backups',
-      why: 'they were written before persons were sealed',
+      why: 'they were written before personal data was sealed',
       orders: [...plain],
     },
     {
       what: 'values of these orders under a key that is not destroyed',
-      why: 'they were added while the person was being forgotten: forget the person again',
+      why: 'they were added while the customer was being forgotten: forget the customer again',
       orders: [...readable],
     },
     {
       what: 'the logs of these orders, which have ended: they do not have the event PersonForgotten',
-      why: 'neither the journal nor a kept history has all of their events: restore a backup of the journal that has them, and forget the person again; until then, their values under the destroyed keys cannot be read, values in plain text stay in the views, and a key store that is restored from a backup can open them again',
+      why: 'neither the journal nor a kept history has all of their events: restore a backup of the journal that has them, and forget the customer again; until then, their values under the destroyed keys cannot be read, values in plain text stay in the views, and a key store that is restored from a backup can open them again',
       orders: lost,
     },
     {
@@ -48,7 +48,7 @@ export function notReached({ histories, journal, aside, lost }: LogFindings): re
     },
     {
       what: 'receivers of webhooks and readers of the feed, and what receivers answer from now on',
-      why: 'events have the ids of customer and order in plain text, by which they may have looked the person up: ask them; answers are kept for 30 days',
+      why: 'events have the ids of customer and order in plain text, by which they may have looked the customer up: ask them; answers are kept for 30 days',
     },
   ].filter(({ orders }) => orders?.length !== 0);
 }

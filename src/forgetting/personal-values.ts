@@ -28,7 +28,7 @@ export function countPersonalValues(found: PersonalValues, value: unknown, name 
   if (typeof value === 'string') {
     const keyId = keyIdIn(value);
     // A sealed value in any other member, such as a tag, is a copied text. Its key may be another
-    // person's.
+    // customer's.
     if (keyId !== undefined && !isPersonal(name, owner)) return;
     if (keyId !== undefined) found.sealed.set(keyId, (found.sealed.get(keyId) ?? 0) + 1);
     else if (!isForgotten(value) && isPersonal(name, owner)) found.plain += 1;

@@ -9,7 +9,7 @@ import { openOrders, ordersOf } from './customer-orders.js';
 import { forgettings, type ForgettingRow, latestForgetting } from './forgettings.js';
 import { type Forgetting, forgetWorkflow, forgetWorkflowId, type OpenOrders } from './messages.js';
 
-/** A request to forget a person, without the id and the time that it gets. */
+/** A request to forget a customer, without the id and the time that it gets. */
 export type ForgetRequest = Omit<Forgetting, 'id' | 'requestedAt'>;
 
 export type Requested =
@@ -30,7 +30,7 @@ export type Requested =
   | { readonly kind: 'key_reused' };
 
 /**
- * Starts the workflow that forgets a person, unless one is running for this customer. A repeated
+ * Starts the workflow that forgets a customer, unless one is running already. A repeated
  * command gets the same answer; if Temporal has lost the workflow, the command starts it again.
  *
  * @throws errors of MongoDB and Temporal during an outage
@@ -62,7 +62,7 @@ export async function requestForgetting(databases: Databases, asked: ForgetReque
 
 /**
  * Whether a forgetting is done or goes on by itself. False if it was refused, or if its workflow is
- * not running: Temporal was restored, or a person has terminated it.
+ * not running: Temporal was restored, or an operator has terminated it.
  */
 async function continues(
   { client, taskQueue }: Databases,
@@ -96,7 +96,7 @@ async function start(
         workflowId: forgetWorkflowId(customerId, taskQueue),
         taskQueue,
         args: [forgetting],
-        staticSummary: `forget the person of customer ${customerId}`,
+        staticSummary: `forget the personal data of customer ${customerId}`,
       });
       return undefined;
     } catch (error) {

@@ -49,7 +49,8 @@ async function untilDone(work: () => Promise<void>, stopping: AbortSignal): Prom
 
 /**
  * Destroys again every key that a `PersonForgotten` in the journal names. A key store that was
- * restored from a backup may have such keys. No person may be opened before this has resolved.
+ * restored from a backup may have such keys. No sealed value may be opened before this has
+ * resolved.
  */
 async function destroyForgottenKeys(db: Db, keyStore: KeyStore): Promise<void> {
   for await (const keys of batches(forgottenKeys(db), BATCH_SIZE)) await keyStore.destroy(...keys);

@@ -18,10 +18,10 @@ const { forgetInOrders, certify } = proxyActivities<ForgettingActivities>({
 const LOOK_BACK_OFF: BackOff = { firstRetryMs: 1_000, maxRetryMs: 5 * 60_000 };
 
 /**
- * Forgets a person. The workflow survives any outage, because each step is repeated until it
- * succeeds.
+ * Forgets a customer's personal data. The workflow survives any outage, because each step is
+ * repeated until it succeeds.
  *
- * First, the person's keys are taken out of use. The orders are checked again once no process can
+ * First, the customer's keys are taken out of use. The orders are checked again once no process can
  * use these keys. An order that is created in between is either found by that check, or sealed
  * under another key.
  */

@@ -5,7 +5,7 @@ import type { KafkaSettings } from './settings.js';
 
 /**
  * Maximum size of an event: what a request of one megabyte contains, a third more for sealed
- * persons, and what the domain adds.
+ * values, and what the domain adds.
  */
 const MAX_RECORD_BYTES = 4 * 1_048_576;
 

@@ -10,7 +10,7 @@ export interface Refusal {
    */
   readonly kind: 'invalid' | 'not_found' | 'not_allowed';
   readonly code: string;
-  /** one sentence for a person: what is wrong, and what to do instead */
+  /** one sentence in plain words: what is wrong, and what to do instead */
   readonly message: string;
   /** JSON pointer into the command's data */
   readonly pointer?: string;

@@ -65,7 +65,9 @@ export interface CommandData {
     readonly note?: string;
     readonly tags?: readonly string[];
     readonly terms: Terms;
-    /** `RULES_TODAY` of the gateway that accepts the order; absent in commands older than rules 2 */
+    /**
+     * `RULES_TODAY` of the gateway that accepts the order; absent in commands older than rules 2
+     */
     readonly rules?: number;
   };
   HoldOrder: { readonly reason: string };
@@ -97,7 +99,7 @@ export type CommandOf<T extends CommandType> = {
   [K in T]: { readonly type: K; readonly data: CommandData[K] };
 }[T];
 
-/** What the log keeps of a forgotten person; it must not name the person. */
+/** What the log keeps of a forgotten customer; it must have no personal data. */
 export interface ForgottenPerson {
   readonly customerId: string;
   /** ids of the destroyed keys; a key that a restored backup brings back is destroyed again */
@@ -108,8 +110,8 @@ export interface ForgottenPerson {
 }
 
 /**
- * The system's own command. The workflow `forgetPerson` sends it after it has destroyed the keys; no
- * client may send it.
+ * The system's own command. The workflow `forgetPerson` sends it after it has destroyed the keys;
+ * no client may send it.
  */
 export interface ForgetPerson {
   readonly type: 'ForgetPerson';

@@ -125,7 +125,7 @@ function create(data: CommandData['CreateOrder']): Decision {
     return invalid('unknown_currency', `${currency} is no ISO-4217 currency, such as EUR`, '/currency');
   for (const [name, amount] of Object.entries(charges)) {
     if (!isAmount(amount))
-      return invalid('invalid_amount', `${amount} is no amount in minor units`, `/${name}`);
+      return invalid('invalid_amount', `${amount} is not an amount in minor units`, `/${name}`);
   }
   const wrong = wrongLines(lines) ?? wrongPrices(lines);
   if (wrong !== undefined) return wrong;

@@ -117,7 +117,7 @@ export interface EventData {
   OrderResumed: { readonly reason: string; readonly previousRunId?: string };
   /**
    * The keys of the order's customer are destroyed, so nothing that was sealed under them can be
-   * opened. This event is kept, so it must not name the person.
+   * opened. This event is kept, so it must have no personal data.
    */
   PersonForgotten: ForgottenPerson;
   NoteAdded: { readonly text: string };
@@ -130,7 +130,7 @@ export interface EventData {
     /** why it does not fit yet */
     readonly reason: string;
   };
-  /** A fact did not fit for a day, or until the order's end. A person must look at it. */
+  /** A fact did not fit for a day, or until the order's end. An operator must look at it. */
   FactUnmatched: {
     /** `commandId` of its `FactReceived` */
     readonly factId: string;

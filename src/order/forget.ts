@@ -3,7 +3,7 @@ import type { Envelope, EventData } from './events.js';
 import { type Order, isFinished, isReadyToClose } from './order.js';
 import { type Decision, refuse } from './refusal.js';
 
-/** Replaces a personal value after its person was forgotten. */
+/** Replaces a personal value that was forgotten. */
 export const FORGOTTEN = 'forgotten';
 
 /**
@@ -18,16 +18,16 @@ export const personalMembers = {
 } as const;
 
 /**
- * Whether the order's person may be forgotten: nothing is left to ship, to pay or to take back. The
- * return window may still be open.
+ * Whether the order's personal data may be forgotten: nothing is left to ship, to pay or to take
+ * back. The return window may still be open.
  */
 export function mayForget(order: Order): boolean {
   return isFinished(order) || isReadyToClose(order);
 }
 
 /**
- * Decides `PersonForgotten`. There is no event if the person is forgotten already, the order knows
- * all these keys, and nothing personal was added since.
+ * Decides `PersonForgotten`. There is no event if the personal data is forgotten already, the order
+ * knows all these keys, and nothing personal was added since.
  */
 export function forget(order: Order, data: ForgetPerson['data']): Decision {
   if (data.customerId !== order.customer.id)
@@ -39,7 +39,7 @@ export function forget(order: Order, data: ForgetPerson['data']): Decision {
     );
   if (!mayForget(order)) {
     const message =
-      'the order is not finished: finish or cancel it, or forget the person when it is finished (--when-finished)';
+      'the order is not finished: finish or cancel it, or forget the customer when it is finished (--when-finished)';
     return refuse('not_allowed', 'order_open', message);
   }
   const known = order.forgotten?.keys ?? [];
@@ -48,7 +48,7 @@ export function forget(order: Order, data: ForgetPerson['data']): Decision {
   return { events: isDone ? [] : [{ type: 'PersonForgotten', data }] };
 }
 
-/** The order after its person was forgotten: it has no personal value any more. */
+/** The order after its personal data was forgotten: it has no personal value any more. */
 export function forgotten(
   order: Order,
   { occurredAt, data }: Pick<Envelope, 'occurredAt'> & { readonly data: EventData['PersonForgotten'] },

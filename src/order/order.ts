@@ -80,15 +80,15 @@ export interface Order {
     /** keys (`rejectionKey`) of the refusals since the order last changed */
     readonly unchanged: readonly string[];
   };
-  /** when its person was forgotten; absent if that did not happen */
+  /** when its personal data was forgotten; absent if that did not happen */
   readonly forgotten?: Forgotten;
   /** its last resumption; absent if there was none */
   readonly resumed?: Resumption;
 }
 
-/** The order's person was forgotten (`PersonForgotten`). */
+/** The order's personal data was forgotten (`PersonForgotten`). */
 export interface Forgotten {
-  /** when the person was forgotten last, ISO-8601 UTC */
+  /** when it was forgotten last, ISO-8601 UTC */
   readonly at: string;
   /** ids of all keys that were destroyed */
   readonly keys: readonly string[];
@@ -108,7 +108,7 @@ export interface ReceivedFact extends Omit<Cause, 'occurredAt'> {
   readonly data: FactData[FactType];
   /** ISO-8601 UTC */
   readonly receivedAt: string;
-  /** it was reported to a person; it is still applied if it fits later */
+  /** it was reported to an operator; it is still applied if it fits later */
   readonly unmatched?: true;
 }
 

@@ -5,7 +5,7 @@ import { later } from './time.js';
 
 /* Facts that wait in an order, and facts that the order reflects already. */
 
-/** How long a fact may wait before it is reported to a person. */
+/** How long a fact may wait before it is reported to an operator. */
 const UNMATCHED_AFTER_MS = 24 * 60 * 60 * 1000;
 
 /** All facts that were received and are not applied yet, oldest first. */
@@ -13,7 +13,7 @@ export function factsOf({ facts = [] }: Order): readonly ReceivedFact[] {
   return facts;
 }
 
-/** Facts that still wait and were not reported to a person yet. */
+/** Facts that still wait and were not reported to an operator yet. */
 export function waitingFacts(order: Order): readonly ReceivedFact[] {
   return factsOf(order).filter(({ unmatched }) => unmatched === undefined);
 }
@@ -26,7 +26,7 @@ export function hasRoomForFacts(order: Order): boolean {
   return waitingFacts(order).length < LIMITS.facts;
 }
 
-/** When a waiting fact is reported to a person; ISO-8601 UTC. */
+/** When a waiting fact is reported to an operator; ISO-8601 UTC. */
 export function unmatchedAt({ receivedAt }: ReceivedFact): string {
   return later(receivedAt, UNMATCHED_AFTER_MS);
 }
@@ -50,7 +50,7 @@ export function reflects(order: Order, fact: Fact): boolean {
   const shipment = order.shipments.find((entry) => entry.shipmentId === fact.data.shipmentId);
   if (fact.type === 'ShipmentDelivered') return shipment?.status === 'delivered';
   // A cancelled or undispatched shipment has no carrier and no tracking number. A fact with another
-  // tracking number is not reflected: it waits, and a person must look at it.
+  // tracking number is not reflected: it waits, and an operator must look at it.
   return shipment?.carrier === fact.data.carrier && shipment.trackingNumber === fact.data.trackingNumber;
 }
 

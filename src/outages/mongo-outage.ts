@@ -30,7 +30,7 @@ export function isMongoOutage(error: unknown): boolean {
       interruptions.has(Number(error.code))
     );
   }
-  // The cause is set if a complete answer could not be parsed, which is no outage.
+  // The cause is set if a complete answer could not be parsed, which is not an outage.
   if (error instanceof MongoUnexpectedServerResponseError) return error.cause === undefined;
   return (
     outages.some((outage) => error instanceof outage) ||

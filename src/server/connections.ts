@@ -56,7 +56,7 @@ export interface Mongo {
   readonly client: MongoClient;
   /** the database `MONGODB_DB` */
   readonly db: Db;
-  /** the keys of the persons in that database */
+  /** the keys of the personal data in that database */
   readonly keys: KeyStore;
   readonly webhookSecrets: WebhookSecrets;
   close(): Promise<void>;

@@ -2,7 +2,7 @@ import type { Db } from 'mongodb';
 import type { Deployment } from '../log/history/databases.js';
 import { endpointViews, enabledEndpoints } from '../delivery/webhooks/endpoints.js';
 import { webhookTask } from '../delivery/webhooks/deliver-webhooks.js';
-import { describeUnheld, unheldTasks } from '../log/feed/leases.js';
+import { describeUnheld, unheldTasks } from '../log/leases/leases.js';
 import { sequencerTask } from '../log/feed/sequencer.js';
 import { viewTask } from '../log/views/feeding/feed-view.js';
 import { answering } from '../mongodb/durability.js';
@@ -41,5 +41,5 @@ export async function scheduleConcern(deployment: Deployment): Promise<string | 
   if (state === 'running' || state === 'unknown') return undefined;
   if (state === 'gone')
     return 'its schedule is gone: a process of the role feed makes it again within seconds';
-  return `its schedule is paused${state.pausedFor === '' ? '' : ` (${state.pausedFor})`}: it continues when a person unpauses it in Temporal`;
+  return `its schedule is paused${state.pausedFor === '' ? '' : ` (${state.pausedFor})`}: it continues when an operator unpauses it in Temporal`;
 }

@@ -25,7 +25,7 @@ export type OrderDocument = OrderView &
     /** no effect is owed */
     readonly settled: boolean;
     readonly skus: readonly string[];
-    /** see `searchWords`; without the words of persons that are sealed */
+    /** see `searchWords`; without the words of sealed values */
     readonly search: readonly string[];
     /** see `personWords`; absent if there are none */
     readonly persons?: readonly string[];
@@ -94,9 +94,7 @@ export function orders(db: Db) {
   return db.collection<OrderDocument>('orders');
 }
 
-/**
- * Whether an order takes one more fact that does not fit yet, according to its view, which may lag.
- */
+/** Whether the order has room for another waiting fact. Read from the view, which may lag. */
 export async function hasRoomForFactsInView(db: Db, orderId: string): Promise<boolean> {
   const projection = { _id: 0, 'state.facts': 1 };
   const view = await orders(db).findOne<Pick<OrderDocument, 'state'>>({ _id: orderId }, { projection });
@@ -142,7 +140,7 @@ export function withoutCommands(
 }
 
 /**
- * The search words of an order's sealed persons.
+ * The search words of an order's sealed values.
  *
  * @throws MongoError if the key store is unavailable
  */
@@ -151,7 +149,7 @@ async function wordsOfPersons(db: Db, order: Order): Promise<Pick<OrderDocument,
   return words.length === 0 ? {} : { persons: words };
 }
 
-/** The document of an order in the view, without the words of sealed persons. */
+/** The document of an order in the view, without the words of sealed values. */
 export function toDocument(order: Order): OrderDocument {
   const { orderId, customer, lines, tags } = order;
   const persons = [customer.name, customer.email].filter((text) => text !== undefined && !isSealed(text));

@@ -66,7 +66,9 @@ export async function request<T>(path: string, options: RequestOptions = {}): Pr
   );
 }
 
-/** An answer may have no body, and a proxy may answer with no JSON. Any other error is passed on. */
+/**
+ * An answer may have no body, and a proxy may answer with no JSON. Any other error is passed on.
+ */
 function noJson(error: unknown): undefined {
   if (Object(error).name !== 'SyntaxError') throw error;
 }

@@ -12,7 +12,8 @@ import type { AttentionRow, Page } from './shapes.js';
 const LOOK_EVERY_MS = 5_000;
 
 /**
- * The page of everything that needs a person, the most serious first, with what to do about each.
+ * The page of everything that needs an operator, the most serious first, with what to do about
+ * each.
  */
 export function AttentionPage() {
   useTitle('Attention');
@@ -24,13 +25,14 @@ export function AttentionPage() {
   );
   return (
     <section class="reading">
-      <h1>What needs a person</h1>
+      <h1>What needs an operator</h1>
       <Shown of={found.state.value}>
         {({ data, nextCursor }) =>
           data.length === 0 ? (
-            <Empty title="Nothing needs a person">
+            <Empty title="Nothing needs an operator">
               <p>
-                Effects that are owed for long, halted orders and parked events are listed here by themselves.
+                Effects that have been owed too long, halted orders and parked events are listed here by
+                themselves.
               </p>
             </Empty>
           ) : (

@@ -14,7 +14,7 @@ export function amountOf(amount: number | string, currency: string): string {
   return money(amount, currency).slice(currency.length + 1);
 }
 
-/** Minor units from what a person typed, such as `19.99`; undefined if it is no amount. */
+/** Minor units from what a user typed, such as `19.99`; undefined if it is not an amount. */
 export function parseAmount(text: string, currency: string): number | undefined {
   const digits = digitsOf(currency);
   const [, units = '', fraction = ''] = /^(\d{1,12})(?:[.,](\d+))?$/.exec(text.trim()) ?? [];

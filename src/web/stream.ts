@@ -15,7 +15,7 @@ export const isLive = signal<boolean | undefined>(undefined);
 
 /**
  * Follows a stream while the component is mounted. If the connection breaks, the browser continues
- * after the last event. If the API refuses the stream, it is opened anew, as `path` says.
+ * after the last event. If the API refuses the stream, it is opened again, as `path` says.
  */
 export function useStream(path: string | undefined, onEvent: (event: StreamedEvent) => void): void {
   const latest = useRef(onEvent);
@@ -29,7 +29,7 @@ export function useStream(path: string | undefined, onEvent: (event: StreamedEve
       source.addEventListener('open', () => (isLive.value = true));
       source.addEventListener('error', () => {
         isLive.value = false;
-        // The browser does not try again after an answer that is no stream, such as 503.
+        // The browser does not try again after an answer that is not a stream, such as 503.
         if (source.readyState === EventSource.CLOSED) timer = setTimeout(open, OPEN_AGAIN_MS);
       });
       source.addEventListener('message', ({ data }) =>

@@ -237,7 +237,7 @@ describe('orders that no worker has decided', () => {
   });
 });
 
-describe('the list of what needs a person', () => {
+describe('the list of what needs an operator', () => {
   let api: TestApi;
   let db: Db;
   beforeAll(async () => {

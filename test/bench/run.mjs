@@ -10,7 +10,7 @@ import process from 'node:process';
 import { bundle } from '../../workers/bundles/workflows.mjs';
 import { parseArguments } from '../../workers/start/arguments.mjs';
 import { cacheDir, exitOf, fail, prepare, root, run } from '../../workers/start/checkout.mjs';
-import { stage } from '../../workers/start/progress.mjs';
+import { stage } from '../../src/cli/script/progress.mjs';
 import { OPTIONS } from './options.mjs';
 
 const HELP = `Usage: npm run bench            (npm run bench -- --help for this text)

@@ -11,10 +11,10 @@ import type {
   OrderBody,
 } from '../../src/api/commands/gateway/gateway.js';
 import { previewOf } from '../../src/api/commands/gateway/preview.js';
+import { verbOf } from '../../src/api/commands/table.js';
 import { systemOf } from '../../src/api/operations/system.js';
 import { run } from '../../src/cli/program.js';
 import type { Session } from '../../src/cli/script/script.js';
-import { verbOf } from '../../src/cli/script/verbs.js';
 import { endpoints } from '../../src/endpoint/endpoint.js';
 import { logs } from '../../src/logs.js';
 import type { FollowUpCommand } from '../../src/order/commands.js';

@@ -61,7 +61,7 @@ test.each([
   ['carriers', 'books-while-it-waits', 'book: late answer: would book and pay for a label twice'],
   ['carriers', 'mixes-calls', 'reordered answers: would lose a label'],
   ['carriers', 'refuses-for-ever', 'requested again after a refusal: would lose a label'],
-  ['carriers', 'names-the-receiver', 'the receiver: would keep a person in the log'],
+  ['carriers', 'names-the-receiver', 'the receiver: would keep personal data in the log'],
   ['carriers', 'guesses', 'unknown parcel: would take a parcel for delivered'],
 ] as const)(
   '%s: a provider that %s fails only this case: %s',

@@ -69,7 +69,7 @@ test('a provider that fails one effect after the other gets a pause, then a sing
   expect(await Promise.all([gate.call('a', works), gate.call('g', works)])).toEqual(['paid', 'paid']);
 });
 
-test('a single effect that keeps failing is no reason for a pause', async () => {
+test('a single effect that keeps failing is not a reason for a pause', async () => {
   const gate = createGate('bank', patient);
   for (let n = 0; n < 20; n += 1) await expect(gate.call('a', fails)).rejects.toThrow('down');
   expect(await gate.call('b', works)).toBe('paid');

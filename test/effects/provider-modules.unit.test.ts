@@ -78,7 +78,7 @@ test.each([
     'its limit timeoutMs is not a number from 100 to 7000',
     moduleOf('late.mjs', ...whole, 'export const limits = { timeoutMs: 7_001 };'),
   ],
-  ['its `limits` is no object', moduleOf('limits.mjs', ...whole, 'export const limits = 5;')],
+  ['its `limits` is not an object', moduleOf('limits.mjs', ...whole, 'export const limits = 5;')],
 ])('a module is refused because %s', async (problem, path) => {
   const loading = loadProviders(readConfig({ INVENTORY: path }));
   await expect(loading).rejects.toThrow(ConfigError);

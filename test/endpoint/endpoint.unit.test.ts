@@ -105,7 +105,7 @@ test('an event has nothing that its command may not have', () => {
   });
 });
 
-test.each(['ForgetEndpoint', 'toString'])('%s is no command', (type) => {
+test.each(['ForgetEndpoint', 'toString'])('%s is not a command', (type) => {
   expect(() => endpoints.decide(after(), type, {}, cause.occurredAt)).toThrow(TypeError);
 });
 

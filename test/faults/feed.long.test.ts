@@ -71,7 +71,11 @@ test('the feed has no gap, duplicate or skip when leaders are killed or frozen a
   }
 }, 300_000);
 
-/** Reads the feed all the time, also during faults. @returns the ids of the events, in their order */
+/**
+ * Reads the feed all the time, also during faults.
+ *
+ * @returns the ids of the events, in their order
+ */
 async function follow({ db }: System, signal: AbortSignal): Promise<readonly string[]> {
   const seen: string[] = [];
   while (!signal.aborted) {

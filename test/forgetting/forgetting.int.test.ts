@@ -64,7 +64,7 @@ afterAll(async () => {
   await api.close();
 });
 
-/** A person that no other test uses. */
+/** A customer that no other test uses. */
 function newPerson() {
   const id = randomUUID().slice(0, 8);
   const name = `Ada${id} Lovelace`;
@@ -102,7 +102,7 @@ async function endedOrder(more: object): Promise<string> {
   return orderId;
 }
 
-/** An order that was placed before persons were sealed, and has ended. */
+/** An order that was placed before personal data was sealed, and has ended. */
 async function plainOrder(more: object): Promise<string> {
   const orderId = randomUUID();
   const {
@@ -193,7 +193,7 @@ test('a customer without an order is unknown', async () => {
 });
 
 test(
-  'a person is forgotten everywhere, and everything else is unchanged',
+  'a customer is forgotten everywhere, and everything else is unchanged',
   async () => {
     const { customerId, name, secrets, order } = newPerson();
     const [completed, ended] = await Promise.all([completedOrder(order), endedOrder(order)]);
@@ -271,7 +271,7 @@ test(
       expect.stringMatching(/^receivers of webhooks/),
     ]);
 
-    // Nothing of the person is left to read or to find.
+    // No personal data is left to read or to find.
     const everything = async () => {
       const text = await readable(customerId, orderIds);
       for (const secret of secrets) expect(text).not.toContain(secret);
@@ -306,7 +306,7 @@ test(
     );
     expect(resumed).toMatchObject({ outcome: 'ended' });
 
-    // Rebuilds show nothing of the person either.
+    // Rebuilds show no personal data either.
     await rebuildStateView(orderLog, rebuilding());
     await everything();
     await untilSequenced(db);
@@ -544,7 +544,7 @@ describe.each([
       expect(named(body.certificate)).toEqual([
         expect.objectContaining({
           orders: [orderId],
-          why: expect.stringMatching(/restore a backup .* forget the person again/),
+          why: expect.stringMatching(/restore a backup .* forget the customer again/),
         }),
       ]);
       expect(await lastEvent(orderId)).not.toBe('PersonForgotten');
@@ -598,7 +598,7 @@ test('a request is accepted while an earlier forgetting has its certificate but 
 });
 
 test(
-  'once a lost key is given up, its payment is declined, and its person can be forgotten',
+  'once a lost key is given up, its payment is declined, and its customer can be forgotten',
   async () => {
     const { customerId, order } = newPerson();
     await worker.stop();
@@ -671,7 +671,7 @@ test(
 );
 
 test(
-  'an order from before persons were sealed is forgotten, and the certificate lists what remains',
+  'an order from before personal data was sealed is forgotten, and the certificate lists what remains',
   async () => {
     const { customerId, name, order } = newPerson();
     const orderId = await plainOrder(order);
@@ -703,7 +703,7 @@ test(
 );
 
 test(
-  'an order from before persons were sealed whose events are lost does not stop a forgetting',
+  'an order from before personal data was sealed whose events are lost does not stop a forgetting',
   async () => {
     const { customerId, name, order } = newPerson();
     const orderId = await plainOrder(order);

@@ -33,7 +33,7 @@ afterAll(async () => {
 });
 
 test(
-  'with KEYS_MONGODB_URI keys are on that server only, and persons are read and forgotten with it',
+  'with KEYS_MONGODB_URI keys are on that server only, and personal data is read and forgotten with it',
   async () => {
     const orderId = await placedOrder(api, { customer });
     expect((await api.get(`/v1/orders/${orderId}`)).body).toMatchObject({ customer });

@@ -123,7 +123,7 @@ test.each([
   expect(await altered(from, to)).toEqual({ violations: [], additions: [] });
 });
 
-test('a changed shape with a new version is no violation, but needs a lock', async () => {
+test('a changed shape with a new version is not a violation, but needs a lock', async () => {
   const versions = { ...schemaVersions, NoteAdded: 2 };
   const source = 'NoteAdded: { readonly text: string; readonly by: string';
   expect(await altered('NoteAdded: { readonly text: string', source, versions)).toEqual({

@@ -113,7 +113,7 @@ test('a cancellation ends an unfinished amendment, whatever its effects answer',
   expect(authorized.order.authorizations.map(({ status }) => status)).toEqual(['voided', 'voided']);
 });
 
-test('a cancellation removes the holds of persons', () => {
+test('a cancellation removes the holds of operators', () => {
   expect(states.held.do(cancel).order.holds).toEqual([]);
   expect(states.partlyDispatched.do(hold, cancel).order.holds).toEqual([]);
   expect(states.captureDeclinedPartly.do(hold, cancel).order.holds).toMatchObject([

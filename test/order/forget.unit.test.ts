@@ -46,7 +46,7 @@ test('the personal values of an order are found, and no others', () => {
   ]);
 });
 
-test('the order shows `forgotten` in place of the person, and the rest is unchanged', () => {
+test('the order shows `forgotten` in place of the personal data, and the rest is unchanged', () => {
   const forgotten = completed.do(forget);
   expect(forgotten.order).toMatchObject({
     customer: { id: 'c-1', name: 'forgotten', email: 'forgotten' },
@@ -72,7 +72,7 @@ test('members that an order never had are not added', () => {
 });
 
 test.each(Object.entries(states))(
-  '%s: the person is forgotten only if nothing is left to do',
+  '%s: the personal data is forgotten only if nothing is left to do',
   (_, scenario) => {
     const { order } = scenario;
     const isOver = order.closed || ['rejected', 'cancelled', 'expired', 'completed'].includes(order.status);

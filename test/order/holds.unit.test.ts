@@ -15,7 +15,7 @@ test('a hold has a reason, and can be released', () => {
   expect(toView(released.do(ship(), dispatch()).order)).toMatchObject({ held: false });
 });
 
-test('a person’s hold can be added to a declined capture’s, and a release removes only the former', () => {
+test('an operator’s hold can be added to a declined capture’s, and a release removes only the former', () => {
   const held = states.captureDeclinedPartly.do(hold);
   expect(held.order.holds.map(({ cause }) => cause)).toEqual(['capture_declined', 'command']);
   expect(held.do(release).order.holds.map(({ cause }) => cause)).toEqual(['capture_declined']);

@@ -18,7 +18,7 @@ function atOnce({ order }: Scenario): readonly string[] {
 
 const always = ['OrderHeld', 'NeedsAttention', 'OrderTotal'];
 
-test('an order is found by its payment, fulfilment, hold and total, and by what needs a person', () => {
+test('an order is found by its payment, fulfilment, hold and total, and by what needs an operator', () => {
   expect(listed(states.confirmed)).toEqual({
     PaymentStatus: 'authorized',
     FulfillmentStatus: 'none',

@@ -488,7 +488,7 @@ function checkTransition(before: Order, event: OrderEvent, after: Order): void {
   if (after.holds.some(({ cause }) => cause === 'command')) {
     assert.ok(
       after.lines.some((line) => undispatched(line) > 0),
-      'a person holds what is left to dispatch',
+      'an operator holds what is left to dispatch',
     );
   }
   if (isFinished(before)) assert.equal(event.type, 'CommandRejected', 'nothing happens to a finished order');

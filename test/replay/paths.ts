@@ -9,8 +9,8 @@ import {
 } from '../log/workflow/support.js';
 
 /**
- * The paths of an order through its life, run on a real server with scripted activities. Each leaves
- * the order idle or ended.
+ * The paths of an order through its life, run on a real server with scripted activities. Each
+ * leaves the order idle or ended.
  */
 export const paths: Readonly<Record<string, (orders: Orders) => Promise<StartedOrder>>> = {
   async happy(orders) {

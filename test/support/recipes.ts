@@ -40,8 +40,8 @@ async function blocksOf(recipe: string): Promise<readonly Block[]> {
  * The text of a block's file after the block is applied.
  *
  * @param text the file before; undefined if there is none
- * @throws Error if the file of a new text exists, or a place that a block changes is not in its file
- *   exactly once
+ * @throws Error if the file of a new text exists, or a place that a block changes is not in its
+ *   file exactly once
  */
 export function applied({ language, file, lines, recipe }: Block, text: string | undefined): string {
   if (language === 'ts') {

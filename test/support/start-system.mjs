@@ -5,11 +5,16 @@ import { exitOf, root } from '../../workers/start/checkout.mjs';
 const PORTS = { HTTP_PORT: '0', TEMPORAL_PORT: '0', TEMPORAL_UI_PORT: '0', MONGODB_PORT: '0' };
 
 /**
+ * The address of the API, and a function that stops the system and returns its exit code.
+ *
+ * @typedef {{ readonly address: string, stop: () => Promise<number | null> }} Started
+ */
+
+/**
  * Starts the system as `npm start` does, on free ports, and waits until it is ready.
  *
  * @param {NodeJS.ProcessEnv} env
- * @returns {Promise<{ readonly address: string, stop: () => Promise<number | null> }>} the address of the
- *   API, and a function that stops the system and returns its exit code
+ * @returns {Promise<Started>}
  */
 export async function startSystem(env) {
   const child = spawn(process.execPath, ['workers/start.mjs'], {

@@ -148,7 +148,7 @@ test.each<[string, () => Promise<unknown>]>([
   });
 });
 
-test('a schedule that a person has paused stays paused, and readiness says why', async () => {
+test('a schedule that an operator has paused stays paused, and readiness says why', async () => {
   const schedule = api.client.schedule.getHandle(scheduleId);
   await schedule.pause('moving the database');
   try {

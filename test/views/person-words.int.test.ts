@@ -49,7 +49,7 @@ test('each order, and each name, has search words of its own', async () => {
   expect(await personWords(keys, moved)).toStrictEqual([]);
 });
 
-test('an order that has forgotten its person has no search words', async () => {
+test('an order that has forgotten its personal data has no search words', async () => {
   const order = await sealedOrder('Ada Lovelace');
   await personWords(keys, order);
   expect(

@@ -5,13 +5,13 @@ afterEach(() => {
   jest.restoreAllMocks();
 });
 
-/** Answers with a body of which reading fails. */
+/** Answers with a body that fails while it is read. */
 function failReading(error: Error): void {
   const body = () => new ReadableStream({ pull: (stream) => stream.error(error) });
   jest.spyOn(globalThis, 'fetch').mockImplementation(async () => new Response(body()));
 }
 
-test('an answer that breaks off is no answer', async () => {
+test('an answer that breaks off does not count as an answer', async () => {
   failReading(new TypeError('terminated'));
   await expect(get('/v1/stock')).rejects.toMatchObject({ status: 0, code: 'unreachable' });
 });

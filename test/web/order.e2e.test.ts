@@ -274,7 +274,7 @@ describe('an order', () => {
     await page.locator('.differences').waitFor({ state: 'detached' });
   });
 
-  test('shows what it waits for, and so does the list of what needs a person', async () => {
+  test('shows what it waits for, and so does the list of what needs an operator', async () => {
     const key = 'waiting:authorize:2';
     // The key was used for another request, so the provider answers each attempt with an error.
     const used = { _id: key, orderId: 'waiting', type: 'authorize', calls: 0, request: {} } as never;
@@ -304,7 +304,7 @@ describe('an order', () => {
     expect(remedy.replaceAll(/\s+/g, ' ').toLowerCase()).toContain(
       row.remedy.split('npx')[0].trim().toLowerCase(),
     );
-    await inShort.getByRole('link', { name: 'needs a person' }).click();
+    await inShort.getByRole('link', { name: 'needs an operator' }).click();
     expect(new URL(page.url()).hash).toBe('#waits');
     await page.getByRole('navigation').getByText(/^\d+$/).waitFor();
     await page.getByRole('link', { name: 'Attention' }).click();

@@ -76,7 +76,7 @@ test('the page without JavaScript takes no place in the limit while its order is
   }
 });
 
-test('text from persons is escaped in the page without JavaScript', () => {
+test('text from users is escaped in the page without JavaScript', () => {
   const order = { orderId: '<b>', lines: [], customer: { id: 'c', name: '<img src=x onerror="alert(1)">' } };
   const card = orderCard({
     ...order,

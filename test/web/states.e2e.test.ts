@@ -34,7 +34,7 @@ const banner = (of = page) => of.locator('.banner');
 describe('while there is no data', () => {
   test.each([
     ['/orders', 'No orders yet'],
-    ['/attention', 'Nothing needs a person'],
+    ['/attention', 'Nothing needs an operator'],
     ['/stock', 'No stock has moved yet'],
     ['/system', 'Nothing in thirty days'],
     ['/webhooks', 'Nothing is delivered yet'],

@@ -219,7 +219,9 @@ function serveReads(
   });
 }
 
-/** The requests that the API accepts. `HTTP_HOST` is one of the host names, since it may be a name. */
+/**
+ * The requests that the API accepts. `HTTP_HOST` is one of the host names, since it may be a name.
+ */
 function edgeOf({ http, edge }: Config): Edge {
   return { ...edge, hosts: [http.host.toLowerCase(), ...edge.hosts] };
 }

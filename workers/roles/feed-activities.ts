@@ -4,7 +4,7 @@ import type { Db } from 'mongodb';
 import { checkDatabaseIdentity } from '../../src/effects/database/database-identity.js';
 import { stockOutside } from '../../src/effects/inventory/stock-restore.js';
 import { reconcileAll } from '../../src/effects/proof/reconcile-orders.js';
-import type { LeasedTask } from '../../src/log/feed/leased-tasks.js';
+import type { LeasedTask } from '../../src/log/leases/leased-tasks.js';
 import { FeedTail } from '../../src/log/feed/tail.js';
 import { createFeedTasks } from '../../src/log/views/feed-tasks.js';
 import type { RebuildActivities, ReconcileActivities } from '../../src/log/workflow/upkeep-messages.js';

@@ -5,7 +5,7 @@ import { retryUntilDone } from '../../src/concurrency/retry-until-done.js';
 import { deliverWebhooks } from '../../src/delivery/webhooks/deliver-webhooks.js';
 import { endpointLog } from '../../src/endpoint/endpoint-log.js';
 import type { Deployment } from '../../src/log/history/databases.js';
-import { runLeasedTasks } from '../../src/log/feed/leased-tasks.js';
+import { runLeasedTasks } from '../../src/log/leases/leased-tasks.js';
 import { watchStates } from '../../src/log/views/feeding/watch-states.js';
 import { isStateViewOutdated } from '../../src/log/views/rebuilding/rebuild-state-view.js';
 import { requestRebuild } from '../../src/log/views/rebuilding/request-rebuild.js';
@@ -86,7 +86,7 @@ async function startSchedule({ config, logger }: RoleContext, deployment: Deploy
 /**
  * Starts again what was ended from outside: the reconciliation's schedule, and rebuilds. Also ends
  * stranded workflows that an earlier version has started, and replaces their rebuilds. A paused
- * schedule stays paused, because a person has paused it; readiness reports that.
+ * schedule stays paused, because an operator has paused it; readiness reports that.
  */
 async function restartEnded(
   { config, mongo, logger }: RoleContext,

@@ -3,7 +3,7 @@ import { consumeCommands } from '../../src/api/commands/kafka/consume-commands.j
 import { namespaceIdOf } from '../../src/api/operations/system.js';
 import { publishFeed } from '../../src/delivery/kafka/publishing.js';
 import type { KafkaSettings } from '../../src/kafka/settings.js';
-import { runLeasedTasks } from '../../src/log/feed/leased-tasks.js';
+import { runLeasedTasks } from '../../src/log/leases/leased-tasks.js';
 import { healthIn } from '../../src/server/logging/log-changes.js';
 import { gatewayOf } from './gateway.js';
 import type { RoleContext, RunningRole } from './role.js';

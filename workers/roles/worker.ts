@@ -156,8 +156,8 @@ async function runWorker(
         useWorkerVersioning: false,
       },
       maxConcurrentActivityTaskExecutions: slots,
-      // All workflows run in one thread. Eight tasks keep it busy; further tasks would wait for it in
-      // this process while their time-out runs.
+      // All workflows run in one thread. Eight tasks keep it busy; further tasks would wait for it
+      // in this process while their time-out runs.
       maxConcurrentWorkflowTaskExecutions: 8,
       workflowTaskPollerBehavior: { type: 'autoscaling' },
       activityTaskPollerBehavior: { type: 'autoscaling' },

@@ -17,7 +17,7 @@ A server is embedded unless its address is set.
   RATE_LIMIT               requests that a caller may send in a minute, or off (60000 with AUTH=on, else off)
   OPS_PORT                 port of operations and metrics, which are then served there only (none)
   HEALTH_PORT              port of a GET /health/live that answers even while the process is busy, for every role (none)
-  SANDBOX                  on: sandbox secrets, payments and carriers are fine on any address
+  SANDBOX                  on: sandbox secrets, payments and carriers are allowed on any address
                            (on if HTTP_HOST, Temporal, MongoDB, the keys' server and Kafka are loopback addresses, else off)
   MAX_STREAMS              event streams that this process keeps open at most (200)
   TEMPORAL_ADDRESS         host:port; if set, Temporal is not embedded
@@ -38,7 +38,7 @@ A server is embedded unless its address is set.
   KEYS_MONGODB_URI         server of the keys of customers (MONGODB_URI)
   MASTER_KEY_FILE          wraps those keys: one key a line, 32 bytes in base64; the first wraps, all unwrap
                            (one in DATA_DIR while HTTP_HOST and MongoDB are on a loopback interface)
-  DATA_DIR                 folder of the embedded servers' files, and of the keys of persons (.data)
+  DATA_DIR                 folder of the embedded servers' files, and of the keys of customers (.data)
   PAYMENT_DEADLINE         how long a payment may stay pending (24h)
   RETURN_WINDOW            time from completion to the close of an order (30d)
   AUTHORIZATION_TTL        how long an authorization can be captured (7d)
@@ -69,7 +69,7 @@ A server is embedded unless its address is set.
   CARRIERS                 the carriers, likewise (sandbox with SANDBOX=on; else none, and every label is refused)
   TRACK_INTERVAL           how often a carrier is asked about a parcel that is on its way (1h)
   RECONCILE_INTERVAL       how often Temporal and MongoDB are compared (5m)
-  ATTENTION_AFTER          how long something may be owed before it needs a person (5m)
+  ATTENTION_AFTER          how long something may be owed before it needs an operator (5m)
   CONTINUE_AS_NEW_AFTER    history events until an order continues as new (the server's suggestion)
   LOG_LEVEL                trace, debug, info, warn, error, fatal or silent (info)
 `;

@@ -1,6 +1,7 @@
 /*
- * A lock file. Imports only Node's own modules, because it is used before packages are installed and
- * before TypeScript is compiled. `src/server/embedded/lock.ts` is the lock of the compiled program.
+ * A lock file. Imports only Node's own modules, because it is used before packages are installed
+ * and before TypeScript is compiled. `src/server/embedded/lock.ts` is the lock of the compiled
+ * program.
  */
 import { randomUUID } from 'node:crypto';
 import { linkSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
@@ -123,7 +124,7 @@ function heartbeat(path) {
   try {
     utimesSync(path, now, now);
   } catch {
-    // A person has deleted the file; the work continues.
+    // Somebody has deleted the file; the work continues.
   }
 }
 

@@ -5,7 +5,7 @@ import { committed, durable } from '../../mongodb/durability.js';
 
 /** Why keys were destroyed. It is kept with their ids. */
 export interface Destruction {
-  /** the reason in words, such as a law or a person's request */
+  /** the reason in words, such as a law or a customer's request */
   readonly reason: string;
   readonly actor: string;
   /** ISO-8601 UTC */
@@ -30,7 +30,7 @@ export interface KeyRow {
    * mark
    */
   readonly sealing?: true;
-  /** it seals no new values, because its person is to be forgotten */
+  /** it seals no new values, because its customer is to be forgotten */
   readonly retired?: true;
   readonly destroyed?: Destruction;
 }

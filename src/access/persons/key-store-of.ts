@@ -7,7 +7,7 @@ import type { KeyStore } from './key-store.js';
  */
 const stores = new WeakMap<Db, KeyStore>();
 
-/** Sets the key store that opens the persons of a database. */
+/** Sets the key store that opens the sealed values of a database. */
 export function bindKeys(db: Db, keys: KeyStore): void {
   stores.set(db, keys);
 }

@@ -9,8 +9,8 @@ import type { CustomerKey } from './customer-key.js';
 export type FoundKey = Buffer | 'destroyed' | 'unknown';
 
 /**
- * The keys under which the persons of orders are sealed, in a separate database. A key is used for
- * at most a second without asking the store whether it was destroyed. While the store is
+ * The keys under which the personal data of orders is sealed, in a separate database. A key is used
+ * for at most a second without asking the store whether it was destroyed. While the store is
  * unavailable, known keys stay in use.
  */
 export interface KeyStore {
@@ -59,7 +59,7 @@ export interface KeyStore {
   holdUntil(ready: Promise<unknown>): void;
   /** The Ed25519 key that signs certificates. */
   signingKey(): Promise<KeyObject>;
-  /** The key of the hashes by which persons are searched. */
+  /** The key of the hashes by which sealed values are searched. */
   searchKey(): Promise<Buffer>;
   /**
    * An id that no other system's store has. It reveals nothing about the keys. It is `empty` while

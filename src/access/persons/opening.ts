@@ -4,7 +4,7 @@ import type { FoundKey, KeyStore } from './key-store.js';
 import { openCached } from './opened-texts.js';
 import { keyIdIn, mayBeSealed, open } from './sealing.js';
 
-/** Whether the persons in an answer are in plain text. */
+/** Whether the personal data in an answer is in plain text. */
 export type Shown =
   /** all are in plain text, or there are none */
   | 'open'

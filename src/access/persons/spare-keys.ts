@@ -27,7 +27,7 @@ export class SpareKeys {
   private readonly spares: CustomerKey[] = [];
   /** whether keys on this machine may have to be stored */
   private mayHaveToStore = true;
-  /** whether spare keys are kept ready: only in processes that run for long */
+  /** whether spare keys are kept ready: only in processes that keep running */
   private isKeeping = false;
   private isClosed = false;
   private filling: Promise<void> | undefined;

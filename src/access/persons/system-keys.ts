@@ -39,7 +39,7 @@ export class SystemKeys {
     await this.searchKey();
   }
 
-  /** The key of the hashes by which persons are searched. */
+  /** The key of the hashes by which sealed values are searched. */
   searchKey(): Promise<Buffer> {
     return this.key('search', () => randomBytes(32));
   }

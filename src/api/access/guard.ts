@@ -60,7 +60,7 @@ export function guardRoutes(
       return await identify(request);
     } catch (error) {
       if (!(error instanceof HttpProblem) || error.status !== 401) throw error;
-      // Only wrong credentials count: a request without any is no attempt to guess them.
+      // Only wrong credentials count: a request without any is not an attempt to guess them.
       if (error.code !== 'unauthenticated') await countRefused?.(request);
       return undefined;
     }

@@ -6,22 +6,22 @@ import { undefinedInOutage } from '../../outages/mongo-outage.js';
 import { hashedWords } from '../../views/person-words.js';
 import type { Http } from '../http.js';
 
-/** Opens the persons in answers, for clients that may read them. */
+/** Opens the sealed values in answers, for clients that may read personal data. */
 export interface PersonsAtEdge {
   /**
-   * Opens the persons in a JSON text.
+   * Opens the sealed values in a JSON text.
    *
-   * @param kept an object that lives as long as the text is current. The opened text is remembered
-   *   with it for as long as a key may be used without asking the store.
+   * @param kept the cache entry that the text comes from: the opened text is cached with it for
+   *   `FRESH_MS`
    */
   json(request: FastifyRequest, reply: FastifyReply, json: string, kept?: object): Promise<string>;
-  /** Plain data with its persons opened, for a route that needs `persons:read`. */
+  /** Plain data with its sealed values opened, for a route that needs `persons:read`. */
   open(value: object): Promise<Opened<unknown>>;
-  /** Whether the client gets this text with its persons opened. */
+  /** Whether the client gets this text with its sealed values opened. */
   opens(request: FastifyRequest, json: string): boolean;
   /**
-   * The hash of each word, by which sealed persons are found (`personWords`). Empty for a client
-   * that may not read persons.
+   * The hash of each word, by which sealed values are found (`personWords`). Empty for a client
+   * that may not read personal data.
    */
   search(
     request: FastifyRequest,
@@ -31,15 +31,15 @@ export interface PersonsAtEdge {
 }
 
 /**
- * Opens the persons in every answer that is sent as an object. A route that sends JSON as text
- * calls `json`. The feed leaves its events sealed, because readers keep copies of them. Clients
- * without `persons:read` get the sealed values.
+ * Opens the sealed values in every answer that is sent as an object. A route that sends JSON as
+ * text calls `json`. The feed leaves its events sealed, because readers keep copies of them.
+ * Clients without `persons:read` get the sealed values.
  */
 export function openPersons(app: Http, keys: KeyStore): PersonsAtEdge {
   const known = new WeakMap<object, { readonly opened: Opened<string>; readonly at: number }>();
 
   app.addHook('preSerialization', async (request, reply, payload: unknown) => {
-    // An error may be answered before its client is known, and has no persons.
+    // An error may be answered before its client is known, and has no personal data.
     if (reply.statusCode >= 400 || !mayRead(request)) return payload;
     return marked(reply, await openAll(keys, payload));
   });
@@ -69,7 +69,7 @@ function mayRead({ principal }: FastifyRequest): boolean {
   return principal.scopes.has('persons:read');
 }
 
-/** Marks an answer whose persons could not be opened, so that no cache keeps it. */
+/** Marks an answer whose sealed values could not be opened, so that no cache keeps it. */
 function marked<T>(reply: FastifyReply, { value, persons }: Opened<T>): T {
   if (persons === 'sealed') {
     reply.header('persons', 'sealed').header('cache-control', 'no-store').removeHeader('etag');

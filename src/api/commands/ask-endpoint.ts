@@ -56,7 +56,9 @@ export async function askEndpoint(
   }
 }
 
-/** The earlier answer to a command whose endpoint was deleted, or whose workflow ended too early. */
+/**
+ * The earlier answer to a command whose endpoint was deleted, or whose workflow ended too early.
+ */
 async function withoutWorkflow(
   { client, db }: Pick<Databases, 'client' | 'db'>,
   endpointId: string,

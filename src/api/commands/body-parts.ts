@@ -37,7 +37,7 @@ const someLines = { minItems: 1, maxItems: LIMITS.lines };
 /**
  * The schemas from which the table of commands makes its bodies. A member that is marked `personal`
  * is sealed before its command is sent. A reason is not sealed: it says why staff decided as they
- * did, and stays when a person is forgotten.
+ * did, and stays when the customer is forgotten.
  */
 export const bodyParts = {
   closed,

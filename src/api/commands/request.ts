@@ -20,7 +20,7 @@ export function keyRequests(app: Http): void {
     const given = request.headers['idempotency-key'];
     // The route's schema refuses an invalid key; the answer must not repeat it.
     if (given !== undefined && !(typeof given === 'string' && isKey(given))) return;
-    // The correlation id of a client may be on several requests, so it is no key.
+    // The correlation id of a client may be on several requests, so it is not a key.
     request.idempotencyKey =
       given ?? (request.headers['x-correlation-id'] === undefined ? request.id : randomUUID());
     reply.header('idempotency-key', request.idempotencyKey);

@@ -207,10 +207,10 @@ function secretIdOf(endpointId: string, key: string): string {
 function refuseUrl(url: string, allowPrivate: boolean): void {
   const parsed = URL.canParse(url) ? new URL(url) : undefined;
   if (parsed === undefined || parsed.username !== '' || parsed.password !== '')
-    throw invalidUrl('is no absolute URL without user and password');
+    throw invalidUrl('is not an absolute URL without user and password');
   const address = privateAddressIn(parsed.hostname);
   if (!allowPrivate && address !== undefined)
-    throw invalidUrl(`has ${address}, which is no public address. WEBHOOKS_ALLOW_PRIVATE=on allows it`);
+    throw invalidUrl(`has ${address}, which is not a public address. WEBHOOKS_ALLOW_PRIVATE=on allows it`);
 }
 
 function invalidUrl(detail: string): HttpProblem {

@@ -21,16 +21,16 @@ export interface PersonCommandDeps {
 
 const LOOK_EVERY_MS = 100;
 
-/** Forgets the person of a customer. */
+/** Forgets a customer's personal data. */
 export function registerPersonCommands(app: Http, { db, startForgetting }: PersonCommandDeps): void {
   app.post(
     '/v1/customers/:customerId/forget',
     {
       config: { access: 'persons:erase' },
       schema: {
-        summary: 'Forget the person of a customer',
+        summary: 'Forget the personal data of a customer',
         description:
-          'Destroys the keys under which the person is sealed, notes it in each of the orders, checks every place that ' +
+          'Destroys the keys under which the personal data is sealed, notes it in each of the orders, checks every place that ' +
           'held the values, and signs a certificate of that. It takes some seconds, and continues by itself: ask again ' +
           'with `GET`, or wait with `Prefer: wait`. Open orders are refused, or waited for. A later order of this ' +
           'customer id is under a new key.',
@@ -119,6 +119,6 @@ function openOrdersProblem({ count, orderIds }: OpenOrders = { count: 0, orderId
   const more = count > orderIds.length ? ` and ${count - orderIds.length} more` : '';
   const detail =
     `Orders that are not finished: ${orderIds.join(', ')}${more}. ` +
-    'Finish or cancel them, or forget the person when they are finished (whenFinished).';
+    'Finish or cancel them, or forget the customer when they are finished (whenFinished).';
   return new HttpProblem(409, 'orders_open', detail);
 }

@@ -1,4 +1,4 @@
-import { type CommandType, partOf, segments } from '../../order/commands.js';
+import { type CommandType, followUpTypes, partOf, segments } from '../../order/commands.js';
 import type { Agreeing, CommandEntry, EntryOf } from './entry.js';
 
 const reason = { flags: '--reason <text>', description: 'why', required: true } as const;
@@ -253,4 +253,17 @@ export function routeOf(type: CommandType): string {
   const part = partOf(type);
   const inPart = part === undefined ? '' : `${part}s/:${part}Id/`;
   return `/v1/orders/:orderId/${inPart}${segments[type]}`;
+}
+
+const verbsBySegment = new Map<string, string>(
+  followUpTypes.map((type) => [segments[type], commands[type].verb]),
+);
+
+/**
+ * The name of the script for a command in `allowedCommands`: `ship` for `shipments`. A command to a
+ * webhook endpoint is there by its type: `rotate-secret` for `RotateSecret`.
+ */
+export function verbOf(command: string): string {
+  const verb = verbsBySegment.get(command) ?? command.replace(/Endpoint$/, '');
+  return verb.replaceAll(/\B[A-Z]/g, '-$&').toLowerCase();
 }

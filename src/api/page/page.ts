@@ -85,7 +85,7 @@ function createCards(): CardOf {
   const known = new WeakMap<object, { readonly json: string; readonly card: string }>();
   return (json, kept) => {
     const before = kept && known.get(kept);
-    // Clients that may read persons get another text than those that may not.
+    // Clients that may read personal data get another text than those that may not.
     if (before?.json === json) return before.card;
     const card = orderCard(JSON.parse(json));
     if (kept !== undefined) known.set(kept, { json, card });
@@ -95,7 +95,7 @@ function createCards(): CardOf {
 
 /**
  * The order as a browser without JavaScript shows it; empty if it cannot be read, or the client may
- * not read orders. It has no persons that the client may not read.
+ * not read orders. It has no personal data that the client may not read.
  */
 async function readCard(
   app: Http,

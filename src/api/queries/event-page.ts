@@ -3,12 +3,12 @@ import type { FastifyReply } from 'fastify';
 interface PageOptions {
   /** other members of the page */
   readonly more?: object;
-  /** opens the persons in the text; by default, they stay sealed */
+  /** opens the sealed values in the text; by default, they stay sealed */
   readonly open?: (json: string) => Promise<string>;
 }
 
 /**
- * Sends a page of events without the response schema. If a person has edited the journal, an event
+ * Sends a page of events without the response schema. If somebody has edited the journal, an event
  * may lack a field. The client then gets it as it is, with the other events.
  *
  * @param next where the next page begins; undefined on the last page

@@ -32,7 +32,7 @@ export interface OrderListQuery
   readonly paymentStatus?: PaymentStatus;
   readonly fulfillmentStatus?: FulfillmentStatus;
   readonly held?: 'true' | 'false';
-  /** whether an order needs a person */
+  /** whether an order needs an operator */
   readonly attention?: 'true' | 'false';
   readonly customerId?: string;
   readonly sku?: string;
@@ -58,7 +58,7 @@ const READ_WITHIN_MS = 4_000;
 /**
  * One page of the orders that match, in the given sort and then by id.
  *
- * @param hashes the hashes of the words in `q`, by which sealed persons are found
+ * @param hashes the hashes of the words in `q`, by which sealed values are found
  */
 export async function listOrders(
   db: Db,

@@ -9,7 +9,8 @@ import { HttpProblem } from '../problem.js';
  */
 export function toInstant(name: string, text: string): string {
   const time = new Date(text);
-  if (Number.isNaN(time.getTime()) || !isDay(text.slice(0, 10))) throw badQuery(name, `${text} is no time`);
+  if (Number.isNaN(time.getTime()) || !isDay(text.slice(0, 10)))
+    throw badQuery(name, `${text} is not a time`);
   const instant = time.toISOString();
   // Other years have a sign and six digits.
   if (!/^\d{4}-/.test(instant)) throw badQuery(name, `${text} is, in UTC, not in the years 0000 to 9999`);

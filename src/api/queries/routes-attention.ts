@@ -14,7 +14,7 @@ import { AttentionRow } from './schemas.js';
 
 const READ_WITHIN_MS = 6_000;
 
-/** Serves the list of what needs a person. */
+/** Serves the list of what needs an operator. */
 export function registerAttention(
   app: Http,
   { cursors, ...deps }: AttentionDeps & { readonly cursors: Cursors },
@@ -24,7 +24,7 @@ export function registerAttention(
     {
       config: { access: 'orders:read', work: 'list' },
       schema: {
-        summary: 'What needs a person: since when, and what to do',
+        summary: 'What needs an operator: since when, and what to do',
         description:
           'Sorted by code, the most serious first, and within a code the oldest first. An effect that is owed, or a payment that is pending, is listed after ATTENTION_AFTER; everything else at once. Pass `nextCursor` on as `cursor`, with the same filters.',
         tags: ['operations'],

@@ -81,8 +81,8 @@ export function registerOrder(app: Http, { views, reader, past, attention, perso
 }
 
 /**
- * Adds the list of what needs a person. The list is read only if the view says that the order may
- * be in it.
+ * Adds the list of what needs an operator. The list is read only if the view says that the order
+ * may be in it.
  */
 async function withAttention(
   attention: AttentionDeps,
@@ -159,7 +159,7 @@ async function sendOrder(
   cacheControl: string,
 ): Promise<FastifyReply> {
   const etag = `"${version}"`;
-  // A cache must not keep a person for good.
+  // A cache must not keep personal data for good.
   const caching = cacheControl === forGood && persons.opens(request, json) ? 'no-store' : cacheControl;
   reply.header('etag', etag).header('cache-control', caching).header('served-by', servedBy);
   if (hasAttention !== true && hasTag(request.headers['if-none-match'], etag))

@@ -12,7 +12,7 @@ export interface PersonQueryDeps extends ExportDeps {
   readonly db: Db;
 }
 
-/** Exports all data of a person, and shows how far its forgetting is. */
+/** Exports all data of a customer, and shows how far its forgetting is. */
 export function registerPersonQueries(app: Http, deps: PersonQueryDeps): void {
   exportRoute(app, deps);
   forgettingRoute(app, deps);
@@ -26,7 +26,7 @@ function exportRoute(app: Http, exporting: ExportDeps): void {
       schema: {
         summary: 'All that is held of a customer, for a subject access request',
         description:
-          'Each order as it is, with its whole log and what needs a person, and earlier forgettings. It is sent order by ' +
+          'Each order as it is, with its whole log and what needs an operator, and earlier forgettings. It is sent order by ' +
           'order: an answer that was cut off is no JSON.',
         tags: ['persons'],
         params: CustomerPath,

@@ -46,7 +46,7 @@ export const FeedPage = closed({
   ...pageSchema(Type.Union([Event, CloudEvent])).properties,
 });
 
-/** One thing that needs a person. */
+/** One thing that needs an operator. */
 export const AttentionRow = closed({
   orderId: optional(Type.String({ description: 'absent if it is not about a single order' })),
   code: Type.Enum([...attentionCodes]),
@@ -60,8 +60,8 @@ export const AttentionRow = closed({
 });
 export type AttentionRow = Static<typeof AttentionRow>;
 
-/** An order as it is now, with the list of what needs a person. */
+/** An order as it is now, with the list of what needs an operator. */
 export const OrderWithAttention = closed({
   ...Order.properties,
-  attention: optional(Type.Array(AttentionRow, { description: 'absent if nothing needs a person' })),
+  attention: optional(Type.Array(AttentionRow, { description: 'absent if nothing needs an operator' })),
 });

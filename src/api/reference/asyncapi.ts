@@ -106,7 +106,7 @@ function cloudEventMessage(type: EventType): object {
 
 const testMessage = {
   name: testEventType,
-  title: 'A test message, which a person has requested',
+  title: 'A test message, which somebody has requested',
   contentType: 'application/cloudevents+json',
   payload: closed({ ...cloudEvent(testEventType, '/v1/webhook-endpoints'), data: closed({}) }),
 };

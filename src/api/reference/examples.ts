@@ -48,7 +48,7 @@ export const bodyExamples: Readonly<Record<string, object>> = {
   'POST /v1/orders/{orderId}/write-off': { reason: 'the amount is small' },
   'POST /v1/orders/{orderId}/resume': { reason: 'Temporal was restored' },
   'POST /v1/customers/{customerId}/forget': { reason: 'the customer asked for it', whenFinished: true },
-  'POST /v1/projections/{name}/parked/{orderId}/retry': { reason: 'the view is mended' },
+  'POST /v1/projections/{name}/parked/{orderId}/retry': { reason: 'the view is fixed' },
   'POST /v1/projections/{name}/parked/{orderId}/skip': { reason: 'it was corrected by hand' },
   'POST /v1/keys': { client: 'shop', scopes: ['orders:read', 'orders:write'] },
   'POST /v1/session': { key: 'ordk_0123456789abcdef_the-secret-of-your-key' },

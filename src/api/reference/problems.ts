@@ -135,7 +135,7 @@ export const problems: Readonly<Record<string, ProblemPage>> = {
     remedy: sameKey,
   },
   keys_unavailable: {
-    cause: 'The persons in the command cannot be sealed: the store of their keys is unavailable.',
+    cause: 'The personal data in the command cannot be sealed: the key store is unavailable.',
     remedy: `${sameKey} Commands of customers that were seen lately are still taken.`,
   },
   journal_behind: {
@@ -189,7 +189,7 @@ export const problems: Readonly<Record<string, ProblemPage>> = {
     remedy: 'Place a new order. Read the old one as before.',
   },
   order_open: {
-    cause: 'The order is not finished, so its person cannot be forgotten.',
+    cause: 'The order is not finished, so its personal data cannot be forgotten.',
     remedy: 'Finish or cancel it, or ask to forget when it is finished.',
   },
   orders_open: {
@@ -235,11 +235,11 @@ export const problems: Readonly<Record<string, ProblemPage>> = {
   },
 
   // --- the rules of a command ---
-  unknown_currency: { cause: 'The code is no currency that can be charged.', remedy: asErrorsSay },
-  invalid_amount: { cause: 'An amount is no whole number of minor units.', remedy: 'EUR 19.99 is 1999.' },
+  unknown_currency: { cause: 'The code is not a currency that can be charged.', remedy: asErrorsSay },
+  invalid_amount: { cause: 'An amount is not a whole number of minor units.', remedy: 'EUR 19.99 is 1999.' },
   invalid_lines: { cause: 'There are no lines, or more than 200.', remedy: asErrorsSay },
   duplicate_sku: { cause: 'Two lines have the same SKU.', remedy: 'Add their quantities up in one line.' },
-  invalid_quantity: { cause: 'A quantity is no whole number of 1 or more.', remedy: asErrorsSay },
+  invalid_quantity: { cause: 'A quantity is not a whole number of 1 or more.', remedy: asErrorsSay },
   quantity_too_large: {
     cause: 'More of a SKU is asked for than the order has left for it.',
     remedy: 'Read the order: each line says what is shipped, delivered, returned and cancelled.',
@@ -327,7 +327,7 @@ export const problems: Readonly<Record<string, ProblemPage>> = {
     remedy: 'Check the SKU; after a first order, ask again soon.',
   },
   other_customer: {
-    cause: 'A person is to be forgotten in an order of another customer.',
+    cause: 'A customer is to be forgotten in an order of another customer.',
     remedy: 'Nothing, if `npx orders forget` led to it: the order is skipped. Check the id otherwise.',
   },
   forgetting_ends: { cause: 'An earlier forgetting of this customer is about to end.', remedy: later },

@@ -6,8 +6,9 @@ import { registerProblemPages } from './routes-problem-pages.js';
 import type { Http } from '../http.js';
 
 /**
- * Serves `/docs/`: the reference, which shows `/openapi.json` and works offline. All of it comes
- * from this origin, and its scripts are files.
+ * Serves `/docs/`: the reference, which shows `/openapi.json` and works offline. The
+ * Content-Security-Policy allows no inline script and no other origin, so each script is a file
+ * that is served here.
  */
 export async function registerReference(app: Http): Promise<void> {
   const scalar = readFileSync(join(dirname(require.resolve(PACKAGE)), 'js', 'standalone.js'));

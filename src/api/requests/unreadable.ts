@@ -15,7 +15,7 @@ export function answerUnreadable(logger: Logger) {
       return;
     }
     const correlationId = randomUUID();
-    // The error itself has the whole request, with its key and its persons.
+    // The error itself has the whole request, with its key and its personal data.
     logger.debug({ code: error.code, correlationId }, 'unreadable request');
     const problem = problemOf(error);
     const { headers, body } = encodedProblem(problem, correlationId);

@@ -19,7 +19,7 @@ const Certificate = closed(
     keys: Type.Unsafe<readonly string[]>(
       Type.Array(Type.String(), { description: 'ids of the destroyed keys' }),
     ),
-    orders: Type.Integer({ description: 'number of orders whose person is forgotten' }),
+    orders: Type.Integer({ description: 'number of orders whose personal data is forgotten' }),
     places: Type.Array(
       closed({
         place: Type.String({ description: 'a place that held the values' }),

@@ -42,7 +42,7 @@ export const Order = closed({
     {
       description:
         'Name, e-mail address, shipping address and notes begin with `sealed:` for clients without `persons:read`, ' +
-        'and are `forgotten` if the person was.',
+        'and are `forgotten` if the customer was.',
     },
   ),
   currency: Type.String(),

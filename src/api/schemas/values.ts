@@ -113,7 +113,8 @@ const keyPattern = new RegExp(patterns.key[0]);
 
 /**
  * The version that an `If-Match` names; undefined if it is `*`. A weak tag, a list, and a tag that
- * is not of a version match nothing (RFC 9110, 13.1.1): they give 0, which is no order's version.
+ * is not of a version match nothing (RFC 9110, 13.1.1): they give 0, which is not the version of an
+ * order.
  */
 export function versionIn(ifMatch: string): number | undefined {
   if (ifMatch === '*') return undefined;

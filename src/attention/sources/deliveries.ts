@@ -26,7 +26,7 @@ export const parkedDeliveries: Source = async ({ db, before, after, limit }) => 
   }));
 };
 
-/** Endpoints that were disabled for another reason than a person's request. */
+/** Endpoints that were disabled for another reason than an operator's request. */
 export const disabledEndpoints: Source = async ({ db, before, after, limit }) => {
   const filter = { finished: false, status: 'disabled', disabledBecause: { $ne: byRequest } };
   const found = await endpointViews(db)

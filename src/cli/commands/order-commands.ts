@@ -1,13 +1,16 @@
+import { readFile } from 'node:fs/promises';
 import { type Command, Option } from 'commander';
 import type { CommandEntry, Field } from '../../api/commands/entry.js';
 import type { OrderBody } from '../../api/commands/gateway/gateway.js';
 import { commands } from '../../api/commands/table.js';
 import { type FollowUpCommand, type FollowUpType, followUpTypes, partOf } from '../../order/commands.js';
+import { messageOf } from '../../outages/message-of.js';
 import { check, checkEach } from '../script/check.js';
+import { usageFailure } from '../script/failure.js';
 import { addCommandOptions, addSendOptions, type CommandOptions } from '../script/options.js';
 import { type Parser, parsers } from '../script/parsers.js';
 import { addScript, type Session } from '../script/script.js';
-import { readOrderFile } from './order-file.js';
+import type { Terminal } from '../script/terminal.js';
 import { sendAndReport } from './send.js';
 
 /*
@@ -158,4 +161,40 @@ async function followUp(
   await check(({ bodyParts }) => commands[type].body(bodyParts), Object.fromEntries(body));
   // The lines above checked the shape.
   return { type, data } as FollowUpCommand;
+}
+
+/**
+ * An order as a JSON object, from a file or, for `-`, from standard input.
+ *
+ * @throws Failure if it cannot be read
+ */
+async function readOrderFile(path: string, terminal: Terminal): Promise<object> {
+  let bytes: Uint8Array;
+  try {
+    bytes = path === '-' ? await terminal.readInput() : await readFile(path);
+  } catch (error) {
+    throw usageFailure(`${path} cannot be read: ${messageOf(error)}`);
+  }
+  const source = path === '-' ? 'standard input' : path;
+  const text = textOf(bytes, source);
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw usageFailure(`${source} is not JSON: ${messageOf(error)}`);
+  }
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value;
+  throw usageFailure(`${source} has no order: expected one JSON object`);
+}
+
+/** Drops a byte order mark, and throws if the bytes are not UTF-8. */
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+
+/** @throws Failure if the bytes are not UTF-8: the script does not guess another encoding */
+function textOf(bytes: Uint8Array, source: string): string {
+  try {
+    return utf8.decode(bytes);
+  } catch {
+    throw usageFailure(`${source} is not UTF-8: save it as Unicode in UTF-8`);
+  }
 }

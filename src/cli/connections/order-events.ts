@@ -44,8 +44,8 @@ export interface FollowOptions {
 }
 
 /**
- * Yields the events of an order as they arrive, until `signal` aborts. It polls, because the order's
- * stream sends nothing while no process gives positions to events.
+ * Yields the events of an order as they arrive, until `signal` aborts. It polls, because the
+ * order's stream sends nothing while no process gives positions to events.
  *
  * @throws Failure if the first poll fails, such as for an unknown order
  */

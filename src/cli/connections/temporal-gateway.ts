@@ -6,14 +6,14 @@ import { exitCodes, Failure } from '../script/failure.js';
 import type { TemporalGateway } from '../script/script.js';
 import { loadClients, TEMPORAL_WITHIN_MS } from './databases.js';
 
-/** How long to wait for the key store. A command without persons does not need it. */
+/** How long to wait for the key store. A command without personal data does not need it. */
 const KEY_STORE_WITHIN_MS = 1_000;
 /** A status code of gRPC. */
 const NOT_FOUND = 5;
 
 /**
- * Connects the same gateway that the API uses. It asks MongoDB for the key that seals the persons
- * in a command, and reads the journal. Commands without persons work without MongoDB.
+ * Connects the same gateway that the API uses. It asks MongoDB for the key that seals the personal
+ * data in a command, and reads the journal. Commands without personal data work without MongoDB.
  *
  * @throws Failure `temporal_unreachable` before anything is sent
  */

@@ -133,7 +133,9 @@ function scopesOf(text: string): readonly Scope[] {
   return text.split(',').map((given) => {
     const found = scopes.find((scope) => scope === given.trim());
     if (found === undefined)
-      throw new InvalidArgumentError(`"${given.trim()}" is no scope: expected any of ${scopes.join(',')}.`);
+      throw new InvalidArgumentError(
+        `"${given.trim()}" is not a scope: expected any of ${scopes.join(',')}.`,
+      );
     return found;
   });
 }

@@ -22,7 +22,7 @@ interface InterveneOptions extends CommonOptions {
 export function addParked(program: Command, session: Session): void {
   const parked = addScript(program, 'parked', {
     summary: 'list events that a view could not apply, retry or skip them',
-    examples: ['parked list customers', 'parked retry customers 018f… --reason "mended in version 2"'],
+    examples: ['parked list customers', 'parked retry customers 018f… --reason "fixed in version 2"'],
   });
   addList(parked, session);
   addIntervention(parked, session, 'retry', 'retry the first parked event of an order');
@@ -110,7 +110,7 @@ function addIntervention(
 
 function parse(event: string): { readonly orderId: string; readonly version?: number } {
   const [, orderId, version] = /^([^:]+)(?::([1-9]\d{0,14}))?$/.exec(event) ?? [];
-  if (orderId === undefined) throw usageFailure(`${event} is no event: expected ORDER or ORDER:VERSION`);
+  if (orderId === undefined) throw usageFailure(`${event} is not an event: expected ORDER or ORDER:VERSION`);
   return { orderId, ...(version === undefined ? {} : { version: Number(version) }) };
 }
 

@@ -49,8 +49,8 @@ function addForget(program: Command, session: Session): void {
       "forget c-1 --reason 'asked by letter 4711' --when-finished",
     ],
   })
-    .argument('<customerId>', 'whose person')
-    .requiredOption('--reason <text>', 'why; it stays, so it must not name the person')
+    .argument('<customerId>', 'whose personal data')
+    .requiredOption('--reason <text>', 'why; it stays, so put no personal data into it')
     .option('--lawful-basis <text>', 'the law that asks for it')
     .option('--when-finished', 'wait for open orders instead of refusing');
   addRequestOptions(command);
@@ -85,7 +85,7 @@ function addExport(program: Command, session: Session): void {
       'For a subject access request. Personal values are opened; keep the file accordingly. The exit code is 4 if some ' +
       'could not be opened: `sealedOrders` names their orders.',
     examples: ['export-person c-1 > c-1.json'],
-  }).argument('<customerId>', 'whose person');
+  }).argument('<customerId>', 'whose personal data');
   command.action(async (customerId: string) => {
     const options = command.optsWithGlobals<CommonOptions>();
     const held = await apiOf(session, options).get<Held>(at`/v1/customers/${customerId}/export`);

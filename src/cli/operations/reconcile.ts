@@ -10,7 +10,7 @@ import { reachTemporal, withDatabases } from '../connections/databases.js';
 import { exitCodes, Failure } from '../script/failure.js';
 import { addScript, type CommonOptions, configOf, report, type Session } from '../script/script.js';
 import { counted, type Paint, progressBar } from '../script/terminal.js';
-import { discrepancyFailure, discrepancyTable } from './discrepancies.js';
+import { discrepancyFailure, discrepancyTable } from './verify.js';
 
 interface ReconcileOptions extends CommonOptions {
   readonly now?: true;

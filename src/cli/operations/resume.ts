@@ -33,7 +33,7 @@ export function addResume(program: Command, session: Session): void {
     details:
       'For an order whose workflow ended too early, or whose history was lost or restored to an older state. It leaves ' +
       'other orders alone, so it is safe to run at any time. A history that is longer than the journal is recorded first. ' +
-      'The exit code is 1 if an order is left that needs a person.',
+      'The exit code is 1 if an order is left that needs an operator.',
     examples: ['resume 018f…', 'resume --all --dry-run', "resume --all --reason 'Temporal was restored'"],
   })
     .argument('[orderId]', 'the order')
@@ -57,7 +57,7 @@ export function addResume(program: Command, session: Session): void {
     const left = resumed.orders.filter(({ remedy }) => remedy !== undefined);
     if (left.length > 0) {
       const { entity } = options;
-      const message = `${counted(left.length, `${entity} needs`, `${entity}s need`)} a person: ${left[0]?.remedy}`;
+      const message = `${counted(left.length, `${entity} needs`, `${entity}s need`)} an operator: ${left[0]?.remedy}`;
       throw new Failure(exitCodes.refused, { code: 'not_resumed', message });
     }
     if (orderId !== undefined && first?.outcome === 'unknown')

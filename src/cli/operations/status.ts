@@ -1,58 +1,12 @@
-import { type Command, Option } from 'commander';
+import type { Command } from 'commander';
 import type { Subscription } from '../../api/schemas/subscription.js';
-import { type AttentionCode, attentionCodes, type AttentionRow } from '../../attention/rows.js';
 import type { CommandsStatus } from '../../kafka/commands-status.js';
 import type { RebuildProgress, ViewsStatus, ViewStatus } from '../../log/views/status.js';
-import { apiOf, operationsApiOf, type Page } from '../connections/api.js';
-import { attentionLines } from '../script/attention-lines.js';
-import { addPageOptions, type PageOptions } from '../script/options.js';
+import { apiOf, operationsApiOf } from '../connections/api.js';
 import { addScript, type CommonOptions, report, type Session } from '../script/script.js';
-import {
-  type Cell,
-  type Column,
-  counted,
-  moreLines,
-  type Paint,
-  table,
-  visible,
-} from '../script/terminal.js';
+import { type Cell, type Column, counted, type Paint, table, visible } from '../script/terminal.js';
 
-/* Scripts that show the state of the system: `attention`, `projections` and `subscriptions`. */
-
-interface AttentionOptions extends PageOptions {
-  readonly code?: AttentionCode;
-  readonly olderThan?: string;
-}
-
-/** Adds `attention`: lists what needs a person. */
-export function addAttention(program: Command, session: Session): void {
-  const command = addScript(program, 'attention', {
-    summary: 'show what needs a person: since when, and what to do',
-    details:
-      'The most serious comes first. An effect that is owed, and a payment that is pending, is listed after the ' +
-      'ATTENTION_AFTER of the API (5 minutes); everything else at once.',
-    examples: ['attention', 'attention --code effect_owed --older-than 1h', 'attention --json'],
-  })
-    .addOption(new Option('--code <code>', 'only rows of this code').choices(attentionCodes))
-    .option('--older-than <duration>', 'only rows that are older, such as 30m or 2h');
-  addPageOptions(command, 200);
-  command.action(async () => {
-    const options = command.optsWithGlobals<AttentionOptions>();
-    const { code, olderThan, limit, cursor } = options;
-    const page = await apiOf(session, options).get<Page<AttentionRow>>('/v1/attention', {
-      code,
-      olderThan,
-      limit,
-      cursor,
-    });
-    report(session, options, page, () => pageLines(page, session.terminal.paint));
-  });
-}
-
-function pageLines({ data, nextCursor }: Page<AttentionRow>, paint: Paint): readonly string[] {
-  if (data.length === 0) return [paint('green', 'nothing needs a person')];
-  return [...data.flatMap((row) => [...attentionLines(row, paint), '']), ...moreLines(nextCursor)];
-}
+/* Scripts that show how far the feed is folded into views, and delivered. */
 
 /** Adds `projections`: shows the position of the feed, and of every view. */
 export function addProjections(program: Command, session: Session): void {

@@ -1,5 +1,7 @@
 import process from 'node:process';
 import type { Command } from 'commander';
+import type { Discrepancy } from '../../log/proof/discrepancy.js';
+import { withRemedy } from '../../log/proof/reconciliation-reports.js';
 import type { VerifyDeps, VerifyOptions, VerifyReport } from '../../log/proof/verify.js';
 import { logNamed } from '../../logs.js';
 import type { Config } from '../../server/config.js';
@@ -8,8 +10,7 @@ import { exitCodes, Failure } from '../script/failure.js';
 import { entityOption } from '../script/options.js';
 import { positive } from '../script/parsers.js';
 import { addScript, type CommonOptions, configOf, report, type Session } from '../script/script.js';
-import { counted, type Paint, progressBar } from '../script/terminal.js';
-import { discrepancyFailure, discrepancyTable } from './discrepancies.js';
+import { type Column, counted, type Paint, progressBar, table } from '../script/terminal.js';
 
 interface VerifyCommandOptions extends CommonOptions {
   readonly sample?: number;
@@ -96,4 +97,38 @@ export function verifyLines(
     ...(more === 0 ? [] : [`and ${more} more`]),
     ...inJournalAlone,
   ];
+}
+
+/** Ends the script with exit code 1, and the remedy of the first discrepancy. */
+export function discrepancyFailure(
+  code: string,
+  which: string,
+  { found, discrepancies }: Pick<VerifyReport<string>, 'found' | 'discrepancies'>,
+): Failure {
+  const remedy = discrepancies[0]?.remedy ?? 'see each of them';
+  const message = `${counted(found, 'discrepancy', 'discrepancies')} ${which}; for the first: ${remedy}`;
+  return new Failure(exitCodes.refused, { code, message });
+}
+
+/** Discrepancies as a table, with what to do about each. */
+export function discrepancyTable(
+  discrepancies: readonly Discrepancy<string>[],
+  paint: Paint,
+  entity: string,
+): readonly string[] {
+  const columns: readonly Column[] = [
+    { title: entity.toUpperCase() },
+    { title: 'VERSION', align: 'right' },
+    { title: 'WHERE' },
+    { title: '' },
+    { title: 'WHAT' },
+  ];
+  const rows = discrepancies.map(({ orderId = '', version, where, kind, detail, remedy }) => [
+    orderId,
+    version === undefined ? '' : String(version),
+    where,
+    { text: kind, format: kind === 'behind' ? ('yellow' as const) : ('red' as const) },
+    withRemedy(detail, remedy),
+  ]);
+  return table(columns, rows, paint);
 }

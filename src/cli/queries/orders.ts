@@ -79,7 +79,7 @@ function addList(program: Command, session: Session): void {
     .option('--payment <status>', 'of this payment status, such as authorized or partially_captured')
     .option('--fulfillment <status>', 'of this fulfillment status, such as none or shipped')
     .option('--held', 'only those that are held')
-    .option('--attention', 'only those that need a person')
+    .option('--attention', 'only those that need an operator')
     .option('--customer <id>', "of this customer's id")
     .option('--sku <sku>', 'with a line of this SKU')
     .option('--tag <tag>', 'with this tag')

@@ -31,8 +31,8 @@ export function addSettle(program: Command, session: Session): void {
       throw usageFailure('say how it ends: --authorized or --declined');
     const config = configOf(session);
     // The script writes to the ledger in MongoDB, and the API takes the webhook. Without a key,
-    // opening the gateway checks that both belong to one system. With a key, nothing is checked: the
-    // ledger of another system has no such payment. No command is sent.
+    // opening the gateway checks that both belong to one system. With a key, nothing is checked:
+    // the ledger of another system has no such payment. No command is sent.
     const { api, close } = await openGateway(session, options);
     await close();
     const reference = pendingReference(await eventsOf(api, orderId), orderId);

@@ -3,7 +3,11 @@ import { exitCodes, Failure } from './failure.js';
 
 /* Checks what was typed against the schemas of the HTTP API. */
 
-/** Checks texts that are ids or keys. @throws Failure if one of them has a character that is not allowed */
+/**
+ * Checks texts that are ids or keys.
+ *
+ * @throws Failure if one of them has a character that is not allowed
+ */
 export async function checkEach(
   kind: 'Id' | 'Key',
   values: Readonly<Record<string, unknown>>,

@@ -25,7 +25,7 @@ export function eventRow(event: OrderEvent, currency: string): readonly Cell[] {
   ];
 }
 
-/** The actor of an event and, if there is one, the person or client on whose behalf it acted. */
+/** The actor of an event and, if there is one, the user or client on whose behalf it acted. */
 export function whoDid({ actor, onBehalfOf }: Pick<OrderEvent, 'actor' | 'onBehalfOf'>): string {
   return onBehalfOf === undefined ? actor : `${actor} for ${onBehalfOf}`;
 }

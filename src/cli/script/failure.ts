@@ -1,7 +1,7 @@
 import type { RefusedCommand } from '../../api/commands/gateway/refusals.js';
+import { verbOf } from '../../api/commands/table.js';
 import { messageOf } from '../../outages/message-of.js';
 import { ConfigError } from '../../server/config/variables.js';
-import { verbOf } from './verbs.js';
 
 /** The exit codes of the scripts. `connections/api.ts` has the code of each HTTP status. */
 export const exitCodes = {

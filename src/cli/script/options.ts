@@ -68,8 +68,8 @@ export interface RequestOptions extends CommonOptions {
 }
 
 /**
- * Adds the options of a script that asks the API for a change that is no command to an order, such
- * as `webhooks` and `forget`.
+ * Adds the options of a script that asks the API for a change that is not a command to an order,
+ * such as `webhooks` and `forget`.
  */
 export function addRequestOptions(command: Command): Command {
   return command

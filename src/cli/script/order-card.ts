@@ -1,4 +1,5 @@
 import type { Money, Preview } from '../../api/commands/gateway/preview.js';
+import { verbOf } from '../../api/commands/table.js';
 import type { AttentionRow } from '../../attention/rows.js';
 import { labelInShort, linesInShort } from '../../event-words.js';
 import { formatMoney } from '../../order/money.js';
@@ -6,13 +7,12 @@ import type { OrderView } from '../../order/view.js';
 import { attentionLines } from './attention-lines.js';
 import { eventColumns, eventRow } from './event-rows.js';
 import { type Cell, type Column, type Format, type Paint, table, untitled, visible } from './terminal.js';
-import { verbOf } from './verbs.js';
 
 /* An order as readable text, and what a preview would make of it. */
 
 type Rows = readonly (readonly Cell[])[];
 
-/** An order as readable text: its state, its parts, what needs a person, and its commands. */
+/** An order as readable text: its state, its parts, what needs an operator, and its commands. */
 export function orderCard(
   order: OrderView & { readonly attention?: readonly AttentionRow[] },
   paint: Paint,

@@ -4,9 +4,9 @@ import type { AmendedLine, LineQuantity, NewLine } from '../../order/commands.js
 import { messageOf } from '../../outages/message-of.js';
 
 /*
- * Parsers of what is typed. A parser throws an `InvalidArgumentError` with one sentence. It does not
- * decide whether a value is allowed: the schemas and the order do. A parser with a second parameter
- * is for an option that may be repeated, and adds to the values before.
+ * Parsers of what is typed. A parser throws an `InvalidArgumentError` with one sentence. It does
+ * not decide whether a value is allowed: the schemas and the order do. A parser with a second
+ * parameter is for an option that may be repeated, and adds to the values before.
  */
 
 /** A whole number from `least` to `most`. */

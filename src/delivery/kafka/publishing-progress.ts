@@ -1,6 +1,6 @@
 import type { Db } from 'mongodb';
 import type { FeedPlace } from '../../log/feed/place.js';
-import { describeUnheld, unheldTasks } from '../../log/feed/leases.js';
+import { describeUnheld, unheldTasks } from '../../log/leases/leases.js';
 import { type KafkaSettings, topicsOf } from '../../kafka/settings.js';
 import { answering, durable } from '../../mongodb/durability.js';
 import { type Health, healthy, succeeded } from '../health.js';

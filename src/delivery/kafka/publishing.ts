@@ -2,7 +2,7 @@ import type { Db } from 'mongodb';
 import type { FeedPlace } from '../../log/feed/place.js';
 import { readFeed, positionAfterLost } from '../../log/feed/feed.js';
 import { feedGenerations } from '../../log/feed/generations.js';
-import type { LeasedTask } from '../../log/feed/leased-tasks.js';
+import type { LeasedTask } from '../../log/leases/leased-tasks.js';
 import type { FeedTail } from '../../log/feed/tail.js';
 import { orderLog } from '../../order-log.js';
 import { chosenEvents } from '../chosen-events.js';

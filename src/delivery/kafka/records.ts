@@ -35,7 +35,7 @@ export interface RecordForm {
 
 /**
  * An event as a record: the binary form of CloudEvents for Kafka, in which each attribute is a
- * header, and the value is the data. Persons are sealed in it, as they are in the log.
+ * header, and the value is the data. Personal data is sealed in it, as it is in the log.
  *
  * @param order the order after the event; only for the payload `order`
  */
@@ -70,8 +70,8 @@ export function encoded({ topic, key, value, headers = [] }: TextRecord): Encode
 }
 
 /**
- * Divides records into batches that fit a broker's default limit of one megabyte. A record that does
- * not fit is a batch by itself.
+ * Divides records into batches that fit a broker's default limit of one megabyte. A record that
+ * does not fit is a batch by itself.
  */
 export function* batchesThatFit(records: readonly EncodedRecord[]): Generator<EncodedRecord[]> {
   let batch: EncodedRecord[] = [];

@@ -155,7 +155,7 @@ async function startingCheckpoint(
   if (found?.topicId === topicId) return { checkpoint: ofSystem(found, system, events), isNew: false };
   if (await hasRecords(consumer, events))
     throw new Error(
-      `The topic ${events} has records, and ${checkpoints} does not say up to which position: delete both to publish the whole feed anew.`,
+      `The topic ${events} has records, and ${checkpoints} does not say up to which position: delete both to publish the whole feed again.`,
     );
   return { checkpoint: { ...beforeFirst, topicId, ...(system && { system }) }, isNew: true };
 }

@@ -6,7 +6,7 @@ import type { Endpoint } from '../../endpoint/endpoint.js';
 import { endpointLog } from '../../endpoint/endpoint-log.js';
 import { feedEnd } from '../../log/feed/feed.js';
 import type { FeedTail } from '../../log/feed/tail.js';
-import type { LeasedTask } from '../../log/feed/leased-tasks.js';
+import type { LeasedTask } from '../../log/leases/leased-tasks.js';
 import { committed } from '../../mongodb/durability.js';
 import { workflowIdOf } from '../../log/journal/entity-log.js';
 import { commandIdOf } from '../../log/workflow/command-id.js';

@@ -77,7 +77,7 @@ export const lookupPublic: LookupFunction = (hostname, options, callback) => {
     }
     const other = addresses.find(({ address }) => !isPublic(address));
     if (other !== undefined)
-      callback(new NotPublic(`${hostname} is ${other.address}, which is no public address`), '', 0);
+      callback(new NotPublic(`${hostname} is ${other.address}, which is not a public address`), '', 0);
     else if (options.all === true) callback(null, [...addresses]);
     else callback(null, first.address, first.family);
   });
@@ -90,7 +90,7 @@ export const lookupPublic: LookupFunction = (hostname, options, callback) => {
 export function refusePrivate({ protocol, hostname }: URL): void {
   if (protocol !== 'https:') throw new NotPublic('it is not https');
   const address = privateAddressIn(hostname);
-  if (address !== undefined) throw new NotPublic(`${address} is no public address`);
+  if (address !== undefined) throw new NotPublic(`${address} is not a public address`);
 }
 
 /**

@@ -6,7 +6,9 @@ import type { CallOptions } from '../port.js';
 import { redacted } from '../redacted.js';
 import type { BookRequest, CarrierProvider, Receiver } from './port.js';
 
-/** Books labels for steps. It gets the effect as the log has it, so its persons may be sealed. */
+/**
+ * Books labels for steps. It gets the effect as the log has it, so its personal data may be sealed.
+ */
 export interface LabelProvider {
   book(effect: EffectOf<'book'>, options: CallOptions): ReturnType<CarrierProvider['book']>;
   lookUp: CarrierProvider['lookUp'];
@@ -53,7 +55,7 @@ export function withPlainReceivers(
   };
 }
 
-/** The receiver in plain text; undefined if the person is forgotten. */
+/** The receiver in plain text; undefined if the receiver is forgotten. */
 async function openReceiver(
   keys: Pick<KeyStore, 'opening'>,
   { key, customer, shippingAddress }: EffectOf<'book'>,

@@ -27,7 +27,7 @@ export const risks = {
   paysTwice: 'would book and pay for a label twice',
   losesLabel: 'would lose a label',
   assumesDelivery: 'would take a parcel for delivered',
-  keepsPerson: 'would keep a person in the log',
+  keepsPerson: 'would keep personal data in the log',
   waits: 'the order would wait for ever',
   decides: 'a time-out would decide an order',
 } as const;

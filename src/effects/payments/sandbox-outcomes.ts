@@ -104,7 +104,7 @@ export async function capture(
 
 /**
  * The authorization. If it is pending here, but authorized in the order's journal, it becomes
- * authorized here, too. That happens after a person has signed and sent the webhook by hand.
+ * authorized here, too. That happens after somebody has signed and sent the webhook by hand.
  */
 async function settledByWebhook(
   db: Db,

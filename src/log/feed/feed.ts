@@ -5,9 +5,7 @@ import { committed, type QueryTime } from '../../mongodb/durability.js';
 import type { AnyLog } from '../journal/entity-log.js';
 import { type StoredRecord, journal, onlyEvent } from '../journal/journal.js';
 
-/**
- * An event as it was written, with its position in the feed. The feed has all events in one order.
- */
+/** An event as it was written, with its position in the feed: one sequence of all events. */
 export type PositionedEvent = StoredRecord & { readonly position: number };
 
 /**

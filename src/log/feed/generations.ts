@@ -96,7 +96,7 @@ export async function feedGenerations(log: AnyLog, db: Db, time: QueryTime = {})
  *
  * @param begins `position`: the feed's new last position, if it goes back; `lost`: by default that
  *   of the current generation
- * @param epoch the epoch of the calling leader; absent if the caller is no leader
+ * @param epoch the epoch of the calling leader; absent if the caller is not a leader
  * @returns undefined if that leader was replaced
  */
 export async function beginGeneration(

@@ -35,7 +35,7 @@ const BACKLOG_BATCH_SIZE = 500;
  * it is recorded, unless that version is lost for good. A lost event that is restored after later
  * ones of its entity does not wait.
  *
- * The contract of the feed rests on three rules:
+ * The contract of the feed follows from three rules:
  *
  * - One event per position. A leader gives positions one by one in one ordered bulk write, starting
  *   after the last one that it gave, or found when it started. If the position is taken, or the
@@ -43,9 +43,10 @@ const BACKLOG_BATCH_SIZE = 500;
  *   produce neither a duplicate nor a gap.
  * - After commit. An event gets its position only after a majority has it.
  * - Nothing is skipped. A resume token is stored only after every event before it has its position,
- *   unless the event waits for an earlier version. When that version is recorded, the leader of that
- *   time finds the waiting event in the journal (`DueEvents`). If the server no longer knows the
- *   token, a new stream is opened before the journal is searched for events without a position.
+ *   unless the event waits for an earlier version. When that version is recorded, whichever process
+ *   is the leader then finds the waiting event in the journal (`DueEvents`). If the server no
+ *   longer knows the token, a new stream is opened before the journal is searched for events
+ *   without a position.
  *
  * If events were lost that had positions, the next generation of the feed begins
  * (`Leader.checkForLoss`).

@@ -122,7 +122,9 @@ async function withoutRecorded(
   return events.filter((event) => !recorded.has(event.version));
 }
 
-/** The failure for a run whose entity was resumed in another run: the run ends, the entity does not. */
+/**
+ * The failure for a run whose entity was resumed in another run: the run ends, the entity does not.
+ */
 function supersededFailure({ entity }: AnyLog, { orderId, version }: StoredEvent): ApplicationFailure {
   const message = `${entity.name} ${orderId} was resumed in another run, as version ${version}`;
   return ApplicationFailure.nonRetryable(message, superseded);

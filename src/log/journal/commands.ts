@@ -1,4 +1,4 @@
-/* The command lines in the remedies that are shown to people: all that the log knows of the client scripts. */
+/* Command lines in remedies for operators: all that the log knows of the client scripts. */
 
 /** Those about one entity, by its id. */
 export interface Commands {
@@ -25,7 +25,7 @@ export const commandsForAll = {
   rebuild: (view: string) => `npx orders rebuild ${view}`,
 } as const;
 
-/** A remedy: how a person compares the journal of an entity with its history. */
+/** A remedy: how an operator compares the journal of an entity with its history. */
 export function comparedByHand({ events }: Commands, id: string): string {
   return events === undefined
     ? 'compare its journal with its history'

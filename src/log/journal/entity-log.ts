@@ -19,7 +19,7 @@ export interface AnyLog {
   readonly view: Pick<StateView<never>, 'collection' | 'version' | 'indexes'>;
   /** the collection of the reports of its reconciliations; persisted */
   readonly reconciliations: string;
-  /** in the remedies that are shown to people */
+  /** in remedies for operators */
   readonly commands: Commands;
 }
 

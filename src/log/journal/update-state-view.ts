@@ -128,8 +128,8 @@ export interface Replacement<S extends State> {
 
 /**
  * Brings views up to states whose last events were just recorded, without reading view or journal.
- * A view is only replaced if this recorder wrote it last, it has the version `seen`, and the journal
- * had no gap then (`ahead`).
+ * A view is only replaced if this recorder wrote it last, it has the version `seen`, and the
+ * journal had no gap then (`ahead`).
  *
  * @returns false if a view was not replaced. The caller then needs `updateStateView`.
  */

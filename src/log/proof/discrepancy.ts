@@ -11,7 +11,9 @@ export interface Discrepancy<W extends string = never> {
   /** the first version that is affected; absent if it is about the entity as a whole */
   readonly version?: number;
   readonly where: 'journal' | 'history' | 'view' | 'workflow' | 'positions' | W;
-  /** the effect's key, or the id of an entry, in an outside system; absent if it is about the log */
+  /**
+   * the effect's key, or the id of an entry, in an outside system; absent if it is about the log
+   */
   readonly key?: string;
   /**
    * `differs`: two of them disagree; `behind`: one lacks what another has already; `stopped`: the
@@ -22,6 +24,6 @@ export interface Discrepancy<W extends string = never> {
   readonly detail: string;
   /** why the entity cannot continue; only for `stopped` */
   readonly code?: StopReason['code'];
-  /** what a person has to do */
+  /** what an operator has to do */
   readonly remedy?: string;
 }

@@ -38,7 +38,7 @@ export interface ResumeReport {
     | 'unknown';
   /** what was found and done, in words */
   readonly detail: string;
-  /** what a person has to do; absent if nothing */
+  /** what an operator has to do; absent if nothing */
   readonly remedy?: string;
   /** version from which the entity was resumed */
   readonly version?: number;

@@ -3,7 +3,7 @@ import { withTimeout } from '../../outages/timeout.js';
 import type { Draft, State } from '../entity.js';
 import type { FeedTail } from '../feed/tail.js';
 import { runSequencer, sequencerTask } from '../feed/sequencer.js';
-import type { LeasedTask } from '../feed/leased-tasks.js';
+import type { LeasedTask } from '../leases/leased-tasks.js';
 import type { EntityLog } from '../journal/entity-log.js';
 import type { CheckDatabaseIdentity, Databases } from '../history/databases.js';
 import type { OutsideRestore } from '../history/outside-restore.js';

@@ -24,9 +24,9 @@ const MAX_RECALLED = 100;
  * The messages to an entity: updates, which get an answer, and signals, which get none. They are
  * judged in the order of their arrival, and accepted by the writer. Handlers never wait.
  *
- * Messages wait in one of three places. A signal waits in `waiting` before it is judged. A fact that
- * is judged is deferred (`Signals`) if the state has no room for more waiting facts. Otherwise, a
- * fact that does not fit yet is an event, and waits in the state.
+ * Messages wait in one of three places. A signal waits in `waiting` before it is judged. A fact
+ * that is judged is deferred (`Signals`) if the state has no room for more waiting facts.
+ * Otherwise, a fact that does not fit yet is an event, and waits in the state.
  */
 export class Inbox<S extends State, D extends Draft, F extends Effect> {
   private readonly entity: Entity<S, D, F>;
@@ -80,8 +80,8 @@ export class Inbox<S extends State, D extends Draft, F extends Effect> {
   }
 
   /**
-   * Applies waiting facts that fit, and handles messages that earlier runs did not decide or did not
-   * record. The caller does this before it listens.
+   * Applies waiting facts that fit, and handles messages that earlier runs did not decide or did
+   * not record. The caller does this before it listens.
    */
   handleAgain(messages: readonly Signal[]): void {
     this.writer.applyFacts();
@@ -160,8 +160,8 @@ export class Inbox<S extends State, D extends Draft, F extends Effect> {
     const isAbsent = (signal: Signal) =>
       asked.includes(signal) &&
       !known.some(({ commandId }) => isSameCommand(commandId, signal.message.commandId));
-    // The memory may drop a known command before its signal is handled. Then the journal is asked
-    // again.
+    // Only commands that the journal lacks are marked. One that it has is in memory now; if the
+    // memory drops it before its signal is handled, the journal is asked again.
     this.waiting = this.waiting.map((signal) =>
       isAbsent(signal) ? { ...signal, message: { ...signal.message, absentUpTo: upTo } } : signal,
     );
@@ -178,7 +178,7 @@ export class Inbox<S extends State, D extends Draft, F extends Effect> {
       return {
         kind: 'busy',
         code: 'journal_behind',
-        message: `${unrecorded.all().length} events wait for the journal, ${this.waiting.length} messages for them`,
+        message: `${unrecorded.all().length} events are not recorded yet, and ${this.waiting.length} messages wait until they are`,
       };
     }
     if (this.waiting.length === 0) return undefined;

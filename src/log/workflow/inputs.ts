@@ -53,7 +53,7 @@ export interface ResumeRequest extends Pick<
   Message,
   'commandId' | 'hash' | 'correlationId' | 'actor' | 'onBehalfOf'
 > {
-  /** for a person who reads the log */
+  /** for an operator who reads the log */
   readonly reason: string;
   /** the run that this one replaces; absent if Temporal has none */
   readonly previousRunId?: string;

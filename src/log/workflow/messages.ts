@@ -85,8 +85,8 @@ export interface Answer {
 }
 
 /**
- * Code of a short-lived refusal: earlier signals wait for an answer of the journal, or the entity is
- * being resumed from the journal. The caller tries again.
+ * Code of a short-lived refusal: earlier signals wait for an answer of the journal, or the entity
+ * is being resumed from the journal. The caller tries again.
  */
 export const messagesWaiting = 'messages_waiting';
 

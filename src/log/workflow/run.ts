@@ -26,8 +26,8 @@ import { details, stepSummary } from './web-ui.js';
 import { Writer } from './writer.js';
 
 /**
- * A run continues as new only if the input of the next run is not larger. Temporal's limit is 2 MiB:
- * a workflow task that exceeds it fails on every try.
+ * A run continues as new only if the input of the next run is not larger. Temporal's limit is 2
+ * MiB: a workflow task that exceeds it fails on every try.
  */
 const MAX_HANDED_ON_BYTES = 1_900_000;
 

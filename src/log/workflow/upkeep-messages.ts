@@ -1,6 +1,7 @@
 /**
  * The task queue of the activities of rebuilds and reconciliations, which the role `feed` polls.
- * Their workflows are on the task queue of the entities' workflows, and the role `worker` runs them.
+ * Their workflows are on the task queue of the entities' workflows, and the role `worker` runs
+ * them.
  */
 export function feedTaskQueue(taskQueue: string): string {
   return `${taskQueue}-feed`;
@@ -48,6 +49,6 @@ export interface ReconcileSummary {
   /** how many entities were open, or closed since the last run; the name is persisted */
   readonly orders: number;
   readonly repaired: number;
-  /** how many discrepancies need a person */
+  /** how many discrepancies need an operator */
   readonly found: number;
 }

@@ -20,7 +20,7 @@ export interface ServersConfig {
     readonly uri: string;
     readonly db: string;
   };
-  /** The keys of customers, under which persons are sealed. */
+  /** The keys of customers, under which personal data is sealed. */
   readonly keys: {
     /** connection string of their server; absent if it is the server of the orders */
     readonly uri?: string;

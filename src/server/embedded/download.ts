@@ -8,7 +8,9 @@ import { join } from 'node:path';
 const [program, folder = '.'] = process.argv.slice(2);
 process.stdout.write(program === 'temporal' ? await downloadTemporal() : await downloadMongod());
 
-/** Starts and stops a development server, because the SDK downloads one only in order to start it. */
+/**
+ * Starts and stops a development server, because the SDK downloads one only in order to start it.
+ */
 async function downloadTemporal(): Promise<string> {
   const { TestWorkflowEnvironment } = await import('@temporalio/testing');
   const executable = { type: 'cached-download', downloadDir: folder, version: 'v1.9.1' } as const;

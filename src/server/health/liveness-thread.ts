@@ -27,5 +27,5 @@ const server = createServer(({ method, url }, response) => {
   response.setHeader('content-type', 'application/json').setHeader('cache-control', 'no-store');
   response.end(JSON.stringify({ status }));
 });
-// oxlint-disable-next-line unicorn/require-post-message-target-origin -- this is no window
+// oxlint-disable-next-line unicorn/require-post-message-target-origin -- this is not a window
 server.listen({ host, port }, () => parentPort?.postMessage((server.address() as AddressInfo).port));

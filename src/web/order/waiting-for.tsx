@@ -12,7 +12,7 @@ interface WaitingForProps {
   readonly next: Next | undefined;
 }
 
-/** What the order waits for now: effects that it owes, and what needs a person. */
+/** What the order waits for now: effects that it owes, and what needs an operator. */
 export function WaitingFor({ order, last, next }: WaitingForProps) {
   const owed = last?.state.owed ?? [];
   const { attention = [] } = order;
@@ -52,7 +52,7 @@ export function WaitingForInShort({ order, last, next }: WaitingForProps) {
       {row !== undefined && (
         <>
           <a class="status bad" href="#waits">
-            needs a person
+            needs an operator
           </a>{' '}
         </>
       )}

@@ -48,7 +48,9 @@ export function asQuery(filters: Filters): Filters {
   );
 }
 
-/** The first moment of a day; any other text as it is, because the API says what is wrong with it. */
+/**
+ * The first moment of a day; any other text as it is, because the API says what is wrong with it.
+ */
 function startOf(day: string): string {
   const time = new Date(`${day}T00:00:00`);
   return Number.isNaN(time.getTime()) ? day : time.toISOString();

@@ -18,7 +18,6 @@ const COUNT_EVERY_MS = 5_000;
 export function OrdersPage() {
   useTitle('Orders');
   const { url, query } = useLocation();
-  // oxlint-disable-next-line react-hooks/exhaustive-deps -- the filters are part of the address
   const filters = useMemo(() => filtersOf(query), [url]);
   const list = useMemo(() => listRows(filters), [filters]);
   useEffect(() => {

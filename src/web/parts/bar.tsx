@@ -1,6 +1,6 @@
 import type { Tone } from './status.js';
 
-/** A share of a whole as a bar. The number stands beside it. */
+/** A share of a whole as a bar. The number is shown beside it. */
 export function Bar({
   part,
   whole,

@@ -6,7 +6,7 @@ export type Endpoint = EndpointAnswer;
 export type Attempt = DeliveryAnswer;
 export type { Subscription } from '../../api/schemas/subscription.js';
 
-/** The settings of an endpoint that a person can change. */
+/** The settings of an endpoint that a user can change. */
 export type Settings = Pick<
   Endpoint,
   'url' | 'events' | 'customers' | 'tags' | 'payload' | 'description' | 'perSecond'

@@ -32,7 +32,10 @@ const person = {
 let api: TestApi;
 let stopSequencing: () => Promise<void>;
 const logged: string[] = [];
-/** Answers that must contain no person: errors, and answers to a client without `persons:read`. */
+/**
+ * Answers that must contain no personal data: errors, and answers to a client without
+ * `persons:read`.
+ */
 const answers: string[] = [];
 let all: Readonly<Record<string, string>>;
 let reader: Readonly<Record<string, string>>;
@@ -130,7 +133,7 @@ const paths = () => [
   `/v1/orders?customerId=${customerId}`,
 ];
 
-test('a client that may read persons gets them all, and finds them by whole words', async () => {
+test('a client that may read personal data gets them all, and finds them by whole words', async () => {
   const { body, headers } = await api.get(`/v1/orders/${orderId}`, all);
   expect(headers).not.toHaveProperty('persons');
   expect(body).toMatchObject({
@@ -171,8 +174,8 @@ test('a repeated command is recognized although its values were sealed', async (
 });
 
 /** The attackers are those of docs/security.md. */
-describe('an attacker sees nothing of a person', () => {
-  test('(a) with a key that may not read persons', async () => {
+describe('an attacker sees no personal data', () => {
+  test('(a) with a key that may not read personal data', async () => {
     for (const path of [...paths(), '/v1/events', '/v1/orders', '/v1/attention', '/metrics']) {
       const { status, headers, body } = await api.get(path, reader);
       const text = JSON.stringify([headers, body]);

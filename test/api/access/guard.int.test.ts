@@ -58,7 +58,7 @@ describe('the table of routes', () => {
     expect(api.app.routeAccess.length).toBeGreaterThan(60);
   });
 
-  test('operations, keys, persons and stock each need a scope of their own', () => {
+  test('operations, keys, personal data and stock each need a scope of their own', () => {
     const others: readonly string[] = ['ops', 'admin', 'persons:read', 'persons:erase', 'stock:write'];
     const listed = api.app.routeAccess
       .filter(({ access, method }) => others.includes(access) && method !== 'HEAD')

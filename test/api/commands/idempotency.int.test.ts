@@ -46,7 +46,7 @@ async function dispatchedOrder(): Promise<string> {
   return orderId;
 }
 
-describe('a key is known for as long as its order is', () => {
+describe('a key is known for as long as its order exists', () => {
   test('however many commands come after it', async () => {
     const orderId = await dispatchedOrder();
     const refund = (amount: number, key: string, more = {}) =>

@@ -239,7 +239,7 @@ test('a preview of a command that would be refused has the same words as the ref
   await expectSameRefusal('/v1/orders', 422, 'id_reserved', orderBody(derived));
 });
 
-test('a preview needs the scopes of its command and of a read, and hides persons as a read does', async () => {
+test('a preview needs the scopes of its command and of a read, and hides personal data as a read does', async () => {
   const orderId = await placedOrder(api, { lines });
   const ask = async (scopes: readonly Scope[], more: Readonly<Record<string, string>> = {}) => {
     const { key } = await addKey(api.mongo.db, { client: 'shop', scopes });

@@ -129,8 +129,8 @@ describe('a page of another origin', () => {
       ),
     );
     expect(set).toContain('projected');
-    // Browsers show `cache-control` to any page and `set-cookie` to none; `accept-encoding` says what
-    // a body may be, which a page does not choose.
+    // Browsers show `cache-control` to any page and `set-cookie` to none; `accept-encoding` says
+    // what a body may be, which a page does not choose.
     const others = new Set(['cache-control', 'set-cookie', 'accept-encoding']);
     expect(set.filter((name) => name !== undefined && !others.has(name) && !exposed.includes(name))).toEqual(
       [],

@@ -164,7 +164,7 @@ describe('with only the key store away', () => {
     cut = await apiWith({ MONGODB_URI: mongodb.uri, KEYS_MONGODB_URI: awayMongo.MONGODB_URI });
   });
 
-  test('an order is read with its person sealed, which the answer says, and no cache keeps it', async () => {
+  test('an order is read with its personal data sealed, which the answer says, and no cache keeps it', async () => {
     const order = await api.get(`/v1/orders/${orderId}`);
     expect(order.headers).not.toHaveProperty('persons');
     const sealed = await until(async () => {

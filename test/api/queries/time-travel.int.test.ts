@@ -37,7 +37,7 @@ async function events() {
 }
 
 describe('an order as it was', () => {
-  test('after a version is what its view was then, and is not cached because it shows persons', async () => {
+  test('after a version is what its view was then, and is not cached because it shows personal data', async () => {
     expect(seen.size).toBe(4);
     for (const [version, body] of seen) {
       const reply = await api.get(`/v1/orders/${orderId}?version=${version}`);

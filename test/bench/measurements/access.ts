@@ -97,8 +97,8 @@ async function hot(
 }
 
 /**
- * Measures `GET` of a hundred orders that were created over HTTP. Their persons are opened for the
- * client.
+ * Measures `GET` of a hundred orders that were created over HTTP. Their personal data is opened for
+ * the client.
  */
 async function hotPersons(bench: Bench, guarded: RoleProcess): Promise<Judged> {
   const headers = await keyWith(bench, ['orders:read', 'orders:write', 'persons:read']);

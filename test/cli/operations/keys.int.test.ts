@@ -68,7 +68,7 @@ test.each([
     2,
     `option '--name <client>' argument 'a.b!' is invalid. Expected 1 to 64`,
   ],
-  ['keys create --name a --scopes ops,nonsense', 2, '"nonsense" is no scope: expected any of orders:read'],
+  ['keys create --name a --scopes ops,nonsense', 2, '"nonsense" is not a scope: expected any of orders:read'],
   ['keys create --name a --scopes ops --expires soon', 2, 'Expected a duration'],
   ['keys create --name a --scopes ops --expires 9999d', 2, 'up to ten years'],
   ['keys revoke nonsense', 3, 'key_not_found'],

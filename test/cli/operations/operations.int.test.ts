@@ -220,7 +220,7 @@ describe('resume', () => {
     );
   });
 
-  test('ends with 1 if a person must decide, and with 3 for an unknown order', async () => {
+  test('ends with 1 if an operator must decide, and with 3 for an unknown order', async () => {
     const broken = await placedOrder(api);
     await terminateWhenRecorded(api, broken);
     await journal(orderLog, api.mongo.db).updateOne({ _id: `${broken}:3` }, { $set: { actor: 'nobody' } });

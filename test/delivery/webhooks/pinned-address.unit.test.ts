@@ -38,7 +38,7 @@ test('a connection goes to the address that was checked, even if the name leads 
   expect({ asked, attempts }).toEqual({ asked: 1, attempts: ['8.8.8.8'] });
   const second = await sender.post('https://rebinding.example/', '{}', {});
   expect(second).toMatchObject({
-    error: 'rebinding.example is 127.0.0.1, which is no public address',
+    error: 'rebinding.example is 127.0.0.1, which is not a public address',
   });
   expect({ asked, attempts }).toEqual({ asked: 2, attempts: ['8.8.8.8'] });
   sender.close();

@@ -159,7 +159,7 @@ test('each endpoint gets the events it asks for as signed CloudEvents, in order'
   // A consumer that misses it gets it from the feed.
   const gap = await api.get(`/v1/events?after=${data[0].position - 1}&limit=1`);
   expect(gap.body.data).toEqual([first?.event['data']]);
-  // Persons are sealed, as in the feed.
+  // Personal data is sealed, as in the feed.
   expect(first?.body).not.toContain('Ada');
   const [confirmed] = receiver.received.filter(({ path }) => path === some.path);
   expect(confirmed?.event).toMatchObject({
@@ -343,7 +343,7 @@ test('a receiver that cannot be reached is named, and does not hold up others', 
   });
 });
 
-test('an event that fails too long is parked, its order waits, and a person sends it again', async () => {
+test('an event that fails too long is parked, its order waits, and an operator sends it again', async () => {
   const { path, id } = await endpoint();
   receiver.answer(path, (message, response) =>
     response.writeHead(message.id.endsWith(':1') ? 422 : 204).end(),

@@ -77,7 +77,7 @@ test('without a carrier in the request, the provider chooses one', async () => {
   expect(request).not.toHaveProperty('carrier');
 });
 
-test('for a forgotten person no carrier is called, and the label is refused', async () => {
+test('for a forgotten receiver no carrier is called, and the label is refused', async () => {
   let isCalled = false;
   const book: CarrierProvider['book'] = () => {
     isCalled = true;
@@ -92,7 +92,7 @@ test('for a forgotten person no carrier is called, and the label is refused', as
 });
 
 test.each([booked, { type: 'unknown' }] as const)(
-  'for a forgotten person, the carrier’s earlier answer stands: %j',
+  'for a forgotten receiver, the carrier’s earlier answer stands: %j',
   async (known) => {
     const book = () => Promise.reject(new Error('it was called'));
     expect(await opening(book, 'destroyed', undefined, known).call()).toEqual(known);

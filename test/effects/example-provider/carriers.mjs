@@ -4,7 +4,8 @@ import { createHash } from 'node:crypto';
 import { open, readFile } from 'node:fs/promises';
 import { setTimeout } from 'node:timers/promises';
 
-/** @import { BookAnswer, BookRequest, CarrierModule, Parcel } from '../../../src/effects/carriers/port.js' */
+/** @import { BookAnswer, BookRequest } from '../../../src/effects/carriers/port.js' */
+/** @import { CarrierModule, Parcel } from '../../../src/effects/carriers/port.js' */
 /** @typedef {{ key: string, orderId: string, request: string, outcome: BookAnswer }} Label */
 /** @typedef {{ label: Label } | { delivered: Parcel, at: string }} Line */
 

@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { NamedQueue } from '../../../src/effects/inventory/named-queue.js';
 
-/** Work that the test ends. */
+/** Work that runs until the test calls `finish`. */
 function work(name: string, log: string[]) {
   let finish = () => {};
   const finished = new Promise<void>((resolve) => {

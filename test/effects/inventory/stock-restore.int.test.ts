@@ -120,7 +120,7 @@ test('a SKU has to be counted again only if its count is lost', async () => {
   await endRestore(db);
   const uncounted = await stock(db).find({ toBeCounted: true }).sort({ _id: 1 }).toArray();
   expect(uncounted).toMatchObject([
-    // The list of what needs a person is sorted by `updatedAt`.
+    // The list of what needs an operator is sorted by `updatedAt`.
     { sku: 'lost', onHand: 0, counts: 1, updatedAt: expect.any(String) },
     { sku: 'older', onHand: 5, counts: 2, updatedAt: expect.any(String) },
   ]);

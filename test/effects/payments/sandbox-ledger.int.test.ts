@@ -32,7 +32,8 @@ const capturing = {
 } as const;
 
 /**
- * An order's entries, and many others, as they were when the ledger was in the database of the orders.
+ * An order's entries, and many others, as they were when the ledger was in the database of the
+ * orders.
  */
 const written: readonly (Document & { readonly _id: string })[] = [
   {

@@ -3,7 +3,7 @@ import { getEventListeners } from 'node:events';
 import { setTimeout } from 'node:timers/promises';
 import { afterAll, afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { feedHead, positionAfterLost, readFeed } from '../../../src/log/feed/feed.js';
-import { Fenced } from '../../../src/log/feed/fencing.js';
+import { Fenced } from '../../../src/log/leases/fencing.js';
 import {
   beginGeneration,
   feedGenerations,

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
 import { NewerEvent } from '../../../src/log/entity.js';
-import { Fenced } from '../../../src/log/feed/fencing.js';
+import { Fenced } from '../../../src/log/leases/fencing.js';
 import { feedState } from '../../../src/log/feed/generations.js';
 import { journal } from '../../../src/log/journal/journal.js';
 import { BuildFeeder } from '../../../src/log/views/feeding/build-feeder.js';

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { expect, test } from '@jest/globals';
-import { Fenced } from '../../../src/log/feed/fencing.js';
+import { Fenced } from '../../../src/log/leases/fencing.js';
 import { journal } from '../../../src/log/journal/journal.js';
 import { record } from '../../../src/log/journal/recording.js';
 import {

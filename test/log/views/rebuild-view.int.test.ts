@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { expect, test } from '@jest/globals';
 import { feedHead } from '../../../src/log/feed/feed.js';
-import { Fenced } from '../../../src/log/feed/fencing.js';
+import { Fenced } from '../../../src/log/leases/fencing.js';
 import { beginGeneration, feedGenerations } from '../../../src/log/feed/generations.js';
 import { appendToJournal } from '../../../src/log/journal/append-to-journal.js';
 import { journal } from '../../../src/log/journal/journal.js';

@@ -17,7 +17,8 @@ let temporal: BreakableServer;
 let api: TestApi;
 beforeAll(async () => {
   installRuntime(createLogger('silent'));
-  // Temporal is fair within a partition of a task queue, and serves partitions in an order of its own.
+  // Temporal is fair within a partition of a task queue, and serves partitions in an order of its
+  // own.
   temporal = await breakableTemporal([
     '--dynamic-config-value=matching.numTaskqueueReadPartitions=1',
     '--dynamic-config-value=matching.numTaskqueueWritePartitions=1',

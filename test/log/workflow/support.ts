@@ -191,7 +191,8 @@ export class Orders {
 }
 
 /**
- * Terminates the workflow of an unfinished order, and resumes it from what the activities have recorded.
+ * Terminates the workflow of an unfinished order, and resumes it from what the activities have
+ * recorded.
  */
 export async function resumed(
   orders: Orders,

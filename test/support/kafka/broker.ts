@@ -33,7 +33,7 @@ export interface Broker extends Node {
 }
 
 const READY_WITHIN_S = 180;
-/** Without these options, a broker with a small heap does not survive. */
+/** A small heap, and the collector and the compiler that need least memory beside it. */
 const SMALL = ['-Xmx128m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1'];
 const run = promisify(execFile);
 
@@ -106,7 +106,7 @@ export async function startCluster(size: number): Promise<Cluster> {
     await Promise.all(nodes.map((node) => node.stop()));
   };
   try {
-    // A controller is ready once most of them have started.
+    // No controller is ready before a majority of the nodes runs, so all are started at once.
     await Promise.all(nodes.map((node) => node.start()));
   } catch (error) {
     await stop();

@@ -9,7 +9,7 @@ test('a day becomes a time only in the filters of days', () => {
   });
 });
 
-test('what is no day is left to the API', () => {
+test('what is not a day is left to the API', () => {
   const filters = { 'createdAt[gte]': '2026-13-01', 'createdAt[lt]': 'yesterday' };
   expect(asQuery(filters)).toEqual(filters);
 });

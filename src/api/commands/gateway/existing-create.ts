@@ -12,7 +12,7 @@ export interface Created {
   /** undefined if it is not known */
   readonly hash?: string | undefined;
   /**
-   * the id of the key that seals its persons; undefined if they are not sealed, or the id is not
+   * the id of the key that seals its personal data; undefined if it is not sealed, or the id is not
    * known
    */
   readonly keyId?: string | undefined;
@@ -53,7 +53,7 @@ export async function isSameCreate(
   const otherKeys =
     existing.keyId === undefined ? await otherKeysOf(data.customer.id, key) : await keyNamed(existing.keyId);
   if (otherKeys === undefined) return undefined;
-  // An order from before persons were sealed has the hash of the plain body.
+  // An order from before personal data was sealed has the hash of the plain body.
   const sameContents = [data, ...otherKeys.map((other) => sealed(plain, other))];
   const hashes = sameContents.map((content) => hashOf({ type: 'CreateOrder', orderId, data: content }));
   return existing.hash !== undefined && hashes.includes(existing.hash);

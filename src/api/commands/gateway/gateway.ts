@@ -11,7 +11,7 @@ import type { SealingKeys } from './sealed-commands.js';
 
 /**
  * Sends commands and facts to an order's workflow, for the HTTP API and the client scripts alike.
- * Gets persons in plain text, and seals them under their customer's key before it sends anything.
+ * Gets personal data in plain text, and seals it under its customer's key before it sends anything.
  * Knows Temporal and nothing of HTTP. Every outcome is a value; an exception is a defect.
  */
 export interface Gateway {
@@ -100,7 +100,7 @@ export interface GatewayOptions {
   readonly customerInView: (orderId: string) => Promise<string | undefined>;
   /** The order in its view; undefined if it has none. May fail. */
   readonly orderInView: (orderId: string) => Promise<Order | undefined>;
-  /** the keys that seal the persons in commands */
+  /** the keys that seal the personal data in commands */
   readonly keys: SealingKeys;
   readonly logger: Logger;
   /** how long to wait for an answer of Temporal and the workers; 5 s by default */

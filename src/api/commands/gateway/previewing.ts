@@ -67,7 +67,10 @@ export function createPreviews(
   return { previewCreate, preview };
 }
 
-/** Completes a preview: a command that was answered before would do nothing. */
+/**
+ * Turns the result of `ask` into the answer to a preview. If the command was answered before, the
+ * preview says that it would do nothing.
+ */
 async function previewed(
   context: GatewayContext,
   orderId: string,

@@ -34,7 +34,7 @@ export function previewUnavailable(orderId: string): RefusedCommand {
 
 export function keysUnavailable(): RefusedCommand {
   const message =
-    'the persons in this command cannot be sealed, because the key store does not answer: try again with the same key';
+    'the personal data in this command cannot be sealed, because the key store does not answer: try again with the same key';
   return refused('busy', 'keys_unavailable', message);
 }
 

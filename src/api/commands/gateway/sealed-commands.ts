@@ -19,7 +19,7 @@ const members = new Map<CommandType, readonly Path[]>(
 /** The part of a key store that seals commands. */
 export type SealingKeys = Pick<KeyStore, 'sealingKey' | 'keysOf' | 'opening'>;
 
-/** The data of a command whose persons are in plain text, and where it goes. */
+/** The data of a command whose personal data is in plain text, and where it goes. */
 export interface Plain<D> {
   readonly orderId: string;
   readonly type: CommandType;

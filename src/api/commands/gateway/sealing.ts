@@ -65,9 +65,9 @@ export function createSealing(context: GatewayContext) {
   }
 
   /**
-   * Seals the persons in a command, and sends it. If its idempotency key was used with another
-   * content, the command may be a repetition that was sealed under another key of the customer. So
-   * the command is sent again under each other key.
+   * Seals the personal data in a command, and sends it. If its idempotency key was used with
+   * another content, the command may be a repetition that was sealed under another key of the
+   * customer. So the command is sent again under each other key.
    */
   async function sendSealed(
     orderId: string,

@@ -161,7 +161,7 @@ export interface PendingCreate {
   readonly message: CommandMessage<'CreateOrder'>;
   readonly order: Order;
   readonly events: readonly OrderEvent[];
-  /** the key under which its persons are sealed */
+  /** the key under which its personal data is sealed */
   readonly key: CustomerKey;
   /** the id is accepted only if its order exists already */
   readonly isReserved: boolean;

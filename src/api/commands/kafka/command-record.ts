@@ -55,7 +55,6 @@ export function commandIn(topic: string, record: CommittedRecord): AskedCommand 
       .map(([name, value]) => [name, text(value)]),
   );
   const headers = checkAgainst(Headers, 'headers', given) as Readonly<Record<string, string | undefined>>;
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the schema has these values only
   const type = headers['command'] as CommandType;
   const actor = `kafka:${topic}`;
   const expectedVersion = versionIn(headers['if-match'] ?? '*');

@@ -12,7 +12,7 @@ export const LOOK_AGAIN_MS = 1_000;
 /** What a stream sends: pages of items, and keep-alives in between. */
 export type Items = AsyncGenerator<StreamPage | typeof keepAlive>;
 
-/** What a source gives at a time. */
+/** One page of a source. */
 export interface SourcePage {
   readonly items: StreamPage;
   /** the number after which the stream continues; undefined if nothing was read */

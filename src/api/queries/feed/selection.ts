@@ -56,7 +56,7 @@ export function selectionIn({ types, customers, tags, payload }: Given): ReaderS
   const known = Object.keys(schemaVersions);
   const unknown = eventTypes.find((type) => !known.includes(type));
   if (unknown !== undefined)
-    throw badQuery('types', `${unknown} is no type of events; there are ${known.join(', ')}`);
+    throw badQuery('types', `${unknown} is not a type of events; there are ${known.join(', ')}`);
   const chosenTags = itemsOfParameter('tags', tags);
   if (chosenTags.some(isLongerThanTag))
     throw badQuery('tags', `a tag has at most ${MAX_TAG_LENGTH} characters`);

@@ -3,7 +3,7 @@ import { pause } from '../../../concurrency/pause.js';
 import { type PositionedEvent, positionAfterLost } from '../../feed/feed.js';
 import type { FeedTail } from '../../feed/tail.js';
 import { feedGenerations, type Generations } from '../../feed/generations.js';
-import { Fenced } from '../../feed/fencing.js';
+import { Fenced } from '../../leases/fencing.js';
 import { BuildFeeder } from './build-feeder.js';
 import { generationOf, type ViewBuilds, buildsOf, takeOverView } from '../view-builds.js';
 import type { Draft, State } from '../../entity.js';

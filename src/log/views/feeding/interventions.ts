@@ -12,7 +12,7 @@ import type { Draft, State } from '../../entity.js';
 import type { AnyLog, EntityLog } from '../../journal/entity-log.js';
 import { type AnyView, documents, type View } from '../view.js';
 
-/** What a person did about a parked event, and why. */
+/** What an operator did about a parked event, and why. */
 export interface ParkedAudit {
   readonly view: string;
   readonly collection: string;

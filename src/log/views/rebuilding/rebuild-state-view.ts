@@ -4,7 +4,7 @@ import { committed } from '../../../mongodb/durability.js';
 import { isServerError } from '../../../outages/server-error.js';
 import type { Draft, State } from '../../entity.js';
 import { feedHead } from '../../feed/feed.js';
-import { Fenced } from '../../feed/fencing.js';
+import { Fenced } from '../../leases/fencing.js';
 import type { AnyLog, EntityLog } from '../../journal/entity-log.js';
 import { stateViewIndexes, stateViews } from '../../journal/state-view.js';
 import { updateStateView } from '../../journal/update-state-view.js';

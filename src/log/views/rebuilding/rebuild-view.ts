@@ -1,7 +1,7 @@
 import { setTimeout } from 'node:timers/promises';
 import type { Db } from 'mongodb';
 import { feedHead, positionAfterLost, readFeed } from '../../feed/feed.js';
-import { Fenced } from '../../feed/fencing.js';
+import { Fenced } from '../../leases/fencing.js';
 import { feedGenerations } from '../../feed/generations.js';
 import { BuildFeeder, type HeldBuild } from '../feeding/build-feeder.js';
 import {

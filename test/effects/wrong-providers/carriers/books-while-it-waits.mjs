@@ -1,5 +1,5 @@
-// A wrong provider: only the process that has asked a slow carrier knows of its label. Another one
-// finds nothing while the first still waits, and books again.
+// A wrong provider: it books with a slow carrier under a random key that only this process knows.
+// Another process finds nothing under the real key, and books again.
 import { randomUUID } from 'node:crypto';
 import * as example from '../../example-provider/carriers.mjs';
 

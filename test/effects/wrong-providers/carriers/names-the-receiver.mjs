@@ -1,5 +1,5 @@
 // A wrong provider: the name of the carrier in its answer contains the receiver's name. The order's
-// log would keep it, even after the person is forgotten.
+// log would keep it, even after the customer is forgotten.
 import * as example from '../../example-provider/carriers.mjs';
 
 export * from '../../example-provider/carriers.mjs';

@@ -1,0 +1,42 @@
+import { type Command, Option } from 'commander';
+import { type AttentionCode, attentionCodes, type AttentionRow } from '../../attention/rows.js';
+import { apiOf, type Page } from '../connections/api.js';
+import { attentionLines } from '../script/attention-lines.js';
+import { addPageOptions, type PageOptions } from '../script/options.js';
+import { addScript, report, type Session } from '../script/script.js';
+import { moreLines, type Paint } from '../script/terminal.js';
+
+interface AttentionOptions extends PageOptions {
+  readonly code?: AttentionCode;
+  readonly olderThan?: string;
+}
+
+/** Adds `attention`: lists what needs an operator. */
+export function addAttention(program: Command, session: Session): void {
+  const command = addScript(program, 'attention', {
+    summary: 'show what needs an operator: since when, and what to do',
+    details:
+      'The most serious comes first. An effect that is owed, and a payment that is pending, is listed after the ' +
+      'ATTENTION_AFTER of the API (5 minutes); everything else at once.',
+    examples: ['attention', 'attention --code effect_owed --older-than 1h', 'attention --json'],
+  })
+    .addOption(new Option('--code <code>', 'only rows of this code').choices(attentionCodes))
+    .option('--older-than <duration>', 'only rows that are older, such as 30m or 2h');
+  addPageOptions(command, 200);
+  command.action(async () => {
+    const options = command.optsWithGlobals<AttentionOptions>();
+    const { code, olderThan, limit, cursor } = options;
+    const page = await apiOf(session, options).get<Page<AttentionRow>>('/v1/attention', {
+      code,
+      olderThan,
+      limit,
+      cursor,
+    });
+    report(session, options, page, () => pageLines(page, session.terminal.paint));
+  });
+}
+
+function pageLines({ data, nextCursor }: Page<AttentionRow>, paint: Paint): readonly string[] {
+  if (data.length === 0) return [paint('green', 'nothing needs an operator')];
+  return [...data.flatMap((row) => [...attentionLines(row, paint), '']), ...moreLines(nextCursor)];
+}
