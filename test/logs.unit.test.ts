@@ -4,6 +4,7 @@ import { MongoClient } from 'mongodb';
 import { entityOption } from '../src/cli/script/options.js';
 import { FeedTail } from '../src/log/feed/tail.js';
 import { sequencerTask } from '../src/log/feed/sequencer.js';
+import { commandsForAll } from '../src/log/journal/commands.js';
 import { logNamed, logs } from '../src/logs.js';
 import { orderLog } from '../src/order-log.js';
 import * as workflows from '../src/workflows.js';
@@ -34,14 +35,24 @@ test.each(byName)(
     const { resume, verify, events } = commands;
     for (const command of [resume, verify, events]) {
       if (command === undefined) continue;
-      const [, line = ''] = /^npx orders (.+)$/.exec(command('id-1')) ?? [];
-      expect({ line, fault: usageErrorOf(line) }).toEqual({
-        line: expect.stringMatching(/./),
-        fault: undefined,
-      });
-      expect(line).toContain('id-1');
+      expectToExist(command('id-1'));
+      expect(command('id-1')).toContain('id-1');
     }
     if (name !== 'order')
       for (const command of [resume, verify]) expect(command('id-1')).toContain(`--entity ${name}`);
   },
 );
+
+test('the remedies for all kinds of entities name commands that exist', () => {
+  const { rebuild, ...others } = commandsForAll;
+  const rebuilds = logs.map(({ view }) => rebuild(view.collection));
+  for (const command of [...Object.values(others), ...rebuilds]) expectToExist(command);
+});
+
+function expectToExist(command: string): void {
+  const [, line = ''] = /^npx orders (.+)$/.exec(command) ?? [];
+  expect({ line, fault: usageErrorOf(line) }).toEqual({
+    line: expect.stringMatching(/./),
+    fault: undefined,
+  });
+}

@@ -1,5 +1,6 @@
 import type { WorkflowStartOptions } from '@temporalio/client';
 import type { Decider, Draft, Effect, Entity, State } from '../entity.js';
+import { type Commands, commandsOf } from './commands.js';
 import type { Shape } from './differences.js';
 import type { StateView } from './state-view.js';
 import { statusKey } from '../workflow/search-attribute-names.js';
@@ -18,13 +19,8 @@ export interface AnyLog {
   readonly view: Pick<StateView<never>, 'collection' | 'version' | 'indexes'>;
   /** the collection of the reports of its reconciliations; persisted */
   readonly reconciliations: string;
-  /** the command lines in the remedies that are shown to people */
-  readonly commands: {
-    readonly resume: (id: string) => string;
-    readonly verify: (id: string) => string;
-    /** prints the events of an entity; absent if no command does */
-    readonly events?: (id: string) => string;
-  };
+  /** in remedies for operators */
+  readonly commands: Commands;
 }
 
 /**
@@ -74,10 +70,7 @@ export function namedLog<S extends State, D extends Draft>(
       memo: { hash, commandId },
       ...startOptions(state),
     }),
-    commands: {
-      resume: (id) => `npx orders resume ${id} --entity ${name}`,
-      verify: (id) => `npx orders verify --order ${id} --entity ${name}`,
-    },
+    commands: commandsOf(name),
   };
 }
 
@@ -97,12 +90,4 @@ export type StartOptions = Pick<
 
 export function workflowIdOf({ entity }: Pick<AnyLog, 'entity'>, id: string): string {
   return `${entity.name}-${id}`;
-}
-
-/** A remedy: how an operator compares the journal of an entity with its history. */
-export function comparedByHand({ commands }: AnyLog, id: string): string {
-  const events = commands.events?.(id);
-  return events === undefined
-    ? 'compare its journal with its history'
-    : `compare \`${events}\` with \`${events} --source history\``;
 }

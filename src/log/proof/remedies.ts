@@ -1,4 +1,5 @@
-import { type AnyLog, comparedByHand } from '../journal/entity-log.js';
+import { commandsForAll, comparedByHand } from '../journal/commands.js';
+import type { AnyLog } from '../journal/entity-log.js';
 import type { Discrepancy } from './discrepancy.js';
 
 /** What to do about a discrepancy that has no remedy of its own; one sentence. */
@@ -7,23 +8,23 @@ export function remedyOf(
   { orderId, where, kind }: Pick<Discrepancy, 'orderId' | 'where' | 'kind'>,
 ): string {
   const { entity, view, commands } = log;
-  // The commands that are written out here are for all kinds of entities together.
-  const again = orderId === undefined ? '`npx orders verify`' : `\`${commands.verify(orderId)}\``;
+  const { projections, rebuild, reconcile } = commandsForAll;
+  const again = `\`${orderId === undefined ? commandsForAll.verify : commands.verify(orderId)}\``;
   if (kind === 'unanswered' && where === 'workflow')
     return `start a process of the role \`worker\`, then ${again}`;
   if (kind === 'unanswered') return `fix the cause, then ${again}`;
   if (where === 'positions') {
     return kind === 'behind'
-      ? 'start a process of the role `feed`, which gives positions; `npx orders projections` shows how far it is'
+      ? `start a process of the role \`feed\`, which gives positions; \`${projections}\` shows how far it is`
       : `restore what is missing from a backup, then rebuild the views across ${view.collection}`;
   }
   if (kind === 'behind') {
     return where === 'journal' || where === 'view'
-      ? '`npx orders reconcile --now` records what is missing'
+      ? `\`${reconcile}\` records what is missing`
       : `the ${entity.name} was in progress: ${again}`;
   }
-  if (where === 'view') return `\`npx orders rebuild ${view.collection}\` rebuilds it from the journal`;
+  if (where === 'view') return `\`${rebuild(view.collection)}\` rebuilds it from the journal`;
   const resume = commands.resume(orderId ?? '');
   if (where === 'workflow') return `\`${resume}\` restarts it from the journal`;
-  return `${comparedByHand(log, orderId ?? '')}: restore the wrong one from a backup, or use \`${resume}\` if the journal is right`;
+  return `${comparedByHand(commands, orderId ?? '')}: restore the wrong one from a backup, or use \`${resume}\` if the journal is right`;
 }

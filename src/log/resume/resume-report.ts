@@ -2,7 +2,8 @@ import { setTimeout } from 'node:timers/promises';
 import type { Databases } from '../history/databases.js';
 import type { State, StoredEvent } from '../entity.js';
 import { COMMAND_REJECTED } from '../event.js';
-import { type AnyLog, comparedByHand, workflowIdOf } from '../journal/entity-log.js';
+import { comparedByHand } from '../journal/commands.js';
+import { type AnyLog, workflowIdOf } from '../journal/entity-log.js';
 import { forkFailure } from '../journal/fork.js';
 import { resumptionType } from '../journal/journal.js';
 import { readStored } from '../journal/read-journal.js';
@@ -82,7 +83,7 @@ export function reportOf(
       });
     case 'contradiction': {
       const { message } = forkFailure(log, plan.journal, plan.history);
-      const remedy = `${comparedByHand(log, orderId)}, and decide which one is true`;
+      const remedy = `${comparedByHand(log.commands, orderId)}, and decide which one is true`;
       return report('contradiction', `${message}; both were recorded`, { remedy });
     }
     case 'restart':
