@@ -105,7 +105,7 @@ describe('a lock that cannot be taken is one line, with a remedy:', () => {
   test('the checkout is read-only and not prepared', async () => {
     const checkout = join(folder, 'read-only');
     mkdirSync(join(checkout, 'workers'), { recursive: true });
-    for (const path of ['workers/start.mjs', 'workers/start'])
+    for (const path of ['workers/start.mjs', 'workers/start', 'src/cli/script/progress.mjs'])
       cpSync(path, join(checkout, path), { recursive: true });
     // A file in the place of the folder, because no folder is read-only for the root user.
     writeFileSync(join(checkout, '.cache'), '');
