@@ -53,10 +53,9 @@ export const noteShifts = `
     return shifts;
   };`;
 
-/** Fails if something has moved since the page was opened. */
-export async function expectStill(page: Page): Promise<void> {
-  const moved = await page.evaluate<string[]>('allShifts()');
-  expect({ url: page.url(), moved }).toEqual({ url: page.url(), moved: [] });
+/** The HTML of what has moved since the page was opened. */
+export async function movedIn(page: Page): Promise<readonly string[]> {
+  return await page.evaluate<string[]>('allShifts()');
 }
 
 interface Violation {

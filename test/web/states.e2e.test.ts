@@ -3,14 +3,7 @@ import type { Page } from 'playwright-core';
 import { type BreakableServer, breakableMongodb } from '../support/breakable-server.js';
 import { type Api } from '../support/orders-over-http.js';
 import { until } from '../support/until.js';
-import {
-  desktop,
-  expectAccessibleInBothThemes,
-  expectFits,
-  expectStill,
-  noteShifts,
-  phone,
-} from './browser.js';
+import { desktop, expectAccessibleInBothThemes, expectFits, movedIn, noteShifts, phone } from './browser.js';
 import { openSite, placeDelivered, type Site } from './site.js';
 
 let mongodb: BreakableServer;
@@ -121,7 +114,8 @@ describe('each page', () => {
         await reader.addInitScript({ content: noteShifts });
         await reader.goto(`${site.server.address}${path}`);
         await reader.locator(content).first().waitFor();
-        if (!isRefused) await expectStill(reader);
+        const moved = await movedIn(reader);
+        if (!isRefused) expect(moved).toEqual([]);
         await own.close();
       }
     }

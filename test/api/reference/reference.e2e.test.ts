@@ -2,22 +2,27 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { PositionedEvent } from '../../../src/log/feed/feed.js';
 import { parkedEvents, toParked } from '../../../src/log/views/parked-events.js';
 import { viewBuilds } from '../../../src/log/views/view-builds.js';
+import { type BreakableServer, breakableTemporal } from '../../support/breakable-server.js';
 import { type Api, apiAt, byDhl } from '../../support/orders-over-http.js';
 import { signed } from '../../support/signed.js';
 import { createSystem, type System, webhookSecrets } from '../../support/system.js';
 import { until } from '../../support/until.js';
 
+let temporal: BreakableServer;
 let system: System;
 let api: Api;
 let address: string;
 
 beforeAll(async () => {
-  system = createSystem();
+  // The examples have fixed ids, which other tests use in the shared Temporal.
+  temporal = await breakableTemporal();
+  system = createSystem({ temporal: temporal.address });
   ({ address } = await system.start('write,read,worker,feed'));
   api = apiAt(address);
 }, 120_000);
 afterAll(async () => {
   await system.end();
+  await temporal.end();
 }, 60_000);
 
 test('the reference has a request for every operation, and all succeed in this order', async () => {
