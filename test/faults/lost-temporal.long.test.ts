@@ -147,7 +147,7 @@ const ways: Readonly<
       const { body } = await api.post('/v1/orders', orderOf(paidWith('tok_slow')));
       // Until then, the order is accepted and only in Temporal.
       const orderId = String(body.orderId);
-      await until(async () => expect(await orders(system.db).findOne({ orderId })).not.toBeNull());
+      await until(async () => expect(await orders(system.db).findOne({ orderId })).not.toBeNull(), 120);
       return api.order(orderId);
     },
     on: complete,
