@@ -1,14 +1,15 @@
 /** A shorter secret is not hidden: it may be a common word, and output would become unreadable. */
 const MIN_SECRET_LENGTH = 8;
 
-const hidden = new Set<string>();
+/** The longest first: a secret may contain another one. */
+let hidden: readonly string[] = [];
 
 /** From now on, `withoutSecrets` hides this value. */
 export function hideSecret(value: string): void {
   if (value.length < MIN_SECRET_LENGTH) return;
-  hidden.add(value);
-  // the secret as it appears within JSON
-  hidden.add(JSON.stringify(value).slice(1, -1));
+  const withinJson = JSON.stringify(value).slice(1, -1);
+  const all = new Set([...hidden, value, withinJson]);
+  hidden = [...all].toSorted((one, other) => other.length - one.length);
 }
 
 /** Hides the user name and password of a connection string, and the secrets among its options. */
@@ -26,9 +27,7 @@ export function hideConnectionString(uri: string): void {
  */
 export function withoutSecrets(text: string): string {
   let shown = text.replaceAll(/(?<=:\/\/)[^\s/@]+@/g, '***@');
-  // A secret may contain another one: the longest is replaced first.
-  for (const secret of [...hidden].toSorted((one, other) => other.length - one.length))
-    shown = shown.replaceAll(secret, '***');
+  for (const secret of hidden) shown = shown.replaceAll(secret, '***');
   return shown;
 }
 

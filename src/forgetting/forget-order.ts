@@ -50,10 +50,9 @@ export async function forgetInOrder(
   const { orderId } = known;
   const answer = await update(databases, orderId, message);
   if (answer === 'ended') {
-    if ((await lacksEvents(db, known)) && !(await isRestored(databases, known))) return;
-    const log = contiguous(await readStored(orderLog, db, orderId)).map((event) => upcast(event));
-    const order = fold(log);
-    if (order === undefined) return;
+    const log = await wholeLog(databases, known);
+    const order = log && fold(log);
+    if (log === undefined || order === undefined) return;
     const decision = forget(order, message.data);
     if ('refusal' in decision) throw new Error(`order ${orderId}: ${decision.refusal.message}`);
     if (decision.events.length === 0) return;
@@ -63,32 +62,41 @@ export async function forgetInOrder(
 }
 
 /**
- * Whether no run can take the order over any more: its workflow has ended, and the journal lacks
- * events even after `forgetInOrder` has restored those that a history still had.
+ * True if the order cannot be resumed: its workflow has ended, and the journal lacks events, also
+ * after `forgetInOrder` has restored those that a history had.
  */
 export async function hasLostEvents({ client, db }: Databases, known: KnownOrder): Promise<boolean> {
-  if (!(await lacksEvents(db, known))) return false;
+  if ((await recordedEvents(db, known)).length >= known.version) return false;
   return (await latestRun(client, workflowId(known.orderId)))?.isRunning !== true;
 }
 
-async function lacksEvents(db: Db, { orderId, version }: KnownOrder): Promise<boolean> {
-  return contiguous(await readStored(orderLog, db, orderId)).length < version;
+/**
+ * The order's events. Those that the journal lacks are restored first, from a history that is kept.
+ * Undefined if it still lacks some, for example because the history cannot be read, or contradicts
+ * the journal.
+ */
+async function wholeLog(
+  { client, db }: Databases,
+  known: KnownOrder,
+): Promise<readonly OrderEvent[] | undefined> {
+  let recorded = await recordedEvents(db, known);
+  if (recorded.length < known.version) {
+    try {
+      const history = await readHistoryLog(orderLog, client, known.orderId);
+      if (history === undefined || history.isForecast) return undefined;
+      await restoreLog(orderLog, db, history.events);
+    } catch (error) {
+      if (isServerError(error) || error instanceof NewerEvent) throw error;
+      return undefined;
+    }
+    recorded = await recordedEvents(db, known);
+  }
+  return recorded.length < known.version ? undefined : recorded.map((event) => upcast(event));
 }
 
-/**
- * Restores the events that the journal lacks from a history that is kept. False if it still lacks
- * some, for example because the history cannot be read, or contradicts the journal.
- */
-async function isRestored({ client, db }: Databases, known: KnownOrder): Promise<boolean> {
-  try {
-    const history = await readHistoryLog(orderLog, client, known.orderId);
-    if (history === undefined || history.isForecast) return false;
-    await restoreLog(orderLog, db, history.events);
-    return !(await lacksEvents(db, known));
-  } catch (error) {
-    if (isServerError(error) || error instanceof NewerEvent) throw error;
-    return false;
-  }
+/** The events in the journal, up to the first gap. */
+async function recordedEvents(db: Db, { orderId }: KnownOrder) {
+  return contiguous(await readStored(orderLog, db, orderId));
 }
 
 /** The workflow's answer, or `ended` if no workflow of the order is running. */

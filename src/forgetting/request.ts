@@ -68,7 +68,8 @@ async function continues(
   { client, taskQueue }: Databases,
   { status, customerId }: ForgettingRow,
 ): Promise<boolean> {
-  if (status === 'forgotten' || status === 'refused') return status === 'forgotten';
+  if (status === 'forgotten') return true;
+  if (status === 'refused') return false;
   try {
     return (await latestRun(client, forgetWorkflowId(customerId, taskQueue)))?.isRunning === true;
   } catch (error) {

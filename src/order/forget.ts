@@ -48,7 +48,7 @@ export function forget(order: Order, data: ForgetPerson['data']): Decision {
   return { events: isDone ? [] : [{ type: 'PersonForgotten', data }] };
 }
 
-/** The order after its personal data was forgotten: it has no personal value any more. */
+/** The order after `PersonForgotten`: without personal values, and with the ids of the keys. */
 export function forgotten(
   order: Order,
   { occurredAt, data }: Pick<Envelope, 'occurredAt'> & { readonly data: EventData['PersonForgotten'] },

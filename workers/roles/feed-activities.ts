@@ -1,9 +1,8 @@
 import { Context } from '@temporalio/activity';
-import type { Client } from '@temporalio/client';
-import type { Db } from 'mongodb';
 import { stockOutside } from '../../src/effects/inventory/stock-restore.js';
 import { reconcileAll } from '../../src/effects/proof/reconcile-orders.js';
 import { checkDatabaseIdentity } from '../../src/identity/database-identity.js';
+import type { Databases } from '../../src/log/history/databases.js';
 import type { LeasedTask } from '../../src/log/leases/leased-tasks.js';
 import { FeedTail } from '../../src/log/feed/tail.js';
 import { createFeedTasks } from '../../src/log/views/feed-tasks.js';
@@ -12,13 +11,9 @@ import { logs, ofAnyEntity } from '../../src/logs.js';
 import { orderLog } from '../../src/order-log.js';
 import { views } from '../../src/views/views.js';
 
-export interface FeedDeps {
-  readonly db: Db;
-  readonly client: Client;
+export interface FeedDeps extends Databases {
   /** the tail of the feed of orders */
   readonly tail: FeedTail;
-  /** the task queue of the entities' workflows */
-  readonly taskQueue: string;
 }
 
 /** The work of the role `feed`: endless tasks, and activities. */
@@ -27,12 +22,12 @@ export interface FeedWork {
   readonly activities: RebuildActivities & ReconcileActivities;
 }
 
-export function createFeedWork({ db, client, tail, taskQueue }: FeedDeps): FeedWork {
-  const deps = { db, client, taskQueue, checkDatabaseIdentity };
+export function createFeedWork({ tail, ...databases }: FeedDeps): FeedWork {
+  const deps = { ...databases, checkDatabaseIdentity };
   const tasks = logs.map((log) =>
     log === orderLog
       ? createFeedTasks(orderLog, { ...deps, tail, views, outside: stockOutside })
-      : createFeedTasks(ofAnyEntity(log), { ...deps, tail: new FeedTail(log, db), views: [] }),
+      : createFeedTasks(ofAnyEntity(log), { ...deps, tail: new FeedTail(log, databases.db), views: [] }),
   );
   /**
    * @throws Error if this version has no such view or store; a worker of a newer version may have
@@ -51,9 +46,8 @@ export function createFeedWork({ db, client, tail, taskQueue }: FeedDeps): FeedW
         const { runId = '', workflowId } = context.info.workflowExecution ?? {};
         const by = { runId, ...(workflowId === undefined ? {} : { workflowId }) };
         const heartbeat = (done: number) => context.heartbeat(done);
-        const given = { client, db, taskQueue };
-        await checkDatabaseIdentity(given);
-        const reports = await reconcileAll(given, by, heartbeat);
+        await checkDatabaseIdentity(databases);
+        const reports = await reconcileAll(databases, by, heartbeat);
         const sum = (field: 'repaired' | 'found') =>
           [...reports.values()].reduce((total, report) => total + report[field], 0);
         return {

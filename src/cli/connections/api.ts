@@ -125,7 +125,7 @@ async function jsonOf<T>(address: string, response: Response): Promise<T> {
     // The API answers with the shape of the contract.
     return parseExact(text) as T;
   } catch {
-    const message = `what answers at ${address} is not the API: say with --url where it is`;
+    const message = `the server at ${address} is not the API: say with --url where the API is`;
     throw new Failure(exitCodes.usage, { code: 'no_api', message });
   }
 }

@@ -118,8 +118,7 @@ function intervenedLines(
   { applied, remaining, parked }: Omit<Intervened, 'kind'>,
   orderId: string,
 ): readonly string[] {
-  const rest =
-    remaining === 0 ? 'none is parked any more' : `${counted(remaining, 'is', 'are')} still parked`;
+  const rest = remaining === 0 ? 'no event is parked now' : `${counted(remaining, 'is', 'are')} still parked`;
   return [
     `order ${orderId} · ${counted(applied, 'event', 'events')} applied, ${rest}`,
     ...(parked === undefined ? [] : [`version ${parked.version} cannot be applied: ${parked.error}`]),

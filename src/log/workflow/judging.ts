@@ -1,12 +1,15 @@
 import { ApplicationFailure } from '@temporalio/workflow';
-import { append } from '../append.js';
-import type { Decision, Draft, Effect, Entity, FactJudgement, Facts, Refused, State } from '../entity.js';
+import { append, type Appended } from '../append.js';
+import type { Draft, Effect, Entity, FactJudgement, Facts, Refused, State } from '../entity.js';
 import { refuse } from '../entity.js';
 import { causeOf, type Message } from './messages.js';
 
+/** What a command leads to; `appended` is undefined if it changes nothing. */
+type Judged<S, D> = { readonly appended: Appended<S, D> | undefined };
+
 /**
- * Runs `decide`; data of the wrong shape is refused. Such data may pass `decide` and fail in
- * `evolve`, so the events are folded as well.
+ * Runs `decide`, and folds the events; data of the wrong shape is refused. Such data may pass
+ * `decide` and fail in `evolve`.
  */
 export function judge<S extends State, D extends Draft, F extends Effect>(
   entity: Entity<S, D, F>,
@@ -14,11 +17,13 @@ export function judge<S extends State, D extends Draft, F extends Effect>(
   type: string,
   message: Message,
   now: string,
-): Decision<D> {
+): Judged<S, D> | Refused {
   return safely(type, () => {
     const decision = entity.decide(state, type, message.data, now);
-    if ('events' in decision) append(entity, state.orderId, state, decision.events, causeOf(message, now));
-    return decision;
+    if ('refusal' in decision) return decision;
+    const { events: drafts } = decision;
+    if (drafts.length === 0) return { appended: undefined };
+    return { appended: append(entity, state.orderId, state, drafts, causeOf(message, now)) };
   });
 }
 

@@ -1,7 +1,7 @@
-import { append, appendFitting } from '../append.js';
+import { appendFitting } from '../append.js';
 import type { Draft, Effect, Entity, Envelope, State } from '../entity.js';
 import { judge } from './judging.js';
-import { causeOf, type Message } from './messages.js';
+import type { Message } from './messages.js';
 
 /**
  * The events that a command would lead to, with those of the waiting facts that would fit after it;
@@ -16,8 +16,8 @@ export function previewEvents<S extends State, D extends Draft, F extends Effect
   message: Message,
   at: string,
 ): readonly (D & Envelope)[] {
-  const decision = judge(entity, before, type, message, at);
-  if ('refusal' in decision || decision.events.length === 0) return [];
-  const { state, events } = append(entity, before.orderId, before, decision.events, causeOf(message, at));
+  const judged = judge(entity, before, type, message, at);
+  if ('refusal' in judged || judged.appended === undefined) return [];
+  const { state, events } = judged.appended;
   return [...events, ...[...appendFitting(entity, state, at)].flatMap(({ appended }) => appended.events)];
 }

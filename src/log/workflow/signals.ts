@@ -5,7 +5,7 @@ import { now } from './clock.js';
 import { hasIssuer } from './command-id.js';
 import type { ContinuedEntity } from './inputs.js';
 import { judge, judgeFact } from './judging.js';
-import { causeOf, type Message, messageId, type Signal } from './messages.js';
+import { causeOf, type Message, type Signal } from './messages.js';
 import { isSameBody, keyConflict, type Obstacle, versionConflict } from './obstacles.js';
 import type { Writer } from './writer.js';
 
@@ -40,9 +40,9 @@ export class Signals<S extends State, D extends Draft, F extends Effect> {
     const facts = this.factsNamed(name);
     if (facts !== undefined) return this.handleFact(facts, name, message);
     if (!entity.commands.includes(name)) return;
-    const decision = judge(entity, state, name, message, now());
-    if ('refusal' in decision) return this.reject(name, message, decision.refusal);
-    writer.accept(message, decision.events, messageId(message));
+    const judged = judge(entity, state, name, message, now());
+    if ('refusal' in judged) return this.reject(name, message, judged.refusal);
+    writer.accept(message, judged.appended);
   }
 
   /** Handles the deferred facts once the state has room for them, or the entity is finished. */
@@ -81,10 +81,9 @@ export class Signals<S extends State, D extends Draft, F extends Effect> {
     if (facts.isWaiting(writer.state, message.commandId)) return;
     const judgement = judgeFact(facts, writer.state, type, message, now());
     if ('refusal' in judgement) return this.reject(type, message, judgement.refusal);
-    const id = messageId(message);
-    if (judgement.kind === 'applies') writer.accept(message, judgement.events, judgement.settles ?? id);
+    if (judgement.kind === 'applies') writer.acceptDrafts(message, judgement.events, judgement.settles);
     if (judgement.kind !== 'waits') return;
-    if (facts.hasRoom(writer.state)) writer.accept(message, [judgement.received], id);
+    if (facts.hasRoom(writer.state)) writer.acceptDrafts(message, [judgement.received]);
     else this.deferred = [...this.deferred, { name: type, message }];
   }
 
@@ -97,12 +96,12 @@ export class Signals<S extends State, D extends Draft, F extends Effect> {
     if (judgement === undefined) return;
     if ('refusal' in judgement) return this.reject(type, message, judgement.refusal);
     if (judgement.kind !== 'applies' || judgement.events.length === 0) return;
-    this.writer.accept(message, judgement.events, judgement.settles ?? messageId(message));
+    this.writer.acceptDrafts(message, judgement.events, judgement.settles);
   }
 
   /** The sender of a signal gets no answer, so the log keeps the refusal as an event. */
   private reject(name: string, message: Message, refusal: Pick<Refusal, 'code' | 'message'>): void {
-    this.writer.accept(message, this.entity.rejection(this.writer.state, name, refusal), messageId(message));
+    this.writer.acceptDrafts(message, this.entity.rejection(this.writer.state, name, refusal));
   }
 
   /** Rejects a message that reuses a key. The key stays with the command that used it first. */

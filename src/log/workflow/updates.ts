@@ -7,7 +7,6 @@ import {
   type Answer,
   type EntityPreview,
   type Message,
-  messageId,
   type PreviewRequest,
   type RefusedUpdate,
 } from './messages.js';
@@ -47,10 +46,10 @@ export class Updates<S extends State, D extends Draft, F extends Effect> {
   answer(type: string, message: Message): Answer {
     const known = this.writer.memory.find(message);
     if (known !== undefined && !didNothing(known)) return known.answer;
-    const decision = judge(this.entity, this.writer.state, type, message, now());
-    if ('refusal' in decision)
-      throw ApplicationFailure.nonRetryable(decision.refusal.message, decision.refusal.code);
-    return this.writer.accept(message, decision.events, messageId(message));
+    const judged = judge(this.entity, this.writer.state, type, message, now());
+    if ('refusal' in judged)
+      throw ApplicationFailure.nonRetryable(judged.refusal.message, judged.refusal.code);
+    return this.writer.accept(message, judged.appended);
   }
 
   /** What an update would answer or do at this time. Changes nothing. */
@@ -76,13 +75,13 @@ export class Updates<S extends State, D extends Draft, F extends Effect> {
     const known = writer.memory.find(message);
     if (isRepetition(known, message)) return undefined;
     const { version, status } = writer.state;
-    const decision = judge(entity, writer.state, type, message, at);
+    const judged = judge(entity, writer.state, type, message, at);
     const refusal =
       this.unavailable() ??
       keyConflict(message, known) ??
       beyondMemory(entity, message, writer.memory) ??
       versionConflict(entity, message, version) ??
-      ('refusal' in decision ? decision.refusal : undefined);
+      ('refusal' in judged ? judged.refusal : undefined);
     if (refusal === undefined) return undefined;
     const { memoryFrom } = writer.memory;
     return {

@@ -21,10 +21,14 @@ export function asDetails(text: string): string {
 function cutOff(text: string, maxBytes: number): string {
   const bytes = (part: string) => new TextEncoder().encode(JSON.stringify(part)).length;
   if (bytes(text) <= maxBytes) return text;
-  const characters = Array.from(text);
-  let left = maxBytes - bytes('…');
-  const end = characters.findIndex((character) => (left -= bytes(character) - bytes('')) < 0);
-  return `${characters.slice(0, end).join('')}…`;
+  let kept = '';
+  let size = bytes('…');
+  for (const character of text) {
+    size += bytes(character) - bytes('');
+    if (size > maxBytes) break;
+    kept += character;
+  }
+  return `${kept}…`;
 }
 
 /** One line for an activity's row in the Web UI: `v2 StockReserved → authorize EUR 39.98`. */

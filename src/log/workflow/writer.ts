@@ -64,12 +64,21 @@ export class Writer<S extends State, D extends Draft, F extends Effect> {
     this.halt = halt;
   }
 
-  /** Appends the events of an accepted message, and remembers the command with its answer. */
-  accept(message: Message, drafts: readonly D[], causationId: string): Answer {
-    const decided =
-      drafts.length === 0 ? undefined : this.append(drafts, causeOf(message, now(), causationId));
+  /** `accept` for events that are not folded yet. */
+  acceptDrafts(message: Message, drafts: readonly D[], causationId?: string): Answer {
+    const cause = causeOf(message, now(), causationId);
+    return this.accept(message, drafts.length === 0 ? undefined : this.following(drafts, cause));
+  }
+
+  /**
+   * Takes the events of an accepted message, and remembers the command with its answer.
+   *
+   * @param appended undefined if the message changes nothing
+   */
+  accept(message: Message, appended: Appended<S, D> | undefined): Answer {
+    if (appended !== undefined) this.takeAll(appended);
     const { commandId, hash, requestId } = message;
-    const { state, events } = decided ?? { state: this.current, events: [] };
+    const { state, events } = appended ?? { state: this.current, events: [] };
     const answer = { ...answerOf(state, events, this.entity.answerFields), requestId };
     this.memory.add({ commandId, hash, answer }, this.recordedVersion());
     return answer;
@@ -81,9 +90,8 @@ export class Writer<S extends State, D extends Draft, F extends Effect> {
    * @returns the appended events without those of the facts, and the state after them
    */
   append(drafts: readonly D[], cause: Cause): Appended<S, D> {
-    const appended = append(this.entity, this.current.orderId, this.current, drafts, cause);
-    this.take(appended);
-    this.applyFacts();
+    const appended = this.following(drafts, cause);
+    this.takeAll(appended);
     return appended;
   }
 
@@ -111,6 +119,16 @@ export class Writer<S extends State, D extends Draft, F extends Effect> {
       ...this.memory.handedOn(),
       ...(halt === undefined ? {} : { halted: halt }),
     };
+  }
+
+  /** The drafts as events after the current state. */
+  private following(drafts: readonly D[], cause: Cause): Appended<S, D> {
+    return append(this.entity, this.current.orderId, this.current, drafts, cause);
+  }
+
+  private takeAll(appended: Appended<S, D>): void {
+    this.take(appended);
+    this.applyFacts();
   }
 
   private take({ state, events }: Appended<S, D>): void {

@@ -19,7 +19,7 @@ const members = new Map<CommandType, readonly Path[]>(
 /** The part of a key store that seals commands. */
 export type SealingKeys = Pick<KeyStore, 'sealingKey' | 'keysOf' | 'opening'>;
 
-/** The data of a command whose personal data is in plain text, and where it goes. */
+/** The data of a command before its personal data is sealed, and the order that it is for. */
 export interface Plain<D> {
   readonly orderId: string;
   readonly type: CommandType;
