@@ -1,4 +1,4 @@
-import { keyIdIn } from '../access/persons/sealing.js';
+import { keyIdIn } from '../sealing/seal.js';
 import type { Databases } from '../log/history/databases.js';
 import { personalTexts } from '../order/forget.js';
 import { ordersOf } from './customer-orders.js';

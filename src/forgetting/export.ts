@@ -1,4 +1,4 @@
-import type { Opened } from '../access/persons/opening.js';
+import type { Opened } from '../sealing/opening.js';
 import { attentionOf } from '../attention/list.js';
 import type { AttentionDeps } from '../attention/source.js';
 import { committed } from '../mongodb/durability.js';

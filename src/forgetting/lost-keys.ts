@@ -1,4 +1,4 @@
-import type { Destruction, KeyStore } from '../access/persons/key-store.js';
+import type { Destruction, KeyStore } from '../sealing/key-store.js';
 import type { Databases } from '../log/history/databases.js';
 import { keysOfCustomer } from './customer-keys.js';
 

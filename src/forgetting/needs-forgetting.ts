@@ -1,5 +1,5 @@
 import type { Db } from 'mongodb';
-import { keyIdIn } from '../access/persons/sealing.js';
+import { keyIdIn } from '../sealing/seal.js';
 import { FORGOTTEN, personalTexts } from '../order/forget.js';
 import type { Order } from '../order/order.js';
 import { keysInJournal } from './keys-in-journal.js';

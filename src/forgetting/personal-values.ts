@@ -1,4 +1,4 @@
-import { keyIdIn } from '../access/persons/sealing.js';
+import { keyIdIn } from '../sealing/seal.js';
 import { FORGOTTEN, personalMembers } from '../order/forget.js';
 import { AFTER_EVERY_NAME } from '../views/customers.js';
 

@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 import type { Db } from 'mongodb';
-import type { KeysToDestroy, KeyStore } from '../access/persons/key-store.js';
+import type { KeysToDestroy, KeyStore } from '../sealing/key-store.js';
 import { batches } from '../concurrency/async-iterables.js';
 import { committed } from '../mongodb/durability.js';
 import { journal } from '../log/journal/journal.js';
@@ -25,10 +25,10 @@ const TRY_AGAIN_MS = 1_000;
 
 /** Lets no key of the store be used before `destroyForgottenKeys` has succeeded. */
 export function destroyBeforeUse(
-  { db, keys }: { readonly db: Db; readonly keys: KeyStore },
+  { db, keyStore }: { readonly db: Db; readonly keyStore: KeyStore },
   stopping: AbortSignal,
 ): void {
-  keys.holdUntil(untilDone(() => destroyForgottenKeys(db, keys), stopping));
+  keyStore.holdUntil(untilDone(() => destroyForgottenKeys(db, keyStore), stopping));
 }
 
 async function untilDone(work: () => Promise<void>, stopping: AbortSignal): Promise<void> {

@@ -1,12 +1,12 @@
 import { Connection, defaultGrpcRetryOptions, makeGrpcRetryInterceptor } from '@temporalio/client';
 import { type Db, MongoClient, type MongoClientOptions } from 'mongodb';
 import { join } from 'node:path';
-import type { KeyStore } from '../access/persons/key-store.js';
-import { openKeyStore } from '../access/persons/mongo-key-store.js';
-import type { MasterKeys } from '../access/persons/master-keys.js';
-import { bindKeys } from '../access/persons/key-store-of.js';
+import type { KeyStore } from '../sealing/key-store.js';
+import { openKeyStore } from '../sealing/mongo-key-store.js';
+import type { MasterKeys } from '../sealing/master-keys.js';
+import { bindKeyStore } from '../sealing/key-store-of.js';
 import { constantBackOff } from '../concurrency/back-off.js';
-import { openWebhookSecrets, type WebhookSecrets } from '../access/webhook-secrets.js';
+import { openWebhookSecrets, type WebhookSecrets } from '../sealing/webhook-secrets.js';
 import { retryUntilDone } from '../concurrency/retry-until-done.js';
 import { messageOf } from '../outages/message-of.js';
 import { isTooLarge } from '../outages/temporal-outage.js';
@@ -57,7 +57,7 @@ export interface Mongo {
   /** the database `MONGODB_DB` */
   readonly db: Db;
   /** the keys of the personal data in that database */
-  readonly keys: KeyStore;
+  readonly keyStore: KeyStore;
   readonly webhookSecrets: WebhookSecrets;
   close(): Promise<void>;
 }
@@ -82,19 +82,19 @@ export function connectMongo(config: Config): Mongo {
   const keysDb = ofKeys.client.db(config.keys.db);
   let known: MasterKeys | undefined;
   const masterKeys = () => (known ??= masterKeysOf(config));
-  const keys = openKeyStore(
+  const keyStore = openKeyStore(
     keysDb,
     masterKeys,
     keysToStoreIn(join(config.embedded.dataDir, 'keys-to-store', config.keys.db)),
   );
-  bindKeys(db, keys);
+  bindKeyStore(db, keyStore);
   return {
     client: orders.client,
     db,
-    keys,
+    keyStore,
     webhookSecrets: openWebhookSecrets(keysDb, masterKeys),
     async close() {
-      await keys.close();
+      await keyStore.close();
       closed.abort();
       for (const { client, connected } of new Set([orders, ofKeys])) {
         await client.close();

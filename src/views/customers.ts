@@ -1,6 +1,6 @@
 import type { Db } from 'mongodb';
 import { Type } from 'typebox';
-import { ORDER_OF_PERSONS, type PersonsOfOrder } from '../access/persons/opening.js';
+import { ORDER_OF_PERSONS, type PersonsOfOrder } from '../sealing/opening.js';
 import { FORGOTTEN } from '../order/forget.js';
 import type { Order } from '../order/order.js';
 import { capturedAmount, refundedAmount } from '../order/view.js';

@@ -1,6 +1,6 @@
 import type { Db, IndexDescription } from 'mongodb';
-import { isSealed } from '../access/persons/sealing.js';
-import { keysOfDatabase } from '../access/persons/key-store-of.js';
+import { isSealed } from '../sealing/seal.js';
+import { keyStoreOf } from '../sealing/key-store-of.js';
 import { hasRoomForFacts } from '../order/received-facts.js';
 import { type Order, isFinished } from '../order/order.js';
 import { type OrderView, toView } from '../order/view.js';
@@ -145,7 +145,7 @@ export function withoutCommands(
  * @throws MongoError if the key store is unavailable
  */
 async function wordsOfPersons(db: Db, order: Order): Promise<Pick<OrderDocument, 'persons'>> {
-  const words = hasSealedPersons(order) ? await personWords(keysOfDatabase(db), order) : [];
+  const words = hasSealedPersons(order) ? await personWords(keyStoreOf(db), order) : [];
   return words.length === 0 ? {} : { persons: words };
 }
 

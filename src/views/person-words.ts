@@ -1,8 +1,8 @@
 import { createHmac } from 'node:crypto';
-import type { KeyStore } from '../access/persons/key-store.js';
-import { openOne } from '../access/persons/opening.js';
+import type { KeyStore } from '../sealing/key-store.js';
+import { openOne } from '../sealing/opening.js';
 import { ShortMemory } from '../concurrency/short-memory.js';
-import { isSealed } from '../access/persons/sealing.js';
+import { isSealed } from '../sealing/seal.js';
 import type { Order } from '../order/order.js';
 import { isMongoOutage } from '../outages/mongo-outage.js';
 import { wholeWords } from './search-words.js';
@@ -18,20 +18,20 @@ import { wholeWords } from './search-words.js';
  *
  * @throws MongoError if the key store is unavailable
  */
-export async function personWords(keys: KeyStore, order: Order): Promise<readonly string[]> {
+export async function personWords(keyStore: KeyStore, order: Order): Promise<readonly string[]> {
   const { orderId, customer } = order;
   const { id: customerId, name, email = '' } = customer;
-  const recent = recentHashesOf(keys);
+  const recent = recentHashesOf(keyStore);
   const sealedTexts = `${orderId} ${name} ${email}`;
   const known = recent.get(sealedTexts);
   if (known !== undefined) return known;
   const texts = await Promise.all([
-    opened(keys, { orderId, customerId, path: ['customer', 'name'] }, name),
-    opened(keys, { orderId, customerId, path: ['customer', 'email'] }, email),
+    opened(keyStore, { orderId, customerId, path: ['customer', 'name'] }, name),
+    opened(keyStore, { orderId, customerId, path: ['customer', 'email'] }, email),
   ]);
   const words = [...new Set(texts.flatMap((text) => wholeWords(text ?? '')))];
   if (words.length === 0) return [];
-  const hashed = await hashedWords(keys, words);
+  const hashed = await hashedWords(keyStore, words);
   recent.keep(sealedTexts, hashed);
   return hashed;
 }
@@ -41,9 +41,9 @@ type Hashes = ShortMemory<readonly string[]>;
 /** By key store. Steps of an order that follow each other soon write the same words. */
 const recentHashes = new WeakMap<KeyStore, Hashes>();
 
-function recentHashesOf(keys: KeyStore): Hashes {
-  const recent: Hashes = recentHashes.get(keys) ?? new ShortMemory({ forMs: 10_000, most: 10_000 });
-  recentHashes.set(keys, recent);
+function recentHashesOf(keyStore: KeyStore): Hashes {
+  const recent: Hashes = recentHashes.get(keyStore) ?? new ShortMemory({ forMs: 10_000, most: 10_000 });
+  recentHashes.set(keyStore, recent);
   return recent;
 }
 
@@ -52,8 +52,8 @@ export function hasSealedPersons({ customer: { name, email } }: Order): boolean 
 }
 
 /** Each word as `personWords` keeps it. @throws MongoError if the key store is unavailable */
-export async function hashedWords(keys: KeyStore, words: readonly string[]): Promise<readonly string[]> {
-  const key = await keys.searchKey();
+export async function hashedWords(keyStore: KeyStore, words: readonly string[]): Promise<readonly string[]> {
+  const key = await keyStore.searchKey();
   return words.map((word) =>
     createHmac('sha256', key).update(word).digest().subarray(0, HASH_BYTES).toString('base64url'),
   );
@@ -64,13 +64,13 @@ const HASH_BYTES = 15;
 
 /** The plain text; undefined if the text is not sealed, or can no longer be opened. */
 async function opened(
-  keys: KeyStore,
+  keyStore: KeyStore,
   at: Parameters<typeof openOne>[1],
   text: string,
 ): Promise<string | undefined> {
   if (!isSealed(text)) return undefined;
   try {
-    return await openOne(keys, at, text);
+    return await openOne(keyStore, at, text);
   } catch (error) {
     if (isMongoOutage(error)) throw error;
     return undefined;

@@ -30,7 +30,7 @@ beforeAll(async () => {
   await fill(api.mongo.db, ORDERS, () => undefined);
   await setUpSandbox(api.mongo.db);
   // Read once in a process.
-  await api.mongo.keys.searchKey();
+  await api.mongo.keyStore.searchKey();
   await api.startWorker();
 });
 afterAll(async () => {

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { openAll } from '../../src/access/persons/opening.js';
+import { openAll } from '../../src/sealing/opening.js';
 import { sandboxLedger } from '../../src/effects/payments/sandbox-ledger.js';
 import { sandboxPayments } from '../../src/effects/payments/sandbox-payments.js';
 import type { PaymentFact } from '../../src/order/commands.js';
@@ -465,6 +465,6 @@ test('history, journal, view and workflow of each order agree, and so do payment
       expect(strong).toMatchObject({ status: 200, headers: { 'served-by': 'workflow' }, body });
     });
     const history = await api.get(`/v1/orders/${orderId}/events?source=history&limit=1000`);
-    expect(history.body.data).toEqual((await openAll(system.keys, events)).value);
+    expect(history.body.data).toEqual((await openAll(system.keyStore, events)).value);
   }
 }, 180_000);

@@ -3,7 +3,7 @@ import { cp, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Client } from '@temporalio/client';
-import { openAll } from '../../src/access/persons/opening.js';
+import { openAll } from '../../src/sealing/opening.js';
 import { reconcileOrders } from '../../src/effects/proof/reconcile-orders.js';
 import { verifyOrders } from '../../src/effects/proof/verify-orders.js';
 import { forks } from '../../src/log/journal/fork.js';
@@ -308,7 +308,7 @@ describe('Temporal is restored from an older copy while orders change', () => {
       const gone = lost.filter((orderId) => !known.has(workflowId(orderId)));
       const audited = await audit(system, [], gone);
       const order = audited.find(({ orderId }) => orderId === early)?.order;
-      const { value: opened } = await openAll(system.keys, order);
+      const { value: opened } = await openAll(system.keyStore, order);
       expect(opened?.notes.map(({ text }) => text)).toEqual(['early']);
     },
     LIMIT_MS,

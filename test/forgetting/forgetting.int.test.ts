@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import type { Db } from 'mongodb';
-import { keyRows } from '../../src/access/persons/key-rows.js';
+import { keyRows } from '../../src/sealing/key-rows.js';
 import { deliveryRows, waitingRows } from '../../src/delivery/webhooks/rows.js';
 import { verifyOrders } from '../../src/effects/proof/verify-orders.js';
 import { stockOutside } from '../../src/effects/inventory/stock-restore.js';
@@ -392,7 +392,7 @@ test(
     await worker.stop();
     const { config } = api;
     const { taskQueue } = config.temporal;
-    const keyStore = api.mongo.keys;
+    const keyStore = api.mongo.keyStore;
     const dying = startWorker(
       { config, mongo: api.mongo, logger: createLogger('silent') },
       {
@@ -437,12 +437,12 @@ test(
     for (const { _id, ...row } of backup) await rows.replaceOne({ _id }, row);
 
     const unguarded = connectMongo(api.config);
-    expect(await unguarded.keys.opening(keyId)).toBeInstanceOf(Buffer);
+    expect(await unguarded.keyStore.opening(keyId)).toBeInstanceOf(Buffer);
     await unguarded.close();
     const restarted = connectMongo(api.config);
     destroyBeforeUse(restarted, new AbortController().signal);
-    expect(await restarted.keys.opening(keyId)).toBe('destroyed');
-    expect((await restarted.keys.sealingKey(customerId)).keyId).not.toBe(keyId);
+    expect(await restarted.keyStore.opening(keyId)).toBe('destroyed');
+    expect((await restarted.keyStore.sealingKey(customerId)).keyId).not.toBe(keyId);
     await restarted.close();
   },
   LIMIT_MS,
@@ -454,12 +454,12 @@ test(
     const { customerId, order } = newPerson();
     const orderId = await completedOrder(order);
     const { taskQueue } = api.config.temporal;
-    const { keys } = api.mongo;
-    const first = await keys.retire(customerId);
+    const { keyStore } = api.mongo;
+    const first = await keyStore.retire(customerId);
     await tell(orderId, 'notes', { text: 'rings three times' });
-    const second = await keys.keysOf(customerId);
+    const second = await keyStore.keysOf(customerId);
     const reason = 'asked by letter 4711';
-    await keys.destroy({ customerId, keyIds: first, why: { reason, actor: 'tester', at: '' } });
+    await keyStore.destroy({ customerId, keyIds: first, why: { reason, actor: 'tester', at: '' } });
     const commandId = `system forget.${randomUUID()}`;
     const sent = { commandId, hash: '', correlationId: '', actor: 'tester', requestId: commandId };
     const { version } = (await api.get(`/v1/orders/${orderId}`)).body;
@@ -490,7 +490,7 @@ test('an activity that passes over orders that are forgotten already stays alive
   const orderIds = Array.from({ length: 20 }, () => randomUUID());
   await orders(db).insertMany(orderIds.map((orderId) => toDocument({ ...order, orderId, customer })));
   const { taskQueue } = api.config.temporal;
-  const activities = createForgetting({ db, keyStore: api.mongo.keys, taskQueue });
+  const activities = createForgetting({ db, keyStore: api.mongo.keyStore, taskQueue });
   const activity = new MockActivityEnvironment({}, { client: api.client });
   let beats = 0;
   activity.on('heartbeat', () => (beats += 1));

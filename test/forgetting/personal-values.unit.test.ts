@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
-import { fieldOf, type Path, personalPathsIn } from '../../src/access/persons/fields.js';
-import { seal } from '../../src/access/persons/sealing.js';
+import { fieldOf, type Path, personalPathsIn } from '../../src/sealing/fields.js';
+import { seal } from '../../src/sealing/seal.js';
 import { bodyParts } from '../../src/api/commands/body-parts.js';
 import { commands } from '../../src/api/commands/table.js';
 import { countPersonalValues, noPersonalValues } from '../../src/forgetting/personal-values.js';

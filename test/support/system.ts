@@ -1,6 +1,6 @@
 import { Client } from '@temporalio/client';
 import type { Db } from 'mongodb';
-import type { KeyStore } from '../../src/access/persons/key-store.js';
+import type { KeyStore } from '../../src/sealing/key-store.js';
 import { readConfig } from '../../src/server/config.js';
 import { connectMongo, connectTemporal } from '../../src/server/connections.js';
 import { dropDatabases } from './database.js';
@@ -16,7 +16,7 @@ export const webhookSecrets = {
 /** Processes of this project with one database and one task queue, and direct access to both. */
 export interface System {
   readonly db: Db;
-  readonly keys: KeyStore;
+  readonly keyStore: KeyStore;
   readonly client: Client;
   readonly taskQueue: string;
   /** Starts a process with `roles` (separated by commas) and further variables. */
@@ -50,7 +50,7 @@ export function createSystem({
   const processes: RoleProcess[] = [];
   return {
     db: mongo.db,
-    keys: mongo.keys,
+    keyStore: mongo.keyStore,
     client: new Client({ connection, namespace: config.temporal.namespace }),
     taskQueue: name,
     async start(roles, env = {}) {

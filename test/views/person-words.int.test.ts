@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeEach, expect, test } from '@jest/globals';
-import { keysOfDatabase } from '../../src/access/persons/key-store-of.js';
-import type { KeyStore } from '../../src/access/persons/key-store.js';
-import { seal } from '../../src/access/persons/sealing.js';
+import { keyStoreOf } from '../../src/sealing/key-store-of.js';
+import type { KeyStore } from '../../src/sealing/key-store.js';
+import { seal } from '../../src/sealing/seal.js';
 import type { Order } from '../../src/order/order.js';
 import { hashedWords, personWords } from '../../src/views/person-words.js';
 import { states } from '../order/examples.js';
@@ -13,11 +13,11 @@ afterAll(() => database.close());
 
 let asked: string[];
 /** A key store that notes each requested key. */
-let keys: KeyStore;
+let keyStore: KeyStore;
 beforeEach(() => {
   asked = [];
-  const store = keysOfDatabase(database.db);
-  keys = Object.assign(Object.create(store) as KeyStore, {
+  const store = keyStoreOf(database.db);
+  keyStore = Object.assign(Object.create(store) as KeyStore, {
     opening: async (keyId: string, of?: string) => {
       asked.push(keyId);
       return await store.opening(keyId, of);
@@ -27,32 +27,32 @@ beforeEach(() => {
 
 async function sealedOrder(name: string, orderId: string = randomUUID()): Promise<Order> {
   const { order } = states.confirmed;
-  const key = await keys.sealingKey(order.customer.id);
+  const key = await keyStore.sealingKey(order.customer.id);
   const sealed = seal(key, { orderId, field: 'customer.name' }, name);
   return { ...order, orderId, customer: { id: order.customer.id, name: sealed } };
 }
 
 test('consecutive steps of an order read its key once', async () => {
   const order = await sealedOrder('Ada Lovelace');
-  const words = await personWords(keys, order);
-  expect(words).toStrictEqual(await hashedWords(keys, ['ada', 'lovelace']));
-  expect(await personWords(keys, { ...order, version: order.version + 1 })).toStrictEqual(words);
+  const words = await personWords(keyStore, order);
+  expect(words).toStrictEqual(await hashedWords(keyStore, ['ada', 'lovelace']));
+  expect(await personWords(keyStore, { ...order, version: order.version + 1 })).toStrictEqual(words);
   expect(asked).toHaveLength(1);
 });
 
 test('each order, and each name, has search words of its own', async () => {
   const order = await sealedOrder('Ada Lovelace');
-  await personWords(keys, order);
+  await personWords(keyStore, order);
   const renamed = await sealedOrder('Ada Byron', order.orderId);
-  expect(await personWords(keys, renamed)).toStrictEqual(await hashedWords(keys, ['ada', 'byron']));
+  expect(await personWords(keyStore, renamed)).toStrictEqual(await hashedWords(keyStore, ['ada', 'byron']));
   const moved = { ...order, orderId: randomUUID() };
-  expect(await personWords(keys, moved)).toStrictEqual([]);
+  expect(await personWords(keyStore, moved)).toStrictEqual([]);
 });
 
 test('an order that has forgotten its personal data has no search words', async () => {
   const order = await sealedOrder('Ada Lovelace');
-  await personWords(keys, order);
+  await personWords(keyStore, order);
   expect(
-    await personWords(keys, { ...order, customer: { ...order.customer, name: 'forgotten' } }),
+    await personWords(keyStore, { ...order, customer: { ...order.customer, name: 'forgotten' } }),
   ).toStrictEqual([]);
 });

@@ -1,7 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { inspect } from 'node:util';
 import { expect, test } from '@jest/globals';
-import { openAll } from '../../src/access/persons/opening.js';
+import { openAll } from '../../src/sealing/opening.js';
 import { sealed } from '../../src/api/commands/gateway/sealed-commands.js';
 import { views } from '../../src/views/views.js';
 import { caughtUp, openViews, publish } from '../log/views/support.js';

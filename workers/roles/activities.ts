@@ -1,6 +1,6 @@
 import { asyncLocalStorage } from '@temporalio/activity';
 import type { Db } from 'mongodb';
-import { keysOfDatabase } from '../../src/access/persons/key-store-of.js';
+import { keyStoreOf } from '../../src/sealing/key-store-of.js';
 import { withPlainReceivers } from '../../src/effects/carriers/plain-receivers.js';
 import type { CarrierProvider } from '../../src/effects/carriers/port.js';
 import { sandboxCarriers } from '../../src/effects/carriers/sandbox-carriers.js';
@@ -71,10 +71,10 @@ export function createActivities({
     port: sandboxPayments(db),
     limits: SANDBOX_LIMITS,
   };
-  const keys = keysOfDatabase(db);
-  const payments = paymentEffects({ name, port: withPlainMethods(keys, port), limits });
+  const keyStore = keyStoreOf(db);
+  const payments = paymentEffects({ name, port: withPlainMethods(keyStore, port), limits });
   const provider = carriersOf(db, providers);
-  const carriers = carrierEffects({ ...provider, port: withPlainReceivers(keys, provider.port) });
+  const carriers = carrierEffects({ ...provider, port: withPlainReceivers(keyStore, provider.port) });
   // The built-in inventory shares the database that steps record in, so it needs no separate limit.
   const inventory = providers.inventory ? inventoryEffects(providers.inventory) : stockInventory(db);
   /** by the name of the entity, which is its workflow type */

@@ -102,11 +102,11 @@ export interface ApiLimits
 export async function buildApi(context: ApiContext, limits: ApiLimits = {}): Promise<Http> {
   const { config, temporal: connection, mongo, page } = context;
   const { roles, temporal } = config;
-  const { db, keys } = mongo;
+  const { db, keyStore } = mongo;
   const client = new Client({ connection, namespace: temporal.namespace });
   const admission = admissionOf(config, limits);
   const app = await createApp(context, { ...limits, admission });
-  const persons = openPersons(app, keys);
+  const persons = openPersons(app, keyStore);
   const views = openOrderViews(db, limits.liveForMs);
   app.addHook('onClose', () => views.close());
   const exposure = exposureOf(context);
@@ -125,7 +125,7 @@ export async function buildApi(context: ApiContext, limits: ApiLimits = {}): Pro
   } else redirectToReference(app);
   registerViewStates(app, db);
   registerViewRepairs(app, { client, db, taskQueue: temporal.taskQueue });
-  registerSystem(app, config, connection, keys);
+  registerSystem(app, config, connection, keyStore);
   registerKeys(app, db);
   registerSession(app);
   const served = servedRoles.filter(({ name }) => roles.has(name));
@@ -172,8 +172,8 @@ function serveWrites(
 ): void {
   const { secrets, continueAsNewAfter } = config;
   const { taskQueue } = config.temporal;
-  const { db, keys, webhookSecrets } = mongo;
-  keys.keepSpares();
+  const { db, keyStore, webhookSecrets } = mongo;
+  keyStore.keepSpares();
   const resuming = {
     client,
     db,

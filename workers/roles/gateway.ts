@@ -13,12 +13,12 @@ export function gatewayOf(
   { client, config, mongo, logger }: GatewayDeps,
   waits: Pick<GatewayOptions, 'answerWithinMs' | 'journalWithinMs'> = {},
 ): Gateway {
-  const { db, keys } = mongo;
+  const { db, keyStore } = mongo;
   return createGateway({
     client,
     ...gatewaySettings(config),
     ...gatewayReads(() => db),
-    keys,
+    keyStore,
     logger,
     ...waits,
   });

@@ -21,7 +21,7 @@ export function startKafka(context: RoleContext, settings: KafkaSettings): Runni
   const { signal } = stopping;
   const healthOf = healthIn(logger);
   const client = new Client({ connection, namespace });
-  mongo.keys.keepSpares();
+  mongo.keyStore.keepSpares();
   // While Temporal is unavailable, the system's id is unknown, and publishing continues without the
   // id.
   const system = async () => {

@@ -74,7 +74,7 @@ export function startOrderWorker(
     slots: SLOTS_BESIDE_PROVIDERS + slotsOfProviders(providers),
     activities: {
       ...createActivities({ db: mongo.db, ...(providers && { providers }), ...(tally && { tally }) }),
-      ...createForgetting({ db: mongo.db, keyStore: mongo.keys, taskQueue }),
+      ...createForgetting({ db: mongo.db, keyStore: mongo.keyStore, taskQueue }),
     },
   });
 }

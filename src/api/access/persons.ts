@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { FRESH_MS } from '../../access/persons/key-cache.js';
-import type { KeyStore } from '../../access/persons/key-store.js';
-import { hasSealed, openAll, openJson, type Opened } from '../../access/persons/opening.js';
+import { FRESH_MS } from '../../sealing/key-cache.js';
+import type { KeyStore } from '../../sealing/key-store.js';
+import { hasSealed, openAll, openJson, type Opened } from '../../sealing/opening.js';
 import { undefinedInOutage } from '../../outages/mongo-outage.js';
 import { hashedWords } from '../../views/person-words.js';
 import type { Http } from '../http.js';
@@ -35,13 +35,13 @@ export interface PersonsAtEdge {
  * text calls `json`. The feed leaves its events sealed, because readers keep copies of them.
  * Clients without `persons:read` get the sealed values.
  */
-export function openPersons(app: Http, keys: KeyStore): PersonsAtEdge {
+export function openPersons(app: Http, keyStore: KeyStore): PersonsAtEdge {
   const known = new WeakMap<object, { readonly opened: Opened<string>; readonly at: number }>();
 
   app.addHook('preSerialization', async (request, reply, payload: unknown) => {
     // An error may be answered before its client is known, and has no personal data.
     if (reply.statusCode >= 400 || !mayRead(request)) return payload;
-    return marked(reply, await openAll(keys, payload));
+    return marked(reply, await openAll(keyStore, payload));
   });
 
   return {
@@ -50,15 +50,15 @@ export function openPersons(app: Http, keys: KeyStore): PersonsAtEdge {
       const before = kept && known.get(kept);
       if (before !== undefined && Date.now() - before.at < FRESH_MS) return marked(reply, before.opened);
       const at = Date.now();
-      const opened = await openJson(keys, json);
+      const opened = await openJson(keyStore, json);
       if (kept !== undefined) known.set(kept, { opened, at });
       return marked(reply, opened);
     },
-    open: async (value) => await openAll<unknown>(keys, value),
+    open: async (value) => await openAll<unknown>(keyStore, value),
     opens: (request, json) => mayRead(request) && hasSealed(json),
     async search(request, reply, words) {
       if (!mayRead(request) || words.length === 0) return new Map();
-      const hashes = await undefinedInOutage(hashedWords(keys, words));
+      const hashes = await undefinedInOutage(hashedWords(keyStore, words));
       if (hashes === undefined) return marked(reply, { value: new Map<string, string>(), persons: 'sealed' });
       return new Map(words.map((word, index) => [word, hashes[index] ?? '']));
     },

@@ -1,5 +1,5 @@
 import { Type } from 'typebox';
-import { personal } from '../../access/persons/fields.js';
+import { personal } from '../../sealing/fields.js';
 import { LIMITS } from '../../order/commands.js';
 import {
   Amount,

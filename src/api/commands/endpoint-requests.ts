@@ -1,6 +1,6 @@
 /* What the routes of endpoints and of their deliveries have in common. */
 import type { Db } from 'mongodb';
-import type { WebhookSecrets } from '../../access/webhook-secrets.js';
+import type { WebhookSecrets } from '../../sealing/webhook-secrets.js';
 import type { Sender } from '../../delivery/webhooks/sender.js';
 import type { Endpoint } from '../../endpoint/endpoint.js';
 import { HttpProblem, problemResponses } from '../problem.js';

@@ -1,5 +1,5 @@
 import type { Connection } from '@temporalio/client';
-import type { KeyStore } from '../../access/persons/key-store.js';
+import type { KeyStore } from '../../sealing/key-store.js';
 import type { Config } from '../../server/config.js';
 import type { Http } from '../http.js';
 import { keyStoreIdOf, namespaceIdOf, System, systemOf } from './system.js';
@@ -10,7 +10,7 @@ const TIMEOUT_MS = 1_000;
  * Serves `GET /v1/system`: which Temporal, namespace, task queue, database and key store this
  * process works with. It answers even if they are unavailable.
  */
-export function registerSystem(app: Http, config: Config, connection: Connection, keys: KeyStore): void {
+export function registerSystem(app: Http, config: Config, connection: Connection, keyStore: KeyStore): void {
   app.get(
     '/v1/system',
     {
@@ -27,7 +27,7 @@ export function registerSystem(app: Http, config: Config, connection: Connection
       const { namespace } = config.temporal;
       const [namespaceId, keyStoreId] = await Promise.all([
         namespaceIdOf(connection, namespace, TIMEOUT_MS).catch(() => undefined),
-        keyStoreIdOf(keys, TIMEOUT_MS),
+        keyStoreIdOf(keyStore, TIMEOUT_MS),
       ]);
       return systemOf(config, { namespaceId, keyStoreId });
     },

@@ -1,6 +1,6 @@
 import type { Connection } from '@temporalio/client';
 import { Type, type Static } from 'typebox';
-import type { KeyStore } from '../../access/persons/key-store.js';
+import type { KeyStore } from '../../sealing/key-store.js';
 import { withTimeout } from '../../outages/timeout.js';
 import type { Config } from '../../server/config.js';
 import { closed } from '../schemas/values.js';
@@ -57,10 +57,10 @@ export function systemOf({ temporal, mongodb, keys }: Config, { namespaceId, key
  * The id of the key store; undefined if it does not answer in time, or needs another master key.
  */
 export async function keyStoreIdOf(
-  keys: Pick<KeyStore, 'identity'>,
+  keyStore: Pick<KeyStore, 'identity'>,
   withinMs: number,
 ): Promise<string | undefined> {
-  return await withTimeout(withinMs, keys.identity()).catch(() => undefined);
+  return await withTimeout(withinMs, keyStore.identity()).catch(() => undefined);
 }
 
 /**

@@ -1,5 +1,5 @@
 import type { Connection } from '@temporalio/client';
-import type { KeyStore } from '../../access/persons/key-store.js';
+import type { KeyStore } from '../../sealing/key-store.js';
 import type { System } from '../../api/operations/system.js';
 import type { Config } from '../../server/config.js';
 import { exitCodes, Failure } from '../script/failure.js';
@@ -35,12 +35,12 @@ export async function openTemporalGateway(config: Config): Promise<TemporalGatew
     await Promise.all([mongo.close(), connection.close()]);
   };
   try {
-    const system = await reach(connection, config, mongo.keys);
+    const system = await reach(connection, config, mongo.keyStore);
     const gateway = createGateway({
       client: new Client({ connection, namespace: config.temporal.namespace }),
       ...gatewaySettings(config),
       ...gatewayReads(() => mongo.db),
-      keys: mongo.keys,
+      keyStore: mongo.keyStore,
       logger: createLogger('silent'),
     });
     return { gateway, system, close };
@@ -50,14 +50,14 @@ export async function openTemporalGateway(config: Config): Promise<TemporalGatew
   }
 }
 
-async function reach(connection: Connection, config: Config, keys: KeyStore): Promise<System> {
+async function reach(connection: Connection, config: Config, keyStore: KeyStore): Promise<System> {
   const [{ isGrpcServiceError, isTemporalOutage }, { keyStoreIdOf, namespaceIdOf, systemOf }] =
     await Promise.all([loadClients(), import('../../api/operations/system.js')]);
   const { address, namespace } = config.temporal;
-  const keyStore = keyStoreIdOf(keys, KEY_STORE_WITHIN_MS);
+  const keyStoreId = keyStoreIdOf(keyStore, KEY_STORE_WITHIN_MS);
   try {
     const namespaceId = await namespaceIdOf(connection, namespace, TEMPORAL_WITHIN_MS);
-    return systemOf(config, { namespaceId, keyStoreId: await keyStore });
+    return systemOf(config, { namespaceId, keyStoreId: await keyStoreId });
   } catch (error) {
     if (isGrpcServiceError(error) && error.code.valueOf() === NOT_FOUND) {
       throw new Failure(exitCodes.usage, {
@@ -65,7 +65,7 @@ async function reach(connection: Connection, config: Config, keys: KeyStore): Pr
         message: `Temporal at ${address} has no namespace ${namespace}, nothing was sent: set TEMPORAL_NAMESPACE`,
       });
     }
-    if (!isTemporalOutage(error)) return systemOf(config, { keyStoreId: await keyStore });
+    if (!isTemporalOutage(error)) return systemOf(config, { keyStoreId: await keyStoreId });
     throw new Failure(exitCodes.unavailable, {
       code: 'temporal_unreachable',
       message: `Temporal at ${address} cannot be reached, nothing was sent: start it with \`npm start\`, or set TEMPORAL_ADDRESS`,

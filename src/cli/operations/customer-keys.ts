@@ -18,7 +18,7 @@ export function addRewrap(keys: Command, session: Session): void {
   });
   command.action(async () => {
     const options = command.optsWithGlobals<CommonOptions>();
-    const rewrapped = await withMongo(configOf(session), ({ keys: store }) => store.rewrap(), {
+    const rewrapped = await withMongo(configOf(session), ({ keyStore }) => keyStore.rewrap(), {
       code: 'keys_unavailable',
       message: 'the key store cannot be reached: see KEYS_MONGODB_URI and MONGODB_URI',
     });
@@ -58,13 +58,13 @@ export function addGiveUp(keys: Command, session: Session): void {
     const meta = metaOf(options);
     await checkSender(meta);
     await check(({ closed, Id, Text }) => closed({ customerId: Id, reason: Text }), { customerId, reason });
-    const [{ keysOfDatabase }, { giveUpKeys, lostKeys }] = await Promise.all([
-      import('../../access/persons/key-store-of.js'),
+    const [{ keyStoreOf }, { giveUpKeys, lostKeys }] = await Promise.all([
+      import('../../sealing/key-store-of.js'),
       import('../../forgetting/lost-keys.js'),
     ]);
     const config = configOf(session);
     const lost = await withDatabases(config, async (databases) => {
-      const keyStore = keysOfDatabase(databases.db);
+      const keyStore = keyStoreOf(databases.db);
       const found = await lostKeys(databases, keyStore, customerId);
       if (named === undefined) return found;
       const chosen = chosenOf(found, named);

@@ -1,5 +1,5 @@
-import type { KeyStore } from '../../access/persons/key-store.js';
-import { openOne } from '../../access/persons/opening.js';
+import type { KeyStore } from '../../sealing/key-store.js';
+import { openOne } from '../../sealing/opening.js';
 import { FORGOTTEN, personalMembers } from '../../order/forget.js';
 import { type EffectOf, orderIdOf } from '../../order/effects.js';
 import type { CallOptions } from '../port.js';

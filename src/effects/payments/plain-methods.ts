@@ -1,5 +1,5 @@
-import type { KeyStore } from '../../access/persons/key-store.js';
-import { openOne } from '../../access/persons/opening.js';
+import type { KeyStore } from '../../sealing/key-store.js';
+import { openOne } from '../../sealing/opening.js';
 import { orderIdOf, type OutcomeOf } from '../../order/effects.js';
 import type { Unknown } from '../port.js';
 import { redacted } from '../redacted.js';

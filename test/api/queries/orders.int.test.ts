@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { openAll } from '../../../src/access/persons/opening.js';
+import { openAll } from '../../../src/sealing/opening.js';
 import { forks } from '../../../src/log/journal/fork.js';
 import { journal } from '../../../src/log/journal/journal.js';
 import { logs } from '../../../src/logs.js';
@@ -32,7 +32,7 @@ describe('an order', () => {
     expect(status).toBe(200);
     expect(headers).toMatchObject({ etag: `"${body.version}"`, 'served-by': 'view' });
     const document = await orders(api.mongo.db).findOne({ _id: orderId });
-    const opened = await openAll(api.mongo.keys, document);
+    const opened = await openAll(api.mongo.keyStore, document);
     expect(opened.value).toMatchObject(body);
     const kept = Object.keys(document ?? {}).filter((name) => !(name in body));
     const hidden = ['_id', 'finished', 'persons', 'recorder', 'search', 'settled', 'skus', 'state'];

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { openAll } from '../../../src/access/persons/opening.js';
+import { openAll } from '../../../src/sealing/opening.js';
 import { readFeed } from '../../../src/log/feed/feed.js';
 import { workflowId, orderLog } from '../../../src/order-log.js';
 import { isFinished } from '../../../src/order/order.js';
@@ -88,7 +88,7 @@ describe('an order whose history is gone', () => {
     expect((await api.get(`${path}/events`)).body).toEqual(before.events.body);
     const log = before.events.body.data;
     expect(log.at(-1).type).toBe('OrderClosed');
-    const feed = await openAll(api.mongo.keys, await readFeed(orderLog, api.mongo.db, 0, 1_000));
+    const feed = await openAll(api.mongo.keyStore, await readFeed(orderLog, api.mongo.db, 0, 1_000));
     expect(feed.value).toEqual(log);
   });
 

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { addKey } from '../../../src/access/api-keys.js';
 import { createAuthenticate } from '../../../src/access/authenticate.js';
 import { openKnownKeys } from '../../../src/access/known-keys.js';
-import { keysOfDatabase } from '../../../src/access/persons/key-store-of.js';
+import { keyStoreOf } from '../../../src/sealing/key-store-of.js';
 import { hashOf } from '../../../src/api/commands/gateway/derived-ids.js';
 import { sealed } from '../../../src/api/commands/gateway/sealed-commands.js';
 import { emptyDatabase } from '../data/empty-database.js';
@@ -22,8 +22,8 @@ export const seal: Measurement = {
   name: 'seal',
   async run(bench) {
     const db = await emptyDatabase(bench, 'seal');
-    const keys = keysOfDatabase(db);
-    keys.keepSpares();
+    const keyStore = keyStoreOf(db);
+    keyStore.keepSpares();
     const { key: clientKey } = await addKey(db, { client: 'bench', scopes: ['orders:write'] });
     const authenticate = createAuthenticate(openKnownKeys(db));
     const orders = bench.pick(2_000, 200);
@@ -34,7 +34,7 @@ export const seal: Measurement = {
             block(orders, 1, async () => {
               await authenticate(`Bearer ${clientKey}`);
               const plain = { orderId: randomUUID(), type: 'CreateOrder', data: bodyOf(customer()) } as const;
-              const key = await keys.sealingKey(plain.data.customer.id);
+              const key = await keyStore.sealingKey(plain.data.customer.id);
               hashOf(sealed(plain, key));
             }),
           baseline: () => block(orders, 1, async () => void hashOf(bodyOf(customer()))),

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { expect, test } from '@jest/globals';
-import { seal } from '../../../src/access/persons/sealing.js';
+import { seal } from '../../../src/sealing/seal.js';
 import { noCarriers } from '../../../src/effects/carriers/no-carriers.js';
 import { withPlainReceivers } from '../../../src/effects/carriers/plain-receivers.js';
 import type { BookRequest, CarrierProvider } from '../../../src/effects/carriers/port.js';

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { expect, test } from '@jest/globals';
-import { seal } from '../../../src/access/persons/sealing.js';
+import { seal } from '../../../src/sealing/seal.js';
 import { withPlainMethods } from '../../../src/effects/payments/plain-methods.js';
 import type { PaymentProvider } from '../../../src/effects/payments/port.js';
 import { paymentEffects } from '../../../src/effects/performing.js';

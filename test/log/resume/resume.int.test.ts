@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import proto from '@temporalio/proto';
 import type { Db } from 'mongodb';
-import { openAll } from '../../../src/access/persons/opening.js';
+import { openAll } from '../../../src/sealing/opening.js';
 import { verifyOrders } from '../../../src/effects/proof/verify-orders.js';
 import { readHistoryLog } from '../../../src/log/history/history.js';
 import { forks } from '../../../src/log/journal/fork.js';
@@ -475,7 +475,7 @@ test(
     // An update waits until the order is taken over.
     const after = { body: { text: 'after' }, headers: { prefer: 'wait=20', 'idempotency-key': 'after' } };
     await until(async () => expect((await api.post(`/v1/orders/${orderId}/notes`, after)).status).toBe(200));
-    const { value: events } = await openAll(api.mongo.keys, await readJournal(orderLog, db, orderId));
+    const { value: events } = await openAll(api.mongo.keyStore, await readJournal(orderLog, db, orderId));
     const texts = events.flatMap(({ type, data }) =>
       type === 'NoteAdded' && 'text' in data ? [data.text] : [],
     );

@@ -1,4 +1,4 @@
-import { openAll } from '../../../src/access/persons/opening.js';
+import { openAll } from '../../../src/sealing/opening.js';
 import { journal } from '../../../src/log/journal/journal.js';
 import { orderLog } from '../../../src/order-log.js';
 import { orderBody } from '../api.js';
@@ -16,11 +16,11 @@ export function noteRecord(orderId: string, text: string): Sent {
 }
 
 /** The notes that an order has recorded, in their order. */
-export async function notesOf({ db, keys }: System, orderId: string): Promise<readonly string[]> {
+export async function notesOf({ db, keyStore }: System, orderId: string): Promise<readonly string[]> {
   const stored = await journal(orderLog, db)
     .find({ orderId, type: 'NoteAdded' })
     .sort({ version: 1 })
     .toArray();
-  const { value: opened } = await openAll(keys, stored);
+  const { value: opened } = await openAll(keyStore, stored);
   return opened.map(({ data }) => (data as { text: string }).text);
 }

@@ -1,5 +1,5 @@
 import { WorkflowNotFoundError } from '@temporalio/client';
-import type { CustomerKey } from '../../../access/persons/customer-key.js';
+import type { CustomerKey } from '../../../sealing/customer-key.js';
 import { foldHistory, readHistoryLog } from '../../../log/history/history.js';
 import { findCommand } from '../../../log/journal/command-memory.js';
 import {

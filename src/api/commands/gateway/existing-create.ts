@@ -1,5 +1,5 @@
-import type { CustomerKey } from '../../../access/persons/customer-key.js';
-import { keyIdIn } from '../../../access/persons/sealing.js';
+import type { CustomerKey } from '../../../sealing/customer-key.js';
+import { keyIdIn } from '../../../sealing/seal.js';
 import { hashIn } from '../../../log/workflow/messages.js';
 import type { OrderEvent } from '../../../order/events.js';
 import { hashOf } from './derived-ids.js';

@@ -101,7 +101,7 @@ export interface GatewayOptions {
   /** The order in its view; undefined if it has none. May fail. */
   readonly orderInView: (orderId: string) => Promise<Order | undefined>;
   /** the keys that seal the personal data in commands */
-  readonly keys: SealingKeys;
+  readonly keyStore: SealingKeys;
   readonly logger: Logger;
   /** how long to wait for an answer of Temporal and the workers; 5 s by default */
   readonly answerWithinMs?: number | undefined;

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { changedAt, fieldOf, hasText, type Path, personalPathsIn } from '../../../access/persons/fields.js';
-import type { KeyStore } from '../../../access/persons/key-store.js';
-import { openAll } from '../../../access/persons/opening.js';
-import type { CustomerKey } from '../../../access/persons/customer-key.js';
-import { seal } from '../../../access/persons/sealing.js';
+import { changedAt, fieldOf, hasText, type Path, personalPathsIn } from '../../../sealing/fields.js';
+import type { KeyStore } from '../../../sealing/key-store.js';
+import { openAll } from '../../../sealing/opening.js';
+import type { CustomerKey } from '../../../sealing/customer-key.js';
+import { seal } from '../../../sealing/seal.js';
 import { type CommandType, followUpTypes } from '../../../order/commands.js';
 import { bodyParts } from '../body-parts.js';
 import { commands } from '../table.js';

@@ -1,4 +1,4 @@
-import type { CustomerKey } from '../../../access/persons/customer-key.js';
+import type { CustomerKey } from '../../../sealing/customer-key.js';
 import { customerAttribute } from '../../../order/listing.js';
 import type { FollowUpCommand } from '../../../order/commands.js';
 import { workflowId } from '../../../order-log.js';
@@ -15,7 +15,7 @@ export type Sealing = ReturnType<typeof createSealing>;
 
 /** Finds the key of a command's customer, and sends the command sealed under it. */
 export function createSealing(context: GatewayContext) {
-  const { client, keys, logger, readJournal, customerInView, answerWithinMs, journalWithinMs, inTime } =
+  const { client, keyStore, logger, readJournal, customerInView, answerWithinMs, journalWithinMs, inTime } =
     context;
   const customerInViewIfUp = whileAvailable(customerInView, journalWithinMs);
 
@@ -28,7 +28,7 @@ export function createSealing(context: GatewayContext) {
     { correlationId }: CommandMeta,
   ): Promise<CustomerKey | undefined> {
     try {
-      return await keys.sealingKey(customerId);
+      return await keyStore.sealingKey(customerId);
     } catch (error) {
       if (!isMongoOutage(error)) throw error;
       logger.warn({ err: error, correlationId }, 'the key store does not answer');
@@ -42,7 +42,7 @@ export function createSealing(context: GatewayContext) {
    * @returns undefined if the key store is unavailable, or lacks the key
    */
   async function keyNamed(keyId: string): Promise<readonly CustomerKey[] | undefined> {
-    const found = await undefinedInOutage(withTimeout(answerWithinMs, keys.opening(keyId)));
+    const found = await undefinedInOutage(withTimeout(answerWithinMs, keyStore.opening(keyId)));
     if (found === 'destroyed') return [];
     return found === undefined || found === 'unknown' ? undefined : [{ keyId, key: found }];
   }
@@ -57,8 +57,10 @@ export function createSealing(context: GatewayContext) {
     except: CustomerKey,
   ): Promise<readonly CustomerKey[] | undefined> {
     const read = async () => {
-      const ids = (await keys.keysOf(customerId)).filter((keyId) => keyId !== except.keyId);
-      const found = await Promise.all(ids.map(async (keyId) => ({ keyId, key: await keys.opening(keyId) })));
+      const ids = (await keyStore.keysOf(customerId)).filter((keyId) => keyId !== except.keyId);
+      const found = await Promise.all(
+        ids.map(async (keyId) => ({ keyId, key: await keyStore.opening(keyId) })),
+      );
       return found.flatMap(({ keyId, key }) => (typeof key === 'string' ? [] : [{ keyId, key }]));
     };
     return await undefinedInOutage(withTimeout(journalWithinMs, read()));

@@ -1,5 +1,5 @@
 import { WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from '@temporalio/client';
-import type { CustomerKey } from '../../../access/persons/customer-key.js';
+import type { CustomerKey } from '../../../sealing/customer-key.js';
 import { append } from '../../../log/append.js';
 import { causeOf } from '../../../log/workflow/messages.js';
 import { decide } from '../../../order/decide.js';

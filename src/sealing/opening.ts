@@ -1,8 +1,8 @@
-import { FORGOTTEN } from '../../order/forget.js';
+import { FORGOTTEN } from '../order/forget.js';
 import { fieldOf, type Path } from './fields.js';
 import type { FoundKey, KeyStore } from './key-store.js';
 import { openCached } from './opened-texts.js';
-import { keyIdIn, mayBeSealed, open } from './sealing.js';
+import { keyIdIn, mayBeSealed, open } from './seal.js';
 
 /** Whether the personal data in an answer is in plain text. */
 export type Shown =
@@ -34,11 +34,11 @@ export interface PersonsOfOrder {
  * The order that a text belongs to is named by the nearest `orderId` or `ORDER_OF_PERSONS` around
  * it.
  */
-export async function openAll<T>(keys: Pick<KeyStore, 'openingAll'>, value: T): Promise<Opened<T>> {
+export async function openAll<T>(keyStore: Pick<KeyStore, 'openingAll'>, value: T): Promise<Opened<T>> {
   const ids = new Set<string>();
   collect(value, ids);
   if (ids.size === 0) return { value, persons: 'open' };
-  const found = await keys.openingAll(ids);
+  const found = await keyStore.openingAll(ids);
   let persons: Shown = 'open';
   const show = (text: string, at: Location): string => {
     const shown = openText(found, text, at);
@@ -51,9 +51,9 @@ export async function openAll<T>(keys: Pick<KeyStore, 'openingAll'>, value: T): 
 }
 
 /** `openAll` for a text of JSON. */
-export async function openJson(keys: KeyStore, json: string): Promise<Opened<string>> {
+export async function openJson(keyStore: KeyStore, json: string): Promise<Opened<string>> {
   if (!hasSealed(json)) return { value: json, persons: 'open' };
-  const { value, persons } = await openAll<unknown>(keys, JSON.parse(json));
+  const { value, persons } = await openAll<unknown>(keyStore, JSON.parse(json));
   return { value: JSON.stringify(value), persons };
 }
 
@@ -70,13 +70,13 @@ export function hasSealed(json: string): boolean {
  *   unavailable
  */
 export async function openOne(
-  keys: Pick<KeyStore, 'opening'>,
+  keyStore: Pick<KeyStore, 'opening'>,
   { orderId, customerId, path }: { orderId: string; customerId?: string; path: Path },
   text: string,
 ): Promise<string | undefined> {
   const keyId = keyIdIn(text);
   if (keyId === undefined) return text;
-  const key = await keys.opening(keyId, customerId);
+  const key = await keyStore.opening(keyId, customerId);
   if (key === 'destroyed') return undefined;
   if (key === 'unknown') {
     const remedy = 'Restore its backup, or give the key up: `npx orders keys give-up`.';

@@ -4,21 +4,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { MongoClient } from 'mongodb';
-import { keyRows } from '../../../src/access/persons/key-rows.js';
-import type { KeyStore } from '../../../src/access/persons/key-store.js';
-import {
-  type MasterKeys,
-  newMasterKey,
-  readMasterKeys,
-  wrap,
-} from '../../../src/access/persons/master-keys.js';
-import { openKeyStore } from '../../../src/access/persons/mongo-key-store.js';
-import { readConfig } from '../../../src/server/config.js';
-import { connectMongo, type Mongo } from '../../../src/server/connections.js';
-import { keysToStoreIn } from '../../../src/server/keys/keys-to-store-folder.js';
-import { type Database, openDatabase } from '../../support/database.js';
-import { shared } from '../../support/servers.js';
-import { until } from '../../support/until.js';
+import { keyRows } from '../../src/sealing/key-rows.js';
+import type { KeyStore } from '../../src/sealing/key-store.js';
+import { type MasterKeys, newMasterKey, readMasterKeys, wrap } from '../../src/sealing/master-keys.js';
+import { openKeyStore } from '../../src/sealing/mongo-key-store.js';
+import { readConfig } from '../../src/server/config.js';
+import { connectMongo, type Mongo } from '../../src/server/connections.js';
+import { keysToStoreIn } from '../../src/server/keys/keys-to-store-folder.js';
+import { type Database, openDatabase } from '../support/database.js';
+import { shared } from '../support/servers.js';
+import { until } from '../support/until.js';
 
 const [old, fresh] = [newMasterKey(), newMasterKey()];
 const why = { reason: 'GDPR Art. 17', actor: 'user:ada', at: '2026-01-01T00:00:00.000Z' };

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Db } from 'mongodb';
 import { committed, durable } from '../mongodb/durability.js';
-import { type MasterKeys, unwrap, wrap } from './persons/master-keys.js';
+import { type MasterKeys, unwrap, wrap } from './master-keys.js';
 
 /**
  * The secrets that sign webhooks, in the key store's database. Event logs contain only their ids.

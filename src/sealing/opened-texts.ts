@@ -1,5 +1,5 @@
-import { ShortMemory } from '../../concurrency/short-memory.js';
-import { open, type SealedAt } from './sealing.js';
+import { ShortMemory } from '../concurrency/short-memory.js';
+import { open, type SealedAt } from './seal.js';
 
 interface OpenedText {
   readonly key: Buffer;

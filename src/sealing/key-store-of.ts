@@ -8,13 +8,14 @@ import type { KeyStore } from './key-store.js';
 const stores = new WeakMap<Db, KeyStore>();
 
 /** Sets the key store that opens the sealed values of a database. */
-export function bindKeys(db: Db, keys: KeyStore): void {
-  stores.set(db, keys);
+export function bindKeyStore(db: Db, keyStore: KeyStore): void {
+  stores.set(db, keyStore);
 }
 
 /** The key store of a database that `connectMongo` has opened. */
-export function keysOfDatabase(db: Db): KeyStore {
-  const keys = stores.get(db);
-  if (keys === undefined) throw new Error(`The database ${db.databaseName} was opened without a key store.`);
-  return keys;
+export function keyStoreOf(db: Db): KeyStore {
+  const keyStore = stores.get(db);
+  if (keyStore === undefined)
+    throw new Error(`The database ${db.databaseName} was opened without a key store.`);
+  return keyStore;
 }

@@ -1,10 +1,10 @@
 import type { KeyObject } from 'node:crypto';
 import type { Db } from 'mongodb';
-import { pause } from '../../concurrency/pause.js';
-import { createSingleFlight } from '../../concurrency/single-flight.js';
-import { isDuplicateKey } from '../../mongodb/duplicates.js';
-import { isMongoOutage, undefinedInOutage } from '../../outages/mongo-outage.js';
-import { withTimeout } from '../../outages/timeout.js';
+import { pause } from '../concurrency/pause.js';
+import { createSingleFlight } from '../concurrency/single-flight.js';
+import { isDuplicateKey } from '../mongodb/duplicates.js';
+import { isMongoOutage, undefinedInOutage } from '../outages/mongo-outage.js';
+import { withTimeout } from '../outages/timeout.js';
 import { ANSWER_WITHIN_MS, createBoundedQuery } from './bounded-query.js';
 import { type CustomerKey, newCustomerKey } from './customer-key.js';
 import { isFresh, KeyCache } from './key-cache.js';

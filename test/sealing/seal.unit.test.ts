@@ -1,13 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
-import { changedAt, fieldOf, personalPathsIn } from '../../../src/access/persons/fields.js';
-import { newMasterKey, readMasterKeys, unwrap, wrap } from '../../../src/access/persons/master-keys.js';
-import { openCached } from '../../../src/access/persons/opened-texts.js';
-import { isSealed, keyIdIn, open, seal } from '../../../src/access/persons/sealing.js';
-import { bodyParts } from '../../../src/api/commands/body-parts.js';
-import { hasPersons, sealed } from '../../../src/api/commands/gateway/sealed-commands.js';
-import { commands } from '../../../src/api/commands/table.js';
-import { type CommandType, followUpTypes } from '../../../src/order/commands.js';
+import { changedAt, fieldOf, personalPathsIn } from '../../src/sealing/fields.js';
+import { newMasterKey, readMasterKeys, unwrap, wrap } from '../../src/sealing/master-keys.js';
+import { openCached } from '../../src/sealing/opened-texts.js';
+import { isSealed, keyIdIn, open, seal } from '../../src/sealing/seal.js';
+import { bodyParts } from '../../src/api/commands/body-parts.js';
+import { hasPersons, sealed } from '../../src/api/commands/gateway/sealed-commands.js';
+import { commands } from '../../src/api/commands/table.js';
+import { type CommandType, followUpTypes } from '../../src/order/commands.js';
 
 const key = { keyId: 'abcdefghijkl', key: randomBytes(32) };
 const other = { keyId: 'mnopqrstuvwx', key: randomBytes(32) };
