@@ -3,19 +3,19 @@ import { type ComponentType, render } from 'preact';
 import { LocationProvider, Route, Router } from 'preact-iso';
 import { type PagePath, pagePaths } from '../api/page/paths.js';
 import { Shell } from './shell.js';
-import { AttentionPage } from './attention.js';
-import { CustomerPage } from './customer.js';
+import { AttentionPage } from './pages/attention.js';
+import { CustomerPage } from './pages/customer.js';
 import { loadSession } from './session.js';
 import { lazyPage } from './parts/lazy.js';
 import { NotFound } from './parts/states.js';
-import { OrderPage } from './order/page.js';
-import { OrdersPage } from './orders/page.js';
-import { StockPage } from './stock.js';
+import { OrderPage } from './pages/order/page.js';
+import { OrdersPage } from './pages/orders/page.js';
+import { StockPage } from './pages/stock.js';
 
 // These pages are loaded when they are opened. The charts of the system page are a third of all
 // code, and few readers open the webhooks page.
-const SystemPage = lazyPage(async () => (await import('./system/page.js')).SystemPage);
-const WebhooksPage = lazyPage(async () => (await import('./webhooks/page.js')).WebhooksPage);
+const SystemPage = lazyPage(async () => (await import('./pages/system/page.js')).SystemPage);
+const WebhooksPage = lazyPage(async () => (await import('./pages/webhooks/page.js')).WebhooksPage);
 
 const pages: Readonly<Record<PagePath, ComponentType>> = {
   '/': OrdersPage,

@@ -6,7 +6,7 @@ import { Banner } from './parts/banner.js';
 import { useResource } from './resource.js';
 import { may, session, signOut } from './session.js';
 import type { AttentionRow, Page } from './shapes.js';
-import { SignIn } from './sign-in.js';
+import { SignIn } from './pages/sign-in.js';
 
 /** The path and the name of each page, and the scope that a reader needs to see it. */
 const pages = [

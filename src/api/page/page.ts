@@ -64,8 +64,8 @@ export async function registerPage(app: Http, folder: string, orders: OrdersOfPa
 }
 
 /**
- * Links that preload the first requests of the page's script (`src/web/order/follow.ts`), so that
- * the browser sends them while it loads the script.
+ * Links that preload the first requests of the page's script (`src/web/pages/order/follow.ts`), so
+ * that the browser sends them while it loads the script.
  */
 function preloads(orderId: string): string {
   const order = `/v1/orders/${encodeURIComponent(orderId)}`;

@@ -1,0 +1,67 @@
+import type { DeliveryAnswer, EndpointAnswer, EndpointWithSecret } from '../../../api/schemas/endpoint.js';
+import { post, type Problem, send } from '../../api.js';
+
+export type Endpoint = EndpointAnswer;
+/** An attempt to deliver an event. */
+export type Attempt = DeliveryAnswer;
+export type { Subscription } from '../../../api/schemas/subscription.js';
+
+/** The settings of an endpoint that a user can change. */
+export type Settings = Pick<
+  Endpoint,
+  'url' | 'events' | 'customers' | 'tags' | 'payload' | 'description' | 'perSecond'
+>;
+
+export const endpointsPath = '/v1/webhook-endpoints';
+export const endpointPath = (endpointId: string) => `${endpointsPath}/${encodeURIComponent(endpointId)}`;
+
+/** @throws Problem, as all functions below do that send a request */
+export async function create(settings: object, key: string): Promise<EndpointWithSecret> {
+  return (await post<EndpointWithSecret>(endpointsPath, settings, { 'idempotency-key': key })).body;
+}
+
+/**
+ * Changes an endpoint at the version that was shown. It is refused if the endpoint has changed
+ * since.
+ */
+export async function change({ endpointId, version }: Endpoint, changes: object): Promise<Endpoint> {
+  return (await send<Endpoint>('PATCH', endpointPath(endpointId), changes, { 'if-match': `"${version}"` }))
+    .body;
+}
+
+export async function remove({ endpointId, version }: Endpoint): Promise<Endpoint> {
+  return (await send<Endpoint>('DELETE', endpointPath(endpointId), {}, { 'if-match': `"${version}"` })).body;
+}
+
+export async function rotateSecret({ endpointId, version }: Endpoint): Promise<EndpointWithSecret> {
+  const path = `${endpointPath(endpointId)}/rotate-secret`;
+  return (await post<EndpointWithSecret>(path, {}, { 'if-match': `"${version}"` })).body;
+}
+
+export async function sendTest({ endpointId }: Endpoint): Promise<Attempt> {
+  return (await post<Attempt>(`${endpointPath(endpointId)}/test`)).body;
+}
+
+export async function sendAgain({ endpointId }: Endpoint, eventId: string): Promise<void> {
+  await post(`${endpointPath(endpointId)}/deliveries/${encodeURIComponent(eventId)}/retry`);
+}
+
+/**
+ * @param start a position, `after`, or a time, `from`
+ * @returns the position after which the feed is delivered again
+ */
+export async function replay({ endpointId }: Endpoint, start: object): Promise<number> {
+  return (await post<{ readonly after: number }>(`${endpointPath(endpointId)}/replay`, start)).body.after;
+}
+
+/** A problem of an action on an endpoint, in words. */
+export function inWords({ status, message }: Problem): string {
+  switch (status) {
+    case 412:
+      return 'The endpoint has changed since you looked: nothing was done. Look again.';
+    case 0:
+      return 'The API does not answer: it may have been done. Look again in a moment.';
+    default:
+      return message;
+  }
+}
