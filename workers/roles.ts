@@ -11,7 +11,7 @@ import { setUpSandbox } from '../src/effects/payments/sandbox-set-up.js';
 import type { Providers } from '../src/effects/provider-modules.js';
 import { ensureForgettingIndexes } from '../src/forgetting/forgettings.js';
 import { destroyBeforeUse, ensureTombstoneIndex } from '../src/forgetting/tombstones.js';
-import { checkDatabaseIdentity } from '../src/identity/database-identity.js';
+import { detectDatabaseLoss } from '../src/identity/database-identity.js';
 import { FeedTail } from '../src/log/feed/tail.js';
 import { ensureJournalIndexes } from '../src/log/journal/journal.js';
 import { ensureStateViewIndexes } from '../src/log/journal/state-view.js';
@@ -82,7 +82,7 @@ export async function startRoles({
   masterKeysOf(config);
   const context = connect({ config, providers, stopping, closers });
   installRuntime(context.logger);
-  const needed = [setUp({ ...context, setUpSteps: SET_UP_STEPS, checkDatabaseIdentity, abort: stopping })];
+  const needed = [setUp({ ...context, setUpSteps: SET_UP_STEPS, detectDatabaseLoss, abort: stopping })];
   if (roles.has('worker')) {
     const worker = startOrderWorker({ ...context, workflowBundle: WORKFLOW_BUNDLE });
     closers.push({ limitMs: 3_500, close: () => worker.stop() });

@@ -1,5 +1,5 @@
 import { setTimeout } from 'node:timers/promises';
-import type { Databases } from '../history/databases.js';
+import type { Databases } from '../../databases.js';
 import type { State, StoredEvent } from '../entity.js';
 import { COMMAND_REJECTED } from '../event.js';
 import { comparedByHand } from '../journal/commands.js';
