@@ -15,7 +15,7 @@ import { detectDatabaseLoss } from '../src/identity/database-identity.js';
 import { FeedTail } from '../src/log/feed/tail.js';
 import { ensureJournalIndexes } from '../src/log/journal/journal.js';
 import { ensureStateViewIndexes } from '../src/log/journal/state-view.js';
-import { createStepTally } from '../src/log/journal/step-tally.js';
+import { createStepMetrics } from '../src/log/journal/step-metrics.js';
 import { ensureParkedEventIndexes } from '../src/log/views/parked-events.js';
 import { logs } from '../src/logs.js';
 import { orderLog } from '../src/order-log.js';
@@ -127,7 +127,7 @@ function connect({ config, providers, stopping, closers }: RolesOptions): RoleCo
     tail,
     logger: createLogger(config.logLevel),
     providers,
-    ...(config.roles.has('worker') && { tally: createStepTally() }),
+    ...(config.roles.has('worker') && { stepMetrics: createStepMetrics() }),
   };
 }
 

@@ -127,7 +127,7 @@ async function carryOut<S extends State, D extends Draft>(
     case 'resuming':
       return planned;
     case 'incomplete': {
-      const { detail, remedy = log.commands.resume(orderId) } = planned;
+      const { detail, remedy = log.cliLines.resume(orderId) } = planned;
       await markStopped(log, db, orderId, { code: 'workflow_ended', detail, remedy });
       return planned;
     }
