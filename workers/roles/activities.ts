@@ -16,13 +16,13 @@ import {
 import type { Limits, Provider } from '../../src/effects/port.js';
 import type { Providers } from '../../src/effects/provider-modules.js';
 import { createLogActivities } from '../../src/log/journal/log-activities.js';
-import { versionInKey } from '../../src/log/entity.js';
+import { orderIdInKey, versionInKey } from '../../src/log/entity.js';
 import { createRecorder } from '../../src/log/journal/recording.js';
 import { createStepMetrics, type StepMetrics } from '../../src/log/journal/step-metrics.js';
 import type { ResumptionActivities } from '../../src/log/workflow/steps.js';
 import { logs, ofAnyEntity } from '../../src/logs.js';
 import { orderLog, type Step, type Steps } from '../../src/order-log.js';
-import { type EffectOf, type EffectType, orderIdOf, type OutcomeOf } from '../../src/order/effects.js';
+import type { EffectOf, EffectType, OutcomeOf } from '../../src/order/effects.js';
 
 export interface ActivityDeps {
   readonly db: Db;
@@ -100,7 +100,7 @@ export function createActivities({
         throw new TypeError('A step without an effect has to use the activity `record`.');
       return await stepMetrics.attempt(type, async () => {
         await stepMetrics.recording(events, () =>
-          recorder.recordUpTo(orderIdOf(effect.key), versionInKey(effect.key), events, resumption),
+          recorder.recordUpTo(orderIdInKey(effect.key), versionInKey(effect.key), events, resumption),
         );
         return await perform(requestOf(effect), attempt() > 1 || resumption !== undefined);
       });
