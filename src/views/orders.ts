@@ -82,7 +82,7 @@ const orderIndexes: readonly IndexDescription[] = [
 ];
 
 /** The view `orders`, which is written whenever events are recorded. */
-export const ordersView: StateView<Order> = {
+export const ordersStateView: StateView<Order> = {
   collection: 'orders',
   version: ORDERS_VERSION,
   indexes: orderIndexes,

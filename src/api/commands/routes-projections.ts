@@ -1,7 +1,7 @@
 import { Type } from 'typebox';
 import type { Databases } from '../../log/history/databases.js';
 import { rollBack } from '../../log/views/view-builds.js';
-import { requestAnotherRebuild } from '../../log/views/rebuilding/request-rebuild.js';
+import { requestAnotherRebuild } from '../../log/rebuilding/request-rebuild.js';
 import type { Http } from '../http.js';
 import { HttpProblem, problemResponses } from '../problem.js';
 import { existingView, NamePath, storeNames } from '../schemas/projection-path.js';

@@ -7,11 +7,11 @@ import type { LeasedTask } from '../leases/leased-tasks.js';
 import type { EntityLog } from '../journal/entity-log.js';
 import type { CheckDatabaseIdentity, Databases } from '../history/databases.js';
 import type { OutsideRestore } from '../history/outside-restore.js';
-import { feedView, viewTask } from './feeding/feed-view.js';
-import { rebuildJournal } from './rebuilding/rebuild-journal.js';
-import { rebuildStateView } from './rebuilding/rebuild-state-view.js';
-import { rebuildView } from './rebuilding/rebuild-view.js';
-import { requestRebuild } from './rebuilding/request-rebuild.js';
+import { runViewFeeder, viewTask } from './feeding/view-feeder.js';
+import { rebuildJournal } from '../rebuilding/rebuild-journal.js';
+import { rebuildStateView } from '../rebuilding/rebuild-state-view.js';
+import { rebuildFeedView } from '../rebuilding/rebuild-feed-view.js';
+import { requestRebuild } from '../rebuilding/request-rebuild.js';
 import type { View } from './view.js';
 
 /** What the role `feed` does for one kind of entity. */
@@ -64,7 +64,7 @@ export function createFeedTasks<S extends State, D extends Draft>(
   };
   const deployment = { client, taskQueue };
   const feed = async (view: View<S, D>, signal: AbortSignal, heartbeat: () => void) =>
-    await feedView(log, view, {
+    await runViewFeeder(log, view, {
       db,
       tail,
       signal,
@@ -85,7 +85,7 @@ export function createFeedTasks<S extends State, D extends Draft>(
       ...Object.fromEntries(
         views.map((view) => [
           view.name,
-          async (rebuildId: string) => await rebuildView(log, view, attempt(rebuildId)),
+          async (rebuildId: string) => await rebuildFeedView(log, view, attempt(rebuildId)),
         ]),
       ),
       [log.view.collection]: async (rebuildId) => await rebuildStateView(log, attempt(rebuildId)),

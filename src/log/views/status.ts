@@ -11,7 +11,7 @@ import {
   storeRebuilds,
   storesOf,
   versionRead,
-} from './rebuilding/store-rebuild.js';
+} from '../rebuilding/store-rebuild.js';
 import type { AnyLog } from '../journal/entity-log.js';
 import type { AnyView } from './view.js';
 

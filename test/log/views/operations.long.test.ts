@@ -7,7 +7,7 @@ import { readJournal } from '../../../src/log/journal/read-journal.js';
 import { latestReconciliations } from '../../../src/log/proof/reconciliation-reports.js';
 import { parkedAudit } from '../../../src/log/views/feeding/interventions.js';
 import { parkedEvents } from '../../../src/log/views/parked-events.js';
-import { storeRebuilds } from '../../../src/log/views/rebuilding/store-rebuild.js';
+import { storeRebuilds } from '../../../src/log/rebuilding/store-rebuild.js';
 import type { ViewStatus, StoreStatus } from '../../../src/log/views/status.js';
 import { orderLog } from '../../../src/order-log.js';
 import { customers } from '../../../src/views/customers.js';

@@ -1,10 +1,10 @@
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
 import type { Db } from 'mongodb';
-import { committed } from '../../../mongodb/durability.js';
-import { withTimeout } from '../../../outages/timeout.js';
-import type { Databases, Deployment } from '../../history/databases.js';
-import { rebuildWorkflow, rebuildWorkflowId } from '../../workflow/upkeep-messages.js';
-import { buildsOf } from '../view-builds.js';
+import { committed } from '../../mongodb/durability.js';
+import { withTimeout } from '../../outages/timeout.js';
+import type { Databases, Deployment } from '../history/databases.js';
+import { rebuildWorkflow, rebuildWorkflowId } from '../workflow/upkeep-messages.js';
+import { buildsOf } from '../views/view-builds.js';
 import { storeRebuilds } from './store-rebuild.js';
 
 /** How long the workflow of a rebuild may take to end once its work is done. */

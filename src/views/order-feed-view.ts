@@ -9,11 +9,11 @@ interface Queried {
 }
 
 /** A view whose documents summarize many orders. */
-export type OrdersSummary = SummaryView<Order, EventDraft> & Queried;
+export type SummaryFeedView = SummaryView<Order, EventDraft> & Queried;
 
 /** A view with at most one document for each order. */
-export type ViewPerOrder<Document extends object = object> = EntityView<Order, EventDraft, Document> &
+export type PerOrderFeedView<Document extends object = object> = EntityView<Order, EventDraft, Document> &
   Queried;
 
 /** A view that is built from the feed of orders. */
-export type ViewOfOrders = OrdersSummary | ViewPerOrder;
+export type OrderFeedView = SummaryFeedView | PerOrderFeedView;

@@ -1,8 +1,8 @@
 import type { Db } from 'mongodb';
-import { isDuplicateKey } from '../../../mongodb/duplicates.js';
-import { committed, durable } from '../../../mongodb/durability.js';
-import type { AnyLog } from '../../journal/entity-log.js';
-import { Fenced } from '../../leases/fencing.js';
+import { isDuplicateKey } from '../../mongodb/duplicates.js';
+import { committed, durable } from '../../mongodb/durability.js';
+import type { AnyLog } from '../journal/entity-log.js';
+import { Fenced } from '../leases/fencing.js';
 
 /**
  * The last rebuild, running or done, of a store that is not built from the feed: of a state view,

@@ -1,9 +1,9 @@
 import { setTimeout } from 'node:timers/promises';
 import type { Db } from 'mongodb';
-import { feedHead, positionAfterLost, readFeed } from '../../feed/feed.js';
-import { Fenced } from '../../leases/fencing.js';
-import { feedGenerations } from '../../feed/generations.js';
-import { BuildFeeder, type HeldBuild } from '../feeding/build-feeder.js';
+import { feedHead, positionAfterLost, readFeed } from '../feed/feed.js';
+import { Fenced } from '../leases/fencing.js';
+import { feedGenerations } from '../feed/generations.js';
+import { BuildFeeder, type HeldBuild } from '../views/feeding/build-feeder.js';
 import {
   abandonRebuild,
   dropUnusedBuilds,
@@ -12,10 +12,10 @@ import {
   type Rebuild,
   swap,
   takeOverRebuild,
-} from '../view-builds.js';
-import type { Draft, State } from '../../entity.js';
-import type { AnyLog, EntityLog } from '../../journal/entity-log.js';
-import type { AnyView, View } from '../view.js';
+} from '../views/view-builds.js';
+import type { Draft, State } from '../entity.js';
+import type { AnyLog, EntityLog } from '../journal/entity-log.js';
+import type { AnyView, View } from '../views/view.js';
 import type { RebuildAttempt } from './rebuild-attempt.js';
 
 const BATCH_SIZE = 2_000;
@@ -29,7 +29,7 @@ const PAUSE_MS = 10;
  * @throws Fenced if another worker has taken the rebuild over; and any error of MongoDB. Another
  *   call continues from the checkpoint.
  */
-export async function rebuildView<S extends State, D extends Draft>(
+export async function rebuildFeedView<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
   view: View<S, D>,
   attempt: RebuildAttempt,
@@ -61,7 +61,7 @@ export async function rebuildView<S extends State, D extends Draft>(
     if (feeder.held.position > (await feedGenerations(log, db)).commonWith(generationOf(feeder.held))) {
       // The build has events that the feed may have lost, so it is abandoned, and built again.
       await abandonRebuild(db, view.name, rebuildId);
-      return await rebuildView(log, view, attempt);
+      return await rebuildFeedView(log, view, attempt);
     }
     if (await swap(db, view.name, rebuildId, await feedHead(log, db))) {
       await dropUnusedBuilds(db, view.name);

@@ -1,13 +1,13 @@
 import { ApplicationFailure } from '@temporalio/common';
 import { type Db, MongoNetworkTimeoutError } from 'mongodb';
-import { committed } from '../../../mongodb/durability.js';
-import { isServerError } from '../../../outages/server-error.js';
-import type { Draft, State } from '../../entity.js';
-import { feedHead } from '../../feed/feed.js';
-import { Fenced } from '../../leases/fencing.js';
-import type { AnyLog, EntityLog } from '../../journal/entity-log.js';
-import { stateViewIndexes, stateViews } from '../../journal/state-view.js';
-import { updateStateView } from '../../journal/update-state-view.js';
+import { committed } from '../../mongodb/durability.js';
+import { isServerError } from '../../outages/server-error.js';
+import type { Draft, State } from '../entity.js';
+import { feedHead } from '../feed/feed.js';
+import { Fenced } from '../leases/fencing.js';
+import type { AnyLog, EntityLog } from '../journal/entity-log.js';
+import { stateViewIndexes, stateViews } from '../journal/state-view.js';
+import { updateStateView } from '../journal/update-state-view.js';
 import { catchUp, fill, copyUnjournaled, type RebuildTarget, touchedAfter } from './fill-state-view.js';
 import type { RebuildAttempt } from './rebuild-attempt.js';
 import {

@@ -2,7 +2,7 @@ import type { AttentionTimes } from '../attention-times.js';
 import type { OrderDocument } from '../orders.js';
 
 /** The view of an order, serialized as it is sent. */
-export interface StoredView {
+export interface SerializedOrder {
   readonly version: number;
   readonly json: string;
   /** absent if none of the times is set, and the order has not stopped */
@@ -10,13 +10,16 @@ export interface StoredView {
 }
 
 /** The most recently read views, within `CacheBounds`. Loading them is up to the caller. */
-export interface OrderCache {
-  get(orderId: string): StoredView | undefined;
+export interface LruCache {
+  get(orderId: string): SerializedOrder | undefined;
   /**
    * Reads a view and keeps it. If the view is invalidated or a newer version is seen meanwhile, it
    * is read again. Concurrent callers for one order share one read.
    */
-  load(orderId: string, read: () => Promise<StoredView | undefined>): Promise<StoredView | undefined>;
+  load(
+    orderId: string,
+    read: () => Promise<SerializedOrder | undefined>,
+  ): Promise<SerializedOrder | undefined>;
   /** The view has changed: drops it, and a read in progress is repeated. */
   invalidate(orderId: string): void;
   /** The view has at least this version: drops an older view, and a read in progress is repeated. */
@@ -33,11 +36,11 @@ export interface CacheBounds {
 const DEFAULT_BOUNDS: CacheBounds = { entries: 10_000, bytes: 64 * 1024 * 1024 };
 
 /** An LRU cache. */
-export function createOrderCache({ entries, bytes }: CacheBounds = DEFAULT_BOUNDS): OrderCache {
+export function createLruCache({ entries, bytes }: CacheBounds = DEFAULT_BOUNDS): LruCache {
   // A Map keeps insertion order, so its first entry is the least recently used.
-  const kept = new Map<string, StoredView>();
+  const kept = new Map<string, SerializedOrder>();
   // A change of a view removes its read from here, so a read that is missing here may be stale.
-  const reads = new Map<string, Promise<StoredView | undefined>>();
+  const reads = new Map<string, Promise<SerializedOrder | undefined>>();
   let size = 0;
 
   function drop(orderId: string): void {
@@ -45,7 +48,7 @@ export function createOrderCache({ entries, bytes }: CacheBounds = DEFAULT_BOUND
     kept.delete(orderId);
   }
 
-  function keep(orderId: string, view: StoredView): void {
+  function keep(orderId: string, view: SerializedOrder): void {
     drop(orderId);
     if (bytesOf(view) > bytes) return;
     kept.set(orderId, view);
@@ -58,11 +61,11 @@ export function createOrderCache({ entries, bytes }: CacheBounds = DEFAULT_BOUND
 
   function load(
     orderId: string,
-    read: () => Promise<StoredView | undefined>,
-  ): Promise<StoredView | undefined> {
+    read: () => Promise<SerializedOrder | undefined>,
+  ): Promise<SerializedOrder | undefined> {
     const shared = reads.get(orderId);
     if (shared !== undefined) return shared;
-    const start = async (): Promise<StoredView | undefined> => {
+    const start = async (): Promise<SerializedOrder | undefined> => {
       try {
         const view = await read();
         if (reads.get(orderId) !== started) return await load(orderId, read);
@@ -103,6 +106,6 @@ export function createOrderCache({ entries, bytes }: CacheBounds = DEFAULT_BOUND
   };
 }
 
-function bytesOf(view: StoredView | undefined): number {
+function bytesOf(view: SerializedOrder | undefined): number {
   return view === undefined ? 0 : 2 * view.json.length;
 }

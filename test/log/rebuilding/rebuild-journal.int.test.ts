@@ -8,8 +8,8 @@ import { forks } from '../../../src/log/journal/fork.js';
 import { journal } from '../../../src/log/journal/journal.js';
 import { readJournal, readStored } from '../../../src/log/journal/read-journal.js';
 import { restoreLog } from '../../../src/log/journal/truncated-log.js';
-import { rebuildJournal } from '../../../src/log/views/rebuilding/rebuild-journal.js';
-import { storeRebuilds } from '../../../src/log/views/rebuilding/store-rebuild.js';
+import { rebuildJournal } from '../../../src/log/rebuilding/rebuild-journal.js';
+import { storeRebuilds } from '../../../src/log/rebuilding/store-rebuild.js';
 import { viewsStatus } from '../../../src/log/views/status.js';
 import { stateQuery } from '../../../src/log/workflow/messages.js';
 import {

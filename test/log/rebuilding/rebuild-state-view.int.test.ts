@@ -3,18 +3,15 @@ import { expect, test } from '@jest/globals';
 import { Fenced } from '../../../src/log/leases/fencing.js';
 import { journal } from '../../../src/log/journal/journal.js';
 import { record } from '../../../src/log/journal/recording.js';
-import {
-  isStateViewOutdated,
-  rebuildStateView,
-} from '../../../src/log/views/rebuilding/rebuild-state-view.js';
-import { StoreRebuilder, storeRebuilds } from '../../../src/log/views/rebuilding/store-rebuild.js';
+import { isStateViewOutdated, rebuildStateView } from '../../../src/log/rebuilding/rebuild-state-view.js';
+import { StoreRebuilder, storeRebuilds } from '../../../src/log/rebuilding/store-rebuild.js';
 import { viewsStatus } from '../../../src/log/views/status.js';
 import { orderLog } from '../../../src/order-log.js';
 import type { OrderEvent } from '../../../src/order/events.js';
 import { fold } from '../../../src/order/evolve.js';
 import { orders, ORDERS_VERSION, toDocument } from '../../../src/views/orders.js';
 import { views } from '../../../src/views/views.js';
-import { manyStates, newLogs, openViews, pausedBefore, publish } from './support.js';
+import { manyStates, newLogs, openViews, pausedBefore, publish } from '../views/support.js';
 
 const { db, rebuilding } = await openViews();
 
