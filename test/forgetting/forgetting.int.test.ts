@@ -255,7 +255,7 @@ test(
       'feed and event streams',
       'events set aside by a resumption',
       'view orders, with its search words',
-      'views across orders, with their kept builds',
+      'feed views, with their kept builds',
       'caches of the API',
       'webhook deliveries',
     ]);

@@ -73,7 +73,7 @@ async function readinessOf(name: string): Promise<{ status: string; detail?: str
   return body.dependencies.find((one: { name: string }) => one.name === name);
 }
 
-/** Waits until new events have positions and every view across orders has applied them. */
+/** Waits until new events have positions and every feed view has applied them. */
 async function untilFeedIsApplied(): Promise<void> {
   await placedOrder(api);
   await until(async () => {

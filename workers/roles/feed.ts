@@ -31,9 +31,8 @@ const OVERLAP_MS = 5 * 60_000;
 const FIRST_LOOK_BACK_MS = 7 * 86_400_000;
 
 /**
- * The role `feed`: gives positions to events, updates the views across orders, and delivers
- * webhooks. Any number of processes may run. Usually one of them does all of this, and the others
- * stand by.
+ * The role `feed`: gives positions to events, updates the feed views, and delivers webhooks. Any
+ * number of processes may run. Usually one of them does all of this, and the others stand by.
  */
 export function startFeed(context: RoleContext): RunningWorker {
   const { taskQueue } = context.config.temporal;
@@ -120,8 +119,8 @@ async function restartEnded(
 
 /**
  * Requests a rebuild of each state view, such as `orders`, that was built by an earlier version.
- * Repeats the request until a rebuild to this version has started. The views across orders start
- * their own rebuilds.
+ * Repeats the request until a rebuild to this version has started. The feeders of feed views request
+ * their rebuilds themselves.
  */
 async function rebuildOutdated(
   { mongo, logger }: RoleContext,
@@ -129,8 +128,8 @@ async function rebuildOutdated(
   stopping: AbortSignal,
 ) {
   const health = logChanges(logger, {
-    fails: (problem) => `Cannot check yet whether the views of states have to be rebuilt: ${problem}`,
-    works: 'The check whether the views of states have to be rebuilt works.',
+    fails: (problem) => `Cannot check yet whether the state views have to be rebuilt: ${problem}`,
+    works: 'The check whether the state views have to be rebuilt works.',
   });
   while (!stopping.aborted) {
     try {

@@ -26,7 +26,7 @@ function rebuildRoute(app: Http, databases: Databases): void {
       config: { access: 'ops' },
       schema: {
         summary: 'Rebuild a view beside the one that is read, or the journal from the workflow histories',
-        description: `A view across orders, or one of ${storeNames.join(', ')}. The rebuild continues if processes are restarted.`,
+        description: `A feed view, or one of ${storeNames.join(', ')}. The rebuild continues if processes are restarted.`,
         tags,
         params: NamePath,
         body: closed({}),

@@ -8,7 +8,7 @@ import { closed } from './values.js';
 
 export const NamePath = closed({ name: Type.String({ maxLength: 64 }) });
 
-/** The stores that can be rebuilt, but are not views across orders. */
+/** What can be rebuilt beside the feed views. */
 export const storeNames = logs.flatMap(storesOf);
 
 /** @throws HttpProblem 404 */

@@ -35,14 +35,14 @@ export async function rebuildFeedView<S extends State, D extends Draft>(
   attempt: RebuildAttempt,
 ): Promise<boolean> {
   const { db, signal, heartbeat, rebuildId } = attempt;
-  const state = await takeOverRebuild(log, db, view, rebuildId);
-  if (state.rebuilding === undefined || state.rebuildId === rebuildId) {
+  const rebuild = await takeOverRebuild(log, db, view, rebuildId);
+  if (rebuild === 'done') {
     await dropUnusedBuilds(db, view.name);
     return true;
   }
-  assertVersion(view, state.rebuilding);
+  assertVersion(view, rebuild);
   await dropUnusedBuilds(db, view.name);
-  const feeder = new BuildFeeder(log, db, view, 'rebuilding', state.rebuilding);
+  const feeder = new BuildFeeder(log, db, view, 'rebuilding', rebuild);
   const began = { at: Date.now(), position: feeder.held.position };
   let nextBatch = readAhead(log, db, feeder.held.position);
   while (!signal.aborted) {

@@ -21,8 +21,9 @@ async function projections(api: HttpConnection): Promise<Projections> {
 }
 
 /**
- * Waits until every event has its position, and every view across orders has every event. @throws
- * Error after a minute
+ * Waits until every event has its position, and every feed view has every event.
+ *
+ * @throws Error after a minute
  */
 export async function untilCaughtUp(api: HttpConnection): Promise<void> {
   const giveUpAt = Date.now() + CAUGHT_UP_WITHIN_MS;

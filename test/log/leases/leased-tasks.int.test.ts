@@ -131,8 +131,9 @@ test('the sequencer fails if Temporal does not answer, so that another process m
     views: [customers],
     taskQueue: 'none',
     checkDatabaseIdentity: async () => await never,
+    requestRebuild: async () => await never,
   };
-  const [sequencer] = createFeedTasks(orderLog, deps).leased;
+  const [sequencer] = createFeedTasks(orderLog, deps);
   await expect(sequencer?.work(new AbortController().signal, () => undefined)).rejects.toBeInstanceOf(
     DeadlineExceeded,
   );

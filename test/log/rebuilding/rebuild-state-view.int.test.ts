@@ -4,13 +4,12 @@ import { Fenced } from '../../../src/log/leases/fencing.js';
 import { journal } from '../../../src/log/journal/journal.js';
 import { record } from '../../../src/log/journal/recording.js';
 import { isStateViewOutdated, rebuildStateView } from '../../../src/log/rebuilding/rebuild-state-view.js';
-import { StoreRebuilder, storeRebuilds } from '../../../src/log/rebuilding/store-rebuild.js';
-import { viewsStatus } from '../../../src/log/views/status.js';
+import { StoreRebuilder, storeRebuilds, storesOf } from '../../../src/log/rebuilding/store-rebuild.js';
+import { storesStatus } from '../../../src/log/rebuilding/store-status.js';
 import { orderLog } from '../../../src/order-log.js';
 import type { OrderEvent } from '../../../src/order/events.js';
 import { fold } from '../../../src/order/evolve.js';
 import { orders, ORDERS_VERSION, toDocument } from '../../../src/views/orders.js';
-import { views } from '../../../src/views/views.js';
 import { manyStates, newLogs, openViews, pausedBefore, publish } from '../views/support.js';
 
 const { db, rebuilding } = await openViews();
@@ -164,7 +163,7 @@ test('an order without its first event is copied as it was', async () => {
   await journal(orderLog, db).deleteOne({ orderId, version: 1 });
   await rebuildStateView(orderLog, rebuilding());
   expect(await storedOrders()).toEqual(wholeOrders([whole, maimed]));
-  const { stores } = await viewsStatus(orderLog, db, views);
+  const stores = await storesStatus(db, storesOf(orderLog));
   expect(stores[0]).toMatchObject({ name: 'orders', exceptions: { count: 1, orderIds: [orderId] } });
 });
 
@@ -177,7 +176,7 @@ test('an order without any event in the journal is copied as it was', async () =
   await rebuildStateView(orderLog, rebuilding());
   expect(await storedOrders()).toEqual(wholeOrders([whole, lost]));
   const exceptions = { count: 1, orderIds: [orderId] };
-  expect((await viewsStatus(orderLog, db, views)).stores[0]).toMatchObject({
+  expect((await storesStatus(db, storesOf(orderLog)))[0]).toMatchObject({
     name: 'orders',
     exceptions,
   });
@@ -199,7 +198,7 @@ test('an order with an unreadable event is copied as it was, and does not hold u
   expect(await rebuildStateView(orderLog, rebuilding())).toBe(true);
   expect((await storedOrders()).find(({ _id }) => _id === orderId)).toEqual(wholeOrders(logs.slice(1, 2))[0]);
   expect(await lateOne()).toEqual(before);
-  const { stores } = await viewsStatus(orderLog, db, views);
+  const stores = await storesStatus(db, storesOf(orderLog));
   expect(stores[0]?.exceptions?.count).toBe(2);
   expect(stores[0]?.exceptions?.orderIds).toEqual(expect.arrayContaining([orderId, late[0]?.orderId]));
 });
@@ -259,12 +258,12 @@ test('the view of orders has the current version from the beginning if there is 
   const [log = []] = newLogs('completed');
   await record(orderLog, db, log);
   expect(await isStateViewOutdated(orderLog, db)).toBe(false);
-  expect((await viewsStatus(orderLog, db, views)).stores[0]).toEqual({
+  expect((await storesStatus(db, storesOf(orderLog)))[0]).toEqual({
     name: 'orders',
     version: ORDERS_VERSION,
   });
   await rebuildStateView(orderLog, rebuilding());
-  expect((await viewsStatus(orderLog, db, views)).stores[0]).toMatchObject({ version: ORDERS_VERSION });
+  expect((await storesStatus(db, storesOf(orderLog)))[0]).toMatchObject({ version: ORDERS_VERSION });
 });
 
 test('a rebuild of the view of orders to another version is left to processes of that version', async () => {
