@@ -8,12 +8,12 @@ interface Queried {
   readonly queries: readonly ViewQuery[];
 }
 
-/** A view whose documents summarize many orders. */
+/** A feed view whose documents summarize many orders. */
 export type SummaryFeedView = SummaryView<Order, EventDraft> & Queried;
 
-/** A view with at most one document for each order. */
+/** A feed view with at most one document for each order. */
 export type PerOrderFeedView<Document extends object = object> = EntityView<Order, EventDraft, Document> &
   Queried;
 
-/** A view that is built from the feed of orders. */
+/** A view that is built from the feed of orders. The state view is `ordersStateView`. */
 export type OrderFeedView = SummaryFeedView | PerOrderFeedView;

@@ -81,7 +81,7 @@ const orderIndexes: readonly IndexDescription[] = [
   },
 ];
 
-/** The view `orders`, which is written whenever events are recorded. */
+/** The state view `orders`, which is written whenever events are recorded. */
 export const ordersStateView: StateView<Order> = {
   collection: 'orders',
   version: ORDERS_VERSION,

@@ -4,7 +4,7 @@ import { dailyStats } from './daily-stats.js';
 import { productDemand } from './product-demand.js';
 import type { OrderFeedView } from './order-feed-view.js';
 
-/** Every view that is built from the feed. To add one, write its file and list it here. */
+/** All feed views. To add one, write its file and list it here. */
 export const views: readonly OrderFeedView[] = [customers, dailyStats, productDemand, awaitingDispatch];
 
 export function viewNamed(name: string): OrderFeedView | undefined {

@@ -22,8 +22,9 @@ const BATCH_SIZE = 2_000;
 const PAUSE_MS = 10;
 
 /**
- * Builds a view from the first event on, beside the active build, and swaps the two when it has
- * caught up. The build that is replaced is kept for a roll-back; older ones are dropped.
+ * Rebuilds a feed view: from the first event of the feed on, beside the active build, and swaps the
+ * two when it has caught up. The build that is replaced is kept for a roll-back; older ones are
+ * dropped. `rebuilds.ts` compares this with the rebuilds of a state view and of a journal.
  *
  * @returns false if `signal` ended it before it was done
  * @throws Fenced if another worker has taken the rebuild over; and any error of MongoDB. Another

@@ -22,7 +22,8 @@ import {
  * Rebuilds a state view from the journal, in a collection beside the one that is read and written,
  * then renames it to the view's name. Entities that are recorded during the rebuild are folded
  * again, before and once more after the swap. An entity whose log is gone, or cannot be folded from
- * its first event on, keeps its old document.
+ * its first event on, keeps its old document. `rebuilds.ts` compares this with the rebuilds of a
+ * feed view and of a journal.
  *
  * @returns false if `signal` ended it before it was done
  * @throws Fenced if another holder has taken the rebuild over, or the rebuild makes a newer version
