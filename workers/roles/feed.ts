@@ -6,7 +6,7 @@ import { deliverWebhooks } from '../../src/delivery/webhooks/deliver-webhooks.js
 import { endpointLog } from '../../src/endpoint/endpoint-log.js';
 import type { Deployment } from '../../src/log/history/databases.js';
 import { runLeasedTasks } from '../../src/log/leases/leased-tasks.js';
-import { watchStates } from '../../src/log/views/feeding/watch-states.js';
+import { watchBuildsAndFeeds } from '../../src/log/views/feeding/watch-builds-and-feeds.js';
 import { isStateViewOutdated } from '../../src/log/rebuilding/rebuild-state-view.js';
 import { requestRebuild } from '../../src/log/rebuilding/request-rebuild.js';
 import { feedTaskQueue } from '../../src/log/workflow/upkeep-messages.js';
@@ -57,7 +57,7 @@ export function startFeed(context: RoleContext): RunningWorker {
   const { signal } = stopping;
   const leasing = runLeasedTasks({ db, tasks: [...leased, webhooks], signal, healthOf: healthIn(logger) });
   // What reads the tail is woken by changes of a build, of a feed's state or of an endpoint, too.
-  const watching = watchStates(db, [endpointLog.view.collection], signal, () => tail.wake());
+  const watching = watchBuildsAndFeeds(db, [endpointLog.view.collection], signal, () => tail.wake());
   const scheduling = startSchedule(context, deployment, signal);
   const restarting = scheduling.then(() => restartEnded(context, deployment, signal));
   const rebuilding = rebuildOutdated(context, deployment, signal);

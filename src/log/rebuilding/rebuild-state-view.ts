@@ -26,7 +26,7 @@ import {
  * feed view and of a journal.
  *
  * @returns false if `signal` ended it before it was done
- * @throws Fenced if another holder has taken the rebuild over, or the rebuild makes a newer version
+ * @throws Fenced if another worker has taken the rebuild over, or the rebuild makes a newer version
  *   than this process has; ApplicationFailure, which is not retried, if it makes an older version;
  *   and any error of MongoDB. Another call continues.
  */
@@ -52,7 +52,7 @@ export async function rebuildStateView<S extends State, D extends Draft>(
     const identity = await identityOf(db, collection);
     await rebuilder.advance({ phase: 'swapping', identity, exceptions });
   }
-  // If an earlier holder ended right after its swap, the collection is renamed already.
+  // If an earlier worker ended right after its swap, the collection is renamed already.
   if ((await identityOf(db, name)) !== rebuilder.state.identity)
     await target.next.rename(name, { dropTarget: true });
   // Events that were recorded just before the swap may be folded only into the collection that is

@@ -11,7 +11,7 @@ import { storeRebuilds } from './store-rebuild.js';
 const ENDS_WITHIN_MS = 5_000;
 
 /**
- * Starts the workflow that rebuilds a view or a store.
+ * Starts the workflow that rebuilds a feed view or a store.
  *
  * @param options `endsRunning`: if a rebuild is under way, the new one takes its place
  * @returns the id of the rebuild; undefined if another one is under way already

@@ -23,8 +23,8 @@ export interface FromHistory<S extends State, D extends Draft> {
 const CONCURRENCY = 8;
 
 /**
- * Restores what the journal, the view, and stores outside of the log lack of these entities. Their
- * workflows may write the same meanwhile. Entities without events in the journal are written
+ * Restores what the journal, the state view, and what is outside of the log lack of these entities.
+ * Their workflows may write the same meanwhile. Entities without events in the journal are written
  * together. For every other entity, what exists is compared and left as it is.
  *
  * @param outside absent if the effects of the entity change nothing outside that a log can restore

@@ -1,7 +1,7 @@
 import type { AttentionTimes } from '../attention-times.js';
 import type { OrderDocument } from '../orders.js';
 
-/** The view of an order, serialized as it is sent. */
+/** An order in its public shape, serialized as it is sent. */
 export interface SerializedOrder {
   readonly version: number;
   readonly json: string;
@@ -9,27 +9,27 @@ export interface SerializedOrder {
   readonly attention?: AttentionTimes & Pick<OrderDocument, 'stopped'>;
 }
 
-/** The most recently read views, within `CacheBounds`. Loading them is up to the caller. */
+/** The most recently read orders, within `CacheBounds`. Loading them is up to the caller. */
 export interface LruCache {
   get(orderId: string): SerializedOrder | undefined;
   /**
-   * Reads a view and keeps it. If the view is invalidated or a newer version is seen meanwhile, it
-   * is read again. Concurrent callers for one order share one read.
+   * Reads an order and keeps it. If it is invalidated or a newer version is seen meanwhile, it is
+   * read again. Concurrent callers for one order share one read.
    */
   load(
     orderId: string,
     read: () => Promise<SerializedOrder | undefined>,
   ): Promise<SerializedOrder | undefined>;
-  /** The view has changed: drops it, and a read in progress is repeated. */
+  /** The order has changed: drops it, and a read in progress is repeated. */
   invalidate(orderId: string): void;
-  /** The view has at least this version: drops an older view, and a read in progress is repeated. */
+  /** The order has at least this version: drops an older one, and a read in progress is repeated. */
   dropOlder(orderId: string, version: number): void;
   clear(): void;
 }
 
 export interface CacheBounds {
   readonly entries: number;
-  /** the size of all views together; two bytes for each UTF-16 code unit */
+  /** the size of all orders together; two bytes for each UTF-16 code unit */
   readonly bytes: number;
 }
 
@@ -39,7 +39,7 @@ const DEFAULT_BOUNDS: CacheBounds = { entries: 10_000, bytes: 64 * 1024 * 1024 }
 export function createLruCache({ entries, bytes }: CacheBounds = DEFAULT_BOUNDS): LruCache {
   // A Map keeps insertion order, so its first entry is the least recently used.
   const kept = new Map<string, SerializedOrder>();
-  // A change of a view removes its read from here, so a read that is missing here may be stale.
+  // A change of an order removes its read from here, so a read that is missing here may be stale.
   const reads = new Map<string, Promise<SerializedOrder | undefined>>();
   let size = 0;
 
@@ -48,11 +48,11 @@ export function createLruCache({ entries, bytes }: CacheBounds = DEFAULT_BOUNDS)
     kept.delete(orderId);
   }
 
-  function keep(orderId: string, view: SerializedOrder): void {
+  function keep(orderId: string, order: SerializedOrder): void {
     drop(orderId);
-    if (bytesOf(view) > bytes) return;
-    kept.set(orderId, view);
-    size += bytesOf(view);
+    if (bytesOf(order) > bytes) return;
+    kept.set(orderId, order);
+    size += bytesOf(order);
     for (const [oldest] of kept) {
       if (kept.size <= entries && size <= bytes) return;
       drop(oldest);
@@ -67,10 +67,10 @@ export function createLruCache({ entries, bytes }: CacheBounds = DEFAULT_BOUNDS)
     if (shared !== undefined) return shared;
     const start = async (): Promise<SerializedOrder | undefined> => {
       try {
-        const view = await read();
+        const order = await read();
         if (reads.get(orderId) !== started) return await load(orderId, read);
-        if (view !== undefined) keep(orderId, view);
-        return view;
+        if (order !== undefined) keep(orderId, order);
+        return order;
       } finally {
         if (reads.get(orderId) === started) reads.delete(orderId);
       }
@@ -82,11 +82,11 @@ export function createLruCache({ entries, bytes }: CacheBounds = DEFAULT_BOUNDS)
 
   return {
     get(orderId) {
-      const view = kept.get(orderId);
-      if (view === undefined) return undefined;
+      const order = kept.get(orderId);
+      if (order === undefined) return undefined;
       kept.delete(orderId);
-      kept.set(orderId, view);
-      return view;
+      kept.set(orderId, order);
+      return order;
     },
     load,
     invalidate(orderId) {
@@ -95,8 +95,8 @@ export function createLruCache({ entries, bytes }: CacheBounds = DEFAULT_BOUNDS)
     },
     dropOlder(orderId, version) {
       reads.delete(orderId);
-      const view = kept.get(orderId);
-      if (view !== undefined && view.version < version) drop(orderId);
+      const order = kept.get(orderId);
+      if (order !== undefined && order.version < version) drop(orderId);
     },
     clear() {
       reads.clear();
@@ -106,6 +106,6 @@ export function createLruCache({ entries, bytes }: CacheBounds = DEFAULT_BOUNDS)
   };
 }
 
-function bytesOf(view: SerializedOrder | undefined): number {
-  return view === undefined ? 0 : 2 * view.json.length;
+function bytesOf(order: SerializedOrder | undefined): number {
+  return order === undefined ? 0 : 2 * order.json.length;
 }

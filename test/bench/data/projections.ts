@@ -36,7 +36,11 @@ export async function untilCaughtUp(api: HttpConnection): Promise<void> {
   }
 }
 
-/** Requests the rebuild of a view or a store, and waits until it is done. @returns milliseconds */
+/**
+ * Requests the rebuild of a feed view or a store, and waits until it is done.
+ *
+ * @returns milliseconds
+ */
 export async function rebuild(api: HttpConnection, name: string): Promise<number> {
   const before = performance.now();
   const { rebuildId } = await api.post<{ rebuildId: string }>(`/v1/projections/${name}/rebuild`, {}, {}, 202);

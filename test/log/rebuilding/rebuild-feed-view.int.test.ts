@@ -37,7 +37,7 @@ async function collectionsOf(view: View<Order, EventDraft>): Promise<readonly st
   return found.map(({ name }) => name).toSorted();
 }
 
-test('a view is rebuilt beside the current one during writes, and has the same contents', async () => {
+test('a feed view is rebuilt beside the current one during writes, and has the same contents', async () => {
   const logs = newLogs(...manyStates, ...manyStates, ...manyStates);
   const events = interleaved(...logs);
   run(customers);
@@ -212,7 +212,7 @@ test('a new version is built while the old one is read, and then takes over', as
   expect(await contentsOf(db, customers)).toEqual(await expectedContents(db, customers, [...logs, more]));
 });
 
-test('a view is rebuilt when its feed began again in a restored journal', async () => {
+test('a feed view is rebuilt when its feed began again in a restored journal', async () => {
   await publish(db, interleaved(...newLogs(...manyStates)));
   let request: Promise<boolean> | undefined;
   let asked = 0;
@@ -235,7 +235,7 @@ test('a view is rebuilt when its feed began again in a restored journal', async 
   expect(await contentsOf(db, customers)).toEqual(await expectedContents(db, customers, [log]));
 });
 
-test('a view is rebuilt when its feed began again, even if that feed is already longer', async () => {
+test('a feed view is rebuilt when its feed began again, even if that feed is already longer', async () => {
   await publish(db, interleaved(...newLogs('completed', 'cancelled')));
   let request: Promise<boolean> | undefined;
   const first = run(customers);

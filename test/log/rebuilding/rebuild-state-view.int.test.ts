@@ -30,7 +30,7 @@ async function storedOrders() {
     .toArray();
 }
 
-test('the view of orders is rebuilt while events are recorded, and none is lost', async () => {
+test('the state view of orders is rebuilt while events are recorded, and none is lost', async () => {
   const logs = newLogs(...Array.from({ length: 40 }, () => manyStates).flat());
   const [under, later] = [newLogs(...manyStates), newLogs(...manyStates)];
   await publish(db, logs.flat());
@@ -44,7 +44,7 @@ test('the view of orders is rebuilt while events are recorded, and none is lost'
   expect(await orders(db).indexExists('search_1_createdAt_1__id_1')).toBe(true);
 });
 
-test('a rebuild of the view of orders that is ended at any point continues there', async () => {
+test('a rebuild of the state view of orders that is ended at any point continues there', async () => {
   const logs = newLogs(...Array.from({ length: 60 }, () => manyStates).flat());
   await publish(db, logs.flat());
   const rebuildId = randomUUID();
@@ -203,7 +203,7 @@ test('an order with an unreadable event is copied as it was, and does not hold u
   expect(stores[0]?.exceptions?.orderIds).toEqual(expect.arrayContaining([orderId, late[0]?.orderId]));
 });
 
-test('the view of orders is outdated until a rebuild to its version has begun', async () => {
+test('the state view of orders is outdated until a rebuild to its version has begun', async () => {
   const [log = []] = newLogs('completed');
   await record(orderLog, db, log);
   expect(await isStateViewOutdated(orderLog, db)).toBe(ORDERS_VERSION > 1);
@@ -253,7 +253,7 @@ test.each(['running', 'swapping', 'done'] as const)(
   },
 );
 
-test('the view of orders has the current version from the beginning if there is no order yet', async () => {
+test('the state view of orders has the current version from the beginning if there is no order yet', async () => {
   expect(await isStateViewOutdated(orderLog, db)).toBe(false);
   const [log = []] = newLogs('completed');
   await record(orderLog, db, log);
@@ -266,7 +266,7 @@ test('the view of orders has the current version from the beginning if there is 
   expect((await storesStatus(db, storesOf(orderLog)))[0]).toMatchObject({ version: ORDERS_VERSION });
 });
 
-test('a rebuild of the view of orders to another version is left to processes of that version', async () => {
+test('a rebuild of the state view of orders to another version is left to processes of that version', async () => {
   const rebuildId = randomUUID();
   const [log = []] = newLogs('completed');
   await publish(db, log);
@@ -275,7 +275,7 @@ test('a rebuild of the view of orders to another version is left to processes of
   await expect(rebuildStateView(orderLog, rebuilding(rebuildId))).rejects.toThrow(Fenced);
 });
 
-test('a rebuild of the view of orders to an older version ends, and one to this version replaces it', async () => {
+test('a rebuild of the state view of orders to an older version ends, and one to this version replaces it', async () => {
   const rebuildId = randomUUID();
   const logs = newLogs('completed', 'cancelled');
   for (const log of logs) await record(orderLog, db, log);
@@ -291,7 +291,7 @@ test('a rebuild of the view of orders to an older version ends, and one to this 
   expect(await storedOrders()).toEqual(wholeOrders(logs));
 });
 
-test('a rebuild of the view of orders without a noted collection continues in the default one', async () => {
+test('a rebuild of the state view of orders without a noted collection continues in the default one', async () => {
   const rebuildId = randomUUID();
   const logs = newLogs('completed', 'cancelled');
   for (const log of logs) await record(orderLog, db, log);

@@ -198,7 +198,7 @@ test('every view can be rebuilt, one at a time, and a feed view can be rolled ba
   await upToDate();
 });
 
-test('the view of orders is rebuilt at start if it is of an older version, and not otherwise', async () => {
+test('the state view of orders is rebuilt at start if it is of an older version, and not otherwise', async () => {
   const { id } = await api.place();
   await rebuild('orders');
   const look = () => orders(db).findOne({ _id: id }, { projection: { recorder: 0 } });

@@ -11,7 +11,7 @@ import { foldBatch } from '../../../src/log/views/feeding/fold-batch.js';
 import { parkedAudit } from '../../../src/log/views/feeding/interventions.js';
 import { ensureParkedEventIndexes, parkedEvents } from '../../../src/log/views/parked-events.js';
 import { viewBuilds, buildsOf } from '../../../src/log/views/view-builds.js';
-import { watchStates } from '../../../src/log/views/feeding/watch-states.js';
+import { watchBuildsAndFeeds } from '../../../src/log/views/feeding/watch-builds-and-feeds.js';
 import type { FromHistory } from '../../../src/log/rebuilding/restore-entities.js';
 import { storeRebuilds } from '../../../src/log/rebuilding/store-rebuild.js';
 import { documents, type EntityView, type View } from '../../../src/log/views/view.js';
@@ -114,7 +114,7 @@ export async function openViews() {
   const { db } = database;
   const tail = new FeedTail(orderLog, db);
   const closing = new AbortController();
-  const watched = watchStates(db, [], closing.signal, () => tail.wake());
+  const watched = watchBuildsAndFeeds(db, [], closing.signal, () => tail.wake());
   const runners: Runner[] = [];
   beforeEach(async () => {
     const used = [

@@ -26,7 +26,7 @@ afterAll(async () => {
 /** So long that no stream is given up only because the machine is busy. */
 const patientMs = 60_000;
 
-/** The views of a separate process. */
+/** The cached orders of a separate process. */
 function processOf(itsDb = db, liveForMs?: number): CachedOrders {
   const cachedOrders = openCachedOrders(itsDb, liveForMs);
   opened.push(cachedOrders);

@@ -12,13 +12,13 @@ import type { AnyView, View } from '../view.js';
 
 export interface ViewFeederDeps<S extends State, D extends Draft> {
   readonly db: Db;
-  /** woken when the builds of a view, or the state of the feed, have changed (`watchStates`) */
+  /** woken when the builds of a view or the state of the feed change (`watchBuildsAndFeeds`) */
   readonly tail: FeedTail;
   /** aborted when another process should continue */
   readonly signal: AbortSignal;
   /** called while all is well: when feeding begins, and each time that the feeder is woken */
   readonly heartbeat: (position: number) => void;
-  /** asks for a rebuild of the view; called repeatedly until it is done */
+  /** requests a rebuild of the view; called repeatedly until it is done */
   readonly requestRebuild: (view: View<S, D>) => Promise<void>;
 }
 
