@@ -119,8 +119,8 @@ async function restartEnded(
 
 /**
  * Requests a rebuild of each state view, such as `orders`, that was built by an earlier version.
- * Repeats the request until a rebuild to this version has started. The feeders of feed views request
- * their rebuilds themselves.
+ * Repeats the request until a rebuild to this version has started. For a feed view, its feeder does
+ * this.
  */
 async function rebuildOutdated(
   { mongo, logger }: RoleContext,

@@ -9,9 +9,9 @@ import { type SerializedOrder, createLruCache } from './lru-cache.js';
 import { followOrders, type OrderChangeListener, type OrderProgress } from './order-changes.js';
 
 /**
- * Orders as the state view `orders` has them, in one process: recent ones from memory, which a change
- * stream keeps current. For one order, answers never go back to an older version, and never below
- * the version asked for. While the stream is not live, every read goes to MongoDB.
+ * Orders as the state view has them, in one process: recent ones from memory, which a change stream
+ * keeps current. For one order, answers never go back to an older version, and never below the
+ * version asked for. While the stream is not live, every read goes to MongoDB.
  */
 export interface CachedOrders {
   /**

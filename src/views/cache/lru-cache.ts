@@ -22,7 +22,7 @@ export interface LruCache {
   ): Promise<SerializedOrder | undefined>;
   /** The order has changed: drops it, and a read in progress is repeated. */
   invalidate(orderId: string): void;
-  /** The order has at least this version: drops an older one, and a read in progress is repeated. */
+  /** The order has at least this version: drops an older one; a read in progress is repeated. */
   dropOlder(orderId: string, version: number): void;
   clear(): void;
 }
