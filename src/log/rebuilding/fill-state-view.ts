@@ -18,7 +18,7 @@ import type { Exceptions, StoreRebuilder } from './store-rebuild.js';
 const BATCH_SIZE = 200;
 /** Catching up ends when a round finds fewer entities than this. The swap follows. */
 const FEW_ENTITIES = 100;
-/** If it never does, the rebuild swaps after this many rounds, and folds what is left afterwards. */
+/** The swap follows after this many rounds anyway. What is left is folded after the swap. */
 const MAX_ROUNDS = 10;
 
 /** Where a rebuild writes, and under which name. */

@@ -21,7 +21,7 @@ export interface FeedTasksDeps<S extends State, D extends Draft> extends Databas
 /** A limit for calls to Temporal: a task that hangs would keep its lease. */
 const TEMPORAL_TIMEOUT_MS = 5_000;
 
-/** The endless tasks of one kind of entity: its sequencer, and a feeder for each of its feed views. */
+/** The endless tasks of one kind of entity: its sequencer, and a feeder for each feed view. */
 export function createFeedTasks<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
   { db, client, tail, views, taskQueue, checkDatabaseIdentity, requestRebuild }: FeedTasksDeps<S, D>,

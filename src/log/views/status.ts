@@ -31,7 +31,7 @@ export interface ViewStatus {
   readonly rebuilding?: RebuildProgress;
 }
 
-/** The progress of a rebuild: in events for a feed view, in entities for a state view or a journal. */
+/** The progress of a rebuild: in events for a feed view, in entities for a store. */
 export interface RebuildProgress {
   readonly rebuildId: string;
   readonly startedAt: string;
