@@ -7,8 +7,8 @@ import {
 } from './upkeep-messages.js';
 
 /**
- * Rebuilds a feed view or a store, which is a state view or a journal. It survives restarts, because
- * progress is stored together with what was built.
+ * Rebuilds a feed view, a state view or a journal. It survives restarts, because progress is stored
+ * together with what was built.
  */
 export async function rebuildData(name: string): Promise<void> {
   const { runId, taskQueue } = workflowInfo();
