@@ -144,20 +144,22 @@ describe.each(kinds)('%s', (_, view) => {
         ),
         { minLength: names.length * events },
       ),
-      // By version: events that are restored only when they get their positions.
+      /** by order: events that are restored only when they get their positions */
       restored: fc.array(fc.subarray([1, 2, 3, 4]), { minLength: 3, maxLength: 3 }),
+      /** versions that the view cannot apply, until it is repaired at the end */
+      broken: fc.subarray([2, 4]),
       batches: fc.array(
         fc.record({ size: fc.integer({ min: 1, max: 6 }), restarts: fc.boolean(), retries: fc.boolean() }),
         { minLength: names.length * events, maxLength: names.length * events },
       ),
     });
     await fc.assert(
-      fc.asyncProperty(plans, async ({ sequence, restored, batches }) => {
+      fc.asyncProperty(plans, async ({ sequence, restored, broken, batches }) => {
         const own: View<Order, EventDraft> = { ...view, name: `${view.name}-${randomUUID()}` };
         await journal(orderLog, db).deleteMany({});
         const logs = newLogs(...names).map((log) => log.slice(0, events));
         const isRestored = (version: number, entity: number) => restored[entity]?.includes(version) ?? false;
-        const feed = await openFeed(own);
+        const feed = await openFeed(breakable(own, new Set(broken)));
         await feed.record(
           ...logs.flatMap((log, entity) => log.filter(({ version }) => !isRestored(version, entity))),
         );
@@ -176,7 +178,7 @@ describe.each(kinds)('%s', (_, view) => {
           await feed.feed(...batch.map(({ event }) => event));
           if (retries) await feed.retryAll();
         }
-        await feed.retryAll();
+        await feed.retryAll(own);
         expect(await parkedOf(db, own)).toEqual([]);
         expect(await buildsOf(db, own.name)).toMatchObject({ parked: 0 });
         expect(await contentsOf(db, own)).toEqual(await expected(...logs));
@@ -238,6 +240,17 @@ describe.each(kinds)('%s', (_, view) => {
     await feed.feed(...versionsOf(log, 2));
     if (view.keyedBy) expect(await contentsOf(db, view)).toEqual(await expected(log.slice(0, 3)));
     await feed.feed(...versionsOf(log, 4));
+    expect(await contentsOf(db, view)).toEqual(await expected(log));
+  });
+
+  test('has a late event that failed, and the later ones it had before, once it is repaired', async () => {
+    const log = firstOf(4);
+    const feed = await openFeed(breakable(view, new Set([2])));
+    await feed.record(...log);
+    for (const version of [1, 4, 2, 3]) await feed.feed(...versionsOf(log, version));
+    expect(await parkedOf(db, view)).toMatchObject([{ version: 2, status: 'parked' }, { version: 3 }]);
+    await feed.retryAll(view);
+    expect(await parkedOf(db, view)).toEqual([]);
     expect(await contentsOf(db, view)).toEqual(await expected(log));
   });
 
