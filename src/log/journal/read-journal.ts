@@ -69,17 +69,23 @@ export async function* readJournals(
     .sort({ orderId: 1, version: 1 });
 }
 
-/** `readJournals` for several entities, each with only the versions below the one given for it. */
-export async function* readJournalsBefore(
+/** `readJournals`, with the events of each entity together. */
+export async function* readJournalsByEntity(
   log: AnyLog,
   db: Db,
-  below: ReadonlyMap<string, number>,
-): AsyncGenerator<StoredRecord, void> {
-  if (below.size === 0) return;
-  const filter = { orderId: { $in: [...below.keys()] }, version: { $lt: Math.max(...below.values()) } };
+  filter: Filter<JournalDocument>,
+): AsyncGenerator<readonly [orderId: string, events: readonly StoredRecord[]], void> {
+  let events: StoredRecord[] = [];
   for await (const event of readJournals(log, db, filter)) {
-    if (event.version < (below.get(event.orderId) ?? 0)) yield event;
+    const orderId = events[0]?.orderId;
+    if (orderId !== undefined && orderId !== event.orderId) {
+      yield [orderId, events];
+      events = [];
+    }
+    events.push(event);
   }
+  const [last] = events;
+  if (last !== undefined) yield [last.orderId, events];
 }
 
 /** Ids of the entities in the journal. Uses only the index: one seek per entity. */

@@ -6,8 +6,9 @@ import { feedState } from '../../../src/log/feed/generations.js';
 import { FeedTail } from '../../../src/log/feed/tail.js';
 import { ensureJournalIndexes, journal } from '../../../src/log/journal/journal.js';
 import { ensureStateViewIndexes } from '../../../src/log/journal/state-view.js';
+import { foldEntity } from '../../../src/log/views/feeding/fold-entity.js';
+import { MergedChanges } from '../../../src/log/views/feeding/merged-changes.js';
 import { type ViewFeederDeps, runViewFeeder } from '../../../src/log/views/feeding/view-feeder.js';
-import { foldBatch } from '../../../src/log/views/feeding/fold-batch.js';
 import { parkedAudit } from '../../../src/log/views/feeding/interventions.js';
 import { ensureParkedEventIndexes, parkedEvents } from '../../../src/log/views/parked-events.js';
 import { viewBuilds, buildsOf } from '../../../src/log/views/view-builds.js';
@@ -197,14 +198,12 @@ export async function expectedContents(
     for (const [index, event] of log.entries()) {
       const { orderId } = event;
       const order = fold(log.slice(0, index));
-      const state = order && { orderId, version: order.version, state: order };
-      const start = {
-        states: new Map([[orderId, state]]),
-        overtaken: new Set<number>(),
-        refolded: new Set<string>(),
-      };
+      const before = order && { orderId, version: order.version, state: order };
       const positioned = { ...event, recordedAt: event.occurredAt, position: 1 };
-      const { writes } = foldBatch(orderLog, view, 'scratch', [positioned], start, new Set());
+      const merged = new MergedChanges();
+      const folded = foldEntity(orderLog, view, { orderId, events: [positioned], before, others: [] });
+      for (const change of folded.changes ?? []) merged.merge(change);
+      const writes = merged.toWrites();
       if (writes.length > 0) await scratch.bulkWrite(writes);
     }
   }

@@ -3,9 +3,8 @@ import { inTransaction } from '../../../mongodb/transaction.js';
 import { committed, durable } from '../../../mongodb/durability.js';
 import type { PositionedEvent } from '../../feed/feed.js';
 import { foldBatch, type FoldedBatch } from './fold-batch.js';
-import { EntityStates } from './entity-states.js';
-import { consecutive } from './folding.js';
-import { parkedEvents } from '../parked-events.js';
+import { EntityBatches } from './entity-batches.js';
+import { type ParkedEvent, parkedEvents, toParked } from '../parked-events.js';
 import { type Build, viewBuilds } from '../view-builds.js';
 import type { Draft, State } from '../../entity.js';
 import type { EntityLog } from '../../journal/entity-log.js';
@@ -27,7 +26,7 @@ export class BuildFeeder<S extends State, D extends Draft> {
   private readonly db: Db;
   private readonly view: View<S, D>;
   private readonly slot: Slot;
-  private readonly states: EntityStates<S, D>;
+  private readonly entities: EntityBatches<S, D>;
   held: HeldBuild;
 
   constructor(log: EntityLog<S, D>, db: Db, view: View<S, D>, slot: Slot, held: HeldBuild) {
@@ -35,7 +34,7 @@ export class BuildFeeder<S extends State, D extends Draft> {
     this.db = db;
     this.view = view;
     this.slot = slot;
-    this.states = new EntityStates(log, db, view);
+    this.entities = new EntityBatches(log, db, view);
     this.held = held;
   }
 
@@ -50,26 +49,21 @@ export class BuildFeeder<S extends State, D extends Draft> {
     events: readonly PositionedEvent[],
     more: Readonly<Record<string, number>> = {},
   ): Promise<boolean> {
-    for (const part of consecutive(events)) if (!(await this.applyPart(part, more))) return false;
-    return true;
-  }
-
-  private async applyPart(
-    events: readonly PositionedEvent[],
-    more: Readonly<Record<string, number>>,
-  ): Promise<boolean> {
-    const { collection, parked } = this.held;
-    const start = await this.states.before(events);
-    const blocked = parked === 0 ? new Set<string>() : await this.blocked([...start.states.keys()]);
-    const folded = foldBatch(this.log, this.view, collection, events, start, blocked);
+    const { collection, position } = this.held;
+    const blocked = await this.blocked(events);
+    const unblocked = events.filter(({ orderId }) => !blocked.has(orderId));
+    const waiting = events.filter(({ orderId }) => blocked.has(orderId));
+    const batches = this.entities.of(unblocked, position);
+    const folded = await foldBatch(this.log, this.db, this.view, collection, batches);
+    const parked = [...folded.parked, ...waiting.map((event) => toParked(this.view.name, collection, event))];
     const next: HeldBuild = {
       ...this.held,
-      position: events.at(-1)?.position ?? this.held.position,
-      parked: parked + folded.parked.length,
+      position: events.at(-1)?.position ?? position,
+      parked: this.held.parked + parked.length,
       at: new Date().toISOString(),
     };
-    if (!(await this.write(next, more, folded))) return false;
-    this.states.remember(folded.states);
+    if (!(await this.write(next, more, folded.writes, parked))) return false;
+    this.entities.remember(folded.states);
     this.held = next;
     return true;
   }
@@ -92,14 +86,15 @@ export class BuildFeeder<S extends State, D extends Draft> {
 
   /** Continues from the build as it was read. */
   resume(held: HeldBuild): void {
-    this.states.forget();
+    this.entities.forget();
     this.held = held;
   }
 
   private async write(
     next: HeldBuild,
     more: Readonly<Record<string, number>>,
-    { writes, parked }: FoldedBatch<S>,
+    writes: FoldedBatch<S>['writes'],
+    parked: readonly ParkedEvent[],
   ): Promise<boolean> {
     // Most events change nothing in a view. Then only its checkpoint is written, without a
     // transaction.
@@ -131,10 +126,14 @@ export class BuildFeeder<S extends State, D extends Draft> {
     return matchedCount === 1;
   }
 
-  private async blocked(orderIds: readonly string[]): Promise<ReadonlySet<string>> {
+  /** Ids of the entities that have a parked event, for which their later events wait. */
+  private async blocked(events: readonly PositionedEvent[]): Promise<ReadonlySet<string>> {
+    const { collection, parked } = this.held;
+    if (parked === 0) return new Set();
+    const orderIds = [...new Set(events.map(({ orderId }) => orderId))];
     const found = await parkedEvents(this.db).distinct(
       'orderId',
-      { collection: this.held.collection, orderId: { $in: [...orderIds] } },
+      { collection, orderId: { $in: orderIds } },
       committed,
     );
     return new Set(found);

@@ -2,10 +2,10 @@ import type { ClientSession, Db } from 'mongodb';
 import { inTransaction } from '../../../mongodb/transaction.js';
 import { committed } from '../../../mongodb/durability.js';
 import type { PositionedEvent } from '../../feed/feed.js';
-import { readStored } from '../../journal/read-journal.js';
+import { readJournals } from '../../journal/read-journal.js';
 import { foldBatch, type FoldedBatch } from './fold-batch.js';
-import { EntityStates } from './entity-states.js';
-import { consecutive, gapAt } from './folding.js';
+import { EntityBatches } from './entity-batches.js';
+import { gapAt } from './folding.js';
 import { type ParkedEvent, parkedEvents, toParked } from '../parked-events.js';
 import { viewBuilds } from '../view-builds.js';
 import type { Draft, State } from '../../entity.js';
@@ -62,10 +62,7 @@ export type NotIntervened =
   /** the view was built by another version of its fold than this process has */
   | { readonly kind: 'other_view_version'; readonly version: number };
 
-/**
- * Maximum number of events in one transaction. If an entity has more, or versions with a gap
- * between them, several transactions are used.
- */
+/** Maximum number of events in one transaction. If an entity has more, several are used. */
 const BATCH_SIZE = 500;
 
 export function parkedAudit(db: Db) {
@@ -120,12 +117,11 @@ async function attempt<S extends State, D extends Draft>(
   if (state === null) return { kind: 'nothing_parked' };
   if (state.version !== view.version) return { kind: 'other_view_version', version: state.version };
   const { collection } = state;
-  const found = await parkedEvents(db)
+  const parked = await parkedEvents(db)
     .find({ collection, orderId }, committed)
     .sort({ version: 1 })
     .limit(BATCH_SIZE)
     .toArray();
-  const [parked = []] = consecutive(found);
   const [first] = parked;
   if (first === undefined) return { kind: 'nothing_parked' };
   if (version !== undefined && version !== first.version)
@@ -133,11 +129,10 @@ async function attempt<S extends State, D extends Draft>(
 
   const tried = action === 'skip' ? parked.slice(1) : parked;
   const events = await eventsOf(log, db, tried);
-  const start = await new EntityStates(log, db, view).before(
-    events,
-    new Set(found.map(({ position }) => position)),
-  );
-  const folded = foldBatch(log, view, collection, events, start, new Set());
+  // From the first parked event on, the view has parked all events of the entity that it received.
+  const firstParked = Math.min(...parked.map(({ position }) => position));
+  const batches = new EntityBatches(log, db, view).of(events, firstParked - 1);
+  const folded = await foldBatch(log, db, view, collection, batches);
   const applied = events.length - folded.parked.length;
   const gone = parked.slice(0, parked.length - tried.length + applied).map(({ _id }) => _id);
   // The first event that the journal no longer has.
@@ -214,11 +209,14 @@ async function eventsOf(
 ): Promise<readonly PositionedEvent[]> {
   const [first] = parked;
   if (first === undefined) return [];
-  const events = await readStored(log, db, first.orderId, { from: first.version, limit: parked.length });
-  return parked.flatMap(({ version, position }, index) => {
-    const event = events[index];
-    return event?.version === version ? [{ ...event, position }] : [];
-  });
+  const versions = parked.map(({ version }) => version);
+  const events: PositionedEvent[] = [];
+  for await (const event of readJournals(log, db, { orderId: first.orderId, version: { $in: versions } })) {
+    const next = parked[events.length];
+    if (next?.version !== event.version) break;
+    events.push({ ...event, position: next.position });
+  }
+  return events;
 }
 
 async function countOf(db: Db, collection: string, orderId: string, session: ClientSession): Promise<number> {

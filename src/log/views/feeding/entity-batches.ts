@@ -1,0 +1,97 @@
+import type { Db } from 'mongodb';
+import type { Draft, State } from '../../entity.js';
+import type { PositionedEvent } from '../../feed/feed.js';
+import type { EntityLog } from '../../journal/entity-log.js';
+import type { StoredRecord } from '../../journal/journal.js';
+import { readJournalsByEntity } from '../../journal/read-journal.js';
+import { RecentStates } from '../../journal/recent-states.js';
+import type { View } from '../view.js';
+import type { EntityBatch, Folded } from './fold-entity.js';
+
+const MAX_REMEMBERED = 5_000;
+
+type Events = readonly PositionedEvent[];
+
+/**
+ * Splits a batch of events by entity. An entity continues from memory if its events follow there.
+ * Otherwise it is folded from version 1 on, with other events from the journal: all earlier
+ * versions and, if the view is keyed by entity, also later versions that its document has already.
+ *
+ * An example: version 2 of an order was lost, and restored after version 3 had been applied. So the
+ * feed has versions 1, 3, 2, 4. When 2 comes, the document is folded again from 1, 2 and 3. When 4
+ * comes, the order is in memory at version 3 and continues.
+ */
+export class EntityBatches<S extends State, D extends Draft> {
+  private readonly log: EntityLog<S, D>;
+  private readonly db: Db;
+  private readonly view: View<S, D>;
+  private readonly recent = new RecentStates<Folded<S>>(MAX_REMEMBERED);
+
+  constructor(log: EntityLog<S, D>, db: Db, view: View<S, D>) {
+    this.log = log;
+    this.db = db;
+    this.view = view;
+  }
+
+  /** @param applied the view has applied the entities' events up to this position */
+  async *of(events: Events, applied: number): AsyncGenerator<EntityBatch<S>, void> {
+    const toRead = new Map<string, Events>();
+    for (const [orderId, own] of byEntity(events)) {
+      const before = this.recent.get(orderId);
+      if (before !== undefined && lastAfterGap(own, before.version) === undefined)
+        yield { orderId, events: own, before, others: [] };
+      else toRead.set(orderId, own);
+    }
+    for await (const { orderId, others } of this.readOthers(toRead, applied)) {
+      yield { orderId, events: toRead.get(orderId) ?? [], before: undefined, others };
+      toRead.delete(orderId);
+    }
+    for (const [orderId, own] of toRead) yield { orderId, events: own, before: undefined, others: [] };
+  }
+
+  /** One query for all entities. An entity of which nothing has to be read may be left out. */
+  private async *readOthers(batches: ReadonlyMap<string, Events>, applied: number) {
+    const isKeyed = this.view.keyedBy !== undefined;
+    const below = new Map([...batches].map(([id, own]) => [id, lastAfterGap(own, 0)?.version ?? 0]));
+    const orderIds = [...below].flatMap(([id, version]) => (isKeyed || version > 0 ? [id] : []));
+    if (orderIds.length === 0) return;
+    const earlier = { version: { $lt: Math.max(...below.values()) } };
+    const found = readJournalsByEntity(this.log, this.db, {
+      orderId: { $in: orderIds },
+      $or: isKeyed ? [earlier, { position: { $lte: applied } }] : [earlier],
+    });
+    for await (const [orderId, events] of found) {
+      const own = new Set(batches.get(orderId)?.map(({ version }) => version));
+      const isOther = ({ version, position = Infinity }: StoredRecord): boolean =>
+        !own.has(version) && (version < (below.get(orderId) ?? 0) || (isKeyed && position <= applied));
+      yield { orderId, others: events.filter(isOther) };
+    }
+  }
+
+  remember(states: Iterable<Folded<S>>): void {
+    for (const state of states) this.recent.keep(state);
+  }
+
+  forget(): void {
+    this.recent.clear();
+  }
+}
+
+/** The events of each entity, by version. */
+function byEntity(events: Events): ReadonlyMap<string, Events> {
+  const batches = new Map<string, PositionedEvent[]>();
+  for (const event of events.toSorted((one, other) => one.version - other.version)) {
+    const own = batches.get(event.orderId);
+    if (own === undefined) batches.set(event.orderId, [event]);
+    else own.push(event);
+  }
+  return batches;
+}
+
+/**
+ * The last of an entity's events that does not directly follow the one before it, or follow
+ * `version` if it is the first. Undefined if all do.
+ */
+function lastAfterGap(events: Events, version: number): PositionedEvent | undefined {
+  return events.findLast((event, index) => event.version !== (events[index - 1]?.version ?? version) + 1);
+}
