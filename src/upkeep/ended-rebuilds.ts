@@ -23,7 +23,7 @@ export async function restartEndedRebuild(
 }
 
 /**
- * Ends a stranded workflow. If it is a rebuild, a new one takes its place at once, whether the old
+ * Ends a stranded workflow. If it is a rebuild, a new one takes its place immediately, whether the old
  * one had begun or not.
  */
 export async function replaceStranded(

@@ -80,7 +80,7 @@ test('orders whose first events are recorded at the same time share round trips 
   const started = await commands.of(
     async () => await Promise.all(logs.map(async ([created]) => await record({ events: [created] }))),
   );
-  // The first step begins at once. All others arrive meanwhile and form one batch.
+  // The first step begins immediately. All others arrive meanwhile and form one batch.
   const trips = `${recording.first} ${recording.first}`;
   expect(started.map(({ commandName }) => commandName).join(' ')).toBe(trips);
 });

@@ -107,7 +107,7 @@ export interface Payment {
   readonly amount: number;
   captured: number;
   status: 'pending' | 'authorized' | 'declined' | 'voided' | 'expired';
-  /** the fact that the provider reported by webhook */
+  /** what the provider reported by webhook; absent before it did */
   fact?: PaymentFact;
 }
 

@@ -14,7 +14,7 @@ export interface RoleProcess {
   /** Suspends the process until `thaw`. Its connections stay open. */
   freeze(): void;
   thaw(): void;
-  /** Ends it at once (SIGKILL). */
+  /** Kills it (SIGKILL). */
   kill(): Promise<void>;
   /** Asks it to end (SIGTERM), and kills it if it does not end in time. */
   stop(): Promise<void>;

@@ -16,7 +16,7 @@ export interface Bound {
   readonly least?: number;
   /** the limit shrinks when a request takes longer */
   readonly targetMs?: number;
-  /** how many requests may wait for a slot; further ones are refused at once */
+  /** how many requests may wait for a slot; further ones are refused immediately */
   readonly waiting: number;
   /** how long a request may wait before it is refused */
   readonly waitMs: number;
@@ -50,7 +50,7 @@ export type Leave = () => void;
 
 /** Decides which requests are admitted, before work on them starts. */
 export interface Admission {
-  /** True if `enter` would refuse at once. */
+  /** True if `enter` would refuse immediately. */
   refuses(kind: WorkKind): boolean;
   /**
    * Takes a slot, perhaps after a short wait; undefined if there is none, and then the work must

@@ -87,5 +87,5 @@ export function forgettingAnswer({
 }
 
 export function noCustomer(customerId: string): HttpProblem {
-  return new HttpProblem(404, 'customer_not_found', `There is no order of a customer ${customerId}`);
+  return new HttpProblem(404, 'customer_not_found', `There is no order of a customer ${customerId}.`);
 }

@@ -26,7 +26,7 @@ export interface Stack {
 export interface Worker {
   /** process id of the current or last worker */
   pid(): number;
-  /** Kills the worker at once (SIGKILL), as a power cut would, and resolves when it is gone. */
+  /** Kills the worker (SIGKILL), as a power cut would, and resolves when it is gone. */
   kill(): Promise<void>;
   /** Starts another worker, and resolves when it is ready. */
   start(): Promise<void>;

@@ -9,7 +9,7 @@ import { asSeen, type SeenView, type StateDocument, stateViews, storedDocument }
 
 /**
  * Brings the view of an entity up to its journal: folds the contiguous events after the version it
- * has. Any number of callers may do so at once. When it resolves, the view has every contiguous
+ * has. Any number of callers may do so concurrently. When it resolves, the view has every contiguous
  * event that the journal held at the call.
  *
  * @param writerId id of the recorder or the rebuild that calls; absent for other callers

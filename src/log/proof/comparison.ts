@@ -39,8 +39,8 @@ export interface CompareDeps extends Pick<Databases, 'client' | 'db'> {
   /** also query the running workflow for its state, which takes a worker */
   readonly asksWorkflow: boolean;
   /**
-   * ISO-8601 UTC: events recorded before must have a position. Absent in a reconciliation, which
-   * checks no positions: those of the events that it restores do not ascend with the versions.
+   * ISO-8601 UTC: events recorded before then must have a position. Absent in a reconciliation,
+   * which checks no positions: an event that it restores gets its position after later versions.
    */
   readonly positionedBefore?: string;
   /** the longest pause between two comparisons of an entity that lags; 1,600 by default */

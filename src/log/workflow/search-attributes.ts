@@ -37,7 +37,7 @@ export class ListedAttributes {
   }
 
   /**
-   * Upserts all changes if one of them must be made at once. Each upsert is an event in the
+   * Upserts all changes if one of them must be made immediately. Each upsert is an event in the
    * history.
    */
   update(attributes: readonly Attribute[]): void {

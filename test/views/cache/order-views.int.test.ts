@@ -80,7 +80,7 @@ describe('a cached view', () => {
       [...orderIds, randomUUID()].map(async (orderId) => await views.read(orderId)),
     );
     expect(found.map((view) => view && JSON.parse(view.json).orderId)).toEqual([...orderIds, undefined]);
-    // Four reads start at once, and the others share the queries that follow.
+    // Four reads start immediately, and the others share the queries that follow.
     expect(looks.count).toBeLessThan(15);
   });
 
@@ -271,7 +271,7 @@ describe('waiting for a view', () => {
     const waiting = views.reach(orderId, ({ settled }) => settled, 60_000);
     await write(logOf(states.confirmed, orderId));
     expect(await waiting).toMatchObject({ settled: true });
-    // It polls at once and then each second. Without a stream, it would poll several times in the
+    // It polls immediately and then each second. Without a stream, it would poll several times in the
     // first tenth of a second.
     expect(looks.count).toBeLessThanOrEqual(2 + Math.floor((Date.now() - since) / 1_000));
   });
