@@ -29,7 +29,7 @@ beforeAll(async () => {
   commands = watchCommands(api.mongo.client);
   await fill(api.mongo.db, ORDERS, () => undefined);
   await setUpSandbox(api.mongo.db);
-  // Read once in a process.
+  // The search key is read once in a process. It is read here, so that no test counts it.
   await api.mongo.keyStore.searchKey();
   await api.startWorker();
 });

@@ -173,7 +173,7 @@ class Provider {
 }
 
 class Carriers {
-  /** by the shipment */
+  /** the keys of the booked labels, by shipment */
   readonly booked = new Map<string, string>();
 
   book({ shipmentId, key, carrier = 'any' }: EffectOf<'book'>, choice: number): Outcomes['book'] {

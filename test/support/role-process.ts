@@ -7,7 +7,7 @@ import { assertNoPersons, personsIn } from './persons.js';
 export interface RoleProcess {
   /** `http://host:port`; empty if it serves no HTTP */
   readonly address: string;
-  /** the URL of the liveness that it answers at `HEALTH_PORT`; empty without one */
+  /** the URL of its liveness check at `HEALTH_PORT`; empty without one */
   readonly health: string;
   readonly pid: number;
   isRunning(): boolean;

@@ -41,7 +41,10 @@ export const DEFAULT_BOUNDS: Bounds = {
 
 /** Cheap kinds, which are admitted even if the event loop is late. */
 const priorityKinds: ReadonlySet<WorkKind> = new Set(['read', 'message']);
-/** With a higher mean delay, the process cannot complete even the work that it has admitted. */
+/**
+ * With a higher mean delay of the event loop, the process cannot complete even the work that it has
+ * admitted.
+ */
 const LATE_MS = 500;
 const SHRINK = 0.5;
 

@@ -136,7 +136,7 @@ async function watch(
 
 type Dependencies = Readiness['dependencies'];
 
-/** The dependencies that no worker serves; none if the API does not know. */
+/** The dependencies that have no worker; none if the API does not answer. */
 async function withoutWorker(api: Api): Promise<Dependencies> {
   try {
     const { dependencies } = await api.get<Readiness>('/health/ready');

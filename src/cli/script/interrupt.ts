@@ -9,8 +9,8 @@ export function exitWhenInterrupted(): void {
 }
 
 /**
- * Runs `work`, then `cleanUp`. If a signal asks this process to end, `cleanUp` runs immediately, and
- * `work` is abandoned.
+ * Runs `work`, then `cleanUp`. If a signal asks this process to end, `cleanUp` runs immediately,
+ * and `work` is abandoned.
  */
 export async function cleanedUp<T>(work: () => Promise<T>, cleanUp: () => Promise<void>): Promise<T> {
   let cleaning: Promise<void> | undefined;

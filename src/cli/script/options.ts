@@ -5,7 +5,7 @@ import type { CommonOptions } from './script.js';
 
 /* Options that several scripts share. */
 
-/** The option `--entity`, which says of which kind the entity with the given id is. */
+/** The option `--entity`: the kind of entity that the given id belongs to. */
 export function entityOption(): Option {
   const names = logs.map(({ entity }) => entity.name);
   return new Option('--entity <name>', 'the kind of entity').choices(names).default('order');

@@ -19,7 +19,7 @@ export interface AnyLog {
   readonly view: Pick<StateView<never>, 'collection' | 'version' | 'indexes'>;
   /** the collection of the reports of its reconciliations; persisted */
   readonly reconciliations: string;
-  /** in remedies for operators */
+  /** the command lines in remedies for operators */
   readonly commands: Commands;
 }
 

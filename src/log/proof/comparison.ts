@@ -103,8 +103,8 @@ function unreadable(log: AnyLog, orderId: string, error: unknown): Comparison {
 }
 
 /**
- * Reads in the opposite direction of the data flow, so that what is read later is never behind what
- * was read before.
+ * Reads in the opposite direction of the data flow, so that what is read later is never older than
+ * what was read before.
  */
 async function compareOnce<S extends State, D extends Draft>(
   log: EntityLog<S, D>,

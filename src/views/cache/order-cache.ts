@@ -19,14 +19,16 @@ export interface OrderCache {
   load(orderId: string, read: () => Promise<StoredView | undefined>): Promise<StoredView | undefined>;
   /** The view has changed: drops it, and a read in progress is repeated. */
   invalidate(orderId: string): void;
-  /** The view has at least this version: drops an older view, and a read in progress is repeated. */
+  /**
+   * The view has at least this version: drops an older view, and a read in progress is repeated.
+   */
   dropOlder(orderId: string, version: number): void;
   clear(): void;
 }
 
 export interface CacheBounds {
   readonly entries: number;
-  /** the size of all views together; two bytes for each UTF-16 code unit */
+  /** maximum size of all views together, with two bytes for each UTF-16 code unit */
   readonly bytes: number;
 }
 

@@ -71,8 +71,8 @@ function answerTo({ key, carrier = 'Example Post' }) {
 }
 
 /**
- * A line is written as a whole or not at all. The first one with a key counts. It has no receiver, so
- * it has no personal data.
+ * A line is written as a whole or not at all. The first one with a key counts. It has no receiver,
+ * so it has no personal data.
  *
  * @param {Line} line
  */

@@ -37,8 +37,8 @@ function deduction(...lines: readonly LineQuantity[]): EffectOf<'deduct'> {
 }
 
 /**
- * Does something `count` times concurrently. Each is retried, as a step is, because on a busy machine it
- * may have to wait for longer than an attempt may take.
+ * Does something `count` times concurrently. Each is retried, as a step is, because on a busy
+ * machine it may have to wait for longer than an attempt may take.
  */
 function times<T>(count: number, act: (index: number) => Promise<T>): Promise<T[]> {
   return Promise.all(Array.from({ length: count }, (_, index) => until(() => act(index))));

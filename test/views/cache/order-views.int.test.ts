@@ -271,8 +271,8 @@ describe('waiting for a view', () => {
     const waiting = views.reach(orderId, ({ settled }) => settled, 60_000);
     await write(logOf(states.confirmed, orderId));
     expect(await waiting).toMatchObject({ settled: true });
-    // It polls immediately and then each second. Without a stream, it would poll several times in the
-    // first tenth of a second.
+    // It polls immediately and then each second. Without a stream, it would poll several times in
+    // the first tenth of a second.
     expect(looks.count).toBeLessThanOrEqual(2 + Math.floor((Date.now() - since) / 1_000));
   });
 
@@ -291,7 +291,7 @@ type Orders = ReturnType<typeof orders>;
 function withOrders(change: (collection: Orders) => void): Db {
   const collection = (name: string) => {
     const real = db.collection(name);
-    // The collection of that name is this one.
+    // The collection `orders` has documents of this type.
     if (name === 'orders') change(real as unknown as Orders);
     return real;
   };
