@@ -139,7 +139,7 @@ test(
   limitMs,
 );
 
-/** A module that can be loaded `times` times. As with an open connection, its processes stay. */
+/** A module that can be loaded `times` times. Its processes stay, as with an open connection. */
 const loadedTimes = (times: number) => `
   import { appendFileSync, readFileSync } from 'node:fs';
   const log = import.meta.filename + '.log';

@@ -78,8 +78,8 @@ async function complete(order: PlacedOrder): Promise<PlacedOrder> {
 }
 
 /**
- * The states in which an order is when Temporal is lost: how it gets there, and how it then reaches
- * its end.
+ * The states in which an order may be when Temporal is lost: how an order gets into each, and how
+ * it then reaches its end.
  */
 const ways: Readonly<
   Record<
