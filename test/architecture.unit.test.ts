@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 
-/** A picture of rooms and of what each may import. */
+/** A picture of the parts of the code (`rooms`), and of what each may import. */
 interface Picture {
   /** folder, or file, by its id in the picture */
   readonly rooms: ReadonlyMap<string, string>;

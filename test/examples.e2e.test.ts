@@ -205,7 +205,7 @@ describe('with AUTH=on', () => {
 test('the client scripts show what happens to all orders', async () => {
   const watching = start('node', '../src/cli/orders.mjs', 'watch');
   try {
-    // It shows only events after it has connected.
+    // The script shows only events that happen after it has connected.
     await until(async () => {
       const { id } = await api.place();
       const rows = watching.lines().filter((line) => line.startsWith(id));
@@ -272,7 +272,7 @@ test('each shell block of the README and the docs does what it shows, or says wh
   });
   try {
     let ran = 0;
-    // The first steps come first.
+    // `docs/start.md` comes first, because a reader begins there.
     for (const page of new Set(['docs/start.md', ...PAGES])) {
       for (const { kind, text, notRun } of await shellBlocksOf(page)) {
         if (notRun !== undefined) continue;

@@ -7,7 +7,7 @@ export interface Closer {
   readonly close: () => Promise<void>;
 }
 
-/** After this long, another signal exits at once. */
+/** After this long, another signal exits immediately. */
 const IGNORE_SIGNALS_MS = 10_000;
 
 /**

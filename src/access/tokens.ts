@@ -27,13 +27,13 @@ export interface Tokens {
 
 export interface TokensOptions {
   /**
-   * how long after they were loaded the signing keys are used without another load; then they are
-   * loaded again in the background, and the request does not wait
+   * Signing keys that were loaded within this time are used without another load. Older ones are
+   * loaded again in the background, and the request does not wait.
    */
   readonly freshMs?: number;
-  /** how long after they were loaded the signing keys are used while the issuer is unavailable */
+  /** for how long after their last load signing keys are used while the issuer is unavailable */
   readonly keptMs?: number;
-  /** minimum time between two attempts to load them */
+  /** minimum time between two attempts to load the signing keys */
   readonly retryMs?: number;
 }
 

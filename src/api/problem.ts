@@ -5,6 +5,7 @@ export interface RequestError {
   /** JSON pointer into the part of the request that `in` names */
   readonly pointer: string;
   readonly in: 'body' | 'query' | 'path' | 'header';
+  /** a clause about that member, such as `must be …`, or the message of a `Refusal` */
   readonly detail: string;
 }
 
@@ -28,7 +29,10 @@ export class HttpProblem extends Error {
   readonly members: ProblemMembers;
   readonly headers: Readonly<Record<string, string>>;
 
-  /** @param detail one or two sentences in plain words: what is wrong, and what to do instead */
+  /**
+   * @param detail whole sentences in plain words, each with a full stop: what is wrong, and what to
+   *   do instead. For a refused command it is the message of the `Refusal`, a clause.
+   */
   constructor(
     status: number,
     code: string,

@@ -4,7 +4,7 @@ import type { AttentionCursor, SourceRow } from './cursor.js';
 
 /** What the list of attention is read from. */
 export interface AttentionDeps extends Databases {
-  /** age, in ms, from which an owed effect or a pending payment is listed */
+  /** age, in ms, from which what is owed, pending, undecided, failing or waiting is listed */
   readonly attentionAfterMs: number;
   /** undefined if Kafka is not used */
   readonly kafka?: KafkaTopics | undefined;

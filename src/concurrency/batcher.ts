@@ -13,7 +13,7 @@ interface Bounds {
 
 /**
  * Micro-batching: items that arrive while all batches are running wait and form the next batch.
- * With little load an item starts at once; the higher the load, the larger the batches.
+ * With little load an item starts immediately; the higher the load, the larger the batches.
  *
  * @param work handles one batch; its result, or its error, goes to the caller of every item in the
  *   batch

@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 
-/** The longest time of a timer. A longer timer would end at once. */
+/** The longest time of a timer. A longer timer would end immediately. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /**

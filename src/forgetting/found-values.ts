@@ -8,7 +8,7 @@ type KeyState = Extract<FoundKey, string> | 'readable';
 export class FoundValues {
   /** number of events or payloads that were searched */
   searched = 0;
-  /** number of personal values by what became of their key */
+  /** number of unreadable personal values, by the state of their key */
   private readonly unreadable = { destroyed: 0, unknown: 0 };
   /** ids of orders that have values in plain text */
   readonly plain = new Set<string>();

@@ -148,7 +148,7 @@ async function clearOrderView(db: Db, customerId: string, lost: readonly string[
   };
 }
 
-/** What is said of the orders that have lost events, after what is said of all others. */
+/** The exception for orders that have lost events; it completes the finding about all others. */
 function butLost(lost: readonly string[]): string {
   return lost.length === 0 ? '' : `, except for orders that have lost events (${lost.length})`;
 }
@@ -195,7 +195,7 @@ async function clearWebhookAnswers(
  * Reads the documents with these ids in every build of every feed view. A kept build that has a
  * value in plain text is dropped; it is only needed for a roll-back.
  *
- * @param mayKeep other builds may have a value in plain text: of orders that have lost events
+ * @param mayKeep true if orders have lost events: other builds may keep their values in plain text
  */
 async function clearBuilds(
   db: Db,

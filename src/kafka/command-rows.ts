@@ -1,8 +1,8 @@
 import type { Db } from 'mongodb';
 
-/* How far commands are taken from Kafka. `src/api/commands/kafka` writes these rows. */
+/* The progress of taking commands from Kafka. `src/api/commands/kafka` writes these rows. */
 
-/** How far the commands of a partition are taken. The process that has the partition writes it. */
+/** The progress in a partition. The process that has the partition writes it. */
 export interface PartitionRow {
   /** `<topic id>:<partition>` */
   readonly _id: string;

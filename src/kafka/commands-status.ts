@@ -12,7 +12,7 @@ import {
 const WAITS_LONG_MS = 30_000;
 const LOSS_SHOWN_MS = 86_400_000;
 
-/** How far commands are taken from their topic. Times are ISO-8601 UTC. */
+/** The progress of taking commands from their topic. Times are ISO-8601 UTC. */
 export interface CommandsStatus {
   readonly topic: string;
   /** records that are not done, of all partitions */

@@ -10,7 +10,10 @@ export interface Refusal {
    */
   readonly kind: 'invalid' | 'not_found' | 'not_allowed';
   readonly code: string;
-  /** one sentence in plain words: what is wrong, and what to do instead */
+  /**
+   * what is wrong, and what to do instead: a clause in plain words that begins in lower case and
+   * has no full stop
+   */
   readonly message: string;
   /** JSON pointer into the command's data */
   readonly pointer?: string;

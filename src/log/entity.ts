@@ -101,7 +101,7 @@ export interface Deadline {
 export interface Attribute {
   readonly name: string;
   readonly value: string | boolean | number;
-  /** true if a change is upserted at once; false if it waits for the next upsert */
+  /** true if a change is upserted immediately; false if it waits for the next upsert */
   readonly atOnce: boolean;
 }
 

@@ -12,7 +12,7 @@ import {
 } from './order.js';
 import { amountDue } from './prices.js';
 
-/** How far an order is paid (`paymentStatus`). */
+/** What was done of the payment of an order (`paymentStatus`). */
 export const paymentStatuses = [
   'none',
   'pending',

@@ -53,7 +53,7 @@ export interface Config extends ServersConfig {
   };
   /** absent if no broker is given */
   readonly kafka?: KafkaConfig;
-  /** age from which an owed effect or a pending payment is listed for attention */
+  /** age from which what is owed, pending, undecided, failing or waiting needs an operator */
   readonly attentionAfterMs: number;
   /** whether webhooks may also go to private addresses, and over http */
   readonly webhooksAllowPrivate: boolean;

@@ -33,8 +33,8 @@ const MAX_MESSAGE_BYTES = 128 * 1024 * 1024;
  * A connection for clients. It connects lazily and reconnects after outages: while Temporal is
  * unavailable, calls fail. Workers need a `NativeConnection` of their own.
  *
- * @param maxMessageBytes maximum size of an answer in bytes; a larger one fails at once, without
- *   retries
+ * @param maxMessageBytes maximum size of an answer in bytes; a larger one fails immediately,
+ * without retries
  */
 export function connectTemporal(config: Config, maxMessageBytes = MAX_MESSAGE_BYTES): Connection {
   const retries = defaultGrpcRetryOptions();

@@ -40,7 +40,7 @@ interface CustomerDocument {
 const queries: readonly ViewQuery[] = [
   viewQuery({
     path: '/v1/customers/:customerId',
-    summary: 'A customer by its orders',
+    summary: "A customer's totals over all orders",
     keys: { customerId: 'id' },
     body: summary,
     notFound: {

@@ -13,8 +13,8 @@ import { wholeWords } from './search-words.js';
  * The list is empty if the customer's key was destroyed, or if the texts are not sealed:
  * `searchWords` has the words of plain texts.
  *
- * They are kept in memory for ten seconds, so a step may still write them after the key was
- * destroyed. The order's `PersonForgotten` follows, and leaves no sealed text.
+ * The words are cached for ten seconds, so a step may write them once more after the key was
+ * destroyed. The step that then records `PersonForgotten` finds no sealed text, and removes them.
  *
  * @throws MongoError if the key store is unavailable
  */

@@ -14,7 +14,10 @@ export function queryWords(text: string): string[] {
   return chunksOf(text).map(wordOf);
 }
 
-/** Each run of a text, and each piece between spaces as one word. */
+/**
+ * The words of a text by which a whole-word search finds it: each run, and the joined runs of each
+ * piece between spaces.
+ */
 export function wholeWords(text: string): string[] {
   return [...new Set(chunksOf(text).flatMap((runs) => [wordOf(runs), ...runs.map((run) => wordOf([run]))]))];
 }

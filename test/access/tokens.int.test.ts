@@ -186,7 +186,7 @@ describe("the issuer's keys", () => {
     const tokens = open({ keptMs: 0 });
     isAway = true;
     await expect(tokens.check(await valid())).rejects.toMatchObject({ name: 'AccessUnavailable' });
-    // The issuer is not asked again at once.
+    // The issuer is not asked again immediately.
     const before = asked;
     await expect(tokens.check(await valid())).rejects.toMatchObject({ name: 'AccessUnavailable' });
     expect(asked).toBe(before);

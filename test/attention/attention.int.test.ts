@@ -101,7 +101,7 @@ describe('an effect that has been owed too long', () => {
   test('is listed as what its order waits for, with the order’s workflow', async () => {
     const { body } = await until(async () => {
       const next = await api.get(`/v1/orders/${orderId}/next`);
-      // Absent while an attempt is running.
+      // `nextTryAt` is absent while an attempt is running.
       expect(next.body.effects[0].nextTryAt).toBeDefined();
       return next;
     });
@@ -171,7 +171,7 @@ describe('an effect that has been owed too long', () => {
       expect(next.effects[0]).not.toHaveProperty('attempts');
       expect(next).not.toHaveProperty('workflow');
     } finally {
-      // It shares its database with the other API.
+      // This API shares its database with the other one, so the database is not dropped.
       await cut.app.close();
       await cut.tail.stop();
       await cut.mongo.close();

@@ -29,7 +29,7 @@ beforeAll(async () => {
   commands = watchCommands(api.mongo.client);
   await fill(api.mongo.db, ORDERS, () => undefined);
   await setUpSandbox(api.mongo.db);
-  // Read once in a process.
+  // The search key is read once in a process. It is read here, so that no test counts it.
   await api.mongo.keyStore.searchKey();
   await api.startWorker();
 });
@@ -80,7 +80,7 @@ test('orders whose first events are recorded at the same time share round trips 
   const started = await commands.of(
     async () => await Promise.all(logs.map(async ([created]) => await record({ events: [created] }))),
   );
-  // The first step begins at once. All others arrive meanwhile and form one batch.
+  // The first step begins immediately. All others arrive meanwhile and form one batch.
   const trips = `${recording.first} ${recording.first}`;
   expect(started.map(({ commandName }) => commandName).join(' ')).toBe(trips);
 });

@@ -35,7 +35,7 @@ try {
   const results: Judged[] = [];
   for (const measurement of chosen) {
     const judged = await stage(measurement.name, (note) => started.measure(measurement, note));
-    // Printed at once, because a later measurement may fail or be interrupted.
+    // Printed immediately, because a later measurement may fail or be interrupted.
     for (const one of judged) process.stdout.write(`  ${brief(one)}\n`);
     results.push(...judged);
   }

@@ -12,7 +12,7 @@ function workshop() {
   return { groups, work };
 }
 
-test('a single item goes at once; items that come meanwhile go together, up to the limit', async () => {
+test('a single item goes immediately; items that come meanwhile go together, up to the limit', async () => {
   const { groups, work } = workshop();
   const ask = createBatcher({ size: 3 }, work);
   const results = [1, 2, 3, 4, 5].map(ask);

@@ -88,7 +88,7 @@ test.each([
     const { exitCode, failed, certificate } = await certifyWrong(kind, name);
     expect({ exitCode, passed: certificate.passed }).toEqual({ exitCode: 1, passed: false });
     expect(failed).toEqual(expect.arrayContaining(cases.map((one) => `${call}: ${one}: ${risk}`)));
-    // Cases of several calls may fail, too, such as captures at once.
+    // Cases of several calls may fail, too, such as concurrent captures.
     const ofOthers = new RegExp(`^(?!${call}: )\\w+: .+: `);
     expect(failed.filter((one) => ofOthers.test(one))).toEqual([]);
   },
@@ -139,7 +139,7 @@ test(
   limitMs,
 );
 
-/** A module that can be loaded `times` times. As with an open connection, its processes stay. */
+/** A module that can be loaded `times` times. Its processes stay, as with an open connection. */
 const loadedTimes = (times: number) => `
   import { appendFileSync, readFileSync } from 'node:fs';
   const log = import.meta.filename + '.log';
@@ -153,7 +153,7 @@ test.each([
   ['ends while it is loaded', 'process.exit(3);', 'its process ended while it was loaded'],
   ['loads only once', loadedTimes(1), 'it does not load: no more accounts'],
   ['loads only twice', loadedTimes(2), 'it does not load: no more accounts'],
-])('a provider that %s is refused at once, with the reason', async (name, code, reason) => {
+])('a provider that %s is refused immediately, with the reason', async (name, code, reason) => {
   const path = join(folder, `${name.replaceAll(' ', '-')}.mjs`);
   await writeFile(path, code);
   const { PATH } = process.env;

@@ -126,7 +126,7 @@ test('goods are reserved and taken at an inventory from outside the project', as
   const lines = (await readFile(join(folder, 'stock'), 'utf8')).trim().split('\n');
   const types = lines.map((line) => JSON.parse(line).request.type);
   expect(new Set(types)).toEqual(new Set(['reserve', 'deduct']));
-  // The built-in inventory has none of it.
+  // The built-in inventory has no movement of these orders.
   expect(await api.mongo.db.collection('stock_movements').countDocuments()).toBe(0);
 });
 

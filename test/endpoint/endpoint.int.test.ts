@@ -112,7 +112,7 @@ test('an endpoint is an entity on the log, with a history, a journal and a view 
     ],
     steps: [{ type: 'SecretRotated' }, { type: 'EndpointDeleted' }],
   });
-  // The orders' journal has none of its events.
+  // The orders' journal has no event of the endpoint.
   expect(await journal(orderLog, api.mongo.db).countDocuments({ orderId: id })).toBe(0);
   expect((await api.get(`/v1/orders/${id}`)).status).toBe(404);
 });

@@ -78,8 +78,8 @@ async function complete(order: PlacedOrder): Promise<PlacedOrder> {
 }
 
 /**
- * The states in which an order is when Temporal is lost: how it gets there, and how it then reaches
- * its end.
+ * The states in which an order may be when Temporal is lost: how an order gets into each, and how
+ * it then reaches its end.
  */
 const ways: Readonly<
   Record<
@@ -340,8 +340,8 @@ test(
           outcome: 'resumed',
           version: 4,
         });
-      // The replaced run is still alive and receives messages. Several arrive at once, so that the
-      // second does not directly follow a recorded event.
+      // The replaced run is still alive and receives messages. Several arrive concurrently, so that
+      // the second does not directly follow a recorded event.
       await Promise.all([1, 2, 3].map((n) => api.post(`/v1/orders/${order.id}/notes`, { text: `old ${n}` })));
       const old = system.client.workflow.getHandle(workflowId(order.id));
       await until(async () => expect((await old.describe()).status.name).toBe('FAILED'));

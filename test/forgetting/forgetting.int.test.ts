@@ -549,11 +549,11 @@ describe.each([
       ]);
       expect(await lastEvent(orderId)).not.toBe('PersonForgotten');
       expect(await lastEvent(whole)).toBe('PersonForgotten');
-      // Its values are sealed under a destroyed key, and no search finds it by them.
+      // The order that lost events shows `forgotten`, and no search finds it.
       expect((await api.get(`/v1/orders/${orderId}`)).body.customer.name).toBe('forgotten');
       expect((await api.get(`/v1/orders?q=${encodeURIComponent(name)}`)).body.data).toEqual([]);
 
-      // So does the next certificate, although the keys are known to be destroyed.
+      // The next certificate names it again, although the keys are already destroyed.
       expect(named((await forget(customerId)).body.certificate)).toEqual(named(body.certificate));
 
       await journal(orderLog, db).insertMany(lost);

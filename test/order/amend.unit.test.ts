@@ -21,7 +21,7 @@ describe('the requested amendment', () => {
         },
       });
   });
-  test('is applied at once if it is only an address', () => {
+  test('is applied immediately if it is only an address', () => {
     const amended = given(states.confirmed)
       .when({ type: 'AmendOrder', data: { shippingAddress } })
       .thenEvents(
@@ -118,7 +118,7 @@ describe('an amendment to more goods', () => {
   });
 });
 
-test('an amendment to fewer goods is applied at once, and the authorization stays for the capture', () => {
+test('an amendment to fewer goods is applied immediately, and the authorization stays for the capture', () => {
   const amended = states.confirmed.do(amend(oneOfB));
   expect(eventTypes(amended, states.confirmed)).toEqual(['AmendmentRequested', 'OrderAmended']);
   expect(owedTypes(amended.order)).toEqual(['release']);

@@ -47,7 +47,7 @@ describe('a cancellation during a reservation', () => {
 describe('a cancellation during an authorization', () => {
   const cancelling = states.authorizing.do(cancel);
 
-  test('releases the stock at once, and the authorization stays owed', () =>
+  test('releases the stock immediately, and the authorization stays owed', () =>
     expect(owedTypes(cancelling.order)).toEqual(['authorize', 'release']));
   test('voids what was authorized', () => {
     const authorized = cancelling.settle('release').settle('authorize');

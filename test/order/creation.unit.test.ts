@@ -146,7 +146,7 @@ describe('an order is refused with', () => {
     given(Scenario.empty).when(create(changes)).thenRefused({ kind: 'invalid', code, pointer }),
   );
 
-  test('the largest possible order reaches every limit at once', () => {
+  test('the largest possible order reaches all limits together', () => {
     const data = {
       lines: [{ sku: 'A', quantity: 1, unitPrice: LIMITS.amount }],
       shippingFee: 0,

@@ -9,7 +9,7 @@ function listed({ order }: Scenario): Readonly<Record<string, unknown>> {
   return Object.fromEntries(listing(order).map(({ name, value }) => [name, value]));
 }
 
-/** The attributes whose change is upserted at once. */
+/** The attributes whose change is upserted immediately. */
 function atOnce({ order }: Scenario): readonly string[] {
   return listing(order)
     .filter((one) => one.atOnce)
@@ -32,7 +32,7 @@ test('an order is found by its payment, fulfilment, hold and total, and by what 
   expect(listed(waiting.wait(2 * day))).toMatchObject({ NeedsAttention: true });
 });
 
-test('the statuses of the usual path are listed with the next change of the order, and others at once', () => {
+test('the statuses of the usual path are listed with the next change of the order, and others immediately', () => {
   expect(atOnce(states.confirmed)).toEqual(always);
   expect(listed(states.onItsWay)).toMatchObject({ PaymentStatus: 'captured', FulfillmentStatus: 'shipped' });
   expect(atOnce(states.onItsWay)).toEqual(always);

@@ -107,7 +107,7 @@ export interface Payment {
   readonly amount: number;
   captured: number;
   status: 'pending' | 'authorized' | 'declined' | 'voided' | 'expired';
-  /** the fact that the provider reported by webhook */
+  /** what the provider reported by webhook; absent before it did */
   fact?: PaymentFact;
 }
 
@@ -173,7 +173,7 @@ class Provider {
 }
 
 class Carriers {
-  /** by the shipment */
+  /** the keys of the booked labels, by shipment */
   readonly booked = new Map<string, string>();
 
   book({ shipmentId, key, carrier = 'any' }: EffectOf<'book'>, choice: number): Outcomes['book'] {

@@ -111,7 +111,8 @@ export const paths: Readonly<Record<string, (orders: Orders) => Promise<StartedO
   },
 
   /**
-   * Each change that is upserted to Temporal's list at once, in a first run and in a resumed one.
+   * Each change that is upserted to Temporal's list immediately, in a first run and in a resumed
+   * one.
    */
   async 'listed, and listed anew'(orders) {
     const order = await confirmed(orders);

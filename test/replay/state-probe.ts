@@ -30,7 +30,7 @@ export const interceptors: WorkflowInterceptorsFactory = () => {
       {
         concludeActivation(input, next) {
           const query = getActivator().queryHandlers.get(stateQuery);
-          // The handler is this project's own.
+          // This project registers the handler; it returns the order's state.
           if (query) probe.state(query.handler() as OrderState);
           return next(input);
         },

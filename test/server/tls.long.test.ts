@@ -23,8 +23,8 @@ const db = uniqueName('tls');
 const ended: (() => unknown)[] = [];
 
 /**
- * Starts MongoDB with the flags of Compose's members, as a replica set of one, and gives the orders
- * their user.
+ * Starts MongoDB with the flags of Compose's members, as a replica set of one, and creates the user
+ * as which this project connects.
  */
 async function startMongodb(): Promise<string> {
   const [port, folder] = [await freePort(), join(tls, 'data')];

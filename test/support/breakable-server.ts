@@ -20,7 +20,7 @@ export interface BreakableServer {
   thaw(): void;
   /** the folder of its data */
   readonly folder: string;
-  /** Ends it at once (SIGKILL). */
+  /** Kills it (SIGKILL). */
   kill(): Promise<void>;
   /** Asks it to end (SIGTERM), and waits until it has. */
   stop(): Promise<void>;

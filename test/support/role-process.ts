@@ -7,14 +7,14 @@ import { assertNoPersons, personsIn } from './persons.js';
 export interface RoleProcess {
   /** `http://host:port`; empty if it serves no HTTP */
   readonly address: string;
-  /** the URL of the liveness that it answers at `HEALTH_PORT`; empty without one */
+  /** the URL of its liveness check at `HEALTH_PORT`; empty without one */
   readonly health: string;
   readonly pid: number;
   isRunning(): boolean;
   /** Suspends the process until `thaw`. Its connections stay open. */
   freeze(): void;
   thaw(): void;
-  /** Ends it at once (SIGKILL). */
+  /** Kills it (SIGKILL). */
   kill(): Promise<void>;
   /** Asks it to end (SIGTERM), and kills it if it does not end in time. */
   stop(): Promise<void>;

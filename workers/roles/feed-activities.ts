@@ -57,7 +57,11 @@ export function createFeedWork({ tail, ...databases }: FeedDeps): FeedWork {
         const context = Context.current();
         const { runId = '', workflowId } = context.info.workflowExecution ?? {};
         const by = { runId, ...(workflowId === undefined ? {} : { workflowId }) };
-        const heartbeat = (done: number) => context.heartbeat(done);
+        let done = 0;
+        const heartbeat = (checked: number) => {
+          done += checked;
+          context.heartbeat(done);
+        };
         await detectDatabaseLoss(databases);
         const reports = await reconcileAll(databases, by, heartbeat);
         const sum = (field: 'repaired' | 'found') =>

@@ -175,7 +175,7 @@ function onStock(db: Db): Dependency {
   };
 }
 
-/** What is wrong with a dependency that works in part; undefined if there is no such text. */
+/** What is wrong with a dependency that works in part; undefined if no detail is given. */
 function degraded(...details: readonly (string | undefined)[]): Concern | undefined {
   const given = details.filter((detail) => detail !== undefined);
   return given.length === 0 ? undefined : { status: 'degraded', detail: given.join('; ') };

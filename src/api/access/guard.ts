@@ -101,7 +101,7 @@ export function needScope({ principal }: Pick<FastifyRequest, 'principal'>, scop
   if (!principal.scopes.has(scope)) throw scopeMissing(scope);
 }
 
-/** Checks an open stream again and again, and closes its connection when it is refused. */
+/** Checks an open stream every `everyMs`, and closes its connection when it is refused. */
 function endOnceRefused({ raw }: FastifyReply, check: () => Promise<unknown>, everyMs: number): void {
   const timer = setInterval(() => {
     check().catch((error: unknown) => {

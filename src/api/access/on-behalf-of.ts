@@ -4,6 +4,6 @@ import { refusedHeader } from '../problem.js';
 /** @throws HttpProblem 400 if a command is on behalf of the system itself */
 export function refuseSystemName(name: string): void {
   if (!isSystemName(name)) return;
-  const detail = `${name} is a name of the system. Give the name of a user or a client`;
+  const detail = `${name} is a name of the system: give the name of a user or a client`;
   throw refusedHeader('on-behalf-of', 'actor_reserved', detail);
 }

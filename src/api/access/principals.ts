@@ -45,7 +45,7 @@ export async function proven(request: FastifyRequest, authenticate: Authenticate
     key === undefined ? headers.authorization : `Bearer ${key}`,
   );
   if (headers['x-actor'] !== undefined) {
-    const detail = 'is not taken, since the key or token says who you are: leave it out';
+    const detail = 'is not accepted here, since the key or token says who you are: leave it out';
     throw refusedHeader('x-actor', 'actor_claimed', detail);
   }
   return principal;

@@ -17,8 +17,8 @@ export interface AnswerOptions extends Preferences {
 const PROJECTED_WITHIN_MS = 5_000;
 
 /**
- * Sends the outcome of a command, once the view is as far as the client asked for, or the time is
- * up. The status is the same in both cases. `Prefer: wait` limits every wait.
+ * Sends the outcome of a command, once the view has the state that the client waits for, or the
+ * time is up. The status is the same in both cases. `Prefer: wait` limits every wait.
  *
  * @throws HttpProblem if the command was not accepted
  */

@@ -123,7 +123,7 @@ export function createEndpointGateway({
           if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
           const { memo, startTime, status } = await workflow(endpointId).describe();
           if (memo?.['hash'] !== message.hash) {
-            const detail = `the key ${meta.key} was used with another body: use a new key`;
+            const detail = `The key ${meta.key} was used with another body. Use a new key.`;
             throw new HttpProblem(422, 'key_reused', detail);
           }
           if (status.name === 'COMPLETED') throw noEndpoint(endpointId);

@@ -12,7 +12,7 @@ export interface EndpointDeps {
   readonly endpoints: {
     readonly gateway: EndpointGateway;
     readonly secrets: WebhookSecrets;
-    /** for tests of an endpoint */
+    /** sends the test messages to endpoints */
     readonly sender: Sender;
     /** http and private addresses are allowed (WEBHOOKS_ALLOW_PRIVATE) */
     readonly allowHttp: boolean;

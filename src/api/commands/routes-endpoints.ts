@@ -99,7 +99,7 @@ function changeRoute(app: Http, { endpoints }: EndpointDeps): void {
       config: webhooksWrite,
       schema: {
         summary: 'Change an endpoint, disable it, or enable it again',
-        description: 'After a change, everything that failed is tried again at once.',
+        description: 'After a change, everything that failed is tried again immediately.',
         tags: endpointTags,
         headers: CommandHeaders,
         params: EndpointPath,

@@ -105,11 +105,11 @@ function problemOf(
     case 'unknown_customer':
       return noCustomer(customerId);
     case 'another_ends': {
-      const detail = 'Another forgetting of this customer is about to end. Try again soon.';
+      const detail = 'An earlier forgetting of this customer is being completed. Try again soon.';
       return new HttpProblem(503, 'forgetting_ends', detail);
     }
     case 'key_reused':
-      return new HttpProblem(422, 'key_reused', `the key ${key} was used with another body: use a new key`);
+      return new HttpProblem(422, 'key_reused', `The key ${key} was used with another body. Use a new key.`);
     default:
       return requested satisfies never;
   }

@@ -75,7 +75,7 @@ function rebuildable(name: string): string {
 }
 
 function underWay(name: string): HttpProblem {
-  const detail = `${name} is being rebuilt already: GET ${location} shows how far it is.`;
+  const detail = `${name} is being rebuilt already: GET ${location} shows its progress.`;
   return new HttpProblem(409, 'rebuild_under_way', detail);
 }
 

@@ -77,7 +77,7 @@ function answerTo({ outcome, remedy, ...report }: ResumeReport) {
   const { orderId, detail } = report;
   switch (outcome) {
     case 'unknown':
-      throw new HttpProblem(404, 'order_not_found', `there is no order ${orderId}`);
+      throw new HttpProblem(404, 'order_not_found', `There is no order ${orderId}.`);
     case 'contradiction':
       throw new HttpProblem(409, 'order_forked', `${detail}: ${remedy}`);
     case 'incomplete':

@@ -178,7 +178,7 @@ const table = {
   },
   DeliverShipment: {
     scope: 'orders:write',
-    summary: 'A shipment has arrived',
+    summary: 'Mark a shipment as delivered',
     body: (is) => is.closed({}),
     verb: 'deliver',
     fields: {},

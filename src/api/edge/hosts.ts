@@ -5,8 +5,8 @@ import type { Http } from '../http.js';
 const LOOPBACK = 'localhost';
 
 /**
- * Refuses requests for another host name, because a page of another site can let its own name lead
- * to this address (DNS rebinding). Requests by IP address, such as health checks, pass, because the
+ * Refuses requests for another host name, because another site can make its own name resolve to
+ * this address (DNS rebinding). Requests by IP address, such as health checks, pass, because the
  * name of a site cannot be an address.
  *
  * @param names the host names of this API, in lower case, besides `localhost`

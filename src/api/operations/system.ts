@@ -64,8 +64,9 @@ export async function keyStoreIdOf(
 }
 
 /**
- * The id that Temporal gave to the namespace at its creation. It identifies a Temporal, which
- * its address and the namespace's name do not: it may have several addresses, and others the name.
+ * The id that Temporal gave to the namespace at its creation. It identifies a Temporal. An address
+ * and a name of a namespace do not: one Temporal may have several addresses, and several Temporals
+ * may have a namespace with the same name.
  *
  * @throws errors of the connection if Temporal does not answer in time, or has no such namespace
  */

@@ -16,7 +16,7 @@ export interface Bound {
   readonly least?: number;
   /** the limit shrinks when a request takes longer */
   readonly targetMs?: number;
-  /** how many requests may wait for a slot; further ones are refused at once */
+  /** how many requests may wait for a slot; further ones are refused immediately */
   readonly waiting: number;
   /** how long a request may wait before it is refused */
   readonly waitMs: number;
@@ -41,7 +41,10 @@ export const DEFAULT_BOUNDS: Bounds = {
 
 /** Cheap kinds, which are admitted even if the event loop is late. */
 const priorityKinds: ReadonlySet<WorkKind> = new Set(['read', 'message']);
-/** With a higher mean delay, the process cannot complete even the work that it has admitted. */
+/**
+ * With a higher mean delay of the event loop, the process cannot complete even the work that it has
+ * admitted.
+ */
 const LATE_MS = 500;
 const SHRINK = 0.5;
 
@@ -50,7 +53,7 @@ export type Leave = () => void;
 
 /** Decides which requests are admitted, before work on them starts. */
 export interface Admission {
-  /** True if `enter` would refuse at once. */
+  /** True if `enter` would refuse immediately. */
   refuses(kind: WorkKind): boolean;
   /**
    * Takes a slot, perhaps after a short wait; undefined if there is none, and then the work must

@@ -26,7 +26,7 @@ export function registerAttention(
       schema: {
         summary: 'What needs an operator: since when, and what to do',
         description:
-          'Sorted by code, the most serious first, and within a code the oldest first. An effect that is owed, or a payment that is pending, is listed after ATTENTION_AFTER; everything else at once. Pass `nextCursor` on as `cursor`, with the same filters.',
+          'Sorted by code, the most serious first, and within a code the oldest first. What is owed, pending, undecided, failing or waiting is listed after ATTENTION_AFTER; everything else immediately. Pass `nextCursor` on as `cursor`, with the same filters.',
         tags: ['operations'],
         querystring: closed({
           code: Type.Optional(Type.Enum([...attentionCodes])),

@@ -12,7 +12,7 @@ export interface PersonQueryDeps extends ExportDeps {
   readonly db: Db;
 }
 
-/** Exports all data of a customer, and shows how far its forgetting is. */
+/** Exports all data of a customer, and shows the state of its latest forgetting. */
 export function registerPersonQueries(app: Http, deps: PersonQueryDeps): void {
   exportRoute(app, deps);
   forgettingRoute(app, deps);

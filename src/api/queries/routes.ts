@@ -40,7 +40,7 @@ export interface QueryDeps {
   readonly taskQueue: string;
   /** the providers of the workers */
   readonly providers: Providers;
-  /** an effect or a payment that is open for longer than this needs an operator */
+  /** what is owed, pending, undecided, failing or waiting for longer than this needs an operator */
   readonly attentionAfterMs: number;
   readonly cursorSecrets: Secrets;
   /** undefined without Kafka */

@@ -8,7 +8,7 @@ export interface ProblemPage {
 
 const sameKey = 'Send it again with the same Idempotency-Key, after the seconds of Retry-After.';
 const later = 'Ask again after the seconds of Retry-After.';
-const noOrder = 'Check the id. An order that was accepted is known at once, by every process.';
+const noOrder = 'Check the id. An order that was accepted is known immediately, by every process.';
 const asErrorsSay = 'Correct what `errors` points to, and send it under a new Idempotency-Key.';
 
 /** Every code that an answer of this API can have, by code. A test checks that none is missing. */
@@ -63,7 +63,7 @@ export const problems: Readonly<Record<string, ProblemPage>> = {
     cause: 'A part of the path is longer than 2,000 characters. No id is longer than 64.',
     remedy: 'Check the ids in the path.',
   },
-  bad_request: { cause: 'HTTP itself does not allow this request.', remedy: 'Read `detail`.' },
+  bad_request: { cause: 'The request violates HTTP.', remedy: 'Read `detail`.' },
   invalid_request: {
     cause: 'A member, a parameter or a header does not have the form that its schema asks for.',
     remedy: asErrorsSay,
@@ -317,27 +317,30 @@ export const problems: Readonly<Record<string, ProblemPage>> = {
     cause: 'The stock is being restored from the histories, and cannot be counted yet.',
     remedy: 'Wait until `npx orders rebuild --from history` is done.',
   },
-  stock_not_ready: { cause: 'The stock was never set up.', remedy: 'Wait until a process has started.' },
+  stock_not_ready: {
+    cause: 'No process has set up this database yet.',
+    remedy: 'Start one, and send the request again.',
+  },
   customer_not_found: {
-    cause: 'No order of such a customer is known, or not in the view yet.',
+    cause: 'No order of such a customer is known, or it is not in the view yet.',
     remedy: 'Check the id; after a first order, ask again soon.',
   },
   product_not_found: {
-    cause: 'No order has asked for such a product, or not in the view yet.',
+    cause: 'No order has asked for such a product, or it is not in the view yet.',
     remedy: 'Check the SKU; after a first order, ask again soon.',
   },
   other_customer: {
     cause: 'A customer is to be forgotten in an order of another customer.',
     remedy: 'Nothing, if `npx orders forget` led to it: the order is skipped. Check the id otherwise.',
   },
-  forgetting_ends: { cause: 'An earlier forgetting of this customer is about to end.', remedy: later },
+  forgetting_ends: { cause: 'An earlier forgetting of this customer is being completed.', remedy: later },
   forgetting_not_found: { cause: 'This customer was not forgotten.', remedy: 'Check the id.' },
 
   // --- operations ---
   projection_not_found: { cause: 'There is no such view.', remedy: '`detail` names the views that exist.' },
   rebuild_under_way: {
     cause: 'The view is being rebuilt already.',
-    remedy: 'Wait for it: GET /v1/projections shows how far it is.',
+    remedy: 'Wait for it: GET /v1/projections shows its progress.',
   },
   no_previous_build: {
     cause: 'No earlier build of the view is kept.',

@@ -36,7 +36,7 @@ const Certificate = closed(
   { description: 'for people; `jws` is the proof' },
 );
 
-/** How far a forgetting is, and its certificate once it is done. */
+/** The state of a forgetting, and its certificate once it is done. */
 export const ForgettingAnswer = closed({
   forgettingId: Type.String(),
   customerId: Type.String(),
@@ -87,5 +87,5 @@ export function forgettingAnswer({
 }
 
 export function noCustomer(customerId: string): HttpProblem {
-  return new HttpProblem(404, 'customer_not_found', `There is no order of a customer ${customerId}`);
+  return new HttpProblem(404, 'customer_not_found', `There is no order of a customer ${customerId}.`);
 }

@@ -5,7 +5,7 @@ import { closed } from './values.js';
 const optional = Type.Optional;
 const Count = Type.Integer();
 
-/** How far a rebuild is. */
+/** The progress of a rebuild. */
 export const Progress = closed({
   rebuildId: Type.String(),
   startedAt: Instant,

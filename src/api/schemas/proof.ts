@@ -4,7 +4,7 @@ import { closed } from './values.js';
 
 const optional = Type.Optional;
 
-/** Whether an order's copies agree. */
+/** Whether history, journal, view and workflow of an order agree. */
 export const Proof = closed({
   orderId: Type.String(),
   checkedAt: Instant,

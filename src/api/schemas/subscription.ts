@@ -5,7 +5,7 @@ import { closed } from './values.js';
 
 const optional = Type.Optional;
 
-/** How far a subscription of the feed has come. */
+/** The progress of a subscription of the feed. */
 export const Subscription = closed({
   name: Type.String({ description: "the endpoint's id, `kafka`, or the name of a reader" }),
   kind: Type.Enum(['webhook', 'kafka', 'reader']),

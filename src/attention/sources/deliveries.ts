@@ -61,7 +61,7 @@ export const failingSubscriptions: Source = async ({ db, kafka, overdueBefore, a
   const enabled = new Set(await endpointViews(db).distinct('_id', enabledEndpoints, answering));
   const ofTopics = topics.map(({ _id: id, health: { failingSince = '', failure = '' } }): SourceRow => {
     const detail = `nothing is published in the topic ${id} of Kafka: ${failure}`;
-    const remedy = 'it is retried automatically; npx orders subscriptions shows how far it has come';
+    const remedy = 'it is retried automatically; npx orders subscriptions shows its progress';
     return { id, row: { code: 'subscription_failing', since: failingSince, detail, remedy } };
   });
   const ofEndpoints = endpoints

@@ -39,7 +39,7 @@ export interface OrderWithStop {
 
 /**
  * Filter for orders that have rows. Owed effects and pending payments count only if they are older
- * than `overdueBefore`; everything else counts at once.
+ * than `overdueBefore`; everything else counts immediately.
  */
 export function attentionFilters(overdueBefore: string): Filter<OrderDocument>[] {
   return [

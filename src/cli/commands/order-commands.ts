@@ -34,7 +34,8 @@ function addCreate(program: Command, session: Session): void {
   const { verb, summary, examples, fields } = commands.CreateOrder;
   const script = addScript(program, verb, {
     summary,
-    details: 'Amounts are in minor units: 1999 is EUR 19.99. Without options it is an order for the sandbox.',
+    details:
+      'Amounts are in minor units: 1999 is EUR 19.99. Without options, it creates a sample order for the sandbox.',
     examples,
   });
   const inputs = addInputs(script, fields);

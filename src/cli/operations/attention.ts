@@ -16,8 +16,8 @@ export function addAttention(program: Command, session: Session): void {
   const command = addScript(program, 'attention', {
     summary: 'show what needs an operator: since when, and what to do',
     details:
-      'The most serious comes first. An effect that is owed, and a payment that is pending, is listed after the ' +
-      'ATTENTION_AFTER of the API (5 minutes); everything else at once.',
+      'The most serious comes first. What is owed, pending, undecided, failing or waiting is listed after the ' +
+      'ATTENTION_AFTER of the API (5 minutes); everything else immediately.',
     examples: ['attention', 'attention --code effect_owed --older-than 1h', 'attention --json'],
   })
     .addOption(new Option('--code <code>', 'only rows of this code').choices(attentionCodes))

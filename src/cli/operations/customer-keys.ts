@@ -42,7 +42,7 @@ export function addGiveUp(keys: Command, session: Session): void {
     details:
       'Without --yes it only says which keys are lost. A key that is given up cannot come back: its values are shown as ' +
       'forgotten, and a payment that waits for it is declined. First restore the key store from its backup, and start the ' +
-      'processes of each machine that served the role write, since a key may still wait on its disk.',
+      'processes of each machine that served the role `write` or `kafka`, since a key may still wait on its disk.',
     examples: [
       "keys give-up c-1 --reason 'no backup of the key store'",
       "keys give-up c-1 --reason 'no backup of the key store' --yes k-1,k-2",

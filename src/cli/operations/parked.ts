@@ -95,7 +95,7 @@ function addIntervention(
     .argument('<view>', 'the view')
     .argument('<event>', 'the order, or ORDER:VERSION: then only if that event is the first parked one')
     .requiredOption('--reason <text>', 'why')
-    .option('--actor <name>', 'who does it, without a key (default: cli:<your user name>)');
+    .option('--actor <name>', 'the actor to record, only without an API key (default: cli:<your user name>)');
   command.action(async (view: string, event: string) => {
     const options = command.optsWithGlobals<InterveneOptions>();
     const { orderId, version } = parse(event);

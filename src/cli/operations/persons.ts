@@ -40,7 +40,7 @@ export function addPersons(program: Command, session: Session): void {
 
 function addForget(program: Command, session: Session): void {
   const command = addScript(program, 'forget', {
-    summary: "forget a customer's person: destroy its keys, and print the certificate",
+    summary: "forget a customer's personal data: destroy the keys, and print the certificate",
     details:
       'It waits until it is done. If it is interrupted, the forgetting continues, and the same command waits again. ' +
       'With --when-finished it returns while orders are open, and the forgetting waits for them.',

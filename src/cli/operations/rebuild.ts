@@ -25,8 +25,9 @@ export function addRebuild(program: Command, session: Session): void {
   const command = addScript(program, 'rebuild', {
     summary: 'rebuild a view from the journal, or the journal from the workflow histories',
     details:
-      'The new build replaces the current one when it has caught up. The previous build is kept for a roll-back, which is ' +
-      'instant. To roll back orders, rebuild it with the older code. A rebuild continues if the script is interrupted.',
+      'The new build replaces the current one when it has caught up. A view across orders keeps its previous build, and ' +
+      '--rollback returns to it immediately. `orders` keeps none: rebuild it with the older code. A rebuild continues if ' +
+      'the script is interrupted.',
     examples: [
       'rebuild customers',
       'rebuild orders',
@@ -36,7 +37,7 @@ export function addRebuild(program: Command, session: Session): void {
   })
     .argument('[view]', 'orders, or a feed view: `orders projections` lists them')
     .addOption(
-      new Option('--from <source>', 'journal, or history: of Temporal, for journal and views alike')
+      new Option('--from <source>', 'journal; or history, which restores journal and views from Temporal')
         .choices(['journal', 'history'])
         .default('journal'),
     )
@@ -135,7 +136,7 @@ async function watch(
 
 type Dependencies = Readiness['dependencies'];
 
-/** The dependencies that no worker serves; none if the API does not know. */
+/** The dependencies that have no worker; none if the API does not answer. */
 async function withoutWorker(api: Api): Promise<Dependencies> {
   try {
     const { dependencies } = await api.get<Readiness>('/health/ready');

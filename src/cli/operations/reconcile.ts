@@ -76,8 +76,8 @@ async function reportsOf(
 }
 
 /**
- * Starts a comparison, and waits for its end as long as it makes progress. If another comparison is
- * running, this one starts after it.
+ * Starts a comparison, and waits for its end as long as there is progress. If another comparison is
+ * running, this one starts after it; the other one's progress counts as well.
  */
 async function reconcileNow(databases: Databases): Promise<readonly EntityReport[]> {
   const { client, db, taskQueue } = databases;
@@ -88,25 +88,31 @@ async function reconcileNow(databases: Databases): Promise<readonly EntityReport
   ]);
   await reachTemporal(databases);
   const schedule = client.schedule.getHandle(reconcileScheduleId(taskQueue));
-  const runs = async () =>
-    (await schedule.describe()).info.recentActions.map(({ action }) => action.workflow);
+  const runs = async () => {
+    const { recentActions, runningActions } = (await schedule.describe()).info;
+    return {
+      started: recentActions.map(({ action }) => action.workflow),
+      running: runningActions[0]?.workflow,
+    };
+  };
   const bar = progressBar(process.stderr);
   try {
-    const known = new Set((await runs()).map(({ firstExecutionRunId }) => firstExecutionRunId));
+    const known = new Set((await runs()).started.map(({ firstExecutionRunId }) => firstExecutionRunId));
     await schedule.trigger('BUFFER_ONE');
     let progressAt = Date.now();
-    let compared = 0;
+    let done = 0;
     for (;;) {
-      const run = (await runs()).find(({ firstExecutionRunId }) => !known.has(firstExecutionRunId));
+      const { started, running } = await runs();
+      const run = started.find(({ firstExecutionRunId }) => !known.has(firstExecutionRunId));
       if (run !== undefined) {
         const reports = await reportsOf((log) => reconciliationOf(log, db, run.firstExecutionRunId));
         if (reports.length === logs.length) return reports;
-        const now = (await comparedBy(client, run)) ?? compared;
-        if (now !== compared) progressAt = Date.now();
-        compared = now;
       }
+      const now = (running === undefined ? undefined : await checkedBy(client, running)) ?? done;
+      if (now !== done) progressAt = Date.now();
+      done = now;
       if (Date.now() - progressAt > NO_PROGRESS_MS) throw notDone();
-      bar.show({ what: 'orders', done: compared });
+      bar.show({ what: 'checks', done });
       await setTimeout(LOOK_EVERY_MS);
     }
   } catch (error) {
@@ -118,17 +124,18 @@ async function reconcileNow(databases: Databases): Promise<readonly EntityReport
 }
 
 /**
- * How many orders a run has compared, by its last heartbeat; undefined before its first heartbeat.
+ * How many entities a run has listed and compared, by its last heartbeat; undefined before the
+ * first. An entity that is both listed and compared counts twice.
  */
-async function comparedBy(
+async function checkedBy(
   client: Client,
   { workflowId, firstExecutionRunId: runId }: { workflowId: string; firstExecutionRunId: string },
 ): Promise<number | undefined> {
   const { raw } = await client.workflow.getHandle(workflowId, runId).describe();
   const beat = raw.pendingActivities?.[0]?.heartbeatDetails?.payloads;
   const { decoded } = await import('../../log/history/runs.js');
-  const [compared] = await decoded(client, beat);
-  return typeof compared === 'number' ? compared : undefined;
+  const [checked] = await decoded(client, beat);
+  return typeof checked === 'number' ? checked : undefined;
 }
 
 function notDone(): Failure {
@@ -151,10 +158,10 @@ function reconciliationLines(
   return [
     `${startedAt}, in ${seconds.toFixed(1)} s: ${counted(orders, entity, `${entity}s`)}, ${compared} of them event by event`,
     repaired === 0
-      ? 'nothing was behind'
+      ? 'nothing lagged'
       : paint(
           'yellow',
-          `${counted(repaired, `${entity} was`, `${entity}s were`)} behind and repaired: ${repairedOrders.join(', ')}`,
+          `${counted(repaired, `${entity} lagged and was`, `${entity}s lagged and were`)} repaired: ${repairedOrders.join(', ')}`,
         ),
     ...(discrepancies.length === 0
       ? [paint('green', 'nothing differs')]

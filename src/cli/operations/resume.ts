@@ -41,7 +41,10 @@ export function addResume(program: Command, session: Session): void {
     .addOption(entityOption())
     .option('--dry-run', 'say what would be done, and change nothing')
     .option('--reason <text>', 'why, for the log', 'resumed by hand')
-    .option('--actor <name>', 'who does it, without a key (default: temporal:<your user name>)');
+    .option(
+      '--actor <name>',
+      'the actor to record, only without an API key (default: temporal:<your user name>)',
+    );
   command.action(async (orderId: string | undefined) => {
     const options = command.optsWithGlobals<ResumeCommandOptions>();
     if ((orderId === undefined) !== (options.all === true)) throw usageFailure('say which order, or --all');

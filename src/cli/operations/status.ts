@@ -6,7 +6,7 @@ import { apiOf, operationsApiOf } from '../connections/api.js';
 import { addScript, type CommonOptions, report, type Session } from '../script/script.js';
 import { type Cell, type Column, counted, type Paint, table, visible } from '../script/terminal.js';
 
-/* Scripts that show how far the feed is folded into views, and delivered. */
+/* Scripts that show the progress of views and subscriptions along the feed. */
 
 /** Adds `projections`: shows the position of the feed, and of every view. */
 export function addProjections(program: Command, session: Session): void {
@@ -94,12 +94,12 @@ const subscriptionColumns: readonly Column[] = [
 ];
 
 /**
- * Adds `subscriptions`: shows how far the feed is delivered, and how far commands from Kafka are
- * taken.
+ * Adds `subscriptions`: shows the progress of each subscription of the feed, and of taking commands
+ * from Kafka.
  */
 export function addSubscriptions(program: Command, session: Session): void {
   const command = addScript(program, 'subscriptions', {
-    summary: 'show how far each subscription of the feed has come: position, lag and failures',
+    summary: 'show position, lag and failures of each subscription of the feed',
     examples: ['subscriptions', 'subscriptions --json'],
   });
   command.action(async () => {

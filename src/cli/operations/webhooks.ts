@@ -130,7 +130,7 @@ const actions: readonly Action[] = [
   },
   {
     name: 'disable',
-    summary: 'stop delivering; the feed waits',
+    summary: 'stop delivering; `enable` continues where it stopped',
     method: 'patch',
     body: { enabled: false },
   },

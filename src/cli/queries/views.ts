@@ -24,7 +24,7 @@ interface Dated {
 
 function addCustomer(program: Command, session: Session): void {
   const command = addScript(program, 'customer', {
-    summary: 'show a customer by its orders',
+    summary: "show a customer's totals over all orders",
     examples: ['customer c-1'],
   }).argument('<customerId>', 'the customer');
   command.action(async (customerId: string) => {

@@ -17,7 +17,7 @@ interface SettleOptions extends CommonOptions {
 /** Adds `settle`: settles a payment with `tok_pending`, as the sandbox provider would. */
 export function addSettle(program: Command, session: Session): void {
   const command = addScript(program, 'settle', {
-    summary: 'settle a sandbox payment with tok_pending',
+    summary: 'settle a pending sandbox payment (`tok_pending`)',
     details: 'Decides as the provider would, and sends its signed webhook.',
     examples: ['create --payment tok_pending --id p-1', 'settle p-1 --authorized'],
   })

@@ -26,7 +26,7 @@ export interface Stack {
 export interface Worker {
   /** process id of the current or last worker */
   pid(): number;
-  /** Kills the worker at once (SIGKILL), as a power cut would, and resolves when it is gone. */
+  /** Kills the worker (SIGKILL), as a power cut would, and resolves when it is gone. */
   kill(): Promise<void>;
   /** Starts another worker, and resolves when it is ready. */
   start(): Promise<void>;
@@ -116,7 +116,7 @@ async function startProcess({ roles, folder, running, note }: Starting) {
   const ports = ['HTTP_PORT', 'TEMPORAL_PORT', 'TEMPORAL_UI_PORT', 'MONGODB_PORT'];
   const child = spawn(process.execPath, [MAIN], {
     // The process is in a separate group, so Ctrl-C reaches only this script, which stops all
-    // processes in order.
+    // processes itself.
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
     env: {

@@ -14,7 +14,7 @@ export interface Story {
 
 export type StoryStep = FollowUpCommand | Condition;
 
-/** A condition of an order that is awaited. */
+/** A condition that a script waits for an order to meet. */
 export interface Condition {
   /** completes "the order did not come to …" */
   readonly what: string;

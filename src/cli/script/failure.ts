@@ -8,7 +8,7 @@ export const exitCodes = {
   done: 0,
   /** the order, its version or a rule does not allow it */
   refused: 1,
-  /** wrong arguments, options or input, or not allowed by the key */
+  /** the arguments, options or input are wrong, or the key does not allow the request */
   usage: 2,
   notFound: 3,
   /** no answer: a command may still take effect */

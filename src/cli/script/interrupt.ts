@@ -3,14 +3,14 @@ import { exitCodes } from './failure.js';
 
 const exit = (): never => process.exit(exitCodes.interrupted);
 
-/** From now on, Ctrl-C ends this process at once, with the exit code for it. */
+/** From now on, Ctrl-C ends this process immediately, with the exit code for it. */
 export function exitWhenInterrupted(): void {
   process.on('SIGINT', exit);
 }
 
 /**
- * Runs `work`, then `cleanUp`. If a signal asks this process to end, `cleanUp` runs at once, and
- * `work` is abandoned.
+ * Runs `work`, then `cleanUp`. If a signal asks this process to end, `cleanUp` runs immediately,
+ * and `work` is abandoned.
  */
 export async function cleanedUp<T>(work: () => Promise<T>, cleanUp: () => Promise<void>): Promise<T> {
   let cleaning: Promise<void> | undefined;

@@ -5,7 +5,7 @@ import type { CommonOptions } from './script.js';
 
 /* Options that several scripts share. */
 
-/** The option `--entity`, which says of which kind the entity with the given id is. */
+/** The option `--entity`: the kind of entity that the given id belongs to. */
 export function entityOption(): Option {
   const names = logs.map(({ entity }) => entity.name);
   return new Option('--entity <name>', 'the kind of entity').choices(names).default('order');
@@ -37,7 +37,10 @@ export function addCommandOptions(command: Command): Command {
 export function addSendOptions(command: Command): Command {
   return command
     .option('--key <key>', 'Idempotency-Key: the same key and command again give the same answer')
-    .option('--actor <name>', 'who sends it, without a key (default: temporal:<your user name>)')
+    .option(
+      '--actor <name>',
+      'the actor to record, only without an API key (default: temporal:<your user name>)',
+    )
     .option('--on-behalf-of <name>', 'for whom; recorded beside the actor')
     .addOption(
       new Option('--async', 'do not wait for the answer, only until it is durable').conflicts('wait'),
@@ -74,5 +77,5 @@ export interface RequestOptions extends CommonOptions {
 export function addRequestOptions(command: Command): Command {
   return command
     .option('--key <key>', 'Idempotency-Key: the same key and command again give the same answer')
-    .option('--actor <name>', 'who does it, without a key (default: cli:<your user name>)');
+    .option('--actor <name>', 'the actor to record, only without an API key (default: cli:<your user name>)');
 }

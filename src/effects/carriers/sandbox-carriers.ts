@@ -61,7 +61,7 @@ export async function setUpSandboxLabels(db: Db): Promise<void> {
 /**
  * Carriers for development and tests. The ledger is the collection `sandbox_labels` in a separate
  * database (`sandboxDatabase`). It keeps the contract of `CarrierProvider`; the name of the carrier
- * determines the outcome: `Refusing Post` refuses, `Slow Post` books at once and answers two
+ * determines the outcome: `Refusing Post` refuses, `Slow Post` books immediately and answers two
  * seconds later, `Flaky Post` fails three times before it books, and any other one books.
  *
  * @param db the database of the orders

@@ -60,7 +60,7 @@ export function carrierCases({ about }: Harness): readonly Case[] {
       expectType('book', await harness.untilOutcome(request), 'booked', risks.waits);
       await given.expectLabels(1);
     }),
-    once('two shipments at once', 'each has a label of its own', async (given, harness) => {
+    once('two concurrent shipments', 'each has a label of its own', async (given, harness) => {
       const requests = [given.bookRequest(carriers.booked, 's1'), given.bookRequest(carriers.booked, 's2')];
       await harness.askAtOnce([...requests, ...requests]);
       const numbers = [];

@@ -55,15 +55,19 @@ export function casesOf(type: EffectType, prepare: Prepare): readonly Case[] {
         await prove();
       },
     ),
-    trial('at once, from two processes', 'takes effect once, with one answer', async (harness, given) => {
-      const { request, outcome, twice, prove } = given;
-      const answers = await harness.askAtOnce([request, request, request, request]);
-      const found = await harness.untilOutcome(request);
-      expectType('the call', found, outcome, risks.waits);
-      // A concurrent call may fail because of the others, so its key is looked up afterwards.
-      for (const answer of answers.filter(isOutcome)) expectSame('one of four calls', answer, found, twice);
-      await prove();
-    }),
+    trial(
+      'concurrently, from two processes',
+      'takes effect once, with one answer',
+      async (harness, given) => {
+        const { request, outcome, twice, prove } = given;
+        const answers = await harness.askAtOnce([request, request, request, request]);
+        const found = await harness.untilOutcome(request);
+        expectType('the call', found, outcome, risks.waits);
+        // A concurrent call may fail because of the others, so its key is looked up afterwards.
+        for (const answer of answers.filter(isOutcome)) expectSame('one of four calls', answer, found, twice);
+        await prove();
+      },
+    ),
     trial('crash before the call', 'is not known, then takes effect', async (harness, given) => {
       const { request, outcome, never, prove } = given;
       await harness.crash();
@@ -143,8 +147,8 @@ export function casesOf(type: EffectType, prepare: Prepare): readonly Case[] {
 }
 
 /**
- * Makes these calls at once from one process, so that their answers may come in another order, and
- * compares each answer with what is looked up.
+ * Makes these calls concurrently from one process, so that their answers may come in another order,
+ * and compares each answer with what is looked up.
  *
  * @throws CaseFailed if a call gets the answer to another call, or an answer of another type
  */

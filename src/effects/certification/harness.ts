@@ -97,7 +97,7 @@ export class Harness {
     return await this.askFrom(this.first, request, settings);
   }
 
-  /** Makes all these calls at once, from both processes. */
+  /** Makes all these calls concurrently, from both processes. */
   async askAtOnce(requests: readonly Request[]): Promise<readonly Learned[]> {
     return await Promise.all(
       requests.map(async (request, index) => {

@@ -66,7 +66,7 @@ export function inventoryCases(): readonly Case[] {
       },
     },
     {
-      name: 'reservations at once',
+      name: 'concurrent reservations',
       expected: 'never more than is on hand',
       async run(harness) {
         const goods = new Goods(harness);

@@ -73,7 +73,7 @@ export function paymentCases({ about }: Harness): readonly Case[] {
       await given.expectNothingLeft(id);
       await given.expectCaptured(1_000);
     }),
-    once('captures at once', 'never more than was authorized', async (given, harness) => {
+    once('concurrent captures', 'never more than was authorized', async (given, harness) => {
       const id = await given.authorize();
       const requests = [400, 400, 400].map((amount) => given.captureRequest(id, amount));
       await harness.askAtOnce(requests);
@@ -100,7 +100,7 @@ export function paymentCases({ about }: Harness): readonly Case[] {
         await given.expectNothingLeft(id);
       }
     }),
-    once('void and capture at once', 'nothing is captured after the void', async (given, harness) => {
+    once('concurrent void and capture', 'nothing is captured after the void', async (given, harness) => {
       const id = await given.authorize();
       const [capture, release] = [given.captureRequest(id, 400), given.voidRequest(id)];
       await harness.askAtOnce([capture, release]);
@@ -131,7 +131,7 @@ export function paymentCases({ about }: Harness): readonly Case[] {
       await given.refund(captureId, 400);
       await given.expectNothingToRefund(captureId);
     }),
-    once('refunds at once', 'never more than was captured', async (given, harness) => {
+    once('concurrent refunds', 'never more than was captured', async (given, harness) => {
       const captureId = await given.capture(await given.authorize(), 1_000);
       const requests = [400, 400, 400].map((amount) => given.refundRequest(captureId, amount));
       await harness.askAtOnce(requests);

@@ -20,7 +20,7 @@ export interface CallSettings {
 export interface ProviderProcess {
   readonly about: Ready;
   call(name: string, argument: unknown, settings?: CallSettings): Promise<Reply>;
-  /** Ends the process at once (SIGKILL). */
+  /** Kills the process (SIGKILL). */
   kill(): void;
 }
 

@@ -48,7 +48,7 @@ export class NamedQueue {
 }
 
 /**
- * Queues transactions on the same SKU: popular SKUs are in many orders at once. The wait and the
- * transaction together stay below an activity's 10 s.
+ * Queues transactions on the same SKU: popular SKUs are in many orders at the same time. The wait
+ * and the transaction together stay below an activity's 10 s.
  */
 export const skuQueue = new NamedQueue(4_000);

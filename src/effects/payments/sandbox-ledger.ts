@@ -22,7 +22,7 @@ export interface LedgerEntry {
   readonly capture?: Capture;
 }
 
-/** The current state of an authorization; absent if it was declined at once. */
+/** The current state of an authorization; absent if it was declined immediately. */
 export interface Authorization {
   readonly id: string;
   readonly method: string;

@@ -25,7 +25,7 @@ export function isSpecial(method: string): boolean {
   return specialMethods.includes(method);
 }
 
-/** What `authorize` answers, and the authorization that it makes. */
+/** The answer of `authorize`, and the authorization that it makes. */
 export function authorization(request: EffectOf<'authorize'>, now: string): SandboxAnswer<'authorize'> {
   const { key, method, ttl } = request;
   const id = newId('auth', key);
@@ -85,7 +85,7 @@ function captureOf(key: string, { method }: Authorization): SandboxAnswer<'captu
   return { outcome: { type: 'captured', captureId: id }, capture: { id, method, refunded: 0 } };
 }
 
-/** What `capture` answers. Changes the authorization. */
+/** Captures from the authorization, and gives the answer of `capture`. */
 export async function capture(
   db: Db,
   request: EffectOf<'capture'>,
@@ -156,7 +156,7 @@ async function declineFirst(
   return earlier === null ? { type: 'declined', code: 'card_declined' } : undefined;
 }
 
-/** What `void` answers. Changes the authorization. */
+/** Voids the authorization, and gives the answer of `void`. */
 export async function voidRest(
   db: Db,
   { authorizationId }: EffectOf<'void'>,
@@ -170,7 +170,7 @@ export async function voidRest(
   return { outcome: { type: 'voided' } };
 }
 
-/** What `refund` answers. Changes the capture. */
+/** Refunds from the capture, and gives the answer of `refund`. */
 export async function refund(
   db: Db,
   { captureId, amount, currency }: EffectOf<'refund'>,

@@ -1,7 +1,10 @@
 import type { Discrepancy } from '../../log/proof/discrepancy.js';
 import type { SettledEffect } from './settled-effects.js';
 
-/** The systems outside of the log of orders, as a discrepancy names them; public. */
+/**
+ * The systems outside the log of orders, as `where` of a discrepancy names them. The names are part
+ * of the API.
+ */
 export type OutsideName = 'stock' | 'payments' | 'carriers';
 
 export type OrderDiscrepancy = Discrepancy<OutsideName>;

@@ -12,7 +12,7 @@ import { stockOutside } from '../inventory/stock-restore.js';
 export async function reconcileAll(
   given: Pick<ReconcileDeps<State, Draft>, 'client' | 'db' | 'taskQueue'>,
   by: Pick<Reconciliation, 'runId' | 'workflowId'>,
-  heartbeat: (done: number) => void,
+  heartbeat: (checked: number) => void,
 ): Promise<ReadonlyMap<AnyLog, Reconciliation>> {
   const reports = new Map<AnyLog, Reconciliation>();
   for (const log of logs)
@@ -29,7 +29,7 @@ export async function reconcileAll(
 export async function reconcileOrders(
   given: Omit<ReconcileDeps<Order, EventDraft>, 'outside'>,
   by: Pick<Reconciliation, 'runId' | 'workflowId'>,
-  heartbeat: (done: number) => void,
+  heartbeat: (checked: number) => void,
 ): Promise<Reconciliation> {
   return await reconcile(orderLog, { ...given, outside: stockOutside }, by, heartbeat);
 }

@@ -5,7 +5,7 @@ import type { AnyLog } from '../journal/entity-log.js';
 import { journal } from '../journal/journal.js';
 import { ageOf } from '../time.js';
 
-/** The end of the feed, and how far the sequencer is behind the journal. */
+/** The end of the feed, and the lag of the sequencer. */
 export interface FeedLag {
   /** the last position */
   readonly head: number;

@@ -110,7 +110,7 @@ async function withoutRecorded(
     .find({ _id: { $in: ids } }, { ...options, ...committed })
     .toArray();
   const recorded = new Map(found.map((event) => [event.version, event]));
-  // No majority has the events yet that the insert has found.
+  // The insert found events that a majority does not have yet.
   if (recorded.size === 0) throw new Error(`The journal of ${ids[0]} cannot be read yet.`);
   for (const event of events) {
     const known = recorded.get(event.version);

@@ -1,6 +1,6 @@
 /* Command lines in remedies for operators: all that the log knows of the client scripts. */
 
-/** Those about one entity, by its id. */
+/** The command lines about one entity, by its id. */
 export interface CliLines {
   readonly resume: (id: string) => string;
   readonly verify: (id: string) => string;
@@ -17,7 +17,7 @@ export function cliLinesOf(name?: string): CliLines {
   };
 }
 
-/** Those for all kinds of entities together. */
+/** The command lines for all kinds of entities together. */
 export const cliLinesForAll = {
   verify: 'npx orders verify',
   reconcile: 'npx orders reconcile --now',

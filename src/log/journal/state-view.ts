@@ -10,8 +10,8 @@ export interface StateView<S extends State> {
   /** the collection; persisted */
   readonly collection: string;
   /**
-   * It must be raised with every change of `toDocument`, of the state, or of `evolve`. The view is
-   * then rebuilt beside the old one.
+   * raised with every change of `toDocument`, of the state, or of `evolve`; the view is then
+   * rebuilt beside the old one
    */
   readonly version: number;
   readonly indexes: readonly IndexDescription[];

@@ -7,7 +7,7 @@ import { contiguous, fold, foldToGap } from './fold.js';
 import { readJournals, upcastRecord } from './read-journal.js';
 import { asSeen, stateViews, storedDocument } from './state-view.js';
 
-/* How the recorder writes the views of several entities at once. */
+/* How the recorder writes the views of several entities in one batch. */
 
 /**
  * Inserts the views of entities whose first events were just recorded. Each view has the events of

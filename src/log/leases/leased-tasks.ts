@@ -44,8 +44,8 @@ const GIVEN_UP_MS = 5_000;
 
 /**
  * Does each task for as long as this process has its lease, until `signal` aborts. If the process
- * dies, another process has its tasks within five seconds. All leases are taken at once, so one
- * process usually has all of them.
+ * dies, another process has its tasks within five seconds. All leases are taken in one write, so
+ * one process usually has all of them.
  */
 export async function runLeasedTasks({ db, tasks, signal, healthOf }: LeasedTasks): Promise<void> {
   const holder = randomUUID();

@@ -39,8 +39,8 @@ export interface CompareDeps extends Pick<Databases, 'client' | 'db'> {
   /** also query the running workflow for its state, which takes a worker */
   readonly asksWorkflow: boolean;
   /**
-   * ISO-8601 UTC: events recorded before must have a position. Absent in a reconciliation, which
-   * checks no positions: those of the events that it restores do not ascend with the versions.
+   * ISO-8601 UTC: events recorded before then must have a position. Absent in a reconciliation,
+   * which checks no positions: an event that it restores gets its position after later versions.
    */
   readonly positionedBefore?: string;
   /** the longest pause between two comparisons of an entity that lags; 1,600 by default */
@@ -103,8 +103,8 @@ function unreadable(log: AnyLog, orderId: string, error: unknown): Comparison {
 }
 
 /**
- * Reads in the opposite direction of the data flow, so that what is read later is never behind what
- * was read before.
+ * Reads in the opposite direction of the data flow, so that what is read later is never older than
+ * what was read before.
  */
 async function compareOnce<S extends State, D extends Draft>(
   log: EntityLog<S, D>,

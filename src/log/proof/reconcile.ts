@@ -48,13 +48,13 @@ const FIRST_LOOK_BACK_MS = 24 * 60 * 60_000;
  * restored to an older state. Its view is marked until the workflow continues.
  *
  * @param run the run of the reconciling workflow; the report is stored under its id
- * @param heartbeat called with the number of entities that were listed so far
+ * @param heartbeat called after each step with the number of entities that it listed or compared
  */
 export async function reconcile<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
   deps: ReconcileDeps<S, D>,
   run: Pick<Reconciliation, 'runId' | 'workflowId'>,
-  heartbeat: (done: number) => void,
+  heartbeat: (checked: number) => void,
 ): Promise<Reconciliation> {
   const { client, db, taskQueue, rotationLimit = 200, recentLimit = 200 } = deps;
   const startedAt = new Date().toISOString();
@@ -72,8 +72,8 @@ export async function reconcile<S extends State, D extends Draft>(
     const mismatched = await mismatchedOf(log, db, listed);
     const matching = listed.map(({ orderId }) => orderId).filter((orderId) => !mismatched.has(orderId));
     rotation = inRotation([...rotation, ...matching], last?.cursor).slice(0, rotationLimit);
+    heartbeat(listed.length);
     await comparing.compareAll([...mismatched]);
-    heartbeat(report.orders);
   }
   await comparing.compareAll(notIn(running, unfinishedIds(log, db)));
   await comparing.compareAll(endedUnrecorded(log, { client, db, taskQueue }));
@@ -106,10 +106,10 @@ class Comparing<S extends State, D extends Draft> {
   };
   private readonly log: EntityLog<S, D>;
   private readonly deps: ReconcileDeps<S, D>;
-  private readonly heartbeat: (done: number) => void;
+  private readonly heartbeat: (checked: number) => void;
   private readonly compared = new Set<string>();
 
-  constructor(log: EntityLog<S, D>, deps: ReconcileDeps<S, D>, heartbeat: (done: number) => void) {
+  constructor(log: EntityLog<S, D>, deps: ReconcileDeps<S, D>, heartbeat: (checked: number) => void) {
     this.log = log;
     this.deps = deps;
     this.heartbeat = heartbeat;
@@ -121,7 +121,7 @@ class Comparing<S extends State, D extends Draft> {
       for (const orderId of batch) this.compared.add(orderId);
       const compared = batch.map((orderId) => compareAndRepair(this.log, this.deps, orderId));
       for (const outcome of await Promise.all(compared)) this.add(outcome);
-      this.heartbeat(this.report.orders);
+      this.heartbeat(batch.length);
     }
   }
 

@@ -15,7 +15,7 @@ export function remedyOf(
   if (kind === 'unanswered') return `fix the cause, then ${again}`;
   if (where === 'positions') {
     return kind === 'behind'
-      ? `start a process of the role \`feed\`, which gives positions; \`${projections}\` shows how far it is`
+      ? `start a process of the role \`feed\`, which gives positions; \`${projections}\` shows its progress`
       : `restore what is missing from a backup, then rebuild the feed views of ${view.collection}`;
   }
   if (kind === 'behind') {

@@ -37,7 +37,7 @@ export interface Loaded<S> {
 /**
  * Loads an entity from the journal, before its run handles any message. The loaded events are
  * recorded again, so that the history of the run has the whole log; this changes nothing in the
- * journal. The resumption becomes the next event. It is written to the journal at once. If an
+ * journal. The resumption becomes the next event. It is written to the journal immediately. If an
  * earlier run has already written another event of that version, that event is loaded, and the
  * resumption follows it.
  *

@@ -16,8 +16,8 @@ export class ListedAttributes {
   }
 
   /**
-   * A new workflow counts as listed with the status `pending`, so any other status is upserted at
-   * once. The first upsert has all attributes.
+   * A new workflow counts as listed with the status `pending`, so any other status is upserted
+   * immediately. The first upsert has all attributes.
    */
   static ofNew(attributes: readonly Attribute[]): ListedAttributes {
     return new ListedAttributes(valuesOf(attributes).set(searchAttributes.status, 'pending'), false);
@@ -37,7 +37,7 @@ export class ListedAttributes {
   }
 
   /**
-   * Upserts all changes if one of them must be made at once. Each upsert is an event in the
+   * Upserts all changes if one of them must be made immediately. Each upsert is an event in the
    * history.
    */
   update(attributes: readonly Attribute[]): void {

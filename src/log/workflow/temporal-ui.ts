@@ -3,7 +3,7 @@ import type { Halt } from './messages.js';
 
 /**
  * Limits of Temporal's `UserMetadata`, 400 and 20,000 bytes of JSON, less 40 bytes for the rest of
- * the payload. Server 1.32 does not enforce them for workflows and activities; another one may.
+ * the payload. Server 1.32 does not enforce them for workflows and activities; another version may.
  */
 const MAX_SUMMARY_BYTES = 360;
 const MAX_DETAILS_BYTES = 19_960;

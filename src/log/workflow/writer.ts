@@ -100,7 +100,7 @@ export class Writer<S extends State, D extends Draft, F extends Effect> {
       this.take(appended);
       const { commandId } = fact;
       const hash = hashIn(fact);
-      // If the fact is delivered again, this shows that it is applied.
+      // If the fact is delivered again, this answer shows that the fact is applied.
       const answer = {
         ...answerOf(appended.state, appended.events, this.entity.answerFields),
         requestId: '',

@@ -8,9 +8,9 @@ export interface AuthConfig {
   readonly isOn: boolean;
   /** absent without an OpenID issuer */
   readonly tokens?: {
-    /** URL, as in `iss` */
+    /** its URL: `iss` of its tokens */
     readonly issuer: string;
-    /** as in `aud` */
+    /** this API's name at the issuer: `aud` of the tokens */
     readonly audience: string;
     /** name of the claim that has the scopes */
     readonly scopesClaim: string;

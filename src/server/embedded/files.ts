@@ -47,8 +47,8 @@ export function writeJson(path: string, content: unknown): void {
 }
 
 /**
- * Creates a file with its content, for its owner only. Any number of processes may try at once: the
- * first one creates it. When the function returns, the file is on the disk.
+ * Creates a file with its content, for its owner only. Any number of processes may try
+ * concurrently: the first one creates it. When the function returns, the file is on the disk.
  *
  * @returns false if it exists
  */

@@ -175,8 +175,8 @@ export class EmbeddedServer {
     for (;;) {
       const { process: server, ports } = this.running;
       try {
-        // A plain TCP connect fails at once, whereas the clients would wait about a second before
-        // they retry.
+        // A plain TCP connect fails immediately, whereas the clients would wait about a second
+        // before they retry.
         await assertListening(ports.port);
         return await this.kind.makeReady(ports);
       } catch (error) {

@@ -29,7 +29,7 @@ export interface LruCache {
 
 export interface CacheBounds {
   readonly entries: number;
-  /** the size of all orders together; two bytes for each UTF-16 code unit */
+  /** maximum size of all orders together, with two bytes for each UTF-16 code unit */
   readonly bytes: number;
 }
 

@@ -3,7 +3,7 @@ import { pause } from '../../concurrency/pause.js';
 import { openChangeStream } from '../../mongodb/change-stream.js';
 import type { OrderDocument } from '../orders.js';
 
-/** How far the view of an order has come. */
+/** The progress of an order's view. */
 export type OrderProgress = Pick<OrderDocument, 'version' | 'status' | 'settled'>;
 
 export interface OrderChangeListener {

@@ -108,7 +108,7 @@ describe('a create is refused with 400 and a pointer to each invalid value,', ()
     ['a name of 201 characters', { customer: { id: 'c', name: 'a'.repeat(201) } }, ['/customer/name']],
     ['51 tags', { tags: Array.from({ length: 51 }, (_, i) => `t${i}`) }, ['/tags']],
     [
-      'several at once',
+      'several errors in one request',
       { ...lines({ quantity: '1', unitPrice: -1 }), x: 1 },
       ['/x', '/lines/0/quantity', '/lines/0/unitPrice'],
     ],

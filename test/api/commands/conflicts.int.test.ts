@@ -13,7 +13,7 @@ afterAll(async () => {
   await api.close();
 });
 
-/** Sends the same command from ten clients at once. @returns the answers */
+/** Sends the same command from ten clients concurrently. @returns the answers */
 async function tenAtOnce(orderId: string, command: string, body: object, headers = {}) {
   const path = `/v1/orders/${orderId}/${command}`;
   return await Promise.all(Array.from({ length: 10 }, () => api.post(path, { body, headers })));

@@ -44,7 +44,7 @@ test('an endpoint that has forgotten its first commands takes new ones, and repe
   const id = await created();
   expect(await change(id, 'one', 'K')).toMatchObject({ status: 200, body: { version: 2 } });
   await recorded(id, 2);
-  // As after more than 500 commands.
+  // The state of a run that has forgotten its first commands, as after more than 500 commands.
   const { order } = await workflowOf(id).query<EntityState<Endpoint>>(stateQuery);
   await workflowOf(id).terminate();
   const forgotten: ContinuedEntity<Endpoint> = {

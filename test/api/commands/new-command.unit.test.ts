@@ -19,7 +19,7 @@ beforeAll(async () => {
   copy = await mkdtemp(join(root, '.cache', 'new-command-'));
   await symlink(join(root, 'node_modules'), join(copy, 'node_modules'));
   await cp(join(root, 'src'), join(copy, 'src'), { recursive: true });
-  // The client scripts install what is missing, as `npm start` does.
+  // The client scripts need `workers`, because they prepare a checkout as `npm start` does.
   const filter = (path: string) => !path.endsWith('.ts');
   await cp(join(root, 'workers'), join(copy, 'workers'), { recursive: true, filter });
   await writeFile(

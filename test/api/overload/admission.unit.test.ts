@@ -29,7 +29,7 @@ async function entered(asked: Promise<Leave | undefined>): Promise<Leave> {
 describe('a limit on concurrent requests', () => {
   const bound = { most: 2, waiting: 1, waitMs: 100 };
 
-  test('lets a number of requests in, makes some wait, and refuses the rest at once', async () => {
+  test('lets a number of requests in, makes some wait, and refuses the rest immediately', async () => {
     const admission = admissionOf(bound);
     const [first] = [await entered(admission.enter('create')), await entered(admission.enter('create'))];
     expect(admission.refuses('create')).toBe(false);

@@ -51,8 +51,8 @@ export interface Bench extends BenchOptions {
   /** The process ids of the servers and of `product`. */
   pids(): Promise<{ readonly product: number; readonly temporal: number; readonly mongodb: number }>;
   /**
-   * A new process of the product with further variables. The process with all roles is ended
-   * before.
+   * A new process of the product with further variables. The process with all roles is stopped
+   * first.
    */
   productWith(env: Readonly<Record<string, string>>): Promise<RoleProcess>;
   /** A process of the product with further variables, in addition to the others. */

@@ -3,7 +3,7 @@ import type { HttpAnswer, HttpConnection } from './http-connection.js';
 
 /** Requests of one kind that are sent at a rate, whether or not earlier ones are answered. */
 export interface OfferedLoad {
-  /** a request is sent on one that is free */
+  /** each request is sent on a connection that is free */
   readonly connections: readonly HttpConnection[];
   readonly perSecond: number;
   readonly send: (connection: HttpConnection) => Promise<HttpAnswer>;

@@ -18,7 +18,9 @@ import { emptyDatabase } from '../data/empty-database.js';
 import type { Bench, Measurement } from '../harness/bench.js';
 import { type Block, interleave, rate } from '../harness/interleave.js';
 
-/** The client sends this many at once to a broker with Kafka's default limit of a megabyte. */
+/**
+ * The client sends this many in one request to a broker with Kafka's default limit of a megabyte.
+ */
 const BATCH_SIZE = 1_000;
 /** Records in one transaction, as the product has them. */
 const TRANSACTION_SIZE = 2_000;

@@ -6,7 +6,7 @@ import { interleave, percentiles, rate } from '../harness/interleave.js';
 import { type Judged, single } from '../harness/result.js';
 
 const CONNECTIONS = 20;
-/** A longer task of the page delays its reader. */
+/** A task of the page that takes longer counts as long (W3C Long Tasks). */
 const LONG_TASK_MS = 50;
 
 /**
@@ -51,7 +51,7 @@ async function painting(bench: Bench, tab: Page, address: string): Promise<Judge
     await tab.goto(`${address}/orders/${orderId}`);
     times.push(await tab.evaluate<number>('globalThis.seen'));
   }
-  // The first one fills the browser's cache.
+  // The first load fills the browser's cache.
   return percentiles('page.paint', times.slice(1), 0.5, { goal: { of: 'value', is: '≤', limit: 200 } });
 }
 

@@ -111,7 +111,7 @@ describe('verify and reconcile', () => {
     await reconciled();
     expect(await orders('reconcile')).toMatchObject({
       exitCode: 0,
-      out: expect.stringMatching(/1 order, 1 of them event by event\nnothing was behind\nnothing differs/),
+      out: expect.stringMatching(/1 order, 1 of them event by event\nnothing lagged\nnothing differs/),
     });
   });
 
@@ -145,7 +145,7 @@ describe('verify and reconcile', () => {
       expect(found.map((one) => one.found)).toEqual([0, 1]);
     });
     const { exitCode, out, err } = await orders('reconcile');
-    expect(out).toMatch(/1 order, .*\nnothing was behind\nnothing differs\n.*1 endpoint, 1 of them/);
+    expect(out).toMatch(/1 order, .*\nnothing lagged\nnothing differs\n.*1 endpoint, 1 of them/);
     expect(out).toMatch(/^ENDPOINT +VERSION/m);
     expect(out).toMatch(new RegExp(`${endpointId} +1 +journal +differs +\\w+ is not the history's`));
     expect({ exitCode, err }).toEqual({
@@ -167,7 +167,7 @@ describe('verify and reconcile', () => {
     await reconciled();
     expect(await orders('reconcile')).toMatchObject({
       exitCode: 0,
-      out: expect.stringContaining(`1 order was behind and repaired: ${orderId}`),
+      out: expect.stringContaining(`1 order lagged and was repaired: ${orderId}`),
     });
   });
 

@@ -77,7 +77,7 @@ test('a missing receiver, and one whose answer is not HTTP, are failures', async
   sender.close();
 });
 
-test('an answer that switches protocols is a failure at once', async () => {
+test('an answer that switches protocols is a failure immediately', async () => {
   const switching = 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n';
   const server = createServer((socket) => {
     socket.on('error', () => undefined);

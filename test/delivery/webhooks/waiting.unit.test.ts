@@ -8,7 +8,7 @@ const later = (ms: number) => new Date(now + ms);
 const event = { orderId: 'o1', version: 3, position: 7, type: 'OrderCreated' } as PositionedEvent;
 const failed = { failure: 'HTTP 500', retryAfterMs: 0, attempts: 1, failingSince: undefined };
 
-test('an event that was not sent is tried at once', () => {
+test('an event that was not sent is tried immediately', () => {
   expect(waitingRow('e1', event, 'later', now, RETRY_POLICY)).toEqual({
     _id: 'e1/o1:3',
     endpointId: 'e1',

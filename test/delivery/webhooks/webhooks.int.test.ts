@@ -156,7 +156,7 @@ test('each endpoint gets the events it asks for as signed CloudEvents, in order'
     generation: 1,
     data: { orderId: vip, version: 1, type: 'OrderCreated', data: { customer: { id: customer } } },
   });
-  // A consumer that misses it gets it from the feed.
+  // A consumer that misses the message gets the event from the feed.
   const gap = await api.get(`/v1/events?after=${data[0].position - 1}&limit=1`);
   expect(gap.body.data).toEqual([first?.event['data']]);
   // Personal data is sealed, as in the feed.
@@ -482,7 +482,7 @@ test('an endpoint that never succeeds is disabled in time; one that asks for a p
   const [meanwhile, well] = [await placedOrder(api), await endpoint({ after: 0 })];
   await until(() => arrived(well.path, [meanwhile]));
   expect(receiver.received.filter((one) => one.path === busy.path)).toHaveLength(before);
-  // An operator asks for a retry at once.
+  // An operator asks for an immediate retry.
   receiver.answer(busy.path, undefined);
   const { status } = await api.post(`${root}/${busy.id}/deliveries/${order}:1/retry`);
   expect(status).toBe(202);
@@ -520,7 +520,7 @@ test('while no process delivers, readiness says so if there is an endpoint', asy
   );
   const all = await endpointViews(db).find({ status: 'enabled' }).toArray();
   await until(async () => {
-    // A step of an endpoint that is still recorded writes its view again.
+    // A step that an endpoint records meanwhile writes the endpoint's view again.
     await endpointViews(db).updateMany({}, { $set: { status: 'disabled' } });
     expect((await saidOfFeed()).detail).not.toContain('deliver-webhooks');
   });

@@ -35,7 +35,7 @@ function opening(
   known: Awaited<ReturnType<CarrierProvider['lookUp']>> = { type: 'none' },
 ) {
   const keys = { opening: () => Promise.resolve(key) };
-  // Nothing else of it is called.
+  // No other function of the provider is called.
   const lookUp = () => Promise.resolve(known);
   const its: Partial<CarrierProvider> = { book, lookUp };
   const port = withPlainReceivers(keys, its as CarrierProvider);

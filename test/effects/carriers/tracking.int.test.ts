@@ -37,7 +37,7 @@ async function sent(api: TestApi, carrier: string, leavesAs: object = {}): Promi
   });
   const reply = await api.post(`${path}/shipments/s1/dispatch`, { body: leavesAs, headers: wait });
   expect(reply.status).toBe(200);
-  // Tracking may have found it delivered meanwhile.
+  // Tracking may have found the parcel delivered meanwhile.
   await until(async () =>
     expect(['dispatched', 'delivered']).toContain((await api.get(path)).body.shipments[0].status),
   );

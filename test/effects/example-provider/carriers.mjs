@@ -54,7 +54,7 @@ export async function deliver(parcel) {
 }
 
 /**
- * Only the key decides about the number, so two calls at once have the same answer.
+ * Only the key decides about the number, so two concurrent calls have the same answer.
  *
  * @param {BookRequest} request
  * @returns {BookAnswer}
@@ -71,8 +71,8 @@ function answerTo({ key, carrier = 'Example Post' }) {
 }
 
 /**
- * A line is written at once or not at all. The first one with a key counts. It has no receiver, so
- * it has no personal data.
+ * A line is written as a whole or not at all. The first one with a key counts. It has no receiver,
+ * so it has no personal data.
  *
  * @param {Line} line
  */

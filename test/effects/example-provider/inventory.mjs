@@ -46,8 +46,8 @@ export const stock = async (sku) => of((await readLedger()).stock, sku);
 
 /**
  * The ledger is a list of requests and counts. The first request with a key counts, and its outcome
- * follows from the lines before it. A line is written at once or not at all, so a crash leaves no
- * half of a movement.
+ * follows from the lines before it. A line is written as a whole or not at all, so a crash leaves
+ * no half of a movement.
  *
  * @param {Request} request
  */

@@ -54,7 +54,8 @@ export async function balance(orderId) {
 
 /**
  * The ledger is a list of requests. The first one with a key counts, and its outcome follows from
- * those before it. A line is written at once or not at all, so a crash leaves no half of a payment.
+ * those before it. A line is written as a whole or not at all, so a crash leaves no half of a
+ * payment.
  *
  * @param {Request} request
  */

@@ -37,8 +37,8 @@ function deduction(...lines: readonly LineQuantity[]): EffectOf<'deduct'> {
 }
 
 /**
- * Does something `count` times at once. Each is retried, as a step is, because on a busy machine it
- * may have to wait for longer than an attempt may take.
+ * Does something `count` times concurrently. Each is retried, as a step is, because on a busy
+ * machine it may have to wait for longer than an attempt may take.
  */
 function times<T>(count: number, act: (index: number) => Promise<T>): Promise<T[]> {
   return Promise.all(Array.from({ length: count }, (_, index) => until(() => act(index))));
@@ -210,7 +210,7 @@ describe('a count', () => {
     expect(await countsOf(item)).toStrictEqual({ onHand: 3, reserved: 0 });
   });
 
-  test('that is sent many times at once counts once', async () => {
+  test('that is sent many times concurrently counts once', async () => {
     const item = sku();
     const answers = await times(10, () => count(item));
     expect(answers.filter(({ isReplayed }) => !isReplayed)).toHaveLength(1);

@@ -109,7 +109,7 @@ test.each([
   expect(await payments.authorize(authorizing(method))).toMatchObject(expected);
 });
 
-test('one key, used repeatedly and by many callers at once, gives one payment with one answer', async () => {
+test('one key, used repeatedly and by many callers concurrently, gives one payment with one answer', async () => {
   const request = authorizing('tok_ok');
   const first = await payments.authorize(request);
   const others = await tenTimes(() => payments.authorize(request));

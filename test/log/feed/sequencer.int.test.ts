@@ -245,7 +245,7 @@ describe('a change of the journal by hand', () => {
     await expectSound(before.length + other.length + 1);
   });
 
-  test('that restores an event after later ones of its order gives it a position at once', async () => {
+  test('that restores an event after later ones of its order gives it a position immediately', async () => {
     const log = newOrder();
     const count = log.length;
     const isLast = async (version: number, position: number) =>

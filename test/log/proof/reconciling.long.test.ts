@@ -31,7 +31,7 @@ afterAll(async () => {
   await api.close();
 });
 
-async function reconciled(rotationLimit?: number) {
+async function reconciled(rotationLimit?: number, heartbeat: (checked: number) => void = () => {}) {
   const { client, config } = api;
   return await reconcileOrders(
     {
@@ -42,7 +42,7 @@ async function reconciled(rotationLimit?: number) {
       ...(rotationLimit !== undefined && { rotationLimit, recentLimit: 0 }),
     },
     { runId: randomUUID() },
-    () => {},
+    heartbeat,
   );
 }
 
@@ -104,6 +104,14 @@ describe('a reconciliation', () => {
     const report = await reconciled();
     expect(report).toMatchObject({ orders: 2, compared: 2, repaired: 0, found: 0, discrepancies: [] });
     expect(await latestReconciliations(orderLog, db, 1)).toEqual([report]);
+  });
+
+  test('shows progress with each page that it lists, and with each batch that it compares', async () => {
+    while (placed < 5) await place();
+    const steps: number[] = [];
+    const { orders: count, compared } = await reconciled(undefined, (checked) => steps.push(checked));
+    expect({ count, compared }).toEqual({ count: 5, compared: 5 });
+    expect(steps.filter((checked) => checked > 0)).toEqual([5, 4, 1]);
   });
 
   test.each<[string, (orderId: string) => Promise<unknown>]>([

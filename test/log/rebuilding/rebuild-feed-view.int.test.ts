@@ -124,7 +124,7 @@ test('of two processes with the same rebuild, the older is refused, and each eve
   expect(await contentsOf(db, customers)).toEqual(await expectedContents(db, customers, logs));
 });
 
-test('a roll-back shows the previous build at once, and then catches up', async () => {
+test('a roll-back shows the previous build immediately, and then catches up', async () => {
   const [first = [], second = []] = newLogs('completed', 'cancelled');
   await publish(db, first);
   const runner = run(customers);

@@ -70,7 +70,10 @@ export async function publish(db: Db, events: readonly OrderEvent[]): Promise<nu
 
 /** A runner of a view, which feeds it until it fails or is stopped. */
 export interface Runner {
-  /** settles once it feeds the view, so that an earlier runner is refused, or once it has ended */
+  /**
+   * settles when it begins to feed the view, after which writes of an earlier runner fail, or when
+   * it ends
+   */
   readonly hasBegun: Promise<unknown>;
   /** settles with the error that ended it, if one did */
   readonly ended: Promise<unknown>;

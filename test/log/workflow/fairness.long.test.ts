@@ -77,7 +77,7 @@ test('an order of the shop does not wait for all orders of an earlier import', a
     );
   });
   await connection.close();
-  // Without fairness it would begin last.
+  // Without fairness, the shop's order would begin last.
   const beganBefore = new Set(steps.slice(0, steps.indexOf('shop-0')));
   expect(beganBefore.size).toBeLessThan(imported / 2);
 }, 120_000);

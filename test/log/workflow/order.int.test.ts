@@ -427,8 +427,8 @@ test('signals that come while no worker runs are all taken in order, however man
   await before.close();
 
   const handle = orders.client.workflow.getHandle(order.handle.workflowId);
-  // Together they have more characters than the input of one activity may have. The number of
-  // events is limited as well, as above.
+  // Together, these texts have more characters than the input of one activity may have. The number
+  // of events is limited as well, as above.
   const texts = Array.from({ length: 150 }, (_, index) => String(index).padEnd(8_000, 'ü'));
   for (const text of texts) await handle.signal('AddNote', messageOf({ text }));
 

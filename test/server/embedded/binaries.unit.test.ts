@@ -32,7 +32,7 @@ test('a cached program is used without being run', async () => {
   await expect(findProgram(MONGOD, folder, () => undefined)).resolves.toBe(cached);
 });
 
-test('an abort ends a download at once', async () => {
+test('an abort ends a download immediately', async () => {
   const { execPath } = process;
   // The process that downloads hangs.
   process.execPath = join(folder, 'node');

@@ -67,7 +67,7 @@ test('the holder that is waited for is reported once', async () => {
   expect(told).toEqual([sleeper.pid]);
 });
 
-test('a lock in a read-only folder fails at once', async () => {
+test('a lock in a read-only folder fails immediately', async () => {
   writeFileSync(join(folder, 'a-file'), '');
   await expect(withLock(join(folder, 'a-file', 'lock'), 60_000, async () => 'mine')).rejects.toThrow(
     'ENOTDIR',

@@ -62,7 +62,7 @@ test('another error is logged once too, and so is the success in the end', async
   ]);
 });
 
-test('a step that succeeds at once is not logged, nor is one that a worker’s end interrupts', async () => {
+test('a step that succeeds immediately is not logged, nor is one that a worker’s end interrupts', async () => {
   const { lines, tryWith, cancelled } = steps();
   await tryWith();
   cancelled.abort();

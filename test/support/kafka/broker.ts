@@ -13,7 +13,7 @@ import { findKafka } from './find-kafka.mjs';
 export interface Node {
   /** the folder of its jars */
   readonly jars: string;
-  /** Ends it at once (SIGKILL). Its data stay. */
+  /** Kills it (SIGKILL). Its data stay. */
   kill(): Promise<void>;
   /** Starts it, with its data and on its port. */
   start(): Promise<void>;
@@ -106,7 +106,7 @@ export async function startCluster(size: number): Promise<Cluster> {
     await Promise.all(nodes.map((node) => node.stop()));
   };
   try {
-    // No controller is ready before a majority of the nodes runs, so all are started at once.
+    // No controller is ready before a majority of the nodes runs, so all are started together.
     await Promise.all(nodes.map((node) => node.start()));
   } catch (error) {
     await stop();

@@ -80,7 +80,7 @@ describe('a cached view', () => {
       [...orderIds, randomUUID()].map(async (orderId) => await cachedOrders.read(orderId)),
     );
     expect(found.map((view) => view && JSON.parse(view.json).orderId)).toEqual([...orderIds, undefined]);
-    // Four reads start at once, and the others share the queries that follow.
+    // Four reads start immediately, and the others share the queries that follow.
     expect(looks.count).toBeLessThan(15);
   });
 
@@ -272,8 +272,8 @@ describe('waiting for a view', () => {
     const waiting = cachedOrders.reach(orderId, ({ settled }) => settled, 60_000);
     await write(logOf(states.confirmed, orderId));
     expect(await waiting).toMatchObject({ settled: true });
-    // It polls at once and then each second. Without a stream, it would poll several times in the
-    // first tenth of a second.
+    // It polls immediately and then each second. Without a stream, it would poll several times in
+    // the first tenth of a second.
     expect(looks.count).toBeLessThanOrEqual(2 + Math.floor((Date.now() - since) / 1_000));
   });
 
@@ -295,7 +295,7 @@ type Orders = ReturnType<typeof orders>;
 function withOrders(change: (collection: Orders) => void): Db {
   const collection = (name: string) => {
     const real = db.collection(name);
-    // The collection of that name is this one.
+    // The collection `orders` has documents of this type.
     if (name === 'orders') change(real as unknown as Orders);
     return real;
   };

@@ -102,8 +102,8 @@ export class AssignmentRun {
             progress.unreadable = reason === undefined ? undefined : unreadableOf(topic, progress, reason);
         }
         beginSome(fetched, assignment, begin);
-        // Without this pause, a partition that cannot be read would be fetched again at once: its
-        // broker has records to return, so it does not wait.
+        // Without this pause, a partition that cannot be read would be fetched again immediately:
+        // its broker has records to return, so it does not wait.
         if (fetched.failed.size > 0) await pause(FETCH_WAIT_MS, ending);
       }
       await this.commit(assignment);

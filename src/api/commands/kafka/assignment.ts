@@ -13,7 +13,7 @@ export interface AssignmentDeps {
   readonly consumer: Consumer;
 }
 
-/** The partitions of a topic that this member of the group has, and how far each is done. */
+/** The partitions of a topic that this member of the group has, each with its progress. */
 export interface Assignment {
   readonly topic: string;
   /** the topic's id; a topic that is deleted and created again has another one */

@@ -62,7 +62,7 @@ async function consumeUntilFailure(deps: ConsumeDeps, onProgress: () => void): P
     sessionTimeout: SESSION_MS,
     rebalanceTimeout: SESSION_MS,
     heartbeatInterval: HEARTBEAT_MS,
-    // The client would repeat a late commit, when another member may have the partitions.
+    // With retries, the client could commit late, when another member has the partitions.
     retries: 0,
   });
   const membership = new Membership(consumer);

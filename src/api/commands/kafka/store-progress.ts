@@ -1,4 +1,4 @@
-/* Stores how far commands are taken, for operators, and in case Kafka forgets the offsets. */
+/* Stores the offsets of taken commands, for operators, and in case Kafka forgets them. */
 import type { Db } from 'mongodb';
 import { failureRows, isRecent, partitionRows } from '../../../kafka/command-rows.js';
 import { durable } from '../../../mongodb/durability.js';
@@ -25,8 +25,8 @@ export async function notePartition(
     seenAt: new Date(),
   };
   await partitionRows(db).updateOne({ _id: rowOf(id) }, { $set }, { upsert: true, ...durable });
-  // Refusals are deleted last, when the row above has the committed offset. Even if Kafka forgets
-  // its offset, no record before this one is read again.
+  // Refusals are deleted last, when the row above has the committed offset. So even if Kafka
+  // forgets its offset, no record before the committed offset is read again.
   await forgetRefusals(db, id, committed);
 }
 

@@ -46,6 +46,6 @@ export function registerReaders(app: Http, db: Db): void {
 }
 
 function tooManyReaders({ client, name }: Reader): HttpProblem {
-  const detail = `${client} has ${MAX_READERS} readers, and ${name} would be one more: use a name again.`;
+  const detail = `${client} has ${MAX_READERS} readers, the maximum, and ${name} is not one of them. Use one of their names.`;
   return new HttpProblem(409, 'too_many_readers', detail);
 }

@@ -48,14 +48,14 @@ interface SubscriptionDeps {
   readonly kafka: KafkaTopics | undefined;
 }
 
-/** Serves how far each subscription of the feed has come, and how far the commands of Kafka. */
+/** Serves the progress of each subscription of the feed, and of taking commands from Kafka. */
 export function registerSubscriptions(app: Http, { db, kafka }: SubscriptionDeps): void {
   app.get(
     '/v1/subscriptions',
     {
       config: { access: 'events:read', work: 'list' },
       schema: {
-        summary: 'How far each subscription of the feed has come: position, lag and failures',
+        summary: 'Position, lag and failures of each subscription of the feed',
         description:
           'With Kafka, `commands` says the same of the topic of commands, whose positions are offsets of its partitions.',
         tags: ['feed'],

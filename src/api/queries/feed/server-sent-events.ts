@@ -16,11 +16,11 @@ export type StreamPage = readonly StreamItem[];
 export const keepAlive = Symbol('keep-alive');
 
 const RECONNECT_MS = 1_000;
-/** Bytes written at once. */
+/** Bytes in one write. */
 const CHUNK_BYTES = 64 * 1024;
 /**
  * Lets one stream of the process write a chunk of a large page at a time. Otherwise each socket
- * could buffer megabytes at once, even if its client does not read.
+ * could buffer megabytes in one call, even if its client does not read.
  */
 const oneAtATime = createBackgroundTurns();
 

@@ -93,7 +93,7 @@ test('records are commands, and an impossible command is refused without holding
   await send(settings, 'in.commands', [
     ...bad,
     { key: orderId, headers: hold, value: reason },
-    // Half a megabyte that can be a command.
+    // A valid command of half a megabyte.
     { ...createRecord(other), value: ' '.repeat(500_000) + JSON.stringify(orderBody()) },
   ]);
   await send(settings, 'in.commands', [{ key: orderId, headers: hold, value: reason }]);

@@ -54,7 +54,7 @@ test.each([
   expect(() => membership.check()).toThrow('not the coordinator');
 });
 
-test('a rebalance takes partitions away at once, and assigns others afterwards', async () => {
+test('a rebalance takes partitions away immediately, and assigns others afterwards', async () => {
   const { whileHeld: held } = membership;
   client.emit('consumer:group:rebalance', {});
   expect([held.aborted, membership.isHeld]).toEqual([true, false]);

@@ -94,7 +94,7 @@ test('readiness says why no commands are read', async () => {
   progress.begin(0n);
   progress.wait(0n, 'no answer');
   await notePartition(db, topic, of, progress, 1n);
-  // It has not waited long enough yet.
+  // The command has not waited long enough to be reported.
   expect(await commandsConcern(db, topic)).toBeUndefined();
   const since = new Date(Date.now() - 60_000).toISOString();
   await db.collection('kafka_command_partitions').updateOne({ topic }, { $set: { 'waiting.since': since } });

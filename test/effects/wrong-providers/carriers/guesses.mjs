@@ -1,4 +1,4 @@
-// A wrong provider: it takes a parcel that it does not know for delivered.
+// A wrong provider: it answers `delivered` for a parcel that it does not know.
 import * as example from '../../example-provider/carriers.mjs';
 
 export * from '../../example-provider/carriers.mjs';

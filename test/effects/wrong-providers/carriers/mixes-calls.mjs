@@ -1,5 +1,5 @@
 // A wrong provider: it keeps the request in a variable of the module while it connects, so two
-// calls at once both make the later one.
+// concurrent calls both make the later one.
 import { setTimeout } from 'node:timers/promises';
 import * as example from '../../example-provider/carriers.mjs';
 
