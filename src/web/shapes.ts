@@ -1,6 +1,6 @@
 /*
- * The shapes of the API's answers. They follow from its schemas; orders and events have the types of
- * the domain. `test/web/shapes.ts` has the compiler compare those that are written here.
+ * The shapes of the API's answers. They follow from its schemas; orders and events have the types
+ * of the domain. `test/web/shapes.ts` has the compiler compare those that are written here.
  */
 import type { AttentionRow } from '../api/schemas/attention.js';
 import type { OrderEvent } from '../order/events.js';
