@@ -1,4 +1,4 @@
-import { commandsOf } from './log/journal/commands.js';
+import { cliLinesOf } from './log/journal/cli-lines.js';
 import { type EntityLog, workflowIdOf } from './log/journal/entity-log.js';
 import type { HistoryLog } from './log/history/history.js';
 import { answerOf as answerTo } from './log/workflow/answer.js';
@@ -12,18 +12,18 @@ import type { EventDraft, EventType, OrderEvent } from './order/events.js';
 import type { Order, OrderStatus } from './order/order.js';
 import { toView } from './order/view.js';
 import { startOptionsOf } from './order-start.js';
-import { ordersView } from './views/orders.js';
+import { ordersStateView } from './views/orders.js';
 
 /** The log of orders. The rest of this file gives the functions of `log/` the types of an order. */
 export const orderLog: EntityLog<Order, EventDraft> = {
   entity: orders,
   feedId: 'feed',
   journalRebuild: 'journal',
-  view: ordersView,
+  view: ordersStateView,
   shape: { of: toView, ids: ['shipmentId', 'refundId', 'returnId', 'sku'] },
   startOptions: startOptionsOf,
   reconciliations: 'reconciliations',
-  commands: { ...commandsOf(), events: (orderId) => `npx orders events ${orderId}` },
+  cliLines: { ...cliLinesOf(), events: (orderId) => `npx orders events ${orderId}` },
 };
 
 /** An order's log, as it was read from Temporal's histories. */

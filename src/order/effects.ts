@@ -17,11 +17,6 @@ export type OwedEffect = Effect & {
   readonly since?: string;
 };
 
-/** The id of the order that an effect's key belongs to. */
-export function orderIdOf(key: string): string {
-  return key.split(':').slice(0, -2).join(':');
-}
-
 /** An effect before it is owed: it has no key yet. */
 export type WantedEffect = { [T in EffectType]: { readonly type: T } & EffectData[T] }[EffectType];
 

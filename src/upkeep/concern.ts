@@ -1,10 +1,10 @@
 import type { Db } from 'mongodb';
-import type { Deployment } from '../log/history/databases.js';
+import type { Deployment } from '../databases.js';
 import { endpointViews, enabledEndpoints } from '../delivery/webhooks/endpoints.js';
 import { webhookTask } from '../delivery/webhooks/deliver-webhooks.js';
 import { describeUnheld, unheldTasks } from '../log/leases/leases.js';
 import { sequencerTask } from '../log/feed/sequencer.js';
-import { viewTask } from '../log/views/feeding/feed-view.js';
+import { viewTask } from '../log/views/feeding/view-feeder.js';
 import { answering } from '../mongodb/durability.js';
 import { logs } from '../logs.js';
 import { isTemporalOutage } from '../outages/temporal-outage.js';

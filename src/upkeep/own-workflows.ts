@@ -1,11 +1,11 @@
 import proto from '@temporalio/proto';
-import type { Deployment } from '../log/history/databases.js';
+import type { Deployment } from '../databases.js';
 import { feedTaskQueue, rebuildWorkflow } from '../log/workflow/upkeep-messages.js';
 import { type ScheduleState, scheduleState } from './reconcile-schedule.js';
 
 /** A rebuild that was ended from outside. */
 export interface EndedRebuild {
-  /** the name of the view or the store */
+  /** the name of the feed view or the store */
   readonly name: string;
   readonly runId: string;
 }
@@ -14,7 +14,7 @@ export interface EndedRebuild {
 export interface Stranded {
   readonly workflowId: string;
   readonly runId: string;
-  /** the name of the view or the store, if it is a rebuild */
+  /** the name of the feed view or the store, if it is a rebuild */
   readonly rebuilds?: string;
 }
 

@@ -1,11 +1,14 @@
 import { Context } from '@temporalio/activity';
 import { stockOutside } from '../../src/effects/inventory/stock-restore.js';
 import { reconcileAll } from '../../src/effects/proof/reconcile-orders.js';
-import { checkDatabaseIdentity } from '../../src/identity/database-identity.js';
-import type { Databases } from '../../src/log/history/databases.js';
+import { detectDatabaseLoss } from '../../src/identity/database-identity.js';
+import type { Databases } from '../../src/databases.js';
 import type { LeasedTask } from '../../src/log/leases/leased-tasks.js';
 import { FeedTail } from '../../src/log/feed/tail.js';
+import { createRebuilds } from '../../src/log/rebuilding/rebuilds.js';
+import { requestRebuild } from '../../src/log/rebuilding/request-rebuild.js';
 import { createFeedTasks } from '../../src/log/views/feed-tasks.js';
+import type { AnyView } from '../../src/log/views/view.js';
 import type { RebuildActivities, ReconcileActivities } from '../../src/log/workflow/upkeep-messages.js';
 import { logs, ofAnyEntity } from '../../src/logs.js';
 import { orderLog } from '../../src/order-log.js';
@@ -23,30 +26,39 @@ export interface FeedWork {
 }
 
 export function createFeedWork({ tail, ...databases }: FeedDeps): FeedWork {
-  const deps = { ...databases, checkDatabaseIdentity };
-  const tasks = logs.map((log) =>
+  const deps = {
+    ...databases,
+    detectDatabaseLoss,
+    requestRebuild: async ({ name }: AnyView) => void (await requestRebuild(databases, name)),
+  };
+  const leased = logs.flatMap((log) =>
     log === orderLog
-      ? createFeedTasks(orderLog, { ...deps, tail, views, outside: stockOutside })
+      ? createFeedTasks(orderLog, { ...deps, tail, views })
       : createFeedTasks(ofAnyEntity(log), { ...deps, tail: new FeedTail(log, databases.db), views: [] }),
+  );
+  const rebuilds = logs.map((log) =>
+    log === orderLog
+      ? createRebuilds(orderLog, { ...deps, views, outside: stockOutside })
+      : createRebuilds(ofAnyEntity(log), { ...deps, views: [] }),
   );
   /**
    * @throws Error if this version has no such view or store; a worker of a newer version may have
    *   it
    */
   const rebuild = async (name: string, rebuildId: string) => {
-    const rebuildOne = tasks.find((some) => Object.hasOwn(some.rebuild, name))?.rebuild[name];
+    const rebuildOne = rebuilds.find((some) => Object.hasOwn(some, name))?.[name];
     if (rebuildOne === undefined) throw new Error(`There is no view or store ${name} here.`);
     return await rebuildOne(rebuildId);
   };
   return {
-    leased: tasks.flatMap(({ leased }) => leased),
+    leased,
     activities: {
       reconcile: async () => {
         const context = Context.current();
         const { runId = '', workflowId } = context.info.workflowExecution ?? {};
         const by = { runId, ...(workflowId === undefined ? {} : { workflowId }) };
         const heartbeat = (done: number) => context.heartbeat(done);
-        await checkDatabaseIdentity(databases);
+        await detectDatabaseLoss(databases);
         const reports = await reconcileAll(databases, by, heartbeat);
         const sum = (field: 'repaired' | 'found') =>
           [...reports.values()].reduce((total, report) => total + report[field], 0);

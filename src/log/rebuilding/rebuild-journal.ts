@@ -1,21 +1,21 @@
 import { setTimeout } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
-import { isServerError } from '../../../outages/server-error.js';
-import { type Draft, NewerEvent, type State } from '../../entity.js';
-import { mapInOrder } from '../../../concurrency/async-iterables.js';
-import { type AnyLog, type EntityLog, workflowIdOf } from '../../journal/entity-log.js';
-import type { CheckDatabaseIdentity, Deployment } from '../../history/databases.js';
-import { foldHistory, readHistoryLog } from '../../history/history.js';
-import { ensureJournalIndexes } from '../../journal/journal.js';
-import type { OutsideRestore } from '../../history/outside-restore.js';
-import { ensureStateViewIndexes } from '../../journal/state-view.js';
-import { countWorkflows, listWorkflows, type ListPage } from '../../history/workflow-list.js';
+import { isServerError } from '../../outages/server-error.js';
+import { type Draft, NewerEvent, type State } from '../entity.js';
+import { mapInOrder } from '../../concurrency/async-iterables.js';
+import { type AnyLog, type EntityLog, workflowIdOf } from '../journal/entity-log.js';
+import type { DetectDatabaseLoss, Deployment } from '../../databases.js';
+import { foldHistory, readHistoryLog } from '../history/history.js';
+import { ensureJournalIndexes } from '../journal/journal.js';
+import type { OutsideRestore } from '../history/outside-restore.js';
+import { ensureStateViewIndexes } from '../journal/state-view.js';
+import { countWorkflows, listWorkflows, type ListPage } from '../history/workflow-list.js';
 import type { RebuildAttempt } from './rebuild-attempt.js';
 import { type FromHistory, restoreEntities } from './restore-entities.js';
 import { StoreRebuilder } from './store-rebuild.js';
 
 export interface JournalRebuildAttempt<S extends State, D extends Draft> extends RebuildAttempt, Deployment {
-  readonly checkDatabaseIdentity: CheckDatabaseIdentity;
+  readonly detectDatabaseLoss: DetectDatabaseLoss;
   /** see `restoreEntities` */
   readonly outside?: OutsideRestore<S, D> | undefined;
   /** number of entities between two checkpoints; by default a page of Temporal's list */
@@ -39,7 +39,7 @@ const BATCH_SIZE = 500;
  * If Temporal no longer has an entity's first runs, its later events are restored. Its view is
  * restored from the state that its oldest run took over. Such entities are counted and named as
  * exceptions, and so are those whose journal differs from the history, or whose history cannot be
- * read as a log.
+ * read as a log. `rebuilds.ts` compares this with the rebuilds of the two kinds of views.
  *
  * @returns false if `signal` ended it before it was done
  * @throws Fenced if another worker has taken the rebuild over; and any error of the servers.
@@ -49,8 +49,8 @@ export async function rebuildJournal<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
   attempt: JournalRebuildAttempt<S, D>,
 ): Promise<boolean> {
-  const { db, client, taskQueue, checkDatabaseIdentity, outside } = attempt;
-  await checkDatabaseIdentity({ db, client, taskQueue });
+  const { db, client, taskQueue, detectDatabaseLoss, outside } = attempt;
+  await detectDatabaseLoss({ db, client, taskQueue });
   await outside?.beginRestore(db);
   if (!(await restoreAll(log, attempt))) return false;
   await outside?.endRestore(db);
