@@ -25,6 +25,7 @@ export function problemOf(error: unknown): Problem {
   return error instanceof Problem ? error : new Problem(0, 'unreadable', String(error));
 }
 
+/** A successful answer. */
 export interface Answer<T> {
   readonly status: number;
   readonly body: T;

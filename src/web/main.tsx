@@ -1,3 +1,4 @@
+/* The page: the component of each path, in the frame that all share. It begins here. */
 import './styles/all.css';
 import { type ComponentType, render } from 'preact';
 import { LocationProvider, Route, Router } from 'preact-iso';

@@ -9,6 +9,7 @@ export interface Resource<T> {
   readonly problem?: Problem;
 }
 
+/** After a read that failed in an outage, the next one begins after this time. */
 export const TRY_AGAIN_MS = 1_500;
 
 /** The problems of reads that fail now, by path; the banner shows them. */
@@ -27,6 +28,7 @@ export function setFailing(path: string, problem: Problem | undefined): void {
   failing.value = next;
 }
 
+/** A resource that is read, and how to read it again. */
 export interface Loaded<T> {
   readonly state: ReadonlySignal<Resource<T>>;
   /** Reads the path again, at once. */

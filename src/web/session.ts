@@ -5,12 +5,15 @@ import type { Session } from './shapes.js';
 /** Who the reader is; undefined until it is known. */
 export const session = signal<Session | undefined>(undefined);
 
+export type Scope = Session['scopes'][number];
+
 /** Whether the reader has this scope. True with AUTH=off, and until the session is known. */
-export function may(scope: Session['scopes'][number]): boolean {
+export function may(scope: Scope): boolean {
   const { value } = session;
   return value === undefined || value.authentication === 'off' || value.scopes.includes(scope);
 }
 
+/** Asks the API who the reader is. */
 export async function loadSession(): Promise<void> {
   try {
     setSession(await get<Session>('/v1/session'));

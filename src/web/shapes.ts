@@ -1,31 +1,45 @@
-/* The shapes of the API's answers. Orders and events have the types of the domain. */
+/*
+ * The shapes of the API's answers. They follow from its schemas; orders and events have the types
+ * of the domain. `test/web/shapes.ts` has the compiler compare those that are written here.
+ */
 import type { AttentionRow } from '../api/schemas/attention.js';
 import type { OrderEvent } from '../order/events.js';
 import type { OrderView } from '../order/view.js';
 
+export type {
+  /** An attempt to deliver an event. */
+  DeliveryAnswer as Attempt,
+  EndpointAnswer as Endpoint,
+  EndpointWithSecret,
+} from '../api/schemas/endpoint.js';
 export type { Movement } from '../api/schemas/movement.js';
 export type { Next } from '../api/schemas/next.js';
 export type { ParkedEvent, Progress, Projections, ViewStatus } from '../api/schemas/projections.js';
+export type { OrderCounts } from '../api/schemas/order-counts.js';
 export type { Proof } from '../api/schemas/proof.js';
-export type { Readiness } from '../api/schemas/readiness.js';
+export type { DependencyName, Readiness } from '../api/schemas/readiness.js';
 export type { Session } from '../api/schemas/session.js';
 export type { Stock } from '../api/schemas/stock.js';
+export type { Subscription } from '../api/schemas/subscription.js';
 export type { AttentionRow };
 
+/** A page of a list. */
 export interface Page<T> {
   readonly data: readonly T[];
+  /** absent on the last page */
   readonly nextCursor?: string;
 }
 
+/** An order as it is now. */
 export type OrderNow = OrderView & { readonly attention?: readonly AttentionRow[] };
 
 /** An event of the journal, or of the history, which has no `recordedAt` and no `position`. */
 export type RecordedEvent = OrderEvent & { readonly recordedAt?: string; readonly position?: number };
 
-// The next two types are those of views. They are written again here, because the files of these
-// views import MongoDB's driver, which code for browsers cannot. `test/web/shapes.ts` has the
-// compiler compare them.
+// The next two types are those of views, whose files import MongoDB's driver. Code for browsers
+// cannot, so they are written again.
 
+/** What happened on one day (UTC) in one currency. */
 export interface Day {
   readonly day: string;
   readonly currency: string;
@@ -39,6 +53,7 @@ export interface Day {
   readonly timeToConfirm: { readonly average: number } | null;
 }
 
+/** A customer, summarized from its orders. */
 export interface CustomerSummary {
   readonly customerId: string;
   readonly name: string;

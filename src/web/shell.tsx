@@ -1,21 +1,22 @@
 import { useSignal } from '@preact/signals';
 import type { ComponentChildren } from 'preact';
 import { useLocation } from 'preact-iso';
+import type { PagePath } from '../api/page/paths.js';
 import { isSignInNeeded, problemOf } from './api.js';
 import { Banner } from './parts/banner.js';
 import { useResource } from './resource.js';
-import { may, session, signOut } from './session.js';
+import { may, type Scope, session, signOut } from './session.js';
 import type { AttentionRow, Page } from './shapes.js';
 import { SignIn } from './pages/sign-in.js';
 
 /** The path and the name of each page, and the scope that a reader needs to see it. */
-const pages = [
+const pages: readonly (readonly [path: PagePath, name: string, scope?: Scope])[] = [
   ['/orders', 'Orders'],
   ['/attention', 'Attention'],
   ['/stock', 'Stock'],
   ['/system', 'System'],
   ['/webhooks', 'Webhooks', 'webhooks:write'],
-] as const;
+];
 const LOOK_EVERY_MS = 15_000;
 
 /** The frame of every page: navigation, the reader, and problems of the API. */

@@ -1,12 +1,9 @@
 import { signal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
+import type { RecordedEvent } from './shapes.js';
 
 /** What the page reads of an event that a stream sends. */
-export interface StreamedEvent {
-  readonly orderId: string;
-  readonly version: number;
-  readonly type: string;
-}
+export type StreamedEvent = Pick<RecordedEvent, 'orderId' | 'version' | 'type'>;
 
 const OPEN_AGAIN_MS = 5_000;
 

@@ -1,6 +1,6 @@
 import { Type } from 'typebox';
 import type { Http } from '../http.js';
-import { Readiness } from '../schemas/readiness.js';
+import { type DependencyName, Readiness } from '../schemas/readiness.js';
 import { closed } from '../schemas/values.js';
 import { messageOf } from '../../outages/message-of.js';
 import { isMongoOutage } from '../../outages/mongo-outage.js';
@@ -9,11 +9,11 @@ import { withTimeout } from '../../outages/timeout.js';
 
 /** A server or component that this process depends on. */
 export interface Dependency {
-  readonly name: string;
+  readonly name: DependencyName;
   /** what does not work without it */
   readonly cost: string;
   /** name of the server that has to be asked: while it is unavailable, the status is unknown */
-  readonly checkedThrough?: string;
+  readonly checkedThrough?: DependencyName;
   /** Rejects if it is down. Resolves with undefined if it is up. */
   readonly check: () => Promise<Concern | undefined>;
 }
@@ -24,7 +24,7 @@ export type Concern = Pick<State, 'status' | 'code' | 'detail'>;
 /** A role of this process. It works if at least one of these dependencies is up. */
 export interface ServedRole {
   readonly name: string;
-  readonly needsAnyOf: readonly string[];
+  readonly needsAnyOf: readonly DependencyName[];
 }
 
 const CHECK_WITHIN_MS = 1_500;

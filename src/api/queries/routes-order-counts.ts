@@ -1,37 +1,20 @@
 import type { Db } from 'mongodb';
-import { Type } from 'typebox';
 import { committed } from '../../mongodb/durability.js';
-import type { OrderStatus } from '../../order/order.js';
 import { orders } from '../../views/orders.js';
-import { Instant, Order } from '../schemas/order.js';
+import { OrderCounts } from '../schemas/order-counts.js';
 import { problemResponses } from '../problem.js';
-import { closed } from '../schemas/values.js';
 import { COUNTED_WITHIN_MS, countByStatus } from './count-by-status.js';
 import type { Http } from '../http.js';
 
 /** Counting takes time in a large collection, so the counts may be this old. */
 const COUNTED_EVERY_MS = 10_000;
 
-const Count = Type.Integer({ minimum: 0 });
-
-const Counts = closed({
-  data: Type.Array(closed({ status: Order.properties.status, count: Count })),
-  held: Count,
-  countedAt: Instant,
-});
-
-interface Counted {
-  readonly data: { readonly status: OrderStatus; readonly count: number }[];
-  readonly held: number;
-  readonly countedAt: string;
-}
-
 /** Serves the number of orders by status. */
 export function registerOrderCounts(app: Http, db: Db): void {
-  let latest: Promise<Counted> | undefined;
+  let latest: Promise<OrderCounts> | undefined;
   let countedAt = Number.NEGATIVE_INFINITY;
 
-  function counts(): Promise<Counted> {
+  function counts(): Promise<OrderCounts> {
     if (latest !== undefined && performance.now() - countedAt < COUNTED_EVERY_MS) return latest;
     countedAt = performance.now();
     const counting = count(db);
@@ -50,14 +33,14 @@ export function registerOrderCounts(app: Http, db: Db): void {
         description:
           'Counted every ten seconds at most, from the views. A status without orders is left out.',
         tags: ['queries'],
-        response: { 200: Counts, ...problemResponses(503) },
+        response: { 200: OrderCounts, ...problemResponses(503) },
       },
     },
     async (_request, reply) => await reply.send(await counts()),
   );
 }
 
-async function count(db: Db): Promise<Counted> {
+async function count(db: Db): Promise<OrderCounts> {
   const countedAt = new Date().toISOString();
   const [data, held] = await Promise.all([
     countByStatus(db),

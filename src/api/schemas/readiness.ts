@@ -3,13 +3,17 @@ import { closed } from './values.js';
 
 const optional = Type.Optional;
 
+/** What a process depends on: servers, and parts of the system. */
+export type DependencyName =
+  'temporal' | 'mongodb' | 'workers' | 'recording' | 'feed' | 'kafka' | 'forks' | 'reconciliation' | 'stock';
+
 /** What the roles of a process can do now. */
 export const Readiness = closed({
   status: Type.Enum(['ready', 'degraded', 'unavailable']),
   roles: Type.Record(Type.String(), Type.Enum(['ready', 'unavailable'])),
   dependencies: Type.Array(
     closed({
-      name: Type.String(),
+      name: Type.Unsafe<DependencyName>(Type.String()),
       status: Type.Enum(['up', 'degraded', 'down', 'unknown'], {
         description: 'unknown: the server to ask is down',
       }),

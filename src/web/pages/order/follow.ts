@@ -17,6 +17,7 @@ export interface FollowedOrder {
   readonly servedBy?: string;
 }
 
+/** An order that is followed. `reload` reads it at once. */
 export interface Following {
   readonly state: ReadonlySignal<FollowedOrder>;
   readonly reload: () => void;

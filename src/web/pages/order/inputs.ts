@@ -11,6 +11,7 @@ export interface Form {
   readonly bodyOf: (typed: TypedTexts) => object | string;
 }
 
+/** An input of a form, with its label. */
 export interface Input {
   readonly name: string;
   readonly label: string;

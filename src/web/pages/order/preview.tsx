@@ -1,4 +1,5 @@
 import type { Preview } from '../../../api/commands/gateway/preview.js';
+import { verbOf } from '../../../api/commands/table.js';
 import type { OrderView } from '../../../order/view.js';
 import { dayAndMinute, eventName, money, words } from '../../format.js';
 import { summaryOf } from './events.js';
@@ -43,8 +44,8 @@ export function PreviewedResult({
             {words(what)}: {dayAndMinute(at)}
           </li>
         ))}
-        {gained.length > 0 && <li class="quiet">then allowed: {gained.join(', ')}</li>}
-        {lost.length > 0 && <li class="quiet">no longer allowed: {lost.join(', ')}</li>}
+        {gained.length > 0 && <li class="quiet">then allowed: {gained.map(verbOf).join(', ')}</li>}
+        {lost.length > 0 && <li class="quiet">no longer allowed: {lost.map(verbOf).join(', ')}</li>}
       </ul>
     </div>
   );

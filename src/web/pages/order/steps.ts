@@ -71,7 +71,7 @@ export function expectedAfter(
   return [...owed, ...upcoming];
 }
 
-export const verbs: Readonly<Record<OwedEffect['type'], string>> = {
+const verbs: Readonly<Record<OwedEffect['type'], string>> = {
   reserve: 'Reserve stock',
   release: 'Release stock',
   deduct: 'Take from stock',

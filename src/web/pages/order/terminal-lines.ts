@@ -4,6 +4,7 @@ import { commands } from '../../../api/commands/table.js';
 import type { AmendedLine } from '../../../order/commands.js';
 import type { Choice } from './choices.js';
 
+/** The order that a command is for, and the version that it must have. */
 export interface Target {
   readonly orderId: string;
   readonly version: number;
@@ -30,6 +31,7 @@ export function curlOf(url: string, body: object, ...options: readonly string[])
   ].join(' ');
 }
 
+/** The script of the command, as `npx orders` runs it. */
 export function scriptOfCommand({ type, part }: Choice, body: object, { orderId, version }: Target): string {
   const { verb, fields } = commands[type];
   const values = new Map<string, unknown>(Object.entries(body));

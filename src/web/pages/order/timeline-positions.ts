@@ -1,6 +1,7 @@
 /* Positions of events on the timeline, from 0 at its start to 1 at its end. */
 import type { Step } from './steps.js';
 
+/** By version, events are equally far apart; by clock, the time between them counts. */
 export type Scale = 'versions' | 'clock';
 
 /** A span between two events in which nothing happened. */
@@ -11,6 +12,7 @@ export interface Gap {
   readonly share: number;
 }
 
+/** Where everything on the timeline is. */
 export interface Positions {
   /** the position of each step */
   readonly steps: readonly number[];

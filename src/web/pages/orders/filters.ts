@@ -11,6 +11,7 @@ export const choiceFilters = [
   ['fulfillmentStatus', fulfillmentStatuses],
 ] as const;
 
+/** Filters that are either on or absent. */
 export const flagFilters = ['held', 'attention'] as const;
 
 /** Filters that the reader types: name, label and kind of input. */

@@ -3,6 +3,7 @@ import type { ComponentChildren } from 'preact';
 import { useLocation } from 'preact-iso';
 import { useEffect, useMemo } from 'preact/hooks';
 import { count } from '../../format.js';
+import type { OrderCounts } from '../../shapes.js';
 import { useStream } from '../../stream.js';
 import { Empty, Refused, Skeleton } from '../../parts/states.js';
 import { useTitle } from '../../parts/title.js';
@@ -15,6 +16,7 @@ import { OrderTable } from './table.js';
 
 const COUNT_EVERY_MS = 5_000;
 
+/** All orders: the filters, which are in the address, and the list, which follows new events. */
 export function OrdersPage() {
   useTitle('Orders');
   const { url, query } = useLocation();
@@ -25,10 +27,7 @@ export function OrdersPage() {
     return list.close;
   }, [list]);
   useStream('/v1/events/stream', (event) => list.noteChange(event.orderId, event.type === 'OrderCreated'));
-  const counted = useResource<{ readonly data: readonly { status: string; count: number }[] }>(
-    '/v1/order-counts',
-    COUNT_EVERY_MS,
-  );
+  const counted = useResource<OrderCounts>('/v1/order-counts', COUNT_EVERY_MS);
   const isFiltered = Object.keys(filters).some((name) => name !== 'sort');
   const { value: found } = list.state;
   const isEmpty = found?.isComplete === true && found.rows.length === 0;

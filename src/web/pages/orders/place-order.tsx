@@ -1,6 +1,7 @@
 import { type Signal, useSignal } from '@preact/signals';
 import { useLocation } from 'preact-iso';
 import { useRef } from 'preact/hooks';
+import type { CommandData, NewLine } from '../../../order/commands.js';
 import { useAction } from '../../action.js';
 import { post } from '../../api.js';
 import { parseAmount } from '../../format.js';
@@ -151,12 +152,10 @@ export function NewOrder({ isOpen }: { readonly isOpen: Signal<boolean> }) {
   );
 }
 
-interface Body {
-  readonly customer: { readonly id: string; readonly name: string };
-  readonly currency: string;
-  readonly lines: readonly [{ readonly sku: string; readonly quantity: number; readonly unitPrice: number }];
-  readonly payment: { readonly method: string };
-}
+/** The body of the request, as the form makes it: an order of one line. */
+type Body = Pick<CommandData['CreateOrder'], 'customer' | 'currency' | 'payment'> & {
+  readonly lines: readonly [NewLine];
+};
 
 /** The body of the request, or a text that says which input cannot be used. */
 function bodyOf({ sku, quantity, price, method }: OrderDraft): Body | string {

@@ -32,6 +32,7 @@ export interface RowList {
   readonly close: () => void;
 }
 
+/** The rows of a list with these filters. Nothing is read before the first `more`. */
 export function listRows(filters: Filters): RowList {
   const state = signal<Rows | undefined>(undefined);
   const path = withQuery('/v1/orders', { ...asQuery(filters), limit: PAGE_SIZE });

@@ -1,12 +1,12 @@
 import { Shown } from '../../parts/states.js';
 import { Status } from '../../parts/status.js';
 import { type Resource, useResource } from '../../resource.js';
-import type { Readiness } from '../../shapes.js';
+import type { DependencyName, Readiness } from '../../shapes.js';
 
 const LOOK_EVERY_MS = 2_000;
 
-/** The purpose of each dependency, by its name in the answer. */
-const purposes: Readonly<Record<string, string>> = {
+/** The purpose of each dependency. */
+const purposes: Readonly<Record<DependencyName, string>> = {
   temporal: 'holds each order as a workflow, whose history is the log of its events',
   mongodb: 'holds the journal of events, and the views that are read',
   workers: 'decide commands, and perform what orders owe',

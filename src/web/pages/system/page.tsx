@@ -16,6 +16,7 @@ import { Parked } from './parked.js';
 
 const LOOK_EVERY_MS = 2_000;
 
+/** What works, how far the views are, and what happened day by day. */
 export function SystemPage() {
   useTitle('System');
   const ready = useReadiness();

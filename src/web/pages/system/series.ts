@@ -1,6 +1,7 @@
 import { amountOf, digitsOf, duration } from '../../format.js';
 import type { Day } from '../../shapes.js';
 
+/** One or more lines over the same days. */
 export interface Chart {
   readonly title: string;
   /** the start of each day, in ms since 1970 */

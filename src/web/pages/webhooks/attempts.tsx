@@ -5,8 +5,8 @@ import { eventName } from '../../format.js';
 import { Shown } from '../../parts/states.js';
 import { Ago } from '../../parts/time.js';
 import { useResource } from '../../resource.js';
-import type { Page } from '../../shapes.js';
-import { type Attempt, type Endpoint, endpointPath, sendAgain } from './endpoints.js';
+import type { Attempt, Endpoint, Page } from '../../shapes.js';
+import { endpointPath, sendAgain } from './endpoints.js';
 
 const LOOK_EVERY_MS = 3_000;
 

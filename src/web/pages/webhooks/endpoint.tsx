@@ -6,18 +6,9 @@ import { duration, words } from '../../format.js';
 import { Copyable } from '../../parts/copyable.js';
 import { Figures } from '../../parts/figures.js';
 import { Status } from '../../parts/status.js';
+import type { Attempt, Endpoint, Subscription } from '../../shapes.js';
 import { Attempts, Outcome } from './attempts.js';
-import {
-  type Attempt,
-  change,
-  type Endpoint,
-  inWords,
-  remove,
-  replay,
-  rotateSecret,
-  sendTest,
-  type Subscription,
-} from './endpoints.js';
+import { change, inWords, remove, replay, rotateSecret, sendTest } from './endpoints.js';
 import { SettingsForm } from './settings-form.js';
 
 interface EndpointProps {

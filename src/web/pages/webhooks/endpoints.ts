@@ -1,10 +1,5 @@
-import type { DeliveryAnswer, EndpointAnswer, EndpointWithSecret } from '../../../api/schemas/endpoint.js';
 import { post, type Problem, send } from '../../api.js';
-
-export type Endpoint = EndpointAnswer;
-/** An attempt to deliver an event. */
-export type Attempt = DeliveryAnswer;
-export type { Subscription } from '../../../api/schemas/subscription.js';
+import type { Attempt, Endpoint, EndpointWithSecret } from '../../shapes.js';
 
 /** The settings of an endpoint that a user can change. */
 export type Settings = Pick<

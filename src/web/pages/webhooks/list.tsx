@@ -1,7 +1,7 @@
 import { withQuery } from '../../api.js';
 import { Status } from '../../parts/status.js';
 import { Ago } from '../../parts/time.js';
-import type { Endpoint, Subscription } from './endpoints.js';
+import type { Endpoint, Subscription } from '../../shapes.js';
 
 interface ListProps {
   readonly endpoints: readonly Endpoint[];

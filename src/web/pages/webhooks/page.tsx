@@ -7,9 +7,9 @@ import { Empty, Shown } from '../../parts/states.js';
 import { useTitle } from '../../parts/title.js';
 import { useResource } from '../../resource.js';
 import { may } from '../../session.js';
-import type { Page } from '../../shapes.js';
+import type { Endpoint, Page, Subscription } from '../../shapes.js';
 import { EndpointPanel } from './endpoint.js';
-import { create, type Endpoint, endpointsPath, type Subscription } from './endpoints.js';
+import { create, endpointsPath } from './endpoints.js';
 import { EndpointList } from './list.js';
 import { SettingsForm } from './settings-form.js';
 

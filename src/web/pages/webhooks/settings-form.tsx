@@ -2,7 +2,8 @@ import { useEffect, useMemo, useRef } from 'preact/hooks';
 import { schemaVersions } from '../../../order/events.js';
 import { useAction } from '../../action.js';
 import { newKey } from '../../idempotency-key.js';
-import { type Endpoint, inWords, type Settings } from './endpoints.js';
+import type { Endpoint } from '../../shapes.js';
+import { inWords, type Settings } from './endpoints.js';
 
 interface FormProps {
   readonly title: string;
@@ -13,11 +14,11 @@ interface FormProps {
   readonly onClose: () => void;
 }
 
-const payloads = [
-  ['thin', 'ids alone'],
-  ['event', 'the event'],
-  ['order', 'the event, and the order after it'],
-] as const;
+const payloads: Readonly<Record<Endpoint['payload'], string>> = {
+  thin: 'ids alone',
+  event: 'the event',
+  order: 'the event, and the order after it',
+};
 
 /** The form of an endpoint's settings. */
 export function SettingsForm({ title, endpoint, onSend, onClose }: FormProps) {
@@ -59,7 +60,7 @@ export function SettingsForm({ title, endpoint, onSend, onClose }: FormProps) {
       <label class="field">
         <span>Payload</span>
         <select name="payload">
-          {payloads.map(([value, text]) => (
+          {Object.entries(payloads).map(([value, text]) => (
             <option key={value} value={value} selected={value === (first?.payload ?? 'event')}>
               {text}
             </option>
