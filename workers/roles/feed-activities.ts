@@ -6,7 +6,10 @@ import type { Databases } from '../../src/databases.js';
 import type { LeasedTask } from '../../src/log/leases/leased-tasks.js';
 import { FeedTail } from '../../src/log/feed/tail.js';
 import { createFeedTasks } from '../../src/log/views/feed-tasks.js';
-import type { RebuildActivities, ReconcileActivities } from '../../src/log/workflow/upkeep-messages.js';
+import type {
+  RebuildActivities,
+  ReconcileActivities,
+} from '../../src/log/workflow/system-workflow-messages.js';
 import { logs, ofAnyEntity } from '../../src/logs.js';
 import { orderLog } from '../../src/order-log.js';
 import { views } from '../../src/views/views.js';

@@ -4,7 +4,7 @@ import {
   type RebuildActivities,
   type ReconcileActivities,
   type ReconcileSummary,
-} from './upkeep-messages.js';
+} from './system-workflow-messages.js';
 
 /**
  * Rebuilds a view or a store. It survives restarts, because progress is stored together with what
