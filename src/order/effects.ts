@@ -1,5 +1,7 @@
 import type { Address, LineQuantity } from './commands.js';
 import type { MissingStock } from './events.js';
+import { formatMoney } from './money.js';
+import { unreachable } from './unreachable.js';
 import type { Effect as AnyEffect } from '../log/entity.js';
 
 /**
@@ -91,3 +93,24 @@ export type Outcome = Outcomes[EffectType];
 export type Settlement = {
   [T in EffectType]: { readonly effect: EffectOf<T>; readonly outcome: Outcomes[T] };
 }[EffectType];
+
+/** An effect in a few words: `authorize EUR 39.98`. */
+export function effectSummary(effect: Effect): string {
+  switch (effect.type) {
+    case 'authorize':
+    case 'capture':
+    case 'refund':
+      return `${effect.type} ${formatMoney(effect.amount, effect.currency)}`;
+    case 'reserve':
+    case 'release':
+    case 'deduct':
+    case 'restock':
+      return `${effect.type} ${effect.lines.map(({ sku, quantity }) => `${quantity} × ${sku}`).join(', ')}`;
+    case 'void':
+      return `void ${effect.authorizationId}`;
+    case 'book':
+      return `book ${effect.shipmentId}${effect.carrier === undefined ? '' : ` with ${effect.carrier}`}`;
+    default:
+      return unreachable(effect);
+  }
+}
