@@ -2,8 +2,8 @@ import type { Databases } from '../databases.js';
 import { constantBackOff } from '../concurrency/back-off.js';
 import { pause } from '../concurrency/pause.js';
 import { retryUntilDone } from '../concurrency/retry-until-done.js';
-import { isStateViewOutdated } from '../log/views/rebuilding/rebuild-state-view.js';
-import { requestRebuild } from '../log/views/rebuilding/request-rebuild.js';
+import { isStateViewOutdated } from '../log/rebuilding/rebuild-state-view.js';
+import { requestRebuild } from '../log/rebuilding/request-rebuild.js';
 import { logs } from '../logs.js';
 import { messageOf } from '../outages/message-of.js';
 import { withTimeout } from '../outages/timeout.js';
@@ -93,8 +93,8 @@ async function restartEnded({ db, client, taskQueue, reconcileEveryMs, logger, s
 
 /**
  * Requests a rebuild of each state view, such as `orders`, that was built by an earlier version.
- * Repeats the request until a rebuild to this version has started. The views across orders start
- * their own rebuilds.
+ * Repeats the request until a rebuild to this version has started. For a feed view, its feeder does
+ * this.
  */
 async function rebuildOutdated({ db, client, taskQueue, logger, signal }: UpkeepDeps) {
   const health = logChanges(logger, {

@@ -2,7 +2,7 @@ import { Client } from '@temporalio/client';
 import { deliverWebhooks } from '../../src/delivery/webhooks/deliver-webhooks.js';
 import { endpointLog } from '../../src/endpoint/endpoint-log.js';
 import { runLeasedTasks } from '../../src/log/leases/leased-tasks.js';
-import { watchStates } from '../../src/log/views/feeding/watch-states.js';
+import { watchBuildsAndFeeds } from '../../src/log/views/feeding/watch-builds-and-feeds.js';
 import { feedTaskQueue } from '../../src/log/workflow/system-workflow-messages.js';
 import { healthIn } from '../../src/server/logging/log-changes.js';
 import { startUpkeep } from '../../src/upkeep/upkeep.js';
@@ -11,9 +11,8 @@ import type { RoleContext } from './role.js';
 import { type RunningWorker, startWorker } from './worker.js';
 
 /**
- * The role `feed`: gives positions to events, updates the views across orders, and delivers
- * webhooks. Any number of processes may run. Usually one of them does all of this, and the others
- * stand by.
+ * The role `feed`: gives positions to events, updates the feed views, and delivers webhooks. Any
+ * number of processes may run. Usually one of them does all of this, and the others stand by.
  */
 export function startFeed(context: RoleContext): RunningWorker {
   const { taskQueue } = context.config.temporal;
@@ -37,7 +36,7 @@ export function startFeed(context: RoleContext): RunningWorker {
   const { signal } = stopping;
   const leasing = runLeasedTasks({ db, tasks: [...leased, webhooks], signal, healthOf: healthIn(logger) });
   // What reads the tail is woken by changes of a build, of a feed's state or of an endpoint, too.
-  const watching = watchStates(db, [endpointLog.view.collection], signal, () => tail.wake());
+  const watching = watchBuildsAndFeeds(db, [endpointLog.view.collection], signal, () => tail.wake());
   const { reconcileEveryMs } = config;
   const upkeep = startUpkeep({ db, client, taskQueue, reconcileEveryMs, logger, signal });
   return {
