@@ -5,7 +5,7 @@ import { orders } from './order/entity.js';
 import type { Order } from './order/order.js';
 
 /** The workflows that a worker runs. Their names are workflow types, which are persisted. */
-export { rebuildData, reconcileAll } from './log/workflow/upkeep.js';
+export { rebuildData, reconcileAll } from './log/workflow/system-workflows.js';
 export { forgetPersonWorkflow as forgetPerson } from './forgetting/workflow.js';
 
 export async function order(input: RunInput<Order>): Promise<EntityEnd> {

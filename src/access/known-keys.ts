@@ -50,7 +50,7 @@ interface Entry {
   usedAt: number;
 }
 
-export function openKnownKeys(db: Db, options: KnownKeysOptions = {}): KnownKeys {
+export function createKnownKeys(db: Db, options: KnownKeysOptions = {}): KnownKeys {
   const { freshMs = 1_000, staleMs = 3_000, keptMs = 15 * 60_000 } = options;
   /** Has only keys that exist, so it is no larger than the collection. */
   const entries = new Map<string, Entry>();

@@ -63,7 +63,7 @@ interface Checked {
  * Loads the issuer's signing keys when the first token arrives. The issuer's discovery document
  * says where they are.
  */
-export function openTokens(
+export function createTokens(
   { issuer, audience, scopesClaim }: TokenSettings,
   { freshMs = 10 * 60_000, keptMs = 24 * 60 * 60_000, retryMs = 5_000 }: TokensOptions = {},
 ): Tokens {

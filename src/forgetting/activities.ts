@@ -6,7 +6,7 @@ import { commandIdOf } from '../log/workflow/command-id.js';
 import type { ForgetPerson } from '../order/commands.js';
 import { signCertificate } from './certificate.js';
 import type { Databases } from '../databases.js';
-import { openOrders, ordersOf } from './customer-orders.js';
+import { findOpenOrders, ordersOf } from './customer-orders.js';
 import { needsForgetting } from './needs-forgetting.js';
 import { type ForgetMessage, forgetInOrder } from './forget-order.js';
 import { noteStatus } from './forgettings.js';
@@ -30,7 +30,7 @@ export function createForgetting({ db, keyStore, taskQueue }: ForgettingDeps): F
   return {
     async findOpenOrders({ forgetting, keys }) {
       await noteStatus(db, forgetting, 'forgetting');
-      return await openOrders(databasesNow(), forgetting.customerId, keys, heartbeat);
+      return await findOpenOrders(databasesNow(), forgetting.customerId, keys, heartbeat);
     },
     async noteForgetting({ forgetting, status, open }) {
       await noteStatus(db, forgetting, status, { open });

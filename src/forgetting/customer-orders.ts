@@ -42,7 +42,7 @@ const MAX_NAMED = 100;
  *
  * @param keys see `ForgettingActivities.findOpenOrders`
  */
-export async function openOrders(
+export async function findOpenOrders(
   databases: Databases,
   customerId: string,
   keys?: readonly string[],

@@ -5,7 +5,7 @@ import { latestRun } from '../log/resume/kept-runs.js';
 import { committed, durable } from '../mongodb/durability.js';
 import { isTemporalOutage } from '../outages/temporal-outage.js';
 import type { Databases } from '../databases.js';
-import { openOrders, ordersOf } from './customer-orders.js';
+import { findOpenOrders, ordersOf } from './customer-orders.js';
 import { forgettings, type ForgettingRow, latestForgetting } from './forgettings.js';
 import { type Forgetting, forgetWorkflow, forgetWorkflowId, type OpenOrders } from './messages.js';
 
@@ -45,7 +45,7 @@ export async function requestForgetting(databases: Databases, asked: ForgetReque
     return { kind: 'accepted', row: known, replayed: true };
   if (!(await hasOrders(databases, customerId))) return { kind: 'unknown_customer' };
   if (!whenFinished) {
-    const open = await openOrders(databases, customerId);
+    const open = await findOpenOrders(databases, customerId);
     if (open.count > 0) return { kind: 'open', open };
   }
   const forgetting: Forgetting = {

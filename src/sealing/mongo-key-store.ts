@@ -27,7 +27,7 @@ const MAX_READ_ATTEMPTS = 100;
  * @param db the key store's database
  * @param masterKeys is called for each key that is wrapped or unwrapped, so it has to be fast
  */
-export function openKeyStore(db: Db, masterKeys: () => MasterKeys, toStore: KeysToStore): KeyStore {
+export function createKeyStore(db: Db, masterKeys: () => MasterKeys, toStore: KeysToStore): KeyStore {
   return new MongoKeyStore(db, masterKeys, toStore);
 }
 

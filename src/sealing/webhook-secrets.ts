@@ -34,7 +34,7 @@ export const webhookSecretRows = (db: Db) => db.collection<SecretRow>('webhook_s
 
 const SECRET_BYTES = 32;
 
-export function openWebhookSecrets(db: Db, masterKeys: () => MasterKeys): WebhookSecrets {
+export function createWebhookSecrets(db: Db, masterKeys: () => MasterKeys): WebhookSecrets {
   const rows = webhookSecretRows(db);
   const secretIn = ({ _id, wrapped }: SecretRow) =>
     `whsec_${unwrap(masterKeys(), _id, wrapped).toString('base64')}`;

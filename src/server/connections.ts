@@ -2,11 +2,11 @@ import { Connection, defaultGrpcRetryOptions, makeGrpcRetryInterceptor } from '@
 import { type Db, MongoClient, type MongoClientOptions } from 'mongodb';
 import { join } from 'node:path';
 import type { KeyStore } from '../sealing/key-store.js';
-import { openKeyStore } from '../sealing/mongo-key-store.js';
+import { createKeyStore } from '../sealing/mongo-key-store.js';
 import type { MasterKeys } from '../sealing/master-keys.js';
 import { bindKeyStore } from '../sealing/key-store-of.js';
 import { constantBackOff } from '../concurrency/back-off.js';
-import { openWebhookSecrets, type WebhookSecrets } from '../sealing/webhook-secrets.js';
+import { createWebhookSecrets, type WebhookSecrets } from '../sealing/webhook-secrets.js';
 import { retryUntilDone } from '../concurrency/retry-until-done.js';
 import { messageOf } from '../outages/message-of.js';
 import { isTooLarge } from '../outages/temporal-outage.js';
@@ -82,7 +82,7 @@ export function connectMongo(config: Config): Mongo {
   const keysDb = ofKeys.client.db(config.keys.db);
   let known: MasterKeys | undefined;
   const masterKeys = () => (known ??= masterKeysOf(config));
-  const keyStore = openKeyStore(
+  const keyStore = createKeyStore(
     keysDb,
     masterKeys,
     keysToStoreIn(join(config.embedded.dataDir, 'keys-to-store', config.keys.db)),
@@ -92,7 +92,7 @@ export function connectMongo(config: Config): Mongo {
     client: orders.client,
     db,
     keyStore,
-    webhookSecrets: openWebhookSecrets(keysDb, masterKeys),
+    webhookSecrets: createWebhookSecrets(keysDb, masterKeys),
     async close() {
       await keyStore.close();
       closed.abort();

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { Db } from 'mongodb';
 import { addKey, apiKeys, listKeys, revokeKey } from '../../src/access/api-keys.js';
 import { createKey } from '../../src/access/key-format.js';
-import { type KnownKeysOptions, openKnownKeys } from '../../src/access/known-keys.js';
+import { type KnownKeysOptions, createKnownKeys } from '../../src/access/known-keys.js';
 import { readConfig } from '../../src/server/config.js';
 import { connectMongo, type Mongo } from '../../src/server/connections.js';
 import { type Database, openDatabase } from '../support/database.js';
@@ -41,7 +41,7 @@ test('a key is recognizable, is shown once, and is stored as a hash', async () =
 });
 
 test('every key of a client authenticates as that client, with scopes of its own', async () => {
-  const keys = openKnownKeys(db);
+  const keys = createKnownKeys(db);
   const [one, other] = await Promise.all([
     addKey(db, { client: 'pos', scopes: ['orders:write'] }),
     addKey(db, { client: 'pos', scopes: ['orders:read', 'money:write'] }),
@@ -60,7 +60,7 @@ test('every key of a client authenticates as that client, with scopes of its own
 });
 
 test('a wrong secret, an expired key and a revoked key are refused', async () => {
-  const keys = openKnownKeys(db, { freshMs: 0, staleMs: 0 });
+  const keys = createKnownKeys(db, { freshMs: 0, staleMs: 0 });
   const { key, keyId } = await addKey(db, { client: 'a', scopes: ['ops'] });
   const expired = await addKey(db, { client: 'a', scopes: ['ops'], expiresAt: new Date() });
   const wrong = `${key.slice(0, -2)}${key.endsWith('AA') ? 'BB' : 'AA'}`;
@@ -73,7 +73,7 @@ test('a wrong secret, an expired key and a revoked key are refused', async () =>
 });
 
 test('a revocation reaches a process that knows the key', async () => {
-  const keys = openKnownKeys(db, { freshMs: 1, staleMs: 3_000 });
+  const keys = createKnownKeys(db, { freshMs: 1, staleMs: 3_000 });
   const { key, keyId } = await addKey(db, { client: 'b', scopes: ['ops'] });
   await keys.check(key);
   await revokeKey(db, keyId);
@@ -81,7 +81,7 @@ test('a revocation reaches a process that knows the key', async () => {
 });
 
 test('the last use of a key is written, but not for every request', async () => {
-  const keys = openKnownKeys(db, { freshMs: 0, staleMs: 0 });
+  const keys = createKnownKeys(db, { freshMs: 0, staleMs: 0 });
   const { key, keyId } = await addKey(db, { client: 'c', scopes: ['ops'] });
   const other = await addKey(db, { client: 'c', scopes: ['ops'] });
   const lastUse = async (id: string) => (await apiKeys(db).findOne({ _id: id }))?.lastUsedAt;
@@ -98,7 +98,7 @@ test('the last use of a key is written, but not for every request', async () => 
 });
 
 test('a burst of new keys waits for its turn, and most of a flood of guessed keys is not looked up', async () => {
-  const keys = openKnownKeys(db);
+  const keys = createKnownKeys(db);
   const added = await Promise.all(
     Array.from({ length: 50 }, (_, n) => addKey(db, { client: `burst-${n}`, scopes: ['ops'] })),
   );
@@ -122,7 +122,7 @@ test('while MongoDB is away, a known key works for a time, and an unknown key ge
     const { key } = await addKey(db, { client: 'd', scopes: ['ops'] });
     const unknown = await addKey(db, { client: 'd', scopes: ['ops'] });
     const open = (options: KnownKeysOptions) =>
-      openKnownKeys(server.mongo.db, { freshMs: 0, staleMs: 0, ...options });
+      createKnownKeys(server.mongo.db, { freshMs: 0, staleMs: 0, ...options });
     const [patient, strict] = [open({}), open({ keptMs: 0 })];
     await Promise.all([patient.check(key), strict.check(key)]);
     server.cut();

@@ -4,7 +4,7 @@ import { exportJWK, exportSPKI, generateKeyPair, type JWK, SignJWT, UnsecuredJWT
 import { createAuthenticate } from '../../src/access/authenticate.js';
 import type { KnownKeys } from '../../src/access/known-keys.js';
 import { NotAuthenticated } from '../../src/access/authentication-errors.js';
-import { openTokens, type Tokens, type TokensOptions } from '../../src/access/tokens.js';
+import { createTokens, type Tokens, type TokensOptions } from '../../src/access/tokens.js';
 import { createHttp } from '../../src/api/server.js';
 import { createLogger } from '../../src/server/logging/logger.js';
 import { listen } from '../support/listen.js';
@@ -39,7 +39,7 @@ afterAll(() => void server.close());
 
 function open(options: TokensOptions = {}): Tokens {
   [published, isAway] = [[first1], false];
-  return openTokens({ issuer, audience: 'orders', scopesClaim: 'scope' }, options);
+  return createTokens({ issuer, audience: 'orders', scopesClaim: 'scope' }, options);
 }
 
 const claims = () =>
@@ -63,7 +63,7 @@ describe('a token', () => {
 
   test('may list its scopes as an array, in the claim that the configuration names', async () => {
     open();
-    const tokens = openTokens({ issuer, audience: 'orders', scopesClaim: 'roles' });
+    const tokens = createTokens({ issuer, audience: 'orders', scopesClaim: 'roles' });
     const token = await new SignJWT({ roles: ['orders:write', 7] })
       .setIssuer(issuer)
       .setAudience(['other', 'orders'])
@@ -150,7 +150,10 @@ test('over HTTP, a token is a bearer credential as a key is, and has its scopes'
   expect((await get('/read', 'ordk_none')).body).toContain('invalid_key');
   expect((await get('/read', 'a.b.c')).body).toContain('invalid_token');
   isAway = true;
-  const unknown = createAuthenticate(keys, openTokens({ issuer, audience: 'orders', scopesClaim: 'scope' }));
+  const unknown = createAuthenticate(
+    keys,
+    createTokens({ issuer, audience: 'orders', scopesClaim: 'scope' }),
+  );
   await expect(unknown(`Bearer ${await valid()}`)).rejects.toMatchObject({ name: 'AccessUnavailable' });
   await app.close();
 });

@@ -7,7 +7,7 @@ import { MongoClient } from 'mongodb';
 import { keyRows } from '../../src/sealing/key-rows.js';
 import type { KeyStore } from '../../src/sealing/key-store.js';
 import { type MasterKeys, newMasterKey, readMasterKeys, wrap } from '../../src/sealing/master-keys.js';
-import { openKeyStore } from '../../src/sealing/mongo-key-store.js';
+import { createKeyStore } from '../../src/sealing/mongo-key-store.js';
 import { readConfig } from '../../src/server/config.js';
 import { connectMongo, type Mongo } from '../../src/server/connections.js';
 import { keysToStoreIn } from '../../src/server/keys/keys-to-store-folder.js';
@@ -43,7 +43,7 @@ function masterKeys(...lines: readonly string[]): MasterKeys {
 
 /** The key store of one process. */
 function storeOfProcess(db = database.db, masters = masterKeys(old)): KeyStore {
-  const store = openKeyStore(db, () => masters, keysToStoreIn(folder));
+  const store = createKeyStore(db, () => masters, keysToStoreIn(folder));
   opened.push(store);
   return store;
 }

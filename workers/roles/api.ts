@@ -1,8 +1,8 @@
 import { Client } from '@temporalio/client';
 import type { Db } from 'mongodb';
 import { type Authenticate, createAuthenticate } from '../../src/access/authenticate.js';
-import { openKnownKeys } from '../../src/access/known-keys.js';
-import { openPersons } from '../../src/api/access/persons.js';
+import { createKnownKeys } from '../../src/access/known-keys.js';
+import { createPersonsAtEdge } from '../../src/api/access/persons.js';
 import { registerKeys } from '../../src/api/access/routes-keys.js';
 import { registerSession } from '../../src/api/access/routes-session.js';
 import { createEndpointGateway } from '../../src/api/commands/endpoint-gateway.js';
@@ -106,7 +106,7 @@ export async function buildApi(context: ApiContext, limits: ApiLimits = {}): Pro
   const client = new Client({ connection, namespace: temporal.namespace });
   const admission = admissionOf(config, limits);
   const app = await createApp(context, { ...limits, admission });
-  const persons = openPersons(app, keyStore);
+  const persons = createPersonsAtEdge(app, keyStore);
   const cachedOrders = openCachedOrders(db, limits.liveForMs);
   app.addHook('onClose', () => cachedOrders.close());
   const exposure = exposureOf(context);
@@ -229,8 +229,8 @@ function edgeOf({ http, edge }: Config): Edge {
 /** How callers are authenticated; undefined with AUTH=off. */
 async function authenticateBy({ auth }: Config, db: Db): Promise<Authenticate | undefined> {
   if (!auth.isOn) return undefined;
-  const keys = openKnownKeys(db);
+  const keys = createKnownKeys(db);
   if (auth.tokens === undefined) return createAuthenticate(keys);
-  const { openTokens } = await import('../../src/access/tokens.js');
-  return createAuthenticate(keys, openTokens(auth.tokens));
+  const { createTokens } = await import('../../src/access/tokens.js');
+  return createAuthenticate(keys, createTokens(auth.tokens));
 }

@@ -35,7 +35,7 @@ export interface PersonsAtEdge {
  * text calls `json`. The feed leaves its events sealed, because readers keep copies of them.
  * Clients without `persons:read` get the sealed values.
  */
-export function openPersons(app: Http, keyStore: KeyStore): PersonsAtEdge {
+export function createPersonsAtEdge(app: Http, keyStore: KeyStore): PersonsAtEdge {
   const known = new WeakMap<object, { readonly opened: Opened<string>; readonly at: number }>();
 
   app.addHook('preSerialization', async (request, reply, payload: unknown) => {

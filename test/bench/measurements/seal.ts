@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { addKey } from '../../../src/access/api-keys.js';
 import { createAuthenticate } from '../../../src/access/authenticate.js';
-import { openKnownKeys } from '../../../src/access/known-keys.js';
+import { createKnownKeys } from '../../../src/access/known-keys.js';
 import { keyStoreOf } from '../../../src/sealing/key-store-of.js';
 import { hashOf } from '../../../src/api/commands/gateway/derived-ids.js';
 import { sealed } from '../../../src/api/commands/gateway/sealed-commands.js';
@@ -25,7 +25,7 @@ export const seal: Measurement = {
     const keyStore = keyStoreOf(db);
     keyStore.keepSpares();
     const { key: clientKey } = await addKey(db, { client: 'bench', scopes: ['orders:write'] });
-    const authenticate = createAuthenticate(openKnownKeys(db));
+    const authenticate = createAuthenticate(createKnownKeys(db));
     const orders = bench.pick(2_000, 200);
     const of = (customer: () => string) =>
       interleave(

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { openKnownKeys } from '../../../src/access/known-keys.js';
+import { createKnownKeys } from '../../../src/access/known-keys.js';
 import { keyRows } from '../../../src/sealing/key-rows.js';
 import {
   type MasterKeys,
@@ -43,7 +43,7 @@ async function orders(line: string, mongodbUri?: string) {
 test('a key is created, used, listed without its secret, and revoked', async () => {
   const created = await orders('keys create --name shop --scopes orders:read,ops --expires 90d --json');
   const { key, keyId } = JSON.parse(created.out);
-  expect(await openKnownKeys(database.db).check(key)).toMatchObject({ actor: 'key:shop' });
+  expect(await createKnownKeys(database.db).check(key)).toMatchObject({ actor: 'key:shop' });
   const listed = await orders('keys list');
   expect(listed.out).toContain(`${keyId}  shop    active`);
   expect(listed.out).not.toContain(key);
@@ -52,7 +52,7 @@ test('a key is created, used, listed without its secret, and revoked', async () 
     out: `key ${keyId} of shop is revoked`,
   });
   expect((await orders('keys list')).out).toContain('revoked');
-  await expect(openKnownKeys(database.db).check(key)).rejects.toMatchObject({ code: 'invalid_key' });
+  await expect(createKnownKeys(database.db).check(key)).rejects.toMatchObject({ code: 'invalid_key' });
 });
 
 test('an output for people has the key on a line of its own', async () => {

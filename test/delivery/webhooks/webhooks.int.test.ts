@@ -383,7 +383,10 @@ test('an order that is always refused stops neither other orders nor the endpoin
   await until(async () => expect((await statusOf(id)).failures).toBeGreaterThanOrEqual(DOWN_AFTER));
   const other = await placedOrder(api);
   await until(() => arrived(path, [other]));
-  expect(await statusOf(id)).toMatchObject({ status: 'enabled', lastSuccessAt: expect.any(String) });
+  // The answer is stored after the page that it belongs to.
+  await until(async () =>
+    expect(await statusOf(id)).toMatchObject({ status: 'enabled', lastSuccessAt: expect.any(String) }),
+  );
 });
 
 test('an order that cannot be read waits, and other orders do not', async () => {

@@ -4,7 +4,7 @@ import {
   type RebuildActivities,
   type ReconcileActivities,
   type ReconcileSummary,
-} from './upkeep-messages.js';
+} from './system-workflow-messages.js';
 
 /**
  * Rebuilds a feed view, a state view or a journal. It survives restarts, because progress is stored
