@@ -34,7 +34,7 @@ export interface TokensOptions {
   /** how long after they were loaded the signing keys are used while the issuer is unavailable */
   readonly keptMs?: number;
   /** minimum time between two attempts to load them */
-  readonly restMs?: number;
+  readonly retryMs?: number;
 }
 
 /** Only algorithms with a private key: not `none`, and none with a shared secret. */
@@ -65,7 +65,7 @@ interface Checked {
  */
 export function openTokens(
   { issuer, audience, scopesClaim }: TokenSettings,
-  { freshMs = 10 * 60_000, keptMs = 24 * 60 * 60_000, restMs = 5_000 }: TokensOptions = {},
+  { freshMs = 10 * 60_000, keptMs = 24 * 60 * 60_000, retryMs = 5_000 }: TokensOptions = {},
 ): Tokens {
   let loaded: Loaded | undefined;
   let loading: Promise<Loaded> | undefined;
@@ -99,7 +99,7 @@ export function openTokens(
   }
 
   function mayLoad(): boolean {
-    return loading !== undefined || performance.now() - triedAt >= restMs;
+    return loading !== undefined || performance.now() - triedAt >= retryMs;
   }
 
   async function currentKeys(): Promise<Loaded> {

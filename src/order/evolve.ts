@@ -1,3 +1,4 @@
+import { effectKey } from '../log/entity.js';
 import { type LineQuantity, type NewLine, LIMITS } from './commands.js';
 import { afterClaims, chargedLines, entitlement, partsOf } from './entitlement.js';
 import type { EventData, EventOf, OrderEvent } from './events.js';
@@ -56,7 +57,7 @@ export function evolve(order: Order | undefined, event: OrderEvent): Order {
   );
   const newlyOwed = wantedEffects(next).map((effect) => ({
     ...effect,
-    key: `${event.orderId}:${effect.type}:${event.version}`,
+    key: effectKey({ orderId: event.orderId, type: effect.type, version: event.version }),
     correlationId: event.correlationId,
     ...(event.traceId !== undefined && { traceId: event.traceId }),
     since: event.occurredAt,

@@ -1,5 +1,5 @@
 import type { Draft, State } from '../entity.js';
-import type { CheckDatabaseIdentity, Databases } from '../history/databases.js';
+import type { DetectDatabaseLoss, Databases } from '../../databases.js';
 import type { OutsideRestore } from '../history/outside-restore.js';
 import type { EntityLog } from '../journal/entity-log.js';
 import type { View } from '../views/view.js';
@@ -33,7 +33,7 @@ export type Rebuilds = Readonly<Record<string, (rebuildId: string) => Promise<bo
 export interface RebuildsDeps<S extends State, D extends Draft> extends Databases {
   /** the feed views */
   readonly views: readonly View<S, D>[];
-  readonly checkDatabaseIdentity: CheckDatabaseIdentity;
+  readonly detectDatabaseLoss: DetectDatabaseLoss;
   /** see `restoreEntities` */
   readonly outside?: OutsideRestore<S, D>;
 }

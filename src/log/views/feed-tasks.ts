@@ -4,7 +4,7 @@ import type { FeedTail } from '../feed/tail.js';
 import { runSequencer, sequencerTask } from '../feed/sequencer.js';
 import type { LeasedTask } from '../leases/leased-tasks.js';
 import type { EntityLog } from '../journal/entity-log.js';
-import type { CheckDatabaseIdentity, Databases } from '../history/databases.js';
+import type { DetectDatabaseLoss, Databases } from '../../databases.js';
 import { runViewFeeder, viewTask } from './feeding/view-feeder.js';
 import type { AnyView, View } from './view.js';
 
@@ -13,7 +13,7 @@ export interface FeedTasksDeps<S extends State, D extends Draft> extends Databas
   readonly tail: FeedTail;
   /** the feed views */
   readonly views: readonly View<S, D>[];
-  readonly checkDatabaseIdentity: CheckDatabaseIdentity;
+  readonly detectDatabaseLoss: DetectDatabaseLoss;
   /** see `ViewFeederDeps` */
   readonly requestRebuild: (view: AnyView) => Promise<void>;
 }
@@ -24,13 +24,13 @@ const TEMPORAL_TIMEOUT_MS = 5_000;
 /** The endless tasks of one kind of entity: its sequencer, and a feeder for each feed view. */
 export function createFeedTasks<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
-  { db, client, tail, views, taskQueue, checkDatabaseIdentity, requestRebuild }: FeedTasksDeps<S, D>,
+  { db, client, tail, views, taskQueue, detectDatabaseLoss, requestRebuild }: FeedTasksDeps<S, D>,
 ): readonly LeasedTask[] {
   const sequencer: LeasedTask = {
     name: sequencerTask(log.feedId),
     async work(signal, heartbeat) {
       // A restored database is detected before it gets new positions.
-      await withTimeout(TEMPORAL_TIMEOUT_MS, checkDatabaseIdentity({ db, client, taskQueue }));
+      await withTimeout(TEMPORAL_TIMEOUT_MS, detectDatabaseLoss({ db, client, taskQueue }));
       if (signal.aborted) return;
       const publisher = tail.publishLocally();
       await runSequencer({

@@ -130,7 +130,7 @@ test('the sequencer fails if Temporal does not answer, so that another process m
     tail,
     views: [customers],
     taskQueue: 'none',
-    checkDatabaseIdentity: async () => await never,
+    detectDatabaseLoss: async () => await never,
     requestRebuild: async () => await never,
   };
   const [sequencer] = createFeedTasks(orderLog, deps);
