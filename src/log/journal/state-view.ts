@@ -3,8 +3,8 @@ import type { State } from '../entity.js';
 
 /**
  * A state view: one document for each entity, with its state. The document is called the entity's
- * view. Recording writes it, so it is in this room. The views that are built from the feed, the
- * feed views, are in `src/log/views`.
+ * view. Recording writes it together with the journal, so it is in this room; `rebuildStateView`
+ * rebuilds it. The views that are built from the feed, the feed views, are in `src/log/views`.
  */
 export interface StateView<S extends State> {
   /** the collection; persisted */

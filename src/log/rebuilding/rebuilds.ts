@@ -13,7 +13,8 @@ import { rebuildStateView } from './rebuild-state-view.js';
  *
  * - A feed view is rebuilt from the feed, in a new build. Then a pointer is changed to that build.
  * - A state view is rebuilt from the journal, in a new collection. Then that is renamed.
- * - A journal is rebuilt from the workflow histories, in place: only what it lacks is added.
+ * - A journal is rebuilt from the workflow histories, in place: what it and its state view lack is
+ *   added.
  *
  * They share how a rebuild is requested (`requestRebuild`), the workflow that attempts it until it
  * is done, checkpoints, fencing, and how progress is shown. The last two also share their record

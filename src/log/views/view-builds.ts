@@ -73,7 +73,7 @@ export async function buildsOf(db: Db, name: string): Promise<ViewBuilds | undef
 }
 
 /** Takes over feeding the active build: an earlier feeder is refused from now on. */
-export async function takeOverView(log: AnyLog, db: Db, view: AnyView): Promise<ViewBuilds> {
+export async function takeOverFeeding(log: AnyLog, db: Db, view: AnyView): Promise<ViewBuilds> {
   for (;;) {
     const state = await update(db, { _id: view.name }, { $inc: { epoch: 1 } });
     if (state !== undefined) {

@@ -33,7 +33,7 @@ export interface RebuildActivities {
   /**
    * Rebuilds the feed view or store of this name.
    *
-   * @param rebuildId the same for all tries: a later try continues where an earlier one ended
+   * @param rebuildId the same for all attempts: a later one continues where an earlier one ended
    * @returns false if the rebuild is not complete and this must be called again
    */
   rebuild(name: string, rebuildId: string): Promise<boolean>;

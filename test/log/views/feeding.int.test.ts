@@ -7,7 +7,7 @@ import { journal } from '../../../src/log/journal/journal.js';
 import { BuildFeeder } from '../../../src/log/views/feeding/build-feeder.js';
 import { intervene, parkedAudit } from '../../../src/log/views/feeding/interventions.js';
 import { listParked } from '../../../src/log/views/list-parked.js';
-import { viewBuilds, buildsOf, takeOverView } from '../../../src/log/views/view-builds.js';
+import { viewBuilds, buildsOf, takeOverFeeding } from '../../../src/log/views/view-builds.js';
 import type { View } from '../../../src/log/views/view.js';
 import { orderLog } from '../../../src/order-log.js';
 import type { OrderEvent, EventDraft } from '../../../src/order/events.js';
@@ -107,9 +107,9 @@ test('a write of a replaced feeder is refused, for the document and the position
     db,
     customers,
     'active',
-    await takeOverView(orderLog, db, customers),
+    await takeOverFeeding(orderLog, db, customers),
   );
-  await takeOverView(orderLog, db, customers);
+  await takeOverFeeding(orderLog, db, customers);
   const events = await journal(orderLog, db).find().sort({ position: 1 }).toArray();
   expect(await older.apply(events as never)).toBe(false);
   expect(await contentsOf(db, customers)).toEqual([]);

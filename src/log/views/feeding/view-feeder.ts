@@ -5,7 +5,7 @@ import type { FeedTail } from '../../feed/tail.js';
 import { feedGenerations, type Generations } from '../../feed/generations.js';
 import { Fenced } from '../../leases/fencing.js';
 import { BuildFeeder } from './build-feeder.js';
-import { generationOf, type ViewBuilds, buildsOf, takeOverView } from '../view-builds.js';
+import { generationOf, type ViewBuilds, buildsOf, takeOverFeeding } from '../view-builds.js';
 import type { Draft, State } from '../../entity.js';
 import type { EntityLog } from '../../journal/entity-log.js';
 import type { AnyView, View } from '../view.js';
@@ -55,7 +55,7 @@ export async function runViewFeeder<S extends State, D extends Draft>(
   // feeder.
   const found = await buildsOf(deps.db, view.name);
   if (found !== undefined) assertVersion(found, view);
-  const builds = await takeOverView(log, deps.db, view);
+  const builds = await takeOverFeeding(log, deps.db, view);
   await new ViewFeeder(log, view, deps, builds, wakeCount).run();
 }
 
