@@ -10,7 +10,7 @@ import { addPageOptions, type PageOptions } from '../script/options.js';
 import { addScript, type CommonOptions, report, type Session } from '../script/script.js';
 import { type Column, moreLines, table, untitled } from '../script/terminal.js';
 
-/** Adds the scripts that read the views across orders. */
+/** Adds the scripts that read the feed views. */
 export function addViewQueries(program: Command, session: Session): void {
   addCustomer(program, session);
   addStats(program, session);
