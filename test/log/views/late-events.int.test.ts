@@ -5,7 +5,7 @@ import { journal } from '../../../src/log/journal/journal.js';
 import type { PositionedEvent } from '../../../src/log/feed/feed.js';
 import { BuildFeeder } from '../../../src/log/views/feeding/build-feeder.js';
 import { intervene } from '../../../src/log/views/feeding/interventions.js';
-import { buildsOf, takeOverView } from '../../../src/log/views/view-builds.js';
+import { buildsOf, takeOverFeeding } from '../../../src/log/views/view-builds.js';
 import type { EntityView, SummaryView, View } from '../../../src/log/views/view.js';
 import { orderLog } from '../../../src/order-log.js';
 import type { EventDraft, OrderEvent } from '../../../src/order/events.js';
@@ -70,7 +70,7 @@ function breakable(view: View<Order, EventDraft>, broken: ReadonlySet<number>): 
 /** A feed whose order the test decides, and a feeder of one view. */
 async function openFeed(view: View<Order, EventDraft>) {
   let head = 0;
-  let feeder = new BuildFeeder(orderLog, db, view, 'active', await takeOverView(orderLog, db, view));
+  let feeder = new BuildFeeder(orderLog, db, view, 'active', await takeOverFeeding(orderLog, db, view));
   const resumed = async () => {
     const builds = await buildsOf(db, view.name);
     if (builds === undefined) throw new Error('The view has no build.');
