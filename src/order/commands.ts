@@ -51,20 +51,24 @@ export interface Terms {
   readonly authorizationTtl: number;
 }
 
+/** What an order has beside its lines and amounts: the same in command, event and state. */
+export interface OrderHeader {
+  readonly customer: Customer;
+  readonly currency: string;
+  readonly shippingAddress?: Address;
+  readonly payment: PaymentMethod;
+  readonly terms: Terms;
+}
+
 /** The data of each command by its type. Amounts are in minor units. */
 export interface CommandData {
-  CreateOrder: {
-    readonly customer: Customer;
-    readonly currency: string;
+  CreateOrder: OrderHeader & {
     readonly lines: readonly NewLine[];
     readonly shippingFee?: number;
     readonly tax?: number;
     readonly discount?: number;
-    readonly shippingAddress?: Address;
-    readonly payment: PaymentMethod;
     readonly note?: string;
     readonly tags?: readonly string[];
-    readonly terms: Terms;
     /**
      * `RULES_TODAY` of the gateway that accepts the order; absent in commands older than rules 2
      */

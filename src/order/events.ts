@@ -1,15 +1,14 @@
 import type {
   Address,
-  Customer,
   DeliveryFact,
   DispatchFact,
   FactType,
   ForgottenPerson,
   LineQuantity,
   NewLine,
+  OrderHeader,
   PaymentFact,
   PaymentMethod,
-  Terms,
 } from './commands.js';
 import type { Envelope } from '../log/entity.js';
 
@@ -21,17 +20,12 @@ export type { Cause, Envelope, StoredEvent } from '../log/entity.js';
  * units of the order's currency. Times are ISO-8601 UTC.
  */
 export interface EventData {
-  OrderCreated: {
-    readonly customer: Customer;
-    readonly currency: string;
+  OrderCreated: OrderHeader & {
     readonly lines: readonly NewLine[];
     readonly charges: Charges;
     readonly total: number;
-    readonly shippingAddress?: Address;
-    readonly payment: PaymentMethod;
     readonly note?: string;
     readonly tags: readonly string[];
-    readonly terms: Terms;
     /** the rules that the order is decided by, from its creation to its end (`followsRules`) */
     readonly rules: number;
   };

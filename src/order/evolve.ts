@@ -185,16 +185,16 @@ function apply(before: Order | undefined, event: OrderEvent): Order {
         'returned',
       );
     case 'ReturnReceived':
-      return returned(order, event.data);
+      return returnReceived(order, event.data);
 
     case 'NoteAdded': {
       const note = { text: event.data.text, at: event.occurredAt, actor: event.actor };
       return { ...order, notes: [...order.notes, note].slice(-LIMITS.notes) };
     }
     case 'CommandRejected':
-      return rejected(order, event.data);
+      return commandRejected(order, event.data);
     case 'FactReceived':
-      return received(order, event);
+      return factReceived(order, event);
     case 'FactUnmatched':
       return unmatched(order, event.data);
     case 'PersonForgotten':
@@ -281,7 +281,7 @@ function dispatched(order: Order, data: EventData['ShipmentDispatched']): Order 
   return addToLines(next, lines, 'dispatched');
 }
 
-function returned(order: Order, { returnId }: EventData['ReturnReceived']): Order {
+function returnReceived(order: Order, { returnId }: EventData['ReturnReceived']): Order {
   if (!followsRules(order, 2)) return withReturn(order, returnId, { status: 'received' });
   const lines = order.returns.filter((entry) => entry.returnId === returnId).flatMap((entry) => entry.lines);
   const claims = entitlement(order, lines);
@@ -321,7 +321,7 @@ function amended(order: Order): Order {
 
 // --- messages that do not fit ---
 
-function rejected(order: Order, data: EventData['CommandRejected']): Order {
+function commandRejected(order: Order, data: EventData['CommandRejected']): Order {
   const { total, unchanged } = order.rejections ?? { total: 0, unchanged: [] };
   const known = [...unchanged, rejectionKey(data)].slice(-LIMITS.rejections);
   return { ...order, rejections: { total: total + 1, unchanged: known } };
@@ -335,7 +335,7 @@ function withoutRepeatedRefusals(order: Order | undefined): Order | undefined {
   return { ...order, rejections: { ...order.rejections, unchanged: [] } };
 }
 
-function received(order: Order, event: EventOf<'FactReceived'>): Order {
+function factReceived(order: Order, event: EventOf<'FactReceived'>): Order {
   const { commandId, correlationId, causationId, actor, occurredAt: receivedAt } = event;
   const { fact: type, data } = event.data;
   const fact = { type, data, commandId, correlationId, causationId, actor, receivedAt };

@@ -1,13 +1,4 @@
-import type {
-  Address,
-  Customer,
-  FactData,
-  FactType,
-  LineQuantity,
-  NewLine,
-  PaymentMethod,
-  Terms,
-} from './commands.js';
+import type { Address, FactData, FactType, LineQuantity, NewLine, OrderHeader } from './commands.js';
 import type { Effect, OwedEffect, Parcel } from './effects.js';
 import type { Cause, EventData, HoldCause, MissingStock } from './events.js';
 
@@ -26,7 +17,7 @@ export const orderStatuses = [
 export type OrderStatus = (typeof orderStatuses)[number];
 
 /** The state of an order, the fold of its events: plain data, stored and sent as it is. */
-export interface Order {
+export interface Order extends OrderHeader {
   readonly orderId: string;
   /** version of the last event that was folded in */
   readonly version: number;
@@ -34,19 +25,14 @@ export interface Order {
   /** true once the return window has passed */
   readonly closed: boolean;
   readonly holds: readonly Hold[];
-  readonly customer: Customer;
-  readonly currency: string;
   readonly lines: readonly Line[];
   readonly shippingFee: number;
   readonly tax: number;
   readonly discount: number;
   readonly total: number;
-  readonly shippingAddress?: Address;
-  readonly payment: PaymentMethod;
   readonly tags: readonly string[];
   /** the latest `limits.notes` notes; the log has all of them */
   readonly notes: readonly Note[];
-  readonly terms: Terms;
   /** the rules it is decided by (`followsRules`); absent for rules 1 */
   readonly rules?: number;
   readonly createdAt: string;
@@ -103,7 +89,7 @@ export interface Resumption {
 }
 
 /** A fact that waits until it fits, with the cause of the events that it will lead to. */
-export interface ReceivedFact extends Omit<Cause, 'occurredAt'> {
+export interface ReceivedFact extends Pick<Cause, 'commandId' | 'correlationId' | 'causationId' | 'actor'> {
   readonly type: FactType;
   readonly data: FactData[FactType];
   /** ISO-8601 UTC */
@@ -127,6 +113,7 @@ export interface Line extends NewLine {
   readonly allocated: number;
   readonly dispatched: number;
   readonly delivered: number;
+  /** units in returns, requested or received */
   readonly returned: number;
 }
 

@@ -1,4 +1,4 @@
-import { Type } from 'typebox';
+import { type TSchema, Type } from 'typebox';
 import {
   chargeStatuses,
   type Label as OrderLabel,
@@ -6,7 +6,7 @@ import {
   returnStatuses,
   shipmentStatuses,
 } from '../../order/order.js';
-import { fulfillmentStatuses, paymentStatuses } from '../../order/view.js';
+import { fulfillmentStatuses, type OrderView, paymentStatuses } from '../../order/view.js';
 import { closed } from './values.js';
 
 export const Minor = Type.Integer({ description: 'minor units of the currency' });
@@ -28,6 +28,9 @@ const Label = closed({
 export const Commands = Type.Array(Type.String(), {
   description: 'path segments of commands that are allowed now',
 });
+
+/** A schema for each member of a view; a member without a schema would be missing from answers. */
+type Members<T> = Record<keyof T, TSchema>;
 
 /** An order, as every query returns it, and as a preview would leave it. */
 export const Order = closed({
@@ -56,7 +59,7 @@ export const Order = closed({
       shipped: Type.Integer(),
       delivered: Type.Integer(),
       returned: Type.Integer(),
-    }),
+    } satisfies Members<OrderView['lines'][number]>),
   ),
   shippingFee: Minor,
   tax: Minor,
@@ -88,7 +91,7 @@ export const Order = closed({
       amount: optional(Minor),
       charge: optional(Type.Enum([...chargeStatuses])),
       allowedCommands: Commands,
-    }),
+    } satisfies Members<OrderView['shipments'][number]>),
   ),
   returns: Type.Array(
     closed({
@@ -97,7 +100,7 @@ export const Order = closed({
       lines: LineQuantities,
       reason: Type.String(),
       allowedCommands: Commands,
-    }),
+    } satisfies Members<OrderView['returns'][number]>),
   ),
   refunds: Type.Array(
     closed({
@@ -106,7 +109,7 @@ export const Order = closed({
       reason: Type.String(),
       status: Type.Enum(['owed', 'refunded']),
       returnId: optional(Type.String()),
-    }),
+    } satisfies Members<OrderView['refunds'][number]>),
   ),
   amendment: optional(closed({ total: Minor })),
   notes: Type.Array(closed({ text: Type.String(), at: Instant, actor: Type.String() })),
@@ -118,7 +121,7 @@ export const Order = closed({
   }),
   createdAt: Instant,
   updatedAt: Instant,
-});
+} satisfies Members<OrderView>);
 
 /** An event of an order's log. Only the journal has `recordedAt` and `position`. */
 export const Event = closed({

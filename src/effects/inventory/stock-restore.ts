@@ -174,14 +174,12 @@ async function markUncounted(db: Db, outdated: Outdated): Promise<void> {
     if (cause === 'lost') await stock(db).updateMany({}, markToBeCounted, durable);
     return;
   }
-  for (const [sku, times] of counts) {
+  const markings = [...counts].flatMap(([sku, times]) => {
     const older = { _id: sku, $or: [{ counts: { $exists: false } }, { counts: { $lt: times } }] };
-    await stock(db).bulkWrite(
-      [
-        upsertLostStock(sku, { outdated }),
-        { updateOne: { filter: older, update: { $set: { toBeCounted: true, counts: times } } } },
-      ],
-      durable,
-    );
-  }
+    return [
+      upsertLostStock(sku, { outdated }),
+      { updateOne: { filter: older, update: { $set: { toBeCounted: true, counts: times } } } },
+    ] as const;
+  });
+  if (markings.length > 0) await stock(db).bulkWrite(markings, durable);
 }

@@ -17,9 +17,9 @@ export interface OrderCache {
    * is read again. Concurrent callers for one order share one read.
    */
   load(orderId: string, read: () => Promise<StoredView | undefined>): Promise<StoredView | undefined>;
-  /** The view has changed: drops it, and discards a read that is in progress. */
+  /** The view has changed: drops it, and a read in progress is repeated. */
   invalidate(orderId: string): void;
-  /** The view has at least this version: drops an older view, and discards a read in progress. */
+  /** The view has at least this version: drops an older view, and a read in progress is repeated. */
   dropOlder(orderId: string, version: number): void;
   clear(): void;
 }
@@ -32,17 +32,12 @@ export interface CacheBounds {
 
 const DEFAULT_BOUNDS: CacheBounds = { entries: 10_000, bytes: 64 * 1024 * 1024 };
 
-interface Reading {
-  /** Marks the result as possibly stale, so that it is read again. */
-  readonly discard: () => void;
-  readonly result: Promise<StoredView | undefined>;
-}
-
 /** An LRU cache. */
 export function createOrderCache({ entries, bytes }: CacheBounds = DEFAULT_BOUNDS): OrderCache {
   // A Map keeps insertion order, so its first entry is the least recently used.
   const kept = new Map<string, StoredView>();
-  const readings = new Map<string, Reading>();
+  // A change of a view removes its read from here, so a read that is missing here may be stale.
+  const reads = new Map<string, Promise<StoredView | undefined>>();
   let size = 0;
 
   function drop(orderId: string): void {
@@ -61,36 +56,25 @@ export function createOrderCache({ entries, bytes }: CacheBounds = DEFAULT_BOUND
     }
   }
 
-  function discard(orderId: string): void {
-    readings.get(orderId)?.discard();
-    readings.delete(orderId);
-  }
-
   function load(
     orderId: string,
     read: () => Promise<StoredView | undefined>,
   ): Promise<StoredView | undefined> {
-    const shared = readings.get(orderId);
-    if (shared !== undefined) return shared.result;
-    let isDiscarded = false;
+    const shared = reads.get(orderId);
+    if (shared !== undefined) return shared;
     const start = async (): Promise<StoredView | undefined> => {
       try {
         const view = await read();
-        if (isDiscarded) return await load(orderId, read);
+        if (reads.get(orderId) !== started) return await load(orderId, read);
         if (view !== undefined) keep(orderId, view);
         return view;
       } finally {
-        if (readings.get(orderId) === reading) readings.delete(orderId);
+        if (reads.get(orderId) === started) reads.delete(orderId);
       }
     };
-    const reading: Reading = {
-      discard: () => {
-        isDiscarded = true;
-      },
-      result: start(),
-    };
-    readings.set(orderId, reading);
-    return reading.result;
+    const started = start();
+    reads.set(orderId, started);
+    return started;
   }
 
   return {
@@ -103,16 +87,16 @@ export function createOrderCache({ entries, bytes }: CacheBounds = DEFAULT_BOUND
     },
     load,
     invalidate(orderId) {
-      discard(orderId);
+      reads.delete(orderId);
       drop(orderId);
     },
     dropOlder(orderId, version) {
-      discard(orderId);
+      reads.delete(orderId);
       const view = kept.get(orderId);
       if (view !== undefined && view.version < version) drop(orderId);
     },
     clear() {
-      for (const orderId of readings.keys()) discard(orderId);
+      reads.clear();
       kept.clear();
       size = 0;
     },

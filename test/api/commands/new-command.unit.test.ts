@@ -97,6 +97,29 @@ const following: readonly Edit[] = [
   ],
 ];
 
+/** A member of an order's header: the order keeps it, and people see it. */
+const ofHeader: readonly Edit[] = [
+  ['order/commands.ts', 'interface OrderHeader {', 'interface OrderHeader {\n  readonly channel?: string;'],
+  [
+    'order/view.ts',
+    '    customer,\n',
+    '    customer,\n    ...(order.channel && { channel: order.channel }),\n',
+  ],
+];
+const ofHeaderAtEdge: readonly Edit[] = [
+  ['api/schemas/order.ts', '  currency: Type', '  channel: optional(Type.String()),\n  currency: Type'],
+  [
+    'api/commands/table.ts',
+    '        customer: is',
+    '        channel: is.optional(is.Name),\n        customer: is',
+  ],
+  [
+    'api/commands/table.ts',
+    '      customer: [',
+    "      channel: { flags: '--channel <name>', description: 'where it was ordered' },\n      customer: [",
+  ],
+];
+
 test('the compiler names the six files that a new command needs', async () => {
   await apply(decided);
   const files = filesOf([...decided, ...following]);
@@ -109,6 +132,30 @@ test('the compiler names the six files that a new command needs', async () => {
   expect(await helpOf('tag')).toContain('--tag <tag>');
   expect(await helpOf('refund')).toContain('--receipt <number>');
 }, 240_000);
+
+test('a field that an order keeps, and people see, changes four files', async () => {
+  expect(filesOf([...ofHeader, ...ofHeaderAtEdge])).toHaveLength(4);
+  await apply(ofHeader);
+  expect(filesOf(await compile())).toEqual(['api/commands/table.ts', 'api/schemas/order.ts']);
+  await apply(ofHeaderAtEdge);
+  expect(await compile()).toEqual([]);
+  expect(await helpOf('create')).toContain('--channel <name>');
+  expect(await runNode('--input-type=module', '--eval', shownChannel)).toBe('shop\n');
+}, 240_000);
+
+/** Prints the channel of an order that was created with one, as the view shows it. */
+const shownChannel = `
+  import { decide } from './dist/src/order/decide.js';
+  import { fold } from './dist/src/order/evolve.js';
+  import { toView } from './dist/src/order/view.js';
+  const data = {
+    customer: { id: 'c-1', name: 'Ada' }, currency: 'EUR', lines: [{ sku: 'A', quantity: 1, unitPrice: 100 }],
+    payment: { method: 'tok_ok' }, terms: {}, channel: 'shop',
+  };
+  const { events } = decide(undefined, { type: 'CreateOrder', data }, '2026-01-01T00:00:00Z');
+  const stored = events.map((event, at) => ({ ...event, orderId: 'o-1', version: at + 1, occurredAt: '' }));
+  console.log(toView(fold(stored)).channel);
+`;
 
 function filesOf(edits: readonly (readonly [file: string, ...unknown[]])[]): readonly string[] {
   return [...new Set(edits.map(([file]) => file))].toSorted();
