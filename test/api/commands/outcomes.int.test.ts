@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { hashOf } from '../../../src/api/commands/gateway/derived-ids.js';
+import { hashOf } from '../../../src/log/gateway/derived-ids.js';
 import { endpointLog } from '../../../src/endpoint/endpoint-log.js';
 import { type AnyLog, workflowIdOf } from '../../../src/log/journal/entity-log.js';
 import { ensureJournalIndexes, journal } from '../../../src/log/journal/journal.js';
