@@ -108,7 +108,7 @@ test(
   async () => {
     const { stdout } = await run(
       'npm',
-      ['test', '--', 'test/order/money', 'test/api/commands/gateway/derived-ids'],
+      ['test', '--', 'test/order/money', 'test/log/gateway/derived-ids'],
       {
         cwd: checkout,
         env: { PATH: process.env['PATH'], HOME: process.env['HOME'], NO_SERVERS: '1' },
