@@ -55,11 +55,6 @@ export interface CommandAnswer extends Omit<EntityAnswer, 'requestId'> {
   readonly returnId?: string;
 }
 
-/** Gives an answer of the log the types of an order. */
-export function asOrderAnswer(answer: Omit<EntityAnswer, 'requestId'>): CommandAnswer {
-  return answer as CommandAnswer;
-}
-
 export type Answer = CommandAnswer & Pick<EntityAnswer, 'requestId'>;
 
 export type Step<T extends EffectType = EffectType> = EntityStep<EffectOf<T>>;
@@ -67,5 +62,5 @@ export type Step<T extends EffectType = EffectType> = EntityStep<EffectOf<T>>;
 export type Steps = LogActivities & { [T in EffectType]: (step: Step<T>) => Promise<OutcomeOf<T>> };
 
 export function answerOf(order: Order, events: readonly OrderEvent[]): CommandAnswer {
-  return asOrderAnswer(answerTo(order, events, orders.answerFields));
+  return answerTo(order, events, orders.answerFields) as CommandAnswer;
 }

@@ -21,6 +21,7 @@ const COPIED = [
   'workers',
   'test',
   'examples',
+  'dist/web',
 ];
 
 const blocks = await recipeBlocks();
@@ -63,6 +64,8 @@ test(
   async () => {
     const { stdout } = await jest('--testMatch=**/golden/record.ts');
     expect(stdout).toContain('Locked: OrderExpedited@1, ReturnRequested@2');
+    const bundle = join(copy, 'dist', 'workflow-bundle.js');
+    await inCopy(process.execPath, ['workers/bundles/workflows-process.mjs', 'src/workflows.ts', bundle]);
     await jest('test/golden', 'test/cli/program', 'test/logs', 'test/web/pages/order/', ...tests);
   },
   LIMIT_MS,
@@ -84,13 +87,13 @@ async function jest(...args: readonly string[]) {
   return await inCopy(process.execPath, [...flags, 'node_modules/jest/bin/jest.js', ...args]);
 }
 
-/** Runs a program, without servers. @throws Error with what it printed */
+/** Runs a program, which starts no servers. @throws Error with what it printed */
 async function inCopy(program: string, args: readonly string[]) {
-  const { PATH, HOME } = process.env;
+  const { PATH, HOME, TEST_TEMPORAL_ADDRESS, TEST_MONGODB_URI } = process.env;
   try {
     return await run(program, [...args], {
       cwd: copy,
-      env: { PATH, HOME, NO_SERVERS: '1' },
+      env: { PATH, HOME, TEST_TEMPORAL_ADDRESS, TEST_MONGODB_URI, NO_SERVERS: '1' },
       maxBuffer: 64 * 1024 * 1024,
     });
   } catch (error) {

@@ -4,12 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, test } from '@jest/globals';
-import type {
-  CommandMeta,
-  CommandResult,
-  Gateway,
-  OrderBody,
-} from '../../src/api/commands/gateway/gateway.js';
+import type { CommandMeta } from '../../src/log/gateway/message.js';
+import type { CommandResult, Gateway, OrderBody } from '../../src/api/commands/gateway/gateway.js';
 import { previewOf } from '../../src/api/commands/gateway/preview.js';
 import { verbOf } from '../../src/api/commands/table.js';
 import { systemOf } from '../../src/api/operations/system.js';

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { derivedId } from '../../src/api/commands/gateway/derived-ids.js';
+import { derivedId } from '../../src/log/gateway/derived-ids.js';
 import { readJournal } from '../../src/log/journal/read-journal.js';
 import { workflowId, orderLog } from '../../src/order-log.js';
 import { audit } from '../support/audit.js';

@@ -5,7 +5,6 @@ import { createKnownKeys } from '../../src/access/known-keys.js';
 import { createPersonsAtEdge } from '../../src/api/access/persons.js';
 import { registerKeys } from '../../src/api/access/routes-keys.js';
 import { registerSession } from '../../src/api/access/routes-session.js';
-import { createEndpointGateway } from '../../src/api/commands/endpoint-gateway.js';
 import type { GatewayOptions } from '../../src/api/commands/gateway/gateway.js';
 import { registerCommands, registerViewRepairs } from '../../src/api/commands/routes.js';
 import type { Edge } from '../../src/api/edge/edge.js';
@@ -191,7 +190,7 @@ function serveWrites(
     noteCounts: createMarkUpdates({ client, db, taskQueue }),
     cachedOrders,
     endpoints: {
-      gateway: createEndpointGateway({ client, db, taskQueue, answerWithinMs }),
+      databases: { client, db, taskQueue, answerWithinMs },
       secrets: webhookSecrets,
       sender,
       allowHttp: config.webhooksAllowPrivate,

@@ -4,7 +4,7 @@ import { HttpProblem } from '../problem.js';
 import type { OrderProgress } from '../../views/cache/order-changes.js';
 import type { CachedOrders } from '../../views/cache/cached-orders.js';
 import type { CommandResult } from './gateway/gateway.js';
-import type { RefusedCommand } from './gateway/refusals.js';
+import type { RefusedCommand } from '../../log/gateway/outcome.js';
 import type { Preferences } from './request.js';
 
 /** How a client wants a command answered. */

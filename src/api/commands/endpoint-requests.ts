@@ -2,15 +2,13 @@
 import type { Db } from 'mongodb';
 import type { WebhookSecrets } from '../../sealing/webhook-secrets.js';
 import type { Sender } from '../../delivery/webhooks/sender.js';
-import type { Endpoint } from '../../endpoint/endpoint.js';
+import type { Sending } from '../../log/gateway/send-command.js';
 import { HttpProblem, problemResponses } from '../problem.js';
-import { noEndpoint } from '../schemas/endpoint-answer.js';
-import type { EndpointGateway } from './endpoint-gateway.js';
 
 export interface EndpointDeps {
   readonly db: Db;
   readonly endpoints: {
-    readonly gateway: EndpointGateway;
+    readonly databases: Sending;
     readonly secrets: WebhookSecrets;
     /** sends the test messages to endpoints */
     readonly sender: Sender;
@@ -23,16 +21,6 @@ export const webhooksWrite = { access: 'webhooks:write' } as const;
 export const endpointsPath = '/v1/webhook-endpoints';
 export const endpointPath = `${endpointsPath}/:endpointId`;
 export const endpointRefusals = problemResponses(400, 404, 409, 412, 413, 415, 422, 503);
-
-/** @throws HttpProblem 404 */
-export async function existingEndpoint(
-  { gateway }: EndpointDeps['endpoints'],
-  endpointId: string,
-): Promise<Endpoint> {
-  const endpoint = await gateway.read(endpointId);
-  if (endpoint === undefined || endpoint.status === 'deleted') throw noEndpoint(endpointId);
-  return endpoint;
-}
 
 /** Refuses a position that the feed has not reached. @throws HttpProblem 422 */
 export function refuseAfterHead(after: number | undefined, head: number): void {

@@ -3,7 +3,7 @@ import type { FastifyRequest } from 'fastify';
 import { refusedHeader } from '../problem.js';
 import { isKey, versionIn } from '../schemas/values.js';
 import type { Http } from '../http.js';
-import type { CommandMeta } from './gateway/gateway.js';
+import type { CommandMeta } from '../../log/gateway/message.js';
 import { traceIdOf } from './trace.js';
 
 declare module 'fastify' {

@@ -9,11 +9,11 @@ import { HttpProblem } from '../problem.js';
 import { CreateHeaders } from '../schemas/command.js';
 import { DeliveryAnswer, EndpointPath, endpointTags } from '../schemas/endpoint.js';
 import { closed, EventId, Id, Position, Time } from '../schemas/values.js';
+import { readEndpoint } from './endpoint-gateway.js';
 import {
   type EndpointDeps,
   endpointPath,
   endpointRefusals,
-  existingEndpoint,
   refuseAfterHead,
   webhooksWrite,
 } from './endpoint-requests.js';
@@ -47,7 +47,7 @@ function testRoute(app: Http, { db, endpoints }: EndpointDeps): void {
         orderId: endpointId,
         url,
         secretIds,
-      } = await existingEndpoint(endpoints, request.params.endpointId);
+      } = await readEndpoint(endpoints.databases, request.params.endpointId);
       const receiver = { endpointId, url, secrets: await secrets.read(secretIds) };
       // Frees the request's slot, because all that remains is waiting.
       request.leave();
@@ -80,7 +80,7 @@ function replayRoute(app: Http, { db, endpoints }: EndpointDeps): void {
         throw new HttpProblem(422, 'replay_place', 'Say either after (a position) or from (a time).');
       const { generations, head } = await feedEnd(orderLog, db, answering);
       refuseAfterHead(after, head);
-      const endpoint = await existingEndpoint(endpoints, request.params.endpointId);
+      const endpoint = await readEndpoint(endpoints.databases, request.params.endpointId);
       const start = after ?? { from: new Date(from ?? '').toISOString(), head };
       const position = await replayFrom(db, endpoint, generations, start);
       const { generation } = generations.current;
@@ -105,7 +105,7 @@ function retryRoute(app: Http, { db, endpoints }: EndpointDeps): void {
     },
     async (request, reply) => {
       const { endpointId, eventId } = request.params;
-      await existingEndpoint(endpoints, endpointId);
+      await readEndpoint(endpoints.databases, endpointId);
       if (!(await retryDelivery(db, endpointId, eventId)))
         throw new HttpProblem(404, 'event_not_found', `The feed has no event ${eventId}.`);
       return await reply.code(202).send({ endpointId, eventId });

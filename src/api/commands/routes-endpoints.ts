@@ -19,17 +19,16 @@ import {
 import { HttpProblem } from '../problem.js';
 import { closed, Position } from '../schemas/values.js';
 import type { Http } from '../http.js';
-import type { EndpointResult } from './endpoint-gateway.js';
+import { commandEndpoint, createEndpoint, type EndpointResult, readEndpoint } from './endpoint-gateway.js';
 import {
   type EndpointDeps,
   endpointPath,
   endpointRefusals,
   endpointsPath,
-  existingEndpoint,
   refuseAfterHead,
   webhooksWrite,
 } from './endpoint-requests.js';
-import { derivedId, hashOf } from './gateway/derived-ids.js';
+import { derivedId, hashOf } from '../../log/gateway/derived-ids.js';
 import { metaOf } from './request.js';
 
 /** Creates, changes and deletes endpoints, the receivers of webhooks, and rotates their secrets. */
@@ -59,7 +58,7 @@ function createRoute(app: Http, { db, endpoints }: EndpointDeps): void {
     },
     async (request, reply) => {
       const { url, events, after, ...others } = request.body;
-      const { allowHttp, gateway, secrets } = endpoints;
+      const { allowHttp, databases, secrets } = endpoints;
       refuseUrl(url, allowHttp);
       const { generations, head } = await feedEnd(orderLog, db, answering);
       refuseAfterHead(after, head);
@@ -75,13 +74,13 @@ function createRoute(app: Http, { db, endpoints }: EndpointDeps): void {
         after: { generation: generations.current.generation, position: after ?? head },
         ...(allowHttp && { allowHttp }),
       };
-      const result = await gateway
-        .create(endpointId, data, request.body, meta)
-        .catch(async (error: unknown) => {
+      const result = await createEndpoint(databases, endpointId, data, request.body, meta).catch(
+        async (error: unknown) => {
           // The endpoint was deleted before, so the secret that was just made is removed.
           if (error instanceof HttpProblem && error.status === 404) await secrets.removeAll(endpointId);
           throw error;
-        });
+        },
+      );
       setHeaders(reply, result);
       return await reply
         .code(201)
@@ -114,12 +113,12 @@ function changeRoute(app: Http, { endpoints }: EndpointDeps): void {
     async (request, reply) => {
       const { endpointId } = request.params;
       const { events, enabled, ...others } = request.body;
-      const { allowHttp, gateway } = endpoints;
+      const { allowHttp, databases } = endpoints;
       if (others.url !== undefined) refuseUrl(others.url, allowHttp);
       const changes: Partial<EndpointSettings> = { ...others, ...(events && { eventTypes: events }) };
       const meta = metaOf(request);
       const data = { ...changes, ...(allowHttp && { allowHttp }) };
-      const change = () => gateway.execute(endpointId, 'ChangeEndpoint', data, meta);
+      const change = () => commandEndpoint(databases, endpointId, 'ChangeEndpoint', data, meta);
       if (enabled === undefined) return await sendEndpoint(reply, await change());
       const isChanged = Object.keys(changes).length > 0;
       if (isChanged) await change();
@@ -132,8 +131,8 @@ function changeRoute(app: Http, { endpoints }: EndpointDeps): void {
         ...(!isChanged && expectedVersion !== undefined && { expectedVersion }),
       };
       const result = enabled
-        ? await gateway.execute(endpointId, 'EnableEndpoint', {}, ofStatus)
-        : await gateway.execute(endpointId, 'DisableEndpoint', { reason: byRequest }, ofStatus);
+        ? await commandEndpoint(databases, endpointId, 'EnableEndpoint', {}, ofStatus)
+        : await commandEndpoint(databases, endpointId, 'DisableEndpoint', { reason: byRequest }, ofStatus);
       return await sendEndpoint(reply, result);
     },
   );
@@ -154,8 +153,8 @@ function deleteRoute(app: Http, { db, endpoints }: EndpointDeps): void {
     },
     async (request, reply) => {
       const { endpointId } = request.params;
-      const { gateway, secrets } = endpoints;
-      const result = await gateway.execute(endpointId, 'DeleteEndpoint', {}, metaOf(request));
+      const { databases, secrets } = endpoints;
+      const result = await commandEndpoint(databases, endpointId, 'DeleteEndpoint', {}, metaOf(request));
       await secrets.removeAll(endpointId);
       await forgetSubscription(db, endpointId);
       return await sendEndpoint(reply, result);
@@ -181,10 +180,16 @@ function rotateSecretRoute(app: Http, { endpoints }: EndpointDeps): void {
     async (request, reply) => {
       const { endpointId } = request.params;
       const meta = metaOf(request);
-      await existingEndpoint(endpoints, endpointId);
+      await readEndpoint(endpoints.databases, endpointId);
       const secretId = secretIdOf(endpointId, `${meta.issuer} ${meta.key}`);
       const secret = await endpoints.secrets.make(secretId);
-      const result = await endpoints.gateway.execute(endpointId, 'RotateSecret', { secretId }, meta);
+      const result = await commandEndpoint(
+        endpoints.databases,
+        endpointId,
+        'RotateSecret',
+        { secretId },
+        meta,
+      );
       setHeaders(reply, result);
       return await reply
         .header('cache-control', 'no-store')

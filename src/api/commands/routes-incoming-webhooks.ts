@@ -7,7 +7,8 @@ import { verifySignatures } from '../requests/signed-bodies.js';
 import { checkAgainst } from '../requests/validation.js';
 import type { Http } from '../http.js';
 import { problemOf } from './answers.js';
-import type { CommandMeta, CommandResult, Gateway } from './gateway/gateway.js';
+import type { CommandMeta } from '../../log/gateway/message.js';
+import type { CommandResult, Gateway } from './gateway/gateway.js';
 
 export interface IncomingWebhookDeps {
   readonly gateway: Gateway;

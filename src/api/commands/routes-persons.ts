@@ -10,7 +10,7 @@ import { ForgettingAnswer, forgettingAnswer, noCustomer } from '../schemas/forge
 import { HttpProblem, problemResponses } from '../problem.js';
 import { closed, CustomerPath, Name, Text } from '../schemas/values.js';
 import type { Http } from '../http.js';
-import { hashOf } from './gateway/derived-ids.js';
+import { hashOf } from '../../log/gateway/derived-ids.js';
 import { metaOf, preferencesOf } from './request.js';
 
 export interface PersonCommandDeps {

@@ -5,7 +5,7 @@ import { CreateHeaders } from '../schemas/command.js';
 import { closed, OrderPath, Text } from '../schemas/values.js';
 import type { Http } from '../http.js';
 import { commandIdOf } from '../../log/workflow/command-id.js';
-import { hashOf } from './gateway/derived-ids.js';
+import { hashOf } from '../../log/gateway/derived-ids.js';
 import { metaOf } from './request.js';
 
 export interface ResumeRouteDeps {

@@ -1,4 +1,5 @@
-import type { CommandMeta, CommandResult } from '../../api/commands/gateway/gateway.js';
+import type { CommandMeta } from '../../log/gateway/message.js';
+import type { CommandResult } from '../../api/commands/gateway/gateway.js';
 import type { Api } from '../connections/api.js';
 import { openGateway } from '../connections/gateway.js';
 import type { CommandGateway } from '../connections/http-gateway.js';

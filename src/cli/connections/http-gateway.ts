@@ -1,4 +1,5 @@
-import type { CommandMeta, CommandResult, Gateway } from '../../api/commands/gateway/gateway.js';
+import type { CommandMeta } from '../../log/gateway/message.js';
+import type { CommandResult, Gateway } from '../../api/commands/gateway/gateway.js';
 import type { Preview } from '../../api/commands/gateway/preview.js';
 import { routeOf } from '../../api/commands/table.js';
 import type { CommandAnswer } from '../../order-log.js';

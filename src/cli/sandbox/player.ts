@@ -1,4 +1,5 @@
-import type { CommandMeta, OrderBody } from '../../api/commands/gateway/gateway.js';
+import type { CommandMeta } from '../../log/gateway/message.js';
+import type { OrderBody } from '../../api/commands/gateway/gateway.js';
 import { commands } from '../../api/commands/table.js';
 import type { Order, OrderStatus } from '../../order/order.js';
 import { sendTo } from '../commands/send.js';

@@ -1,4 +1,4 @@
-import type { RefusedCommand } from '../../api/commands/gateway/refusals.js';
+import type { RefusedCommand } from '../../log/gateway/outcome.js';
 import { verbOf } from '../../api/commands/table.js';
 import { messageOf } from '../../outages/message-of.js';
 import { ConfigError } from '../../server/config/variables.js';

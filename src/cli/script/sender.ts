@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { isReserved, isSystemName } from '../../access/actors.js';
-import type { CommandMeta } from '../../api/commands/gateway/gateway.js';
+import type { CommandMeta } from '../../log/gateway/message.js';
 import { messageOf } from '../../outages/message-of.js';
 import { hideSecret } from '../../redaction.js';
 import { checkEach } from './check.js';

@@ -10,7 +10,10 @@ import type { RememberedCommands } from './remembered-commands.js';
 export type Obstacle = RefusedUpdate['refusal'];
 
 /** The refusal of a message whose key was used with another body; undefined if it was not. */
-export function keyConflict(message: Message, known: Remembered | undefined): Obstacle | undefined {
+export function keyConflict(
+  message: Message,
+  known: Pick<Remembered, 'hash'> | undefined,
+): Obstacle | undefined {
   if (known === undefined || isSameBody(known, message)) return undefined;
   return {
     kind: 'key_reused',
@@ -19,7 +22,7 @@ export function keyConflict(message: Message, known: Remembered | undefined): Ob
   };
 }
 
-export function isSameBody({ hash }: Remembered, message: Message): boolean {
+export function isSameBody({ hash }: Pick<Remembered, 'hash'>, message: Message): boolean {
   return hash === undefined || hash === message.hash;
 }
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { addKey, revokeKey } from '../../../src/access/api-keys.js';
 import { type Scope, scopes } from '../../../src/access/scopes.js';
-import { derivedId } from '../../../src/api/commands/gateway/derived-ids.js';
+import { derivedId } from '../../../src/log/gateway/derived-ids.js';
 import { createHttp } from '../../../src/api/server.js';
 import { createLogger } from '../../../src/server/logging/logger.js';
 import { orderBody, type Reply, startTestApi, type TestApi } from '../../support/api.js';

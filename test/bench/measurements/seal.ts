@@ -3,7 +3,7 @@ import { addKey } from '../../../src/access/api-keys.js';
 import { createAuthenticate } from '../../../src/access/authenticate.js';
 import { createKnownKeys } from '../../../src/access/known-keys.js';
 import { keyStoreOf } from '../../../src/sealing/key-store-of.js';
-import { hashOf } from '../../../src/api/commands/gateway/derived-ids.js';
+import { hashOf } from '../../../src/log/gateway/derived-ids.js';
 import { sealed } from '../../../src/api/commands/gateway/sealed-commands.js';
 import { emptyDatabase } from '../data/empty-database.js';
 import type { Measurement } from '../harness/bench.js';

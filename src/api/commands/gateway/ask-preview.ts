@@ -1,5 +1,7 @@
 import { WorkflowNotFoundError } from '@temporalio/client';
 import type { CustomerKey } from '../../../sealing/customer-key.js';
+import { askRepeatedly, earlierOutcome, repeatedOutcome } from '../../../log/gateway/ask-repeatedly.js';
+import { type CommandMeta, idsOf, messageTo } from '../../../log/gateway/message.js';
 import { foldHistory, readHistoryLog } from '../../../log/history/history.js';
 import { findCommand } from '../../../log/journal/command-memory.js';
 import {
@@ -13,16 +15,15 @@ import { orderLog, workflowId } from '../../../order-log.js';
 import type { FollowUpCommand, FollowUpType } from '../../../order/commands.js';
 import { orders } from '../../../order/entity.js';
 import type { Order } from '../../../order/order.js';
-import { askRepeatedly } from './ask-repeatedly.js';
+import { withTimeout } from '../../../outages/timeout.js';
 import type { Starting } from './starting.js';
-import type { CommandMeta, CommandResult, Gateway, OrderBody } from './gateway.js';
+import { asOrderResult, type CommandResult, type Gateway, type OrderBody } from './gateway.js';
 import type { GatewayContext } from './context.js';
-import { idsOf, messageTo } from './message.js';
 import { previewOf } from './preview.js';
 import { idReserved, previewUnavailable, stale } from './refusals.js';
 import { previewKey, withoutPreviewKey } from './sealed-commands.js';
 import type { Sealing } from './send-sealed.js';
-import { fromJournal, latestOrder, repeatedOf, withoutWorkflow } from './without-workflow.js';
+import { latestOrder, withoutWorkflow } from './without-workflow.js';
 
 /** How long to wait for a workflow's answer. After that, its history is read instead. */
 const PREVIEW_WITHIN_MS = 2_000;
@@ -55,9 +56,10 @@ export function createPreviews(
     command: FollowUpCommand,
     meta: CommandMeta,
   ): Promise<CommandResult> {
-    const ask = ({ type, data }: FollowUpCommand) => {
+    const ask = async ({ type, data }: FollowUpCommand): Promise<CommandResult> => {
       const asked = messageTo<object>(orderId, type, data, meta);
-      return askRepeatedly(context, orderId, asked, (message) => previewIn(context, orderId, type, message));
+      const previewOnce = (message: Message) => previewIn(context, orderId, type, message);
+      return asOrderResult(await askRepeatedly<CommandResult>(context, orderId, asked, previewOnce));
     };
     return await previewed(context, orderId, idsOf(meta), () =>
       sendSealed(orderId, command, meta, ask, keyOfPreviews),
@@ -134,18 +136,13 @@ async function previewInHistory(
     return await withoutWorkflow(context, orderId, message, 'update');
   if (log.isResuming) return { kind: 'unknown-outcome', orderId };
   const known = findCommand(orderLog, log.events, message.commandId, order.status);
-  const repeated = known && repeatedOf(known, message);
-  if (repeated !== undefined) return repeated;
+  const repeated = known && repeatedOutcome(known, message);
+  if (repeated !== undefined) return asOrderResult(repeated);
   if (!log.isComplete) {
     // Temporal no longer keeps the runs that had the earlier commands.
-    const earlier = await fromJournal(
-      context,
-      message,
-      orderId,
-      log.firstVersion - 1,
-      Date.now() + answerWithinMs,
-    );
-    if (earlier !== undefined) return earlier;
+    const recalled = context.recall(orderId, [message.commandId], log.firstVersion - 1);
+    const earlier = await earlierOutcome(message, withTimeout(answerWithinMs, recalled));
+    if (earlier !== undefined) return asOrderResult(earlier);
   }
   const { version, status } = order;
   const { expectedVersion } = message;

@@ -1,3 +1,4 @@
+import { ANSWER_WITHIN_MS } from '../../../log/gateway/outcome.js';
 import { isTemporalOutage } from '../../../outages/temporal-outage.js';
 import type { Message } from '../../../log/workflow/messages.js';
 import type { CommandResult, GatewayOptions } from './gateway.js';
@@ -17,9 +18,17 @@ export interface GatewayContext extends GatewayOptions {
 }
 
 export function contextOf(options: GatewayOptions): GatewayContext {
-  const { client, logger, answerWithinMs = 5_000, journalWithinMs = 300 } = options;
+  const { client, logger, answerWithinMs = ANSWER_WITHIN_MS, journalWithinMs = 300 } = options;
   return {
     ...options,
+    async recall(orderId, commandIds, upTo) {
+      try {
+        return await options.recall(orderId, commandIds, upTo);
+      } catch (error) {
+        logger.warn({ err: error, orderId, commandIds }, 'the journal cannot be asked');
+        throw error;
+      }
+    },
     answerWithinMs,
     journalWithinMs,
     inTime: (call, withinMs = answerWithinMs) => client.connection.withDeadline(Date.now() + withinMs, call),

@@ -2,7 +2,7 @@ import type { CustomerKey } from '../../../sealing/customer-key.js';
 import { keyIdIn } from '../../../sealing/seal.js';
 import { hashIn } from '../../../log/workflow/messages.js';
 import type { OrderEvent } from '../../../order/events.js';
-import { hashOf } from './derived-ids.js';
+import { hashOf } from '../../../log/gateway/derived-ids.js';
 import type { OrderBody } from './gateway.js';
 import { type Plain, sealed } from './sealed-commands.js';
 import type { Sealing } from './send-sealed.js';

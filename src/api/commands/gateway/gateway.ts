@@ -1,12 +1,13 @@
 import type { Client } from '@temporalio/client';
-import type { Remembered } from '../../../log/workflow/answer.js';
+import type { Asking } from '../../../log/gateway/ask-repeatedly.js';
+import type { CommandMeta } from '../../../log/gateway/message.js';
+import type { Outcome } from '../../../log/gateway/outcome.js';
 import type { CommandAnswer } from '../../../order-log.js';
 import type { CommandData, Fact, FollowUpCommand, Terms } from '../../../order/commands.js';
 import type { OrderEvent } from '../../../order/events.js';
 import type { Order } from '../../../order/order.js';
 import type { Logger } from '../../../server/logging/logger.js';
 import type { Preview } from './preview.js';
-import type { RefusedCommand } from './refusals.js';
 import type { SealingKeys } from './sealed-commands.js';
 
 /**
@@ -44,34 +45,19 @@ export interface Gateway {
 /** A new order without the terms and the rules, which the gateway adds. */
 export type OrderBody = Omit<CommandData['CreateOrder'], 'terms' | 'rules'>;
 
-export interface CommandMeta {
-  /** the scope of the key: two issuers may use the same key for different commands */
-  readonly issuer: string;
-  /** the `Idempotency-Key` */
-  readonly key: string;
-  /** true if the key was generated for this request, so it cannot be a repetition */
-  readonly fresh?: boolean;
-  readonly actor: string;
-  /** for whom the actor acts */
-  readonly onBehalfOf?: string;
-  readonly correlationId: string;
-  /** the id of the recorded trace that it belongs to */
-  readonly traceId?: string;
-  /** refuse the command if the order is at another version */
-  readonly expectedVersion?: number;
-}
-
 export type CommandResult =
-  | { readonly kind: 'answered'; readonly answer: CommandAnswer; readonly replayed: boolean }
+  | Outcome<CommandAnswer>
   /** durable, without an answer of the workflow */
   | { readonly kind: 'accepted'; readonly orderId: string; readonly replayed: boolean }
   /** nothing was done; `replayed`: the command was answered before, so it would do nothing */
-  | { readonly kind: 'previewed'; readonly preview: Preview; readonly replayed: boolean }
-  | RefusedCommand
-  /** No answer in time: the command may still take effect. The caller retries with the same key. */
-  | { readonly kind: 'unknown-outcome'; readonly orderId: string };
+  | { readonly kind: 'previewed'; readonly preview: Preview; readonly replayed: boolean };
 
-export interface GatewayOptions {
+/** Gives an outcome of the log the types of an order. */
+export function asOrderResult(outcome: CommandResult | Outcome): CommandResult {
+  return outcome as CommandResult;
+}
+
+export interface GatewayOptions extends Pick<Asking, 'recall'> {
   readonly client: Client;
   readonly taskQueue: string;
   /** given to every order at its creation */
@@ -82,15 +68,6 @@ export interface GatewayOptions {
    * continues without the events.
    */
   readonly readJournal: (orderId: string, limit?: number) => Promise<readonly OrderEvent[]>;
-  /**
-   * Reads from the journal the commands that the order no longer remembers (`recallCommands`). May
-   * fail.
-   */
-  readonly recall: (
-    orderId: string,
-    commandIds: readonly string[],
-    upTo: number,
-  ) => Promise<readonly Remembered[]>;
   /**
    * Whether an order has room for a fact that does not fit yet. If it fails, the gateway assumes
    * that there is room.

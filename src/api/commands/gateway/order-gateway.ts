@@ -1,18 +1,16 @@
 import { WorkflowNotFoundError } from '@temporalio/client';
-import { refusalIn } from '../../../log/history/refused-update.js';
-import { type Message, messageId } from '../../../log/workflow/messages.js';
-import { type Answer, workflowId } from '../../../order-log.js';
-import type { Fact, FollowUpCommand, FollowUpType } from '../../../order/commands.js';
+import { type CommandMeta, idsOf, messageTo } from '../../../log/gateway/message.js';
+import { sendUpdate } from '../../../log/gateway/send-command.js';
+import type { Message } from '../../../log/workflow/messages.js';
+import { orderLog, workflowId } from '../../../order-log.js';
+import type { Fact, FollowUpCommand } from '../../../order/commands.js';
 import type { Config } from '../../../server/config.js';
-import { askRepeatedly } from './ask-repeatedly.js';
 import { createStarting } from './starting.js';
-import type { CommandMeta, CommandResult, Gateway, GatewayOptions } from './gateway.js';
+import { asOrderResult, type CommandResult, type Gateway, type GatewayOptions } from './gateway.js';
 import { contextOf, type GatewayContext } from './context.js';
-import { idsOf, messageTo } from './message.js';
 import { createPreviews } from './ask-preview.js';
 import { tooManyFacts } from './refusals.js';
 import { createSealing } from './send-sealed.js';
-import { isUnprocessed } from './unprocessed.js';
 import { whileAvailable } from './while-available.js';
 import { withoutWorkflow } from './without-workflow.js';
 
@@ -62,37 +60,16 @@ export function createGateway(options: GatewayOptions): Gateway {
   return { create: starting.create, execute, signal, fact, ...createPreviews(context, sealing, starting) };
 }
 
-function executeSealed(
+async function executeSealed(
   context: GatewayContext,
   orderId: string,
   { type, data }: FollowUpCommand,
   meta: CommandMeta,
 ): Promise<CommandResult> {
-  return askRepeatedly(context, orderId, messageTo(orderId, type, data, meta), (message, giveUpAt) =>
-    context.client.connection.withDeadline(giveUpAt, () => update(context, orderId, type, message)),
-  );
-}
-
-async function update(
-  context: GatewayContext,
-  orderId: string,
-  type: FollowUpType,
-  message: Message,
-): Promise<CommandResult | 'unprocessed'> {
-  const handle = context.client.workflow.getHandle(workflowId(orderId));
-  try {
-    const { requestId, ...answer } = await handle.executeUpdate<Answer, [Message]>(type, {
-      args: [message],
-      updateId: messageId(message),
-    });
-    return { kind: 'answered', answer, replayed: requestId !== message.requestId };
-  } catch (error) {
-    if (error instanceof WorkflowNotFoundError) return withoutWorkflow(context, orderId, message, 'update');
-    if (isUnprocessed(error)) return 'unprocessed';
-    const refused = refusalIn(error);
-    if (refused === undefined) throw error;
-    return { kind: 'refused', ...refused };
-  }
+  const message = messageTo<object>(orderId, type, data, meta);
+  const sent = await context.inTime(() => sendUpdate(orderLog, context, orderId, type, message));
+  if (sent.kind === 'no-workflow') return await withoutWorkflow(context, orderId, message, 'update');
+  return asOrderResult(sent);
 }
 
 function send(

@@ -1,32 +1,6 @@
+import { type RefusedCommand, refused } from '../../../log/gateway/outcome.js';
 import { LIMITS } from '../../../order/commands.js';
 import type { Order } from '../../../order/order.js';
-import type { AnyLog } from '../../../log/journal/entity-log.js';
-import { endedReason } from '../../../log/journal/stops.js';
-import { statusInWords } from '../../../log/history/runs.js';
-import type { RefusedUpdate } from '../../../log/workflow/messages.js';
-import { orderLog } from '../../../order-log.js';
-
-/** Why nothing was changed. */
-export interface RefusedCommand {
-  readonly kind: 'refused';
-  readonly refusal: RefusedUpdate['refusal'];
-  /** the version of the order, if it is known */
-  readonly version?: number;
-  readonly status?: string;
-  readonly allowedCommands?: readonly string[];
-  /** see `RefusedUpdate` */
-  readonly memoryFrom?: number;
-}
-
-export function keyReused(key: string): RefusedCommand {
-  return refused('key_reused', 'key_reused', `${key} was the key of another command: use a new one for this`);
-}
-
-export function journalUnavailable(): RefusedCommand {
-  const message =
-    'the journal must be asked whether this key was used before, and MongoDB does not answer: try again with the same key';
-  return refused('busy', 'journal_unavailable', message);
-}
 
 export function previewUnavailable(orderId: string): RefusedCommand {
   return refused('busy', 'preview_unavailable', `order ${orderId} cannot preview the command now: try again`);
@@ -58,16 +32,6 @@ export function orderClosed(orderId: string): RefusedCommand {
   return { ...refused('not_allowed', 'order_closed', message), allowedCommands: [] };
 }
 
-/** @param status Temporal's status of the last run; undefined if Temporal knows no run */
-export function workflowEnded(
-  id: string,
-  status: string | undefined,
-  log: AnyLog = orderLog,
-): RefusedCommand {
-  const { code, detail, remedy } = endedReason(log, id, status && statusInWords(status));
-  return { ...refused('halted', code, `${detail}: ${remedy}`), allowedCommands: [] };
-}
-
 export function notFound(orderId: string): RefusedCommand {
   return refused('not_found', 'order_not_found', `there is no order ${orderId}`);
 }
@@ -75,8 +39,4 @@ export function notFound(orderId: string): RefusedCommand {
 export function stale({ version, status }: Order, expectedVersion: number): RefusedCommand {
   const message = `the order is at version ${version}, not ${expectedVersion}: look at it again`;
   return { ...refused('stale_version', 'stale_version', message), version, status };
-}
-
-function refused(kind: RefusedUpdate['refusal']['kind'], code: string, message: string): RefusedCommand {
-  return { kind: 'refused', refusal: { kind, code, message } };
 }

@@ -2,12 +2,14 @@ import type { CustomerKey } from '../../../sealing/customer-key.js';
 import { customerAttribute } from '../../../order/listing.js';
 import type { FollowUpCommand } from '../../../order/commands.js';
 import { workflowId } from '../../../order-log.js';
+import type { CommandMeta } from '../../../log/gateway/message.js';
+import { journalUnavailable } from '../../../log/gateway/outcome.js';
 import { isMongoOutage, undefinedInOutage } from '../../../outages/mongo-outage.js';
 import { withTimeout } from '../../../outages/timeout.js';
 import { WorkflowNotFoundError } from '@temporalio/client';
-import type { CommandMeta, CommandResult } from './gateway.js';
+import type { CommandResult } from './gateway.js';
 import type { GatewayContext } from './context.js';
-import { journalUnavailable, keysUnavailable, notFound } from './refusals.js';
+import { keysUnavailable, notFound } from './refusals.js';
 import { hasPersons, sealed } from './sealed-commands.js';
 import { whileAvailable } from './while-available.js';
 

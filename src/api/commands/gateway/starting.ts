@@ -1,25 +1,17 @@
-import { WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from '@temporalio/client';
+import { WorkflowNotFoundError } from '@temporalio/client';
 import type { CustomerKey } from '../../../sealing/customer-key.js';
-import { append } from '../../../log/append.js';
-import { causeOf } from '../../../log/workflow/messages.js';
-import { decide } from '../../../order/decide.js';
+import { decideCreation, startEntity } from '../../../log/gateway/create-entity.js';
+import { derivedId, looksDerived } from '../../../log/gateway/derived-ids.js';
+import { type CommandMeta, messageTo } from '../../../log/gateway/message.js';
+import { keyReused, type RefusedCommand } from '../../../log/gateway/outcome.js';
 import type { OrderEvent } from '../../../order/events.js';
 import type { Order } from '../../../order/order.js';
 import { RULES_TODAY } from '../../../order/rules.js';
-import {
-  answerOf,
-  type CommandMessage,
-  type NewOrder,
-  orderLog,
-  orderWorkflow,
-  workflowId,
-} from '../../../order-log.js';
-import type { CommandMeta, CommandResult, OrderBody } from './gateway.js';
+import { answerOf, type CommandMessage, orderLog, workflowId } from '../../../order-log.js';
+import type { CommandResult, OrderBody } from './gateway.js';
 import type { GatewayContext } from './context.js';
-import { derivedId, looksDerived } from './derived-ids.js';
 import { type Created, createdBy, isSameCreate, startedWith } from './existing-create.js';
-import { messageTo } from './message.js';
-import { idReserved, keyReused, keysUnavailable, orderExists, type RefusedCommand } from './refusals.js';
+import { idReserved, keysUnavailable, orderExists } from './refusals.js';
 import { sealed } from './sealed-commands.js';
 import type { Sealing } from './send-sealed.js';
 import { whileAvailable } from './while-available.js';
@@ -33,7 +25,6 @@ export type Starting = ReturnType<typeof createStarting>;
 export function createStarting(context: GatewayContext, sealing: Sealing) {
   const {
     client,
-    taskQueue,
     terms,
     continueAsNewAfter,
     readJournal,
@@ -69,16 +60,9 @@ export function createStarting(context: GatewayContext, sealing: Sealing) {
       data: { ...data, terms, rules: RULES_TODAY },
     };
     const now = new Date().toISOString();
-    const decision = decide(undefined, { type: 'CreateOrder', data: message.data }, now);
-    if ('refusal' in decision) return { kind: 'refused', refusal: decision.refusal };
-    // These events only give the answer. The workflow decides the events that are stored.
-    const { state: order, events } = append(
-      orderLog.entity,
-      orderId,
-      undefined,
-      decision.events,
-      causeOf(message, now),
-    );
+    const created = decideCreation(orderLog, orderId, message, now);
+    if ('refusal' in created) return { kind: 'refused', ...created };
+    const { state: order, events } = created;
     const asked = { plain, hash: message.hash, key };
     /** The answer if an order exists: the first answer again, if the same request created it. */
     const answerIfExists = async (existing: Created): Promise<CommandResult> => {
@@ -117,39 +101,20 @@ export function createStarting(context: GatewayContext, sealing: Sealing) {
     const { orderId } = order;
     const recorded = await pending.answerFromJournal();
     if (recorded !== undefined) return recorded;
+    const first = {
+      orderId,
+      create: message,
+      ...(continueAsNewAfter !== undefined && { continueAsNewAfter }),
+    };
     return outcomeOf(orderId, message, async () => {
       if (pending.isReserved) return (await pending.answerFromTemporal()) ?? idReserved(orderId);
-      try {
-        // A start that was sent may have happened, so a late answer is better than none.
-        await inTime(() => start(message, order, key), START_WAIT_FACTOR * answerWithinMs);
-        return { kind: 'answered', answer: answerOf(order, events), replayed: false };
-      } catch (error) {
-        if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
-        const started = await pending.answerFromTemporal();
-        if (started === undefined) throw error;
-        return started;
-      }
-    });
-  }
-
-  async function start(
-    message: CommandMessage<'CreateOrder'>,
-    order: Order,
-    { keyId }: CustomerKey,
-  ): Promise<void> {
-    const first: NewOrder = {
-      orderId: order.orderId,
-      create: message,
-      ...(continueAsNewAfter === undefined ? {} : { continueAsNewAfter }),
-    };
-    const shown = orderLog.startOptions(order, message);
-    await client.workflow.start(orderWorkflow, {
-      workflowId: workflowId(order.orderId),
-      ...shown,
-      memo: { ...shown.memo, keyId },
-      taskQueue,
-      args: [first],
-      workflowIdReusePolicy: 'REJECT_DUPLICATE',
+      // A start that was sent may have happened, so a late answer is better than none.
+      const isNew = await inTime(
+        () => startEntity(orderLog, context, order, first, { keyId: key.keyId }),
+        START_WAIT_FACTOR * answerWithinMs,
+      );
+      if (isNew) return { kind: 'answered', answer: answerOf(order, events), replayed: false };
+      return (await pending.answerFromTemporal()) ?? { kind: 'unknown-outcome', orderId };
     });
   }
 

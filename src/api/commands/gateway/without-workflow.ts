@@ -1,18 +1,17 @@
-import { WorkflowNotFoundError } from '@temporalio/client';
+import { repeatedOutcome } from '../../../log/gateway/ask-repeatedly.js';
+import { workflowEnded } from '../../../log/gateway/outcome.js';
+import { lastStatus } from '../../../log/gateway/send-command.js';
 import { findCommand } from '../../../log/journal/command-memory.js';
 import { foldHistory, readHistoryLog } from '../../../log/history/history.js';
-import { didNothing } from '../../../log/workflow/answer.js';
-import { keyOf } from '../../../log/workflow/command-id.js';
-import type { Remembered } from '../../../log/workflow/answer.js';
 import type { Message } from '../../../log/workflow/messages.js';
-import { asOrderAnswer, orderLog, workflowId } from '../../../order-log.js';
+import { orderLog } from '../../../order-log.js';
 import type { OrderEvent } from '../../../order/events.js';
 import { fold } from '../../../order/evolve.js';
 import { isFinished, type Order } from '../../../order/order.js';
 import { withTimeout } from '../../../outages/timeout.js';
-import type { CommandResult } from './gateway.js';
+import { asOrderResult, type CommandResult } from './gateway.js';
 import type { GatewayContext } from './context.js';
-import { journalUnavailable, keyReused, notFound, orderClosed, stale, workflowEnded } from './refusals.js';
+import { notFound, orderClosed, stale } from './refusals.js';
 
 /**
  * Answers if no workflow runs: the order has ended, or never existed. If Temporal no longer knows
@@ -35,39 +34,28 @@ export async function withoutWorkflow(
     return { kind: 'unknown-outcome', orderId };
   }
   const { events, order } = found;
-  const status = order !== undefined && isFinished(order) ? 'COMPLETED' : await statusOf(context, orderId);
+  const hasEnded = order !== undefined && isFinished(order);
+  const status = hasEnded
+    ? 'COMPLETED'
+    : await context.inTime(() => lastStatus(orderLog, context.client, orderId));
   // Another run has started in the meantime.
   if (status === 'RUNNING') return { kind: 'unknown-outcome', orderId };
   const isOver = status === 'COMPLETED';
   if (order === undefined) {
     if (status === undefined) return notFound(orderId);
     // A run fails by itself only if its start has no valid order.
-    return isOver || status === 'FAILED' ? orderClosed(orderId) : workflowEnded(orderId, status);
+    return isOver || status === 'FAILED' ? orderClosed(orderId) : workflowEnded(orderLog, orderId, status);
   }
   const known = findCommand(orderLog, events, message.commandId, order.status);
-  const repeated = known && repeatedOf(known, message);
+  const repeated = known && repeatedOutcome(known, message);
   if (repeated?.kind === 'refused') return repeated;
   if (sent === 'signal' && known !== undefined) return { kind: 'accepted', orderId, replayed: true };
-  if (repeated !== undefined) return repeated;
+  if (repeated !== undefined) return asOrderResult(repeated);
   const { expectedVersion } = message;
   if (expectedVersion !== undefined && expectedVersion !== order.version)
     return stale(order, expectedVersion);
-  const refused = isOver ? orderClosed(orderId) : workflowEnded(orderId, status);
+  const refused = isOver ? orderClosed(orderId) : workflowEnded(orderLog, orderId, status);
   return { ...refused, version: order.version, status: order.status };
-}
-
-/**
- * The status of the order's last run, in Temporal's words; undefined if Temporal knows no run.
- */
-async function statusOf(context: GatewayContext, orderId: string): Promise<string | undefined> {
-  const { client, inTime } = context;
-  try {
-    const { status } = await inTime(() => client.workflow.getHandle(workflowId(orderId)).describe());
-    return status.name;
-  } catch (error) {
-    if (error instanceof WorkflowNotFoundError) return undefined;
-    throw error;
-  }
 }
 
 /**
@@ -92,36 +80,4 @@ async function recordedOrder(
   const events = await withTimeout(answerWithinMs, readJournal(orderId));
   if (events.length === 0 || events[0]?.version === 1) return { events, order: fold(events) };
   return { events, order: await withTimeout(answerWithinMs, orderInView(orderId)) };
-}
-
-/**
- * The answer to a command that the order may have forgotten; undefined if the order never had it.
- */
-export async function fromJournal(
-  context: GatewayContext,
-  message: Message,
-  orderId: string,
-  upTo: number,
-  giveUpAt: number,
-): Promise<CommandResult | undefined> {
-  const { recall, logger } = context;
-  try {
-    const [known] = await withTimeout(giveUpAt - Date.now(), recall(orderId, [message.commandId], upTo));
-    return known && repeatedOf(known, message);
-  } catch (error) {
-    const { commandId, correlationId } = message;
-    logger.warn({ err: error, orderId, commandId, correlationId }, 'the journal cannot be asked');
-    return journalUnavailable();
-  }
-}
-
-/**
- * The answer to a message whose command the order has had before. Undefined if the command changed
- * nothing then, such as a rejected signal: a message with its key is judged again.
- */
-export function repeatedOf(known: Remembered, message: Message): CommandResult | undefined {
-  if (known.hash !== undefined && known.hash !== message.hash) return keyReused(keyOf(message.commandId));
-  if (didNothing(known)) return undefined;
-  const { requestId: _, ...answer } = known.answer;
-  return { kind: 'answered', answer: asOrderAnswer(answer), replayed: true };
 }

@@ -1,8 +1,9 @@
 import { execFileSync } from 'node:child_process';
 import { expect, test } from '@jest/globals';
-import type { CommandMeta, CommandResult, Gateway } from '../../../../src/api/commands/gateway/gateway.js';
+import type { CommandResult, Gateway } from '../../../../src/api/commands/gateway/gateway.js';
 import { systemOf } from '../../../../src/api/operations/system.js';
 import { run } from '../../../../src/cli/program.js';
+import type { CommandMeta } from '../../../../src/log/gateway/message.js';
 import { type FollowUpCommand, followUpTypes } from '../../../../src/order/commands.js';
 import { readConfig } from '../../../../src/server/config.js';
 import { choicesOf } from '../../../../src/web/pages/order/choices.js';

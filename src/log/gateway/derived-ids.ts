@@ -6,8 +6,8 @@ export function hashOf(value: unknown): string {
 }
 
 /**
- * The order id for a create that names none. The same principal and key always give the same id: a
- * UUID of version 8 (RFC 9562: vendor-specific, here SHA-256).
+ * The id of an entity whose creation names none. The same principal and key always give the same
+ * id: a UUID of version 8 (RFC 9562: vendor-specific, here SHA-256).
  */
 export function derivedId(principal: string, key: string): string {
   const bytes = sha256(`${principal}\n${key}`).subarray(0, 16);
@@ -17,7 +17,7 @@ export function derivedId(principal: string, key: string): string {
 }
 
 /**
- * Whether an id has the form of a derived one. No client may choose such an id for a new order: it
+ * Whether an id has the form of a derived one. No client may choose such an id for a new entity: it
  * may be the one that another client's key will lead to.
  */
 export function looksDerived(id: string): boolean {

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { derivedId, hashOf } from '../../../../src/api/commands/gateway/derived-ids.js';
+import { derivedId, hashOf } from '../../../src/log/gateway/derived-ids.js';
 
 test('a hash depends neither on the sequence of keys nor on undefined members', () => {
   const one = { a: 1, b: { c: [1, { d: 2, e: 3 }], f: undefined } };
@@ -13,7 +13,7 @@ test('a hash depends on values and on the sequence of items', () => {
   expect(new Set(hashes).size).toBe(hashes.length);
 });
 
-test('an order id derives from principal and key, as a UUID of version 8', () => {
+test('an id derives from principal and key, as a UUID of version 8', () => {
   const id = derivedId('ada', 'k-1');
   expect(id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
   expect(derivedId('ada', 'k-1')).toBe(id);

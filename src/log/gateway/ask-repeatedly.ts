@@ -1,0 +1,82 @@
+import type { Client } from '@temporalio/client';
+import { pause } from '../../concurrency/pause.js';
+import { withTimeout } from '../../outages/timeout.js';
+import { didNothing, type Remembered } from '../workflow/answer.js';
+import { keyOf } from '../workflow/command-id.js';
+import { type Message, messagesWaiting } from '../workflow/messages.js';
+import { isSameBody } from '../workflow/obstacles.js';
+import { journalUnavailable, keyReused, type Outcome, type RefusedCommand } from './outcome.js';
+
+/** How long to wait before an entity is asked again. */
+const RESEND_AFTER_MS = 100;
+
+/** Whom to ask, and for how long. */
+export interface Asking {
+  readonly client: Client;
+  /** looks for earlier commands of an entity in its journal (`recallCommands`); may fail */
+  readonly recall: (
+    orderId: string,
+    commandIds: readonly string[],
+    upTo: number,
+  ) => Promise<readonly Remembered[]>;
+  readonly answerWithinMs: number;
+}
+
+/**
+ * Asks an entity, and asks again while it is busy. If it no longer remembers whether it had the
+ * command, the journal is asked.
+ *
+ * @param ask `unprocessed` if no run has handled the message
+ */
+export async function askRepeatedly<R extends { readonly kind: string }>(
+  { recall, answerWithinMs }: Asking,
+  orderId: string,
+  first: Message,
+  ask: (message: Message) => Promise<R | RefusedCommand | 'unprocessed'>,
+): Promise<R | Outcome> {
+  const giveUpAt = Date.now() + answerWithinMs;
+  let message = first;
+  for (;;) {
+    const result = await ask(message);
+    const refused = isRefused(result) ? result : undefined;
+    const isBusy = result === 'unprocessed' || refused?.refusal.code === messagesWaiting;
+    if (isBusy && Date.now() + RESEND_AFTER_MS < giveUpAt) {
+      await pause(RESEND_AFTER_MS);
+    } else if (result === 'unprocessed') {
+      return { kind: 'unknown-outcome', orderId };
+    } else if (refused?.memoryFrom !== undefined) {
+      const recalled = recall(orderId, [message.commandId], refused.memoryFrom);
+      const earlier = await earlierOutcome(message, withTimeout(giveUpAt - Date.now(), recalled));
+      if (earlier !== undefined) return earlier;
+      message = { ...message, absentUpTo: refused.memoryFrom };
+    } else return result;
+  }
+}
+
+function isRefused(result: { readonly kind: string } | 'unprocessed'): result is RefusedCommand {
+  return result !== 'unprocessed' && result.kind === 'refused';
+}
+
+/** The outcome of a command if the journal has it already; undefined if it is to be judged. */
+export async function earlierOutcome(
+  message: Message,
+  recalled: Promise<readonly Remembered[]>,
+): Promise<Outcome | undefined> {
+  try {
+    const [known] = await recalled;
+    return known && repeatedOutcome(known, message);
+  } catch {
+    return journalUnavailable();
+  }
+}
+
+/**
+ * The outcome of a message whose command the entity has had before. Undefined if the command
+ * changed nothing then, such as a rejected signal: a message with its key is judged again.
+ */
+export function repeatedOutcome(known: Remembered, message: Message): Outcome | undefined {
+  if (!isSameBody(known, message)) return keyReused(keyOf(message.commandId));
+  if (didNothing(known)) return undefined;
+  const { requestId: _, ...answer } = known.answer;
+  return { kind: 'answered', answer, replayed: true };
+}

@@ -1,0 +1,102 @@
+import { WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
+import { append, type Appended } from '../append.js';
+import type { Draft, Refused, State } from '../entity.js';
+import type { Deployment } from '../../databases.js';
+import { type EntityLog, workflowIdOf } from '../journal/entity-log.js';
+import type { NewEntity } from '../workflow/inputs.js';
+import { causeOf, type Message } from '../workflow/messages.js';
+import { keyConflict } from '../workflow/obstacles.js';
+import { type Gone, inTime, type RefusedCommand, type UnknownOutcome } from './outcome.js';
+import type { Sending } from './send-command.js';
+
+/** The entity as its creation left it, also if the creation is repeated later. */
+export interface CreatedEntity<S> {
+  readonly kind: 'created';
+  readonly state: S;
+  readonly replayed: boolean;
+}
+
+/** What the memo of a workflow says about the creation of its entity. */
+interface CreationMemo {
+  readonly hash?: string;
+  /** the time by which the first answer was computed */
+  readonly answeredAt?: string;
+}
+
+/**
+ * Creates an entity: decides its first events, and starts its workflow. If the answer is that it is
+ * created, it is durable. Needs neither MongoDB nor a worker.
+ *
+ * @returns `gone` if it was created before, and has ended
+ */
+export async function createEntity<S extends State, D extends Draft>(
+  log: EntityLog<S, D>,
+  to: Omit<Sending, 'db'>,
+  id: string,
+  message: Message,
+): Promise<CreatedEntity<S> | RefusedCommand | Gone | UnknownOutcome> {
+  const now = new Date().toISOString();
+  const created = decideCreation(log, id, message, now);
+  if ('refusal' in created) return { kind: 'refused', ...created };
+  return await inTime(to, id, async () => {
+    const first = { orderId: id, create: message };
+    if (await startEntity(log, to, created.state, first, { answeredAt: now }))
+      return { kind: 'created', state: created.state, replayed: false };
+    const handle = to.client.workflow.getHandle(workflowIdOf(log, id));
+    const { memo = {}, startTime, status } = await handle.describe();
+    // A workflow that an older version of the code started, or that was resumed, has no such time.
+    const { hash = '', answeredAt = startTime.toISOString() }: CreationMemo = memo;
+    const conflict = keyConflict(message, { hash });
+    if (conflict !== undefined) return { kind: 'refused', refusal: conflict };
+    if (status.name === 'COMPLETED') return { kind: 'gone' };
+    const before = decideCreation(log, id, message, answeredAt);
+    if ('refusal' in before) return { kind: 'refused', ...before };
+    return { kind: 'created', state: before.state, replayed: true };
+  });
+}
+
+/**
+ * Decides the creation of an entity. The events and the state only give the answer: the workflow
+ * decides the events that are stored.
+ */
+export function decideCreation<S extends State, D extends Draft>(
+  { entity }: EntityLog<S, D>,
+  id: string,
+  message: Message,
+  now: string,
+): Appended<S, D> | Refused {
+  const decision = entity.decide(undefined, entity.creation, message.data, now);
+  if ('refusal' in decision) return decision;
+  return append(entity, id, undefined, decision.events, causeOf(message, now));
+}
+
+/**
+ * Starts the workflow of a new entity.
+ *
+ * @param state the state after its first events
+ * @param memo further members of the workflow's memo
+ * @returns false if it was started before
+ */
+export async function startEntity<S extends State, D extends Draft>(
+  log: EntityLog<S, D>,
+  { client, taskQueue }: Deployment,
+  state: S,
+  first: NewEntity,
+  memo: Readonly<Record<string, string>>,
+): Promise<boolean> {
+  const options = log.startOptions(state, first.create);
+  try {
+    await client.workflow.start(log.entity.name, {
+      workflowId: workflowIdOf(log, first.orderId),
+      ...options,
+      memo: { ...options.memo, ...memo },
+      taskQueue,
+      args: [first],
+      workflowIdReusePolicy: 'REJECT_DUPLICATE',
+    });
+    return true;
+  } catch (error) {
+    if (error instanceof WorkflowExecutionAlreadyStartedError) return false;
+    throw error;
+  }
+}
