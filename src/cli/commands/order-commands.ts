@@ -10,7 +10,7 @@ import { usageFailure } from '../script/failure.js';
 import { addCommandOptions, addSendOptions, type CommandOptions } from '../script/options.js';
 import { type Parser, parsers } from '../script/parsers.js';
 import { addScript, type Session } from '../script/script.js';
-import type { Terminal } from '../script/terminal.js';
+import type { Terminal } from '../printing/terminal.js';
 import { sendAndReport } from './send.js';
 
 /*

@@ -1,11 +1,11 @@
 import type { CommandMeta, CommandResult } from '../../api/commands/gateway/gateway.js';
 import type { Api } from '../connections/api.js';
 import { openGateway } from '../connections/gateway.js';
-import type { CommandGateway } from '../connections/http-gateway.js';
-import { isAtRest, until } from '../connections/order-events.js';
+import type { CommandGateway } from '../connections/gateway.js';
+import { isAtRest, until } from '../connections/events.js';
 import { exitCodes, Failure, failureLine, failureOfRefusal } from '../script/failure.js';
 import type { CommandOptions } from '../script/options.js';
-import { previewCard } from '../script/order-card.js';
+import { previewCard } from '../printing/order-card.js';
 import { report, type Session } from '../script/script.js';
 import { checkSender, isOverHttp, metaOf, refuseActor } from '../script/sender.js';
 

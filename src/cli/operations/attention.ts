@@ -1,10 +1,10 @@
 import { type Command, Option } from 'commander';
 import { type AttentionCode, attentionCodes, type AttentionRow } from '../../attention/rows.js';
 import { apiOf, type Page } from '../connections/api.js';
-import { attentionLines } from '../script/attention-lines.js';
+import { attentionLines } from '../printing/order-card.js';
 import { addPageOptions, type PageOptions } from '../script/options.js';
 import { addScript, report, type Session } from '../script/script.js';
-import { moreLines, type Paint } from '../script/terminal.js';
+import { moreLines, type Paint } from '../printing/terminal.js';
 
 interface AttentionOptions extends PageOptions {
   readonly code?: AttentionCode;

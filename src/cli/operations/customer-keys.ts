@@ -5,7 +5,7 @@ import { check } from '../script/check.js';
 import { exitCodes, Failure } from '../script/failure.js';
 import { addScript, type CommonOptions, configOf, report, type Session } from '../script/script.js';
 import { checkSender, metaOf } from '../script/sender.js';
-import { counted, visible } from '../script/terminal.js';
+import { counted, visible } from '../printing/terminal.js';
 
 /** Adds `keys rewrap`, which connects to the key store directly. */
 export function addRewrap(keys: Command, session: Session): void {

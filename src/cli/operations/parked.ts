@@ -6,7 +6,7 @@ import { usageFailure } from '../script/failure.js';
 import { numberFrom } from '../script/parsers.js';
 import { addScript, type CommonOptions, report, type Session } from '../script/script.js';
 import { actorHeader } from '../script/sender.js';
-import { type Cell, type Column, counted, table } from '../script/terminal.js';
+import { type Cell, type Column, counted, table } from '../printing/terminal.js';
 
 interface ListOptions extends CommonOptions {
   readonly order?: string;

@@ -8,7 +8,7 @@ import { exitCodes, Failure } from '../script/failure.js';
 import { addRequestOptions, type RequestOptions } from '../script/options.js';
 import { addScript, type CommonOptions, report, type Session } from '../script/script.js';
 import { requestHeaders } from '../script/sender.js';
-import { counted, visible } from '../script/terminal.js';
+import { counted, visible } from '../printing/terminal.js';
 
 interface ForgetOptions extends RequestOptions {
   readonly reason: string;

@@ -6,7 +6,7 @@ import type { StoreStatus, ViewsStatus, ViewStatus } from '../../log/views/statu
 import { type Api, at, operationsApiOf } from '../connections/api.js';
 import { exitCodes, Failure, usageFailure } from '../script/failure.js';
 import { addScript, type CommonOptions, report, type Session } from '../script/script.js';
-import { counted, progressBar, type Terminal } from '../script/terminal.js';
+import { counted, progressBar, type Terminal } from '../printing/terminal.js';
 
 interface RebuildOptions extends CommonOptions {
   readonly from: 'journal' | 'history';

@@ -9,7 +9,7 @@ import { logs } from '../../logs.js';
 import { reachTemporal, withDatabases } from '../connections/databases.js';
 import { exitCodes, Failure } from '../script/failure.js';
 import { addScript, type CommonOptions, configOf, report, type Session } from '../script/script.js';
-import { counted, type Paint, progressBar } from '../script/terminal.js';
+import { counted, type Paint, progressBar } from '../printing/terminal.js';
 import { discrepancyFailure, discrepancyTable } from './verify.js';
 
 interface ReconcileOptions extends CommonOptions {

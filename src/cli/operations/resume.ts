@@ -11,7 +11,7 @@ import { exitCodes, Failure, usageFailure } from '../script/failure.js';
 import { entityOption } from '../script/options.js';
 import { addScript, type CommonOptions, configOf, report, type Session } from '../script/script.js';
 import { checkSender, isOverHttp, metaOf, refuseActor } from '../script/sender.js';
-import { counted, type Format, type Paint, progressBar, table } from '../script/terminal.js';
+import { counted, type Format, type Paint, progressBar, table } from '../printing/terminal.js';
 
 interface ResumeCommandOptions extends CommonOptions {
   readonly all?: true;

@@ -4,7 +4,7 @@ import type { CommandsStatus } from '../../kafka/commands-status.js';
 import type { RebuildProgress, ViewsStatus, ViewStatus } from '../../log/views/status.js';
 import { apiOf, operationsApiOf } from '../connections/api.js';
 import { addScript, type CommonOptions, report, type Session } from '../script/script.js';
-import { type Cell, type Column, counted, type Paint, table, visible } from '../script/terminal.js';
+import { type Cell, type Column, counted, type Paint, table, visible } from '../printing/terminal.js';
 
 /* Scripts that show how far the feed is folded into views, and delivered. */
 

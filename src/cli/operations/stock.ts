@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { type Api, apiOf, at, type Page } from '../connections/api.js';
 import { wholeNumber } from '../script/parsers.js';
 import { addScript, type CommonOptions, report, type Session } from '../script/script.js';
-import { table } from '../script/terminal.js';
+import { table } from '../printing/terminal.js';
 
 interface StockItem {
   readonly sku: string;

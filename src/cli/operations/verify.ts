@@ -10,7 +10,7 @@ import { exitCodes, Failure } from '../script/failure.js';
 import { entityOption } from '../script/options.js';
 import { positive } from '../script/parsers.js';
 import { addScript, type CommonOptions, configOf, report, type Session } from '../script/script.js';
-import { type Column, counted, type Paint, progressBar, table } from '../script/terminal.js';
+import { type Column, counted, type Paint, progressBar, table } from '../printing/terminal.js';
 
 interface VerifyCommandOptions extends CommonOptions {
   readonly sample?: number;

@@ -7,7 +7,7 @@ import { addRequestOptions, type RequestOptions } from '../script/options.js';
 import { numberFrom, positive, texts, wholeNumber } from '../script/parsers.js';
 import { addScript, type CommonOptions, type Help, report, type Session } from '../script/script.js';
 import { requestHeaders } from '../script/sender.js';
-import { type Cell, type Column, table, visible } from '../script/terminal.js';
+import { type Cell, type Column, table, visible } from '../printing/terminal.js';
 
 /** An endpoint as the API shows it. An answer has the secret only if the request has made it. */
 type Endpoint = EndpointAnswer & { readonly secret?: string };

@@ -4,10 +4,10 @@ import { formatMoney } from '../../order/money.js';
 import type { OrderView } from '../../order/view.js';
 import { apiOf, at, type Page, type Query } from '../connections/api.js';
 import { addPageOptions, type PageOptions } from '../script/options.js';
-import { formatOfStatus, orderCard } from '../script/order-card.js';
+import { formatOfStatus, orderCard } from '../printing/order-card.js';
 import { amount, positive } from '../script/parsers.js';
 import { addScript, type CommonOptions, report, type Session } from '../script/script.js';
-import { type Cell, type Column, moreLines, table } from '../script/terminal.js';
+import { type Cell, type Column, moreLines, table } from '../printing/terminal.js';
 
 /** Adds `get` and `list`, which read orders. */
 export function addOrderQueries(program: Command, session: Session): void {

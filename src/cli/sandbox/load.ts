@@ -5,7 +5,7 @@ import { type Api, apiOf } from '../connections/api.js';
 import { asFailure, Failure } from '../script/failure.js';
 import { positive } from '../script/parsers.js';
 import { addScript, type CommonOptions, report, type Session } from '../script/script.js';
-import { counted, type Paint, progressBar, untitled } from '../script/terminal.js';
+import { counted, type Paint, progressBar, untitled } from '../printing/terminal.js';
 
 interface LoadOptions extends CommonOptions {
   readonly rate: number;
