@@ -21,7 +21,7 @@ export interface SentCommand {
   readonly shipmentId?: string;
   readonly returnId?: string;
   readonly replayed: boolean;
-  /** with `--wait`: whether the order is at rest (`isAtRest`) */
+  /** with `--wait`: whether the order is at rest (`isAtRest`); a public name */
   readonly settled?: boolean;
 }
 
@@ -142,6 +142,6 @@ function sentLine({ orderId, version, status, events, shipmentId, returnId, ...s
     ...(shipmentId === undefined ? [] : [`shipment ${shipmentId}`]),
     ...(returnId === undefined ? [] : [`return ${returnId}`]),
     ...(sent.replayed ? ['answered before'] : []),
-    ...(sent.settled === false ? ['not settled yet'] : []),
+    ...(sent.settled === false ? ['not at rest yet'] : []),
   ].join(' · ');
 }
