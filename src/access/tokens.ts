@@ -28,12 +28,15 @@ export interface Tokens {
 export interface TokensOptions {
   /**
    * how long after they were loaded the signing keys are used without another load; then they are
-   * loaded again in the background, and the request does not wait
+   * loaded again in the background, and the request does not wait; 10 min by default
    */
   readonly freshMs?: number;
-  /** how long after they were loaded the signing keys are used while the issuer is unavailable */
+  /**
+   * how long after they were loaded the signing keys are used while the issuer is unavailable; 24 h
+   * by default
+   */
   readonly keptMs?: number;
-  /** minimum time between two attempts to load them */
+  /** minimum time between two attempts to load them; 5 s by default */
   readonly restMs?: number;
 }
 

@@ -1,3 +1,4 @@
+import { MAX_PAGE } from '../../api/schemas/page-limits.js';
 import { pause } from '../../concurrency/pause.js';
 import { contiguous } from '../../log/journal/fold.js';
 import { consequence } from '../../order/consequences.js';
@@ -90,7 +91,7 @@ export async function eventsOf(
   const events: OrderEvent[] = [];
   let after: string | number | undefined = first;
   do {
-    const query = { source, after, limit: 1_000 };
+    const query = { source, after, limit: MAX_PAGE };
     const page: Page<OrderEvent> = await api.get(at`/v1/orders/${orderId}/events`, query);
     events.push(...page.data);
     after = page.nextCursor;

@@ -1,4 +1,5 @@
 import { type Command, Option } from 'commander';
+import { MAX_SHORT_PAGE } from '../../api/schemas/page-limits.js';
 import { type AttentionCode, attentionCodes, type AttentionRow } from '../../attention/rows.js';
 import { apiOf, type Page } from '../connections/api.js';
 import { attentionLines } from '../printing/order-card.js';
@@ -22,7 +23,7 @@ export function addAttention(program: Command, session: Session): void {
   })
     .addOption(new Option('--code <code>', 'only rows of this code').choices(attentionCodes))
     .option('--older-than <duration>', 'only rows that are older, such as 30m or 2h');
-  addPageOptions(command, 200);
+  addPageOptions(command, MAX_SHORT_PAGE);
   command.action(async () => {
     const options = command.optsWithGlobals<AttentionOptions>();
     const { code, olderThan, limit, cursor } = options;

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { MAX_SHORT_PAGE } from '../../api/schemas/page-limits.js';
 import type { AttentionRow } from '../../attention/rows.js';
 import { formatMoney } from '../../order/money.js';
 import type { OrderView } from '../../order/view.js';
@@ -94,7 +95,7 @@ function addList(program: Command, session: Session): void {
       '--sort <field>',
       'createdAt, updatedAt or total; with - in front: descending (default: -createdAt)',
     );
-  addPageOptions(command, 200);
+  addPageOptions(command, MAX_SHORT_PAGE);
   command.action(async () => {
     const options = command.optsWithGlobals<ListOptions>();
     const page = await apiOf(session, options).get<Page<OrderView>>('/v1/orders', queryOf(options));
