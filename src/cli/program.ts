@@ -21,10 +21,10 @@ import { addViewQueries } from './queries/views.js';
 import { addDemo } from './sandbox/demo/demo.js';
 import { addLoad } from './sandbox/load.js';
 import { addSettle } from './sandbox/settle.js';
+import { processTerminal } from './printing/terminal.js';
 import { asFailure, exitCodes, failureLine } from './script/failure.js';
 import { exitWhenInterrupted } from './script/interrupt.js';
 import type { Session } from './script/script.js';
-import { processTerminal } from './printing/terminal.js';
 
 /** Runs the process of `npx orders`. It ends when its connections are closed. */
 export async function main(): Promise<void> {

@@ -24,8 +24,8 @@ declare module 'fastify' {
 
 interface GuardOptions {
   /**
-   * how often the key of an open stream is checked again; every 5 s by default. The stream ends when
-   * the key is revoked
+   * how often the key of an open stream is checked again, so that the stream ends when the key is
+   * revoked; every 5 s by default
    */
   readonly checkStreamsEveryMs?: number;
   readonly countRefused?: RefusalCounter;

@@ -3,9 +3,9 @@ import type { Api } from '../connections/api.js';
 import { openGateway } from '../connections/gateway.js';
 import type { CommandGateway } from '../connections/gateway.js';
 import { isAtRest, until } from '../connections/events.js';
+import { previewCard } from '../printing/order-card.js';
 import { exitCodes, Failure, failureLine, failureOfRefusal } from '../script/failure.js';
 import type { CommandOptions } from '../script/options.js';
-import { previewCard } from '../printing/order-card.js';
 import { report, type Session } from '../script/script.js';
 import { checkSender, isOverHttp, metaOf, refuseActor } from '../script/sender.js';
 

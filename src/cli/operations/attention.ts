@@ -3,9 +3,9 @@ import { MAX_SHORT_PAGE } from '../../api/schemas/page-limits.js';
 import { type AttentionCode, attentionCodes, type AttentionRow } from '../../attention/rows.js';
 import { apiOf, type Page } from '../connections/api.js';
 import { attentionLines } from '../printing/order-card.js';
+import { moreLines, type Paint } from '../printing/terminal.js';
 import { addPageOptions, type PageOptions } from '../script/options.js';
 import { addScript, report, type Session } from '../script/script.js';
-import { moreLines, type Paint } from '../printing/terminal.js';
 
 interface AttentionOptions extends PageOptions {
   readonly code?: AttentionCode;

@@ -3,11 +3,11 @@ import { MAX_PAGE } from '../../api/schemas/page-limits.js';
 import type { Intervened, ParkedAudit } from '../../log/views/feeding/interventions.js';
 import type { ParkedEvent } from '../../log/views/parked-events.js';
 import { at, operationsApiOf, type Page } from '../connections/api.js';
+import { type Cell, type Column, counted, table } from '../printing/terminal.js';
 import { usageFailure } from '../script/failure.js';
 import { addLimitOption } from '../script/options.js';
 import { addScript, type CommonOptions, report, type Session } from '../script/script.js';
 import { actorHeader } from '../script/sender.js';
-import { type Cell, type Column, counted, table } from '../printing/terminal.js';
 
 interface ListOptions extends CommonOptions {
   readonly order?: string;

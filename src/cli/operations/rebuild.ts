@@ -4,9 +4,9 @@ import { type Command, Option } from 'commander';
 import type { Readiness } from '../../api/schemas/readiness.js';
 import type { StoreStatus, ViewsStatus, ViewStatus } from '../../log/views/status.js';
 import { type Api, at, operationsApiOf } from '../connections/api.js';
+import { counted, progressBar, type Terminal } from '../printing/terminal.js';
 import { exitCodes, Failure, usageFailure } from '../script/failure.js';
 import { addScript, type CommonOptions, report, type Session } from '../script/script.js';
-import { counted, progressBar, type Terminal } from '../printing/terminal.js';
 
 interface RebuildOptions extends CommonOptions {
   readonly from: 'journal' | 'history';

@@ -3,8 +3,8 @@ import type { Subscription } from '../../api/schemas/subscription.js';
 import type { CommandsStatus } from '../../kafka/commands-status.js';
 import type { RebuildProgress, ViewsStatus, ViewStatus } from '../../log/views/status.js';
 import { apiOf, operationsApiOf } from '../connections/api.js';
-import { addScript, type CommonOptions, report, type Session } from '../script/script.js';
 import { type Cell, type Column, counted, type Paint, table, visible } from '../printing/terminal.js';
+import { addScript, type CommonOptions, report, type Session } from '../script/script.js';
 
 /* Scripts that show how far the feed is folded into views, and delivered. */
 

@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
 import { MAX_PAGE } from '../../api/schemas/page-limits.js';
 import { type Api, apiOf, at, type Page } from '../connections/api.js';
+import { table } from '../printing/terminal.js';
 import { wholeNumber } from '../script/parsers.js';
 import { addScript, type CommonOptions, report, type Session } from '../script/script.js';
-import { table } from '../printing/terminal.js';
 
 interface StockItem {
   readonly sku: string;

@@ -3,12 +3,12 @@ import type { DeliveryAnswer, EndpointAnswer } from '../../api/schemas/endpoint.
 import { MAX_SHORT_PAGE } from '../../api/schemas/page-limits.js';
 import { payloads } from '../../selection.js';
 import { apiOf, at, type Page } from '../connections/api.js';
+import { type Cell, type Column, table, visible } from '../printing/terminal.js';
 import { usageFailure } from '../script/failure.js';
 import { addLimitOption, addRequestOptions, type RequestOptions } from '../script/options.js';
 import { positive, texts, wholeNumber } from '../script/parsers.js';
 import { addScript, type CommonOptions, type Help, report, type Session } from '../script/script.js';
 import { requestHeaders } from '../script/sender.js';
-import { type Cell, type Column, table, visible } from '../printing/terminal.js';
 
 /** An endpoint as the API shows it. An answer has the secret only if the request has made it. */
 type Endpoint = EndpointAnswer & { readonly secret?: string };

@@ -6,9 +6,9 @@ import { type Api, apiOf, at } from '../connections/api.js';
 import { currencies, followFeed } from '../connections/events.js';
 import { eventsOf, follow, isOver } from '../connections/events.js';
 import { eventColumns, eventRow, liveColumns, whoDid } from '../printing/event-rows.js';
+import { type Cell, type Column, type Paint, table, untitled, visible } from '../printing/terminal.js';
 import { positive } from '../script/parsers.js';
 import { addScript, type CommonOptions, report, type Session } from '../script/script.js';
-import { type Cell, type Column, type Paint, table, untitled, visible } from '../printing/terminal.js';
 
 /** Adds `events`, `watch` and `diff`, which read the logs of orders. */
 export function addEventQueries(program: Command, session: Session): void {

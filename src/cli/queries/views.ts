@@ -7,9 +7,9 @@ import type { CustomerSummary } from '../../views/customers.js';
 import type { DailyStats } from '../../views/daily-stats.js';
 import type { ProductDemand } from '../../views/product-demand.js';
 import { apiOf, at, type Page } from '../connections/api.js';
+import { type Column, moreLines, table, untitled } from '../printing/terminal.js';
 import { addPageOptions, type PageOptions } from '../script/options.js';
 import { addScript, type CommonOptions, report, type Session } from '../script/script.js';
-import { type Column, moreLines, table, untitled } from '../printing/terminal.js';
 
 /** Adds the scripts that read the views across orders. */
 export function addViewQueries(program: Command, session: Session): void {

@@ -3,8 +3,8 @@ import { inShort, linesInShort } from '../../../event-words.js';
 import type { OrderEvent } from '../../../order/events.js';
 import { formatMoney } from '../../../order/money.js';
 import type { Happened } from '../../connections/events.js';
-import type { CommonOptions, Session } from '../../script/script.js';
 import { visible } from '../../printing/terminal.js';
+import type { CommonOptions, Session } from '../../script/script.js';
 
 /**
  * Prints what happens as it happens. With `--json` it prints nothing, because the demo then prints

@@ -8,8 +8,8 @@ import { type Api, apiOf } from '../../connections/api.js';
 import { withDatabases } from '../../connections/databases.js';
 import { eventsOf } from '../../connections/events.js';
 import { verifyLines } from '../../operations/verify.js';
-import { configOf, type Session } from '../../script/script.js';
 import { counted, type Paint, untitled } from '../../printing/terminal.js';
+import { configOf, type Session } from '../../script/script.js';
 import type { Stack } from './stack.js';
 import type { End } from './stories.js';
 
