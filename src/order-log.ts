@@ -1,4 +1,4 @@
-import { commandsOf } from './log/journal/commands.js';
+import { cliLinesOf } from './log/journal/cli-lines.js';
 import { type EntityLog, workflowIdOf } from './log/journal/entity-log.js';
 import type { HistoryLog } from './log/history/history.js';
 import { answerOf as answerTo } from './log/workflow/answer.js';
@@ -23,7 +23,7 @@ export const orderLog: EntityLog<Order, EventDraft> = {
   shape: { of: toView, ids: ['shipmentId', 'refundId', 'returnId', 'sku'] },
   startOptions: startOptionsOf,
   reconciliations: 'reconciliations',
-  commands: { ...commandsOf(), events: (orderId) => `npx orders events ${orderId}` },
+  cliLines: { ...cliLinesOf(), events: (orderId) => `npx orders events ${orderId}` },
 };
 
 /** An order's log, as it was read from Temporal's histories. */

@@ -48,7 +48,8 @@ test('each recipe has blocks, and a test', () => {
 test(
   'the project as the recipes leave it has no error of types, lint or format',
   async () => {
-    await tool('tsc', '--noEmit', '-p', 'tsconfig.json');
+    for (const project of ['tsconfig.json', 'src/web/tsconfig.json'])
+      await tool('tsc', '--noEmit', '-p', project);
     await tool('oxlint', '--type-aware', '--deny-warnings', ...files);
     // A whole file in a recipe is formatted with the shorter lines of that page.
     const changed = blocks.filter(({ language }) => language === 'diff').map(({ file }) => file);
@@ -62,7 +63,7 @@ test(
   async () => {
     const { stdout } = await jest('--testMatch=**/golden/record.ts');
     expect(stdout).toContain('Locked: OrderExpedited@1, ReturnRequested@2');
-    await jest('test/golden', 'test/cli/program', 'test/logs', ...tests);
+    await jest('test/golden', 'test/cli/program', 'test/logs', 'test/web/pages/order/', ...tests);
   },
   LIMIT_MS,
 );

@@ -4,7 +4,7 @@ import { MongoClient } from 'mongodb';
 import { entityOption } from '../src/cli/script/options.js';
 import { FeedTail } from '../src/log/feed/tail.js';
 import { sequencerTask } from '../src/log/feed/sequencer.js';
-import { commandsForAll } from '../src/log/journal/commands.js';
+import { cliLinesForAll } from '../src/log/journal/cli-lines.js';
 import { logNamed, logs } from '../src/logs.js';
 import { orderLog } from '../src/order-log.js';
 import * as workflows from '../src/workflows.js';
@@ -31,8 +31,8 @@ test.each(byName)('the feed of the kind %s has a sequencer', (_name, { feedId })
 
 test.each(byName)(
   'the remedies for an entity of the kind %s name commands that exist',
-  (name, { commands }) => {
-    const { resume, verify, events } = commands;
+  (name, { cliLines }) => {
+    const { resume, verify, events } = cliLines;
     for (const command of [resume, verify, events]) {
       if (command === undefined) continue;
       expectToExist(command('id-1'));
@@ -44,7 +44,7 @@ test.each(byName)(
 );
 
 test('the remedies for all kinds of entities name commands that exist', () => {
-  const { rebuild, ...others } = commandsForAll;
+  const { rebuild, ...others } = cliLinesForAll;
   const rebuilds = logs.map(({ view }) => rebuild(view.collection));
   for (const command of [...Object.values(others), ...rebuilds]) expectToExist(command);
 });

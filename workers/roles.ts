@@ -11,11 +11,11 @@ import { setUpSandbox } from '../src/effects/payments/sandbox-set-up.js';
 import type { Providers } from '../src/effects/provider-modules.js';
 import { ensureForgettingIndexes } from '../src/forgetting/forgettings.js';
 import { destroyBeforeUse, ensureTombstoneIndex } from '../src/forgetting/tombstones.js';
-import { checkDatabaseIdentity } from '../src/identity/database-identity.js';
+import { detectDatabaseLoss } from '../src/identity/database-identity.js';
 import { FeedTail } from '../src/log/feed/tail.js';
 import { ensureJournalIndexes } from '../src/log/journal/journal.js';
 import { ensureStateViewIndexes } from '../src/log/journal/state-view.js';
-import { createStepTally } from '../src/log/journal/step-tally.js';
+import { createStepMetrics } from '../src/log/journal/step-metrics.js';
 import { ensureParkedEventIndexes } from '../src/log/views/parked-events.js';
 import { logs } from '../src/logs.js';
 import { orderLog } from '../src/order-log.js';
@@ -85,7 +85,7 @@ export async function startRoles({
   masterKeysOf(config);
   const context = connect({ config, providers, stopping, closers });
   installRuntime(context.logger);
-  const needed = [setUp({ ...context, setUpSteps: SET_UP_STEPS, checkDatabaseIdentity, abort: stopping })];
+  const needed = [setUp({ ...context, setUpSteps: SET_UP_STEPS, detectDatabaseLoss, abort: stopping })];
   if (roles.has('worker')) {
     const worker = startOrderWorker({ ...context, workflowBundle: WORKFLOW_BUNDLE });
     closers.push({ limitMs: ROLE_STOPS_MS, close: () => worker.stop() });
@@ -130,7 +130,7 @@ function connect({ config, providers, stopping, closers }: RolesOptions): RoleCo
     tail,
     logger: createLogger(config.logLevel),
     providers,
-    ...(config.roles.has('worker') && { tally: createStepTally() }),
+    ...(config.roles.has('worker') && { stepMetrics: createStepMetrics() }),
   };
 }
 

@@ -37,7 +37,7 @@ export interface TokensOptions {
    */
   readonly keptMs?: number;
   /** minimum time between two attempts to load them; 5 s by default */
-  readonly restMs?: number;
+  readonly retryMs?: number;
 }
 
 /** Only algorithms with a private key: not `none`, and none with a shared secret. */
@@ -68,7 +68,7 @@ interface Checked {
  */
 export function openTokens(
   { issuer, audience, scopesClaim }: TokenSettings,
-  { freshMs = 10 * 60_000, keptMs = 24 * 60 * 60_000, restMs = 5_000 }: TokensOptions = {},
+  { freshMs = 10 * 60_000, keptMs = 24 * 60 * 60_000, retryMs = 5_000 }: TokensOptions = {},
 ): Tokens {
   let loaded: Loaded | undefined;
   let loading: Promise<Loaded> | undefined;
@@ -102,7 +102,7 @@ export function openTokens(
   }
 
   function mayLoad(): boolean {
-    return loading !== undefined || performance.now() - triedAt >= restMs;
+    return loading !== undefined || performance.now() - triedAt >= retryMs;
   }
 
   async function currentKeys(): Promise<Loaded> {

@@ -49,6 +49,6 @@ function withoutWorkflow(row: AttentionRow, orderId: string): AttentionRow {
   return {
     ...row,
     detail: `${row.detail}; its workflow is not running`,
-    remedy: orderLog.commands.resume(orderId),
+    remedy: orderLog.cliLines.resume(orderId),
   };
 }

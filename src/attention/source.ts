@@ -1,5 +1,5 @@
 import type { KafkaTopics } from '../kafka/settings.js';
-import type { Databases } from '../log/history/databases.js';
+import type { Databases } from '../databases.js';
 import type { AttentionCursor, SourceRow } from './cursor.js';
 
 /** What the list of attention is read from. */

@@ -14,7 +14,7 @@ export interface Health {
   /** the time of the first of these failures; absent if there are none */
   readonly failingSince?: string;
   readonly lastSuccessAt?: string;
-  /** nothing is sent before this time */
+  /** the endpoint is paused until this time: nothing is sent before; the name is persisted */
   readonly restUntil?: string;
 }
 
@@ -37,14 +37,14 @@ export const healthy: Health = { failures: 0 };
 
 /** After this many failures in a row, the endpoint itself counts as down. */
 export const DOWN_AFTER = 10;
-const MAX_REST_MS = 10 * 60_000;
+const MAX_PAUSE_MS = 10 * 60_000;
 
 /** An endpoint that seems to be down gets one event at a time, until it accepts one. */
 export function isDown({ failures }: Health): boolean {
   return failures >= DOWN_AFTER;
 }
 
-export function isResting({ restUntil = '' }: Health, now: number): boolean {
+export function isPaused({ restUntil = '' }: Health, now: number): boolean {
   return restUntil > new Date(now).toISOString();
 }
 
@@ -52,17 +52,17 @@ export function succeeded(now: number): Health {
   return { failures: 0, lastSuccessAt: new Date(now).toISOString() };
 }
 
-/** @param restMs for how long the receiver asked to be left alone (`Retry-After`) */
-export function failed(health: Health, now: number, { firstRetryMs }: RetryPolicy, restMs = 0): Health {
+/** @param retryAfterMs how long the receiver asked to wait (`Retry-After`) */
+export function failed(health: Health, now: number, { firstRetryMs }: RetryPolicy, retryAfterMs = 0): Health {
   const failures = health.failures + 1;
-  const rests = failures - DOWN_AFTER + 1;
-  const downMs = rests < 1 ? 0 : backOffMs(rests, { firstRetryMs, maxRetryMs: MAX_REST_MS });
-  const rest = Math.max(restMs, downMs);
+  const pauses = failures - DOWN_AFTER + 1;
+  const downMs = pauses < 1 ? 0 : backOffMs(pauses, { firstRetryMs, maxRetryMs: MAX_PAUSE_MS });
+  const pauseMs = Math.max(retryAfterMs, downMs);
   return {
     ...health,
     failures,
     failingSince: health.failingSince ?? new Date(now).toISOString(),
-    ...(rest > 0 && { restUntil: new Date(now + rest).toISOString() }),
+    ...(pauseMs > 0 && { restUntil: new Date(now + pauseMs).toISOString() }),
   };
 }
 

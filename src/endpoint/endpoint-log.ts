@@ -1,5 +1,5 @@
 import { namedLog } from '../log/journal/entity-log.js';
-import { asSummary } from '../log/workflow/web-ui.js';
+import { asSummary } from '../log/workflow/temporal-ui.js';
 import { endpoints } from './endpoint.js';
 
 export const endpointLog = namedLog(endpoints, { version: 2 }, ({ url }) => ({

@@ -5,7 +5,7 @@ import { batches } from '../concurrency/async-iterables.js';
 import { commandIdOf } from '../log/workflow/command-id.js';
 import type { ForgetPerson } from '../order/commands.js';
 import { signCertificate } from './certificate.js';
-import type { Databases } from '../log/history/databases.js';
+import type { Databases } from '../databases.js';
 import { openOrders, ordersOf } from './customer-orders.js';
 import { needsForgetting } from './needs-forgetting.js';
 import { type ForgetMessage, forgetInOrder } from './forget-order.js';

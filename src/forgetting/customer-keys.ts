@@ -1,5 +1,5 @@
 import { keyIdIn } from '../sealing/seal.js';
-import type { Databases } from '../log/history/databases.js';
+import type { Databases } from '../databases.js';
 import { personalTexts } from '../order/forget.js';
 import { ordersOf } from './customer-orders.js';
 import { keysInJournal } from './keys-in-journal.js';

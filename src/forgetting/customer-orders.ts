@@ -1,5 +1,5 @@
 import { committed } from '../mongodb/durability.js';
-import type { Databases } from '../log/history/databases.js';
+import type { Databases } from '../databases.js';
 import { foldHistory, readHistoryLog } from '../log/history/history.js';
 import { listWorkflows } from '../log/history/workflow-list.js';
 import { customerAttribute } from '../order/listing.js';

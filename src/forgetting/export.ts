@@ -8,7 +8,7 @@ import { eventsSetAside } from '../log/journal/set-aside.js';
 import type { Order } from '../order/order.js';
 import { toView } from '../order/view.js';
 import { orderLog } from '../order-log.js';
-import type { Databases } from '../log/history/databases.js';
+import type { Databases } from '../databases.js';
 import { ordersOf } from './customer-orders.js';
 import { forgettings } from './forgettings.js';
 

@@ -8,7 +8,7 @@ import { journal } from '../log/journal/journal.js';
 import { readStored } from '../log/journal/read-journal.js';
 import { restoreLog } from '../log/journal/truncated-log.js';
 import { NewerEvent } from '../log/entity.js';
-import type { Databases } from '../log/history/databases.js';
+import type { Databases } from '../databases.js';
 import { readHistoryLog } from '../log/history/history.js';
 import { refusalIn } from '../log/history/refused-update.js';
 import { latestRun } from '../log/resume/kept-runs.js';

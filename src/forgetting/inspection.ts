@@ -10,7 +10,7 @@ import { orderLog } from '../order-log.js';
 import { orders } from '../views/orders.js';
 import { views } from '../views/views.js';
 import type { CheckedLocation, NotReached } from './certificate.js';
-import type { Databases } from '../log/history/databases.js';
+import type { Databases } from '../databases.js';
 import { ordersOf } from './customer-orders.js';
 import { hasPersonUnder } from './needs-forgetting.js';
 import { decodedRuns } from './decoded-runs.js';

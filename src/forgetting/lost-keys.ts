@@ -1,5 +1,5 @@
 import type { Destruction, KeyStore } from '../sealing/key-store.js';
-import type { Databases } from '../log/history/databases.js';
+import type { Databases } from '../databases.js';
 import { keysOfCustomer } from './customer-keys.js';
 
 /** A key that is not in the key store, though orders have values under it. */

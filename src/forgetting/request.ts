@@ -4,7 +4,7 @@ import { WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
 import { latestRun } from '../log/resume/kept-runs.js';
 import { committed, durable } from '../mongodb/durability.js';
 import { isTemporalOutage } from '../outages/temporal-outage.js';
-import type { Databases } from '../log/history/databases.js';
+import type { Databases } from '../databases.js';
 import { openOrders, ordersOf } from './customer-orders.js';
 import { forgettings, type ForgettingRow, latestForgetting } from './forgettings.js';
 import { type Forgetting, forgetWorkflow, forgetWorkflowId, type OpenOrders } from './messages.js';

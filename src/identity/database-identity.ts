@@ -4,10 +4,10 @@ import type { Db } from 'mongodb';
 import { createBatcher } from '../concurrency/batcher.js';
 import { timesCounted } from '../effects/inventory/stock-counts.js';
 import { setUpStockState } from '../effects/inventory/stock-set-up.js';
-import { type StockState, stockState, stockStates } from '../effects/inventory/stock-state.js';
+import { type DatabaseIdentity, stockState, stockStates } from '../effects/inventory/stock-state.js';
 import { feedHead } from '../log/feed/feed.js';
 import { beginGeneration } from '../log/feed/generations.js';
-import type { Databases } from '../log/history/databases.js';
+import type { Databases } from '../databases.js';
 import { logs } from '../logs.js';
 import { durable } from '../mongodb/durability.js';
 import { type DatabaseMark, readMark, writeMark } from './database-mark.js';
@@ -16,39 +16,38 @@ const BETWEEN_WRITES_MS = 500;
 const MAX_WRITE_ATTEMPTS = 20;
 
 /**
- * Compares MongoDB with the mark in Temporal, then updates the mark. Runs at set-up, in each
- * reconciliation, and before the sequencer leads. A MongoDB that is empty, or older than the mark,
- * is recorded as outdated: reservations and counts wait until it is restored. The next generation
- * of the feed begins as well.
+ * Compares the identity of MongoDB, which is kept with the state of the stock, with the mark in
+ * Temporal, and then updates the mark. Runs at set-up, in each reconciliation, before a journal is
+ * restored, and before the sequencer leads. A MongoDB that is empty, or older than the mark, is
+ * noted as outdated: reservations and counts wait until it is restored. The next generation of each
+ * feed begins as well.
  */
-export async function checkDatabaseIdentity(databases: Databases): Promise<StockState> {
+export async function detectDatabaseLoss(databases: Databases): Promise<void> {
   const { db } = databases;
   // The mark is read first, because it is written after a database was set up: so a mark proves
   // that a database existed.
   const mark = await readMark(databases);
   const found = (await stockState(db)) ?? (await setUpStockState(db, mark?.counts));
-  const isAsNoted =
-    mark === undefined || (mark.database === found.database && mark.comparisons <= found.comparisons);
-  // Readers have seen positions that this database lacks, and that it will give to other events.
-  if (!isAsNoted)
+  const isLostOrOlder =
+    mark !== undefined && (mark.database !== found.database || mark.comparisons > found.comparisons);
+  if (isLostOrOlder) {
+    // Readers have seen positions that this database lacks, and that it will give to other events.
     for (const log of logs) await beginGeneration(log, db, { commonUntil: await feedHead(log, db) });
-  if (mark !== undefined) await noteIfOlder(db, found, mark);
-  const state = await stockStates(db).findOneAndUpdate(
+    if (mark.database === found.database) await noteOlder(db, found, mark);
+  }
+  const compared = await stockStates(db).findOneAndUpdate(
     { _id: 'stock' },
     { $inc: { comparisons: 1 } },
     { returnDocument: 'after', ...durable },
   );
-  if (state === null) throw new Error('The stock state is gone: MongoDB was emptied.');
-  await writeCurrentMark(databases, state);
-  return state;
+  if (compared === null) throw new Error('The stock state is gone: MongoDB was emptied.');
+  await writeCurrentMark(databases, compared);
 }
 
-/**
- * Records that this database is an older backup, if it was compared fewer times than the mark says.
- */
-async function noteIfOlder(db: Db, found: StockState, mark: DatabaseMark): Promise<void> {
-  const { database, comparisons, outdated: earlier } = found;
-  if (mark.database !== database || mark.comparisons <= comparisons || earlier !== undefined) return;
+/** Notes that this database is an older backup: it was compared fewer times than the mark says. */
+async function noteOlder(db: Db, found: DatabaseIdentity, mark: DatabaseMark): Promise<void> {
+  const { comparisons, outdated: earlier } = found;
+  if (earlier !== undefined) return;
   const outdated = { cause: 'older', since: new Date().toISOString(), counts: mark.counts } as const;
   await stockStates(db).updateOne(
     { _id: 'stock', comparisons },
@@ -76,8 +75,8 @@ export function createMarkUpdates(databases: Databases): () => void {
 }
 
 async function updateMark(databases: Databases): Promise<void> {
-  const state = await stockState(databases.db);
-  if (state !== undefined) await writeCurrentMark(databases, state);
+  const identity = await stockState(databases.db);
+  if (identity !== undefined) await writeCurrentMark(databases, identity);
 }
 
 /**
@@ -86,7 +85,7 @@ async function updateMark(databases: Databases): Promise<void> {
  */
 async function writeCurrentMark(
   databases: Databases,
-  { database, comparisons, outdated }: StockState,
+  { database, comparisons, outdated }: DatabaseIdentity,
 ): Promise<void> {
   let counts = outdated?.counts ?? (await timesCounted(databases.db));
   for (;;) {

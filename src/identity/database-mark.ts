@@ -1,6 +1,6 @@
 import { ScheduleAlreadyRunning, ScheduleNotFoundError } from '@temporalio/client';
 import type { Counts } from '../effects/inventory/stock-state.js';
-import type { Deployment } from '../log/history/databases.js';
+import type { Deployment } from '../databases.js';
 import { reconcileWorkflow } from '../log/workflow/upkeep-messages.js';
 
 /**

@@ -4,7 +4,7 @@ import type { Draft, Envelope, StoredEvent } from './event.js';
 import type { Facts } from './facts.js';
 
 export { type Decision, type Refusal, refuse, type Refused } from './decision.js';
-export { type Effect, versionInKey } from './effect.js';
+export { type Effect, effectKey, orderIdInKey, versionInKey } from './effect.js';
 export { type Cause, type Draft, type Envelope, NewerEvent, type StoredEvent } from './event.js';
 export type { FactJudgement, Facts, FittingFact } from './facts.js';
 

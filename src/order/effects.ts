@@ -1,5 +1,7 @@
 import type { Address, LineQuantity } from './commands.js';
 import type { MissingStock } from './events.js';
+import { formatMoney } from './money.js';
+import { unreachable } from './unreachable.js';
 import type { Effect as AnyEffect } from '../log/entity.js';
 
 /**
@@ -14,11 +16,6 @@ export type OwedEffect = Effect & {
   /** when it became owed, ISO-8601 UTC; absent in states that are older than this field */
   readonly since?: string;
 };
-
-/** The id of the order that an effect's key belongs to. */
-export function orderIdOf(key: string): string {
-  return key.split(':').slice(0, -2).join(':');
-}
 
 /** An effect before it is owed: it has no key yet. */
 export type WantedEffect = { [T in EffectType]: { readonly type: T } & EffectData[T] }[EffectType];
@@ -96,3 +93,24 @@ export type Outcome = Outcomes[EffectType];
 export type Settlement = {
   [T in EffectType]: { readonly effect: EffectOf<T>; readonly outcome: Outcomes[T] };
 }[EffectType];
+
+/** An effect in a few words: `authorize EUR 39.98`. */
+export function effectSummary(effect: Effect): string {
+  switch (effect.type) {
+    case 'authorize':
+    case 'capture':
+    case 'refund':
+      return `${effect.type} ${formatMoney(effect.amount, effect.currency)}`;
+    case 'reserve':
+    case 'release':
+    case 'deduct':
+    case 'restock':
+      return `${effect.type} ${effect.lines.map(({ sku, quantity }) => `${quantity} × ${sku}`).join(', ')}`;
+    case 'void':
+      return `void ${effect.authorizationId}`;
+    case 'book':
+      return `book ${effect.shipmentId}${effect.carrier === undefined ? '' : ` with ${effect.carrier}`}`;
+    default:
+      return unreachable(effect);
+  }
+}

@@ -4,7 +4,7 @@ import { type Command, followUpTypes, forgetPerson } from './commands.js';
 import { consequence } from './consequences.js';
 import { expire, nextDeadline } from './deadlines.js';
 import { decide } from './decide.js';
-import type { Effect, EffectType, Settlement } from './effects.js';
+import { type Effect, effectSummary, type EffectType, type Settlement } from './effects.js';
 import { type EventDraft, type OrderEvent, schemaVersions } from './events.js';
 import { evolve } from './evolve.js';
 import { facts } from './facts.js';
@@ -14,7 +14,7 @@ import { rejectionOf } from './rejection.js';
 import { followsRules } from './rules.js';
 import { settle } from './settle.js';
 import { upcast } from './upcasters.js';
-import { effectSummary, orderDetails } from './web-ui.js';
+import { orderDetails } from './temporal-ui.js';
 
 /** Binds the order to the log. */
 export const orders: Entity<Order, EventDraft, Effect> = {

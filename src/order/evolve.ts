@@ -1,3 +1,4 @@
+import { effectKey } from '../log/entity.js';
 import { type LineQuantity, type NewLine, LIMITS } from './commands.js';
 import { afterClaims, chargedLines, entitlement, partsOf } from './entitlement.js';
 import type { EventData, EventOf, OrderEvent } from './events.js';
@@ -56,7 +57,7 @@ export function evolve(order: Order | undefined, event: OrderEvent): Order {
   );
   const newlyOwed = wantedEffects(next).map((effect) => ({
     ...effect,
-    key: `${event.orderId}:${effect.type}:${event.version}`,
+    key: effectKey({ orderId: event.orderId, type: effect.type, version: event.version }),
     correlationId: event.correlationId,
     ...(event.traceId !== undefined && { traceId: event.traceId }),
     since: event.occurredAt,
@@ -185,16 +186,16 @@ function apply(before: Order | undefined, event: OrderEvent): Order {
         'returned',
       );
     case 'ReturnReceived':
-      return returned(order, event.data);
+      return returnReceived(order, event.data);
 
     case 'NoteAdded': {
       const note = { text: event.data.text, at: event.occurredAt, actor: event.actor };
       return { ...order, notes: [...order.notes, note].slice(-LIMITS.notes) };
     }
     case 'CommandRejected':
-      return rejected(order, event.data);
+      return commandRejected(order, event.data);
     case 'FactReceived':
-      return received(order, event);
+      return factReceived(order, event);
     case 'FactUnmatched':
       return unmatched(order, event.data);
     case 'PersonForgotten':
@@ -281,7 +282,7 @@ function dispatched(order: Order, data: EventData['ShipmentDispatched']): Order 
   return addToLines(next, lines, 'dispatched');
 }
 
-function returned(order: Order, { returnId }: EventData['ReturnReceived']): Order {
+function returnReceived(order: Order, { returnId }: EventData['ReturnReceived']): Order {
   if (!followsRules(order, 2)) return withReturn(order, returnId, { status: 'received' });
   const lines = order.returns.filter((entry) => entry.returnId === returnId).flatMap((entry) => entry.lines);
   const claims = entitlement(order, lines);
@@ -321,7 +322,7 @@ function amended(order: Order): Order {
 
 // --- messages that do not fit ---
 
-function rejected(order: Order, data: EventData['CommandRejected']): Order {
+function commandRejected(order: Order, data: EventData['CommandRejected']): Order {
   const { total, unchanged } = order.rejections ?? { total: 0, unchanged: [] };
   const known = [...unchanged, rejectionKey(data)].slice(-LIMITS.rejections);
   return { ...order, rejections: { total: total + 1, unchanged: known } };
@@ -335,7 +336,7 @@ function withoutRepeatedRefusals(order: Order | undefined): Order | undefined {
   return { ...order, rejections: { ...order.rejections, unchanged: [] } };
 }
 
-function received(order: Order, event: EventOf<'FactReceived'>): Order {
+function factReceived(order: Order, event: EventOf<'FactReceived'>): Order {
   const { commandId, correlationId, causationId, actor, occurredAt: receivedAt } = event;
   const { fact: type, data } = event.data;
   const fact = { type, data, commandId, correlationId, causationId, actor, receivedAt };

@@ -89,7 +89,7 @@ export interface Resumption {
 }
 
 /** A fact that waits until it fits, with the cause of the events that it will lead to. */
-export interface ReceivedFact extends Omit<Cause, 'occurredAt'> {
+export interface ReceivedFact extends Pick<Cause, 'commandId' | 'correlationId' | 'causationId' | 'actor'> {
   readonly type: FactType;
   readonly data: FactData[FactType];
   /** ISO-8601 UTC */
@@ -113,6 +113,7 @@ export interface Line extends NewLine {
   readonly allocated: number;
   readonly dispatched: number;
   readonly delivered: number;
+  /** units in returns, requested or received */
   readonly returned: number;
 }
 

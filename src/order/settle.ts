@@ -44,12 +44,13 @@ function draftsOf(order: Order, settlement: Settlement, now: string): EventDraft
     const { type: _, ...label } = outcome;
     return { type: 'LabelBooked', data: { shipmentId, ...label } };
   }
-  const { refundId, captureId, amount } = settlement.effect;
+  const { refundId, captureId, amount } = (settlement satisfies SettlementOf<'refund'>).effect;
   return { type: 'PaymentRefunded', data: { refundId, captureId, amount } };
 }
 
 type SettlementOf<T extends EffectType> = Extract<Settlement, { effect: { type: T } }>;
 
+/** The effect's type also tells the type of the outcome, which a `switch` on it would not. */
 function is<T extends EffectType>(settlement: Settlement, type: T): settlement is SettlementOf<T> {
   return settlement.effect.type === type;
 }

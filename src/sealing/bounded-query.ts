@@ -4,8 +4,8 @@ import { withTimeout } from '../outages/timeout.js';
 /** How long the key store may take for an answer. */
 export const ANSWER_WITHIN_MS = 3_000;
 /** How long after a failure the shorter timeout applies, and what it is. */
-const REST_MS = 2_000;
-const RESTING_WITHIN_MS = 50;
+const AFTER_FAILURE_MS = 2_000;
+const SHORT_WITHIN_MS = 50;
 
 /** Asks the key store, and fails if it does not answer in time. */
 export type BoundedQuery = <T>(query: () => Promise<T>, withinMs?: number) => Promise<T>;
@@ -15,13 +15,13 @@ export type BoundedQuery = <T>(query: () => Promise<T>, withinMs?: number) => Pr
  * caller waits long during an outage.
  */
 export function createBoundedQuery(): BoundedQuery {
-  let restUntil = 0;
+  let shortUntil = 0;
   return async (query, withinMs = ANSWER_WITHIN_MS) => {
-    const isResting = Date.now() < restUntil;
+    const isShort = Date.now() < shortUntil;
     try {
-      return await withTimeout(isResting ? Math.min(RESTING_WITHIN_MS, withinMs) : withinMs, query());
+      return await withTimeout(isShort ? Math.min(SHORT_WITHIN_MS, withinMs) : withinMs, query());
     } catch (error) {
-      if (isMongoOutage(error) && !isResting) restUntil = Date.now() + REST_MS;
+      if (isMongoOutage(error) && !isShort) shortUntil = Date.now() + AFTER_FAILURE_MS;
       throw error;
     }
   };

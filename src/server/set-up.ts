@@ -4,7 +4,7 @@ import proto from '@temporalio/proto';
 import type { Db } from 'mongodb';
 import type { BackOff } from '../concurrency/back-off.js';
 import { retryUntilDone } from '../concurrency/retry-until-done.js';
-import type { CheckDatabaseIdentity } from '../log/history/databases.js';
+import type { DetectDatabaseLoss } from '../databases.js';
 import type { Config } from './config.js';
 import { type Mongo, tlsAdvice } from './connections.js';
 import { logChanges } from './logging/log-changes.js';
@@ -31,7 +31,7 @@ export interface SetUpOptions {
   /** Each prepares a part of MongoDB, such as the indexes of one view. */
   readonly setUpSteps: readonly ((db: Db) => Promise<unknown>)[];
   /** Compares MongoDB with Temporal, once both are set up. */
-  readonly checkDatabaseIdentity: CheckDatabaseIdentity;
+  readonly detectDatabaseLoss: DetectDatabaseLoss;
   readonly abort: AbortSignal;
 }
 
@@ -47,7 +47,7 @@ export async function setUp({
   mongo,
   logger,
   setUpSteps,
-  checkDatabaseIdentity,
+  detectDatabaseLoss,
   abort,
 }: SetUpOptions): Promise<void> {
   const { namespace, taskQueue } = config.temporal;
@@ -67,7 +67,7 @@ export async function setUp({
   ]);
   const client = new Client({ connection: temporal, namespace });
   await untilDone('The identity of the database', 'compared', () =>
-    checkDatabaseIdentity({ client, db: mongo.db, taskQueue }),
+    detectDatabaseLoss({ client, db: mongo.db, taskQueue }),
   );
   await untilDone('The retention of Temporal', 'known', async () =>
     logger.info(await oldestBackup(temporal, namespace)),

@@ -1,5 +1,5 @@
 import type { Db } from 'mongodb';
-import type { Deployment } from '../log/history/databases.js';
+import type { Deployment } from '../databases.js';
 import { endpointViews, enabledEndpoints } from '../delivery/webhooks/endpoints.js';
 import { webhookTask } from '../delivery/webhooks/deliver-webhooks.js';
 import { describeUnheld, unheldTasks } from '../log/leases/leases.js';

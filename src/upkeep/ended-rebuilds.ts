@@ -2,7 +2,7 @@ import { WorkflowNotFoundError } from '@temporalio/client';
 import type { Db } from 'mongodb';
 import { committed } from '../mongodb/durability.js';
 import { buildsOf } from '../log/views/view-builds.js';
-import type { Deployment } from '../log/history/databases.js';
+import type { Deployment } from '../databases.js';
 import { requestRebuild } from '../log/views/rebuilding/request-rebuild.js';
 import { storeRebuilds, storesOf } from '../log/views/rebuilding/store-rebuild.js';
 import { logs } from '../logs.js';

@@ -1,5 +1,5 @@
 import proto from '@temporalio/proto';
-import type { Deployment } from '../log/history/databases.js';
+import type { Deployment } from '../databases.js';
 import { feedTaskQueue, rebuildWorkflow } from '../log/workflow/upkeep-messages.js';
 import { type ScheduleState, scheduleState } from './reconcile-schedule.js';
 

@@ -1,5 +1,5 @@
 import { ScheduleAlreadyRunning, ScheduleOverlapPolicy } from '@temporalio/client';
-import type { Deployment } from '../log/history/databases.js';
+import type { Deployment } from '../databases.js';
 import { reconcileScheduleId, reconcileWorkflow } from '../log/workflow/upkeep-messages.js';
 
 /**

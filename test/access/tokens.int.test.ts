@@ -157,7 +157,7 @@ test('over HTTP, a token is a bearer credential as a key is, and has its scopes'
 
 describe("the issuer's keys", () => {
   test('are fetched once, and again when a token names a new key', async () => {
-    const tokens = open({ restMs: 0 });
+    const tokens = open({ retryMs: 0 });
     const before = asked;
     await Promise.all([tokens.check(await valid()), tokens.check(await valid())]);
     expect(asked - before).toBe(2);
@@ -173,7 +173,7 @@ describe("the issuer's keys", () => {
   });
 
   test('stay in use while the issuer is away; a token with a new key gets no verdict', async () => {
-    const tokens = open({ freshMs: 0, restMs: 0 });
+    const tokens = open({ freshMs: 0, retryMs: 0 });
     await tokens.check(await valid());
     isAway = true;
     const token = await claims().setSubject('bob').setProtectedHeader(byFirst).sign(first.privateKey);

@@ -408,7 +408,7 @@ describe('the list of what needs an operator', () => {
         code: 'workflow_ended',
         since,
         detail: 'it has ended',
-        remedy: log.commands.resume('x-1'),
+        remedy: log.cliLines.resume('x-1'),
       };
       const views = db.collection<{ readonly _id: string }>(log.view.collection);
       const marked = { _id: 'x-1', orderId: 'x-1', stopped };
@@ -418,10 +418,10 @@ describe('the list of what needs an operator', () => {
           const [row] = await rowsOf(api, `code=${code}`);
           expect(row).toMatchObject({ code, since });
           expect(row?.orderId ?? row?.detail).toMatch(name === 'order' ? /^x-1$/ : `${name} x-1: `);
-          expect(row?.remedy).toContain(log.commands.resume('x-1'));
+          expect(row?.remedy).toContain(log.cliLines.resume('x-1'));
         }
         const [row] = await rowsOf(api, 'code=order_forked');
-        expect(row?.remedy).toContain(log.commands.verify('x-1'));
+        expect(row?.remedy).toContain(log.cliLines.verify('x-1'));
       } finally {
         await Promise.all([forks(log, db).deleteOne({ _id: 'x-1' }), views.deleteOne({ _id: 'x-1' })]);
       }

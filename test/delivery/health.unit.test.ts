@@ -6,7 +6,7 @@ import {
   healthy,
   isDown,
   isGivenUp,
-  isResting,
+  isPaused,
   RETRY_POLICY,
   succeeded,
 } from '../../src/delivery/health.js';
@@ -17,7 +17,7 @@ test('an event tried only a few times is not given up, however long that took', 
   expect([...givenUp, isGivenUp(DOWN_AFTER, since, now - 1, RETRY_POLICY)]).toEqual([false, true, false]);
 });
 
-test('pauses after failures grow, and an endpoint that is down is left alone for a while', () => {
+test('retries come after longer and longer, and an endpoint that is down is paused', () => {
   const now = Date.parse('2026-01-01T00:00:00Z');
   expect([1, 2, 3, 30].map((attempts) => backOffMs(attempts, RETRY_POLICY))).toEqual([
     5_000, 10_000, 20_000, 3_600_000,
@@ -26,11 +26,11 @@ test('pauses after failures grow, and an endpoint that is down is left alone for
   expect(health).toEqual({ failures: 1, failingSince: '2026-01-01T00:00:00.000Z' });
   for (let count = 1; count < DOWN_AFTER; count += 1) health = failed(health, now + count, RETRY_POLICY);
   expect(health).toMatchObject({ failingSince: '2026-01-01T00:00:00.000Z' });
-  expect([isDown(health), isResting(health, now), isResting(health, now + 3_600_000)]).toEqual([
+  expect([isDown(health), isPaused(health, now), isPaused(health, now + 3_600_000)]).toEqual([
     true,
     true,
     false,
   ]);
-  expect(isResting(failed(healthy, now, RETRY_POLICY, 1_000), now + 999)).toBe(true);
+  expect(isPaused(failed(healthy, now, RETRY_POLICY, 1_000), now + 999)).toBe(true);
   expect(succeeded(now)).toEqual({ failures: 0, lastSuccessAt: '2026-01-01T00:00:00.000Z' });
 });

@@ -177,7 +177,7 @@ test('an endpoint has a feed, a proof and a journal apart from those of orders',
   const restoring = {
     ...rebuilding,
     ...deps,
-    checkDatabaseIdentity: async () => undefined,
+    detectDatabaseLoss: async () => undefined,
     rebuildId: 'r-2',
   };
   expect(await rebuildJournal(endpointLog, restoring)).toBe(true);

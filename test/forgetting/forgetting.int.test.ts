@@ -14,7 +14,7 @@ import { noteStatus } from '../../src/forgetting/forgettings.js';
 import { forgetWorkflowId } from '../../src/forgetting/messages.js';
 import { requestForgetting } from '../../src/forgetting/request.js';
 import { destroyBeforeUse, ensureTombstoneIndex } from '../../src/forgetting/tombstones.js';
-import { checkDatabaseIdentity } from '../../src/identity/database-identity.js';
+import { detectDatabaseLoss } from '../../src/identity/database-identity.js';
 import { journal } from '../../src/log/journal/journal.js';
 import { readJournal } from '../../src/log/journal/read-journal.js';
 import { verify } from '../../src/log/proof/verify.js';
@@ -147,7 +147,7 @@ function rebuilding() {
     db,
     client: api.client,
     taskQueue,
-    checkDatabaseIdentity,
+    detectDatabaseLoss,
     outside: stockOutside,
     signal,
     rebuildId: randomUUID(),

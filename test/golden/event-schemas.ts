@@ -74,10 +74,7 @@ async function readDeclarations(sources: readonly string[]): Promise<(name: stri
     const inherited = parents.map((parent: TsExpressionWithTypeArguments) =>
       named(nameOf(parent.expression)),
     );
-    return object(
-      Object.assign({}, ...inherited.map(({ properties }) => properties), own.properties),
-      [...inherited, own].flatMap(({ required = [] }) => required),
-    );
+    return intersection([...inherited, own]);
   }
 
   function ofMembers(members: readonly TsTypeElement[]): JsonSchema {
@@ -103,6 +100,8 @@ async function readDeclarations(sources: readonly string[]): Promise<(name: stri
         return { enum: [type.literal.value] };
       case 'TsUnionType':
         return ofUnion(type.types.map(ofType));
+      case 'TsIntersectionType':
+        return intersection(type.types.map(ofType));
       case 'TsArrayType':
         return { type: 'array', items: ofType(type.elemType) };
       case 'TsParenthesizedType':
@@ -132,6 +131,14 @@ async function readDeclarations(sources: readonly string[]): Promise<(name: stri
 
 function object(properties: Readonly<Record<string, JsonSchema>>, required: readonly string[]): JsonSchema {
   return { type: 'object', properties, required: required.toSorted(), additionalProperties: false };
+}
+
+/** @param parts objects */
+function intersection(parts: readonly JsonSchema[]): JsonSchema {
+  return object(
+    Object.assign({}, ...parts.map(({ properties }) => properties)),
+    parts.flatMap(({ required = [] }) => required),
+  );
 }
 
 function ofUnion(members: readonly JsonSchema[]): JsonSchema {

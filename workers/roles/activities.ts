@@ -16,20 +16,20 @@ import {
 import type { Limits, Provider } from '../../src/effects/port.js';
 import type { Providers } from '../../src/effects/provider-modules.js';
 import { createLogActivities } from '../../src/log/journal/log-activities.js';
-import { versionInKey } from '../../src/log/entity.js';
+import { orderIdInKey, versionInKey } from '../../src/log/entity.js';
 import { createRecorder } from '../../src/log/journal/recording.js';
-import { createStepTally, type StepTally } from '../../src/log/journal/step-tally.js';
+import { createStepMetrics, type StepMetrics } from '../../src/log/journal/step-metrics.js';
 import type { ResumptionActivities } from '../../src/log/workflow/steps.js';
 import { logs, ofAnyEntity } from '../../src/logs.js';
 import { orderLog, type Step, type Steps } from '../../src/order-log.js';
-import { type EffectOf, type EffectType, orderIdOf, type OutcomeOf } from '../../src/order/effects.js';
+import type { EffectOf, EffectType, OutcomeOf } from '../../src/order/effects.js';
 
 export interface ActivityDeps {
   readonly db: Db;
   /** the external systems; by default, the built-in ones */
   readonly providers?: Providers;
   /** counts steps that are not recorded yet */
-  readonly tally?: StepTally;
+  readonly stepMetrics?: StepMetrics;
 }
 
 const SANDBOX_LIMITS: Limits = { concurrency: 100, timeoutMs: 8_000 };
@@ -63,7 +63,7 @@ export function carriersOf(db: Db, { carriers }: Providers = {}): Provider<Carri
 export function createActivities({
   db,
   providers = {},
-  tally = createStepTally(),
+  stepMetrics = createStepMetrics(),
 }: ActivityDeps): Steps & ResumptionActivities {
   const recorder = createRecorder(orderLog, db);
   const { name, port, limits } = providers.payments ?? {
@@ -80,7 +80,7 @@ export function createActivities({
   /** by the name of the entity, which is its workflow type */
   const byEntity = new Map(
     logs.map((log) => {
-      const deps = { db, tally, ...(log === orderLog && { recorder }) };
+      const deps = { db, stepMetrics, ...(log === orderLog && { recorder }) };
       return [log.entity.name, createLogActivities(ofAnyEntity(log), deps)];
     }),
   );
@@ -98,9 +98,9 @@ export function createActivities({
     return async ({ events, effect, resumption }: Step<T>): Promise<OutcomeOf<T>> => {
       if (effect === undefined)
         throw new TypeError('A step without an effect has to use the activity `record`.');
-      return await tally.attempt(type, async () => {
-        await tally.recording(events, () =>
-          recorder.recordUpTo(orderIdOf(effect.key), versionInKey(effect.key), events, resumption),
+      return await stepMetrics.attempt(type, async () => {
+        await stepMetrics.recording(events, () =>
+          recorder.recordUpTo(orderIdInKey(effect.key), versionInKey(effect.key), events, resumption),
         );
         return await perform(requestOf(effect), attempt() > 1 || resumption !== undefined);
       });

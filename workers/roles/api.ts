@@ -158,9 +158,9 @@ function hasOwnPortForOperations({ http }: Config): boolean {
   return http.opsPort !== undefined;
 }
 
-function exposureOf({ config, temporal: connection, mongo, tally }: ApiContext): ExposureDeps {
+function exposureOf({ config, temporal: connection, mongo, stepMetrics }: ApiContext): ExposureDeps {
   const { namespace, taskQueue } = config.temporal;
-  return { db: mongo.db, tally, undecided: () => undecidedOrders(connection, namespace, taskQueue) };
+  return { db: mongo.db, stepMetrics, undecided: () => undecidedOrders(connection, namespace, taskQueue) };
 }
 
 function serveWrites(

@@ -1,8 +1,8 @@
 import { Context } from '@temporalio/activity';
 import { stockOutside } from '../../src/effects/inventory/stock-restore.js';
 import { reconcileAll } from '../../src/effects/proof/reconcile-orders.js';
-import { checkDatabaseIdentity } from '../../src/identity/database-identity.js';
-import type { Databases } from '../../src/log/history/databases.js';
+import { detectDatabaseLoss } from '../../src/identity/database-identity.js';
+import type { Databases } from '../../src/databases.js';
 import type { LeasedTask } from '../../src/log/leases/leased-tasks.js';
 import { FeedTail } from '../../src/log/feed/tail.js';
 import { createFeedTasks } from '../../src/log/views/feed-tasks.js';
@@ -23,7 +23,7 @@ export interface FeedWork {
 }
 
 export function createFeedWork({ tail, ...databases }: FeedDeps): FeedWork {
-  const deps = { ...databases, checkDatabaseIdentity };
+  const deps = { ...databases, detectDatabaseLoss };
   const tasks = logs.map((log) =>
     log === orderLog
       ? createFeedTasks(orderLog, { ...deps, tail, views, outside: stockOutside })
@@ -46,7 +46,7 @@ export function createFeedWork({ tail, ...databases }: FeedDeps): FeedWork {
         const { runId = '', workflowId } = context.info.workflowExecution ?? {};
         const by = { runId, ...(workflowId === undefined ? {} : { workflowId }) };
         const heartbeat = (done: number) => context.heartbeat(done);
-        await checkDatabaseIdentity(databases);
+        await detectDatabaseLoss(databases);
         const reports = await reconcileAll(databases, by, heartbeat);
         const sum = (field: 'repaired' | 'found') =>
           [...reports.values()].reduce((total, report) => total + report[field], 0);

@@ -4,7 +4,7 @@ import { pause } from '../../src/concurrency/pause.js';
 import { retryUntilDone } from '../../src/concurrency/retry-until-done.js';
 import { deliverWebhooks } from '../../src/delivery/webhooks/deliver-webhooks.js';
 import { endpointLog } from '../../src/endpoint/endpoint-log.js';
-import type { Deployment } from '../../src/log/history/databases.js';
+import type { Deployment } from '../../src/databases.js';
 import { runLeasedTasks } from '../../src/log/leases/leased-tasks.js';
 import { watchStates } from '../../src/log/views/feeding/watch-states.js';
 import { isStateViewOutdated } from '../../src/log/views/rebuilding/rebuild-state-view.js';

@@ -1,7 +1,7 @@
 import type { Connection } from '@temporalio/client';
 import type { Providers } from '../../src/effects/provider-modules.js';
 import type { FeedTail } from '../../src/log/feed/tail.js';
-import type { StepTally } from '../../src/log/journal/step-tally.js';
+import type { StepMetrics } from '../../src/log/journal/step-metrics.js';
 import type { Config } from '../../src/server/config.js';
 import type { Mongo } from '../../src/server/connections.js';
 import type { Logger } from '../../src/server/logging/logger.js';
@@ -16,8 +16,8 @@ export interface RoleContext {
   readonly mongo: Mongo;
   /** shared by all roles of the process */
   readonly tail: FeedTail;
-  /** the tally of the workers in this process; absent if it has none */
-  readonly tally?: StepTally;
+  /** the step metrics of the workers in this process; absent if it has none */
+  readonly stepMetrics?: StepMetrics;
   readonly logger: Logger;
   /** the providers of the worker and of proofs; by default, the built-in ones */
   readonly providers?: Providers;

@@ -67,13 +67,17 @@ export function startOrderWorker(
   context: WorkerContext & { readonly workflowBundle: WorkflowBundle },
 ): RunningWorker {
   const { taskQueue } = context.config.temporal;
-  const { mongo, providers, tally, workflowBundle } = context;
+  const { mongo, providers, stepMetrics, workflowBundle } = context;
   return startWorker(context, {
     taskQueue,
     workflowBundle,
     slots: SLOTS_BESIDE_PROVIDERS + slotsOfProviders(providers),
     activities: {
-      ...createActivities({ db: mongo.db, ...(providers && { providers }), ...(tally && { tally }) }),
+      ...createActivities({
+        db: mongo.db,
+        ...(providers && { providers }),
+        ...(stepMetrics && { stepMetrics }),
+      }),
       ...createForgetting({ db: mongo.db, keyStore: mongo.keyStore, taskQueue }),
     },
   });

@@ -3,7 +3,7 @@ import type { Db } from 'mongodb';
 import { pause } from '../../concurrency/pause.js';
 import { endpointViews } from '../../delivery/webhooks/endpoints.js';
 import { endpointLog } from '../../endpoint/endpoint-log.js';
-import type { Databases } from '../../log/history/databases.js';
+import type { Databases } from '../../databases.js';
 import { refusalIn } from '../../log/history/refused-update.js';
 import { recallCommands } from '../../log/journal/command-memory.js';
 import { workflowIdOf } from '../../log/journal/entity-log.js';

@@ -1,5 +1,6 @@
 import type { Static, TSchema } from 'typebox';
 import type { CommandData, CommandType } from '../../order/commands.js';
+import type { OrderView } from '../../order/view.js';
 import type { BodyParts } from './body-parts.js';
 
 /** How a command is described in the table of commands. */
@@ -13,19 +14,34 @@ export interface CommandEntry {
   readonly body: (is: BodyParts) => TSchema;
   /** the name of its script: `npx orders <verb>` */
   readonly verb: string;
-  /** how each member of the body is typed on the command line, in the order of the help */
+  /** how people type each member of the body, in the order of the help and of the page's form */
   readonly fields: Readonly<Record<string, Field | readonly Field[]>>;
   /** as they are typed after `npx orders` */
   readonly examples: readonly string[];
 }
 
-/** How a member of a body is typed on the command line. */
-export interface Field {
+/**
+ * How people type a member of a body: as an option or argument of the command's script, and in the
+ * form of the page, which follows from its entry.
+ */
+export type Field = TextField | QuantitiesField;
+
+interface TextField extends AnyField {
+  /** what becomes of the text; without a parser, the text is the value */
+  readonly parser?: 'amount' | 'address' | 'texts' | 'newLines' | 'amendedLines';
+}
+
+/** Units of lines of the order. */
+interface QuantitiesField extends AnyField {
+  readonly parser: 'quantities';
+  /** how many units of a line the command can have; the page offers these */
+  readonly unitsLeft: (line: OrderView['lines'][number], order: OrderView) => number;
+}
+
+interface AnyField {
   /** an option such as `--reason <text>`, or an argument such as `<text>` */
   readonly flags: string;
   readonly description: string;
-  /** the parser of the text (`cli/script/parsers.ts`); without one, the text is the value */
-  readonly parser?: 'amount' | 'json' | 'texts' | 'newLines' | 'amendedLines' | 'quantities';
   /** the script refuses to run without this option */
   readonly required?: true;
   /** the value becomes this member of an object, such as `method` of `payment` */

@@ -1,5 +1,5 @@
 import { Type } from 'typebox';
-import type { Databases } from '../../log/history/databases.js';
+import type { Databases } from '../../databases.js';
 import { rollBack } from '../../log/views/view-builds.js';
 import { requestAnotherRebuild } from '../../log/views/rebuilding/request-rebuild.js';
 import type { Http } from '../http.js';

@@ -1,4 +1,4 @@
-import type { Databases } from '../../log/history/databases.js';
+import type { Databases } from '../../databases.js';
 import type { Http } from '../http.js';
 import { keyRequests } from './request.js';
 import { registerDeliveries } from './routes-deliveries.js';

@@ -1,18 +1,29 @@
 import { type CommandType, followUpTypes, partOf, segments } from '../../order/commands.js';
+import { quantityOf, sum } from '../../order/order.js';
+import type { OrderView } from '../../order/view.js';
 import type { Agreeing, CommandEntry, EntryOf } from './entry.js';
 
 const reason = { flags: '--reason <text>', description: 'why', required: true } as const;
 const address = {
   flags: '--address <json>',
   description: 'shipping address: {"street", "city", "country", "postalCode"?, …}',
-  parser: 'json',
+  parser: 'address',
 } as const;
 
+/** Units of a line that are neither cancelled nor in a shipment. */
+function leftToShip(
+  { sku, quantity, cancelled, shipped }: OrderView['lines'][number],
+  { shipments }: OrderView,
+): number {
+  const waiting = shipments.filter(({ status }) => status === 'created');
+  return quantity - cancelled - shipped - sum(waiting, ({ lines }) => quantityOf(lines, sku));
+}
+
 /**
- * Every command, described once. Its route, its operation in OpenAPI, its script and its row in
- * docs/reference/commands.md follow from its entry. The table does not import TypeBox, which takes
- * a quarter of a second to load: `body` makes the schema when it is called, so `orders --help`
- * starts fast.
+ * Every command, described once. Its route, its operation in OpenAPI, its script, its form on the
+ * page and its row in docs/reference/commands.md follow from its entry. The table does not import
+ * TypeBox, which takes a quarter of a second to load: `body` makes the schema when it is called, so
+ * `orders --help` starts fast.
  */
 const table = {
   CreateOrder: {
@@ -133,6 +144,7 @@ const table = {
         flags: '--line <SKU:QUANTITY>',
         description: 'what to ship; repeat it for several lines',
         parser: 'quantities',
+        unitsLeft: leftToShip,
       },
     },
     examples: ['ship 018f…', 'ship 018f… --line A-1:1'],
@@ -205,6 +217,7 @@ const table = {
         flags: '--line <SKU:QUANTITY>',
         description: 'what comes back; repeat it for several lines',
         parser: 'quantities',
+        unitsLeft: ({ delivered, returned }) => delivered - returned,
         required: true,
       },
     },

@@ -3,7 +3,7 @@ import type { OrderDiscrepancy } from '../../effects/proof/compare-entries.js';
 import { verifyOrders } from '../../effects/proof/verify-orders.js';
 import type { Providers } from '../../effects/provider-modules.js';
 import { answering } from '../../mongodb/durability.js';
-import type { Databases } from '../../log/history/databases.js';
+import type { Databases } from '../../databases.js';
 import { journal } from '../../log/journal/journal.js';
 import { orderLog } from '../../order-log.js';
 import { Proof } from '../schemas/proof.js';

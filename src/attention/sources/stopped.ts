@@ -51,7 +51,7 @@ export const forkedEntities: Source = async ({ db, before, after, limit }) => {
         ),
         code: 'order_forked',
         since: detectedAt,
-        remedy: `${log.commands.verify(id)} shows both; ${log.commands.resume(id)} continues from the journal`,
+        remedy: `${log.cliLines.verify(id)} shows both; ${log.cliLines.resume(id)} continues from the journal`,
       },
     }));
   });

@@ -2,7 +2,7 @@ import type { Client } from '@temporalio/client';
 import { optionalTsToMs } from '@temporalio/common/lib/time.js';
 import { orderWorkflow, workflowId, orderLog } from '../../order-log.js';
 import { eventId } from '../../log/event-id.js';
-import type { Databases } from '../../log/history/databases.js';
+import type { Databases } from '../../databases.js';
 import { notBegun } from '../../log/history/workflow-list.js';
 import { answering } from '../../mongodb/durability.js';
 import { journal } from '../../log/journal/journal.js';

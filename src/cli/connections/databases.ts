@@ -1,4 +1,4 @@
-import type { Databases } from '../../log/history/databases.js';
+import type { Databases } from '../../databases.js';
 import type { Config } from '../../server/config.js';
 import type { Mongo } from '../../server/connections.js';
 import { exitCodes, Failure, type FailureDetails } from '../script/failure.js';

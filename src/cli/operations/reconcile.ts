@@ -3,7 +3,7 @@ import { setTimeout } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
 import type { Command } from 'commander';
 import type { AnyLog } from '../../log/journal/entity-log.js';
-import type { Databases } from '../../log/history/databases.js';
+import type { Databases } from '../../databases.js';
 import type { Reconciliation } from '../../log/proof/reconciliation-reports.js';
 import { logs } from '../../logs.js';
 import { reachTemporal, withDatabases } from '../connections/databases.js';

@@ -76,7 +76,7 @@ export type Parser = { parse(text: string, before?: unknown): unknown }['parse']
 /** The parsers that `Field.parser` names in the table of commands. */
 export const parsers: Readonly<Record<NonNullable<Field['parser']>, Parser>> = {
   amount,
-  json,
+  address: json,
   texts,
   newLines,
   amendedLines,

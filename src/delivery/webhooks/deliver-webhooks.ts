@@ -14,8 +14,8 @@ import type { Message } from '../../log/workflow/messages.js';
 import { orderLog } from '../../order-log.js';
 import { withTimeout } from '../../outages/timeout.js';
 import { deliverDue } from './delivery-pass.js';
-import { endpointViews, enabledEndpoints } from './endpoints.js';
-import { isResting, type RetryPolicy, RETRY_POLICY } from '../health.js';
+import { enabledEndpoints, endpointIdOf, endpointViews } from './endpoints.js';
+import { isPaused, type RetryPolicy, RETRY_POLICY } from '../health.js';
 import { subscriptionRows, waitingRows } from './rows.js';
 import { createSender, type SenderOptions } from './sender.js';
 import { forgetSubscription } from './subscription.js';
@@ -63,7 +63,9 @@ async function deliverUntilAborted(
   const running = new Map<string, Promise<void>>();
   // Disabling needs Temporal. If it fails, the next failed delivery of the endpoint tries it again.
   const disable = (endpoint: Endpoint, reason: string) =>
-    disableEndpoint(client, endpoint, reason).catch((error: unknown) => deps.failed(endpoint.orderId, error));
+    disableEndpoint(client, endpoint, reason).catch((error: unknown) =>
+      deps.failed(endpointIdOf(endpoint), error),
+    );
   const ending = new AbortController();
   // Closing breaks open connections. After the abort, that does not count as a failure of the
   // receiver.
@@ -88,13 +90,13 @@ async function deliverUntilAborted(
         continue;
       }
       const { generations, head } = await feedEnd(orderLog, db);
-      const idle = endpoints.filter(({ orderId }) => !running.has(orderId));
+      const idle = endpoints.filter((endpoint) => !running.has(endpointIdOf(endpoint)));
       for (const endpoint of await withWork(db, idle, generations.current.generation, head)) {
-        const { orderId } = endpoint;
+        const endpointId = endpointIdOf(endpoint);
         const pass = deliverDue(delivering, endpoint, generations)
-          .catch((error: unknown) => deps.failed(orderId, error))
-          .finally(() => running.delete(orderId));
-        running.set(orderId, pass);
+          .catch((error: unknown) => deps.failed(endpointId, error))
+          .finally(() => running.delete(endpointId));
+        running.set(endpointId, pass);
       }
       await tail.waitBeyond(head, signal, lookEveryMs ?? LOOK_EVERY_MS, wakeCount);
     }
@@ -143,7 +145,7 @@ async function withWork(
   head: number,
 ): Promise<readonly Endpoint[]> {
   if (endpoints.length === 0) return [];
-  const ids = endpoints.map(({ orderId }) => orderId);
+  const ids = endpoints.map(endpointIdOf);
   const [rows, due] = await Promise.all([
     subscriptionRows(db)
       .find({ _id: { $in: ids } }, committed)
@@ -151,11 +153,13 @@ async function withWork(
     waitingRows(db).distinct('endpointId', { nextTryAt: { $lte: new Date() } }, committed),
   ]);
   const byId = new Map(rows.map(({ _id, ...row }) => [_id, row]));
-  return endpoints.filter(({ orderId, version }) => {
-    const row = byId.get(orderId);
-    if (row === undefined || row.endpointVersion !== version || row.generation !== generation) return true;
-    if (isResting(row.health, Date.now())) return false;
-    return row.position < head || due.includes(orderId);
+  return endpoints.filter((endpoint) => {
+    const endpointId = endpointIdOf(endpoint);
+    const row = byId.get(endpointId);
+    if (row === undefined || row.endpointVersion !== endpoint.version || row.generation !== generation)
+      return true;
+    if (isPaused(row.health, Date.now())) return false;
+    return row.position < head || due.includes(endpointId);
   });
 }
 
@@ -163,22 +167,20 @@ async function withWork(
  * Sends the command to disable an endpoint. Idempotent: the command has one id for each version of
  * the endpoint.
  */
-async function disableEndpoint(
-  client: Client,
-  { orderId, version }: Endpoint,
-  reason: string,
-): Promise<void> {
+async function disableEndpoint(client: Client, endpoint: Endpoint, reason: string): Promise<void> {
+  const endpointId = endpointIdOf(endpoint);
+  const { version } = endpoint;
   const key = `disable-${version}`;
   const message: Message = {
     data: { reason },
     commandId: commandIdOf('webhooks', key),
     hash: key,
-    correlationId: `${orderId}.${key}`,
+    correlationId: `${endpointId}.${key}`,
     actor: 'webhooks',
     expectedVersion: version,
     requestId: randomUUID(),
   };
-  const workflow = client.workflow.getHandle(workflowIdOf(endpointLog, orderId));
+  const workflow = client.workflow.getHandle(workflowIdOf(endpointLog, endpointId));
   try {
     await client.connection.withDeadline(Date.now() + DISABLE_WITHIN_MS, () =>
       workflow.signal<[Message]>('DisableEndpoint', message),

@@ -9,8 +9,8 @@ import { committed, durable } from '../../mongodb/durability.js';
 import { eventOf, journal } from '../../log/journal/journal.js';
 import { orderLog } from '../../order-log.js';
 import { EndpointSending, type SendingDeps } from './endpoint-sending.js';
-import { endpointViews } from './endpoints.js';
-import { isDown, isResting } from '../health.js';
+import { endpointIdOf, endpointViews } from './endpoints.js';
+import { isDown, isPaused } from '../health.js';
 import { matchingEvents } from '../chosen-events.js';
 import { foldOrder, type OrderAfter } from '../order-after.js';
 import {
@@ -56,7 +56,7 @@ export async function deliverDue(
   generations: Generations,
 ): Promise<void> {
   const subscription = await subscriptionOf(deps.db, endpoint, generations);
-  if (isResting(subscription.health, Date.now())) return;
+  if (isPaused(subscription.health, Date.now())) return;
   const secrets = await deps.secrets.read(endpoint.secretIds);
   const sending = new EndpointSending(deps, endpoint, secrets, subscription);
   await new DeliveryPass(deps, endpoint, subscription, sending).run();
@@ -66,6 +66,7 @@ export async function deliverDue(
 class DeliveryPass {
   private readonly deps: DeliveryPassDeps;
   private readonly endpoint: Endpoint;
+  private readonly endpointId: string;
   private readonly sending: EndpointSending;
   private subscription: SubscriptionRow;
 
@@ -77,6 +78,7 @@ class DeliveryPass {
   ) {
     this.deps = deps;
     this.endpoint = endpoint;
+    this.endpointId = endpointIdOf(endpoint);
     this.subscription = subscription;
     this.sending = sending;
   }
@@ -94,23 +96,22 @@ class DeliveryPass {
   /** False if the endpoint was changed meanwhile, or the feed has another generation. */
   private async isCurrent(): Promise<boolean> {
     const { db } = this.deps;
-    const { orderId: _id, version } = this.endpoint;
     const projection = { version: 1 };
     const [now, { current }] = await Promise.all([
-      endpointViews(db).findOne({ _id }, { ...committed, projection }),
+      endpointViews(db).findOne({ _id: this.endpointId }, { ...committed, projection }),
       feedGenerations(orderLog, db),
     ]);
-    return now?.version === version && current.generation === this.subscription.generation;
+    return now?.version === this.endpoint.version && current.generation === this.subscription.generation;
   }
 
   private async mayReadOn(): Promise<boolean> {
     if (!(await this.isCurrent())) return false;
-    return (await countWaitingOrders(this.deps.db, this.endpoint.orderId)) < MAX_WAITING;
+    return (await countWaitingOrders(this.deps.db, this.endpointId)) < MAX_WAITING;
   }
 
   private async deliverWaiting(): Promise<void> {
     const due = await waitingRows(this.deps.db)
-      .find({ endpointId: this.endpoint.orderId, nextTryAt: { $lte: new Date() } }, committed)
+      .find({ endpointId: this.endpointId, nextTryAt: { $lte: new Date() } }, committed)
       .sort({ nextTryAt: 1, position: 1 })
       .limit(PAGE_SIZE)
       .toArray();
@@ -126,7 +127,7 @@ class DeliveryPass {
     const orderAfter = foldOrder(db, orderId);
     for (;;) {
       const first = await waitingRows(db).findOne(
-        { endpointId: this.endpoint.orderId, orderId },
+        { endpointId: this.endpointId, orderId },
         { ...committed, sort: { version: 1 } },
       );
       if (first === null) return;
@@ -178,7 +179,7 @@ class DeliveryPass {
     if (events.length === 0) return [];
     const byOrder = new Map<string, PositionedEvent[]>();
     for (const event of events) byOrder.set(event.orderId, [...(byOrder.get(event.orderId) ?? []), event]);
-    const { orderId: endpointId } = this.endpoint;
+    const { endpointId } = this;
     const { retryPolicy } = this.deps;
     const blocked = await waitingRows(this.deps.db).distinct(
       'orderId',

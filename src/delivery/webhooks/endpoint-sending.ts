@@ -4,8 +4,9 @@ import type { PositionedEvent } from '../../log/feed/feed.js';
 import { upcastIfKnown } from '../../order/upcasters.js';
 import { messageOf } from '../../outages/message-of.js';
 import { cloudEventOf } from '../cloud-events.js';
-import { failed, type Health, isGivenUp, isResting, type RetryPolicy, succeeded } from '../health.js';
+import { failed, type Health, isGivenUp, isPaused, type RetryPolicy, succeeded } from '../health.js';
 import type { OrderAfter } from '../order-after.js';
+import { endpointIdOf } from './endpoints.js';
 import { deliveryRow, failureOf, isAcknowledged, postSigned } from './message.js';
 import type { DeliveryRow, SubscriptionRow } from './rows.js';
 import type { Sender } from './sender.js';
@@ -29,6 +30,7 @@ export class EndpointSending {
   health: Health;
   private readonly deps: SendingDeps;
   private readonly endpoint: Endpoint;
+  private readonly endpointId: string;
   private readonly secrets: readonly string[];
   /** the generation of the feed to which the positions of the events belong */
   private readonly generation: number;
@@ -44,6 +46,7 @@ export class EndpointSending {
   ) {
     this.deps = deps;
     this.endpoint = endpoint;
+    this.endpointId = endpointIdOf(endpoint);
     this.secrets = secrets;
     this.health = health;
     this.generation = generation;
@@ -51,13 +54,14 @@ export class EndpointSending {
 
   /** False while the endpoint is paused or is being disabled, and once the process stops. */
   maySend(): boolean {
-    return !this.deps.signal.aborted && !this.isDisabled && !isResting(this.health, Date.now());
+    return !this.deps.signal.aborted && !this.isDisabled && !isPaused(this.health, Date.now());
   }
 
   /** Sends an event, once. The answer counts towards the health of the endpoint. */
   async send(event: PositionedEvent, orderAfter: OrderAfter): Promise<DeliveryResult> {
     if (!(await this.awaitSlot())) return 'later';
-    const { orderId: endpointId, url, payload } = this.endpoint;
+    const { endpointId } = this;
+    const { url, payload } = this.endpoint;
     const { sender, retryPolicy, signal } = this.deps;
     const { version, position, type } = event;
     let order: object | undefined;
@@ -101,11 +105,12 @@ export class EndpointSending {
 
   /** Waits until the endpoint's rate allows the next request. False if nothing may be sent now. */
   private async awaitSlot(): Promise<boolean> {
-    const { perSecond, orderId } = this.endpoint;
+    const { endpointId } = this;
+    const { perSecond } = this.endpoint;
     const { nextSlots, signal } = this.deps;
     if (perSecond !== undefined) {
-      const at = Math.max(Date.now(), nextSlots.get(orderId) ?? 0);
-      nextSlots.set(orderId, at + 1_000 / perSecond);
+      const at = Math.max(Date.now(), nextSlots.get(endpointId) ?? 0);
+      nextSlots.set(endpointId, at + 1_000 / perSecond);
       await pause(at - Date.now(), signal);
     }
     return this.maySend();

@@ -11,7 +11,7 @@ export interface SendResult {
   readonly answer?: string;
   /** why there is no answer */
   readonly error?: string;
-  /** how long the receiver asks us to wait (`Retry-After`) */
+  /** how long the receiver asked to wait (`Retry-After`) */
   readonly retryAfterMs?: number;
 }
 

@@ -4,6 +4,7 @@ import type { FeedPlace } from '../../log/feed/place.js';
 import { beforeFirst, type Generations } from '../../log/feed/generations.js';
 import { committed, durable } from '../../mongodb/durability.js';
 import { healthy } from '../health.js';
+import { endpointIdOf } from './endpoints.js';
 import { type SubscriptionRow, subscriptionRows, waitingRows } from './rows.js';
 
 /**
@@ -15,34 +16,36 @@ export async function subscriptionOf(
   endpoint: Endpoint,
   generations: Generations,
 ): Promise<SubscriptionRow> {
-  const { orderId: _id, version: endpointVersion } = endpoint;
+  const endpointId = endpointIdOf(endpoint);
+  const { version: endpointVersion } = endpoint;
   const rows = subscriptionRows(db);
+  const byId = { _id: endpointId };
   const fresh = { ...beginOf(endpoint), endpointVersion, health: healthy, delivered: 0 };
   const found =
-    (await rows.findOne({ _id }, committed)) ??
+    (await rows.findOne(byId, committed)) ??
     (await rows.findOneAndUpdate(
-      { _id },
+      byId,
       { $setOnInsert: fresh },
       { upsert: true, returnDocument: 'after', ...durable },
     ));
-  const row = found ?? { _id, ...fresh };
+  const row = found ?? { ...byId, ...fresh };
   const place = generations.inCurrent(row);
   const isChanged = row.endpointVersion !== endpointVersion;
   if (!isChanged && place.generation === row.generation) return row;
   // A replay may move the checkpoint meanwhile: it is changed only if it is still the one read.
   if (place.generation !== row.generation) {
     const { generation, position } = row;
-    await rows.updateOne({ _id, generation, position }, { $set: place }, durable);
+    await rows.updateOne({ ...byId, generation, position }, { $set: place }, durable);
   }
   if (isChanged) {
     await waitingRows(db).updateMany(
-      { endpointId: _id, nextTryAt: { $exists: true } },
+      { endpointId, nextTryAt: { $exists: true } },
       { $set: { nextTryAt: new Date() }, $unset: { failingSince: 1 } },
       durable,
     );
-    await rows.updateOne({ _id }, { $set: { endpointVersion, health: healthy } }, durable);
+    await rows.updateOne(byId, { $set: { endpointVersion, health: healthy } }, durable);
   }
-  return (await rows.findOne({ _id }, committed)) ?? row;
+  return (await rows.findOne(byId, committed)) ?? row;
 }
 
 /** Where the subscription of an endpoint begins. */

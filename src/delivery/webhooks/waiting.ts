@@ -18,7 +18,7 @@ export type DeliveryResult = 'delivered' | 'later' | DeliveryFailure;
 /** Why an event was not delivered. */
 export interface DeliveryFailure {
   readonly failure: string;
-  /** for how long the receiver asked to be left alone */
+  /** how long the receiver asked to wait (`Retry-After`) */
   readonly retryAfterMs: number;
 }
 

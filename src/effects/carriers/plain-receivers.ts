@@ -1,7 +1,8 @@
 import type { KeyStore } from '../../sealing/key-store.js';
 import { openOne } from '../../sealing/opening.js';
 import { FORGOTTEN, personalMembers } from '../../order/forget.js';
-import { type EffectOf, orderIdOf } from '../../order/effects.js';
+import type { EffectOf } from '../../order/effects.js';
+import { orderIdInKey } from '../../log/entity.js';
 import type { CallOptions } from '../port.js';
 import { redacted } from '../redacted.js';
 import type { BookRequest, CarrierProvider, Receiver } from './port.js';
@@ -35,7 +36,7 @@ export function withPlainReceivers(
       }
       options.signal.throwIfAborted();
       const { key, shipmentId, carrier, lines } = effect;
-      const orderId = orderIdOf(key);
+      const orderId = orderIdInKey(key);
       const request: BookRequest = {
         key,
         orderId,
@@ -60,7 +61,7 @@ async function openReceiver(
   keys: Pick<KeyStore, 'opening'>,
   { key, customer, shippingAddress }: EffectOf<'book'>,
 ): Promise<Receiver | undefined> {
-  const orderId = orderIdOf(key);
+  const orderId = orderIdInKey(key);
   // A sealed text opens only in the order and the field that it was sealed for.
   const open = async (owner: string, name: string, text: string) =>
     await openOne(keys, { orderId, path: [owner, name] }, text);

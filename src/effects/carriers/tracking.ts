@@ -42,15 +42,15 @@ export async function trackParcels(tracking: Tracking): Promise<void> {
   const { provider, everyMs, health, signal } = tracking;
   const gate = createGate(provider.name, provider.limits);
   while (!signal.aborted) {
-    let restMs = everyMs;
+    let pauseMs = everyMs;
     try {
       await askAboutAll(tracking, gate);
       health.worked();
     } catch (error) {
       if (!signal.aborted) health.failed(error);
-      restMs = Math.min(everyMs, RETRY_MS);
+      pauseMs = Math.min(everyMs, RETRY_MS);
     }
-    await pause(restMs, signal);
+    await pause(pauseMs, signal);
   }
 }
 

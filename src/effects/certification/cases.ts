@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
+import { effectKey } from '../../log/entity.js';
 import type { EffectType, Outcome } from '../../order/effects.js';
 import type { Harness, Request } from './harness.js';
 import { CaseFailed, expectSame, expectType, isOutcome, risks } from './expectations.js';
@@ -211,7 +212,7 @@ export function newOrder(): { readonly orderId: string; key(type: EffectType): s
     orderId,
     key(type) {
       version += 1;
-      return `${orderId}:${type}:${version}`;
+      return effectKey({ orderId, type, version });
     },
   };
 }

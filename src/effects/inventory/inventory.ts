@@ -1,7 +1,8 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { AnyBulkWriteOperation, Db } from 'mongodb';
 import type { LineQuantity } from '../../order/commands.js';
-import { type EffectOf, type OutcomeOf, orderIdOf } from '../../order/effects.js';
+import type { EffectOf, OutcomeOf } from '../../order/effects.js';
+import { orderIdInKey } from '../../log/entity.js';
 import type { MissingStock } from '../../order/events.js';
 import { asStored } from '../../mongodb/as-stored.js';
 import { isDuplicateKey } from '../../mongodb/duplicates.js';
@@ -56,7 +57,7 @@ async function moveOrRestore<T extends 'release' | 'deduct' | 'restock'>(
   const first = await move<T>(db, effect, done);
   if (first !== undefined) return first;
   const { key, lines } = effect;
-  await restoreStock(db, [{ events: await readJournal(orderLog, db, orderIdOf(key)) }]);
+  await restoreStock(db, [{ events: await readJournal(orderLog, db, orderIdInKey(key)) }]);
   const second = await move<T>(db, effect, done);
   if (second !== undefined) return second;
   throw new Error(`${key}: fewer units are in stock than were reserved: ${JSON.stringify(lines)}`);
@@ -102,7 +103,7 @@ async function moveInTransaction(
   state?.catch(() => undefined);
   return await inTransaction(db, async (session) => {
     await movements(db).insertOne(
-      { _id: key, orderId: orderIdOf(key), type, lines, outcome, at },
+      { _id: key, orderId: orderIdInKey(key), type, lines, outcome, at },
       { session },
     );
     const { modifiedCount, upsertedCount } = await stock(db).bulkWrite(changes, { session, ordered: true });
@@ -163,7 +164,14 @@ async function refuseReservation(
   const missing = await missingStock(db, lines);
   if (missing.length === 0) throw changedConcurrently(key);
   const outcome = { type: 'out_of_stock', missing } as const;
-  const movement = { _id: key, orderId: orderIdOf(key), type, lines, outcome, at: new Date().toISOString() };
+  const movement = {
+    _id: key,
+    orderId: orderIdInKey(key),
+    type,
+    lines,
+    outcome,
+    at: new Date().toISOString(),
+  };
   try {
     await movements(db).insertOne(movement, durable);
     return outcome;

@@ -5,6 +5,7 @@ import { type Order, quantityOf } from '../../order/order.js';
 import { isDuplicateKey } from '../../mongodb/duplicates.js';
 import { committed, durable } from '../../mongodb/durability.js';
 import type { OutsideRestore } from '../../log/history/outside-restore.js';
+import { effectKey } from '../../log/entity.js';
 import { idsOfEntity } from '../../log/event-id.js';
 import { journal } from '../../log/journal/journal.js';
 import type { LogPart } from '../proof/settled-effects.js';
@@ -131,7 +132,7 @@ async function carryOver(db: Db, log: LogPart): Promise<void> {
   if (lines.length === 0) return;
   const at = base.updatedAt;
   const carried = {
-    _id: `${orderId}:carried:${version}`,
+    _id: effectKey({ orderId, type: 'carried', version }),
     orderId,
     type: 'carried',
     lines,

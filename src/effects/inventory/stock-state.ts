@@ -2,20 +2,24 @@ import type { ClientSession, Db } from 'mongodb';
 import { committed } from '../../mongodb/durability.js';
 
 /**
- * State of the stock as a whole; one document. Absent until set-up has compared MongoDB with
- * Temporal (`checkDatabaseIdentity`).
+ * Which database this is, to compare with Temporal's mark (`detectDatabaseLoss`). It is kept with
+ * the stock, because only the stock waits if the two differ.
  */
-export interface StockState {
-  readonly _id: 'stock';
-  /**
-   * id of this database, as Temporal's mark has it; it is kept with the stock, because only the
-   * stock waits if the two differ
-   */
+export interface DatabaseIdentity {
+  /** id of this database, as the mark has it */
   readonly database: string;
-  /** how often it was compared with the mark in Temporal: a backup has a lower number */
+  /** how often it was compared with the mark: a backup has a lower number */
   readonly comparisons: number;
   /** movements are missing: reservations and counts wait for a restore */
   readonly outdated?: Outdated;
+}
+
+/**
+ * State of the stock as a whole; one document. Absent until set-up has compared MongoDB with
+ * Temporal.
+ */
+export interface StockState extends DatabaseIdentity {
+  readonly _id: 'stock';
   /**
    * when a restore began, ISO-8601 UTC; until it ends, no reservation is refused, and no SKU can be
    * counted

@@ -38,8 +38,8 @@ export function isStockEffect(effect: Effect): effect is EffectOf<StockEffect> {
 /** One change of the stock: immutable, and the proof that the effect was performed. */
 export interface StockMovement {
   /**
-   * an effect's key `<orderId>:<type>:<version>`, `<orderId>:carried:<version>`, or for a count
-   * `set <issuer> <key>`; only the last one has spaces
+   * the key of an effect (`effectKey`); one of the same form for `carried`; for a count,
+   * `set <issuer> <key>`, with spaces, which no key has
    */
   readonly _id: string;
   readonly orderId?: string;

@@ -1,6 +1,7 @@
 import type { KeyStore } from '../../sealing/key-store.js';
 import { openOne } from '../../sealing/opening.js';
-import { orderIdOf, type OutcomeOf } from '../../order/effects.js';
+import type { OutcomeOf } from '../../order/effects.js';
+import { orderIdInKey } from '../../log/entity.js';
 import type { Unknown } from '../port.js';
 import { redacted } from '../redacted.js';
 import type { PaymentProvider } from './port.js';
@@ -21,7 +22,7 @@ export function withPlainMethods(
   return {
     ...provider,
     async authorize(request, options) {
-      const at = { orderId: orderIdOf(request.key), path: ['payment', 'method'] };
+      const at = { orderId: orderIdInKey(request.key), path: ['payment', 'method'] };
       const method = await openOne(keys, at, request.method);
       if (method === undefined) {
         const known = await provider.lookUp(request.key, options);

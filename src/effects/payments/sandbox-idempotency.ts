@@ -4,7 +4,8 @@ import type { ClientSession, Db } from 'mongodb';
 import { asStored } from '../../mongodb/as-stored.js';
 import { committed, durable } from '../../mongodb/durability.js';
 import { inTransaction } from '../../mongodb/transaction.js';
-import { type EffectOf, type OutcomeOf, orderIdOf } from '../../order/effects.js';
+import type { EffectOf, OutcomeOf } from '../../order/effects.js';
+import { orderIdInKey } from '../../log/entity.js';
 import type { PaymentType } from './port.js';
 import { type LedgerEntry, sandboxLedger as ledger } from './sandbox-ledger.js';
 
@@ -78,7 +79,7 @@ export async function countCall(
   const money = 'amount' in request ? { amount: request.amount, currency: request.currency } : {};
   const entry = await ledger(db).findOneAndUpdate(
     { _id: key },
-    { $inc: { calls: 1 }, $setOnInsert: { orderId: orderIdOf(key), type, ...money, request, ...made } },
+    { $inc: { calls: 1 }, $setOnInsert: { orderId: orderIdInKey(key), type, ...money, request, ...made } },
     { upsert: true, returnDocument: 'after', ...durable },
   );
   if (entry === null || !isDeepStrictEqual(entry.request, asStored(request))) {

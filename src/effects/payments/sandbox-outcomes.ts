@@ -3,7 +3,8 @@ import type { ClientSession, Db } from 'mongodb';
 import { readJournal } from '../../log/journal/read-journal.js';
 import { durable } from '../../mongodb/durability.js';
 import type { PaymentFact } from '../../order/commands.js';
-import { type EffectOf, type OutcomeOf, orderIdOf } from '../../order/effects.js';
+import type { EffectOf, OutcomeOf } from '../../order/effects.js';
+import { orderIdInKey } from '../../log/entity.js';
 import { later } from '../../order/time.js';
 import { orderLog } from '../../order-log.js';
 import { type SandboxAnswer, storeAnswer } from './sandbox-idempotency.js';
@@ -113,7 +114,7 @@ async function settledByWebhook(
 ): Promise<AuthorizationEntry> {
   const { _id, authorization: current } = entry;
   if (current.status !== 'pending') return entry;
-  for (const event of await readJournal(orderLog, db, orderIdOf(_id))) {
+  for (const event of await readJournal(orderLog, db, orderIdInKey(_id))) {
     if (event.type !== 'PaymentAuthorized' || event.data.authorizationId !== current.id) continue;
     const settled = { status: 'authorized', expiresAt: event.data.expiresAt } as const;
     await setStatus(db, { _id }, settled, session);
@@ -145,7 +146,7 @@ async function declineFirst(
   if (method !== 'tok_capture_declined') return undefined;
   const earlier = await ledger(db).findOne(
     {
-      orderId: orderIdOf(key),
+      orderId: orderIdInKey(key),
       type: 'capture',
       'request.shipmentId': shipmentId,
       outcome: { $exists: true },

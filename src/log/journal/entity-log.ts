@@ -1,6 +1,6 @@
 import type { WorkflowStartOptions } from '@temporalio/client';
 import type { Decider, Draft, Effect, Entity, State } from '../entity.js';
-import { type Commands, commandsOf } from './commands.js';
+import { type CliLines, cliLinesOf } from './cli-lines.js';
 import type { Shape } from './differences.js';
 import type { StateView } from './state-view.js';
 import { statusKey } from '../workflow/search-attribute-names.js';
@@ -19,8 +19,8 @@ export interface AnyLog {
   readonly view: Pick<StateView<never>, 'collection' | 'version' | 'indexes'>;
   /** the collection of the reports of its reconciliations; persisted */
   readonly reconciliations: string;
-  /** in remedies for operators */
-  readonly commands: Commands;
+  /** command lines in remedies for operators */
+  readonly cliLines: CliLines;
 }
 
 /**
@@ -70,7 +70,7 @@ export function namedLog<S extends State, D extends Draft>(
       memo: { hash, commandId },
       ...startOptions(state),
     }),
-    commands: commandsOf(name),
+    cliLines: cliLinesOf(name),
   };
 }
 

@@ -5,21 +5,23 @@ import { recallCommands } from './command-memory.js';
 import type { EntityLog } from './entity-log.js';
 import { createRecorder, type Recorder } from './recording.js';
 import { createResumptionActivities } from './resumption-activities.js';
-import type { StepTally } from './step-tally.js';
+import type { StepMetrics } from './step-metrics.js';
 
 /** The activities that every entity's workflow has. */
 export function createLogActivities<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
   {
     db,
-    tally,
+    stepMetrics,
     recorder = createRecorder(log, db),
-  }: { readonly db: Db; readonly tally: StepTally; readonly recorder?: Recorder },
+  }: { readonly db: Db; readonly stepMetrics: StepMetrics; readonly recorder?: Recorder },
 ): LogActivities & ResumptionActivities {
   return {
     ...createResumptionActivities(log, db),
     record: async ({ events, resumption }) =>
-      await tally.attempt('record', () => tally.recording(events, () => recorder.record(events, resumption))),
+      await stepMetrics.attempt('record', () =>
+        stepMetrics.recording(events, () => recorder.record(events, resumption)),
+      ),
     recall: async ({ orderId, commandIds, upTo }) => await recallCommands(log, db, orderId, commandIds, upTo),
   };
 }

@@ -1,7 +1,10 @@
 import type { Db, IndexDescription } from 'mongodb';
 import type { State } from '../entity.js';
 
-/** The view that recording keeps: one document for each entity, with its state. */
+/**
+ * The view that recording keeps: one document for each entity, with its state. Recording writes it
+ * together with the journal, so it is in this folder; `rebuildStateView` rebuilds it.
+ */
 export interface StateView<S extends State> {
   /** the collection; persisted */
   readonly collection: string;

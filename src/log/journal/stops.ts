@@ -7,15 +7,15 @@ import { stateViews, type Stopped } from './state-view.js';
 export type StopReason = Omit<Stopped, 'since'>;
 
 /** The history and the journal have different events under one version. */
-export function forkedReason({ entity, commands }: AnyLog, id: string, detail: string): StopReason {
-  return { code: `${entity.name}_forked`, detail, remedy: commands.resume(id) };
+export function forkedReason({ entity, cliLines }: AnyLog, id: string, detail: string): StopReason {
+  return { code: `${entity.name}_forked`, detail, remedy: cliLines.resume(id) };
 }
 
 /**
  * @param status the status of the last run, such as `TIMED_OUT`; undefined if Temporal knows no run
  */
 export function endedReason(
-  { entity, commands }: AnyLog,
+  { entity, cliLines }: AnyLog,
   id: string,
   status: string | undefined,
 ): StopReason {
@@ -23,13 +23,13 @@ export function endedReason(
     status === undefined
       ? `the ${entity.name} is not finished, and Temporal has no workflow of it`
       : `the ${entity.name} is not finished, but its workflow has ended (${status})`;
-  return { code: 'workflow_ended', detail, remedy: commands.resume(id) };
+  return { code: 'workflow_ended', detail, remedy: cliLines.resume(id) };
 }
 
 /** @param version the first version that the workflow lacks */
-export function rewoundReason({ entity, commands }: AnyLog, id: string, version: number): StopReason {
+export function rewoundReason({ entity, cliLines }: AnyLog, id: string, version: number): StopReason {
   const detail = `the workflow of the ${entity.name} was restored to a state before version ${version}`;
-  return { code: 'workflow_rewound', detail, remedy: commands.resume(id) };
+  return { code: 'workflow_rewound', detail, remedy: cliLines.resume(id) };
 }
 
 /**

@@ -33,8 +33,8 @@ export interface LeasedTasks {
 const RENEWING = 'renew-leases';
 /** Work counts as healthy once it has run for this long without a failure. */
 const WELL_AFTER_MS = 5_000;
-const FIRST_REST_MS = 200;
-const MAX_REST_MS = 1_600;
+const FIRST_RETRY_MS = 200;
+const MAX_RETRY_MS = 1_600;
 /**
  * How long this process does not ask for a lease that it gave up, so that another process can take
  * it. This is longer than a lease lasts, and longer than the interval at which processes look for
@@ -118,12 +118,12 @@ class LeaseTerm {
    * process gives the lease up: a process of another version may be able to do the task.
    */
   private async retryUntilGivenUp(signal: AbortSignal): Promise<void> {
-    let restMs = FIRST_REST_MS;
+    let retryMs = FIRST_RETRY_MS;
     const reportWell = (): void => {
-      restMs = FIRST_REST_MS;
+      retryMs = FIRST_RETRY_MS;
       this.health.worked();
     };
-    while (!signal.aborted && restMs <= MAX_REST_MS) {
+    while (!signal.aborted && retryMs <= MAX_RETRY_MS) {
       let timer: NodeJS.Timeout | undefined;
       try {
         await this.task.work(signal, () => void (timer ??= globalThis.setTimeout(reportWell, WELL_AFTER_MS)));
@@ -132,8 +132,8 @@ class LeaseTerm {
       } finally {
         clearTimeout(timer);
       }
-      await pause(restMs, signal);
-      restMs *= 2;
+      await pause(retryMs, signal);
+      retryMs *= 2;
     }
     if (!signal.aborted) this.dueAt = performance.now() + GIVEN_UP_MS;
   }

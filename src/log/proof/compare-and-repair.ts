@@ -4,7 +4,7 @@ import type { Draft, State } from '../entity.js';
 import { committed } from '../../mongodb/durability.js';
 import type { AnyLog, EntityLog } from '../journal/entity-log.js';
 import { forks } from '../journal/fork.js';
-import type { Databases } from '../history/databases.js';
+import type { Databases } from '../../databases.js';
 import { readHistoryLog } from '../history/history.js';
 import type { OutsideRestore } from '../history/outside-restore.js';
 import { restoreLog } from '../journal/truncated-log.js';

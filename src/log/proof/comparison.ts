@@ -8,7 +8,7 @@ import type { Draft, State } from '../entity.js';
 import { committed } from '../../mongodb/durability.js';
 import { type AnyLog, type EntityLog, workflowIdOf } from '../journal/entity-log.js';
 import { type StateDocument, stateViews } from '../journal/state-view.js';
-import type { Databases } from '../history/databases.js';
+import type { Databases } from '../../databases.js';
 import { type HistoryLog, readHistoryLog } from '../history/history.js';
 import { readStored, upcastRecord } from '../journal/read-journal.js';
 import { type EntityState, stateQuery } from '../workflow/messages.js';

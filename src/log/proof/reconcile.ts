@@ -9,7 +9,7 @@ import { forks } from '../journal/fork.js';
 import { journal } from '../journal/journal.js';
 import { latestChangedIds, unfinishedIds } from '../journal/viewed-ids.js';
 import { forkedReason, markStopped } from '../journal/stops.js';
-import type { Databases } from '../history/databases.js';
+import type { Databases } from '../../databases.js';
 import { type ListedEntity, listWorkflows } from '../history/workflow-list.js';
 import { endedUnrecorded } from '../resume/resume-all.js';
 import { compareAndRepair, type Compared, type RepairDeps } from './compare-and-repair.js';

@@ -1,4 +1,4 @@
-import { commandsForAll, comparedByHand } from '../journal/commands.js';
+import { cliLinesForAll, comparedByHand } from '../journal/cli-lines.js';
 import type { AnyLog } from '../journal/entity-log.js';
 import type { Discrepancy } from './discrepancy.js';
 
@@ -7,9 +7,9 @@ export function remedyOf(
   log: AnyLog,
   { orderId, where, kind }: Pick<Discrepancy, 'orderId' | 'where' | 'kind'>,
 ): string {
-  const { entity, view, commands } = log;
-  const { projections, rebuild, reconcile } = commandsForAll;
-  const again = `\`${orderId === undefined ? commandsForAll.verify : commands.verify(orderId)}\``;
+  const { entity, view, cliLines } = log;
+  const { projections, rebuild, reconcile } = cliLinesForAll;
+  const again = `\`${orderId === undefined ? cliLinesForAll.verify : cliLines.verify(orderId)}\``;
   if (kind === 'unanswered' && where === 'workflow')
     return `start a process of the role \`worker\`, then ${again}`;
   if (kind === 'unanswered') return `fix the cause, then ${again}`;
@@ -24,7 +24,7 @@ export function remedyOf(
       : `the ${entity.name} was in progress: ${again}`;
   }
   if (where === 'view') return `\`${rebuild(view.collection)}\` rebuilds it from the journal`;
-  const resume = commands.resume(orderId ?? '');
+  const resume = cliLines.resume(orderId ?? '');
   if (where === 'workflow') return `\`${resume}\` restarts it from the journal`;
-  return `${comparedByHand(commands, orderId ?? '')}: restore the wrong one from a backup, or use \`${resume}\` if the journal is right`;
+  return `${comparedByHand(cliLines, orderId ?? '')}: restore the wrong one from a backup, or use \`${resume}\` if the journal is right`;
 }

@@ -8,7 +8,7 @@ import type { AnyLog, EntityLog } from '../journal/entity-log.js';
 import { stateViews } from '../journal/state-view.js';
 import { journaledIds, notJournaled } from '../journal/read-journal.js';
 import { viewedIds } from '../journal/viewed-ids.js';
-import type { Databases } from '../history/databases.js';
+import type { Databases } from '../../databases.js';
 import { listedIds } from '../history/workflow-list.js';
 import { compareEntity, type Comparison } from './comparison.js';
 import type { Discrepancy } from './discrepancy.js';

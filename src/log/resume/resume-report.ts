@@ -1,8 +1,8 @@
 import { setTimeout } from 'node:timers/promises';
-import type { Databases } from '../history/databases.js';
+import type { Databases } from '../../databases.js';
 import type { State, StoredEvent } from '../entity.js';
 import { COMMAND_REJECTED } from '../event.js';
-import { comparedByHand } from '../journal/commands.js';
+import { comparedByHand } from '../journal/cli-lines.js';
 import { type AnyLog, workflowIdOf } from '../journal/entity-log.js';
 import { forkFailure } from '../journal/fork.js';
 import { resumptionType } from '../journal/journal.js';
@@ -83,7 +83,7 @@ export function reportOf(
       });
     case 'contradiction': {
       const { message } = forkFailure(log, plan.journal, plan.history);
-      const remedy = `${comparedByHand(log.commands, orderId)}, and decide which one is true`;
+      const remedy = `${comparedByHand(log.cliLines, orderId)}, and decide which one is true`;
       return report('contradiction', `${message}; both were recorded`, { remedy });
     }
     case 'restart':

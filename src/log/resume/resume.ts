@@ -7,7 +7,7 @@ import { committed } from '../../mongodb/durability.js';
 import { type AnyLog, type EntityLog, workflowIdOf } from '../journal/entity-log.js';
 import { stateViews } from '../journal/state-view.js';
 import { forks, noteFork } from '../journal/fork.js';
-import type { Databases } from '../history/databases.js';
+import type { Databases } from '../../databases.js';
 import { readHistoryLog } from '../history/history.js';
 import { readStored } from '../journal/read-journal.js';
 import { restoreLog } from '../journal/truncated-log.js';
@@ -127,7 +127,7 @@ async function carryOut<S extends State, D extends Draft>(
     case 'resuming':
       return planned;
     case 'incomplete': {
-      const { detail, remedy = log.commands.resume(orderId) } = planned;
+      const { detail, remedy = log.cliLines.resume(orderId) } = planned;
       await markStopped(log, db, orderId, { code: 'workflow_ended', detail, remedy });
       return planned;
     }

@@ -1,7 +1,7 @@
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
 import type { Draft, State, StoredEvent } from '../entity.js';
 import { type AnyLog, type EntityLog, type StartOptions, workflowIdOf } from '../journal/entity-log.js';
-import type { Deployment } from '../history/databases.js';
+import type { Deployment } from '../../databases.js';
 import type { NewEntity, ResumedEntity } from '../workflow/inputs.js';
 import { hashIn, type Message, type Signal } from '../workflow/messages.js';
 import type { KeptRuns } from './kept-runs.js';

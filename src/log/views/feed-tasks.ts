@@ -5,7 +5,7 @@ import type { FeedTail } from '../feed/tail.js';
 import { runSequencer, sequencerTask } from '../feed/sequencer.js';
 import type { LeasedTask } from '../leases/leased-tasks.js';
 import type { EntityLog } from '../journal/entity-log.js';
-import type { CheckDatabaseIdentity, Databases } from '../history/databases.js';
+import type { DetectDatabaseLoss, Databases } from '../../databases.js';
 import type { OutsideRestore } from '../history/outside-restore.js';
 import { feedView, viewTask } from './feeding/feed-view.js';
 import { rebuildJournal } from './rebuilding/rebuild-journal.js';
@@ -31,7 +31,7 @@ export interface FeedTasksDeps<S extends State, D extends Draft> extends Databas
   readonly tail: FeedTail;
   /** the views that are built from the feed */
   readonly views: readonly View<S, D>[];
-  readonly checkDatabaseIdentity: CheckDatabaseIdentity;
+  readonly detectDatabaseLoss: DetectDatabaseLoss;
   /** see `restoreEntities` */
   readonly outside?: OutsideRestore<S, D>;
 }
@@ -46,11 +46,11 @@ const TEMPORAL_TIMEOUT_MS = 5_000;
 
 export function createFeedTasks<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
-  { db, client, tail, views, taskQueue, checkDatabaseIdentity, outside }: FeedTasksDeps<S, D>,
+  { db, client, tail, views, taskQueue, detectDatabaseLoss, outside }: FeedTasksDeps<S, D>,
 ): FeedTasks {
   const sequenceFeed: LeasedTask['work'] = async (signal, heartbeat) => {
     // A restored database is detected before it gets new positions.
-    await withTimeout(TEMPORAL_TIMEOUT_MS, checkDatabaseIdentity({ db, client, taskQueue }));
+    await withTimeout(TEMPORAL_TIMEOUT_MS, detectDatabaseLoss({ db, client, taskQueue }));
     if (signal.aborted) return;
     const publisher = tail.publishLocally();
     await runSequencer({
@@ -94,7 +94,7 @@ export function createFeedTasks<S extends State, D extends Draft>(
           ...attempt(rebuildId),
           client,
           taskQueue,
-          checkDatabaseIdentity,
+          detectDatabaseLoss,
           outside,
         }),
     },

@@ -22,7 +22,7 @@ import { type EntityState, type Signal, stateQuery } from './messages.js';
 import { keepUntilLoaded, resumeFromJournal } from './resumption.js';
 import { attributesOf, ListedAttributes } from './search-attributes.js';
 import { eventFork, stepOf, superseded } from './steps.js';
-import { details, stepSummary } from './web-ui.js';
+import { details, stepSummary } from './temporal-ui.js';
 import { Writer } from './writer.js';
 
 /**

@@ -1,7 +1,7 @@
 import { ApplicationFailure } from '@temporalio/common';
 import type { ActivityInterceptorsFactory } from '@temporalio/worker';
 import type { Step } from '../../order-log.js';
-import { orderIdOf } from '../../order/effects.js';
+import { orderIdInKey } from '../../log/entity.js';
 import { messageOf } from '../../outages/message-of.js';
 import type { Logger } from './logger.js';
 
@@ -70,7 +70,7 @@ function subjectOf(input: unknown, workflowId: string | undefined) {
   const { events, effect } = input;
   const [first] = events;
   return {
-    orderId: first?.orderId ?? (effect && orderIdOf(effect.key)),
+    orderId: first?.orderId ?? (effect && orderIdInKey(effect.key)),
     correlationId: effect?.correlationId ?? events.at(-1)?.correlationId,
     ...(effect && { effect: effect.key }),
   };

@@ -19,7 +19,7 @@ export interface OrderCache {
   load(orderId: string, read: () => Promise<StoredView | undefined>): Promise<StoredView | undefined>;
   /** The view has changed: drops it, and a read in progress is repeated. */
   invalidate(orderId: string): void;
-  /** The view has at least this version: drops an older view, and a read in progress is repeated. */
+  /** The view has at least this version: drops an older one, and a read in progress is repeated. */
   dropOlder(orderId: string, version: number): void;
   clear(): void;
 }

@@ -9,7 +9,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 /**
  * Changes a copy of the sources as docs/guides/own-command.md says: adds a command with its event,
  * and an optional member of another command. The compiler must name every file that is then to be
- * changed.
+ * changed. No file of the page is: its forms follow from the table of commands.
  */
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
@@ -27,6 +27,7 @@ beforeAll(async () => {
     JSON.stringify({
       extends: join(root, 'tsconfig.json'),
       compilerOptions: { rootDir: '.', outDir: 'dist', noEmitOnError: true, sourceMap: false },
+      files: ['src/web/pages/order/inputs.ts'],
       include: ['src'],
       exclude: ['src/web'],
     }),
@@ -131,7 +132,15 @@ test('the compiler names the six files that a new command needs', async () => {
   expect(await compile()).toEqual([]);
   expect(await helpOf('tag')).toContain('--tag <tag>');
   expect(await helpOf('refund')).toContain('--receipt <number>');
+  expect(await compile(join(copy, 'src/web'))).toEqual([]);
+  expect(await runNode('--input-type=module', '--eval', formOfTags)).toBe('{"tags":["gift","urgent"]}\n');
 }, 240_000);
+
+/** Prints what the form of the page sends, when two tags are entered. */
+const formOfTags = `
+  import { formOf } from './dist/src/web/pages/order/inputs.js';
+  console.log(JSON.stringify(formOf('TagOrder', {}).bodyOf({ tags: 'gift, urgent' })));
+`;
 
 test('a field that an order keeps, and people see, changes four files', async () => {
   expect(filesOf([...ofHeader, ...ofHeaderAtEdge])).toHaveLength(4);
@@ -173,9 +182,9 @@ async function apply(edits: readonly Edit[]): Promise<void> {
   }
 }
 
-/** The errors of the compiler, each with its file. */
-async function compile(): Promise<readonly (readonly [file: string, message: string])[]> {
-  const output = await runNode(join(root, 'node_modules/typescript/bin/tsc'), '--project', copy);
+/** The errors of the compiler, each with its file; by default, in all of src but the page. */
+async function compile(project = copy): Promise<readonly (readonly [file: string, message: string])[]> {
+  const output = await runNode(join(root, 'node_modules/typescript/bin/tsc'), '--project', project);
   return [...output.matchAll(/^src\/(.+)\(\d+,\d+\): error (.+)$/gm)].map(([, file = '', message = '']) => [
     file,
     message,

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { Db } from 'mongodb';
+import { endpointIdOf } from '../../../src/delivery/webhooks/endpoints.js';
 import { replayFrom } from '../../../src/delivery/webhooks/operator-actions.js';
 import { subscriptionRows, waitingRows } from '../../../src/delivery/webhooks/rows.js';
 import { subscriptionOf } from '../../../src/delivery/webhooks/subscription.js';
@@ -44,7 +45,7 @@ async function subscribed(): Promise<Endpoint> {
   const endpoint = endpointAt(1, randomUUID());
   await subscriptionOf(db, endpoint, first);
   await replayFrom(db, endpoint, first, 9);
-  const { orderId: endpointId } = endpoint;
+  const endpointId = endpointIdOf(endpoint);
   await waitingRows(db).insertOne({
     _id: `${endpointId}/o-1:1`,
     endpointId,
@@ -84,15 +85,15 @@ test.each([
   [' and the feed was restored', restored, { generation: 2, position: 3 }],
 ])('a replay while the endpoint was changed%s is not lost', async (_, generations, place) => {
   const endpoint = await subscribed();
-  const { orderId } = endpoint;
+  const endpointId = endpointIdOf(endpoint);
   let changed: ReturnType<typeof subscriptionOf> | undefined;
-  await whileWaitingRowsAreLocked(orderId, async () => {
-    changed = subscriptionOf(db, endpointAt(2, orderId), generations);
+  await whileWaitingRowsAreLocked(endpointId, async () => {
+    changed = subscriptionOf(db, endpointAt(2, endpointId), generations);
     await updateOfWaitingRows();
     await replayFrom(db, endpoint, generations, 3);
   });
   expect(await changed).toMatchObject({ ...place, endpointVersion: 2, replays: 2 });
-  expect(await subscriptionRows(db).findOne({ _id: orderId })).toMatchObject({
+  expect(await subscriptionRows(db).findOne({ _id: endpointId })).toMatchObject({
     ...place,
     endpointVersion: 2,
     replays: 2,
@@ -103,5 +104,5 @@ test('a subscription of an earlier generation returns to the last position in co
   const endpoint = await subscribed();
   const place = { generation: 2, position: 7 };
   expect(await subscriptionOf(db, endpoint, restored)).toMatchObject(place);
-  expect(await subscriptionRows(db).findOne({ _id: endpoint.orderId })).toMatchObject(place);
+  expect(await subscriptionRows(db).findOne({ _id: endpointIdOf(endpoint) })).toMatchObject(place);
 });

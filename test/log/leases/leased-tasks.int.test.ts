@@ -130,7 +130,7 @@ test('the sequencer fails if Temporal does not answer, so that another process m
     tail,
     views: [customers],
     taskQueue: 'none',
-    checkDatabaseIdentity: async () => await never,
+    detectDatabaseLoss: async () => await never,
   };
   const [sequencer] = createFeedTasks(orderLog, deps).leased;
   await expect(sequencer?.work(new AbortController().signal, () => undefined)).rejects.toBeInstanceOf(

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { stockOutside } from '../../../src/effects/inventory/stock-restore.js';
-import { checkDatabaseIdentity } from '../../../src/identity/database-identity.js';
+import { detectDatabaseLoss } from '../../../src/identity/database-identity.js';
 import type { StoredEvent } from '../../../src/log/entity.js';
 import { feedGenerations } from '../../../src/log/feed/generations.js';
 import { forks } from '../../../src/log/journal/fork.js';
@@ -44,7 +44,7 @@ function rebuilding(signal = new AbortController().signal, rebuildId: string = r
     db: mongo.db,
     client,
     taskQueue: config.temporal.taskQueue,
-    checkDatabaseIdentity,
+    detectDatabaseLoss,
     outside: stockOutside,
     signal,
     rebuildId,

@@ -1,6 +1,6 @@
 import { withTimeout } from '../../../outages/timeout.js';
 
-const REST_MS = 5_000;
+const RETRY_AFTER_MS = 5_000;
 
 /**
  * Asks for at most `withinMs`. After a failure, returns undefined for some seconds without asking.
@@ -9,13 +9,13 @@ export function whileAvailable<R>(
   ask: (orderId: string) => Promise<R>,
   withinMs: number,
 ): (orderId: string) => Promise<R | undefined> {
-  let restUntil = 0;
+  let retryAt = 0;
   return async (orderId) => {
-    if (Date.now() < restUntil) return undefined;
+    if (Date.now() < retryAt) return undefined;
     try {
       return await withTimeout(withinMs, ask(orderId));
     } catch {
-      restUntil = Date.now() + REST_MS;
+      retryAt = Date.now() + RETRY_AFTER_MS;
       return undefined;
     }
   };

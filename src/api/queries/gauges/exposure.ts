@@ -2,7 +2,7 @@ import type { ConnectionLike } from '@temporalio/client';
 import { optionalTsToMs } from '@temporalio/common/lib/time.js';
 import proto from '@temporalio/proto';
 import type { Db } from 'mongodb';
-import type { StepTally } from '../../../log/journal/step-tally.js';
+import type { StepMetrics } from '../../../log/journal/step-metrics.js';
 import { answering } from '../../../mongodb/durability.js';
 import { journal } from '../../../log/journal/journal.js';
 import { ageOf } from '../../../log/time.js';
@@ -23,8 +23,8 @@ export interface Exposure {
 
 export interface ExposureDeps {
   readonly db: Db;
-  /** the tally of the workers in this process; absent if it has none */
-  readonly tally: StepTally | undefined;
+  /** the step metrics of the workers in this process; absent if it has none */
+  readonly stepMetrics: StepMetrics | undefined;
   readonly undecided: () => Promise<Exposure>;
 }
 
@@ -66,8 +66,8 @@ export async function undecidedOrders(
  * Orders with events that a worker of this process has received to record, and not recorded yet.
  * Events that another worker has recorded are not counted, unless MongoDB is unavailable.
  */
-export async function unrecordedOrders(db: Db, tally: StepTally): Promise<Exposure> {
-  const open = tally.unrecorded();
+export async function unrecordedOrders(db: Db, stepMetrics: StepMetrics): Promise<Exposure> {
+  const open = stepMetrics.unrecorded();
   if (open.length === 0) return { count: 0, oldestMs: 0 };
   const ids = open.slice(0, MAX_LOOKED_UP).map(({ id }) => id);
   const found = await withTimeout(
@@ -89,10 +89,13 @@ export async function unrecordedOrders(db: Db, tally: StepTally): Promise<Exposu
  * Temporal is unavailable.
  */
 export async function exposureConcern(
-  { db, tally, undecided }: ExposureDeps,
+  { db, stepMetrics, undecided }: ExposureDeps,
   limitMs: number,
 ): Promise<string | undefined> {
-  const [waiting, decided] = await Promise.all([undecided(), tally && unrecordedOrders(db, tally)]);
+  const [waiting, decided] = await Promise.all([
+    undecided(),
+    stepMetrics && unrecordedOrders(db, stepMetrics),
+  ]);
   const inWords = (what: string, { count, oldestMs }: Exposure) =>
     oldestMs > limitMs ? [`${count} ${what}, the oldest for ${Math.round(oldestMs / 1_000)} s`] : [];
   const concerns = [

@@ -70,7 +70,7 @@ async function oldestOwed(db: Db) {
  * Gauges of what is acknowledged and not recorded yet. They work without MongoDB: they grow during
  * an outage of it.
  */
-export function exposureGauges({ db, tally, undecided }: ExposureDeps): Instruments {
+export function exposureGauges({ db, stepMetrics, undecided }: ExposureDeps): Instruments {
   return (registry) => {
     const labelNames = ['stage'] as const;
     const count = new Gauge({
@@ -103,10 +103,10 @@ export function exposureGauges({ db, tally, undecided }: ExposureDeps): Instrume
     };
     return async () => {
       failures.reset();
-      for (const [activity, failed] of tally?.failures ?? []) failures.inc({ activity }, failed);
+      for (const [activity, failed] of stepMetrics?.failures ?? []) failures.inc({ activity }, failed);
       await Promise.all([
         show('undecided', undecided),
-        ...(tally === undefined ? [] : [show('decided', () => unrecordedOrders(db, tally))]),
+        ...(stepMetrics === undefined ? [] : [show('decided', () => unrecordedOrders(db, stepMetrics))]),
       ]);
     };
   };

@@ -1,5 +1,5 @@
 import type { LedgerEntry } from '../../../effects/payments/sandbox-ledger.js';
-import type { Databases } from '../../../log/history/databases.js';
+import type { Databases } from '../../../databases.js';
 import type { VerifyReport } from '../../../log/proof/verify.js';
 import type { OrderEvent } from '../../../order/events.js';
 import { formatMoney } from '../../../order/money.js';

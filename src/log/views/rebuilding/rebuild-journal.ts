@@ -4,7 +4,7 @@ import { isServerError } from '../../../outages/server-error.js';
 import { type Draft, NewerEvent, type State } from '../../entity.js';
 import { mapInOrder } from '../../../concurrency/async-iterables.js';
 import { type AnyLog, type EntityLog, workflowIdOf } from '../../journal/entity-log.js';
-import type { CheckDatabaseIdentity, Deployment } from '../../history/databases.js';
+import type { DetectDatabaseLoss, Deployment } from '../../../databases.js';
 import { foldHistory, readHistoryLog } from '../../history/history.js';
 import { ensureJournalIndexes } from '../../journal/journal.js';
 import type { OutsideRestore } from '../../history/outside-restore.js';
@@ -15,7 +15,7 @@ import { type FromHistory, restoreEntities } from './restore-entities.js';
 import { StoreRebuilder } from './store-rebuild.js';
 
 export interface JournalRebuildAttempt<S extends State, D extends Draft> extends RebuildAttempt, Deployment {
-  readonly checkDatabaseIdentity: CheckDatabaseIdentity;
+  readonly detectDatabaseLoss: DetectDatabaseLoss;
   /** see `restoreEntities` */
   readonly outside?: OutsideRestore<S, D> | undefined;
   /** number of entities between two checkpoints; by default a page of Temporal's list */
@@ -49,8 +49,8 @@ export async function rebuildJournal<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
   attempt: JournalRebuildAttempt<S, D>,
 ): Promise<boolean> {
-  const { db, client, taskQueue, checkDatabaseIdentity, outside } = attempt;
-  await checkDatabaseIdentity({ db, client, taskQueue });
+  const { db, client, taskQueue, detectDatabaseLoss, outside } = attempt;
+  await detectDatabaseLoss({ db, client, taskQueue });
   await outside?.beginRestore(db);
   if (!(await restoreAll(log, attempt))) return false;
   await outside?.endRestore(db);

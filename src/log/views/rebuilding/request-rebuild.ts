@@ -2,7 +2,7 @@ import { WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
 import type { Db } from 'mongodb';
 import { committed } from '../../../mongodb/durability.js';
 import { withTimeout } from '../../../outages/timeout.js';
-import type { Databases, Deployment } from '../../history/databases.js';
+import type { Databases, Deployment } from '../../../databases.js';
 import { rebuildWorkflow, rebuildWorkflowId } from '../../workflow/upkeep-messages.js';
 import { buildsOf } from '../view-builds.js';
 import { storeRebuilds } from './store-rebuild.js';

@@ -8,7 +8,7 @@ import { newKey } from '../../idempotency-key.js';
 import { Copyable } from '../../parts/copyable.js';
 import { curlOfCommand, scriptOfCommand } from './terminal-lines.js';
 import type { Choice } from './choices.js';
-import { bodyOf, type Input, inputsOf, type TypedTexts } from './inputs.js';
+import { formOf, type Input, type TypedTexts } from './inputs.js';
 import { PreviewedResult } from './preview.js';
 import { preview, send } from './send.js';
 
@@ -26,14 +26,14 @@ interface FormProps {
  */
 export function CommandForm({ order, choice, previewed, onClose, onDone }: FormProps) {
   const { orderId, version } = order;
-  // The inputs are made once, so that what is typed stays when the order changes.
-  const inputs = useMemo(() => inputsOf(choice.type, order), []);
+  // The form is made once, so that what is typed stays when the order changes.
+  const { inputs, bodyOf } = useMemo(() => formOf(choice.type, order), []);
   const typed = useSignal<TypedTexts>({});
   const { isBusy, problem, run } = useAction(inWords);
   /** The body that was previewed, and the key with which it is sent. */
   const toSend = useRef({ body: {}, key: '' });
   const form = useRef<HTMLFormElement>(null);
-  const body = bodyOf(choice.type, inputs, typed.value, order);
+  const body = bodyOf(typed.value);
   const shown = previewed.value;
   const isStale = shown !== undefined && shown.version !== version;
 
@@ -97,7 +97,7 @@ export function CommandForm({ order, choice, previewed, onClose, onDone }: FormP
       </p>
       {typeof body !== 'string' && (
         <div class="typed-lines">
-          <Copyable text={curlOfCommand(choice, body, target)} />
+          <Copyable text={curlOfCommand(location.origin, choice, body, target)} />
           <Copyable text={scriptOfCommand(choice, body, target)} />
         </div>
       )}

@@ -1,137 +1,149 @@
-import type { FollowUpType } from '../../../order/commands.js';
-import { quantityOf } from '../../../order/order.js';
-import type { OrderView } from '../../../order/view.js';
-import { commands } from '../../../api/commands/table.js';
 import type { Field } from '../../../api/commands/entry.js';
+import { commands } from '../../../api/commands/table.js';
+import type { Address, FollowUpType } from '../../../order/commands.js';
+import type { OrderView } from '../../../order/view.js';
 import { parseAmount } from '../../format.js';
 
-/** A field of the form of a command, made from the command's entry in the table. */
+/** The form of a command, made from the command's entry in the table. */
+export interface Form {
+  readonly inputs: readonly Input[];
+  /** The body of the command, or a text that says which input cannot be used. */
+  readonly bodyOf: (typed: TypedTexts) => object | string;
+}
+
 export interface Input {
-  /**
-   * the member of the body; if the member has several inputs, a dot and the part follow
-   */
   readonly name: string;
   readonly label: string;
   readonly kind: 'text' | 'amount' | 'units';
   readonly isRequired: boolean;
   readonly initial: string;
-  /** the SKU whose units are entered */
-  readonly sku?: string;
+  /** the most units that may be entered; absent if any number may be */
   readonly most?: number;
 }
 
-const address = ['street', 'city', 'postalCode', 'country'] as const;
-
-export function inputsOf(type: FollowUpType, view: OrderView): readonly Input[] {
-  return Object.entries(commands[type].fields).flatMap(([member, fields]) =>
-    [fields].flat().flatMap((field: Field) => inputsOfField(type, member, field, view)),
-  );
-}
-
-function inputsOfField(type: FollowUpType, member: string, field: Field, view: OrderView): readonly Input[] {
-  const text = { name: member, label: field.description, isRequired: isRequired(field), initial: '' };
-  switch (field.parser) {
-    case 'amount':
-      return [{ ...text, label: `${member}, in ${view.currency}`, kind: 'amount' }];
-    case 'json':
-      return address.map((part) => ({
-        name: `${member}.${part}`,
-        label: part === 'postalCode' ? 'postal code' : part === 'country' ? 'country (DE)' : part,
-        kind: 'text',
-        isRequired: false,
-        initial: '',
-      }));
-    case 'quantities':
-    case 'amendedLines':
-      return view.lines.flatMap((line) => {
-        const most = freeUnits(type, line, view);
-        if (most === 0) return [];
-        return {
-          name: `${member}.${line.sku}`,
-          label: line.name ?? line.sku,
-          kind: 'units',
-          isRequired: false,
-          initial: String(most ?? line.quantity),
-          sku: line.sku,
-          ...(most !== undefined && { most }),
-        };
-      });
-    default:
-      return [{ ...text, kind: 'text' }];
-  }
-}
-
-function isRequired({ required, flags }: Field): boolean {
-  return required === true || flags.startsWith('<');
-}
-
-/**
- * The units that can still be returned, or shipped or cancelled; undefined for an amendment, which
- * may set any number.
- */
-function freeUnits(
-  type: FollowUpType,
-  line: OrderView['lines'][number],
-  { shipments }: OrderView,
-): number | undefined {
-  if (type === 'AmendOrder') return undefined;
-  if (type === 'RequestReturn') return line.delivered - line.returned;
-  const waiting = shipments
-    .filter(({ status }) => status === 'created')
-    .reduce((sum, { lines }) => sum + quantityOf(lines, line.sku), 0);
-  return line.quantity - line.cancelled - line.shipped - waiting;
-}
-
-/** What was typed, by the names of inputs. */
+/** What was typed, by the names of inputs. An input that is left out has its initial text. */
 export type TypedTexts = Readonly<Record<string, string>>;
 
-/** The body of the command, or a text that says which input cannot be used. */
-export function bodyOf(
-  type: FollowUpType,
-  inputs: readonly Input[],
-  typed: TypedTexts,
-  view: OrderView,
-): object | string {
-  const body: Record<string, unknown> = {};
-  for (const [member, fields] of Object.entries(commands[type].fields)) {
-    const [field] = [fields].flat() as readonly Field[];
-    if (field === undefined) continue;
-    const mine = inputs.filter(({ name }) => name === member || name.startsWith(`${member}.`));
-    const value = valueOf(field, mine, typed, view);
-    if (value instanceof Error) return value.message;
-    if (value !== undefined) body[member] = value;
-  }
-  return body;
+/** @param order the order as the form is opened: what it has left to ship, for example */
+export function formOf(type: FollowUpType, order: OrderView): Form {
+  const parts = Object.entries(commands[type].fields).flatMap(([member, fields]) =>
+    [fields].flat().map((field: Field) => ({ member, field, ...formPartOf(member, field, order) })),
+  );
+  return {
+    inputs: parts.flatMap(({ inputs }) => inputs),
+    bodyOf(typed) {
+      const body: Record<string, unknown> = {};
+      for (const { member, field, inputs, valueOf } of parts) {
+        const value = valueOf(inputs.map(({ name, initial }) => (typed[name] ?? initial).trim()));
+        if (value instanceof Error) return value.message;
+        if (value === undefined) continue;
+        body[member] =
+          field.member === undefined ? value : { ...Object(body[member]), [field.member]: value };
+      }
+      return body;
+    },
+  };
 }
 
-function valueOf(field: Field, inputs: readonly Input[], typed: TypedTexts, view: OrderView): unknown {
-  const text = (input: Input) => (typed[input.name] ?? input.initial).trim();
-  const [first] = inputs;
-  if (first === undefined) return undefined;
+/** The part of a form that is for one field. */
+interface FormPart {
+  readonly inputs: readonly Input[];
+  /**
+   * What becomes of the texts of the inputs: the value, undefined if there is none, or an `Error`
+   * that says what to enter.
+   */
+  readonly valueOf: (texts: readonly string[]) => unknown;
+}
+
+function formPartOf(member: string, field: Field, order: OrderView): FormPart {
+  const { flags, description: label, required } = field;
+  const isRequired = required === true || flags.startsWith('<');
+  const name = field.member === undefined ? member : `${member}.${field.member}`;
+  const input: Input = { name, label, kind: 'text', isRequired, initial: '' };
+  const none = (wanted: string) => (isRequired ? new Error(wanted) : undefined);
   switch (field.parser) {
-    case 'amount': {
-      const amount = parseAmount(text(first), view.currency);
-      return amount === undefined || amount === 0 ? new Error('Enter an amount, such as 5.00.') : amount;
-    }
-    case 'json': {
-      const parts = inputs.flatMap((input) =>
-        text(input) === '' ? [] : [[input.name.split('.')[1] ?? '', text(input)]],
-      );
-      return parts.length === 0 ? undefined : Object.fromEntries(parts);
-    }
+    case undefined:
+      return { inputs: [input], valueOf: ([text = '']) => (text === '' ? none(`Say ${label}.`) : text) };
+    case 'texts':
+      return {
+        inputs: [{ ...input, label: `${member}, separated by commas` }],
+        valueOf([text = '']) {
+          const texts = text.split(',').map((one) => one.trim());
+          const given = texts.filter((one) => one !== '');
+          return given.length === 0 ? none(`Enter ${member}, separated by commas.`) : given;
+        },
+      };
+    case 'amount':
+      return {
+        inputs: [{ ...input, label: `${member}, in ${order.currency}`, kind: 'amount' }],
+        valueOf([text = '']) {
+          const wanted = 'Enter an amount, such as 5.00.';
+          if (text === '') return none(wanted);
+          return parseAmount(text, order.currency) || new Error(wanted);
+        },
+      };
+    case 'address':
+      return {
+        inputs: Object.entries(addressLabels).map(([part, partLabel]) => ({
+          ...input,
+          name: `${name}.${part}`,
+          label: partLabel,
+          isRequired: false,
+        })),
+        valueOf(texts) {
+          const given = Object.keys(addressLabels).map((part, index) => [part, texts[index] ?? '']);
+          const address = given.filter(([, text]) => text !== '');
+          return address.length === 0 ? none('Enter an address.') : Object.fromEntries(address);
+        },
+      };
     case 'quantities':
-    case 'amendedLines': {
-      const lines = inputs.flatMap((input) => {
-        const quantity = Number(text(input));
-        return quantity > 0 ? [{ sku: input.sku ?? '', quantity }] : [];
-      });
-      if (inputs.every((input) => text(input) === input.initial) && field.required !== true) return undefined;
-      return lines.length === 0 ? new Error('Enter how many units.') : lines;
-    }
-    default: {
-      const given = text(first);
-      if (given === '') return isRequired(field) ? new Error(`Say ${first.label}.`) : undefined;
-      return field.member === undefined ? given : { [field.member]: given };
-    }
+      return unitsPart(
+        input,
+        order.lines.map((line) => ({ ...line, most: field.unitsLeft(line, order) })),
+      );
+    case 'amendedLines':
+      return unitsPart(input, order.lines);
+    case 'newLines':
+      throw new TypeError(`${member}: only the form of a new order (orders/place-order.tsx) has new lines`);
+    default:
+      return field satisfies never;
   }
+}
+
+const addressLabels = {
+  street: 'street',
+  city: 'city',
+  postalCode: 'postal code',
+  country: 'country (DE)',
+} as const satisfies Partial<Record<keyof Address, string>>;
+
+interface EnteredLine {
+  readonly sku: string;
+  readonly name?: string;
+  readonly quantity: number;
+  /** without it, any number of units may be entered */
+  readonly most?: number;
+}
+
+/** One input for each line: its units. Lines of which no unit is left have none. */
+function unitsPart(field: Input, all: readonly EnteredLine[]): FormPart {
+  const lines = all.filter(({ most }) => most !== 0);
+  const inputs = lines.map(({ sku, name, quantity, most }): Input => ({
+    name: `${field.name}.${sku}`,
+    label: name ?? sku,
+    kind: 'units',
+    isRequired: false,
+    initial: String(most ?? quantity),
+    ...(most !== undefined && { most }),
+  }));
+  return {
+    inputs,
+    valueOf(texts) {
+      const isUntouched = inputs.every(({ initial }, index) => texts[index] === initial);
+      if (isUntouched && !field.isRequired) return undefined;
+      const entered = lines.map(({ sku }, index) => ({ sku, quantity: Number(texts[index]) }));
+      const given = entered.filter(({ quantity }) => quantity > 0);
+      return given.length === 0 ? new Error('Enter how many units.') : given;
+    },
+  };
 }

@@ -1,6 +1,7 @@
 /* Commands as people type them in a terminal. */
 import type { Field } from '../../../api/commands/entry.js';
 import { commands } from '../../../api/commands/table.js';
+import type { AmendedLine } from '../../../order/commands.js';
 import type { Choice } from './choices.js';
 
 export interface Target {
@@ -8,14 +9,21 @@ export interface Target {
   readonly version: number;
 }
 
-export function curlOfCommand({ path }: Choice, body: object, { orderId, version }: Target): string {
-  return curlOf(`/v1/orders/${encodeURIComponent(orderId)}/${path}`, body, `-H 'If-Match: "${version}"'`);
+/** @param origin of the API, such as `https://orders.example` */
+export function curlOfCommand(
+  origin: string,
+  { path }: Choice,
+  body: object,
+  { orderId, version }: Target,
+): string {
+  const url = `${origin}/v1/orders/${encodeURIComponent(orderId)}/${path}`;
+  return curlOf(url, body, `-H 'If-Match: "${version}"'`);
 }
 
 /** The `curl` command for a POST of JSON. */
-export function curlOf(path: string, body: object, ...options: readonly string[]): string {
+export function curlOf(url: string, body: object, ...options: readonly string[]): string {
   return [
-    `curl -s ${location.origin}${path}`,
+    `curl -s ${url}`,
     `-H 'content-type: application/json'`,
     ...options,
     `-d ${quoted(JSON.stringify(body))}`,
@@ -24,11 +32,14 @@ export function curlOf(path: string, body: object, ...options: readonly string[]
 
 export function scriptOfCommand({ type, part }: Choice, body: object, { orderId, version }: Target): string {
   const { verb, fields } = commands[type];
-  const given = Object.entries(fields).flatMap(([member, all]) => {
-    const value: unknown = Object.entries(body).find(([name]) => name === member)?.[1];
-    const [field] = [all].flat() as readonly Field[];
-    return value === undefined || field === undefined ? [] : optionOf(field, value);
-  });
+  const values = new Map<string, unknown>(Object.entries(body));
+  const given = Object.entries(fields).flatMap(([member, all]) =>
+    [all].flat().flatMap((field: Field) => {
+      const value = values.get(member);
+      const own: unknown = field.member === undefined ? value : Object(value)[field.member];
+      return own === undefined ? [] : typedAs(field, own);
+    }),
+  );
   return [
     'npx orders',
     verb,
@@ -39,15 +50,32 @@ export function scriptOfCommand({ type, part }: Choice, body: object, { orderId,
   ].join(' ');
 }
 
-function optionOf({ flags, parser, member }: Field, value: unknown): readonly string[] {
+/** A value as its option, which is repeated for several texts, or as its argument. */
+function typedAs({ flags, parser }: Field, value: unknown): readonly string[] {
   const [option = ''] = flags.split(' ');
-  if (parser === 'quantities' || parser === 'amendedLines') {
-    const lines = value as readonly { readonly sku: string; readonly quantity: number }[];
-    return lines.map(({ sku, quantity }) => `${option} ${sku}:${quantity}`);
+  const words = textsOf(parser, value).map(quoted);
+  return option.startsWith('--') ? words.map((word) => `${option} ${word}`) : words;
+}
+
+/** The texts from which the parser makes the value. */
+function textsOf(parser: Field['parser'], value: unknown): readonly string[] {
+  switch (parser) {
+    case undefined:
+    case 'amount':
+      return [String(value)];
+    case 'address':
+      return [JSON.stringify(value)];
+    case 'texts':
+      return value as readonly string[];
+    case 'newLines':
+    case 'amendedLines':
+    case 'quantities':
+      return (value as readonly AmendedLine[]).map(({ sku, quantity, unitPrice, name }) =>
+        [sku, quantity, unitPrice, name].filter((part) => part !== undefined).join(':'),
+      );
+    default:
+      return parser satisfies never;
   }
-  const one = member === undefined ? value : Object(value)[member];
-  const text = quoted(typeof one === 'object' ? JSON.stringify(one) : String(one));
-  return [option.startsWith('--') ? `${option} ${text}` : text];
 }
 
 /** A text quoted as one word for a shell. */

@@ -1,4 +1,4 @@
-import { effectSummary } from '../../../order/web-ui.js';
+import { effectSummary } from '../../../order/effects.js';
 import { now } from '../../clock.js';
 import { AttentionRows } from '../attention.js';
 import { ago, countdown, words } from '../../format.js';

@@ -74,7 +74,7 @@ export function PlaceOrder() {
       </p>
       {typeof body !== 'string' && (
         <div class="typed-lines">
-          <Copyable text={curlOf('/v1/orders', body)} />
+          <Copyable text={curlOf(`${location.origin}/v1/orders`, body)} />
           <Copyable text={scriptOf(body)} />
         </div>
       )}

@@ -5,7 +5,7 @@ import { eventId } from '../event-id.js';
  * Counts, for one process, the steps that its workers have not recorded yet and the attempts that
  * failed. The metrics of unrecorded orders and of failed activities read it (`exposureGauges`).
  */
-export interface StepTally {
+export interface StepMetrics {
   /** Runs `record`; until it succeeds, the events count as unrecorded. */
   recording(events: readonly StoredEvent[], record: () => Promise<void>): Promise<void>;
   /** Runs one attempt of an activity, and counts it if it fails. */
@@ -29,7 +29,7 @@ export interface UnrecordedEvent {
  */
 const FORGOTTEN_AFTER_MS = 15 * 60_000;
 
-export function createStepTally(): StepTally {
+export function createStepMetrics(): StepMetrics {
   const open = new Map<string, UnrecordedEvent & { readonly givenAt: number }>();
   const failures = new Map<string, number>();
   return {

@@ -1,7 +1,7 @@
 /* Command lines in remedies for operators: all that the log knows of the client scripts. */
 
 /** Those about one entity, by its id. */
-export interface Commands {
+export interface CliLines {
   readonly resume: (id: string) => string;
   readonly verify: (id: string) => string;
   /** prints the events of an entity; absent if no command does */
@@ -9,7 +9,7 @@ export interface Commands {
 }
 
 /** @param name the kind of entity; absent for the kind that the scripts are about by default */
-export function commandsOf(name?: string): Commands {
+export function cliLinesOf(name?: string): CliLines {
   const option = name === undefined ? '' : ` --entity ${name}`;
   return {
     resume: (id) => `npx orders resume ${id}${option}`,
@@ -18,7 +18,7 @@ export function commandsOf(name?: string): Commands {
 }
 
 /** Those for all kinds of entities together. */
-export const commandsForAll = {
+export const cliLinesForAll = {
   verify: 'npx orders verify',
   reconcile: 'npx orders reconcile --now',
   projections: 'npx orders projections',
@@ -26,7 +26,7 @@ export const commandsForAll = {
 } as const;
 
 /** A remedy: how an operator compares the journal of an entity with its history. */
-export function comparedByHand({ events }: Commands, id: string): string {
+export function comparedByHand({ events }: CliLines, id: string): string {
   return events === undefined
     ? 'compare its journal with its history'
     : `compare \`${events(id)}\` with \`${events(id)} --source history\``;

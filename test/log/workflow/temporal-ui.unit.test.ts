@@ -4,7 +4,7 @@ import { everyEvent } from '../../../src/selection.js';
 import { orders } from '../../../src/order/entity.js';
 import { LIMITS } from '../../../src/order/commands.js';
 import { orderLog } from '../../../src/order-log.js';
-import { stepSummary } from '../../../src/log/workflow/web-ui.js';
+import { stepSummary } from '../../../src/log/workflow/temporal-ui.js';
 import { states } from '../../order/examples.js';
 
 /** Limits of Temporal's `UserMetadata`, in bytes of JSON. */
