@@ -12,6 +12,9 @@ import { type Api, at, type Page } from './api.js';
 
 /** Pauses between two polls: short while events arrive, longer while none do. */
 const POLL_MS = { shortest: 150, longest: 2_000 };
+const RECONNECT_MS = 1_000;
+/** Maximum number of orders whose currency is remembered. */
+const MAX_REMEMBERED = 10_000;
 
 /** An event, and the order as it was after it. */
 export interface Happened {
@@ -124,10 +127,6 @@ export async function until(
   }
   return { order, reached: false };
 }
-
-const RECONNECT_MS = 1_000;
-/** Maximum number of orders whose currency is remembered. */
-const MAX_REMEMBERED = 10_000;
 
 /**
  * Yields the events of all orders from now on, each once and in the sequence of the feed. When the

@@ -12,6 +12,8 @@ import type { Narrator } from './narrator.js';
 
 /* The stories of the demo, and how they are played. */
 
+const REACHED_WITHIN_MS = 60_000;
+
 /** The life of an order: the commands that are sent, and the states that are awaited in between. */
 export interface Story {
   readonly title: string;
@@ -124,8 +126,6 @@ export interface End {
   readonly version?: number;
   readonly status?: OrderStatus;
 }
-
-const REACHED_WITHIN_MS = 60_000;
 
 /** Plays the demo's stories: sends commands to orders over HTTP, and follows their events. */
 export interface Player {
