@@ -8,7 +8,7 @@
  * `TEMPORAL_ADDRESS`, `TEMPORAL_NAMESPACE` and `TEMPORAL_TASK_QUEUE` are those of the system.
  *
  * The personal data in these commands is stored in Temporal in plain text. The API would first seal
- * it under a key of its customer (docs/security.md, "Personal data"), but this client does not.
+ * it under a key of its customer (docs/personal-data.md), but this client does not.
  * Commands with personal data should be sent through the API.
  */
 import { createHash, randomUUID } from 'node:crypto';

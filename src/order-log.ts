@@ -12,14 +12,14 @@ import type { EventDraft, EventType, OrderEvent } from './order/events.js';
 import type { Order, OrderStatus } from './order/order.js';
 import { toView } from './order/view.js';
 import { startOptionsOf } from './order-start.js';
-import { ordersView } from './views/orders.js';
+import { ordersStateView } from './views/orders.js';
 
 /** The log of orders. The rest of this file gives the functions of `log/` the types of an order. */
 export const orderLog: EntityLog<Order, EventDraft> = {
   entity: orders,
   feedId: 'feed',
   journalRebuild: 'journal',
-  view: ordersView,
+  view: ordersStateView,
   shape: { of: toView, ids: ['shipmentId', 'refundId', 'returnId', 'sku'] },
   startOptions: startOptionsOf,
   reconciliations: 'reconciliations',

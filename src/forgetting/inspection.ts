@@ -162,7 +162,7 @@ async function clearViews(
   const { looked, dropped } = await clearBuilds(db, ids, lost.length > 0, heartbeat);
   const clean = `no document has a personal value in plain text${butLost(lost)}`;
   return {
-    place: 'views across orders, with their kept builds',
+    place: 'feed views, with their kept builds',
     finding: dropped === 0 ? clean : `${clean}; ${dropped} kept builds that had one were dropped`,
     checked: 'the documents of the customer and of the orders were read in every build',
     count: looked,
@@ -192,8 +192,8 @@ async function clearWebhookAnswers(
 }
 
 /**
- * Reads the documents with these ids in every build of every view across orders. A kept build that
- * has a value in plain text is dropped; it is only needed for a roll-back.
+ * Reads the documents with these ids in every build of every feed view. A kept build that has a
+ * value in plain text is dropped; it is only needed for a roll-back.
  *
  * @param mayKeep other builds may have a value in plain text: of orders that have lost events
  */

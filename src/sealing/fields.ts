@@ -27,7 +27,7 @@ const owners = new Set(['customer', 'shippingAddress', 'payment']);
 const renamed = new Map([
   // A new order's note becomes the first of its notes.
   ['note', 'text'],
-  // Views across orders store the customer's name without the customer object.
+  // Feed views store the customer's name without the customer object.
   ['name', 'customer.name'],
   // An effect has the payment method as `method`.
   ['method', 'payment.method'],

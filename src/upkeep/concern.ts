@@ -4,7 +4,7 @@ import { endpointViews, enabledEndpoints } from '../delivery/webhooks/endpoints.
 import { webhookTask } from '../delivery/webhooks/deliver-webhooks.js';
 import { describeUnheld, unheldTasks } from '../log/leases/leases.js';
 import { sequencerTask } from '../log/feed/sequencer.js';
-import { viewTask } from '../log/views/feeding/feed-view.js';
+import { viewTask } from '../log/views/feeding/view-feeder.js';
 import { answering } from '../mongodb/durability.js';
 import { logs } from '../logs.js';
 import { isTemporalOutage } from '../outages/temporal-outage.js';

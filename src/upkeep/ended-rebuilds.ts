@@ -3,8 +3,8 @@ import type { Db } from 'mongodb';
 import { committed } from '../mongodb/durability.js';
 import { buildsOf } from '../log/views/view-builds.js';
 import type { Deployment } from '../databases.js';
-import { requestRebuild } from '../log/views/rebuilding/request-rebuild.js';
-import { storeRebuilds, storesOf } from '../log/views/rebuilding/store-rebuild.js';
+import { requestRebuild } from '../log/rebuilding/request-rebuild.js';
+import { storeRebuilds, storesOf } from '../log/rebuilding/store-rebuild.js';
 import { logs } from '../logs.js';
 import type { EndedRebuild, Stranded } from './own-workflows.js';
 

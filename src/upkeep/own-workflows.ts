@@ -5,7 +5,7 @@ import { type ScheduleState, scheduleState } from './reconcile-schedule.js';
 
 /** A rebuild that was ended from outside. */
 export interface EndedRebuild {
-  /** the name of the view or the store */
+  /** the name of the feed view or the store */
   readonly name: string;
   readonly runId: string;
 }
@@ -14,7 +14,7 @@ export interface EndedRebuild {
 export interface Stranded {
   readonly workflowId: string;
   readonly runId: string;
-  /** the name of the view or the store, if it is a rebuild */
+  /** the name of the feed view or the store, if it is a rebuild */
   readonly rebuilds?: string;
 }
 

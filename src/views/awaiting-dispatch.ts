@@ -2,7 +2,7 @@ import type { Db } from 'mongodb';
 import { Type } from 'typebox';
 import { type AsOf, readView } from '../log/views/read-view.js';
 import { type Body, closed, Instant, type Page, pageOf, type ViewQuery, viewQuery } from './query.js';
-import type { ViewPerOrder } from './view-of-orders.js';
+import type { PerOrderFeedView } from './order-feed-view.js';
 
 /** A shipment that was created, and is not dispatched yet. */
 const awaiting = {
@@ -48,7 +48,7 @@ const queries: readonly ViewQuery[] = [
   }),
 ];
 
-export const awaitingDispatch: ViewPerOrder<AwaitingOrder> = {
+export const awaitingDispatch: PerOrderFeedView<AwaitingOrder> = {
   name: 'awaiting-dispatch',
   version: 1,
   keyedBy: 'entity',

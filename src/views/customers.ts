@@ -8,7 +8,7 @@ import { type StoredSum, sumOf } from '../log/views/stored-numbers.js';
 import { type AsOf, readView } from '../log/views/read-view.js';
 import type { ViewChange } from '../log/views/view.js';
 import { type Body, closed, Count, Instant, Money, type ViewQuery, viewQuery } from './query.js';
-import type { OrdersSummary } from './view-of-orders.js';
+import type { SummaryFeedView } from './order-feed-view.js';
 
 /** A customer, summarized from its orders. */
 const summary = {
@@ -51,7 +51,7 @@ const queries: readonly ViewQuery[] = [
   }),
 ];
 
-export const customers: OrdersSummary = {
+export const customers: SummaryFeedView = {
   name: 'customers',
   version: 3,
   indexes: [],

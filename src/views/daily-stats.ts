@@ -7,7 +7,7 @@ import { type StoredSum, sumOf } from '../log/views/stored-numbers.js';
 import { type AsOf, readView } from '../log/views/read-view.js';
 import type { ViewChange } from '../log/views/view.js';
 import { BadParameter, type Body, closed, Count, Money, type ViewQuery, viewQuery } from './query.js';
-import type { OrdersSummary } from './view-of-orders.js';
+import type { SummaryFeedView } from './order-feed-view.js';
 
 const Milliseconds = Type.Integer({ description: 'milliseconds' });
 
@@ -74,7 +74,7 @@ const queries: readonly ViewQuery[] = [
   }),
 ];
 
-export const dailyStats: OrdersSummary = {
+export const dailyStats: SummaryFeedView = {
   name: 'daily-stats',
   version: 2,
   indexes: [],

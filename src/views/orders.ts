@@ -81,8 +81,8 @@ const orderIndexes: readonly IndexDescription[] = [
   },
 ];
 
-/** The view `orders`, which is written whenever events are recorded. */
-export const ordersView: StateView<Order> = {
+/** The state view `orders`, which is written whenever events are recorded. */
+export const ordersStateView: StateView<Order> = {
   collection: 'orders',
   version: ORDERS_VERSION,
   indexes: orderIndexes,

@@ -4,7 +4,7 @@ import type { Line, Order } from '../order/order.js';
 import { type AsOf, readView } from '../log/views/read-view.js';
 import type { ViewChange } from '../log/views/view.js';
 import { type Body, closed, Count, pageOf, type ViewQuery, viewQuery } from './query.js';
-import type { OrdersSummary } from './view-of-orders.js';
+import type { SummaryFeedView } from './order-feed-view.js';
 
 /** Units of a product in all orders, by what happened to them. */
 const demand = {
@@ -50,7 +50,7 @@ const queries: readonly ViewQuery[] = [
   }),
 ];
 
-export const productDemand: OrdersSummary = {
+export const productDemand: SummaryFeedView = {
   name: 'product-demand',
   version: 1,
   indexes: [],

@@ -2,11 +2,11 @@ import { awaitingDispatch } from './awaiting-dispatch.js';
 import { customers } from './customers.js';
 import { dailyStats } from './daily-stats.js';
 import { productDemand } from './product-demand.js';
-import type { ViewOfOrders } from './view-of-orders.js';
+import type { OrderFeedView } from './order-feed-view.js';
 
-/** Every view that is built from the feed. To add one, write its file and list it here. */
-export const views: readonly ViewOfOrders[] = [customers, dailyStats, productDemand, awaitingDispatch];
+/** All feed views. To add one, write its file and list it here. */
+export const views: readonly OrderFeedView[] = [customers, dailyStats, productDemand, awaitingDispatch];
 
-export function viewNamed(name: string): ViewOfOrders | undefined {
+export function viewNamed(name: string): OrderFeedView | undefined {
   return views.find((view) => view.name === name);
 }

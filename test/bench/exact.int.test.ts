@@ -6,7 +6,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { stockOutside } from '../../src/effects/inventory/stock-restore.js';
 import { setUpSandbox } from '../../src/effects/payments/sandbox-set-up.js';
-import { restoreEntities } from '../../src/log/views/rebuilding/restore-entities.js';
+import { restoreEntities } from '../../src/log/rebuilding/restore-entities.js';
 import { type Steps, orderLog, workflowId } from '../../src/order-log.js';
 import type { Effect, Outcome } from '../../src/order/effects.js';
 import { createActivities } from '../../workers/roles/activities.js';

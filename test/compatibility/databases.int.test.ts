@@ -4,7 +4,7 @@ import { BSON, type Db } from 'mongodb';
 import { verifyOrders } from '../../src/effects/proof/verify-orders.js';
 import { sandboxDatabase } from '../../src/effects/sandbox-database.js';
 import { readFeed } from '../../src/log/feed/feed.js';
-import { isStateViewOutdated } from '../../src/log/views/rebuilding/rebuild-state-view.js';
+import { isStateViewOutdated } from '../../src/log/rebuilding/rebuild-state-view.js';
 import { orderLog } from '../../src/order-log.js';
 import type { RunningWorker } from '../../workers/roles/worker.js';
 import { startTestApi, type TestApi } from '../support/api.js';

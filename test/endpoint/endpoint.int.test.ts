@@ -13,8 +13,8 @@ import { stateAt } from '../../src/log/journal/time-travel.js';
 import { reconcile } from '../../src/log/proof/reconcile.js';
 import { verify, type VerifyProgress } from '../../src/log/proof/verify.js';
 import { resume } from '../../src/log/resume/resume.js';
-import { rebuildJournal } from '../../src/log/views/rebuilding/rebuild-journal.js';
-import { rebuildStateView } from '../../src/log/views/rebuilding/rebuild-state-view.js';
+import { rebuildJournal } from '../../src/log/rebuilding/rebuild-journal.js';
+import { rebuildStateView } from '../../src/log/rebuilding/rebuild-state-view.js';
 import {
   type Answer,
   type EntityState,

@@ -20,9 +20,9 @@ import { readJournal } from '../../src/log/journal/read-journal.js';
 import { verify } from '../../src/log/proof/verify.js';
 import { resume } from '../../src/log/resume/resume.js';
 import { buildsOf, rollBack } from '../../src/log/views/view-builds.js';
-import { rebuildJournal } from '../../src/log/views/rebuilding/rebuild-journal.js';
-import { rebuildStateView } from '../../src/log/views/rebuilding/rebuild-state-view.js';
-import { rebuildView } from '../../src/log/views/rebuilding/rebuild-view.js';
+import { rebuildJournal } from '../../src/log/rebuilding/rebuild-journal.js';
+import { rebuildStateView } from '../../src/log/rebuilding/rebuild-state-view.js';
+import { rebuildFeedView } from '../../src/log/rebuilding/rebuild-feed-view.js';
 import { type NewOrder, orderLog, orderWorkflow, workflowId } from '../../src/order-log.js';
 import { RULES_TODAY } from '../../src/order/rules.js';
 import { connectMongo } from '../../src/server/connections.js';
@@ -195,8 +195,8 @@ test(
     const orderIds = [completed, ended];
     await untilSequenced(db);
     // Rebuilds twice, so that the view has a kept build.
-    await rebuildView(orderLog, customers, rebuilding());
-    await rebuildView(orderLog, customers, rebuilding());
+    await rebuildFeedView(orderLog, customers, rebuilding());
+    await rebuildFeedView(orderLog, customers, rebuilding());
     for (const secret of secrets) expect(await readable(customerId, orderIds)).toContain(secret);
     const { email } = order.customer;
     const search = async () => {
@@ -250,7 +250,7 @@ test(
       'feed and event streams',
       'events set aside by a resumption',
       'view orders, with its search words',
-      'views across orders, with their kept builds',
+      'feed views, with their kept builds',
       'caches of the API',
       'webhook deliveries',
     ]);
@@ -305,7 +305,7 @@ test(
     await rebuildStateView(orderLog, rebuilding());
     await everything();
     await untilSequenced(db);
-    await rebuildView(orderLog, customers, rebuilding());
+    await rebuildFeedView(orderLog, customers, rebuilding());
     await everything();
     await Promise.all([
       journal(orderLog, db).deleteMany({ orderId: { $in: orderIds } }),
@@ -671,7 +671,7 @@ test(
     const { customerId, name, order } = newPerson();
     const orderId = await plainOrder(order);
     await untilSequenced(db);
-    await rebuildView(orderLog, customers, rebuilding());
+    await rebuildFeedView(orderLog, customers, rebuilding());
     expect((await findCustomer(db, customerId)).found).toMatchObject({ name });
 
     const { body } = await forget(customerId, {}, { prefer: 'wait=0' });
@@ -683,7 +683,7 @@ test(
     // The build that the next one replaces is kept, until the certificate is made.
     const kept = (await buildsOf(db, customers.name))?.collection;
     expect(kept).toBeDefined();
-    await rebuildView(orderLog, customers, rebuilding());
+    await rebuildFeedView(orderLog, customers, rebuilding());
     await until(async () =>
       expect((await api.get(`/v1/customers/${customerId}/forget`)).body).toMatchObject({
         status: 'forgotten',
@@ -703,7 +703,7 @@ test(
     const { customerId, name, order } = newPerson();
     const orderId = await plainOrder(order);
     await untilSequenced(db);
-    await rebuildView(orderLog, customers, rebuilding());
+    await rebuildFeedView(orderLog, customers, rebuilding());
     expect((await findCustomer(db, customerId)).found).toMatchObject({ name });
     await journal(orderLog, db).deleteOne({ orderId, version: 2 });
     await deleteHistory(api.client, orderId);

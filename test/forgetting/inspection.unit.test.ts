@@ -11,8 +11,8 @@ const collections: Readonly<Record<string, string>> = {
   'journalName(log)': 'place: journal',
   '`${entity.name}_events_set_aside`': 'place: events set aside by a resumption',
   '`${entity.name}_forks`': 'no personal data: versions and types of events',
-  // A build of a view across orders, or of the view orders while it is rebuilt.
-  collection: 'place: views across orders, with their kept builds',
+  // A build of a feed view, or of the view orders while it is rebuilt.
+  collection: 'place: feed views, with their kept builds',
   "'webhook_deliveries'": 'place: webhook deliveries',
   "'webhook_waiting'": 'place: webhook deliveries',
   "'webhook_subscriptions'": 'no personal data: positions and health of a receiver',

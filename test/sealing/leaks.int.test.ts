@@ -174,7 +174,7 @@ test('a repeated command is recognized although its values were sealed', async (
   });
 });
 
-/** The attackers are those of docs/security.md. */
+/** The attackers are those of docs/personal-data.md. */
 describe('an attacker sees no personal data', () => {
   test('(a) with a key that may not read personal data', async () => {
     for (const path of [...paths(), '/v1/events', '/v1/orders', '/v1/attention', '/metrics']) {

@@ -6,10 +6,10 @@ import { journal } from '../../src/log/journal/journal.js';
 import { latestReconciliations } from '../../src/log/proof/reconciliation-reports.js';
 import { ensureParkedEventIndexes } from '../../src/log/views/parked-events.js';
 import { buildsOf } from '../../src/log/views/view-builds.js';
-import { rebuildStateView } from '../../src/log/views/rebuilding/rebuild-state-view.js';
-import { rebuildView } from '../../src/log/views/rebuilding/rebuild-view.js';
-import { requestRebuild } from '../../src/log/views/rebuilding/request-rebuild.js';
-import { storeRebuilds } from '../../src/log/views/rebuilding/store-rebuild.js';
+import { rebuildStateView } from '../../src/log/rebuilding/rebuild-state-view.js';
+import { rebuildFeedView } from '../../src/log/rebuilding/rebuild-feed-view.js';
+import { requestRebuild } from '../../src/log/rebuilding/request-rebuild.js';
+import { storeRebuilds } from '../../src/log/rebuilding/store-rebuild.js';
 import {
   feedTaskQueue,
   rebuildWorkflow,
@@ -73,7 +73,7 @@ async function readinessOf(name: string): Promise<{ status: string; detail?: str
   return body.dependencies.find((one: { name: string }) => one.name === name);
 }
 
-/** Waits until new events have positions and every view across orders has applied them. */
+/** Waits until new events have positions and every feed view has applied them. */
 async function untilFeedIsApplied(): Promise<void> {
   await placedOrder(api);
   await until(async () => {
@@ -207,7 +207,8 @@ test.each([
       const rebuildId = handle.firstExecutionRunId;
       if (hasBegun && name === 'orders')
         expect(await rebuildStateView(orderLog, { ...ended, rebuildId })).toBe(false);
-      else if (hasBegun) expect(await rebuildView(orderLog, customers, { ...ended, rebuildId })).toBe(false);
+      else if (hasBegun)
+        expect(await rebuildFeedView(orderLog, customers, { ...ended, rebuildId })).toBe(false);
       if (isOwn) await handle.terminate('by mistake');
       return rebuildId;
     }),

@@ -3,7 +3,7 @@ import { describe, expect, test } from '@jest/globals';
 import { journal } from '../../src/log/journal/journal.js';
 import { intervene } from '../../src/log/views/feeding/interventions.js';
 import { buildsOf, rollBack } from '../../src/log/views/view-builds.js';
-import { rebuildView } from '../../src/log/views/rebuilding/rebuild-view.js';
+import { rebuildFeedView } from '../../src/log/rebuilding/rebuild-feed-view.js';
 import type { EntityView } from '../../src/log/views/view.js';
 import { orderLog } from '../../src/order-log.js';
 import type { OrderEvent, EventDraft } from '../../src/order/events.js';
@@ -175,7 +175,7 @@ test('a shipment whose dispatch was lost and has come back is removed, also afte
   const { signal } = new AbortController();
   const rebuildId = randomUUID();
   expect(
-    await rebuildView(orderLog, awaitingDispatch, { db, rebuildId, signal, heartbeat: () => undefined }),
+    await rebuildFeedView(orderLog, awaitingDispatch, { db, rebuildId, signal, heartbeat: () => undefined }),
   ).toBe(true);
   await caughtUp(db, awaitingDispatch);
   expect(await contentsOf(db, awaitingDispatch)).toEqual([]);
@@ -226,7 +226,7 @@ test('a rebuild during writes gives the same list, and a roll-back catches up', 
   const signal = new AbortController().signal;
   const rebuildId = randomUUID();
   expect(
-    await rebuildView(orderLog, awaitingDispatch, { db, rebuildId, signal, heartbeat: () => undefined }),
+    await rebuildFeedView(orderLog, awaitingDispatch, { db, rebuildId, signal, heartbeat: () => undefined }),
   ).toBe(true);
   await stream;
   await caughtUp(db, awaitingDispatch);

@@ -36,7 +36,7 @@ import { createMarkUpdates } from '../../src/identity/database-identity.js';
 import { resume } from '../../src/log/resume/resume.js';
 import { orderLog } from '../../src/order-log.js';
 import type { Config } from '../../src/server/config.js';
-import { openOrderViews, type OrderViews } from '../../src/views/cache/order-views.js';
+import { openCachedOrders, type CachedOrders } from '../../src/views/cache/cached-orders.js';
 import { gatewayOf } from './gateway.js';
 import { dependencies } from './readiness.js';
 import type { RoleContext, RunningRole } from './role.js';
@@ -94,7 +94,7 @@ export interface ApiLimits
   readonly keyInUseMs?: number;
   /** see `createAdmission` */
   readonly isLate?: () => boolean;
-  /** see `openOrderViews` */
+  /** see `openCachedOrders` */
   readonly liveForMs?: number | undefined;
 }
 
@@ -107,8 +107,8 @@ export async function buildApi(context: ApiContext, limits: ApiLimits = {}): Pro
   const admission = admissionOf(config, limits);
   const app = await createApp(context, { ...limits, admission });
   const persons = openPersons(app, keyStore);
-  const views = openOrderViews(db, limits.liveForMs);
-  app.addHook('onClose', () => views.close());
+  const cachedOrders = openCachedOrders(db, limits.liveForMs);
+  app.addHook('onClose', () => cachedOrders.close());
   const exposure = exposureOf(context);
 
   await registerDocs(app, hasOwnPortForOperations(config));
@@ -117,10 +117,10 @@ export async function buildApi(context: ApiContext, limits: ApiLimits = {}): Pro
     exposureGauges(exposure),
     ...(roles.has('read') ? [orderGauges(db), projectionGauges(db)] : []),
   ]);
-  if (roles.has('write')) serveWrites(app, context, client, views, limits);
+  if (roles.has('write')) serveWrites(app, context, client, cachedOrders, limits);
   if (roles.has('read')) {
-    const reader = createOrderReader(client, views);
-    serveReads(app, context, { client, views, reader, persons });
+    const reader = createOrderReader(client, cachedOrders);
+    serveReads(app, context, { client, cachedOrders, reader, persons });
     await registerPage(app, page, { reader, persons });
   } else redirectToReference(app);
   registerViewStates(app, db);
@@ -167,7 +167,7 @@ function serveWrites(
   app: Http,
   { config, mongo, logger }: ApiContext,
   client: Client,
-  views: OrderViews,
+  cachedOrders: CachedOrders,
   { keyInUseMs = KEY_IN_USE_MS, answerWithinMs, journalWithinMs }: ApiLimits,
 ): void {
   const { secrets, continueAsNewAfter } = config;
@@ -189,7 +189,7 @@ function serveWrites(
     startForgetting: (asked) => requestForgetting({ client, db, taskQueue }, { ...asked, keyInUseMs }),
     db,
     noteCounts: createMarkUpdates({ client, db, taskQueue }),
-    views,
+    cachedOrders,
     endpoints: {
       gateway: createEndpointGateway({ client, db, taskQueue, answerWithinMs }),
       secrets: webhookSecrets,
@@ -203,7 +203,7 @@ function serveWrites(
 function serveReads(
   app: Http,
   { config, mongo, tail, providers = {} }: ApiContext,
-  reading: Pick<QueryDeps, 'client' | 'views' | 'reader' | 'persons'>,
+  reading: Pick<QueryDeps, 'client' | 'cachedOrders' | 'reader' | 'persons'>,
 ): void {
   const { taskQueue, uiUrl } = config.temporal;
   registerQueries(app, {

@@ -5,7 +5,10 @@ import { detectDatabaseLoss } from '../../src/identity/database-identity.js';
 import type { Databases } from '../../src/databases.js';
 import type { LeasedTask } from '../../src/log/leases/leased-tasks.js';
 import { FeedTail } from '../../src/log/feed/tail.js';
+import { createRebuilds } from '../../src/log/rebuilding/rebuilds.js';
+import { requestRebuild } from '../../src/log/rebuilding/request-rebuild.js';
 import { createFeedTasks } from '../../src/log/views/feed-tasks.js';
+import type { AnyView } from '../../src/log/views/view.js';
 import type { RebuildActivities, ReconcileActivities } from '../../src/log/workflow/upkeep-messages.js';
 import { logs, ofAnyEntity } from '../../src/logs.js';
 import { orderLog } from '../../src/order-log.js';
@@ -23,23 +26,32 @@ export interface FeedWork {
 }
 
 export function createFeedWork({ tail, ...databases }: FeedDeps): FeedWork {
-  const deps = { ...databases, detectDatabaseLoss };
-  const tasks = logs.map((log) =>
+  const deps = {
+    ...databases,
+    detectDatabaseLoss,
+    requestRebuild: async ({ name }: AnyView) => void (await requestRebuild(databases, name)),
+  };
+  const leased = logs.flatMap((log) =>
     log === orderLog
-      ? createFeedTasks(orderLog, { ...deps, tail, views, outside: stockOutside })
+      ? createFeedTasks(orderLog, { ...deps, tail, views })
       : createFeedTasks(ofAnyEntity(log), { ...deps, tail: new FeedTail(log, databases.db), views: [] }),
+  );
+  const rebuilds = logs.map((log) =>
+    log === orderLog
+      ? createRebuilds(orderLog, { ...deps, views, outside: stockOutside })
+      : createRebuilds(ofAnyEntity(log), { ...deps, views: [] }),
   );
   /**
    * @throws Error if this version has no such view or store; a worker of a newer version may have
    *   it
    */
   const rebuild = async (name: string, rebuildId: string) => {
-    const rebuildOne = tasks.find((some) => Object.hasOwn(some.rebuild, name))?.rebuild[name];
+    const rebuildOne = rebuilds.find((some) => Object.hasOwn(some, name))?.[name];
     if (rebuildOne === undefined) throw new Error(`There is no view or store ${name} here.`);
     return await rebuildOne(rebuildId);
   };
   return {
-    leased: tasks.flatMap(({ leased }) => leased),
+    leased,
     activities: {
       reconcile: async () => {
         const context = Context.current();

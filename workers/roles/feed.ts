@@ -6,9 +6,9 @@ import { deliverWebhooks } from '../../src/delivery/webhooks/deliver-webhooks.js
 import { endpointLog } from '../../src/endpoint/endpoint-log.js';
 import type { Deployment } from '../../src/databases.js';
 import { runLeasedTasks } from '../../src/log/leases/leased-tasks.js';
-import { watchStates } from '../../src/log/views/feeding/watch-states.js';
-import { isStateViewOutdated } from '../../src/log/views/rebuilding/rebuild-state-view.js';
-import { requestRebuild } from '../../src/log/views/rebuilding/request-rebuild.js';
+import { watchBuildsAndFeeds } from '../../src/log/views/feeding/watch-builds-and-feeds.js';
+import { isStateViewOutdated } from '../../src/log/rebuilding/rebuild-state-view.js';
+import { requestRebuild } from '../../src/log/rebuilding/request-rebuild.js';
 import { feedTaskQueue } from '../../src/log/workflow/upkeep-messages.js';
 import { logs } from '../../src/logs.js';
 import { messageOf } from '../../src/outages/message-of.js';
@@ -31,9 +31,8 @@ const OVERLAP_MS = 5 * 60_000;
 const FIRST_LOOK_BACK_MS = 7 * 86_400_000;
 
 /**
- * The role `feed`: gives positions to events, updates the views across orders, and delivers
- * webhooks. Any number of processes may run. Usually one of them does all of this, and the others
- * stand by.
+ * The role `feed`: gives positions to events, updates the feed views, and delivers webhooks. Any
+ * number of processes may run. Usually one of them does all of this, and the others stand by.
  */
 export function startFeed(context: RoleContext): RunningWorker {
   const { taskQueue } = context.config.temporal;
@@ -58,7 +57,7 @@ export function startFeed(context: RoleContext): RunningWorker {
   const { signal } = stopping;
   const leasing = runLeasedTasks({ db, tasks: [...leased, webhooks], signal, healthOf: healthIn(logger) });
   // What reads the tail is woken by changes of a build, of a feed's state or of an endpoint, too.
-  const watching = watchStates(db, [endpointLog.view.collection], signal, () => tail.wake());
+  const watching = watchBuildsAndFeeds(db, [endpointLog.view.collection], signal, () => tail.wake());
   const scheduling = startSchedule(context, deployment, signal);
   const restarting = scheduling.then(() => restartEnded(context, deployment, signal));
   const rebuilding = rebuildOutdated(context, deployment, signal);
@@ -120,8 +119,8 @@ async function restartEnded(
 
 /**
  * Requests a rebuild of each state view, such as `orders`, that was built by an earlier version.
- * Repeats the request until a rebuild to this version has started. The views across orders start
- * their own rebuilds.
+ * Repeats the request until a rebuild to this version has started. For a feed view, its feeder does
+ * this.
  */
 async function rebuildOutdated(
   { mongo, logger }: RoleContext,
@@ -129,8 +128,8 @@ async function rebuildOutdated(
   stopping: AbortSignal,
 ) {
   const health = logChanges(logger, {
-    fails: (problem) => `Cannot check yet whether the views of states have to be rebuilt: ${problem}`,
-    works: 'The check whether the views of states have to be rebuilt works.',
+    fails: (problem) => `Cannot check yet whether the state views have to be rebuilt: ${problem}`,
+    works: 'The check whether the state views have to be rebuilt works.',
   });
   while (!stopping.aborted) {
     try {

@@ -100,7 +100,7 @@ function onRecording(exposure: ExposureDeps): Dependency {
 function onFeed(db: Db, presence: WorkerPresence, taskQueue: string): Dependency {
   return {
     name: 'feed',
-    cost: 'the feed, the views across orders or webhooks lag; orders themselves do not',
+    cost: 'the feed, the feed views or webhooks lag; orders themselves do not',
     checkedThrough: 'mongodb',
     check: async () => {
       const [lag, unheldTask, missing] = await Promise.all([

@@ -2,7 +2,7 @@ import type { CommandAnswer } from '../../order-log.js';
 import type { FastifyReply } from 'fastify';
 import { HttpProblem } from '../problem.js';
 import type { OrderProgress } from '../../views/cache/order-changes.js';
-import type { OrderViews } from '../../views/cache/order-views.js';
+import type { CachedOrders } from '../../views/cache/cached-orders.js';
 import type { CommandResult } from './gateway/gateway.js';
 import type { RefusedCommand } from './gateway/refusals.js';
 import type { Preferences } from './request.js';
@@ -23,7 +23,7 @@ const PROJECTED_WITHIN_MS = 5_000;
  * @throws HttpProblem if the command was not accepted
  */
 export async function answer(
-  views: Pick<OrderViews, 'reach'>,
+  cachedOrders: Pick<CachedOrders, 'reach'>,
   reply: FastifyReply,
   status: 200 | 201,
   result: CommandResult,
@@ -49,8 +49,8 @@ export async function answer(
     const isAtRest = (progress: OrderProgress) => hasEvents(progress) && progress.settled;
     const progress =
       waitSeconds === undefined
-        ? await views.reach(body.orderId, hasEvents, PROJECTED_WITHIN_MS)
-        : await views.reach(body.orderId, isAtRest, waitSeconds * 1_000);
+        ? await cachedOrders.reach(body.orderId, hasEvents, PROJECTED_WITHIN_MS)
+        : await cachedOrders.reach(body.orderId, isAtRest, waitSeconds * 1_000);
     if (projected) reply.header('projected', String(progress !== undefined && hasEvents(progress)));
     if (waitSeconds !== undefined) {
       reply.header('preference-applied', `wait=${waitSeconds}`);

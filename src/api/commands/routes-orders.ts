@@ -1,7 +1,7 @@
 import type { FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import { type FollowUpCommand, type FollowUpType, followUpTypes, partOf } from '../../order/commands.js';
-import type { OrderViews } from '../../views/cache/order-views.js';
+import type { CachedOrders } from '../../views/cache/cached-orders.js';
 import { needScope } from '../access/guard.js';
 import { problemResponses } from '../problem.js';
 import * as schemas from '../schemas/command.js';
@@ -17,7 +17,7 @@ import { commands, routeOf } from './table.js';
 export interface OrderCommandDeps {
   readonly gateway: Gateway;
   /** the views that an answer may wait for */
-  readonly views: Pick<OrderViews, 'reach'>;
+  readonly cachedOrders: Pick<CachedOrders, 'reach'>;
 }
 
 /** Registers a route for every command in the table. */
@@ -26,7 +26,7 @@ export function registerOrderCommands(app: Http, deps: OrderCommandDeps): void {
   for (const type of followUpTypes) registerFollowUp(app, type, deps);
 }
 
-function registerCreate(app: Http, { gateway, views }: OrderCommandDeps): void {
+function registerCreate(app: Http, { gateway, cachedOrders }: OrderCommandDeps): void {
   const entry = commands.CreateOrder;
   app.post(
     routeOf('CreateOrder'),
@@ -47,13 +47,13 @@ function registerCreate(app: Http, { gateway, views }: OrderCommandDeps): void {
       const create = wantsPreview(request) ? 'previewCreate' : 'create';
       const result = await gateway[create](id, order, metaOf(request));
       const projected = request.query.consistency === 'projected';
-      return await answer(views, reply, 201, result, { ...preferences, projected });
+      return await answer(cachedOrders, reply, 201, result, { ...preferences, projected });
     },
   );
 }
 
 /** The route of a command to an order that exists. */
-function registerFollowUp(app: Http, type: FollowUpType, { gateway, views }: OrderCommandDeps): void {
+function registerFollowUp(app: Http, type: FollowUpType, { gateway, cachedOrders }: OrderCommandDeps): void {
   const entry = commands[type];
   app.post(
     routeOf(type),
@@ -82,7 +82,7 @@ function registerFollowUp(app: Http, type: FollowUpType, { gateway, views }: Ord
       const send = wantsPreview(request) ? 'preview' : sent;
       const result = await gateway[send](orderId, command, metaOf(request));
       const projected = request.query.consistency === 'projected';
-      return await answer(views, reply, 200, result, { ...preferences, projected });
+      return await answer(cachedOrders, reply, 200, result, { ...preferences, projected });
     },
   );
 }

@@ -1,7 +1,7 @@
 import { Type } from 'typebox';
 import type { Databases } from '../../databases.js';
 import { rollBack } from '../../log/views/view-builds.js';
-import { requestAnotherRebuild } from '../../log/views/rebuilding/request-rebuild.js';
+import { requestAnotherRebuild } from '../../log/rebuilding/request-rebuild.js';
 import type { Http } from '../http.js';
 import { HttpProblem, problemResponses } from '../problem.js';
 import { existingView, NamePath, storeNames } from '../schemas/projection-path.js';
@@ -26,7 +26,7 @@ function rebuildRoute(app: Http, databases: Databases): void {
       config: { access: 'ops' },
       schema: {
         summary: 'Rebuild a view beside the one that is read, or the journal from the workflow histories',
-        description: `A view across orders, or one of ${storeNames.join(', ')}. The rebuild continues if processes are restarted.`,
+        description: `A feed view, or one of ${storeNames.join(', ')}. The rebuild continues if processes are restarted.`,
         tags,
         params: NamePath,
         body: closed({}),

@@ -7,16 +7,16 @@ import { type StopReason, endedReason, forkedReason } from '../../log/journal/st
 import { statusInWords } from '../../log/history/runs.js';
 import { isMongoOutage } from '../../outages/mongo-outage.js';
 import { attentionTimesOf } from '../../views/attention-times.js';
-import type { StoredView } from '../../views/cache/order-cache.js';
-import type { OrderViews } from '../../views/cache/order-views.js';
+import type { SerializedOrder } from '../../views/cache/lru-cache.js';
+import type { CachedOrders } from '../../views/cache/cached-orders.js';
 import { withoutCommands } from '../../views/orders.js';
 import { stateQuery } from '../../log/workflow/messages.js';
 
 /** An order as JSON, and the source that it was read from. */
-export interface FoundOrder extends StoredView {
+export interface FoundOrder extends SerializedOrder {
   readonly servedBy: 'view' | 'workflow' | 'history' | 'journal';
   /** the entry of the cache that the order comes from */
-  readonly cached?: StoredView;
+  readonly cached?: SerializedOrder;
 }
 
 /**
@@ -44,9 +44,9 @@ const WORKFLOW_WITHIN_MS = 2_000;
 /** Time limit for the whole history; in `readHistory`, for each page. */
 const HISTORY_WITHIN_MS = 2_000;
 
-export function createOrderReader(client: Client, views: Pick<OrderViews, 'read'>): OrderReader {
+export function createOrderReader(client: Client, cachedOrders: Pick<CachedOrders, 'read'>): OrderReader {
   async function fromView(orderId: string, atLeast?: number): Promise<FoundOrder | undefined> {
-    const view = await views.read(orderId, atLeast);
+    const view = await cachedOrders.read(orderId, atLeast);
     return view && { ...view, servedBy: 'view', cached: view };
   }
 
@@ -61,7 +61,7 @@ export function createOrderReader(client: Client, views: Pick<OrderViews, 'read'
         halted === undefined
           ? unlessFinished(order, status.name === 'RUNNING', statusInWords(status.name))
           : forkedReason(orderLog, orderId, halted.message);
-      return { ...stored(order, stop), servedBy: 'workflow' };
+      return { ...serialized(order, stop), servedBy: 'workflow' };
     } catch (error) {
       if (error instanceof WorkflowNotFoundError) return undefined;
       // If no worker answers the query, Temporal can still give the history.
@@ -77,7 +77,9 @@ export function createOrderReader(client: Client, views: Pick<OrderViews, 'read'
     // version.
     if (log === undefined || log.isResuming) return undefined;
     const order = foldHistory(orderLog, log);
-    return order && { ...stored(order, unlessFinished(order, log.isOpen, log.ending)), servedBy: 'history' };
+    return (
+      order && { ...serialized(order, unlessFinished(order, log.isOpen, log.ending)), servedBy: 'history' }
+    );
   }
 
   return {
@@ -107,7 +109,7 @@ function unlessFinished(order: Order, isRunning: boolean, status?: string): Stop
 }
 
 /** The order in its public shape. If it is stopped, no command is allowed. */
-function stored(order: Order, stop: StopReason | undefined): StoredView {
+function serialized(order: Order, stop: StopReason | undefined): SerializedOrder {
   const { version, updatedAt } = order;
   const view = toView(order);
   if (stop === undefined) return { version, json: JSON.stringify(view), attention: attentionTimesOf(order) };

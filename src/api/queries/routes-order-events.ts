@@ -7,7 +7,7 @@ import { answering } from '../../mongodb/durability.js';
 import { upcastIfKnown } from '../../order/upcasters.js';
 import { orderLog } from '../../order-log.js';
 import { isServerError } from '../../outages/server-error.js';
-import type { OrderViews } from '../../views/cache/order-views.js';
+import type { CachedOrders } from '../../views/cache/cached-orders.js';
 import type { PersonsAtEdge } from '../access/persons.js';
 import type { Http } from '../http.js';
 import { HttpProblem, problemResponses } from '../problem.js';
@@ -23,7 +23,7 @@ import { refuseUnknownVersion, refuseVersionBeyond } from './refuse-unknown.js';
 
 export interface OrderEventsDeps {
   readonly db: Db;
-  readonly views: Pick<OrderViews, 'read'>;
+  readonly cachedOrders: Pick<CachedOrders, 'read'>;
   readonly reader: OrderReader;
   readonly persons: PersonsAtEdge;
 }
@@ -74,7 +74,7 @@ export function registerOrderEvents(app: Http, deps: OrderEventsDeps): void {
  * The events after a version, up to the first gap in the journal. Missing events may still come.
  */
 async function journalAfter(
-  { db, reader, views }: Omit<OrderEventsDeps, 'persons'>,
+  { db, reader, cachedOrders }: Omit<OrderEventsDeps, 'persons'>,
   orderId: string,
   after: number,
   limit: number,
@@ -90,7 +90,7 @@ async function journalAfter(
   // If the view is before the gap, the missing events may still come. Otherwise they have come
   // since the first read, or they are lost: the journal was rebuilt from a history that had lost
   // its first runs.
-  if (((await views.read(orderId))?.version ?? 0) < first) return [];
+  if (((await cachedOrders.read(orderId))?.version ?? 0) < first) return [];
   const known = await read();
   return contiguous(known, (known[0]?.version ?? 1) - 1);
 }

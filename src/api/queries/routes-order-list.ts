@@ -1,7 +1,7 @@
 import type { Db } from 'mongodb';
 import { Type } from 'typebox';
 import { orderStatuses } from '../../order/order.js';
-import type { OrderViews } from '../../views/cache/order-views.js';
+import type { CachedOrders } from '../../views/cache/cached-orders.js';
 import { queryWords } from '../../views/search-words.js';
 import type { PersonsAtEdge } from '../access/persons.js';
 import type { Http } from '../http.js';
@@ -15,7 +15,7 @@ import { listOrders, sorts } from './list-orders.js';
 
 export interface OrderListDeps {
   readonly db: Db;
-  readonly views: Pick<OrderViews, 'seen'>;
+  readonly cachedOrders: Pick<CachedOrders, 'seen'>;
   readonly cursors: Cursors;
   readonly attentionAfterMs: number;
   readonly persons: PersonsAtEdge;
@@ -59,7 +59,7 @@ const OrderListParameters = closed({
 /** Serves lists of orders, filtered and sorted. */
 export function registerOrderList(
   app: Http,
-  { db, views, cursors, attentionAfterMs, persons }: OrderListDeps,
+  { db, cachedOrders, cursors, attentionAfterMs, persons }: OrderListDeps,
 ): void {
   app.get(
     '/v1/orders',
@@ -77,7 +77,7 @@ export function registerOrderList(
     async (request, reply) => {
       const hashes = await persons.search(request, reply, queryWords(request.query.q ?? ''));
       const list = await listOrders(db, cursors, request.query, attentionAfterMs, hashes);
-      for (const { orderId, version } of list.data) views.seen(orderId, version);
+      for (const { orderId, version } of list.data) cachedOrders.seen(orderId, version);
       return await reply.send(list);
     },
   );

@@ -7,7 +7,7 @@ import { ago } from '../../log/time.js';
 import type { Moment } from '../../log/journal/time-travel.js';
 import { toView } from '../../order/view.js';
 import { isServerError } from '../../outages/server-error.js';
-import type { OrderViews } from '../../views/cache/order-views.js';
+import type { CachedOrders } from '../../views/cache/cached-orders.js';
 import type { PersonsAtEdge } from '../access/persons.js';
 import type { Http } from '../http.js';
 import type { WorkKind } from '../overload/admission.js';
@@ -20,7 +20,7 @@ import type { FoundOrder, OrderReader } from './order-reader.js';
 import type { Past } from './past-orders.js';
 
 export interface OrderQueryDeps {
-  readonly views: Pick<OrderViews, 'reach'>;
+  readonly cachedOrders: Pick<CachedOrders, 'reach'>;
   readonly reader: OrderReader;
   readonly past: Past;
   readonly attention: AttentionDeps;
@@ -30,7 +30,10 @@ export interface OrderQueryDeps {
 const VERSION_WITHIN_MS = 5_000;
 
 /** Serves an order as it is, or as it was. */
-export function registerOrder(app: Http, { views, reader, past, attention, persons }: OrderQueryDeps): void {
+export function registerOrder(
+  app: Http,
+  { cachedOrders, reader, past, attention, persons }: OrderQueryDeps,
+): void {
   app.get(
     '/v1/orders/:orderId',
     {
@@ -69,7 +72,7 @@ export function registerOrder(app: Http, { views, reader, past, attention, perso
       const read = consistency === 'strong' ? 'readStrong' : 'read';
       let found = await reader[read](orderId, minVersion);
       if (found !== undefined && found.version < minVersion) {
-        await views.reach(orderId, ({ version }) => version >= minVersion, VERSION_WITHIN_MS);
+        await cachedOrders.reach(orderId, ({ version }) => version >= minVersion, VERSION_WITHIN_MS);
         found = await reader[read](orderId, minVersion);
       }
       if (found === undefined) throw orderNotFound(orderId);

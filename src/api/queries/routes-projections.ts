@@ -1,4 +1,5 @@
 import type { Db } from 'mongodb';
+import { storesStatus } from '../../log/rebuilding/store-status.js';
 import { viewsStatus } from '../../log/views/status.js';
 import { orderLog } from '../../order-log.js';
 import { views } from '../../views/views.js';
@@ -20,8 +21,11 @@ export function registerProjections(app: Http, db: Db): void {
       },
     },
     async (_request, reply) => {
-      const { feed, views: ofOrders, stores } = await viewsStatus(orderLog, db, views, storeNames);
-      return await reply.send({ feed, views: [...ofOrders], stores: [...stores] });
+      const [status, stores] = await Promise.all([
+        viewsStatus(orderLog, db, views),
+        storesStatus(db, storeNames),
+      ]);
+      return await reply.send({ feed: status.feed, views: [...status.views], stores: [...stores] });
     },
   );
 }

@@ -21,12 +21,12 @@ const kinds = { id: Id, sku: Sku, day: Day, currency: Currency, flag: Flag } sat
   ParameterKind,
   unknown
 >;
-const tags = ['views across orders'];
+const tags = ['feed views'];
 const prefix = '/v1/';
 
 /**
- * Serves the queries of the views across orders. Each answer says up to which position of the feed
- * its view was.
+ * Serves the queries of the feed views. Each answer says up to which position of the feed its view
+ * was.
  */
 export function registerViewQueries(app: Http, deps: { readonly db: Db; readonly cursors: Cursors }): void {
   for (const { queries } of views) for (const query of queries) register(app, query, deps);

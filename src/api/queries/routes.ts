@@ -6,7 +6,7 @@ import type { Providers } from '../../effects/provider-modules.js';
 import type { FeedTail } from '../../log/feed/tail.js';
 import type { PersonsAtEdge } from '../access/persons.js';
 import type { Http } from '../http.js';
-import type { OrderViews } from '../../views/cache/order-views.js';
+import type { CachedOrders } from '../../views/cache/cached-orders.js';
 import { createCursors } from './cursor.js';
 import { registerOrderCounts } from './routes-order-counts.js';
 import type { OrderReader } from './order-reader.js';
@@ -33,7 +33,7 @@ export interface QueryDeps {
   readonly client: Client;
   readonly db: Db;
   readonly tail: FeedTail;
-  readonly views: OrderViews;
+  readonly cachedOrders: CachedOrders;
   readonly reader: OrderReader;
   readonly persons: PersonsAtEdge;
   /** the task queue of the entities' workflows */

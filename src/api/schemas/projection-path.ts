@@ -1,18 +1,18 @@
 import { Type } from 'typebox';
-import { storesOf } from '../../log/views/rebuilding/store-rebuild.js';
+import { storesOf } from '../../log/rebuilding/store-rebuild.js';
 import { logs } from '../../logs.js';
-import type { ViewOfOrders } from '../../views/view-of-orders.js';
+import type { OrderFeedView } from '../../views/order-feed-view.js';
 import { viewNamed, views } from '../../views/views.js';
 import { HttpProblem } from '../problem.js';
 import { closed } from './values.js';
 
 export const NamePath = closed({ name: Type.String({ maxLength: 64 }) });
 
-/** The stores that can be rebuilt, but are not views across orders. */
+/** What can be rebuilt beside the feed views. */
 export const storeNames = logs.flatMap(storesOf);
 
 /** @throws HttpProblem 404 */
-export function existingView(name: string): ViewOfOrders {
+export function existingView(name: string): OrderFeedView {
   const view = viewNamed(name);
   if (view !== undefined) return view;
   const names = views.map((known) => known.name).join(', ');

@@ -16,7 +16,7 @@ export const Progress = closed({
 });
 export type Progress = Static<typeof Progress>;
 
-/** A view across orders. */
+/** A feed view. */
 export const ViewStatus = closed({
   name: Type.String(),
   version: Type.Integer({
@@ -35,8 +35,8 @@ export const ViewStatus = closed({
 });
 export type ViewStatus = Static<typeof ViewStatus>;
 
-/** A store that is not built from the feed. */
-const StoreStatus = closed({
+/** A state view, or a journal. */
+export const StoreStatus = closed({
   name: Type.String(),
   version: optional(
     Type.Integer({
@@ -55,6 +55,8 @@ const StoreStatus = closed({
   ),
   rebuilding: optional(Progress),
 });
+
+export type StoreStatus = Static<typeof StoreStatus>;
 
 /** The state of the feed, the views and the stores. */
 export const Projections = closed({

@@ -1,8 +1,8 @@
 import process from 'node:process';
 import { setTimeout } from 'node:timers/promises';
 import { type Command, Option } from 'commander';
+import type { Projections, StoreStatus, ViewStatus } from '../../api/schemas/projections.js';
 import type { Readiness } from '../../api/schemas/readiness.js';
-import type { StoreStatus, ViewsStatus, ViewStatus } from '../../log/views/status.js';
 import { type Api, at, operationsApiOf } from '../connections/api.js';
 import { counted, progressBar, type Terminal } from '../printing/terminal.js';
 import { exitCodes, Failure, usageFailure } from '../script/failure.js';
@@ -34,7 +34,7 @@ export function addRebuild(program: Command, session: Session): void {
       'rebuild --from history',
     ],
   })
-    .argument('[view]', 'orders, or a view across orders: `orders projections` lists them')
+    .argument('[view]', 'orders, or a feed view: `orders projections` lists them')
     .addOption(
       new Option('--from <source>', 'journal, or history: of Temporal, for journal and views alike')
         .choices(['journal', 'history'])
@@ -158,7 +158,7 @@ function overtaken(name: string, rebuildId: string): Failure {
 
 async function look(api: Api, name: string): Promise<Rebuilt | undefined> {
   try {
-    const { views, stores } = await api.get<ViewsStatus>('/v1/projections');
+    const { views, stores } = await api.get<Projections>('/v1/projections');
     return [...views, ...stores].find((one) => one.name === name);
   } catch (error) {
     if (error instanceof Failure && error.exitCode === exitCodes.unavailable) return undefined;

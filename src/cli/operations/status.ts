@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
+import type { Progress, Projections, ViewStatus } from '../../api/schemas/projections.js';
 import type { Subscription } from '../../api/schemas/subscription.js';
 import type { CommandsStatus } from '../../kafka/commands-status.js';
-import type { RebuildProgress, ViewsStatus, ViewStatus } from '../../log/views/status.js';
 import { apiOf, operationsApiOf } from '../connections/api.js';
 import { type Cell, type Column, counted, type Paint, table, visible } from '../printing/terminal.js';
 import { addScript, type CommonOptions, report, type Session } from '../script/script.js';
@@ -16,7 +16,7 @@ export function addProjections(program: Command, session: Session): void {
   });
   command.action(async () => {
     const options = command.optsWithGlobals<CommonOptions>();
-    const status = await operationsApiOf(session, options).get<ViewsStatus>('/v1/projections');
+    const status = await operationsApiOf(session, options).get<Projections>('/v1/projections');
     report(session, options, status, () => statusLines(status, session.terminal.paint));
   });
 }
@@ -32,7 +32,7 @@ const viewColumns: readonly Column[] = [
 ];
 
 /** The status of feed and views as readable text. */
-function statusLines({ feed, views, stores }: ViewsStatus, paint: Paint): readonly string[] {
+function statusLines({ feed, views, stores }: Projections, paint: Paint): readonly string[] {
   const waiting =
     feed.unsequenced === 0
       ? 'no event waits for one'
@@ -72,7 +72,7 @@ function viewRow(view: ViewStatus): readonly Cell[] {
   ];
 }
 
-function progressText({ done, total, perSecond, secondsLeft }: RebuildProgress): string {
+function progressText({ done, total, perSecond, secondsLeft }: Progress): string {
   const left = secondsLeft === undefined ? '' : `, ${secondsLeft} s left`;
   return `${done.toLocaleString('en')} of ${total.toLocaleString('en')}, ${perSecond.toLocaleString('en')}/s${left}`;
 }

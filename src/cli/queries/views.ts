@@ -11,7 +11,7 @@ import { type Column, moreLines, table, untitled } from '../printing/terminal.js
 import { addPageOptions, type PageOptions } from '../script/options.js';
 import { addScript, type CommonOptions, report, type Session } from '../script/script.js';
 
-/** Adds the scripts that read the views across orders. */
+/** Adds the scripts that read the feed views. */
 export function addViewQueries(program: Command, session: Session): void {
   addCustomer(program, session);
   addStats(program, session);

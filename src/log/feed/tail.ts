@@ -75,7 +75,7 @@ export class FeedTail {
 
   /**
    * Wakes the readers although the feed may not have grown. The role `feed` does so when the builds
-   * of a view, the state of a feed or an endpoint have changed (`watchStates`).
+   * of a view, the state of a feed or an endpoint have changed (`watchBuildsAndFeeds`).
    */
   wake(): void {
     this.wakes += 1;

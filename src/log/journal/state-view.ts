@@ -2,8 +2,9 @@ import type { Db, IndexDescription } from 'mongodb';
 import type { State } from '../entity.js';
 
 /**
- * The view that recording keeps: one document for each entity, with its state. Recording writes it
- * together with the journal, so it is in this folder; `rebuildStateView` rebuilds it.
+ * A state view: one document for each entity, with its state. The document is called the entity's
+ * view. Recording writes it, so it is in this room. The views that are built from the feed, the
+ * feed views, are in `src/log/views`.
  */
 export interface StateView<S extends State> {
   /** the collection; persisted */

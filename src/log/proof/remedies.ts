@@ -16,7 +16,7 @@ export function remedyOf(
   if (where === 'positions') {
     return kind === 'behind'
       ? `start a process of the role \`feed\`, which gives positions; \`${projections}\` shows how far it is`
-      : `restore what is missing from a backup, then rebuild the views across ${view.collection}`;
+      : `restore what is missing from a backup, then rebuild the feed views of ${view.collection}`;
   }
   if (kind === 'behind') {
     return where === 'journal' || where === 'view'

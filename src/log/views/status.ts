@@ -4,17 +4,10 @@ import { journal } from '../journal/journal.js';
 import { type FeedLag, feedLag } from '../feed/lag.js';
 import { ageOf } from '../time.js';
 import { type ViewBuilds, viewBuilds, type Rebuild } from './view-builds.js';
-import {
-  type Exceptions,
-  neverRebuilt,
-  type StoreRebuild,
-  storeRebuilds,
-  storesOf,
-  versionRead,
-} from './rebuilding/store-rebuild.js';
 import type { AnyLog } from '../journal/entity-log.js';
 import type { AnyView } from './view.js';
 
+/** A feed view: its active build, and the one that is being made. */
 export interface ViewStatus {
   readonly name: string;
   /** the version of the fold that built the active build; 0 if the view was never fed */
@@ -38,23 +31,7 @@ export interface ViewStatus {
   readonly rebuilding?: RebuildProgress;
 }
 
-/** A store that is not built from the feed, and its last rebuild. */
-export interface StoreStatus {
-  readonly name: string;
-  /**
-   * the version of the fold that built the store; absent if the store has no versions, or was never
-   * rebuilt
-   */
-  readonly version?: number;
-  /** the id of the last completed rebuild, and the time of its completion */
-  readonly rebuildId?: string;
-  readonly at?: string;
-  /** entities that this rebuild could not fold from their first event on */
-  readonly exceptions?: Exceptions;
-  readonly rebuilding?: RebuildProgress;
-}
-
-/** The progress of a rebuild: in events, or in entities for a store. */
+/** The progress of a rebuild: in events for a feed view, in entities for a store. */
 export interface RebuildProgress {
   readonly rebuildId: string;
   readonly startedAt: string;
@@ -67,29 +44,15 @@ export interface RebuildProgress {
   readonly secondsLeft?: number;
 }
 
+/** The feed of a log, and its feed views. */
 export interface ViewsStatus {
   /** the lag of the sequencer */
   readonly feed: FeedLag;
   readonly views: readonly ViewStatus[];
-  readonly stores: readonly StoreStatus[];
 }
 
-/**
- * The state and the lag of everything that is derived from the events of a log.
- *
- * @param stores names; by default, those of the log
- */
-export async function viewsStatus(
-  log: AnyLog,
-  db: Db,
-  views: readonly AnyView[],
-  stores: readonly string[] = storesOf(log),
-): Promise<ViewsStatus> {
-  const [feed, states, rebuilds] = await Promise.all([
-    feedLag(log, db),
-    viewBuilds(db).find({}, answering).toArray(),
-    storeRebuilds(db).find({}, answering).toArray(),
-  ]);
+export async function viewsStatus(log: AnyLog, db: Db, views: readonly AnyView[]): Promise<ViewsStatus> {
+  const [feed, states] = await Promise.all([feedLag(log, db), viewBuilds(db).find({}, answering).toArray()]);
   const statusOf = async (view: AnyView): Promise<ViewStatus> => {
     const state = states.find(({ _id }) => _id === view.name);
     const position = state?.position ?? 0;
@@ -102,16 +65,7 @@ export async function viewsStatus(
         : undefined;
     return { ...toStatus(view, state, feed.head), msBehind: ageOf(next?.recordedAt) };
   };
-  return {
-    feed,
-    views: await Promise.all(views.map(statusOf)),
-    stores: stores.map((name) =>
-      toStoreStatus(
-        name,
-        rebuilds.find(({ _id }) => _id === name),
-      ),
-    ),
-  };
+  return { feed, views: await Promise.all(views.map(statusOf)) };
 }
 
 /** Describes what lags more than `limitMs` and what is parked; undefined if nothing is. */
@@ -151,21 +105,6 @@ function toStatus(
   };
 }
 
-function toStoreStatus(name: string, rebuild: StoreRebuild | undefined): StoreStatus {
-  if (rebuild === undefined) return { name };
-  const { rebuildId, phase, startedAt, at, done, total, perSecond, exceptions } = rebuild;
-  const read = {
-    name,
-    ...(rebuild.version === undefined ? {} : { version: versionRead(rebuild) }),
-  };
-  if (rebuildId === neverRebuilt) return read;
-  if (phase === 'done') return { ...read, rebuildId, at, exceptions };
-  return {
-    ...read,
-    rebuilding: { rebuildId, startedAt, done, total, perSecond, ...timeLeft(total - done, perSecond) },
-  };
-}
-
 function progressOfRebuild(
   { rebuildId, startedAt, position, eventsPerSecond }: Rebuild,
   head: number,
@@ -174,6 +113,7 @@ function progressOfRebuild(
   return { rebuildId, startedAt, done: position, total: head, perSecond: eventsPerSecond, ...left };
 }
 
-function timeLeft(left: number, perSecond: number): Pick<RebuildProgress, 'secondsLeft'> {
+/** How long a rebuild still takes at this rate; empty while the rate is unknown. */
+export function timeLeft(left: number, perSecond: number): Pick<RebuildProgress, 'secondsLeft'> {
   return perSecond > 0 ? { secondsLeft: Math.ceil(Math.max(0, left) / perSecond) } : {};
 }

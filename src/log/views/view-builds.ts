@@ -76,25 +76,36 @@ export async function buildsOf(db: Db, name: string): Promise<ViewBuilds | undef
 export async function takeOverView(log: AnyLog, db: Db, view: AnyView): Promise<ViewBuilds> {
   for (;;) {
     const state = await update(db, { _id: view.name }, { $inc: { epoch: 1 } });
-    if (state === undefined) await createFirstBuild(log, db, view);
-    else return await withCollection(db, view, state, state.collection);
+    if (state !== undefined) {
+      await ensureCollection(db, view, state);
+      return state;
+    }
+    await createFirstBuild(log, db, view);
   }
 }
 
-/** Takes over the rebuild with this id, or begins it; a rebuild with another id is abandoned. */
+/**
+ * Takes over the rebuild with this id, or begins it; a rebuild with another id is abandoned.
+ *
+ * @returns its build; `'done'` if the build is the active one already: an earlier attempt ended
+ *   right after the swap
+ */
 export async function takeOverRebuild(
   log: AnyLog,
   db: Db,
   view: AnyView,
   rebuildId: string,
-): Promise<ViewBuilds> {
+): Promise<Rebuild | 'done'> {
   for (;;) {
     const mine = { _id: view.name, 'rebuilding.rebuildId': rebuildId };
-    const state = await update(db, mine, { $inc: { 'rebuilding.epoch': 1 } });
-    if (state?.rebuilding) return await withCollection(db, view, state, state.rebuilding.collection);
+    const { rebuilding } = (await update(db, mine, { $inc: { 'rebuilding.epoch': 1 } })) ?? {};
+    if (rebuilding !== undefined) {
+      await ensureCollection(db, view, rebuilding);
+      return rebuilding;
+    }
     const known = await buildsOf(db, view.name);
     if (known === undefined) await createFirstBuild(log, db, view);
-    else if (known.rebuildId === rebuildId) return known;
+    else if (known.rebuildId === rebuildId) return 'done';
     else await beginRebuild(log, db, view, known, rebuildId);
   }
 }
@@ -139,17 +150,11 @@ async function newBuild(log: AnyLog, db: Db, { name, version }: AnyView, n: numb
   };
 }
 
-async function withCollection(
-  db: Db,
-  view: AnyView,
-  state: ViewBuilds,
-  collection: string,
-): Promise<ViewBuilds> {
+async function ensureCollection(db: Db, view: AnyView, { collection }: Build): Promise<void> {
   await db.createCollection(collection).catch((error: unknown) => {
     if (!isNamespaceTaken(error)) throw error;
   });
   if (view.indexes.length > 0) await documents(db, collection).createIndexes([...view.indexes]);
-  return state;
 }
 
 function isNamespaceTaken(error: unknown): boolean {

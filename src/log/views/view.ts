@@ -26,7 +26,7 @@ export interface ViewChange {
   readonly max?: Bounds;
 }
 
-/** A view, without its fold. */
+/** A feed view, without its fold. */
 export interface AnyView {
   readonly name: string;
   /** It must be raised with every change of `fold`. The view is then rebuilt beside the old one. */
@@ -68,7 +68,8 @@ export interface EntityView<
 }
 
 /**
- * A view that is built from the feed by its fold alone. One file has its fold, indexes and queries.
+ * A feed view: it is built from the feed, by its fold alone. One file has its fold, indexes and
+ * queries. A state view, such as `orders`, is a `StateView`.
  */
 export type View<S extends State, D extends Draft> = SummaryView<S, D> | EntityView<S, D>;
 

@@ -15,8 +15,8 @@ export const rebuildWorkflow = 'rebuildData';
 export const reconcileWorkflow = 'reconcileAll';
 
 /**
- * One id for each view or store: Temporal runs one workflow of an id at a time, so rebuilds of the
- * same name never overlap.
+ * One id for each feed view or store: Temporal runs one workflow of an id at a time, so rebuilds of
+ * the same name never overlap.
  *
  * @param taskQueue the task queue of the entities' workflows
  */
@@ -31,7 +31,7 @@ export function reconcileScheduleId(taskQueue: string): string {
 
 export interface RebuildActivities {
   /**
-   * Rebuilds the view or store of this name.
+   * Rebuilds the feed view or store of this name.
    *
    * @param rebuildId the same for all tries: a later try continues where an earlier one ended
    * @returns false if the rebuild is not complete and this must be called again

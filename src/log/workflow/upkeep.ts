@@ -7,8 +7,8 @@ import {
 } from './upkeep-messages.js';
 
 /**
- * Rebuilds a view or a store. It survives restarts, because progress is stored together with what
- * was built.
+ * Rebuilds a feed view, a state view or a journal. It survives restarts, because progress is stored
+ * together with what was built.
  */
 export async function rebuildData(name: string): Promise<void> {
   const { runId, taskQueue } = workflowInfo();

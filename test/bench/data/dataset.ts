@@ -2,8 +2,8 @@ import type { Db } from 'mongodb';
 import { feedState } from '../../../src/log/feed/generations.js';
 import { ensureJournalIndexes, type JournalDocument, journal } from '../../../src/log/journal/journal.js';
 import { ensureStateViewIndexes } from '../../../src/log/journal/state-view.js';
-import { rebuildView } from '../../../src/log/views/rebuilding/rebuild-view.js';
-import { noteFirstVersion } from '../../../src/log/views/rebuilding/store-rebuild.js';
+import { rebuildFeedView } from '../../../src/log/rebuilding/rebuild-feed-view.js';
+import { noteFirstVersion } from '../../../src/log/rebuilding/store-rebuild.js';
 import { orderLog } from '../../../src/order-log.js';
 import type { OrderEvent } from '../../../src/order/events.js';
 import { type OrderDocument, orders, ORDERS_VERSION, toDocument } from '../../../src/views/orders.js';
@@ -53,7 +53,7 @@ export async function fill(db: Db, count: number, note: (text: string) => void):
   for (const view of views) {
     note(view.name);
     const { signal } = new AbortController();
-    await rebuildView(orderLog, view, { db, signal, rebuildId: 'bench', heartbeat: () => undefined });
+    await rebuildFeedView(orderLog, view, { db, signal, rebuildId: 'bench', heartbeat: () => undefined });
   }
   return { orderIds, completed, events };
 }

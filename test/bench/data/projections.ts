@@ -21,8 +21,9 @@ async function projections(api: HttpConnection): Promise<Projections> {
 }
 
 /**
- * Waits until every event has its position, and every view across orders has every event. @throws
- * Error after a minute
+ * Waits until every event has its position, and every feed view has every event.
+ *
+ * @throws Error after a minute
  */
 export async function untilCaughtUp(api: HttpConnection): Promise<void> {
   const giveUpAt = Date.now() + CAUGHT_UP_WITHIN_MS;
@@ -35,7 +36,11 @@ export async function untilCaughtUp(api: HttpConnection): Promise<void> {
   }
 }
 
-/** Requests the rebuild of a view or a store, and waits until it is done. @returns milliseconds */
+/**
+ * Requests the rebuild of a feed view or a store, and waits until it is done.
+ *
+ * @returns milliseconds
+ */
 export async function rebuild(api: HttpConnection, name: string): Promise<number> {
   const before = performance.now();
   const { rebuildId } = await api.post<{ rebuildId: string }>(`/v1/projections/${name}/rebuild`, {}, {}, 202);

@@ -16,8 +16,8 @@ interface Processes {
 
 /**
  * Measures the CPU of an order from create to completed, by process, with 20 orders at a time, and
- * the commands that it sends to MongoDB. The feed and the views across orders are included. The
- * baseline is the bare workflow of the same shape.
+ * the commands that it sends to MongoDB. The feed and the feed views are included. The baseline is
+ * the bare workflow of the same shape.
  */
 export const ordersCpu: Measurement = {
   name: 'orders.cpu',

@@ -9,9 +9,9 @@ import { single } from '../harness/result.js';
 const BATCH_SIZE = 1_000;
 
 /**
- * Rebuilds views from the whole journal on requests over HTTP: `orders`, and those across orders.
- * The baseline is a loop that reads the same journal with a cursor, and writes what it reads to
- * another collection in bulk.
+ * Rebuilds views from the whole journal on requests over HTTP: `orders`, and the feed views. The
+ * baseline is a loop that reads the same journal with a cursor, and writes what it reads to another
+ * collection in bulk.
  */
 export const rebuildFromJournal: Measurement = {
   name: 'rebuild.journal',

@@ -25,7 +25,7 @@ export const streamMemory: Measurement = {
     const count = Math.min(events, bench.pick(1_000_000, 20_000));
     const { address, pid } = await bench.productWith({});
     const [api] = await bench.connect(address, 1);
-    bench.note('waiting for the views across orders');
+    bench.note('waiting for the feed views');
     await untilCaughtUp(api);
     const before = await maxMemory(pid, () => read(bench, address, count / 5));
     const all = await maxMemory(pid, () => read(bench, address, count));

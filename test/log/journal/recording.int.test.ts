@@ -6,7 +6,7 @@ import { forks } from '../../../src/log/journal/fork.js';
 import { ensureJournalIndexes, journal } from '../../../src/log/journal/journal.js';
 import { readJournal } from '../../../src/log/journal/read-journal.js';
 import { createRecorder, record } from '../../../src/log/journal/recording.js';
-import { rebuildStateView } from '../../../src/log/views/rebuilding/rebuild-state-view.js';
+import { rebuildStateView } from '../../../src/log/rebuilding/rebuild-state-view.js';
 import { eventFork } from '../../../src/log/workflow/steps.js';
 import { orderLog } from '../../../src/order-log.js';
 import type { OrderEvent } from '../../../src/order/events.js';

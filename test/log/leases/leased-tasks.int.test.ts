@@ -10,7 +10,7 @@ import { runLeasedTasks, type LeasedTask } from '../../../src/log/leases/leased-
 import { unheldTasks } from '../../../src/log/leases/leases.js';
 import { record } from '../../../src/log/journal/recording.js';
 import { createFeedTasks } from '../../../src/log/views/feed-tasks.js';
-import { watchStates } from '../../../src/log/views/feeding/watch-states.js';
+import { watchBuildsAndFeeds } from '../../../src/log/views/feeding/watch-builds-and-feeds.js';
 import { orderLog } from '../../../src/order-log.js';
 import { DeadlineExceeded } from '../../../src/outages/timeout.js';
 import { customers } from '../../../src/views/customers.js';
@@ -131,8 +131,9 @@ test('the sequencer fails if Temporal does not answer, so that another process m
     views: [customers],
     taskQueue: 'none',
     detectDatabaseLoss: async () => await never,
+    requestRebuild: async () => await never,
   };
-  const [sequencer] = createFeedTasks(orderLog, deps).leased;
+  const [sequencer] = createFeedTasks(orderLog, deps);
   await expect(sequencer?.work(new AbortController().signal, () => undefined)).rejects.toBeInstanceOf(
     DeadlineExceeded,
   );
@@ -173,7 +174,7 @@ test('an idle process renews the leases of the feed, all views and the webhooks 
     failed: (_endpointId, error) => failures.push(error),
   });
   const watching = new AbortController();
-  const watched = watchStates(db, [endpointLog.view.collection], watching.signal, () => tail.wake());
+  const watched = watchBuildsAndFeeds(db, [endpointLog.view.collection], watching.signal, () => tail.wake());
   start([...leased, webhooks]);
   try {
     await until(async () => {

@@ -7,8 +7,8 @@ import { readJournal } from '../../../src/log/journal/read-journal.js';
 import { latestReconciliations } from '../../../src/log/proof/reconciliation-reports.js';
 import { parkedAudit } from '../../../src/log/views/feeding/interventions.js';
 import { parkedEvents } from '../../../src/log/views/parked-events.js';
-import { storeRebuilds } from '../../../src/log/views/rebuilding/store-rebuild.js';
-import type { ViewStatus, StoreStatus } from '../../../src/log/views/status.js';
+import { storeRebuilds } from '../../../src/log/rebuilding/store-rebuild.js';
+import type { StoreStatus, ViewStatus } from '../../../src/api/schemas/projections.js';
 import { orderLog } from '../../../src/order-log.js';
 import { customers } from '../../../src/views/customers.js';
 import { orders } from '../../../src/views/orders.js';
@@ -66,7 +66,7 @@ function customerOf(id: string) {
   return { customer: { id, name: `Customer ${id}` } };
 }
 
-test('the orders of customers show in the views across orders, with the views’ positions', async () => {
+test('the orders of customers show in the feed views, with the views’ positions', async () => {
   const id = `c-${randomUUID().slice(0, 8)}`;
   const sku = `S-${randomUUID().slice(0, 8)}`;
   const line = (quantity: number) => ({ lines: [{ sku, quantity, unitPrice: 500 }] });
@@ -165,7 +165,7 @@ test('another feed process takes over from one that was killed', async () => {
   await upToDate();
 });
 
-test('every view can be rebuilt, one at a time, and one across orders can be rolled back', async () => {
+test('every view can be rebuilt, one at a time, and a feed view can be rolled back', async () => {
   await api.place();
   await upToDate();
   for (const name of [...views.map((view) => view.name), 'orders']) await rebuild(name);
@@ -198,7 +198,7 @@ test('every view can be rebuilt, one at a time, and one across orders can be rol
   await upToDate();
 });
 
-test('the view of orders is rebuilt at start if it is of an older version, and not otherwise', async () => {
+test('the state view of orders is rebuilt at start if it is of an older version, and not otherwise', async () => {
   const { id } = await api.place();
   await rebuild('orders');
   const look = () => orders(db).findOne({ _id: id }, { projection: { recorder: 0 } });

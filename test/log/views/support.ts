@@ -6,14 +6,14 @@ import { feedState } from '../../../src/log/feed/generations.js';
 import { FeedTail } from '../../../src/log/feed/tail.js';
 import { ensureJournalIndexes, journal } from '../../../src/log/journal/journal.js';
 import { ensureStateViewIndexes } from '../../../src/log/journal/state-view.js';
-import { type FeedViewDeps, feedView } from '../../../src/log/views/feeding/feed-view.js';
+import { type ViewFeederDeps, runViewFeeder } from '../../../src/log/views/feeding/view-feeder.js';
 import { foldBatch } from '../../../src/log/views/feeding/fold-batch.js';
 import { parkedAudit } from '../../../src/log/views/feeding/interventions.js';
 import { ensureParkedEventIndexes, parkedEvents } from '../../../src/log/views/parked-events.js';
 import { viewBuilds, buildsOf } from '../../../src/log/views/view-builds.js';
-import { watchStates } from '../../../src/log/views/feeding/watch-states.js';
-import type { FromHistory } from '../../../src/log/views/rebuilding/restore-entities.js';
-import { storeRebuilds } from '../../../src/log/views/rebuilding/store-rebuild.js';
+import { watchBuildsAndFeeds } from '../../../src/log/views/feeding/watch-builds-and-feeds.js';
+import type { FromHistory } from '../../../src/log/rebuilding/restore-entities.js';
+import { storeRebuilds } from '../../../src/log/rebuilding/store-rebuild.js';
 import { documents, type EntityView, type View } from '../../../src/log/views/view.js';
 import { orderLog } from '../../../src/order-log.js';
 import type { OrderEvent, EventDraft } from '../../../src/order/events.js';
@@ -76,12 +76,12 @@ export interface Runner {
   stop(): Promise<void>;
 }
 
-type RunnerOptions = Partial<Pick<FeedViewDeps<Order, EventDraft>, 'requestRebuild' | 'heartbeat'>>;
+type RunnerOptions = Partial<Pick<ViewFeederDeps<Order, EventDraft>, 'requestRebuild' | 'heartbeat'>>;
 
 function startRunner(db: Db, tail: FeedTail, view: View<Order, EventDraft>, more: RunnerOptions): Runner {
   const stopping = new AbortController();
   const begun = latch();
-  const ended = feedView(orderLog, view, {
+  const ended = runViewFeeder(orderLog, view, {
     db,
     tail,
     signal: stopping.signal,
@@ -114,7 +114,7 @@ export async function openViews() {
   const { db } = database;
   const tail = new FeedTail(orderLog, db);
   const closing = new AbortController();
-  const watched = watchStates(db, [], closing.signal, () => tail.wake());
+  const watched = watchBuildsAndFeeds(db, [], closing.signal, () => tail.wake());
   const runners: Runner[] = [];
   beforeEach(async () => {
     const used = [

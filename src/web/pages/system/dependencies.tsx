@@ -11,7 +11,7 @@ const purposes: Readonly<Record<string, string>> = {
   mongodb: 'holds the journal of events, and the views that are read',
   workers: 'decide commands, and perform what orders owe',
   recording: 'brings each event into the journal',
-  feed: 'gives events their positions, for views across orders and for webhooks',
+  feed: 'gives events their positions, for feed views and for webhooks',
   kafka: 'publishes events, and takes commands',
   forks: 'no order has a journal and a history that contradict each other',
   reconciliation: 'compares histories, journal and views again and again',

@@ -1,9 +1,9 @@
 import { setTimeout } from 'node:timers/promises';
 import type { Db } from 'mongodb';
-import { feedHead, positionAfterLost, readFeed } from '../../feed/feed.js';
-import { Fenced } from '../../leases/fencing.js';
-import { feedGenerations } from '../../feed/generations.js';
-import { BuildFeeder, type HeldBuild } from '../feeding/build-feeder.js';
+import { feedHead, positionAfterLost, readFeed } from '../feed/feed.js';
+import { Fenced } from '../leases/fencing.js';
+import { feedGenerations } from '../feed/generations.js';
+import { BuildFeeder, type HeldBuild } from '../views/feeding/build-feeder.js';
 import {
   abandonRebuild,
   dropUnusedBuilds,
@@ -12,37 +12,38 @@ import {
   type Rebuild,
   swap,
   takeOverRebuild,
-} from '../view-builds.js';
-import type { Draft, State } from '../../entity.js';
-import type { AnyLog, EntityLog } from '../../journal/entity-log.js';
-import type { AnyView, View } from '../view.js';
+} from '../views/view-builds.js';
+import type { Draft, State } from '../entity.js';
+import type { AnyLog, EntityLog } from '../journal/entity-log.js';
+import type { AnyView, View } from '../views/view.js';
 import type { RebuildAttempt } from './rebuild-attempt.js';
 
 const BATCH_SIZE = 2_000;
 const PAUSE_MS = 10;
 
 /**
- * Builds a view from the first event on, beside the active build, and swaps the two when it has
- * caught up. The build that is replaced is kept for a roll-back; older ones are dropped.
+ * Rebuilds a feed view: from the first event of the feed on, beside the active build, and swaps the
+ * two when it has caught up. The build that is replaced is kept for a roll-back; older ones are
+ * dropped. `rebuilds.ts` compares this with the rebuilds of a state view and of a journal.
  *
  * @returns false if `signal` ended it before it was done
  * @throws Fenced if another worker has taken the rebuild over; and any error of MongoDB. Another
  *   call continues from the checkpoint.
  */
-export async function rebuildView<S extends State, D extends Draft>(
+export async function rebuildFeedView<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
   view: View<S, D>,
   attempt: RebuildAttempt,
 ): Promise<boolean> {
   const { db, signal, heartbeat, rebuildId } = attempt;
-  const state = await takeOverRebuild(log, db, view, rebuildId);
-  if (state.rebuilding === undefined || state.rebuildId === rebuildId) {
+  const rebuild = await takeOverRebuild(log, db, view, rebuildId);
+  if (rebuild === 'done') {
     await dropUnusedBuilds(db, view.name);
     return true;
   }
-  assertVersion(view, state.rebuilding);
+  assertVersion(view, rebuild);
   await dropUnusedBuilds(db, view.name);
-  const feeder = new BuildFeeder(log, db, view, 'rebuilding', state.rebuilding);
+  const feeder = new BuildFeeder(log, db, view, 'rebuilding', rebuild);
   const began = { at: Date.now(), position: feeder.held.position };
   let nextBatch = readAhead(log, db, feeder.held.position);
   while (!signal.aborted) {
@@ -61,7 +62,7 @@ export async function rebuildView<S extends State, D extends Draft>(
     if (feeder.held.position > (await feedGenerations(log, db)).commonWith(generationOf(feeder.held))) {
       // The build has events that the feed may have lost, so it is abandoned, and built again.
       await abandonRebuild(db, view.name, rebuildId);
-      return await rebuildView(log, view, attempt);
+      return await rebuildFeedView(log, view, attempt);
     }
     if (await swap(db, view.name, rebuildId, await feedHead(log, db))) {
       await dropUnusedBuilds(db, view.name);

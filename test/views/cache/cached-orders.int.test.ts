@@ -7,7 +7,7 @@ import { updateStateView } from '../../../src/log/journal/update-state-view.js';
 import { orderLog } from '../../../src/order-log.js';
 import type { OrderEvent } from '../../../src/order/events.js';
 import { toView } from '../../../src/order/view.js';
-import { openOrderViews, type OrderViews } from '../../../src/views/cache/order-views.js';
+import { openCachedOrders, type CachedOrders } from '../../../src/views/cache/cached-orders.js';
 import type { orders } from '../../../src/views/orders.js';
 import { states } from '../../order/examples.js';
 import { logOf, openDatabase } from '../../support/database.js';
@@ -16,37 +16,37 @@ import { until } from '../../support/until.js';
 
 const database = await openDatabase();
 const { db } = database;
-const opened: OrderViews[] = [];
+const opened: CachedOrders[] = [];
 beforeAll(() => ensureStateViewIndexes(orderLog, db));
 afterAll(async () => {
-  await Promise.all(opened.map((views) => views.close()));
+  await Promise.all(opened.map((cachedOrders) => cachedOrders.close()));
   await database.close();
 });
 
 /** So long that no stream is given up only because the machine is busy. */
 const patientMs = 60_000;
 
-/** The views of a separate process. */
-function processOf(itsDb = db, liveForMs?: number): OrderViews {
-  const views = openOrderViews(itsDb, liveForMs);
-  opened.push(views);
-  return views;
+/** The cached orders of a separate process. */
+function processOf(itsDb = db, liveForMs?: number): CachedOrders {
+  const cachedOrders = openCachedOrders(itsDb, liveForMs);
+  opened.push(cachedOrders);
+  return cachedOrders;
 }
 
 /** A process whose change stream is live: it answers a second read of an order from memory. */
-async function liveProcess(itsDb = db, liveForMs = patientMs): Promise<OrderViews> {
-  const views = processOf(itsDb, liveForMs);
+async function liveProcess(itsDb = db, liveForMs = patientMs): Promise<CachedOrders> {
+  const cachedOrders = processOf(itsDb, liveForMs);
   const orderId = randomUUID();
   await write(logOf(states.reserving, orderId));
-  await until(async () => expect(await isRemembered(views, orderId)).toBe(true));
-  return views;
+  await until(async () => expect(await isRemembered(cachedOrders, orderId)).toBe(true));
+  return cachedOrders;
 }
 
-async function isRemembered(views: OrderViews, orderId: string): Promise<boolean> {
-  await views.read(orderId);
-  const { hits } = views.counts;
-  await views.read(orderId);
-  return views.counts.hits > hits;
+async function isRemembered(cachedOrders: CachedOrders, orderId: string): Promise<boolean> {
+  await cachedOrders.read(orderId);
+  const { hits } = cachedOrders.counts;
+  await cachedOrders.read(orderId);
+  return cachedOrders.counts.hits > hits;
 }
 
 async function write(events: readonly OrderEvent[]): Promise<void> {
@@ -54,30 +54,30 @@ async function write(events: readonly OrderEvent[]): Promise<void> {
   await updateStateView(orderLog, db, events[0]?.orderId ?? '');
 }
 
-async function versionIn(views: OrderViews, orderId: string): Promise<number | undefined> {
-  return (await views.read(orderId))?.version;
+async function versionIn(cachedOrders: CachedOrders, orderId: string): Promise<number | undefined> {
+  return (await cachedOrders.read(orderId))?.version;
 }
 
 describe('a cached view', () => {
   test('is read from MongoDB once', async () => {
-    const views = await liveProcess();
+    const cachedOrders = await liveProcess();
     const orderId = randomUUID();
     await write(logOf(states.confirmed, orderId));
-    await until(async () => expect(await isRemembered(views, orderId)).toBe(true));
+    await until(async () => expect(await isRemembered(cachedOrders, orderId)).toBe(true));
     const view = toView(states.confirmed.order);
-    expect(JSON.parse((await views.read(orderId))?.json ?? '')).toEqual({ ...view, orderId });
+    expect(JSON.parse((await cachedOrders.read(orderId))?.json ?? '')).toEqual({ ...view, orderId });
   });
 
-  test('shares one query with the views that are read at the same time', async () => {
+  test('shares one query with the orders that are read at the same time', async () => {
     const looks = { count: 0 };
     const heard = withReportedOrders(countingReads(looks));
-    const views = await liveProcess(heard.db);
+    const cachedOrders = await liveProcess(heard.db);
     const orderIds = Array.from({ length: 50 }, () => randomUUID());
     await Promise.all(orderIds.map((orderId) => write(logOf(states.confirmed, orderId))));
     await until(async () => expect(orderIds.filter((orderId) => !heard.orderIds.has(orderId))).toEqual([]));
     looks.count = 0;
     const found = await Promise.all(
-      [...orderIds, randomUUID()].map(async (orderId) => await views.read(orderId)),
+      [...orderIds, randomUUID()].map(async (orderId) => await cachedOrders.read(orderId)),
     );
     expect(found.map((view) => view && JSON.parse(view.json).orderId)).toEqual([...orderIds, undefined]);
     // Four reads start at once, and the others share the queries that follow.
@@ -91,26 +91,27 @@ describe('a cached view', () => {
     for (const event of log) {
       await write([event]);
       // Without invalidation, each would keep answering with the first version it read.
-      for (const views of [one, other]) {
-        await until(async () => expect(await versionIn(views, orderId)).toBe(event.version));
-        await until(async () => expect(await isRemembered(views, orderId)).toBe(true));
+      for (const cachedOrders of [one, other]) {
+        await until(async () => expect(await versionIn(cachedOrders, orderId)).toBe(event.version));
+        await until(async () => expect(await isRemembered(cachedOrders, orderId)).toBe(true));
       }
     }
   });
 
   test('never gets older within a process, whichever process writes and however many read', async () => {
-    const views = await liveProcess();
+    const cachedOrders = await liveProcess();
     const orderId = randomUUID();
     const log = logOf(states.refunded, orderId);
     await write(log.slice(0, 1));
-    const hitsBefore = views.counts.hits;
+    const hitsBefore = cachedOrders.counts.hits;
     const written = new AbortController();
     let newest = 0;
-    const isOver = () => written.signal.aborted && newest === log.length && views.counts.hits > hitsBefore;
+    const isOver = () =>
+      written.signal.aborted && newest === log.length && cachedOrders.counts.hits > hitsBefore;
     const reader = async (): Promise<void> => {
       while (!isOver()) {
         const begun = newest;
-        const version = (await versionIn(views, orderId)) ?? 0;
+        const version = (await versionIn(cachedOrders, orderId)) ?? 0;
         expect(version).toBeGreaterThanOrEqual(begun);
         newest = Math.max(newest, version);
         await new Promise((resolve) => setImmediate(resolve));
@@ -127,19 +128,19 @@ describe('a cached view', () => {
     const log = logOf(states.confirmed, orderId);
     // Its stream seems live but reports no change of this order, so its cached view is stale.
     const unaware = withoutChangesOf(orderId);
-    const views = await liveProcess(unaware);
+    const cachedOrders = await liveProcess(unaware);
     await write(log.slice(0, 1));
-    await until(async () => expect(await isRemembered(views, orderId)).toBe(true));
+    await until(async () => expect(await isRemembered(cachedOrders, orderId)).toBe(true));
     await write(log.slice(1, 2));
-    expect(await versionIn(views, orderId)).toBe(1);
-    expect((await views.read(orderId, 2))?.version).toBe(2);
+    expect(await versionIn(cachedOrders, orderId)).toBe(1);
+    expect((await cachedOrders.read(orderId, 2))?.version).toBe(2);
     await write(log.slice(2, 3));
-    expect(await versionIn(views, orderId)).toBe(2);
-    views.seen(orderId, 3);
-    expect(await versionIn(views, orderId)).toBe(3);
+    expect(await versionIn(cachedOrders, orderId)).toBe(2);
+    cachedOrders.seen(orderId, 3);
+    expect(await versionIn(cachedOrders, orderId)).toBe(3);
     await write(log.slice(3, 4));
-    await views.reach(orderId, ({ version }) => version >= 4, 60_000);
-    expect(await versionIn(views, orderId)).toBe(4);
+    await cachedOrders.reach(orderId, ({ version }) => version >= 4, 60_000);
+    expect(await versionIn(cachedOrders, orderId)).toBe(4);
   });
 
   test('is not kept if it was written while it was read', async () => {
@@ -147,9 +148,9 @@ describe('a cached view', () => {
     const log = logOf(states.confirmed, orderId);
     const slow = slowReader(orderId);
     const heard = withReportedOrders(slow.db);
-    const views = await liveProcess(heard.db);
+    const cachedOrders = await liveProcess(heard.db);
     await write(log.slice(0, 1));
-    const reading = views.read(orderId);
+    const reading = cachedOrders.read(orderId);
     await slow.hasRead;
     await write(log.slice(1, 2));
     // The stream reports changes in order: when it has reported this one, it has reported the one
@@ -159,51 +160,51 @@ describe('a cached view', () => {
     await until(async () => expect(heard.orderIds).toContain(marker));
     slow.resume();
     await reading;
-    await until(async () => expect(await versionIn(views, orderId)).toBe(2));
+    await until(async () => expect(await versionIn(cachedOrders, orderId)).toBe(2));
   });
 
   test('is not used while there is no change stream', async () => {
-    const views = processOf(withoutStream());
+    const cachedOrders = processOf(withoutStream());
     const orderId = randomUUID();
     const log = logOf(states.confirmed, orderId);
     for (const event of log) {
       await write([event]);
-      expect(await versionIn(views, orderId)).toBe(event.version);
-      expect(await versionIn(views, orderId)).toBe(event.version);
+      expect(await versionIn(cachedOrders, orderId)).toBe(event.version);
+      expect(await versionIn(cachedOrders, orderId)).toBe(event.version);
     }
-    expect(views.counts).toEqual({ hits: 0, misses: 0, bypasses: 2 * log.length });
+    expect(cachedOrders.counts).toEqual({ hits: 0, misses: 0, bypasses: 2 * log.length });
   });
 
   test('is not used once the change stream is silent', async () => {
     const stream = withSilentStream();
-    const views = await liveProcess(stream.db, 1_500);
+    const cachedOrders = await liveProcess(stream.db, 1_500);
     const orderId = randomUUID();
     const log = logOf(states.confirmed, orderId);
     await write(log.slice(0, 1));
-    const { bypasses } = views.counts;
+    const { bypasses } = cachedOrders.counts;
     await until(async () => {
-      await views.read(orderId);
-      expect(views.counts.bypasses).toBeGreaterThan(bypasses);
+      await cachedOrders.read(orderId);
+      expect(cachedOrders.counts.bypasses).toBeGreaterThan(bypasses);
     });
-    const { hits } = views.counts;
+    const { hits } = cachedOrders.counts;
     for (const event of log) {
       await write([event]);
-      expect(await versionIn(views, orderId)).toBe(event.version);
+      expect(await versionIn(cachedOrders, orderId)).toBe(event.version);
     }
-    expect(views.counts.hits).toBe(hits);
+    expect(cachedOrders.counts.hits).toBe(hits);
     stream.end();
   });
 
   test('is dropped when the change stream is killed, and cached again with the next stream', async () => {
-    const views = await liveProcess();
+    const cachedOrders = await liveProcess();
     const orderId = randomUUID();
     const log = logOf(states.confirmed, orderId);
     await write(log.slice(0, 1));
-    await until(async () => expect(await isRemembered(views, orderId)).toBe(true));
+    await until(async () => expect(await isRemembered(cachedOrders, orderId)).toBe(true));
     expect(await killStreams()).toBeGreaterThan(0);
     await write(log.slice(1));
-    await until(async () => expect(await versionIn(views, orderId)).toBe(log.length));
-    await until(async () => expect(await isRemembered(views, orderId)).toBe(true));
+    await until(async () => expect(await versionIn(cachedOrders, orderId)).toBe(log.length));
+    await until(async () => expect(await isRemembered(cachedOrders, orderId)).toBe(true));
   });
 
   test('that was read while there was no stream is not kept by the next stream', async () => {
@@ -211,15 +212,15 @@ describe('a cached view', () => {
     const log = logOf(states.confirmed, orderId);
     const slow = slowReader(orderId);
     const stream = withStreamToEnd(slow.db);
-    const views = await liveProcess(stream.db);
+    const cachedOrders = await liveProcess(stream.db);
     await write(log.slice(0, 1));
-    const reading = views.read(orderId);
+    const reading = cachedOrders.read(orderId);
     await slow.hasRead;
-    const { bypasses } = views.counts;
+    const { bypasses } = cachedOrders.counts;
     stream.end();
     await until(async () => {
-      await views.read(randomUUID());
-      expect(views.counts.bypasses).toBeGreaterThan(bypasses);
+      await cachedOrders.read(randomUUID());
+      expect(cachedOrders.counts.bypasses).toBeGreaterThan(bypasses);
     });
     slow.resume();
     expect((await reading)?.version).toBe(1);
@@ -227,22 +228,22 @@ describe('a cached view', () => {
     stream.revive();
     const marker = randomUUID();
     await write(logOf(states.reserving, marker));
-    await until(async () => expect(await isRemembered(views, marker)).toBe(true));
-    expect(await versionIn(views, orderId)).toBe(log.length);
+    await until(async () => expect(await isRemembered(cachedOrders, marker)).toBe(true));
+    expect(await versionIn(cachedOrders, orderId)).toBe(log.length);
   });
 
   test('is dropped when its collection is dropped', async () => {
     const own = await openDatabase();
     try {
-      const views = openOrderViews(own.db);
-      opened.push(views);
+      const cachedOrders = openCachedOrders(own.db);
+      opened.push(cachedOrders);
       const orderId = randomUUID();
       await appendToJournal(orderLog, own.db, logOf(states.confirmed, orderId));
       await updateStateView(orderLog, own.db, orderId);
-      await until(async () => expect(await isRemembered(views, orderId)).toBe(true));
+      await until(async () => expect(await isRemembered(cachedOrders, orderId)).toBe(true));
       await own.db.dropCollection('orders');
-      await until(async () => expect(await views.read(orderId)).toBeUndefined());
-      await views.close();
+      await until(async () => expect(await cachedOrders.read(orderId)).toBeUndefined());
+      await cachedOrders.close();
     } finally {
       await own.close();
     }
@@ -254,21 +255,21 @@ describe('waiting for a view', () => {
     ['with a change stream', () => liveProcess()],
     ['without one', async () => processOf(withoutStream())],
   ])('ends when the view is far enough, %s', async (_, open) => {
-    const views = await open();
+    const cachedOrders = await open();
     const orderId = randomUUID();
     const log = logOf(states.confirmed, orderId);
-    const waiting = views.reach(orderId, ({ version }) => version >= 3, 60_000);
+    const waiting = cachedOrders.reach(orderId, ({ version }) => version >= 3, 60_000);
     for (const event of log.slice(0, 3)) await write([event]);
     expect(await waiting).toMatchObject({ version: 3 });
   });
 
   test('queries MongoDB once or twice if the change stream reports the write', async () => {
     const looks = { count: 0 };
-    const views = await liveProcess(countingReads(looks));
+    const cachedOrders = await liveProcess(countingReads(looks));
     const orderId = randomUUID();
     looks.count = 0;
     const since = Date.now();
-    const waiting = views.reach(orderId, ({ settled }) => settled, 60_000);
+    const waiting = cachedOrders.reach(orderId, ({ settled }) => settled, 60_000);
     await write(logOf(states.confirmed, orderId));
     expect(await waiting).toMatchObject({ settled: true });
     // It polls at once and then each second. Without a stream, it would poll several times in the
@@ -277,11 +278,14 @@ describe('waiting for a view', () => {
   });
 
   test('ends when the time is up, and returns how far the view is', async () => {
-    const views = await liveProcess();
+    const cachedOrders = await liveProcess();
     const orderId = randomUUID();
-    expect(await views.reach(orderId, () => true, 100)).toBeUndefined();
+    expect(await cachedOrders.reach(orderId, () => true, 100)).toBeUndefined();
     await write(logOf(states.confirmed, orderId).slice(0, 1));
-    expect(await views.reach(orderId, () => false, 2_000)).toMatchObject({ version: 1, status: 'pending' });
+    expect(await cachedOrders.reach(orderId, () => false, 2_000)).toMatchObject({
+      version: 1,
+      status: 'pending',
+    });
   });
 });
 

@@ -1,15 +1,15 @@
 import { expect, test } from '@jest/globals';
-import { createOrderCache, type StoredView } from '../../../src/views/cache/order-cache.js';
+import { createLruCache, type SerializedOrder } from '../../../src/views/cache/lru-cache.js';
 
-const view = (version: number, json = 'x'): StoredView => ({ version, json });
+const view = (version: number, json = 'x'): SerializedOrder => ({ version, json });
 
 /** A read that the test ends. */
 function slowRead() {
-  const ends: ((read: StoredView | undefined) => void)[] = [];
+  const ends: ((read: SerializedOrder | undefined) => void)[] = [];
   return {
-    read: () => new Promise<StoredView | undefined>((resolve) => void ends.push(resolve)),
+    read: () => new Promise<SerializedOrder | undefined>((resolve) => void ends.push(resolve)),
     count: () => ends.length,
-    end: (read: StoredView | undefined) => ends.at(-1)?.(read),
+    end: (read: SerializedOrder | undefined) => ends.at(-1)?.(read),
   };
 }
 
@@ -20,7 +20,7 @@ async function untilReadAgain(count: () => number): Promise<void> {
 }
 
 test('a view is cached until it is invalidated', async () => {
-  const cache = createOrderCache();
+  const cache = createLruCache();
   expect(cache.get('o')).toBeUndefined();
   await cache.load('o', async () => view(1));
   expect(cache.get('o')).toEqual(view(1));
@@ -31,19 +31,19 @@ test('a view is cached until it is invalidated', async () => {
 });
 
 test('the absence of a view is not cached', async () => {
-  const cache = createOrderCache();
+  const cache = createLruCache();
   expect(await cache.load('o', async () => undefined)).toBeUndefined();
   expect(await cache.load('o', async () => view(1))).toEqual(view(1));
 });
 
 test.each([
-  ['an invalidation', (cache: ReturnType<typeof createOrderCache>) => cache.invalidate('o')],
-  ['a newer version seen', (cache: ReturnType<typeof createOrderCache>) => cache.dropOlder('o', 2)],
-  ['a lost stream', (cache: ReturnType<typeof createOrderCache>) => cache.clear()],
+  ['an invalidation', (cache: ReturnType<typeof createLruCache>) => cache.invalidate('o')],
+  ['a newer version seen', (cache: ReturnType<typeof createLruCache>) => cache.dropOlder('o', 2)],
+  ['a lost stream', (cache: ReturnType<typeof createLruCache>) => cache.clear()],
 ])(
   'a read that races %s is repeated, and its first result is neither cached nor returned',
   async (_, race) => {
-    const cache = createOrderCache();
+    const cache = createLruCache();
     const { read, count, end } = slowRead();
     const answer = cache.load('o', read);
     race(cache);
@@ -57,7 +57,7 @@ test.each([
 );
 
 test('simultaneous readers share a read, unless it was overtaken before they came', async () => {
-  const cache = createOrderCache();
+  const cache = createLruCache();
   const [first, second] = [slowRead(), slowRead()];
   const answers = [cache.load('o', first.read), cache.load('o', first.read)];
   expect(first.count()).toBe(1);
@@ -72,7 +72,7 @@ test('simultaneous readers share a read, unless it was overtaken before they cam
 });
 
 test('a version that was seen elsewhere removes only older entries', async () => {
-  const cache = createOrderCache();
+  const cache = createLruCache();
   await cache.load('o', async () => view(3));
   cache.dropOlder('o', 3);
   expect(cache.get('o')).toEqual(view(3));
@@ -81,13 +81,13 @@ test('a version that was seen elsewhere removes only older entries', async () =>
 });
 
 test('a failed read fails for all who wait for it, and the next reader tries again', async () => {
-  const cache = createOrderCache();
+  const cache = createLruCache();
   await expect(cache.load('o', () => Promise.reject(new Error('away')))).rejects.toThrow('away');
   expect(await cache.load('o', async () => view(1))).toEqual(view(1));
 });
 
 test('the least recently used entries make room, by number and by size', async () => {
-  const cache = createOrderCache({ entries: 2, bytes: 100 });
+  const cache = createLruCache({ entries: 2, bytes: 100 });
   const load = (orderId: string, json: string) => cache.load(orderId, async () => view(1, json));
   await load('a', '.');
   await load('b', '.');

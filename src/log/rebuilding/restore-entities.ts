@@ -1,17 +1,17 @@
 import type { Db } from 'mongodb';
-import { isServerError } from '../../../outages/server-error.js';
-import { type Draft, NewerEvent, type State } from '../../entity.js';
-import { insertMissing, isDuplicateKey } from '../../../mongodb/duplicates.js';
-import { committed, durable } from '../../../mongodb/durability.js';
-import type { AnyLog, EntityLog } from '../../journal/entity-log.js';
-import { documentOf, stateViews } from '../../journal/state-view.js';
-import type { HistoryLog } from '../../history/history.js';
-import { insertIntoJournal } from '../../journal/append-to-journal.js';
-import { journal } from '../../journal/journal.js';
-import { journaled } from '../../journal/read-journal.js';
-import { restoreLog } from '../../journal/truncated-log.js';
-import type { OutsideRestore } from '../../history/outside-restore.js';
-import { updateStateView } from '../../journal/update-state-view.js';
+import { isServerError } from '../../outages/server-error.js';
+import { type Draft, NewerEvent, type State } from '../entity.js';
+import { insertMissing, isDuplicateKey } from '../../mongodb/duplicates.js';
+import { committed, durable } from '../../mongodb/durability.js';
+import type { AnyLog, EntityLog } from '../journal/entity-log.js';
+import { documentOf, stateViews } from '../journal/state-view.js';
+import type { HistoryLog } from '../history/history.js';
+import { insertIntoJournal } from '../journal/append-to-journal.js';
+import { journal } from '../journal/journal.js';
+import { journaled } from '../journal/read-journal.js';
+import { restoreLog } from '../journal/truncated-log.js';
+import type { OutsideRestore } from '../history/outside-restore.js';
+import { updateStateView } from '../journal/update-state-view.js';
 
 /** An entity, read from its history. */
 export interface FromHistory<S extends State, D extends Draft> {
@@ -23,8 +23,8 @@ export interface FromHistory<S extends State, D extends Draft> {
 const CONCURRENCY = 8;
 
 /**
- * Restores what the journal, the view, and stores outside of the log lack of these entities. Their
- * workflows may write the same meanwhile. Entities without events in the journal are written
+ * Restores what the journal, the state view, and what is outside of the log lack of these entities.
+ * Their workflows may write the same meanwhile. Entities without events in the journal are written
  * together. For every other entity, what exists is compared and left as it is.
  *
  * @param outside absent if the effects of the entity change nothing outside that a log can restore

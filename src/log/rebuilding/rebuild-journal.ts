@@ -1,15 +1,15 @@
 import { setTimeout } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
-import { isServerError } from '../../../outages/server-error.js';
-import { type Draft, NewerEvent, type State } from '../../entity.js';
-import { mapInOrder } from '../../../concurrency/async-iterables.js';
-import { type AnyLog, type EntityLog, workflowIdOf } from '../../journal/entity-log.js';
-import type { DetectDatabaseLoss, Deployment } from '../../../databases.js';
-import { foldHistory, readHistoryLog } from '../../history/history.js';
-import { ensureJournalIndexes } from '../../journal/journal.js';
-import type { OutsideRestore } from '../../history/outside-restore.js';
-import { ensureStateViewIndexes } from '../../journal/state-view.js';
-import { countWorkflows, listWorkflows, type ListPage } from '../../history/workflow-list.js';
+import { isServerError } from '../../outages/server-error.js';
+import { type Draft, NewerEvent, type State } from '../entity.js';
+import { mapInOrder } from '../../concurrency/async-iterables.js';
+import { type AnyLog, type EntityLog, workflowIdOf } from '../journal/entity-log.js';
+import type { DetectDatabaseLoss, Deployment } from '../../databases.js';
+import { foldHistory, readHistoryLog } from '../history/history.js';
+import { ensureJournalIndexes } from '../journal/journal.js';
+import type { OutsideRestore } from '../history/outside-restore.js';
+import { ensureStateViewIndexes } from '../journal/state-view.js';
+import { countWorkflows, listWorkflows, type ListPage } from '../history/workflow-list.js';
 import type { RebuildAttempt } from './rebuild-attempt.js';
 import { type FromHistory, restoreEntities } from './restore-entities.js';
 import { StoreRebuilder } from './store-rebuild.js';
@@ -39,7 +39,7 @@ const BATCH_SIZE = 500;
  * If Temporal no longer has an entity's first runs, its later events are restored. Its view is
  * restored from the state that its oldest run took over. Such entities are counted and named as
  * exceptions, and so are those whose journal differs from the history, or whose history cannot be
- * read as a log.
+ * read as a log. `rebuilds.ts` compares this with the rebuilds of the two kinds of views.
  *
  * @returns false if `signal` ended it before it was done
  * @throws Fenced if another worker has taken the rebuild over; and any error of the servers.

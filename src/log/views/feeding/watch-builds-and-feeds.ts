@@ -20,7 +20,7 @@ const besidesProgress = ['epoch', 'collection', 'parked'].map((field) => ({
  *
  * @param others names of collections
  */
-export async function watchStates(
+export async function watchBuildsAndFeeds(
   db: Db,
   others: readonly string[],
   signal: AbortSignal,
@@ -38,7 +38,7 @@ async function watch(
   signal: AbortSignal,
   onChange: () => void,
 ): Promise<void> {
-  const states = [feedState(db), viewBuilds(db)].map(({ collectionName }) => collectionName);
+  const states = [viewBuilds(db), feedState(db)].map(({ collectionName }) => collectionName);
   const stream = await openChangeStream(db, {
     pipeline: [
       {

@@ -1,15 +1,15 @@
 import type { Collection, Db, Filter } from 'mongodb';
-import { prefetch } from '../../../concurrency/async-iterables.js';
-import { insertMissing } from '../../../mongodb/duplicates.js';
-import { committed, durable } from '../../../mongodb/durability.js';
-import type { Draft, State } from '../../entity.js';
-import { feedHead } from '../../feed/feed.js';
-import type { AnyLog, EntityLog } from '../../journal/entity-log.js';
-import { type JournalDocument, journal } from '../../journal/journal.js';
-import { notJournaled, readJournals } from '../../journal/read-journal.js';
-import { documentOf, type StateDocument, stateViews } from '../../journal/state-view.js';
-import { viewedIds } from '../../journal/viewed-ids.js';
-import { Gap, stateAfter } from '../feeding/folding.js';
+import { prefetch } from '../../concurrency/async-iterables.js';
+import { insertMissing } from '../../mongodb/duplicates.js';
+import { committed, durable } from '../../mongodb/durability.js';
+import type { Draft, State } from '../entity.js';
+import { feedHead } from '../feed/feed.js';
+import type { AnyLog, EntityLog } from '../journal/entity-log.js';
+import { type JournalDocument, journal } from '../journal/journal.js';
+import { notJournaled, readJournals } from '../journal/read-journal.js';
+import { documentOf, type StateDocument, stateViews } from '../journal/state-view.js';
+import { viewedIds } from '../journal/viewed-ids.js';
+import { Gap, stateAfter } from '../views/feeding/folding.js';
 import type { RebuildAttempt } from './rebuild-attempt.js';
 import type { Exceptions, StoreRebuilder } from './store-rebuild.js';
 
@@ -18,6 +18,7 @@ import type { Exceptions, StoreRebuilder } from './store-rebuild.js';
 const BATCH_SIZE = 200;
 /** Catching up ends when a round finds fewer entities than this. The swap follows. */
 const FEW_ENTITIES = 100;
+/** The swap follows after this many rounds anyway. What is left is folded after the swap. */
 const MAX_ROUNDS = 10;
 
 /** Where a rebuild writes, and under which name. */

@@ -1,15 +1,12 @@
 import type { Db } from 'mongodb';
-import { isDuplicateKey } from '../../../mongodb/duplicates.js';
-import { committed, durable } from '../../../mongodb/durability.js';
-import type { AnyLog } from '../../journal/entity-log.js';
-import { Fenced } from '../../leases/fencing.js';
+import { isDuplicateKey } from '../../mongodb/duplicates.js';
+import { committed, durable } from '../../mongodb/durability.js';
+import type { AnyLog } from '../journal/entity-log.js';
+import { Fenced } from '../leases/fencing.js';
 
-/**
- * The last rebuild, running or done, of a store that is not built from the feed: of a state view,
- * which is rebuilt from the journal, or of a journal, which is rebuilt from the histories.
- */
+/** The last rebuild, running or done, of a store: of a state view, or of a journal. */
 export interface StoreRebuild {
-  /** the view's collection, or `AnyLog.journalRebuild` */
+  /** the collection of the state view, or `AnyLog.journalRebuild` */
   readonly _id: string;
   readonly rebuildId: string;
   /** fencing token: a worker with an older epoch is refused */

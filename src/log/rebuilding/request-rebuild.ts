@@ -1,17 +1,17 @@
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
 import type { Db } from 'mongodb';
-import { committed } from '../../../mongodb/durability.js';
-import { withTimeout } from '../../../outages/timeout.js';
-import type { Databases, Deployment } from '../../../databases.js';
-import { rebuildWorkflow, rebuildWorkflowId } from '../../workflow/upkeep-messages.js';
-import { buildsOf } from '../view-builds.js';
+import { committed } from '../../mongodb/durability.js';
+import { withTimeout } from '../../outages/timeout.js';
+import type { Databases, Deployment } from '../../databases.js';
+import { rebuildWorkflow, rebuildWorkflowId } from '../workflow/upkeep-messages.js';
+import { buildsOf } from '../views/view-builds.js';
 import { storeRebuilds } from './store-rebuild.js';
 
 /** How long the workflow of a rebuild may take to end once its work is done. */
 const ENDS_WITHIN_MS = 5_000;
 
 /**
- * Starts the workflow that rebuilds a view or a store.
+ * Starts the workflow that rebuilds a feed view or a store.
  *
  * @param options `endsRunning`: if a rebuild is under way, the new one takes its place
  * @returns the id of the rebuild; undefined if another one is under way already

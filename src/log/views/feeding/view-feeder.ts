@@ -10,15 +10,15 @@ import type { Draft, State } from '../../entity.js';
 import type { EntityLog } from '../../journal/entity-log.js';
 import type { AnyView, View } from '../view.js';
 
-export interface FeedViewDeps<S extends State, D extends Draft> {
+export interface ViewFeederDeps<S extends State, D extends Draft> {
   readonly db: Db;
-  /** woken when the builds of a view, or the state of the feed, have changed (`watchStates`) */
+  /** woken when the builds of a view or the state of the feed change (`watchBuildsAndFeeds`) */
   readonly tail: FeedTail;
   /** aborted when another process should continue */
   readonly signal: AbortSignal;
   /** called while all is well: when feeding begins, and each time that the feeder is woken */
   readonly heartbeat: (position: number) => void;
-  /** asks for a rebuild of the view; called repeatedly until it is done */
+  /** requests a rebuild of the view; called repeatedly until it is done */
   readonly requestRebuild: (view: View<S, D>) => Promise<void>;
 }
 
@@ -44,10 +44,10 @@ const PACE_MS = 500;
  *   view, or if the view was rolled back from the version of this process; and any error of
  *   MongoDB. Another call continues.
  */
-export async function feedView<S extends State, D extends Draft>(
+export async function runViewFeeder<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
   view: View<S, D>,
-  deps: FeedViewDeps<S, D>,
+  deps: ViewFeederDeps<S, D>,
 ): Promise<void> {
   // The count is read before the builds, so that no change is missed.
   const { wakeCount } = deps.tail;
@@ -63,7 +63,7 @@ export async function feedView<S extends State, D extends Draft>(
 class ViewFeeder<S extends State, D extends Draft> {
   private readonly log: EntityLog<S, D>;
   private readonly view: View<S, D>;
-  private readonly deps: FeedViewDeps<S, D>;
+  private readonly deps: ViewFeederDeps<S, D>;
   private readonly feeder: BuildFeeder<S, D>;
   private builds: ViewBuilds;
   private wakeCount: number;
@@ -72,7 +72,7 @@ class ViewFeeder<S extends State, D extends Draft> {
   constructor(
     log: EntityLog<S, D>,
     view: View<S, D>,
-    deps: FeedViewDeps<S, D>,
+    deps: ViewFeederDeps<S, D>,
     builds: ViewBuilds,
     wakeCount: number,
   ) {

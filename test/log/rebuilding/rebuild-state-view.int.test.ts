@@ -3,18 +3,14 @@ import { expect, test } from '@jest/globals';
 import { Fenced } from '../../../src/log/leases/fencing.js';
 import { journal } from '../../../src/log/journal/journal.js';
 import { record } from '../../../src/log/journal/recording.js';
-import {
-  isStateViewOutdated,
-  rebuildStateView,
-} from '../../../src/log/views/rebuilding/rebuild-state-view.js';
-import { StoreRebuilder, storeRebuilds } from '../../../src/log/views/rebuilding/store-rebuild.js';
-import { viewsStatus } from '../../../src/log/views/status.js';
+import { isStateViewOutdated, rebuildStateView } from '../../../src/log/rebuilding/rebuild-state-view.js';
+import { StoreRebuilder, storeRebuilds, storesOf } from '../../../src/log/rebuilding/store-rebuild.js';
+import { storesStatus } from '../../../src/log/rebuilding/store-status.js';
 import { orderLog } from '../../../src/order-log.js';
 import type { OrderEvent } from '../../../src/order/events.js';
 import { fold } from '../../../src/order/evolve.js';
 import { orders, ORDERS_VERSION, toDocument } from '../../../src/views/orders.js';
-import { views } from '../../../src/views/views.js';
-import { manyStates, newLogs, openViews, pausedBefore, publish } from './support.js';
+import { manyStates, newLogs, openViews, pausedBefore, publish } from '../views/support.js';
 
 const { db, rebuilding } = await openViews();
 
@@ -34,7 +30,7 @@ async function storedOrders() {
     .toArray();
 }
 
-test('the view of orders is rebuilt while events are recorded, and none is lost', async () => {
+test('the state view of orders is rebuilt while events are recorded, and none is lost', async () => {
   const logs = newLogs(...Array.from({ length: 40 }, () => manyStates).flat());
   const [under, later] = [newLogs(...manyStates), newLogs(...manyStates)];
   await publish(db, logs.flat());
@@ -48,7 +44,7 @@ test('the view of orders is rebuilt while events are recorded, and none is lost'
   expect(await orders(db).indexExists('search_1_createdAt_1__id_1')).toBe(true);
 });
 
-test('a rebuild of the view of orders that is ended at any point continues there', async () => {
+test('a rebuild of the state view of orders that is ended at any point continues there', async () => {
   const logs = newLogs(...Array.from({ length: 60 }, () => manyStates).flat());
   await publish(db, logs.flat());
   const rebuildId = randomUUID();
@@ -167,7 +163,7 @@ test('an order without its first event is copied as it was', async () => {
   await journal(orderLog, db).deleteOne({ orderId, version: 1 });
   await rebuildStateView(orderLog, rebuilding());
   expect(await storedOrders()).toEqual(wholeOrders([whole, maimed]));
-  const { stores } = await viewsStatus(orderLog, db, views);
+  const stores = await storesStatus(db, storesOf(orderLog));
   expect(stores[0]).toMatchObject({ name: 'orders', exceptions: { count: 1, orderIds: [orderId] } });
 });
 
@@ -180,7 +176,7 @@ test('an order without any event in the journal is copied as it was', async () =
   await rebuildStateView(orderLog, rebuilding());
   expect(await storedOrders()).toEqual(wholeOrders([whole, lost]));
   const exceptions = { count: 1, orderIds: [orderId] };
-  expect((await viewsStatus(orderLog, db, views)).stores[0]).toMatchObject({
+  expect((await storesStatus(db, storesOf(orderLog)))[0]).toMatchObject({
     name: 'orders',
     exceptions,
   });
@@ -202,12 +198,12 @@ test('an order with an unreadable event is copied as it was, and does not hold u
   expect(await rebuildStateView(orderLog, rebuilding())).toBe(true);
   expect((await storedOrders()).find(({ _id }) => _id === orderId)).toEqual(wholeOrders(logs.slice(1, 2))[0]);
   expect(await lateOne()).toEqual(before);
-  const { stores } = await viewsStatus(orderLog, db, views);
+  const stores = await storesStatus(db, storesOf(orderLog));
   expect(stores[0]?.exceptions?.count).toBe(2);
   expect(stores[0]?.exceptions?.orderIds).toEqual(expect.arrayContaining([orderId, late[0]?.orderId]));
 });
 
-test('the view of orders is outdated until a rebuild to its version has begun', async () => {
+test('the state view of orders is outdated until a rebuild to its version has begun', async () => {
   const [log = []] = newLogs('completed');
   await record(orderLog, db, log);
   expect(await isStateViewOutdated(orderLog, db)).toBe(ORDERS_VERSION > 1);
@@ -257,20 +253,20 @@ test.each(['running', 'swapping', 'done'] as const)(
   },
 );
 
-test('the view of orders has the current version from the beginning if there is no order yet', async () => {
+test('the state view of orders has the current version from the beginning if there is no order yet', async () => {
   expect(await isStateViewOutdated(orderLog, db)).toBe(false);
   const [log = []] = newLogs('completed');
   await record(orderLog, db, log);
   expect(await isStateViewOutdated(orderLog, db)).toBe(false);
-  expect((await viewsStatus(orderLog, db, views)).stores[0]).toEqual({
+  expect((await storesStatus(db, storesOf(orderLog)))[0]).toEqual({
     name: 'orders',
     version: ORDERS_VERSION,
   });
   await rebuildStateView(orderLog, rebuilding());
-  expect((await viewsStatus(orderLog, db, views)).stores[0]).toMatchObject({ version: ORDERS_VERSION });
+  expect((await storesStatus(db, storesOf(orderLog)))[0]).toMatchObject({ version: ORDERS_VERSION });
 });
 
-test('a rebuild of the view of orders to another version is left to processes of that version', async () => {
+test('a rebuild of the state view of orders to another version is left to processes of that version', async () => {
   const rebuildId = randomUUID();
   const [log = []] = newLogs('completed');
   await publish(db, log);
@@ -279,7 +275,7 @@ test('a rebuild of the view of orders to another version is left to processes of
   await expect(rebuildStateView(orderLog, rebuilding(rebuildId))).rejects.toThrow(Fenced);
 });
 
-test('a rebuild of the view of orders to an older version ends, and one to this version replaces it', async () => {
+test('a rebuild of the state view of orders to an older version ends, and one to this version replaces it', async () => {
   const rebuildId = randomUUID();
   const logs = newLogs('completed', 'cancelled');
   for (const log of logs) await record(orderLog, db, log);
@@ -295,7 +291,7 @@ test('a rebuild of the view of orders to an older version ends, and one to this 
   expect(await storedOrders()).toEqual(wholeOrders(logs));
 });
 
-test('a rebuild of the view of orders without a noted collection continues in the default one', async () => {
+test('a rebuild of the state view of orders without a noted collection continues in the default one', async () => {
   const rebuildId = randomUUID();
   const logs = newLogs('completed', 'cancelled');
   for (const log of logs) await record(orderLog, db, log);

@@ -6,13 +6,13 @@ import { forks } from '../../../src/log/journal/fork.js';
 import { ensureJournalIndexes, journal } from '../../../src/log/journal/journal.js';
 import { readJournal } from '../../../src/log/journal/read-journal.js';
 import { createRecorder, record } from '../../../src/log/journal/recording.js';
-import { restoreEntities } from '../../../src/log/views/rebuilding/restore-entities.js';
+import { restoreEntities } from '../../../src/log/rebuilding/restore-entities.js';
 import { orderLog } from '../../../src/order-log.js';
 import type { OrderEvent } from '../../../src/order/events.js';
 import { orders, toDocument } from '../../../src/views/orders.js';
 import { states } from '../../order/examples.js';
 import { logOf, openDatabase } from '../../support/database.js';
-import { keptOrder, orderOf } from './support.js';
+import { keptOrder, orderOf } from '../views/support.js';
 
 const database = await openDatabase();
 const { db } = database;

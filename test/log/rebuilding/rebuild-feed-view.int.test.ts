@@ -6,7 +6,7 @@ import { beginGeneration, feedGenerations } from '../../../src/log/feed/generati
 import { appendToJournal } from '../../../src/log/journal/append-to-journal.js';
 import { journal } from '../../../src/log/journal/journal.js';
 import { buildsOf, rollBack } from '../../../src/log/views/view-builds.js';
-import { rebuildView } from '../../../src/log/views/rebuilding/rebuild-view.js';
+import { rebuildFeedView } from '../../../src/log/rebuilding/rebuild-feed-view.js';
 import { viewsStatus } from '../../../src/log/views/status.js';
 import type { View } from '../../../src/log/views/view.js';
 import { orderLog } from '../../../src/order-log.js';
@@ -26,7 +26,7 @@ import {
   openViews,
   parkedOf,
   publish,
-} from './support.js';
+} from '../views/support.js';
 
 const { db, rebuilding, run, runners } = await openViews();
 
@@ -37,7 +37,7 @@ async function collectionsOf(view: View<Order, EventDraft>): Promise<readonly st
   return found.map(({ name }) => name).toSorted();
 }
 
-test('a view is rebuilt beside the current one during writes, and has the same contents', async () => {
+test('a feed view is rebuilt beside the current one during writes, and has the same contents', async () => {
   const logs = newLogs(...manyStates, ...manyStates, ...manyStates);
   const events = interleaved(...logs);
   run(customers);
@@ -48,7 +48,7 @@ test('a view is rebuilt beside the current one during writes, and has the same c
     for (let from = 100; from < events.length; from += 5) await publish(db, events.slice(from, from + 5));
   })();
   const rebuildId = randomUUID();
-  expect(await rebuildView(orderLog, customers, rebuilding(rebuildId))).toBe(true);
+  expect(await rebuildFeedView(orderLog, customers, rebuilding(rebuildId))).toBe(true);
   await stream;
   await caughtUp(db, customers);
   expect(await contentsOf(db, customers)).toEqual(await expectedContents(db, customers, logs));
@@ -72,7 +72,7 @@ test('during rebuilds readers always have a view, and never an older one', async
       seen.push(asOf.position);
     }
   })();
-  for (let times = 0; times < 3; times += 1) await rebuildView(orderLog, customers, rebuilding());
+  for (let times = 0; times < 3; times += 1) await rebuildFeedView(orderLog, customers, rebuilding());
   over.abort();
   await reader;
   expect(seen).toEqual(seen.toSorted((a, b) => a - b));
@@ -85,7 +85,7 @@ test('a rebuild that ends half-way continues where it was', async () => {
   const rebuildId = randomUUID();
   const crash = new AbortController();
   expect(
-    await rebuildView(
+    await rebuildFeedView(
       orderLog,
       customers,
       rebuilding(rebuildId, crash.signal, () => crash.abort()),
@@ -100,12 +100,12 @@ test('a rebuild that ends half-way continues where it was', async () => {
   let first: number | undefined;
   const again = rebuilding(rebuildId);
   expect(
-    await rebuildView(orderLog, customers, { ...again, heartbeat: (position) => (first ??= position) }),
+    await rebuildFeedView(orderLog, customers, { ...again, heartbeat: (position) => (first ??= position) }),
   ).toBe(true);
   expect(first).toBe(half?.position);
   expect(await contentsOf(db, customers)).toEqual(await expectedContents(db, customers, logs));
   // A retry after a lost answer: the rebuild does not begin again.
-  expect(await rebuildView(orderLog, customers, rebuilding(rebuildId))).toBe(true);
+  expect(await rebuildFeedView(orderLog, customers, rebuilding(rebuildId))).toBe(true);
   expect(await buildsOf(db, customers.name)).toMatchObject({ collection: half?.collection });
 });
 
@@ -114,13 +114,13 @@ test('of two processes with the same rebuild, the older is refused, and each eve
   await publish(db, interleaved(...logs));
   const rebuildId = randomUUID();
   const outcomes = await Promise.allSettled([
-    rebuildView(orderLog, customers, rebuilding(rebuildId)),
-    rebuildView(orderLog, customers, rebuilding(rebuildId)),
+    rebuildFeedView(orderLog, customers, rebuilding(rebuildId)),
+    rebuildFeedView(orderLog, customers, rebuilding(rebuildId)),
   ]);
   for (const outcome of outcomes) {
     if (outcome.status === 'rejected') expect(outcome.reason).toBeInstanceOf(Fenced);
   }
-  expect(await rebuildView(orderLog, customers, rebuilding(rebuildId))).toBe(true);
+  expect(await rebuildFeedView(orderLog, customers, rebuilding(rebuildId))).toBe(true);
   expect(await contentsOf(db, customers)).toEqual(await expectedContents(db, customers, logs));
 });
 
@@ -130,7 +130,7 @@ test('a roll-back shows the previous build at once, and then catches up', async 
   const runner = run(customers);
   await caughtUp(db, customers);
   await runner.stop();
-  await rebuildView(orderLog, customers, rebuilding());
+  await rebuildFeedView(orderLog, customers, rebuilding());
   const rebuilt = await buildsOf(db, customers.name);
   run(customers);
   await publish(db, second);
@@ -150,7 +150,7 @@ test('only the build before the last is kept', async () => {
   const [log = []] = newLogs('completed');
   await publish(db, log);
   const expected = new Set<string | undefined>();
-  for (let times = 0; times < 4; times += 1) await rebuildView(orderLog, customers, rebuilding());
+  for (let times = 0; times < 4; times += 1) await rebuildFeedView(orderLog, customers, rebuilding());
   const state = await buildsOf(db, customers.name);
   expected.add(state?.collection).add(state?.previous?.collection);
   expect(new Set(await collectionsOf(customers))).toEqual(expected);
@@ -159,13 +159,13 @@ test('only the build before the last is kept', async () => {
 test('an abandoned rebuild is replaced by the next', async () => {
   await publish(db, interleaved(...newLogs(...Array.from({ length: 40 }, () => manyStates).flat())));
   const crash = new AbortController();
-  await rebuildView(
+  await rebuildFeedView(
     orderLog,
     customers,
     rebuilding('lost', crash.signal, () => crash.abort()),
   );
   const lost = (await buildsOf(db, customers.name))?.rebuilding?.collection;
-  expect(await rebuildView(orderLog, customers, rebuilding('next'))).toBe(true);
+  expect(await rebuildFeedView(orderLog, customers, rebuilding('next'))).toBe(true);
   expect(await buildsOf(db, customers.name)).toMatchObject({ rebuildId: 'next' });
   expect(await collectionsOf(customers)).not.toContain(lost);
 });
@@ -188,7 +188,7 @@ test('a new version is built while the old one is read, and then takes over', as
   run(next, {
     requestRebuild: async (view) => {
       expect((await findCustomer(db, 'c-1')).found?.orders).toBe(logs.length);
-      request ??= rebuildView(orderLog, view, rebuilding());
+      request ??= rebuildFeedView(orderLog, view, rebuilding());
     },
   });
   await caughtUp(db, next);
@@ -212,7 +212,7 @@ test('a new version is built while the old one is read, and then takes over', as
   expect(await contentsOf(db, customers)).toEqual(await expectedContents(db, customers, [...logs, more]));
 });
 
-test('a view is rebuilt when its feed began again in a restored journal', async () => {
+test('a feed view is rebuilt when its feed began again in a restored journal', async () => {
   await publish(db, interleaved(...newLogs(...manyStates)));
   let request: Promise<boolean> | undefined;
   let asked = 0;
@@ -220,7 +220,7 @@ test('a view is rebuilt when its feed began again in a restored journal', async 
     requestRebuild: async (view) => {
       asked += 1;
       // The first request is lost.
-      if (asked > 1) request ??= rebuildView(orderLog, view, rebuilding());
+      if (asked > 1) request ??= rebuildFeedView(orderLog, view, rebuilding());
     },
   });
   await caughtUp(db, customers);
@@ -235,7 +235,7 @@ test('a view is rebuilt when its feed began again in a restored journal', async 
   expect(await contentsOf(db, customers)).toEqual(await expectedContents(db, customers, [log]));
 });
 
-test('a view is rebuilt when its feed began again, even if that feed is already longer', async () => {
+test('a feed view is rebuilt when its feed began again, even if that feed is already longer', async () => {
   await publish(db, interleaved(...newLogs('completed', 'cancelled')));
   let request: Promise<boolean> | undefined;
   const first = run(customers);
@@ -246,7 +246,7 @@ test('a view is rebuilt when its feed began again, even if that feed is already 
   const logs = newLogs(...manyStates);
   const head = await publish(db, interleaved(...logs));
   run(customers, {
-    requestRebuild: async (view) => void (request ??= rebuildView(orderLog, view, rebuilding())),
+    requestRebuild: async (view) => void (request ??= rebuildFeedView(orderLog, view, rebuilding())),
   });
   await until(async () => {
     const { generation: feed } = (await feedGenerations(orderLog, db)).current;
@@ -279,7 +279,7 @@ test('events that were lost and come back are counted once by a view that had co
   const stopSequencing = startSequencing(db);
   const options = {
     requestRebuild: async (view: View<Order, EventDraft>) =>
-      void (await rebuildView(orderLog, view, rebuilding('after the loss'))),
+      void (await rebuildFeedView(orderLog, view, rebuilding('after the loss'))),
   };
   try {
     for (const log of logs) await appendToJournal(orderLog, db, log);
@@ -307,7 +307,7 @@ test('a rebuild that has more than the generations have in common begins again',
   const logs = newLogs(...manyStates);
   await publish(db, interleaved(...logs));
   const crash = new AbortController();
-  await rebuildView(
+  await rebuildFeedView(
     orderLog,
     customers,
     rebuilding('begun', crash.signal, () => crash.abort()),
@@ -316,7 +316,7 @@ test('a rebuild that has more than the generations have in common begins again',
   await journal(orderLog, db).deleteMany({});
   await beginGeneration(orderLog, db, { commonUntil: 0, position: 0 });
   const head = await publish(db, interleaved(...logs.slice(1)));
-  expect(await rebuildView(orderLog, customers, rebuilding('begun'))).toBe(true);
+  expect(await rebuildFeedView(orderLog, customers, rebuilding('begun'))).toBe(true);
   const { collection, feed, position } = (await buildsOf(db, customers.name)) ?? {};
   expect({ feed, position }).toEqual({
     feed: (await feedGenerations(orderLog, db)).current.generation,
@@ -335,20 +335,20 @@ test('views and rebuilds continue after lost events, up to the head', async () =
   run(customers);
   await caughtUp(db, customers);
   expect(await contentsOf(db, customers)).toEqual(await expectedContents(db, customers, logs));
-  expect(await rebuildView(orderLog, customers, rebuilding())).toBe(true);
+  expect(await rebuildFeedView(orderLog, customers, rebuilding())).toBe(true);
   await until(async () => expect(await buildsOf(db, customers.name)).toMatchObject({ position: head }));
   expect(await contentsOf(db, customers)).toEqual(await expectedContents(db, customers, logs));
 
   // Restored events have other positions than before. A rebuild has each once.
   await journal(orderLog, db).deleteMany({ orderId: first[0]?.orderId ?? '' });
   await publish(db, first);
-  expect(await rebuildView(orderLog, customers, rebuilding())).toBe(true);
+  expect(await rebuildFeedView(orderLog, customers, rebuilding())).toBe(true);
   expect(await contentsOf(db, customers)).toEqual(await expectedContents(db, customers, [first, ...others]));
 });
 
 test('an older version does not change what a newer one has built', async () => {
   await publish(db, interleaved(...newLogs('completed')));
-  await rebuildView(orderLog, { ...customers, version: customers.version + 1 }, rebuilding());
+  await rebuildFeedView(orderLog, { ...customers, version: customers.version + 1 }, rebuilding());
   expect(await run(customers).ended).toBeInstanceOf(Fenced);
 });
 
@@ -365,7 +365,7 @@ test('a rebuild retries parked events, and parked events belong to one build', a
   await caughtUp(db, broken);
   expect(await parkedOf(db, broken)).toHaveLength(log.length);
   const mended = { ...customers, version: customers.version + 1 };
-  await rebuildView(orderLog, mended, rebuilding());
+  await rebuildFeedView(orderLog, mended, rebuilding());
   expect(await parkedOf(db, mended)).toEqual([]);
   expect(await contentsOf(db, mended)).toEqual(await expectedContents(db, mended, [log]));
   await rollBack(db, customers.name);

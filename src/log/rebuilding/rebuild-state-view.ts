@@ -1,13 +1,13 @@
 import { ApplicationFailure } from '@temporalio/common';
 import { type Db, MongoNetworkTimeoutError } from 'mongodb';
-import { committed } from '../../../mongodb/durability.js';
-import { isServerError } from '../../../outages/server-error.js';
-import type { Draft, State } from '../../entity.js';
-import { feedHead } from '../../feed/feed.js';
-import { Fenced } from '../../leases/fencing.js';
-import type { AnyLog, EntityLog } from '../../journal/entity-log.js';
-import { stateViewIndexes, stateViews } from '../../journal/state-view.js';
-import { updateStateView } from '../../journal/update-state-view.js';
+import { committed } from '../../mongodb/durability.js';
+import { isServerError } from '../../outages/server-error.js';
+import type { Draft, State } from '../entity.js';
+import { feedHead } from '../feed/feed.js';
+import { Fenced } from '../leases/fencing.js';
+import type { AnyLog, EntityLog } from '../journal/entity-log.js';
+import { stateViewIndexes, stateViews } from '../journal/state-view.js';
+import { updateStateView } from '../journal/update-state-view.js';
 import { catchUp, fill, copyUnjournaled, type RebuildTarget, touchedAfter } from './fill-state-view.js';
 import type { RebuildAttempt } from './rebuild-attempt.js';
 import {
@@ -22,10 +22,11 @@ import {
  * Rebuilds a state view from the journal, in a collection beside the one that is read and written,
  * then renames it to the view's name. Entities that are recorded during the rebuild are folded
  * again, before and once more after the swap. An entity whose log is gone, or cannot be folded from
- * its first event on, keeps its old document.
+ * its first event on, keeps its old document. `rebuilds.ts` compares this with the rebuilds of a
+ * feed view and of a journal.
  *
  * @returns false if `signal` ended it before it was done
- * @throws Fenced if another holder has taken the rebuild over, or the rebuild makes a newer version
+ * @throws Fenced if another worker has taken the rebuild over, or the rebuild makes a newer version
  *   than this process has; ApplicationFailure, which is not retried, if it makes an older version;
  *   and any error of MongoDB. Another call continues.
  */
@@ -51,7 +52,7 @@ export async function rebuildStateView<S extends State, D extends Draft>(
     const identity = await identityOf(db, collection);
     await rebuilder.advance({ phase: 'swapping', identity, exceptions });
   }
-  // If an earlier holder ended right after its swap, the collection is renamed already.
+  // If an earlier worker ended right after its swap, the collection is renamed already.
   if ((await identityOf(db, name)) !== rebuilder.state.identity)
     await target.next.rename(name, { dropTarget: true });
   // Events that were recorded just before the swap may be folded only into the collection that is

@@ -8,9 +8,9 @@ import { forks } from '../../../src/log/journal/fork.js';
 import { journal } from '../../../src/log/journal/journal.js';
 import { readJournal, readStored } from '../../../src/log/journal/read-journal.js';
 import { restoreLog } from '../../../src/log/journal/truncated-log.js';
-import { rebuildJournal } from '../../../src/log/views/rebuilding/rebuild-journal.js';
-import { storeRebuilds } from '../../../src/log/views/rebuilding/store-rebuild.js';
-import { viewsStatus } from '../../../src/log/views/status.js';
+import { rebuildJournal } from '../../../src/log/rebuilding/rebuild-journal.js';
+import { storeRebuilds, storesOf } from '../../../src/log/rebuilding/store-rebuild.js';
+import { storesStatus } from '../../../src/log/rebuilding/store-status.js';
 import { stateQuery } from '../../../src/log/workflow/messages.js';
 import {
   type ContinuedOrder,
@@ -23,7 +23,6 @@ import { fold } from '../../../src/order/evolve.js';
 import { upcast } from '../../../src/order/upcasters.js';
 import { toView } from '../../../src/order/view.js';
 import { orders, viewAndStopped } from '../../../src/views/orders.js';
-import { views } from '../../../src/views/views.js';
 import { states } from '../../order/examples.js';
 import { placedOrder, startTestApi, type TestApi } from '../../support/api.js';
 import { logOf } from '../../support/database.js';
@@ -89,7 +88,7 @@ test('journal and orders come back from the histories, over several runs of an o
     );
     expect(await storedView(orderId)).toEqual(await stateOf(orderId));
   }
-  expect((await viewsStatus(orderLog, db, views)).stores[1]).toMatchObject({
+  expect((await storesStatus(db, storesOf(orderLog)))[1]).toMatchObject({
     rebuildId: given.rebuildId,
     exceptions: { count: 0, orderIds: [] },
   });
@@ -108,7 +107,7 @@ test('a rebuild that was ended continues later', async () => {
   await orders(db).deleteMany({});
   const rebuildId = randomUUID();
   expect(await rebuildJournal(orderLog, rebuilding(AbortSignal.abort(), rebuildId))).toBe(false);
-  const [, store] = (await viewsStatus(orderLog, db, views)).stores;
+  const [, store] = await storesStatus(db, storesOf(orderLog));
   expect(store).toMatchObject({ rebuilding: { rebuildId, done: 0, total: placed.length } });
   expect(await rebuildJournal(orderLog, rebuilding(undefined, rebuildId))).toBe(true);
   expect(await orders(db).countDocuments()).toBe(placed.length);
@@ -127,7 +126,7 @@ test('a rebuild whose worker ends half-way continues where it was', async () => 
   ).toBe(false);
   const restored = (await orders(db).find().toArray()).map(({ orderId }) => orderId);
   expect(restored).toHaveLength(1);
-  expect((await viewsStatus(orderLog, db, views)).stores[1]).toMatchObject({
+  expect((await storesStatus(db, storesOf(orderLog)))[1]).toMatchObject({
     rebuilding: { rebuildId, done: 1 },
   });
 
@@ -194,7 +193,7 @@ test('an order without its first runs is restored to its state, with the events 
   const events = await readJournal(orderLog, db, orderId);
   expect(events[0]?.version).toBeGreaterThan(1);
   expect(events.at(-1)?.version).toBe(last);
-  expect((await viewsStatus(orderLog, db, views)).stores[1]).toMatchObject({
+  expect((await storesStatus(db, storesOf(orderLog)))[1]).toMatchObject({
     exceptions: { count: 1, orderIds: [orderId] },
   });
 
@@ -222,7 +221,7 @@ test('an order whose journal differs is named, and none of it is overwritten', a
   expect(await rebuildJournal(orderLog, rebuilding())).toBe(true);
   expect(await journal(orderLog, db).findOne(altered)).toMatchObject({ actor: 'somebody else' });
   expect(await forks(orderLog, db).findOne({ _id: orderId })).toMatchObject({ version: 2 });
-  const { exceptions } = (await viewsStatus(orderLog, db, views)).stores[1] ?? {};
+  const { exceptions } = (await storesStatus(db, storesOf(orderLog)))[1] ?? {};
   expect(exceptions?.orderIds).toContain(orderId);
 });
 
@@ -241,7 +240,7 @@ test('an order whose history is not a log is named, and does not hold up other o
   ]);
 
   expect(await rebuildJournal(orderLog, rebuilding())).toBe(true);
-  const { exceptions } = (await viewsStatus(orderLog, db, views)).stores[1] ?? {};
+  const { exceptions } = (await storesStatus(db, storesOf(orderLog)))[1] ?? {};
   expect(exceptions?.orderIds).toContain(orderId);
   for (const other of placed) expect(await storedView(other)).toEqual(await stateOf(other));
 });
@@ -254,7 +253,7 @@ test('an order without events is restored as its last run took it over', async (
 
   expect(await rebuildJournal(orderLog, rebuilding())).toBe(true);
   expect(await storedView(orderId)).toEqual(await stateOf(orderId));
-  const { exceptions } = (await viewsStatus(orderLog, db, views)).stores[1] ?? {};
+  const { exceptions } = (await storesStatus(db, storesOf(orderLog)))[1] ?? {};
   expect(exceptions?.orderIds).toContain(orderId);
 });
 

@@ -5,22 +5,22 @@ import { undefinedInOutage } from '../../outages/mongo-outage.js';
 import { createBatcher } from '../../concurrency/batcher.js';
 import { withTimeout } from '../../outages/timeout.js';
 import { type OrderDocument, orders, viewAndAttention, withoutCommands } from '../orders.js';
-import { type StoredView, createOrderCache } from './order-cache.js';
+import { type SerializedOrder, createLruCache } from './lru-cache.js';
 import { followOrders, type OrderChangeListener, type OrderProgress } from './order-changes.js';
 
 /**
- * The orders' views in one process: recent ones from memory, kept current by a change stream. For
- * one order, answers never go back to an older version, and never below the version asked for.
- * While the stream is not live, every read goes to MongoDB.
+ * Orders as the state view has them, in one process: recent ones from memory, which a change stream
+ * keeps current. For one order, answers never go back to an older version, and never below the
+ * version asked for. While the stream is not live, every read goes to MongoDB.
  */
-export interface OrderViews {
+export interface CachedOrders {
   /**
    * @param atLeast a version that the view is known to have; a cached view with an older one is not
    *   used
    * @returns undefined if there is no view
    * @throws DeadlineExceeded after 1.5 s, or MongoError before
    */
-  read(orderId: string, atLeast?: number): Promise<StoredView | undefined>;
+  read(orderId: string, atLeast?: number): Promise<SerializedOrder | undefined>;
   /**
    * Waits until `isEnough` holds for the view of an order, or time is up. An outage of MongoDB is
    * treated like a view that lags.
@@ -59,8 +59,8 @@ const FIRST_BLIND_PAUSE_MS = 10;
 const MAX_BLIND_PAUSE_MS = 250;
 
 /** @param liveForMs see `followOrders` */
-export function openOrderViews(db: Db, liveForMs?: number): OrderViews {
-  const cache = createOrderCache();
+export function openCachedOrders(db: Db, liveForMs?: number): CachedOrders {
+  const cache = createLruCache();
   const waiting = new Map<string, Set<(progress: OrderProgress) => void>>();
   const listener: OrderChangeListener = {
     changed(orderId, progress) {
@@ -79,10 +79,10 @@ export function openOrderViews(db: Db, liveForMs?: number): OrderViews {
         .find({ _id: { $in: orderIds } }, { ...withTimeLimit, projection: viewAndAttention })
         .toArray(),
     );
-    return new Map(found.map((document) => [document.orderId, toStored(document)]));
+    return new Map(found.map((document) => [document.orderId, serialized(document)]));
   });
 
-  async function load(orderId: string): Promise<StoredView | undefined> {
+  async function load(orderId: string): Promise<SerializedOrder | undefined> {
     return (await withTimeout(READ_WITHIN_MS, find(orderId))).get(orderId);
   }
 
@@ -149,7 +149,13 @@ export function openOrderViews(db: Db, liveForMs?: number): OrderViews {
   };
 }
 
-function toStored({ owedSince, pendingSince, unmatchedSince, stopped, ...view }: OrderDocument): StoredView {
+function serialized({
+  owedSince,
+  pendingSince,
+  unmatchedSince,
+  stopped,
+  ...view
+}: OrderDocument): SerializedOrder {
   const attention = {
     ...(owedSince !== undefined && { owedSince }),
     ...(pendingSince !== undefined && { pendingSince }),
