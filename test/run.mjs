@@ -8,8 +8,8 @@
 import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
 import process from 'node:process';
-import { cacheDir, exitOf, fail, prepare, root } from '../workers/start/checkout.mjs';
-import { stage } from '../src/cli/script/progress.mjs';
+import { cacheDir, exitOf, fail, prepare, root } from '../src/checkout/checkout.mjs';
+import { stage } from '../src/checkout/progress.mjs';
 import { findBrowser } from './support/browser.mjs';
 import { findKafka } from './support/kafka/find-kafka.mjs';
 

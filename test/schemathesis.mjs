@@ -10,8 +10,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 import { promisify } from 'node:util';
-import { exitOf, fail, prepare, root } from '../workers/start/checkout.mjs';
-import { stage } from '../src/cli/script/progress.mjs';
+import { exitOf, fail, prepare, root } from '../src/checkout/checkout.mjs';
+import { stage } from '../src/checkout/progress.mjs';
 import { startSystem } from './support/start-system.mjs';
 
 const CHECKS = [

@@ -6,8 +6,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
-import { fail, prepare, run } from '../workers/start/checkout.mjs';
-import { stage } from '../src/cli/script/progress.mjs';
+import { fail, prepare, run } from '../src/checkout/checkout.mjs';
+import { stage } from '../src/checkout/progress.mjs';
 import { startSystem } from './support/start-system.mjs';
 
 const LIMIT_MS = 120_000;

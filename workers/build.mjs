@@ -4,7 +4,7 @@
  */
 import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { cacheDir, dist, fail, hashOfSources, root, run, SOURCES } from './start/checkout.mjs';
+import { cacheDir, dist, fail, hashOfSources, root, run, SOURCES } from '../src/checkout/checkout.mjs';
 import { bundle } from './bundles/workflows.mjs';
 import { bundleMain } from './bundles/main.mjs';
 import { buildPage } from './bundles/page.mjs';

@@ -29,7 +29,7 @@ import { startFeed } from './roles/feed.js';
 import type { RoleContext } from './roles/role.js';
 import { startTracking } from './roles/tracking.js';
 import { installRuntime, startOrderWorker } from './roles/worker.js';
-import { stage } from '../src/cli/script/progress.mjs';
+import { stage } from '../src/checkout/progress.mjs';
 import type { Closer } from './stop.js';
 
 const WORKFLOW_BUNDLE = { codePath: fileURLToPath(new URL('../workflow-bundle.js', import.meta.url)) };
@@ -54,6 +54,9 @@ const SET_UP_STEPS = [
 ];
 /** How long to wait for a server before the start continues without it. */
 const SERVER_WAIT_MS = 10_000;
+/** How long a role has to hand in what it works on, when the process ends. */
+const ROLE_STOPS_MS = 3_500;
+const CONNECTION_CLOSES_MS = 500;
 
 export interface RolesOptions {
   readonly config: Config;
@@ -85,21 +88,21 @@ export async function startRoles({
   const needed = [setUp({ ...context, setUpSteps: SET_UP_STEPS, detectDatabaseLoss, abort: stopping })];
   if (roles.has('worker')) {
     const worker = startOrderWorker({ ...context, workflowBundle: WORKFLOW_BUNDLE });
-    closers.push({ limitMs: 3_500, close: () => worker.stop() });
+    closers.push({ limitMs: ROLE_STOPS_MS, close: () => worker.stop() });
     needed.push(worker.ready);
     const tracking = startTracking(context);
     closers.push({ limitMs: 1_000, close: () => tracking.stop() });
   }
   if (roles.has('feed')) {
     const feed = startFeed(context);
-    closers.push({ limitMs: 3_500, close: () => feed.stop() });
+    closers.push({ limitMs: ROLE_STOPS_MS, close: () => feed.stop() });
     needed.push(feed.ready);
   }
   if (roles.has('kafka') && config.kafka !== undefined) {
     // Kafka's client is loaded only by this role.
     const { startKafka } = await import('./roles/kafka.js');
     const running = startKafka(context, config.kafka);
-    closers.push({ limitMs: 3_500, close: () => running.stop() });
+    closers.push({ limitMs: ROLE_STOPS_MS, close: () => running.stop() });
   }
   const hasApi = roles.has('write') || roles.has('read');
   const addresses = hasApi
@@ -114,12 +117,12 @@ export async function startRoles({
 /** The connections that the roles share. */
 function connect({ config, providers, stopping, closers }: RolesOptions): RoleContext {
   const temporal = connectTemporal(config);
-  closers.push({ limitMs: 500, close: () => temporal.close() });
+  closers.push({ limitMs: CONNECTION_CLOSES_MS, close: () => temporal.close() });
   const mongo = connectMongo(config);
   destroyBeforeUse(mongo, stopping);
-  closers.push({ limitMs: 500, close: () => mongo.close() });
+  closers.push({ limitMs: CONNECTION_CLOSES_MS, close: () => mongo.close() });
   const tail = new FeedTail(orderLog, mongo.db);
-  closers.push({ limitMs: 500, close: () => tail.stop() });
+  closers.push({ limitMs: CONNECTION_CLOSES_MS, close: () => tail.stop() });
   return {
     config,
     temporal,
@@ -141,7 +144,7 @@ async function serveApi(
   // A separate connection pool, so that queries do not wait for the workers' writes.
   const mongo = connectMongo(context.config);
   destroyBeforeUse(mongo, stopping);
-  closers.push({ limitMs: 500, close: () => mongo.close() });
+  closers.push({ limitMs: CONNECTION_CLOSES_MS, close: () => mongo.close() });
   const api = await startApi({ ...context, mongo, page: PAGE_FOLDER });
   closers.push({ limitMs: 2_500, close: () => api.stop() });
   return api;

@@ -3,7 +3,7 @@ import module from 'node:module';
 import { join } from 'node:path';
 import process from 'node:process';
 import { parseArguments } from './start/arguments.mjs';
-import { cacheDir, fail, prepare } from './start/checkout.mjs';
+import { cacheDir, fail, prepare } from '../src/checkout/checkout.mjs';
 import { HELP } from './start/help.mjs';
 
 if (parseArguments('npm start').help) {

@@ -22,16 +22,16 @@ export interface KnownKeys {
 
 export interface KnownKeysOptions {
   /**
-   * A key that was read within this time is used without another read. An older one is read again
-   * in the background, and the request does not wait.
+   * how long after it was read a key is used without another read; then it is read again in the
+   * background, and the request does not wait; 1 s by default
    */
   readonly freshMs?: number;
   /**
-   * While MongoDB answers, a request with a key that was read longer ago than this waits until the
-   * key is read again. So a revocation takes effect within this time.
+   * how long after it was read a key is used at most, while MongoDB answers; then a request waits
+   * until it is read again. So a revocation takes effect within this time, 3 s by default
    */
   readonly staleMs?: number;
-  /** for how long after its last read a key is used while MongoDB is unavailable */
+  /** how long after it was read a key is used while MongoDB is unavailable; 15 min by default */
   readonly keptMs?: number;
 }
 

@@ -27,13 +27,16 @@ export interface Tokens {
 
 export interface TokensOptions {
   /**
-   * Signing keys that were loaded within this time are used without another load. Older ones are
-   * loaded again in the background, and the request does not wait.
+   * how long after they were loaded the signing keys are used without another load; then they are
+   * loaded again in the background, and the request does not wait; 10 min by default
    */
   readonly freshMs?: number;
-  /** for how long after their last load signing keys are used while the issuer is unavailable */
+  /**
+   * how long after they were loaded the signing keys are used while the issuer is unavailable; 24 h
+   * by default
+   */
   readonly keptMs?: number;
-  /** minimum time between two attempts to load the signing keys */
+  /** minimum time between two attempts to load them; 5 s by default */
   readonly retryMs?: number;
 }
 

@@ -18,13 +18,13 @@ import { addWebhooks } from './operations/webhooks.js';
 import { addEventQueries } from './queries/events.js';
 import { addOrderQueries } from './queries/orders.js';
 import { addViewQueries } from './queries/views.js';
-import { addDemo } from './sandbox/demo.js';
+import { addDemo } from './sandbox/demo/demo.js';
 import { addLoad } from './sandbox/load.js';
 import { addSettle } from './sandbox/settle.js';
+import { processTerminal } from './printing/terminal.js';
 import { asFailure, exitCodes, failureLine } from './script/failure.js';
 import { exitWhenInterrupted } from './script/interrupt.js';
 import type { Session } from './script/script.js';
-import { processTerminal } from './script/terminal.js';
 
 /** Runs the process of `npx orders`. It ends when its connections are closed. */
 export async function main(): Promise<void> {

@@ -6,7 +6,7 @@ import { backOffMs, type BackOff } from '../concurrency/back-off.js';
  * For example, an endpoint answers 500 from noon on. After ten attempts it is *down*: it gets one
  * event at a time, and is *paused* in between, ten minutes at most. One success makes it healthy.
  * After three days without a success it is *given up*, and is disabled; an event that has failed
- * for that time is parked. An answer 429 or 503 with `Retry-After` pauses the endpoint at once.
+ * for that time is parked. An answer 429 or 503 with `Retry-After` pauses the endpoint immediately.
  */
 export interface Health {
   /** attempts in a row that failed, over all orders */

@@ -13,7 +13,7 @@ export type OrderAfter = (version: number) => Promise<object | undefined>;
  * Folds an order forward, so that each event of its log is read once if the requested versions
  * ascend.
  *
- * @param last the last version that will be requested, if known: then the log is read at once
+ * @param last the last version that will be requested, if known: then one query reads the log
  */
 export function foldOrder(
   db: Db,

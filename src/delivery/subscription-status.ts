@@ -11,7 +11,7 @@ import { type ReaderRow, readerRows } from './readers.js';
 import { type SubscriptionRow, subscriptionRows, waitingRows } from './webhooks/rows.js';
 import { beginOf } from './webhooks/subscription.js';
 
-/** How far a subscription has come. Times are ISO-8601 UTC. */
+/** The progress of a subscription. Times are ISO-8601 UTC. */
 export interface SubscriptionStatus {
   readonly name: string;
   readonly kind: 'webhook' | 'kafka' | 'reader';

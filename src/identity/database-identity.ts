@@ -81,7 +81,7 @@ async function updateMark(databases: Databases): Promise<void> {
 
 /**
  * Reads the counts again after writing, and writes again if they have changed. So if several
- * processes write at once, the last mark has the counts of all.
+ * processes write concurrently, the last mark has the counts of all.
  */
 async function writeCurrentMark(
   databases: Databases,

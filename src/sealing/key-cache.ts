@@ -4,7 +4,7 @@ import type { CustomerKey } from './customer-key.js';
 export const FRESH_MS = 1_000;
 const MAX_CACHED = 10_000;
 
-/** A key, and when the store was asked about it. */
+/** A key, and the time at which the store was last asked about it. */
 interface Known<K> {
   readonly key: K;
   readonly checkedAt: number;

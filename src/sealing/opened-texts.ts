@@ -15,7 +15,7 @@ const opened = new ShortMemory<OpenedText>({ forMs: 60_000, most: 20_000 });
 
 /**
  * Like `open`, but decrypts each text once for each key and field, because the same pages are read
- * again and again. The caller has the key, so it was not destroyed.
+ * many times. The caller has the key, so it was not destroyed.
  *
  * @throws Error as `open`
  */

@@ -57,7 +57,7 @@ export async function openJson(keyStore: KeyStore, json: string): Promise<Opened
   return { value: JSON.stringify(value), persons };
 }
 
-/** Whether a text of JSON may have a sealed value. */
+/** Whether a text of JSON may contain a sealed value. */
 export function hasSealed(json: string): boolean {
   return json.includes('"sealed:');
 }

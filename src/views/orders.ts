@@ -22,7 +22,7 @@ export const ORDERS_VERSION = 2;
 export type OrderDocument = OrderView &
   AttentionTimes &
   StateDocument<Order> & {
-    /** no effect is owed */
+    /** no effect is owed, so the order is at rest; the name is persisted */
     readonly settled: boolean;
     readonly skus: readonly string[];
     /** see `searchWords`; without the words of sealed values */

@@ -106,7 +106,7 @@ export function person(value: string | undefined): string {
   return value.startsWith('sealed:') ? notForThisKey : value;
 }
 
-/** Made once, because making one for each row takes a tenth of the time of scrolling. */
+/** One instance, because one for each row would take a tenth of the time of scrolling. */
 const whole = new Intl.NumberFormat('en');
 
 /** `1 order`, `2 orders` */

@@ -31,7 +31,7 @@ export function setFailing(path: string, problem: Problem | undefined): void {
 /** A resource that is read, and how to read it again. */
 export interface Loaded<T> {
   readonly state: ReadonlySignal<Resource<T>>;
-  /** Reads the path again, at once. */
+  /** Reads the path again immediately. */
   readonly reload: () => void;
 }
 

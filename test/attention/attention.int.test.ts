@@ -25,7 +25,8 @@ import { orders, toDocument } from '../../src/views/orders.js';
 import { createActivities } from '../../workers/roles/activities.js';
 import { startWorker } from '../../workers/roles/worker.js';
 import { runWithoutTemporal } from '../cli/without-temporal.js';
-import { orderBody, startTestApi, type TestApi, workflowBundle } from '../support/api.js';
+import { orderBody, startTestApi, type TestApi } from '../support/api.js';
+import { workflowBundle } from '../support/servers.js';
 import { until } from '../support/until.js';
 
 const hour = 3_600_000;

@@ -9,8 +9,8 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { bundle } from '../../workers/bundles/workflows.mjs';
 import { parseArguments } from '../../workers/start/arguments.mjs';
-import { cacheDir, exitOf, fail, prepare, root, run } from '../../workers/start/checkout.mjs';
-import { stage } from '../../src/cli/script/progress.mjs';
+import { cacheDir, exitOf, fail, prepare, root, run } from '../../src/checkout/checkout.mjs';
+import { stage } from '../../src/checkout/progress.mjs';
 import { OPTIONS } from './options.mjs';
 
 const HELP = `Usage: npm run bench            (npm run bench -- --help for this text)

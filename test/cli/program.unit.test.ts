@@ -377,7 +377,7 @@ test('a command succeeds even if the API cannot be asked for its result afterwar
   const { exitCode, out, err } = await orders('create --wait 1 --url http://127.0.0.1:1');
   expect({ exitCode, out }).toEqual({
     exitCode: 0,
-    out: 'order o-1 · pending at version 1 · OrderCreated · not settled yet',
+    out: 'order o-1 · pending at version 1 · OrderCreated · not at rest yet',
   });
   expect(err).toContain('api_unreachable');
 });

@@ -1,6 +1,6 @@
 import { run } from '../../src/cli/program.js';
 import type { Session } from '../../src/cli/script/script.js';
-import type { Terminal } from '../../src/cli/script/terminal.js';
+import type { Terminal } from '../../src/cli/printing/terminal.js';
 import { assertNoPersons } from '../support/persons.js';
 
 /** What a script that was run in this process has printed. */

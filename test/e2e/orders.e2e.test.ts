@@ -5,12 +5,12 @@ import { sandboxLedger } from '../../src/effects/payments/sandbox-ledger.js';
 import { sandboxPayments } from '../../src/effects/payments/sandbox-payments.js';
 import type { PaymentFact } from '../../src/order/commands.js';
 import { audit } from '../support/audit.js';
+import { key, whenAtRest } from '../support/headers.js';
 import {
   type Api,
   apiAt,
   byDhl,
-  key,
-  orderOf,
+  orderBody,
   paidWith,
   type PlacedOrder,
 } from '../support/orders-over-http.js';
@@ -40,9 +40,12 @@ beforeAll(async () => {
   hasty = {
     ...api,
     async place(more, headers) {
-      const { status, body } = await hastyApi.post('/v1/orders', orderOf(more), {
-        prefer: 'wait=20',
-        ...headers,
+      const { status, body } = await hastyApi.post('/v1/orders', {
+        body: orderBody(more),
+        headers: {
+          ...whenAtRest,
+          ...headers,
+        },
       });
       expect(status).toBe(201);
       const order = api.order(String(body.orderId));
@@ -156,7 +159,7 @@ describe('fulfilment', () => {
 
   test('commands with respond-async are signals, and one that does not fit is in the log', async () => {
     const async = { prefer: 'respond-async' };
-    const created = await api.post('/v1/orders', orderOf(), { ...async, ...key() });
+    const created = await api.post('/v1/orders', { body: orderBody(), headers: { ...async, ...key() } });
     expect(created).toMatchObject({
       status: 202,
       headers: { location: `/v1/orders/${created.body.orderId}` },
@@ -164,8 +167,8 @@ describe('fulfilment', () => {
     const order = api.order(String(created.body.orderId));
     await order.becomes({ status: 'confirmed' });
     const path = `/v1/orders/${order.id}`;
-    expect((await api.post(`${path}/release`, {}, async)).status).toBe(202);
-    expect((await api.post(`${path}/shipments`, {}, async)).status).toBe(202);
+    expect((await api.post(`${path}/release`, { headers: async })).status).toBe(202);
+    expect((await api.post(`${path}/shipments`, { headers: async })).status).toBe(202);
     await order.becomes({ shipments: [{ status: 'created' }] });
     expect(await order.log()).toEqual(expect.arrayContaining(['CommandRejected', 'ShipmentCreated']));
   });
@@ -179,11 +182,11 @@ describe('stock', () => {
       paymentStatus: 'none',
       allowedCommands: [],
     });
-    refused(await api.post(`/v1/orders/${order.id}/notes`, { text: 'late' }), 409, 'order_closed');
+    refused(await api.post(`/v1/orders/${order.id}/notes`, { body: { text: 'late' } }), 409, 'order_closed');
   });
 
   test('of many simultaneous orders for the last three pieces, three are confirmed', async () => {
-    await api.put('/v1/stock/RARE-1', { onHand: 3 });
+    await api.put('/v1/stock/RARE-1', { body: { onHand: 3 } });
     const placed = await Promise.all(
       Array.from({ length: 8 }, () => api.place({ lines: [{ sku: 'RARE-1', quantity: 1, unitPrice: 900 }] })),
     );
@@ -230,7 +233,7 @@ describe('payment', () => {
   });
 
   test('a webhook whose signature is wrong is refused', async () => {
-    const reply = await api.post('/v1/webhooks/payments', {}, { 'webhook-signature': 'v1,none' });
+    const reply = await api.post('/v1/webhooks/payments', { headers: { 'webhook-signature': 'v1,none' } });
     expect([400, 401]).toContain(reply.status);
   });
 
@@ -292,7 +295,7 @@ describe('cancellation', () => {
   });
 
   test('while the authorization is in flight waits for its answer, then voids it', async () => {
-    const placed = await api.post('/v1/orders', orderOf(paidWith('tok_slow')));
+    const placed = await api.post('/v1/orders', { body: orderBody(paidWith('tok_slow')) });
     const order = api.order(String(placed.body.orderId));
     const ledger = sandboxLedger(system.db);
     await until(async () => expect(await ledger.countDocuments({ orderId: order.id })).toBe(1));
@@ -304,7 +307,7 @@ describe('cancellation', () => {
   test('after everything is dispatched is refused, and the answer lists what is allowed', async () => {
     const order = await api.place();
     await ship(order);
-    const reply = await api.post(`/v1/orders/${order.id}/cancel`, { reason: 'late' });
+    const reply = await api.post(`/v1/orders/${order.id}/cancel`, { body: { reason: 'late' } });
     refused(reply, 409, 'not_allowed');
     expect(reply.body.allowedCommands).toContain('refunds');
   });
@@ -399,7 +402,7 @@ describe('after delivery', () => {
     await order.tell('refunds', { amount: 1000, reason: 'late' });
     await order.becomes({ refunded: 1000 });
     const path = `/v1/orders/${order.id}/refunds`;
-    expect((await api.post(path, { amount: 2999, reason: 'greedy' })).status).toBe(422);
+    expect((await api.post(path, { body: { amount: 2999, reason: 'greedy' } })).status).toBe(422);
     await order.tell('refunds', { amount: 2998, reason: 'late again' });
     await order.becomes({ refunded: 3998, paymentStatus: 'refunded' });
   });
@@ -409,7 +412,7 @@ describe('after delivery', () => {
     await shipAndDeliver(order);
     await until(async () => expect((await order.log()).at(-1)).toBe('OrderClosed'));
     await order.becomes({ status: 'completed', allowedCommands: [] });
-    refused(await api.post(`/v1/orders/${order.id}/notes`, { text: 'late' }), 409, 'order_closed');
+    refused(await api.post(`/v1/orders/${order.id}/notes`, { body: { text: 'late' } }), 409, 'order_closed');
   });
 });
 
@@ -417,15 +420,15 @@ describe('short runs', () => {
   test('an order continues over several runs, and a later run answers a repeated command as before', async () => {
     const order = await hasty.place({ lines: [{ sku: 'A-1', quantity: 4, unitPrice: 250 }] });
     const path = `/v1/orders/${order.id}/notes`;
-    const first = await api.post(path, { text: 'first' }, key('note-1'));
+    const first = await api.post(path, { body: { text: 'first' }, headers: key('note-1') });
     for (const quantity of [1, 1, 1]) await shipAndDeliver(order, [{ sku: 'A-1', quantity }]);
-    const again = await api.post(path, { text: 'first' }, key('note-1'));
+    const again = await api.post(path, { body: { text: 'first' }, headers: key('note-1') });
     expect(again).toMatchObject({
       status: 200,
       headers: { 'idempotent-replayed': 'true' },
       body: first.body,
     });
-    refused(await api.post(path, { text: 'other' }, key('note-1')), 422, 'key_reused');
+    refused(await api.post(path, { body: { text: 'other' }, headers: key('note-1') }), 422, 'key_reused');
     await order.tell('cancel', { reason: 'enough' });
     await order.becomes({ status: 'completed', captured: 750 });
     expect((await order.log()).filter((type) => type === 'NoteAdded')).toHaveLength(1);

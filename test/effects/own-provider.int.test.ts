@@ -9,6 +9,7 @@ import { createLogger } from '../../src/server/logging/logger.js';
 import type { RunningRole } from '../../workers/roles/role.js';
 import { startTracking } from '../../workers/roles/tracking.js';
 import { orderBody, startTestApi, type TestApi } from '../support/api.js';
+import { whenAtRest } from '../support/headers.js';
 import { startSequencing } from '../support/sequencing.js';
 import { until } from '../support/until.js';
 
@@ -121,7 +122,7 @@ test('an order is paid at a provider from outside the project, and its look-up p
 
 test('goods are reserved and taken at an inventory from outside the project', async () => {
   const scarce = orderBody({ lines: [{ sku: 'MANY', quantity: 1_001, unitPrice: 1 }] });
-  const { body } = await api.post('/v1/orders', { body: scarce, headers: { prefer: 'wait=20' } });
+  const { body } = await api.post('/v1/orders', { body: scarce, headers: whenAtRest });
   await becomes(body.orderId, { status: 'rejected' });
   const lines = (await readFile(join(folder, 'stock'), 'utf8')).trim().split('\n');
   const types = lines.map((line) => JSON.parse(line).request.type);

@@ -64,7 +64,7 @@ describe('an order whose journal holds another event than its workflow decides',
       await forge(order);
       await order.tell('cancel', { reason: 'x' }, noWait);
       await until(async () =>
-        expect(await api.post(`/v1/orders/${order.id}/notes`, { text: 'x' })).toMatchObject({
+        expect(await api.post(`/v1/orders/${order.id}/notes`, { body: { text: 'x' } })).toMatchObject({
           status: 409,
           body: { code: 'order_forked' },
         }),
@@ -89,7 +89,7 @@ describe('an order whose journal holds another event than its workflow decides',
 
       await order.tell(`shipments/${body.shipmentId}/dispatch`, byDhl, noWait);
       await until(async () =>
-        expect(await api.post(`/v1/orders/${order.id}/notes`, { text: 'x' })).toMatchObject({
+        expect(await api.post(`/v1/orders/${order.id}/notes`, { body: { text: 'x' } })).toMatchObject({
           status: 409,
           body: { code: 'order_forked' },
         }),

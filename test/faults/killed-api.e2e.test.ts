@@ -3,13 +3,14 @@ import { derivedId } from '../../src/log/gateway/derived-ids.js';
 import { readJournal } from '../../src/log/journal/read-journal.js';
 import { workflowId, orderLog } from '../../src/order-log.js';
 import { audit } from '../support/audit.js';
-import { apiAt, byDhl, key, orderOf } from '../support/orders-over-http.js';
+import { key } from '../support/headers.js';
+import { apiAt, byDhl, orderBody } from '../support/orders-over-http.js';
 import { createSystem, type System } from '../support/system.js';
 import { until } from '../support/until.js';
 
 const LIMIT_MS = 120_000;
 /**
- * Makes the answer wait until the order is settled, so that the API can be killed before it
+ * Makes the answer wait until the order is at rest, so that the API can be killed before it
  * answers.
  */
 const slowly = { prefer: 'wait=30' };
@@ -27,7 +28,10 @@ test(
   async () => {
     const first = await system.start('write,read');
     const sent = key('create-1');
-    const answer = apiAt(first.address).post('/v1/orders', orderOf(), { ...sent, ...slowly });
+    const answer = apiAt(first.address).post('/v1/orders', {
+      body: orderBody(),
+      headers: { ...sent, ...slowly },
+    });
     const lost = expect(answer).rejects.toThrow();
     const orderId = derivedId('anonymous', 'create-1');
     await until(() => system.client.workflow.getHandle(workflowId(orderId)).describe());
@@ -36,7 +40,7 @@ test(
 
     const [second] = await Promise.all([system.start('write,read'), system.start('worker')]);
     const api = apiAt(second.address);
-    expect(await api.post('/v1/orders', orderOf(), sent)).toMatchObject({
+    expect(await api.post('/v1/orders', { body: orderBody(), headers: sent })).toMatchObject({
       status: 201,
       headers: { 'idempotent-replayed': 'true' },
       body: { orderId },
@@ -54,13 +58,13 @@ test(
     const first = await system.start('write,read');
     const sku = 'TAKEN-1';
     const order = await apiAt(first.address).place({ lines: [{ sku, quantity: 2, unitPrice: 1999 }] });
-    // Without its stock the order does not settle after the dispatch, so the answer waits.
+    // Without its stock the order does not come to rest after the dispatch, so the answer waits.
     const stock = system.db.collection<{ _id: string }>('stock');
     await stock.updateOne({ _id: sku }, { $set: { reserved: 0 } });
     const { body } = await order.tell('shipments');
     const path = `/v1/orders/${order.id}/shipments/${body.shipmentId}/dispatch`;
     const sent = key('dispatch-1');
-    const answer = apiAt(first.address).post(path, byDhl, { ...sent, ...slowly });
+    const answer = apiAt(first.address).post(path, { body: byDhl, headers: { ...sent, ...slowly } });
     const lost = expect(answer).rejects.toThrow();
     const dispatched = await until(async () => {
       const event = (await readJournal(orderLog, system.db, order.id)).find(
@@ -75,7 +79,7 @@ test(
 
     const second = await system.start('write,read');
     const api = apiAt(second.address);
-    expect(await api.post(path, byDhl, sent)).toMatchObject({
+    expect(await api.post(path, { body: byDhl, headers: sent })).toMatchObject({
       status: 200,
       headers: { 'idempotent-replayed': 'true' },
       body: { version: dispatched?.version, events: [{ type: 'ShipmentDispatched' }] },

@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { sandboxLedger } from '../../src/effects/payments/sandbox-ledger.js';
 import { audit } from '../support/audit.js';
-import { apiAt, orderOf } from '../support/orders-over-http.js';
+import { apiAt, orderBody } from '../support/orders-over-http.js';
 import { createSystem } from '../support/system.js';
 import { until } from '../support/until.js';
 
@@ -18,7 +18,7 @@ test('workers that are killed under load lose no effect and perform none twice',
       Array.from({ length: ORDERS }, (_, index) =>
         // A busy API may refuse some requests at first.
         until(async () => {
-          const made = await api.post('/v1/orders', orderOf({ id: `killed-${index}` }));
+          const made = await api.post('/v1/orders', { body: orderBody({ id: `killed-${index}` }) });
           expect(made.status).toBe(201);
         }, 60),
       ),

@@ -5,7 +5,14 @@ import { type LedgerEntry, sandboxLedger } from '../../src/effects/payments/sand
 import { workflowId } from '../../src/order-log.js';
 import { audit } from '../support/audit.js';
 import { breakableMongodb } from '../support/breakable-server.js';
-import { type Api, apiAt, byDhl, orderOf, paidWith, type PlacedOrder } from '../support/orders-over-http.js';
+import {
+  type Api,
+  apiAt,
+  byDhl,
+  orderBody,
+  paidWith,
+  type PlacedOrder,
+} from '../support/orders-over-http.js';
 import type { RoleProcess } from '../support/role-process.js';
 import { createSystem, type System } from '../support/system.js';
 import { until } from '../support/until.js';
@@ -62,11 +69,10 @@ describe('each effect happens once', () => {
     async () => {
       const order = await authorizing(system, api);
       await worker.kill();
-      const cancel = await api.post(
-        `/v1/orders/${order.id}/cancel`,
-        { reason: 'no patience' },
-        { prefer: 'respond-async' },
-      );
+      const cancel = await api.post(`/v1/orders/${order.id}/cancel`, {
+        body: { reason: 'no patience' },
+        headers: { prefer: 'respond-async' },
+      });
       expect(cancel.status).toBe(202);
       worker = await system.start('worker');
       await order.becomes({ status: 'cancelled', paymentStatus: 'voided' }, 60);
@@ -176,7 +182,7 @@ function ledger({ db }: System) {
 
 async function authorizing(system: System, api: Api): Promise<PlacedOrder> {
   return await caught(system, 'authorize', async () => {
-    const { body } = await api.post('/v1/orders', orderOf(paidWith('tok_slow')));
+    const { body } = await api.post('/v1/orders', { body: orderBody(paidWith('tok_slow')) });
     return api.order(String(body.orderId));
   });
 }

@@ -17,7 +17,14 @@ import { connectTemporal } from '../../src/server/connections.js';
 import { orders } from '../../src/views/orders.js';
 import { audit } from '../support/audit.js';
 import { type BreakableServer, breakableTemporal } from '../support/breakable-server.js';
-import { type Api, apiAt, byDhl, orderOf, paidWith, type PlacedOrder } from '../support/orders-over-http.js';
+import {
+  type Api,
+  apiAt,
+  byDhl,
+  orderBody,
+  paidWith,
+  type PlacedOrder,
+} from '../support/orders-over-http.js';
 import type { RoleProcess } from '../support/role-process.js';
 import { createSystem, type System } from '../support/system.js';
 import { until } from '../support/until.js';
@@ -144,7 +151,7 @@ const ways: Readonly<
   },
   'mid-authorization': {
     to: async () => {
-      const { body } = await api.post('/v1/orders', orderOf(paidWith('tok_slow')));
+      const { body } = await api.post('/v1/orders', { body: orderBody(paidWith('tok_slow')) });
       // Until then, the order is accepted and only in Temporal.
       const orderId = String(body.orderId);
       await until(async () => expect(await orders(system.db).findOne({ orderId })).not.toBeNull(), 120);
@@ -193,7 +200,7 @@ async function finished(): Promise<readonly string[]> {
  * Waits until no order owes an effect, in the views as well, so that the audit finds all of them at
  * rest.
  */
-async function settled(): Promise<void> {
+async function untilAllAtRest(): Promise<void> {
   await until(async () => expect(await orders(system.db).countDocuments({ settled: false })).toBe(0), 120);
 }
 
@@ -228,17 +235,17 @@ describe('Temporal loses 200 orders in every state', () => {
       const someId = left[0] ?? '';
       const view = await api.order(someId).view();
       expect(view.allowedCommands).toEqual([]);
-      const refused = await api.post(`/v1/orders/${someId}/hold`, { reason: 'x' });
+      const refused = await api.post(`/v1/orders/${someId}/hold`, { body: { reason: 'x' } });
       expect(refused).toMatchObject({ status: 409, body: { code: 'workflow_ended' } });
       const fact = { orderId: someId, reference: 'r', authorizationId: 'a' };
       expect((await api.webhook('payments', 'payment.authorized', fact)).status).toBe(503);
 
       expect(outcomes(await resumed())).toEqual(Object.fromEntries(left.map((id) => [id, 'resumed'])));
-      await settled();
+      await untilAllAtRest();
       await audit(system, [], lost);
       expect((await reconciled()).found).toBe(0);
       await goOn(placed);
-      await settled();
+      await untilAllAtRest();
       for (const { order, events } of await audit(system, [], lost)) {
         expect(events.filter(({ type }) => type === 'OrderResumed')).toHaveLength(
           left.includes(order.orderId) ? 1 : 0,
@@ -260,7 +267,7 @@ describe('Temporal is restored from an older copy while orders change', () => {
     'and the journal wins: each order continues from what the journal has',
     async () => {
       const before = await placeAll(3);
-      await settled();
+      await untilAllAtRest();
       await app.stop();
       await temporal.stop();
       const copy = `${temporal.folder}-copy`;
@@ -286,7 +293,10 @@ describe('Temporal is restored from an older copy while orders change', () => {
       // Commands arrive before the loss is detected. Acknowledged ones are judged again once the
       // orders are resumed.
       const [early = ''] = before.get('confirmed') ?? [];
-      await api.post(`/v1/orders/${early}/notes`, { text: 'early' }, { prefer: 'respond-async' });
+      await api.post(`/v1/orders/${early}/notes`, {
+        body: { text: 'early' },
+        headers: { prefer: 'respond-async' },
+      });
       await until(async () => {
         const view = await api.order(early).view();
         expect(view.allowedCommands).toEqual([]);
@@ -297,14 +307,14 @@ describe('Temporal is restored from an older copy while orders change', () => {
       expect(stopped).toEqual(expect.arrayContaining([...(await unfinished())]));
       const reports = await resumed();
       expect(reports.filter(({ remedy }) => remedy !== undefined)).toEqual([]);
-      await settled();
+      await untilAllAtRest();
       const known = new Set<string>();
       for await (const { workflowId: id } of system.client.workflow.list({
         query: `WorkflowType = 'order' AND TaskQueue = '${system.taskQueue}'`,
       }))
         known.add(id);
       await goOn(after);
-      await settled();
+      await untilAllAtRest();
       const gone = lost.filter((orderId) => !known.has(workflowId(orderId)));
       const audited = await audit(system, [], gone);
       const order = audited.find(({ orderId }) => orderId === early)?.order;
@@ -340,14 +350,16 @@ test(
           outcome: 'resumed',
           version: 4,
         });
-      // The replaced run is still alive and receives messages. Several arrive concurrently, so that
-      // the second does not directly follow a recorded event.
-      await Promise.all([1, 2, 3].map((n) => api.post(`/v1/orders/${order.id}/notes`, { text: `old ${n}` })));
+      // The replaced run is still alive and receives messages. Several arrive concurrently, so that the
+      // second does not directly follow a recorded event.
+      await Promise.all(
+        [1, 2, 3].map((n) => api.post(`/v1/orders/${order.id}/notes`, { body: { text: `old ${n}` } })),
+      );
       const old = system.client.workflow.getHandle(workflowId(order.id));
       await until(async () => expect((await old.describe()).status.name).toBe('FAILED'));
       await expect(old.result()).rejects.toMatchObject({ cause: { type: 'Superseded' } });
       expect(await forks(orderLog, system.db).countDocuments()).toBe(0);
-      const told = await api.post(`/v1/orders/${order.id}/notes`, { text: 'too late' });
+      const told = await api.post(`/v1/orders/${order.id}/notes`, { body: { text: 'too late' } });
       expect(told.body).toMatchObject({ code: 'workflow_ended' });
 
       const next = apiAt(successor.address);

@@ -3,12 +3,12 @@ import { expect, test } from '@jest/globals';
 import { sandboxLedger } from '../../src/effects/payments/sandbox-ledger.js';
 import { audit } from '../support/audit.js';
 import { type BreakableServer, breakableMongodb, breakableTemporal } from '../support/breakable-server.js';
+import { key } from '../support/headers.js';
 import {
   type Api,
   apiAt,
   byDhl,
-  key,
-  orderOf,
+  orderBody,
   paidWith,
   type PlacedOrder,
 } from '../support/orders-over-http.js';
@@ -113,8 +113,11 @@ test.concurrent(
       const created = createAll(api, since);
       const shipment = key();
       const path = `/v1/orders/${confirmed.id}`;
-      expect(await api.post(`${path}/shipments`, {}, shipment)).toMatchObject(noAnswer);
-      expect((await api.post(`${path}/notes`, { text: 'x' }, { prefer: 'respond-async' })).status).toBe(202);
+      expect(await api.post(`${path}/shipments`, { headers: shipment })).toMatchObject(noAnswer);
+      expect(
+        (await api.post(`${path}/notes`, { body: { text: 'x' }, headers: { prefer: 'respond-async' } }))
+          .status,
+      ).toBe(202);
       expect(await api.get(path)).toMatchObject({ status: 200, headers: { 'served-by': 'view' } });
       const during = await created;
       const [first] = during;
@@ -132,7 +135,7 @@ test.concurrent(
 
       await system.start('worker');
       const { body } = await until(async () => {
-        const reply = await api.post(`${path}/shipments`, {}, shipment);
+        const reply = await api.post(`${path}/shipments`, { headers: shipment });
         expect(reply.status).toBe(200);
         return reply;
       }, 60);
@@ -204,8 +207,9 @@ async function duringTemporalOutage(
 ) {
   const path = `/v1/orders/${order.id}`;
   const sent = key();
-  const create = () => api.post('/v1/orders', orderOf(), createKey);
-  const again = () => api.post(`${path}/${command}`, command === 'hold' ? { reason: 'check' } : {}, sent);
+  const create = () => api.post('/v1/orders', { body: orderBody(), headers: createKey });
+  const again = () =>
+    api.post(`${path}/${command}`, { body: command === 'hold' ? { reason: 'check' } : {}, headers: sent });
   expect(await again()).toMatchObject(noAnswer);
   if (command === 'hold') expect(await create()).toMatchObject(noAnswer);
   expect(await api.get(path)).toMatchObject({ status: 200, headers: { 'served-by': 'view' } });
@@ -255,7 +259,7 @@ async function onSystem(
 
 /** An order with an authorization in flight at the provider. */
 async function placedInFlight({ db }: System, api: Api): Promise<PlacedOrder> {
-  const { body } = await api.post('/v1/orders', orderOf(paidWith('tok_slow')));
+  const { body } = await api.post('/v1/orders', { body: orderBody(paidWith('tok_slow')) });
   const { orderId } = body;
   const ledger = sandboxLedger(db);
   await until(async () => expect(await ledger.countDocuments({ orderId })).toBe(1));
@@ -268,7 +272,7 @@ async function placedInFlight({ db }: System, api: Api): Promise<PlacedOrder> {
 async function createAll(api: Api, since: number): Promise<readonly PlacedOrder[]> {
   const created: PlacedOrder[] = [];
   do {
-    const reply = await api.post('/v1/orders', orderOf(), key());
+    const reply = await api.post('/v1/orders', { body: orderBody(), headers: key() });
     expect(reply).toMatchObject({ status: 201, body: { status: 'pending', version: 1 } });
     created.push(api.order(String(reply.body.orderId)));
     await setTimeout(CREATE_EVERY_MS);

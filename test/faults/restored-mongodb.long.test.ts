@@ -10,7 +10,14 @@ import { orderLog } from '../../src/order-log.js';
 import { orders } from '../../src/views/orders.js';
 import { audit } from '../support/audit.js';
 import { type BreakableServer, breakableMongodb } from '../support/breakable-server.js';
-import { type Api, apiAt, byDhl, orderOf, paidWith, type PlacedOrder } from '../support/orders-over-http.js';
+import {
+  type Api,
+  apiAt,
+  byDhl,
+  orderBody,
+  paidWith,
+  type PlacedOrder,
+} from '../support/orders-over-http.js';
 import { createSystem, type System } from '../support/system.js';
 import { until } from '../support/until.js';
 
@@ -47,7 +54,9 @@ test(
       api = apiAt(running.address);
       const later = await ordersInEveryStage(api);
       await advance(old.map(({ id }) => api.order(id)));
-      const inFlight = await api.post('/v1/orders', orderOf({ ...paidWith('tok_slow'), lines: others }));
+      const inFlight = await api.post('/v1/orders', {
+        body: orderBody({ ...paidWith('tok_slow'), lines: others }),
+      });
       const ids = [...old, ...later].map(({ id }) => id);
       const before = await contents(system.db, ids);
       const { body: page } = await api.get('/v1/events?limit=1000');
@@ -110,7 +119,7 @@ test(
         (await api.get('/v1/stock')).body.data.filter((one: Document) => one['toBeCounted']),
       ).toHaveLength(1);
 
-      const { body } = await api.post('/v1/orders', orderOf({ lines: ofCounted(1) }));
+      const { body } = await api.post('/v1/orders', { body: orderBody({ lines: ofCounted(1) }) });
       await advance(placed.map(({ id }) => api.order(id)));
       expect(await api.order(body.orderId).view()).toMatchObject({ status: 'pending' });
       await count(api);
@@ -137,7 +146,7 @@ async function onSystem(run: (servers: Servers) => Promise<void>): Promise<void>
  */
 async function count(api: Api): Promise<void> {
   await until(async () =>
-    expect(await api.put(`/v1/stock/${counted}`, { onHand: 10 })).toMatchObject({ status: 200 }),
+    expect(await api.put(`/v1/stock/${counted}`, { body: { onHand: 10 } })).toMatchObject({ status: 200 }),
   );
 }
 
@@ -254,8 +263,8 @@ async function placeWaiting(api: Api, why: string): Promise<string> {
       expect.objectContaining({ name: 'stock', status: 'degraded', detail: expect.stringContaining(why) }),
     );
   });
-  const { body } = await api.post('/v1/orders', orderOf({ lines: others }), noWait);
-  expect(await api.put(`/v1/stock/${counted}`, { onHand: 1 })).toMatchObject({
+  const { body } = await api.post('/v1/orders', { body: orderBody({ lines: others }), headers: noWait });
+  expect(await api.put(`/v1/stock/${counted}`, { body: { onHand: 1 } })).toMatchObject({
     status: 409,
     body: { code: 'stock_restoring' },
   });

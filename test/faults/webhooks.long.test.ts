@@ -4,7 +4,8 @@ import { subscriptionRows, waitingRows } from '../../src/delivery/webhooks/rows.
 import { feedHead, readFeed } from '../../src/log/feed/feed.js';
 import { orderLog } from '../../src/order-log.js';
 import { startReceiver } from '../delivery/webhooks/receiver.js';
-import { apiAt, key } from '../support/orders-over-http.js';
+import { key } from '../support/headers.js';
+import { apiAt } from '../support/orders-over-http.js';
 import { createSystem } from '../support/system.js';
 import { until } from '../support/until.js';
 
@@ -43,7 +44,9 @@ test('killed and frozen deliverers lose no event, and each order’s events arri
     const api = apiAt(address);
     const wanted = { url: `${receiver.url}${path}`, after: 0 };
     await until(async () =>
-      expect(await api.post('/v1/webhook-endpoints', wanted, key('one'))).toMatchObject({ status: 201 }),
+      expect(await api.post('/v1/webhook-endpoints', { body: wanted, headers: key('one') })).toMatchObject({
+        status: 201,
+      }),
     );
     const placeSome = async () =>
       await Promise.all(Array.from({ length: BATCH }, () => api.place({}, { prefer: '' })));

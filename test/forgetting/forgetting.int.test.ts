@@ -33,16 +33,11 @@ import { createActivities } from '../../workers/roles/activities.js';
 import { type RunningWorker, startWorker } from '../../workers/roles/worker.js';
 import { runWithoutTemporal } from '../cli/without-temporal.js';
 import { states } from '../order/examples.js';
-import {
-  orderBody,
-  placedOrder,
-  type Reply,
-  startTestApi,
-  type TestApi,
-  workflowBundle,
-} from '../support/api.js';
+import { orderBody, placedOrder, type Reply, startTestApi, type TestApi } from '../support/api.js';
+import { whenAtRest } from '../support/headers.js';
 import { deleteHistory } from '../support/retention.js';
 import { startSequencing, untilSequenced } from '../support/sequencing.js';
+import { workflowBundle } from '../support/servers.js';
 import { until } from '../support/until.js';
 
 const LIMIT_MS = 120_000;
@@ -79,7 +74,7 @@ function newPerson() {
 }
 
 async function tell(orderId: string, command: string, body: object = {}): Promise<Reply> {
-  const reply = await api.post(`/v1/orders/${orderId}/${command}`, { body, headers: { prefer: 'wait=20' } });
+  const reply = await api.post(`/v1/orders/${orderId}/${command}`, { body, headers: whenAtRest });
   expect(reply).toMatchObject({ status: 200 });
   return reply;
 }

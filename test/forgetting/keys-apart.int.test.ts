@@ -5,6 +5,7 @@ import { ensureTombstoneIndex } from '../../src/forgetting/tombstones.js';
 import { connectMongo } from '../../src/server/connections.js';
 import { placedOrder, startTestApi, type TestApi } from '../support/api.js';
 import { type BreakableServer, breakableMongodb } from '../support/breakable-server.js';
+import { whenAtRest } from '../support/headers.js';
 import { startSequencing } from '../support/sequencing.js';
 import { until } from '../support/until.js';
 
@@ -46,12 +47,12 @@ test(
 
     await api.post(`/v1/orders/${orderId}/cancel`, {
       body: { reason: 'changed their mind' },
-      headers: { prefer: 'wait=20' },
+      headers: whenAtRest,
     });
     const { body } = await until(async () => {
       const answer = await api.post(`/v1/customers/${customer.id}/forget`, {
         body: { reason: 'asked by letter 4711' },
-        headers: { prefer: 'wait=20' },
+        headers: whenAtRest,
       });
       expect(answer.body).toMatchObject({ status: 'forgotten' });
       return answer;

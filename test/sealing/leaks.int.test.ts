@@ -9,6 +9,7 @@ import { scopes } from '../../src/access/scopes.js';
 import { workflowId } from '../../src/order-log.js';
 import { runWithoutTemporal } from '../cli/without-temporal.js';
 import { orderBody, startTestApi, type TestApi } from '../support/api.js';
+import { whenAtRest } from '../support/headers.js';
 import { shared } from '../support/servers.js';
 import { startSequencing, untilSequenced } from '../support/sequencing.js';
 
@@ -76,14 +77,14 @@ afterAll(async () => {
 async function create(more: object): Promise<string> {
   const reply = await api.post('/v1/orders', {
     body: orderBody({ ...more }),
-    headers: { ...all, prefer: 'wait=20' },
+    headers: { ...all, ...whenAtRest },
   });
   expect(reply.status).toBe(201);
   return String(reply.body.orderId);
 }
 
 async function send(path: string, body: object, expected = 200): Promise<void> {
-  const headers = { ...all, prefer: 'wait=20' };
+  const headers = { ...all, ...whenAtRest };
   const reply = await api.post(`/v1/orders/${orderId}/${path}`, { body, headers });
   expect({ path, status: reply.status }).toEqual({ path, status: expected });
   answers.push(JSON.stringify(reply));

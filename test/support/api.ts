@@ -19,8 +19,9 @@ import { format } from '../../src/server/logging/logger.js';
 import { type ApiLimits, buildApi } from '../../workers/roles/api.js';
 import { installRuntime, type RunningWorker, startOrderWorker } from '../../workers/roles/worker.js';
 import { answering, dropDatabases } from './database.js';
+import { whenAtRest } from './headers.js';
 import { assertNoPersons, personsIn, rememberPersons } from './persons.js';
-import { shared, uniqueName } from './servers.js';
+import { shared, uniqueName, workflowBundle } from './servers.js';
 import { setUpStock } from './stock.js';
 import { until } from './until.js';
 import { untilAtRest } from './workflow-run.js';
@@ -193,9 +194,6 @@ function requestsTo(app: Http): Pick<TestApi, 'send' | 'get' | 'post' | 'put'> {
 /** A process has one runtime of the SDK for all of its workers. */
 let isRuntimeInstalled = false;
 
-/** The bundle of workflows that `npm test` has built. */
-export const workflowBundle = { codePath: join(process.cwd(), 'dist', 'workflow-bundle.js') };
-
 /** A valid body of a create; `more` overrides its fields. */
 export function orderBody(more: Readonly<Record<string, unknown>> = {}) {
   return {
@@ -207,13 +205,13 @@ export function orderBody(more: Readonly<Record<string, unknown>> = {}) {
   };
 }
 
-/** Creates an order and waits until it is settled: nothing happens without another command. */
+/** Creates an order and waits until it is at rest. */
 export async function placedOrder(
   api: TestApi,
   more: Readonly<Record<string, unknown>> = {},
   headers: Readonly<Record<string, string>> = {},
 ): Promise<string> {
-  const sent = { body: orderBody(more), headers: { prefer: 'wait=20', ...headers } };
+  const sent = { body: orderBody(more), headers: { ...whenAtRest, ...headers } };
   const reply = await api.post('/v1/orders', sent);
   expect(reply.status).toBe(201);
   return String(reply.body.orderId);

@@ -23,7 +23,7 @@ export interface Audited {
 }
 
 /**
- * Waits until all orders of the system are settled, then checks each of them: history, journal,
+ * Waits until all orders of the system are at rest, then checks each of them: history, journal,
  * view and workflow agree, and so do the payment provider's ledger and the stock.
  *
  * @param except ids of orders that the test has broken; they are not checked

@@ -1,8 +1,8 @@
-import { randomUUID } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
 import { expect } from '@jest/globals';
 import type { OrderView } from '../../src/order/view.js';
-import type { Reply } from './api.js';
+import type { Reply, Sent } from './api.js';
+import { key, whenAtRest } from './headers.js';
 import { assertNoPersons, rememberPersons } from './persons.js';
 import { signed } from './signed.js';
 import { webhookSecrets } from './system.js';
@@ -13,11 +13,12 @@ type Headers = Readonly<Record<string, string>>;
 /** The API over HTTP, as a client in another process uses it. */
 export interface Api {
   get(path: string, headers?: Headers): Promise<Reply>;
-  post(path: string, body?: unknown, headers?: Headers): Promise<Reply>;
-  put(path: string, body: unknown): Promise<Reply>;
+  /** The body is `{}` by default. */
+  post(path: string, sent?: Sent): Promise<Reply>;
+  put(path: string, sent?: Sent): Promise<Reply>;
   /** Sends a signed webhook, as the payment provider or a carrier does. */
   webhook(from: 'payments' | 'carriers', type: string, data: object): Promise<Reply>;
-  /** Creates an order and waits until it is settled. */
+  /** Creates an order and waits until it is at rest. */
   place(more?: object, headers?: Headers): Promise<PlacedOrder>;
   order(id: string): PlacedOrder;
 }
@@ -25,7 +26,7 @@ export interface Api {
 /** An order, as its customer sees it over HTTP. */
 export interface PlacedOrder {
   readonly id: string;
-  /** Sends a command that must succeed, and waits until the order is settled. */
+  /** Sends a command that must succeed, and waits until the order is at rest. */
   tell(command: string, body?: object, headers?: Headers): Promise<Reply>;
   view(): Promise<OrderView>;
   /** Waits until its view matches `wanted`. */
@@ -36,11 +37,10 @@ export interface PlacedOrder {
 
 const PERSISTS_MS = 60_000;
 const TRIES_AGAIN_MS = 250;
-const settled = { prefer: 'wait=20' };
 const address = { street: 'Way 1', city: 'Town', country: 'DE' };
 
 /** The body of a create. */
-export function orderOf(more: object = {}): object {
+export function orderBody(more: object = {}): object {
   return {
     customer: { id: 'c-1', name: 'Ada Example', email: 'ada@example.com' },
     currency: 'EUR',
@@ -57,11 +57,6 @@ export function paidWith(method: string): object {
 
 /** The body of a dispatch. */
 export const byDhl = { carrier: 'DHL', trackingNumber: '00340434161094042557' };
-
-/** The `Idempotency-Key` header. */
-export function key(value: string = randomUUID()): Headers {
-  return { 'idempotency-key': value };
-}
 
 export function apiAt(base: string): Api {
   async function send(method: string, path: string, body: unknown, headers: Headers = {}): Promise<Reply> {
@@ -98,7 +93,7 @@ export function apiAt(base: string): Api {
       id,
       view,
       tell: (command, body = {}, headers = {}) =>
-        succeeds(persist(`${path}/${command}`, body, { ...settled, ...headers }), 200),
+        succeeds(persist(`${path}/${command}`, body, { ...whenAtRest, ...headers }), 200),
       becomes: (wanted, seconds) =>
         until(async () => {
           const seen = await view();
@@ -114,14 +109,17 @@ export function apiAt(base: string): Api {
 
   return {
     get: (path, headers) => send('GET', path, undefined, headers),
-    post: (path, body = {}, headers = {}) => send('POST', path, body, headers),
-    put: (path, body) => send('PUT', path, body),
+    post: (path, { body = {}, headers } = {}) => send('POST', path, body, headers),
+    put: (path, { body, headers } = {}) => send('PUT', path, body, headers),
     async webhook(from, type, data) {
       const body = JSON.stringify({ type, data });
       return await send('POST', `/v1/webhooks/${from}`, body, signed(webhookSecrets[from], body));
     },
     async place(more = {}, headers = {}) {
-      const created = await succeeds(persist('/v1/orders', orderOf(more), { ...settled, ...headers }), 201);
+      const created = await succeeds(
+        persist('/v1/orders', orderBody(more), { ...whenAtRest, ...headers }),
+        201,
+      );
       return order(String(created.body.orderId));
     },
     order,

@@ -20,6 +20,9 @@ export const shared = {
   },
 };
 
+/** The bundle of workflows that `npm test` has built. */
+export const workflowBundle = { codePath: join(process.cwd(), 'dist', 'workflow-bundle.js') };
+
 /** A unique name for a test file's database and task queue. */
 export function uniqueName(prefix: string): string {
   return `${prefix}-${randomUUID().slice(0, 8)}`;

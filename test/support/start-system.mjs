@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import process from 'node:process';
-import { exitOf, root } from '../../workers/start/checkout.mjs';
+import { exitOf, root } from '../../src/checkout/checkout.mjs';
 
 const PORTS = { HTTP_PORT: '0', TEMPORAL_PORT: '0', TEMPORAL_UI_PORT: '0', MONGODB_PORT: '0' };
 

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { addKey } from '../../src/access/api-keys.js';
 import { sandboxLedger } from '../../src/effects/payments/sandbox-ledger.js';
-import { type Api, orderOf, paidWith, type PlacedOrder } from '../support/orders-over-http.js';
+import { type Api, orderBody, paidWith, type PlacedOrder } from '../support/orders-over-http.js';
 import type { System } from '../support/system.js';
 import { until } from '../support/until.js';
 import { desktop, expectAccessibleInBothThemes } from './browser.js';
@@ -62,7 +62,9 @@ describe('an order', () => {
   });
 
   test('shows as confirmed without a reload', async () => {
-    const { body } = await api.post('/v1/orders', orderOf({ id: 'watched', ...paidWith('tok_pending') }));
+    const { body } = await api.post('/v1/orders', {
+      body: orderBody({ id: 'watched', ...paidWith('tok_pending') }),
+    });
     await open(`/orders/${body.orderId}`);
     await shows('Payment pending');
     await page.locator('.order-head .status.busy').getByText('pending').waitFor();
@@ -279,7 +281,7 @@ describe('an order', () => {
     // The key was used for another request, so the provider answers each attempt with an error.
     const used = { _id: key, orderId: 'waiting', type: 'authorize', calls: 0, request: {} } as never;
     await sandboxLedger(system.db).insertOne(used);
-    await api.post('/v1/orders', orderOf({ id: 'waiting' }));
+    await api.post('/v1/orders', { body: orderBody({ id: 'waiting' }) });
     const error = `The key ${key} was used with other parameters`;
     await open('/orders/waiting');
     const waits = page.getByRole('region', { name: 'What it waits for' });

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, test } from '@jest/globals';
-import { apiAt, byDhl, orderOf } from '../support/orders-over-http.js';
+import { apiAt, byDhl, orderBody } from '../support/orders-over-http.js';
 import { createSystem, type System } from '../support/system.js';
 import { openBrowser } from './browser.js';
 
@@ -15,7 +15,7 @@ test('the picture of the README', async () => {
   const [{ address }] = await Promise.all([system.start('write,read'), system.start('worker,feed')]);
   const api = apiAt(address);
   const order = await api.place(
-    orderOf({
+    orderBody({
       id: '4711',
       lines: [
         { sku: 'MUG-1', quantity: 2, unitPrice: 1999, name: 'Stoneware mug' },

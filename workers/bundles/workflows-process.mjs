@@ -6,7 +6,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
 import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
-import { fail, root } from '../start/checkout.mjs';
+import { fail, root } from '../../src/checkout/checkout.mjs';
 
 const [workflows = '', out = ''] = process.argv.slice(2);
 const symlinks = !process.execArgv.includes('--preserve-symlinks');

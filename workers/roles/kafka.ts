@@ -8,6 +8,8 @@ import { healthIn } from '../../src/server/logging/log-changes.js';
 import { gatewayOf } from './gateway.js';
 import type { RoleContext, RunningRole } from './role.js';
 
+const ID_WITHIN_MS = 2_000;
+
 /**
  * The role `kafka`: publishes the feed to Kafka, and takes commands from it. Any number of
  * processes may run. One of them publishes while the others stand by, and all of them take
@@ -25,7 +27,7 @@ export function startKafka(context: RoleContext, settings: KafkaSettings): Runni
   // While Temporal is unavailable, the system's id is unknown, and publishing continues without the
   // id.
   const system = async () => {
-    const id = await namespaceIdOf(connection, namespace, 2_000).catch(() => undefined);
+    const id = await namespaceIdOf(connection, namespace, ID_WITHIN_MS).catch(() => undefined);
     return id && `${id}/${config.mongodb.db}`;
   };
   const tasks = [publishFeed({ db, tail, settings, system })];

@@ -23,6 +23,10 @@ declare module 'fastify' {
 }
 
 interface GuardOptions {
+  /**
+   * how often the key of an open stream is checked again, so that the stream ends when the key is
+   * revoked; every 5 s by default
+   */
   readonly checkStreamsEveryMs?: number;
   readonly countRefused?: RefusalCounter;
 }
@@ -33,8 +37,6 @@ interface GuardOptions {
  *
  * @param authenticate absent with AUTH=off: then a caller has the name in `X-Actor`, and may do
  *   everything
- * @param options how often the key of an open stream is checked again (the stream ends when the key
- *   is revoked), and a function that counts refused requests
  */
 export function guardRoutes(
   app: Http,

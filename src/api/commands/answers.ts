@@ -46,11 +46,11 @@ export async function answer(
     // A request that only waits gives its slot to another.
     reply.request.leave();
     const hasEvents = ({ version }: OrderProgress) => version >= result.answer.version;
-    const isSettled = (progress: OrderProgress) => hasEvents(progress) && progress.settled;
+    const isAtRest = (progress: OrderProgress) => hasEvents(progress) && progress.settled;
     const progress =
       waitSeconds === undefined
         ? await cachedOrders.reach(body.orderId, hasEvents, PROJECTED_WITHIN_MS)
-        : await cachedOrders.reach(body.orderId, isSettled, waitSeconds * 1_000);
+        : await cachedOrders.reach(body.orderId, isAtRest, waitSeconds * 1_000);
     if (projected) reply.header('projected', String(progress !== undefined && hasEvents(progress)));
     if (waitSeconds !== undefined) {
       reply.header('preference-applied', `wait=${waitSeconds}`);

@@ -71,7 +71,7 @@ export function registerPersonCommands(app: Http, { db, startForgetting }: Perso
       if (requested.kind !== 'accepted') throw problemOf(requested, customerId, key);
       // A request that only waits gives its slot to another.
       if (waitSeconds > 0) request.leave();
-      const row = await settled(db, requested.row, waitSeconds * 1_000);
+      const row = await untilDone(db, requested.row, waitSeconds * 1_000);
       if (row.status === 'refused') throw openOrdersProblem(row.open);
       if (requested.replayed) reply.header('idempotent-replayed', 'true');
       return await reply.code(row.status === 'forgotten' ? 200 : 202).send(forgettingAnswer(row));
@@ -79,18 +79,19 @@ export function registerPersonCommands(app: Http, { db, startForgetting }: Perso
   );
 }
 
-/** Waits until the forgetting is done or refused, or the time is up. Returns its row. */
-async function settled(db: Db, row: ForgettingRow, withinMs: number): Promise<ForgettingRow> {
+/** Waits until the forgetting is done, or the time is up. Returns its row. */
+async function untilDone(db: Db, row: ForgettingRow, withinMs: number): Promise<ForgettingRow> {
   const giveUpAt = Date.now() + withinMs;
   let latest = row;
-  while (!isSettled(latest) && Date.now() < giveUpAt) {
+  while (!isDone(latest) && Date.now() < giveUpAt) {
     await setTimeout(LOOK_EVERY_MS);
     latest = (await latestForgetting(db, row.customerId)) ?? row;
   }
   return latest;
 }
 
-function isSettled({ status }: ForgettingRow): boolean {
+/** Whether the forgetting has ended: the person is forgotten, or it was refused. */
+function isDone({ status }: ForgettingRow): boolean {
   return status === 'forgotten' || status === 'refused';
 }
 

@@ -6,7 +6,8 @@ import { attentionCodes } from '../../attention/rows.js';
 import { durationMs } from '../../server/config/variables.js';
 import { problemResponses } from '../problem.js';
 import { AttentionRow } from '../schemas/attention.js';
-import { CursorParameter, pageSchema } from '../schemas/paging.js';
+import { MAX_SHORT_PAGE } from '../schemas/page-limits.js';
+import { CursorParameter, limitParameter, pageSchema } from '../schemas/paging.js';
 import { closed, Duration } from '../schemas/values.js';
 import type { Http } from '../http.js';
 import { withTimeout } from '../../outages/timeout.js';
@@ -31,7 +32,7 @@ export function registerAttention(
         querystring: closed({
           code: Type.Optional(Type.Enum([...attentionCodes])),
           olderThan: Type.Optional(Duration),
-          limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 200, default: 50 })),
+          limit: limitParameter(MAX_SHORT_PAGE, 50),
           cursor: CursorParameter,
         }),
         response: { 200: pageSchema(AttentionRow), ...problemResponses(400, 503) },

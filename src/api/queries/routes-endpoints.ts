@@ -6,12 +6,13 @@ import { answering } from '../../mongodb/durability.js';
 import { endpointAnswer, noEndpoint } from '../schemas/endpoint-answer.js';
 import { DeliveryAnswer, EndpointAnswer, EndpointPath, endpointTags } from '../schemas/endpoint.js';
 import { problemResponses } from '../problem.js';
+import { MAX_SHORT_PAGE } from '../schemas/page-limits.js';
+import { limitParameter } from '../schemas/paging.js';
 import { closed, Time } from '../schemas/values.js';
 import type { Http } from '../http.js';
 
 const optional = Type.Optional;
 const config = { access: 'webhooks:write' } as const;
-const MAX_PAGE = 200;
 
 /** Serves the endpoints of webhooks, and the attempts to deliver to them. */
 export function registerEndpointQueries(app: Http, db: Db): void {
@@ -71,7 +72,7 @@ function deliveriesRoute(app: Http, db: Db): void {
         querystring: closed({
           event: optional(Type.String({ maxLength: 100, description: '`<orderId>:<version>`' })),
           before: optional(Time),
-          limit: optional(Type.Integer({ minimum: 1, maximum: MAX_PAGE, default: 50 })),
+          limit: limitParameter(MAX_SHORT_PAGE, 50),
         }),
         response: { 200: closed({ data: Type.Array(DeliveryAnswer) }), ...problemResponses(400, 503) },
       },

@@ -12,7 +12,8 @@ import type { PersonsAtEdge } from '../access/persons.js';
 import type { Http } from '../http.js';
 import { HttpProblem, problemResponses } from '../problem.js';
 import { Event } from '../schemas/order.js';
-import { pageSchema, pageOf } from '../schemas/paging.js';
+import { MAX_PAGE } from '../schemas/page-limits.js';
+import { limitParameter, pageOf, pageSchema } from '../schemas/paging.js';
 import { closed, OrderPath } from '../schemas/values.js';
 import { sendEvents } from './event-page.js';
 import { unreadableLog, orderNotFound } from './order-problems.js';
@@ -49,7 +50,7 @@ export function registerOrderEvents(app: Http, deps: OrderEventsDeps): void {
         querystring: closed({
           source: Type.Optional(Type.Enum(['journal', 'history'], { default: 'journal' })),
           after: Type.Optional(Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER - 1 })),
-          limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000, default: 200 })),
+          limit: limitParameter(MAX_PAGE, 200),
         }),
         response: { 200: pageSchema(Event), ...problemResponses(400, 404, 503) },
       },

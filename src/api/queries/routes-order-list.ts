@@ -7,7 +7,8 @@ import type { PersonsAtEdge } from '../access/persons.js';
 import type { Http } from '../http.js';
 import { problemResponses } from '../problem.js';
 import { Order } from '../schemas/order.js';
-import { CursorParameter, pageSchema } from '../schemas/paging.js';
+import { MAX_SHORT_PAGE } from '../schemas/page-limits.js';
+import { CursorParameter, limitParameter, pageSchema } from '../schemas/paging.js';
 import { Amount, closed, Id, Name, Sku, Tag, Time } from '../schemas/values.js';
 import type { Cursors } from './cursor.js';
 import { listOrders, sorts } from './list-orders.js';
@@ -51,7 +52,7 @@ const OrderListParameters = closed({
   'total[lt]': Type.Optional(Amount),
   'total[lte]': Type.Optional(Amount),
   sort: Type.Optional(Type.Enum([...sorts], { default: '-createdAt' })),
-  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 200, default: 50 })),
+  limit: limitParameter(MAX_SHORT_PAGE, 50),
   cursor: CursorParameter,
 });
 

@@ -6,7 +6,8 @@ import { answering } from '../../mongodb/durability.js';
 import { orderLog } from '../../order-log.js';
 import type { Http } from '../http.js';
 import { problemResponses } from '../problem.js';
-import { pageSchema, pageOf } from '../schemas/paging.js';
+import { MAX_PAGE } from '../schemas/page-limits.js';
+import { limitParameter, pageOf, pageSchema } from '../schemas/paging.js';
 import { existingView, NamePath } from '../schemas/projection-path.js';
 import { ParkedEvent } from '../schemas/projections.js';
 import { closed, Id } from '../schemas/values.js';
@@ -26,7 +27,7 @@ export function registerParked(app: Http, db: Db): void {
         querystring: closed({
           orderId: Type.Optional(Id),
           after: Type.Optional(Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER - 1 })),
-          limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000, default: 200 })),
+          limit: limitParameter(MAX_PAGE, 200),
         }),
         response: { 200: pageSchema(ParkedEvent), ...problemResponses(400, 404, 503) },
       },

@@ -3,7 +3,8 @@ import { Type } from 'typebox';
 import { getStock, latestMovements, listStock, type StockMovement } from '../../effects/inventory/stock.js';
 import { Movement } from '../schemas/movement.js';
 import { problemResponses } from '../problem.js';
-import { CursorParameter, pageSchema, pageOf } from '../schemas/paging.js';
+import { MAX_PAGE, MAX_SHORT_PAGE } from '../schemas/page-limits.js';
+import { CursorParameter, limitParameter, pageOf, pageSchema } from '../schemas/paging.js';
 import { Stock, StockPath } from '../schemas/stock.js';
 import { closed } from '../schemas/values.js';
 import type { Http } from '../http.js';
@@ -32,7 +33,7 @@ function listRoute(app: Http, { db, cursors }: StockQueryDeps): void {
         summary: 'Stock of every SKU that ever had any movement',
         tags,
         querystring: closed({
-          limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000, default: 200 })),
+          limit: limitParameter(MAX_PAGE, 200),
           cursor: CursorParameter,
         }),
         response: { 200: pageSchema(Stock), ...problemResponses(400, 503) },
@@ -77,7 +78,7 @@ function movementsRoute(app: Http, { db }: StockQueryDeps): void {
         tags,
         params: StockPath,
         querystring: closed({
-          limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 200, default: 50 })),
+          limit: limitParameter(MAX_SHORT_PAGE, 50),
         }),
         response: { 200: closed({ data: Type.Array(Movement) }), ...problemResponses(400, 503) },
       },

@@ -1,7 +1,7 @@
 import type { Db } from 'mongodb';
 import { type TProperties, Type } from 'typebox';
 import { HttpProblem, problemResponses } from '../problem.js';
-import { CursorParameter, NextCursor } from '../schemas/paging.js';
+import { CursorParameter, limitParameter, NextCursor } from '../schemas/paging.js';
 import { closed, Currency, Day, Id, Sku } from '../schemas/values.js';
 import type { Http } from '../http.js';
 import { BadParameter, Instant, type ParameterKind, type ViewQuery } from '../../views/query.js';
@@ -38,7 +38,10 @@ function register(
   { db, cursors }: { readonly db: Db; readonly cursors: Cursors },
 ): void {
   const { path, summary, description, keys, filters = {}, pageSize, body, notFound } = query;
-  const limits = pageSize && { minimum: 1, maximum: pageSize.atMost, default: pageSize.byDefault };
+  const paging = pageSize && {
+    limit: limitParameter(pageSize.atMost, pageSize.byDefault),
+    cursor: CursorParameter,
+  };
   app.get(
     path,
     {
@@ -51,13 +54,13 @@ function register(
         ...(keys === undefined && {
           querystring: closed({
             ...optional(schemasOf(filters)),
-            ...(limits && { limit: Type.Optional(Type.Integer(limits)), cursor: CursorParameter }),
+            ...paging,
           }),
         }),
         response: {
           200: closed({
             ...body,
-            ...(limits && { nextCursor: NextCursor }),
+            ...(paging && { nextCursor: NextCursor }),
             asOf: AsOf,
           }),
           ...problemResponses(400, 503),

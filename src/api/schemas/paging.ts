@@ -1,6 +1,11 @@
 import { type TSchema, Type } from 'typebox';
 import { closed } from './values.js';
 
+/** The query parameter that says how many items a page has at most. */
+export function limitParameter(maximum: number, byDefault: number) {
+  return Type.Optional(Type.Integer({ minimum: 1, maximum, default: byDefault }));
+}
+
 /** The query parameter that continues a list. */
 export const CursorParameter = Type.Optional(Type.String({ maxLength: 500 }));
 

@@ -5,12 +5,12 @@ import type { OrderBody } from '../../api/commands/gateway/gateway.js';
 import { commands } from '../../api/commands/table.js';
 import { type FollowUpCommand, type FollowUpType, followUpTypes, partOf } from '../../order/commands.js';
 import { messageOf } from '../../outages/message-of.js';
+import type { Terminal } from '../printing/terminal.js';
 import { check, checkEach } from '../script/check.js';
 import { usageFailure } from '../script/failure.js';
 import { addCommandOptions, addSendOptions, type CommandOptions } from '../script/options.js';
 import { type Parser, parsers } from '../script/parsers.js';
 import { addScript, type Session } from '../script/script.js';
-import type { Terminal } from '../script/terminal.js';
 import { sendAndReport } from './send.js';
 
 /*

@@ -2,11 +2,11 @@ import type { CommandMeta } from '../../log/gateway/message.js';
 import type { CommandResult } from '../../api/commands/gateway/gateway.js';
 import type { Api } from '../connections/api.js';
 import { openGateway } from '../connections/gateway.js';
-import type { CommandGateway } from '../connections/http-gateway.js';
-import { isAtRest, until } from '../connections/order-events.js';
+import type { CommandGateway } from '../connections/gateway.js';
+import { isAtRest, until } from '../connections/events.js';
+import { previewCard } from '../printing/order-card.js';
 import { exitCodes, Failure, failureLine, failureOfRefusal } from '../script/failure.js';
 import type { CommandOptions } from '../script/options.js';
-import { previewCard } from '../script/order-card.js';
 import { report, type Session } from '../script/script.js';
 import { checkSender, isOverHttp, metaOf, refuseActor } from '../script/sender.js';
 
@@ -22,7 +22,7 @@ export interface SentCommand {
   readonly shipmentId?: string;
   readonly returnId?: string;
   readonly replayed: boolean;
-  /** with `--wait`: whether the order is at rest (`isAtRest`) */
+  /** with `--wait`: whether the order is at rest (`isAtRest`); a public name */
   readonly settled?: boolean;
 }
 
@@ -143,6 +143,6 @@ function sentLine({ orderId, version, status, events, shipmentId, returnId, ...s
     ...(shipmentId === undefined ? [] : [`shipment ${shipmentId}`]),
     ...(returnId === undefined ? [] : [`return ${returnId}`]),
     ...(sent.replayed ? ['answered before'] : []),
-    ...(sent.settled === false ? ['not settled yet'] : []),
+    ...(sent.settled === false ? ['not at rest yet'] : []),
   ].join(' · ');
 }

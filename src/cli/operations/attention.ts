@@ -1,10 +1,11 @@
 import { type Command, Option } from 'commander';
+import { MAX_SHORT_PAGE } from '../../api/schemas/page-limits.js';
 import { type AttentionCode, attentionCodes, type AttentionRow } from '../../attention/rows.js';
 import { apiOf, type Page } from '../connections/api.js';
-import { attentionLines } from '../script/attention-lines.js';
+import { attentionLines } from '../printing/order-card.js';
+import { moreLines, type Paint } from '../printing/terminal.js';
 import { addPageOptions, type PageOptions } from '../script/options.js';
 import { addScript, report, type Session } from '../script/script.js';
-import { moreLines, type Paint } from '../script/terminal.js';
 
 interface AttentionOptions extends PageOptions {
   readonly code?: AttentionCode;
@@ -22,7 +23,7 @@ export function addAttention(program: Command, session: Session): void {
   })
     .addOption(new Option('--code <code>', 'only rows of this code').choices(attentionCodes))
     .option('--older-than <duration>', 'only rows that are older, such as 30m or 2h');
-  addPageOptions(command, 200);
+  addPageOptions(command, MAX_SHORT_PAGE);
   command.action(async () => {
     const options = command.optsWithGlobals<AttentionOptions>();
     const { code, olderThan, limit, cursor } = options;

@@ -2,9 +2,9 @@ import process from 'node:process';
 import { Argument, type Command } from 'commander';
 import type { CertificationResult } from '../../effects/certification/certify.js';
 import { kinds } from '../../effects/certification/messages.js';
+import { type Column, counted, type Paint, progressBar, table } from '../printing/terminal.js';
 import { exitCodes, Failure } from '../script/failure.js';
 import { addScript, type CommonOptions, report, type Session } from '../script/script.js';
-import { type Column, counted, type Paint, progressBar, table } from '../script/terminal.js';
 
 /** Adds `certify`: tests a provider with crashes, duplicates and lost answers. */
 export function addCertify(program: Command, session: Session): void {

@@ -1,11 +1,11 @@
 import type { Command } from 'commander';
 import type { LostKey } from '../../forgetting/lost-keys.js';
 import { withDatabases, withMongo } from '../connections/databases.js';
+import { counted, visible } from '../printing/terminal.js';
 import { check } from '../script/check.js';
 import { exitCodes, Failure } from '../script/failure.js';
 import { addScript, type CommonOptions, configOf, report, type Session } from '../script/script.js';
 import { checkSender, metaOf } from '../script/sender.js';
-import { counted, visible } from '../script/terminal.js';
 
 /** Adds `keys rewrap`, which connects to the key store directly. */
 export function addRewrap(keys: Command, session: Session): void {

@@ -5,9 +5,9 @@ import { type Scope, scopes } from '../../access/scopes.js';
 import { idPattern } from '../../order/patterns.js';
 import { durationMs, MAX_DURATION_MS } from '../../server/config/variables.js';
 import { withMongo } from '../connections/databases.js';
+import { type Cell, type Column, table } from '../printing/terminal.js';
 import { exitCodes, Failure } from '../script/failure.js';
 import { addScript, type CommonOptions, configOf, report, type Session } from '../script/script.js';
-import { type Cell, type Column, table } from '../script/terminal.js';
 import { addGiveUp, addRewrap } from './customer-keys.js';
 
 interface CreateOptions extends CommonOptions {

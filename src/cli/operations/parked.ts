@@ -1,12 +1,13 @@
 import type { Command } from 'commander';
+import { MAX_PAGE } from '../../api/schemas/page-limits.js';
 import type { Intervened, ParkedAudit } from '../../log/views/feeding/interventions.js';
 import type { ParkedEvent } from '../../log/views/parked-events.js';
 import { at, operationsApiOf, type Page } from '../connections/api.js';
+import { type Cell, type Column, counted, table } from '../printing/terminal.js';
 import { usageFailure } from '../script/failure.js';
-import { numberFrom } from '../script/parsers.js';
+import { addLimitOption } from '../script/options.js';
 import { addScript, type CommonOptions, report, type Session } from '../script/script.js';
 import { actorHeader } from '../script/sender.js';
-import { type Cell, type Column, counted, table } from '../script/terminal.js';
 
 interface ListOptions extends CommonOptions {
   readonly order?: string;
@@ -45,8 +46,8 @@ function addList(parked: Command, session: Session): void {
     examples: ['parked list customers', 'parked list customers --order 018f…'],
   })
     .argument('<view>', 'the view')
-    .option('--order <orderId>', 'only of this order')
-    .option('--limit <number>', 'how many at most, up to 1000', numberFrom(1, 1_000));
+    .option('--order <orderId>', 'only of this order');
+  addLimitOption(command, MAX_PAGE);
   command.action(async (view: string) => {
     const options = command.optsWithGlobals<ListOptions>();
     const page = await operationsApiOf(session, options).get<Page<ParkedEvent>>(

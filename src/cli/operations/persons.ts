@@ -4,11 +4,11 @@ import type { Certificate } from '../../forgetting/certificate.js';
 import type { ForgettingStatus } from '../../forgetting/forgettings.js';
 import type { OpenOrders } from '../../forgetting/messages.js';
 import { apiOf, at } from '../connections/api.js';
+import { counted, visible } from '../printing/terminal.js';
 import { exitCodes, Failure } from '../script/failure.js';
 import { addRequestOptions, type RequestOptions } from '../script/options.js';
 import { addScript, type CommonOptions, report, type Session } from '../script/script.js';
 import { requestHeaders } from '../script/sender.js';
-import { counted, visible } from '../script/terminal.js';
 
 interface ForgetOptions extends RequestOptions {
   readonly reason: string;

@@ -4,9 +4,9 @@ import { type Command, Option } from 'commander';
 import type { Projections, StoreStatus, ViewStatus } from '../../api/schemas/projections.js';
 import type { Readiness } from '../../api/schemas/readiness.js';
 import { type Api, at, operationsApiOf } from '../connections/api.js';
+import { counted, progressBar, type Terminal } from '../printing/terminal.js';
 import { exitCodes, Failure, usageFailure } from '../script/failure.js';
 import { addScript, type CommonOptions, report, type Session } from '../script/script.js';
-import { counted, progressBar, type Terminal } from '../script/terminal.js';
 
 interface RebuildOptions extends CommonOptions {
   readonly from: 'journal' | 'history';

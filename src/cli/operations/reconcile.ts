@@ -7,9 +7,9 @@ import type { Databases } from '../../databases.js';
 import type { Reconciliation } from '../../log/proof/reconciliation-reports.js';
 import { logs } from '../../logs.js';
 import { reachTemporal, withDatabases } from '../connections/databases.js';
+import { counted, type Paint, progressBar } from '../printing/terminal.js';
 import { exitCodes, Failure } from '../script/failure.js';
 import { addScript, type CommonOptions, configOf, report, type Session } from '../script/script.js';
-import { counted, type Paint, progressBar } from '../script/terminal.js';
 import { discrepancyFailure, discrepancyTable } from './verify.js';
 
 interface ReconcileOptions extends CommonOptions {

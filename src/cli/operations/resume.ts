@@ -6,12 +6,12 @@ import { commandIdOf } from '../../log/workflow/command-id.js';
 import { logNamed, ofAnyEntity } from '../../logs.js';
 import { at, operationsApiOf } from '../connections/api.js';
 import { reachTemporal, withDatabases } from '../connections/databases.js';
+import { counted, type Format, type Paint, progressBar, table } from '../printing/terminal.js';
 import { check } from '../script/check.js';
 import { exitCodes, Failure, usageFailure } from '../script/failure.js';
 import { entityOption } from '../script/options.js';
 import { addScript, type CommonOptions, configOf, report, type Session } from '../script/script.js';
 import { checkSender, isOverHttp, metaOf, refuseActor } from '../script/sender.js';
-import { counted, type Format, type Paint, progressBar, table } from '../script/terminal.js';
 
 interface ResumeCommandOptions extends CommonOptions {
   readonly all?: true;

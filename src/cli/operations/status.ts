@@ -3,8 +3,8 @@ import type { Progress, Projections, ViewStatus } from '../../api/schemas/projec
 import type { Subscription } from '../../api/schemas/subscription.js';
 import type { CommandsStatus } from '../../kafka/commands-status.js';
 import { apiOf, operationsApiOf } from '../connections/api.js';
+import { type Cell, type Column, counted, type Paint, table, visible } from '../printing/terminal.js';
 import { addScript, type CommonOptions, report, type Session } from '../script/script.js';
-import { type Cell, type Column, counted, type Paint, table, visible } from '../script/terminal.js';
 
 /* Scripts that show the progress of views and subscriptions along the feed. */
 

@@ -1,8 +1,9 @@
 import type { Command } from 'commander';
+import { MAX_PAGE } from '../../api/schemas/page-limits.js';
 import { type Api, apiOf, at, type Page } from '../connections/api.js';
+import { table } from '../printing/terminal.js';
 import { wholeNumber } from '../script/parsers.js';
 import { addScript, type CommonOptions, report, type Session } from '../script/script.js';
-import { table } from '../script/terminal.js';
 
 interface StockItem {
   readonly sku: string;
@@ -51,7 +52,7 @@ async function allStock(api: Api): Promise<readonly StockItem[]> {
   const items: StockItem[] = [];
   let cursor: string | undefined;
   do {
-    const page: Page<StockItem> = await api.get('/v1/stock', { limit: 1_000, cursor });
+    const page: Page<StockItem> = await api.get('/v1/stock', { limit: MAX_PAGE, cursor });
     items.push(...page.data);
     cursor = page.nextCursor;
   } while (cursor !== undefined);

@@ -6,11 +6,11 @@ import type { VerifyDeps, VerifyOptions, VerifyReport } from '../../log/proof/ve
 import { logNamed } from '../../logs.js';
 import type { Config } from '../../server/config.js';
 import { reachTemporal, withDatabases } from '../connections/databases.js';
+import { type Column, counted, type Paint, progressBar, table } from '../printing/terminal.js';
 import { exitCodes, Failure } from '../script/failure.js';
 import { entityOption } from '../script/options.js';
 import { positive } from '../script/parsers.js';
 import { addScript, type CommonOptions, configOf, report, type Session } from '../script/script.js';
-import { type Column, counted, type Paint, progressBar, table } from '../script/terminal.js';
 
 interface VerifyCommandOptions extends CommonOptions {
   readonly sample?: number;

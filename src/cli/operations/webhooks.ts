@@ -1,13 +1,14 @@
 import { type Command, Option } from 'commander';
 import type { DeliveryAnswer, EndpointAnswer } from '../../api/schemas/endpoint.js';
+import { MAX_SHORT_PAGE } from '../../api/schemas/page-limits.js';
 import { payloads } from '../../selection.js';
 import { apiOf, at, type Page } from '../connections/api.js';
+import { type Cell, type Column, table, visible } from '../printing/terminal.js';
 import { usageFailure } from '../script/failure.js';
-import { addRequestOptions, type RequestOptions } from '../script/options.js';
-import { numberFrom, positive, texts, wholeNumber } from '../script/parsers.js';
+import { addLimitOption, addRequestOptions, type RequestOptions } from '../script/options.js';
+import { positive, texts, wholeNumber } from '../script/parsers.js';
 import { addScript, type CommonOptions, type Help, report, type Session } from '../script/script.js';
 import { requestHeaders } from '../script/sender.js';
-import { type Cell, type Column, table, visible } from '../script/terminal.js';
 
 /** An endpoint as the API shows it. An answer has the secret only if the request has made it. */
 type Endpoint = EndpointAnswer & { readonly secret?: string };
@@ -223,9 +224,8 @@ function addDeliveryList(webhooks: Command, session: Session): void {
   const command = addEndpointScript(webhooks, 'deliveries', {
     summary: 'list the attempts to deliver, of the last 30 days, the newest first',
     examples: ['webhooks deliveries 018f…', 'webhooks deliveries 018f… --event 018e…:3'],
-  })
-    .option('--event <orderId:version>', 'only of this event')
-    .option('--limit <number>', 'how many at most, up to 200', numberFrom(1, 200));
+  }).option('--event <orderId:version>', 'only of this event');
+  addLimitOption(command, MAX_SHORT_PAGE);
   command.action(async (endpointId: string) => {
     const options = command.optsWithGlobals<DeliveryOptions>();
     const { event, limit } = options;

@@ -3,12 +3,12 @@ import type { Diff, DiffStep } from '../../log/journal/diff.js';
 import type { StateDifference } from '../../log/journal/differences.js';
 import type { OrderEvent } from '../../order/events.js';
 import { type Api, apiOf, at } from '../connections/api.js';
-import { currencies, followFeed } from '../connections/feed.js';
-import { eventsOf, follow, isOver } from '../connections/order-events.js';
-import { eventColumns, eventRow, liveColumns, whoDid } from '../script/event-rows.js';
+import { currencies, followFeed } from '../connections/events.js';
+import { eventsOf, follow, isOver } from '../connections/events.js';
+import { eventColumns, eventRow, liveColumns, whoDid } from '../printing/event-rows.js';
+import { type Cell, type Column, type Paint, table, untitled, visible } from '../printing/terminal.js';
 import { positive } from '../script/parsers.js';
 import { addScript, type CommonOptions, report, type Session } from '../script/script.js';
-import { type Cell, type Column, type Paint, table, untitled, visible } from '../script/terminal.js';
 
 /** Adds `events`, `watch` and `diff`, which read the logs of orders. */
 export function addEventQueries(program: Command, session: Session): void {

@@ -1,13 +1,15 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
+import { MAX_SHORT_PAGE } from '../../api/schemas/page-limits.js';
 import type { AttentionRow } from '../../attention/rows.js';
 import { formatMoney } from '../../order/money.js';
-import type { OrderView } from '../../order/view.js';
+import { orderStatuses } from '../../order/order.js';
+import { fulfillmentStatuses, type OrderView, paymentStatuses } from '../../order/view.js';
 import { apiOf, at, type Page, type Query } from '../connections/api.js';
+import { formatOfStatus, orderCard } from '../printing/order-card.js';
+import { type Cell, type Column, moreLines, table } from '../printing/terminal.js';
 import { addPageOptions, type PageOptions } from '../script/options.js';
-import { formatOfStatus, orderCard } from '../script/order-card.js';
 import { amount, positive } from '../script/parsers.js';
 import { addScript, type CommonOptions, report, type Session } from '../script/script.js';
-import { type Cell, type Column, moreLines, table } from '../script/terminal.js';
 
 /** Adds `get` and `list`, which read orders. */
 export function addOrderQueries(program: Command, session: Session): void {
@@ -75,9 +77,11 @@ function addList(program: Command, session: Session): void {
       'list --created-from 2026-01-01 --json',
     ],
   })
-    .option('--status <status>', 'pending, confirmed, completed, rejected, cancelled or expired')
-    .option('--payment <status>', 'of this payment status, such as authorized or partially_captured')
-    .option('--fulfillment <status>', 'of this fulfillment status, such as none or shipped')
+    .addOption(new Option('--status <status>', 'of this status').choices(orderStatuses))
+    .addOption(new Option('--payment <status>', 'of this payment status').choices(paymentStatuses))
+    .addOption(
+      new Option('--fulfillment <status>', 'of this fulfillment status').choices(fulfillmentStatuses),
+    )
     .option('--held', 'only those that are held')
     .option('--attention', 'only those that need an operator')
     .option('--customer <id>', "of this customer's id")
@@ -94,7 +98,7 @@ function addList(program: Command, session: Session): void {
       '--sort <field>',
       'createdAt, updatedAt or total; with - in front: descending (default: -createdAt)',
     );
-  addPageOptions(command, 200);
+  addPageOptions(command, MAX_SHORT_PAGE);
   command.action(async () => {
     const options = command.optsWithGlobals<ListOptions>();
     const page = await apiOf(session, options).get<Page<OrderView>>('/v1/orders', queryOf(options));

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { MAX_PAGE, MAX_SHORT_PAGE } from '../../api/schemas/page-limits.js';
 import type { AsOf } from '../../log/views/read-view.js';
 import { formatMoney } from '../../order/money.js';
 import type { AwaitingShipment } from '../../views/awaiting-dispatch.js';
@@ -6,9 +7,9 @@ import type { CustomerSummary } from '../../views/customers.js';
 import type { DailyStats } from '../../views/daily-stats.js';
 import type { ProductDemand } from '../../views/product-demand.js';
 import { apiOf, at, type Page } from '../connections/api.js';
+import { type Column, moreLines, table, untitled } from '../printing/terminal.js';
 import { addPageOptions, type PageOptions } from '../script/options.js';
 import { addScript, type CommonOptions, report, type Session } from '../script/script.js';
-import { type Column, moreLines, table, untitled } from '../script/terminal.js';
 
 /** Adds the scripts that read the feed views. */
 export function addViewQueries(program: Command, session: Session): void {
@@ -128,7 +129,7 @@ function addDemand(program: Command, session: Session): void {
     summary: 'show the units of each product: ordered, shipped, cancelled and returned',
     examples: ['demand', 'demand A-1'],
   }).argument('[sku]', 'one product');
-  addPageOptions(command, 1_000);
+  addPageOptions(command, MAX_PAGE);
   command.action(async (sku: string | undefined) => {
     const options = command.optsWithGlobals<PageOptions>();
     const api = apiOf(session, options);
@@ -179,7 +180,7 @@ function addAwaitingDispatch(program: Command, session: Session): void {
   })
     .option('--held', 'only of orders on hold')
     .option('--sku <sku>', 'only with this product');
-  addPageOptions(command, 200);
+  addPageOptions(command, MAX_SHORT_PAGE);
   command.action(async () => {
     const options = command.optsWithGlobals<AwaitingOptions>();
     const { held, sku, limit, cursor } = options;

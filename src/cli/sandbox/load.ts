@@ -2,10 +2,10 @@ import process from 'node:process';
 import { setTimeout } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { type Api, apiOf } from '../connections/api.js';
+import { counted, type Paint, progressBar, untitled } from '../printing/terminal.js';
 import { asFailure, Failure } from '../script/failure.js';
 import { positive } from '../script/parsers.js';
 import { addScript, type CommonOptions, report, type Session } from '../script/script.js';
-import { counted, type Paint, progressBar, untitled } from '../script/terminal.js';
 
 interface LoadOptions extends CommonOptions {
   readonly rate: number;

@@ -5,7 +5,7 @@ import type { OrderEvent } from '../../order/events.js';
 import type { Config } from '../../server/config.js';
 import { withMongo } from '../connections/databases.js';
 import { openGateway } from '../connections/gateway.js';
-import { eventsOf } from '../connections/order-events.js';
+import { eventsOf } from '../connections/events.js';
 import { asFailure, exitCodes, Failure, usageFailure } from '../script/failure.js';
 import { addScript, type CommonOptions, configOf, report, type Session } from '../script/script.js';
 

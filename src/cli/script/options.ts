@@ -57,11 +57,13 @@ export interface PageOptions extends CommonOptions {
   readonly cursor?: string;
 }
 
-/** Adds the options of a script that shows one page of a list, which has at most `most` rows. */
-export function addPageOptions(command: Command, most: number): Command {
-  return command
-    .option('--limit <number>', `how many at most, up to ${most}`, numberFrom(1, most))
-    .option('--cursor <cursor>', 'continue from the end of an earlier list');
+/** Adds the options of a script that shows one page of a list, which has at most `max` rows. */
+export function addPageOptions(command: Command, max: number): Command {
+  return addLimitOption(command, max).option('--cursor <cursor>', 'continue from the end of an earlier list');
+}
+
+export function addLimitOption(command: Command, max: number): Command {
+  return command.option('--limit <number>', `how many at most, up to ${max}`, numberFrom(1, max));
 }
 
 /** The options that `addRequestOptions` adds. */

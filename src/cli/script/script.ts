@@ -3,7 +3,7 @@ import type { Gateway } from '../../api/commands/gateway/gateway.js';
 import type { System } from '../../api/operations/system.js';
 import { type Config, readConfig } from '../../server/config.js';
 import { printExact } from './exact-json.js';
-import type { Terminal } from './terminal.js';
+import type { Terminal } from '../printing/terminal.js';
 
 /*
  * What every script has: its session, its help, and how it prints a result.

@@ -61,7 +61,7 @@ interface Page {
    * or lost
    */
   readonly last: number;
-  /** more events may follow at once */
+  /** more events may follow immediately */
   readonly isFull: boolean;
 }
 

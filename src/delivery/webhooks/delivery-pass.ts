@@ -62,7 +62,7 @@ export async function deliverDue(
   await new DeliveryPass(deps, endpoint, subscription, sending).run();
 }
 
-/** One delivery pass over an endpoint: what is due, and how far it has come. */
+/** One delivery pass over an endpoint: what is due, and its progress. */
 class DeliveryPass {
   private readonly deps: DeliveryPassDeps;
   private readonly endpoint: Endpoint;

@@ -7,8 +7,8 @@ import { isGivenUp, type RetryPolicy } from '../health.js';
 import { type WaitingRow, waitingRows } from './rows.js';
 
 /**
- * How long an event that follows a parked one waits before it is checked again. It is sent at once
- * if the parked event is delivered by a retry.
+ * How long an event that follows a parked one waits before it is checked again. If a retry
+ * delivers the parked event, it is sent immediately.
  */
 const AFTER_PARKED_MS = 3_600_000;
 

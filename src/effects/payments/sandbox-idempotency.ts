@@ -9,6 +9,9 @@ import { orderIdInKey } from '../../log/entity.js';
 import type { PaymentType } from './port.js';
 import { type LedgerEntry, sandboxLedger as ledger } from './sandbox-ledger.js';
 
+/** How long a call with `tok_slow` takes. */
+const SLOW_MS = 2_000;
+
 /** An answer of the sandbox, and the state that the key's entry stores with it. */
 export type SandboxAnswer<T extends PaymentType> = { readonly outcome: OutcomeOf<T> } & Pick<
   LedgerEntry,
@@ -25,7 +28,7 @@ export async function answer<T extends PaymentType>(
   if (outcome !== undefined) return outcome as OutcomeOf<T>;
   if (method === 'tok_flaky' && calls <= 3)
     throw new Error(`The sandbox does not answer call ${calls} of ${key}.`);
-  if (method === 'tok_slow') await setTimeout(2_000);
+  if (method === 'tok_slow') await setTimeout(SLOW_MS);
   return await make();
 }
 

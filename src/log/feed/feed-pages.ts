@@ -1,5 +1,5 @@
 import type { Db } from 'mongodb';
-import { createBackgroundTurns } from '../../concurrency/background-turns.js';
+import { createThrottledMutex } from '../../concurrency/throttled-mutex.js';
 import { createSingleFlight } from '../../concurrency/single-flight.js';
 import { answering } from '../../mongodb/durability.js';
 import type { AnyLog } from '../journal/entity-log.js';
@@ -15,7 +15,7 @@ export class FeedPages {
   private readonly db: Db;
   private readonly recentEvents: RecentEvents;
   private readonly onGeneration: (generation: number) => void;
-  private readonly oneAtATime = createBackgroundTurns();
+  private readonly oneAtATime = createThrottledMutex();
   private readonly shared = createSingleFlight<readonly PositionedEvent[] | undefined>();
 
   /** @param onGeneration called after each read, with the generation that is current then */

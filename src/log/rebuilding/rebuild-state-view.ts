@@ -158,8 +158,8 @@ async function buildIndexes<S extends State, D extends Draft>(
       await next.createIndexes([...stateViewIndexes(log)]);
       return true;
     } catch (error) {
-      // The connection timed out on a long build. MongoDB answers the next request when that build
-      // is done.
+      // The connection timed out while MongoDB built a large index. MongoDB answers the next request
+      // when the index is built.
       if (!(error instanceof MongoNetworkTimeoutError)) throw error;
       if (signal.aborted) return false;
     }

@@ -84,8 +84,8 @@ async function insertAll<S extends State, D extends Draft>(
   );
   if (!areInserted) return false;
   const viewed = await insertFreshViews(log, db, fresh);
-  // This is read after the views are written. An event that is recorded later finds a view to
-  // continue from.
+  // Later events are read after the views are written. An event that is recorded after that finds
+  // a view to continue from.
   const later = await withLaterEvents(log, db, fresh);
   for (const orderId of new Set([...viewed, ...later])) await updateStateView(log, db, orderId);
   return true;
@@ -101,7 +101,7 @@ async function insertFreshViews<S extends State, D extends Draft>(
   return (await insertMissing(stateViews(log, db), documents)).map(({ _id }) => _id);
 }
 
-/** The entities that have new events since their history was read. */
+/** The entities that got new events after their history was read. */
 async function withLaterEvents<S extends State, D extends Draft>(
   log: AnyLog,
   db: Db,

@@ -4,7 +4,7 @@ import { type Build, viewBuilds } from './view-builds.js';
 import { type AnyView, documents, type ViewDocument } from './view.js';
 import { withTimeout } from '../../outages/timeout.js';
 
-/** How far a view was when it was read. */
+/** The position of a view at the time of a read. */
 export interface AsOf {
   /** every event up to this position is in the answer, and none after it */
   readonly position: number;

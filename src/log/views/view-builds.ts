@@ -162,7 +162,7 @@ function isNamespaceTaken(error: unknown): boolean {
 }
 
 /**
- * Makes the build of a rebuild the active one, for all readers and the feeder at once. It does
+ * Makes the build of a rebuild the active one, for all readers and the feeder in one write. It does
  * nothing while the build lags the active one, so that no reader sees an older state. If the feed
  * now ends before the active build, the build only has to reach that end.
  *

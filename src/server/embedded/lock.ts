@@ -19,6 +19,7 @@ function isHolder(content: unknown): content is Holder {
  */
 const KEPT_FILES = 10;
 const TELL_AFTER_MS = 2_000;
+const LOOK_EVERY_MS = 50;
 
 /**
  * Runs `work` while no other caller, in this or another process, holds the lock of this folder. The
@@ -52,7 +53,7 @@ export async function withLock<T>(
       isTold = true;
       onWait(pid);
     }
-    await setTimeout(50);
+    await setTimeout(LOOK_EVERY_MS);
     tried = tryAcquire(folder);
   }
   try {

@@ -3,6 +3,9 @@ import { readFileSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
 import { isObject } from './files.js';
 
+const KILLED_WITHIN_MS = 5_000;
+const LOOK_EVERY_MS = 25;
+
 /** Identifies a process: pids are reused, but not together with a start time. */
 export interface ProcessId {
   readonly pid: number;
@@ -36,14 +39,14 @@ export async function endProcess(target: ProcessId, graceMs: number): Promise<vo
   signal(target, 'SIGCONT');
   if (await isGone(target, graceMs)) return;
   signal(target, 'SIGKILL');
-  if (!(await isGone(target, 5_000))) throw new Error(`Process ${target.pid} could not be ended.`);
+  if (!(await isGone(target, KILLED_WITHIN_MS))) throw new Error(`Process ${target.pid} could not be ended.`);
 }
 
 async function isGone(target: ProcessId, withinMs: number): Promise<boolean> {
   const deadline = Date.now() + withinMs;
   while (isAlive(target)) {
     if (Date.now() > deadline) return false;
-    await setTimeout(25);
+    await setTimeout(LOOK_EVERY_MS);
   }
   return true;
 }

@@ -20,6 +20,7 @@ export interface TemporalOptions {
 }
 
 const DATABASE = 'temporal.db';
+const ANSWER_WITHIN_MS = 2_000;
 /** Loaded in parallel with the start of the server. */
 let sdk: Promise<typeof client> | undefined;
 
@@ -61,7 +62,7 @@ export function temporalServer(options: TemporalOptions): ServerKind {
       const { Connection } = await (sdk ??= import('@temporalio/client'));
       const connection = await Connection.connect({ address: `127.0.0.1:${port}`, connectTimeout: 1_000 });
       try {
-        await connection.withDeadline(Date.now() + 2_000, () =>
+        await connection.withDeadline(Date.now() + ANSWER_WITHIN_MS, () =>
           connection.workflowService.describeNamespace({ namespace: options.namespace }),
         );
       } finally {

@@ -5,6 +5,7 @@ import { readJournal } from '../../../src/log/journal/read-journal.js';
 import { orderLog } from '../../../src/order-log.js';
 import { orders as views } from '../../../src/views/orders.js';
 import { placedOrder, startTestApi, type TestApi } from '../../support/api.js';
+import { whenAtRest } from '../../support/headers.js';
 import { until } from '../../support/until.js';
 import { deliver } from '../../support/webhooks.js';
 
@@ -36,13 +37,11 @@ async function tenAtATime(count: number, send: (n: number) => Promise<unknown>):
     await Promise.all(Array.from({ length: Math.min(10, count - from) }, (_, n) => send(from + n)));
 }
 
-const waiting = { prefer: 'wait=20' };
-
 async function dispatchedOrder(): Promise<string> {
   const orderId = await placedOrder(api);
-  await api.post(`/v1/orders/${orderId}/shipments`, { headers: waiting });
+  await api.post(`/v1/orders/${orderId}/shipments`, { headers: whenAtRest });
   const body = { carrier: 'DHL', trackingNumber: 'T-1' };
-  await api.post(`/v1/orders/${orderId}/shipments/s1/dispatch`, { body, headers: waiting });
+  await api.post(`/v1/orders/${orderId}/shipments/s1/dispatch`, { body, headers: whenAtRest });
   return orderId;
 }
 
@@ -75,7 +74,7 @@ describe('a key is known for as long as its order exists', () => {
     // A key that the order must still know is handled without the journal.
     expect(await refund(10, 'refund-K3')).toMatchObject({ status: 200 });
     await untilThere(orderId, 'RefundRequested', 3);
-    await api.post(`/v1/orders/${orderId}/notes`, { body: { text: 'last' }, headers: waiting });
+    await api.post(`/v1/orders/${orderId}/notes`, { body: { text: 'last' }, headers: whenAtRest });
     expect(await countOf(orderId, 'RefundRequested')).toBe(3);
     expect((await api.get(`/v1/orders/${orderId}?consistency=strong`)).body).toMatchObject({
       refunded: 1_110,
@@ -151,7 +150,7 @@ describe('a fact', () => {
     for (let times = 0; times < 3; times += 1)
       expect(await deliver(api, 'carriers', delivered, { id })).toMatchObject({ status: 202 });
     await untilThere(orderId, 'FactReceived', 1);
-    await api.post(`/v1/orders/${orderId}/shipments`, { headers: waiting });
+    await api.post(`/v1/orders/${orderId}/shipments`, { headers: whenAtRest });
     const body = { carrier: 'DHL', trackingNumber: 'T-1' };
     await api.post(`/v1/orders/${orderId}/shipments/s1/dispatch`, { body });
     await untilThere(orderId, 'OrderCompleted', 1);
@@ -160,7 +159,7 @@ describe('a fact', () => {
     );
     expect(delivery).toMatchObject({ commandId: `webhook carriers ${id}`, actor: 'carriers' });
     await deliver(api, 'carriers', delivered, { id });
-    await api.post(`/v1/orders/${orderId}/notes`, { body: { text: 'x' }, headers: waiting });
+    await api.post(`/v1/orders/${orderId}/notes`, { body: { text: 'x' }, headers: whenAtRest });
     expect(await countOf(orderId, 'FactReceived')).toBe(1);
     expect(await countOf(orderId, 'ShipmentDelivered')).toBe(1);
   });
@@ -192,6 +191,6 @@ test('a command that does not fit does not grow the log when it is sent repeated
     });
     expect(status).toBe(202);
   });
-  await api.post(`/v1/orders/${orderId}/notes`, { body: { text: 'done' }, headers: waiting });
+  await api.post(`/v1/orders/${orderId}/notes`, { body: { text: 'done' }, headers: whenAtRest });
   expect(await countOf(orderId, 'CommandRejected')).toBe(1);
 });

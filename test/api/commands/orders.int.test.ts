@@ -10,6 +10,7 @@ import {
   type Reply,
   type TestApi,
 } from '../../support/api.js';
+import { key, whenAtRest } from '../../support/headers.js';
 import { uniqueName } from '../../support/servers.js';
 import { until } from '../../support/until.js';
 
@@ -42,7 +43,6 @@ async function emptyNamespace(): Promise<string> {
   return namespace;
 }
 
-const key = (value: string = randomUUID()) => ({ 'idempotency-key': value });
 const note = (text = 'x') => ({ text });
 
 /** Waits until the order's workflow has ended. */
@@ -151,7 +151,7 @@ describe('a create', () => {
   });
 
   test('with a wait is answered when the order is confirmed', async () => {
-    const reply = await api.post('/v1/orders', { body: orderBody(), headers: { prefer: 'wait=20' } });
+    const reply = await api.post('/v1/orders', { body: orderBody(), headers: whenAtRest });
     expect(reply).toMatchObject({
       status: 201,
       headers: { 'preference-applied': 'wait=20' },
@@ -166,11 +166,11 @@ describe('a create', () => {
 
   test('with a wait has the same answer again, whatever has become of the order since', async () => {
     const body = orderBody({ id: randomUUID() });
-    const first = await api.post('/v1/orders', { body, headers: { ...key('w-1'), prefer: 'wait=20' } });
-    const cancel = { body: { reason: 'x' }, headers: { prefer: 'wait=20' } };
+    const first = await api.post('/v1/orders', { body, headers: { ...key('w-1'), ...whenAtRest } });
+    const cancel = { body: { reason: 'x' }, headers: whenAtRest };
     await api.post(`/v1/orders/${first.body.orderId}/cancel`, cancel);
     const { reached: _, ...answer } = first.body;
-    const again = await api.post('/v1/orders', { body, headers: { ...key('w-1'), prefer: 'wait=20' } });
+    const again = await api.post('/v1/orders', { body, headers: { ...key('w-1'), ...whenAtRest } });
     expect(again.body).toMatchObject({ ...answer, reached: { status: 'cancelled' } });
     const plain = await api.post('/v1/orders', { body, headers: key('w-1') });
     expect(plain.body).toEqual(answer);
@@ -180,7 +180,7 @@ describe('a create', () => {
 
   test('with a wait is answered 201 when the order is rejected', async () => {
     const body = orderBody({ payment: { method: 'tok_declined' } });
-    const reply = await api.post('/v1/orders', { body, headers: { prefer: 'wait=20' } });
+    const reply = await api.post('/v1/orders', { body, headers: whenAtRest });
     expect(reply).toMatchObject({ status: 201, body: { reached: { status: 'rejected' } } });
   });
 });
@@ -298,7 +298,7 @@ describe('a command', () => {
 
   test('with a wait is answered when the order has nothing left to do by itself', async () => {
     const orderId = await placedOrder(api);
-    const headers = { prefer: 'wait=20' };
+    const headers = whenAtRest;
     const { body: created } = await api.post(`/v1/orders/${orderId}/shipments`, { headers });
     const path = `/v1/orders/${orderId}/shipments/${created.shipmentId}`;
     const body = { carrier: 'DHL', trackingNumber: 'T-1' };

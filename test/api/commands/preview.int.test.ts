@@ -9,6 +9,7 @@ import { journal } from '../../../src/log/journal/journal.js';
 import { orderLog, workflowId } from '../../../src/order-log.js';
 import { type FollowUpType, followUpTypes } from '../../../src/order/commands.js';
 import { orderBody, placedOrder, type Reply, startTestApi, type TestApi } from '../../support/api.js';
+import { whenAtRest } from '../../support/headers.js';
 import { continuedAsNew, deleteHistory } from '../../support/retention.js';
 import { untilAtRest } from '../../support/workflow-run.js';
 
@@ -27,7 +28,6 @@ afterAll(async () => {
   await api.close();
 });
 
-const settled = { prefer: 'wait=20' };
 const parts = { shipmentId: 's1', returnId: 'r1' };
 
 function path(orderId: string, type: FollowUpType): string {
@@ -118,7 +118,7 @@ test('every command does exactly what its preview shows, and the preview itself 
       const { version, events, order } = preview.body;
       expect(preview.headers['etag']).toBe(`"${version}"`);
       expect(order.version).toBe(events.at(-1).version);
-      const headers = { ...settled, 'if-match': String(preview.headers['etag']) };
+      const headers = { ...whenAtRest, 'if-match': String(preview.headers['etag']) };
       const done = await api.post(path(orderId, type), { body, headers });
       expect(done).toMatchObject({ status: 200, body: { version: order.version, status: order.status } });
       const log = await api.get(`/v1/orders/${orderId}/events?after=${version}`);
@@ -173,7 +173,7 @@ test('a preview of a create starts nothing, uses no key, and makes none for the 
   await expect(handle.describe()).rejects.toThrow(WorkflowNotFoundError);
   expect(await keyRows(api.mongo.db.client.db(api.config.keys.db)).countDocuments({ customerId })).toBe(0);
 
-  const created = await api.post('/v1/orders', { body, headers: { ...headers, ...settled } });
+  const created = await api.post('/v1/orders', { body, headers: { ...headers, ...whenAtRest } });
   expect(created).toMatchObject({ status: 201, body: { orderId } });
   expect(created.headers).not.toHaveProperty('idempotent-replayed');
   const log = await api.get(`/v1/orders/${orderId}/events`);

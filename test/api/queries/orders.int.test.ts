@@ -7,6 +7,7 @@ import { logs } from '../../../src/logs.js';
 import { orderLog } from '../../../src/order-log.js';
 import { orders } from '../../../src/views/orders.js';
 import { orderBody, placedOrder, startTestApi, type TestApi } from '../../support/api.js';
+import { whenAtRest } from '../../support/headers.js';
 import { until } from '../../support/until.js';
 
 let api: TestApi;
@@ -26,7 +27,7 @@ describe('an order', () => {
       tags: ['gift'],
       shippingFee: 500,
     });
-    await api.post(`/v1/orders/${orderId}/shipments`, { headers: { prefer: 'wait=20' } });
+    await api.post(`/v1/orders/${orderId}/shipments`, { headers: whenAtRest });
     await api.post(`/v1/orders/${orderId}/notes?consistency=projected`, { body: { text: 'ring twice' } });
     const { status, headers, body } = await api.get(`/v1/orders/${orderId}`);
     expect(status).toBe(200);

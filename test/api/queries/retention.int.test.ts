@@ -6,6 +6,7 @@ import { workflowId, orderLog } from '../../../src/order-log.js';
 import { isFinished } from '../../../src/order/order.js';
 import { Orders } from '../../log/workflow/support.js';
 import { orderBody, type Reply, startTestApi, type TestApi } from '../../support/api.js';
+import { whenAtRest } from '../../support/headers.js';
 import { deleteHistory } from '../../support/retention.js';
 import { startSequencing, untilSequenced } from '../../support/sequencing.js';
 import { until } from '../../support/until.js';
@@ -55,14 +56,14 @@ describe('an order whose history is gone', () => {
     const { db } = api.mongo;
     await api.startWorker();
     stopSequencing = startSequencing(db);
-    const headers = { 'idempotency-key': key, prefer: 'wait=20' };
+    const headers = { 'idempotency-key': key, ...whenAtRest };
     const created = await api.post('/v1/orders', { body, headers });
     orderId = created.body.orderId;
     path = `/v1/orders/${orderId}`;
     const send = async (command: string, sent: object, more = {}) => {
       const reply = await api.post(`${path}/${command}`, {
         body: sent,
-        headers: { prefer: 'wait=20', ...more },
+        headers: { ...whenAtRest, ...more },
       });
       expect({ command, status: reply.status, body: reply.body }).toMatchObject({ command, status: 200 });
       return reply;

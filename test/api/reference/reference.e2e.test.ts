@@ -3,6 +3,7 @@ import type { PositionedEvent } from '../../../src/log/feed/feed.js';
 import { parkedEvents, toParked } from '../../../src/log/views/parked-events.js';
 import { viewBuilds } from '../../../src/log/views/view-builds.js';
 import { type BreakableServer, breakableTemporal } from '../../support/breakable-server.js';
+import { whenAtRest } from '../../support/headers.js';
 import { type Api, apiAt, byDhl } from '../../support/orders-over-http.js';
 import { signed } from '../../support/signed.js';
 import { createSystem, type System, webhookSecrets } from '../../support/system.js';
@@ -165,7 +166,7 @@ async function request(
   const response = await fetch(`${address}${url}`, {
     method,
     headers: {
-      prefer: 'wait=20',
+      ...whenAtRest,
       ...(body !== undefined && { 'content-type': 'application/json' }),
       ...(from !== undefined && body !== undefined && signed(webhookSecrets[from], body)),
     },

@@ -44,20 +44,20 @@ export async function untilConfirmed(api: HttpConnection, orderId: string): Prom
   }
 }
 
-/** Takes an order from create to completed. @param settle is awaited after each command */
+/** Takes an order from create to completed. @param untilAtRest is awaited after each command */
 export async function complete(
   api: HttpConnection,
-  settle: (orderId: string) => Promise<void> = async () => undefined,
+  untilAtRest: (orderId: string) => Promise<void> = async () => undefined,
 ): Promise<string> {
   const orderId = await confirm(api);
-  await settle(orderId);
+  await untilAtRest(orderId);
   const path = `/v1/orders/${orderId}/shipments`;
   const { shipmentId } = await api.post<{ shipmentId: string }>(path, {}, withKey(), 200);
-  await settle(orderId);
+  await untilAtRest(orderId);
   await api.post(`${path}/${shipmentId}/dispatch`, delivery, withKey(), 200);
-  await settle(orderId);
+  await untilAtRest(orderId);
   const { reached } = await api.post<Answer>(`${path}/${shipmentId}/deliver`, {}, withKey(WAIT), 200);
   if (reached?.status !== 'completed') throw new Error(`Order ${orderId} is ${reached?.status}.`);
-  await settle(orderId);
+  await untilAtRest(orderId);
   return orderId;
 }

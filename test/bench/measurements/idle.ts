@@ -10,7 +10,7 @@ import { commandsSent, cpuOf } from '../harness/usage.js';
  * The product is not idle right after its start. V8 still compiles, and the product checks more
  * often, because it expects requests.
  */
-const SETTLES_WITHIN_MS = 30_000;
+const IDLE_WITHIN_MS = 30_000;
 const HOUR_MS = 3_600_000;
 const LOOK_EVERY_MS = 100;
 /** A deployment without orders: a reconciliation would compare those of other measurements. */
@@ -26,7 +26,7 @@ export const idle: Measurement = {
   name: 'idle',
   async run(bench) {
     const product = await bench.productWith({ ...UNUSED, RECONCILE_INTERVAL: '5m' });
-    await setTimeout(SETTLES_WITHIN_MS);
+    await setTimeout(IDLE_WITHIN_MS);
     const minutes = bench.pick(2, 0.5);
     const before = { commands: await commandsSent(bench.db, 'getMore'), cpuMs: await cpuOf(product.pid) };
     bench.note(`${minutes} min`);

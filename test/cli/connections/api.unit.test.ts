@@ -1,30 +1,8 @@
-import { createServer, type RequestListener, type Server } from 'node:http';
-import { afterEach, describe, expect, test } from '@jest/globals';
-import { type Api, at, connectApi } from '../../../src/cli/connections/api.js';
-import { follow, until } from '../../../src/cli/connections/order-events.js';
+import { describe, expect, test } from '@jest/globals';
+import { at, connectApi } from '../../../src/cli/connections/api.js';
 import { printExact } from '../../../src/cli/script/exact-json.js';
 import { Failure } from '../../../src/cli/script/failure.js';
-import { create } from '../../order/examples.js';
-import { Scenario } from '../../order/specification.js';
-import { listen } from '../../support/listen.js';
-
-let server: Server | undefined;
-
-/** An API that answers as `listener` says. */
-async function serving(listener: RequestListener): Promise<Api> {
-  return connectApi(await addressOf(listener));
-}
-
-async function addressOf(listener: RequestListener): Promise<string> {
-  server = createServer(listener);
-  return `http://127.0.0.1:${await listen(server)}`;
-}
-
-afterEach(() => {
-  server?.closeAllConnections();
-  server?.close();
-  server = undefined;
-});
+import { addressOf, serving, stopServing } from './serving.js';
 
 async function failureOf(call: Promise<unknown>): Promise<Failure> {
   const error: unknown = await call.then(
@@ -101,7 +79,7 @@ describe('a refusal of the API becomes an exit code', () => {
 
   test('for a refused connection: 4, with the address and how to start the API', async () => {
     const address = await addressOf(() => undefined);
-    server?.close();
+    stopServing();
     const failure = await failureOf(connectApi(address).get('/'));
     expect(failure).toMatchObject({ exitCode: 4, details: { code: 'api_unreachable' } });
     expect(failure.message).toContain(address);
@@ -128,83 +106,4 @@ describe('a refusal of the API becomes an exit code', () => {
 
 test('an id cannot lead to another path', () => {
   expect(at`/v1/orders/${'a/../b?c'}/events`).toBe('/v1/orders/a%2F..%2Fb%3Fc/events');
-});
-
-const confirmed = Scenario.empty.do(create()).settle('reserve').settle('authorize').log;
-
-/** Answers with a page of the two events after the requested version. */
-const pages: RequestListener = ({ url = '' }, response) => {
-  const after = Number(new URL(url, 'http://api').searchParams.get('after') ?? 0);
-  const rest = confirmed.filter(({ version }) => version > after);
-  const data = rest.slice(0, 2);
-  const nextCursor = rest.length > 2 ? { nextCursor: String(data.at(-1)?.version) } : {};
-  response
-    .writeHead(200, { 'content-type': 'application/json' })
-    .end(JSON.stringify({ data, ...nextCursor }));
-};
-
-describe('following an order', () => {
-  test('continues over pages until its condition holds', async () => {
-    const seen: number[] = [];
-    const { order, reached } = await until(
-      await serving(pages),
-      'o-1',
-      ({ status }) => status === 'confirmed',
-      { withinMs: 10_000, onHappened: ({ event }) => seen.push(event.version) },
-    );
-    expect({ seen, reached, version: order?.version }).toEqual({
-      seen: [1, 2, 3, 4],
-      reached: true,
-      version: 4,
-    });
-  });
-
-  test('ends when the time is up', async () => {
-    const api = await serving(pages);
-    const { order, reached } = await until(api, 'o-1', ({ closed }) => closed, { withinMs: 2_000 });
-    expect({ reached, version: order?.version }).toEqual({ reached: false, version: 4 });
-  });
-
-  test('waits while the API is away, and misses nothing', async () => {
-    let isAway = false;
-    const api = await serving((request, response) => {
-      if (isAway) response.writeHead(503).end();
-      else if (request.url?.includes('after=') === true) pages(request, response);
-      else response.writeHead(200).end(JSON.stringify({ data: confirmed.slice(0, 1) }));
-    });
-    const troubles: string[] = [];
-    const seen: number[] = [];
-    const onTrouble = ({ details }: Failure) => {
-      troubles.push(details.code);
-      isAway = false;
-    };
-    for await (const { event } of follow(api, 'o-1', { onTrouble })) {
-      seen.push(event.version);
-      isAway = event.version === 1;
-      if (event.version === 4) break;
-    }
-    expect({ seen, troubles }).toEqual({ seen: [1, 2, 3, 4], troubles: ['http_503'] });
-  });
-
-  test('waits for an event that is recorded after the next one', async () => {
-    let looks = 0;
-    const api = await serving((_, response) => {
-      looks += 1;
-      const data =
-        looks === 1 ? confirmed.slice(0, 1) : looks === 2 ? confirmed.slice(2) : confirmed.slice(1);
-      response.end(JSON.stringify({ data }));
-    });
-    const seen: number[] = [];
-    for await (const { event } of follow(api, 'o-1')) {
-      seen.push(event.version);
-      if (event.version === 4) break;
-    }
-    expect(seen).toEqual([1, 2, 3, 4]);
-  });
-
-  test('fails for an unknown order', async () => {
-    const api = await serving((_, response) => response.writeHead(404).end());
-    const following = follow(api, 'o-1');
-    expect(await failureOf(following.next())).toMatchObject({ exitCode: 3 });
-  });
 });

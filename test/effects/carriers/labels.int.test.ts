@@ -6,16 +6,16 @@ import { sandboxLabels } from '../../../src/effects/carriers/sandbox-carriers.js
 import { verifyOrders } from '../../../src/effects/proof/verify-orders.js';
 import { loadProviders, type Providers } from '../../../src/effects/provider-modules.js';
 import { placedOrder, startTestApi, type TestApi } from '../../support/api.js';
+import { whenAtRest } from '../../support/headers.js';
 import { startSequencing } from '../../support/sequencing.js';
 import { until } from '../../support/until.js';
 
 const shippingAddress = { street: '1 Main St', city: 'Berlin', country: 'DE' };
-const wait = { prefer: 'wait=20' };
 
 /** An order with a shipment that can be labelled. */
 async function shippedOrder(api: TestApi): Promise<string> {
   const orderId = await placedOrder(api, { shippingAddress });
-  const { status } = await api.post(`/v1/orders/${orderId}/shipments`, { body: {}, headers: wait });
+  const { status } = await api.post(`/v1/orders/${orderId}/shipments`, { body: {}, headers: whenAtRest });
   expect(status).toBe(200);
   return `/v1/orders/${orderId}/shipments/s1`;
 }
@@ -55,7 +55,7 @@ describe('with the sandbox', () => {
 
   test('a label is booked, its shipment is dispatched with it, and the proof agrees', async () => {
     const path = await shippedOrder(api);
-    const asked = { body: { carrier: 'DHL' }, headers: wait };
+    const asked = { body: { carrier: 'DHL' }, headers: whenAtRest };
     const { status, body } = await api.post(`${path}/label`, asked);
     expect({ status, body }).toMatchObject({ status: 200, body: { events: [{ type: 'LabelRequested' }] } });
     const label = { status: 'booked', carrier: 'DHL', trackingNumber: expect.stringMatching(/^SP/) };
@@ -66,7 +66,7 @@ describe('with the sandbox', () => {
       body: { detail: expect.stringContaining('booked already') },
     });
 
-    expect((await api.post(`${path}/dispatch`, { body: {}, headers: wait })).status).toBe(200);
+    expect((await api.post(`${path}/dispatch`, { body: {}, headers: whenAtRest })).status).toBe(200);
     const { trackingNumber } = (await api.get(`/v1/orders/${orderIdIn(path)}`)).body.shipments[0].label;
     await becomes(api, path, {
       status: 'dispatched',
@@ -85,10 +85,10 @@ describe('with the sandbox', () => {
 
   test('a refused label has a reason, and another carrier may be asked', async () => {
     const path = await shippedOrder(api);
-    await api.post(`${path}/label`, { body: { carrier: 'Refusing Post' }, headers: wait });
+    await api.post(`${path}/label`, { body: { carrier: 'Refusing Post' }, headers: whenAtRest });
     const label = { status: 'refused', carrier: 'Refusing Post', code: 'address_not_served' };
     await becomes(api, path, { label, allowedCommands: ['label', 'dispatch'] });
-    await api.post(`${path}/label`, { body: { carrier: 'Flaky Post' }, headers: wait });
+    await api.post(`${path}/label`, { body: { carrier: 'Flaky Post' }, headers: whenAtRest });
     await becomes(api, path, { label: { status: 'booked', carrier: 'Flaky Post' } });
     expect(await discrepancies(api, path)).toEqual([]);
   });
@@ -111,7 +111,7 @@ describe('with the sandbox', () => {
 
   test('an order without an address gets no label', async () => {
     const orderId = await placedOrder(api);
-    await api.post(`/v1/orders/${orderId}/shipments`, { body: {}, headers: wait });
+    await api.post(`/v1/orders/${orderId}/shipments`, { body: {}, headers: whenAtRest });
     expect(await api.post(`/v1/orders/${orderId}/shipments/s1/label`, { body: {} })).toMatchObject({
       status: 409,
       body: { detail: expect.stringContaining('no shipping address') },
@@ -120,9 +120,9 @@ describe('with the sandbox', () => {
 
   test('the label of a cancelled shipment is still shown', async () => {
     const path = await shippedOrder(api);
-    await api.post(`${path}/label`, { body: {}, headers: wait });
+    await api.post(`${path}/label`, { body: {}, headers: whenAtRest });
     await becomes(api, path, { label: { status: 'booked' } });
-    await api.post(`/v1/orders/${orderIdIn(path)}/cancel`, { body: { reason: 'no' }, headers: wait });
+    await api.post(`/v1/orders/${orderIdIn(path)}/cancel`, { body: { reason: 'no' }, headers: whenAtRest });
     await becomes(api, path, { status: 'cancelled', label: { status: 'booked' }, allowedCommands: [] });
   });
 
@@ -153,7 +153,7 @@ describe('with the sandbox', () => {
     ],
   ])('the proof finds %s', async (_, alter, detail) => {
     const path = await shippedOrder(api);
-    await api.post(`${path}/label`, { body: {}, headers: wait });
+    await api.post(`${path}/label`, { body: {}, headers: whenAtRest });
     await becomes(api, path, { label: { status: 'booked' } });
     const [key = ''] = await sandboxLabels(api.mongo.db).distinct('_id', { orderId: orderIdIn(path) });
     await alter(key);
@@ -201,7 +201,7 @@ describe('with a module from outside the project', () => {
 
   test('it gets the parcel and the receiver, and its look-up proves the label', async () => {
     const path = await shippedOrder(api);
-    await api.post(`${path}/label`, { body: {}, headers: wait });
+    await api.post(`${path}/label`, { body: {}, headers: whenAtRest });
     const label = { status: 'booked', carrier: 'Own Post', trackingNumber: 's1-1' };
     await becomes(api, path, { label });
     const [request] = (await readFile(join(folder, 'ledger'), 'utf8')).trim().split('\n');
@@ -230,7 +230,7 @@ describe('with a module from outside the project', () => {
     const path = `/v1/orders/${orderId}`;
     const [{ sku }] = (await api.get(path)).body.lines;
     for (const _ of ['s1', 's2'])
-      await api.post(`${path}/shipments`, { body: { lines: [{ sku, quantity: 1 }] }, headers: wait });
+      await api.post(`${path}/shipments`, { body: { lines: [{ sku, quantity: 1 }] }, headers: whenAtRest });
     await api.post(`${path}/shipments/s1/label`, { body: { carrier: 'throw' } });
     await api.post(`${path}/shipments/s2/label`, { body: { carrier: 'nonsense' } });
     await until(async () => {

@@ -15,10 +15,10 @@ import { carriersOf } from '../../../workers/roles/activities.js';
 import type { RunningRole } from '../../../workers/roles/role.js';
 import { startTracking } from '../../../workers/roles/tracking.js';
 import { placedOrder, startTestApi, type TestApi } from '../../support/api.js';
+import { whenAtRest } from '../../support/headers.js';
 import { until } from '../../support/until.js';
 
 const shippingAddress = { street: '1 Main St', city: 'Berlin', country: 'DE' };
-const wait = { prefer: 'wait=20' };
 
 /** A parcel that left under a booked label. */
 interface Sent extends Parcel {
@@ -28,14 +28,14 @@ interface Sent extends Parcel {
 async function sent(api: TestApi, carrier: string, leavesAs: object = {}): Promise<Sent> {
   const orderId = await placedOrder(api, { shippingAddress });
   const path = `/v1/orders/${orderId}`;
-  await api.post(`${path}/shipments`, { body: {}, headers: wait });
-  await api.post(`${path}/shipments/s1/label`, { body: { carrier }, headers: wait });
+  await api.post(`${path}/shipments`, { body: {}, headers: whenAtRest });
+  await api.post(`${path}/shipments/s1/label`, { body: { carrier }, headers: whenAtRest });
   const label = await until(async () => {
     const its: Label = (await api.get(path)).body.shipments[0].label;
     if (its.status !== 'booked') throw new Error(its.status);
     return its;
   });
-  const reply = await api.post(`${path}/shipments/s1/dispatch`, { body: leavesAs, headers: wait });
+  const reply = await api.post(`${path}/shipments/s1/dispatch`, { body: leavesAs, headers: whenAtRest });
   expect(reply.status).toBe(200);
   // Tracking may have found the parcel delivered meanwhile.
   await until(async () =>
@@ -235,7 +235,7 @@ describe('with a module that fails', () => {
     const last = await sent(api, 'any');
     await becomes(api, last, 'completed');
     const [[{ orderId }]] = failing;
-    await api.post(`/v1/orders/${orderId}/shipments/s1/deliver`, { body: {}, headers: wait });
+    await api.post(`/v1/orders/${orderId}/shipments/s1/deliver`, { body: {}, headers: whenAtRest });
     await until(async () => {
       const { data } = (await api.get('/v1/attention?code=tracking_failing')).body;
       expect(data).toHaveLength(2);

@@ -20,6 +20,7 @@ import {
   terminateWhenRecorded,
   type TestApi,
 } from '../../support/api.js';
+import { whenAtRest } from '../../support/headers.js';
 import { continuedAsNew, deleteHistory } from '../../support/retention.js';
 import { startSequencing, untilSequenced } from '../../support/sequencing.js';
 import { until } from '../../support/until.js';
@@ -36,7 +37,7 @@ beforeAll(async () => {
   await placedOrder(api);
   await placedOrder(api, { payment: { method: 'tok_declined' } });
   const orderId = await placedOrder(api);
-  await api.post(`/v1/orders/${orderId}/shipments`, { headers: { prefer: 'wait=20' } });
+  await api.post(`/v1/orders/${orderId}/shipments`, { headers: whenAtRest });
 });
 afterAll(async () => {
   await stopSequencing();
@@ -302,10 +303,10 @@ describe('verify compares the outside with the log and finds', () => {
   /** A shipped and paid order: with a reservation, a deduction, an authorization and a capture. */
   async function shipped(): Promise<string> {
     const orderId = await order();
-    const { body } = await api.post(`/v1/orders/${orderId}/shipments`, { headers: { prefer: 'wait=20' } });
+    const { body } = await api.post(`/v1/orders/${orderId}/shipments`, { headers: whenAtRest });
     const dispatch = { carrier: 'DHL', trackingNumber: '1' };
     const path = `/v1/orders/${orderId}/shipments/${body.shipmentId}/dispatch`;
-    const headers = { prefer: 'wait=20', 'idempotency-key': 'dispatch' };
+    const headers = { ...whenAtRest, 'idempotency-key': 'dispatch' };
     // Repeats the request if a busy machine answers late.
     await until(async () => expect((await api.post(path, { body: dispatch, headers })).status).toBe(200));
     return orderId;

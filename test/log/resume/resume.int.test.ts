@@ -23,6 +23,7 @@ import {
   terminateWhenRecorded,
   type TestApi,
 } from '../../support/api.js';
+import { whenAtRest } from '../../support/headers.js';
 import { deleteHistory } from '../../support/retention.js';
 import { until } from '../../support/until.js';
 
@@ -74,7 +75,7 @@ async function shown(orderId: string) {
 }
 
 async function tell(orderId: string, command: string, body: object = {}): Promise<Reply> {
-  const reply = await api.post(`/v1/orders/${orderId}/${command}`, { body, headers: { prefer: 'wait=20' } });
+  const reply = await api.post(`/v1/orders/${orderId}/${command}`, { body, headers: whenAtRest });
   expect(reply).toMatchObject({ status: 200 });
   return reply;
 }
@@ -144,7 +145,7 @@ describe('an order whose workflow was terminated', () => {
     'recognizes the commands that it had before',
     async () => {
       const orderId = await placedOrder(api);
-      const note = { body: { text: 'once' }, headers: { 'idempotency-key': 'note-1', prefer: 'wait=20' } };
+      const note = { body: { text: 'once' }, headers: { 'idempotency-key': 'note-1', ...whenAtRest } };
       const first = await api.post(`/v1/orders/${orderId}/notes`, note);
       await workflow(orderId).terminate();
       expect((await resumed(orderId)).outcome).toBe('resumed');
@@ -473,7 +474,7 @@ test(
     expect(note.status).toBe(202);
     worker = await api.startWorker();
     // An update waits until the order is taken over.
-    const after = { body: { text: 'after' }, headers: { prefer: 'wait=20', 'idempotency-key': 'after' } };
+    const after = { body: { text: 'after' }, headers: { ...whenAtRest, 'idempotency-key': 'after' } };
     await until(async () => expect((await api.post(`/v1/orders/${orderId}/notes`, after)).status).toBe(200));
     const { value: events } = await openAll(api.mongo.keyStore, await readJournal(orderLog, db, orderId));
     const texts = events.flatMap(({ type, data }) =>

@@ -262,18 +262,18 @@ test('a parked event is listed, retried and skipped over HTTP', async () => {
     }),
   );
   const reason = { reason: 'it is repaired' };
-  expect(await api.post(`${path}/${id}/skip`, { ...reason, version: 1 })).toMatchObject({
+  expect(await api.post(`${path}/${id}/skip`, { body: { ...reason, version: 1 } })).toMatchObject({
     status: 409,
     body: { code: 'other_version_parked', version },
   });
-  const done = await api.post(`${path}/${id}/retry`, reason, { 'x-actor': 'ada' });
+  const done = await api.post(`${path}/${id}/retry`, { body: reason, headers: { 'x-actor': 'ada' } });
   expect(done).toMatchObject({ status: 200, body: { applied: 1, remaining: 0 } });
   expect(await parkedAudit(db).findOne({ orderId: id })).toMatchObject({
     actor: 'ada',
     action: 'retry',
     ...reason,
   });
-  expect(await api.post(`${path}/${id}/retry`, reason)).toMatchObject({
+  expect(await api.post(`${path}/${id}/retry`, { body: reason })).toMatchObject({
     status: 404,
     body: { code: 'nothing_parked' },
   });
@@ -322,7 +322,7 @@ test.each([
   ['/v1/projections/customers/parked/o-1/skip', { reason: '' }, 400, 'invalid_request'],
   ['/v1/projections/customers/parked/o-1/skip', { reason: 'x', version: 0 }, 400, 'invalid_request'],
 ])('POST %s %j is %i %s', async (path, body, status, code) => {
-  expect(await api.post(path, body)).toMatchObject({ status, body: { code } });
+  expect(await api.post(path, { body })).toMatchObject({ status, body: { code } });
 });
 
 test('a comparison is made on request, and its findings are printed', async () => {

@@ -7,8 +7,9 @@ import { temporalConnectionOptions } from '../../../src/server/connections.js';
 import { createLogger } from '../../../src/server/logging/logger.js';
 import { createActivities } from '../../../workers/roles/activities.js';
 import { installRuntime } from '../../../workers/roles/worker.js';
-import { orderBody, startTestApi, type TestApi, workflowBundle } from '../../support/api.js';
+import { orderBody, startTestApi, type TestApi } from '../../support/api.js';
 import { type BreakableServer, breakableTemporal } from '../../support/breakable-server.js';
+import { workflowBundle } from '../../support/servers.js';
 import { until } from '../../support/until.js';
 
 const imported = 50;

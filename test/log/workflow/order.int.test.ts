@@ -10,6 +10,7 @@ import { type ContinuedOrder, type FactMessage, orderWorkflow } from '../../../s
 import { LIMITS } from '../../../src/order/commands.js';
 import { fold } from '../../../src/order/evolve.js';
 import { latch } from '../../support/latch.js';
+import { workflowBundle } from '../../support/servers.js';
 import { until } from '../../support/until.js';
 import {
   Orders,
@@ -19,7 +20,6 @@ import {
   messageOf,
   resumed,
   terms,
-  workflowBundle,
 } from './support.js';
 
 let orders: Orders;

@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { join } from 'node:path';
 import { Client, Connection, type WorkflowHandle, isGrpcServiceError } from '@temporalio/client';
 import { google, type temporal } from '@temporalio/proto';
 import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
@@ -20,7 +19,7 @@ import type { EffectType } from '../../../src/order/effects.js';
 import type { OrderEvent } from '../../../src/order/events.js';
 import { RULES_TODAY } from '../../../src/order/rules.js';
 import { upcast } from '../../../src/order/upcasters.js';
-import { shared, uniqueName } from '../../support/servers.js';
+import { shared, uniqueName, workflowBundle } from '../../support/servers.js';
 import { until } from '../../support/until.js';
 
 const day = 24 * 60 * 60 * 1000;
@@ -119,9 +118,6 @@ export class ScriptedActivities {
 
 // Activities fail on purpose here, so warnings are not logged.
 Runtime.install({ logger: new DefaultLogger('ERROR') });
-
-/** The bundle of workflows that `npm test` has built. */
-export const workflowBundle = { codePath: join(process.cwd(), 'dist', 'workflow-bundle.js') };
 
 /** A separate worker on the shared server, with scripted activities. */
 export class Orders {

@@ -3,8 +3,9 @@ import { pino } from 'pino';
 import { workflowId } from '../../../src/order-log.js';
 import { format } from '../../../src/server/logging/logger.js';
 import { installRuntime, startOrderWorker } from '../../../workers/roles/worker.js';
-import { orderBody, startTestApi, workflowBundle } from '../../support/api.js';
+import { orderBody, startTestApi } from '../../support/api.js';
 import { breakableMongodb } from '../../support/breakable-server.js';
+import { workflowBundle } from '../../support/servers.js';
 import { setUpStock } from '../../support/stock.js';
 import { until } from '../../support/until.js';
 

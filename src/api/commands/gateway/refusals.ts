@@ -13,7 +13,7 @@ export function keysUnavailable(): RefusedCommand {
 }
 
 export function tooManyFacts(orderId: string): RefusedCommand {
-  const message = `${LIMITS.facts} facts wait to fit order ${orderId}: send it again later, and see \`npx orders attention\``;
+  const message = `${LIMITS.facts} facts already wait for order ${orderId}: send it again later, and see \`npx orders attention\``;
   return refused('busy', 'facts_waiting', message);
 }
 

@@ -8,6 +8,8 @@ import { upcastIfKnown } from '../../../order/upcasters.js';
 import type { Http } from '../../http.js';
 import { problemResponses } from '../../problem.js';
 import { FeedPage, GenerationParameter } from '../../schemas/feed.js';
+import { MAX_PAGE } from '../../schemas/page-limits.js';
+import { limitParameter } from '../../schemas/paging.js';
 import { closed, Position } from '../../schemas/values.js';
 import { sendEvents } from '../event-page.js';
 import { refuseOtherGeneration, refusePositionBeyond } from '../refuse-unknown.js';
@@ -37,7 +39,7 @@ export function registerFeed(app: Http, db: Db): void {
         querystring: closed({
           after: Type.Optional(Position),
           generation: GenerationParameter,
-          limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000, default: PAGE_SIZE })),
+          limit: limitParameter(MAX_PAGE, PAGE_SIZE),
           ...selectionParameters,
           reader: ReaderParameter,
         }),

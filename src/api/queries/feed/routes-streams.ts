@@ -1,7 +1,7 @@
 import { setMaxListeners } from 'node:events';
 import type { Db } from 'mongodb';
 import { Type } from 'typebox';
-import { createBackgroundTurns } from '../../../concurrency/background-turns.js';
+import { createThrottledMutex } from '../../../concurrency/throttled-mutex.js';
 import { createSingleFlight } from '../../../concurrency/single-flight.js';
 import { feedEnd } from '../../../log/feed/feed.js';
 import { firstGeneration } from '../../../log/feed/generations.js';
@@ -98,7 +98,7 @@ function feedStreamRoute(app: Http, { db, tail }: StreamDeps, closing: AbortSign
 }
 
 function orderStreamRoute(app: Http, { db, reader, tail }: StreamDeps, closing: AbortSignal): void {
-  const turn = createBackgroundTurns();
+  const oneAtATime = createThrottledMutex();
   app.get(
     '/v1/orders/:orderId/stream',
     {
@@ -119,7 +119,7 @@ function orderStreamRoute(app: Http, { db, reader, tail }: StreamDeps, closing: 
       const after = Number(request.headers['last-event-id'] ?? request.query.after ?? 0);
       await sendOnceReachable(reply, closing, async (signal) => {
         await refuseUnknownVersion({ db, reader }, orderId, after);
-        return orderFrom({ db, tail }, turn, orderId, after, signal);
+        return orderFrom({ db, tail }, oneAtATime, orderId, after, signal);
       });
     },
   );

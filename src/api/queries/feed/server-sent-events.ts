@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import type { FastifyReply } from 'fastify';
-import { createBackgroundTurns } from '../../../concurrency/background-turns.js';
+import { createThrottledMutex } from '../../../concurrency/throttled-mutex.js';
 
 /** One Server-Sent Event; a client resumes after its id (`Last-Event-ID`). */
 export interface StreamItem {
@@ -22,7 +22,7 @@ const CHUNK_BYTES = 64 * 1024;
  * Lets one stream of the process write a chunk of a large page at a time. Otherwise each socket
  * could buffer megabytes in one call, even if its client does not read.
  */
-const oneAtATime = createBackgroundTurns();
+const oneAtATime = createThrottledMutex();
 
 /**
  * Sends pages of items as Server-Sent Events until they end or fail, or until the client

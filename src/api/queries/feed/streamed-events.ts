@@ -1,5 +1,5 @@
 import type { Db } from 'mongodb';
-import type { BackgroundTurns } from '../../../concurrency/background-turns.js';
+import type { ThrottledMutex } from '../../../concurrency/throttled-mutex.js';
 import type { createSingleFlight } from '../../../concurrency/single-flight.js';
 import { type PositionedEvent, positionAfterLost } from '../../../log/feed/feed.js';
 import { firstGeneration } from '../../../log/feed/generations.js';
@@ -78,14 +78,14 @@ export function feedFrom(
  */
 export async function* orderFrom(
   { db, tail }: Source,
-  turn: BackgroundTurns,
+  oneAtATime: ThrottledMutex,
   orderId: string,
   after: number,
   signal: AbortSignal,
 ): Items {
   const news = tail.listenTo(orderId);
   const read = async (version: number) => {
-    const events = await turn(() =>
+    const events = await oneAtATime(() =>
       readStored(orderLog, db, orderId, {
         from: version + 1,
         limit: PAGE_SIZE,

@@ -18,7 +18,7 @@ export interface ViewFeederDeps<S extends State, D extends Draft> {
   readonly signal: AbortSignal;
   /** called while all is well: when feeding begins, and each time that the feeder is woken */
   readonly heartbeat: (position: number) => void;
-  /** requests a rebuild of the view; called repeatedly until it is done */
+  /** requests a rebuild of the view; called again until the rebuild is done */
   readonly requestRebuild: (view: View<S, D>) => Promise<void>;
 }
 

@@ -17,7 +17,7 @@ export interface FollowedOrder {
   readonly servedBy?: string;
 }
 
-/** An order that is followed. `reload` reads it at once. */
+/** An order that is followed. `reload` reads it immediately. */
 export interface Following {
   readonly state: ReadonlySignal<FollowedOrder>;
   readonly reload: () => void;

@@ -14,7 +14,10 @@ interface HeadProps {
   readonly servedBy: string | undefined;
 }
 
-/** What the order is, what it waits for, and whether its copies agree. Its height never changes. */
+/**
+ * What the order is, what it waits for, and whether history, journal and view agree. Its height
+ * never changes.
+ */
 export function OrderHead({ order, last, next, servedBy }: HeadProps) {
   const { orderId, status, held, total, currency, customer } = order;
   return (

@@ -13,7 +13,7 @@ export interface Step {
 }
 
 /**
- * Folds the events as the workflow and the views do, so that every version is available at once.
+ * Folds the events as the workflow and the views do, so every version is available without a request.
  * Steps that are known already are reused.
  *
  * @param events the events from version 1, without gaps

@@ -4,11 +4,19 @@ import type { AttentionRow } from '../../attention/rows.js';
 import { labelInShort, linesInShort } from '../../event-words.js';
 import { formatMoney } from '../../order/money.js';
 import type { OrderView } from '../../order/view.js';
-import { attentionLines } from './attention-lines.js';
 import { eventColumns, eventRow } from './event-rows.js';
-import { type Cell, type Column, type Format, type Paint, table, untitled, visible } from './terminal.js';
+import {
+  type Cell,
+  type Column,
+  counted,
+  type Format,
+  type Paint,
+  table,
+  untitled,
+  visible,
+} from './terminal.js';
 
-/* An order as readable text, and what a preview would make of it. */
+/* An order as readable text, what it needs of an operator, and what a preview would make of it. */
 
 type Rows = readonly (readonly Cell[])[];
 
@@ -232,5 +240,24 @@ export function previewCard(preview: Preview, paint: Paint): readonly string[] {
       ),
     ),
     ...section('Commands', [order.allowedCommands.map(verbOf).join(', ')]),
+  ];
+}
+
+/** A row of the attention list as readable text, in a few lines. */
+export function attentionLines(
+  { orderId, code, since, detail, remedy, attempts, nextTryAt }: AttentionRow,
+  paint: Paint,
+): readonly string[] {
+  const tries = [
+    ...(attempts === undefined ? [] : [`tried ${counted(attempts, 'time', 'times')}`]),
+    ...(nextTryAt === undefined ? [] : [`next at ${nextTryAt}`]),
+  ];
+  return [
+    [paint('yellow', code), ...(orderId === undefined ? [] : [visible(orderId)]), `since ${since}`].join(
+      ' · ',
+    ),
+    `  ${visible(detail)}`,
+    ...(tries.length === 0 ? [] : [`  ${tries.join(', ')}`]),
+    `  → ${visible(remedy)}`,
   ];
 }

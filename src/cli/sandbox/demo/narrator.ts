@@ -1,10 +1,10 @@
-import { stage } from '../script/progress.mjs';
-import { inShort, linesInShort } from '../../event-words.js';
-import type { OrderEvent } from '../../order/events.js';
-import { formatMoney } from '../../order/money.js';
-import type { Happened } from '../connections/order-events.js';
-import type { CommonOptions, Session } from '../script/script.js';
-import { visible } from '../script/terminal.js';
+import { stage } from '../../../checkout/progress.mjs';
+import { inShort, linesInShort } from '../../../event-words.js';
+import type { OrderEvent } from '../../../order/events.js';
+import { formatMoney } from '../../../order/money.js';
+import type { Happened } from '../../connections/events.js';
+import { visible } from '../../printing/terminal.js';
+import type { CommonOptions, Session } from '../../script/script.js';
 
 /**
  * Prints what happens as it happens. With `--json` it prints nothing, because the demo then prints

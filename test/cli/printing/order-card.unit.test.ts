@@ -1,8 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import { previewOf } from '../../../src/api/commands/gateway/preview.js';
-import { eventRow } from '../../../src/cli/script/event-rows.js';
-import { orderCard, previewCard } from '../../../src/cli/script/order-card.js';
-import type { Paint } from '../../../src/cli/script/terminal.js';
+import { eventRow } from '../../../src/cli/printing/event-rows.js';
+import { orderCard, previewCard } from '../../../src/cli/printing/order-card.js';
+import type { Paint } from '../../../src/cli/printing/terminal.js';
 import { inShort } from '../../../src/event-words.js';
 import { toView } from '../../../src/order/view.js';
 import { cancel, create, deliver, dispatch, hold, ship } from '../../order/examples.js';

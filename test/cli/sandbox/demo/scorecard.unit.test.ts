@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
-import { type Ledgers, scoreOf } from '../../../src/cli/sandbox/scorecard.js';
-import type { LedgerEntry } from '../../../src/effects/payments/sandbox-ledger.js';
-import { states } from '../../order/examples.js';
+import { type Ledgers, scoreOf } from '../../../../src/cli/sandbox/demo/scorecard.js';
+import type { LedgerEntry } from '../../../../src/effects/payments/sandbox-ledger.js';
+import { states } from '../../../order/examples.js';
 
 const { log } = states.completed;
 const capture = {

@@ -1,14 +1,14 @@
 import { setTimeout } from 'node:timers/promises';
 
-/** Runs a piece of work after the pieces before it have ended. */
-export type BackgroundTurns = <T>(work: () => Promise<T>) => Promise<T>;
+/** Runs work when all work before it has ended. */
+export type ThrottledMutex = <T>(work: () => Promise<T>) => Promise<T>;
 
 /**
- * Runs background work one piece at a time, first come, first served. While callers are waiting, it
- * pauses after each piece for as long as the piece took, so background work takes at most half of
- * the time.
+ * A mutex for background work, first come, first served. While callers are waiting, it stays locked
+ * after each piece of work for as long as the piece took, so such work takes at most half of the
+ * time.
  */
-export function createBackgroundTurns(): BackgroundTurns {
+export function createThrottledMutex(): ThrottledMutex {
   let waiting = 0;
   let last: Promise<unknown> = Promise.resolve();
   return async (work) => {

@@ -1,14 +1,14 @@
 import { expect, test } from '@jest/globals';
-import { createBackgroundTurns } from '../../src/concurrency/background-turns.js';
+import { createThrottledMutex } from '../../src/concurrency/throttled-mutex.js';
 
 test('one piece of work runs at a time, whether it succeeds or fails, and all run in order', async () => {
-  const turn = createBackgroundTurns();
+  const oneAtATime = createThrottledMutex();
   const begun: number[] = [];
   let underWay = 0;
   let most = 0;
   const results = await Promise.allSettled(
     [1, 2, 3, 4, 5].map((number) =>
-      turn(async () => {
+      oneAtATime(async () => {
         begun.push(number);
         most = Math.max(most, (underWay += 1));
         await new Promise(setImmediate);

@@ -1,21 +1,21 @@
-import type { LedgerEntry } from '../../effects/payments/sandbox-ledger.js';
-import type { Databases } from '../../databases.js';
-import type { VerifyReport } from '../../log/proof/verify.js';
-import type { OrderEvent } from '../../order/events.js';
-import { formatMoney } from '../../order/money.js';
-import { sum } from '../../order/order.js';
-import { type Api, apiOf } from '../connections/api.js';
-import { withDatabases } from '../connections/databases.js';
-import { eventsOf } from '../connections/order-events.js';
-import { verifyLines } from '../operations/verify.js';
-import { configOf, type Session } from '../script/script.js';
-import { counted, type Paint, untitled } from '../script/terminal.js';
+import type { LedgerEntry } from '../../../effects/payments/sandbox-ledger.js';
+import type { Databases } from '../../../databases.js';
+import type { VerifyReport } from '../../../log/proof/verify.js';
+import type { OrderEvent } from '../../../order/events.js';
+import { formatMoney } from '../../../order/money.js';
+import { sum } from '../../../order/order.js';
+import { type Api, apiOf } from '../../connections/api.js';
+import { withDatabases } from '../../connections/databases.js';
+import { eventsOf } from '../../connections/events.js';
+import { verifyLines } from '../../operations/verify.js';
+import { counted, type Paint, untitled } from '../../printing/terminal.js';
+import { configOf, type Session } from '../../script/script.js';
 import type { Stack } from './stack.js';
-import type { End } from './player.js';
+import type { End } from './stories.js';
 
 /** Counts the demo's orders in every ledger, and verifies its whole system. */
 export async function readScorecard(session: Session, stack: Stack, orders: readonly End[]) {
-  const { verifyOrders } = await import('../../effects/proof/verify-orders.js');
+  const { verifyOrders } = await import('../../../effects/proof/verify-orders.js');
   return await withDatabases(configOf(session), async (databases) => {
     const ids = orders.map(({ orderId }) => orderId);
     const counts = scoreOf(await readLedgers(apiOf(session, {}), databases, ids));
@@ -57,7 +57,7 @@ interface Score {
 
 /** Reads histories and journals through the API, and the provider's ledger from its database. */
 async function readLedgers(api: Api, { db }: Databases, orderIds: readonly string[]): Promise<Ledgers> {
-  const { sandboxLedger } = await import('../../effects/payments/sandbox-ledger.js');
+  const { sandboxLedger } = await import('../../../effects/payments/sandbox-ledger.js');
   const logs = async (source: string) => {
     const events = new Map<string, readonly OrderEvent[]>();
     for (const orderId of orderIds) events.set(orderId, await eventsOf(api, orderId, { source }));

@@ -10,7 +10,7 @@ import { join, relative } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { notWritable, withLockFile } from './lock-file.mjs';
-import { stage } from '../../src/cli/script/progress.mjs';
+import { stage } from './progress.mjs';
 
 /** The folder of the checkout. */
 export const root = fileURLToPath(new URL('../..', import.meta.url));

@@ -1,11 +1,11 @@
-import { pause } from '../../concurrency/pause.js';
-import type { Order } from '../../order/order.js';
-import { type Api, at } from '../connections/api.js';
-import { exitCodes, Failure } from '../script/failure.js';
+import { pause } from '../../../concurrency/pause.js';
+import type { Order } from '../../../order/order.js';
+import { type Api, at } from '../../connections/api.js';
+import { exitCodes, Failure } from '../../script/failure.js';
 import type { Narrator } from './narrator.js';
 import type { Stack } from './stack.js';
 import { atRestAs, authorizing, orderBody } from './stories.js';
-import type { End, Player } from './player.js';
+import type { End, Player } from './stories.js';
 
 /* The faults that the demo causes in its own system. */
 

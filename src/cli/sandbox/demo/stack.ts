@@ -5,11 +5,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
-import { embeddedMongodbUri } from '../../server/config/servers.js';
-import { mongodbServer } from '../../server/embedded/mongodb.js';
-import { EmbeddedServer } from '../../server/embedded/server.js';
-import { temporalServer } from '../../server/embedded/temporal.js';
-import { exitCodes, Failure } from '../script/failure.js';
+import { embeddedMongodbUri } from '../../../server/config/servers.js';
+import { mongodbServer } from '../../../server/embedded/mongodb.js';
+import { EmbeddedServer } from '../../../server/embedded/server.js';
+import { temporalServer } from '../../../server/embedded/temporal.js';
+import { exitCodes, Failure } from '../../script/failure.js';
 
 /** A separate system: Temporal, MongoDB, an API and a worker, with all its data in one folder. */
 export interface Stack {
@@ -42,7 +42,7 @@ export interface Pausable {
   pausedMs(): number;
 }
 
-const MAIN = fileURLToPath(new URL('../../../workers/main.js', import.meta.url));
+const MAIN = fileURLToPath(new URL('../../../../workers/main.js', import.meta.url));
 /**
  * The caller's variables that the programs and their download need. None of them configures the
  * system.

@@ -1,3 +1,4 @@
+import { MAX_PAGE } from '../../api/schemas/page-limits.js';
 import { pause } from '../../concurrency/pause.js';
 import { contiguous } from '../../log/journal/fold.js';
 import { consequence } from '../../order/consequences.js';
@@ -7,10 +8,13 @@ import { isFinished, isReadyToClose, type Order } from '../../order/order.js';
 import { exitCodes, Failure } from '../script/failure.js';
 import { type Api, at, type Page } from './api.js';
 
-/* Reads the log of one order, and follows it while it grows. */
+/* Events as the API has them: of one order, which is polled, and of all orders, as they arrive. */
 
 /** Pauses between two polls: short while events arrive, longer while none do. */
 const POLL_MS = { shortest: 150, longest: 2_000 };
+const RECONNECT_MS = 1_000;
+/** Maximum number of orders whose currency is remembered. */
+const MAX_REMEMBERED = 10_000;
 
 /** An event, and the order as it was after it. */
 export interface Happened {
@@ -90,7 +94,7 @@ export async function eventsOf(
   const events: OrderEvent[] = [];
   let after: string | number | undefined = first;
   do {
-    const query = { source, after, limit: 1_000 };
+    const query = { source, after, limit: MAX_PAGE };
     const page: Page<OrderEvent> = await api.get(at`/v1/orders/${orderId}/events`, query);
     events.push(...page.data);
     after = page.nextCursor;
@@ -122,4 +126,92 @@ export async function until(
     if (holds(order)) return { order, reached: true };
   }
   return { order, reached: false };
+}
+
+/**
+ * Yields the events of all orders from now on, each once and in the sequence of the feed. When the
+ * connection breaks, it is opened again and continues after the last event.
+ *
+ * @param onTrouble called when the API stops answering
+ * @throws Failure if the first connection fails, or the feed cannot be resumed
+ */
+export async function* followFeed(
+  api: Api,
+  onTrouble: (failure: Failure) => void,
+): AsyncGenerator<OrderEvent, void> {
+  let last: string | undefined;
+  let hasAnswered = false;
+  let isAway = false;
+  for (;;) {
+    const headers = last === undefined ? {} : { 'last-event-id': last };
+    try {
+      const body = await api.open('/v1/events/stream', headers);
+      hasAnswered = true;
+      isAway = false;
+      for await (const { id, data } of serverSent(untilBroken(body))) {
+        last = id;
+        yield JSON.parse(data) as OrderEvent;
+      }
+    } catch (error) {
+      const isOutage = error instanceof Failure && error.exitCode === exitCodes.unavailable;
+      if (!hasAnswered || !isOutage) throw error;
+      if (!isAway) onTrouble(error);
+      isAway = true;
+    }
+    await pause(RECONNECT_MS);
+  }
+}
+
+/** Yields bytes until the connection ends or breaks. */
+async function* untilBroken(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void> {
+  try {
+    yield* body;
+  } catch {
+    // The caller opens the stream again.
+  }
+}
+
+interface ServerSent {
+  readonly id: string;
+  readonly data: string;
+}
+
+/** The events of a stream; comments are left out. */
+export async function* serverSent(body: AsyncIterable<Uint8Array>): AsyncGenerator<ServerSent, void> {
+  const decoder = new TextDecoder();
+  let text = '';
+  for await (const bytes of body) {
+    text += decoder.decode(bytes, { stream: true });
+    const blocks = text.split('\n\n');
+    // The text after the last empty line is not complete yet.
+    text = blocks.pop() ?? '';
+    for (const block of blocks) {
+      const [, id] = /^id: (.*)$/m.exec(block) ?? [];
+      const [, data] = /^data: (.*)$/m.exec(block) ?? [];
+      if (id !== undefined && data !== undefined) yield { id, data };
+    }
+  }
+}
+
+/**
+ * Finds the currency of an event's order, in the order's first event or by asking the API. The
+ * currency is empty if the API cannot give it.
+ */
+export function currencies(api: Api): (event: OrderEvent) => Promise<string> {
+  const known = new Map<string, string>();
+  return async (event) => {
+    const { orderId } = event;
+    let currency = event.type === 'OrderCreated' ? event.data.currency : known.get(orderId);
+    try {
+      currency ??= (await api.get<{ readonly currency: string }>(at`/v1/orders/${orderId}`)).currency;
+    } catch (error) {
+      if (error instanceof Failure) return '';
+      throw error;
+    }
+    known.delete(orderId);
+    known.set(orderId, currency);
+    const [oldest] = known.keys();
+    if (known.size > MAX_REMEMBERED && oldest !== undefined) known.delete(oldest);
+    return currency;
+  };
 }

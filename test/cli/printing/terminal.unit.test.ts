@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { barLine, type Paint, progressBar, table, visible } from '../../../src/cli/script/terminal.js';
+import { barLine, type Paint, progressBar, table, visible } from '../../../src/cli/printing/terminal.js';
 
 const plain: Paint = (_, text) => text;
 const marked: Paint = (format, text) => `<${format}>${text}</>`;

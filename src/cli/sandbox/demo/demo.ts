@@ -1,16 +1,16 @@
 import { once } from 'node:events';
 import process from 'node:process';
 import type { Command } from 'commander';
-import { workflowId } from '../../order-log.js';
-import { apiOf } from '../connections/api.js';
-import { exitCodes, Failure } from '../script/failure.js';
-import { cleanedUp } from '../script/interrupt.js';
-import { addScript, type CommonOptions, report, type Session } from '../script/script.js';
+import { workflowId } from '../../../order-log.js';
+import { apiOf } from '../../connections/api.js';
+import { exitCodes, Failure } from '../../script/failure.js';
+import { cleanedUp } from '../../script/interrupt.js';
+import { addScript, type CommonOptions, report, type Session } from '../../script/script.js';
 import { type Narrator, narrator } from './narrator.js';
 import { readScorecard } from './scorecard.js';
 import type { StackFolder } from './stack.js';
 import { stories } from './stories.js';
-import { type End, type Player, player } from './player.js';
+import { type End, type Player, player } from './stories.js';
 
 interface DemoOptions extends CommonOptions {
   readonly keep?: true;
