@@ -350,8 +350,8 @@ test(
           outcome: 'resumed',
           version: 4,
         });
-      // The replaced run is still alive and receives messages. Several arrive concurrently, so that the
-      // second does not directly follow a recorded event.
+      // The replaced run is still alive and receives messages. Several arrive concurrently, so
+      // that the second does not directly follow a recorded event.
       await Promise.all(
         [1, 2, 3].map((n) => api.post(`/v1/orders/${order.id}/notes`, { body: { text: `old ${n}` } })),
       );

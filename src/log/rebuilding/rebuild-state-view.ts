@@ -158,7 +158,7 @@ async function buildIndexes<S extends State, D extends Draft>(
       await next.createIndexes([...stateViewIndexes(log)]);
       return true;
     } catch (error) {
-      // The connection timed out while MongoDB built a large index. MongoDB answers the next request
+      // The connection timed out while MongoDB built a large index. The next request is answered
       // when the index is built.
       if (!(error instanceof MongoNetworkTimeoutError)) throw error;
       if (signal.aborted) return false;
