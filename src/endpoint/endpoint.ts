@@ -12,10 +12,7 @@ export interface EndpointSettings extends Selection {
   readonly perSecond?: number;
 }
 
-/*
- * The shapes of members. The API checks them, but anyone with access to Temporal can send a
- * command.
- */
+// The API checks these shapes, too, but anyone with access to Temporal can send a command.
 const isRate = (value: unknown) => typeof value === 'number' && value > 0;
 const settings = { ...selectionShapes, url: isText, description: isText, perSecond: isRate };
 const settingNames = Object.keys(settings) as (keyof EndpointSettings)[];
