@@ -1,15 +1,15 @@
 import type { Collection, Db, Filter } from 'mongodb';
-import { prefetch } from '../../concurrency/async-iterables.js';
+import { batches, prefetch } from '../../concurrency/async-iterables.js';
 import { insertMissing } from '../../mongodb/duplicates.js';
 import { committed, durable } from '../../mongodb/durability.js';
-import type { Draft, State } from '../entity.js';
+import { type Draft, NewerEvent, type State } from '../entity.js';
 import { feedHead } from '../feed/feed.js';
 import type { AnyLog, EntityLog } from '../journal/entity-log.js';
-import { type JournalDocument, journal } from '../journal/journal.js';
-import { notJournaled, readJournals } from '../journal/read-journal.js';
-import { documentOf, type StateDocument, stateViews } from '../journal/state-view.js';
+import { foldToGap } from '../journal/fold.js';
+import { type JournalDocument, journal, type StoredRecord } from '../journal/journal.js';
+import { notJournaled, readJournalsByEntity, upcastRecord } from '../journal/read-journal.js';
+import { type StateDocument, stateViews, type Stopped, storedDocument } from '../journal/state-view.js';
 import { viewedIds } from '../journal/viewed-ids.js';
-import { Gap, stateAfter } from '../views/feeding/folding.js';
 import type { RebuildAttempt } from './rebuild-attempt.js';
 import type { Exceptions, StoreRebuilder } from './store-rebuild.js';
 
@@ -92,31 +92,72 @@ export async function catchUp<S extends State, D extends Draft>(
   }
 }
 
-/** By id, the state of each entity, or the error if it cannot be folded. */
-type Batch<S extends State> = ReadonlyMap<string, S | Error>;
+/**
+ * Copies the marks of stopped entities from the view that is about to be replaced. An entity with
+ * events that the replaced view lacks gets no mark, because these events remove it.
+ *
+ * It writes only to documents that exist, so that a late worker cannot make the swapped collection
+ * anew.
+ */
+export async function copyStops<S extends State, D extends Draft>({
+  log,
+  db,
+  next,
+}: RebuildTarget<S, D>): Promise<void> {
+  const marked = { 'stopped.since': { $gt: '' } };
+  // Marks that were copied earlier may have been removed from the view since.
+  await next.updateMany(marked, { $unset: { stopped: '' } }, durable);
+  const stops = stateViews(log, db)
+    .find(marked, committed)
+    .project<{ _id: string; version: number; stopped: Stopped }>({ version: 1, stopped: 1 });
+  for await (const some of batches(stops, BATCH_SIZE))
+    await next.bulkWrite(
+      some.map(({ _id, version, stopped }) => ({
+        updateOne: { filter: { _id, version }, update: { $set: { stopped } } },
+      })),
+      { ordered: false, ...durable },
+    );
+}
 
-/** The entities of the events that match, each folded up to the first gap in its log. */
+/** The result of `foldToGap`. */
+interface Folded<S extends State> {
+  readonly state: S;
+  readonly lastAfterGap: number | undefined;
+}
+
+/** By id, each entity, or the error if it cannot be folded. */
+type Batch<S extends State> = ReadonlyMap<string, Folded<S> | Error>;
+
+/** The entities of the events that match, each folded as recording folds it. */
 async function* foldedStates<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
   db: Db,
   filter: Filter<JournalDocument>,
 ): AsyncGenerator<Batch<S>, void> {
-  let batch = new Map<string, S | Error>();
-  for await (const event of readJournals(log, db, filter)) {
-    const before = batch.get(event.orderId);
-    if (before === undefined && batch.size === BATCH_SIZE) {
-      yield batch;
-      batch = new Map();
-    }
-    const after = before instanceof Error ? before : stateAfter(log, before, event);
-    // Folds up to a gap, as recording does: the view does not have the events after the gap yet.
-    batch.set(event.orderId, after instanceof Gap && before !== undefined ? before : after);
+  const entities = readJournalsByEntity(log, db, filter);
+  for await (const some of batches(entities, BATCH_SIZE))
+    yield new Map(some.map(([orderId, events]) => [orderId, foldOne(log, events)]));
+}
+
+/** @throws NewerEvent: a worker of the version that wrote the event continues */
+function foldOne<S extends State, D extends Draft>(
+  log: EntityLog<S, D>,
+  events: readonly StoredRecord[],
+): Folded<S> | Error {
+  try {
+    const { state, lastAfterGap } = foldToGap(
+      log,
+      events.map((event) => upcastRecord(log, event)),
+    );
+    return state === undefined ? new Error('The journal lacks its first event.') : { state, lastAfterGap };
+  } catch (error) {
+    if (error instanceof NewerEvent) throw error;
+    return error instanceof Error ? error : new Error(String(error));
   }
-  if (batch.size > 0) yield batch;
 }
 
 /**
- * Writes documents, unless a newer one is there.
+ * Writes documents, unless newer ones are there.
  *
  * @returns ids of the entities that could not be folded. Their documents are copied from the view
  *   that is replaced.
@@ -125,32 +166,42 @@ async function write<S extends State, D extends Draft>(
   { log, db, next, rebuildId }: RebuildTarget<S, D>,
   batch: Batch<S>,
 ): Promise<readonly string[]> {
-  const unfoldable = [...batch].flatMap(([id, state]) => (state instanceof Error ? [id] : []));
+  const unfoldable = [...batch].flatMap(([id, folded]) => (folded instanceof Error ? [id] : []));
   const copied =
     unfoldable.length === 0
       ? []
       : await stateViews(log, db)
           .find({ _id: { $in: unfoldable } }, committed)
           .toArray();
-  const folded = [...batch.values()].flatMap((state) => (state instanceof Error ? [] : [state]));
-  const made = await Promise.all(folded.map((state) => documentOf(log, db, state)));
   // A worker that has cached a state of the replaced view sees another `recorder`, even at the
   // same version, and reads it again.
-  const documents = [...made, ...copied].map((document) => ({ ...document, recorder: rebuildId }));
+  const made = [...batch.values()].flatMap((folded) =>
+    folded instanceof Error
+      ? []
+      : [storedDocument(log, db, folded.state, { ...folded, writerId: rebuildId })],
+  );
+  const documents = [
+    ...(await Promise.all(made)),
+    ...copied.map((document) => ({ ...document, recorder: rebuildId })),
+  ];
   if (documents.length === 0) return unfoldable;
   const there = await insertMissing(next, documents);
   if (there.length > 0) await replaceOlder(next, there);
   return unfoldable;
 }
 
+/** Of two documents with the same version, the one with more events after the gap is newer. */
 async function replaceOlder(
   next: Collection<StateDocument<State>>,
   documents: readonly StateDocument<State>[],
 ): Promise<void> {
   await next.bulkWrite(
-    documents.map(({ _id, ...replacement }) => ({
-      replaceOne: { filter: { _id, version: { $lt: replacement.version } }, replacement },
-    })),
+    documents.map(({ _id, ...replacement }) => {
+      const { version, ahead } = replacement;
+      const fewerAfterGap = ahead === undefined ? [] : [{ version, ahead: { $not: { $gte: ahead } } }];
+      const isOlder = { $or: [{ version: { $lt: version } }, ...fewerAfterGap] };
+      return { replaceOne: { filter: { _id, ...isOlder }, replacement } };
+    }),
     { ordered: false, ...durable },
   );
 }

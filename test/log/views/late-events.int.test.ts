@@ -4,7 +4,7 @@ import * as fc from 'fast-check';
 import { journal } from '../../../src/log/journal/journal.js';
 import type { PositionedEvent } from '../../../src/log/feed/feed.js';
 import { BuildFeeder } from '../../../src/log/views/feeding/build-feeder.js';
-import { intervene } from '../../../src/log/views/feeding/interventions.js';
+import { intervene, parkedAudit } from '../../../src/log/views/feeding/interventions.js';
 import { buildsOf, takeOverFeeding } from '../../../src/log/views/view-builds.js';
 import type { EntityView, SummaryView, View } from '../../../src/log/views/view.js';
 import { orderLog } from '../../../src/order-log.js';
@@ -283,6 +283,19 @@ describe.each(kinds)('%s', (_, view) => {
     await feed.feed(...versionsOf(lost, 5));
     expect(await parkedOf(db, view)).toEqual([]);
     expect(await contentsOf(db, view)).toEqual(await expected(well));
+  });
+
+  test('counts no event as applied that a retry leaves out, because its past is lost for good', async () => {
+    const lost = firstOf(6);
+    const feed = await openFeed(view);
+    await feed.record(...lost.slice(3));
+    await feed.feed(...lost.slice(3));
+    const orderId = lost[0]?.orderId ?? '';
+    await journal(orderLog, db).updateOne({ orderId, version: 4 }, { $set: { begins: true } });
+    const retried = await intervene(orderLog, db, view, { action: 'retry', orderId, ...because });
+    expect(retried).toEqual({ kind: 'done', applied: 0, remaining: 0 });
+    expect(await parkedAudit(db).findOne({ orderId })).toMatchObject({ version: 4, applied: 0 });
+    expect(await contentsOf(db, view)).toEqual([]);
   });
 
   test('keeps what it has while the journal lacks another of its events', async () => {

@@ -204,7 +204,7 @@ export async function expectedContents(
       const before = order && { orderId, version: order.version, state: order };
       const positioned = { ...event, recordedAt: event.occurredAt, position: 1 };
       const merged = new MergedChanges();
-      const folded = foldEntity(orderLog, view, { orderId, events: [positioned], before, others: [] });
+      const folded = foldEntity(orderLog, view, { orderId, events: [positioned], before, fromJournal: [] });
       for (const change of folded.changes ?? []) merged.merge(change);
       const writes = merged.toWrites();
       if (writes.length > 0) await scratch.bulkWrite(writes);
@@ -235,7 +235,11 @@ function expectedByEntity(
  * A database in which this method of all collections, or of the named one, waits until the test
  * lets it continue.
  */
-export function pausedBefore(db: Db, method: 'replaceOne' | 'bulkWrite' | 'rename', only?: string) {
+export function pausedBefore(
+  db: Db,
+  method: 'replaceOne' | 'bulkWrite' | 'rename' | 'createIndexes',
+  only?: string,
+) {
   const reached = latch();
   const resumed = latch();
   const collection = (name: string) => {

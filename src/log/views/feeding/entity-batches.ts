@@ -17,9 +17,10 @@ type Events = readonly PositionedEvent[];
  * Otherwise it is folded from version 1 on, with other events from the journal: all earlier
  * versions and, if the view is keyed by entity, also later versions that its document has already.
  *
- * An example: version 2 of an order was lost, and restored after version 3 had been applied. So the
- * feed has versions 1, 3, 2, 4. When 2 comes, the document is folded again from 1, 2 and 3. When 4
- * comes, the order is in memory at version 3 and continues.
+ * An example: versions 1, 2 and 3 of an order were in the feed. Version 2 was lost, and restored with
+ * a later position. So a rebuild reads 1, 3, 2, 4. With 3, it takes 2 from the journal. When 2 comes,
+ * the document of a view keyed by entity is folded again, from 1, 2 and 3. When 4 comes, the order is
+ * in memory at version 3 and continues.
  */
 export class EntityBatches<S extends State, D extends Draft> {
   private readonly log: EntityLog<S, D>;
@@ -39,18 +40,18 @@ export class EntityBatches<S extends State, D extends Draft> {
     for (const [orderId, own] of byEntity(events)) {
       const before = this.recent.get(orderId);
       if (before !== undefined && lastAfterGap(own, before.version) === undefined)
-        yield { orderId, events: own, before, others: [] };
+        yield { orderId, events: own, before, fromJournal: [] };
       else toRead.set(orderId, own);
     }
-    for await (const { orderId, others } of this.readOthers(toRead, applied)) {
-      yield { orderId, events: toRead.get(orderId) ?? [], before: undefined, others };
+    for await (const { orderId, fromJournal } of this.readJournal(toRead, applied)) {
+      yield { orderId, events: toRead.get(orderId) ?? [], before: undefined, fromJournal };
       toRead.delete(orderId);
     }
-    for (const [orderId, own] of toRead) yield { orderId, events: own, before: undefined, others: [] };
+    for (const [orderId, own] of toRead) yield { orderId, events: own, before: undefined, fromJournal: [] };
   }
 
   /** One query for all entities. An entity of which nothing has to be read may be left out. */
-  private async *readOthers(batches: ReadonlyMap<string, Events>, applied: number) {
+  private async *readJournal(batches: ReadonlyMap<string, Events>, applied: number) {
     const isKeyed = this.view.keyedBy !== undefined;
     const below = new Map([...batches].map(([id, own]) => [id, lastAfterGap(own, 0)?.version ?? 0]));
     const orderIds = [...below].flatMap(([id, version]) => (isKeyed || version > 0 ? [id] : []));
@@ -62,9 +63,9 @@ export class EntityBatches<S extends State, D extends Draft> {
     });
     for await (const [orderId, events] of found) {
       const own = new Set(batches.get(orderId)?.map(({ version }) => version));
-      const isOther = ({ version, position = Infinity }: StoredRecord): boolean =>
+      const isNeeded = ({ version, position = Infinity }: StoredRecord): boolean =>
         !own.has(version) && (version < (below.get(orderId) ?? 0) || (isKeyed && position <= applied));
-      yield { orderId, others: events.filter(isOther) };
+      yield { orderId, fromJournal: events.filter(isNeeded) };
     }
   }
 

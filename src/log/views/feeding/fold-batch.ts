@@ -5,7 +5,7 @@ import { truncationPoints } from '../../journal/truncated-log.js';
 import { type ParkedEvent, toParked } from '../parked-events.js';
 import type { View, ViewDocument } from '../view.js';
 import { type EntityBatch, type Failure, type Folded, foldEntity } from './fold-entity.js';
-import { Gap } from './folding.js';
+import { Gap } from './gap.js';
 import { MergedChanges } from './merged-changes.js';
 
 /** The result of folding a batch of events into a view. */
@@ -13,6 +13,8 @@ export interface FoldedBatch<S extends State> {
   /** one for each document that changes */
   readonly writes: AnyBulkWriteOperation<ViewDocument>[];
   readonly parked: readonly ParkedEvent[];
+  /** how many events were left out, because the past of their entity is lost */
+  readonly leftOut: number;
   /** the entities after the batch, to continue from */
   readonly states: readonly Folded<S>[];
 }
@@ -41,21 +43,26 @@ export async function foldBatch<S extends State, D extends Draft>(
     if (folded.after !== undefined) states.push(folded.after);
     if (folded.failure !== undefined) failures.push(folded.failure);
   }
-  const parked = (await withoutLostPasts(log, db, failures)).flatMap(({ error, events }) =>
-    events.map((event, index) => toParked(view.name, collection, event, index === 0 ? error : undefined)),
+  const lost = await lostPasts(log, db, failures);
+  const parked = failures.flatMap((failure) =>
+    lost.has(failure)
+      ? []
+      : failure.events.map((event, index) =>
+          toParked(view.name, collection, event, index === 0 ? failure.error : undefined),
+        ),
   );
-  return { writes: [...changes.toWrites(), ...writes], parked, states };
+  const leftOut = [...lost].flatMap((failure) => failure.events).length;
+  return { writes: [...changes.toWrites(), ...writes], parked, leftOut, states };
 }
 
-/** Without the failures of entities whose earlier events are lost for good. */
-async function withoutLostPasts<S extends State, D extends Draft>(
+/** The failures of entities whose earlier events are lost for good. */
+async function lostPasts<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
   db: Db,
   failures: readonly Failure[],
-): Promise<readonly Failure[]> {
+): Promise<ReadonlySet<Failure>> {
   const gaps = failures.filter(({ error }) => error instanceof Gap);
   const orderIds = gaps.map(({ orderId }) => orderId);
   const points = await truncationPoints(log, db, orderIds);
-  const lost = new Set(gaps.filter(({ orderId, version }) => version >= (points.get(orderId) ?? Infinity)));
-  return failures.filter((failure) => !lost.has(failure));
+  return new Set(gaps.filter(({ orderId, version }) => version >= (points.get(orderId) ?? Infinity)));
 }

@@ -3,7 +3,7 @@ import { type Draft, NewerEvent, type State, type StoredEvent } from '../../enti
 import type { PositionedEvent } from '../../feed/feed.js';
 import type { EntityLog } from '../../journal/entity-log.js';
 import type { EntityView, SummaryView, View, ViewChange, ViewDocument } from '../view.js';
-import { stateAfter } from './folding.js';
+import { gapAt } from './gap.js';
 
 /** The events of one entity in a batch, and what they are folded with. */
 export interface EntityBatch<S extends State> {
@@ -12,8 +12,8 @@ export interface EntityBatch<S extends State> {
   readonly events: readonly PositionedEvent[];
   /** the entity right before these events; undefined if it is folded from version 1 on */
   readonly before: Folded<S> | undefined;
-  /** events that are not in the batch, and are folded with it */
-  readonly others: readonly StoredEvent[];
+  /** events of the journal that are not in the batch, and are folded with it */
+  readonly fromJournal: readonly StoredEvent[];
 }
 
 /** An entity after an event, and its document in a view that is keyed by entity. */
@@ -71,13 +71,13 @@ function foldChanges<S extends State, D extends Draft>(
   return { changes, failure, ...(failure === undefined && { after }) };
 }
 
-/** The document, folded from the events of the batch and all others. */
+/** The document, folded from the events of the batch and those from the journal. */
 function foldDocument<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
   view: EntityView<S, D>,
   batch: EntityBatch<S>,
 ): FoldedEntity<S> {
-  const { orderId, events, others } = batch;
+  const { orderId, events, fromJournal } = batch;
   const inBatch = new Set<StoredEvent>(events);
   const { after, failure } = foldByVersion(log, batch, (event, before, state) => {
     try {
@@ -92,7 +92,7 @@ function foldDocument<S extends State, D extends Draft>(
   if (failure?.events.length === 0) return {};
   const isUnchanged =
     failure?.events.length === events.length ||
-    (others.length === 0 && after?.document === batch.before?.document);
+    (fromJournal.length === 0 && after?.document === batch.before?.document);
   return {
     failure,
     ...(failure === undefined && { after }),
@@ -101,21 +101,22 @@ function foldDocument<S extends State, D extends Draft>(
 }
 
 /**
- * Folds the events of a batch and the others, in the order of versions, until one fails.
+ * Folds the events of a batch and those from the journal, in the order of versions, until one fails.
  *
  * @param apply returns the entity's document after an event
  */
 function foldByVersion<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
-  { events, before, others }: EntityBatch<S>,
+  { events, before, fromJournal }: EntityBatch<S>,
   apply: (event: StoredEvent, before: Folded<S> | undefined, state: S) => object | undefined,
 ): { readonly after: Folded<S> | undefined; readonly failure?: Failure } {
   let after = before;
-  for (const event of [...others, ...events].toSorted((one, other) => one.version - other.version)) {
+  for (const event of [...fromJournal, ...events].toSorted((one, other) => one.version - other.version)) {
     const { orderId, version } = event;
     try {
-      const state = stateAfter(log, after?.state, event);
-      if (state instanceof Error) throw state;
+      const next = (after?.version ?? 0) + 1;
+      if (version !== next) throw gapAt(log, orderId, next);
+      const state = log.entity.evolve(after?.state, log.entity.upcast(event));
       after = { orderId, version, state, document: apply(event, after, state) };
     } catch (error) {
       if (error instanceof NewerEvent) throw error;

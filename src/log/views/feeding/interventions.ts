@@ -5,7 +5,7 @@ import type { PositionedEvent } from '../../feed/feed.js';
 import { readJournals } from '../../journal/read-journal.js';
 import { foldBatch, type FoldedBatch } from './fold-batch.js';
 import { EntityBatches } from './entity-batches.js';
-import { gapAt } from './folding.js';
+import { gapAt } from './gap.js';
 import { type ParkedEvent, parkedEvents, toParked } from '../parked-events.js';
 import { viewBuilds } from '../view-builds.js';
 import type { Draft, State } from '../../entity.js';
@@ -26,7 +26,7 @@ export interface ParkedAudit {
   readonly reason: string;
   /** ISO-8601 UTC */
   readonly at: string;
-  /** how many events of the entity were applied */
+  /** how many events of the entity were applied; one that is left out (`foldBatch`) does not count */
   readonly applied: number;
   /** why a retry failed again */
   readonly error?: string;
@@ -133,8 +133,9 @@ async function attempt<S extends State, D extends Draft>(
   const firstParked = Math.min(...parked.map(({ position }) => position));
   const batches = new EntityBatches(log, db, view).of(events, firstParked - 1);
   const folded = await foldBatch(log, db, view, collection, batches);
-  const applied = events.length - folded.parked.length;
-  const gone = parked.slice(0, parked.length - tried.length + applied).map(({ _id }) => _id);
+  const done = events.length - folded.parked.length;
+  const applied = done - folded.leftOut;
+  const gone = parked.slice(0, parked.length - tried.length + done).map(({ _id }) => _id);
   // The first event that the journal no longer has.
   const lost = tried[events.length];
   const stuck =
@@ -157,7 +158,7 @@ async function attempt<S extends State, D extends Draft>(
 
 interface InterventionWrites {
   readonly audit: ParkedAudit;
-  /** ids of the parked events that were applied or skipped */
+  /** ids of the parked events that were applied, skipped, or left out */
   readonly gone: readonly string[];
   /** the event that failed again, if one did */
   readonly stuck: ParkedEvent | undefined;
