@@ -39,6 +39,13 @@ export async function* unfinishedIds(log: AnyLog, db: Db, changedSince = ''): As
   } while (page.length === PAGE_SIZE);
 }
 
+/** The ids of all entities whose views are marked as stopped. */
+export function stoppedIds(log: AnyLog, db: Db): AsyncIterable<string> {
+  return stateViews(log, db)
+    .find({ 'stopped.since': { $gt: '' } }, { ...committed, projection: { _id: 1 } })
+    .map(({ _id }) => _id);
+}
+
 /**
  * The ids of entities that are not finished and have changed since a time (ISO-8601 UTC), the
  * latest first, at most `limit`.

@@ -7,7 +7,7 @@ import type { AnyLog, EntityLog } from '../journal/entity-log.js';
 import { type StateDocument, stateViews } from '../journal/state-view.js';
 import { forks } from '../journal/fork.js';
 import { journal } from '../journal/journal.js';
-import { latestChangedIds, unfinishedIds } from '../journal/viewed-ids.js';
+import { latestChangedIds, stoppedIds, unfinishedIds } from '../journal/viewed-ids.js';
 import { forkedReason, markStopped } from '../journal/stops.js';
 import type { Databases } from '../../databases.js';
 import { type ListedEntity, listWorkflows } from '../history/workflow-list.js';
@@ -45,7 +45,8 @@ const FIRST_LOOK_BACK_MS = 24 * 60 * 60_000;
  * to an older state.
  *
  * An entity that is not finished is reported with a remedy if its workflow is not running or was
- * restored to an older state. Its view is marked until the workflow continues.
+ * restored to an older state. Its view is marked until the workflow continues. Every entity that is
+ * marked is compared, so that no mark stays without its reason.
  *
  * @param run the run of the reconciling workflow; the report is stored under its id
  * @param heartbeat called after each step with the number of entities that it listed or compared
@@ -76,6 +77,7 @@ export async function reconcile<S extends State, D extends Draft>(
     await comparing.compareAll([...mismatched]);
   }
   await comparing.compareAll(notIn(running, unfinishedIds(log, db)));
+  await comparing.compareAll(stoppedIds(log, db));
   await comparing.compareAll(endedUnrecorded(log, { client, db, taskQueue }));
   await comparing.compareAll(await latestChangedIds(log, db, since, recentLimit));
   const lostSince = await temporalLostSince(log, client, db, OVERLAP_MS);
@@ -144,7 +146,7 @@ async function* notIn(
   for await (const orderId of orderIds) if (!running.has(orderId)) yield orderId;
 }
 
-/** Marks the views of forked entities again, because a rebuilt view has no marks. */
+/** Marks the views of forked entities again, because a mark may be lost when a view is rebuilt. */
 async function markForks(log: AnyLog, db: Db): Promise<void> {
   for await (const { _id: orderId, version } of forks(log, db).find({}, committed))
     await markStopped(

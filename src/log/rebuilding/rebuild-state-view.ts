@@ -8,7 +8,14 @@ import { Fenced } from '../leases/fencing.js';
 import type { AnyLog, EntityLog } from '../journal/entity-log.js';
 import { stateViewIndexes, stateViews } from '../journal/state-view.js';
 import { updateStateView } from '../journal/update-state-view.js';
-import { catchUp, fill, copyUnjournaled, type RebuildTarget, touchedAfter } from './fill-state-view.js';
+import {
+  catchUp,
+  copyStops,
+  copyUnjournaled,
+  fill,
+  type RebuildTarget,
+  touchedAfter,
+} from './fill-state-view.js';
 import type { RebuildAttempt } from './rebuild-attempt.js';
 import {
   noteFirstVersion,
@@ -21,9 +28,13 @@ import {
 /**
  * Rebuilds a state view from the journal, in a collection beside the one that is read and written,
  * then renames it to the view's name. Entities that are recorded during the rebuild are folded
- * again, before and once more after the swap. An entity whose log is gone, or cannot be folded from
- * its first event on, keeps its old document. `rebuilds.ts` compares this with the rebuilds of a
- * feed view and of a journal.
+ * again, before and once more after the swap. Each document is then as recording has it. An entity
+ * whose log is gone, or cannot be folded from its first event on, keeps its old document.
+ *
+ * Entities that have stopped keep their marks. A mark that is set or removed at the moment of the
+ * swap may be wrong until the next reconciliation, which compares all marked and stopped entities.
+ *
+ * `rebuilds.ts` compares this with the rebuilds of a feed view and of a journal.
  *
  * @returns false if `signal` ended it before it was done
  * @throws Fenced if another worker has taken the rebuild over, or the rebuild makes a newer version
@@ -53,8 +64,10 @@ export async function rebuildStateView<S extends State, D extends Draft>(
     await rebuilder.advance({ phase: 'swapping', identity, exceptions });
   }
   // If an earlier worker ended right after its swap, the collection is renamed already.
-  if ((await identityOf(db, name)) !== rebuilder.state.identity)
+  if ((await identityOf(db, name)) !== rebuilder.state.identity) {
+    await copyStops(target);
     await target.next.rename(name, { dropTarget: true });
+  }
   // Events that were recorded just before the swap may be folded only into the collection that is
   // gone.
   for await (const orderIds of touchedAfter(log, db, rebuilder.state.since)) {

@@ -3,6 +3,7 @@ import { expect, test } from '@jest/globals';
 import { Fenced } from '../../../src/log/leases/fencing.js';
 import { journal } from '../../../src/log/journal/journal.js';
 import { record } from '../../../src/log/journal/recording.js';
+import { clearStopped, endedReason, markStopped } from '../../../src/log/journal/stops.js';
 import { isStateViewOutdated, rebuildStateView } from '../../../src/log/rebuilding/rebuild-state-view.js';
 import { StoreRebuilder, storeRebuilds, storesOf } from '../../../src/log/rebuilding/store-rebuild.js';
 import { storesStatus } from '../../../src/log/rebuilding/store-status.js';
@@ -28,6 +29,11 @@ async function storedOrders() {
     .find({}, { projection: { recorder: 0 } })
     .sort({ _id: 1 })
     .toArray();
+}
+
+/** Marks an order as one whose workflow has ended. */
+async function stop(orderId: string): Promise<void> {
+  await markStopped(orderLog, db, orderId, endedReason(orderLog, orderId, 'TERMINATED'));
 }
 
 test('the state view of orders is rebuilt while events are recorded, and none is lost', async () => {
@@ -142,6 +148,79 @@ test('a recorder that has read the replaced view writes nothing of it into the n
   last.resume();
   expect(await rebuilt).toBe(true);
   expect(await storedOrders()).toEqual(wholeOrders([log]));
+});
+
+test('a rebuilt view has the documents of recording: with what follows a gap, and marks of stops', async () => {
+  const [gap = [], ended = [], copied = [], well = []] = newLogs(
+    'completed',
+    'confirmed',
+    'confirmed',
+    'cancelled',
+  );
+  await record(orderLog, db, gap.slice(0, 2));
+  await record(orderLog, db, gap.slice(3, 5));
+  for (const log of [ended, copied, well]) await record(orderLog, db, log);
+  for (const [{ orderId } = { orderId: '' }] of [gap, ended, copied]) await stop(orderId);
+  await journal(orderLog, db).deleteOne({ orderId: copied[0]?.orderId ?? '', version: 1 });
+  const recorded = await storedOrders();
+  expect(recorded.find(({ ahead }) => ahead !== undefined)).toMatchObject({ version: 2, ahead: 5 });
+  expect(await rebuildStateView(orderLog, rebuilding())).toBe(true);
+  expect(await storedOrders()).toEqual(recorded);
+});
+
+test('events after a gap that are recorded during a rebuild are noted', async () => {
+  const [log = []] = newLogs('completed');
+  await record(orderLog, db, log.slice(0, 2));
+  const filled = pausedBefore(db, 'createIndexes');
+  const rebuilt = rebuildStateView(orderLog, { ...rebuilding(), db: filled.db });
+  await filled.reached;
+  await record(orderLog, db, log.slice(3, 5));
+  filled.resume();
+  expect(await rebuilt).toBe(true);
+  expect(await storedOrders()).toMatchObject([{ version: 2, ahead: 5 }]);
+});
+
+test('marks are as they are at the swap: one that was removed during a rebuild does not return', async () => {
+  const logs = newLogs('confirmed', 'confirmed', 'confirmed');
+  const [removed = '', added = '', resumed = ''] = logs.map(([{ orderId }]) => orderId);
+  for (const log of logs) await record(orderLog, db, log.slice(0, 2));
+  await stop(removed);
+  await stop(resumed);
+  // The document of this order is copied with its mark, because it cannot be folded.
+  await journal(orderLog, db).deleteOne({ orderId: removed, version: 1 });
+  const rebuildId = randomUUID();
+  const filled = pausedBefore(db, 'createIndexes');
+  const swap = pausedBefore(filled.db, 'rename');
+  const rebuilt = rebuildStateView(orderLog, { ...rebuilding(rebuildId), db: swap.db });
+  await filled.reached;
+  await clearStopped(orderLog, db, removed);
+  await stop(added);
+  filled.resume();
+  await swap.reached;
+  // This order continues right before the swap. Its new event removes the mark.
+  await record(orderLog, db, logs[2]?.slice(0, 3) ?? []);
+  swap.resume();
+  expect(await rebuilt).toBe(true);
+  const marked = (await storedOrders()).flatMap(({ _id, stopped }) => (stopped ? [_id] : []));
+  expect(marked).toEqual([added]);
+});
+
+test('a swap that another worker completes copies the marks again', async () => {
+  const logs = newLogs('confirmed', 'confirmed');
+  const [removed = '', added = ''] = logs.map(([{ orderId }]) => orderId);
+  for (const log of logs) await record(orderLog, db, log);
+  await stop(removed);
+  const rebuildId = randomUUID();
+  const frozen = pausedBefore(db, 'rename');
+  const late = rebuildStateView(orderLog, { ...rebuilding(rebuildId), db: frozen.db });
+  await frozen.reached;
+  await clearStopped(orderLog, db, removed);
+  await stop(added);
+  expect(await rebuildStateView(orderLog, rebuilding(rebuildId))).toBe(true);
+  frozen.resume();
+  await expect(late).rejects.toThrow();
+  const marked = (await storedOrders()).flatMap(({ _id, stopped }) => (stopped ? [_id] : []));
+  expect(marked).toEqual([added]);
 });
 
 test('of two simultaneous rebuilds of a store, one is refused', async () => {

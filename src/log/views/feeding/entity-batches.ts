@@ -17,10 +17,10 @@ type Events = readonly PositionedEvent[];
  * Otherwise it is folded from version 1 on, with other events from the journal: all earlier
  * versions and, if the view is keyed by entity, also later versions that its document has already.
  *
- * An example: versions 1, 2 and 3 of an order were in the feed. Version 2 was lost, and restored with
- * a later position. So a rebuild reads 1, 3, 2, 4. With 3, it takes 2 from the journal. When 2 comes,
- * the document of a view keyed by entity is folded again, from 1, 2 and 3. When 4 comes, the order is
- * in memory at version 3 and continues.
+ * An example: versions 1, 2 and 3 of an order were in the feed. Version 2 was lost, and restored
+ * with a later position. So a rebuild reads 1, 3, 2, 4. With 3, it takes 2 from the journal. When 2
+ * comes, the document of a view keyed by entity is folded again, from 1, 2 and 3. When 4 comes, the
+ * order is in memory at version 3 and continues.
  */
 export class EntityBatches<S extends State, D extends Draft> {
   private readonly log: EntityLog<S, D>;

@@ -101,7 +101,7 @@ function foldDocument<S extends State, D extends Draft>(
 }
 
 /**
- * Folds the events of a batch and those from the journal, in the order of versions, until one fails.
+ * Folds the events of a batch and those from the journal, by version, until one fails.
  *
  * @param apply returns the entity's document after an event
  */

@@ -26,7 +26,7 @@ export interface ParkedAudit {
   readonly reason: string;
   /** ISO-8601 UTC */
   readonly at: string;
-  /** how many events of the entity were applied; one that is left out (`foldBatch`) does not count */
+  /** how many events of the entity were applied; without those that `foldBatch` leaves out */
   readonly applied: number;
   /** why a retry failed again */
   readonly error?: string;
