@@ -11,7 +11,7 @@ import { notJournaled, readJournalsByEntity, upcastRecord } from '../journal/rea
 import { type StateDocument, stateViews, type Stopped, storedDocument } from '../journal/state-view.js';
 import { viewedIds } from '../journal/viewed-ids.js';
 import type { RebuildAttempt } from './rebuild-attempt.js';
-import type { Exceptions, StoreRebuilder } from './store-rebuild.js';
+import type { Exceptions, StateViewRebuild, StoreRebuilder } from './store-rebuild.js';
 
 /* The documents of a state view that is being rebuilt: folded from the journal, and written. */
 
@@ -33,7 +33,7 @@ export interface RebuildTarget<S extends State, D extends Draft> {
 /** Writes every entity, by id, from the rebuild's checkpoint on. */
 export async function fill<S extends State, D extends Draft>(
   target: RebuildTarget<S, D>,
-  rebuilder: StoreRebuilder,
+  rebuilder: StoreRebuilder<StateViewRebuild>,
   { db, signal, heartbeat }: RebuildAttempt,
 ): Promise<boolean> {
   const { place: after } = rebuilder.state;
@@ -57,7 +57,7 @@ export async function fill<S extends State, D extends Draft>(
  */
 export async function copyUnjournaled<S extends State, D extends Draft>(
   target: RebuildTarget<S, D>,
-  rebuilder: StoreRebuilder,
+  rebuilder: StoreRebuilder<StateViewRebuild>,
   heartbeat: RebuildAttempt['heartbeat'],
 ): Promise<Exceptions> {
   const { log, db } = target;
@@ -74,7 +74,7 @@ export async function copyUnjournaled<S extends State, D extends Draft>(
 /** Folds what was recorded since the rebuild began, until few entities are left. */
 export async function catchUp<S extends State, D extends Draft>(
   target: RebuildTarget<S, D>,
-  rebuilder: StoreRebuilder,
+  rebuilder: StoreRebuilder<StateViewRebuild>,
   heartbeat: RebuildAttempt['heartbeat'],
 ): Promise<void> {
   const { log, db } = target;

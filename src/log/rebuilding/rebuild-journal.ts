@@ -12,7 +12,7 @@ import { ensureStateViewIndexes } from '../journal/state-view.js';
 import { countWorkflows, listWorkflows, type ListPage } from '../history/workflow-list.js';
 import type { RebuildAttempt } from './rebuild-attempt.js';
 import { type FromHistory, restoreEntities } from './restore-entities.js';
-import { StoreRebuilder } from './store-rebuild.js';
+import { type JournalRebuild, StoreRebuilder } from './store-rebuild.js';
 
 export interface JournalRebuildAttempt<S extends State, D extends Draft> extends RebuildAttempt, Deployment {
   readonly detectDatabaseLoss: DetectDatabaseLoss;
@@ -63,8 +63,9 @@ async function restoreAll<S extends State, D extends Draft>(
 ): Promise<boolean> {
   const { db, client, taskQueue, signal, heartbeat, rebuildId } = attempt;
   await Promise.all([ensureJournalIndexes(log, db), ensureStateViewIndexes(log, db)]);
-  const rebuilder = await StoreRebuilder.takeOver(db, log.journalRebuild, rebuildId, async () => ({
-    since: 0,
+  const name = log.journalRebuild;
+  const rebuilder = await StoreRebuilder.takeOver<JournalRebuild>(db, name, rebuildId, async (begun) => ({
+    ...begun,
     total: await countWorkflows(log, client, taskQueue),
   }));
   if (rebuilder.state.phase === 'done') return true;

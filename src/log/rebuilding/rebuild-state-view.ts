@@ -19,6 +19,7 @@ import {
 import type { RebuildAttempt } from './rebuild-attempt.js';
 import {
   noteFirstVersion,
+  type StateViewRebuild,
   StoreRebuilder,
   storeRebuilds,
   versionBuilt,
@@ -102,7 +103,7 @@ function assertVersion({ view }: AnyLog, version: number): void {
  */
 export async function isStateViewOutdated(log: AnyLog, db: Db): Promise<boolean> {
   const { collection, version } = log.view;
-  const rebuild = await storeRebuilds(db).findOne({ _id: collection }, committed);
+  const rebuild = await storeRebuilds(db).findOne<StateViewRebuild>({ _id: collection }, committed);
   const isEmpty = async () =>
     (await stateViews(log, db).findOne({}, { ...committed, projection: { _id: 1 } })) === null;
   if (rebuild === null && (await isEmpty())) {
@@ -112,9 +113,13 @@ export async function isStateViewOutdated(log: AnyLog, db: Db): Promise<boolean>
   return Math.max(versionBuilt(rebuild), versionRead(rebuild)) < version;
 }
 
-async function takeOver(log: AnyLog, { db, rebuildId }: RebuildAttempt): Promise<StoreRebuilder> {
+async function takeOver(
+  log: AnyLog,
+  { db, rebuildId }: RebuildAttempt,
+): Promise<StoreRebuilder<StateViewRebuild>> {
   const { collection, version } = log.view;
-  return await StoreRebuilder.takeOver(db, collection, rebuildId, async (last) => ({
+  return await StoreRebuilder.takeOver<StateViewRebuild>(db, collection, rebuildId, async (begun, last) => ({
+    ...begun,
     since: await feedHead(log, db),
     total: await stateViews(log, db).estimatedDocumentCount(),
     version,
@@ -144,7 +149,7 @@ async function identityOf(db: Db, name: string): Promise<string | undefined> {
 async function dropLeftCollections(
   { view }: AnyLog,
   db: Db,
-  rebuilder: StoreRebuilder,
+  rebuilder: StoreRebuilder<StateViewRebuild>,
   collection: string,
 ): Promise<void> {
   const left = { $regex: `^${view.collection}_(next|before)` };
@@ -163,7 +168,7 @@ async function dropLeftCollections(
  */
 async function buildIndexes<S extends State, D extends Draft>(
   { log, next }: RebuildTarget<S, D>,
-  { state }: StoreRebuilder,
+  { state }: StoreRebuilder<StateViewRebuild>,
   { signal, heartbeat }: RebuildAttempt,
 ): Promise<boolean> {
   for (;;) {

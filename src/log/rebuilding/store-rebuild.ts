@@ -1,18 +1,19 @@
-import type { Db } from 'mongodb';
+import type { Db, Document } from 'mongodb';
 import { isDuplicateKey } from '../../mongodb/duplicates.js';
 import { committed, durable } from '../../mongodb/durability.js';
 import type { AnyLog } from '../journal/entity-log.js';
 import { Fenced } from '../leases/fencing.js';
 
-/** The last rebuild, running or done, of a store: of a state view, or of a journal. */
-export interface StoreRebuild {
-  /** the collection of the state view, or `AnyLog.journalRebuild` */
+/** The last rebuild, running or done, of a store. */
+export type StoreRebuild = JournalRebuild | StateViewRebuild;
+
+/** What the rebuilds of both kinds of stores have. Times are ISO-8601 UTC. */
+interface Progress {
+  /** the name of the store: see `storesOf` */
   readonly _id: string;
   readonly rebuildId: string;
   /** fencing token: a worker with an older epoch is refused */
   readonly epoch: number;
-  readonly phase: 'running' | 'swapping' | 'done';
-  /** ISO-8601 UTC */
   readonly startedAt: string;
   readonly at: string;
   /** entities that are rebuilt so far */
@@ -21,22 +22,34 @@ export interface StoreRebuild {
   readonly total: number;
   /** average since the current worker took over */
   readonly perSecond: number;
+  readonly exceptions: Exceptions;
+}
+
+/** The rebuild of a journal, from the workflow histories. */
+export interface JournalRebuild extends Progress {
+  readonly phase: 'running' | 'done';
   /**
-   * the checkpoint: an entity's id, or the token of a page; absent at the beginning; the name is
-   * persisted
+   * the checkpoint, the token of the next page of Temporal's list; absent at the beginning; the name
+   * is persisted, and this is no `FeedPlace`
+   */
+  readonly place?: string;
+}
+
+/** The rebuild of a state view, in a new collection. */
+export interface StateViewRebuild extends Progress {
+  readonly phase: 'running' | 'swapping' | 'done';
+  /**
+   * the checkpoint, the id of the last entity that was written; absent at the beginning; the name
+   * is persisted, and this is no `FeedPlace`
    */
   readonly place?: string;
   /** a position of the feed: the rebuild has every event up to it; the name is persisted */
   readonly since: number;
-  readonly exceptions: Exceptions;
-  /**
-   * version of the fold that builds the store; absent for version 1, and for a store without
-   * versions
-   */
+  /** version of the fold that builds the view; absent for version 1 */
   readonly version?: number;
-  /** version of the store that is read until the swap; absent for version 1 */
+  /** version of the view that is read until the swap; absent for version 1 */
   readonly replaces?: number;
-  /** the collection that the store is built in; absent if it is the one that is read */
+  /** the collection that the view is built in; absent if an earlier version of the code began it */
   readonly collection?: string;
   /** UUID of that collection, which a rename keeps; set before the swap */
   readonly identity?: string | undefined;
@@ -48,7 +61,7 @@ export interface Exceptions {
   readonly orderIds: readonly string[];
 }
 
-/** The rebuild id of a store that was created with its present version, and never rebuilt. */
+/** The rebuild id of a state view that was created with its present version, and never rebuilt. */
 export const neverRebuilt = 'none';
 
 const MAX_NAMED = 100;
@@ -65,10 +78,13 @@ export function storeRebuilds(db: Db) {
   return db.collection<StoreRebuild>('store_rebuilds');
 }
 
-/** Saves the version of a store that is still empty, unless one is saved. */
+/**
+ * Saves the version of a state view that is still empty, as a rebuild that is done. Does nothing if
+ * a rebuild is saved already.
+ */
 export async function noteFirstVersion(db: Db, name: string, version: number): Promise<void> {
   const now = new Date().toISOString();
-  const first: Omit<StoreRebuild, '_id'> = {
+  const first: Omit<StateViewRebuild, '_id'> = {
     rebuildId: neverRebuilt,
     epoch: 0,
     phase: 'done',
@@ -84,45 +100,52 @@ export async function noteFirstVersion(db: Db, name: string, version: number): P
   await storeRebuilds(db).updateOne({ _id: name }, { $setOnInsert: first }, { upsert: true, ...durable });
 }
 
-/** The fields that only a rebuild in a new collection has. */
-type OfCollection = 'version' | 'replaces' | 'collection';
-
-/** The version that a rebuild makes; 1 for a store that was never rebuilt. */
-export function versionBuilt(rebuild: StoreRebuild | null): number {
+/** The version that a rebuild makes; 1 for a state view that was never rebuilt. */
+export function versionBuilt(rebuild: StateViewRebuild | null): number {
   return rebuild?.version ?? 1;
 }
 
-/** The version of the store that is read now. */
-export function versionRead(rebuild: StoreRebuild | null): number {
+/** The version of the state view that is read now. */
+export function versionRead(rebuild: StateViewRebuild | null): number {
   return rebuild?.phase === 'running' ? (rebuild.replaces ?? 1) : versionBuilt(rebuild);
 }
 
+/** What every rebuild has when it begins. */
+export type Begun = Omit<Progress, 'total'> & { readonly phase: 'running' };
+
+/** What a rebuild may change as it advances. */
+type Changes<R extends StoreRebuild> = Partial<
+  Omit<R, '_id' | 'rebuildId' | 'epoch' | 'startedAt' | 'at' | 'perSecond'>
+>;
+
 /** Holds the rebuild of a store until another worker takes it over. */
-export class StoreRebuilder {
+export class StoreRebuilder<R extends StoreRebuild> {
   private readonly db: Db;
   private readonly began: { readonly at: number; readonly done: number };
-  state: StoreRebuild;
+  state: R;
 
   /**
    * Starts the rebuild with this id, or continues it. A rebuild with another id is abandoned.
    *
+   * @param begin makes the new rebuild from what every rebuild begins with
    * @throws Fenced if another rebuild began at the same moment; another call may succeed
    */
-  static async takeOver(
+  static async takeOver<R extends StoreRebuild>(
     db: Db,
     name: string,
     rebuildId: string,
-    begin: (last: StoreRebuild | null) => Promise<Pick<StoreRebuild, 'since' | 'total' | OfCollection>>,
-  ): Promise<StoreRebuilder> {
+    begin: (begun: Begun, last: R | null) => Promise<R>,
+  ): Promise<StoreRebuilder<R>> {
     const known = await storeRebuilds(db).findOneAndUpdate(
       { _id: name, rebuildId },
       { $inc: { epoch: 1 } },
       { returnDocument: 'after', ...durable },
     );
-    if (known !== null) return new StoreRebuilder(db, known);
-    const last = await storeRebuilds(db).findOne({ _id: name }, committed);
+    // The name decides which kind of store it is, and so which kind of rebuild.
+    if (known !== null) return new StoreRebuilder(db, known as R);
+    const last = await storeRebuilds(db).findOne<R>({ _id: name }, committed);
     const now = new Date().toISOString();
-    const fresh: StoreRebuild = {
+    const begun: Begun = {
       _id: name,
       rebuildId,
       epoch: 1,
@@ -132,13 +155,13 @@ export class StoreRebuilder {
       done: 0,
       perSecond: 0,
       exceptions: { count: 0, orderIds: [] },
-      ...(await begin(last)),
     };
+    const fresh = await begin(begun, last);
     if (!(await replaceLast(db, last, fresh))) throw new Fenced(`Another worker rebuilds ${name}.`);
     return new StoreRebuilder(db, fresh);
   }
 
-  private constructor(db: Db, state: StoreRebuild) {
+  private constructor(db: Db, state: R) {
     this.db = db;
     this.state = state;
     this.began = { at: Date.now(), done: state.done };
@@ -148,18 +171,16 @@ export class StoreRebuilder {
    * @throws Fenced if another worker has taken this rebuild over, or another rebuild of this store
    *   has begun
    */
-  async advance(
-    more: Partial<
-      Pick<StoreRebuild, 'phase' | 'done' | 'total' | 'place' | 'since' | 'exceptions' | 'identity'>
-    >,
-  ) {
+  async advance(more: Changes<R>): Promise<void> {
     const { _id, rebuildId, epoch, done } = this.state;
     const seconds = Math.max(1, Date.now() - this.began.at) / 1_000;
     const perSecond = Math.round(((more.done ?? done) - this.began.done) / seconds);
     const changes = { ...more, perSecond, at: new Date().toISOString() };
+    // `Changes` has checked the fields. A type parameter cannot be checked against the collection.
+    const $set: Document = changes;
     const { matchedCount } = await storeRebuilds(this.db).updateOne(
       { _id, rebuildId, epoch },
-      { $set: changes },
+      { $set },
       durable,
     );
     if (matchedCount === 0) throw new Fenced(`Another worker rebuilds ${_id}.`);

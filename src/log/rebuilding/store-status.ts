@@ -41,7 +41,7 @@ function toStatus(name: string, rebuild: StoreRebuild | undefined): StoreStatus 
   const { rebuildId, phase, startedAt, at, done, total, perSecond, exceptions } = rebuild;
   const read = {
     name,
-    ...(rebuild.version === undefined ? {} : { version: versionRead(rebuild) }),
+    ...('version' in rebuild && { version: versionRead(rebuild) }),
   };
   if (rebuildId === neverRebuilt) return read;
   if (phase === 'done') return { ...read, rebuildId, at, exceptions };

@@ -5,7 +5,12 @@ import { journal } from '../../../src/log/journal/journal.js';
 import { record } from '../../../src/log/journal/recording.js';
 import { clearStopped, endedReason, markStopped } from '../../../src/log/journal/stops.js';
 import { isStateViewOutdated, rebuildStateView } from '../../../src/log/rebuilding/rebuild-state-view.js';
-import { StoreRebuilder, storeRebuilds, storesOf } from '../../../src/log/rebuilding/store-rebuild.js';
+import {
+  type Begun,
+  StoreRebuilder,
+  storeRebuilds,
+  storesOf,
+} from '../../../src/log/rebuilding/store-rebuild.js';
 import { storesStatus } from '../../../src/log/rebuilding/store-status.js';
 import { orderLog } from '../../../src/order-log.js';
 import type { OrderEvent } from '../../../src/order/events.js';
@@ -224,11 +229,11 @@ test('a swap that another worker completes copies the marks again', async () => 
 });
 
 test('of two simultaneous rebuilds of a store, one is refused', async () => {
-  const begin = async () => ({ since: 0, total: 0 });
+  const begin = async (begun: Begun) => ({ ...begun, since: 0, total: 0 });
   await StoreRebuilder.takeOver(db, 'orders', 'last', begin);
-  const late = StoreRebuilder.takeOver(db, 'orders', 'late', async () => {
+  const late = StoreRebuilder.takeOver(db, 'orders', 'late', async (begun) => {
     await StoreRebuilder.takeOver(db, 'orders', 'next', begin);
-    return await begin();
+    return await begin(begun);
   });
   await expect(late).rejects.toThrow(Fenced);
   expect(await storeRebuilds(db).findOne({ _id: 'orders' })).toMatchObject({ rebuildId: 'next' });
