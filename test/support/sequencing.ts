@@ -13,7 +13,7 @@ import { until } from './until.js';
  */
 export function startSequencing(db: Db, log: AnyLog = orderLog): () => Promise<void> {
   const stopping = new AbortController();
-  const ended = runSequencer({ log, db, signal: stopping.signal, heartbeat: () => undefined });
+  const ended = runSequencer(log, { db, signal: stopping.signal, heartbeat: () => undefined });
   return async () => {
     stopping.abort();
     await ended;

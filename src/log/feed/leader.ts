@@ -16,15 +16,14 @@ const CHECKPOINT_MS = 250;
 const CONVERSION_FAILURE = 241;
 
 export interface LeaderDeps {
-  readonly log: AnyLog;
   readonly db: Db;
   /** called with all positions that were given, and their generation */
   readonly onPositions?: LocalPublisher['publish'] | undefined;
 }
 
 /** Takes over as the leader: an earlier one is refused from now on. */
-export async function becomeLeader(deps: LeaderDeps): Promise<Leader> {
-  const { log, db } = deps;
+export async function becomeLeader(log: AnyLog, deps: LeaderDeps): Promise<Leader> {
+  const { db } = deps;
   const first = { position: 0, generations: [firstGeneration] };
   const state = await feedState(db).findOneAndUpdate(
     { _id: log.feedId },
@@ -37,11 +36,11 @@ export async function becomeLeader(deps: LeaderDeps): Promise<Leader> {
     { ...committed, projection: { position: 1 }, sort: { position: -1 } },
   );
   if (last !== null || state.position === 0)
-    return new Leader(deps, state, Math.max(state.position, last?.position ?? 0));
+    return new Leader(log, deps, state, Math.max(state.position, last?.position ?? 0));
   // The journal has lost every position: the next generation begins at position 1.
   const begun = await beginGeneration(log, db, { commonUntil: 0, lost: 0, position: 0 }, state.epoch);
   if (begun === undefined) throw fenced(state.epoch);
-  return new Leader(deps, begun, 0);
+  return new Leader(log, deps, begun, 0);
 }
 
 /** The process that gives the positions, until another one takes over. */
@@ -49,6 +48,7 @@ export class Leader {
   readonly resumeToken: unknown;
   /** the last position given */
   position: number;
+  private readonly log: AnyLog;
   private readonly deps: LeaderDeps;
   private epoch: number;
   private generations: Generations;
@@ -57,7 +57,8 @@ export class Leader {
   private checkpoint: number;
   private readonly dueEvents: DueEvents;
 
-  constructor(deps: LeaderDeps, state: FeedState, position: number) {
+  constructor(log: AnyLog, deps: LeaderDeps, state: FeedState, position: number) {
+    this.log = log;
     this.deps = deps;
     this.epoch = state.epoch;
     this.generations = new Generations(state);
@@ -66,7 +67,7 @@ export class Leader {
     this.resumeToken = state.generations === undefined ? undefined : state.resumeToken;
     this.checkpoint = state.position;
     this.position = position;
-    this.dueEvents = new DueEvents(deps.log, deps.db);
+    this.dueEvents = new DueEvents(log, deps.db);
   }
 
   get generation(): number {
@@ -75,7 +76,8 @@ export class Leader {
 
   /** Gives positions to the inserted events, and to those that were waiting for them. */
   async givePositions(inserts: readonly JournalChange[]): Promise<void> {
-    const { log, db, onPositions } = this.deps;
+    const { log } = this;
+    const { db, onPositions } = this.deps;
     const due = await this.dueEvents.add(inserts, this.position);
     if (due.length === 0) return;
     const events = new Map(inserts.map((insert) => [eventId(insert), insert.event]));
@@ -121,7 +123,8 @@ export class Leader {
    * open already: it reports later losses.
    */
   async checkForLoss(heartbeat: (position: number) => void): Promise<void> {
-    const { log, db } = this.deps;
+    const { log } = this;
+    const { db } = this.deps;
     const { count, first } = await lostPositions(log, db, this.position, () => heartbeat(this.position));
     const { all, current } = this.generations;
     if (first === undefined || count <= current.lost) {
@@ -146,16 +149,12 @@ export class Leader {
       $max: { position: this.position },
       $unset: { resumeToken: '' },
     });
-    return await becomeLeader(this.deps);
+    return await becomeLeader(this.log, this.deps);
   }
 
   private async update(change: UpdateFilter<FeedState>): Promise<void> {
-    const { deps, epoch } = this;
-    const { matchedCount } = await feedState(deps.db).updateOne(
-      { _id: deps.log.feedId, epoch },
-      change,
-      durable,
-    );
+    const { log, deps, epoch } = this;
+    const { matchedCount } = await feedState(deps.db).updateOne({ _id: log.feedId, epoch }, change, durable);
     if (matchedCount === 0) throw fenced(epoch);
   }
 }

@@ -55,11 +55,11 @@ const BACKLOG_BATCH_SIZE = 500;
  *
  * @throws Fenced, and any error of MongoDB. Another call continues from the stored checkpoint.
  */
-export async function runSequencer(deps: SequencerDeps): Promise<void> {
-  let leader = await becomeLeader(deps);
+export async function runSequencer(log: AnyLog, deps: SequencerDeps): Promise<void> {
+  let leader = await becomeLeader(log, deps);
   for (;;) {
     try {
-      return await lead(leader, deps);
+      return await lead(log, leader, deps);
     } catch (error) {
       if (!needsRestart(error)) throw error;
       if (deps.signal.aborted) return;
@@ -69,14 +69,14 @@ export async function runSequencer(deps: SequencerDeps): Promise<void> {
   }
 }
 
-async function lead(leader: Leader, deps: SequencerDeps): Promise<void> {
-  const { log, db, signal, heartbeat, onLead } = deps;
+async function lead(log: AnyLog, leader: Leader, deps: SequencerDeps): Promise<void> {
+  const { db, signal, heartbeat, onLead } = deps;
   const { stream, resumed } = await open(log, db, leader.resumeToken);
   try {
     if (!resumed) {
       await leader.markStart();
       await leader.checkForLoss(heartbeat);
-      await catchUp(leader, deps);
+      await catchUp(log, leader, deps);
     }
     onLead?.(leader.position, leader.generation);
     let { changes, resumeToken } = stream;
@@ -117,7 +117,7 @@ async function open(log: AnyLog, db: Db, resumeToken: unknown) {
  * Gives positions to all events that have none, oldest first. Events that are recorded meanwhile
  * are in the stream, which is already open.
  */
-async function catchUp(leader: Leader, { log, db, signal, heartbeat }: SequencerDeps) {
+async function catchUp(log: AnyLog, leader: Leader, { db, signal, heartbeat }: SequencerDeps) {
   const unsequenced = journal(log, db)
     .find({ unsequenced: true }, committed)
     .project<JournalChange>({ _id: 0, orderId: 1, version: 1, unsequenced: 1 })

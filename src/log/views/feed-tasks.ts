@@ -33,8 +33,7 @@ export function createFeedTasks<S extends State, D extends Draft>(
       await withTimeout(TEMPORAL_TIMEOUT_MS, detectDatabaseLoss({ db, client, taskQueue }));
       if (signal.aborted) return;
       const publisher = tail.publishLocally();
-      await runSequencer({
-        log,
+      await runSequencer(log, {
         db,
         signal,
         heartbeat,

@@ -122,7 +122,7 @@ describe('a leader', () => {
       given = position;
       stopping.abort();
     };
-    await runSequencer({ log: orderLog, db, signal: stopping.signal, heartbeat });
+    await runSequencer(orderLog, { db, signal: stopping.signal, heartbeat });
     expect(given).toBeLessThan(logs.flat().length);
     expect(await feedState(db).findOne()).toMatchObject({ position: given });
     lead();

@@ -33,8 +33,7 @@ export function lead(gave?: LocalPublisher['publish']) {
   const stopping = new AbortController();
   let beats = 0;
   let isLeading = false;
-  const ended = runSequencer({
-    log: orderLog,
+  const ended = runSequencer(orderLog, {
     db,
     signal: stopping.signal,
     heartbeat: () => (beats += 1),
