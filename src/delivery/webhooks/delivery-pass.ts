@@ -138,7 +138,7 @@ class DeliveryPass {
       }
       const outcome = await this.sendAgain(first, orderAfter);
       if (outcome === 'later') return;
-      if (outcome !== 'delivered') {
+      if (outcome !== 'delivered' && outcome !== 'gone') {
         await noteFailure(db, { ...first, nextTryAt }, outcome, this.deps.retryPolicy);
         return;
       }
@@ -147,10 +147,10 @@ class DeliveryPass {
     }
   }
 
-  private async sendAgain(waiting: WaitingRow, orderAfter: OrderAfter): Promise<DeliveryResult> {
+  /** @returns `gone` if the feed was restored, and no longer has the event */
+  private async sendAgain(waiting: WaitingRow, orderAfter: OrderAfter): Promise<DeliveryResult | 'gone'> {
     const stored = await journal(orderLog, this.deps.db).findOne({ _id: eventId(waiting) }, committed);
-    // The feed was restored and no longer has the event.
-    if (stored === null) return 'delivered';
+    if (stored === null) return 'gone';
     return await this.sending.send(
       { ...eventOf(stored), position: stored.position ?? waiting.position },
       orderAfter,
