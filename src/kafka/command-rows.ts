@@ -4,7 +4,7 @@ import type { Db } from 'mongodb';
 
 /** The progress in a partition. The process that has the partition writes it. */
 export interface PartitionRow {
-  /** `<topic id>:<partition>` */
+  /** see `partitionRowId` */
   readonly _id: string;
   readonly topic: string;
   /** the offset after the last committed command; used if Kafka forgets the offset of the group */
@@ -42,6 +42,22 @@ export const failureRows = (db: Db) => db.collection<FailureRow>('kafka_command_
 
 export async function ensureCommandIndexes(db: Db): Promise<void> {
   await partitionRows(db).createIndex({ topic: 1, _id: 1 });
+}
+
+/** A partition of a topic. A topic that is deleted and created again has another id. */
+export interface PartitionId {
+  readonly topicId: string;
+  readonly partition: number;
+}
+
+export function partitionRowId({ topicId, partition }: PartitionId): string {
+  return `${topicId}:${partition}`;
+}
+
+/** The partition of a row. */
+export function partitionOf({ _id }: PartitionRow): PartitionId {
+  const end = _id.lastIndexOf(':');
+  return { topicId: _id.slice(0, end), partition: Number(_id.slice(end + 1)) };
 }
 
 /** Older rows are ignored, because they do not show the present state. */

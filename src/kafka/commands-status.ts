@@ -3,6 +3,7 @@ import { answering } from '../mongodb/durability.js';
 import {
   failureRows,
   isRecent,
+  partitionOf,
   type PartitionRow,
   partitionRows,
   type WaitingCommand,
@@ -36,10 +37,10 @@ export interface CommandsStatus {
 export async function commandsStatus(db: Db, topic: string): Promise<CommandsStatus> {
   const { failed, rows } = await rowsOf(db, topic);
   const [latest] = rows.toSorted((a, b) => (b.seenAt?.getTime() ?? 0) - (a.seenAt?.getTime() ?? 0));
-  // A topic that was deleted and made again has another id, and other rows.
-  const current = rows.filter((row) => topicIdOf(row) === (latest && topicIdOf(latest)));
-  const partitions = current.map(({ _id, committed, lag = 0, failure, waiting, seenAt }) => ({
-    partition: Number(_id.slice(_id.lastIndexOf(':') + 1)),
+  const topicId = latest && partitionOf(latest).topicId;
+  const current = rows.filter((row) => partitionOf(row).topicId === topicId);
+  const partitions = current.map(({ committed, lag = 0, failure, waiting, seenAt, ...row }) => ({
+    partition: partitionOf(row).partition,
     ...(committed !== undefined && { position: Number(committed) }),
     lag,
     ...(failure && { failure }),
@@ -88,8 +89,4 @@ function waitingIn(rows: readonly PartitionRow[]): readonly WaitingCommand[] {
 
 function isSeen({ seenAt }: PartitionRow): boolean {
   return seenAt !== undefined && isRecent(seenAt);
-}
-
-function topicIdOf({ _id }: PartitionRow): string {
-  return _id.slice(0, _id.lastIndexOf(':'));
 }

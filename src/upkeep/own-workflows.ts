@@ -1,6 +1,6 @@
 import proto from '@temporalio/proto';
 import type { Deployment } from '../databases.js';
-import { feedTaskQueue, rebuildWorkflow } from '../log/workflow/system-workflow-messages.js';
+import { feedTaskQueue, rebuildWorkflow, rebuiltBy } from '../log/workflow/system-workflow-messages.js';
 import { type ScheduleState, scheduleState } from './reconcile-schedule.js';
 
 /** A rebuild that was ended from outside. */
@@ -58,7 +58,7 @@ export async function listOwnWorkflows(deployment: Deployment, since: string): P
   ]);
   const found = executions.map(({ execution, status }) => {
     const workflowId = execution?.workflowId ?? '';
-    const [, name] = /^rebuild-(.+)@/.exec(workflowId) ?? [];
+    const name = rebuiltBy(workflowId);
     return { workflowId, name, runId: execution?.runId ?? '', isRunning: status === RUNNING };
   });
   return {

@@ -1,6 +1,7 @@
 import type { Client } from '@temporalio/client';
 import { optionalTsToMs } from '@temporalio/common/lib/time.js';
-import { orderWorkflow, workflowId, orderLog } from '../../order-log.js';
+import { orderWorkflow, orderLog } from '../../order-log.js';
+import { entityIdOf } from '../../log/journal/entity-log.js';
 import { eventId } from '../../log/event-id.js';
 import type { Databases } from '../../databases.js';
 import { notBegun } from '../../log/history/workflow-list.js';
@@ -42,7 +43,7 @@ async function rowOfOldest(
   const found = await longestWaiting(client, taskQueue, before);
   const accepted = found
     .map(({ execution, startTime }) => ({
-      orderId: (execution?.workflowId ?? '').slice(workflowId('').length),
+      orderId: entityIdOf(orderLog, execution?.workflowId ?? ''),
       since: new Date(optionalTsToMs(startTime) ?? 0).toISOString(),
     }))
     .toSorted((one, other) => (one.since < other.since ? -1 : 1));

@@ -3,7 +3,7 @@ import type { Client } from '@temporalio/client';
 import { decodeTypedSearchAttributes } from '@temporalio/common/lib/converter/payload-search-attributes.js';
 import proto, { type temporal } from '@temporalio/proto';
 import { statusKey } from '../workflow/search-attribute-names.js';
-import { type AnyLog, workflowIdOf } from '../journal/entity-log.js';
+import { type AnyLog, entityIdOf } from '../journal/entity-log.js';
 
 /** An entity's workflow in Temporal's list, which lags by a moment. */
 export interface ListedEntity {
@@ -46,7 +46,6 @@ export async function* listWorkflows(
 ): AsyncGenerator<ListPage, void> {
   const { namespace } = client.options;
   const query = queryOf(log, taskQueue, filter);
-  const prefix = workflowIdOf(log, '');
   let token = from;
   do {
     const askedAt = Date.now();
@@ -58,7 +57,7 @@ export async function* listWorkflows(
     });
     token = nextPageToken.length === 0 ? undefined : Buffer.from(nextPageToken).toString('base64');
     yield {
-      listed: executions.map((found) => toListed(found, prefix)),
+      listed: executions.map((found) => toListed(log, found)),
       ...(token === undefined ? {} : { next: token }),
     };
     if (token !== undefined) await setTimeout(Math.max(0, askedAt + BETWEEN_PAGES_MS - Date.now()));
@@ -99,10 +98,10 @@ export function notBegun(types: readonly string[], taskQueue: string): string {
   return `WorkflowType IN (${names}) AND TaskQueue = ${JSON.stringify(taskQueue)} AND ExecutionStatus = 'Running' AND BuildIds IS NULL`;
 }
 
-function toListed(found: temporal.api.workflow.v1.IWorkflowExecutionInfo, prefix: string): ListedEntity {
+function toListed(log: AnyLog, found: temporal.api.workflow.v1.IWorkflowExecutionInfo): ListedEntity {
   const status = decodeTypedSearchAttributes(found.searchAttributes?.indexedFields).get(statusKey);
   return {
-    orderId: (found.execution?.workflowId ?? '').slice(prefix.length),
+    orderId: entityIdOf(log, found.execution?.workflowId ?? ''),
     isOpen: found.status === running,
     ...(status === undefined ? {} : { status }),
   };

@@ -91,3 +91,8 @@ export type StartOptions = Pick<
 export function workflowIdOf({ entity }: Pick<AnyLog, 'entity'>, id: string): string {
   return `${entity.name}-${id}`;
 }
+
+/** The id of the entity whose workflow has this id. */
+export function entityIdOf({ entity }: Pick<AnyLog, 'entity'>, workflowId: string): string {
+  return workflowId.slice(`${entity.name}-`.length);
+}

@@ -24,6 +24,11 @@ export function rebuildWorkflowId(name: string, taskQueue: string): string {
   return `rebuild-${name}@${feedTaskQueue(taskQueue)}`;
 }
 
+/** The feed view or store that the workflow with this id rebuilds; undefined if it is no rebuild. */
+export function rebuiltBy(workflowId: string): string | undefined {
+  return /^rebuild-(.+)@/.exec(workflowId)?.[1];
+}
+
 /** The schedule's id. Each deployment has its own schedule, named after its task queue. */
 export function reconcileScheduleId(taskQueue: string): string {
   return `${taskQueue}-reconcile`;

@@ -4,7 +4,8 @@ import { kafkaProblem } from '../../../kafka/kafka-problem.js';
 import { EARLIEST, LATEST } from '../../../kafka/partition-records.js';
 import type { Logger } from '../../../server/logging/logger.js';
 import { PartitionProgress } from './partition-progress.js';
-import { type PartitionId, refusalsFrom } from './refusal-rows.js';
+import { refusalsFrom } from './refusal-rows.js';
+import type { PartitionId } from '../../../kafka/command-rows.js';
 import { committedBefore, noteLost, noteUnread } from './store-progress.js';
 
 export interface AssignmentDeps {

@@ -1,5 +1,6 @@
 import type { Db } from 'mongodb';
 import { committed, durable } from '../../../mongodb/durability.js';
+import type { PartitionId } from '../../../kafka/command-rows.js';
 
 /**
  * A refused command. The row is written before the problem is sent to the topic of refusals, and
@@ -17,12 +18,6 @@ interface RefusalRow {
 
 /** A refusal that is in the topic of refusals, or the problem that has to be written there. */
 export type RefusalState = 'written' | { readonly problem: string };
-
-/** A partition of a topic. A topic that is deleted and created again has another id. */
-export interface PartitionId {
-  readonly topicId: string;
-  readonly partition: number;
-}
 
 export const refusalRows = (db: Db) => db.collection<RefusalRow>('kafka_refused_commands');
 

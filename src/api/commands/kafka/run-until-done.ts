@@ -11,7 +11,8 @@ import { correlationIdOf, recordIdOf } from './command-record.js';
 import { attemptCommand } from './attempt-command.js';
 import type { Membership } from './membership.js';
 import type { PartitionProgress } from './partition-progress.js';
-import { noteRefused, noteWritten, type PartitionId } from './refusal-rows.js';
+import { noteRefused, noteWritten } from './refusal-rows.js';
+import type { PartitionId } from '../../../kafka/command-rows.js';
 import type { RefusalTopic } from './refusal-topic.js';
 
 export interface RunDeps {

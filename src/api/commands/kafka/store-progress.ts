@@ -1,9 +1,15 @@
 /* Stores the offsets of taken commands, for operators, and in case Kafka forgets them. */
 import type { Db } from 'mongodb';
-import { failureRows, isRecent, partitionRows } from '../../../kafka/command-rows.js';
+import {
+  failureRows,
+  isRecent,
+  type PartitionId,
+  partitionRowId,
+  partitionRows,
+} from '../../../kafka/command-rows.js';
 import { durable } from '../../../mongodb/durability.js';
 import type { PartitionProgress } from './partition-progress.js';
-import { forgetRefusals, type PartitionId } from './refusal-rows.js';
+import { forgetRefusals } from './refusal-rows.js';
 
 /** Stores the progress in a partition. @param end the offset after its last record */
 export async function notePartition(
@@ -24,7 +30,7 @@ export async function notePartition(
     failure,
     seenAt: new Date(),
   };
-  await partitionRows(db).updateOne({ _id: rowOf(id) }, { $set }, { upsert: true, ...durable });
+  await partitionRows(db).updateOne({ _id: partitionRowId(id) }, { $set }, { upsert: true, ...durable });
   // Refusals are deleted last, when the row above has the committed offset. So even if Kafka
   // forgets its offset, no record before the committed offset is read again.
   await forgetRefusals(db, id, committed);
@@ -32,19 +38,19 @@ export async function notePartition(
 
 /** The offset that was last committed, as `notePartition` has stored it. */
 export async function committedBefore(db: Db, id: PartitionId): Promise<bigint | undefined> {
-  const row = await partitionRows(db).findOne({ _id: rowOf(id) });
+  const row = await partitionRows(db).findOne({ _id: partitionRowId(id) });
   return row?.committed === undefined ? undefined : BigInt(row.committed);
 }
 
 /** @param failure why the partition cannot be read */
 export async function noteUnread(db: Db, topic: string, id: PartitionId, failure: string): Promise<void> {
   const $set = { topic, failure, waiting: null, seenAt: new Date() };
-  await partitionRows(db).updateOne({ _id: rowOf(id) }, { $set }, { upsert: true });
+  await partitionRows(db).updateOne({ _id: partitionRowId(id) }, { $set }, { upsert: true });
 }
 
 export async function noteLost(db: Db, topic: string, id: PartitionId): Promise<void> {
   await partitionRows(db).updateOne(
-    { _id: rowOf(id) },
+    { _id: partitionRowId(id) },
     { $set: { topic, lostAt: new Date() } },
     { upsert: true },
   );
@@ -59,8 +65,4 @@ export async function noteConsumingFailed(db: Db, topic: string, failure: string
 
 export async function noteConsumingWorks(db: Db, topic: string): Promise<void> {
   await failureRows(db).deleteOne({ _id: topic });
-}
-
-function rowOf({ topicId, partition }: PartitionId): string {
-  return `${topicId}:${partition}`;
 }
