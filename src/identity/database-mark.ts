@@ -1,7 +1,7 @@
 import { ScheduleAlreadyRunning, ScheduleNotFoundError } from '@temporalio/client';
 import type { Counts } from '../effects/inventory/stock-state.js';
 import type { Deployment } from '../databases.js';
-import { reconcileWorkflow } from '../log/workflow/system-workflow-messages.js';
+import { reconcileWorkflow } from '../log/workflow/system-workflow-names.js';
 
 /**
  * What Temporal remembers about MongoDB, so that an empty MongoDB or an older backup is recognized.

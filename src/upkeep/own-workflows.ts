@@ -1,6 +1,6 @@
 import proto from '@temporalio/proto';
 import type { Deployment } from '../databases.js';
-import { feedTaskQueue, rebuildWorkflow, rebuiltBy } from '../log/workflow/system-workflow-messages.js';
+import { feedTaskQueue, rebuildWorkflow, rebuiltBy } from '../log/workflow/system-workflow-names.js';
 import { type ScheduleState, scheduleState } from './reconcile-schedule.js';
 
 /** A rebuild that was ended from outside. */

@@ -1,6 +1,6 @@
 import { ScheduleAlreadyRunning, ScheduleOverlapPolicy } from '@temporalio/client';
 import type { Deployment } from '../databases.js';
-import { reconcileScheduleId, reconcileWorkflow } from '../log/workflow/system-workflow-messages.js';
+import { reconcileScheduleId, reconcileWorkflow } from '../log/workflow/system-workflow-names.js';
 
 /**
  * State of the reconciliation's schedule; `pausedFor` is the note that was left when it was paused.

@@ -16,7 +16,7 @@ import {
   rebuildWorkflowId,
   reconcileScheduleId,
   reconcileWorkflow,
-} from '../../src/log/workflow/system-workflow-messages.js';
+} from '../../src/log/workflow/system-workflow-names.js';
 import { logs } from '../../src/logs.js';
 import { orderLog } from '../../src/order-log.js';
 import { createLogger } from '../../src/server/logging/logger.js';

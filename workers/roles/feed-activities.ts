@@ -12,7 +12,7 @@ import type { AnyView } from '../../src/log/views/view.js';
 import type {
   RebuildActivities,
   ReconcileActivities,
-} from '../../src/log/workflow/system-workflow-messages.js';
+} from '../../src/log/workflow/system-workflow-names.js';
 import { logs, ofAnyEntity } from '../../src/logs.js';
 import { orderLog } from '../../src/order-log.js';
 import { views } from '../../src/views/views.js';

@@ -3,7 +3,7 @@ import { deliverWebhooks } from '../../src/delivery/webhooks/deliver-webhooks.js
 import { endpointLog } from '../../src/endpoint/endpoint-log.js';
 import { runLeasedTasks } from '../../src/log/leases/leased-tasks.js';
 import { watchBuildsAndFeeds } from '../../src/log/views/feeding/watch-builds-and-feeds.js';
-import { feedTaskQueue } from '../../src/log/workflow/system-workflow-messages.js';
+import { feedTaskQueue } from '../../src/log/workflow/system-workflow-names.js';
 import { healthIn } from '../../src/server/logging/log-changes.js';
 import { startUpkeep } from '../../src/upkeep/upkeep.js';
 import { createFeedWork } from './feed-activities.js';

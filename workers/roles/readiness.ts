@@ -9,7 +9,7 @@ import { concernOfStock, stockState } from '../../src/effects/inventory/stock-st
 import { forks } from '../../src/log/journal/fork.js';
 import { concernOf, latestReconciliations } from '../../src/log/proof/reconciliation-reports.js';
 import { lagBeyond, viewsStatus } from '../../src/log/views/status.js';
-import { feedTaskQueue } from '../../src/log/workflow/system-workflow-messages.js';
+import { feedTaskQueue } from '../../src/log/workflow/system-workflow-names.js';
 import { logs } from '../../src/logs.js';
 import { orderLog } from '../../src/order-log.js';
 import { isTemporalOutage } from '../../src/outages/temporal-outage.js';

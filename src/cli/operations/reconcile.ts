@@ -83,7 +83,7 @@ async function reconcileNow(databases: Databases): Promise<readonly EntityReport
   const { client, db, taskQueue } = databases;
   const [{ reconciliationOf }, { reconcileScheduleId }, { ScheduleNotFoundError }] = await Promise.all([
     import('../../log/proof/reconciliation-reports.js'),
-    import('../../log/workflow/system-workflow-messages.js'),
+    import('../../log/workflow/system-workflow-names.js'),
     import('@temporalio/client'),
   ]);
   await reachTemporal(databases);

@@ -3,7 +3,7 @@ import type { Db } from 'mongodb';
 import { committed } from '../../mongodb/durability.js';
 import { withTimeout } from '../../outages/timeout.js';
 import type { Databases, Deployment } from '../../databases.js';
-import { rebuildWorkflow, rebuildWorkflowId } from '../workflow/system-workflow-messages.js';
+import { rebuildWorkflow, rebuildWorkflowId } from '../workflow/system-workflow-names.js';
 import { buildsOf } from '../views/view-builds.js';
 import { storeRebuilds } from './store-rebuild.js';
 

@@ -4,7 +4,7 @@ import {
   type RebuildActivities,
   type ReconcileActivities,
   type ReconcileSummary,
-} from './system-workflow-messages.js';
+} from './system-workflow-names.js';
 
 /**
  * Rebuilds a feed view, a state view or a journal. It survives restarts, because progress is stored

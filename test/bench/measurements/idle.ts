@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
-import { reconcileScheduleId } from '../../../src/log/workflow/system-workflow-messages.js';
+import { reconcileScheduleId } from '../../../src/log/workflow/system-workflow-names.js';
 import { temporalCost } from '../../support/workflow-run.js';
 import type { Measurement } from '../harness/bench.js';
 import { single } from '../harness/result.js';

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { ensureParkedEventIndexes } from '../../../src/log/views/parked-events.js';
-import { feedTaskQueue, reconcileScheduleId } from '../../../src/log/workflow/system-workflow-messages.js';
+import { feedTaskQueue, reconcileScheduleId } from '../../../src/log/workflow/system-workflow-names.js';
 import { createLogger } from '../../../src/server/logging/logger.js';
 import { startFeed } from '../../../workers/roles/feed.js';
 import type { RunningWorker } from '../../../workers/roles/worker.js';

@@ -10,7 +10,7 @@ import { readStored } from '../../../src/log/journal/read-journal.js';
 import { updateStateView } from '../../../src/log/journal/update-state-view.js';
 import { endedReason, markStopped } from '../../../src/log/journal/stops.js';
 import { latestReconciliations, reconciliations } from '../../../src/log/proof/reconciliation-reports.js';
-import { reconcileScheduleId } from '../../../src/log/workflow/system-workflow-messages.js';
+import { reconcileScheduleId } from '../../../src/log/workflow/system-workflow-names.js';
 import { orderLog } from '../../../src/order-log.js';
 import { createLogger } from '../../../src/server/logging/logger.js';
 import { orders } from '../../../src/views/orders.js';

@@ -7,7 +7,7 @@ import { answering } from '../../../mongodb/durability.js';
 import { journal } from '../../../log/journal/journal.js';
 import { ageOf } from '../../../log/time.js';
 import { notBegun } from '../../../log/history/workflow-list.js';
-import { rebuildWorkflow, reconcileWorkflow } from '../../../log/workflow/system-workflow-messages.js';
+import { rebuildWorkflow, reconcileWorkflow } from '../../../log/workflow/system-workflow-names.js';
 import { withTimeout } from '../../../outages/timeout.js';
 import { orderLog } from '../../../order-log.js';
 
