@@ -96,8 +96,8 @@ export async function catchUp<S extends State, D extends Draft>(
  * Copies the marks of stopped entities from the view that is about to be replaced. An entity with
  * events that the replaced view lacks gets no mark, because these events remove it.
  *
- * It writes only to documents that exist, so that a late worker cannot make the swapped collection
- * anew.
+ * It only updates documents, so that a late worker cannot create the collection again after its
+ * swap.
  */
 export async function copyStops<S extends State, D extends Draft>({
   log,
