@@ -29,8 +29,8 @@ interface Progress {
 export interface JournalRebuild extends Progress {
   readonly phase: 'running' | 'done';
   /**
-   * the checkpoint, the token of the next page of Temporal's list; absent at the beginning; the name
-   * is persisted, and this is no `FeedPlace`
+   * the checkpoint, the token of the next page of Temporal's list; absent at the beginning; the
+   * name is persisted, and this is no `FeedPlace`
    */
   readonly place?: string;
 }

@@ -24,7 +24,7 @@ export function rebuildWorkflowId(name: string, taskQueue: string): string {
   return `rebuild-${name}@${feedTaskQueue(taskQueue)}`;
 }
 
-/** The feed view or store that the workflow with this id rebuilds; undefined if it is no rebuild. */
+/** The feed view or store that a workflow rebuilds, by its id; undefined if it is no rebuild. */
 export function rebuiltBy(workflowId: string): string | undefined {
   return /^rebuild-(.+)@/.exec(workflowId)?.[1];
 }
