@@ -37,7 +37,7 @@ export class FoundValues {
   private async stateOf(keyId: string): Promise<KeyState> {
     const known = this.known.get(keyId);
     if (known !== undefined) return known;
-    const found = await this.keyStore.opening(keyId);
+    const found = await this.keyStore.openingKey(keyId);
     const state = typeof found === 'string' ? found : 'readable';
     this.known.set(keyId, state);
     return state;

@@ -102,7 +102,8 @@ async function inspectLogs({
 
 async function checkKeyStore(keyStore: KeyStore, keys: readonly string[]): Promise<CheckedLocation> {
   for (const keyId of keys)
-    if ((await keyStore.opening(keyId)) !== 'destroyed') throw new Error(`the key ${keyId} is not destroyed`);
+    if ((await keyStore.openingKey(keyId)) !== 'destroyed')
+      throw new Error(`the key ${keyId} is not destroyed`);
   return {
     place: 'key store',
     finding: 'the keys are destroyed: their rows have no key material',

@@ -21,7 +21,7 @@ export async function lostKeys(
 ): Promise<readonly LostKey[]> {
   const lost: LostKey[] = [];
   for (const [keyId, orderIds] of await keysOfCustomer(databases, customerId))
-    if ((await keyStore.opening(keyId)) === 'unknown') lost.push({ keyId, orderIds });
+    if ((await keyStore.openingKey(keyId)) === 'unknown') lost.push({ keyId, orderIds });
   return lost;
 }
 

@@ -19,11 +19,11 @@ export class KeyCache {
   private readonly opening = new Map<string, Known<Buffer>>();
 
   /** The key that last sealed a value of this customer. */
-  sealingOf(customerId: string): Known<CustomerKey> | undefined {
+  sealingKey(customerId: string): Known<CustomerKey> | undefined {
     return this.sealing.get(customerId);
   }
 
-  openingWith(keyId: string): Known<Buffer> | undefined {
+  openingKey(keyId: string): Known<Buffer> | undefined {
     return this.opening.get(keyId);
   }
 

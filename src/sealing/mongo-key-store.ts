@@ -57,7 +57,7 @@ class MongoKeyStore implements KeyStore {
 
   /** Concurrent callers for one customer get the same key. */
   async sealingKey(customerId: string): Promise<CustomerKey> {
-    const known = this.cache.sealingOf(customerId);
+    const known = this.cache.sealingKey(customerId);
     if (known !== undefined && isFresh(known)) return known.key;
     return await this.searching(customerId, () => this.findSealingKey(customerId));
   }
@@ -72,7 +72,7 @@ class MongoKeyStore implements KeyStore {
    */
   private async findSealingKey(customerId: string): Promise<CustomerKey> {
     const { cache, rows, spares } = this;
-    const known = cache.sealingOf(customerId);
+    const known = cache.sealingKey(customerId);
     const withinMs = known === undefined ? SEALS_WITHIN_MS : CONFIRMS_WITHIN_MS;
     const stored = await undefinedInOutage(this.ask(() => rows.findSealing(customerId), withinMs));
     const row = stored?.get(customerId);
@@ -119,7 +119,7 @@ class MongoKeyStore implements KeyStore {
   }
 
   private keyIn({ _id: keyId, wrapped: text = '' }: Pick<KeyRow, '_id' | 'wrapped'>): CustomerKey {
-    const known = this.cache.openingWith(keyId);
+    const known = this.cache.openingKey(keyId);
     return { keyId, key: known?.key ?? unwrap(this.masterKeys(), keyId, text) };
   }
 
@@ -128,17 +128,17 @@ class MongoKeyStore implements KeyStore {
     void claim.finally(() => this.claims.delete(claim));
   }
 
-  async opening(keyId: string, customerId?: string): Promise<FoundKey> {
-    return await this.open(keyId, customerId, this.rows.find);
+  async openingKey(keyId: string, customerId?: string): Promise<FoundKey> {
+    return await this.findOpeningKey(keyId, customerId, this.rows.find);
   }
 
-  async openingAll(keyIds: ReadonlySet<string>): Promise<ReadonlyMap<string, FoundKey>> {
+  async openingKeys(keyIds: ReadonlySet<string>): Promise<ReadonlyMap<string, FoundKey>> {
     let reading: ReturnType<KeyRows['findAll']> | undefined;
     const together = () => (reading ??= this.rows.findAll([...keyIds]));
     const keys = await Promise.all(
       [...keyIds].map(async (keyId) => {
         try {
-          return [keyId, await this.open(keyId, undefined, together)] as const;
+          return [keyId, await this.findOpeningKey(keyId, undefined, together)] as const;
         } catch (error) {
           if (!isMongoOutage(error) && !(error instanceof MasterKeyMissing)) throw error;
           return [keyId, 'unknown'] as const;
@@ -149,13 +149,13 @@ class MongoKeyStore implements KeyStore {
   }
 
   /** @param find reads the row of this key, and perhaps those of other keys */
-  private async open(
+  private async findOpeningKey(
     keyId: string,
     customerId: string | undefined,
     find: KeyRows['find'],
   ): Promise<FoundKey> {
     const { ask, cache, rows } = this;
-    const known = cache.openingWith(keyId);
+    const known = cache.openingKey(keyId);
     if (known !== undefined && isFresh(known)) return known.key;
     const withinMs = known === undefined ? ANSWER_WITHIN_MS : CONFIRMS_WITHIN_MS;
     try {

@@ -34,11 +34,11 @@ export interface PersonsOfOrder {
  * The order that a text belongs to is named by the nearest `orderId` or `ORDER_OF_PERSONS` around
  * it.
  */
-export async function openAll<T>(keyStore: Pick<KeyStore, 'openingAll'>, value: T): Promise<Opened<T>> {
+export async function openAll<T>(keyStore: Pick<KeyStore, 'openingKeys'>, value: T): Promise<Opened<T>> {
   const ids = new Set<string>();
   collect(value, ids);
   if (ids.size === 0) return { value, persons: 'open' };
-  const found = await keyStore.openingAll(ids);
+  const found = await keyStore.openingKeys(ids);
   let persons: Shown = 'open';
   const show = (text: string, at: Location): string => {
     const shown = openText(found, text, at);
@@ -70,13 +70,13 @@ export function hasSealed(json: string): boolean {
  *   unavailable
  */
 export async function openOne(
-  keyStore: Pick<KeyStore, 'opening'>,
+  keyStore: Pick<KeyStore, 'openingKey'>,
   { orderId, customerId, path }: { orderId: string; customerId?: string; path: Path },
   text: string,
 ): Promise<string | undefined> {
   const keyId = keyIdIn(text);
   if (keyId === undefined) return text;
-  const key = await keyStore.opening(keyId, customerId);
+  const key = await keyStore.openingKey(keyId, customerId);
   if (key === 'destroyed') return undefined;
   if (key === 'unknown') {
     const remedy = 'Restore its backup, or give the key up: `npx orders keys give-up`.';

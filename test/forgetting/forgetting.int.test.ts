@@ -432,11 +432,11 @@ test(
     for (const { _id, ...row } of backup) await rows.replaceOne({ _id }, row);
 
     const unguarded = connectMongo(api.config);
-    expect(await unguarded.keyStore.opening(keyId)).toBeInstanceOf(Buffer);
+    expect(await unguarded.keyStore.openingKey(keyId)).toBeInstanceOf(Buffer);
     await unguarded.close();
     const restarted = connectMongo(api.config);
     destroyBeforeUse(restarted, new AbortController().signal);
-    expect(await restarted.keyStore.opening(keyId)).toBe('destroyed');
+    expect(await restarted.keyStore.openingKey(keyId)).toBe('destroyed');
     expect((await restarted.keyStore.sealingKey(customerId)).keyId).not.toBe(keyId);
     await restarted.close();
   },

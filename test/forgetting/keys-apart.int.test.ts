@@ -79,7 +79,7 @@ test(
     await keyServer.revive();
     // A new connection, without the API's cache of keys.
     const restarted = connectMongo(api.config);
-    await until(async () => expect(await restarted.keyStore.opening(keyId)).toBeInstanceOf(Buffer));
+    await until(async () => expect(await restarted.keyStore.openingKey(keyId)).toBeInstanceOf(Buffer));
     await restarted.close();
   },
   LIMIT_MS,

@@ -241,7 +241,7 @@ describe('an attacker sees no personal data', () => {
     );
     // The keys exist, and are wrapped.
     const [keyId = ''] = await api.mongo.keyStore.keysOf(customerId);
-    const key = await api.mongo.keyStore.opening(keyId);
+    const key = await api.mongo.keyStore.openingKey(keyId);
     if (typeof key === 'string') throw new Error(`the key is ${key}`);
     const rows = JSON.stringify(await keyRows(keys).find().toArray());
     expect(rows).toContain(keyId);
@@ -251,7 +251,7 @@ describe('an attacker sees no personal data', () => {
 
   test("(c) with a copy of Temporal's database, or (d) with copies of both: neither has a key", async () => {
     const [keyId = ''] = await api.mongo.keyStore.keysOf(customerId);
-    const key = await api.mongo.keyStore.opening(keyId);
+    const key = await api.mongo.keyStore.openingKey(keyId);
     const history = await api.client.workflow.getHandle(workflowId(orderId)).fetchHistory();
     const payloads = [...historyToJSON(history).matchAll(/"data": ?"([A-Za-z0-9+/=]+)"/g)];
     const decoded = payloads.map(([, data = '']) => Buffer.from(data, 'base64').toString()).join('\n');

@@ -18,9 +18,9 @@ beforeEach(() => {
   asked = [];
   const store = keyStoreOf(database.db);
   keyStore = Object.assign(Object.create(store) as KeyStore, {
-    opening: async (keyId: string, of?: string) => {
+    openingKey: async (keyId: string, of?: string) => {
       asked.push(keyId);
-      return await store.opening(keyId, of);
+      return await store.openingKey(keyId, of);
     },
   });
 });

@@ -10,7 +10,7 @@ import { logOf } from '../support/database.js';
 
 const { db, run } = await openViews();
 const key = { keyId: 'abcdefghijkl', key: randomBytes(32) };
-const keys = { openingAll: async () => new Map([[key.keyId, key.key]]) };
+const keys = { openingKeys: async () => new Map([[key.keyId, key.key]]) };
 
 test('the persons in each answer of a view can be opened', async () => {
   const orderId = randomUUID();

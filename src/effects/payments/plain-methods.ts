@@ -16,7 +16,7 @@ export const methodForgotten = { type: 'declined', code: 'payment_method_forgott
  * it was authorized before. The method is removed from the provider's errors.
  */
 export function withPlainMethods(
-  keys: Pick<KeyStore, 'opening'>,
+  keys: Pick<KeyStore, 'openingKey'>,
   provider: PaymentProvider,
 ): PaymentProvider {
   return {

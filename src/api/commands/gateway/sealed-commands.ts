@@ -17,7 +17,7 @@ const members = new Map<CommandType, readonly Path[]>(
 );
 
 /** The part of a key store that seals commands. */
-export type SealingKeys = Pick<KeyStore, 'sealingKey' | 'keysOf' | 'opening'>;
+export type SealingKeys = Pick<KeyStore, 'sealingKey' | 'keysOf' | 'openingKey'>;
 
 /** The data of a command before its personal data is sealed, and the order that it is for. */
 export interface Plain<D> {
@@ -45,7 +45,7 @@ export const previewKey: CustomerKey = { keyId: 'preview-only', key: randomBytes
 /** Opens what `previewKey` has sealed: the caller's own words. */
 export async function withoutPreviewKey<T>(preview: T): Promise<T> {
   const known = new Map([[previewKey.keyId, previewKey.key]]);
-  return (await openAll({ openingAll: async () => known }, preview)).value;
+  return (await openAll({ openingKeys: async () => known }, preview)).value;
 }
 
 function membersOf(type: CommandType): readonly Path[] {

@@ -44,7 +44,7 @@ export function createSealing(context: GatewayContext) {
    * @returns undefined if the key store is unavailable, or lacks the key
    */
   async function keyNamed(keyId: string): Promise<readonly CustomerKey[] | undefined> {
-    const found = await undefinedInOutage(withTimeout(answerWithinMs, keyStore.opening(keyId)));
+    const found = await undefinedInOutage(withTimeout(answerWithinMs, keyStore.openingKey(keyId)));
     if (found === 'destroyed') return [];
     return found === undefined || found === 'unknown' ? undefined : [{ keyId, key: found }];
   }
@@ -61,7 +61,7 @@ export function createSealing(context: GatewayContext) {
     const read = async () => {
       const ids = (await keyStore.keysOf(customerId)).filter((keyId) => keyId !== except.keyId);
       const found = await Promise.all(
-        ids.map(async (keyId) => ({ keyId, key: await keyStore.opening(keyId) })),
+        ids.map(async (keyId) => ({ keyId, key: await keyStore.openingKey(keyId) })),
       );
       return found.flatMap(({ keyId, key }) => (typeof key === 'string' ? [] : [{ keyId, key }]));
     };
