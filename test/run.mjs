@@ -8,8 +8,10 @@
 import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
 import process from 'node:process';
-import { cacheDir, exitOf, fail, prepare, root } from '../src/checkout/checkout.mjs';
-import { stage } from '../src/checkout/progress.mjs';
+import { cacheDir, root } from '../src/bootstrap/folders.mjs';
+import { prepare } from '../src/bootstrap/prepare.mjs';
+import { exitOf, fail } from '../src/bootstrap/processes.mjs';
+import { stage } from '../src/bootstrap/progress.mjs';
 import { findBrowser } from './support/browser.mjs';
 import { findKafka } from './support/kafka/find-kafka.mjs';
 

@@ -29,7 +29,7 @@ import { startFeed } from './roles/feed.js';
 import type { RoleContext } from './roles/role.js';
 import { startTracking } from './roles/tracking.js';
 import { installRuntime, startOrderWorker } from './roles/worker.js';
-import { stage } from '../src/checkout/progress.mjs';
+import { stage } from '../src/bootstrap/progress.mjs';
 import type { Closer } from './stop.js';
 
 const WORKFLOW_BUNDLE = { codePath: fileURLToPath(new URL('../workflow-bundle.js', import.meta.url)) };
