@@ -187,7 +187,7 @@ function serveWrites(
       resume(orderLog, resuming, orderId, asked, { answerWithinMs: RESUMED_WITHIN_MS }),
     startForgetting: (asked) => requestForgetting({ client, db, taskQueue }, { ...asked, keyInUseMs }),
     db,
-    noteCounts: createMarkUpdates({ client, db, taskQueue }),
+    updateMark: createMarkUpdates({ client, db, taskQueue }),
     cachedOrders,
     endpoints: {
       databases: { client, db, taskQueue, answerWithinMs },
