@@ -10,7 +10,7 @@ import { stockOutside } from '../../src/effects/inventory/stock-restore.js';
 import { createForgetting } from '../../src/forgetting/activities.js';
 import { type Certificate, type CheckedLocation, openCertificate } from '../../src/forgetting/certificate.js';
 import { forgetInOrder } from '../../src/forgetting/forget-order.js';
-import { noteStatus } from '../../src/forgetting/forgettings.js';
+import { storeStatus } from '../../src/forgetting/forgettings.js';
 import { forgetWorkflowId } from '../../src/forgetting/messages.js';
 import { requestForgetting } from '../../src/forgetting/request.js';
 import { destroyBeforeUse, ensureTombstoneIndex } from '../../src/forgetting/tombstones.js';
@@ -574,7 +574,7 @@ test('a request is accepted while an earlier forgetting has its certificate but 
     actor: 'tester',
     keyInUseMs: 0,
   };
-  await noteStatus(db, { ...asked, id: randomUUID(), requestedAt: '2026-01-01' }, 'forgotten');
+  await storeStatus(db, { ...asked, id: randomUUID(), requestedAt: '2026-01-01' }, 'forgotten');
   let starts = 0;
   const workflow = {
     list: api.client.workflow.list.bind(api.client.workflow),
