@@ -6,7 +6,7 @@ import { type Order, isFinished } from '../order/order.js';
 import { type OrderView, toView } from '../order/view.js';
 import type { StateDocument, StateView, Stopped } from '../log/journal/state-view.js';
 import { type AttentionTimes, attentionIndexes, attentionTimesOf } from './attention-times.js';
-import { hasSealedPersons, personWords } from './person-words.js';
+import { hasSealedText, personWords } from './person-words.js';
 import { searchWords } from './search-words.js';
 
 /**
@@ -145,15 +145,15 @@ export function withoutCommands(
  * @throws MongoError if the key store is unavailable
  */
 async function wordsOfPersons(db: Db, order: Order): Promise<Pick<OrderDocument, 'persons'>> {
-  const words = hasSealedPersons(order) ? await personWords(keyStoreOf(db), order) : [];
+  const words = hasSealedText(order) ? await personWords(keyStoreOf(db), order) : [];
   return words.length === 0 ? {} : { persons: words };
 }
 
 /** The document of an order in the view, without the words of sealed values. */
 export function toDocument(order: Order): OrderDocument {
   const { orderId, customer, lines, tags } = order;
-  const persons = [customer.name, customer.email].filter((text) => text !== undefined && !isSealed(text));
-  const texts = [orderId, customer.id, ...persons, ...tags];
+  const plain = [customer.name, customer.email].filter((text) => text !== undefined && !isSealed(text));
+  const texts = [orderId, customer.id, ...plain, ...tags];
   return {
     ...toView(order),
     _id: orderId,

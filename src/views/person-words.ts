@@ -47,7 +47,7 @@ function recentHashesOf(keyStore: KeyStore): Hashes {
   return recent;
 }
 
-export function hasSealedPersons({ customer: { name, email } }: Order): boolean {
+export function hasSealedText({ customer: { name, email } }: Order): boolean {
   return isSealed(name) || (email !== undefined && isSealed(email));
 }
 

@@ -27,7 +27,7 @@ export interface Plain<D> {
 }
 
 /** Whether a command has a personal text. */
-export function hasPersons({ type, data }: Omit<Plain<unknown>, 'orderId'>): boolean {
+export function hasPersonalData({ type, data }: Omit<Plain<unknown>, 'orderId'>): boolean {
   return hasText(data, membersOf(type));
 }
 

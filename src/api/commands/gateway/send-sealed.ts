@@ -10,7 +10,7 @@ import { WorkflowNotFoundError } from '@temporalio/client';
 import type { CommandResult } from './gateway.js';
 import type { GatewayContext } from './context.js';
 import { keysUnavailable, notFound } from './refusals.js';
-import { hasPersons, sealed } from './sealed-commands.js';
+import { hasPersonalData, sealed } from './sealed-commands.js';
 import { whileAvailable } from './while-available.js';
 
 export type Sealing = ReturnType<typeof createSealing>;
@@ -80,7 +80,7 @@ export function createSealing(context: GatewayContext) {
     ask: (command: FollowUpCommand) => Promise<CommandResult>,
     keyFor = (customerId: string) => sealingKeyOf(customerId, meta),
   ): Promise<CommandResult> {
-    if (!hasPersons(command)) return await ask(command);
+    if (!hasPersonalData(command)) return await ask(command);
     let customerId: string | undefined;
     try {
       customerId = await customerOf(orderId);
