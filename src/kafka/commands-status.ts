@@ -1,5 +1,5 @@
 import type { Db } from 'mongodb';
-import { answering } from '../mongodb/durability.js';
+import { committedInTime } from '../mongodb/durability.js';
 import {
   failureRows,
   isRecent,
@@ -76,8 +76,8 @@ export async function waitingCommands(db: Db, topic: string): Promise<readonly W
 
 async function rowsOf(db: Db, topic: string) {
   const [failed, rows] = await Promise.all([
-    failureRows(db).findOne({ _id: topic }, answering),
-    partitionRows(db).find({ topic }, answering).sort({ _id: 1 }).toArray(),
+    failureRows(db).findOne({ _id: topic }, committedInTime),
+    partitionRows(db).find({ topic }, committedInTime).sort({ _id: 1 }).toArray(),
   ]);
   return { failed: failed && isRecent(failed.failedAt) ? failed : undefined, rows };
 }

@@ -3,7 +3,7 @@ import { Type } from 'typebox';
 import { foldHistory } from '../../log/history/history.js';
 import { contiguous } from '../../log/journal/fold.js';
 import { readStored } from '../../log/journal/read-journal.js';
-import { answering } from '../../mongodb/durability.js';
+import { committedInTime } from '../../mongodb/durability.js';
 import { upcastIfKnown } from '../../order/upcasters.js';
 import { orderLog } from '../../order-log.js';
 import { isServerError } from '../../outages/server-error.js';
@@ -28,7 +28,7 @@ export interface OrderEventsDeps {
   readonly personalData: PersonalDataAtEdge;
 }
 
-const { maxTimeMS } = answering;
+const { maxTimeMS } = committedInTime;
 
 /** Serves the log of an order, from the journal or from its history. */
 export function registerOrderEvents(app: Http, deps: OrderEventsDeps): void {

@@ -2,7 +2,7 @@ import type { Db } from 'mongodb';
 import type { FeedPlace } from '../../log/feed/place.js';
 import { describeUnheld, unheldTasks } from '../../log/leases/leases.js';
 import { type KafkaSettings, topicsOf } from '../../kafka/settings.js';
-import { answering, durable } from '../../mongodb/durability.js';
+import { committedInTime, durable } from '../../mongodb/durability.js';
 import { type Health, healthy, succeeded } from '../health.js';
 
 /**
@@ -71,7 +71,7 @@ export async function storeFailure(db: Db, _id: string, failure: string): Promis
 /** Why the feed is not published to Kafka now; undefined if it is. */
 export async function kafkaConcern(db: Db, settings: KafkaSettings): Promise<string | undefined> {
   const { events: topic } = topicsOf(settings);
-  const row = await kafkaRows(db).findOne({ _id: topic }, answering);
+  const row = await kafkaRows(db).findOne({ _id: topic }, committedInTime);
   const { failures = 0, failingSince, failure } = row?.health ?? {};
   if (failures > 0) return `publishing in ${topic} fails since ${failingSince}: ${failure}`;
   return describeUnheld(await unheldTasks(db, [publishingTask]), 'kafka');
