@@ -8,7 +8,7 @@ import { type DatabaseIdentity, stockState, stockStates } from '../effects/inven
 import { feedHead } from '../log/feed/feed.js';
 import { beginGeneration } from '../log/feed/generations.js';
 import type { Databases } from '../databases.js';
-import { logs } from '../logs.js';
+import { logs } from '../entity-logs.js';
 import { durable } from '../mongodb/durability.js';
 import { type DatabaseMark, readMark, writeMark } from './database-mark.js';
 

@@ -6,7 +6,7 @@ import { describeUnheld, unheldTasks } from '../log/leases/leases.js';
 import { sequencerTask } from '../log/feed/sequencer.js';
 import { viewTask } from '../log/views/feeding/view-feeder.js';
 import { committedInTime } from '../mongodb/durability.js';
-import { logs } from '../logs.js';
+import { logs } from '../entity-logs.js';
 import { isTemporalOutage } from '../outages/temporal-outage.js';
 import { views } from '../views/views.js';
 import { scheduleState } from './reconcile-schedule.js';

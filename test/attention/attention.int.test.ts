@@ -15,7 +15,7 @@ import { forks } from '../../src/log/journal/fork.js';
 import { ensureStateViewIndexes, type StateDocument } from '../../src/log/journal/state-view.js';
 import { parkedEvents } from '../../src/log/views/parked-events.js';
 import { viewBuilds } from '../../src/log/views/view-builds.js';
-import { logs } from '../../src/logs.js';
+import { logs } from '../../src/entity-logs.js';
 import { append } from '../../src/log/append.js';
 import { orderLog } from '../../src/order-log.js';
 import { decide } from '../../src/order/decide.js';

@@ -20,7 +20,7 @@ import { orderIdInKey, versionInKey } from '../../src/log/entity.js';
 import { createRecorder } from '../../src/log/journal/recording.js';
 import { createStepMetrics, type StepMetrics } from '../../src/log/journal/step-metrics.js';
 import type { ResumptionActivities } from '../../src/log/workflow/steps.js';
-import { logs, ofAnyEntity } from '../../src/logs.js';
+import { logs, ofAnyEntity } from '../../src/entity-logs.js';
 import { orderLog, type Step, type Steps } from '../../src/order-log.js';
 import type { EffectOf, EffectType, OutcomeOf } from '../../src/order/effects.js';
 

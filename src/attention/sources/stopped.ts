@@ -2,7 +2,7 @@ import { forks } from '../../log/journal/fork.js';
 import type { State } from '../../log/entity.js';
 import type { AnyLog } from '../../log/journal/entity-log.js';
 import { type StateDocument, stateViews } from '../../log/journal/state-view.js';
-import { logs } from '../../logs.js';
+import { logs } from '../../entity-logs.js';
 import { committedInTime } from '../../mongodb/durability.js';
 import { orderLog } from '../../order-log.js';
 import { oldest, pageFilter, type SourceRow } from '../cursor.js';
