@@ -1,10 +1,10 @@
 import type { Db } from 'mongodb';
+import { Type } from 'typebox';
 import { CountRefused, countStock } from '../../effects/inventory/stock-counts.js';
 import { HttpProblem, problemResponses } from '../problem.js';
 import { Stock, StockCount, StockPath } from '../schemas/stock.js';
 import { Actors, closed, IfMatch, Key } from '../schemas/values.js';
 import type { Http } from '../http.js';
-import { Type } from 'typebox';
 import { metaOf } from './request.js';
 
 export interface StockCommandDeps {

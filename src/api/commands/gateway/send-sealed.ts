@@ -1,3 +1,4 @@
+import { WorkflowNotFoundError } from '@temporalio/client';
 import type { CustomerKey } from '../../../sealing/customer-key.js';
 import { customerAttribute } from '../../../order/listing.js';
 import type { FollowUpCommand } from '../../../order/commands.js';
@@ -6,7 +7,6 @@ import type { CommandMeta } from '../../../log/gateway/message.js';
 import { journalUnavailable } from '../../../log/gateway/outcome.js';
 import { isMongoOutage, undefinedInOutage } from '../../../outages/mongo-outage.js';
 import { withTimeout } from '../../../outages/timeout.js';
-import { WorkflowNotFoundError } from '@temporalio/client';
 import type { CommandResult } from './gateway.js';
 import type { GatewayContext } from './context.js';
 import { keysUnavailable, notFound } from './refusals.js';
