@@ -1,6 +1,6 @@
 import { Context, getClient } from '@temporalio/activity';
 import type { Db } from 'mongodb';
-import type { KeyStore } from '../sealing/key-store.js';
+import type { KeyStore } from '../sealing/key-store/key-store.js';
 import { batches } from '../concurrency/async-iterables.js';
 import { commandIdOf } from '../log/workflow/command-id.js';
 import type { ForgetPerson } from '../order/commands.js';

@@ -1,4 +1,4 @@
-import type { FoundKey, KeyStore } from '../sealing/key-store.js';
+import type { FoundKey, KeyStore } from '../sealing/key-store/key-store.js';
 import { countPersonalValues, noPersonalValues, type PersonalValues } from './personal-values.js';
 
 /** What is known of a key. The key itself is not kept. */

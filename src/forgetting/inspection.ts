@@ -1,5 +1,5 @@
 import type { Db } from 'mongodb';
-import type { KeyStore } from '../sealing/key-store.js';
+import type { KeyStore } from '../sealing/key-store/key-store.js';
 import { forgetAnswers } from '../delivery/webhooks/forget-answers.js';
 import { committed, durable } from '../mongodb/durability.js';
 import { readStored } from '../log/journal/read-journal.js';

@@ -1,4 +1,4 @@
-import type { Destruction, KeyStore } from '../sealing/key-store.js';
+import type { Destruction, KeyStore } from '../sealing/key-store/key-store.js';
 import type { Databases } from '../databases.js';
 import { keysOfCustomer } from './customer-keys.js';
 

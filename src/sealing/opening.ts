@@ -1,6 +1,6 @@
 import { FORGOTTEN } from '../order/forget.js';
 import { fieldOf, type Path } from './fields.js';
-import type { FoundKey, KeyStore } from './key-store.js';
+import type { FoundKey, KeyStore } from './key-store/key-store.js';
 import { openCached } from './opened-texts.js';
 import { keyIdIn, mayBeSealed, open } from './seal.js';
 

@@ -1,6 +1,6 @@
 import type { Db, IndexDescription } from 'mongodb';
 import { isSealed } from '../sealing/seal.js';
-import { keyStoreOf } from '../sealing/key-store-of.js';
+import { keyStoreOf } from '../sealing/key-store/key-store-of.js';
 import { hasRoomForFacts } from '../order/received-facts.js';
 import { type Order, isFinished } from '../order/order.js';
 import { type OrderView, toView } from '../order/view.js';

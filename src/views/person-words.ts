@@ -1,5 +1,5 @@
 import { createHmac } from 'node:crypto';
-import type { KeyStore } from '../sealing/key-store.js';
+import type { KeyStore } from '../sealing/key-store/key-store.js';
 import { openOne } from '../sealing/opening.js';
 import { ShortMemory } from '../concurrency/short-memory.js';
 import { isSealed } from '../sealing/seal.js';

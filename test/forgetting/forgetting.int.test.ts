@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import type { Db } from 'mongodb';
-import { keyRows } from '../../src/sealing/key-rows.js';
+import { keyRows } from '../../src/sealing/key-store/key-rows.js';
 import { deliveryRows, waitingRows } from '../../src/delivery/webhooks/rows.js';
 import { verifyOrders } from '../../src/effects/proof/verify-orders.js';
 import { stockOutside } from '../../src/effects/inventory/stock-restore.js';

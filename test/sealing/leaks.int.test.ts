@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { addKey } from '../../src/access/api-keys.js';
-import { keyRows } from '../../src/sealing/key-rows.js';
+import { keyRows } from '../../src/sealing/key-store/key-rows.js';
 import { scopes } from '../../src/access/scopes.js';
 import { workflowId } from '../../src/order-log.js';
 import { runWithoutTemporal } from '../cli/without-temporal.js';

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
 import { changedAt, fieldOf, personalPathsIn } from '../../src/sealing/fields.js';
-import { newMasterKey, readMasterKeys, unwrap, wrap } from '../../src/sealing/master-keys.js';
+import { newMasterKey, readMasterKeys, unwrap, wrap } from '../../src/sealing/key-store/master-keys.js';
 import { openCached } from '../../src/sealing/opened-texts.js';
 import { isSealed, keyIdIn, open, seal } from '../../src/sealing/seal.js';
 import { bodyParts } from '../../src/api/commands/body-parts.js';

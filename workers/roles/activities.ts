@@ -1,6 +1,6 @@
 import { asyncLocalStorage } from '@temporalio/activity';
 import type { Db } from 'mongodb';
-import { keyStoreOf } from '../../src/sealing/key-store-of.js';
+import { keyStoreOf } from '../../src/sealing/key-store/key-store-of.js';
 import { withPlainReceivers } from '../../src/effects/carriers/plain-receivers.js';
 import type { CarrierProvider } from '../../src/effects/carriers/port.js';
 import { sandboxCarriers } from '../../src/effects/carriers/sandbox-carriers.js';

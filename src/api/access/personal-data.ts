@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { FRESH_MS } from '../../sealing/key-cache.js';
-import type { KeyStore } from '../../sealing/key-store.js';
+import { FRESH_MS } from '../../sealing/key-store/key-cache.js';
+import type { KeyStore } from '../../sealing/key-store/key-store.js';
 import { hasSealed, openAll, openJson, type Opened } from '../../sealing/opening.js';
 import { undefinedInOutage } from '../../outages/mongo-outage.js';
 import { hashedWords } from '../../views/person-words.js';

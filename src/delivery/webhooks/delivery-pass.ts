@@ -1,5 +1,5 @@
 import type { Db } from 'mongodb';
-import type { WebhookSecrets } from '../../sealing/webhook-secrets.js';
+import type { WebhookSecrets } from '../../sealing/key-store/webhook-secrets.js';
 import type { Endpoint } from '../../endpoint/endpoint.js';
 import { eventId } from '../../log/event-id.js';
 import { type PositionedEvent, positionAfterLost } from '../../log/feed/feed.js';

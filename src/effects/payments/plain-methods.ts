@@ -1,4 +1,4 @@
-import type { KeyStore } from '../../sealing/key-store.js';
+import type { KeyStore } from '../../sealing/key-store/key-store.js';
 import { openOne } from '../../sealing/opening.js';
 import type { OutcomeOf } from '../../order/effects.js';
 import { orderIdInKey } from '../../log/entity.js';

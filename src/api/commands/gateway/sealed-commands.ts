@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { changedAt, fieldOf, hasText, type Path, personalPathsIn } from '../../../sealing/fields.js';
-import type { KeyStore } from '../../../sealing/key-store.js';
+import type { KeyStore } from '../../../sealing/key-store/key-store.js';
 import { openAll } from '../../../sealing/opening.js';
 import type { CustomerKey } from '../../../sealing/customer-key.js';
 import { seal } from '../../../sealing/seal.js';

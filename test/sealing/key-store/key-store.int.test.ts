@@ -4,16 +4,21 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { MongoClient } from 'mongodb';
-import { keyRows } from '../../src/sealing/key-rows.js';
-import type { KeyStore } from '../../src/sealing/key-store.js';
-import { type MasterKeys, newMasterKey, readMasterKeys, wrap } from '../../src/sealing/master-keys.js';
-import { createKeyStore } from '../../src/sealing/mongo-key-store.js';
-import { readConfig } from '../../src/server/config.js';
-import { connectMongo, type Mongo } from '../../src/server/connections.js';
-import { keysToStoreIn } from '../../src/server/keys/keys-to-store-folder.js';
-import { type Database, openDatabase } from '../support/database.js';
-import { shared } from '../support/servers.js';
-import { until } from '../support/until.js';
+import { keyRows } from '../../../src/sealing/key-store/key-rows.js';
+import type { KeyStore } from '../../../src/sealing/key-store/key-store.js';
+import {
+  type MasterKeys,
+  newMasterKey,
+  readMasterKeys,
+  wrap,
+} from '../../../src/sealing/key-store/master-keys.js';
+import { createKeyStore } from '../../../src/sealing/key-store/mongo-key-store.js';
+import { readConfig } from '../../../src/server/config.js';
+import { connectMongo, type Mongo } from '../../../src/server/connections.js';
+import { keysToStoreIn } from '../../../src/server/keys/keys-to-store-folder.js';
+import { type Database, openDatabase } from '../../support/database.js';
+import { shared } from '../../support/servers.js';
+import { until } from '../../support/until.js';
 
 const [old, fresh] = [newMasterKey(), newMasterKey()];
 const why = { reason: 'GDPR Art. 17', actor: 'user:ada', at: '2026-01-01T00:00:00.000Z' };

@@ -1,5 +1,5 @@
 import type { KeyObject } from 'node:crypto';
-import type { CustomerKey } from './customer-key.js';
+import type { CustomerKey } from '../customer-key.js';
 
 /**
  * A key that opens values. It is `destroyed` if the key was destroyed, and `unknown` if the store

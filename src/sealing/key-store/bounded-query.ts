@@ -1,5 +1,5 @@
-import { isMongoOutage } from '../outages/mongo-outage.js';
-import { withTimeout } from '../outages/timeout.js';
+import { isMongoOutage } from '../../outages/mongo-outage.js';
+import { withTimeout } from '../../outages/timeout.js';
 
 /** How long the key store may take for an answer. */
 export const ANSWER_WITHIN_MS = 3_000;

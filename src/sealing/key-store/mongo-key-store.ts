@@ -1,12 +1,12 @@
 import type { KeyObject } from 'node:crypto';
 import type { Db } from 'mongodb';
-import { pause } from '../concurrency/pause.js';
-import { createSingleFlight } from '../concurrency/single-flight.js';
-import { isDuplicateKey } from '../mongodb/duplicates.js';
-import { isMongoOutage, undefinedInOutage } from '../outages/mongo-outage.js';
-import { withTimeout } from '../outages/timeout.js';
+import { pause } from '../../concurrency/pause.js';
+import { createSingleFlight } from '../../concurrency/single-flight.js';
+import { isDuplicateKey } from '../../mongodb/duplicates.js';
+import { isMongoOutage, undefinedInOutage } from '../../outages/mongo-outage.js';
+import { withTimeout } from '../../outages/timeout.js';
 import { ANSWER_WITHIN_MS, createBoundedQuery } from './bounded-query.js';
-import { type CustomerKey, newCustomerKey } from './customer-key.js';
+import { type CustomerKey, newCustomerKey } from '../customer-key.js';
 import { isFresh, KeyCache } from './key-cache.js';
 import { type KeyRow, KeyRows, toWrappedRow } from './key-rows.js';
 import type { FoundKey, KeysToDestroy, KeyStore } from './key-store.js';
@@ -76,7 +76,8 @@ class MongoKeyStore implements KeyStore {
     const withinMs = known === undefined ? SEALS_WITHIN_MS : CONFIRMS_WITHIN_MS;
     const stored = await undefinedInOutage(this.ask(() => rows.findSealing(customerId), withinMs));
     const row = stored?.get(customerId);
-    if (row !== undefined && (await this.isReady())) return cache.keepSealing(customerId, this.keyIn(row));
+    if (row !== undefined && (await this.isReady()))
+      return cache.keepSealing(customerId, this.unwrappedIn(row));
     // A key that was assigned during an outage, or just now, may have no row of this customer yet.
     // It is used unless it was destroyed or taken out of use.
     if (known !== undefined && (stored === undefined || (await this.isUsable(known.key.keyId))))
@@ -85,7 +86,7 @@ class MongoKeyStore implements KeyStore {
     const spare = spares.take();
     if (spare === undefined) {
       if (stored !== undefined) return await this.makeSealingKey(customerId);
-      return cache.keepSealing(customerId, this.keyIn(spares.keyOnMachine(customerId)));
+      return cache.keepSealing(customerId, this.unwrappedIn(spares.keyOnMachine(customerId)));
     }
     // The claim is not awaited: if it fails, the first process that opens a value under the key
     // repeats it.
@@ -111,14 +112,14 @@ class MongoKeyStore implements KeyStore {
       // Another process has stored its key. It can be read once a majority has it.
       for (let tries = 0; tries < MAX_READ_ATTEMPTS; tries += 1) {
         const row = (await rows.findSealing(customerId)).get(customerId);
-        if (row !== undefined) return cache.keepSealing(customerId, this.keyIn(row));
+        if (row !== undefined) return cache.keepSealing(customerId, this.unwrappedIn(row));
         await pause(READ_AGAIN_MS);
       }
       throw new Error(`The key that seals for customer ${customerId} cannot be read.`, { cause: error });
     }
   }
 
-  private keyIn({ _id: keyId, wrapped: text = '' }: Pick<KeyRow, '_id' | 'wrapped'>): CustomerKey {
+  private unwrappedIn({ _id: keyId, wrapped: text = '' }: Pick<KeyRow, '_id' | 'wrapped'>): CustomerKey {
     const known = this.cache.openingKey(keyId);
     return { keyId, key: known?.key ?? unwrap(this.masterKeys(), keyId, text) };
   }
@@ -166,7 +167,7 @@ class MongoKeyStore implements KeyStore {
         cache.dropOpening(keyId);
         return row === undefined ? 'unknown' : 'destroyed';
       }
-      const { key } = this.keyIn(row);
+      const { key } = this.unwrappedIn(row);
       if (row.customerId === undefined && customerId !== undefined)
         await ask(() => rows.claim(keyId, customerId));
       cache.keepOpening(keyId, key);

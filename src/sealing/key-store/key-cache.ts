@@ -1,4 +1,4 @@
-import type { CustomerKey } from './customer-key.js';
+import type { CustomerKey } from '../customer-key.js';
 
 /** How long a key is used without asking the store. */
 export const FRESH_MS = 1_000;
