@@ -19,7 +19,11 @@ export function failedFilesOf(runs) {
   return runs.flatMap(({ counts }) => counts?.failedFiles ?? []);
 }
 
-/** Whether a run failed although no file did: it was killed, or coverage is too low. @param {Run} run */
+/**
+ * Whether a run failed although no file did: it was killed, or coverage is too low.
+ *
+ * @param {Run} run
+ */
 export function hasFailedOtherwise({ code, counts }) {
   return code !== 0 && !counts?.failedFiles.length;
 }
