@@ -15,7 +15,7 @@ export interface SubscriptionRow extends FeedPlace {
   readonly endpointVersion: number;
   readonly health: Health;
   /**
-   * how often an operator has moved the checkpoint, so that a pass notices the move even if the
+   * how many times an operator has moved the checkpoint, so that a pass notices the move even if the
    * position is the same as before; absent if never
    */
   readonly replays?: number;
