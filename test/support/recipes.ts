@@ -12,7 +12,7 @@ export interface Block {
   readonly lines: readonly string[];
   /** the page that has the block */
   readonly recipe: string;
-  /** the name of the example that the block belongs to; absent if it is a step of the page's recipe */
+  /** the name of the block's example; absent if the block is a step of the page's recipe */
   readonly example?: string;
 }
 

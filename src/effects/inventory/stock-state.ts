@@ -41,7 +41,7 @@ export interface Outdated {
   readonly counts: Counts;
 }
 
-/** How many times each SKU was counted (`countStock`); `many` if there are too many SKUs to list. */
+/** How many times each SKU was counted (`countStock`); `many` if there are too many to list. */
 export type Counts = readonly (readonly [sku: string, counts: number])[] | 'many';
 
 export function stockStates(db: Db) {

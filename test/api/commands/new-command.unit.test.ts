@@ -10,8 +10,8 @@ import { applied, type Block, recipeBlocks } from '../../support/recipes.js';
 /**
  * Changes a copy of the sources as docs/guides/own-command.md says: adds a command with its event,
  * an optional member of another command, and the page's example of a field. The compiler must name
- * every file that is then to be changed. No file of the web page is: its forms follow from the table
- * of commands.
+ * every file that is then to be changed. No file of the web page is: its forms follow from the
+ * table of commands.
  */
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
