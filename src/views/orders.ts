@@ -25,7 +25,7 @@ export type OrderDocument = OrderView &
     /** no effect is owed, so the order is at rest; the name is persisted */
     readonly settled: boolean;
     readonly skus: readonly string[];
-    /** words by which lists find the order (`searchWords`); those of sealed values are in `persons` */
+    /** words by which lists find the order (`searchWords`); `persons` has those of sealed values */
     readonly search: readonly string[];
     /** see `personWords`; absent if there are none */
     readonly persons?: readonly string[];
