@@ -111,8 +111,8 @@ export function createProgram(session: Session): Command {
 const afterHelp = `
 Amounts are given in minor units: 1999 is EUR 19.99.
 Queries go to the API (ORDERS_URL, http://127.0.0.1:8080 by default), and so do commands with a key
-(ORDERS_KEY or --key-file). Without one, or with --direct, commands go to Temporal itself
-(TEMPORAL_ADDRESS, 127.0.0.1:7233 by default), which is full power. \`npm start\` starts both.
+(ORDERS_KEY or --key-file). With --direct, or without a key unless AUTH=on, commands go to Temporal
+itself (TEMPORAL_ADDRESS, 127.0.0.1:7233 by default), which is full power. \`npm start\` starts both.
 
 Exit codes:
   0  done

@@ -143,7 +143,7 @@ async function clearOrderView(db: Db, customerId: string, lost: readonly string[
   const forgotten = { 'customer.id': customerId, 'state.forgotten': { $exists: true } };
   return {
     place: 'view orders, with its search words',
-    finding: `the orders show forgotten in the place of each personal value${butLost(lost)}`,
+    finding: `the orders show forgotten instead of each personal value${butLost(lost)}`,
     checked: 'the document of each order was read',
     count: await orders(db).countDocuments(forgotten, committed),
   };

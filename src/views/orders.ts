@@ -25,7 +25,7 @@ export type OrderDocument = OrderView &
     /** no effect is owed, so the order is at rest; the name is persisted */
     readonly settled: boolean;
     readonly skus: readonly string[];
-    /** see `searchWords`; without the words of sealed values */
+    /** words by which lists find the order (`searchWords`); `persons` has those of sealed values */
     readonly search: readonly string[];
     /** see `personWords`; absent if there are none */
     readonly persons?: readonly string[];
@@ -149,7 +149,10 @@ async function wordsOfPersons(db: Db, order: Order): Promise<Pick<OrderDocument,
   return words.length === 0 ? {} : { persons: words };
 }
 
-/** The document of an order in the view, without the words of sealed values. */
+/**
+ * The order's document in the view, without `persons`: hashing the search words of sealed values
+ * needs the key store (`wordsOfPersons`).
+ */
 export function toDocument(order: Order): OrderDocument {
   const { orderId, customer, lines, tags } = order;
   const plain = [customer.name, customer.email].filter((text) => text !== undefined && !isSealed(text));

@@ -107,7 +107,7 @@ describe('a lock that cannot be taken is one line, with a remedy:', () => {
     mkdirSync(join(checkout, 'workers'), { recursive: true });
     for (const path of ['workers/start.mjs', 'workers/start', 'src/bootstrap'])
       cpSync(path, join(checkout, path), { recursive: true });
-    // A file in the place of the folder, because no folder is read-only for the root user.
+    // A file instead of the folder, because no folder is read-only for the root user.
     writeFileSync(join(checkout, '.cache'), '');
     const child = spawn(process.execPath, [join(checkout, 'workers', 'start.mjs')], {
       cwd: checkout,

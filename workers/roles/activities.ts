@@ -132,7 +132,7 @@ function requestOf<T extends EffectType>(effect: EffectOf<T>): EffectOf<T> {
   return request as EffectOf<T>;
 }
 
-/** How often the activity was tried, this time included. */
+/** How many times the activity was tried, this time included. */
 function attempt(): number {
   return asyncLocalStorage.getStore()?.info.attempt ?? 1;
 }
