@@ -11,7 +11,7 @@ import { workflowIdOf } from '../../log/journal/entity-log.js';
 import { contiguous, fold } from '../../log/journal/fold.js';
 import { readJournal } from '../../log/journal/read-journal.js';
 import { type EntityState, stateQuery } from '../../log/workflow/messages.js';
-import { answering } from '../../mongodb/durability.js';
+import { committedInTime } from '../../mongodb/durability.js';
 import type { HttpProblem } from '../problem.js';
 import { noEndpoint } from '../schemas/endpoint-answer.js';
 import { problemOf } from './answers.js';
@@ -72,7 +72,7 @@ export async function readEndpoint(to: Sending, endpointId: string): Promise<End
       return await stateOf(to, endpointId);
     } catch (error) {
       if (!(error instanceof WorkflowNotFoundError)) throw error;
-      return (await endpointViews(to.db).findOne({ _id: endpointId }, answering))?.state;
+      return (await endpointViews(to.db).findOne({ _id: endpointId }, committedInTime))?.state;
     }
   });
   if (endpoint !== undefined && 'kind' in endpoint) throw problemOf(endpoint);
@@ -89,7 +89,7 @@ async function stateOf({ client }: Sending, endpointId: string): Promise<Endpoin
  * The endpoint after a version, or its current state if the journal does not have that version yet.
  */
 async function stateAfter(to: Sending, endpointId: string, version: number): Promise<Endpoint> {
-  const range = { limit: version, ...answering };
+  const range = { limit: version, ...committedInTime };
   const events = await readJournal(endpointLog, to.db, endpointId, range).catch(() => []);
   const then = fold(endpointLog, contiguous(events));
   return then?.version === version ? then : await stateOf(to, endpointId);
