@@ -9,10 +9,7 @@ import { createRebuilds } from '../../src/log/rebuilding/rebuilds.js';
 import { requestRebuild } from '../../src/log/rebuilding/request-rebuild.js';
 import { createFeedTasks } from '../../src/log/views/feed-tasks.js';
 import type { AnyView } from '../../src/log/views/view.js';
-import type {
-  RebuildActivities,
-  ReconcileActivities,
-} from '../../src/log/workflow/system-workflow-names.js';
+import type { RebuildActivities, ReconcileActivities } from '../../src/log/workflow/system-workflow-names.js';
 import { logs, ofAnyEntity } from '../../src/entity-logs.js';
 import { orderLog } from '../../src/order-log.js';
 import { views } from '../../src/views/views.js';
