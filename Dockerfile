@@ -20,7 +20,7 @@ COPY --from=build /app/dist dist
 # The client scripts run in any folder of the image, such as `orders list`.
 COPY --from=build /app/src/cli/orders.mjs src/cli/orders.mjs
 RUN ln -s /app/src/cli/orders.mjs /usr/local/bin/orders
-# Keys of persons wait here while the key store is unavailable, so the folder needs a volume.
+# Keys of customers wait here while the key store is unavailable, so the folder needs a volume.
 RUN install --directory --mode=700 --owner=node --group=node /app/.data
 VOLUME /app/.data
 USER node

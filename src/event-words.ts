@@ -135,6 +135,7 @@ export function linesInShort(lines: readonly LineQuantity[]): string {
 /** Whether an event is good or bad news. The tone determines the event's colour. */
 export type EventTone = 'good' | 'warn' | 'bad' | 'plain';
 
+/** Events of other types are plain. */
 const tones: Readonly<Partial<Record<EventType, EventTone>>> = {
   StockRefused: 'bad',
   PaymentDeclined: 'bad',

@@ -24,7 +24,7 @@ const COPIED = [
   'dist/web',
 ];
 
-const blocks = await recipeBlocks();
+const blocks = (await recipeBlocks()).filter(({ example }) => example === undefined);
 const files = [...new Set(blocks.map(({ file }) => file))];
 /** All tests except the random walks, which take long. */
 const tests = files.filter((file) => file.endsWith('.test.ts') && !file.includes('properties'));

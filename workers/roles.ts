@@ -17,7 +17,7 @@ import { ensureJournalIndexes } from '../src/log/journal/journal.js';
 import { ensureStateViewIndexes } from '../src/log/journal/state-view.js';
 import { createStepMetrics } from '../src/log/journal/step-metrics.js';
 import { ensureParkedEventIndexes } from '../src/log/views/parked-events.js';
-import { logs } from '../src/logs.js';
+import { logs } from '../src/entity-logs.js';
 import { orderLog } from '../src/order-log.js';
 import type { Config } from '../src/server/config.js';
 import { connectMongo, connectTemporal } from '../src/server/connections.js';
@@ -29,7 +29,7 @@ import { startFeed } from './roles/feed.js';
 import type { RoleContext } from './roles/role.js';
 import { startTracking } from './roles/tracking.js';
 import { installRuntime, startOrderWorker } from './roles/worker.js';
-import { stage } from '../src/checkout/progress.mjs';
+import { stage } from '../src/bootstrap/progress.mjs';
 import type { Closer } from './stop.js';
 
 const WORKFLOW_BUNDLE = { codePath: fileURLToPath(new URL('../workflow-bundle.js', import.meta.url)) };

@@ -3,7 +3,9 @@ import module from 'node:module';
 import { join } from 'node:path';
 import process from 'node:process';
 import { parseArguments } from './start/arguments.mjs';
-import { cacheDir, fail, prepare } from '../src/checkout/checkout.mjs';
+import { cacheDir } from '../src/bootstrap/folders.mjs';
+import { prepare } from '../src/bootstrap/prepare.mjs';
+import { fail } from '../src/bootstrap/processes.mjs';
 import { HELP } from './start/help.mjs';
 
 if (parseArguments('npm start').help) {

@@ -119,7 +119,7 @@ export function createKnownKeys(db: Db, options: KnownKeysOptions = {}): KnownKe
    * Writes the time of the last use in the background. It is for display only, so a failed write is
    * ignored.
    */
-  function noteUse(keyId: string, entry: Entry): void {
+  function writeUse(keyId: string, entry: Entry): void {
     const now = performance.now();
     if (now - entry.usedAt < WRITE_USE_EVERY_MS) return;
     entry.usedAt = now;
@@ -143,7 +143,7 @@ export function createKnownKeys(db: Db, options: KnownKeysOptions = {}): KnownKe
         throw new NotAuthenticated('invalid_key', `The API key ${keyId} is revoked. Use another.`);
       if (expiresAt && expiresAt.getTime() <= Date.now())
         throw new NotAuthenticated('invalid_key', `The API key ${keyId} has expired. Use another.`);
-      noteUse(keyId, entry);
+      writeUse(keyId, entry);
       return entry.principal;
     },
   };

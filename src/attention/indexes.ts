@@ -4,7 +4,7 @@ import { trackingRows } from '../effects/carriers/tracking-rows.js';
 import { stock } from '../effects/inventory/stock.js';
 import { forks } from '../log/journal/fork.js';
 import { parkedEvents } from '../log/views/parked-events.js';
-import { logs } from '../logs.js';
+import { logs } from '../entity-logs.js';
 
 /** Creates the indexes that only the list of attention needs. */
 export async function ensureAttentionIndexes(db: Db): Promise<void> {

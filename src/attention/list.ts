@@ -1,5 +1,5 @@
 import { ago } from '../log/time.js';
-import { answering } from '../mongodb/durability.js';
+import { committedInTime } from '../mongodb/durability.js';
 import { orders } from '../views/orders.js';
 import { withAttempts } from './attempts.js';
 import { commandsWaiting } from './sources/commands.js';
@@ -64,7 +64,7 @@ export async function listAttention(
 export async function attentionOf(deps: AttentionDeps, orderId: string): Promise<readonly AttentionRow[]> {
   const found = await orders(deps.db).findOne<OrderWithStop>(
     { _id: orderId },
-    { ...answering, projection: { _id: 0, state: 1, stopped: 1 } },
+    { ...committedInTime, projection: { _id: 0, state: 1, stopped: 1 } },
   );
   if (found === null) return [];
   return await withAttempts(deps.client, rowsOf(found, ago(deps.attentionAfterMs)));

@@ -12,7 +12,10 @@ process.env['DATA_DIR'] ||= fileURLToPath(new URL('../../.data', import.meta.url
 const isBuilt = existsSync(program) && existsSync(packages);
 if (!isBuilt && process.argv[2] === 'demo') {
   // `orders demo` also works in a fresh checkout.
-  const { fail, prepare } = await import('../checkout/checkout.mjs');
+  const [{ prepare }, { fail }] = await Promise.all([
+    import('../bootstrap/prepare.mjs'),
+    import('../bootstrap/processes.mjs'),
+  ]);
   await prepare().catch(fail);
 }
 if (isBuilt || process.argv[2] === 'demo') {

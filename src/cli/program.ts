@@ -5,14 +5,16 @@ import { addCompletion } from './completion.js';
 import { openTemporalGateway } from './connections/temporal-gateway.js';
 import { addAttention } from './operations/attention.js';
 import { addCertify } from './operations/certify.js';
+import { addExportPerson } from './operations/export-person.js';
+import { addForget } from './operations/forget.js';
 import { addKeys } from './operations/keys.js';
 import { addParked } from './operations/parked.js';
-import { addPersons } from './operations/persons.js';
+import { addProjections } from './operations/projections.js';
 import { addRebuild } from './operations/rebuild.js';
 import { addReconcile } from './operations/reconcile.js';
 import { addResume } from './operations/resume.js';
-import { addProjections, addSubscriptions } from './operations/status.js';
 import { addStock } from './operations/stock.js';
+import { addSubscriptions } from './operations/subscriptions.js';
 import { addVerify } from './operations/verify.js';
 import { addWebhooks } from './operations/webhooks.js';
 import { addEventQueries } from './queries/events.js';
@@ -90,7 +92,8 @@ export function createProgram(session: Session): Command {
   addProjections(program, session);
   addRebuild(program, session);
   addParked(program, session);
-  addPersons(program, session);
+  addForget(program, session);
+  addExportPerson(program, session);
   addKeys(program, session);
   addCertify(program, session);
   addWebhooks(program, session);
@@ -108,8 +111,8 @@ export function createProgram(session: Session): Command {
 const afterHelp = `
 Amounts are given in minor units: 1999 is EUR 19.99.
 Queries go to the API (ORDERS_URL, http://127.0.0.1:8080 by default), and so do commands with a key
-(ORDERS_KEY or --key-file). Without one, or with --direct, commands go to Temporal itself
-(TEMPORAL_ADDRESS, 127.0.0.1:7233 by default), which is full power. \`npm start\` starts both.
+(ORDERS_KEY or --key-file). With --direct, or without a key unless AUTH=on, commands go to Temporal
+itself (TEMPORAL_ADDRESS, 127.0.0.1:7233 by default), which is full power. \`npm start\` starts both.
 
 Exit codes:
   0  done

@@ -1,6 +1,6 @@
 import type { Db } from 'mongodb';
 import type { FeedPlace } from '../log/feed/place.js';
-import { answering, durable } from '../mongodb/durability.js';
+import { committedInTime, durable } from '../mongodb/durability.js';
 
 /** A client that reads pages or streams of the feed, by the name that it gives itself. */
 export interface Reader {
@@ -34,7 +34,7 @@ export async function ensureReaderIndexes(db: Db): Promise<void> {
 
 /** The checkpoint of a reader; undefined if it has kept none here. */
 export async function readerCheckpoint(db: Db, reader: Reader): Promise<FeedPlace | undefined> {
-  return (await readerRows(db).findOne({ _id: idOf(reader) }, answering)) ?? undefined;
+  return (await readerRows(db).findOne({ _id: idOf(reader) }, committedInTime)) ?? undefined;
 }
 
 /**
@@ -49,7 +49,7 @@ export async function saveReaderCheckpoint(db: Db, reader: Reader, place: FeedPl
   const { matchedCount } = await rows.updateOne(byId, { $set }, durable);
   if (matchedCount > 0) return true;
   const { client } = reader;
-  if ((await rows.countDocuments({ client }, { ...answering, limit: MAX_READERS })) === MAX_READERS)
+  if ((await rows.countDocuments({ client }, { ...committedInTime, limit: MAX_READERS })) === MAX_READERS)
     return false;
   await rows.updateOne(byId, { $set }, { upsert: true, ...durable });
   return true;

@@ -2,7 +2,7 @@ import type { Db } from 'mongodb';
 import type { Endpoint } from '../endpoint/endpoint.js';
 import { feedEnd } from '../log/feed/feed.js';
 import type { FeedPlace } from '../log/feed/place.js';
-import { answering } from '../mongodb/durability.js';
+import { committedInTime } from '../mongodb/durability.js';
 import { orderLog } from '../order-log.js';
 import { endpointViews } from './webhooks/endpoints.js';
 import { healthy } from './health.js';
@@ -49,19 +49,19 @@ export async function subscriptionsStatus(
   kafkaTopic: string | undefined,
 ): Promise<readonly SubscriptionStatus[]> {
   const endpoints = await endpointViews(db)
-    .find({ finished: false }, answering)
+    .find({ finished: false }, committedInTime)
     .sort({ _id: 1 })
     .limit(MAX_LISTED)
     .toArray();
   const ids = endpoints.map(({ _id }) => _id);
   const [{ generations, head }, rows, counts, topics, readers] = await Promise.all([
-    feedEnd(orderLog, db, answering),
+    feedEnd(orderLog, db, committedInTime),
     subscriptionRows(db)
-      .find({ _id: { $in: ids } }, answering)
+      .find({ _id: { $in: ids } }, committedInTime)
       .toArray(),
     countWaiting(db, ids),
-    kafkaTopic === undefined ? [] : kafkaRows(db).find({ _id: kafkaTopic }, answering).toArray(),
-    readerRows(db).find({}, answering).sort({ askedAt: -1 }).limit(MAX_LISTED).toArray(),
+    kafkaTopic === undefined ? [] : kafkaRows(db).find({ _id: kafkaTopic }, committedInTime).toArray(),
+    readerRows(db).find({}, committedInTime).sort({ askedAt: -1 }).limit(MAX_LISTED).toArray(),
   ]);
   const reached = (place: FeedPlace) => {
     const { generation, position } = generations.inCurrent(place);
@@ -137,7 +137,7 @@ async function countWaiting(db: Db, endpointIds: readonly string[]): Promise<Rea
           },
         },
       ],
-      answering,
+      committedInTime,
     )
     .toArray();
   return new Map(counts.map(({ _id, ...count }) => [_id, count]));

@@ -57,12 +57,12 @@ export class CircuitBreaker {
       this.pausedUntil = 0;
       return answer;
     } catch (error) {
-      this.noteFailure(key, error);
+      this.countFailure(key, error);
       throw error;
     }
   }
 
-  private noteFailure(key: string, error: unknown): void {
+  private countFailure(key: string, error: unknown): void {
     this.lastProblem = messageOf(error);
     this.failed.add(key);
     const [oldest] = this.failed;

@@ -1,6 +1,6 @@
 import { Context, getClient } from '@temporalio/activity';
 import type { Db } from 'mongodb';
-import type { KeyStore } from '../sealing/key-store.js';
+import type { KeyStore } from '../sealing/key-store/key-store.js';
 import { batches } from '../concurrency/async-iterables.js';
 import { commandIdOf } from '../log/workflow/command-id.js';
 import type { ForgetPerson } from '../order/commands.js';
@@ -9,7 +9,7 @@ import type { Databases } from '../databases.js';
 import { findOpenOrders, ordersOf } from './customer-orders.js';
 import { needsForgetting } from './needs-forgetting.js';
 import { type ForgetMessage, forgetInOrder } from './forget-order.js';
-import { noteStatus } from './forgettings.js';
+import { storeStatus } from './forgettings.js';
 import { keysOfCustomer } from './customer-keys.js';
 import type { Forgetting, ForgettingActivities } from './messages.js';
 import { clearAndInspect } from './inspection.js';
@@ -29,11 +29,11 @@ export function createForgetting({ db, keyStore, taskQueue }: ForgettingDeps): F
   const heartbeat = () => Context.current().heartbeat();
   return {
     async findOpenOrders({ forgetting, keys }) {
-      await noteStatus(db, forgetting, 'forgetting');
+      await storeStatus(db, forgetting, 'forgetting');
       return await findOpenOrders(databasesNow(), forgetting.customerId, keys, heartbeat);
     },
     async noteForgetting({ forgetting, status, open }) {
-      await noteStatus(db, forgetting, status, { open });
+      await storeStatus(db, forgetting, status, { open });
     },
     async retireKeys({ customerId }) {
       const named = await keysOfCustomer(databasesNow(), customerId, heartbeat);
@@ -78,7 +78,7 @@ export function createForgetting({ db, keyStore, taskQueue }: ForgettingDeps): F
         },
         await keyStore.signingKey(),
       );
-      await noteStatus(db, forgetting, 'forgotten', { certificate });
+      await storeStatus(db, forgetting, 'forgotten', { certificate });
     },
   };
 }

@@ -33,8 +33,8 @@ export async function* exportPerson(
   for await (const order of ordersOf(databases, customerId)) {
     if (separator === '')
       yield `{"customerId":${JSON.stringify(customerId)},"exportedAt":"${new Date().toISOString()}","orders":[`;
-    const { value, persons } = await open(await exportedOrder(databases, attention, order));
-    if (persons === 'sealed') sealedOrders.push(order.orderId);
+    const { value, personalData } = await open(await exportedOrder(databases, attention, order));
+    if (personalData === 'sealed') sealedOrders.push(order.orderId);
     yield separator + JSON.stringify(value);
     separator = ',';
   }

@@ -30,7 +30,7 @@ export async function ensureForgettingIndexes(db: Db): Promise<void> {
 }
 
 /** Sets the status of a forgetting, and creates its row if there is none. */
-export async function noteStatus(
+export async function storeStatus(
   db: Db,
   { id, ...forgetting }: Forgetting,
   status: ForgettingStatus,

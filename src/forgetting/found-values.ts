@@ -1,4 +1,4 @@
-import type { FoundKey, KeyStore } from '../sealing/key-store.js';
+import type { FoundKey, KeyStore } from '../sealing/key-store/key-store.js';
 import { countPersonalValues, noPersonalValues, type PersonalValues } from './personal-values.js';
 
 /** What is known of a key. The key itself is not kept. */
@@ -37,7 +37,7 @@ export class FoundValues {
   private async stateOf(keyId: string): Promise<KeyState> {
     const known = this.known.get(keyId);
     if (known !== undefined) return known;
-    const found = await this.keyStore.opening(keyId);
+    const found = await this.keyStore.openingKey(keyId);
     const state = typeof found === 'string' ? found : 'readable';
     this.known.set(keyId, state);
     return state;

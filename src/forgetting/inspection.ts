@@ -1,5 +1,5 @@
 import type { Db } from 'mongodb';
-import type { KeyStore } from '../sealing/key-store.js';
+import type { KeyStore } from '../sealing/key-store/key-store.js';
 import { forgetAnswers } from '../delivery/webhooks/forget-answers.js';
 import { committed, durable } from '../mongodb/durability.js';
 import { readStored } from '../log/journal/read-journal.js';
@@ -102,7 +102,8 @@ async function inspectLogs({
 
 async function checkKeyStore(keyStore: KeyStore, keys: readonly string[]): Promise<CheckedLocation> {
   for (const keyId of keys)
-    if ((await keyStore.opening(keyId)) !== 'destroyed') throw new Error(`the key ${keyId} is not destroyed`);
+    if ((await keyStore.openingKey(keyId)) !== 'destroyed')
+      throw new Error(`the key ${keyId} is not destroyed`);
   return {
     place: 'key store',
     finding: 'the keys are destroyed: their rows have no key material',
@@ -142,7 +143,7 @@ async function clearOrderView(db: Db, customerId: string, lost: readonly string[
   const forgotten = { 'customer.id': customerId, 'state.forgotten': { $exists: true } };
   return {
     place: 'view orders, with its search words',
-    finding: `the orders show forgotten in the place of each personal value${butLost(lost)}`,
+    finding: `the orders show forgotten instead of each personal value${butLost(lost)}`,
     checked: 'the document of each order was read',
     count: await orders(db).countDocuments(forgotten, committed),
   };

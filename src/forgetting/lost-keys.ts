@@ -1,4 +1,4 @@
-import type { Destruction, KeyStore } from '../sealing/key-store.js';
+import type { Destruction, KeyStore } from '../sealing/key-store/key-store.js';
 import type { Databases } from '../databases.js';
 import { keysOfCustomer } from './customer-keys.js';
 
@@ -21,7 +21,7 @@ export async function lostKeys(
 ): Promise<readonly LostKey[]> {
   const lost: LostKey[] = [];
   for (const [keyId, orderIds] of await keysOfCustomer(databases, customerId))
-    if ((await keyStore.opening(keyId)) === 'unknown') lost.push({ keyId, orderIds });
+    if ((await keyStore.openingKey(keyId)) === 'unknown') lost.push({ keyId, orderIds });
   return lost;
 }
 

@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 import type { Db } from 'mongodb';
-import type { KeysToDestroy, KeyStore } from '../sealing/key-store.js';
+import type { KeysToDestroy, KeyStore } from '../sealing/key-store/key-store.js';
 import { batches } from '../concurrency/async-iterables.js';
 import { committed } from '../mongodb/durability.js';
 import { journal } from '../log/journal/journal.js';

@@ -8,7 +8,7 @@ import { type DatabaseIdentity, stockState, stockStates } from '../effects/inven
 import { feedHead } from '../log/feed/feed.js';
 import { beginGeneration } from '../log/feed/generations.js';
 import type { Databases } from '../databases.js';
-import { logs } from '../logs.js';
+import { logs } from '../entity-logs.js';
 import { durable } from '../mongodb/durability.js';
 import { type DatabaseMark, readMark, writeMark } from './database-mark.js';
 
@@ -19,8 +19,8 @@ const MAX_WRITE_ATTEMPTS = 20;
  * Compares the identity of MongoDB, which is kept with the state of the stock, with the mark in
  * Temporal, and then updates the mark. Runs at set-up, in each reconciliation, before a journal is
  * restored, and before the sequencer leads. A MongoDB that is empty, or older than the mark, is
- * noted as outdated: reservations and counts wait until it is restored. The next generation of each
- * feed begins as well.
+ * marked as outdated: reservations and counts wait until it is restored. The next generation of
+ * each feed begins as well.
  */
 export async function detectDatabaseLoss(databases: Databases): Promise<void> {
   const { db } = databases;
@@ -33,7 +33,7 @@ export async function detectDatabaseLoss(databases: Databases): Promise<void> {
   if (isLostOrOlder) {
     // Readers have seen positions that this database lacks, and that it will give to other events.
     for (const log of logs) await beginGeneration(log, db, { commonUntil: await feedHead(log, db) });
-    if (mark.database === found.database) await noteOlder(db, found, mark);
+    if (mark.database === found.database) await markOlder(db, found, mark);
   }
   const compared = await stockStates(db).findOneAndUpdate(
     { _id: 'stock' },
@@ -44,8 +44,8 @@ export async function detectDatabaseLoss(databases: Databases): Promise<void> {
   await writeCurrentMark(databases, compared);
 }
 
-/** Notes that this database is an older backup: it was compared fewer times than the mark says. */
-async function noteOlder(db: Db, found: DatabaseIdentity, mark: DatabaseMark): Promise<void> {
+/** Marks this database as an older backup: it was compared fewer times than the mark says. */
+async function markOlder(db: Db, found: DatabaseIdentity, mark: DatabaseMark): Promise<void> {
   const { comparisons, outdated: earlier } = found;
   if (earlier !== undefined) return;
   const outdated = { cause: 'older', since: new Date().toISOString(), counts: mark.counts } as const;

@@ -9,7 +9,7 @@ export interface PartitionRow {
   readonly topic: string;
   /** the offset after the last committed command; used if Kafka forgets the offset of the group */
   readonly committed?: string;
-  /** number of records from the first one that may not be done */
+  /** number of records from the first unfinished one to the end of the partition */
   readonly lag?: number;
   readonly waiting?: WaitingCommand | null;
   /** why the partition cannot be read */

@@ -1,5 +1,5 @@
 import type { Db } from 'mongodb';
-import { answering } from '../mongodb/durability.js';
+import { committedInTime } from '../mongodb/durability.js';
 import {
   failureRows,
   isRecent,
@@ -15,14 +15,14 @@ const LOSS_SHOWN_MS = 86_400_000;
 /** The progress of taking commands from their topic. Times are ISO-8601 UTC. */
 export interface CommandsStatus {
   readonly topic: string;
-  /** records that are not done, of all partitions */
+  /** number of unfinished records, of all partitions */
   readonly lag: number;
   /** why commands are not taken now */
   readonly failure?: string;
   readonly failingSince?: string;
   readonly partitions: readonly {
     readonly partition: number;
-    /** the offset of the first command that may not be done; absent before the first commit */
+    /** the offset of the first unfinished command; absent before the first commit */
     readonly position?: number;
     /** number of records from `position` on, when the process last counted them */
     readonly lag: number;
@@ -76,8 +76,8 @@ export async function waitingCommands(db: Db, topic: string): Promise<readonly W
 
 async function rowsOf(db: Db, topic: string) {
   const [failed, rows] = await Promise.all([
-    failureRows(db).findOne({ _id: topic }, answering),
-    partitionRows(db).find({ topic }, answering).sort({ _id: 1 }).toArray(),
+    failureRows(db).findOne({ _id: topic }, committedInTime),
+    partitionRows(db).find({ topic }, committedInTime).sort({ _id: 1 }).toArray(),
   ]);
   return { failed: failed && isRecent(failed.failedAt) ? failed : undefined, rows };
 }

@@ -5,7 +5,7 @@ import { withTimeout } from '../outages/timeout.js';
 import type { KafkaSettings } from './settings.js';
 
 /**
- * How often the client repeats a call, within about a second. If all attempts fail, the caller
+ * How many times the client repeats a call, within about a second. If all attempts fail, the caller
  * starts its work again.
  */
 const MAX_RETRIES = 7;

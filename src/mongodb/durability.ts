@@ -8,7 +8,7 @@ export const committed = { readConcern: { level: 'majority' } } as const;
  * `committed` with a time limit, for queries that answer a request: MongoDB aborts a query that
  * takes longer, so that it does not keep running after the client has gone.
  */
-export const answering = { ...committed, maxTimeMS: 3_000 } as const;
+export const committedInTime = { ...committed, maxTimeMS: 3_000 } as const;
 
 /** Time limit of a query in MongoDB; none by default. */
 export interface QueryTime {

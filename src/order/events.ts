@@ -241,9 +241,10 @@ export const eventMeanings: Readonly<Record<EventType, string>> = {
   OrderCompleted: 'Everything that was not cancelled is delivered, and captured or written off.',
   OrderClosed: 'The return window has passed, and the order has ended.',
   AmendmentRequested:
-    'An amendment of lines or address is requested; the old ones stay in force until it is secured.',
+    'An amendment of lines or address is requested; the old ones stay in force until its stock and payment are secured.',
   OrderAmended: 'The amendment is in force.',
-  AmendmentRefused: 'The amendment could not be secured; the old lines and address stay in force.',
+  AmendmentRefused:
+    'Stock or payment of the amendment could not be secured; the old lines and address stay in force.',
   ShipmentCreated: 'A shipment of some lines was created.',
   LabelRequested: 'A label is to be booked with a carrier.',
   LabelBooked: 'The label of a shipment is booked.',

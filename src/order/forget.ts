@@ -78,7 +78,7 @@ function isPersonal(order: Order): boolean {
   return personalTexts(order).some((text) => text !== FORGOTTEN);
 }
 
-/** The order with `FORGOTTEN` in the place of each personal value. */
+/** The order with `FORGOTTEN` instead of each personal value. */
 export function withoutPerson(order: Order): Order {
   const { customer, shippingAddress, payment, notes } = order;
   return {

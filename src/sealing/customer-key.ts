@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 
-/** A key of one customer, under which personal values are sealed. */
+/** A data key of one customer, under which personal values are sealed. */
 export interface CustomerKey {
   readonly keyId: string;
   /** 256 bits */

@@ -1,29 +1,29 @@
 import { FORGOTTEN } from '../order/forget.js';
 import { fieldOf, type Path } from './fields.js';
-import type { FoundKey, KeyStore } from './key-store.js';
+import type { FoundKey, KeyStore } from './key-store/key-store.js';
 import { openCached } from './opened-texts.js';
 import { keyIdIn, mayBeSealed, open } from './seal.js';
 
 /** Whether the personal data in an answer is in plain text. */
 export type Shown =
-  /** all are in plain text, or there are none */
+  /** all of it is in plain text, or there is none */
   | 'open'
-  /** at least one is still sealed, because it could not be opened */
+  /** at least one text is still sealed, because it could not be opened */
   | 'sealed';
 
 export interface Opened<T> {
   readonly value: T;
-  readonly persons: Shown;
+  readonly personalData: Shown;
 }
 
 /**
- * The member under which an object that has no `orderId` names the order that its persons are from.
- * JSON leaves it out.
+ * The member under which an object that has no `orderId` names the order that its texts are sealed
+ * in. JSON leaves it out.
  */
-export const ORDER_OF_PERSONS: unique symbol = Symbol('the order that the persons are from');
+export const SEALED_IN: unique symbol = Symbol('the order that the texts are sealed in');
 
-export interface PersonsOfOrder {
-  readonly [ORDER_OF_PERSONS]: string;
+export interface SealedInOrder {
+  readonly [SEALED_IN]: string;
 }
 
 /**
@@ -31,30 +31,29 @@ export interface PersonsOfOrder {
  * that cannot be opened stays as it is: the key store is unavailable or lacks its key, or the text
  * was moved here from another place.
  *
- * The order that a text belongs to is named by the nearest `orderId` or `ORDER_OF_PERSONS` around
- * it.
+ * The order that a text belongs to is named by the nearest `orderId` or `SEALED_IN` around it.
  */
-export async function openAll<T>(keyStore: Pick<KeyStore, 'openingAll'>, value: T): Promise<Opened<T>> {
+export async function openAll<T>(keyStore: Pick<KeyStore, 'openingKeys'>, value: T): Promise<Opened<T>> {
   const ids = new Set<string>();
   collect(value, ids);
-  if (ids.size === 0) return { value, persons: 'open' };
-  const found = await keyStore.openingAll(ids);
-  let persons: Shown = 'open';
+  if (ids.size === 0) return { value, personalData: 'open' };
+  const found = await keyStore.openingKeys(ids);
+  let personalData: Shown = 'open';
   const show = (text: string, at: Location): string => {
     const shown = openText(found, text, at);
-    if (shown === undefined) persons = 'sealed';
+    if (shown === undefined) personalData = 'sealed';
     return shown ?? text;
   };
   // Only texts are replaced, so the type stays.
   const shown = withTextsReplaced(value, { orderId: '', owner: '', name: '' }, show) as T;
-  return { value: shown, persons };
+  return { value: shown, personalData };
 }
 
 /** `openAll` for a text of JSON. */
 export async function openJson(keyStore: KeyStore, json: string): Promise<Opened<string>> {
-  if (!hasSealed(json)) return { value: json, persons: 'open' };
-  const { value, persons } = await openAll<unknown>(keyStore, JSON.parse(json));
-  return { value: JSON.stringify(value), persons };
+  if (!hasSealed(json)) return { value: json, personalData: 'open' };
+  const { value, personalData } = await openAll<unknown>(keyStore, JSON.parse(json));
+  return { value: JSON.stringify(value), personalData };
 }
 
 /** Whether a text of JSON may contain a sealed value. */
@@ -70,13 +69,13 @@ export function hasSealed(json: string): boolean {
  *   unavailable
  */
 export async function openOne(
-  keyStore: Pick<KeyStore, 'opening'>,
+  keyStore: Pick<KeyStore, 'openingKey'>,
   { orderId, customerId, path }: { orderId: string; customerId?: string; path: Path },
   text: string,
 ): Promise<string | undefined> {
   const keyId = keyIdIn(text);
   if (keyId === undefined) return text;
-  const key = await keyStore.opening(keyId, customerId);
+  const key = await keyStore.openingKey(keyId, customerId);
   if (key === 'destroyed') return undefined;
   if (key === 'unknown') {
     const remedy = 'Restore its backup, or give the key up: `npx orders keys give-up`.';
@@ -148,8 +147,7 @@ function withTextsReplaced(
 
 function orderIdIn(value: object): string | undefined {
   if ('orderId' in value && typeof value.orderId === 'string') return value.orderId;
-  if (ORDER_OF_PERSONS in value && typeof value[ORDER_OF_PERSONS] === 'string')
-    return value[ORDER_OF_PERSONS];
+  if (SEALED_IN in value && typeof value[SEALED_IN] === 'string') return value[SEALED_IN];
   return undefined;
 }
 

@@ -1,12 +1,12 @@
 import { Connection, defaultGrpcRetryOptions, makeGrpcRetryInterceptor } from '@temporalio/client';
 import { type Db, MongoClient, type MongoClientOptions } from 'mongodb';
 import { join } from 'node:path';
-import type { KeyStore } from '../sealing/key-store.js';
-import { createKeyStore } from '../sealing/mongo-key-store.js';
-import type { MasterKeys } from '../sealing/master-keys.js';
-import { bindKeyStore } from '../sealing/key-store-of.js';
+import type { KeyStore } from '../sealing/key-store/key-store.js';
+import { createKeyStore } from '../sealing/key-store/mongo-key-store.js';
+import type { MasterKeys } from '../sealing/key-store/master-keys.js';
+import { bindKeyStore } from '../sealing/key-store/key-store-of.js';
 import { constantBackOff } from '../concurrency/back-off.js';
-import { createWebhookSecrets, type WebhookSecrets } from '../sealing/webhook-secrets.js';
+import { createWebhookSecrets, type WebhookSecrets } from '../sealing/key-store/webhook-secrets.js';
 import { retryUntilDone } from '../concurrency/retry-until-done.js';
 import { messageOf } from '../outages/message-of.js';
 import { isTooLarge } from '../outages/temporal-outage.js';

@@ -5,8 +5,8 @@ import { webhookTask } from '../delivery/webhooks/deliver-webhooks.js';
 import { describeUnheld, unheldTasks } from '../log/leases/leases.js';
 import { sequencerTask } from '../log/feed/sequencer.js';
 import { viewTask } from '../log/views/feeding/view-feeder.js';
-import { answering } from '../mongodb/durability.js';
-import { logs } from '../logs.js';
+import { committedInTime } from '../mongodb/durability.js';
+import { logs } from '../entity-logs.js';
 import { isTemporalOutage } from '../outages/temporal-outage.js';
 import { views } from '../views/views.js';
 import { scheduleState } from './reconcile-schedule.js';
@@ -23,7 +23,7 @@ const leasedTasks = [
  */
 export async function unheldTaskConcern(db: Db): Promise<string | undefined> {
   const endpoint = await endpointViews(db).findOne(enabledEndpoints, {
-    ...answering,
+    ...committedInTime,
     projection: { _id: 1 },
   });
   const needed = endpoint === null ? leasedTasks : [...leasedTasks, webhookTask];

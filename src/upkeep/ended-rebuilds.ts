@@ -5,7 +5,7 @@ import { buildsOf } from '../log/views/view-builds.js';
 import type { Deployment } from '../databases.js';
 import { requestRebuild } from '../log/rebuilding/request-rebuild.js';
 import { storeRebuilds, storesOf } from '../log/rebuilding/store-rebuild.js';
-import { logs } from '../logs.js';
+import { logs } from '../entity-logs.js';
 import type { EndedRebuild, Stranded } from './own-workflows.js';
 
 /**

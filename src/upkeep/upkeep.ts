@@ -4,7 +4,7 @@ import { pause } from '../concurrency/pause.js';
 import { retryUntilDone } from '../concurrency/retry-until-done.js';
 import { isStateViewOutdated } from '../log/rebuilding/rebuild-state-view.js';
 import { requestRebuild } from '../log/rebuilding/request-rebuild.js';
-import { logs } from '../logs.js';
+import { logs } from '../entity-logs.js';
 import { messageOf } from '../outages/message-of.js';
 import { withTimeout } from '../outages/timeout.js';
 import { logChanges } from '../server/logging/log-changes.js';

@@ -1,6 +1,6 @@
 import type { Db } from 'mongodb';
 import { Type } from 'typebox';
-import { ORDER_OF_PERSONS, type PersonsOfOrder } from '../sealing/opening.js';
+import { SEALED_IN, type SealedInOrder } from '../sealing/opening.js';
 import { FORGOTTEN } from '../order/forget.js';
 import type { Order } from '../order/order.js';
 import { capturedAmount, refundedAmount } from '../order/view.js';
@@ -26,7 +26,7 @@ const summary = {
 export type CustomerSummary = Body<typeof summary>;
 
 /** The name is the one in the last order, and sealed for it. */
-type FoundCustomer = CustomerSummary & PersonsOfOrder;
+type FoundCustomer = CustomerSummary & SealedInOrder;
 
 interface CustomerDocument {
   readonly _id: string;
@@ -118,6 +118,6 @@ function toSummary({
     ...counts,
     lifetimeValue: sums,
     lastOrder: { orderId, createdAt },
-    [ORDER_OF_PERSONS]: orderId,
+    [SEALED_IN]: orderId,
   };
 }

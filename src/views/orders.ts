@@ -1,12 +1,12 @@
 import type { Db, IndexDescription } from 'mongodb';
 import { isSealed } from '../sealing/seal.js';
-import { keyStoreOf } from '../sealing/key-store-of.js';
+import { keyStoreOf } from '../sealing/key-store/key-store-of.js';
 import { hasRoomForFacts } from '../order/received-facts.js';
 import { type Order, isFinished } from '../order/order.js';
 import { type OrderView, toView } from '../order/view.js';
 import type { StateDocument, StateView, Stopped } from '../log/journal/state-view.js';
 import { type AttentionTimes, attentionIndexes, attentionTimesOf } from './attention-times.js';
-import { hasSealedPersons, personWords } from './person-words.js';
+import { hasSealedText, personWords } from './person-words.js';
 import { searchWords } from './search-words.js';
 
 /**
@@ -25,7 +25,7 @@ export type OrderDocument = OrderView &
     /** no effect is owed, so the order is at rest; the name is persisted */
     readonly settled: boolean;
     readonly skus: readonly string[];
-    /** see `searchWords`; without the words of sealed values */
+    /** words by which lists find the order (`searchWords`); `persons` has those of sealed values */
     readonly search: readonly string[];
     /** see `personWords`; absent if there are none */
     readonly persons?: readonly string[];
@@ -145,15 +145,18 @@ export function withoutCommands(
  * @throws MongoError if the key store is unavailable
  */
 async function wordsOfPersons(db: Db, order: Order): Promise<Pick<OrderDocument, 'persons'>> {
-  const words = hasSealedPersons(order) ? await personWords(keyStoreOf(db), order) : [];
+  const words = hasSealedText(order) ? await personWords(keyStoreOf(db), order) : [];
   return words.length === 0 ? {} : { persons: words };
 }
 
-/** The document of an order in the view, without the words of sealed values. */
+/**
+ * The order's document in the view, without `persons`: hashing the search words of sealed values
+ * needs the key store (`wordsOfPersons`).
+ */
 export function toDocument(order: Order): OrderDocument {
   const { orderId, customer, lines, tags } = order;
-  const persons = [customer.name, customer.email].filter((text) => text !== undefined && !isSealed(text));
-  const texts = [orderId, customer.id, ...persons, ...tags];
+  const plain = [customer.name, customer.email].filter((text) => text !== undefined && !isSealed(text));
+  const texts = [orderId, customer.id, ...plain, ...tags];
   return {
     ...toView(order),
     _id: orderId,

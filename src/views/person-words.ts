@@ -1,5 +1,5 @@
 import { createHmac } from 'node:crypto';
-import type { KeyStore } from '../sealing/key-store.js';
+import type { KeyStore } from '../sealing/key-store/key-store.js';
 import { openOne } from '../sealing/opening.js';
 import { ShortMemory } from '../concurrency/short-memory.js';
 import { isSealed } from '../sealing/seal.js';
@@ -47,7 +47,7 @@ function recentHashesOf(keyStore: KeyStore): Hashes {
   return recent;
 }
 
-export function hasSealedPersons({ customer: { name, email } }: Order): boolean {
+export function hasSealedText({ customer: { name, email } }: Order): boolean {
   return isSealed(name) || (email !== undefined && isSealed(email));
 }
 

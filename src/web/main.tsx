@@ -1,7 +1,7 @@
 /* The page: the component of each path, in the frame that all share. It begins here. */
-import './styles/all.css';
 import { type ComponentType, render } from 'preact';
 import { LocationProvider, Route, Router } from 'preact-iso';
+import './styles/all.css';
 import { type PagePath, pagePaths } from '../api/page/paths.js';
 import { Shell } from './shell.js';
 import { AttentionPage } from './pages/attention.js';

@@ -1,7 +1,7 @@
 import process from 'node:process';
 import { parseArgs } from 'node:util';
 import { messageOf } from '../../src/outages/message-of.js';
-import { stage } from '../../src/checkout/progress.mjs';
+import { stage } from '../../src/bootstrap/progress.mjs';
 import { type BenchOptions, type BenchServers, startBench } from './harness/bench.js';
 import type { Judged } from './harness/result.js';
 import { brief, table } from './harness/table.js';

@@ -9,8 +9,10 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { bundle } from '../../workers/bundles/workflows.mjs';
 import { parseArguments } from '../../workers/start/arguments.mjs';
-import { cacheDir, exitOf, fail, prepare, root, run } from '../../src/checkout/checkout.mjs';
-import { stage } from '../../src/checkout/progress.mjs';
+import { cacheDir, root } from '../../src/bootstrap/folders.mjs';
+import { prepare } from '../../src/bootstrap/prepare.mjs';
+import { exitOf, fail, run } from '../../src/bootstrap/processes.mjs';
+import { stage } from '../../src/bootstrap/progress.mjs';
 import { OPTIONS } from './options.mjs';
 
 const HELP = `Usage: npm run bench            (npm run bench -- --help for this text)

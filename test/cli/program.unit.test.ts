@@ -12,7 +12,7 @@ import { systemOf } from '../../src/api/operations/system.js';
 import { run } from '../../src/cli/program.js';
 import type { Session } from '../../src/cli/script/script.js';
 import { endpoints } from '../../src/endpoint/endpoint.js';
-import { logs } from '../../src/logs.js';
+import { logs } from '../../src/entity-logs.js';
 import type { FollowUpCommand } from '../../src/order/commands.js';
 import { readConfig } from '../../src/server/config.js';
 import { create } from '../order/examples.js';

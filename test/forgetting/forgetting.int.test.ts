@@ -3,14 +3,14 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import type { Db } from 'mongodb';
-import { keyRows } from '../../src/sealing/key-rows.js';
+import { keyRows } from '../../src/sealing/key-store/key-rows.js';
 import { deliveryRows, waitingRows } from '../../src/delivery/webhooks/rows.js';
 import { verifyOrders } from '../../src/effects/proof/verify-orders.js';
 import { stockOutside } from '../../src/effects/inventory/stock-restore.js';
 import { createForgetting } from '../../src/forgetting/activities.js';
 import { type Certificate, type CheckedLocation, openCertificate } from '../../src/forgetting/certificate.js';
 import { forgetInOrder } from '../../src/forgetting/forget-order.js';
-import { noteStatus } from '../../src/forgetting/forgettings.js';
+import { storeStatus } from '../../src/forgetting/forgettings.js';
 import { forgetWorkflowId } from '../../src/forgetting/messages.js';
 import { requestForgetting } from '../../src/forgetting/request.js';
 import { destroyBeforeUse, ensureTombstoneIndex } from '../../src/forgetting/tombstones.js';
@@ -432,11 +432,11 @@ test(
     for (const { _id, ...row } of backup) await rows.replaceOne({ _id }, row);
 
     const unguarded = connectMongo(api.config);
-    expect(await unguarded.keyStore.opening(keyId)).toBeInstanceOf(Buffer);
+    expect(await unguarded.keyStore.openingKey(keyId)).toBeInstanceOf(Buffer);
     await unguarded.close();
     const restarted = connectMongo(api.config);
     destroyBeforeUse(restarted, new AbortController().signal);
-    expect(await restarted.keyStore.opening(keyId)).toBe('destroyed');
+    expect(await restarted.keyStore.openingKey(keyId)).toBe('destroyed');
     expect((await restarted.keyStore.sealingKey(customerId)).keyId).not.toBe(keyId);
     await restarted.close();
   },
@@ -574,7 +574,7 @@ test('a request is accepted while an earlier forgetting has its certificate but 
     actor: 'tester',
     keyInUseMs: 0,
   };
-  await noteStatus(db, { ...asked, id: randomUUID(), requestedAt: '2026-01-01' }, 'forgotten');
+  await storeStatus(db, { ...asked, id: randomUUID(), requestedAt: '2026-01-01' }, 'forgotten');
   let starts = 0;
   const workflow = {
     list: api.client.workflow.list.bind(api.client.workflow),

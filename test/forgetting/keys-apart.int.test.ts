@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { MongoClient } from 'mongodb';
-import { keyRows } from '../../src/sealing/key-rows.js';
+import { keyRows } from '../../src/sealing/key-store/key-rows.js';
 import { ensureTombstoneIndex } from '../../src/forgetting/tombstones.js';
 import { connectMongo } from '../../src/server/connections.js';
 import { placedOrder, startTestApi, type TestApi } from '../support/api.js';
@@ -79,7 +79,7 @@ test(
     await keyServer.revive();
     // A new connection, without the API's cache of keys.
     const restarted = connectMongo(api.config);
-    await until(async () => expect(await restarted.keyStore.opening(keyId)).toBeInstanceOf(Buffer));
+    await until(async () => expect(await restarted.keyStore.openingKey(keyId)).toBeInstanceOf(Buffer));
     await restarted.close();
   },
   LIMIT_MS,

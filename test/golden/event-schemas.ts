@@ -33,8 +33,9 @@ export async function eventSources(): Promise<readonly string[]> {
 
 /**
  * What is persisted, as TypeScript declares it: `Envelope`, and each member of `EventData` in the
- * version it is written in. Referenced types are inlined. So names, order, comments and layout do
- * not matter, and a change of the type of an address changes every event that has one.
+ * version it is written in. Referenced types are inlined, so the names of types, the order of
+ * members, comments and layout do not matter. A change of a shared type, such as an address,
+ * changes every event that contains it.
  *
  * @throws Error for a kind of type that this function does not know
  */

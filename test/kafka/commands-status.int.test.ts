@@ -3,10 +3,10 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { Db } from 'mongodb';
 import { PartitionProgress } from '../../src/api/commands/kafka/partition-progress.js';
 import {
-  noteConsumingFailed,
-  noteConsumingWorks,
-  noteLost,
-  notePartition,
+  clearConsumingFailure,
+  markRecordsLost,
+  storeConsumingFailure,
+  storePartition,
 } from '../../src/api/commands/kafka/store-progress.js';
 import { commandsConcern } from '../../src/kafka/commands-status.js';
 import { type Database, openDatabase } from '../support/database.js';
@@ -23,14 +23,14 @@ test('readiness says why no commands are read', async () => {
   const topic = 'b.commands';
   const of = { topicId: randomUUID(), partition: 0 };
   expect(await commandsConcern(db, topic)).toBeUndefined();
-  await noteConsumingFailed(db, topic, 'no broker');
+  await storeConsumingFailure(db, topic, 'no broker');
   expect(await commandsConcern(db, topic)).toContain('no broker');
-  await noteConsumingWorks(db, topic);
+  await clearConsumingFailure(db, topic);
 
   const progress = new PartitionProgress(0, 0n);
   progress.begin(0n);
-  progress.wait(0n, 'no answer');
-  await notePartition(db, topic, of, progress, 1n);
+  progress.markWaiting(0n, 'no answer');
+  await storePartition(db, topic, of, progress, 1n);
   // It has not waited long enough yet.
   expect(await commandsConcern(db, topic)).toBeUndefined();
   const since = new Date(Date.now() - 60_000).toISOString();
@@ -38,8 +38,8 @@ test('readiness says why no commands are read', async () => {
   expect(await commandsConcern(db, topic)).toBe(`the command ${topic}:0:0 waits since ${since}: no answer`);
 
   progress.failure = 'no leader';
-  await notePartition(db, topic, of, progress, 1n);
+  await storePartition(db, topic, of, progress, 1n);
   expect(await commandsConcern(db, topic)).toContain('no leader');
-  await noteLost(db, topic, of);
+  await markRecordsLost(db, topic, of);
   expect(await commandsConcern(db, topic)).toContain('deleted before they were read');
 });

@@ -3,13 +3,13 @@ import { test } from '@jest/globals';
 import * as fc from 'fast-check';
 import { append } from '../../src/log/append.js';
 import { allowedCommands, blocked } from '../../src/order/allowed.js';
-import type { PaymentFact } from '../../src/order/commands.js';
 import {
   type Command,
   type CommandData,
   type FollowUpType,
-  type LineQuantity,
   followUpTypes,
+  type LineQuantity,
+  type PaymentFact,
 } from '../../src/order/commands.js';
 import { consequence } from '../../src/order/consequences.js';
 import { expire, nextDeadline } from '../../src/order/deadlines.js';

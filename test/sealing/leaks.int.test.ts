@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { addKey } from '../../src/access/api-keys.js';
-import { keyRows } from '../../src/sealing/key-rows.js';
+import { keyRows } from '../../src/sealing/key-store/key-rows.js';
 import { scopes } from '../../src/access/scopes.js';
 import { workflowId } from '../../src/order-log.js';
 import { runWithoutTemporal } from '../cli/without-temporal.js';
@@ -241,7 +241,7 @@ describe('an attacker sees no personal data', () => {
     );
     // The keys exist, and are wrapped.
     const [keyId = ''] = await api.mongo.keyStore.keysOf(customerId);
-    const key = await api.mongo.keyStore.opening(keyId);
+    const key = await api.mongo.keyStore.openingKey(keyId);
     if (typeof key === 'string') throw new Error(`the key is ${key}`);
     const rows = JSON.stringify(await keyRows(keys).find().toArray());
     expect(rows).toContain(keyId);
@@ -251,7 +251,7 @@ describe('an attacker sees no personal data', () => {
 
   test("(c) with a copy of Temporal's database, or (d) with copies of both: neither has a key", async () => {
     const [keyId = ''] = await api.mongo.keyStore.keysOf(customerId);
-    const key = await api.mongo.keyStore.opening(keyId);
+    const key = await api.mongo.keyStore.openingKey(keyId);
     const history = await api.client.workflow.getHandle(workflowId(orderId)).fetchHistory();
     const payloads = [...historyToJSON(history).matchAll(/"data": ?"([A-Za-z0-9+/=]+)"/g)];
     const decoded = payloads.map(([, data = '']) => Buffer.from(data, 'base64').toString()).join('\n');

@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
 import { changedAt, fieldOf, personalPathsIn } from '../../src/sealing/fields.js';
-import { newMasterKey, readMasterKeys, unwrap, wrap } from '../../src/sealing/master-keys.js';
+import { newMasterKey, readMasterKeys, unwrap, wrap } from '../../src/sealing/key-store/master-keys.js';
 import { openCached } from '../../src/sealing/opened-texts.js';
 import { isSealed, keyIdIn, open, seal } from '../../src/sealing/seal.js';
 import { bodyParts } from '../../src/api/commands/body-parts.js';
-import { hasPersons, sealed } from '../../src/api/commands/gateway/sealed-commands.js';
+import { hasPersonalData, sealed } from '../../src/api/commands/gateway/sealed-commands.js';
 import { commands } from '../../src/api/commands/table.js';
 import { type CommandType, followUpTypes } from '../../src/order/commands.js';
 
@@ -100,7 +100,7 @@ describe('the personal members of the commands', () => {
       payment: { method: 'tok_ok' },
     };
     const plain = { orderId: 'o-1', type: 'CreateOrder', data } as const;
-    expect(hasPersons(plain)).toBe(true);
+    expect(hasPersonalData(plain)).toBe(true);
     const after = sealed(plain, key);
     expect(after).toEqual({
       ...data,
@@ -108,7 +108,7 @@ describe('the personal members of the commands', () => {
       payment: { method: expect.stringMatching(/^sealed:/) },
     });
     expect(open(key.key, place, after.customer.name)).toBe('Ada');
-    expect(hasPersons({ type: 'CancelOrder', data: { reason: 'x' } })).toBe(false);
+    expect(hasPersonalData({ type: 'CancelOrder', data: { reason: 'x' } })).toBe(false);
   });
 
   test('may not be in a list', () => {

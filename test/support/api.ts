@@ -18,7 +18,7 @@ import { connectMongo, connectTemporal, type Mongo } from '../../src/server/conn
 import { format } from '../../src/server/logging/logger.js';
 import { type ApiLimits, buildApi } from '../../workers/roles/api.js';
 import { installRuntime, type RunningWorker, startOrderWorker } from '../../workers/roles/worker.js';
-import { answering, dropDatabases } from './database.js';
+import { dropDatabases, untilAnswering } from './database.js';
 import { whenAtRest } from './headers.js';
 import { assertNoPersons, personsIn, rememberPersons } from './persons.js';
 import { shared, uniqueName, workflowBundle } from './servers.js';
@@ -118,7 +118,7 @@ export async function startTestApi(
   const bounds = { ...patient.bounds, ...limits.bounds };
   const app = await buildApi(context, { ...patient, ...limits, bounds });
   if (env['MONGODB_URI'] === undefined) {
-    await answering(mongo);
+    await untilAnswering(mongo);
     await setUpStock(mongo.db);
   }
   const client = new Client({ connection: temporal, namespace: config.temporal.namespace });
@@ -133,7 +133,7 @@ export async function startTestApi(
     tail,
     async startWorker() {
       const { db } = mongo;
-      await answering(mongo);
+      await untilAnswering(mongo);
       await Promise.all([
         ensureJournalIndexes(orderLog, db),
         ensureStateViewIndexes(orderLog, db),

@@ -18,7 +18,7 @@ export const { services } = parse(readFileSync('docker-compose.yml', 'utf8'), { 
 
 const run = promisify(execFile);
 
-/** The shell text of a service, with this folder in the place of its certificates. */
+/** The shell text of a service, with this folder instead of that of its certificates. */
 export function shellOf(service: string, folder: string): string {
   return (services[service]?.command[0] ?? '').replaceAll('$$', '$').replaceAll('/tls', folder);
 }

@@ -16,7 +16,7 @@ export interface Database {
 /** A database for one test file, with the connection settings of the product. */
 export async function openDatabase(): Promise<Database> {
   const mongo = connectMongo(readConfig({ MONGODB_URI: shared.mongodbUri, MONGODB_DB: uniqueName('test') }));
-  await answering(mongo);
+  await untilAnswering(mongo);
   return {
     db: mongo.db,
     async close() {
@@ -35,7 +35,7 @@ export async function dropDatabases(db: Db): Promise<void> {
 /**
  * Waits for the first connection, which on a busy machine may take longer than one operation waits.
  */
-export async function answering({ db }: Pick<Mongo, 'db'>): Promise<void> {
+export async function untilAnswering({ db }: Pick<Mongo, 'db'>): Promise<void> {
   await until(() => db.command({ ping: 1 }));
 }
 

@@ -7,7 +7,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
-import { cacheDir } from '../../src/checkout/checkout.mjs';
+import { cacheDir } from '../../src/bootstrap/folders.mjs';
 
 export default async function startSharedServers() {
   if (process.env['NO_SERVERS']) return;

@@ -8,7 +8,7 @@ const INSTALL_WITHIN_MS = 300_000;
 
 /**
  * @param {readonly string[]} programs
- * @returns {Promise<string | undefined>} the absolute path of the first one that there is
+ * @returns {Promise<string | undefined>} the absolute path of the first program that is installed
  */
 export async function whichOf(programs) {
   for (const program of programs) {

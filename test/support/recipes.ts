@@ -12,8 +12,11 @@ export interface Block {
   readonly lines: readonly string[];
   /** the page that has the block */
   readonly recipe: string;
+  /** the name of the block's example; absent if the block is a step of the page's recipe */
+  readonly example?: string;
 }
 
+/** All blocks of the recipes, and those of examples beside them. */
 export async function recipeBlocks(): Promise<readonly Block[]> {
   return (await Promise.all(RECIPES.map(blocksOf))).flat();
 }
@@ -23,13 +26,19 @@ async function blocksOf(recipe: string): Promise<readonly Block[]> {
   let indent: number | undefined;
   let lines: string[] = [];
   for (const line of (await readFile(recipe, 'utf8')).split('\n')) {
-    const fence = /^( *)```(?:(ts|diff) file=(\S+))?/.exec(line);
+    const fence = /^( *)```(?:(ts|diff) file=(\S+)(?: example=(\S+))?)?/.exec(line);
     if (fence !== null && indent === undefined) {
-      const [, spaces = '', language, file] = fence;
+      const [, spaces = '', language, file, example] = fence;
       indent = spaces.length;
       lines = [];
       if (file !== undefined)
-        found.push({ language: language === 'ts' ? 'ts' : 'diff', file, lines, recipe });
+        found.push({
+          language: language === 'ts' ? 'ts' : 'diff',
+          file,
+          lines,
+          recipe,
+          ...(example !== undefined && { example }),
+        });
     } else if (fence !== null) indent = undefined;
     else if (indent !== undefined) lines.push(line.slice(indent));
   }

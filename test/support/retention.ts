@@ -1,6 +1,5 @@
 import { expect } from '@jest/globals';
-import type { Client } from '@temporalio/client';
-import { WorkflowNotFoundError } from '@temporalio/client';
+import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import { workflowId } from '../../src/order-log.js';
 import type { TestApi } from './api.js';
 import { until } from './until.js';

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import process from 'node:process';
-import { exitOf, root } from '../../src/checkout/checkout.mjs';
+import { root } from '../../src/bootstrap/folders.mjs';
+import { exitOf } from '../../src/bootstrap/processes.mjs';
 
 const PORTS = { HTTP_PORT: '0', TEMPORAL_PORT: '0', TEMPORAL_UI_PORT: '0', MONGODB_PORT: '0' };
 

@@ -1,6 +1,6 @@
 import { Client } from '@temporalio/client';
 import type { Db } from 'mongodb';
-import type { KeyStore } from '../../src/sealing/key-store.js';
+import type { KeyStore } from '../../src/sealing/key-store/key-store.js';
 import { readConfig } from '../../src/server/config.js';
 import { connectMongo, connectTemporal } from '../../src/server/connections.js';
 import { dropDatabases } from './database.js';

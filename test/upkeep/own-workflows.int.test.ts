@@ -17,7 +17,7 @@ import {
   reconcileScheduleId,
   reconcileWorkflow,
 } from '../../src/log/workflow/system-workflow-messages.js';
-import { logs } from '../../src/logs.js';
+import { logs } from '../../src/entity-logs.js';
 import { orderLog } from '../../src/order-log.js';
 import { createLogger } from '../../src/server/logging/logger.js';
 import { unheldTaskConcern } from '../../src/upkeep/concern.js';

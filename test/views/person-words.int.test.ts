@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeEach, expect, test } from '@jest/globals';
-import { keyStoreOf } from '../../src/sealing/key-store-of.js';
-import type { KeyStore } from '../../src/sealing/key-store.js';
+import { keyStoreOf } from '../../src/sealing/key-store/key-store-of.js';
+import type { KeyStore } from '../../src/sealing/key-store/key-store.js';
 import { seal } from '../../src/sealing/seal.js';
 import type { Order } from '../../src/order/order.js';
 import { hashedWords, personWords } from '../../src/views/person-words.js';
@@ -18,9 +18,9 @@ beforeEach(() => {
   asked = [];
   const store = keyStoreOf(database.db);
   keyStore = Object.assign(Object.create(store) as KeyStore, {
-    opening: async (keyId: string, of?: string) => {
+    openingKey: async (keyId: string, of?: string) => {
       asked.push(keyId);
-      return await store.opening(keyId, of);
+      return await store.openingKey(keyId, of);
     },
   });
 });

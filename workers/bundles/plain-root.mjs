@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { root } from '../../src/checkout/checkout.mjs';
+import { root } from '../../src/bootstrap/folders.mjs';
 
 /**
  * Calls `work` with a path to the checkout that has no characters with a meaning for bundlers. If

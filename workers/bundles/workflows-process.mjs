@@ -6,7 +6,8 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
 import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
-import { fail, root } from '../../src/checkout/checkout.mjs';
+import { root } from '../../src/bootstrap/folders.mjs';
+import { fail } from '../../src/bootstrap/processes.mjs';
 
 const [workflows = '', out = ''] = process.argv.slice(2);
 const symlinks = !process.execArgv.includes('--preserve-symlinks');

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import process from 'node:process';
-import { run } from '../../src/checkout/checkout.mjs';
+import { run } from '../../src/bootstrap/processes.mjs';
 import { withPlainRoot } from './plain-root.mjs';
 
 /**

@@ -1,6 +1,6 @@
 import { asyncLocalStorage } from '@temporalio/activity';
 import type { Db } from 'mongodb';
-import { keyStoreOf } from '../../src/sealing/key-store-of.js';
+import { keyStoreOf } from '../../src/sealing/key-store/key-store-of.js';
 import { withPlainReceivers } from '../../src/effects/carriers/plain-receivers.js';
 import type { CarrierProvider } from '../../src/effects/carriers/port.js';
 import { sandboxCarriers } from '../../src/effects/carriers/sandbox-carriers.js';
@@ -20,7 +20,7 @@ import { orderIdInKey, versionInKey } from '../../src/log/entity.js';
 import { createRecorder } from '../../src/log/journal/recording.js';
 import { createStepMetrics, type StepMetrics } from '../../src/log/journal/step-metrics.js';
 import type { ResumptionActivities } from '../../src/log/workflow/steps.js';
-import { logs, ofAnyEntity } from '../../src/logs.js';
+import { logs, ofAnyEntity } from '../../src/entity-logs.js';
 import { orderLog, type Step, type Steps } from '../../src/order-log.js';
 import type { EffectOf, EffectType, OutcomeOf } from '../../src/order/effects.js';
 
@@ -132,7 +132,7 @@ function requestOf<T extends EffectType>(effect: EffectOf<T>): EffectOf<T> {
   return request as EffectOf<T>;
 }
 
-/** How often the activity was tried, this time included. */
+/** How many times the activity was tried, this time included. */
 function attempt(): number {
   return asyncLocalStorage.getStore()?.info.attempt ?? 1;
 }

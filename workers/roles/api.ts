@@ -2,7 +2,7 @@ import { Client } from '@temporalio/client';
 import type { Db } from 'mongodb';
 import { type Authenticate, createAuthenticate } from '../../src/access/authenticate.js';
 import { createKnownKeys } from '../../src/access/known-keys.js';
-import { createPersonsAtEdge } from '../../src/api/access/persons.js';
+import { createPersonalDataAtEdge } from '../../src/api/access/personal-data.js';
 import { registerKeys } from '../../src/api/access/routes-keys.js';
 import { registerSession } from '../../src/api/access/routes-session.js';
 import type { GatewayOptions } from '../../src/api/commands/gateway/gateway.js';
@@ -105,7 +105,7 @@ export async function buildApi(context: ApiContext, limits: ApiLimits = {}): Pro
   const client = new Client({ connection, namespace: temporal.namespace });
   const admission = admissionOf(config, limits);
   const app = await createApp(context, { ...limits, admission });
-  const persons = createPersonsAtEdge(app, keyStore);
+  const personalData = createPersonalDataAtEdge(app, keyStore);
   const cachedOrders = openCachedOrders(db, limits.liveForMs);
   app.addHook('onClose', () => cachedOrders.close());
   const exposure = exposureOf(context);
@@ -119,8 +119,8 @@ export async function buildApi(context: ApiContext, limits: ApiLimits = {}): Pro
   if (roles.has('write')) serveWrites(app, context, client, cachedOrders, limits);
   if (roles.has('read')) {
     const reader = createOrderReader(client, cachedOrders);
-    serveReads(app, context, { client, cachedOrders, reader, persons });
-    await registerPage(app, page, { reader, persons });
+    serveReads(app, context, { client, cachedOrders, reader, personalData });
+    await registerPage(app, page, { reader, personalData });
   } else redirectToReference(app);
   registerViewStates(app, db);
   registerViewRepairs(app, { client, db, taskQueue: temporal.taskQueue });
@@ -187,7 +187,7 @@ function serveWrites(
       resume(orderLog, resuming, orderId, asked, { answerWithinMs: RESUMED_WITHIN_MS }),
     startForgetting: (asked) => requestForgetting({ client, db, taskQueue }, { ...asked, keyInUseMs }),
     db,
-    noteCounts: createMarkUpdates({ client, db, taskQueue }),
+    updateMark: createMarkUpdates({ client, db, taskQueue }),
     cachedOrders,
     endpoints: {
       databases: { client, db, taskQueue, answerWithinMs },
@@ -202,7 +202,7 @@ function serveWrites(
 function serveReads(
   app: Http,
   { config, mongo, tail, providers = {} }: ApiContext,
-  reading: Pick<QueryDeps, 'client' | 'cachedOrders' | 'reader' | 'persons'>,
+  reading: Pick<QueryDeps, 'client' | 'cachedOrders' | 'reader' | 'personalData'>,
 ): void {
   const { taskQueue, uiUrl } = config.temporal;
   registerQueries(app, {

@@ -13,7 +13,7 @@ import type {
   RebuildActivities,
   ReconcileActivities,
 } from '../../src/log/workflow/system-workflow-messages.js';
-import { logs, ofAnyEntity } from '../../src/logs.js';
+import { logs, ofAnyEntity } from '../../src/entity-logs.js';
 import { orderLog } from '../../src/order-log.js';
 import { views } from '../../src/views/views.js';
 

@@ -10,7 +10,7 @@ import { forks } from '../../src/log/journal/fork.js';
 import { concernOf, latestReconciliations } from '../../src/log/proof/reconciliation-reports.js';
 import { lagBeyond, viewsStatus } from '../../src/log/views/status.js';
 import { feedTaskQueue } from '../../src/log/workflow/system-workflow-messages.js';
-import { logs } from '../../src/logs.js';
+import { logs } from '../../src/entity-logs.js';
 import { orderLog } from '../../src/order-log.js';
 import { isTemporalOutage } from '../../src/outages/temporal-outage.js';
 import type { Config } from '../../src/server/config.js';

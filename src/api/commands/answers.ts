@@ -1,5 +1,5 @@
-import type { CommandAnswer } from '../../order-log.js';
 import type { FastifyReply } from 'fastify';
+import type { CommandAnswer } from '../../order-log.js';
 import { HttpProblem } from '../problem.js';
 import type { OrderProgress } from '../../views/cache/order-changes.js';
 import type { CachedOrders } from '../../views/cache/cached-orders.js';

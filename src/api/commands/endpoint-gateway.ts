@@ -16,7 +16,7 @@ import { workflowIdOf } from '../../log/journal/entity-log.js';
 import { contiguous, fold } from '../../log/journal/fold.js';
 import { readJournal } from '../../log/journal/read-journal.js';
 import { type EntityState, stateQuery } from '../../log/workflow/messages.js';
-import { answering } from '../../mongodb/durability.js';
+import { committedInTime } from '../../mongodb/durability.js';
 import { undefinedInOutage } from '../../outages/mongo-outage.js';
 import type { HttpProblem } from '../problem.js';
 import { noEndpoint } from '../schemas/endpoint-answer.js';
@@ -78,7 +78,7 @@ export async function readEndpoint(to: Sending, endpointId: string): Promise<End
       return await stateOf(to, endpointId);
     } catch (error) {
       if (!(error instanceof WorkflowNotFoundError)) throw error;
-      return (await endpointViews(to.db).findOne({ _id: endpointId }, answering))?.state;
+      return (await endpointViews(to.db).findOne({ _id: endpointId }, committedInTime))?.state;
     }
   });
   if (endpoint !== undefined && 'kind' in endpoint) throw problemOf(endpoint);
@@ -96,7 +96,7 @@ async function stateOf({ client }: Sending, endpointId: string): Promise<Endpoin
  * or does not answer.
  */
 async function stateAfter(to: Sending, endpointId: string, version: number): Promise<Endpoint> {
-  const range = { limit: version, ...answering };
+  const range = { limit: version, ...committedInTime };
   const events = await undefinedInOutage(readJournal(endpointLog, to.db, endpointId, range));
   const then = fold(endpointLog, contiguous(events ?? []));
   return then?.version === version ? then : await stateOf(to, endpointId);

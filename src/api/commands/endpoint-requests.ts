@@ -1,6 +1,6 @@
 /* What the routes of endpoints and of their deliveries have in common. */
 import type { Db } from 'mongodb';
-import type { WebhookSecrets } from '../../sealing/webhook-secrets.js';
+import type { WebhookSecrets } from '../../sealing/key-store/webhook-secrets.js';
 import type { Sender } from '../../delivery/webhooks/sender.js';
 import type { Sending } from '../../log/gateway/send-command.js';
 import { HttpProblem, problemResponses } from '../problem.js';

@@ -2,7 +2,7 @@ import { Type } from 'typebox';
 import { deliveryAnswer } from '../../delivery/webhooks/delivery-log.js';
 import { replayFrom, retryDelivery, sendTest } from '../../delivery/webhooks/operator-actions.js';
 import { feedEnd } from '../../log/feed/feed.js';
-import { answering } from '../../mongodb/durability.js';
+import { committedInTime } from '../../mongodb/durability.js';
 import { orderLog } from '../../order-log.js';
 import type { Http } from '../http.js';
 import { HttpProblem } from '../problem.js';
@@ -78,7 +78,7 @@ function replayRoute(app: Http, { db, endpoints }: EndpointDeps): void {
       const { after, from } = request.body;
       if ((after === undefined) === (from === undefined))
         throw new HttpProblem(422, 'replay_place', 'Say either after (a position) or from (a time).');
-      const { generations, head } = await feedEnd(orderLog, db, answering);
+      const { generations, head } = await feedEnd(orderLog, db, committedInTime);
       refuseAfterHead(after, head);
       const endpoint = await readEndpoint(endpoints.databases, request.params.endpointId);
       const start = after ?? { from: new Date(from ?? '').toISOString(), head };

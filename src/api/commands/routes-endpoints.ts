@@ -4,7 +4,7 @@ import { privateAddressIn } from '../../delivery/webhooks/public-addresses.js';
 import { byRequest, type EndpointSettings } from '../../endpoint/endpoint.js';
 import { forgetSubscription } from '../../delivery/webhooks/subscription.js';
 import { feedEnd } from '../../log/feed/feed.js';
-import { answering } from '../../mongodb/durability.js';
+import { committedInTime } from '../../mongodb/durability.js';
 import { orderLog } from '../../order-log.js';
 import { CommandHeaders, CreateHeaders } from '../schemas/command.js';
 import { endpointAnswer } from '../schemas/endpoint-answer.js';
@@ -60,7 +60,7 @@ function createRoute(app: Http, { db, endpoints }: EndpointDeps): void {
       const { url, events, after, ...others } = request.body;
       const { allowHttp, databases, secrets } = endpoints;
       refuseUrl(url, allowHttp);
-      const { generations, head } = await feedEnd(orderLog, db, answering);
+      const { generations, head } = await feedEnd(orderLog, db, committedInTime);
       refuseAfterHead(after, head);
       const meta = metaOf(request);
       const endpointId = derivedId(`${meta.issuer} endpoint`, meta.key);

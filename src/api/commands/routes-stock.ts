@@ -1,20 +1,23 @@
 import type { Db } from 'mongodb';
+import { Type } from 'typebox';
 import { CountRefused, countStock } from '../../effects/inventory/stock-counts.js';
 import { HttpProblem, problemResponses } from '../problem.js';
 import { Stock, StockCount, StockPath } from '../schemas/stock.js';
 import { Actors, closed, IfMatch, Key } from '../schemas/values.js';
 import type { Http } from '../http.js';
-import { Type } from 'typebox';
 import { metaOf } from './request.js';
 
 export interface StockCommandDeps {
   readonly db: Db;
-  /** called after each count that is not a repetition */
-  readonly noteCounts: () => void;
+  /**
+   * Called after each count that is not a repetition, because Temporal's mark of the database has
+   * how often each SKU was counted: a MongoDB that was restored to before a count is recognized.
+   */
+  readonly updateMark: () => void;
 }
 
 /** Sets the units on hand of a SKU. Stock is not event-sourced, so no workflow is involved. */
-export function registerStockCommands(app: Http, { db, noteCounts }: StockCommandDeps): void {
+export function registerStockCommands(app: Http, { db, updateMark }: StockCommandDeps): void {
   app.put(
     '/v1/stock/:sku',
     {
@@ -42,7 +45,7 @@ export function registerStockCommands(app: Http, { db, noteCounts }: StockComman
           ...(expectedVersion === undefined ? {} : { expectedVersion }),
         });
         if (isReplayed) reply.header('idempotent-replayed', 'true');
-        else noteCounts();
+        else updateMark();
         return await reply.header('etag', `"${version}"`).send(stock);
       } catch (error) {
         throw error instanceof CountRefused ? problemOf(error) : error;

@@ -5,7 +5,7 @@ import { registerDeliveries } from './routes-deliveries.js';
 import type { EndpointDeps } from './endpoint-requests.js';
 import { registerEndpoints } from './routes-endpoints.js';
 import { type OrderCommandDeps, registerOrderCommands } from './routes-orders.js';
-import { type PersonCommandDeps, registerPersonCommands } from './routes-persons.js';
+import { type PersonalDataCommandDeps, registerPersonalDataCommands } from './routes-personal-data.js';
 import { registerParkedCommands } from './routes-parked.js';
 import { registerProjectionCommands } from './routes-projections.js';
 import { registerResume, type ResumeRouteDeps } from './routes-resume.js';
@@ -13,7 +13,7 @@ import { registerStockCommands, type StockCommandDeps } from './routes-stock.js'
 import { registerIncomingWebhooks, type IncomingWebhookDeps } from './routes-incoming-webhooks.js';
 
 export type CommandDeps = OrderCommandDeps &
-  PersonCommandDeps &
+  PersonalDataCommandDeps &
   ResumeRouteDeps &
   IncomingWebhookDeps &
   StockCommandDeps &
@@ -24,7 +24,7 @@ export function registerCommands(app: Http, deps: CommandDeps): void {
   void app.register(async (scope: Http) => {
     keyRequests(scope);
     registerOrderCommands(scope, deps);
-    registerPersonCommands(scope, deps);
+    registerPersonalDataCommands(scope, deps);
     registerResume(scope, deps);
     registerStockCommands(scope, deps);
     registerEndpoints(scope, deps);

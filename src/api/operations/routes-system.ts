@@ -1,5 +1,5 @@
 import type { Connection } from '@temporalio/client';
-import type { KeyStore } from '../../sealing/key-store.js';
+import type { KeyStore } from '../../sealing/key-store/key-store.js';
 import type { Config } from '../../server/config.js';
 import type { Http } from '../http.js';
 import { keyStoreIdOf, namespaceIdOf, System, systemOf } from './system.js';

@@ -1,6 +1,6 @@
 import type { Connection } from '@temporalio/client';
 import { Type, type Static } from 'typebox';
-import type { KeyStore } from '../../sealing/key-store.js';
+import type { KeyStore } from '../../sealing/key-store/key-store.js';
 import { withTimeout } from '../../outages/timeout.js';
 import type { Config } from '../../server/config.js';
 import { closed } from '../schemas/values.js';

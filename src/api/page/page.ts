@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import files from '@fastify/static';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { setHeadersOfPages } from '../edge/headers.js';
-import type { PersonsAtEdge } from '../access/persons.js';
+import type { PersonalDataAtEdge } from '../access/personal-data.js';
 import type { OrderReader } from '../queries/order-reader.js';
 import { HttpProblem } from '../problem.js';
 import { OrderPath } from '../schemas/values.js';
@@ -21,7 +21,7 @@ const PLACE = '<!-- src/api/page puts the card of an order here -->';
 /** How the page reads the order that it shows without JavaScript. */
 interface OrdersOfPage {
   readonly reader: Pick<OrderReader, 'read'>;
-  readonly persons: Pick<PersonsAtEdge, 'json'>;
+  readonly personalData: Pick<PersonalDataAtEdge, 'json'>;
 }
 
 /**
@@ -99,7 +99,7 @@ function createCards(): CardOf {
  */
 async function readCard(
   app: Http,
-  { reader, persons }: OrdersOfPage,
+  { reader, personalData }: OrdersOfPage,
   cardOf: CardOf,
   request: FastifyRequest<{ Params: { orderId: string } }>,
   reply: FastifyReply,
@@ -110,7 +110,7 @@ async function readCard(
     request.principal = principal;
     const found = await reader.read(request.params.orderId);
     if (found === undefined) return '';
-    return cardOf(await persons.json(request, reply, found.json, found.cached), found.cached);
+    return cardOf(await personalData.json(request, reply, found.json, found.cached), found.cached);
   } catch (error) {
     // The page's script makes the same request, and shows the problem.
     if (!(error instanceof HttpProblem))

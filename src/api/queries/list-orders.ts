@@ -3,7 +3,7 @@ import type { OrderStatus } from '../../order/order.js';
 import type { FulfillmentStatus, OrderView, PaymentStatus } from '../../order/view.js';
 import { attentionFilters } from '../../attention/sources/orders.js';
 import { ago } from '../../log/time.js';
-import { answering } from '../../mongodb/durability.js';
+import { committedInTime } from '../../mongodb/durability.js';
 import { withTimeout } from '../../outages/timeout.js';
 import {
   viewAndStopped,
@@ -70,7 +70,7 @@ export async function listOrders(
   const { limit = DEFAULT_LIMIT } = query;
   const { filter, sort, field, list } = toFind(cursors, query, attentionAfterMs, hashes);
   const matching = orders(db)
-    .find(filter, answering)
+    .find(filter, committedInTime)
     .sort(sort)
     .limit(limit + 1)
     // Reads the page in one batch: a rebuild may replace the collection, and then an open cursor

@@ -3,7 +3,7 @@ import { contiguous } from '../../log/journal/fold.js';
 import { fold } from '../../order/evolve.js';
 import type { Order } from '../../order/order.js';
 import { upcast } from '../../order/upcasters.js';
-import { answering } from '../../mongodb/durability.js';
+import { committedInTime } from '../../mongodb/durability.js';
 import { readStored } from '../../log/journal/read-journal.js';
 import { truncationPoints } from '../../log/journal/truncated-log.js';
 import { type Diff, diff } from '../../log/journal/diff.js';
@@ -14,7 +14,7 @@ import type { OrderReader } from './order-reader.js';
 import { unreadableLog, orderNotFound } from './order-problems.js';
 import { orderLog } from '../../order-log.js';
 
-const { maxTimeMS } = answering;
+const { maxTimeMS } = committedInTime;
 
 /** Reads earlier states of orders, from the journal. */
 export interface Past {

@@ -1,5 +1,5 @@
 import type { Db } from 'mongodb';
-import { answering } from '../../mongodb/durability.js';
+import { committedInTime } from '../../mongodb/durability.js';
 import type { Generations } from '../../log/feed/generations.js';
 import { readStored } from '../../log/journal/read-journal.js';
 import { HttpProblem } from '../problem.js';
@@ -24,7 +24,7 @@ export async function refuseUnknownVersion(
   const recorded = await readStored(orderLog, db, orderId, {
     from: after,
     limit: 1,
-    maxTimeMS: answering.maxTimeMS,
+    maxTimeMS: committedInTime.maxTimeMS,
   });
   if (recorded.length > 0) return;
   refuseVersionBeyond(orderId, after, (await reader.readStrong(orderId))?.version ?? found.version);

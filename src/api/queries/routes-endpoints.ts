@@ -2,7 +2,7 @@ import type { Db } from 'mongodb';
 import { Type } from 'typebox';
 import { deliveryAnswer, listDeliveries } from '../../delivery/webhooks/delivery-log.js';
 import { endpointViews } from '../../delivery/webhooks/endpoints.js';
-import { answering } from '../../mongodb/durability.js';
+import { committedInTime } from '../../mongodb/durability.js';
 import { endpointAnswer, noEndpoint } from '../schemas/endpoint-answer.js';
 import { DeliveryAnswer, EndpointAnswer, EndpointPath, endpointTags } from '../schemas/endpoint.js';
 import { problemResponses } from '../problem.js';
@@ -33,7 +33,10 @@ function listRoute(app: Http, db: Db): void {
       },
     },
     async (_request, reply) => {
-      const found = await endpointViews(db).find({ finished: false }, answering).sort({ _id: 1 }).toArray();
+      const found = await endpointViews(db)
+        .find({ finished: false }, committedInTime)
+        .sort({ _id: 1 })
+        .toArray();
       return await reply.send({ data: found.map(({ state }) => endpointAnswer(state)) });
     },
   );
@@ -53,7 +56,7 @@ function endpointRoute(app: Http, db: Db): void {
     },
     async (request, reply) => {
       const { endpointId } = request.params;
-      const found = await endpointViews(db).findOne({ _id: endpointId }, answering);
+      const found = await endpointViews(db).findOne({ _id: endpointId }, committedInTime);
       if (found === null) throw noEndpoint(endpointId);
       return await reply.header('etag', `"${found.version}"`).send(endpointAnswer(found.state));
     },

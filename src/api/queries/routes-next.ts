@@ -1,7 +1,7 @@
 import type { Client } from '@temporalio/client';
 import type { Db } from 'mongodb';
 import { type OrderRun, runOf } from '../../attention/order-run.js';
-import { answering } from '../../mongodb/durability.js';
+import { committedInTime } from '../../mongodb/durability.js';
 import { foldHistory } from '../../log/history/history.js';
 import { statusInWords } from '../../log/history/runs.js';
 import type { Order } from '../../order/order.js';
@@ -59,7 +59,7 @@ export function registerNext(app: Http, { client, db, reader, uiUrl }: NextDeps)
     const found = await undefinedInOutage(
       orders(db).findOne<Pick<OrderDocument, 'state'>>(
         { _id: orderId },
-        { ...answering, projection: { _id: 0, state: 1 } },
+        { ...committedInTime, projection: { _id: 0, state: 1 } },
       ),
     );
     if (found) return found.state;

@@ -3,12 +3,12 @@ import { Type } from 'typebox';
 import { foldHistory } from '../../log/history/history.js';
 import { contiguous } from '../../log/journal/fold.js';
 import { readStored } from '../../log/journal/read-journal.js';
-import { answering } from '../../mongodb/durability.js';
+import { committedInTime } from '../../mongodb/durability.js';
 import { upcastIfKnown } from '../../order/upcasters.js';
 import { orderLog } from '../../order-log.js';
 import { isServerError } from '../../outages/server-error.js';
 import type { CachedOrders } from '../../views/cache/cached-orders.js';
-import type { PersonsAtEdge } from '../access/persons.js';
+import type { PersonalDataAtEdge } from '../access/personal-data.js';
 import type { Http } from '../http.js';
 import { HttpProblem, problemResponses } from '../problem.js';
 import { Event } from '../schemas/order.js';
@@ -25,14 +25,14 @@ export interface OrderEventsDeps {
   readonly db: Db;
   readonly cachedOrders: Pick<CachedOrders, 'read'>;
   readonly reader: OrderReader;
-  readonly persons: PersonsAtEdge;
+  readonly personalData: PersonalDataAtEdge;
 }
 
-const { maxTimeMS } = answering;
+const { maxTimeMS } = committedInTime;
 
 /** Serves the log of an order, from the journal or from its history. */
 export function registerOrderEvents(app: Http, deps: OrderEventsDeps): void {
-  const { reader, persons } = deps;
+  const { reader, personalData } = deps;
   app.get(
     '/v1/orders/:orderId/events',
     {
@@ -64,7 +64,7 @@ export function registerOrderEvents(app: Http, deps: OrderEventsDeps): void {
           : await historyAfter(reader, orderId, after);
       const { data, last } = pageOf(events, limit);
       return await sendEvents(reply, data, last?.version, {
-        open: (json) => persons.json(request, reply, json),
+        open: (json) => personalData.json(request, reply, json),
       });
     },
   );
@@ -74,7 +74,7 @@ export function registerOrderEvents(app: Http, deps: OrderEventsDeps): void {
  * The events after a version, up to the first gap in the journal. Missing events may still come.
  */
 async function journalAfter(
-  { db, reader, cachedOrders }: Omit<OrderEventsDeps, 'persons'>,
+  { db, reader, cachedOrders }: Omit<OrderEventsDeps, 'personalData'>,
   orderId: string,
   after: number,
   limit: number,

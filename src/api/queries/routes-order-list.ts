@@ -3,7 +3,7 @@ import { Type } from 'typebox';
 import { orderStatuses } from '../../order/order.js';
 import type { CachedOrders } from '../../views/cache/cached-orders.js';
 import { queryWords } from '../../views/search-words.js';
-import type { PersonsAtEdge } from '../access/persons.js';
+import type { PersonalDataAtEdge } from '../access/personal-data.js';
 import type { Http } from '../http.js';
 import { problemResponses } from '../problem.js';
 import { Order } from '../schemas/order.js';
@@ -18,7 +18,7 @@ export interface OrderListDeps {
   readonly cachedOrders: Pick<CachedOrders, 'seen'>;
   readonly cursors: Cursors;
   readonly attentionAfterMs: number;
-  readonly persons: PersonsAtEdge;
+  readonly personalData: PersonalDataAtEdge;
 }
 
 const OrderListParameters = closed({
@@ -59,7 +59,7 @@ const OrderListParameters = closed({
 /** Serves lists of orders, filtered and sorted. */
 export function registerOrderList(
   app: Http,
-  { db, cachedOrders, cursors, attentionAfterMs, persons }: OrderListDeps,
+  { db, cachedOrders, cursors, attentionAfterMs, personalData }: OrderListDeps,
 ): void {
   app.get(
     '/v1/orders',
@@ -75,7 +75,7 @@ export function registerOrderList(
       },
     },
     async (request, reply) => {
-      const hashes = await persons.search(request, reply, queryWords(request.query.q ?? ''));
+      const hashes = await personalData.search(request, reply, queryWords(request.query.q ?? ''));
       const list = await listOrders(db, cursors, request.query, attentionAfterMs, hashes);
       for (const { orderId, version } of list.data) cachedOrders.seen(orderId, version);
       return await reply.send(list);

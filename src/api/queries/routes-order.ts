@@ -8,7 +8,7 @@ import type { Moment } from '../../log/journal/time-travel.js';
 import { toView } from '../../order/view.js';
 import { isServerError } from '../../outages/server-error.js';
 import type { CachedOrders } from '../../views/cache/cached-orders.js';
-import type { PersonsAtEdge } from '../access/persons.js';
+import type { PersonalDataAtEdge } from '../access/personal-data.js';
 import type { Http } from '../http.js';
 import type { WorkKind } from '../overload/admission.js';
 import { HttpProblem, problemResponses } from '../problem.js';
@@ -24,7 +24,7 @@ export interface OrderQueryDeps {
   readonly reader: OrderReader;
   readonly past: Past;
   readonly attention: AttentionDeps;
-  readonly persons: PersonsAtEdge;
+  readonly personalData: PersonalDataAtEdge;
 }
 
 const VERSION_WITHIN_MS = 5_000;
@@ -32,7 +32,7 @@ const VERSION_WITHIN_MS = 5_000;
 /** Serves an order as it is, or as it was. */
 export function registerOrder(
   app: Http,
-  { cachedOrders, reader, past, attention, persons }: OrderQueryDeps,
+  { cachedOrders, reader, past, attention, personalData }: OrderQueryDeps,
 ): void {
   app.get(
     '/v1/orders/:orderId',
@@ -66,7 +66,7 @@ export function registerOrder(
         const { order, isFinal } = await past.orderAt(orderId, moment);
         const { version } = order;
         const found: FoundOrder = { version, json: JSON.stringify(toView(order)), servedBy: 'journal' };
-        return await sendOrder(request, reply, persons, found, isFinal ? forGood : 'no-cache');
+        return await sendOrder(request, reply, personalData, found, isFinal ? forGood : 'no-cache');
       }
       const { consistency, minVersion = 1 } = request.query;
       const read = consistency === 'strong' ? 'readStrong' : 'read';
@@ -78,7 +78,7 @@ export function registerOrder(
       if (found === undefined) throw orderNotFound(orderId);
       if (found.version < minVersion) throw notReached(found, minVersion);
       const shown = await withAttention(attention, orderId, found);
-      return await sendOrder(request, reply, persons, shown, 'no-cache');
+      return await sendOrder(request, reply, personalData, shown, 'no-cache');
     },
   );
 }
@@ -157,16 +157,16 @@ interface MaybeWithAttention {
 async function sendOrder(
   request: FastifyRequest<{ Headers: { 'if-none-match'?: string } }>,
   reply: FastifyReply,
-  persons: PersonsAtEdge,
+  personalData: PersonalDataAtEdge,
   { version, json, servedBy, hasAttention, cached }: FoundOrder & MaybeWithAttention,
   cacheControl: string,
 ): Promise<FastifyReply> {
   const etag = `"${version}"`;
   // A cache must not keep personal data for good.
-  const caching = cacheControl === forGood && persons.opens(request, json) ? 'no-store' : cacheControl;
+  const caching = cacheControl === forGood && personalData.opens(request, json) ? 'no-store' : cacheControl;
   reply.header('etag', etag).header('cache-control', caching).header('served-by', servedBy);
   if (hasAttention !== true && hasTag(request.headers['if-none-match'], etag))
     return await reply.code(304).send();
   reply.type('application/json; charset=utf-8');
-  return await reply.send(await persons.json(request, reply, json, cached));
+  return await reply.send(await personalData.json(request, reply, json, cached));
 }

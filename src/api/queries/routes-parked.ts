@@ -2,7 +2,7 @@ import type { Db } from 'mongodb';
 import { Type } from 'typebox';
 import { feedHead } from '../../log/feed/feed.js';
 import { listParked } from '../../log/views/list-parked.js';
-import { answering } from '../../mongodb/durability.js';
+import { committedInTime } from '../../mongodb/durability.js';
 import { orderLog } from '../../order-log.js';
 import type { Http } from '../http.js';
 import { problemResponses } from '../problem.js';
@@ -38,7 +38,7 @@ export function registerParked(app: Http, db: Db): void {
       const found = await listParked(db, view, { ...query, limit: limit + 1 });
       const { after = 0 } = query;
       if (found.length === 0 && after > 0)
-        refusePositionBeyond(after, await feedHead(orderLog, db, answering));
+        refusePositionBeyond(after, await feedHead(orderLog, db, committedInTime));
       const { data: rows, last } = pageOf(found, limit);
       const data = rows.map(({ orderId, version, type, position, status, error, at }) => ({
         orderId,

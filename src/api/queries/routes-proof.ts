@@ -2,7 +2,7 @@ import { createSingleFlight } from '../../concurrency/single-flight.js';
 import type { OrderDiscrepancy } from '../../effects/proof/compare-entries.js';
 import { verifyOrders } from '../../effects/proof/verify-orders.js';
 import type { Providers } from '../../effects/provider-modules.js';
-import { answering } from '../../mongodb/durability.js';
+import { committedInTime } from '../../mongodb/durability.js';
 import type { Databases } from '../../databases.js';
 import { journal } from '../../log/journal/journal.js';
 import { orderLog } from '../../order-log.js';
@@ -61,7 +61,7 @@ export function registerProof(app: Http, { client, db, taskQueue, providers }: P
 
   async function prove(orderId: string) {
     const [last] = await journal(orderLog, db)
-      .find({ orderId }, { ...answering, projection: { _id: 0, version: 1, position: 1 } })
+      .find({ orderId }, { ...committedInTime, projection: { _id: 0, version: 1, position: 1 } })
       .sort({ version: -1 })
       .limit(1)
       .toArray();

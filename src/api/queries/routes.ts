@@ -4,7 +4,7 @@ import type { Secrets } from '../../server/config/secrets.js';
 import type { KafkaTopics } from '../../kafka/settings.js';
 import type { Providers } from '../../effects/provider-modules.js';
 import type { FeedTail } from '../../log/feed/tail.js';
-import type { PersonsAtEdge } from '../access/persons.js';
+import type { PersonalDataAtEdge } from '../access/personal-data.js';
 import type { Http } from '../http.js';
 import type { CachedOrders } from '../../views/cache/cached-orders.js';
 import { createCursors } from './cursor.js';
@@ -17,7 +17,7 @@ import { registerFeed } from './feed/routes-feed.js';
 import { registerOrder } from './routes-order.js';
 import { registerOrderEvents } from './routes-order-events.js';
 import { registerOrderList } from './routes-order-list.js';
-import { registerPersonQueries } from './routes-persons.js';
+import { registerPersonalDataQueries } from './routes-personal-data.js';
 import { registerNext } from './routes-next.js';
 import { registerParked } from './routes-parked.js';
 import { registerProjections } from './routes-projections.js';
@@ -35,7 +35,7 @@ export interface QueryDeps {
   readonly tail: FeedTail;
   readonly cachedOrders: CachedOrders;
   readonly reader: OrderReader;
-  readonly persons: PersonsAtEdge;
+  readonly personalData: PersonalDataAtEdge;
   /** the task queue of the entities' workflows */
   readonly taskQueue: string;
   /** the providers of the workers */
@@ -51,7 +51,7 @@ export interface QueryDeps {
 
 /** Registers the routes of the read side. */
 export function registerQueries(app: Http, deps: QueryDeps): void {
-  const { client, db, reader, persons, taskQueue, attentionAfterMs, kafka } = deps;
+  const { client, db, reader, personalData, taskQueue, attentionAfterMs, kafka } = deps;
   const cursors = createCursors(deps.cursorSecrets);
   const past = createPast(db, reader);
   const attention = { client, db, taskQueue, attentionAfterMs, kafka };
@@ -70,11 +70,11 @@ export function registerQueries(app: Http, deps: QueryDeps): void {
   registerOrderCounts(app, db);
   registerStockQueries(app, { db, cursors });
   registerViewQueries(app, { db, cursors });
-  registerPersonQueries(app, {
+  registerPersonalDataQueries(app, {
     db,
     databases: { client, db, taskQueue },
     attention,
-    open: (value) => persons.open(value),
+    open: (value) => personalData.open(value),
   });
 }
 

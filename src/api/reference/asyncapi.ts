@@ -24,7 +24,7 @@ export function asyncApi(): object {
       title: 'Orders',
       version: '1',
       description:
-        'The events of orders, in each channel that delivers them. An event has the same position in each. Persons are sealed. ' +
+        'The events of orders, in each channel that delivers them. An event has the same position in each. Personal data is sealed. ' +
         'Requests and their answers are in `/openapi.json`, where `/docs` has the meaning of each error.',
     },
     defaultContentType: 'application/json',

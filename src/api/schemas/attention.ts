@@ -13,7 +13,9 @@ export const AttentionRow = closed({
   detail: Type.String({ description: 'what it is' }),
   remedy: Type.String({ description: 'what to do about it' }),
   attempts: optional(
-    Type.Integer({ description: 'how often an effect was tried; absent while Temporal cannot be asked' }),
+    Type.Integer({
+      description: 'how many times an effect was tried; absent while Temporal cannot be asked',
+    }),
   ),
   nextTryAt: optional(Instant),
 });

@@ -1,6 +1,6 @@
 import { Type } from 'typebox';
 import { storesOf } from '../../log/rebuilding/store-rebuild.js';
-import { logs } from '../../logs.js';
+import { logs } from '../../entity-logs.js';
 import type { OrderFeedView } from '../../views/order-feed-view.js';
 import { viewNamed, views } from '../../views/views.js';
 import { HttpProblem } from '../problem.js';

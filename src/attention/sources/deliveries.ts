@@ -3,14 +3,14 @@ import { kafkaRows } from '../../delivery/kafka/publishing-progress.js';
 import { subscriptionRows, waitingRows } from '../../delivery/webhooks/rows.js';
 import { byRequest } from '../../endpoint/endpoint.js';
 import { eventId } from '../../log/event-id.js';
-import { answering } from '../../mongodb/durability.js';
+import { committedInTime } from '../../mongodb/durability.js';
 import { oldest, pageFilter, type SourceRow } from '../cursor.js';
 import type { Source } from '../source.js';
 
 /** Events that a webhook endpoint has refused for three days. */
 export const parkedDeliveries: Source = async ({ db, before, after, limit }) => {
   const found = await waitingRows(db)
-    .find(pageFilter('parkedAt', before, after), answering)
+    .find(pageFilter('parkedAt', before, after), committedInTime)
     .sort({ parkedAt: 1, _id: 1 })
     .limit(limit)
     .toArray();
@@ -30,7 +30,7 @@ export const parkedDeliveries: Source = async ({ db, before, after, limit }) => 
 export const disabledEndpoints: Source = async ({ db, before, after, limit }) => {
   const filter = { finished: false, status: 'disabled', disabledBecause: { $ne: byRequest } };
   const found = await endpointViews(db)
-    .find(pageFilter('updatedAt', before, after, filter), answering)
+    .find(pageFilter('updatedAt', before, after, filter), committedInTime)
     .sort({ updatedAt: 1, _id: 1 })
     .limit(limit)
     .toArray();
@@ -51,14 +51,17 @@ export const failingSubscriptions: Source = async ({ db, kafka, overdueBefore, a
     kafka === undefined
       ? []
       : kafkaRows(db)
-          .find(pageFilter('health.failingSince', overdueBefore, after, { _id: kafka.topic }), answering)
+          .find(
+            pageFilter('health.failingSince', overdueBefore, after, { _id: kafka.topic }),
+            committedInTime,
+          )
           .toArray(),
     subscriptionRows(db)
-      .find(pageFilter('health.failingSince', overdueBefore, after), answering)
+      .find(pageFilter('health.failingSince', overdueBefore, after), committedInTime)
       .sort({ 'health.failingSince': 1, _id: 1 })
       .toArray(),
   ]);
-  const enabled = new Set(await endpointViews(db).distinct('_id', enabledEndpoints, answering));
+  const enabled = new Set(await endpointViews(db).distinct('_id', enabledEndpoints, committedInTime));
   const ofTopics = topics.map(({ _id: id, health: { failingSince = '', failure = '' } }): SourceRow => {
     const detail = `nothing is published in the topic ${id} of Kafka: ${failure}`;
     const remedy = 'it is retried automatically; npx orders subscriptions shows its progress';

@@ -1,6 +1,6 @@
 import type { Filter, Sort } from 'mongodb';
 import type { Stopped } from '../../log/journal/state-view.js';
-import { answering } from '../../mongodb/durability.js';
+import { committedInTime } from '../../mongodb/durability.js';
 import type { Effect } from '../../order/effects.js';
 import { formatMoney } from '../../order/money.js';
 import { isFinished, type Order } from '../../order/order.js';
@@ -19,7 +19,7 @@ export async function ordersWith(
   further: Filter<OrderDocument> = {},
 ): Promise<readonly SourceRow[]> {
   const found = await orders(db)
-    .find(pageFilter(field, before, after, further), answering)
+    .find(pageFilter(field, before, after, further), committedInTime)
     .sort({ [field]: 1, _id: 1 } satisfies Sort)
     .limit(limit)
     .project<OrderWithStop & { readonly _id: string }>({ state: 1, stopped: 1 })

@@ -1,5 +1,5 @@
 import { type TrackingRow, trackingRows } from '../../effects/carriers/tracking-rows.js';
-import { answering } from '../../mongodb/durability.js';
+import { committedInTime } from '../../mongodb/durability.js';
 import { orders } from '../../views/orders.js';
 import { pageFilter } from '../cursor.js';
 import type { Source } from '../source.js';
@@ -31,7 +31,7 @@ export const untrackedParcels: Source = async ({ db, overdueBefore, after, limit
         { $limit: limit },
         { $project: { onItsWay: 0 } },
       ],
-      answering,
+      committedInTime,
     )
     .toArray();
   return found.map(

@@ -1,7 +1,7 @@
 import { eventId } from '../../log/event-id.js';
 import { parkedEvents } from '../../log/views/parked-events.js';
 import { viewBuilds } from '../../log/views/view-builds.js';
-import { answering } from '../../mongodb/durability.js';
+import { committedInTime } from '../../mongodb/durability.js';
 import { pageFilter } from '../cursor.js';
 import type { Source } from '../source.js';
 
@@ -11,12 +11,12 @@ import type { Source } from '../source.js';
  */
 export const parkedEventsOfViews: Source = async ({ db, before, after, limit }) => {
   const built = await viewBuilds(db)
-    .find({ parked: { $gt: 0 } }, { ...answering, projection: { collection: 1 } })
+    .find({ parked: { $gt: 0 } }, { ...committedInTime, projection: { collection: 1 } })
     .toArray();
   if (built.length === 0) return [];
   const read = { status: 'parked' as const, collection: { $in: built.map(({ collection }) => collection) } };
   const found = await parkedEvents(db)
-    .find(pageFilter('at', before, after, read), answering)
+    .find(pageFilter('at', before, after, read), committedInTime)
     .sort({ at: 1, _id: 1 })
     .limit(limit)
     .toArray();

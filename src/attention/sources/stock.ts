@@ -1,12 +1,12 @@
 import { stock } from '../../effects/inventory/stock.js';
-import { answering } from '../../mongodb/durability.js';
+import { committedInTime } from '../../mongodb/durability.js';
 import { pageFilter } from '../cursor.js';
 import type { Source } from '../source.js';
 
 /** SKUs whose units on hand are unknown after a restore. */
 export const skusToBeCounted: Source = async ({ db, before, after, limit }) => {
   const found = await stock(db)
-    .find(pageFilter('updatedAt', before, after, { toBeCounted: true }), answering)
+    .find(pageFilter('updatedAt', before, after, { toBeCounted: true }), committedInTime)
     .sort({ updatedAt: 1, _id: 1 })
     .limit(limit)
     .toArray();

@@ -2,8 +2,8 @@ import { forks } from '../../log/journal/fork.js';
 import type { State } from '../../log/entity.js';
 import type { AnyLog } from '../../log/journal/entity-log.js';
 import { type StateDocument, stateViews } from '../../log/journal/state-view.js';
-import { logs } from '../../logs.js';
-import { answering } from '../../mongodb/durability.js';
+import { logs } from '../../entity-logs.js';
+import { committedInTime } from '../../mongodb/durability.js';
 import { orderLog } from '../../order-log.js';
 import { oldest, pageFilter, type SourceRow } from '../cursor.js';
 import type { Source, SourceQuery } from '../source.js';
@@ -17,7 +17,7 @@ export async function stoppedEntities(
   const { db, before, after, limit } = query;
   return await ofEveryLog(limit, async (log) => {
     const found = await stateViews(log, db)
-      .find(pageFilter('stopped.since', before, after, { 'stopped.code': code }), answering)
+      .find(pageFilter('stopped.since', before, after, { 'stopped.code': code }), committedInTime)
       .sort({ 'stopped.since': 1, _id: 1 })
       .limit(limit)
       .project<Pick<StateDocument<State>, '_id' | 'stopped'>>({ stopped: 1 })
@@ -37,7 +37,7 @@ export async function stoppedEntities(
 export const forkedEntities: Source = async ({ db, before, after, limit }) => {
   return await ofEveryLog(limit, async (log) => {
     const found = await forks(log, db)
-      .find(pageFilter('detectedAt', before, after), answering)
+      .find(pageFilter('detectedAt', before, after), committedInTime)
       .sort({ detectedAt: 1, _id: 1 })
       .limit(limit)
       .toArray();

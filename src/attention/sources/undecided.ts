@@ -4,7 +4,7 @@ import { orderWorkflow, workflowId, orderLog } from '../../order-log.js';
 import { eventId } from '../../log/event-id.js';
 import type { Databases } from '../../databases.js';
 import { notBegun } from '../../log/history/workflow-list.js';
-import { answering } from '../../mongodb/durability.js';
+import { committedInTime } from '../../mongodb/durability.js';
 import { journal } from '../../log/journal/journal.js';
 import { isTemporalOutage } from '../../outages/temporal-outage.js';
 import type { Source } from '../source.js';
@@ -49,7 +49,7 @@ async function rowOfOldest(
   const recorded = await journal(orderLog, db)
     .find(
       { _id: { $in: accepted.map(({ orderId }) => eventId({ orderId, version: 1 })) } },
-      { ...answering, projection: { orderId: 1 } },
+      { ...committedInTime, projection: { orderId: 1 } },
     )
     .toArray();
   const known = new Set(recorded.map(({ orderId }) => orderId));

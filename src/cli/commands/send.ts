@@ -1,8 +1,7 @@
 import type { CommandMeta } from '../../log/gateway/message.js';
 import type { CommandResult } from '../../api/commands/gateway/gateway.js';
 import type { Api } from '../connections/api.js';
-import { openGateway } from '../connections/gateway.js';
-import type { CommandGateway } from '../connections/gateway.js';
+import { type CommandGateway, openGateway } from '../connections/gateway.js';
 import { isAtRest, until } from '../connections/events.js';
 import { previewCard } from '../printing/order-card.js';
 import { exitCodes, Failure, failureLine, failureOfRefusal } from '../script/failure.js';

@@ -1,5 +1,5 @@
 import type { Connection } from '@temporalio/client';
-import type { KeyStore } from '../../sealing/key-store.js';
+import type { KeyStore } from '../../sealing/key-store/key-store.js';
 import type { System } from '../../api/operations/system.js';
 import type { Config } from '../../server/config.js';
 import { exitCodes, Failure } from '../script/failure.js';

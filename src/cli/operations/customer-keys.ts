@@ -59,7 +59,7 @@ export function addGiveUp(keys: Command, session: Session): void {
     await checkSender(meta);
     await check(({ closed, Id, Text }) => closed({ customerId: Id, reason: Text }), { customerId, reason });
     const [{ keyStoreOf }, { giveUpKeys, lostKeys }] = await Promise.all([
-      import('../../sealing/key-store-of.js'),
+      import('../../sealing/key-store/key-store-of.js'),
       import('../../forgetting/lost-keys.js'),
     ]);
     const config = configOf(session);

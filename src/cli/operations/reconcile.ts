@@ -5,7 +5,7 @@ import type { Command } from 'commander';
 import type { AnyLog } from '../../log/journal/entity-log.js';
 import type { Databases } from '../../databases.js';
 import type { Reconciliation } from '../../log/proof/reconciliation-reports.js';
-import { logs } from '../../logs.js';
+import { logs } from '../../entity-logs.js';
 import { reachTemporal, withDatabases } from '../connections/databases.js';
 import { counted, type Paint, progressBar } from '../printing/terminal.js';
 import { exitCodes, Failure } from '../script/failure.js';

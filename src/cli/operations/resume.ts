@@ -3,7 +3,7 @@ import process from 'node:process';
 import type { Command } from 'commander';
 import type { ResumeReport } from '../../log/resume/resume-report.js';
 import { commandIdOf } from '../../log/workflow/command-id.js';
-import { logNamed, ofAnyEntity } from '../../logs.js';
+import { logNamed, ofAnyEntity } from '../../entity-logs.js';
 import { at, operationsApiOf } from '../connections/api.js';
 import { reachTemporal, withDatabases } from '../connections/databases.js';
 import { counted, type Format, type Paint, progressBar, table } from '../printing/terminal.js';

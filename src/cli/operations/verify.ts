@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import type { Discrepancy } from '../../log/proof/discrepancy.js';
 import { withRemedy } from '../../log/proof/reconciliation-reports.js';
 import type { VerifyDeps, VerifyOptions, VerifyReport } from '../../log/proof/verify.js';
-import { logNamed } from '../../logs.js';
+import { logNamed } from '../../entity-logs.js';
 import type { Config } from '../../server/config.js';
 import { reachTemporal, withDatabases } from '../connections/databases.js';
 import { type Column, counted, type Paint, progressBar, table } from '../printing/terminal.js';

@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import { logs } from '../../logs.js';
+import { logs } from '../../entity-logs.js';
 import { numberFrom, positive, seconds } from './parsers.js';
 import type { CommonOptions } from './script.js';
 

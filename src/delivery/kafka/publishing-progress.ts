@@ -2,7 +2,7 @@ import type { Db } from 'mongodb';
 import type { FeedPlace } from '../../log/feed/place.js';
 import { describeUnheld, unheldTasks } from '../../log/leases/leases.js';
 import { type KafkaSettings, topicsOf } from '../../kafka/settings.js';
-import { answering, durable } from '../../mongodb/durability.js';
+import { committedInTime, durable } from '../../mongodb/durability.js';
 import { type Health, healthy, succeeded } from '../health.js';
 
 /**
@@ -22,14 +22,14 @@ export const publishingTask = 'publish-kafka';
 
 export const kafkaRows = (db: Db) => db.collection<KafkaRow>('kafka_subscriptions');
 
-/** Notes where publishing continues. Whether publishing works is not known yet. */
-export async function notePlace(db: Db, _id: string, { generation, position }: FeedPlace): Promise<void> {
+/** Stores where publishing continues. Whether publishing works is not known yet. */
+export async function storePlace(db: Db, _id: string, { generation, position }: FeedPlace): Promise<void> {
   const $setOnInsert = { health: healthy, delivered: 0 };
   await kafkaRows(db).updateOne({ _id }, { $set: { generation, position }, $setOnInsert }, { upsert: true });
 }
 
-/** Notes that all events are published, and clears an earlier failure. */
-export async function noteDone(db: Db, _id: string): Promise<void> {
+/** Clears an earlier failure, because all events are published. */
+export async function clearFailure(db: Db, _id: string): Promise<void> {
   const $unset = { 'health.failingSince': 1, 'health.failure': 1 } as const;
   await kafkaRows(db).updateOne(
     { _id, 'health.failures': { $gt: 0 } },
@@ -37,7 +37,7 @@ export async function noteDone(db: Db, _id: string): Promise<void> {
   );
 }
 
-export async function notePublished(
+export async function storePublished(
   db: Db,
   _id: string,
   { generation, position }: FeedPlace,
@@ -47,7 +47,7 @@ export async function notePublished(
   await kafkaRows(db).updateOne({ _id }, { $set, $inc: { delivered } }, { upsert: true });
 }
 
-export async function noteFailed(db: Db, _id: string, failure: string): Promise<void> {
+export async function storeFailure(db: Db, _id: string, failure: string): Promise<void> {
   const now = new Date().toISOString();
   const health = { $mergeObjects: [healthy, '$health', { failure }] };
   const failures = { $add: [{ $ifNull: ['$health.failures', 0] }, 1] };
@@ -71,7 +71,7 @@ export async function noteFailed(db: Db, _id: string, failure: string): Promise<
 /** Why the feed is not published to Kafka now; undefined if it is. */
 export async function kafkaConcern(db: Db, settings: KafkaSettings): Promise<string | undefined> {
   const { events: topic } = topicsOf(settings);
-  const row = await kafkaRows(db).findOne({ _id: topic }, answering);
+  const row = await kafkaRows(db).findOne({ _id: topic }, committedInTime);
   const { failures = 0, failingSince, failure } = row?.health ?? {};
   if (failures > 0) return `publishing in ${topic} fails since ${failingSince}: ${failure}`;
   return describeUnheld(await unheldTasks(db, [publishingTask]), 'kafka');

@@ -8,7 +8,13 @@ import { orderLog } from '../../order-log.js';
 import { chosenEvents } from '../chosen-events.js';
 import { kafkaProblem } from '../../kafka/kafka-problem.js';
 import { type EncodedRecord, recordOf } from './records.js';
-import { noteDone, noteFailed, notePlace, notePublished, publishingTask } from './publishing-progress.js';
+import {
+  clearFailure,
+  publishingTask,
+  storeFailure,
+  storePlace,
+  storePublished,
+} from './publishing-progress.js';
 import { openSession, type Session } from './session.js';
 import { type KafkaSettings, topicsOf } from '../../kafka/settings.js';
 
@@ -40,7 +46,7 @@ export function publishFeed(deps: PublishingDeps): LeasedTask {
       } catch (error) {
         const problem = kafkaProblem(error);
         if (signal.aborted) return;
-        await noteFailed(db, topic, problem).catch(() => undefined);
+        await storeFailure(db, topic, problem).catch(() => undefined);
         throw new Error(problem, { cause: error });
       } finally {
         await session?.close();
@@ -75,7 +81,7 @@ async function publish(
   const { selection } = settings;
   const { payload } = selection;
   const most = payload === 'order' ? MAX_EVENTS_WITH_ORDERS : MAX_EVENTS;
-  await notePlace(db, topic, session.checkpoint);
+  await storePlace(db, topic, session.checkpoint);
   let generations = await feedGenerations(orderLog, db);
   const read = async (checkpoint: FeedPlace): Promise<Page> => {
     for (;;) {
@@ -104,9 +110,9 @@ async function publish(
       // A transaction without records also moves the checkpoint past the events that are left out.
       const place = { generation, position: last };
       await session.publish(records, place);
-      await notePublished(db, topic, place, records.length);
+      await storePublished(db, topic, place, records.length);
     } else {
-      await noteDone(db, topic);
+      await clearFailure(db, topic);
       await tail.waitBeyond(after, signal, LOOK_EVERY_MS);
     }
   }

@@ -107,13 +107,13 @@ class OpenSession implements Session {
     const { events, checkpoints } = this.topics;
     const checkpoint = { ...this.checkpoint, generation, position };
     const record = encoded({ topic: checkpoints, key: events, value: checkpointText(checkpoint) });
-    const noted = { ...record, partition: CHECKPOINT_PARTITION };
+    const progress = { ...record, partition: CHECKPOINT_PARTITION };
     await withTimeout(
       PUBLISH_WITHIN_MS,
       (async () => {
         const transaction = this.begun ?? (await this.producer.beginTransaction(anyProducer));
         this.begun = undefined;
-        for (const messages of batchesThatFit([noted, ...records])) await transaction.send({ messages });
+        for (const messages of batchesThatFit([progress, ...records])) await transaction.send({ messages });
         await this.checkTopic();
         await transaction.commit();
       })(),

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import type { Db } from 'mongodb';
-import type { WebhookSecrets } from '../../sealing/webhook-secrets.js';
+import type { WebhookSecrets } from '../../sealing/key-store/webhook-secrets.js';
 import type { Endpoint } from '../../endpoint/endpoint.js';
 import { endpointLog } from '../../endpoint/endpoint-log.js';
 import { feedEnd } from '../../log/feed/feed.js';

@@ -1,5 +1,5 @@
 import type { Db } from 'mongodb';
-import { answering } from '../../mongodb/durability.js';
+import { committedInTime } from '../../mongodb/durability.js';
 import { type DeliveryRow, deliveryRows } from './rows.js';
 
 /** Which attempts to deliver are listed. */
@@ -24,7 +24,7 @@ export async function listDeliveries(
         ...(eventId !== undefined && { eventId }),
         ...(before !== undefined && { at: { $lt: before } }),
       },
-      answering,
+      committedInTime,
     )
     .sort({ at: -1 })
     .limit(limit)

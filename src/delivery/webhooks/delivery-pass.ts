@@ -1,5 +1,5 @@
 import type { Db } from 'mongodb';
-import type { WebhookSecrets } from '../../sealing/webhook-secrets.js';
+import type { WebhookSecrets } from '../../sealing/key-store/webhook-secrets.js';
 import type { Endpoint } from '../../endpoint/endpoint.js';
 import { eventId } from '../../log/event-id.js';
 import { type PositionedEvent, positionAfterLost } from '../../log/feed/feed.js';
@@ -26,7 +26,7 @@ import {
   countWaitingOrders,
   type DeliveryResult,
   makeNextDue,
-  noteFailure,
+  storeFailure,
   postponeFollowing,
   waitingRow,
 } from './waiting.js';
@@ -139,7 +139,7 @@ class DeliveryPass {
       const outcome = await this.sendAgain(first, orderAfter);
       if (outcome === 'later') return;
       if (outcome !== 'delivered') {
-        await noteFailure(db, { ...first, nextTryAt }, outcome, this.deps.retryPolicy);
+        await storeFailure(db, { ...first, nextTryAt }, outcome, this.deps.retryPolicy);
         return;
       }
       await makeNextDue(db, first);
@@ -227,12 +227,12 @@ class DeliveryPass {
     if (attempts.length > 0) await deliveryRows(db).insertMany([...attempts], { ordered: false });
     const { _id, generation, position, replays = { $exists: false } } = this.subscription;
     const { health } = this.sending;
-    const noted = await subscriptionRows(db).updateOne(
+    const updated = await subscriptionRows(db).updateOne(
       { _id, generation, position, replays },
       { $set: { health, ...moved }, $inc: { delivered } },
       durable,
     );
     this.subscription = { ...this.subscription, ...moved, health };
-    return noted.matchedCount === 1;
+    return updated.matchedCount === 1;
   }
 }

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Db } from 'mongodb';
 import type { Endpoint } from '../../endpoint/endpoint.js';
 import type { Generations } from '../../log/feed/generations.js';
-import { answering, durable } from '../../mongodb/durability.js';
+import { committedInTime, durable } from '../../mongodb/durability.js';
 import { journal } from '../../log/journal/journal.js';
 import { orderLog } from '../../order-log.js';
 import { deliveryRow, postSigned, type Receiver } from './message.js';
@@ -63,7 +63,7 @@ async function positionBefore(db: Db, from: string, head: number): Promise<numbe
     const middle = Math.floor((low + high) / 2) + 1;
     const event = await journal(orderLog, db).findOne(
       { position: { $gte: middle, $lte: high } },
-      { ...answering, sort: { position: 1 }, projection: { recordedAt: 1 } },
+      { ...committedInTime, sort: { position: 1 }, projection: { recordedAt: 1 } },
     );
     if (event === null || event.recordedAt >= from) high = middle - 1;
     else low = middle;
@@ -78,10 +78,13 @@ async function positionBefore(db: Db, from: string, head: number): Promise<numbe
  * @returns false if the feed does not have the event
  */
 export async function retryDelivery(db: Db, endpointId: string, eventId: string): Promise<boolean> {
-  const event = await journal(orderLog, db).findOne({ _id: eventId, position: { $exists: true } }, answering);
+  const event = await journal(orderLog, db).findOne(
+    { _id: eventId, position: { $exists: true } },
+    committedInTime,
+  );
   if (event === null) return false;
   const { orderId, version, position = 0, type } = event;
-  const checkpoint = await subscriptionRows(db).findOne({ _id: endpointId }, answering);
+  const checkpoint = await subscriptionRows(db).findOne({ _id: endpointId }, committedInTime);
   const isPassed = checkpoint === null || position <= checkpoint.position;
   await waitingRows(db).updateOne(
     { _id: `${endpointId}/${eventId}` },

@@ -15,8 +15,8 @@ export interface SubscriptionRow extends FeedPlace {
   readonly endpointVersion: number;
   readonly health: Health;
   /**
-   * how often an operator has moved the checkpoint, so that a pass notices the move even if the
-   * position is the same as before; absent if never
+   * how many times an operator has moved the checkpoint, so that a pass notices the move even if
+   * the position is the same as before; absent if never
    */
   readonly replays?: number;
   /** how many deliveries were acknowledged */

@@ -100,7 +100,7 @@ export async function postponeFollowing(
   );
 }
 
-export async function noteFailure(
+export async function storeFailure(
   db: Db,
   { _id, nextTryAt, attempts, failingSince }: WaitingRow & { readonly nextTryAt: Date },
   failure: DeliveryFailure,

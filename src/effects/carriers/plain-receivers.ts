@@ -1,4 +1,4 @@
-import type { KeyStore } from '../../sealing/key-store.js';
+import type { KeyStore } from '../../sealing/key-store/key-store.js';
 import { openOne } from '../../sealing/opening.js';
 import { FORGOTTEN, personalMembers } from '../../order/forget.js';
 import type { EffectOf } from '../../order/effects.js';
@@ -23,7 +23,7 @@ export const receiverForgotten = { type: 'refused', code: 'receiver_forgotten' }
  * was booked before. The receiver is removed from errors of `book`; `lookUp` gets no receiver.
  */
 export function withPlainReceivers(
-  keys: Pick<KeyStore, 'opening'>,
+  keys: Pick<KeyStore, 'openingKey'>,
   provider: CarrierProvider,
 ): LabelProvider {
   return {
@@ -58,7 +58,7 @@ export function withPlainReceivers(
 
 /** The receiver in plain text; undefined if the receiver is forgotten. */
 async function openReceiver(
-  keys: Pick<KeyStore, 'opening'>,
+  keys: Pick<KeyStore, 'openingKey'>,
   { key, customer, shippingAddress }: EffectOf<'book'>,
 ): Promise<Receiver | undefined> {
   const orderId = orderIdInKey(key);

@@ -25,7 +25,7 @@ export function trackingRows(db: Db): Collection<TrackingRow> {
 }
 
 /** @param id of the row */
-export async function noteFailure(db: Db, id: string, failure: string): Promise<void> {
+export async function storeFailure(db: Db, id: string, failure: string): Promise<void> {
   const text = { $literal: failure.slice(0, MAX_PROBLEM_LENGTH) };
   await trackingRows(db).updateOne(
     { _id: id },
@@ -34,7 +34,7 @@ export async function noteFailure(db: Db, id: string, failure: string): Promise<
   );
 }
 
-export async function noteAnswer(db: Db, id: string): Promise<void> {
+export async function clearFailure(db: Db, id: string): Promise<void> {
   await trackingRows(db).updateOne(
     { _id: id, failingSince: { $exists: true } },
     { $unset: { failure: '', failingSince: '' } },

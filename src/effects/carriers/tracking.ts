@@ -8,7 +8,7 @@ import type { Provider } from '../port.js';
 import { ProviderBusy } from '../provider-busy.js';
 import { type ParcelOnItsWay, parcelsOnTheirWay } from './parcels.js';
 import type { CarrierProvider, Tracked } from './port.js';
-import { claim, deleteOldRows, rowIdOf, noteAnswer, noteFailure, unclaim } from './tracking-rows.js';
+import { claim, clearFailure, deleteOldRows, rowIdOf, storeFailure, unclaim } from './tracking-rows.js';
 
 export interface Tracking {
   readonly db: Db;
@@ -89,8 +89,8 @@ async function askAbout(
   if (!(await claim(db, parcel, dueBy))) return;
   const answer = await askCarrier(provider, gate, parcel, signal);
   if (signal.aborted) return;
-  if (typeof answer === 'string') return await noteFailure(db, id, answer);
-  await noteAnswer(db, id);
+  if (typeof answer === 'string') return await storeFailure(db, id, answer);
+  await clearFailure(db, id);
   if (answer.type !== 'delivered') return;
   try {
     await delivered(parcel);

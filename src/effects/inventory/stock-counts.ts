@@ -131,7 +131,9 @@ async function countInTransaction(db: Db, count: StockCount, session: ClientSess
   return { stock: counted, version: version + 1, isReplayed: false };
 }
 
-/** How often each SKU was counted, as Temporal's mark of this database keeps it for a restore. */
+/**
+ * How many times each SKU was counted, as Temporal's mark of this database keeps it for a restore.
+ */
 export async function timesCounted(db: Db): Promise<Counts> {
   const counted = await stock(db)
     .find({ counts: { $gt: 0 } }, { ...committed, projection: { counts: 1 }, limit: MAX_LISTED_SKUS + 1 })

@@ -30,7 +30,7 @@ export async function setUpStockState(db: Db, lostCounts: Counts | undefined): P
   }
 }
 
-/** Stores how often each SKU was counted; an earlier version kept only the movements. */
+/** Stores how many times each SKU was counted; an earlier version kept only the movements. */
 async function addMissingCounts(db: Db): Promise<void> {
   const counted = movements(db).aggregate<{ _id: string; counts: number }>(
     [

@@ -8,7 +8,7 @@ import { committed } from '../../mongodb/durability.js';
 export interface DatabaseIdentity {
   /** id of this database, as the mark has it */
   readonly database: string;
-  /** how often it was compared with the mark: a backup has a lower number */
+  /** how many times it was compared with the mark: a backup has a lower number */
   readonly comparisons: number;
   /** movements are missing: reservations and counts wait for a restore */
   readonly outdated?: Outdated;
@@ -41,7 +41,7 @@ export interface Outdated {
   readonly counts: Counts;
 }
 
-/** How often each SKU was counted (`countStock`); `many` if there are too many SKUs to list. */
+/** How many times each SKU was counted (`countStock`); `many` if there are too many to list. */
 export type Counts = readonly (readonly [sku: string, counts: number])[] | 'many';
 
 export function stockStates(db: Db) {

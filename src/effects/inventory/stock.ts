@@ -1,7 +1,7 @@
 import type { Db } from 'mongodb';
 import type { LineQuantity } from '../../order/commands.js';
 import type { Effect, EffectOf, OutcomeOf } from '../../order/effects.js';
-import { answering } from '../../mongodb/durability.js';
+import { committedInTime } from '../../mongodb/durability.js';
 import { stockState } from './stock-state.js';
 
 /**
@@ -107,7 +107,7 @@ export function withVersion({
 type StockVersion = Stock & Pick<StockDocument, 'version'>;
 
 export async function getStock(db: Db, sku: string): Promise<KnownStock> {
-  const found = await stock(db).findOne({ _id: sku }, answering);
+  const found = await stock(db).findOne({ _id: sku }, committedInTime);
   if (found !== null) return withVersion(found);
   const state = await stockState(db);
   const isUncounted = state?.outdated !== undefined || state?.countsAreLost === true;
@@ -120,7 +120,7 @@ export async function listStock(
   { after = '', limit }: { readonly after?: string; readonly limit: number },
 ): Promise<Stock[]> {
   const found = await stock(db)
-    .find({ _id: { $gt: after } }, answering)
+    .find({ _id: { $gt: after } }, committedInTime)
     .sort({ _id: 1 })
     .limit(limit)
     .toArray();
@@ -129,5 +129,9 @@ export async function listStock(
 
 /** The latest movements of a SKU, the last one first. */
 export async function latestMovements(db: Db, sku: string, limit: number): Promise<StockMovement[]> {
-  return await movements(db).find({ 'lines.sku': sku }, answering).sort({ at: -1 }).limit(limit).toArray();
+  return await movements(db)
+    .find({ 'lines.sku': sku }, committedInTime)
+    .sort({ at: -1 })
+    .limit(limit)
+    .toArray();
 }

@@ -1,4 +1,4 @@
-import type { KeyStore } from '../../sealing/key-store.js';
+import type { KeyStore } from '../../sealing/key-store/key-store.js';
 import { openOne } from '../../sealing/opening.js';
 import type { OutcomeOf } from '../../order/effects.js';
 import { orderIdInKey } from '../../log/entity.js';
@@ -16,7 +16,7 @@ export const methodForgotten = { type: 'declined', code: 'payment_method_forgott
  * it was authorized before. The method is removed from the provider's errors.
  */
 export function withPlainMethods(
-  keys: Pick<KeyStore, 'opening'>,
+  keys: Pick<KeyStore, 'openingKey'>,
   provider: PaymentProvider,
 ): PaymentProvider {
   return {

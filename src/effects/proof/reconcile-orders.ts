@@ -2,7 +2,7 @@ import type { Draft, State } from '../../log/entity.js';
 import type { AnyLog } from '../../log/journal/entity-log.js';
 import { reconcile, type ReconcileDeps } from '../../log/proof/reconcile.js';
 import type { Reconciliation } from '../../log/proof/reconciliation-reports.js';
-import { logs, ofAnyEntity } from '../../logs.js';
+import { logs, ofAnyEntity } from '../../entity-logs.js';
 import { orderLog } from '../../order-log.js';
 import type { EventDraft } from '../../order/events.js';
 import type { Order } from '../../order/order.js';

@@ -11,7 +11,7 @@ import type { AnyLog } from '../../log/journal/entity-log.js';
 import { notJournaled, readJournal } from '../../log/journal/read-journal.js';
 import type { OutsideProof } from '../../log/proof/outside-proof.js';
 import { verify, type VerifyDeps, type VerifyOptions, type VerifyReport } from '../../log/proof/verify.js';
-import { ofAnyEntity } from '../../logs.js';
+import { ofAnyEntity } from '../../entity-logs.js';
 import { orderLog } from '../../order-log.js';
 import { outcomeIn, hasType, shapeOf } from '../answers.js';
 import { carrierRemedy, compareLabels } from '../carriers/proof.js';

@@ -1,7 +1,7 @@
 import type { Db } from 'mongodb';
 import { createThrottledMutex } from '../../concurrency/throttled-mutex.js';
 import { createSingleFlight } from '../../concurrency/single-flight.js';
-import { answering } from '../../mongodb/durability.js';
+import { committedInTime } from '../../mongodb/durability.js';
 import type { AnyLog } from '../journal/entity-log.js';
 import { type PositionedEvent, readFeedInGeneration } from './feed.js';
 import type { RecentEvents } from './recent-events.js';
@@ -47,7 +47,13 @@ export class FeedPages {
   ): Promise<readonly PositionedEvent[] | undefined> {
     const readPage = async (): Promise<readonly PositionedEvent[] | undefined> => {
       const place = { generation, position: after };
-      const { current, events } = await readFeedInGeneration(this.log, this.db, place, limit, answering);
+      const { current, events } = await readFeedInGeneration(
+        this.log,
+        this.db,
+        place,
+        limit,
+        committedInTime,
+      );
       this.onGeneration(current);
       return events;
     };

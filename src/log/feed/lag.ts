@@ -1,5 +1,5 @@
 import type { Db } from 'mongodb';
-import { answering } from '../../mongodb/durability.js';
+import { committedInTime } from '../../mongodb/durability.js';
 import { feedEnd } from './feed.js';
 import type { AnyLog } from '../journal/entity-log.js';
 import { journal } from '../journal/journal.js';
@@ -24,13 +24,13 @@ export async function feedLag(log: AnyLog, db: Db): Promise<FeedLag> {
   // With `recordedAt`, MongoDB uses the index of the events without a position.
   const unsequenced = { unsequenced: true, recordedAt: { $gt: '' } } as const;
   const [{ generations, head }, oldest, count] = await Promise.all([
-    feedEnd(log, db, answering),
+    feedEnd(log, db, committedInTime),
     journal(log, db).findOne(unsequenced, {
-      ...answering,
+      ...committedInTime,
       projection: { _id: 0, recordedAt: 1 },
       sort: { recordedAt: 1 },
     }),
-    journal(log, db).countDocuments(unsequenced, { ...answering, limit: MAX_COUNTED }),
+    journal(log, db).countDocuments(unsequenced, { ...committedInTime, limit: MAX_COUNTED }),
   ]);
   const { generation, commonUntil } = generations.current;
   return { head, generation, commonUntil, unsequenced: count, behindMs: ageOf(oldest?.recordedAt) };

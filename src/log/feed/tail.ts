@@ -49,7 +49,7 @@ export class FeedTail {
     return this.lastGeneration;
   }
 
-  /** how often `wake` was called */
+  /** how many times `wake` was called */
   get wakeCount(): number {
     return this.wakes;
   }

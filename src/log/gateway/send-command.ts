@@ -4,7 +4,7 @@ import {
   WorkflowNotFoundError,
   WorkflowUpdateFailedError,
 } from '@temporalio/client';
-import { answering } from '../../mongodb/durability.js';
+import { committedInTime } from '../../mongodb/durability.js';
 import { isTaskFailure } from '../../outages/temporal-outage.js';
 import type { Draft, State } from '../entity.js';
 import type { Databases } from '../../databases.js';
@@ -41,7 +41,7 @@ export async function sendCommand<S extends State, D extends Draft>(
   return await outcomeInTime({ client, answerWithinMs }, id, async () => {
     const sent = await sendUpdate(log, { client, recall, answerWithinMs }, id, type, message);
     if (sent.kind !== 'no-workflow') return sent;
-    const view = await stateViews(log, db).findOne({ _id: id }, answering);
+    const view = await stateViews(log, db).findOne({ _id: id }, committedInTime);
     if (view === null) return { kind: 'gone' };
     const earlier = await earlierOutcome(message, recall(id, [message.commandId], view.version));
     if (earlier !== undefined) return earlier;

@@ -1,5 +1,5 @@
 import type { Db } from 'mongodb';
-import { answering, durable } from '../../mongodb/durability.js';
+import { committedInTime, durable } from '../../mongodb/durability.js';
 
 /**
  * The right of one process to do a task until a time on MongoDB's clock. A process may not know yet
@@ -80,7 +80,7 @@ export interface UnheldTask {
 export async function unheldTasks(db: Db, tasks: readonly string[]): Promise<readonly UnheldTask[]> {
   const state = await leases(db).findOne<Pick<Leases, 'tasks'> & { readonly now: Date }>(
     { _id: 'feed' },
-    { ...answering, projection: { tasks: 1, now: '$$NOW' } },
+    { ...committedInTime, projection: { tasks: 1, now: '$$NOW' } },
   );
   return tasks.flatMap((task) => {
     const since = state?.tasks[task]?.until;

@@ -1,5 +1,5 @@
 import type { Db } from 'mongodb';
-import { answering } from '../../mongodb/durability.js';
+import { committedInTime } from '../../mongodb/durability.js';
 import { type RebuildProgress, timeLeft } from '../views/status.js';
 import {
   type Exceptions,
@@ -27,7 +27,7 @@ export interface StoreStatus {
 
 /** @param names see `storesOf` */
 export async function storesStatus(db: Db, names: readonly string[]): Promise<readonly StoreStatus[]> {
-  const rebuilds = await storeRebuilds(db).find({}, answering).toArray();
+  const rebuilds = await storeRebuilds(db).find({}, committedInTime).toArray();
   return names.map((name) =>
     toStatus(
       name,

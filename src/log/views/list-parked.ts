@@ -1,5 +1,5 @@
 import type { Db } from 'mongodb';
-import { answering } from '../../mongodb/durability.js';
+import { committedInTime } from '../../mongodb/durability.js';
 import { type ParkedEvent, parkedEvents } from './parked-events.js';
 import type { AnyView } from './view.js';
 import { viewBuilds } from './view-builds.js';
@@ -14,12 +14,12 @@ export async function listParked(
     orderId,
   }: { readonly after?: number; readonly limit: number; readonly orderId?: string },
 ): Promise<readonly ParkedEvent[]> {
-  const state = await viewBuilds(db).findOne({ _id: name }, answering);
+  const state = await viewBuilds(db).findOne({ _id: name }, committedInTime);
   if (state === null) return [];
   const { collection } = state;
   const ofOrder = orderId === undefined ? {} : { orderId };
   return await parkedEvents(db)
-    .find({ collection, ...ofOrder, position: { $gt: after } }, answering)
+    .find({ collection, ...ofOrder, position: { $gt: after } }, committedInTime)
     .sort({ position: 1 })
     .limit(limit)
     .toArray();

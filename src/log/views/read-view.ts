@@ -1,5 +1,5 @@
 import type { AggregationCursor, Db, Document, Filter, FindCursor, WithId } from 'mongodb';
-import { answering } from '../../mongodb/durability.js';
+import { committedInTime } from '../../mongodb/durability.js';
 import { type Build, viewBuilds } from './view-builds.js';
 import { type AnyView, documents, type ViewDocument } from './view.js';
 import { withTimeout } from '../../outages/timeout.js';
@@ -13,8 +13,8 @@ export interface AsOf {
 }
 
 const READ_WITHIN_MS = 4_000;
-/** Only the time limit of `answering`, because a snapshot session sets the read concern. */
-const { maxTimeMS } = answering;
+/** Only the time limit of `committedInTime`, because a snapshot session sets the read concern. */
+const { maxTimeMS } = committedInTime;
 
 /** The documents of a view at one point in time. */
 export interface Reading<D extends ViewDocument> {

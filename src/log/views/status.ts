@@ -1,5 +1,5 @@
 import type { Db } from 'mongodb';
-import { answering } from '../../mongodb/durability.js';
+import { committedInTime } from '../../mongodb/durability.js';
 import { journal } from '../journal/journal.js';
 import { type FeedLag, feedLag } from '../feed/lag.js';
 import { ageOf } from '../time.js';
@@ -52,7 +52,10 @@ export interface ViewsStatus {
 }
 
 export async function viewsStatus(log: AnyLog, db: Db, views: readonly AnyView[]): Promise<ViewsStatus> {
-  const [feed, states] = await Promise.all([feedLag(log, db), viewBuilds(db).find({}, answering).toArray()]);
+  const [feed, states] = await Promise.all([
+    feedLag(log, db),
+    viewBuilds(db).find({}, committedInTime).toArray(),
+  ]);
   const statusOf = async (view: AnyView): Promise<ViewStatus> => {
     const state = states.find(({ _id }) => _id === view.name);
     const position = state?.position ?? 0;
@@ -60,7 +63,7 @@ export async function viewsStatus(log: AnyLog, db: Db, views: readonly AnyView[]
       position < feed.head
         ? await journal(log, db).findOne(
             { position: { $gt: position } },
-            { ...answering, projection: { recordedAt: 1 }, sort: { position: 1 } },
+            { ...committedInTime, projection: { recordedAt: 1 }, sort: { position: 1 } },
           )
         : undefined;
     return { ...toStatus(view, state, feed.head), msBehind: ageOf(next?.recordedAt) };

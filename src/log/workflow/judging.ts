@@ -1,7 +1,15 @@
 import { ApplicationFailure } from '@temporalio/workflow';
 import { append, type Appended } from '../append.js';
-import type { Draft, Effect, Entity, FactJudgement, Facts, Refused, State } from '../entity.js';
-import { refuse } from '../entity.js';
+import {
+  type Draft,
+  type Effect,
+  type Entity,
+  type FactJudgement,
+  type Facts,
+  refuse,
+  type Refused,
+  type State,
+} from '../entity.js';
 import { causeOf, type Message } from './messages.js';
 
 /** What a command leads to; `appended` is undefined if it changes nothing. */

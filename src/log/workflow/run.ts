@@ -11,8 +11,16 @@ import {
   setHandler,
   workflowInfo,
 } from '@temporalio/workflow';
-import type { Attribute, Deadline, Draft, Effect, Entity, State, StoredEvent } from '../entity.js';
-import { versionInKey } from '../entity.js';
+import {
+  type Attribute,
+  type Deadline,
+  type Draft,
+  type Effect,
+  type Entity,
+  type State,
+  type StoredEvent,
+  versionInKey,
+} from '../entity.js';
 import { performers, record } from './activities.js';
 import { now } from './clock.js';
 import { DeadlineTimer } from './deadline-timer.js';

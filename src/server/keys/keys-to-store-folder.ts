@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import type { KeysToStore, KeyToStore } from '../../sealing/keys-to-store.js';
+import type { KeysToStore, KeyToStore } from '../../sealing/key-store/keys-to-store.js';
 import { codeOf, createFile, isObject, readJson } from '../embedded/files.js';
 
 /**

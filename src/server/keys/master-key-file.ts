@@ -1,6 +1,6 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type MasterKeys, newMasterKey, readMasterKeys } from '../../sealing/master-keys.js';
+import { type MasterKeys, newMasterKey, readMasterKeys } from '../../sealing/key-store/master-keys.js';
 import type { Config } from '../config.js';
 import { isLocalUri, isLoopback } from '../config/addresses.js';
 import { ConfigError } from '../config/variables.js';

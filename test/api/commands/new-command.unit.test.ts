@@ -5,11 +5,13 @@ import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { applied, type Block, recipeBlocks } from '../../support/recipes.js';
 
 /**
  * Changes a copy of the sources as docs/guides/own-command.md says: adds a command with its event,
- * and an optional member of another command. The compiler must name every file that is then to be
- * changed. No file of the page is: its forms follow from the table of commands.
+ * an optional member of another command, and the page's example of a field. The compiler must name
+ * every file that is then to be changed. No file of the web page is: its forms follow from the
+ * table of commands.
  */
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
@@ -98,29 +100,6 @@ const following: readonly Edit[] = [
   ],
 ];
 
-/** A member of an order's header: the order keeps it, and people see it. */
-const ofHeader: readonly Edit[] = [
-  ['order/commands.ts', 'interface OrderHeader {', 'interface OrderHeader {\n  readonly channel?: string;'],
-  [
-    'order/view.ts',
-    '    customer,\n',
-    '    customer,\n    ...(order.channel && { channel: order.channel }),\n',
-  ],
-];
-const ofHeaderAtEdge: readonly Edit[] = [
-  ['api/schemas/order.ts', '  currency: Type', '  channel: optional(Type.String()),\n  currency: Type'],
-  [
-    'api/commands/table.ts',
-    '        customer: is',
-    '        channel: is.optional(is.Name),\n        customer: is',
-  ],
-  [
-    'api/commands/table.ts',
-    '      customer: [',
-    "      channel: { flags: '--channel <name>', description: 'where it was ordered' },\n      customer: [",
-  ],
-];
-
 test('the compiler names the six files that a new command needs', async () => {
   await apply(decided);
   const files = filesOf([...decided, ...following]);
@@ -142,11 +121,15 @@ const formOfTags = `
   console.log(JSON.stringify(formOf('TagOrder', {}).bodyOf({ tags: 'gift, urgent' })));
 `;
 
-test('a field that an order keeps, and people see, changes four files', async () => {
-  expect(filesOf([...ofHeader, ...ofHeaderAtEdge])).toHaveLength(4);
-  await apply(ofHeader);
+test('a field that an order keeps, and people see, changes the four files of the guide', async () => {
+  const blocks = (await recipeBlocks()).filter(({ example }) => example === 'channel');
+  expect(blocks).toHaveLength(4);
+  const [inDomain, atEdge] = [true, false].map((isDomain) =>
+    blocks.filter(({ file }) => file.startsWith('src/order/') === isDomain),
+  );
+  await applyBlocks(inDomain);
   expect(filesOf(await compile())).toEqual(['api/commands/table.ts', 'api/schemas/order.ts']);
-  await apply(ofHeaderAtEdge);
+  await applyBlocks(atEdge);
   expect(await compile()).toEqual([]);
   expect(await helpOf('create')).toContain('--channel <name>');
   expect(await runNode('--input-type=module', '--eval', shownChannel)).toBe('shop\n');
@@ -179,6 +162,13 @@ async function apply(edits: readonly Edit[]): Promise<void> {
       path,
       source.replace(find, () => replacement),
     );
+  }
+}
+
+async function applyBlocks(blocks: readonly Block[] = []): Promise<void> {
+  for (const block of blocks) {
+    const path = join(copy, block.file);
+    await writeFile(path, applied(block, await readFile(path, 'utf8')));
   }
 }
 

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { WorkflowNotFoundError } from '@temporalio/client';
 import { addKey } from '../../../src/access/api-keys.js';
-import { keyRows } from '../../../src/sealing/key-rows.js';
+import { keyRows } from '../../../src/sealing/key-store/key-rows.js';
 import type { Scope } from '../../../src/access/scopes.js';
 import { routeOf } from '../../../src/api/commands/table.js';
 import { journal } from '../../../src/log/journal/journal.js';

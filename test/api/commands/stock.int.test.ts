@@ -99,7 +99,7 @@ function stores() {
   return { client: api.client, db: api.mongo.db, taskQueue: api.config.temporal.taskQueue };
 }
 
-test('Temporal notes which SKUs were counted and how often', async () => {
+test('Temporal keeps which SKUs were counted, and how many times', async () => {
   await count('N-1', 1);
   await count('N-1', 2);
   await until(async () => {

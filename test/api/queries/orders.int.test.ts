@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { openAll } from '../../../src/sealing/opening.js';
 import { forks } from '../../../src/log/journal/fork.js';
 import { journal } from '../../../src/log/journal/journal.js';
-import { logs } from '../../../src/logs.js';
+import { logs } from '../../../src/entity-logs.js';
 import { orderLog } from '../../../src/order-log.js';
 import { orders } from '../../../src/views/orders.js';
 import { orderBody, placedOrder, startTestApi, type TestApi } from '../../support/api.js';

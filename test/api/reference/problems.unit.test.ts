@@ -7,7 +7,7 @@ import { eventSchemas } from '../../../src/api/reference/event-schemas.js';
 import { problems } from '../../../src/api/reference/problems.js';
 import { createHttp } from '../../../src/api/server.js';
 import { forkedReason } from '../../../src/log/journal/stops.js';
-import { logs } from '../../../src/logs.js';
+import { logs } from '../../../src/entity-logs.js';
 import { eventMeanings, type EventType, schemaVersions } from '../../../src/order/events.js';
 import { createLogger } from '../../../src/server/logging/logger.js';
 import type { JsonSchema } from '../../golden/event-schemas.js';

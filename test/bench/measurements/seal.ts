@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { addKey } from '../../../src/access/api-keys.js';
 import { createAuthenticate } from '../../../src/access/authenticate.js';
 import { createKnownKeys } from '../../../src/access/known-keys.js';
-import { keyStoreOf } from '../../../src/sealing/key-store-of.js';
+import { keyStoreOf } from '../../../src/sealing/key-store/key-store-of.js';
 import { hashOf } from '../../../src/log/gateway/derived-ids.js';
 import { sealed } from '../../../src/api/commands/gateway/sealed-commands.js';
 import { emptyDatabase } from '../data/empty-database.js';

@@ -4,14 +4,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { createKnownKeys } from '../../../src/access/known-keys.js';
-import { keyRows } from '../../../src/sealing/key-rows.js';
+import { keyRows } from '../../../src/sealing/key-store/key-rows.js';
 import {
   type MasterKeys,
   newMasterKey,
   readMasterKeys,
   unwrap,
   wrap,
-} from '../../../src/sealing/master-keys.js';
+} from '../../../src/sealing/key-store/master-keys.js';
 import { type Database, openDatabase } from '../../support/database.js';
 import { shared } from '../../support/servers.js';
 import { runWithoutTemporal } from '../without-temporal.js';

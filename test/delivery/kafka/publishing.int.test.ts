@@ -6,9 +6,9 @@ import { clientOptions } from '../../../src/kafka/connection.js';
 import { hangingPartitions, wasCommitted } from '../../../src/delivery/kafka/hanging-transactions.js';
 import {
   kafkaRows,
-  noteDone,
-  noteFailed,
-  notePlace,
+  clearFailure,
+  storeFailure,
+  storePlace,
 } from '../../../src/delivery/kafka/publishing-progress.js';
 import { publishFeed } from '../../../src/delivery/kafka/publishing.js';
 import { encoded } from '../../../src/delivery/kafka/records.js';
@@ -193,12 +193,12 @@ test('the subscription is listed with its position and failures, beside those of
 test('failures last until an event is published, or none is left to publish', async () => {
   const [topic, place] = ['failing.events', { generation: 1, position: 1 }];
   const failures = async () => (await kafkaRows(db).findOne({ _id: topic }))?.health.failures;
-  await notePlace(db, topic, place);
-  await noteFailed(db, topic, 'the topic takes no records');
-  await notePlace(db, topic, place);
-  await noteFailed(db, topic, 'the topic takes no records');
+  await storePlace(db, topic, place);
+  await storeFailure(db, topic, 'the topic takes no records');
+  await storePlace(db, topic, place);
+  await storeFailure(db, topic, 'the topic takes no records');
   expect(await failures()).toBe(2);
-  await noteDone(db, topic);
+  await clearFailure(db, topic);
   expect(await failures()).toBe(0);
 });
 

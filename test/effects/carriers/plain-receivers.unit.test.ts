@@ -34,7 +34,7 @@ function opening(
   signal = new AbortController().signal,
   known: Awaited<ReturnType<CarrierProvider['lookUp']>> = { type: 'none' },
 ) {
-  const keys = { opening: () => Promise.resolve(key) };
+  const keys = { openingKey: () => Promise.resolve(key) };
   // No other function of the provider is called.
   const lookUp = () => Promise.resolve(known);
   const its: Partial<CarrierProvider> = { book, lookUp };
@@ -117,7 +117,7 @@ test('an error of the carrier is passed on without the receiver, also in capital
 });
 
 test('without carriers, a label is refused on the first try and on any later one', async () => {
-  const keys = { opening: () => Promise.resolve(customerKey.key) };
+  const keys = { openingKey: () => Promise.resolve(customerKey.key) };
   const port = withPlainReceivers(keys, noCarriers);
   const { book } = carrierEffects({ name: 'none', port, limits: { concurrency: 1, timeoutMs: 60_000 } });
   const refused = { type: 'refused', code: 'no_carriers' };

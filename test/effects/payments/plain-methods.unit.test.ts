@@ -24,7 +24,7 @@ function opening(
   key: Buffer | 'destroyed' = customerKey.key,
   known: Awaited<ReturnType<PaymentProvider['lookUp']>> = { type: 'none' },
 ) {
-  const keys = { opening: () => Promise.resolve(key) };
+  const keys = { openingKey: () => Promise.resolve(key) };
   const lookUp = () => Promise.resolve(known);
   // No other function of the provider is called.
   const its: Partial<PaymentProvider> = { authorize, lookUp };

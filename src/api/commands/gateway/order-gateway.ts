@@ -47,14 +47,14 @@ export function createGateway(options: GatewayOptions): Gateway {
   function signal(orderId: string, command: FollowUpCommand, meta: CommandMeta): Promise<CommandResult> {
     return context.outcomeOf(orderId, idsOf(meta), () =>
       sendSealed(orderId, command, meta, ({ type, data }) =>
-        send(context, orderId, type, messageTo(orderId, type, data, meta)),
+        sendSignal(context, orderId, type, messageTo(orderId, type, data, meta)),
       ),
     );
   }
 
   async function fact(orderId: string, { type, data }: Fact, meta: CommandMeta): Promise<CommandResult> {
     if ((await hasRoom(orderId)) === false) return tooManyFacts(orderId);
-    return await send(context, orderId, type, messageTo(orderId, type, data, meta));
+    return await sendSignal(context, orderId, type, messageTo(orderId, type, data, meta));
   }
 
   return { create: starting.create, execute, signal, fact, ...createPreviews(context, sealing, starting) };
@@ -72,7 +72,7 @@ async function executeSealed(
   return asOrderResult(sent);
 }
 
-function send(
+function sendSignal(
   context: GatewayContext,
   orderId: string,
   name: string,

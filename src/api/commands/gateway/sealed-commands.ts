@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { changedAt, fieldOf, hasText, type Path, personalPathsIn } from '../../../sealing/fields.js';
-import type { KeyStore } from '../../../sealing/key-store.js';
+import type { KeyStore } from '../../../sealing/key-store/key-store.js';
 import { openAll } from '../../../sealing/opening.js';
 import type { CustomerKey } from '../../../sealing/customer-key.js';
 import { seal } from '../../../sealing/seal.js';
@@ -17,7 +17,7 @@ const members = new Map<CommandType, readonly Path[]>(
 );
 
 /** The part of a key store that seals commands. */
-export type SealingKeys = Pick<KeyStore, 'sealingKey' | 'keysOf' | 'opening'>;
+export type SealingKeys = Pick<KeyStore, 'sealingKey' | 'keysOf' | 'openingKey'>;
 
 /** The data of a command before its personal data is sealed, and the order that it is for. */
 export interface Plain<D> {
@@ -27,7 +27,7 @@ export interface Plain<D> {
 }
 
 /** Whether a command has a personal text. */
-export function hasPersons({ type, data }: Omit<Plain<unknown>, 'orderId'>): boolean {
+export function hasPersonalData({ type, data }: Omit<Plain<unknown>, 'orderId'>): boolean {
   return hasText(data, membersOf(type));
 }
 
@@ -45,7 +45,7 @@ export const previewKey: CustomerKey = { keyId: 'preview-only', key: randomBytes
 /** Opens what `previewKey` has sealed: the caller's own words. */
 export async function withoutPreviewKey<T>(preview: T): Promise<T> {
   const known = new Map([[previewKey.keyId, previewKey.key]]);
-  return (await openAll({ openingAll: async () => known }, preview)).value;
+  return (await openAll({ openingKeys: async () => known }, preview)).value;
 }
 
 function membersOf(type: CommandType): readonly Path[] {

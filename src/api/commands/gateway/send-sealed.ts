@@ -1,3 +1,4 @@
+import { WorkflowNotFoundError } from '@temporalio/client';
 import type { CustomerKey } from '../../../sealing/customer-key.js';
 import { customerAttribute } from '../../../order/listing.js';
 import type { FollowUpCommand } from '../../../order/commands.js';
@@ -6,11 +7,10 @@ import type { CommandMeta } from '../../../log/gateway/message.js';
 import { journalUnavailable } from '../../../log/gateway/outcome.js';
 import { isMongoOutage, undefinedInOutage } from '../../../outages/mongo-outage.js';
 import { withTimeout } from '../../../outages/timeout.js';
-import { WorkflowNotFoundError } from '@temporalio/client';
 import type { CommandResult } from './gateway.js';
 import type { GatewayContext } from './context.js';
 import { keysUnavailable, notFound } from './refusals.js';
-import { hasPersons, sealed } from './sealed-commands.js';
+import { hasPersonalData, sealed } from './sealed-commands.js';
 import { whileAvailable } from './while-available.js';
 
 export type Sealing = ReturnType<typeof createSealing>;
@@ -44,7 +44,7 @@ export function createSealing(context: GatewayContext) {
    * @returns undefined if the key store is unavailable, or lacks the key
    */
   async function keyNamed(keyId: string): Promise<readonly CustomerKey[] | undefined> {
-    const found = await undefinedInOutage(withTimeout(answerWithinMs, keyStore.opening(keyId)));
+    const found = await undefinedInOutage(withTimeout(answerWithinMs, keyStore.openingKey(keyId)));
     if (found === 'destroyed') return [];
     return found === undefined || found === 'unknown' ? undefined : [{ keyId, key: found }];
   }
@@ -61,7 +61,7 @@ export function createSealing(context: GatewayContext) {
     const read = async () => {
       const ids = (await keyStore.keysOf(customerId)).filter((keyId) => keyId !== except.keyId);
       const found = await Promise.all(
-        ids.map(async (keyId) => ({ keyId, key: await keyStore.opening(keyId) })),
+        ids.map(async (keyId) => ({ keyId, key: await keyStore.openingKey(keyId) })),
       );
       return found.flatMap(({ keyId, key }) => (typeof key === 'string' ? [] : [{ keyId, key }]));
     };
@@ -80,7 +80,7 @@ export function createSealing(context: GatewayContext) {
     ask: (command: FollowUpCommand) => Promise<CommandResult>,
     keyFor = (customerId: string) => sealingKeyOf(customerId, meta),
   ): Promise<CommandResult> {
-    if (!hasPersons(command)) return await ask(command);
+    if (!hasPersonalData(command)) return await ask(command);
     let customerId: string | undefined;
     try {
       customerId = await customerOf(orderId);

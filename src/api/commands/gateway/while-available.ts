@@ -3,7 +3,8 @@ import { withTimeout } from '../../../outages/timeout.js';
 const RETRY_AFTER_MS = 5_000;
 
 /**
- * Asks for at most `withinMs`. After a failure, returns undefined for some seconds without asking.
+ * A circuit breaker: asks for at most `withinMs`. After a failure, it returns undefined for five
+ * seconds without asking.
  */
 export function whileAvailable<R>(
   ask: (orderId: string) => Promise<R>,

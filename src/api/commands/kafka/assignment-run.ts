@@ -7,7 +7,7 @@ import { type Assignment, type AssignmentDeps, assignmentOf, checkAssignment, en
 import { type Membership, stopWith } from './membership.js';
 import type { PartitionProgress } from './partition-progress.js';
 import { createRunUntilDone, type RunDeps } from './run-until-done.js';
-import { notePartition } from './store-progress.js';
+import { storePartition } from './store-progress.js';
 
 export interface AssignmentRunDeps extends AssignmentDeps, RunDeps {
   readonly topic: string;
@@ -18,13 +18,16 @@ export interface AssignmentRunDeps extends AssignmentDeps, RunDeps {
   readonly onProgress: () => void;
 }
 
+/** Runs the command of a record, after earlier ones with its key. Does not wait for it. */
+type BeginRecord = (record: CommittedRecord, progress: PartitionProgress) => void;
+
 /** How long the broker may wait for a record. */
 const FETCH_WAIT_MS = 500;
 /** Maximum number of records of a partition that are read and not done. */
 const MAX_OPEN = 1_000;
 /** Maximum number of bytes of such records, over all partitions. */
 const MAX_OPEN_BYTES = 32 * 1_048_576;
-const NOTE_EVERY_MS = 5_000;
+const STORE_EVERY_MS = 5_000;
 /** How long until partitions that could not be read are tried again. */
 const LOOK_AGAIN_MS = 5_000;
 /** How long a stopping process waits for commands in flight; less than a role has to stop. */
@@ -43,8 +46,8 @@ export class AssignmentRun {
   private readonly removeListeners: () => void;
   /** Commands with the same key are run one after another. */
   private readonly byKey = new KeyedQueue();
-  private noting: Promise<void> | undefined;
-  private notedAt = performance.now();
+  private storing: Promise<void> | undefined;
+  private storedAt = performance.now();
 
   constructor(deps: AssignmentRunDeps) {
     this.deps = deps;
@@ -72,11 +75,9 @@ export class AssignmentRun {
   }
 
   private async read(assignment: Assignment): Promise<void> {
-    const { consumer, topic, onProgress } = this.deps;
     const { ending } = this;
-    const { partitions } = assignment;
     const runUntilDone = createRunUntilDone(this.deps, assignment, ending);
-    const begin = (record: CommittedRecord, progress: PartitionProgress) => {
+    const begin: BeginRecord = (record, progress) => {
       const { offset, partition, key } = record;
       progress.begin(offset, bytesOf(record));
       this.byKey.add(key?.toString('hex') ?? `${partition}:${offset}`, async () => {
@@ -84,32 +85,37 @@ export class AssignmentRun {
       });
     };
     while (!ending.aborted) {
-      const from = [...partitions.values()].filter(
-        ({ openCount, failure }) => openCount < MAX_OPEN && failure === undefined,
-      );
-      if (from.length === 0 || openBytesOf(assignment) >= MAX_OPEN_BYTES) await pause(FETCH_WAIT_MS, ending);
-      else {
-        const offsets = new Map(from.map(({ partition, next }) => [partition, next]));
-        const fetched = await fetchCommitted(consumer, topic, offsets, FETCH_WAIT_MS);
-        // The assignment is checked before a record is started, because a topic that was created
-        // again has other records.
-        await checkAssignment(consumer, assignment);
-        if (ending.aborted) return;
-        for (const { partition } of from) {
-          const reason = fetched.failed.get(partition);
-          const progress = partitions.get(partition);
-          if (progress !== undefined)
-            progress.unreadable = reason === undefined ? undefined : unreadableOf(topic, progress, reason);
-        }
-        beginSome(fetched, assignment, begin);
-        // Without this pause, a partition that cannot be read would be fetched again immediately:
-        // its broker has records to return, so it does not wait.
-        if (fetched.failed.size > 0) await pause(FETCH_WAIT_MS, ending);
-      }
+      await this.readOnce(assignment, begin);
+      if (ending.aborted) return;
       await this.commit(assignment);
-      if (performance.now() - this.notedAt >= NOTE_EVERY_MS) this.note(assignment);
-      onProgress();
+      if (performance.now() - this.storedAt >= STORE_EVERY_MS) this.storeInBackground(assignment);
+      this.deps.onProgress();
     }
+  }
+
+  /** Reads records of each partition that can have more in flight, and begins them. */
+  private async readOnce(assignment: Assignment, begin: BeginRecord): Promise<void> {
+    const { consumer, topic } = this.deps;
+    const { ending } = this;
+    const from = [...assignment.partitions.values()].filter(
+      ({ openCount, failure }) => openCount < MAX_OPEN && failure === undefined,
+    );
+    if (from.length === 0 || openBytesOf(assignment) >= MAX_OPEN_BYTES)
+      return await pause(FETCH_WAIT_MS, ending);
+    const offsets = new Map(from.map(({ partition, next }) => [partition, next]));
+    const fetched = await fetchCommitted(consumer, topic, offsets, FETCH_WAIT_MS);
+    // The assignment is checked before a record is started, because a topic that was created again
+    // has other records.
+    await checkAssignment(consumer, assignment);
+    if (ending.aborted) return;
+    for (const progress of from) {
+      const reason = fetched.failed.get(progress.partition);
+      progress.unreadable = reason === undefined ? undefined : unreadableOf(topic, progress, reason);
+    }
+    beginSome(fetched, assignment, begin);
+    // Without this pause, a partition that cannot be read would be fetched again immediately: its
+    // broker has records to return, so it does not wait.
+    if (fetched.failed.size > 0) await pause(FETCH_WAIT_MS, ending);
   }
 
   /** @throws Error if the topic was created again: the offsets would be those of other records */
@@ -126,20 +132,20 @@ export class AssignmentRun {
     for (const { progress, offset } of moved) progress.commit(offset);
   }
 
-  /** Stores the progress for operators. A failure is ignored. */
-  private note(assignment: Assignment): void {
-    this.notedAt = performance.now();
-    this.noting ??= this.noteAll(assignment)
+  /** Stores the progress, for operators, while records are read. A failure is ignored. */
+  private storeInBackground(assignment: Assignment): void {
+    this.storedAt = performance.now();
+    this.storing ??= this.storeProgress(assignment)
       .catch(() => undefined)
-      .finally(() => (this.noting = undefined));
+      .finally(() => (this.storing = undefined));
   }
 
-  private async noteAll({ topicId, partitions }: Assignment): Promise<void> {
+  private async storeProgress({ topicId, partitions }: Assignment): Promise<void> {
     const { consumer, db, topic } = this.deps;
     for (const progress of partitions.values()) {
       const { partition, failure } = progress;
       const end = failure === undefined ? await endOf(consumer, topic, partition) : progress.next;
-      await notePartition(db, topic, { topicId, partition }, progress, end);
+      await storePartition(db, topic, { topicId, partition }, progress, end);
     }
   }
 
@@ -153,16 +159,12 @@ export class AssignmentRun {
     else await this.allDone();
     if (assignment === undefined || !membership.isHeld) return;
     await withTimeout(COMMIT_WITHIN_MS, this.commit(assignment)).catch(() => undefined);
-    await withTimeout(COMMIT_WITHIN_MS, this.noteAll(assignment)).catch(() => undefined);
+    await withTimeout(COMMIT_WITHIN_MS, this.storeProgress(assignment)).catch(() => undefined);
   }
 }
 
 /** Starts as many records as the limits allow; the others are read again later. */
-function beginSome(
-  { records, next }: Fetched,
-  assignment: Assignment,
-  begin: (record: CommittedRecord, progress: PartitionProgress) => void,
-): void {
+function beginSome({ records, next }: Fetched, assignment: Assignment, begin: BeginRecord): void {
   const { partitions } = assignment;
   const full = new Set<number>();
   for (const record of records) {

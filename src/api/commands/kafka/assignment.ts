@@ -5,7 +5,7 @@ import { EARLIEST, LATEST } from '../../../kafka/partition-records.js';
 import type { Logger } from '../../../server/logging/logger.js';
 import { PartitionProgress } from './partition-progress.js';
 import { type PartitionId, refusalsFrom } from './refusal-rows.js';
-import { committedBefore, noteLost, noteUnread } from './store-progress.js';
+import { committedBefore, markRecordsLost, storePartitionFailure } from './store-progress.js';
 
 export interface AssignmentDeps {
   readonly db: Db;
@@ -44,7 +44,7 @@ export async function assignmentOf(deps: AssignmentDeps, topic: string): Promise
     } catch (err) {
       failed.push(err);
       const failure = `${topic}:${partition}: ${kafkaProblem(err)}`;
-      await noteUnread(db, topic, id, failure).catch(() => undefined);
+      await storePartitionFailure(db, topic, id, failure).catch(() => undefined);
     }
   }
   if (found.size === 0) throw failed[0];
@@ -95,7 +95,7 @@ async function progressOf(
   if (at >= 0n && at < first) {
     const lost = { partition, from: at, to: first };
     logger.error(lost, `records of ${topic} were deleted before they were read`);
-    await noteLost(db, topic, id);
+    await markRecordsLost(db, topic, id);
   }
   const from = at >= first && at <= end ? at : first;
   return new PartitionProgress(partition, from, await refusalsFrom(db, id, from));

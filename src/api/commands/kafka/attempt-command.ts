@@ -7,10 +7,10 @@ import type { CommandResult, Gateway } from '../gateway/gateway.js';
 import { type AskedCommand, commandIn } from './command-record.js';
 
 /**
- * `durable`: Temporal has the command. A problem: the command is refused. `again`: its outcome is
- * unknown, so it is tried again.
+ * `durable`: Temporal has the command. A problem: the command is refused. `retryBecause`: its
+ * outcome is unknown, so it is tried again.
  */
-export type AttemptResult = 'durable' | HttpProblem | { readonly again: string };
+export type AttemptResult = 'durable' | HttpProblem | { readonly retryBecause: string };
 
 /**
  * After this many attempts without an answer, a command is sent as a signal, which needs no worker.
@@ -36,7 +36,7 @@ export async function attemptCommand(
     const status = grpcStatusIn(error);
     if (status !== undefined && isTooLarge(status))
       return new HttpProblem(413, 'body_too_large', 'The command is larger than Temporal takes. Send less.');
-    return { again: messageOf(error) };
+    return { retryBecause: messageOf(error) };
   }
 }
 
@@ -53,5 +53,5 @@ async function send(
 function outcomeOf(result: CommandResult): AttemptResult {
   if (result.kind !== 'refused' && result.kind !== 'unknown-outcome') return 'durable';
   const problem = problemOf(result);
-  return problem.status === 503 ? { again: `${problem.code}: ${problem.message}` } : problem;
+  return problem.status === 503 ? { retryBecause: `${problem.code}: ${problem.message}` } : problem;
 }

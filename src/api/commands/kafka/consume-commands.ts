@@ -1,3 +1,8 @@
+/*
+ * Takes commands from Kafka, in four layers: `consumeCommands` joins the group; an `AssignmentRun`
+ * reads this member's partitions; `createRunUntilDone` runs the command of a record until it is
+ * durable or refused; `attemptCommand` sends it once.
+ */
 import { once } from 'node:events';
 import type { Db } from 'mongodb';
 import { backOffMs } from '../../../concurrency/back-off.js';
@@ -12,7 +17,7 @@ import { GroupConsumer } from './group-consumer.js';
 import { HEARTBEAT_MS, Membership, SESSION_MS } from './membership.js';
 import { RefusalTopic } from './refusal-topic.js';
 import { RETRY_BACK_OFF } from './run-until-done.js';
-import { noteConsumingFailed, noteConsumingWorks } from './store-progress.js';
+import { clearConsumingFailure, storeConsumingFailure } from './store-progress.js';
 import { AssignmentRun } from './assignment-run.js';
 
 export interface ConsumeDeps {
@@ -39,14 +44,14 @@ export async function consumeCommands(deps: ConsumeDeps): Promise<void> {
       await consumeUntilFailure(deps, () => {
         failures = 0;
         health.worked();
-        if (!isWorking) void noteConsumingWorks(db, topic).catch(() => undefined);
+        if (!isWorking) void clearConsumingFailure(db, topic).catch(() => undefined);
         isWorking = true;
       });
     } catch (error) {
       if (signal.aborted) return;
       const problem = kafkaProblem(error);
       health.failed(new Error(problem, { cause: error }));
-      void noteConsumingFailed(db, topic, problem).catch(() => undefined);
+      void storeConsumingFailure(db, topic, problem).catch(() => undefined);
     }
     await pause(backOffMs(failures + 1, RETRY_BACK_OFF), signal);
   }

@@ -9,7 +9,7 @@ export const HEARTBEAT_MS = 2_000;
  * member.
  */
 const SILENT_MS = SESSION_MS - HEARTBEAT_MS;
-const LOOK_EVERY_MS = 500;
+const CHECK_EVERY_MS = 500;
 const REJOIN_WITHIN_MS = 3 * SESSION_MS;
 
 /**
@@ -19,7 +19,8 @@ const REJOIN_WITHIN_MS = 3 * SESSION_MS;
 export class Membership {
   private readonly consumer: Consumer;
   private readonly lost = new AbortController();
-  private readonly looking: NodeJS.Timeout;
+  private readonly checking: NodeJS.Timeout;
+  /** aborted when the group rebalances; a new one begins when this member has joined again */
   private term = new AbortController();
   private askedAt = 0;
   /** when the member sent the last request that the group has answered */
@@ -42,10 +43,10 @@ export class Membership {
     consumer.on('consumer:heartbeat:end', () => void (this.confirmedAt = this.askedAt));
     consumer.on('consumer:heartbeat:error', ({ error }) => this.lose(error));
     consumer.on('error', (error) => this.lose(error));
-    this.looking = setInterval(() => {
+    this.checking = setInterval(() => {
       if (!this.term.signal.aborted && !this.isHeld)
         this.lose(new Error('the coordinator of the group does not answer'));
-    }, LOOK_EVERY_MS);
+    }, CHECK_EVERY_MS);
   }
 
   /** Aborts when the group rebalances, or this member is no longer in it. */
@@ -53,6 +54,7 @@ export class Membership {
     return this.term.signal;
   }
 
+  /** Whether this member still has its partitions, as far as the group has lately confirmed. */
   get isHeld(): boolean {
     return !this.term.signal.aborted && performance.now() - this.confirmedAt < SILENT_MS;
   }
@@ -80,7 +82,7 @@ export class Membership {
   }
 
   end(): void {
-    clearInterval(this.looking);
+    clearInterval(this.checking);
     this.term.abort();
   }
 

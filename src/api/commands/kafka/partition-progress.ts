@@ -51,13 +51,13 @@ export class PartitionProgress {
   }
 
   /** @returns whether the record was not waiting before */
-  wait(offset: bigint, why: string): boolean {
+  markWaiting(offset: bigint, why: string): boolean {
     const { since } = this.waiting.get(offset) ?? {};
     this.waiting.set(offset, { since: since ?? new Date().toISOString(), why });
     return since === undefined;
   }
 
-  /** Notes that every record before this offset is committed, so that it is not read again. */
+  /** Every record before this offset is committed, so it is not read again. */
   commit(offset: bigint): void {
     this.committed = offset;
     for (const refused of this.refused.keys()) if (refused < offset) this.refused.delete(refused);

@@ -39,12 +39,12 @@ export async function refusalsFrom(
   return found;
 }
 
-export async function noteRefused(db: Db, id: PartitionId, offset: bigint, problem: string): Promise<void> {
+export async function storeRefusal(db: Db, id: PartitionId, offset: bigint, problem: string): Promise<void> {
   const $setOnInsert = { problem };
   await refusalRows(db).updateOne({ _id: idOf(id, offset) }, { $setOnInsert }, { upsert: true, ...durable });
 }
 
-export async function noteWritten(db: Db, id: PartitionId, offset: bigint): Promise<void> {
+export async function markWritten(db: Db, id: PartitionId, offset: bigint): Promise<void> {
   await refusalRows(db).updateOne({ _id: idOf(id, offset) }, { $set: { isWritten: true } });
 }
 

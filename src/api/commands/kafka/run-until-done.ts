@@ -11,7 +11,7 @@ import { correlationIdOf, recordIdOf } from './command-record.js';
 import { attemptCommand } from './attempt-command.js';
 import type { Membership } from './membership.js';
 import type { PartitionProgress } from './partition-progress.js';
-import { noteRefused, noteWritten, type PartitionId } from './refusal-rows.js';
+import { markWritten, type PartitionId, storeRefusal } from './refusal-rows.js';
 import type { RefusalTopic } from './refusal-topic.js';
 
 export interface RunDeps {
@@ -45,21 +45,26 @@ export function createRunUntilDone(
   const { db, gateway, logger, membership, refusals } = deps;
   const limited = createSemaphore(CONCURRENCY);
 
-  function wait(record: CommittedRecord, progress: PartitionProgress, why: string): void {
-    if (!progress.wait(record.offset, why)) return;
-    const correlationId = correlationIdOf(topic, record);
-    const about = { record: recordIdOf(topic, record), correlationId, why };
-    logger.warn(about, 'a command of Kafka waits, and later ones with its key wait for it');
+  /** How logs and the topic of refusals name a record. */
+  const idsOf = (record: CommittedRecord) => ({
+    record: recordIdOf(topic, record),
+    correlationId: correlationIdOf(topic, record),
+  });
+
+  /** Marks a record that is not done as waiting, and logs the first time. */
+  function markWaiting(record: CommittedRecord, progress: PartitionProgress, why: string): void {
+    if (!progress.markWaiting(record.offset, why)) return;
+    logger.warn(
+      { ...idsOf(record), why },
+      'a command of Kafka waits, and later ones with its key wait for it',
+    );
   }
 
   /** The problem, as the topic of refusals has it. */
-  function problemIn(record: CommittedRecord, found: HttpProblem): string {
-    const { errors, ...members } = found.members;
-    const shown = { ...members, ...(errors && { errors: errors.slice(0, MAX_ERRORS) }) };
-    const { status, code, message } = found;
-    const recordId = recordIdOf(topic, record);
-    const correlationId = correlationIdOf(topic, record);
-    logger.warn({ record: recordId, correlationId, code }, `a command of Kafka is refused: ${message}`);
+  function refusalProblem(record: CommittedRecord, { status, code, message, members }: HttpProblem): string {
+    const { errors, ...others } = members;
+    const shown = { ...others, ...(errors && { errors: errors.slice(0, MAX_ERRORS) }) };
+    const { record: recordId, correlationId } = idsOf(record);
     return encodedProblem(new HttpProblem(status, code, message, shown), correlationId, recordId).body;
   }
 
@@ -78,25 +83,25 @@ export function createRunUntilDone(
     const id: PartitionId = { topicId, partition };
     try {
       if (!membership.isHeld) return false;
-      if (!refused.has(record.offset)) await noteRefused(db, id, record.offset, problem);
+      if (!refused.has(record.offset)) await storeRefusal(db, id, record.offset, problem);
       refused.set(record.offset, { problem });
       if (!membership.isHeld) return false;
       await refusals.write(record, recordIdOf(topic, record), problem);
     } catch (error) {
-      wait(record, progress, `the refusal cannot be written: ${kafkaProblem(error)}`);
+      markWaiting(record, progress, `the refusal cannot be written: ${kafkaProblem(error)}`);
       return false;
     }
     // If this fails, a record that is read again is written to the topic of refusals again.
-    await noteWritten(db, id, record.offset).catch(() => undefined);
+    await markWritten(db, id, record.offset).catch(() => undefined);
     refused.delete(record.offset);
     return true;
   }
 
   return async (record, progress) => {
     const { offset } = record;
-    const earlier = progress.refused.get(offset);
-    if (earlier === 'written') return true;
-    let problem = earlier?.problem;
+    const stored = progress.refused.get(offset);
+    if (stored === 'written') return true;
+    let problem = stored?.problem;
     for (let attempt = 1; !ending.aborted; attempt += 1) {
       const isDone = await limited(async () => {
         if (ending.aborted || !membership.isHeld) return false;
@@ -104,10 +109,12 @@ export function createRunUntilDone(
           const outcome = await attemptCommand(gateway, topic, record, attempt);
           if (outcome === 'durable') return true;
           if (!(outcome instanceof HttpProblem)) {
-            wait(record, progress, outcome.again);
+            markWaiting(record, progress, outcome.retryBecause);
             return false;
           }
-          problem = problemIn(record, outcome);
+          const { code, message } = outcome;
+          logger.warn({ ...idsOf(record), code }, `a command of Kafka is refused: ${message}`);
+          problem = refusalProblem(record, outcome);
         }
         return await refuse(record, progress, problem);
       });

@@ -6,7 +6,7 @@ import type { PartitionProgress } from './partition-progress.js';
 import { forgetRefusals, type PartitionId } from './refusal-rows.js';
 
 /** Stores the progress in a partition. @param end the offset after its last record */
-export async function notePartition(
+export async function storePartition(
   db: Db,
   topic: string,
   id: PartitionId,
@@ -30,19 +30,24 @@ export async function notePartition(
   await forgetRefusals(db, id, committed);
 }
 
-/** The offset that was last committed, as `notePartition` has stored it. */
+/** The offset that was last committed, as `storePartition` has stored it. */
 export async function committedBefore(db: Db, id: PartitionId): Promise<bigint | undefined> {
   const row = await partitionRows(db).findOne({ _id: rowOf(id) });
   return row?.committed === undefined ? undefined : BigInt(row.committed);
 }
 
 /** @param failure why the partition cannot be read */
-export async function noteUnread(db: Db, topic: string, id: PartitionId, failure: string): Promise<void> {
+export async function storePartitionFailure(
+  db: Db,
+  topic: string,
+  id: PartitionId,
+  failure: string,
+): Promise<void> {
   const $set = { topic, failure, waiting: null, seenAt: new Date() };
   await partitionRows(db).updateOne({ _id: rowOf(id) }, { $set }, { upsert: true });
 }
 
-export async function noteLost(db: Db, topic: string, id: PartitionId): Promise<void> {
+export async function markRecordsLost(db: Db, topic: string, id: PartitionId): Promise<void> {
   await partitionRows(db).updateOne(
     { _id: rowOf(id) },
     { $set: { topic, lostAt: new Date() } },
@@ -50,14 +55,14 @@ export async function noteLost(db: Db, topic: string, id: PartitionId): Promise<
   );
 }
 
-export async function noteConsumingFailed(db: Db, topic: string, failure: string): Promise<void> {
+export async function storeConsumingFailure(db: Db, topic: string, failure: string): Promise<void> {
   const failedAt = new Date();
   const row = await failureRows(db).findOne({ _id: topic });
   const failingSince = row && isRecent(row.failedAt) ? row.failingSince : failedAt;
   await failureRows(db).replaceOne({ _id: topic }, { failure, failingSince, failedAt }, { upsert: true });
 }
 
-export async function noteConsumingWorks(db: Db, topic: string): Promise<void> {
+export async function clearConsumingFailure(db: Db, topic: string): Promise<void> {
   await failureRows(db).deleteOne({ _id: topic });
 }
 

@@ -2,7 +2,7 @@ import type { Db } from 'mongodb';
 import { Type } from 'typebox';
 import { feedHead, readFeedInGeneration } from '../../../log/feed/feed.js';
 import { feedGenerations, type Generations } from '../../../log/feed/generations.js';
-import { answering } from '../../../mongodb/durability.js';
+import { committedInTime } from '../../../mongodb/durability.js';
 import { orderLog } from '../../../order-log.js';
 import { upcastIfKnown } from '../../../order/upcasters.js';
 import type { Http } from '../../http.js';
@@ -58,7 +58,7 @@ export function registerFeed(app: Http, db: Db): void {
         return after;
       };
       const { generations, after, events } = await readPage(db, begin, most);
-      if (events.length === 0) refusePositionBeyond(after, await feedHead(orderLog, db, answering));
+      if (events.length === 0) refusePositionBeyond(after, await feedHead(orderLog, db, committedInTime));
       const { generation: current, commonUntil } = generations.current;
       const data =
         selection === undefined
@@ -81,10 +81,10 @@ export function registerFeed(app: Http, db: Db): void {
  */
 async function readPage(db: Db, begin: (generations: Generations) => Promise<number>, limit: number) {
   for (;;) {
-    const generations = await feedGenerations(orderLog, db, answering);
+    const generations = await feedGenerations(orderLog, db, committedInTime);
     const after = await begin(generations);
     const place = { generation: generations.current.generation, position: after };
-    const { events } = await readFeedInGeneration(orderLog, db, place, limit, answering);
+    const { events } = await readFeedInGeneration(orderLog, db, place, limit, committedInTime);
     if (events !== undefined) return { generations, after, events };
   }
 }

@@ -2,7 +2,7 @@ import type { Db } from 'mongodb';
 import { Type } from 'typebox';
 import { saveReaderCheckpoint, type Reader, MAX_READERS } from '../../../delivery/readers.js';
 import { feedEnd } from '../../../log/feed/feed.js';
-import { answering } from '../../../mongodb/durability.js';
+import { committedInTime } from '../../../mongodb/durability.js';
 import { orderLog } from '../../../order-log.js';
 import { HttpProblem, problemResponses } from '../../problem.js';
 import { FeedGeneration } from '../../schemas/feed.js';
@@ -34,7 +34,7 @@ export function registerReaders(app: Http, db: Db): void {
     },
     async (request, reply) => {
       const { position, generation } = request.body;
-      const { generations, head } = await feedEnd(orderLog, db, answering);
+      const { generations, head } = await feedEnd(orderLog, db, committedInTime);
       refuseOtherGeneration(position, generation, generations);
       refusePositionBeyond(position, head);
       const place = { position, generation: generations.current.generation };

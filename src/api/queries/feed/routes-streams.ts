@@ -6,7 +6,7 @@ import { createSingleFlight } from '../../../concurrency/single-flight.js';
 import { feedEnd } from '../../../log/feed/feed.js';
 import { firstGeneration } from '../../../log/feed/generations.js';
 import type { FeedTail } from '../../../log/feed/tail.js';
-import { answering } from '../../../mongodb/durability.js';
+import { committedInTime } from '../../../mongodb/durability.js';
 import { orderLog } from '../../../order-log.js';
 import type { Http } from '../../http.js';
 import { problemResponses } from '../../problem.js';
@@ -83,7 +83,7 @@ function feedStreamRoute(app: Http, { db, tail }: StreamDeps, closing: AbortSign
       const selection = selectionIn(request.query);
       const reader = name === undefined ? undefined : { client: request.principal.issuer, name };
       await sendOnceReachable(reply, closing, async (signal) => {
-        const { generations, head } = await feedEnd(orderLog, db, answering);
+        const { generations, head } = await feedEnd(orderLog, db, committedInTime);
         const { generation } = given;
         const after = given.after ?? (reader ? await positionOfReader(db, reader, generations) : head);
         if (generation !== undefined) refuseOtherGeneration(after, generation, generations);

@@ -3,7 +3,7 @@ import { type TOptional, type TString, Type } from 'typebox';
 import { cloudEventOf } from '../../../delivery/cloud-events.js';
 import { chosenEvents, type EventFilter } from '../../../delivery/chosen-events.js';
 import type { PositionedEvent } from '../../../log/feed/feed.js';
-import { answering } from '../../../mongodb/durability.js';
+import { committedInTime } from '../../../mongodb/durability.js';
 import { schemaVersions } from '../../../order/events.js';
 import { MAX_TAG_LENGTH } from '../../../order/patterns.js';
 import { type Payload, payloads } from '../../../selection.js';
@@ -95,7 +95,7 @@ export async function selected(
   generation: number,
 ): Promise<readonly Selected[]> {
   const { payload } = selection;
-  const chosen = await chosenEvents(db, selection, events, { maxTimeMS: answering.maxTimeMS });
+  const chosen = await chosenEvents(db, selection, events, { maxTimeMS: committedInTime.maxTimeMS });
   return chosen.map(({ event, order }) => {
     const known = upcastIfKnown(event);
     const data = payload === undefined ? known : cloudEventOf(known, generation, payload, order);

@@ -5,7 +5,7 @@ import { type PositionedEvent, positionAfterLost } from '../../../log/feed/feed.
 import { firstGeneration } from '../../../log/feed/generations.js';
 import type { FeedTail } from '../../../log/feed/tail.js';
 import { readStored } from '../../../log/journal/read-journal.js';
-import { answering } from '../../../mongodb/durability.js';
+import { committedInTime } from '../../../mongodb/durability.js';
 import { orderLog } from '../../../order-log.js';
 import { upcastIfKnown } from '../../../order/upcasters.js';
 import { type Items, KEEP_ALIVE_MS, live, PAGE_SIZE, type SourcePage } from './live.js';
@@ -67,7 +67,7 @@ export function feedFrom(
       read,
       waitForMore,
       isOver,
-      skipLost: (position) => positionAfterLost(orderLog, db, position, answering),
+      skipLost: (position) => positionAfterLost(orderLog, db, position, committedInTime),
     },
     signal,
   );
@@ -89,7 +89,7 @@ export async function* orderFrom(
       readStored(orderLog, db, orderId, {
         from: version + 1,
         limit: PAGE_SIZE,
-        maxTimeMS: answering.maxTimeMS,
+        maxTimeMS: committedInTime.maxTimeMS,
       }),
     );
     const end = events.findIndex(({ position }) => position === undefined);

@@ -3,7 +3,7 @@ import { optionalTsToMs } from '@temporalio/common/lib/time.js';
 import proto from '@temporalio/proto';
 import type { Db } from 'mongodb';
 import type { StepMetrics } from '../../../log/journal/step-metrics.js';
-import { answering } from '../../../mongodb/durability.js';
+import { committedInTime } from '../../../mongodb/durability.js';
 import { journal } from '../../../log/journal/journal.js';
 import { ageOf } from '../../../log/time.js';
 import { notBegun } from '../../../log/history/workflow-list.js';
@@ -73,7 +73,7 @@ export async function unrecordedOrders(db: Db, stepMetrics: StepMetrics): Promis
   const found = await withTimeout(
     READ_WITHIN_MS,
     journal(orderLog, db)
-      .find({ _id: { $in: ids } }, { ...answering, projection: { _id: 1 } })
+      .find({ _id: { $in: ids } }, { ...committedInTime, projection: { _id: 1 } })
       .toArray(),
   ).catch(() => []);
   const recorded = new Set(found.map(({ _id }) => _id));

@@ -9,8 +9,7 @@ import { addScript, type CommonOptions, report, type Session } from '../../scrip
 import { type Narrator, narrator } from './narrator.js';
 import { readScorecard } from './scorecard.js';
 import type { StackFolder } from './stack.js';
-import { stories } from './stories.js';
-import { type End, type Player, player } from './stories.js';
+import { type End, type Player, player, stories } from './stories.js';
 
 interface DemoOptions extends CommonOptions {
   readonly keep?: true;

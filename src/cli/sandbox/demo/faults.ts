@@ -4,8 +4,7 @@ import { type Api, at } from '../../connections/api.js';
 import { exitCodes, Failure } from '../../script/failure.js';
 import type { Narrator } from './narrator.js';
 import type { Stack } from './stack.js';
-import { atRestAs, authorizing, orderBody } from './stories.js';
-import type { End, Player } from './stories.js';
+import { atRestAs, authorizing, type End, orderBody, type Player } from './stories.js';
 
 /* The faults that the demo causes in its own system. */
 

@@ -1,4 +1,4 @@
-import { stage } from '../../../checkout/progress.mjs';
+import { stage } from '../../../bootstrap/progress.mjs';
 import { inShort, linesInShort } from '../../../event-words.js';
 import type { OrderEvent } from '../../../order/events.js';
 import { formatMoney } from '../../../order/money.js';

@@ -1,7 +1,6 @@
 import type { ComponentChildren } from 'preact';
 import { labelInShort } from '../../../event-words.js';
-import { quantityOf } from '../../../order/order.js';
-import type { Order } from '../../../order/order.js';
+import { type Order, quantityOf } from '../../../order/order.js';
 import type { OrderView } from '../../../order/view.js';
 import { amountOf, dayAndTime, money, person, words } from '../../format.js';
 import { Bar } from '../../parts/bar.js';

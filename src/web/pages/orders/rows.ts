@@ -27,8 +27,8 @@ export interface RowList {
   readonly more: () => void;
   /** Reads from the first page. */
   readonly restart: () => void;
-  /** Notes that an order has changed. If the list has its row, the row is read again. */
-  readonly noteChange: (orderId: string, isCreated: boolean) => void;
+  /** Called when an order has changed. If the list has its row, the row is read again. */
+  readonly orderChanged: (orderId: string, isCreated: boolean) => void;
   readonly close: () => void;
 }
 
@@ -102,7 +102,7 @@ export function listRows(filters: Filters): RowList {
       state.value = state.value && { ...state.value, isComplete: false };
       more();
     },
-    noteChange(orderId, isCreated) {
+    orderChanged(orderId, isCreated) {
       const { value } = state;
       if (value === undefined) return;
       if (value.rows.some((row) => row.orderId === orderId)) {

@@ -1,7 +1,7 @@
-import '../../styles/webhooks.css';
 import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import { useLocation } from 'preact-iso';
+import '../../styles/webhooks.css';
 import { withQuery } from '../../api.js';
 import { Empty, Shown } from '../../parts/states.js';
 import { useTitle } from '../../parts/title.js';

@@ -26,9 +26,9 @@ test('offsets that hold no record, after the last record, are done with it', () 
 test('a waiting record shows the time of its first failure and the reason of its last', () => {
   const progress = new PartitionProgress(0, 0n);
   progress.begin(0n);
-  expect(progress.wait(0n, 'no answer')).toBe(true);
+  expect(progress.markWaiting(0n, 'no answer')).toBe(true);
   const { since } = progress.longestWaiting ?? {};
-  expect(progress.wait(0n, 'busy')).toBe(false);
+  expect(progress.markWaiting(0n, 'busy')).toBe(false);
   expect(progress.longestWaiting).toEqual({ offset: 0n, since, why: 'busy' });
   progress.end(0n);
   expect(progress.longestWaiting).toBeUndefined();

@@ -20,7 +20,7 @@ test('all rows that change at the same time are read again, however many they ar
   list.more();
   await until(() => expect(versions()).toEqual(new Set([1])));
   version = 2;
-  for (const orderId of orderIds) list.noteChange(orderId, false);
+  for (const orderId of orderIds) list.orderChanged(orderId, false);
   await until(() => expect(versions()).toEqual(new Set([2])));
   list.close();
 });
@@ -34,7 +34,7 @@ test('a further page keeps the number of orders that were created since the list
   const list = listRows({});
   list.more();
   await until(() => expect(list.state.value).toMatchObject({ created: 0 }));
-  list.noteChange('order-9', true);
+  list.orderChanged('order-9', true);
   list.more();
   await until(() => expect(list.state.value?.rows).toHaveLength(2));
   expect(list.state.value).toMatchObject({ created: 1 });
@@ -52,12 +52,12 @@ test('rows are still read again after the list was shown again', async () => {
   const versions = () => list.state.value?.rows.map((row) => row.version);
   list.more();
   await until(() => expect(versions()).toEqual([1]));
-  list.noteChange('order-1', false);
+  list.orderChanged('order-1', false);
   version = 2;
   list.restart();
   await until(() => expect(versions()).toEqual([2]));
   version = 3;
-  list.noteChange('order-1', false);
+  list.orderChanged('order-1', false);
   await until(() => expect(versions()).toEqual([3]), 5);
   list.close();
 });

@@ -13,7 +13,7 @@ export interface PersonQueryDeps extends ExportDeps {
 }
 
 /** Exports all data of a customer, and shows the state of its latest forgetting. */
-export function registerPersonQueries(app: Http, deps: PersonQueryDeps): void {
+export function registerPersonalDataQueries(app: Http, deps: PersonQueryDeps): void {
   exportRoute(app, deps);
   forgettingRoute(app, deps);
 }

@@ -1,8 +1,8 @@
 import type { AnyBulkWriteOperation, Collection, Db, Filter } from 'mongodb';
-import { createBatcher } from '../concurrency/batcher.js';
-import { isDuplicateKey } from '../mongodb/duplicates.js';
-import { committed, durable } from '../mongodb/durability.js';
-import type { CustomerKey } from './customer-key.js';
+import { createBatcher } from '../../concurrency/batcher.js';
+import { isDuplicateKey } from '../../mongodb/duplicates.js';
+import { committed, durable } from '../../mongodb/durability.js';
+import type { CustomerKey } from '../customer-key.js';
 import type { Destruction, KeysToDestroy } from './key-store.js';
 import { type MasterKeys, wrap } from './master-keys.js';
 

@@ -13,7 +13,7 @@ import type { Http } from '../http.js';
 import { hashOf } from '../../log/gateway/derived-ids.js';
 import { metaOf, preferencesOf } from './request.js';
 
-export interface PersonCommandDeps {
+export interface PersonalDataCommandDeps {
   readonly db: Db;
   /** see `requestForgetting`; needs Temporal and MongoDB */
   readonly startForgetting: (asked: Omit<ForgetRequest, 'keyInUseMs'>) => Promise<Requested>;
@@ -22,7 +22,10 @@ export interface PersonCommandDeps {
 const LOOK_EVERY_MS = 100;
 
 /** Forgets a customer's personal data. */
-export function registerPersonCommands(app: Http, { db, startForgetting }: PersonCommandDeps): void {
+export function registerPersonalDataCommands(
+  app: Http,
+  { db, startForgetting }: PersonalDataCommandDeps,
+): void {
   app.post(
     '/v1/customers/:customerId/forget',
     {

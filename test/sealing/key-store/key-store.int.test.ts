@@ -4,16 +4,21 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { MongoClient } from 'mongodb';
-import { keyRows } from '../../src/sealing/key-rows.js';
-import type { KeyStore } from '../../src/sealing/key-store.js';
-import { type MasterKeys, newMasterKey, readMasterKeys, wrap } from '../../src/sealing/master-keys.js';
-import { createKeyStore } from '../../src/sealing/mongo-key-store.js';
-import { readConfig } from '../../src/server/config.js';
-import { connectMongo, type Mongo } from '../../src/server/connections.js';
-import { keysToStoreIn } from '../../src/server/keys/keys-to-store-folder.js';
-import { type Database, openDatabase } from '../support/database.js';
-import { shared } from '../support/servers.js';
-import { until } from '../support/until.js';
+import { keyRows } from '../../../src/sealing/key-store/key-rows.js';
+import type { KeyStore } from '../../../src/sealing/key-store/key-store.js';
+import {
+  type MasterKeys,
+  newMasterKey,
+  readMasterKeys,
+  wrap,
+} from '../../../src/sealing/key-store/master-keys.js';
+import { createKeyStore } from '../../../src/sealing/key-store/mongo-key-store.js';
+import { readConfig } from '../../../src/server/config.js';
+import { connectMongo, type Mongo } from '../../../src/server/connections.js';
+import { keysToStoreIn } from '../../../src/server/keys/keys-to-store-folder.js';
+import { type Database, openDatabase } from '../../support/database.js';
+import { shared } from '../../support/servers.js';
+import { until } from '../../support/until.js';
 
 const [old, fresh] = [newMasterKey(), newMasterKey()];
 const why = { reason: 'GDPR Art. 17', actor: 'user:ada', at: '2026-01-01T00:00:00.000Z' };
@@ -73,7 +78,7 @@ describe('the key of a customer', () => {
     const keys = await Promise.all(processes.map((one) => one.sealingKey('c-same')));
     expect(new Set(keys.map(({ keyId }) => keyId)).size).toBe(1);
     const [{ keyId, key } = { keyId: '', key: Buffer.of() }] = keys;
-    expect(await storeOfProcess().opening(keyId)).toEqual(key);
+    expect(await storeOfProcess().openingKey(keyId)).toEqual(key);
     expect(await storeOfProcess().keysOf('c-same')).toEqual([keyId]);
   });
 
@@ -91,8 +96,8 @@ describe('the key of a customer', () => {
     const [one, two] = [storeOfProcess(away.db), storeOfProcess(away.db)];
     const key = await one.sealingKey('c-away');
     expect(await two.sealingKey('c-away')).toEqual(key);
-    expect(await one.opening(key.keyId)).toEqual(key.key);
-    expect(await storeOfProcess().opening(key.keyId)).toEqual(key.key);
+    expect(await one.openingKey(key.keyId)).toEqual(key.key);
+    expect(await storeOfProcess().openingKey(key.keyId)).toEqual(key.key);
     expect(await storeOfProcess().keysOf('c-away')).toEqual([key.keyId]);
     expect(readdirSync(folder)).toEqual([]);
   });
@@ -102,7 +107,7 @@ describe('the key of a customer', () => {
     const { keyId } = await storeOfProcess(away.db).sealingKey('c-two-away');
     const file = keysToStoreIn(folder).all()[0];
     await keyRows(database.db).insertOne({ _id: keyId, wrapped: file?.wrapped ?? '' });
-    await storeOfProcess().opening(keyId, 'c-two');
+    await storeOfProcess().openingKey(keyId, 'c-two');
     expect(await storeOfProcess().keysOf('c-two')).toEqual([first.keyId, keyId]);
     expect((await storeOfProcess().sealingKey('c-two')).keyId).toBe(first.keyId);
   });
@@ -115,7 +120,7 @@ describe('a key that was retired', () => {
     await there.sealingKey('c-retired');
     expect(await here.retire('c-retired')).toEqual([keyId]);
     await until(async () => expect((await there.sealingKey('c-retired')).keyId).not.toBe(keyId));
-    expect(await there.opening(keyId)).toEqual(key);
+    expect(await there.openingKey(keyId)).toEqual(key);
   });
 
   test('may be named by orders of its customer, but not by orders of another customer', async () => {
@@ -144,7 +149,7 @@ test('the keys for a page of orders are read in one query', async () => {
   try {
     await client.db().command({ ping: 1 });
     const reading = storeOfProcess(client.db(database.db.databaseName));
-    const found = await reading.openingAll(new Set([...ids, 'neverseenkey']));
+    const found = await reading.openingKeys(new Set([...ids, 'neverseenkey']));
     expect([...found.values()].slice(1, -1).every((key) => Buffer.isBuffer(key))).toBe(true);
     expect([found.get(first), found.get('neverseenkey')]).toEqual(['destroyed', 'unknown']);
     expect(answers).toEqual([`${database.db.databaseName}.customer_keys`]);
@@ -157,10 +162,10 @@ describe('a key that was destroyed', () => {
   test('is gone for every process within a second, and the customer’s next key differs', async () => {
     const [here, there] = [storeOfProcess(), storeOfProcess()];
     const { keyId } = await here.sealingKey('c-gone');
-    expect(await there.opening(keyId)).toBeInstanceOf(Buffer);
+    expect(await there.openingKey(keyId)).toBeInstanceOf(Buffer);
     await here.destroy({ customerId: 'c-gone', keyIds: [keyId], why });
     await here.destroy({ customerId: 'c-gone', keyIds: [keyId], why });
-    await until(async () => expect(await there.opening(keyId)).toBe('destroyed'));
+    await until(async () => expect(await there.openingKey(keyId)).toBe('destroyed'));
     expect(await keyRows(database.db).findOne({ _id: keyId })).toEqual({
       _id: keyId,
       customerId: 'c-gone',
@@ -171,9 +176,9 @@ describe('a key that was destroyed', () => {
 
   test('is known as destroyed in a store that never had it, as after a restore', async () => {
     const store = storeOfProcess();
-    expect(await store.opening('neverseenkey')).toBe('unknown');
+    expect(await store.openingKey('neverseenkey')).toBe('unknown');
     await store.destroy({ customerId: 'c-lost', keyIds: ['neverseenkey'], why });
-    expect(await store.opening('neverseenkey')).toBe('destroyed');
+    expect(await store.openingKey('neverseenkey')).toBe('destroyed');
   });
 });
 
@@ -184,7 +189,7 @@ test('rewrapped keys need only the first master key', async () => {
   expect(await both.rewrap()).toBeGreaterThan(1);
   expect(await both.rewrap()).toBe(0);
   const after = storeOfProcess(database.db, masterKeys(fresh));
-  expect(await after.opening(keyId)).toEqual(key);
+  expect(await after.openingKey(keyId)).toEqual(key);
   expect(await after.searchKey()).toEqual(search);
-  await expect(storeOfProcess().opening(keyId)).rejects.toThrow('MASTER_KEY_FILE lacks');
+  await expect(storeOfProcess().openingKey(keyId)).rejects.toThrow('MASTER_KEY_FILE lacks');
 });

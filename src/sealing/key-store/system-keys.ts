@@ -1,7 +1,7 @@
 import { createHmac, createPrivateKey, generateKeyPairSync, type KeyObject, randomBytes } from 'node:crypto';
 import type { Collection, Db } from 'mongodb';
-import { isDuplicateKey } from '../mongodb/duplicates.js';
-import { committed, durable } from '../mongodb/durability.js';
+import { isDuplicateKey } from '../../mongodb/duplicates.js';
+import { committed, durable } from '../../mongodb/durability.js';
 import type { BoundedQuery } from './bounded-query.js';
 import { type MasterKeys, unwrap, wrap } from './master-keys.js';
 

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Db } from 'mongodb';
-import { committed, durable } from '../mongodb/durability.js';
+import { committed, durable } from '../../mongodb/durability.js';
 import { type MasterKeys, unwrap, wrap } from './master-keys.js';
 
 /**

@@ -1,5 +1,5 @@
 import type { KeyObject } from 'node:crypto';
-import type { CustomerKey } from './customer-key.js';
+import type { CustomerKey } from '../customer-key.js';
 
 /**
  * A key that opens values. It is `destroyed` if the key was destroyed, and `unknown` if the store
@@ -23,9 +23,10 @@ export interface KeysToDestroy {
 }
 
 /**
- * The keys under which the personal data of orders is sealed, in a separate database. A key is used
- * for at most a second without asking the store whether it was destroyed. While the store is
- * unavailable, known keys stay in use.
+ * Crypto-shredding with envelope encryption: each customer's data key is wrapped by a master key
+ * (`master-keys.ts`); destroying the data key forgets the customer. The keys are in a separate
+ * database. A key is used for at most a second without asking the store whether it was destroyed.
+ * While the store is unavailable, known keys stay in use.
  */
 export interface KeyStore {
   /**
@@ -42,12 +43,12 @@ export interface KeyStore {
    *   this customer.
    * @throws MongoError or DeadlineExceeded if the store is unavailable and the key is unknown here
    */
-  opening(keyId: string, customerId?: string): Promise<FoundKey>;
+  openingKey(keyId: string, customerId?: string): Promise<FoundKey>;
   /**
-   * `opening` for many keys, with one query. A key is also `unknown` if the store is unavailable,
-   * or if this process lacks the master key that wraps the key.
+   * `openingKey` for many keys, with one query. A key is also `unknown` if the store is
+   * unavailable, or if this process lacks the master key that wraps the key.
    */
-  openingAll(keyIds: ReadonlySet<string>): Promise<ReadonlyMap<string, FoundKey>>;
+  openingKeys(keyIds: ReadonlySet<string>): Promise<ReadonlyMap<string, FoundKey>>;
   /** The ids of the customer's keys that are not destroyed. The key that seals comes first. */
   keysOf(customerId: string): Promise<readonly string[]>;
   /**

@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 import type { BoundedQuery } from './bounded-query.js';
-import { type CustomerKey, newCustomerKey } from './customer-key.js';
+import { type CustomerKey, newCustomerKey } from '../customer-key.js';
 import { type KeyRow, type KeyRows, toWrappedRow, type WrappedKeyRow } from './key-rows.js';
 import type { KeysToStore, KeyToStore } from './keys-to-store.js';
 import type { MasterKeys } from './master-keys.js';

@@ -1,5 +1,5 @@
-import { isMongoOutage } from '../outages/mongo-outage.js';
-import { withTimeout } from '../outages/timeout.js';
+import { isMongoOutage } from '../../outages/mongo-outage.js';
+import { withTimeout } from '../../outages/timeout.js';
 
 /** How long the key store may take for an answer. */
 export const ANSWER_WITHIN_MS = 3_000;
@@ -11,7 +11,7 @@ const SHORT_WITHIN_MS = 50;
 export type BoundedQuery = <T>(query: () => Promise<T>, withinMs?: number) => Promise<T>;
 
 /**
- * Creates a `BoundedQuery` that has a short timeout for two seconds after a failure, so that no
+ * A circuit breaker: for two seconds after a failure, queries have a short timeout, so that no
  * caller waits long during an outage.
  */
 export function createBoundedQuery(): BoundedQuery {

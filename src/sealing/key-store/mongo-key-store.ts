@@ -1,12 +1,12 @@
 import type { KeyObject } from 'node:crypto';
 import type { Db } from 'mongodb';
-import { pause } from '../concurrency/pause.js';
-import { createSingleFlight } from '../concurrency/single-flight.js';
-import { isDuplicateKey } from '../mongodb/duplicates.js';
-import { isMongoOutage, undefinedInOutage } from '../outages/mongo-outage.js';
-import { withTimeout } from '../outages/timeout.js';
+import { pause } from '../../concurrency/pause.js';
+import { createSingleFlight } from '../../concurrency/single-flight.js';
+import { isDuplicateKey } from '../../mongodb/duplicates.js';
+import { isMongoOutage, undefinedInOutage } from '../../outages/mongo-outage.js';
+import { withTimeout } from '../../outages/timeout.js';
 import { ANSWER_WITHIN_MS, createBoundedQuery } from './bounded-query.js';
-import { type CustomerKey, newCustomerKey } from './customer-key.js';
+import { type CustomerKey, newCustomerKey } from '../customer-key.js';
 import { isFresh, KeyCache } from './key-cache.js';
 import { type KeyRow, KeyRows, toWrappedRow } from './key-rows.js';
 import type { FoundKey, KeysToDestroy, KeyStore } from './key-store.js';
@@ -57,7 +57,7 @@ class MongoKeyStore implements KeyStore {
 
   /** Concurrent callers for one customer get the same key. */
   async sealingKey(customerId: string): Promise<CustomerKey> {
-    const known = this.cache.sealingOf(customerId);
+    const known = this.cache.sealingKey(customerId);
     if (known !== undefined && isFresh(known)) return known.key;
     return await this.searching(customerId, () => this.findSealingKey(customerId));
   }
@@ -72,11 +72,12 @@ class MongoKeyStore implements KeyStore {
    */
   private async findSealingKey(customerId: string): Promise<CustomerKey> {
     const { cache, rows, spares } = this;
-    const known = cache.sealingOf(customerId);
+    const known = cache.sealingKey(customerId);
     const withinMs = known === undefined ? SEALS_WITHIN_MS : CONFIRMS_WITHIN_MS;
     const stored = await undefinedInOutage(this.ask(() => rows.findSealing(customerId), withinMs));
     const row = stored?.get(customerId);
-    if (row !== undefined && (await this.isReady())) return cache.keepSealing(customerId, this.keyIn(row));
+    if (row !== undefined && (await this.isReady()))
+      return cache.keepSealing(customerId, this.unwrappedIn(row));
     // A key that was assigned during an outage, or just now, may have no row of this customer yet.
     // It is used unless it was destroyed or taken out of use.
     if (known !== undefined && (stored === undefined || (await this.isUsable(known.key.keyId))))
@@ -85,7 +86,7 @@ class MongoKeyStore implements KeyStore {
     const spare = spares.take();
     if (spare === undefined) {
       if (stored !== undefined) return await this.makeSealingKey(customerId);
-      return cache.keepSealing(customerId, this.keyIn(spares.keyOnMachine(customerId)));
+      return cache.keepSealing(customerId, this.unwrappedIn(spares.keyOnMachine(customerId)));
     }
     // The claim is not awaited: if it fails, the first process that opens a value under the key
     // repeats it.
@@ -111,15 +112,15 @@ class MongoKeyStore implements KeyStore {
       // Another process has stored its key. It can be read once a majority has it.
       for (let tries = 0; tries < MAX_READ_ATTEMPTS; tries += 1) {
         const row = (await rows.findSealing(customerId)).get(customerId);
-        if (row !== undefined) return cache.keepSealing(customerId, this.keyIn(row));
+        if (row !== undefined) return cache.keepSealing(customerId, this.unwrappedIn(row));
         await pause(READ_AGAIN_MS);
       }
       throw new Error(`The key that seals for customer ${customerId} cannot be read.`, { cause: error });
     }
   }
 
-  private keyIn({ _id: keyId, wrapped: text = '' }: Pick<KeyRow, '_id' | 'wrapped'>): CustomerKey {
-    const known = this.cache.openingWith(keyId);
+  private unwrappedIn({ _id: keyId, wrapped: text = '' }: Pick<KeyRow, '_id' | 'wrapped'>): CustomerKey {
+    const known = this.cache.openingKey(keyId);
     return { keyId, key: known?.key ?? unwrap(this.masterKeys(), keyId, text) };
   }
 
@@ -128,17 +129,17 @@ class MongoKeyStore implements KeyStore {
     void claim.finally(() => this.claims.delete(claim));
   }
 
-  async opening(keyId: string, customerId?: string): Promise<FoundKey> {
-    return await this.open(keyId, customerId, this.rows.find);
+  async openingKey(keyId: string, customerId?: string): Promise<FoundKey> {
+    return await this.findOpeningKey(keyId, customerId, this.rows.find);
   }
 
-  async openingAll(keyIds: ReadonlySet<string>): Promise<ReadonlyMap<string, FoundKey>> {
+  async openingKeys(keyIds: ReadonlySet<string>): Promise<ReadonlyMap<string, FoundKey>> {
     let reading: ReturnType<KeyRows['findAll']> | undefined;
     const together = () => (reading ??= this.rows.findAll([...keyIds]));
     const keys = await Promise.all(
       [...keyIds].map(async (keyId) => {
         try {
-          return [keyId, await this.open(keyId, undefined, together)] as const;
+          return [keyId, await this.findOpeningKey(keyId, undefined, together)] as const;
         } catch (error) {
           if (!isMongoOutage(error) && !(error instanceof MasterKeyMissing)) throw error;
           return [keyId, 'unknown'] as const;
@@ -149,13 +150,13 @@ class MongoKeyStore implements KeyStore {
   }
 
   /** @param find reads the row of this key, and perhaps those of other keys */
-  private async open(
+  private async findOpeningKey(
     keyId: string,
     customerId: string | undefined,
     find: KeyRows['find'],
   ): Promise<FoundKey> {
     const { ask, cache, rows } = this;
-    const known = cache.openingWith(keyId);
+    const known = cache.openingKey(keyId);
     if (known !== undefined && isFresh(known)) return known.key;
     const withinMs = known === undefined ? ANSWER_WITHIN_MS : CONFIRMS_WITHIN_MS;
     try {
@@ -166,7 +167,7 @@ class MongoKeyStore implements KeyStore {
         cache.dropOpening(keyId);
         return row === undefined ? 'unknown' : 'destroyed';
       }
-      const { key } = this.keyIn(row);
+      const { key } = this.unwrappedIn(row);
       if (row.customerId === undefined && customerId !== undefined)
         await ask(() => rows.claim(keyId, customerId));
       cache.keepOpening(keyId, key);

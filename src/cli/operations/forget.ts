@@ -7,7 +7,7 @@ import { apiOf, at } from '../connections/api.js';
 import { counted, visible } from '../printing/terminal.js';
 import { exitCodes, Failure } from '../script/failure.js';
 import { addRequestOptions, type RequestOptions } from '../script/options.js';
-import { addScript, type CommonOptions, report, type Session } from '../script/script.js';
+import { addScript, report, type Session } from '../script/script.js';
 import { requestHeaders } from '../script/sender.js';
 
 interface ForgetOptions extends RequestOptions {
@@ -25,20 +25,10 @@ interface Forgetting {
   readonly jws?: string;
 }
 
-/** The part of a customer's export that this script uses. */
-interface Held {
-  readonly sealedOrders: readonly string[];
-}
-
 const LOOK_EVERY_MS = 1_000;
 
-/** Adds `forget` and `export-person`. */
-export function addPersons(program: Command, session: Session): void {
-  addForget(program, session);
-  addExport(program, session);
-}
-
-function addForget(program: Command, session: Session): void {
+/** Adds `forget`: forgets a customer, and prints the certificate. */
+export function addForget(program: Command, session: Session): void {
   const command = addScript(program, 'forget', {
     summary: "forget a customer's personal data: destroy the keys, and print the certificate",
     details:
@@ -75,26 +65,6 @@ function addForget(program: Command, session: Session): void {
     if (forgetting.status === 'refused')
       throw new Failure(exitCodes.refused, { code: 'orders_open', message: openIn(forgetting) });
     report(session, options, forgetting, () => linesOf(forgetting));
-  });
-}
-
-function addExport(program: Command, session: Session): void {
-  const command = addScript(program, 'export-person', {
-    summary: 'print all that is held of a customer, as JSON',
-    details:
-      'For a subject access request. Personal values are opened; keep the file accordingly. The exit code is 4 if some ' +
-      'could not be opened: `sealedOrders` names their orders.',
-    examples: ['export-person c-1 > c-1.json'],
-  }).argument('<customerId>', 'whose personal data');
-  command.action(async (customerId: string) => {
-    const options = command.optsWithGlobals<CommonOptions>();
-    const held = await apiOf(session, options).get<Held>(at`/v1/customers/${customerId}/export`);
-    report(session, { ...options, json: true }, held, () => []);
-    const { length: sealed } = held.sealedOrders;
-    if (sealed === 0) return;
-    const what = counted(sealed, 'order has', 'orders have');
-    const message = `${what} values that could not be opened (sealedOrders): the key store is unavailable, or lacks their key`;
-    throw new Failure(exitCodes.unavailable, { code: 'persons_sealed', message });
   });
 }
 

@@ -1,13 +1,13 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { FRESH_MS } from '../../sealing/key-cache.js';
-import type { KeyStore } from '../../sealing/key-store.js';
+import { FRESH_MS } from '../../sealing/key-store/key-cache.js';
+import type { KeyStore } from '../../sealing/key-store/key-store.js';
 import { hasSealed, openAll, openJson, type Opened } from '../../sealing/opening.js';
 import { undefinedInOutage } from '../../outages/mongo-outage.js';
 import { hashedWords } from '../../views/person-words.js';
 import type { Http } from '../http.js';
 
 /** Opens the sealed values in answers, for clients that may read personal data. */
-export interface PersonsAtEdge {
+export interface PersonalDataAtEdge {
   /**
    * Opens the sealed values in a JSON text.
    *
@@ -35,7 +35,7 @@ export interface PersonsAtEdge {
  * text calls `json`. The feed leaves its events sealed, because readers keep copies of them.
  * Clients without `persons:read` get the sealed values.
  */
-export function createPersonsAtEdge(app: Http, keyStore: KeyStore): PersonsAtEdge {
+export function createPersonalDataAtEdge(app: Http, keyStore: KeyStore): PersonalDataAtEdge {
   const known = new WeakMap<object, { readonly opened: Opened<string>; readonly at: number }>();
 
   app.addHook('preSerialization', async (request, reply, payload: unknown) => {
@@ -59,7 +59,8 @@ export function createPersonsAtEdge(app: Http, keyStore: KeyStore): PersonsAtEdg
     async search(request, reply, words) {
       if (!mayRead(request) || words.length === 0) return new Map();
       const hashes = await undefinedInOutage(hashedWords(keyStore, words));
-      if (hashes === undefined) return marked(reply, { value: new Map<string, string>(), persons: 'sealed' });
+      if (hashes === undefined)
+        return marked(reply, { value: new Map<string, string>(), personalData: 'sealed' });
       return new Map(words.map((word, index) => [word, hashes[index] ?? '']));
     },
   };
@@ -70,8 +71,8 @@ function mayRead({ principal }: FastifyRequest): boolean {
 }
 
 /** Marks an answer whose sealed values could not be opened, so that no cache keeps it. */
-function marked<T>(reply: FastifyReply, { value, persons }: Opened<T>): T {
-  if (persons === 'sealed') {
+function marked<T>(reply: FastifyReply, { value, personalData }: Opened<T>): T {
+  if (personalData === 'sealed') {
     reply.header('persons', 'sealed').header('cache-control', 'no-store').removeHeader('etag');
   }
   return value;

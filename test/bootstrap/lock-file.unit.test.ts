@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { pathToFileURL } from 'node:url';
 import { afterAll, afterEach, describe, expect, test } from '@jest/globals';
-import { withLockFile } from '../../src/checkout/lock-file.mjs';
+import { withLockFile } from '../../src/bootstrap/lock-file.mjs';
 
 const folder = mkdtempSync(join(tmpdir(), 'orders-lock-file-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -22,7 +22,7 @@ const take = <T>(path: string, work: () => Promise<T>) =>
   withLockFile(path, work, (line) => lines.push(line));
 
 const HOLD = `
-  const { withLockFile } = await import(${JSON.stringify(pathToFileURL('src/checkout/lock-file.mjs').href)});
+  const { withLockFile } = await import(${JSON.stringify(pathToFileURL('src/bootstrap/lock-file.mjs').href)});
   await withLockFile(process.argv[1], () => {
     process.stdout.write('held');
     return new Promise((resolve) => process.stdin.once('data', resolve));
@@ -105,9 +105,9 @@ describe('a lock that cannot be taken is one line, with a remedy:', () => {
   test('the checkout is read-only and not prepared', async () => {
     const checkout = join(folder, 'read-only');
     mkdirSync(join(checkout, 'workers'), { recursive: true });
-    for (const path of ['workers/start.mjs', 'workers/start', 'src/checkout'])
+    for (const path of ['workers/start.mjs', 'workers/start', 'src/bootstrap'])
       cpSync(path, join(checkout, path), { recursive: true });
-    // A file in the place of the folder, because no folder is read-only for the root user.
+    // A file instead of the folder, because no folder is read-only for the root user.
     writeFileSync(join(checkout, '.cache'), '');
     const child = spawn(process.execPath, [join(checkout, 'workers', 'start.mjs')], {
       cwd: checkout,

@@ -10,9 +10,9 @@ import { logOf } from '../support/database.js';
 
 const { db, run } = await openViews();
 const key = { keyId: 'abcdefghijkl', key: randomBytes(32) };
-const keys = { openingAll: async () => new Map([[key.keyId, key.key]]) };
+const keys = { openingKeys: async () => new Map([[key.keyId, key.key]]) };
 
-test('the persons in each answer of a view can be opened', async () => {
+test('the personal data in each answer of a view can be opened', async () => {
   const orderId = randomUUID();
   const log = logOf(states.readyToDispatch, orderId).map((event) =>
     event.type === 'OrderCreated'
@@ -29,8 +29,8 @@ test('the persons in each answer of a view can be opened', async () => {
       const given = { customerId: 'c-1', sku: 'A-1' };
       const { found } = await query.run(db, { keys: given, filters: {}, page: { limit: 10 } });
       expect({ path, found }).toEqual({ path, found: expect.any(Object) });
-      const { value, persons } = await openAll(keys, { ...Object(found) });
-      expect({ path, persons }).toEqual({ path, persons: 'open' });
+      const { value, personalData } = await openAll(keys, { ...Object(found) });
+      expect({ path, personalData }).toEqual({ path, personalData: 'open' });
       if (inspect(value, { depth: null }).includes('Ada Example')) named.push(path);
     }
   }

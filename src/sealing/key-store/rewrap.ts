@@ -1,5 +1,5 @@
 import type { Collection, Db } from 'mongodb';
-import { committed, durable } from '../mongodb/durability.js';
+import { committed, durable } from '../../mongodb/durability.js';
 import { webhookSecretRows } from './webhook-secrets.js';
 import { keyRows } from './key-rows.js';
 import { isWrappedByFirst, type MasterKeys, unwrap, wrap } from './master-keys.js';

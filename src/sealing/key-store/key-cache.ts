@@ -1,4 +1,4 @@
-import type { CustomerKey } from './customer-key.js';
+import type { CustomerKey } from '../customer-key.js';
 
 /** How long a key is used without asking the store. */
 export const FRESH_MS = 1_000;
@@ -19,11 +19,11 @@ export class KeyCache {
   private readonly opening = new Map<string, Known<Buffer>>();
 
   /** The key that last sealed a value of this customer. */
-  sealingOf(customerId: string): Known<CustomerKey> | undefined {
+  sealingKey(customerId: string): Known<CustomerKey> | undefined {
     return this.sealing.get(customerId);
   }
 
-  openingWith(keyId: string): Known<Buffer> | undefined {
+  openingKey(keyId: string): Known<Buffer> | undefined {
     return this.opening.get(keyId);
   }
 

@@ -1,0 +1,82 @@
+/*
+ * Makes a checkout ready to run. This folder imports only Node's own modules, because no packages
+ * may be installed yet.
+ */
+import { mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import process from 'node:process';
+import { cacheDir, dist, root } from './folders.mjs';
+import { notWritable, withLockFile } from './lock-file.mjs';
+import { run } from './processes.mjs';
+import { stage } from './progress.mjs';
+import { hashOfSources, SOURCES } from './sources.mjs';
+
+const NEEDED_NODE = [20, 19];
+
+/**
+ * Installs the packages and builds, each only if it is missing or out of date. A checkout that is
+ * ready need not be writable.
+ *
+ * @throws Error with a one-line message if this process cannot prepare the checkout now
+ */
+export async function prepare() {
+  assertNode();
+  if (isInstalled() && isBuilt()) return;
+  await alone(async () => {
+    if (!isInstalled()) await stage('Installing packages', install);
+    if (!isBuilt()) await stage('Building', () => run(process.execPath, ['workers/build.mjs']));
+  });
+}
+
+function assertNode() {
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+  const [neededMajor = 0, neededMinor = 0] = NEEDED_NODE;
+  if (major > neededMajor || (major === neededMajor && minor >= neededMinor)) return;
+  throw new Error(
+    `Node ${process.versions.node} is too old: install Node ${NEEDED_NODE.join('.')} or newer.`,
+  );
+}
+
+async function install() {
+  await run('npm', ['ci', '--include=dev', '--no-audit', '--no-fund', '--loglevel=error']);
+}
+
+/**
+ * True if the installed packages match package-lock.json. Packages for other platforms may be
+ * missing.
+ */
+function isInstalled() {
+  const installed = read(join(root, 'node_modules', '.package-lock.json'));
+  if (installed === undefined) return false;
+  /** @typedef {{ packages: Record<string, { version?: string, optional?: boolean }> }} Lock */
+  /** @type {Lock} */
+  const wanted = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8'));
+  /** @type {Lock} */
+  const present = JSON.parse(installed);
+  return Object.entries(wanted.packages).every(
+    ([path, { version, optional }]) => path === '' || optional || present.packages[path]?.version === version,
+  );
+}
+
+function isBuilt() {
+  return read(join(dist, SOURCES)) === hashOfSources();
+}
+
+/** Runs `work` while no other process prepares this checkout. @param {() => Promise<void>} work */
+async function alone(work) {
+  try {
+    mkdirSync(cacheDir, { recursive: true });
+  } catch (error) {
+    throw notWritable(cacheDir, error);
+  }
+  await withLockFile(join(cacheDir, 'prepare.lock'), work, (line) => process.stdout.write(`${line}\n`));
+}
+
+/** @param {string} path @returns {string | undefined} */
+function read(path) {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return undefined;
+  }
+}
