@@ -1,5 +1,4 @@
 import { setTimeout } from 'node:timers/promises';
-import { WorkflowNotFoundError } from '@temporalio/client';
 import type { Db } from 'mongodb';
 import { contiguous } from '../log/journal/fold.js';
 import { recallCommands } from '../log/journal/command-memory.js';
@@ -9,11 +8,13 @@ import { readStored } from '../log/journal/read-journal.js';
 import { restoreLog } from '../log/journal/truncated-log.js';
 import { NewerEvent } from '../log/entity.js';
 import type { Databases } from '../databases.js';
+import type { Asking } from '../log/gateway/ask-repeatedly.js';
+import { ANSWER_WITHIN_MS } from '../log/gateway/outcome.js';
+import { sendUpdate } from '../log/gateway/send-command.js';
 import { readHistoryLog } from '../log/history/history.js';
-import { refusalIn } from '../log/history/refused-update.js';
 import { latestRun } from '../log/resume/kept-runs.js';
 import { startResumed } from '../log/resume/start-again.js';
-import { type Message, messageId } from '../log/workflow/messages.js';
+import type { Answer, Message } from '../log/workflow/messages.js';
 import { forgetPerson, type ForgetPerson } from '../order/commands.js';
 import type { OrderEvent } from '../order/events.js';
 import { fold } from '../order/evolve.js';
@@ -21,12 +22,11 @@ import { forget, withoutPerson } from '../order/forget.js';
 import type { Order } from '../order/order.js';
 import { upcast } from '../order/upcasters.js';
 import { isServerError } from '../outages/server-error.js';
-import { type CommandAnswer, orderLog, workflowId } from '../order-log.js';
+import { orderLog, workflowId } from '../order-log.js';
 
 /** The command `ForgetPerson` to an order. */
 export type ForgetMessage = Message<ForgetPerson['data']>;
 
-const ANSWER_WITHIN_MS = 5_000;
 const RECORDED_WITHIN_MS = 20_000;
 const LOOK_EVERY_MS = 50;
 
@@ -101,27 +101,19 @@ async function recordedEvents(db: Db, { orderId }: KnownOrder) {
 
 /** The workflow's answer, or `ended` if no workflow of the order is running. */
 async function update(
-  { client, db }: Pick<Databases, 'client' | 'db'>,
+  { client, db }: Databases,
   orderId: string,
   message: ForgetMessage,
-): Promise<Pick<CommandAnswer, 'events'> | 'ended'> {
-  try {
-    return await client.connection.withDeadline(Date.now() + ANSWER_WITHIN_MS, () =>
-      client.workflow
-        .getHandle(workflowId(orderId))
-        .executeUpdate<CommandAnswer, [ForgetMessage]>(forgetPerson, {
-          args: [message],
-          updateId: messageId(message),
-        }),
-    );
-  } catch (error) {
-    if (error instanceof WorkflowNotFoundError) return 'ended';
-    const upTo = refusalIn(error)?.memoryFrom;
-    if (upTo === undefined || message.absentUpTo === upTo) throw error;
-    const [known] = await recallCommands(orderLog, db, orderId, [message.commandId], upTo);
-    if (known !== undefined) return { events: [] };
-    return await update({ client, db }, orderId, { ...message, absentUpTo: upTo });
-  }
+): Promise<Pick<Answer, 'events'> | 'ended'> {
+  const recall: Asking['recall'] = (...asked) => recallCommands(orderLog, db, ...asked);
+  const asking = { client, recall, answerWithinMs: ANSWER_WITHIN_MS };
+  const sent = await client.connection.withDeadline(Date.now() + ANSWER_WITHIN_MS, () =>
+    sendUpdate(orderLog, asking, orderId, forgetPerson, message),
+  );
+  if (sent.kind === 'answered') return sent.answer;
+  if (sent.kind === 'no-workflow') return 'ended';
+  const why = sent.kind === 'refused' ? sent.refusal.message : 'no run has handled the command';
+  throw new Error(`order ${orderId}: ${why}`);
 }
 
 /**

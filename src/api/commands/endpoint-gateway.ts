@@ -5,13 +5,19 @@ import { endpointLog } from '../../endpoint/endpoint-log.js';
 import { createEntity } from '../../log/gateway/create-entity.js';
 import { hashOf } from '../../log/gateway/derived-ids.js';
 import { type CommandMeta, messageTo } from '../../log/gateway/message.js';
-import { type Gone, inTime, type RefusedCommand, type UnknownOutcome } from '../../log/gateway/outcome.js';
+import {
+  type Gone,
+  outcomeInTime,
+  type RefusedCommand,
+  type UnknownOutcome,
+} from '../../log/gateway/outcome.js';
 import { sendCommand, type Sending } from '../../log/gateway/send-command.js';
 import { workflowIdOf } from '../../log/journal/entity-log.js';
 import { contiguous, fold } from '../../log/journal/fold.js';
 import { readJournal } from '../../log/journal/read-journal.js';
 import { type EntityState, stateQuery } from '../../log/workflow/messages.js';
 import { committedInTime } from '../../mongodb/durability.js';
+import { undefinedInOutage } from '../../outages/mongo-outage.js';
 import type { HttpProblem } from '../problem.js';
 import { noEndpoint } from '../schemas/endpoint-answer.js';
 import { problemOf } from './answers.js';
@@ -50,7 +56,7 @@ export async function commandEndpoint<T extends Exclude<keyof EndpointCommands, 
   meta: CommandMeta,
 ): Promise<EndpointResult> {
   const message = messageTo(endpointId, type, data, meta, hashOf({ type, endpointId, body: data }));
-  const outcome = await inTime(to, endpointId, async () => {
+  const outcome = await outcomeInTime(to, endpointId, async () => {
     const sent = await sendCommand(endpointLog, to, endpointId, type, message);
     if (sent.kind !== 'answered') return sent;
     const { answer, replayed } = sent;
@@ -67,7 +73,7 @@ export async function commandEndpoint<T extends Exclude<keyof EndpointCommands, 
  * @throws HttpProblem 404 if there is none, or it was deleted
  */
 export async function readEndpoint(to: Sending, endpointId: string): Promise<Endpoint> {
-  const endpoint = await inTime(to, endpointId, async () => {
+  const endpoint = await outcomeInTime(to, endpointId, async () => {
     try {
       return await stateOf(to, endpointId);
     } catch (error) {
@@ -86,12 +92,13 @@ async function stateOf({ client }: Sending, endpointId: string): Promise<Endpoin
 }
 
 /**
- * The endpoint after a version, or its current state if the journal does not have that version yet.
+ * The endpoint after a version, or its current state if the journal does not have that version yet
+ * or does not answer.
  */
 async function stateAfter(to: Sending, endpointId: string, version: number): Promise<Endpoint> {
   const range = { limit: version, ...committedInTime };
-  const events = await readJournal(endpointLog, to.db, endpointId, range).catch(() => []);
-  const then = fold(endpointLog, contiguous(events));
+  const events = await undefinedInOutage(readJournal(endpointLog, to.db, endpointId, range));
+  const then = fold(endpointLog, contiguous(events ?? []));
   return then?.version === version ? then : await stateOf(to, endpointId);
 }
 

@@ -131,7 +131,7 @@ export const problems: Readonly<Record<string, ProblemPage>> = {
   temporal_unavailable: { cause: 'Temporal does not answer.', remedy: later },
   journal_unavailable: {
     cause:
-      'The order has so many commands that only MongoDB knows whether the key was used, and it is unavailable.',
+      'The order has so many commands that only the journal knows whether the key was used. MongoDB is unavailable, or the journal still lacks events of the order.',
     remedy: sameKey,
   },
   keys_unavailable: {

@@ -1,11 +1,12 @@
 import type { Client } from '@temporalio/client';
 import { pause } from '../../concurrency/pause.js';
+import { isMongoOutage } from '../../outages/mongo-outage.js';
 import { withTimeout } from '../../outages/timeout.js';
+import { LogIncomplete } from '../journal/journal.js';
 import { didNothing, type Remembered } from '../workflow/answer.js';
-import { keyOf } from '../workflow/command-id.js';
 import { type Message, messagesWaiting } from '../workflow/messages.js';
-import { isSameBody } from '../workflow/obstacles.js';
-import { journalUnavailable, keyReused, type Outcome, type RefusedCommand } from './outcome.js';
+import { keyConflict } from '../workflow/obstacles.js';
+import { journalIncomplete, journalUnavailable, type Outcome, type RefusedCommand } from './outcome.js';
 
 /** How long to wait before an entity is asked again. */
 const RESEND_AFTER_MS = 100;
@@ -57,7 +58,10 @@ function isRefused(result: { readonly kind: string } | 'unprocessed'): result is
   return result !== 'unprocessed' && result.kind === 'refused';
 }
 
-/** The outcome of a command if the journal has it already; undefined if it is to be judged. */
+/**
+ * The outcome of a command if the journal has it already; undefined if it is to be judged. It is
+ * refused for now if the journal lacks events, or MongoDB does not answer.
+ */
 export async function earlierOutcome(
   message: Message,
   recalled: Promise<readonly Remembered[]>,
@@ -65,8 +69,10 @@ export async function earlierOutcome(
   try {
     const [known] = await recalled;
     return known && repeatedOutcome(known, message);
-  } catch {
-    return journalUnavailable();
+  } catch (error) {
+    if (error instanceof LogIncomplete) return journalIncomplete();
+    if (isMongoOutage(error)) return journalUnavailable();
+    throw error;
   }
 }
 
@@ -75,7 +81,8 @@ export async function earlierOutcome(
  * changed nothing then, such as a rejected signal: a message with its key is judged again.
  */
 export function repeatedOutcome(known: Remembered, message: Message): Outcome | undefined {
-  if (!isSameBody(known, message)) return keyReused(keyOf(message.commandId));
+  const refusal = keyConflict(message, known);
+  if (refusal !== undefined) return { kind: 'refused', refusal };
   if (didNothing(known)) return undefined;
   const { requestId: _, ...answer } = known.answer;
   return { kind: 'answered', answer, replayed: true };

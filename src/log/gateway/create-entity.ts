@@ -1,12 +1,13 @@
-import { WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
+import { type Client, WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
 import { append, type Appended } from '../append.js';
 import type { Draft, Refused, State } from '../entity.js';
 import type { Deployment } from '../../databases.js';
+import { describeLatest, runsOf, startArgument } from '../history/runs.js';
 import { type EntityLog, workflowIdOf } from '../journal/entity-log.js';
-import type { NewEntity } from '../workflow/inputs.js';
+import type { NewEntity, RunInput } from '../workflow/inputs.js';
 import { causeOf, type Message } from '../workflow/messages.js';
 import { keyConflict } from '../workflow/obstacles.js';
-import { type Gone, inTime, type RefusedCommand, type UnknownOutcome } from './outcome.js';
+import { type Gone, outcomeInTime, type RefusedCommand, type UnknownOutcome } from './outcome.js';
 import type { Sending } from './send-command.js';
 
 /** The entity as its creation left it, also if the creation is repeated later. */
@@ -25,7 +26,9 @@ interface CreationMemo {
 
 /**
  * Creates an entity: decides its first events, and starts its workflow. If the answer is that it is
- * created, it is durable. Needs neither MongoDB nor a worker.
+ * created, it is durable. Needs neither MongoDB nor a worker. It is complete for an entity without
+ * personal data, such as an endpoint; orders are created by `createStarting`
+ * (`api/commands/gateway`), which also seals, and recognizes an order by its journal.
  *
  * @returns `gone` if it was created before, and has ended
  */
@@ -37,22 +40,53 @@ export async function createEntity<S extends State, D extends Draft>(
 ): Promise<CreatedEntity<S> | RefusedCommand | Gone | UnknownOutcome> {
   const now = new Date().toISOString();
   const created = decideCreation(log, id, message, now);
-  if ('refusal' in created) return { kind: 'refused', ...created };
-  return await inTime(to, id, async () => {
+  if ('refusal' in created) {
+    // The same request may have been accepted before, under another configuration.
+    const before = await outcomeInTime(to, id, () => earlierCreation(log, to.client, id, message));
+    return before === undefined || before.kind === 'unknown-outcome'
+      ? { kind: 'refused', ...created }
+      : before;
+  }
+  return await outcomeInTime(to, id, async () => {
     const first = { orderId: id, create: message };
     if (await startEntity(log, to, created.state, first, { answeredAt: now }))
       return { kind: 'created', state: created.state, replayed: false };
-    const handle = to.client.workflow.getHandle(workflowIdOf(log, id));
-    const { memo = {}, startTime, status } = await handle.describe();
-    // A workflow that an older version of the code started, or that was resumed, has no such time.
-    const { hash = '', answeredAt = startTime.toISOString() }: CreationMemo = memo;
-    const conflict = keyConflict(message, { hash });
-    if (conflict !== undefined) return { kind: 'refused', refusal: conflict };
-    if (status.name === 'COMPLETED') return { kind: 'gone' };
-    const before = decideCreation(log, id, message, answeredAt);
-    if ('refusal' in before) return { kind: 'refused', ...before };
-    return { kind: 'created', state: before.state, replayed: true };
+    return (await earlierCreation(log, to.client, id, message)) ?? { kind: 'unknown-outcome', orderId: id };
   });
+}
+
+/** The answer to a repeated creation; undefined if Temporal has no workflow of the entity. */
+async function earlierCreation<S extends State, D extends Draft>(
+  log: EntityLog<S, D>,
+  client: Client,
+  id: string,
+  message: Message,
+): Promise<CreatedEntity<S> | RefusedCommand | Gone | undefined> {
+  const workflowId = workflowIdOf(log, id);
+  const described = await describeLatest(client, workflowId);
+  if (described === undefined) return undefined;
+  const { memo = {}, startTime, status } = described;
+  // A workflow that an older version of the code started, or that was resumed, has no such time.
+  const { hash = '', answeredAt = startTime.toISOString() }: CreationMemo = memo;
+  const conflict = keyConflict(message, { hash });
+  if (conflict !== undefined) return { kind: 'refused', refusal: conflict };
+  if (status.name === 'COMPLETED') return { kind: 'gone' };
+  const first = (await firstMessage(client, workflowId)) ?? message;
+  const before = decideCreation(log, id, first, answeredAt);
+  if ('refusal' in before) return { kind: 'refused', ...before };
+  return { kind: 'created', state: before.state, replayed: true };
+}
+
+/**
+ * The message that created an entity. It may differ from a repetition in what the configuration
+ * adds. Undefined if Temporal no longer keeps the entity's first run.
+ */
+async function firstMessage(client: Client, workflowId: string): Promise<Message | undefined> {
+  let start: unknown;
+  for await (const run of runsOf(client, { workflowId })) start = await startArgument(client, run);
+  // An entity's workflow is only ever started with a `RunInput`.
+  const input = start as RunInput<unknown> | undefined;
+  return input !== undefined && 'create' in input ? input.create : undefined;
 }
 
 /**

@@ -38,7 +38,7 @@ export interface Gone {
 export const ANSWER_WITHIN_MS = 5_000;
 
 /** Limits the calls to Temporal in `ask`. If there is no answer in time, the outcome is unknown. */
-export async function inTime<R>(
+export async function outcomeInTime<R>(
   {
     client,
     answerWithinMs = ANSWER_WITHIN_MS,
@@ -62,13 +62,16 @@ export function refused(
   return { kind: 'refused', refusal: { kind, code, message } };
 }
 
-export function keyReused(key: string): RefusedCommand {
-  return refused('key_reused', 'key_reused', `${key} was the key of another command: use a new one for this`);
-}
-
 export function journalUnavailable(): RefusedCommand {
   const message =
     'the journal must be asked whether this key was used before, and MongoDB does not answer: try again with the same key';
+  return refused('busy', 'journal_unavailable', message);
+}
+
+/** As `journalUnavailable`, for a journal that answers, but lacks earlier events of the entity. */
+export function journalIncomplete(): RefusedCommand {
+  const message =
+    'the journal must be asked whether this key was used before, and it lacks earlier events, which are still to be recorded: try again with the same key';
   return refused('busy', 'journal_unavailable', message);
 }
 

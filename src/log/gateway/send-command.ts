@@ -9,12 +9,13 @@ import { isTaskFailure } from '../../outages/temporal-outage.js';
 import type { Draft, State } from '../entity.js';
 import type { Databases } from '../../databases.js';
 import { refusalIn } from '../history/refused-update.js';
+import { describeLatest } from '../history/runs.js';
 import { recallCommands } from '../journal/command-memory.js';
 import { type AnyLog, type EntityLog, workflowIdOf } from '../journal/entity-log.js';
 import { stateViews } from '../journal/state-view.js';
 import { type Answer, type Message, messageId } from '../workflow/messages.js';
 import { type Asking, askRepeatedly, earlierOutcome } from './ask-repeatedly.js';
-import { ANSWER_WITHIN_MS, type Gone, inTime, type Outcome, workflowEnded } from './outcome.js';
+import { ANSWER_WITHIN_MS, type Gone, outcomeInTime, type Outcome, workflowEnded } from './outcome.js';
 
 /** Where commands are sent, and how long to wait for an answer; `ANSWER_WITHIN_MS` by default. */
 export interface Sending extends Databases {
@@ -23,7 +24,9 @@ export interface Sending extends Databases {
 
 /**
  * Sends a command to an entity, and waits some seconds for the answer. A command that was answered
- * before gets the same answer, also after the end of the entity.
+ * before gets the same answer, also after the end of the entity. It is complete for an entity
+ * without personal data, such as an endpoint; orders are sent commands by `createGateway`
+ * (`api/commands/gateway`), which also seals.
  *
  * @throws errors of MongoDB if no workflow runs and the view cannot be read
  */
@@ -35,7 +38,7 @@ export async function sendCommand<S extends State, D extends Draft>(
   message: Message,
 ): Promise<Outcome | Gone> {
   const recall: Asking['recall'] = (...asked) => recallCommands(log, db, ...asked);
-  return await inTime({ client, answerWithinMs }, id, async () => {
+  return await outcomeInTime({ client, answerWithinMs }, id, async () => {
     const sent = await sendUpdate(log, { client, recall, answerWithinMs }, id, type, message);
     if (sent.kind !== 'no-workflow') return sent;
     const view = await stateViews(log, db).findOne({ _id: id }, committedInTime);
@@ -97,11 +100,5 @@ function isUnprocessed(error: unknown): boolean {
 
 /** Temporal's status of an entity's last run; undefined if Temporal knows no run. */
 export async function lastStatus(log: AnyLog, client: Client, id: string): Promise<string | undefined> {
-  try {
-    const { status } = await client.workflow.getHandle(workflowIdOf(log, id)).describe();
-    return status.name;
-  } catch (error) {
-    if (error instanceof WorkflowNotFoundError) return undefined;
-    throw error;
-  }
+  return (await describeLatest(client, workflowIdOf(log, id)))?.status.name;
 }

@@ -1,4 +1,4 @@
-import type { Client } from '@temporalio/client';
+import { type Client, type WorkflowExecutionDescription, WorkflowNotFoundError } from '@temporalio/client';
 import { decodeArrayFromPayloads } from '@temporalio/common/lib/internal-non-workflow/index.js';
 import type { temporal } from '@temporalio/proto';
 import { type Execution, type HistoryEvent, historyEvents, type ReadOptions } from './history-events.js';
@@ -31,6 +31,19 @@ export async function* runsOf(
     yield { first, last, events };
     runId = first.workflowExecutionStartedEventAttributes?.continuedExecutionRunId ?? '';
   } while (runId !== '');
+}
+
+/** What Temporal says of the latest run of a workflow; undefined if it knows none. */
+export async function describeLatest(
+  client: Client,
+  workflowId: string,
+): Promise<WorkflowExecutionDescription | undefined> {
+  try {
+    return await client.workflow.getHandle(workflowId).describe();
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return undefined;
+    throw error;
+  }
 }
 
 export type Payloads = readonly temporal.api.common.v1.IPayload[] | null | undefined;

@@ -46,6 +46,11 @@ export async function noteFork(
   await markStopped(log, db, orderId, forkedReason(log, orderId, message));
 }
 
+/** Removes the fork of an entity, because the run that it halted has ended. */
+export async function clearFork(log: AnyLog, db: Db, id: string): Promise<void> {
+  await forks(log, db).deleteOne({ _id: id }, durable);
+}
+
 /** The failure for two different events under one version; it is not retryable. */
 export function forkFailure(
   { entity }: Pick<AnyLog, 'entity'>,

@@ -1,7 +1,7 @@
-import { type Client, WorkflowNotFoundError } from '@temporalio/client';
+import type { Client } from '@temporalio/client';
 import { type AnyLog, workflowIdOf } from '../journal/entity-log.js';
 import type { HistoryEvent } from '../history/history-events.js';
-import { decoded, runsOf, startArgument } from '../history/runs.js';
+import { decoded, describeLatest, runsOf, startArgument } from '../history/runs.js';
 import type { RunInput } from '../workflow/inputs.js';
 import type { EntityStep } from '../workflow/steps.js';
 import { isMessage, type Signal } from '../workflow/messages.js';
@@ -16,7 +16,7 @@ export interface KeptRuns {
   readonly start: RunInput<unknown>;
   /** versions of the events whose step has completed, so they were in the journal at that time */
   readonly recorded: ReadonlySet<number>;
-  /** all messages that the kept runs received, in the order of arrival */
+  /** all messages that the kept runs received or were started with, in the order of arrival */
   readonly messages: readonly Signal[];
 }
 
@@ -38,13 +38,10 @@ export async function readKeptRuns(
     if (argument === undefined) break;
     // An entity's workflow is only ever started with a `RunInput`.
     start = argument as KeptRuns['start'];
-    messages.unshift(
-      ...('resume' in start ? start.resume.messages : []),
-      ...(await messagesIn(client, run.events)),
-    );
+    messages.unshift(...(await receivedIn(client, run.events)));
     for (const version of await recordedIn(client, run.events)) recorded.add(version);
   }
-  return start && { ...latest, start, recorded, messages };
+  return start && { ...latest, start, recorded, messages: [...messagesOf(start), ...messages] };
 }
 
 /** The last run of a workflow; undefined if Temporal knows none. */
@@ -52,20 +49,23 @@ export async function latestRun(
   client: Client,
   id: string,
 ): Promise<Pick<KeptRuns, 'runId' | 'isRunning'> | undefined> {
-  try {
-    const { runId, status } = await client.workflow.getHandle(id).describe();
-    return { runId, isRunning: status.name === 'RUNNING' };
-  } catch (error) {
-    if (error instanceof WorkflowNotFoundError) return undefined;
-    throw error;
-  }
+  const latest = await describeLatest(client, id);
+  return latest && { runId: latest.runId, isRunning: latest.status.name === 'RUNNING' };
+}
+
+/** The messages to earlier runs with which a run was started. */
+function messagesOf(start: RunInput<unknown>): readonly Signal[] {
+  if ('create' in start) return start.messages ?? [];
+  if ('order' in start) return start.crowded ?? [];
+  const { messages, arrived = [] } = start.resume;
+  return [...messages, ...arrived];
 }
 
 /**
  * Signals, and updates that were accepted or carried over from an earlier run. Refused updates are
  * not in the history.
  */
-async function messagesIn(client: Client, events: readonly HistoryEvent[]): Promise<Signal[]> {
+async function receivedIn(client: Client, events: readonly HistoryEvent[]): Promise<Signal[]> {
   const found: Signal[] = [];
   for (const event of events) {
     const signal = event.workflowExecutionSignaledEventAttributes;

@@ -6,7 +6,7 @@ import type { Draft, State, StoredEvent } from '../entity.js';
 import { committed } from '../../mongodb/durability.js';
 import { type AnyLog, type EntityLog, workflowIdOf } from '../journal/entity-log.js';
 import { stateViews } from '../journal/state-view.js';
-import { forks, noteFork } from '../journal/fork.js';
+import { clearFork, forks, noteFork } from '../journal/fork.js';
 import type { Databases } from '../../databases.js';
 import { readHistoryLog } from '../history/history.js';
 import { readStored } from '../journal/read-journal.js';
@@ -139,7 +139,8 @@ async function carryOut<S extends State, D extends Draft>(
     case 'running':
     case 'ended':
       await repair(log, db, orderId, plan);
-      if (plan.kind === 'running') await clearStopped(log, db, orderId);
+      if (plan.kind === 'ended') await clearFork(log, db, orderId);
+      await clearStopped(log, db, orderId);
       return planned;
     case 'resume': {
       if (run?.isRunning === true) {
@@ -153,7 +154,6 @@ async function carryOut<S extends State, D extends Draft>(
       const resumption = { orderId, command, state: plan.state, run, journal, messages };
       const isStarted = await startResumed(log, deps, resumption);
       if (!isStarted) return undefined;
-      await forks(log, db).deleteOne({ _id: orderId });
       return { ...planned, messages: messages.map(({ message }) => message.commandId) };
     }
     default:

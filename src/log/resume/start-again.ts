@@ -1,7 +1,8 @@
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
 import type { Draft, State, StoredEvent } from '../entity.js';
 import { type AnyLog, type EntityLog, type StartOptions, workflowIdOf } from '../journal/entity-log.js';
-import type { Deployment } from '../../databases.js';
+import { clearFork } from '../journal/fork.js';
+import type { Databases, Deployment } from '../../databases.js';
 import type { NewEntity, ResumedEntity } from '../workflow/inputs.js';
 import { hashIn, type Message, type Signal } from '../workflow/messages.js';
 import type { KeptRuns } from './kept-runs.js';
@@ -23,13 +24,13 @@ interface Resumption<S> {
 }
 
 /**
- * Starts a run that takes its entity over from the journal.
+ * Starts a run that takes its entity over from the journal. No run of it may be running.
  *
  * @returns false if another run was started meanwhile
  */
 export async function startResumed<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
-  { client, taskQueue, continueAsNewAfter }: Deployment & Pick<ResumedEntity<S>, 'continueAsNewAfter'>,
+  { client, db, taskQueue, continueAsNewAfter }: Databases & Pick<ResumedEntity<S>, 'continueAsNewAfter'>,
   { orderId, command, state, run, journal, messages }: Resumption<S>,
 ): Promise<boolean> {
   const [created] = journal;
@@ -41,6 +42,8 @@ export async function startResumed<S extends State, D extends Draft>(
     ...(continueAsNewAfter === undefined ? {} : { continueAsNewAfter }),
   };
   const options = startOptionsAgain(log, state, created);
+  // Before the start, so that a process that stops in between leaves no fork of a run that is well.
+  await clearFork(log, db, orderId);
   const isStarted = await startAgain(log, { client, taskQueue }, resumed, options);
   const handle = client.workflow.getHandle(workflowIdOf(log, orderId));
   if (isStarted)
@@ -69,7 +72,7 @@ export async function restart(
   run: KeptRuns | undefined,
 ): Promise<boolean> {
   if (run === undefined || !('create' in run.start)) return false;
-  const start: NewEntity = { ...run.start, messages: [...(run.start.messages ?? []), ...run.messages] };
+  const start: NewEntity = { ...run.start, messages: run.messages };
   const ended = await client.workflow.getHandle(workflowIdOf(log, orderId), run.runId).describe();
   const { memo = {}, priority = {}, typedSearchAttributes } = ended;
   const [staticSummary = '', staticDetails = ''] = [await ended.staticSummary(), await ended.staticDetails()];

@@ -14,12 +14,13 @@ export function keyConflict(
   message: Message,
   known: Pick<Remembered, 'hash'> | undefined,
 ): Obstacle | undefined {
-  if (known === undefined || isSameBody(known, message)) return undefined;
-  return {
-    kind: 'key_reused',
-    code: 'key_reused',
-    message: `the key ${keyOf(message.commandId)} was used with another body: use a new key`,
-  };
+  return known === undefined || isSameBody(known, message) ? undefined : keyReused(keyOf(message.commandId));
+}
+
+/** The refusal of a key that another command has used. */
+export function keyReused(key: string): Obstacle {
+  const message = `the key ${key} was used with another body: use a new key`;
+  return { kind: 'key_reused', code: 'key_reused', message };
 }
 
 export function isSameBody({ hash }: Pick<Remembered, 'hash'>, message: Message): boolean {

@@ -29,6 +29,7 @@ let api: TestApi;
 let withoutMongodb: TestApi;
 let withoutTemporal: TestApi;
 let withoutWorker: TestApi;
+let withHttp: TestApi;
 beforeAll(async () => {
   api = await startTestApi();
   await api.startWorker();
@@ -41,9 +42,11 @@ beforeAll(async () => {
   const away = { ...same, MONGODB_URI: mongodb.uri, TEMPORAL_ADDRESS: NOWHERE };
   withoutTemporal = await startTestApi(away, productWaits);
   withoutWorker = await startTestApi({}, productWaits);
+  withHttp = await startTestApi({ ...same, MONGODB_URI: mongodb.uri, WEBHOOKS_ALLOW_PRIVATE: 'on' });
 });
 afterAll(async () => {
-  await Promise.all([withoutMongodb, withoutTemporal, withoutWorker].map((one) => one.close()));
+  const others = [withoutMongodb, withoutTemporal, withoutWorker, withHttp];
+  await Promise.all(others.map((one) => one.close()));
   await api.close();
 });
 
@@ -74,6 +77,15 @@ const journalUnavailable = problem(
   'journal_unavailable',
   'the journal must be asked whether this key was used before, and MongoDB does not answer: try again with the same key',
 );
+
+const journalIncomplete = problem(
+  503,
+  'journal_unavailable',
+  'the journal must be asked whether this key was used before, and it lacks earlier events, which are still to be recorded: try again with the same key',
+);
+
+const reused = (key: string, members: object = {}) =>
+  problem(422, 'key_reused', `the key ${key} was used with another body: use a new key`, members);
 
 const workflowOf = (log: AnyLog, id: string) => api.client.workflow.getHandle(workflowIdOf(log, id));
 
@@ -184,8 +196,6 @@ describe('an endpoint', () => {
     Object.fromEntries(Object.keys(commands).map((name) => [name, expected]));
 
   const notFound = (id: string) => problem(404, 'endpoint_not_found', `There is no webhook endpoint ${id}.`);
-  const reusedBefore = (key: string) =>
-    problem(422, 'key_reused', `${key} was the key of another command: use a new one for this`);
   const endedEarly = (id: string, how: string) =>
     problem(
       409,
@@ -219,11 +229,22 @@ describe('an endpoint', () => {
     const again = await create({ key });
     expect(outcome(again)).toEqual(replayed);
     expect(again.body).toEqual(first.body);
-    const reused = problem(422, 'key_reused', `the key ${key} was used with another body: use a new key`);
-    expect(outcome(await create({ key }, { url, description: 'other' }))).toEqual(reused);
+    expect(outcome(await create({ key }, { url, description: 'other' }))).toEqual(reused(key));
     await terminated(endpointLog, id);
     expect((await create({ key })).body).toEqual(first.body);
-    expect(outcome(await create({ key }, { url, description: 'other' }))).toEqual(reused);
+    expect(outcome(await create({ key }, { url, description: 'other' }))).toEqual(reused(key));
+  });
+
+  test('that is created again is answered as at first, although http is no longer allowed', async () => {
+    const key = randomUUID();
+    const body = { url: 'http://shop.example/hooks' };
+    const first = await create({ key, to: withHttp }, body);
+    expect(first.status).toBe(201);
+    const again = await create({ key }, body);
+    expect(again).toMatchObject({ status: 201, headers: { 'idempotent-replayed': 'true' } });
+    expect(again.body).toEqual(first.body);
+    expect(outcome(await create({ key }, { ...body, description: 'other' }))).toEqual(reused(key));
+    expect((await create({}, body)).body.code).toBe('invalid_url');
   });
 
   test('is not created from what it refuses', async () => {
@@ -275,13 +296,13 @@ describe('an endpoint', () => {
     const again = await describeAs(id, 'one', { key: 'K', ifMatch: 7 });
     expect(outcome(again)).toEqual({ status: 200, etag: '"2"', 'idempotent-replayed': 'true' });
     expect(again.body).toEqual(first.body);
-    const reused = problem(422, 'key_reused', 'the key K was used with another body: use a new key', {
+    const reusedNow = reused('K', {
       version: 3,
       orderStatus: 'enabled',
     });
-    expect(outcome(await describeAs(id, 'other', { key: 'K' }))).toEqual(reused);
+    expect(outcome(await describeAs(id, 'other', { key: 'K' }))).toEqual(reusedNow);
     // The key is that of another command, and If-Match is wrong: the key counts.
-    expect(outcome(await remove(id, { key: 'K', ifMatch: 7 }))).toEqual(reused);
+    expect(outcome(await remove(id, { key: 'K', ifMatch: 7 }))).toEqual(reusedNow);
     await signal(endpointLog, id, 'EnableEndpoint', 'S.enabled');
     await viewed(endpointLog, id, 4);
     // A signal that was rejected does not use up its key.
@@ -322,8 +343,8 @@ describe('an endpoint', () => {
           const removed = await remove(id, { key: 'D', ...ifMatch });
           expect(outcome(removed)).toEqual({ ...replayed, etag: '"3"' });
           expect(removed.body).toMatchObject({ endpointId: id, version: 3, status: 'deleted' });
-          expect(outcome(await describeAs(id, 'other', { key: 'K', ...ifMatch }))).toEqual(reusedBefore('K'));
-          expect(outcome(await describeAs(id, 'other', { key: 'D', ...ifMatch }))).toEqual(reusedBefore('D'));
+          expect(outcome(await describeAs(id, 'other', { key: 'K', ...ifMatch }))).toEqual(reused('K'));
+          expect(outcome(await describeAs(id, 'other', { key: 'D', ...ifMatch }))).toEqual(reused('D'));
         }
       };
       await answersAsDeleted();
@@ -354,7 +375,7 @@ describe('an endpoint', () => {
     await remove(id);
     await workflowOf(endpointLog, id).result();
     expect(outcome(await patch(id, { enabled: true }, { key: 'S' }))).toEqual(notFound(id));
-    expect(outcome(await patch(id, { enabled: false }, { key: 'S' }))).toEqual(reusedBefore('S.enabled'));
+    expect(outcome(await patch(id, { enabled: false }, { key: 'S' }))).toEqual(reused('S.enabled'));
   });
 
   test('that was deleted is not created again', async () => {
@@ -363,9 +384,7 @@ describe('an endpoint', () => {
     await remove(id);
     await workflowOf(endpointLog, id).result();
     expect(outcome(await create({ key }))).toEqual(notFound(id));
-    expect(outcome(await create({ key }, { url, description: 'other' }))).toEqual(
-      problem(422, 'key_reused', `the key ${key} was used with another body: use a new key`),
-    );
+    expect(outcome(await create({ key }, { url, description: 'other' }))).toEqual(reused(key));
   });
 
   test('that was deleted needs its view and its journal', async () => {
@@ -375,7 +394,7 @@ describe('an endpoint', () => {
     // Rotating a secret asks the workflow first.
     const { 'rotate secret': read, ...others } = await outcomesOf(id);
     expect(read).toEqual(notFound(id));
-    for (const one of Object.values(others)) expect(one).toEqual(journalUnavailable);
+    for (const one of Object.values(others)) expect(one).toEqual(journalIncomplete);
     await stateViews(endpointLog, db).deleteOne({ _id: id });
     expect(await outcomesOf(id)).toEqual(forEach(notFound(id)));
     await deleteWorkflow(endpointLog, id);
@@ -396,7 +415,7 @@ describe('an endpoint', () => {
           );
         const again = await describeAs(id, 'one', { key: 'K', ifMatch: 7 });
         expect(outcome(again)).toEqual({ status: 200, etag: '"2"', 'idempotent-replayed': 'true' });
-        expect(outcome(await describeAs(id, 'other', { key: 'K' }))).toEqual(reusedBefore('K'));
+        expect(outcome(await describeAs(id, 'other', { key: 'K' }))).toEqual(reused('K'));
       };
       await answersAsEnded('but its workflow has ended (terminated)');
       expect((await api.get(`${root}/${id}`)).status).toBe(200);
@@ -406,7 +425,7 @@ describe('an endpoint', () => {
       await answersAsEnded('and Temporal has no workflow of it');
       const { db } = api.mongo;
       await journal(endpointLog, db).deleteMany({ orderId: id, version: 2 });
-      expect(outcome(await describeAs(id, 'x'))).toEqual(journalUnavailable);
+      expect(outcome(await describeAs(id, 'x'))).toEqual(journalIncomplete);
       await stateViews(endpointLog, db).deleteOne({ _id: id });
       expect(await outcomesOf(id)).toEqual(forEach(notFound(id)));
     },
@@ -424,7 +443,7 @@ describe('an endpoint', () => {
     const again = await describeAs(id, 'one', { key: 'K', ifMatch: 7 });
     expect(outcome(again)).toEqual({ status: 200, etag: '"2"', 'idempotent-replayed': 'true' });
     expect(again.body).toEqual(first.body);
-    expect(outcome(await describeAs(id, 'other', { key: 'K' }))).toEqual(reusedBefore('K'));
+    expect(outcome(await describeAs(id, 'other', { key: 'K' }))).toEqual(reused('K'));
     expect(outcome(await describeAs(id, 'new', { ifMatch: 7 }))).toMatchObject({
       status: 412,
       body: { code: 'stale_version', version: 2 },
@@ -438,7 +457,7 @@ describe('an endpoint', () => {
     const known = await describeAs(id, 'new', { key: 'L', to: withoutMongodb });
     expect(outcome(known)).toEqual({ status: 200, etag: '"3"', 'idempotent-replayed': 'true' });
     await journal(endpointLog, api.mongo.db).deleteMany({ orderId: id, version: 1 });
-    expect(outcome(await describeAs(id, 'newer'))).toEqual(journalUnavailable);
+    expect(outcome(await describeAs(id, 'newer'))).toEqual(journalIncomplete);
   });
 
   test('that runs takes commands without MongoDB, as far as they store nothing else', async () => {
@@ -479,8 +498,6 @@ describe('an order', () => {
     send('POST', `/v1/orders/${id}/notes?preview=true`, { text }, sent);
 
   const notFound = (id: string) => problem(404, 'order_not_found', `there is no order ${id}`);
-  const reusedBefore = (key: string, members: object = {}) =>
-    problem(422, 'key_reused', `${key} was the key of another command: use a new one for this`, members);
   const inSignal = 'respond-async';
 
   test('that never was is not found', async () => {
@@ -507,9 +524,7 @@ describe('an order', () => {
     expect(outcome(again)).toEqual({ ...outcome(first), 'idempotent-replayed': 'true' });
     expect(again.body).toEqual(first.body);
     const shown = { version: 5, orderStatus: 'confirmed' };
-    expect(outcome(await note(id, 'other', { key: 'K' }))).toEqual(
-      problem(422, 'key_reused', 'the key K was used with another body: use a new key', shown),
-    );
+    expect(outcome(await note(id, 'other', { key: 'K' }))).toEqual(reused('K', shown));
     const stale = problem(412, 'stale_version', 'the order is at version 5, not 1: read it again', shown);
     expect(outcome(await note(id, 'two', { ifMatch: 1 }))).toEqual(stale);
     expect(outcome(await preview(id, 'two', { ifMatch: 1 }))).toEqual(stale);
@@ -540,7 +555,7 @@ describe('an order', () => {
         expect(outcome(await ask(id, 'two'))).toEqual(closed);
         expect(outcome(await ask(id, 'two', { ifMatch: version }))).toEqual(closed);
         expect(outcome(await ask(id, 'two', { ifMatch: 1 }))).toEqual(stale);
-        expect(outcome(await ask(id, 'other', { key: 'K', ifMatch: 1 }))).toEqual(reusedBefore('K'));
+        expect(outcome(await ask(id, 'other', { key: 'K', ifMatch: 1 }))).toEqual(reused('K'));
       }
       expect(outcome(await note(id, 'two', { prefer: inSignal }))).toEqual(closed);
       const again = await note(id, 'one', { key: 'K', ifMatch: 1 });
@@ -551,7 +566,7 @@ describe('an order', () => {
         location: `/v1/orders/${id}`,
         'idempotent-replayed': 'true',
       });
-      expect(outcome(await note(id, 'other', signalled))).toEqual(reusedBefore('S'));
+      expect(outcome(await note(id, 'other', signalled))).toEqual(reused('S'));
       const inOutage = { to: withoutMongodb };
       for (const sent of [{}, { key: 'K' }, { ifMatch: 1 }, { prefer: inSignal }])
         expect(outcome(await note(id, 'one', { ...sent, ...inOutage }))).toEqual(outcomeUnknown);
@@ -563,7 +578,7 @@ describe('an order', () => {
       expect(outcome(await note(id, 'two'))).toEqual(closed);
       expect(outcome(await note(id, 'two', { ifMatch: 1 }))).toEqual(stale);
       expect(outcome(await note(id, 'one', { key: 'K' }))).toMatchObject({ 'idempotent-replayed': 'true' });
-      expect(outcome(await note(id, 'other', { key: 'K' }))).toEqual(reusedBefore('K'));
+      expect(outcome(await note(id, 'other', { key: 'K' }))).toEqual(reused('K'));
     },
     LIMIT_MS,
   );
@@ -591,7 +606,7 @@ describe('an order', () => {
         expect(outcome(await preview(id, 'two'))).toEqual(ended(how));
         const again = await note(id, 'one', { key: 'K', ifMatch: 1 });
         expect(outcome(again)).toEqual({ ...outcome(first), 'idempotent-replayed': 'true' });
-        expect(outcome(await note(id, 'other', { key: 'K' }))).toEqual(reusedBefore('K'));
+        expect(outcome(await note(id, 'other', { key: 'K' }))).toEqual(reused('K'));
       };
       await answersAsEnded('but its workflow has ended (terminated)');
       expect(outcome(await note(id, 'one', { key: 'K', to: withoutMongodb }))).toEqual(outcomeUnknown);
@@ -628,7 +643,7 @@ describe('an order', () => {
     for (const ask of [note, preview]) {
       expect(outcome(await ask(id, 'new', inOutage))).toEqual(journalUnavailable);
       expect(outcome(await ask(id, 'one', { key: 'K', ...inOutage }))).toEqual(journalUnavailable);
-      expect(outcome(await ask(id, 'other', { key: 'K' }))).toEqual(reusedBefore('K'));
+      expect(outcome(await ask(id, 'other', { key: 'K' }))).toEqual(reused('K'));
       expect(outcome(await ask(id, 'new', { ifMatch: 1 }))).toMatchObject({
         status: 412,
         body: { version: 5 },
@@ -649,6 +664,6 @@ describe('an order', () => {
     const known = await hold('H', { ...inOutage, ifMatch: 1 });
     expect(outcome(known)).toMatchObject({ status: 200, etag: '"7"', 'idempotent-replayed': 'true' });
     await journal(orderLog, api.mongo.db).deleteMany({ orderId: id, version: 1 });
-    expect(outcome(await note(id, 'newer'))).toEqual(journalUnavailable);
+    expect(outcome(await note(id, 'newer'))).toEqual(journalIncomplete);
   });
 });

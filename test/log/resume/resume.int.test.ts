@@ -1,17 +1,19 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import type { Client } from '@temporalio/client';
 import proto from '@temporalio/proto';
 import type { Db } from 'mongodb';
 import { openAll } from '../../../src/sealing/opening.js';
 import { verifyOrders } from '../../../src/effects/proof/verify-orders.js';
 import { readHistoryLog } from '../../../src/log/history/history.js';
-import { forks } from '../../../src/log/journal/fork.js';
+import { forks, noteFork } from '../../../src/log/journal/fork.js';
 import { journal } from '../../../src/log/journal/journal.js';
 import { readJournal } from '../../../src/log/journal/read-journal.js';
 import { eventsSetAside } from '../../../src/log/journal/set-aside.js';
 import { updateStateView } from '../../../src/log/journal/update-state-view.js';
-import type { ResumeReport } from '../../../src/log/resume/resume-report.js';
-import { resume, type ResumeOptions } from '../../../src/log/resume/resume.js';
+import { reconcile } from '../../../src/log/proof/reconcile.js';
+import type { ResumeCommand, ResumeReport } from '../../../src/log/resume/resume-report.js';
+import { resume, type ResumeDeps, type ResumeOptions } from '../../../src/log/resume/resume.js';
 import { workflowId, orderLog } from '../../../src/order-log.js';
 import { orders } from '../../../src/views/orders.js';
 import type { RunningWorker } from '../../../workers/roles/worker.js';
@@ -46,25 +48,35 @@ function workflow(orderId: string) {
   return api.client.workflow.getHandle(workflowId(orderId));
 }
 
-async function resumed(
-  orderId: string,
-  {
-    isDryRun = false,
-    answerWithinMs = 20_000,
-    ...more
-  }: ResumeOptions & { readonly continueAsNewAfter?: number } = {},
-): Promise<ResumeReport> {
+function newCommand(): ResumeCommand {
   const id = randomUUID();
-  const asked = {
+  return {
     commandId: `tester ${id}`,
     hash: 'resume',
     correlationId: id,
     actor: 'tester',
     reason: 'a test',
   };
+}
+
+/** A client of a process that stops as soon as it has started a workflow. */
+function stoppingClient(client: Client): Client {
+  const start: Client['workflow']['start'] = async (...sent) => {
+    await client.workflow.start(...sent);
+    throw new Error('The process stops.');
+  };
+  const stopping: unknown = Object.assign(Object.create(client.workflow), { start });
+  return Object.assign(Object.create(client), { workflow: stopping });
+}
+
+async function resumed(
+  orderId: string,
+  { isDryRun = false, answerWithinMs = 20_000, ...more }: ResumeOptions & Partial<ResumeDeps> = {},
+  command = newCommand(),
+): Promise<ResumeReport> {
   const { client, config } = api;
   const resuming = { client, db, taskQueue: config.temporal.taskQueue, ...more };
-  return await resume(orderLog, resuming, orderId, asked, { isDryRun, answerWithinMs });
+  return await resume(orderLog, resuming, orderId, command, { isDryRun, answerWithinMs });
 }
 
 /** What Temporal shows of an order's workflow, and how it divides its workers. */
@@ -311,6 +323,18 @@ describe('a resumption changes nothing for', () => {
     expect((await resumed(orderId)).outcome).toBe('ended');
   });
 
+  test('an order that is finished, but its mark as forked, which is removed', async () => {
+    const orderId = await placedOrder(api, { payment: { method: 'tok_declined' } });
+    await workflow(orderId).result();
+    const [journaled] = await readJournal(orderLog, db, orderId);
+    if (journaled === undefined) throw new Error('There is no event.');
+    await noteFork(orderLog, db, journaled, journaled);
+    expect(await orders(db).findOne({ _id: orderId })).toHaveProperty('stopped');
+    expect((await resumed(orderId)).outcome).toBe('ended');
+    expect(await forks(orderLog, db).findOne({ _id: orderId })).toBeNull();
+    expect(await orders(db).findOne({ _id: orderId })).not.toHaveProperty('stopped');
+  });
+
   test('an unknown order', async () => {
     const orderId = randomUUID();
     expect((await resumed(orderId)).outcome).toBe('unknown');
@@ -390,6 +414,28 @@ describe('an order whose workflow was restored to an earlier point', () => {
       await until(async () => expect(await discrepancies(orderId)).toEqual([]));
       await tell(orderId, `shipments/${body.shipmentId}/deliver`);
       expect(await types(orderId)).toEqual([...seen, 'OrderResumed', 'ShipmentDelivered', 'OrderCompleted']);
+    },
+    LIMIT_MS,
+  );
+
+  test(
+    'is resumed once, and keeps no mark, if the process that resumes it stops after the start',
+    async () => {
+      const orderId = await placedOrder(api);
+      await tell(orderId, 'notes', { text: 'lost' });
+      await putBack(orderId);
+      await until(async () => expect(await forks(orderLog, db).findOne({ _id: orderId })).not.toBeNull());
+      const command = newCommand();
+      const stopping = { client: stoppingClient(api.client) };
+      await expect(resumed(orderId, stopping, command)).rejects.toThrow('The process stops.');
+      expect((await resumed(orderId, {}, command)).outcome).toBe('already_resumed');
+      expect(await forks(orderLog, db).findOne({ _id: orderId })).toBeNull();
+      await until(async () => expect(await types(orderId)).toContain('OrderResumed'));
+      await until(async () => expect(await discrepancies(orderId)).toEqual([]));
+      const deps = { client: api.client, db, taskQueue: api.config.temporal.taskQueue };
+      await reconcile(orderLog, deps, { runId: randomUUID() }, () => undefined);
+      expect(await orders(db).findOne({ _id: orderId })).not.toHaveProperty('stopped');
+      expect((await resumed(orderId)).outcome).toBe('running');
     },
     LIMIT_MS,
   );

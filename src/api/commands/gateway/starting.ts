@@ -1,9 +1,10 @@
-import { WorkflowNotFoundError } from '@temporalio/client';
 import type { CustomerKey } from '../../../sealing/customer-key.js';
 import { decideCreation, startEntity } from '../../../log/gateway/create-entity.js';
 import { derivedId, looksDerived } from '../../../log/gateway/derived-ids.js';
 import { type CommandMeta, messageTo } from '../../../log/gateway/message.js';
-import { keyReused, type RefusedCommand } from '../../../log/gateway/outcome.js';
+import type { RefusedCommand } from '../../../log/gateway/outcome.js';
+import { describeLatest } from '../../../log/history/runs.js';
+import { keyReused } from '../../../log/workflow/obstacles.js';
 import type { OrderEvent } from '../../../order/events.js';
 import type { Order } from '../../../order/order.js';
 import { RULES_TODAY } from '../../../order/rules.js';
@@ -70,7 +71,7 @@ export function createStarting(context: GatewayContext, sealing: Sealing) {
       // The existing create may be the same one, sealed under a key that cannot be read now.
       if (isSame === undefined) return keysUnavailable();
       if (isSame) return { kind: 'answered', answer: answerOf(order, events), replayed: true };
-      return id === undefined ? keyReused(meta.key) : orderExists(orderId);
+      return id === undefined ? { kind: 'refused', refusal: keyReused(meta.key) } : orderExists(orderId);
     };
     return {
       message,
@@ -83,13 +84,8 @@ export function createStarting(context: GatewayContext, sealing: Sealing) {
         return first && (await answerIfExists(createdBy(first)));
       },
       async answerFromTemporal() {
-        try {
-          const handle = client.workflow.getHandle(workflowId(orderId));
-          return await answerIfExists(startedWith(await inTime(() => handle.describe())));
-        } catch (error) {
-          if (error instanceof WorkflowNotFoundError) return undefined;
-          throw error;
-        }
+        const described = await inTime(() => describeLatest(client, workflowId(orderId)));
+        return described && (await answerIfExists(startedWith(described)));
       },
     };
   }
