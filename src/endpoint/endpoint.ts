@@ -1,13 +1,5 @@
-import {
-  type Decision,
-  type Effect,
-  type Entity,
-  type Envelope,
-  NewerEvent,
-  refuse,
-  type State,
-  withoutEffects,
-} from '../log/entity.js';
+import type { Decision, Effect, Entity, Envelope, State } from '../log/entity.js';
+import { NewerEvent, refuse, withoutEffects } from '../log/entity.js';
 import { type FeedPlace, isFeedPlace } from '../log/feed/place.js';
 import { everyEvent, isText, type Selection, selectionShapes } from '../selection.js';
 
