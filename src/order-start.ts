@@ -10,7 +10,7 @@ import type { Order } from './order/order.js';
 const customerKey = defineSearchAttributeKey(customerAttribute, SearchAttributeType.KEYWORD);
 
 /**
- * How each run of an order's workflow is found and shown in Temporal. Nothing of it is personal
+ * How each run of an order's workflow is found and shown in Temporal. It contains no personal
  * data.
  */
 export function startOptionsOf(order: Order, { commandId, hash, actor, onBehalfOf }: Creation): StartOptions {

@@ -1,6 +1,7 @@
 /**
- * Codes of rows, the most serious first; the list is sorted in this order. `order_forked` stands
- * for every kind of entity: of an endpoint, it is what its workflow answers as `endpoint_forked`.
+ * Codes of rows, the most serious first; the list is sorted in this order. `order_forked` is the
+ * code for every kind of entity: a forked endpoint is listed under it too, although its commands
+ * are answered `endpoint_forked`.
  */
 export const attentionCodes = [
   'order_forked',

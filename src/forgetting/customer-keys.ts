@@ -7,7 +7,8 @@ import { keysInJournal } from './keys-in-journal.js';
 /**
  * All keys under which values of a customer's orders are sealed, each with the ids of the orders
  * that have such a value: in the journal, or, if that has lost events, in the order's state. The
- * key store may not know yet that a key is the customer's, if it was assigned during an outage.
+ * key store alone is not enough: it may not know yet that a key is the customer's, if it was
+ * assigned during an outage.
  */
 export async function keysOfCustomer(
   databases: Databases,

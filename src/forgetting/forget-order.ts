@@ -30,7 +30,7 @@ export type ForgetMessage = Message<ForgetPerson['data']>;
 const RECORDED_WITHIN_MS = 20_000;
 const LOOK_EVERY_MS = 50;
 
-/** What is known of an order: its version is that of its view, or of its history. */
+/** What is known about an order: its version is that of its view, or of its history. */
 type KnownOrder = Pick<Order, 'orderId' | 'version'>;
 
 /**

@@ -1,7 +1,7 @@
 import type { FoundKey, KeyStore } from '../sealing/key-store/key-store.js';
 import { countPersonalValues, noPersonalValues, type PersonalValues } from './personal-values.js';
 
-/** What is known of a key. The key itself is not kept. */
+/** What is known about a key. The key itself is not kept. */
 type KeyState = Extract<FoundKey, string> | 'readable';
 
 /** The personal values that were found in one location. */

@@ -16,7 +16,7 @@ const LOSS_SHOWN_MS = 86_400_000;
 /** The progress of taking commands from their topic. Times are ISO-8601 UTC. */
 export interface CommandsStatus {
   readonly topic: string;
-  /** number of unfinished records, of all partitions */
+  /** number of unfinished records in all partitions */
   readonly lag: number;
   /** why commands are not taken now */
   readonly failure?: string;

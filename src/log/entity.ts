@@ -10,8 +10,8 @@ export type { FactJudgement, Facts, FittingFact } from './facts.js';
 
 /**
  * A kind of entity, such as the order: its decider, and its effects. All functions are pure. This
- * is all that `log/` knows of an entity. `EntityLog` (`journal/entity-log.ts`) adds where its log
- * is kept.
+ * is all that `log/` knows about an entity. `EntityLog` (`journal/entity-log.ts`) adds where its
+ * log is kept.
  */
 export interface Entity<S extends State, D extends Draft, F extends Effect> extends Decider<S, D> {
   /** the effects that are owed; each stays in the list, under its key, until it is settled */
@@ -113,7 +113,7 @@ export interface State {
   /** version of the last event in the state */
   readonly version: number;
   readonly status: string;
-  /** ISO-8601 UTC, of the last event */
+  /** time of the last event, ISO-8601 UTC */
   readonly updatedAt: string;
   /** the last resumption; absent if there was none */
   readonly resumed?: { readonly version: number };

@@ -10,7 +10,7 @@ import type { SummaryFeedView } from './order-feed-view.js';
 const demand = {
   sku: Type.String(),
   orders: Type.Integer({ description: 'orders with the product, whatever their status' }),
-  ordered: Type.Integer({ description: 'units, as the members below' }),
+  ordered: Type.Integer({ description: 'units in all orders; the next members say what became of them' }),
   /**
    * units cancelled with the order, or with its undispatched rest; rejected and expired orders do
    * not count

@@ -7,7 +7,7 @@ const collections: Readonly<Record<string, string>> = {
   "'customer_keys'": 'place: key store',
   "'orders'": 'place: view orders, with its search words',
   'view.collection': 'place: view orders, with its search words',
-  'endpointLog.view.collection': 'no personal data: what an operator says of a receiver',
+  'endpointLog.view.collection': 'no personal data: what an operator says about a receiver',
   'journalName(log)': 'place: journal',
   '`${entity.name}_events_set_aside`': 'place: events set aside by a resumption',
   '`${entity.name}_forks`': 'no personal data: versions and types of events',

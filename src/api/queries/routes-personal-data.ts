@@ -24,7 +24,7 @@ function exportRoute(app: Http, exporting: ExportDeps): void {
     {
       config: { access: 'persons:read', work: 'history' },
       schema: {
-        summary: 'All that is held of a customer, for a subject access request',
+        summary: 'Everything that is stored about a customer, for a subject access request',
         description:
           'Each order as it is, with its whole log and what needs an operator, and earlier forgettings. It is sent order by ' +
           'order: an answer that was cut off is no JSON.',

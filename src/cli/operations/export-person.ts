@@ -9,7 +9,7 @@ interface Held {
   readonly sealedOrders: readonly string[];
 }
 
-/** Adds `export-person`: prints all that is held of a customer. */
+/** Adds `export-person`: prints everything that is stored about a customer. */
 export function addExportPerson(program: Command, session: Session): void {
   const command = addScript(program, 'export-person', {
     summary: 'print all that is held of a customer, as JSON',

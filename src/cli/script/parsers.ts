@@ -54,7 +54,7 @@ export function amendedLines(text: string, before: readonly AmendedLine[] = []):
   return [...before, ...added];
 }
 
-/** Any text. */
+/** Any text; for an option that may be repeated. */
 export function texts(text: string, before: readonly string[] = []): readonly string[] {
   return [...before, text];
 }

@@ -36,8 +36,8 @@ export interface CommonOptions {
 }
 
 /**
- * The configuration from the environment, as that of a worker, so that no secrets of the API are
- * needed. Only `settle` signs: with the sandbox's secret, unless another one is set.
+ * Reads the configuration as a worker would, so that the API's secrets need not be set. Only
+ * `settle` signs something; it uses the sandbox's secret unless another one is set.
  */
 export function configOf({ env }: Session): Config {
   return readConfig({ ...env, ROLES: 'worker' });

@@ -41,7 +41,7 @@ export interface WaitingRow {
    * waits; absent while it is parked
    */
   readonly nextTryAt?: Date;
-  /** ISO-8601 UTC, of the first attempt that failed; absent if it was not tried */
+  /** when the first attempt failed, ISO-8601 UTC; absent if it was not tried */
   readonly failingSince?: string;
   /** the failure of the last attempt */
   readonly failure?: string;

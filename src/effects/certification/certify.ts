@@ -6,7 +6,7 @@ import type { Kind } from './messages.js';
 import { paymentCases } from './payment-cases.js';
 import { Unusable } from './provider-process.js';
 
-/** The result of certification: of each case, and of all. */
+/** The result of certification: for each case, and as a whole. */
 export interface CertificationResult {
   readonly kind: Kind;
   /** the path of the module, or the name of a built-in provider */

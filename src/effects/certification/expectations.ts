@@ -56,7 +56,7 @@ function riskOf(learned: Learned, risk: string): string {
 }
 
 /**
- * An answer in a few words. Of a long id it shows the last characters, in which ids of payments
+ * An answer in a few words. A long id is cut to its last characters, in which ids of payments
  * differ.
  */
 function shown(learned: Learned): string {

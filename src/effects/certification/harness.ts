@@ -22,7 +22,7 @@ const OUTCOME_WITHIN_MS = 90_000;
 const LOOK_EVERY_MS = 100;
 const SILENCES_BEFORE_GIVING_UP = 3;
 /**
- * After so many effects without an outcome, certification stops. Each takes `OUTCOME_WITHIN_MS`.
+ * Certification stops after this many effects without an outcome. Each takes `OUTCOME_WITHIN_MS`.
  */
 const WITHOUT_OUTCOME_BEFORE_GIVING_UP = 2;
 

@@ -38,8 +38,8 @@ export function isStockEffect(effect: Effect): effect is EffectOf<StockEffect> {
 /** One change of the stock: immutable, and the proof that the effect was performed. */
 export interface StockMovement {
   /**
-   * the key of an effect (`effectKey`); one of the same form for `carried`; for a count,
-   * `set <issuer> <key>`, with spaces, which no key has
+   * an effect's key (`effectKey`); for `carried`, a key of the same form; for a count,
+   * `set <issuer> <key>`. An effect's key contains no space, so a count never has the same id.
    */
   readonly _id: string;
   readonly orderId?: string;

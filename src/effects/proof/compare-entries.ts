@@ -9,7 +9,7 @@ export type OutsideName = 'stock' | 'payments' | 'carriers';
 
 export type OrderDiscrepancy = Discrepancy<OutsideName>;
 
-/** What an outside system has of an order, by entry; the id of an entry is an effect's key. */
+/** What an outside system has recorded for an order. The id of an entry is an effect's key. */
 export interface Entries<T> {
   readonly where: OutsideName;
   /** the entries, read before the log */

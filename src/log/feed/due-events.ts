@@ -6,14 +6,14 @@ import type { JournalChange } from './journal-changes.js';
 
 const MAX_REMEMBERED = 50_000;
 
-/** What a leader knows of the journal is outdated, so it has to start again from the journal. */
+/** What a leader knows about the journal is outdated, so it has to start again from the journal. */
 export class LeaderOutdated extends Error {
   override readonly name = 'LeaderOutdated';
 }
 
 export type DueEvent = Pick<JournalChange, 'orderId' | 'version'>;
 
-/** What a leader knows of one entity's log. */
+/** What a leader knows about one entity's log. */
 interface KnownEntity {
   /** the last version that has a position; if none has, the version before the log begins */
   last: number;

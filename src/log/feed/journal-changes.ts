@@ -20,8 +20,8 @@ export interface JournalChange {
 }
 
 /**
- * An event was deleted, by hand or because a resumption set it aside. What a process knows of the
- * journal may be outdated.
+ * An event was deleted, by hand or because a resumption set it aside. What a process knows about
+ * the journal may be outdated.
  */
 export interface JournalDelete {
   readonly operationType: 'delete';

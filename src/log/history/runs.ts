@@ -33,7 +33,7 @@ export async function* runsOf(
   } while (runId !== '');
 }
 
-/** What Temporal says of the latest run of a workflow; undefined if it knows none. */
+/** Temporal's description of the latest run of a workflow; undefined if it knows none. */
 export async function describeLatest(
   client: Client,
   workflowId: string,

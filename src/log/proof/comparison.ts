@@ -52,10 +52,10 @@ const MAX_PAUSE_MS = 1_600;
 const QUERY_WITHIN_MS = 2_000;
 
 /**
- * Compares all that is known of an entity. If something only lags, which is normal while an entity
- * is being processed, the entity is compared again for about three seconds. Missing positions are
- * not waited for. If reading fails for this entity alone, while both servers answer, the result is
- * `unanswered`, so that one entity does not keep the others from being compared.
+ * Compares all that is known about an entity. If something only lags, which is normal while an
+ * entity is being processed, the entity is compared again for about three seconds. Missing
+ * positions are not waited for. If reading fails for this entity alone, while both servers answer,
+ * the result is `unanswered`, so that one entity does not keep the others from being compared.
  *
  * @throws errors of MongoDB and Temporal if one of them is unavailable
  */

@@ -10,7 +10,7 @@ import type { Discrepancy } from './discrepancy.js';
 export interface OutsideProof<W extends string> {
   /** compares what the effects of one entity changed with its log, which must be complete */
   readonly compare: (db: Db, id: string) => Promise<readonly Discrepancy<W>[]>;
-  /** finds what the outside systems have of entities that neither the journal nor Temporal knows */
+  /** finds what outside systems have for entities that neither the journal nor Temporal knows */
   readonly compareUnknown: (db: Db, client: Client) => AsyncIterable<Discrepancy<W>>;
   /**
    * compares the sums over all entities

@@ -2,7 +2,7 @@ import type { StoredEvent } from '../entity.js';
 import type { Remembered } from './answer.js';
 import type { Halt, Message, Signal } from './messages.js';
 
-/** The start argument of an entity's workflow: of its first run, or of a later one. */
+/** The start argument of an entity's workflow, for its first run or a later one. */
 export type RunInput<S> = NewEntity | ContinuedEntity<S> | ResumedEntity<S>;
 
 /** What starts an entity's workflow. `C`: the data of the command that creates it. */

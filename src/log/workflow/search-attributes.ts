@@ -4,7 +4,7 @@ import type { Attribute, Draft, Effect, Entity, State } from '../entity.js';
 import type { Halt } from './messages.js';
 import { searchAttributes } from './search-attribute-names.js';
 
-/** The search attributes that Temporal's list has of a workflow. */
+/** The search attributes of a workflow in Temporal's list. */
 export class ListedAttributes {
   private listed: ReadonlyMap<string, Attribute['value']>;
   /** false if Temporal's list may lack attributes whose value has not changed */

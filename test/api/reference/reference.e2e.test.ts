@@ -149,8 +149,8 @@ function successesOf({ responses }: Operation): readonly number[] {
 }
 
 /**
- * Sends an operation's example, as the reference does at a click. Of a stream, only the head of the
- * answer is read.
+ * Sends an operation's example, as the reference does at a click. If the answer is a stream, only
+ * its head is read.
  */
 async function request(
   method: string,

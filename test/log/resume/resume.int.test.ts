@@ -79,7 +79,7 @@ async function resumed(
   return await resume(orderLog, resuming, orderId, command, { isDryRun, answerWithinMs });
 }
 
-/** What Temporal shows of an order's workflow, and how it divides its workers. */
+/** What Temporal shows about an order's workflow, and how it divides its workers. */
 async function shown(orderId: string) {
   const described = await workflow(orderId).describe();
   const texts = [await described.staticSummary(), await described.staticDetails()];

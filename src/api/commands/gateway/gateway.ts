@@ -13,7 +13,7 @@ import type { SealingKeys } from './sealed-commands.js';
 /**
  * Sends commands and facts to an order's workflow, for the HTTP API and the client scripts alike.
  * Gets personal data in plain text, and seals it under its customer's key before it sends anything.
- * Knows Temporal and nothing of HTTP. Every outcome is a value; an exception is a defect.
+ * Knows Temporal, but not HTTP. Every outcome is a value; an exception is a defect.
  */
 export interface Gateway {
   /**
@@ -52,7 +52,7 @@ export type CommandResult =
   /** nothing was done; `replayed`: the command was answered before, so it would do nothing */
   | { readonly kind: 'previewed'; readonly preview: Preview; readonly replayed: boolean };
 
-/** Gives an outcome of the log the types of an order. */
+/** Narrows an outcome of the log, which knows no order, to the types of an order. */
 export function asOrderResult(outcome: CommandResult | Outcome): CommandResult {
   return outcome as CommandResult;
 }
