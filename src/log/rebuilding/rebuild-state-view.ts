@@ -1,10 +1,8 @@
-import { ApplicationFailure } from '@temporalio/common';
 import { type Db, MongoNetworkTimeoutError } from 'mongodb';
 import { committed } from '../../mongodb/durability.js';
 import { isServerError } from '../../outages/server-error.js';
 import type { Draft, State } from '../entity.js';
 import { feedHead } from '../feed/feed.js';
-import { Fenced } from '../leases/fencing.js';
 import type { AnyLog, EntityLog } from '../journal/entity-log.js';
 import { stateViewIndexes, stateViews } from '../journal/state-view.js';
 import { updateStateView } from '../journal/update-state-view.js';
@@ -16,7 +14,7 @@ import {
   type RebuildTarget,
   touchedAfter,
 } from './fill-state-view.js';
-import type { RebuildAttempt } from './rebuild-attempt.js';
+import { assertVersion, type RebuildAttempt } from './rebuild-attempt.js';
 import {
   noteFirstVersion,
   type StateViewRebuild,
@@ -51,7 +49,7 @@ export async function rebuildStateView<S extends State, D extends Draft>(
   const rebuilder = await takeOver(log, attempt);
   const { phase } = rebuilder.state;
   if (phase === 'done') return true;
-  assertVersion(log, versionBuilt(rebuilder.state));
+  assertVersion(versionBuilt(rebuilder.state), { name, version: log.view.version });
   // An earlier version of the code did not store the collection's name, and always used this one.
   const collection = rebuilder.state.collection ?? `${name}_next`;
   await dropLeftCollections(log, db, rebuilder, collection);
@@ -79,22 +77,6 @@ export async function rebuildStateView<S extends State, D extends Draft>(
   await rebuilder.advance({ phase: 'done' });
   await dropLeftCollections(log, db, rebuilder, collection);
   return true;
-}
-
-/**
- * @throws Fenced for a newer version: a worker that has this version continues. ApplicationFailure,
- *   which is not retried, for an older version: a rebuild to the version of this process takes
- *   over.
- */
-function assertVersion({ view }: AnyLog, version: number): void {
-  const { collection: name, version: latest } = view;
-  if (version > latest)
-    throw new Fenced(`The view ${name} is rebuilt as version ${version}; here is ${latest}.`);
-  if (version < latest)
-    throw ApplicationFailure.nonRetryable(
-      `This rebuild makes version ${version} of the view ${name}, which version ${latest} replaces.`,
-      'RebuildOutdated',
-    );
 }
 
 /**
