@@ -7,8 +7,9 @@ import { orderLog } from '../../src/order-log.js';
 import { states } from '../order/examples.js';
 import { logOf, openDatabase } from '../support/database.js';
 
-const { db, close } = await openDatabase();
-afterAll(close);
+const database = await openDatabase();
+const { db } = database;
+afterAll(() => database.close());
 
 test.each([{ last: 0 }, { last: 5 }])(
   'no order is folded past a lost event (last: $last)',
