@@ -44,7 +44,7 @@ export async function rebuildStateView<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
   attempt: RebuildAttempt,
 ): Promise<boolean> {
-  const { db, heartbeat, rebuildId } = attempt;
+  const { db, signal, heartbeat, rebuildId } = attempt;
   const { collection: name } = log.view;
   const rebuilder = await takeOver(log, attempt);
   const { phase } = rebuilder.state;
@@ -56,9 +56,10 @@ export async function rebuildStateView<S extends State, D extends Draft>(
   const target: RebuildTarget<S, D> = { log, db, next: db.collection(collection), rebuildId };
   if (phase === 'running') {
     if (!(await fill(target, rebuilder, attempt))) return false;
-    const exceptions = await copyUnjournaled(target, rebuilder, heartbeat);
+    const exceptions = await copyUnjournaled(target, rebuilder, attempt);
+    if (exceptions === undefined) return false;
     if (!(await buildIndexes(target, rebuilder, attempt))) return false;
-    await catchUp(target, rebuilder, heartbeat);
+    if (!(await catchUp(target, rebuilder, attempt))) return false;
     const identity = await identityOf(db, collection);
     await rebuilder.advance({ phase: 'swapping', identity, exceptions });
   }
@@ -70,6 +71,7 @@ export async function rebuildStateView<S extends State, D extends Draft>(
   // Events that were recorded just before the swap may be folded only into the collection that is
   // gone.
   for await (const orderIds of touchedAfter(log, db, rebuilder.state.since)) {
+    if (signal.aborted) return false;
     for (const orderId of orderIds)
       await updateStateView(log, db, orderId, { writerId: rebuildId }).catch(rethrowServerError);
     heartbeat(rebuilder.state.done);
