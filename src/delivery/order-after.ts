@@ -6,7 +6,11 @@ import type { QueryTime } from '../mongodb/durability.js';
 import type { StoredEvent } from '../order/events.js';
 import type { Order } from '../order/order.js';
 
-/** An order after a version, in its public shape; personal data is sealed. */
+/**
+ * An order after a version, in its public shape; personal data is sealed.
+ *
+ * @throws Error if the journal lacks an event up to that version, or one of them cannot be upcast
+ */
 export type OrderAfter = (version: number) => Promise<object | undefined>;
 
 /**
@@ -37,6 +41,9 @@ export function foldOrder(
       if (stored.version > version) break;
       // An earlier call has folded this event, and then failed at a later one.
       if (stored.version <= before) continue;
+      const nextVersion = (order?.version ?? 0) + 1;
+      if (stored.version !== nextVersion)
+        throw new Error(`the journal lacks version ${nextVersion} of the order ${orderId}`);
       order = fold(orderLog, [orderLog.entity.upcast(stored)], order);
     }
     unfolded = unfolded.filter((event) => event.version > version);

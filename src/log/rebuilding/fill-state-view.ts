@@ -27,10 +27,18 @@ export interface RebuildTarget<S extends State, D extends Draft> {
   readonly db: Db;
   /** Its name has the rebuild's id, so that a late worker of another rebuild cannot swap it in. */
   readonly next: Collection<StateDocument<State>>;
+  /**
+   * Written as `recorder`: a worker that has cached a state of the replaced view sees another one,
+   * even at the same version, and reads the state again.
+   */
   readonly rebuildId: string;
 }
 
-/** Writes every entity, by id, from the rebuild's checkpoint on. */
+/**
+ * Writes every entity, by id, from the rebuild's checkpoint on.
+ *
+ * @returns false if `signal` ended it before it was done
+ */
 export async function fill<S extends State, D extends Draft>(
   target: RebuildTarget<S, D>,
   rebuilder: StoreRebuilder<StateViewRebuild>,
@@ -41,9 +49,10 @@ export async function fill<S extends State, D extends Draft>(
     foldedStates(target.log, db, after === undefined ? {} : { orderId: { $gt: after } }),
   )) {
     if (signal.aborted) return false;
-    const exceptions = rebuilder.exceptionsWith(await write(target, batch));
-    const done = rebuilder.state.done + batch.size;
-    await rebuilder.advance({ place: [...batch.keys()].at(-1) ?? '', done, exceptions });
+    await write(target, batch);
+    const exceptions = rebuilder.exceptionsWith(batch.unfoldable);
+    const done = rebuilder.state.done + batch.ids.length;
+    await rebuilder.advance({ place: batch.ids.at(-1) ?? '', done, exceptions });
     heartbeat(done);
   }
   return true;
@@ -53,35 +62,41 @@ export async function fill<S extends State, D extends Draft>(
  * Copies from the replaced view the entities of which the journal has no event: the journal lost
  * them, and their histories have expired.
  *
- * @returns the exceptions, with these entities among them
+ * @returns the exceptions, with these entities among them; undefined if `signal` ended it before it
+ *   was done
  */
 export async function copyUnjournaled<S extends State, D extends Draft>(
   target: RebuildTarget<S, D>,
   rebuilder: StoreRebuilder<StateViewRebuild>,
-  heartbeat: RebuildAttempt['heartbeat'],
-): Promise<Exceptions> {
-  const { log, db } = target;
+  { db, signal, heartbeat }: RebuildAttempt,
+): Promise<Exceptions | undefined> {
+  const { log } = target;
   const unjournaled: string[] = [];
   for await (const orderIds of notJournaled(log, db, viewedIds(log, db))) {
-    const none = new Error('The journal has no event of it.');
-    if (orderIds.length > 0) await write(target, new Map(orderIds.map((orderId) => [orderId, none])));
+    if (signal.aborted) return undefined;
+    await copyReplaced(target, orderIds);
     unjournaled.push(...orderIds);
     heartbeat(rebuilder.state.done);
   }
   return rebuilder.exceptionsWith(unjournaled);
 }
 
-/** Folds what was recorded since the rebuild began, until few entities are left. */
+/**
+ * Folds what was recorded since the rebuild began, until few entities are left.
+ *
+ * @returns false if `signal` ended it before it was done
+ */
 export async function catchUp<S extends State, D extends Draft>(
   target: RebuildTarget<S, D>,
   rebuilder: StoreRebuilder<StateViewRebuild>,
-  heartbeat: RebuildAttempt['heartbeat'],
-): Promise<void> {
-  const { log, db } = target;
+  { db, signal, heartbeat }: RebuildAttempt,
+): Promise<boolean> {
+  const { log } = target;
   for (let round = 0; round < MAX_ROUNDS; round += 1) {
     const head = await feedHead(log, db);
     let touched = 0;
     for await (const orderIds of touchedAfter(log, db, rebuilder.state.since)) {
+      if (signal.aborted) return false;
       for await (const batch of foldedStates(log, db, { orderId: { $in: orderIds } }))
         await write(target, batch);
       heartbeat(rebuilder.state.done);
@@ -90,6 +105,7 @@ export async function catchUp<S extends State, D extends Draft>(
     await rebuilder.advance({ since: head });
     if (touched < FEW_ENTITIES) break;
   }
+  return true;
 }
 
 /**
@@ -119,75 +135,96 @@ export async function copyStops<S extends State, D extends Draft>({
     );
 }
 
-/** The result of `foldToGap`. */
-interface Folded<S extends State> {
+/** An entity, folded up to the first gap in its log. */
+interface FoldedState<S extends State> {
   readonly state: S;
   readonly lastAfterGap: number | undefined;
 }
 
-/** By id, each entity, or the error if it cannot be folded. */
-type Batch<S extends State> = ReadonlyMap<string, Folded<S> | Error>;
+/** A batch of entities. */
+interface FoldedStates<S extends State> {
+  /** of all of them, ascending */
+  readonly ids: readonly string[];
+  readonly folded: readonly FoldedState<S>[];
+  /** the ids of those that cannot be folded from their first event on */
+  readonly unfoldable: readonly string[];
+}
 
 /** The entities of the events that match, each folded as recording folds it. */
 async function* foldedStates<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
   db: Db,
   filter: Filter<JournalDocument>,
-): AsyncGenerator<Batch<S>, void> {
+): AsyncGenerator<FoldedStates<S>, void> {
   const entities = readJournalsByEntity(log, db, filter);
-  for await (const some of batches(entities, BATCH_SIZE))
-    yield new Map(some.map(([orderId, events]) => [orderId, foldOne(log, events)]));
+  for await (const some of batches(entities, BATCH_SIZE)) {
+    const folded: FoldedState<S>[] = [];
+    const unfoldable: string[] = [];
+    for (const [id, events] of some) {
+      const one = foldOne(log, events);
+      if (one === undefined) unfoldable.push(id);
+      else folded.push(one);
+    }
+    yield { ids: some.map(([id]) => id), folded, unfoldable };
+  }
 }
 
-/** @throws NewerEvent: a worker of the version that wrote the event continues */
+/**
+ * @returns undefined if the entity cannot be folded from its first event on
+ * @throws NewerEvent: a worker of the version that wrote the event continues
+ */
 function foldOne<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
   events: readonly StoredRecord[],
-): Folded<S> | Error {
+): FoldedState<S> | undefined {
   try {
     const { state, lastAfterGap } = foldToGap(
       log,
       events.map((event) => upcastRecord(log, event)),
     );
-    return state === undefined ? new Error('The journal lacks its first event.') : { state, lastAfterGap };
+    return state && { state, lastAfterGap };
   } catch (error) {
     if (error instanceof NewerEvent) throw error;
-    return error instanceof Error ? error : new Error(String(error));
+    return undefined;
   }
 }
 
-/**
- * Writes documents, unless newer ones are there.
- *
- * @returns ids of the entities that could not be folded. Their documents are copied from the view
- *   that is replaced.
- */
+/** Entities that cannot be folded keep the documents of the view that is replaced. */
 async function write<S extends State, D extends Draft>(
-  { log, db, next, rebuildId }: RebuildTarget<S, D>,
-  batch: Batch<S>,
-): Promise<readonly string[]> {
-  const unfoldable = [...batch].flatMap(([id, folded]) => (folded instanceof Error ? [id] : []));
-  const copied =
-    unfoldable.length === 0
-      ? []
-      : await stateViews(log, db)
-          .find({ _id: { $in: unfoldable } }, committed)
-          .toArray();
-  // A worker that has cached a state of the replaced view sees another `recorder`, even at the
-  // same version, and reads it again.
-  const made = [...batch.values()].flatMap((folded) =>
-    folded instanceof Error
-      ? []
-      : [storedDocument(log, db, folded.state, { ...folded, writerId: rebuildId })],
+  target: RebuildTarget<S, D>,
+  { folded, unfoldable }: FoldedStates<S>,
+): Promise<void> {
+  const { log, db, next, rebuildId } = target;
+  const made = folded.map(({ state, lastAfterGap }) =>
+    storedDocument(log, db, state, { lastAfterGap, writerId: rebuildId }),
   );
-  const documents = [
-    ...(await Promise.all(made)),
-    ...copied.map((document) => ({ ...document, recorder: rebuildId })),
-  ];
-  if (documents.length === 0) return unfoldable;
+  await insertOrReplace(next, await Promise.all(made));
+  await copyReplaced(target, unfoldable);
+}
+
+/** Copies the documents of these entities from the view that is replaced. */
+async function copyReplaced<S extends State, D extends Draft>(
+  { log, db, next, rebuildId }: RebuildTarget<S, D>,
+  ids: readonly string[],
+): Promise<void> {
+  if (ids.length === 0) return;
+  const found = await stateViews(log, db)
+    .find({ _id: { $in: [...ids] } }, committed)
+    .toArray();
+  await insertOrReplace(
+    next,
+    found.map((document) => ({ ...document, recorder: rebuildId })),
+  );
+}
+
+/** Writes documents, unless newer ones are there. */
+async function insertOrReplace(
+  next: Collection<StateDocument<State>>,
+  documents: readonly StateDocument<State>[],
+): Promise<void> {
+  if (documents.length === 0) return;
   const there = await insertMissing(next, documents);
   if (there.length > 0) await replaceOlder(next, there);
-  return unfoldable;
 }
 
 /** Of two documents with the same version, the one with more events after the gap is newer. */

@@ -1,5 +1,7 @@
 import { Context } from '@temporalio/activity';
+import { ApplicationFailure } from '@temporalio/common';
 import type { Db } from 'mongodb';
+import { Fenced } from '../leases/fencing.js';
 
 /** One attempt of a rebuild, in an activity. The next attempt continues where this one was. */
 export interface RebuildAttempt {
@@ -31,4 +33,24 @@ export function attemptInActivity(db: Db, rebuildId: string): RebuildAttempt {
     signal: AbortSignal.any([context.cancellationSignal, AbortSignal.timeout(ATTEMPT_MS)]),
     heartbeat: (done) => context.heartbeat(done),
   };
+}
+
+/**
+ * @param built the version that a rebuild of a view makes
+ * @param view the view as this process has it
+ * @throws Fenced for a newer version: a worker that has this version continues. ApplicationFailure,
+ *   which is not retried, for an older version: a rebuild to the version of this process takes
+ *   over.
+ */
+export function assertVersion(
+  built: number,
+  { name, version }: { readonly name: string; readonly version: number },
+): void {
+  if (built > version)
+    throw new Fenced(`The view ${name} is rebuilt as version ${built}; here is ${version}.`);
+  if (built < version)
+    throw ApplicationFailure.nonRetryable(
+      `This rebuild makes version ${built} of the view ${name}, which version ${version} replaces.`,
+      'RebuildOutdated',
+    );
 }

@@ -9,14 +9,13 @@ import {
   dropUnusedBuilds,
   generationOf,
   buildsOf,
-  type Rebuild,
   swap,
   takeOverRebuild,
 } from '../views/view-builds.js';
 import type { Draft, State } from '../entity.js';
 import type { AnyLog, EntityLog } from '../journal/entity-log.js';
 import type { AnyView, View } from '../views/view.js';
-import type { RebuildAttempt } from './rebuild-attempt.js';
+import { assertVersion, type RebuildAttempt } from './rebuild-attempt.js';
 
 const BATCH_SIZE = 2_000;
 const PAUSE_MS = 10;
@@ -27,8 +26,9 @@ const PAUSE_MS = 10;
  * dropped. `rebuilds.ts` compares this with the rebuilds of a state view and of a journal.
  *
  * @returns false if `signal` ended it before it was done
- * @throws Fenced if another worker has taken the rebuild over; and any error of MongoDB. Another
- *   call continues from the checkpoint.
+ * @throws Fenced if another worker has taken the rebuild over, or the rebuild makes a newer version
+ *   than this process has; ApplicationFailure, which is not retried, if it makes an older version;
+ *   and any error of MongoDB. Another call continues from the checkpoint.
  */
 export async function rebuildFeedView<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
@@ -41,7 +41,7 @@ export async function rebuildFeedView<S extends State, D extends Draft>(
     await dropUnusedBuilds(db, view.name);
     return true;
   }
-  assertVersion(view, rebuild);
+  assertVersion(rebuild.version, view);
   await dropUnusedBuilds(db, view.name);
   const feeder = new BuildFeeder(log, db, view, 'rebuilding', rebuild);
   const began = { at: Date.now(), position: feeder.held.position };
@@ -94,9 +94,4 @@ async function assertStillMine(db: Db, view: AnyView, { epoch, collection }: Hel
 
 function fenced({ name }: AnyView): Fenced {
   return new Fenced(`Another worker rebuilds the view ${name}.`);
-}
-
-function assertVersion({ name, version }: AnyView, rebuilding: Rebuild): void {
-  if (rebuilding.version !== version)
-    throw new Fenced(`The view ${name} is rebuilt as version ${rebuilding.version}; here is ${version}.`);
 }

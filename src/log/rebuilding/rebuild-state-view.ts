@@ -1,10 +1,8 @@
-import { ApplicationFailure } from '@temporalio/common';
 import { type Db, MongoNetworkTimeoutError } from 'mongodb';
 import { committed } from '../../mongodb/durability.js';
 import { isServerError } from '../../outages/server-error.js';
 import type { Draft, State } from '../entity.js';
 import { feedHead } from '../feed/feed.js';
-import { Fenced } from '../leases/fencing.js';
 import type { AnyLog, EntityLog } from '../journal/entity-log.js';
 import { stateViewIndexes, stateViews } from '../journal/state-view.js';
 import { updateStateView } from '../journal/update-state-view.js';
@@ -16,7 +14,7 @@ import {
   type RebuildTarget,
   touchedAfter,
 } from './fill-state-view.js';
-import type { RebuildAttempt } from './rebuild-attempt.js';
+import { assertVersion, type RebuildAttempt } from './rebuild-attempt.js';
 import {
   noteFirstVersion,
   type StateViewRebuild,
@@ -46,21 +44,22 @@ export async function rebuildStateView<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
   attempt: RebuildAttempt,
 ): Promise<boolean> {
-  const { db, heartbeat, rebuildId } = attempt;
+  const { db, signal, heartbeat, rebuildId } = attempt;
   const { collection: name } = log.view;
   const rebuilder = await takeOver(log, attempt);
   const { phase } = rebuilder.state;
   if (phase === 'done') return true;
-  assertVersion(log, versionBuilt(rebuilder.state));
+  assertVersion(versionBuilt(rebuilder.state), { name, version: log.view.version });
   // An earlier version of the code did not store the collection's name, and always used this one.
   const collection = rebuilder.state.collection ?? `${name}_next`;
   await dropLeftCollections(log, db, rebuilder, collection);
   const target: RebuildTarget<S, D> = { log, db, next: db.collection(collection), rebuildId };
   if (phase === 'running') {
     if (!(await fill(target, rebuilder, attempt))) return false;
-    const exceptions = await copyUnjournaled(target, rebuilder, heartbeat);
+    const exceptions = await copyUnjournaled(target, rebuilder, attempt);
+    if (exceptions === undefined) return false;
     if (!(await buildIndexes(target, rebuilder, attempt))) return false;
-    await catchUp(target, rebuilder, heartbeat);
+    if (!(await catchUp(target, rebuilder, attempt))) return false;
     const identity = await identityOf(db, collection);
     await rebuilder.advance({ phase: 'swapping', identity, exceptions });
   }
@@ -72,6 +71,7 @@ export async function rebuildStateView<S extends State, D extends Draft>(
   // Events that were recorded just before the swap may be folded only into the collection that is
   // gone.
   for await (const orderIds of touchedAfter(log, db, rebuilder.state.since)) {
+    if (signal.aborted) return false;
     for (const orderId of orderIds)
       await updateStateView(log, db, orderId, { writerId: rebuildId }).catch(rethrowServerError);
     heartbeat(rebuilder.state.done);
@@ -79,22 +79,6 @@ export async function rebuildStateView<S extends State, D extends Draft>(
   await rebuilder.advance({ phase: 'done' });
   await dropLeftCollections(log, db, rebuilder, collection);
   return true;
-}
-
-/**
- * @throws Fenced for a newer version: a worker that has this version continues. ApplicationFailure,
- *   which is not retried, for an older version: a rebuild to the version of this process takes
- *   over.
- */
-function assertVersion({ view }: AnyLog, version: number): void {
-  const { collection: name, version: latest } = view;
-  if (version > latest)
-    throw new Fenced(`The view ${name} is rebuilt as version ${version}; here is ${latest}.`);
-  if (version < latest)
-    throw ApplicationFailure.nonRetryable(
-      `This rebuild makes version ${version} of the view ${name}, which version ${latest} replaces.`,
-      'RebuildOutdated',
-    );
 }
 
 /**

@@ -212,6 +212,29 @@ test('a new version is built while the old one is read, and then takes over', as
   expect(await contentsOf(db, customers)).toEqual(await expectedContents(db, customers, [...logs, more]));
 });
 
+test('a rebuild of a feed view to a newer version is left to processes of that version', async () => {
+  const rebuildId = randomUUID();
+  const next = { ...customers, version: customers.version + 1 };
+  expect(await rebuildFeedView(orderLog, next, rebuilding(rebuildId, AbortSignal.abort()))).toBe(false);
+  await expect(rebuildFeedView(orderLog, customers, rebuilding(rebuildId))).rejects.toThrow(Fenced);
+  expect(await rebuildFeedView(orderLog, next, rebuilding(rebuildId))).toBe(true);
+});
+
+test('a rebuild of a feed view to an older version ends, and one to this version replaces it', async () => {
+  const rebuildId = randomUUID();
+  const logs = newLogs(...manyStates);
+  await publish(db, interleaved(...logs));
+  expect(await rebuildFeedView(orderLog, customers, rebuilding(rebuildId, AbortSignal.abort()))).toBe(false);
+  const next = { ...customers, version: customers.version + 1 };
+  await expect(rebuildFeedView(orderLog, next, rebuilding(rebuildId))).rejects.toMatchObject({
+    nonRetryable: true,
+    message: expect.stringContaining(`which version ${next.version} replaces`),
+  });
+  expect(await rebuildFeedView(orderLog, next, rebuilding())).toBe(true);
+  expect(await buildsOf(db, next.name)).toMatchObject({ version: next.version });
+  expect(await contentsOf(db, next)).toEqual(await expectedContents(db, next, logs));
+});
+
 test('a feed view is rebuilt when its feed began again in a restored journal', async () => {
   await publish(db, interleaved(...newLogs(...manyStates)));
   let request: Promise<boolean> | undefined;

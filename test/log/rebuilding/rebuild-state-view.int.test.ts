@@ -72,6 +72,30 @@ test('a rebuild of the state view of orders that is ended at any point continues
   expect(await rebuildStateView(orderLog, rebuilding(rebuildId))).toBe(true);
 });
 
+test('a rebuild stops at once in every phase, and continues', async () => {
+  // Nothing gives these events positions, so that each phase has something to do.
+  const logs = newLogs('completed', 'cancelled');
+  for (const log of logs) await record(orderLog, db, log);
+  const rebuildId = randomUUID();
+  for (const { stopAfter, phase } of [
+    { stopAfter: 1, phase: 'running' },
+    { stopAfter: 1, phase: 'running' },
+    { stopAfter: 2, phase: 'swapping' },
+  ]) {
+    const stopping = new AbortController();
+    let batches = 0;
+    const attempt = rebuilding(rebuildId, stopping.signal, () => {
+      batches += 1;
+      if (batches === stopAfter) stopping.abort();
+    });
+    expect(await rebuildStateView(orderLog, attempt)).toBe(false);
+    expect(batches).toBe(stopAfter);
+    expect(await storeRebuilds(db).findOne({ _id: 'orders' })).toMatchObject({ phase });
+  }
+  expect(await rebuildStateView(orderLog, rebuilding(rebuildId))).toBe(true);
+  expect(await storedOrders()).toEqual(wholeOrders(logs));
+});
+
 test('a crash after the swap loses nothing that was recorded meanwhile', async () => {
   const [one = [], other = []] = newLogs('completed', 'cancelled');
   await record(orderLog, db, one.slice(0, 3));
