@@ -6,7 +6,7 @@ import type { OrderEvent } from '../../order/events.js';
 import { evolve } from '../../order/evolve.js';
 import { isFinished, isReadyToClose, type Order } from '../../order/order.js';
 import { exitCodes, Failure } from '../script/failure.js';
-import { type Api, at, type Page } from './api.js';
+import { type Api, apiPath, type Page } from './api.js';
 
 /* Events as the API has them: of one order, which is polled, and of all orders, as they arrive. */
 
@@ -95,7 +95,7 @@ export async function eventsOf(
   let after: string | number | undefined = first;
   do {
     const query = { source, after, limit: MAX_PAGE };
-    const page: Page<OrderEvent> = await api.get(at`/v1/orders/${orderId}/events`, query);
+    const page: Page<OrderEvent> = await api.get(apiPath`/v1/orders/${orderId}/events`, query);
     events.push(...page.data);
     after = page.nextCursor;
   } while (after !== undefined);
@@ -203,7 +203,7 @@ export function currencies(api: Api): (event: OrderEvent) => Promise<string> {
     const { orderId } = event;
     let currency = event.type === 'OrderCreated' ? event.data.currency : known.get(orderId);
     try {
-      currency ??= (await api.get<{ readonly currency: string }>(at`/v1/orders/${orderId}`)).currency;
+      currency ??= (await api.get<{ readonly currency: string }>(apiPath`/v1/orders/${orderId}`)).currency;
     } catch (error) {
       if (error instanceof Failure) return '';
       throw error;

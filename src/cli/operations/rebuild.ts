@@ -3,7 +3,7 @@ import { setTimeout } from 'node:timers/promises';
 import { type Command, Option } from 'commander';
 import type { Projections, StoreStatus, ViewStatus } from '../../api/schemas/projections.js';
 import type { Readiness } from '../../api/schemas/readiness.js';
-import { type Api, at, operationsApiOf } from '../connections/api.js';
+import { type Api, apiPath, operationsApiOf } from '../connections/api.js';
 import { counted, progressBar, type Terminal } from '../printing/terminal.js';
 import { exitCodes, Failure, usageFailure } from '../script/failure.js';
 import { addScript, type CommonOptions, report, type Session } from '../script/script.js';
@@ -48,7 +48,7 @@ export function addRebuild(program: Command, session: Session): void {
     const name = nameOf(view, options);
     const api = operationsApiOf(session, options);
     const action = options.rollback === true ? 'rollback' : 'rebuild';
-    const answer = await api.post<Build | Requested>(at`/v1/projections/${name}/${action}`, {});
+    const answer = await api.post<Build | Requested>(apiPath`/v1/projections/${name}/${action}`, {});
     if ('position' in answer) {
       const { version, position } = answer;
       report(session, options, answer, () => [`${name} is back to version ${version}, position ${position}`]);

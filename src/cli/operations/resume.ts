@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import type { ResumeReport } from '../../log/resume/resume-report.js';
 import { commandIdOf } from '../../log/workflow/command-id.js';
 import { logNamed, ofAnyEntity } from '../../entity-logs.js';
-import { at, operationsApiOf } from '../connections/api.js';
+import { apiPath, operationsApiOf } from '../connections/api.js';
 import { reachTemporal, withDatabases } from '../connections/databases.js';
 import { counted, type Format, type Paint, progressBar, table } from '../printing/terminal.js';
 import { check } from '../script/check.js';
@@ -127,7 +127,7 @@ async function resumeOverHttp(
   if (orderId === undefined || options.dryRun === true || options.entity !== 'order')
     throw usageFailure('--all, --dry-run and --entity work on Temporal and MongoDB themselves: add --direct');
   const { reason } = options;
-  const order = await operationsApiOf(session, options).post<ResumeReport>(at`/v1/orders/${orderId}/resume`, {
+  const order = await operationsApiOf(session, options).post<ResumeReport>(apiPath`/v1/orders/${orderId}/resume`, {
     reason,
   });
   return { looked: 1, counts: { [order.outcome]: 1 }, orders: [order] };
