@@ -1,6 +1,6 @@
 import { endpointLog } from './endpoint/endpoint-log.js';
 import type { Draft, State } from './log/entity.js';
-import type { AnyLog, EntityLog } from './log/journal/entity-log.js';
+import { type AnyLog, type EntityLog, storesOf } from './log/journal/entity-log.js';
 import { orderLog } from './order-log.js';
 
 /** The logs of all kinds of entities. */
@@ -10,6 +10,13 @@ export const logs: readonly AnyLog[] = [orderLog, endpointLog];
 export function logNamed(name: string): AnyLog {
   const log = logs.find(({ entity }) => entity.name === name);
   if (log === undefined) throw new RangeError(`There is no kind of entity ${name}.`);
+  return log;
+}
+
+/** The log whose state view or journal has this name. */
+export function logOfStore(name: string): AnyLog {
+  const log = logs.find((one) => storesOf(one).includes(name));
+  if (log === undefined) throw new RangeError(`There is no store ${name}.`);
   return log;
 }
 

@@ -22,6 +22,14 @@ export function effectKey({ orderId, type, version }: EffectKeyParts): string {
   return `${orderId}:${type}:${version}`;
 }
 
+/** The parts of an effect's key; undefined if it is the key, or the id, of something else. */
+export function effectKeyParts(key: string): EffectKeyParts | undefined {
+  const [, orderId, type, version] = /^([^:]+):([^:]+):(\d+)$/.exec(key) ?? [];
+  return orderId === undefined || type === undefined
+    ? undefined
+    : { orderId, type, version: Number(version) };
+}
+
 /** The id of the entity that owes the effect with this key. */
 export function orderIdInKey(key: string): string {
   return key.split(':').slice(0, -2).join(':');

@@ -18,6 +18,14 @@ export function consequence(order: Order, now: string): EventDraft | undefined {
   );
 }
 
+/**
+ * Whether the order changes only after a command, a fact or a deadline. It is false between two
+ * events of one decision, because the second follows from the first.
+ */
+export function isAtRest(order: Order): boolean {
+  return order.owed.length === 0 && consequence(order, order.updatedAt) === undefined;
+}
+
 function ofPending(order: Order): EventDraft | undefined {
   if (order.status !== 'pending') return undefined;
   if (order.missing !== undefined) {

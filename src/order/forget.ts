@@ -1,6 +1,6 @@
 import type { ForgetPerson } from './commands.js';
 import type { Envelope, EventData } from './events.js';
-import { type Order, isFinished, isReadyToClose } from './order.js';
+import { type Order, isOver } from './order.js';
 import { type Decision, refuse } from './refusal.js';
 
 /** Replaces a personal value that was forgotten. */
@@ -22,7 +22,7 @@ export const personalMembers = {
  * back. The return window may still be open.
  */
 export function mayForget(order: Order): boolean {
-  return isFinished(order) || isReadyToClose(order);
+  return isOver(order);
 }
 
 /**

@@ -254,6 +254,14 @@ export function isReadyToClose(order: Order): boolean {
 }
 
 /**
+ * Whether the order is over, except for returns. It can then change only by a command or by
+ * closing.
+ */
+export function isOver(order: Order): boolean {
+  return isFinished(order) || isReadyToClose(order);
+}
+
+/**
  * The effects that the order owes, each with its idempotency key. An effect stays owed until its
  * outcome settles it, whatever happens to the order meanwhile. Only then can its reverse become
  * owed.

@@ -3,8 +3,9 @@ import type { Db } from 'mongodb';
 import { committed } from '../mongodb/durability.js';
 import { buildsOf } from '../log/views/view-builds.js';
 import type { Deployment } from '../databases.js';
+import { storesOf } from '../log/journal/entity-log.js';
 import { requestRebuild } from '../log/rebuilding/request-rebuild.js';
-import { storeRebuilds, storesOf } from '../log/rebuilding/store-rebuild.js';
+import { storeRebuilds } from '../log/rebuilding/store-rebuild.js';
 import { logs } from '../entity-logs.js';
 import type { EndedRebuild, Stranded } from './own-workflows.js';
 

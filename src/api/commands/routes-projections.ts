@@ -1,5 +1,6 @@
 import { Type } from 'typebox';
 import type { Databases } from '../../databases.js';
+import { logs } from '../../entity-logs.js';
 import { rollBack } from '../../log/views/view-builds.js';
 import { requestAnotherRebuild } from '../../log/rebuilding/request-rebuild.js';
 import type { Http } from '../http.js';
@@ -49,8 +50,7 @@ function rollBackRoute(app: Http, { db }: Databases): void {
       config: { access: 'ops' },
       schema: {
         summary: 'Roll a view back to the build before the last rebuild',
-        description:
-          'At once. The build then catches up from its position. A second roll-back undoes the first. Earlier builds of `orders` and of the journal are not kept.',
+        description: `At once. The build then catches up from its position. A second roll-back undoes the first. Earlier builds of ${storeNames.join(', ')} are not kept.`,
         tags,
         params: NamePath,
         body: closed({}),
@@ -80,7 +80,9 @@ function underWay(name: string): HttpProblem {
 }
 
 function noPreviousBuild(name: string): HttpProblem {
-  const remedy =
-    name === 'orders' ? ' Deploy the older code, then rebuild it: POST /v1/projections/orders/rebuild.' : '';
+  const isStateView = logs.some(({ view }) => view.collection === name);
+  const remedy = isStateView
+    ? ` Deploy the older code, then rebuild it: POST ${location}/${name}/rebuild.`
+    : '';
   return new HttpProblem(409, 'no_previous_build', `No build of ${name} is kept to roll back to.${remedy}`);
 }

@@ -35,7 +35,7 @@ export function registerProof(app: Http, { client, db, taskQueue, providers }: P
       schema: {
         summary: 'Whether history, journal, view and workflow of an order agree',
         description:
-          'Also whether stock and payments are what its log says. Only reads; waits up to three seconds for what is only behind. Requests at the same time share one proof.',
+          'Also whether stock and payments are what its log says. Only reads; waits up to three seconds for a journal or view that lags. Requests at the same time share one proof.',
         tags: ['queries'],
         params: OrderPath,
         response: { 200: Proof, ...problemResponses(400, 404, 503) },

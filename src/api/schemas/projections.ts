@@ -47,7 +47,7 @@ export const StoreStatus = closed({
   at: optional(Instant),
   exceptions: optional(
     closed({
-      count: Type.Integer({ description: 'orders that could not be rebuilt from their first event' }),
+      count: Type.Integer({ description: 'entities that could not be rebuilt from their first event' }),
       orderIds: Type.Unsafe<readonly string[]>(
         Type.Array(Type.String(), { description: 'the first hundred' }),
       ),

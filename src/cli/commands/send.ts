@@ -1,8 +1,9 @@
 import type { CommandMeta } from '../../log/gateway/message.js';
 import type { CommandResult } from '../../api/commands/gateway/gateway.js';
+import { isAtRest } from '../../order/consequences.js';
 import type { Api } from '../connections/api.js';
 import { type CommandGateway, openGateway } from '../connections/gateway.js';
-import { isAtRest, until } from '../connections/events.js';
+import { untilOrder } from '../connections/order-events.js';
 import { previewCard } from '../printing/order-card.js';
 import { exitCodes, Failure, failureLine, failureOfRefusal } from '../script/failure.js';
 import type { CommandOptions } from '../script/options.js';
@@ -118,7 +119,7 @@ async function waitUntilAtRest(
   seconds: number,
 ): Promise<SentCommand> {
   try {
-    const { order, reached } = await until(
+    const { order, reached } = await untilOrder(
       api,
       sent.orderId,
       (seen) => seen.version >= (sent.version ?? 1) && isAtRest(seen),

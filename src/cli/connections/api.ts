@@ -109,7 +109,7 @@ export function connectApi(baseUrl: string, key?: string): Api {
 }
 
 /** A path of the contract. Its parts are encoded, so that an id cannot lead to another path. */
-export function at(strings: TemplateStringsArray, ...parts: readonly string[]): string {
+export function apiPath(strings: TemplateStringsArray, ...parts: readonly string[]): string {
   return String.raw({ raw: strings }, ...parts.map(encodeURIComponent));
 }
 

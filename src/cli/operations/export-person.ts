@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { apiOf, at } from '../connections/api.js';
+import { apiOf, apiPath } from '../connections/api.js';
 import { counted } from '../printing/terminal.js';
 import { exitCodes, Failure } from '../script/failure.js';
 import { addScript, type CommonOptions, report, type Session } from '../script/script.js';
@@ -20,7 +20,7 @@ export function addExportPerson(program: Command, session: Session): void {
   }).argument('<customerId>', 'whose personal data');
   command.action(async (customerId: string) => {
     const options = command.optsWithGlobals<CommonOptions>();
-    const held = await apiOf(session, options).get<Held>(at`/v1/customers/${customerId}/export`);
+    const held = await apiOf(session, options).get<Held>(apiPath`/v1/customers/${customerId}/export`);
     report(session, { ...options, json: true }, held, () => []);
     const { length: sealed } = held.sealedOrders;
     if (sealed === 0) return;

@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import type { Certificate } from '../../forgetting/certificate.js';
 import type { ForgettingStatus } from '../../forgetting/forgettings.js';
 import type { OpenOrders } from '../../forgetting/messages.js';
-import { apiOf, at } from '../connections/api.js';
+import { apiOf, apiPath } from '../connections/api.js';
 import { counted, visible } from '../printing/terminal.js';
 import { exitCodes, Failure } from '../script/failure.js';
 import { addRequestOptions, type RequestOptions } from '../script/options.js';
@@ -48,7 +48,7 @@ export function addForget(program: Command, session: Session): void {
     const options = command.optsWithGlobals<ForgetOptions>();
     const { reason, lawfulBasis, whenFinished } = options;
     const api = apiOf(session, options);
-    const path = at`/v1/customers/${customerId}/forget`;
+    const path = apiPath`/v1/customers/${customerId}/forget`;
     const body = {
       reason,
       ...(lawfulBasis !== undefined && { lawfulBasis }),

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { MAX_PAGE } from '../../api/schemas/page-limits.js';
 import type { Intervened, ParkedAudit } from '../../log/views/feeding/interventions.js';
 import type { ParkedEvent } from '../../log/views/parked-events.js';
-import { at, operationsApiOf, type Page } from '../connections/api.js';
+import { apiPath, operationsApiOf, type Page } from '../connections/api.js';
 import { type Cell, type Column, counted, table } from '../printing/terminal.js';
 import { usageFailure } from '../script/failure.js';
 import { addLimitOption } from '../script/options.js';
@@ -51,7 +51,7 @@ function addList(parked: Command, session: Session): void {
   command.action(async (view: string) => {
     const options = command.optsWithGlobals<ListOptions>();
     const page = await operationsApiOf(session, options).get<Page<ParkedEvent>>(
-      at`/v1/projections/${view}/parked`,
+      apiPath`/v1/projections/${view}/parked`,
       {
         orderId: options.order,
         limit: options.limit,
@@ -101,7 +101,7 @@ function addIntervention(
     const options = command.optsWithGlobals<InterveneOptions>();
     const { orderId, version } = parse(event);
     const done = await operationsApiOf(session, options).post<Omit<Intervened, 'kind'>>(
-      at`/v1/projections/${view}/parked/${orderId}/${action}`,
+      apiPath`/v1/projections/${view}/parked/${orderId}/${action}`,
       { reason: options.reason, ...(version === undefined ? {} : { version }) },
       actorHeader(session, options),
     );

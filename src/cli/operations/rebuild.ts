@@ -3,10 +3,12 @@ import { setTimeout } from 'node:timers/promises';
 import { type Command, Option } from 'commander';
 import type { Projections, StoreStatus, ViewStatus } from '../../api/schemas/projections.js';
 import type { Readiness } from '../../api/schemas/readiness.js';
-import { type Api, at, operationsApiOf } from '../connections/api.js';
-import { counted, progressBar, type Terminal } from '../printing/terminal.js';
+import { logOfStore } from '../../entity-logs.js';
+import { type Api, apiPath, operationsApiOf } from '../connections/api.js';
+import { progressBar, type Terminal } from '../printing/terminal.js';
 import { exitCodes, Failure, usageFailure } from '../script/failure.js';
 import { addScript, type CommonOptions, report, type Session } from '../script/script.js';
+import { countedOf } from './projections.js';
 
 interface RebuildOptions extends CommonOptions {
   readonly from: 'journal' | 'history';
@@ -26,8 +28,8 @@ export function addRebuild(program: Command, session: Session): void {
     summary: 'rebuild a view from the journal, or the journal from the workflow histories',
     details:
       'The new build replaces the current one when it has caught up. A view across orders keeps its previous build, and ' +
-      '--rollback returns to it immediately. `orders` keeps none: rebuild it with the older code. A rebuild continues if ' +
-      'the script is interrupted.',
+      '--rollback returns to it immediately. `orders` and `endpoints` keep none: rebuild them with the older ' +
+      'code. A rebuild continues if the script is interrupted.',
     examples: [
       'rebuild customers',
       'rebuild orders',
@@ -35,7 +37,7 @@ export function addRebuild(program: Command, session: Session): void {
       'rebuild --from history',
     ],
   })
-    .argument('[view]', 'orders, or a feed view: `orders projections` lists them')
+    .argument('[view]', 'orders, endpoints, or a feed view: `orders projections` lists them')
     .addOption(
       new Option('--from <source>', 'journal; or history, which restores journal and views from Temporal')
         .choices(['journal', 'history'])
@@ -48,7 +50,7 @@ export function addRebuild(program: Command, session: Session): void {
     const name = nameOf(view, options);
     const api = operationsApiOf(session, options);
     const action = options.rollback === true ? 'rollback' : 'rebuild';
-    const answer = await api.post<Build | Requested>(at`/v1/projections/${name}/${action}`, {});
+    const answer = await api.post<Build | Requested>(apiPath`/v1/projections/${name}/${action}`, {});
     if ('position' in answer) {
       const { version, position } = answer;
       report(session, options, answer, () => [`${name} is back to version ${version}, position ${position}`]);
@@ -100,10 +102,12 @@ async function watch(
   complain: Terminal['complain'],
 ): Promise<Rebuilt> {
   const bar = progressBar(process.stderr);
+  const explainStall = stallReporter(api, name, (line) => {
+    bar.end();
+    complain(line);
+  });
   let isBegun = false;
   let first: Rebuilt | undefined;
-  let [doneBefore, looksWithoutProgress] = [0, 0];
-  let told: string | undefined;
   try {
     for (;;) {
       const status = await look(api, name);
@@ -116,22 +120,34 @@ async function watch(
       }
       const { done = 0, total = 0, perSecond = 0 } = status?.rebuilding ?? {};
       bar.show({ what: name, done, total, perSecond });
-      looksWithoutProgress = done === doneBefore ? looksWithoutProgress + 1 : 0;
-      doneBefore = done;
-      if (looksWithoutProgress % ASK_WHY_EVERY === ASK_WHY_EVERY - 1) {
-        const missing = await withoutWorker(api);
-        const names = missing.map((dependency) => dependency.name).join();
-        if (missing.length > 0 && names !== told) {
-          bar.end();
-          complain(waitsFor(name, missing));
-        }
-        told = names;
-      }
+      await explainStall(done);
       await setTimeout(LOOK_EVERY_MS);
     }
   } finally {
     bar.end();
   }
+}
+
+/**
+ * Returns a function that takes the progress of each look. If a rebuild stalls, it complains about
+ * the dependencies that have no worker, once while they stay the same.
+ */
+function stallReporter(
+  api: Api,
+  name: string,
+  complain: Terminal['complain'],
+): (done: number) => Promise<void> {
+  let [doneBefore, looksWithoutProgress] = [0, 0];
+  let told: string | undefined;
+  return async (done) => {
+    looksWithoutProgress = done === doneBefore ? looksWithoutProgress + 1 : 0;
+    doneBefore = done;
+    if (looksWithoutProgress % ASK_WHY_EVERY !== ASK_WHY_EVERY - 1) return;
+    const missing = await withoutWorker(api);
+    const names = missing.map((dependency) => dependency.name).join();
+    if (missing.length > 0 && names !== told) complain(waitsFor(name, missing));
+    told = names;
+  };
 }
 
 type Dependencies = Readiness['dependencies'];
@@ -176,8 +192,8 @@ function doneLines(done: Rebuilt): readonly string[] {
   const { name, exceptions } = done;
   if (exceptions === undefined || exceptions.count === 0) return [`${name} is rebuilt`];
   return [
-    `${name} is rebuilt, except ${counted(exceptions.count, 'order', 'orders')} that could not be folded from their first event on:`,
+    `${name} is rebuilt, except ${countedOf(name, exceptions.count)} that could not be folded from their first event on:`,
     ...exceptions.orderIds.map((orderId) => `  ${orderId}`),
-    'these are read as they were before, or from their last run: `npx orders verify --order <id>` says what each lacks, and what to do',
+    `these are read as they were before, or from their last run: \`${logOfStore(name).cliLines.verify('<id>')}\` says what each lacks, and what to do`,
   ];
 }

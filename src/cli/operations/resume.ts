@@ -4,11 +4,11 @@ import type { Command } from 'commander';
 import type { ResumeReport } from '../../log/resume/resume-report.js';
 import { commandIdOf } from '../../log/workflow/command-id.js';
 import { logNamed, ofAnyEntity } from '../../entity-logs.js';
-import { at, operationsApiOf } from '../connections/api.js';
+import { apiPath, operationsApiOf } from '../connections/api.js';
 import { reachTemporal, withDatabases } from '../connections/databases.js';
 import { counted, type Format, type Paint, progressBar, table } from '../printing/terminal.js';
 import { check } from '../script/check.js';
-import { exitCodes, Failure, usageFailure } from '../script/failure.js';
+import { entityNotFound, exitCodes, Failure, usageFailure } from '../script/failure.js';
 import { entityOption } from '../script/options.js';
 import { addScript, type CommonOptions, configOf, report, type Session } from '../script/script.js';
 import { checkSender, isOverHttp, metaOf, refuseActor } from '../script/sender.js';
@@ -63,11 +63,7 @@ export function addResume(program: Command, session: Session): void {
       const message = `${counted(left.length, `${entity} needs`, `${entity}s need`)} an operator: ${left[0]?.remedy}`;
       throw new Failure(exitCodes.refused, { code: 'not_resumed', message });
     }
-    if (orderId !== undefined && first?.outcome === 'unknown')
-      throw new Failure(exitCodes.notFound, {
-        code: 'order_not_found',
-        message: `there is no ${options.entity} ${orderId}`,
-      });
+    if (orderId !== undefined && first?.outcome === 'unknown') throw entityNotFound(options.entity, orderId);
   });
 }
 
@@ -111,7 +107,7 @@ async function resume(
       ...(continueAsNewAfter === undefined ? {} : { continueAsNewAfter }),
     };
     const how = { isDryRun: dryRun === true, answerWithinMs: ANSWER_WITHIN_MS };
-    if (orderId === undefined) return await collected(resumeAll(log, resuming, asked, how));
+    if (orderId === undefined) return await collected(entity, resumeAll(log, resuming, asked, how));
     const found = await one.resume(log, resuming, orderId, asked, how);
     return { looked: 1, counts: { [found.outcome]: 1 }, orders: [found] };
   });
@@ -127,13 +123,12 @@ async function resumeOverHttp(
   if (orderId === undefined || options.dryRun === true || options.entity !== 'order')
     throw usageFailure('--all, --dry-run and --entity work on Temporal and MongoDB themselves: add --direct');
   const { reason } = options;
-  const order = await operationsApiOf(session, options).post<ResumeReport>(at`/v1/orders/${orderId}/resume`, {
-    reason,
-  });
+  const path = apiPath`/v1/orders/${orderId}/resume`;
+  const order = await operationsApiOf(session, options).post<ResumeReport>(path, { reason });
   return { looked: 1, counts: { [order.outcome]: 1 }, orders: [order] };
 }
 
-async function collected(reports: AsyncIterable<ResumeReport>): Promise<Resumed> {
+async function collected(entity: string, reports: AsyncIterable<ResumeReport>): Promise<Resumed> {
   const bar = progressBar(process.stderr);
   const counts: Partial<Record<ResumeReport['outcome'], number>> = {};
   const orders: ResumeReport[] = [];
@@ -143,7 +138,7 @@ async function collected(reports: AsyncIterable<ResumeReport>): Promise<Resumed>
       looked += 1;
       counts[order.outcome] = (counts[order.outcome] ?? 0) + 1;
       if (!isUnchanged(order) && orders.length < MAX_KEPT) orders.push(order);
-      bar.show({ what: 'orders', done: looked });
+      bar.show({ what: `${entity}s`, done: looked });
     }
   } finally {
     bar.end();

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { MAX_PAGE } from '../../api/schemas/page-limits.js';
-import { type Api, apiOf, at, type Page } from '../connections/api.js';
+import { type Api, apiOf, apiPath, type Page } from '../connections/api.js';
 import { table } from '../printing/terminal.js';
 import { wholeNumber } from '../script/parsers.js';
 import { addScript, type CommonOptions, report, type Session } from '../script/script.js';
@@ -26,7 +26,7 @@ export function addStock(program: Command, session: Session): void {
       const items = await allStock(api);
       report(session, options, items, () => stockLines(items, session));
     } else {
-      const item = await api.get<StockItem>(at`/v1/stock/${sku}`);
+      const item = await api.get<StockItem>(apiPath`/v1/stock/${sku}`);
       report(session, options, item, () => stockLines([item], session));
     }
   });
@@ -42,7 +42,7 @@ export function addStock(program: Command, session: Session): void {
   set.action(async (sku: string, onHand: number) => {
     const options = set.optsWithGlobals<CommonOptions & { readonly key?: string }>();
     const headers = options.key === undefined ? {} : { 'idempotency-key': options.key };
-    const item = await apiOf(session, options).put<StockItem>(at`/v1/stock/${sku}`, { onHand }, headers);
+    const item = await apiOf(session, options).put<StockItem>(apiPath`/v1/stock/${sku}`, { onHand }, headers);
     report(session, options, item, () => stockLines([item], session));
   });
 }

@@ -7,7 +7,7 @@ import { logNamed } from '../../entity-logs.js';
 import type { Config } from '../../server/config.js';
 import { reachTemporal, withDatabases } from '../connections/databases.js';
 import { type Column, counted, type Paint, progressBar, table } from '../printing/terminal.js';
-import { exitCodes, Failure } from '../script/failure.js';
+import { entityNotFound, exitCodes, Failure } from '../script/failure.js';
 import { entityOption } from '../script/options.js';
 import { positive } from '../script/parsers.js';
 import { addScript, type CommonOptions, configOf, report, type Session } from '../script/script.js';
@@ -47,10 +47,8 @@ export function addVerify(program: Command, session: Session): void {
         bar.end();
       }
     });
-    if (isUnknown(verified)) {
-      const message = `there is no ${options.entity} ${options.order}`;
-      throw new Failure(exitCodes.notFound, { code: 'order_not_found', message });
-    }
+    if (options.order !== undefined && isUnknown(verified))
+      throw entityNotFound(options.entity, options.order);
     report(session, options, verified, () => verifyLines(verified, session.terminal.paint, options.entity));
     if (verified.found > 0) throw discrepancyFailure('not_verified', 'in what was verified', verified);
   });

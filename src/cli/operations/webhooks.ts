@@ -2,7 +2,7 @@ import { type Command, Option } from 'commander';
 import type { DeliveryAnswer, EndpointAnswer } from '../../api/schemas/endpoint.js';
 import { MAX_SHORT_PAGE } from '../../api/schemas/page-limits.js';
 import { payloads } from '../../selection.js';
-import { apiOf, at, type Page } from '../connections/api.js';
+import { apiOf, apiPath, type Page } from '../connections/api.js';
 import { type Cell, type Column, table, visible } from '../printing/terminal.js';
 import { usageFailure } from '../script/failure.js';
 import { addLimitOption, addRequestOptions, type RequestOptions } from '../script/options.js';
@@ -155,7 +155,7 @@ function addAction(webhooks: Command, session: Session, action: Action): void {
 }
 
 function pathOf(endpointId: string): string {
-  return at`/v1/webhook-endpoints/${endpointId}`;
+  return apiPath`/v1/webhook-endpoints/${endpointId}`;
 }
 
 async function sendRequest<T>(
@@ -250,7 +250,7 @@ function addRetry(webhooks: Command, session: Session): void {
   }).argument('<orderId:version>', 'the event');
   addRequestOptions(command).action(async (endpointId: string, eventId: string) => {
     const options = command.optsWithGlobals<RequestOptions>();
-    const path = `${pathOf(endpointId)}${at`/deliveries/${eventId}/retry`}`;
+    const path = `${pathOf(endpointId)}${apiPath`/deliveries/${eventId}/retry`}`;
     const asked = await sendRequest(session, options, 'post', path);
     report(session, options, asked, () => [
       `${eventId} is delivered soon: see \`npx orders webhooks deliveries ${endpointId}\``,

@@ -2,8 +2,11 @@ import type { Command } from 'commander';
 import type { Diff, DiffStep } from '../../log/journal/diff.js';
 import type { StateDifference } from '../../log/journal/differences.js';
 import type { OrderEvent } from '../../order/events.js';
-import { type Api, apiOf, at } from '../connections/api.js';
-import { currencies, eventsOf, follow, followFeed, isOver } from '../connections/events.js';
+import { isOver } from '../../order/order.js';
+import { type Api, apiOf, apiPath } from '../connections/api.js';
+import { currencies } from '../connections/currencies.js';
+import { followFeed } from '../connections/feed-events.js';
+import { eventsOf, follow } from '../connections/order-events.js';
 import { eventColumns, eventRow, liveColumns, whoDid } from '../printing/event-rows.js';
 import { type Cell, type Column, type Paint, table, untitled, visible } from '../printing/terminal.js';
 import { positive } from '../script/parsers.js';
@@ -122,7 +125,7 @@ function addDiff(program: Command, session: Session): void {
     .option('--to <version>', 'up to this version (default: the latest)', positive);
   command.action(async (orderId: string) => {
     const options = command.optsWithGlobals<DiffOptions>();
-    const diff = await apiOf(session, options).get<Diff>(at`/v1/orders/${orderId}/diff`, {
+    const diff = await apiOf(session, options).get<Diff>(apiPath`/v1/orders/${orderId}/diff`, {
       from: options.from,
       to: options.to,
     });

@@ -4,7 +4,7 @@ import type { AttentionRow } from '../../attention/rows.js';
 import { formatMoney } from '../../order/money.js';
 import { orderStatuses } from '../../order/order.js';
 import { fulfillmentStatuses, type OrderView, paymentStatuses } from '../../order/view.js';
-import { apiOf, at, type Page, type Query } from '../connections/api.js';
+import { apiOf, apiPath, type Page, type Query } from '../connections/api.js';
 import { formatOfStatus, orderCard } from '../printing/order-card.js';
 import { type Cell, type Column, moreLines, table } from '../printing/terminal.js';
 import { addPageOptions, type PageOptions } from '../script/options.js';
@@ -38,7 +38,7 @@ function addGet(program: Command, session: Session): void {
     const options = command.optsWithGlobals<GetOptions>();
     const order = await apiOf(session, options).get<
       OrderView & { readonly attention?: readonly AttentionRow[] }
-    >(at`/v1/orders/${orderId}`, {
+    >(apiPath`/v1/orders/${orderId}`, {
       consistency: options.strong === true ? 'strong' : undefined,
       minVersion: options.minVersion,
       version: options.version,

@@ -6,7 +6,7 @@ import type { AwaitingShipment } from '../../views/awaiting-dispatch.js';
 import type { CustomerSummary } from '../../views/customers.js';
 import type { DailyStats } from '../../views/daily-stats.js';
 import type { ProductDemand } from '../../views/product-demand.js';
-import { apiOf, at, type Page } from '../connections/api.js';
+import { apiOf, apiPath, type Page } from '../connections/api.js';
 import { type Column, moreLines, table, untitled } from '../printing/terminal.js';
 import { addPageOptions, type PageOptions } from '../script/options.js';
 import { addScript, type CommonOptions, report, type Session } from '../script/script.js';
@@ -31,7 +31,7 @@ function addCustomer(program: Command, session: Session): void {
   command.action(async (customerId: string) => {
     const options = command.optsWithGlobals<CommonOptions>();
     const customer = await apiOf(session, options).get<CustomerSummary & Dated>(
-      at`/v1/customers/${customerId}`,
+      apiPath`/v1/customers/${customerId}`,
     );
     report(session, options, customer, () => customerLines(customer, session));
   });
@@ -134,7 +134,7 @@ function addDemand(program: Command, session: Session): void {
     const options = command.optsWithGlobals<PageOptions>();
     const api = apiOf(session, options);
     if (sku !== undefined) {
-      const product = await api.get<ProductDemand & Dated>(at`/v1/products/${sku}`);
+      const product = await api.get<ProductDemand & Dated>(apiPath`/v1/products/${sku}`);
       report(session, options, product, () => demandLines({ data: [product], asOf: product.asOf }, session));
       return;
     }

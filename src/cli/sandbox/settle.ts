@@ -3,9 +3,10 @@ import { Webhook } from 'standardwebhooks';
 import type { PaymentFact } from '../../order/commands.js';
 import type { OrderEvent } from '../../order/events.js';
 import type { Config } from '../../server/config.js';
+import { apiOf } from '../connections/api.js';
 import { withMongo } from '../connections/databases.js';
 import { openGateway } from '../connections/gateway.js';
-import { eventsOf } from '../connections/events.js';
+import { eventsOf } from '../connections/order-events.js';
 import { asFailure, exitCodes, Failure, usageFailure } from '../script/failure.js';
 import { addScript, type CommonOptions, configOf, report, type Session } from '../script/script.js';
 
@@ -30,11 +31,8 @@ export function addSettle(program: Command, session: Session): void {
     if (outcome === 'declined' && options.declined !== true)
       throw usageFailure('say how it ends: --authorized or --declined');
     const config = configOf(session);
-    // The script writes to the ledger in MongoDB, and the API takes the webhook. Without a key,
-    // opening the gateway checks that both belong to one system. With a key, nothing is checked:
-    // the ledger of another system has no such payment. No command is sent.
-    const { api, close } = await openGateway(session, options);
-    await close();
+    await checkSameSystem(session, options);
+    const api = apiOf(session, options);
     const reference = pendingReference(await eventsOf(api, orderId), orderId);
     const fact = await settleInLedger(config, reference, outcome);
     const { outcome: _, ...data } = fact;
@@ -46,6 +44,17 @@ export function addSettle(program: Command, session: Session): void {
       `order ${orderId} · payment ${fact.authorizationId} ${fact.outcome}`,
     ]);
   });
+}
+
+/**
+ * Checks that the ledger in MongoDB and the API, which takes the webhook, belong to one system.
+ * With a key, it checks nothing: the ledger of another system has no such payment.
+ *
+ * @throws Failure `other_system`
+ */
+async function checkSameSystem(session: Session, options: SettleOptions): Promise<void> {
+  const { close } = await openGateway(session, options);
+  await close();
 }
 
 /** The key of the pending authorization, which is the cause of its event. */

@@ -69,6 +69,14 @@ export function usageFailure(message: string, pointer?: string): Failure {
   });
 }
 
+/** No entity of this kind has the id. The code is the API's, such as `order_not_found`. */
+export function entityNotFound(entity: string, id: string): Failure {
+  return new Failure(exitCodes.notFound, {
+    code: `${entity}_not_found`,
+    message: `there is no ${entity} ${id}`,
+  });
+}
+
 /** Any thrown value as a failure. */
 export function asFailure(error: unknown): Failure {
   if (error instanceof Failure) return error;

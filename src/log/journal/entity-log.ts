@@ -88,6 +88,14 @@ export type StartOptions = Pick<
   'priority' | 'typedSearchAttributes' | 'memo' | 'staticSummary' | 'staticDetails'
 >;
 
+/** The stores of a log: its state view, and its journal. */
+export function storesOf({
+  view,
+  journalRebuild,
+}: Pick<AnyLog, 'view' | 'journalRebuild'>): readonly string[] {
+  return [view.collection, journalRebuild];
+}
+
 export function workflowIdOf({ entity }: Pick<AnyLog, 'entity'>, id: string): string {
   return `${entity.name}-${id}`;
 }

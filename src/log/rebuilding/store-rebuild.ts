@@ -1,7 +1,6 @@
 import type { Db, Document } from 'mongodb';
 import { isDuplicateKey } from '../../mongodb/duplicates.js';
 import { committed, durable } from '../../mongodb/durability.js';
-import type { AnyLog } from '../journal/entity-log.js';
 import { Fenced } from '../leases/fencing.js';
 
 /** The last rebuild, running or done, of a store. */
@@ -65,14 +64,6 @@ export interface Exceptions {
 export const neverRebuilt = 'none';
 
 const MAX_NAMED = 100;
-
-/** The stores of a log: its state view, and its journal. */
-export function storesOf({
-  view,
-  journalRebuild,
-}: Pick<AnyLog, 'view' | 'journalRebuild'>): readonly string[] {
-  return [view.collection, journalRebuild];
-}
 
 export function storeRebuilds(db: Db) {
   return db.collection<StoreRebuild>('store_rebuilds');

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { at, connectApi } from '../../../src/cli/connections/api.js';
+import { apiPath, connectApi } from '../../../src/cli/connections/api.js';
 import { printExact } from '../../../src/cli/script/exact-json.js';
 import { Failure } from '../../../src/cli/script/failure.js';
 import { addressOf, serving, stopServing } from './serving.js';
@@ -23,7 +23,7 @@ test.each(['', '/', '/orders-api', '/orders-api/', '/a/b//'])(
     });
     const api = connectApi(`${address}${path}`);
     await api.get('/v1/orders', { limit: 1 });
-    await api.put(at`/v1/stock/${'A:1'}`, {});
+    await api.put(apiPath`/v1/stock/${'A:1'}`, {});
     const prefix = path.replace(/\/+$/, '');
     expect(asked).toEqual([`${prefix}/v1/orders?limit=1`, `${prefix}/v1/stock/A%3A1`]);
   },
@@ -105,5 +105,5 @@ describe('a refusal of the API becomes an exit code', () => {
 });
 
 test('an id cannot lead to another path', () => {
-  expect(at`/v1/orders/${'a/../b?c'}/events`).toBe('/v1/orders/a%2F..%2Fb%3Fc/events');
+  expect(apiPath`/v1/orders/${'a/../b?c'}/events`).toBe('/v1/orders/a%2F..%2Fb%3Fc/events');
 });

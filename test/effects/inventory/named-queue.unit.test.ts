@@ -25,7 +25,7 @@ test('callers with a common name wait in order, and callers without one do not w
   const queue = new NamedQueue(60_000);
   const log: string[] = [];
   const [a, b, ab, c] = ['a', 'b', 'ab', 'c'].map((name) => work(name, log));
-  if (!a || !b || !ab || !c) throw new Error();
+  if (!a || !b || !ab || !c) throw new Error('A work is missing.');
   const all = Promise.all([
     queue.run(['x'], a.run),
     queue.run(['y'], b.run),

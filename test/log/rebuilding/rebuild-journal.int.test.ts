@@ -4,12 +4,13 @@ import { stockOutside } from '../../../src/effects/inventory/stock-restore.js';
 import { detectDatabaseLoss } from '../../../src/identity/database-identity.js';
 import type { StoredEvent } from '../../../src/log/entity.js';
 import { feedGenerations } from '../../../src/log/feed/generations.js';
+import { storesOf } from '../../../src/log/journal/entity-log.js';
 import { forks } from '../../../src/log/journal/fork.js';
 import { journal } from '../../../src/log/journal/journal.js';
 import { readJournal, readStored } from '../../../src/log/journal/read-journal.js';
 import { restoreLog } from '../../../src/log/journal/truncated-log.js';
 import { rebuildJournal } from '../../../src/log/rebuilding/rebuild-journal.js';
-import { storeRebuilds, storesOf } from '../../../src/log/rebuilding/store-rebuild.js';
+import { storeRebuilds } from '../../../src/log/rebuilding/store-rebuild.js';
 import { storesStatus } from '../../../src/log/rebuilding/store-status.js';
 import { stateQuery } from '../../../src/log/workflow/messages.js';
 import {

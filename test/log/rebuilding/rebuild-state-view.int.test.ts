@@ -1,16 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { expect, test } from '@jest/globals';
 import { Fenced } from '../../../src/log/leases/fencing.js';
+import { storesOf } from '../../../src/log/journal/entity-log.js';
 import { journal } from '../../../src/log/journal/journal.js';
 import { record } from '../../../src/log/journal/recording.js';
 import { clearStopped, endedReason, markStopped } from '../../../src/log/journal/stops.js';
 import { isStateViewOutdated, rebuildStateView } from '../../../src/log/rebuilding/rebuild-state-view.js';
-import {
-  type Begun,
-  StoreRebuilder,
-  storeRebuilds,
-  storesOf,
-} from '../../../src/log/rebuilding/store-rebuild.js';
+import { type Begun, StoreRebuilder, storeRebuilds } from '../../../src/log/rebuilding/store-rebuild.js';
 import { storesStatus } from '../../../src/log/rebuilding/store-status.js';
 import { orderLog } from '../../../src/order-log.js';
 import type { OrderEvent } from '../../../src/order/events.js';

@@ -174,10 +174,16 @@ test('every view can be rebuilt, one at a time, and a feed view can be rolled ba
     status: 200,
     body: { name: 'customers', version: customers.version },
   });
-  expect(await api.post('/v1/projections/orders/rollback')).toMatchObject({
-    status: 409,
-    body: { code: 'no_previous_build', detail: expect.stringContaining('Deploy the older code') },
-  });
+  for (const name of ['orders', 'endpoints'])
+    expect(await api.post(`/v1/projections/${name}/rollback`)).toMatchObject({
+      status: 409,
+      body: {
+        code: 'no_previous_build',
+        detail: expect.stringContaining(
+          `Deploy the older code, then rebuild it: POST /v1/projections/${name}/`,
+        ),
+      },
+    });
   expect(await api.post('/v1/projections/journal/rollback')).toMatchObject({
     status: 409,
     body: { code: 'no_previous_build' },

@@ -1,6 +1,6 @@
 import { pause } from '../../../concurrency/pause.js';
 import type { Order } from '../../../order/order.js';
-import { type Api, at } from '../../connections/api.js';
+import { type Api, apiPath } from '../../connections/api.js';
 import { exitCodes, Failure } from '../../script/failure.js';
 import type { Narrator } from './narrator.js';
 import type { Stack } from './stack.js';
@@ -84,7 +84,7 @@ async function confirmed(api: Api, orderId: string): Promise<Seen> {
   const end = performance.now() + CONFIRMED_WITHIN_MS;
   let seen: Seen | undefined;
   while (performance.now() < end) {
-    seen = await answered(api.get<Seen>(at`/v1/orders/${orderId}`));
+    seen = await answered(api.get<Seen>(apiPath`/v1/orders/${orderId}`));
     if (seen?.status === 'confirmed') return seen;
     await pause(LOOK_EVERY_MS);
   }

@@ -2,7 +2,7 @@ import { stage } from '../../../bootstrap/progress.mjs';
 import { inShort, linesInShort } from '../../../event-words.js';
 import type { OrderEvent } from '../../../order/events.js';
 import { formatMoney } from '../../../order/money.js';
-import type { Happened } from '../../connections/events.js';
+import type { Happened } from '../../connections/order-events.js';
 import { visible } from '../../printing/terminal.js';
 import type { CommonOptions, Session } from '../../script/script.js';
 

@@ -6,7 +6,7 @@ import { formatMoney } from '../../../order/money.js';
 import { sum } from '../../../order/order.js';
 import { type Api, apiOf } from '../../connections/api.js';
 import { withDatabases } from '../../connections/databases.js';
-import { eventsOf } from '../../connections/events.js';
+import { eventsOf } from '../../connections/order-events.js';
 import { verifyLines } from '../../operations/verify.js';
 import { counted, type Paint, untitled } from '../../printing/terminal.js';
 import { configOf, type Session } from '../../script/script.js';

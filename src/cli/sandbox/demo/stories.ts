@@ -2,11 +2,12 @@ import type { OrderBody } from '../../../api/commands/gateway/gateway.js';
 import { commands } from '../../../api/commands/table.js';
 import type { CommandMeta } from '../../../log/gateway/message.js';
 import type { FollowUpCommand, NewLine } from '../../../order/commands.js';
+import { isAtRest } from '../../../order/consequences.js';
 import type { Order, OrderStatus } from '../../../order/order.js';
 import { sendTo } from '../../commands/send.js';
 import type { Api } from '../../connections/api.js';
 import { httpGateway } from '../../connections/gateway.js';
-import { isAtRest, until } from '../../connections/events.js';
+import { untilOrder } from '../../connections/order-events.js';
 import { exitCodes, Failure } from '../../script/failure.js';
 import { metaOf } from '../../script/sender.js';
 import type { Narrator } from './narrator.js';
@@ -146,7 +147,7 @@ export function player(api: Api, narrate: Narrator): Player {
   }
 
   async function reach(orderId: string, from: Order | undefined, { what, holds }: Condition): Promise<Order> {
-    const { order, reached } = await until(api, orderId, holds, {
+    const { order, reached } = await untilOrder(api, orderId, holds, {
       from,
       withinMs: REACHED_WITHIN_MS,
       onHappened: narrate.happened,

@@ -1,4 +1,5 @@
 import type { ComponentChildren } from 'preact';
+import { effectKeyParts } from '../../../log/effect.js';
 import { dayAndTime, duration, eventName } from '../../format.js';
 import type { RecordedEvent } from '../../shapes.js';
 import { summaryOf } from './events.js';
@@ -60,7 +61,8 @@ export function Why({ event, currency, workflowUrl }: WhyProps) {
 function causeOf({ causationId, orderId, version, actor }: RecordedEvent): string {
   if (version === 1) return 'the command that created the order';
   if (actor === 'clock') return 'a deadline that passed';
-  const [effect = '', of] = causationId.slice(orderId.length + 1).split(':');
-  const isOutcome = causationId.startsWith(`${orderId}:`) && of !== undefined;
-  return isOutcome ? `the outcome of ${effect}, owed since version ${of}` : 'a command';
+  const effect = effectKeyParts(causationId);
+  return effect?.orderId === orderId
+    ? `the outcome of ${effect.type}, owed since version ${effect.version}`
+    : 'a command';
 }

@@ -72,7 +72,7 @@ function Views({ found }: { readonly found: Loaded<Projections> }) {
                   <tr key={name}>
                     <td>{name}</td>
                     <td class="number wide-only" />
-                    <td class="number quiet">with each order</td>
+                    <td class="number quiet">with each event</td>
                     <td class="number" />
                     <td>
                       {rebuilding ? (

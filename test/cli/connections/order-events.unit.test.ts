@@ -1,50 +1,10 @@
 import type { RequestListener } from 'node:http';
 import { describe, expect, test } from '@jest/globals';
-import { connectApi } from '../../../src/cli/connections/api.js';
-import { follow, followFeed, serverSent, until } from '../../../src/cli/connections/events.js';
-import { Failure } from '../../../src/cli/script/failure.js';
+import { follow, untilOrder } from '../../../src/cli/connections/order-events.js';
+import type { Failure } from '../../../src/cli/script/failure.js';
 import { create } from '../../order/examples.js';
 import { Scenario } from '../../order/specification.js';
 import { serving } from './serving.js';
-
-test('the feed is followed after the last received event, whenever the connection ends', async () => {
-  /** The id after which each connection resumed. */
-  const resumed: (string | undefined)[] = [];
-  const api = await serving((request, response) => {
-    resumed.push(request.headers['last-event-id'] as string | undefined);
-    const id = resumed.length;
-    response.writeHead(200, { 'content-type': 'text/event-stream' });
-    response.write(`: keep-alive\n\nid: ${id}\ndata: {"position":${id}}\n\nid: cut`);
-    // The first connection breaks off, the second ends.
-    if (id === 1) setImmediate(() => response.destroy());
-    else response.end();
-  });
-  const positions: number[] = [];
-  for await (const event of followFeed(api, () => undefined)) {
-    positions.push((event as unknown as { position: number }).position);
-    if (positions.length === 3) break;
-  }
-  expect(positions).toEqual([1, 2, 3]);
-  expect(resumed).toEqual([undefined, '1', '2']);
-});
-
-test('a feed that never answered is a failure', async () => {
-  const feed = followFeed(connectApi('http://127.0.0.1:1'), () => undefined);
-  await expect(feed.next()).rejects.toThrow(Failure);
-});
-
-test('an event that arrives in pieces is put together', async () => {
-  async function* pieces() {
-    for (const text of ['id: 1\nda', 'ta: {"name":"', 'Ž', '"}\n', '\n']) {
-      const bytes = new TextEncoder().encode(text);
-      yield bytes.subarray(0, 1);
-      yield bytes.subarray(1);
-    }
-  }
-  const found = [];
-  for await (const event of serverSent(pieces())) found.push(event);
-  expect(found).toEqual([{ id: '1', data: '{"name":"Ž"}' }]);
-});
 
 const confirmed = Scenario.empty.do(create()).settle('reserve').settle('authorize').log;
 
@@ -62,7 +22,7 @@ const pages: RequestListener = ({ url = '' }, response) => {
 describe('following an order', () => {
   test('continues over pages until its condition holds', async () => {
     const seen: number[] = [];
-    const { order, reached } = await until(
+    const { order, reached } = await untilOrder(
       await serving(pages),
       'o-1',
       ({ status }) => status === 'confirmed',
@@ -77,7 +37,7 @@ describe('following an order', () => {
 
   test('ends when the time is up', async () => {
     const api = await serving(pages);
-    const { order, reached } = await until(api, 'o-1', ({ closed }) => closed, { withinMs: 2_000 });
+    const { order, reached } = await untilOrder(api, 'o-1', ({ closed }) => closed, { withinMs: 2_000 });
     expect({ reached, version: order?.version }).toEqual({ reached: false, version: 4 });
   });
 
