@@ -12,7 +12,7 @@ interface Held {
 /** Adds `export-person`: prints everything that is stored about a customer. */
 export function addExportPerson(program: Command, session: Session): void {
   const command = addScript(program, 'export-person', {
-    summary: 'print all that is held of a customer, as JSON',
+    summary: 'print everything that is stored about a customer, as JSON',
     details:
       'For a subject access request. Personal values are opened; keep the file accordingly. The exit code is 4 if some ' +
       'could not be opened: `sealedOrders` names their orders.',
