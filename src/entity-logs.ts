@@ -1,6 +1,6 @@
 import { endpointLog } from './endpoint/endpoint-log.js';
 import type { Draft, State } from './log/entity.js';
-import { type AnyLog, type EntityLog, storesOf } from './log/journal/entity-log.js';
+import { type AnyLog, type EntityLog, storesOf } from './log/entity-log/entity-log.js';
 import { orderLog } from './order-log.js';
 
 /** The logs of all kinds of entities. */

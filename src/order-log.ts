@@ -1,5 +1,5 @@
-import { cliLinesOf } from './log/journal/cli-lines.js';
-import { type EntityLog, workflowIdOf } from './log/journal/entity-log.js';
+import { cliLinesOf } from './log/entity-log/cli-lines.js';
+import { type EntityLog, workflowIdOf } from './log/entity-log/entity-log.js';
 import type { HistoryLog } from './log/history/history.js';
 import { answerOf as answerTo } from './log/workflow/answer.js';
 import type { Answer as EntityAnswer, EntityState, Message } from './log/workflow/messages.js';

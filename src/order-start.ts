@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
-import type { Creation, StartOptions } from './log/journal/entity-log.js';
-import { statusKey } from './log/workflow/search-attribute-names.js';
+import type { Creation, StartOptions } from './log/entity-log/entity-log.js';
+import { statusKey } from './log/search-attribute-names.js';
 import { asDetails } from './log/workflow/temporal-ui.js';
 import { customerAttribute } from './order/listing.js';
 import { formatMoney } from './order/money.js';

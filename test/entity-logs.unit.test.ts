@@ -4,7 +4,7 @@ import { MongoClient } from 'mongodb';
 import { entityOption } from '../src/cli/script/options.js';
 import { FeedTail } from '../src/log/feed/tail.js';
 import { sequencerTask } from '../src/log/feed/sequencer.js';
-import { cliLinesForAll } from '../src/log/journal/cli-lines.js';
+import { cliLinesForAll } from '../src/log/entity-log/cli-lines.js';
 import { logNamed, logs } from '../src/entity-logs.js';
 import { orderLog } from '../src/order-log.js';
 import * as workflows from '../src/workflows.js';

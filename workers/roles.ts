@@ -14,8 +14,8 @@ import { destroyBeforeUse, ensureTombstoneIndex } from '../src/forgetting/tombst
 import { detectDatabaseLoss } from '../src/identity/database-identity.js';
 import { FeedTail } from '../src/log/feed/tail.js';
 import { ensureJournalIndexes } from '../src/log/journal/journal.js';
-import { ensureStateViewIndexes } from '../src/log/journal/state-view.js';
-import { createStepMetrics } from '../src/log/journal/step-metrics.js';
+import { ensureStateViewIndexes } from '../src/log/entity-log/state-view.js';
+import { createStepMetrics } from '../src/log/recording/step-metrics.js';
 import { ensureParkedEventIndexes } from '../src/log/views/parked-events.js';
 import { logs } from '../src/entity-logs.js';
 import { orderLog } from '../src/order-log.js';

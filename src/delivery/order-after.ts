@@ -1,6 +1,6 @@
 import type { Db } from 'mongodb';
 import { fold } from '../log/journal/fold.js';
-import { readStored } from '../log/journal/read-journal.js';
+import { readStoredEvents } from '../log/journal/read-journal.js';
 import { orderLog } from '../order-log.js';
 import type { QueryTime } from '../mongodb/durability.js';
 import type { StoredEvent } from '../order/events.js';
@@ -33,7 +33,7 @@ export function foldOrder(
       const limit = Math.max(version, last) - known;
       unfolded = [
         ...unfolded,
-        ...(await readStored(orderLog, db, orderId, { from: known + 1, limit, ...time })),
+        ...(await readStoredEvents(orderLog, db, orderId, { from: known + 1, limit, ...time })),
       ];
     }
     const before = order?.version ?? 0;

@@ -1,4 +1,4 @@
-import { namedLog } from '../log/journal/entity-log.js';
+import { namedLog } from '../log/entity-log/entity-log.js';
 import { asSummary } from '../log/workflow/temporal-ui.js';
 import { endpoints } from './endpoint.js';
 

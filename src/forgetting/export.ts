@@ -3,7 +3,7 @@ import { attentionOf } from '../attention/list.js';
 import type { AttentionDeps } from '../attention/source.js';
 import { committed } from '../mongodb/durability.js';
 import { readHistoryLog } from '../log/history/history.js';
-import { readStored } from '../log/journal/read-journal.js';
+import { readStoredEvents } from '../log/journal/read-journal.js';
 import { eventsSetAside } from '../log/journal/set-aside.js';
 import type { Order } from '../order/order.js';
 import { toView } from '../order/view.js';
@@ -53,7 +53,7 @@ async function exportedOrder(
   order: Order,
 ): Promise<object> {
   const { orderId } = order;
-  const recorded = await readStored(orderLog, db, orderId);
+  const recorded = await readStoredEvents(orderLog, db, orderId);
   const events =
     recorded.length > 0 ? recorded : ((await readHistoryLog(orderLog, client, orderId))?.events ?? []);
   const aside = await eventsSetAside(orderLog, db)

@@ -4,7 +4,7 @@ import { contiguous } from '../log/journal/fold.js';
 import { recallCommands } from '../log/journal/command-memory.js';
 import { committed } from '../mongodb/durability.js';
 import { journal } from '../log/journal/journal.js';
-import { readStored } from '../log/journal/read-journal.js';
+import { readStoredEvents } from '../log/journal/read-journal.js';
 import { restoreLog } from '../log/journal/truncated-log.js';
 import { NewerEvent } from '../log/entity.js';
 import type { Databases } from '../databases.js';
@@ -96,7 +96,7 @@ async function wholeLog(
 
 /** The events in the journal, up to the first gap. */
 async function recordedEvents(db: Db, { orderId }: KnownOrder) {
-  return contiguous(await readStored(orderLog, db, orderId));
+  return contiguous(await readStoredEvents(orderLog, db, orderId));
 }
 
 /** The workflow's answer, or `ended` if no workflow of the order is running. */

@@ -2,7 +2,7 @@ import type { Db } from 'mongodb';
 import type { KeyStore } from '../sealing/key-store/key-store.js';
 import { forgetAnswers } from '../delivery/webhooks/forget-answers.js';
 import { committed, durable } from '../mongodb/durability.js';
-import { readStored } from '../log/journal/read-journal.js';
+import { readStoredEvents } from '../log/journal/read-journal.js';
 import { eventsSetAside } from '../log/journal/set-aside.js';
 import { dropUnusedBuilds, viewBuilds, buildsOf } from '../log/views/view-builds.js';
 import { documents } from '../log/views/view.js';
@@ -88,7 +88,7 @@ async function inspectLogs({
       lost.push(orderId);
     } else if (order.forgotten === undefined) continue;
     orderIds.push(orderId);
-    for (const { data } of await readStored(orderLog, db, orderId)) await journal.search(orderId, data);
+    for (const { data } of await readStoredEvents(orderLog, db, orderId)) await journal.search(orderId, data);
     for await (const { data } of eventsSetAside(orderLog, db).find({ orderId }, committed))
       await aside.search(orderId, data);
     for await (const values of decodedRuns(client, orderId)) {

@@ -1,4 +1,4 @@
-import { searchAttributes } from '../log/workflow/search-attribute-names.js';
+import { searchAttributes } from '../log/search-attribute-names.js';
 import { customerAttribute, listedAttributes } from '../order/listing.js';
 
 /** The search attributes of workflows, which set-up registers, and their types. */

@@ -3,7 +3,7 @@ import type { Db } from 'mongodb';
 import { committed } from '../mongodb/durability.js';
 import { buildsOf } from '../log/views/view-builds.js';
 import type { Deployment } from '../databases.js';
-import { storesOf } from '../log/journal/entity-log.js';
+import { storesOf } from '../log/entity-log/entity-log.js';
 import { requestRebuild } from '../log/rebuilding/request-rebuild.js';
 import { storeRebuilds } from '../log/rebuilding/store-rebuild.js';
 import { logs } from '../entity-logs.js';

@@ -4,7 +4,7 @@ import { keyStoreOf } from '../sealing/key-store/key-store-of.js';
 import { hasRoomForFacts } from '../order/received-facts.js';
 import { type Order, isFinished } from '../order/order.js';
 import { type OrderView, toView } from '../order/view.js';
-import type { StateDocument, StateView, Stopped } from '../log/journal/state-view.js';
+import type { StateDocument, StateView, Stopped } from '../log/entity-log/state-view.js';
 import { type AttentionTimes, attentionIndexes, attentionTimesOf } from './attention-times.js';
 import { hasSealedText, personWords } from './person-words.js';
 import { searchWords } from './search-words.js';

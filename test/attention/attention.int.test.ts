@@ -11,7 +11,7 @@ import { type TrackingRow, trackingRows } from '../../src/effects/carriers/track
 import { DEFAULT_LIMITS } from '../../src/effects/provider-modules.js';
 import { byRequest, type Endpoint } from '../../src/endpoint/endpoint.js';
 import { forks } from '../../src/log/journal/fork.js';
-import { ensureStateViewIndexes, type StateDocument } from '../../src/log/journal/state-view.js';
+import { ensureStateViewIndexes, type StateDocument } from '../../src/log/entity-log/state-view.js';
 import { parkedEvents } from '../../src/log/views/parked-events.js';
 import { viewBuilds } from '../../src/log/views/view-builds.js';
 import { logs } from '../../src/entity-logs.js';

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, expect, test } from '@jest/globals';
 import { type CommandStartedEvent, MongoClient } from 'mongodb';
-import { record } from '../../src/log/journal/recording.js';
+import { record } from '../../src/log/recording/recording.js';
 import { orderLog } from '../../src/order-log.js';
 import { states } from '../order/examples.js';
 import { logOf } from '../support/database.js';

@@ -11,7 +11,7 @@ import { loadProviders } from '../../src/effects/provider-modules.js';
 import { FeedTail } from '../../src/log/feed/tail.js';
 import { ensureJournalIndexes } from '../../src/log/journal/journal.js';
 import { readJournal } from '../../src/log/journal/read-journal.js';
-import { ensureStateViewIndexes } from '../../src/log/journal/state-view.js';
+import { ensureStateViewIndexes } from '../../src/log/entity-log/state-view.js';
 import { workflowId, orderLog } from '../../src/order-log.js';
 import { type Config, readConfig } from '../../src/server/config.js';
 import { connectMongo, connectTemporal, type Mongo } from '../../src/server/connections.js';

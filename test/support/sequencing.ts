@@ -1,6 +1,6 @@
 import type { Db } from 'mongodb';
 import { runSequencer } from '../../src/log/feed/sequencer.js';
-import type { AnyLog } from '../../src/log/journal/entity-log.js';
+import type { AnyLog } from '../../src/log/entity-log/entity-log.js';
 import { journal } from '../../src/log/journal/journal.js';
 import { orderLog } from '../../src/order-log.js';
 import { until } from './until.js';

@@ -15,10 +15,10 @@ import {
 } from '../../src/effects/performing.js';
 import type { Limits, Provider } from '../../src/effects/port.js';
 import type { Providers } from '../../src/effects/provider-modules.js';
-import { createLogActivities } from '../../src/log/journal/log-activities.js';
+import { createLogActivities } from '../../src/log/recording/log-activities.js';
 import { orderIdInKey, versionInKey } from '../../src/log/entity.js';
-import { createRecorder } from '../../src/log/journal/recording.js';
-import { createStepMetrics, type StepMetrics } from '../../src/log/journal/step-metrics.js';
+import { createRecorder } from '../../src/log/recording/recording.js';
+import { createStepMetrics, type StepMetrics } from '../../src/log/recording/step-metrics.js';
 import type { ResumptionActivities } from '../../src/log/workflow/steps.js';
 import { logs, ofAnyEntity } from '../../src/entity-logs.js';
 import { orderLog, type Step, type Steps } from '../../src/order-log.js';

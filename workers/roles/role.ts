@@ -1,7 +1,7 @@
 import type { Connection } from '@temporalio/client';
 import type { Providers } from '../../src/effects/provider-modules.js';
 import type { FeedTail } from '../../src/log/feed/tail.js';
-import type { StepMetrics } from '../../src/log/journal/step-metrics.js';
+import type { StepMetrics } from '../../src/log/recording/step-metrics.js';
 import type { Config } from '../../src/server/config.js';
 import type { Mongo } from '../../src/server/connections.js';
 import type { Logger } from '../../src/server/logging/logger.js';

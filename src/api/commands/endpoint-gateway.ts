@@ -12,7 +12,7 @@ import {
   type UnknownOutcome,
 } from '../../log/gateway/outcome.js';
 import { sendCommand, type Sending } from '../../log/gateway/send-command.js';
-import { workflowIdOf } from '../../log/journal/entity-log.js';
+import { workflowIdOf } from '../../log/entity-log/entity-log.js';
 import { contiguous, fold } from '../../log/journal/fold.js';
 import { readJournal } from '../../log/journal/read-journal.js';
 import { type EntityState, stateQuery } from '../../log/workflow/messages.js';

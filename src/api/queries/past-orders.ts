@@ -4,7 +4,7 @@ import { fold } from '../../order/evolve.js';
 import type { Order } from '../../order/order.js';
 import { upcast } from '../../order/upcasters.js';
 import { committedInTime } from '../../mongodb/durability.js';
-import { readStored } from '../../log/journal/read-journal.js';
+import { readStoredEvents } from '../../log/journal/read-journal.js';
 import { truncationPoints } from '../../log/journal/truncated-log.js';
 import { type Diff, diff } from '../../log/journal/diff.js';
 import { eventsUntil, type Moment } from '../../log/journal/time-travel.js';
@@ -37,7 +37,7 @@ export interface Past {
 export function createPast(db: Db, reader: OrderReader): Past {
   /** The events of an order from the first one up to a gap, `limit` at most. */
   async function logOf(orderId: string, limit?: number) {
-    const found = await readStored(orderLog, db, orderId, {
+    const found = await readStoredEvents(orderLog, db, orderId, {
       maxTimeMS,
       ...(limit === undefined ? {} : { limit }),
     });

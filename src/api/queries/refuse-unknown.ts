@@ -1,7 +1,7 @@
 import type { Db } from 'mongodb';
 import { committedInTime } from '../../mongodb/durability.js';
 import type { Generations } from '../../log/feed/generations.js';
-import { readStored } from '../../log/journal/read-journal.js';
+import { readStoredEvents } from '../../log/journal/read-journal.js';
 import { HttpProblem } from '../problem.js';
 import type { OrderReader } from './order-reader.js';
 import { orderLog } from '../../order-log.js';
@@ -21,7 +21,7 @@ export async function refuseUnknownVersion(
   const found = await reader.read(orderId);
   if (found === undefined) throw orderNotFound(orderId);
   if (after <= found.version) return;
-  const recorded = await readStored(orderLog, db, orderId, {
+  const recorded = await readStoredEvents(orderLog, db, orderId, {
     from: after,
     limit: 1,
     maxTimeMS: committedInTime.maxTimeMS,

@@ -2,7 +2,7 @@ import type { Db } from 'mongodb';
 import { Type } from 'typebox';
 import { foldHistory } from '../../log/history/history.js';
 import { contiguous } from '../../log/journal/fold.js';
-import { readStored } from '../../log/journal/read-journal.js';
+import { readStoredEvents } from '../../log/journal/read-journal.js';
 import { committedInTime } from '../../mongodb/durability.js';
 import { upcastIfKnown } from '../../order/upcasters.js';
 import { orderLog } from '../../order-log.js';
@@ -80,7 +80,7 @@ async function journalAfter(
   limit: number,
 ) {
   const read = async () =>
-    (await readStored(orderLog, db, orderId, { from: after + 1, limit, maxTimeMS })).map((event) =>
+    (await readStoredEvents(orderLog, db, orderId, { from: after + 1, limit, maxTimeMS })).map((event) =>
       upcastIfKnown(event),
     );
   const events = await read();

@@ -1,5 +1,5 @@
 import { Type } from 'typebox';
-import { storesOf } from '../../log/journal/entity-log.js';
+import { storesOf } from '../../log/entity-log/entity-log.js';
 import { logs } from '../../entity-logs.js';
 import type { OrderFeedView } from '../../views/order-feed-view.js';
 import { viewNamed, views } from '../../views/views.js';

@@ -1,7 +1,7 @@
 import { forks } from '../../log/journal/fork.js';
 import type { State } from '../../log/entity.js';
-import type { AnyLog } from '../../log/journal/entity-log.js';
-import { type StateDocument, stateViews } from '../../log/journal/state-view.js';
+import type { AnyLog } from '../../log/entity-log/entity-log.js';
+import { type StateDocument, stateViews } from '../../log/entity-log/state-view.js';
 import { logs } from '../../entity-logs.js';
 import { committedInTime } from '../../mongodb/durability.js';
 import { orderLog } from '../../order-log.js';

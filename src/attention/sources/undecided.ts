@@ -1,7 +1,7 @@
 import type { Client } from '@temporalio/client';
 import { optionalTsToMs } from '@temporalio/common/lib/time.js';
 import { orderWorkflow, orderLog } from '../../order-log.js';
-import { entityIdOf } from '../../log/journal/entity-log.js';
+import { entityIdOf } from '../../log/entity-log/entity-log.js';
 import { eventId } from '../../log/event-id.js';
 import type { Databases } from '../../databases.js';
 import { notBegun } from '../../log/history/workflow-list.js';

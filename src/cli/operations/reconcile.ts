@@ -2,7 +2,7 @@ import process from 'node:process';
 import { setTimeout } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
 import type { Command } from 'commander';
-import type { AnyLog } from '../../log/journal/entity-log.js';
+import type { AnyLog } from '../../log/entity-log/entity-log.js';
 import type { Databases } from '../../databases.js';
 import type { Reconciliation } from '../../log/proof/reconciliation-reports.js';
 import { logs } from '../../entity-logs.js';

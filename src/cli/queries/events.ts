@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { Diff, DiffStep } from '../../log/journal/diff.js';
-import type { StateDifference } from '../../log/journal/differences.js';
+import type { StateDifference } from '../../log/entity-log/differences.js';
 import type { OrderEvent } from '../../order/events.js';
 import { isOver } from '../../order/order.js';
 import { type Api, apiOf, apiPath } from '../connections/api.js';

@@ -8,7 +8,7 @@ import { feedEnd } from '../../log/feed/feed.js';
 import type { FeedTail } from '../../log/feed/tail.js';
 import type { LeasedTask } from '../../log/leases/leased-tasks.js';
 import { committed } from '../../mongodb/durability.js';
-import { workflowIdOf } from '../../log/journal/entity-log.js';
+import { workflowIdOf } from '../../log/entity-log/entity-log.js';
 import { commandIdOf } from '../../log/workflow/command-id.js';
 import type { Message } from '../../log/workflow/messages.js';
 import { orderLog } from '../../order-log.js';

@@ -1,7 +1,7 @@
 import type { Db } from 'mongodb';
 import type { Endpoint } from '../../endpoint/endpoint.js';
 import { endpointLog } from '../../endpoint/endpoint-log.js';
-import type { StateDocument } from '../../log/journal/state-view.js';
+import type { StateDocument } from '../../log/entity-log/state-view.js';
 
 /** The filter for endpoints that get events. */
 export const enabledEndpoints = { finished: false, status: 'enabled' } as const;

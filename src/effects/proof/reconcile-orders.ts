@@ -1,5 +1,5 @@
 import type { Draft, State } from '../../log/entity.js';
-import type { AnyLog } from '../../log/journal/entity-log.js';
+import type { AnyLog } from '../../log/entity-log/entity-log.js';
 import { reconcile, type ReconcileDeps } from '../../log/proof/reconcile.js';
 import type { Reconciliation } from '../../log/proof/reconciliation-reports.js';
 import { logs, ofAnyEntity } from '../../entity-logs.js';

@@ -7,7 +7,7 @@ import { withTimeout } from '../../outages/timeout.js';
 import { committed } from '../../mongodb/durability.js';
 import { idsOfEntity } from '../../log/event-id.js';
 import { readHistoryLog } from '../../log/history/history.js';
-import type { AnyLog } from '../../log/journal/entity-log.js';
+import type { AnyLog } from '../../log/entity-log/entity-log.js';
 import { notJournaled, readJournal } from '../../log/journal/read-journal.js';
 import type { OutsideProof } from '../../log/proof/outside-proof.js';
 import { verify, type VerifyDeps, type VerifyOptions, type VerifyReport } from '../../log/proof/verify.js';

@@ -2,7 +2,7 @@ import type { Db } from 'mongodb';
 import { createThrottledMutex } from '../../concurrency/throttled-mutex.js';
 import { createSingleFlight } from '../../concurrency/single-flight.js';
 import { committedInTime } from '../../mongodb/durability.js';
-import type { AnyLog } from '../journal/entity-log.js';
+import type { AnyLog } from '../entity-log/entity-log.js';
 import { type PositionedEvent, readFeedInGeneration } from './feed.js';
 import type { RecentEvents } from './recent-events.js';
 

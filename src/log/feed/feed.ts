@@ -2,11 +2,11 @@ import type { Db } from 'mongodb';
 import { feedGenerations, feedState, Generations } from './generations.js';
 import type { FeedPlace } from './place.js';
 import { committed, type QueryTime } from '../../mongodb/durability.js';
-import type { AnyLog } from '../journal/entity-log.js';
-import { type StoredRecord, journal, onlyEvent } from '../journal/journal.js';
+import type { AnyLog } from '../entity-log/entity-log.js';
+import { type StoredRecordedEvent, journal, onlyEvent } from '../journal/journal.js';
 
 /** An event as it was written, with its position in the feed: one sequence of all events. */
-export type PositionedEvent = StoredRecord & { readonly position: number };
+export type PositionedEvent = StoredRecordedEvent & { readonly position: number };
 
 /**
  * The last position; 0 if there is none. All positions up to it are given, and readers see all of

@@ -1,7 +1,7 @@
 import type { Db } from 'mongodb';
 import { isDuplicateKey } from '../../mongodb/duplicates.js';
 import { committed, durable, type QueryTime } from '../../mongodb/durability.js';
-import type { AnyLog } from '../journal/entity-log.js';
+import type { AnyLog } from '../entity-log/entity-log.js';
 import type { FeedPlace } from './place.js';
 
 /**

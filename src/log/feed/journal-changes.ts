@@ -1,7 +1,7 @@
 import { type Db, MongoServerError } from 'mongodb';
 import { openChangeStream } from '../../mongodb/change-stream.js';
 import { entityIdIn } from '../event-id.js';
-import type { AnyLog } from '../journal/entity-log.js';
+import type { AnyLog } from '../entity-log/entity-log.js';
 import { type JournalDocument, journalName } from '../journal/journal.js';
 
 /**

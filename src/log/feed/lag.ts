@@ -1,7 +1,7 @@
 import type { Db } from 'mongodb';
 import { committedInTime } from '../../mongodb/durability.js';
 import { feedEnd } from './feed.js';
-import type { AnyLog } from '../journal/entity-log.js';
+import type { AnyLog } from '../entity-log/entity-log.js';
 import { journal } from '../journal/journal.js';
 import { ageOf } from '../time.js';
 

@@ -3,7 +3,7 @@ import { ChangeStreamEnded } from '../../mongodb/change-stream.js';
 import { isDuplicateKey } from '../../mongodb/duplicates.js';
 import { committed, durable } from '../../mongodb/durability.js';
 import { eventId } from '../event-id.js';
-import type { AnyLog } from '../journal/entity-log.js';
+import type { AnyLog } from '../entity-log/entity-log.js';
 import { journal } from '../journal/journal.js';
 import { Fenced } from '../leases/fencing.js';
 import { DueEvents, LeaderOutdated } from './due-events.js';

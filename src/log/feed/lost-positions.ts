@@ -1,6 +1,6 @@
 import type { Db } from 'mongodb';
 import { committed } from '../../mongodb/durability.js';
-import type { AnyLog } from '../journal/entity-log.js';
+import type { AnyLog } from '../entity-log/entity-log.js';
 import { journal } from '../journal/journal.js';
 
 const COUNT_BATCH_SIZE = 1_000_000;

@@ -1,7 +1,7 @@
 import type { Db } from 'mongodb';
 import { pause } from '../../concurrency/pause.js';
 import { notifyWaiters, untilHolds, type Waiters } from '../../concurrency/until-holds.js';
-import type { AnyLog } from '../journal/entity-log.js';
+import type { AnyLog } from '../entity-log/entity-log.js';
 import { type EntityListener, EntityListeners } from './entity-listeners.js';
 import { feedEnd } from './feed.js';
 import { FeedPages } from './feed-pages.js';

@@ -3,7 +3,7 @@ import { append, type Appended } from '../append.js';
 import type { Draft, Refused, State } from '../entity.js';
 import type { Deployment } from '../../databases.js';
 import { describeLatest, runsOf, startArgument } from '../history/runs.js';
-import { type EntityLog, workflowIdOf } from '../journal/entity-log.js';
+import { type EntityLog, workflowIdOf } from '../entity-log/entity-log.js';
 import type { NewEntity, RunInput } from '../workflow/inputs.js';
 import { causeOf, type Message } from '../workflow/messages.js';
 import { keyConflict } from '../workflow/obstacles.js';

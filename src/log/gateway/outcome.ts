@@ -1,7 +1,7 @@
 import type { Client } from '@temporalio/client';
 import { isTaskFailure, isTemporalOutage } from '../../outages/temporal-outage.js';
 import { statusInWords } from '../history/runs.js';
-import type { AnyLog } from '../journal/entity-log.js';
+import type { AnyLog } from '../entity-log/entity-log.js';
 import { endedReason } from '../journal/stops.js';
 import type { Answer, RefusedUpdate } from '../workflow/messages.js';
 

@@ -7,7 +7,7 @@ import type { Draft, Envelope, State, StoredEvent } from '../entity.js';
 import { causeOf } from '../workflow/messages.js';
 import type { NewEntity, RunInput } from '../workflow/inputs.js';
 import type { EntityStep } from '../workflow/steps.js';
-import { type AnyLog, type EntityLog, workflowIdOf } from '../journal/entity-log.js';
+import { type AnyLog, type EntityLog, workflowIdOf } from '../entity-log/entity-log.js';
 import { forkFailure } from '../journal/fork.js';
 import type { HistoryEvent, ReadOptions } from './history-events.js';
 import { decoded, type Payloads, runsOf, startArgument } from './runs.js';

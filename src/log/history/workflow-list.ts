@@ -2,8 +2,8 @@ import { setTimeout } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
 import { decodeTypedSearchAttributes } from '@temporalio/common/lib/converter/payload-search-attributes.js';
 import proto, { type temporal } from '@temporalio/proto';
-import { statusKey } from '../workflow/search-attribute-names.js';
-import { type AnyLog, entityIdOf } from '../journal/entity-log.js';
+import { statusKey } from '../search-attribute-names.js';
+import { type AnyLog, entityIdOf } from '../entity-log/entity-log.js';
 
 /** An entity's workflow in Temporal's list, which lags by a moment. */
 export interface ListedEntity {

@@ -5,9 +5,9 @@ import { eventId } from '../event-id.js';
 import { isDuplicateKey } from '../../mongodb/duplicates.js';
 import { committed, durable } from '../../mongodb/durability.js';
 import { superseded } from '../workflow/steps.js';
-import type { AnyLog } from './entity-log.js';
+import type { AnyLog } from '../entity-log/entity-log.js';
 import { forkFailure, noteFork } from './fork.js';
-import { journal, onlyEvent, resumptionType, type StoredRecord } from './journal.js';
+import { journal, onlyEvent, resumptionType, type StoredRecordedEvent } from './journal.js';
 import { isSameEvent } from './same-event.js';
 
 interface InSession {
@@ -87,7 +87,7 @@ async function lastResumption(
   orderId: string,
   options: InSession,
 ): Promise<StoredEvent | undefined> {
-  const found = await journal(log, db).findOne<StoredRecord>(
+  const found = await journal(log, db).findOne<StoredRecordedEvent>(
     { orderId, type: resumptionType(log) },
     { ...options, ...committed, projection: onlyEvent, sort: { version: -1 } },
   );

@@ -1,6 +1,6 @@
 import type { Cause, Draft, Envelope, State } from '../entity.js';
-import { type StateDifference, differencesBetween } from './differences.js';
-import type { EntityLog } from './entity-log.js';
+import { type StateDifference, differencesBetween } from '../entity-log/differences.js';
+import type { EntityLog } from '../entity-log/entity-log.js';
 import { stateAt } from './time-travel.js';
 
 /** The differences of an entity between two of its versions. */

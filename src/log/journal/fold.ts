@@ -1,5 +1,5 @@
 import type { Draft, Envelope, State } from '../entity.js';
-import type { EntityLog } from './entity-log.js';
+import type { EntityLog } from '../entity-log/entity-log.js';
 
 /** The state after these events; undefined if there are neither events nor an earlier state. */
 export function fold<S extends State, D extends Draft>(

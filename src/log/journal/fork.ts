@@ -3,7 +3,7 @@ import type { Db } from 'mongodb';
 import type { StoredEvent } from '../entity.js';
 import { eventFork } from '../workflow/steps.js';
 import { durable } from '../../mongodb/durability.js';
-import type { AnyLog } from './entity-log.js';
+import type { AnyLog } from '../entity-log/entity-log.js';
 import { forkedReason, markStopped } from './stops.js';
 
 /** The journal and the workflow of an entity have different events under one version. */

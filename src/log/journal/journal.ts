@@ -1,6 +1,6 @@
 import type { Db } from 'mongodb';
 import type { Draft, Envelope, StoredEvent } from '../entity.js';
-import type { AnyLog } from './entity-log.js';
+import type { AnyLog } from '../entity-log/entity-log.js';
 
 /** What the journal adds to an event. */
 export interface Recorded {
@@ -17,10 +17,10 @@ export type RecordedEvent<D extends Draft> = D & Envelope & Recorded;
  * An event read from the journal as it was written, for readers that must not fail on an event that
  * cannot be upcast.
  */
-export type StoredRecord = StoredEvent & Recorded;
+export type StoredRecordedEvent = StoredEvent & Recorded;
 
 /** An event as it is stored: in the schema version it was written in. */
-export type JournalDocument = StoredRecord & {
+export type JournalDocument = StoredRecordedEvent & {
   readonly _id: string;
   /** present until the event has a position */
   readonly unsequenced?: true;
@@ -37,7 +37,7 @@ export class LogIncomplete extends Error {
 export const onlyEvent = { _id: 0, unsequenced: 0, begins: 0 } as const;
 
 /** The same as the projection `onlyEvent`, for a document in memory. */
-export function eventOf(document: JournalDocument): StoredRecord {
+export function eventOf(document: JournalDocument): StoredRecordedEvent {
   const { _id: _, unsequenced: _unsequenced, begins: _begins, ...event } = document;
   return event;
 }

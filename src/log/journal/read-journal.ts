@@ -2,13 +2,13 @@ import type { ClientSession, Db, Filter } from 'mongodb';
 import type { Draft, Envelope, State, StoredEvent } from '../entity.js';
 import { batches } from '../../concurrency/async-iterables.js';
 import { committed, type QueryTime } from '../../mongodb/durability.js';
-import type { AnyLog, EntityLog } from './entity-log.js';
+import type { AnyLog, EntityLog } from '../entity-log/entity-log.js';
 import {
   journal,
   type JournalDocument,
   onlyEvent,
   type RecordedEvent,
-  type StoredRecord,
+  type StoredRecordedEvent,
 } from './journal.js';
 
 interface Range extends QueryTime {
@@ -29,7 +29,7 @@ export async function readJournal<S extends State, D extends Draft>(
   orderId: string,
   range: Range = {},
 ): Promise<RecordedEvent<D>[]> {
-  return (await readStored(log, db, orderId, range)).map((event) => upcastRecord(log, event));
+  return (await readStoredEvents(log, db, orderId, range)).map((event) => upcastRecord(log, event));
 }
 
 /** `upcast` for an event with fields that its store has added. */
@@ -42,41 +42,41 @@ export function upcastRecord<S extends State, D extends Draft, E extends StoredE
 }
 
 /** `readJournal` without upcasting. */
-export async function readStored(
+export async function readStoredEvents(
   log: AnyLog,
   db: Db,
   orderId: string,
   { from = 1, limit = 0, ...options }: Range = {},
-): Promise<StoredRecord[]> {
+): Promise<StoredRecordedEvent[]> {
   return await journal(log, db)
     .find({ orderId, version: { $gte: from } }, { ...options, ...committed })
-    .project<StoredRecord>(onlyEvent)
+    .project<StoredRecordedEvent>(onlyEvent)
     .sort({ version: 1 })
     .limit(limit)
     .toArray();
 }
 
 /** Streams all recorded events that match, as they were written, by entity and version. */
-export async function* readJournals(
+export async function* streamStoredEvents(
   log: AnyLog,
   db: Db,
   filter: Filter<JournalDocument>,
   options: Pick<Range, 'session'> = {},
-): AsyncGenerator<StoredRecord, void> {
+): AsyncGenerator<StoredRecordedEvent, void> {
   yield* journal(log, db)
     .find(filter, { ...options, ...committed })
-    .project<StoredRecord>(onlyEvent)
+    .project<StoredRecordedEvent>(onlyEvent)
     .sort({ orderId: 1, version: 1 });
 }
 
-/** `readJournals`, with the events of each entity together. */
-export async function* readJournalsByEntity(
+/** `streamStoredEvents`, with the events of each entity together. */
+export async function* streamStoredLogs(
   log: AnyLog,
   db: Db,
   filter: Filter<JournalDocument>,
-): AsyncGenerator<readonly [orderId: string, events: readonly StoredRecord[]], void> {
-  let events: StoredRecord[] = [];
-  for await (const event of readJournals(log, db, filter)) {
+): AsyncGenerator<readonly [orderId: string, events: readonly StoredRecordedEvent[]], void> {
+  let events: StoredRecordedEvent[] = [];
+  for await (const event of streamStoredEvents(log, db, filter)) {
     const orderId = events[0]?.orderId;
     if (orderId !== undefined && orderId !== event.orderId) {
       yield [orderId, events];

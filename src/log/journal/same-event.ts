@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { StoredEvent } from '../entity.js';
 import { asStored } from '../../mongodb/as-stored.js';
-import type { AnyLog } from './entity-log.js';
+import type { AnyLog } from '../entity-log/entity-log.js';
 
 /**
  * True if two events have the same content in their current shape. The order of keys, the journal's

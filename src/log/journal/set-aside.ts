@@ -2,7 +2,7 @@ import type { Db } from 'mongodb';
 import type { StoredEvent } from '../entity.js';
 import { eventId } from '../event-id.js';
 import { committed, durable } from '../../mongodb/durability.js';
-import type { AnyLog } from './entity-log.js';
+import type { AnyLog } from '../entity-log/entity-log.js';
 import { journal, type JournalDocument } from './journal.js';
 
 /**

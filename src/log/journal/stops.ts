@@ -1,7 +1,7 @@
 import type { Db } from 'mongodb';
 import { durable } from '../../mongodb/durability.js';
-import type { AnyLog } from './entity-log.js';
-import { stateViews, type Stopped } from './state-view.js';
+import type { AnyLog } from '../entity-log/entity-log.js';
+import { stateViews, type Stopped } from '../entity-log/state-view.js';
 
 /** Why an entity does not continue by itself; without the time when that was found. */
 export type StopReason = Omit<Stopped, 'since'>;

@@ -1,5 +1,5 @@
 import type { Draft, Envelope, State } from '../entity.js';
-import type { EntityLog } from './entity-log.js';
+import type { EntityLog } from '../entity-log/entity-log.js';
 import { contiguous, fold } from './fold.js';
 
 /**

@@ -1,7 +1,7 @@
 import type { Db } from 'mongodb';
 import { committed, durable, type QueryTime } from '../../mongodb/durability.js';
 import type { StoredEvent } from '../entity.js';
-import type { AnyLog } from './entity-log.js';
+import type { AnyLog } from '../entity-log/entity-log.js';
 import { appendToJournal } from './append-to-journal.js';
 import { journal } from './journal.js';
 

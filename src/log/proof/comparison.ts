@@ -6,11 +6,11 @@ import { messageOf } from '../../outages/message-of.js';
 import { isServerError } from '../../outages/server-error.js';
 import type { Draft, State } from '../entity.js';
 import { committed } from '../../mongodb/durability.js';
-import { type AnyLog, type EntityLog, workflowIdOf } from '../journal/entity-log.js';
-import { type StateDocument, stateViews } from '../journal/state-view.js';
+import { type AnyLog, type EntityLog, workflowIdOf } from '../entity-log/entity-log.js';
+import { type StateDocument, stateViews } from '../entity-log/state-view.js';
 import type { Databases } from '../../databases.js';
 import { type HistoryLog, readHistoryLog } from '../history/history.js';
-import { readStored, upcastRecord } from '../journal/read-journal.js';
+import { readStoredEvents, upcastRecord } from '../journal/read-journal.js';
 import { type EntityState, stateQuery } from '../workflow/messages.js';
 import {
   compareJournalWithHistory,
@@ -115,7 +115,7 @@ async function compareOnce<S extends State, D extends Draft>(
     { _id: orderId },
     { ...committed, projection: { ahead: 0, recorder: 0, stopped: 0 } },
   );
-  const stored = await readStored(log, db, orderId);
+  const stored = await readStoredEvents(log, db, orderId);
   const history = await historyOf(log, client, orderId);
   const isAsked = asksWorkflow && typeof history === 'object' && history.isOpen && !history.isForecast;
   const state = isAsked ? await stateOf<S>(log, client, orderId) : undefined;

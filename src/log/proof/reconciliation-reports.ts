@@ -1,7 +1,7 @@
 import type { Db } from 'mongodb';
 import type { Discrepancy } from './discrepancy.js';
 import { committed, durable } from '../../mongodb/durability.js';
-import type { AnyLog } from '../journal/entity-log.js';
+import type { AnyLog } from '../entity-log/entity-log.js';
 
 /** The report of one reconciliation: a comparison of Temporal with the journal and the views. */
 export interface Reconciliation {

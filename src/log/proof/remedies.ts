@@ -1,5 +1,5 @@
-import { cliLinesForAll, comparedByHand } from '../journal/cli-lines.js';
-import type { AnyLog } from '../journal/entity-log.js';
+import { cliLinesForAll, comparedByHand } from '../entity-log/cli-lines.js';
+import type { AnyLog } from '../entity-log/entity-log.js';
 import type { Discrepancy } from './discrepancy.js';
 
 /** What to do about a discrepancy that has no remedy of its own; one sentence. */

@@ -1,7 +1,7 @@
 import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import type { Db } from 'mongodb';
 import { later } from '../time.js';
-import type { AnyLog } from '../journal/entity-log.js';
+import type { AnyLog } from '../entity-log/entity-log.js';
 import { latestReconciliations, MAX_KEPT, type Reconciliation } from './reconciliation-reports.js';
 
 /**

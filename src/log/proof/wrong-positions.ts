@@ -1,7 +1,7 @@
 import type { Db } from 'mongodb';
 import { committed } from '../../mongodb/durability.js';
 import { feedHead } from '../feed/feed.js';
-import type { AnyLog } from '../journal/entity-log.js';
+import type { AnyLog } from '../entity-log/entity-log.js';
 import { journal } from '../journal/journal.js';
 import type { Discrepancy } from './discrepancy.js';
 import { remedyOf } from './remedies.js';

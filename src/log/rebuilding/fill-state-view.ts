@@ -4,12 +4,12 @@ import { insertMissing } from '../../mongodb/duplicates.js';
 import { committed, durable } from '../../mongodb/durability.js';
 import { type Draft, NewerEvent, type State } from '../entity.js';
 import { feedHead } from '../feed/feed.js';
-import type { AnyLog, EntityLog } from '../journal/entity-log.js';
+import type { AnyLog, EntityLog } from '../entity-log/entity-log.js';
 import { foldToGap } from '../journal/fold.js';
-import { type JournalDocument, journal, type StoredRecord } from '../journal/journal.js';
-import { notJournaled, readJournalsByEntity, upcastRecord } from '../journal/read-journal.js';
-import { type StateDocument, stateViews, type Stopped, storedDocument } from '../journal/state-view.js';
-import { viewedIds } from '../journal/viewed-ids.js';
+import { type JournalDocument, journal, type StoredRecordedEvent } from '../journal/journal.js';
+import { notJournaled, streamStoredLogs, upcastRecord } from '../journal/read-journal.js';
+import { type StateDocument, stateViews, type Stopped, storedDocument } from '../entity-log/state-view.js';
+import { viewedIds } from '../entity-log/viewed-ids.js';
 import type { RebuildAttempt } from './rebuild-attempt.js';
 import type { Exceptions, StateViewRebuild, StoreRebuilder } from './store-rebuild.js';
 
@@ -156,7 +156,7 @@ async function* foldedStates<S extends State, D extends Draft>(
   db: Db,
   filter: Filter<JournalDocument>,
 ): AsyncGenerator<FoldedStates<S>, void> {
-  const entities = readJournalsByEntity(log, db, filter);
+  const entities = streamStoredLogs(log, db, filter);
   for await (const some of batches(entities, BATCH_SIZE)) {
     const folded: FoldedState<S>[] = [];
     const unfoldable: string[] = [];
@@ -175,7 +175,7 @@ async function* foldedStates<S extends State, D extends Draft>(
  */
 function foldOne<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
-  events: readonly StoredRecord[],
+  events: readonly StoredRecordedEvent[],
 ): FoldedState<S> | undefined {
   try {
     const { state, lastAfterGap } = foldToGap(

@@ -13,7 +13,7 @@ import {
   takeOverRebuild,
 } from '../views/view-builds.js';
 import type { Draft, State } from '../entity.js';
-import type { AnyLog, EntityLog } from '../journal/entity-log.js';
+import type { AnyLog, EntityLog } from '../entity-log/entity-log.js';
 import type { AnyView, View } from '../views/view.js';
 import { assertVersion, type RebuildAttempt } from './rebuild-attempt.js';
 

@@ -3,9 +3,9 @@ import { committed } from '../../mongodb/durability.js';
 import { isServerError } from '../../outages/server-error.js';
 import type { Draft, State } from '../entity.js';
 import { feedHead } from '../feed/feed.js';
-import type { AnyLog, EntityLog } from '../journal/entity-log.js';
-import { stateViewIndexes, stateViews } from '../journal/state-view.js';
-import { updateStateView } from '../journal/update-state-view.js';
+import type { AnyLog, EntityLog } from '../entity-log/entity-log.js';
+import { stateViewIndexes, stateViews } from '../entity-log/state-view.js';
+import { updateStateView } from '../recording/update-state-view.js';
 import {
   catchUp,
   copyStops,

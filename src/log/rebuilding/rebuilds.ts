@@ -1,7 +1,7 @@
 import type { Draft, State } from '../entity.js';
 import type { DetectDatabaseLoss, Databases } from '../../databases.js';
 import type { OutsideRestore } from '../history/outside-restore.js';
-import type { EntityLog } from '../journal/entity-log.js';
+import type { EntityLog } from '../entity-log/entity-log.js';
 import type { View } from '../views/view.js';
 import { attemptInActivity } from './rebuild-attempt.js';
 import { rebuildFeedView } from './rebuild-feed-view.js';

@@ -3,15 +3,15 @@ import { isServerError } from '../../outages/server-error.js';
 import { type Draft, NewerEvent, type State } from '../entity.js';
 import { insertMissing, isDuplicateKey } from '../../mongodb/duplicates.js';
 import { committed, durable } from '../../mongodb/durability.js';
-import type { AnyLog, EntityLog } from '../journal/entity-log.js';
-import { documentOf, stateViews } from '../journal/state-view.js';
+import type { AnyLog, EntityLog } from '../entity-log/entity-log.js';
+import { documentOf, stateViews } from '../entity-log/state-view.js';
 import type { HistoryLog } from '../history/history.js';
 import { insertIntoJournal } from '../journal/append-to-journal.js';
 import { journal } from '../journal/journal.js';
 import { journaled } from '../journal/read-journal.js';
 import { restoreLog } from '../journal/truncated-log.js';
 import type { OutsideRestore } from '../history/outside-restore.js';
-import { updateStateView } from '../journal/update-state-view.js';
+import { updateStateView } from '../recording/update-state-view.js';
 
 /** An entity, read from its history. */
 export interface FromHistory<S extends State, D extends Draft> {

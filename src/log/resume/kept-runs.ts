@@ -1,5 +1,5 @@
 import type { Client } from '@temporalio/client';
-import { type AnyLog, workflowIdOf } from '../journal/entity-log.js';
+import { type AnyLog, workflowIdOf } from '../entity-log/entity-log.js';
 import type { HistoryEvent } from '../history/history-events.js';
 import { decoded, describeLatest, runsOf, startArgument } from '../history/runs.js';
 import type { RunInput } from '../workflow/inputs.js';

@@ -1,10 +1,10 @@
 import type { Draft, State } from '../entity.js';
 import { batches } from '../../concurrency/async-iterables.js';
 import { committed } from '../../mongodb/durability.js';
-import type { AnyLog, EntityLog } from '../journal/entity-log.js';
-import { stateViews } from '../journal/state-view.js';
+import type { AnyLog, EntityLog } from '../entity-log/entity-log.js';
+import { stateViews } from '../entity-log/state-view.js';
 import { journaledIds, notJournaled } from '../journal/read-journal.js';
-import { notViewed, unfinishedIds } from '../journal/viewed-ids.js';
+import { notViewed, unfinishedIds } from '../entity-log/viewed-ids.js';
 import { listedIds, listWorkflows } from '../history/workflow-list.js';
 import type { ResumeCommand, ResumeReport } from './resume-report.js';
 import { resume, type ResumeOptions, type ResumeDeps } from './resume.js';

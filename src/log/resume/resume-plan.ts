@@ -1,6 +1,6 @@
 import { contiguous, fold } from '../journal/fold.js';
 import type { Draft, Envelope, State, StoredEvent } from '../entity.js';
-import type { EntityLog } from '../journal/entity-log.js';
+import type { EntityLog } from '../entity-log/entity-log.js';
 import type { HistoryLog } from '../history/history.js';
 import { isSameEvent } from '../journal/same-event.js';
 

@@ -2,11 +2,11 @@ import { setTimeout } from 'node:timers/promises';
 import type { Databases } from '../../databases.js';
 import type { State, StoredEvent } from '../entity.js';
 import { COMMAND_REJECTED } from '../event.js';
-import { comparedByHand } from '../journal/cli-lines.js';
-import { type AnyLog, workflowIdOf } from '../journal/entity-log.js';
+import { comparedByHand } from '../entity-log/cli-lines.js';
+import { type AnyLog, workflowIdOf } from '../entity-log/entity-log.js';
 import { forkFailure } from '../journal/fork.js';
 import { resumptionType } from '../journal/journal.js';
-import { readStored } from '../journal/read-journal.js';
+import { readStoredEvents } from '../journal/read-journal.js';
 import type { ResumeRequest } from '../workflow/inputs.js';
 import { type EntityState, stateQuery } from '../workflow/messages.js';
 import type { Plan, Repairs } from './resume-plan.js';
@@ -127,7 +127,7 @@ export async function withRefusals(
       // The query fails while the run is loading its log, or if there is no worker.
       .catch(() => undefined);
     if (state === undefined || state.unrecorded > 0) continue;
-    const events = await readStored(log, db, orderId, { from: version + 1 });
+    const events = await readStoredEvents(log, db, orderId, { from: version + 1 });
     if (!events.some(({ commandId }) => commandId === command.commandId)) continue;
     const refused = events.flatMap(({ type, commandId, data }) =>
       type === COMMAND_REJECTED && messages.includes(commandId)

@@ -4,15 +4,15 @@ import { messageOf } from '../../outages/message-of.js';
 import { isServerError } from '../../outages/server-error.js';
 import type { Draft, State, StoredEvent } from '../entity.js';
 import { committed } from '../../mongodb/durability.js';
-import { type AnyLog, type EntityLog, workflowIdOf } from '../journal/entity-log.js';
-import { stateViews } from '../journal/state-view.js';
+import { type AnyLog, type EntityLog, workflowIdOf } from '../entity-log/entity-log.js';
+import { stateViews } from '../entity-log/state-view.js';
 import { clearFork, forks, noteFork } from '../journal/fork.js';
 import type { Databases } from '../../databases.js';
 import { readHistoryLog } from '../history/history.js';
-import { readStored } from '../journal/read-journal.js';
+import { readStoredEvents } from '../journal/read-journal.js';
 import { restoreLog } from '../journal/truncated-log.js';
 import { setAside } from '../journal/set-aside.js';
-import { updateStateView } from '../journal/update-state-view.js';
+import { updateStateView } from '../recording/update-state-view.js';
 import { clearStopped, markStopped } from '../journal/stops.js';
 import { keyOf } from '../workflow/command-id.js';
 import type { Signal } from '../workflow/messages.js';
@@ -41,7 +41,7 @@ const MAX_ATTEMPTS = 4;
  * earlier state. The journal decides what happened (see `planResumption`). A longer history that
  * agrees with the journal is recorded first. The new run loads the log from the journal by itself
  * (`resumeFromJournal` in `log/workflow/resumption.ts`), by activities that also write the
- * resumption to the journal (`log/journal/resumption-activities.ts`).
+ * resumption to the journal (`log/recording/resumption-activities.ts`).
  *
  * @throws errors of MongoDB and Temporal
  */
@@ -87,7 +87,7 @@ async function inspect<S extends State, D extends Draft>(
     { ...committed, projection: { version: 1 } },
   );
   const fork = await forks(log, db).findOne({ _id: orderId }, committed);
-  const journal = await readStored(log, db, orderId);
+  const journal = await readStoredEvents(log, db, orderId);
   let run: KeptRuns | undefined;
   try {
     run = await readKeptRuns(log, client, orderId);
@@ -149,7 +149,7 @@ async function carryOut<S extends State, D extends Draft>(
         return undefined;
       }
       await repair(log, db, orderId, plan);
-      const journal = await readStored(log, db, orderId);
+      const journal = await readStoredEvents(log, db, orderId);
       const messages = unrecordedMessages(log, run?.messages ?? [], journal);
       const resumption = { orderId, command, state: plan.state, run, journal, messages };
       const isStarted = await startResumed(log, deps, resumption);

@@ -1,6 +1,6 @@
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
 import type { Draft, State, StoredEvent } from '../entity.js';
-import { type AnyLog, type EntityLog, type StartOptions, workflowIdOf } from '../journal/entity-log.js';
+import { type AnyLog, type EntityLog, type StartOptions, workflowIdOf } from '../entity-log/entity-log.js';
 import { clearFork } from '../journal/fork.js';
 import type { Databases, Deployment } from '../../databases.js';
 import type { NewEntity, ResumedEntity } from '../workflow/inputs.js';

@@ -3,7 +3,7 @@ import type { Draft, State } from '../entity.js';
 import type { FeedTail } from '../feed/tail.js';
 import { runSequencer, sequencerTask } from '../feed/sequencer.js';
 import type { LeasedTask } from '../leases/leased-tasks.js';
-import type { EntityLog } from '../journal/entity-log.js';
+import type { EntityLog } from '../entity-log/entity-log.js';
 import type { DetectDatabaseLoss, Databases } from '../../databases.js';
 import { runViewFeeder, viewTask } from './feeding/view-feeder.js';
 import type { AnyView, View } from './view.js';

@@ -4,7 +4,7 @@ import { journal } from '../journal/journal.js';
 import { type FeedLag, feedLag } from '../feed/lag.js';
 import { ageOf } from '../time.js';
 import { type ViewBuilds, viewBuilds, type Rebuild } from './view-builds.js';
-import type { AnyLog } from '../journal/entity-log.js';
+import type { AnyLog } from '../entity-log/entity-log.js';
 import type { AnyView } from './view.js';
 
 /** A feed view: its active build, and the one that is being made. */

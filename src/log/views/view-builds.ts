@@ -3,7 +3,7 @@ import { committed, durable } from '../../mongodb/durability.js';
 import { isDuplicateKey } from '../../mongodb/duplicates.js';
 import { feedGenerations, firstGeneration } from '../feed/generations.js';
 import { parkedEvents } from './parked-events.js';
-import type { AnyLog } from '../journal/entity-log.js';
+import type { AnyLog } from '../entity-log/entity-log.js';
 import { type AnyView, documents } from './view.js';
 
 /** A collection that a view was built in, and its checkpoint. */

@@ -2,7 +2,7 @@ import { defineSearchAttributeKey, type SearchAttributePair } from '@temporalio/
 import { patched, upsertSearchAttributes } from '@temporalio/workflow';
 import type { Attribute, Draft, Effect, Entity, State } from '../entity.js';
 import type { Halt } from './messages.js';
-import { searchAttributes } from './search-attribute-names.js';
+import { searchAttributes } from '../search-attribute-names.js';
 
 /** The search attributes of a workflow in Temporal's list. */
 export class ListedAttributes {

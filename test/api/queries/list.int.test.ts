@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { createCursors } from '../../../src/api/queries/cursor.js';
 import { type OrderListQuery, toFind } from '../../../src/api/queries/list-orders.js';
-import { ensureStateViewIndexes } from '../../../src/log/journal/state-view.js';
+import { ensureStateViewIndexes } from '../../../src/log/entity-log/state-view.js';
 import { append } from '../../../src/log/append.js';
 import { orderLog } from '../../../src/order-log.js';
 import { decide } from '../../../src/order/decide.js';

@@ -1,7 +1,7 @@
 import type { Db } from 'mongodb';
 import { feedState } from '../../../src/log/feed/generations.js';
 import { ensureJournalIndexes, type JournalDocument, journal } from '../../../src/log/journal/journal.js';
-import { ensureStateViewIndexes } from '../../../src/log/journal/state-view.js';
+import { ensureStateViewIndexes } from '../../../src/log/entity-log/state-view.js';
 import { rebuildFeedView } from '../../../src/log/rebuilding/rebuild-feed-view.js';
 import { noteFirstVersion } from '../../../src/log/rebuilding/store-rebuild.js';
 import { orderLog } from '../../../src/order-log.js';

@@ -1,6 +1,6 @@
 import type { Db } from 'mongodb';
 import { ensureJournalIndexes } from '../../../src/log/journal/journal.js';
-import { ensureStateViewIndexes } from '../../../src/log/journal/state-view.js';
+import { ensureStateViewIndexes } from '../../../src/log/entity-log/state-view.js';
 import { orderLog } from '../../../src/order-log.js';
 import { readConfig } from '../../../src/server/config.js';
 import { connectMongo } from '../../../src/server/connections.js';

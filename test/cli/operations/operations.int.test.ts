@@ -5,7 +5,7 @@ import type { Session } from '../../../src/cli/script/script.js';
 import { reconcileAll, reconcileOrders } from '../../../src/effects/proof/reconcile-orders.js';
 import { endpointLog } from '../../../src/endpoint/endpoint-log.js';
 import { logs } from '../../../src/entity-logs.js';
-import type { AnyLog } from '../../../src/log/journal/entity-log.js';
+import type { AnyLog } from '../../../src/log/entity-log/entity-log.js';
 import { journal } from '../../../src/log/journal/journal.js';
 import { orderLog } from '../../../src/order-log.js';
 import { orders as views } from '../../../src/views/orders.js';

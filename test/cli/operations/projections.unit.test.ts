@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import { logs } from '../../../src/entity-logs.js';
-import { storesOf } from '../../../src/log/journal/entity-log.js';
+import { storesOf } from '../../../src/log/entity-log/entity-log.js';
 import { addressOf } from '../connections/serving.js';
 import { runWithoutTemporal } from '../without-temporal.js';
 

@@ -15,9 +15,9 @@ import {
 import { endpointLog } from '../../../src/endpoint/endpoint-log.js';
 import { feedHead } from '../../../src/log/feed/feed.js';
 import { appendToJournal } from '../../../src/log/journal/append-to-journal.js';
-import { workflowIdOf } from '../../../src/log/journal/entity-log.js';
+import { workflowIdOf } from '../../../src/log/entity-log/entity-log.js';
 import { ensureJournalIndexes, journal } from '../../../src/log/journal/journal.js';
-import { ensureStateViewIndexes } from '../../../src/log/journal/state-view.js';
+import { ensureStateViewIndexes } from '../../../src/log/entity-log/state-view.js';
 import { orderLog } from '../../../src/order-log.js';
 import { states } from '../../order/examples.js';
 import { placedOrder, startTestApi, type TestApi } from '../../support/api.js';

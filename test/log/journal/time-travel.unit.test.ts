@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { diff } from '../../../src/log/journal/diff.js';
-import type { StateDifference } from '../../../src/log/journal/differences.js';
+import type { StateDifference } from '../../../src/log/entity-log/differences.js';
 import { stateAt } from '../../../src/log/journal/time-travel.js';
 import { orderLog } from '../../../src/order-log.js';
 import type { OrderEvent } from '../../../src/order/events.js';

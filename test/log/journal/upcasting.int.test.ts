@@ -4,7 +4,7 @@ import { foldHistory, readHistoryLog } from '../../../src/log/history/history.js
 import { forks } from '../../../src/log/journal/fork.js';
 import { ensureJournalIndexes, journal } from '../../../src/log/journal/journal.js';
 import { readJournal } from '../../../src/log/journal/read-journal.js';
-import { record } from '../../../src/log/journal/recording.js';
+import { record } from '../../../src/log/recording/recording.js';
 import { eventFork } from '../../../src/log/workflow/steps.js';
 import { type ContinuedOrder, orderWorkflow, workflowId, orderLog } from '../../../src/order-log.js';
 import type { OrderEvent, StoredEvent } from '../../../src/order/events.js';

@@ -8,7 +8,7 @@ import { endpoints } from '../../../src/endpoint/endpoint.js';
 import { append } from '../../../src/log/append.js';
 import { runLeasedTasks, type LeasedTask } from '../../../src/log/leases/leased-tasks.js';
 import { unheldTasks } from '../../../src/log/leases/leases.js';
-import { record } from '../../../src/log/journal/recording.js';
+import { record } from '../../../src/log/recording/recording.js';
 import { createFeedTasks } from '../../../src/log/views/feed-tasks.js';
 import { watchBuildsAndFeeds } from '../../../src/log/views/feeding/watch-builds-and-feeds.js';
 import { orderLog } from '../../../src/order-log.js';

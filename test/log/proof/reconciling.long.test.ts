@@ -6,8 +6,8 @@ import { verifyOrders } from '../../../src/effects/proof/verify-orders.js';
 import { feedGenerations, feedState } from '../../../src/log/feed/generations.js';
 import { noteFork } from '../../../src/log/journal/fork.js';
 import { journal, type JournalDocument } from '../../../src/log/journal/journal.js';
-import { readStored } from '../../../src/log/journal/read-journal.js';
-import { updateStateView } from '../../../src/log/journal/update-state-view.js';
+import { readStoredEvents } from '../../../src/log/journal/read-journal.js';
+import { updateStateView } from '../../../src/log/recording/update-state-view.js';
 import { endedReason, markStopped } from '../../../src/log/journal/stops.js';
 import { latestReconciliations, reconciliations } from '../../../src/log/proof/reconciliation-reports.js';
 import { reconcileScheduleId } from '../../../src/log/workflow/system-workflow-names.js';
@@ -274,7 +274,7 @@ describe('a reconciliation', () => {
 
   test('leaves the mark of a forked order as it is, though its workflow has ended too', async () => {
     const orderId = await place();
-    const [event] = await readStored(orderLog, db, orderId);
+    const [event] = await readStoredEvents(orderLog, db, orderId);
     if (event === undefined) throw new Error('the order has no events');
     await noteFork(orderLog, db, event, event);
     const markOf = async () => (await orders(db).findOne({ _id: orderId }))?.stopped;

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { expect, test } from '@jest/globals';
 import { Fenced } from '../../../src/log/leases/fencing.js';
-import { storesOf } from '../../../src/log/journal/entity-log.js';
+import { storesOf } from '../../../src/log/entity-log/entity-log.js';
 import { journal } from '../../../src/log/journal/journal.js';
-import { record } from '../../../src/log/journal/recording.js';
+import { record } from '../../../src/log/recording/recording.js';
 import { clearStopped, endedReason, markStopped } from '../../../src/log/journal/stops.js';
 import { isStateViewOutdated, rebuildStateView } from '../../../src/log/rebuilding/rebuild-state-view.js';
 import { type Begun, StoreRebuilder, storeRebuilds } from '../../../src/log/rebuilding/store-rebuild.js';

@@ -5,7 +5,7 @@ import { stockOutside } from '../../../src/effects/inventory/stock-restore.js';
 import { forks } from '../../../src/log/journal/fork.js';
 import { ensureJournalIndexes, journal } from '../../../src/log/journal/journal.js';
 import { readJournal } from '../../../src/log/journal/read-journal.js';
-import { createRecorder, record } from '../../../src/log/journal/recording.js';
+import { createRecorder, record } from '../../../src/log/recording/recording.js';
 import { restoreEntities } from '../../../src/log/rebuilding/restore-entities.js';
 import { orderLog } from '../../../src/order-log.js';
 import type { OrderEvent } from '../../../src/order/events.js';

@@ -10,7 +10,7 @@ import { forks, noteFork } from '../../../src/log/journal/fork.js';
 import { journal } from '../../../src/log/journal/journal.js';
 import { readJournal } from '../../../src/log/journal/read-journal.js';
 import { eventsSetAside } from '../../../src/log/journal/set-aside.js';
-import { updateStateView } from '../../../src/log/journal/update-state-view.js';
+import { updateStateView } from '../../../src/log/recording/update-state-view.js';
 import { reconcile } from '../../../src/log/proof/reconcile.js';
 import type { ResumeCommand, ResumeReport } from '../../../src/log/resume/resume-report.js';
 import { resume, type ResumeDeps, type ResumeOptions } from '../../../src/log/resume/resume.js';

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import { journal } from '../../../src/log/journal/journal.js';
-import { record } from '../../../src/log/journal/recording.js';
+import { record } from '../../../src/log/recording/recording.js';
 import { viewsStatus } from '../../../src/log/views/status.js';
 import { orderLog } from '../../../src/order-log.js';
 import { views } from '../../../src/views/views.js';

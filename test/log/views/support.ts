@@ -5,7 +5,7 @@ import { feedHead } from '../../../src/log/feed/feed.js';
 import { feedState } from '../../../src/log/feed/generations.js';
 import { FeedTail } from '../../../src/log/feed/tail.js';
 import { ensureJournalIndexes, journal } from '../../../src/log/journal/journal.js';
-import { ensureStateViewIndexes } from '../../../src/log/journal/state-view.js';
+import { ensureStateViewIndexes } from '../../../src/log/entity-log/state-view.js';
 import { foldEntity } from '../../../src/log/views/feeding/fold-entity.js';
 import { MergedChanges } from '../../../src/log/views/feeding/merged-changes.js';
 import { type ViewFeederDeps, runViewFeeder } from '../../../src/log/views/feeding/view-feeder.js';

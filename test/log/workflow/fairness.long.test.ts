@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { NativeConnection, Worker } from '@temporalio/worker';
 import { ensureJournalIndexes } from '../../../src/log/journal/journal.js';
-import { ensureStateViewIndexes } from '../../../src/log/journal/state-view.js';
+import { ensureStateViewIndexes } from '../../../src/log/entity-log/state-view.js';
 import { workflowId, orderLog } from '../../../src/order-log.js';
 import { temporalConnectionOptions } from '../../../src/server/connections.js';
 import { createLogger } from '../../../src/server/logging/logger.js';

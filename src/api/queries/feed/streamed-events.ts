@@ -4,7 +4,7 @@ import type { createSingleFlight } from '../../../concurrency/single-flight.js';
 import { type PositionedEvent, positionAfterLost } from '../../../log/feed/feed.js';
 import { firstGeneration } from '../../../log/feed/generations.js';
 import type { FeedTail } from '../../../log/feed/tail.js';
-import { readStored } from '../../../log/journal/read-journal.js';
+import { readStoredEvents } from '../../../log/journal/read-journal.js';
 import { committedInTime } from '../../../mongodb/durability.js';
 import { orderLog } from '../../../order-log.js';
 import { upcastIfKnown } from '../../../order/upcasters.js';
@@ -86,7 +86,7 @@ export async function* orderFrom(
   const news = tail.listenTo(orderId);
   const read = async (version: number) => {
     const events = await oneAtATime(() =>
-      readStored(orderLog, db, orderId, {
+      readStoredEvents(orderLog, db, orderId, {
         from: version + 1,
         limit: PAGE_SIZE,
         maxTimeMS: committedInTime.maxTimeMS,

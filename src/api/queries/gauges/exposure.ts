@@ -2,7 +2,7 @@ import type { ConnectionLike } from '@temporalio/client';
 import { optionalTsToMs } from '@temporalio/common/lib/time.js';
 import proto from '@temporalio/proto';
 import type { Db } from 'mongodb';
-import type { StepMetrics } from '../../../log/journal/step-metrics.js';
+import type { StepMetrics } from '../../../log/recording/step-metrics.js';
 import { committedInTime } from '../../../mongodb/durability.js';
 import { journal } from '../../../log/journal/journal.js';
 import { ageOf } from '../../../log/time.js';

@@ -7,7 +7,7 @@ import { EntityBatches } from './entity-batches.js';
 import { type ParkedEvent, parkedEvents, toParked } from '../parked-events.js';
 import { type Build, viewBuilds } from '../view-builds.js';
 import type { Draft, State } from '../../entity.js';
-import type { EntityLog } from '../../journal/entity-log.js';
+import type { EntityLog } from '../../entity-log/entity-log.js';
 import { documents, type View } from '../view.js';
 
 /** The build that is fed, and the epoch of this feeder. */

@@ -1,9 +1,9 @@
 import type { Db } from 'mongodb';
 import type { Draft, State } from '../../entity.js';
 import type { PositionedEvent } from '../../feed/feed.js';
-import type { EntityLog } from '../../journal/entity-log.js';
-import type { StoredRecord } from '../../journal/journal.js';
-import { readJournalsByEntity } from '../../journal/read-journal.js';
+import type { EntityLog } from '../../entity-log/entity-log.js';
+import type { StoredRecordedEvent } from '../../journal/journal.js';
+import { streamStoredLogs } from '../../journal/read-journal.js';
 import { RecentStates } from '../../journal/recent-states.js';
 import type { View } from '../view.js';
 import type { EntityBatch, Folded } from './fold-entity.js';
@@ -57,13 +57,13 @@ export class EntityBatches<S extends State, D extends Draft> {
     const orderIds = [...below].flatMap(([id, version]) => (isKeyed || version > 0 ? [id] : []));
     if (orderIds.length === 0) return;
     const earlier = { version: { $lt: Math.max(...below.values()) } };
-    const found = readJournalsByEntity(this.log, this.db, {
+    const found = streamStoredLogs(this.log, this.db, {
       orderId: { $in: orderIds },
       $or: isKeyed ? [earlier, { position: { $lte: applied } }] : [earlier],
     });
     for await (const [orderId, events] of found) {
       const own = new Set(batches.get(orderId)?.map(({ version }) => version));
-      const isNeeded = ({ version, position = Infinity }: StoredRecord): boolean =>
+      const isNeeded = ({ version, position = Infinity }: StoredRecordedEvent): boolean =>
         !own.has(version) && (version < (below.get(orderId) ?? 0) || (isKeyed && position <= applied));
       yield { orderId, fromJournal: events.filter(isNeeded) };
     }

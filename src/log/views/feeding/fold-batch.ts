@@ -1,6 +1,6 @@
 import type { AnyBulkWriteOperation, Db } from 'mongodb';
 import type { Draft, State } from '../../entity.js';
-import type { EntityLog } from '../../journal/entity-log.js';
+import type { EntityLog } from '../../entity-log/entity-log.js';
 import { truncationPoints } from '../../journal/truncated-log.js';
 import { type ParkedEvent, toParked } from '../parked-events.js';
 import type { View, ViewDocument } from '../view.js';

@@ -1,7 +1,7 @@
 import type { AnyBulkWriteOperation } from 'mongodb';
 import { type Draft, NewerEvent, type State, type StoredEvent } from '../../entity.js';
 import type { PositionedEvent } from '../../feed/feed.js';
-import type { EntityLog } from '../../journal/entity-log.js';
+import type { EntityLog } from '../../entity-log/entity-log.js';
 import type { EntityView, SummaryView, View, ViewChange, ViewDocument } from '../view.js';
 import { gapAt } from './gap.js';
 

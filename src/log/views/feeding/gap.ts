@@ -1,4 +1,4 @@
-import type { AnyLog } from '../../journal/entity-log.js';
+import type { AnyLog } from '../../entity-log/entity-log.js';
 
 /** The journal lacks an entity's next event. */
 export class Gap extends Error {

@@ -2,14 +2,14 @@ import type { ClientSession, Db } from 'mongodb';
 import { inTransaction } from '../../../mongodb/transaction.js';
 import { committed } from '../../../mongodb/durability.js';
 import type { PositionedEvent } from '../../feed/feed.js';
-import { readJournals } from '../../journal/read-journal.js';
+import { streamStoredEvents } from '../../journal/read-journal.js';
 import { foldBatch, type FoldedBatch } from './fold-batch.js';
 import { EntityBatches } from './entity-batches.js';
 import { gapAt } from './gap.js';
 import { type ParkedEvent, parkedEvents, toParked } from '../parked-events.js';
 import { viewBuilds } from '../view-builds.js';
 import type { Draft, State } from '../../entity.js';
-import type { AnyLog, EntityLog } from '../../journal/entity-log.js';
+import type { AnyLog, EntityLog } from '../../entity-log/entity-log.js';
 import { type AnyView, documents, type View } from '../view.js';
 
 /** What an operator did about a parked event, and why. */
@@ -212,7 +212,10 @@ async function eventsOf(
   if (first === undefined) return [];
   const versions = parked.map(({ version }) => version);
   const events: PositionedEvent[] = [];
-  for await (const event of readJournals(log, db, { orderId: first.orderId, version: { $in: versions } })) {
+  for await (const event of streamStoredEvents(log, db, {
+    orderId: first.orderId,
+    version: { $in: versions },
+  })) {
     const next = parked[events.length];
     if (next?.version !== event.version) break;
     events.push({ ...event, position: next.position });

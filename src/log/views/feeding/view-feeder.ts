@@ -7,7 +7,7 @@ import { Fenced } from '../../leases/fencing.js';
 import { BuildFeeder } from './build-feeder.js';
 import { generationOf, type ViewBuilds, buildsOf, takeOverFeeding } from '../view-builds.js';
 import type { Draft, State } from '../../entity.js';
-import type { EntityLog } from '../../journal/entity-log.js';
+import type { EntityLog } from '../../entity-log/entity-log.js';
 import type { AnyView, View } from '../view.js';
 
 export interface ViewFeederDeps<S extends State, D extends Draft> {

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
 import { feedHead } from '../../../../src/log/feed/feed.js';
 import { journal } from '../../../../src/log/journal/journal.js';
-import { readStored } from '../../../../src/log/journal/read-journal.js';
+import { readStoredEvents } from '../../../../src/log/journal/read-journal.js';
 import { orderLog } from '../../../../src/order-log.js';
 import { api, receive, recordOrder } from './support.js';
 
@@ -162,7 +162,7 @@ describe('an event of another version of the code', () => {
   /** The event as the feed's page and stream and the order's stream have it. */
   async function asRead({ orderId }: { orderId: string }, version: number) {
     const { position = 0 } =
-      (await readStored(orderLog, api.mongo.db, orderId, { from: version, limit: 1 }))[0] ?? {};
+      (await readStoredEvents(orderLog, api.mongo.db, orderId, { from: version, limit: 1 }))[0] ?? {};
     const pages = await Promise.all([
       api.get(`/v1/events?after=${position - 1}&limit=1`),
       api.get(`/v1/orders/${orderId}/events?after=${version - 1}&limit=1`),
@@ -193,7 +193,7 @@ describe('an event of another version of the code', () => {
   ])('is passed on as stored if %s, and the other events as usual', async (_, change) => {
     const order = await recordOrder();
     await journal(orderLog, api.mongo.db).updateOne({ _id: `${order.orderId}:2` }, change);
-    const [stored] = await readStored(orderLog, api.mongo.db, order.orderId, { from: 2, limit: 1 });
+    const [stored] = await readStoredEvents(orderLog, api.mongo.db, order.orderId, { from: 2, limit: 1 });
     for (const event of await asRead(order, 2)) expect(event).toEqual(stored);
     const { body } = await api.get(`/v1/orders/${order.orderId}/events`);
     expect(body.data).toHaveLength(order.count);

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
 import { appendToJournal } from '../../../../src/log/journal/append-to-journal.js';
-import { updateStateView } from '../../../../src/log/journal/update-state-view.js';
+import { updateStateView } from '../../../../src/log/recording/update-state-view.js';
 import { orderLog } from '../../../../src/order-log.js';
 import { states } from '../../../order/examples.js';
 import { placedOrder, startTestApi } from '../../../support/api.js';

@@ -4,7 +4,7 @@ import type { Db } from 'mongodb';
 import { appendToJournal } from '../../../../src/log/journal/append-to-journal.js';
 import { ensureJournalIndexes } from '../../../../src/log/journal/journal.js';
 import { readJournal } from '../../../../src/log/journal/read-journal.js';
-import { updateStateView } from '../../../../src/log/journal/update-state-view.js';
+import { updateStateView } from '../../../../src/log/recording/update-state-view.js';
 import { orderLog } from '../../../../src/order-log.js';
 import { states } from '../../../order/examples.js';
 import { startTestApi, type TestApi } from '../../../support/api.js';

@@ -2,10 +2,10 @@ import type { ClientSession, Db } from 'mongodb';
 import { durable } from '../../mongodb/durability.js';
 import { isDuplicateKey } from '../../mongodb/duplicates.js';
 import type { Draft, Envelope, State, StoredEvent } from '../entity.js';
-import type { EntityLog } from './entity-log.js';
-import { contiguous, fold, foldToGap } from './fold.js';
-import { readJournals, upcastRecord } from './read-journal.js';
-import { asSeen, stateViews, storedDocument } from './state-view.js';
+import type { EntityLog } from '../entity-log/entity-log.js';
+import { contiguous, fold, foldToGap } from '../journal/fold.js';
+import { streamStoredEvents, upcastRecord } from '../journal/read-journal.js';
+import { asSeen, stateViews, storedDocument } from '../entity-log/state-view.js';
 
 /* How the recorder writes the views of several entities in one batch. */
 
@@ -23,7 +23,7 @@ export async function insertViews<S extends State, D extends Draft>(
   { writerId, session }: { readonly writerId: string; readonly session: ClientSession },
 ): Promise<ReadonlyMap<string, S> | undefined> {
   const recorded = new Map<string, (D & Envelope)[]>();
-  for await (const event of readJournals(log, db, { orderId: { $in: [...ids] } }, { session })) {
+  for await (const event of streamStoredEvents(log, db, { orderId: { $in: [...ids] } }, { session })) {
     const { orderId } = event;
     recorded.set(orderId, [...(recorded.get(orderId) ?? []), upcastRecord(log, event)]);
   }

@@ -1,8 +1,8 @@
 import type { Db } from 'mongodb';
 import type { Draft, State } from '../entity.js';
 import type { LogActivities, ResumptionActivities } from '../workflow/steps.js';
-import { recallCommands } from './command-memory.js';
-import type { EntityLog } from './entity-log.js';
+import { recallCommands } from '../journal/command-memory.js';
+import type { EntityLog } from '../entity-log/entity-log.js';
 import { createRecorder, type Recorder } from './recording.js';
 import { createResumptionActivities } from './resumption-activities.js';
 import type { StepMetrics } from './step-metrics.js';

@@ -1,12 +1,12 @@
 import type { Db } from 'mongodb';
-import { contiguous } from './fold.js';
+import { contiguous } from '../journal/fold.js';
 import type { StoredEvent } from '../entity.js';
-import type { AnyLog } from './entity-log.js';
-import { insertIntoJournal } from './append-to-journal.js';
-import { isSameEvent } from './same-event.js';
-import { readStored } from './read-journal.js';
-import type { StoredRecord } from './journal.js';
-import { setAside } from './set-aside.js';
+import type { AnyLog } from '../entity-log/entity-log.js';
+import { insertIntoJournal } from '../journal/append-to-journal.js';
+import { isSameEvent } from '../journal/same-event.js';
+import { readStoredEvents } from '../journal/read-journal.js';
+import type { StoredRecordedEvent } from '../journal/journal.js';
+import { setAside } from '../journal/set-aside.js';
 import type { ResumptionActivities } from '../workflow/steps.js';
 
 /**
@@ -19,7 +19,7 @@ const MAX_PAGE = { events: 200, characters: 128 * 1024 };
 export function createResumptionActivities(log: AnyLog, db: Db): ResumptionActivities {
   return {
     async loadLog({ orderId, after }) {
-      const stored = await readStored(log, db, orderId, { from: after + 1, limit: MAX_PAGE.events });
+      const stored = await readStoredEvents(log, db, orderId, { from: after + 1, limit: MAX_PAGE.events });
       const events = contiguous(stored, after).map(asDecided);
       let characters = 0;
       const end = events.findIndex((event, index) => {
@@ -30,7 +30,7 @@ export function createResumptionActivities(log: AnyLog, db: Db): ResumptionActiv
     },
     async claimResumption({ resumption }) {
       const { orderId, version } = resumption;
-      const recorded = await readStored(log, db, orderId, { from: version });
+      const recorded = await readStoredEvents(log, db, orderId, { from: version });
       const [next] = recorded;
       if (next?.version === version) return isSameEvent(log, next, resumption);
       await setAside(log, db, recorded);
@@ -40,11 +40,15 @@ export function createResumptionActivities(log: AnyLog, db: Db): ResumptionActiv
 }
 
 /** The event without the journal's own fields. */
-function asDecided({ recordedAt: _recordedAt, position: _position, ...event }: StoredRecord): StoredEvent {
+function asDecided({
+  recordedAt: _recordedAt,
+  position: _position,
+  ...event
+}: StoredRecordedEvent): StoredEvent {
   return event;
 }
 
 async function isRecorded(log: AnyLog, db: Db, event: StoredEvent): Promise<boolean> {
-  const [found] = await readStored(log, db, event.orderId, { from: event.version, limit: 1 });
+  const [found] = await readStoredEvents(log, db, event.orderId, { from: event.version, limit: 1 });
   return found?.version === event.version && isSameEvent(log, found, event);
 }

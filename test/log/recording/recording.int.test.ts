@@ -5,7 +5,7 @@ import { appendToJournal } from '../../../src/log/journal/append-to-journal.js';
 import { forks } from '../../../src/log/journal/fork.js';
 import { ensureJournalIndexes, journal } from '../../../src/log/journal/journal.js';
 import { readJournal } from '../../../src/log/journal/read-journal.js';
-import { createRecorder, record } from '../../../src/log/journal/recording.js';
+import { createRecorder, record } from '../../../src/log/recording/recording.js';
 import { rebuildStateView } from '../../../src/log/rebuilding/rebuild-state-view.js';
 import { eventFork } from '../../../src/log/workflow/steps.js';
 import { orderLog } from '../../../src/order-log.js';

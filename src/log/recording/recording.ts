@@ -1,13 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import type { Db } from 'mongodb';
 import type { Draft, State, StoredEvent } from '../entity.js';
-import type { EntityLog } from './entity-log.js';
-import { appendToJournal, insertIntoJournal, refuseReplacedRun } from './append-to-journal.js';
-import { LogIncomplete } from './journal.js';
-import { holdsTruncatedLog } from './truncated-log.js';
+import type { EntityLog } from '../entity-log/entity-log.js';
+import { appendToJournal, insertIntoJournal, refuseReplacedRun } from '../journal/append-to-journal.js';
+import { LogIncomplete } from '../journal/journal.js';
+import { holdsTruncatedLog } from '../journal/truncated-log.js';
 import { createBatcher } from '../../concurrency/batcher.js';
 import { isMongoOutage } from '../../outages/mongo-outage.js';
-import { RecentStates } from './recent-states.js';
+import { RecentStates } from '../journal/recent-states.js';
 import { updateStateView } from './update-state-view.js';
 import { foldFollowing, insertViews, type Replacement, replaceViews } from './view-batches.js';
 

@@ -2,10 +2,16 @@ import type { ClientSession, Db } from 'mongodb';
 import type { Draft, State } from '../entity.js';
 import { isDuplicateKey } from '../../mongodb/duplicates.js';
 import { committed, durable } from '../../mongodb/durability.js';
-import type { AnyLog, EntityLog } from './entity-log.js';
-import { foldToGap } from './fold.js';
-import { readJournal } from './read-journal.js';
-import { asSeen, type SeenView, type StateDocument, stateViews, storedDocument } from './state-view.js';
+import type { AnyLog, EntityLog } from '../entity-log/entity-log.js';
+import { foldToGap } from '../journal/fold.js';
+import { readJournal } from '../journal/read-journal.js';
+import {
+  asSeen,
+  type SeenView,
+  type StateDocument,
+  stateViews,
+  storedDocument,
+} from '../entity-log/state-view.js';
 
 /**
  * Brings the view of an entity up to its journal: folds the contiguous events after the version it

@@ -3,7 +3,7 @@ import type { Decider, Draft, Effect, Entity, State } from '../entity.js';
 import { type CliLines, cliLinesOf } from './cli-lines.js';
 import type { Shape } from './differences.js';
 import type { StateView } from './state-view.js';
-import { statusKey } from '../workflow/search-attribute-names.js';
+import { statusKey } from '../search-attribute-names.js';
 
 /**
  * The log of any kind of entity, without the types of its state and events. Its collections have
