@@ -1,5 +1,6 @@
 import type { Db } from 'mongodb';
 import { fold } from '../log/journal/fold.js';
+import { LogIncomplete } from '../log/journal/journal.js';
 import { readStoredEvents } from '../log/journal/read-journal.js';
 import { orderLog } from '../order-log.js';
 import type { QueryTime } from '../mongodb/durability.js';
@@ -9,7 +10,8 @@ import type { Order } from '../order/order.js';
 /**
  * An order after a version, in its public shape; personal data is sealed.
  *
- * @throws Error if the journal lacks an event up to that version, or one of them cannot be upcast
+ * @throws LogIncomplete if the journal lacks an event up to that version
+ * @throws Error if one of them cannot be upcast
  */
 export type OrderAfter = (version: number) => Promise<object | undefined>;
 
@@ -43,7 +45,7 @@ export function foldOrder(
       if (stored.version <= before) continue;
       const nextVersion = (order?.version ?? 0) + 1;
       if (stored.version !== nextVersion)
-        throw new Error(`the journal lacks version ${nextVersion} of the order ${orderId}`);
+        throw new LogIncomplete(`the journal lacks version ${nextVersion} of the order ${orderId}`);
       order = fold(orderLog, [orderLog.entity.upcast(stored)], order);
     }
     unfolded = unfolded.filter((event) => event.version > version);

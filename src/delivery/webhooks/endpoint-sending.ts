@@ -1,6 +1,7 @@
 import { pause } from '../../concurrency/pause.js';
 import type { Endpoint } from '../../endpoint/endpoint.js';
 import type { PositionedEvent } from '../../log/feed/feed.js';
+import { LogIncomplete } from '../../log/journal/journal.js';
 import { upcastIfKnown } from '../../order/upcasters.js';
 import { messageOf } from '../../outages/message-of.js';
 import { cloudEventOf } from '../cloud-events.js';
@@ -69,7 +70,9 @@ export class EndpointSending {
       if (payload === 'order') order = await orderAfter(version);
     } catch (error) {
       // For example, the order has an event of a later version of the code. Only this order waits.
-      return { failure: `the order cannot be read: ${messageOf(error)}`, retryAfterMs: 0 };
+      if (!(error instanceof LogIncomplete))
+        return { failure: `the order cannot be read: ${messageOf(error)}`, retryAfterMs: 0 };
+      // The lost event may never come back, so the message is sent without the order.
     }
     const message = cloudEventOf(upcastIfKnown(event), this.generation, payload, order);
     const sent = await postSigned(sender, { endpointId, url, secrets: this.secrets }, message);

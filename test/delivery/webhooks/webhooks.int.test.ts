@@ -411,6 +411,27 @@ test('an order that cannot be read waits, and other orders do not', async () => 
   await until(() => arrived(path, [unreadable]));
 });
 
+test('events after a lost event are sent without the order', async () => {
+  const after = await feedHead(orderLog, db);
+  const orderId = await placedOrder(api);
+  await until(async () =>
+    expect(await journal(orderLog, db).countDocuments({ orderId, position: { $exists: true } })).toBe(4),
+  );
+  const found = await journal(orderLog, db).findOne({ _id: `${orderId}:2` });
+  if (found === null) throw new Error('It is not in the journal.');
+  // As an event of another order, it is missing in this one.
+  await journal(orderLog, db).updateOne({ _id: found._id }, { $set: { orderId: 'another' } });
+  const { path } = await endpoint({ payload: 'order', after });
+  await until(() => expect(receiver.ids(path)).toContain(`${orderId}:4`));
+  const bodies = receiver.received
+    .filter((one) => one.path === path)
+    .map((one) => JSON.parse(one.body) as { readonly id: string; readonly data: object });
+  const sent = (version: number) => bodies.find(({ id }) => id === `${orderId}:${version}`)?.data;
+  expect(sent(1)).toHaveProperty('order');
+  expect(sent(3)).not.toHaveProperty('order');
+  await journal(orderLog, db).updateOne({ _id: found._id }, { $set: { orderId } });
+});
+
 test('during a rotation both secrets sign; after the next rotation the first does not', async () => {
   const { path, id, secret } = await endpoint();
   const rotated = await api.post(`${root}/${id}/rotate-secret`);
