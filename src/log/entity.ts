@@ -10,7 +10,7 @@ export type { FactJudgement, Facts, FittingFact } from './facts.js';
 
 /**
  * A kind of entity, such as the order: its decider, and its effects. All functions are pure. This
- * is all that `log/` knows about an entity. `EntityLog` (`journal/entity-log.ts`) adds where its
+ * is all that `log/` knows about an entity. `EntityLog` (`entity-log/entity-log.ts`) adds where its
  * log is kept.
  */
 export interface Entity<S extends State, D extends Draft, F extends Effect> extends Decider<S, D> {

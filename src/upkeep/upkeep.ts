@@ -85,7 +85,7 @@ async function restartEnded({ db, client, taskQueue, reconcileEveryMs, logger, s
       }
       since = lookedAt - OVERLAP_MS;
     } catch (error) {
-      logger.debug(`Cannot check whether the feed's workflows are running: ${messageOf(error)}`);
+      logger.debug(`Cannot check whether the system's own workflows are running: ${messageOf(error)}`);
     }
     await pause(CHECK_EVERY_MS, signal);
   }

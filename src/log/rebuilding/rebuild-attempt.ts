@@ -10,7 +10,7 @@ export interface RebuildAttempt {
   readonly rebuildId: string;
   /** aborted when another worker should continue */
   readonly signal: AbortSignal;
-  /** called after every batch, with the number of events or entities that are done */
+  /** called after every batch, with a number that grows with the work that is done */
   readonly heartbeat: (done: number) => void;
 }
 

@@ -17,9 +17,10 @@ import { rebuildStateView } from './rebuild-state-view.js';
  *   added.
  *
  * They share how a rebuild is requested (`requestRebuild`), the workflow that attempts it until it
- * is done, checkpoints, fencing, and how progress is shown. The last two also share their record
- * (`StoreRebuild`); a feed view's is among its builds (`ViewBuilds`). They share no loop, because
- * source, order, errors and swap differ: docs/decisions/0017-two-ways-to-rebuild.md.
+ * is done, the limits of an attempt, and the shape of the progress that is shown. The last two also
+ * share record, checkpoint and fencing (`StoreRebuild`); those of a feed view are among its builds
+ * (`ViewBuilds`). They share no loop, because source, order, errors and swap differ:
+ * docs/decisions/0017-two-ways-to-rebuild.md.
  */
 
 /**

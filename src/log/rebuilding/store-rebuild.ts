@@ -96,7 +96,7 @@ export function versionBuilt(rebuild: StateViewRebuild | null): number {
   return rebuild?.version ?? 1;
 }
 
-/** The version of the state view that is read now. */
+/** The version of the state view that is read now; of the new one, shortly before the rename. */
 export function versionRead(rebuild: StateViewRebuild | null): number {
   return rebuild?.phase === 'running' ? (rebuild.replaces ?? 1) : versionBuilt(rebuild);
 }
