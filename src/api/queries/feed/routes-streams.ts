@@ -44,7 +44,7 @@ const stream = {
 /** Serves the feed and the log of an order live, as Server-Sent Events. */
 export function registerStreams(app: Http, deps: StreamDeps): void {
   const closing = new AbortController();
-  // Each open stream adds a listener, so their number has no limit.
+  // Each open stream adds a listener. `MAX_STREAMS` limits them, so Node need not warn.
   setMaxListeners(0, closing.signal);
   app.addHook('preClose', async () => closing.abort());
   feedStreamRoute(app, deps, closing.signal);
