@@ -139,8 +139,8 @@ function isRunning(pid) {
   }
 }
 
-/** @param {string} path @returns {string | undefined} */
-function read(path) {
+/** The text of a file; undefined if it cannot be read. @param {string} path */
+export function read(path) {
   try {
     return readFileSync(path, 'utf8');
   } catch {

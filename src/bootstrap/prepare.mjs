@@ -6,7 +6,7 @@ import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
 import { cacheDir, dist, root } from './folders.mjs';
-import { notWritable, withLockFile } from './lock-file.mjs';
+import { notWritable, read, withLockFile } from './lock-file.mjs';
 import { run } from './processes.mjs';
 import { stage } from './progress.mjs';
 import { hashOfSources, SOURCES } from './sources.mjs';
@@ -70,13 +70,4 @@ async function alone(work) {
     throw notWritable(cacheDir, error);
   }
   await withLockFile(join(cacheDir, 'prepare.lock'), work, (line) => process.stdout.write(`${line}\n`));
-}
-
-/** @param {string} path @returns {string | undefined} */
-function read(path) {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return undefined;
-  }
 }

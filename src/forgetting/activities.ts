@@ -44,7 +44,7 @@ export function createForgetting({ db, keyStore, taskQueue }: ForgettingDeps): F
     },
     async forgetInOrders({ forgetting, keys }) {
       const databases = databasesNow();
-      const message = messageTo(forgetting, keys);
+      const message = forgetMessage(forgetting, keys);
       const concerned = async function* () {
         for await (const order of ordersOf(databases, forgetting.customerId)) {
           heartbeat();
@@ -83,7 +83,7 @@ export function createForgetting({ db, keyStore, taskQueue }: ForgettingDeps): F
   };
 }
 
-function messageTo(
+function forgetMessage(
   { id, customerId, reason, lawfulBasis, hash, correlationId, actor, onBehalfOf }: Forgetting,
   keys: readonly string[],
 ): ForgetMessage {

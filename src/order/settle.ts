@@ -50,7 +50,7 @@ function draftsOf(order: Order, settlement: Settlement, now: string): EventDraft
 
 type SettlementOf<T extends EffectType> = Extract<Settlement, { effect: { type: T } }>;
 
-/** The effect's type also tells the type of the outcome, which a `switch` on it would not. */
+/** Narrows the effect and its outcome together. A `switch` would narrow the effect alone. */
 function is<T extends EffectType>(settlement: Settlement, type: T): settlement is SettlementOf<T> {
   return settlement.effect.type === type;
 }

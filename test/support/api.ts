@@ -77,6 +77,9 @@ const patient: ApiLimits = {
   liveForMs: 60_000,
 };
 
+/** An address where nothing listens. */
+export const NOWHERE = '127.0.0.1:1';
+
 /** In `startTestApi`: how long the product waits for servers and workers. */
 export const productWaits: ApiLimits = {
   answerWithinMs: undefined,

@@ -1,5 +1,5 @@
 import type { Filter, Sort } from 'mongodb';
-import type { Stopped } from '../../log/entity-log/state-view.js';
+import { type Stopped, withStopped } from '../../log/entity-log/state-view.js';
 import { committedInTime } from '../../mongodb/durability.js';
 import type { Effect } from '../../order/effects.js';
 import { formatMoney } from '../../order/money.js';
@@ -46,7 +46,7 @@ export function attentionFilters(overdueBefore: string): Filter<OrderDocument>[]
     { owedSince: { $lte: overdueBefore } },
     { pendingSince: { $lte: overdueBefore } },
     { unmatchedSince: { $gt: '' } },
-    { 'stopped.since': { $gt: '' } },
+    withStopped,
   ];
 }
 

@@ -131,7 +131,7 @@ const actions: readonly Action[] = [
   },
   {
     name: 'disable',
-    summary: 'stop delivering; `enable` continues where it stopped',
+    summary: 'stop delivering; `enable` continues from the checkpoint',
     method: 'patch',
     body: { enabled: false },
   },

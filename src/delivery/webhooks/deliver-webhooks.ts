@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import type { Db } from 'mongodb';
 import type { WebhookSecrets } from '../../sealing/key-store/webhook-secrets.js';
@@ -6,10 +5,10 @@ import type { Endpoint } from '../../endpoint/endpoint.js';
 import { endpointLog } from '../../endpoint/endpoint-log.js';
 import { feedEnd } from '../../log/feed/feed.js';
 import type { FeedTail } from '../../log/feed/tail.js';
+import { messageTo } from '../../log/gateway/message.js';
 import type { LeasedTask } from '../../log/leases/leased-tasks.js';
 import { committed } from '../../mongodb/durability.js';
 import { workflowIdOf } from '../../log/entity-log/entity-log.js';
-import { commandIdOf } from '../../log/workflow/command-id.js';
 import type { Message } from '../../log/workflow/messages.js';
 import { orderLog } from '../../order-log.js';
 import { withTimeout } from '../../outages/timeout.js';
@@ -171,15 +170,19 @@ async function disableEndpoint(client: Client, endpoint: Endpoint, reason: strin
   const endpointId = endpointIdOf(endpoint);
   const { version } = endpoint;
   const key = `disable-${version}`;
-  const message: Message = {
-    data: { reason },
-    commandId: commandIdOf('webhooks', key),
-    hash: key,
-    correlationId: `${endpointId}.${key}`,
-    actor: 'webhooks',
-    expectedVersion: version,
-    requestId: randomUUID(),
-  };
+  const message = messageTo(
+    endpointId,
+    'DisableEndpoint',
+    { reason },
+    {
+      issuer: 'webhooks',
+      key,
+      actor: 'webhooks',
+      correlationId: `${endpointId}.${key}`,
+      expectedVersion: version,
+    },
+    key,
+  );
   const workflow = client.workflow.getHandle(workflowIdOf(endpointLog, endpointId));
   try {
     await client.connection.withDeadline(Date.now() + DISABLE_WITHIN_MS, () =>

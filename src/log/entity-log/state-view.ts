@@ -3,8 +3,8 @@ import type { State } from '../entity.js';
 
 /**
  * A state view: one document for each entity, with its state. The document is called the entity's
- * view. Recording writes it together with the journal, so it is in this room; `rebuildStateView`
- * rebuilds it. The views that are built from the feed, the feed views, are in `src/log/views`.
+ * view. `src/log/recording` writes it, and `rebuildStateView` rebuilds it. The views that are built
+ * from the feed, the feed views, are in `src/log/views`.
  */
 export interface StateView<S extends State> {
   /** the collection; persisted */
@@ -107,6 +107,9 @@ export function stateViews({ view }: HasStateView, db: Db) {
 export async function ensureStateViewIndexes(log: HasStateView, db: Db): Promise<void> {
   await stateViews(log, db).createIndexes([...stateViewIndexes(log)]);
 }
+
+/** The filter for entities that have stopped. */
+export const withStopped = { 'stopped.since': { $gt: '' } } as const;
 
 /** The view's own indexes, and one that finds the entities that have stopped. */
 export function stateViewIndexes({ view }: HasStateView): readonly IndexDescription[] {

@@ -1,7 +1,7 @@
 import type { Db } from 'mongodb';
 import { committed } from '../../mongodb/durability.js';
 import type { AnyLog } from './entity-log.js';
-import { stateViews } from './state-view.js';
+import { stateViews, withStopped } from './state-view.js';
 
 /* Ids of entities, as the state view has them. */
 
@@ -42,7 +42,7 @@ export async function* unfinishedIds(log: AnyLog, db: Db, changedSince = ''): As
 /** The ids of all entities whose views are marked as stopped. */
 export function stoppedIds(log: AnyLog, db: Db): AsyncIterable<string> {
   return stateViews(log, db)
-    .find({ 'stopped.since': { $gt: '' } }, { ...committed, projection: { _id: 1 } })
+    .find(withStopped, { ...committed, projection: { _id: 1 } })
     .map(({ _id }) => _id);
 }
 

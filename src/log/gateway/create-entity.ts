@@ -2,7 +2,7 @@ import { type Client, WorkflowExecutionAlreadyStartedError } from '@temporalio/c
 import { append, type Appended } from '../append.js';
 import type { Draft, Refused, State } from '../entity.js';
 import type { Deployment } from '../../databases.js';
-import { describeLatest, runsOf, startArgument } from '../history/runs.js';
+import { describeLatest, type RunHistory, runsOf, startArgument } from '../history/runs.js';
 import { type EntityLog, workflowIdOf } from '../entity-log/entity-log.js';
 import type { NewEntity, RunInput } from '../workflow/inputs.js';
 import { causeOf, type Message } from '../workflow/messages.js';
@@ -82,10 +82,10 @@ async function earlierCreation<S extends State, D extends Draft>(
  * adds. Undefined if Temporal no longer keeps the entity's first run.
  */
 async function firstMessage(client: Client, workflowId: string): Promise<Message | undefined> {
-  let start: unknown;
-  for await (const run of runsOf(client, { workflowId })) start = await startArgument(client, run);
+  let first: RunHistory | undefined;
+  for await (const run of runsOf(client, { workflowId })) first = run;
   // An entity's workflow is only ever started with a `RunInput`.
-  const input = start as RunInput<unknown> | undefined;
+  const input = first && ((await startArgument(client, first)) as RunInput<unknown> | undefined);
   return input !== undefined && 'create' in input ? input.create : undefined;
 }
 

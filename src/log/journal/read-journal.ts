@@ -74,9 +74,10 @@ export async function* streamStoredLogs(
   log: AnyLog,
   db: Db,
   filter: Filter<JournalDocument>,
+  options: Pick<Range, 'session'> = {},
 ): AsyncGenerator<readonly [orderId: string, events: readonly StoredRecordedEvent[]], void> {
   let events: StoredRecordedEvent[] = [];
-  for await (const event of streamStoredEvents(log, db, filter)) {
+  for await (const event of streamStoredEvents(log, db, filter, options)) {
     const orderId = events[0]?.orderId;
     if (orderId !== undefined && orderId !== event.orderId) {
       yield [orderId, events];

@@ -8,7 +8,13 @@ import type { AnyLog, EntityLog } from '../entity-log/entity-log.js';
 import { foldToGap } from '../journal/fold.js';
 import { type JournalDocument, journal, type StoredRecordedEvent } from '../journal/journal.js';
 import { notJournaled, streamStoredLogs, upcastRecord } from '../journal/read-journal.js';
-import { type StateDocument, stateViews, type Stopped, storedDocument } from '../entity-log/state-view.js';
+import {
+  type StateDocument,
+  stateViews,
+  type Stopped,
+  storedDocument,
+  withStopped,
+} from '../entity-log/state-view.js';
 import { viewedIds } from '../entity-log/viewed-ids.js';
 import type { RebuildAttempt } from './rebuild-attempt.js';
 import type { Exceptions, StateViewRebuild, StoreRebuilder } from './store-rebuild.js';
@@ -120,11 +126,10 @@ export async function copyStops<S extends State, D extends Draft>({
   db,
   next,
 }: RebuildTarget<S, D>): Promise<void> {
-  const marked = { 'stopped.since': { $gt: '' } };
   // Marks that were copied earlier may have been removed from the view since.
-  await next.updateMany(marked, { $unset: { stopped: '' } }, durable);
+  await next.updateMany(withStopped, { $unset: { stopped: '' } }, durable);
   const stops = stateViews(log, db)
-    .find(marked, committed)
+    .find(withStopped, committed)
     .project<{ _id: string; version: number; stopped: Stopped }>({ version: 1, stopped: 1 });
   for await (const some of batches(stops, BATCH_SIZE))
     await next.bulkWrite(

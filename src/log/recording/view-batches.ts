@@ -1,10 +1,10 @@
 import type { ClientSession, Db } from 'mongodb';
 import { durable } from '../../mongodb/durability.js';
 import { isDuplicateKey } from '../../mongodb/duplicates.js';
-import type { Draft, Envelope, State, StoredEvent } from '../entity.js';
+import type { Draft, State, StoredEvent } from '../entity.js';
 import type { EntityLog } from '../entity-log/entity-log.js';
 import { contiguous, fold, foldToGap } from '../journal/fold.js';
-import { streamStoredEvents, upcastRecord } from '../journal/read-journal.js';
+import { streamStoredLogs, upcastRecord } from '../journal/read-journal.js';
 import { asSeen, stateViews, storedDocument } from '../entity-log/state-view.js';
 
 /* How the recorder writes the views of several entities in one batch. */
@@ -22,14 +22,15 @@ export async function insertViews<S extends State, D extends Draft>(
   ids: readonly string[],
   { writerId, session }: { readonly writerId: string; readonly session: ClientSession },
 ): Promise<ReadonlyMap<string, S> | undefined> {
-  const recorded = new Map<string, (D & Envelope)[]>();
-  for await (const event of streamStoredEvents(log, db, { orderId: { $in: [...ids] } }, { session })) {
-    const { orderId } = event;
-    recorded.set(orderId, [...(recorded.get(orderId) ?? []), upcastRecord(log, event)]);
-  }
+  const recorded: (readonly [id: string, events: readonly StoredEvent[]])[] = [];
+  for await (const entity of streamStoredLogs(log, db, { orderId: { $in: [...ids] } }, { session }))
+    recorded.push(entity);
   const states = new Map<string, S>();
-  const views = [...recorded].map(async ([id, events]) => {
-    const { state, lastAfterGap } = foldToGap(log, events);
+  const views = recorded.map(async ([id, events]) => {
+    const { state, lastAfterGap } = foldToGap(
+      log,
+      events.map((event) => upcastRecord(log, event)),
+    );
     if (state === undefined) throw new Error(`The journal of ${id} cannot be read yet.`);
     states.set(id, state);
     return await storedDocument(log, db, state, { lastAfterGap, writerId });

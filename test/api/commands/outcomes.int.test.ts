@@ -10,6 +10,7 @@ import type { ContinuedEntity } from '../../../src/log/workflow/inputs.js';
 import { type EntityState, type Message, stateQuery } from '../../../src/log/workflow/messages.js';
 import { orderLog } from '../../../src/order-log.js';
 import {
+  NOWHERE,
   orderBody,
   placedOrder,
   productWaits,
@@ -19,8 +20,6 @@ import {
 } from '../../support/api.js';
 import { until } from '../../support/until.js';
 
-/** An address where nothing listens. */
-const NOWHERE = '127.0.0.1:1';
 const root = '/v1/webhook-endpoints';
 const url = 'https://shop.example/hooks';
 const LIMIT_MS = 120_000;

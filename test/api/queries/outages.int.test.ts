@@ -3,6 +3,7 @@ import { setTimeout } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { workflowId } from '../../../src/order-log.js';
 import {
+  NOWHERE,
   orderBody,
   placedOrder,
   productWaits,
@@ -13,8 +14,6 @@ import {
 import { type BreakableServer, breakableMongodb } from '../../support/breakable-server.js';
 import { until } from '../../support/until.js';
 
-/** An address where nothing listens. */
-const NOWHERE = '127.0.0.1:1';
 const awayMongo = { MONGODB_URI: `mongodb://${NOWHERE}/?directConnection=true` };
 const awayTemporal = { TEMPORAL_ADDRESS: NOWHERE };
 
