@@ -44,6 +44,7 @@ export function tally({ runs, retry, hasFailed, tookMs }) {
   const failedFiles = failedFilesOf(runs);
   const { files, passed, failed, skipped } = total(runs, retry);
   const lines = [
+    ...runs.filter(hasFailedOtherwise).map(toldOtherwise),
     ...(retry?.code === 0
       ? [`Flaky: ${failedFiles.join(', ')} passed only when retried. Find the race and mend it.`]
       : []),
@@ -51,6 +52,13 @@ export function tally({ runs, retry, hasFailed, tookMs }) {
     `Tests: ${passed} passed, ${failed} failed, ${skipped} skipped`,
   ];
   return lines.join('\n');
+}
+
+/** @param {Run} run */
+function toldOtherwise({ code }) {
+  return code > 128
+    ? `A run of Jest was ended by signal ${code - 128}.`
+    : `A run of Jest ended with exit code ${code}, and no file failed: look for "Jest:" above, such as the coverage of src/order.`;
 }
 
 /** @param {readonly Run[]} runs @param {Run | undefined} retry */
