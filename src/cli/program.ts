@@ -1,5 +1,5 @@
 import process from 'node:process';
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, Help, type Option } from 'commander';
 import { addOrderCommands } from './commands/order-commands.js';
 import { addCompletion } from './completion.js';
 import { openTemporalGateway } from './connections/temporal-gateway.js';
@@ -59,6 +59,12 @@ export async function run(args: readonly string[], session: Session): Promise<nu
   }
 }
 
+/** An option's line in the help. It says if the option is required. */
+function optionDescription(this: void, option: Option): string {
+  const described = new Help().optionDescription(option);
+  return option.mandatory ? `${described} (required)` : described;
+}
+
 /** All scripts, with their arguments and options. */
 export function createProgram(session: Session): Command {
   const { print, complain } = session.terminal;
@@ -69,7 +75,7 @@ export function createProgram(session: Session): Command {
     .option('--url <url>', 'address of the API (default: ORDERS_URL, or HTTP_HOST and HTTP_PORT)')
     .option('--key-file <path>', 'file with an API key or token (default: ORDERS_KEY)')
     .option('--direct', 'send commands to Temporal itself, without a key')
-    .configureHelp({ showGlobalOptions: true })
+    .configureHelp({ showGlobalOptions: true, optionDescription })
     .configureOutput({
       writeOut: (text) => print(text.trimEnd()),
       writeErr: (text) => complain(text.trimEnd()),
@@ -117,10 +123,10 @@ itself (TEMPORAL_ADDRESS, 127.0.0.1:7233 by default), which is full power. \`npm
 Exit codes:
   0  done
   1  refused: the order's state, its version or a rule does not allow it (HTTP 409, 412, 422)
-  2  bad usage or input, or not allowed by the key (HTTP 400, 401, 403)
+  2  bad usage or input, or not allowed by the key (any other HTTP 4xx)
   3  not found (HTTP 404)
-  4  no answer: a command may still take effect, try again with the same --key (HTTP 503)
-  5  unexpected
+  4  no answer: a command may still take effect, try again with the same --key (HTTP 429, 502–504)
+  5  unexpected (any other HTTP 5xx)
   130  interrupted
 
 Examples:

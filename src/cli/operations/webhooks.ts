@@ -210,6 +210,7 @@ function outcomeOf({ isDelivered, status, error, ms }: DeliveryAnswer): string {
 
 interface DeliveryOptions extends CommonOptions {
   readonly event?: string;
+  readonly before?: string;
   readonly limit?: number;
 }
 
@@ -224,13 +225,15 @@ function addDeliveryList(webhooks: Command, session: Session): void {
   const command = addEndpointScript(webhooks, 'deliveries', {
     summary: 'list the attempts to deliver, of the last 30 days, the newest first',
     examples: ['webhooks deliveries 018f…', 'webhooks deliveries 018f… --event 018e…:3'],
-  }).option('--event <orderId:version>', 'only of this event');
+  })
+    .option('--event <orderId:version>', 'only of this event')
+    .option('--before <time>', 'only before this time, such as the AT of the last one shown');
   addLimitOption(command, MAX_SHORT_PAGE);
   command.action(async (endpointId: string) => {
     const options = command.optsWithGlobals<DeliveryOptions>();
-    const { event, limit } = options;
+    const { event, before, limit } = options;
     const path = `${pathOf(endpointId)}/deliveries`;
-    const { data } = await apiOf(session, options).get<Page<DeliveryAnswer>>(path, { event, limit });
+    const { data } = await apiOf(session, options).get<Page<DeliveryAnswer>>(path, { event, before, limit });
     const rows = data.map((one): readonly Cell[] => [
       one.at,
       one.eventId,

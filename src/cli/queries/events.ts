@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import type { Diff, DiffStep } from '../../log/journal/diff.js';
 import type { StateDifference } from '../../log/entity-log/differences.js';
 import type { OrderEvent } from '../../order/events.js';
@@ -29,7 +29,11 @@ function addEvents(program: Command, session: Session): void {
     examples: ['events 018f…', 'events 018f… --source history', 'events 018f… --json'],
   })
     .argument('<orderId>', 'the order')
-    .option('--source <store>', 'journal (MongoDB) or history (Temporal)', 'journal');
+    .addOption(
+      new Option('--source <store>', 'journal is MongoDB, history is Temporal')
+        .choices(['journal', 'history'])
+        .default('journal'),
+    );
   command.action(async (orderId: string) => {
     const options = command.optsWithGlobals<EventsOptions>();
     const events = await eventsOf(apiOf(session, options), orderId, { source: options.source });
