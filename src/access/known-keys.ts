@@ -22,16 +22,16 @@ export interface KnownKeys {
 
 export interface KnownKeysOptions {
   /**
-   * how long after it was read a key is used without another read; then it is read again in the
-   * background, and the request does not wait; 1 s by default
+   * how long a key is used without another read; then it is read again in the background, and the
+   * request does not wait; 1 s by default
    */
   readonly freshMs?: number;
   /**
-   * how long after it was read a key is used at most, while MongoDB answers; then a request waits
-   * until it is read again. So a revocation takes effect within this time, 3 s by default
+   * how long after its last read a key is used, while MongoDB answers; then a request waits until
+   * it is read again. So a revocation takes effect within this time, 3 s by default
    */
   readonly staleMs?: number;
-  /** how long after it was read a key is used while MongoDB is unavailable; 15 min by default */
+  /** how long after its last read a key is used while MongoDB is unavailable; 15 min by default */
   readonly keptMs?: number;
 }
 

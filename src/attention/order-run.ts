@@ -18,10 +18,10 @@ export interface OrderRun {
 export interface PendingStep {
   /** the type of the effect, or `record` */
   readonly type: string;
-  /** how many attempts were made so far */
+  /** the number of the current attempt, or of the next one if none is running; from 1 on */
   readonly attempts: number;
   readonly lastError?: string;
-  /** ISO-8601 UTC; absent while an attempt is running */
+  /** ISO-8601 UTC; absent while an attempt is running or waits for a worker */
   readonly nextTryAt?: string;
 }
 

@@ -32,7 +32,7 @@ export interface AttentionRow {
   readonly detail: string;
   /** what to do, as a command line if there is one */
   readonly remedy: string;
-  /** attempts of an effect so far; absent while Temporal is unavailable */
+  /** the number of an effect's current or next attempt; absent while Temporal is unavailable */
   readonly attempts?: number;
   /** ISO-8601 UTC; absent while an attempt is running or Temporal is unavailable */
   readonly nextTryAt?: string;

@@ -7,8 +7,12 @@ export type ThrottledMutex = <T>(work: () => Promise<T>) => Promise<T>;
  * A mutex for background work, first come, first served. While callers are waiting, it stays locked
  * after each piece of work for as long as the piece took, so such work takes at most half of the
  * time.
+ *
+ * @param pause waits for so many milliseconds; tests pass their own
  */
-export function createThrottledMutex(): ThrottledMutex {
+export function createThrottledMutex(
+  pause: (ms: number) => Promise<unknown> = async (ms) => await setTimeout(ms),
+): ThrottledMutex {
   let waiting = 0;
   let last: Promise<unknown> = Promise.resolve();
   return async (work) => {
@@ -23,7 +27,7 @@ export function createThrottledMutex(): ThrottledMutex {
       return await work();
     } finally {
       if (waiting === 0) release();
-      else void setTimeout(performance.now() - startedAt).then(release);
+      else void pause(performance.now() - startedAt).then(release);
     }
   };
 }

@@ -1,9 +1,10 @@
 import { messageOf } from '../outages/message-of.js';
 
 /**
- * An error with the message of another one, in which `***` replaces personal texts, in upper or
- * lower case, and also where a URL has encoded them. Temporal stores errors of steps, and
- * forgetting does not reach them. The error has no `cause`, because a cause may contain the texts.
+ * A new error with the message of the given one, but with `***` in place of the personal texts.
+ * They are found in upper and lower case, and also as a URL encodes them. Temporal stores the
+ * errors of steps, and they stay there when a customer is forgotten. The new error has no `cause`,
+ * because a cause may contain the texts.
  */
 export function redacted(error: unknown, texts: readonly string[]): Error {
   const forms = texts

@@ -2,7 +2,7 @@ import { createPublicKey, type JsonWebKey, type KeyObject, sign, verify } from '
 
 /** A location that held the customer's values, and how it was checked. */
 export interface CheckedLocation {
-  /** the name of the location; a place in public texts */
+  /** the name of the location */
   readonly place: string;
   /** what it holds now, in words */
   readonly finding: string;

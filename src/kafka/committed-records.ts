@@ -108,7 +108,10 @@ interface Answered {
   readonly failed: ReadonlyMap<number, unknown>;
 }
 
-/** Asks the leader of each partition. Partitions whose leader failed are asked for one by one. */
+/**
+ * Requests records from the leaders of the partitions. If a request for several partitions fails,
+ * each of them is then requested alone.
+ */
 async function askLeaders(
   consumer: Consumer,
   topic: string,

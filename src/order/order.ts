@@ -202,7 +202,7 @@ export interface ChargedLine extends LineQuantity {
   readonly amount: number;
   readonly captured: number;
   readonly refunded: number;
-  /** units that were received back; after the last one, nothing is left to refund */
+  /** units that came back; the refund of the last one is all that is left of the line's money */
   readonly returned: number;
 }
 

@@ -22,7 +22,7 @@ export interface UpkeepDeps extends Databases {
 }
 
 export interface Upkeep {
-  /** Resolves when the schedule of the reconciliation exists. */
+  /** Resolves when the schedule of the reconciliation exists, or the signal has aborted. */
   readonly scheduled: Promise<void>;
   /** Resolves soon after the signal has aborted. */
   readonly ended: Promise<void>;

@@ -18,7 +18,6 @@ export interface Page {
   readonly after?: SortKey;
 }
 
-/** The arguments of a query. */
 export interface QueryArguments<K extends string, F extends string> {
   readonly keys: Readonly<Record<K, string>>;
   readonly filters: Readonly<Partial<Record<F, string>>>;

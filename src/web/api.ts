@@ -68,7 +68,8 @@ export async function request<T>(path: string, options: RequestOptions = {}): Pr
 }
 
 /**
- * An answer may have no body, and a proxy may answer with no JSON. Any other error is passed on.
+ * Treats a body that is no JSON as absent: it may be empty, or come from a proxy. An error of the
+ * connection is thrown again.
  */
 function noJson(error: unknown): undefined {
   if (Object(error).name !== 'SyntaxError') throw error;

@@ -22,3 +22,19 @@ test('one piece of work runs at a time, whether it succeeds or fails, and all ru
   expect(most).toBe(1);
   expect(results.map(({ status }) => status === 'fulfilled')).toEqual([true, false, true, false, true]);
 });
+
+test('it stays locked after a piece of work for as long as the piece took, if others wait', async () => {
+  const pauses: number[] = [];
+  const throttled = createThrottledMutex(async (ms) => {
+    pauses.push(ms);
+  });
+  const tookMs: number[] = [];
+  const work = async () => {
+    const startedAt = performance.now();
+    while (performance.now() - startedAt < 3) await new Promise(setImmediate);
+    tookMs.push(performance.now() - startedAt);
+  };
+  await Promise.all([throttled(work), throttled(work), throttled(work)]);
+  expect(pauses).toHaveLength(2);
+  for (const [index, pause] of pauses.entries()) expect(pause).toBeGreaterThanOrEqual(tookMs[index] ?? 0);
+});

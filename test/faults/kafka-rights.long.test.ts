@@ -117,7 +117,7 @@ test.each([
     const { body } = await apiAt(product.address).get('/health/ready');
     return body.dependencies.find(({ name }: { readonly name: string }) => name === 'kafka');
   };
-  // An event, because nothing is written without one.
+  // Nothing is written to Kafka without a new event, so the test adds one to the feed.
   const next = (await feedHead(orderLog, system.db)) + 1;
   await fillFeed(system.db, next, next);
   const detail = expect.stringMatching(

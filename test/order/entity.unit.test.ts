@@ -14,7 +14,7 @@ function effectOf({ order }: { readonly order: Order }): Effect {
   return effect;
 }
 
-/** A fact as it was before command ids named their issuers. */
+/** The data of a fact `PaymentSettled`. */
 const paid = (outcome: string, reference = 'o-1:authorize:2', authorizationId = 'pay-1') => ({
   reference,
   authorizationId,

@@ -109,7 +109,8 @@ export class Scenario {
   }
 
   /**
-   * A fact from outside, under a message id. As in the workflow, it waits if it does not fit yet.
+   * Receives a fact from outside, under a message id. As in the workflow, the fact waits if the
+   * order's state does not allow it yet.
    */
   take(fact: Fact, id = 'webhook x'): Scenario {
     const judgement = judgeFact(this.order, fact, this.now);

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 
-/** Lets a command be answered once its order is at rest, which takes 20 s at most. */
+/** Asks for the answer when the order is at rest, or after 20 s if it is not at rest by then. */
 export const whenAtRest = { prefer: 'wait=20' };
 
 /** The `Idempotency-Key` header. */

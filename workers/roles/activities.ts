@@ -45,7 +45,7 @@ export function slotsOfProviders({ payments, inventory, carriers }: Providers = 
   return 2 * limits.reduce((sum, limit) => sum + (limit?.concurrency ?? 0), 0);
 }
 
-/** The module of `CARRIERS`, or the sandbox. */
+/** The carriers of `providers`; those of the sandbox by default. */
 export function carriersOf(db: Db, { carriers }: Providers = {}): Provider<CarrierProvider> {
   return (
     carriers ?? { name: 'carriers (sandbox)', port: sandboxCarriers(db), limits: SANDBOX_CARRIER_LIMITS }

@@ -73,8 +73,7 @@ export function createOrderReader(client: Client, cachedOrders: Pick<CachedOrder
     const log = await client.connection.withDeadline(Date.now() + HISTORY_WITHIN_MS, () =>
       readHistoryLog(orderLog, client, orderId),
     );
-    // A run that still takes its order over from the journal does not have the order's latest
-    // version.
+    // A resumed run lacks the latest version until it has loaded its whole log from the journal.
     if (log === undefined || log.isResuming) return undefined;
     const order = foldHistory(orderLog, log);
     return (

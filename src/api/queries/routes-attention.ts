@@ -56,7 +56,7 @@ export function registerAttention(
   );
 }
 
-/** The cursor's signature proves that it holds what the route above wrote. */
+/** Nothing is checked: the cursor's signature proves that the route above wrote these values. */
 function sortKeyOf([given, since = '', id = '']: readonly (string | number)[]): AttentionCursor {
   const code = attentionCodes.find((one) => one === given) ?? attentionCodes[0];
   return { code, since: String(since), id: String(id) };

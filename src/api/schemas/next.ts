@@ -17,7 +17,12 @@ export const Next = closed({
     closed({
       ...effectMembers,
       since: Instant,
-      attempts: optional(Type.Integer({ description: 'so far; absent if Temporal does not say' })),
+      attempts: optional(
+        Type.Integer({
+          description:
+            'number of the current or the next attempt, from 1 on; absent if Temporal does not say',
+        }),
+      ),
       lastError: optional(Type.String()),
       nextTryAt: optional(Instant),
     }),

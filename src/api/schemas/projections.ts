@@ -16,7 +16,7 @@ export const Progress = closed({
 });
 export type Progress = Static<typeof Progress>;
 
-/** A feed view. */
+/** The status of a feed view. */
 export const ViewStatus = closed({
   name: Type.String(),
   version: Type.Integer({

@@ -15,7 +15,7 @@ const NOT_FOUND = 5;
  * Connects the same gateway that the API uses. It asks MongoDB for the key that seals the personal
  * data in a command, and reads the journal. Commands without personal data work without MongoDB.
  *
- * @throws Failure `temporal_unreachable` before anything is sent
+ * @throws Failure before anything is sent: `temporal_unreachable`, or `no_such_namespace`
  */
 export async function openTemporalGateway(config: Config): Promise<TemporalGateway> {
   const [

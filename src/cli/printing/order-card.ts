@@ -5,16 +5,7 @@ import { labelInShort, linesInShort } from '../../event-words.js';
 import { formatMoney } from '../../order/money.js';
 import type { OrderView } from '../../order/view.js';
 import { eventColumns, eventRow } from './event-rows.js';
-import {
-  type Cell,
-  type Column,
-  counted,
-  type Format,
-  type Paint,
-  table,
-  untitled,
-  visible,
-} from './terminal.js';
+import { type Cell, type Column, type Format, type Paint, table, untitled, visible } from './terminal.js';
 
 /* An order as readable text, what it needs of an operator, and what a preview would make of it. */
 
@@ -249,7 +240,7 @@ export function attentionLines(
   paint: Paint,
 ): readonly string[] {
   const tries = [
-    ...(attempts === undefined ? [] : [`tried ${counted(attempts, 'time', 'times')}`]),
+    ...(attempts === undefined ? [] : [`attempt ${attempts}`]),
     ...(nextTryAt === undefined ? [] : [`next at ${nextTryAt}`]),
   ];
   return [

@@ -84,7 +84,7 @@ export function batchOf(
   wire.bytes(new Uint8Array(AT.records));
   for (const [offset, record] of records.entries()) {
     wire.varInt(2 + varIntLength(offset) + record.length);
-    // No attributes, and no difference to the batch's time.
+    // The record has no attributes, and its timestamp delta is 0.
     wire.varInt(0);
     wire.varInt(0);
     wire.varInt(offset);

@@ -104,7 +104,7 @@ async function publish(
     const { generation, after, records, last, isFull }: Page = await (nextPage ?? read(session.checkpoint));
     // After a full page, the next one is read while this one is published.
     nextPage = isFull ? read({ generation, position: last }) : undefined;
-    // A failure is thrown when the page is awaited.
+    // This prevents an unhandled rejection. The await at the start of the loop throws the failure.
     nextPage?.catch(() => undefined);
     if (last > after) {
       // A transaction without records also moves the checkpoint past the events that are left out.

@@ -58,7 +58,10 @@ export class EndpointSending {
     return !this.deps.signal.aborted && !this.isDisabled && !isPaused(this.health, Date.now());
   }
 
-  /** Sends an event, once. The answer counts towards the health of the endpoint. */
+  /**
+   * Sends an event without a retry, or answers `later` if it may not be sent now. The receiver's
+   * answer counts towards the health of the endpoint.
+   */
   async send(event: PositionedEvent, orderAfter: OrderAfter): Promise<DeliveryResult> {
     if (!(await this.awaitSlot())) return 'later';
     const { endpointId } = this;

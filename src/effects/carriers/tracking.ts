@@ -55,7 +55,7 @@ export async function trackParcels(tracking: Tracking): Promise<void> {
 }
 
 /**
- * Asks about all parcels once.
+ * Goes through all parcels once, and asks carriers about those that are due.
  *
  * @throws the last error that is not a carrier's; the round continues after such an error
  */

@@ -87,7 +87,7 @@ export function inventoryCases(): readonly Case[] {
   ];
 }
 
-/** Calls about one SKU, for one order. */
+/** A new SKU, and the calls about it for one new order. */
 class Goods {
   readonly sku = `certify-${randomUUID()}`;
   private readonly harness: Harness;

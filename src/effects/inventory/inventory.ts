@@ -118,13 +118,13 @@ async function moveInTransaction(
   });
 }
 
-/** Creates the stock document of a SKU unless it exists. */
+/** The operation that creates the stock document of a SKU unless it exists. */
 function upsertStock(sku: string, at: string): AnyBulkWriteOperation<StockDocument> {
   const update = { $setOnInsert: { ...initialStock(sku), updatedAt: at } };
   return { updateOne: { filter: { _id: sku }, update, upsert: true } };
 }
 
-/** Changes the stock of a SKU, unless it has too few units or has to be counted first. */
+/** The operation that changes the stock of a SKU if the guard of the effect's type holds. */
 function guardedUpdate(
   type: StockEffect,
   { sku, quantity }: LineQuantity,

@@ -35,7 +35,7 @@ export function isStockEffect(effect: Effect): effect is EffectOf<StockEffect> {
   return type === 'reserve' || type === 'release' || type === 'deduct' || type === 'restock';
 }
 
-/** One change of the stock: immutable, and the proof that the effect was performed. */
+/** One change of the stock. It is immutable. If an effect made it, it proves that it did. */
 export interface StockMovement {
   /**
    * an effect's key (`effectKey`); for `carried`, a key of the same form; for a count,

@@ -70,7 +70,7 @@ function proofOfEffects(asked: AskedProviders): OutsideProof<OutsideName> {
  * `verify` for orders, their stock, their payments and their labels.
  *
  * @param deps `providers`: those of the workers; by default, the built-in ones. `askUntil`:
- *   until when custom providers are asked; effects after that are reported as `unanswered`
+ *   no custom provider is asked after this time; effects that are left are reported as `unanswered`
  */
 export async function verifyOrders(
   { providers = {}, askUntil = Infinity, ...deps }: Omit<VerifyDeps, 'outside'> & Partial<AskedProviders>,

@@ -53,7 +53,7 @@ export class Leader {
   private epoch: number;
   private generations: Generations;
   private savedAt = 0;
-  /** the last position stored */
+  /** the position in the stored feed state; see `saveCheckpoint` */
   private checkpoint: number;
   private readonly dueEvents: DueEvents;
 

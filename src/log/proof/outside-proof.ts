@@ -8,7 +8,7 @@ import type { Discrepancy } from './discrepancy.js';
  * @typeParam W names of the outside systems that are compared
  */
 export interface OutsideProof<W extends string> {
-  /** compares what the effects of one entity changed with its log, which must be complete */
+  /** compares an entity's log, which must be complete, with what its effects changed outside */
   readonly compare: (db: Db, id: string) => Promise<readonly Discrepancy<W>[]>;
   /** finds what outside systems have for entities that neither the journal nor Temporal knows */
   readonly compareUnknown: (db: Db, client: Client) => AsyncIterable<Discrepancy<W>>;

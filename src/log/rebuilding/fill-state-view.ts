@@ -176,7 +176,8 @@ async function* foldedStates<S extends State, D extends Draft>(
 
 /**
  * @returns undefined if the entity cannot be folded from its first event on
- * @throws NewerEvent: a worker of the version that wrote the event continues
+ * @throws NewerEvent if newer code wrote an event; the rebuild is retried until a worker with that
+ *   code takes it
  */
 function foldOne<S extends State, D extends Draft>(
   log: EntityLog<S, D>,

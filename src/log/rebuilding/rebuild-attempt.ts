@@ -8,7 +8,7 @@ export interface RebuildAttempt {
   readonly db: Db;
   /** the same for all attempts of a rebuild */
   readonly rebuildId: string;
-  /** aborted when another worker should continue */
+  /** aborted when this attempt has to stop: its activity is cancelled, or its time is up */
   readonly signal: AbortSignal;
   /** called after every batch, with a number that grows with the work that is done */
   readonly heartbeat: (done: number) => void;

@@ -20,7 +20,10 @@ export interface KeptRuns {
   readonly messages: readonly Signal[];
 }
 
-/** @returns undefined if Temporal knows no workflow of the entity */
+/**
+ * @returns undefined if Temporal knows no workflow of the entity, or another program has started
+ *   its latest run
+ */
 export async function readKeptRuns(
   log: AnyLog,
   client: Client,

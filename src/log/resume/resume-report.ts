@@ -22,10 +22,10 @@ export interface ResumeReport {
   /**
    * `running`: the workflow is running and agrees with the journal; `resumed`: the workflow was
    * started again from the journal; `restarted`: the workflow had ended before it decided anything,
-   * and starts from its create command; `already_resumed`: another resumption came first; `ended`:
-   * the entity and its workflow are finished; `contradiction`: history and journal hold different
-   * recorded events; `incomplete`: events are missing in both; `unknown`: neither Temporal nor the
-   * journal knows the entity
+   * and starts from its create command; `already_resumed`: this command was carried out before, or
+   * another resumption came first; `ended`: the entity and its workflow are finished;
+   * `contradiction`: history and journal hold different recorded events; `incomplete`: events are
+   * missing in both; `unknown`: neither Temporal nor the journal knows the entity
    */
   readonly outcome:
     | 'running'

@@ -123,8 +123,8 @@ export class Inbox<S extends State, D extends Draft, F extends Effect> {
   }
 
   /**
-   * Whether a new signal must wait. It must not overtake another one, nor add to too many
-   * unrecorded events.
+   * Whether a new signal must wait: because an earlier one waits, or because too many events are
+   * unrecorded.
    */
   private mustWait(): boolean {
     return this.waiting.length > 0 || this.writer.unrecorded.isOverLimit();

@@ -54,7 +54,10 @@ export class ListedAttributes {
   }
 }
 
-/** The status, and the attributes of the entity's `listing`. A halted entity needs attention. */
+/**
+ * The status, and the attributes of the entity's `listing`. The one for attention is true if the
+ * entity is halted.
+ */
 export function attributesOf<S extends State, D extends Draft, F extends Effect>(
   { listing }: Entity<S, D, F>,
   state: S,

@@ -8,8 +8,9 @@ export function feedTaskQueue(taskQueue: string): string {
 }
 
 /**
- * Names of the workflow types. Those of earlier versions, `rebuild` and `reconcile`, looked for
- * their activities on the task queue of the workflow.
+ * Names of the workflow types. Workers of an earlier version know the types `rebuild` and
+ * `reconcile`, and would send their activities to another task queue (decision 18). They do not
+ * know these names, so they leave the workflows to workers of this version.
  */
 export const rebuildWorkflow = 'rebuildData';
 export const reconcileWorkflow = 'reconcileAll';

@@ -11,8 +11,8 @@ interface Known<K> {
 }
 
 /**
- * Remembers the most recently used keys, unwrapped, with the time when the store last confirmed
- * each.
+ * Remembers the most recently used keys, unwrapped, with the time at which the store was last asked
+ * about each.
  */
 export class KeyCache {
   private readonly sealing = new Map<string, Known<CustomerKey>>();

@@ -69,7 +69,8 @@ export class KeyRows {
       )
       .sort({ customerId: 1, sealing: 1, _id: -1 })
       .toArray();
-    // The map keeps the last of several rows of a customer: by the sort, that of the sealing key.
+    // A customer may have several rows. The sort puts the one of the sealing key last, and the map
+    // keeps the last.
     return new Map(found.map((row) => [row.customerId, row]));
   }
 

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 
-/** The data of the thread. */
+/** The `workerData` that the liveness thread starts with. */
 export interface LivenessThread {
   readonly host: string;
   /** 0 for any free port */

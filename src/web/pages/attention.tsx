@@ -1,7 +1,7 @@
 import { useLocation } from 'preact-iso';
 import { withQuery } from '../api.js';
 import { now } from '../clock.js';
-import { count, countdown, withTimes, words } from '../format.js';
+import { countdown, withTimes, words } from '../format.js';
 import { Copyable } from '../parts/copyable.js';
 import { Empty, Shown } from '../parts/states.js';
 import { Ago } from '../parts/time.js';
@@ -77,7 +77,7 @@ export function AttentionRows({
             )}
             <span class="quiet">
               since <Ago at={row.since} />
-              {row.attempts !== undefined && `, tried ${count(row.attempts, 'time')}`}
+              {row.attempts !== undefined && `, attempt ${row.attempts}`}
               {row.nextTryAt !== undefined && `, again ${countdown(row.nextTryAt, now.value)}`}
             </span>
           </header>

@@ -570,7 +570,7 @@ describe('an order', () => {
       for (const sent of [{}, { key: 'K' }, { ifMatch: 1 }, { prefer: inSignal }])
         expect(outcome(await note(id, 'one', { ...sent, ...inOutage }))).toEqual(outcomeUnknown);
       expect(outcome(await note(id, 'one', { to: withoutTemporal }))).toEqual(outcomeUnknown);
-      // The view is not needed.
+      // Without the view, the answer is the same.
       await stateViews(orderLog, api.mongo.db).deleteOne({ _id: id });
       expect(outcome(await note(id, 'two'))).toEqual(closed);
       await deleteWorkflow(orderLog, id);

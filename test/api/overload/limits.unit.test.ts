@@ -27,7 +27,7 @@ async function appWith(limits: HttpOptions = {}): Promise<void> {
 
 /** A connection that reads nothing by itself. */
 async function connected(): Promise<Socket> {
-  // A server that listens on a port has this address.
+  // A server that listens on a port has an `AddressInfo`.
   const { port } = app.server.address() as AddressInfo;
   const socket = connect({ host: '127.0.0.1', port, noDelay: true });
   socket.on('error', () => undefined);

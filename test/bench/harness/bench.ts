@@ -55,7 +55,7 @@ export interface Bench extends BenchOptions {
    * first.
    */
   productWith(env: Readonly<Record<string, string>>): Promise<RoleProcess>;
-  /** A process of the product with further variables, in addition to the others. */
+  /** Another process of the product, with further variables. Those that run already continue. */
   productBeside(env: Readonly<Record<string, string>>): Promise<RoleProcess>;
   /** The shape of an order on the happy path. */
   orderShape(): Promise<readonly Phase[]>;
@@ -121,7 +121,7 @@ export async function startBench(options: BenchOptions): Promise<BenchServers> {
     await bareOrders?.stop();
   }
 
-  /** Starts a process that is stopped when the measurement ends, even if it fails. */
+  /** Starts a process that `stop` ends at the latest, when the whole benchmark ends. */
   async function start<P extends { stop(): Promise<void> }>(begin: () => Promise<P>): Promise<P> {
     if (stopped !== undefined) throw new Error('The benchmark is being stopped.');
     const begun = begin();

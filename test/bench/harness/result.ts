@@ -1,6 +1,4 @@
-/**
- * The result of a measurement, in the shape of the last line of output. Times are in milliseconds.
- */
+/** The result of a measurement, as the last line of output has it. Times are in milliseconds. */
 export interface Result {
   readonly name: string;
   readonly value: number;

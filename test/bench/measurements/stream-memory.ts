@@ -12,10 +12,11 @@ const LOOK_EVERY_MS = 250;
 const NOTE_EVERY = 100_000;
 
 /**
- * Measures the growth of the product's memory while it streams a million events to a slow reader
- * and does nothing else: its maximum, minus the maximum during the first fifth, when its heap has
- * reached its working size. The baseline is the size of what it sends, which is how much its memory
- * would grow if it did not wait for the reader.
+ * Measures how much the product's memory grows while it streams a million events to a slow reader
+ * and does nothing else. First it streams a fifth of them, so that the heap reaches its working
+ * size; then all of them. The value is the maximum of the second stream minus that of the first.
+ * The baseline is the size of the second stream, which is how much the memory would grow if the
+ * product did not wait for the reader.
  */
 export const streamMemory: Measurement = {
   name: 'stream.memory',

@@ -331,7 +331,7 @@ async function continued(
   });
 }
 
-/** Ids of an order's closed runs, oldest first. */
+/** Ids of an order's runs that were continued as new, oldest first. */
 async function runsOf(orderId: string): Promise<readonly string[]> {
   const query = `WorkflowId = '${workflowId(orderId)}' AND ExecutionStatus = 'ContinuedAsNew'`;
   const runs: { readonly id: string; readonly at: Date }[] = [];

@@ -37,7 +37,7 @@ const READY_WITHIN_S = 180;
 const SMALL = ['-Xmx128m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1'];
 const run = promisify(execFile);
 
-/** What clients of a secured broker need, besides certificates. */
+/** What a secured broker is set up with: its TLS identity, and a user who may log in. */
 export interface Secured {
   /** a file with the broker's key and certificate, for `127.0.0.1` */
   readonly identity: string;

@@ -13,7 +13,7 @@ function slowRead() {
   };
 }
 
-/** Waits until `count` shows a second read. That takes only a few turns of the promise queue. */
+/** Waits until `count` shows a second read, which takes only a few microtasks. */
 async function untilReadAgain(count: () => number): Promise<void> {
   for (let turn = 0; turn < 100 && count() < 2; turn++) await Promise.resolve();
   expect(count()).toBe(2);

@@ -38,7 +38,10 @@ export interface Gateway {
    * answers, its history is read.
    */
   preview(orderId: string, command: FollowUpCommand, meta: CommandMeta): Promise<CommandResult>;
-  /** Sends a fact: durable when accepted. If it does not fit yet, it waits in the order's log. */
+  /**
+   * Sends a fact as a signal, which is durable once accepted. If the order's state does not allow the
+   * fact yet, it waits in the order's log (`FactReceived`).
+   */
   fact(orderId: string, fact: Fact, meta: CommandMeta): Promise<CommandResult>;
 }
 

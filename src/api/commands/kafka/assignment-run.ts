@@ -188,7 +188,10 @@ function openBytesOf({ partitions }: Assignment): number {
   return [...partitions.values()].reduce((sum, { openBytes }) => sum + openBytes, 0);
 }
 
-/** The client's record shares memory with the whole answer of the broker. */
+/**
+ * Copies a record. The client's record shares memory with the broker's whole answer, which would
+ * stay in memory as long as the record does.
+ */
 function copied({ key, value, headers, ...rest }: CommittedRecord): CommittedRecord {
   return {
     ...rest,

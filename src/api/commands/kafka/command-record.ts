@@ -35,8 +35,8 @@ export function recordIdOf(topic: string, { partition, offset }: CommittedRecord
 }
 
 /**
- * The correlation id of a record in logs. It is known even if nothing else of the record can be
- * read.
+ * The correlation id of a record: in its command, in log lines and in the topic of refusals. It is
+ * known even if nothing else of the record can be read.
  */
 export function correlationIdOf(topic: string, record: CommittedRecord): string {
   const given = record.headers.get('x-correlation-id')?.toString('utf8');

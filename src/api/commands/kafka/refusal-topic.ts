@@ -62,7 +62,10 @@ export class RefusalTopic {
   }
 }
 
-/** The record's headers that fit into the topic of refusals; those of commands come first. */
+/**
+ * The headers of a record that is refused, up to a size; those of commands come first. `write`
+ * sets `refused-record` itself.
+ */
 export function keptHeaders({
   headers,
 }: Pick<CommittedRecord, 'headers'>): readonly (readonly [name: string, value: Buffer])[] {

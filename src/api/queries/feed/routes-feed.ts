@@ -19,7 +19,7 @@ import { selected, selectionIn, selectionParameters } from './selection.js';
 
 /**
  * Serves the feed in pages: all events of all orders in one sequence without gaps. The positions of
- * an order's events follow their versions.
+ * an order's events follow their versions, except for lost events that were restored late.
  */
 export function registerFeed(app: Http, db: Db): void {
   app.get(

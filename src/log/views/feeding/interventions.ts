@@ -35,7 +35,7 @@ export interface ParkedAudit {
 export interface Intervention {
   readonly action: 'retry' | 'skip';
   readonly orderId: string;
-  /** the version that is meant; by default the entity's first parked event */
+  /** nothing is done unless the entity's first parked event has this version; any by default */
   readonly version?: number;
   readonly actor: string;
   /** for whom the actor acted; absent if the actor acted for itself */

@@ -11,7 +11,7 @@ interface WhyProps {
   readonly workflowUrl: string | undefined;
 }
 
-/** Why an event happened: who caused it, by which command and request, and links to more. */
+/** Why an event happened: who caused it, and by which command and request. */
 export function Why({ event, currency, workflowUrl }: WhyProps) {
   const { actor, onBehalfOf, causationId, commandId, correlationId, traceId, recordedAt, occurredAt } = event;
   const rows: readonly (readonly [string, ComponentChildren])[] = [

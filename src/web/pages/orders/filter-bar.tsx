@@ -4,7 +4,10 @@ import { withQuery } from '../../api.js';
 import { words } from '../../format.js';
 import { choiceFilters, type Filters, flagFilters, typedFilters } from './filters.js';
 
-/** The filters as links, so that each list has an address. Typed filters apply with Enter. */
+/**
+ * The filters: links for fixed values, and a form for typed ones. Each list has an address of its
+ * own.
+ */
 export function FilterBar({
   filters,
   counts,

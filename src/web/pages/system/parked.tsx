@@ -9,7 +9,7 @@ import type { Page, ParkedEvent } from '../../shapes.js';
 
 const LOOK_EVERY_MS = 5_000;
 
-/** Events that a view could not apply; each delays its own order only. */
+/** Events that a view could not apply, and later events of the same orders, which wait for them. */
 export function Parked({ view, onDone }: { readonly view: string; readonly onDone: () => void }) {
   const found = useResource<Page<ParkedEvent>>(`/v1/projections/${view}/parked?limit=50`, LOOK_EVERY_MS);
   const { problem, run } = useAction();

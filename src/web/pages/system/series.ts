@@ -9,7 +9,7 @@ export interface Chart {
   readonly names: readonly string[];
   /** for each name, one value per day; null if there is none */
   readonly values: readonly (readonly (number | null)[])[];
-  /** A value as text: of the line `name`, or for the axis if there is no name. */
+  /** Formats a value of the line `name`, or one of the axis if no name is given. */
   readonly format: (value: number | null, name?: string) => string;
 }
 

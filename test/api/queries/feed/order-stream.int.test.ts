@@ -59,8 +59,8 @@ describe('the stream of an order’s log', () => {
     const [first] = logOf(states.reserving, orderId);
     await appendToJournal(orderLog, db, [first]);
     await updateStateView(orderLog, db, orderId);
-    // There are so many pages that the test times out if the stream pauses between them.
-    const log = Array.from({ length: 1_001 }, (_, index) => ({ ...first, version: index + 1 }));
+    // Pauses of 15 s between these ten pages would take longer than a test may.
+    const log = Array.from({ length: 1_801 }, (_, index) => ({ ...first, version: index + 1 }));
     await appendToJournal(orderLog, db, log);
     await untilPositioned(db, orderId);
     const received = await receive(`/v1/orders/${orderId}/stream`, log.length);
