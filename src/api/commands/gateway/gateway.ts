@@ -39,8 +39,8 @@ export interface Gateway {
    */
   preview(orderId: string, command: FollowUpCommand, meta: CommandMeta): Promise<CommandResult>;
   /**
-   * Sends a fact as a signal, which is durable once accepted. If the order's state does not allow the
-   * fact yet, it waits in the order's log (`FactReceived`).
+   * Sends a fact as a signal, which is durable once accepted. If the order's state does not allow
+   * the fact yet, it waits in the order's log (`FactReceived`).
    */
   fact(orderId: string, fact: Fact, meta: CommandMeta): Promise<CommandResult>;
 }
