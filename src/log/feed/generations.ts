@@ -17,7 +17,7 @@ export interface Generation {
   readonly generation: number;
   /** up to this position, the feed is the same as in the generation before */
   readonly commonUntil: number;
-  /** how many positions had lost their events when it began */
+  /** how many positions had lost their events when a leader last counted them */
   readonly lost: number;
 }
 

@@ -31,7 +31,7 @@ export interface Comparison<W extends string = never> {
   readonly events: number;
   /** true if Temporal keeps the entity's history, or a part of it */
   readonly hasHistory: boolean;
-  /** empty if history, journal, fold, view and workflow agree */
+  /** empty if all that was compared agrees */
   readonly discrepancies: readonly Discrepancy<W>[];
 }
 
