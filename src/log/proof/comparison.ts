@@ -36,7 +36,7 @@ export interface Comparison<W extends string = never> {
 }
 
 export interface CompareDeps extends Pick<Databases, 'client' | 'db'> {
-  /** also query the running workflow for its state, which takes a worker */
+  /** also query the running workflow for its state, which needs a worker */
   readonly asksWorkflow: boolean;
   /**
    * ISO-8601 UTC: events recorded before then must have a position. Absent in a reconciliation,
