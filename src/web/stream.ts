@@ -12,7 +12,8 @@ export const isLive = signal<boolean | undefined>(undefined);
 
 /**
  * Follows a stream while the component is mounted. If the connection breaks, the browser continues
- * after the last event. If the API refuses the stream, it is opened again, as `path` says.
+ * after the last event. If the API refuses the stream, the stream is opened again: after the event
+ * that `path` names, or from now on if it names none.
  */
 export function useStream(path: string | undefined, onEvent: (event: StreamedEvent) => void): void {
   const latest = useRef(onEvent);

@@ -43,7 +43,7 @@ export interface VerifyReport<W extends string = never> {
   /** number of entities; the field keeps this name, because it is public */
   readonly orders: number;
   readonly events: number;
-  /** entities whose history Temporal no longer keeps, so that only their journal was checked */
+  /** entities whose history Temporal no longer keeps, so only journal and view were compared */
   readonly withoutHistory: number;
   /** the last position; absent if the feed's positions were not checked */
   readonly head?: number;

@@ -107,10 +107,11 @@ export function createSealing(context: GatewayContext) {
   }
 
   /**
-   * The customer of an order, which never changes.
+   * The id of an order's customer, which never changes.
    *
    * @returns undefined if there is no such order
-   * @throws errors of MongoDB if only the journal can tell
+   * @throws errors of Temporal; errors of MongoDB if neither the view nor Temporal has the id, and
+   *   the journal cannot be read
    */
   async function customerOf(orderId: string): Promise<string | undefined> {
     const viewed = await customerInViewIfUp(orderId);
