@@ -31,7 +31,7 @@ export interface Order extends OrderHeader {
   readonly discount: number;
   readonly total: number;
   readonly tags: readonly string[];
-  /** the latest `limits.notes` notes; the log has all of them */
+  /** the latest `LIMITS.notes` notes; the log has all of them */
   readonly notes: readonly Note[];
   /** the rules it is decided by (`followsRules`); absent for rules 1 */
   readonly rules?: number;

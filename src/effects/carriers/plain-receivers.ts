@@ -19,8 +19,9 @@ export const receiverForgotten = { type: 'refused', code: 'receiver_forgotten' }
 
 /**
  * Wraps a provider so that it gets the receiver in plain text; until this call, name and address
- * are sealed. If their key was destroyed, they cannot be read, and the label is refused, unless one
- * was booked before. The receiver is removed from errors of `book`; `lookUp` gets no receiver.
+ * are sealed. If their key was destroyed, they cannot be read, and the label is refused, unless the
+ * provider knows the effect's key from an earlier call. The receiver is removed from errors of
+ * `book`; `lookUp` gets no receiver.
  */
 export function withPlainReceivers(
   keys: Pick<KeyStore, 'openingKey'>,
