@@ -66,7 +66,7 @@ export interface Order extends OrderHeader {
     /** keys (`rejectionKey`) of the refusals since the order last changed */
     readonly unchanged: readonly string[];
   };
-  /** when its personal data was forgotten; absent if that did not happen */
+  /** absent unless its personal data was forgotten */
   readonly forgotten?: Forgotten;
   /** its last resumption; absent if there was none */
   readonly resumed?: Resumption;

@@ -8,7 +8,8 @@ import { redacted } from '../redacted.js';
 import type { BookRequest, CarrierProvider, Receiver } from './port.js';
 
 /**
- * Books labels for steps. It gets the effect as the log has it, so its personal data may be sealed.
+ * Books labels for steps. It gets the effect as the log has it, so the effect's personal data may
+ * be sealed.
  */
 export interface LabelProvider {
   book(effect: EffectOf<'book'>, options: CallOptions): ReturnType<CarrierProvider['book']>;

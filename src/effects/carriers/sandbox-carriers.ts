@@ -22,7 +22,7 @@ export interface LabelEntry {
   /** a hash of all parameters of the call: the sandbox keeps no receiver */
   readonly request: string;
   readonly calls: number;
-  /** absent until a call was answered */
+  /** the answer to every call with the key; absent until one is stored */
   readonly outcome?: BookAnswer;
   /** when the parcel was delivered, ISO-8601 UTC; absent before */
   readonly deliveredAt?: string;
