@@ -1,6 +1,6 @@
 import type { Config } from '../server/config.js';
 
-/** The connection to Kafka, and the names of topics. */
+/** The connection to Kafka, the names and partitions of topics, and which events are published. */
 export type KafkaSettings = NonNullable<Config['kafka']>;
 
 /** The names of two topics, from which those of the others are derived (`topicsOf`). */

@@ -97,7 +97,8 @@ export class KeyRows {
   }
 
   /**
-   * Inserts the key that seals for a customer. Fails with a duplicate key if the customer has one.
+   * Inserts the key that seals for a customer. Fails with MongoDB's error for duplicates
+   * (`isDuplicateKey`) if the customer has such a key already.
    */
   async insertSealing(key: WrappedKeyRow, customerId: string): Promise<void> {
     await this.rows.insertOne({ ...key, customerId, sealing: true }, durable);

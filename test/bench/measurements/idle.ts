@@ -46,8 +46,9 @@ export const idle: Measurement = {
 };
 
 /**
- * Actions of Temporal, as its cloud bills them. While no order is worked on, only the schedule of
- * the reconciliation causes any: this counts those of one run.
+ * Actions of Temporal in an hour, as its cloud bills them. While no order is worked on, only the
+ * schedule of the reconciliation causes actions. So this counts the actions of one run, and
+ * multiplies them by the runs in an hour.
  */
 async function actionsAnHour(client: Client): Promise<number> {
   const schedule = client.schedule.getHandle(reconcileScheduleId(UNUSED.TEMPORAL_TASK_QUEUE));
