@@ -34,8 +34,8 @@ export function hasFailedOtherwise({ code, counts }) {
  *
  * @param {object} tests
  * @param {readonly Run[]} tests.runs
- * @param {Run | undefined} tests.retry the run of the files that had failed; its results replace
- *   their first ones
+ * @param {Run | undefined} tests.retry a second run, of the files that had failed; its results
+ *   replace those of the first
  * @param {boolean} tests.hasFailed
  * @param {number} tests.tookMs
  */

@@ -42,8 +42,8 @@ const TRANSACTION_MS = 30_000;
 /**
  * Opens a session. When it is open, all transactions of earlier sessions are committed or aborted.
  *
- * @throws Error if the topic has the events of another system, or records but no checkpoint; a
- *   session that another process has then continues
+ * @throws Error if the topic has the events of another system, or records but no checkpoint; no
+ *   other session is ended then
  */
 export async function openSession(options: SessionOptions): Promise<Session> {
   const { settings, signal } = options;
@@ -67,8 +67,8 @@ async function beginSession(consumer: Consumer, options: SessionOptions): Promis
     transactionalId: events,
     timeout: TRANSACTION_MS,
   });
-  // A failed call rejects its promise. The client also emits `error`, which would end the process
-  // if there were no listener.
+  // A failed call rejects its promise. The client may also emit `error`, which would end the
+  // process if there were no listener.
   producer.on('error', () => undefined);
   const close = () => void closeClient(producer);
   const closeSoon = () => setTimeout(close, END_WITHIN_MS).unref();

@@ -91,7 +91,7 @@ export class KeyRows {
     await this.rows.insertMany([...spares], durable);
   }
 
-  /** Deletes the given keys, except those that a customer has by now. */
+  /** Deletes the given keys, except keys that were assigned to a customer meanwhile. */
   async deleteSpares(keyIds: readonly string[]): Promise<void> {
     await this.rows.deleteMany({ _id: { $in: [...keyIds] }, customerId: { $exists: false } });
   }

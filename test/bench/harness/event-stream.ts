@@ -1,7 +1,7 @@
 import { get, type IncomingMessage } from 'node:http';
 
 export interface EventStream {
-  /** number of characters received so far, which is that of bytes if all are ASCII */
+  /** number of characters received so far; equal to the number of bytes if all are ASCII */
   readonly bytes: () => number;
   /** Reads nothing for some time. */
   readonly rest: (ms: number) => void;

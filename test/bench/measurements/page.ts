@@ -6,7 +6,7 @@ import { interleave, percentiles, rate } from '../harness/interleave.js';
 import { type Judged, single } from '../harness/result.js';
 
 const CONNECTIONS = 20;
-/** The API Long Tasks of the W3C reports the tasks of a page that take longer than this. */
+/** The W3C's Long Tasks API reports the tasks of a page that take longer than this. */
 const LONG_TASK_MS = 50;
 
 /**
