@@ -22,8 +22,8 @@ export function hideConnectionString(uri: string): void {
 }
 
 /**
- * A text for people, with `***` for each secret that this process has read, and for the user name
- * and password of any URL.
+ * A text for people, with `***` for each secret that is hidden (`hideSecret`), and for the user
+ * name and password of any URL.
  */
 export function withoutSecrets(text: string): string {
   let shown = text.replaceAll(/(?<=:\/\/)[^\s/@]+@/g, '***@');

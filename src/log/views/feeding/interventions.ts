@@ -160,7 +160,7 @@ interface InterventionWrites {
   readonly audit: ParkedAudit;
   /** ids of the parked events that were applied, skipped, or left out */
   readonly gone: readonly string[];
-  /** the event that failed again, if one did */
+  /** the first event that could not be applied, if there is one */
   readonly stuck: ParkedEvent | undefined;
   readonly writes: FoldedBatch<State>['writes'];
   readonly collection: string;
