@@ -32,13 +32,13 @@ export interface HistoryLog<S extends State, D extends Draft> {
    */
   readonly base?: S;
   /**
-   * no worker has decided anything yet: the events are computed from the start command, and their
-   * times may differ
+   * no worker has decided anything yet: the events are computed from the start command, and the
+   * workflow may give them other times
    */
   readonly isForecast: boolean;
   /** the workflow is running, so more events may follow */
   readonly isOpen: boolean;
-  /** how the workflow ended, in a word; absent if it is running */
+  /** how the workflow ended, in words; absent if it is running */
   readonly ending?: string;
   /** the workflow was resumed, and has not loaded its whole log from the journal yet */
   readonly isResuming: boolean;

@@ -50,7 +50,7 @@ export interface ViewBuilds extends Build {
    * the epoch of the worker that may feed the active build; a worker with an older one is refused
    */
   readonly epoch: number;
-  /** how many builds were ever begun */
+  /** the number of the build that was begun last */
   readonly builds: number;
   /** the build that a roll-back returns to */
   readonly previous?: Build;

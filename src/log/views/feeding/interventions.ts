@@ -48,7 +48,7 @@ export interface Intervened {
   readonly kind: 'done';
   /** how many events of the entity were applied */
   readonly applied: number;
-  /** events of the entity that are still parked */
+  /** how many events of the entity are still parked */
   readonly remaining: number;
   /** the event that failed, if one did */
   readonly parked?: { readonly version: number; readonly error: string };
