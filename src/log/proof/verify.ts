@@ -7,7 +7,7 @@ import { committed } from '../../mongodb/durability.js';
 import type { AnyLog, EntityLog } from '../entity-log/entity-log.js';
 import { stateViews } from '../entity-log/state-view.js';
 import { journaledIds, notJournaled } from '../journal/read-journal.js';
-import { viewedIds } from '../entity-log/viewed-ids.js';
+import { notViewed, viewedIds } from '../entity-log/viewed-ids.js';
 import type { Databases } from '../../databases.js';
 import { listedIds } from '../history/workflow-list.js';
 import { compareEntity, type Comparison } from './comparison.js';
@@ -123,7 +123,8 @@ async function* compareAll<S extends State, D extends Draft, W extends string>(
 async function* allIds(log: AnyLog, { client, db, taskQueue }: Databases): AsyncGenerator<string, void> {
   yield* journaledIds(log, db);
   for await (const others of notJournaled(log, db, viewedIds(log, db))) yield* others;
-  for await (const others of notJournaled(log, db, listedIds(log, client, taskQueue))) yield* others;
+  for await (const others of notJournaled(log, db, listedIds(log, client, taskQueue)))
+    yield* await notViewed(log, db, others);
 }
 
 async function* sampled(log: AnyLog, db: Db, size: number): AsyncGenerator<string, void> {
