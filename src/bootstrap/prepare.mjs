@@ -14,8 +14,8 @@ import { hashOfSources, SOURCES } from './sources.mjs';
 const NEEDED_NODE = [20, 19];
 
 /**
- * Installs the packages and builds, each only if it is missing or out of date. A checkout that is
- * ready need not be writable.
+ * Installs the packages and builds the project, each only if its result is missing or out of date.
+ * A checkout that is ready does not have to be writable.
  *
  * @throws Error with a one-line message if this process cannot prepare the checkout now
  */

@@ -155,8 +155,8 @@ async function askLeaders(
     if (outcome.status === 'fulfilled') continue;
     // The leaders may have changed.
     consumer.clearMetadata();
-    // One batch that cannot be decoded fails the answer for all partitions of the leader. So each
-    // partition is then read alone.
+    // If one batch cannot be decoded, the whole response of the leader fails. So each partition is
+    // then requested separately.
     const alone =
       offsets.length === 1 ? [outcome] : await Promise.allSettled(offsets.map((one) => ask(node, [one], 0)));
     for (const [index, one] of alone.entries()) {

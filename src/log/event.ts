@@ -13,8 +13,8 @@ export interface Cause {
   /** the same for everything that one request leads to */
   readonly correlationId: string;
   /**
-   * for a message `<commandId>.<hash of its body>`; for an outcome, or a fact that settles an
-   * effect, the key of the effect; for a deadline its id
+   * What directly caused the event. An outcome, or a fact that settles an effect: the effect's key.
+   * Any other message: `<commandId>.<hash of its body>`. A deadline: its id.
    */
   readonly causationId: string;
   readonly actor: string;

@@ -5,9 +5,9 @@ import { unreachable } from './unreachable.js';
 import type { Effect as AnyEffect } from '../log/entity.js';
 
 /**
- * A change outside that an order owes. An order owes at most one `book` for each shipment, and at
- * most one effect of any other type. The next effect of a type becomes owed when the one before is
- * settled.
+ * A change in an outside system (inventory, payments or carriers) that an order owes. An order owes
+ * at most one `book` for each shipment, and at most one effect of any other type. The next effect
+ * of a type becomes owed when the previous one is settled.
  */
 export type Effect = { [T in EffectType]: AnyEffect & { readonly type: T } & EffectData[T] }[EffectType];
 

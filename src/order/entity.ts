@@ -34,7 +34,7 @@ export const orders: Entity<Order, EventDraft, Effect> = {
   cancel: (order) => ({
     type: 'CancelOrder',
     data: { reason: 'cancellation requested in Temporal' },
-    // Under rules 1, the ids of commands did not name their issuers.
+    // Orders under rules 1 are from a time when a command's id did not contain its issuer.
     hasIssuer: followsRules(order, 2),
   }),
 

@@ -15,8 +15,8 @@ export const listedAttributes = {
 } as const;
 
 /**
- * Statuses that most orders pass through without stopping. They are upserted together with the next
- * other change, because an upsert for each of them would add events to every history.
+ * Statuses that most orders pass through without stopping. They are written to Temporal with the
+ * next change of another attribute, because an upsert for each would add events to every history.
  */
 const passing: ReadonlySet<PaymentStatus | FulfillmentStatus> = new Set([
   'none',

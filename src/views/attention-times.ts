@@ -7,9 +7,9 @@ import { later } from '../order/time.js';
  * time is absent if the order does not wait for such a thing.
  */
 export interface AttentionTimes {
-  /** since when the oldest effect is owed */
+  /** when the effect that is owed for longest became owed */
   readonly owedSince?: string;
-  /** since when the oldest payment is pending at the provider */
+  /** when the payment that is pending for longest became pending at the provider */
   readonly pendingSince?: string;
   /** when the oldest unmatched fact from outside arrived */
   readonly unmatchedSince?: string;

@@ -29,7 +29,7 @@ export interface OrderQueryDeps {
 
 const VERSION_WITHIN_MS = 5_000;
 
-/** Serves an order as it is, or as it was. */
+/** Serves an order in its current state, or as it was at a version or a time. */
 export function registerOrder(
   app: Http,
   { cachedOrders, reader, past, attention, personalData }: OrderQueryDeps,

@@ -16,7 +16,7 @@ import type { DeliveryResult } from './waiting.js';
 export interface SendingDeps {
   readonly sender: Sender;
   readonly retryPolicy: RetryPolicy;
-  /** Sends the command to disable the endpoint to its workflow. Never fails. */
+  /** Tells the endpoint's workflow to disable the endpoint. Never fails. */
   readonly disable: (endpoint: Endpoint, reason: string) => Promise<void>;
   /** for each endpoint with a rate, when the next event may be sent, in ms since 1970 */
   readonly nextSlots: Map<string, number>;

@@ -53,8 +53,8 @@ export type Tracked =
 export interface CarrierModule extends CarrierProvider {
   readonly limits?: Partial<Limits>;
   /**
-   * For certification: how many labels are booked for an order, whatever their keys. An effect's
-   * key starts with the order's id, before `:book:`.
+   * For certification: how many labels are booked for an order, whatever their keys. A module that
+   * stores keys can find an order's labels by them: each key is `<orderId>:book:…`.
    */
   labels?(orderId: string): Promise<number>;
   /** For certification: delivers the parcel, as the carrier would. */

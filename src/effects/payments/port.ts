@@ -19,8 +19,8 @@ export interface PaymentProvider {
    */
   authorize(request: EffectOf<'authorize'>, options: CallOptions): Promise<OutcomeOf<'authorize'> | Unknown>;
   /**
-   * Takes part of an authorization. `expired`: the authorization has lapsed. `declined`: it is
-   * voided or pending, or has less than `amount` left.
+   * Captures `amount` from an authorization. `expired`: the authorization has expired. `declined`:
+   * it is voided or pending, or has less than `amount` left.
    */
   capture(request: EffectOf<'capture'>, options: CallOptions): Promise<OutcomeOf<'capture'> | Unknown>;
   /**
@@ -38,8 +38,8 @@ export interface PaymentProvider {
 export interface PaymentModule extends PaymentProvider {
   readonly limits?: Partial<Limits>;
   /**
-   * For certification: the balance of one order. An effect's key starts with the order's id, before
-   * `:<type>:`.
+   * For certification: the balance of one order. A module that stores keys can find an order's rows
+   * by them: each key is `<orderId>:<type>:…`.
    */
   balance?(orderId: string): Promise<Balance>;
   /**

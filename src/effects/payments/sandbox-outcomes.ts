@@ -85,7 +85,7 @@ function captureOf(key: string, { method }: Authorization): SandboxAnswer<'captu
   return { outcome: { type: 'captured', captureId: id }, capture: { id, method, refunded: 0 } };
 }
 
-/** Captures from the authorization, and gives the answer of `capture`. */
+/** Captures the amount if the authorization allows it. Returns the answer to the effect. */
 export async function capture(
   db: Db,
   request: EffectOf<'capture'>,

@@ -18,7 +18,7 @@ export class FeedPages {
   private readonly oneAtATime = createThrottledMutex();
   private readonly shared = createSingleFlight<readonly PositionedEvent[] | undefined>();
 
-  /** @param onGeneration called after each read, with the generation that is current then */
+  /** @param onGeneration called after each read of MongoDB, with the current generation */
   constructor(log: AnyLog, db: Db, recent: RecentEvents, onGeneration: (generation: number) => void) {
     this.log = log;
     this.db = db;

@@ -25,8 +25,8 @@ export function forks({ entity }: AnyLog, db: Db) {
 }
 
 /**
- * Stores the first fork of an entity and marks its view. Later forks are ignored: they follow from
- * the first.
+ * Stores the first fork of an entity, and marks its view as stopped. Later forks are ignored,
+ * because they follow from the first.
  */
 export async function noteFork(
   log: AnyLog,

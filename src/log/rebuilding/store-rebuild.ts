@@ -28,8 +28,8 @@ interface Progress {
 export interface JournalRebuild extends Progress {
   readonly phase: 'running' | 'done';
   /**
-   * the checkpoint, the token of the next page of Temporal's list; absent at the beginning; the
-   * name is persisted, and this is no `FeedPlace`
+   * The checkpoint: the token of the next page of Temporal's list. Absent at the beginning. Unlike
+   * in other rooms, `place` is not a `FeedPlace` here; the name stays, because it is persisted.
    */
   readonly place?: string;
 }
@@ -38,8 +38,8 @@ export interface JournalRebuild extends Progress {
 export interface StateViewRebuild extends Progress {
   readonly phase: 'running' | 'swapping' | 'done';
   /**
-   * the checkpoint, the id of the last entity that was written; absent at the beginning; the name
-   * is persisted, and this is no `FeedPlace`
+   * The checkpoint: the id of the last entity that was written. Absent at the beginning. Not a
+   * `FeedPlace` either.
    */
   readonly place?: string;
   /** a position of the feed: the rebuild has every event up to it; the name is persisted */

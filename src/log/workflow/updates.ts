@@ -67,8 +67,8 @@ export class Updates<S extends State, D extends Draft, F extends Effect> {
   }
 
   /**
-   * A repetition is accepted. For any other update, the first reason to refuse it counts; the
-   * entity's own reason comes last.
+   * A repetition is accepted. Any other update is refused for the first reason that applies. The
+   * entity's own reasons are checked last.
    */
   private refusalOf(type: string, message: Message, at: string): RefusedUpdate | undefined {
     const { entity, writer } = this;

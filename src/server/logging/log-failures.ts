@@ -80,7 +80,7 @@ function isStep(input: unknown): input is Step {
   return typeof input === 'object' && input !== null && 'events' in input && Array.isArray(input.events);
 }
 
-/** The error's own code; otherwise its type, or its class name. */
+/** The type of an `ApplicationFailure`; otherwise the error's code, or its class name. */
 function codeOf(error: unknown): string {
   if (error instanceof ApplicationFailure && error.type) return error.type;
   if (!(error instanceof Error)) return 'unknown';

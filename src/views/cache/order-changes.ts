@@ -82,8 +82,9 @@ export function followOrders(db: Db, listener: OrderChangeListener, liveForMs = 
       paceMs: PACE_MS,
     });
     try {
-      // A write that no majority had when the stream opened is not in the stream, and earlier reads
-      // may lack it. By the first batch, a majority has it, so the cache is cleared then.
+      // The stream starts after the last write of the server. If that write was not committed by a
+      // majority yet, earlier reads lack it, and the stream does not report it. It is committed by
+      // the first batch, so the cache is cleared then.
       let askedAt = Date.now();
       let batch = await stream.next(ANSWER_EVERY_MS);
       listener.lost();
