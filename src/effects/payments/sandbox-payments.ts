@@ -35,7 +35,7 @@ export interface SandboxPayments extends PaymentProvider {
    *
    * @param reference the key of the authorize effect
    * @returns the fact that the provider's webhook reports
-   * @throws Error if the payment is settled already, with another outcome
+   * @throws PaymentNotPending if it was never pending, or is settled already with another outcome
    */
   settlePending(reference: string, outcome: PaymentFact['outcome']): Promise<PaymentFact>;
 }
