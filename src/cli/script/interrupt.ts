@@ -34,9 +34,9 @@ export function endWhenInterrupted(): void {
   for (const stream of [process.stdout, process.stderr]) {
     stream.on('error', ({ code, message }: NodeJS.ErrnoException) => {
       const isGone = code === 'EPIPE' || code === 'EIO';
-      if (isGone && !endsWithReader) return;
-      if (!isGone && stream === process.stdout)
-        process.stderr.write(`the output is incomplete: ${message}\n`);
+      const isOutput = stream === process.stdout;
+      if (isGone && !(isOutput && endsWithReader)) return;
+      if (!isGone && isOutput) process.stderr.write(`the output is incomplete: ${message}\n`);
       endNow(isGone ? exitCodes.done : exitCodes.unexpected);
     });
   }
