@@ -1,7 +1,7 @@
 import process from 'node:process';
 import { Command, CommanderError, Help, type Option } from 'commander';
 import { addOrderCommands } from './commands/order-commands.js';
-import { addCompletion } from './completion.js';
+import { addCompletion } from './completion/completion.js';
 import { openTemporalGateway } from './connections/temporal-gateway.js';
 import { addAttention } from './operations/attention.js';
 import { addCertify } from './operations/certify.js';

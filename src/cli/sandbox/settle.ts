@@ -31,7 +31,7 @@ export function addSettle(program: Command, session: Session): void {
     if (outcome === 'declined' && options.declined !== true)
       throw usageFailure('say how it ends: --authorized or --declined');
     const config = configOf(session);
-    await checkSameSystem(session, options);
+    await refuseOtherSystem(session, options);
     const api = apiOf(session, options);
     const reference = pendingReference(await eventsOf(api, orderId), orderId);
     const fact = await settleInLedger(config, reference, outcome);
@@ -52,7 +52,7 @@ export function addSettle(program: Command, session: Session): void {
  *
  * @throws Failure `other_system`
  */
-async function checkSameSystem(session: Session, options: SettleOptions): Promise<void> {
+async function refuseOtherSystem(session: Session, options: SettleOptions): Promise<void> {
   const { close } = await openGateway(session, options);
   await close();
 }
