@@ -31,7 +31,11 @@ function start(command: readonly string[], { env = {}, stdio = ['ignore', 'pipe'
   let err = '';
   child.stdout?.setEncoding('utf8').on('data', (text: string) => (out += text));
   child.stderr?.setEncoding('utf8').on('data', (text: string) => (err += text));
-  const ended = once(child, 'close').then(([code]: unknown[]) => ({ code, out, err }));
+  const ended = once(child, 'close').then(([code, signal]: unknown[]) => ({
+    code: code ?? signal,
+    out,
+    err,
+  }));
   return { child, ended };
 }
 
@@ -63,20 +67,23 @@ describe('when the reader of the output is gone', () => {
     expect(await ended).toMatchObject({ code: 4 });
   });
 
-  test.each(['EPIPE', 'EIO'])('what is to be cleaned up is cleaned up: %s', async (code) => {
+  test.each([
+    ['EPIPE', 0],
+    ['EIO', 'SIGHUP'],
+  ])('what is to be cleaned up is cleaned up: %s', async (error, code) => {
     const program = `
       import { cleanedUp, endWhenInterrupted, endWithReader } from './dist/src/cli/script/interrupt.js';
       endWhenInterrupted();
       endWithReader();
       await cleanedUp(
         async () => {
-          process.stdout.emit('error', Object.assign(new Error('gone'), { code: '${code}' }));
+          process.stdout.emit('error', Object.assign(new Error('gone'), { code: '${error}' }));
           throw new Error('its servers were stopped');
         },
         async () => void process.stderr.write('cleaned up'),
       );`;
     const { ended } = start([process.execPath, '--input-type=module', '--eval', program]);
-    expect(await ended).toMatchObject({ code: 0, err: 'cleaned up' });
+    expect(await ended).toMatchObject({ code, err: 'cleaned up' });
   });
 });
 

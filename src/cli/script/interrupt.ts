@@ -12,15 +12,30 @@ let endsWithReader = false;
  * Ends this process after the last steps of the work under way (`unlessEnded`). A second call
  * changes nothing.
  */
-function endNow(exitCode: number): void {
+function endNow(end: () => void): void {
   if (isEnding) return;
   isEnding = true;
   const steps = [...lastSteps].map(async (step) => await step());
-  void Promise.allSettled(steps).finally(() => process.exit(exitCode));
+  void Promise.allSettled(steps).finally(end);
+}
+
+function exitNow(exitCode: number): void {
+  endNow(() => process.exit(exitCode));
 }
 
 function interrupt(): void {
-  endNow(exitCodes.interrupted);
+  exitNow(exitCodes.interrupted);
+}
+
+/**
+ * The terminal is closed. The process ends by SIGHUP, because an exit of Node aborts when it cannot
+ * reset its terminal.
+ */
+function hangUp(): void {
+  endNow(() => {
+    process.off('SIGHUP', hangUp);
+    process.kill(process.pid, 'SIGHUP');
+  });
 }
 
 /**
@@ -33,11 +48,15 @@ export function endWhenInterrupted(): void {
   process.on('SIGINT', interrupt).on('SIGTERM', interrupt);
   for (const stream of [process.stdout, process.stderr]) {
     stream.on('error', ({ code, message }: NodeJS.ErrnoException) => {
-      const isGone = code === 'EPIPE' || code === 'EIO';
       const isOutput = stream === process.stdout;
-      if (isGone && !(isOutput && endsWithReader)) return;
-      if (!isGone && isOutput) process.stderr.write(`the output is incomplete: ${message}\n`);
-      endNow(isGone ? exitCodes.done : exitCodes.unexpected);
+      if (code === 'EPIPE' || code === 'EIO') {
+        if (!isOutput || !endsWithReader) return;
+        if (code === 'EIO') hangUp();
+        else exitNow(exitCodes.done);
+        return;
+      }
+      if (isOutput) process.stderr.write(`the output is incomplete: ${message}\n`);
+      exitNow(exitCodes.unexpected);
     });
   }
 }
@@ -69,7 +88,7 @@ export async function unlessEnded<T>(
 export async function cleanedUp<T>(work: () => Promise<T>, cleanUp: () => Promise<void>): Promise<T> {
   let cleaning: Promise<void> | undefined;
   const clean = () => (cleaning ??= cleanUp());
-  process.on('SIGHUP', interrupt);
+  process.on('SIGHUP', hangUp);
   try {
     return await unlessEnded(async () => {
       try {
@@ -79,6 +98,6 @@ export async function cleanedUp<T>(work: () => Promise<T>, cleanUp: () => Promis
       }
     }, clean);
   } finally {
-    process.off('SIGHUP', interrupt);
+    process.off('SIGHUP', hangUp);
   }
 }
