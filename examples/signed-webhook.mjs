@@ -25,7 +25,7 @@ const secret = process.env['CARRIERS_WEBHOOK_SECRET'] ?? sandboxSecret;
  * @param {{ type: string, data: object }} message
  * @param {string} id
  * @param {string} [key] the secret
- * @returns {Promise<number>} 202 once the message is durable
+ * @returns {Promise<number>} the status: 202 once the message is durable
  */
 async function deliver(message, id, key = secret) {
   const now = new Date();

@@ -1,7 +1,7 @@
 /** A shorter secret is not hidden: it may be a common word, and output would become unreadable. */
 const MIN_SECRET_LENGTH = 8;
 
-/** The longest first: a secret may contain another one. */
+/** The secrets to hide, the longest first, because a secret may contain another one. */
 let hidden: readonly string[] = [];
 
 /** From now on, `withoutSecrets` hides this value. */
@@ -22,8 +22,8 @@ export function hideConnectionString(uri: string): void {
 }
 
 /**
- * A text for people, with `***` for each secret that this process has read, and for the user name
- * and password of any URL.
+ * A text for people, with `***` for each secret that is hidden (`hideSecret`), and for the user
+ * name and password of any URL.
  */
 export function withoutSecrets(text: string): string {
   let shown = text.replaceAll(/(?<=:\/\/)[^\s/@]+@/g, '***@');

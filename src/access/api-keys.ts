@@ -14,7 +14,7 @@ export interface KeyDocument {
   readonly createdAt: Date;
   readonly expiresAt?: Date;
   readonly revokedAt?: Date;
-  /** written once a minute at most */
+  /** each process writes it once a minute at most */
   readonly lastUsedAt?: Date;
 }
 

@@ -20,7 +20,7 @@ export interface Tokens {
    *
    * @throws NotAuthenticated if the token is not valid
    * @throws AccessUnavailable if the issuer is unavailable, and the token is signed with a key that
-   *   this process has not seen before
+   *   this process has not loaded, or has loaded too long ago (`keptMs`)
    */
   check(token: string): Promise<Principal>;
 }
@@ -36,7 +36,7 @@ export interface TokensOptions {
    * by default
    */
   readonly keptMs?: number;
-  /** minimum time between two attempts to load them; 5 s by default */
+  /** minimum time between two attempts to load the signing keys; 5 s by default */
   readonly retryMs?: number;
 }
 

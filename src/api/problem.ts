@@ -48,7 +48,7 @@ export class HttpProblem extends Error {
   }
 }
 
-/** A request or a record is refused because of one of its headers. */
+/** The problem of a request or a record that is refused because of one of its headers. */
 export function refusedHeader(name: string, code: string, detail: string): HttpProblem {
   return new HttpProblem(400, code, `header ${name}: ${detail}.`, {
     errors: [{ pointer: `/${name}`, in: 'header', detail }],

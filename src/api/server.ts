@@ -109,7 +109,10 @@ export async function createHttp(logger: Logger, options: HttpOptions = {}): Pro
   return app;
 }
 
-/** The first of these ids that the request has; a new one if that is invalid, or there is none. */
+/**
+ * The correlation id of a request: the first of three headers that the request has. It is a new id
+ * if that header is invalid, or if the request has none of the three.
+ */
 function correlationId({ headers }: IncomingMessage): string {
   const given = headers['x-correlation-id'] ?? headers['idempotency-key'] ?? headers['webhook-id'];
   return typeof given === 'string' && isKey(given) ? given : randomUUID();

@@ -8,8 +8,9 @@ import type { AttentionRow } from './rows.js';
 const CONCURRENCY = 8;
 
 /**
- * Adds Temporal's data on retries to rows of code `effect_owed`: the number of the attempt, the last
- * failure and the time of the next attempt. If Temporal does not answer in 1.5 s, rows stay as they are.
+ * Adds Temporal's data on retries to rows of code `effect_owed`: the number of the attempt, the
+ * last failure and the time of the next attempt. If Temporal does not answer in 1.5 s, rows stay as
+ * they are.
  */
 export async function withAttempts(client: Client, rows: readonly AttentionRow[]): Promise<AttentionRow[]> {
   const giveUpAt = Date.now() + RUN_WITHIN_MS;

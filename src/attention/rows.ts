@@ -32,8 +32,14 @@ export interface AttentionRow {
   readonly detail: string;
   /** what to do, as a command line if there is one */
   readonly remedy: string;
-  /** the number of an effect's current or next attempt; absent while Temporal is unavailable */
+  /**
+   * for `effect_owed`, the number of the current or next attempt; absent if no step is pending, or
+   * Temporal is unavailable
+   */
   readonly attempts?: number;
-  /** ISO-8601 UTC; absent while an attempt is running or Temporal is unavailable */
+  /**
+   * for `effect_owed`, the time of the next attempt, ISO-8601 UTC; absent while an attempt is
+   * running, and whenever `attempts` is
+   */
   readonly nextTryAt?: string;
 }

@@ -4,7 +4,10 @@ import type { AttentionCursor, SourceRow } from './cursor.js';
 
 /** What the list of attention is read from. */
 export interface AttentionDeps extends Databases {
-  /** age, in ms, from which what is owed, pending, undecided, failing or waiting is listed */
+  /**
+   * minimum age, in ms, of a row about something that is owed, pending, undecided, failing or
+   * waiting
+   */
   readonly attentionAfterMs: number;
   /** undefined if Kafka is not used */
   readonly kafka?: KafkaTopics | undefined;

@@ -8,7 +8,7 @@ export type ThrottledMutex = <T>(work: () => Promise<T>) => Promise<T>;
  * after each piece of work for as long as the piece took, so such work takes at most half of the
  * time.
  *
- * @param pause waits for so many milliseconds; tests pass their own
+ * @param pause waits for that many milliseconds; tests pass their own
  */
 export function createThrottledMutex(
   pause: (ms: number) => Promise<unknown> = async (ms) => await setTimeout(ms),

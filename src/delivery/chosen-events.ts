@@ -10,7 +10,7 @@ import { orderLog } from '../order-log.js';
 import { isServerError } from '../outages/server-error.js';
 import { foldOrder, type OrderAfter } from './order-after.js';
 
-/** Which events a subscriber gets, in whichever form. */
+/** Which events a subscriber gets, whatever their payload is. */
 export type EventFilter = Omit<Selection, 'payload'>;
 
 /** An event that a subscriber gets. */
@@ -70,7 +70,10 @@ export async function matchingEvents<E extends StoredEvent>(
   return ofType.filter(({ orderId }) => chosen.has(orderId));
 }
 
-/** Of these orders, the ids of those that have one of the customers and one of the tags. */
+/**
+ * Of these orders, the ids of those that have one of the customers and one of the tags. An empty
+ * list of customers or tags matches every order.
+ */
 async function ordersFor(
   db: Db,
   { customers, tags }: EventFilter,

@@ -8,7 +8,7 @@ import type { StoredEvent } from '../order/events.js';
 import type { Order } from '../order/order.js';
 
 /**
- * An order after a version, in its public shape; personal data is sealed.
+ * Returns the order after a version, in its public shape; personal data is sealed.
  *
  * @throws LogIncomplete if the journal lacks an event up to that version
  * @throws Error if one of them cannot be upcast

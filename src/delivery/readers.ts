@@ -2,7 +2,7 @@ import type { Db } from 'mongodb';
 import type { FeedPlace } from '../log/feed/place.js';
 import { committedInTime, durable } from '../mongodb/durability.js';
 
-/** A client that reads pages or streams of the feed, by the name that it gives itself. */
+/** A reader of pages or streams of the feed: a client, and the name that it gave the reader. */
 export interface Reader {
   /** the client, as the issuer in the ids of its commands */
   readonly client: string;

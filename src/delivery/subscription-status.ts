@@ -27,7 +27,10 @@ export interface SubscriptionStatus {
   readonly waiting: number;
   /** events that are tried again only if an operator requests it */
   readonly parked: number;
-  /** deliveries that were acknowledged; for a reader, its position */
+  /**
+   * deliveries that were acknowledged; for Kafka, events that were published; for a reader, its
+   * position
+   */
   readonly delivered: number;
   /** attempts in a row that failed */
   readonly failures: number;

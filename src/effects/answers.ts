@@ -87,7 +87,7 @@ function doneIn({ type }: Answer): Outcome | undefined {
   return type === 'done' ? { type } : undefined;
 }
 
-/** Whether the value is one line of text that every store keeps unchanged. */
+/** Whether the value is one line of text, not too long, that every store keeps unchanged. */
 function isText(value: unknown): value is string {
   if (typeof value !== 'string' || value === '' || value.length > MAX_TEXT_LENGTH) return false;
   // No control characters, and no half of a surrogate pair.

@@ -12,7 +12,7 @@ export class CallQueue {
     this.concurrency = concurrency;
   }
 
-  /** @throws ProviderBusy */
+  /** @throws ProviderBusy if the queue is full, or no slot is free within `MAX_WAIT_MS` */
   async inTurn<T>(work: () => Promise<T>): Promise<T> {
     await this.enter();
     try {

@@ -27,7 +27,7 @@ export class CircuitBreaker {
   /**
    * Runs `work`. Only the calls that it makes through `observe` count as a success or a failure.
    *
-   * @throws ProviderBusy in a pause
+   * @throws ProviderBusy in a pause, if a trial is in flight or the effect has failed before
    */
   async guard<T>(
     key: string,

@@ -11,7 +11,7 @@ export interface ProviderGate {
    *
    * @param key the effect's key
    * @throws ProviderBusy if the call was not made
-   * @throws DeadlineExceeded if it did not answer in time: its outcome is unknown
+   * @throws DeadlineExceeded if there was no answer in time: the outcome of the call is unknown
    */
   call<T>(key: string, work: (signal: AbortSignal) => Promise<T>): Promise<T>;
 }
@@ -19,8 +19,8 @@ export interface ProviderGate {
 /**
  * A gate with a provider's limits. It does not slow calls to other providers, or steps that only
  * record: a call waits in the queue for a second at most, and the queue is no longer than the
- * number of calls in flight. Otherwise it throws `ProviderBusy`, which frees the activity's slot,
- * and the step is retried.
+ * number of calls in flight. A call that finds the queue full, or would wait longer, fails with
+ * `ProviderBusy`. This frees the activity's slot, and the step is retried.
  *
  * @param name the provider's name, for messages
  */
@@ -33,7 +33,7 @@ export function createGate(name: string, { concurrency, perSecond, timeoutMs }: 
     const aborting = new AbortController();
     try {
       // The call is wrapped in an async function, because a module's function may throw before it
-      // returns one.
+      // returns a promise.
       return await withTimeout(timeoutMs, (async () => await work(aborting.signal))());
     } catch (error) {
       throw error instanceof DeadlineExceeded

@@ -57,8 +57,9 @@ interface AnyPort {
 }
 
 /**
- * Looks up an effect that may have been tried before, and calls it only if nothing took effect
- * under its key. An answer that is not an outcome of the effect never counts as one.
+ * Creates the function that performs effects. It looks the key up if the effect may have been tried
+ * before, and calls the provider only if nothing took effect under the key. An answer that is not
+ * an outcome of the effect never counts as one.
  */
 function createCall({ name, port, limits }: Provider<AnyPort>) {
   const gate = createGate(name, limits);

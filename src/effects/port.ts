@@ -7,8 +7,8 @@ import type { EffectType, OutcomeOf } from '../order/effects.js';
  *   concurrently, or from another process, takes effect once, and every call gets the first answer.
  *   A call with the key and other parameters fails with an error, and has no effect.
  * - An answer is a business answer, final for its key. After a time-out or a lost connection there
- *   is not a business answer: throw, or answer `unknown`. The key is then looked up, and the call
- *   is repeated if nothing took effect. So `unknown` and errors delay an order and decide nothing.
+ *   is no business answer: throw, or answer `unknown`. The key is then looked up, and the call is
+ *   repeated if nothing took effect. So `unknown` and errors delay an order and decide nothing.
  * - Calls must not block the event loop, and should end when `signal` is aborted.
  */
 

@@ -39,7 +39,7 @@ const LIMIT_RANGES = {
 /**
  * Loads the modules that `PAYMENTS`, `INVENTORY` and `CARRIERS` name.
  *
- * @throws ConfigError if a module is missing, or lacks functions
+ * @throws ConfigError if a module cannot be loaded, lacks functions, or has wrong limits
  */
 export async function loadProviders({
   providers,
@@ -75,7 +75,7 @@ interface Modules {
  * Loads a module that implements a port.
  *
  * @param path relative to the working directory, or absolute
- * @throws ConfigError if it cannot be loaded, or lacks functions
+ * @throws ConfigError if it cannot be loaded, lacks functions, or has wrong limits
  */
 export async function loadProvider<K extends keyof Modules>(
   kind: K,

@@ -12,7 +12,7 @@ export class RateLimiter {
     this.perSecond = perSecond;
   }
 
-  /** @throws ProviderBusy */
+  /** Waits until a call may begin. @throws ProviderBusy if that is longer than `MAX_WAIT_MS` */
   async wait(): Promise<void> {
     if (this.perSecond === undefined) return;
     const now = Date.now();

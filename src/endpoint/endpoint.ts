@@ -35,7 +35,7 @@ export interface Endpoint extends EndpointSettings, State {
 export const endpointStatuses = ['enabled', 'disabled', 'deleted'] as const;
 /** The `disabledBecause` of an endpoint that an operator has disabled. */
 export const byRequest = 'by request';
-/** How many of the newest secrets sign. An old secret still signs until the next rotation. */
+/** How many of the newest secrets sign. The previous secret still signs until the next rotation. */
 const MAX_SECRETS = 2;
 const MAX_REJECTIONS = 50;
 

@@ -5,10 +5,10 @@ import { ordersOf } from './customer-orders.js';
 import { keysInJournal } from './keys-in-journal.js';
 
 /**
- * All keys under which values of a customer's orders are sealed, each with the ids of the orders
- * that have such a value: in the journal, or, if that has lost events, in the order's state. The
- * key store alone is not enough: it may not know yet that a key is the customer's, if it was
- * assigned during an outage.
+ * The ids of all keys under which values of a customer's orders are sealed, each with the ids of
+ * the orders that have such a value. The values are in the journal, and in the orders' states if
+ * the journal has lost events. The key store alone is not enough: if a key was assigned during an
+ * outage, the store may not know yet that it is the customer's.
  */
 export async function keysOfCustomer(
   databases: Databases,

@@ -46,7 +46,10 @@ export async function* exportPerson(
   yield `],"forgettings":${JSON.stringify(rows)},"sealedOrders":${JSON.stringify(sealedOrders)}}`;
 }
 
-/** The order in its public shape, its whole log, and its rows in the attention list. */
+/**
+ * The order in its public shape, its whole log, its events that were set aside, and its rows in the
+ * attention list.
+ */
 async function exportedOrder(
   { client, db }: Databases,
   attention: AttentionDeps,

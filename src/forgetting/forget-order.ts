@@ -36,8 +36,8 @@ type KnownOrder = Pick<Order, 'orderId' | 'version'>;
 /**
  * Makes an order forget its personal data. A running workflow takes the command. An order whose
  * workflow has ended gets a new run, which takes it over from the journal. When this resolves, the
- * journal has the event. A repeated call changes nothing. If the order has ended and events of it
- * are lost, no run can take it over, and nothing changes (`hasLostEvents`).
+ * journal has `PersonForgotten`. A repeated call changes nothing. The exception is an order that
+ * has ended and has lost events: no run can take it over, and nothing changes (`hasLostEvents`).
  *
  * @throws Error if it is not done yet; the caller tries again
  */

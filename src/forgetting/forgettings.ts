@@ -48,8 +48,8 @@ export async function storeStatus(
       { ...durable, upsert: true },
     );
   } catch (error) {
-    // An earlier attempt of this activity may have written the row already: then nothing is left to
-    // do.
+    // If an earlier attempt of this activity has stored `forgotten`, the filter does not match, and
+    // the upsert fails as a duplicate. Then there is nothing left to do.
     const row = isDuplicateKey(error) ? await forgettings(db).findOne({ _id: id }, committed) : null;
     if (row?.status !== 'forgotten') throw error;
   }

@@ -12,7 +12,7 @@ export class FoundValues {
   private readonly unreadable = { destroyed: 0, unknown: 0 };
   /** ids of orders that have values in plain text */
   readonly plain = new Set<string>();
-  /** ids of orders that have values under a key that is not destroyed */
+  /** ids of orders that have values under a key that the key store still has */
   readonly readable = new Set<string>();
   private readonly keyStore: KeyStore;
   private readonly known = new Map<string, KeyState>();

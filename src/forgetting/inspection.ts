@@ -137,7 +137,10 @@ const inFeed: CheckedLocation = {
   count: 0,
 };
 
-/** @param lost ids of orders that have lost events: no step will remove their search words */
+/**
+ * @param lost ids of orders that have lost events. They get no event that would remove their search
+ *   words, so the words are removed here.
+ */
 async function clearOrderView(db: Db, customerId: string, lost: readonly string[]): Promise<CheckedLocation> {
   await orders(db).updateMany({ _id: { $in: lost } }, { $unset: { persons: true } }, durable);
   const forgotten = { 'customer.id': customerId, 'state.forgotten': { $exists: true } };
@@ -196,7 +199,8 @@ async function clearWebhookAnswers(
  * Reads the documents with these ids in every build of every feed view. A kept build that has a
  * value in plain text is dropped; it is only needed for a roll-back.
  *
- * @param mayKeep true if orders have lost events: other builds may keep their values in plain text
+ * @param mayKeep true if orders have lost events: the build in use, and one that is being rebuilt,
+ *   may keep the values of these orders in plain text
  */
 async function clearBuilds(
   db: Db,

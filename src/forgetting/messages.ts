@@ -1,6 +1,6 @@
 export const forgetWorkflow = 'forgetPerson';
 
-/** Each customer has one id, so no two workflows forget the same customer at a time. */
+/** A customer has one workflow id, so no two workflows forget the same customer at a time. */
 export function forgetWorkflowId(customerId: string, taskQueue: string): string {
   return `forget-${customerId}@${taskQueue}`;
 }
@@ -70,7 +70,7 @@ export interface ForgettingActivities {
   /** Takes the customer's keys out of use; returns their ids. */
   retireKeys(forgetting: Forgetting): Promise<readonly string[]>;
   destroyKeys(asked: ForgettingWithKeys): Promise<void>;
-  /** Appends `PersonForgotten` to each of the customer's orders that has a value under the keys. */
+  /** Appends `PersonForgotten` to the customer's orders that need it (`needsForgetting`). */
   forgetInOrders(asked: ForgettingWithKeys): Promise<void>;
   /** Checks every location (`clearAndInspect`), signs the certificate and stores it. */
   certify(asked: ForgettingWithKeys): Promise<void>;

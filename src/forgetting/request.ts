@@ -62,7 +62,8 @@ export async function requestForgetting(databases: Databases, asked: ForgetReque
 
 /**
  * Whether a forgetting is done or goes on by itself. False if it was refused, or if its workflow is
- * not running: Temporal was restored, or an operator has terminated it.
+ * not running: Temporal was restored, or an operator has terminated it. During an outage of
+ * Temporal, the workflow is assumed to be running.
  */
 async function continues(
   { client, taskQueue }: Databases,

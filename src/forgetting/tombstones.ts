@@ -23,7 +23,7 @@ export async function ensureTombstoneIndex(db: Db): Promise<void> {
 const BATCH_SIZE = 1_000;
 const TRY_AGAIN_MS = 1_000;
 
-/** Lets no key of the store be used before `destroyForgottenKeys` has succeeded. */
+/** Holds all keys of the store (`holdUntil`) until `destroyForgottenKeys` has succeeded. */
 export function destroyBeforeUse(
   { db, keyStore }: { readonly db: Db; readonly keyStore: KeyStore },
   stopping: AbortSignal,

@@ -57,8 +57,8 @@ async function markOlder(db: Db, found: DatabaseIdentity, mark: DatabaseMark): P
 }
 
 /**
- * Returns a function that has the counts written to the mark soon; calls are batched. If Temporal
- * stays unavailable, the next comparison writes them.
+ * Returns a function that writes the counts to the mark soon, in the background; calls are batched.
+ * If Temporal stays unavailable, the next comparison writes them.
  */
 export function createMarkUpdates(databases: Databases): () => void {
   const updateInBatches = createBatcher({ size: 10_000 }, async () => {

@@ -54,7 +54,6 @@ export function partitionRowId({ topicId, partition }: PartitionId): string {
   return `${topicId}:${partition}`;
 }
 
-/** The partition of a row. */
 export function partitionOf({ _id }: PartitionRow): PartitionId {
   const end = _id.lastIndexOf(':');
   return { topicId: _id.slice(0, end), partition: Number(_id.slice(end + 1)) };

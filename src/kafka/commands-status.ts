@@ -55,7 +55,10 @@ export async function commandsStatus(db: Db, topic: string): Promise<CommandsSta
   };
 }
 
-/** Why commands do not come from Kafka now; undefined if they do. */
+/**
+ * What is wrong with the commands from Kafka: they are not taken, records were lost, a partition
+ * cannot be read, or a command has waited too long. Undefined if nothing is wrong.
+ */
 export async function commandsConcern(db: Db, topic: string): Promise<string | undefined> {
   const { failed, rows } = await rowsOf(db, topic);
   if (failed)

@@ -39,7 +39,7 @@ const MAX_RESPONSE_BYTES = 4 * 1_048_576;
 const MIN_RESPONSE_BYTES = 1;
 /** Each request names its partitions; the broker remembers none. */
 const NO_SESSION = { id: 0, epoch: 0, forgotten: [] };
-/** Without a rack, no broker names a nearer replica than the leader. */
+/** Without a rack, a broker names no preferred read replica, so the leader answers. */
 const NO_RACK = '';
 
 /**

@@ -38,7 +38,8 @@ export async function withClient<C extends Client, T>(
   signal: AbortSignal | undefined,
   work: (client: C) => Promise<T>,
 ): Promise<T> {
-  // A failed call rejects its promise; without a listener, the event would end the process.
+  // A failed call rejects its promise. The client may also emit `error`, which would end the
+  // process if there were no listener.
   client.on('error', () => undefined);
   const close = () => void closeClient(client);
   signal?.addEventListener('abort', close, { once: true });

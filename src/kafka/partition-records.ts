@@ -1,7 +1,7 @@
 import type { Consumer } from '@platformatic/kafka';
 import { type CommittedRecord, fetchCommitted } from './committed-records.js';
 
-/** Kafka's timestamps for the begin and the end of a partition. */
+/** Kafka's timestamps for the beginning and the end of a partition. */
 export const EARLIEST = -2n;
 export const LATEST = -1n;
 

@@ -1,9 +1,9 @@
 import type { Config } from '../server/config.js';
 
-/** The connection to Kafka, and the names of topics. */
+/** The connection to Kafka, the names and partitions of topics, and which events are published. */
 export type KafkaSettings = NonNullable<Config['kafka']>;
 
-/** The names of two topics, from which those of the others are derived (`topicsOf`). */
+/** The names of two topics, from which the names of the other topics are derived (`topicsOf`). */
 export type KafkaTopics = Pick<KafkaSettings, 'topic' | 'commandsTopic'>;
 
 export function topicsOf({ topic, commandsTopic }: KafkaTopics) {

@@ -13,8 +13,8 @@ interface TopicToMake {
   readonly name: string;
   readonly isCompacted?: true;
   /**
-   * whether brokers store its records decompressed. Producers choose the compression, but this
-   * client does not know all of them, and a small compressed batch may become huge.
+   * whether brokers store its records decompressed. Otherwise, producers choose the compression:
+   * this client cannot read every kind, and a small compressed batch may become huge.
    */
   readonly isDecompressed?: true;
 }

@@ -39,7 +39,10 @@ export function append<S extends State, D extends Draft>(
   return { state, events };
 }
 
-/** Appends the waiting facts that fit, one after another: each may make another one fit. */
+/**
+ * Appends the events of waiting facts that fit, one fact after another, because the events of one
+ * fact may make another fact fit.
+ */
 export function* appendFitting<S extends State, D extends Draft>(
   entity: Decider<S, D>,
   before: S,

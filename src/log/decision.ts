@@ -5,8 +5,8 @@ export type Refused = { readonly refusal: Refusal };
 /** Why a command is refused. */
 export interface Refusal {
   /**
-   * `invalid`: the data is wrong or breaks a rule; `not_found`: names a part that does not exist;
-   * `not_allowed`: the command is refused in this state
+   * `invalid`: the data is wrong or breaks a rule; `not_found`: the command names a part that does
+   * not exist; `not_allowed`: the state of the entity does not allow the command
    */
   readonly kind: 'invalid' | 'not_found' | 'not_allowed';
   readonly code: string;

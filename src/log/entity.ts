@@ -10,8 +10,8 @@ export type { FactJudgement, Facts, FittingFact } from './facts.js';
 
 /**
  * A kind of entity, such as the order: its decider, and its effects. All functions are pure. This
- * is all that `log/` knows about an entity. `EntityLog` (`entity-log/entity-log.ts`) adds where its
- * log is kept.
+ * is all that its workflow needs. `EntityLog` (`entity-log/entity-log.ts`) adds what journal, feed
+ * and views need, such as the names of collections.
  */
 export interface Entity<S extends State, D extends Draft, F extends Effect> extends Decider<S, D> {
   /** the effects that are owed; each stays in the list, under its key, until it is settled */
@@ -24,8 +24,8 @@ export interface Entity<S extends State, D extends Draft, F extends Effect> exte
 }
 
 /**
- * Members for an entity that has no effects, no deadlines, no older versions of its events, and no
- * further fields in its answers.
+ * Members for an entity that has no effects, no consequences, no deadlines, no older versions of
+ * its events, and no further fields in its answers.
  */
 export const withoutEffects = {
   schemaVersions: {},
@@ -55,7 +55,7 @@ export interface Decider<S extends State, D extends Draft> {
   // --- decisions. `now` is ISO-8601 UTC, the workflow's clock ---
   readonly decide: (state: S | undefined, type: string, data: unknown, now: string) => Decision<D>;
   readonly evolve: (state: S | undefined, event: D & Envelope) => S;
-  /** the next event that follows from the state alone; undefined if there is none */
+  /** the next event that follows from state and time alone; undefined if there is none */
   readonly consequence: (state: S, now: string) => D | undefined;
   /**
    * the events that record a refused command whose sender gets no answer; none once the log has
@@ -68,7 +68,10 @@ export interface Decider<S extends State, D extends Draft> {
   readonly cancel: (state: S) => {
     readonly type: string;
     readonly data: object;
-    /** false only for entities whose stored histories have command ids without an issuer */
+    /**
+     * whether the command's id names an issuer; false only for entities whose stored histories have
+     * ids without one
+     */
     readonly hasIssuer: boolean;
   };
 
@@ -76,7 +79,7 @@ export interface Decider<S extends State, D extends Draft> {
   readonly nextDeadline: (state: S) => Deadline | undefined;
   /** the events of deadlines that have passed at `now` */
   readonly expire: (state: S, now: string) => readonly D[];
-  /** whether the entity has ended: no more events follow */
+  /** whether the entity has ended and owes no effect, so that its workflow completes */
   readonly isFinished: (state: S) => boolean;
   /** the first event of a run that takes the entity over from the journal */
   readonly resumption: (data: { readonly reason: string; readonly previousRunId?: string }) => D;

@@ -10,13 +10,17 @@ export function eventId({ orderId, version }: Event): string {
   return `${orderId}:${version}`;
 }
 
-/** The event with this id; undefined if it is the id of something else. */
+/** The parts of an event's id; undefined if it is the id of something else. */
 export function eventOfId(id: string): Event | undefined {
   const [, orderId, version] = /^([^:]+):(\d+)$/.exec(id) ?? [];
   return orderId === undefined ? undefined : { orderId, version: Number(version) };
 }
 
-/** MongoDB's expression for the entity's id in the id of an event, such as that of `$_id`. */
+/**
+ * MongoDB's expression for the entity's id in the id of an event.
+ *
+ * @param field path of the field with the event's id, such as `$_id`
+ */
 export function entityIdIn(field: string) {
   return { $first: { $split: [field, ':'] } };
 }

@@ -13,16 +13,16 @@ export interface Cause {
   /** the same for everything that one request leads to */
   readonly correlationId: string;
   /**
-   * for a message `<commandId>.<hash of its body>`, for an outcome the key of the effect, for a
-   * deadline its id
+   * for a message `<commandId>.<hash of its body>`; for an outcome, or a fact that settles an
+   * effect, the key of the effect; for a deadline its id
    */
   readonly causationId: string;
   readonly actor: string;
   /** for whom the actor acted; absent if the actor acted for itself */
   readonly onBehalfOf?: string;
   /**
-   * 32 hex digits: the recorded trace that the command belongs to (W3C Trace Context); absent if
-   * there is none
+   * 32 hex digits: the id of the sampled trace that the command belongs to (W3C Trace Context);
+   * absent if there is none
    */
   readonly traceId?: string;
 }
@@ -44,7 +44,10 @@ export interface StoredEvent extends Envelope {
   readonly data: object;
 }
 
-/** Event types of every entity: a refused command, and a fact that does not fit yet. */
+/**
+ * Event types that have the same name for every kind of entity: a refused command; a fact that does
+ * not fit yet, for an entity with facts.
+ */
 export const COMMAND_REJECTED = 'CommandRejected';
 export const FACT_RECEIVED = 'FactReceived';
 

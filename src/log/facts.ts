@@ -2,8 +2,8 @@ import type { Refused } from './decision.js';
 import type { Cause } from './event.js';
 
 /**
- * What an outside system reports, such as a delivery. A fact cannot be refused: if it does not fit
- * yet, it waits in the log.
+ * What an entity does with facts. A fact is what an outside system reports, such as a delivery. A
+ * fact that does not fit yet is not refused: it waits in the log.
  */
 export interface Facts<S, D> {
   /** the types of facts; each is the name of a signal */

@@ -58,7 +58,7 @@ export async function openChangeStream<C>(
   db: Db,
   { collection, pipeline, resumeToken, paceMs = 0 }: ChangeStreamQuery,
 ): Promise<ChangeBatch<C> & ChangeStream<C>> {
-  // The server has this name for the cursors of a whole database.
+  // The server uses this name for the cursors of a whole database.
   const cursors = collection ?? '$cmd.aggregate';
   const session = db.client.startSession();
   const endSession = async (): Promise<void> => await session.endSession().catch(() => undefined);

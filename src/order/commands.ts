@@ -45,13 +45,13 @@ export interface PaymentMethod {
 export interface Terms {
   /** how long a payment may stay pending after the provider has answered `pending` */
   readonly paymentDeadline: number;
-  /** how long after completion goods may come back */
+  /** how long after completion a return may be requested */
   readonly returnWindow: number;
   /** how long an authorization may be captured */
   readonly authorizationTtl: number;
 }
 
-/** What an order has beside its lines and amounts: the same in command, event and state. */
+/** What an order has besides its lines and amounts: the same in command, event and state. */
 export interface OrderHeader {
   readonly customer: Customer;
   readonly currency: string;
@@ -161,7 +161,10 @@ export interface DispatchFact extends DeliveryFact {
   readonly trackingNumber: string;
 }
 
-/** Written out, because the shapes of events are read from these declarations (`test/golden`). */
+/**
+ * The names are written out, because `test/golden` reads the shapes of events from these
+ * declarations.
+ */
 export type FactType = 'PaymentSettled' | 'ShipmentDispatched' | 'ShipmentDelivered';
 export type Fact = { [T in FactType]: { readonly type: T; readonly data: FactData[T] } }[FactType];
 

@@ -19,8 +19,8 @@ export function consequence(order: Order, now: string): EventDraft | undefined {
 }
 
 /**
- * Whether the order changes only after a command, a fact or a deadline. It is false between two
- * events of one decision, because the second follows from the first.
+ * Whether the order changes only after a command, a fact or a deadline. False while an effect is
+ * owed, and between an event and the next one that follows from it (`consequence`).
  */
 export function isAtRest(order: Order): boolean {
   return order.owed.length === 0 && consequence(order, order.updatedAt) === undefined;

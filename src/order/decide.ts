@@ -31,8 +31,8 @@ import { followsRules, RULES_TODAY } from './rules.js';
 
 /**
  * Decides a command against the current order: the events it leads to, or the reason why it is
- * refused. The function is pure. The API (before it starts an order), the workflow and the tests
- * all call it.
+ * refused. The function is pure. The workflow calls it for every command, and the API before it
+ * starts an order and for previews.
  *
  * @param now ISO-8601 UTC
  */

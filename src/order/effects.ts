@@ -31,7 +31,10 @@ export interface EffectData {
   capture: Charge & { readonly authorizationId: string; readonly shipmentId: string };
   void: { readonly authorizationId: string };
   refund: Charge & { readonly captureId: string; readonly refundId: string };
-  /** Books the label of a shipment. Names are copied from the order, where they may be sealed. */
+  /**
+   * Books the label of a shipment. The names and the address are copied from the order, where they
+   * may be sealed.
+   */
   book: {
     readonly shipmentId: string;
     readonly carrier?: string;

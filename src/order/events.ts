@@ -105,8 +105,8 @@ export interface EventData {
   OrderCompleted: { readonly returnsUntil: string };
   OrderClosed: Empty;
   /**
-   * The order's workflow was restarted from the journal. `previousRunId` is the run that had ended
-   * or was restored to an earlier state, if it is known.
+   * The order's workflow was restarted from the journal. `previousRunId` is the id of the run that
+   * had ended or was restored to an earlier state, if it is known.
    */
   OrderResumed: { readonly reason: string; readonly previousRunId?: string };
   /**

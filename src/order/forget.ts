@@ -26,8 +26,8 @@ export function mayForget(order: Order): boolean {
 }
 
 /**
- * Decides `PersonForgotten`. There is no event if the personal data is forgotten already, the order
- * knows all these keys, and nothing personal was added since.
+ * Decides the command `ForgetPerson`. There is no event if the personal data is forgotten already,
+ * the order knows all these keys, and nothing personal was added since.
  */
 export function forget(order: Order, data: ForgetPerson['data']): Decision {
   if (data.customerId !== order.customer.id)

@@ -31,7 +31,7 @@ export interface Order extends OrderHeader {
   readonly discount: number;
   readonly total: number;
   readonly tags: readonly string[];
-  /** the latest `limits.notes` notes; the log has all of them */
+  /** the latest `LIMITS.notes` notes; the log has all of them */
   readonly notes: readonly Note[];
   /** the rules it is decided by (`followsRules`); absent for rules 1 */
   readonly rules?: number;
@@ -66,7 +66,7 @@ export interface Order extends OrderHeader {
     /** keys (`rejectionKey`) of the refusals since the order last changed */
     readonly unchanged: readonly string[];
   };
-  /** when its personal data was forgotten; absent if that did not happen */
+  /** absent unless its personal data was forgotten */
   readonly forgotten?: Forgotten;
   /** its last resumption; absent if there was none */
   readonly resumed?: Resumption;

@@ -23,8 +23,8 @@ const upcasters: Readonly<Record<string, Upcaster>> = {
  * Converts a stored event of any version to the current shape. Fields that a store has added stay
  * as they are.
  *
- * @throws NewerEvent if newer code wrote the event; TypeError if its type or version is unknown, or
- *   its data cannot be converted
+ * @throws NewerEvent if its version is newer than this code knows; TypeError if its type or another
+ *   version is unknown, or its data cannot be converted
  */
 export function upcast<E extends StoredEvent>(stored: E): OrderEvent & Omit<E, keyof StoredEvent> {
   const { type } = stored;

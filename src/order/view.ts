@@ -12,7 +12,7 @@ import {
 } from './order.js';
 import { amountDue } from './prices.js';
 
-/** What was done of the payment of an order (`paymentStatus`). */
+/** How far the payment of an order has come (`paymentStatus`). */
 export const paymentStatuses = [
   'none',
   'pending',

@@ -17,8 +17,8 @@ import {
 
 /**
  * The effects that should become owed next, from the state alone (level-triggered): what should be
- * reserved, authorized, captured … is compared with what is. It contains no type that is owed
- * already, except `book`, which may be owed for several shipments, once for each.
+ * reserved, authorized, captured … is compared with what is. The list has no effect of a type that
+ * is owed already, except `book`, which may be owed for several shipments, once for each.
  */
 export function wantedEffects(order: Order): readonly WantedEffect[] {
   const wanted = [
@@ -36,7 +36,10 @@ export function wantedEffects(order: Order): readonly WantedEffect[] {
 
 // --- goods ---
 
-/** Reserves what is needed and not reserved yet, or releases what is reserved and not needed. */
+/**
+ * The reservation of what is needed and not reserved yet, or the release of what is reserved and
+ * not needed.
+ */
 function wantedStock(order: Order): WantedEffect | undefined {
   if (owes(order, 'reserve') || owes(order, 'release')) return undefined;
   const needed = neededStock(order);
@@ -159,7 +162,7 @@ function authorizeUpTo(order: Order, amount: number): WantedEffect | undefined {
 }
 
 /**
- * Captures for the first shipment that is due, from the first authorization that has something
+ * The capture for the first shipment that is due, from the first authorization that has something
  * left. If the authorizations are not enough, another one is wanted first.
  */
 function wantedCapture(order: Order): WantedEffect | undefined {

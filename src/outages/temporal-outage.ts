@@ -4,7 +4,7 @@ import {
   WorkflowUpdateRPCTimeoutOrCancelledError,
 } from '@temporalio/client';
 
-/** The gRPC status codes that are told apart here. */
+/** gRPC status codes. */
 const FAILED_PRECONDITION = 9;
 const RESOURCE_EXHAUSTED = 8;
 

@@ -1,5 +1,6 @@
 /**
- * The schema keyword of a member whose text is personal: it is sealed before it enters a command.
+ * The schema keyword of a member whose text is personal: the text is sealed before it enters a
+ * command.
  */
 const PERSONAL = 'x-personal';
 
@@ -34,7 +35,7 @@ const renamed = new Map([
 ]);
 
 /**
- * The personal members of a schema.
+ * The paths to the personal members of a schema.
  *
  * @throws TypeError if a list has personal entries, or entries with personal members: no command
  *   has such a list

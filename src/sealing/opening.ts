@@ -65,8 +65,8 @@ export function hasSealed(json: string): boolean {
  * Opens one text of an order. A text that is not sealed is returned as it is.
  *
  * @returns undefined if its key was destroyed
- * @throws Error if the store lacks the key, or the text was moved; MongoError if the store is
- *   unavailable
+ * @throws Error if the store lacks the key, or the text was moved; otherwise as
+ *   `KeyStore.openingKey`
  */
 export async function openOne(
   keyStore: Pick<KeyStore, 'openingKey'>,

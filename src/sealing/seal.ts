@@ -35,7 +35,7 @@ export function mayBeSealed(text: string): boolean {
   return text.startsWith(SEALED);
 }
 
-/** The key under which a value is sealed; undefined if the text is not a sealed value. */
+/** The id of the key under which a value is sealed; undefined if the text is not sealed. */
 export function keyIdIn(text: string): string | undefined {
   return mayBeSealed(text) ? pattern.exec(text)?.[1] : undefined;
 }

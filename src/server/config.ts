@@ -37,8 +37,8 @@ export interface Config extends ServersConfig {
     readonly carriersWebhook: Secrets;
   };
   /**
-   * whether the sandbox's secrets and providers may be used; by default, while the API and the
-   * servers are on a loopback interface
+   * whether the sandbox's secrets and providers may be used; by default, they may if the API and
+   * the servers are on a loopback interface
    */
   readonly sandbox: boolean;
   /** the external systems: `builtIn`, or the path of a module that implements the port */
@@ -53,7 +53,10 @@ export interface Config extends ServersConfig {
   };
   /** absent if no broker is given */
   readonly kafka?: KafkaConfig;
-  /** age from which what is owed, pending, undecided, failing or waiting needs an operator */
+  /**
+   * how long something may be owed, pending, undecided, failing or waiting before it needs an
+   * operator
+   */
   readonly attentionAfterMs: number;
   /** whether webhooks may also go to private addresses, and over http */
   readonly webhooksAllowPrivate: boolean;

@@ -121,8 +121,9 @@ function connect(
     connectTimeoutMS: SELECT_SERVER_MS,
     socketTimeoutMS: SILENT_SOCKET_MS,
     heartbeatFrequencyMS: 2_000,
-    // Streaming would send twice as many requests, on a second connection too, and would notice a
-    // silent server no sooner. If a primary steps down, the next command fails and reports it.
+    // Streaming would send twice as many requests and open a second connection, but would not
+    // notice a silent server sooner. If a primary steps down, the next command fails and reports
+    // it.
     serverMonitoringMode: 'poll',
   });
   return { client, connected: connectUntilDone(client, closed) };

@@ -80,7 +80,7 @@ function ordered(order: Order): ViewChange {
   };
 }
 
-/** Sets the customer's name, if this order is the customer's last one. */
+/** The change that sets the customer's name, if this order is the customer's last one. */
 function named({ customer, orderId, createdAt }: Order, name: string): ViewChange {
   return { id: customer.id, max: { lastOrder: { createdAt, orderId, name } } };
 }

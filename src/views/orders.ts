@@ -94,14 +94,17 @@ export function orders(db: Db) {
   return db.collection<OrderDocument>('orders');
 }
 
-/** Whether the order has room for another waiting fact. Read from the view, which may lag. */
+/**
+ * Whether the order has room for another waiting fact, by its view, which may lag. True if there is
+ * no view.
+ */
 export async function hasRoomForFactsInView(db: Db, orderId: string): Promise<boolean> {
   const projection = { _id: 0, 'state.facts': 1 };
   const view = await orders(db).findOne<Pick<OrderDocument, 'state'>>({ _id: orderId }, { projection });
   return view === null || hasRoomForFacts(view.state);
 }
 
-/** The customer of an order, by its view; undefined if there is no view. */
+/** The id of an order's customer, by the order's view; undefined if there is no view. */
 export async function customerInView(db: Db, orderId: string): Promise<string | undefined> {
   const projection = { _id: 0, 'customer.id': 1 };
   const view = await orders(db).findOne<Pick<OrderDocument, 'customer'>>({ _id: orderId }, { projection });

@@ -3,7 +3,7 @@ import { signal } from '@preact/signals';
 /** A request failed: the API has sent a problem, or has not answered. */
 export class Problem extends Error {
   override readonly name = 'Problem';
-  /** 0 if there was no answer */
+  /** 0 if there was no answer, or none that could be read */
   readonly status: number;
   readonly code: string;
   readonly body: Readonly<Record<string, unknown>>;
@@ -32,7 +32,7 @@ export interface Answer<T> {
   readonly headers: Headers;
 }
 
-/** Whether the reader has to sign in: the API has refused a request without a valid key. */
+/** Whether the reader has to sign in: the API needs a key, and the browser has no valid one. */
 export const isSignInNeeded = signal(false);
 
 export interface RequestOptions extends Omit<RequestInit, 'headers'> {
@@ -41,7 +41,7 @@ export interface RequestOptions extends Omit<RequestInit, 'headers'> {
 
 export type GetOptions = Pick<RequestOptions, 'signal' | 'priority'>;
 
-/** @throws Problem */
+/** @throws Problem; a `DOMException` if `signal` aborts */
 export async function request<T>(path: string, options: RequestOptions = {}): Promise<Answer<T>> {
   let response: Response;
   let body: unknown;
@@ -75,7 +75,7 @@ function noJson(error: unknown): undefined {
   if (Object(error).name !== 'SyntaxError') throw error;
 }
 
-/** @throws Problem */
+/** @throws Problem; a `DOMException` if `signal` aborts */
 export async function get<T>(path: string, options: GetOptions = {}): Promise<T> {
   return (await request<T>(path, options)).body;
 }

@@ -100,13 +100,13 @@ export function withTimes(text: string): string {
 /** What stands for a sealed value, which the reader may not see. */
 export const notForThisKey = '(not for this key)';
 
-/** A personal value, or `notForThisKey` if it is sealed. */
+/** A personal value; `notForThisKey` if it is sealed, and '' if there is none. */
 export function person(value: string | undefined): string {
   if (value === undefined) return '';
   return value.startsWith('sealed:') ? notForThisKey : value;
 }
 
-/** One instance, because one for each row would take a tenth of the time of scrolling. */
+/** All rows share one instance: making one for each row takes a tenth of the time of scrolling. */
 const whole = new Intl.NumberFormat('en');
 
 /** `1 order`, `2 orders` */

@@ -1,4 +1,4 @@
-/* The page: the component of each path, in the frame that all share. It begins here. */
+/* The entry point of the page: the component of each path, in the frame that all share. */
 import { type ComponentType, render } from 'preact';
 import { LocationProvider, Route, Router } from 'preact-iso';
 import './styles/all.css';

@@ -16,7 +16,7 @@ export const TRY_AGAIN_MS = 1_500;
 export const failing = signal<ReadonlyMap<string, Problem>>(new Map());
 
 /**
- * Notes for the banner whether reads of a path fail.
+ * Tells the banner whether reads of a path fail.
  *
  * @param problem why they fail; undefined if they work again
  */

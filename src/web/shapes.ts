@@ -1,6 +1,6 @@
 /*
  * The shapes of the API's answers. They follow from its schemas; orders and events have the types
- * of the domain. `test/web/shapes.ts` has the compiler compare those that are written here.
+ * of the domain. In `test/web/shapes.ts`, the compiler checks the shapes that are written here.
  */
 import type { AttentionRow } from '../api/schemas/attention.js';
 import type { OrderEvent } from '../order/events.js';
@@ -36,8 +36,8 @@ export type OrderNow = OrderView & { readonly attention?: readonly AttentionRow[
 /** An event of the journal, or of the history, which has no `recordedAt` and no `position`. */
 export type RecordedEvent = OrderEvent & { readonly recordedAt?: string; readonly position?: number };
 
-// The next two types are those of views, whose files import MongoDB's driver. Code for browsers
-// cannot, so they are written again.
+// The next two types are written again here, because code for browsers cannot import the files of
+// their views: these import MongoDB's driver.
 
 /** What happened on one day (UTC) in one currency. */
 export interface Day {

@@ -101,7 +101,7 @@ test('restoring orders from their histories takes the same round trips, however 
     return started.map(({ commandName }) => commandName).join(' ');
   };
   expect(await trips(closed, false)).toBe(`${stockPutBack} distinct insert insert`);
-  // Reads whether these orders have newer events by now.
+  // The aggregation reads whether these orders have newer events by now.
   expect(await trips(open, true)).toBe(`${stockPutBack} distinct insert insert aggregate`);
 });
 

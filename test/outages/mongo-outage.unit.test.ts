@@ -45,7 +45,9 @@ test.each([
 });
 
 test('a missing answer is an outage', () => {
-  expect(isMongoOutage(new DeadlineExceeded('no answer in 5 ms'))).toBe(true);
+  const error = new DeadlineExceeded('no answer in 5 ms');
+  expect(isMongoOutage(error)).toBe(true);
+  expect(isServerError(error)).toBe(true);
 });
 
 test.each([

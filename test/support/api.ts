@@ -80,7 +80,7 @@ const patient: ApiLimits = {
 /** An address where nothing listens. */
 export const NOWHERE = '127.0.0.1:1';
 
-/** In `startTestApi`: how long the product waits for servers and workers. */
+/** Limits for `startTestApi`, with which it waits for servers and workers as the product does. */
 export const productWaits: ApiLimits = {
   answerWithinMs: undefined,
   journalWithinMs: undefined,

@@ -136,7 +136,10 @@ const outcomes: ReadonlySet<string> = new Set([
   'LabelRefused',
 ]);
 
-/** Keys of effects of these kinds, one for each outcome in the log; duplicates stay duplicates. */
+/**
+ * The keys of the effects of these kinds, one for each outcome in the log. An effect with two
+ * outcomes is in the list twice.
+ */
 function settledKeys(events: readonly OrderEvent[], kinds: RegExp): readonly string[] {
   return events
     .filter(({ type, causationId }) => outcomes.has(type) && kinds.test(causationId))

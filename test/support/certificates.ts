@@ -18,14 +18,14 @@ export const { services } = parse(readFileSync('docker-compose.yml', 'utf8'), { 
 
 const run = promisify(execFile);
 
-/** The shell text of a service, with this folder instead of that of its certificates. */
+/** The shell text of a service, with `folder` in place of `/tls`, the folder of certificates. */
 export function shellOf(service: string, folder: string): string {
   return (services[service]?.command[0] ?? '').replaceAll('$$', '$').replaceAll('/tls', folder);
 }
 
 /**
  * Makes the certificates of an installation as `docker compose up` does: `authority`, `mongodb`
- * (also for `localhost` and `127.0.0.1`), `temporal` and `client`, each with `ca.pem` and, but for
+ * (also for `localhost` and `127.0.0.1`), `temporal` and `client`, each with `ca.pem` and, except
  * the first, `identity.pem`.
  *
  * @param days how long they last

@@ -6,7 +6,7 @@ import type { CertificationResult } from '../../src/effects/certification/certif
 export interface Certified {
   readonly exitCode: number;
   readonly certificate: CertificationResult;
-  /** names of the cases that failed, with what it would cost */
+  /** `<case>: <risk>` for each case that failed; the risk is what the failure would cost */
   readonly failed: readonly string[];
 }
 

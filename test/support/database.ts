@@ -9,7 +9,7 @@ import { until } from './until.js';
 
 export interface Database {
   readonly db: Db;
-  /** Drops the database and that of its sandbox provider. */
+  /** Drops the database, that of its sandbox provider, and that of its keys. */
   close(): Promise<void>;
 }
 

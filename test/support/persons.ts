@@ -26,7 +26,7 @@ export function personsIn(text: string): readonly string[] {
 }
 
 /**
- * @param where what the text is: a log, a refusal, a complaint of a script
+ * @param where what the text is: a log, a refusal, an error message of a script
  * @throws Error if it has a personal value
  */
 export function assertNoPersons(where: string, text: string): void {

@@ -5,8 +5,8 @@ const LOOK_EVERY_MS = 30_000;
 
 /**
  * Reports the progress of a run if there is no terminal: the number of files at the start, a count
- * after each file, and which files take long. The counts also go to `test/run.mjs`, if that started
- * the run.
+ * after each file, and every 30 seconds which files are running. The counts also go to
+ * `test/run.mjs`, if that started the run.
  */
 export default class ProgressReporter {
   #began = Date.now();

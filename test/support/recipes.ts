@@ -5,7 +5,7 @@ export const RECIPES = ['own-command', 'own-event', 'own-view', 'own-entity'].ma
   (name) => `docs/guides/${name}.md`,
 );
 
-/** A block of a recipe that changes a file of the project, or is one. */
+/** A block of a recipe: a new file of the project, or a change of an existing one. */
 export interface Block {
   readonly language: 'ts' | 'diff';
   readonly file: string;
@@ -49,8 +49,8 @@ async function blocksOf(recipe: string): Promise<readonly Block[]> {
  * The text of a block's file after the block is applied.
  *
  * @param text the file before; undefined if there is none
- * @throws Error if the file of a new text exists, or a place that a block changes is not in its
- *   file exactly once
+ * @throws Error if a block is a new file, but the file exists; or if a place that a block changes
+ *   is not in its file exactly once
  */
 export function applied({ language, file, lines, recipe }: Block, text: string | undefined): string {
   if (language === 'ts') {

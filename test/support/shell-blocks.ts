@@ -28,7 +28,10 @@ export async function shellBlocksOf(page: string): Promise<readonly ShellBlock[]
   });
 }
 
-/** A shell in a new folder. `npx orders` runs this checkout there, and a refusal is an error. */
+/**
+ * A shell in a new folder. There, `npx orders` runs this checkout, and `curl` fails if the API
+ * refuses the request.
+ */
 export interface Shell {
   /** @returns what it prints @throws Error if it fails */
   run(script: string): Promise<string>;
@@ -80,8 +83,8 @@ export function dialogueOf(text: string): readonly { readonly command: string; r
 }
 
 /**
- * What a page shows as a pattern: times and the user differ, blanks do not count, and `…` is
- * anything.
+ * A pattern for an output that a page shows. Times, the user and blanks may differ, and `…` stands
+ * for any text. The output has to be passed through `plain` before it is compared.
  */
 export function patternOf(shown: string): RegExp {
   const any = plain(shown)

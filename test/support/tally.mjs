@@ -34,7 +34,8 @@ export function hasFailedOtherwise({ code, counts }) {
  *
  * @param {object} tests
  * @param {readonly Run[]} tests.runs
- * @param {Run | undefined} tests.retry the run of the files that had failed, which counts for them
+ * @param {Run | undefined} tests.retry a second run, of the files that had failed; its results
+ *   replace those of the first
  * @param {boolean} tests.hasFailed
  * @param {number} tests.tookMs
  */

@@ -85,6 +85,16 @@ test('an endpoint of webhooks is made, tried, changed, sent to again and deleted
   await receiver.close();
 });
 
+test('the list of orders is read again if its stream was refused', async () => {
+  const json = { status: 503, code: 'overloaded', detail: 'There are too many streams.' };
+  await page.route('**/v1/events/stream', (route) => route.fulfill({ status: 503, json }));
+  await open('/orders');
+  await page.getByRole('link', { name: 'paged', exact: true }).waitFor();
+  await api.place({ id: 'while-refused' });
+  await page.unroute('**/v1/events/stream');
+  await page.getByRole('link', { name: 'while-refused', exact: true }).waitFor();
+});
+
 describe('the list of orders', () => {
   const rows = () => page.locator('.orders-space [role=row]');
   const ids = () => rows().locator('.c-order').allInnerTexts();

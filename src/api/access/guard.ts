@@ -15,9 +15,18 @@ declare module 'fastify' {
   interface FastifyInstance {
     /** false with AUTH=off */
     readonly isAuthenticating: boolean;
-    /** The principal of a request to an open route; undefined without valid credentials. */
+    /**
+     * The principal of a request to an open route; undefined without valid credentials.
+     *
+     * @throws HttpProblem other than 401, such as 503 if credentials cannot be checked now
+     */
     readonly whoIs: (request: FastifyRequest) => Promise<Principal | undefined>;
-    /** The principal that has a key. @throws HttpProblem 401 */
+    /**
+     * The principal that has a key. With AUTH=off, the key is ignored: it is the principal that the
+     * request claims to be.
+     *
+     * @throws HttpProblem 401, 503, or 429 after too many wrong keys; with AUTH=off, 400
+     */
     readonly signIn: (request: FastifyRequest, key: string) => Promise<Principal>;
   }
 }

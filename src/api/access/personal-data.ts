@@ -21,7 +21,7 @@ export interface PersonalDataAtEdge {
   opens(request: FastifyRequest, json: string): boolean;
   /**
    * The hash of each word, by which sealed values are found (`personWords`). Empty for a client
-   * that may not read personal data.
+   * that may not read personal data, and while the key store is unavailable.
    */
   search(
     request: FastifyRequest,

@@ -33,8 +33,8 @@ export function claimed({ headers }: FastifyRequest): Principal {
 /**
  * The principal that a request proves: by `Authorization`, or else by the session cookie.
  *
- * @throws HttpProblem 401 or 503; 400 if the request has `X-Actor` as well; 403 if it changes
- *   something, has the cookie, and does not come from a page of this origin
+ * @throws HttpProblem 401 or 503; 400 if the request has `X-Actor` as well; 403 if the
+ *   cookie identifies a request that changes something, and that no page of this origin has sent
  */
 export async function proven(request: FastifyRequest, authenticate: Authenticate): Promise<Principal> {
   const { headers, method } = request;

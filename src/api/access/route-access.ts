@@ -30,7 +30,7 @@ declare module 'fastify' {
   }
 }
 
-/** Collects the routes and adds their access to OpenAPI. Throws if a route has no access. */
+/** Collects the routes and adds their access to OpenAPI. `app.ready` fails if a route has none. */
 export function collectRouteAccess(app: Http): void {
   const routes: RouteOptions[] = [];
   const table: RouteAccess[] = [];

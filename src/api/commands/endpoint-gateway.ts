@@ -32,7 +32,8 @@ export interface EndpointResult {
 
 /**
  * @param body what the client sent; the same key with another body is refused
- * @throws HttpProblem 404 if the endpoint was created before, and deleted since
+ * @throws HttpProblem 404 if the endpoint was created before, and deleted since; the problem of a
+ *   refusal; 503 if the outcome is unknown
  */
 export async function createEndpoint(
   to: Sending,
@@ -48,6 +49,10 @@ export async function createEndpoint(
   return { endpoint: outcome.state, replayed: outcome.replayed };
 }
 
+/**
+ * @throws HttpProblem 404 if there is no such endpoint; the problem of a refusal; 503 if the
+ *   outcome is unknown
+ */
 export async function commandEndpoint<T extends Exclude<keyof EndpointCommands, 'CreateEndpoint'>>(
   to: Sending,
   endpointId: string,
@@ -68,9 +73,10 @@ export async function commandEndpoint<T extends Exclude<keyof EndpointCommands, 
 }
 
 /**
- * The endpoint by its workflow, or by its view if Temporal has no workflow of it.
+ * The endpoint's state from its workflow, or from its view if Temporal has no such workflow.
  *
- * @throws HttpProblem 404 if there is none, or it was deleted
+ * @throws HttpProblem 404 if there is no such endpoint, or it was deleted; 503 if Temporal or a
+ *   worker does not answer in time
  */
 export async function readEndpoint(to: Sending, endpointId: string): Promise<Endpoint> {
   const endpoint = await outcomeInTime(to, endpointId, async () => {

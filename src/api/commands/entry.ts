@@ -21,20 +21,20 @@ export interface CommandEntry {
 }
 
 /**
- * How people type a member of a body: as an option or argument of the command's script, and in the
- * form of the page, which follows from its entry.
+ * How people type a member of a body: as an option or an argument of the command's script. The form
+ * in the web page is made from the same entry.
  */
 export type Field = TextField | QuantitiesField;
 
 interface TextField extends AnyField {
-  /** what becomes of the text; without a parser, the text is the value */
+  /** how the text becomes the value; without a parser, the text is the value */
   readonly parser?: 'amount' | 'address' | 'texts' | 'newLines' | 'amendedLines';
 }
 
 /** Units of lines of the order. */
 interface QuantitiesField extends AnyField {
   readonly parser: 'quantities';
-  /** how many units of a line the command can have; the page offers these */
+  /** maximum number of units of a line that the command can name; the page offers no more */
   readonly unitsLeft: (line: OrderView['lines'][number], order: OrderView) => number;
 }
 

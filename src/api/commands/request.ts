@@ -58,8 +58,9 @@ export interface Preferences {
 const MAX_WAIT_S = 30;
 
 /**
- * Ignores unknown preferences, as RFC 7240 requires. Refuses a `wait` that is not a number of
- * seconds.
+ * Ignores unknown preferences, as RFC 7240 requires.
+ *
+ * @throws HttpProblem 400 if `wait` is not a whole number of seconds from 0 to `MAX_WAIT_S`
  */
 export function preferencesOf(request: FastifyRequest): Preferences {
   const preferences = new Map(

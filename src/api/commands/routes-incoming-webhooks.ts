@@ -18,8 +18,8 @@ export interface IncomingWebhookDeps {
 
 /**
  * Receives webhooks of the payment provider and of carriers, signed by the Standard Webhooks scheme
- * (standardwebhooks.com). The id of a message becomes the command id, so a repeated delivery
- * changes nothing. An acknowledged message is durable as a signal.
+ * (standardwebhooks.com). The id of a message is the key of its command, so a repeated delivery
+ * changes nothing. If a fact is accepted, it is durable as a signal before the answer.
  */
 export function registerIncomingWebhooks(app: Http, { gateway, secrets }: IncomingWebhookDeps): void {
   registerWebhook(app, gateway, {

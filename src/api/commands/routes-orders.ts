@@ -42,7 +42,7 @@ function registerCreate(app: Http, { gateway, cachedOrders }: OrderCommandDeps):
     },
     async (request, reply) => {
       const preferences = preferencesOf(request);
-      // The schema was checked. The table's type ensures that the schema describes this data.
+      // The body was checked. The table's type ensures that its schema describes this data.
       const { id, ...order } = request.body as OrderBody & { readonly id?: string };
       const create = wantsPreview(request) ? 'previewCreate' : 'create';
       const result = await gateway[create](id, order, metaOf(request));
@@ -76,7 +76,7 @@ function registerFollowUp(app: Http, type: FollowUpType, { gateway, cachedOrders
     async (request, reply) => {
       const preferences = preferencesOf(request);
       const { orderId, ...ids } = request.params;
-      // The schema was checked. The table's type ensures that the schema describes this data.
+      // The body was checked. The table's type ensures that its schema describes this data.
       const command = { type, data: { ...ids, ...(request.body as object) } } as FollowUpCommand;
       const sent = preferences.respondAsync ? 'signal' : 'execute';
       const send = wantsPreview(request) ? 'preview' : sent;
@@ -96,7 +96,8 @@ const paths = {
 /**
  * Whether a preview is asked for.
  *
- * @throws HttpProblem 403 if it is, without the scope of a read: a preview shows the whole order
+ * @throws HttpProblem 403 if it is, and the caller lacks `orders:read`: a preview shows the whole
+ *   order
  */
 function wantsPreview(request: Pick<FastifyRequest, 'query' | 'principal'>): boolean {
   if (!isPreview(request.query)) return false;

@@ -72,7 +72,7 @@ export function registerResume(app: Http, { resume }: ResumeRouteDeps): void {
   );
 }
 
-/** @throws HttpProblem if the order was not resumed */
+/** @throws HttpProblem if the order is unknown, or its log does not allow it to be resumed */
 function answerTo({ outcome, remedy, ...report }: ResumeReport) {
   const { orderId, detail } = report;
   switch (outcome) {

@@ -10,8 +10,9 @@ import { metaOf } from './request.js';
 export interface StockCommandDeps {
   readonly db: Db;
   /**
-   * Called after each count that is not a repetition, because Temporal's mark of the database has
-   * how often each SKU was counted: a MongoDB that was restored to before a count is recognized.
+   * Called after each count that is not a repetition. It stores how often each SKU was counted in
+   * Temporal's mark of the database. If MongoDB has fewer counts later, it was restored from a
+   * backup.
    */
   readonly updateMark: () => void;
 }

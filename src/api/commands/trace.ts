@@ -1,6 +1,6 @@
 /**
- * The trace that a `traceparent` names (W3C Trace Context), if it is sampled. A malformed
- * `traceparent` is ignored, as the standard asks.
+ * The id of the trace in a `traceparent` (W3C Trace Context); undefined if the trace is not
+ * sampled. A malformed `traceparent` is ignored, as the standard asks.
  */
 export function traceIdOf(traceparent = ''): string | undefined {
   const [, version, traceId, spanId, flags = ''] =

@@ -9,15 +9,15 @@ import { isSafe, refuseOtherOrigins } from './origins.js';
 export interface Edge {
   /** names of this host, in lower case, besides `localhost` and IP addresses */
   readonly hosts: readonly string[];
-  /** origins of pages that may use it, besides its own */
+  /** origins of pages that may use the application, besides its own */
   readonly origins: readonly string[];
   /** requests that a caller may send in a minute; absent: no limit */
   readonly perMinute?: number;
 }
 
 /**
- * Registers the checks that come first for every request, and sets the headers of every answer,
- * including errors.
+ * Registers the checks of every request by host, origin and rate, and sets the headers of every
+ * answer, including errors.
  *
  * @returns a function that counts requests which are refused later; undefined without a limit
  */

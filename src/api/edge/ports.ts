@@ -49,9 +49,7 @@ export interface OperationsPort {
   close(): Promise<void>;
 }
 
-/**
- * Serves a ready application on the port of operations as well, with the limits of its own port.
- */
+/** Serves a ready application on the port of operations as well, with the same time limits. */
 export async function listenForOperations(
   app: Http,
   { host, port }: { readonly host: string; readonly port: number },

@@ -11,7 +11,7 @@ const MINUTE_MS = 60_000;
  */
 const MAX_CALLERS = 10_000;
 
-/** The share of an address's requests that may fail to authenticate: one in this many. */
+/** Of the requests that an address may send in a minute, one in this many may be refused. */
 const FAILING_ONE_IN = 100;
 
 /**

@@ -14,7 +14,7 @@ export interface Dependency {
   readonly cost: string;
   /** name of the server that has to be asked: while it is unavailable, the status is unknown */
   readonly checkedThrough?: DependencyName;
-  /** Rejects if it is down. Resolves with undefined if it is up. */
+  /** Resolves with undefined if it is up, or with what is wrong. Rejects if it is down. */
   readonly check: () => Promise<Concern | undefined>;
 }
 

@@ -9,8 +9,8 @@ import type { Logger } from '../../server/logging/logger.js';
 declare module 'fastify' {
   interface FastifyContextConfig {
     /**
-     * The kind of work of a route's requests; `none` is never refused. By default `read` for a GET,
-     * and `command` for other methods.
+     * The kind of work of a route's requests; `none` is never refused. By default `read` for GET
+     * and HEAD, and `command` for other methods.
      */
     readonly work?: WorkKind | 'none' | ((request: FastifyRequest) => WorkKind);
   }
@@ -21,8 +21,8 @@ declare module 'fastify' {
 }
 
 /**
- * How long an answer that is being sent keeps its slot: it takes memory until the client has read
- * it.
+ * How long an answer that is being sent keeps its slot, at most. It takes memory until the client
+ * has read it.
  */
 const SENDING_MS = 1_000;
 /** At most one log line in this time; it has the numbers of refusals since the start. */

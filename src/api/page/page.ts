@@ -13,7 +13,7 @@ import { orderCard } from './card.js';
 import { type PagePath, pagePaths } from './paths.js';
 
 const hidden = { config: { access: 'open' }, schema: { hide: true } } as const;
-/** The page of an order, which has the order's card. */
+/** The path of the page of an order. This page contains the order's card. */
 const ORDER_PATH: PagePath = '/orders/:orderId';
 /** Placeholder in `index.html`, which the order's card replaces for browsers without JavaScript. */
 const PLACE = '<!-- src/api/page puts the card of an order here -->';

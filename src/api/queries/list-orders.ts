@@ -37,7 +37,10 @@ export interface OrderListQuery
   readonly customerId?: string;
   readonly sku?: string;
   readonly tag?: string;
-  /** words, each of which begins a word of the order (see `searchWords`) */
+  /**
+   * words; each must begin a word of the order (`searchWords`), or be a whole word of its
+   * customer's name or e-mail address (`personWords`)
+   */
   readonly q?: string;
   readonly sort?: (typeof sorts)[number];
   readonly limit?: number;
@@ -154,7 +157,7 @@ function toConditions(
   ];
 }
 
-/** Words without letters or digits are in no order, so a search for them finds nothing. */
+/** `words` is empty if the query has only spaces and punctuation. It then finds nothing. */
 function searched(words: readonly string[], hashes: Hashes): Filter<OrderDocument>[] {
   if (words.length === 0) return [{ search: { $in: [] } }];
   return words.map((word) => {

@@ -20,15 +20,15 @@ export interface FoundOrder extends SerializedOrder {
 }
 
 /**
- * Reads an order as it is now. `read` and `readStrong` return undefined only if the views and
- * Temporal both have no such order.
+ * Reads an order as it is now. `read` and `readStrong` return undefined if the view lacks the
+ * order, and Temporal lacks it too, or has only a resumed run that has not loaded its log yet.
  */
 export interface OrderReader {
   /**
    * Reads the view. If there is none, or MongoDB is unavailable, asks the workflow or reads its
    * history. Fails if neither answers.
    *
-   * @param atLeast a version that the view is known to have
+   * @param atLeast the version that the caller needs; a cached view with a lower one is not used
    */
   read(orderId: string, atLeast?: number): Promise<FoundOrder | undefined>;
   /**

@@ -22,14 +22,15 @@ export interface Past {
    * @returns the order, and whether the answer is final: an answer for a time is final if a later
    *   event exists
    * @throws HttpProblem 404 if there is no such order or version, the order did not exist at that
-   *   time, or its log up to then has lost events or cannot be read; 400 for a time in the future
+   *   time, or its log up to then has lost events or cannot be read; 400 for a time in the future;
+   *   503 if the journal has none of its events yet
    */
   orderAt(orderId: string, moment: Moment): Promise<{ readonly order: Order; readonly isFinal: boolean }>;
   /**
    * What changed after version `from`, up to `to` or the last event in the journal.
    *
    * @throws HttpProblem 404 if there is no such order or version, or the log has lost events or
-   *   cannot be read; 400 if `to` is before `from`
+   *   cannot be read; 400 if `to` is before `from`; 503 if the journal has none of its events yet
    */
   diff(orderId: string, from: number, to: number | undefined): Promise<Diff>;
 }

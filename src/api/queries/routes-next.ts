@@ -89,10 +89,10 @@ export function registerNext(app: Http, { client, db, reader, uiUrl }: NextDeps)
 }
 
 /**
- * The owed effects, each with the tries of its step, which is found by its type. Several effects of
- * one type are owed only if they book labels: their steps begin in the order of the effects. The
- * view may lag, so there may be more or fewer steps than effects. Then no tries are shown for this
- * type.
+ * The owed effects, each with the tries of its step. A step is found by the type of its effect.
+ * Only effects of type `book` can be owed several times: their steps begin in the order of the
+ * effects. The view may lag, so there may be more or fewer steps than effects. Then no tries are
+ * shown for this type.
  */
 function effectsOf({ owed, updatedAt }: Order, run: OrderRun | undefined) {
   return owed.map(({ since = updatedAt, ...effect }) => {

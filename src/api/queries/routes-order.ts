@@ -84,8 +84,8 @@ export function registerOrder(
 }
 
 /**
- * Adds the list of what needs an operator. The list is read only if the view says that the order
- * may be in it.
+ * Adds the order's rows in the list of what needs an operator. They are read only if
+ * `found.attention` says that there may be some.
  */
 async function withAttention(
   attention: AttentionDeps,
@@ -122,8 +122,8 @@ function hasTag(ifNoneMatch: string | undefined, etag: string): boolean {
 }
 
 /**
- * The caching of answers that never change. A year is the longest lifetime a cache may be given
- * (RFC 9111).
+ * The caching of answers that never change. It is a year, because some caches fail with a much
+ * longer lifetime (RFC 9111, 5.3).
  */
 const forGood = 'private, max-age=31536000, immutable';
 

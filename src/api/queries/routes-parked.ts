@@ -13,7 +13,7 @@ import { ParkedEvent } from '../schemas/projections.js';
 import { closed, Id } from '../schemas/values.js';
 import { refusePositionBeyond } from './refuse-unknown.js';
 
-/** Serves the events that a view could not apply. */
+/** Serves the events that a view could not apply, and later ones that wait for them. */
 export function registerParked(app: Http, db: Db): void {
   app.get(
     '/v1/projections/:name/parked',

@@ -25,8 +25,8 @@ const tags = ['feed views'];
 const prefix = '/v1/';
 
 /**
- * Serves the queries of the feed views. Each answer says up to which position of the feed its view
- * was.
+ * Serves the queries of the feed views. Each answer names the position of the feed up to which its
+ * view has the events.
  */
 export function registerViewQueries(app: Http, deps: { readonly db: Db; readonly cursors: Cursors }): void {
   for (const { queries } of views) for (const query of queries) register(app, query, deps);
@@ -69,7 +69,7 @@ function register(
       },
     },
     async (request, reply) => {
-      // The schemas above give them these types.
+      // The schemas above ensure these types.
       const given = request.params as Readonly<Record<string, string>>;
       const { limit = pageSize?.byDefault ?? 1, cursor, ...filtered } = request.query as Paged & Filters;
       const list = listOf(path, filtered);

@@ -16,7 +16,7 @@ const key = (description: string) => ({
 });
 const orderKey = key('the id of the order');
 
-/** Headers of the binary form of CloudEvents; the value of the record is its data. */
+/** Headers of the binary content mode of CloudEvents; the record's value is the event's data. */
 const cloudEventHeaders = Type.Object({
   'content-type': Type.Literal('application/json'),
   ce_specversion: Type.Literal('1.0'),
@@ -35,7 +35,7 @@ const commandHeaders = {
   traceparent: Type.Optional(Type.String({ description: 'the trace and span, as in W3C Trace Context' })),
 };
 
-/** @param events a message for each type of event, with each payload */
+/** @param events for each type of event, a message whose data may be any of the payloads */
 export function kafkaChannels(events: readonly (readonly [type: string, message: object])[]): AsyncChannels {
   // The keys of the table are the types of commands.
   const types = Object.keys(commands) as CommandType[];

@@ -9,8 +9,8 @@ import { type AsyncChannels, kafkaChannels, messagesOf } from './asyncapi-kafka.
 import { eventSchemas } from './event-schemas.js';
 
 /**
- * The AsyncAPI document: every event, and the channels that deliver events. It uses the schemas of
- * the OpenAPI document, so the two cannot differ.
+ * The AsyncAPI document: every event, and the channels that deliver events. Events, orders and
+ * problems have the same schemas as in the OpenAPI document, so the two cannot differ.
  */
 export function asyncApi(): object {
   const parts: readonly AsyncChannels[] = [

@@ -14,8 +14,8 @@ interface Operation {
 }
 
 /**
- * Adds to the document what the schemas of the routes do not say: a working example request for
- * each operation, and a model of the data of every event.
+ * Adds to the document what the schemas of the routes do not say: examples of ids and bodies that
+ * work, and a model of the data of every event.
  */
 export function completeDocument(document: Document): void {
   for (const [path, operations] of Object.entries(document.paths ?? {})) {

@@ -1,6 +1,7 @@
 /*
- * The requests that the reference page shows, ready to be sent. On a new system with the sandbox
- * they work in this order, with the ids below; a test sends them.
+ * The ids and bodies of the requests that the reference page shows, ready to be sent. A test sends
+ * all of them to a new system with the sandbox, after it has prepared what some of them need, such
+ * as a declined capture.
  */
 
 /** Example ids in paths, by the name of the parameter. */

@@ -5,8 +5,8 @@ import { HttpProblem, encodedProblem } from '../problem.js';
 import type { Logger } from '../../server/logging/logger.js';
 
 /**
- * Answers with a problem if Node could not parse a request. Closes the connection, because it is
- * unknown where the next request starts.
+ * Answers with a problem if Node could not parse a request, or the request took too long to arrive.
+ * Closes the connection, because it is unknown where the next request starts.
  */
 export function answerUnreadable(logger: Logger) {
   return (error: Unreadable, socket: Socket): void => {

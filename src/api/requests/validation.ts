@@ -6,7 +6,7 @@ import { Settings } from 'typebox/system';
 import { HttpProblem, type RequestError } from '../problem.js';
 import { meaningOf } from '../schemas/values.js';
 
-/** The errors that are looked for in one request. An error may name several members. */
+/** Maximum number of errors that are looked for in a value. An error may name several members. */
 Settings.Set({ maxErrors: 100 });
 
 /**

@@ -11,7 +11,7 @@ export const effectMembers = {
   amount: Type.Optional(Minor),
 };
 
-/** What an order owes the outside world, in a few words: `capture EUR 39.98`. */
+/** An effect that an order owes, with a summary such as `capture EUR 39.98`. */
 export const ShownEffect = closed(effectMembers);
 export type ShownEffect = Static<typeof ShownEffect>;
 

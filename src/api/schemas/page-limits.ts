@@ -1,7 +1,10 @@
-/* The limits of pages, apart from the schemas, which the client scripts load only when needed. */
+/*
+ * The limits of pages. They are not in a file with schemas, because the client scripts load those
+ * only when needed.
+ */
 
-/** The most items of a page whose items are small, such as events. */
+/** Maximum number of items of a page whose items are small, such as events. */
 export const MAX_PAGE = 1_000;
 
-/** The most items of a page whose items are large, or are joined from several places. */
+/** Maximum number of items of a page whose items are large, or are joined from several places. */
 export const MAX_SHORT_PAGE = 200;

@@ -8,7 +8,7 @@ import { closed } from './values.js';
 
 export const NamePath = closed({ name: Type.String({ maxLength: 64 }) });
 
-/** What can be rebuilt beside the feed views. */
+/** The names of the stores: like the feed views, they can be rebuilt. */
 export const storeNames = logs.flatMap(storesOf);
 
 /** @throws HttpProblem 404 */

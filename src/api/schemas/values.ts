@@ -112,16 +112,16 @@ export const OrderPath = closed({ orderId: Id });
 const keyPattern = new RegExp(patterns.key[0]);
 
 /**
- * The version that an `If-Match` names; undefined if it is `*`. A weak tag, a list, and a tag that
- * is not of a version match nothing (RFC 9110, 13.1.1): they give 0, which is not the version of an
- * order.
+ * The version that an `If-Match` names; undefined if it is `*`. A weak tag never matches (RFC 9110,
+ * 13.1.1), a list is not supported, and any other tag is not of a version: they all give 0, which
+ * nothing has as its version.
  */
 export function versionIn(ifMatch: string): number | undefined {
   if (ifMatch === '*') return undefined;
   return Number(/^"([1-9]\d{0,14})"$/.exec(ifMatch.trim())?.[1] ?? 0);
 }
 
-/** True if a header's value can be a command id, an actor or a correlation id. */
+/** True if a header's value can be an idempotency key, an actor or a correlation id. */
 export function isKey(value: string): boolean {
   return keyPattern.test(value);
 }

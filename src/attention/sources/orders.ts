@@ -10,7 +10,7 @@ import { pageFilter, type SourceRow } from '../cursor.js';
 import type { SourceQuery } from '../source.js';
 import type { AttentionCode, AttentionRow } from '../rows.js';
 
-/** Orders whose time in `field` is not later than `before`. */
+/** The rows with this code, of orders whose time in `field` is not later than `before`. */
 export async function ordersWith(
   { db, after, limit }: SourceQuery,
   code: AttentionCode,
@@ -38,8 +38,8 @@ export interface OrderWithStop {
 }
 
 /**
- * Filter for orders that have rows. Owed effects and pending payments count only if they are older
- * than `overdueBefore`; everything else counts immediately.
+ * Filters for orders that have rows: each such order matches at least one. Owed effects and pending
+ * payments count only if they are older than `overdueBefore`; everything else counts immediately.
  */
 export function attentionFilters(overdueBefore: string): Filter<OrderDocument>[] {
   return [

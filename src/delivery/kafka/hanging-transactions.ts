@@ -9,9 +9,10 @@ import { anyProducer, type Transaction, type TransactionalProducer } from './tra
 
 /**
  * Ends a transaction that is still open in some partitions. If a broker dies while it ends a
- * transaction, it may come back without the markers that end it in each partition (seen with Kafka
- * 4.4). The next marker of this producer would then commit the records of the open transaction. So
- * this function ends the open transaction as it has ended in its other partitions.
+ * transaction, the end marker may be missing in some partitions after the broker has come back
+ * (seen with Kafka 4.4). The next marker of this producer would then end the open transaction too,
+ * and could commit its records. So this function first ends the transaction where it is open: it
+ * commits or aborts it, whichever has happened in the other partitions.
  *
  * @param begun an empty transaction of this producer
  * @returns an empty transaction

@@ -15,7 +15,7 @@ type ProduceApi = API<Parameters<typeof produceV11.createRequest>, boolean | pro
 /**
  * Kafka's produce request, for records that are encoded already (`EncodedRecord`).
  *
- * @param version 9 or later; these versions all have the same shape
+ * @param version 9, 10 or 11 (the highest that the client knows), which all have the same shape
  */
 export function produceEncoded(version: number): ProduceApi {
   return createAPI(PRODUCE, version, createRequest, produceV11.parseResponse);

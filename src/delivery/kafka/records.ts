@@ -26,7 +26,7 @@ export interface EncodedRecord {
   readonly value: Buffer;
 }
 
-/** The form of an event's record. */
+/** What the record of an event depends on, besides the event. */
 export interface RecordForm {
   readonly topic: string;
   readonly generation: number;

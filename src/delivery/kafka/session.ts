@@ -18,8 +18,8 @@ export interface Session {
   /**
    * Publishes records together with the checkpoint after them, in one transaction.
    *
-   * @throws Error if the transaction may not have been committed; then the session cannot be used
-   *   any more
+   * @throws Error if it is not certain that the transaction was committed; then the session cannot
+   *   be used any more
    */
   publish(records: readonly EncodedRecord[], place: FeedPlace): Promise<void>;
   close(): Promise<void>;
@@ -42,7 +42,8 @@ const TRANSACTION_MS = 30_000;
 /**
  * Opens a session. When it is open, all transactions of earlier sessions are committed or aborted.
  *
- * @throws Error if the topic has the events of another system; that system's session continues
+ * @throws Error if the topic has the events of another system, or records but no checkpoint; no
+ *   other session is ended then
  */
 export async function openSession(options: SessionOptions): Promise<Session> {
   const { settings, signal } = options;
@@ -56,7 +57,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
   });
 }
 
-/** Begins a session, which fences every other one. */
+/** Begins a session, which fences the producers of all earlier ones. */
 async function beginSession(consumer: Consumer, options: SessionOptions): Promise<Session> {
   const { settings, signal } = options;
   const { events, checkpoints } = topicsOf(settings);
@@ -66,7 +67,8 @@ async function beginSession(consumer: Consumer, options: SessionOptions): Promis
     transactionalId: events,
     timeout: TRANSACTION_MS,
   });
-  // A failed call rejects its promise; without a listener, the event would end the process.
+  // A failed call rejects its promise. The client may also emit `error`, which would end the
+  // process if there were no listener.
   producer.on('error', () => undefined);
   const close = () => void closeClient(producer);
   const closeSoon = () => setTimeout(close, END_WITHIN_MS).unref();
@@ -122,7 +124,8 @@ class OpenSession implements Session {
   }
 
   /**
-   * Records are sent by the topic's name, so a topic that was made again would get them.
+   * Checks that the topic is still the one of the checkpoint. Records are sent to a topic by its
+   * name, so a topic that was deleted and made again would get them.
    *
    * @throws Error if the topic was deleted and made again
    */

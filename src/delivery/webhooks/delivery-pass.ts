@@ -217,9 +217,10 @@ class DeliveryPass {
   }
 
   /**
-   * Stores the attempts and the health, and moves the checkpoint.
+   * Stores the attempts and the health, and moves the checkpoint if `moved` has a position.
    *
-   * @returns false if the checkpoint was moved meanwhile, for example by a replay
+   * @returns false if the checkpoint was moved meanwhile, for example by a replay; then only the
+   *   attempts are stored
    */
   private async saveProgress(moved: { readonly position?: number }): Promise<boolean> {
     const { db } = this.deps;

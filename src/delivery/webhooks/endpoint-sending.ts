@@ -59,8 +59,9 @@ export class EndpointSending {
   }
 
   /**
-   * Sends an event without a retry, or answers `later` if it may not be sent now. The receiver's
-   * answer counts towards the health of the endpoint.
+   * Sends an event once. Returns `later` if nothing may be sent now, or if the process stops before
+   * the receiver has acknowledged the event. The receiver's answer counts towards the health of the
+   * endpoint.
    */
   async send(event: PositionedEvent, orderAfter: OrderAfter): Promise<DeliveryResult> {
     if (!(await this.awaitSlot())) return 'later';

@@ -9,7 +9,7 @@ import { deliveryRows, waitingRows } from './rows.js';
  * text, which may contain personal data.
  *
  * @param heartbeat called for each order
- * @returns how many deliveries there are, attempted and waiting
+ * @returns the number of attempts, plus the number of waiting deliveries that have failed
  */
 export async function forgetAnswers(
   db: Db,

@@ -72,8 +72,9 @@ async function positionBefore(db: Db, from: string, head: number): Promise<numbe
 }
 
 /**
- * Requests another delivery of an event, whatever the results of earlier deliveries. An event after
- * the checkpoint is delivered with the feed, after the earlier events of its order.
+ * Requests another delivery of an event, whatever the results of earlier deliveries, and ends a
+ * pause of the endpoint. An event after the checkpoint is delivered with the feed, after the
+ * earlier events of its order.
  *
  * @returns false if the feed does not have the event
  */

@@ -48,7 +48,8 @@ type Answer = (error: NodeJS.ErrnoException | null, addresses?: readonly LookupA
 const answers = new Map<string, Answer[]>();
 
 /**
- * A lookup occupies one of the process's few threads, so concurrent lookups of a name share one.
+ * Looks a name up. A lookup occupies one of the few threads of libuv, so concurrent calls for the
+ * same name share one lookup.
  */
 function lookupOnce(hostname: string, answer: Answer): void {
   const pending = answers.get(hostname);

@@ -28,7 +28,7 @@ export interface SubscriptionRow extends FeedPlace {
  * order waits. Only the first waiting event of an order is tried.
  */
 export interface WaitingRow {
-  /** `<endpoint>/<orderId>:<version>` */
+  /** `<endpointId>/<orderId>:<version>` */
   readonly _id: string;
   readonly endpointId: string;
   readonly orderId: string;
@@ -41,7 +41,10 @@ export interface WaitingRow {
    * waits; absent while it is parked
    */
   readonly nextTryAt?: Date;
-  /** when the first attempt failed, ISO-8601 UTC; absent if it was not tried */
+  /**
+   * when its failures began, ISO-8601 UTC; absent if no attempt has failed since it was added, its
+   * endpoint was changed, or an operator requested a retry
+   */
   readonly failingSince?: string;
   /** the failure of the last attempt */
   readonly failure?: string;
@@ -49,11 +52,11 @@ export interface WaitingRow {
   readonly parkedAt?: string;
 }
 
-/** An attempt to deliver an event. It is kept for 30 days. */
+/** An attempt to deliver an event or a test message. It is kept for 30 days. */
 export interface DeliveryRow {
   readonly _id: string;
   readonly endpointId: string;
-  /** `<orderId>:<version>`, as in `webhook-id` */
+  /** the `webhook-id`: `<orderId>:<version>`, or `test:<uuid>` for a test message */
   readonly eventId: string;
   readonly type: string;
   readonly position?: number;

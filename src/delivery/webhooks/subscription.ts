@@ -9,7 +9,8 @@ import { type SubscriptionRow, subscriptionRows, waitingRows } from './rows.js';
 
 /**
  * The subscription of an endpoint in the current generation of the feed. It begins where the
- * endpoint's settings say. After a change of the endpoint, everything that failed is tried again.
+ * endpoint's settings say. After a change of the endpoint, all waiting events become due, except
+ * those that are parked.
  */
 export async function subscriptionOf(
   db: Db,
@@ -32,7 +33,7 @@ export async function subscriptionOf(
   const place = generations.inCurrent(row);
   const isChanged = row.endpointVersion !== endpointVersion;
   if (!isChanged && place.generation === row.generation) return row;
-  // A replay may move the checkpoint meanwhile: it is changed only if it is still the one read.
+  // A replay may have moved the checkpoint since it was read. Then it is not changed here.
   if (place.generation !== row.generation) {
     const { generation, position } = row;
     await rows.updateOne({ ...byId, generation, position }, { $set: place }, durable);

@@ -8,7 +8,7 @@ import { type WaitingRow, waitingRows } from './rows.js';
 
 /**
  * How long an event that follows a parked one waits before it is checked again. If a retry
- * delivers the parked event, it is sent immediately.
+ * delivers the parked event, the next event of the order is sent immediately.
  */
 const AFTER_PARKED_MS = 3_600_000;
 
@@ -117,7 +117,7 @@ export async function storeFailure(
   );
 }
 
-/** Makes the next event of an order due, unless it is parked. */
+/** Makes the next waiting event of an order due. Parked events are skipped. */
 export async function makeNextDue(db: Db, { endpointId, orderId, version }: WaitingRow): Promise<void> {
   await waitingRows(db).findOneAndUpdate(
     { endpointId, orderId, version: { $gt: version }, parkedAt: { $exists: false } },

@@ -12,7 +12,10 @@ export interface ParcelOnItsWay extends Parcel {
 
 const PAGE_SIZE = 100;
 
-/** A filter that uses the view's index of orders with a booked label. */
+/**
+ * Matches orders with a dispatched shipment whose label is booked. The first condition is that of
+ * the view's partial index: MongoDB uses the index only if the filter repeats it.
+ */
 export const withParcels: Filter<OrderDocument> = {
   'state.shipments.label.status': 'booked',
   'state.shipments': { $elemMatch: { 'label.status': 'booked', status: 'dispatched' } },

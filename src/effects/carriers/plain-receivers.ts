@@ -8,7 +8,8 @@ import { redacted } from '../redacted.js';
 import type { BookRequest, CarrierProvider, Receiver } from './port.js';
 
 /**
- * Books labels for steps. It gets the effect as the log has it, so its personal data may be sealed.
+ * Books labels for steps. It gets the effect as the log has it, so the effect's personal data may
+ * be sealed.
  */
 export interface LabelProvider {
   book(effect: EffectOf<'book'>, options: CallOptions): ReturnType<CarrierProvider['book']>;
@@ -19,8 +20,9 @@ export const receiverForgotten = { type: 'refused', code: 'receiver_forgotten' }
 
 /**
  * Wraps a provider so that it gets the receiver in plain text; until this call, name and address
- * are sealed. If their key was destroyed, they cannot be read, and the label is refused, unless one
- * was booked before. The receiver is removed from errors of `book`; `lookUp` gets no receiver.
+ * are sealed. If their key was destroyed, they cannot be read, and the label is refused, unless the
+ * provider knows the effect's key from an earlier call. The receiver is removed from errors of
+ * `book`; `lookUp` gets no receiver.
  */
 export function withPlainReceivers(
   keys: Pick<KeyStore, 'openingKey'>,

@@ -7,7 +7,7 @@ export type { Parcel } from '../../order/effects.js';
 /**
  * The port to carriers. The contract of all ports (`port.ts`) holds for `book`, and:
  *
- * - A key leads to one label at most, whatever is called.
+ * - A key leads to one label at most, whichever functions are called with it.
  * - `track` changes nothing. It may be called at any time, and more than once.
  */
 export interface CarrierProvider {

@@ -12,7 +12,7 @@ export const carrierRemedy = 'compare with the carrier, and cancel there by hand
 /**
  * Compares labels of the sandbox with the effects that an order's log proves.
  *
- * @param booked labels of the order, read before the log was
+ * @param booked the order's labels, read before the log
  */
 export async function compareLabels(
   db: Db,

@@ -22,7 +22,7 @@ export interface LabelEntry {
   /** a hash of all parameters of the call: the sandbox keeps no receiver */
   readonly request: string;
   readonly calls: number;
-  /** absent until a call was answered */
+  /** the answer to every call with the key; absent until one is stored */
   readonly outcome?: BookAnswer;
   /** when the parcel was delivered, ISO-8601 UTC; absent before */
   readonly deliveredAt?: string;
@@ -60,9 +60,10 @@ export async function setUpSandboxLabels(db: Db): Promise<void> {
 
 /**
  * Carriers for development and tests. The ledger is the collection `sandbox_labels` in a separate
- * database (`sandboxDatabase`). It keeps the contract of `CarrierProvider`; the name of the carrier
- * determines the outcome: `Refusing Post` refuses, `Slow Post` books immediately and answers two
- * seconds later, `Flaky Post` fails three times before it books, and any other one books.
+ * database (`sandboxDatabase`). The sandbox keeps the contract of `CarrierProvider`; the name of
+ * the carrier determines the outcome: `Refusing Post` refuses, `Slow Post` books immediately and
+ * answers two seconds later, `Flaky Post` fails three times before it books, and any other one
+ * books.
  *
  * @param db the database of the orders
  * @param now the carrier's own clock, ISO-8601 UTC
@@ -70,7 +71,11 @@ export async function setUpSandboxLabels(db: Db): Promise<void> {
 export function sandboxCarriers(db: Db, now = () => new Date().toISOString()): SandboxCarriers {
   const ledger = sandboxLabels(db);
 
-  /** Counts the call. Its answer is stored with the key if this is its first call. */
+  /**
+   * Counts the call. If this is the first call with the key, `first` is stored as its answer.
+   *
+   * @throws Error if the key was used with other parameters
+   */
   async function countCall(request: BookRequest, first: BookAnswer | undefined): Promise<LabelEntry> {
     const { key, orderId, shipmentId } = request;
     const hash = hashOf(request);

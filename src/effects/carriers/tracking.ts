@@ -35,8 +35,8 @@ const expected = "{ type: 'in_transit' }, { type: 'delivered', deliveredAt } or 
  * before a carrier is asked, so each is asked about once in `everyMs`. A process that dies has
  * claimed a few parcels, which are asked about in the next round.
  *
- * Calls have a gate of their own, so a carrier that hangs here delays no booking. It delays other
- * parcels by its timeout at most.
+ * Calls have a gate of their own, so a carrier that hangs here delays no booking. Each call that
+ * hangs delays other parcels by the timeout at most.
  */
 export async function trackParcels(tracking: Tracking): Promise<void> {
   const { provider, everyMs, health, signal } = tracking;
@@ -74,7 +74,7 @@ async function askAboutAll(tracking: Tracking, gate: ProviderGate): Promise<void
   };
   await Promise.all(Array.from({ length: CONCURRENCY }, askInTurn));
   if (problem !== undefined) throw problem;
-  // Parcels that are still on their way were claimed in this round, by this process or another. So
+  // Parcels that are still on their way were claimed after `dueBy`, by this process or another. So
   // an older row is of a parcel that is no longer on its way.
   if (!signal.aborted) await deleteOldRows(db, dueBy);
 }

@@ -184,7 +184,7 @@ async function track(harness: Harness, { carrier, trackingNumber }: Parcel): Pro
   return tracked;
 }
 
-/** @throws CaseFailed if an answer, including its `labelUrl`, contains the receiver */
+/** @throws CaseFailed if the answer, or its `labelUrl`, contains the receiver's name or street */
 function expectNobody(asked: string, answer: Learned): void {
   const text = JSON.stringify(answer)
     .replaceAll(/\+|%20/g, ' ')

@@ -177,8 +177,8 @@ export interface CaseResult {
 }
 
 /**
- * Runs cases one after another. After three calls without an answer, or two effects without an
- * outcome, the rest is not tried.
+ * Runs cases one after another. After three calls in a row without an answer, or two effects in a
+ * row without an outcome, the remaining cases are not tried.
  */
 export async function runCases(
   harness: Harness,

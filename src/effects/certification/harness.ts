@@ -92,7 +92,7 @@ export class Harness {
     await this.crash();
   }
 
-  /** Makes the call. @throws CaseFailed if the answer has no known shape */
+  /** Makes the call. @throws CaseFailed without an answer in 10 s, or if its shape is unknown */
   async ask(request: Request, settings?: CallSettings): Promise<Learned> {
     return await this.askFrom(this.first, request, settings);
   }
@@ -136,6 +136,8 @@ export class Harness {
   /**
    * Calls the provider as a worker does: looks the key up, calls if the answer is `none`, and
    * repeats both until there is an outcome.
+   *
+   * @throws CaseFailed if there is no outcome in `OUTCOME_WITHIN_MS`, or like `ask`
    */
   async untilOutcome(request: Request, from = this.first): Promise<Outcome> {
     const giveUpAt = Date.now() + OUTCOME_WITHIN_MS;

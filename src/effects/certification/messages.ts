@@ -8,7 +8,9 @@ export interface Call {
   readonly abortAfterMs?: number;
 }
 
-/** A report from the process under test: it is ready, a call has begun, or a call has ended. */
+/**
+ * A report from the process under test: it is ready or unusable, or a call has begun or ended.
+ */
 export type Report =
   | { readonly ready: Ready }
   | { readonly unusable: string }

@@ -157,7 +157,8 @@ function authorizationIn(learned: Learned): string {
 
 /**
  * Calls about one order: `authorizeRequest` makes a request, `authorize` performs one that has to
- * succeed, and `authorizeTrial` makes a trial. The other effects have the same three.
+ * succeed, and `authorizeTrial` makes a trial. `capture` and `refund` have the same three
+ * functions, and `void` has a request and a trial.
  */
 class Payment {
   private readonly harness: Harness;

@@ -2,7 +2,10 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { Call, Kind, Ready, Report } from './messages.js';
 
-/** How a call ended, as its caller sees it. `lost`: the process was killed. */
+/**
+ * How a call ended, as its caller sees it. `lost`: the process has ended. `silent`: there was no
+ * answer in `ANSWER_WITHIN_MS`.
+ */
 export type Reply =
   | { readonly answer: unknown }
   | { readonly error: string }

@@ -87,7 +87,9 @@ async function move<T extends StockEffect>(
  * Updates the stock documents last and in the order of their SKUs, so that transactions on the same
  * goods conflict for as short a time as possible.
  *
- * @throws StockUnknown if a restore may still have to put units back
+ * @returns false if a line has too few units; then nothing is changed
+ * @throws StockUnknown if a restore may still have to put units back, or a SKU without a document
+ *   has to be counted
  */
 async function moveInTransaction(
   db: Db,
@@ -181,7 +183,10 @@ async function refuseReservation(
   }
 }
 
-/** @throws StockUnknown if some SKUs have to be counted first, and no other SKU lacks units */
+/**
+ * @throws StockUnknown before or during a restore, or if some SKUs have to be counted first and no
+ *   other SKU lacks units
+ */
 async function missingStock(db: Db, lines: readonly LineQuantity[]): Promise<readonly MissingStock[]> {
   const skus = lines.map((line) => line.sku);
   const found = await stock(db)

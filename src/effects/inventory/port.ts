@@ -22,7 +22,7 @@ export interface InventoryProvider {
 /** A module that `INVENTORY` may name: the port's functions are its exports. */
 export interface InventoryModule extends InventoryProvider {
   readonly limits?: Partial<Limits>;
-  /** Certification calls it before its tests: sets the units on hand of a new SKU. */
+  /** For certification, which needs this function: sets the units on hand of a new SKU. */
   stockUp?(sku: string, onHand: number): Promise<void>;
   /** For certification: the units of a SKU. */
   stock?(sku: string): Promise<Units>;

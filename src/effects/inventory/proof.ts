@@ -57,9 +57,9 @@ const SNAPSHOT_TOO_OLD = 239;
 
 /**
  * SKUs whose reserved units are not the sum of their movements. Since each order's movements are
- * checked against its log (`compareMovements`), this proves that the stock is what the orders hold.
- * Stock and movements are read from one snapshot, and what is found is checked twice, so orders in
- * progress cause no false alarm. Memory grows with the number of SKUs only.
+ * checked against its log (`compareMovements`), this proves that the reserved units are those that
+ * the orders hold. Stock and movements are read from one snapshot, and what is found is checked
+ * twice, so orders in progress cause no false alarm. Memory grows with the number of SKUs only.
  */
 export async function* wrongStock(
   db: Db,

@@ -14,7 +14,10 @@ import {
 import { skuQueue } from './named-queue.js';
 import { inTransaction } from '../../mongodb/transaction.js';
 
-/** The SKUs that Temporal's mark lists must fit into its limit for a Schedule. */
+/**
+ * Maximum number of SKUs that Temporal's mark of this database lists. The mark is the argument of a
+ * Schedule, whose size Temporal limits.
+ */
 const MAX_LISTED_SKUS = 2_000;
 
 /** The number of units on hand of a SKU, from a count or a delivery. */
@@ -51,8 +54,8 @@ export class CountRefused extends Error {
  * Sets the units on hand of a SKU, and clears `toBeCounted`. Idempotent per issuer and key: a
  * repeated call gets the first answer, whatever has changed since.
  *
- * @throws CountRefused; checked in the sequence `key_reused`, `stock_restoring`, `stale_version`,
- *   `stock_reserved`
+ * @throws CountRefused; checked in the sequence `key_reused`, `stock_not_ready` or
+ *   `stock_restoring`, `stale_version`, `stock_reserved`
  */
 export async function countStock(db: Db, count: StockCount): Promise<Counted> {
   const { sku } = count;

@@ -81,8 +81,9 @@ const markToBeCounted = { $set: { toBeCounted: true } } as const;
 type LostCounts = Pick<StockState, 'outdated' | 'countsAreLost'>;
 
 /**
- * Creates the stock of a SKU unless it exists. If the SKU had been counted before the loss, it
- * starts at 0 and has to be counted; otherwise it starts with its initial stock.
+ * The operation that creates the stock of a SKU unless it exists. If the SKU may have been counted
+ * before the loss, it starts at 0 and has to be counted; otherwise it starts with its initial
+ * stock.
  */
 function upsertLostStock(sku: string, lost: LostCounts): AnyBulkWriteOperation<StockDocument> {
   const uncounted = { sku, onHand: 0, reserved: 0, toBeCounted: true as const };
@@ -168,7 +169,10 @@ export async function endRestore(db: Db): Promise<void> {
   );
 }
 
-/** Marks SKUs whose last count is not in this MongoDB. */
+/**
+ * Marks SKUs whose last count is not in this MongoDB. If there were too many counts to list, all
+ * SKUs are marked after a loss, and none in an older backup.
+ */
 async function markUncounted(db: Db, outdated: Outdated): Promise<void> {
   const { cause, counts } = outdated;
   if (counts === 'many') {

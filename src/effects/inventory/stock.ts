@@ -35,7 +35,10 @@ export function isStockEffect(effect: Effect): effect is EffectOf<StockEffect> {
   return type === 'reserve' || type === 'release' || type === 'deduct' || type === 'restock';
 }
 
-/** One change of the stock. It is immutable. If an effect made it, it proves that it did. */
+/**
+ * A change of the stock, or a refused reservation. A movement is immutable, and the movement of an
+ * effect proves the outcome of the effect.
+ */
 export interface StockMovement {
   /**
    * an effect's key (`effectKey`); for `carried`, a key of the same form; for a count,
@@ -45,7 +48,9 @@ export interface StockMovement {
   readonly orderId?: string;
   /** `carried`: the net effect of an order's lost events (`carryOver` in `stock-restore.ts`) */
   readonly type: StockEffect | 'set' | 'carried';
-  /** the units moved; negative if `carried` releases them; for `set`, the units on hand */
+  /**
+   * the units moved, or refused; negative if `carried` releases them; for `set`, the units on hand
+   */
   readonly lines: readonly LineQuantity[];
   readonly outcome: OutcomeOf<StockEffect>;
   /** ISO-8601 UTC */

@@ -13,7 +13,8 @@ export const methodForgotten = { type: 'declined', code: 'payment_method_forgott
 /**
  * Wraps a provider so that it gets the payment method in plain text; until this call, the method is
  * sealed. If its key was destroyed, the method cannot be read, and the payment is declined, unless
- * it was authorized before. The method is removed from the provider's errors.
+ * the provider knows the effect's key from an earlier call. The method is removed from the
+ * provider's errors.
  */
 export function withPlainMethods(
   keys: Pick<KeyStore, 'openingKey'>,

@@ -7,7 +7,7 @@ export type PaymentType = 'authorize' | 'capture' | 'void' | 'refund';
  * The port to a payment provider. The contract of all ports (`port.ts`) holds, and:
  *
  * - For each authorization, captured ≤ authorized, and for each capture, refunded ≤ captured,
- *   whatever is called.
+ *   whichever calls are made.
  *
  * Amounts are in minor units of `currency`, an ISO-4217 code.
  */

@@ -32,7 +32,7 @@ export async function answer<T extends PaymentType>(
   return await make();
 }
 
-/** Stores the answer in one transaction with the other entries it changes. */
+/** Makes the answer and stores it, in one transaction with the changes that `make` writes. */
 export async function storeAnswerInTransaction<T extends PaymentType>(
   db: Db,
   key: string,

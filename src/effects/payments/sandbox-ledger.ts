@@ -16,7 +16,7 @@ export interface LedgerEntry {
   /** all parameters of the call */
   readonly request: EffectOf<PaymentType>;
   readonly calls: number;
-  /** absent until a call was answered */
+  /** the answer to every call with the key; absent until one is stored */
   readonly outcome?: OutcomeOf<PaymentType>;
   readonly authorization?: Authorization;
   readonly capture?: Capture;

@@ -215,7 +215,7 @@ export async function settlePending(
   return outcome === 'declined' ? { ...fact, code: 'customer_declined' } : fact;
 }
 
-/** An id that tells callers nothing, and is the same for each retry. */
+/** An opaque id, the same for each retry. */
 function newId(prefix: string, key: string): string {
   return `${prefix}_${createHash('sha256').update(key).digest('hex').slice(0, 20)}`;
 }

@@ -35,16 +35,17 @@ export interface SandboxPayments extends PaymentProvider {
    *
    * @param reference the key of the authorize effect
    * @returns the fact that the provider's webhook reports
-   * @throws PaymentNotPending if it was never pending, or is settled already with another outcome
+   * @throws PaymentNotPending if `reference` is not a payment that was pending, or if the payment is
+   *   settled already with another outcome
    */
   settlePending(reference: string, outcome: PaymentFact['outcome']): Promise<PaymentFact>;
 }
 
 /**
  * A payment provider for development and tests. Its ledger is the collection `sandbox_payments` in
- * a separate database (`sandboxDatabase`). It keeps the contract of `PaymentProvider`; the token
- * (`tok_ok`, `tok_declined` …) determines the outcome. Calls wait until an earlier version's ledger
- * was moved, so that every key stays known.
+ * a separate database (`sandboxDatabase`). The sandbox keeps the contract of `PaymentProvider`; the
+ * token (`tok_ok`, `tok_declined` …) determines the outcome. Calls wait until an earlier version's
+ * ledger was moved, so that every key stays known.
  *
  * @param db the database of the orders
  * @param now the provider's own clock, ISO-8601 UTC

@@ -19,7 +19,7 @@ export interface Entries<T> {
   readonly isDone: (entry: T) => boolean;
   /** What is wrong with the entry of a settled effect; undefined if nothing is. */
   readonly wrong: (entry: T | undefined, settled: SettledEffect) => EntryFinding | undefined;
-  /** What is wrong with an entry of no effect; undefined if nothing is. */
+  /** What is wrong with an entry whose key no effect of the order has; undefined if nothing is. */
   readonly unexplained: (entry: T) => EntryFinding | undefined;
 }
 

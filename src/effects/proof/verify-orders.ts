@@ -52,8 +52,9 @@ interface AskedProviders {
 }
 
 /**
- * Proves the stock, the payments and the labels of orders. Built-in providers are read as a whole.
- * A custom provider is asked for the key of each effect.
+ * Proves the stock, the payments and the labels of orders. All entries of a built-in provider are
+ * compared, also those without an effect. A custom provider is only asked for the key of each
+ * effect.
  */
 function proofOfEffects(asked: AskedProviders): OutsideProof<OutsideName> {
   const { providers } = asked;

@@ -2,8 +2,8 @@ import { isDeepStrictEqual } from 'node:util';
 
 /**
  * One difference in the public shape of an entity. `path` is a JSON pointer. It names an entry of a
- * list by the id of the entry, as in `/lines/A-1/shipped` and `/shipments/s1/status`. For an entry
- * without an id, it is the path of the list. Without `before`, the value was added; without
+ * list by the id of the entry, as in `/lines/A-1/shipped` and `/shipments/s1/status`. If an entry
+ * of the list has no id, `path` is that of the list. Without `before`, the value was added; without
  * `after`, it was removed.
  */
 export interface StateDifference {

@@ -38,7 +38,8 @@ export interface EntityLog<S extends State, D extends Draft> extends AnyLog {
 }
 
 /**
- * A log whose collections, feed and command lines have the entity's name. Each name is persisted.
+ * A log whose collections, feed and command lines have the entity's name. The names of collections
+ * and of the feed are persisted.
  *
  * @param startOptions further options of each run
  */

@@ -23,7 +23,7 @@ export interface StateView<S extends State> {
   readonly extra?: ExtraMembers<S>;
 }
 
-/** Members of a document beside those of `toDocument`. `verify` does not compare them. */
+/** Members of a document besides those of `toDocument`. `verify` does not compare them. */
 export interface ExtraMembers<S> {
   readonly members: readonly string[];
   /** Reads the database, so it may fail in an outage. The document is then written by a retry. */
@@ -90,7 +90,7 @@ export interface Stopped {
 /** What identifies the last write of an entity's document. */
 export type SeenView = Pick<StateDocument<State>, 'version' | 'ahead' | 'recorder'>;
 
-/** A filter for an entity's document, if it was not written since it was seen. */
+/** A filter that matches an entity's document only if it was not written since it was seen. */
 export function asSeen(id: string, { version, ahead, recorder }: SeenView) {
   const none = { $exists: false };
   return { _id: id, version, ahead: ahead ?? none, recorder: recorder ?? none };

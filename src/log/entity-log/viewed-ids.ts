@@ -65,14 +65,15 @@ export async function latestChangedIds(
     .toArray();
 }
 
-/** Which of these entities have no view. */
+/** Which of these entities have no view that matches the filter. Every view matches by default. */
 export async function notViewed(
   log: AnyLog,
   db: Db,
   orderIds: readonly string[],
+  filter: { readonly finished?: boolean } = {},
 ): Promise<readonly string[]> {
   const viewed = new Set(
-    await stateViews(log, db).distinct('_id', { _id: { $in: [...orderIds] } }, committed),
+    await stateViews(log, db).distinct('_id', { ...filter, _id: { $in: [...orderIds] } }, committed),
   );
   return orderIds.filter((orderId) => !viewed.has(orderId));
 }

@@ -6,7 +6,7 @@ import type { JournalChange } from './journal-changes.js';
 
 const MAX_REMEMBERED = 50_000;
 
-/** What a leader knows about the journal is outdated, so it has to start again from the journal. */
+/** The leader's knowledge of the journal is outdated, so the leader restarts from the journal. */
 export class LeaderOutdated extends Error {
   override readonly name = 'LeaderOutdated';
 }
@@ -19,7 +19,7 @@ interface KnownEntity {
   last: number;
   /** versions without a position */
   readonly waiting: Set<number>;
-  /** true if earlier versions are missing; they may be restored */
+  /** true if not every version up to `last` has a position; missing ones may be restored */
   readonly hasGaps: boolean;
 }
 
@@ -38,9 +38,9 @@ export class DueEvents {
   }
 
   /**
-   * Takes in inserted events. Returns those that are due now, and earlier ones that waited for
-   * them, in the sequence of the inserts. Within an entity they are in the order of versions,
-   * except for events that are restored late.
+   * Takes in inserted events. Returns the events that are due now: inserted ones, and events that
+   * were inserted before and waited for them. They follow the sequence of the inserts. Within an
+   * entity they are in the order of versions, except for events that are restored late.
    *
    * @param lastPosition the last position that the leader has given
    * @throws LeaderOutdated
@@ -61,12 +61,13 @@ export class DueEvents {
   }
 
   /**
-   * Loads from the journal the entities of these events that are not known yet. The stream also
+   * Loads the entities of these events from the journal, unless they are known. A known entity is
+   * loaded again if `begins` was set, or if it has gaps and the event may fill one. The stream also
    * repeats events that already got their positions when the leader caught up. Only the journal
    * distinguishes them from events that were restored late.
    *
-   * @throws LeaderOutdated if another leader has given one of these entities a later position,
-   *   which the readers of this process would miss
+   * @throws LeaderOutdated if another leader has given an event of these entities a position after
+   *   `lastPosition`, which the readers of this process would miss
    */
   private async loadUnknown(inserts: readonly JournalChange[], lastPosition: number): Promise<void> {
     if (this.known.size > MAX_REMEMBERED) this.known.clear();
@@ -120,8 +121,8 @@ interface EntityInJournal {
 const lastLostVersion = { $cond: ['$begins', { $subtract: ['$version', 1] }, null] };
 
 /**
- * Takes the versions that are due: first the restored ones before `last`, which need not wait, in
- * the sequence of their insertion; then the next ones in order.
+ * Takes the versions that are due: first the restored ones before `last`, which need not wait; then
+ * the next ones in order.
  */
 function* takeDue(entity: KnownEntity): Generator<number, void> {
   for (const version of entity.waiting) {

@@ -5,7 +5,7 @@ import { committed, type QueryTime } from '../../mongodb/durability.js';
 import type { AnyLog } from '../entity-log/entity-log.js';
 import { type StoredRecordedEvent, journal, onlyEvent } from '../journal/journal.js';
 
-/** An event as it was written, with its position in the feed: one sequence of all events. */
+/** An event as it was written, with its position in the feed, the one sequence of all events. */
 export type PositionedEvent = StoredRecordedEvent & { readonly position: number };
 
 /**
@@ -27,7 +27,7 @@ export async function feedEnd(
   return { generations: new Generations(state), head };
 }
 
-/** The last of the positions that follow `checkpoint` without a gap. */
+/** The last of the positions that follow `checkpoint` without a gap; `checkpoint` if none does. */
 async function lastWithoutGap(log: AnyLog, db: Db, checkpoint: number, time: QueryTime): Promise<number> {
   const beyond = journal(log, db)
     .find({ position: { $gt: checkpoint } }, { ...committed, ...time })

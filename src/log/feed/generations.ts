@@ -17,7 +17,7 @@ export interface Generation {
   readonly generation: number;
   /** up to this position, the feed is the same as in the generation before */
   readonly commonUntil: number;
-  /** how many positions had lost their events when it began */
+  /** how many positions had lost their events when a leader last counted them */
   readonly lost: number;
 }
 
@@ -97,7 +97,7 @@ export async function feedGenerations(log: AnyLog, db: Db, time: QueryTime = {})
  * @param begins `position`: the feed's new last position, if it goes back; `lost`: by default that
  *   of the current generation
  * @param epoch the epoch of the calling leader; absent if the caller is not a leader
- * @returns undefined if that leader was replaced
+ * @returns the new state; undefined if the calling leader was replaced
  */
 export async function beginGeneration(
   log: AnyLog,

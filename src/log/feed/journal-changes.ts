@@ -101,9 +101,9 @@ export async function openPositions(log: AnyLog, db: Db) {
 }
 
 /**
- * True if the server cannot resume at the token: the oplog no longer reaches back that far
- * (`ChangeStreamHistoryLost`), or the token is of another collection. False for transient errors,
- * which have a label.
+ * True if the server refuses the token for good, usually because the oplog no longer reaches back
+ * that far (`ChangeStreamHistoryLost`) or the token is of another collection. False for transient
+ * errors, which have the label `ResumableChangeStreamError`, and for errors of the connection.
  */
 export function isLostToken(error: unknown): boolean {
   return error instanceof MongoServerError && !error.hasErrorLabel('ResumableChangeStreamError');

@@ -98,9 +98,10 @@ export class Leader {
   }
 
   /**
-   * Stores the checkpoint from which the next leader continues, at most every `CHECKPOINT_MS`.
-   * Every event inserted before `resumeToken` has its position, or waits for an earlier version.
-   * Without a token, the next leader starts by reading the journal.
+   * Stores the checkpoint from which the next leader continues, at most every `CHECKPOINT_MS`, and
+   * only if positions were given since the last checkpoint. Every event inserted before
+   * `resumeToken` has its position, or waits for an earlier version. Without a token, only the
+   * position is stored.
    */
   async saveCheckpoint(resumeToken?: unknown): Promise<void> {
     const { position } = this;
@@ -138,10 +139,11 @@ export class Leader {
   }
 
   /**
-   * Restarts from the journal, unless another leader has taken over. A position is not given twice,
-   * even if its event is lost. Positions start at 1 again only if the journal has lost all of them.
+   * Restarts from the journal. A position is not given twice, even if its event is lost. Positions
+   * start at 1 again only if the journal has lost all of them.
    *
    * @returns the leader that continues
+   * @throws Fenced if another leader has taken over
    */
   async restart(): Promise<Leader> {
     await this.update({
@@ -170,7 +172,10 @@ function positionUpdate(position: number): Document[] {
   ];
 }
 
-/** True if the leader has to restart: the position is taken, or the event has one or is gone. */
+/**
+ * True if the leader has to restart: its knowledge is outdated, the change stream has ended, a
+ * position is taken, or an event already has a position or is gone.
+ */
 export function needsRestart(error: unknown): boolean {
   if (error instanceof LeaderOutdated || error instanceof ChangeStreamEnded || isDuplicateKey(error))
     return true;

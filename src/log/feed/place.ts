@@ -4,7 +4,6 @@ export interface FeedPlace {
   readonly position: number;
 }
 
-/** @param value may be of any type */
 export function isFeedPlace(value: unknown): value is FeedPlace {
   const { generation, position } = (value ?? {}) as Partial<FeedPlace>;
   return Number.isSafeInteger(generation) && Number.isSafeInteger(position);

@@ -43,10 +43,9 @@ const BACKLOG_BATCH_SIZE = 500;
  *   produce neither a duplicate nor a gap.
  * - After commit. An event gets its position only after a majority has it.
  * - Nothing is skipped. A resume token is stored only after every event before it has its position,
- *   unless the event waits for an earlier version. When that version is recorded, whichever process
- *   is the leader then finds the waiting event in the journal (`DueEvents`). If the server no
- *   longer knows the token, a new stream is opened before the journal is searched for events
- *   without a position.
+ *   unless the event waits for an earlier version. When that version is recorded, the leader of
+ *   that time finds the waiting event in the journal (`DueEvents`). If the server no longer knows
+ *   the token, a new stream is opened before the journal is searched for events without a position.
  *
  * If events were lost that had positions, the next generation of the feed begins
  * (`Leader.checkForLoss`).

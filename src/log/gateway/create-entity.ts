@@ -20,14 +20,14 @@ export interface CreatedEntity<S> {
 /** What the memo of a workflow says about the creation of its entity. */
 interface CreationMemo {
   readonly hash?: string;
-  /** the time by which the first answer was computed */
+  /** ISO-8601 UTC: the `now` of the first answer, with which a repeated answer is computed */
   readonly answeredAt?: string;
 }
 
 /**
- * Creates an entity: decides its first events, and starts its workflow. If the answer is that it is
- * created, it is durable. Needs neither MongoDB nor a worker. It is complete for an entity without
- * personal data, such as an endpoint; orders are created by `createStarting`
+ * Creates an entity: decides its first events, and starts its workflow. After the answer `created`,
+ * the entity is durable. Needs neither MongoDB nor a worker. An entity without personal data, such
+ * as an endpoint, needs no more than this function. Orders are created by `createStarting`
  * (`api/commands/gateway`), which also seals, and recognizes an order by its journal.
  *
  * @returns `gone` if it was created before, and has ended

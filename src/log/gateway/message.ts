@@ -15,7 +15,7 @@ export interface CommandMeta {
   /** for whom the actor acts */
   readonly onBehalfOf?: string;
   readonly correlationId: string;
-  /** the id of the recorded trace that it belongs to */
+  /** the id of the recorded trace that the command belongs to */
   readonly traceId?: string;
   /** refuse the command if the entity is at another version */
   readonly expectedVersion?: number;

@@ -19,20 +19,26 @@ export interface HistoryLog<S extends State, D extends Draft> {
   readonly orderId: string;
   /** ascending, without gaps, upcast */
   readonly events: readonly (D & Envelope)[];
-  /** version of the first event; above 1 if Temporal no longer keeps the entity's earlier runs */
+  /**
+   * version of the first event, or of the next one if there is none; above 1 if Temporal no longer
+   * keeps the entity's earlier runs
+   */
   readonly firstVersion: number;
   /** the log starts at version 1 */
   readonly isComplete: boolean;
-  /** the state with which the oldest kept run started; absent if that is the entity's first run */
+  /**
+   * the state with which the oldest kept run started; absent if that run created the entity, or
+   * resumed it from the journal
+   */
   readonly base?: S;
   /**
-   * no worker has decided anything yet: the events are computed from the start command, and their
-   * times may differ
+   * no worker has decided anything yet: the events are computed from the start command, and the
+   * workflow may give them other times
    */
   readonly isForecast: boolean;
   /** the workflow is running, so more events may follow */
   readonly isOpen: boolean;
-  /** how the workflow ended, in a word; absent if it is running */
+  /** how the workflow ended, in words; absent if it is running */
   readonly ending?: string;
   /** the workflow was resumed, and has not loaded its whole log from the journal yet */
   readonly isResuming: boolean;
@@ -142,8 +148,8 @@ async function loggedEvents(client: Client, runs: readonly Run[]): Promise<reado
   const inputs = await Promise.all(
     runs.flatMap(({ steps }) => steps.map((payloads) => decoded(client, payloads))),
   );
-  // Every activity of an entity has events in its input, except those that load the log of a
-  // resumed entity.
+  // Every activity of an entity has events in its input, except those of a run that is being
+  // resumed (`ResumptionActivities`).
   return inputs.flatMap(([step]) => (step as Partial<EntityStep>).events ?? []);
 }
 

@@ -7,7 +7,10 @@ import type { HistoryLog } from './history.js';
  * them with the log.
  */
 export interface OutsideRestore<S extends State, D extends Draft> {
-  /** Until `endRestore`, an effect that finds too little waits, because more may be restored. */
+  /**
+   * Until `endRestore`, an effect waits if an outside system has too little for it, such as stock,
+   * because more may be restored.
+   */
   readonly beginRestore: (db: Db) => Promise<void>;
   readonly endRestore: (db: Db) => Promise<void>;
   /**

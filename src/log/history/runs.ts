@@ -49,8 +49,8 @@ export async function describeLatest(
 export type Payloads = readonly temporal.api.common.v1.IPayload[] | null | undefined;
 
 /**
- * Uses the client's data converter, so encrypted or compressed payloads can be read. The SDK's
- * public part has no function that does.
+ * Uses the client's data converter, so encrypted or compressed payloads can be read. The public
+ * part of the SDK has no function for this.
  */
 export async function decoded(client: Client, payloads: Payloads): Promise<readonly unknown[]> {
   return await decodeArrayFromPayloads(client.options.loadedDataConverter, payloads && [...payloads]);

@@ -35,8 +35,9 @@ const BETWEEN_PAGES_MS = 250;
 const { WORKFLOW_EXECUTION_STATUS_RUNNING: running } = proto.temporal.api.enums.v1.WorkflowExecutionStatus;
 
 /**
- * The entities that Temporal knows, each once, in no particular order; at least one page. Pages are
- * requested on demand, and not faster than Temporal's rate limit allows.
+ * The entities that Temporal knows, in no particular order; at least one page. An entity whose
+ * workflow was started again or reset may be listed more than once. Pages are requested on demand,
+ * and not faster than Temporal's rate limit allows.
  */
 export async function* listWorkflows(
   log: AnyLog,
@@ -75,12 +76,12 @@ export async function* listedIds(
     for (const { orderId } of listed) yield orderId;
 }
 
-/** Number of entities that Temporal knows; it lags by a moment. */
+/** Number of entries that `listWorkflows` lists without a filter; it lags by a moment. */
 export async function countWorkflows(log: AnyLog, client: Client, taskQueue: string): Promise<number> {
   return (await client.workflow.count(queryOf(log, taskQueue))).count;
 }
 
-/** Matches the latest run of each entity. */
+/** Matches the runs of all entities, except those that were continued as new. */
 function queryOf({ entity }: AnyLog, taskQueue: string, filter?: string): string {
   return [
     `WorkflowType = '${entity.name}' AND TaskQueue = ${JSON.stringify(taskQueue)}`,

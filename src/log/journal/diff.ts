@@ -17,7 +17,7 @@ export interface Diff {
 export interface DiffStep extends Cause {
   readonly version: number;
   readonly type: string;
-  /** as the event gives it; absent if it gives none */
+  /** the event's reason or code, and its detail or message; absent if it has none of them */
   readonly reason?: string;
   readonly changes: readonly StateDifference[];
 }

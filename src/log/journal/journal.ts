@@ -33,7 +33,7 @@ export class LogIncomplete extends Error {
   override readonly name = 'LogIncomplete';
 }
 
-/** A projection that removes the journal's own fields from a `JournalDocument`. */
+/** A projection that reduces a `JournalDocument` to a `StoredRecordedEvent`. */
 export const onlyEvent = { _id: 0, unsequenced: 0, begins: 0 } as const;
 
 /** The same as the projection `onlyEvent`, for a document in memory. */

@@ -12,7 +12,7 @@ export function forkedReason({ entity, cliLines }: AnyLog, id: string, detail: s
 }
 
 /**
- * @param status the status of the last run, such as `TIMED_OUT`; undefined if Temporal knows no run
+ * @param status the status of the last run, such as `timed out`; undefined if Temporal knows no run
  */
 export function endedReason(
   { entity, cliLines }: AnyLog,
@@ -33,8 +33,8 @@ export function rewoundReason({ entity, cliLines }: AnyLog, id: string, version:
 }
 
 /**
- * Marks the view of an entity as stopped. A view that is stopped with the same code already keeps
- * its `since`.
+ * Marks the view of an entity as stopped. If the view has a mark with the same code already, that
+ * mark stays as it is.
  */
 export async function markStopped(
   log: AnyLog,

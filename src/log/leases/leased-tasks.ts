@@ -77,7 +77,9 @@ export async function runLeasedTasks({ db, tasks, signal, healthOf }: LeasedTask
   await Promise.all(terms.map((term) => term.end()));
 }
 
-/** A leased task in this process. It works from `begin` to `end`: while this process has the lease. */
+/**
+ * A leased task in this process. It works from `begin` to `end`: while this process has the lease.
+ */
 class LeaseTerm {
   readonly name: string;
   private readonly task: LeasedTask;

@@ -3,8 +3,8 @@ import { committedInTime, durable } from '../../mongodb/durability.js';
 
 /**
  * The right of one process to do a task until a time on MongoDB's clock. A process may not know yet
- * that it has lost its lease. So the lease only saves duplicate work: the task's own guarded writes
- * keep two processes from doing harm.
+ * that it has lost its lease. So the lease only avoids duplicate work: the task's own guarded
+ * writes keep two processes from doing harm.
  */
 export interface Lease {
   /** id of the process */

@@ -31,12 +31,12 @@ export interface Comparison<W extends string = never> {
   readonly events: number;
   /** true if Temporal keeps the entity's history, or a part of it */
   readonly hasHistory: boolean;
-  /** empty if history, journal, fold, view and workflow agree */
+  /** empty if all that was compared agrees */
   readonly discrepancies: readonly Discrepancy<W>[];
 }
 
 export interface CompareDeps extends Pick<Databases, 'client' | 'db'> {
-  /** also query the running workflow for its state, which takes a worker */
+  /** also query the running workflow for its state, which needs a worker */
   readonly asksWorkflow: boolean;
   /**
    * ISO-8601 UTC: events recorded before then must have a position. Absent in a reconciliation,

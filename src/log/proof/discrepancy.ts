@@ -16,8 +16,8 @@ export interface Discrepancy<W extends string = never> {
    */
   readonly key?: string;
   /**
-   * `differs`: two of them disagree; `behind`: one lacks what another has already; `stopped`: the
-   * entity cannot continue on its own; `unanswered`: it could not be checked
+   * `differs`: two places disagree; `behind`: one place lacks what another has already; `stopped`:
+   * the entity cannot continue on its own; `unanswered`: the place could not be checked
    */
   readonly kind: 'differs' | 'behind' | 'stopped' | 'unanswered';
   /** what was found and what was expected, in words */

@@ -202,12 +202,10 @@ function differing(one: object, other: object): string {
     .join(', ');
 }
 
-/** Two of history, journal and view disagree. */
 export function differs(where: Discrepancy['where'], version: number | undefined, detail: string): Finding {
   return { where, kind: 'differs', detail, ...(version !== undefined && { version }) };
 }
 
-/** One of history, journal and view lacks what another has already. */
 function behind(where: Discrepancy['where'], version: number | undefined, detail: string): Finding {
   return { where, kind: 'behind', detail, ...(version !== undefined && { version }) };
 }

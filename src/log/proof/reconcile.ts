@@ -40,9 +40,9 @@ const FIRST_LOOK_BACK_MS = 24 * 60 * 60_000;
  * An entity without visible problems may lack its last events in both journal and view. So each run
  * also compares some of these event by event, in rotation: it continues after the entity with which
  * the last run stopped, so every entity is covered and the cost of a run is bounded. Each run also
- * compares the entities that changed recently. If Temporal has lost data since an earlier run, it
- * compares all entities that changed since that run, because their workflows may have been restored
- * to an older state.
+ * compares the entities that changed recently. If Temporal has lost data since an earlier run, the
+ * run compares all unfinished entities that changed since then, because their workflows may have
+ * been restored to an older state.
  *
  * An entity that is not finished is reported with a remedy if its workflow is not running or was
  * restored to an older state. Its view is marked until the workflow continues. Every entity that is

@@ -19,7 +19,7 @@ export interface Reconciliation {
   readonly repaired: number;
   /** ids of the first repaired entities */
   readonly repairedOrders: readonly string[];
-  /** discrepancies that only an operator can resolve */
+  /** number of discrepancies that are left after the repairs */
   readonly found: number;
   /** the first of these discrepancies */
   readonly discrepancies: readonly Discrepancy[];

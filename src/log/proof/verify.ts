@@ -7,7 +7,7 @@ import { committed } from '../../mongodb/durability.js';
 import type { AnyLog, EntityLog } from '../entity-log/entity-log.js';
 import { stateViews } from '../entity-log/state-view.js';
 import { journaledIds, notJournaled } from '../journal/read-journal.js';
-import { viewedIds } from '../entity-log/viewed-ids.js';
+import { notViewed, viewedIds } from '../entity-log/viewed-ids.js';
 import type { Databases } from '../../databases.js';
 import { listedIds } from '../history/workflow-list.js';
 import { compareEntity, type Comparison } from './comparison.js';
@@ -43,7 +43,7 @@ export interface VerifyReport<W extends string = never> {
   /** number of entities; the field keeps this name, because it is public */
   readonly orders: number;
   readonly events: number;
-  /** entities whose history Temporal no longer keeps, so that only their journal was checked */
+  /** entities whose history Temporal no longer keeps, so only journal and view were compared */
   readonly withoutHistory: number;
   /** the last position; absent if the feed's positions were not checked */
   readonly head?: number;
@@ -123,7 +123,8 @@ async function* compareAll<S extends State, D extends Draft, W extends string>(
 async function* allIds(log: AnyLog, { client, db, taskQueue }: Databases): AsyncGenerator<string, void> {
   yield* journaledIds(log, db);
   for await (const others of notJournaled(log, db, viewedIds(log, db))) yield* others;
-  for await (const others of notJournaled(log, db, listedIds(log, client, taskQueue))) yield* others;
+  for await (const others of notJournaled(log, db, listedIds(log, client, taskQueue)))
+    yield* await notViewed(log, db, others);
 }
 
 async function* sampled(log: AnyLog, db: Db, size: number): AsyncGenerator<string, void> {

@@ -195,7 +195,10 @@ function foldOne<S extends State, D extends Draft>(
   }
 }
 
-/** Entities that cannot be folded keep the documents of the view that is replaced. */
+/**
+ * Writes the documents of a batch. Entities that cannot be folded keep the documents of the view
+ * that is replaced.
+ */
 async function write<S extends State, D extends Draft>(
   target: RebuildTarget<S, D>,
   { folded, unfoldable }: FoldedStates<S>,
@@ -223,7 +226,7 @@ async function copyReplaced<S extends State, D extends Draft>(
   );
 }
 
-/** Writes documents, unless newer ones are there. */
+/** Writes documents, unless the same or newer ones are there. */
 async function insertOrReplace(
   next: Collection<StateDocument<State>>,
   documents: readonly StateDocument<State>[],
@@ -233,7 +236,7 @@ async function insertOrReplace(
   if (there.length > 0) await replaceOlder(next, there);
 }
 
-/** Of two documents with the same version, the one with more events after the gap is newer. */
+/** Of two documents with the same version, the one with the greater `ahead` is newer. */
 async function replaceOlder(
   next: Collection<StateDocument<State>>,
   documents: readonly StateDocument<State>[],

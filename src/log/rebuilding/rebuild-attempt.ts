@@ -3,7 +3,7 @@ import { ApplicationFailure } from '@temporalio/common';
 import type { Db } from 'mongodb';
 import { Fenced } from '../leases/fencing.js';
 
-/** One attempt of a rebuild, in an activity. The next attempt continues where this one was. */
+/** One attempt of a rebuild, in an activity. The next attempt continues where this one ended. */
 export interface RebuildAttempt {
   readonly db: Db;
   /** the same for all attempts of a rebuild */

@@ -106,7 +106,10 @@ async function restoreAll<S extends State, D extends Draft>(
 /** An entity of Temporal's list. */
 interface ListedHistory<S extends State, D extends Draft> {
   readonly orderId: string;
-  /** absent if the workflow has decided nothing yet: its events will be recorded as usual */
+  /**
+   * absent if `isBroken`, or if the workflow has decided nothing yet: then its events will be
+   * recorded as usual
+   */
   readonly fromHistory?: FromHistory<S, D>;
   /** its history cannot be read as a log */
   readonly isBroken: boolean;
@@ -125,7 +128,7 @@ async function* readBatches<S extends State, D extends Draft>(
   from: string | undefined,
   alive: () => void,
 ): AsyncGenerator<Batch<S, D>, void> {
-  // All entities share one limit, because without a worker no task is ever decided.
+  // All entities share one limit, because without a worker no workflow task is ever completed.
   const giveUpAt = Date.now() + DECIDED_WITHIN_MS;
   for await (const page of listWorkflows(log, client, taskQueue, { from, pageSize })) {
     let entities: ListedHistory<S, D>[] = [];
@@ -166,7 +169,7 @@ async function readOne<S extends State, D extends Draft>(
   }
 }
 
-/** @returns undefined if nothing is decided yet */
+/** @returns undefined if nothing is decided yet, or Temporal no longer knows the workflow */
 async function readFromHistory<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
   client: Client,
@@ -177,7 +180,7 @@ async function readFromHistory<S extends State, D extends Draft>(
   return history && state && { history, state };
 }
 
-/** Waits while a workflow task of the entity is with a worker, or waits for one. */
+/** Waits until no workflow task of the entity is pending, at most until `giveUpAt`. */
 async function untilDecided(
   log: AnyLog,
   client: Client,

@@ -27,8 +27,9 @@ import {
 /**
  * Rebuilds a state view from the journal, in a collection beside the one that is read and written,
  * then renames it to the view's name. Entities that are recorded during the rebuild are folded
- * again, before and once more after the swap. Each document is then as recording has it. An entity
- * whose log is gone, or cannot be folded from its first event on, keeps its old document.
+ * again, before and once more after the swap. Then each document is as recording would have written
+ * it. An entity whose log is gone, or cannot be folded from its first event on, keeps its old
+ * document.
  *
  * Entities that have stopped keep their marks. A mark that is set or removed at the moment of the
  * swap may be wrong until the next reconciliation, which compares all marked and stopped entities.

@@ -12,15 +12,15 @@ import { rebuildStateView } from './rebuild-state-view.js';
  * There are three rebuilds:
  *
  * - A feed view is rebuilt from the feed, in a new build. Then a pointer is changed to that build.
- * - A state view is rebuilt from the journal, in a new collection. Then that is renamed.
+ * - A state view is rebuilt from the journal, in a new collection. Then the collection is renamed.
  * - A journal is rebuilt from the workflow histories, in place: what it and its state view lack is
  *   added.
  *
  * They share how a rebuild is requested (`requestRebuild`), the workflow that attempts it until it
- * is done, the limits of an attempt, and the shape of the progress that is shown. The last two also
- * share record, checkpoint and fencing (`StoreRebuild`); those of a feed view are among its builds
- * (`ViewBuilds`). They share no loop, because source, order, errors and swap differ:
- * docs/decisions/0017-two-ways-to-rebuild.md.
+ * is done, the limits of an attempt, and the shape of the progress that is shown. The rebuilds of a
+ * state view and of a journal also share record, checkpoint and fencing (`StoreRebuild`); a feed
+ * view has its own among its builds (`ViewBuilds`). The three share no loop, because source, order,
+ * errors and swap differ: docs/decisions/0017-two-ways-to-rebuild.md.
  */
 
 /**

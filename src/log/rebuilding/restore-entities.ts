@@ -23,9 +23,10 @@ export interface FromHistory<S extends State, D extends Draft> {
 const CONCURRENCY = 8;
 
 /**
- * Restores what the journal, the state view, and what is outside of the log lack of these entities.
- * Their workflows may write the same meanwhile. Entities without events in the journal are written
- * together. For every other entity, what exists is compared and left as it is.
+ * Adds to the journal, the state view and the outside systems what they lack of these entities. The
+ * entities' workflows may write the same at the same time. Entities that have a complete history
+ * and no events in the journal are written together. For every other entity, what exists is
+ * compared and left as it is.
  *
  * @param outside absent if the effects of the entity change nothing outside that a log can restore
  * @param heartbeat called after every write
@@ -123,7 +124,7 @@ async function withLaterEvents<S extends State, D extends Draft>(
   return found.flatMap(({ _id: orderId, last }) => (last > (open.get(orderId) ?? last) ? [orderId] : []));
 }
 
-/** False if not all of the entity can be restored. */
+/** False if not all of the entity can be restored, or its journal differs from its history. */
 async function restoreOne<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
   db: Db,

@@ -96,7 +96,10 @@ export function versionBuilt(rebuild: StateViewRebuild | null): number {
   return rebuild?.version ?? 1;
 }
 
-/** The version of the state view that is read now; of the new one, shortly before the rename. */
+/**
+ * The version of the state view that is read now. In the phase `swapping` it is the version of the
+ * new view, although the rename may not have happened yet.
+ */
 export function versionRead(rebuild: StateViewRebuild | null): number {
   return rebuild?.phase === 'running' ? (rebuild.replaces ?? 1) : versionBuilt(rebuild);
 }

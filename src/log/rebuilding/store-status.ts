@@ -13,11 +13,14 @@ import {
 export interface StoreStatus {
   readonly name: string;
   /**
-   * the version of the fold that built the store; absent if the store has no versions, or was never
-   * rebuilt
+   * the version of the fold that built the store; absent if the store has no versions, or none is
+   * saved
    */
   readonly version?: number;
-  /** the id of the last completed rebuild, and the time of its completion */
+  /**
+   * the id of the last completed rebuild, and the time of its completion; absent while a new
+   * rebuild is under way
+   */
   readonly rebuildId?: string;
   readonly at?: string;
   /** entities that this rebuild could not fold from their first event on */

@@ -21,7 +21,7 @@ const BATCH_SIZE = 50;
  * the view, unless an earlier event is still missing.
  *
  * @param options `writerId`: id of the recorder that calls; `resumption`: see `EntityStep`
- * @returns the state as the view has it; undefined if there is no view
+ * @returns the state as the view has it; undefined if there is no view, or `events` is empty
  * @throws ApplicationFailure of type `EventFork` or `Superseded` (see `appendToJournal`)
  */
 export async function record<S extends State, D extends Draft>(

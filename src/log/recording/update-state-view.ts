@@ -14,9 +14,9 @@ import {
 } from '../entity-log/state-view.js';
 
 /**
- * Brings the view of an entity up to its journal: folds the contiguous events after the version it
- * has. Any number of callers may do so concurrently. When it resolves, the view has every
- * contiguous event that the journal held at the call.
+ * Brings the view of an entity up to date with the journal: folds the contiguous events after the
+ * view's version. Any number of callers may do so concurrently. When it resolves, the view has
+ * every contiguous event that the journal held at the call.
  *
  * @param writerId id of the recorder or the rebuild that calls; absent for other callers
  * @param isNew true if there is probably no view yet, so that one is inserted without a read

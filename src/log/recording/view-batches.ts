@@ -66,9 +66,9 @@ export interface Replacement<S extends State> {
 }
 
 /**
- * Brings views up to states whose last events were just recorded, without reading view or journal.
- * A view is only replaced if this recorder wrote it last, it has the version `seen`, and the
- * journal had no gap then.
+ * Replaces views by states whose last events were just recorded, without reading view or journal. A
+ * view is only replaced if this recorder wrote it last, it has the version `seen`, and the journal
+ * had no gap then.
  *
  * @returns false if a view was not replaced. The caller then needs `updateStateView`.
  */

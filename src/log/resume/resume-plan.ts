@@ -4,7 +4,7 @@ import type { EntityLog } from '../entity-log/entity-log.js';
 import type { HistoryLog } from '../history/history.js';
 import { isSameEvent } from '../journal/same-event.js';
 
-/** What is known about an entity. The fields have to be read in this order. */
+/** What is known about an entity. `viewed`, `journal` and `history` must be read in this order. */
 export interface KnownLog<S extends State, D extends Draft> {
   /** version of its view; 0 if there is none */
   readonly viewed: number;

@@ -37,10 +37,10 @@ export interface ResumeOptions {
 const MAX_ATTEMPTS = 4;
 
 /**
- * Resumes an entity whose workflow ended before the entity was finished, or was restored to an
- * earlier state. The journal decides what happened (see `planResumption`). A longer history that
- * agrees with the journal is recorded first. The new run loads the log from the journal by itself
- * (`resumeFromJournal` in `log/workflow/resumption.ts`), by activities that also write the
+ * Resumes an entity whose workflow ended before the entity was finished, was restored to an earlier
+ * state, or is halted. The journal decides what happened (see `planResumption`). A longer history
+ * that agrees with the journal is recorded first. The new run loads the log from the journal by
+ * itself (`resumeFromJournal` in `log/workflow/resumption.ts`), by activities that also write the
  * resumption to the journal (`log/recording/resumption-activities.ts`).
  *
  * @throws errors of MongoDB and Temporal

@@ -24,9 +24,9 @@ interface Resumption<S> {
 }
 
 /**
- * Starts a run that takes its entity over from the journal. No run of it may be running.
+ * Starts a run that takes its entity over from the journal. No run of the entity may be running.
  *
- * @returns false if another run was started meanwhile
+ * @returns false if another run was started meanwhile, or the journal has no event of the entity
  */
 export async function startResumed<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
@@ -42,7 +42,8 @@ export async function startResumed<S extends State, D extends Draft>(
     ...(continueAsNewAfter === undefined ? {} : { continueAsNewAfter }),
   };
   const options = startOptionsAgain(log, state, created);
-  // Before the start, so that a process that stops in between leaves no fork of a run that is well.
+  // The fork is removed before the start. Otherwise, if this process stopped in between, the new
+  // run would be taken for a halted one.
   await clearFork(log, db, orderId);
   const isStarted = await startAgain(log, { client, taskQueue }, resumed, options);
   const handle = client.workflow.getHandle(workflowIdOf(log, orderId));
@@ -64,6 +65,8 @@ function countThatFit(messages: readonly Signal[]): number {
 /**
  * Restarts an entity that was accepted but never decided: from its start command, with the messages
  * that it received.
+ *
+ * @returns false if Temporal no longer has the start command, or another run was started meanwhile
  */
 export async function restart(
   log: AnyLog,

@@ -4,7 +4,10 @@ import { type ParkedEvent, parkedEvents } from './parked-events.js';
 import type { AnyView } from './view.js';
 import { viewBuilds } from './view-builds.js';
 
-/** The parked events of the active build, by position, after position `after`, `limit` at most. */
+/**
+ * The parked events of the active build, by position, after position `after`, `limit` at most; only
+ * those of one entity if `orderId` is given.
+ */
 export async function listParked(
   db: Db,
   { name }: AnyView,

@@ -6,7 +6,10 @@ import { withTimeout } from '../../outages/timeout.js';
 
 /** The position of a view at the time of a read. */
 export interface AsOf {
-  /** every event up to this position is in the answer, and none after it */
+  /**
+   * the answer has every event up to this position, except those that are parked, skipped or lost,
+   * and no later one
+   */
   readonly position: number;
   /** ISO-8601 UTC, when the view reached this position; absent if it was never fed */
   readonly at?: string;

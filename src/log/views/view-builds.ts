@@ -50,7 +50,7 @@ export interface ViewBuilds extends Build {
    * the epoch of the worker that may feed the active build; a worker with an older one is refused
    */
   readonly epoch: number;
-  /** how many builds were ever begun */
+  /** the number of the build that was begun last */
   readonly builds: number;
   /** the build that a roll-back returns to */
   readonly previous?: Build;
@@ -133,7 +133,7 @@ async function beginRebuild(
   await update(db, { _id: view.name, builds }, { $set: { rebuilding, builds: builds + 1 } });
 }
 
-/** Gives up a build that is being made; a rebuild with the same id begins another. */
+/** Gives up the build of a rebuild. If the rebuild is attempted again, it begins another build. */
 export async function abandonRebuild(db: Db, name: string, rebuildId: string): Promise<void> {
   await update(db, { _id: name, 'rebuilding.rebuildId': rebuildId }, { $unset: { rebuilding: '' } });
 }
@@ -164,7 +164,7 @@ function isNamespaceTaken(error: unknown): boolean {
 /**
  * Makes the build of a rebuild the active one, for all readers and the feeder in one write. It does
  * nothing while the build lags the active one, so that no reader sees an older state. If the feed
- * now ends before the active build, the build only has to reach that end.
+ * now ends before the position of the active build, the build only has to reach that end.
  *
  * @param head the last position of the feed
  * @returns false if the build lags, or was abandoned
@@ -214,7 +214,7 @@ function fieldsOf(build: 'previous' | 'rebuilding') {
 }
 
 /**
- * Drops the collections of a view that neither readers nor a roll-back need, and deletes their
+ * Drops the collections of a view that no reader, roll-back or rebuild needs, and deletes their
  * parked events.
  */
 export async function dropUnusedBuilds(db: Db, name: string): Promise<void> {

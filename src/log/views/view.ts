@@ -36,7 +36,7 @@ export interface AnyView {
 
 /**
  * A view whose documents each summarize many entities, such as one document for each day. Its
- * changes can only add, min and max.
+ * changes can only use `add`, `min` and `max`.
  */
 export interface SummaryView<S extends State, D extends Draft> extends AnyView {
   readonly keyedBy?: undefined;
@@ -58,9 +58,9 @@ export interface EntityView<
 > extends AnyView {
   readonly keyedBy: 'entity';
   /**
-   * Pure. The document after an event; undefined deletes it. The feeder folds each event once, in
-   * the order of versions. If `fold` throws, the event is parked, and later events of that entity
-   * wait for it. An event that is skipped leaves the document as it was.
+   * Pure. The document after an event; undefined deletes it. Each event is folded into a document
+   * once, in the order of versions. If `fold` throws, the event is parked, and later events of that
+   * entity wait for it. An event that is skipped leaves the document as it was.
    *
    * @param state the entity after the event
    */

@@ -30,8 +30,8 @@ export function answerOf<E extends Draft & Envelope, T extends object>(
 }
 
 /**
- * Whether a message changed nothing, because it was rejected or waits in the log. If it is sent
- * again, it is judged again: it may fit by then.
+ * Whether a message changed nothing: it led to no event, it was rejected, or it is a fact that
+ * waits in the log. If it is sent again, it is judged again: it may fit by then.
  */
 export function didNothing({ answer }: Remembered): boolean {
   return answer.events.every(({ type }) => type === COMMAND_REJECTED || type === FACT_RECEIVED);

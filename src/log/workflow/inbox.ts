@@ -25,8 +25,8 @@ const MAX_RECALLED = 100;
  * judged in the order of their arrival, and accepted by the writer. Handlers never wait.
  *
  * Messages wait in one of three places. A signal waits in `waiting` before it is judged. A fact
- * that is judged is deferred (`Signals`) if the state has no room for more waiting facts.
- * Otherwise, a fact that does not fit yet is an event, and waits in the state.
+ * that was judged and does not fit yet becomes an event, and waits in the state. If the state has
+ * no room for more waiting facts, the fact is deferred (`Signals`).
  */
 export class Inbox<S extends State, D extends Draft, F extends Effect> {
   private readonly entity: Entity<S, D, F>;

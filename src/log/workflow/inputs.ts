@@ -11,7 +11,10 @@ export interface NewEntity<C = unknown> {
   readonly create: Message<C>;
   /** signals to an earlier run that ended before it decided anything */
   readonly messages?: readonly Signal[];
-  /** for tests: continue as new after this many events, before the server suggests it */
+  /**
+   * for tests: the run continues as new when its history has more events than this, even if the
+   * server does not suggest it yet
+   */
   readonly continueAsNewAfter?: number;
 }
 

@@ -21,7 +21,7 @@ export interface Message<D = unknown> {
   /** new for each try; an answer with another request id was made for an earlier try */
   readonly requestId: string;
   /**
-   * the caller has found that the journal has no such command up to this version, and no gap (see
+   * up to this version, the journal was found to be without a gap and without this command (see
    * `ContinuedEntity.memoryFrom`)
    */
   readonly absentUpTo?: number;
@@ -138,7 +138,10 @@ export interface PreviewRequest {
   /** the type of the command */
   readonly type: string;
   readonly message: Message;
-  /** ISO-8601 UTC: a query runs at the time of the last workflow task, which may be long ago */
+  /**
+   * ISO-8601 UTC, the time to judge the command at. In a query, the workflow's clock has the time
+   * of the last workflow task, which may be long ago.
+   */
   readonly at: string;
 }
 

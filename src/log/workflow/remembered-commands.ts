@@ -10,7 +10,7 @@ import type { Message } from './messages.js';
 export const MIN_REMEMBERED = 500;
 
 /**
- * The last commands of an entity, with their answers, as its run has them. The journal has the
+ * The last commands of an entity, with their answers, in the memory of its run. The journal has the
  * earlier ones.
  */
 export class RememberedCommands {
@@ -18,7 +18,7 @@ export class RememberedCommands {
   /** see `ContinuedEntity.memoryFrom` */
   private from: number;
 
-  /** @param from absent in the input of a run that an older version of this code handed on */
+  /** @param from absent if an older version of this code handed the entity on */
   constructor(commands: readonly Remembered[], from = oldestVersion(commands)) {
     this.commands = commands;
     this.from = from;
@@ -66,7 +66,7 @@ export class RememberedCommands {
 }
 
 /**
- * The value for `from` if an older version of this code handed the run on. That version kept at
+ * The value for `from` if an older version of this code handed the entity on. That version kept at
  * most `MIN_REMEMBERED` commands. If it kept fewer, none were dropped.
  */
 function oldestVersion(commands: readonly Remembered[]): number {

@@ -42,8 +42,8 @@ export interface Loaded<S> {
  * resumption follows it.
  *
  * @param arriving the list to which the caller adds the signals that come meanwhile
- * @throws ApplicationFailure if the journal has no event of the entity, or a later run has resumed
- *   it
+ * @throws ApplicationFailure if the journal has no event of the entity; ActivityFailure if a later
+ *   run has resumed it
  */
 export async function resumeFromJournal<S extends State, D extends Draft, F extends Effect>(
   entity: Entity<S, D, F>,
@@ -136,7 +136,7 @@ export function keepUntilLoaded<S extends State, D extends Draft, F extends Effe
 
 type Taken<S> = NonNullable<ResumedEntity<S>['taken']>;
 
-/** What earlier pages led to, with the loaded events folded in and their commands remembered. */
+/** Folds the loaded events into the result of earlier pages, and remembers their commands. */
 function foldLoaded<S extends State, D extends Draft, F extends Effect>(
   { upcast, evolve, answerFields }: Entity<S, D, F>,
   taken: Taken<S> | undefined,

@@ -34,8 +34,8 @@ import { details, stepSummary } from './temporal-ui.js';
 import { Writer } from './writer.js';
 
 /**
- * A run continues as new only if the input of the next run is not larger. Temporal's limit is 2
- * MiB: a workflow task that exceeds it fails on every try.
+ * A run continues as new only if the input of the next run is at most this large. Temporal's limit
+ * is 2 MiB: a workflow task that exceeds it fails on every try.
  */
 const MAX_HANDED_ON_BYTES = 1_900_000;
 
@@ -67,8 +67,8 @@ async function resumedRun<S extends State, D extends Draft, F extends Effect>(
 }
 
 /**
- * The durable shell around an entity. The entity decides; the inbox takes the messages to it; the
- * run records the events, performs the effects, and keeps the deadlines.
+ * One run of an entity's workflow. The inbox receives the messages, and the entity decides. The run
+ * schedules the activities that record events and perform effects, and waits for deadlines.
  */
 class Run<S extends State, D extends Draft, F extends Effect> {
   readonly inbox: Inbox<S, D, F>;

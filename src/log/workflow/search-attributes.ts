@@ -30,7 +30,7 @@ export class ListedAttributes {
 
   /**
    * A workflow that takes an entity over is started with the entity's status, and with none of the
-   * others.
+   * other search attributes that change.
    */
   static ofResumed(status: string): ListedAttributes {
     return new ListedAttributes(new Map([[searchAttributes.status, status]]), false);

@@ -60,7 +60,7 @@ export class Signals<S extends State, D extends Draft, F extends Effect> {
     return this.deferred.length === 0 ? {} : { crowded: this.deferred };
   }
 
-  /** The entity's facts if the signal is one; undefined if it is a command. */
+  /** The entity's `facts` if the signal with this name is a fact; otherwise undefined. */
   private factsNamed(name: string): Facts<S, D> | undefined {
     const { facts } = this.entity;
     return facts?.types.includes(name) === true ? facts : undefined;
@@ -74,7 +74,10 @@ export class Signals<S extends State, D extends Draft, F extends Effect> {
     return !(mayFitNow && didNothing(known));
   }
 
-  /** A fact is never refused: if it does not fit yet, it waits in the log until it fits. */
+  /**
+   * A fact that does not fit yet is not refused: it waits in the log until it fits. It is refused
+   * only if its data has the wrong shape.
+   */
   private handleFact(facts: Facts<S, D>, type: string, message: Message): void {
     const { writer } = this;
     if (!hasIssuer(message.commandId)) return this.handleFactWithoutIssuer(facts, type, message);

@@ -15,13 +15,13 @@ export interface EntityStep<F = unknown> {
   readonly effect?: F;
 }
 
-/** The input of a step: its events, and the version of the last resumption before them. */
+/** The input of a step: its events, and the version of the last resumption that `state` has. */
 export function stepOf(events: readonly StoredEvent[], state: State | undefined): EntityStep {
   const resumption = state?.resumed?.version;
   return { events, ...(resumption !== undefined && { resumption }) };
 }
 
-/** Looks in the journal for commands that the workflow no longer remembers. */
+/** The input of `recall`: it looks in the journal for commands that the workflow has forgotten. */
 export interface RecallStep {
   /** empty: nothing is recorded by this step */
   readonly events: readonly StoredEvent[];

@@ -25,7 +25,10 @@ export function rebuildWorkflowId(name: string, taskQueue: string): string {
   return `rebuild-${name}@${feedTaskQueue(taskQueue)}`;
 }
 
-/** The feed view or store that a workflow rebuilds, by its id; undefined if it is no rebuild. */
+/**
+ * The name of the feed view or store that the workflow with this id rebuilds; undefined if it is no
+ * rebuild.
+ */
 export function rebuiltBy(workflowId: string): string | undefined {
   return /^rebuild-(.+)@/.exec(workflowId)?.[1];
 }
@@ -52,7 +55,7 @@ export interface ReconcileActivities {
 
 /** The result that the Web UI shows; the stored report has the details. */
 export interface ReconcileSummary {
-  /** how many entities were open, or closed since the last run; the name is persisted */
+  /** how many orders were open, or closed since the last run; the name is persisted */
   readonly orders: number;
   readonly repaired: number;
   /** how many discrepancies need an operator */

@@ -59,7 +59,7 @@ export class UnrecordedEvents {
     return characters > MAX_UNRECORDED.characters;
   }
 
-  /** The length of an event as JSON. It is cached, because every message asks for it. */
+  /** The length of an event as JSON. It is cached, because it is needed for every message. */
   private charactersOf(event: StoredEvent): number {
     const known = this.characters.get(event);
     if (known !== undefined) return known;

@@ -31,7 +31,7 @@ export class Writer<S extends State, D extends Draft, F extends Effect> {
       return;
     }
     const { orderId, create } = input;
-    // The time at which the API accepted the command, even if a worker came much later.
+    // The time at which the API accepted the command, even if a worker decides it much later.
     const occurredAt = workflowInfo().startTime.toISOString();
     const cause = causeOf(create, occurredAt);
     const created = append(entity, orderId, undefined, judgeNew(entity, create, occurredAt), cause);

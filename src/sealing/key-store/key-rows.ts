@@ -91,13 +91,14 @@ export class KeyRows {
     await this.rows.insertMany([...spares], durable);
   }
 
-  /** Deletes the given keys, except those that a customer has by now. */
+  /** Deletes the given keys, except keys that were assigned to a customer meanwhile. */
   async deleteSpares(keyIds: readonly string[]): Promise<void> {
     await this.rows.deleteMany({ _id: { $in: [...keyIds] }, customerId: { $exists: false } });
   }
 
   /**
-   * Inserts the key that seals for a customer. Fails with a duplicate key if the customer has one.
+   * Inserts the key that seals for a customer. Fails with MongoDB's error for duplicates
+   * (`isDuplicateKey`) if the customer has such a key already.
    */
   async insertSealing(key: WrappedKeyRow, customerId: string): Promise<void> {
     await this.rows.insertOne({ ...key, customerId, sealing: true }, durable);

@@ -41,7 +41,8 @@ export interface KeyStore {
    * @param customerId the customer of the order that names the key. If the key belongs to no
    *   customer yet, because it was given out while the store was unavailable, it is assigned to
    *   this customer.
-   * @throws MongoError or DeadlineExceeded if the store is unavailable and the key is unknown here
+   * @throws MongoError or DeadlineExceeded if the store is unavailable and the key is unknown here;
+   *   MasterKeyMissing if this process lacks the master key that wraps the key
    */
   openingKey(keyId: string, customerId?: string): Promise<FoundKey>;
   /**
@@ -78,7 +79,7 @@ export interface KeyStore {
   searchKey(): Promise<Buffer>;
   /**
    * An id that no other system's store has. It reveals nothing about the keys. It is `empty` while
-   * the store has no key.
+   * the store has no search key, from which the id is derived.
    *
    * @throws MongoError or DeadlineExceeded if the store is unavailable
    */

@@ -66,7 +66,8 @@ class MongoKeyStore implements KeyStore {
    * Looks for a customer's key in these places, in this order:
    *
    * 1. the store's row of the customer;
-   * 2. the cache, if the store does not answer, or does not have the row of that key yet;
+   * 2. the cache, if the store does not answer, or has not assigned the cached key to the customer
+   *    yet;
    * 3. a spare key: the store has it already, and the customer claims it;
    * 4. a new key: in the store, or on this machine's disk while the store is unavailable.
    */
@@ -78,8 +79,9 @@ class MongoKeyStore implements KeyStore {
     const row = stored?.get(customerId);
     if (row !== undefined && (await this.isReady()))
       return cache.keepSealing(customerId, this.unwrappedIn(row));
-    // A key that was assigned during an outage, or just now, may have no row of this customer yet.
-    // It is used unless it was destroyed or taken out of use.
+    // A key that was given out during an outage, or just now, may not be assigned to this customer
+    // in the store yet. If the store answers, the key is used only if the store has it, and has not
+    // destroyed it or taken it out of use.
     if (known !== undefined && (stored === undefined || (await this.isUsable(known.key.keyId))))
       return cache.keepSealing(customerId, known.key);
     if (stored !== undefined) await this.system.proveMasterKeys();

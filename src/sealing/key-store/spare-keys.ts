@@ -101,7 +101,7 @@ export class SpareKeys {
       this.spares.push(...fresh);
     } catch {
       this.mayHaveToStore = true;
-      // The failure is only retried, because callers get a new key if there is no spare key.
+      // The failure is retried, and not reported: without a spare key, callers get a new key.
       if (!this.isClosed)
         void setTimeout(REFILL_AGAIN_MS, undefined, { ref: false }).then(() => this.refill());
     }

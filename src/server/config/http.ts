@@ -13,7 +13,7 @@ export interface HttpConfig {
   readonly healthPort?: number;
 }
 
-/** The requests that are accepted. */
+/** Which requests are accepted. */
 export interface EdgeConfig {
   /** host names of this API, in lower case, besides those of the loopback interface */
   readonly hosts: readonly string[];
@@ -52,7 +52,8 @@ function optionalPort(
 }
 
 /**
- * @param isAuthOn if false, there is no limit by default, because all callers are on this machine
+ * @param isAuthOn if false, the rate is not limited by default, because all callers are on this
+ *   machine
  */
 export function readEdge(env: Env, isAuthOn: boolean): EdgeConfig {
   const isUnlimited = text(env, 'RATE_LIMIT', isAuthOn ? '' : 'off') === 'off';

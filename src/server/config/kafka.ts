@@ -21,14 +21,14 @@ import {
 
 const SASL_MECHANISMS = ['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512'] as const;
 
-/** Kafka, as this system uses it. */
+/** How this system uses Kafka. */
 export interface KafkaConfig {
   readonly brokers: readonly { readonly host: string; readonly port: number }[];
   /** the topic of events; its name is also the transactional id */
   readonly topic: string;
   /** the topic of commands; its name is also the consumer group */
   readonly commandsTopic: string;
-  /** number of partitions of a topic that the system creates */
+  /** number of partitions of a topic that the system creates; the topic of checkpoints has one */
   readonly partitions: number;
   /** which events are published, and in which form */
   readonly selection: Selection;

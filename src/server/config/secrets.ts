@@ -5,8 +5,8 @@ import { ConfigError, type Env, secret } from './variables.js';
 export type Secrets = readonly [string, ...string[]];
 
 /**
- * Secrets that everyone can know, accepted only while all servers are on a loopback interface, or
- * with `SANDBOX=on`.
+ * Secrets that everyone can know. They are accepted only if `SANDBOX` is on, which it is by default
+ * if the API and all servers are on a loopback interface, or in a process that does not need them.
  */
 const SANDBOX_SECRETS = {
   CURSOR_SECRET: 'sandbox-cursor-secret',

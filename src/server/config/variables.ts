@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs';
 import { withoutSecrets } from '../../redaction.js';
 
 /*
- * Readers of one environment variable each. A reader throws a `ConfigError` for an unusable value.
+ * Each of these functions reads one environment variable, or a part of its value. It throws a
+ * `ConfigError` for an unusable value.
  */
 
 export type Env = Readonly<Record<string, string | undefined>>;

@@ -1,6 +1,7 @@
 /*
  * Runs as a separate process, `download.js <temporal|mongod> <folder>`, so that a stalled download
- * can be killed. It downloads the program with a library that does so for tests, and prints its path.
+ * can be killed. It downloads the program with a library for tests, which downloads the server that
+ * the tests need, and prints the path of the program.
  */
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';

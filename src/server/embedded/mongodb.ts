@@ -10,7 +10,7 @@ export interface MongodbOptions {
 }
 
 const REPLICA_SET = 'orders';
-/** Loaded in parallel with the start of the server. */
+/** Loaded when it is first needed, because the servers start before any package is loaded. */
 let driver: Promise<typeof mongodb> | undefined;
 
 /** A single-node replica set, because transactions and change streams need one. */

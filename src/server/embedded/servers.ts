@@ -13,7 +13,10 @@ export interface ServersOptions {
   readonly dataDir: string;
   readonly temporal?: TemporalOptions;
   readonly mongodb?: MongodbOptions;
-  /** called with one line for each crash and restart */
+  /**
+   * called with one line for each crash, restart and failed restart, and when another process has
+   * to be waited for
+   */
   readonly report?: (line: string) => void;
 }
 

@@ -21,7 +21,7 @@ export interface TemporalOptions {
 
 const DATABASE = 'temporal.db';
 const ANSWER_WITHIN_MS = 2_000;
-/** Loaded in parallel with the start of the server. */
+/** Loaded when it is first needed, because the servers start before any package is loaded. */
 let sdk: Promise<typeof client> | undefined;
 
 /** Temporal's development server with a database file. */

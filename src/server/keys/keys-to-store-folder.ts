@@ -7,7 +7,7 @@ import { codeOf, createFile, isObject, readJson } from '../embedded/files.js';
 /**
  * The keys to store in a folder, one file for each customer.
  *
- * @param folder is made with the first key
+ * @param folder is created when the first key is added
  */
 export function keysToStoreIn(folder: string): KeysToStore {
   const pathOf = ({ customerId }: KeyToStore) =>

@@ -28,7 +28,7 @@ export function masterKeysOf(config: Config): MasterKeys {
 }
 
 /**
- * Checks, before the start, that the master key file exists if it has to. Creates nothing.
+ * Checks, before the start, that the master key file can be used if one is needed. Creates nothing.
  *
  * @throws ConfigError as `masterKeysOf` does
  */

@@ -35,7 +35,6 @@ export interface CacheBounds {
 
 const DEFAULT_BOUNDS: CacheBounds = { entries: 10_000, bytes: 64 * 1024 * 1024 };
 
-/** An LRU cache. */
 export function createLruCache({ entries, bytes }: CacheBounds = DEFAULT_BOUNDS): LruCache {
   // A Map keeps insertion order, so its first entry is the least recently used.
   const kept = new Map<string, SerializedOrder>();

@@ -5,7 +5,7 @@ const isOffline = signal(!navigator.onLine);
 for (const name of ['online', 'offline'] as const)
   addEventListener(name, () => (isOffline.value = name === 'offline'));
 
-/** Names what cannot be read, until it can be read again. */
+/** Says why something cannot be read, until it can be read again. */
 export function Banner() {
   const text = useComputed(() => {
     if (isOffline.value) return 'This browser is offline. What you see may be old; it continues by itself.';

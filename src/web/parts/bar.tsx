@@ -1,6 +1,6 @@
 import type { Tone } from './status.js';
 
-/** A share of a whole as a bar. The number is shown beside it. */
+/** A share of a whole as a bar. The component that uses it shows the number beside it. */
 export function Bar({
   part,
   whole,

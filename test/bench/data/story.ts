@@ -51,7 +51,7 @@ export class Story {
   }
 
   settle(effect: Effect, outcome: Outcome): StoryStep {
-    // The outcome belongs to this effect, because `perform` returns an outcome of its argument.
+    // The types do not show that the outcome belongs to this effect; callers see to it.
     const drafts = settle(this.order, { effect, outcome } as Settlement, this.#at());
     return this.#accept(drafts, { commandId: effect.key, causationId: effect.key, actor: 'world' });
   }

@@ -60,7 +60,7 @@ export interface Bench extends BenchOptions {
   /** The shape of an order on the happy path. */
   orderShape(): Promise<readonly Phase[]>;
   bareOrders(): Promise<Remote<BareOrders>>;
-  /** The same, with two durable writes in each activity; it ends with the measurement. */
+  /** `bareOrders` with two durable writes in each activity. It ends with the measurement. */
   durableOrders(): Promise<Remote<BareOrders>>;
   /** @returns its address */
   bareApi(): Promise<string>;
@@ -121,7 +121,7 @@ export async function startBench(options: BenchOptions): Promise<BenchServers> {
     await bareOrders?.stop();
   }
 
-  /** Starts a process that `stop` ends at the latest, when the whole benchmark ends. */
+  /** Starts a process. If it still runs at the end of the benchmark, `stop` ends it. */
   async function start<P extends { stop(): Promise<void> }>(begin: () => Promise<P>): Promise<P> {
     if (stopped !== undefined) throw new Error('The benchmark is being stopped.');
     const begun = begin();

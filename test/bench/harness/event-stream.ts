@@ -1,7 +1,7 @@
 import { get, type IncomingMessage } from 'node:http';
 
 export interface EventStream {
-  /** number of bytes received so far */
+  /** number of characters received so far; equal to the number of bytes if all are ASCII */
   readonly bytes: () => number;
   /** Reads nothing for some time. */
   readonly rest: (ms: number) => void;
@@ -35,7 +35,8 @@ export async function openEventStream(
     begun = lines.pop() ?? '';
     for (const line of lines) if (line.startsWith('data: ')) onEvent(line.slice(6), stream);
   });
-  // Either side has closed the connection. Callers that wait for events have their own time limit.
+  // Either side has closed the connection. Nobody is told, so a caller that waits for events needs
+  // a time limit.
   response.on('error', () => undefined);
   return stream;
 }

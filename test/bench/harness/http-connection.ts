@@ -66,7 +66,7 @@ export class HttpConnection {
       answer = await this.tryPost(path, body, headers);
     }
     if (answer.status !== status) throw new Error(`${path}: ${answer.status} ${answer.body.toString()}`);
-    // The shape is the public contract's.
+    // The API promises this shape.
     return JSON.parse(answer.body.toString()) as T;
   }
 

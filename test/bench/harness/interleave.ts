@@ -86,7 +86,7 @@ export function duration(name: string, { product, baseline }: Measured, goal?: G
 /**
  * The percentiles of times in milliseconds.
  *
- * @param share of the times that are within the value of the result, from 0 to 1
+ * @param share which part of the times is at most the value of the result, from 0 to 1
  * @param baseline the same percentile of the baseline
  */
 export function percentiles(

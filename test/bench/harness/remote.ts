@@ -18,7 +18,7 @@ interface Return {
   readonly error?: string;
 }
 
-/** A process that was started to be called. */
+/** A process whose functions can be called. */
 export interface Remote<O extends RemoteFunctions> {
   readonly pid: number;
   call<N extends keyof O & string>(name: N, ...args: Parameters<O[N]>): ReturnType<O[N]>;

@@ -1,6 +1,6 @@
 import { holds, type Judged } from './result.js';
 
-/** The results for people. */
+/** The results as a table in plain text. */
 export function table(results: readonly Judged[]): string {
   const rows = results.map(({ result, goal }) => [
     result.name,

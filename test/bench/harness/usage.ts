@@ -23,7 +23,7 @@ export async function residentMemoryOf(pid: number): Promise<number> {
   return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) * 1024;
 }
 
-/** Every client of MongoDB sends these commands, and so does `commandsSent` itself. */
+/** Drivers send `hello` and `isMaster` by themselves, and `commandsSent` sends `serverStatus`. */
 const notCounted = ['hello', 'isMaster', 'serverStatus'];
 
 /** The number of commands that a MongoDB server has received, without those in `leftOut`. */

@@ -10,17 +10,18 @@ import { cpuOf } from '../harness/usage.js';
 
 const CONNECTIONS = 50;
 const HOT_ORDERS = 100;
-/** The goal for reads of cached orders, with a key against without. */
+/** The goal for reads of cached orders with a key, against a bare HTTP server over MongoDB. */
 const goal = { of: 'ratio', is: '≥', limit: 2 } as const;
 
 /**
- * Measures the cost of a key for each request. The baseline is the same API without authentication.
+ * Measures the cost of a key for each request. The baseline is the same API without authentication;
+ * for `access.get.hot.bare` and `access.get.hot.persons`, it is a bare HTTP server over MongoDB.
  */
 export const access: Measurement = {
   name: 'access',
   needsDataset: true,
   async run(bench) {
-    // The workers of the product process the orders of both.
+    // The workers of the product process the orders of both APIs.
     await bench.product();
     const open = await bench.productBeside({ ROLES: 'write,read' });
     // Requests are counted, but the limit is never reached.

@@ -58,7 +58,7 @@ async function halfLoad(
   for (let n = 0; n < perSecond * seconds; n += 1) {
     await setTimeout(Math.max(0, start + (n * 1_000) / perSecond - performance.now()));
     const connection = idle.pop();
-    // More orders are in progress than full load has at a time, so this one is left out.
+    // As many orders are in progress as under full load, so this one is left out.
     if (connection === undefined) continue;
     running.push(complete(connection).then(() => void idle.push(connection)));
   }

@@ -13,7 +13,10 @@ import { commandsSent, cpuOf } from '../harness/usage.js';
 const IDLE_WITHIN_MS = 30_000;
 const HOUR_MS = 3_600_000;
 const LOOK_EVERY_MS = 100;
-/** A deployment without orders: a reconciliation would compare those of other measurements. */
+/**
+ * A deployment without orders. The orders of other measurements would make the reconciliation cost
+ * more.
+ */
 const UNUSED = { MONGODB_DB: 'unused', TEMPORAL_TASK_QUEUE: 'unused' };
 /** The actions of a schedule for each run, besides the start of its workflow. */
 const SCHEDULED_ACTIONS = 2;
@@ -46,8 +49,9 @@ export const idle: Measurement = {
 };
 
 /**
- * Actions of Temporal, as its cloud bills them. While no order is worked on, only the schedule of
- * the reconciliation causes any: this counts those of one run.
+ * Actions of Temporal in an hour, as its cloud bills them. While no order is worked on, only the
+ * schedule of the reconciliation causes actions. So this counts the actions of one run, and
+ * multiplies them by the runs in an hour.
  */
 async function actionsAnHour(client: Client): Promise<number> {
   const schedule = client.schedule.getHandle(reconcileScheduleId(UNUSED.TEMPORAL_TASK_QUEUE));

@@ -19,7 +19,7 @@ import type { Bench, Measurement } from '../harness/bench.js';
 import { type Block, interleave, rate } from '../harness/interleave.js';
 
 /**
- * The client sends this many in one request to a broker with Kafka's default limit of a megabyte.
+ * Records in one request of the baseline. They fit the brokers' default limit of a megabyte.
  */
 const BATCH_SIZE = 1_000;
 /** Records in one transaction, as the product has them. */

@@ -6,7 +6,7 @@ import { interleave, percentiles, rate } from '../harness/interleave.js';
 import { type Judged, single } from '../harness/result.js';
 
 const CONNECTIONS = 20;
-/** A task of the page that takes longer counts as long (W3C Long Tasks). */
+/** The W3C's Long Tasks API reports the tasks of a page that take longer than this. */
 const LONG_TASK_MS = 50;
 
 /**

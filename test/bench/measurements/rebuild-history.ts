@@ -14,10 +14,11 @@ const CONCURRENCY = 8;
 const LOOK_EVERY_MS = 100;
 
 /**
- * Rebuilds journal and view in an empty database from the histories of all orders that were
- * completed here. The baseline is a loop that fetches the same histories, as many at a time. The
- * product keeps running from block to block, so that both sides are warm. Its feed follows during
- * the rebuild, as it does for a user. The loop starts once the feed has caught up.
+ * Rebuilds journal and view in an empty database from the histories of all orders that the
+ * benchmark has created. The baseline is a loop that fetches the same histories, as many at a time
+ * as the product. The product keeps running from block to block, so that both sides are warm. Its
+ * feed follows during the rebuild, as it does for a user. The loop starts once the feed has caught
+ * up.
  */
 export const rebuildFromHistory: Measurement = {
   name: 'rebuild.history',

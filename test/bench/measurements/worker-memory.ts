@@ -5,7 +5,10 @@ import { single } from '../harness/result.js';
 import { MB, residentMemoryOf } from '../harness/usage.js';
 
 const CONCURRENCY = 20;
-/** A worker caches a thousand workflows, including those of the warm-up. */
+/**
+ * A worker caches at least this many workflows, including those of the warm-up, if V8 allows a heap
+ * of 2 GB.
+ */
 const MAX_CACHED = 1_000;
 
 /**

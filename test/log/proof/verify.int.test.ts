@@ -272,6 +272,14 @@ describe('verify finds', () => {
     ]);
   });
 
+  test('an order that the journal lacks, once', async () => {
+    await journal(orderLog, db).deleteMany({ orderId });
+    const { discrepancies } = await verified();
+    const places = discrepancies.filter((one) => one.orderId === orderId).map(({ where }) => where);
+    expect(places).toContain('journal');
+    expect(new Set(places).size).toBe(places.length);
+  });
+
   test('an order that the journal and the views lack', async () => {
     await journal(orderLog, db).deleteMany({ orderId });
     await orders(db).deleteOne({ _id: orderId });

@@ -14,6 +14,7 @@ import { updateStateView } from '../../../src/log/recording/update-state-view.js
 import { reconcile } from '../../../src/log/proof/reconcile.js';
 import type { ResumeCommand, ResumeReport } from '../../../src/log/resume/resume-report.js';
 import { resume, type ResumeDeps, type ResumeOptions } from '../../../src/log/resume/resume.js';
+import { endedUnrecorded, resumeAll } from '../../../src/log/resume/resume-all.js';
 import { workflowId, orderLog } from '../../../src/order-log.js';
 import { orders } from '../../../src/views/orders.js';
 import type { RunningWorker } from '../../../workers/roles/worker.js';
@@ -84,6 +85,12 @@ async function shown(orderId: string) {
   const described = await workflow(orderId).describe();
   const texts = [await described.staticSummary(), await described.staticDetails()];
   return [...texts, described.memo, described.priority, described.searchAttributes];
+}
+
+async function listOf<T>(items: AsyncIterable<T>): Promise<readonly T[]> {
+  const all: T[] = [];
+  for await (const item of items) all.push(item);
+  return all;
 }
 
 async function tell(orderId: string, command: string, body: object = {}): Promise<Reply> {
@@ -461,6 +468,21 @@ describe('an order whose workflow was restored to an earlier point', () => {
     LIMIT_MS,
   );
 });
+
+test(
+  'all orders are each resumed once, even one that the journal lacks',
+  async () => {
+    const deps = { client: api.client, db, taskQueue: api.config.temporal.taskQueue };
+    const orderId = await placedOrder(api);
+    await terminateWhenRecorded(api, orderId);
+    await journal(orderLog, db).deleteMany({ orderId });
+    await until(async () => expect(await listOf(endedUnrecorded(orderLog, deps))).toContain(orderId));
+    const reports = await listOf(resumeAll(orderLog, deps, newCommand(), { isDryRun: true }));
+    expect(reports.filter((one) => one.orderId === orderId)).toHaveLength(1);
+    expect(await resumed(orderId)).toMatchObject({ outcome: 'resumed' });
+  },
+  LIMIT_MS,
+);
 
 test(
   'events after a gap that no view has folded are set aside',

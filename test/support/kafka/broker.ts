@@ -82,7 +82,7 @@ export interface Cluster {
   stop(): Promise<void>;
 }
 
-/** A topic takes records while all nodes but one live. */
+/** Starts a cluster. Its topics take records while at most one node is missing. */
 export async function startCluster(size: number): Promise<Cluster> {
   const ports: { readonly broker: number; readonly controller: number }[] = [];
   while (ports.length < size) ports.push({ broker: await freePort(), controller: await freePort() });
@@ -193,7 +193,7 @@ function securedBy({ identity }: Secured, listeners: string, address: string, us
   ];
 }
 
-/** Settings of a small cluster, whose topics have `copies`, of which one may be missing. */
+/** Settings of a small cluster whose partitions have `copies` replicas; one of several may fail. */
 function replicated(copies: number): readonly string[] {
   const inSync = Math.max(1, copies - 1);
   return [

@@ -38,7 +38,7 @@ export async function readTopic(settings: KafkaSettings, topic: string): Promise
   }
 }
 
-/** The records' headers, as text. */
+/** The headers of a record, as text. */
 export function headersOf({ headers }: CommittedRecord): Readonly<Record<string, string>> {
   return Object.fromEntries([...headers].map(([name, value]) => [name, value.toString()]));
 }
@@ -98,7 +98,7 @@ export async function leaderOf(
   return Number(leader);
 }
 
-/** The number of records in a topic, committed or not. */
+/** The number of records that were sent to a topic, committed or not, with control records. */
 export async function sentTo(settings: KafkaSettings, topic: string): Promise<bigint> {
   const consumer = new Consumer({ ...clientOptions(settings), groupId: 'test' });
   try {

@@ -33,7 +33,7 @@ export function startedWith({ memo }: { readonly memo?: Record<string, unknown> 
 /** A create, as it is compared with the create of an order that exists. */
 interface AskedCreate {
   readonly plain: Plain<OrderBody>;
-  /** the hash of the request, sealed under `key` */
+  /** the hash of the request after its personal data was sealed under `key` */
   readonly hash: string;
   readonly key: CustomerKey;
 }
@@ -53,7 +53,8 @@ export async function isSameCreate(
   const otherKeys =
     existing.keyId === undefined ? await otherKeysOf(data.customer.id, key) : await keyNamed(existing.keyId);
   if (otherKeys === undefined) return undefined;
-  // An order from before personal data was sealed has the hash of the plain body.
+  // An early version of this code did not seal personal data: its orders have the hash of the
+  // plain body.
   const sameContents = [data, ...otherKeys.map((other) => sealed(plain, other))];
   const hashes = sameContents.map((content) => hashOf({ type: 'CreateOrder', orderId, data: content }));
   return existing.hash !== undefined && hashes.includes(existing.hash);

@@ -11,14 +11,15 @@ import type { Preview } from './preview.js';
 import type { SealingKeys } from './sealed-commands.js';
 
 /**
- * Sends commands and facts to an order's workflow, for the HTTP API and the client scripts alike.
- * Gets personal data in plain text, and seals it under its customer's key before it sends anything.
- * Knows Temporal, but not HTTP. Every outcome is a value; an exception is a defect.
+ * Sends commands and facts to an order's workflow. It is used by the HTTP API, for commands from
+ * Kafka, and by the client scripts. It gets personal data in plain text, and seals it before it
+ * sends anything. It depends on Temporal, but not on HTTP. Every outcome is a value; an exception
+ * is a defect, or a message that is larger than Temporal takes.
  */
 export interface Gateway {
   /**
-   * Starts an order. The answer means that the order is durable; it needs neither MongoDB nor a
-   * worker. Without an `id`, the order's id derives from the issuer and the key.
+   * Starts an order, which needs neither MongoDB nor a worker. Once the answer comes, the order is
+   * durable. Without an `id`, the order's id derives from the issuer and the key.
    */
   create(id: string | undefined, order: OrderBody, meta: CommandMeta): Promise<CommandResult>;
   /** Sends a command, and waits some seconds for the workflow's answer. */
@@ -39,8 +40,8 @@ export interface Gateway {
    */
   preview(orderId: string, command: FollowUpCommand, meta: CommandMeta): Promise<CommandResult>;
   /**
-   * Sends a fact as a signal, which is durable once accepted. If the order's state does not allow the
-   * fact yet, it waits in the order's log (`FactReceived`).
+   * Sends a fact as a signal, which is durable once accepted. If the order's state does not allow
+   * the fact yet, it waits in the order's log (`FactReceived`).
    */
   fact(orderId: string, fact: Fact, meta: CommandMeta): Promise<CommandResult>;
 }
@@ -55,7 +56,7 @@ export type CommandResult =
   /** nothing was done; `replayed`: the command was answered before, so it would do nothing */
   | { readonly kind: 'previewed'; readonly preview: Preview; readonly replayed: boolean };
 
-/** Narrows an outcome of the log, which knows no order, to the types of an order. */
+/** Narrows the type of an outcome, which is the same for all entities, to that of orders. */
 export function asOrderResult(outcome: CommandResult | Outcome): CommandResult {
   return outcome as CommandResult;
 }
@@ -67,8 +68,9 @@ export interface GatewayOptions extends Pick<Asking, 'recall'> {
   readonly terms: Terms;
   readonly continueAsNewAfter?: number;
   /**
-   * An order's events in the journal, version 1 first, at most `limit`. If it fails, the gateway
-   * continues without the events.
+   * An order's events in the journal, version 1 first, at most `limit`. May fail: then a create
+   * continues without them. Another command that needs them is refused for now, or its outcome is
+   * unknown.
    */
   readonly readJournal: (orderId: string, limit?: number) => Promise<readonly OrderEvent[]>;
   /**
@@ -76,9 +78,9 @@ export interface GatewayOptions extends Pick<Asking, 'recall'> {
    * that there is room.
    */
   readonly hasRoomForFacts: (orderId: string) => Promise<boolean>;
-  /** The customer of an order, by its view; undefined if it has none. May fail. */
+  /** The id of an order's customer, from the view; undefined if there is no view. May fail. */
   readonly customerInView: (orderId: string) => Promise<string | undefined>;
-  /** The order in its view; undefined if it has none. May fail. */
+  /** The order as its view has it; undefined if there is no view. May fail. */
   readonly orderInView: (orderId: string) => Promise<Order | undefined>;
   /** the keys that seal the personal data in commands */
   readonly keyStore: SealingKeys;

@@ -11,7 +11,7 @@ import { contextOf, type GatewayContext } from './context.js';
 import { createPreviews } from './ask-preview.js';
 import { tooManyFacts } from './refusals.js';
 import { createSealing } from './send-sealed.js';
-import { whileAvailable } from './while-available.js';
+import { circuitBreaker } from './circuit-breaker.js';
 import { withoutWorkflow } from './without-workflow.js';
 
 /** The options of a gateway that come from the configuration. */
@@ -35,7 +35,7 @@ export function createGateway(options: GatewayOptions): Gateway {
   const context = contextOf(options);
   const sealing = createSealing(context);
   const starting = createStarting(context, sealing);
-  const hasRoom = whileAvailable(context.hasRoomForFacts, context.journalWithinMs);
+  const hasRoom = circuitBreaker(context.hasRoomForFacts, context.journalWithinMs);
   const { sendSealed } = sealing;
 
   function execute(orderId: string, command: FollowUpCommand, meta: CommandMeta): Promise<CommandResult> {

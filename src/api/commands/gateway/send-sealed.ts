@@ -11,7 +11,7 @@ import type { CommandResult } from './gateway.js';
 import type { GatewayContext } from './context.js';
 import { keysUnavailable, notFound } from './refusals.js';
 import { hasPersonalData, sealed } from './sealed-commands.js';
-import { whileAvailable } from './while-available.js';
+import { circuitBreaker } from './circuit-breaker.js';
 
 export type Sealing = ReturnType<typeof createSealing>;
 
@@ -19,7 +19,7 @@ export type Sealing = ReturnType<typeof createSealing>;
 export function createSealing(context: GatewayContext) {
   const { client, keyStore, logger, readJournal, customerInView, answerWithinMs, journalWithinMs, inTime } =
     context;
-  const customerInViewIfUp = whileAvailable(customerInView, journalWithinMs);
+  const customerInViewIfUp = circuitBreaker(customerInView, journalWithinMs);
 
   /**
    * The key for new texts; undefined if the key store is unavailable and this process has no key
@@ -107,10 +107,11 @@ export function createSealing(context: GatewayContext) {
   }
 
   /**
-   * The customer of an order, which never changes.
+   * The id of an order's customer, which never changes.
    *
    * @returns undefined if there is no such order
-   * @throws errors of MongoDB if only the journal can tell
+   * @throws errors of Temporal; errors of MongoDB if neither the view nor Temporal has the id, and
+   *   the journal cannot be read
    */
   async function customerOf(orderId: string): Promise<string | undefined> {
     const viewed = await customerInViewIfUp(orderId);

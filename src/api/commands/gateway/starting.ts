@@ -15,7 +15,7 @@ import { type Created, createdBy, isSameCreate, startedWith } from './existing-c
 import { idReserved, keysUnavailable, orderExists } from './refusals.js';
 import { sealed } from './sealed-commands.js';
 import type { Sealing } from './send-sealed.js';
-import { whileAvailable } from './while-available.js';
+import { circuitBreaker } from './circuit-breaker.js';
 
 /** How many times longer to wait for the answer to a start than to other commands. */
 const START_WAIT_FACTOR = 2;
@@ -34,7 +34,7 @@ export function createStarting(context: GatewayContext, sealing: Sealing) {
     inTime,
     outcomeOf,
   } = context;
-  const firstRecorded = whileAvailable(
+  const firstRecorded = circuitBreaker(
     async (orderId: string) => (await readJournal(orderId, 1))[0],
     journalWithinMs,
   );

@@ -14,8 +14,9 @@ import type { GatewayContext } from './context.js';
 import { notFound, orderClosed, stale } from './refusals.js';
 
 /**
- * Answers if no workflow runs: the order has ended, or never existed. If Temporal no longer knows
- * the order, the journal says whether it existed.
+ * The result of a command to an order without a running workflow: the order has ended or never
+ * existed, or its workflow ended before the order did. If Temporal no longer knows the order, the
+ * journal says whether it existed.
  */
 export async function withoutWorkflow(
   context: GatewayContext,

@@ -18,7 +18,7 @@ export interface AssignmentRunDeps extends AssignmentDeps, RunDeps {
   readonly onProgress: () => void;
 }
 
-/** Runs the command of a record, after earlier ones with its key. Does not wait for it. */
+/** Starts the command of a record once earlier ones with its key are done. Returns at once. */
 type BeginRecord = (record: CommittedRecord, progress: PartitionProgress) => void;
 
 /** How long the broker may wait for a record. */
@@ -55,7 +55,12 @@ export class AssignmentRun {
     this.removeListeners = stopWith(this.stopping, [deps.signal, deps.membership.whileHeld]);
   }
 
-  /** Takes commands until the group rebalances or the process stops. */
+  /**
+   * Takes commands until the group rebalances, the process stops, or a partition that could not be
+   * read is due to be tried again.
+   *
+   * @throws Error if no partition can be read, or a call to Kafka fails
+   */
   async work(): Promise<void> {
     let assignment: Assignment | undefined;
     try {
@@ -118,7 +123,12 @@ export class AssignmentRun {
     if (fetched.failed.size > 0) await pause(FETCH_WAIT_MS, ending);
   }
 
-  /** @throws Error if the topic was created again: the offsets would be those of other records */
+  /**
+   * Commits the offsets before which all records are done.
+   *
+   * @throws Error if the topic has more partitions, or was created again: then the offsets are
+   *   those of other records
+   */
   private async commit(assignment: Assignment): Promise<void> {
     const { consumer, membership, topic } = this.deps;
     const moved = [...assignment.partitions.values()]

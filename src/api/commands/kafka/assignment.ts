@@ -55,7 +55,7 @@ export async function assignmentOf(deps: AssignmentDeps, topic: string): Promise
 /**
  * Checks which partitions have a leader.
  *
- * @param forceUpdate asks a broker, instead of what the client remembers
+ * @param forceUpdate whether to ask a broker, instead of using what the client remembers
  * @throws Error if the topic was created again or has more partitions; then a new client has to
  *   join
  */

@@ -74,7 +74,7 @@ export function commandIn(topic: string, record: CommittedRecord): AskedCommand 
   const body = checkAgainst(schemaOf(type), 'body', json(record.value)) as object;
   if (type === 'CreateOrder') return { orderId, command: { type, data: orderIn(orderId, body) }, meta };
   const data = { ...partIn(partOf(type), headers), ...body };
-  // The schema was checked. The table's type ensures that the schema describes this data.
+  // The body was checked. The table's type ensures that its schema describes this data.
   return { orderId, command: { type, data } as FollowUpCommand, meta };
 }
 

@@ -13,8 +13,8 @@ const CHECK_EVERY_MS = 500;
 const REJOIN_WITHIN_MS = 3 * SESSION_MS;
 
 /**
- * Knows whether this member still has its partitions. After a failed heartbeat, the client sends no
- * further heartbeat. Its events then say when it has joined the group again.
+ * Tracks whether this member still has its partitions. After a failed heartbeat, the client sends
+ * no further heartbeat. Its events then say when it has joined the group again.
  */
 export class Membership {
   private readonly consumer: Consumer;

@@ -24,7 +24,7 @@ export class PartitionProgress {
   openBytes = 0;
   /**
    * refused commands by their offsets: those of earlier runs from `committed` on, and those of this
-   * run that are not done, so that their number does not grow
+   * run until they are done; the map would grow if they stayed
    */
   readonly refused: Map<bigint, RefusalState>;
   /** the offsets that are not done, the lowest first, and their bytes */
@@ -67,7 +67,7 @@ export class PartitionProgress {
     return this.open.size;
   }
 
-  /** The offset to commit: every record before it is done. */
+  /** The offset to commit. All records with a lower offset are done. */
   get done(): bigint {
     const [lowest = this.next] = this.open.keys();
     return lowest;

@@ -12,7 +12,7 @@ interface RefusalRow {
   readonly _id: string;
   /** the value for the topic of refusals */
   readonly problem: string;
-  /** whether the problem is in the topic of refusals; otherwise it is written there again */
+  /** whether the problem is known to be in the topic of refusals; if not, it is written again */
   readonly isWritten?: boolean;
 }
 

@@ -23,7 +23,7 @@ export interface RunDeps {
   readonly refusals: Pick<RefusalTopic, 'write'>;
 }
 
-/** Delays after an attempt without an answer, for commands and for clients. */
+/** Delays before a command is sent again, and before a new client joins the group. */
 export const RETRY_BACK_OFF: BackOff = { firstRetryMs: 100, maxRetryMs: 10_000 };
 /** Maximum number of commands in flight. */
 const CONCURRENCY = 32;

@@ -14,8 +14,8 @@ export const ReaderParameter = Type.Optional(
 );
 
 /**
- * @throws HttpProblem 400 if a request names a reader, whose checkpoint is kept here, and another
- *   place as well
+ * @throws HttpProblem 400 if a request names a reader, and a position or generation as well: the
+ *   stored checkpoint of the reader already says where to continue
  */
 export function refuseTwoPlaces({
   reader,

@@ -19,8 +19,8 @@ const RECONNECT_MS = 1_000;
 /** Bytes in one write. */
 const CHUNK_BYTES = 64 * 1024;
 /**
- * Lets one stream of the process write a chunk of a large page at a time. Otherwise each socket
- * could buffer megabytes in one call, even if its client does not read.
+ * Lets only one stream of the process at a time write a chunk of a large page. Otherwise each
+ * socket could buffer megabytes in one call, even if its client does not read.
  */
 const oneAtATime = createThrottledMutex();
 

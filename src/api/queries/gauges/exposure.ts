@@ -64,7 +64,8 @@ export async function undecidedOrders(
 
 /**
  * Orders with events that a worker of this process has received to record, and not recorded yet.
- * Events that another worker has recorded are not counted, unless MongoDB is unavailable.
+ * Events that another worker has recorded are not counted, unless MongoDB is unavailable or more
+ * than `MAX_LOOKED_UP` steps are open.
  */
 export async function unrecordedOrders(db: Db, stepMetrics: StepMetrics): Promise<Exposure> {
   const open = stepMetrics.unrecorded();

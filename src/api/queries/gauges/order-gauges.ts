@@ -14,7 +14,10 @@ const COUNTED_EVERY_MS = 60_000;
 /** Maximum number of orders that are read; those that have owed something longest come first. */
 const MAX_READ = 1_000;
 
-/** Gauges of the orders in MongoDB. They are unset while MongoDB does not answer. */
+/**
+ * Gauges of the orders in MongoDB. They are unset while MongoDB does not answer. The number of
+ * orders by status stays until it is due to be counted again.
+ */
 export function orderGauges(db: Db): Instruments {
   return (registry) => {
     const byStatus = new Gauge({

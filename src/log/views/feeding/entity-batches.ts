@@ -13,9 +13,10 @@ const MAX_REMEMBERED = 5_000;
 type Events = readonly PositionedEvent[];
 
 /**
- * Splits a batch of events by entity. An entity continues from memory if its events follow there.
- * Otherwise it is folded from version 1 on, with other events from the journal: all earlier
- * versions and, if the view is keyed by entity, also later versions that its document has already.
+ * Splits a batch of events by entity. An entity continues from its state in memory if its events
+ * follow that state without a gap. Otherwise it is folded from version 1 on, with other events from
+ * the journal: all earlier versions and, if the view is keyed by entity, also later versions that
+ * its document has already.
  *
  * An example: versions 1, 2 and 3 of an order were in the feed. Version 2 was lost, and restored
  * with a later position. So a rebuild reads 1, 3, 2, 4. With 3, it takes 2 from the journal. When 2
@@ -90,8 +91,8 @@ function byEntity(events: Events): ReadonlyMap<string, Events> {
 }
 
 /**
- * The last of an entity's events that does not directly follow the one before it, or follow
- * `version` if it is the first. Undefined if all do.
+ * The last of an entity's events that comes after a gap: its version does not follow that of the
+ * event before it or, if it is the first, `version`. Undefined if there is no gap.
  */
 function lastAfterGap(events: Events, version: number): PositionedEvent | undefined {
   return events.findLast((event, index) => event.version !== (events[index - 1]?.version ?? version) + 1);

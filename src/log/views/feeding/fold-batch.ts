@@ -23,7 +23,7 @@ export interface FoldedBatch<S extends State> {
  * Folds a batch into writes. An event that fails is parked, and later events of its entity wait for
  * it. All other events are applied. Events of an entity whose past is lost are left out.
  *
- * @throws NewerEvent
+ * @throws NewerEvent if newer code wrote an event; and any error of MongoDB
  */
 export async function foldBatch<S extends State, D extends Draft>(
   log: EntityLog<S, D>,

@@ -88,7 +88,8 @@ function foldDocument<S extends State, D extends Draft>(
       return before?.document;
     }
   });
-  // An event after the batch failed. The document has that event already, and so those before it.
+  // An event after the batch failed. The document already has that event, so it also has those of
+  // the batch, which come before it.
   if (failure?.events.length === 0) return {};
   const isUnchanged =
     failure?.events.length === events.length ||

@@ -48,7 +48,7 @@ export interface Intervened {
   readonly kind: 'done';
   /** how many events of the entity were applied */
   readonly applied: number;
-  /** events of the entity that are still parked */
+  /** how many events of the entity are still parked */
   readonly remaining: number;
   /** the event that failed, if one did */
   readonly parked?: { readonly version: number; readonly error: string };
@@ -160,7 +160,7 @@ interface InterventionWrites {
   readonly audit: ParkedAudit;
   /** ids of the parked events that were applied, skipped, or left out */
   readonly gone: readonly string[];
-  /** the event that failed again, if one did */
+  /** the first event that could not be applied, if there is one */
   readonly stuck: ParkedEvent | undefined;
   readonly writes: FoldedBatch<State>['writes'];
   readonly collection: string;

@@ -16,7 +16,7 @@ export interface ViewFeederDeps<S extends State, D extends Draft> {
   readonly tail: FeedTail;
   /** aborted when another process should continue */
   readonly signal: AbortSignal;
-  /** called while all is well: when feeding begins, and each time that the feeder is woken */
+  /** called while all is well: each time before the feeder waits for events or for a rebuild */
   readonly heartbeat: (position: number) => void;
   /** requests a rebuild of the view; called again until the rebuild is done */
   readonly requestRebuild: (view: View<S, D>) => Promise<void>;
@@ -27,7 +27,7 @@ export const viewTask = (view: string): string => `project-${view}`;
 
 const BATCH_SIZE = 500;
 const RELOAD_AFTER_MS = 1_000;
-/** A view waits until it is woken. This is the longest wait, in case a wake-up is lost. */
+/** A feeder waits until it is woken. This is the longest wait, in case a wake-up is lost. */
 const MAX_WAIT_MS = 10 * 60_000;
 /**
  * Minimum time from a micro-batch that was not full to the next one, so that under load a batch has
@@ -166,8 +166,8 @@ class ViewFeeder<S extends State, D extends Draft> {
 }
 
 /**
- * @throws Fenced if the active build is of another version. A version that is newer than the active
- *   build and than the build that was rolled back is accepted.
+ * @throws Fenced if the active build is of another version than this process. If this process has a
+ *   newer version than the active build and the previous one, it is accepted.
  */
 function assertVersion({ version, previous }: ViewBuilds, view: AnyView): void {
   if (version === view.version || view.version > Math.max(version, previous?.version ?? 0)) return;

@@ -17,8 +17,8 @@ export interface Choice {
 }
 
 /**
- * All commands, always in the same sequence, so that no button moves. Commands to shipments and
- * returns come last.
+ * All commands to the order, always in the same sequence, so that no button moves. After them come
+ * the commands that its shipments and returns allow.
  */
 export function choicesOf(view: OrderView): readonly Choice[] {
   return [

@@ -10,7 +10,10 @@ import { type Step, stepsOf } from './steps.js';
 export interface FollowedOrder {
   readonly order?: OrderNow;
   readonly steps: readonly Step[];
-  /** why the events cannot be shown; then the page has the present order only */
+  /**
+   * why the events cannot be shown; the page then has the order as it is now, and the events that
+   * it has read before
+   */
   readonly eventsProblem?: string;
   readonly problem?: Problem;
   /** `workflow` or `history` if the view could not answer */

@@ -25,7 +25,7 @@ export interface Input {
 /** What was typed, by the names of inputs. An input that is left out has its initial text. */
 export type TypedTexts = Readonly<Record<string, string>>;
 
-/** @param order the order as the form is opened: what it has left to ship, for example */
+/** @param order the order when the form is opened: it says what is left to ship, for example */
 export function formOf(type: FollowUpType, order: OrderView): Form {
   const parts = Object.entries(commands[type].fields).flatMap(([member, fields]) =>
     [fields].flat().map((field: Field) => ({ member, field, ...formPartOf(member, field, order) })),

@@ -52,7 +52,7 @@ export function scriptOfCommand({ type, part }: Choice, body: object, { orderId,
   ].join(' ');
 }
 
-/** A value as its option, which is repeated for several texts, or as its argument. */
+/** A value as it is typed: as an argument, or as an option, which is repeated for each text. */
 function typedAs({ flags, parser }: Field, value: unknown): readonly string[] {
   const [option = ''] = flags.split(' ');
   const words = textsOf(parser, value).map(quoted);

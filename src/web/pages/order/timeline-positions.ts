@@ -4,7 +4,7 @@ import type { Step } from './steps.js';
 /** By version, events are equally far apart; by clock, the time between them counts. */
 export type Scale = 'versions' | 'clock';
 
-/** A span between two events in which nothing happened. */
+/** A span in which nothing happened: between two events, or between the last event and now. */
 export interface Gap {
   /** the position of its middle */
   readonly at: number;

@@ -66,7 +66,7 @@ interface FilterLinkProps {
   readonly children: preact.ComponentChildren;
 }
 
-/** A filter with fixed values. Choosing the active value again removes it. */
+/** A link for one value of a filter. If that value is active, the link removes the filter. */
 function FilterLink({ filters, name, value, children }: FilterLinkProps) {
   const isChosen = filters[name] === value;
   const { [name]: _, ...others } = filters;

@@ -1,7 +1,7 @@
 import { orderStatuses } from '../../../order/order.js';
 import { fulfillmentStatuses, paymentStatuses } from '../../../order/view.js';
 
-/** The filters of the list, as they are in the address of the page and in that of the API. */
+/** The filters of the list by name, as in the page's address. The API has the same names. */
 export type Filters = Readonly<Record<string, string>>;
 
 /** Filters with a fixed set of values, shown as links. */

@@ -26,7 +26,11 @@ export function OrdersPage() {
     list.more();
     return list.close;
   }, [list]);
-  useStream('/v1/events/stream', (event) => list.orderChanged(event.orderId, event.type === 'OrderCreated'));
+  useStream(
+    '/v1/events/stream',
+    (event) => list.orderChanged(event.orderId, event.type === 'OrderCreated'),
+    list.restart,
+  );
   const counted = useResource<OrderCounts>('/v1/order-counts', COUNT_EVERY_MS);
   const isFiltered = Object.keys(filters).some((name) => name !== 'sort');
   const { value: found } = list.state;

@@ -27,7 +27,7 @@ const columns = [
 const sortFields: Readonly<Record<string, string>> = { Total: 'total', Created: 'createdAt' };
 const defaultSort = '-createdAt';
 const OVERSCAN = 8;
-/** The next page is requested when this many rows before the last one are in sight. */
+/** The next page is requested when fewer rows than this are left below those in the document. */
 const ROWS_AHEAD = 40;
 const narrow = matchMedia('(max-width: 720px)');
 const rowHeight = () => (narrow.matches ? 68 : 37);
@@ -76,7 +76,7 @@ export function OrderTable({ filters, rows, isComplete, more }: TableProps) {
   );
 }
 
-/** A column heading. A click on the column that is sorted by reverses the sequence. */
+/** A column heading. A click on the column by which the list is sorted reverses the sequence. */
 function Heading({ name, filters }: { readonly name: string; readonly filters: Filters }) {
   const field = sortFields[name];
   if (field === undefined) return <>{name}</>;

@@ -16,8 +16,8 @@ export async function create(settings: object, key: string): Promise<EndpointWit
 }
 
 /**
- * Changes an endpoint at the version that was shown. It is refused if the endpoint has changed
- * since.
+ * Changes an endpoint at the version that was shown. The change is refused (412) if the endpoint
+ * has changed since.
  */
 export async function change({ endpointId, version }: Endpoint, changes: object): Promise<Endpoint> {
   return (await send<Endpoint>('PATCH', endpointPath(endpointId), changes, { 'if-match': `"${version}"` }))

@@ -9,7 +9,7 @@ interface FormProps {
   readonly title: string;
   /** absent for a new endpoint */
   readonly endpoint?: Endpoint;
-  /** @param key the same for each attempt, so that the endpoint is created or changed once */
+  /** @param key the idempotency key of the attempt */
   readonly onSend: (settings: object, key: string) => Promise<void>;
   readonly onClose: () => void;
 }
@@ -24,7 +24,8 @@ const payloads: Readonly<Record<Endpoint['payload'], string>> = {
 export function SettingsForm({ title, endpoint, onSend, onClose }: FormProps) {
   const { isBusy, problem, run } = useAction(inWords);
   const form = useRef<HTMLFormElement>(null);
-  const key = useMemo(newKey, []);
+  /** the same key for each attempt with the same input, so that the change is made once */
+  const key = useRef(newKey());
   // The endpoint as the form first showed it, so that inputs keep what was typed when the endpoint
   // changes.
   const first = useMemo(() => endpoint, []);
@@ -34,13 +35,14 @@ export function SettingsForm({ title, endpoint, onSend, onClose }: FormProps) {
     if (form.current === null) return;
     const given = settingsIn(new FormData(form.current));
     if (typeof given === 'string') problem.value = given;
-    else void run(() => onSend(given, key));
+    else void run(() => onSend(given, key.current));
   };
   return (
     <form
       ref={form}
       class="panel settings"
       onSubmit={onSubmit}
+      onInput={() => (key.current = newKey())}
       onKeyDown={(event) => {
         if (event.key === 'Escape') onClose();
       }}

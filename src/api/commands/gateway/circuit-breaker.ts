@@ -6,7 +6,7 @@ const RETRY_AFTER_MS = 5_000;
  * A circuit breaker: asks for at most `withinMs`. After a failure, it returns undefined for five
  * seconds without asking.
  */
-export function whileAvailable<R>(
+export function circuitBreaker<R>(
   ask: (orderId: string) => Promise<R>,
   withinMs: number,
 ): (orderId: string) => Promise<R | undefined> {
