@@ -10,15 +10,16 @@ const packages = new URL('../../node_modules/commander', import.meta.url);
 // master key.
 process.env['DATA_DIR'] ||= fileURLToPath(new URL('../../.data', import.meta.url));
 const isBuilt = existsSync(program) && existsSync(packages);
-if (!isBuilt && process.argv[2] === 'demo') {
-  // `orders demo` also works in a fresh checkout.
+// `orders demo` also works in a fresh checkout.
+const mayBuild = process.argv.slice(2).includes('demo');
+if (!isBuilt && mayBuild) {
   const [{ prepare }, { fail }] = await Promise.all([
     import('../bootstrap/prepare.mjs'),
     import('../bootstrap/processes.mjs'),
   ]);
   await prepare().catch(fail);
 }
-if (isBuilt || process.argv[2] === 'demo') {
+if (isBuilt || mayBuild) {
   const { main } = await import(program.href);
   await main();
 } else {

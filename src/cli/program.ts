@@ -1,7 +1,7 @@
 import process from 'node:process';
 import { Command, CommanderError, Help, type Option } from 'commander';
 import { addOrderCommands } from './commands/order-commands.js';
-import { addCompletion } from './completion.js';
+import { addCompletion } from './completion/completion.js';
 import { openTemporalGateway } from './connections/temporal-gateway.js';
 import { addAttention } from './operations/attention.js';
 import { addCertify } from './operations/certify.js';
@@ -24,18 +24,14 @@ import { addDemo } from './sandbox/demo/demo.js';
 import { addLoad } from './sandbox/load.js';
 import { addSettle } from './sandbox/settle.js';
 import { processTerminal } from './printing/terminal.js';
+import { readKeyFile } from './script/api-key.js';
 import { asFailure, exitCodes, failureLine } from './script/failure.js';
-import { exitWhenInterrupted } from './script/interrupt.js';
+import { endWhenInterrupted } from './script/interrupt.js';
 import type { Session } from './script/script.js';
 
 /** Runs the process of `npx orders`. It ends when its connections are closed. */
 export async function main(): Promise<void> {
-  exitWhenInterrupted();
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    // The reader closed the pipe, as `… | head` does.
-    if (error.code === 'EPIPE') process.exit(exitCodes.done);
-    throw error;
-  });
+  endWhenInterrupted();
   const session = { terminal: processTerminal, env: process.env, openTemporalGateway };
   process.exitCode = await run(process.argv.slice(2), session);
 }
@@ -73,7 +69,7 @@ export function createProgram(session: Session): Command {
     .usage('<command> [options]')
     .option('--json', 'print exactly one JSON value; for watch, one on each line')
     .option('--url <url>', 'address of the API (default: ORDERS_URL, or HTTP_HOST and HTTP_PORT)')
-    .option('--key-file <path>', 'file with an API key or token (default: ORDERS_KEY)')
+    .option('--key-file <path>', 'file with an API key or token (default: ORDERS_KEY)', readKeyFile)
     .option('--direct', 'send commands to Temporal itself, without a key')
     .configureHelp({ showGlobalOptions: true, optionDescription })
     .configureOutput({

@@ -299,7 +299,7 @@ describe('create', () => {
 });
 
 describe('a usage error ends with 2, names the error and sends nothing', () => {
-  test.each([
+  test.each<[string | readonly string[], string]>([
     ['hold o-1', "required option '--reason <text>' not specified"],
     ['hodl o-1', 'Did you mean hold?'],
     ['release', "missing required argument 'orderId'"],
@@ -321,6 +321,15 @@ describe('a usage error ends with 2, names the error and sends nothing', () => {
     ['resume o-1 --reason \u0007', '/reason must be'],
     ['settle o-1', '--authorized or --declined'],
     ['get o-1 --url localhost', 'is no URL of the API'],
+    [['get', 'o-1', '--url', ''], '"" is no URL of the API'],
+    ['get o-1 --url http://ada:secret@127.0.0.1:1', 'http://***@127.0.0.1:1 has a user name or password'],
+    [['get', ''], '"" is no id'],
+    ['get ..', '".." is no id'],
+    ['forget c-1 --reason x --actor Ж', '/actor must be'],
+    [['webhooks', 'delete', 'e-1', '--key', 'a\nb'], '/key must be'],
+    ['parked skip customers o-1 --reason x --actor Ж', '/actor must be'],
+    ['load --rate 1001', 'Expected a whole number from 1 to 1000.'],
+    ['load --count 100001', 'Expected a whole number from 1 to 100000.'],
   ])('%s', async (line, message) => {
     const { exitCode, out, err, taken } = await orders(line);
     expect({ exitCode, out, taken, err }).toEqual({

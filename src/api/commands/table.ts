@@ -59,7 +59,7 @@ const table = {
       currency: { flags: '--currency <code>', description: 'ISO-4217 currency', defaultText: 'EUR' },
       lines: {
         flags: '--line <SKU:QUANTITY:UNITPRICE[:NAME]>',
-        description: 'a line; repeat it for several; a SKU with a colon needs --file',
+        description: 'a line; repeat it for several; in quotes, \\: is a colon of the SKU',
         parser: 'newLines',
         defaultText: 'A-1:2:1999',
       },
@@ -123,7 +123,8 @@ const table = {
       lines: {
         flags: '--line <SKU:QUANTITY[:UNITPRICE[:NAME]]>',
         description:
-          'a line as it is to be; repeat it for each line that the order is to have; a new SKU needs a unit price, in minor units',
+          'a line as it is to be; repeat it for each line that the order is to have; a new SKU needs a unit price, in ' +
+          'minor units; in quotes, \\: is a colon of the SKU',
         parser: 'amendedLines',
       },
       shippingAddress: address,

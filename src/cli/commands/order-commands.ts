@@ -6,7 +6,7 @@ import { commands } from '../../api/commands/table.js';
 import { type FollowUpCommand, type FollowUpType, followUpTypes, partOf } from '../../order/commands.js';
 import { messageOf } from '../../outages/message-of.js';
 import type { Terminal } from '../printing/terminal.js';
-import { check, checkEach } from '../script/check.js';
+import { checkBody, checkIds } from '../script/check.js';
 import { usageFailure } from '../script/failure.js';
 import { addCommandOptions, addSendOptions, type CommandOptions } from '../script/options.js';
 import { type Parser, parsers } from '../script/parsers.js';
@@ -44,13 +44,13 @@ function addCreate(program: Command, session: Session): void {
     'the whole order as JSON, from a file, or from standard input with -',
   );
   // `--id` is the only other input that may come with a file: it gives the file's order its id.
-  script.addOption(file.conflicts(inputs.map(({ name }) => name).filter((name) => name !== 'id')));
+  script.addOption(file.conflicts(inputs.map(({ name }) => String(name)).filter((name) => name !== 'id')));
   addSendOptions(script);
   script.action(async () => {
     const options = script.optsWithGlobals<CreateOptions>();
     const { file: path, id } = options;
     await sendAndReport(session, options, async () => {
-      const given = path === undefined ? dataOf(inputs) : await readOrderFile(path, session.terminal);
+      const given = path === undefined ? dataOf(script, inputs) : await readOrderFile(path, session.terminal);
       const order = await newOrder(id === undefined ? given : { ...given, id });
       return async (gateway, meta) => {
         if (options.preview === true) return await gateway.previewCreate(order.id, order.body, meta);
@@ -75,9 +75,12 @@ function addFollowUp(program: Command, session: Session, type: FollowUpType): vo
   script.action(async (orderId: string) => {
     const options = script.optsWithGlobals<CommandOptions>();
     await sendAndReport(session, options, async () => {
-      const command = await followUp(orderId, type, dataOf(inputs));
-      const how = options.preview === true ? 'preview' : options.async === true ? 'signal' : 'execute';
-      return async (gateway, meta) => await gateway[how](orderId, command, meta);
+      const command = await followUp(orderId, type, dataOf(script, inputs));
+      return async (gateway, meta) => {
+        if (options.preview === true) return await gateway.preview(orderId, command, meta);
+        if (options.async === true) return await gateway.signal(orderId, command, meta);
+        return await gateway.execute(orderId, command, meta);
+      };
     });
   });
 }
@@ -96,40 +99,38 @@ interface Input {
   /** the member of the command's data */
   readonly member: string;
   readonly field: Field;
-  /** the name of the option, as commander knows it */
-  readonly name: string;
-  /** Returns what was typed. The value is known only while the script runs. */
-  readonly value: () => unknown;
+  /** the name of the option, as commander knows it; the place of the argument */
+  readonly name: string | number;
 }
 
 function addInputs(script: Command, fields: Fields): readonly Input[] {
   return Object.entries(fields).flatMap(([member, given]) =>
-    [given].flat().map((field) => ({ member, field, ...addInput(script, field) })),
+    [given].flat().map((field) => ({ member, field, name: addInput(script, field) })),
   );
 }
 
-function addInput(script: Command, field: Field): Pick<Input, 'name' | 'value'> {
+/** Adds the option or argument of a field. @returns its name or place */
+function addInput(script: Command, field: Field): string | number {
   const { flags, description, required = false, defaultText } = field;
   if (flags.startsWith('<')) {
-    const place = script.registeredArguments.length;
     script.argument(flags, description, parserOf(field));
-    return { name: flags, value: () => script.processedArgs[place] as unknown };
+    return script.registeredArguments.length - 1;
   }
   const option = new Option(
     flags,
     defaultText === undefined ? description : `${description} (default: ${defaultText})`,
   );
   script.addOption(option.argParser(parserOf(field)).makeOptionMandatory(required));
-  const name = option.attributeName();
-  return { name, value: () => script.getOptionValue(name) as unknown };
+  return option.attributeName();
 }
 
-/** The data of a command as it was typed. It is checked later. */
-function dataOf(inputs: readonly Input[]): Readonly<Record<string, unknown>> {
+/** The data of a command as it was typed for a script that runs. It is checked later. */
+function dataOf(script: Command, inputs: readonly Input[]): Readonly<Record<string, unknown>> {
   const data: Record<string, unknown> = {};
-  for (const { member, field, value } of inputs) {
-    const given =
-      value() ?? (field.defaultText === undefined ? undefined : parserOf(field)(field.defaultText));
+  for (const { member, field, name } of inputs) {
+    const typed: unknown =
+      typeof name === 'number' ? script.processedArgs[name] : script.getOptionValue(name);
+    const given = typed ?? (field.defaultText === undefined ? undefined : parserOf(field)(field.defaultText));
     if (given === undefined) continue;
     data[member] =
       field.member === undefined ? given : { ...(data[member] as object | undefined), [field.member]: given };
@@ -143,7 +144,7 @@ function parserOf({ parser }: Field): Parser {
 
 /** Checks a new order, and separates its id, if one was given, from its body. */
 async function newOrder(given: unknown): Promise<{ readonly id?: string; readonly body: OrderBody }> {
-  await check(({ bodyParts }) => commands.CreateOrder.body(bodyParts), given);
+  await checkBody(commands.CreateOrder.body, given);
   // The line above checked the shape.
   const { id, ...body } = given as OrderBody & { readonly id?: string };
   return { ...(id === undefined ? {} : { id }), body };
@@ -158,8 +159,8 @@ async function followUp(
   const part = partOf(type);
   const partId = part === undefined ? [] : [`${part}Id`];
   const body = Object.entries(data).filter(([name]) => !partId.includes(name));
-  await checkEach('Id', { orderId, ...Object.fromEntries(partId.map((name) => [name, data[name]])) });
-  await check(({ bodyParts }) => commands[type].body(bodyParts), Object.fromEntries(body));
+  await checkIds({ orderId, ...Object.fromEntries(partId.map((name) => [name, data[name]])) });
+  await checkBody(commands[type].body, Object.fromEntries(body));
   // The lines above checked the shape.
   return { type, data } as FollowUpCommand;
 }

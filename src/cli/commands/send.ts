@@ -1,14 +1,17 @@
 import type { CommandMeta } from '../../log/gateway/message.js';
 import type { CommandResult } from '../../api/commands/gateway/gateway.js';
 import { isAtRest } from '../../order/consequences.js';
+import type { Order } from '../../order/order.js';
 import type { Api } from '../connections/api.js';
-import { type CommandGateway, openGateway } from '../connections/gateway.js';
+import { openGateway } from '../connections/gateway.js';
 import { untilOrder } from '../connections/order-events.js';
 import { previewCard } from '../printing/order-card.js';
+import { sendsWithKey } from '../script/api-key.js';
 import { exitCodes, Failure, failureLine, failureOfRefusal } from '../script/failure.js';
+import { unlessEnded } from '../script/interrupt.js';
 import type { CommandOptions } from '../script/options.js';
-import { report, type Session } from '../script/script.js';
-import { checkSender, isOverHttp, metaOf, refuseActor } from '../script/sender.js';
+import { type CommandGateway, report, type Session } from '../script/script.js';
+import { checkSender, metaOf, refuseActor, underKey } from '../script/sender.js';
 
 /* Sends a command, waits for the order if that is asked for, and prints the outcome. */
 
@@ -40,15 +43,14 @@ export async function sendAndReport(
   prepare: () => Promise<Send>,
 ): Promise<void> {
   const meta = metaOf(options);
-  if (isOverHttp(session, options)) refuseActor(options);
+  if (sendsWithKey(session, options)) refuseActor(options);
   await checkSender(meta);
   const send = await prepare();
   const { api, gateway, close } = await openGateway(session, options);
-  let outcome: Accepted;
+  const sending = async () => await outcomeOf(gateway, meta, send);
+  let outcome: Success;
   try {
-    outcome = await outcomeOf(gateway, meta, send);
-  } catch (error) {
-    throw options.preview === true ? error : withKey(error, meta.key);
+    outcome = await (options.preview === true ? sending() : underKey(session, meta.key, sending));
   } finally {
     await close();
   }
@@ -62,13 +64,6 @@ export async function sendAndReport(
   report(session, options, sent, () => [sentLine(sent)]);
 }
 
-/** A failure without an answer, with the key under which the command can be sent again. */
-function withKey(error: unknown, key: string): unknown {
-  if (!(error instanceof Failure) || error.exitCode !== exitCodes.unavailable) return error;
-  const message = `${error.details.message.replace(/\.$/, '')}; to try again, add --key ${key}`;
-  return new Failure(error.exitCode, { ...error.details, message });
-}
-
 /**
  * Sends one command.
  *
@@ -80,16 +75,16 @@ export async function sendTo(gateway: CommandGateway, meta: CommandMeta, send: S
   return sentOf(outcome);
 }
 
-type Accepted = Exclude<CommandResult, { readonly kind: 'refused' | 'unknown-outcome' }>;
+type Success = Exclude<CommandResult, { readonly kind: 'refused' | 'unknown-outcome' }>;
 
-function sentOf(outcome: Exclude<Accepted, { readonly kind: 'previewed' }>): SentCommand {
+function sentOf(outcome: Exclude<Success, { readonly kind: 'previewed' }>): SentCommand {
   const { replayed } = outcome;
   return outcome.kind === 'answered'
     ? { ...outcome.answer, replayed }
     : { orderId: outcome.orderId, replayed };
 }
 
-async function outcomeOf(gateway: CommandGateway, meta: CommandMeta, send: Send): Promise<Accepted> {
+async function outcomeOf(gateway: CommandGateway, meta: CommandMeta, send: Send): Promise<Success> {
   const result = await send(gateway, meta);
   switch (result.kind) {
     case 'answered':
@@ -110,7 +105,7 @@ async function outcomeOf(gateway: CommandGateway, meta: CommandMeta, send: Send)
 
 /**
  * Waits until the order is at rest, or the time is up. If the API does not answer, this only prints
- * a message, because the command was sent already.
+ * a message, because the command was sent already. So does an interruption.
  */
 async function waitUntilAtRest(
   { terminal }: Session,
@@ -119,11 +114,10 @@ async function waitUntilAtRest(
   seconds: number,
 ): Promise<SentCommand> {
   try {
-    const { order, reached } = await untilOrder(
-      api,
-      sent.orderId,
-      (seen) => seen.version >= (sent.version ?? 1) && isAtRest(seen),
-      { withinMs: seconds * 1_000 },
+    const isDone = (seen: Order) => seen.version >= (sent.version ?? 1) && isAtRest(seen);
+    const { order, reached } = await unlessEnded(
+      async () => await untilOrder(api, sent.orderId, isDone, { withinMs: seconds * 1_000 }),
+      () => terminal.complain(`interrupted while waiting; sent: ${sentLine(sent)}`),
     );
     if (order === undefined) return { ...sent, settled: false };
     return { ...sent, version: order.version, status: order.status, settled: reached };

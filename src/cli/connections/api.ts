@@ -1,18 +1,21 @@
+import { messageOf } from '../../outages/message-of.js';
 import { withoutSecrets } from '../../redaction.js';
 import { addressOf } from '../../server/config/addresses.js';
+import { apiKeyOf } from '../script/api-key.js';
 import { parseExact } from '../script/exact-json.js';
 import { exitCodes, Failure, usageFailure } from '../script/failure.js';
 import { type CommonOptions, configOf, type Session } from '../script/script.js';
-import { apiKeyOf } from '../script/sender.js';
 
 /** The part of the HTTP API that the scripts need. Its answers have the shape of the contract. */
 export interface Api {
-  /** such as `http://127.0.0.1:8080`, without user name and password */
+  /** such as `http://127.0.0.1:8080` */
   readonly url: string;
-  /** A `GET` with its own time limit. */
-  getSoon(path: string, withinMs: number): Promise<unknown>;
-  /** Leaves out members of the query that are undefined. */
-  get<T>(path: string, query?: Query): Promise<T>;
+  /**
+   * Leaves out members of the query that are undefined.
+   *
+   * @param signal ends the request; by default, it ends when the API takes too long
+   */
+  get<T>(path: string, query?: Query, signal?: AbortSignal): Promise<T>;
   // `put`, `post`, `patch` and `delete` send JSON, and return the body of the answer.
   put<T>(path: string, body: unknown, headers?: Headers): Promise<T>;
   post<T>(path: string, body: unknown, headers?: Headers): Promise<T>;
@@ -46,7 +49,6 @@ type Sent = readonly [path: string, body: unknown, headers?: Headers];
 
 /** Longer than the API takes for any request. */
 const ANSWER_WITHIN_MS = 40_000;
-const NO_LIMIT = Infinity;
 
 /**
  * Every call may throw a `Failure`: the API's problem, or `api_unreachable`.
@@ -62,7 +64,7 @@ export function connectApi(baseUrl: string, key?: string): Api {
     path: string,
     query: Query,
     init: Pick<RequestInit, 'method' | 'body'> & { readonly headers?: Headers },
-    withinMs = ANSWER_WITHIN_MS,
+    signal: AbortSignal | null = AbortSignal.timeout(ANSWER_WITHIN_MS),
   ): Promise<Response> {
     const url = new URL(path.slice(1), base);
     for (const [name, value] of Object.entries(query)) {
@@ -71,17 +73,13 @@ export function connectApi(baseUrl: string, key?: string): Api {
     let response: Response;
     try {
       const headers = { ...init.headers, ...(key !== undefined && { authorization: `Bearer ${key}` }) };
-      const limit = withinMs === NO_LIMIT ? {} : { signal: AbortSignal.timeout(withinMs) };
-      response = await fetch(url, { ...init, headers, ...limit });
+      response = await fetch(url, { ...init, headers, signal });
     } catch (error) {
-      const isLate = error instanceof Error && error.name === 'TimeoutError';
-      throw unreachable(address, isLate ? 'gives no answer' : 'cannot be reached');
+      if (signal?.aborted === true) throw unreachable(address, 'gives no answer');
+      throw unreachable(address, `cannot be reached (${causeOf(error)})`);
     }
     if (!response.ok) throw await failureOf(address, response);
     return response;
-  }
-  async function getJson<T>(path: string, query: Query, withinMs?: number): Promise<T> {
-    return await jsonOf(address, await request(path, query, {}, withinMs));
   }
   async function sendJson<T>(method: string, path: string, body: unknown, headers: Headers = {}) {
     const init = { method, headers: { ...headers, 'content-type': 'application/json' } };
@@ -90,15 +88,14 @@ export function connectApi(baseUrl: string, key?: string): Api {
   }
   return {
     url: address,
-    getSoon: async (path, withinMs) => await getJson(path, {}, withinMs),
-    get: async (path, query = {}) => await getJson(path, query),
+    get: async (path, query = {}, signal?) => await jsonOf(address, await request(path, query, {}, signal)),
     put: async <T>(...sent: Sent) => (await sendJson<T>('PUT', ...sent)).body,
     post: async <T>(...sent: Sent) => (await sendJson<T>('POST', ...sent)).body,
     patch: async <T>(...sent: Sent) => (await sendJson<T>('PATCH', ...sent)).body,
     delete: async <T>(...sent: Sent) => (await sendJson<T>('DELETE', ...sent)).body,
     postForAnswer: async (...sent) => await sendJson('POST', ...sent),
     async open(path, headers) {
-      const { body } = await request(path, {}, { headers }, NO_LIMIT);
+      const { body } = await request(path, {}, { headers }, null);
       return body ?? (async function* nothing() {})();
     },
     async postSigned(path, body, headers) {
@@ -108,9 +105,24 @@ export function connectApi(baseUrl: string, key?: string): Api {
   };
 }
 
-/** A path of the contract. Its parts are encoded, so that an id cannot lead to another path. */
+/**
+ * A path of the contract. Its parts are encoded, so that an id cannot lead to another path.
+ *
+ * @throws Failure for a part that no encoding keeps, such as `..`
+ */
 export function apiPath(strings: TemplateStringsArray, ...parts: readonly string[]): string {
+  const lost = parts.find((part) => ['', '.', '..'].includes(part));
+  if (lost !== undefined) throw usageFailure(`"${lost}" is no id`);
   return String.raw({ raw: strings }, ...parts.map(encodeURIComponent));
+}
+
+/**
+ * Why a request could not be made, such as `ECONNREFUSED` or `CERT_HAS_EXPIRED`. `fetch` says only
+ * that it failed.
+ */
+function causeOf(error: unknown): string {
+  const { cause } = error as { readonly cause?: { readonly code?: string; readonly message?: string } };
+  return cause?.code ?? cause?.message ?? messageOf(error);
 }
 
 /** @throws Failure if the connection broke before the answer was complete, or it is not JSON */
@@ -130,7 +142,7 @@ async function jsonOf<T>(address: string, response: Response): Promise<T> {
   }
 }
 
-/** The address without user name, password and query, which may be secret. */
+/** The address without its query, which may be secret. */
 function shown({ origin, pathname }: URL): string {
   return `${origin}${pathname.replace(/\/$/, '')}`;
 }
@@ -195,15 +207,10 @@ function exitCodeOf(status: number): number {
 
 /** The API at `--url`, or else at `ORDERS_URL`, or else at `HTTP_HOST` and `HTTP_PORT`. */
 export function apiOf(session: Session, options: CommonOptions): Api {
-  const given = options.url ?? session.env['ORDERS_URL'];
-  const key = apiKeyOf(session, options);
-  if (given !== undefined && given !== '') {
-    if (!/^https?:$/.test(URL.canParse(given) ? new URL(given).protocol : ''))
-      throw usageFailure(`${withoutSecrets(given)} is no URL of the API: expected http://host:port`);
-    return connectApi(given, key);
-  }
+  const given = givenAddress(session, options);
+  if (given !== undefined) return connectApi(given, apiKeyOf(session, options));
   const { host, port } = configOf(session).http;
-  return connectApi(addressOf(host, port), key);
+  return connectApi(addressOf(host, port), apiKeyOf(session, options));
 }
 
 /**
@@ -211,8 +218,22 @@ export function apiOf(session: Session, options: CommonOptions): Api {
  * set, it is the same as `apiOf`.
  */
 export function operationsApiOf(session: Session, options: CommonOptions): Api {
-  const { host, opsPort } = configOf(session).http;
-  const given = options.url ?? session.env['ORDERS_URL'] ?? '';
-  if (opsPort === undefined || given !== '') return apiOf(session, options);
-  return apiOf(session, { ...options, url: addressOf(host, opsPort) });
+  if (givenAddress(session, options) !== undefined) return apiOf(session, options);
+  const { host, port, opsPort = port } = configOf(session).http;
+  return connectApi(addressOf(host, opsPort), apiKeyOf(session, options));
+}
+
+/** @throws Failure if the address cannot be used */
+function givenAddress({ env }: Session, { url }: CommonOptions): string | undefined {
+  const given = url ?? (env['ORDERS_URL'] === '' ? undefined : env['ORDERS_URL']);
+  if (given === undefined) return undefined;
+  const parsed = URL.canParse(given) ? new URL(given) : undefined;
+  if (parsed === undefined || !/^https?:$/.test(parsed.protocol))
+    throw usageFailure(`"${withoutSecrets(given)}" is no URL of the API: expected http://host:port`);
+  if (parsed.username !== '' || parsed.password !== '')
+    throw usageFailure(
+      `${withoutSecrets(given)} has a user name or password, which the API does not take: give a key with ` +
+        'ORDERS_KEY or --key-file',
+    );
+  return given;
 }

@@ -42,15 +42,16 @@ export async function* follow(
   let hasAnswered = from !== undefined;
   let isAway = false;
   let pauseMs = POLL_MS.shortest;
-  for (;;) {
-    if (signal?.aborted === true) return;
+  const isOver = () => signal?.aborted === true;
+  while (!isOver()) {
     let events: readonly OrderEvent[] = [];
     try {
-      events = await eventsOf(api, orderId, { after: order?.version });
+      events = await eventsOf(api, orderId, { after: order?.version, signal });
       if (order !== undefined) events = contiguous(events, order.version);
       hasAnswered = true;
       isAway = false;
     } catch (error) {
+      if (isOver()) return;
       if (!hasAnswered || !(error instanceof Failure) || error.exitCode !== exitCodes.unavailable)
         throw error;
       if (!isAway) onTrouble?.(error);
@@ -65,17 +66,25 @@ export async function* follow(
   }
 }
 
-/** All events of an order, or those after a version, from all pages. */
+export interface EventsOptions {
+  readonly source?: string;
+  /** only events after this version */
+  readonly after?: number | undefined;
+  /** ends the request */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** The events of an order, from all pages. */
 export async function eventsOf(
   api: Api,
   orderId: string,
-  { source, after: first }: { readonly source?: string; readonly after?: number | undefined } = {},
+  { source, after: first, signal }: EventsOptions = {},
 ): Promise<readonly OrderEvent[]> {
   const events: OrderEvent[] = [];
   let after: string | number | undefined = first;
   do {
     const query = { source, after, limit: MAX_PAGE };
-    const page: Page<OrderEvent> = await api.get(apiPath`/v1/orders/${orderId}/events`, query);
+    const page: Page<OrderEvent> = await api.get(apiPath`/v1/orders/${orderId}/events`, query, signal);
     events.push(...page.data);
     after = page.nextCursor;
   } while (after !== undefined);

@@ -2,8 +2,9 @@ import type { Command } from 'commander';
 import type { LostKey } from '../../forgetting/lost-keys.js';
 import { withDatabases, withMongo } from '../connections/databases.js';
 import { counted, visible } from '../printing/terminal.js';
-import { check } from '../script/check.js';
+import { checkBody } from '../script/check.js';
 import { exitCodes, Failure } from '../script/failure.js';
+import { commaList } from '../script/parsers.js';
 import { addScript, type CommonOptions, configOf, report, type Session } from '../script/script.js';
 import { checkSender, metaOf } from '../script/sender.js';
 
@@ -50,14 +51,14 @@ export function addGiveUp(keys: Command, session: Session): void {
   })
     .argument('<customerId>', 'whose keys')
     .requiredOption('--reason <text>', 'why; it is kept with the ids of the keys')
-    .option('--yes <keyIds>', 'give up these lost keys, with commas between', (ids) => ids.split(','))
+    .option('--yes <keyIds>', 'give up these lost keys, with commas between', commaList)
     .option('--actor <name>', 'who does it (default: temporal:<your user name>)');
   command.action(async (customerId: string) => {
     const options = command.optsWithGlobals<GiveUpOptions>();
     const { reason, yes: named } = options;
     const meta = metaOf(options);
     await checkSender(meta);
-    await check(({ closed, Id, Text }) => closed({ customerId: Id, reason: Text }), { customerId, reason });
+    await checkBody((is) => is.closed({ customerId: is.Id, reason: is.Text }), { customerId, reason });
     const [{ keyStoreOf }, { giveUpKeys, lostKeys }] = await Promise.all([
       import('../../sealing/key-store/key-store-of.js'),
       import('../../forgetting/lost-keys.js'),

@@ -8,7 +8,7 @@ import { counted, visible } from '../printing/terminal.js';
 import { exitCodes, Failure } from '../script/failure.js';
 import { addRequestOptions, type RequestOptions } from '../script/options.js';
 import { addScript, report, type Session } from '../script/script.js';
-import { requestHeaders } from '../script/sender.js';
+import { sendRequest } from '../script/sender.js';
 
 interface ForgetOptions extends RequestOptions {
   readonly reason: string;
@@ -54,14 +54,16 @@ export function addForget(program: Command, session: Session): void {
       ...(lawfulBasis !== undefined && { lawfulBasis }),
       ...(whenFinished && { whenFinished }),
     };
-    const headers = requestHeaders(session, options);
-    // Sending the same command again returns the current status. It needs only the role `write`.
-    const ask = () => api.post<Forgetting>(path, body, headers);
-    let forgetting = await ask();
-    while (forgetting.status === 'forgetting') {
-      await setTimeout(LOOK_EVERY_MS);
-      forgetting = await ask();
-    }
+    const forgetting = await sendRequest(session, options, async (headers) => {
+      // Sending the same command again returns the current status. It needs only the role `write`.
+      const ask = () => api.post<Forgetting>(path, body, headers);
+      let asked = await ask();
+      while (asked.status === 'forgetting') {
+        await setTimeout(LOOK_EVERY_MS);
+        asked = await ask();
+      }
+      return asked;
+    });
     if (forgetting.status === 'refused')
       throw new Failure(exitCodes.refused, { code: 'orders_open', message: openIn(forgetting) });
     report(session, options, forgetting, () => linesOf(forgetting));

@@ -7,6 +7,7 @@ import { durationMs, MAX_DURATION_MS } from '../../server/config/variables.js';
 import { withMongo } from '../connections/databases.js';
 import { type Cell, type Column, table } from '../printing/terminal.js';
 import { exitCodes, Failure } from '../script/failure.js';
+import { commaList } from '../script/parsers.js';
 import { addScript, type CommonOptions, configOf, report, type Session } from '../script/script.js';
 import { addGiveUp, addRewrap } from './customer-keys.js';
 
@@ -130,12 +131,10 @@ function clientName(text: string): string {
 }
 
 function scopesOf(text: string): readonly Scope[] {
-  return text.split(',').map((given) => {
-    const found = scopes.find((scope) => scope === given.trim());
+  return commaList(text).map((given) => {
+    const found = scopes.find((scope) => scope === given);
     if (found === undefined)
-      throw new InvalidArgumentError(
-        `"${given.trim()}" is not a scope: expected any of ${scopes.join(',')}.`,
-      );
+      throw new InvalidArgumentError(`"${given}" is not a scope: expected any of ${scopes.join(',')}.`);
     return found;
   });
 }

@@ -103,7 +103,7 @@ function addIntervention(
     const done = await operationsApiOf(session, options).post<Omit<Intervened, 'kind'>>(
       apiPath`/v1/projections/${view}/parked/${orderId}/${action}`,
       { reason: options.reason, ...(version === undefined ? {} : { version }) },
-      actorHeader(session, options),
+      await actorHeader(session, options),
     );
     report(session, options, done, () => intervenedLines(done, orderId));
   });

@@ -7,11 +7,12 @@ import { logNamed, ofAnyEntity } from '../../entity-logs.js';
 import { apiPath, operationsApiOf } from '../connections/api.js';
 import { reachTemporal, withDatabases } from '../connections/databases.js';
 import { counted, type Format, type Paint, progressBar, table } from '../printing/terminal.js';
-import { check } from '../script/check.js';
+import { sendsWithKey } from '../script/api-key.js';
+import { checkBody } from '../script/check.js';
 import { entityNotFound, exitCodes, Failure, usageFailure } from '../script/failure.js';
 import { entityOption } from '../script/options.js';
 import { addScript, type CommonOptions, configOf, report, type Session } from '../script/script.js';
-import { checkSender, isOverHttp, metaOf, refuseActor } from '../script/sender.js';
+import { checkSender, metaOf, refuseActor } from '../script/sender.js';
 
 interface ResumeCommandOptions extends CommonOptions {
   readonly all?: true;
@@ -81,11 +82,11 @@ async function resume(
   options: ResumeCommandOptions,
 ): Promise<Resumed> {
   const { reason, dryRun, actor, entity } = options;
-  if (isOverHttp(session, options)) return await resumeOverHttp(session, orderId, options);
+  if (sendsWithKey(session, options)) return await resumeOverHttp(session, orderId, options);
   const config = configOf(session);
   const meta = metaOf(actor === undefined ? {} : { actor });
   await checkSender(meta);
-  await check(({ closed, Text }) => closed({ reason: Text }), { reason });
+  await checkBody((is) => is.closed({ reason: is.Text }), { reason });
   const [one, { resumeAll }] = await Promise.all([
     import('../../log/resume/resume.js'),
     import('../../log/resume/resume-all.js'),

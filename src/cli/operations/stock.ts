@@ -4,6 +4,7 @@ import { type Api, apiOf, apiPath, type Page } from '../connections/api.js';
 import { table } from '../printing/terminal.js';
 import { wholeNumber } from '../script/parsers.js';
 import { addScript, type CommonOptions, report, type Session } from '../script/script.js';
+import { sendRequest } from '../script/sender.js';
 
 interface StockItem {
   readonly sku: string;
@@ -41,8 +42,13 @@ export function addStock(program: Command, session: Session): void {
     .option('--key <key>', 'the Idempotency-Key; a new one by default');
   set.action(async (sku: string, onHand: number) => {
     const options = set.optsWithGlobals<CommonOptions & { readonly key?: string }>();
-    const headers = options.key === undefined ? {} : { 'idempotency-key': options.key };
-    const item = await apiOf(session, options).put<StockItem>(apiPath`/v1/stock/${sku}`, { onHand }, headers);
+    const api = apiOf(session, options);
+    const path = apiPath`/v1/stock/${sku}`;
+    const item = await sendRequest(
+      session,
+      options,
+      async (headers) => await api.put<StockItem>(path, { onHand }, headers),
+    );
     report(session, options, item, () => stockLines([item], session));
   });
 }

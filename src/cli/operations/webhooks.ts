@@ -6,9 +6,9 @@ import { apiOf, apiPath, type Page } from '../connections/api.js';
 import { type Cell, type Column, table, visible } from '../printing/terminal.js';
 import { usageFailure } from '../script/failure.js';
 import { addLimitOption, addRequestOptions, type RequestOptions } from '../script/options.js';
-import { positive, texts, wholeNumber } from '../script/parsers.js';
+import { commaList, positive, texts, wholeNumber } from '../script/parsers.js';
 import { addScript, type CommonOptions, type Help, report, type Session } from '../script/script.js';
-import { requestHeaders } from '../script/sender.js';
+import { actorHeader, sendRequest } from '../script/sender.js';
 
 /** An endpoint as the API shows it. An answer has the secret only if the request has made it. */
 type Endpoint = EndpointAnswer & { readonly secret?: string };
@@ -46,9 +46,7 @@ interface SettingsOptions extends RequestOptions {
 /** Adds the options for an endpoint's settings. */
 function addSettings(command: Command): Command {
   return command
-    .option('--events <type,…>', 'only these types, such as OrderConfirmed', (text: string) =>
-      text.split(',').map((type) => type.trim()),
-    )
+    .option('--events <type,…>', 'only these types, such as OrderConfirmed', commaList)
     .option('--customer <id>', "only events of this customer's orders; repeat it for several", texts)
     .option('--tag <tag>', 'only events of orders with this tag; repeat it for several', texts)
     .addOption(
@@ -88,7 +86,7 @@ function addCreate(webhooks: Command, session: Session): void {
     const options = command.optsWithGlobals<SettingsOptions & { readonly after?: number }>();
     const { after } = options;
     const body = { url, ...settingsOf(options), ...(after !== undefined && { after }) };
-    const made = await sendRequest<Endpoint>(session, options, 'post', '/v1/webhook-endpoints', body);
+    const made = await changed<Endpoint>(session, options, 'post', '/v1/webhook-endpoints', body);
     report(session, options, made, () => endpointLines(made));
   });
 }
@@ -104,8 +102,8 @@ function addChange(webhooks: Command, session: Session): void {
     const body = { ...settingsOf(options), ...(options.to !== undefined && { url: options.to }) };
     if (Object.keys(body).length === 0)
       throw usageFailure('nothing is to be changed: --help shows what can be');
-    const changed = await sendRequest<Endpoint>(session, options, 'patch', pathOf(endpointId), body);
-    report(session, options, changed, () => endpointLines(changed));
+    const now = await changed<Endpoint>(session, options, 'patch', pathOf(endpointId), body);
+    report(session, options, now, () => endpointLines(now));
   });
 }
 
@@ -149,7 +147,7 @@ function addAction(webhooks: Command, session: Session, action: Action): void {
   const command = addEndpointScript(webhooks, name, { summary, examples: [`webhooks ${name} 018f…`] });
   addRequestOptions(command).action(async (endpointId: string) => {
     const options = command.optsWithGlobals<RequestOptions>();
-    const done = await sendRequest<Endpoint>(session, options, method, `${pathOf(endpointId)}${path}`, body);
+    const done = await changed<Endpoint>(session, options, method, `${pathOf(endpointId)}${path}`, body);
     report(session, options, done, () => endpointLines(done));
   });
 }
@@ -158,14 +156,15 @@ function pathOf(endpointId: string): string {
   return apiPath`/v1/webhook-endpoints/${endpointId}`;
 }
 
-async function sendRequest<T>(
+async function changed<T>(
   session: Session,
   options: RequestOptions,
   method: Method,
   path: string,
   body: object = {},
 ): Promise<T> {
-  return await apiOf(session, options)[method]<T>(path, body, requestHeaders(session, options));
+  const api = apiOf(session, options);
+  return await sendRequest(session, options, async (headers) => await api[method]<T>(path, body, headers));
 }
 
 function endpointLines({ endpointId, status, disabledBecause, url, ...more }: Endpoint): readonly string[] {
@@ -198,7 +197,9 @@ function addTest(webhooks: Command, session: Session): void {
   });
   command.action(async (endpointId: string) => {
     const options = command.optsWithGlobals<CommonOptions>();
-    const sent = await sendRequest<DeliveryAnswer>(session, options, 'post', `${pathOf(endpointId)}/test`);
+    const headers = await actorHeader(session, options);
+    const path = `${pathOf(endpointId)}/test`;
+    const sent = await apiOf(session, options).post<DeliveryAnswer>(path, {}, headers);
     report(session, options, sent, () => [outcomeOf(sent)]);
   });
 }
@@ -254,7 +255,7 @@ function addRetry(webhooks: Command, session: Session): void {
   addRequestOptions(command).action(async (endpointId: string, eventId: string) => {
     const options = command.optsWithGlobals<RequestOptions>();
     const path = `${pathOf(endpointId)}${apiPath`/deliveries/${eventId}/retry`}`;
-    const asked = await sendRequest(session, options, 'post', path);
+    const asked = await changed(session, options, 'post', path);
     report(session, options, asked, () => [
       `${eventId} is delivered soon: see \`npx orders webhooks deliveries ${endpointId}\``,
     ]);
@@ -280,7 +281,7 @@ function addReplay(webhooks: Command, session: Session): void {
     if (after === undefined && from === undefined) throw usageFailure('say --after or --from');
     const body = after === undefined ? { from } : { after };
     const path = `${pathOf(endpointId)}/replay`;
-    const asked = await sendRequest<{ readonly after: number }>(session, options, 'post', path, body);
+    const asked = await changed<{ readonly after: number }>(session, options, 'post', path, body);
     report(session, options, asked, () => [`events after position ${asked.after} are delivered again`]);
   });
 }

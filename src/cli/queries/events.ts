@@ -10,6 +10,7 @@ import { eventsOf, follow } from '../connections/order-events.js';
 import { eventColumns, eventRow, liveColumns, whoDid } from '../printing/event-rows.js';
 import { type Cell, type Column, type Paint, table, untitled, visible } from '../printing/terminal.js';
 import { positive } from '../script/parsers.js';
+import { endWithReader } from '../script/interrupt.js';
 import { addScript, type CommonOptions, report, type Session } from '../script/script.js';
 
 /** Adds `events`, `watch` and `diff`, which read the logs of orders. */
@@ -66,6 +67,7 @@ function addWatch(program: Command, session: Session): void {
     .argument('[orderId]', 'the order; all of them by default')
     .option('--follow', 'continue until interrupted');
   command.action(async (orderId: string | undefined) => {
+    endWithReader();
     const options = command.optsWithGlobals<WatchOptions>();
     const api = apiOf(session, options);
     if (orderId === undefined) await watchAll(session, api, options);

@@ -4,8 +4,12 @@ import type { Command } from 'commander';
 import { type Api, apiOf } from '../connections/api.js';
 import { counted, type Paint, progressBar, untitled } from '../printing/terminal.js';
 import { asFailure, Failure } from '../script/failure.js';
-import { positive } from '../script/parsers.js';
+import { unlessEnded } from '../script/interrupt.js';
+import { numberFrom } from '../script/parsers.js';
 import { addScript, type CommonOptions, report, type Session } from '../script/script.js';
+
+const MAX_RATE = 1_000;
+const MAX_COUNT = 100_000;
 
 interface LoadOptions extends CommonOptions {
   readonly rate: number;
@@ -39,16 +43,27 @@ export function addLoad(program: Command, session: Session): void {
       'load --rate 20 --count 200 --payment tok_flaky --json',
     ],
   })
-    .option('--rate <orders>', 'orders a second', positive, 10)
-    .option('--count <orders>', 'orders in all', positive, 100)
+    .option('--rate <orders>', `orders a second, up to ${MAX_RATE}`, numberFrom(1, MAX_RATE), 10)
+    .option('--count <orders>', `orders in all, up to ${MAX_COUNT}`, numberFrom(1, MAX_COUNT), 100)
     .option('--payment <token>', 'payment method', 'tok_ok');
   command.action(async () => {
     const options = command.optsWithGlobals<LoadOptions>();
     const bar = progressBar(process.stderr);
-    const { loaded, firstFailure } = await load(apiOf(session, options), options, ({ accepted, ...times }) =>
-      bar.show({ what: 'accepted', done: accepted, total: options.count, note: percentilesOf(times) }),
-    ).finally(() => bar.end());
-    report(session, options, loaded, () => loadLines(loaded, session.terminal.paint));
+    const { place, soFar } = startLoad(apiOf(session, options), options);
+    const finish = () => {
+      bar.end();
+      const { loaded } = soFar();
+      report(session, options, loaded, () => loadLines(loaded, session.terminal.paint));
+    };
+    await unlessEnded(
+      async () =>
+        await place(({ accepted, ...times }) =>
+          bar.show({ what: 'accepted', done: accepted, total: options.count, note: percentilesOf(times) }),
+        ),
+      finish,
+    );
+    finish();
+    const { loaded, firstFailure } = soFar();
     if (loaded.accepted === 0 && firstFailure !== undefined) {
       const message = `no order was accepted: ${firstFailure.message}`;
       throw new Failure(firstFailure.exitCode, { ...firstFailure.details, message });
@@ -59,19 +74,21 @@ export function addLoad(program: Command, session: Session): void {
 const TICK_MS = 5;
 const SHOW_EVERY_MS = 100;
 
-/** Sends orders when they are due, and waits for the answers. */
-async function load(
-  api: Api,
-  { rate, count, payment }: LoadOptions,
-  onProgress: (load: Load) => void,
-): Promise<{ readonly loaded: Load; readonly firstFailure: Failure | undefined }> {
+interface Running {
+  /** Sends orders when they are due, and waits for the answers. */
+  readonly place: (onProgress: (load: Load) => void) => Promise<void>;
+  /** the result of the orders that were sent until now */
+  readonly soFar: () => { readonly loaded: Load; readonly firstFailure: Failure | undefined };
+}
+
+function startLoad(api: Api, { rate, count, payment }: LoadOptions): Running {
   const began = performance.now();
   const seconds = () => (performance.now() - began) / 1_000;
   const times: number[] = [];
   const failed = new Map<string, number>();
   let firstFailure: Failure | undefined;
   const answered = () => times.length + [...failed.values()].reduce((sum, one) => sum + one, 0);
-  const place = async (number: number): Promise<void> => {
+  const placeOne = async (number: number): Promise<void> => {
     const sentAt = performance.now();
     try {
       await api.post('/v1/orders', numberedOrder(number, payment));
@@ -84,17 +101,22 @@ async function load(
     }
   };
   let sent = 0;
-  let shownAt = began;
-  while (answered() < count) {
-    const due = Math.min(count, Math.ceil(seconds() * rate));
-    for (; sent < due; sent += 1) void place(sent);
-    if (performance.now() - shownAt > SHOW_EVERY_MS) {
-      shownAt = performance.now();
-      onProgress(loadOf(sent, times, failed, seconds()));
-    }
-    await setTimeout(TICK_MS);
-  }
-  return { loaded: loadOf(sent, times, failed, seconds()), firstFailure };
+  const soFar = () => ({ loaded: loadOf(sent, times, failed, seconds()), firstFailure });
+  return {
+    soFar,
+    async place(onProgress) {
+      let shownAt = began;
+      while (answered() < count) {
+        const due = Math.min(count, Math.ceil(seconds() * rate));
+        for (; sent < due; sent += 1) void placeOne(sent);
+        if (performance.now() - shownAt > SHOW_EVERY_MS) {
+          shownAt = performance.now();
+          onProgress(soFar().loaded);
+        }
+        await setTimeout(TICK_MS);
+      }
+    },
+  };
 }
 
 /** The order with this number. Each customer has a few of the orders. */

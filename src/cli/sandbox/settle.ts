@@ -7,7 +7,7 @@ import { apiOf } from '../connections/api.js';
 import { withMongo } from '../connections/databases.js';
 import { openGateway } from '../connections/gateway.js';
 import { eventsOf } from '../connections/order-events.js';
-import { asFailure, exitCodes, Failure, usageFailure } from '../script/failure.js';
+import { exitCodes, Failure, usageFailure } from '../script/failure.js';
 import { addScript, type CommonOptions, configOf, report, type Session } from '../script/script.js';
 
 interface SettleOptions extends CommonOptions {
@@ -31,7 +31,7 @@ export function addSettle(program: Command, session: Session): void {
     if (outcome === 'declined' && options.declined !== true)
       throw usageFailure('say how it ends: --authorized or --declined');
     const config = configOf(session);
-    await checkSameSystem(session, options);
+    await refuseOtherSystem(session, options);
     const api = apiOf(session, options);
     const reference = pendingReference(await eventsOf(api, orderId), orderId);
     const fact = await settleInLedger(config, reference, outcome);
@@ -52,7 +52,7 @@ export function addSettle(program: Command, session: Session): void {
  *
  * @throws Failure `other_system`
  */
-async function checkSameSystem(session: Session, options: SettleOptions): Promise<void> {
+async function refuseOtherSystem(session: Session, options: SettleOptions): Promise<void> {
   const { close } = await openGateway(session, options);
   await close();
 }
@@ -89,7 +89,10 @@ async function settleInLedger(
   reference: string,
   outcome: PaymentFact['outcome'],
 ): Promise<PaymentFact> {
-  const { sandboxPayments } = await import('../../effects/payments/sandbox-payments.js');
+  const [{ sandboxPayments }, { PaymentNotPending }] = await Promise.all([
+    import('../../effects/payments/sandbox-payments.js'),
+    import('../../effects/payments/sandbox-outcomes.js'),
+  ]);
   const settling = withMongo(
     config,
     async ({ db }) => await sandboxPayments(db).settlePending(reference, outcome),
@@ -100,7 +103,7 @@ async function settleInLedger(
     },
   );
   return await settling.catch((error: unknown) => {
-    if (error instanceof Failure) throw error;
-    throw new Failure(exitCodes.refused, { code: 'payment_not_pending', message: asFailure(error).message });
+    if (!(error instanceof PaymentNotPending)) throw error;
+    throw new Failure(exitCodes.refused, { code: 'payment_not_pending', message: error.message });
   });
 }

@@ -1,50 +1,54 @@
 import type { TSchema } from 'typebox';
+import type { BodyParts } from '../../api/commands/body-parts.js';
 import { exitCodes, Failure } from './failure.js';
 
-/* Checks what was typed against the schemas of the HTTP API. */
+/*
+ * Checks what was typed against the schemas of the HTTP API. The schemas are loaded when a command
+ * needs them: queries and help do not, and start in half the time without them.
+ */
 
 /**
- * Checks texts that are ids or keys.
+ * Checks a body.
  *
- * @throws Failure if one of them has a character that is not allowed
+ * @param schemaOf makes its schema, as in the table of commands
+ * @throws Failure with the words in which the HTTP API would refuse it
  */
-export async function checkEach(
-  kind: 'Id' | 'Key',
-  values: Readonly<Record<string, unknown>>,
-): Promise<void> {
-  const names = Object.keys(values);
-  await check(
-    ({ closed, [kind]: one }) => closed(Object.fromEntries(names.map((name) => [name, one]))),
-    values,
-  );
+export async function checkBody(schemaOf: (is: BodyParts) => TSchema, body: unknown): Promise<void> {
+  const { bodyParts } = await import('../../api/commands/body-parts.js');
+  await checkAs(schemaOf(bodyParts), body);
 }
 
-/** @throws Failure with the words in which the HTTP API would refuse the value */
-export async function check(schemaOf: (from: Schemas) => TSchema, value: unknown): Promise<void> {
-  const from = await schemas();
-  const { validatorCompiler, HttpProblem } = from;
+/** Checks ids, by their names. @throws Failure if one has a character that is not allowed */
+export async function checkIds(ids: Readonly<Record<string, unknown>>): Promise<void> {
+  const { closed, Id } = await import('../../api/schemas/values.js');
+  await checkAs(closed(each(ids, Id)), ids);
+}
+
+/**
+ * Checks idempotency keys and actors, which are sent as headers, by their names.
+ *
+ * @throws Failure if one has a character that is not allowed
+ */
+export async function checkKeys(keys: Readonly<Record<string, unknown>>): Promise<void> {
+  const { closed, Key } = await import('../../api/schemas/values.js');
+  await checkAs(closed(each(keys, Key)), keys);
+}
+
+function each(values: Readonly<Record<string, unknown>>, schema: TSchema): Record<string, TSchema> {
+  return Object.fromEntries(Object.keys(values).map((name) => [name, schema]));
+}
+
+async function checkAs(schema: TSchema, value: unknown): Promise<void> {
+  const [{ checkAgainst }, { HttpProblem }] = await Promise.all([
+    import('../../api/requests/validation.js'),
+    import('../../api/problem.js'),
+  ]);
   try {
-    validatorCompiler({ schema: schemaOf(from), method: 'POST', url: '', httpPart: 'body' })(value);
+    checkAgainst(schema, 'body', value);
   } catch (error) {
     if (!(error instanceof HttpProblem)) throw error;
     const { errors = [] } = error.members;
     const message = errors.map(({ pointer, detail }) => `${pointer || 'the body'} ${detail}`).join('; ');
     throw new Failure(exitCodes.usage, { code: error.code, message: message || error.message });
   }
-}
-
-type Schemas = Awaited<ReturnType<typeof schemas>>;
-
-/**
- * Loads the schemas when a command needs them. Queries and help do not need them, and start in half
- * the time without them.
- */
-async function schemas() {
-  const [parts, problems, values, validation] = await Promise.all([
-    import('../../api/commands/body-parts.js'),
-    import('../../api/problem.js'),
-    import('../../api/schemas/values.js'),
-    import('../../api/requests/validation.js'),
-  ]);
-  return { ...parts, ...problems, ...values, ...validation };
 }

@@ -1,6 +1,7 @@
 import type { RefusedCommand } from '../../log/gateway/outcome.js';
 import { verbOf } from '../../api/commands/table.js';
 import { messageOf } from '../../outages/message-of.js';
+import { visible } from '../printing/terminal.js';
 import { ConfigError } from '../../server/config/variables.js';
 
 /** The exit codes of the scripts. `connections/api.ts` has the code of each HTTP status. */
@@ -85,12 +86,15 @@ export function asFailure(error: unknown): Failure {
   return new Failure(exitCodes.unexpected, { code: 'unexpected', message: messageOf(error) });
 }
 
-/** One readable line: the code, what is wrong, where, and what would be allowed instead. */
+/**
+ * One readable line, without control characters: the code, what is wrong, where, and what would be
+ * allowed instead.
+ */
 export function failureLine({ details }: Failure): string {
   const { code, message, pointer, allowedCommands } = details;
   const where = pointer === undefined || pointer === '' ? '' : ` (at ${pointer})`;
-  const sentence = `${code}${where}: ${message.replaceAll(/\s+/g, ' ')}`;
-  if (allowedCommands === undefined) return sentence;
+  const sentence = `${code}${where}: ${message}`;
+  if (allowedCommands === undefined) return visible(sentence);
   const allowed = allowedCommands.length === 0 ? 'nothing' : allowedCommands.map(verbOf).join(', ');
-  return `${sentence}; allowed now: ${allowed}`;
+  return visible(`${sentence}; allowed now: ${allowed}`);
 }

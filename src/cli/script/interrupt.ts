@@ -1,29 +1,103 @@
 import process from 'node:process';
 import { exitCodes } from './failure.js';
 
-const exit = (): never => process.exit(exitCodes.interrupted);
+/* How this process ends before its script has ended. */
 
-/** From now on, Ctrl-C ends this process immediately, with the exit code for it. */
-export function exitWhenInterrupted(): void {
-  process.on('SIGINT', exit);
+/** What must be done before this process ends, for each piece of work under way. */
+const lastSteps = new Set<() => void | Promise<void>>();
+let isEnding = false;
+let endsWithReader = false;
+
+/**
+ * Ends this process after the last steps of the work under way (`unlessEnded`). A second call
+ * changes nothing.
+ */
+function endNow(end: () => void): void {
+  if (isEnding) return;
+  isEnding = true;
+  const steps = [...lastSteps].map(async (step) => await step());
+  void Promise.allSettled(steps).finally(end);
+}
+
+function exitNow(exitCode: number): void {
+  endNow(() => process.exit(exitCode));
+}
+
+function interrupt(): void {
+  exitNow(exitCodes.interrupted);
 }
 
 /**
- * Runs `work`, then `cleanUp`. If a signal asks this process to end, `cleanUp` runs immediately,
- * and `work` is abandoned.
+ * The terminal is closed. The process ends by SIGHUP, because an exit of Node aborts when it cannot
+ * reset its terminal.
+ */
+function hangUp(): void {
+  endNow(() => {
+    process.off('SIGHUP', hangUp);
+    process.kill(process.pid, 'SIGHUP');
+  });
+}
+
+/**
+ * From now on, Ctrl-C and SIGTERM end this process, and so does an output that cannot be written.
+ * If the reader of the output is gone, as with `… | head` or after the terminal was closed, the
+ * script continues without output and ends with its own exit code, unless it has called
+ * `endWithReader`.
+ */
+export function endWhenInterrupted(): void {
+  process.on('SIGINT', interrupt).on('SIGTERM', interrupt);
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', ({ code, message }: NodeJS.ErrnoException) => {
+      const isOutput = stream === process.stdout;
+      if (code === 'EPIPE' || code === 'EIO') {
+        if (!isOutput || !endsWithReader) return;
+        if (code === 'EIO') hangUp();
+        else exitNow(exitCodes.done);
+        return;
+      }
+      if (isOutput) process.stderr.write(`the output is incomplete: ${message}\n`);
+      exitNow(exitCodes.unexpected);
+    });
+  }
+}
+
+/** Says that the script is of no use without a reader of its output, because it only shows. */
+export function endWithReader(): void {
+  endsWithReader = true;
+}
+
+/** Runs `work`. If this process has to end before it is done, `lastStep` runs first. */
+export async function unlessEnded<T>(
+  work: () => Promise<T>,
+  lastStep: () => void | Promise<void>,
+): Promise<T> {
+  lastSteps.add(lastStep);
+  try {
+    return await work();
+  } finally {
+    // While the process ends, its script must not continue and print.
+    if (isEnding) await new Promise(() => {});
+    lastSteps.delete(lastStep);
+  }
+}
+
+/**
+ * Runs `work`, then `cleanUp`. If this process has to end, also because its terminal was closed
+ * (SIGHUP), `cleanUp` runs immediately, and `work` is abandoned.
  */
 export async function cleanedUp<T>(work: () => Promise<T>, cleanUp: () => Promise<void>): Promise<T> {
   let cleaning: Promise<void> | undefined;
   const clean = () => (cleaning ??= cleanUp());
-  const interrupt = () => void clean().finally(exit);
-  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
-  process.off('SIGINT', exit);
-  for (const signal of signals) process.on(signal, interrupt);
+  process.on('SIGHUP', hangUp);
   try {
-    return await work();
+    return await unlessEnded(async () => {
+      try {
+        return await work();
+      } finally {
+        await clean();
+      }
+    }, clean);
   } finally {
-    await clean();
-    for (const signal of signals) process.off(signal, interrupt);
-    exitWhenInterrupted();
+    process.off('SIGHUP', hangUp);
   }
 }

@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander';
 import { logs } from '../../entity-logs.js';
-import { numberFrom, positive, seconds } from './parsers.js';
+import { numberFrom, positive, waitSeconds } from './parsers.js';
 import type { CommonOptions } from './script.js';
 
 /* Options that several scripts share. */
@@ -45,7 +45,7 @@ export function addSendOptions(command: Command): Command {
     .addOption(
       new Option('--async', 'do not wait for the answer, only until it is durable').conflicts('wait'),
     )
-    .option('--wait <seconds>', 'wait until the order has nothing left to do by itself, 0 to 30', seconds)
+    .option('--wait <seconds>', 'wait until the order has nothing left to do by itself, 0 to 30', waitSeconds)
     .addOption(
       new Option('--preview', 'show what it would do, and change nothing').conflicts(['async', 'wait']),
     );

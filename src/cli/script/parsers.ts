@@ -22,7 +22,7 @@ export function numberFrom(least: number, most = Number.MAX_SAFE_INTEGER): (text
 export const wholeNumber = numberFrom(0);
 export const positive = numberFrom(1);
 /** The value of `--wait`, as in the header `Prefer: wait`. */
-export const seconds = numberFrom(0, 30);
+export const waitSeconds = numberFrom(0, 30);
 
 /** An amount in minor units. */
 export function amount(text: string): number {
@@ -31,27 +31,45 @@ export function amount(text: string): number {
   return wholeNumber(text);
 }
 
-/** A line of an order, such as `A-1:2:1999` or `A-1:2:1999:Green mug`. */
+/**
+ * A line of an order, such as `A-1:2:1999` or `A-1:2:1999:Green mug`. A colon that belongs to the
+ * SKU is written `\:`.
+ */
 export function newLines(text: string, before: readonly NewLine[] = []): readonly NewLine[] {
-  const [, sku, quantity, unitPrice, name] = /^([^:]+):(\d+):([\d.,]+)(?::(.*))?$/s.exec(text) ?? [];
+  const line = /^((?:[^:\\]|\\:)+):(\d+):([\d.,]+)(?::(.*))?$/s;
+  const [, sku, quantity, unitPrice, name] = line.exec(text) ?? [];
   if (sku === undefined || quantity === undefined || unitPrice === undefined)
-    throw new InvalidArgumentError('Expected SKU:QUANTITY:UNITPRICE[:NAME], such as A-1:2:1999.');
-  const line = { sku, quantity: wholeNumber(quantity), unitPrice: amount(unitPrice) };
-  return [...before, name === undefined ? line : { ...line, name }];
+    throw new InvalidArgumentError(
+      String.raw`Expected SKU:QUANTITY:UNITPRICE[:NAME], such as A-1:2:1999, with \: for a colon in a SKU.`,
+    );
+  const added = { sku: plainSku(sku), quantity: wholeNumber(quantity), unitPrice: amount(unitPrice) };
+  return [...before, name === undefined ? added : { ...added, name }];
 }
 
-/** A quantity of a SKU, such as `A-1:2`. */
+/** A quantity of a SKU, such as `A-1:2`. A colon of the SKU may be written `\:`. */
 export function quantities(text: string, before: readonly LineQuantity[] = []): readonly LineQuantity[] {
   const [, sku, quantity] = /^(.+):(\d+)$/.exec(text) ?? [];
   if (sku === undefined || quantity === undefined)
     throw new InvalidArgumentError('Expected SKU:QUANTITY, such as A-1:2.');
-  return [...before, { sku, quantity: wholeNumber(quantity) }];
+  return [...before, { sku: plainSku(sku), quantity: wholeNumber(quantity) }];
 }
 
-/** A line of an amendment, such as `A-1:2`, or `B-7:1:500` for a SKU that is new in the order. */
+function plainSku(typed: string): string {
+  return typed.replaceAll(String.raw`\:`, ':');
+}
+
+/**
+ * A line of an amendment, such as `A-1:2`, or `B-7:1:500` for a SKU that is new in the order. A
+ * colon that belongs to the SKU is written `\:`; otherwise `A:1:2` could mean two things.
+ */
 export function amendedLines(text: string, before: readonly AmendedLine[] = []): readonly AmendedLine[] {
-  const added = text.split(':').length > 2 ? newLines(text) : quantities(text);
-  return [...before, ...added];
+  const parts = text.split(/(?<!\\):/);
+  return [...before, ...(parts.length > 2 ? newLines(text) : quantities(text))];
+}
+
+/** Texts with commas between them. */
+export function commaList(text: string): readonly string[] {
+  return text.split(',').map((one) => one.trim());
 }
 
 /** Any text; for an option that may be repeated. */

@@ -19,9 +19,12 @@ export interface Session {
   readonly openTemporalGateway: (config: Config) => Promise<TemporalGateway>;
 }
 
+/** Sends commands, to the API or to Temporal itself. */
+export type CommandGateway = Omit<Gateway, 'fact'>;
+
 /** The gateway of a script that sends commands to Temporal itself. */
 export interface TemporalGateway {
-  readonly gateway: Gateway;
+  readonly gateway: CommandGateway;
   /** where its commands go */
   readonly system: System;
   readonly close: () => Promise<void>;
@@ -31,6 +34,7 @@ export interface TemporalGateway {
 export interface CommonOptions {
   readonly json?: true;
   readonly url?: string;
+  /** the key that the file of `--key-file` contains */
   readonly keyFile?: string;
   readonly direct?: true;
 }

@@ -1,67 +1,69 @@
 import { randomUUID } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { isReserved, isSystemName } from '../../access/actors.js';
 import type { CommandMeta } from '../../log/gateway/message.js';
-import { messageOf } from '../../outages/message-of.js';
-import { hideSecret } from '../../redaction.js';
-import { checkEach } from './check.js';
+import { apiKeyOf } from './api-key.js';
+import { checkKeys } from './check.js';
 import { exitCodes, Failure, usageFailure } from './failure.js';
+import { unlessEnded } from './interrupt.js';
 import type { CommandOptions, RequestOptions } from './options.js';
 import type { CommonOptions, Session } from './script.js';
 
-/* Who sends a command or a request, and where a command goes. */
+/* Who sends a command or a request, and under which idempotency key. */
 
-/** The headers of a request with these options. */
-export function requestHeaders(session: Session, options: RequestOptions): Readonly<Record<string, string>> {
-  return { 'idempotency-key': options.key ?? randomUUID(), ...actorHeader(session, options) };
-}
+type Headers = Readonly<Record<string, string>>;
 
-/** The API key of `--key-file` or `ORDERS_KEY`; undefined if there is none. */
-export function apiKeyOf({ env }: Session, { keyFile }: CommonOptions): string | undefined {
-  const given = (keyFile === undefined ? env['ORDERS_KEY'] : readKey(keyFile))?.trim() ?? '';
-  if (given === '' && keyFile === undefined) return undefined;
-  if (!/^[!-~]+$/.test(given))
-    throw usageFailure(`${keyFile ?? 'ORDERS_KEY'} has no key: expected one line without spaces`);
-  hideSecret(given);
-  return given;
-}
-
-function readKey(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (error) {
-    throw usageFailure(`${path} cannot be read: ${messageOf(error)}`);
-  }
+/**
+ * Sends a request with the headers for its idempotency key and its actor.
+ *
+ * @throws Failure if one of them is not allowed, or as `underKey`
+ */
+export async function sendRequest<T>(
+  session: Session,
+  options: RequestOptions,
+  send: (headers: Headers) => Promise<T>,
+): Promise<T> {
+  const { key = randomUUID() } = options;
+  await checkKeys({ key });
+  const headers = { 'idempotency-key': key, ...(await actorHeader(session, options)) };
+  return await underKey(session, key, () => send(headers));
 }
 
 /**
- * Whether commands go to the API, which identifies their sender by the key. Otherwise they go to
- * Temporal directly.
+ * Sends something under an idempotency key. If it is interrupted, prints the key with which it can
+ * be sent again.
  *
- * @throws Failure if a key is needed and missing
+ * @throws Failure of `send`, with the key if the request may still take effect
  */
-export function isOverHttp(session: Session, options: CommonOptions): boolean {
-  if (options.direct === true) return false;
-  if (apiKeyOf(session, options) !== undefined) return true;
-  if (session.env['AUTH'] !== 'on') return false;
-  const message =
-    'authentication is on (AUTH=on): set ORDERS_KEY or --key-file, or send commands to Temporal itself with --direct';
-  throw new Failure(exitCodes.usage, { code: 'key_missing', message });
+export async function underKey<T>({ terminal }: Session, key: string, send: () => Promise<T>): Promise<T> {
+  try {
+    return await unlessEnded(send, () =>
+      terminal.complain(`interrupted: it may still take effect; to try again, add --key ${key}`),
+    );
+  } catch (error) {
+    const mayTakeEffect: readonly number[] = [exitCodes.unavailable, exitCodes.unexpected];
+    if (!(error instanceof Failure) || !mayTakeEffect.includes(error.exitCode)) throw error;
+    const message = `${error.details.message.replace(/\.$/, '')}; to try again, add --key ${key}`;
+    throw new Failure(error.exitCode, { ...error.details, message });
+  }
 }
 
 /**
  * The header that names the actor of a request; none if a key identifies the actor.
  *
- * @throws Failure if an actor is given together with a key
+ * @throws Failure if an actor is given together with a key, or is not allowed
  */
-export function actorHeader(
+export async function actorHeader(
   session: Session,
   options: CommonOptions & { readonly actor?: string },
-): Readonly<Record<string, string>> {
-  if (apiKeyOf(session, options) === undefined) return { 'x-actor': options.actor ?? `cli:${userName()}` };
-  refuseActor(options);
-  return {};
+): Promise<Headers> {
+  if (apiKeyOf(session, options) !== undefined) {
+    refuseActor(options);
+    return {};
+  }
+  const { actor = `cli:${userName()}` } = options;
+  await checkKeys({ actor });
+  return { 'x-actor': actor };
 }
 
 /** @throws Failure if an actor is given together with a key */
@@ -96,7 +98,7 @@ export function metaOf({ key, ifMatch, actor, onBehalfOf }: CommandOptions): Com
  * @throws Failure if one of them is not allowed
  */
 export async function checkSender({ key, actor, onBehalfOf }: CommandMeta): Promise<void> {
-  await checkEach('Key', { key, actor, ...(onBehalfOf === undefined ? {} : { onBehalfOf }) });
+  await checkKeys({ key, actor, ...(onBehalfOf === undefined ? {} : { onBehalfOf }) });
   const isOwn = /^temporal:/i.test(actor);
   if (isReserved(actor) && !isOwn)
     throw usageFailure('only the system, or a key, gives such a name: choose another for --actor');

@@ -187,6 +187,11 @@ export async function refund(
   return { outcome: { type: 'refunded' } };
 }
 
+/** The payment was never pending, or is settled with another outcome. */
+export class PaymentNotPending extends Error {
+  override readonly name = 'PaymentNotPending';
+}
+
 /** Settles a pending payment in the ledger. See `SandboxPayments.settlePending`. */
 export async function settlePending(
   db: Db,
@@ -198,13 +203,13 @@ export async function settlePending(
   const entry = await ledger(db).findOne({ _id: reference }, { session });
   const { outcome: first, authorization: current, request } = entry ?? {};
   if (request?.type !== 'authorize' || current === undefined || first?.type !== 'pending') {
-    throw new Error(`${reference} is not a payment that was pending.`);
+    throw new PaymentNotPending(`${reference} is not a payment that was pending.`);
   }
   if (current.status === 'pending') {
     const change = outcome === 'authorized' ? { expiresAt: later(now, request.ttl) } : {};
     await setStatus(db, { _id: reference }, { status: outcome, ...change }, session);
   } else if (current.status !== outcome) {
-    throw new Error(`The payment ${reference} is ${current.status} already.`);
+    throw new PaymentNotPending(`The payment ${reference} is ${current.status} already.`);
   }
   const fact = { reference, authorizationId: current.id, outcome };
   return outcome === 'declined' ? { ...fact, code: 'customer_declined' } : fact;

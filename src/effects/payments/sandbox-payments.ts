@@ -35,8 +35,8 @@ export interface SandboxPayments extends PaymentProvider {
    *
    * @param reference the key of the authorize effect
    * @returns the fact that the provider's webhook reports
-   * @throws Error if `reference` is not a payment that was pending, or if the payment is settled
-   *   already with another outcome
+   * @throws PaymentNotPending if `reference` is not a payment that was pending, or if the payment
+   *   is settled already with another outcome
    */
   settlePending(reference: string, outcome: PaymentFact['outcome']): Promise<PaymentFact>;
 }

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { apiPath, connectApi } from '../../../src/cli/connections/api.js';
 import { printExact } from '../../../src/cli/script/exact-json.js';
-import { Failure } from '../../../src/cli/script/failure.js';
+import { Failure, failureLine } from '../../../src/cli/script/failure.js';
 import { addressOf, serving, stopServing } from './serving.js';
 
 async function failureOf(call: Promise<unknown>): Promise<Failure> {
@@ -86,6 +86,19 @@ describe('a refusal of the API becomes an exit code', () => {
     expect(failure.message).toContain('npm start');
   });
 
+  test('for a server that cannot be reached: the reason', async () => {
+    const failure = await failureOf(connectApi('http://nowhere.invalid').get('/'));
+    expect(failure.message).toMatch(/cannot be reached \((ENOTFOUND|EAI_AGAIN)\)/);
+  });
+
+  test('without control characters that the answer may contain', async () => {
+    const detail = 'It is\u001b[2J so.';
+    const api = await serving((_, response) =>
+      response.writeHead(400).end(JSON.stringify({ code: 'no', detail })),
+    );
+    expect(failureLine(await failureOf(api.get('/')))).toBe('no: It is\uFFFD[2J so.');
+  });
+
   test('for a connection that breaks during the answer: 4, because the command may have taken effect', async () => {
     const api = await serving((_, response) => {
       response.writeHead(200, { 'content-length': 100 }).write('{"orderId"', () => response.destroy());
@@ -106,4 +119,5 @@ describe('a refusal of the API becomes an exit code', () => {
 
 test('an id cannot lead to another path', () => {
   expect(apiPath`/v1/orders/${'a/../b?c'}/events`).toBe('/v1/orders/a%2F..%2Fb%3Fc/events');
+  for (const id of ['', '.', '..']) expect(() => apiPath`/v1/orders/${id}/events`).toThrow(Failure);
 });

@@ -41,6 +41,12 @@ describe('following an order', () => {
     expect({ reached, version: order?.version }).toEqual({ reached: false, version: 4 });
   });
 
+  test('ends when the time is up during a request', async () => {
+    const api = await serving(() => undefined);
+    const { order, reached } = await untilOrder(api, 'o-1', () => true, { withinMs: 100 });
+    expect({ order, reached }).toEqual({ order: undefined, reached: false });
+  });
+
   test('waits while the API is away, and misses nothing', async () => {
     let isAway = false;
     const api = await serving((request, response) => {

@@ -3,10 +3,11 @@ import { InvalidArgumentError } from 'commander';
 import {
   amendedLines,
   amount,
+  commaList,
   json,
   newLines,
   quantities,
-  seconds,
+  waitSeconds,
 } from '../../../src/cli/script/parsers.js';
 
 describe('a new line of an order', () => {
@@ -54,6 +55,18 @@ describe('a quantity of a SKU', () => {
   });
 });
 
+test('a colon of a SKU is written with a backslash, where it could also end the SKU', () => {
+  expect(newLines(String.raw`A\:1:2:500`)).toEqual([{ sku: 'A:1', quantity: 2, unitPrice: 500 }]);
+  expect(amendedLines(String.raw`A\:1:2`)).toEqual([{ sku: 'A:1', quantity: 2 }]);
+  expect(amendedLines(String.raw`A\:1:2:500`)).toEqual([{ sku: 'A:1', quantity: 2, unitPrice: 500 }]);
+  expect(quantities(String.raw`A\:1:2`)).toEqual([{ sku: 'A:1', quantity: 2 }]);
+  expect(() => amendedLines('urn:mug:3')).toThrow(String.raw`\: for a colon in a SKU`);
+});
+
+test('texts with commas between them are read without the spaces around them', () => {
+  expect(commaList('k-1, k-2')).toEqual(['k-1', 'k-2']);
+});
+
 test('an amended line has a price if it is new', () => {
   expect(amendedLines('B-7:1:500', amendedLines('A-1:3'))).toEqual([
     { sku: 'A-1', quantity: 3 },
@@ -62,8 +75,8 @@ test('an amended line has a price if it is new', () => {
 });
 
 test('a wait is at most 30 seconds, as at the API', () => {
-  expect(seconds('30')).toBe(30);
-  expect(() => seconds('31')).toThrow(InvalidArgumentError);
+  expect(waitSeconds('30')).toBe(30);
+  expect(() => waitSeconds('31')).toThrow(InvalidArgumentError);
 });
 
 test('invalid JSON is refused', () => {

@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import { workflowId } from '../../../order-log.js';
 import { apiOf } from '../../connections/api.js';
 import { exitCodes, Failure } from '../../script/failure.js';
-import { cleanedUp } from '../../script/interrupt.js';
+import { cleanedUp, endWithReader } from '../../script/interrupt.js';
 import { addScript, type CommonOptions, report, type Session } from '../../script/script.js';
 import { type Narrator, narrator } from './narrator.js';
 import { readScorecard } from './scorecard.js';
@@ -27,11 +27,13 @@ export function addDemo(program: Command, session: Session): void {
     examples: ['demo', 'demo --keep', 'demo --url http://127.0.0.1:8080'],
   }).option('--keep', 'leave the system running at the end, until Ctrl-C, and keep its folder');
   command.action(async () => {
+    endWithReader();
     const options = command.optsWithGlobals<DemoOptions>();
     const narrate = narrator(session, options);
     if (options.url !== undefined) {
-      const orders = await playStories(player(apiOf(session, options), narrate));
-      report(session, options, { orders }, () => ['', ...links(options.url ?? '', orders)]);
+      const api = apiOf(session, options);
+      const orders = await playStories(player(api, narrate));
+      report(session, options, { orders }, () => ['', ...links(api.url, orders)]);
       return;
     }
     const { newStack } = await import('./stack.js');
@@ -90,7 +92,8 @@ async function wholeStory(
     await new Promise(() => {});
   } else if (options.json !== true && process.stdout.isTTY && process.stdin.isTTY) {
     print('Look around. Enter ends it, and removes all of it.');
-    await once(process.stdin, 'data');
+    // Ctrl-D ends the input without data.
+    await Promise.race(['data', 'end'].map((event) => once(process.stdin, event)));
     process.stdin.pause();
   }
 }

@@ -48,6 +48,8 @@ const MAIN = fileURLToPath(new URL('../../../../workers/main.js', import.meta.ur
  * system.
  */
 const INHERITED = /^(PATH|HOME|TMPDIR|LANG|PIP_\w+|SSL_CERT_\w+|\w*proxy)$/i;
+/** How long a process may take to be ready, a download of the servers included. */
+const READY_WITHIN_MS = 600_000;
 const STOP_WITHIN_MS = 20_000;
 
 /**
@@ -67,9 +69,12 @@ export async function newStack(): Promise<StackFolder> {
   const folder = await mkdtemp(join(tmpdir(), 'orders-demo-'));
   const running = new Set<ChildProcess>();
   let mongodb: ReturnType<typeof pausable> | undefined;
+  let isEnded = false;
 
-  const startOne = async (roles: string, note: (text: string) => void = () => {}) =>
-    await startProcess({ roles, folder, running, note });
+  const startOne = async (roles: string, note: (text: string) => void = () => {}) => {
+    if (isEnded) throw failed('the system has ended');
+    return await startProcess({ roles, folder, running, note });
+  };
 
   return {
     folder,
@@ -90,6 +95,7 @@ export async function newStack(): Promise<StackFolder> {
       };
     },
     async end({ keep = false } = {}) {
+      isEnded = true;
       mongodb?.resume();
       await Promise.all([...running].map(stop));
       if (!keep) await rm(folder, { recursive: true, force: true });
@@ -109,7 +115,7 @@ interface Starting {
 /**
  * Starts a process of the system. When the process is ready, resolves with what it has printed.
  *
- * @throws Failure if the process ends before it is ready
+ * @throws Failure if the process ends before it is ready, or takes too long
  */
 async function startProcess({ roles, folder, running, note }: Starting) {
   const inherited = Object.entries(process.env).filter(([name]) => INHERITED.test(name));
@@ -129,22 +135,28 @@ async function startProcess({ roles, folder, running, note }: Starting) {
   running.add(child);
   const gone = once(child, 'close').then(() => running.delete(child));
   let printed = '';
+  let isReady = false;
   await Promise.race([
     gone,
     new Promise<void>((resolve) => {
+      setTimeout(resolve, READY_WITHIN_MS).unref();
       for (const stream of [child.stdout, child.stderr])
         stream.setEncoding('utf8').on('data', (text: string) => {
           printed += text;
           for (const [, stage = ''] of text.matchAll(/^… (.+)$/gm)) note(stage);
-          if (/Ready in [^]*\n\n$/.test(printed)) resolve();
+          isReady ||= /Ready in [^]*\n\n$/.test(printed);
+          if (isReady) resolve();
         });
     }),
   ]);
-  if (!running.has(child)) {
-    const message = `a process of the demo (ROLES=${roles}) ended: ${printed.trim().split('\n').at(-1)}`;
-    throw new Failure(exitCodes.unexpected, { code: 'demo_failed', message });
-  }
+  const last = printed.trim().split('\n').at(-1);
+  if (!running.has(child)) throw failed(`a process of the demo (ROLES=${roles}) ended: ${last}`);
+  if (!isReady) throw failed(`a process of the demo (ROLES=${roles}) is not ready after 10 minutes: ${last}`);
   return { child, printed };
+}
+
+function failed(message: string): Failure {
+  return new Failure(exitCodes.unexpected, { code: 'demo_failed', message });
 }
 
 function workerOf(first: ChildProcess, startOne: () => Promise<ChildProcess>): Worker {
@@ -201,7 +213,13 @@ async function stop(child: ChildProcess): Promise<void> {
   clearTimeout(timer);
 }
 
-/** An address in the text that a process prints when it is ready. */
-function addressIn(printed: string, name: string): string {
-  return new RegExp(`${name} +(http\\S+)`).exec(printed)?.[1] ?? '';
+/**
+ * An address in the text that a process prints when it is ready.
+ *
+ * @throws Failure if the text has no such address
+ */
+export function addressIn(printed: string, name: string): string {
+  const [, address] = new RegExp(`${name} +(http\\S+)`).exec(printed) ?? [];
+  if (address === undefined) throw failed(`the demo's system printed no address of its ${name}`);
+  return address;
 }

@@ -1,12 +1,11 @@
 import type { OrderBody } from '../../../api/commands/gateway/gateway.js';
 import { commands } from '../../../api/commands/table.js';
-import type { CommandMeta } from '../../../log/gateway/message.js';
 import type { FollowUpCommand, NewLine } from '../../../order/commands.js';
 import { isAtRest } from '../../../order/consequences.js';
 import type { Order, OrderStatus } from '../../../order/order.js';
 import { sendTo } from '../../commands/send.js';
 import type { Api } from '../../connections/api.js';
-import { httpGateway } from '../../connections/gateway.js';
+import { httpGateway } from '../../connections/http-gateway.js';
 import { untilOrder } from '../../connections/order-events.js';
 import { exitCodes, Failure } from '../../script/failure.js';
 import { metaOf } from '../../script/sender.js';
@@ -139,10 +138,9 @@ export interface Player {
 
 export function player(api: Api, narrate: Narrator): Player {
   const gateway = httpGateway(api);
-  const meta = (): CommandMeta => metaOf({ actor: 'demo' });
 
   async function create(order: OrderBody): Promise<string> {
-    const { orderId } = await sendTo(gateway, meta(), (to, sent) => to.create(undefined, order, sent));
+    const { orderId } = await sendTo(gateway, metaOf({}), (to, sent) => to.create(undefined, order, sent));
     return orderId;
   }
 
@@ -170,7 +168,9 @@ export function player(api: Api, narrate: Narrator): Player {
           continue;
         }
         narrate.command(commands[step.type].verb);
-        const { version = 1 } = await sendTo(gateway, meta(), (to, sent) => to.execute(orderId, step, sent));
+        const { version = 1 } = await sendTo(gateway, metaOf({}), (to, sent) =>
+          to.execute(orderId, step, sent),
+        );
         const sent: Condition = { what: `version ${version}`, holds: (seen) => seen.version >= version };
         order = await reach(orderId, order, sent);
       }

@@ -75,6 +75,19 @@ test(
 );
 
 test(
+  'a demo whose output nobody reads any more stops its servers and removes its folder',
+  async () => {
+    const { child, ended } = demo();
+    child.stdout.on('data', (text: string) => {
+      if (text.includes('OrderConfirmed')) child.stdout.destroy();
+    });
+    expect(await ended).toMatchObject({ code: 0 });
+    expect(await leftovers()).toEqual([]);
+  },
+  LIMIT_MS,
+);
+
+test(
   'a demo that is interrupted stops its servers and removes its folder',
   async () => {
     const { child, ended } = demo();

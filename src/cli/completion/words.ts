@@ -1,0 +1,69 @@
+import type { Command } from 'commander';
+
+/* What a shell can offer, read from commander's own tree of scripts, so that nothing is missing. */
+
+/** What can follow the names of a script. */
+export interface ScriptWords {
+  /** the names of the script, such as `stock` and `set`; none for the program itself */
+  readonly names: readonly string[];
+  readonly subcommands: readonly string[];
+  /** subcommands, values of the first argument, and options */
+  readonly words: readonly Word[];
+}
+
+export interface Word {
+  readonly word: string;
+  readonly description: string;
+  /** the values of an option that takes one of a few */
+  readonly choices?: readonly string[] | undefined;
+}
+
+/** The words of a script and of all scripts below it. */
+export function wordsOf(command: Command, names: readonly string[] = []): readonly ScriptWords[] {
+  const help = command.createHelp();
+  const subcommands = help.visibleCommands(command).filter((one) => one.name() !== 'help');
+  const options = [...help.visibleOptions(command), ...help.visibleGlobalOptions(command)];
+  const [argument] = command.registeredArguments;
+  const words: readonly Word[] = [
+    ...subcommands.map((one) => ({ word: one.name(), description: one.summary() })),
+    ...(argument?.argChoices ?? []).map((word) => ({ word, description: '' })),
+    ...options.flatMap(({ long, description, argChoices }) =>
+      long === undefined || long === null ? [] : [{ word: long, description, choices: argChoices }],
+    ),
+  ];
+  return [
+    { names, subcommands: subcommands.map((one) => one.name()), words },
+    ...subcommands.flatMap((one) => wordsOf(one, [...names, one.name()])),
+  ];
+}
+
+/**
+ * The patterns of a `case` in bash or zsh that says whether a word continues the names before it,
+ * such as `'stock/set'`.
+ */
+export function namePatterns(scripts: readonly ScriptWords[]): string {
+  return scripts
+    .filter(({ names }) => names.length > 0)
+    .map(({ names }) => `'${names.slice(0, -1).join(' ')}/${names.at(-1)}'`)
+    .join('|');
+}
+
+/**
+ * The branches of a `case` in bash or zsh for the options that take one of a few values.
+ *
+ * @param offer the shell's command that offers the values, which are separated by spaces
+ */
+export function valueBranches(scripts: readonly ScriptWords[], offer: (values: string) => string): string {
+  return scripts
+    .flatMap(({ names, words }) =>
+      words.flatMap(({ word, choices }) =>
+        choices === undefined ? [] : [`    '${names.join(' ')} ${word}') ${offer(choices.join(' '))} ;;`],
+      ),
+    )
+    .join('\n');
+}
+
+/** Replaces single quotes, so that the text can stand within single quotes in any of the shells. */
+export function quotable(text: string): string {
+  return text.replaceAll(`'`, '’');
+}
