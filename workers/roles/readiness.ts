@@ -171,6 +171,7 @@ function onStock(db: Db): Dependency {
   return {
     name: 'stock',
     cost: 'orders wait for their reservations, and stock cannot be counted',
+    checkedThrough: 'mongodb',
     check: async () => degraded(concernOfStock(await stockState(db))),
   };
 }

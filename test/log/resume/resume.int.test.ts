@@ -369,6 +369,17 @@ describe('a resumption changes nothing for', () => {
     expect(body.blockedCommands.hold).toContain(`npx orders resume ${orderId}`);
   });
 
+  test('an order whose history and journal differ, until its history is deleted', async () => {
+    const orderId = await placedOrder(api);
+    await terminateWhenRecorded(api, orderId);
+    await journal(orderLog, db).updateOne({ _id: `${orderId}:3` }, { $set: { 'data.amount': 1 } });
+    expect(await resumed(orderId)).toMatchObject({ outcome: 'contradiction' });
+    await deleteHistory(api.client, orderId);
+    expect(await resumed(orderId)).toMatchObject({ outcome: 'resumed' });
+    await until(async () => expect(await types(orderId)).toContain('OrderResumed'));
+    expect((await api.get(`/v1/orders/${orderId}`)).body.allowedCommands).toContain('hold');
+  });
+
   test('an order whose journal lost an event that no history has', async () => {
     const orderId = await placedOrder(api);
     await workflow(orderId).terminate();
