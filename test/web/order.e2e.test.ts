@@ -299,7 +299,7 @@ describe('an order', () => {
     await waits.locator('.rows .problem').getByText(error).waitFor();
     await waits
       .locator('.attention')
-      .getByText(/^since .*, tried \d+ times/)
+      .getByText(/^since .*, attempt \d+/)
       .waitFor();
     const [row] = (await read('/v1/orders/waiting')).attention;
     const remedy = await waits.locator('.attention li').innerText();
