@@ -14,18 +14,18 @@ import { type Servers, startServers } from '../src/server/embedded/servers.js';
 import { startLiveness } from '../src/server/health/liveness.js';
 import { assertMasterKeys } from '../src/server/keys/master-key-file.js';
 import { SEARCH_ATTRIBUTES } from '../src/server/search-attributes.js';
-import { parseArguments } from './start/arguments.mjs';
-import { HELP } from './start/help.mjs';
+import { ignoreLostOutput } from '../src/bootstrap/lost-output.mjs';
 import { stage } from '../src/bootstrap/progress.mjs';
+import { checkArguments } from './start/arguments.mjs';
+import { HELP } from './start/help.mjs';
 import { closeAll, type Closer, stopSignal } from './stop.js';
 import { type Started, welcome } from './welcome.js';
 
 const CACHE_DIR = fileURLToPath(new URL('../../.cache', import.meta.url));
 
-if (parseArguments('npm start').help) {
-  process.stdout.write(HELP);
-  process.exit();
-}
+// `npm start` has done both already. The image starts this module directly.
+ignoreLostOutput();
+checkArguments('npm start', HELP);
 const stopping = stopSignal();
 const closers: Closer[] = [];
 let problem: string | undefined;
