@@ -7,7 +7,7 @@ import { mkdirSync } from 'node:fs';
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
-import { bundle } from '../../workers/bundles/workflows.mjs';
+import { bundleWorkflows } from '../../workers/bundles/workflows.mjs';
 import { checkArguments } from '../../workers/start/arguments.mjs';
 import { cacheDir, root } from '../../src/bootstrap/folders.mjs';
 import { prepare } from '../../src/bootstrap/prepare.mjs';
@@ -73,7 +73,10 @@ async function compile() {
   mkdirSync(built, { recursive: true });
   const tsc = join(root, 'node_modules', '.bin', 'tsc');
   await Promise.all([
-    bundle(join('test', 'bench', 'baselines', 'bare-workflow.ts'), join(built, 'bare-workflow-bundle.js')),
+    bundleWorkflows(
+      join('test', 'bench', 'baselines', 'bare-workflow.ts'),
+      join(built, 'bare-workflow-bundle.js'),
+    ),
     run(tsc, ['--project', join('test', 'bench', 'tsconfig.json'), '--outDir', built]),
   ]);
 }
