@@ -18,7 +18,7 @@ import { ignoreLostOutput } from '../src/bootstrap/lost-output.mjs';
 import { stage } from '../src/bootstrap/progress.mjs';
 import { checkArguments } from './start/arguments.mjs';
 import { HELP } from './start/help.mjs';
-import { closeAll, type Closer, stopSignal } from './stop.js';
+import { type Close, closeInOrder, stopSignal } from './stop.js';
 import { type Started, welcome } from './welcome.js';
 
 const CACHE_DIR = fileURLToPath(new URL('../../.cache', import.meta.url));
@@ -27,7 +27,8 @@ const CACHE_DIR = fileURLToPath(new URL('../../.cache', import.meta.url));
 ignoreLostOutput();
 checkArguments('npm start', HELP);
 const stopping = stopSignal();
-const closers: Closer[] = [];
+/** What has to be closed, in the order in which it was started. */
+const closes: Close[] = [];
 let problem: string | undefined;
 try {
   const config = readConfig(process.env);
@@ -39,7 +40,8 @@ try {
 } catch (error) {
   if (!stopping.aborted) problem = messageOf(error);
 }
-if (closers.length > 0) await stage('Stopping', () => closeAll(closers));
+if (closes.length > 0)
+  await stage('Stopping', () => closeInOrder(closes.toReversed().map((close) => ({ closes: [close] }))));
 if (problem !== undefined) {
   process.stderr.write(`${problem}\n`);
   process.exitCode = 1;
@@ -78,7 +80,8 @@ async function start(given: Config, providers: Providers): Promise<Started> {
     servers && stage(`Starting ${namesOf(given)}`, () => servers.ready(stopping)),
   ]);
   stopping.throwIfAborted();
-  const api = await startRoles({ config, providers, stopping, closers });
+  const { api, stop } = await startRoles({ config, providers, stopping });
+  closes.push(stop);
   return {
     hasServers: servers !== undefined,
     ...(api && { api: api.address, isAuthOn: config.auth.isOn }),
@@ -95,7 +98,7 @@ async function serveLiveness({ host, healthPort }: Config['http']): Promise<stri
   if (healthPort === undefined) return undefined;
   await assertPortFree(host, healthPort, 'HEALTH_PORT');
   const liveness = await startLiveness(host, healthPort);
-  closers.push(liveness);
+  closes.push(() => liveness.close());
   return `${addressOf(host, liveness.port)}/health/live`;
 }
 
@@ -128,6 +131,6 @@ async function embed(config: Config): Promise<Servers | undefined> {
     ...(embedded.mongodb && mongod !== undefined && { mongodb: { ...embedded.mongodb, binary: mongod } }),
     report: (line) => process.stdout.write(`${line}\n`),
   });
-  closers.push({ close: () => servers.stop() });
+  closes.push(() => servers.stop());
   return servers;
 }
