@@ -59,10 +59,8 @@ function needsProviders({ roles }: Config): boolean {
 /** Starts everything in the order of dependencies. Everything is closed in the reverse order. */
 async function start(given: Config, providers: Providers): Promise<Started> {
   const { http, roles } = given;
-  if (roles.has('write') || roles.has('read')) {
-    await assertPortFree(http.host, http.port, 'HTTP_PORT');
-    if (http.opsPort !== undefined) await assertPortFree(http.host, http.opsPort, 'OPS_PORT');
-  }
+  if (roles.has('write') || roles.has('read')) await assertPortFree(http.host, http.port, 'HTTP_PORT');
+  if (http.opsPort !== undefined) await assertPortFree(http.host, http.opsPort, 'OPS_PORT');
   const health = await serveLiveness(http);
 
   const servers = await embed(given);
@@ -80,12 +78,12 @@ async function start(given: Config, providers: Providers): Promise<Started> {
     servers && stage(`Starting ${namesOf(given)}`, () => servers.ready(stopping)),
   ]);
   stopping.throwIfAborted();
-  const { api, stop } = await startRoles({ config, providers, stopping });
-  closes.push(stop);
+  const running = await startRoles({ config, providers, stopping });
+  closes.push(() => running.stop());
   return {
     hasServers: servers !== undefined,
-    ...(api && { api: api.address, isAuthOn: config.auth.isOn }),
-    ...(api?.opsAddress !== undefined && { operations: api.opsAddress }),
+    ...running.addresses,
+    isAuthOn: config.auth.isOn,
     ...(health !== undefined && { health }),
     ...(servers?.temporal && {
       temporalUi: `${servers.temporal.uiUrl}/namespaces/${encodeURIComponent(config.temporal.namespace)}/workflows`,

@@ -24,7 +24,6 @@ import { connectMongo, connectTemporal } from '../src/server/connections.js';
 import { masterKeysOf } from '../src/server/keys/master-key-file.js';
 import { createLogger } from '../src/server/logging/logger.js';
 import { setUp } from '../src/server/set-up.js';
-import type { RunningApi } from './roles/api.js';
 import { startFeed } from './roles/feed.js';
 import type { RoleContext, RunningRole } from './roles/role.js';
 import { startTracking } from './roles/tracking.js';
@@ -72,12 +71,17 @@ export interface RolesOptions {
   readonly stopping: AbortSignal;
 }
 
-export interface RunningRoles extends RunningRole {
+/** Each is `http://host:port`. */
+export interface Addresses {
   /** absent if no role has an API */
-  readonly api?: ApiAddresses;
+  readonly api?: string;
+  /** absent without `OPS_PORT` */
+  readonly operations?: string;
 }
 
-export type ApiAddresses = Pick<RunningApi, 'address' | 'opsAddress'>;
+export interface RunningRoles extends RunningRole {
+  readonly addresses: Addresses;
+}
 
 /** What has to be closed, by the step in which it is. */
 type Opened = Readonly<Record<keyof typeof STOP_LIMITS_MS, Close[]>>;
@@ -93,8 +97,7 @@ export async function startRoles(options: RolesOptions): Promise<RunningRoles> {
       { limitMs: connections, closes: opened.connections },
     ]);
   try {
-    const api = await openRoles(options, opened);
-    return { ...(api && { api }), stop };
+    return { addresses: await openRoles(options, opened), stop };
   } catch (error) {
     await stop();
     throw error;
@@ -102,7 +105,7 @@ export async function startRoles(options: RolesOptions): Promise<RunningRoles> {
 }
 
 /** Starts the roles, and adds each to `opened` as soon as it exists. */
-async function openRoles(options: RolesOptions, opened: Opened): Promise<ApiAddresses | undefined> {
+async function openRoles(options: RolesOptions, opened: Opened): Promise<Addresses> {
   const { config, stopping } = options;
   const { roles } = config;
   // Makes the key of a system that is on this machine alone. Throws if there are no master keys,
@@ -130,11 +133,13 @@ async function openRoles(options: RolesOptions, opened: Opened): Promise<ApiAddr
     opened.senders.push(() => running.stop());
   }
   const hasApi = roles.has('write') || roles.has('read');
-  const api = hasApi ? await stage('Starting the API', () => serveApi(context, stopping, opened)) : undefined;
+  const addresses = hasApi
+    ? await stage('Starting the API', () => serveApi(context, stopping, opened))
+    : await serveOperations(context, opened);
   await stage('Getting ready', async (note) => {
     if (!(await isDoneSoon(needed, stopping))) note('a server does not answer; continuing without it');
   });
-  return api;
+  return addresses;
 }
 
 /** The connections that the roles share. */
@@ -161,7 +166,7 @@ async function serveApi(
   context: RoleContext,
   stopping: AbortSignal,
   { senders, connections }: Opened,
-): Promise<ApiAddresses> {
+): Promise<Addresses> {
   // Loaded while the workers start in their own threads.
   const { startApi } = await import('./roles/api.js');
   // A separate connection pool, so that queries do not wait for the workers' writes.
@@ -170,7 +175,18 @@ async function serveApi(
   destroyBeforeUse(mongo, stopping);
   const api = await startApi({ ...context, mongo, page: PAGE_FOLDER });
   senders.push(() => api.stop());
-  return api;
+  return { api: api.address, ...(api.opsAddress !== undefined && { operations: api.opsAddress }) };
+}
+
+/** Serves the metrics and the health of a process without an API, if it has a port for them. */
+async function serveOperations(context: RoleContext, { senders }: Opened): Promise<Addresses> {
+  const { opsPort } = context.config.http;
+  if (opsPort === undefined) return {};
+  // Most of what it needs is loaded by no other role without an API.
+  const { startOperations } = await import('./roles/operations.js');
+  const operations = await startOperations(context, opsPort);
+  senders.push(() => operations.stop());
+  return { operations: operations.address };
 }
 
 /** True if all of the work is done within `SERVER_WAIT_MS`. The work continues in any case. */
