@@ -2,16 +2,17 @@
  * Compiles `src` and `workers` to `dist`, and bundles the workflows, the page and the main module
  * there.
  */
-import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { alone } from '../src/bootstrap/alone.mjs';
 import { cacheDir, dist, root } from '../src/bootstrap/folders.mjs';
 import { fail, run } from '../src/bootstrap/processes.mjs';
-import { hashOfSources, SOURCES } from '../src/bootstrap/sources.mjs';
-import { bundle } from './bundles/workflows.mjs';
+import { HASH_FILE, hashOfSources } from '../src/bootstrap/sources.mjs';
 import { bundleMain } from './bundles/main.mjs';
-import { buildPage } from './bundles/page.mjs';
+import { bundlePage } from './bundles/page.mjs';
+import { bundleWorkflows } from './bundles/workflows.mjs';
 
-await build().catch(fail);
+await alone('build', build).catch(fail);
 
 /**
  * Builds in another folder, which then replaces `dist` as a whole, so that no process sees a
@@ -24,12 +25,25 @@ async function build() {
   const tsc = join(root, 'node_modules', '.bin', 'tsc');
   mkdirSync(made, { recursive: true });
   await Promise.all([
-    bundle(join('src', 'workflows.ts'), join(made, 'workflow-bundle.js')),
+    bundleWorkflows(join('src', 'workflows.ts'), join(made, 'workflow-bundle.js')),
     run(tsc, ['--project', 'workers/tsconfig.json', '--outDir', made]),
-    buildPage(join(made, 'web')),
+    bundlePage(join(made, 'web')),
   ]);
   await bundleMain(join(made, 'workers'));
-  writeFileSync(join(made, SOURCES), sources);
-  rmSync(dist, { recursive: true, force: true });
-  renameSync(made, dist);
+  writeFileSync(join(made, HASH_FILE), sources);
+  replace(dist, made);
+}
+
+/**
+ * Moves `folder` out of the way and `by` to its place, so that it is missing only for a moment.
+ *
+ * @param {string} folder
+ * @param {string} by
+ */
+function replace(folder, by) {
+  const old = `${by}-before`;
+  rmSync(old, { recursive: true, force: true });
+  if (existsSync(folder)) renameSync(folder, old);
+  renameSync(by, folder);
+  rmSync(old, { recursive: true, force: true });
 }

@@ -14,20 +14,21 @@ import { type Servers, startServers } from '../src/server/embedded/servers.js';
 import { startLiveness } from '../src/server/health/liveness.js';
 import { assertMasterKeys } from '../src/server/keys/master-key-file.js';
 import { SEARCH_ATTRIBUTES } from '../src/server/search-attributes.js';
-import { parseArguments } from './start/arguments.mjs';
-import { HELP } from './start/help.mjs';
+import { ignoreLostOutput } from '../src/bootstrap/lost-output.mjs';
 import { stage } from '../src/bootstrap/progress.mjs';
-import { closeAll, type Closer, stopSignal } from './stop.js';
+import { checkArguments } from './start/arguments.mjs';
+import { HELP } from './start/help.mjs';
+import { type Close, closeInOrder, stopSignal } from './stop.js';
 import { type Started, welcome } from './welcome.js';
 
 const CACHE_DIR = fileURLToPath(new URL('../../.cache', import.meta.url));
 
-if (parseArguments('npm start').help) {
-  process.stdout.write(HELP);
-  process.exit();
-}
+// `npm start` has done both already. The image starts this module directly.
+ignoreLostOutput();
+checkArguments('npm start', HELP);
 const stopping = stopSignal();
-const closers: Closer[] = [];
+/** What has to be closed, in the order in which it was started. */
+const closes: Close[] = [];
 let problem: string | undefined;
 try {
   const config = readConfig(process.env);
@@ -39,7 +40,8 @@ try {
 } catch (error) {
   if (!stopping.aborted) problem = messageOf(error);
 }
-if (closers.length > 0) await stage('Stopping', () => closeAll(closers));
+if (closes.length > 0)
+  await stage('Stopping', () => closeInOrder(closes.toReversed().map((close) => ({ closes: [close] }))));
 if (problem !== undefined) {
   process.stderr.write(`${problem}\n`);
   process.exitCode = 1;
@@ -57,10 +59,8 @@ function needsProviders({ roles }: Config): boolean {
 /** Starts everything in the order of dependencies. Everything is closed in the reverse order. */
 async function start(given: Config, providers: Providers): Promise<Started> {
   const { http, roles } = given;
-  if (roles.has('write') || roles.has('read')) {
-    await assertPortFree(http.host, http.port, 'HTTP_PORT');
-    if (http.opsPort !== undefined) await assertPortFree(http.host, http.opsPort, 'OPS_PORT');
-  }
+  if (roles.has('write') || roles.has('read')) await assertPortFree(http.host, http.port, 'HTTP_PORT');
+  if (http.opsPort !== undefined) await assertPortFree(http.host, http.opsPort, 'OPS_PORT');
   const health = await serveLiveness(http);
 
   const servers = await embed(given);
@@ -78,11 +78,12 @@ async function start(given: Config, providers: Providers): Promise<Started> {
     servers && stage(`Starting ${namesOf(given)}`, () => servers.ready(stopping)),
   ]);
   stopping.throwIfAborted();
-  const api = await startRoles({ config, providers, stopping, closers });
+  const running = await startRoles({ config, providers, stopping });
+  closes.push(() => running.stop());
   return {
     hasServers: servers !== undefined,
-    ...(api && { api: api.address, isAuthOn: config.auth.isOn }),
-    ...(api?.opsAddress !== undefined && { operations: api.opsAddress }),
+    ...running.addresses,
+    isAuthOn: config.auth.isOn,
     ...(health !== undefined && { health }),
     ...(servers?.temporal && {
       temporalUi: `${servers.temporal.uiUrl}/namespaces/${encodeURIComponent(config.temporal.namespace)}/workflows`,
@@ -95,7 +96,7 @@ async function serveLiveness({ host, healthPort }: Config['http']): Promise<stri
   if (healthPort === undefined) return undefined;
   await assertPortFree(host, healthPort, 'HEALTH_PORT');
   const liveness = await startLiveness(host, healthPort);
-  closers.push(liveness);
+  closes.push(() => liveness.close());
   return `${addressOf(host, liveness.port)}/health/live`;
 }
 
@@ -128,6 +129,6 @@ async function embed(config: Config): Promise<Servers | undefined> {
     ...(embedded.mongodb && mongod !== undefined && { mongodb: { ...embedded.mongodb, binary: mongod } }),
     report: (line) => process.stdout.write(`${line}\n`),
   });
-  closers.push({ close: () => servers.stop() });
+  closes.push(() => servers.stop());
   return servers;
 }

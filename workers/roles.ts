@@ -24,13 +24,12 @@ import { connectMongo, connectTemporal } from '../src/server/connections.js';
 import { masterKeysOf } from '../src/server/keys/master-key-file.js';
 import { createLogger } from '../src/server/logging/logger.js';
 import { setUp } from '../src/server/set-up.js';
-import type { RunningApi } from './roles/api.js';
 import { startFeed } from './roles/feed.js';
-import type { RoleContext } from './roles/role.js';
+import type { RoleContext, RunningRole } from './roles/role.js';
 import { startTracking } from './roles/tracking.js';
 import { installRuntime, startOrderWorker } from './roles/worker.js';
 import { stage } from '../src/bootstrap/progress.mjs';
-import type { Closer } from './stop.js';
+import { type Close, closeInOrder } from './stop.js';
 
 const WORKFLOW_BUNDLE = { codePath: fileURLToPath(new URL('../workflow-bundle.js', import.meta.url)) };
 /** The page, as `workers/bundles/page.mjs` has built it. */
@@ -54,60 +53,89 @@ const SET_UP_STEPS = [
 ];
 /** How long to wait for a server before the start continues without it. */
 const SERVER_WAIT_MS = 10_000;
-/** How long a role has to hand in what it works on, when the process ends. */
-const ROLE_STOPS_MS = 3_500;
-const CONNECTION_CLOSES_MS = 500;
+/**
+ * How long each step may take when the roles stop. The steps are in their order, and their sum is
+ * well below the `stop_grace_period` in docker-compose.yml.
+ */
+export const STOP_LIMITS_MS = {
+  /** What sends commands stops first, because a worker of this process may have to answer them. */
+  senders: 3_500,
+  /** Workers and leased tasks hand in what they work on, for which they need the connections. */
+  workers: 3_500,
+  connections: 500,
+};
 
 export interface RolesOptions {
   readonly config: Config;
   readonly providers: Providers;
   readonly stopping: AbortSignal;
-  /** collects what has to be closed, as soon as it exists */
-  readonly closers: Closer[];
 }
 
-export type ApiAddresses = Pick<RunningApi, 'address' | 'opsAddress'>;
+/** Each is `http://host:port`. */
+export interface Addresses {
+  /** absent if no role has an API */
+  readonly api?: string;
+  /** absent without `OPS_PORT` */
+  readonly operations?: string;
+}
 
-/**
- * Starts the roles of this process.
- *
- * @returns the API's addresses; undefined if no role has one
- */
-export async function startRoles({
-  config,
-  providers,
-  stopping,
-  closers,
-}: RolesOptions): Promise<ApiAddresses | undefined> {
+export interface RunningRoles extends RunningRole {
+  readonly addresses: Addresses;
+}
+
+/** What has to be closed, by the step in which it is. */
+type Opened = Readonly<Record<keyof typeof STOP_LIMITS_MS, Close[]>>;
+
+/** Starts the roles of this process. If one cannot be started, stops the others. */
+export async function startRoles(options: RolesOptions): Promise<RunningRoles> {
+  const opened: Opened = { senders: [], workers: [], connections: [] };
+  const { senders, workers, connections } = STOP_LIMITS_MS;
+  const stop = async (): Promise<void> =>
+    await closeInOrder([
+      { limitMs: senders, closes: opened.senders },
+      { limitMs: workers, closes: opened.workers },
+      { limitMs: connections, closes: opened.connections },
+    ]);
+  try {
+    return { addresses: await openRoles(options, opened), stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+/** Starts the roles, and adds each to `opened` as soon as it exists. */
+async function openRoles(options: RolesOptions, opened: Opened): Promise<Addresses> {
+  const { config, stopping } = options;
   const { roles } = config;
-  // Throws if there are no master keys, because the process would take orders whose personal data
-  // it cannot seal.
+  // Makes the key of a system that is on this machine alone. Throws if there are no master keys,
+  // because the process would take orders whose personal data it cannot seal.
   masterKeysOf(config);
-  const context = connect({ config, providers, stopping, closers });
+  const context = connect(options, opened);
   installRuntime(context.logger);
   const needed = [setUp({ ...context, setUpSteps: SET_UP_STEPS, detectDatabaseLoss, abort: stopping })];
   if (roles.has('worker')) {
     const worker = startOrderWorker({ ...context, workflowBundle: WORKFLOW_BUNDLE });
-    closers.push({ limitMs: ROLE_STOPS_MS, close: () => worker.stop() });
+    opened.workers.push(() => worker.stop());
     needed.push(worker.ready);
     const tracking = startTracking(context);
-    closers.push({ limitMs: 1_000, close: () => tracking.stop() });
+    opened.senders.push(() => tracking.stop());
   }
   if (roles.has('feed')) {
     const feed = startFeed(context);
-    closers.push({ limitMs: ROLE_STOPS_MS, close: () => feed.stop() });
+    opened.workers.push(() => feed.stop());
     needed.push(feed.ready);
   }
   if (roles.has('kafka') && config.kafka !== undefined) {
     // Kafka's client is loaded only by this role.
     const { startKafka } = await import('./roles/kafka.js');
     const running = startKafka(context, config.kafka);
-    closers.push({ limitMs: ROLE_STOPS_MS, close: () => running.stop() });
+    opened.senders.push(() => running.stop());
   }
   const hasApi = roles.has('write') || roles.has('read');
   const addresses = hasApi
-    ? await stage('Starting the API', () => serveApi(context, stopping, closers))
-    : undefined;
+    ? await stage('Starting the API', () => serveApi(context, stopping, opened))
+    : await serveOperations(context, opened);
   await stage('Getting ready', async (note) => {
     if (!(await isDoneSoon(needed, stopping))) note('a server does not answer; continuing without it');
   });
@@ -115,14 +143,14 @@ export async function startRoles({
 }
 
 /** The connections that the roles share. */
-function connect({ config, providers, stopping, closers }: RolesOptions): RoleContext {
+function connect({ config, providers, stopping }: RolesOptions, { connections }: Opened): RoleContext {
   const temporal = connectTemporal(config);
-  closers.push({ limitMs: CONNECTION_CLOSES_MS, close: () => temporal.close() });
+  connections.push(() => temporal.close());
   const mongo = connectMongo(config);
+  connections.push(() => mongo.close());
   destroyBeforeUse(mongo, stopping);
-  closers.push({ limitMs: CONNECTION_CLOSES_MS, close: () => mongo.close() });
   const tail = new FeedTail(orderLog, mongo.db);
-  closers.push({ limitMs: CONNECTION_CLOSES_MS, close: () => tail.stop() });
+  connections.push(() => tail.stop());
   return {
     config,
     temporal,
@@ -137,17 +165,28 @@ function connect({ config, providers, stopping, closers }: RolesOptions): RoleCo
 async function serveApi(
   context: RoleContext,
   stopping: AbortSignal,
-  closers: Closer[],
-): Promise<ApiAddresses> {
+  { senders, connections }: Opened,
+): Promise<Addresses> {
   // Loaded while the workers start in their own threads.
   const { startApi } = await import('./roles/api.js');
   // A separate connection pool, so that queries do not wait for the workers' writes.
   const mongo = connectMongo(context.config);
+  connections.push(() => mongo.close());
   destroyBeforeUse(mongo, stopping);
-  closers.push({ limitMs: CONNECTION_CLOSES_MS, close: () => mongo.close() });
   const api = await startApi({ ...context, mongo, page: PAGE_FOLDER });
-  closers.push({ limitMs: 2_500, close: () => api.stop() });
-  return api;
+  senders.push(() => api.stop());
+  return { api: api.address, ...(api.opsAddress !== undefined && { operations: api.opsAddress }) };
+}
+
+/** Serves the metrics and the health of a process without an API, if it has a port for them. */
+async function serveOperations(context: RoleContext, { senders }: Opened): Promise<Addresses> {
+  const { opsPort } = context.config.http;
+  if (opsPort === undefined) return {};
+  // Most of what it needs is loaded by no other role without an API.
+  const { startOperations } = await import('./roles/operations.js');
+  const operations = await startOperations(context, opsPort);
+  senders.push(() => operations.stop());
+  return { operations: operations.address };
 }
 
 /** True if all of the work is done within `SERVER_WAIT_MS`. The work continues in any case. */

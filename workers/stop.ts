@@ -1,10 +1,13 @@
 import { setTimeout } from 'node:timers/promises';
 import { messageOf } from '../src/outages/message-of.js';
 
-/** Something to close at the end. If it takes longer than its limit, it is abandoned. */
-export interface Closer {
+export type Close = () => Promise<void>;
+
+/** What is closed at the same time. */
+export interface ClosingStep {
+  /** If one takes longer, it is abandoned; by default, it is waited for however long it takes. */
   readonly limitMs?: number;
-  readonly close: () => Promise<void>;
+  readonly closes: readonly Close[];
 }
 
 /** After this long, another signal exits immediately. */
@@ -29,12 +32,18 @@ export function stopSignal(): AbortSignal {
   return stopping.signal;
 }
 
-/** Closes all in reverse order, one after another, even if some fail. */
-export async function closeAll(closers: readonly Closer[]): Promise<void> {
-  for (const { close, limitMs } of closers.toReversed()) {
-    const closed = close().catch((error: unknown) => {
-      process.stderr.write(`${messageOf(error)}\n`);
-    });
+/** Takes one step after another, even if something in them fails. */
+export async function closeInOrder(steps: readonly ClosingStep[]): Promise<void> {
+  for (const { closes, limitMs } of steps) {
+    const closed = Promise.all(closes.map(closeOne));
     await (limitMs === undefined ? closed : Promise.race([closed, setTimeout(limitMs)]));
+  }
+}
+
+async function closeOne(close: Close): Promise<void> {
+  try {
+    await close();
+  } catch (error) {
+    process.stderr.write(`${messageOf(error)}\n`);
   }
 }

@@ -6,11 +6,11 @@ export interface Started {
   readonly hasServers: boolean;
   /** `http://host:port`; absent if no role has an API */
   readonly api?: string;
-  /** address of the operations API, if it has a separate port */
+  /** address of operations, if they have a separate port */
   readonly operations?: string;
   /** address of the liveness check, if it has a separate port */
   readonly health?: string;
-  /** false with AUTH=off; absent if no role has an API */
+  /** false with AUTH=off, which is the default */
   readonly isAuthOn?: boolean;
   readonly temporalUi?: string;
 }

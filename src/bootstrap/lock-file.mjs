@@ -1,12 +1,12 @@
 /*
- * A lock file. Imports only Node's own modules, because it is used before packages are installed
- * and before TypeScript is compiled. `src/server/embedded/lock.ts` is the lock of the compiled
- * program.
+ * A lock file, for work before TypeScript is compiled. `src/server/embedded/lock.ts` is the lock of
+ * the compiled program.
  */
 import { randomUUID } from 'node:crypto';
-import { linkSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { linkSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import process from 'node:process';
 import { setTimeout } from 'node:timers/promises';
+import { codeOf, notWritable, read } from './files.mjs';
 
 const HEARTBEAT_MS = 500;
 /** A holder without a heartbeat for this long is dead or stopped. */
@@ -109,8 +109,23 @@ function takeAway(path, text) {
     if (codeOf(error) === 'ENOENT') return;
     throw notWritable(path, error);
   }
-  if (read(aside) !== text) linkSync(aside, path);
+  if (read(aside) !== text) putBack(aside, path);
   rmSync(aside, { force: true, recursive: true });
+}
+
+/**
+ * Puts a holder's file back. If a third process has taken the lock meanwhile, its file stays, and
+ * the two work at the same time.
+ *
+ * @param {string} aside
+ * @param {string} path
+ */
+function putBack(aside, path) {
+  try {
+    linkSync(aside, path);
+  } catch (error) {
+    if (codeOf(error) !== 'EEXIST') throw notWritable(path, error);
+  }
 }
 
 /** A value that changes with each holder and each heartbeat. @param {string} path */
@@ -137,26 +152,4 @@ function isRunning(pid) {
     // The process belongs to another user.
     return codeOf(error) === 'EPERM';
   }
-}
-
-/** The text of a file; undefined if it cannot be read. @param {string} path */
-export function read(path) {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return undefined;
-  }
-}
-
-/** @param {string} path @param {unknown} error */
-export function notWritable(path, error) {
-  return new Error(
-    `${path} cannot be written (${codeOf(error) ?? String(error)}): make the checkout writable for this user, or run ` +
-      '`npm start` once as a user who may write there.',
-  );
-}
-
-/** @param {unknown} error @returns {string | undefined} */
-function codeOf(error) {
-  return typeof error === 'object' && error && 'code' in error ? String(error.code) : undefined;
 }

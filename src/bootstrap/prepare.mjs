@@ -2,14 +2,15 @@
  * Makes a checkout ready to run. This folder imports only Node's own modules, because no packages
  * may be installed yet.
  */
-import { mkdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
-import { cacheDir, dist, root } from './folders.mjs';
-import { notWritable, read, withLockFile } from './lock-file.mjs';
+import { alone } from './alone.mjs';
+import { read } from './files.mjs';
+import { dist, root } from './folders.mjs';
 import { run } from './processes.mjs';
 import { stage } from './progress.mjs';
-import { hashOfSources, SOURCES } from './sources.mjs';
+import { HASH_FILE, hashOfSources } from './sources.mjs';
 
 const NEEDED_NODE = [20, 19];
 
@@ -22,7 +23,7 @@ const NEEDED_NODE = [20, 19];
 export async function prepare() {
   assertNode();
   if (isInstalled() && isBuilt()) return;
-  await alone(async () => {
+  await alone('prepare', async () => {
     if (!isInstalled()) await stage('Installing packages', install);
     if (!isBuilt()) await stage('Building', () => run(process.execPath, ['workers/build.mjs']));
   });
@@ -59,15 +60,5 @@ function isInstalled() {
 }
 
 function isBuilt() {
-  return read(join(dist, SOURCES)) === hashOfSources();
-}
-
-/** Runs `work` while no other process prepares this checkout. @param {() => Promise<void>} work */
-async function alone(work) {
-  try {
-    mkdirSync(cacheDir, { recursive: true });
-  } catch (error) {
-    throw notWritable(cacheDir, error);
-  }
-  await withLockFile(join(cacheDir, 'prepare.lock'), work, (line) => process.stdout.write(`${line}\n`));
+  return read(join(dist, HASH_FILE)) === hashOfSources();
 }

@@ -4,7 +4,7 @@ import { join, relative } from 'node:path';
 import { root } from './folders.mjs';
 
 /** File in `dist` with the hash of the sources that it was built from. */
-export const SOURCES = 'sources.sha256';
+export const HASH_FILE = 'sources.sha256';
 
 /** Hash of everything that the build depends on; paths are relative to the checkout. */
 export function hashOfSources() {

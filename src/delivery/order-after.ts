@@ -13,7 +13,7 @@ import type { Order } from '../order/order.js';
  * @throws LogIncomplete if the journal lacks an event up to that version
  * @throws Error if one of them cannot be upcast
  */
-export type OrderAfter = (version: number) => Promise<object | undefined>;
+export type OrderAfter = (version: number) => Promise<object>;
 
 /**
  * Folds an order forward, so that each event of its log is read once if the requested versions
@@ -40,15 +40,18 @@ export function foldOrder(
     }
     const before = order?.version ?? 0;
     for (const stored of unfolded) {
-      if (stored.version > version) break;
       // An earlier call has folded this event, and then failed at a later one.
       if (stored.version <= before) continue;
-      const nextVersion = (order?.version ?? 0) + 1;
-      if (stored.version !== nextVersion)
-        throw new LogIncomplete(`the journal lacks version ${nextVersion} of the order ${orderId}`);
+      if (stored.version > version || stored.version !== versionAfter(order)) break;
       order = fold(orderLog, [orderLog.entity.upcast(stored)], order);
     }
+    if (order === undefined || order.version < version)
+      throw new LogIncomplete(`the journal lacks version ${versionAfter(order)} of the order ${orderId}`);
     unfolded = unfolded.filter((event) => event.version > version);
-    return order && orderLog.shape.of(order);
+    return orderLog.shape.of(order);
   };
+}
+
+function versionAfter(order: Order | undefined): number {
+  return (order?.version ?? 0) + 1;
 }

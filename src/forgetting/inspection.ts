@@ -190,7 +190,7 @@ async function clearWebhookAnswers(
   return {
     place: 'webhook deliveries',
     finding: 'what receivers have answered was removed; values were sent sealed, and no body is kept',
-    checked: 'every attempt and every waiting delivery of the orders was updated',
+    checked: 'every attempt and every failed waiting delivery of the orders was updated',
     count: await forgetAnswers(db, orderIds, heartbeat),
   };
 }

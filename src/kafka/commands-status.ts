@@ -62,7 +62,7 @@ export async function commandsStatus(db: Db, topic: string): Promise<CommandsSta
 export async function commandsConcern(db: Db, topic: string): Promise<string | undefined> {
   const { failed, rows } = await rowsOf(db, topic);
   if (failed)
-    return `taking commands from ${topic} fails since ${failed.failingSince.toISOString()}: ${failed.failure}`;
+    return `taking commands from ${topic} has failed since ${failed.failingSince.toISOString()}: ${failed.failure}`;
   const lost = rows.find(({ lostAt }) => lostAt && Date.now() - lostAt.getTime() < LOSS_SHOWN_MS);
   if (lost !== undefined)
     return `records of ${topic} were deleted before they were read, seen at ${lost.lostAt?.toISOString()}`;
@@ -70,7 +70,7 @@ export async function commandsConcern(db: Db, topic: string): Promise<string | u
   const unread = seen.find(({ failure }) => failure);
   if (unread !== undefined) return `a partition of ${topic} cannot be read: ${unread.failure}`;
   const [first] = waitingIn(seen).filter(({ since }) => Date.now() - Date.parse(since) >= WAITS_LONG_MS);
-  return first && `the command ${first.record} waits since ${first.since}: ${first.why}`;
+  return first && `the command ${first.record} has waited since ${first.since}: ${first.why}`;
 }
 
 /** The longest-waiting command of each partition; the one that has waited longest comes first. */

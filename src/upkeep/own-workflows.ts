@@ -1,4 +1,4 @@
-import proto from '@temporalio/proto';
+import type { Client } from '@temporalio/client';
 import type { Deployment } from '../databases.js';
 import { feedTaskQueue, rebuildWorkflow, rebuiltBy } from '../log/workflow/system-workflow-names.js';
 import { type ScheduleState, scheduleState } from './reconcile-schedule.js';
@@ -10,12 +10,11 @@ export interface EndedRebuild {
   readonly runId: string;
 }
 
-/** A workflow that still runs and that no worker of this version takes. */
-export interface Stranded {
+export interface ListedWorkflow {
   readonly workflowId: string;
   readonly runId: string;
-  /** the name of the feed view or the store, if it is a rebuild */
-  readonly rebuilds?: string;
+  /** the feed view or the store that it rebuilds; absent if it is no rebuild */
+  readonly rebuiltName?: string;
 }
 
 /** The system's own workflows, as Temporal's list shows them. The list lags by a moment. */
@@ -25,49 +24,47 @@ export interface OwnWorkflows {
    * Workflows of an earlier version that still run. They are on the task queue of the role `feed`,
    * whose workflows no worker of this version runs.
    */
-  readonly stranded: readonly Stranded[];
+  readonly stranded: readonly ListedWorkflow[];
   readonly schedule: ScheduleState;
 }
 
-const { WORKFLOW_EXECUTION_STATUS_RUNNING: RUNNING } = proto.temporal.api.enums.v1.WorkflowExecutionStatus;
-const MAX_LISTED = 200;
 /** The types of rebuilds: of this version, and of an earlier one. */
 const rebuildTypes = `'${rebuildWorkflow}', 'rebuild'`;
 const endedFromOutside = `'Terminated', 'Canceled', 'TimedOut'`;
 
 /**
  * Lists rebuilds that were ended from outside, stranded workflows, and the state of the schedule.
- * It takes two requests to Temporal, and lists at most 200 workflows. Once the stranded ones are
- * ended, the next call lists others.
+ * It takes three requests to Temporal.
  *
  * @param since ISO-8601 UTC; rebuilds that ended earlier are left out
  */
 export async function listOwnWorkflows(deployment: Deployment, since: string): Promise<OwnWorkflows> {
   const { client, taskQueue } = deployment;
-  const { namespace } = client.options;
-  const [own, ofFeed] = [taskQueue, feedTaskQueue(taskQueue)].map((queue) => JSON.stringify(queue));
-  const ended = `TaskQueue IN (${own}, ${ofFeed}) AND WorkflowType IN (${rebuildTypes}) AND ExecutionStatus IN (${endedFromOutside}) AND CloseTime >= '${since}'`;
-  const stranded = `TaskQueue = ${ofFeed} AND ExecutionStatus = 'Running'`;
-  const [{ executions }, schedule] = await Promise.all([
-    client.workflowService.listWorkflowExecutions({
-      namespace,
-      query: `(${ended}) OR (${stranded})`,
-      pageSize: MAX_LISTED,
-    }),
+  const own = JSON.stringify(taskQueue);
+  const ofFeed = JSON.stringify(feedTaskQueue(taskQueue));
+  const [endedRebuilds, stranded, schedule] = await Promise.all([
+    list(
+      client,
+      `TaskQueue IN (${own}, ${ofFeed}) AND WorkflowType IN (${rebuildTypes}) AND ExecutionStatus IN (${endedFromOutside}) AND CloseTime >= '${since}'`,
+    ),
+    list(client, `TaskQueue = ${ofFeed} AND ExecutionStatus = 'Running'`),
     scheduleState(deployment),
   ]);
-  const found = executions.map(({ execution, status }) => {
-    const workflowId = execution?.workflowId ?? '';
-    const name = rebuiltBy(workflowId);
-    return { workflowId, name, runId: execution?.runId ?? '', isRunning: status === RUNNING };
-  });
   return {
-    endedRebuilds: found.flatMap(({ name, runId, isRunning }) =>
-      name === undefined || isRunning ? [] : [{ name, runId }],
+    endedRebuilds: endedRebuilds.flatMap(({ rebuiltName, runId }) =>
+      rebuiltName === undefined ? [] : [{ name: rebuiltName, runId }],
     ),
-    stranded: found.flatMap(({ workflowId, name, runId, isRunning }) =>
-      isRunning ? [{ workflowId, runId, ...(name !== undefined && { rebuilds: name }) }] : [],
-    ),
+    stranded,
     schedule,
   };
+}
+
+/** All workflows that match a query in Temporal's list filter language. */
+async function list(client: Client, query: string): Promise<readonly ListedWorkflow[]> {
+  const found: ListedWorkflow[] = [];
+  for await (const { workflowId, runId } of client.workflow.list({ query })) {
+    const rebuiltName = rebuiltBy(workflowId);
+    found.push({ workflowId, runId, ...(rebuiltName !== undefined && { rebuiltName }) });
+  }
+  return found;
 }

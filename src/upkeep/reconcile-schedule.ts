@@ -21,12 +21,14 @@ export async function scheduleState({ client, taskQueue }: Deployment): Promise<
 /**
  * Creates the schedule. If it exists with another interval, or with the workflow of an earlier
  * version, updates it. Runs do not overlap, and missed runs are not made up for.
+ *
+ * @returns true if it did not exist
  */
 export async function ensureReconcileSchedule({
   client,
   taskQueue,
   everyMs,
-}: Deployment & { readonly everyMs: number }): Promise<void> {
+}: Deployment & { readonly everyMs: number }): Promise<boolean> {
   const scheduleId = reconcileScheduleId(taskQueue);
   const spec = { intervals: [{ every: everyMs }] };
   const action = {
@@ -42,11 +44,13 @@ export async function ensureReconcileSchedule({
       action,
       policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: '1 minute' },
     });
+    return true;
   } catch (error) {
     if (!(error instanceof ScheduleAlreadyRunning)) throw error;
     const schedule = client.schedule.getHandle(scheduleId);
     const known = await schedule.describe();
     if (known.spec.intervals?.[0]?.every !== everyMs || known.action.workflowType !== reconcileWorkflow)
       await schedule.update((before) => ({ ...before, spec, action }));
+    return false;
   }
 }

@@ -1,22 +1,15 @@
-import type { Databases } from '../databases.js';
 import { constantBackOff } from '../concurrency/back-off.js';
 import { pause } from '../concurrency/pause.js';
 import { retryUntilDone } from '../concurrency/retry-until-done.js';
 import { isStateViewOutdated } from '../log/rebuilding/rebuild-state-view.js';
 import { requestRebuild } from '../log/rebuilding/request-rebuild.js';
 import { logs } from '../entity-logs.js';
-import { messageOf } from '../outages/message-of.js';
 import { withTimeout } from '../outages/timeout.js';
 import { logChanges } from '../server/logging/log-changes.js';
-import type { Logger } from '../server/logging/logger.js';
-import { replaceStranded, restartEndedRebuild } from './ended-rebuilds.js';
-import { listOwnWorkflows } from './own-workflows.js';
 import { ensureReconcileSchedule } from './reconcile-schedule.js';
+import { type RestartDeps, restartOwnWorkflows } from './restart-own-workflows.js';
 
-export interface UpkeepDeps extends Databases {
-  /** how often the schedule starts a reconciliation */
-  readonly reconcileEveryMs: number;
-  readonly logger: Logger;
+export interface UpkeepDeps extends RestartDeps {
   /** ends the upkeep */
   readonly signal: AbortSignal;
 }
@@ -30,7 +23,6 @@ export interface Upkeep {
 
 const RETRY_MS = 1_000;
 const QUERY_TIMEOUT_MS = 1_000;
-const REBUILD_TIMEOUT_MS = 10_000;
 /** How often Temporal is asked whether the system's own workflows are running. */
 const CHECK_EVERY_MS = 10_000;
 /** Each check looks back this much further, because Temporal's list lags and clocks differ. */
@@ -59,33 +51,21 @@ async function startSchedule({ client, taskQueue, reconcileEveryMs, logger, sign
   await retryUntilDone(ensure, { signal, backOff: constantBackOff(RETRY_MS), health });
 }
 
-/**
- * Starts again what was ended from outside: the reconciliation's schedule, and rebuilds. Also ends
- * stranded workflows that an earlier version has started, and replaces their rebuilds. A paused
- * schedule stays paused, because an operator has paused it; readiness reports that.
- */
-async function restartEnded({ db, client, taskQueue, reconcileEveryMs, logger, signal }: UpkeepDeps) {
-  const deployment = { client, taskQueue };
+/** Starts the system's own workflows again whenever they were ended from outside. */
+async function restartEnded({ logger, signal, ...deps }: UpkeepDeps) {
+  const health = logChanges(logger, {
+    fails: (problem) => `Cannot keep all of the system's own workflows running: ${problem}`,
+    works: "All of the system's own workflows are kept running.",
+  });
   let since = Date.now() - FIRST_LOOK_BACK_MS;
   while (!signal.aborted) {
     const lookedAt = Date.now();
     try {
-      const own = await listOwnWorkflows(deployment, new Date(since).toISOString());
-      for (const stranded of own.stranded) {
-        await withTimeout(REBUILD_TIMEOUT_MS, replaceStranded(deployment, stranded));
-        logger.warn(`${stranded.workflowId}, which an earlier version started, was ended or replaced.`);
-      }
-      if (own.schedule === 'gone') {
-        await ensureReconcileSchedule({ ...deployment, everyMs: reconcileEveryMs });
-        logger.warn('The schedule of the reconciliation was gone and was created again.');
-      }
-      for (const ended of own.endedRebuilds) {
-        if (await withTimeout(REBUILD_TIMEOUT_MS, restartEndedRebuild(db, deployment, ended)))
-          logger.warn(`The rebuild of ${ended.name} was ended from outside and was requested again.`);
-      }
+      await restartOwnWorkflows({ ...deps, logger }, new Date(since).toISOString());
       since = lookedAt - OVERLAP_MS;
+      health.worked();
     } catch (error) {
-      logger.debug(`Cannot check whether the system's own workflows are running: ${messageOf(error)}`);
+      health.failed(error);
     }
     await pause(CHECK_EVERY_MS, signal);
   }

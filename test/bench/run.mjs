@@ -7,8 +7,8 @@ import { mkdirSync } from 'node:fs';
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
-import { bundle } from '../../workers/bundles/workflows.mjs';
-import { parseArguments } from '../../workers/start/arguments.mjs';
+import { bundleWorkflows } from '../../workers/bundles/workflows.mjs';
+import { checkArguments } from '../../workers/start/arguments.mjs';
 import { cacheDir, root } from '../../src/bootstrap/folders.mjs';
 import { prepare } from '../../src/bootstrap/prepare.mjs';
 import { exitOf, fail, run } from '../../src/bootstrap/processes.mjs';
@@ -60,23 +60,23 @@ line is a JSON object. Run it while nothing else runs: memory and start times de
 /** The folder of the compiled benchmarks. */
 const built = join(cacheDir, 'bench');
 
-if (parseArguments('npm run bench', OPTIONS).help) {
-  process.stdout.write(HELP);
-} else {
-  await prepare().catch(fail);
-  await stage('Compiling the benchmarks', compile).catch(fail);
-  const main = join(built, 'test', 'bench', 'main.js');
-  const { code, signal } = await exitOf(
-    spawn(process.execPath, [main, ...process.argv.slice(2)], { cwd: root, stdio: 'inherit' }),
-  );
-  process.exitCode = signal === undefined ? (code ?? 1) : 128 + constants.signals[signal];
-}
+checkArguments('npm run bench', HELP, OPTIONS);
+await prepare().catch(fail);
+await stage('Compiling the benchmarks', compile).catch(fail);
+const main = join(built, 'test', 'bench', 'main.js');
+const { code, signal } = await exitOf(
+  spawn(process.execPath, [main, ...process.argv.slice(2)], { cwd: root, stdio: 'inherit' }),
+);
+process.exitCode = signal === undefined ? (code ?? 1) : 128 + constants.signals[signal];
 
 async function compile() {
   mkdirSync(built, { recursive: true });
   const tsc = join(root, 'node_modules', '.bin', 'tsc');
   await Promise.all([
-    bundle(join('test', 'bench', 'baselines', 'bare-workflow.ts'), join(built, 'bare-workflow-bundle.js')),
+    bundleWorkflows(
+      join('test', 'bench', 'baselines', 'bare-workflow.ts'),
+      join(built, 'bare-workflow-bundle.js'),
+    ),
     run(tsc, ['--project', join('test', 'bench', 'tsconfig.json'), '--outDir', built]),
   ]);
 }

@@ -26,3 +26,27 @@ test.each([{ last: 0 }, { last: 5 }])(
     expect(await orderAfter(3)).toEqual(third);
   },
 );
+
+test.each([{ last: 0 }, { last: 9 }])(
+  'no older order stands for one whose last events are lost (last: $last)',
+  async ({ last }) => {
+    const orderId = randomUUID();
+    const log = logOf(states.completed, orderId);
+    await appendToJournal(orderLog, db, log);
+    await journal(orderLog, db).deleteMany({ orderId, version: { $gt: 3 } });
+    const orderAfter = foldOrder(db, orderId, { last });
+    for (const version of [4, 6])
+      await expect(orderAfter(version)).rejects.toThrow(
+        `the journal lacks version 4 of the order ${orderId}`,
+      );
+    expect(await orderAfter(3)).toMatchObject({ version: 3 });
+    // They come back, as when a backup is restored.
+    await appendToJournal(orderLog, db, log.slice(3));
+    expect(await orderAfter(6)).toMatchObject({ version: 6 });
+  },
+);
+
+test('an order without events in the journal is an incomplete log', async () => {
+  const orderId = randomUUID();
+  await expect(foldOrder(db, orderId)(1)).rejects.toThrow(`lacks version 1 of the order ${orderId}`);
+});

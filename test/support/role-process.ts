@@ -7,6 +7,8 @@ import { assertNoPersons, personsIn } from './persons.js';
 export interface RoleProcess {
   /** `http://host:port`; empty if it serves no HTTP */
   readonly address: string;
+  /** the address of operations at `OPS_PORT`; empty without one */
+  readonly operations: string;
   /** the URL of its liveness check at `HEALTH_PORT`; empty without one */
   readonly health: string;
   readonly pid: number;
@@ -62,6 +64,7 @@ export async function startRoleProcess(env: Readonly<Record<string, string>>): P
   }
   return {
     address: /API +(http:\S+)/.exec(output)?.[1] ?? '',
+    operations: /Operations +(http:\S+)/.exec(output)?.[1] ?? '',
     health: /Health +(http:\S+)/.exec(output)?.[1] ?? '',
     pid: child.pid ?? 0,
     isRunning,

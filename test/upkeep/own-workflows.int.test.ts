@@ -1,5 +1,7 @@
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import type { Client } from '@temporalio/client';
 import type { Db } from 'mongodb';
+import { pino } from 'pino';
 import { undecidedOrders } from '../../src/api/queries/gauges/exposure.js';
 import { enabledEndpoints } from '../../src/delivery/webhooks/endpoints.js';
 import { journal } from '../../src/log/journal/journal.js';
@@ -19,12 +21,16 @@ import {
 } from '../../src/log/workflow/system-workflow-names.js';
 import { logs } from '../../src/entity-logs.js';
 import { orderLog } from '../../src/order-log.js';
-import { createLogger } from '../../src/server/logging/logger.js';
-import { unheldTaskConcern } from '../../src/upkeep/concern.js';
+import { createLogger, format } from '../../src/server/logging/logger.js';
+import { listOwnWorkflows } from '../../src/upkeep/own-workflows.js';
+import { ensureReconcileSchedule } from '../../src/upkeep/reconcile-schedule.js';
+import { restartOwnWorkflows } from '../../src/upkeep/restart-own-workflows.js';
 import { viewNamed } from '../../src/views/views.js';
 import { startFeed } from '../../workers/roles/feed.js';
+import { unheldTaskConcern } from '../../workers/roles/feed-concerns.js';
 import type { RunningWorker } from '../../workers/roles/worker.js';
 import { orderBody, placedOrder, startTestApi, type TestApi } from '../support/api.js';
+import { uniqueName } from '../support/servers.js';
 import { until } from '../support/until.js';
 
 let api: TestApi;
@@ -225,6 +231,63 @@ test.each([
       const { status } = await runOf(rebuildWorkflowId(name, taskQueue)).describe();
       expect(status.name).toBe('COMPLETED');
     }
+  });
+});
+
+describe('one look at the system’s own workflows', () => {
+  let lines: string[];
+  const since = new Date(0).toISOString();
+  const restart = async (client: Client) => {
+    lines = [];
+    const logger = pino(format, { write: (line: string) => void lines.push(JSON.parse(line).msg) });
+    await restartOwnWorkflows({ db, client, taskQueue, reconcileEveryMs: 1_000, logger }, since);
+  };
+
+  beforeAll(async () => await feed.stop());
+  afterAll(async () => void (feed = await startFeedProcess()));
+
+  test('restarts everything else if one of them cannot be ended, and then fails', async () => {
+    const { client } = api;
+    const stranded = await client.workflow.start('reconcile', {
+      workflowId: `${taskQueue}-stranded`,
+      taskQueue: feedTaskQueue(taskQueue),
+    });
+    await client.schedule.getHandle(scheduleId).delete();
+    await until(async () =>
+      expect(await listOwnWorkflows({ client, taskQueue }, since)).toMatchObject({
+        stranded: [{ workflowId: stranded.workflowId }],
+        schedule: 'gone',
+      }),
+    );
+    const terminate = () => Promise.reject(new Error('not allowed'));
+    const workflow = Object.create(client.workflow, { getHandle: { value: () => ({ terminate }) } });
+    const refusing = Object.create(client, { workflow: { value: workflow } });
+    await expect(restart(refusing)).rejects.toThrow(`${stranded.workflowId}: not allowed`);
+    expect(lines).toEqual(['The schedule of the reconciliation was gone and was created again.']);
+    await client.schedule.getHandle(scheduleId).describe();
+    await stranded.terminate();
+  });
+
+  test('does not report a new schedule that Temporal’s list does not show yet', async () => {
+    await ensureReconcileSchedule({ client: api.client, taskQueue, everyMs: 1_000 });
+    const listSchedules = () => Promise.resolve({ schedules: [] });
+    const lagging = Object.create(api.client, { workflowService: { value: { listSchedules } } });
+    await restart(lagging);
+    expect(lines.filter((line) => line.includes('schedule'))).toEqual([]);
+  });
+
+  test('finds every rebuild that was ended, however many', async () => {
+    const many = { client: api.client, taskQueue: uniqueName('many-rebuilds') };
+    await Promise.all(
+      Array.from({ length: 201 }, async (_, index) => {
+        const handle = await api.client.workflow.start(rebuildWorkflow, {
+          workflowId: rebuildWorkflowId(`view-${index}`, many.taskQueue),
+          taskQueue: many.taskQueue,
+        });
+        await handle.terminate();
+      }),
+    );
+    await until(async () => expect((await listOwnWorkflows(many, since)).endedRebuilds).toHaveLength(201));
   });
 });
 

@@ -299,7 +299,7 @@ describe('an order', () => {
     await waits.locator('.rows .problem').getByText(error).waitFor();
     await waits
       .locator('.attention')
-      .getByText(/^since .*, tried \d+ times/)
+      .getByText(/^since .*, attempt \d+/)
       .waitFor();
     const [row] = (await read('/v1/orders/waiting')).attention;
     const remedy = await waits.locator('.attention li').innerText();
@@ -374,12 +374,12 @@ describe('an order', () => {
     await press('Confirm: hold');
     await page
       .getByRole('alert')
-      .getByText('The order has changed since you looked: nothing was done. Preview it again.')
+      .getByText('The order has changed since you looked: nothing was done. Preview the command again.')
       .waitFor();
     expect(await order.view()).toMatchObject({ status: 'cancelled', held: false });
     await shows('Not allowed any more: the order is cancelled.');
     await press('Preview');
-    await shows('It is not allowed: order stale is closed: it takes no command any more');
+    await shows('The command is not allowed: order stale is closed: it takes no command any more');
     await press('Back');
     const { blockedCommands } = await order.view();
     for (const [name, command] of [

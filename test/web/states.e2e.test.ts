@@ -80,9 +80,9 @@ describe('each page', () => {
     await reader.locator('main [aria-busy]').first().waitFor();
     answers = 'failing';
     for (const speak of spoken) speak();
-    await reader.locator('main').getByText('It is tried again by itself.').first().waitFor();
+    await reader.locator('main').getByText('The page tries again by itself.').first().waitFor();
     await banner(reader)
-      .getByText('MongoDB does not answer. What you see may be old; it is tried again')
+      .getByText('MongoDB does not answer. What you see may be old; the page tries again')
       .waitFor();
     answers = 'well';
     await reader.locator(content).first().waitFor();
@@ -152,7 +152,7 @@ describe('an outage', () => {
       .getByText(/read from its (workflow|history)/)
       .waitFor();
     await page.locator('.events').getByText('Order completed').waitFor();
-    await banner().getByText('it is tried again by itself').waitFor();
+    await banner().getByText('the page tries again by itself').waitFor();
     await mongodb.revive();
     await banner().waitFor({ state: 'hidden', timeout: 60_000 });
     await until(async () => {

@@ -9,7 +9,7 @@ import { withPlainRoot } from './plain-root.mjs';
 const target = ['chrome123', 'firefox125', 'safari17.5'];
 
 /** @param {string} outDir absolute path of the folder that gets the page */
-export async function buildPage(outDir) {
+export async function bundlePage(outDir) {
   await withPlainRoot(async (checkout, isLink) => {
     await build({
       root: join(checkout, 'src', 'web'),

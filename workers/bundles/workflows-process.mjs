@@ -1,6 +1,6 @@
 /*
- * The function `bundle` runs this file as `workflows-process.mjs <workflows> <out>`. All paths
- * start with the path by which this file was reached, which may be a symbolic link.
+ * The function `bundleWorkflows` runs this file as `workflows-process.mjs <workflows> <out>`. All
+ * paths start with the path by which this file was reached, which may be a symbolic link.
  */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -9,7 +9,7 @@ import { withPlainRoot } from './plain-root.mjs';
  * @param {string} workflows path of the file in the checkout
  * @param {string} out absolute path of the bundle
  */
-export async function bundle(workflows, out) {
+export async function bundleWorkflows(workflows, out) {
   await withPlainRoot(async (checkout, isLink) => {
     const flags = isLink ? ['--preserve-symlinks', '--preserve-symlinks-main'] : [];
     const script = join(checkout, 'workers', 'bundles', 'workflows-process.mjs');

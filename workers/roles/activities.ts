@@ -1,4 +1,4 @@
-import { asyncLocalStorage } from '@temporalio/activity';
+import { asyncLocalStorage, type Info } from '@temporalio/activity';
 import type { Db } from 'mongodb';
 import { keyStoreOf } from '../../src/sealing/key-store/key-store-of.js';
 import { withPlainReceivers } from '../../src/effects/carriers/plain-receivers.js';
@@ -89,7 +89,7 @@ export function createActivities({
    * these are the activities for orders.
    */
   const current = () => {
-    const entity = asyncLocalStorage.getStore()?.info.workflowType ?? orderLog.entity.name;
+    const entity = activityInfo()?.workflowType ?? orderLog.entity.name;
     const found = byEntity.get(entity);
     if (found === undefined) throw new TypeError(`No activities are here for the entity ${entity}.`);
     return found;
@@ -102,7 +102,8 @@ export function createActivities({
         await stepMetrics.recording(events, () =>
           recorder.recordUpTo(orderIdInKey(effect.key), versionInKey(effect.key), events, resumption),
         );
-        return await perform(requestOf(effect), attempt() > 1 || resumption !== undefined);
+        const mayHaveBeenTried = (activityInfo()?.attempt ?? 1) > 1 || resumption !== undefined;
+        return await perform(requestOf(effect), mayHaveBeenTried);
       });
     };
   }
@@ -132,7 +133,10 @@ function requestOf<T extends EffectType>(effect: EffectOf<T>): EffectOf<T> {
   return request as EffectOf<T>;
 }
 
-/** How many times the activity was tried, this time included. */
-function attempt(): number {
-  return asyncLocalStorage.getStore()?.info.attempt ?? 1;
+/**
+ * Information about the current activity; undefined outside of an activity, where
+ * `Context.current()` would throw.
+ */
+function activityInfo(): Info | undefined {
+  return asyncLocalStorage.getStore()?.info;
 }

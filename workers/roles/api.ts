@@ -1,13 +1,9 @@
 import { Client } from '@temporalio/client';
-import type { Db } from 'mongodb';
-import { type Authenticate, createAuthenticate } from '../../src/access/authenticate.js';
-import { createKnownKeys } from '../../src/access/known-keys.js';
 import { createPersonalDataAtEdge } from '../../src/api/access/personal-data.js';
 import { registerKeys } from '../../src/api/access/routes-keys.js';
 import { registerSession } from '../../src/api/access/routes-session.js';
 import type { GatewayOptions } from '../../src/api/commands/gateway/gateway.js';
 import { registerCommands, registerViewRepairs } from '../../src/api/commands/routes.js';
-import type { Edge } from '../../src/api/edge/edge.js';
 import { listenForOperations } from '../../src/api/edge/ports.js';
 import type { Http } from '../../src/api/http.js';
 import { registerHealth, type ServedRole } from '../../src/api/operations/routes-health.js';
@@ -21,14 +17,13 @@ import {
 } from '../../src/api/overload/admission.js';
 import { admissionMetrics } from '../../src/api/overload/admit.js';
 import { registerPage } from '../../src/api/page/page.js';
-import { type ExposureDeps, undecidedOrders } from '../../src/api/queries/gauges/exposure.js';
 import { exposureGauges, orderGauges } from '../../src/api/queries/gauges/order-gauges.js';
 import { projectionGauges } from '../../src/api/queries/gauges/projection-gauges.js';
 import { createOrderReader } from '../../src/api/queries/order-reader.js';
 import { type QueryDeps, registerQueries, registerViewStates } from '../../src/api/queries/routes.js';
 import { registerDocs } from '../../src/api/reference/docs.js';
 import { redirectToReference } from '../../src/api/reference/scalar-page.js';
-import { createHttp, type HttpOptions } from '../../src/api/server.js';
+import type { HttpOptions } from '../../src/api/server.js';
 import { createSender } from '../../src/delivery/webhooks/sender.js';
 import { requestForgetting } from '../../src/forgetting/request.js';
 import { createMarkUpdates } from '../../src/identity/database-identity.js';
@@ -37,6 +32,7 @@ import { orderLog } from '../../src/order-log.js';
 import type { Config } from '../../src/server/config.js';
 import { openCachedOrders, type CachedOrders } from '../../src/views/cache/cached-orders.js';
 import { gatewayOf } from './gateway.js';
+import { createApp, exposureOf, hasOwnPortForOperations } from './operations.js';
 import { dependencies } from './readiness.js';
 import type { RoleContext, RunningRole } from './role.js';
 
@@ -143,25 +139,6 @@ function admissionOf({ http }: Config, { bounds, isLate }: ApiLimits): Admission
   return createAdmission({ ...DEFAULT_BOUNDS, stream, ...bounds }, isLate);
 }
 
-async function createApp({ config, mongo, logger }: ApiContext, limits: HttpOptions): Promise<Http> {
-  const authenticate = await authenticateBy(config, mongo.db);
-  return await createHttp(logger, {
-    ...limits,
-    edge: edgeOf(config),
-    isSplit: hasOwnPortForOperations(config),
-    ...(authenticate && { authenticate }),
-  });
-}
-
-function hasOwnPortForOperations({ http }: Config): boolean {
-  return http.opsPort !== undefined;
-}
-
-function exposureOf({ config, temporal: connection, mongo, stepMetrics }: ApiContext): ExposureDeps {
-  const { namespace, taskQueue } = config.temporal;
-  return { db: mongo.db, stepMetrics, undecided: () => undecidedOrders(connection, namespace, taskQueue) };
-}
-
 function serveWrites(
   app: Http,
   { config, mongo, logger }: ApiContext,
@@ -216,20 +193,4 @@ function serveReads(
     kafka: config.kafka,
     uiUrl,
   });
-}
-
-/**
- * The requests that the API accepts. `HTTP_HOST` is one of the host names, since it may be a name.
- */
-function edgeOf({ http, edge }: Config): Edge {
-  return { ...edge, hosts: [http.host.toLowerCase(), ...edge.hosts] };
-}
-
-/** How callers are authenticated; undefined with AUTH=off. */
-async function authenticateBy({ auth }: Config, db: Db): Promise<Authenticate | undefined> {
-  if (!auth.isOn) return undefined;
-  const keys = createKnownKeys(db);
-  if (auth.tokens === undefined) return createAuthenticate(keys);
-  const { createTokens } = await import('../../src/access/tokens.js');
-  return createAuthenticate(keys, createTokens(auth.tokens));
 }

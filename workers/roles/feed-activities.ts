@@ -5,9 +5,11 @@ import { detectDatabaseLoss } from '../../src/identity/database-identity.js';
 import type { Databases } from '../../src/databases.js';
 import type { LeasedTask } from '../../src/log/leases/leased-tasks.js';
 import { FeedTail } from '../../src/log/feed/tail.js';
+import { sequencerTask } from '../../src/log/feed/sequencer.js';
 import { createRebuilds } from '../../src/log/rebuilding/rebuilds.js';
 import { requestRebuild } from '../../src/log/rebuilding/request-rebuild.js';
 import { createFeedTasks } from '../../src/log/views/feed-tasks.js';
+import { viewTask } from '../../src/log/views/feeding/view-feeder.js';
 import type { AnyView } from '../../src/log/views/view.js';
 import type { RebuildActivities, ReconcileActivities } from '../../src/log/workflow/system-workflow-names.js';
 import { logs, ofAnyEntity } from '../../src/entity-logs.js';
@@ -24,6 +26,12 @@ export interface FeedWork {
   readonly leased: readonly LeasedTask[];
   readonly activities: RebuildActivities & ReconcileActivities;
 }
+
+/** The names of the leased tasks that `createFeedWork` creates. */
+export const leasedTaskNames: readonly string[] = [
+  ...logs.map(({ feedId }) => sequencerTask(feedId)),
+  ...views.map(({ name }) => viewTask(name)),
+];
 
 export function createFeedWork({ tail, ...databases }: FeedDeps): FeedWork {
   const deps = {

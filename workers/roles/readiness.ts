@@ -15,8 +15,8 @@ import { orderLog } from '../../src/order-log.js';
 import { isTemporalOutage } from '../../src/outages/temporal-outage.js';
 import type { Config } from '../../src/server/config.js';
 import { createWorkerPresence, type WorkerPresence } from '../../src/server/health/worker-presence.js';
-import { scheduleConcern, unheldTaskConcern } from '../../src/upkeep/concern.js';
 import { views as viewsOfOrders } from '../../src/views/views.js';
+import { scheduleConcern, unheldTaskConcern } from './feed-concerns.js';
 
 const CHECK_WITHIN_MS = 1_000;
 const MAX_LAG_MS = 30_000;

@@ -28,7 +28,7 @@ export interface Work {
 }
 
 export interface RunningWorker extends RunningRole {
-  /** Resolves when the worker polls for the first time; waits while Temporal is unavailable. */
+  /** Resolves when the worker is connected and begins to poll, however long that takes. */
   readonly ready: Promise<void>;
 }
 

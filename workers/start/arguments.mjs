@@ -5,19 +5,25 @@ import { parseArgs } from 'node:util';
 const USAGE = 2;
 
 /**
- * Parses the arguments of a program that takes `--help` and perhaps options of its own. For an
- * unknown argument, prints one line that names it and exits.
+ * Checks the arguments of a program that takes `--help` and perhaps options of its own. For
+ * `--help`, prints `help` and exits. For an unknown argument, prints one line that names it and
+ * exits.
  *
  * @param {string} program as it is called, such as `npm start`
+ * @param {string} help
  * @param {import('node:util').ParseArgsConfig['options']} [options] its own options
  */
-export function parseArguments(program, options = {}) {
+export function checkArguments(program, help, options = {}) {
+  /** @type {{ readonly help?: unknown }} */
+  let given;
   try {
-    const { values } = parseArgs({ options: { ...options, help: { type: 'boolean', short: 'h' } } });
-    return { help: values['help'] === true };
+    given = parseArgs({ options: { ...options, help: { type: 'boolean', short: 'h' } } }).values;
   } catch (error) {
     const [problem = ''] = error instanceof Error ? error.message.split(/\. |\n/) : [];
     process.stderr.write(`${problem}: \`${program} -- --help\` shows what is possible.\n`);
-    return process.exit(USAGE);
+    process.exit(USAGE);
   }
+  if (given.help !== true) return;
+  process.stdout.write(help);
+  process.exit();
 }

@@ -15,7 +15,8 @@ A server is embedded unless its address is set.
   ALLOWED_HOSTS            host names of the API besides localhost, HTTP_HOST and IP addresses, by commas
   CORS_ORIGINS             origins whose pages may use the API, such as https://shop.example, by commas (none)
   RATE_LIMIT               requests that a caller may send in a minute, or off (60000 with AUTH=on, else off)
-  OPS_PORT                 port of operations and metrics, which are then served there only (none)
+  OPS_PORT                 port of operations and metrics, which are then served there only; with it, a process
+                           without an API serves its metrics and its readiness (none)
   HEALTH_PORT              port of a GET /health/live that answers even while the process is busy, for every role (none)
   SANDBOX                  on: sandbox secrets, payments and carriers are allowed on any address
                            (on if HTTP_HOST, Temporal, MongoDB, the keys' server and Kafka are loopback addresses, else off)

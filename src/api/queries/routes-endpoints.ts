@@ -73,7 +73,9 @@ function deliveriesRoute(app: Http, db: Db): void {
         tags: endpointTags,
         params: EndpointPath,
         querystring: closed({
-          event: optional(Type.String({ maxLength: 100, description: '`<orderId>:<version>`' })),
+          event: optional(
+            Type.String({ maxLength: 100, description: 'the `webhook-id` of an event or a test message' }),
+          ),
           before: optional(Time),
           limit: limitParameter(MAX_SHORT_PAGE, 50),
         }),

@@ -115,7 +115,10 @@ const testMessage = {
 function cloudEvent(type: string, source: string) {
   return {
     specversion: Type.Literal('1.0'),
-    id: Type.String({ description: '`<orderId>:<version>`, the same however often it comes' }),
+    id: Type.String({
+      description:
+        '`<orderId>:<version>` for an event, `test:<uuid>` for a test message; the same in each delivery',
+    }),
     source: Type.Literal(source),
     type: Type.Literal(type),
     subject: Type.String({ description: 'the id of the order, or of the endpoint' }),

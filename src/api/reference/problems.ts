@@ -60,7 +60,7 @@ export const problems: Readonly<Record<string, ProblemPage>> = {
   },
   body_too_large: { cause: 'The body is larger than 1 MiB.', remedy: 'Send less in one request.' },
   url_too_long: {
-    cause: 'A part of the path is longer than 2,000 characters. No id is longer than 64.',
+    cause: 'A part of the path is longer than 2,000 characters. No id is that long.',
     remedy: 'Check the ids in the path.',
   },
   bad_request: { cause: 'The request violates HTTP.', remedy: 'Read `detail`.' },
@@ -147,7 +147,8 @@ export const problems: Readonly<Record<string, ProblemPage>> = {
     remedy: `${later} A preview changes nothing, so it may be repeated.`,
   },
   memory_from: {
-    cause: 'The journal must be asked whether it has the key, and did not answer in time.',
+    cause:
+      'Only the journal knows whether the Idempotency-Key was used before, and it did not answer in time.',
     remedy: sameKey,
   },
   query_too_slow: {

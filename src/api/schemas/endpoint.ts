@@ -67,9 +67,11 @@ export type EndpointWithSecret = Static<typeof EndpointWithSecret>;
 
 export const EndpointPath = closed({ endpointId: Id });
 
-/** An attempt to deliver an event. */
+/** An attempt to deliver an event or a test message. */
 export const DeliveryAnswer = closed({
-  eventId: Type.String({ description: '`<orderId>:<version>`, the `webhook-id`' }),
+  eventId: Type.String({
+    description: 'the `webhook-id`: `<orderId>:<version>`, or `test:<uuid>` for a test message',
+  }),
   type: Type.String(),
   position: optional(Type.Integer()),
   at: Instant,

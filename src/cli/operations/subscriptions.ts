@@ -65,7 +65,7 @@ function commandLines(
 ): readonly string[] {
   const rows = partitions.map((one): readonly Cell[] => {
     const { waiting } = one;
-    const waits = waiting && `${waiting.record} waits since ${waiting.since}: ${waiting.why}`;
+    const waits = waiting && `${waiting.record} has waited since ${waiting.since}: ${waiting.why}`;
     return [
       `${topic}:${one.partition}`,
       String(one.position ?? ''),
@@ -73,7 +73,7 @@ function commandLines(
       { text: visible(one.failure ?? waits ?? ''), format: 'yellow' },
     ];
   });
-  const problem = `no commands are taken from ${topic} since ${failingSince}: ${visible(failure ?? '')}`;
+  const problem = `no commands have been taken from ${topic} since ${failingSince}: ${visible(failure ?? '')}`;
   return [
     '',
     ...(failure === undefined ? [] : [paint('yellow', problem)]),

@@ -73,6 +73,6 @@ export async function kafkaConcern(db: Db, settings: KafkaSettings): Promise<str
   const { events: topic } = topicsOf(settings);
   const row = await kafkaRows(db).findOne({ _id: topic }, committedInTime);
   const { failures = 0, failingSince, failure } = row?.health ?? {};
-  if (failures > 0) return `publishing in ${topic} fails since ${failingSince}: ${failure}`;
+  if (failures > 0) return `publishing in ${topic} has failed since ${failingSince}: ${failure}`;
   return describeUnheld(await unheldTasks(db, [publishingTask]), 'kafka');
 }

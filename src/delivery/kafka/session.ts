@@ -133,7 +133,9 @@ class OpenSession implements Session {
     const { events } = this.topics;
     const { topics } = await this.producer.metadata({ topics: [events], forceUpdate: true });
     if (topics.get(events)?.id !== this.checkpoint.topicId)
-      throw new Error(`The topic ${events} was deleted and made again: it gets the whole feed.`);
+      throw new Error(
+        `The topic ${events} was deleted and made again: the new topic will get the whole feed.`,
+      );
   }
 
   async close(): Promise<void> {

@@ -12,9 +12,13 @@ export interface KeyToStore {
  * at most one such key, even if several processes make one.
  */
 export interface KeysToStore {
-  /** Returns the customer's key on the disk, after writing `made` if there is none yet. */
+  /**
+   * Returns the customer's key on the disk, after writing `made` if there is none yet.
+   *
+   * @throws Error if the customer's key on the disk cannot be read, or `made` cannot be written
+   */
   add(made: KeyToStore): KeyToStore;
   all(): readonly KeyToStore[];
-  /** Removes a key that the store has now. */
+  /** Removes a key that the store has now. Another key of its customer is left alone. */
   remove(key: KeyToStore): void;
 }

@@ -1,23 +1,31 @@
 import { randomUUID } from 'node:crypto';
 import {
   closeSync,
+  existsSync,
   fsyncSync,
   linkSync,
+  mkdirSync,
   openSync,
   readFileSync,
   renameSync,
   rmSync,
   writeFileSync,
-  writeSync,
 } from 'node:fs';
+import { dirname } from 'node:path';
 
 /**
- * Reads a JSON file; undefined if it does not exist, or if a power cut left it empty or truncated.
- * `isOne` checks the shape by hand, because no library is loaded before the servers start.
+ * Reads a JSON file; undefined if it does not exist. `isOne` checks the shape by hand, because no
+ * library is loaded before the servers start.
  *
+ * @param onDamage the result if the file is no JSON, as after a power cut that left it empty or
+ *   truncated; undefined by default
  * @throws Error if the content has another shape
  */
-export function readJson<T>(isOne: (content: unknown) => content is T, path: string): T | undefined {
+export function readJson<T>(
+  isOne: (content: unknown) => content is T,
+  path: string,
+  onDamage: () => T | undefined = () => undefined,
+): T | undefined {
   let text: string;
   try {
     text = readFileSync(path, 'utf8');
@@ -26,7 +34,7 @@ export function readJson<T>(isOne: (content: unknown) => content is T, path: str
     throw error;
   }
   const content = parsed(text);
-  if (content === undefined) return undefined;
+  if (content === undefined) return onDamage();
   if (!isOne(content)) throw new Error(`${path} was not written by this project: delete it.`);
   return content;
 }
@@ -48,27 +56,55 @@ export function writeJson(path: string, content: unknown): void {
 
 /**
  * Creates a file with its content, for its owner only. Any number of processes may try
- * concurrently: the first one creates it. When the function returns, the file is on the disk.
+ * concurrently: the first one creates it. When the function returns, the file is on the disk, with
+ * all of its content, whichever process has created it.
  *
  * @returns false if it exists
  */
 export function createFile(path: string, content: string): boolean {
   const draft = `${path}.${randomUUID()}`;
-  const file = openSync(draft, 'w', 0o600);
+  let isCreated = true;
   try {
-    writeSync(file, content);
-    fsyncSync(file);
-  } finally {
-    closeSync(file);
-  }
-  try {
+    const file = openSync(draft, 'w', 0o600);
+    try {
+      writeFileSync(file, content);
+      fsyncSync(file);
+    } finally {
+      closeSync(file);
+    }
     linkSync(draft, path);
-    return true;
   } catch (error) {
-    if (codeOf(error) === 'EEXIST') return false;
-    throw error;
+    if (codeOf(error) !== 'EEXIST') throw error;
+    isCreated = false;
   } finally {
-    rmSync(draft);
+    rmSync(draft, { force: true });
+  }
+  syncFolder(dirname(path));
+  return isCreated;
+}
+
+/**
+ * Creates a folder that does not exist, and those above it, for their owner only. When the function
+ * returns, the folders that it has created are on the disk.
+ */
+export function createFolder(path: string): void {
+  const above = dirname(path);
+  const isNew = !existsSync(path);
+  if (isNew) createFolder(above);
+  mkdirSync(path, { recursive: true, mode: 0o700 });
+  if (isNew) syncFolder(above);
+}
+
+/** Writes the names in a folder to the disk; `fsync` of a file does not write the file's name. */
+function syncFolder(path: string): void {
+  const folder = openSync(path, 'r');
+  try {
+    fsyncSync(folder);
+  } catch (error) {
+    // This file system cannot do it for folders.
+    if (codeOf(error) !== 'EINVAL') throw error;
+  } finally {
+    closeSync(folder);
   }
 }
 

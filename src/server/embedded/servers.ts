@@ -1,9 +1,9 @@
-import { chmodSync, mkdirSync, statSync } from 'node:fs';
+import { chmodSync, statSync } from 'node:fs';
 import { type BackOff, backOffMs } from '../../concurrency/back-off.js';
 import { pause } from '../../concurrency/pause.js';
 import { embeddedMongodbUri } from '../config/servers.js';
 import { messageOf } from '../../outages/message-of.js';
-import { isObject } from './files.js';
+import { createFolder, isObject } from './files.js';
 import { type MongodbOptions, mongodbServer } from './mongodb.js';
 import { EmbeddedServer, type ServerKind } from './server.js';
 import { type TemporalOptions, temporalServer } from './temporal.js';
@@ -116,7 +116,7 @@ async function joinServers(options: ServersOptions): Promise<Servers> {
  * their rights to it.
  */
 function makePrivate(dataDir: string): void {
-  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+  createFolder(dataDir);
   const { mode, uid } = statSync(dataDir);
   if ((mode & 0o077) !== 0 && uid === process.getuid?.()) chmodSync(dataDir, 0o700);
 }

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
-import { mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { KeysToStore, KeyToStore } from '../../sealing/key-store/keys-to-store.js';
-import { codeOf, createFile, isObject, readJson } from '../embedded/files.js';
+import { codeOf, createFile, createFolder, isObject, readJson } from '../embedded/files.js';
 
 /**
  * The keys to store in a folder, one file for each customer.
@@ -16,9 +16,13 @@ export function keysToStoreIn(folder: string): KeysToStore {
   return {
     add(made) {
       const path = pathOf(made);
-      mkdirSync(folder, { recursive: true, mode: 0o700 });
-      if (createFile(path, JSON.stringify(made))) return made;
-      return readJson(isKeyToStore, path) ?? made;
+      createFolder(folder);
+      for (;;) {
+        if (createFile(path, JSON.stringify(made))) return made;
+        const found = readJson(isKeyToStore, path, () => failAtDamage(path));
+        // If there is none, another process has just stored the key that was in the file.
+        if (found !== undefined) return found;
+      }
     },
     all() {
       try {
@@ -30,9 +34,17 @@ export function keysToStoreIn(folder: string): KeysToStore {
       }
     },
     remove(key) {
-      rmSync(pathOf(key), { force: true });
+      const path = pathOf(key);
+      if (readJson(isKeyToStore, path)?.keyId === key.keyId) rmSync(path, { force: true });
     },
   };
+}
+
+/** `createFile` never leaves a part of a key in a file, so the disk or another program did. */
+function failAtDamage(path: string): never {
+  throw new Error(
+    `${path} is damaged, so the customer’s key in it cannot be read: restore it from a backup, or move it out of this folder.`,
+  );
 }
 
 function isKeyToStore(content: unknown): content is KeyToStore {

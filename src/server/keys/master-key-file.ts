@@ -1,10 +1,10 @@
-import { mkdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type MasterKeys, newMasterKey, readMasterKeys } from '../../sealing/key-store/master-keys.js';
 import type { Config } from '../config.js';
 import { isLocalUri, isLoopback } from '../config/addresses.js';
 import { ConfigError } from '../config/variables.js';
-import { createFile } from '../embedded/files.js';
+import { createFile, createFolder } from '../embedded/files.js';
 
 const expected = 'one key a line, 32 bytes in base64: `openssl rand -base64 32` makes one';
 
@@ -47,7 +47,7 @@ function readText(path: string): string {
 /** The key file of a data folder. The first call makes the key. */
 function keyFileIn(dataDir: string): string {
   const path = join(dataDir, 'master.key');
-  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+  createFolder(dataDir);
   createFile(path, `${newMasterKey()}\n`);
   return path;
 }

@@ -33,11 +33,17 @@ export function Empty({
 /** Why there is nothing to show: the API's answer. */
 export function Refused({ problem }: { readonly problem: Problem }) {
   const title =
-    problem.status === 404 ? 'Not found' : problem.isOutage ? 'It cannot be read now' : 'It was refused';
+    problem.status === 404
+      ? 'Not found'
+      : problem.isOutage
+        ? 'The data cannot be read now'
+        : 'The request was refused';
   return (
     <Empty title={title}>
       <p>{problem.message}</p>
-      <p class="quiet">{problem.isOutage ? 'It is tried again by itself.' : <code>{problem.code}</code>}</p>
+      <p class="quiet">
+        {problem.isOutage ? 'The page tries again by itself.' : <code>{problem.code}</code>}
+      </p>
     </Empty>
   );
 }

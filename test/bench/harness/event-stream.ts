@@ -1,7 +1,7 @@
 import { get, type IncomingMessage } from 'node:http';
 
 export interface EventStream {
-  /** number of characters received so far; equal to the number of bytes if all are ASCII */
+  /** number of bytes received so far */
   readonly bytes: () => number;
   /** Reads nothing for some time. */
   readonly rest: (ms: number) => void;
@@ -9,14 +9,18 @@ export interface EventStream {
 }
 
 /**
- * Reads Server-Sent Events; resolves when the server has begun to send. @param onEvent called with
- * the `data` of each event
+ * Reads Server-Sent Events; resolves when the server has begun to send.
+ *
+ * @param onEvent called with the `data` of each event
+ * @param onBreak called once if the stream ends before it is closed here
  */
 export async function openEventStream(
   url: string,
   onEvent: (data: string, stream: EventStream) => void,
+  onBreak: (error: Error) => void,
 ): Promise<EventStream> {
   let bytes = 0;
+  let isClosed = false;
   const response = await new Promise<IncomingMessage>((resolve, reject) => {
     get(url, resolve).on('error', reject);
   });
@@ -26,17 +30,23 @@ export async function openEventStream(
       response.pause();
       setTimeout(() => response.resume(), ms);
     },
-    close: () => void response.destroy(),
+    close() {
+      isClosed = true;
+      response.destroy();
+    },
   };
   let begun = '';
   response.setEncoding('utf8').on('data', (text: string) => {
-    bytes += text.length;
+    bytes += Buffer.byteLength(text);
     const lines = (begun + text).split('\n');
     begun = lines.pop() ?? '';
     for (const line of lines) if (line.startsWith('data: ')) onEvent(line.slice(6), stream);
   });
-  // Either side has closed the connection. Nobody is told, so a caller that waits for events needs
-  // a time limit.
-  response.on('error', () => undefined);
+  let cause: unknown;
+  response.on('error', (error) => (cause = error));
+  response.on('close', () => {
+    if (!isClosed)
+      onBreak(new Error(`The event stream of ${url} has ended (HTTP ${response.statusCode}).`, { cause }));
+  });
   return stream;
 }

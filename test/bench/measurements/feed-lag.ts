@@ -28,15 +28,19 @@ export const feedLag: Measurement = {
     });
     await untilCaughtUp(connections[0]);
     const lags = { product: [] as number[], baseline: [] as number[] };
-    const stream = await openEventStream(`${address}/v1/events/stream`, (data) => {
-      lags.product.push(lagOf(JSON.parse(data)));
-    });
+    const broken = new AbortController();
+    const stream = await openEventStream(
+      `${address}/v1/events/stream`,
+      (data) => lags.product.push(lagOf(JSON.parse(data))),
+      (error) => broken.abort(error),
+    );
     bench.atEnd(stream.close);
     await receiveChanges(bench, (lag) => lags.baseline.push(lag));
     const perSecond = (1_000 * full.operations) / full.ms / 2;
     bench.note(`half load: ${perSecond.toFixed(1)} orders/s`);
     await halfLoad(connections, perSecond, bench.pick(60, 5));
     await untilCaughtUp(connections[0]);
+    broken.signal.throwIfAborted();
     return [
       percentiles('feed.lag', lags.product, 0.99, {
         baseline: percentileOf(lags.baseline)(0.99),

@@ -1,7 +1,7 @@
 import { setTimeout } from 'node:timers/promises';
 import { untilCaughtUp } from '../data/projections.js';
 import type { Bench, Measurement } from '../harness/bench.js';
-import { openEventStream } from '../harness/event-stream.js';
+import { type EventStream, openEventStream } from '../harness/event-stream.js';
 import { single } from '../harness/result.js';
 import { MB, residentMemoryOf } from '../harness/usage.js';
 
@@ -61,13 +61,14 @@ async function maxMemory<R>(
 async function read(bench: Bench, address: string, count: number): Promise<number> {
   return await new Promise((resolve, reject) => {
     let events = 0;
-    openEventStream(`${address}/v1/events/stream?after=0`, (_data, stream) => {
+    const onEvent = (_data: string, stream: EventStream) => {
       events += 1;
       if (events % REST_EVERY === 0) stream.rest(REST_MS);
       if (events % NOTE_EVERY === 0) bench.note(`${events} of ${count} events`);
       if (events !== count) return;
       stream.close();
       resolve(stream.bytes());
-    }).catch(reject);
+    };
+    openEventStream(`${address}/v1/events/stream?after=0`, onEvent, reject).catch(reject);
   });
 }

@@ -284,7 +284,7 @@ test('a session ends before the commit when its topic was deleted and made again
   await ensureTopics(settings, [{ name: topic }]);
   await until(async () => expect(await sentTo(settings, topic)).toBe(0n));
   await expect(session.publish([record], { generation: 1, position: 2 })).rejects.toThrow(
-    'gets the whole feed',
+    'the new topic will get the whole feed',
   );
   await session.close();
   const next = await openSession({ settings });

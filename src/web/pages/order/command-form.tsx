@@ -83,7 +83,7 @@ export function CommandForm({ order, choice, previewed, onClose, onDone }: FormP
       ))}
       {choice.reason !== undefined && <p class="problem">Not allowed any more: {choice.reason}.</p>}
       {shown !== undefined && <PreviewedResult preview={shown} before={order} />}
-      {isStale && <p class="problem">The order has changed since: preview it again.</p>}
+      {isStale && <p class="problem">The order has changed since: preview the command again.</p>}
       <p class="problem" role="alert">
         {problem}
       </p>
@@ -137,11 +137,11 @@ function InputRow({
 function inWords({ status, message }: Problem): string {
   switch (status) {
     case 412:
-      return 'The order has changed since you looked: nothing was done. Preview it again.';
+      return 'The order has changed since you looked: nothing was done. Preview the command again.';
     case 409:
-      return `It is not allowed: ${message}`;
+      return `The command is not allowed: ${message}`;
     case 0:
-      return 'The API does not answer. Try again: it happens once, however often it is sent.';
+      return 'The API does not answer. Try again: the command takes effect once, however often it is sent.';
     default:
       return message;
   }

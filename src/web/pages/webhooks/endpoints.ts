@@ -55,7 +55,7 @@ export function inWords({ status, message }: Problem): string {
     case 412:
       return 'The endpoint has changed since you looked: nothing was done. Look again.';
     case 0:
-      return 'The API does not answer: it may have been done. Look again in a moment.';
+      return 'The API does not answer, and may have done what you asked for. Look again in a moment.';
     default:
       return message;
   }

@@ -1,21 +1,13 @@
+/* What the role `feed` has to keep running and no process runs, in words for readiness. */
 import type { Db } from 'mongodb';
-import type { Deployment } from '../databases.js';
-import { endpointViews, enabledEndpoints } from '../delivery/webhooks/endpoints.js';
-import { webhookTask } from '../delivery/webhooks/deliver-webhooks.js';
-import { describeUnheld, unheldTasks } from '../log/leases/leases.js';
-import { sequencerTask } from '../log/feed/sequencer.js';
-import { viewTask } from '../log/views/feeding/view-feeder.js';
-import { committedInTime } from '../mongodb/durability.js';
-import { logs } from '../entity-logs.js';
-import { isTemporalOutage } from '../outages/temporal-outage.js';
-import { views } from '../views/views.js';
-import { scheduleState } from './reconcile-schedule.js';
-
-/** The leased tasks that some process of the role `feed` must always hold. */
-const leasedTasks = [
-  ...logs.map(({ feedId }) => sequencerTask(feedId)),
-  ...views.map(({ name }) => viewTask(name)),
-];
+import type { Deployment } from '../../src/databases.js';
+import { endpointViews, enabledEndpoints } from '../../src/delivery/webhooks/endpoints.js';
+import { webhookTask } from '../../src/delivery/webhooks/deliver-webhooks.js';
+import { describeUnheld, unheldTasks } from '../../src/log/leases/leases.js';
+import { committedInTime } from '../../src/mongodb/durability.js';
+import { isTemporalOutage } from '../../src/outages/temporal-outage.js';
+import { scheduleState } from '../../src/upkeep/reconcile-schedule.js';
+import { leasedTaskNames } from './feed-activities.js';
 
 /**
  * Which leased tasks no process holds, and since when; undefined if all are held. The delivery of
@@ -26,7 +18,7 @@ export async function unheldTaskConcern(db: Db): Promise<string | undefined> {
     ...committedInTime,
     projection: { _id: 1 },
   });
-  const needed = endpoint === null ? leasedTasks : [...leasedTasks, webhookTask];
+  const needed = endpoint === null ? leasedTaskNames : [...leasedTaskNames, webhookTask];
   return describeUnheld(await unheldTasks(db, needed), 'feed');
 }
 
