@@ -95,7 +95,7 @@ async function lastResumption(
 }
 
 /**
- * The events that the journal lacks, after checking that the others are the same.
+ * Returns the events that the journal lacks, after checking that it has the rest unchanged.
  *
  * @throws ApplicationFailure as `appendToJournal` does
  */

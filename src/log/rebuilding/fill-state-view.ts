@@ -34,8 +34,8 @@ export interface RebuildTarget<S extends State, D extends Draft> {
   /** Its name has the rebuild's id, so that a late worker of another rebuild cannot swap it in. */
   readonly next: Collection<StateDocument<State>>;
   /**
-   * Written as `recorder`: a worker that has cached a state of the replaced view sees another one,
-   * even at the same version, and reads the state again.
+   * Written as `recorder`. So a worker that has cached a state of the replaced view finds another
+   * id than its own, even at the same version, and reads the state again.
    */
   readonly rebuildId: string;
 }
