@@ -97,7 +97,7 @@ async function lastResumption(
 /**
  * Returns the events that the journal lacks, after checking that it has the rest unchanged.
  *
- * @throws ApplicationFailure as `appendToJournal` does
+ * @throws ApplicationFailure of type `EventFork` or `Superseded` (see `appendToJournal`)
  */
 async function withoutRecorded(
   log: AnyLog,

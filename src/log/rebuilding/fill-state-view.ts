@@ -148,10 +148,10 @@ interface FoldedState<S extends State> {
 
 /** A batch of entities. */
 interface FoldedStates<S extends State> {
-  /** of all of them, ascending */
+  /** the ids of all entities in the batch, ascending */
   readonly ids: readonly string[];
   readonly folded: readonly FoldedState<S>[];
-  /** the ids of those that cannot be folded from their first event on */
+  /** the ids of entities that cannot be folded from their first event on */
   readonly unfoldable: readonly string[];
 }
 
@@ -253,8 +253,8 @@ async function replaceOlder(
 }
 
 /**
- * Entities with events that have no position yet, then those with events after `position`. In this
- * order, the second query finds an event that gets its position during the first.
+ * Entities with events that have no position yet, then entities with events after `position`. In
+ * this order, the second query finds an event that gets its position during the first.
  */
 export async function* touchedAfter(
   log: AnyLog,
