@@ -45,7 +45,7 @@ function withRetries(row: AttentionRow, steps: readonly PendingStep[]): Attentio
   };
 }
 
-/** The workflow is not running, so the effect is not retried. */
+/** Adds to the row that the workflow is not running, so nothing retries the effect. */
 function withoutWorkflow(row: AttentionRow, orderId: string): AttentionRow {
   return {
     ...row,

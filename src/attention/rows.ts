@@ -39,7 +39,7 @@ export interface AttentionRow {
   readonly attempts?: number;
   /**
    * for `effect_owed`, the time of the next attempt, ISO-8601 UTC; absent while an attempt is
-   * running, and whenever `attempts` is
+   * running, and if `attempts` is absent
    */
   readonly nextTryAt?: string;
 }

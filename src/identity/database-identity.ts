@@ -24,8 +24,8 @@ const MAX_WRITE_ATTEMPTS = 20;
  */
 export async function detectDatabaseLoss(databases: Databases): Promise<void> {
   const { db } = databases;
-  // The mark is read first, because it is written after a database was set up: so a mark proves
-  // that a database existed.
+  // The mark is read first. Every change is written to the database before the mark. So a mark of
+  // another database, or with more comparisons, proves that MongoDB was lost or restored.
   const mark = await readMark(databases);
   const found = (await stockState(db)) ?? (await setUpStockState(db, mark?.counts));
   const isLostOrOlder =

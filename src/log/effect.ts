@@ -13,7 +13,7 @@ export interface Effect {
 export interface EffectKeyParts {
   readonly orderId: string;
   readonly type: string;
-  /** that of the event that made the effect owed */
+  /** the version of the event that made the effect owed */
   readonly version: number;
 }
 

@@ -58,8 +58,8 @@ export interface Decider<S extends State, D extends Draft> {
   /** the next event that follows from state and time alone; undefined if there is none */
   readonly consequence: (state: S, now: string) => D | undefined;
   /**
-   * the events that record a refused command whose sender gets no answer; none once the log has
-   * enough of them, so that refusals cannot make it grow without bound
+   * the events that record a refused command whose sender gets no answer; empty if the log has
+   * enough of them already, so that refusals cannot make the log grow without bound
    */
   readonly rejection: (state: S, command: string, refusal: Pick<Refusal, 'code' | 'message'>) => readonly D[];
   /** absent if there are no facts about such an entity */

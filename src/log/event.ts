@@ -45,8 +45,8 @@ export interface StoredEvent extends Envelope {
 }
 
 /**
- * Event types that have the same name for every kind of entity: a refused command; a fact that does
- * not fit yet, for an entity with facts.
+ * Event types that have the same name for every kind of entity. `CommandRejected` records a refused
+ * command. `FactReceived` records a fact that does not fit yet, if the entity has facts.
  */
 export const COMMAND_REJECTED = 'CommandRejected';
 export const FACT_RECEIVED = 'FactReceived';

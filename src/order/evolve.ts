@@ -329,7 +329,8 @@ function commandRejected(order: Order, data: EventData['CommandRejected']): Orde
 }
 
 /**
- * After any other event, a refused command may fit. If it does not, its refusal is written again.
+ * Drops the keys of earlier refusals, because a refused command may fit after the next event. If it
+ * still does not fit, its refusal is written again.
  */
 function withoutRepeatedRefusals(order: Order | undefined): Order | undefined {
   if (order?.rejections === undefined) return order;

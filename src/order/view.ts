@@ -140,7 +140,7 @@ export function refundedAmount(order: Order): number {
   return sum(order.captures, (entry) => entry.refunded);
 }
 
-/** Derived from authorizations, captures and refunds; no part of the order's state. */
+/** Derived from authorizations, captures and refunds; not part of the order's state. */
 export function paymentStatus(order: Order): PaymentStatus {
   const captured = capturedAmount(order);
   const refunded = refundedAmount(order);

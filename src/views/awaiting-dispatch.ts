@@ -18,8 +18,8 @@ const awaiting = {
 export type AwaitingShipment = Body<typeof awaiting>;
 
 /**
- * The document of an order with waiting shipments; other orders have none. Cancelling the order
- * cancels these shipments.
+ * The document of an order with waiting shipments; other orders have none. A cancelled order has no
+ * waiting shipments, because they are cancelled with it.
  */
 interface AwaitingOrder extends Pick<AwaitingShipment, 'customer' | 'held' | 'holdReason'> {
   /** in the order of their creation; at least one */

@@ -25,7 +25,7 @@ const summary = {
 
 export type CustomerSummary = Body<typeof summary>;
 
-/** The name is the one in the last order, and sealed for it. */
+/** The name is from the customer's last order, and is sealed for that order. */
 type FoundCustomer = CustomerSummary & SealedInOrder;
 
 interface CustomerDocument {

@@ -38,7 +38,7 @@ export async function personWords(keyStore: KeyStore, order: Order): Promise<rea
 
 type Hashes = ShortMemory<readonly string[]>;
 
-/** By key store. Steps of an order that follow each other soon write the same words. */
+/** By key store. The steps of an order often come within seconds, and write the same words. */
 const recentHashes = new WeakMap<KeyStore, Hashes>();
 
 function recentHashesOf(keyStore: KeyStore): Hashes {

@@ -68,7 +68,7 @@ export async function request<T>(path: string, options: RequestOptions = {}): Pr
 }
 
 /**
- * Treats a body that is no JSON as absent: it may be empty, or come from a proxy. An error of the
+ * Treats a body that is not JSON as absent: it may be empty, or come from a proxy. An error of the
  * connection is thrown again.
  */
 function noJson(error: unknown): undefined {

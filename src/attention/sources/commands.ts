@@ -2,7 +2,7 @@ import { waitingCommands } from '../../kafka/commands-status.js';
 import { oldest, sortKeyOf, type SourceRow } from '../cursor.js';
 import type { Source } from '../source.js';
 
-/** Commands from Kafka that have had no answer for too long. Later ones of their orders wait. */
+/** Commands from Kafka that have had no answer for too long. Later ones to the same orders wait. */
 export const commandsWaiting: Source = async ({ db, kafka, overdueBefore, after, limit }) => {
   if (kafka === undefined) return [];
   const found = (await waitingCommands(db, kafka.commandsTopic)).map(({ record, since, why }): SourceRow => {

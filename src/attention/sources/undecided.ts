@@ -88,8 +88,8 @@ async function longestWaiting(client: Client, taskQueue: string, before: string)
 }
 
 /**
- * An age in ms that at least one workflow has reached, if there are any, and at most `most` have.
- * More may have reached it if the oldest ones began within the same second.
+ * Returns an age in ms that at most `most` workflows have reached, and at least one unless there
+ * are none. More may have reached it if the oldest ones began within the same second.
  *
  * The step grows until no workflow is that old. Then it is halved down to a second. After each
  * halving, it is added to the age if some workflow is at least as old as the sum.

@@ -66,7 +66,7 @@ export interface StateDocument<S extends State> extends Pick<S, 'version' | 'sta
   readonly finished: boolean;
   /** the state into which the next event is folded */
   readonly state: S;
-  /** the last recorded version after a gap; absent if there is no gap; the name is persisted */
+  /** the last recorded version, if there is a gap before it; the name is persisted */
   readonly ahead?: number;
   /** why the entity does not continue by itself; the next event that is folded removes it */
   readonly stopped?: Stopped;

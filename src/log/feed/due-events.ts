@@ -121,7 +121,7 @@ interface EntityInJournal {
 const lastLostVersion = { $cond: ['$begins', { $subtract: ['$version', 1] }, null] };
 
 /**
- * Takes the versions that are due: first the restored ones before `last`, which need not wait; then
+ * Takes the versions that are due: first the restored ones before `last`, which do not wait; then
  * the next ones in order.
  */
 function* takeDue(entity: KnownEntity): Generator<number, void> {

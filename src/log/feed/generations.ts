@@ -5,9 +5,9 @@ import type { AnyLog } from '../entity-log/entity-log.js';
 import type { FeedPlace } from './place.js';
 
 /**
- * A generation of the feed: as long as it lasts, a position belongs to one event. The next one
- * begins when that no longer holds, because MongoDB was restored from a backup or the journal has
- * lost events. A checkpoint is a position of a generation.
+ * A generation of the feed: as long as it lasts, a position belongs to one event. The next
+ * generation begins when that no longer holds, because MongoDB was restored from a backup or the
+ * journal has lost events. A checkpoint is a position of a generation.
  */
 export interface Generation {
   /**
@@ -94,8 +94,8 @@ export async function feedGenerations(log: AnyLog, db: Db, time: QueryTime = {})
  * Begins the next generation. From then on, a leader of the sequencer is refused until it takes
  * over again; a leader that calls this continues with the returned state.
  *
- * @param begins `position`: the feed's new last position, if it goes back; `lost`: by default that
- *   of the current generation
+ * @param begins `position`: the new last position, if the feed goes back; `lost`: by default as in
+ *   the current generation
  * @param epoch the epoch of the calling leader; absent if the caller is not a leader
  * @returns the new state; undefined if the calling leader was replaced
  */

@@ -3,7 +3,7 @@ import type { PositionedEvent } from './feed.js';
 import type { EventPosition } from './journal-changes.js';
 
 export interface GivenPosition extends EventPosition {
-  /** the recorded event, if known, so that readers need not load it */
+  /** the recorded event, if known, so that readers do not have to load it */
   readonly event?: JournalDocument | undefined;
 }
 

@@ -43,7 +43,7 @@ const BACKLOG_BATCH_SIZE = 500;
  *   produce neither a duplicate nor a gap.
  * - After commit. An event gets its position only after a majority has it.
  * - Nothing is skipped. A resume token is stored only after every event before it has its position,
- *   unless the event waits for an earlier version. When that version is recorded, the leader of
+ *   unless the event waits for an earlier version. When that version is recorded, the leader at
  *   that time finds the waiting event in the journal (`DueEvents`). If the server no longer knows
  *   the token, a new stream is opened before the journal is searched for events without a position.
  *

@@ -24,10 +24,10 @@ export interface Asking {
 }
 
 /**
- * Asks an entity, and asks again while it is busy. If it no longer remembers whether it had the
- * command, the journal is asked.
+ * Asks an entity, and asks again while it is busy. If the entity no longer remembers whether it had
+ * the command, the journal is asked.
  *
- * @param ask `unprocessed` if no run has handled the message
+ * @param ask returns `unprocessed` if no run has handled the message
  */
 export async function askRepeatedly<R extends { readonly kind: string }>(
   { recall, answerWithinMs }: Asking,
@@ -59,8 +59,8 @@ function isRefused(result: { readonly kind: string } | 'unprocessed'): result is
 }
 
 /**
- * The outcome of a command if the journal has it already; undefined if it is to be judged. It is
- * refused for now if the journal lacks events, or MongoDB does not answer.
+ * The outcome of a command that the journal has already; undefined if the command has to be judged.
+ * If the journal lacks events, or MongoDB does not answer, the command is refused for now.
  */
 export async function earlierOutcome(
   message: Message,
@@ -77,8 +77,8 @@ export async function earlierOutcome(
 }
 
 /**
- * The outcome of a message whose command the entity has had before. Undefined if the command
- * changed nothing then, such as a rejected signal: a message with its key is judged again.
+ * The outcome of a message whose command the entity has had before. Undefined if that command
+ * changed nothing, such as a rejected signal. Then the message is judged again.
  */
 export function repeatedOutcome(known: Remembered, message: Message): Outcome | undefined {
   const refusal = keyConflict(message, known);

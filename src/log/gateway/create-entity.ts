@@ -10,7 +10,7 @@ import { keyConflict } from '../workflow/obstacles.js';
 import { type Gone, outcomeInTime, type RefusedCommand, type UnknownOutcome } from './outcome.js';
 import type { Sending } from './send-command.js';
 
-/** The entity as its creation left it, also if the creation is repeated later. */
+/** The entity as it was right after its creation. A repeated creation gets the same state. */
 export interface CreatedEntity<S> {
   readonly kind: 'created';
   readonly state: S;

@@ -17,8 +17,8 @@ export function derivedId(principal: string, key: string): string {
 }
 
 /**
- * Whether an id has the form of a derived one. No client may choose such an id for a new entity: it
- * may be the one that another client's key will lead to.
+ * Whether an id has the form of a derived one. No client may choose such an id for a new entity,
+ * because another client's key may lead to the same id.
  */
 export function looksDerived(id: string): boolean {
   return /^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/.test(id);

@@ -5,7 +5,7 @@ import type { AnyLog } from '../entity-log/entity-log.js';
 import { endedReason } from '../journal/stops.js';
 import type { Answer, RefusedUpdate } from '../workflow/messages.js';
 
-/** What became of a command. */
+/** The result of sending a command. */
 export type Outcome<A = Omit<Answer, 'requestId'>> =
   | { readonly kind: 'answered'; readonly answer: A; readonly replayed: boolean }
   | RefusedCommand
@@ -34,7 +34,7 @@ export interface Gone {
   readonly kind: 'gone';
 }
 
-/** How long to wait for an answer of Temporal and the workers, by default. */
+/** How long to wait for an answer from Temporal and the workers, by default. */
 export const ANSWER_WITHIN_MS = 5_000;
 
 /** Limits the calls to Temporal in `ask`. If there is no answer in time, the outcome is unknown. */
@@ -68,7 +68,7 @@ export function journalUnavailable(): RefusedCommand {
   return refused('busy', 'journal_unavailable', message);
 }
 
-/** As `journalUnavailable`, for a journal that answers, but lacks earlier events of the entity. */
+/** The refusal if the journal answers, but lacks earlier events of the entity. */
 export function journalIncomplete(): RefusedCommand {
   const message =
     'the journal must be asked whether this key was used before, and it lacks earlier events, which are still to be recorded: try again with the same key';

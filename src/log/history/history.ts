@@ -20,8 +20,8 @@ export interface HistoryLog<S extends State, D extends Draft> {
   /** ascending, without gaps, upcast */
   readonly events: readonly (D & Envelope)[];
   /**
-   * version of the first event, or of the next one if there is none; above 1 if Temporal no longer
-   * keeps the entity's earlier runs
+   * version of the first event; if there are no events, the version that the next event will have.
+   * Above 1 if Temporal no longer keeps the entity's earlier runs.
    */
   readonly firstVersion: number;
   /** the log starts at version 1 */

@@ -4,7 +4,7 @@ import type { HistoryLog } from './history.js';
 
 /**
  * Restores from the histories what effects have changed in outside systems. `OutsideProof` compares
- * them with the log.
+ * these systems with the log.
  */
 export interface OutsideRestore<S extends State, D extends Draft> {
   /**

@@ -35,9 +35,9 @@ const BETWEEN_PAGES_MS = 250;
 const { WORKFLOW_EXECUTION_STATUS_RUNNING: running } = proto.temporal.api.enums.v1.WorkflowExecutionStatus;
 
 /**
- * The entities that Temporal knows, in no particular order; at least one page. An entity whose
- * workflow was started again or reset may be listed more than once. Pages are requested on demand,
- * and not faster than Temporal's rate limit allows.
+ * The entities that Temporal knows, in no particular order. If there are none, there is one empty
+ * page. An entity whose workflow was started again or reset may be listed more than once. Pages are
+ * requested on demand, and not faster than Temporal's rate limit allows.
  */
 export async function* listWorkflows(
   log: AnyLog,

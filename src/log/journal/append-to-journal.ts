@@ -95,9 +95,9 @@ async function lastResumption(
 }
 
 /**
- * The events that the journal lacks, after checking that the others are the same.
+ * Returns the events that the journal lacks, after checking that it has the rest unchanged.
  *
- * @throws ApplicationFailure as `appendToJournal` does
+ * @throws ApplicationFailure of type `EventFork` or `Superseded` (see `appendToJournal`)
  */
 async function withoutRecorded(
   log: AnyLog,

@@ -56,7 +56,7 @@ export async function readStoredEvents(
     .toArray();
 }
 
-/** Streams all recorded events that match, as they were written, by entity and version. */
+/** Streams all recorded events that match, sorted by entity and version, as they were written. */
 export async function* streamStoredEvents(
   log: AnyLog,
   db: Db,
@@ -98,7 +98,7 @@ export async function* journaledIds(log: AnyLog, db: Db): AsyncGenerator<string,
   for await (const { _id: orderId } of found) yield orderId;
 }
 
-/** Which of these have events in the journal. */
+/** Which of these entities have events in the journal. */
 export async function journaled(
   log: AnyLog,
   db: Db,

@@ -11,7 +11,7 @@ export interface LeasedTask {
   /**
    * Works until `signal` aborts. If it fails, it is called again, in this process or another.
    *
-   * @param heartbeat the work calls it when it has begun, and again at any time while all is well
+   * @param heartbeat called by the work when it has begun, and at any time while all is well
    */
   readonly work: (signal: AbortSignal, heartbeat: () => void) => Promise<void>;
 }

@@ -60,7 +60,7 @@ export async function acquireLeases(
   return new Set(tasks.filter((task) => state?.tasks[task]?.holder === holder));
 }
 
-/** Ends the lease if `holder` has it, so that the next process need not wait. */
+/** Ends the lease if `holder` has it, so that the next process does not have to wait. */
 export async function releaseLease(db: Db, holder: string, task: string): Promise<void> {
   await leases(db).updateOne(
     { _id: 'feed', [`tasks.${task}.holder`]: holder },

@@ -67,7 +67,7 @@ async function noteStop(
   await clearStopped(log, db, orderId);
 }
 
-/** Records the history's events as the entity's workflow would; existing ones are left alone. */
+/** Adds to outside systems, journal and view what they lack. What exists is left as it is. */
 async function repair<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
   { client, db, outside }: RepairDeps<S, D>,

@@ -46,7 +46,7 @@ const FIRST_LOOK_BACK_MS = 24 * 60 * 60_000;
  *
  * An entity that is not finished is reported with a remedy if its workflow is not running or was
  * restored to an older state. Its view is marked until the workflow continues. Every entity that is
- * marked is compared, so that no mark stays without its reason.
+ * marked is compared, so that a mark is removed when its reason is gone.
  *
  * @param run the run of the reconciling workflow; the report is stored under its id
  * @param heartbeat called after each step with the number of entities that it listed or compared

@@ -34,8 +34,8 @@ export interface RebuildTarget<S extends State, D extends Draft> {
   /** Its name has the rebuild's id, so that a late worker of another rebuild cannot swap it in. */
   readonly next: Collection<StateDocument<State>>;
   /**
-   * Written as `recorder`: a worker that has cached a state of the replaced view sees another one,
-   * even at the same version, and reads the state again.
+   * Written as `recorder`. So a worker that has cached a state of the replaced view finds another
+   * id than its own, even at the same version, and reads the state again.
    */
   readonly rebuildId: string;
 }
@@ -148,10 +148,10 @@ interface FoldedState<S extends State> {
 
 /** A batch of entities. */
 interface FoldedStates<S extends State> {
-  /** of all of them, ascending */
+  /** the ids of all entities in the batch, ascending */
   readonly ids: readonly string[];
   readonly folded: readonly FoldedState<S>[];
-  /** the ids of those that cannot be folded from their first event on */
+  /** the ids of entities that cannot be folded from their first event on */
   readonly unfoldable: readonly string[];
 }
 
@@ -253,8 +253,8 @@ async function replaceOlder(
 }
 
 /**
- * Entities with events that have no position yet, then those with events after `position`. In this
- * order, the second query finds an event that gets its position during the first.
+ * Entities with events that have no position yet, then entities with events after `position`. In
+ * this order, the second query finds an event that gets its position during the first.
  */
 export async function* touchedAfter(
   log: AnyLog,

@@ -38,9 +38,9 @@ export function attemptInActivity(db: Db, rebuildId: string): RebuildAttempt {
 /**
  * @param built the version that a rebuild of a view makes
  * @param view the view as this process has it
- * @throws Fenced for a newer version: a worker that has this version continues. ApplicationFailure,
- *   which is not retried, for an older version: a rebuild to the version of this process takes
- *   over.
+ * @throws Fenced if `built` is newer, so that a worker of that version continues.
+ *   ApplicationFailure, which is not retried, if `built` is older, because a rebuild to the version
+ *   of this process takes over.
  */
 export function assertVersion(
   built: number,

@@ -157,7 +157,7 @@ async function readOne<S extends State, D extends Draft>(
   try {
     let fromHistory = await readFromHistory(log, client, orderId);
     // An effect that the entity owes may be performed already. Its outcome becomes an event only
-    // with the next workflow task.
+    // with the next workflow task, so that task is awaited.
     if (fromHistory !== undefined && log.entity.effects(fromHistory.state).length > 0) {
       await untilDecided(log, client, orderId, waiting);
       fromHistory = await readFromHistory(log, client, orderId);

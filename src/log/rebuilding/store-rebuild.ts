@@ -29,7 +29,7 @@ export interface JournalRebuild extends Progress {
   readonly phase: 'running' | 'done';
   /**
    * The checkpoint: the token of the next page of Temporal's list. Absent at the beginning. Unlike
-   * in other rooms, `place` is not a `FeedPlace` here; the name stays, because it is persisted.
+   * elsewhere, `place` is not a `FeedPlace` here; the name stays, because it is persisted.
    */
   readonly place?: string;
 }
@@ -38,11 +38,11 @@ export interface JournalRebuild extends Progress {
 export interface StateViewRebuild extends Progress {
   readonly phase: 'running' | 'swapping' | 'done';
   /**
-   * The checkpoint: the id of the last entity that was written. Absent at the beginning. Not a
-   * `FeedPlace` either.
+   * The checkpoint: the id of the last entity that was written. Absent at the beginning. This
+   * `place` is not a `FeedPlace` either.
    */
   readonly place?: string;
-  /** a position of the feed: the rebuild has every event up to it; the name is persisted */
+  /** The rebuild has every event up to this position of the feed. The name is persisted. */
   readonly since: number;
   /** version of the fold that builds the view; absent for version 1 */
   readonly version?: number;

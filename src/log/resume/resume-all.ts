@@ -42,7 +42,7 @@ async function* candidates(log: AnyLog, deps: ResumeDeps): AsyncGenerator<string
   for await (const batch of batches(journaledIds(log, db), LOOKUP_BATCH_SIZE))
     yield* await notViewed(log, db, batch);
   yield* runningFinished(log, deps);
-  // Those with an unfinished view were among the first.
+  // Entities with an unfinished view are left out, because `unfinishedIds` has listed them.
   for await (const batch of batches(endedUnrecorded(log, deps), LOOKUP_BATCH_SIZE))
     yield* await notViewed(log, db, batch, { finished: false });
 }

@@ -86,8 +86,8 @@ export async function restart(
 /**
  * Starts a further run of an entity's workflow, which has ended.
  *
- * @param start how the run begins
- * @param options those of the first run
+ * @param start the start argument of the run
+ * @param options the options of the first run
  * @returns false if another run was started meanwhile
  */
 async function startAgain(
@@ -113,7 +113,7 @@ async function startAgain(
 }
 
 /**
- * How a further run is found and shown in Temporal: as the first one was.
+ * The options of a further run, so that it is found and shown in Temporal like the first one.
  *
  * @param created the entity's first event
  */

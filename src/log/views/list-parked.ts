@@ -5,8 +5,8 @@ import type { AnyView } from './view.js';
 import { viewBuilds } from './view-builds.js';
 
 /**
- * The parked events of the active build, by position, after position `after`, `limit` at most; only
- * those of one entity if `orderId` is given.
+ * At most `limit` parked events of the active build after position `after`, sorted by position. If
+ * `orderId` is given, only events of that entity.
  */
 export async function listParked(
   db: Db,

@@ -4,7 +4,7 @@ import type { Draft, Envelope, State } from '../entity.js';
 type Scalar = string | number;
 /** Whole numbers. A sum of money is a bigint, since it may exceed `Number.MAX_SAFE_INTEGER`. */
 type Sums = { readonly [name: string]: number | bigint | Sums };
-/** Objects are compared member by member, so two must have the same members in the same order. */
+/** Objects are compared member by member, so all must have the same members in the same order. */
 export type Comparable = Scalar | { readonly [name: string]: Scalar };
 type Bounds = { readonly [name: string]: Comparable };
 
@@ -14,7 +14,7 @@ type Bounds = { readonly [name: string]: Comparable };
  * rebuild gives the same view.
  */
 export interface ViewChange {
-  /** the id of the document, which need not exist */
+  /** the id of the document, which may not exist yet */
   readonly id: string;
   /**
    * numbers that are added to those of the document, which start at 0; the sums are always exact

@@ -12,9 +12,9 @@ export interface Message<D = unknown> {
   readonly hash: string;
   readonly correlationId: string;
   readonly actor: string;
-  /** for whom the actor sends it; no part of the command's id or hash */
+  /** for whom the actor sends it; not part of the command's id or hash */
   readonly onBehalfOf?: string;
-  /** the id of the trace it belongs to (`Cause.traceId`); no part of the command's id or hash */
+  /** the id of the trace it belongs to (`Cause.traceId`); not part of the command's id or hash */
   readonly traceId?: string;
   /** the message is refused unless the entity is at this version (`If-Match`) */
   readonly expectedVersion?: number;
@@ -85,7 +85,7 @@ export interface Answer {
 }
 
 /**
- * Code of a short-lived refusal: earlier signals wait for an answer of the journal, or the entity
+ * Code of a short-lived refusal: earlier signals wait for an answer from the journal, or the entity
  * is being resumed from the journal. The caller tries again.
  */
 export const messagesWaiting = 'messages_waiting';

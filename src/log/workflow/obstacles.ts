@@ -34,7 +34,7 @@ export function isRepetition(known: Remembered | undefined, message: Message): b
 
 /**
  * The refusal of a message if only the journal can say whether its command is new; undefined if the
- * memory can.
+ * memory is enough.
  */
 export function beyondMemory(
   { name }: { readonly name: string },

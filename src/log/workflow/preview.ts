@@ -4,8 +4,8 @@ import { judge } from './judging.js';
 import type { Message } from './messages.js';
 
 /**
- * The events that a command would lead to, with those of the waiting facts that would fit after it;
- * none if it is refused. Pure: the state stays as it is.
+ * The events that a command would lead to, and the events of waiting facts that would fit then.
+ * None if the command is refused. Pure: the state stays as it is.
  *
  * @param at ISO-8601 UTC
  */

@@ -26,8 +26,8 @@ export function rebuildWorkflowId(name: string, taskQueue: string): string {
 }
 
 /**
- * The name of the feed view or store that the workflow with this id rebuilds; undefined if it is no
- * rebuild.
+ * The name of the feed view or store that the workflow with this id rebuilds; undefined if it is
+ * not a rebuild.
  */
 export function rebuiltBy(workflowId: string): string | undefined {
   return /^rebuild-(.+)@/.exec(workflowId)?.[1];

@@ -87,7 +87,7 @@ export class Writer<S extends State, D extends Draft, F extends Effect> {
   /**
    * Appends events to the log, and then applies the waiting facts that fit now.
    *
-   * @returns the appended events without those of the facts, and the state after them
+   * @returns the appended events and the state after them, both without the applied facts
    */
   append(drafts: readonly D[], cause: Cause): Appended<S, D> {
     const appended = this.following(drafts, cause);

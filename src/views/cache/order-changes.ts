@@ -83,8 +83,8 @@ export function followOrders(db: Db, listener: OrderChangeListener, liveForMs = 
     });
     try {
       // The stream starts after the last write of the server. If that write was not committed by a
-      // majority yet, earlier reads lack it, and the stream does not report it. It is committed by
-      // the first batch, so the cache is cleared then.
+      // majority yet, earlier reads lack it, and the stream does not report it. When the first
+      // batch arrives, the write is committed, so the cache is cleared then.
       let askedAt = Date.now();
       let batch = await stream.next(ANSWER_EVERY_MS);
       listener.lost();

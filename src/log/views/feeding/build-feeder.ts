@@ -68,7 +68,7 @@ export class BuildFeeder<S extends State, D extends Draft> {
     return true;
   }
 
-  /** Moves the checkpoint past positions whose events are lost. Returns as `apply` does. */
+  /** Moves the checkpoint past positions whose events are lost. Returns false like `apply`. */
   async skipTo(position: number): Promise<boolean> {
     const next: HeldBuild = { ...this.held, position, at: new Date().toISOString() };
     if (!(await this.advance(next, {}, durable))) return false;
@@ -76,7 +76,7 @@ export class BuildFeeder<S extends State, D extends Draft> {
     return true;
   }
 
-  /** Moves the checkpoint to another generation of the feed. Returns as `apply` does. */
+  /** Moves the checkpoint to another generation of the feed. Returns false like `apply`. */
   async enterGeneration(generation: number): Promise<boolean> {
     const next: HeldBuild = { ...this.held, feed: generation };
     if (!(await this.advance(next, { feed: generation }, durable))) return false;

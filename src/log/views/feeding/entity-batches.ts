@@ -91,8 +91,8 @@ function byEntity(events: Events): ReadonlyMap<string, Events> {
 }
 
 /**
- * The last of an entity's events that comes after a gap: its version does not follow that of the
- * event before it or, if it is the first, `version`. Undefined if there is no gap.
+ * The last of an entity's events that comes after a gap: its version is not the next after that of
+ * the event before. The first event is compared with `version`. Undefined if there is no gap.
  */
 function lastAfterGap(events: Events, version: number): PositionedEvent | undefined {
   return events.findLast((event, index) => event.version !== (events[index - 1]?.version ?? version) + 1);

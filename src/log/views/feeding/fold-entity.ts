@@ -28,7 +28,7 @@ export interface Folded<S extends State> {
 export interface FoldedEntity<S extends State> {
   /** changes of a summary view */
   readonly changes?: readonly ViewChange[];
-  /** the write of the entity's document; absent if that is as it was */
+  /** the write of the entity's document; absent if the document does not change */
   readonly write?: AnyBulkWriteOperation<ViewDocument>;
   /** the entity after all events; absent if one failed */
   readonly after?: Folded<S> | undefined;

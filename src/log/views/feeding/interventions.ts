@@ -62,7 +62,7 @@ export type NotIntervened =
   /** the view was built by another version of its fold than this process has */
   | { readonly kind: 'other_view_version'; readonly version: number };
 
-/** Maximum number of events in one transaction. If an entity has more, several are used. */
+/** Maximum number of events in one transaction. An entity with more takes several transactions. */
 const BATCH_SIZE = 500;
 
 export function parkedAudit(db: Db) {
@@ -200,8 +200,8 @@ async function save(
 }
 
 /**
- * The parked events as the journal has them now, up to the first that it has lost: a parked event
- * is only a reference.
+ * Reads the events themselves from the journal, because a parked event is only a reference. Ends
+ * before the first event that the journal has lost.
  */
 async function eventsOf(
   log: AnyLog,

@@ -112,8 +112,8 @@ class ViewFeeder<S extends State, D extends Draft> {
     const recent = tail.pages.recent(generation, position, BATCH_SIZE);
     if (recent !== undefined) return await this.apply(recent, beganAt);
     const events = await tail.pages.read(generation, position, BATCH_SIZE);
-    // The generations are read after the events, so these belong to the current one or to an
-    // earlier one.
+    // The generations are read after the events, so the events belong to the current generation or
+    // to an earlier one.
     const generations = await feedGenerations(this.log, db);
     if (generations.current.generation !== generation) await this.changeGeneration(generations);
     else if (events !== undefined && events.length > 0) await this.apply(events, beganAt);
@@ -166,8 +166,8 @@ class ViewFeeder<S extends State, D extends Draft> {
 }
 
 /**
- * @throws Fenced if the active build is of another version than this process. If this process has a
- *   newer version than the active build and the previous one, it is accepted.
+ * @throws Fenced if the active build is of another version than this process, unless this process
+ *   has a newer version than both the active and the previous build
  */
 function assertVersion({ version, previous }: ViewBuilds, view: AnyView): void {
   if (version === view.version || view.version > Math.max(version, previous?.version ?? 0)) return;

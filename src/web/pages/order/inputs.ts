@@ -50,8 +50,8 @@ export function formOf(type: FollowUpType, order: OrderView): Form {
 interface FormPart {
   readonly inputs: readonly Input[];
   /**
-   * What becomes of the texts of the inputs: the value, undefined if there is none, or an `Error`
-   * that says what to enter.
+   * Makes the value from the texts of the inputs: undefined if there is none, or an `Error` that
+   * says what to enter.
    */
   readonly valueOf: (texts: readonly string[]) => unknown;
 }

@@ -13,8 +13,8 @@ export interface Step {
 }
 
 /**
- * Folds the events as the workflow and the views do, so every version is available without a
- * request. Steps that are known already are reused.
+ * Folds the events in the browser, with the code of the workflow and the views. So every version is
+ * available without a request. Steps that are known already are reused.
  *
  * @param events the events from version 1, without gaps
  * @throws TypeError if this page is too old for an event

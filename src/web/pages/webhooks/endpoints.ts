@@ -10,7 +10,7 @@ export type Settings = Pick<
 export const endpointsPath = '/v1/webhook-endpoints';
 export const endpointPath = (endpointId: string) => `${endpointsPath}/${encodeURIComponent(endpointId)}`;
 
-/** @throws Problem, as all functions below do that send a request */
+/** @throws Problem. So do all functions below that send a request. */
 export async function create(settings: object, key: string): Promise<EndpointWithSecret> {
   return (await post<EndpointWithSecret>(endpointsPath, settings, { 'idempotency-key': key })).body;
 }
