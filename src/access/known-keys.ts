@@ -15,7 +15,7 @@ export interface KnownKeys {
    *
    * @throws NotAuthenticated if the key is unknown, revoked or expired
    * @throws AccessUnavailable if MongoDB is unavailable, and this process has not read the key
-   *   lately; or if too many unknown keys are being read
+   *   recently; or if too many unknown keys are being read
    */
   check(key: string): Promise<Principal>;
 }

@@ -5,7 +5,7 @@ import { DeadlineExceeded } from '../outages/timeout.js';
 import { loopDelay } from '../server/health/event-loop-delay.js';
 import { HttpProblem, pathOf, problemBody } from './problem.js';
 
-/** With this delay of the event loop, an answer may have arrived in time and been read too late. */
+/** With a longer delay of the event loop, an answer may arrive in time but be read too late. */
 const STALLED_MS = 1_000;
 
 /**

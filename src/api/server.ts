@@ -21,15 +21,15 @@ import type { Logger } from '../server/logging/logger.js';
 
 const MAX_BODY_BYTES = 1024 * 1024;
 /**
- * How often requests that arrive too slowly are looked for; Node's default of 30 s would add to the
- * limit.
+ * How often Node looks for requests that arrive too slowly. A request may exceed its limit by this
+ * time before it is noticed; Node's default is 30 s.
  */
 const LOOK_FOR_LATE_MS = 1_000;
 /** Time for requests in flight to end when the application closes. */
 const CLOSE_WITHIN_MS = 1_500;
 /**
- * Longer than any valid id, so that an id that is too long is refused as such, and not as an
- * unknown path.
+ * Longer than any valid id, so that an id that is too long is refused as an invalid id, and not as
+ * an unknown path.
  */
 const MAX_PATH_PART_LENGTH = 2_000;
 
@@ -80,7 +80,7 @@ export async function createHttp(logger: Logger, options: HttpOptions = {}): Pro
     schemaController: { compilersFactory: { buildSerializer } },
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'correlationId' }),
     clientErrorHandler: answerUnreadable(logger),
-    // Fastify runs no hooks for these errors.
+    // Fastify runs no hooks for these errors, so the header is set here.
     frameworkErrors: (error, request, reply) =>
       void sendProblem(error, request, reply.header('x-correlation-id', request.id)),
   }).withTypeProvider<TypeBoxTypeProvider>();

@@ -71,8 +71,8 @@ export async function matchingEvents<E extends StoredEvent>(
 }
 
 /**
- * Of these orders, the ids of those that have one of the customers and one of the tags. An empty
- * list of customers or tags matches every order.
+ * The ids of the given orders that belong to one of the customers and have one of the tags. An
+ * empty list of customers or tags matches every order.
  */
 async function ordersFor(
   db: Db,

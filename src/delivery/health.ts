@@ -14,7 +14,7 @@ export interface Health {
   /** the time of the first of these failures; absent if there are none */
   readonly failingSince?: string;
   readonly lastSuccessAt?: string;
-  /** the endpoint is paused until this time: nothing is sent before; the name is persisted */
+  /** the endpoint is paused, and gets nothing, until this time; the field's name is persisted */
   readonly restUntil?: string;
 }
 
@@ -68,7 +68,7 @@ export function failed(health: Health, now: number, { firstRetryMs }: RetryPolic
 
 /**
  * Whether an event or endpoint is given up: it has failed for `giveUpAfterMs`, in at least
- * `DOWN_AFTER` attempts. The time alone does not suffice, because nothing is delivered while our
+ * `DOWN_AFTER` attempts. The time alone is not enough, because nothing is delivered while our
  * own system is down.
  */
 export function isGivenUp(

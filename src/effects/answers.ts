@@ -95,8 +95,8 @@ function isText(value: unknown): value is string {
 }
 
 /**
- * The page links to the address, so it must not be a script. Every reader of the order gets the
- * address, so it must not have a password.
+ * Whether the value is an http or https address without a password. The page links to it, so
+ * `javascript:` must not be allowed, and every reader of the order sees it.
  */
 function isWebAddress(value: unknown): value is string {
   if (typeof value !== 'string' || value.length > MAX_URL_LENGTH || !URL.canParse(value)) return false;

@@ -4,7 +4,7 @@ import { CircuitBreaker } from './circuit-breaker.js';
 import type { Limits } from './port.js';
 import { RateLimiter } from './rate-limiter.js';
 
-/** Lets calls to one provider through. */
+/** Limits the calls to one provider. */
 export interface ProviderGate {
   /**
    * Makes a call when a slot is free, and waits for its answer until the timeout.

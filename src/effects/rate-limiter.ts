@@ -1,7 +1,7 @@
 import { pause } from '../concurrency/pause.js';
 import { MAX_WAIT_MS, ProviderBusy } from './provider-busy.js';
 
-/** Spaces the starts of calls, if the provider limits them. */
+/** Delays calls, so that no more begin in a second than the provider's limit allows. */
 export class RateLimiter {
   private nextStart = 0;
   private readonly name: string;

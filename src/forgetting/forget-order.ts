@@ -62,7 +62,7 @@ export async function forgetInOrder(
 }
 
 /**
- * True if the order cannot be resumed: its workflow has ended, and the journal lacks events, also
+ * True if the order cannot be resumed: its workflow has ended, and the journal lacks events even
  * after `forgetInOrder` has restored those that a history had.
  */
 export async function hasLostEvents({ client, db }: Databases, known: KnownOrder): Promise<boolean> {

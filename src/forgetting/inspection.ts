@@ -152,7 +152,7 @@ async function clearOrderView(db: Db, customerId: string, lost: readonly string[
   };
 }
 
-/** The exception for orders that have lost events; it completes the finding about all others. */
+/** The end of a finding, which names orders that have lost events as the exception. */
 function butLost(lost: readonly string[]): string {
   return lost.length === 0 ? '' : `, except for orders that have lost events (${lost.length})`;
 }

@@ -31,8 +31,8 @@ export interface Forgetting {
   /** ISO-8601 UTC */
   readonly requestedAt: string;
   /**
-   * after keys were taken out of use, the time in which a process may still start orders that it
-   * has sealed under them
+   * how long a process may still start orders that it has sealed under the customer's keys, after
+   * the keys were taken out of use
    */
   readonly keyInUseMs: number;
 }

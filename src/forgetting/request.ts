@@ -14,8 +14,8 @@ export type ForgetRequest = Omit<Forgetting, 'id' | 'requestedAt'>;
 
 export type Requested =
   /**
-   * the forgetting has begun or is done, as its row says; `replayed` if this command began it
-   * before
+   * The forgetting has begun or is done, as its row says. `replayed`: an earlier call with this
+   * command began it.
    */
   | { readonly kind: 'accepted'; readonly row: ForgettingRow; readonly replayed?: true }
   /** the customer has open orders, and the request does not allow waiting for them */

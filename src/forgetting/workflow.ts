@@ -48,7 +48,7 @@ async function keysWhenFinished(forgetting: Forgetting): Promise<readonly string
   return (await isPrevented(forgetting, await findOpenOrders({ forgetting, keys }))) ? undefined : keys;
 }
 
-/** Whether open orders prevent the forgetting. If they do, the row of the forgetting says so. */
+/** Whether open orders prevent the forgetting. If so, they are stored in the forgetting's row. */
 async function isPrevented(forgetting: Forgetting, open: OpenOrders): Promise<boolean> {
   if (open.count === 0) return false;
   await noteForgetting({ forgetting, status: forgetting.whenFinished ? 'waiting' : 'refused', open });

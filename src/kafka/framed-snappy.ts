@@ -11,7 +11,7 @@ type Decompress = (data: Buffer) => Buffer;
 
 /**
  * Patches the client for this whole process, so that it can read what Java's clients compress with
- * snappy. They write blocks in a framing (xerial), each after its length. Without the patch, the
+ * snappy. They write a sequence of blocks, each after its length (xerial). Without the patch, the
  * client takes the whole value for one block, and fails.
  */
 export function patchSnappy(): void {

@@ -13,8 +13,8 @@ interface TopicToMake {
   readonly name: string;
   readonly isCompacted?: true;
   /**
-   * whether brokers store its records decompressed. Otherwise, producers choose the compression:
-   * this client cannot read every kind, and a small compressed batch may become huge.
+   * Whether brokers store its records decompressed. Otherwise, producers choose the compression.
+   * Then this client may be unable to read it, or a small compressed batch may become huge.
    */
   readonly isDecompressed?: true;
 }

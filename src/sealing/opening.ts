@@ -17,8 +17,8 @@ export interface Opened<T> {
 }
 
 /**
- * The member under which an object that has no `orderId` names the order that its texts are sealed
- * in. JSON leaves it out.
+ * For an object without an `orderId`: the member with the id of the order that its texts are sealed
+ * for. JSON leaves this member out.
  */
 export const SEALED_IN: unique symbol = Symbol('the order that the texts are sealed in');
 

@@ -146,7 +146,7 @@ async function connectUntilDone(client: MongoClient, closed: AbortSignal): Promi
   await retryUntilDone(async () => await client.connect(), { signal: closed, backOff });
 }
 
-/** The variables that decide how a server is reached by TLS. */
+/** The variables that decide how a server is reached over TLS. */
 const tlsVariables = new Map([
   [
     'Temporal',

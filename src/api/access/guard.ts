@@ -22,8 +22,8 @@ declare module 'fastify' {
      */
     readonly whoIs: (request: FastifyRequest) => Promise<Principal | undefined>;
     /**
-     * The principal that has a key. With AUTH=off, the key is ignored: it is the principal that the
-     * request claims to be.
+     * The principal that owns the key. With AUTH=off, the key is ignored, and the principal is the
+     * one that the request claims to be.
      *
      * @throws HttpProblem 401, 503, or 429 after too many wrong keys; with AUTH=off, 400
      */
@@ -71,7 +71,7 @@ export function guardRoutes(
       return await identify(request);
     } catch (error) {
       if (!(error instanceof HttpProblem) || error.status !== 401) throw error;
-      // Only wrong credentials count: a request without any is not an attempt to guess them.
+      // Only wrong credentials count. A request without credentials is not an attempt to guess.
       if (error.code !== 'unauthenticated') await countRefused?.(request);
       return undefined;
     }

@@ -31,10 +31,11 @@ export function claimed({ headers }: FastifyRequest): Principal {
 }
 
 /**
- * The principal that a request proves: by `Authorization`, or else by the session cookie.
+ * The principal that the `Authorization` of a request proves, or otherwise its session cookie.
  *
- * @throws HttpProblem 401 or 503; 400 if the request has `X-Actor` as well; 403 if the
- *   cookie identifies a request that changes something, and that no page of this origin has sent
+ * @throws HttpProblem 401 or 503; 400 if the request has `X-Actor` as well; 403 if the principal
+ *   comes from the cookie, and the request changes something but was not sent by a page of this
+ *   origin
  */
 export async function proven(request: FastifyRequest, authenticate: Authenticate): Promise<Principal> {
   const { headers, method } = request;

@@ -4,8 +4,8 @@ import type { Http } from '../http.js';
 import { problemResponses } from '../problem.js';
 
 /**
- * Who may use a route: a caller with this scope, every caller, or a sender whose body is signed,
- * which the route itself checks.
+ * Who may use a route: a caller with this scope, every caller, or a sender whose body is signed.
+ * The route itself checks the signature.
  */
 export type Access = Scope | 'open' | 'signed';
 

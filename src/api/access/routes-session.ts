@@ -12,8 +12,8 @@ const tags = ['operations'];
 const config = { access: 'open', work: 'read' } as const;
 
 /**
- * Signs a page in by a cookie that scripts cannot read, so that the page need not keep the key. The
- * cookie has the key itself: the session ends when the key is revoked or expires.
+ * Signs a page in with a cookie that scripts cannot read, so the page does not have to keep the
+ * key. The cookie contains the key itself, so the session ends when the key is revoked or expires.
  */
 export function registerSession(app: Http): void {
   sessionRoute(app);

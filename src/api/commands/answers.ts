@@ -65,8 +65,8 @@ export async function answer(
 }
 
 /**
- * The order after the wait. The answer to the same command, sent again, differs in these members
- * only.
+ * The order after the wait. If the same command is sent again, its answer differs only in these
+ * members.
  */
 type Reached = Pick<OrderProgress, 'version' | 'status'>;
 
@@ -82,8 +82,8 @@ const statusOf = {
 } as const satisfies Record<RefusedCommand['refusal']['kind'], number>;
 
 /**
- * Codes that are answered with 400, as an invalid body is: the body lacks a member, and the order
- * has no value to use instead.
+ * Codes that are answered with 400, like an invalid body, because the body lacks a member, and the
+ * order has no value to use instead.
  */
 const incomplete: ReadonlySet<string> = new Set(['parcel_unknown']);
 

@@ -46,7 +46,7 @@ interface AnyField {
   readonly required?: true;
   /** the value becomes this member of an object, such as `method` of `payment` */
   readonly member?: string;
-  /** the default of `create`, as a text; all defaults together are a valid order for the sandbox */
+  /** default in `npx orders create`, as text; all defaults together make a valid sandbox order */
   readonly defaultText?: string;
 }
 

@@ -27,7 +27,7 @@ export function keyRequests(app: Http): void {
   });
 }
 
-/** The metadata of a command by its headers, which the route's schema has checked. */
+/** The metadata of a command, from its headers. The route's schema has checked them. */
 export function metaOf(request: FastifyRequest): CommandMeta {
   const { actor, issuer, onBehalfOf } = request.principal;
   const expectedVersion = versionIn(header(request, 'if-match') ?? '*');

@@ -122,8 +122,8 @@ function changeRoute(app: Http, { endpoints }: EndpointDeps): void {
       if (enabled === undefined) return await sendEndpoint(reply, await change());
       const isChanged = Object.keys(changes).length > 0;
       if (isChanged) await change();
-      // The status is a second command, with a key of its own. After a change, it is not judged
-      // against `If-Match`, which names the version before the change.
+      // A second command with a key of its own sets the status. After a change, `If-Match` is not
+      // applied to this command, because it names the version before the change.
       const { expectedVersion, ...further } = meta;
       const ofStatus = {
         ...further,
@@ -198,7 +198,7 @@ function rotateSecretRoute(app: Http, { endpoints }: EndpointDeps): void {
   );
 }
 
-/** The id of a secret follows from the request, so that a repeated request gets the same secret. */
+/** Derives a secret's id from the request, so that a repeated request gets the same secret. */
 function secretIdOf(endpointId: string, key: string): string {
   return `${endpointId}.${hashOf(key)}`;
 }

@@ -96,8 +96,8 @@ const paths = {
 /**
  * Whether a preview is asked for.
  *
- * @throws HttpProblem 403 if it is, and the caller lacks `orders:read`: a preview shows the whole
- *   order
+ * @throws HttpProblem 403 for a preview if the caller lacks `orders:read`, because a preview shows
+ *   the whole order
  */
 function wantsPreview(request: Pick<FastifyRequest, 'query' | 'principal'>): boolean {
   if (!isPreview(request.query)) return false;

@@ -35,8 +35,8 @@ const Resumed = closed({
 });
 
 /**
- * Restarts the workflow of an order if it ended before the order did, or was restored to an earlier
- * state.
+ * Restarts an order's workflow if the workflow ended before the order did, or was restored to an
+ * earlier state.
  */
 export function registerResume(app: Http, { resume }: ResumeRouteDeps): void {
   app.post(

@@ -10,9 +10,9 @@ import { metaOf } from './request.js';
 export interface StockCommandDeps {
   readonly db: Db;
   /**
-   * Called after each count that is not a repetition. It stores how often each SKU was counted in
-   * Temporal's mark of the database. If MongoDB has fewer counts later, it was restored from a
-   * backup.
+   * Called after each count that is not a repetition. It updates Temporal's mark of the database,
+   * which says how often each SKU was counted. If MongoDB has fewer counts later, it was restored
+   * from a backup.
    */
   readonly updateMark: () => void;
 }

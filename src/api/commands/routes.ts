@@ -33,7 +33,7 @@ export function registerCommands(app: Http, deps: CommandDeps): void {
   registerIncomingWebhooks(app, deps);
 }
 
-/** Registers repairs of views. The roles `write` and `read` serve them: both use views. */
+/** Registers the routes that repair views. Both roles, `write` and `read`, serve them. */
 export function registerViewRepairs(app: Http, databases: Databases): void {
   registerProjectionCommands(app, databases);
   registerParkedCommands(app, databases.db);

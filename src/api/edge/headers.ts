@@ -3,9 +3,9 @@ import helmet from '@fastify/helmet';
 import type { Http } from '../http.js';
 
 /**
- * Headers of every answer that is not a page. A browser that opens one as a page runs nothing, and
- * pages of other origins cannot embed it. They are constant, because computing them, as for pages,
- * would take a third of the time of a cached read.
+ * Headers of every answer that is not a page. A browser that opens such an answer as a page runs
+ * nothing, and pages of other origins cannot embed it. The headers are constant: computing them for
+ * each answer would take a third of the time of a cached read.
  */
 const ofData = {
   'content-security-policy': "default-src 'none';frame-ancestors 'none'",
@@ -47,7 +47,7 @@ export async function setHeadersOfPages(app: Http): Promise<void> {
         frameAncestors: ["'none'"],
       },
     },
-    // The header is for this host only, because the other hosts of its domain may not be ours.
+    // The header is for this host only: other hosts of its domain may belong to somebody else.
     strictTransportSecurity: { includeSubDomains: false },
   });
   // Pages without a nonce all have the same headers. Helmet would build them for each request, so

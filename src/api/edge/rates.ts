@@ -11,7 +11,7 @@ const MINUTE_MS = 60_000;
  */
 const MAX_CALLERS = 10_000;
 
-/** Of the requests that an address may send in a minute, one in this many may be refused. */
+/** The limit of refused requests for an address is `perMinute` divided by this. */
 const FAILING_ONE_IN = 100;
 
 /**
@@ -23,10 +23,10 @@ export type RefusalCounter = (request: FastifyRequest) => Promise<void>;
 
 /**
  * Refuses the requests of a caller beyond `perMinute` in one minute. A caller is a proven client or
- * user, else an address. Health and metrics are never refused. Each process counts for itself.
+ * user, otherwise an address. Health and metrics are never refused. Each process counts for itself.
  *
- * @returns a function that counts a refused request. Refusals of a proven caller count as its other
- *   requests do. Refusals of any other caller count by address, against a lower limit, so that
+ * @returns a function that counts a refused request. A refusal of a proven caller counts like any
+ *   other request. Refusals of any other caller count by address, against a lower limit, so that
  *   guessed keys do not use up the requests of others at that address
  */
 export async function limitRates(app: Http, perMinute: number): Promise<RefusalCounter> {

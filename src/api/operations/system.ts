@@ -37,7 +37,7 @@ interface Ids {
   readonly keyStoreId?: string | undefined;
 }
 
-/** The system, by this process's configuration. */
+/** The system that this process is configured to work with. */
 export function systemOf({ temporal, mongodb, keys }: Config, { namespaceId, keyStoreId }: Ids = {}): System {
   const { address, namespace, taskQueue, uiUrl } = temporal;
   return {

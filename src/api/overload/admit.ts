@@ -31,7 +31,7 @@ const LOG_EVERY_MS = 10_000;
 /**
  * Refuses requests with 503 `overloaded` and `Retry-After` while too many of their kind are in
  * flight, if possible before the body is read. A request takes its slot when its body is complete,
- * so that a body which arrives slowly holds none.
+ * so that a request whose body arrives slowly does not occupy one.
  */
 export function admitRequests(app: Http, admission: Admission, logger: Logger): void {
   const refused = new Map<WorkKind, number>();

@@ -25,8 +25,8 @@ interface OrdersOfPage {
 }
 
 /**
- * Serves the page: its files, and `index.html` for each of its paths, which the page's script
- * distinguishes.
+ * Serves the page: its files, and `index.html` for each of its paths. The page's script shows what
+ * belongs to the path.
  *
  * @param folder the folder with the built page
  */

@@ -23,7 +23,7 @@ export const bounds = ['gt', 'gte', 'lt', 'lte'] as const;
 
 type Bound = (typeof bounds)[number];
 
-/** The query parameters of a list of orders. Every filter that is given must hold. */
+/** The query parameters of a list of orders. An order has to match every filter that is given. */
 export interface OrderListQuery
   extends
     Readonly<Partial<Record<`createdAt[${Bound}]` | `updatedAt[${Bound}]`, string>>>,
@@ -87,8 +87,8 @@ export async function listOrders(
 }
 
 /**
- * The `find` for a query. Values are compared and never interpreted: the schema makes them strings
- * or numbers.
+ * The filter and the sort of `find` for a query. Values cannot contain operators of MongoDB,
+ * because the schema allows only strings and numbers.
  */
 export function toFind(
   cursors: Cursors,

@@ -11,7 +11,7 @@ import { orderNotFound } from './order-problems.js';
  * Refuses to read an order's log after a version that the order does not have. The order may have a
  * version that is not in the view yet, or not even in the journal.
  *
- * @throws HttpProblem 404 if there is no such order, 400 if its version is lower
+ * @throws HttpProblem 404 if there is no such order, 400 if its version is lower than `after`
  */
 export async function refuseUnknownVersion(
   { db, reader }: { readonly db: Db; readonly reader: OrderReader },

@@ -122,8 +122,8 @@ function hasTag(ifNoneMatch: string | undefined, etag: string): boolean {
 }
 
 /**
- * The caching of answers that never change. It is a year, because some caches fail with a much
- * longer lifetime (RFC 9111, 5.3).
+ * The caching of answers that never change. The lifetime is only a year, because some caches fail
+ * with a much longer one (RFC 9111, 5.3).
  */
 const forGood = 'private, max-age=31536000, immutable';
 

@@ -55,7 +55,7 @@ function exportRoute(app: Http, exporting: ExportDeps): void {
     async (request, reply) => {
       const { customerId } = request.params;
       const pieces = exportPerson(exporting, customerId);
-      // An outage before the first order is answered with a problem.
+      // The first piece is read before the answer begins, so an outage is answered with a problem.
       const first = await pieces.next();
       if (first.done === true) throw noCustomer(customerId);
       return await reply

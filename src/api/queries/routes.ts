@@ -79,8 +79,8 @@ export function registerQueries(app: Http, deps: QueryDeps): void {
 }
 
 /**
- * Registers the routes that show operators the state of the views. Both roles serve them, `read`
- * and `write`, as they do the routes that repair views.
+ * Registers the routes that show operators the state of the views. Both roles, `read` and `write`,
+ * serve these routes, and also those that repair views.
  */
 export function registerViewStates(app: Http, db: Db): void {
   registerProjections(app, db);

@@ -32,7 +32,7 @@ export const Commands = Type.Array(Type.String(), {
 /** A schema for each member of a view; a member without a schema would be missing from answers. */
 type Members<T> = Record<keyof T, TSchema>;
 
-/** An order, as every query returns it, and as a preview says that it would be. */
+/** An order, as every query and every preview shows it. */
 export const Order = closed({
   orderId: Type.String(),
   version: Type.Integer(),

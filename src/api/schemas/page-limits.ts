@@ -1,6 +1,6 @@
 /*
- * The limits of pages. They are not in a file with schemas, because the client scripts load those
- * only when needed.
+ * The limits of pages. They are not in a file with schemas, because the client scripts load such
+ * files only when needed.
  */
 
 /** Maximum number of items of a page whose items are small, such as events. */

@@ -16,7 +16,7 @@ export function pageSchema<T extends TSchema>(item: T) {
 }
 
 /**
- * The items of a page, and its last one if there are more.
+ * The items of a page. If more items follow, `last` is the last item of the page.
  *
  * @param found up to `limit + 1` items
  */

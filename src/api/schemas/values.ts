@@ -112,9 +112,9 @@ export const OrderPath = closed({ orderId: Id });
 const keyPattern = new RegExp(patterns.key[0]);
 
 /**
- * The version that an `If-Match` names; undefined if it is `*`. A weak tag never matches (RFC 9110,
- * 13.1.1), a list is not supported, and any other tag is not of a version: they all give 0, which
- * nothing has as its version.
+ * The version that an `If-Match` names; undefined if it is `*`. Returns 0, which is never a
+ * version, for a weak tag (it never matches: RFC 9110, 13.1.1), for a list (not supported), and for
+ * a tag that names no version.
  */
 export function versionIn(ifMatch: string): number | undefined {
   if (ifMatch === '*') return undefined;

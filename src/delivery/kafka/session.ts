@@ -124,8 +124,8 @@ class OpenSession implements Session {
   }
 
   /**
-   * Checks that the topic is still the one of the checkpoint. Records are sent to a topic by its
-   * name, so a topic that was deleted and made again would get them.
+   * Checks that the topic is still the one that the checkpoint names. Records are sent to a topic
+   * by its name, so a topic that was deleted and made again would get them.
    *
    * @throws Error if the topic was deleted and made again
    */

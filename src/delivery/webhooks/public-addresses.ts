@@ -1,7 +1,7 @@
 import { lookup, type LookupAddress } from 'node:dns';
 import { BlockList, isIP, type LookupFunction } from 'node:net';
 
-/** Addresses that are not those of a public server (the IANA special-purpose registries). */
+/** Addresses that no public server has (the IANA special-purpose registries). */
 const special = new BlockList();
 for (const [net, bits] of [
   ['0.0.0.0', 8],

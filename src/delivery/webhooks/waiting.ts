@@ -12,7 +12,7 @@ import { type WaitingRow, waitingRows } from './rows.js';
  */
 const AFTER_PARKED_MS = 3_600_000;
 
-/** What became of an event. `later`: it was not sent, or this process ends. */
+/** The result of sending an event. `later`: it was not sent, or this process is stopping. */
 export type DeliveryResult = 'delivered' | 'later' | DeliveryFailure;
 
 /** Why an event was not delivered. */

@@ -4,7 +4,7 @@ import type { Shipment } from '../../order/order.js';
 import { type OrderDocument, orders } from '../../views/orders.js';
 import type { Parcel } from './port.js';
 
-/** A shipment that left under the label that its carrier booked, and is not delivered yet. */
+/** A shipment that was dispatched with its carrier's booked label, and is not delivered yet. */
 export interface ParcelOnItsWay extends Parcel {
   readonly orderId: string;
   readonly shipmentId: string;
@@ -22,8 +22,8 @@ export const withParcels: Filter<OrderDocument> = {
 };
 
 /**
- * The parcels that are on their way, by the view `orders`. The view may lag: a parcel that it does
- * not show yet is found in the next round.
+ * The parcels that are on their way, from the view `orders`. The view may lag: a parcel that it
+ * does not show yet is found in the next round.
  */
 export async function* parcelsOnTheirWay(db: Db): AsyncGenerator<ParcelOnItsWay, void> {
   let last = '';
@@ -48,7 +48,7 @@ export async function* parcelsOnTheirWay(db: Db): AsyncGenerator<ParcelOnItsWay,
 }
 
 /**
- * The parcel that a carrier is asked about. Undefined unless the shipment is on its way under its
+ * The parcel that a carrier is asked about. Undefined unless the shipment is on its way with its
  * booked label, because the port may not know the carrier of another tracking number.
  */
 function parcelOf({ status, label, carrier, trackingNumber }: Shipment): Parcel | undefined {

@@ -9,7 +9,7 @@ import { type CallSettings, type ProviderProcess, type Reply, startProvider } fr
 /** An effect that a case asks the provider for. */
 export type Request = EffectOf<Exclude<EffectType, 'book'>> | Booking;
 
-/** The request of a label, with the name of the call. */
+/** A request for a label, with the name of the call. */
 export interface Booking extends BookRequest {
   readonly type: 'book';
 }

@@ -137,8 +137,8 @@ export function paymentCases({ about }: Harness): readonly Case[] {
       await harness.askAtOnce(requests);
       let refunded = 0;
       for (const request of requests) {
-        // A refusal may be final, or only due to the concurrent calls: the same call again shows
-        // which.
+        // A refusal may be final, or only due to the concurrent calls. Repeating the call shows
+        // which one it is.
         const known = await harness.lookUp(request);
         const { type } = known.type === 'none' ? await harness.ask(request) : known;
         if (type === 'refunded') refunded += 1;

@@ -44,8 +44,8 @@ async function reserve(db: Db, effect: EffectOf<'reserve'>): Promise<OutcomeOf<'
 }
 
 /**
- * Performs a movement that, by the order's log, cannot lack stock. If stock is missing
- * nevertheless, MongoDB was restored and has lost the reservation. Then this function restores the
+ * Performs a movement that cannot lack stock, according to the order's log. If stock is missing
+ * anyway, MongoDB was restored and has lost the reservation. Then this function restores the
  * order's movements, and tries again.
  *
  * @throws Error if someone changed the stock by hand; a retry succeeds once that is corrected

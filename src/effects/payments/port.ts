@@ -13,7 +13,7 @@ export type PaymentType = 'authorize' | 'capture' | 'void' | 'refund';
  */
 export interface PaymentProvider {
   /**
-   * Sets `amount` aside for `ttl` ms from now. `pending`: the customer has yet to agree, and the
+   * Sets `amount` aside for `ttl` ms from now. `pending`: the customer has not agreed yet, and the
    * provider's webhook will report the result. Voiding a pending authorization makes sure that
    * nothing is set aside.
    */
@@ -28,7 +28,7 @@ export interface PaymentProvider {
    * captured from it afterwards.
    */
   void(request: EffectOf<'void'>, options: CallOptions): Promise<OutcomeOf<'void'> | Unknown>;
-  /** Gives back part of a capture. A refund of more than was captured is refused by an error. */
+  /** Gives back part of a capture. A refund of more than was captured fails with an error. */
   refund(request: EffectOf<'refund'>, options: CallOptions): Promise<OutcomeOf<'refund'> | Unknown>;
   /** The answer to the call with this key, even if it never reached a caller. */
   lookUp(key: string, options: CallOptions): Promise<LookUpAnswer<PaymentType>>;
@@ -60,7 +60,7 @@ export interface Balance {
 export interface TestMethods {
   readonly approved: string;
   readonly declined: string;
-  /** the customer has yet to agree */
+  /** the customer has not agreed yet */
   readonly pending: string;
   /** approved, a second or more after the call began */
   readonly slow: string;

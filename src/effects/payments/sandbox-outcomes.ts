@@ -156,7 +156,7 @@ async function declineFirst(
   return earlier === null ? { type: 'declined', code: 'card_declined' } : undefined;
 }
 
-/** Voids the authorization, and gives the answer of `void`. */
+/** Voids the authorization, unless it has expired. Returns the answer to the effect. */
 export async function voidRest(
   db: Db,
   { authorizationId }: EffectOf<'void'>,
@@ -170,7 +170,7 @@ export async function voidRest(
   return { outcome: { type: 'voided' } };
 }
 
-/** Refunds from the capture, and gives the answer of `refund`. */
+/** Refunds the amount from the capture. Returns the answer to the effect. */
 export async function refund(
   db: Db,
   { captureId, amount, currency }: EffectOf<'refund'>,

@@ -8,9 +8,9 @@ const MOVE_BATCH_SIZE = 500;
 
 /**
  * Creates the ledger's indexes, and moves entries that an earlier version kept in the orders'
- * database. Several processes may do this concurrently, and each may die half-way: entries are only
- * added, and the old ledger is dropped after all of them were copied. Stop processes of the earlier
- * version first.
+ * database. Several processes may do this concurrently, and each may die halfway, because entries
+ * are only added, and the old ledger is dropped after all of them were copied. Stop processes of
+ * the earlier version first.
  *
  * @param db the database of the orders
  */

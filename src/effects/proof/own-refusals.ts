@@ -5,7 +5,7 @@ import type { SettledEffect } from './settled-effects.js';
 
 const ownCodes: readonly string[] = [methodForgotten.code, receiverForgotten.code, noCarriersCode];
 
-/** Whether the system itself refused the effect. Then a provider need not know the effect's key. */
+/** Whether the system itself refused the effect. If so, no provider has to know its key. */
 export function isOwnRefusal(event: SettledEffect['event']): boolean {
   const isRefusal = event.type === 'PaymentDeclined' || event.type === 'LabelRefused';
   return isRefusal && ownCodes.includes(event.data.code);

@@ -69,8 +69,8 @@ export class KeyRows {
       )
       .sort({ customerId: 1, sealing: 1, _id: -1 })
       .toArray();
-    // A customer may have several rows. The sort puts the one of the sealing key last, and the map
-    // keeps the last.
+    // A customer may have several rows. The sort puts the row of the sealing key last, and the map
+    // keeps the last row.
     return new Map(found.map((row) => [row.customerId, row]));
   }
 

@@ -63,8 +63,8 @@ export interface KeyStore {
    */
   retire(customerId: string, also?: readonly string[]): Promise<readonly string[]>;
   /**
-   * Destroys keys, and leaves a row without key material for each. A key need not be in the store,
-   * and may be destroyed already. A key of another customer is left alone.
+   * Destroys keys, and leaves a row without key material for each. A key may be missing in the
+   * store or destroyed already. A key of another customer is left alone.
    */
   destroy(...all: readonly KeysToDestroy[]): Promise<void>;
   /**

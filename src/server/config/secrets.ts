@@ -5,8 +5,9 @@ import { ConfigError, type Env, secret } from './variables.js';
 export type Secrets = readonly [string, ...string[]];
 
 /**
- * Secrets that everyone can know. They are accepted only if `SANDBOX` is on, which it is by default
- * if the API and all servers are on a loopback interface, or in a process that does not need them.
+ * Secrets that everyone can know. They are accepted only if `SANDBOX` is on, or if the process does
+ * not use the secret. By default, `SANDBOX` is on if the API and all servers are on a loopback
+ * interface.
  */
 const SANDBOX_SECRETS = {
   CURSOR_SECRET: 'sandbox-cursor-secret',

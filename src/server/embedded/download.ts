@@ -1,7 +1,6 @@
 /*
  * Runs as a separate process, `download.js <temporal|mongod> <folder>`, so that a stalled download
- * can be killed. It downloads the program with a library for tests, which downloads the server that
- * the tests need, and prints the path of the program.
+ * can be killed. It makes a test library download the program, and prints the program's path.
  */
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';

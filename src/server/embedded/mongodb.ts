@@ -25,7 +25,7 @@ export function mongodbServer(options: MongodbOptions): ServerKind {
       '--bind_ip=127.0.0.1',
       `--port=${port}`,
       `--replSet=${REPLICA_SET}`,
-      // At shutdown, the server need not wait for another node to take over, because there is none.
+      // Shortens the wait at shutdown for another node to take over, because there is none.
       '--setParameter=shutdownTimeoutMillisForSignaledShutdown=100',
       // Ends the transactions of processes that died, because they hold locks. No other transaction
       // takes as long as this.

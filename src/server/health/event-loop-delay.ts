@@ -33,8 +33,8 @@ function measure(): IntervalHistogram {
 }
 
 /**
- * A delay from the histogram, in milliseconds. The mean of an empty histogram is NaN, and every
- * sample includes the resolution.
+ * Converts a delay from the histogram to milliseconds. The mean of an empty histogram is NaN. Every
+ * sample includes the resolution, so it is subtracted.
  */
 function inMs(ns: number): number {
   return Math.max(0, (ns || 0) / NS_PER_MS - RESOLUTION_MS);

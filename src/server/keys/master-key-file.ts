@@ -9,8 +9,8 @@ import { createFile, createFolder } from '../embedded/files.js';
 const expected = 'one key a line, 32 bytes in base64: `openssl rand -base64 32` makes one';
 
 /**
- * The master keys of `MASTER_KEY_FILE`. Without that variable, a system that is on this machine
- * alone has a key in `DATA_DIR`.
+ * The master keys of `MASTER_KEY_FILE`. Without that variable, a system that runs only on this
+ * machine has a key in `DATA_DIR`.
  *
  * @throws ConfigError if the file cannot be used, or is missing
  */

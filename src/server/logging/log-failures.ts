@@ -24,7 +24,7 @@ export function logFailures(logger: Logger): ActivityInterceptorsFactory {
           if (wasKnown || attempt > 1) logger.info(about, 'An activity that failed has succeeded');
           return result;
         } catch (error) {
-          // The worker is shutting down, or the activity was cancelled: not a failure.
+          // This is not a failure: the worker is shutting down, or the activity was cancelled.
           if (cancellationSignal.aborted) throw error;
           const code = codeOf(error);
           const line = { ...about, code, err: error };

@@ -28,7 +28,7 @@ import { latestOrder, withoutWorkflow } from './without-workflow.js';
 /** How long to wait for a workflow's answer. After that, its history is read instead. */
 const PREVIEW_WITHIN_MS = 2_000;
 
-/** Says what a command would do, and does none of it. */
+/** Creates the functions that say what a command would do, without doing it. */
 export function createPreviews(
   context: GatewayContext,
   { sendSealed }: Sealing,

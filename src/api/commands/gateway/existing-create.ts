@@ -18,19 +18,19 @@ export interface Created {
   readonly keyId?: string | undefined;
 }
 
-/** The create of an order, by its first event. */
+/** The create of an order, from its first event. */
 export function createdBy(first: OrderEvent): Created {
   const keyId = first.type === 'OrderCreated' ? keyIdIn(first.data.customer.name) : undefined;
   return { hash: hashIn(first), keyId };
 }
 
-/** The create of an order, by the description of its workflow. */
+/** The create of an order, from the description of its workflow. */
 export function startedWith({ memo }: { readonly memo?: Record<string, unknown> | undefined }): Created {
   const text = (value: unknown) => (typeof value === 'string' ? value : undefined);
   return { hash: text(memo?.['hash']), keyId: text(memo?.['keyId']) };
 }
 
-/** A create, as it is compared with the create of an order that exists. */
+/** A create that is compared with the create of an order that exists. */
 interface AskedCreate {
   readonly plain: Plain<OrderBody>;
   /** the hash of the request after its personal data was sealed under `key` */

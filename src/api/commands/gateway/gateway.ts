@@ -25,13 +25,13 @@ export interface Gateway {
   /** Sends a command, and waits some seconds for the workflow's answer. */
   execute(orderId: string, command: FollowUpCommand, meta: CommandMeta): Promise<CommandResult>;
   /**
-   * Sends a command as a signal: durable when accepted. If it is not allowed, it becomes a
-   * `CommandRejected` event.
+   * Sends a command as a signal, which is durable once accepted. If the command is not allowed, it
+   * becomes a `CommandRejected` event.
    */
   signal(orderId: string, command: FollowUpCommand, meta: CommandMeta): Promise<CommandResult>;
   /**
-   * Says what `create` would do, and does none of it. It uses up no idempotency key, and makes no
-   * key for the customer.
+   * Says what `create` would do, without doing it. It uses up no idempotency key, and makes no key
+   * for the customer.
    */
   previewCreate(id: string | undefined, order: OrderBody, meta: CommandMeta): Promise<CommandResult>;
   /**

@@ -8,7 +8,7 @@ import type { GatewayOptions } from './gateway.js';
 /**
  * How a gateway reads the journal and the view of orders.
  *
- * @param db called for each read, because most commands do not read
+ * @param db called only when something is read, because most commands need no read
  */
 export function gatewayReads(
   db: () => Db,

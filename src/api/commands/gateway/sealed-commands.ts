@@ -8,7 +8,7 @@ import { type CommandType, followUpTypes } from '../../../order/commands.js';
 import { bodyParts } from '../body-parts.js';
 import { commands } from '../table.js';
 
-/** The personal members of each command, by the marks in its schema. */
+/** The paths of the members that are marked as personal in each command's schema. */
 const members = new Map<CommandType, readonly Path[]>(
   (['CreateOrder', ...followUpTypes] as const).map((type) => [
     type,

@@ -18,7 +18,7 @@ export interface AssignmentRunDeps extends AssignmentDeps, RunDeps {
   readonly onProgress: () => void;
 }
 
-/** Starts the command of a record once earlier ones with its key are done. Returns at once. */
+/** Starts a record's command after earlier ones with the same key. Returns without waiting. */
 type BeginRecord = (record: CommittedRecord, progress: PartitionProgress) => void;
 
 /** How long the broker may wait for a record. */
@@ -30,7 +30,7 @@ const MAX_OPEN_BYTES = 32 * 1_048_576;
 const STORE_EVERY_MS = 5_000;
 /** How long until partitions that could not be read are tried again. */
 const LOOK_AGAIN_MS = 5_000;
-/** How long a stopping process waits for commands in flight; less than a role has to stop. */
+/** How long a stopping process waits for commands in flight. A role has more time to stop. */
 const DONE_WITHIN_MS = 1_000;
 const COMMIT_WITHIN_MS = 400;
 
@@ -126,8 +126,8 @@ export class AssignmentRun {
   /**
    * Commits the offsets before which all records are done.
    *
-   * @throws Error if the topic has more partitions, or was created again: then the offsets are
-   *   those of other records
+   * @throws Error if the topic has more partitions, or was created again and the offsets belong to
+   *   other records
    */
   private async commit(assignment: Assignment): Promise<void> {
     const { consumer, membership, topic } = this.deps;

@@ -21,7 +21,7 @@ export interface AskedCommand {
 
 const types: readonly string[] = Object.keys(commands);
 
-/** Records may have other headers as well, whose values need not be text. */
+/** Records may have other headers as well, with values that are not text. */
 const Headers = Type.Object({ command: Type.Enum(types), ...optionalHeaders });
 
 /** The headers that are read. */
@@ -35,8 +35,8 @@ export function recordIdOf(topic: string, { partition, offset }: CommittedRecord
 }
 
 /**
- * The correlation id of a record: in its command, in log lines and in the topic of refusals. It is
- * known even if nothing else of the record can be read.
+ * The correlation id that a record's command, its log lines and its refusal have. It is known even
+ * if nothing else of the record can be read.
  */
 export function correlationIdOf(topic: string, record: CommittedRecord): string {
   const given = record.headers.get('x-correlation-id')?.toString('utf8');

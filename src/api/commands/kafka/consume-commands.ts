@@ -31,9 +31,9 @@ export interface ConsumeDeps {
 
 /**
  * Takes commands from their topic until `signal` aborts. Several processes share its partitions. An
- * offset is committed when each command before it is durable, or its refusal is. After a failure,
- * records are read again. An accepted command takes no effect again, because its key is the same,
- * and a refused one stays refused.
+ * offset is committed when each command before it, or its refusal, is durable. After a failure,
+ * records are read again. An accepted command does not take effect again, because its key is the
+ * same, and a refused one stays refused.
  */
 export async function consumeCommands(deps: ConsumeDeps): Promise<void> {
   const { db, health, settings, signal } = deps;

@@ -54,7 +54,7 @@ export class Membership {
     return this.term.signal;
   }
 
-  /** Whether this member still has its partitions, as far as the group has lately confirmed. */
+  /** Whether this member still has its partitions, as far as the group has recently confirmed. */
   get isHeld(): boolean {
     return !this.term.signal.aborted && performance.now() - this.confirmedAt < SILENT_MS;
   }

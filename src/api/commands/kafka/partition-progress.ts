@@ -23,8 +23,8 @@ export class PartitionProgress {
   /** the size, in bytes, of the records that are not done */
   openBytes = 0;
   /**
-   * refused commands by their offsets: those of earlier runs from `committed` on, and those of this
-   * run until they are done; the map would grow if they stayed
+   * Refused commands by their offsets. The commands of earlier runs stay until their offsets are
+   * committed. Those of this run stay only until they are done, so that the map does not grow.
    */
   readonly refused: Map<bigint, RefusalState>;
   /** the offsets that are not done, the lowest first, and their bytes */
@@ -57,7 +57,7 @@ export class PartitionProgress {
     return since === undefined;
   }
 
-  /** Every record before this offset is committed, so it is not read again. */
+  /** Records before a committed offset are not read again, so their refusals are dropped. */
   commit(offset: bigint): void {
     this.committed = offset;
     for (const refused of this.refused.keys()) if (refused < offset) this.refused.delete(refused);

@@ -63,8 +63,8 @@ export class RefusalTopic {
 }
 
 /**
- * The headers of a record that is refused, up to a size; those of commands come first. `write`
- * sets `refused-record` itself.
+ * The headers that a refusal keeps of its record, up to a total size. Headers that commands use
+ * come first. `refused-record` is left out, because `write` sets it.
  */
 export function keptHeaders({
   headers,

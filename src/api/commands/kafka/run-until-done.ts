@@ -92,7 +92,7 @@ export function createRunUntilDone(
       markWaiting(record, progress, `the refusal cannot be written: ${kafkaProblem(error)}`);
       return false;
     }
-    // If this fails, a record that is read again is written to the topic of refusals again.
+    // If this fails and the record is read again, its refusal is written to the topic again.
     await markWritten(db, id, record.offset).catch(() => undefined);
     refused.delete(record.offset);
     return true;

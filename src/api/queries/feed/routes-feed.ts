@@ -18,8 +18,8 @@ import { positionOfReader, ReaderParameter, refuseTwoPlaces } from './reader-par
 import { selected, selectionIn, selectionParameters } from './selection.js';
 
 /**
- * Serves the feed in pages: all events of all orders in one sequence without gaps. The positions of
- * an order's events follow their versions, except for lost events that were restored late.
+ * Serves the feed in pages: all events of all orders in one sequence without gaps. The events of an
+ * order come in the order of their versions, except lost events that were restored late.
  */
 export function registerFeed(app: Http, db: Db): void {
   app.get(
@@ -74,8 +74,8 @@ export function registerFeed(app: Http, db: Db): void {
 }
 
 /**
- * Reads a page. If the next generation begins meanwhile, reads it again, so that all of its events
- * are of the generation that it names.
+ * Reads a page. If the next generation begins meanwhile, the page is read again, so that all events
+ * on a page belong to the generation that the page names.
  *
  * @param begin gives the position after which the page begins
  */

@@ -44,7 +44,7 @@ const stream = {
 /** Serves the feed and the log of an order live, as Server-Sent Events. */
 export function registerStreams(app: Http, deps: StreamDeps): void {
   const closing = new AbortController();
-  // Each open stream adds a listener. `MAX_STREAMS` limits them, so Node need not warn.
+  // Each open stream adds a listener. `MAX_STREAMS` limits them, so Node's warning is turned off.
   setMaxListeners(0, closing.signal);
   app.addHook('preClose', async () => closing.abort());
   feedStreamRoute(app, deps, closing.signal);
@@ -126,9 +126,9 @@ function orderStreamRoute(app: Http, { db, reader, tail }: StreamDeps, closing: 
 }
 
 /**
- * Where a stream resumes. An id without a generation belongs to the generation in the query, or
- * else to the first one. Without an id, `after` belongs to the generation in the query, or else to
- * the current one.
+ * Where a stream resumes. A `Last-Event-ID` without a generation belongs to the generation in the
+ * query, otherwise to the first one. Without a `Last-Event-ID`, `after` belongs to the generation
+ * in the query, otherwise to the current one.
  */
 function checkpointOf(
   lastEventId: string | undefined,

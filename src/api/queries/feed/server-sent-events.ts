@@ -61,7 +61,7 @@ export async function sendStream(
     // id.
     if (!signal.aborted) reply.log.warn({ err: error }, 'a stream failed');
   } finally {
-    // Unread data would keep the connection, and thereby the server, from closing.
+    // Unread data would prevent the connection, and so the server, from closing.
     if (raw.writableNeedDrain) raw.destroy();
     else raw.end();
   }

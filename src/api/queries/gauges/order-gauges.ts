@@ -70,8 +70,8 @@ async function oldestOwed(db: Db) {
 }
 
 /**
- * Gauges of what is acknowledged and not recorded yet. They work without MongoDB: they grow during
- * an outage of it.
+ * Gauges of what is acknowledged and not recorded yet. They work without MongoDB, because they grow
+ * during its outages.
  */
 export function exposureGauges({ db, stepMetrics, undecided }: ExposureDeps): Instruments {
   return (registry) => {
