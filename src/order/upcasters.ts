@@ -23,8 +23,8 @@ const upcasters: Readonly<Record<string, Upcaster>> = {
  * Converts a stored event of any version to the current shape. Fields that a store has added stay
  * as they are.
  *
- * @throws NewerEvent if its version is newer than this code knows; TypeError if its type or another
- *   version is unknown, or its data cannot be converted
+ * @throws NewerEvent if this code knows no such type, or its version is newer than this code knows;
+ *   TypeError if another version is unknown, or its data cannot be converted
  */
 export function upcast<E extends StoredEvent>(stored: E): OrderEvent & Omit<E, keyof StoredEvent> {
   const { type } = stored;
@@ -51,12 +51,13 @@ export function upcastIfKnown<E extends StoredEvent>(stored: E): E | ReturnType<
   }
 }
 
+/** A type that this code does not know is that of a newer version, too. */
 function unknownEvent({ orderId, version, type, schemaVersion }: StoredEvent): TypeError {
   const event = `Event ${version} of order ${orderId}`;
   const message =
     `${event} is ${type}@${schemaVersion}; this version of the code knows ` +
     `${isKnown(type) ? `${type}@${schemaVersions[type]} and older` : `no ${type}`}.`;
-  return isKnown(type) && schemaVersion > schemaVersions[type]
+  return !isKnown(type) || schemaVersion > schemaVersions[type]
     ? new NewerEvent(message)
     : new TypeError(message);
 }

@@ -1,4 +1,5 @@
 import type { IndexDescription } from 'mongodb';
+import { indexIfPresent } from '../mongodb/indexes.js';
 import type { Order, ReceivedFact } from '../order/order.js';
 import { later } from '../order/time.js';
 
@@ -15,11 +16,11 @@ export interface AttentionTimes {
   readonly unmatchedSince?: string;
 }
 
-/** The indexes are sparse, because most orders have none of these fields. */
+/** Most orders have none of these fields, so these indexes are small. */
 export const attentionIndexes: readonly IndexDescription[] = [
-  { key: { owedSince: 1, _id: 1 }, sparse: true },
-  { key: { pendingSince: 1, _id: 1 }, sparse: true },
-  { key: { unmatchedSince: 1, _id: 1 }, sparse: true },
+  indexIfPresent('owedSince'),
+  indexIfPresent('pendingSince'),
+  indexIfPresent('unmatchedSince'),
 ];
 
 export function attentionTimesOf(order: Order): AttentionTimes {

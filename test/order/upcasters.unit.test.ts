@@ -62,9 +62,11 @@ test('an event that a newer version wrote is refused, never misread', () => {
   }
 });
 
-test('only an event of a newer version is worth waiting for', () => {
+test('only an event of a newer version, or of a type that is unknown, is worth waiting for', () => {
   const event = stored('OrderCreated@2');
   expect(() => upcast({ ...event, schemaVersion: 4 })).toThrow(NewerEvent);
+  const unknown: StoredEvent = JSON.parse(JSON.stringify({ ...event, type: 'GiftWrapped' }));
+  expect(() => upcast(unknown)).toThrow(NewerEvent);
   expect(() => upcast({ ...event, schemaVersion: 0 })).toThrow(
     expect.not.objectContaining({ name: 'NewerEvent' }),
   );

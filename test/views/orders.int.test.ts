@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { Document, Filter, Sort } from 'mongodb';
 import { appendToJournal } from '../../src/log/journal/append-to-journal.js';
-import { ensureStateViewIndexes } from '../../src/log/entity-log/state-view.js';
+import { ensureStateViewIndexes, withStopped } from '../../src/log/entity-log/state-view.js';
 import { updateStateView } from '../../src/log/recording/update-state-view.js';
 import { orderLog } from '../../src/order-log.js';
 import { fold } from '../../src/order/evolve.js';
@@ -108,6 +108,36 @@ test('an index finds orders by the beginnings of words', async () => {
   const filter: Filter<OrderDocument> = { $and: [{ search: /^ada/ }, { search: /^lov/ }] };
   const plan = await orders(db).find(filter).sort({ createdAt: -1, _id: -1 }).explain('queryPlanner');
   expect(JSON.stringify(plan['queryPlanner'].winningPlan)).toContain('search_1_createdAt_1__id_1');
+});
+
+test.each<[string, Filter<OrderDocument>]>([
+  ['that owe an effect', { owedSince: { $gt: '' } }],
+  ['that have owed an effect for long', { owedSince: { $lte: since } }],
+  ['with a pending payment', { pendingSince: { $gte: '', $lte: since } }],
+  ['with an unmatched fact', { unmatchedSince: { $gt: '' } }],
+  ['that have stopped', withStopped],
+])('an index with no other orders finds those %s', async (_, filter) => {
+  const [field = ''] = Object.keys(filter);
+  const sort: Sort = { [field]: 1, _id: 1 };
+  const plan = await orders(db).find(filter).sort(sort).explain('queryPlanner');
+  const { winningPlan } = plan['queryPlanner'];
+  expect(stagesOf(winningPlan)).not.toContain('SORT');
+  expect(JSON.stringify(winningPlan)).toContain(`"indexName":"${field}_present"`);
+  const index = (await orders(db).indexes()).find(({ name }) => name === `${field}_present`);
+  expect(index).toHaveProperty('partialFilterExpression', { [field]: { $exists: true } });
+});
+
+test('indexes of an earlier version are replaced, and a process of that version still starts', async () => {
+  const fields = ['owedSince', 'pendingSince', 'unmatchedSince', 'stopped.since'];
+  const earlier = fields.map((field) => ({ key: { [field]: 1, _id: 1 }, sparse: true }) as const);
+  const before = (await orders(db).indexes()).map(({ name }) => name);
+  await orders(db).dropIndexes();
+  await orders(db).createIndexes(earlier);
+  await ensureStateViewIndexes(orderLog, db);
+  expect(new Set((await orders(db).indexes()).map(({ name }) => name))).toEqual(new Set(before));
+  await orders(db).createIndexes(earlier);
+  await ensureStateViewIndexes(orderLog, db);
+  expect(new Set((await orders(db).indexes()).map(({ name }) => name))).toEqual(new Set(before));
 });
 
 function stagesOf(plan: Document): string[] {

@@ -41,7 +41,7 @@ A server is embedded unless its address is set.
                            (one in DATA_DIR while HTTP_HOST and MongoDB are on a loopback interface)
   DATA_DIR                 folder of the embedded servers' files, and of the keys of customers (.data)
   PAYMENT_DEADLINE         how long a payment may stay pending (24h)
-  RETURN_WINDOW            time from completion to the close of an order (30d)
+  RETURN_WINDOW            how long after its completion an order takes returns (30d)
   AUTHORIZATION_TTL        how long an authorization can be captured (7d)
   CURSOR_SECRET            signs list cursors
   PAYMENTS_WEBHOOK_SECRET  whsec_…, verifies webhooks of the payment provider

@@ -5,6 +5,12 @@ export function orderNotFound(orderId: string): HttpProblem {
   return new HttpProblem(404, 'order_not_found', `There is no order ${orderId}.`);
 }
 
+/** The order exists, and neither its view nor its workflow can say yet what it is. */
+export function orderResuming(orderId: string): HttpProblem {
+  const detail = `Order ${orderId} is being resumed, and has no view. Its workflow has not loaded the journal yet.`;
+  return new HttpProblem(503, 'order_resuming', detail);
+}
+
 /** @param error the error of reading or folding an event */
 export function unreadableLog(orderId: string, error: unknown): HttpProblem {
   const detail = `The log of order ${orderId} cannot be read up to there: ${messageOf(error).replace(/\.?$/, '.')} GET /v1/orders/${orderId}/events shows it as it is stored.`;

@@ -11,6 +11,7 @@ import type { SerializedOrder } from '../../views/cache/lru-cache.js';
 import type { CachedOrders } from '../../views/cache/cached-orders.js';
 import { withoutCommands } from '../../views/orders.js';
 import { stateQuery } from '../../log/workflow/messages.js';
+import { orderResuming } from './order-problems.js';
 
 /** An order as JSON, and the source that it was read from. */
 export interface FoundOrder extends SerializedOrder {
@@ -20,8 +21,9 @@ export interface FoundOrder extends SerializedOrder {
 }
 
 /**
- * Reads an order as it is now. `read` and `readStrong` return undefined if the view lacks the
- * order, and Temporal lacks it too, or has only a resumed run that has not loaded its log yet.
+ * Reads an order as it is now. `read` and `readStrong` return undefined if the view and Temporal
+ * lack the order. If the view lacks it, and Temporal has only a resumed run that has not loaded its
+ * log yet, they throw HttpProblem 503.
  */
 export interface OrderReader {
   /**
@@ -50,7 +52,8 @@ export function createOrderReader(client: Client, cachedOrders: Pick<CachedOrder
     return view && { ...view, servedBy: 'view', cached: view };
   }
 
-  async function fromTemporal(orderId: string): Promise<FoundOrder | undefined> {
+  /** @returns `resuming` if Temporal has only a resumed run that has not loaded its log yet */
+  async function fromTemporal(orderId: string): Promise<FoundOrder | 'resuming' | undefined> {
     try {
       const handle = client.workflow.getHandle(workflowId(orderId));
       const [{ order, halted }, { status }] = await client.connection.withDeadline(
@@ -69,12 +72,13 @@ export function createOrderReader(client: Client, cachedOrders: Pick<CachedOrder
     }
   }
 
-  async function fromHistory(orderId: string): Promise<FoundOrder | undefined> {
+  async function fromHistory(orderId: string): Promise<FoundOrder | 'resuming' | undefined> {
     const log = await client.connection.withDeadline(Date.now() + HISTORY_WITHIN_MS, () =>
       readHistoryLog(orderLog, client, orderId),
     );
+    if (log === undefined) return undefined;
     // A resumed run lacks the latest version until it has loaded its whole log from the journal.
-    if (log === undefined || log.isResuming) return undefined;
+    if (log.isResuming) return 'resuming';
     const order = foldHistory(orderLog, log);
     return (
       order && { ...serialized(order, unlessFinished(order, log.isOpen, log.ending)), servedBy: 'history' }
@@ -93,11 +97,17 @@ export function createOrderReader(client: Client, cachedOrders: Pick<CachedOrder
         outage = error;
       }
       const found = await fromTemporal(orderId);
-      if (found === undefined && outage !== undefined) throw outage;
-      return found;
+      if (typeof found === 'object') return found;
+      if (outage !== undefined) throw outage;
+      if (found === 'resuming') throw orderResuming(orderId);
+      return undefined;
     },
     async readStrong(orderId) {
-      return (await fromTemporal(orderId)) ?? (await fromView(orderId));
+      const found = await fromTemporal(orderId);
+      if (typeof found === 'object') return found;
+      const view = await fromView(orderId);
+      if (view === undefined && found === 'resuming') throw orderResuming(orderId);
+      return view;
     },
   };
 }

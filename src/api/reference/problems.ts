@@ -230,6 +230,10 @@ export const problems: Readonly<Record<string, ProblemPage>> = {
     cause: 'The order is accepted, and none of its events is in the journal yet.',
     remedy: later,
   },
+  order_resuming: {
+    cause: 'The order is being resumed: it has no view, and its workflow has not loaded its journal yet.',
+    remedy: `${later} If that does not help, an operator looks at MongoDB and the workers.`,
+  },
   facts_waiting: {
     cause: 'Too many facts about the order wait for something that has not happened.',
     remedy: 'Send it again later. `npx orders attention` shows what they wait for.',

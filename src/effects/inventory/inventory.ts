@@ -189,12 +189,13 @@ async function refuseReservation(
  */
 async function missingStock(db: Db, lines: readonly LineQuantity[]): Promise<readonly MissingStock[]> {
   const skus = lines.map((line) => line.sku);
-  const found = await stock(db)
-    .find({ _id: { $in: skus } }, committed)
-    .toArray();
-  // The state is read after the stock, because a restore that began before that read may still add
-  // units.
-  const state = await stockState(db);
+  // Both are read from one snapshot, so that no restore adds units between the two reads.
+  const { found, state } = await inTransaction(db, async (session) => ({
+    state: await stockState(db, session),
+    found: await stock(db)
+      .find({ _id: { $in: skus } }, { session })
+      .toArray(),
+  }));
   assertWhole(state);
   if (state.restoringSince !== undefined)
     throw new StockUnknown('Reservations wait: the stock is being restored.');

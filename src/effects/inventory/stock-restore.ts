@@ -158,25 +158,24 @@ export async function endRestore(db: Db): Promise<void> {
   const { outdated } = state;
   if (outdated !== undefined) await markUncounted(db, outdated);
   await stock(db).updateMany(shortStock, markToBeCounted, durable);
-  const areLost = outdated?.cause === 'lost' && outdated.counts === 'many';
   await stockStates(db).updateOne(
     { _id: 'stock' },
     {
       $unset: { outdated: '', restoringSince: '' },
-      ...(areLost && { $set: { countsAreLost: true as const } }),
+      ...(outdated?.counts === 'many' && { $set: { countsAreLost: true as const } }),
     },
     durable,
   );
 }
 
 /**
- * Marks SKUs whose last count is not in this MongoDB. If there were too many counts to list, all
- * SKUs are marked after a loss, and none in an older backup.
+ * Marks SKUs whose last count is not in this MongoDB. If there were too many counts to list, any of
+ * them may be missing, so all SKUs are marked.
  */
 async function markUncounted(db: Db, outdated: Outdated): Promise<void> {
-  const { cause, counts } = outdated;
+  const { counts } = outdated;
   if (counts === 'many') {
-    if (cause === 'lost') await stock(db).updateMany({}, markToBeCounted, durable);
+    await stock(db).updateMany({}, markToBeCounted, durable);
     return;
   }
   const markings = [...counts].flatMap(([sku, times]) => {

@@ -26,8 +26,7 @@ export interface StockState extends DatabaseIdentity {
    */
   readonly restoringSince?: string;
   /**
-   * all counts were lost, and there were too many to list: a SKU without a document has to be
-   * counted
+   * counts were lost, and there were too many to list: a SKU without a document has to be counted
    */
   readonly countsAreLost?: true;
 }

@@ -1,4 +1,5 @@
 import type { Db, IndexDescription } from 'mongodb';
+import { ensureIndexes, indexIfPresent } from '../../mongodb/indexes.js';
 import type { State } from '../entity.js';
 
 /**
@@ -105,7 +106,7 @@ export function stateViews({ view }: HasStateView, db: Db) {
 }
 
 export async function ensureStateViewIndexes(log: HasStateView, db: Db): Promise<void> {
-  await stateViews(log, db).createIndexes([...stateViewIndexes(log)]);
+  await ensureIndexes(stateViews(log, db), stateViewIndexes(log));
 }
 
 /** The filter for entities that have stopped. */
@@ -113,5 +114,5 @@ export const withStopped = { 'stopped.since': { $gt: '' } } as const;
 
 /** The view's own indexes, and one that finds the entities that have stopped. */
 export function stateViewIndexes({ view }: HasStateView): readonly IndexDescription[] {
-  return [...view.indexes, { key: { 'stopped.since': 1, _id: 1 }, sparse: true }];
+  return [...view.indexes, indexIfPresent('stopped.since')];
 }

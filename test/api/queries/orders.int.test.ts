@@ -4,7 +4,7 @@ import { openAll } from '../../../src/sealing/opening.js';
 import { forks } from '../../../src/log/journal/fork.js';
 import { journal } from '../../../src/log/journal/journal.js';
 import { logs } from '../../../src/entity-logs.js';
-import { orderLog } from '../../../src/order-log.js';
+import { orderLog, workflowId } from '../../../src/order-log.js';
 import { orders } from '../../../src/views/orders.js';
 import { orderBody, placedOrder, startTestApi, type TestApi } from '../../support/api.js';
 import { whenAtRest } from '../../support/headers.js';
@@ -50,6 +50,23 @@ describe('an order', () => {
     }
     await api.post(`/v1/orders/${orderId}/notes?consistency=projected`, { body: { text: 'x' } });
     expect((await api.get(`/v1/orders/${orderId}`, { 'if-none-match': etag })).status).toBe(200);
+  });
+
+  test('without a view is not answered as unknown while it is being resumed', async () => {
+    const orderId = randomUUID();
+    const resume = { commandId: `ada ${orderId}`, correlationId: orderId, actor: 'ada', reason: 'lost' };
+    await api.client.workflow.start('order', {
+      workflowId: workflowId(orderId),
+      taskQueue: `nobody-${orderId}`,
+      args: [{ orderId, resume: { ...resume, messages: [] } }],
+    });
+    const path = `/v1/orders/${orderId}`;
+    for (const one of [path, `${path}?consistency=strong`, `${path}/events`])
+      expect(await api.get(one)).toMatchObject({
+        status: 503,
+        headers: { 'retry-after': '2' },
+        body: { code: 'order_resuming' },
+      });
   });
 
   test('is the same when it is read from its workflow', async () => {

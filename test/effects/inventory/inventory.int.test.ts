@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, describe, expect, test } from '@jest/globals';
+import type { Db } from 'mongodb';
 import { stockInventory } from '../../../src/effects/inventory/inventory.js';
 import { countStock } from '../../../src/effects/inventory/stock-counts.js';
 import { stockStates } from '../../../src/effects/inventory/stock-state.js';
@@ -51,6 +52,20 @@ async function setStock(item: string, onHand: number, more: { key?: string; issu
 async function countsOf(item: string) {
   const { onHand, reserved } = (await getStock(db, item)).stock;
   return { onHand, reserved };
+}
+
+/** A database that calls `act` before each `findOne` of the collection. */
+function beforeEachRead(real: Db, name: string, act: () => Promise<void>): Db {
+  const collection = (one: string) => {
+    const found = real.collection(one);
+    if (one !== name) return found;
+    const findOne = async (...args: Parameters<typeof found.findOne>) => {
+      await act();
+      return await real.collection(one).findOne(...args);
+    };
+    return Object.defineProperty(found, 'findOne', { value: findOne });
+  };
+  return Object.create(real, { collection: { value: collection } });
 }
 
 test('a SKU that was never set has 1,000 on hand, and one that starts with OUT- has none', async () => {
@@ -312,6 +327,25 @@ describe('reservations wait, and are not refused as out of stock,', () => {
     await expect(reserve(many)).rejects.toMatchObject(unknown);
     await stockStates(db).updateOne({ _id: 'stock' }, { $unset: { restoringSince: '' } });
     expect(await reserve(many)).toMatchObject({ type: 'out_of_stock' });
+  });
+
+  test('if a restore ends while the missing stock is determined', async () => {
+    const item = sku();
+    await setStock(item, 0);
+    const wanted = effect('reserve', { sku: item, quantity: 1 });
+    const outdated = { cause: 'older', since: 'now', counts: [] } as const;
+    await stockStates(db).updateOne({ _id: 'stock' }, { $set: { outdated } });
+    let reads = 0;
+    // The transaction reads the state first. The restore ends before the next read of the state.
+    const restoring = beforeEachRead(db, 'stock_state', async () => {
+      reads += 1;
+      if (reads !== 2) return;
+      await stock(db).updateOne({ _id: item }, { $set: { onHand: 5 } });
+      await stockStates(db).updateOne({ _id: 'stock' }, { $unset: { outdated: '' } });
+    });
+    await expect(stockInventory(restoring).reserve(wanted)).rejects.toThrow('try again');
+    expect(reads).toBe(2);
+    expect(await reserve(wanted)).toStrictEqual({ type: 'reserved' });
   });
 
   test('until a SKU that has to be counted is counted', async () => {

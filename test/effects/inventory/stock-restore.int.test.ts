@@ -129,6 +129,23 @@ test('a SKU has to be counted again only if its count is lost', async () => {
   expect(await stockState(db)).not.toHaveProperty('outdated');
 });
 
+test.each(['lost', 'older'] as const)(
+  'if more counts were noted than can be listed, every SKU has to be counted (%s)',
+  async (cause) => {
+    for (const sku of ['A-1', 'A-2']) await countStock(db, { sku, onHand: 5, issuer: 'ada', key: sku });
+    await stockStates(db).updateOne(
+      { _id: 'stock' },
+      { $set: { outdated: { cause, since: 'now', counts: 'many' } } },
+    );
+    await beginRestore(db);
+    await endRestore(db);
+    expect(await stock(db).countDocuments({ toBeCounted: true })).toBe(2);
+    const lines = [{ sku: 'A-3', quantity: 1 }];
+    const effect = { type: 'reserve', key: 'o-1:reserve:1', correlationId: 'test', lines } as const;
+    await expect(reserve(effect)).rejects.toThrow('A-3: must be counted');
+  },
+);
+
 test('a SKU that is restored after more counts were lost than were noted has to be counted', async () => {
   await stockStates(db).updateOne({ _id: 'stock' }, { $set: { countsAreLost: true } });
   await restoreStock(db, [{ events: logOf(states.confirmed, randomUUID()) }]);

@@ -48,7 +48,7 @@ test('the state view of orders is rebuilt while events are recorded, and none is
   expect(await rebuildStateView(orderLog, rebuilding())).toBe(true);
   await recorded;
   expect(await storedOrders()).toEqual(wholeOrders([...logs, ...under, ...later]));
-  expect(await orders(db).indexExists('search_1_createdAt_1__id_1')).toBe(true);
+  expect(await orders(db).indexExists(['search_1_createdAt_1__id_1', 'stopped.since_present'])).toBe(true);
 });
 
 test('a rebuild of the state view of orders that is ended at any point continues there', async () => {
@@ -291,11 +291,11 @@ test('an order with an unreadable event is copied as it was, and does not hold u
   await publish(db, logs.flat());
   for (const log of logs) await record(orderLog, db, log);
   const orderId = logs[1]?.[0].orderId ?? '';
-  await journal(orderLog, db).updateOne({ _id: `${orderId}:3` }, { $set: { type: 'Nonsense' } });
+  await journal(orderLog, db).updateOne({ _id: `${orderId}:3` }, { $set: { schemaVersion: 0 } });
   // An order that is recorded just before the swap is folded again after it.
   const [late = []] = newLogs('completed');
   await record(orderLog, db, late);
-  await journal(orderLog, db).updateOne({ _id: `${late[0]?.orderId}:2` }, { $set: { type: 'Nonsense' } });
+  await journal(orderLog, db).updateOne({ _id: `${late[0]?.orderId}:2` }, { $set: { schemaVersion: 0 } });
   await orders(db).updateOne({ _id: late[0]?.orderId ?? '' }, { $set: { version: 1 } });
   const lateOne = async () => (await storedOrders()).find(({ _id }) => _id === late[0]?.orderId);
   const before = await lateOne();
