@@ -14,7 +14,7 @@ import { type Servers, startServers } from '../src/server/embedded/servers.js';
 import { startLiveness } from '../src/server/health/liveness.js';
 import { assertMasterKeys } from '../src/server/keys/master-key-file.js';
 import { SEARCH_ATTRIBUTES } from '../src/server/search-attributes.js';
-import { ignoreLostOutput } from '../src/bootstrap/lost-output.mjs';
+import { exit, ignoreLostOutput } from '../src/bootstrap/lost-output.mjs';
 import { stage } from '../src/bootstrap/progress.mjs';
 import { checkArguments } from './start/arguments.mjs';
 import { HELP } from './start/help.mjs';
@@ -46,7 +46,7 @@ if (problem !== undefined) {
   process.stderr.write(`${problem}\n`);
   process.exitCode = 1;
 }
-process.exit();
+exit();
 
 /**
  * Whether a role needs the providers. A worker calls them, and the role `read` asks them for

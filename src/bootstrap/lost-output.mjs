@@ -1,16 +1,29 @@
 import process from 'node:process';
 
-/** What a write fails with after the terminal (EIO) or the pipe's reader (EPIPE) is gone. */
-const LOST = new Set(['EIO', 'EPIPE']);
+let isTerminalGone = false;
 
 /**
- * Keeps this process running when nobody can read its output any more. Without this, the first
- * line that it writes while it stops would end it, and its servers would stay.
+ * Keeps this process running when nobody can read its output any more: the terminal (EIO) or the
+ * reader of the pipe (EPIPE) is gone. Without this, the first line that it writes while it stops
+ * would end it, and its servers would stay.
  */
 export function ignoreLostOutput() {
   for (const stream of [process.stdout, process.stderr]) {
     stream.on('error', (/** @type {NodeJS.ErrnoException} */ error) => {
-      if (!LOST.has(error.code ?? '')) throw error;
+      if (error.code === 'EIO') isTerminalGone = true;
+      else if (error.code !== 'EPIPE') throw error;
     });
   }
+}
+
+/**
+ * Ends this process. If its terminal is gone, it ends by SIGHUP, because an exit of Node aborts
+ * when it cannot reset the terminal.
+ */
+export function exit() {
+  if (isTerminalGone) {
+    process.removeAllListeners('SIGHUP');
+    process.kill(process.pid, 'SIGHUP');
+  }
+  process.exit();
 }
