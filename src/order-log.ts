@@ -14,7 +14,7 @@ import { toView } from './order/view.js';
 import { startOptionsOf } from './order-start.js';
 import { ordersStateView } from './views/orders.js';
 
-/** The log of orders. The rest of this file gives the functions of `log/` the types of an order. */
+/** The log of orders. The rest of this file narrows types and functions of `log/` to orders. */
 export const orderLog: EntityLog<Order, EventDraft> = {
   entity: orders,
   feedId: 'feed',

@@ -35,15 +35,15 @@ async function build() {
 }
 
 /**
- * Moves `folder` out of the way and `by` to its place, so that it is missing only for a moment.
+ * Replaces a folder by two renames, so that it is missing only for a moment.
  *
  * @param {string} folder
- * @param {string} by
+ * @param {string} replacement
  */
-function replace(folder, by) {
-  const old = `${by}-before`;
+function replace(folder, replacement) {
+  const old = `${replacement}-before`;
   rmSync(old, { recursive: true, force: true });
   if (existsSync(folder)) renameSync(folder, old);
-  renameSync(by, folder);
+  renameSync(replacement, folder);
   rmSync(old, { recursive: true, force: true });
 }

@@ -11,7 +11,10 @@ export class NotAuthenticated extends Error {
   }
 }
 
-/** Credentials cannot be checked now: MongoDB, or the issuer of tokens, is unavailable. */
+/**
+ * Credentials cannot be checked now: MongoDB or the issuer of tokens is unavailable, or too many
+ * unknown keys are being read.
+ */
 export class AccessUnavailable extends Error {
   override readonly name = 'AccessUnavailable';
 }

@@ -44,8 +44,9 @@ export interface HttpOptions {
    */
   readonly arrivesWithinMs?: number;
   /**
-   * how long a connection may have no traffic before it is closed, for example because a client
-   * does not read its answer or stream; 45 s by default, longer than any answer or keep-alive takes
+   * How long a connection may be idle before it is closed. It is idle, for example, while a client
+   * does not read its answer. 45 s by default, which is longer than any answer takes and than the
+   * pauses between keep-alives.
    */
   readonly closesIdleAfterMs?: number;
   /** which requests are accepted; all by default */

@@ -10,7 +10,7 @@ export function constantBackOff(ms: number): BackOff {
 }
 
 /**
- * How long to wait before what has failed is tried again.
+ * How long to wait before the next attempt.
  *
  * @param failures the number of failures in a row, from 1 on
  */

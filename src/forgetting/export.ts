@@ -20,9 +20,10 @@ export interface ExportDeps {
 }
 
 /**
- * All data of a customer, as the text of one JSON value, in pieces, so that one order at a time is
- * in memory. Empty if the customer has no order. `sealedOrders` at its end names the orders that
- * have a value which could not be opened, because the key store is unavailable or lacks its key.
+ * All data of a customer, as the text of one JSON value. It comes in pieces, so that only one order
+ * at a time is in memory. Empty if the customer has no order. `sealedOrders` at its end names the
+ * orders that have a value which could not be opened, because the key store is unavailable or lacks
+ * its key.
  */
 export async function* exportPerson(
   { databases, attention, open }: ExportDeps,

@@ -177,6 +177,6 @@ function metaOfWebhook(
   { id, headers }: { id: string; headers: Readonly<Record<string, unknown>> },
   actor: string,
 ): CommandMeta {
-  // No client can be this issuer, because an actor has no space.
+  // A client's issuer contains no space, so no client can have this one.
   return { issuer: `webhook ${actor}`, key: String(headers['webhook-id']), correlationId: id, actor };
 }

@@ -31,9 +31,9 @@ export type System = Static<typeof System>;
 
 /** Ids that distinguish servers with the same name; absent if the server does not answer. */
 interface Ids {
-  /** `namespaceIdOf` */
+  /** the result of `namespaceIdOf` */
   readonly namespaceId?: string | undefined;
-  /** `KeyStore.identity` */
+  /** the result of `KeyStore.identity` */
   readonly keyStoreId?: string | undefined;
 }
 

@@ -7,7 +7,7 @@ import type { OrderView } from '../../order/view.js';
 import { eventColumns, eventRow } from './event-rows.js';
 import { type Cell, type Column, type Format, type Paint, table, untitled, visible } from './terminal.js';
 
-/* An order as readable text, what it needs of an operator, and what a preview would make of it. */
+/* Readable text for an order, for its rows in the attention list, and for a command's preview. */
 
 type Rows = readonly (readonly Cell[])[];
 

@@ -24,7 +24,7 @@ export interface FailureDetails {
   readonly message: string;
   /** JSON pointer into the command's data */
   readonly pointer?: string;
-  /** the commands that are allowed, as the API names them (`verbOf`) */
+  /** the API's names of the commands that are allowed; `verbOf` gives those of the scripts */
   readonly allowedCommands?: readonly string[];
 }
 

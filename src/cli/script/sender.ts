@@ -66,7 +66,11 @@ export async function actorHeader(
   return { 'x-actor': actor };
 }
 
-/** @throws Failure if an actor is given together with a key */
+/**
+ * Called if there is a key, which identifies the actor.
+ *
+ * @throws Failure if an actor is given as well
+ */
 export function refuseActor({ actor }: { readonly actor?: string }): void {
   if (actor !== undefined)
     throw usageFailure(

@@ -30,7 +30,10 @@ for (const [net, bits] of [
 ] as const)
   special.addSubnet(net, bits, 'ipv6');
 
-/** All public IPv6 addresses; loopback, link-local, mapped and translated ones are outside. */
+/**
+ * Contains every public IPv6 address, and no loopback, link-local, mapped or translated one. The
+ * special addresses in it are those of `special`.
+ */
 const global = new BlockList();
 global.addSubnet('2000::', 3, 'ipv6');
 

@@ -107,9 +107,10 @@ function addChanges(sku: string, changes: readonly Change[]): AnyBulkWriteOperat
 }
 
 /**
- * If an order's first events are lost everywhere, what it holds is still known from the oldest run
- * that Temporal keeps. The difference to the recorded movements becomes a movement `carried`, and
- * the SKUs have to be counted, because it is unknown whether goods were shipped or released.
+ * If an order's first events are lost everywhere, the stock that it has reserved is still known
+ * from the oldest run that Temporal keeps. The difference from the recorded movements becomes a
+ * movement `carried`, and the SKUs have to be counted, because it is unknown whether goods were
+ * shipped or released.
  */
 async function carryOver(db: Db, log: LogPart): Promise<void> {
   const { base } = log;

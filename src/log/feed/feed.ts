@@ -79,8 +79,8 @@ export async function readFeedInGeneration(
 }
 
 /**
- * The position from which a reader that found nothing after `after` continues: the head if every
- * event up to it is lost, otherwise `after`.
+ * Where a reader continues if there was no event after the position `after`: at the head if all
+ * events between the two are lost, otherwise at `after`.
  */
 export async function positionAfterLost(
   log: AnyLog,

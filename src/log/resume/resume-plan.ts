@@ -34,7 +34,7 @@ export type Plan<S> =
   | ({ readonly kind: 'ended' } & Repairs)
   /** the workflow ended before it decided anything */
   | { readonly kind: 'restart' }
-  /** `state` is the one with which the new run starts */
+  /** `state`: the state with which the new run starts */
   | ({ readonly kind: 'resume'; readonly state: S } & Repairs)
   /** journal and history hold different recorded events under one version */
   | { readonly kind: 'contradiction'; readonly journal: StoredEvent; readonly history: StoredEvent }

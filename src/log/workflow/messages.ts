@@ -80,7 +80,7 @@ export interface Answer {
   readonly version: number;
   readonly status: string;
   readonly events: readonly { readonly version: number; readonly type: string }[];
-  /** the request id of the message that was decided on */
+  /** the request id of the message that led to this answer; another one shows a repetition */
   readonly requestId: string;
 }
 
@@ -114,7 +114,10 @@ export interface Signal {
   readonly message: Message;
 }
 
-/** Why an entity is halted: the journal has another event under a version (`EventFork`). */
+/**
+ * Why an entity is halted: workflow and journal have different events with the same version
+ * (`EventFork`).
+ */
 export interface Halt {
   readonly code: string;
   readonly message: string;

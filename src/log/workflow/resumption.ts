@@ -28,7 +28,7 @@ import { stepOf, type ResumptionActivities } from './steps.js';
 
 const { loadLog, claimResumption } = proxyActivities<ResumptionActivities>(untilDone);
 
-/** An entity as loaded from the journal, and the messages that are still to be judged. */
+/** An entity as loaded from the journal, and the messages that it has not decided yet. */
 export interface Loaded<S> {
   readonly continued: ContinuedEntity<S>;
   readonly messages: readonly Signal[];

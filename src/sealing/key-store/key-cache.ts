@@ -51,7 +51,7 @@ export function isFresh({ checkedAt }: Pick<Known<unknown>, 'checkedAt'>): boole
   return Date.now() - checkedAt < FRESH_MS;
 }
 
-/** Keeps the newest entries. */
+/** Adds or refreshes an entry. A full cache drops the entry that was refreshed longest ago. */
 function keep<K>(cache: Map<string, Known<K>>, name: string, key: K): void {
   cache.delete(name);
   cache.set(name, { key, checkedAt: Date.now() });

@@ -7,7 +7,7 @@ import type { OrderBody } from './gateway.js';
 import { type Plain, sealed } from './sealed-commands.js';
 import type { Sealing } from './send-sealed.js';
 
-/** What is known about the create of an order that exists. */
+/** What is known about the command that created an existing order. */
 export interface Created {
   /** undefined if it is not known */
   readonly hash?: string | undefined;

@@ -23,8 +23,9 @@ export class PartitionProgress {
   /** the size, in bytes, of the records that are not done */
   openBytes = 0;
   /**
-   * Refused commands by their offsets. The commands of earlier runs stay until their offsets are
-   * committed. Those of this run stay only until they are done, so that the map does not grow.
+   * Refused commands by their offsets. The commands of earlier assignments stay until their offsets
+   * are committed. Those of this assignment stay only until they are done, so that the map does not
+   * grow.
    */
   readonly refused: Map<bigint, RefusalState>;
   /** the offsets that are not done, the lowest first, and their bytes */

@@ -70,8 +70,8 @@ async function oldestOwed(db: Db) {
 }
 
 /**
- * Gauges of what is acknowledged and not recorded yet. They work without MongoDB, because they grow
- * during its outages.
+ * Gauges of what is acknowledged and not recorded yet. They must also work while MongoDB is
+ * unavailable, since that is when they grow.
  */
 export function exposureGauges({ db, stepMetrics, undecided }: ExposureDeps): Instruments {
   return (registry) => {

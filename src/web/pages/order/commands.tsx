@@ -16,7 +16,10 @@ interface CommandsProps {
   readonly onDone: () => void;
 }
 
-/** A button for each command. If a command is not allowed, its button says why. */
+/**
+ * A button for each command that the reader's scopes allow. If the order does not allow a command,
+ * its button is disabled, and the reason is beside it.
+ */
 export function Commands({ order, past, previewed, onDone }: CommandsProps) {
   const chosen = useSignal<string | undefined>(undefined);
   const opener = useRef<string | undefined>(undefined);
