@@ -217,6 +217,33 @@ test.each([
   expect(err).toContain(`the API at ${url} cannot be reached`);
 });
 
+describe('a script that works on the databases', () => {
+  const lines = ['verify', 'reconcile', 'reconcile --now', 'keys list', 'keys rewrap', 'keys revoke 1'];
+  test.each([...lines, 'keys create --name a --scopes ops', 'keys give-up c-1 --reason lost'])(
+    'refuses the options about the API: %s',
+    async (line) => {
+      for (const option of ['--url http://127.0.0.1:1', '--key-file /dev/null']) {
+        const { exitCode, err } = await runWithoutTemporal(`${line} ${option}`);
+        expect({ exitCode, err }).toEqual({
+          exitCode: 2,
+          err: expect.stringMatching(/^bad_input: --(url|key-file) does not apply.* set TEMPORAL_ADDRESS/),
+        });
+      }
+    },
+  );
+
+  test.each(['verify', 'reconcile --now', 'keys give-up c-1 --reason lost'])(
+    'says that Temporal cannot be reached: %s',
+    async (line) => {
+      const env = { TEMPORAL_ADDRESS: '127.0.0.1:1', MONGODB_URI: 'mongodb://127.0.0.1:1/' };
+      expect(await runWithoutTemporal(line, env)).toMatchObject({
+        exitCode: 4,
+        err: expect.stringMatching(/^temporal_unreachable: Temporal at 127\.0\.0\.1:1 .* TEMPORAL_ADDRESS$/),
+      });
+    },
+  );
+});
+
 describe('create', () => {
   test('places an order for the sandbox without options', async () => {
     const { taken, out } = await orders('create');
@@ -314,6 +341,13 @@ describe('a usage error ends with 2, names the error and sends nothing', () => {
     ['release o-1 --async --wait 3', 'cannot be used with'],
     ['release o-1 --wait 31', 'Expected a whole number from 0 to 30.'],
     ['list --limit x', 'Expected a whole number from 1 to'],
+    ['list --sort colour', 'Allowed choices are createdAt, -createdAt'],
+    ['watch --follow', '--follow needs an order'],
+    ['demand A-1 --limit 5', 'for the list of all products'],
+    ['demand A-1 --cursor c', 'for the list of all products'],
+    ['rebuild customers --rollback --no-wait', 'cannot be used with'],
+    ['verify --order o-1 --sample 3', 'cannot be used with'],
+    ['resume --all --dry-run o-1', 'say which order, or --all'],
     ['parked list customers --limit 1001', 'Expected a whole number from 1 to 1000.'],
     ['create --line A-1:x:1', 'Expected SKU:QUANTITY:UNITPRICE'],
     ['release o-1 --on-behalf-of payments', 'choose another for --on-behalf-of'],

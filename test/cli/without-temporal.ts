@@ -29,6 +29,16 @@ export async function runWithoutTemporal(
   env: Session['env'] = {},
   complained: () => void = () => undefined,
 ): Promise<Printed> {
+  const openTemporalGateway = () => Promise.reject(new Error('over Temporal'));
+  return await runScript(line, { env, openTemporalGateway }, complained);
+}
+
+/** Runs a script in this process. */
+export async function runScript(
+  line: string,
+  { env, openTemporalGateway }: Pick<Session, 'env' | 'openTemporalGateway'>,
+  complained: () => void = () => undefined,
+): Promise<Printed> {
   const out: string[] = [];
   const err: string[] = [];
   const exitCode = await run(line.split(' '), {
@@ -41,7 +51,7 @@ export async function runWithoutTemporal(
       },
     },
     env,
-    openTemporalGateway: () => Promise.reject(new Error('over Temporal')),
+    openTemporalGateway,
   });
   assertNoPersons(line, err.join('\n'));
   return { exitCode, out: out.join('\n'), err: err.join('\n') };

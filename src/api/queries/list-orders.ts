@@ -14,11 +14,10 @@ import {
 } from '../../views/orders.js';
 import { queryWords } from '../../views/search-words.js';
 import type { Cursors } from './cursor.js';
+import type { orderSorts } from '../schemas/order-sorts.js';
 import { pageOf } from '../schemas/paging.js';
 import { toInstant } from './query-parameters.js';
 
-/** What a list may be sorted by; `-` is for descending. */
-export const sorts = ['createdAt', '-createdAt', 'updatedAt', '-updatedAt', 'total', '-total'] as const;
 export const bounds = ['gt', 'gte', 'lt', 'lte'] as const;
 
 type Bound = (typeof bounds)[number];
@@ -42,7 +41,7 @@ export interface OrderListQuery
    * customer's name or e-mail address (`personWords`)
    */
   readonly q?: string;
-  readonly sort?: (typeof sorts)[number];
+  readonly sort?: (typeof orderSorts)[number];
   readonly limit?: number;
   readonly cursor?: string;
 }
@@ -120,7 +119,7 @@ const sortFields = {
   '-updatedAt': 'updatedAt',
   total: 'total',
   '-total': 'total',
-} as const satisfies Record<(typeof sorts)[number], keyof OrderView>;
+} as const satisfies Record<(typeof orderSorts)[number], keyof OrderView>;
 
 function toConditions(
   {

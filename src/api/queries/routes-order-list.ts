@@ -8,10 +8,11 @@ import type { Http } from '../http.js';
 import { problemResponses } from '../problem.js';
 import { Order } from '../schemas/order.js';
 import { MAX_SHORT_PAGE } from '../schemas/page-limits.js';
+import { orderSorts } from '../schemas/order-sorts.js';
 import { CursorParameter, limitParameter, pageSchema } from '../schemas/paging.js';
 import { Amount, closed, Id, Name, Sku, Tag, Time } from '../schemas/values.js';
 import type { Cursors } from './cursor.js';
-import { listOrders, sorts } from './list-orders.js';
+import { listOrders } from './list-orders.js';
 
 export interface OrderListDeps {
   readonly db: Db;
@@ -51,7 +52,7 @@ const OrderListParameters = closed({
   'total[gte]': Type.Optional(Amount),
   'total[lt]': Type.Optional(Amount),
   'total[lte]': Type.Optional(Amount),
-  sort: Type.Optional(Type.Enum([...sorts], { default: '-createdAt' })),
+  sort: Type.Optional(Type.Enum([...orderSorts], { default: '-createdAt' })),
   limit: limitParameter(MAX_SHORT_PAGE, 50),
   cursor: CursorParameter,
 });

@@ -44,16 +44,15 @@ export function registerProof(app: Http, { client, db, taskQueue, providers }: P
     async (request, reply) => {
       const { orderId } = request.params;
       const { last, report, checkedAt } = await singleFlight(orderId, () => prove(orderId));
-      const { events, withoutHistory, discrepancies } = report;
-      const hasHistory = withoutHistory === 0;
-      if (events === 0 && !hasHistory && discrepancies.length === 0) throw orderNotFound(orderId);
+      const { withoutHistory, discrepancies, isUnknown } = report;
+      if (isUnknown) throw orderNotFound(orderId);
       return await reply.header('cache-control', 'no-store').send({
         orderId,
         checkedAt,
         version: last?.version ?? 0,
         ...(last?.position !== undefined && { position: last.position }),
         agrees: discrepancies.length === 0,
-        hasHistory,
+        hasHistory: withoutHistory === 0,
         differences: discrepancies.map(differenceOf),
       });
     },

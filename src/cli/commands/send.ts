@@ -5,7 +5,7 @@ import type { Order } from '../../order/order.js';
 import type { Api } from '../connections/api.js';
 import { openGateway } from '../connections/gateway.js';
 import { untilOrder } from '../connections/order-events.js';
-import { previewCard } from '../printing/order-card.js';
+import { previewCard } from '../printing/preview-card.js';
 import { sendsWithKey } from '../script/api-key.js';
 import { exitCodes, Failure, failureLine, failureOfRefusal } from '../script/failure.js';
 import { unlessEnded } from '../script/interrupt.js';

@@ -1,7 +1,8 @@
 import type { Databases } from '../../databases.js';
 import type { Config } from '../../server/config.js';
 import type { Mongo } from '../../server/connections.js';
-import { exitCodes, Failure, type FailureDetails } from '../script/failure.js';
+import { exitCodes, Failure, usageFailure } from '../script/failure.js';
+import { type CommonOptions, configOf, type Session } from '../script/script.js';
 
 /* Connections to Temporal and MongoDB, for scripts that the API cannot serve. */
 
@@ -9,62 +10,78 @@ import { exitCodes, Failure, type FailureDetails } from '../script/failure.js';
 export const TEMPORAL_WITHIN_MS = 3_000;
 
 /**
- * Runs `work` with connections to Temporal and MongoDB.
+ * Runs `work` with connections to Temporal, which has answered, and MongoDB.
  *
- * @throws Failure `unavailable` if one of them cannot be reached
+ * @param options those of a script that uses no API; a script that also uses the API passes none
+ * @throws Failure `temporal_unreachable` or `mongodb_unreachable`, or if an option is about the API
  */
 export async function withDatabases<T>(
-  config: Config,
+  session: Session,
+  options: CommonOptions,
   work: (databases: Databases) => Promise<T>,
 ): Promise<T> {
+  refuseApiOptions(options);
+  const config = configOf(session);
   const { Client, connectMongo, connectTemporal, isMongoOutage, isTemporalOutage } = await loadClients();
   const connection = connectTemporal(config);
   const mongo = connectMongo(config);
   try {
+    await connection.withDeadline(Date.now() + TEMPORAL_WITHIN_MS, () =>
+      connection.workflowService.getSystemInfo({}),
+    );
     const client = new Client({ connection, namespace: config.temporal.namespace });
     return await work({ client, taskQueue: config.temporal.taskQueue, db: mongo.db });
   } catch (error) {
     if (isTemporalOutage(error))
-      throw unavailable(`Temporal at ${config.temporal.address}`, 'TEMPORAL_ADDRESS');
-    if (isMongoOutage(error)) throw unavailable('MongoDB', 'MONGODB_URI');
-    throw error;
+      throw unreachable('temporal_unreachable', `Temporal at ${config.temporal.address}`, 'TEMPORAL_ADDRESS');
+    throw isMongoOutage(error) ? mongoUnreachable(config) : error;
   } finally {
     await Promise.all([mongo.close(), connection.close()]);
   }
 }
 
-/** Fails within seconds if Temporal does not answer; its client would retry for much longer. */
-export async function reachTemporal({ client: { connection } }: Databases): Promise<void> {
-  await connection.withDeadline(Date.now() + TEMPORAL_WITHIN_MS, () =>
-    connection.workflowService.getSystemInfo({}),
-  );
-}
-
-function unavailable(server: string, variable: string): Failure {
-  const message = `${server} cannot be reached: start it with \`npm start\`, or set ${variable}`;
-  return new Failure(exitCodes.unavailable, { code: 'unavailable', message });
-}
-
 /**
  * Runs `work` with a connection to MongoDB.
  *
- * @throws Failure with the details `unreachable`, if MongoDB cannot be reached
+ * @param options as for `withDatabases`
+ * @throws Failure `mongodb_unreachable`, or if an option is about the API
  */
 export async function withMongo<T>(
-  config: Config,
+  session: Session,
+  options: CommonOptions,
   work: (mongo: Mongo) => Promise<T>,
-  unreachable: FailureDetails,
 ): Promise<T> {
+  refuseApiOptions(options);
+  const config = configOf(session);
   const { connectMongo, isMongoOutage } = await loadClients();
   const mongo = connectMongo(config);
   try {
     return await work(mongo);
   } catch (error) {
-    if (!isMongoOutage(error)) throw error;
-    throw new Failure(exitCodes.unavailable, unreachable);
+    throw isMongoOutage(error) ? mongoUnreachable(config) : error;
   } finally {
     await mongo.close();
   }
+}
+
+/** Refuses the options that say which API to use. Otherwise they would seem to have been used. */
+function refuseApiOptions({ url, keyFile }: CommonOptions): void {
+  const given = url !== undefined ? '--url' : keyFile !== undefined ? '--key-file' : undefined;
+  if (given === undefined) return;
+  throw usageFailure(
+    `${given} does not apply, because this script works on Temporal and MongoDB themselves: set TEMPORAL_ADDRESS, ` +
+      'TEMPORAL_NAMESPACE, TEMPORAL_TASK_QUEUE, MONGODB_URI, MONGODB_DB and KEYS_MONGODB_URI instead',
+  );
+}
+
+function mongoUnreachable({ keys }: Config): Failure {
+  const variables = keys.uri === undefined ? 'MONGODB_URI' : 'MONGODB_URI and KEYS_MONGODB_URI';
+  return unreachable('mongodb_unreachable', 'MongoDB', variables);
+}
+
+function unreachable(code: string, server: string, variables: string): Failure {
+  const message = `${server} cannot be reached: start it with \`npm start\`, or set ${variables}`;
+  return new Failure(exitCodes.unavailable, { code, message });
 }
 
 /** Loads the clients of both databases, and what recognizes their outages. */

@@ -16,6 +16,8 @@ const POLL_MS = { shortest: 150, longest: 2_000 };
 export interface Happened {
   readonly event: OrderEvent;
   readonly order: Order;
+  /** whether no later event was read yet */
+  readonly isLast: boolean;
 }
 
 export interface FollowOptions {
@@ -59,7 +61,7 @@ export async function* follow(
     }
     for (const event of events) {
       order = evolve(order, event);
-      yield { event, order };
+      yield { event, order, isLast: event === events.at(-1) };
     }
     pauseMs = events.length > 0 ? POLL_MS.shortest : Math.min(pauseMs * 1.5, POLL_MS.longest);
     await pause(pauseMs, signal);

@@ -2,8 +2,9 @@ import { type Command, Option } from 'commander';
 import { MAX_SHORT_PAGE } from '../../api/schemas/page-limits.js';
 import { type AttentionCode, attentionCodes, type AttentionRow } from '../../attention/rows.js';
 import { apiOf, type Page } from '../connections/api.js';
-import { attentionLines } from '../printing/order-card.js';
-import { moreLines, type Paint } from '../printing/terminal.js';
+import { attentionLines } from '../printing/attention-lines.js';
+import { moreLines } from '../printing/table.js';
+import type { Paint } from '../printing/terminal.js';
 import { addPageOptions, type PageOptions } from '../script/options.js';
 import { addScript, report, type Session } from '../script/script.js';
 

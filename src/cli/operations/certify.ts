@@ -2,7 +2,9 @@ import process from 'node:process';
 import { Argument, type Command } from 'commander';
 import type { CertificationResult } from '../../effects/certification/certify.js';
 import { kinds } from '../../effects/certification/messages.js';
-import { type Column, counted, type Paint, progressBar, table } from '../printing/terminal.js';
+import { progressBar } from '../printing/progress-bar.js';
+import { type Column, table } from '../printing/table.js';
+import { counted, type Paint } from '../printing/terminal.js';
 import { exitCodes, Failure } from '../script/failure.js';
 import { addScript, type CommonOptions, report, type Session } from '../script/script.js';
 
@@ -12,7 +14,8 @@ export function addCertify(program: Command, session: Session): void {
     summary: 'take a provider through crashes, duplicates, lost and late answers, and time-outs',
     details:
       'Loads the module in separate processes and kills them. Reports each case in which it would charge twice, lose money, ' +
-      'promise units twice, or pay for a label twice. Use an account for tests, since nothing is undone. `sandbox` is the built-in provider. ' +
+      'promise units twice, or pay for a label twice. Use an account for tests, since nothing is undone. `sandbox` is the built-in provider, which writes into the ' +
+      'MongoDB of MONGODB_URI. ' +
       'The exit code is 0 if every case passes, else 1.',
     examples: [
       'certify payments ./my-provider.mjs',

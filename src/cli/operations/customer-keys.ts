@@ -5,7 +5,7 @@ import { counted, visible } from '../printing/terminal.js';
 import { checkBody } from '../script/check.js';
 import { exitCodes, Failure } from '../script/failure.js';
 import { commaList } from '../script/parsers.js';
-import { addScript, type CommonOptions, configOf, report, type Session } from '../script/script.js';
+import { addScript, type CommonOptions, report, type Session } from '../script/script.js';
 import { checkSender, metaOf } from '../script/sender.js';
 
 /** Adds `keys rewrap`, which connects to the key store directly. */
@@ -19,10 +19,7 @@ export function addRewrap(keys: Command, session: Session): void {
   });
   command.action(async () => {
     const options = command.optsWithGlobals<CommonOptions>();
-    const rewrapped = await withMongo(configOf(session), ({ keyStore }) => keyStore.rewrap(), {
-      code: 'keys_unavailable',
-      message: 'the key store cannot be reached: see KEYS_MONGODB_URI and MONGODB_URI',
-    });
+    const rewrapped = await withMongo(session, options, ({ keyStore }) => keyStore.rewrap());
     report(session, options, { rewrapped }, () => [
       `${counted(rewrapped, 'key was', 'keys were')} wrapped with the first master key`,
     ]);
@@ -63,8 +60,7 @@ export function addGiveUp(keys: Command, session: Session): void {
       import('../../sealing/key-store/key-store-of.js'),
       import('../../forgetting/lost-keys.js'),
     ]);
-    const config = configOf(session);
-    const lost = await withDatabases(config, async (databases) => {
+    const lost = await withDatabases(session, options, async (databases) => {
       const keyStore = keyStoreOf(databases.db);
       const found = await lostKeys(databases, keyStore, customerId);
       if (named === undefined) return found;

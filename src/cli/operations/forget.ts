@@ -1,9 +1,9 @@
-import { setTimeout } from 'node:timers/promises';
 import type { Command } from 'commander';
 import type { Certificate } from '../../forgetting/certificate.js';
 import type { ForgettingStatus } from '../../forgetting/forgettings.js';
 import type { OpenOrders } from '../../forgetting/messages.js';
 import { apiOf, apiPath } from '../connections/api.js';
+import { polled } from '../connections/polled.js';
 import { counted, visible } from '../printing/terminal.js';
 import { exitCodes, Failure } from '../script/failure.js';
 import { addRequestOptions, type RequestOptions } from '../script/options.js';
@@ -57,12 +57,10 @@ export function addForget(program: Command, session: Session): void {
     const forgetting = await sendRequest(session, options, async (headers) => {
       // Sending the same command again returns the current status. It needs only the role `write`.
       const ask = () => api.post<Forgetting>(path, body, headers);
-      let asked = await ask();
-      while (asked.status === 'forgetting') {
-        await setTimeout(LOOK_EVERY_MS);
-        asked = await ask();
-      }
-      return asked;
+      const first = await ask();
+      if (first.status !== 'forgetting') return first;
+      const outcomeOf = (now: Forgetting) => (now.status === 'forgetting' ? undefined : now);
+      return await polled(session, ask, outcomeOf, { everyMs: LOOK_EVERY_MS });
     });
     if (forgetting.status === 'refused')
       throw new Failure(exitCodes.refused, { code: 'orders_open', message: openIn(forgetting) });

@@ -1,14 +1,13 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import type { Db } from 'mongodb';
 import type { KeySummary } from '../../access/api-keys.js';
 import { type Scope, scopes } from '../../access/scopes.js';
 import { idPattern } from '../../order/patterns.js';
 import { durationMs, MAX_DURATION_MS } from '../../server/config/variables.js';
 import { withMongo } from '../connections/databases.js';
-import { type Cell, type Column, table } from '../printing/terminal.js';
+import { type Cell, type Column, table } from '../printing/table.js';
 import { exitCodes, Failure } from '../script/failure.js';
 import { commaList } from '../script/parsers.js';
-import { addScript, type CommonOptions, configOf, report, type Session } from '../script/script.js';
+import { addScript, type CommonOptions, report, type Session } from '../script/script.js';
 import { addGiveUp, addRewrap } from './customer-keys.js';
 
 interface CreateOptions extends CommonOptions {
@@ -53,7 +52,7 @@ function addCreate(keys: Command, session: Session): void {
   command.action(async () => {
     const options = command.optsWithGlobals<CreateOptions>();
     const { addKey } = await import('../../access/api-keys.js');
-    const added = await withDatabase(session, (db) =>
+    const added = await withMongo(session, options, ({ db }) =>
       addKey(db, {
         client: options.name,
         scopes: options.scopes,
@@ -86,7 +85,7 @@ function addList(keys: Command, session: Session): void {
   command.action(async () => {
     const options = command.optsWithGlobals<CommonOptions>();
     const { listKeys } = await import('../../access/api-keys.js');
-    const found = await withDatabase(session, listKeys);
+    const found = await withMongo(session, options, ({ db }) => listKeys(db));
     report(session, options, found, () =>
       found.length === 0 ? ['no keys'] : table(columns, found.map(row), session.terminal.paint),
     );
@@ -113,7 +112,7 @@ function addRevoke(keys: Command, session: Session): void {
   command.action(async (keyId: string) => {
     const options = command.optsWithGlobals<CommonOptions>();
     const { revokeKey } = await import('../../access/api-keys.js');
-    const revoked = await withDatabase(session, (db) => revokeKey(db, keyId));
+    const revoked = await withMongo(session, options, ({ db }) => revokeKey(db, keyId));
     if (revoked === undefined)
       throw new Failure(exitCodes.notFound, {
         code: 'key_not_found',
@@ -144,11 +143,4 @@ function expiry(text: string): number {
   if (!(ms > 0 && ms <= MAX_DURATION_MS))
     throw new InvalidArgumentError('Expected a duration of up to ten years, such as 12h or 90d.');
   return ms;
-}
-
-function withDatabase<T>(session: Session, work: (db: Db) => Promise<T>): Promise<T> {
-  return withMongo(configOf(session), ({ db }) => work(db), {
-    code: 'mongodb_unreachable',
-    message: 'MongoDB, which has the keys, cannot be reached: start it with `npm start`, or set MONGODB_URI',
-  });
 }

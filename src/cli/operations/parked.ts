@@ -3,15 +3,15 @@ import { MAX_PAGE } from '../../api/schemas/page-limits.js';
 import type { Intervened, ParkedAudit } from '../../log/views/feeding/interventions.js';
 import type { ParkedEvent } from '../../log/views/parked-events.js';
 import { apiPath, operationsApiOf, type Page } from '../connections/api.js';
-import { type Cell, type Column, counted, table } from '../printing/terminal.js';
+import { type Cell, type Column, moreLines, table } from '../printing/table.js';
+import { counted, visible } from '../printing/terminal.js';
 import { usageFailure } from '../script/failure.js';
-import { addLimitOption } from '../script/options.js';
+import { addPageOptions, type PageOptions } from '../script/options.js';
 import { addScript, type CommonOptions, report, type Session } from '../script/script.js';
 import { actorHeader } from '../script/sender.js';
 
-interface ListOptions extends CommonOptions {
+interface ListOptions extends PageOptions {
   readonly order?: string;
-  readonly limit?: number;
 }
 
 interface InterveneOptions extends CommonOptions {
@@ -47,7 +47,7 @@ function addList(parked: Command, session: Session): void {
   })
     .argument('<view>', 'the view')
     .option('--order <orderId>', 'only of this order');
-  addLimitOption(command, MAX_PAGE);
+  addPageOptions(command, MAX_PAGE);
   command.action(async (view: string) => {
     const options = command.optsWithGlobals<ListOptions>();
     const page = await operationsApiOf(session, options).get<Page<ParkedEvent>>(
@@ -55,6 +55,7 @@ function addList(parked: Command, session: Session): void {
       {
         orderId: options.order,
         limit: options.limit,
+        after: options.cursor,
       },
     );
     report(session, options, page, () => listLines(page, session));
@@ -75,10 +76,8 @@ function listLines(
     since,
     error,
   ]);
-  return [
-    ...table(parkedColumns, rows, paint),
-    ...(nextCursor === undefined ? [] : ['', 'there are more: --limit']),
-  ];
+  const more = moreLines(nextCursor);
+  return [...table(parkedColumns, rows, paint), ...(more.length === 0 ? [] : ['', ...more])];
 }
 
 function addIntervention(
@@ -121,7 +120,9 @@ function intervenedLines(
 ): readonly string[] {
   const rest = remaining === 0 ? 'no event is parked now' : `${counted(remaining, 'is', 'are')} still parked`;
   return [
-    `order ${orderId} · ${counted(applied, 'event', 'events')} applied, ${rest}`,
-    ...(parked === undefined ? [] : [`version ${parked.version} cannot be applied: ${parked.error}`]),
+    `order ${visible(orderId)} · ${counted(applied, 'event', 'events')} applied, ${rest}`,
+    ...(parked === undefined
+      ? []
+      : [`version ${parked.version} cannot be applied: ${visible(parked.error)}`]),
   ];
 }

@@ -1,8 +1,9 @@
 import type { Command } from 'commander';
 import type { Progress, Projections, ViewStatus } from '../../api/schemas/projections.js';
-import { logOfStore } from '../../entity-logs.js';
 import { operationsApiOf } from '../connections/api.js';
-import { type Cell, type Column, counted, type Paint, table } from '../printing/terminal.js';
+import { countedIn } from '../printing/counted-entities.js';
+import { type Cell, type Column, table } from '../printing/table.js';
+import { counted, type Paint, visible } from '../printing/terminal.js';
 import { addScript, type CommonOptions, report, type Session } from '../script/script.js';
 
 /** Adds `projections`: shows the position of the feed, and of every view. */
@@ -28,12 +29,6 @@ const viewColumns: readonly Column[] = [
   { title: 'REBUILD' },
 ];
 
-/** A number of entities of the kind that a store is about. */
-export function countedOf(store: string, count: number): string {
-  const { name } = logOfStore(store).entity;
-  return counted(count, name, `${name}s`);
-}
-
 /** The status of feed and views as readable text. */
 function statusLines({ feed, views, stores }: Projections, paint: Paint): readonly string[] {
   const waiting =
@@ -45,7 +40,7 @@ function statusLines({ feed, views, stores }: Projections, paint: Paint): readon
     ...(exceptions === undefined || exceptions.count === 0
       ? []
       : [
-          `${name}: ${countedOf(name, exceptions.count)} could not be rebuilt from their first event on: ${exceptions.orderIds.join(', ')}`,
+          `${name}: ${countedIn(name, exceptions.count)} could not be rebuilt from their first event on: ${visible(exceptions.orderIds.join(', '))}`,
         ]),
   ]);
   const restored =

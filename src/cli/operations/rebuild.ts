@@ -1,14 +1,15 @@
 import process from 'node:process';
-import { setTimeout } from 'node:timers/promises';
 import { type Command, Option } from 'commander';
 import type { Projections, StoreStatus, ViewStatus } from '../../api/schemas/projections.js';
 import type { Readiness } from '../../api/schemas/readiness.js';
-import { logOfStore } from '../../entity-logs.js';
+import { logOfStore, logs } from '../../entity-logs.js';
 import { type Api, apiPath, operationsApiOf } from '../connections/api.js';
-import { progressBar, type Terminal } from '../printing/terminal.js';
+import { polled } from '../connections/polled.js';
+import { countedIn } from '../printing/counted-entities.js';
+import { progressBar } from '../printing/progress-bar.js';
+import { type Terminal, visible } from '../printing/terminal.js';
 import { exitCodes, Failure, usageFailure } from '../script/failure.js';
 import { addScript, type CommonOptions, report, type Session } from '../script/script.js';
-import { countedOf } from './projections.js';
 
 interface RebuildOptions extends CommonOptions {
   readonly from: 'journal' | 'history';
@@ -22,14 +23,15 @@ const LOOK_EVERY_MS = 300;
  */
 const ASK_WHY_EVERY = 10;
 
-/** Adds `rebuild`: rebuilds views from the journal, or the journal from the histories. */
+/** Adds `rebuild`: rebuilds views from the journals, or the journals from the histories. */
 export function addRebuild(program: Command, session: Session): void {
   const command = addScript(program, 'rebuild', {
-    summary: 'rebuild a view from the journal, or the journal from the workflow histories',
+    summary: 'rebuild a view from the journal, or all journals from the workflow histories',
     details:
       'The new build replaces the current one when it has caught up. A view across orders keeps its previous build, and ' +
       '--rollback returns to it immediately. `orders` and `endpoints` keep none: rebuild them with the older ' +
-      'code. A rebuild continues if the script is interrupted.',
+      'code. With --from history, the journals of orders and of webhook endpoints are restored, and --json prints a list ' +
+      'of both. A rebuild continues if the script is interrupted. The exit code is 1 if a part could not be rebuilt.',
     examples: [
       'rebuild customers',
       'rebuild orders',
@@ -39,33 +41,41 @@ export function addRebuild(program: Command, session: Session): void {
   })
     .argument('[view]', 'orders, endpoints, or a feed view: `orders projections` lists them')
     .addOption(
-      new Option('--from <source>', 'journal; or history, which restores journal and views from Temporal')
+      new Option('--from <source>', 'journal; or history, which restores journals and views from Temporal')
         .choices(['journal', 'history'])
         .default('journal'),
     )
-    .addOption(new Option('--rollback', 'roll back to the build before the last rebuild').conflicts('from'))
+    .addOption(
+      new Option('--rollback', 'roll back to the build before the last rebuild').conflicts(['from', 'wait']),
+    )
     .option('--no-wait', 'do not wait for it');
   command.action(async (view: string | undefined) => {
     const options = command.optsWithGlobals<RebuildOptions>();
-    const name = nameOf(view, options);
+    const names = namesOf(view, options);
     const api = operationsApiOf(session, options);
-    const action = options.rollback === true ? 'rollback' : 'rebuild';
-    const answer = await api.post<Build | Requested>(apiPath`/v1/projections/${name}/${action}`, {});
-    if ('position' in answer) {
-      const { version, position } = answer;
-      report(session, options, answer, () => [`${name} is back to version ${version}, position ${position}`]);
+    const isOne = view !== undefined;
+    if (options.rollback === true) {
+      const [name = ''] = names;
+      const build = await api.post<Build>(apiPath`/v1/projections/${name}/rollback`, {});
+      const { version, position } = build;
+      report(session, options, build, () => [`${name} is back to version ${version}, position ${position}`]);
       return;
     }
+    const requested: Requested[] = [];
+    for (const name of names) requested.push(await api.post(apiPath`/v1/projections/${name}/rebuild`, {}));
     if (!options.wait) {
       const missing = await withoutWorker(api);
-      if (missing.length > 0) session.terminal.complain(waitsFor(name, missing));
-      report(session, options, answer, () => [
-        `the rebuild of ${name} is under way: see \`orders projections\``,
+      if (missing.length > 0) session.terminal.complain(waitsFor(names, missing));
+      report(session, options, isOne ? requested[0] : requested, () => [
+        `the rebuild of ${names.join(' and ')} is under way: see \`orders projections\``,
       ]);
       return;
     }
-    const done = await watch(api, answer, session.terminal.complain);
-    report(session, options, done, () => doneLines(done));
+    const done: Rebuilt[] = [];
+    for (const one of requested) done.push(await watch(session, api, one));
+    report(session, options, isOne ? done[0] : done, () => done.flatMap(doneLines));
+    const failure = exceptionsIn(done);
+    if (failure !== undefined) throw failure;
   });
 }
 
@@ -79,13 +89,14 @@ interface Requested {
   readonly rebuildId: string;
 }
 
-function nameOf(view: string | undefined, { from }: RebuildOptions): string {
+/** What is to be rebuilt: one view, or the journal of every kind of entity. */
+function namesOf(view: string | undefined, { from }: RebuildOptions): readonly string[] {
   if (from === 'history') {
     if (view !== undefined) throw usageFailure('a rebuild from the histories covers every view: name none');
-    return 'journal';
+    return logs.map(({ journalRebuild }) => journalRebuild);
   }
   if (view === undefined) throw usageFailure('say which view, or --from history');
-  return view;
+  return [view];
 }
 
 type Rebuilt = ViewStatus | StoreStatus;
@@ -96,33 +107,32 @@ type Rebuilt = ViewStatus | StoreStatus;
  *
  * @throws Failure if a later rebuild replaced this one, so that its outcome is unknown
  */
-async function watch(
-  api: Api,
-  { name, rebuildId }: Requested,
-  complain: Terminal['complain'],
-): Promise<Rebuilt> {
+async function watch(session: Session, api: Api, { name, rebuildId }: Requested): Promise<Rebuilt> {
   const bar = progressBar(process.stderr);
+  const beforeLine = () => bar.end();
   const explainStall = stallReporter(api, name, (line) => {
-    bar.end();
-    complain(line);
+    beforeLine();
+    session.terminal.complain(line);
   });
   let isBegun = false;
   let first: Rebuilt | undefined;
-  try {
-    for (;;) {
-      const status = await look(api, name);
-      if (status?.rebuildId === rebuildId) return status;
-      first ??= status;
-      if (status?.rebuilding?.rebuildId === rebuildId) isBegun = true;
-      else if (status !== undefined) {
-        const isAnotherDone = status.rebuildId !== undefined && status.rebuildId !== first?.rebuildId;
-        if (isBegun || isAnotherDone) throw overtaken(name, rebuildId);
-      }
-      const { done = 0, total = 0, perSecond = 0 } = status?.rebuilding ?? {};
-      bar.show({ what: name, done, total, perSecond });
-      await explainStall(done);
-      await setTimeout(LOOK_EVERY_MS);
+  const outcomeOf = async ({ views, stores }: Projections): Promise<Rebuilt | undefined> => {
+    const status = [...views, ...stores].find((one) => one.name === name);
+    if (status?.rebuildId === rebuildId) return status;
+    first ??= status;
+    if (status?.rebuilding?.rebuildId === rebuildId) isBegun = true;
+    else if (status !== undefined) {
+      const isAnotherDone = status.rebuildId !== undefined && status.rebuildId !== first?.rebuildId;
+      if (isBegun || isAnotherDone) throw overtaken(name, rebuildId);
     }
+    const { done = 0, total = 0, perSecond = 0 } = status?.rebuilding ?? {};
+    bar.show({ what: name, done, total, perSecond });
+    await explainStall(done);
+    return undefined;
+  };
+  try {
+    const look = () => api.get<Projections>('/v1/projections');
+    return await polled(session, look, outcomeOf, { everyMs: LOOK_EVERY_MS, beforeLine });
   } finally {
     bar.end();
   }
@@ -145,7 +155,7 @@ function stallReporter(
     if (looksWithoutProgress % ASK_WHY_EVERY !== ASK_WHY_EVERY - 1) return;
     const missing = await withoutWorker(api);
     const names = missing.map((dependency) => dependency.name).join();
-    if (missing.length > 0 && names !== told) complain(waitsFor(name, missing));
+    if (missing.length > 0 && names !== told) complain(waitsFor([name], missing));
     told = names;
   };
 }
@@ -163,24 +173,14 @@ async function withoutWorker(api: Api): Promise<Dependencies> {
   }
 }
 
-function waitsFor(name: string, missing: Dependencies): string {
+function waitsFor(names: readonly string[], missing: Dependencies): string {
   const details = missing.map(({ detail = '' }) => detail).join('; ');
-  return `the rebuild of ${name} waits: ${details}. Start the roles worker and feed.`;
+  return `the rebuild of ${names.join(' and ')} waits: ${details}. Start the roles worker and feed.`;
 }
 
 function overtaken(name: string, rebuildId: string): Failure {
   const message = `another rebuild of ${name} has replaced ${rebuildId}: \`orders projections\` shows what is read now`;
   return new Failure(exitCodes.refused, { code: 'rebuild_overtaken', message });
-}
-
-async function look(api: Api, name: string): Promise<Rebuilt | undefined> {
-  try {
-    const { views, stores } = await api.get<Projections>('/v1/projections');
-    return [...views, ...stores].find((one) => one.name === name);
-  } catch (error) {
-    if (error instanceof Failure && error.exitCode === exitCodes.unavailable) return undefined;
-    throw error;
-  }
 }
 
 function doneLines(done: Rebuilt): readonly string[] {
@@ -192,8 +192,20 @@ function doneLines(done: Rebuilt): readonly string[] {
   const { name, exceptions } = done;
   if (exceptions === undefined || exceptions.count === 0) return [`${name} is rebuilt`];
   return [
-    `${name} is rebuilt, except ${countedOf(name, exceptions.count)} that could not be folded from their first event on:`,
-    ...exceptions.orderIds.map((orderId) => `  ${orderId}`),
-    `these are read as they were before, or from their last run: \`${logOfStore(name).cliLines.verify('<id>')}\` says what each lacks, and what to do`,
+    `${name} is rebuilt, except ${countedIn(name, exceptions.count)} that could not be folded from their first event on:`,
+    ...exceptions.orderIds.map((orderId) => `  ${visible(orderId)}`),
+    'these are read as they were before, or from their last run',
   ];
+}
+
+/** The failure if something could not be rebuilt. */
+function exceptionsIn(rebuilt: readonly Rebuilt[]): Failure | undefined {
+  const [first, ...others] = rebuilt.flatMap((one) =>
+    'exceptions' in one && one.exceptions.count > 0 ? [{ name: one.name, count: one.exceptions.count }] : [],
+  );
+  if (first === undefined) return undefined;
+  const which = [first, ...others].map(({ name, count }) => countedIn(name, count)).join(' and ');
+  const verify = logOfStore(first.name).cliLines.verify('<id>');
+  const message = `${which} could not be rebuilt: \`${verify}\` says what each lacks, and what to do`;
+  return new Failure(exitCodes.refused, { code: 'rebuilt_in_part', message });
 }

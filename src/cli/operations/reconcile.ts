@@ -6,11 +6,14 @@ import type { AnyLog } from '../../log/entity-log/entity-log.js';
 import type { Databases } from '../../databases.js';
 import type { Reconciliation } from '../../log/proof/reconciliation-reports.js';
 import { logs } from '../../entity-logs.js';
-import { reachTemporal, withDatabases } from '../connections/databases.js';
-import { counted, type Paint, progressBar } from '../printing/terminal.js';
+import { orderLog } from '../../order-log.js';
+import { withDatabases, withMongo } from '../connections/databases.js';
+import { countedEntities } from '../printing/counted-entities.js';
+import { discrepancyFailure, discrepancyTable } from '../printing/discrepancies.js';
+import { progressBar } from '../printing/progress-bar.js';
+import { type Paint, visible } from '../printing/terminal.js';
 import { exitCodes, Failure } from '../script/failure.js';
-import { addScript, type CommonOptions, configOf, report, type Session } from '../script/script.js';
-import { discrepancyFailure, discrepancyTable } from './verify.js';
+import { addScript, type CommonOptions, report, type Session } from '../script/script.js';
 
 interface ReconcileOptions extends CommonOptions {
   readonly now?: true;
@@ -33,11 +36,13 @@ export function addReconcile(program: Command, session: Session): void {
   }).option('--now', 'compare now, and wait for it');
   command.action(async () => {
     const options = command.optsWithGlobals<ReconcileOptions>();
-    const reports = await withDatabases(configOf(session), (databases) =>
-      options.now === true ? reconcileNow(databases) : latestReports(databases),
-    );
-    const [ofOrders, ...others] = reports;
+    const reports =
+      options.now === true
+        ? await withDatabases(session, options, reconcileNow)
+        : await withMongo(session, options, latestReports);
+    const ofOrders = reports.find(({ entity }) => entity === orderLog.entity.name);
     if (ofOrders === undefined) throw nothingCompared();
+    const others = reports.filter((one) => one !== ofOrders);
     const { entity: _, ...latest } = ofOrders;
     report(session, options, { ...latest, others }, () =>
       reports
@@ -57,8 +62,8 @@ interface EntityReport extends Reconciliation {
   readonly entity: string;
 }
 
-/** The latest report of each kind of entity that was compared, orders first. */
-async function latestReports({ db }: Databases): Promise<readonly EntityReport[]> {
+/** The latest report of each kind of entity that was compared. */
+async function latestReports({ db }: Pick<Databases, 'db'>): Promise<readonly EntityReport[]> {
   const { latestReconciliations } = await import('../../log/proof/reconciliation-reports.js');
   return await reportsOf(async (log) => (await latestReconciliations(log, db, 1))[0]);
 }
@@ -86,7 +91,6 @@ async function reconcileNow(databases: Databases): Promise<readonly EntityReport
     import('../../log/workflow/system-workflow-names.js'),
     import('@temporalio/client'),
   ]);
-  await reachTemporal(databases);
   const schedule = client.schedule.getHandle(reconcileScheduleId(taskQueue));
   const runs = async () => {
     const { recentActions, runningActions } = (await schedule.describe()).info;
@@ -156,12 +160,12 @@ function reconciliationLines(
 ): readonly string[] {
   const seconds = (Date.parse(finishedAt) - Date.parse(startedAt)) / 1_000;
   return [
-    `${startedAt}, in ${seconds.toFixed(1)} s: ${counted(orders, entity, `${entity}s`)}, ${compared} of them event by event`,
+    `${startedAt}, in ${seconds.toFixed(1)} s: ${countedEntities(orders, entity)}, ${compared} of them event by event`,
     repaired === 0
       ? 'nothing lagged'
       : paint(
           'yellow',
-          `${counted(repaired, `${entity} lagged and was`, `${entity}s lagged and were`)} repaired: ${repairedOrders.join(', ')}`,
+          `${countedEntities(repaired, entity, [' lagged and was', ' lagged and were'])} repaired: ${visible(repairedOrders.join(', '))}`,
         ),
     ...(discrepancies.length === 0
       ? [paint('green', 'nothing differs')]

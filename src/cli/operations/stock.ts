@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
 import { MAX_PAGE } from '../../api/schemas/page-limits.js';
 import { type Api, apiOf, apiPath, type Page } from '../connections/api.js';
-import { table } from '../printing/terminal.js';
+import { table } from '../printing/table.js';
+import { addRequestOptions, type RequestOptions } from '../script/options.js';
 import { wholeNumber } from '../script/parsers.js';
 import { addScript, type CommonOptions, report, type Session } from '../script/script.js';
 import { sendRequest } from '../script/sender.js';
@@ -34,14 +35,13 @@ export function addStock(program: Command, session: Session): void {
 
   const set = addScript(stock, 'set', {
     summary: 'set what is on hand of an item',
-    details: 'With --key, a repetition counts once.',
     examples: ['stock set A-1 250', 'stock set A-1 250 --key count-2026-11'],
   })
     .argument('<sku>', 'the item')
-    .argument('<onHand>', 'how many there are, reserved ones included', wholeNumber)
-    .option('--key <key>', 'the Idempotency-Key; a new one by default');
+    .argument('<onHand>', 'how many there are, reserved ones included', wholeNumber);
+  addRequestOptions(set);
   set.action(async (sku: string, onHand: number) => {
-    const options = set.optsWithGlobals<CommonOptions & { readonly key?: string }>();
+    const options = set.optsWithGlobals<RequestOptions>();
     const api = apiOf(session, options);
     const path = apiPath`/v1/stock/${sku}`;
     const item = await sendRequest(

@@ -3,7 +3,8 @@ import type { DeliveryAnswer, EndpointAnswer } from '../../api/schemas/endpoint.
 import { MAX_SHORT_PAGE } from '../../api/schemas/page-limits.js';
 import { payloads } from '../../selection.js';
 import { apiOf, apiPath, type Page } from '../connections/api.js';
-import { type Cell, type Column, table, visible } from '../printing/terminal.js';
+import { type Cell, type Column, table } from '../printing/table.js';
+import { visible } from '../printing/terminal.js';
 import { usageFailure } from '../script/failure.js';
 import { addLimitOption, addRequestOptions, type RequestOptions } from '../script/options.js';
 import { commaList, positive, texts, wholeNumber } from '../script/parsers.js';
@@ -215,6 +216,9 @@ interface DeliveryOptions extends CommonOptions {
   readonly limit?: number;
 }
 
+/** How many attempts are listed without --limit. */
+const DELIVERIES = 50;
+
 const deliveryColumns: readonly Column[] = [
   { title: 'AT' },
   { title: 'EVENT' },
@@ -232,7 +236,7 @@ function addDeliveryList(webhooks: Command, session: Session): void {
   addLimitOption(command, MAX_SHORT_PAGE);
   command.action(async (endpointId: string) => {
     const options = command.optsWithGlobals<DeliveryOptions>();
-    const { event, before, limit } = options;
+    const { event, before, limit = DELIVERIES } = options;
     const path = `${pathOf(endpointId)}/deliveries`;
     const { data } = await apiOf(session, options).get<Page<DeliveryAnswer>>(path, { event, before, limit });
     const rows = data.map((one): readonly Cell[] => [
@@ -241,9 +245,13 @@ function addDeliveryList(webhooks: Command, session: Session): void {
       one.type,
       one.isDelivered ? outcomeOf(one) : { text: outcomeOf(one), format: 'yellow' },
     ]);
-    report(session, options, data, () =>
-      data.length === 0 ? ['no deliveries'] : table(deliveryColumns, rows, session.terminal.paint),
-    );
+    report(session, options, data, () => {
+      if (data.length === 0) return ['no deliveries'];
+      const lines = table(deliveryColumns, rows, session.terminal.paint);
+      return data.length < limit
+        ? lines
+        : [...lines, `earlier ones, if there are any: --before ${data.at(-1)?.at}`];
+    });
   });
 }
 
@@ -270,6 +278,7 @@ interface ReplayOptions extends RequestOptions {
 function addReplay(webhooks: Command, session: Session): void {
   const command = addEndpointScript(webhooks, 'replay', {
     summary: 'deliver the feed again, from a position or a time',
+    details: 'Give --after or --from.',
     examples: ['webhooks replay 018f… --after 1200', 'webhooks replay 018f… --from 2026-01-31T12:00:00Z'],
   });
   addRequestOptions(command)

@@ -1,6 +1,7 @@
 import { type EventTone, inShort, toneOf } from '../../event-words.js';
 import type { OrderEvent } from '../../order/events.js';
-import type { Cell, Column, Format } from './terminal.js';
+import type { Cell, Column } from './table.js';
+import type { Format } from './terminal.js';
 
 /* Events as rows of a table. */
 

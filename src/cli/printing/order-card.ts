@@ -1,13 +1,11 @@
-import type { Money, Preview } from '../../api/commands/gateway/preview.js';
 import { verbOf } from '../../api/commands/table.js';
 import type { AttentionRow } from '../../attention/rows.js';
 import { labelInShort, linesInShort } from '../../event-words.js';
 import { formatMoney } from '../../order/money.js';
 import type { OrderView } from '../../order/view.js';
-import { eventColumns, eventRow } from './event-rows.js';
-import { type Cell, type Column, type Format, type Paint, table, untitled, visible } from './terminal.js';
-
-/* Readable text for an order, for its rows in the attention list, and for a command's preview. */
+import { attentionLines } from './attention-lines.js';
+import { type Cell, type Column, table, untitled } from './table.js';
+import { type Format, type Paint, visible } from './terminal.js';
 
 type Rows = readonly (readonly Cell[])[];
 
@@ -56,7 +54,7 @@ export function orderCard(
 }
 
 /** Formats a part of a card under its title. A part without lines is left out. */
-function sectionIn(paint: Paint): (title: string, lines: readonly string[]) => readonly string[] {
+export function sectionIn(paint: Paint): (title: string, lines: readonly string[]) => readonly string[] {
   return (title, lines) =>
     lines.length === 0 ? [] : ['', paint('bold', title), ...lines.map((line) => `  ${line}`)];
 }
@@ -182,73 +180,4 @@ function addressLine({
 }: NonNullable<OrderView['shippingAddress']>): string {
   const place = [postalCode, city].filter((part) => part !== undefined).join(' ');
   return [name, street, place, region, country].filter((part) => part !== undefined).join(', ');
-}
-
-const amounts = ['total', 'authorized', 'captured', 'refunded'] as const satisfies (keyof Money)[];
-
-/** A preview as readable text. */
-export function previewCard(preview: Preview, paint: Paint): readonly string[] {
-  const { orderId, version, events, effects, money, deadlines, order } = preview;
-  const { before, after } = money;
-  const worth = (amount: number) => formatMoney(amount, order.currency);
-  const section = sectionIn(paint);
-  const then = paint(formatOfStatus(order.status), order.status);
-  return [
-    `${paint('bold', `Order ${visible(orderId)}`)} · ${version === 0 ? 'new' : `version ${version}`} · nothing was sent`,
-    events.length === 0
-      ? 'the command would change nothing'
-      : `would be ${then} at version ${order.version}${order.held ? paint('yellow', ' · held') : ''}`,
-    ...section(
-      'Events',
-      events.length === 0
-        ? []
-        : table(
-            eventColumns,
-            events.map((event) => eventRow(event, order.currency)),
-            paint,
-          ),
-    ),
-    ...section(
-      'Effects',
-      effects.map(({ summary }) => visible(summary)),
-    ),
-    ...section(
-      'Money',
-      table(
-        [{ title: '' }, { title: 'NOW', align: 'right' }, { title: 'THEN', align: 'right' }],
-        [
-          ...amounts.map((name) => [name, worth(before[name]), worth(after[name])]),
-          ['payment', before.paymentStatus, after.paymentStatus],
-        ],
-        paint,
-      ),
-    ),
-    ...section(
-      'Deadlines',
-      untitled(
-        deadlines.map(({ what, at }) => [what, at]),
-        paint,
-      ),
-    ),
-    ...section('Commands', [order.allowedCommands.map(verbOf).join(', ')]),
-  ];
-}
-
-/** A row of the attention list as readable text, in a few lines. */
-export function attentionLines(
-  { orderId, code, since, detail, remedy, attempts, nextTryAt }: AttentionRow,
-  paint: Paint,
-): readonly string[] {
-  const tries = [
-    ...(attempts === undefined ? [] : [`attempt ${attempts}`]),
-    ...(nextTryAt === undefined ? [] : [`next at ${nextTryAt}`]),
-  ];
-  return [
-    [paint('yellow', code), ...(orderId === undefined ? [] : [visible(orderId)]), `since ${since}`].join(
-      ' · ',
-    ),
-    `  ${visible(detail)}`,
-    ...(tries.length === 0 ? [] : [`  ${tries.join(', ')}`]),
-    `  → ${visible(remedy)}`,
-  ];
 }

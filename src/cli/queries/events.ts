@@ -7,8 +7,11 @@ import { type Api, apiOf, apiPath } from '../connections/api.js';
 import { currencies } from '../connections/currencies.js';
 import { followFeed } from '../connections/feed-events.js';
 import { eventsOf, follow } from '../connections/order-events.js';
+import { waiting } from '../connections/polled.js';
 import { eventColumns, eventRow, liveColumns, whoDid } from '../printing/event-rows.js';
-import { type Cell, type Column, type Paint, table, untitled, visible } from '../printing/terminal.js';
+import { type Cell, type Column, table, untitled } from '../printing/table.js';
+import { type Paint, visible } from '../printing/terminal.js';
+import { type Failure, usageFailure } from '../script/failure.js';
 import { positive } from '../script/parsers.js';
 import { endWithReader } from '../script/interrupt.js';
 import { addScript, type CommonOptions, report, type Session } from '../script/script.js';
@@ -38,12 +41,9 @@ function addEvents(program: Command, session: Session): void {
   command.action(async (orderId: string) => {
     const options = command.optsWithGlobals<EventsOptions>();
     const events = await eventsOf(apiOf(session, options), orderId, { source: options.source });
+    const rows = events.map((event) => eventRow(event, currencyOf(events)));
     report(session, options, events, () =>
-      table(
-        eventColumns,
-        events.map((event) => eventRow(event, currencyOf(events))),
-        session.terminal.paint,
-      ),
+      rows.length === 0 ? ['no events'] : table(eventColumns, rows, session.terminal.paint),
     );
   });
 }
@@ -70,6 +70,8 @@ function addWatch(program: Command, session: Session): void {
     endWithReader();
     const options = command.optsWithGlobals<WatchOptions>();
     const api = apiOf(session, options);
+    if (orderId === undefined && options.follow === true)
+      throw usageFailure('--follow needs an order: without one, events are followed until interrupted');
     if (orderId === undefined) await watchAll(session, api, options);
     else await watch(session, api, orderId, options);
   });
@@ -78,11 +80,11 @@ function addWatch(program: Command, session: Session): void {
 async function watch(session: Session, api: Api, orderId: string, options: WatchOptions): Promise<void> {
   const { print, complain } = session.terminal;
   const lines = liveLines(session);
-  const onTrouble = ({ message }: Error) => complain(`${message}; waiting for it`);
-  for await (const { event, order } of follow(api, orderId, { onTrouble })) {
+  const onTrouble = (failure: Failure) => complain(waiting(failure));
+  for await (const { event, order, isLast } of follow(api, orderId, { onTrouble })) {
     if (options.json === true) print(JSON.stringify(event));
     else for (const line of lines(event, order.currency)) print(line);
-    if (options.follow !== true && isOver(order)) return;
+    if (options.follow !== true && isLast && isOver(order)) return;
   }
 }
 
@@ -91,7 +93,7 @@ async function watchAll(session: Session, api: Api, { json }: WatchOptions): Pro
   const { print, complain } = session.terminal;
   const lines = liveLines(session, [{ title: 'ORDER'.padEnd(36) }]);
   const currencyOfOrder = currencies(api);
-  const onTrouble = ({ message }: Error) => complain(`${message}; waiting for it`);
+  const onTrouble = (failure: Failure) => complain(waiting(failure));
   for await (const event of followFeed(api, onTrouble)) {
     if (json === true) print(JSON.stringify(event));
     else for (const line of lines(event, await currencyOfOrder(event), [event.orderId])) print(line);

@@ -1,4 +1,5 @@
 import { type Command, Option } from 'commander';
+import { orderSorts } from '../../api/schemas/order-sorts.js';
 import { MAX_SHORT_PAGE } from '../../api/schemas/page-limits.js';
 import type { AttentionRow } from '../../attention/rows.js';
 import { formatMoney } from '../../order/money.js';
@@ -6,7 +7,7 @@ import { orderStatuses } from '../../order/order.js';
 import { fulfillmentStatuses, type OrderView, paymentStatuses } from '../../order/view.js';
 import { apiOf, apiPath, type Page, type Query } from '../connections/api.js';
 import { formatOfStatus, orderCard } from '../printing/order-card.js';
-import { type Cell, type Column, moreLines, table } from '../printing/terminal.js';
+import { type Cell, type Column, moreLines, table } from '../printing/table.js';
 import { addPageOptions, type PageOptions } from '../script/options.js';
 import { amount, positive } from '../script/parsers.js';
 import { addScript, type CommonOptions, report, type Session } from '../script/script.js';
@@ -94,9 +95,8 @@ function addList(program: Command, session: Session): void {
     .option('--updated-before <time>', 'last changed before this time')
     .option('--min-total <amount>', 'of this total or more, in minor units', amount)
     .option('--max-total <amount>', 'of this total or less, in minor units', amount)
-    .option(
-      '--sort <field>',
-      'createdAt, updatedAt or total; with - in front: descending (default: -createdAt)',
+    .addOption(
+      new Option('--sort <field>', 'with - in front: descending (default: -createdAt)').choices(orderSorts),
     );
   addPageOptions(command, MAX_SHORT_PAGE);
   command.action(async () => {

@@ -7,7 +7,8 @@ import type { CustomerSummary } from '../../views/customers.js';
 import type { DailyStats } from '../../views/daily-stats.js';
 import type { ProductDemand } from '../../views/product-demand.js';
 import { apiOf, apiPath, type Page } from '../connections/api.js';
-import { type Column, moreLines, table, untitled } from '../printing/terminal.js';
+import { type Column, moreLines, table, untitled } from '../printing/table.js';
+import { usageFailure } from '../script/failure.js';
 import { addPageOptions, type PageOptions } from '../script/options.js';
 import { addScript, type CommonOptions, report, type Session } from '../script/script.js';
 
@@ -132,13 +133,15 @@ function addDemand(program: Command, session: Session): void {
   addPageOptions(command, MAX_PAGE);
   command.action(async (sku: string | undefined) => {
     const options = command.optsWithGlobals<PageOptions>();
+    const { limit, cursor } = options;
     const api = apiOf(session, options);
     if (sku !== undefined) {
+      if (limit !== undefined || cursor !== undefined)
+        throw usageFailure('--limit and --cursor are for the list of all products');
       const product = await api.get<ProductDemand & Dated>(apiPath`/v1/products/${sku}`);
       report(session, options, product, () => demandLines({ data: [product], asOf: product.asOf }, session));
       return;
     }
-    const { limit, cursor } = options;
     const found = await api.get<DemandPage>('/v1/products', { limit, cursor });
     report(session, options, found, () => demandLines(found, session));
   });

@@ -2,7 +2,6 @@ import { type Command, Option } from 'commander';
 import { Webhook } from 'standardwebhooks';
 import type { PaymentFact } from '../../order/commands.js';
 import type { OrderEvent } from '../../order/events.js';
-import type { Config } from '../../server/config.js';
 import { apiOf } from '../connections/api.js';
 import { withMongo } from '../connections/databases.js';
 import { openGateway } from '../connections/gateway.js';
@@ -34,7 +33,7 @@ export function addSettle(program: Command, session: Session): void {
     await refuseOtherSystem(session, options);
     const api = apiOf(session, options);
     const reference = pendingReference(await eventsOf(api, orderId), orderId);
-    const fact = await settleInLedger(config, reference, outcome);
+    const fact = await settleInLedger(session, reference, outcome);
     const { outcome: _, ...data } = fact;
     const body = JSON.stringify({ type: `payment.${outcome}`, data: { orderId, ...data } });
     // If the webhook is sent again, it has the same id, so the API recognizes the repetition.
@@ -85,7 +84,7 @@ function signature(secret: string, id: string, body: string): Readonly<Record<st
  * @throws Failure if the payment is not pending, or the ledger cannot be reached
  */
 async function settleInLedger(
-  config: Config,
+  session: Session,
   reference: string,
   outcome: PaymentFact['outcome'],
 ): Promise<PaymentFact> {
@@ -94,13 +93,9 @@ async function settleInLedger(
     import('../../effects/payments/sandbox-outcomes.js'),
   ]);
   const settling = withMongo(
-    config,
+    session,
+    {},
     async ({ db }) => await sandboxPayments(db).settlePending(reference, outcome),
-    {
-      code: 'mongodb_unreachable',
-      message:
-        "MongoDB, which has the sandbox provider's ledger, cannot be reached: start it with `npm start`, or set MONGODB_URI",
-    },
   );
   return await settling.catch((error: unknown) => {
     if (!(error instanceof PaymentNotPending)) throw error;

@@ -51,6 +51,8 @@ export interface VerifyReport<W extends string = never> {
   readonly found: number;
   /** at most the first `MAX_REPORTED` */
   readonly discrepancies: readonly Discrepancy<W>[];
+  /** set if one entity was to be verified, and no history, journal or view has it */
+  readonly isUnknown?: true;
 }
 
 export const MAX_REPORTED = 1_000;
@@ -88,7 +90,10 @@ export async function verify<S extends State, D extends Draft, W extends string 
     note(...discrepancies);
     onProgress({ what, done: report.orders, total: Math.max(total, report.orders) });
   }
-  if (orderId !== undefined) return report;
+  if (orderId !== undefined) {
+    const isKnown = report.events > 0 || report.withoutHistory === 0 || report.found > 0;
+    return isKnown ? report : { ...report, isUnknown: true };
+  }
   if (sample === undefined)
     for await (const discrepancy of outside?.compareUnknown(db, client) ?? []) note(discrepancy);
   const onSums = (counted: string, done: number) => onProgress({ what: counted, done });

@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { createServer } from 'node:http';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { openTemporalGateway } from '../../../src/cli/connections/temporal-gateway.js';
 import type { Session } from '../../../src/cli/script/script.js';
 import { reconcileAll, reconcileOrders } from '../../../src/effects/proof/reconcile-orders.js';
 import { endpointLog } from '../../../src/endpoint/endpoint-log.js';
 import { logs } from '../../../src/entity-logs.js';
-import type { AnyLog } from '../../../src/log/entity-log/entity-log.js';
+import { type AnyLog, workflowIdOf } from '../../../src/log/entity-log/entity-log.js';
 import { journal } from '../../../src/log/journal/journal.js';
 import { orderLog } from '../../../src/order-log.js';
 import { orders as views } from '../../../src/views/orders.js';
@@ -13,7 +14,7 @@ import { placedOrder, startTestApi, terminateWhenRecorded, type TestApi } from '
 import { listen } from '../../support/listen.js';
 import { startSequencing } from '../../support/sequencing.js';
 import { until } from '../../support/until.js';
-import { runWithoutTemporal } from '../without-temporal.js';
+import { runScript } from '../without-temporal.js';
 
 let api: TestApi;
 let env: Session['env'];
@@ -40,7 +41,7 @@ afterAll(async () => {
 });
 
 async function orders(line: string, more: Session['env'] = {}) {
-  return await runWithoutTemporal(line, { ...env, ...more });
+  return await runScript(line, { env: { ...env, ...more }, openTemporalGateway });
 }
 
 describe('time travel', () => {
@@ -177,10 +178,14 @@ describe('verify and reconcile', () => {
     for (const line of ['verify', 'reconcile'])
       expect(await orders(line, away)).toMatchObject({
         exitCode: 4,
-        err: expect.stringContaining('MongoDB'),
+        err: expect.stringMatching(/^mongodb_unreachable: MongoDB cannot be reached/),
       });
-    const lost = await orders(`verify --order ${orderId}`, { TEMPORAL_ADDRESS: '127.0.0.1:1' });
-    expect(lost).toMatchObject({ exitCode: 4, err: expect.stringContaining('Temporal') });
+    const lost = { TEMPORAL_ADDRESS: '127.0.0.1:1' };
+    expect(await orders(`verify --order ${orderId}`, lost)).toMatchObject({
+      exitCode: 4,
+      err: expect.stringMatching(/^temporal_unreachable: Temporal at 127\.0\.0\.1:1 cannot be reached/),
+    });
+    expect(await orders('reconcile', lost)).toMatchObject({ exitCode: 0 });
   });
 
   function deps() {
@@ -239,6 +244,27 @@ describe('resume', () => {
         out: expect.stringMatching(/running +its workflow runs/),
       }),
     );
+  });
+
+  test('with --all resumes endpoints, too, unless --entity names another kind', async () => {
+    const made = await orders('webhooks create https://shop.example/lost --json');
+    const { endpointId } = JSON.parse(made.out);
+    const events = journal(endpointLog, api.mongo.db);
+    await until(async () => expect(await events.findOne({ orderId: endpointId })).not.toBeNull());
+    const workflow = api.client.workflow.getHandle(workflowIdOf(endpointLog, endpointId));
+    await workflow.terminate('a test');
+    const ofOrders = await orders('resume --all --dry-run --entity order --json');
+    expect(JSON.parse(ofOrders.out)).toMatchObject({ orders: [], others: [] });
+    const all = await orders('resume --all');
+    expect(all).toMatchObject({ exitCode: 0, err: '' });
+    expect(all.out).toMatch(
+      new RegExp(
+        `orders checked: nothing to resume\\n\\d endpoints? checked: .*1 resumed\\n.*\\n${endpointId} +resumed`,
+      ),
+    );
+    const { others } = JSON.parse((await orders('resume --all --json')).out);
+    expect(others).toMatchObject([{ entity: 'endpoint', orders: [] }]);
+    await until(async () => expect((await workflow.describe()).status.name).toBe('RUNNING'));
   });
 
   test('ends with 1 if an operator must decide', async () => {

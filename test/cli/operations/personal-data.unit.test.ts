@@ -32,6 +32,22 @@ test('forget asks only the write side for its progress, with the same key', asyn
   expect(out).toContain('customer c-1 · forgotten in 2 orders, 1 key destroyed');
 });
 
+test('forget waits while the API is away', async () => {
+  const certificate = { orders: 0, keys: [], places: [], notReached: [] };
+  const { exitCode, err, asked } = await withApi('forget c-1 --reason letter --key k', [
+    [202, { customerId: 'c-1', status: 'forgetting' }],
+    [503, { code: 'busy', detail: 'The database is away.' }],
+    [200, { customerId: 'c-1', status: 'forgotten', certificate, jws: 'a.b.c' }],
+  ]);
+  expect({ exitCode, asked }).toEqual({ exitCode: 0, asked: ['POST k', 'POST k', 'POST k'] });
+  expect(err).toBe('The database is away; waiting for it');
+});
+
+test('forget fails if its first request finds the API away', async () => {
+  const { exitCode, asked } = await withApi('forget c-1 --reason letter', [[503, {}]]);
+  expect({ exitCode, asks: asked.length }).toEqual({ exitCode: 4, asks: 1 });
+});
+
 test('export-person prints the person’s data, and fails if something could not be opened', async () => {
   const held = { customerId: 'c-1', orders: [], forgettings: [], sealedOrders: [] };
   expect(await withApi('export-person c-1', [[200, held]])).toMatchObject({ exitCode: 0, err: '' });

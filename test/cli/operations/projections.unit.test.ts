@@ -21,5 +21,6 @@ test.each(stores)('exceptions of $name are told as what they are', async ({ name
   expect(listed.out).toContain(`${name}: 2 ${entity.name}s could not be rebuilt`);
   const rebuilt = await runWithoutTemporal(`rebuild ${name}`, { ORDERS_URL });
   expect(rebuilt.out).toContain(`except 2 ${entity.name}s that`);
-  expect(rebuilt.out).toContain(`\`${cliLines.verify('<id>')}\``);
+  expect(rebuilt).toMatchObject({ exitCode: 1, err: expect.stringMatching(/^rebuilt_in_part: 2 /) });
+  expect(rebuilt.err).toContain(`\`${cliLines.verify('<id>')}\``);
 });

@@ -1,7 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import { previewOf } from '../../../src/api/commands/gateway/preview.js';
 import { eventRow } from '../../../src/cli/printing/event-rows.js';
-import { orderCard, previewCard } from '../../../src/cli/printing/order-card.js';
+import { orderCard } from '../../../src/cli/printing/order-card.js';
+import { previewCard } from '../../../src/cli/printing/preview-card.js';
 import type { Paint } from '../../../src/cli/printing/terminal.js';
 import { inShort } from '../../../src/event-words.js';
 import { toView } from '../../../src/order/view.js';

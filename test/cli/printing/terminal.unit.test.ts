@@ -1,60 +1,6 @@
-import { describe, expect, test } from '@jest/globals';
-import { barLine, type Paint, progressBar, table, visible } from '../../../src/cli/printing/terminal.js';
-
-const plain: Paint = (_, text) => text;
-const marked: Paint = (format, text) => `<${format}>${text}</>`;
-
-describe('a table', () => {
-  test('aligns its columns, numbers to the right, without trailing blanks', () => {
-    const columns = [{ title: 'SKU' }, { title: 'ON HAND', align: 'right' as const }, { title: 'NOTE' }];
-    const rows = [
-      ['A-1', '7', ''],
-      ['B-100', '1000', 'few'],
-    ];
-    expect(table(columns, rows, plain)).toEqual([
-      'SKU    ON HAND  NOTE',
-      'A-1          7',
-      'B-100     1000  few',
-    ]);
-  });
-
-  test('is as wide with colours as without', () => {
-    const rows = [
-      [{ text: 'ok', format: 'green' as const }, 'x'],
-      ['failed', 'y'],
-    ];
-    expect(table([{ title: '' }, { title: '' }], rows, marked)).toEqual(['<green>ok</>      x', 'failed  y']);
-  });
-});
+import { expect, test } from '@jest/globals';
+import { visible } from '../../../src/cli/printing/terminal.js';
 
 test('text from outside cannot control the terminal', () => {
   expect(visible('a\u001b[31mb\nc\u202ed')).toBe('a\u{FFFD}[31mb c\u{FFFD}d');
-});
-
-describe('a progress bar', () => {
-  test('shows progress, speed and the time left', () => {
-    expect(barLine({ what: 'orders', done: 1_200, total: 4_800 }, 4)).toBe(
-      `orders  ${'█'.repeat(6)}${'░'.repeat(18)}  1,200 of 4,800  25 %  300/s  12 s left`,
-    );
-    expect(barLine({ what: 'orders', done: 7 }, 0)).toBe('orders  7  0/s');
-  });
-
-  test('is redrawn in a terminal, and is a line every few seconds elsewhere', () => {
-    const written: string[] = [];
-    const write = (text: string | Uint8Array) => written.push(String(text)) > 0;
-    let seconds = 0;
-    const piped = progressBar({ isTTY: false, write }, () => seconds * 1_000);
-    for (; seconds < 12; seconds += 1) piped.show({ what: 'orders', done: seconds * 10, total: 120 });
-    piped.end();
-    expect(written).toEqual([
-      expect.stringMatching(/^orders .* 50 of 120 .* 10\/s {2}7 s left\n$/),
-      expect.stringMatching(/^orders .* 100 of 120 .*\n$/),
-    ]);
-    written.length = 0;
-    const watched = progressBar({ isTTY: true, write });
-    watched.show({ what: 'orders', done: 1 });
-    watched.end();
-    const clear = '\r\u001B[K';
-    expect(written).toEqual([expect.stringContaining(`${clear}orders  1  `), clear]);
-  });
 });

@@ -441,7 +441,9 @@ describe('verify compares the outside with the log and finds', () => {
 test('a finished order needs no history, but its whole journal', async () => {
   const orderId = await order({ payment: { method: 'tok_declined' } });
   await deleteHistory(api.client, orderId);
-  expect(await verified({ orderId })).toMatchObject({ orders: 1, withoutHistory: 1, found: 0 });
+  const withoutHistory = await verified({ orderId });
+  expect(withoutHistory).toMatchObject({ orders: 1, withoutHistory: 1, found: 0 });
+  expect(withoutHistory).not.toHaveProperty('isUnknown');
   await journal(orderLog, db).deleteOne({ _id: `${orderId}:2` });
   const { discrepancies } = await verified({ orderId });
   expect(discrepancies).toContainEqual(
@@ -545,6 +547,7 @@ describe('a history larger than one message', () => {
   });
 });
 
-test('an order that no store knows has no events, and nothing differs', async () => {
-  expect(await verified({ orderId: randomUUID() })).toMatchObject({ events: 0, withoutHistory: 1, found: 0 });
+test('an order that no store knows is reported as unknown', async () => {
+  const unknown = await verified({ orderId: randomUUID() });
+  expect(unknown).toMatchObject({ events: 0, found: 0, isUnknown: true });
 });

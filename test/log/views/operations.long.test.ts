@@ -387,7 +387,8 @@ test('the client scripts show, rebuild and roll back the views', async () => {
     exitCode: 1,
     err: expect.stringContaining('no_previous_build'),
   });
-  expect((await script('rebuild --from history')).out).toBe('journal is rebuilt');
+  const restored = await script('rebuild --from history');
+  expect(restored.out).toBe('journal is rebuilt\nendpoint-journal is rebuilt');
 
   expect((await script('parked list customers')).out).toBe('nothing is parked');
   expect(await script(`parked skip customers ${id}:3 --reason trial`)).toMatchObject({

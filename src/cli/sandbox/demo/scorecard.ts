@@ -7,16 +7,17 @@ import { sum } from '../../../order/order.js';
 import { type Api, apiOf } from '../../connections/api.js';
 import { withDatabases } from '../../connections/databases.js';
 import { eventsOf } from '../../connections/order-events.js';
-import { verifyLines } from '../../operations/verify.js';
-import { counted, type Paint, untitled } from '../../printing/terminal.js';
-import { configOf, type Session } from '../../script/script.js';
+import { verifyLines } from '../../printing/discrepancies.js';
+import { untitled } from '../../printing/table.js';
+import { counted, type Paint } from '../../printing/terminal.js';
+import type { Session } from '../../script/script.js';
 import type { Stack } from './stack.js';
 import type { End } from './stories.js';
 
 /** Counts the demo's orders in every ledger, and verifies its whole system. */
 export async function readScorecard(session: Session, stack: Stack, orders: readonly End[]) {
   const { verifyOrders } = await import('../../../effects/proof/verify-orders.js');
-  return await withDatabases(configOf(session), async (databases) => {
+  return await withDatabases(session, {}, async (databases) => {
     const ids = orders.map(({ orderId }) => orderId);
     const counts = scoreOf(await readLedgers(apiOf(session, {}), databases, ids));
     const verified = await verifyOrders(databases, {});

@@ -1,0 +1,123 @@
+import type { ResumeReport } from '../../log/resume/resume-report.js';
+import { exitCodes, Failure } from '../script/failure.js';
+import { countedEntities } from './counted-entities.js';
+import { table } from './table.js';
+import { counted, type Format, type Paint } from './terminal.js';
+
+/* What `resume` has found and done, collected and as readable text. */
+
+/** Maximum number of reports that are kept. Those that need an operator are always kept. */
+export const MAX_KEPT = 10_000;
+/** Maximum number of reports that are listed, in addition to those that need an operator. */
+const MAX_LISTED = 50;
+
+/** The reports about the entities of one kind. */
+export interface Resumed {
+  /** name of the kind, such as `order` */
+  readonly entity: string;
+  looked: number;
+  readonly counts: Partial<Record<ResumeReport['outcome'], number>>;
+  /**
+   * every report that needs an operator, and reports of changed entities while there are fewer than
+   * `MAX_KEPT` reports
+   */
+  readonly orders: ResumeReport[];
+  /** number of further entities that were changed */
+  omitted: number;
+}
+
+export function nothingResumed(entity: string): Resumed {
+  return { entity, looked: 0, counts: {}, orders: [], omitted: 0 };
+}
+
+/** Adds the next report. */
+export function addReport(resumed: Resumed, report: ResumeReport): void {
+  const { counts, orders } = resumed;
+  resumed.looked += 1;
+  counts[report.outcome] = (counts[report.outcome] ?? 0) + 1;
+  if (report.remedy !== undefined) orders.push(report);
+  else if (isUnchanged(report)) return;
+  else if (orders.length < MAX_KEPT) orders.push(report);
+  else resumed.omitted += 1;
+}
+
+function isUnchanged({ outcome, recorded, setAside }: ResumeReport): boolean {
+  return (outcome === 'running' || outcome === 'ended') && recorded.length + setAside.length === 0;
+}
+
+/** Ends the script with exit code 1 if an entity needs an operator. */
+export function needsOperator(resumed: readonly Pick<Resumed, 'entity' | 'orders'>[]): Failure | undefined {
+  const left = resumed
+    .map(({ entity, orders }) => ({ entity, remedies: orders.flatMap(({ remedy }) => remedy ?? []) }))
+    .filter(({ remedies }) => remedies.length > 0);
+  const [first] = left;
+  if (first === undefined) return undefined;
+  const which = left.map(({ entity, remedies }) => countedEntities(remedies.length, entity)).join(' and ');
+  const verb = left.length === 1 && first.remedies.length === 1 ? 'needs' : 'need';
+  const message = `${which} ${verb} an operator; for the first: ${first.remedies[0]}`;
+  return new Failure(exitCodes.refused, { code: 'not_resumed', message });
+}
+
+/** All reports as readable text: of each kind the counts, then a table. */
+export function resumedLines(resumed: readonly Resumed[], paint: Paint): readonly string[] {
+  return resumed
+    .filter(({ looked }, index) => index === 0 || looked > 0)
+    .flatMap((one) => linesOf(one, paint));
+}
+
+function linesOf({ entity, looked, counts, orders, omitted }: Resumed, paint: Paint): readonly string[] {
+  const checked = `${countedEntities(looked, entity)} checked`;
+  if (orders.length === 0) return [paint('green', `${checked}: nothing to resume`)];
+  const outcomes = Object.entries(counts).map(([outcome, count]) =>
+    [count.toLocaleString('en'), wordsOf(outcome)].join(' '),
+  );
+  const left = orders.filter(({ remedy }) => remedy !== undefined);
+  const others = orders.filter(({ remedy }) => remedy === undefined);
+  const listed = others.slice(0, MAX_LISTED);
+  const more = others.length - listed.length + omitted;
+  return [
+    `${checked}: ${outcomes.join(', ')}`,
+    ...reportTable(entity, [...left, ...listed], paint),
+    ...(more === 0 ? [] : [`and ${more.toLocaleString('en')} more`]),
+  ];
+}
+
+/** Reports as a table. */
+export function reportTable(
+  entity: string,
+  reports: readonly ResumeReport[],
+  paint: Paint,
+): readonly string[] {
+  const rows = reports.map((one) => [
+    one.orderId,
+    { text: wordsOf(one.outcome), format: formats[one.outcome] },
+    whatOf(one),
+  ]);
+  return table([{ title: entity.toUpperCase() }, { title: 'OUTCOME' }, { title: 'WHAT' }], rows, paint);
+}
+
+function wordsOf(outcome: string): string {
+  return outcome.replaceAll('_', ' ');
+}
+
+const formats: Readonly<Record<ResumeReport['outcome'], Format>> = {
+  running: 'green',
+  resumed: 'green',
+  restarted: 'green',
+  already_resumed: 'green',
+  ended: 'green',
+  contradiction: 'red',
+  incomplete: 'red',
+  unknown: 'yellow',
+};
+
+function whatOf({ detail, remedy, recorded, setAside, messages, refused = [] }: ResumeReport): string {
+  return [
+    detail,
+    ...(recorded.length === 0 ? [] : [`recorded first: versions ${recorded.join(', ')}`]),
+    ...(setAside.length === 0 ? [] : [`set aside: versions ${setAside.join(', ')}`]),
+    ...(messages.length === 0 ? [] : [`decided again: ${counted(messages.length, 'message', 'messages')}`]),
+    ...refused.map(({ commandId, message }) => `refused ${commandId}: ${message}`),
+    ...(remedy === undefined ? [] : [remedy]),
+  ].join('; ');
+}
