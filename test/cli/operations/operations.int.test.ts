@@ -267,6 +267,24 @@ describe('resume', () => {
     await until(async () => expect((await workflow.describe()).status.name).toBe('RUNNING'));
   });
 
+  test('prints what it has done before a server fails', async () => {
+    const { db } = api.mongo;
+    const { collection } = endpointLog.view;
+    await db.collection(collection).rename('kept');
+    const fails = [{ $project: { finished: { $divide: [1, 0] } } }];
+    await db.createCollection(collection, { viewOn: orderLog.view.collection, pipeline: fails });
+    try {
+      const { exitCode, out, err } = await orders('resume --all --dry-run');
+      expect({ exitCode, err }).toEqual({ exitCode: 5, err: expect.stringMatching(/divide by zero/) });
+      expect(out).toMatch(/^\d orders checked/);
+      const json = await orders('resume --all --dry-run --json');
+      expect(JSON.parse(json.out)).toMatchObject({ looked: expect.any(Number), others: [{ looked: 0 }] });
+    } finally {
+      await db.collection(collection).drop();
+      await db.collection('kept').rename(collection);
+    }
+  });
+
   test('ends with 1 if an operator must decide', async () => {
     const broken = await placedOrder(api);
     await terminateWhenRecorded(api, broken);
