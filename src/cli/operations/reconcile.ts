@@ -9,7 +9,7 @@ import { logs } from '../../entity-logs.js';
 import { orderLog } from '../../order-log.js';
 import { withDatabases, withMongo } from '../connections/databases.js';
 import { countedEntities } from '../printing/counted-entities.js';
-import { discrepancyFailure, discrepancyTable } from '../printing/discrepancies.js';
+import { discrepancySummary, discrepancyTable } from '../printing/discrepancies.js';
 import { progressBar } from '../printing/progress-bar.js';
 import { type Paint, visible } from '../printing/terminal.js';
 import { exitCodes, Failure } from '../script/failure.js';
@@ -51,8 +51,9 @@ export function addReconcile(program: Command, session: Session): void {
     );
     const discrepancies = reports.flatMap((one) => one.discrepancies);
     const found = reports.reduce((sum, one) => sum + one.found, 0);
-    if (found > 0)
-      throw discrepancyFailure('not_reconciled', 'that no retry repairs', { found, discrepancies });
+    if (found === 0) return;
+    const message = discrepancySummary({ found, discrepancies }, 'that no retry repairs');
+    throw new Failure(exitCodes.refused, { code: 'not_reconciled', message });
   });
 }
 

@@ -12,7 +12,7 @@ import { plural } from '../printing/counted-entities.js';
 import { progressBar } from '../printing/progress-bar.js';
 import {
   addReport,
-  needsOperator,
+  leftForOperator,
   nothingResumed,
   reportTable,
   type Resumed,
@@ -20,7 +20,7 @@ import {
 } from '../printing/resume-reports.js';
 import { sendsWithKey } from '../script/api-key.js';
 import { checkBody } from '../script/check.js';
-import { entityNotFound, usageFailure } from '../script/failure.js';
+import { entityNotFound, exitCodes, Failure, usageFailure } from '../script/failure.js';
 import { addScript, type CommonOptions, configOf, report, type Session } from '../script/script.js';
 import { checkSender, metaOf, refuseActor } from '../script/sender.js';
 
@@ -84,8 +84,7 @@ async function resumeOne(session: Session, id: string, options: ResumeScriptOpti
     ...(options.dryRun ? [ONLY_A_PLAN] : []),
     ...reportTable(entity, [found], session.terminal.paint),
   ]);
-  const failure = needsOperator([{ entity, orders: [found] }]);
-  if (failure !== undefined) throw failure;
+  failIfLeft([{ entity, orders: [found] }]);
   if (found.outcome === 'unknown') throw entityNotFound(entity, id);
 }
 
@@ -136,8 +135,13 @@ async function resumeEach(session: Session, options: ResumeScriptOptions): Promi
     throw error;
   }
   print();
-  const failure = needsOperator(resumed);
-  if (failure !== undefined) throw failure;
+  failIfLeft(resumed);
+}
+
+/** @throws Failure if something needs an operator */
+function failIfLeft(resumed: Parameters<typeof leftForOperator>[0]): void {
+  const message = leftForOperator(resumed);
+  if (message !== undefined) throw new Failure(exitCodes.refused, { code: 'not_resumed', message });
 }
 
 async function collect(resumed: Resumed, reports: AsyncIterable<ResumeReport>): Promise<void> {

@@ -4,9 +4,9 @@ import type { VerifyDeps, VerifyOptions } from '../../log/proof/verify.js';
 import { logNamed } from '../../entity-logs.js';
 import type { Config } from '../../server/config.js';
 import { withDatabases } from '../connections/databases.js';
-import { discrepancyFailure, verifyLines } from '../printing/discrepancies.js';
+import { discrepancySummary, verifyLines } from '../printing/discrepancies.js';
 import { progressBar } from '../printing/progress-bar.js';
-import { entityNotFound } from '../script/failure.js';
+import { entityNotFound, exitCodes, Failure } from '../script/failure.js';
 import { entityOption } from '../script/options.js';
 import { positive } from '../script/parsers.js';
 import { addScript, type CommonOptions, configOf, report, type Session } from '../script/script.js';
@@ -47,7 +47,9 @@ export function addVerify(program: Command, session: Session): void {
     if (options.order !== undefined && verified.isUnknown)
       throw entityNotFound(options.entity, options.order);
     report(session, options, verified, () => verifyLines(verified, session.terminal.paint, options.entity));
-    if (verified.found > 0) throw discrepancyFailure('not_verified', 'in what was verified', verified);
+    if (verified.found === 0) return;
+    const message = discrepancySummary(verified, 'in what was verified');
+    throw new Failure(exitCodes.refused, { code: 'not_verified', message });
   });
 }
 

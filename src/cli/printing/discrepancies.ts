@@ -1,7 +1,6 @@
 import type { Discrepancy } from '../../log/proof/discrepancy.js';
 import { withRemedy } from '../../log/proof/reconciliation-reports.js';
 import type { VerifyReport } from '../../log/proof/verify.js';
-import { exitCodes, Failure } from '../script/failure.js';
 import { countedEntities } from './counted-entities.js';
 import { type Column, table } from './table.js';
 import { counted, type Paint } from './terminal.js';
@@ -35,15 +34,13 @@ export function verifyLines(
   ];
 }
 
-/** Ends the script with exit code 1, and the remedy of the first discrepancy. */
-export function discrepancyFailure(
-  code: string,
-  which: string,
+/** How many discrepancies there are, and the remedy of the first. */
+export function discrepancySummary(
   { found, discrepancies }: Pick<VerifyReport<string>, 'found' | 'discrepancies'>,
-): Failure {
+  which: string,
+): string {
   const remedy = discrepancies[0]?.remedy ?? 'see each of them';
-  const message = `${counted(found, 'discrepancy', 'discrepancies')} ${which}; for the first: ${remedy}`;
-  return new Failure(exitCodes.refused, { code, message });
+  return `${counted(found, 'discrepancy', 'discrepancies')} ${which}; for the first: ${remedy}`;
 }
 
 /** Discrepancies as a table, with what to do about each. */

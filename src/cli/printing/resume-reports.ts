@@ -1,5 +1,4 @@
 import type { ResumeReport } from '../../log/resume/resume-report.js';
-import { exitCodes, Failure } from '../script/failure.js';
 import { countedEntities } from './counted-entities.js';
 import { table } from './table.js';
 import { counted, type Format, type Paint } from './terminal.js';
@@ -45,8 +44,8 @@ function isUnchanged({ outcome, recorded, setAside }: ResumeReport): boolean {
   return (outcome === 'running' || outcome === 'ended') && recorded.length + setAside.length === 0;
 }
 
-/** Ends the script with exit code 1 if an entity needs an operator. */
-export function needsOperator(resumed: readonly Pick<Resumed, 'entity' | 'orders'>[]): Failure | undefined {
+/** How many entities need an operator, and the remedy of the first; undefined if none does. */
+export function leftForOperator(resumed: readonly Pick<Resumed, 'entity' | 'orders'>[]): string | undefined {
   const left = resumed
     .map(({ entity, orders }) => ({ entity, remedies: orders.flatMap(({ remedy }) => remedy ?? []) }))
     .filter(({ remedies }) => remedies.length > 0);
@@ -54,8 +53,7 @@ export function needsOperator(resumed: readonly Pick<Resumed, 'entity' | 'orders
   if (first === undefined) return undefined;
   const which = left.map(({ entity, remedies }) => countedEntities(remedies.length, entity)).join(' and ');
   const verb = left.length === 1 && first.remedies.length === 1 ? 'needs' : 'need';
-  const message = `${which} ${verb} an operator; for the first: ${first.remedies[0]}`;
-  return new Failure(exitCodes.refused, { code: 'not_resumed', message });
+  return `${which} ${verb} an operator; for the first: ${first.remedies[0]}`;
 }
 
 /** All reports as readable text: of each kind the counts, then a table. */
