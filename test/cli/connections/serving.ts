@@ -3,7 +3,7 @@ import { afterEach } from '@jest/globals';
 import { type Api, connectApi } from '../../../src/cli/connections/api.js';
 import { listen } from '../../support/listen.js';
 
-let server: Server | undefined;
+const servers: Server[] = [];
 
 /** An API that answers as `listener` says. */
 export async function serving(listener: RequestListener): Promise<Api> {
@@ -12,14 +12,16 @@ export async function serving(listener: RequestListener): Promise<Api> {
 
 /** Listens until the test ends. @returns the URL of a server that answers as `listener` says */
 export async function addressOf(listener: RequestListener): Promise<string> {
-  server = createServer(listener);
+  const server = createServer(listener);
+  servers.push(server);
   return `http://127.0.0.1:${await listen(server)}`;
 }
 
 export function stopServing(): void {
-  server?.closeAllConnections();
-  server?.close();
-  server = undefined;
+  for (const server of servers.splice(0)) {
+    server.closeAllConnections();
+    server.close();
+  }
 }
 
 afterEach(stopServing);
