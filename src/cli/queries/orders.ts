@@ -96,7 +96,10 @@ function addList(program: Command, session: Session): void {
     .option('--min-total <amount>', 'of this total or more, in minor units', amount)
     .option('--max-total <amount>', 'of this total or less, in minor units', amount)
     .addOption(
-      new Option('--sort <field>', 'with - in front: descending (default: -createdAt)').choices(orderSorts),
+      new Option(
+        '--sort <field>',
+        'by this field; with - in front: descending (default: -createdAt)',
+      ).choices(orderSorts),
     );
   addPageOptions(command, MAX_SHORT_PAGE);
   command.action(async () => {
