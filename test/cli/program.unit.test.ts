@@ -222,12 +222,19 @@ describe('a script that works on the databases', () => {
   test.each([...lines, 'keys create --name a --scopes ops', 'keys give-up c-1 --reason lost'])(
     'refuses the options about the API: %s',
     async (line) => {
-      for (const option of ['--url http://127.0.0.1:1', '--key-file /dev/null']) {
-        const { exitCode, err } = await runWithoutTemporal(`${line} ${option}`);
-        expect({ exitCode, err }).toEqual({
-          exitCode: 2,
-          err: expect.stringMatching(/^bad_input: --(url|key-file) does not apply.* set TEMPORAL_ADDRESS/),
-        });
+      const folder = await mkdtemp(join(tmpdir(), 'orders-cli-'));
+      try {
+        const keyFile = join(folder, 'key');
+        await writeFile(keyFile, 'ordk_1');
+        for (const option of ['--url http://127.0.0.1:1', `--key-file ${keyFile}`]) {
+          const { exitCode, err } = await runWithoutTemporal(`${line} ${option}`);
+          expect({ exitCode, err }).toEqual({
+            exitCode: 2,
+            err: expect.stringMatching(/^bad_input: --(url|key-file) does not apply.* set TEMPORAL_ADDRESS/),
+          });
+        }
+      } finally {
+        await rm(folder, { recursive: true });
       }
     },
   );

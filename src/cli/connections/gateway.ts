@@ -32,3 +32,14 @@ export async function openGateway(session: Session, options: CommonOptions): Pro
   }
   return { api, gateway, close };
 }
+
+/**
+ * Checks that the API and this script's Temporal and MongoDB belong to one system. With a key, it
+ * checks nothing.
+ *
+ * @throws Failure as `openGateway`
+ */
+export async function refuseOtherSystem(session: Session, options: CommonOptions): Promise<void> {
+  const { close } = await openGateway(session, options);
+  await close();
+}

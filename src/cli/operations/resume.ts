@@ -7,7 +7,7 @@ import { commandIdOf } from '../../log/workflow/command-id.js';
 import { logNamed, logs, ofAnyEntity } from '../../entity-logs.js';
 import { apiPath, operationsApiOf } from '../connections/api.js';
 import { withDatabases } from '../connections/databases.js';
-import { openGateway } from '../connections/gateway.js';
+import { refuseOtherSystem } from '../connections/gateway.js';
 import { plural } from '../printing/counted-entities.js';
 import { progressBar } from '../printing/progress-bar.js';
 import {
@@ -168,8 +168,7 @@ async function directly<T>(
   const meta = metaOf(named === undefined ? {} : { actor: named });
   await checkSender(meta);
   await checkBody((is) => is.closed({ reason: is.Text }), { reason });
-  // Opening the gateway checks that the API serves the same system.
-  await (await openGateway(session, options)).close();
+  await refuseOtherSystem(session, options);
   const { actor, correlationId } = meta;
   const commandId = commandIdOf(actor, randomUUID());
   const command = { commandId, hash: 'resume', correlationId, actor, reason };

@@ -4,7 +4,7 @@ import type { PaymentFact } from '../../order/commands.js';
 import type { OrderEvent } from '../../order/events.js';
 import { apiOf } from '../connections/api.js';
 import { withMongo } from '../connections/databases.js';
-import { openGateway } from '../connections/gateway.js';
+import { refuseOtherSystem } from '../connections/gateway.js';
 import { eventsOf } from '../connections/order-events.js';
 import { exitCodes, Failure, usageFailure } from '../script/failure.js';
 import { addScript, type CommonOptions, configOf, report, type Session } from '../script/script.js';
@@ -30,6 +30,7 @@ export function addSettle(program: Command, session: Session): void {
     if (outcome === 'declined' && options.declined !== true)
       throw usageFailure('say how it ends: --authorized or --declined');
     const config = configOf(session);
+    // With a key it checks nothing, but the ledger of another system has no such payment.
     await refuseOtherSystem(session, options);
     const api = apiOf(session, options);
     const reference = pendingReference(await eventsOf(api, orderId), orderId);
@@ -43,17 +44,6 @@ export function addSettle(program: Command, session: Session): void {
       `order ${orderId} · payment ${fact.authorizationId} ${fact.outcome}`,
     ]);
   });
-}
-
-/**
- * Checks that the ledger in MongoDB and the API, which takes the webhook, belong to one system.
- * With a key, it checks nothing: the ledger of another system has no such payment.
- *
- * @throws Failure `other_system`
- */
-async function refuseOtherSystem(session: Session, options: SettleOptions): Promise<void> {
-  const { close } = await openGateway(session, options);
-  await close();
 }
 
 /** The key of the pending authorization, which is the cause of its event. */
