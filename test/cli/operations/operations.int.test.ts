@@ -259,7 +259,7 @@ describe('resume', () => {
     expect(all).toMatchObject({ exitCode: 0, err: '' });
     expect(all.out).toMatch(
       new RegExp(
-        `orders checked: nothing to resume\\n\\d endpoints? checked: .*1 resumed\\n.*\\n${endpointId} +resumed`,
+        `orders checked: nothing to resume\\n\\d endpoints? checked: .*1 resumed.*\\n.*\\n${endpointId} +resumed`,
       ),
     );
     const { others } = JSON.parse((await orders('resume --all --json')).out);
