@@ -27,6 +27,7 @@ import { orders, viewAndStopped } from '../../../src/views/orders.js';
 import { states } from '../../order/examples.js';
 import { placedOrder, startTestApi, type TestApi } from '../../support/api.js';
 import { logOf } from '../../support/database.js';
+import type { OrderEvent } from '../../../src/order/events.js';
 import { continuedAsNew, deleteHistory } from '../../support/retention.js';
 import { startSequencing, untilSequenced } from '../../support/sequencing.js';
 import { until } from '../../support/until.js';
@@ -313,7 +314,7 @@ async function continued(
   orderId: string,
   unrecorded: ContinuedOrder['unrecorded'],
   {
-    log = logOf(states.confirmed, orderId),
+    log = logOf(states.confirmed, orderId).map(withoutExpiry),
     ...more
   }: Partial<ContinuedOrder> & { readonly log?: readonly StoredEvent[] } = {},
 ): Promise<void> {
@@ -329,6 +330,12 @@ async function continued(
       .query<OrderState>(stateQuery);
     expect(left).toBe(0);
   });
+}
+
+/** An authorization that does not expire during the test. */
+function withoutExpiry(event: OrderEvent): OrderEvent {
+  if (event.type !== 'PaymentAuthorized') return event;
+  return { ...event, data: { ...event.data, expiresAt: '2999-01-01T00:00:00.000Z' } };
 }
 
 /** Ids of an order's runs that were continued as new, oldest first. */
