@@ -22,13 +22,14 @@ export interface KnownKeys {
 
 export interface KnownKeysOptions {
   /**
-   * after this time, a key is read again in the background, and the request does not wait; 1 s by
-   * default
+   * a key whose last read is longer ago than this is read again in the background, and the request
+   * does not wait; 1 s by default
    */
   readonly freshMs?: number;
   /**
-   * after this time, a request waits until its key is read again, unless MongoDB is unavailable; so
-   * a revocation takes effect within this time; 3 s by default
+   * if the last read of its key is longer ago than this, a request waits until the key is read
+   * again, unless MongoDB is unavailable; so a revocation takes effect within this time; 3 s by
+   * default
    */
   readonly staleMs?: number;
   /**

@@ -27,8 +27,8 @@ export interface Tokens {
 
 export interface TokensOptions {
   /**
-   * after this time, the signing keys are loaded again in the background, and the request does not
-   * wait; 10 min by default
+   * signing keys that were loaded longer ago than this are loaded again in the background, and the
+   * request does not wait; 10 min by default
    */
   readonly freshMs?: number;
   /**

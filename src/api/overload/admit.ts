@@ -25,7 +25,7 @@ declare module 'fastify' {
  * until the client has read it.
  */
 const SENDING_MS = 1_000;
-/** Minimum time between two log lines. Each has the numbers of refusals since the start. */
+/** Minimum time between two log lines about refusals. Each has the numbers since the start. */
 const LOG_EVERY_MS = 10_000;
 
 /**

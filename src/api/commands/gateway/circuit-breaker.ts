@@ -4,7 +4,7 @@ const RETRY_AFTER_MS = 5_000;
 
 /**
  * A circuit breaker around `ask`: returns undefined if `ask` fails or takes longer than `withinMs`.
- * For the next five seconds, it returns undefined without calling `ask`.
+ * After that, it returns undefined for five seconds without calling `ask`.
  */
 export function circuitBreaker<R>(
   ask: (orderId: string) => Promise<R>,

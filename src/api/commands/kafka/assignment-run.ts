@@ -30,7 +30,7 @@ const MAX_OPEN_BYTES = 32 * 1_048_576;
 const STORE_EVERY_MS = 5_000;
 /** Delay before partitions that could not be read are read again. */
 const LOOK_AGAIN_MS = 5_000;
-/** How long a stopping process waits for commands in flight: less than a role has to stop. */
+/** How long a stopping process waits for commands in flight. A role has more time than this. */
 const DONE_WITHIN_MS = 1_000;
 const COMMIT_WITHIN_MS = 400;
 

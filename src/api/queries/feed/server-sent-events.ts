@@ -19,8 +19,8 @@ const RECONNECT_MS = 1_000;
 /** Bytes in one write. */
 const CHUNK_BYTES = 64 * 1024;
 /**
- * Only one stream of the process writes a chunk of a large page at a time. Otherwise each socket
- * could buffer megabytes in one call, even if its client does not read.
+ * While one stream writes a chunk of a large page, no other stream of the process does. Otherwise
+ * each socket could buffer megabytes in one call, even if its client does not read.
  */
 const oneAtATime = createThrottledMutex();
 
