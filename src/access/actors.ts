@@ -11,9 +11,9 @@ export const systemActors: ReadonlySet<string> = new Set([
   'webhooks',
 ]);
 
-/** The beginning of a name that credentials prove. */
+/** Matches names that are proven by credentials. */
 const withCredentials = /^(key|user):/;
-/** The beginning of a name that credentials prove or that the system assigns. */
+/** Matches names that are proven by credentials or assigned by the system. */
 const reservedPrefix = /^(key|user|temporal|webhook|kafka):/i;
 
 /**

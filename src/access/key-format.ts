@@ -26,7 +26,7 @@ function hashOfKey(key: string): Buffer {
   return hash('sha256', key, 'buffer');
 }
 
-/** Whether the key has this hash, in a time that does not depend on where they differ. */
+/** Whether the key has this hash, compared in constant time. */
 export function hasHash(key: string, expected: Uint8Array): boolean {
   const own = hashOfKey(key);
   return own.length === expected.length && timingSafeEqual(own, expected);

@@ -22,16 +22,20 @@ export interface KnownKeys {
 
 export interface KnownKeysOptions {
   /**
-   * how long a key is used without another read; then it is read again in the background, and the
-   * request does not wait; 1 s by default
+   * a key whose last read is longer ago than this is read again in the background, and the request
+   * does not wait; 1 s by default
    */
   readonly freshMs?: number;
   /**
-   * how long after its last read a key is used, while MongoDB answers; then a request waits until
-   * it is read again. So a revocation takes effect within this time, 3 s by default
+   * if the last read of its key is longer ago than this, a request waits until the key is read
+   * again, unless MongoDB is unavailable; so a revocation takes effect within this time; 3 s by
+   * default
    */
   readonly staleMs?: number;
-  /** how long after its last read a key is used while MongoDB is unavailable; 15 min by default */
+  /**
+   * while MongoDB is unavailable, a key is used until this time after its last read; 15 min by
+   * default
+   */
   readonly keptMs?: number;
 }
 

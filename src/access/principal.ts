@@ -2,7 +2,7 @@ import type { Scope } from './scopes.js';
 
 /** Who sent a request. */
 export interface Principal {
-  /** recorded with each event, such as `key:shop` or `user:ada` */
+  /** such as `key:shop` or `user:ada`; recorded with each event */
   readonly actor: string;
   /** on whose behalf the actor acts, from `On-Behalf-Of`; absent if the actor acts for itself */
   readonly onBehalfOf?: string;

@@ -1,4 +1,4 @@
-/** What a client may be allowed to do; each route names the one that it needs. */
+/** What a client may be allowed to do. A route names the scope that it needs. */
 export const scopes = [
   'orders:read',
   'orders:write',
@@ -14,7 +14,7 @@ export const scopes = [
 ] as const;
 export type Scope = (typeof scopes)[number];
 
-/** The scopes among these names. Others, such as those of another API, allow nothing. */
+/** The scopes among these names. Other names, such as scopes of another API, are ignored. */
 export function scopesIn(names: readonly unknown[]): ReadonlySet<Scope> {
   return new Set(scopes.filter((scope) => names.includes(scope)));
 }

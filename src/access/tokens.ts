@@ -27,20 +27,20 @@ export interface Tokens {
 
 export interface TokensOptions {
   /**
-   * how long after they were loaded the signing keys are used without another load; then they are
-   * loaded again in the background, and the request does not wait; 10 min by default
+   * signing keys that were loaded longer ago than this are loaded again in the background, and the
+   * request does not wait; 10 min by default
    */
   readonly freshMs?: number;
   /**
-   * how long after they were loaded the signing keys are used while the issuer is unavailable; 24 h
-   * by default
+   * while the issuer is unavailable, the signing keys are used until this time after they were
+   * loaded; 24 h by default
    */
   readonly keptMs?: number;
   /** minimum time between two attempts to load the signing keys; 5 s by default */
   readonly retryMs?: number;
 }
 
-/** Only algorithms with a private key: not `none`, and none with a shared secret. */
+/** Only algorithms with a private key: neither `none` nor algorithms with a shared secret. */
 const algorithms = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA'];
 /** Tolerated difference between the issuer's clock and the clock of this machine. */
 const CLOCKS_DIFFER_S = 5;

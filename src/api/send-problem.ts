@@ -5,7 +5,10 @@ import { DeadlineExceeded } from '../outages/timeout.js';
 import { loopDelay } from '../server/health/event-loop-delay.js';
 import { HttpProblem, pathOf, problemBody } from './problem.js';
 
-/** With a longer delay of the event loop, an answer may arrive in time but be read too late. */
+/**
+ * If the event loop was delayed for longer, an answer of MongoDB may have arrived in time, but been
+ * read too late.
+ */
 const STALLED_MS = 1_000;
 
 /**

@@ -56,9 +56,9 @@ export interface HttpOptions {
 }
 
 /**
- * An application without routes, with what all routes share: strict validation, problem+json for
- * every error, a correlation id for each request in the answer and in every log line, admission
- * control before work starts, and the scopes of routes.
+ * Creates an application without routes, but with what all routes share: strict validation,
+ * problem+json for every error, a correlation id for each request in the answer and in every log
+ * line, admission control before work starts, and the scopes of routes.
  */
 export async function createHttp(logger: Logger, options: HttpOptions = {}): Promise<Http> {
   const {

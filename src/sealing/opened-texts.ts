@@ -15,7 +15,7 @@ const opened = new ShortMemory<OpenedText>({ forMs: 60_000, most: 20_000 });
 
 /**
  * Like `open`, but decrypts each text once for each key and field, because the same pages are read
- * many times. The caller has the key, so it was not destroyed.
+ * many times. The caller needs the key, so no text of a destroyed key is returned.
  *
  * @throws Error as `open`
  */

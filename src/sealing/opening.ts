@@ -17,8 +17,8 @@ export interface Opened<T> {
 }
 
 /**
- * For an object without an `orderId`: the member with the id of the order that its texts are sealed
- * for. JSON leaves this member out.
+ * For an object without an `orderId`: the member with the id of the order to which its texts
+ * belong. JSON leaves this member out.
  */
 export const SEALED_IN: unique symbol = Symbol('the order that the texts are sealed in');
 
@@ -28,8 +28,8 @@ export interface SealedInOrder {
 
 /**
  * Opens every sealed text in plain data. A text whose key was destroyed becomes `FORGOTTEN`. A text
- * that cannot be opened stays as it is: the key store is unavailable or lacks its key, or the text
- * was moved here from another place.
+ * that cannot be opened stays as it is, for example because the key store is unavailable or lacks
+ * the key, or because the text was moved here from another place.
  *
  * The order that a text belongs to is named by the nearest `orderId` or `SEALED_IN` around it.
  */

@@ -112,7 +112,10 @@ export function needScope({ principal }: Pick<FastifyRequest, 'principal'>, scop
   if (!principal.scopes.has(scope)) throw scopeMissing(scope);
 }
 
-/** Checks an open stream every `everyMs`, and closes its connection when it is refused. */
+/**
+ * Runs `check` every `everyMs` while a stream is open, and closes the connection if the client is
+ * refused.
+ */
 function endOnceRefused({ raw }: FastifyReply, check: () => Promise<unknown>, everyMs: number): void {
   const timer = setInterval(() => {
     check().catch((error: unknown) => {

@@ -21,7 +21,8 @@ const anonymous: Principal = { ...unidentified, scopes: new Set(scopes) };
  */
 export function claimed({ headers }: FastifyRequest): Principal {
   const name = headers['x-actor'];
-  // The schema of commands refuses an invalid name, and other routes do not use it.
+  // An invalid name counts as none: the schema of commands refuses it, and other routes do not use
+  // the name.
   if (typeof name !== 'string' || !isKey(name)) return anonymous;
   if (isReserved(name)) {
     const detail = 'is a name that only the system gives: choose another';
@@ -69,7 +70,7 @@ export async function principalBy(
 }
 
 /**
- * Adds the name of `On-Behalf-Of`, which the principal asserts and nothing proves.
+ * Adds the name in `On-Behalf-Of`. The name is not verified.
  *
  * @throws HttpProblem 403 without the scope `act-as`; 400 if the name is not allowed
  */

@@ -22,9 +22,12 @@ import type { HttpProblem } from '../problem.js';
 import { noEndpoint } from '../schemas/endpoint-answer.js';
 import { problemOf } from './answers.js';
 
-/* Sends commands to endpoints, for routes. Throws the problem that answers a request. */
+/*
+ * Sends commands to endpoints, for routes. Throws every outcome other than success as an
+ * `HttpProblem`.
+ */
 
-/** The endpoint after a command. A repeated command gets the endpoint of the first answer. */
+/** The endpoint after a command. For a repeated command, the endpoint after the first execution. */
 export interface EndpointResult {
   readonly endpoint: Endpoint;
   readonly replayed: boolean;
@@ -98,8 +101,8 @@ async function stateOf({ client }: Sending, endpointId: string): Promise<Endpoin
 }
 
 /**
- * The endpoint after a version, or its current state if the journal does not have that version yet
- * or does not answer.
+ * The endpoint as it was at a version, or its current state if the journal does not have that
+ * version yet or does not answer.
  */
 async function stateAfter(to: Sending, endpointId: string, version: number): Promise<Endpoint> {
   const range = { limit: version, ...committedInTime };

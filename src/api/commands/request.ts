@@ -13,7 +13,10 @@ declare module 'fastify' {
   }
 }
 
-/** Gives each request of this scope its key, and repeats the key in the answer, also in errors. */
+/**
+ * Gives each request of this plugin its idempotency key, and repeats the key in the answer, also in
+ * errors.
+ */
 export function keyRequests(app: Http): void {
   app.decorateRequest('idempotencyKey', '');
   app.addHook('onRequest', async (request, reply) => {

@@ -122,8 +122,8 @@ function changeRoute(app: Http, { endpoints }: EndpointDeps): void {
       if (enabled === undefined) return await sendEndpoint(reply, await change());
       const isChanged = Object.keys(changes).length > 0;
       if (isChanged) await change();
-      // A second command with a key of its own sets the status. After a change, `If-Match` is not
-      // applied to this command, because it names the version before the change.
+      // A second command with a key of its own sets the status. After a change, this command is
+      // sent without `If-Match`, whose version is the one before the change.
       const { expectedVersion, ...further } = meta;
       const ofStatus = {
         ...further,

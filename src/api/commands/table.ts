@@ -274,8 +274,8 @@ const verbsBySegment = new Map<string, string>(
 );
 
 /**
- * The name of the script for a command in `allowedCommands`: `ship` for `shipments`. The commands
- * that a webhook endpoint allows are listed by type: `rotate-secret` for `RotateSecret`.
+ * The verb that is displayed for a command in `allowedCommands`: `ship` for `shipments` of an
+ * order, `rotate-secret` for `RotateSecret` of a webhook endpoint.
  */
 export function verbOf(command: string): string {
   const verb = verbsBySegment.get(command) ?? command.replace(/Endpoint$/, '');

@@ -34,7 +34,7 @@ type State = Readiness['dependencies'][number];
 /**
  * Serves `/health/live`, which says that the process runs, and `/health/ready`, which says what its
  * roles can do now: 503 if one of them can do nothing. The state of other processes, such as
- * workers, is reported, and causes no 503.
+ * workers, is reported, but causes no 503.
  */
 export function registerHealth(
   app: Http,

@@ -64,9 +64,9 @@ export async function keyStoreIdOf(
 }
 
 /**
- * The id that Temporal gave to the namespace at its creation. It identifies a Temporal. An address
- * and a name of a namespace do not: one Temporal may have several addresses, and several Temporals
- * may have a namespace with the same name.
+ * The id that Temporal gave to the namespace at its creation. It distinguishes Temporal clusters.
+ * The address and the name of the namespace do not: a cluster may have several addresses, and
+ * several clusters may have a namespace with the same name.
  *
  * @throws errors of the connection if Temporal does not answer in time, or has no such namespace
  */

@@ -14,7 +14,7 @@ export interface Bound {
   readonly most: number;
   /** lower bound of the adaptive limit; `most` by default, so that the limit does not adapt */
   readonly least?: number;
-  /** the limit shrinks when a request takes longer */
+  /** the limit shrinks when a request takes longer than this */
   readonly targetMs?: number;
   /** how many requests may wait for a slot; further ones are refused immediately */
   readonly waiting: number;
@@ -42,13 +42,13 @@ export const DEFAULT_BOUNDS: Bounds = {
 /** Cheap kinds, which are admitted even if the event loop is late. */
 const priorityKinds: ReadonlySet<WorkKind> = new Set(['read', 'message']);
 /**
- * With a higher mean delay of the event loop, the process cannot complete even the work that it has
- * admitted.
+ * If the mean delay of the event loop is longer, the process cannot complete even the work that it
+ * has admitted.
  */
 const LATE_MS = 500;
 const SHRINK = 0.5;
 
-/** Frees the slot. May be called again. */
+/** Frees the slot. Further calls do nothing. */
 export type Leave = () => void;
 
 /** Decides which requests are admitted, before work on them starts. */

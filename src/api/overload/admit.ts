@@ -21,11 +21,11 @@ declare module 'fastify' {
 }
 
 /**
- * How long an answer that is being sent keeps its slot, at most. It takes memory until the client
- * has read it.
+ * Maximum time for which a request keeps its slot while its answer is sent. The answer takes memory
+ * until the client has read it.
  */
 const SENDING_MS = 1_000;
-/** At most one log line in this time; it has the numbers of refusals since the start. */
+/** Minimum time between two log lines about refusals. Each has the numbers since the start. */
 const LOG_EVERY_MS = 10_000;
 
 /**

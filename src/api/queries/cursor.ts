@@ -11,8 +11,8 @@ export interface Cursors {
 }
 
 /**
- * Cursors that a client can keep, but neither make nor use for another list. They are signed with
- * the first of `secrets`, verified with each, and bound to `list`, which is the list's name,
+ * Cursors that a client can keep, but cannot make itself or use for another list. They are signed
+ * with the first of `secrets`, verified with each, and bound to `list`, which is the list's name,
  * filters and sort.
  */
 export function createCursors(secrets: Secrets): Cursors {

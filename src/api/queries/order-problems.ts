@@ -5,7 +5,7 @@ export function orderNotFound(orderId: string): HttpProblem {
   return new HttpProblem(404, 'order_not_found', `There is no order ${orderId}.`);
 }
 
-/** The order exists, and neither its view nor its workflow can say yet what it is. */
+/** The order exists, but has no view, and its workflow has not loaded its state yet. */
 export function orderResuming(orderId: string): HttpProblem {
   const detail = `Order ${orderId} is being resumed, and has no view. Its workflow has not loaded the journal yet.`;
   return new HttpProblem(503, 'order_resuming', detail);

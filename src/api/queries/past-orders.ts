@@ -90,7 +90,7 @@ export function createPast(db: Db, reader: OrderReader): Past {
   };
 }
 
-/** Runs a computation that depends only on the log. If it fails, the log cannot be read. */
+/** Runs a computation that depends only on the log. Throws its error as `unreadableLog`. */
 function orUnreadable<T>(orderId: string, compute: () => T): T {
   try {
     return compute();

@@ -8,8 +8,8 @@ import { orderLog } from '../../order-log.js';
 import { orderNotFound } from './order-problems.js';
 
 /**
- * Refuses to read an order's log after a version that the order does not have. The order may have a
- * version that is not in the view yet, or not even in the journal.
+ * Refuses to read an order's log after a version that the order does not have. A version counts
+ * even if it is not in the view yet, or not even in the journal.
  *
  * @throws HttpProblem 404 if there is no such order, 400 if its version is lower than `after`
  */

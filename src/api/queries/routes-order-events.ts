@@ -87,9 +87,9 @@ async function journalAfter(
   if (events.length === 0) await refuseUnknownVersion({ db, reader }, orderId, after);
   const first = events[0]?.version ?? 1;
   if (after > 0 || first === 1) return contiguous(events, after);
-  // If the view is before the gap, the missing events may still come. Otherwise they have come
-  // since the first read, or they are lost: the journal was rebuilt from a history that had lost
-  // its first runs.
+  // If the view has not reached `first`, the missing events may still come. Otherwise the second
+  // read finds them, or they are lost: the journal was rebuilt from a history that had lost its
+  // first runs.
   if (((await cachedOrders.read(orderId))?.version ?? 0) < first) return [];
   const known = await read();
   return contiguous(known, (known[0]?.version ?? 1) - 1);

@@ -84,7 +84,7 @@ export function registerOrder(
 }
 
 /**
- * Adds the order's rows in the list of what needs an operator. They are read only if
+ * Adds a member `attention` with the rows that say what needs an operator. They are read only if
  * `found.attention` says that there may be some.
  */
 async function withAttention(

@@ -17,7 +17,7 @@ interface StockQueryDeps {
   readonly cursors: Cursors;
 }
 
-/** Serves the stock of SKUs, and what moved it. */
+/** Serves the stock of SKUs and its movements. */
 export function registerStockQueries(app: Http, deps: StockQueryDeps): void {
   listRoute(app, deps);
   skuRoute(app, deps);

@@ -26,7 +26,7 @@ const prefix = '/v1/';
 
 /**
  * Serves the queries of the feed views. Each answer names the position of the feed up to which its
- * view has the events.
+ * view has applied the events.
  */
 export function registerViewQueries(app: Http, deps: { readonly db: Db; readonly cursors: Cursors }): void {
   for (const { queries } of views) for (const query of queries) register(app, query, deps);

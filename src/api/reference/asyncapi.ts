@@ -70,7 +70,7 @@ function eventMessage(type: EventType): object {
   };
 }
 
-/** The data of an event as each `payload` has it. */
+/** The data of an event, in each form that `payload` can select. */
 function anyPayload(type: EventType) {
   const stored = Type.Unsafe({ $ref: `#/components/schemas/${type}.event` });
   const order = Type.Unsafe({ $ref: '#/components/schemas/Order' });

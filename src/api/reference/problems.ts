@@ -11,7 +11,7 @@ const later = 'Ask again after the seconds of Retry-After.';
 const noOrder = 'Check the id. An order that was accepted is known immediately, by every process.';
 const asErrorsSay = 'Correct what `errors` points to, and send it under a new Idempotency-Key.';
 
-/** Every code that an answer of this API can have, by code. A test checks that none is missing. */
+/** All codes of problems in answers of this API. A test checks that none is missing. */
 export const problems: Readonly<Record<string, ProblemPage>> = {
   // --- the request could not be read ---
   malformed_request: {
@@ -77,7 +77,7 @@ export const problems: Readonly<Record<string, ProblemPage>> = {
     remedy: 'Begin again without a cursor, with the same filters.',
   },
 
-  // --- who asks ---
+  // --- authentication and access ---
   unauthenticated: {
     cause: 'Authentication is on, and the request has no credentials.',
     remedy: 'Send `Authorization: Bearer <API key or access token>`.',

@@ -62,7 +62,7 @@ dt { margin-top: 1rem; font-family: ui-monospace, monospace; }
 dd { margin: 0; }
 `;
 
-/** A text of this project as HTML, with `code` for what is in backquotes. */
+/** Converts a text to HTML, with `<code>` for what is in backquotes. */
 function marked(text: string): string {
   return escapeHtml(text).replaceAll(/`([^`]+)`/g, '<code>$1</code>');
 }

@@ -5,7 +5,7 @@ import { HttpProblem } from '../problem.js';
 import { textOf } from './json-bodies.js';
 
 /**
- * Refuses every unsigned body of this scope. The signature covers the bytes, so it is checked
+ * Refuses every unsigned body of this plugin. The signature covers the bytes, so it is checked
  * before parsing.
  *
  * @param secrets a signature of any of them is accepted

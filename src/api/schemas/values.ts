@@ -54,7 +54,10 @@ function matching(name: keyof typeof patterns, options: { maxLength?: number; de
 
 export const Id = matching('id');
 export const EventId = matching('eventId');
-/** Several ids, or names of types, in a query: short enough for the headers that Node accepts. */
+/**
+ * Several ids, or names of types, in a query. The limit keeps a URL within the header size that
+ * Node accepts.
+ */
 export const Ids = matching('ids', { maxLength: 2_000 });
 /**
  * Several tags in a query. The limit is low, because percent-encoding may turn one character into

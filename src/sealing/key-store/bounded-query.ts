@@ -3,7 +3,7 @@ import { withTimeout } from '../../outages/timeout.js';
 
 /** How long the key store may take for an answer. */
 export const ANSWER_WITHIN_MS = 3_000;
-/** How long after a failure the shorter timeout applies, and what it is. */
+/** How long the shorter timeout applies after a failure. */
 const AFTER_FAILURE_MS = 2_000;
 const SHORT_WITHIN_MS = 50;
 

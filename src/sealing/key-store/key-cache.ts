@@ -37,7 +37,7 @@ export class KeyCache {
     keep(this.opening, keyId, key);
   }
 
-  /** From now on, the customer's sealing key is read from the store again. */
+  /** Removes the customer's sealing key, so that it is read from the store again. */
   dropSealing(customerId: string): void {
     this.sealing.delete(customerId);
   }

@@ -68,9 +68,9 @@ export interface KeyStore {
    */
   destroy(...all: readonly KeysToDestroy[]): Promise<void>;
   /**
-   * Until `ready` has resolved, no key of the store is used, because it may have to be destroyed
-   * again. Opening then fails as if the store were unavailable, and values are sealed under new
-   * keys.
+   * Uses no key of the store until `ready` has resolved, because a restored store may have keys
+   * that must be destroyed again. Meanwhile, opening fails as if the store were unavailable, and
+   * values are sealed under new keys.
    */
   holdUntil(ready: Promise<unknown>): void;
   /** The Ed25519 key that signs certificates. */

@@ -39,7 +39,7 @@ class MongoKeyStore implements KeyStore {
   private readonly rows: KeyRows;
   private readonly system: SystemKeys;
   private readonly spares: SpareKeys;
-  /** shares searches for sealing keys, by customer */
+  /** concurrent calls for one customer share one search for its sealing key */
   private readonly searching = createSingleFlight<CustomerKey>();
   /** the claims that are under way */
   private readonly claims = new Set<Promise<unknown>>();
@@ -63,12 +63,12 @@ class MongoKeyStore implements KeyStore {
   }
 
   /**
-   * Looks for a customer's key in these places, in this order:
+   * Takes a customer's key from the first of these sources that has one:
    *
-   * 1. the store's row of the customer;
+   * 1. the store, if it has a key of the customer;
    * 2. the cache, if the store does not answer, or has not assigned the cached key to the customer
    *    yet;
-   * 3. a spare key: the store has it already, and the customer claims it;
+   * 3. the spare keys: one of them, which is in the store already, is assigned to the customer;
    * 4. a new key: in the store, or on this machine's disk while the store is unavailable.
    */
   private async findSealingKey(customerId: string): Promise<CustomerKey> {

@@ -101,7 +101,8 @@ export class SpareKeys {
       this.spares.push(...fresh);
     } catch {
       this.mayHaveToStore = true;
-      // The failure is retried, and not reported: without a spare key, callers get a new key.
+      // This is tried again later. The failure is not reported, because a caller that finds no
+      // spare key gets a new key.
       if (!this.isClosed)
         void setTimeout(REFILL_AGAIN_MS, undefined, { ref: false }).then(() => this.refill());
     }

@@ -139,7 +139,7 @@ async function previewInHistory(
   const repeated = known && repeatedOutcome(known, message);
   if (repeated !== undefined) return asOrderResult(repeated);
   if (!log.isComplete) {
-    // Temporal no longer keeps the runs that had the earlier commands.
+    // Temporal no longer keeps the earlier runs, so their commands are looked up in the journal.
     const recalled = context.recall(orderId, [message.commandId], log.firstVersion - 1);
     const earlier = await earlierOutcome(message, withTimeout(answerWithinMs, recalled));
     if (earlier !== undefined) return asOrderResult(earlier);

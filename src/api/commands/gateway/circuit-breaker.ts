@@ -3,8 +3,8 @@ import { withTimeout } from '../../../outages/timeout.js';
 const RETRY_AFTER_MS = 5_000;
 
 /**
- * A circuit breaker: calls `ask`, and waits at most `withinMs`. If that fails, it returns
- * undefined, and for the next five seconds it does so without calling `ask`.
+ * A circuit breaker around `ask`: returns undefined if `ask` fails or takes longer than `withinMs`.
+ * After that, it returns undefined for five seconds without calling `ask`.
  */
 export function circuitBreaker<R>(
   ask: (orderId: string) => Promise<R>,

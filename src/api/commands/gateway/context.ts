@@ -9,7 +9,7 @@ export interface GatewayContext extends GatewayOptions {
   readonly journalWithinMs: number;
   /** Calls Temporal, and fails if it does not answer in time. */
   readonly inTime: <R>(call: () => Promise<R>, withinMs?: number) => Promise<R>;
-  /** Runs `ask`. In an outage of Temporal, the outcome is unknown. */
+  /** Runs `ask`. Returns an unknown outcome if Temporal is unavailable. */
   readonly outcomeOf: (
     orderId: string,
     ids: Pick<Message, 'commandId' | 'correlationId'>,

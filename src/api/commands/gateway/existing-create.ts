@@ -18,19 +18,19 @@ export interface Created {
   readonly keyId?: string | undefined;
 }
 
-/** The create of an order, from its first event. */
+/** What the first event of an order says about its create command. */
 export function createdBy(first: OrderEvent): Created {
   const keyId = first.type === 'OrderCreated' ? keyIdIn(first.data.customer.name) : undefined;
   return { hash: hashIn(first), keyId };
 }
 
-/** The create of an order, from the description of its workflow. */
+/** What the description of an order's workflow says about the create command. */
 export function startedWith({ memo }: { readonly memo?: Record<string, unknown> | undefined }): Created {
   const text = (value: unknown) => (typeof value === 'string' ? value : undefined);
   return { hash: text(memo?.['hash']), keyId: text(memo?.['keyId']) };
 }
 
-/** A create that is compared with the create of an order that exists. */
+/** A create command, to be compared with the one that created an existing order. */
 interface AskedCreate {
   readonly plain: Plain<OrderBody>;
   /** the hash of the request after its personal data was sealed under `key` */

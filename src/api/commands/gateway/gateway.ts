@@ -74,8 +74,8 @@ export interface GatewayOptions extends Pick<Asking, 'recall'> {
    */
   readonly readJournal: (orderId: string, limit?: number) => Promise<readonly OrderEvent[]>;
   /**
-   * Whether an order has room for a fact that does not fit yet. If it fails, the gateway assumes
-   * that there is room.
+   * Whether an order has room for another waiting fact (`FactReceived`). If this fails, the gateway
+   * assumes that there is room.
    */
   readonly hasRoomForFacts: (orderId: string) => Promise<boolean>;
   /** The id of an order's customer, from the view; undefined if there is no view. May fail. */

@@ -12,9 +12,9 @@ export interface Preview {
   /** the version of the order now, before the command; 0 if it would create the order */
   readonly version: number;
   readonly events: readonly OrderEvent[];
-  /** what the order would owe the outside world because of the command */
+  /** the effects that the order would owe because of the command */
   readonly effects: readonly ShownEffect[];
-  /** `after`: with the events, and before any effect is performed */
+  /** the amounts before the command, and after its events, but before any effect is performed */
   readonly money: { readonly before: Money; readonly after: Money };
   /** the deadlines that the order would have after the command */
   readonly deadlines: readonly UpcomingDeadline[];

@@ -39,7 +39,7 @@ export function createSealing(context: GatewayContext) {
   }
 
   /**
-   * The key that an order names; an empty list if it was destroyed.
+   * The key with this id, as a list. The list is empty if the key was destroyed.
    *
    * @returns undefined if the key store is unavailable, or lacks the key
    */
@@ -70,7 +70,7 @@ export function createSealing(context: GatewayContext) {
 
   /**
    * Seals the personal data in a command, and sends it. If its idempotency key was used with
-   * another content, the command may be a repetition that was sealed under another key of the
+   * different content, the command may be a repetition that was sealed under another key of the
    * customer. So the command is sent again under each other key.
    */
   async function sendSealed(

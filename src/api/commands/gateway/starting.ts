@@ -17,7 +17,7 @@ import { sealed } from './sealed-commands.js';
 import type { Sealing } from './send-sealed.js';
 import { circuitBreaker } from './circuit-breaker.js';
 
-/** How many times longer to wait for the answer to a start than to other commands. */
+/** The answer to a start may take this many times as long as the answer to another command. */
 const START_WAIT_FACTOR = 2;
 
 export type Starting = ReturnType<typeof createStarting>;

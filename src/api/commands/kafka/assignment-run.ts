@@ -18,7 +18,7 @@ export interface AssignmentRunDeps extends AssignmentDeps, RunDeps {
   readonly onProgress: () => void;
 }
 
-/** Starts a record's command after earlier ones with the same key. Returns without waiting. */
+/** Runs a record's command after the earlier ones with the same key. Returns without waiting. */
 type BeginRecord = (record: CommittedRecord, progress: PartitionProgress) => void;
 
 /** How long the broker may wait for a record. */
@@ -28,9 +28,9 @@ const MAX_OPEN = 1_000;
 /** Maximum number of bytes of such records, over all partitions. */
 const MAX_OPEN_BYTES = 32 * 1_048_576;
 const STORE_EVERY_MS = 5_000;
-/** How long until partitions that could not be read are tried again. */
+/** Delay before partitions that could not be read are read again. */
 const LOOK_AGAIN_MS = 5_000;
-/** How long a stopping process waits for commands in flight. A role has more time to stop. */
+/** How long a stopping process waits for commands in flight. A role has more time than this. */
 const DONE_WITHIN_MS = 1_000;
 const COMMIT_WITHIN_MS = 400;
 
@@ -98,7 +98,7 @@ export class AssignmentRun {
     }
   }
 
-  /** Reads records of each partition that can have more in flight, and begins them. */
+  /** Reads more records of each readable partition below its limit, and starts their commands. */
   private async readOnce(assignment: Assignment, begin: BeginRecord): Promise<void> {
     const { consumer, topic } = this.deps;
     const { ending } = this;
@@ -173,7 +173,7 @@ export class AssignmentRun {
   }
 }
 
-/** Starts as many records as the limits allow; the others are read again later. */
+/** Starts as many records as the limits allow. Further records are read again later. */
 function beginSome({ records, next }: Fetched, assignment: Assignment, begin: BeginRecord): void {
   const { partitions } = assignment;
   const full = new Set<number>();

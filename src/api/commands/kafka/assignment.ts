@@ -91,7 +91,7 @@ async function progressOf(
     offsetAt(consumer, topic, partition, EARLIEST),
     endOf(consumer, topic, partition),
   ]);
-  // Kafka forgets the offsets of a group that was idle for a week. MongoDB keeps the offset, too.
+  // Kafka deletes the offsets of a group that was idle for a week, so MongoDB has a copy.
   const at = committed >= 0n ? committed : ((await committedBefore(db, id)) ?? -1n);
   if (at >= 0n && at < first) {
     const lost = { partition, from: at, to: first };

@@ -17,8 +17,8 @@ export class GroupConsumer extends Consumer {
 }
 
 /**
- * Wraps an API of the client: an answer whose only errors are missing leaders is a success. The
- * last argument of an API is its callback.
+ * Wraps an API of the client, so that an answer whose only errors are missing leaders is a success.
+ * The last argument of an API is its callback.
  */
 export function withoutLeaders(api: Api): Api {
   return (...args) => {

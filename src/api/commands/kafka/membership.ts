@@ -13,8 +13,8 @@ const CHECK_EVERY_MS = 500;
 const REJOIN_WITHIN_MS = 3 * SESSION_MS;
 
 /**
- * Tracks whether this member still has its partitions. After a failed heartbeat, the client sends
- * no further heartbeat. Its events then say when it has joined the group again.
+ * Tracks, by the events of the client, whether this member still has its partitions. A failed
+ * heartbeat ends the membership, because the client sends no further heartbeat.
  */
 export class Membership {
   private readonly consumer: Consumer;
@@ -36,7 +36,8 @@ export class Membership {
     });
     consumer.on('consumer:group:rebalance', () => {
       this.term.abort();
-      // The group's leader distributes the partitions in its metadata, which may lack new ones.
+      // The group's leader assigns only the partitions in its metadata, and old metadata may lack
+      // new partitions.
       consumer.clearMetadata();
     });
     consumer.on('consumer:heartbeat:start', () => void (this.askedAt = performance.now()));

@@ -28,7 +28,7 @@ export class PartitionProgress {
    * grow.
    */
   readonly refused: Map<bigint, RefusalState>;
-  /** the offsets that are not done, the lowest first, and their bytes */
+  /** the offset and the size in bytes of each record that is not done, the lowest offset first */
   private readonly open = new Map<bigint, number>();
   private readonly waiting = new Map<bigint, Waiting>();
 

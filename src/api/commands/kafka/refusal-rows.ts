@@ -4,8 +4,8 @@ import type { PartitionId } from '../../../kafka/command-rows.js';
 
 /**
  * A refused command. The row is written before the problem is sent to the topic of refusals, and
- * deleted once the offset is committed. Without the row, a record that is read again would be
- * decided on a later state of its order.
+ * deleted once the offset is committed. Without the row, the command of a record that is read again
+ * would be decided by a later state of its order.
  */
 interface RefusalRow {
   /** `<topic id>:<partition>:<offset>`, the offset with 19 digits */
@@ -53,7 +53,7 @@ export async function forgetRefusals(
   await refusalRows(db).deleteMany({ _id: ids });
 }
 
-/** Ids sort as their offsets do. */
+/** Ids sort in the order of their offsets. */
 function idOf({ topicId, partition }: PartitionId, offset: bigint): string {
   return `${topicId}:${partition}:${String(offset).padStart(19, '0')}`;
 }

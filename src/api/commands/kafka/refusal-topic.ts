@@ -56,7 +56,8 @@ export class RefusalTopic {
     // The producer is not idempotent. Otherwise, concurrent sends would get the same sequence
     // numbers, and one would be lost.
     const producer = new Producer(clientOptions(this.settings));
-    // A failed call rejects its promise; without a listener, the event would end the process.
+    // A failed call already rejects its promise. Without a listener, an `error` event would end the
+    // process.
     producer.on('error', () => undefined);
     return producer;
   }

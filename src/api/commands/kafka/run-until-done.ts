@@ -61,7 +61,7 @@ export function createRunUntilDone(
     );
   }
 
-  /** The problem, as the topic of refusals has it. */
+  /** The problem in the form that is written to the topic of refusals. */
   function refusalProblem(record: CommittedRecord, { status, code, message, members }: HttpProblem): string {
     const { errors, ...others } = members;
     const shown = { ...others, ...(errors && { errors: errors.slice(0, MAX_ERRORS) }) };
@@ -70,8 +70,8 @@ export function createRunUntilDone(
   }
 
   /**
-   * Stores a refusal, then writes it to the topic of refusals. If another member may have the
-   * partition by now, that member decides the command.
+   * Stores a refusal, then writes it to the topic of refusals. Stops if another member may have the
+   * partition now, because then that member decides the command.
    *
    * @returns whether the record is done
    */

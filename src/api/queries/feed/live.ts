@@ -32,7 +32,8 @@ interface LiveSource {
 }
 
 /**
- * Yields all items of a source after `after`, now and in future. Waits out an outage of MongoDB.
+ * Yields the items of a source that follow the number `after`, now and in future. Yields
+ * keep-alives during an outage of MongoDB.
  */
 export async function* live(
   after: number,

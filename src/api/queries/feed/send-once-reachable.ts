@@ -6,9 +6,9 @@ import { type Items, LOOK_AGAIN_MS } from './live.js';
 import { keepAlive, sendStream } from './server-sent-events.js';
 
 /**
- * Streams the items that `open` gives. In an outage the stream is opened and waits, because a
- * browser that gets 503 does not connect again by itself. If it turns out later that the stream
- * cannot be resumed, it ends, and the client gets the refusal when it connects again.
+ * Streams the items that `open` returns. In an outage, the stream begins with keep-alives until
+ * `open` succeeds, because a browser that gets 503 does not connect again by itself. If `open` then
+ * refuses, the stream ends, and the client gets the refusal when it connects again.
  */
 export async function sendOnceReachable(
   reply: FastifyReply,

@@ -5,7 +5,7 @@ import { createThrottledMutex } from '../../../concurrency/throttled-mutex.js';
 /** One Server-Sent Event; a client resumes after its id (`Last-Event-ID`). */
 export interface StreamItem {
   readonly id: number | string;
-  /** absent if the item only moves the client's place past events that were left out */
+  /** absent if the item only gives the client a later id, because events were left out */
   readonly data?: object;
 }
 
@@ -19,8 +19,8 @@ const RECONNECT_MS = 1_000;
 /** Bytes in one write. */
 const CHUNK_BYTES = 64 * 1024;
 /**
- * Lets only one stream of the process at a time write a chunk of a large page. Otherwise each
- * socket could buffer megabytes in one call, even if its client does not read.
+ * While one stream writes a chunk of a large page, no other stream of the process does. Otherwise
+ * each socket could buffer megabytes in one call, even if its client does not read.
  */
 const oneAtATime = createThrottledMutex();
 
@@ -57,8 +57,7 @@ export async function sendStream(
       if (signal.aborted) break;
     }
   } catch (error) {
-    // The headers were sent, so the error cannot be answered: the client reconnects after its last
-    // id.
+    // The headers were sent, so the client cannot get the error: it reconnects after its last id.
     if (!signal.aborted) reply.log.warn({ err: error }, 'a stream failed');
   } finally {
     // Unread data would prevent the connection, and so the server, from closing.

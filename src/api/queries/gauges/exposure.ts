@@ -12,7 +12,8 @@ import { withTimeout } from '../../../outages/timeout.js';
 import { orderLog } from '../../../order-log.js';
 
 /**
- * How much is acknowledged and not recorded yet. It would be lost if Temporal's database were lost.
+ * Orders with acknowledged events or messages that are not recorded yet. These would be lost if
+ * Temporal's database were lost.
  */
 export interface Exposure {
   /** how many orders */
@@ -63,9 +64,9 @@ export async function undecidedOrders(
 }
 
 /**
- * Orders with events that a worker of this process has received to record, and not recorded yet.
- * Events that another worker has recorded are not counted, unless MongoDB is unavailable or more
- * than `MAX_LOOKED_UP` steps are open.
+ * Orders with events that were given to a worker of this process to record, and are not recorded
+ * yet. Events that another worker has recorded are not counted, unless MongoDB is unavailable or
+ * more than `MAX_LOOKED_UP` steps are open.
  */
 export async function unrecordedOrders(db: Db, stepMetrics: StepMetrics): Promise<Exposure> {
   const open = stepMetrics.unrecorded();

@@ -11,12 +11,12 @@ import { type Exposure, type ExposureDeps, unrecordedOrders } from './exposure.j
 const READ_WITHIN_MS = 2_000;
 /** Counting every order takes time, so the counts may be this old. */
 const COUNTED_EVERY_MS = 60_000;
-/** Maximum number of orders that are read; those that have owed something longest come first. */
+/** Maximum number of orders that are read, beginning with the oldest owed effects. */
 const MAX_READ = 1_000;
 
 /**
- * Gauges of the orders in MongoDB. They are unset while MongoDB does not answer. The number of
- * orders by status stays until it is due to be counted again.
+ * Gauges of the orders in MongoDB. They are unset while MongoDB does not answer, but the number of
+ * orders by status keeps its value until the next count is due.
  */
 export function orderGauges(db: Db): Instruments {
   return (registry) => {
