@@ -31,7 +31,7 @@ export class FeedTail {
   private head = 0;
   private lastGeneration: number | undefined;
   private wakes = 0;
-  /** the process that gives positions; `starting`: soon this one, perhaps still another one */
+  /** where positions are given; `starting`: soon here, but perhaps still elsewhere */
   private sequencer: 'elsewhere' | 'starting' | 'here' = 'elsewhere';
   /** the last events of the current generation */
   private readonly recent = new RecentEvents();

@@ -183,7 +183,7 @@ function forecast<S extends State, D extends Draft>(
   return append(entity, orderId, undefined, decision.events, causeOf(create, occurredAt)).events;
 }
 
-/** An entity is created when its workflow is accepted, even if a worker decides it later. */
+/** An entity is created when Temporal accepts its workflow, even if a worker begins later. */
 function acceptedAt({ first }: Run): string {
   return new Date(requiredTsToMs(first.eventTime, 'eventTime')).toISOString();
 }

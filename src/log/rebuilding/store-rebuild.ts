@@ -54,7 +54,7 @@ export interface StateViewRebuild extends Progress {
   readonly identity?: string | undefined;
 }
 
-/** The entities that could not be rebuilt from their first event on; ids of the first hundred. */
+/** How many entities could not be rebuilt from their first event on, and the first hundred ids. */
 export interface Exceptions {
   readonly count: number;
   readonly orderIds: readonly string[];
@@ -121,7 +121,7 @@ export class StoreRebuilder<R extends StoreRebuild> {
   /**
    * Starts the rebuild with this id, or continues it. A rebuild with another id is abandoned.
    *
-   * @param begin makes the new rebuild from what every rebuild begins with
+   * @param begin makes the new rebuild from `begun`, the fields that every rebuild begins with
    * @throws Fenced if another rebuild began at the same moment; another call may succeed
    */
   static async takeOver<R extends StoreRebuild>(

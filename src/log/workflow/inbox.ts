@@ -54,7 +54,7 @@ export class Inbox<S extends State, D extends Draft, F extends Effect> {
     return this.arrivals;
   }
 
-  /** Whether no signal waits. Facts that wait for room do not count: they are handed on. */
+  /** Whether no signal waits. Facts that wait for room do not count: the next run gets them. */
   get isEmpty(): boolean {
     return this.waiting.length === 0;
   }

@@ -62,7 +62,7 @@ export interface ResumeRequest extends Pick<
   readonly reason: string;
   /** the run that this one replaces; absent if Temporal has none */
   readonly previousRunId?: string;
-  /** messages to earlier runs that the journal lacks, in their order: judged again, as signals */
+  /** messages to earlier runs that the journal lacks, in order; this run judges them as signals */
   readonly messages: readonly Signal[];
   /** signals that came while earlier runs loaded the log; absent if there were none */
   readonly arrived?: readonly Signal[];
