@@ -89,8 +89,8 @@ export class FeedTail {
   }
 
   /**
-   * The publisher for the sequencer of this process. Readers get its positions sooner than from the
-   * change stream.
+   * The publisher for the sequencer of this process. Through it, readers get positions sooner than
+   * from the change stream.
    */
   publishLocally(): LocalPublisher {
     this.sequencer = 'starting';

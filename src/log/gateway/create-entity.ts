@@ -28,7 +28,8 @@ interface CreationMemo {
  * Creates an entity: decides its first events, and starts its workflow. After the answer `created`,
  * the entity is durable. Needs neither MongoDB nor a worker. An entity without personal data, such
  * as an endpoint, needs no more than this function. Orders are created by `createStarting`
- * (`api/commands/gateway`), which also seals, and recognizes an order by its journal.
+ * (`api/commands/gateway`), which also seals personal data, and looks for an earlier creation in
+ * the journal.
  *
  * @returns `gone` if it was created before, and has ended
  */

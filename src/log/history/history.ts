@@ -148,8 +148,7 @@ async function loggedEvents(client: Client, runs: readonly Run[]): Promise<reado
   const inputs = await Promise.all(
     runs.flatMap(({ steps }) => steps.map((payloads) => decoded(client, payloads))),
   );
-  // Every activity of an entity has events in its input, except those of a run that is being
-  // resumed (`ResumptionActivities`).
+  // Every activity of an entity has `events` in its input, except the `ResumptionActivities`.
   return inputs.flatMap(([step]) => (step as Partial<EntityStep>).events ?? []);
 }
 

@@ -68,8 +68,8 @@ export async function fill<S extends State, D extends Draft>(
  * Copies from the replaced view the entities of which the journal has no event: the journal lost
  * them, and their histories have expired.
  *
- * @returns the exceptions, with these entities among them; undefined if `signal` ended it before it
- *   was done
+ * @returns the exceptions, including these entities; undefined if `signal` ended it before it was
+ *   done
  */
 export async function copyUnjournaled<S extends State, D extends Draft>(
   target: RebuildTarget<S, D>,

@@ -28,7 +28,7 @@ const CONCURRENCY = 8;
  * and no events in the journal are written together. For every other entity, what exists is
  * compared and left as it is.
  *
- * @param outside absent if the effects of the entity change nothing outside that a log can restore
+ * @param outside absent if the entity's effects make no outside changes that a log can restore
  * @param heartbeat called after every write
  * @returns ids of entities that could not be restored from their first event on, or whose journal
  *   differs from their history

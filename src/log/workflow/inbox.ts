@@ -160,8 +160,8 @@ export class Inbox<S extends State, D extends Draft, F extends Effect> {
     const isAbsent = (signal: Signal) =>
       asked.includes(signal) &&
       !known.some(({ commandId }) => isSameCommand(commandId, signal.message.commandId));
-    // Only commands that the journal lacks are marked. One that the journal has is in memory now;
-    // if the memory drops it before its signal is handled, the journal is asked again.
+    // Only commands that the journal lacks get `absentUpTo`. One that the journal has is in memory
+    // now; if the memory drops it before its signal is handled, the journal is asked again.
     this.waiting = this.waiting.map((signal) =>
       isAbsent(signal) ? { ...signal, message: { ...signal.message, absentUpTo: upTo } } : signal,
     );
