@@ -13,8 +13,9 @@ export interface Cause {
   /** the same for everything that one request leads to */
   readonly correlationId: string;
   /**
-   * What directly caused the event. An outcome, or a fact that settles an effect: the effect's key.
-   * Any other message: `<commandId>.<hash of its body>`. A deadline: its id.
+   * Identifies what directly caused the event. For an outcome and for a fact that settles an
+   * effect, it is the effect's key. For any other message, it is `<commandId>.<hash of its body>`.
+   * For a deadline, it is the deadline's id.
    */
   readonly causationId: string;
   readonly actor: string;

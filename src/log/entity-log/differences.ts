@@ -95,7 +95,7 @@ function idOf(entry: unknown, ids: Ids): string | undefined {
   return typeof id === 'string' ? id : undefined;
 }
 
-/** A value that was added or removed as a whole, without the members that are left out. */
+/** A value that was added or removed as a whole, without the members in `leftOut`. */
 function shown(part: unknown): unknown {
   if (Array.isArray(part)) return part.map(shown);
   if (!isObject(part)) return part;

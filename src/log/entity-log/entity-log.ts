@@ -12,7 +12,7 @@ import { statusKey } from '../search-attribute-names.js';
  */
 export interface AnyLog {
   readonly entity: Pick<Decider<never, Draft>, 'name' | 'upcast' | 'resumption'>;
-  /** the id of its feed's state, also in the name of the task that gives positions; persisted */
+  /** the id of its feed's state; the name of its sequencer task contains this id; persisted */
   readonly feedId: string;
   /** the name under which its journal is rebuilt from the histories; persisted */
   readonly journalRebuild: string;

@@ -45,7 +45,7 @@ interface Written {
   readonly writerId?: string | undefined;
 }
 
-/** The document as it is stored: `documentOf`, and what only the writer knows. */
+/** The document as it is stored: `documentOf`, and the members that its writer adds (`Written`). */
 export async function storedDocument<S extends State>(
   log: { readonly view: StateView<S> },
   db: Db,
@@ -63,7 +63,7 @@ export async function storedDocument<S extends State>(
 export interface StateDocument<S extends State> extends Pick<S, 'version' | 'status' | 'updatedAt'> {
   /** the entity's id */
   readonly _id: string;
-  /** its workflow has nothing more to do; if false, a workflow must be running */
+  /** true if its workflow has nothing more to do; if false, a workflow must be running */
   readonly finished: boolean;
   /** the state into which the next event is folded */
   readonly state: S;

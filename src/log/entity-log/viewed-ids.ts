@@ -17,7 +17,7 @@ const PAGE_SIZE = 500;
 
 /**
  * The ids of entities that must have a running workflow, according to their views, ascending. They
- * are read page by page, so the caller may take its time with each page.
+ * are read page by page, so no cursor stays open while the caller works on a page.
  *
  * @param changedSince ISO-8601 UTC: leaves out those whose last event is older; all by default
  */

@@ -67,7 +67,7 @@ export class DueEvents {
    * distinguishes them from events that were restored late.
    *
    * @throws LeaderOutdated if another leader has given an event of these entities a position after
-   *   `lastPosition`, which the readers of this process would miss
+   *   `lastPosition`; the readers of this process would miss that event
    */
   private async loadUnknown(inserts: readonly JournalChange[], lastPosition: number): Promise<void> {
     if (this.known.size > MAX_REMEMBERED) this.known.clear();

@@ -27,8 +27,8 @@ export class FeedPages {
   }
 
   /**
-   * The events after a position, if this process gave them their positions just now, in this
-   * generation; undefined if it did not.
+   * The events after a position, if they are in memory because this process gave them their
+   * positions recently, in this generation; otherwise undefined.
    */
   recent(generation: number, after: number, limit: number): readonly PositionedEvent[] | undefined {
     return this.recentEvents.after(generation, after, limit);
@@ -36,7 +36,7 @@ export class FeedPages {
 
   /**
    * `readFeed` for a reader of a generation, but from memory if this process gave the positions
-   * just now. Then more events may follow even if fewer than `limit` are returned.
+   * recently. Then more events may follow even if fewer than `limit` are returned.
    *
    * @returns undefined if the feed is of another generation
    */

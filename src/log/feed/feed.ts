@@ -42,9 +42,9 @@ async function lastWithoutGap(log: AnyLog, db: Db, checkpoint: number, time: Que
 }
 
 /**
- * Up to `limit` events after position `after`, in order. Positions have no gaps, unless events were
- * lost after they had positions. Nothing is ever added before the last event returned. If there are
- * fewer than `limit`, the feed ends with them.
+ * Events with positions greater than `after`, ascending, at most `limit`. Positions have no gaps,
+ * unless events were lost after they had positions. Nothing is ever added before the last event
+ * returned. If there are fewer than `limit`, the feed ends with them.
  */
 export async function readFeed(
   log: AnyLog,

@@ -20,7 +20,7 @@ export interface JournalChange {
 }
 
 /**
- * An event was deleted, by hand or because a resumption set it aside. What a process knows about
+ * An event was deleted, by hand or because a resumption set it aside. So what a process knows about
  * the journal may be outdated.
  */
 export interface JournalDelete {

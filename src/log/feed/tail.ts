@@ -31,7 +31,7 @@ export class FeedTail {
   private head = 0;
   private lastGeneration: number | undefined;
   private wakes = 0;
-  /** the process that gives positions; `starting`: soon this one, perhaps still another one */
+  /** where positions are given; `starting`: soon here, but perhaps still elsewhere */
   private sequencer: 'elsewhere' | 'starting' | 'here' = 'elsewhere';
   /** the last events of the current generation */
   private readonly recent = new RecentEvents();
@@ -89,8 +89,8 @@ export class FeedTail {
   }
 
   /**
-   * The publisher for the sequencer of this process. Readers get its positions sooner than from the
-   * change stream.
+   * The publisher for the sequencer of this process. Through it, readers get positions sooner than
+   * from the change stream.
    */
   publishLocally(): LocalPublisher {
     this.sequencer = 'starting';

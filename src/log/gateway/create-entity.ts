@@ -20,7 +20,7 @@ export interface CreatedEntity<S> {
 /** What the memo of a workflow says about the creation of its entity. */
 interface CreationMemo {
   readonly hash?: string;
-  /** ISO-8601 UTC: the `now` of the first answer, with which a repeated answer is computed */
+  /** ISO-8601 UTC: the `now` of the first answer; repeated answers are computed with it again */
   readonly answeredAt?: string;
 }
 
@@ -28,7 +28,8 @@ interface CreationMemo {
  * Creates an entity: decides its first events, and starts its workflow. After the answer `created`,
  * the entity is durable. Needs neither MongoDB nor a worker. An entity without personal data, such
  * as an endpoint, needs no more than this function. Orders are created by `createStarting`
- * (`api/commands/gateway`), which also seals, and recognizes an order by its journal.
+ * (`api/commands/gateway`), which also seals personal data, and looks for an earlier creation in
+ * the journal.
  *
  * @returns `gone` if it was created before, and has ended
  */
@@ -41,7 +42,7 @@ export async function createEntity<S extends State, D extends Draft>(
   const now = new Date().toISOString();
   const created = decideCreation(log, id, message, now);
   if ('refusal' in created) {
-    // The same request may have been accepted before, under another configuration.
+    // If the same request was accepted under another configuration, that answer is repeated.
     const before = await outcomeInTime(to, id, () => earlierCreation(log, to.client, id, message));
     return before === undefined || before.kind === 'unknown-outcome'
       ? { kind: 'refused', ...created }
@@ -78,8 +79,8 @@ async function earlierCreation<S extends State, D extends Draft>(
 }
 
 /**
- * The message that created an entity. It may differ from a repetition in what the configuration
- * adds. Undefined if Temporal no longer keeps the entity's first run.
+ * The message that created an entity. A repetition of it may have other data, because the
+ * configuration adds some. Undefined if Temporal no longer keeps the entity's first run.
  */
 async function firstMessage(client: Client, workflowId: string): Promise<Message | undefined> {
   let first: RunHistory | undefined;
@@ -90,8 +91,8 @@ async function firstMessage(client: Client, workflowId: string): Promise<Message
 }
 
 /**
- * Decides the creation of an entity. The events and the state only give the answer: the workflow
- * decides the events that are stored.
+ * Decides the creation of an entity. The result is only used for the answer: the workflow decides
+ * the events that are stored.
  */
 export function decideCreation<S extends State, D extends Draft>(
   { entity }: EntityLog<S, D>,

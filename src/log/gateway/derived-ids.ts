@@ -6,8 +6,8 @@ export function hashOf(value: unknown): string {
 }
 
 /**
- * The id of an entity whose creation names none. The same principal and key always give the same
- * id: a UUID of version 8 (RFC 9562: vendor-specific, here SHA-256).
+ * The id of an entity whose creation command has no id. The same principal and key always give the
+ * same id: a UUID of version 8 (RFC 9562: vendor-specific, here SHA-256).
  */
 export function derivedId(principal: string, key: string): string {
   const bytes = sha256(`${principal}\n${key}`).subarray(0, 16);

@@ -37,7 +37,7 @@ export interface Gone {
 /** How long to wait for an answer from Temporal and the workers, by default. */
 export const ANSWER_WITHIN_MS = 5_000;
 
-/** Limits the calls to Temporal in `ask`. If there is no answer in time, the outcome is unknown. */
+/** Limits how long the calls to Temporal in `ask` take. After that, the outcome is unknown. */
 export async function outcomeInTime<R>(
   {
     client,

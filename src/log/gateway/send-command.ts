@@ -26,7 +26,7 @@ export interface Sending extends Databases {
  * Sends a command to an entity, and waits some seconds for the answer. A command that was answered
  * before gets the same answer, also after the end of the entity. An entity without personal data,
  * such as an endpoint, needs no more than this function. Commands to orders are sent by
- * `createGateway` (`api/commands/gateway`), which also seals.
+ * `createGateway` (`api/commands/gateway`), which also seals personal data.
  *
  * @throws errors of MongoDB if no workflow runs and the view cannot be read
  */

@@ -148,8 +148,7 @@ async function loggedEvents(client: Client, runs: readonly Run[]): Promise<reado
   const inputs = await Promise.all(
     runs.flatMap(({ steps }) => steps.map((payloads) => decoded(client, payloads))),
   );
-  // Every activity of an entity has events in its input, except those of a run that is being
-  // resumed (`ResumptionActivities`).
+  // Every activity of an entity has `events` in its input, except the `ResumptionActivities`.
   return inputs.flatMap(([step]) => (step as Partial<EntityStep>).events ?? []);
 }
 
@@ -183,7 +182,7 @@ function forecast<S extends State, D extends Draft>(
   return append(entity, orderId, undefined, decision.events, causeOf(create, occurredAt)).events;
 }
 
-/** An entity is created when its workflow is accepted, even if a worker decides it later. */
+/** An entity is created when Temporal accepts its workflow, even if a worker begins later. */
 function acceptedAt({ first }: Run): string {
   return new Date(requiredTsToMs(first.eventTime, 'eventTime')).toISOString();
 }

@@ -14,8 +14,8 @@ export interface OutsideRestore<S extends State, D extends Draft> {
   readonly beginRestore: (db: Db) => Promise<void>;
   readonly endRestore: (db: Db) => Promise<void>;
   /**
-   * Adds to the outside systems what they lack and these logs prove. Idempotent. Called before the
-   * events are written to the journal.
+   * Adds to the outside systems what they lack according to these logs. Idempotent. Called before
+   * the events are written to the journal.
    */
   readonly restore: (db: Db, logs: readonly HistoryLog<S, D>[]) => Promise<void>;
 }

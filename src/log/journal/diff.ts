@@ -8,7 +8,7 @@ export interface Diff {
   readonly orderId: string;
   readonly from: number;
   readonly to: number;
-  /** the net result, without what was changed and changed back */
+  /** the net changes: a change that a later event reverts is left out */
   readonly changes: readonly StateDifference[];
   /** the changes of each event, ascending */
   readonly steps: readonly DiffStep[];

@@ -13,7 +13,7 @@ export function fold<S extends State, D extends Draft>(
 }
 
 /**
- * The events after version `after` up to the first gap. Later ones cannot be used yet.
+ * The events that follow version `after`, up to the first gap. Later ones cannot be used yet.
  *
  * @param events ascending
  */

@@ -6,8 +6,8 @@ import type { AnyLog } from '../entity-log/entity-log.js';
 import { journal, type JournalDocument } from './journal.js';
 
 /**
- * An event that was recorded after a gap, before its entity was resumed without it. No effect was
- * performed because of it.
+ * An event that was recorded after a gap. Its entity was then resumed without it. None of the
+ * effects that it made owed was performed.
  */
 export type EventSetAside = Omit<JournalDocument, '_id'> & {
   /** ISO-8601 UTC */

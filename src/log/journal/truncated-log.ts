@@ -6,10 +6,10 @@ import { appendToJournal } from './append-to-journal.js';
 import { journal } from './journal.js';
 
 /*
- * A log is truncated if events of it are lost everywhere: neither the journal nor a history that
- * Temporal keeps has them. `restoreLog` finds that out when it writes what a history still has. It
+ * A log is truncated if some of its events are lost everywhere: neither the journal nor a history
+ * that Temporal keeps has them. `restoreLog` notices this when it writes what a history has. It
  * marks the event after the last lost one with the persisted field `begins`. That event's version
- * is the truncation point. From there on the log is whole, and nothing waits for what is lost.
+ * is the truncation point. From there on, the log is whole, and nothing waits for lost events.
  */
 
 /**

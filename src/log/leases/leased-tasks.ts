@@ -36,9 +36,9 @@ const WELL_AFTER_MS = 5_000;
 const FIRST_RETRY_MS = 200;
 const MAX_RETRY_MS = 1_600;
 /**
- * How long this process does not ask for a lease that it gave up, so that another process can take
- * it. This is longer than a lease lasts, and longer than the interval at which processes look for
- * free leases.
+ * How long this process waits before it asks again for a lease that it gave up, so that another
+ * process can take the lease. This is longer than a lease lasts, and longer than the interval at
+ * which processes look for free leases.
  */
 const GIVEN_UP_MS = 5_000;
 

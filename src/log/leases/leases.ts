@@ -27,8 +27,8 @@ function leases(db: Db) {
 }
 
 /**
- * An expression: whether a lease has expired. A lease with more time left than any lease gets has
- * expired as well: it was given before MongoDB's clock was set back.
+ * An expression: whether a lease has expired. A lease with more time left than a new lease also
+ * counts as expired: it was given before MongoDB's clock was set back.
  *
  * @param until path of the field with its end
  */

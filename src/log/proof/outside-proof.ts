@@ -15,7 +15,7 @@ export interface OutsideProof<W extends string> {
   /**
    * compares the sums over all entities
    *
-   * @param onProgress called with what is counted, as a plural, and how many are done
+   * @param onProgress called with a plural noun for what is counted, and how many are done
    */
   readonly compareSums: (
     db: Db,

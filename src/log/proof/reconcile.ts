@@ -198,8 +198,8 @@ async function mismatchedOf<S extends State, D extends Draft>(
 }
 
 /**
- * The ids in descending order, beginning below the cursor and wrapping around. New ids that sort
- * last are left to the next round, so they do not prolong the current one.
+ * The ids in descending order, beginning below the cursor and wrapping around. New ids that are
+ * greater than all others are left to the next round, so they do not prolong the current one.
  */
 function inRotation(orderIds: readonly string[], cursor: string | undefined): readonly string[] {
   const isInNextRound = (orderId: string) => cursor !== undefined && orderId >= cursor;

@@ -8,8 +8,8 @@ import { latestReconciliations, MAX_KEPT, type Reconciliation } from './reconcil
  * Checks whether Temporal still knows the workflows of earlier reconciliations. If it does not know
  * the latest one, Temporal was restored or replaced.
  *
- * @param overlapMs the loss may have begun this long before the start of the last reconciliation
- *   that Temporal still knows
+ * @param overlapMs subtracted from the start of the last reconciliation that Temporal still knows,
+ *   because the loss may have begun earlier
  * @returns undefined if Temporal has lost no data; otherwise the time since which it may have lost
  *   data (ISO-8601 UTC). The time is '' if Temporal knows none of these workflows: then any data
  *   may be lost.

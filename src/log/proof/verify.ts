@@ -17,7 +17,7 @@ import { wrongPositions } from './wrong-positions.js';
 
 /** `W`: see `OutsideProof`. */
 export interface VerifyDeps<W extends string = never> extends Databases {
-  /** absent if the effects of the entity change nothing that its log could prove */
+  /** absent if the entity's effects make no outside changes that its log could prove */
   readonly outside?: OutsideProof<W>;
 }
 
@@ -32,7 +32,7 @@ export interface VerifyOptions {
 }
 
 export interface VerifyProgress {
-  /** what is counted, as a plural */
+  /** a plural noun for what is counted, such as `positions` */
   readonly what: string;
   readonly done: number;
   /** an estimate; absent if unknown */
@@ -62,9 +62,9 @@ const CONCURRENCY = 8;
 const POSITIONED_WITHIN_MS = 10_000;
 
 /**
- * Checks, entity by entity, that history, journal, fold, view and workflow agree; that effects have
- * changed outside exactly what the logs prove; and that positions are 1, 2, 3 … without gaps,
- * except for events of the last seconds. It only reads, and its memory is bounded.
+ * Checks, entity by entity, that history, journal, fold, view and workflow agree; that the changes
+ * in outside systems are exactly those that the logs prove; and that positions are 1, 2, 3 …
+ * without gaps, except for events of the last seconds. It only reads, and its memory is bounded.
  *
  * @throws errors of MongoDB and Temporal during an outage
  */

@@ -19,7 +19,7 @@ import { viewedIds } from '../entity-log/viewed-ids.js';
 import type { RebuildAttempt } from './rebuild-attempt.js';
 import type { Exceptions, StateViewRebuild, StoreRebuilder } from './store-rebuild.js';
 
-/* The documents of a state view that is being rebuilt: folded from the journal, and written. */
+/* How a rebuild of a state view folds the documents from the journal, and writes them. */
 
 const BATCH_SIZE = 200;
 /** Catching up ends when a round finds fewer entities than this. The swap follows. */
@@ -68,8 +68,8 @@ export async function fill<S extends State, D extends Draft>(
  * Copies from the replaced view the entities of which the journal has no event: the journal lost
  * them, and their histories have expired.
  *
- * @returns the exceptions, with these entities among them; undefined if `signal` ended it before it
- *   was done
+ * @returns the exceptions, including these entities; undefined if `signal` ended it before it was
+ *   done
  */
 export async function copyUnjournaled<S extends State, D extends Draft>(
   target: RebuildTarget<S, D>,
@@ -155,7 +155,7 @@ interface FoldedStates<S extends State> {
   readonly unfoldable: readonly string[];
 }
 
-/** The entities of the events that match, each folded as recording folds it. */
+/** The entities of the events that match, each folded up to its first gap. */
 async function* foldedStates<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
   db: Db,

@@ -21,8 +21,8 @@ export interface RebuildAttempt {
 const ATTEMPT_MS = 50 * 60_000;
 
 /**
- * The attempt of the activity that runs: `signal` aborts when the activity is cancelled or its time
- * is up. Temporal considers the activity alive while it calls `heartbeat`.
+ * The attempt that the running activity makes: `signal` aborts when the activity is cancelled or
+ * the attempt's time is up. Temporal considers the activity alive while it calls `heartbeat`.
  */
 export function attemptInActivity(db: Db, rebuildId: string): RebuildAttempt {
   const context = Context.current();

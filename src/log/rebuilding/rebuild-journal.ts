@@ -32,11 +32,11 @@ const DECIDED_WITHIN_MS = 20_000;
 const BATCH_SIZE = 500;
 
 /**
- * Restores the journal, the state view, and what is outside of the log from the workflow histories,
- * while entities are recorded as usual. What exists is left as it is. Positions and views follow as
- * for any recorded event.
+ * Restores the journal, the state view and the outside systems from the workflow histories, while
+ * entities are recorded as usual. What exists is left as it is. The restored events get positions
+ * and reach the feed views like any other event.
  *
- * If Temporal no longer has an entity's first runs, its later events are restored. Its view is
+ * If Temporal no longer has an entity's first runs, only its later events are restored. Its view is
  * restored from the state that its oldest run took over. Such entities are counted and named as
  * exceptions, and so are those whose journal differs from the history, or whose history cannot be
  * read as a log. `rebuilds.ts` compares this with the rebuilds of the two kinds of views.

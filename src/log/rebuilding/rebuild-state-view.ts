@@ -83,7 +83,7 @@ export async function rebuildStateView<S extends State, D extends Draft>(
 }
 
 /**
- * Whether the view, and a rebuild that is under way, have an older version than this process. A
+ * Whether both the view and a rebuild that is under way have an older version than this process. A
  * view without any document gets the version of this process.
  */
 export async function isStateViewOutdated(log: AnyLog, db: Db): Promise<boolean> {
@@ -147,7 +147,7 @@ async function dropLeftCollections(
 
 /**
  * Builds all indexes once all documents are written: that costs less than half of keeping them up
- * to date on the way.
+ * to date with each write.
  *
  * @returns false if `signal` ended it before it was done
  */

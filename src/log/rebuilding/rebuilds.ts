@@ -16,11 +16,11 @@ import { rebuildStateView } from './rebuild-state-view.js';
  * - A journal is rebuilt from the workflow histories, in place: what it and its state view lack is
  *   added.
  *
- * They share how a rebuild is requested (`requestRebuild`), the workflow that attempts it until it
- * is done, the limits of an attempt, and the shape of the progress that is shown. The rebuilds of a
- * state view and of a journal also share record, checkpoint and fencing (`StoreRebuild`); a feed
- * view has its own among its builds (`ViewBuilds`). The three share no loop, because source, order,
- * errors and swap differ: docs/decisions/0017-two-ways-to-rebuild.md.
+ * They share the request (`requestRebuild`), the workflow that makes attempts until the rebuild is
+ * done, the limits of an attempt, and the shape of the progress that is shown. The rebuilds of a
+ * state view and of a journal also share record, checkpoint and fencing (`StoreRebuild`); for a
+ * feed view, `ViewBuilds` has them. The three share no loop, because source, order, errors and swap
+ * differ: docs/decisions/0017-two-ways-to-rebuild.md.
  */
 
 /**

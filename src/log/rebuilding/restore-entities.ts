@@ -24,11 +24,11 @@ const CONCURRENCY = 8;
 
 /**
  * Adds to the journal, the state view and the outside systems what they lack of these entities. The
- * entities' workflows may write the same at the same time. Entities that have a complete history
+ * entities' workflows may write the same data concurrently. Entities that have a complete history
  * and no events in the journal are written together. For every other entity, what exists is
  * compared and left as it is.
  *
- * @param outside absent if the effects of the entity change nothing outside that a log can restore
+ * @param outside absent if the entity's effects make no outside changes that a log can restore
  * @param heartbeat called after every write
  * @returns ids of entities that could not be restored from their first event on, or whose journal
  *   differs from their history
@@ -40,8 +40,8 @@ export async function restoreEntities<S extends State, D extends Draft>(
   entities: readonly FromHistory<S, D>[],
   heartbeat: () => void,
 ): Promise<readonly string[]> {
-  // What is outside is restored before the journal, because the entities' next effects rely on it
-  // as soon as the journal is complete.
+  // The outside systems are restored before the journal, because the entities' next effects rely on
+  // them as soon as the journal is complete.
   await outside?.restore(
     db,
     entities.map(({ history }) => history),

@@ -6,7 +6,7 @@ import { Fenced } from '../leases/fencing.js';
 /** The last rebuild, running or done, of a store. */
 export type StoreRebuild = JournalRebuild | StateViewRebuild;
 
-/** What the rebuilds of both kinds of stores have. Times are ISO-8601 UTC. */
+/** Fields that the rebuilds of both kinds of stores have. Times are ISO-8601 UTC. */
 interface Progress {
   /** the name of the store: see `storesOf` */
   readonly _id: string;
@@ -54,7 +54,7 @@ export interface StateViewRebuild extends Progress {
   readonly identity?: string | undefined;
 }
 
-/** The entities that could not be rebuilt from their first event on; ids of the first hundred. */
+/** How many entities could not be rebuilt from their first event on, and the first hundred ids. */
 export interface Exceptions {
   readonly count: number;
   readonly orderIds: readonly string[];
@@ -104,10 +104,10 @@ export function versionRead(rebuild: StateViewRebuild | null): number {
   return rebuild?.phase === 'running' ? (rebuild.replaces ?? 1) : versionBuilt(rebuild);
 }
 
-/** What every rebuild has when it begins. */
+/** The fields that every rebuild begins with. */
 export type Begun = Omit<Progress, 'total'> & { readonly phase: 'running' };
 
-/** What a rebuild may change as it advances. */
+/** The fields that may change as a rebuild advances. */
 type Changes<R extends StoreRebuild> = Partial<
   Omit<R, '_id' | 'rebuildId' | 'epoch' | 'startedAt' | 'at' | 'perSecond'>
 >;
@@ -121,7 +121,7 @@ export class StoreRebuilder<R extends StoreRebuild> {
   /**
    * Starts the rebuild with this id, or continues it. A rebuild with another id is abandoned.
    *
-   * @param begin makes the new rebuild from what every rebuild begins with
+   * @param begin makes the new rebuild; it gets the fields that every rebuild begins with
    * @throws Fenced if another rebuild began at the same moment; another call may succeed
    */
   static async takeOver<R extends StoreRebuild>(

@@ -3,7 +3,7 @@ import { eventId } from '../event-id.js';
 
 /**
  * Counts, for one process, the steps that its workers have not recorded yet and the attempts that
- * failed. The metrics of unrecorded orders and of failed activities read it (`exposureGauges`).
+ * failed. `exposureGauges` reads it for the metrics of unrecorded orders and failed activities.
  */
 export interface StepMetrics {
   /** Runs `record`; until it succeeds, the events count as unrecorded. */

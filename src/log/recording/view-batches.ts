@@ -48,7 +48,7 @@ export async function insertViews<S extends State, D extends Draft>(
   }
 }
 
-/** The state after these events; undefined if they do not follow it without a gap. */
+/** Folds these events into a state; undefined if they do not follow the state without a gap. */
 export function foldFollowing<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
   state: S,

@@ -56,7 +56,7 @@ export async function latestRun(
   return latest && { runId: latest.runId, isRunning: latest.status.name === 'RUNNING' };
 }
 
-/** The messages to earlier runs with which a run was started. */
+/** The messages to earlier runs that the start argument of a run contains. */
 function messagesOf(start: RunInput<unknown>): readonly Signal[] {
   if ('create' in start) return start.messages ?? [];
   if ('order' in start) return start.crowded ?? [];

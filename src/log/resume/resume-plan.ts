@@ -44,7 +44,7 @@ export type Plan<S> =
 export interface Repairs {
   /** events of the history that the journal lacks */
   readonly record: readonly StoredEvent[];
-  /** events of the journal after a gap: no effect was performed because of them */
+  /** events of the journal after a gap; no effect that they made owed was performed */
   readonly setAside: readonly StoredEvent[];
 }
 

@@ -63,8 +63,8 @@ function countThatFit(messages: readonly Signal[]): number {
 }
 
 /**
- * Restarts an entity that was accepted but never decided: from its start command, with the messages
- * that it received.
+ * Restarts an entity whose creation was accepted but never decided: from its start command, with
+ * the messages that it received.
  *
  * @returns false if Temporal no longer has the start command, or another run was started meanwhile
  */

@@ -5,8 +5,8 @@ import type { AnyView } from './view.js';
 import { viewBuilds } from './view-builds.js';
 
 /**
- * At most `limit` parked events of the active build after position `after`, sorted by position. If
- * `orderId` is given, only events of that entity.
+ * Parked events of the active build with positions greater than `after`, ascending, at most
+ * `limit`. If `orderId` is given, only events of that entity.
  */
 export async function listParked(
   db: Db,

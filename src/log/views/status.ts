@@ -7,7 +7,7 @@ import { type ViewBuilds, viewBuilds, type Rebuild } from './view-builds.js';
 import type { AnyLog } from '../entity-log/entity-log.js';
 import type { AnyView } from './view.js';
 
-/** A feed view: its active build, and the one that is being made. */
+/** The status of a feed view: of its active build, and of its rebuild if one is under way. */
 export interface ViewStatus {
   readonly name: string;
   /** the version of the fold that built the active build; 0 if the view was never fed */

@@ -206,7 +206,7 @@ const buildFields = [
 /** An expression that replaces a field: `$set` would merge a plain document into the old value. */
 const activeBuild = { $mergeObjects: [Object.fromEntries(buildFields.map((field) => [field, `$${field}`]))] };
 
-/** The fields of a build, at the top level; a field that the build lacks is removed. */
+/** For `$set`: copies the fields of a build to the top level, and removes those that it lacks. */
 function fieldsOf(build: 'previous' | 'rebuilding') {
   return Object.fromEntries(
     buildFields.map((field) => [field, { $ifNull: [`$${build}.${field}`, '$$REMOVE'] }]),

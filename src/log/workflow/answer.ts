@@ -31,7 +31,7 @@ export function answerOf<E extends Draft & Envelope, T extends object>(
 
 /**
  * Whether a message changed nothing: it led to no event, it was rejected, or it is a fact that
- * waits in the log. If such a message is sent again, it is judged again, because it may fit now.
+ * waits in the log. An update or fact that repeats such a message is judged again: it may fit now.
  */
 export function didNothing({ answer }: Remembered): boolean {
   return answer.events.every(({ type }) => type === COMMAND_REJECTED || type === FACT_RECEIVED);

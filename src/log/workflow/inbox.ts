@@ -54,7 +54,7 @@ export class Inbox<S extends State, D extends Draft, F extends Effect> {
     return this.arrivals;
   }
 
-  /** Whether no signal waits. Facts that wait for room do not count: they are handed on. */
+  /** Whether no signal waits. Facts that wait for room do not count: the next run gets them. */
   get isEmpty(): boolean {
     return this.waiting.length === 0;
   }
@@ -160,8 +160,8 @@ export class Inbox<S extends State, D extends Draft, F extends Effect> {
     const isAbsent = (signal: Signal) =>
       asked.includes(signal) &&
       !known.some(({ commandId }) => isSameCommand(commandId, signal.message.commandId));
-    // Only commands that the journal lacks are marked. One that the journal has is in memory now;
-    // if the memory drops it before its signal is handled, the journal is asked again.
+    // Only commands that the journal lacks get `absentUpTo`. One that the journal has is in memory
+    // now; if the memory drops it before its signal is handled, the journal is asked again.
     this.waiting = this.waiting.map((signal) =>
       isAbsent(signal) ? { ...signal, message: { ...signal.message, absentUpTo: upTo } } : signal,
     );

@@ -5,7 +5,7 @@ import type { Halt, Message, Signal } from './messages.js';
 /** The start argument of an entity's workflow, for its first run or a later one. */
 export type RunInput<S> = NewEntity | ContinuedEntity<S> | ResumedEntity<S>;
 
-/** What starts an entity's workflow. `C`: the data of the command that creates it. */
+/** The start argument for a new entity. `C`: the data of the command that creates it. */
 export interface NewEntity<C = unknown> {
   readonly orderId: string;
   readonly create: Message<C>;
@@ -43,8 +43,8 @@ export interface ContinuedEntity<S> extends Omit<NewEntity, 'create'> {
 }
 
 /**
- * What starts a workflow that resumes its entity from the journal, because the earlier workflow
- * ended too early, or Temporal was restored from a backup.
+ * The start argument of a workflow that resumes its entity from the journal, because the earlier
+ * workflow ended too early, or Temporal was restored from a backup.
  */
 export interface ResumedEntity<S> extends Omit<NewEntity, 'create'> {
   readonly resume: ResumeRequest;
@@ -62,7 +62,7 @@ export interface ResumeRequest extends Pick<
   readonly reason: string;
   /** the run that this one replaces; absent if Temporal has none */
   readonly previousRunId?: string;
-  /** messages to earlier runs that the journal lacks, in their order: judged again, as signals */
+  /** messages to earlier runs that the journal lacks, in order; this run judges them as signals */
   readonly messages: readonly Signal[];
   /** signals that came while earlier runs loaded the log; absent if there were none */
   readonly arrived?: readonly Signal[];

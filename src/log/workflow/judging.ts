@@ -47,8 +47,8 @@ export function judgeFact<S, D>(
 }
 
 /**
- * The API checks the shape of data, but other senders may not. So an error is a refusal. Thrown in
- * a handler, it would fail the workflow task on every try.
+ * The API checks the shape of data, but other senders may not. So an error becomes a refusal:
+ * thrown in a handler, it would fail the workflow task on every try.
  */
 function safely<T>(type: string, decide: () => T): T | Refused {
   try {

@@ -80,7 +80,7 @@ export interface Answer {
   readonly version: number;
   readonly status: string;
   readonly events: readonly { readonly version: number; readonly type: string }[];
-  /** the request id of the message that led to this answer; another one shows a repetition */
+  /** the request id of the message that led to this answer; a repeated message has another one */
   readonly requestId: string;
 }
 

@@ -168,7 +168,7 @@ function remember(
   const { commandId, version } = event;
   const hash = hashIn(event);
   const first = known.find((entry) => entry.commandId === commandId && entry.hash !== undefined);
-  // This event rejects another command that reused the key. The key belongs to the first.
+  // This event rejects another command that reused the key. The key belongs to the first command.
   if (hash !== undefined && first !== undefined && first.hash !== hash) return known;
   const last = known.at(-1);
   const isSame = last?.commandId === commandId && last.answer.version === version - 1 && !didNothing(last);

@@ -138,9 +138,9 @@ class Run<S extends State, D extends Draft, F extends Effect> {
 
   /**
    * Schedules activities for all that this workflow task has decided, before the task ends, even if
-   * other activities are under way. The first new effect goes with all new events. Each other
-   * effect has a step of its own, with the events up to the one that made it owed, so that they are
-   * in the journal before the effect is performed.
+   * other activities are under way. The first new effect is in one step with all new events. Each
+   * other effect has a step of its own, with the events up to the one that made it owed, so that
+   * they are in the journal before the effect is performed.
    */
   private issueSteps(): void {
     const owed = this.writer.halted === undefined ? this.entity.effects(this.writer.state) : [];

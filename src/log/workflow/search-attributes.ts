@@ -55,8 +55,8 @@ export class ListedAttributes {
 }
 
 /**
- * The status, and the attributes of the entity's `listing`. The one for attention is true if the
- * entity is halted.
+ * The status, and the attributes of the entity's `listing`. If the entity is halted, the
+ * `attention` attribute of the listing is true.
  */
 export function attributesOf<S extends State, D extends Draft, F extends Effect>(
   { listing }: Entity<S, D, F>,

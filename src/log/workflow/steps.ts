@@ -47,8 +47,8 @@ export interface LogActivities {
  */
 export interface ResumptionActivities {
   /**
-   * The events after version `after` in the journal, as many as fit in one answer; none at the end
-   * of the log.
+   * The events of the journal that follow version `after`, as many as fit in one answer; none at
+   * the end of the log.
    */
   loadLog: (asked: { readonly orderId: string; readonly after: number }) => Promise<readonly StoredEvent[]>;
   /**

@@ -30,12 +30,12 @@ export class UnrecordedEvents {
     return queued;
   }
 
-  /** An activity that records these events begins. There may be no events. */
+  /** Notes that an activity which records these events begins. There may be no events. */
   begin(events: readonly StoredEvent[]): void {
     this.recording.add(events);
   }
 
-  /** The activity that `begin` was called for has recorded its events. */
+  /** Notes that the activity for which `begin` was called has recorded its events. */
   end(events: readonly StoredEvent[]): void {
     this.recording.delete(events);
   }

@@ -52,7 +52,7 @@ export class Updates<S extends State, D extends Draft, F extends Effect> {
     return this.writer.accept(message, judged.appended);
   }
 
-  /** What an update would answer or do at this time. Changes nothing. */
+  /** Why an update would be refused at the time `at`, or what it would do. Changes nothing. */
   preview({ type, message, at }: PreviewRequest): EntityPreview<S> {
     const refused = this.refusalOf(type, message, at);
     if (refused !== undefined) return { refused };

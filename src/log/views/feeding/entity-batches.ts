@@ -51,7 +51,7 @@ export class EntityBatches<S extends State, D extends Draft> {
     for (const [orderId, own] of toRead) yield { orderId, events: own, before: undefined, fromJournal: [] };
   }
 
-  /** One query for all entities. An entity of which nothing has to be read may be left out. */
+  /** Reads with one query for all entities. May leave out an entity that needs no other events. */
   private async *readJournal(batches: ReadonlyMap<string, Events>, applied: number) {
     const isKeyed = this.view.keyedBy !== undefined;
     const below = new Map([...batches].map(([id, own]) => [id, lastAfterGap(own, 0)?.version ?? 0]));

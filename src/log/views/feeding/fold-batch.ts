@@ -13,7 +13,7 @@ export interface FoldedBatch<S extends State> {
   /** one for each document that changes */
   readonly writes: AnyBulkWriteOperation<ViewDocument>[];
   readonly parked: readonly ParkedEvent[];
-  /** how many events were left out, because the past of their entity is lost */
+  /** how many events were left out, because earlier events of their entity are lost */
   readonly leftOut: number;
   /** the entities after the batch, to continue from */
   readonly states: readonly Folded<S>[];
@@ -21,7 +21,7 @@ export interface FoldedBatch<S extends State> {
 
 /**
  * Folds a batch into writes. An event that fails is parked, and later events of its entity wait for
- * it. All other events are applied. Events of an entity whose past is lost are left out.
+ * it. All other events are applied. Events of an entity whose earlier events are lost are left out.
  *
  * @throws NewerEvent if newer code wrote an event; and any error of MongoDB
  */

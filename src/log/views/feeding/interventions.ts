@@ -26,7 +26,7 @@ export interface ParkedAudit {
   readonly reason: string;
   /** ISO-8601 UTC */
   readonly at: string;
-  /** how many events of the entity were applied; without those that `foldBatch` leaves out */
+  /** how many events of the entity were applied; events that `foldBatch` leaves out do not count */
   readonly applied: number;
   /** why a retry failed again */
   readonly error?: string;
@@ -93,7 +93,7 @@ export async function intervene<S extends State, D extends Draft>(
   return step.kind === 'done' ? { ...step, applied: applied + step.applied } : step;
 }
 
-/** Attempts the intervention, and again if the active build has changed during the attempt. */
+/** Attempts the intervention until the active build does not change during the attempt. */
 async function untilUncontended<S extends State, D extends Draft>(
   log: EntityLog<S, D>,
   db: Db,

@@ -127,6 +127,7 @@ class ViewFeeder<S extends State, D extends Draft> {
 
   /**
    * Continues in the current generation, if the build has no event that this generation may lack.
+   * Otherwise requests a rebuild.
    */
   private async changeGeneration(generations: Generations): Promise<void> {
     const { signal, requestRebuild } = this.deps;
