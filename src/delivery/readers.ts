@@ -4,7 +4,7 @@ import { committedInTime, durable } from '../mongodb/durability.js';
 
 /** A reader of pages or streams of the feed: a client, and the name that it gave the reader. */
 export interface Reader {
-  /** the client, as the issuer in the ids of its commands */
+  /** the client, named as the issuer is in the ids of its commands */
   readonly client: string;
   readonly name: string;
 }

@@ -22,7 +22,7 @@ export const ORDERS_VERSION = 2;
 export type OrderDocument = OrderView &
   AttentionTimes &
   StateDocument<Order> & {
-    /** no effect is owed, so the order is at rest; the name is persisted */
+    /** whether no effect is owed; the field's name is persisted */
     readonly settled: boolean;
     readonly skus: readonly string[];
     /** words by which lists find the order (`searchWords`); `persons` has those of sealed values */
@@ -153,8 +153,8 @@ async function wordsOfPersons(db: Db, order: Order): Promise<Pick<OrderDocument,
 }
 
 /**
- * The order's document in the view, without `persons`: hashing the search words of sealed values
- * needs the key store (`wordsOfPersons`).
+ * The order's document in the view, without `persons`, because that needs the key store
+ * (`wordsOfPersons`).
  */
 export function toDocument(order: Order): OrderDocument {
   const { orderId, customer, lines, tags } = order;

@@ -38,7 +38,10 @@ export async function personWords(keyStore: KeyStore, order: Order): Promise<rea
 
 type Hashes = ShortMemory<readonly string[]>;
 
-/** By key store. The steps of an order often come within seconds, and write the same words. */
+/**
+ * The latest hashes, by key store: the steps of an order often come within seconds, and write the
+ * same words.
+ */
 const recentHashes = new WeakMap<KeyStore, Hashes>();
 
 function recentHashesOf(keyStore: KeyStore): Hashes {
@@ -51,7 +54,7 @@ export function hasSealedText({ customer: { name, email } }: Order): boolean {
   return isSealed(name) || (email !== undefined && isSealed(email));
 }
 
-/** Each word as `personWords` keeps it. @throws MongoError if the key store is unavailable */
+/** The HMAC of each word (`personWords`). @throws MongoError if the key store is unavailable */
 export async function hashedWords(keyStore: KeyStore, words: readonly string[]): Promise<readonly string[]> {
   const key = await keyStore.searchKey();
   return words.map((word) =>

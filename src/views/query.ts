@@ -6,8 +6,8 @@ import type { AsOf } from '../log/views/read-view.js';
 export type ParameterKind = 'id' | 'sku' | 'day' | 'currency' | 'flag';
 
 /**
- * The values of an item that its list is sorted by. A cursor holds those of the last item of a
- * page.
+ * The values by which a list is sorted, of one item. A cursor has the sort key of a page's last
+ * item.
  */
 export type SortKey = readonly (string | number)[];
 
@@ -66,7 +66,7 @@ type DeepReadonly<T> = T extends readonly (infer I)[]
     ? { readonly [N in keyof T]: DeepReadonly<T[N]> }
     : T;
 
-/** Returns the query; the compiler checks its answer against its schema. */
+/** Returns the query as it is, so that the compiler checks its answer against its schema. */
 export function viewQuery<K extends string, F extends string, B extends TProperties>(
   query: ViewQuery<K, F, B, Body<B>>,
 ): ViewQuery {

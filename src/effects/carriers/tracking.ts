@@ -32,8 +32,8 @@ const expected = "{ type: 'in_transit' }, { type: 'delivered', deliveredAt } or 
 /**
  * Asks carriers about parcels that are on their way, until `signal` aborts. So a delivery is
  * noticed even if its webhook was lost. Any number of processes may do this: a parcel is claimed
- * before a carrier is asked, so each is asked about once in `everyMs`. A process that dies has
- * claimed a few parcels, which are asked about in the next round.
+ * before a carrier is asked, so each is asked about once in `everyMs`. If a process dies, the few
+ * parcels that it has claimed are asked about in the next round.
  *
  * Calls have a gate of their own, so a carrier that hangs here delays no booking. Each call that
  * hangs delays other parcels by the timeout at most.

@@ -123,7 +123,7 @@ class Goods {
     );
   }
 
-  /** Compares the units, if the module has the function `stock`. */
+  /** Checks the units, if the module has the function `stock`. */
   private async expectUnits({ onHand, reserved }: Units, twice: string): Promise<void> {
     if (!this.harness.has('stock')) return;
     const found = (await this.harness.use('stock', this.sku)) as Units;

@@ -28,7 +28,7 @@ export interface StockCount {
   readonly issuer: string;
   /** idempotency key: the same count again gets the first answer */
   readonly key: string;
-  /** refused unless the SKU has this version */
+  /** the count is refused unless the SKU has this version */
   readonly expectedVersion?: number;
 }
 

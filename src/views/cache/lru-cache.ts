@@ -9,7 +9,10 @@ export interface SerializedOrder {
   readonly attention?: AttentionTimes & Pick<OrderDocument, 'stopped'>;
 }
 
-/** The most recently read orders, within `CacheBounds`. Loading them is up to the caller. */
+/**
+ * Keeps the most recently read orders, within `CacheBounds`. The caller of `load` tells how to
+ * read.
+ */
 export interface LruCache {
   get(orderId: string): SerializedOrder | undefined;
   /**
@@ -20,9 +23,11 @@ export interface LruCache {
     orderId: string,
     read: () => Promise<SerializedOrder | undefined>,
   ): Promise<SerializedOrder | undefined>;
-  /** The order has changed: drops it, and a read in progress is repeated. */
+  /** Drops an order that has changed, and repeats a read of it that is in progress. */
   invalidate(orderId: string): void;
-  /** The order has at least this version: drops an older one; a read in progress is repeated. */
+  /**
+   * Drops an order that is older than this version, and repeats a read of it that is in progress.
+   */
   dropOlder(orderId: string, version: number): void;
   clear(): void;
 }
